@@ -1,0 +1,47 @@
+# Every target sets itself up in .venv; once that is done, nothing is downloaded again until pyproject.toml changes.
+#   make setup       install Tuili and its development tools      make quickstart  train, evaluate and ask a small model
+#   make test        run the tests                                make check       formatter, linter and type checker
+#   make bench       run benchmarks [NAMES="a b"]                 make integration test with PEFT, TRL, lm-eval
+#   make clean       remove environment, caches and builds (keeps runs/)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+INSTALLED := $(VENV)/.installed
+INTEGRATIONS := $(VENV)/.integrations
+
+.PHONY: setup quickstart test check integration bench clean
+
+setup: $(INSTALLED)
+
+quickstart: setup
+	$(BIN)/tuili quickstart
+
+test: setup
+	$(PYTEST) -n 2
+
+check: setup
+	scripts/check
+
+integration: $(INTEGRATIONS)
+	$(PYTEST) -m integration
+
+bench: setup
+	$(BIN)/python -m benchmarks.run $(NAMES)
+
+clean:
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip finishes before the stamp is written, so that an interrupted installation is taken up again.
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make: $(PYTHON) is older than 3.11: name a newer one, as in 'make setup PYTHON=python3.12'"; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+$(INTEGRATIONS): $(INSTALLED)
+	$(BIN)/pip install --quiet --editable '.[dev,integrations]'
+	touch $@

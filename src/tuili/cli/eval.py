@@ -1,0 +1,71 @@
+"""`tuili eval`: measure a model on unseen problems. The measuring is left to `tuili.eval`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuili.cli.options import DepthOption, ModelArgument, parse_depth, parse_levels, parse_list, progress_bar
+
+
+def run(
+    model: ModelArgument,
+    domains: Annotated[str, typer.Option(help="Domains, separated by commas, or all.")] = "all",
+    levels: Annotated[str, typer.Option(help="Levels from 1 to 5, separated by commas.")] = "1,2",
+    per_cell: Annotated[int, typer.Option(help="Problems for each domain and level.")] = 200,
+    seed: Annotated[int, typer.Option(help="Number of the test set.")] = 0,
+    depth: DepthOption = "auto",
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Certainty at which a token leaves under auto; the model's own by default."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Compare depths and measure experts as well.")] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the report here.")
+    ] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the page here.")
+    ] = None,
+    card: Annotated[
+        bool, typer.Option("--card", help="Write report and model card into the folder.")
+    ] = False,
+) -> None:
+    """Measure accuracy per domain and level on problems that no training ever sees.
+
+    The same seed gives the same problems on every machine. docs/evaluation.md explains each field of the
+    report.
+    """
+    layers = parse_depth(depth)
+    chosen_levels = parse_levels(levels)
+    from rich.console import Console
+
+    from tuili.cli.show import show_cells
+    from tuili.eval.card import write_card
+    from tuili.eval.evaluation import EvalSettings, evaluate
+    from tuili.eval.report import write_html, write_json
+    from tuili.model.folder import load_model
+    from tuili.tasks import domains as all_domains
+    from tuili.train.log import read_log
+
+    settings = EvalSettings(
+        domains=all_domains() if domains == "all" else parse_list("--domains", domains),
+        levels=chosen_levels,
+        per_cell=per_cell,
+        seed=seed,
+        depth=layers,
+        threshold=threshold,
+        full=full,
+    )
+    loaded = load_model(model)
+    with progress_bar() as tell:
+        report = {"model": model, **evaluate(loaded, settings, tell)}
+    show_cells(Console(highlight=False), report)
+    if json_file:
+        write_json(json_file, report)
+    if html_file:
+        exits = loaded.model.config.exit_layers
+        write_html(html_file, report, f"Evaluation of {model}", exits, read_log(loaded.path.parent))
+    if card:
+        write_card(loaded.path, report)

@@ -1,0 +1,114 @@
+"""`tuili info`: what a model folder holds and where it comes from. Nothing is computed but its hash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuili.cli.options import JsonFlag, ModelArgument
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+
+def run(model: ModelArgument = "nano", as_json: JsonFlag = False) -> None:
+    """Show a model's configuration, size, lineage and measured figures."""
+    import json
+
+    from rich.console import Console
+
+    from tuili.model.folder import check_folder, resolve
+
+    path = resolve(model)
+    check_folder(path)
+    facts = describe(path)
+    if as_json:
+        print(json.dumps(facts, ensure_ascii=False, indent=2))
+    else:
+        _show(Console(highlight=False), model, facts)
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Everything that `tuili info` tells, as one JSON document."""
+    from dataclasses import asdict
+
+    from tuili.eval.card import read_figures
+    from tuili.model import TuiliConfig
+    from tuili.model.lineage import model_hash, read_lineage
+    from tuili.model.size import count_parameters
+
+    config = TuiliConfig.from_pretrained(path)
+    lineage = read_lineage(path)
+    digest = model_hash(path)
+    figures = read_figures(path)
+    return {
+        "hash": digest,
+        "as_recorded": digest == lineage[-1].hash if lineage else None,
+        "bytes": sum(file.stat().st_size for file in path.glob("*.safetensors")),
+        "parameters": asdict(count_parameters(config)),
+        "exit_layers": list(config.exit_layers),
+        "config": config.to_diff_dict(),
+        "lineage": [asdict(entry) for entry in lineage],
+        "figures": {key: figures[key] for key in ("mean", "mean_depth", "date")} if figures else None,
+    }
+
+
+def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    def grid() -> Table:
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(style="dim")
+        table.add_column(overflow="fold")
+        return table
+
+    config, parameters = facts["config"], facts["parameters"]
+    recorded = {True: "as recorded", False: "changed since it was recorded", None: "no lineage"}[
+        facts["as_recorded"]
+    ]
+    table = grid()
+    table.add_row("model", name)
+    table.add_row("hash", f"{facts['hash'][:16]} ({recorded})")
+    table.add_row("weights", f"{facts['bytes'] / 1e6:.1f} MB")
+    table.add_row("parameters", f"{parameters['total']:,}")
+    table.add_row(
+        "active", f"{parameters['active_trunk']:,} (trunk only) to {parameters['active']:,} (full depth)"
+    )
+    table.add_row("exits after", ", ".join(map(str, facts["exit_layers"])) + " layers")
+    for key, value in config.items():
+        if isinstance(value, str | int | float | bool):
+            table.add_row(key, str(value))
+    if config.get("domains"):
+        table.add_row("experts", ", ".join(config["domains"]))
+    console.print(table)
+
+    if facts["lineage"]:
+        steps = Table(
+            "step", "date", "tokens", "hours", "seeds", "figures", "hash", "parent", box=None, pad_edge=False
+        )
+        for entry in facts["lineage"]:
+            steps.add_row(
+                entry["step"],
+                entry["date"][:10],
+                f"{entry['tokens']:,}",
+                f"{entry['hours']:.2f}",
+                _pairs(entry["seeds"]),
+                _pairs(entry["figures"]),
+                (entry["hash"] or "–")[:8],
+                (entry["parent"] or "–")[:8],
+            )
+        console.print("\nlineage")
+        console.print(steps)
+    if facts["figures"]:
+        figures = facts["figures"]
+        table = grid()
+        for level, value in figures["mean"].items():
+            table.add_row(f"level {level}", f"{value:.3f} right, mean over domains")
+        table.add_row("depth", f"{figures['mean_depth']:.2f} layers a token")
+        console.print(f"\nmeasured {figures['date'][:10]}")
+        console.print(table)
+
+
+def _pairs(values: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())

@@ -1,0 +1,69 @@
+"""What several verbs share: how a depth and a list are written on the command line, and a progress bar on
+stderr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Literal
+
+import typer
+
+from tuili.errors import InputError
+
+ModelOption = Annotated[str, typer.Option("--model", "-m", help="Model folder, hub name or shipped name.")]
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Model folder, hub name or shipped name.")
+]
+DepthOption = Annotated[
+    str,
+    typer.Option("--depth", help="Layers per token: auto, or an exit of the model such as 3, 6, 9 or 12."),
+]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def parse_depth(text: str) -> int | Literal["auto"]:
+    """`auto` or a number of layers; whether the model has an exit there is checked by the model."""
+    if text == "auto":
+        return "auto"
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise InputError(f"--depth {text!r}: use auto or a number of layers such as 3, 6, 9 or 12")
+
+
+def parse_list(option: str, text: str) -> list[str]:
+    """The names in `a,b,c`. Raises `InputError` for an empty or a repeated one."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise InputError(f"{option} {text!r}: give names separated by commas, each once")
+    return names
+
+
+def parse_levels(text: str) -> list[int]:
+    """The levels in `1,2`. Raises `InputError` for anything that is no number; which exist is checked by
+    `tasks`.
+    """
+    names = parse_list("--levels", text)
+    if not all(name.isascii() and name.isdigit() for name in names):
+        raise InputError(f"--levels {text!r}: give numbers separated by commas, as in 1,2")
+    return [int(name) for name in names]
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr, one line for each thing being done; gives `(what, finished, total)`."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        tasks: dict[str, int] = {}
+
+        def tell(what: str, finished: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(progress.task_ids[list(tasks).index(what)], completed=finished)
+
+        yield tell

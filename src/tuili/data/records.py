@@ -1,0 +1,179 @@
+"""Records: what a line of a JSONL data file says, and how such files are read, counted and written.
+
+A bad line is refused with file, line number and what would be right; nothing is skipped in silence. What the text of
+a response looks like is left to `tuili.steps.response`, where problems come from to `tuili.tasks`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from tuili.errors import RecordError
+from tuili.steps.response import THINK, render_response, split_response
+from tuili.tasks import LEVELS, Problem
+
+Text = Annotated[str, StringConstraints(pattern=r"\S")]
+Stripped = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+
+
+class Record(BaseModel):
+    """One question with its answer and, where known, the steps between them.
+
+    `input` and `output` are enough. `output` is a bare answer or a whole response `<think>…</think>answer`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", title="Tuili record")
+
+    input: Text = Field(description="The prompt.")
+    output: Stripped = Field(description="A bare answer, or a whole response `<think>\\n…\\n</think>answer`.")
+    domain: Text = Field(
+        "own", description="A domain's name; one of the 16 built-in ones leads to its expert."
+    )
+    level: int = Field(
+        1, strict=True, ge=LEVELS[0], le=LEVELS[-1], description="Difficulty, 1 (easy) to 5 (hard)."
+    )
+    steps: tuple[Stripped, ...] = Field(
+        (), description="The reasoning, one step a line, where `output` is bare."
+    )
+    source: str = Field("", description="Where it comes from; by default the file's name.")
+    id: str = Field("", description="A name unique in the file; by default `file:line`.")
+
+    @classmethod
+    def of(cls, problem: Problem) -> Record:
+        """The record of a generated problem."""
+        return cls(
+            input=problem.prompt,
+            output=problem.answer,
+            domain=problem.domain,
+            level=problem.level,
+            steps=problem.steps,
+            source="tuili",
+            id=problem.id,
+        )
+
+    @property
+    def response(self) -> str:
+        """The whole response `<think>\\n…\\n</think>answer` that a model should give to `input`."""
+        return self.output if self.output.startswith(THINK) else render_response(self.steps, self.output)
+
+    @model_validator(mode="after")
+    def _response_reads_back(self) -> Record:
+        whole = self.output.startswith(THINK)
+        if whole and self.steps:
+            raise ValueError("steps stand both in `steps` and in `output`: keep one of them")
+        read = split_response(self.response)
+        if not read.complete or not read.answer.strip():
+            raise ValueError(f"output {self.output[:40]!r} has no answer after </think>")
+        if not whole and (tuple(read.steps), read.answer) != (self.steps, self.output):
+            raise ValueError(
+                "a step is one line, and neither steps nor answer hold <think>, </think> or <|end|>"
+            )
+        return self
+
+
+def record_schema() -> dict[str, Any]:
+    """The JSON schema of a line of a data file."""
+    return Record.model_json_schema()
+
+
+def read_records(path: str | Path) -> Iterator[Record]:
+    """Yield the records of a JSONL file in order; blank lines are allowed.
+
+    Raises `RecordError` at the first bad line, naming file, line and what would be right, and for a file that is
+    missing or holds no record.
+    """
+    count = 0
+    for number, line in _lines(Path(path)):
+        yield _parse(Path(path), number, line)
+        count += 1
+    if not count:
+        raise RecordError(
+            f'{path} holds no record: write one JSON object a line, {{"input": "…", "output": "…"}}'
+        )
+
+
+@dataclass(frozen=True)
+class RecordReport:
+    """What a data file holds: its good records by (domain, level), and one message for each bad line."""
+
+    counts: Counter[tuple[str, int]]
+    errors: tuple[str, ...]
+
+
+def check_records(path: str | Path) -> RecordReport:
+    """Read a whole file past its bad lines. Raises `RecordError` only when it cannot be opened."""
+    counts: Counter[tuple[str, int]] = Counter()
+    errors: list[str] = []
+    for number, line in _lines(Path(path)):
+        try:
+            record = _parse(Path(path), number, line)
+        except RecordError as error:
+            errors.append(str(error))
+        else:
+            counts[record.domain, record.level] += 1
+    return RecordReport(counts, tuple(errors))
+
+
+def write_records(path: str | Path, records: Iterable[Record]) -> int:
+    """Write records as JSONL and return their number."""
+    count = 0
+    with Path(path).open("w", encoding="utf-8", newline="\n") as file:
+        for count, record in enumerate(records, start=1):
+            file.write(json.dumps(record.model_dump(mode="json"), ensure_ascii=False) + "\n")
+    return count
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, line
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror}; give a JSONL file") from error
+
+
+def _parse(path: Path, number: int, line: bytes) -> Record:
+    where = f"{path}:{number}"
+    try:
+        fields = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_unique)
+        record = Record.model_validate(fields)
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{where}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
+    except ValidationError as error:
+        raise RecordError(f"{where}: {_explain(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise RecordError(
+            f'{where}: not a JSON object ({error}): write {{"input": "…", "output": "…"}}'
+        ) from error
+    return record.model_copy(
+        update={"source": record.source or path.name, "id": record.id or f"{path.name}:{number}"}
+    )
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return fields
+
+
+def _explain(error: ValidationError) -> str:
+    """The first problem in one line, with what would be right."""
+    problem = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key!r}: known are {', '.join(Record.model_fields)}"
+    if problem["type"] == "missing":
+        return f"key {key!r} is missing: a record needs input and output"
+    if problem["type"] in ("string_pattern_mismatch", "string_too_short"):
+        return f"{key} is empty: it must hold text"
+    return f"{key}: {message}" if key else message

@@ -1,0 +1,161 @@
+"""The stream of training blocks: which source comes next, what fills a row, and a state to go on from.
+
+The stream is a pure function of its sources, its weights and its state: a resumed stream gives the same blocks bit for
+bit. What the documents are is left to `sources`, the layout of a row to `packing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from queue import Full, Queue
+from threading import Event, Thread
+
+from transformers import PreTrainedTokenizerFast
+
+from tuili.data.packing import Block, Document, choose, pack
+from tuili.data.sources import Source, document
+from tuili.errors import InputError
+
+POOL = 64
+"""Documents that wait to be packed: enough to fill almost every row exactly."""
+
+MOST_REFUSALS = 1000
+"""Documents in a row that a source may offer beyond the row's length before it counts as unusable."""
+
+Weights = Callable[[int], Mapping[str, float]]
+"""From the number of a block to the weight of each source; one that is not named has weight 0."""
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """All that a stream must know to go on; holds only what JSON can hold."""
+
+    blocks: int = 0
+    credit: Mapping[str, float] = field(default_factory=dict)
+    """Response tokens that a source is owed."""
+    drawn: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[str, int] = field(default_factory=dict)
+    """Documents longer than a row, which are left out, of those drawn."""
+    pending: Sequence[tuple[str, int]] = ()
+    """Source and number of each document drawn and not yet packed, oldest first."""
+
+
+class BlockStream:
+    """An endless iterator of blocks in which each source's share of response tokens follows its weight.
+
+    Raises `InputError` when all weights are 0 and when a source has only documents longer than a row.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        tokenizer: PreTrainedTokenizerFast,
+        weights: Weights,
+        *,
+        rows: int,
+        length: int,
+        state: StreamState | None = None,
+    ) -> None:
+        state = state or StreamState()
+        self._sources = {source.name: source for source in sources}
+        assert len(self._sources) == len(sources), "two sources share a name"
+        self._tokenizer, self._weights = tokenizer, weights
+        self._rows, self._length = rows, length
+        self._blocks = state.blocks
+        self._credit = {name: state.credit.get(name, 0.0) for name in self._sources}
+        self._drawn = {name: state.drawn.get(name, 0) for name in self._sources}
+        self._refused = {name: state.refused.get(name, 0) for name in self._sources}
+        self._pending = [(name, number, self._document(name, number)) for name, number in state.pending]
+
+    @property
+    def state(self) -> StreamState:
+        """The state after the last block given out."""
+        pending = tuple((name, number) for name, number, _ in self._pending)
+        return StreamState(self._blocks, dict(self._credit), dict(self._drawn), dict(self._refused), pending)
+
+    def __iter__(self) -> Iterator[Block]:
+        return self
+
+    def __next__(self) -> Block:
+        weights = self._weights(self._blocks)
+        total = sum(weights.get(name, 0.0) for name in self._sources)
+        if total <= 0:
+            raise InputError("no source of training data has a positive weight: choose domains or files")
+        shares = {name: weights.get(name, 0.0) / total for name in self._sources}
+        rows = [self._next_row(shares) for _ in range(self._rows)]
+        self._blocks += 1
+        pad_id = self._tokenizer.pad_token_id
+        return pack(rows, self._length, pad_id)
+
+    def _next_row(self, shares: Mapping[str, float]) -> list[Document]:
+        while len(self._pending) < POOL:
+            self._draw(shares)
+        chosen = set(choose([len(entry[2]) for entry in self._pending], self._length))
+        row = [entry[2] for index, entry in enumerate(self._pending) if index in chosen]
+        self._pending = [entry for index, entry in enumerate(self._pending) if index not in chosen]
+        return row
+
+    def _draw(self, shares: Mapping[str, float]) -> None:
+        """Deficit round robin (Shreedhar and Varghese 1995): the source that is owed most pays for its document."""
+        name = max((name for name in self._sources if shares[name] > 0), key=self._credit.__getitem__)
+        for _ in range(MOST_REFUSALS):
+            number = self._drawn[name]
+            self._drawn[name] += 1
+            drawn = self._document(name, number)
+            if len(drawn) <= self._length:
+                break
+            self._refused[name] += 1
+        else:
+            raise InputError(
+                f"{name}: {MOST_REFUSALS} documents in a row exceed the row length of {self._length}"
+            )
+        for other, share in shares.items():
+            self._credit[other] += share * drawn.response_length
+        self._credit[name] -= drawn.response_length
+        self._pending.append((name, number, drawn))
+
+    def _document(self, name: str, number: int) -> Document:
+        return document(self._tokenizer, self._sources[name].record(number))
+
+
+@contextmanager
+def prefetch(stream: BlockStream, ahead: int = 4) -> Iterator[Iterator[tuple[Block, StreamState]]]:
+    """Let a thread prepare blocks ahead of their use; gives each block with the stream's state right after it.
+
+    An error in the stream is raised where its block would have come. The thread ends with the `with` block.
+    """
+    queue: Queue[tuple[Block, StreamState] | BaseException] = Queue(maxsize=ahead)
+    stop = Event()
+
+    def put(item: tuple[Block, StreamState] | BaseException) -> None:
+        while not stop.is_set():
+            try:
+                return queue.put(item, timeout=0.1)
+            except Full:
+                continue
+
+    def work() -> None:
+        try:
+            for block in stream:
+                put((block, stream.state))
+                if stop.is_set():
+                    return
+        except BaseException as error:
+            put(error)
+
+    def blocks() -> Iterator[tuple[Block, StreamState]]:
+        while True:
+            item = queue.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    thread = Thread(target=work, name="prefetch", daemon=True)
+    thread.start()
+    try:
+        yield blocks()
+    finally:
+        stop.set()
+        thread.join()

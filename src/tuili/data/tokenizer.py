@@ -1,0 +1,128 @@
+"""The tokenizer: byte-level BPE of about 2,000 entries in which every digit and every newline is its own token.
+
+It is saved as a standard `tokenizer.json` with a chat template, so `AutoTokenizer` needs nothing of ours. What a
+prompt and a response consist of is decided in `tuili.steps.response`; here they become token ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from tuili.errors import InputError
+from tuili.steps.response import END, END_THINK, THINK
+
+PAD, BEGIN, USER, ASSISTANT = "<|pad|>", "<|begin|>", "<|user|>", "<|assistant|>"
+SPECIAL_TOKENS = (PAD, BEGIN, USER, ASSISTANT, END, THINK, END_THINK)
+"""In the order of their ids, from 0 on."""
+
+VOCABULARY = 2048
+SMALLEST_VOCABULARY = len(SPECIAL_TOKENS) + 256
+
+SPLIT = r"\p{N}| ?\p{L}+|\n| ?[^\s\p{L}\p{N}]+ ?|\s"
+"""No token reaches across these pieces: a digit, a word, a newline, an operator with the spaces around it."""
+
+CHAT_TEMPLATE = (
+    "{{ bos_token }}"
+    "{% for message in messages %}"
+    "{% if message.role == 'user' %}{{ '<|user|>' + message.content }}"
+    "{% elif message.role == 'assistant' %}{{ '<|assistant|>' }}"
+    "{% generation %}{{ message.content + eos_token }}{% endgeneration %}"
+    "{% else %}{{ raise_exception('role ' + message.role + ' is unknown: use user and assistant') }}"
+    "{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:
+    """Learn a tokenizer from plain texts (prompts, steps, answers): the same texts give the same tokenizer.
+
+    Few texts give fewer than `vocabulary` entries. Method: byte-level BPE, Radford et al. 2019, "Language Models are
+    Unsupervised Multitask Learners". Raises `InputError` when the vocabulary cannot hold all bytes.
+    """
+    if vocabulary < SMALLEST_VOCABULARY:
+        raise InputError(f"a vocabulary of {vocabulary} is too small: use {SMALLEST_VOCABULARY} or more")
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        min_frequency=2,
+        show_progress=False,
+        special_tokens=[AddedToken(text, normalized=False) for text in SPECIAL_TOKENS],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    backend.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=_keep_thinking(backend),
+        pad_token=PAD,
+        bos_token=BEGIN,
+        eos_token=END,
+        extra_special_tokens=[USER, ASSISTANT],
+        padding_side="left",
+        chat_template=CHAT_TEMPLATE,
+    )
+
+
+def encode_text(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
+    """Ids of plain text: `<|end|>` or `<think>` written in it become ordinary characters, never special tokens."""
+    return list(_plain(tokenizer).encode(text).ids)
+
+
+def encode_prompt(tokenizer: PreTrainedTokenizerFast, prompt: str) -> list[int]:
+    """Ids of `<|begin|><|user|>{prompt}<|assistant|>`: what the model reads before it writes a response."""
+    begin, user, assistant = _ids(tokenizer, BEGIN, USER, ASSISTANT)
+    return [begin, user, *encode_text(tokenizer, prompt), assistant]
+
+
+def encode_example(tokenizer: PreTrainedTokenizerFast, prompt: str, response: str) -> tuple[list[int], int]:
+    """Ids of a prompt with its response and `<|end|>`, and the number of ids that belong to the prompt.
+
+    `response` is `<think>…</think>answer`; only its first `<think>` and `</think>` become special tokens.
+    Raises `InputError` for a response of another form.
+    """
+    thinking, close, answer = response.removeprefix(THINK).partition(END_THINK)
+    if not response.startswith(THINK) or not close:
+        raise InputError(f"response {response[:40]!r} must have the form {THINK}…{END_THINK}answer")
+    head = encode_prompt(tokenizer, prompt)
+    opening, closing, end = _ids(tokenizer, THINK, END_THINK, END)
+    body = [opening, *encode_text(tokenizer, thinking), closing, *encode_text(tokenizer, answer), end]
+    return head + body, len(head)
+
+
+def separator_ids(tokenizer: PreTrainedTokenizerFast) -> list[int]:
+    """Ids of the tokens that end a sentence, a line or a step: the borders of semantic units."""
+    plain = _plain(tokenizer)
+    pieces = {token: plain.decode([token]) for token in plain.get_vocab().values()}
+    ends = (token for token, piece in pieces.items() if piece in {"\n", ". ", "? ", "; "})
+    return sorted({*ends, *_ids(tokenizer, USER, ASSISTANT, THINK, END_THINK)})
+
+
+def _keep_thinking(backend: Tokenizer) -> Tokenizer:
+    """Let `<think>` and `</think>` survive `decode(skip_special_tokens=True)`, as answers are read from that text."""
+    state = json.loads(backend.to_str())
+    for token in state["added_tokens"]:
+        token["special"] = token["content"] not in (THINK, END_THINK)
+    return Tokenizer.from_str(json.dumps(state))
+
+
+@lru_cache(maxsize=8)
+def _plain(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
+    """The same BPE without any added token, which therefore cannot produce one."""
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    return Tokenizer.from_str(json.dumps(state | {"added_tokens": [], "truncation": None, "padding": None}))
+
+
+def _ids(tokenizer: PreTrainedTokenizerFast, *tokens: str) -> list[int]:
+    ids = [tokenizer.convert_tokens_to_ids(token) for token in tokens]
+    assert None not in ids, f"the tokenizer lacks one of {tokens}"
+    return ids

@@ -1,0 +1,35 @@
+"""The exception root and the few kinds of error that a user of Tuili can meet.
+
+Everything a user did wrong is an `InputError`: one line that names the thing, where it is, and what would be right.
+The command line turns it into exit code 2 without a traceback. Broken invariants are `assert`s, not errors.
+"""
+
+from __future__ import annotations
+
+
+class TuiliError(Exception):
+    """Root of every exception that Tuili raises on purpose."""
+
+
+class InputError(TuiliError, ValueError):
+    """The caller gave something that cannot be used."""
+
+
+class ConfigError(InputError):
+    """A recipe or an override has an unknown key or a value of the wrong kind."""
+
+
+class RecordError(InputError):
+    """A line of a data file is not a valid record."""
+
+
+class ModelFolderError(InputError):
+    """A model folder is missing, incomplete, damaged or unsafe to load."""
+
+
+class PromptError(InputError):
+    """A prompt is empty or does not fit the model's context."""
+
+
+class CheckpointError(TuiliError):
+    """No usable checkpoint could be written or read."""

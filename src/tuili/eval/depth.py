@@ -1,0 +1,115 @@
+"""What depth buys: accuracy at every exit and under the automatic choice, and whether harder problems go
+deeper.
+
+The comparison needs one pass over the problems for each depth; the trend reads trials that were already run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import atanh, sqrt
+from statistics import fmean
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuili.engine.decode import Decoder
+from tuili.eval.accuracy import Z95, accuracy, cells, mean_by_level, mean_depth
+from tuili.eval.runner import Trial, run
+from tuili.tasks import Problem
+
+Depth = int | Literal["auto"]
+
+
+@dataclass(frozen=True)
+class DepthPoint:
+    """One way to choose depth, on one set of problems. `seconds` is wall-clock, prefill included."""
+
+    depth: str
+    accuracy: float
+    mean: dict[str, float]
+    mean_depth: float
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class DepthTrend:
+    """Mean depth at each level of a domain, and Spearman's rank correlation of depth with level over its
+    problems.
+
+    `rises` says that the correlation's 95% interval (Fisher's z) lies above zero.
+    """
+
+    domain: str
+    by_level: dict[str, float]
+    spearman: float
+    rises: bool
+
+
+def by_depth(
+    decoder_at: Callable[[Depth], Decoder],
+    problems: Sequence[Problem],
+    depths: Sequence[Depth],
+    progress_at: Callable[[Depth], Callable[[int, int], None] | None] = lambda _: None,
+) -> list[DepthPoint]:
+    """Run the same problems once at each depth, a number of layers or `"auto"`."""
+    points = []
+    for depth in depths:
+        started = time.perf_counter()
+        trials = run(decoder_at(depth), problems, progress_at(depth))
+        seconds = time.perf_counter() - started
+        points.append(
+            DepthPoint(
+                depth=str(depth),
+                accuracy=accuracy(trials),
+                mean=mean_by_level(cells(trials)),
+                mean_depth=mean_depth(trials),
+                tokens=sum(len(trial.generation.tokens) for trial in trials),
+                seconds=seconds,
+            )
+        )
+    return points
+
+
+def depth_against_level(trials: Sequence[Trial]) -> list[DepthTrend]:
+    """Whether depth rises with difficulty, for each domain with trials at two levels or more."""
+    trends = []
+    for domain in dict.fromkeys(trial.problem.domain for trial in trials):
+        own = [trial for trial in trials if trial.problem.domain == domain]
+        levels = sorted({trial.problem.level for trial in own})
+        if len(levels) < 2:
+            continue
+        rho = spearman([trial.problem.level for trial in own], [trial.depth for trial in own])
+        trends.append(
+            DepthTrend(
+                domain=domain,
+                by_level={
+                    str(level): fmean(t.depth for t in own if t.problem.level == level) for level in levels
+                },
+                spearman=rho,
+                rises=_above_zero(rho, len(own)),
+            )
+        )
+    return trends
+
+
+def spearman(first: Sequence[float], second: Sequence[float]) -> float:
+    """Spearman's rank correlation with ties averaged; 0.0 when one side does not vary."""
+    ranks = np.stack([_ranks(first), _ranks(second)])
+    if not ranks.std(axis=1).all():
+        return 0.0
+    return float(np.corrcoef(ranks)[0, 1])
+
+
+def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
+    _, place, count = np.unique(np.asarray(values, dtype=float), return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    return np.asarray((last - (count - 1) / 2)[place], dtype=np.float64)
+
+
+def _above_zero(rho: float, n: int) -> bool:
+    return n > 3 and atanh(min(rho, 1 - 1e-12)) > Z95 / sqrt(n - 3)

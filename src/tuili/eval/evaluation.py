@@ -1,0 +1,95 @@
+"""A whole evaluation of one model: which problems, how deep, how thorough, and the report that comes out.
+
+The measuring itself is left to `accuracy`, `depth` and `experts`, the form of the report to `report`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tuili.engine.decode import Decoder
+from tuili.errors import InputError
+from tuili.eval import report
+from tuili.eval.depth import Depth, by_depth, depth_against_level
+from tuili.eval.experts import expert_report
+from tuili.eval.runner import Trial, run, test_problems
+from tuili.model.folder import LoadedModel
+from tuili.model.lineage import model_hash
+from tuili.tasks import Problem, Split
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many parts of it are finished, and how many there are."""
+
+EXPERT_PROBLEMS = 50
+"""Problems a domain for the expert tables, which decode every problem many times."""
+
+
+@dataclass(frozen=True)
+class EvalSettings:
+    """What to measure. `full` adds the comparison of depths and the expert tables."""
+
+    domains: Sequence[str]
+    levels: Sequence[int] = (1, 2)
+    per_cell: int = 200
+    seed: int = 0
+    depth: Depth = "auto"
+    threshold: float | None = None
+    full: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.domains or not self.levels:
+            raise InputError("nothing to evaluate: name at least one domain and one level")
+        if self.per_cell < 1:
+            raise InputError(f"per-cell is {self.per_cell}: use 1 problem or more for each domain and level")
+
+
+def evaluate(
+    loaded: LoadedModel, settings: EvalSettings, progress: Progress = lambda *_: None
+) -> dict[str, Any]:
+    """Measure a model on unseen problems; the fields of the result are documented in `docs/evaluation.md`.
+
+    Raises `InputError` for an unknown domain, level, seed or depth.
+    """
+
+    def decoder(depth: Depth) -> Decoder:
+        return Decoder(loaded.model, loaded.tokenizer, depth=depth, threshold=settings.threshold)
+
+    def told(what: str) -> Callable[[int, int], None]:
+        return lambda done, total: progress(what, done, total)
+
+    problems = test_problems(settings.domains, settings.levels, settings.per_cell, settings.seed)
+    started = time.perf_counter()
+    trials = run(decoder(settings.depth), problems, told(f"depth {settings.depth}"))
+    result = {
+        **report.accuracy_report(trials, time.perf_counter() - started),
+        "settings": {**asdict(settings), "split": str(Split.TEST)},
+        "model_hash": model_hash(loaded.path),
+        **report.provenance(),
+        "samples": report.samples(trials, loaded.tokenizer),
+    }
+    if settings.full:
+        result |= _analyses(loaded, settings, problems, trials, decoder, told)
+    return result
+
+
+def _analyses(
+    loaded: LoadedModel,
+    settings: EvalSettings,
+    problems: Sequence[Problem],
+    trials: Sequence[Trial],
+    decoder: Callable[[Depth], Decoder],
+    told: Callable[[str], Callable[[int, int], None]],
+) -> dict[str, Any]:
+    exits = loaded.model.config.exit_layers
+    points = by_depth(decoder, problems, [*exits, "auto"], lambda depth: told(f"depth {depth}"))
+    few = test_problems(
+        settings.domains, settings.levels[:1], min(EXPERT_PROBLEMS, settings.per_cell), settings.seed
+    )
+    experts = expert_report(loaded.model, decoder(max(exits)), few, told("experts"))
+    return {
+        "depth": report.depth_report(points, depth_against_level(trials)),
+        "experts": report.expert_report_json(experts),
+    }

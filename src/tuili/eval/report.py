@@ -1,0 +1,186 @@
+"""The report of an evaluation: one JSON document for programs, and one self-contained HTML page for people.
+
+What is measured is decided in `accuracy`, `depth` and `experts`, how it is drawn in `figures`; this file puts
+it together. The fields of the JSON are documented in `docs/evaluation.md`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from transformers import PreTrainedTokenizerFast
+
+from tuili.engine.answer import Answer, explain
+from tuili.eval import figures
+from tuili.eval.accuracy import accuracy, cells, mean_by_level, mean_depth
+from tuili.eval.depth import DepthPoint, DepthTrend
+from tuili.eval.experts import ExpertReport
+from tuili.eval.runner import Trial
+from tuili.model.lineage import current_versions
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_DEPTH_TINTS = ("#eef3f8", "#fdebd3", "#f9cf9c", "#f0a860")
+MARKS = {"valid": "✓", "invalid": "✗", "unsupported": "·", "timeout": "·"}
+
+
+def accuracy_report(trials: Sequence[Trial], seconds: float) -> dict[str, Any]:
+    """The part that every report has: `mean` by level, `cells`, and the totals over all trials."""
+    table = cells(trials)
+    return {
+        "mean": mean_by_level(table),
+        "accuracy": accuracy(trials),
+        "mean_depth": mean_depth(trials),
+        "problems": len(trials),
+        "tokens": sum(len(trial.generation.tokens) for trial in trials),
+        "seconds": round(seconds, 3),
+        "cells": [asdict(cell) for cell in table],
+    }
+
+
+def depth_report(points: Sequence[DepthPoint], trends: Sequence[DepthTrend]) -> dict[str, Any]:
+    """The `depth` part: every way to choose depth, and the domains in which depth rises with level."""
+    return {
+        "points": [asdict(point) for point in points],
+        "trends": [asdict(trend) for trend in trends],
+        "rising": sum(trend.rises for trend in trends),
+    }
+
+
+def expert_report_json(report: ExpertReport) -> dict[str, Any]:
+    """The `experts` part, with the mean of the losses that `retention` shows."""
+    loss = fmean(report.accuracy[name] - report.retention[name] for name in report.domains)
+    return {**asdict(report), "mean_retention_loss": loss}
+
+
+def provenance() -> dict[str, Any]:
+    """When, on what and with which versions a figure was measured."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": current_versions(),
+        "machine": {
+            "processor": platform.machine(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+        },
+    }
+
+
+def samples(
+    trials: Iterable[Trial], tokenizer: PreTrainedTokenizerFast, wrong: int = 3
+) -> list[dict[str, Any]]:
+    """Answers worth showing: the hardest right one of each domain, then up to `wrong` wrong ones."""
+    ordered = sorted(trials, key=lambda trial: -trial.problem.level)
+    right: dict[str, Trial] = {}
+    for trial in ordered:
+        if trial.correct:
+            right.setdefault(trial.problem.domain, trial)
+    chosen = [*right.values(), *[trial for trial in ordered if not trial.correct][:wrong]]
+    return [sample(trial, tokenizer) for trial in chosen]
+
+
+def sample(trial: Trial, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+    """One trial with its checked steps; `pieces` gives each token of a step with the layers it used."""
+    problem = trial.problem
+    answer: Answer = explain(problem.prompt, trial.generation, tokenizer, problem.context)
+    document = answer.as_json()
+    for step, shown in zip(answer.steps, document["steps"], strict=True):
+        shown["pieces"] = [list(piece) for piece in step.pieces]
+    return {
+        "id": problem.id,
+        "domain": problem.domain,
+        "level": problem.level,
+        "prompt": problem.prompt,
+        "expected": problem.answer,
+        "correct": trial.correct,
+        **document,
+    }
+
+
+def write_json(path: Path, report: Mapping[str, Any]) -> None:
+    """Write a report as JSON, creating its folder; the file appears whole or not at all."""
+    write_text(path, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_html(
+    path: Path,
+    report: Mapping[str, Any],
+    title: str,
+    exits: Sequence[int],
+    log: Sequence[Mapping[str, float]] = (),
+    phases: Sequence[tuple[float, int]] = (),
+) -> None:
+    """Write the report as one page without outside references.
+
+    `log` holds the lines of a training log, `phases` the steps at which a curriculum's phases begin.
+    """
+    page = (
+        environment(html=True)
+        .get_template("report.html.j2")
+        .render(
+            title=title,
+            report=report,
+            exits=exits,
+            pictures=_pictures(report, exits, log, phases),
+            marks=MARKS,
+            tint=lambda depth: _tint(depth, exits),
+            pretty=figures.pretty,
+        )
+    )
+    write_text(path, page)
+
+
+def _pictures(
+    report: Mapping[str, Any],
+    exits: Sequence[int],
+    log: Sequence[Mapping[str, float]],
+    phases: Sequence[tuple[float, int]],
+) -> dict[str, str]:
+    pictures = {"accuracy": figures.accuracy_bars(report["cells"])}
+    if len(report["mean"]) > 1:
+        pictures["depth"] = figures.depth_lines(report["cells"], exits)
+    if log:
+        pictures["learning"] = figures.learning_curve(log, phases)
+    if depth := report.get("depth"):
+        pictures["depth_points"] = figures.depth_points(depth["points"])
+    if experts := report.get("experts"):
+        names = experts["domains"], experts["expert_names"]
+        pictures["experts"] = figures.heat_map(experts["first_share"], *names)
+        pictures["knock_out"] = figures.heat_map(experts["knock_out"], *names, diverging=True)
+    return pictures
+
+
+def _tint(depth: float, exits: Sequence[int]) -> str:
+    """A background for a number of layers: the palest for the trunk, the warmest for full depth."""
+    span = max(1, max(exits) - min(exits))
+    place = (depth - min(exits)) / span * (len(_DEPTH_TINTS) - 1)
+    return _DEPTH_TINTS[max(0, min(len(_DEPTH_TINTS) - 1, round(place)))]
+
+
+def environment(html: bool = False) -> Environment:
+    """The templates of this package; a name that is missing is an error, and HTML is escaped."""
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=html,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all, creating its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.part")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)

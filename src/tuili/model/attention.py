@@ -1,0 +1,198 @@
+"""Layered attention: each head blends three readings of the past, with gates computed from the query.
+
+(a) one pooled key and value for each closed semantic unit, (b) the tokens of a window and the document's first one,
+(c) all tokens of the best-scoring units. Units come from `units.py`, stored keys from `cache.py`. The form follows
+Native Sparse Attention (Yuan et al. 2025, arXiv 2502.11089) with units of varying length in place of blocks.
+
+Dimensions: B rows, T queries, S stored tokens, U units, H query heads, K key/value heads, G = H / K, D head size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tuili.model.units import Units
+
+
+@dataclass(frozen=True)
+class KeyValues:
+    """What one set of keys and values offers to queries: every token, and where layered the mean of each unit."""
+
+    key_BKSD: Tensor
+    value_BKSD: Tensor
+    unit_key_BKUD: Tensor | None = None
+    unit_value_BKUD: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """Which stored tokens and units each query may read. Built once for all layers of a forward pass."""
+
+    causal_BTS: Tensor
+    """The query's own document up to itself. Queries that are padding may read everything, to stay finite."""
+    window_BTS: Tensor | None = None
+    units_BTU: Tensor | None = None
+    unit_BS: Tensor | None = None
+    window: int = 0
+    top_units: int = 0
+    max_unit: int = 0
+    fewest: bool = True
+    """No query sees more than `top_units` units, so that none has to be left out."""
+
+    def at(self, index_BQ: Tensor) -> View:
+        """The view of some of the queries, by their column."""
+
+        def pick(mask_BTX: Tensor | None) -> Tensor | None:
+            if mask_BTX is None:
+                return None
+            return mask_BTX.gather(1, index_BQ[..., None].expand(-1, -1, mask_BTX.shape[2]))
+
+        causal_BQS = pick(self.causal_BTS)
+        assert causal_BQS is not None
+        return replace(
+            self, causal_BTS=causal_BQS, window_BTS=pick(self.window_BTS), units_BTU=pick(self.units_BTU)
+        )
+
+    def first(self, queries: int) -> View:
+        """The view of the first `queries` queries of each row."""
+        cut = {name: None if x is None else x[:, :queries] for name, x in self._masks().items()}
+        return replace(self, **cut)
+
+    def _masks(self) -> dict[str, Tensor | None]:
+        return {"causal_BTS": self.causal_BTS, "window_BTS": self.window_BTS, "units_BTU": self.units_BTU}
+
+
+def dense_view(document_BT: Tensor, document_BS: Tensor) -> View:
+    """Plain causal attention inside documents; padding is document -1. The queries are the last T of S tokens."""
+    T, S = document_BT.shape[1], document_BS.shape[1]
+    column_S = torch.arange(S, device=document_BS.device)
+    before_TS = column_S[None, :] <= column_S[S - T :, None]
+    same_BTS = (document_BT[:, :, None] == document_BS[:, None, :]) & before_TS
+    return View(same_BTS | (document_BT < 0)[:, :, None])
+
+
+def layered_view(
+    document_BT: Tensor, document_BS: Tensor, units: Units, *, window: int, top_units: int, max_unit: int
+) -> View:
+    """Everything that layered attention needs to know about the last T of S tokens."""
+    causal_BTS = dense_view(document_BT, document_BS).causal_BTS
+    T, S = document_BT.shape[1], document_BS.shape[1]
+    column_S = torch.arange(S, device=document_BS.device)
+    near_TS = column_S[S - T :, None] - column_S[None, :] < window
+    is_first_BS = torch.cat(
+        [document_BS[:, :1] >= 0, (document_BS[:, 1:] != document_BS[:, :-1]) & (document_BS[:, 1:] >= 0)], dim=1
+    )
+    padding_BT1 = (document_BT < 0)[:, :, None]
+    window_BTS = causal_BTS & (near_TS | is_first_BS[:, None, :] | padding_BT1)
+
+    unit_U = torch.arange(units.count, device=document_BS.device)
+    own_BT1 = units.unit_BS[:, S - T :, None]
+    first_BT1 = torch.where(is_first_BS, units.unit_BS, 0).cummax(dim=1).values[:, S - T :, None]
+    visible_BTU = ((unit_U >= first_BT1) & (unit_U < own_BT1)) | (unit_U == first_BT1)
+    fewest = int(visible_BTU.sum(-1).max()) <= top_units
+    units_BTU = visible_BTU | padding_BT1
+    return View(causal_BTS, window_BTS, units_BTU, units.unit_BS, window, top_units, max_unit, fewest)
+
+
+def attend(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor | None, view: View) -> Tensor:
+    """Reads `kv` for every query by masks: the slow form, for any number of queries.
+
+    Returns [B, H, T, D]. Without gates this is plain attention over `view.causal_BTS`.
+    """
+    if gate_BTH3 is None:
+        return _read(query_BHTD, kv.key_BKSD, kv.value_BKSD, view.causal_BTS[:, None])
+    assert view.window_BTS is not None and view.units_BTU is not None
+    assert kv.unit_key_BKUD is not None and kv.unit_value_BKUD is not None
+    pooled = _read(query_BHTD, kv.unit_key_BKUD, kv.unit_value_BKUD, view.units_BTU[:, None])
+    local = _read(query_BHTD, kv.key_BKSD, kv.value_BKSD, view.window_BTS[:, None])
+    chosen_BHTS = _tokens_of(_best_units(query_BHTD, kv.unit_key_BKUD, view), query_BHTD.shape[1], view)
+    selected = _read(query_BHTD, kv.key_BKSD, kv.value_BKSD, chosen_BHTS)
+    return _blend(gate_BTH3, pooled, local, selected)
+
+
+def _read(query_BHTD: Tensor, key_BKSD: Tensor, value_BKSD: Tensor, mask: Tensor) -> Tensor:
+    return F.scaled_dot_product_attention(query_BHTD, key_BKSD, value_BKSD, attn_mask=mask, enable_gqa=True)
+
+
+def _blend(gate_BTH3: Tensor, pooled: Tensor, local: Tensor, selected: Tensor) -> Tensor:
+    gate_BHT3 = gate_BTH3.float().softmax(-1).to(pooled.dtype).transpose(1, 2)
+    return gate_BHT3[..., 0:1] * pooled + gate_BHT3[..., 1:2] * local + gate_BHT3[..., 2:3] * selected
+
+
+def _unit_scores(query_BHTD: Tensor, unit_key_BKUD: Tensor, visible_BTU: Tensor) -> Tensor:
+    """[B, K, T, U]: the sum over a group's query heads of query · unit key; -inf for invisible units.
+
+    One choice for a whole group, so that its heads read the same keys and values.
+    """
+    B, H, T, D = query_BHTD.shape
+    K = unit_key_BKUD.shape[1]
+    query_BKTD = query_BHTD.view(B, K, H // K, T, D).sum(dim=2)
+    score_BKTU = query_BKTD.float() @ unit_key_BKUD.float().transpose(-1, -2)
+    return score_BKTU.masked_fill(~visible_BTU[:, None], float("-inf"))
+
+
+def _best_units(query_BHTD: Tensor, unit_key_BKUD: Tensor, view: View) -> Tensor:
+    """The mask [B, K or 1, T, U] of the `top_units` best visible units of each query; all of them where few."""
+    assert view.units_BTU is not None
+    visible_B1TU = view.units_BTU[:, None]
+    if view.fewest:
+        return visible_B1TU
+    score_BKTU = _unit_scores(query_BHTD, unit_key_BKUD, view.units_BTU)
+    best_BKTk = score_BKTU.topk(view.top_units, dim=-1).indices
+    return torch.zeros_like(score_BKTU, dtype=torch.bool).scatter_(-1, best_BKTk, True) & visible_B1TU
+
+
+def _tokens_of(chosen_BKTU: Tensor, heads: int, view: View) -> Tensor:
+    """The mask [B, H or 1, T, S] of the tokens of the chosen units."""
+    assert view.unit_BS is not None
+    B, K, T, _ = chosen_BKTU.shape
+    unit_BKTS = view.unit_BS.clamp(min=0)[:, None, None, :].expand(B, K, T, -1)
+    tokens_BKTS = chosen_BKTU.gather(-1, unit_BKTS) & view.causal_BTS[:, None]
+    return tokens_BKTS if K == 1 else tokens_BKTS.repeat_interleave(heads // K, dim=1)
+
+
+def attend_sparse(query_BH1D: Tensor, kv: KeyValues, gate_B1H3: Tensor, view: View, units: Units) -> Tensor:
+    """The fast form for one query a row: gathers only the units and tokens that the query reads.
+
+    Returns [B, H, 1, D], equal to `attend` for the same input. Reads at most U + W + 1 + k · `max_unit` keys a head.
+    """
+    assert kv.unit_key_BKUD is not None and kv.unit_value_BKUD is not None and view.units_BTU is not None
+    B, H, _, D = query_BH1D.shape
+    K, S = kv.key_BKSD.shape[1], kv.key_BKSD.shape[2]
+    pooled = _read(query_BH1D, kv.unit_key_BKUD, kv.unit_value_BKUD, view.units_BTU[:, None])
+
+    start_BU1 = units.starts_BU()
+    first_B1 = start_BU1[:, :1]
+    near_BW = torch.arange(max(0, S - view.window), S, device=first_B1.device).expand(B, -1)
+    local_BX = torch.cat([first_B1, near_BW], dim=1)
+    local_real_BX = torch.cat([first_B1 < near_BW[:, :1], near_BW >= first_B1], dim=1)
+    local = _gathered(query_BH1D, kv, local_BX[:, None].expand(B, K, -1), local_real_BX[:, None].expand(B, K, -1))
+
+    score_BKU = _unit_scores(query_BH1D, kv.unit_key_BKUD, view.units_BTU)[:, :, 0]
+    best = score_BKU.topk(min(view.top_units, score_BKU.shape[-1]), dim=-1)
+    start_BKk = start_BU1[:, None].expand(B, K, -1).gather(2, best.indices)
+    end_BKk = start_BU1[:, None].expand(B, K, -1).gather(2, best.indices + 1)
+    token_BKkM = start_BKk[..., None] + torch.arange(view.max_unit, device=first_B1.device)
+    real_BKkM = (token_BKkM < end_BKk[..., None]) & (best.values > float("-inf"))[..., None]
+    token_BKX = token_BKkM.clamp(max=S - 1).flatten(2)
+    selected = _gathered(query_BH1D, kv, token_BKX, real_BKkM.flatten(2))
+    return _blend(gate_B1H3, pooled, local, selected)
+
+
+def _gathered(query_BH1D: Tensor, kv: KeyValues, token_BKX: Tensor, real_BKX: Tensor) -> Tensor:
+    """Attention of one query a row over X chosen tokens a key/value head."""
+    B, H, _, D = query_BH1D.shape
+    K = kv.key_BKSD.shape[1]
+    index_BKXD = token_BKX[..., None].expand(-1, -1, -1, D)
+    query_BKGD = query_BH1D.view(B, K, H // K, D)
+    read_BKGD = F.scaled_dot_product_attention(
+        query_BKGD,
+        kv.key_BKSD.gather(2, index_BKXD),
+        kv.value_BKSD.gather(2, index_BKXD),
+        attn_mask=real_BKX[:, :, None],
+    )
+    return read_BKGD.reshape(B, H, 1, D)

@@ -1,0 +1,80 @@
+"""The cache layer of layered attention: keys and values of every token, and the running sum of each unit's.
+
+One per trunk layer and one for the set that the reasoning layers share; the first also carries the row's `Units`.
+Registers itself for the layer type `layered_attention`, so that `DynamicCache(config=…)` builds it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import DynamicLayer
+
+from tuili.model.units import Units, membership
+
+
+class LayeredCacheLayer(DynamicLayer):
+    """Keys and values [B, K, S, D] of tokens and their sums [B, K, U, D] over units, kept in fp32."""
+
+    _layer_type = "layered_attention"
+    is_croppable = False
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__()
+        self.units: Units | None = None
+        self.document_BS: Tensor | None = None
+        self._sums: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def pool(self, key_BKTD: Tensor, value_BKTD: Tensor, unit_BT: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """Adds T new tokens to their units and returns the units' mean keys and values [B, K, U, D]."""
+        self._sums = add_to_units(self._sums, key_BKTD, value_BKTD, unit_BT, count)
+        return unit_means(self._sums, key_BKTD.dtype)
+
+    def _keep_rows(self, rows: Tensor) -> None:
+        if self.units is not None and self.document_BS is not None:
+            self.units = self.units.select(rows)
+            self.document_BS = self.document_BS[rows]
+        if self._sums is not None:
+            key, value, size = self._sums
+            self._sums = (key[rows], value[rows], size[rows])
+
+    def reorder_cache(self, beam_idx: Tensor) -> None:
+        super().reorder_cache(beam_idx)
+        self._keep_rows(beam_idx)
+
+    def batch_repeat_interleave(self, repeats: int) -> None:
+        if self.keys is not None:
+            self._keep_rows(torch.arange(self.keys.shape[0]).repeat_interleave(repeats))
+        super().batch_repeat_interleave(repeats)
+
+    def batch_select_indices(self, indices: Tensor) -> None:
+        super().batch_select_indices(indices)
+        self._keep_rows(indices)
+
+    def reset(self) -> None:
+        super().reset()
+        self.units = self.document_BS = self._sums = None
+
+
+def add_to_units(
+    sums: tuple[Tensor, Tensor, Tensor] | None, key_BKTD: Tensor, value_BKTD: Tensor, unit_BT: Tensor, count: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Sums of keys and values [B, K, U, D] and numbers of tokens [B, U] of each unit, continued by T tokens."""
+    member_BUT = membership(unit_BT, count, key_BKTD.dtype)
+    key_BKUD = (member_BUT[:, None] @ key_BKTD).float()
+    value_BKUD = (member_BUT[:, None] @ value_BKTD).float()
+    size_BU = member_BUT.float().sum(-1)
+    if sums is not None:
+        known = sums[2].shape[1]
+        key_BKUD[:, :, :known] += sums[0]
+        value_BKUD[:, :, :known] += sums[1]
+        size_BU[:, :known] += sums[2]
+    return key_BKUD, value_BKUD, size_BU
+
+
+def unit_means(sums: tuple[Tensor, Tensor, Tensor], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Mean key and value of each unit [B, K, U, D]."""
+    per_unit_B1U1 = sums[2].clamp(min=1)[:, None, :, None]
+    return (sums[0] / per_unit_B1U1).to(dtype), (sums[1] / per_unit_B1U1).to(dtype)

@@ -1,0 +1,102 @@
+"""The configuration of a Tuili model: every size and switch that its folder's `config.json` records.
+
+Named sizes (`nano` … `r1-70b`) are in `presets.py`; the network that reads this is in `modeling.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+
+
+@strict
+class TuiliConfig(PreTrainedConfig):
+    """A trunk with its own keys and values, then groups of reasoning layers that share one more key/value set.
+
+    Depth: `trunk_layers` + `num_groups` × `group_layers` layers, an exit after the trunk and after every group.
+    Attention (`layered`): each head blends pooled semantic units, the last `window` tokens with the first one, and
+    the tokens of the `top_units` best-scoring units. A unit ends at one of `separator_token_ids` or after
+    `max_unit` tokens. `layered=False` is plain grouped-query attention.
+    Experts: the reasoning layers route every token to `num_experts_per_tok` of `num_experts` feed-forward experts;
+    the trunk is dense. `domains` names the experts.
+    """
+
+    model_type = "tuili"
+    keys_to_ignore_at_inference = ["cache"]
+    attribute_map = {"num_local_experts": "num_experts"}
+    base_model_tp_plan = {
+        "trunk.*.attention.q_proj": "colwise",
+        "trunk.*.attention.o_proj": "rowwise",
+        "trunk.*.mlp.gate_up_proj": "packed_colwise",
+        "trunk.*.mlp.down_proj": "rowwise",
+        "reasoning.*.attention.q_proj": "colwise",
+        "reasoning.*.attention.o_proj": "rowwise",
+        "reasoning.*.moe.experts.gate_up_proj": "packed_colwise",
+        "reasoning.*.moe.experts.down_proj": "rowwise",
+        "reasoning.*.moe.experts": "moe_tp_experts",
+    }
+    base_model_ep_plan = {
+        "reasoning.*.moe.experts.gate_up_proj": "grouped_gemm",
+        "reasoning.*.moe.experts.down_proj": "grouped_gemm",
+        "reasoning.*.moe.experts": "ep_dispatch_experts",
+    }
+
+    vocab_size: int = 2048
+    hidden_size: int = 192
+    intermediate_size: int = 512
+    trunk_layers: int = 3
+    group_layers: int = 3
+    num_groups: int = 3
+    num_hidden_layers: int | None = None
+    num_attention_heads: int = 6
+    num_key_value_heads: int = 2
+    head_dim: int = 32
+    max_position_embeddings: int = 2048
+    rope_theta: float = 10_000.0
+    rms_norm_eps: float = 1e-6
+    initializer_range: float = 0.02
+    hidden_act: str = "silu"
+
+    layered: bool = True
+    window: int = 64
+    top_units: int = 16
+    max_unit: int = 16
+    separator_token_ids: list[int] | None = None
+
+    num_experts: int = 16
+    num_experts_per_tok: int = 2
+    moe_intermediate_size: int = 80
+    router_bias_rate: float = 1e-3
+    domains: list[str] | None = None
+
+    exit_threshold: float = 0.9
+    use_cache: bool = True
+    tie_word_embeddings: bool = True
+    pad_token_id: int | None = 0
+    bos_token_id: int | None = 1
+    eos_token_id: int | list[int] | None = 4
+    layer_types: list[str] | None = None
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        depth = self.trunk_layers + self.num_groups * self.group_layers
+        if self.num_hidden_layers not in (None, depth):
+            raise ValueError(
+                f"num_hidden_layers is {self.num_hidden_layers}, but {self.trunk_layers} trunk layers and "
+                f"{self.num_groups} groups of {self.group_layers} make {depth}"
+            )
+        self.num_hidden_layers = depth
+        # One cache layer for each trunk layer and one for the shared set; the other layers store nothing.
+        stored = self.trunk_layers + 1
+        kind = "layered_attention" if self.layered else "full_attention"
+        self.layer_types = [kind] * stored + ["dummy"] * (depth - stored)
+        super().__post_init__(**kwargs)
+
+    def validate_layer_type(self) -> None:
+        """`layer_types` is derived above, and names a cache layer that transformers does not know."""
+
+    @property
+    def exit_layers(self) -> tuple[int, ...]:
+        """The depths at which a token may leave, from the trunk's to the full one."""
+        return tuple(self.trunk_layers + g * self.group_layers for g in range(self.num_groups + 1))

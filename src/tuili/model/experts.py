@@ -1,0 +1,160 @@
+"""Domain experts: a router that sends each token to two of the experts, and the experts as 3-D tensors.
+
+The first slot is the expert with the best score; the second slot is chosen by score plus a bias that is moved
+after each step towards equal load (loss-free balancing, Wang et al. 2024, arXiv 2408.15664), so that balancing
+never pulls a token away from its domain's expert. Auxiliary losses are left to the training objective.
+
+Dimensions: N tokens, E experts, k slots, D hidden size, F expert size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers.activations import ACT2FN
+from transformers.integrations import use_experts_implementation
+
+from tuili.model.config import TuiliConfig
+
+
+@dataclass
+class Routing:
+    """Counts of tokens by expert: by the first slot, and by all slots. Filled while a recording runs."""
+
+    first_E: Tensor
+    all_E: Tensor
+
+
+class Route(NamedTuple):
+    """One decision of a router: raw scores, the chosen experts and their weights."""
+
+    logits_NE: Tensor
+    expert_Nk: Tensor
+    weight_Nk: Tensor
+
+
+class Router(nn.Module):
+    """Sigmoid scores in fp32; the chosen experts' scores, normalised to one, are their weights."""
+
+    balance_bias: Tensor
+    load: Tensor
+
+    def __init__(self, config: TuiliConfig) -> None:
+        super().__init__()
+        self.slots = config.num_experts_per_tok
+        self.weight = nn.Parameter(torch.empty(config.num_experts, config.hidden_size))
+        self.register_buffer("balance_bias", torch.zeros(config.num_experts))
+        self.register_buffer("load", torch.zeros(config.num_experts), persistent=False)
+        self.allowed_E: Tensor | None = None
+        self.recording: Routing | None = None
+
+    def forward(self, hidden_ND: Tensor, real_N: Tensor | None = None) -> Route:
+        with torch.autocast(hidden_ND.device.type, enabled=False):
+            logits_NE = F.linear(hidden_ND.float(), self.weight.float())
+        score_NE = logits_NE.sigmoid()
+        choice_NE = score_NE.detach()
+        if self.allowed_E is not None:
+            choice_NE = choice_NE.masked_fill(~self.allowed_E, float("-inf"))
+        first_N1 = choice_NE.argmax(-1, keepdim=True)
+        rest_NE = (choice_NE + self.balance_bias).scatter(1, first_N1, float("-inf"))
+        expert_Nk = torch.cat([first_N1, rest_NE.topk(self.slots - 1, dim=-1).indices], dim=1)
+        weight_Nk = score_NE.gather(1, expert_Nk)
+        if self.allowed_E is not None:  # with one expert left, the other slots weigh nothing
+            weight_Nk = weight_Nk * self.allowed_E[expert_Nk]
+        weight_Nk = weight_Nk / weight_Nk.sum(-1, keepdim=True).clamp(min=1e-9)
+        if self.training or self.recording is not None:
+            self._count(expert_Nk, real_N)
+        return Route(logits_NE, expert_Nk, weight_Nk.to(hidden_ND.dtype))
+
+    @torch.no_grad()
+    def _count(self, expert_Nk: Tensor, real_N: Tensor | None) -> None:
+        if real_N is not None:
+            expert_Nk = expert_Nk[real_N]
+        experts = self.weight.shape[0]
+        all_E = torch.bincount(expert_Nk.flatten(), minlength=experts)
+        if self.training:
+            self.load += all_E
+        if self.recording is not None:
+            self.recording.first_E += torch.bincount(expert_Nk[:, 0], minlength=experts)
+            self.recording.all_E += all_E
+
+    @torch.no_grad()
+    def balance(self, rate: float) -> None:
+        """Moves the second slot's bias one step of size `rate` towards equal load, and forgets the load."""
+        self.balance_bias += rate * (self.load.mean() - self.load).sign()
+        self.load.zero_()
+
+
+@use_experts_implementation
+class Experts(nn.Module):
+    """E gated feed-forward networks, stored as `gate_up_proj` [E, 2F, D] and `down_proj` [E, D, F]."""
+
+    def __init__(self, config: TuiliConfig) -> None:
+        super().__init__()
+        self.num_experts = config.num_experts
+        size, hidden = config.moe_intermediate_size, config.hidden_size
+        self.gate_up_proj = nn.Parameter(torch.empty(self.num_experts, 2 * size, hidden))
+        self.down_proj = nn.Parameter(torch.empty(self.num_experts, hidden, size))
+        self.act_fn = ACT2FN[config.hidden_act]
+
+    def forward(self, hidden_states: Tensor, top_k_index: Tensor, top_k_weights: Tensor) -> Tensor:
+        """Sorts the tokens by expert and runs each expert over its own contiguous slice.
+
+        Args: hidden_states [N, D], top_k_index [N, k], top_k_weights [N, k]. Returns [N, D].
+        """
+        N, k = top_k_index.shape
+        order_X = top_k_index.flatten().argsort(stable=True)
+        sizes = torch.bincount(top_k_index.flatten(), minlength=self.num_experts).tolist()
+        inputs_XD = hidden_states[order_X // k]
+        outputs = []
+        for expert, slice_MD in enumerate(inputs_XD.split(sizes)):
+            if slice_MD.shape[0] == 0:
+                continue
+            gate_MF, up_MF = F.linear(slice_MD, self.gate_up_proj[expert]).chunk(2, dim=-1)
+            outputs.append(F.linear(self.act_fn(gate_MF) * up_MF, self.down_proj[expert]))
+        back_X = torch.empty_like(order_X).scatter_(0, order_X, torch.arange(N * k, device=order_X.device))
+        sorted_XD = torch.cat(outputs) if outputs else inputs_XD
+        output_NkD = sorted_XD[back_X].view(N, k, -1)
+        return (top_k_weights[:, None] @ output_NkD)[:, 0]
+
+
+class MixtureOfExperts(nn.Module):
+    """A router and its experts. Returns the route too, for the auxiliary losses of a training objective."""
+
+    def __init__(self, config: TuiliConfig) -> None:
+        super().__init__()
+        self.router = Router(config)
+        self.experts = Experts(config)
+
+    def forward(self, hidden_BTD: Tensor, real_BT: Tensor | None = None) -> tuple[Tensor, Route]:
+        hidden_ND = hidden_BTD.flatten(0, -2)
+        route = self.router(hidden_ND, None if real_BT is None else real_BT.flatten())
+        return self.experts(hidden_ND, route.expert_Nk, route.weight_Nk).view_as(hidden_BTD), route
+
+
+@dataclass
+class RoutingRecord:
+    """What a recording saw: for each reasoning layer the tokens by expert."""
+
+    layers: list[Routing] = field(default_factory=list)
+
+
+@contextmanager
+def record_routing(routers: list[Router]) -> Iterator[RoutingRecord]:
+    """Counts, for the time of the `with` block, how many tokens each router sends to each expert."""
+    record = RoutingRecord()
+    for router in routers:
+        zeros_E = torch.zeros(router.weight.shape[0], dtype=torch.long, device=router.weight.device)
+        router.recording = Routing(zeros_E.clone(), zeros_E.clone())
+        record.layers.append(router.recording)
+    try:
+        yield record
+    finally:
+        for router in routers:
+            router.recording = None

@@ -1,0 +1,241 @@
+"""Model folders: find one by name, refuse it when it is unsafe or damaged, load it, and write one atomically.
+
+A folder is in Hugging Face layout with safetensors only; nothing in it is ever unpickled or run. What the
+network computes is left to `modeling`, and the record of how a folder came about to `lineage`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import PreTrainedTokenizerFast
+from transformers.utils import logging as hf_logging
+
+import tuili
+from tuili.errors import ModelFolderError
+from tuili.model import TuiliConfig, TuiliForCausalLM
+from tuili.model.lineage import LineageEntry, model_hash, write_lineage
+
+SHIPPED = Path(tuili.__file__).parent / "models"
+DEFAULT_MODEL = "nano"
+PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
+_PICKLE_OR_ZIP = re.compile(rb"\x80[\x00-\x05]|PK\x03\x04")
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_MAX_HEADER = 100_000_000
+_TENSOR_FAULTS = {
+    "missing": "the weight file is incomplete",
+    "unexpected": "the weights belong to another configuration",
+    "mismatched": "its shape is not the one that config.json asks for",
+}
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in evaluation mode with its tokenizer and the folder that both came from."""
+
+    model: TuiliForCausalLM
+    tokenizer: PreTrainedTokenizerFast
+    path: Path
+
+
+def shipped_names() -> tuple[str, ...]:
+    """The names of the models inside the package."""
+    return tuple(sorted(path.parent.name for path in SHIPPED.glob("*/config.json")))
+
+
+def resolve(name: str | Path) -> Path:
+    """The folder that a name means: a shipped model (`nano`), a folder, or a repository of the Hugging Face
+    hub.
+
+    A shipped name wins over a folder of the same name (write `./nano` for the folder). Only safetensors and
+    JSON files and the chat template are fetched from the hub. Raises `ModelFolderError` when it is none of
+    the three.
+    """
+    text, path = str(name), Path(name)
+    if text in shipped_names():
+        return SHIPPED / text
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise ModelFolderError(
+            f"{path} is a file: give the model folder that holds config.json and *.safetensors"
+        )
+    if _HUB_NAME.fullmatch(text) and not path.parent.is_dir():
+        return _download(text)
+    shipped = ", ".join(shipped_names()) or "none in this installation"
+    raise ModelFolderError(
+        f"model {text!r} not found: give a folder, a hub name (owner/name) or a shipped name ({shipped})"
+    )
+
+
+def load_model(name: str | Path, dtype: torch.dtype = torch.float32) -> LoadedModel:
+    """Load a model and its tokenizer, ready for inference.
+
+    Raises `ModelFolderError`, in one line, when the folder is missing, unsafe, damaged or of another model
+    type, and when its tensors are not exactly those that its configuration asks for.
+    """
+    path = resolve(name)
+    check_folder(path)
+    with _quiet():
+        try:
+            loaded: Any = TuiliForCausalLM.from_pretrained(
+                path,
+                dtype=dtype,
+                local_files_only=True,
+                use_safetensors=True,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
+            model, info = loaded
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(path, local_files_only=True)
+        except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ModelFolderError(f"{path} cannot be loaded: {_one_line(error)}") from error
+    for kind, remedy in _TENSOR_FAULTS.items():
+        keys = sorted(str(key[0] if isinstance(key, tuple) else key) for key in info[f"{kind}_keys"])
+        if keys:
+            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+            raise ModelFolderError(f"{path}: {kind} tensor {keys[0]}{more}: {remedy}")
+    return LoadedModel(model.eval(), tokenizer, path)
+
+
+def save_model(
+    folder: Path, model: TuiliForCausalLM, tokenizer: PreTrainedTokenizerFast, lineage: Sequence[LineageEntry]
+) -> str:
+    """Write a model folder in one move and return its hash, which is also noted in the last lineage entry.
+
+    A model folder already there is replaced as a whole; a folder that holds anything else is refused with
+    `ModelFolderError`. A crash leaves the old folder or the new one, never a mixture.
+    """
+    if (
+        folder.exists()
+        and not (folder / "config.json").is_file()
+        and (folder.is_file() or any(folder.iterdir()))
+    ):
+        raise ModelFolderError(f"{folder} exists and is not a model folder: choose another name or remove it")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
+        fresh, stale = Path(scratch, "new"), Path(scratch, "old")
+        with _quiet():
+            model.save_pretrained(fresh)
+            tokenizer.save_pretrained(fresh)
+        digest = model_hash(fresh)
+        *parents, last = lineage
+        write_lineage(fresh, (*parents, replace(last, hash=digest)))
+        for path in fresh.rglob("*"):
+            _flush(path)
+        if folder.exists():
+            folder.rename(stale)
+        fresh.rename(folder)
+        _flush(folder.parent)
+    return digest
+
+
+def check_folder(path: Path) -> None:
+    """Refuse, by `ModelFolderError`, a folder that is not a sound and safe model folder. Loads no tensor."""
+    config = path / "config.json"
+    if not config.is_file():
+        raise ModelFolderError(
+            f"{path} has no config.json: give the folder that `tuili train` wrote the model to"
+        )
+    for file in sorted(path.rglob("*")):
+        if file.suffix.lower() in PICKLE_SUFFIXES:
+            raise ModelFolderError(
+                f"{file} may hold a pickle, which can run code: keep only safetensors weights"
+            )
+    try:
+        model_type = json.loads(config.read_text(encoding="utf-8")).get("model_type")
+    except (UnicodeDecodeError, json.JSONDecodeError, AttributeError) as error:
+        raise ModelFolderError(f"{config} is not a JSON object: {_one_line(error)}") from error
+    if model_type != TuiliConfig.model_type:
+        raise ModelFolderError(
+            f"{config}: model_type is {model_type!r}, it must be {TuiliConfig.model_type!r}"
+        )
+    weights = sorted(path.glob("*.safetensors"))
+    if not weights:
+        raise ModelFolderError(f"{path} has no weights: a model folder holds at least one *.safetensors file")
+    for file in weights:
+        check_safetensors(file)
+    if not (path / "tokenizer.json").is_file():
+        raise ModelFolderError(f"{path} has no tokenizer.json: save the tokenizer beside the weights")
+
+
+def check_safetensors(path: Path) -> None:
+    """Refuse a weight file whose size or header cannot be right, without reading its tensors.
+
+    The layout is that of https://huggingface.co/docs/safetensors: eight bytes of header length, a JSON header
+    with the offsets of every tensor, then the tensors without a gap.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        prefix = file.read(8)
+        if _PICKLE_OR_ZIP.match(prefix):
+            raise ModelFolderError(f"{path} is a pickle or zip behind a safetensors name: it is not opened")
+        length = int.from_bytes(prefix, "little")
+        if len(prefix) < 8 or length > _MAX_HEADER or 8 + length > size:
+            raise ModelFolderError(f"{path} is damaged: {size} bytes do not hold a safetensors header")
+        header = file.read(length)
+    try:
+        tensors = json.loads(header)
+        end = max(
+            (tensor["data_offsets"][1] for name, tensor in tensors.items() if name != "__metadata__"),
+            default=0,
+        )
+    except (UnicodeDecodeError, json.JSONDecodeError, AttributeError, TypeError, LookupError) as error:
+        raise ModelFolderError(f"{path} is damaged: its safetensors header is not readable") from error
+    if 8 + length + end != size:
+        kind = "truncated" if size < 8 + length + end else "damaged"
+        raise ModelFolderError(
+            f"{path} is {kind}: its header describes {8 + length + end} bytes, the file has {size}"
+        )
+
+
+def _download(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(name, allow_patterns=["*.safetensors", "*.json", "chat_template.jinja"])
+        )
+    except (
+        Exception
+    ) as error:  # whatever its HTTP client raises: names, networks, permissions and disks fail here
+        raise ModelFolderError(
+            f"model {name!r} is no folder here and could not be fetched from the hub: {_one_line(error)}"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the library's reports and progress bars: what matters is raised as an error."""
+    library: Any = hf_logging  # without types
+    verbosity, bars = library.get_verbosity(), library.is_progress_bar_enabled()
+    library.set_verbosity_error()
+    library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        library.set_verbosity(verbosity)
+        if bars:
+            library.enable_progress_bar()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _one_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,172 @@
+"""The layers of the network: trunk layers, which write keys and values, and reasoning layers, which only read them.
+
+What a query may read is in `attention.py`, the experts are in `experts.py`, the whole network is in `modeling.py`.
+
+Dimensions: B rows, T tokens, S stored tokens, H heads, K key/value heads, D head size, M hidden size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from transformers.activations import ACT2FN
+from transformers.cache_utils import Cache
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from tuili.model.attention import KeyValues, View, attend, attend_sparse
+from tuili.model.cache import LayeredCacheLayer, add_to_units, unit_means
+from tuili.model.config import TuiliConfig
+from tuili.model.experts import MixtureOfExperts, Route
+from tuili.model.units import Units
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all layers of one forward pass share about the tokens they work on."""
+
+    view: View
+    cos_BTD: Tensor
+    sin_BTD: Tensor
+    units: Units | None
+    cache: Cache | None
+    real_BT: Tensor | None = None
+    sparse: bool = False
+
+    def at(self, index_BQ: Tensor, real_BQ: Tensor | None) -> Frame:
+        """The frame of some of the tokens, by their column; `real_BQ` is False where a column only fills up."""
+        wide_BQD = index_BQ[..., None].expand(-1, -1, self.cos_BTD.shape[-1])
+        return replace(
+            self,
+            view=self.view.at(index_BQ),
+            cos_BTD=self.cos_BTD.gather(1, wide_BQD),
+            sin_BTD=self.sin_BTD.gather(1, wide_BQD),
+            real_BT=real_BQ,
+        )
+
+    def first(self, tokens: int) -> Frame:
+        """The frame of the first `tokens` tokens of each row."""
+        return replace(
+            self,
+            view=self.view.first(tokens),
+            cos_BTD=self.cos_BTD[:, :tokens],
+            sin_BTD=self.sin_BTD[:, :tokens],
+            real_BT=None if self.real_BT is None else self.real_BT[:, :tokens],
+        )
+
+
+def rotary(position_BT: Tensor, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
+    """Cosines and sines [B, T, D] of rotary position embedding (Su et al. 2021, arXiv 2104.09864), in fp32."""
+    exponent = torch.arange(0, head_dim, 2, device=position_BT.device, dtype=torch.float32) / head_dim
+    angle_BTD = (position_BT[..., None].float() * theta**-exponent).repeat(1, 1, 2)
+    return angle_BTD.cos(), angle_BTD.sin()
+
+
+def rotate(x_BHTD: Tensor, frame: Frame) -> Tensor:
+    """Turns each pair of components (i, i + D/2) by the token's angles."""
+    low, high = x_BHTD.chunk(2, dim=-1)
+    cos_B1TD = frame.cos_BTD[:, None].to(x_BHTD.dtype)
+    sin_B1TD = frame.sin_BTD[:, None].to(x_BHTD.dtype)
+    return x_BHTD * cos_B1TD + torch.cat([-high, low], dim=-1) * sin_B1TD
+
+
+class KeyValueProjection(nn.Module):
+    """Writes the keys and values of one cache layer."""
+
+    def __init__(self, config: TuiliConfig, cache_index: int) -> None:
+        super().__init__()
+        self.heads, self.head_dim, self.layered = config.num_key_value_heads, config.head_dim, config.layered
+        self.cache_index = cache_index
+        self.k_proj = nn.Linear(config.hidden_size, self.heads * self.head_dim, bias=False)
+        self.v_proj = nn.Linear(config.hidden_size, self.heads * self.head_dim, bias=False)
+        self.k_norm = nn.RMSNorm(self.head_dim, eps=config.rms_norm_eps)
+
+    def forward(self, hidden_BTM: Tensor, frame: Frame) -> KeyValues:
+        B, T, _ = hidden_BTM.shape
+        key_BKTD = self.k_norm(self.k_proj(hidden_BTM).view(B, T, self.heads, self.head_dim)).transpose(1, 2)
+        value_BKTD = self.v_proj(hidden_BTM).view(B, T, self.heads, self.head_dim).transpose(1, 2)
+        key_BKTD = rotate(key_BKTD, frame).to(value_BKTD.dtype)
+        key_BKSD, value_BKSD = key_BKTD, value_BKTD
+        if frame.cache is not None:
+            key_BKSD, value_BKSD = frame.cache.update(key_BKTD, value_BKTD, self.cache_index)
+        if not self.layered:
+            return KeyValues(key_BKSD, value_BKSD)
+        assert frame.units is not None
+        unit_BT, count = frame.units.unit_BS[:, -T:], frame.units.count
+        if frame.cache is None:
+            sums = add_to_units(None, key_BKTD, value_BKTD, unit_BT, count)
+            return KeyValues(key_BKSD, value_BKSD, *unit_means(sums, key_BKTD.dtype))
+        layer = frame.cache.layers[self.cache_index]
+        assert isinstance(layer, LayeredCacheLayer)
+        return KeyValues(key_BKSD, value_BKSD, *layer.pool(key_BKTD, value_BKTD, unit_BT, count))
+
+
+class LayeredAttention(nn.Module):
+    """Queries, gates and output projection; reads keys and values that it is given."""
+
+    def __init__(self, config: TuiliConfig) -> None:
+        super().__init__()
+        self.heads, self.head_dim = config.num_attention_heads, config.head_dim
+        self.q_proj = nn.Linear(config.hidden_size, self.heads * self.head_dim, bias=False)
+        self.o_proj = nn.Linear(self.heads * self.head_dim, config.hidden_size, bias=False)
+        self.q_norm = nn.RMSNorm(self.head_dim, eps=config.rms_norm_eps)
+        self.gate_proj = nn.Linear(config.hidden_size, self.heads * 3, bias=True) if config.layered else None
+
+    def forward(self, hidden_BTM: Tensor, kv: KeyValues, frame: Frame) -> Tensor:
+        B, T, _ = hidden_BTM.shape
+        query_BTHD = self.q_norm(self.q_proj(hidden_BTM).view(B, T, self.heads, self.head_dim))
+        query_BHTD = rotate(query_BTHD.transpose(1, 2), frame).to(kv.value_BKSD.dtype)
+        gate_BTH3 = None if self.gate_proj is None else self.gate_proj(hidden_BTM).view(B, T, self.heads, 3)
+        if frame.sparse and gate_BTH3 is not None and frame.units is not None:
+            read_BHTD = attend_sparse(query_BHTD, kv, gate_BTH3, frame.view, frame.units)
+        else:
+            read_BHTD = attend(query_BHTD, kv, gate_BTH3, frame.view)
+        return self.o_proj(read_BHTD.transpose(1, 2).flatten(2))
+
+
+class FeedForward(nn.Module):
+    """The trunk's dense gated network, gate and up projection fused."""
+
+    def __init__(self, config: TuiliConfig) -> None:
+        super().__init__()
+        self.gate_up_proj = nn.Linear(config.hidden_size, 2 * config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+        self.act_fn = ACT2FN[config.hidden_act]
+
+    def forward(self, hidden_BTM: Tensor) -> Tensor:
+        gate, up = self.gate_up_proj(hidden_BTM).chunk(2, dim=-1)
+        return self.down_proj(self.act_fn(gate) * up)
+
+
+class TrunkLayer(GradientCheckpointingLayer):
+    """Attention over its own keys and values, then a dense feed-forward network."""
+
+    def __init__(self, config: TuiliConfig, cache_index: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.key_value = KeyValueProjection(config, cache_index)
+        self.attention = LayeredAttention(config)
+        self.mlp_norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.mlp = FeedForward(config)
+
+    def forward(self, hidden_BTM: Tensor, frame: Frame) -> Tensor:
+        normed_BTM = self.attention_norm(hidden_BTM)
+        hidden_BTM = hidden_BTM + self.attention(normed_BTM, self.key_value(normed_BTM, frame), frame)
+        return hidden_BTM + self.mlp(self.mlp_norm(hidden_BTM))
+
+
+class ReasoningLayer(GradientCheckpointingLayer):
+    """Attention over the shared keys and values, then the domain experts. Returns the router's decision too."""
+
+    def __init__(self, config: TuiliConfig) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.attention = LayeredAttention(config)
+        self.moe_norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.moe = MixtureOfExperts(config)
+
+    def forward(self, hidden_BTM: Tensor, shared: KeyValues, frame: Frame) -> tuple[Tensor, Route]:
+        hidden_BTM = hidden_BTM + self.attention(self.attention_norm(hidden_BTM), shared, frame)
+        update_BTM, route = self.moe(self.moe_norm(hidden_BTM), frame.real_BT)
+        return hidden_BTM + update_BTM, route

@@ -1,0 +1,91 @@
+"""Where a model comes from: one entry per step that made it, kept in the model folder as
+`tuili/lineage.json`.
+
+A step names its parent by the hash of the parent's weights and configuration, so that a chain of folders can
+be verified without trusting their names. Writing the folder around it is left to `folder`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tuili.errors import ModelFolderError
+
+LINEAGE_FILE = Path("tuili") / "lineage.json"
+_HASH_BLOCK = 1 << 20
+
+
+def current_versions() -> dict[str, str]:
+    """The versions that decide what a step computes: Python and the packages below the model."""
+    found = {"python": platform.python_version()}
+    for package in ("tuili", "torch", "transformers", "tokenizers", "safetensors"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+@dataclass(frozen=True)
+class LineageEntry:
+    """One step in a model's making. Hashes are hex SHA-256, `hours` wall-clock, `figures` measured by the
+    step.
+    """
+
+    step: str
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, float] = field(default_factory=dict)
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    tokens: int = 0
+    hours: float = 0.0
+    parent: str | None = None
+    hash: str | None = None
+    date: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    versions: Mapping[str, str] = field(default_factory=current_versions)
+
+
+def read_lineage(folder: Path) -> tuple[LineageEntry, ...]:
+    """The entries of a model folder, oldest first; none when it has no lineage file.
+
+    Raises `ModelFolderError` when the file is not a list of entries.
+    """
+    path = folder / LINEAGE_FILE
+    if not path.is_file():
+        return ()
+    known = {entry_field.name for entry_field in fields(LineageEntry)}
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        for entry in entries:
+            if unknown := sorted(set(entry) - known):
+                raise ModelFolderError(
+                    f"{path}: unknown key {unknown[0]!r}, known are {', '.join(sorted(known))}"
+                )
+        return tuple(LineageEntry(**entry) for entry in entries)
+    except (UnicodeDecodeError, json.JSONDecodeError, TypeError) as error:
+        raise ModelFolderError(f"{path} is not a list of lineage entries: {error}") from error
+
+
+def write_lineage(folder: Path, entries: tuple[LineageEntry, ...]) -> None:
+    """Write the entries, oldest first, into a model folder."""
+    path = folder / LINEAGE_FILE
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps([asdict(entry) for entry in entries], indent=2) + "\n", encoding="utf-8")
+
+
+def model_hash(folder: Path) -> str:
+    """SHA-256 over the configuration and every weight file of a folder, in the order of their names."""
+    digest = hashlib.sha256()
+    for path in sorted([folder / "config.json", *folder.glob("*.safetensors")]):
+        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            while block := file.read(_HASH_BLOCK):
+                digest.update(block)
+    return digest.hexdigest()

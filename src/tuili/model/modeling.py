@@ -1,0 +1,296 @@
+"""The Tuili model as a transformers model: a trunk, groups of reasoning layers, an exit after each, one head.
+
+Every token runs the trunk, which also writes the one key/value set that all reasoning layers read. How deep a token
+goes beyond the trunk therefore changes nothing for the others: a token that stops early leaves no hole in any cache,
+and prompt tokens need no reasoning layer at all. The layers are in `layers.py`.
+
+Dimensions: B rows, T tokens, S stored tokens, Q queries that go beyond the trunk, M hidden size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import GenerationMixin, PreTrainedModel
+from transformers import initialization as init
+from transformers.cache_utils import Cache, DynamicCache
+from transformers.modeling_outputs import ModelOutput
+from transformers.utils.deprecation import deprecate_kwarg
+
+from tuili.errors import InputError
+from tuili.model.attention import KeyValues, dense_view, layered_view
+from tuili.model.cache import LayeredCacheLayer
+from tuili.model.config import TuiliConfig
+from tuili.model.experts import Experts, Route, Router, RoutingRecord, record_routing
+from tuili.model.layers import Frame, KeyValueProjection, ReasoningLayer, TrunkLayer, rotary
+from tuili.model.units import segment
+
+SPARSE_ABOVE = 256
+"""A decoded token gathers what it reads once this many tokens are stored; below that, masks are faster."""
+
+
+@dataclass
+class TuiliOutput(ModelOutput):
+    """What a forward pass gives for the tokens that `logits_to_keep` names (all of them if 0).
+
+    loss: scalar, if labels were given. logits: [B, kept, V]. validity: [B, kept], the verifier head's logit that the
+    step which ends here is valid. last_hidden_state: [B, kept, M], after the final norm.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    validity: Tensor | None = None
+    last_hidden_state: Tensor | None = None
+    cache: Cache | None = None
+
+
+class TuiliPreTrainedModel(PreTrainedModel):
+    """Loading, saving and initialisation that the bare and the language model share."""
+
+    config_class = TuiliConfig
+    config: TuiliConfig
+    base_model_prefix = "model"
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["TrunkLayer", "ReasoningLayer"]
+    _supports_sdpa = True
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        std = self.config.initializer_range
+        if isinstance(module, Experts):
+            init.normal_(module.gate_up_proj, std=std)
+            init.normal_(module.down_proj, std=std)
+        elif isinstance(module, Router):
+            init.normal_(module.weight, std=std)
+            init.zeros_(module.balance_bias)
+            init.zeros_(module.load)
+
+
+class TuiliModel(TuiliPreTrainedModel):
+    """The network without its head."""
+
+    def __init__(self, config: TuiliConfig) -> None:
+        super().__init__(config)
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size, config.pad_token_id)
+        self.trunk = nn.ModuleList([TrunkLayer(config, index) for index in range(config.trunk_layers)])
+        self.shared_norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.shared_key_value = KeyValueProjection(config, config.trunk_layers)
+        self.reasoning = nn.ModuleList(
+            [ReasoningLayer(config) for _ in range(config.num_groups * config.group_layers)]
+        )
+        self.norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.gradient_checkpointing = False
+        self.post_init()
+
+    @deprecate_kwarg("past_key_values", "5.40.0", new_name="cache")
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+        inputs_embeds: Tensor | None = None,
+        use_cache: bool | None = None,
+        unit_ends: Tensor | None = None,
+        depth: int | None = None,
+        logits_to_keep: int | Tensor = 0,
+        **kwargs: Any,
+    ) -> TuiliOutput:
+        """Runs the trunk over all tokens and the reasoning layers up to `depth` over those that are kept.
+
+        Args:
+            position_ids: [B, T]; a 0 starts a new document, which sees nothing of the ones before it in the row.
+            unit_ends: [B, T] bool; True where a semantic unit ends. Needed with `inputs_embeds`, else read from ids.
+            depth: one of `config.exit_layers`; the full depth if None.
+            logits_to_keep: the last n columns, or the indices of the columns, that go beyond the trunk; 0 is all.
+        """
+        use_cache = self.config.use_cache if use_cache is None else use_cache
+        if use_cache and cache is None and not self.training:
+            cache = DynamicCache(config=self.config)
+        hidden_BTM, shared, frame = self.encode(
+            input_ids, attention_mask, position_ids, cache if use_cache else None, inputs_embeds, unit_ends
+        )
+        if not (isinstance(logits_to_keep, int) and logits_to_keep == 0):
+            B, T, _ = hidden_BTM.shape
+            columns = torch.arange(T, device=hidden_BTM.device)
+            kept = columns[-logits_to_keep:] if isinstance(logits_to_keep, int) else columns[logits_to_keep]
+            if kept.shape[0] < T:
+                hidden_BTM = hidden_BTM[:, kept]
+                real_BQ = None if frame.real_BT is None else frame.real_BT[:, kept]
+                frame = frame.at(kept.expand(B, -1), real_BQ)
+        for group in self.groups(depth):
+            hidden_BTM, _ = self.reason(hidden_BTM, shared, frame, group)
+        return TuiliOutput(last_hidden_state=self.norm(hidden_BTM), cache=cache if use_cache else None)
+
+    def encode(
+        self,
+        input_ids: Tensor | None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+        inputs_embeds: Tensor | None = None,
+        unit_ends: Tensor | None = None,
+    ) -> tuple[Tensor, KeyValues, Frame]:
+        """The trunk: returns its output [B, T, M], the shared keys and values, and the frame of these tokens."""
+        if (input_ids is None) == (inputs_embeds is None):
+            raise InputError("give exactly one of input_ids and inputs_embeds")
+        embeds_BTM = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
+        frame = self._frame(input_ids, embeds_BTM, attention_mask, position_ids, cache, unit_ends)
+        hidden_BTM = embeds_BTM
+        for layer in self.trunk:
+            hidden_BTM = layer(hidden_BTM, frame)
+        return hidden_BTM, self.shared_key_value(self.shared_norm(hidden_BTM), frame), frame
+
+    def groups(self, depth: int | None = None) -> range:
+        """The groups of reasoning layers that a token of this depth runs. Raises `InputError` for other depths."""
+        exits = self.config.exit_layers
+        if depth is not None and depth not in exits:
+            raise InputError(f"depth {depth} is no exit of this model: use one of {', '.join(map(str, exits))}")
+        return range(self.config.num_groups if depth is None else exits.index(depth))
+
+    def reason(
+        self, hidden_BQM: Tensor, shared: KeyValues, frame: Frame, group: int
+    ) -> tuple[Tensor, list[Route]]:
+        """One group of reasoning layers over the tokens of a frame."""
+        routes = []
+        size = self.config.group_layers
+        for layer in self.reasoning[group * size : (group + 1) * size]:
+            hidden_BQM, route = layer(hidden_BQM, shared, frame)
+            routes.append(route)
+        return hidden_BQM, routes
+
+    def _frame(
+        self,
+        input_ids: Tensor | None,
+        embeds_BTM: Tensor,
+        attention_mask: Tensor | None,
+        position_ids: Tensor | None,
+        cache: Cache | None,
+        unit_ends: Tensor | None,
+    ) -> Frame:
+        B, T, _ = embeds_BTM.shape
+        past = cache.get_seq_length() if cache is not None else 0
+        real_BT = torch.ones(B, T, dtype=torch.bool, device=embeds_BTM.device)
+        if attention_mask is not None:
+            if attention_mask.dim() != 2 or attention_mask.shape[1] != past + T:
+                raise InputError(
+                    f"attention_mask has shape {tuple(attention_mask.shape)}: give [{B}, {past + T}], "
+                    "one entry for each stored and new token"
+                )
+            real_BT = attention_mask[:, past:].bool()
+        if position_ids is None:
+            if attention_mask is None:
+                position_ids = torch.arange(past, past + T, device=embeds_BTM.device)[None]
+            else:
+                position_ids = (attention_mask.long().cumsum(1) - 1).clamp(min=0)[:, past:]
+        position_BT = position_ids.expand(B, T)
+        cos_BTD, sin_BTD = rotary(position_BT, self.config.head_dim, self.config.rope_theta)
+
+        memory = cache.layers[0] if cache is not None and self.config.layered else None
+        assert memory is None or isinstance(memory, LayeredCacheLayer)
+        starts_BT = real_BT & (position_BT == 0)
+        document_BT = torch.where(real_BT, starts_BT.cumsum(1) - 1, -1)
+        document_BS = document_BT
+        if past > 0:
+            # A row that is being continued holds one document, number 0; its padding is -1.
+            if memory is not None and memory.document_BS is not None:
+                before_BP = memory.document_BS
+            elif attention_mask is not None:
+                before_BP = attention_mask[:, :past].long() - 1
+            else:
+                before_BP = document_BT.new_zeros(B, past)
+            document_BT = torch.where(real_BT, 0, -1)
+            document_BS = torch.cat([before_BP, document_BT], dim=1)
+        mask_BT = None if bool(real_BT.all()) else real_BT
+        if not self.config.layered:
+            return Frame(dense_view(document_BT, document_BS), cos_BTD, sin_BTD, None, cache, mask_BT)
+        if unit_ends is None:
+            if input_ids is None:
+                raise InputError("give unit_ends with inputs_embeds: without token ids no unit can be found")
+            separators = torch.tensor(self.config.separator_token_ids or [], device=input_ids.device)
+            unit_ends = torch.isin(input_ids, separators)
+        units = segment(
+            unit_ends, starts_BT, real_BT, self.config.max_unit, None if memory is None else memory.units
+        )
+        if memory is not None:
+            memory.units, memory.document_BS = units, document_BS
+        view = layered_view(
+            document_BT,
+            document_BS,
+            units,
+            window=self.config.window,
+            top_units=self.config.top_units,
+            max_unit=self.config.max_unit,
+        )
+        sparse = T == 1 and document_BS.shape[1] > SPARSE_ABOVE and mask_BT is None
+        return Frame(view, cos_BTD, sin_BTD, units, cache, mask_BT, sparse)
+
+
+class TuiliForCausalLM(TuiliPreTrainedModel, GenerationMixin):
+    """The language model: the network, one head for all exits, and the verifier head."""
+
+    _tied_weights_keys = {"lm_head.weight": "model.embed_tokens.weight"}
+
+    def __init__(self, config: TuiliConfig) -> None:
+        super().__init__(config)
+        self.model = TuiliModel(config)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.verifier = nn.Linear(config.hidden_size, 1)
+        self.post_init()
+
+    @deprecate_kwarg("past_key_values", "5.40.0", new_name="cache")
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        cache: Cache | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        unit_ends: Tensor | None = None,
+        depth: int | None = None,
+        logits_to_keep: int | Tensor = 0,
+        **kwargs: Any,
+    ) -> TuiliOutput:
+        """See `TuiliModel.forward`. `labels` [B, T] are shifted inside; -100 is ignored."""
+        output = self.model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            cache=cache,
+            inputs_embeds=inputs_embeds,
+            use_cache=use_cache,
+            unit_ends=unit_ends,
+            depth=depth,
+            logits_to_keep=logits_to_keep,
+        )
+        output.logits = self.lm_head(output.last_hidden_state)
+        output.validity = self.verifier(output.last_hidden_state)[..., 0]
+        if labels is not None:
+            output.loss = self.loss_function(output.logits, labels, self.config.vocab_size, **kwargs)
+        return output
+
+    def routers(self) -> Iterator[Router]:
+        """The router of each reasoning layer, from the trunk upwards."""
+        return (layer.moe.router for layer in self.model.reasoning)
+
+    def after_step(self) -> None:
+        """Balances the routers' load. Call after each step of the optimiser."""
+        for router in self.routers():
+            router.balance(self.config.router_bias_rate)
+
+    def restrict_experts(self, allowed_E: Tensor | None) -> None:
+        """Lets every router choose only among the experts that are True in `allowed_E`; None lifts the limit."""
+        for router in self.routers():
+            router.allowed_E = allowed_E
+
+    def record_routing(self) -> AbstractContextManager[RoutingRecord]:
+        """Counts how many tokens go to each expert in each reasoning layer while the context is open."""
+        return record_routing(list(self.routers()))

@@ -1,0 +1,84 @@
+"""Semantic units: runs of tokens that end at a separator, and the bookkeeping that attention needs of them.
+
+A document's first token is a unit of its own, so that every query sees at least one unit. Units are counted over
+real tokens only, which makes them independent of padding. How attention reads them is in `attention.py`.
+
+Dimensions: B rows, T new tokens, S all tokens so far, U units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of all tokens so far. Padding belongs to unit -1; units are numbered through a row from 0."""
+
+    unit_BS: Tensor
+    begun_B: Tensor
+    open_B: Tensor
+    """Tokens in the unit that is still open; 0 where the last token closed its unit."""
+
+    @property
+    def count(self) -> int:
+        """The largest number of units in a row."""
+        return max(1, int(self.begun_B.max()))
+
+    def select(self, rows: Tensor) -> Units:
+        """The same for some rows, which may repeat."""
+        return Units(self.unit_BS[rows], self.begun_B[rows], self.open_B[rows])
+
+    def starts_BU(self) -> Tensor:
+        """The column where each unit starts (S for units that do not exist), and one entry more at the end."""
+        wanted_U = torch.arange(self.count + 1, device=self.unit_BS.device)
+        wanted_BU = wanted_U.expand(self.unit_BS.shape[0], -1).contiguous()
+        return torch.searchsorted(self.unit_BS, wanted_BU)
+
+
+def segment(ends_BT: Tensor, starts_BT: Tensor, real_BT: Tensor, max_unit: int, past: Units | None) -> Units:
+    """Continues the division into units by T more tokens.
+
+    Args:
+        ends_BT: True where a token is a separator and thus ends its unit.
+        starts_BT: True where a document starts.
+        real_BT: False for padding.
+        max_unit: a unit also ends after this many tokens.
+        past: the units of the tokens before, or None.
+    """
+    B, T = real_BT.shape
+    column_T = torch.arange(T, device=real_BT.device)
+    open_B = past.open_B if past is not None else column_T.new_zeros(B)
+    begun_B = past.begun_B if past is not None else column_T.new_zeros(B)
+    hard_BT = (ends_BT | starts_BT) & real_BT
+    # Tokens since the last hard end: those of this call, and before the first one also the carried open unit.
+    last_BT = torch.where(hard_BT, column_T, -1).cummax(dim=1).values
+    before_BT = torch.cat([last_BT.new_full((B, 1), -1), last_BT[:, :-1]], dim=1)
+    skipped_BT = (~real_BT).cumsum(dim=1)  # left padding does not count
+    run_BT = column_T - before_BT - torch.where(before_BT < 0, skipped_BT - open_B[:, None], 0)
+    end_BT = real_BT & (hard_BT | (run_BT % max_unit == 0))
+    ended_before_BT = torch.cat([(open_B == 0)[:, None], end_BT[:, :-1]], dim=1)
+    begins_BT = real_BT & (starts_BT | ended_before_BT)
+    unit_BT = torch.where(real_BT, begun_B[:, None] + begins_BT.cumsum(dim=1) - 1, -1)
+    open_after_B = torch.where(end_BT[:, -1], 0, _open_length(end_BT, real_BT, open_B))
+    if past is not None:
+        unit_BS = torch.cat([past.unit_BS, unit_BT], dim=1)
+    else:
+        unit_BS = unit_BT
+    return Units(unit_BS, begun_B + begins_BT.sum(dim=1), open_after_B)
+
+
+def _open_length(end_BT: Tensor, real_BT: Tensor, open_B: Tensor) -> Tensor:
+    """Real tokens after the last end of a row, with the carried open unit where there was no end."""
+    ends_after_BT = end_BT.flip(1).cumsum(1).flip(1)
+    trailing_B = ((ends_after_BT == 0) & real_BT).sum(dim=1)
+    return torch.where(end_BT.any(dim=1), trailing_B, trailing_B + open_B)
+
+
+def membership(unit_BT: Tensor, count: int, dtype: torch.dtype) -> Tensor:
+    """1 where a token belongs to a unit, in shape [B, U, T]; padding belongs to none."""
+    unit_U = torch.arange(count, device=unit_BT.device)
+    return (unit_BT[:, None, :] == unit_U[None, :, None]).to(dtype)

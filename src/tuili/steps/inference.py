@@ -1,0 +1,49 @@
+"""Decides an inference: which theory its statements belong to, and whether the conclusion follows from the premises.
+
+Premises that contradict each other are good for `=> false` only: everything follows from them, which proves nothing.
+Whether the premises may be used at all (grounding) is `grounding`'s work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tuili.steps import linear, logic, regions, roots
+from tuili.steps.printer import show_term
+from tuili.steps.terms import Boolean, Term
+from tuili.steps.verdict import Decision, Status, Undecided, Verdict
+
+_FALSE = Boolean(False)
+
+
+def decide(premises: Sequence[Term], conclusion: Term) -> Verdict:
+    """The verdict on an inference whose premises are given as statements. Raises a `StepFault`."""
+    kind, decision = _decide(premises, conclusion)
+    shown = tuple(show_term(premises[i]) for i in decision.used)
+    if not decision.follows:
+        witness = {} if decision.counter_model is None else {"counter_model": decision.counter_model}
+        return Verdict(Status.INVALID, kind, "the conclusion does not follow", decision.expected, witness)
+    if not decision.consistent and conclusion != _FALSE:
+        reason = "the premises contradict each other: only false may be concluded"
+        return Verdict(Status.INVALID, kind, reason, "false", {"inconsistent": True, "premises": shown})
+    witness = {"rule": decision.rule, "premises": shown, **decision.evidence}
+    return Verdict(Status.VALID, kind, witness=witness)
+
+
+def _decide(premises: Sequence[Term], conclusion: Term) -> tuple[str, Decision]:
+    statements = [term for term in (*premises, conclusion) if not isinstance(term, Boolean)]
+    if all(map(logic.is_propositional, statements)):
+        return "propositional", logic.decide(premises, conclusion)
+    if all(map(regions.is_about_classes, statements)):
+        return _kind_of_classes(statements), regions.decide(premises, conclusion)
+    if all(map(linear.is_about_numbers, statements)):
+        if any(map(roots.is_higher_degree, statements)):
+            return "polynomial", roots.decide(premises, conclusion)
+        return "linear", linear.decide(premises, conclusion)
+    raise Undecided("premises and conclusion are not all of one theory")
+
+
+def _kind_of_classes(statements: Sequence[Term]) -> str:
+    from tuili.steps.terms import Categorical
+
+    return "categorical" if any(isinstance(term, Categorical) for term in statements) else "set"

@@ -1,0 +1,69 @@
+"""Splits a line into tokens. Literals that only spacing tells apart (`3/4`, `3 kg`, `2024-03-01`) are settled here."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from tuili.steps.terms import WORD_OPERATORS
+from tuili.steps.units import Unit, match_unit
+from tuili.steps.verdict import Unreadable
+
+MAX_LENGTH = 2000
+MAX_TOKENS = 600
+
+_TOKEN = re.compile(
+    r"""(?P<space>[ \t]+)
+    |(?P<date>[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?![0-9]))
+    |(?P<month>(?<=\()[0-9]{4}-(?:0[1-9]|1[0-2])(?=\)))
+    |(?P<clock>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?![0-9]))
+    |(?P<ratio>(?<![/^])[0-9]+/[0-9]+(?![0-9/^!.]|[A-Za-z_(]))
+    |(?P<number>[0-9]+(?:\.[0-9]+)?)
+    |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<op><->|->|=>|<=|>=|!=|==|\*\*|//|[-+*/^!%=<>(){}\[\],:])""",
+    re.VERBOSE,
+)
+
+
+class Token(NamedTuple):
+    """A piece of the line. `kind` is a group of the pattern above, `unit` or `end`; `spaced`: whitespace before it."""
+
+    kind: str
+    text: str
+    spaced: bool
+    unit: Unit | None = None
+
+
+END = Token("end", "the end of the line", spaced=False)
+
+
+def tokens(line: str) -> list[Token]:
+    """The tokens of a line and a last one of kind `end`. Raises `Unreadable`."""
+    if len(line) > MAX_LENGTH:
+        raise Unreadable(f"longer than {MAX_LENGTH} characters")
+    if not line.isascii():
+        raise Unreadable("a character outside ASCII")
+    found: list[Token] = []
+    position, spaced = 0, False
+    while position < len(line):
+        match = _TOKEN.match(line, position)
+        if match is None:
+            raise Unreadable(f"unexpected character {line[position]!r}")
+        kind, text = match.lastgroup or "", match[0]
+        end = match.end()
+        if kind == "space":
+            spaced = True
+            position = end
+            continue
+        token = Token(kind, text, spaced)
+        if kind == "name" and spaced and found and found[-1].kind in ("number", "ratio") and text not in WORD_OPERATORS:
+            measured = match_unit(line, position)
+            if measured:
+                end = measured[1]
+                token = Token("unit", line[position:end], spaced, measured[0])
+        found.append(token)
+        if len(found) > MAX_TOKENS:
+            raise Unreadable(f"more than {MAX_TOKENS} tokens")
+        position, spaced = end, False
+    found.append(END)
+    return found

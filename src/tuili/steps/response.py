@@ -1,0 +1,41 @@
+"""The text form of a response: steps inside a think block, one a line, then the answer.
+
+Says nothing about whether a step is right (`checker`) or about the special tokens around it (the tokenizer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+THINK = "<think>"
+END_THINK = "</think>"
+END = "<|end|>"
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a response says. `complete` is true when the think block was opened first thing and closed."""
+
+    steps: tuple[str, ...]
+    answer: str
+    complete: bool
+
+
+def render_response(steps: Iterable[str], answer: str) -> str:
+    """`<think>`, one step a line, `</think>`, the answer."""
+    return "\n".join((THINK, *steps, END_THINK)) + answer
+
+
+def split_response(text: str) -> Response:
+    """The steps and the answer of a response. Total: a text of any other shape gives an incomplete response.
+
+    Without a think block the whole text is the answer; with a block that is never closed there is no answer.
+    """
+    body = text.split(END, 1)[0]
+    before, opened, rest = body.partition(THINK)
+    if not opened:
+        return Response((), body.strip(), complete=False)
+    thoughts, closed, answer = rest.partition(END_THINK)
+    steps = tuple(line.strip() for line in thoughts.splitlines() if line.strip())
+    return Response(steps, answer.strip() if closed else "", complete=bool(closed) and not before.strip())

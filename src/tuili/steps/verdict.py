@@ -1,0 +1,85 @@
+"""What the checker answers about a line: a status, the reason, the right value and a witness.
+
+The four faults are how the theories refuse a line; `checker` turns them into verdicts, so that none ever escapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+from tuili.errors import TuiliError
+
+
+class Status(StrEnum):
+    """The four things a checker can honestly say about a line."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    UNSUPPORTED = "unsupported"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer about one line.
+
+    `kind` is the theory that decided it (`arithmetic`, `quantity`, `boolean`, `date`, `set`, `propositional`,
+    `categorical`, `linear`, `polynomial`, `trace` or `none`), `expected` the right value or conclusion as a printable
+    text where there is one, and `witness` the evidence: rule, premises used, counter-model, definition, event.
+    """
+
+    status: Status
+    kind: str = "none"
+    reason: str = ""
+    expected: str | None = None
+    witness: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a theory of inference found out.
+
+    `rule` names how the conclusion follows and `used` the premises that suffice (by position). Where it does not
+    follow, `counter_model` makes the premises true and the conclusion false.
+    """
+
+    follows: bool
+    consistent: bool = True
+    rule: str = ""
+    used: tuple[int, ...] = ()
+    counter_model: Mapping[str, object] | None = None
+    expected: str | None = None
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+
+class StepFault(TuiliError):
+    """A line that cannot be shown right; `status` says in which way."""
+
+    status: ClassVar[Status]
+
+
+class Unreadable(StepFault):
+    """The line is not in the step language."""
+
+    status = Status.UNSUPPORTED
+
+
+class Undecided(StepFault):
+    """The line can be read, but no theory here decides it."""
+
+    status = Status.UNSUPPORTED
+
+
+class Undefined(StepFault):
+    """A part of the line has no value, like a division by zero or a sum of metres and seconds."""
+
+    status = Status.INVALID
+
+
+class OverBudget(StepFault):
+    """Deciding the line would take more than the bounds on size and time."""
+
+    status = Status.TIMEOUT

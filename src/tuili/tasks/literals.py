@@ -1,0 +1,19 @@
+"""A propositional literal, printed in the step language: what the propositional and knights domains reason with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Literal:
+    """An atom or its negation: `A` or `not A`."""
+
+    atom: str
+    positive: bool = True
+
+    def __invert__(self) -> Literal:
+        return Literal(self.atom, not self.positive)
+
+    def __str__(self) -> str:
+        return self.atom if self.positive else f"not {self.atom}"

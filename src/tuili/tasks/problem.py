@@ -1,0 +1,78 @@
+"""What a problem is, and how the seed space is divided into train, validation and test.
+
+The splits are disjoint twice over: their seeds do not overlap, and a prompt belongs to exactly one split by its
+hash, so that no prompt of one split can ever appear in another. The domains themselves live in their own files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tuili.errors import InputError
+from tuili.steps import Context
+
+SEEDS_PER_SPLIT = 1_000_000_000
+LEVELS = (1, 2, 3, 4, 5)
+
+
+class Split(StrEnum):
+    """The three parts of the problem space."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+    def seed(self, number: int) -> int:
+        """The seed with this number (0 ≤ number < 10⁹) in the split's own range."""
+        if not 0 <= number < SEEDS_PER_SPLIT:
+            raise InputError(f"seed {number} is out of range: use 0 to {SEEDS_PER_SPLIT - 1}")
+        return list(Split).index(self) * SEEDS_PER_SPLIT + number
+
+    @classmethod
+    def of_seed(cls, seed: int) -> Split:
+        """The split that a seed belongs to. Raises `InputError` outside 0 … 3·10⁹ − 1."""
+        if not 0 <= seed < SEEDS_PER_SPLIT * len(cls):
+            raise InputError(f"seed {seed} is out of range: use 0 to {SEEDS_PER_SPLIT * len(cls) - 1}")
+        return list(cls)[seed // SEEDS_PER_SPLIT]
+
+    @classmethod
+    def of_prompt(cls, prompt: str) -> Split:
+        """The split that a prompt belongs to: 80% train, 10% validation, 10% test, by its hash."""
+        bucket = hashlib.sha256(prompt.encode()).digest()[0] % 10
+        return {8: cls.VALIDATION, 9: cls.TEST}.get(bucket, cls.TRAIN)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a domain's sampler writes: a problem without its place in the seed space.
+
+    `facts` and `program` map a label in the prompt (`P1`, `L2`) to a statement or a line of a program.
+    """
+
+    prompt: str
+    steps: tuple[str, ...]
+    answer: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+    program: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem with its checked chain of steps and its canonical answer."""
+
+    domain: str
+    level: int
+    seed: int
+    index: int
+    prompt: str
+    steps: tuple[str, ...]
+    answer: str
+    context: Context = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """`domain/level/seed/index`: enough to generate the same problem again."""
+        return f"{self.domain}/{self.level}/{self.seed}/{self.index}"

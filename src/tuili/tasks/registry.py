@@ -1,0 +1,111 @@
+"""The registry of domains and the one function that generates their problems.
+
+Built-in domains register themselves on import; other packages add theirs through the entry-point group
+`tuili.domains`, each entry a class of the `Domain` protocol. What a domain asks is left to its own file.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Protocol, TypeVar
+
+from tuili.errors import InputError
+from tuili.steps import Context
+from tuili.tasks.problem import LEVELS, Draft, Problem, Split
+
+PHASES: dict[int, tuple[str, ...]] = {
+    1: ("propositional", "syllogism", "knights", "relations"),
+    2: ("arithmetic", "fractions", "equations", "number_theory", "word_problems", "calendar", "counting"),
+    3: ("geometry", "mechanics", "electricity", "tracing", "composed"),
+}
+BUILT_IN = tuple(name for names in PHASES.values() for name in names)
+ENTRY_POINT_GROUP = "tuili.domains"
+MAX_DRAWS = 10_000
+
+
+class Domain(Protocol):
+    """A family of problems. `sample` must draw from `rng` only, so that a problem is a function of its seed."""
+
+    def sample(self, rng: random.Random, level: int) -> Draft:
+        """One problem of a level from 1 (easy) to 5 (hard)."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Entry:
+    domain: Domain
+    phase: int
+
+
+_REGISTERED: dict[str, _Entry] = {}
+D = TypeVar("D", bound=Domain)
+
+
+def domain(name: str, phase: int) -> Callable[[type[D]], type[D]]:
+    """Class decorator that adds a domain under `name` to curriculum phase 1, 2 or 3."""
+    if phase not in PHASES:
+        raise InputError(f"domain {name!r}: phase {phase} does not exist, use one of {sorted(PHASES)}")
+
+    def register(cls: type[D]) -> type[D]:
+        if name in _REGISTERED:
+            raise InputError(f"domain {name!r} is registered twice")
+        _REGISTERED[name] = _Entry(cls(), phase)
+        return cls
+
+    return register
+
+
+@cache
+def _load() -> None:
+    for name in BUILT_IN:
+        import_module(f"tuili.tasks.{name}")
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        entry.load()
+        if entry.name not in _REGISTERED:
+            raise InputError(
+                f"entry point {entry.name!r} ({entry.value}) registers no domain of that name: "
+                f"decorate the class with @domain({entry.name!r}, phase=...)"
+            )
+
+
+def domains() -> tuple[str, ...]:
+    """Every domain: the 16 built-in ones in the order of their experts, then those of other packages by name."""
+    _load()
+    return BUILT_IN + tuple(sorted(set(_REGISTERED) - set(BUILT_IN)))
+
+
+def _entry(name: str) -> _Entry:
+    _load()
+    if name not in _REGISTERED:
+        raise InputError(f"unknown domain {name!r}: use one of {', '.join(domains())}")
+    return _REGISTERED[name]
+
+
+def phase(name: str) -> int:
+    """The curriculum phase (1, 2 or 3) of a domain. Raises `InputError` for an unknown domain."""
+    return _entry(name).phase
+
+
+def generate(domain: str, seed: int, index: int, level: int) -> Problem:
+    """The problem number `index` of a seed: the same on every machine and in every process.
+
+    The seed decides the split (`Split.of_seed`); prompts that belong to another split by their hash are drawn again.
+    Raises `InputError` for an unknown domain, seed or level, and for a domain with too few prompts to fill a split.
+    """
+    entry, split = _entry(domain), Split.of_seed(seed)
+    if level not in LEVELS:
+        raise InputError(f"level {level} does not exist: use one of {LEVELS}")
+    rng = random.Random(f"{domain}/{level}/{seed}/{index}")
+    for _ in range(MAX_DRAWS):
+        draft = entry.domain.sample(rng, level)
+        if Split.of_prompt(draft.prompt) is split:
+            context = Context(facts=dict(draft.facts), program=dict(draft.program))
+            return Problem(domain, level, seed, index, draft.prompt, draft.steps, draft.answer, context)
+    raise InputError(
+        f"domain {domain!r} at level {level} gave no prompt of the {split} split in {MAX_DRAWS} draws: it needs more variety"
+    )

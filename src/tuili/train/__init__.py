@@ -1,0 +1,1 @@
+"""Training: recipe, curriculum, objective, optimizers, checkpoints, and the loop that runs them."""

@@ -1,0 +1,187 @@
+"""Checkpoints: written in the background, moved into place as a whole, checksummed, and verified before use.
+
+A checkpoint is a folder `step-00000200` of safetensors files, `state.json` and a manifest of SHA-256 sums; nothing in it
+is a pickle. What the tensors and the state mean is left to `loop`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import torch
+from pydantic import PositiveInt
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as dump_tensors
+from torch import Tensor
+
+from tuili.config import Config
+from tuili.errors import CheckpointError
+
+MANIFEST, STATE, SUFFIX = "manifest.json", "state.json", ".safetensors"
+PREFIX, SCRATCH = "step-", ".step-"
+
+Tensors = Mapping[str, Mapping[str, Tensor]]
+
+
+class CheckpointConfig(Config):
+    """When the state of a run is saved."""
+
+    interval: PositiveInt = 200
+    """Steps between two checkpoints."""
+    keep: PositiveInt = 2
+    """How many stay on disk."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was saved after a step: groups of named tensors, and whatever JSON can hold."""
+
+    step: int
+    tensors: Tensors
+    state: dict[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one run. One writer at a time; `close` (or `with`) waits for it.
+
+    Errors of the writer, such as a full disk, are raised as `CheckpointError` by the next call; the checkpoints before
+    it stay as they are. `tell` is given one line for each damaged checkpoint that is passed over.
+    """
+
+    def __init__(self, folder: Path, keep: int, tell: Callable[[str], None]) -> None:
+        self._folder, self._keep, self._tell = folder, keep, tell
+        self._writer: Thread | None = None
+        self._error: CheckpointError | None = None
+        self.stall = 0.0
+        """Seconds for which `save` has held up the training in all."""
+        for leftover in folder.glob(f"{SCRATCH}*"):
+            shutil.rmtree(leftover)
+
+    def __enter__(self) -> Checkpoints:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        elif self._writer is not None:
+            self._writer.join()
+
+    def save(self, step: int, tensors: Tensors, state: Mapping[str, Any]) -> None:
+        """Copy the tensors now and write them in the background. Waits only for a writer that is still at work."""
+        begun = time.perf_counter()
+        self.close()
+        copies = {
+            group: {name: _copy(value) for name, value in named.items()} for group, named in tensors.items()
+        }
+        document = json.dumps(dict(state))
+        self._writer = Thread(target=self._write, args=(step, copies, document), name="checkpoint")
+        self._writer.start()
+        self.stall += time.perf_counter() - begun
+
+    def check(self) -> None:
+        """Raise what the writer has met, without waiting for it."""
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def close(self) -> None:
+        """Wait until everything is on disk."""
+        if self._writer is not None:
+            self._writer.join()
+            self._writer = None
+        self.check()
+
+    def latest(self) -> Checkpoint | None:
+        """The newest sound checkpoint, None if the run has none. Raises `CheckpointError` if all are damaged."""
+        steps = self._steps()
+        for step in reversed(steps):
+            try:
+                return self._read(step)
+            except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
+                self._tell(f"{self._path(step)} is damaged ({error}): going back to the one before")
+        if steps:
+            raise CheckpointError(
+                f"{self._folder}: all {len(steps)} checkpoints are damaged: train again elsewhere"
+            )
+        return None
+
+    def _steps(self) -> list[int]:
+        names = (path.name.removeprefix(PREFIX) for path in self._folder.glob(f"{PREFIX}*"))
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def _path(self, step: int) -> Path:
+        return self._folder / f"{PREFIX}{step:08d}"
+
+    def _write(self, step: int, tensors: Tensors, state: str) -> None:
+        scratch = self._folder / f"{SCRATCH}{step:08d}"
+        try:
+            scratch.mkdir(parents=True)
+            files = {f"{group}{SUFFIX}": dump_tensors(dict(named)) for group, named in tensors.items()}
+            files[STATE] = state.encode()
+            for name, data in files.items():
+                write_durably(scratch / name, data)
+            sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+            write_durably(scratch / MANIFEST, json.dumps({"step": step, "sha256": sums}, indent=2).encode())
+            _sync(scratch)
+            # Only a damaged checkpoint can stand here or later: the run went on from an earlier one.
+            for late in [number for number in self._steps() if number >= step]:
+                shutil.rmtree(self._path(late))
+            scratch.rename(self._path(step))
+            _sync(self._folder)
+            for early in self._steps()[: -self._keep]:
+                shutil.rmtree(self._path(early))
+        except OSError as error:
+            shutil.rmtree(scratch, ignore_errors=True)
+            kept = (
+                f"the last good one is step {steps[-1]}"
+                if (steps := self._steps())
+                else "there is none before it"
+            )
+            self._error = CheckpointError(
+                f"checkpoint of step {step} in {self._folder} was not written: {error.strerror or error}; {kept}"
+            )
+
+    def _read(self, step: int) -> Checkpoint:
+        path = self._path(step)
+        manifest = json.loads((path / MANIFEST).read_bytes())
+        if manifest["step"] != step:
+            raise ValueError("its manifest belongs to another step")
+        files: dict[str, bytes] = {}
+        for name, expected in manifest["sha256"].items():
+            files[name] = (path / name).read_bytes()
+            if hashlib.sha256(files[name]).hexdigest() != expected:
+                raise ValueError(f"the checksum of {name} is wrong")
+        state = json.loads(files.pop(STATE))
+        return Checkpoint(
+            step, {name.removesuffix(SUFFIX): load_tensors(data) for name, data in files.items()}, state
+        )
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file and wait until the disk has it."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return torch.empty(tensor.shape, dtype=tensor.dtype).copy_(tensor.detach())

@@ -1,0 +1,65 @@
+"""The curriculum: from the progress of a run to the weight of each domain and file.
+
+Three stages follow the phases of the domains, from logic judgement over multi-step to cross-domain problems; `uniform`
+is the control. Which documents are drawn by these weights is left to `tuili.data.stream`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, model_validator
+
+from tuili.config import Config
+from tuili.errors import ConfigError
+from tuili.tasks import phase
+
+Progress = Annotated[float, Field(ge=0, le=1)]
+Shares = tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat]
+
+
+class CurriculumConfig(Config):
+    """The order in which the domains come: by phases, or all of them evenly from first to last."""
+
+    kind: Literal["phases", "uniform"] = "phases"
+    boundaries: tuple[Progress, Progress] = (0.2, 0.6)
+    """Progress at which the second and the third stage begin."""
+    mixture: tuple[Shares, Shares, Shares] = ((1, 0, 0), (0.25, 0.75, 0), (0.2, 0.3, 0.5))
+    """For each stage, the shares of the domains of phases 1, 2 and 3: earlier phases are rehearsed."""
+
+    @model_validator(mode="after")
+    def _rising(self) -> CurriculumConfig:
+        if self.boundaries[0] > self.boundaries[1]:
+            raise ValueError("boundaries must rise: the second stage begins before the third")
+        return self
+
+
+class Curriculum:
+    """Weights over the sources of a run: those of all domains add up to 1, a file keeps the weight it is given.
+
+    Raises `ConfigError` when a stage gives no weight to any of the domains.
+    """
+
+    def __init__(self, config: CurriculumConfig, domains: Sequence[str], files: Mapping[str, float]) -> None:
+        phases = {name: phase(name) for name in domains}
+        sizes = Counter(phases.values())
+        uniform = config.kind == "uniform"
+        self._boundaries = () if uniform else config.boundaries
+        mixture = (tuple(float(sizes[number]) for number in (1, 2, 3)),) if uniform else config.mixture
+        self._stages: list[dict[str, float]] = []
+        for stage, shares in enumerate(mixture, start=1):
+            weights = {name: shares[number - 1] / sizes[number] for name, number in phases.items()}
+            total = sum(weights.values())
+            if phases and not total:
+                raise ConfigError(
+                    f"curriculum.mixture: stage {stage} gives no weight to any phase of data.domains: "
+                    "change its shares, or use curriculum.kind=uniform"
+                )
+            self._stages.append({name: weight / total for name, weight in weights.items()} | dict(files))
+
+    def weights(self, progress: float) -> dict[str, float]:
+        """The weight of each source at a progress from 0 to 1."""
+        return self._stages[bisect_right(self._boundaries, progress)]

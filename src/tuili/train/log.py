@@ -1,0 +1,148 @@
+"""What a run tells while it goes on: a progress line, `log.jsonl`, and TensorBoard's event files where wanted.
+
+It averages the figures of the steps between two lines; where the figures come from is left to `loop`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import PositiveInt
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from tuili.config import Config
+from tuili.errors import InputError
+from tuili.train.checkpoint import write_durably
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+LOG_FILE, EVENTS = "log.jsonl", "tensorboard"
+
+SHOWN = {
+    "loss": "loss {:.3f}",
+    "accuracy": "accuracy {:.1%}",
+    "tokens_per_second": "{:,.0f} tokens/s",
+    "gflops_per_second": "{:.0f} GFLOP/s",
+}
+"""The figures of the progress line."""
+
+
+class LogConfig(Config):
+    """What a run tells while it goes on."""
+
+    interval: PositiveInt = 10
+    """Steps between two lines of the log; a line holds the means over them."""
+    tensorboard: bool = False
+    """Write event files for TensorBoard as well; needs the package `tensorboard`."""
+
+
+class TrainingLog:
+    """The log of a run that goes on after step `first` of `steps`, having trained for `seconds` before.
+
+    Lines that a crash left beyond `first` are dropped. Raises `InputError` when TensorBoard is wanted and missing.
+    """
+
+    def __init__(
+        self, config: LogConfig, folder: Path, console: Console, *, first: int, steps: int, seconds: float
+    ) -> None:
+        self._interval, self._steps, self._first = config.interval, steps, first
+        self._path = folder / LOG_FILE
+        kept = [line for line in read_log(folder) if line["step"] <= first]
+        write_durably(self._path, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        self.last: dict[str, Any] = kept[-1] if kept else {}
+        """The newest line."""
+        self._events = _event_writer(folder / EVENTS, first) if config.tensorboard else None
+        self._console = console
+        columns = ("training", BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"))
+        self._progress = Progress(
+            *columns,
+            TimeElapsedColumn(),
+            "left",
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=steps, completed=first, figures="")
+        self._before = seconds
+        self._begun = self._window = time.perf_counter()
+        self._sums: Counter[str] = Counter()
+        self._seen = 0
+
+    def __enter__(self) -> TrainingLog:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+        if self._events is not None:
+            self._events.close()
+
+    @property
+    def seconds(self) -> float:
+        """Training time of the whole run, without the time between its sessions."""
+        return self._before + time.perf_counter() - self._begun
+
+    def tell(self, line: str) -> None:
+        """Show a line to the user."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def step(self, step: int, figures: Mapping[str, float], *, tokens: int, flops: float) -> None:
+        """Note a finished step: its figures, the tokens it read, and the floating-point operations (0 if unknown)."""
+        self._sums.update(figures)
+        self._sums.update({"tokens_per_second": tokens, "gflops_per_second": flops / 1e9})
+        self._seen += 1
+        self._progress.update(self._task, completed=step)
+        if step % self._interval == 0 or step == self._steps:
+            self._write(step)
+
+    def _write(self, step: int) -> None:
+        now = time.perf_counter()
+        means: dict[str, float] = {}
+        for name, value in self._sums.items():
+            means[name] = value / (now - self._window if name.endswith("_per_second") else self._seen)
+        if not means["gflops_per_second"]:
+            del means["gflops_per_second"]
+        self.last = {"step": step, "seconds": self.seconds} | means
+        self._sums.clear()
+        self._seen, self._window = 0, now
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(self.last) + "\n")
+        if self._events is not None:
+            for name, mean in means.items():
+                self._events.add_scalar(f"train/{name}", mean, step)
+        text = "  ".join(form.format(means[name]) for name, form in SHOWN.items() if name in means)
+        self._progress.update(self._task, figures=text)
+        if not self._console.is_terminal:
+            left = (now - self._begun) / (step - self._first) * (self._steps - step)
+            self.tell(f"step {step}/{self._steps}  {text}  {left / 60:.1f} min left")
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a run's log in order; a last line that a crash cut short is left out."""
+    path = folder / LOG_FILE
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []
+    return [json.loads(line) for line in lines]
+
+
+def _event_writer(folder: Path, first: int) -> SummaryWriter:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise InputError(
+            "log.tensorboard = true needs the package tensorboard: pip install tensorboard, or set it to false"
+        ) from error
+    return SummaryWriter(str(folder), purge_step=first + 1)

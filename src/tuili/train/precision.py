@@ -1,0 +1,51 @@
+"""The device and the number format of a run: what the recipe says, or what suits this machine as measured.
+
+Weights and optimizer state are always fp32; `bf16` means that matrix products run in it under `torch.autocast`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import torch
+from torch import nn
+
+from tuili.errors import InputError
+
+Precision = Literal["fp32", "bf16"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
+TRIALS = 3
+
+
+def find_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:
+    """The device that a recipe means. Raises `InputError` where it asks for a GPU that torch does not see."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise InputError("train.device = cuda: torch finds no GPU here; use cpu or auto")
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
+    """The context in which a forward pass runs."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
+def measure(model: nn.Module, forward_backward: Callable[[Precision], None]) -> dict[Precision, float]:
+    """Seconds of one pass in each format, the best of a few after a first one. Leaves the model as it was."""
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    seconds: dict[Precision, float] = {}
+    for precision in PRECISIONS:
+        forward_backward(precision)
+        times = []
+        for _ in range(TRIALS):
+            begun = time.perf_counter()
+            forward_backward(precision)
+            times.append(time.perf_counter() - begun)
+        seconds[precision] = min(times)
+    model.zero_grad()
+    with torch.no_grad():
+        for name, buffer in model.named_buffers():
+            buffer.copy_(buffers[name])
+    return seconds

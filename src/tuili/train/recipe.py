@@ -1,0 +1,102 @@
+"""The schema of a training recipe: every choice that a run depends on, checked before anything is built.
+
+The sections that belong to a component stand in its file. How files and overrides become one recipe is left to
+`tuili.config`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
+
+from tuili.config import Config
+from tuili.data.tokenizer import SMALLEST_VOCABULARY, VOCABULARY
+from tuili.tasks import LEVELS, domains
+from tuili.tasks.problem import SEEDS_PER_SPLIT
+from tuili.train.checkpoint import CheckpointConfig
+from tuili.train.curriculum import CurriculumConfig
+from tuili.train.log import LogConfig
+from tuili.train.objective import ObjectiveConfig
+from tuili.train.optim import OptimizerConfig
+from tuili.train.schedule import ScheduleConfig
+
+
+class ModelConfig(Config):
+    """A named size, and the fields of its configuration that differ."""
+
+    preset: str = "nano"
+    overrides: dict[str, Any] = {}
+
+
+class DataConfig(Config):
+    """What the model reads."""
+
+    domains: Literal["all"] | tuple[str, ...] = "all"
+    levels: tuple[NonNegativeFloat, ...] = (0.4, 0.3, 0.15, 0.1, 0.05)
+    """Weights of levels 1, 2, … among the problems of each domain."""
+    files: dict[Path, PositiveFloat] = {}
+    """JSONL files of your own, each with its weight against 1 for all domains together."""
+    vocabulary: int = Field(VOCABULARY, ge=SMALLEST_VOCABULARY)
+    """Entries of the tokenizer, which is learnt from this data before training starts."""
+
+    @property
+    def domain_names(self) -> tuple[str, ...]:
+        """The chosen domains in the order of their experts."""
+        return tuple(name for name in domains() if self.domains == "all" or name in self.domains)
+
+    @field_validator("domains")
+    @classmethod
+    def _known(cls, chosen: Literal["all"] | tuple[str, ...]) -> Literal["all"] | tuple[str, ...]:
+        if chosen != "all" and (unknown := set(chosen) - set(domains())):
+            raise ValueError(f"unknown domain {min(unknown)!r}: use all, or some of {', '.join(domains())}")
+        return chosen
+
+    @field_validator("levels")
+    @classmethod
+    def _some_level(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        if len(levels) > len(LEVELS) or not any(levels):
+            raise ValueError(
+                f"give a weight for each level from 1 to at most {LEVELS[-1]}, one of them above 0"
+            )
+        return levels
+
+    @model_validator(mode="after")
+    def _something(self) -> DataConfig:
+        if not self.domains and not self.files:
+            raise ValueError("there is nothing to learn from: name domains or files")
+        return self
+
+
+class TrainConfig(Config):
+    """How long, how much at once, and on what."""
+
+    steps: PositiveInt = 1000
+    seed: int = Field(1, ge=0, lt=SEEDS_PER_SPLIT)
+    rows: PositiveInt = 8
+    """Rows of a block."""
+    length: int = Field(512, ge=32)
+    """Tokens of a row."""
+    accumulation: PositiveInt = 1
+    """Blocks whose gradients are averaged for one step."""
+    clip: PositiveFloat = 1.0
+    """Largest norm of the gradient."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto` times both on the first block and takes the faster one."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto` is a GPU where there is one."""
+
+
+class Recipe(Config):
+    """A whole training run."""
+
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    curriculum: CurriculumConfig = CurriculumConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    train: TrainConfig = TrainConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    log: LogConfig = LogConfig()

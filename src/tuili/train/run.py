@@ -1,0 +1,156 @@
+"""A training run from recipe to model folder: everything it needs is built here and handed to `loop`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from rich.console import Console
+from transformers import PreTrainedTokenizerFast
+
+from tuili.data.packing import Block
+from tuili.data.sources import FileSource, Source, TaskSource, sample_texts
+from tuili.data.stream import BlockStream, StreamState
+from tuili.data.tokenizer import separator_ids, train_tokenizer
+from tuili.model import TuiliForCausalLM
+from tuili.model.folder import save_model
+from tuili.model.lineage import LineageEntry
+from tuili.model.presets import preset
+from tuili.tasks.registry import BUILT_IN
+from tuili.train.checkpoint import Checkpoints
+from tuili.train.curriculum import Curriculum
+from tuili.train.folder import RunFolder
+from tuili.train.log import TrainingLog
+from tuili.train.loop import Position, fit
+from tuili.train.objective import Objective
+from tuili.train.precision import Precision, autocast, find_device, measure
+from tuili.train.recipe import DataConfig, ModelConfig, Recipe
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How far a run came. `figures` is the last line of its log."""
+
+    step: int
+    tokens: int
+    seconds: float
+    figures: Mapping[str, Any]
+    model: Path | None
+    """The model folder; None when the run was interrupted before its last step."""
+
+
+def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console | None = None) -> Outcome:
+    """Train by a recipe in the folder `out`; with `resume`, go on from its newest checkpoint, if it has one.
+
+    Raises `InputError` when `out` already holds a run and `resume` is not set, and when that run began with another
+    recipe or other files; see `loop.fit` for what may happen while training.
+    """
+    console = console or Console(stderr=True)
+
+    def tell(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    folder, device, seed = RunFolder(out, recipe), find_device(recipe.train.device), recipe.train.seed
+    curriculum = Curriculum(
+        recipe.curriculum,
+        recipe.data.domain_names,
+        {str(path): weight for path, weight in recipe.data.files.items()},
+    )
+    sources = build_sources(recipe.data, seed)
+    precision = folder.begun(resume)
+    if precision is None:
+        tell("learning the tokenizer")
+        tokenizer = train_tokenizer(sample_texts(sources), recipe.data.vocabulary)
+        tokenizer.save_pretrained(folder.tokenizer)
+    else:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder.tokenizer)
+    torch.manual_seed(seed)
+    model = build_model(recipe.model, tokenizer).to(device)
+    objective = Objective(recipe.objective, model)
+
+    def weights(block: int) -> Mapping[str, float]:
+        return curriculum.weights(block // recipe.train.accumulation / recipe.train.steps)
+
+    def open_stream(state: StreamState) -> BlockStream:
+        size = {"rows": recipe.train.rows, "length": recipe.train.length}
+        return BlockStream(sources, tokenizer, weights, **size, state=state)
+
+    def open_log(position: Position) -> TrainingLog:
+        return TrainingLog(
+            recipe.log, out, console, first=position.step, steps=recipe.train.steps, seconds=position.seconds
+        )
+
+    if precision is None:
+        block = next(open_stream(StreamState())).to(device)
+        precision = choose_precision(recipe.train.precision, model, objective, block, tell)
+        folder.begin(precision)
+    checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep, tell)
+    position, log = fit(recipe, model, objective, precision, open_stream, open_log, checkpoints)
+
+    tell(f"checkpoints held the training up for {checkpoints.stall:.2f} s of {position.seconds:.0f} s")
+    for name, number in position.stream.refused.items():
+        if number:
+            tell(
+                f"{name}: {number} of {position.stream.drawn[name]} documents are longer than a row and were left out"
+            )
+    finished = position.step == recipe.train.steps
+    if finished:
+        figures = {name: value for name, value in log.last.items() if name not in ("step", "seconds")}
+        entry = LineageEntry(
+            step="train",
+            recipe=recipe.model_dump(mode="json"),
+            figures=figures,
+            seeds={"train": seed},
+            tokens=position.tokens,
+            hours=position.seconds / 3600,
+        )
+        save_model(folder.model, model, tokenizer, [entry])
+    return Outcome(
+        position.step, position.tokens, position.seconds, log.last, folder.model if finished else None
+    )
+
+
+def build_sources(data: DataConfig, seed: int) -> list[Source]:
+    """The domains that a recipe names, then its files."""
+    levels = {level: weight for level, weight in enumerate(data.levels, start=1) if weight}
+    tasks = [TaskSource(name, levels, seed) for name in data.domain_names]
+    return [*tasks, *(FileSource(path, seed) for path in data.files)]
+
+
+def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerFast) -> TuiliForCausalLM:
+    """A new model of the wanted size that fits the tokenizer; its weights follow from torch's global seed."""
+    fitted = {
+        "vocab_size": len(tokenizer),
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "separator_token_ids": separator_ids(tokenizer),
+        "domains": list(BUILT_IN),
+    }
+    return TuiliForCausalLM(preset(config.preset, **fitted | config.overrides))
+
+
+def choose_precision(
+    wanted: Literal["auto", "fp32", "bf16"],
+    model: TuiliForCausalLM,
+    objective: Objective,
+    block: Block,
+    tell: Callable[[str], None],
+) -> Precision:
+    """What the recipe says, or for `auto` the format in which a pass over this block takes less time here."""
+    if wanted != "auto":
+        return wanted
+
+    def forward_backward(precision: Precision) -> None:
+        with autocast(precision, model.device):
+            result = objective(block, 0.0, torch.Generator(model.device))
+        result.loss.backward()
+
+    seconds = measure(model, forward_backward)
+    chosen = min(seconds, key=seconds.__getitem__)
+    rates = ", ".join(f"{name} {block.real_tokens / time:,.0f} tokens/s" for name, time in seconds.items())
+    tell(f"precision {chosen}: measured {rates}")
+    return chosen

@@ -1,0 +1,145 @@
+"""The command line's frame: what is imported when, and how each kind of ending looks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+import typer
+
+from tuili import __version__
+from tuili.cli import app
+from tuili.errors import CheckpointError, PromptError
+
+HEAVY = {"jinja2", "matplotlib", "numpy", "pydantic", "rich", "tokenizers", "torch", "transformers", "yaml"}
+
+
+@pytest.fixture
+def verb(monkeypatch: pytest.MonkeyPatch):
+    """Puts a function in place of the verb `ask`."""
+
+    def install(run) -> None:
+        module = ModuleType("tuili.cli.ask")
+        module.run = run
+        monkeypatch.setitem(sys.modules, "tuili.cli.ask", module)
+
+    return install
+
+
+def imported_by(arguments: list[str]) -> set[str]:
+    """The heavy packages that a fresh process has imported after this command line."""
+    code = (
+        f"import sys; from tuili.cli.app import main; main({arguments}); print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return HEAVY & set(done.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], []])
+def test_help_lists_every_verb(arguments, capsys):
+    assert app.main(arguments) == 0
+    listing = capsys.readouterr().out.split("Commands:")[1]
+    assert [line.split()[0] for line in listing.strip().splitlines()] == list(app.VERBS)
+
+
+def test_summaries_fit_the_listing(capsys):
+    app.main(["--help"])
+    assert "..." not in capsys.readouterr().out.split("Commands:")[1]
+
+
+def test_help_imports_nothing_heavy():
+    """This is what keeps `tuili --help` fast."""
+    assert imported_by(["--help"]) == set()
+
+
+@pytest.mark.parametrize("name", app.VERBS)
+def test_the_help_of_a_verb_imports_nothing_heavy_either(name):
+    assert imported_by([name, "--help"]) <= {"pydantic"}  # typer itself converts arguments with it
+
+
+def test_version(capsys):
+    assert app.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"tuili {__version__}\n"
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "tuili", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"tuili {__version__}\n"
+
+
+def test_a_verb_gets_its_typed_options(verb, capsys):
+    def run(count: int, loud: bool = False) -> None:
+        typer.echo(f"{count + 1} {loud}")
+
+    verb(run)
+    assert app.main(["ask", "3", "--loud"]) == 0
+    assert capsys.readouterr().out == "4 True\n"
+
+
+def test_a_verb_may_have_verbs_of_its_own(monkeypatch, capsys):
+    module = ModuleType("tuili.cli.data")
+    module.app = typer.Typer()
+    module.app.command("first")(lambda: typer.echo("one"))
+    module.app.command("second")(lambda: typer.echo("two"))
+    monkeypatch.setitem(sys.modules, "tuili.cli.data", module)
+    assert app.main(["data", "second"]) == 0
+    assert capsys.readouterr().out == "two\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (PromptError("the prompt is empty"), 2, "tuili: error: the prompt is empty\n"),
+        (CheckpointError("the disk is full"), 1, "tuili: error: the disk is full\n"),
+        (KeyboardInterrupt(), 130, "tuili: interrupted\n"),
+    ],
+)
+def test_an_expected_ending_is_one_line_and_a_code(verb, capsys, error, code, line):
+    def run() -> None:
+        raise error
+
+    verb(run)
+    assert app.main(["ask"]) == code
+    assert capsys.readouterr().err == line
+
+
+def test_a_verb_may_choose_its_exit_code(verb):
+    def run() -> None:
+        raise typer.Exit(3)
+
+    verb(run)
+    assert app.main(["ask"]) == 3
+
+
+def test_an_unexpected_exception_keeps_its_traceback(verb):
+    def run() -> None:
+        raise ZeroDivisionError
+
+    verb(run)
+    with pytest.raises(ZeroDivisionError):
+        app.main(["ask"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["evla"], ["evla", "eval"]),
+        (["--foo"], ["--foo"]),
+        (["ask", "--foo"], ["--foo"]),
+        (["ask", "many"], ["count", "integer"]),
+        (["ask"], ["count"]),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_exit_code_2(verb, capsys, arguments, named):
+    def run(count: int) -> None:
+        raise AssertionError(count)
+
+    verb(run)
+    assert app.main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("tuili: error: ")
+    assert all(name in line.lower() for name in named)

@@ -1,0 +1,271 @@
+import json
+import pickle
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tuili.data.tokenizer import train_tokenizer
+from tuili.errors import ModelFolderError
+from tuili.model import TuiliConfig, TuiliForCausalLM
+from tuili.model import folder as folder_module
+from tuili.model.folder import check_safetensors, load_model, resolve, save_model
+from tuili.model.lineage import LineageEntry, model_hash, read_lineage
+from tuili.model.size import count_parameters
+
+WEIGHTS = "model.safetensors"
+
+
+def tiny() -> tuple[TuiliForCausalLM, object]:
+    torch.manual_seed(0)
+    tokenizer = train_tokenizer(["1 + 1 = 2"], vocabulary=300)
+    config = TuiliConfig(
+        vocab_size=300,
+        hidden_size=16,
+        intermediate_size=16,
+        moe_intermediate_size=8,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+        num_experts=4,
+        trunk_layers=1,
+        group_layers=1,
+    )
+    return TuiliForCausalLM(config), tokenizer
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "model"
+    save_model(path, *tiny(), [LineageEntry("train")])
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(ModelFolderError) as caught:
+        load_model(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_a_saved_model_loads_as_the_same_model_in_evaluation_mode(saved: Path) -> None:
+    model, tokenizer = tiny()
+    loaded = load_model(saved)
+    assert not loaded.model.training
+    assert loaded.path == saved
+    expected = model.state_dict()
+    for name, tensor in loaded.model.state_dict().items():
+        assert torch.equal(tensor, expected[name]), name
+    assert loaded.tokenizer.encode("1 + 2 = 3") == tokenizer.encode("1 + 2 = 3")
+    assert loaded.tokenizer.chat_template == tokenizer.chat_template
+
+
+def test_weights_load_in_the_dtype_asked_for(saved: Path) -> None:
+    assert load_model(saved, dtype=torch.bfloat16).model.dtype is torch.bfloat16
+
+
+def test_the_last_lineage_entry_carries_the_hash_of_the_folder(saved: Path) -> None:
+    (entry,) = read_lineage(saved)
+    assert entry.hash == model_hash(saved)
+    save_model(saved, *tiny(), [entry, replace(LineageEntry("prune"), parent=entry.hash)])
+    first, second = read_lineage(saved)
+    assert first == entry
+    assert second.parent == first.hash
+
+
+def test_saving_leaves_nothing_beside_the_folder_and_no_pickle_in_it(saved: Path) -> None:
+    assert [path.name for path in saved.parent.iterdir()] == ["model"]
+    assert {path.suffix for path in saved.rglob("*") if path.is_file()} <= {".json", ".safetensors", ".jinja"}
+
+
+def test_a_crash_while_saving_leaves_the_old_folder_whole(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = model_hash(saved)
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(folder_module, "write_lineage", fail)
+    model, tokenizer = tiny()
+    with torch.no_grad():
+        model.verifier.bias += 1
+    with pytest.raises(OSError, match="disk full"):
+        save_model(saved, model, tokenizer, [LineageEntry("train")])
+    assert model_hash(saved) == before
+    assert [path.name for path in saved.parent.iterdir()] == ["model"]
+
+
+def test_a_folder_with_other_things_in_it_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ModelFolderError, match="is not a model folder"):
+        save_model(tmp_path, *tiny(), [LineageEntry("train")])
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_missing_folder_says_what_would_be_right(tmp_path: Path) -> None:
+    assert "give a folder, a hub name (owner/name) or a shipped name" in refusal(tmp_path / "nowhere")
+
+
+def test_a_file_is_not_a_folder(saved: Path) -> None:
+    assert "is a file" in refusal(saved / WEIGHTS)
+
+
+def test_a_name_below_an_existing_folder_never_asks_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("runs").mkdir()
+    monkeypatch.setattr(folder_module, "_download", lambda name: pytest.fail(f"asked the hub for {name}"))
+    with pytest.raises(ModelFolderError, match="not found"):
+        resolve("runs/typo")
+
+
+def test_a_hub_name_fetches_nothing_but_safetensors_and_json(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    asked: dict[str, object] = {}
+
+    def fetch(name: str, allow_patterns: list[str]) -> str:
+        asked.update(name=name, patterns=allow_patterns)
+        return str(saved)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    assert resolve("someone/model") == saved
+    assert asked == {"name": "someone/model", "patterns": ["*.safetensors", "*.json", "chat_template.jinja"]}
+
+
+def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    def fail(*_: object, **__: object) -> str:
+        raise OSError("no network\nsecond line")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(ModelFolderError) as caught:
+        resolve("someone/model")
+    assert str(caught.value).endswith("could not be fetched from the hub: no network")
+
+
+def test_a_shipped_name_means_the_folder_in_the_package(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_module, "SHIPPED", saved.parent)
+    assert resolve("model") == saved
+
+
+def test_a_folder_without_configuration_is_refused(saved: Path) -> None:
+    (saved / "config.json").unlink()
+    assert "no config.json" in refusal(saved)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", ""])
+def test_a_broken_configuration_is_refused(saved: Path, text: str) -> None:
+    (saved / "config.json").write_text(text)
+    assert "config.json is not a JSON object" in refusal(saved)
+
+
+def test_another_model_type_is_refused(saved: Path) -> None:
+    config = json.loads((saved / "config.json").read_text())
+    (saved / "config.json").write_text(json.dumps(config | {"model_type": "llama"}))
+    assert "model_type is 'llama', it must be 'tuili'" in refusal(saved)
+
+
+def test_a_wrong_value_in_the_configuration_is_refused(saved: Path) -> None:
+    config = json.loads((saved / "config.json").read_text())
+    (saved / "config.json").write_text(json.dumps(config | {"hidden_size": "large"}))
+    assert "cannot be loaded" in refusal(saved)
+
+
+def test_missing_weights_and_tokenizer_are_refused(saved: Path) -> None:
+    (saved / "tokenizer.json").rename(saved / "kept.json")
+    assert "no tokenizer.json" in refusal(saved)
+    (saved / "kept.json").rename(saved / "tokenizer.json")
+    (saved / WEIGHTS).unlink()
+    assert "no weights" in refusal(saved)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.001, 0.5, 0.999])
+def test_truncated_weights_are_refused(saved: Path, kept: float) -> None:
+    content = (saved / WEIGHTS).read_bytes()
+    (saved / WEIGHTS).write_bytes(content[: int(kept * len(content))])
+    message = refusal(saved)
+    assert WEIGHTS in message
+    assert "truncated" in message or "damaged" in message
+
+
+def test_weights_with_bytes_behind_the_end_are_refused(saved: Path) -> None:
+    with (saved / WEIGHTS).open("ab") as file:
+        file.write(b"more")
+    assert "damaged" in refusal(saved)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        struct.pack("<Q", 1 << 62) + b"{}",
+        struct.pack("<Q", 2) + b"[]",
+        struct.pack("<Q", 2) + b"\xff\xff",
+        struct.pack("<Q", 9) + b'{"a": {}}',
+    ],
+)
+def test_a_header_that_cannot_be_one_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / WEIGHTS
+    path.write_bytes(content)
+    with pytest.raises(ModelFolderError, match="damaged"):
+        check_safetensors(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["pytorch_model.bin", "old.pt", "optimizer.PTH", "tuili/cache.pkl", "last.ckpt"]
+)
+def test_any_file_that_may_hold_a_pickle_is_refused(saved: Path, name: str) -> None:
+    (saved / name).write_bytes(b"anything")
+    assert "may hold a pickle" in refusal(saved)
+
+
+class Trap:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (pytest.fail, ("a pickle was opened",))
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+def test_a_pickle_behind_a_safetensors_name_is_refused_unopened(saved: Path, protocol: int) -> None:
+    (saved / WEIGHTS).write_bytes(pickle.dumps(Trap(), protocol))
+    message = refusal(saved)
+    assert WEIGHTS in message
+    if protocol >= 2:
+        assert "pickle" in message
+
+
+def test_a_torch_archive_behind_a_safetensors_name_is_refused(saved: Path) -> None:
+    torch.save({"a": torch.zeros(1)}, saved / WEIGHTS)
+    assert "pickle or zip" in refusal(saved)
+
+
+def test_missing_unexpected_and_misshapen_tensors_are_refused(saved: Path) -> None:
+    tensors = load_file(saved / WEIGHTS)
+    metadata = {"format": "pt"}
+    save_file(
+        {name: tensor for name, tensor in tensors.items() if name != "verifier.bias"},
+        saved / WEIGHTS,
+        metadata,
+    )
+    assert "missing tensor verifier.bias" in refusal(saved)
+    save_file(tensors | {"extra.weight": torch.zeros(1)}, saved / WEIGHTS, metadata)
+    assert "unexpected tensor extra.weight" in refusal(saved)
+    save_file(tensors | {"verifier.bias": torch.zeros(3)}, saved / WEIGHTS, metadata)
+    assert "mismatched tensor verifier.bias" in refusal(saved)
+
+
+def test_parameters_are_counted_by_what_a_token_uses() -> None:
+    model, _ = tiny()
+    counted = count_parameters(model.config)
+    assert counted.total == sum(parameter.numel() for parameter in model.parameters())
+    one_expert = sum(p[0].numel() for name, p in model.named_parameters() if ".experts." in name)
+    assert counted.total - counted.active == one_expert * (4 - 2)
+    assert counted.active_trunk == counted.total - sum(p.numel() for p in model.model.reasoning.parameters())
