@@ -38,10 +38,12 @@ clean:
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "make: $(PYTHON) is older than 3.11: name a newer one, as in 'make setup PYTHON=python3.12'"; exit 1; }
-	test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --editable '.[dev]'
-	touch $@
+	@echo "make: installing Tuili and what it needs into $(VENV) (once; a few minutes)"
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
 
 $(INTEGRATIONS): $(INSTALLED)
-	$(BIN)/pip install --quiet --editable '.[dev,integrations]'
-	touch $@
+	@echo "make: installing PEFT, TRL and lm-eval into $(VENV)"
+	@$(BIN)/pip install --quiet --editable '.[dev,integrations]'
+	@touch $@

@@ -1,7 +1,7 @@
 """What a benchmark leaves behind: a JSON file with its figures and everything needed to repeat them.
 
-A record names the commit, the configuration, the versions and the machine, never a host or a path. Every figure keeps
-all its runs, so that the spread can be judged. What is measured, and against what, is left to each benchmark.
+A record names the commit, the configuration, the versions and the machine, never a host or a path. Every
+figure keeps all its runs, so that the spread can be judged. What is measured is left to each benchmark.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +23,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy")
+MEASURED = ("src", "benchmarks/*.py", "recipes", "pyproject.toml")
+INSTRUCTIONS = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Figure:
 
 
 def time_runs(*functions: Callable[[], object], n: int = 5, warmup: int = 1) -> tuple[Figure, ...]:
-    """Wall-clock milliseconds of each function, the functions taking turns so that all see the same machine."""
+    """Wall-clock milliseconds of each function; they take turns, so that all see the same machine."""
     for function in functions * warmup:
         function()
     runs: list[list[float]] = [[] for _ in functions]
@@ -78,13 +81,45 @@ def write_record(
     record = {
         "benchmark": name,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": _commit(),
+        "commit": commit(),
         "config": dict(config),
         "figures": {key: figure.summary() for key, figure in figures.items()},
-        "machine": asdict(machine()),
+        "machine": machine(),
         "versions": {"python": platform.python_version()} | {p: metadata.version(p) for p in PACKAGES},
     }
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.json"
     file.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
     return file
+
+
+def machine() -> dict[str, Any]:
+    """What figures depend on: processor, instruction sets, cores, memory and, if torch runs, accelerator."""
+    cpu, memory = _proc("cpuinfo"), _proc("meminfo")
+    torch = sys.modules.get("torch")
+    return {
+        "cpu": cpu.get("model name", platform.machine()),
+        "instructions": sorted(INSTRUCTIONS.intersection(cpu.get("flags", "").split())),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(int(memory["MemTotal"].split()[0]) / 2**20, 1),
+        "accelerator": torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None,
+    }
+
+
+def commit() -> str | None:
+    """The commit that was measured, with `+` behind it where the work tree differs; None without a commit."""
+    try:
+        return _git("rev-parse", "HEAD") + ("+" if _git("status", "--porcelain", "--", *MEASURED) else "")
+    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+        return None
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def _proc(name: str) -> dict[str, str]:
+    """The `key: value` lines of a file in /proc, the first of each key."""
+    pairs = (line.partition(":") for line in Path("/proc", name).read_text().splitlines()[::-1])
+    return {key.strip(): value.strip() for key, _, value in pairs}

@@ -1,7 +1,7 @@
 """The exception root and the few kinds of error that a user of Tuili can meet.
 
-Everything a user did wrong is an `InputError`: one line that names the thing, where it is, and what would be right.
-The command line turns it into exit code 2 without a traceback. Broken invariants are `assert`s, not errors.
+Everything a user did wrong is an `InputError`: one line that names the thing, where it is, and what would be
+right. The command line turns it into exit code 2 without a traceback. Broken invariants are `assert`s.
 """
 
 from __future__ import annotations

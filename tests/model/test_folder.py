@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.tiny import save_tiny, tiny_model
 from tuili.data.tokenizer import train_tokenizer
 from tuili.errors import ModelFolderError
-from tuili.model import TuiliConfig, TuiliForCausalLM
 from tuili.model import folder as folder_module
 from tuili.model.folder import check_safetensors, load_model, resolve, save_model
 from tuili.model.lineage import LineageEntry, model_hash, read_lineage
@@ -19,29 +19,9 @@ from tuili.model.size import count_parameters
 WEIGHTS = "model.safetensors"
 
 
-def tiny() -> tuple[TuiliForCausalLM, object]:
-    torch.manual_seed(0)
-    tokenizer = train_tokenizer(["1 + 1 = 2"], vocabulary=300)
-    config = TuiliConfig(
-        vocab_size=300,
-        hidden_size=16,
-        intermediate_size=16,
-        moe_intermediate_size=8,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=8,
-        num_experts=4,
-        trunk_layers=1,
-        group_layers=1,
-    )
-    return TuiliForCausalLM(config), tokenizer
-
-
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    path = tmp_path / "model"
-    save_model(path, *tiny(), [LineageEntry("train")])
-    return path
+    return save_tiny(tmp_path / "model")
 
 
 def refusal(path: Path) -> str:
@@ -53,7 +33,7 @@ def refusal(path: Path) -> str:
 
 
 def test_a_saved_model_loads_as_the_same_model_in_evaluation_mode(saved: Path) -> None:
-    model, tokenizer = tiny()
+    model, tokenizer = tiny_model()
     loaded = load_model(saved)
     assert not loaded.model.training
     assert loaded.path == saved
@@ -71,7 +51,7 @@ def test_weights_load_in_the_dtype_asked_for(saved: Path) -> None:
 def test_the_last_lineage_entry_carries_the_hash_of_the_folder(saved: Path) -> None:
     (entry,) = read_lineage(saved)
     assert entry.hash == model_hash(saved)
-    save_model(saved, *tiny(), [entry, replace(LineageEntry("prune"), parent=entry.hash)])
+    save_model(saved, *tiny_model(), [entry, replace(LineageEntry("prune"), parent=entry.hash)])
     first, second = read_lineage(saved)
     assert first == entry
     assert second.parent == first.hash
@@ -91,7 +71,7 @@ def test_a_crash_while_saving_leaves_the_old_folder_whole(
         raise OSError("disk full")
 
     monkeypatch.setattr(folder_module, "write_lineage", fail)
-    model, tokenizer = tiny()
+    model, tokenizer = tiny_model()
     with torch.no_grad():
         model.verifier.bias += 1
     with pytest.raises(OSError, match="disk full"):
@@ -103,7 +83,7 @@ def test_a_crash_while_saving_leaves_the_old_folder_whole(
 def test_a_folder_with_other_things_in_it_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ModelFolderError, match="is not a model folder"):
-        save_model(tmp_path, *tiny(), [LineageEntry("train")])
+        save_model(tmp_path, *tiny_model(), [LineageEntry("train")])
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
@@ -177,8 +157,27 @@ def test_another_model_type_is_refused(saved: Path) -> None:
 
 def test_a_wrong_value_in_the_configuration_is_refused(saved: Path) -> None:
     config = json.loads((saved / "config.json").read_text())
-    (saved / "config.json").write_text(json.dumps(config | {"hidden_size": "large"}))
+    (saved / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 99}))
+    assert "not a usable configuration" in refusal(saved)
+
+
+def test_a_configuration_that_no_network_can_have_is_refused(saved: Path) -> None:
+    config = json.loads((saved / "config.json").read_text())
+    for wrong in (-1, "large"):
+        (saved / "config.json").write_text(json.dumps(config | {"hidden_size": wrong}))
+        assert "cannot be loaded" in refusal(saved)
+
+
+def test_a_tokenizer_that_does_not_belong_to_the_model_is_refused(saved: Path) -> None:
+    path = saved / "tokenizer.json"
+    text = path.read_text()
+    path.write_text(text[: len(text) // 2])
     assert "cannot be loaded" in refusal(saved)
+    train_tokenizer(["What is 1 + 1 = 2?", "abc abd abe abf " * 9], vocabulary=400).save_pretrained(saved)
+    assert "do not belong together" in refusal(saved)
+    for file in (path, saved / "tokenizer_config.json"):
+        file.write_text(file.read_text().replace("<|assistant|>", "<|other|>"))
+    assert "lacks <|assistant|>" in refusal(saved)
 
 
 def test_missing_weights_and_tokenizer_are_refused(saved: Path) -> None:
@@ -263,7 +262,7 @@ def test_missing_unexpected_and_misshapen_tensors_are_refused(saved: Path) -> No
 
 
 def test_parameters_are_counted_by_what_a_token_uses() -> None:
-    model, _ = tiny()
+    model, _ = tiny_model()
     counted = count_parameters(model.config)
     assert counted.total == sum(parameter.numel() for parameter in model.parameters())
     one_expert = sum(p[0].numel() for name, p in model.named_parameters() if ".experts." in name)

@@ -17,7 +17,7 @@ from tuili import __version__
 from tuili.errors import InputError, TuiliError
 
 VERBS = {
-    "data": "Make problems, read documents, train a tokenizer.",
+    "data": "Make problems, check data files, train a tokenizer.",
     "train": "Train a model by a recipe and dotted overrides.",
     "eval": "Measure a model on unseen problems by domain and level.",
     "ask": "Ask a model a question and see its steps checked.",

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from tuili.model import TuiliConfig
+
+SHOWN = ("hidden_size", "vocab_size", "max_position_embeddings", "layered", "exit_threshold")
+"""What is shown of the configuration as it is; `--json` gives all of it."""
+
 
 def run(model: ModelArgument = "nano", as_json: JsonFlag = False) -> None:
     """Show a model's configuration, size, lineage and measured figures."""
@@ -21,24 +26,21 @@ def run(model: ModelArgument = "nano", as_json: JsonFlag = False) -> None:
     from tuili.model.folder import check_folder, resolve
 
     path = resolve(model)
-    check_folder(path)
-    facts = describe(path)
+    facts = describe(path, check_folder(path))
     if as_json:
         print(json.dumps(facts, ensure_ascii=False, indent=2))
     else:
         _show(Console(highlight=False), model, facts)
 
 
-def describe(path: Path) -> dict[str, Any]:
+def describe(path: Path, config: TuiliConfig) -> dict[str, Any]:
     """Everything that `tuili info` tells, as one JSON document."""
     from dataclasses import asdict
 
     from tuili.eval.card import read_figures
-    from tuili.model import TuiliConfig
     from tuili.model.lineage import model_hash, read_lineage
     from tuili.model.size import count_parameters
 
-    config = TuiliConfig.from_pretrained(path)
     lineage = read_lineage(path)
     digest = model_hash(path)
     figures = read_figures(path)
@@ -75,12 +77,15 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
     table.add_row(
         "active", f"{parameters['active_trunk']:,} (trunk only) to {parameters['active']:,} (full depth)"
     )
-    table.add_row("exits after", ", ".join(map(str, facts["exit_layers"])) + " layers")
-    for key, value in config.items():
-        if isinstance(value, str | int | float | bool):
-            table.add_row(key, str(value))
+    layers = (
+        f"{config['trunk_layers']} of the trunk, {config['num_groups']} groups of {config['group_layers']}"
+    )
+    table.add_row("layers", f"{layers}; exits after {', '.join(map(str, facts['exit_layers']))}")
+    table.add_row("experts", f"{config['num_experts']}, {config['num_experts_per_tok']} for each token")
+    for key in SHOWN:
+        table.add_row(key.replace("_", " "), str(config[key]))
     if config.get("domains"):
-        table.add_row("experts", ", ".join(config["domains"]))
+        table.add_row("domains", ", ".join(config["domains"]))
     console.print(table)
 
     if facts["lineage"]:

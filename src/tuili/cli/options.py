@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tuili.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 ModelOption = Annotated[str, typer.Option("--model", "-m", help="Model folder, hub name or shipped name.")]
 ModelArgument = Annotated[
@@ -59,11 +62,11 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def tell(what: str, finished: int, total: int) -> None:
             if what not in tasks:
                 tasks[what] = progress.add_task(what, total=total)
-            progress.update(progress.task_ids[list(tasks).index(what)], completed=finished)
+            progress.update(tasks[what], completed=finished)
 
         yield tell

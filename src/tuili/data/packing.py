@@ -1,7 +1,7 @@
 """Packing: documents of many lengths into rows of one length, none split, almost no position wasted.
 
-Which documents come in which order is decided in `stream`; that they do not see each other is left to the model,
-which reads `documents_BT`. Dimensions: B rows, T positions of a row.
+Which documents come in which order is decided in `stream`; that they do not see each other is left to the
+model, which reads `documents_BT`. Dimensions: B rows, T positions of a row.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Document:
-    """Token ids of one prompt with its response; the first `prompt_length` are read, the others also learnt."""
+    """Token ids of a prompt and its response, of which the first `prompt_length` are only read."""
 
     tokens: tuple[int, ...]
     prompt_length: int
@@ -59,11 +59,12 @@ class Block:
 
 
 def choose(lengths: Sequence[int], capacity: int) -> list[int]:
-    """Indices, rising, of the documents that fill a row best: the first one, and others so that least is left over.
+    """Indices, rising, of the documents that fill a row best: the first one, and others so that least is left
+    over.
 
-    Among equally full rows the one that reaches least far down the list wins, so that no document waits long. Exact
-    subset sum: bit s of `sums[i]` says that some of the first i documents, the very first among them, add up to s.
-    Raises `ValueError` when the first document does not fit.
+    Among equally full rows the one that reaches least far down the list wins, so that no document waits long.
+    Exact subset sum: bit s of `sums[i]` says that some of the first i documents, the very first among them,
+    add up to s. Raises `ValueError` when the first document does not fit.
     """
     if lengths[0] > capacity:
         raise ValueError(f"a document of {lengths[0]} tokens does not fit a row of {capacity}")

@@ -1,21 +1,23 @@
 """Records: what a line of a JSONL data file says, and how such files are read, counted and written.
 
-A bad line is refused with file, line number and what would be right; nothing is skipped in silence. What the text of
-a response looks like is left to `tuili.steps.response`, where problems come from to `tuili.tasks`.
+A bad line is refused with file, line number and what would be right; nothing is skipped in silence. What the
+text of a response looks like is left to `tuili.steps.response`, where problems come from to `tuili.tasks`.
 """
 
 from __future__ import annotations
 
 import json
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from tuili.errors import RecordError
+from tuili.steps import Context, Status, check_chain
 from tuili.steps.response import THINK, render_response, split_response
 from tuili.tasks import LEVELS, Problem
 
@@ -86,8 +88,8 @@ def record_schema() -> dict[str, Any]:
 def read_records(path: str | Path) -> Iterator[Record]:
     """Yield the records of a JSONL file in order; blank lines are allowed.
 
-    Raises `RecordError` at the first bad line, naming file, line and what would be right, and for a file that is
-    missing or holds no record.
+    Raises `RecordError` at the first bad line, naming file, line and what would be right, and for a file that
+    is missing or holds no record.
     """
     count = 0
     for number, line in _lines(Path(path)):
@@ -101,32 +103,49 @@ def read_records(path: str | Path) -> Iterator[Record]:
 
 @dataclass(frozen=True)
 class RecordReport:
-    """What a data file holds: its good records by (domain, level), and one message for each bad line."""
+    """What a data file holds: records by (domain, level), their steps by verdict, a message for each bad
+    line.
+    """
 
-    counts: Counter[tuple[str, int]]
-    errors: tuple[str, ...]
+    records: Counter[tuple[str, int]] = field(default_factory=Counter)
+    steps: Counter[Status] = field(default_factory=Counter)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def lines(self) -> int:
+        """Lines that are not blank."""
+        return self.records.total() + len(self.errors)
 
 
 def check_records(path: str | Path) -> RecordReport:
-    """Read a whole file past its bad lines. Raises `RecordError` only when it cannot be opened."""
-    counts: Counter[tuple[str, int]] = Counter()
-    errors: list[str] = []
+    """Read a whole file past its bad lines, and check every step. Raises `RecordError` if it cannot be
+    opened.
+    """
+    report = RecordReport()
     for number, line in _lines(Path(path)):
         try:
             record = _parse(Path(path), number, line)
         except RecordError as error:
-            errors.append(str(error))
+            report.errors.append(str(error))
         else:
-            counts[record.domain, record.level] += 1
-    return RecordReport(counts, tuple(errors))
+            report.records[record.domain, record.level] += 1
+            verdicts = check_chain(split_response(record.response).steps, Context.from_prompt(record.input))
+            report.steps.update(verdict.status for verdict in verdicts)
+    return report
 
 
 def write_records(path: str | Path, records: Iterable[Record]) -> int:
-    """Write records as JSONL and return their number."""
+    """Write records as JSONL and return their number. The file appears when it is complete, or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
-    with Path(path).open("w", encoding="utf-8", newline="\n") as file:
-        for count, record in enumerate(records, start=1):
-            file.write(json.dumps(record.model_dump(mode="json"), ensure_ascii=False) + "\n")
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
+        part = Path(scratch, path.name)
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            for record in records:
+                file.write(json.dumps(record.model_dump(mode="json"), ensure_ascii=False) + "\n")
+                count += 1
+        part.replace(path)
     return count
 
 

@@ -1,7 +1,7 @@
 """Sources of training documents: endless, numbered, and each document a function of its number alone.
 
-A domain's problems are generated from the training seeds; a file's records come in a new order each epoch. Which
-source is asked for its next document is decided in `stream`.
+A domain's problems are generated from the training seeds; a file's records come in a new order each epoch.
+Which source is asked for its next document is decided in `stream`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from tuili.steps.response import split_response
 from tuili.tasks import Split, generate
 from tuili.tasks.registry import BUILT_IN
 
-
 SAMPLE = 400
 """Records of each source that a tokenizer learns from."""
 
@@ -30,7 +29,9 @@ class Source(Protocol):
     """An endless list of records under a name."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its name, unique in a run."""
+        ...
 
     def record(self, number: int) -> Record:
         """The record with this number (from 0), the same whenever it is asked for."""

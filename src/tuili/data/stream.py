@@ -1,13 +1,13 @@
 """The stream of training blocks: which source comes next, what fills a row, and a state to go on from.
 
-The stream is a pure function of its sources, its weights and its state: a resumed stream gives the same blocks bit for
-bit. What the documents are is left to `sources`, the layout of a row to `packing`.
+The stream is a pure function of its sources, its weights and its state: a resumed stream gives the same
+blocks bit for bit. What the documents are is left to `sources`, the layout of a row to `packing`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import Full, Queue
 from threading import Event, Thread
@@ -98,7 +98,9 @@ class BlockStream:
         return row
 
     def _draw(self, shares: Mapping[str, float]) -> None:
-        """Deficit round robin (Shreedhar and Varghese 1995): the source that is owed most pays for its document."""
+        """Deficit round robin (Shreedhar and Varghese 1995): the source that is owed most pays for its
+        document.
+        """
         name = max((name for name in self._sources if shares[name] > 0), key=self._credit.__getitem__)
         for _ in range(MOST_REFUSALS):
             number = self._drawn[name]
@@ -122,7 +124,8 @@ class BlockStream:
 
 @contextmanager
 def prefetch(stream: BlockStream, ahead: int = 4) -> Iterator[Iterator[tuple[Block, StreamState]]]:
-    """Let a thread prepare blocks ahead of their use; gives each block with the stream's state right after it.
+    """Let a thread prepare blocks ahead of their use; gives each block with the stream's state right after
+    it.
 
     An error in the stream is raised where its block would have come. The thread ends with the `with` block.
     """
@@ -131,10 +134,9 @@ def prefetch(stream: BlockStream, ahead: int = 4) -> Iterator[Iterator[tuple[Blo
 
     def put(item: tuple[Block, StreamState] | BaseException) -> None:
         while not stop.is_set():
-            try:
-                return queue.put(item, timeout=0.1)
-            except Full:
-                continue
+            with suppress(Full):
+                queue.put(item, timeout=0.1)
+                return
 
     def work() -> None:
         try:

@@ -1,7 +1,8 @@
-"""The tokenizer: byte-level BPE of about 2,000 entries in which every digit and every newline is its own token.
+"""The tokenizer: byte-level BPE of about 2,000 entries in which every digit and every newline is its own
+token.
 
-It is saved as a standard `tokenizer.json` with a chat template, so `AutoTokenizer` needs nothing of ours. What a
-prompt and a response consist of is decided in `tuili.steps.response`; here they become token ids.
+It is saved as a standard `tokenizer.json` with a chat template, so `AutoTokenizer` needs nothing of ours.
+What a prompt and a response consist of is decided in `tuili.steps.response`; here they become token ids.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ SPECIAL_TOKENS = (PAD, BEGIN, USER, ASSISTANT, END, THINK, END_THINK)
 VOCABULARY = 2048
 SMALLEST_VOCABULARY = len(SPECIAL_TOKENS) + 256
 
-SPLIT = r"\p{N}| ?\p{L}+|\n| ?[^\s\p{L}\p{N}]+ ?|\s"
-"""No token reaches across these pieces: a digit, a word, a newline, an operator with the spaces around it."""
+SPLIT = r"\p{N}| ?\p{L}+|\n| ?[(\[{]|[)\]}]| ?[^\s\p{L}\p{N}()\[\]{}]+ ?|\s"
+"""No token reaches across these pieces: a digit, a word, a newline, a bracket, an operator with its spaces.
+
+Brackets stand alone, so that an operator is the same token after one as after a number.
+"""
 
 CHAT_TEMPLATE = (
     "{{ bos_token }}"
@@ -41,8 +45,9 @@ CHAT_TEMPLATE = (
 def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:
     """Learn a tokenizer from plain texts (prompts, steps, answers): the same texts give the same tokenizer.
 
-    Few texts give fewer than `vocabulary` entries. Method: byte-level BPE, Radford et al. 2019, "Language Models are
-    Unsupervised Multitask Learners". Raises `InputError` when the vocabulary cannot hold all bytes.
+    Few texts give fewer than `vocabulary` entries. Method: byte-level BPE, Radford et al. 2019, "Language
+    Models are Unsupervised Multitask Learners". Raises `InputError` when the vocabulary cannot hold all
+    bytes.
     """
     if vocabulary < SMALLEST_VOCABULARY:
         raise InputError(f"a vocabulary of {vocabulary} is too small: use {SMALLEST_VOCABULARY} or more")
@@ -74,7 +79,9 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY) -> PreTr
 
 
 def encode_text(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
-    """Ids of plain text: `<|end|>` or `<think>` written in it become ordinary characters, never special tokens."""
+    """Ids of plain text: `<|end|>` or `<think>` written in it become ordinary characters, never special
+    tokens.
+    """
     return list(_plain(tokenizer).encode(text).ids)
 
 
@@ -108,7 +115,9 @@ def separator_ids(tokenizer: PreTrainedTokenizerFast) -> list[int]:
 
 
 def _keep_thinking(backend: Tokenizer) -> Tokenizer:
-    """Let `<think>` and `</think>` survive `decode(skip_special_tokens=True)`, as answers are read from that text."""
+    """Let `<think>` and `</think>` survive `decode(skip_special_tokens=True)`, as answers are read from that
+    text.
+    """
     state = json.loads(backend.to_str())
     for token in state["added_tokens"]:
         token["special"] = token["content"] not in (THINK, END_THINK)
@@ -123,6 +132,10 @@ def _plain(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
 
 
 def _ids(tokenizer: PreTrainedTokenizerFast, *tokens: str) -> list[int]:
-    ids = [tokenizer.convert_tokens_to_ids(token) for token in tokens]
-    assert None not in ids, f"the tokenizer lacks one of {tokens}"
-    return ids
+    plain = _plain(tokenizer)
+    ids = [plain.token_to_id(token) for token in tokens]
+    if None in ids:
+        raise InputError(
+            f"the tokenizer has no token {tokens[ids.index(None)]}: use one that Tuili has trained"
+        )
+    return [token for token in ids if token is not None]

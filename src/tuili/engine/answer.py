@@ -16,9 +16,9 @@ from statistics import fmean
 from typing import Any
 
 from transformers import PreTrainedTokenizerFast
-from tuili.engine.decode import Decoder, Generation
 
 from tuili.data.tokenizer import encode_prompt
+from tuili.engine.decode import Decoder, Generation
 from tuili.steps import Context, Verdict, check_chain
 from tuili.steps.response import split_response
 
@@ -101,7 +101,7 @@ def explain(
     `seconds` is the wall-clock time of the whole request; without it the total is prefill plus decode.
     """
     pieces = tuple(
-        (tokenizer.decode([token], skip_special_tokens=True), depth)
+        (str(tokenizer.decode([token], skip_special_tokens=True)), depth)
         for token, depth in zip(generation.tokens, generation.depths, strict=True)
     )
     text = "".join(piece for piece, _ in pieces)

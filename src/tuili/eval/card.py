@@ -15,7 +15,7 @@ import yaml
 
 from tuili.errors import ModelFolderError
 from tuili.eval.report import environment, write_json, write_text
-from tuili.model import TuiliConfig
+from tuili.model.folder import check_folder
 from tuili.model.lineage import read_lineage
 from tuili.model.size import count_parameters
 
@@ -26,7 +26,7 @@ def write_card(folder: Path, report: Mapping[str, Any]) -> None:
     """Keep `report` in a model folder and describe the model in its README.md."""
     write_json(folder / EVAL_FILE, report)
     lineage = read_lineage(folder)
-    config = TuiliConfig.from_pretrained(folder)
+    config = check_folder(folder)
     levels = list(report["mean"])
     table: dict[str, dict[str, Any]] = {}
     for cell in report["cells"]:

@@ -11,17 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import atanh, sqrt
 from statistics import fmean
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuili.engine.decode import Decoder
+from tuili.engine.decode import Decoder, Depth
 from tuili.eval.accuracy import Z95, accuracy, cells, mean_by_level, mean_depth
 from tuili.eval.runner import Trial, run
 from tuili.tasks import Problem
-
-Depth = int | Literal["auto"]
 
 
 @dataclass(frozen=True)
@@ -99,16 +96,15 @@ def depth_against_level(trials: Sequence[Trial]) -> list[DepthTrend]:
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:
     """Spearman's rank correlation with ties averaged; 0.0 when one side does not vary."""
-    ranks = np.stack([_ranks(first), _ranks(second)])
-    if not ranks.std(axis=1).all():
-        return 0.0
-    return float(np.corrcoef(ranks)[0, 1])
+    one, two = _centred_ranks(first), _centred_ranks(second)
+    scale = sqrt(float(one @ one) * float(two @ two))
+    return float(one @ two) / scale if scale else 0.0
 
 
-def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
+def _centred_ranks(values: Sequence[float]) -> NDArray[np.float64]:
     _, place, count = np.unique(np.asarray(values, dtype=float), return_inverse=True, return_counts=True)
     last = np.cumsum(count)
-    return np.asarray((last - (count - 1) / 2)[place], dtype=np.float64)
+    return np.asarray((last - (count - 1) / 2)[place] - (len(values) + 1) / 2, dtype=np.float64)
 
 
 def _above_zero(rho: float, n: int) -> bool:

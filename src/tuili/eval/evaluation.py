@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tuili.engine.decode import Decoder
+from tuili.engine.decode import Decoder, Depth
 from tuili.errors import InputError
 from tuili.eval import report
-from tuili.eval.depth import Depth, by_depth, depth_against_level
+from tuili.eval.depth import by_depth, depth_against_level
 from tuili.eval.experts import expert_report
-from tuili.eval.runner import Trial, run, test_problems
+from tuili.eval.runner import Trial, run, unseen_problems
 from tuili.model.folder import LoadedModel
 from tuili.model.lineage import model_hash
 from tuili.tasks import Problem, Split
@@ -60,7 +60,7 @@ def evaluate(
     def told(what: str) -> Callable[[int, int], None]:
         return lambda done, total: progress(what, done, total)
 
-    problems = test_problems(settings.domains, settings.levels, settings.per_cell, settings.seed)
+    problems = unseen_problems(settings.domains, settings.levels, settings.per_cell, settings.seed)
     started = time.perf_counter()
     trials = run(decoder(settings.depth), problems, told(f"depth {settings.depth}"))
     result = {
@@ -85,7 +85,7 @@ def _analyses(
 ) -> dict[str, Any]:
     exits = loaded.model.config.exit_layers
     points = by_depth(decoder, problems, [*exits, "auto"], lambda depth: told(f"depth {depth}"))
-    few = test_problems(
+    few = unseen_problems(
         settings.domains, settings.levels[:1], min(EXPERT_PROBLEMS, settings.per_cell), settings.seed
     )
     experts = expert_report(loaded.model, decoder(max(exits)), few, told("experts"))

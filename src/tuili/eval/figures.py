@@ -20,7 +20,7 @@ LEVEL_COLOURS = ("#8fb8de", "#4a86c5", "#1f5a9c", "#123a6b", "#0b2345")
 ACCENT = "#d9822b"
 _SHARE = LinearSegmentedColormap.from_list("share", ["#ffffff", "#cfe0f1", "#4a86c5", "#123a6b"])
 _CHANGE = LinearSegmentedColormap.from_list("change", ["#a61b1b", "#ffffff", "#1f5a9c"])
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 9,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -73,7 +73,7 @@ def accuracy_bars(cells: Sequence[Mapping[str, Any]]) -> str:
                 error_kw={"ecolor": MUTED, "elinewidth": 1, "capsize": 2},
             )
         axes.set_yticks(range(len(domains)), [pretty(domain) for domain in domains])
-        axes.invert_yaxis()
+        axes.set_ylim(len(domains) - 0.4, -0.6)
         axes.set_xlim(0, 1.02)
         axes.xaxis.set_major_formatter("{x:.0%}")
         axes.grid(axis="y", visible=False)

@@ -28,7 +28,7 @@ class Trial:
         return fmean(self.generation.depths) if self.generation.depths else 0.0
 
 
-def test_problems(domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int) -> list[Problem]:
+def unseen_problems(domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int) -> list[Problem]:
     """`per_cell` problems of the test split for each domain and level, the same on every machine for a seed.
 
     Raises `InputError` for an unknown domain, level or seed.
@@ -46,7 +46,15 @@ def run(
     decoder: Decoder, problems: Sequence[Problem], progress: Callable[[int, int], None] | None = None
 ) -> list[Trial]:
     """Decode every problem's prompt and score it; `progress` is called with (finished, total)."""
-    generations = decoder.generate([problem.prompt for problem in problems], progress)
+    finished = 0
+
+    def count(answered: int) -> None:
+        nonlocal finished
+        finished += answered
+        if progress is not None:
+            progress(finished, len(problems))
+
+    generations = decoder.generate([problem.prompt for problem in problems], count)
     return [
         Trial(problem, generation, score(problem, generation.text) == 1.0)
         for problem, generation in zip(problems, generations, strict=True)

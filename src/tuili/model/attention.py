@@ -9,7 +9,9 @@ Dimensions: B rows, T queries, S stored tokens, U units, H query heads, K key/va
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +29,15 @@ class KeyValues:
     unit_key_BKUD: Tensor | None = None
     unit_value_BKUD: Tensor | None = None
 
+    def rows(self, rows: Tensor) -> KeyValues:
+        """The same for some rows of the batch."""
+        return KeyValues(
+            self.key_BKSD[rows],
+            self.value_BKSD[rows],
+            _rows(self.unit_key_BKUD, rows),
+            _rows(self.unit_value_BKUD, rows),
+        )
+
 
 @dataclass(frozen=True)
 class View:
@@ -42,28 +53,36 @@ class View:
     max_unit: int = 0
     fewest: bool = True
     """No query sees more than `top_units` units, so that none has to be left out."""
+    fused: bool = False
+    """Read by the compiled form, for training."""
 
     def at(self, index_BQ: Tensor) -> View:
         """The view of some of the queries, by their column."""
 
-        def pick(mask_BTX: Tensor | None) -> Tensor | None:
-            if mask_BTX is None:
-                return None
+        def pick(mask_BTX: Tensor) -> Tensor:
             return mask_BTX.gather(1, index_BQ[..., None].expand(-1, -1, mask_BTX.shape[2]))
 
-        causal_BQS = pick(self.causal_BTS)
-        assert causal_BQS is not None
-        return replace(
-            self, causal_BTS=causal_BQS, window_BTS=pick(self.window_BTS), units_BTU=pick(self.units_BTU)
-        )
+        return self._each(pick)
 
     def first(self, queries: int) -> View:
         """The view of the first `queries` queries of each row."""
-        cut = {name: None if x is None else x[:, :queries] for name, x in self._masks().items()}
-        return replace(self, **cut)
+        return self._each(lambda mask_BTX: mask_BTX[:, :queries])
 
-    def _masks(self) -> dict[str, Tensor | None]:
-        return {"causal_BTS": self.causal_BTS, "window_BTS": self.window_BTS, "units_BTU": self.units_BTU}
+    def rows(self, rows: Tensor) -> View:
+        """The view of the queries of some rows of the batch."""
+        return replace(self._each(lambda mask_BTX: mask_BTX[rows]), unit_BS=_rows(self.unit_BS, rows))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> View:
+        return replace(
+            self,
+            causal_BTS=change(self.causal_BTS),
+            window_BTS=None if self.window_BTS is None else change(self.window_BTS),
+            units_BTU=None if self.units_BTU is None else change(self.units_BTU),
+        )
+
+
+def _rows(x: Tensor | None, rows: Tensor) -> Tensor | None:
+    return None if x is None else x[rows]
 
 
 def dense_view(document_BT: Tensor, document_BS: Tensor) -> View:
@@ -84,7 +103,8 @@ def layered_view(
     column_S = torch.arange(S, device=document_BS.device)
     near_TS = column_S[S - T :, None] - column_S[None, :] < window
     is_first_BS = torch.cat(
-        [document_BS[:, :1] >= 0, (document_BS[:, 1:] != document_BS[:, :-1]) & (document_BS[:, 1:] >= 0)], dim=1
+        [document_BS[:, :1] >= 0, (document_BS[:, 1:] != document_BS[:, :-1]) & (document_BS[:, 1:] >= 0)],
+        dim=1,
     )
     padding_BT1 = (document_BT < 0)[:, :, None]
     window_BTS = causal_BTS & (near_TS | is_first_BS[:, None, :] | padding_BT1)
@@ -107,6 +127,8 @@ def attend(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor | None, view: Vi
         return _read(query_BHTD, kv.key_BKSD, kv.value_BKSD, view.causal_BTS[:, None])
     assert view.window_BTS is not None and view.units_BTU is not None
     assert kv.unit_key_BKUD is not None and kv.unit_value_BKUD is not None
+    if view.fused:
+        return _attend_fused(query_BHTD, kv, gate_BTH3, view)
     pooled = _read(query_BHTD, kv.unit_key_BKUD, kv.unit_value_BKUD, view.units_BTU[:, None])
     local = _read(query_BHTD, kv.key_BKSD, kv.value_BKSD, view.window_BTS[:, None])
     chosen_BHTS = _tokens_of(_best_units(query_BHTD, kv.unit_key_BKUD, view), query_BHTD.shape[1], view)
@@ -121,6 +143,60 @@ def _read(query_BHTD: Tensor, key_BKSD: Tensor, value_BKSD: Tensor, mask: Tensor
 def _blend(gate_BTH3: Tensor, pooled: Tensor, local: Tensor, selected: Tensor) -> Tensor:
     gate_BHT3 = gate_BTH3.float().softmax(-1).to(pooled.dtype).transpose(1, 2)
     return gate_BHT3[..., 0:1] * pooled + gate_BHT3[..., 1:2] * local + gate_BHT3[..., 2:3] * selected
+
+
+def _attend_fused(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor, view: View) -> Tensor:
+    """The fast form for training: one product with all keys, one compiled pass for all three readings, one with all
+    values. Equal to the slow form while logits of one query differ by less than 80, which normed queries ensure.
+    """
+    assert view.window_BTS is not None and view.units_BTU is not None
+    assert kv.unit_key_BKUD is not None and kv.unit_value_BKUD is not None
+    B, H, T, D = query_BHTD.shape
+    K = kv.key_BKSD.shape[1]
+    query_BKXD = (query_BHTD * D**-0.5).reshape(B, K, H // K * T, D)
+    chosen_BHTS = _tokens_of(_best_units(query_BHTD, kv.unit_key_BKUD, view), H, view)
+    dtype = query_BHTD.dtype
+    token_BHTS, unit_BHTU = _compiled_blend()(
+        (query_BKXD @ kv.key_BKSD.transpose(-1, -2)).view(B, H, T, -1),
+        (query_BKXD @ kv.unit_key_BKUD.transpose(-1, -2)).view(B, H, T, -1),
+        view.causal_BTS[:, None].to(dtype),
+        view.window_BTS[:, None].to(dtype),
+        chosen_BHTS.to(dtype),
+        view.units_BTU[:, None].to(dtype),
+        gate_BTH3.transpose(1, 2),
+    )
+    token_BKXS, unit_BKXU = (p.view(B, K, H // K * T, -1) for p in (token_BHTS, unit_BHTU))
+    return (token_BKXS @ kv.value_BKSD + unit_BKXU @ kv.unit_value_BKUD).view(B, H, T, D)
+
+
+@cache
+def _compiled_blend() -> Callable[..., tuple[Tensor, Tensor]]:
+    return torch.compile(_blend_weights, dynamic=True)
+
+
+def _blend_weights(
+    token_BHTS: Tensor,
+    unit_BHTU: Tensor,
+    causal: Tensor,
+    window: Tensor,
+    chosen: Tensor,
+    units: Tensor,
+    gate: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """From logits, 0/1 masks and gate logits [B, H, T, 3] to the weight of each token's and each unit's value.
+
+    The masks multiply: an exponential of minus infinity takes a slow path on CPUs.
+    """
+    dtype = token_BHTS.dtype
+    token_BHTS, unit_BHTU = token_BHTS.float(), unit_BHTU.float()
+    top = torch.maximum((token_BHTS * causal).amax(-1, True), (unit_BHTU * units).amax(-1, True)).detach()
+    exp_token = (token_BHTS - top).clamp(max=0).exp()
+    exp_unit = (unit_BHTU - top).clamp(max=0).exp() * units
+    near, far = exp_token * window, exp_token * chosen
+    gate = gate.float().softmax(-1)
+    weight_unit = gate[..., 0:1] / exp_unit.sum(-1, True) * exp_unit
+    weight_token = gate[..., 1:2] / near.sum(-1, True) * near + gate[..., 2:3] / far.sum(-1, True) * far
+    return weight_token.to(dtype), weight_unit.to(dtype)
 
 
 def _unit_scores(query_BHTD: Tensor, unit_key_BKUD: Tensor, visible_BTU: Tensor) -> Tensor:
@@ -170,7 +246,9 @@ def attend_sparse(query_BH1D: Tensor, kv: KeyValues, gate_B1H3: Tensor, view: Vi
     near_BW = torch.arange(max(0, S - view.window), S, device=first_B1.device).expand(B, -1)
     local_BX = torch.cat([first_B1, near_BW], dim=1)
     local_real_BX = torch.cat([first_B1 < near_BW[:, :1], near_BW >= first_B1], dim=1)
-    local = _gathered(query_BH1D, kv, local_BX[:, None].expand(B, K, -1), local_real_BX[:, None].expand(B, K, -1))
+    local = _gathered(
+        query_BH1D, kv, local_BX[:, None].expand(B, K, -1), local_real_BX[:, None].expand(B, K, -1)
+    )
 
     score_BKU = _unit_scores(query_BH1D, kv.unit_key_BKUD, view.units_BTU)[:, :, 0]
     best = score_BKU.topk(min(view.top_units, score_BKU.shape[-1]), dim=-1)

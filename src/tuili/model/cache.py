@@ -27,7 +27,9 @@ class LayeredCacheLayer(DynamicLayer):
         self.document_BS: Tensor | None = None
         self._sums: tuple[Tensor, Tensor, Tensor] | None = None
 
-    def pool(self, key_BKTD: Tensor, value_BKTD: Tensor, unit_BT: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    def pool(
+        self, key_BKTD: Tensor, value_BKTD: Tensor, unit_BT: Tensor, count: int
+    ) -> tuple[Tensor, Tensor]:
         """Adds T new tokens to their units and returns the units' mean keys and values [B, K, U, D]."""
         self._sums = add_to_units(self._sums, key_BKTD, value_BKTD, unit_BT, count)
         return unit_means(self._sums, key_BKTD.dtype)
@@ -40,7 +42,7 @@ class LayeredCacheLayer(DynamicLayer):
             key, value, size = self._sums
             self._sums = (key[rows], value[rows], size[rows])
 
-    def reorder_cache(self, beam_idx: Tensor) -> None:
+    def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
         super().reorder_cache(beam_idx)
         self._keep_rows(beam_idx)
 
@@ -59,7 +61,11 @@ class LayeredCacheLayer(DynamicLayer):
 
 
 def add_to_units(
-    sums: tuple[Tensor, Tensor, Tensor] | None, key_BKTD: Tensor, value_BKTD: Tensor, unit_BT: Tensor, count: int
+    sums: tuple[Tensor, Tensor, Tensor] | None,
+    key_BKTD: Tensor,
+    value_BKTD: Tensor,
+    unit_BT: Tensor,
+    count: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Sums of keys and values [B, K, U, D] and numbers of tokens [B, U] of each unit, continued by T tokens."""
     member_BUT = membership(unit_BT, count, key_BKTD.dtype)

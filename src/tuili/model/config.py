@@ -26,22 +26,6 @@ class TuiliConfig(PreTrainedConfig):
     model_type = "tuili"
     keys_to_ignore_at_inference = ["cache"]
     attribute_map = {"num_local_experts": "num_experts"}
-    base_model_tp_plan = {
-        "trunk.*.attention.q_proj": "colwise",
-        "trunk.*.attention.o_proj": "rowwise",
-        "trunk.*.mlp.gate_up_proj": "packed_colwise",
-        "trunk.*.mlp.down_proj": "rowwise",
-        "reasoning.*.attention.q_proj": "colwise",
-        "reasoning.*.attention.o_proj": "rowwise",
-        "reasoning.*.moe.experts.gate_up_proj": "packed_colwise",
-        "reasoning.*.moe.experts.down_proj": "rowwise",
-        "reasoning.*.moe.experts": "moe_tp_experts",
-    }
-    base_model_ep_plan = {
-        "reasoning.*.moe.experts.gate_up_proj": "grouped_gemm",
-        "reasoning.*.moe.experts.down_proj": "grouped_gemm",
-        "reasoning.*.moe.experts": "ep_dispatch_experts",
-    }
 
     vocab_size: int = 2048
     hidden_size: int = 192
@@ -100,3 +84,9 @@ class TuiliConfig(PreTrainedConfig):
     def exit_layers(self) -> tuple[int, ...]:
         """The depths at which a token may leave, from the trunk's to the full one."""
         return tuple(self.trunk_layers + g * self.group_layers for g in range(self.num_groups + 1))
+
+    @property
+    def residual_scale(self) -> float:
+        """Factor on the initial size of what a layer adds to the stream: one over the root of the number of adds."""
+        assert self.num_hidden_layers is not None
+        return float((2 * self.num_hidden_layers) ** -0.5)

@@ -21,6 +21,7 @@ from transformers.activations import ACT2FN
 from transformers.integrations import use_experts_implementation
 
 from tuili.model.config import TuiliConfig
+from tuili.model.grouped import grouped_linear, sort_rows, unsort_rows
 
 
 @dataclass
@@ -63,10 +64,11 @@ class Router(nn.Module):
             choice_NE = choice_NE.masked_fill(~self.allowed_E, float("-inf"))
         first_N1 = choice_NE.argmax(-1, keepdim=True)
         rest_NE = (choice_NE + self.balance_bias).scatter(1, first_N1, float("-inf"))
-        expert_Nk = torch.cat([first_N1, rest_NE.topk(self.slots - 1, dim=-1).indices], dim=1)
+        rest = rest_NE.topk(self.slots - 1, dim=-1)
+        expert_Nk = torch.cat([first_N1, rest.indices], dim=1)
         weight_Nk = score_NE.gather(1, expert_Nk)
-        if self.allowed_E is not None:  # with one expert left, the other slots weigh nothing
-            weight_Nk = weight_Nk * self.allowed_E[expert_Nk]
+        if self.allowed_E is not None:  # where fewer experts are allowed than there are slots, the rest weigh nothing
+            weight_Nk[:, 1:] = weight_Nk[:, 1:] * rest.values.isfinite()
         weight_Nk = weight_Nk / weight_Nk.sum(-1, keepdim=True).clamp(min=1e-9)
         if self.training or self.recording is not None:
             self._count(expert_Nk, real_N)
@@ -110,18 +112,13 @@ class Experts(nn.Module):
         """
         N, k = top_k_index.shape
         order_X = top_k_index.flatten().argsort(stable=True)
-        sizes = torch.bincount(top_k_index.flatten(), minlength=self.num_experts).tolist()
-        inputs_XD = hidden_states[order_X // k]
-        outputs = []
-        for expert, slice_MD in enumerate(inputs_XD.split(sizes)):
-            if slice_MD.shape[0] == 0:
-                continue
-            gate_MF, up_MF = F.linear(slice_MD, self.gate_up_proj[expert]).chunk(2, dim=-1)
-            outputs.append(F.linear(self.act_fn(gate_MF) * up_MF, self.down_proj[expert]))
         back_X = torch.empty_like(order_X).scatter_(0, order_X, torch.arange(N * k, device=order_X.device))
-        sorted_XD = torch.cat(outputs) if outputs else inputs_XD
-        output_NkD = sorted_XD[back_X].view(N, k, -1)
-        return (top_k_weights[:, None] @ output_NkD)[:, 0]
+        sizes = torch.bincount(top_k_index.flatten(), minlength=self.num_experts).tolist()
+        inputs_XD = sort_rows(hidden_states, order_X, back_X)
+        gate_XF, up_XF = grouped_linear(inputs_XD, self.gate_up_proj, sizes).chunk(2, dim=-1)
+        sorted_XD = grouped_linear(self.act_fn(gate_XF) * up_XF, self.down_proj, sizes)
+        output_NkD = unsort_rows(sorted_XD, order_X, back_X).view(N, k, -1)
+        return (output_NkD * top_k_weights[..., None].to(output_NkD.dtype)).sum(1)
 
 
 class MixtureOfExperts(nn.Module):

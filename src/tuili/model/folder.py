@@ -17,17 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import logging as hf_logging
 
-import tuili
+from tuili.data.tokenizer import SPECIAL_TOKENS
 from tuili.errors import ModelFolderError
 from tuili.model import TuiliConfig, TuiliForCausalLM
 from tuili.model.lineage import LineageEntry, model_hash, write_lineage
 
-SHIPPED = Path(tuili.__file__).parent / "models"
-DEFAULT_MODEL = "nano"
+SHIPPED = Path(__file__).parents[1] / "models"
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
 _PICKLE_OR_ZIP = re.compile(rb"\x80[\x00-\x05]|PK\x03\x04")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -98,13 +96,14 @@ def load_model(name: str | Path, dtype: torch.dtype = torch.float32) -> LoadedMo
             )
             model, info = loaded
             tokenizer = PreTrainedTokenizerFast.from_pretrained(path, local_files_only=True)
-        except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except Exception as error:  # a folder from anywhere can fail in any way that the libraries know
             raise ModelFolderError(f"{path} cannot be loaded: {_one_line(error)}") from error
     for kind, remedy in _TENSOR_FAULTS.items():
         keys = sorted(str(key[0] if isinstance(key, tuple) else key) for key in info[f"{kind}_keys"])
         if keys:
             more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
             raise ModelFolderError(f"{path}: {kind} tensor {keys[0]}{more}: {remedy}")
+    _check_tokenizer(path, tokenizer, model.config.vocab_size)
     return LoadedModel(model.eval(), tokenizer, path)
 
 
@@ -140,8 +139,12 @@ def save_model(
     return digest
 
 
-def check_folder(path: Path) -> None:
-    """Refuse, by `ModelFolderError`, a folder that is not a sound and safe model folder. Loads no tensor."""
+def check_folder(path: Path) -> TuiliConfig:
+    """Refuse, by `ModelFolderError`, a folder that is not a sound and safe model folder; give its
+    configuration.
+
+    Loads no tensor.
+    """
     config = path / "config.json"
     if not config.is_file():
         raise ModelFolderError(
@@ -167,6 +170,10 @@ def check_folder(path: Path) -> None:
         check_safetensors(file)
     if not (path / "tokenizer.json").is_file():
         raise ModelFolderError(f"{path} has no tokenizer.json: save the tokenizer beside the weights")
+    try:
+        return TuiliConfig.from_pretrained(path, local_files_only=True)
+    except Exception as error:  # see `load_model`
+        raise ModelFolderError(f"{config} is not a usable configuration: {_one_line(error)}") from error
 
 
 def check_safetensors(path: Path) -> None:
@@ -196,6 +203,16 @@ def check_safetensors(path: Path) -> None:
         kind = "truncated" if size < 8 + length + end else "damaged"
         raise ModelFolderError(
             f"{path} is {kind}: its header describes {8 + length + end} bytes, the file has {size}"
+        )
+
+
+def _check_tokenizer(path: Path, tokenizer: PreTrainedTokenizerFast, vocabulary: int) -> None:
+    if lacking := [token for token in SPECIAL_TOKENS if token not in tokenizer.get_vocab()]:
+        raise ModelFolderError(f"{path}: the tokenizer lacks {lacking[0]}: it was not made for a Tuili model")
+    if len(tokenizer) > vocabulary:
+        raise ModelFolderError(
+            f"{path}: the tokenizer has {len(tokenizer)} entries and the model {vocabulary}: "
+            "they do not belong together"
         )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.activations import ACT2FN
 from transformers.cache_utils import Cache
@@ -55,6 +56,30 @@ class Frame:
             real_BT=None if self.real_BT is None else self.real_BT[:, :tokens],
         )
 
+    def rows(self, rows: Tensor) -> Frame:
+        """The frame of some rows of the batch. Nothing can be stored in the cache through it."""
+        return replace(
+            self,
+            view=self.view.rows(rows),
+            cos_BTD=self.cos_BTD[rows],
+            sin_BTD=self.sin_BTD[rows],
+            units=None if self.units is None else self.units.select(rows),
+            real_BT=None if self.real_BT is None else self.real_BT[rows],
+            cache=None,
+        )
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm (Zhang and Sennrich 2019, arXiv 1910.07467) that keeps its input's number format."""
+
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.weight.shape, self.weight.to(x.dtype), self.eps)
+
 
 def rotary(position_BT: Tensor, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
     """Cosines and sines [B, T, D] of rotary position embedding (Su et al. 2021, arXiv 2104.09864), in fp32."""
@@ -71,6 +96,14 @@ def rotate(x_BHTD: Tensor, frame: Frame) -> Tensor:
     return x_BHTD * cos_B1TD + torch.cat([-high, low], dim=-1) * sin_B1TD
 
 
+class Projection(nn.Linear):
+    """A linear layer without bias whose initial weights have variance `scale`² / inputs."""
+
+    def __init__(self, inputs: int, outputs: int, scale: float = 1.0) -> None:
+        super().__init__(inputs, outputs, bias=False)
+        self.init_std = scale * inputs**-0.5
+
+
 class KeyValueProjection(nn.Module):
     """Writes the keys and values of one cache layer."""
 
@@ -78,9 +111,9 @@ class KeyValueProjection(nn.Module):
         super().__init__()
         self.heads, self.head_dim, self.layered = config.num_key_value_heads, config.head_dim, config.layered
         self.cache_index = cache_index
-        self.k_proj = nn.Linear(config.hidden_size, self.heads * self.head_dim, bias=False)
-        self.v_proj = nn.Linear(config.hidden_size, self.heads * self.head_dim, bias=False)
-        self.k_norm = nn.RMSNorm(self.head_dim, eps=config.rms_norm_eps)
+        self.k_proj = Projection(config.hidden_size, self.heads * self.head_dim)
+        self.v_proj = Projection(config.hidden_size, self.heads * self.head_dim)
+        self.k_norm = RMSNorm(self.head_dim, eps=config.rms_norm_eps)
 
     def forward(self, hidden_BTM: Tensor, frame: Frame) -> KeyValues:
         B, T, _ = hidden_BTM.shape
@@ -108,10 +141,10 @@ class LayeredAttention(nn.Module):
     def __init__(self, config: TuiliConfig) -> None:
         super().__init__()
         self.heads, self.head_dim = config.num_attention_heads, config.head_dim
-        self.q_proj = nn.Linear(config.hidden_size, self.heads * self.head_dim, bias=False)
-        self.o_proj = nn.Linear(self.heads * self.head_dim, config.hidden_size, bias=False)
-        self.q_norm = nn.RMSNorm(self.head_dim, eps=config.rms_norm_eps)
-        self.gate_proj = nn.Linear(config.hidden_size, self.heads * 3, bias=True) if config.layered else None
+        self.q_proj = Projection(config.hidden_size, self.heads * self.head_dim)
+        self.o_proj = Projection(self.heads * self.head_dim, config.hidden_size, config.residual_scale)
+        self.q_norm = RMSNorm(self.head_dim, eps=config.rms_norm_eps)
+        self.gate_proj = Projection(config.hidden_size, self.heads * 3, scale=0.0) if config.layered else None
 
     def forward(self, hidden_BTM: Tensor, kv: KeyValues, frame: Frame) -> Tensor:
         B, T, _ = hidden_BTM.shape
@@ -122,7 +155,8 @@ class LayeredAttention(nn.Module):
             read_BHTD = attend_sparse(query_BHTD, kv, gate_BTH3, frame.view, frame.units)
         else:
             read_BHTD = attend(query_BHTD, kv, gate_BTH3, frame.view)
-        return self.o_proj(read_BHTD.transpose(1, 2).flatten(2))
+        output_BTM: Tensor = self.o_proj(read_BHTD.transpose(1, 2).flatten(2))
+        return output_BTM
 
 
 class FeedForward(nn.Module):
@@ -130,13 +164,14 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: TuiliConfig) -> None:
         super().__init__()
-        self.gate_up_proj = nn.Linear(config.hidden_size, 2 * config.intermediate_size, bias=False)
-        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+        self.gate_up_proj = Projection(config.hidden_size, 2 * config.intermediate_size)
+        self.down_proj = Projection(config.intermediate_size, config.hidden_size, config.residual_scale)
         self.act_fn = ACT2FN[config.hidden_act]
 
     def forward(self, hidden_BTM: Tensor) -> Tensor:
         gate, up = self.gate_up_proj(hidden_BTM).chunk(2, dim=-1)
-        return self.down_proj(self.act_fn(gate) * up)
+        output_BTM: Tensor = self.down_proj(self.act_fn(gate) * up)
+        return output_BTM
 
 
 class TrunkLayer(GradientCheckpointingLayer):
@@ -144,16 +179,17 @@ class TrunkLayer(GradientCheckpointingLayer):
 
     def __init__(self, config: TuiliConfig, cache_index: int) -> None:
         super().__init__()
-        self.attention_norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.attention_norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.key_value = KeyValueProjection(config, cache_index)
         self.attention = LayeredAttention(config)
-        self.mlp_norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.mlp_norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.mlp = FeedForward(config)
 
     def forward(self, hidden_BTM: Tensor, frame: Frame) -> Tensor:
         normed_BTM = self.attention_norm(hidden_BTM)
         hidden_BTM = hidden_BTM + self.attention(normed_BTM, self.key_value(normed_BTM, frame), frame)
-        return hidden_BTM + self.mlp(self.mlp_norm(hidden_BTM))
+        update_BTM: Tensor = self.mlp(self.mlp_norm(hidden_BTM))
+        return hidden_BTM + update_BTM
 
 
 class ReasoningLayer(GradientCheckpointingLayer):
@@ -161,9 +197,9 @@ class ReasoningLayer(GradientCheckpointingLayer):
 
     def __init__(self, config: TuiliConfig) -> None:
         super().__init__()
-        self.attention_norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.attention_norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.attention = LayeredAttention(config)
-        self.moe_norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.moe_norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.moe = MixtureOfExperts(config)
 
     def forward(self, hidden_BTM: Tensor, shared: KeyValues, frame: Frame) -> tuple[Tensor, Route]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -27,7 +27,15 @@ from tuili.model.attention import KeyValues, dense_view, layered_view
 from tuili.model.cache import LayeredCacheLayer
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import Experts, Route, Router, RoutingRecord, record_routing
-from tuili.model.layers import Frame, KeyValueProjection, ReasoningLayer, TrunkLayer, rotary
+from tuili.model.layers import (
+    Frame,
+    KeyValueProjection,
+    Projection,
+    ReasoningLayer,
+    RMSNorm,
+    TrunkLayer,
+    rotary,
+)
 from tuili.model.units import segment
 
 SPARSE_ABOVE = 256
@@ -59,17 +67,30 @@ class TuiliPreTrainedModel(PreTrainedModel):
     _no_split_modules = ["TrunkLayer", "ReasoningLayer"]
     _supports_sdpa = True
 
+    @classmethod
+    def _can_set_experts_implementation(cls) -> bool:
+        return True  # transformers would look for its decorator in this file, and it is in experts.py
+
+    def get_correct_experts_implementation(self, requested_experts: str | None) -> str:
+        """Our own form is the default; transformers' `grouped_mm` and `batched_mm` can be asked for."""
+        return str(super().get_correct_experts_implementation(requested_experts or "eager"))
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        super()._init_weights(module)
-        std = self.config.initializer_range
-        if isinstance(module, Experts):
-            init.normal_(module.gate_up_proj, std=std)
-            init.normal_(module.down_proj, std=std)
+        config = self.config
+        if isinstance(module, Projection):
+            init.normal_(module.weight, std=module.init_std)
+        elif isinstance(module, nn.Embedding):
+            init.normal_(module.weight, std=config.hidden_size**-0.5)
+        elif isinstance(module, Experts):
+            init.normal_(module.gate_up_proj, std=config.hidden_size**-0.5)
+            init.normal_(module.down_proj, std=config.moe_intermediate_size**-0.5 * config.residual_scale)
         elif isinstance(module, Router):
-            init.normal_(module.weight, std=std)
+            init.normal_(module.weight, std=config.initializer_range)
             init.zeros_(module.balance_bias)
             init.zeros_(module.load)
+        else:
+            super()._init_weights(module)
 
 
 class TuiliModel(TuiliPreTrainedModel):
@@ -79,13 +100,15 @@ class TuiliModel(TuiliPreTrainedModel):
         super().__init__(config)
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size, config.pad_token_id)
         self.trunk = nn.ModuleList([TrunkLayer(config, index) for index in range(config.trunk_layers)])
-        self.shared_norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.shared_norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.shared_key_value = KeyValueProjection(config, config.trunk_layers)
         self.reasoning = nn.ModuleList(
             [ReasoningLayer(config) for _ in range(config.num_groups * config.group_layers)]
         )
-        self.norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.gradient_checkpointing = False
+        self.fused = False
+        """Whether attention over whole sequences runs compiled; set by training where a compiler is at hand."""
         self.post_init()
 
     @deprecate_kwarg("past_key_values", "5.40.0", new_name="cache")
@@ -151,7 +174,9 @@ class TuiliModel(TuiliPreTrainedModel):
         """The groups of reasoning layers that a token of this depth runs. Raises `InputError` for other depths."""
         exits = self.config.exit_layers
         if depth is not None and depth not in exits:
-            raise InputError(f"depth {depth} is no exit of this model: use one of {', '.join(map(str, exits))}")
+            raise InputError(
+                f"depth {depth} is no exit of this model: use one of {', '.join(map(str, exits))}"
+            )
         return range(self.config.num_groups if depth is None else exits.index(depth))
 
     def reason(
@@ -228,6 +253,7 @@ class TuiliModel(TuiliPreTrainedModel):
             top_units=self.config.top_units,
             max_unit=self.config.max_unit,
         )
+        view = replace(view, fused=self.fused and cache is None)
         sparse = T == 1 and document_BS.shape[1] > SPARSE_ABOVE and mask_BT is None
         return Frame(view, cos_BTD, sin_BTD, units, cache, mask_BT, sparse)
 
@@ -260,7 +286,7 @@ class TuiliForCausalLM(TuiliPreTrainedModel, GenerationMixin):
         **kwargs: Any,
     ) -> TuiliOutput:
         """See `TuiliModel.forward`. `labels` [B, T] are shifted inside; -100 is ignored."""
-        output = self.model(
+        output: TuiliOutput = self.model(
             input_ids=input_ids,
             attention_mask=attention_mask,
             position_ids=position_ids,

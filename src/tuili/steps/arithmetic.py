@@ -1,7 +1,7 @@
 """Exact operations on numbers, quantities and collections, every one bounded in the size of its result.
 
-Raises `Undefined` where mathematics gives no value, `Undecided` where the value is not rational, `OverBudget` where
-it would be too large to write down.
+Raises `Undefined` where mathematics gives no value, `Undecided` where the value is not rational, `OverBudget`
+where it would be too large to write down.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from tuili.steps.units import Dimension
+from tuili.steps.units import PLAIN, Dimension
 from tuili.steps.values import Quantity, Value, comparable, quantity, sort
 from tuili.steps.verdict import OverBudget, Undecided, Undefined
 
-MAX_BITS = 4096
+MAX_BITS = 2048
+MAX_ITEMS = 200
 MAX_DIMENSION = 100
 
 
@@ -54,36 +55,30 @@ def subtract(left: Value, right: Value) -> Value:
     raise Undefined(f"{sort(left)} and {sort(right)} have no difference")
 
 
-def _factor(value: Value, other: Value, operation: str) -> tuple[Fraction, Dimension | None]:
+def _factor(value: Value, operation: str) -> tuple[Fraction, Dimension]:
     if isinstance(value, Fraction):
-        return value, None
+        return value, PLAIN
     if isinstance(value, Quantity):
         return value.amount, value.dimension
-    raise Undefined(f"{sort(value)} and {sort(other)} have no {operation}")
+    raise Undefined(f"{sort(value)} has no {operation}")
 
 
 def multiply(left: Value, right: Value) -> Value:
     """Product of numbers and quantities."""
-    a, a_dimension = _factor(left, right, "product")
-    b, b_dimension = _factor(right, left, "product")
-    return _with_dimension(bounded(a * b), a_dimension, b_dimension, 1)
+    if isinstance(left, Fraction) and isinstance(right, Fraction):
+        return bounded(left * right)
+    (a, a_dimension), (b, b_dimension) = _factor(left, "product"), _factor(right, "product")
+    powers = tuple(p + q for p, q in zip(a_dimension, b_dimension, strict=True))
+    return quantity(bounded(a * b), _small(powers))
 
 
 def divide(left: Value, right: Value) -> Value:
     """Quotient of numbers and quantities."""
-    a, a_dimension = _factor(left, right, "quotient")
-    b, b_dimension = _factor(right, left, "quotient")
+    (a, a_dimension), (b, b_dimension) = _factor(left, "quotient"), _factor(right, "quotient")
     if not b:
         raise Undefined("division by zero")
-    return _with_dimension(bounded(a / b), a_dimension, b_dimension, -1)
-
-
-def _with_dimension(amount: Fraction, left: Dimension | None, right: Dimension | None, sign: int) -> Value:
-    if left is None and right is None:
-        return amount
-    size = len(left or right or ())
-    pairs = zip(left or (0,) * size, right or (0,) * size, strict=True)
-    return quantity(amount, _small(tuple(a + sign * b for a, b in pairs)))
+    powers = tuple(p - q for p, q in zip(a_dimension, b_dimension, strict=True))
+    return quantity(bounded(a / b), _small(powers))
 
 
 def _small(dimension: Dimension) -> Dimension:
@@ -92,19 +87,26 @@ def _small(dimension: Dimension) -> Dimension:
     return dimension
 
 
-def quotient_and_rest(left: Value, right: Value) -> tuple[Fraction, Value]:
-    """`div` and `mod`: the floor of the quotient, and what is left (with the divisor's sign).
+def quotient(left: Value, right: Value) -> Value:
+    """`div`: the floor of the quotient of two integers, or of two quantities of one dimension."""
+    a, b, _ = _divisible(left, right)
+    return Fraction(a // b)
 
-    Numbers must be integers; quantities of one dimension may be any (`135 min mod 60 min`).
-    """
-    if isinstance(left, Quantity) and isinstance(right, Quantity) and comparable(left, right):
-        a, b = left.amount, right.amount
+
+def rest(left: Value, right: Value) -> Value:
+    """`mod`: what `div` leaves over, with the sign of the divisor."""
+    a, b, dimension = _divisible(left, right)
+    return quantity(a % b, dimension)
+
+
+def _divisible(left: Value, right: Value) -> tuple[Fraction, Fraction, Dimension]:
+    if isinstance(left, Quantity) and comparable(left, right):
+        (a, dimension), (b, _) = _factor(left, "quotient"), _factor(right, "quotient")
     else:
-        a, b = integer(left), integer(right)
+        a, b, dimension = Fraction(integer(left)), Fraction(integer(right)), PLAIN
     if not b:
         raise Undefined("division by zero")
-    whole = Fraction(a // b)
-    return whole, quantity(a - whole * b, left.dimension) if isinstance(left, Quantity) else a - whole * b
+    return a, b, dimension
 
 
 def power(base: Value, exponent: Value) -> Value:
@@ -114,14 +116,15 @@ def power(base: Value, exponent: Value) -> Value:
     if exponent.denominator != 1:
         return power(root(base, exponent.denominator), Fraction(exponent.numerator))
     n = exponent.numerator
-    amount, dimension = _factor(base, exponent, "power")
+    amount, dimension = _factor(base, "power")
     if not amount and n <= 0:
         raise Undefined("zero to a power that is not positive")
     size = max(amount.numerator.bit_length(), amount.denominator.bit_length())
     if size > 1 and (size - 1) * abs(n) > MAX_BITS:
         raise OverBudget("a power has too many digits")
-    result = amount ** (n if size > 1 or not amount else n % 2 if n >= 0 else -(n % 2))
-    if dimension is None:
+    # Powers of 1 and −1 depend on the exponent's parity only, so that any exponent is allowed.
+    result = Fraction(amount ** (n if size > 1 else n % 2 or 2))
+    if dimension == PLAIN:
         return bounded(result)
     if abs(n) > MAX_DIMENSION:
         raise OverBudget("a unit has too large a power")
@@ -130,30 +133,27 @@ def power(base: Value, exponent: Value) -> Value:
 
 def root(value: Value, degree: int) -> Value:
     """The exact real root; only the non-negative root of a non-negative value is defined."""
-    amount, dimension = _factor(value, value, "root")
+    amount, dimension = _factor(value, "root")
     if amount < 0:
         raise Undefined("root of a negative number")
     if degree > MAX_BITS:
         raise OverBudget("a root of too high a degree")
     result = Fraction(_integer_root(amount.numerator, degree), _integer_root(amount.denominator, degree))
-    if dimension is None:
-        return result
     if any(exponent % degree for exponent in dimension):
         raise Undecided("the root of this unit is not a unit")
     return quantity(result, tuple(exponent // degree for exponent in dimension))
 
 
 def _integer_root(value: int, degree: int) -> int:
-    low, high = 0, 1 << (value.bit_length() // degree + 1)
-    while low < high:
-        middle = (low + high) // 2
-        if middle**degree < value:
-            low = middle + 1
-        else:
-            high = middle
-    if low**degree != value:
+    """The exact root by Newton's method, which falls to the floor of the root from any start above it."""
+    if not value:
+        return 0
+    guess = 1 << (value.bit_length() // degree + 1)
+    while (better := ((degree - 1) * guess + value // guess ** (degree - 1)) // degree) < guess:
+        guess = better
+    if guess**degree != value:
         raise Undecided("the root is not rational")
-    return low
+    return guess
 
 
 def integer(value: Value) -> int:
@@ -217,7 +217,11 @@ def lcm(numbers: Sequence[int]) -> int:
 
 
 def uniform(items: tuple[Value, ...]) -> tuple[Value, ...]:
-    """The items, if all are of one sort: only such sets and lists have a value (`1` and `true` do not mix)."""
+    """The items, if they can make a set or list: few, all of one sort, and no collections themselves."""
+    if len(items) > MAX_ITEMS:
+        raise OverBudget(f"more than {MAX_ITEMS} elements")
+    if any(isinstance(item, (tuple, frozenset)) for item in items):
+        raise Undecided("a collection of collections")
     if any(not comparable(items[0], item) for item in items[1:]):
         raise Undefined("a set or list of values of different sorts")
     return items

@@ -1,4 +1,4 @@
-"""The exact checker: one line in, one verdict out. Total, pure and bounded; what each theory decides is its own work."""
+"""The exact checker: one line in, one verdict out, total and bounded. Deciding is left to the theories."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOTHING_KNOWN = Context()
 
 
 def check(line: str, context: Context | None = None) -> Verdict:
-    """The verdict on one line. Never raises, and never changes the context."""
+    """The verdict on one line. Never raises and never changes the context."""
     context = context or _NOTHING_KNOWN
     step = parse(line)
     try:
@@ -28,7 +28,7 @@ def check(line: str, context: Context | None = None) -> Verdict:
             case Prose():
                 return Verdict(Status.UNSUPPORTED, reason=step.reason)
     except StepFault as fault:
-        return Verdict(fault.status, fault.kind, str(fault))
+        return Verdict(fault.status, "trace" if isinstance(step, Trace) else "none", str(fault))
 
 
 def check_chain(lines: Iterable[str], context: Context | None = None) -> list[Verdict]:

@@ -1,30 +1,34 @@
-"""What a line may rely on: the labelled facts and the program of the prompt, and what the chain has shown so far."""
+"""What a line may rely on: the labelled facts and the program of the prompt, and what the chain has shown."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from tuili.steps.evaluate import evaluate
+from tuili.steps.interpreter import Run, run
 from tuili.steps.parser import parse, parse_statement
-from tuili.steps.program import Run, parse_program_line, run
+from tuili.steps.program import parse_program_line
 from tuili.steps.terms import Claim, Compare, Inference, Name, Term, Trace, names
 from tuili.steps.values import Value
 from tuili.steps.verdict import Status, StepFault, Unreadable, Verdict
 
-LABEL = re.compile(r"[A-Z][0-9]{1,3}", re.ASCII)
-_ENTRY = re.compile(r"(?<![A-Za-z0-9_])([A-Z][0-9]{1,3}): +(.+?)(?=[.?;]?(?:\s*\n|\s+[A-Z][0-9]{1,3}: |\s*$)|[.;?] )", re.ASCII)
 MAX_PROMPT = 20_000
+MAX_ENTRIES = 200
+LABEL = re.compile(r"[A-Z][0-9]{1,3}")
+_ENTRY = re.compile(r"(?<![A-Za-z0-9_])([A-Z][0-9]{1,3}): ")
+_END_OF_ENTRY = re.compile(r"[.;?](?:\s|$)|\n")
 
 
 @dataclass(frozen=True)
 class Context:
     """The ground a chain of steps stands on.
 
-    `facts` and `program` map the labels of a prompt to statements and to lines of a program; `names` holds the values
-    of names defined so far, `conclusions` what was inferred, `events` how many events of the program were retold.
+    `facts` and `program` map the labels of a prompt to statements and to lines of a program; `names` holds
+    the values of names defined so far, `conclusions` what was inferred, `events` how many events of the
+    program were retold.
     """
 
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -37,12 +41,15 @@ class Context:
     def from_prompt(cls, text: str) -> Context:
         """Reads entries like `P1: A -> B` or `L2: y = x * 3` from a prompt.
 
-        An entry ends with its line, or at `. `, `; ` or `? `. Labels with L are lines of a program, all others facts;
-        entries that do not parse are left out.
+        An entry ends with its line or at `. `, `; ` or `? `. Labels with L are lines of a program, all others
+        are facts. Entries that do not parse are left out, as are those beyond `MAX_PROMPT` characters or
+        `MAX_ENTRIES` entries.
         """
         facts: dict[str, str] = {}
         program: dict[str, str] = {}
-        for label, entry in _ENTRY.findall(text[:MAX_PROMPT]):
+        pieces = _ENTRY.split(text[:MAX_PROMPT], maxsplit=MAX_ENTRIES)[1:]
+        for label, rest in zip(pieces[::2], pieces[1::2], strict=True):
+            entry = _END_OF_ENTRY.split(rest, maxsplit=1)[0].strip()
             try:
                 if label.startswith("L"):
                     parse_program_line(entry)
@@ -62,47 +69,41 @@ class Context:
             case Claim(Compare() as relation):
                 return self._with_definition(relation)
             case Inference(conclusion=conclusion):
-                grown = replace(self, conclusions=(*self.conclusions, conclusion))
-                return grown._with_definition(conclusion) if isinstance(conclusion, Compare) else grown
+                return replace(self, conclusions=(*self.conclusions, conclusion))._with_definition(conclusion)
             case Trace():
                 return replace(self, events=self.events + 1)
         return self
 
-    def _with_definition(self, relation: Compare) -> Context:
-        if not isinstance(relation.first, Name) or relation.first.id in self.values:
-            return self
-        if relation.rest[0][0] != "=":
-            return self
-        try:
-            value = evaluate(relation.rest[0][1], self.values)
-        except StepFault:
-            return self
-        return replace(self, names={**self.names, relation.first.id: value})
+    def _with_definition(self, statement: Term) -> Context:
+        name, term = _definition(statement)
+        value = None if term is None or name in self.values else _value(term, self.values)
+        return self if value is None else replace(self, names={**self.names, name: value})
 
-    @cached_property
+    @property
     def statements(self) -> Mapping[str, Term]:
         """The facts that can be read, by label."""
-        found: dict[str, Term] = {}
-        for label, text in self.facts.items():
-            try:
-                found[label] = parse_statement(text)
-            except Unreadable:
-                continue
-        return found
+        return _statements(tuple(self.facts.items()))
 
     @cached_property
     def values(self) -> Mapping[str, Value]:
-        """The value of every name that has one: in the program's state, by a fact, or by a definition."""
+        """The value of every name that has one: in the program's state, by a definition, or by a fact."""
         known: dict[str, Value] = dict(self.names)
-        for statement in self.statements.values():
-            match statement:
-                case Compare(Name(id=name), (("=", term), *_)) if name not in known:
-                    try:
-                        known[name] = evaluate(term, known)
-                    except StepFault:
-                        continue
         if self.program:
             known.update(self.run.state(self.events))
+        pending: list[tuple[str, Term | None]] = [
+            _definition(statement) for statement in self.statements.values()
+        ]
+        while pending:
+            waiting: list[tuple[str, Term | None]] = []
+            for name, term in pending:
+                value = None if term is None or name in known else _value(term, known)
+                if value is not None:
+                    known[name] = value
+                elif term is not None and name not in known:
+                    waiting.append((name, term))
+            if len(waiting) == len(pending):
+                break
+            pending = waiting
         return known
 
     @cached_property
@@ -115,3 +116,29 @@ class Context:
     def run(self) -> Run:
         """The run of the program."""
         return run(tuple(self.program.items()))
+
+
+@lru_cache(maxsize=32)
+def _statements(facts: tuple[tuple[str, str], ...]) -> Mapping[str, Term]:
+    found: dict[str, Term] = {}
+    for label, text in facts:
+        try:
+            found[label] = parse_statement(text)
+        except Unreadable:
+            continue
+    return found
+
+
+def _definition(statement: Term) -> tuple[str, Term | None]:
+    """The name and the first value of a statement like `x = 3 + 4 = 7`."""
+    match statement:
+        case Compare(Name(id=name), (("=", term), *_)):
+            return name, term
+    return "", None
+
+
+def _value(term: Term, known: Mapping[str, Value]) -> Value | None:
+    try:
+        return evaluate(term, known)
+    except StepFault:
+        return None

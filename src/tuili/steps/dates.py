@@ -27,7 +27,7 @@ def duration(amount: int) -> Quantity:
 
 
 def shift(start: Value, by: Value, sign: int) -> Value | None:
-    """`start` plus (sign 1) or minus (sign −1) a duration; None if this is no sum of a date or time and a duration.
+    """`start` plus (sign 1) or minus (sign −1) a duration; None if the two are not a time and a duration.
 
     A time of day wraps at midnight. Dates and weekdays move by whole days.
     """

@@ -1,4 +1,4 @@
-"""The value of a term without unknowns. What each operation does is left to `arithmetic`, `dates` and `values`."""
+"""The value of a term without unknowns. Operations are left to `arithmetic`, `dates` and `functions`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NO_NAMES: Mapping[str, Value] = {}
 
 
 def evaluate(term: Term, names: Mapping[str, Value] = _NO_NAMES) -> Value:
-    """The exact value of a term. Raises `Undefined`, `Undecided` (an unknown name among them) or `OverBudget`."""
+    """The exact value of a term. Raises `Undefined`, `Undecided` (also for unknown names) or `OverBudget`."""
     handler = _HANDLERS.get(type(term))
     if handler is None:
         raise Undecided("a statement where a value is expected")
@@ -175,8 +175,8 @@ _BINARY: dict[str, Callable[[Value, Value], Value]] = {
     "*": arithmetic.multiply,
     "/": arithmetic.divide,
     "^": arithmetic.power,
-    "div": lambda left, right: arithmetic.quotient_and_rest(left, right)[0],
-    "mod": lambda left, right: arithmetic.quotient_and_rest(left, right)[1],
+    "div": arithmetic.quotient,
+    "mod": arithmetic.rest,
     "union": _union,
     "inter": _intersection,
     "minus": _minus,

@@ -1,4 +1,4 @@
-"""Which premises an inference may use: facts by label, facts restated, earlier conclusions, and what can be computed."""
+"""Which premises an inference may use: labelled or restated facts, former conclusions, what is computable."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tuili.steps.verdict import StepFault, Undecided, Ungrounded
 
 
 def resolve(premises: Sequence[Term], context: Context) -> list[Term]:
-    """The premises as statements. Without facts every premise is granted, as only the inference is asked about.
+    """The premises as statements. Without facts every premise is granted: only the inference is asked about.
 
     Raises `Undecided` for an unknown label and `Ungrounded` for a premise that nothing supports.
     """

@@ -1,7 +1,7 @@
-"""Decides an inference: which theory its statements belong to, and whether the conclusion follows from the premises.
+"""Decides an inference: to which theory its statements belong, and whether the conclusion follows.
 
-Premises that contradict each other are good for `=> false` only: everything follows from them, which proves nothing.
-Whether the premises may be used at all (grounding) is `grounding`'s work.
+From premises that contradict each other only `false` may be concluded: everything follows from them, so that
+nothing else is shown. Whether the premises may be used at all is `grounding`'s work.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tuili.steps import linear, logic, regions, roots
 from tuili.steps.printer import show_term
-from tuili.steps.terms import Boolean, Term
+from tuili.steps.terms import Boolean, Categorical, Term
 from tuili.steps.verdict import Decision, Status, Undecided, Verdict
 
 _FALSE = Boolean(False)
@@ -21,7 +21,8 @@ def decide(premises: Sequence[Term], conclusion: Term) -> Verdict:
     kind, decision = _decide(premises, conclusion)
     shown = tuple(show_term(premises[i]) for i in decision.used)
     if not decision.follows:
-        witness = {} if decision.counter_model is None else {"counter_model": decision.counter_model}
+        model = decision.counter_model
+        witness: dict[str, object] = {} if model is None else {"counter_model": model}
         return Verdict(Status.INVALID, kind, "the conclusion does not follow", decision.expected, witness)
     if not decision.consistent and conclusion != _FALSE:
         reason = "the premises contradict each other: only false may be concluded"
@@ -35,15 +36,10 @@ def _decide(premises: Sequence[Term], conclusion: Term) -> tuple[str, Decision]:
     if all(map(logic.is_propositional, statements)):
         return "propositional", logic.decide(premises, conclusion)
     if all(map(regions.is_about_classes, statements)):
-        return _kind_of_classes(statements), regions.decide(premises, conclusion)
+        categorical = any(isinstance(term, Categorical) for term in statements)
+        return "categorical" if categorical else "set", regions.decide(premises, conclusion)
     if all(map(linear.is_about_numbers, statements)):
         if any(map(roots.is_higher_degree, statements)):
             return "polynomial", roots.decide(premises, conclusion)
         return "linear", linear.decide(premises, conclusion)
     raise Undecided("premises and conclusion are not all of one theory")
-
-
-def _kind_of_classes(statements: Sequence[Term]) -> str:
-    from tuili.steps.terms import Categorical
-
-    return "categorical" if any(isinstance(term, Categorical) for term in statements) else "set"

@@ -1,4 +1,4 @@
-"""Splits a line into tokens. Literals that only spacing tells apart (`3/4`, `3 kg`, `2024-03-01`) are settled here."""
+"""Splits a line into tokens. What only spacing tells apart (`3/4`, `3 kg`, `2024-03-01`) is settled here."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tuili.steps.verdict import Unreadable
 
 MAX_LENGTH = 2000
 MAX_TOKENS = 600
+MAX_DIGITS = 600
 
 _TOKEN = re.compile(
     r"""(?P<space>[ \t]+)
@@ -23,14 +24,15 @@ _TOKEN = re.compile(
     |(?P<op><->|->|=>|<=|>=|!=|==|\*\*|//|[-+*/^!%=<>(){}\[\],:])""",
     re.VERBOSE,
 )
+_LEADING_ZERO = re.compile(r"(?:^|/)0[0-9]")
 
 
 class Token(NamedTuple):
-    """A piece of the line. `kind` is a group of the pattern above, `unit` or `end`; `spaced`: whitespace before it."""
+    """A piece of the line. `kind` is a group of the pattern above, `unit` or `end`."""
 
     kind: str
     text: str
-    spaced: bool
+    spaced: bool  # whitespace stands before it
     unit: Unit | None = None
 
 
@@ -56,11 +58,15 @@ def tokens(line: str) -> list[Token]:
             position = end
             continue
         token = Token(kind, text, spaced)
-        if kind == "name" and spaced and found and found[-1].kind in ("number", "ratio") and text not in WORD_OPERATORS:
-            measured = match_unit(line, position)
-            if measured:
-                end = measured[1]
-                token = Token("unit", line[position:end], spaced, measured[0])
+        if kind == "name":
+            after_number = spaced and found and found[-1].kind in ("number", "ratio")
+            if after_number and text not in WORD_OPERATORS and (measured := match_unit(line, position)):
+                unit, end = measured
+                token = Token("unit", line[position:end], spaced, unit)
+        elif kind in ("number", "ratio") and _LEADING_ZERO.search(text):
+            raise Unreadable(f"a number with a leading zero: {text[:20]}")
+        elif len(text) > MAX_DIGITS:
+            raise Unreadable(f"a number of more than {MAX_DIGITS} digits")
         found.append(token)
         if len(found) > MAX_TOKENS:
             raise Unreadable(f"more than {MAX_TOKENS} tokens")

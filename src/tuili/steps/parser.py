@@ -1,17 +1,17 @@
 """Reads a line of the step language: an operator-precedence parser with bounded depth.
 
-It decides form only. Whatever is ambiguous to a human reader (`6 / 2x`, `3/4 ^ 2`) is refused rather than guessed.
+It decides form only. What a reader could take in two ways (`6 / 2x`, `3/4 ^ 2`) is refused, not guessed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
 from tuili.steps.functions import FUNCTIONS
 from tuili.steps.lexer import END, Token, tokens
 from tuili.steps.terms import (
-    CONNECTIVES,
     KEYWORDS,
     MEMBERSHIP,
     QUANTIFIERS,
@@ -44,21 +44,61 @@ from tuili.steps.terms import (
 from tuili.steps.verdict import Unreadable
 
 MAX_DEPTH = 50
-MAX_OPERATORS = 200
+MAX_OPERATORS = 120
 
 # Binding power of the operator on its left side; a right-associative operator reads its right side one lower.
 COMPARISON = 60
 BINDING = {
-    **{"<->": 10, "->": 20, "or": 30, "xor": 30, "and": 40},
+    "<->": 10,
+    "->": 20,
+    "or": 30,
+    "xor": 30,
+    "and": 40,
     **dict.fromkeys(RELATIONS | MEMBERSHIP, COMPARISON),
-    **{"union": 70, "minus": 70, "inter": 75, "+": 80, "-": 80},
+    "union": 70,
+    "minus": 70,
+    "inter": 75,
+    "+": 80,
+    "-": 80,
     **dict.fromkeys(("*", "/", "mod", "div"), 90),
     "^": 110,
 }
 RIGHT_ASSOCIATIVE = frozenset({"->", "^"})
 NOT, NEGATIVE, POSTFIX = 50, 100, 120
 SPELLINGS = {"**": "^", "//": "div"}
-_OPERAND = frozenset({"number", "ratio", "name", "date", "clock"})
+_POWERS = frozenset({"^", "**"})
+_DIVISIONS = frozenset({"/", "//", "div", "mod", "%"})
+_LITERAL_OF_TWO = frozenset({"ratio", "unit"})
+
+
+def _starts_operand(token: Token) -> bool:
+    return (
+        token.kind in ("number", "ratio")
+        or token.text == "("
+        or (token.kind == "name" and token.text not in KEYWORDS)
+    )
+
+
+def _relation(parts: Sequence[tuple[Term, bool]]) -> Compare | Binary:
+    """What the sides of loose `=` say together; a bare comparison among them may join the chain.
+
+    Truth values are compared if a side is one by its form (`3 < 5 = true`), otherwise `1 < 2 = 2` is one chain.
+    """
+    terms = [term for term, _ in parts]
+    if any(is_boolean(term) and not bare for term, bare in parts):
+        if len(terms) > 1:
+            return Compare(terms[0], tuple(("=", term) for term in terms[1:]))
+        if isinstance(terms[0], Binary) and terms[0].op in MEMBERSHIP:
+            return terms[0]
+        raise Unreadable("no relation such as '='")
+    links: list[tuple[str, Term]] = []
+    for term, bare in parts:
+        links.append(("=", term.first if bare and isinstance(term, Compare) else term))
+        if bare and isinstance(term, Compare):
+            links.extend(term.rest)
+    if len(links) < 2:
+        raise Unreadable("no relation such as '='")
+    return Compare(links[0][1], tuple(links[1:]))
 
 
 class Parser:
@@ -70,9 +110,8 @@ class Parser:
         self._depth = 0
         self._operators = 0
         self._loose_equals = False
-        self._group: Term | None = None
-
-    # tokens
+        self._group: Term | None = None  # the last term read in brackets
+        self._product: Term | None = None  # the last product written without an operator
 
     @property
     def _next(self) -> Token:
@@ -106,8 +145,6 @@ class Parser:
                 raise Unreadable(f"unknown unit {token.text!r}")
             raise Unreadable(f"unexpected {token.text!r}")
 
-    # lines
-
     def step(self) -> Step:
         """A whole line."""
         if any(token.text == "=>" for token in self._tokens):
@@ -136,26 +173,7 @@ class Parser:
             parts.append(self._part())
         self._loose_equals = False
         self.finish()
-        if len(parts) == 1:
-            term, bare = parts[0]
-            if bare and isinstance(term, Compare):
-                return Claim(term)
-            if isinstance(term, Binary) and term.op in MEMBERSHIP:
-                return Claim(term)
-            raise Unreadable("no relation such as '='")
-        if any(is_boolean(term) and not bare for term, bare in parts):
-            return Claim(Compare(parts[0][0], tuple(("=", term) for term, _ in parts[1:])))
-        first: Term | None = None
-        rest: list[tuple[str, Term]] = []
-        for term, bare in parts:
-            head, tail = (term.first, term.rest) if bare and isinstance(term, Compare) else (term, ())
-            if first is None:
-                first = head
-            else:
-                rest.append(("=", head))
-            rest.extend(tail)
-        assert first is not None
-        return Claim(Compare(first, tuple(rest)))
+        return Claim(_relation(parts))
 
     def _part(self) -> tuple[Term, bool]:
         """One side of a loose `=`, and whether it is a comparison without brackets round it."""
@@ -180,13 +198,15 @@ class Parser:
             raise Unreadable(f"expected a name, found {token.text!r}")
         return token.text
 
-    # terms
-
-    def expression(self, minimum: int = 0) -> Term:
-        """A term whose operators all bind tighter than `minimum`."""
+    def descend(self) -> None:
+        """Counts one more level of nesting and refuses too many."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise Unreadable(f"nested deeper than {MAX_DEPTH}")
+
+    def expression(self, minimum: int = 0) -> Term:
+        """A term whose operators all bind tighter than `minimum`."""
+        self.descend()
         left = self._postfix(self._prefix())
         while True:
             token = self._next
@@ -200,7 +220,8 @@ class Parser:
                 left = self._comparison(left)
                 continue
             self._count_operator()
-            self._refuse_ambiguous_power(op)
+            if op == "^" and self._tokens[self._at - 1].kind in _LITERAL_OF_TWO:
+                raise Unreadable("ambiguous power: put brackets round its base")
             self._take()
             right = self.expression(binding - 1 if op in RIGHT_ASSOCIATIVE else binding)
             left = Binary(op, left, right)
@@ -226,11 +247,13 @@ class Parser:
         if self._operators > MAX_OPERATORS:
             raise Unreadable(f"more than {MAX_OPERATORS} operators")
 
-    def _refuse_ambiguous_power(self, op: str) -> None:
-        if op == "^":
-            beside = (self._tokens[self._at - 1].kind, self._tokens[self._at + 1].kind)
-            if not {"ratio", "unit"}.isdisjoint(beside):
-                raise Unreadable("ambiguous power: put brackets round the fraction or quantity")
+    def _refuse_after(self, operators: frozenset[str], what: str) -> None:
+        """Refuses a literal just read when it stands as the right operand of such an operator."""
+        at = self._at - 2
+        while at >= 0 and self._tokens[at].text == "-":
+            at -= 1
+        if at >= 0 and self._tokens[at].text in operators:
+            raise Unreadable(f"ambiguous {what} after {self._tokens[at].text!r}: put brackets round it")
 
     def _prefix(self) -> Term:
         token = self._take()
@@ -238,6 +261,7 @@ class Parser:
             case "number":
                 return self._number(token)
             case "ratio":
+                self._refuse_after(_POWERS, "fraction")
                 numerator, denominator = token.text.split("/")
                 return self._measured(Ratio(int(numerator), int(denominator)))
             case "date":
@@ -250,14 +274,10 @@ class Parser:
                 return self._word(token)
         match token.text:
             case "-":
-                self._count_operator()
-                return Unary("-", self.expression(NEGATIVE))
+                return self._negative()
             case "(":
-                inner = self._bracketed(")")
-                if len(inner) != 1:
-                    raise Unreadable("expected one term in the brackets")
-                self._group = inner[0]
-                return inner[0]
+                self._group = self._only(")")
+                return self._group
             case "{":
                 return Collection("{}", self._bracketed("}"))
             case "[":
@@ -269,17 +289,24 @@ class Parser:
         number = Number(Fraction(int(whole + decimals), 10 ** len(decimals)), len(decimals))
         following = self._next
         if following.kind == "name" and not following.spaced and following.text not in KEYWORDS:
-            before = self._tokens[self._at - 2].text if self._at > 1 else ""
-            if before in ("/", "//", "div", "mod", "%", "^", "**"):
-                raise Unreadable(f"ambiguous product after {before!r}: put brackets round it")
+            self._refuse_after(_DIVISIONS | _POWERS, "product")
             self._count_operator()
-            return Binary("*", number, self.expression(NEGATIVE))
+            self._product = Binary("*", number, self.expression(NEGATIVE))
+            return self._product
         return self._measured(number)
+
+    def _negative(self) -> Term:
+        self._count_operator()
+        operand = self.expression(NEGATIVE)
+        if operand is self._product and isinstance(operand, Binary):
+            return Binary("*", Unary("-", operand.left), operand.right)  # -2x is (-2) * x
+        return Unary("-", operand)
 
     def _measured(self, number: Number | Ratio) -> Term:
         unit = self._next.unit
         if unit is None:
             return number
+        self._refuse_after(_POWERS, "quantity")
         self._take()
         return Measure(number, unit)
 
@@ -303,10 +330,9 @@ class Parser:
         while True:
             token = self._next
             if token.text in ("!", "%"):
-                following = self._tokens[self._at + 1]
-                if token.text == "%" and (following.kind in _OPERAND and following.text not in KEYWORDS or following.text == "("):
+                if token.text == "%" and _starts_operand(self._tokens[self._at + 1]):
                     return term
-                if self._tokens[self._at - 1].kind in ("ratio", "unit"):
+                if self._tokens[self._at - 1].kind in _LITERAL_OF_TWO:
                     raise Unreadable(f"ambiguous {token.text!r}: put brackets round its operand")
                 self._count_operator()
                 self._take()
@@ -314,12 +340,16 @@ class Parser:
             elif token.text == "[" and not token.spaced:
                 self._count_operator()
                 self._take()
-                position = self._bracketed("]")
-                if len(position) != 1:
-                    raise Unreadable("expected one position in the brackets")
-                term = Index(term, position[0])
+                term = Index(term, self._only("]"))
             else:
                 return term
+
+    def _only(self, closing: str) -> Term:
+        """The one term before the closing bracket."""
+        inner = self._bracketed(closing)
+        if len(inner) != 1:
+            raise Unreadable(f"expected one term before {closing!r}")
+        return inner[0]
 
     def _bracketed(self, closing: str) -> tuple[Term, ...]:
         """Terms separated by commas up to the closing bracket; `=` compares inside brackets."""
@@ -342,7 +372,7 @@ def parse(line: str) -> Step:
         return Prose(line, str(fault))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def parse_statement(text: str) -> Term:
     """A premise or conclusion on its own, as in the labelled facts of a prompt. Raises `Unreadable`."""
     parser = Parser(text)

@@ -1,19 +1,22 @@
-"""Polynomials over the rationals: reading one from a term, and the real solutions of equations in one unknown."""
+"""Polynomials over the rationals: reading one from a term, and the real roots of one in a single unknown."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from tuili.steps.arithmetic import bounded
 from tuili.steps.evaluate import evaluate
 from tuili.steps.terms import Binary, Name, Term, Unary, names
+from tuili.steps.values import show_number
 from tuili.steps.verdict import OverBudget, Undecided, Undefined
 
-MAX_MONOMIALS = 100
+MAX_PRODUCTS = 200
 MAX_DEGREE = 8
 MAX_ROOT_SEARCH = 10**6
+MAX_CANDIDATES = 200
 
 Monomial = tuple[str, ...]  # the unknowns of a product, sorted: x·x·y is ("x", "x", "y"); a constant is ()
 Polynomial = Mapping[Monomial, Fraction]
@@ -72,7 +75,7 @@ def _scaled(polynomial: Polynomial, by: Fraction) -> dict[Monomial, Fraction]:
 
 
 def _product(left: Polynomial, right: Polynomial) -> dict[Monomial, Fraction]:
-    if len(left) * len(right) > MAX_MONOMIALS:
+    if len(left) * len(right) > MAX_PRODUCTS:
         raise OverBudget("a polynomial has too many terms")
     total: dict[Monomial, Fraction] = {}
     for a, coefficient in left.items():
@@ -80,8 +83,8 @@ def _product(left: Polynomial, right: Polynomial) -> dict[Monomial, Fraction]:
             monomial = tuple(sorted(a + b))
             if len(monomial) > MAX_DEGREE:
                 raise OverBudget(f"a polynomial of a degree over {MAX_DEGREE}")
-            total = add(total, {monomial: coefficient * other})
-    return total
+            total[monomial] = bounded(total.get(monomial, Fraction(0)) + coefficient * other)
+    return {monomial: coefficient for monomial, coefficient in total.items() if coefficient}
 
 
 def _power(base: Polynomial, exponent: Polynomial) -> dict[Monomial, Fraction]:
@@ -94,6 +97,14 @@ def _power(base: Polynomial, exponent: Polynomial) -> dict[Monomial, Fraction]:
     for _ in range(n.numerator):
         result = _product(result, base)
     return result
+
+
+def show(polynomial: Polynomial) -> str:
+    """The polynomial as a term of the step language: `-1 * x + 3/2 * y + 5`."""
+    products = (
+        " * ".join((show_number(c), *monomial)) for monomial, c in sorted(polynomial.items(), reverse=True)
+    )
+    return " + ".join(products) or "0"
 
 
 def degree(polynomial: Polynomial) -> int:
@@ -157,7 +168,7 @@ def count_real_roots(polynomial: Coefficients) -> int:
 
 
 def _sign_changes(values: Sequence[Fraction]) -> int:
-    return sum((a > 0) != (b > 0) for a, b in zip(values, values[1:], strict=False))
+    return sum((a > 0) is not (b > 0) for a, b in pairwise(values))
 
 
 def real_roots(polynomial: Coefficients) -> frozenset[Fraction]:
@@ -177,7 +188,7 @@ def real_roots(polynomial: Coefficients) -> frozenset[Fraction]:
 
 
 def _candidates(polynomial: Coefficients) -> list[Fraction]:
-    """Every rational that can be a root: for a quadratic its roots, otherwise by the rational root theorem."""
+    """Every rational that can be a root; from degree 3 on by the rational root theorem."""
     if len(polynomial) == 2:
         return [-polynomial[0] / polynomial[1]]
     if len(polynomial) == 3:
@@ -191,7 +202,7 @@ def _candidates(polynomial: Coefficients) -> list[Fraction]:
         return [(-b + sign * Fraction(top, bottom)) / (2 * a) for sign in (1, -1)]
     scale = math.lcm(*(c.denominator for c in polynomial))
     tops, bottoms = _divisors(int(polynomial[0] * scale)), _divisors(int(polynomial[-1] * scale))
-    if len(tops) * len(bottoms) > 500:
+    if len(tops) * len(bottoms) > MAX_CANDIDATES:
         raise OverBudget("too many candidates for a root")
     return sorted({Fraction(sign * top, bottom) for top in tops for bottom in bottoms for sign in (1, -1)})
 

@@ -1,4 +1,4 @@
-"""Prints steps canonically, with the fewest brackets: `parse(render(step)) == step` for every step that was read."""
+"""Prints steps canonically, with the fewest brackets: `parse(render(step)) == step` for every step read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from tuili.steps.parser import BINDING, COMPARISON, NEGATIVE, NOT, POSTFIX, RIGHT_ASSOCIATIVE
 from tuili.steps.terms import (
+    MEMBERSHIP,
     Binary,
     Boolean,
     Call,
@@ -32,6 +33,7 @@ from tuili.steps.terms import (
 )
 
 _ATOM = POSTFIX + 1
+_NEVER_BARE = 0  # how a comparison binds inside a claim, where `=` is loosest: it always needs brackets
 
 
 def render(step: Step) -> str:
@@ -67,10 +69,6 @@ def _claim(claim: Claim) -> str:
         return _at_least(term, 1 if loose else COMPARISON + 1, _NEVER_BARE)
 
     return "".join((side(relation.first), *(f" {op} {side(term)}" for op, term in relation.rest)))
-
-
-# In a claim `=` binds loosest, so that a comparison inside a term needs brackets there.
-_NEVER_BARE = 0
 
 
 def _show(term: Term, comparison: int) -> str:
@@ -126,10 +124,11 @@ def _show(term: Term, comparison: int) -> str:
 def _binary(term: Binary, comparison: int) -> str:
     binding = BINDING[term.op]
     right_first = term.op in RIGHT_ASSOCIATIVE
-    left = _at_least(term.left, binding + right_first, comparison)
+    left = _at_least(term.left, binding + (right_first or term.op in MEMBERSHIP), comparison)
     right = _at_least(term.right, binding + (not right_first), comparison)
     if term.op == "^":
         left, right = _bracket_literal(term.left, left), _bracket_literal(term.right, right)
+        return f"{left}^{right}"
     return f"{left} {term.op} {right}"
 
 

@@ -1,7 +1,7 @@
 """Categorical and set inference over the regions of a Venn diagram.
 
-A region is a row of a truth table over the classes, a set of regions one integer (`logic.columns`). A class may be
-empty (no existential import): `all a are b` says only that no region inside a and outside b is inhabited.
+A region is a row of a truth table over the classes, a set of regions one integer (`logic.columns`). A class
+may be empty (no existential import): `all a are b` only says that no region inside a, outside b is inhabited.
 """
 
 from __future__ import annotations
@@ -56,11 +56,10 @@ def decide(premises: Sequence[Term], conclusion: Term) -> Decision:
     if len(classes) > MAX_CLASSES:
         raise OverBudget(f"more than {MAX_CLASSES} classes")
     tables = dict(zip(classes, columns(len(classes)), strict=True))
-    everything = (1 << (1 << len(classes))) - 1
     # An element is a class with exactly one member, so that it lies wholly inside or outside any class.
     singles = [_Fact(tables[element], inhabited=True) for element in elements]
-    facts = [_fact(premise, tables, everything) for premise in premises]
-    goal = _fact(conclusion, tables, everything)
+    facts = [_fact(premise, tables) for premise in premises]
+    goal = _fact(conclusion, tables)
 
     def counter_model(kept: Sequence[int]) -> tuple[int, ...] | None:
         return _counter_model([*singles, *(facts[i] for i in kept)], goal)
@@ -77,25 +76,23 @@ def decide(premises: Sequence[Term], conclusion: Term) -> Decision:
 
 def _counter_model(facts: Sequence[_Fact], goal: _Fact) -> tuple[int, ...] | None:
     """Regions whose inhabitation fits the facts and not the goal, or None if there are none."""
+    # The goal's negation comes first: where it puts an element, no other fact may put it elsewhere.
+    needs = [_Fact(goal.regions, not goal.inhabited), *facts]
     empty = 0
-    for fact in facts:
+    for fact in needs:
         if not fact.inhabited:
             empty |= fact.regions
-    if goal.inhabited:
-        empty |= goal.regions
-    wanted = [fact.regions for fact in facts if fact.inhabited]
-    if not goal.inhabited:
-        wanted.append(goal.regions)
-    model: list[int] = []
-    for regions in wanted:
-        open_regions = regions & ~empty
-        if not open_regions:
-            return None
-        model.append((open_regions & -open_regions).bit_length() - 1)
-    return tuple(dict.fromkeys(model))
+    model = 0
+    for fact in needs:
+        if fact.inhabited and not fact.regions & model:
+            open_regions = fact.regions & ~empty
+            if not open_regions:
+                return None
+            model |= open_regions & -open_regions
+    return tuple(region for region in range(model.bit_length()) if model >> region & 1)
 
 
-def _fact(term: Term, tables: dict[str, int], everything: int) -> _Fact:
+def _fact(term: Term, tables: dict[str, int]) -> _Fact:
     match term:
         case Boolean():
             return _Fact(0, inhabited=not term.value)
@@ -109,9 +106,11 @@ def _fact(term: Term, tables: dict[str, int], everything: int) -> _Fact:
             return _Fact(_members(term.left, tables) & ~_members(term.right, tables), inhabited=False)
         case Unary(operand=Binary(op="in", left=Name() as element) as inner):
             return _Fact(tables[f"element {element.id}"] & _members(inner.right, tables), inhabited=False)
+        case Unary(operand=Unary() as inner):
+            return _fact(inner.operand, tables)
         case Unary():
-            inner_fact = _fact(term.operand, tables, everything)
-            return _Fact(inner_fact.regions, not inner_fact.inhabited)
+            denied = _fact(term.operand, tables)
+            return _Fact(denied.regions, not denied.inhabited)
     raise Undecided(f"{show_term(term)} is not a statement about classes")
 
 
@@ -121,7 +120,9 @@ def _members(term: Term, tables: dict[str, int]) -> int:
             return tables[term.id]
         case Binary():
             left, right = _members(term.left, tables), _members(term.right, tables)
-            return left | right if term.op == "union" else left & right if term.op == "inter" else left & ~right
+            return (
+                left | right if term.op == "union" else left & right if term.op == "inter" else left & ~right
+            )
     raise Undecided(f"{show_term(term)} is not a class")
 
 

@@ -1,13 +1,14 @@
 """Inference about one unknown whose equations are of a higher degree: `x^2 - 5*x + 6 = 0 => x = 2 or x = 3`.
 
-The premises must have finitely many real solutions, all rational. A conclusion that lists values must list exactly
-those; any other conclusion must hold for each of them. A rewritten equation must keep every real solution.
+The premises must have finitely many real solutions, all rational. A conclusion that lists values must list
+exactly those; any other must hold for each of them. A rewritten equation must keep every real solution.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from tuili.steps import polynomial
 from tuili.steps.evaluate import truth
@@ -22,7 +23,7 @@ def is_higher_degree(term: Term) -> bool:
     match term:
         case Compare():
             forms = [expand(part) for part in (term.first, *(part for _, part in term.rest))]
-            return any(polynomial.degree(subtract(a, b)) > 1 for a, b in zip(forms, forms[1:], strict=False))
+            return any(polynomial.degree(subtract(a, b)) > 1 for a, b in pairwise(forms))
         case Unary():
             return is_higher_degree(term.operand)
         case Binary():
@@ -31,7 +32,7 @@ def is_higher_degree(term: Term) -> bool:
 
 
 def decide(premises: Sequence[Term], conclusion: Term) -> Decision:
-    """Whether the conclusion gives the solutions of the premises. Raises `Undecided` for roots that are not rational."""
+    """Whether the conclusion fits the solutions of the premises. Raises `Undecided` if one is irrational."""
     unknowns = frozenset().union(*map(names, (*premises, conclusion)))
     if len(unknowns) != 1:
         raise Undecided("equations of a higher degree in several unknowns")
@@ -59,12 +60,14 @@ def _solutions(premises: Sequence[Term], unknown: str) -> frozenset[Fraction]:
     for term in premises:
         candidates = _candidates(term, unknown)
         if candidates is not None:
-            return frozenset(x for x in candidates if all(truth(premise, {unknown: x}) for premise in premises))
+            return frozenset(
+                x for x in candidates if all(truth(premise, {unknown: x}) for premise in premises)
+            )
     raise Undecided("no premise with finitely many solutions")
 
 
 def _candidates(term: Term, unknown: str) -> frozenset[Fraction] | None:
-    """Finitely many values among which all solutions of a statement are, or None if it has infinitely many."""
+    """Finitely many values that include all solutions of a statement, or None if it has infinitely many."""
     equation = _equation(term)
     if equation is not None:
         return polynomial.real_roots(equation) if equation else None

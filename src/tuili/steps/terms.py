@@ -1,6 +1,6 @@
 """The typed syntax of the step language: what a line is once it has been read.
 
-Reading is `parser`'s work, printing `printer`'s; what a term is worth is decided by `evaluate` and the theories.
+Reading is `parser`'s work, printing `printer`'s; `evaluate` and the theories decide what a term is worth.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A fraction as a value, `3/4` without spaces. It is kept as written: `6/8` is not `3/4` before it is checked."""
+    """A fraction as a value, `3/4` without spaces, kept as written: `6/8` stays `6/8`."""
 
     numerator: int
     denominator: int
@@ -39,6 +39,8 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Boolean:
+    """`true` or `false`."""
+
     value: bool
 
 
@@ -70,6 +72,8 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class WeekdayName:
+    """`Monday` to `Sunday`."""
+
     name: str
 
 
@@ -90,6 +94,8 @@ class Unary:
 
 @dataclass(frozen=True, slots=True)
 class Binary:
+    """An operator between two terms."""
+
     op: str
     left: Term
     right: Term
@@ -105,6 +111,8 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Call:
+    """A named function applied to arguments."""
+
     function: str
     arguments: tuple[Term, ...]
 
@@ -193,7 +201,8 @@ CONNECTIVES = frozenset({"and", "or", "xor", "->", "<->"})
 MEMBERSHIP = frozenset({"in", "subset"})
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 QUANTIFIERS = frozenset({"all", "no", "some"})
-WORD_OPERATORS = frozenset({"and", "or", "xor", "not", "mod", "div", "union", "inter", "minus", "in", "subset"})
+SET_OPERATIONS = frozenset({"union", "inter", "minus"})
+WORD_OPERATORS = MEMBERSHIP | SET_OPERATIONS | {"and", "or", "xor", "not", "mod", "div"}
 KEYWORDS = WORD_OPERATORS | QUANTIFIERS | {"true", "false", "are"} | set(WEEKDAYS)
 
 
@@ -225,6 +234,21 @@ def children(term: Term) -> tuple[Term, ...]:
         case Index():
             return (term.sequence, term.position)
     return ()
+
+
+def operators(term: Term) -> tuple[str, ...]:
+    """The operators at the top of a term: several for a chain of relations, none for a literal."""
+    match term:
+        case Unary() | Binary():
+            return (term.op,)
+        case Compare():
+            return tuple(op for op, _ in term.rest)
+    return ()
+
+
+def size(term: Term) -> int:
+    """The number of nodes of a term."""
+    return 1 + sum(map(size, children(term)))
 
 
 def names(term: Term) -> frozenset[str]:

@@ -1,50 +1,68 @@
-"""Decides a trace line: it must retell the next event of the program in the context."""
+"""Decides a trace line: it must retell the next event of the program in the context.
+
+The parts of an assignment must all be worth what was assigned. A condition comes first as the program has it;
+what follows must be the same comparison of the same values, or the truth value.
+"""
 
 from __future__ import annotations
 
-from tuili.steps import claims
+from collections.abc import Mapping
+
 from tuili.steps.context import Context
-from tuili.steps.program import Event
-from tuili.steps.terms import Compare, Name, Trace
-from tuili.steps.values import show
+from tuili.steps.evaluate import evaluate
+from tuili.steps.interpreter import Event
+from tuili.steps.printer import show_term
+from tuili.steps.terms import Boolean, Compare, Name, Term, Trace, children, is_boolean, operators
+from tuili.steps.values import Value, same, show
 from tuili.steps.verdict import Status, Undecided, Verdict
 
 
 def decide(step: Trace, context: Context) -> Verdict:
-    """The verdict on a trace line. Raises a `StepFault`."""
+    """The verdict on a trace line. Raises a `StepFault`, also for an event that has no value."""
     if not context.program:
         raise Undecided("no program to trace")
     event = context.run.event(context.events)
     if event is None:
-        return _wrong("the program has ended")
-    if event.fault is not None:
-        raise event.fault
+        return Verdict(Status.INVALID, "trace", "the program has ended")
     if step.label != event.label:
         return _wrong(f"the next event is at {event.label}", event)
     relation = step.claim.relation
     if not isinstance(relation, Compare) or any(op != "=" for op, _ in relation.rest):
         return _wrong("a trace line is a chain of '='", event)
-    assigned = relation.first.id if isinstance(relation.first, Name) else None
-    if event.name is not None and assigned != event.name:
-        return _wrong(f"the event gives {event.name} a value", event)
-    if event.name is None and len(relation.rest) < 1:
-        return _wrong("the event decides a condition", event)
     parts = [term for _, term in relation.rest]
-    if event.name is None:
-        parts.insert(0, relation.first)
-    assert event.value is not None
+    if event.condition is not None:
+        if relation.first != event.condition:
+            return _wrong(f"the next event decides {show_term(event.condition)}", event)
+        if any(not _restates(part, event.condition, context.values) for part in parts):
+            return _wrong(f"not every part is about {show_term(event.condition)}", event)
+    elif event.name is not None and relation.first != Name(event.name):
+        return _wrong(f"the next event gives {event.name} a value", event)
     for part in parts:
-        verdict = claims.equals(part, event.value, event.before)
-        if verdict is not None:
-            return verdict if verdict.status is not Status.INVALID else _wrong(verdict.reason, event)
+        value = evaluate(part, context.values)
+        if not same(value, event.value):
+            return _wrong(f"{show_term(part)} is {show(value)}", event)
     return Verdict(Status.VALID, "trace", witness={"rule": "execution", "event": _text(event)})
 
 
-def _wrong(reason: str, event: Event | None = None) -> Verdict:
-    return Verdict(Status.INVALID, "trace", reason, None if event is None else _text(event))
+def _restates(part: Term, condition: Term, values: Mapping[str, Value]) -> bool:
+    """Whether a part is the condition, perhaps with values in the place of what they are the values of."""
+    if isinstance(part, Boolean) or part == condition:
+        return True
+    if not operators(condition) or operators(part) != operators(condition):
+        return False
+    for inner, original in zip(children(part), children(condition), strict=True):
+        if not same(evaluate(inner, values), evaluate(original, values)):
+            return False
+        if is_boolean(original) and not _restates(inner, original, values):
+            return False
+    return True
+
+
+def _wrong(reason: str, event: Event) -> Verdict:
+    return Verdict(Status.INVALID, "trace", reason, _text(event))
 
 
 def _text(event: Event) -> str:
-    assert event.value is not None
-    value = show(event.value)
-    return f"{event.label}: {event.name} = {value}" if event.name is not None else f"{event.label}: {value}"
+    if event.condition is not None:
+        return f"{event.label}: {show_term(event.condition)} = {show(event.value)}"
+    return f"{event.label}: {event.name} = {show(event.value)}"

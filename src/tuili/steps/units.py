@@ -14,13 +14,20 @@ BASES = ("m", "kg", "s", "A", "K", "mol", "deg", "dollar")
 MAX_FACTORS = 8
 Dimension = tuple[int, ...]
 PLAIN: Dimension = (0,) * len(BASES)
-_PREFIXES = {"G": 10**9, "M": 10**6, "k": 10**3, "m": Fraction(1, 10**3), "u": Fraction(1, 10**6), "n": Fraction(1, 10**9)}
+_PREFIXES = {
+    "G": Fraction(10**9),
+    "M": Fraction(10**6),
+    "k": Fraction(10**3),
+    "m": Fraction(1, 10**3),
+    "u": Fraction(1, 10**6),
+    "n": Fraction(1, 10**9),
+}
 _FACTOR = re.compile(r"([A-Za-z]+)(?:\^(-?[1-9][0-9]?)(?![0-9]))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A product of powers of unit symbols: those of the numerator first, otherwise in the order written."""
+    """A product of powers of unit symbols, those of the numerator first."""
 
     factors: tuple[tuple[str, int], ...]
 
@@ -67,7 +74,8 @@ def _table() -> dict[str, tuple[Fraction, Dimension]]:
     }
     table = dict(metric)
     for prefix, scale in _PREFIXES.items():
-        table.update({prefix + symbol: (scale * size, dimension) for symbol, (size, dimension) in metric.items()})
+        for symbol, (size, dimension) in metric.items():
+            table[prefix + symbol] = (scale * size, dimension)
     spelled = {
         "minute min": (Fraction(60), time),
         "hour h": (Fraction(3600), time),
@@ -104,17 +112,18 @@ UNITS = _table()
 
 
 def match_unit(line: str, start: int) -> tuple[Unit, int] | None:
-    """The longest unit written without spaces at a place of a line, and where it ends; None if there is none."""
+    """The longest unit written without spaces at a place of a line and its end; None if there is none."""
     first = _FACTOR.match(line, start)
     if first is None or first[1] not in UNITS:
         return None
     factors = [(first[1], int(first[2] or 1))]
     end = first.end()
-    while end < len(line) and line[end] in "*/" and len(factors) < MAX_FACTORS:
+    while end < len(line) and line[end] in "*/":
         sign = 1 if line[end] == "*" else -1
         grouped = sign < 0 and line.startswith("(", end + 1)
         group, stop = _match_factors(line, end + 2) if grouped else _match_factors(line, end + 1, single=True)
-        if not group or (grouped and not line.startswith(")", stop)):
+        unclosed = grouped and not line.startswith(")", stop)
+        if not group or unclosed or len(factors) + len(group) > MAX_FACTORS:
             break
         factors += [(symbol, sign * power) for symbol, power in group]
         end = stop + grouped
@@ -140,5 +149,5 @@ def measure(unit: Unit) -> tuple[Fraction, Dimension]:
     for symbol, power in unit.factors:
         base_size, base_dimension = UNITS[symbol]
         size *= base_size**power
-        dimension = [total + power * exponent for total, exponent in zip(dimension, base_dimension, strict=True)]
+        dimension = [own + power * other for own, other in zip(dimension, base_dimension, strict=True)]
     return size, tuple(dimension)

@@ -6,13 +6,15 @@ Operations that make new values are left to `arithmetic` (numbers, quantities, c
 from __future__ import annotations
 
 import datetime
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tuili.steps.terms import WEEKDAYS
 from tuili.steps.units import BASES, PLAIN, Dimension, Unit, measure
-from tuili.steps.verdict import Undecided, Undefined
+from tuili.steps.verdict import Undefined
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Weekday:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class TimeOfDay:
     """Seconds since midnight, 0 ≤ seconds < 86,400."""
 
@@ -58,19 +60,25 @@ _SORTS = {
     frozenset: "a set",
     tuple: "a list",
 }
-_ORDERED = (Fraction, Quantity, datetime.date, TimeOfDay)
+MAX_PLACES = 12
+_EQUALITIES = frozenset({"=", "==", "!="})
+_ORDERED = frozenset({Fraction, Quantity, datetime.date, TimeOfDay})
+_RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 def sort(value: Value) -> str:
     """The kind of a value in words."""
     if isinstance(value, Quantity):
-        return f"a quantity in {dimension_text(value.dimension)}"
+        return f"a quantity in {base_unit(value.dimension)}"
     return _SORTS[type(value)]
-
-
-def dimension_text(dimension: Dimension) -> str:
-    """A dimension as a product of base units."""
-    return str(base_unit(dimension))
 
 
 def base_unit(dimension: Dimension) -> Unit:
@@ -91,50 +99,36 @@ def comparable(left: Value, right: Value) -> bool:
     return type(left) is type(right)
 
 
+def same(left: Value, right: Value) -> bool:
+    """Whether two values are equal and of one sort; `1` and `true` are not."""
+    return comparable(left, right) and left == right
+
+
 def holds(left: Value, relation: str, right: Value) -> bool:
     """Whether two values stand in a relation. Raises `Undefined` where it makes no sense (`1 m < 2 s`)."""
     if not comparable(left, right):
         raise Undefined(f"{sort(left)} cannot be compared with {sort(right)}")
-    if relation in ("=", "=="):
-        return left == right
-    if relation == "!=":
-        return left != right
-    if type(left) not in _ORDERED:
+    if relation not in _EQUALITIES and type(left) not in _ORDERED:
         raise Undefined(f"{sort(left)} has no order")
-    a: object = left.amount if isinstance(left, Quantity) else left
-    b: object = right.amount if isinstance(right, Quantity) else right
-    if isinstance(a, TimeOfDay) and isinstance(b, TimeOfDay):
-        a, b = a.seconds, b.seconds
-    return _ordered(a, b, relation)
+    if isinstance(left, Quantity) and isinstance(right, Quantity):
+        left, right = left.amount, right.amount
+    return _RELATIONS[relation](left, right)
 
 
-def _ordered(a: object, b: object, relation: str) -> bool:
-    if isinstance(a, datetime.date) and isinstance(b, datetime.date):
-        a, b = Fraction(a.toordinal()), Fraction(b.toordinal())
-    if not isinstance(a, (Fraction, int)) or not isinstance(b, (Fraction, int)):
-        raise Undecided("no order")
-    match relation:
-        case "<":
-            return a < b
-        case "<=":
-            return a <= b
-        case ">":
-            return a > b
-        case _:
-            return a >= b
+def show(value: Value, unit: Unit | None = None, decimal: bool = False) -> str:
+    """A value in canonical printing; a quantity in the given unit if that fits, else in base units.
 
-
-def show(value: Value, unit: Unit | None = None) -> str:
-    """A value in canonical printing; a quantity in the given unit if the dimension fits, else in base units."""
+    With `decimal`, numbers are written as decimals where those end.
+    """
     match value:
         case bool():
             return str(value).lower()
         case Fraction():
-            return show_number(value)
+            return show_number(value, decimal)
         case Quantity():
             if unit is None or measure(unit)[1] != value.dimension:
                 unit = base_unit(value.dimension)
-            return f"{show_number(value.amount / measure(unit)[0])} {unit}"
+            return f"{show_number(value.amount / measure(unit)[0], decimal)} {unit}"
         case datetime.date():
             return value.isoformat()
         case Weekday():
@@ -143,15 +137,24 @@ def show(value: Value, unit: Unit | None = None) -> str:
             hour, minute, second = value.seconds // 3600, value.seconds // 60 % 60, value.seconds % 60
             return f"{hour:02}:{minute:02}" + (f":{second:02}" if second else "")
         case frozenset():
-            return "{" + ", ".join(sorted((show(item, unit) for item in value), key=_natural)) + "}"
+            items = sorted((show(item, unit, decimal) for item in value), key=lambda text: (len(text), text))
+            return "{" + ", ".join(items) + "}"
         case tuple():
-            return "[" + ", ".join(show(item, unit) for item in value) + "]"
+            return "[" + ", ".join(show(item, unit, decimal) for item in value) + "]"
 
 
-def show_number(value: Fraction) -> str:
-    """`7`, `-3/4`."""
-    return str(value.numerator) if value.denominator == 1 else f"{value.numerator}/{value.denominator}"
+def show_number(value: Fraction, decimal: bool = False) -> str:
+    """`7`, `-3/4` or, as a decimal, `-0.75`."""
+    if value.denominator == 1:
+        return str(value.numerator)
+    places = _places(value.denominator) if decimal else 0
+    if not places:
+        return f"{value.numerator}/{value.denominator}"
+    sign = "-" if value < 0 else ""
+    digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
+    return f"{sign}{digits[:-places]}.{digits[-places:]}"
 
 
-def _natural(text: str) -> tuple[int, str]:
-    return len(text), text
+def _places(denominator: int) -> int:
+    """How many decimals a fraction needs; 0 if it never ends or needs more than `MAX_PLACES`."""
+    return next((places for places in range(1, MAX_PLACES + 1) if 10**places % denominator == 0), 0)

@@ -1,6 +1,6 @@
 """What the checker answers about a line: a status, the reason, the right value and a witness.
 
-The four faults are how the theories refuse a line; `checker` turns them into verdicts, so that none ever escapes.
+The faults are how the theories refuse a line; `checker` turns them into verdicts, so that none ever escapes.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ class Status(StrEnum):
 class Verdict:
     """The answer about one line.
 
-    `kind` is the theory that decided it (`arithmetic`, `quantity`, `boolean`, `date`, `set`, `propositional`,
-    `categorical`, `linear`, `polynomial`, `trace` or `none`), `expected` the right value or conclusion as a printable
-    text where there is one, and `witness` the evidence: rule, premises used, counter-model, definition, event.
+    `kind` is the theory that decided it (`arithmetic`, `quantity`, `boolean`, `date`, `set`,
+    `propositional`, `categorical`, `linear`, `polynomial`, `trace` or `none`), `expected` the right value or
+    conclusion as a text where there is one, and `witness` the evidence: rule, premises used, counter-model,
+    definition, event.
     """
 
     status: Status
@@ -42,8 +43,8 @@ class Verdict:
 class Decision:
     """What a theory of inference found out.
 
-    `rule` names how the conclusion follows and `used` the premises that suffice (by position). Where it does not
-    follow, `counter_model` makes the premises true and the conclusion false.
+    `rule` names how the conclusion follows, `used` are the positions of premises that suffice. Where it does
+    not follow, `counter_model` makes the premises true and the conclusion false.
     """
 
     follows: bool
@@ -75,6 +76,12 @@ class Undecided(StepFault):
 
 class Undefined(StepFault):
     """A part of the line has no value, like a division by zero or a sum of metres and seconds."""
+
+    status = Status.INVALID
+
+
+class Ungrounded(StepFault):
+    """An inference starts from something that neither the problem nor the chain has established."""
 
     status = Status.INVALID
 

@@ -1,6 +1,8 @@
-"""Verifiable reasoning tasks: 16 domains of problems with exactly checked steps, strict scoring and five levels.
+"""Verifiable reasoning tasks: 16 domains of problems with exactly checked steps, strict scoring and five
+levels.
 
-`generate(domain, seed, index, level)` gives a problem, `score(problem, response)` judges a response: 1.0 or 0.0.
+`generate(domain, seed, index, level)` gives a problem, `score(problem, response)` judges a response: 1.0 or
+0.0.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Integer arithmetic: signed sums, products by partial products, long division, and expressions with brackets.
+"""Integer arithmetic: signed sums, products, long division, and expressions with brackets.
 
-Every step is one operation on numbers of at most a few digits. Fractions and powers are left to `fractions` and
-`number_theory`.
+Every step is one operation on numbers of at most a few digits. Fractions and powers are left to `fractions`
+and `number_theory`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
+from tuili.tasks.working import product
 
-OPERATIONS = ("Compute {}.", "What is {}?", "Work out {}.", "Calculate {}.")
+COMPUTE = ("Compute {}.", "What is {}?", "Work out {}.", "Calculate {}.")
 
 
 @dataclass(frozen=True)
 class _Rung:
-    """What a level draws from: terms and digits of sums, digits of products and division, operators in an expression."""
+    """What a level draws from: sums, the digits of two factors, divisions, and expressions."""
 
     terms: tuple[int, int]
     term_digits: tuple[int, int]
@@ -25,14 +26,15 @@ class _Rung:
     dividend_digits: tuple[int, int]
     divisor_digits: int
     operators: tuple[int, int]
+    largest: int
 
 
 RUNGS = {
-    1: _Rung((2, 4), (1, 2), (2, 1), (2, 2), 1, (2, 2)),
-    2: _Rung((3, 5), (1, 3), (2, 2), (3, 3), 1, (3, 3)),
-    3: _Rung((5, 6), (2, 4), (3, 2), (4, 4), 1, (4, 5)),
-    4: _Rung((6, 8), (3, 4), (3, 3), (4, 5), 2, (6, 7)),
-    5: _Rung((8, 10), (3, 4), (4, 3), (5, 6), 2, (8, 9)),
+    1: _Rung((2, 4), (1, 2), (2, 1), (2, 2), 1, (2, 2), 20),
+    2: _Rung((3, 5), (1, 3), (2, 2), (3, 3), 1, (3, 3), 50),
+    3: _Rung((5, 6), (2, 4), (4, 3), (4, 4), 1, (4, 5), 99),
+    4: _Rung((6, 8), (3, 4), (4, 4), (4, 5), 2, (6, 7), 99),
+    5: _Rung((8, 10), (3, 4), (5, 4), (5, 6), 2, (8, 9), 99),
 }
 
 
@@ -64,47 +66,27 @@ def _sum(rng: random.Random, rung: _Rung) -> Draft:
         text += f" {sign} {term}"
         steps.append(f"{total} {sign} {term} = {result}")
         total = result
-    return Draft(rng.choice(OPERATIONS).format(text), tuple(steps), str(total))
+    return Draft(rng.choice(COMPUTE).format(text), tuple(steps), str(total))
 
 
 def _product(rng: random.Random, rung: _Rung) -> Draft:
     left, right = (number(rng, digits) for digits in rng.sample(rung.factor_digits, 2))
-    return Draft(rng.choice(OPERATIONS).format(f"{left} * {right}"), tuple(multiply(left, right)), str(left * right))
+    steps = tuple(multiply(left, right))
+    return Draft(rng.choice(COMPUTE).format(f"{left} * {right}"), steps, str(left * right))
 
 
 def multiply(left: int, right: int) -> list[str]:
-    """Steps of a product of positive numbers: partial products of the places of one factor, then their sum.
-
-    The shorter factor is split, or the longer one when the other has a single digit. The times table up to 9 * 12 is
-    known by heart.
-    """
-    short, long = sorted((left, right))
-    if short < 10 and long <= 12:
-        return [f"{left} * {right} = {left * right}"]
-    split, whole = (long, short) if short < 10 else (short, long)
-    digits = str(split)
-    places = [int(digit) * 10 ** (len(digits) - at) for at, digit in enumerate(digits, start=1) if digit != "0"]
-    if len(places) == 1:
-        return [f"{left} * {right} = {left * right}"]
-    first, second = (whole, "{}") if short >= 10 else ("{}", whole)
-    steps = [f"{first} * {second} = {whole * place}".format(place) for place in places]
-    total = whole * places[0]
-    for place in places[1:-1]:
-        steps.append(f"{total} + {whole * place} = {total + whole * place}")
-        total += whole * place
-    steps.append(f"{left} * {right} = {total} + {whole * places[-1]} = {left * right}")
-    return steps
+    """Steps of a product of positive numbers: partial products and their sum, or one line if enough."""
+    return product(left, right) or [f"{left} * {right} = {left * right}"]
 
 
 def _division(rng: random.Random, rung: _Rung) -> Draft:
     dividend = number(rng, rng.randint(*rung.dividend_digits))
     divisor = number(rng, rung.divisor_digits)
     quotient, remainder = divmod(dividend, divisor)
-    wording = rng.choice(
-        ("Divide {} by {}. Answer like 12 remainder 3.", "What is {} divided by {}? Answer like 12 remainder 3.")
-    )
-    answer = f"{quotient} remainder {remainder}"
-    return Draft(wording.format(dividend, divisor), tuple(divide(dividend, divisor)), answer)
+    wording = rng.choice(("Divide {} by {}.", "What is {} divided by {}?")).format(dividend, divisor)
+    prompt = f"{wording} Answer like 12 remainder 3."
+    return Draft(prompt, tuple(divide(dividend, divisor)), f"{quotient} remainder {remainder}")
 
 
 def divide(dividend: int, divisor: int) -> list[str]:
@@ -140,7 +122,7 @@ class Node:
         return f"{left_text} {self.operator} {right_text}"
 
     def steps(self) -> list[str]:
-        """The operations in the order in which they can be done, from left to right and from the inside out."""
+        """The operations in the order in which they can be done, from left to right, inner ones first."""
         if not self.parts:
             return []
         left, right = self.parts
@@ -155,18 +137,18 @@ PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "": 3}
 
 def _expression(rng: random.Random, rung: _Rung) -> Draft:
     operators = rng.randint(*rung.operators)
-    node = _node(rng, operators)
+    node = _node(rng, operators, rung.largest)
     while node.value < 2:
-        node = _node(rng, operators)
-    return Draft(rng.choice(OPERATIONS).format(node), tuple(node.steps()), str(node.value))
+        node = _node(rng, operators, rung.largest)
+    return Draft(rng.choice(COMPUTE).format(node), tuple(node.steps()), str(node.value))
 
 
-def _node(rng: random.Random, operators: int) -> Node:
-    """A random expression with so many operators, whose every part is a small whole number that is not negative."""
+def _node(rng: random.Random, operators: int, largest: int) -> Node:
+    """A random expression with so many operators; every part comes to a positive whole number."""
     if operators == 0:
-        return Node(rng.randint(2, 20))
+        return Node(rng.randint(2, rng.choice((9, largest))))
     on_left = rng.randrange(operators)
-    left, right = _node(rng, on_left), _node(rng, operators - 1 - on_left)
+    left, right = _node(rng, on_left, largest), _node(rng, operators - 1 - on_left, largest)
     for operator in rng.sample("+-*/", 4):
         match operator:
             case "+":

@@ -1,7 +1,7 @@
 """Calendar and clock: weekdays, dates, leap years, times of day and durations, worked out step by step.
 
-Dates are written `2024-03-01`, times of day `14:30` on a 24-hour clock. The functions that write the working of a
-shift or a difference are also used by the composed domain.
+Dates are written `2024-03-01`, times of day `14:30` on a 24-hour clock. The functions that write the working
+of a shift or a difference also serve the composed domain.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def clock(minutes: int) -> str:
 
 
 def shift_weekday(start: str, days: int) -> list[str]:
-    """The working of a weekday some days later; the last line ends in the weekday. A small shift is one line."""
+    """The working of a weekday some days later; the last line ends in it."""
     lines = [] if days < 7 else remainder(days, 7)
     return [*lines, f"{start} + {days % 7} day = {WEEKDAYS[(WEEKDAYS.index(start) + days) % 7]}"]
 
 
 def shift_clock(start: int, minutes: int) -> list[str]:
-    """The working of a time of day some minutes later: first the hours, then the minutes, past a full hour if need be."""
+    """The working of a time of day some minutes later: the hours first, then the minutes past a full hour."""
     lines, (hours, rest) = [], divmod(minutes, 60)
     if hours:
         lines.append(f"{clock(start)} + {hours} h = {clock(start + 60 * hours)}")
@@ -53,7 +53,7 @@ def shift_clock(start: int, minutes: int) -> list[str]:
 
 
 def to_hours(minutes: int) -> list[str]:
-    """The working that splits at least an hour of minutes into hours and minutes; none for less than an hour."""
+    """The working that splits minutes into hours and minutes; none for less than an hour."""
     hours, rest = divmod(minutes, 60)
     return [f"{hours} * 60 = {hours * 60}", f"{minutes} - {hours * 60} = {rest}"] if hours else []
 
@@ -82,7 +82,7 @@ def shift_date(start: date, days: int) -> list[str]:
 
 
 def days_between(start: date, end: date) -> list[str]:
-    """The working of the days from one date to a later one of less than a year on: rest of the month, months, days."""
+    """The working of the days between two dates: the rest of the month, the whole months, the last days."""
     if (start.year, start.month) == (end.year, end.month):
         return [f"{end.day} - {start.day} = {end.day - start.day}"]
     length = monthrange(start.year, start.month)[1]
@@ -150,7 +150,10 @@ def _clock_difference(rng: random.Random, low: int, high: int) -> Draft:
     day = " the next day" if end >= DAY else ""
     prompt = rng.choice(
         (
-            f"A {event} starts at {clock(start)} and ends at {clock(end)}{day}. How many minutes does it take?",
+            (
+                f"A {event} starts at {clock(start)} and ends at {clock(end)}{day}. How many minutes does it "
+                "take?"
+            ),
             f"How many minutes pass from {clock(start)} to {clock(end)}{day}?",
         )
     )
@@ -163,6 +166,8 @@ def _clock_difference(rng: random.Random, low: int, high: int) -> Draft:
         steps += [f"60 - {now % 60} = {to_hour}", f"{to_hour} + {end % 60} = {rest}"]
     elif rest:
         steps.append(f"{end % 60} - {now % 60} = {rest}")
+    if rest:
+        steps.append(f"{clock(now)} + {rest} min = {clock(end)}")
     if hours:
         steps.append(f"{hours} h = {hours} * 60 min = {hours * 60} min")
     if hours and rest:
@@ -190,7 +195,7 @@ def _date_difference(rng: random.Random, low: int, high: int) -> Draft:
             f"Today is {start} and the {event} is on {end}. In how many days is the {event}?",
         )
     )
-    return Draft(prompt, tuple(days_between(start, end)), str(days))
+    return Draft(prompt, (*days_between(start, end), f"{start} + {days} day = {end}"), str(days))
 
 
 def _leap_year(rng: random.Random) -> Draft:
@@ -219,13 +224,18 @@ def _programme(rng: random.Random, parts: int) -> Draft:
         told.append(f"a {event} of {_amount(minutes)}")
         steps += shift_clock(now, minutes)
         now += minutes
-    prompt = f"At {clock(start)} begins {', then '.join(told)}. At what time is all over?"
+    prompt = f"The day starts at {clock(start)}: {', then '.join(told)}. When does it end?"
     return Draft(prompt, tuple(steps), clock(now))
 
 
 def _lessons(rng: random.Random) -> Draft:
     """Equal lessons with equal breaks between them."""
-    start, count, lesson, rest = rng.randrange(8 * 60, 20 * 60), rng.randint(3, 9), rng.randint(20, 60), rng.randint(5, 20)
+    start, count, lesson, rest = (
+        rng.randrange(8 * 60, 20 * 60),
+        rng.randint(3, 9),
+        rng.randint(20, 60),
+        rng.randint(5, 20),
+    )
     taught, free = count * lesson, (count - 1) * rest
     steps = [
         f"{count} * {lesson} min = {taught} min",
@@ -236,8 +246,8 @@ def _lessons(rng: random.Random) -> Draft:
         *shift_clock(start, taught + free),
     ]
     prompt = (
-        f"From {clock(start)} on there are {count} lessons of {lesson} min each, with a break of {rest} min between one "
-        "lesson and the next. When does the last lesson end?"
+        f"From {clock(start)} on there are {count} lessons of {lesson} min each, with a break of {rest} min "
+        "between one lesson and the next. When does the last lesson end?"
     )
     return Draft(prompt, tuple(steps), clock(start + taught + free))
 
@@ -265,22 +275,32 @@ def _recurring(rng: random.Random, low: int, high: int) -> Draft:
     event = rng.choice(EVENTS)
     steps = [f"{times} - 1 = {times - 1}", *product(every, times - 1)]
     steps += [f"{every} * {times - 1} = {days}", *shift_date(start, days)]
-    prompt = f"A {event} takes place every {every} days, for the first time on {start}. What is the date of {event} number {times}?"
+    prompt = (
+        f"A {event} takes place every {every} days, for the first time on {start}. What is the date of "
+        f"{event} number {times}?"
+    )
     return Draft(prompt, tuple(steps), str(start + timedelta(days)))
 
 
 def _weekday_over_years(rng: random.Random, years: int, count: int) -> Draft:
-    """Whole years first, each 365 or 366 days by the leap year rule, then the months and days that are left."""
+    """Whole years first, each 365 or 366 days by the leap year rule, then the months and days left over."""
     start = _date(rng)
     end, steps, days = start, [], []
     for _ in range(rng.randint(1, years)):
         following = end.replace(year=end.year + 1)
         days.append((following - end).days)
-        steps += [*leap_year(following.year if end.month > 2 else end.year), f"{end} + {days[-1]} day = {following}"]
+        steps += [
+            *leap_year(following.year if end.month > 2 else end.year),
+            f"{end} + {days[-1]} day = {following}",
+        ]
         end = following
     extra = rng.randint(10, count)
     target = end + timedelta(extra)
-    steps += [*days_between(end, target), *total([*days, extra]), *shift_weekday(weekday(start), sum(days) + extra)]
+    steps += [
+        *days_between(end, target),
+        *total([*days, extra]),
+        *shift_weekday(weekday(start), sum(days) + extra),
+    ]
     return Draft(f"{start} is a {weekday(start)}. What weekday is {target}?", tuple(steps), weekday(target))
 
 
@@ -302,7 +322,10 @@ def _journey(rng: random.Random) -> Draft:
         steps += [f"{start // 60 + rest} - 24 = {start // 60 + rest - 24}", f"{days} + 1 = {days + 1}"]
     steps += shift_date(day, days + late)
     end = f"{day + timedelta(days + late)} {clock(start + rest * 60)}"
-    prompt = f"A ship leaves on {day} at {clock(start)} and arrives {hours} hours later. On what date and at what time? Answer like {day} {clock(start)}."
+    prompt = (
+        f"A ship leaves on {day} at {clock(start)} and arrives {hours} hours later. On what date and at what "
+        f"time? Answer like {day} {clock(start)}."
+    )
     return Draft(prompt, tuple(steps), end)
 
 
@@ -326,7 +349,7 @@ KINDS: dict[int, tuple[Kind, ...]] = {
         lambda rng: _weekday_shift(rng, 500, 5000),
         lambda rng: _weekday_before(rng, 500, 5000),
         lambda rng: _clock_difference(rng, 600, DAY - 1),
-        lambda rng: _date_shift(rng, 40, 160),
+        lambda rng: _date_shift(rng, 40, 150),
         lambda rng: _date_difference(rng, 40, 160),
         lambda rng: _weekday_of_date(rng, 30, 160),
         lambda rng: _programme(rng, 3),
@@ -354,7 +377,7 @@ KINDS: dict[int, tuple[Kind, ...]] = {
 
 @domain("calendar", phase=2)
 class Calendar:
-    """Weekdays and clocks at level 1; dates and leap years from level 2; years and date with time at level 5."""
+    """Weekdays and clocks at level 1, dates and leap years from level 2 on, several years at level 5."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         return rng.choice(KINDS[level])(rng)

@@ -1,26 +1,36 @@
 """Composed problems: the answer of one domain is the given number of another, over two to four domains.
 
-A problem is a source (which finds a number n), links (which turn it into the next number) and a goal (which asks the
-question). Each is one small problem of another domain, with the working of that domain.
+A problem is a source (which finds a number), links (which turn it into the next number) and a goal (which
+asks the question). Each is one small problem of another domain, with the working of that domain.
 """
 
 from __future__ import annotations
 
 import random
+from calendar import isleap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
 from math import comb
 
-from tuili.tasks.calendar import WEEKDAYS, clock, days_between, leap_year, shift_clock, shift_date, shift_weekday, to_hours
+from tuili.tasks.calendar import (
+    WEEKDAYS,
+    clock,
+    days_between,
+    leap_year,
+    shift_clock,
+    shift_date,
+    shift_weekday,
+    to_hours,
+)
 from tuili.tasks.geometry import area
 from tuili.tasks.mechanics import over, times
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 from tuili.tasks.wording import listing
 from tuili.tasks.words import COLOURS, CONTAINERS, NAMES, OBJECTS, PEOPLE, PLACES, THINGS
-from tuili.tasks.working import combinations, lowest_terms, percentage, product, remainder
+from tuili.tasks.working import combinations, lowest_terms, percentage, remainder
 
 LETTERS = ("n", "k", "q")
 SECOND, SUM = "r", "z"
@@ -30,7 +40,7 @@ LINKS_AT = {1: 0, 2: 0, 3: 1, 4: 2, 5: 2}
 
 @dataclass(frozen=True)
 class Found:
-    """A number that a part finds: the phrase that describes it, its working and, if there are any, labelled lines."""
+    """A number that a part finds: the phrase that describes it, its working and its labelled lines."""
 
     phrase: str
     steps: list[str]
@@ -48,117 +58,127 @@ class Goal:
     answer: str
 
 
-Source = Callable[[random.Random], Found]
-Link = Callable[[random.Random, str, int], Found | None]
+Source = Callable[[random.Random, str], Found]
+Link = Callable[[random.Random, str, str, int], Found | None]
 Asking = Callable[[random.Random, str, int], Goal | None]
 
 
-def _area(rng: random.Random) -> Found:
+def _area(rng: random.Random, name: str) -> Found:
     a, b = rng.randint(5, 30), rng.randint(2, 9)
-    return Found(f"the area in m^2 of a garden {a} m long and {b} m wide", area("A", a, b, "m"), a * b)
+    return Found(f"the area in m^2 of a garden {a} m long and {b} m wide", area(name, a, b, "m"), a * b)
 
 
-def _perimeter(rng: random.Random) -> Found:
+def _perimeter(rng: random.Random, name: str) -> Found:
     a, b = rng.randint(5, 60), rng.randint(5, 60)
-    steps = [f"s = {a} cm + {b} cm = {a + b} cm", f"L = 2 * {a + b} cm = {2 * (a + b)} cm"]
+    steps = [f"s = {a} cm + {b} cm = {a + b} cm", f"{name} = 2 * {a + b} cm = {2 * (a + b)} cm"]
     return Found(f"the perimeter in cm of a card of {a} cm by {b} cm", steps, 2 * (a + b))
 
 
-def _distance(rng: random.Random) -> Found:
+def _distance(rng: random.Random, name: str) -> Found:
     v, t = rng.randint(5, 60), rng.randint(2, 9)
-    return Found(f"the number of metres that a robot goes in {t} s at {v} m/s", times("d", v, "m/s", t, "s", "m"), v * t)
+    phrase = f"the number of metres that a robot goes in {t} s at {v} m/s"
+    return Found(phrase, times(name, v, "m/s", t, "s", "m"), v * t)
 
 
-def _voltage(rng: random.Random) -> Found:
+def _voltage(rng: random.Random, name: str) -> Found:
     r, i = rng.randint(5, 60), rng.randint(2, 9)
-    return Found(f"the voltage in V that drives {i} A through {r} ohm", times("U", r, "ohm", i, "A", "V"), r * i)
+    phrase = f"the voltage in V that drives {i} A through {r} ohm"
+    return Found(phrase, times(name, r, "ohm", i, "A", "V"), r * i)
 
 
-def _teams(rng: random.Random) -> Found:
-    n, people = rng.randint(4, 24), rng.choice(PEOPLE)
-    return Found(f"the number of ways to choose 2 of {n} {people}", combinations(n, 2), comb(n, 2))
+def _teams(rng: random.Random, name: str) -> Found:
+    n, people = rng.randint(4, 11), rng.choice(PEOPLE)
+    *before, last = combinations(n, 2)
+    return Found(f"the number of ways to choose 2 of {n} {people}", [*before, f"{name} = {last}"], comb(n, 2))
 
 
-def _trees(rng: random.Random) -> Found:
+def _trees(rng: random.Random, name: str) -> Found:
     rows, each, gone = rng.randint(3, 9), rng.randint(5, 40), rng.randint(2, 12)
-    steps = [f"{rows} * {each} = {rows * each}", f"{rows * each} - {gone} = {rows * each - gone}"]
-    return Found(f"the number of trees left when {gone} of {rows} rows with {each} trees each are cut", steps, rows * each - gone)
+    all_ = rows * each
+    phrase = f"the number of trees left of {rows} rows of {each} when {gone} trees are cut"
+    return Found(
+        phrase, [f"{rows} * {each} = {all_}", f"{name} = {all_} - {gone} = {all_ - gone}"], all_ - gone
+    )
 
 
-def _root(rng: random.Random) -> Found:
+def _root(rng: random.Random, name: str) -> Found:
+    """The unknown keeps its own name, as does the variable of a program."""
     a, b, x = rng.randint(2, 9), rng.randint(2, 60), rng.randint(5, 60)
-    fact = f"{a}*x + {b} = {a * x + b}"
-    steps = [f"P1 => {a}*x = {a * x}", f"{a}*x = {a * x} => x = {x}"]
-    return Found("the number x in P1", steps, x, facts={"P1": fact})
+    steps = [f"P1 => {a}x = {a * x}", f"{a}x = {a * x} => x = {x}"]
+    return Found("the number x in P1", steps, x, facts={"P1": f"{a}x + {b} = {a * x + b}"})
 
 
-def _program(rng: random.Random) -> Found:
+def _program(rng: random.Random, name: str) -> Found:
     a, b, c = rng.randint(5, 40), rng.randint(2, 9), rng.randint(2, 30)
     program = {"L1": f"x = {a}", "L2": f"x *= {b}", "L3": f"x += {c}"}
     steps = [f"L1: x = {a}", f"L2: x = {a} * {b} = {a * b}", f"L3: x = {a * b} + {c} = {a * b + c}"]
     return Found("the value of x after the program", steps, a * b + c, program=program)
 
 
-def _days(rng: random.Random) -> Found:
+def _days(rng: random.Random, name: str) -> Found:
     start = date(rng.randint(1950, 2050), rng.randint(3, 11), rng.randint(1, 28))
     days = rng.randint(20, 50)
     end = start + timedelta(days)
-    return Found(f"the number of days from {start} to {end}", days_between(start, end), days)
+    *before, last = days_between(start, end)
+    return Found(f"the number of days from {start} to {end}", [*before, f"{name} = {last}"], days)
 
 
-def _leap(rng: random.Random) -> Found:
+def _leap(rng: random.Random, name: str) -> Found:
     year, (yes, no) = rng.randint(1900, 2100), rng.sample(range(10, 100), 2)
-    value = yes if date(year, 12, 31).timetuple().tm_yday == 366 else no
-    return Found(f"{yes} if {year} is a leap year, else {no}", leap_year(year), value)
+    return Found(f"{yes} if {year} is a leap year, else {no}", leap_year(year), yes if isleap(year) else no)
 
 
-def _more(rng: random.Random, letter: str, n: int) -> Found | None:
-    more, name = rng.randint(5, 90), rng.choice(NAMES)
-    return Found(f"what {name} has after getting {more} coins more than {letter}", [f"{n} + {more} = {n + more}"], n + more)
+def _more(rng: random.Random, name: str, letter: str, n: int) -> Found | None:
+    more, person = rng.randint(5, 90), rng.choice(NAMES)
+    phrase = f"what {person} has after getting {more} coins more than {letter}"
+    return Found(phrase, [f"{name} = {n} + {more} = {n + more}"], n + more)
 
 
-def _part(rng: random.Random, letter: str, n: int) -> Found | None:
+def _part(rng: random.Random, name: str, letter: str, n: int) -> Found | None:
     percent = rng.choice((10, 20, 25, 50))
     if n * percent % 100:
         return None
-    return Found(f"{percent}% of {letter}", percentage(percent, n), n * percent // 100)
+    (line,) = percentage(percent, n)
+    return Found(f"{percent}% of {letter}", [f"{name} = {line}"], n * percent // 100)
 
 
-def _packs(rng: random.Random, letter: str, n: int) -> Found | None:
+def _packs(rng: random.Random, name: str, letter: str, n: int) -> Found | None:
     sizes = [size for size in range(2, 10) if n % size == 0]
     if not sizes or n < 20:
         return None
     size, packs, things = rng.choice(sizes), rng.choice(CONTAINERS), rng.choice(THINGS)
-    return Found(f"the number of {packs} that {letter} {things} fill, {size} in each", [f"{n} / {size} = {n // size}"], n // size)
+    phrase = f"the number of {packs} that {letter} {things} fill, {size} in each"
+    return Found(phrase, [f"{name} = {n} / {size} = {n // size}"], n // size)
 
 
-def _wide(rng: random.Random, letter: str, n: int) -> Found | None:
+def _wide(rng: random.Random, name: str, letter: str, n: int) -> Found | None:
     b = rng.randint(2, 9)
-    if n > 70:
-        return None
-    return Found(f"the area in m^2 of a room {letter} m long and {b} m wide", area("B", n, b, "m"), n * b)
+    phrase = f"the area in m^2 of a room {letter} m long and {b} m wide"
+    return Found(phrase, area(name, n, b, "m"), n * b) if n <= 70 else None
 
 
-def _drive(rng: random.Random, letter: str, n: int) -> Found | None:
+def _drive(rng: random.Random, name: str, letter: str, n: int) -> Found | None:
     t = rng.randint(2, 9)
-    if n > 70:
-        return None
-    return Found(f"the number of km that a bus goes in {t} h at {letter} km/h", times("w", n, "km/h", t, "h", "km"), n * t)
+    phrase = f"the number of km that a bus goes in {t} h at {letter} km/h"
+    return Found(phrase, times(name, n, "km/h", t, "h", "km"), n * t) if n <= 70 else None
 
 
-def _time(rng: random.Random, letter: str, n: int) -> Found | None:
+def _time(rng: random.Random, name: str, letter: str, n: int) -> Found | None:
     speeds = [speed for speed in range(2, 10) if n % speed == 0]
     if not speeds or n < 20:
         return None
     speed = rng.choice(speeds)
-    return Found(f"the seconds that a runner takes for {letter} m at {speed} m/s", [over("t", n, "m", speed, "m/s", "s")], n // speed)
+    phrase = f"the seconds that a runner takes for {letter} m at {speed} m/s"
+    return Found(phrase, [over(name, n, "m", speed, "m/s", "s")], n // speed)
 
 
-def _rest(rng: random.Random, letter: str, n: int) -> Found | None:
+def _rest(rng: random.Random, name: str, letter: str, n: int) -> Found | None:
     modulus = rng.randint(6, 9)
     if n < 30 or n % modulus < 2:
         return None
-    return Found(f"the remainder of {letter} divided by {modulus}", remainder(n, modulus), n % modulus)
+    *before, last = remainder(n, modulus)
+    phrase = f"the remainder of {letter} divided by {modulus}"
+    return Found(phrase, [*before, f"{name} = {last}"], n % modulus)
 
 
 def _weekday(rng: random.Random, letter: str, n: int) -> Goal | None:
@@ -174,7 +194,7 @@ def _clock(rng: random.Random, letter: str, n: int) -> Goal | None:
 
 
 def _date(rng: random.Random, letter: str, n: int) -> Goal | None:
-    if n > 100:
+    if n > 60:
         return None
     start = date(rng.randint(1950, 2050), rng.randint(3, 9), rng.randint(1, 28))
     question = f"Today is {start}. What is the date in {letter} days?"
@@ -189,7 +209,9 @@ def _price(rng: random.Random, letter: str, n: int) -> Goal | None:
 
 def _rest_money(rng: random.Random, letter: str, n: int) -> Goal | None:
     more, name, place = rng.randint(5, 200), rng.choice(NAMES), rng.choice(PLACES)
-    question = f"{name} has {n + more} dollars and pays {letter} dollars at the {place}. How many dollars are left?"
+    question = (
+        f"{name} has {n + more} dollars and pays {letter} dollars at the {place}. How many dollars are left?"
+    )
     return Goal(question, [f"{n + more} - {n} = {more}"], str(more))
 
 
@@ -211,10 +233,10 @@ def _draw(rng: random.Random, letter: str, n: int) -> Goal | None:
     other, things, (first, second) = rng.randint(2, 40), rng.choice(OBJECTS), rng.sample(COLOURS, 2)
     chance = Fraction(n, n + other)
     question = (
-        f"A bag holds {letter} {first} and {other} {second} {things}. One is drawn at random. What is the probability that it is "
-        f"{first}? Give a fraction in lowest terms."
+        f"A bag holds {letter} {first} and {other} {second} {things}. One is drawn at random. What is the "
+        f"probability that it is {first}? Give a fraction in lowest terms."
     )
-    steps = [f"{n} + {other} = {n + other}", f"p = {lowest_terms(n, n + other)}"]
+    steps = [f"{n} + {other} = {n + other}", f"p = {n} / {n + other} = {lowest_terms(n, n + other)}"]
     return Goal(question, steps, f"{chance.numerator}/{chance.denominator}")
 
 
@@ -226,20 +248,36 @@ def _solve(rng: random.Random, letter: str, n: int) -> Goal | None:
     b = n - a * y
     steps = [f"{n} - {b} = {a * y}", f"{a * y} / {a} = {y}"]
     name = rng.choice(NAMES)
-    return Goal(f"{name} thinks of a number. {a} times the number plus {b} is {letter}. What is the number?", steps, str(y))
+    return Goal(
+        f"{name} thinks of a number. {a} times the number plus {b} is {letter}. What is the number?",
+        steps,
+        str(y),
+    )
 
 
-SOURCES: tuple[Source, ...] = (_area, _perimeter, _distance, _voltage, _teams, _trees, _root, _program, _days, _leap)
+SOURCES: tuple[Source, ...] = (
+    _area,
+    _perimeter,
+    _distance,
+    _voltage,
+    _teams,
+    _trees,
+    _root,
+    _program,
+    _days,
+    _leap,
+)
 LINKS: tuple[Link, ...] = (_more, _part, _packs, _wide, _drive, _time, _rest)
 SHORT_SOURCES: tuple[Source, ...] = (_area, _distance, _voltage, _teams, _trees, _root)
 SHORT_GOALS: tuple[Asking, ...] = (_weekday, _price, _rest_money, _force, _energy)
-GOALS: tuple[Asking, ...] = (_weekday, _clock, _date, _price, _force, _energy, _draw, _solve)
+GOALS: tuple[Asking, ...] = (_weekday, _clock, _price, _force, _energy, _draw, _solve)
+LONG_GOALS: tuple[Asking, ...] = (*GOALS, _date)
 
 
-def _link(rng: random.Random, found: Found, letter: str, used: set[Link]) -> Found | None:
-    """The next number from the one found, by a link that was not used before; None if the drawn one does not fit."""
+def _link(rng: random.Random, name: str, letter: str, found: Found, used: set[Link]) -> Found | None:
+    """The next number from the one found, by a link not used before; None if the drawn one does not fit."""
     link = rng.choice([link for link in LINKS if link not in used])
-    following = link(rng, letter, found.value)
+    following = link(rng, name, letter, found.value)
     if following is None or not 2 <= following.value <= LARGEST:
         return None
     used.add(link)
@@ -249,26 +287,29 @@ def _link(rng: random.Random, found: Found, letter: str, used: set[Link]) -> Fou
 def _chain(rng: random.Random, level: int) -> list[tuple[str, Found]]:
     """The numbers of a problem in order, each with its letter; the last one goes into the question."""
     first, second = rng.sample(SHORT_SOURCES if level == 1 else SOURCES, 2)
-    chain = [(LETTERS[0], first(rng))]
+    chain = [(LETTERS[0], first(rng, LETTERS[0]))]
     used: set[Link] = set()
     while len(chain) <= LINKS_AT[level]:
-        following = _link(rng, chain[-1][1], chain[-1][0], used)
+        name = LETTERS[len(chain)]
+        following = _link(rng, name, *chain[-1], used)
         if following:
-            chain.append((LETTERS[len(chain)], following))
+            chain.append((name, following))
     if level == 5:
-        (letter, last), other = chain[-1], second(rng)
+        (letter, last), other = chain[-1], second(rng, SECOND)
         sum_ = last.value + other.value
-        both = Found(f"the sum of {letter} and {SECOND}", [f"{last.value} + {other.value} = {sum_}"], sum_)
+        both = Found(
+            f"the sum of {letter} and {SECOND}", [f"{SUM} = {last.value} + {other.value} = {sum_}"], sum_
+        )
         chain += [(SECOND, other), (SUM, both)]
     return chain
 
 
 @domain("composed", phase=3)
 class Composed:
-    """Two short parts at level 1, two longer ones at 2, a link between them at 3, two links at 4, two branches at 5."""
+    """Two short parts at level 1, two longer ones at 2, links between them from 3 on, two branches at 5."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        goals = SHORT_GOALS if level == 1 else GOALS
+        goals = {1: SHORT_GOALS, 2: GOALS}.get(level, LONG_GOALS)
         goal = None
         while goal is None:
             chain = _chain(rng, level)
@@ -278,5 +319,5 @@ class Composed:
         facts = {label: text for _, found in chain for label, text in found.facts.items()}
         program = {label: text for _, found in chain for label, text in found.program.items()}
         lines = [" ".join([*told, goal.question]), *filter(None, (listing(facts), listing(program)))]
-        steps = [line for letter, found in chain for line in (*found.steps, f"{letter} = {found.value}")]
+        steps = [line for _, found in chain for line in found.steps]
         return Draft("\n".join(lines), (*steps, *goal.steps), goal.answer, facts, program)

@@ -9,16 +9,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from fractions import Fraction
-from math import comb, factorial, perm
+from math import comb, perm
 
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 from tuili.tasks.wording import conjoin
-from tuili.tasks.words import COLOURS, NAMES, OBJECTS, PEOPLE, THINGS, singular
+from tuili.tasks.words import COLOURS, NAMES, OBJECTS, PEOPLE, PLACES, THINGS, singular
 from tuili.tasks.working import combinations, lowest_terms, product, total
 
 FRACTION = "Give the answer as a fraction in lowest terms."
-PLACES = {2: "first and second", 3: "first, second and third"}
+RANKS = {2: "first and second", 3: "first, second and third"}
 
 
 def _falling(n: int, k: int) -> list[str]:
@@ -32,7 +32,8 @@ def _falling(n: int, k: int) -> list[str]:
 
 def _probability(favourable: int, possible: int) -> tuple[str, str]:
     """The step that cancels a probability, and the answer."""
-    return f"p = {lowest_terms(favourable, possible)}", _canonical(Fraction(favourable, possible))
+    cancelled = f"p = {favourable} / {possible} = {lowest_terms(favourable, possible)}"
+    return cancelled, _canonical(Fraction(favourable, possible))
 
 
 def _canonical(value: Fraction) -> str:
@@ -60,19 +61,22 @@ def _choices(rng: random.Random, kinds: int) -> Draft:
 
 
 def _pairs(rng: random.Random) -> Draft:
-    n, people = rng.randint(4, 40), rng.choice(PEOPLE)
+    n, people, place = rng.randint(4, 11), rng.choice(PEOPLE), rng.choice(PLACES)
     prompt = rng.choice(
         (
-            f"{n} {people} meet, and each one shakes hands once with every other. How many handshakes are there?",
-            f"In how many ways can 2 of {n} {people} be chosen for a team?",
+            (
+                f"{n} {people} meet at the {place}. Each shakes hands once with every other. How many "
+                "handshakes are there?"
+            ),
+            f"In how many ways can 2 of {n} {people} be chosen for the {place}?",
         )
     )
     return Draft(prompt, tuple(combinations(n, 2)), str(comb(n, 2)))
 
 
 def _podium(rng: random.Random, places: int, high: int) -> Draft:
-    n, people = rng.randint(places + 2, high), rng.choice(PEOPLE)
-    prompt = f"{n} {people} run a race. In how many ways can the {PLACES[places]} place go to them?"
+    n, people, place = rng.randint(places + 2, high), rng.choice(PEOPLE), rng.choice(PLACES)
+    prompt = f"{n} {people} race at the {place}. In how many ways can the {RANKS[places]} place go to them?"
     return Draft(prompt, tuple(_falling(n, places)), str(perm(n, places)))
 
 
@@ -89,7 +93,9 @@ def _draw_other(rng: random.Random) -> Draft:
     wanted = rng.randrange(len(counts))
     everything, rest = sum(counts), sum(counts) - counts[wanted]
     step, answer = _probability(rest, everything)
-    prompt = f"{told} One is drawn at random. What is the probability that it is not {names[wanted]}? {FRACTION}"
+    prompt = (
+        f"{told} One is drawn at random. What is the probability that it is not {names[wanted]}? {FRACTION}"
+    )
     return Draft(prompt, (*total(counts), f"{everything} - {counts[wanted]} = {rest}", step), answer)
 
 
@@ -105,7 +111,7 @@ def _two_dice(rng: random.Random) -> Draft:
         steps = [f"2 * {sides} + 1 = {2 * sides} + 1 = {2 * sides + 1}", f"{2 * sides + 1} - {sum_} = {ways}"]
     step, answer = _probability(ways, sides * sides)
     steps += [*product(sides, sides), f"{sides} * {sides} = {sides * sides}", step]
-    dice = f"Two dice with the numbers 1 to {sides} each are thrown."
+    dice = f"{rng.choice(NAMES)} throws two dice with the numbers 1 to {sides} each."
     return Draft(f"{dice} What is the probability that the sum is {sum_}? {FRACTION}", tuple(steps), answer)
 
 
@@ -134,11 +140,11 @@ def _two_groups(rng: random.Random) -> Draft:
 
 
 def _team(rng: random.Random, low: int, high: int, most: int) -> Draft:
-    n, k, people = rng.randint(low, high), rng.randint(2, most), rng.choice(PEOPLE)
+    n, k, people, place = rng.randint(low, high), rng.randint(2, most), rng.choice(PEOPLE), rng.choice(PLACES)
     prompt = rng.choice(
         (
-            f"In how many ways can a team of {k} be chosen from {n} {people}?",
-            f"{k} of {n} {people} get a ticket. In how many ways can the {k} be chosen?",
+            f"In how many ways can the {place} choose a team of {k} from {n} {people}?",
+            f"{k} of {n} {people} go to the {place}. In how many ways can the {k} be chosen?",
         )
     )
     return Draft(prompt, tuple(combinations(n, k)), str(comb(n, k)))
@@ -152,7 +158,11 @@ def _two_draws(rng: random.Random) -> Draft:
     left = counts[second] - (first == second)
     favourable, possible = counts[first] * left, everything * (everything - 1)
     step, answer = _probability(favourable, possible)
-    wanted = f"both are {names[0]}" if first == second else f"the first is {names[first]} and the second {names[second]}"
+    wanted = (
+        f"both are {names[0]}"
+        if first == second
+        else f"the first is {names[first]} and the second {names[second]}"
+    )
     steps = [
         *total(counts),
         f"{everything} - 1 = {everything - 1}",
@@ -163,45 +173,63 @@ def _two_draws(rng: random.Random) -> Draft:
         f"{everything} * {everything - 1} = {possible}",
         step,
     ]
-    prompt = f"{told} Two are drawn at random, one after the other, and not put back. What is the probability that {wanted}? {FRACTION}"
+    prompt = (
+        f"{told} Two are drawn at random, one after the other, and not put back. What is the probability "
+        f"that {wanted}? {FRACTION}"
+    )
     return Draft(prompt, tuple(steps), answer)
 
 
 def _two_teams(rng: random.Random) -> Draft:
     """A choice from each of two groups."""
-    (first, second), (n, m) = rng.sample(PEOPLE, 2), (rng.randint(4, 9), rng.randint(4, 9))
-    i, j = rng.randint(2, 3), rng.randint(1, 2)
-    a, b = comb(n, i), comb(m, j)
-    steps = [*combinations(n, i), *combinations(m, j), *product(a, b), f"{a} * {b} = {a * b}"]
-    prompt = f"In how many ways can a team of {i} {first} and {j} {second} be chosen from {n} {first} and {m} {second}?"
+    (first, second), (n, m) = rng.sample(PEOPLE, 2), (rng.randint(5, 10), rng.randint(5, 10))
+    k = rng.randint(2, 3)
+    a, b = comb(n, k), comb(m, 2)
+    steps = [*combinations(n, k), *combinations(m, 2), *product(a, b), f"{a} * {b} = {a * b}"]
+    prompt = (
+        f"In how many ways can a team of {k} {first} and 2 {second} be chosen from {n} {first} and "
+        f"{m} {second}?"
+    )
     return Draft(prompt, tuple(steps), str(a * b))
 
 
-def _coins(rng: random.Random, low: int, high: int, spread: int) -> Draft:
-    """Exactly or at least so many heads; `spread` is the largest number of cases that are added up."""
-    n, cases = rng.randint(low, high), rng.randint(1, spread)
-    least = n - cases + 1 if spread > 1 else rng.randint(1, n - 1)
-    wanted = range(least, n + 1) if spread > 1 else (least,)
-    steps = [line for k in wanted for line in combinations(n, k)]
-    ways = [comb(n, k) for k in wanted]
+def _coins(rng: random.Random, low: int, high: int) -> Draft:
+    """Exactly so many heads."""
+    n, name = rng.randint(low, high), rng.choice(NAMES)
+    k = rng.randint(1, n - 1)
+    step, answer = _probability(comb(n, k), 2**n)
+    prompt = f"{name} throws a fair coin {n} times. What is the probability of exactly {k} heads? {FRACTION}"
+    return Draft(prompt, (*combinations(n, k), f"2^{n} = {2**n}", step), answer)
+
+
+def _many_coins(rng: random.Random, low: int, high: int, most: int) -> Draft:
+    """At most so many heads, or at least so many, which is at most the rest of tails."""
+    n, k, name = rng.randint(low, high), rng.randint(1, most), rng.choice(NAMES)
+    ways = [comb(n, j) for j in range(k + 1)]
     step, answer = _probability(sum(ways), 2**n)
-    how = "at least" if spread > 1 else "exactly"
-    prompt = f"A fair coin is thrown {n} times. What is the probability of {how} {least} heads? {FRACTION}"
-    return Draft(prompt, (*steps, *total(ways), f"2^{n} = {2**n}", step), answer)
+    steps = [*combinations(n, k), *total(ways), f"2^{n} = {2**n}", step]
+    wanted = f"at most {k} heads"
+    if rng.random() < 0.5:
+        wanted, steps = f"at least {n - k} heads", [f"{n} - {n - k} = {k}", *steps]
+    prompt = f"{name} throws a fair coin {n} times. What is the probability of {wanted}? {FRACTION}"
+    return Draft(prompt, tuple(steps), answer)
 
 
 def _flags(rng: random.Random, high: int) -> Draft:
     (first, second), things = rng.sample(COLOURS, 2), rng.choice(OBJECTS)
-    a, b = rng.randint(2, 4), rng.randint(3, high)
+    a, b = rng.randint(3, 4), rng.randint(4, high)
     steps = [f"{a} + {b} = {a + b}", *combinations(a + b, a)]
-    prompt = f"In how many orders can {a} {first} and {b} {second} {things} lie in a row, if those of one colour look the same?"
+    prompt = (
+        f"In how many orders can {a} {first} and {b} {second} {things} lie in a row, if those of one colour "
+        "look the same?"
+    )
     return Draft(prompt, tuple(steps), str(comb(a + b, a)))
 
 
 def _multiples(rng: random.Random) -> Draft:
     """How many numbers up to a bound two divisors reach, by inclusion and exclusion."""
     a, b = rng.choice([(2, 3), (2, 5), (2, 7), (3, 4), (3, 5), (3, 7), (4, 5), (5, 7), (5, 6), (4, 7)])
-    bound = rng.randint(200, 2000)
+    bound = rng.randint(400, 3000)
     m, n, both = bound // a, bound // b, bound // (a * b)
     steps = [
         f"{bound} div {a} = {m}",
@@ -216,7 +244,11 @@ def _multiples(rng: random.Random) -> Draft:
         return Draft(prompt, tuple(steps), str(m + n - both))
     rest = bound - (m + n - both)
     steps.append(f"{bound} - {m + n - both} = {rest}")
-    return Draft(prompt.replace("divisible by", "divisible neither by").replace(" or ", " nor "), tuple(steps), str(rest))
+    return Draft(
+        prompt.replace("divisible by", "divisible neither by").replace(" or ", " nor "),
+        tuple(steps),
+        str(rest),
+    )
 
 
 def _three_groups(rng: random.Random) -> Draft:
@@ -230,8 +262,9 @@ def _three_groups(rng: random.Random) -> Draft:
     steps.append(f"{singles - doubles} + {abc} = {sum(parts)}")
     x, y, z = things
     prompt = (
-        f"Of some {rng.choice(PEOPLE)}, {a} like {x}, {b} like {y}, {c} like {z}, {ab} like {x} and {y}, {ac} like {x} "
-        f"and {z}, {bc} like {y} and {z}, and {abc} like all three. How many like at least one of them?"
+        f"Of some {rng.choice(PEOPLE)}, {a} like {x}, {b} like {y}, {c} like {z}, {ab} like {x} and {y}, "
+        f"{ac} like {x} and {z}, {bc} like {y} and {z}, and {abc} like all three. How many like at least one "
+        "of them?"
     )
     return Draft(prompt, tuple(steps), str(sum(parts)))
 
@@ -244,19 +277,35 @@ def _mixed_draw(rng: random.Random, low: int, high: int) -> Draft:
     step, answer = _probability(ways, possible)
     steps = [f"{a} + {b} = {a + b}"]
     steps += [line for n, k in ((a, i), (b, j)) for line in combinations(n, k)]
-    steps += [*product(comb(a, i), comb(b, j)), f"{comb(a, i)} * {comb(b, j)} = {ways}", *combinations(a + b, i + j), step]
-    prompt = f"{told} {i + j} are drawn at once. What is the probability of {i} {names[0]} and {j} {names[1]}? {FRACTION}"
+    steps += [
+        *product(comb(a, i), comb(b, j)),
+        f"{comb(a, i)} * {comb(b, j)} = {ways}",
+        *combinations(a + b, i + j),
+        step,
+    ]
+    prompt = (
+        f"{told} {i + j} are drawn at once. What is the probability of {i} {names[0]} and {j} {names[1]}? "
+        f"{FRACTION}"
+    )
     return Draft(prompt, tuple(steps), answer)
 
 
-def _at_least_one(rng: random.Random, high: int) -> Draft:
+def _at_least_one(rng: random.Random, low: int, high: int) -> Draft:
     """At least one of a colour, by the complement."""
-    told, names, (a, b) = _bag(rng, 2, 3, high)
+    told, names, (a, b) = _bag(rng, 2, low, high)
     k = rng.randint(2, 3)
     none, possible = comb(b, k), comb(a + b, k)
     step, answer = _probability(possible - none, possible)
-    steps = [f"{a} + {b} = {a + b}", *combinations(a + b, k), *combinations(b, k), f"{possible} - {none} = {possible - none}", step]
-    prompt = f"{told} {k} are drawn at once. What is the probability that at least one is {names[0]}? {FRACTION}"
+    steps = [
+        f"{a} + {b} = {a + b}",
+        *combinations(a + b, k),
+        *combinations(b, k),
+        f"{possible} - {none} = {possible - none}",
+        step,
+    ]
+    prompt = (
+        f"{told} {k} are drawn at once. What is the probability that at least one is {names[0]}? {FRACTION}"
+    )
     return Draft(prompt, tuple(steps), answer)
 
 
@@ -275,27 +324,23 @@ def _paths(rng: random.Random) -> Draft:
     steps = [f"{a} + {b} = {a + b}", *combinations(a + b, a), f"{c} + {d} = {c + d}", *combinations(c + d, c)]
     steps += [*product(first, second), f"{first} * {second} = {first * second}"]
     prompt = (
-        f"{rng.choice(NAMES)} walks {a + c} blocks north and {b + d} blocks east, one block at a time, and passes the point "
-        f"that is {a} blocks north and {b} blocks east of the start. How many paths are there?"
+        f"{rng.choice(NAMES)} walks {a + c} blocks north and {b + d} blocks east, one block at a time, and "
+        f"passes the point that is {a} blocks north and {b} blocks east of the start. How many paths are "
+        "there?"
     )
     return Draft(prompt, tuple(steps), str(first * second))
 
 
-def _word(rng: random.Random) -> Draft:
-    """The orders of things of which some look the same: a factorial over factorials."""
-    counts = [rng.randint(1, 4) for _ in range(3)]
-    colours, things, n = rng.sample(COLOURS, 3), rng.choice(OBJECTS), sum(counts)
-    steps, value, left = total(counts), 1, n
-    for count in counts[:2]:
-        ways = comb(left, count)
-        steps += [*combinations(left, count), *product(value, ways)]
-        if value > 1:
-            steps.append(f"{value} * {ways} = {value * ways}")
-        steps.append(f"{left} - {count} = {left - count}")
-        value, left = value * ways, left - count
+def _three_colours(rng: random.Random) -> Draft:
+    """The orders of things of three colours: the places of the first, then those of the second."""
+    counts = a, b, c = [rng.randint(2, 4) for _ in range(3)]
+    colours, things = rng.sample(COLOURS, 3), rng.choice(OBJECTS)
+    n, first, second = a + b + c, comb(a + b + c, a), comb(b + c, b)
+    steps = [*total(counts), *combinations(n, a), f"{n} - {a} = {b + c}", *combinations(b + c, b)]
+    steps += [*product(first, second), f"{first} * {second} = {first * second}"]
     listed = conjoin([f"{count} {colour}" for colour, count in zip(colours, counts, strict=True)])
     prompt = f"In how many orders can {listed} {things} lie in a row, if those of one colour look the same?"
-    return Draft(prompt, tuple(steps[:-1]), str(factorial(n) // (factorial(counts[0]) * factorial(counts[1]) * factorial(counts[2]))))
+    return Draft(prompt, tuple(steps), str(first * second))
 
 
 def _two_bags(rng: random.Random) -> Draft:
@@ -305,8 +350,9 @@ def _two_bags(rng: random.Random) -> Draft:
     a, b = rng.randint(1, n - 1), rng.randint(1, n - 1)
     step, answer = _probability(a, a + b)
     prompt = (
-        f"Bag A holds {a} {first} and {n - a} {second} {things}, bag B {b} {first} and {n - b} {second}. One bag is taken "
-        f"at random and one {singular(things)} drawn from it. It is {first}. What is the probability that it is from bag A? {FRACTION}"
+        f"Bag A holds {a} {first} and {n - a} {second} {things}, bag B {b} {first} and {n - b} {second}. One "
+        f"bag is taken at random and one {singular(things)} drawn from it. It is {first}. What is the "
+        f"probability that it is from bag A? {FRACTION}"
     )
     steps = [
         f"{a} + {n - a} = {n}",
@@ -323,7 +369,7 @@ Kind = Callable[[random.Random], Draft]
 KINDS: dict[int, tuple[Kind, ...]] = {
     1: (
         lambda rng: _choices(rng, rng.randint(2, 3)),
-        lambda rng: _podium(rng, 2, 12),
+        lambda rng: _podium(rng, 2, 11),
         _pairs,
         _draw_one,
     ),
@@ -337,7 +383,7 @@ KINDS: dict[int, tuple[Kind, ...]] = {
     ),
     3: (
         lambda rng: _team(rng, 10, 20, 4),
-        lambda rng: _coins(rng, 8, 12, 1),
+        lambda rng: _coins(rng, 8, 12),
         lambda rng: _flags(rng, 9),
         _two_draws,
         _two_teams,
@@ -345,25 +391,25 @@ KINDS: dict[int, tuple[Kind, ...]] = {
     ),
     4: (
         lambda rng: _mixed_draw(rng, 3, 9),
-        lambda rng: _at_least_one(rng, 9),
+        lambda rng: _at_least_one(rng, 3, 9),
         lambda rng: _sharing(rng, 18),
-        lambda rng: _coins(rng, 8, 12, 3),
+        lambda rng: _many_coins(rng, 8, 12, 3),
         _three_groups,
         _two_bags,
     ),
     5: (
         lambda rng: _mixed_draw(rng, 6, 14),
-        lambda rng: _at_least_one(rng, 14),
-        lambda rng: _coins(rng, 10, 14, 5),
+        lambda rng: _at_least_one(rng, 6, 14),
+        lambda rng: _many_coins(rng, 10, 14, 5),
         _paths,
-        _word,
+        _three_colours,
     ),
 }
 
 
 @domain("counting", phase=2)
 class Counting:
-    """Choices and single draws at level 1; combinations at 2; draws, coins and groups, several to a problem, above."""
+    """Choices and single draws at level 1, combinations at 2, several draws, coins and groups above."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         return rng.choice(KINDS[level])(rng)

@@ -1,4 +1,4 @@
-"""Electricity and heat: Ohm's law, power, circuits, energy and its cost, heating and mixing, with units throughout.
+"""Electricity and heat: Ohm's law, power, circuits, energy and its cost, heating and mixing, with units.
 
 Temperatures are in kelvin, so that their sums and ratios are exact quantities; every result is whole.
 """
@@ -14,12 +14,10 @@ from tuili.tasks.registry import domain
 from tuili.tasks.wording import conjoin
 from tuili.tasks.working import product, total
 
-DEVICES = ("fan", "heater", "iron", "kettle", "lamp", "motor", "oven", "pump", "radio", "toaster")
+DEVICES = ("fan", "grill", "heater", "kettle", "lamp", "motor", "pump", "radio", "toaster")
 MATERIALS = ("alcohol", "brine", "glass", "juice", "milk", "oil", "soup", "steel", "syrup", "water")
 LIQUIDS = ("alcohol", "juice", "milk", "oil", "soup", "water")
-PARALLEL = tuple(
-    (a, b) for a in range(2, 61) for b in range(2, 61) if a + b in (*DIVISORS, 50, 60, 70, 80, 90) and a * b % (a + b) == 0
-)
+PARALLEL = tuple((a, b) for a in range(2, 79) for b in range(2, 81 - a) if a * b % (a + b) == 0)
 
 
 def _ohm(rng: random.Random) -> Draft:
@@ -80,7 +78,9 @@ def _cost(rng: random.Random) -> Draft:
     energy = p * t
     steps = [*times("E", p, "kW", t, "h", "kWh"), *product(energy, price)]
     steps.append(f"{energy} kWh * {price} cents/kWh = {energy * price} cents")
-    prompt = f"A {device} of {p} kW runs for {t} h. The price is {price} cents/kWh. What does it cost in cents?"
+    prompt = (
+        f"A {device} of {p} kW runs for {t} h. The price is {price} cents/kWh. What does it cost in cents?"
+    )
     return Draft(prompt, tuple(steps), f"{energy * price} cents")
 
 
@@ -100,8 +100,17 @@ def heat(m: int, c: int, low: int, high: int) -> list[str]:
 
 
 def _heating(rng: random.Random) -> Draft:
-    material, m, c, low, rise = rng.choice(MATERIALS), rng.randint(2, 12), rng.randint(2, 5), rng.randint(270, 310), rng.randint(5, 60)
-    prompt = f"{m} kg of {material} with a heat capacity of {c} kJ/(kg*K) are heated from {low} K to {low + rise} K. What heat is needed?"
+    material, m, c, low, rise = (
+        rng.choice(MATERIALS),
+        rng.randint(2, 12),
+        rng.randint(2, 5),
+        rng.randint(270, 310),
+        rng.randint(5, 60),
+    )
+    prompt = (
+        f"{m} kg of {material} with a heat capacity of {c} kJ/(kg*K) are heated from {low} K to {low + rise} "
+        "K. What heat is needed?"
+    )
     return Draft(prompt, tuple(heat(m, c, low, low + rise)), f"{m * c * rise} kJ")
 
 
@@ -116,10 +125,10 @@ def parallel(name: str, a: int, b: int) -> list[str]:
 
 def _parallel(rng: random.Random) -> Draft:
     """Two resistors side by side and the whole current."""
-    (a, b), i = rng.choice(PARALLEL), rng.randint(2, 9)
+    (a, b), i, (first, second) = rng.choice(PARALLEL), rng.randint(2, 9), rng.sample(DEVICES, 2)
     r = a * b // (a + b)
     steps = [*parallel("R", a, b), over("I", r * i, "V", r, "ohm", "A")]
-    told = f"Resistors of {a} ohm and {b} ohm are in parallel"
+    told = f"A {first} of {a} ohm and a {second} of {b} ohm are in parallel"
     if rng.random() < 0.5:
         return Draft(f"{told}. What is the total resistance?", tuple(steps[:-1]), f"{r} ohm")
     return Draft(f"{told} at {r * i} V. What current flows in all?", tuple(steps), f"{i} A")
@@ -132,10 +141,17 @@ def _mixing(rng: random.Random) -> Draft:
         sum_ = m * low + n * high
         if m + n in DIVISORS and sum_ % (m + n) == 0:
             break
-    steps = [*times("a", low, "K", m, "kg", "kg*K"), *times("b", high, "K", n, "kg", "kg*K"), sum_of("c", m * low, n * high, "kg*K")]
+    steps = [
+        *times("a", low, "K", m, "kg", "kg*K"),
+        *times("b", high, "K", n, "kg", "kg*K"),
+        sum_of("c", m * low, n * high, "kg*K"),
+    ]
     steps += [sum_of("m", m, n, "kg"), over("T", sum_, "kg*K", m + n, "kg", "K")]
     liquid = rng.choice(LIQUIDS)
-    prompt = f"{m} kg of {liquid} at {low} K are mixed with {n} kg of {liquid} at {high} K. What is the temperature of the mixture?"
+    prompt = (
+        f"{m} kg of {liquid} at {low} K are mixed with {n} kg of {liquid} at {high} K. What is the "
+        "temperature of the mixture?"
+    )
     return Draft(prompt, tuple(steps), f"{sum_ // (m + n)} K")
 
 
@@ -145,11 +161,21 @@ def _monthly_bill(rng: random.Random, devices: int) -> Draft:
     use = [(rng.randint(1, 5), rng.randint(1, 9)) for _ in names]
     daily = [p * t for p, t in use]
     steps = [line for i, (p, t) in enumerate(use, 1) for line in times(f"E{i}", p, "kW", t, "h", "kWh")]
-    steps += [*total(daily, "kWh"), *product(sum(daily), days), f"{sum(daily)} kWh * {days} = {sum(daily) * days} kWh"]
+    steps += [
+        *total(daily, "kWh"),
+        *product(sum(daily), days),
+        f"{sum(daily)} kWh * {days} = {sum(daily) * days} kWh",
+    ]
     whole = sum(daily) * days
-    steps += [*product(whole, price), f"{whole} kWh * {price} cents/kWh = {whole * price} cents", f"{whole * price} cents = {whole * price // 100} dollars"]
+    steps += [
+        *product(whole, price),
+        f"{whole} kWh * {price} cents/kWh = {whole * price} cents",
+        f"{whole * price} cents = {whole * price // 100} dollars",
+    ]
     told = " and ".join(f"a {name} of {p} kW for {t} h" for name, (p, t) in zip(names, use, strict=True))
-    prompt = f"Every day, {told} runs. The price is {price} cents/kWh. What is the cost of {days} days in dollars?"
+    prompt = (
+        f"Every day, {told} runs. The price is {price} cents/kWh. What is the cost of {days} days in dollars?"
+    )
     return Draft(prompt, tuple(steps), f"{whole * price // 100} dollars")
 
 
@@ -162,8 +188,8 @@ def _kettle(rng: random.Random) -> Draft:
     material, low, needed = rng.choice(LIQUIDS), rng.randint(270, 300), m * c * rise
     steps = [*heat(m, c, low, low + rise), over("t", needed, "kJ", p, "kW", "s")]
     prompt = (
-        f"A heater of {p} kW heats {m} kg of {material} with a heat capacity of {c} kJ/(kg*K) from {low} K to {low + rise} K. "
-        "How long does it take?"
+        f"A heater of {p} kW heats {m} kg of {material} with a heat capacity of {c} kJ/(kg*K) from {low} K "
+        f"to {low + rise} K. How long does it take?"
     )
     return Draft(prompt, tuple(steps), f"{needed // p} s")
 
@@ -178,7 +204,10 @@ def _mixed_circuit(rng: random.Random) -> Draft:
     i, whole = rng.randint(2, 9), r + side
     u = whole * i
     steps = [*parallel("S", a, b), sum_of("R", r, side, "ohm"), over("I", u, "V", whole, "ohm", "A")]
-    told = f"A resistor of {r} ohm is in series with two of {a} ohm and {b} ohm that are in parallel. The voltage is {u} V."
+    told = (
+        f"A resistor of {r} ohm is in series with two of {a} ohm and {b} ohm that are in parallel. The "
+        f"voltage is {u} V."
+    )
     if rng.random() < 0.5:
         steps += times("P", u, "V", i, "A", "W")
         return Draft(f"{told} What is the total power?", tuple(steps), f"{u * i} W")
@@ -199,7 +228,13 @@ def _branches(rng: random.Random) -> Draft:
 def _electric_heating(rng: random.Random) -> Draft:
     """A resistor at a voltage heats a liquid: current, power, energy, rise of temperature."""
     while True:
-        r, i, t, m, c = rng.randint(2, 9), rng.randint(2, 9) * 10, rng.randint(2, 9) * 10, rng.randint(1, 5), rng.randint(2, 5)
+        r, i, t, m, c = (
+            rng.randint(2, 9),
+            rng.randint(2, 9) * 10,
+            rng.randint(2, 9) * 10,
+            rng.randint(1, 5),
+            rng.randint(2, 5),
+        )
         energy, capacity = r * i * i * t, m * c * 1000
         if energy % capacity == 0 and energy // capacity in range(2, 81) and m * c in DIVISORS:
             break
@@ -214,8 +249,8 @@ def _electric_heating(rng: random.Random) -> Draft:
         sum_of("T", low, rise, "K"),
     ]
     prompt = (
-        f"A heater of {r} ohm at {u} V heats {m} kg of {liquid} with a heat capacity of {c} kJ/(kg*K) for {t} s. "
-        f"The {liquid} was at {low} K. How warm is it then?"
+        f"A heater of {r} ohm at {u} V heats {m} kg of {liquid} with a heat capacity of {c} kJ/(kg*K) for "
+        f"{t} s. The {liquid} was at {low} K. How warm is it then?"
     )
     return Draft(prompt, tuple(steps), f"{low + rise} K")
 
@@ -233,8 +268,8 @@ def _ladder(rng: random.Random) -> Draft:
     steps = [*parallel("S", a, b), *parallel("T", c, d), *total([r, first, second], "ohm")]
     steps += [over("I", u, "V", whole, "ohm", "A"), *times("P", u, "V", i, "A", "W")]
     prompt = (
-        f"In series at {u} V are a resistor of {r} ohm, a parallel pair of {a} ohm and {b} ohm and a parallel pair of {c} ohm "
-        f"and {d} ohm. What is the total power?"
+        f"In series at {u} V are a resistor of {r} ohm, a parallel pair of {a} ohm and {b} ohm and a "
+        f"parallel pair of {c} ohm and {d} ohm. What is the total power?"
     )
     return Draft(prompt, tuple(steps), f"{u * i} W")
 
@@ -242,18 +277,30 @@ def _ladder(rng: random.Random) -> Draft:
 def _three_mixed(rng: random.Random) -> Draft:
     """Three parts of one liquid, then the heat that brings the mixture to another temperature."""
     while True:
-        masses, temperatures = [rng.randint(1, 4) for _ in range(3)], [rng.randint(275, 350) for _ in range(3)]
+        masses, temperatures = (
+            [rng.randint(1, 4) for _ in range(3)],
+            [rng.randint(275, 350) for _ in range(3)],
+        )
         parts = [m * t for m, t in zip(masses, temperatures, strict=True)]
         m = sum(masses)
         if m in DIVISORS and sum(parts) % m == 0:
             break
     mean, c, rise, liquid = sum(parts) // m, rng.randint(2, 5), rng.randint(5, 30), rng.choice(LIQUIDS)
-    steps = [line for n, mass, t in zip("abc", masses, temperatures, strict=True) for line in times(n, t, "K", mass, "kg", "kg*K")]
-    steps += [*total(parts, "kg*K"), *total(masses, "kg"), over("M", sum(parts), "kg*K", m, "kg", "K"), *heat(m, c, mean, mean + rise)]
+    steps = [
+        line
+        for n, mass, t in zip("abc", masses, temperatures, strict=True)
+        for line in times(n, t, "K", mass, "kg", "kg*K")
+    ]
+    steps += [
+        *total(parts, "kg*K"),
+        *total(masses, "kg"),
+        over("M", sum(parts), "kg*K", m, "kg", "K"),
+        *heat(m, c, mean, mean + rise),
+    ]
     told = " and ".join(f"{mass} kg at {t} K" for mass, t in zip(masses, temperatures, strict=True))
     prompt = (
-        f"Of {liquid} with a heat capacity of {c} kJ/(kg*K), {told} are mixed. "
-        f"What heat is needed to bring the mixture to {mean + rise} K?"
+        f"Of {liquid} with a heat capacity of {c} kJ/(kg*K), {told} are mixed. What heat is needed to bring "
+        f"the mixture to {mean + rise} K?"
     )
     return Draft(prompt, tuple(steps), f"{m * c * rise} kJ")
 
@@ -270,7 +317,7 @@ KINDS: dict[int, tuple[Kind, ...]] = {
 
 @domain("electricity", phase=3)
 class Electricity:
-    """One formula at level 1, two at 2, parallel circuits and mixing at 3, whole circuits and heating at 4 and 5."""
+    """One formula at level 1, two at 2, parallel circuits and mixing at 3, whole circuits above."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         return rng.choice(KINDS[level])(rng)

@@ -1,13 +1,15 @@
-"""Equations: linear in one unknown with brackets on both sides, systems in two unknowns, and quadratics with rational
-roots. Each step changes an equation in one way; the arithmetic inside a step is that of one or two operations.
+"""Equations: linear in one unknown, systems in two, and quadratics with rational roots.
+
+Each step changes an equation in one way; the arithmetic inside a step is one operation or two.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from math import isqrt, lcm
 
 from tuili.tasks.problem import Draft
@@ -15,7 +17,8 @@ from tuili.tasks.registry import domain
 from tuili.tasks.wording import labelled, listing
 
 UNKNOWNS = ("x", "y", "n", "k", "t", "a", "b", "w")
-FIND = ("Find {0}.\n{1}", "Solve for {0}.\n{1}", "{1}\nWhat is {0}?")
+FIND = ("Find {0}.\n{1}", "{1}\nFind {0}.", "{1}\nWhat is {0}?")
+SOLVE = ("Solve for {0}.\n{1}", *FIND)
 
 
 @dataclass(frozen=True)
@@ -26,16 +29,15 @@ class Part:
     b: int
     factor: int = 1
 
-    def terms(self) -> list[tuple[int, bool]]:
-        """Its non-zero terms once expanded: coefficient, and whether it is one of the unknown."""
-        both = ((self.factor * self.a, True), (self.factor * self.b, False))
-        return [term for term in both if term[0]]
+    def terms(self, unknown: str) -> list[tuple[int, str]]:
+        """Its terms once expanded: a coefficient and what it multiplies."""
+        return [(self.factor * self.a, unknown), (self.factor * self.b, "")]
 
 
 def joined(terms: Sequence[tuple[int, str]]) -> str:
     """A sum with signs, `3x - 5`, from coefficients and what they multiply (nothing for a plain number)."""
     text = ""
-    for value, what in terms:
+    for value, what in [term for term in terms if term[0]]:
         size = what if what and abs(value) == 1 else f"{abs(value)}{what}"
         sign = "-" if value < 0 else "+"
         text += f" {sign} {size}" if text else size if value > 0 else f"-{size}"
@@ -43,21 +45,17 @@ def joined(terms: Sequence[tuple[int, str]]) -> str:
 
 
 def _flat(side: Sequence[Part], unknown: str) -> str:
-    return joined([(value, unknown if of_x else "") for part in side for value, of_x in part.terms()])
+    """A side once expanded."""
+    return joined([term for part in side for term in part.terms(unknown)])
 
 
-def _print(side: Sequence[Part], unknown: str) -> str:
+def _given(side: Sequence[Part], unknown: str) -> str:
     """A side as the prompt shows it, brackets included."""
-    text = ""
+    terms: list[tuple[int, str]] = []
     for part in side:
-        if part.factor == 1:
-            plain = _flat([part], unknown)
-            text += f" - {plain[1:]}" if text and plain[0] == "-" else f" + {plain}" if text else plain
-        else:
-            size = f"{abs(part.factor)} * ({_flat([Part(part.a, part.b)], unknown)})"
-            sign = "-" if part.factor < 0 else "+"
-            text += f" {sign} {size}" if text else size if part.factor > 0 else f"-{size}"
-    return text
+        inside = Part(part.a, part.b).terms(unknown)
+        terms += inside if part.factor == 1 else [(part.factor, f" * ({joined(inside)})")]
+    return joined(terms)
 
 
 def _collected(side: Sequence[Part]) -> Part:
@@ -65,24 +63,36 @@ def _collected(side: Sequence[Part]) -> Part:
 
 
 def solve_linear(left: Sequence[Part], right: Sequence[Part], unknown: str) -> tuple[list[str], Fraction]:
-    """Steps and solution: expand, collect, bring the unknown to the left, then the number to the right, divide."""
-    forms = [f"{_flat(left, unknown)} = {_flat(right, unknown)}"]
-    given = f"{_print(left, unknown)} = {_print(right, unknown)}"
+    """Steps and solution: expand, collect, unknowns to the left, numbers to the right, divide."""
     here, there = _collected(left), _collected(right)
-    forms.append(f"{_flat([here], unknown)} = {_flat([there], unknown)}")
     coefficient, constant = here.a - there.a, there.b - here.b
-    forms.append(f"{_flat([Part(coefficient, here.b)], unknown)} = {there.b}")
-    forms.append(f"{_flat([Part(coefficient, 0)], unknown)} = {constant}")
     solution = Fraction(constant, coefficient)
-    forms.append(f"{unknown} = {solution}")
-
-    steps, premise = [], "P1"
-    last = given
+    given = f"{_given(left, unknown)} = {_given(right, unknown)}"
+    expanded = f"{_flat(left, unknown)} = {_flat(right, unknown)}"
+    forms = (
+        expanded,
+        f"{_flat([here], unknown)} = {_flat([there], unknown)}",
+        f"{_flat([Part(coefficient, here.b)], unknown)} = {there.b}",
+        f"{_flat([Part(coefficient, 0)], unknown)} = {constant}",
+        f"{unknown} = {solution}",
+    )
+    steps, premise, last = [], "P1", given
     for form in forms:
         if form != last:
             steps.append(f"{premise} => {form}")
             premise = last = form
+        if form == expanded:
+            steps += _running_sum(left) + _running_sum(right)
     return steps, solution
+
+
+def _running_sum(side: Sequence[Part]) -> list[str]:
+    """Where a side has more than two plain numbers, their sum from left to right."""
+    numbers = [part.factor * part.b for part in side if part.b]
+    if len(numbers) <= 2:
+        return []
+    sums = [[sum(numbers[:count]), *numbers[count:]] for count in range(1, len(numbers) + 1)]
+    return [" = ".join(joined([(number, "") for number in left]) for left in sums)]
 
 
 @domain("equations", phase=2)
@@ -90,14 +100,7 @@ class Equations:
     """Find an unknown, the sum of two, or the larger or smaller root."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        kinds = {
-            1: (_simple, _simple, _quotient, _bracket),
-            2: (_both_sides, _both_sides, _bracket, _system),
-            3: (_brackets, _brackets, _system),
-            4: (_brackets, _system, _quadratic),
-            5: (_brackets, _system, _quadratic),
-        }
-        return rng.choice(kinds[level])(rng, level)
+        return rng.choice(KINDS[level])(rng, level)
 
 
 def _nonzero(rng: random.Random, low: int, high: int) -> int:
@@ -107,8 +110,8 @@ def _nonzero(rng: random.Random, low: int, high: int) -> int:
 def _linear(rng: random.Random, left: list[Part], right: list[Part]) -> Draft:
     unknown = rng.choice(UNKNOWNS)
     steps, solution = solve_linear(left, right, unknown)
-    facts = labelled([f"{_print(left, unknown)} = {_print(right, unknown)}"])
-    return Draft(rng.choice(FIND).format(unknown, listing(facts)), tuple(steps), str(solution), facts=facts)
+    facts = labelled([f"{_given(left, unknown)} = {_given(right, unknown)}"])
+    return Draft(rng.choice(SOLVE).format(unknown, listing(facts)), tuple(steps), str(solution), facts=facts)
 
 
 def _simple(rng: random.Random, level: int) -> Draft:
@@ -121,7 +124,9 @@ def _bracket(rng: random.Random, level: int) -> Draft:
     """`3 * (x + 2) = 21`, from level 2 on with a number added outside."""
     factor, b = rng.randint(2, 9), _nonzero(rng, -9, 9)
     solution = rng.randint(max(1, 1 - b), 12) if level == 1 else _nonzero(rng, -12, 12)
-    left = [Part(1, b, factor)] if level == 1 else [Part(rng.randint(1, 4), b, factor), Part(0, _nonzero(rng, -9, 9))]
+    left = [Part(1 if level == 1 else rng.randint(1, 4), b, factor)]
+    if level > 1:
+        left.append(Part(0, _nonzero(rng, -9, 9)))
     whole = _collected(left)
     return _linear(rng, left, [Part(0, whole.a * solution + whole.b)])
 
@@ -135,7 +140,7 @@ def _quotient(rng: random.Random, level: int) -> Draft:
     reduced = f"{unknown} / {divisor} = {quotient}"
     solution = quotient * divisor
     steps = (f"P1 => {reduced}", f"{reduced} => {unknown} = {solution}")
-    return Draft(rng.choice(FIND).format(unknown, listing(facts)), steps, str(solution), facts=facts)
+    return Draft(rng.choice(SOLVE).format(unknown, listing(facts)), steps, str(solution), facts=facts)
 
 
 def _both_sides(rng: random.Random, level: int) -> Draft:
@@ -167,26 +172,39 @@ def _random_bracket(rng: random.Random) -> Part:
 
 
 def _system(rng: random.Random, level: int) -> Draft:
-    """Two equations in two unknowns; from level 4 on both unknowns are needed."""
+    """Two equations in two unknowns; at level 4 both are needed, at level 5 to find a third one."""
     names = sorted(rng.sample(UNKNOWNS, 2))
     values = [_nonzero(rng, -9, 9), _nonzero(rng, -9, 9)]
     rows = _rows(rng, level)
     totals = [a * values[0] + b * values[1] for a, b in rows]
-    facts = labelled(
-        f"{joined(list(zip(row, names, strict=True)))} = {total}" for row, total in zip(rows, totals, strict=True)
-    )
+    equations = [f"{_sum(row, names)} = {total}" for row, total in zip(rows, totals, strict=True)]
     wanted = rng.randrange(2) if level < 4 else 0
     steps = _eliminate(rows, totals, names, values, wanted)
     find, answer = names[wanted], values[wanted]
     if level >= 4:
         steps += _substitute(rows[0], totals[0], names, values)
+        known = f"{names[0]} = {values[0]}, {names[1]} = {values[1]}"
+    if level == 4:
         find, answer = " + ".join(names), sum(values)
-        steps.append(f"{names[0]} = {values[0]}, {names[1]} = {values[1]} => {find} = {answer}")
+        steps.append(f"{known} => {find} = {answer}")
+    if level == 5:
+        find, answer = rng.choice([name for name in UNKNOWNS if name not in names]), _nonzero(rng, -9, 9)
+        row = [_nonzero(rng, -5, 5), _nonzero(rng, -5, 5), rng.randint(2, 7)]
+        parts = [factor * value for factor, value in zip(row, (*values, answer), strict=True)]
+        equations.append(f"{_sum(row, [*names, find])} = {sum(parts)}")
+        forms = [
+            f"{_sum([*parts[:2], row[2]], ['', '', find])} = {sum(parts)}",
+            f"{_sum([parts[0] + parts[1], row[2]], ['', find])} = {sum(parts)}",
+            f"{_sum([row[2]], [find])} = {parts[2]}",
+            f"{find} = {answer}",
+        ]
+        steps += _lead([f"P3, {known}", *forms])
+    facts = labelled(equations)
     return Draft(rng.choice(FIND).format(find, listing(facts)), tuple(steps), str(answer), facts=facts)
 
 
 def _rows(rng: random.Random, level: int) -> list[tuple[int, int]]:
-    """Coefficients of two independent equations: x ± y at level 2, small ones at level 3, any up to 7 above."""
+    """Coefficients of two independent equations: x ± y at level 2, any up to 7 at level 5."""
     if level == 2:
         return [(1, 1), (1, -1)] if rng.random() < 0.5 else [(1, -1), (1, 1)]
     big = level + 2
@@ -201,7 +219,7 @@ def _rows(rng: random.Random, level: int) -> list[tuple[int, int]]:
 def _eliminate(
     rows: list[tuple[int, int]], totals: list[int], names: list[str], values: list[int], wanted: int
 ) -> list[str]:
-    """Multiply the equations until the unwanted unknown has coefficients of one size, then add or subtract them."""
+    """Give the unwanted unknown coefficients of one size, add or subtract the equations, and divide."""
     unwanted = [row[1 - wanted] for row in rows]
     size = lcm(*unwanted)
     steps, premises, coefficients, sums = [], [], [], []
@@ -209,14 +227,13 @@ def _eliminate(
         scale = size // abs(coefficient)
         premises.append(f"P{number}")
         if scale > 1:
-            scaled = joined([(scale * value, name) for value, name in zip(row, names, strict=True)])
-            premises[-1] = f"{scaled} = {scale * total}"
+            premises[-1] = f"{_sum([scale * value for value in row], names)} = {scale * total}"
             steps.append(f"P{number} => {premises[-1]}")
         coefficients.append(scale * row[wanted])
         sums.append(scale * total)
     sign = 1 if unwanted[0] * unwanted[1] < 0 else -1
     coefficient, total = coefficients[0] + sign * coefficients[1], sums[0] + sign * sums[1]
-    reduced = f"{joined([(coefficient, names[wanted])])} = {total}"
+    reduced = f"{_sum([coefficient], [names[wanted]])} = {total}"
     steps.append(f"{', '.join(premises)} => {reduced}")
     if coefficient != 1:
         steps.append(f"{reduced} => {names[wanted]} = {values[wanted]}")
@@ -226,12 +243,21 @@ def _eliminate(
 def _substitute(row: tuple[int, int], total: int, names: list[str], values: list[int]) -> list[str]:
     """Put the first unknown into the first equation and solve for the second."""
     known = row[0] * values[0]
-    forms = [f"{joined([(known, ''), (row[1], names[1])])} = {total}"]
-    forms.append(f"{joined([(row[1], names[1])])} = {total - known}")
-    if row[1] != 1:
-        forms.append(f"{names[1]} = {values[1]}")
-    premises = [f"P1, {names[0]} = {values[0]}", *forms]
-    return [f"{premise} => {form}" for premise, form in zip(premises, forms, strict=False)]
+    forms = [
+        f"{_sum([known, row[1]], ['', names[1]])} = {total}",
+        f"{_sum([row[1]], [names[1]])} = {total - known}",
+        f"{names[1]} = {values[1]}",
+    ]
+    return _lead([f"P1, {names[0]} = {values[0]}", *forms])
+
+
+def _lead(forms: Sequence[str]) -> list[str]:
+    """Each form follows from the one before; one that repeats it needs no step."""
+    return [f"{before} => {form}" for before, form in pairwise(dict.fromkeys(forms))]
+
+
+def _sum(coefficients: Sequence[int], names: Sequence[str]) -> str:
+    return joined(list(zip(coefficients, names, strict=True)))
 
 
 def _quadratic(rng: random.Random, level: int) -> Draft:
@@ -246,13 +272,25 @@ def _quadratic(rng: random.Random, level: int) -> Draft:
     product, sign = abs(4 * a * c), "-" if c > 0 else "+"
     discriminant = b * b - 4 * a * c
     root = isqrt(int(discriminant))
-    steps = [f"4 * {abs(c)} = {product}" if a == 1 else f"4 * {a} * {abs(c)} = {4 * a} * {abs(c)} = {product}"]
-    steps.append(f"{abs(b)}^2 {sign} {product} = {b * b} {sign} {product} = {discriminant}")
-    steps.append(f"sqrt({discriminant}) = {root}")
+    leading = "" if a == 1 else f"{a} * {abs(c)} = {4 * a} * "
+    steps = [
+        f"4 * {leading}{abs(c)} = {product}",
+        f"{abs(b)}^2 {sign} {product} = {b * b} {sign} {product} = {discriminant}",
+        f"sqrt({discriminant}) = {root}",
+    ]
     for operator, over, solution in (("-", -b - root, roots[0]), ("+", -b + root, roots[1])):
         steps.append(f"({-b} {operator} {root}) / {2 * a} = {over} / {2 * a} = {solution}")
     steps.append(f"P1 => {unknown} = {roots[0]} or {unknown} = {roots[1]}")
-    facts = labelled([f"{joined([(a, f'{unknown}^2'), (int(b), unknown), (int(c), '')])} = 0"])
+    facts = labelled([f"{_sum([a, int(b), int(c)], [f'{unknown}^2', unknown, ''])} = 0"])
     which = rng.randrange(2)
     find = ("the smaller solution", "the larger solution")[which]
     return Draft(rng.choice(FIND).format(find, listing(facts)), tuple(steps), str(roots[which]), facts=facts)
+
+
+KINDS: dict[int, tuple[Callable[[random.Random, int], Draft], ...]] = {
+    1: (_simple, _simple, _quotient, _bracket),
+    2: (_both_sides, _both_sides, _bracket, _system),
+    3: (_brackets, _brackets, _system),
+    4: (_brackets, _system, _quadratic),
+    5: (_brackets, _system, _quadratic),
+}

@@ -1,13 +1,14 @@
-"""Knights, who tell the truth, and knaves, who lie: propagate what is known, and split into cases where that ends.
+"""Knights, who tell the truth, and knaves, who lie: propagate what is known, then reason by cases.
 
-A person is the atom "is a knight", so that "Ann says F" is `Ann <-> F`. Prompts give both the sentence and its formula.
+A person is the atom "is a knight", so that "Ann says F" is `Ann <-> F`; prompts give sentence and formula.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, product
 
 from tuili.tasks.literals import Literal
@@ -21,17 +22,18 @@ from tuili.tasks.words import NAMES
 class Remark:
     """What `speaker` says about one or two persons; without a speaker it is simply so.
 
-    `link` is how the literals `about` are joined: `is`, `and`, `or`, `->`, or `same` and `differ` for their kinds.
+    `link` joins the literals `about`: `is`, `and`, `or`, `->`, or `same` and `differ` for their kinds.
     """
 
     speaker: str
     link: str
     about: tuple[Literal, ...]
 
-    @property
+    @cached_property
     def people(self) -> tuple[str, ...]:
         """Everyone whose kind the remark depends on, the speaker first, without repetition."""
-        return tuple(dict.fromkeys([*filter(None, [self.speaker]), *(literal.atom for literal in self.about)]))
+        names = (self.speaker, *(literal.atom for literal in self.about))
+        return tuple(dict.fromkeys(name for name in names if name))
 
     def holds(self, kinds: Mapping[str, bool]) -> bool:
         """Whether the remark fits an assignment of kinds (true for a knight)."""
@@ -50,6 +52,13 @@ class Remark:
             case _:
                 content = first is not others[0]
         return content is (kinds[self.speaker] if self.speaker else True)
+
+    @cached_property
+    def worlds(self) -> tuple[dict[str, bool], ...]:
+        """Every assignment of kinds to its people that the remark fits."""
+        assignments = product((True, False), repeat=len(self.people))
+        worlds = (dict(zip(self.people, values, strict=True)) for values in assignments)
+        return tuple(world for world in worlds if self.holds(world))
 
     @property
     def formula(self) -> str:
@@ -83,7 +92,12 @@ class Remark:
         return f"{self.speaker} says {content}" if self.speaker else content
 
 
+FALSE = Literal("false")
+"""What a remark says that cannot hold."""
+
+
 def kind(knight: bool) -> str:
+    """What a person is called."""
     return "knight" if knight else "knave"
 
 
@@ -103,7 +117,7 @@ RUNGS = {
     2: _Rung((3, 4), range(3, 6), (*SIMPLE, "and", "or"), False),
     3: _Rung((3, 4), range(5, 9), (*SIMPLE, "and", "or"), True),
     4: _Rung((4, 5), range(9, 14), (*SIMPLE, "and", "or", "->"), True),
-    5: _Rung((5, 6), range(12, 19), (*SIMPLE, "and", "or", "->"), True),
+    5: _Rung((5, 6), range(12, 17), (*SIMPLE, "and", "or", "->"), True),
 }
 
 
@@ -117,36 +131,40 @@ class Knights:
         while True:
             people = rng.sample(NAMES, rng.randint(*rung.people))
             kinds = {name: rng.random() < 0.5 for name in people}
-            asked = rng.choice(people)
-            if kinds[asked] is not knight:
-                continue
             remarks = _remarks(rng, rung, kinds)
             solver = Solver(remarks)
-            if solver.solve(asked) and solver.supposed is rung.cases and len(solver.steps) in rung.steps:
+            solver.run(rung.steps[-1], rung.cases)
+            candidates = [
+                name
+                for name, count in solver.settled_after.items()
+                if kinds[name] is knight and count in rung.steps and (count > solver.direct) is rung.cases
+            ]
+            if candidates:
                 break
-        wording, answer = rng.choice(
+        asked = rng.choice(candidates)
+        steps = solver.steps[: solver.settled_after[asked]]
+        intro, question, answer = rng.choice(
             (
-                ("Knights tell the truth, knaves lie.\n{facts}\nIs {asked} a knight or a knave?", kind(knight)),
-                ("A knight never lies, a knave always does.\n{facts}\nIs {asked} a knight? Answer yes or no.", yes_no(knight)),
-                ("On an island of knights and knaves:\n{facts}\nWhat is {asked}, knight or knave?", kind(knight)),
+                ("Knights tell the truth, knaves lie.", "Is {} a knight or a knave?", kind(knight)),
+                ("On an island of knights and knaves:", "What is {}, knight or knave?", kind(knight)),
+                ("Knights never lie, knaves always do.", "Is {} a knight? Answer yes or no.", yes_no(knight)),
             )
         )
         told = "\n".join(f"{remark.sentence}. {label}: {remark.formula}" for label, remark in remarks.items())
-        return Draft(
-            wording.format(facts=told, asked=asked),
-            tuple(solver.steps),
-            answer,
-            facts={label: remark.formula for label, remark in remarks.items()},
-        )
+        facts = {label: remark.formula for label, remark in remarks.items()}
+        return Draft(f"{intro}\n{told}\n{question.format(asked)}", tuple(steps), answer, facts=facts)
 
 
 def _remarks(rng: random.Random, rung: _Rung, kinds: Mapping[str, bool]) -> dict[str, Remark]:
-    """One remark of everyone that fits the hidden kinds; where no cases are wanted, half the time one is told outright."""
+    """One remark of everyone that fits the hidden kinds.
+
+    Where cases are wanted, no remark settles anything alone; where not, half of the time one kind is told.
+    """
     people = list(kinds)
     remarks = []
     for speaker in people:
         remark = _remark(rng, rung, speaker, people)
-        while not remark.holds(kinds):
+        while not remark.holds(kinds) or (rung.cases and _forced(remark.worlds, {}) is not None):
             remark = _remark(rng, rung, speaker, people)
         remarks.append(remark)
     if not rung.cases and rng.random() < 0.5:
@@ -167,10 +185,12 @@ def _remark(rng: random.Random, rung: _Rung, speaker: str, people: list[str]) ->
 
 
 class Solver:
-    """Derives the kind of one person from labelled remarks, always in the same order.
+    """Derives the kinds of persons from labelled remarks, always in the same order.
 
-    What was learnt last is used first, remarks in the order of their labels. Where nothing follows any more, the first
-    undecided person is supposed a knight, then a knave, until one supposition fails.
+    What was learnt last is used first, remarks in the order of their labels. Where nothing follows any more,
+    the first undecided person is supposed a knight, then a knave, until one supposition fails.
+    `settled_after` says for each person after how many steps the kind is known, `direct` how many steps came
+    before the first supposition.
     """
 
     def __init__(self, remarks: Mapping[str, Remark]) -> None:
@@ -178,67 +198,77 @@ class Solver:
         self.people = tuple(dict.fromkeys(name for remark in remarks.values() for name in remark.people))
         self.known: dict[str, bool] = {}
         self.steps: list[str] = []
-        self.supposed = False
+        self.settled_after: dict[str, int] = {}
+        self.direct = 0
 
-    def solve(self, asked: str) -> bool:
-        """Whether the kind of `asked` could be derived; `steps` then holds the derivation."""
-        while not self._propagate(self.known, asked, None):
-            undecided = [name for name in self.people if name not in self.known]
-            self.supposed = True
-            if not undecided or not any(self._refute(Literal(undecided[0], knight)) for knight in (True, False)):
-                return False
-            if asked in self.known:
-                return True
-        return True
+    def run(self, most: int, cases: bool) -> None:
+        """Derive until all are settled, over `most` steps are written or, without cases, nothing follows."""
+        supposed = False
+        while len(self.known) < len(self.people) and len(self.steps) <= most:
+            learnt = self._advance(self.known, None)
+            if learnt is not None and not supposed:
+                self.direct = len(self.steps)
+            if learnt is None and cases:
+                supposed = True
+                learnt = self._split()
+            if learnt is None:
+                break
+            self.settled_after[learnt.atom] = len(self.steps)
 
-    def _refute(self, supposition: Literal) -> bool:
-        """Suppose a literal; if that fails, learn its opposite."""
-        supposed = self.known | {supposition.atom: supposition.positive}
-        self._propagate(supposed, None, supposition)
-        for label, needed in self._applicable(supposed):
-            if not any(_fits(self.remarks[label], {name: supposed[name] for name in needed})):
-                self._write(needed, label, supposed, supposition, str(~supposition))
-                self.known[supposition.atom] = not supposition.positive
-                return True
-        return False
+    def _split(self) -> Literal | None:
+        """Suppose the first undecided person a knight, then a knave, and learn the opposite of what fails."""
+        first = next(name for name in self.people if name not in self.known)
+        for knight in (True, False):
+            supposition = Literal(first, knight)
+            supposed = self.known | {first: knight}
+            news = self._advance(supposed, supposition)
+            while news is not None and news is not FALSE:
+                news = self._advance(supposed, supposition)
+            if news is FALSE:
+                self.known[first] = not knight
+                return ~supposition
+        return None
 
-    def _propagate(self, known: dict[str, bool], asked: str | None, supposition: Literal | None) -> bool:
-        """Add to `known` what follows, until `asked` is decided (true), a remark fails or nothing follows (false)."""
-        while asked is None or asked not in known:
-            for label, needed in self._applicable(known):
-                worlds = list(_fits(self.remarks[label], {name: known[name] for name in needed}))
-                if not worlds:
-                    return False
-                forced = _forced(worlds, known)
-                if forced is not None:
-                    conclusion = str(forced) if supposition is None else f"{supposition} -> {forced}"
-                    self._write(needed, label, known, supposition, conclusion)
-                    known[forced.atom] = forced.positive
-                    break
-            else:
-                return False
-        return True
+    def _advance(self, known: dict[str, bool], supposition: Literal | None) -> Literal | None:
+        """Write the next step and put its news into `known`; `FALSE` if a remark fails, None if stuck."""
+        for label, settled in self._places(known):
+            for size in range(min(1, len(settled)), len(settled) + 1):
+                for needed in combinations(settled, size):
+                    news = self._news(label, needed, known)
+                    if news is not None:
+                        self._write(needed, label, news, known, supposition)
+                        if news is not FALSE:
+                            known[news.atom] = news.positive
+                        return news
+        return None
 
-    def _applicable(self, known: Mapping[str, bool]) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Remarks with the known persons to use in them, the last learnt first; few persons before many."""
-        for name in reversed(known):
+    def _places(self, known: dict[str, bool]) -> Iterator[tuple[str, list[str]]]:
+        """Remarks with news, and the known persons in each; those about who was learnt last come first."""
+        for name in (*reversed(known), None):
             for label, remark in self.remarks.items():
-                if name in remark.people:
-                    others = [other for other in remark.people if other in known and other != name]
-                    for size in range(len(others) + 1):
-                        for chosen in combinations(others, size):
-                            yield label, (name, *chosen)
-        for label in self.remarks:
-            yield label, ()
+                settled = [person for person in remark.people if person in known]
+                here = name in settled if name else not settled
+                if here and self._news(label, settled, known):
+                    yield label, settled
+
+    def _news(self, label: str, needed: Sequence[str], known: Mapping[str, bool]) -> Literal | None:
+        """What a remark and these kinds say about a person not yet known; `FALSE` if they cannot all hold."""
+        worlds = [
+            world
+            for world in self.remarks[label].worlds
+            if all(world[name] is known[name] for name in needed)
+        ]
+        return _forced(worlds, known) if worlds else FALSE
 
     def _write(
         self,
-        needed: tuple[str, ...],
+        needed: Sequence[str],
         label: str,
+        news: Literal,
         known: Mapping[str, bool],
         supposition: Literal | None,
-        conclusion: str,
     ) -> None:
+        """`Ann, P2 => not Bob`; supposing Ann, `Ann -> Bob, P2 => Ann -> Cid` or, refuted, `=> not Ann`."""
         premises = []
         for name in sorted(needed, key=list(known).index):
             literal = Literal(name, known[name])
@@ -246,18 +276,13 @@ class Solver:
                 premises.append(str(literal))
             elif literal != supposition:
                 premises.append(f"{supposition} -> {literal}")
+        conclusion = str(news)
+        if supposition is not None:
+            conclusion = str(~supposition) if news is FALSE else f"{supposition} -> {news}"
         self.steps.append(f"{', '.join([*premises, label])} => {conclusion}")
 
 
-def _fits(remark: Remark, kinds: Mapping[str, bool]) -> Iterator[dict[str, bool]]:
-    """Every assignment of the remark's persons that agrees with `kinds` and makes the remark hold."""
-    for values in product((True, False), repeat=len(remark.people)):
-        world = dict(zip(remark.people, values, strict=True))
-        if all(world[name] is knight for name, knight in kinds.items()) and remark.holds(world):
-            yield world
-
-
-def _forced(worlds: list[dict[str, bool]], known: Mapping[str, bool]) -> Literal | None:
+def _forced(worlds: Sequence[dict[str, bool]], known: Mapping[str, bool]) -> Literal | None:
     """The first person not yet known who has the same kind in all worlds."""
     for name, knight in worlds[0].items():
         if name not in known and all(world[name] is knight for world in worlds):

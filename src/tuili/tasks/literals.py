@@ -1,4 +1,6 @@
-"""A propositional literal, printed in the step language: what the propositional and knights domains reason with."""
+"""A propositional literal, printed in the step language: what the propositional and knights domains reason
+with.
+"""
 
 from __future__ import annotations
 

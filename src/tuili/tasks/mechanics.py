@@ -1,7 +1,7 @@
-"""Mechanics: speed, acceleration, force, momentum, energy, work and power, with the unit carried through every step.
+"""Mechanics: speed, acceleration, force, momentum, energy, work and power, with units in every step.
 
-Numbers are drawn from the result backwards, so that every quantity on the way is whole. Free fall uses g = 10 m/s^2,
-which the prompt says.
+Numbers are drawn from the result backwards, so that every quantity on the way is whole. Where weight matters,
+the prompt gives g = 10 m/s^2.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tuili.tasks.working import product, total
 
 DIVISORS = (*range(2, 10), 10, 20, 30, 40)
 MOVERS = (*VEHICLES, "ball", "bird", "dog", "horse", "robot", "runner", "ship", "stone")
+BODIES = ("ball", "block", "box", "cart", "crate", "disc", "drum", "sled", "stone", "wagon")
 G = "Use g = 10 m/s^2."
 
 
@@ -25,7 +26,7 @@ def times(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: str) -> lis
 
 
 def over(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: str) -> str:
-    """The step of a quotient of two quantities that leaves no remainder, named: `v = 120 km / 3 h = 40 km/h`."""
+    """The step of a quotient without remainder of two quantities, named: `v = 120 km / 3 h = 40 km/h`."""
     return f"{name} = {a} {a_unit} / {b} {b_unit} = {a // b} {unit}"
 
 
@@ -36,7 +37,10 @@ def sum_of(name: str, a: int, b: int, unit: str, sign: str = "+") -> str:
 
 def to_metres_per_second(name: str, speed: int) -> list[str]:
     """The working of a conversion from km/h, for multiples of 18: a division by 18, then times 5."""
-    return [f"{speed} / 18 = {speed // 18}", f"{name} = {speed} km/h = {speed // 18} * 5 m/s = {speed // 18 * 5} m/s"]
+    return [
+        f"{speed} / 18 = {speed // 18}",
+        f"{name} = {speed} km/h = {speed // 18} * 5 m/s = {speed // 18 * 5} m/s",
+    ]
 
 
 def _motion(rng: random.Random) -> Draft:
@@ -56,32 +60,36 @@ def _motion(rng: random.Random) -> Draft:
 
 def _force(rng: random.Random) -> Draft:
     """One of force, mass and acceleration from the other two."""
-    mover, m, a, asked = rng.choice(MOVERS), rng.randint(11, 99), rng.randint(2, 9), rng.randrange(3)
+    body, m, a, asked = rng.choice(BODIES), rng.randint(11, 99), rng.randint(2, 9), rng.randrange(3)
     if asked == 0:
-        prompt = f"A {mover} of {m} kg speeds up at {a} m/s^2. What force acts on it?"
+        prompt = f"A {body} of {m} kg speeds up at {a} m/s^2. What force acts on it?"
         return Draft(prompt, tuple(times("F", m, "kg", a, "m/s^2", "N")), f"{m * a} N")
     if asked == 1:
         m, a = a, m
-        prompt = f"A force of {m * a} N acts on a {mover} of {m} kg. What is its acceleration?"
+        prompt = f"A force of {m * a} N acts on a {body} of {m} kg. What is its acceleration?"
         return Draft(prompt, (over("a", m * a, "N", m, "kg", "m/s^2"),), f"{a} m/s^2")
-    prompt = f"A force of {m * a} N gives a {mover} an acceleration of {a} m/s^2. What is its mass?"
+    prompt = f"A force of {m * a} N gives a {body} an acceleration of {a} m/s^2. What is its mass?"
     return Draft(prompt, (over("m", m * a, "N", a, "m/s^2", "kg"),), f"{m} kg")
 
 
 def _momentum(rng: random.Random) -> Draft:
-    mover, m, v = rng.choice(MOVERS), rng.randint(11, 99), rng.randint(2, 9)
-    prompt = f"A {mover} of {m} kg moves at {v} m/s. What is its momentum?"
+    body, m, v = rng.choice(BODIES), rng.randint(11, 99), rng.randint(2, 9)
+    prompt = f"A {body} of {m} kg moves at {v} m/s. What is its momentum?"
     return Draft(prompt, tuple(times("p", m, "kg", v, "m/s", "kg*m/s")), f"{m * v} kg*m/s")
 
 
 def _work(rng: random.Random) -> Draft:
-    mover, force, d = rng.choice(MOVERS), rng.randint(11, 99), rng.randint(2, 9)
-    prompt = f"A {mover} is pushed {d} m with a force of {force} N. What work is done?"
+    body, force, d = rng.choice(BODIES), rng.randint(11, 99), rng.randint(2, 9)
+    prompt = f"A {body} is pushed {d} m with a force of {force} N. What work is done?"
     return Draft(prompt, tuple(times("W", force, "N", d, "m", "J")), f"{force * d} J")
 
 
 def _power(rng: random.Random) -> Draft:
-    power, t, machine = rng.randint(11, 99), rng.randint(2, 9), rng.choice(("crane", "engine", "motor", "pump"))
+    power, t, machine = (
+        rng.randint(11, 99),
+        rng.randint(2, 9),
+        rng.choice(("crane", "engine", "motor", "pump")),
+    )
     prompt = f"A {machine} does {power * t} J of work in {t} s. What is its power?"
     return Draft(prompt, (over("P", power * t, "J", t, "s", "W"),), f"{power} W")
 
@@ -95,19 +103,25 @@ def _speeding_up(rng: random.Random) -> Draft:
         steps = [*times("w", a, "m/s^2", t, "s", "m/s"), sum_of("v", u, a * t, "m/s")]
         return Draft(prompt, tuple(steps), f"{v} m/s")
     prompt = f"A {mover} speeds up from {u} m/s to {v} m/s in {t} s. What is its acceleration?"
-    return Draft(prompt, (sum_of("w", v, u, "m/s", "-"), over("a", a * t, "m/s", t, "s", "m/s^2")), f"{a} m/s^2")
+    return Draft(
+        prompt, (sum_of("w", v, u, "m/s", "-"), over("a", a * t, "m/s", t, "s", "m/s^2")), f"{a} m/s^2"
+    )
 
 
 def kinetic_energy(name: str, m: int, v: int, square_name: str = "w") -> list[str]:
     """The working of m v^2 / 2, named, by way of the named square; m or v must be even."""
     square = [*product(v, v), f"{square_name} = {v} m/s * {v} m/s = {v * v} m^2/s^2"]
     doubled = m * v * v
-    return [*square, *product(m, v * v), f"{name} = {m} kg * {v * v} m^2/s^2 / 2 = {doubled} J / 2 = {doubled // 2} J"]
+    return [
+        *square,
+        *product(m, v * v),
+        f"{name} = {m} kg * {v * v} m^2/s^2 / 2 = {doubled} J / 2 = {doubled // 2} J",
+    ]
 
 
 def _kinetic(rng: random.Random) -> Draft:
-    mover, m, v = rng.choice(MOVERS), rng.randint(1, 40) * 2, rng.randint(2, 9)
-    prompt = f"A {mover} of {m} kg moves at {v} m/s. What is its kinetic energy?"
+    body, m, v = rng.choice(BODIES), rng.randint(1, 40) * 2, rng.randint(2, 9)
+    prompt = f"A {body} of {m} kg moves at {v} m/s. What is its kinetic energy?"
     return Draft(prompt, tuple(kinetic_energy("E", m, v)), f"{m * v * v // 2} J")
 
 
@@ -121,9 +135,13 @@ def _conversion(rng: random.Random) -> Draft:
 
 def _lifting(rng: random.Random) -> Draft:
     """The energy of lifting, in two formulas."""
-    mover, m, h = rng.choice(MOVERS), rng.randint(2, 99), rng.randint(2, 9)
-    prompt = f"What work is done when a {mover} of {m} kg is lifted by {h} m? {G}"
-    return Draft(prompt, (*times("F", m, "kg", 10, "m/s^2", "N"), *times("W", 10 * m, "N", h, "m", "J")), f"{10 * m * h} J")
+    body, m, h = rng.choice(BODIES), rng.randint(2, 99), rng.randint(2, 9)
+    prompt = f"What work is done when a {body} of {m} kg is lifted by {h} m? {G}"
+    return Draft(
+        prompt,
+        (*times("F", m, "kg", 10, "m/s^2", "N"), *times("W", 10 * m, "N", h, "m", "J")),
+        f"{10 * m * h} J",
+    )
 
 
 def _two_legs(rng: random.Random, legs: int) -> Draft:
@@ -153,13 +171,15 @@ def _way_when_speeding(rng: random.Random) -> Draft:
         f"y = {a} m/s^2 * {t * t} s^2 / 2 = {second} m / 2 = {second // 2} m",
         sum_of("d", first, second // 2, "m"),
     ]
-    prompt = f"A {mover} moves at {u} m/s and speeds up at {a} m/s^2 for {t} s. How far does it go in that time?"
+    prompt = (
+        f"A {mover} moves at {u} m/s and speeds up at {a} m/s^2 for {t} s. How far does it go in that time?"
+    )
     return Draft(prompt, tuple(steps), f"{first + second // 2} m")
 
 
 def _collision(rng: random.Random) -> Draft:
     """Two bodies that move on together."""
-    one, two = rng.sample(MOVERS, 2)
+    one, two = rng.sample(BODIES, 2)
     while True:
         m, n, u, w = rng.randint(2, 30), rng.randint(2, 30), rng.randint(3, 30), rng.randint(0, 9)
         before = m * u + n * w
@@ -170,16 +190,32 @@ def _collision(rng: random.Random) -> Draft:
         steps += [*times("p2", n, "kg", w, "m/s", "kg*m/s"), sum_of("p", m * u, n * w, "kg*m/s")]
     steps += [sum_of("m", m, n, "kg"), over("v", before, "kg*m/s", m + n, "kg", "m/s")]
     other = f"moves ahead of it at {w} m/s" if w else "stands still"
-    prompt = f"A {one} of {m} kg moves at {u} m/s and hits a {two} of {n} kg that {other}. They move on together. How fast?"
+    prompt = (
+        f"A {one} of {m} kg moves at {u} m/s and hits a {two} of {n} kg that {other}. They move on together. "
+        "How fast?"
+    )
     return Draft(prompt, tuple(steps), f"{before // (m + n)} m/s")
 
 
 def _friction(rng: random.Random) -> Draft:
     """Force against friction, the acceleration, and the speed after some time."""
-    mover, m, a, t, drag = rng.choice(MOVERS), rng.randint(2, 9), rng.randint(3, 30), rng.randint(3, 9), rng.randint(5, 90)
+    body, m, a, t, drag = (
+        rng.choice(BODIES),
+        rng.randint(2, 9),
+        rng.randint(3, 30),
+        rng.randint(3, 9),
+        rng.randint(5, 90),
+    )
     pull = m * a + drag
-    steps = [sum_of("F", pull, drag, "N", "-"), over("a", m * a, "N", m, "kg", "m/s^2"), *times("v", a, "m/s^2", t, "s", "m/s")]
-    prompt = f"A {mover} of {m} kg is at rest. It is pulled with {pull} N against a friction of {drag} N. How fast is it after {t} s?"
+    steps = [
+        sum_of("F", pull, drag, "N", "-"),
+        over("a", m * a, "N", m, "kg", "m/s^2"),
+        *times("v", a, "m/s^2", t, "s", "m/s"),
+    ]
+    prompt = (
+        f"A {body} of {m} kg is at rest. It is pulled with {pull} N against a friction of {drag} N. How fast "
+        f"is it after {t} s?"
+    )
     return Draft(prompt, tuple(steps), f"{a * t} m/s")
 
 
@@ -187,28 +223,44 @@ def _crane(rng: random.Random) -> Draft:
     """The power of lifting in some time."""
     m, t, speed = rng.randint(11, 90), rng.randint(2, 9), rng.randint(2, 9)
     h = speed * t
-    steps = [*times("F", m, "kg", 10, "m/s^2", "N"), *times("W", 10 * m, "N", h, "m", "J"), over("P", 10 * m * h, "J", t, "s", "W")]
-    machine, mover = rng.choice(("crane", "engine", "motor")), rng.choice(MOVERS)
-    prompt = f"A {machine} lifts a {mover} of {m} kg by {h} m in {t} s. What is its power? {G}"
+    steps = [
+        *times("F", m, "kg", 10, "m/s^2", "N"),
+        *times("W", 10 * m, "N", h, "m", "J"),
+        over("P", 10 * m * h, "J", t, "s", "W"),
+    ]
+    machine, body = rng.choice(("crane", "engine", "motor")), rng.choice(BODIES)
+    prompt = f"A {machine} lifts a {body} of {m} kg by {h} m in {t} s. What is its power? {G}"
     return Draft(prompt, tuple(steps), f"{10 * m * speed} W")
 
 
 def _braking(rng: random.Random) -> Draft:
     """The braking force from a speed in km/h, by energy and way."""
     while True:
-        mover, m, n, d = rng.choice(VEHICLES), rng.randint(2, 60) * 20, rng.randint(1, 6), rng.choice((5, 10, 20, 25, 50))
+        mover, m, n, d = (
+            rng.choice(VEHICLES),
+            rng.randint(1, 10) * 20,
+            rng.randint(1, 6),
+            rng.choice((5, 10, 20, 25, 50)),
+        )
         v = 5 * n
         energy = m * v * v // 2
         if energy % d == 0:
             break
-    steps = [*to_metres_per_second("v", 18 * n), *kinetic_energy("E", m, v), over("F", energy, "J", d, "m", "N")]
-    prompt = f"A {mover} of {m} kg drives at {18 * n} km/h and brakes to rest within {d} m. What is the braking force?"
+    steps = [
+        *to_metres_per_second("v", 18 * n),
+        *kinetic_energy("E", m, v),
+        over("F", energy, "J", d, "m", "N"),
+    ]
+    prompt = (
+        f"A {mover} of {m} kg drives at {18 * n} km/h and brakes to rest within {d} m. What is the braking "
+        "force?"
+    )
     return Draft(prompt, tuple(steps), f"{energy // d} N")
 
 
 def _falling(rng: random.Random) -> Draft:
     """Time and height of a fall, then the speed and the energy at the ground."""
-    mover, t, m = rng.choice(MOVERS), rng.randint(2, 9), rng.randint(2, 40)
+    body, t, m = rng.choice(BODIES), rng.randint(2, 9), rng.randint(2, 40)
     h = 5 * t * t
     steps = [
         *times("v", 10, "m/s^2", t, "s", "m/s"),
@@ -217,13 +269,19 @@ def _falling(rng: random.Random) -> Draft:
         *times("F", m, "kg", 10, "m/s^2", "N"),
         *times("E", 10 * m, "N", h, "m", "J"),
     ]
-    prompt = f"A {mover} of {m} kg falls for {t} s from rest. What is its kinetic energy at the end? {G}"
+    prompt = f"A {body} of {m} kg falls for {t} s from rest. What is its kinetic energy at the end? {G}"
     return Draft(prompt, tuple(steps), f"{10 * m * h} J")
 
 
 def _engine(rng: random.Random) -> Draft:
     """Speeding up from rest: acceleration, force with friction, way, work and mean power."""
-    mover, m, a, t, drag = rng.choice(MOVERS), rng.randint(2, 40), rng.randint(1, 6), rng.choice((2, 4, 6, 8)), rng.randint(2, 60)
+    mover, m, a, t, drag = (
+        rng.choice(MOVERS),
+        rng.randint(2, 40),
+        rng.randint(1, 6),
+        rng.choice((2, 4, 6, 8)),
+        rng.randint(2, 60),
+    )
     v, pull, d = a * t, m * a + drag, a * t * t // 2
     steps = [
         over("a", v, "m/s", t, "s", "m/s^2"),
@@ -235,8 +293,8 @@ def _engine(rng: random.Random) -> Draft:
         over("P", pull * d, "J", t, "s", "W"),
     ]
     prompt = (
-        f"A {mover} of {m} kg speeds up steadily from rest to {v} m/s in {t} s against a friction of {drag} N. "
-        "What is the mean power of its motor?"
+        f"A {mover} of {m} kg speeds up steadily from rest to {v} m/s in {t} s against a friction of {drag} "
+        "N. What is the mean power of its motor?"
     )
     return Draft(prompt, tuple(steps), f"{pull * d // t} W")
 
@@ -246,10 +304,14 @@ def _meeting(rng: random.Random) -> Draft:
     one, two = rng.sample(MOVERS, 2)
     u, v, t = rng.randint(11, 60), rng.randint(11, 60), rng.randint(2, 9)
     way = (u + v) * t
-    steps = [sum_of("w", u, v, "km/h"), over("t", way, "km", u + v, "km/h", "h"), *times("d", u, "km/h", t, "h", "km")]
+    steps = [
+        sum_of("w", u, v, "km/h"),
+        over("t", way, "km", u + v, "km/h", "h"),
+        *times("d", u, "km/h", t, "h", "km"),
+    ]
     prompt = (
-        f"A {one} at {u} km/h and a {two} at {v} km/h start {way} km apart and go towards each other. "
-        f"How far has the {one} gone when they meet?"
+        f"A {one} at {u} km/h and a {two} at {v} km/h start {way} km apart and go towards each other. How "
+        f"far has the {one} gone when they meet?"
     )
     return Draft(prompt, tuple(steps), f"{u * t} km")
 
@@ -270,15 +332,15 @@ def _stages(rng: random.Random) -> Draft:
         *total(ways, "m"),
     ]
     prompt = (
-        f"A {mover} speeds up from rest at {a} m/s^2 to {v} m/s, keeps this speed for {middle} s and then brakes at "
-        f"{b} m/s^2 to rest. How far does it go in all?"
+        f"A {mover} speeds up from rest at {a} m/s^2 to {v} m/s, keeps this speed for {middle} s and then "
+        f"brakes at {b} m/s^2 to rest. How far does it go in all?"
     )
     return Draft(prompt, tuple(steps), f"{sum(ways)} m")
 
 
 def _crash(rng: random.Random) -> Draft:
     """The kinetic energy that a collision turns into heat."""
-    one, two = rng.sample(MOVERS, 2)
+    one, two = rng.sample(BODIES, 2)
     while True:
         m, n, u = rng.randint(1, 20) * 2, rng.randint(1, 20) * 2, rng.randint(3, 20)
         if m + n in DIVISORS and m * u % (m + n) == 0:
@@ -286,11 +348,15 @@ def _crash(rng: random.Random) -> Draft:
     v = m * u // (m + n)
     before, after = m * u * u // 2, (m + n) * v * v // 2
     steps = [*times("p", m, "kg", u, "m/s", "kg*m/s"), sum_of("m", m, n, "kg")]
-    steps += [over("v", m * u, "kg*m/s", m + n, "kg", "m/s"), *kinetic_energy("E1", m, u), *kinetic_energy("E2", m + n, v, "z")]
+    steps += [
+        over("v", m * u, "kg*m/s", m + n, "kg", "m/s"),
+        *kinetic_energy("E1", m, u),
+        *kinetic_energy("E2", m + n, v, "z"),
+    ]
     steps.append(sum_of("Q", before, after, "J", "-"))
     prompt = (
-        f"A {one} of {m} kg moves at {u} m/s and hits a {two} of {n} kg that stands still. They move on together. "
-        "How much kinetic energy is lost?"
+        f"A {one} of {m} kg moves at {u} m/s and hits a {two} of {n} kg that stands still. They move on "
+        "together. How much kinetic energy is lost?"
     )
     return Draft(prompt, tuple(steps), f"{before - after} J")
 

@@ -11,8 +11,8 @@ from math import gcd, lcm, prod
 
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
-from tuili.tasks.wording import conjoin, yes_no
-from tuili.tasks.working import product, remainder
+from tuili.tasks.wording import yes_no
+from tuili.tasks.working import euclid, product, remainder
 
 PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 
@@ -25,20 +25,8 @@ class NumberTheory:
         return rng.choice(KINDS[level])(rng, level)
 
 
-def euclid(a: int, b: int) -> list[str]:
-    """Euclid's algorithm for a > b > 0, each remainder as a difference, and the gcd it ends with."""
-    steps, larger, smaller = [], a, b
-    while smaller:
-        multiple = larger - larger % smaller
-        if multiple > smaller:
-            steps.append(f"{smaller} * {multiple // smaller} = {multiple}")
-        steps.append(f"{larger} - {multiple} = {larger - multiple}")
-        larger, smaller = smaller, larger - multiple
-    return [*steps, f"gcd({a}, {b}) = {larger}"]
-
-
 def _two(rng: random.Random, top: int, factor: int) -> tuple[int, int]:
-    """Two different numbers up to `top`, the larger first, neither a multiple of the other, with a common factor."""
+    """Two numbers up to `top` that often share a factor: the larger first, no multiple of the other."""
     while True:
         common = rng.randint(1, factor)
         b, a = sorted(common * rng.randint(2, max(3, top // common)) for _ in range(2))
@@ -47,10 +35,14 @@ def _two(rng: random.Random, top: int, factor: int) -> tuple[int, int]:
 
 
 def _gcd(rng: random.Random, level: int) -> Draft:
-    top, factor = {1: (60, 12), 2: (200, 20), 3: (1200, 40), 4: (3000, 60), 5: (9999, 90)}[level]
+    top, factor = {1: (99, 15), 2: (250, 25), 3: (1200, 40), 4: (3000, 60), 5: (9999, 90)}[level]
     a, b = _two(rng, top, factor)
     wording = rng.choice(
-        ("What is the greatest common divisor of {} and {}?", "Compute gcd({}, {}).", "Find the largest number that divides both {} and {}.")
+        (
+            "What is the greatest common divisor of {} and {}?",
+            "Compute gcd({}, {}).",
+            "Find the largest number that divides both {} and {}.",
+        )
     )
     return Draft(wording.format(*rng.sample((a, b), 2)), tuple(euclid(a, b)), str(gcd(a, b)))
 
@@ -69,18 +61,21 @@ def _lcm(rng: random.Random, level: int) -> Draft:
 
 
 def _remainder(rng: random.Random, level: int) -> Draft:
-    number, modulus = rng.randint(20, (0, 299, 999, 9999, 99999)[level]), rng.randint(3, 9)
-    wording = rng.choice(("What is the remainder when {} is divided by {}?", "Compute {} mod {}."))
+    number, modulus = rng.randint(20, 699 if level == 1 else 999), rng.randint(3, 9)
+    wording = rng.choice(
+        ("What is the remainder when {} is divided by {}?", "Compute {} mod {}.", "What is {} mod {}?")
+    )
     return Draft(wording.format(number, modulus), tuple(remainder(number, modulus)), str(number % modulus))
 
 
 def _divisible(rng: random.Random, level: int) -> Draft:
     """Half of the numbers are multiples."""
     divisor, truth = rng.randint(3, 9), rng.random() < 0.5
-    multiple = divisor * rng.randint(5, 299 // divisor if level == 1 else 999 // divisor)
+    multiple = divisor * rng.randint(5, (699 if level == 1 else 999) // divisor)
     number = multiple if truth else multiple + rng.randint(1, divisor - 1)
-    wording = rng.choice(("Is {} divisible by {}? Answer yes or no.", "Does {1} divide {0}? Answer yes or no."))
-    return Draft(wording.format(number, divisor), tuple(remainder(number, divisor)), yes_no(truth))
+    wording = rng.choice(("Is {} divisible by {}?", "Does {1} divide {0}?", "Is {} a multiple of {}?"))
+    prompt = f"{wording.format(number, divisor)} Answer yes or no."
+    return Draft(prompt, tuple(remainder(number, divisor)), yes_no(truth))
 
 
 def _prime(rng: random.Random, level: int) -> Draft:
@@ -111,3 +106,60 @@ def _trial(number: int, prime: int) -> list[str]:
         return remainder(number, prime)
     rest = number % prime
     return [f"{prime} * {number // prime} = {number - rest}", f"{number} - {number - rest} = {rest}"]
+
+
+def _factors(rng: random.Random, level: int) -> Draft:
+    """A product of small primes and at most one prime with two digits, split off from the smallest on."""
+    low, top = {3: (100, 1500), 4: (500, 4000), 5: (2000, 9999)}[level]
+    while True:
+        primes = sorted(
+            [*rng.choices((2, 2, 2, 3, 3, 5, 7), k=rng.randint(2, level + 2)), rng.choice(PRIMES[:11])]
+        )
+        number = prod(primes)
+        if low <= number <= top:
+            break
+    steps, left = [], number
+    for prime in primes[:-1]:
+        steps.append(f"{left} = {prime} * {left // prime}")
+        left //= prime
+    if rng.random() < 0.5:
+        return Draft(f"What is the largest prime factor of {number}?", tuple(steps), str(left))
+    answer = " * ".join(map(str, primes))
+    if len(primes) > 2:
+        steps.append(f"{number} = {answer}")
+    return Draft(f"Write {number} as a product of rising primes, like 2 * 2 * 7.", tuple(steps), answer)
+
+
+def _power(rng: random.Random, level: int) -> Draft:
+    """Repeated squaring, then the product of the squares that the exponent is made of, the largest first."""
+    modulus = rng.choice((5, 7, 11, 13) if level == 3 else (7, 11, 13))
+    exponent = rng.randint(*{3: (3, 15), 4: (16, 63), 5: (64, 255)}[level])
+    base = rng.randint(2, modulus - 1)
+
+    def reduced(power: int, expression: str, value: int) -> str:
+        middle = f" = {value} mod {modulus}" if value >= modulus else ""
+        return f"{base}^{power} mod {modulus} = {expression} mod {modulus}{middle} = {value % modulus}"
+
+    steps, squares, power = [], {1: base}, 1
+    while 2 * power <= exponent:
+        value = squares[power]
+        power *= 2
+        squares[power] = value * value % modulus
+        steps.append(reduced(power, f"{value} * {value}", value * value))
+    total, *others = [size for size in sorted(squares, reverse=True) if exponent & size]
+    result = squares[total]
+    for size in others:
+        total += size
+        steps.append(reduced(total, f"{result} * {squares[size]}", result * squares[size]))
+        result = result * squares[size] % modulus
+    wording = rng.choice(("Compute {}^{} mod {}.", "What is the remainder of {}^{} when divided by {}?"))
+    return Draft(wording.format(base, exponent, modulus), tuple(steps), str(result))
+
+
+KINDS: dict[int, tuple[Callable[[random.Random, int], Draft], ...]] = {
+    1: (_gcd, _remainder, _divisible),
+    2: (_gcd, _lcm, _prime, _remainder, _divisible),
+    3: (_gcd, _lcm, _prime, _factors, _power),
+    4: (_gcd, _lcm, _prime, _factors, _power),
+    5: (_gcd, _lcm, _prime, _factors, _power),
+}

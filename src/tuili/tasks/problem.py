@@ -1,7 +1,8 @@
 """What a problem is, and how the seed space is divided into train, validation and test.
 
-The splits are disjoint twice over: their seeds do not overlap, and a prompt belongs to exactly one split by its
-hash, so that no prompt of one split can ever appear in another. The domains themselves live in their own files.
+The splits are disjoint twice over: their seeds do not overlap, and a prompt belongs to exactly one split by
+its hash, so that no prompt of one split can ever appear in another. The domains themselves live in their own
+files.
 """
 
 from __future__ import annotations

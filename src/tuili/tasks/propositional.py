@@ -1,7 +1,7 @@
 """Propositional logic: walk from a given fact, rule by rule, to the truth value of one atom.
 
-Every derivation has one way to go on: distractors are consistent with the premises but never fire on what is known.
-Persons as atoms and reasoning by cases are left to `knights`.
+Every derivation has one way to go on: distractors are consistent with the premises but never fire on what is
+known. Persons as atoms and reasoning by cases are left to `knights`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from tuili.tasks.wording import labelled, listing, yes_no
 
 LETTERS = tuple("ABCDEFGHJKMNQRSTUVWXYZ")
 EVENTS = (
-    "alarm", "bell", "calm", "cold", "dark", "dry", "dust", "fire", "fog", "frost", "hail", "heat", "ice", "light",
-    "mist", "noise", "rain", "smoke", "snow", "storm", "sun", "thunder", "warm", "wet", "wind",
+    "alarm", "bell", "calm", "cold", "dark", "dry", "dust", "fire", "fog", "frost", "hail", "heat", "ice",
+    "light", "mist", "noise", "rain", "smoke", "snow", "storm", "sun", "thunder", "warm", "wet", "wind",
 )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ RUNGS = {
 
 @domain("propositional", phase=1)
 class Propositional:
-    """Is an atom true? Answer yes or no, by forward chaining with implications, disjunctions and negations."""
+    """Is an atom true? By forward chaining with implications, disjunctions, equivalences and negations."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         rung = RUNGS[level]
@@ -84,15 +84,14 @@ class Propositional:
         spare = atoms[links + 1 :]
 
         premises = [str(path[0])]
-        uses: list[tuple[tuple[Literal, ...], str, Literal]] = []
+        uses: list[tuple[list[Literal], str, Literal]] = []
         for number in range(links):
-            known, new = path[number], path[number + 1]
+            needed, new = path[number : number + 1], path[number + 1]
             if number and rng.random() < rung.joint:
-                second = rng.choice(path[:number])
-                first, last = rng.sample((known, second), 2)
-                premise, needed = f"{first} and {last} -> {new}", (known, second)
+                needed = [*needed, rng.choice(path[:number])]
+                premise = f"{' and '.join(map(str, rng.sample(needed, 2)))} -> {new}"
             else:
-                premise, needed = rng.choice(rung.rules)(known, new), (known,)
+                premise = rng.choice(rung.rules)(path[number], new)
             premises.append(premise)
             uses.append((needed, premise, new))
         for number in range(rng.randint(*rung.distractors)):

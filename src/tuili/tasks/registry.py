@@ -29,7 +29,7 @@ MAX_DRAWS = 10_000
 
 
 class Domain(Protocol):
-    """A family of problems. `sample` must draw from `rng` only, so that a problem is a function of its seed."""
+    """A family of problems. `sample` draws from `rng` only, so that a problem is a function of its seed."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         """One problem of a level from 1 (easy) to 5 (hard)."""
@@ -74,7 +74,7 @@ def _load() -> None:
 
 
 def domains() -> tuple[str, ...]:
-    """Every domain: the 16 built-in ones in the order of their experts, then those of other packages by name."""
+    """Every domain: the 16 built-in ones in the order of their experts, then others in alphabetical order."""
     _load()
     return BUILT_IN + tuple(sorted(set(_REGISTERED) - set(BUILT_IN)))
 
@@ -94,8 +94,9 @@ def phase(name: str) -> int:
 def generate(domain: str, seed: int, index: int, level: int) -> Problem:
     """The problem number `index` of a seed: the same on every machine and in every process.
 
-    The seed decides the split (`Split.of_seed`); prompts that belong to another split by their hash are drawn again.
-    Raises `InputError` for an unknown domain, seed or level, and for a domain with too few prompts to fill a split.
+    The seed decides the split (`Split.of_seed`); prompts that belong to another split by their hash are drawn
+    again. Raises `InputError` for an unknown domain, seed or level, and for a domain with too few prompts to
+    fill a split.
     """
     entry, split = _entry(domain), Split.of_seed(seed)
     if level not in LEVELS:
@@ -107,5 +108,5 @@ def generate(domain: str, seed: int, index: int, level: int) -> Problem:
             context = Context(facts=dict(draft.facts), program=dict(draft.program))
             return Problem(domain, level, seed, index, draft.prompt, draft.steps, draft.answer, context)
     raise InputError(
-        f"domain {domain!r} at level {level} gave no prompt of the {split} split in {MAX_DRAWS} draws: it needs more variety"
+        f"domain {domain!r}, level {level}: no {split} prompt in {MAX_DRAWS} draws, vary the prompts more"
     )

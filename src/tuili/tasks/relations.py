@@ -1,6 +1,6 @@
-"""Orders of people: who is taller than whom, who is first, sort them all, and how much one has when another is known.
+"""Orders of people: compare two, find the first, sort all, or compute an amount from differences.
 
-One person is followed through the facts, depth first in the order of their labels, so that the way is always the same.
+One person is followed through the facts, depth first in the order of labels, so that the way is settled.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
@@ -32,7 +33,7 @@ FLIPPED = {">": "<", "<": ">", "=": "="}
 
 @dataclass(frozen=True)
 class Fact:
-    """`left relation right`, with an amount by which left is more than right where the fact is about amounts."""
+    """`left relation right`; between amounts, left equals right and `more`."""
 
     left: str
     relation: str
@@ -76,7 +77,7 @@ RUNGS = {
 
 @domain("relations", phase=1)
 class Relations:
-    """Compare two persons, find the first or the last, sort everyone, or compute an amount from differences."""
+    """Is Ann taller than Dan? Who is the oldest? Sort everyone. How old is Eve?"""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         rung = RUNGS[level]
@@ -92,7 +93,9 @@ class Relations:
 
 
 def _compare(rng: random.Random, rung: _Rung, path: list[str], others: list[str]) -> Draft:
-    """Two persons at the ends of a falling path; the others hang off it, the first of them at the person asked about."""
+    """Two persons at the ends of a falling path; the others hang off it, the first of them at the person
+    asked about.
+    """
     relations = [">"] * (len(path) - 1)
     if rung.both_ways:
         relations[rng.randrange(len(relations))] = "="
@@ -115,7 +118,7 @@ def _compare(rng: random.Random, rung: _Rung, path: list[str], others: list[str]
 
 def _arrange(rng: random.Random, rung: _Rung, path: list[str], question: str) -> Draft:
     """Everyone on one falling path: who is at an end of it, or in what order do they stand?"""
-    given = _print_order(rng, rung, [Fact(high, ">", low) for high, low in zip(path, path[1:], strict=False)])
+    given = _print_order(rng, rung, [Fact(high, ">", low) for high, low in pairwise(path)])
     comparative, most, least = rng.choice(ORDERS)
     lowest = question == "extreme" and rng.random() < 0.5
     steps, _ = _follow(given, path[-1] if lowest else path[0], "<" if lowest else ">", None)
@@ -133,7 +136,9 @@ def _amount(rng: random.Random, rung: _Rung, path: list[str], others: list[str])
     facts = []
     for person in path[1:] + others:
         known = path[len(amount) - 1] if person in path else rng.choice(list(amount))
-        changes = [change for change in range(-rung.step, rung.step + 1) if low <= amount[known] + change <= high]
+        changes = [
+            change for change in range(-rung.step, rung.step + 1) if low <= amount[known] + change <= high
+        ]
         change = rng.choice([change for change in changes if change])
         amount[person] = amount[known] + change
         fact = Fact(person, "=", known, change)
@@ -150,7 +155,13 @@ def _amount(rng: random.Random, rung: _Rung, path: list[str], others: list[str])
         if seen.right == path[-1]:
             break
     intro = f"Each name stands for {meaning}."
-    return _draft(intro, dict(zip(labels, entries, strict=True)), question.format(path[-1]), steps, str(amount[path[-1]]))
+    return _draft(
+        intro,
+        dict(zip(labels, entries, strict=True)),
+        question.format(path[-1]),
+        steps,
+        str(amount[path[-1]]),
+    )
 
 
 def _print_order(rng: random.Random, rung: _Rung, facts: list[Fact]) -> dict[str, Fact]:
@@ -163,7 +174,7 @@ def _print_order(rng: random.Random, rung: _Rung, facts: list[Fact]) -> dict[str
 
 
 def _depth_first(given: Mapping[str, Fact], start: str, allowed: str) -> Iterator[tuple[str, Fact]]:
-    """Each fact that leads from a person met to a new one by an allowed relation, seen from the person met."""
+    """Each fact that leads from a person met to a new one by an allowed relation, seen from the former."""
     met = {start}
 
     def visit(person: str) -> Iterator[tuple[str, Fact]]:
@@ -200,6 +211,8 @@ def _meaning(given: Mapping[str, Fact], comparative: str) -> str:
     return f"X > Y means that X is {comparative} than Y{equal}."
 
 
-def _draft(intro: str, given: Mapping[str, Fact | str], question: str, steps: list[str], answer: str) -> Draft:
+def _draft(
+    intro: str, given: Mapping[str, Fact | str], question: str, steps: list[str], answer: str
+) -> Draft:
     facts = {label: str(fact) for label, fact in given.items()}
     return Draft(f"{intro}\n{listing(facts)}\n{question}", tuple(steps), answer, facts=facts)

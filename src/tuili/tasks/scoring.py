@@ -19,8 +19,8 @@ _AMOUNT = re.compile(rf"{_NUMBER}(?:%| {_UNIT})?", re.ASCII)
 def score(problem: Problem, response: str) -> float:
     """1.0 if the response gives exactly the problem's answer, else 0.0. Never raises.
 
-    `response` is a full response `<think>…</think>answer` or a bare answer. Numbers, fractions and decimals are equal
-    by exact value, quantities by value and dimension, everything else as text with case ignored.
+    `response` is a full response `<think>…</think>answer` or a bare answer. Numbers, fractions and decimals
+    are equal by exact value, quantities by value and dimension, everything else as text with case ignored.
     """
     return float(same_answer(problem.answer, _answer(response)))
 

@@ -1,7 +1,8 @@
 """Categorical syllogisms: carry one statement about a subject from term to term, premise by premise.
 
-Every derivation has one way to go on. Questions are answered "no" only by deriving the contradictory statement, because
-"does not follow" has no derivation; statements carry no existential import, as in `tuili.steps`.
+Every derivation has one way to go on. Questions are answered "no" only by deriving the contradictory
+statement, because "does not follow" has no derivation; statements carry no existential import, as in
+`tuili.steps`.
 """
 
 from __future__ import annotations
@@ -109,7 +110,8 @@ def _turned(rng: random.Random, statement: Statement, allowed: bool) -> Statemen
 def _distractor(
     rng: random.Random, derived: list[Statement], fresh: str, other: str, contrary: bool
 ) -> Statement:
-    """A premise about a fresh term that never fires: a fresh term may always be empty, so it contradicts nothing.
+    """A premise about a fresh term that never fires: a fresh term may always be empty, so it contradicts
+    nothing.
 
     A contrary one says the opposite of the conclusion's predicate about the fresh term.
     """
@@ -126,8 +128,12 @@ def _distractor(
 
 def _question(rng: random.Random, conclusion: Statement) -> tuple[str, str]:
     if rng.random() < 0.3:
-        return f"Which statement follows about {conclusion.subject} and {conclusion.predicate}?", str(conclusion)
+        return f"Which statement follows about {conclusion.subject} and {conclusion.predicate}?", str(
+            conclusion
+        )
     truth = rng.random() < 0.5
     asked = conclusion if truth else ~conclusion
-    question = rng.choice(("Is it true that {}? Answer yes or no.", "Does it follow that {}? Answer yes or no."))
+    question = rng.choice(
+        ("Is it true that {}? Answer yes or no.", "Does it follow that {}? Answer yes or no.")
+    )
     return question.format(asked), yes_no(truth)

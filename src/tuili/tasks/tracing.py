@@ -1,7 +1,7 @@
 """Program tracing: a short program of labelled lines is run by hand, one trace line per event.
 
-The programs are in the mini language of the step language (assignments, `if`, `for`, `while`, one statement a line).
-This file writes and runs them; that a trace follows the program is decided by `tuili.steps` on its own.
+The programs are in the mini language of `tuili.steps`: assignments, `if`, `for`, `while`, a statement a line.
+This file writes and runs them on its own; whether a trace follows its program is for the checker to decide.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ COMPARE: Mapping[str, Callable[[int, int], bool]] = {
     "==": operator.eq,
 }
 LARGEST = 999
-EVENTS = {1: (3, 4), 2: (5, 8), 3: (9, 14), 4: (14, 20), 5: (20, 28)}
+EVENTS = {1: (3, 4), 2: (5, 7), 3: (9, 14), 4: (14, 20), 5: (20, 28)}
 
 
 class TooHard(Exception):
@@ -45,7 +45,7 @@ def _value(operand: str | int, values: Values) -> int:
 
 @dataclass(frozen=True)
 class Expression:
-    """Operands joined by operators; a product, `mod` or `div` may only come first, so that it reads from the left."""
+    """Operands joined by operators; `*`, `mod` and `div` only come first, so that it reads from the left."""
 
     first: str | int
     rest: tuple[tuple[str, str | int], ...] = ()
@@ -54,13 +54,13 @@ class Expression:
         return "".join([str(self.first), *(f" {op} {operand}" for op, operand in self.rest)])
 
     def forms(self, values: Values) -> list[str]:
-        """The expression with its values filled in, then with one operator less at a time; the last is its value."""
+        """The expression with values filled in, then with one operator less at a time, down to its value."""
         running = _value(self.first, values)
         rest = [(op, _value(operand, values)) for op, operand in self.rest]
         forms = [str(Expression(running, tuple(rest)))]
         while rest:
             op, operand = rest.pop(0)
-            if op in ("mod", "div") and operand <= 0 or op == "*" and min(running, operand) > 12:
+            if op == "*" and min(running, operand) > 12:
                 raise TooHard
             running = APPLY[op](running, operand)
             if not 0 <= running <= LARGEST:
@@ -111,6 +111,8 @@ class Condition:
 
 @dataclass(frozen=True)
 class If:
+    """`if condition: body`."""
+
     condition: Condition
     body: Assign
 
@@ -126,6 +128,8 @@ class If:
 
 @dataclass(frozen=True)
 class For:
+    """`for i in range(start, stop): body`."""
+
     variable: str
     start: int
     stop: int
@@ -143,6 +147,8 @@ class For:
 
 @dataclass(frozen=True)
 class While:
+    """`while condition: body`."""
+
     condition: Condition
     body: Assign
 
@@ -201,7 +207,11 @@ class Writer:
         source = rng.choice(self.known)
         ops = ["+", "-", "*"] + (["mod", "div"] if self._level >= 4 else [])
         op = rng.choice(ops)
-        rest: tuple[tuple[str, str | int], ...] = ((op, rng.randint(2, 9) if op in ("mod", "div") else operand),)
+        if op == "-" and operand == source:
+            op = "+"
+        rest: tuple[tuple[str, str | int], ...] = (
+            (op, rng.randint(2, 9) if op in ("mod", "div") else operand),
+        )
         if self._level >= 4 and rng.random() < 0.4:
             rest += ((rng.choice("+-"), self._operand()),)
         target = self._free.pop() if fresh and self._free else rng.choice(self.known)
@@ -215,7 +225,9 @@ class Writer:
         if len(self.known) > 1 and rng.random() < 0.3:
             left, right = rng.sample(self.known, 2)
             return Condition(Expression(left), rng.choice(("<", ">")), right)
-        return Condition(Expression(rng.choice(self.known)), rng.choice(("<", "<=", ">", ">=")), rng.randint(5, 30))
+        return Condition(
+            Expression(rng.choice(self.known)), rng.choice(("<", "<=", ">", ">=")), rng.randint(5, 30)
+        )
 
     def branch(self) -> If:
         """A conditional assignment."""
@@ -225,22 +237,31 @@ class Writer:
         """A `for` loop; from level 4 on its body may depend on a condition."""
         rng = self._rng
         start = rng.randint(0, 5)
-        body: Assign | If = self.assignment(extra=("i",))
+        change = self.assignment(extra=("i",))
+        body: Assign | If = change
         if self._level >= 4 and rng.random() < 0.5:
             parity = rng.random() < 0.5
             left = Expression("i", (("mod", rng.randint(2, 3)),)) if parity else Expression("i")
             relation, right = ("==", rng.randint(0, 1)) if parity else (rng.choice("<>"), start + rounds // 2)
-            body = If(Condition(left, relation, right), body)
+            body = If(Condition(left, relation, right), change)
         return For("i", start, start + rounds, body)
 
     def conditional_loop(self) -> While:
         """A `while` loop that moves one variable towards a bound."""
         rng, target = self._rng, self._rng.choice(self.known)
         if rng.random() < 0.5:
-            step = Expression(target, (("+", rng.randint(3, 9)),)) if rng.random() < 0.6 else Expression(target, (("*", rng.randint(2, 3)),))
-            return While(Condition(Expression(target), "<", rng.randint(20, 60)), Assign(target, step, augmented=True))
+            step = (
+                Expression(target, (("+", rng.randint(3, 9)),))
+                if rng.random() < 0.6
+                else Expression(target, (("*", rng.randint(2, 3)),))
+            )
+            return While(
+                Condition(Expression(target), "<", rng.randint(20, 60)), Assign(target, step, augmented=True)
+            )
         down = Expression(target, (("-", rng.randint(2, 6)),))
-        return While(Condition(Expression(target), ">", rng.randint(4, 9)), Assign(target, down, augmented=True))
+        return While(
+            Condition(Expression(target), ">", rng.randint(4, 9)), Assign(target, down, augmented=True)
+        )
 
     def program(self) -> list[Statement]:
         """A whole program of the level's kind."""
@@ -253,7 +274,13 @@ class Writer:
                     lines.insert(1, self.constant())
                 return lines
             case 2:
-                lines = [self.constant(), self.constant(), self.assignment(fresh=True), self.branch(), self.assignment()]
+                lines = [
+                    self.constant(),
+                    self.constant(),
+                    self.assignment(fresh=True),
+                    self.branch(),
+                    self.assignment(),
+                ]
                 return lines + ([self.branch()] if rng.random() < 0.5 else [])
             case 3:
                 lines = [self.constant(), self.constant(), self.assignment()]
@@ -273,7 +300,7 @@ def _targets(statement: Statement) -> list[str]:
 
 @domain("tracing", phase=3)
 class Tracing:
-    """Straight lines at level 1, branches at 2, a `for` loop at 3, a `while` loop as well at 4, all together at 5."""
+    """Straight lines at level 1, branches at 2, a `for` loop at 3, a `while` loop too at 4, all at 5."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         low, high = EVENTS[level]

@@ -1,7 +1,7 @@
-"""Word problems: short stories in everyday English, one elementary calculation to a step (in the manner of GSM8K).
+"""Word problems: short stories in everyday English, one elementary calculation to a step.
 
-Six kinds of story, each with as many calculations as the level asks for; from level 3 on, sentences with numbers that
-do not matter are mixed in. The answer is a whole number.
+Six kinds of story, each with as many calculations as the level asks for. From level 3 on, sentences whose
+numbers do not matter are mixed in. The answer is a whole number.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Story:
     answer: int = 0
 
 
-Kind = Callable[[random.Random, int], Story | None]
+Kind = Callable[[random.Random, int], Story | None]  # None where the drawn numbers do not come out even
 
 
 def _number(rng: random.Random, operations: int) -> int:
@@ -53,13 +53,18 @@ def _holdings(rng: random.Random, operations: int) -> Story | None:
             story.steps.append(f"{have} + {change} = {have + change}")
             have, cost = have + change, 1
         elif event in ("give", "lose") and change < have:
-            story.sentences.append(f"{name} {event}s {change} {things}{f' to {other}' if event == 'give' else ''}.")
+            story.sentences.append(
+                f"{name} {event}s {change} {things}{f' to {other}' if event == 'give' else ''}."
+            )
             story.steps.append(f"{have} - {change} = {have - change}")
             have, cost = have - change, 1
         elif event == "packs" and left >= 2:
             packs, each = rng.randint(2, 9), rng.randint(3, 20)
             story.sentences.append(f"{name} gets {packs} {rng.choice(CONTAINERS)} with {each} {things} each.")
-            story.steps += [f"{packs} * {each} = {packs * each}", f"{have} + {packs * each} = {have + packs * each}"]
+            story.steps += [
+                f"{packs} * {each} = {packs * each}",
+                f"{have} + {packs * each} = {have + packs * each}",
+            ]
             have, cost = have + packs * each, 2
         elif event == "half" and have % 2 == 0:
             story.sentences.append(f"{name} sells half of the {things}.")
@@ -90,7 +95,7 @@ def _holdings(rng: random.Random, operations: int) -> Story | None:
 
 
 def _backwards(rng: random.Random, operations: int) -> Story | None:
-    """The end is known and the beginning is asked, so that every event is undone from the last to the first."""
+    """The end is known and the beginning is asked: every event is undone, from the last to the first."""
     name, other = rng.sample(NAMES, 2)
     things, start = rng.choice(THINGS), _number(rng, operations)
     have, events = start, []
@@ -113,7 +118,7 @@ def _backwards(rng: random.Random, operations: int) -> Story | None:
 
 
 def _comparison(rng: random.Random, operations: int) -> Story | None:
-    """Each person has more, fewer or a multiple of what an earlier one has; in long stories all is added up."""
+    """Each person has more, fewer or a multiple of what an earlier one has; in the end all is added up."""
     relations = max(1, operations // 2)
     names, things = rng.sample(NAMES, relations + 1), rng.choice(THINGS)
     have = [rng.randint(11, 60)]
@@ -124,7 +129,11 @@ def _comparison(rng: random.Random, operations: int) -> Story | None:
         kind = rng.choice(("more", "fewer", "times", "half"))
         if kind == "times" and base < 100:
             factor = rng.choice(tuple(TIMES))
-            told, sum_, value = f"{TIMES[factor]} as many {things} as {whom}", f"{base} * {factor}", base * factor
+            told, sum_, value = (
+                f"{TIMES[factor]} as many {things} as {whom}",
+                f"{base} * {factor}",
+                base * factor,
+            )
         elif kind == "half" and base % 2 == 0:
             told, sum_, value = f"half as many {things} as {whom}", f"{base} / 2", base // 2
         elif kind == "fewer" and change < base:
@@ -153,8 +162,13 @@ def _shopping(rng: random.Random, operations: int) -> Story | None:
     kinds = (operations + 1) // 2 if operations <= 6 else (operations - 1) // 2
     further = operations - (2 * kinds - 1)
     name, things = rng.choice(NAMES), rng.sample(THINGS, kinds)
-    amounts = [(rng.randint(2, 30 if kinds == 1 else 9), rng.randint(2, 9 if kinds == 1 else 30)) for _ in things]
-    bought = [f"{count} {kind} at {price} dollars each" for kind, (count, price) in zip(things, amounts, strict=True)]
+    amounts = [
+        (rng.randint(2, 30 if kinds == 1 else 9), rng.randint(2, 9 if kinds == 1 else 30)) for _ in things
+    ]
+    bought = [
+        f"{count} {kind} at {price} dollars each"
+        for kind, (count, price) in zip(things, amounts, strict=True)
+    ]
     costs = [count * price for count, price in amounts]
     story = Story(
         [f"{name} buys {conjoin(bought)}."],
@@ -186,7 +200,10 @@ def _work(rng: random.Random, operations: int) -> Story | None:
     names, things, place = rng.sample(NAMES, workers), rng.choice(THINGS), rng.choice(PLACES)
     rates = [(rng.randint(11, 60), rng.randint(2, 9)) for _ in names]
     made = [rate * hours for rate, hours in rates]
-    doings = [f"{name} makes {rate} {things} an hour for {hours} hours" for name, (rate, hours) in zip(names, rates, strict=True)]
+    doings = [
+        f"{name} makes {rate} {things} an hour for {hours} hours"
+        for name, (rate, hours) in zip(names, rates, strict=True)
+    ]
     story = Story(
         [f"{doing} at the {place}." for doing in doings],
         [f"{rate} * {hours} = {rate * hours}" for rate, hours in rates] + total(made),

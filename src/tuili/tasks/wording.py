@@ -1,4 +1,6 @@
-"""Small pieces of English and of labelled listings that the domains share; whole sentences stay in each domain."""
+"""Small pieces of English and of labelled listings that the domains share; whole sentences stay in each
+domain.
+"""
 
 from __future__ import annotations
 

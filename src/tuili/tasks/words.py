@@ -1,37 +1,45 @@
-"""The short word lists that every domain draws from, so that all prompts fit a vocabulary of about 2,000 tokens.
+"""The short word lists that every domain draws from, so that all prompts fit a vocabulary of 2,000 tokens.
 
-Only words live here; the sentences around them belong to the domain that writes them. Every plural ends in a plain
-`s`, so that `singular` is exact, and no word is a keyword, function or unit of the step language.
+Only words live here; the sentences around them belong to the domain that writes them. Every plural ends in a
+plain `s`, so that `singular` is exact, and no word is a keyword, function or unit of the step language.
 """
 
 from __future__ import annotations
 
+# fmt: off
 NAMES = (
-    "Amy", "Ann", "Ben", "Bob", "Cid", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Ira", "Jim", "Joe", "Kay", "Kim",
-    "Leo", "Liz", "Mel", "Mia", "Ned", "Nia", "Ola", "Pam", "Ray", "Roy", "Sam", "Sue", "Tom", "Uma", "Wes", "Zoe",
-)  # fmt: skip
+    "Amy", "Ann", "Ben", "Bob", "Cid", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Ira", "Jim", "Joe", "Kay",
+    "Kim", "Leo", "Liz", "Mel", "Mia", "Ned", "Nia", "Ola", "Pam", "Ray", "Roy", "Sam", "Sue", "Tom", "Uma",
+    "Wes", "Zoe",
+)
 ANIMALS = (
     "ants", "bats", "bears", "bees", "birds", "cats", "cows", "crabs", "dogs", "ducks", "frogs", "goats",
     "hens", "horses", "owls", "pigs", "rats", "seals", "snakes", "tigers",
-)  # fmt: skip
+)
 PEOPLE = (
     "actors", "artists", "cooks", "doctors", "drivers", "farmers", "guards", "judges", "kings", "nurses",
     "pilots", "poets", "sailors", "singers", "students", "teachers", "twins", "writers",
-)  # fmt: skip
+)
 FOODS = (
-    "apples", "beans", "cakes", "carrots", "eggs", "grapes", "lemons", "melons", "nuts", "onions", "oranges", "pears",
-    "pies", "plums", "rolls", "tarts",
-)  # fmt: skip
+    "apples", "beans", "cakes", "carrots", "eggs", "grapes", "lemons", "melons", "nuts", "onions", "oranges",
+    "pears", "pies", "plums", "rolls", "tarts",
+)
 OBJECTS = (
-    "bags", "balls", "beads", "books", "bottles", "bricks", "cards", "chairs", "coins", "cups", "dolls", "flags",
-    "hats", "jars", "lamps", "marbles", "pens", "pins", "plates", "ribbons", "ropes", "shells", "spoons", "stamps",
-    "stickers", "stones", "tables", "tickets", "toys",
-)  # fmt: skip
-COLOURS = ("black", "blue", "brown", "gold", "green", "grey", "orange", "pink", "purple", "red", "white", "yellow")
-PLACES = ("camp", "club", "farm", "fair", "garden", "hotel", "library", "market", "museum", "office", "park", "school", "shop", "station")  # fmt: skip
+    "bags", "balls", "beads", "books", "bottles", "bricks", "cards", "chairs", "coins", "cups", "dolls",
+    "flags", "hats", "jars", "lamps", "marbles", "pens", "pins", "plates", "ribbons", "ropes", "shells",
+    "spoons", "stamps", "stickers", "stones", "tables", "tickets", "toys",
+)
+COLOURS = (
+    "black", "blue", "brown", "gold", "green", "grey", "orange", "pink", "purple", "red", "white", "yellow",
+)
+PLACES = (
+    "camp", "club", "fair", "farm", "garden", "hotel", "library", "market", "museum", "office", "park",
+    "school", "shop", "station",
+)
 CONTAINERS = ("bags", "baskets", "bowls", "crates", "jars", "packs", "racks", "rows", "sacks", "trays")
 VEHICLES = ("bike", "boat", "bus", "car", "cart", "sled", "train", "tram", "truck", "van")
 VARIABLES = ("a", "b", "c", "d", "k", "n", "p", "q", "r", "t", "u", "v", "w", "x", "y", "z")
+# fmt: on
 
 THINGS = FOODS + OBJECTS
 KINDS = ANIMALS + PEOPLE

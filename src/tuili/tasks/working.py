@@ -1,7 +1,7 @@
-"""Written working: the lines that break one large calculation into elementary ones, as a pupil would on paper.
+"""Written working: the lines that break one large calculation into elementary ones, as on paper.
 
-Only numbers live here; each domain states the result in its own names and units. Every function returns the lines in
-one canonical order, and no line when the calculation is elementary as it stands.
+Only numbers live here; each domain states the result in its own names and units. Every function returns its
+lines in one canonical order, and no line when the calculation is elementary as it stands.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _places(number: int) -> list[int]:
 def product(a: int, b: int) -> list[str]:
     """Partial products of two positive numbers that both have two or more non-zero digits, and their sums.
 
-    `product(23, 14)` → `23 * 10 = 230`, `23 * 4 = 92`, `230 + 92 = 322`; the factor with fewer places is split.
+    `product(23, 14)` → `23 * 10 = 230`, `23 * 4 = 92`, `230 + 92 = 322`: the shorter factor is split.
     """
     whole, split = (b, a) if len(_places(a)) < len(_places(b)) else (a, b)
     places = _places(split)
@@ -41,7 +41,7 @@ def total(terms: Sequence[int], unit: str = "") -> list[str]:
 
 
 def remainder(number: int, modulus: int) -> list[str]:
-    """`number mod modulus` for a single-digit modulus: round multiples are taken off until two digits are left.
+    """`number mod modulus` for one digit of modulus: round multiples are taken off down to two digits.
 
     `remainder(235, 7)` → `235 - 210 = 25`, `235 mod 7 = 25 mod 7 = 4`.
     """
@@ -65,6 +65,18 @@ def percentage(percent: int, number: int) -> list[str]:
         f"10% * {number} = {number} / 10 = {tenth}",
         f"{percent}% * {number} = {tenth} * {percent // 10} = {number * percent // 100}",
     ]
+
+
+def euclid(a: int, b: int) -> list[str]:
+    """Euclid's algorithm for a > b > 0, each remainder as a difference, and the gcd it ends with."""
+    steps, larger, smaller = [], a, b
+    while smaller:
+        multiple = larger - larger % smaller
+        if multiple > smaller:
+            steps.append(f"{smaller} * {multiple // smaller} = {multiple}")
+        steps.append(f"{larger} - {multiple} = {larger - multiple}")
+        larger, smaller = smaller, larger - multiple
+    return [*steps, f"gcd({a}, {b}) = {larger}"]
 
 
 def lowest_terms(numerator: int, denominator: int) -> str:
@@ -95,6 +107,8 @@ def combinations(n: int, k: int) -> list[str]:
     for j in range(2, k + 1):
         factor = n - j + 1
         lines += product(value, factor)
-        lines.append(f"C({n}, {j}) = {value} * {factor} / {j} = {value * factor} / {j} = {value * factor // j}")
+        lines.append(
+            f"C({n}, {j}) = {value} * {factor} / {j} = {value * factor} / {j} = {value * factor // j}"
+        )
         value = value * factor // j
     return lines

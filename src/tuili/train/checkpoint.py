@@ -1,7 +1,7 @@
 """Checkpoints: written in the background, moved into place as a whole, checksummed, and verified before use.
 
-A checkpoint is a folder `step-00000200` of safetensors files, `state.json` and a manifest of SHA-256 sums; nothing in it
-is a pickle. What the tensors and the state mean is left to `loop`.
+A checkpoint is a folder `step-00000200` of safetensors files, `state.json` and a manifest of SHA-256 sums;
+nothing in it is a pickle. What the tensors and the state mean is left to `loop`.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ class Checkpoint:
 class Checkpoints:
     """The checkpoints of one run. One writer at a time; `close` (or `with`) waits for it.
 
-    Errors of the writer, such as a full disk, are raised as `CheckpointError` by the next call; the checkpoints before
-    it stay as they are. `tell` is given one line for each damaged checkpoint that is passed over.
+    Errors of the writer, such as a full disk, are raised as `CheckpointError` by the next call; the
+    checkpoints before it stay as they are. `tell` is given one line for each damaged checkpoint that is
+    passed over.
     """
 
     def __init__(self, folder: Path, keep: int, tell: Callable[[str], None]) -> None:
@@ -77,7 +78,9 @@ class Checkpoints:
             self._writer.join()
 
     def save(self, step: int, tensors: Tensors, state: Mapping[str, Any]) -> None:
-        """Copy the tensors now and write them in the background. Waits only for a writer that is still at work."""
+        """Copy the tensors now and write them in the background. Waits only for a writer that is still at
+        work.
+        """
         begun = time.perf_counter()
         self.close()
         copies = {
@@ -102,7 +105,7 @@ class Checkpoints:
         self.check()
 
     def latest(self) -> Checkpoint | None:
-        """The newest sound checkpoint, None if the run has none. Raises `CheckpointError` if all are damaged."""
+        """The newest sound checkpoint, None if there is none. Raises `CheckpointError` if all are damaged."""
         steps = self._steps()
         for step in reversed(steps):
             try:
@@ -148,7 +151,7 @@ class Checkpoints:
                 else "there is none before it"
             )
             self._error = CheckpointError(
-                f"checkpoint of step {step} in {self._folder} was not written: {error.strerror or error}; {kept}"
+                f"checkpoint {self._path(step)} was not written: {error.strerror or error}; {kept}"
             )
 
     def _read(self, step: int) -> Checkpoint:
@@ -168,11 +171,13 @@ class Checkpoints:
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a file and wait until the disk has it."""
-    with path.open("wb") as file:
+    """Write a file so that after a crash it is there as a whole, or as it was before."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    part.replace(path)
 
 
 def _sync(folder: Path) -> None:

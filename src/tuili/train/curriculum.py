@@ -1,7 +1,7 @@
 """The curriculum: from the progress of a run to the weight of each domain and file.
 
-Three stages follow the phases of the domains, from logic judgement over multi-step to cross-domain problems; `uniform`
-is the control. Which documents are drawn by these weights is left to `tuili.data.stream`.
+Three stages follow the phases of the domains, from logic judgement over multi-step to cross-domain problems;
+`uniform` is the control. Which documents are drawn by these weights is left to `tuili.data.stream`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class CurriculumConfig(Config):
 
 
 class Curriculum:
-    """Weights over the sources of a run: those of all domains add up to 1, a file keeps the weight it is given.
+    """Weights over the sources of a run: those of all domains add up to 1, a file keeps the weight it is
+    given.
 
     Raises `ConfigError` when a stage gives no weight to any of the domains.
     """

@@ -21,9 +21,14 @@ FREE_SECTIONS = {"checkpoint", "log"}
 
 
 class RunFolder:
-    """A folder for one run of a recipe; the log and TensorBoard's files stand in it beside what is named here."""
+    """A folder for one run of a recipe; the log stands in it beside what is named here.
+
+    Raises `InputError` where a file is in the way.
+    """
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path} is a file: a run needs a folder, choose another --out")
         self.path = path
         self.tokenizer = path / "tokenizer"
         self.checkpoints = path / "checkpoints"

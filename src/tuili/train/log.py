@@ -1,4 +1,5 @@
-"""What a run tells while it goes on: a progress line, `log.jsonl`, and TensorBoard's event files where wanted.
+"""What a run tells while it goes on: a progress line, `log.jsonl`, and TensorBoard's event files where
+wanted.
 
 It averages the figures of the steps between two lines; where the figures come from is left to `loop`.
 """
@@ -14,17 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import PositiveInt
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tuili.config import Config
-from tuili.errors import InputError
+from tuili.errors import InputError, TuiliError
 from tuili.train.checkpoint import write_durably
 
 if TYPE_CHECKING:
@@ -35,7 +29,7 @@ LOG_FILE, EVENTS = "log.jsonl", "tensorboard"
 SHOWN = {
     "loss": "loss {:.3f}",
     "accuracy": "accuracy {:.1%}",
-    "tokens_per_second": "{:,.0f} tokens/s",
+    "tokens_per_second": "{:,.0f} tok/s",
     "gflops_per_second": "{:.0f} GFLOP/s",
 }
 """The figures of the progress line."""
@@ -50,10 +44,31 @@ class LogConfig(Config):
     """Write event files for TensorBoard as well; needs the package `tensorboard`."""
 
 
+class Means:
+    """Running means by name; a figure that is missing now and then is averaged over the times it came."""
+
+    def __init__(self) -> None:
+        self._sums: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, figures: Mapping[str, float]) -> None:
+        """Take one value for each name."""
+        self._sums.update(figures)
+        self._counts.update(figures.keys())
+
+    def take(self) -> dict[str, float]:
+        """The means so far; starts anew."""
+        means = {name: total / self._counts[name] for name, total in self._sums.items()}
+        self._sums.clear()
+        self._counts.clear()
+        return means
+
+
 class TrainingLog:
     """The log of a run that goes on after step `first` of `steps`, having trained for `seconds` before.
 
-    Lines that a crash left beyond `first` are dropped. Raises `InputError` when TensorBoard is wanted and missing.
+    Lines that a crash left beyond `first` are dropped. Raises `InputError` when TensorBoard is wanted and
+    missing.
     """
 
     def __init__(
@@ -67,20 +82,19 @@ class TrainingLog:
         """The newest line."""
         self._events = _event_writer(folder / EVENTS, first) if config.tensorboard else None
         self._console = console
-        columns = ("training", BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"))
+        columns = (BarColumn(bar_width=8), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"))
         self._progress = Progress(
             *columns,
-            TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
             "left",
-            TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
         )
         self._task = self._progress.add_task("", total=steps, completed=first, figures="")
         self._before = seconds
         self._begun = self._window = time.perf_counter()
-        self._sums: Counter[str] = Counter()
-        self._seen = 0
+        self._means = Means()
+        self._tokens, self._flops = 0, 0.0
 
     def __enter__(self) -> TrainingLog:
         self._progress.start()
@@ -96,39 +110,36 @@ class TrainingLog:
         """Training time of the whole run, without the time between its sessions."""
         return self._before + time.perf_counter() - self._begun
 
-    def tell(self, line: str) -> None:
-        """Show a line to the user."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
     def step(self, step: int, figures: Mapping[str, float], *, tokens: int, flops: float) -> None:
-        """Note a finished step: its figures, the tokens it read, and the floating-point operations (0 if unknown)."""
-        self._sums.update(figures)
-        self._sums.update({"tokens_per_second": tokens, "gflops_per_second": flops / 1e9})
-        self._seen += 1
+        """Note a finished step: its figures, the tokens it read, and its operations (0 if unknown)."""
+        self._means.add(figures)
+        self._tokens += tokens
+        self._flops += flops
         self._progress.update(self._task, completed=step)
         if step % self._interval == 0 or step == self._steps:
             self._write(step)
 
     def _write(self, step: int) -> None:
         now = time.perf_counter()
-        means: dict[str, float] = {}
-        for name, value in self._sums.items():
-            means[name] = value / (now - self._window if name.endswith("_per_second") else self._seen)
-        if not means["gflops_per_second"]:
-            del means["gflops_per_second"]
-        self.last = {"step": step, "seconds": self.seconds} | means
-        self._sums.clear()
-        self._seen, self._window = 0, now
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(self.last) + "\n")
+        figures = self._means.take() | {"tokens_per_second": self._tokens / (now - self._window)}
+        if self._flops:
+            figures["gflops_per_second"] = self._flops / 1e9 / (now - self._window)
+        self.last = {"step": step, "seconds": self.seconds} | figures
+        self._tokens, self._flops, self._window = 0, 0.0, now
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(self.last) + "\n")
+        except OSError as error:
+            raise TuiliError(f"{self._path} cannot be written at step {step}: {error.strerror}") from error
         if self._events is not None:
-            for name, mean in means.items():
-                self._events.add_scalar(f"train/{name}", mean, step)
-        text = "  ".join(form.format(means[name]) for name, form in SHOWN.items() if name in means)
+            for name, value in figures.items():
+                self._events.add_scalar(f"train/{name}", value, step)
+        text = " ".join(form.format(figures[name]) for name, form in SHOWN.items() if name in figures)
         self._progress.update(self._task, figures=text)
         if not self._console.is_terminal:
             left = (now - self._begun) / (step - self._first) * (self._steps - step)
-            self.tell(f"step {step}/{self._steps}  {text}  {left / 60:.1f} min left")
+            line = f"step {step}/{self._steps} {text} {left / 60:.1f} min left"
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
@@ -143,6 +154,6 @@ def _event_writer(folder: Path, first: int) -> SummaryWriter:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise InputError(
-            "log.tensorboard = true needs the package tensorboard: pip install tensorboard, or set it to false"
+            "log.tensorboard = true needs a package: pip install tensorboard, or set log.tensorboard=false"
         ) from error
     return SummaryWriter(str(folder), purge_step=first + 1)

@@ -1,14 +1,14 @@
 """The training loop: from blocks to weights, one explicit step after the other, resumable bit for bit.
 
-All randomness of a step follows from the seed and the step's number, so that no generator's state needs saving. What is
-learnt is left to `objective`, which documents come to `tuili.data.stream`, what a run is built from to `run`.
+All randomness of a step follows from the seed and the step's number, so that no generator's state needs
+saving. What is learnt is left to `objective`, which documents come to `tuili.data.stream`, what a run is
+built from to `run`.
 """
 
 from __future__ import annotations
 
 import math
 import signal
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -25,7 +25,7 @@ from tuili.data.stream import BlockStream, StreamState, prefetch
 from tuili.errors import TuiliError
 from tuili.model import TuiliForCausalLM
 from tuili.train.checkpoint import Checkpoint, Checkpoints
-from tuili.train.log import TrainingLog
+from tuili.train.log import Means, TrainingLog
 from tuili.train.optim import Optimizers
 from tuili.train.precision import Precision, autocast
 from tuili.train.recipe import Recipe
@@ -70,10 +70,11 @@ def fit(
     open_log: Callable[[Position], TrainingLog],
     checkpoints: Checkpoints,
 ) -> tuple[Position, TrainingLog]:
-    """Train from the newest checkpoint on, or from the start, until the last step or the first Ctrl-C or SIGTERM.
+    """Train from the newest checkpoint on, or from the start, until the last step or the first Ctrl-C or
+    SIGTERM.
 
-    Returns the position reached, which is also saved as a checkpoint, and the log. Raises `CheckpointError` when one
-    cannot be written, and `TuiliError` when the gradient is no longer finite.
+    Returns the position reached, which is also saved as a checkpoint, and the log. Raises `CheckpointError`
+    when one cannot be written, and `TuiliError` when the gradient is no longer finite.
     """
     train, device = recipe.train, model.device
     optimizers, position = Optimizers(recipe.optimizer, model), Position()
@@ -102,18 +103,20 @@ def fit(
             seed = (train.seed << 32) + position.step
             torch.manual_seed(seed)
             generator.manual_seed(seed)
-            sums: Counter[str] = Counter()
+            means, tokens, flops = Means(), 0, 0.0
             for _ in range(train.accumulation):
                 block, position.stream = next(blocks)
                 with autocast(precision, device):
                     result = objective(block.to(device), position.step / train.steps, generator)
                 (result.loss / train.accumulation).backward()
-                sums.update({"loss": result.loss.item()} | {k: float(v) for k, v in result.metrics.items()})
-                sums["tokens"] += block.real_tokens
+                metrics = {name: float(value) for name, value in result.metrics.items()}
+                flops += metrics.pop("flops", 0.0)
+                tokens += block.real_tokens
+                means.add(metrics | {"loss": result.loss.item()})
             norm = clip_grad_norm_(model.parameters(), train.clip).item()
             if not math.isfinite(norm):
                 raise TuiliError(
-                    f"step {position.step + 1}: the gradient is not finite; lower optimizer.learning_rate or train.clip "
+                    f"step {position.step + 1}: the gradient is not finite; lower optimizer.learning_rate "
                     f"(last checkpoint: step {saved})"
                 )
             scale = rate_scale(recipe.schedule, position.step, train.steps)
@@ -121,11 +124,9 @@ def fit(
             model.after_step()
 
             position.step += 1
-            tokens, flops = sums.pop("tokens"), sums.pop("flops", 0)
             position.tokens += tokens
-            figures = {name: value / train.accumulation for name, value in sums.items()}
-            figures |= {"gradient_norm": norm, "learning_rate": recipe.optimizer.learning_rate * scale}
-            log.step(position.step, figures, tokens=tokens, flops=flops)
+            rates = {"gradient_norm": norm, "learning_rate": recipe.optimizer.learning_rate * scale}
+            log.step(position.step, means.take() | rates, tokens=tokens, flops=flops)
             checkpoints.check()
             if position.step % recipe.checkpoint.interval == 0:
                 save()

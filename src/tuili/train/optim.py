@@ -1,7 +1,7 @@
 """The optimizers of a run, behind one step and one set of named state tensors.
 
-`adamw` updates everything; `muon` gives it the embedding, the head, the routers, the 3-D experts and all vectors, and
-takes the matrices of the hidden linear layers itself. The rate over time is left to `schedule`.
+`adamw` updates everything; `muon` gives it the embedding, the head, the routers, the 3-D experts and all
+vectors, and takes the matrices of the hidden linear layers itself. The rate over time is left to `schedule`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
@@ -101,7 +100,9 @@ def _parameters(optimizer: Optimizer) -> list[Tensor]:
 
 
 def _hidden_matrices(model: nn.Module) -> set[int]:
-    """Identities of the weights of linear layers, except one that is tied to an embedding or gives the output."""
+    """Identities of the weights of linear layers, except one that is tied to an embedding or gives the
+    output.
+    """
     tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     output = getattr(model, "get_output_embeddings", lambda: None)()
     if isinstance(output, nn.Linear):

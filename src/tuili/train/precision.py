@@ -1,13 +1,17 @@
 """The device and the number format of a run: what the recipe says, or what suits this machine as measured.
 
-Weights and optimizer state are always fp32; `bf16` means that matrix products run in it under `torch.autocast`.
+Weights and optimizer state are always fp32; `bf16` means that matrix products run in it under
+`torch.autocast`.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from importlib.util import find_spec
+from shutil import which
 from typing import Literal
 
 import torch
@@ -25,6 +29,15 @@ def find_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise InputError("train.device = cuda: torch finds no GPU here; use cpu or auto")
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def can_compile(wanted: Literal["auto", "on", "off"], device: torch.device) -> bool:
+    """Whether attention is to run compiled: what the recipe says, or whether the tool for it is installed."""
+    if wanted != "auto":
+        return wanted == "on"
+    if device.type == "cuda":
+        return find_spec("triton") is not None
+    return any(which(compiler) for compiler in (os.environ.get("CXX", "c++"), "g++", "clang++"))
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:

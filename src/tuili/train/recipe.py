@@ -1,7 +1,7 @@
 """The schema of a training recipe: every choice that a run depends on, checked before anything is built.
 
-The sections that belong to a component stand in its file. How files and overrides become one recipe is left to
-`tuili.config`.
+The sections that belong to a component stand in its file. How files and overrides become one recipe is left
+to `tuili.config`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class ModelConfig(Config):
     """A named size, and the fields of its configuration that differ."""
 
     preset: str = "nano"
-    overrides: dict[str, Any] = {}
+    overrides: dict[str, Any] = Field({})
 
 
 class DataConfig(Config):
@@ -36,7 +36,7 @@ class DataConfig(Config):
     domains: Literal["all"] | tuple[str, ...] = "all"
     levels: tuple[NonNegativeFloat, ...] = (0.4, 0.3, 0.15, 0.1, 0.05)
     """Weights of levels 1, 2, … among the problems of each domain."""
-    files: dict[Path, PositiveFloat] = {}
+    files: dict[Path, PositiveFloat] = Field({})
     """JSONL files of your own, each with its weight against 1 for all domains together."""
     vocabulary: int = Field(VOCABULARY, ge=SMALLEST_VOCABULARY)
     """Entries of the tokenizer, which is learnt from this data before training starts."""
@@ -84,6 +84,8 @@ class TrainConfig(Config):
     """Largest norm of the gradient."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto` times both on the first block and takes the faster one."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Run attention compiled; `auto` does where a C++ compiler, or on a GPU Triton, is at hand."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto` is a GPU where there is one."""
 

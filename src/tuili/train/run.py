@@ -26,7 +26,7 @@ from tuili.train.folder import RunFolder
 from tuili.train.log import TrainingLog
 from tuili.train.loop import Position, fit
 from tuili.train.objective import Objective
-from tuili.train.precision import Precision, autocast, find_device, measure
+from tuili.train.precision import Precision, autocast, can_compile, find_device, measure
 from tuili.train.recipe import DataConfig, ModelConfig, Recipe
 
 
@@ -45,21 +45,22 @@ class Outcome:
 def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console | None = None) -> Outcome:
     """Train by a recipe in the folder `out`; with `resume`, go on from its newest checkpoint, if it has one.
 
-    Raises `InputError` when `out` already holds a run and `resume` is not set, and when that run began with another
-    recipe or other files; see `loop.fit` for what may happen while training.
+    Raises `InputError` when `out` already holds a run and `resume` is not set, and when that run began with
+    another recipe or other files; see `loop.fit` for what may happen while training.
     """
     console = console or Console(stderr=True)
 
     def tell(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    folder, device, seed = RunFolder(out, recipe), find_device(recipe.train.device), recipe.train.seed
+    device, seed = find_device(recipe.train.device), recipe.train.seed
     curriculum = Curriculum(
         recipe.curriculum,
         recipe.data.domain_names,
         {str(path): weight for path, weight in recipe.data.files.items()},
     )
     sources = build_sources(recipe.data, seed)
+    folder = RunFolder(out, recipe)
     precision = folder.begun(resume)
     if precision is None:
         tell("learning the tokenizer")
@@ -68,7 +69,9 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
     else:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder.tokenizer)
     torch.manual_seed(seed)
-    model = build_model(recipe.model, tokenizer).to(device)
+    with device:
+        model = build_model(recipe.model, tokenizer)
+    model.model.fused = can_compile(recipe.train.compile, device)
     objective = Objective(recipe.objective, model)
 
     def weights(block: int) -> Mapping[str, float]:
@@ -91,11 +94,9 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
     position, log = fit(recipe, model, objective, precision, open_stream, open_log, checkpoints)
 
     tell(f"checkpoints held the training up for {checkpoints.stall:.2f} s of {position.seconds:.0f} s")
-    for name, number in position.stream.refused.items():
-        if number:
-            tell(
-                f"{name}: {number} of {position.stream.drawn[name]} documents are longer than a row and were left out"
-            )
+    for name, refused in position.stream.refused.items():
+        if refused:
+            tell(f"{name}: left out {refused} of {position.stream.drawn[name]} documents, longer than a row")
     finished = position.step == recipe.train.steps
     if finished:
         figures = {name: value for name, value in log.last.items() if name not in ("step", "seconds")}

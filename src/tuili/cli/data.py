@@ -1,0 +1,101 @@
+"""`tuili data`: look at what a model reads. The work is left to `tuili.data` and `tuili.tasks`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tuili.cli.options import parse_levels, parse_list
+from tuili.errors import RecordError
+
+app = typer.Typer(no_args_is_help=False, help="Make problems, check data files, train a tokenizer.")
+
+Domains = Annotated[str, typer.Option(help="Domains, separated by commas, or all.")]
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a line of a data file."""
+    import json
+
+    from tuili.data.records import record_schema
+
+    print(json.dumps(record_schema(), indent=2))
+
+
+@app.command()
+def generate(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="The JSONL file to write.")],
+    domains: Domains = "all",
+    levels: Annotated[str, typer.Option(help="Levels from 1 to 5, separated by commas.")] = "1,2",
+    count: Annotated[int, typer.Option(min=1, help="Problems for each domain and level.")] = 100,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
+    seed: Annotated[int, typer.Option(help="Number of the seed in the split.")] = 0,
+) -> None:
+    """Write generated problems with their checked steps as JSONL."""
+    from tuili.data.records import Record, write_records
+    from tuili.tasks import Split
+    from tuili.tasks import domains as all_domains
+    from tuili.tasks import generate as generate_problem
+
+    names = all_domains() if domains == "all" else parse_list("--domains", domains)
+    if split not in list(Split):
+        raise typer.BadParameter(f"{split!r} is no split: use {', '.join(Split)}", param_hint="--split")
+    first = Split(split).seed(seed)
+    written = write_records(
+        out,
+        (
+            Record.of(generate_problem(name, first, index, level))
+            for name in names
+            for level in parse_levels(levels)
+            for index in range(count)
+        ),
+    )
+    print(f"{out}: {written} problems")
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL file of records.")]) -> None:
+    """Count the records of a file, check their steps, and name every bad line.
+
+    Exit code 2 if there is one.
+    """
+    from tuili.data.records import check_records
+
+    report = check_records(file)
+    for error in report.errors:
+        print(error)
+    for (domain, level), number in sorted(report.records.items()):
+        print(f"{domain} level {level}: {number} records")
+    print("steps: " + (", ".join(f"{n} {status}" for status, n in sorted(report.steps.items())) or "none"))
+    if report.errors:
+        raise RecordError(f"{file}: {len(report.errors)} of {report.lines} lines are bad")
+
+
+@app.command()
+def tokenizer(
+    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the tokenizer is written.")],
+    domains: Domains = "all",
+    file: Annotated[list[Path] | None, typer.Option(help="A JSONL file to learn from as well.")] = None,
+    vocabulary: Annotated[int, typer.Option(help="Most entries.")] = 2048,
+) -> None:
+    """Train a tokenizer as `tuili train` does, and tell how many tokens a problem of each source takes."""
+    from statistics import fmean
+
+    from tuili.data.sources import SAMPLE, FileSource, Source, TaskSource, document, sample_texts
+    from tuili.data.tokenizer import train_tokenizer
+    from tuili.tasks import LEVELS
+    from tuili.tasks import domains as all_domains
+
+    names = all_domains() if domains == "all" else parse_list("--domains", domains)
+    sources: list[Source] = [TaskSource(name, dict.fromkeys(LEVELS, 1.0), seed=0) for name in names]
+    sources += [FileSource(path, seed=0) for path in file or []]
+    trained = train_tokenizer(sample_texts(sources), vocabulary)
+    trained.save_pretrained(out)
+    for source in sources:
+        unseen = [document(trained, source.record(SAMPLE + number)) for number in range(100)]
+        prompts, responses = zip(*((one.prompt_length, one.response_length) for one in unseen), strict=True)
+        print(f"{source.name}: {fmean(prompts):.0f} + {fmean(responses):.0f} tokens")
+    print(f"{out}: {len(trained)} entries")

@@ -1,0 +1,168 @@
+"""`tuili quickstart`: the whole path in one go: train, evaluate, ask, report. Each part is left to its own
+package.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tuili.cli.options import progress_bar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tuili.eval.evaluation import EvalSettings
+    from tuili.eval.runner import Trial
+    from tuili.model.folder import LoadedModel
+    from tuili.train.recipe import Recipe
+
+STARTED = time.perf_counter()  # this module is the first thing that the verb loads
+RECIPE = "quickstart"
+QUESTIONS = 5
+EXIT_INTERRUPTED = 130
+
+NEXT = """
+Wrote {out}/report.html (open it in a browser) and {out}/report.json after {seconds:.0f} s. What to try next:
+  tuili ask {prompt} --model {model}
+  tuili eval {model} --domains {domains} --levels {levels} --depth 3
+  tuili info {model}
+  tuili train {recipe} --out runs/mine train.steps={steps}
+"""
+
+
+def run(
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/quickstart"),
+    per_cell: Annotated[int, typer.Option(min=1, help="Test problems for each domain and level.")] = 100,
+) -> None:
+    """Train a small model from scratch, evaluate it on unseen problems and ask it five questions.
+
+    Writes report.html and report.json beside the model. Run it again to go on after an interruption; delete
+    the folder to begin anew.
+    """
+    from rich.console import Console
+
+    from tuili.cli.show import show_cells
+    from tuili.config import load_recipe
+    from tuili.eval.evaluation import EvalSettings, evaluate
+    from tuili.model.folder import load_model
+    from tuili.train.recipe import Recipe
+    from tuili.train.run import train
+
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    recipe = load_recipe(RECIPE, overrides or [], Recipe)
+    levels = [level for level, weight in enumerate(recipe.data.levels, start=1) if weight]
+    settings = EvalSettings(domains=recipe.data.domain_names, levels=levels, per_cell=per_cell)
+
+    console.print(f"training on {', '.join(settings.domains)} in {out}")
+    before = time.perf_counter()
+    outcome = train(recipe, out, resume=True)
+    earlier = max(0.0, outcome.seconds - (time.perf_counter() - before))  # trained by runs before this one
+    if outcome.model is None:
+        console.print(f"interrupted at step {outcome.step}: run the same command again to go on")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    loaded = load_model(outcome.model)
+
+    console.print("\nevaluating on problems that training never sees")
+    with progress_bar() as tell:
+        report = evaluate(loaded, settings, tell)
+    show_cells(console, report)
+
+    console.print(f"\nasking {QUESTIONS} more unseen questions")
+    trials = _ask(console, loaded, settings)
+
+    seconds = time.perf_counter() - STARTED + earlier
+    figures = {
+        "accuracy": _by_domain(report["cells"]),
+        "seconds": round(seconds, 1),
+        "seconds_training": round(outcome.seconds, 1),
+        "steps": outcome.step,
+        "tokens_trained": outcome.tokens,
+    }
+    _write(out, recipe, loaded, figures, report, trials)
+    prompts = sorted(
+        (trial.problem.prompt for trial in trials), key=lambda prompt: ("\n" in prompt, len(prompt))
+    )
+    console.print(
+        NEXT.format(
+            out=out,
+            seconds=seconds,
+            prompt=shlex.quote(prompts[0]),
+            model=outcome.model,
+            domains=",".join(settings.domains),
+            levels=",".join(map(str, levels)),
+            recipe=RECIPE,
+            steps=2 * outcome.step,
+        )
+    )
+
+
+def _ask(console: Console, loaded: LoadedModel, settings: EvalSettings) -> list[Trial]:
+    """Ask questions that are in neither the training nor the evaluation, and show how they are answered."""
+    from tuili.cli.show import show_answer
+    from tuili.engine.answer import explain
+    from tuili.engine.decode import Decoder
+    from tuili.eval.runner import run as run_problems
+    from tuili.tasks import Split, generate
+
+    questions = [
+        generate(domain, Split.TEST.seed(settings.seed), settings.per_cell + number, max(settings.levels))
+        for number, domain in enumerate(islice(cycle(settings.domains), QUESTIONS))
+    ]
+    one_by_one = Decoder(loaded.model, loaded.tokenizer, batch_size=1)
+    trials = run_problems(one_by_one, questions)
+    for trial in trials:
+        problem = trial.problem
+        console.print(f"\n{problem.prompt}", style="bold")
+        show_answer(console, explain(problem.prompt, trial.generation, loaded.tokenizer, problem.context))
+        if not trial.correct:
+            console.print(f"wrong: it is {problem.answer}", style="red")
+    return trials
+
+
+def _write(
+    out: Path,
+    recipe: Recipe,
+    loaded: LoadedModel,
+    figures: dict[str, Any],
+    report: dict[str, Any],
+    trials: list[Trial],
+) -> None:
+    """Write report.json and report.html."""
+    from tuili.eval.report import sample, write_html, write_json
+    from tuili.train.log import read_log
+
+    questions = [sample(trial, loaded.tokenizer) for trial in trials]
+    write_json(out / "report.json", {**figures, "evaluation": report, "questions": questions})
+    phases: list[tuple[float, int]] = []
+    if recipe.curriculum.kind == "phases":
+        starts = (0.0, *recipe.curriculum.boundaries)
+        phases = [(start * recipe.train.steps, number) for number, start in enumerate(starts, 1) if start < 1]
+    write_html(
+        out / "report.html",
+        {
+            **report,
+            "samples": questions,
+            "seconds": figures["seconds"],
+            "seconds_of": "in all, training included",
+        },
+        "Tuili quickstart",
+        loaded.model.config.exit_layers,
+        read_log(out),
+        phases,
+    )
+
+
+def _by_domain(cells: list[dict[str, Any]]) -> dict[str, float]:
+    """Accuracy of each domain, the mean over its levels."""
+    domains = dict.fromkeys(cell["domain"] for cell in cells)
+    return {name: fmean(cell["accuracy"] for cell in cells if cell["domain"] == name) for name in domains}

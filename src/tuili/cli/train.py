@@ -1,0 +1,36 @@
+"""`tuili train`: a recipe to a model folder. The training is left to `tuili.train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXIT_INTERRUPTED = 130
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or a shipped recipe's name.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint.")] = False,
+) -> None:
+    """Train a model by a recipe, for example: tuili train nano train.steps=2000 --out runs/mine
+
+    The model is written to OUT/model. Ctrl-C saves a checkpoint first; --resume goes on from it and ends with
+    exactly the weights of a run that was never interrupted. docs/training.md explains more.
+    """
+    from tuili.config import load_recipe
+    from tuili.train.recipe import Recipe
+    from tuili.train.run import train
+
+    folder = out or Path("runs", Path(recipe).stem)
+    outcome = train(load_recipe(recipe, overrides or [], Recipe), folder, resume=resume)
+    if outcome.model is None:
+        print(f"interrupted: step {outcome.step} is saved, add --resume to the same command to go on")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    minutes = outcome.seconds / 60
+    print(f"{outcome.model}: {outcome.step} steps, {outcome.tokens:,} tokens, {minutes:.1f} minutes")

@@ -1,0 +1,134 @@
+"""Imports GSM8K: its calculations `<<48/2=24>>` become checked steps, its last line `#### 72` the answer.
+
+Every item is yielded, with the reason why it is not to be used where one of its calculations does not check.
+What a record is and how it is written is left to `records`. The format: Cobbe et al., "Training Verifiers to
+Solve Math Word Problems", 2021 (arXiv:2110.14168).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+
+from tuili.data.records import Record
+from tuili.errors import RecordError
+from tuili.steps import Status, Verdict, check_chain, parse, render
+from tuili.tasks import LEVELS
+
+DOMAIN = "word_problems"
+_CALCULATION = re.compile(r"<<(.*?)>>")
+_ANSWER = re.compile(r"^#### *(.+)$", re.MULTILINE)
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_SPELLING = (
+    (re.compile(r"(?<![0-9])\.(?=[0-9])"), "0."),  # .5
+    (re.compile(r"(?<=[0-9])\.(?![0-9])"), ""),  # 5.
+    (re.compile(r"(^|[-+*/=(])\+"), r"\1"),  # a sign that changes nothing
+    (re.compile(r"//|[-+*/=()]"), r" \g<0> "),
+)
+
+
+class Outcome(StrEnum):
+    """Whether an item may be used, or the first reason why not."""
+
+    CHECKED = "every calculation is valid"
+    NO_CALCULATION = "no calculation is written out"
+    ROUNDED = "a result is rounded"
+    WRONG = "a result is wrong"
+    UNDECIDED = "a calculation cannot be decided"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question of GSM8K with its calculations as steps in canonical printing, and a verdict on each."""
+
+    line: int
+    question: str
+    steps: tuple[str, ...]
+    answer: str
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the verdicts amount to."""
+        if not self.steps:
+            return Outcome.NO_CALCULATION
+        for step, verdict in zip(self.steps, self.verdicts, strict=True):
+            if verdict.status is Status.INVALID:
+                return Outcome.ROUNDED if _is_rounded(step, verdict) else Outcome.WRONG
+            if verdict.status is not Status.VALID:
+                return Outcome.UNDECIDED
+        return Outcome.CHECKED
+
+    @property
+    def record(self) -> Record:
+        """The item as a record. Its level is the number of its steps, at most the highest level there is."""
+        return Record(
+            input=self.question,
+            output=self.answer,
+            domain=DOMAIN,
+            level=max(LEVELS[0], min(len(self.steps), LEVELS[-1])),
+            steps=self.steps,
+            source="gsm8k",
+            id=f"gsm8k/{self.line}",
+        )
+
+
+def import_gsm8k(path: str | Path) -> Iterator[Item]:
+    """Yield the items of a GSM8K file (`train.jsonl`, `test.jsonl`) in order, the unusable ones too.
+
+    Raises `RecordError` for a file that cannot be read and at the first line that is not in the format.
+    """
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield _item(f"{path}:{number}", number, line)
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path} cannot be read as text: {error}; give a GSM8K file in JSONL") from error
+
+
+def outcomes(items: Iterable[Item]) -> Counter[Outcome]:
+    """How many items check, and how many do not for which reason."""
+    return Counter(item.outcome for item in items)
+
+
+def checked_records(path: str | Path) -> Iterator[Record]:
+    """The records of those items of a GSM8K file whose every calculation is valid."""
+    return (item.record for item in import_gsm8k(path) if item.outcome is Outcome.CHECKED)
+
+
+def _item(where: str, number: int, line: str) -> Item:
+    try:
+        fields = json.loads(line)
+        question, solution = fields["question"], fields["answer"]
+        answer = _ANSWER.findall(solution)[-1].replace(",", "").strip()
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+        raise RecordError(
+            f'{where}: not an item of GSM8K: write {{"question": "…", "answer": "… #### 72"}}'
+        ) from error
+    if not _NUMBER.fullmatch(answer):
+        raise RecordError(f"{where}: the answer after #### is {answer!r}: it must be a number")
+    steps = tuple(map(_step, _CALCULATION.findall(solution)))
+    return Item(number, str(question).strip(), steps, answer, tuple(check_chain(steps)))
+
+
+def _step(calculation: str) -> str:
+    """A calculation in canonical printing: `48/2=24` becomes `48 / 2 = 24`, `.5*8=4` to `0.5 * 8 = 4`."""
+    for pattern, replacement in _SPELLING:
+        calculation = pattern.sub(replacement, calculation)
+    return render(parse(calculation))
+
+
+def _is_rounded(step: str, verdict: Verdict) -> bool:
+    """Whether a wrong result is the right one, rounded (up, down or to the nearest) to the digits written."""
+    written = step.rpartition("= ")[2]
+    if verdict.expected is None or not _NUMBER.fullmatch(written):
+        return False
+    last_digit = Fraction(1, 10 ** len(written.partition(".")[2]))
+    return abs(Fraction(written) - Fraction(verdict.expected)) < last_digit

@@ -1,0 +1,189 @@
+"""Fractions: sums, products and quotients, comparison, lowest terms, parts of a number, decimals.
+
+Denominators divide one round number a problem, so that their common multiples stay in a small table.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from math import gcd, lcm
+
+from tuili.tasks.problem import Draft
+from tuili.tasks.registry import domain
+from tuili.tasks.working import euclid, lowest_terms
+
+COMPUTE = ("Compute {}.", "What is {}?", "Work out {}.", "Calculate {}.")
+LOWEST = " Give a fraction in lowest terms."
+ROUND_NUMBERS = {
+    1: (12, 14, 15, 16, 18, 20, 24, 30),
+    2: (16, 18, 20, 24, 28, 30, 36),
+    3: (24, 30, 36, 40, 48, 60),
+    4: (60, 72, 80, 84, 90),
+    5: (84, 90, 96, 108, 120),
+}
+TERMS = {1: 2, 2: 2, 3: 3, 4: 4, 5: 5}
+
+
+@domain("fractions", phase=2)
+class Fractions:
+    """Sums, products, quotients, comparison and reduction of fractions; answers are in lowest terms."""
+
+    def sample(self, rng: random.Random, level: int) -> Draft:
+        return rng.choice(KINDS[level])(rng, level)
+
+
+def cancel(numerator: int, denominator: int) -> list[str]:
+    """The step to lowest terms, prime by prime, if there is any common factor."""
+    return [lowest_terms(numerator, denominator)] if gcd(numerator, denominator) > 1 else []
+
+
+def _proper(rng: random.Random, denominators: Sequence[int]) -> Fraction:
+    """A proper fraction in lowest terms with one of the denominators."""
+    denominator = rng.choice(denominators)
+    return Fraction(rng.choice([n for n in range(1, denominator) if gcd(n, denominator) == 1]), denominator)
+
+
+def _divisors(number: int) -> list[int]:
+    return [divisor for divisor in range(2, number + 1) if number % divisor == 0]
+
+
+def add(first: Fraction, sign: str, second: Fraction) -> tuple[list[str], Fraction]:
+    """Steps of a sum or difference over the least common denominator, and its result."""
+    common = lcm(first.denominator, second.denominator)
+    steps = []
+    if first.denominator != second.denominator:
+        steps.append(f"lcm({first.denominator}, {second.denominator}) = {common}")
+    over = []
+    for term in (first, second):
+        scale = common // term.denominator
+        over.append(term.numerator * scale)
+        if scale > 1:
+            steps.append(f"{common} / {term.denominator} = {scale}")
+            steps.append(f"{term} = {over[-1]}/{common}")
+    total = over[0] + over[1] if sign == "+" else over[0] - over[1]
+    steps.append(f"{over[0]}/{common} {sign} {over[1]}/{common} = {total}/{common}")
+    return steps + cancel(total, common), Fraction(total, common)
+
+
+def _sum(rng: random.Random, level: int) -> Draft:
+    """From left to right; every running total is positive and no whole number."""
+    denominators = _divisors(rng.choice(ROUND_NUMBERS[level]))
+    while True:
+        total = _proper(rng, denominators)
+        text = str(total)
+        steps: list[str] = []
+        for _ in range(TERMS[level] - 1):
+            term = _proper(rng, denominators)
+            sign = "-" if term < total and rng.random() < 0.5 else "+"
+            more, result = add(total, sign, term)
+            text, steps, total = f"{text} {sign} {term}", steps + more, result
+            if total.denominator == 1:
+                break
+        else:
+            return Draft(rng.choice(COMPUTE).format(text) + LOWEST, tuple(steps), str(total))
+
+
+def _product(rng: random.Random, level: int) -> Draft:
+    """Two fractions, three from level 4 on; dividing is multiplying by the inverse."""
+    denominators = range(2, (11, 12, 14, 10, 12)[level - 1])
+    while True:
+        factors = [_proper(rng, denominators) for _ in range(2 if level < 4 else 3)]
+        operators = [rng.choice("*/") for _ in factors[1:]]
+        text, steps, total = f"({factors[0]})", [], factors[0]
+        for operator, factor in zip(operators, factors[1:], strict=True):
+            text += f" {operator} ({factor})"
+            inverse = factor if operator == "*" else 1 / factor
+            over, under = total.numerator * inverse.numerator, total.denominator * inverse.denominator
+            turned = "" if operator == "*" else f"({total}) * ({_ratio(inverse)}) = "
+            steps.append(f"({total}) {operator} ({factor}) = {turned}{over}/{under}")
+            steps += cancel(over, under)
+            total *= inverse
+            if total.denominator == 1:
+                break
+        else:
+            return Draft(rng.choice(COMPUTE).format(text) + LOWEST, tuple(steps), str(total))
+
+
+def _ratio(value: Fraction) -> str:
+    return f"{value.numerator}/{value.denominator}"
+
+
+def _compare(rng: random.Random, level: int) -> Draft:
+    """Cross products decide; both fractions are close enough that size alone does not show it."""
+    denominators = range(3, (13, 16, 24, 30, 50)[level - 1])
+    first, second = _proper(rng, denominators), _proper(rng, denominators)
+    while (
+        first == second
+        or abs(first - second) > Fraction(1, 2 + level)
+        or first.denominator == second.denominator
+    ):
+        first, second = _proper(rng, denominators), _proper(rng, denominators)
+    left, right = first.numerator * second.denominator, second.numerator * first.denominator
+    sign = ">" if left > right else "<"
+    steps = (
+        f"{first.numerator} * {second.denominator} = {left}",
+        f"{second.numerator} * {first.denominator} = {right}",
+        f"{left} {sign} {right}",
+        f"{first} {sign} {second}",
+    )
+    wording, answer = rng.choice(
+        (
+            ("Which is larger, {} or {}?", max(first, second)),
+            ("Which is smaller, {} or {}?", min(first, second)),
+            ("Find the larger of {} and {}.", max(first, second)),
+            ("Find the smaller of {} and {}.", min(first, second)),
+        )
+    )
+    return Draft(wording.format(first, second), steps, str(answer))
+
+
+def _reduce(rng: random.Random, level: int) -> Draft:
+    """To lowest terms: prime by prime up to two digits, by Euclid's algorithm beyond."""
+    value, factor = {1: (20, 5), 2: (24, 15), 3: (150, 60), 4: (300, 60), 5: (900, 90)}[level]
+    fraction = _proper(rng, range(3, value))
+    common = rng.randint(2, factor)
+    numerator, denominator = fraction.numerator * common, fraction.denominator * common
+    steps = cancel(numerator, denominator)
+    if denominator >= 100:
+        steps = euclid(denominator, numerator)
+        steps.append(f"{numerator} / {common} = {fraction.numerator}")
+        steps.append(f"{denominator} / {common} = {fraction.denominator}")
+        steps.append(f"{numerator}/{denominator} = {fraction}")
+    wording = rng.choice(("Reduce {}/{} to lowest terms.", "Write {}/{} in lowest terms.", "Simplify {}/{}."))
+    return Draft(wording.format(numerator, denominator), tuple(steps), str(fraction))
+
+
+def _part(rng: random.Random, level: int) -> Draft:
+    fraction = _proper(rng, range(2, 11 if level == 1 else 13))
+    share = rng.randint(2, 60 if level == 1 else 99)
+    whole, part = share * fraction.denominator, share * fraction.numerator
+    steps = [f"{whole} / {fraction.denominator} = {share}"]
+    if fraction.numerator > 1:
+        steps.append(f"{share} * {fraction.numerator} = {part}")
+    wording = rng.choice(("What is {} of {}?", "How much is {} of {}?", "Find {} of {}."))
+    return Draft(wording.format(fraction, whole), tuple(steps), str(part))
+
+
+def _decimal(rng: random.Random, level: int) -> Draft:
+    places = 2 if level == 2 else 3
+    over = 10**places
+    numerator = 10
+    while numerator % 10 == 0 or gcd(numerator, over) == 1:
+        numerator = rng.randint(1, over - 1)
+    decimal = f"0.{numerator:0{places}}"
+    wording = rng.choice(
+        ("Write {} as a fraction in lowest terms.", "Which fraction in lowest terms equals {}?")
+    )
+    steps = (f"{decimal} = {numerator}/{over}", *cancel(numerator, over))
+    return Draft(wording.format(decimal), steps, str(Fraction(numerator, over)))
+
+
+KINDS: dict[int, tuple[Callable[[random.Random, int], Draft], ...]] = {
+    1: (_sum, _product, _compare, _reduce, _part),
+    2: (_sum, _sum, _product, _compare, _reduce, _part, _decimal),
+    3: (_sum, _sum, _product, _compare, _reduce, _decimal),
+    4: (_sum, _sum, _product, _reduce),
+    5: (_sum, _sum, _product, _reduce),
+}

@@ -1,0 +1,114 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.eval.trials import Oracle
+from tests.tiny import save_tiny
+from tuili.cli.app import main
+from tuili.engine import decode
+from tuili.eval.runner import unseen_problems
+from tuili.steps import Context
+from tuili.tasks import Problem
+
+PROMPT = "What is 48 / 2 + 7?"
+FLAWED = Problem(
+    "arithmetic", 1, 2_000_000_000, 0, PROMPT, ("48 / 2 = 24", "24 + 7 = 32", "and so on"), "32", Context()
+)
+KNIGHTS = unseen_problems(["knights"], [1], 1, seed=0)[0]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(save_tiny(tmp_path_factory.mktemp("ask") / "model"))
+
+
+@pytest.fixture
+def by_heart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "Decoder", lambda *_, **__: Oracle([FLAWED, KNIGHTS], depth=6))
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["ask", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("tuili: error: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+@pytest.mark.usefixtures("by_heart")
+def test_each_step_stands_on_its_line_with_its_mark_its_depth_and_the_right_value(
+    model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", PROMPT, "--model", model]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[:4] == [
+        "  ✓ 48 / 2 = 24   6.0 layers",
+        "  ✗ 24 + 7 = 32   6.0 layers  right: 31",
+        "  · and so on     6.0 layers",
+        "32",
+    ]
+    receipt = out.splitlines()[4]
+    assert "6.0 layers each · 1 of 3 steps valid · " in receipt
+    assert len(out.splitlines()) == 5
+    assert "\x1b" not in out
+
+
+@pytest.mark.usefixtures("by_heart")
+def test_steps_are_checked_against_the_facts_of_the_prompt(
+    model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", KNIGHTS.prompt, "--model", model, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["answer"] == KNIGHTS.answer
+    assert [step["text"] for step in document["steps"]] == list(KNIGHTS.steps)
+    assert {step["verdict"] for step in document["steps"]} == {"valid"}
+
+
+def test_the_json_has_the_fixed_fields(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "1 + 1", "--model", model, "--json", "--max-tokens", "20", "--depth", "2"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert set(document) == {"answer", "steps", "receipt"}
+    receipt = document["receipt"]
+    assert receipt["attempts"] == 1
+    assert receipt["milliseconds"]["total"] >= receipt["milliseconds"]["decode"] > 0
+    assert receipt["tokens"]["generated"] <= 20
+    assert receipt["mean_depth"] == 2
+    assert receipt["layer_steps"] == 2 * receipt["tokens"]["generated"]
+    assert receipt["stop"] in ("end", "length")
+
+
+@pytest.mark.parametrize("prompt", ["", "   \n"])
+def test_an_empty_prompt_is_refused(prompt: str, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "prompt is empty" in refusal(capsys, prompt, "--model", model)
+
+
+def test_a_prompt_beyond_the_context_is_refused(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    message = refusal(capsys, "1 + " * 1000, "--model", model)
+    assert "tokens" in message
+    assert "511" in message
+
+
+@pytest.mark.parametrize("depth", ["5", "deep", "-3", "3.5", ""])
+def test_a_depth_that_is_no_exit_is_refused(
+    depth: str, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refusal(capsys, "1 + 1", "--model", model, f"--depth={depth}")
+    assert "depth" in message
+    assert "use" in message
+
+
+def test_a_model_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "not found" in refusal(capsys, "1 + 1", "--model", str(tmp_path / "none"))
+
+
+def test_a_damaged_or_unsafe_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = save_tiny(tmp_path / "model")
+    weights = path / "model.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-10])
+    assert "truncated" in refusal(capsys, "1 + 1", "--model", str(path))
+    weights.write_bytes(content)
+    (path / "pytorch_model.bin").write_bytes(b"")
+    assert "may hold a pickle" in refusal(capsys, "1 + 1", "--model", str(path))

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from transformers import AutoTokenizer
+
+from tuili.cli.app import main
+from tuili.data.records import read_records, record_schema
+
+
+def test_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == record_schema()
+
+
+def test_generated_problems_pass_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "problems.jsonl"
+    options = ["--domains", "arithmetic,syllogism", "--levels", "1,3", "--count", "4", "--split", "test"]
+    assert main(["data", "generate", str(file), *options]) == 0
+    records = list(read_records(file))
+    assert len(records) == 16
+    assert {(record.domain, record.level) for record in records} == {
+        (domain, level) for domain in ("arithmetic", "syllogism") for level in (1, 3)
+    }
+    capsys.readouterr()
+    assert main(["data", "check", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert "arithmetic level 3: 4 records" in said
+    assert said.splitlines()[-1] == f"steps: {sum(len(record.steps) for record in records)} valid"
+
+
+def test_check_names_every_bad_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"input": "a"}\n{"input": "a", "output": "b"}\nnonsense\n')
+    assert main(["data", "check", str(file)]) == 2
+    said = capsys.readouterr()
+    assert "mine.jsonl:1: key 'output' is missing" in said.out
+    assert "mine.jsonl:3: not a JSON object" in said.out
+    assert "own level 1: 1 records" in said.out
+    assert said.err == f"tuili: error: {file}: 2 of 3 lines are bad\n"
+
+
+def test_a_tokenizer_is_trained_and_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(["data", "tokenizer", str(tmp_path / "tok"), "--domains", "arithmetic", "--vocabulary", "300"])
+        == 0
+    )
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("arithmetic: ")
+    assert said[-1].endswith("tok: 300 entries")
+    assert len(AutoTokenizer.from_pretrained(tmp_path / "tok")) == 300
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["generate", "x.jsonl", "--split", "exam"], "'exam' is no split: use train, validation, test"),
+        (["generate", "x.jsonl", "--domains", "magic"], "unknown domain 'magic'"),
+        (["generate", "x.jsonl", "--levels", "9"], "level 9 does not exist"),
+        (["check", "none.jsonl"], "none.jsonl cannot be read: No such file or directory"),
+        (["tokenizer", "tok", "--vocabulary", "9"], "a vocabulary of 9 is too small: use 263 or more"),
+        (["tokenizer", "tok", "--domains", "magic"], "unknown domain 'magic'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert list(tmp_path.iterdir()) == []

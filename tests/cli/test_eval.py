@@ -1,0 +1,94 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.eval.trials import Oracle
+from tests.tiny import save_tiny
+from tuili.cli.app import main
+from tuili.eval import evaluation
+from tuili.eval.card import read_figures
+from tuili.eval.runner import unseen_problems
+
+DOMAINS = ["arithmetic", "knights"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny(tmp_path_factory.mktemp("eval") / "model")
+
+
+@pytest.fixture
+def by_heart(monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = unseen_problems(DOMAINS, [1, 2], 4, seed=5)
+    wrong = {problems[0].prompt}
+    monkeypatch.setattr(evaluation, "Decoder", lambda *_, **__: Oracle(problems, wrong))
+
+
+@pytest.mark.usefixtures("by_heart")
+def test_the_fixed_interface(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "report.json"
+    options = ["--domains", "arithmetic,knights", "--levels", "1,2", "--per-cell", "4", "--seed", "5"]
+    assert main(["eval", str(model), *options, "--json", str(path)]) == 0
+    report = json.loads(path.read_text())
+    assert report["mean"] == {"1": 0.875, "2": 1.0}
+    assert [(cell["domain"], cell["level"]) for cell in report["cells"]] == [
+        ("arithmetic", 1),
+        ("knights", 1),
+        ("arithmetic", 2),
+        ("knights", 2),
+    ]
+    cell = report["cells"][0]
+    assert (cell["n"], cell["accuracy"], cell["mean_depth"], cell["valid_steps"]) == (4, 0.75, 3.0, 1.0)
+    assert cell["ci95"][0] < 0.75 < cell["ci95"][1]
+    assert report["settings"]["seed"] == 5
+    assert report["settings"]["split"] == "test"
+    assert "0.875" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("by_heart")
+def test_page_and_card_are_written_where_asked(model: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    options = ["--domains", "arithmetic,knights", "--per-cell", "4", "--seed", "5"]
+    assert main(["eval", str(model), *options, "--html", str(page), "--card"]) == 0
+    assert "87.5%" in page.read_text()
+    assert read_figures(model)["mean"] == {"1": 0.875, "2": 1.0}
+    assert (model / "README.md").is_file()
+
+
+def test_a_full_evaluation_of_a_real_model_compares_depths_and_measures_experts(tmp_path: Path) -> None:
+    path, page = tmp_path / "report.json", tmp_path / "page.html"
+    model = save_tiny(tmp_path / "model", max_position_embeddings=128)
+    options = ["--domains", "arithmetic,fractions", "--levels", "1,2", "--per-cell", "1", "--full"]
+    assert main(["eval", str(model), *options, "--json", str(path), "--html", str(page)]) == 0
+    report = json.loads(path.read_text())
+    assert [point["depth"] for point in report["depth"]["points"]] == ["1", "2", "3", "4", "auto"]
+    assert [point["mean_depth"] for point in report["depth"]["points"][:4]] == [1, 2, 3, 4]
+    experts = report["experts"]
+    assert experts["expert_names"] == ["propositional", "knights", "arithmetic", "calendar"]
+    for row in experts["first_share"] + experts["both_share"]:
+        assert sum(row) == pytest.approx(1)
+    assert len(experts["max_violation"]) == 3
+    assert all(0 <= value <= 3 for value in experts["max_violation"])
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--levels", "1,x"], "--levels"),
+        (["--levels", "1,1"], "--levels"),
+        (["--levels", "9"], "level 9"),
+        (["--domains", "astrology"], "astrology"),
+        (["--domains", "knights,,"], "--domains"),
+        (["--per-cell", "0"], "per-cell"),
+        (["--seed", "-1"], "seed -1"),
+        (["--depth", "5"], "depth 5"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(
+    options: list[str], named: str, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", str(model), "--per-cell", "1", *options]) == 2
+    captured = capsys.readouterr()
+    assert named in captured.err
+    assert captured.err.count("\n") == 1

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tuili.data.records import Record, check_records, read_records, record_schema, write_records
+from tuili.errors import RecordError
+from tuili.tasks import Split, domains, generate
+
+
+def write(folder: Path, *lines: str | bytes) -> Path:
+    path = folder / "mine.jsonl"
+    path.write_bytes(b"\n".join(line if isinstance(line, bytes) else line.encode() for line in lines) + b"\n")
+    return path
+
+
+def test_input_and_output_are_enough(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, '{"input": "What is 1 + 1?", "output": "2"}', "", '{"input": "a", "output": " b "}'
+    )
+    first, second = read_records(path)
+    assert (first.domain, first.level, first.steps, first.source, first.id) == (
+        "own",
+        1,
+        (),
+        "mine.jsonl",
+        "mine.jsonl:1",
+    )
+    assert first.response == "<think>\n</think>2"
+    assert (second.id, second.output) == ("mine.jsonl:3", "b")
+
+
+def test_steps_are_rendered_and_a_whole_response_is_kept() -> None:
+    assert (
+        Record(input="q", output="42", steps=["12 + 30 = 42"]).response == "<think>\n12 + 30 = 42\n</think>42"
+    )
+    whole = "<think>\nwell,\n12 + 30 = 42\n</think>42"
+    assert Record(input="q", output=whole).response == whole
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("[1, 2]", "mine.jsonl:2: Input should be a valid dictionary"),
+        ('{"input": "a"', "mine.jsonl:2: not a JSON object"),
+        (
+            '{"input": "a", "input": "b", "output": "c"}',
+            "mine.jsonl:2: not a JSON object (a key stands there twice)",
+        ),
+        ('{"input": "a"}', "mine.jsonl:2: key 'output' is missing: a record needs input and output"),
+        (
+            '{"input": "a", "output": "b", "answer": "c"}',
+            "mine.jsonl:2: unknown key 'answer': known are input,",
+        ),
+        ('{"input": " ", "output": "b"}', "mine.jsonl:2: input is empty: it must hold text"),
+        ('{"input": "a", "output": 7}', "mine.jsonl:2: output: Input should be a valid string"),
+        (
+            '{"input": "a", "output": "b", "level": 6}',
+            "mine.jsonl:2: level: Input should be less than or equal to 5",
+        ),
+        (
+            '{"input": "a", "output": "b", "level": "1"}',
+            "mine.jsonl:2: level: Input should be a valid integer",
+        ),
+        ('{"input": "a", "output": "b", "steps": ["c", ""]}', "mine.jsonl:2: steps.1 is empty"),
+        ('{"input": "a", "output": "b", "steps": ["c\\nd"]}', "mine.jsonl:2: a step is one line"),
+        ('{"input": "a", "output": "<|end|>b"}', "mine.jsonl:2: output '<|end|>b' has no answer"),
+        (
+            '{"input": "a", "output": "<think>b"}',
+            "mine.jsonl:2: output '<think>b' has no answer after </think>",
+        ),
+        ('{"input": "a", "output": "<think>b</think>c", "steps": ["d"]}', "steps stand both in"),
+        ('{"input": "\\ud800", "output": "b"}', "mine.jsonl:2: input: Input should be a valid string"),
+        (b'{"input": "\xff", "output": "b"}', "mine.jsonl:2: byte 11 is not UTF-8"),
+        ("[" * 100_000, "mine.jsonl:2: not a JSON object"),
+    ],
+)
+def test_a_bad_line_is_refused_by_file_and_line(tmp_path: Path, line: str | bytes, message: str) -> None:
+    path = write(tmp_path, '{"input": "good", "output": "good"}', line)
+    with pytest.raises(RecordError) as caught:
+        list(read_records(path))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    report = check_records(path)
+    assert report.errors == [str(caught.value)]
+    assert (report.records, report.lines) == ({("own", 1): 1}, 2)
+
+
+def test_a_report_counts_steps_by_their_verdict(tmp_path: Path) -> None:
+    record = (
+        '{"input": "P1: A -> B", "output": "no", "steps": ["P1, not B => not A", "1 + 1 = 3", "I think so"]}'
+    )
+    report = check_records(write(tmp_path, record))
+    assert report.steps == {"invalid": 2, "unsupported": 1}  # `not B` is no fact of the prompt
+
+
+def test_a_file_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match=r"none.jsonl cannot be read: No such file"):
+        list(read_records(tmp_path / "none.jsonl"))
+    with pytest.raises(RecordError, match=r"mine.jsonl holds no record"):
+        list(read_records(write(tmp_path, "")))
+
+
+words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@given(prompt=words, output=words, steps=st.lists(words, max_size=3), level=st.integers(1, 5))
+def test_what_is_accepted_is_written_and_read_back(
+    tmp_path_factory: pytest.TempPathFactory, prompt: str, output: str, steps: list[str], level: int
+) -> None:
+    try:
+        record = Record(input=prompt, output=output, steps=steps, level=level, source="s", id="i")
+    except ValidationError:
+        return
+    path = tmp_path_factory.getbasetemp() / "round.jsonl"
+    assert write_records(path, [record, record]) == 2
+    assert list(read_records(path)) == [record, record]
+
+
+def test_a_problem_becomes_a_record() -> None:
+    problem = generate(domains()[0], Split.TRAIN.seed(0), index=3, level=2)
+    record = Record.of(problem)
+    assert (record.input, record.output, record.steps) == (problem.prompt, problem.answer, problem.steps)
+    assert (record.domain, record.level, record.id) == (problem.domain, 2, problem.id)
+
+
+def test_the_schema_names_every_field_and_what_is_required() -> None:
+    schema = json.loads(json.dumps(record_schema()))
+    assert list(schema["properties"]) == ["input", "output", "domain", "level", "steps", "source", "id"]
+    assert schema["required"] == ["input", "output"]
+    assert schema["additionalProperties"] is False
+    assert all(field["description"] for field in schema["properties"].values())

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+
+from tests.eval.trials import TOKENIZER, Oracle
+from tests.tiny import save_tiny
+from tuili.errors import ModelFolderError
+from tuili.eval.card import EVAL_FILE, read_figures, write_card
+from tuili.eval.report import accuracy_report, provenance, samples
+from tuili.eval.runner import run, unseen_problems
+from tuili.model.folder import load_model
+from tuili.model.lineage import model_hash
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return save_tiny(tmp_path / "small")
+
+
+def report() -> dict[str, object]:
+    problems = unseen_problems(["arithmetic", "knights"], [1, 2], 2, seed=3)
+    trials = run(Oracle(problems, wrong={problems[0].prompt}), problems)
+    return {
+        **accuracy_report(trials, 1.0),
+        **provenance(),
+        "settings": {"seed": 3, "per_cell": 2, "depth": "auto"},
+        "samples": samples(trials, TOKENIZER),
+    }
+
+
+def test_the_card_tells_recipe_seeds_tokens_hours_and_results(folder: Path) -> None:
+    write_card(folder, report())
+    card = (folder / "README.md").read_text()
+    assert card.startswith("---\nlicense: apache-2.0")
+    assert "# small" in card
+    assert "| arithmetic | 0.500 (0.09–0.91) | 1.000 (0.34–1.00) |" in card
+    assert "| **mean** | **0.750** | **1.000** |" in card
+    assert "| train |" in card
+    assert "| 100 | 0.50 | train 1 | loss 2.5 |" in card
+    assert "train:\n  steps: 5" in card
+    assert "\n\n\n" not in card
+
+
+def test_the_card_leaves_the_model_as_it_is(folder: Path) -> None:
+    before = model_hash(folder)
+    write_card(folder, report())
+    assert model_hash(folder) == before
+    load_model(folder)
+
+
+def test_figures_read_back(folder: Path) -> None:
+    assert read_figures(folder) is None
+    write_card(folder, report())
+    assert read_figures(folder)["mean"] == {"1": 0.75, "2": 1.0}
+
+
+def test_damaged_figures_are_refused(folder: Path) -> None:
+    (folder / EVAL_FILE).write_text("{")
+    with pytest.raises(ModelFolderError, match="is not JSON"):
+        read_figures(folder)

@@ -1,0 +1,51 @@
+import pytest
+
+from tests.eval.trials import trial
+from tuili.eval import depth as depth_module
+from tuili.eval.depth import by_depth, depth_against_level, spearman
+
+
+def test_rank_correlation_knows_order_reverse_and_ties() -> None:
+    assert spearman([1, 2, 3, 4], [10, 20, 25, 99]) == pytest.approx(1.0)
+    assert spearman([1, 2, 3, 4], [4, 3, 2, 1]) == pytest.approx(-1.0)
+    assert spearman([1, 1, 2, 2], [3, 3, 3, 5]) == pytest.approx(0.5774, abs=1e-4)  # scipy.stats.spearmanr
+
+
+def test_rank_correlation_of_a_constant_is_zero() -> None:
+    assert spearman([1, 2, 3], [7, 7, 7]) == 0.0
+
+
+def test_depth_rises_where_harder_problems_go_deeper() -> None:
+    rising = [trial("knights", level, depths=(3 * level,)) for level in (1, 2, 3) for _ in range(5)]
+    flat = [trial("calendar", level, depths=(3 + 3 * (i % 2),)) for level in (1, 2, 3) for i in range(4)]
+    knights, calendar = depth_against_level(rising + flat)
+    assert (knights.domain, knights.by_level) == ("knights", {"1": 3, "2": 6, "3": 9})
+    assert knights.rises
+    assert calendar.spearman == pytest.approx(0.0)
+    assert not calendar.rises
+
+
+def test_a_weak_correlation_of_few_problems_does_not_count_as_rising() -> None:
+    trials = [trial(level=level, depths=(depth,)) for level, depth in ((1, 3), (1, 6), (2, 6), (2, 6))]
+    (trend,) = depth_against_level(trials)
+    assert trend.spearman > 0
+    assert not trend.rises
+
+
+def test_one_level_has_no_trend() -> None:
+    assert depth_against_level([trial(), trial()]) == []
+
+
+def test_every_depth_runs_the_same_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def run(decoder: str, problems: list[object], progress: object) -> list[object]:
+        seen.append((decoder, problems))
+        return [trial(depths=(3, 3)), trial(correct=decoder == "decoder 12", depths=(6, 6))]
+
+    monkeypatch.setattr(depth_module, "run", run)
+    problems: list[object] = ["a", "b"]
+    shallow, deep = by_depth(lambda depth: f"decoder {depth}", problems, [3, 12])
+    assert seen == [("decoder 3", problems), ("decoder 12", problems)]
+    assert (shallow.depth, shallow.accuracy, shallow.mean) == ("3", 0.5, {"1": 0.5})
+    assert (deep.depth, deep.accuracy, deep.tokens, deep.mean_depth) == ("12", 1.0, 4, 4.5)

@@ -1,0 +1,41 @@
+from typing import Any
+
+import pytest
+
+from tests.eval.trials import Oracle
+from tuili.errors import InputError
+from tuili.eval.runner import run, unseen_problems
+from tuili.tasks import Split
+
+
+def test_problems_are_those_of_the_test_split_and_fill_every_cell() -> None:
+    problems = unseen_problems(["arithmetic", "knights"], [1, 2], 3, seed=7)
+    assert [(p.domain, p.level) for p in problems] == [
+        (domain, level) for level in (1, 2) for domain in ("arithmetic", "knights") for _ in range(3)
+    ]
+    assert {Split.of_prompt(problem.prompt) for problem in problems} == {Split.TEST}
+    assert {problem.seed for problem in problems} == {Split.TEST.seed(7)}
+
+
+def test_the_same_seed_gives_the_same_problems_and_another_seed_others() -> None:
+    again = [unseen_problems(["arithmetic"], [1], 20, seed) for seed in (1, 1, 2)]
+    assert again[0] == again[1]
+    assert {p.prompt for p in again[0]} != {p.prompt for p in again[2]}
+
+
+@pytest.mark.parametrize(
+    ("domain", "level", "seed"), [("astrology", 1, 0), ("knights", 9, 0), ("knights", 1, -1)]
+)
+def test_unknown_domains_levels_and_seeds_are_refused(domain: str, level: int, seed: int) -> None:
+    with pytest.raises(InputError):
+        unseen_problems([domain], [level], 1, seed)
+
+
+def test_trials_keep_the_order_of_the_problems_and_are_scored_strictly() -> None:
+    problems = unseen_problems(["arithmetic", "calendar"], [1], 2, seed=0)
+    wrong = problems[2].prompt
+    told: list[Any] = []
+    trials = run(Oracle(problems, wrong={wrong}), problems, lambda done, total: told.append((done, total)))
+    assert [trial.problem for trial in trials] == problems
+    assert [trial.correct for trial in trials] == [True, True, False, True]
+    assert told == [(1, 4), (4, 4)]

@@ -1,0 +1,56 @@
+"""Trials made by hand and a decoder that knows the answers, for tests that need no model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from tuili.data.tokenizer import encode_example, train_tokenizer
+from tuili.engine.decode import Generation
+from tuili.eval.runner import Trial
+from tuili.steps import Context, render_response
+from tuili.tasks import Problem
+
+TOKENIZER = train_tokenizer(["What is 1 + 1?", "1 + 1 = 2"], vocabulary=300)
+
+
+def trial(
+    domain: str = "arithmetic",
+    level: int = 1,
+    correct: bool = True,
+    depths: tuple[int, ...] = (3,),
+    steps: str = "1 + 1 = 2",
+    stop: str = "end",
+) -> Trial:
+    problem = Problem(domain, level, 2_000_000_000, 0, "What is 1 + 1?", ("1 + 1 = 2",), "2", Context())
+    text = f"<think>\n{steps}\n</think>2"
+    spent = {"prefill": 0.0, "decode": 0.0}
+    return Trial(problem, Generation(text, [9] * len(depths), list(depths), stop, spent), correct)
+
+
+class Oracle:
+    """Stands for a decoder: knows every chain by heart, and answers `wrong` prompts and masked domains
+    wrongly.
+    """
+
+    def __init__(self, problems: Sequence[Problem], wrong: Collection[str] = (), depth: int = 3) -> None:
+        self.tokenizer = TOKENIZER
+        self.wrong, self.depth = wrong, depth
+        self._problems = {problem.prompt: problem for problem in problems}
+
+    def fails(self, problem: Problem) -> bool:
+        return problem.prompt in self.wrong
+
+    def generate(
+        self, prompts: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> list[Generation]:
+        problems = [self._problems[prompt] for prompt in prompts]
+        if progress is not None:
+            progress(1)
+            progress(len(prompts) - 1)
+        return [self._respond(problem) for problem in problems]
+
+    def _respond(self, problem: Problem) -> Generation:
+        text = render_response(problem.steps, "no idea" if self.fails(problem) else problem.answer)
+        tokens, start = encode_example(TOKENIZER, problem.prompt, text)
+        depths = [self.depth] * (len(tokens) - start)
+        return Generation(text, tokens[start:], depths, "end", {"prefill": 0.001, "decode": 0.002})

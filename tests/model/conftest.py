@@ -1,0 +1,46 @@
+"""A small model with weights large enough that errors show."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tuili.model import TuiliConfig, TuiliForCausalLM
+
+SEPARATORS = [5, 6, 7, 8, 9, 10]
+
+
+def tiny_config(**changes: object) -> TuiliConfig:
+    sizes: dict[str, object] = {
+        "vocab_size": 64,
+        "hidden_size": 48,
+        "intermediate_size": 64,
+        "moe_intermediate_size": 16,
+        "num_experts": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "trunk_layers": 2,
+        "group_layers": 1,
+        "num_groups": 2,
+        "max_position_embeddings": 1024,
+        "window": 8,
+        "top_units": 3,
+        "max_unit": 8,
+        "separator_token_ids": SEPARATORS,
+    }
+    return TuiliConfig(**sizes | changes)
+
+
+def tiny_model(seed: int = 0, **changes: object) -> TuiliForCausalLM:
+    torch.manual_seed(seed)
+    model = TuiliForCausalLM(tiny_config(**changes)).eval()
+    for name, parameter in model.named_parameters():
+        if "norm" not in name:
+            torch.nn.init.normal_(parameter, std=0.25)
+    return model
+
+
+@pytest.fixture(params=[True, False], ids=["layered", "dense"])
+def model(request: pytest.FixtureRequest) -> TuiliForCausalLM:
+    return tiny_model(layered=request.param)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tests.model.conftest import tiny_config, tiny_model
+from tuili.model.experts import Experts, Router
+from tuili.model.grouped import grouped_linear, sort_rows, unsort_rows
+
+
+@pytest.mark.parametrize("sizes", [[3, 0, 5, 2], [10, 0, 0, 0], [0, 0, 0, 10]])
+def test_grouped_linear_equals_separate_products(sizes: list[int]) -> None:
+    torch.manual_seed(0)
+    inputs, weights, target = torch.randn(10, 6), torch.randn(4, 8, 6), torch.randn(10, 8)
+    results = []
+    for fast in (True, False):
+        x, w = inputs.clone().requires_grad_(), weights.clone().requires_grad_()
+        if fast:
+            y = grouped_linear(x, w, sizes)
+        else:
+            y = torch.cat([F.linear(rows, matrix) for rows, matrix in zip(x.split(sizes), w, strict=True)])
+        (y * target).sum().backward()
+        results.append((y, x.grad, w.grad))
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_sorting_and_back_is_the_identity_with_right_gradients() -> None:
+    hidden = torch.randn(5, 3, dtype=torch.double, requires_grad=True)
+    order = torch.randperm(10)
+    back = torch.empty_like(order).scatter_(0, order, torch.arange(10))
+    rows = unsort_rows(sort_rows(hidden, order, back), order, back)
+    torch.testing.assert_close(rows, hidden.repeat_interleave(2, dim=0))
+    assert torch.autograd.gradcheck(
+        lambda h: unsort_rows(sort_rows(h, order, back) * torch.arange(10)[:, None], order, back), hidden
+    )
+
+
+def test_experts_equal_the_token_by_token_form() -> None:
+    torch.manual_seed(0)
+    config = tiny_config()
+    experts = Experts(config)
+    experts.config._experts_implementation = "eager"
+    for parameter in experts.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    hidden = torch.randn(7, config.hidden_size)
+    index = torch.stack([torch.randperm(config.num_experts)[:2] for _ in range(7)])
+    weight = torch.rand(7, 2)
+    expected = torch.zeros_like(hidden)
+    for token in range(7):
+        for slot in range(2):
+            expert = int(index[token, slot])
+            gate, up = (experts.gate_up_proj[expert] @ hidden[token]).chunk(2)
+            expected[token] += weight[token, slot] * (experts.down_proj[expert] @ (F.silu(gate) * up))
+    torch.testing.assert_close(experts(hidden, index, weight), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("implementation", ["grouped_mm", "batched_mm"])
+def test_transformers_implementations_agree(implementation: str) -> None:
+    model = tiny_model()
+    ids = torch.arange(5, 45)[None]
+    with torch.inference_mode():
+        own = model(ids).logits
+        model.set_experts_implementation(implementation)
+        torch.testing.assert_close(model(ids).logits, own, rtol=1e-4, atol=1e-4)
+
+
+def router(seed: int = 0) -> Router:
+    torch.manual_seed(seed)
+    made = Router(tiny_config())
+    torch.nn.init.normal_(made.weight)
+    return made
+
+
+def test_the_first_slot_ignores_the_balance_bias() -> None:
+    made, hidden = router(), torch.randn(100, 48)
+    before = made(hidden).expert_Nk
+    made.balance_bias += torch.tensor([5.0, -5.0, 5.0, -5.0])
+    after = made(hidden).expert_Nk
+    assert torch.equal(before[:, 0], after[:, 0])
+    assert not torch.equal(before[:, 1], after[:, 1])
+    assert (after[:, 0] != after[:, 1]).all()
+
+
+def test_weights_are_the_normalised_scores() -> None:
+    route = router()(torch.randn(20, 48))
+    torch.testing.assert_close(route.weight_Nk.sum(-1), torch.ones(20))
+    score = route.logits_NE.sigmoid().gather(1, route.expert_Nk)
+    torch.testing.assert_close(route.weight_Nk, score / score.sum(-1, keepdim=True))
+
+
+def test_balancing_evens_the_load_out() -> None:
+    made = router()
+    hidden = torch.randn(2000, 48) + made.weight.detach()[1:3].sum(0) / 4  # leans towards two of the experts
+
+    def violation() -> float:
+        load = torch.bincount(made(hidden).expert_Nk.flatten(), minlength=4).float()
+        return float(load.max() / load.mean() - 1)
+
+    before = violation()
+    for _ in range(400):
+        made.train()
+        made(hidden)
+        made.balance(1e-2)
+    assert made.load.sum() == 0
+    assert violation() < before / 2
+
+
+def test_fillers_do_not_count_as_load() -> None:
+    made = router().train()
+    made(torch.randn(6, 48), torch.tensor([True, False, True, False, False, False]))
+    assert made.load.sum() == 2 * 2
+
+
+def test_restriction_leaves_only_the_allowed_experts() -> None:
+    made = router()
+    made.allowed_E = torch.tensor([False, True, True, False])
+    assert set(made(torch.randn(50, 48)).expert_Nk.flatten().tolist()) == {1, 2}
+    made.allowed_E = torch.tensor([False, False, True, False])
+    route = made(torch.randn(50, 48))
+    torch.testing.assert_close(route.weight_Nk, torch.tensor([[1.0, 0.0]]).expand(50, 2))
+
+
+def test_a_recording_counts_both_slots_of_every_layer() -> None:
+    model = tiny_model()
+    with torch.inference_mode(), model.record_routing() as record:
+        model(torch.arange(5, 25)[None])
+    assert len(record.layers) == len(model.model.reasoning)
+    for layer in record.layers:
+        assert layer.first_E.sum() == 20
+        assert layer.all_E.sum() == 40
+    assert all(made.recording is None for made in model.routers())

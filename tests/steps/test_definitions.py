@@ -1,0 +1,112 @@
+"""Names: what may be defined, what a context knows, and what cannot be smuggled in as a definition."""
+
+from __future__ import annotations
+
+import pytest
+
+from tuili.steps import Context, Status, check, check_chain
+
+
+def statuses(lines: list[str], context: Context | None = None) -> list[str]:
+    return [verdict.status.value for verdict in check_chain(lines, context)]
+
+
+def test_a_definition_is_remembered() -> None:
+    assert statuses(["area = 5 cm * 4 cm = 20 cm^2", "area / 4 cm = 5 cm", "area / 4 cm = 6 cm"]) == [
+        "valid",
+        "valid",
+        "invalid",
+    ]
+
+
+def test_a_definition_says_what_it_defines() -> None:
+    assert check("F = 2 kg * 3 m/s^2 = 6 N").witness == {"rule": "definition", "name": "F", "value": "6 N"}
+
+
+def test_a_wrong_definition_defines_nothing() -> None:
+    assert statuses(["x = 2 + 2 = 5", "x * 2 = 10", "x = 2 + 2 = 4", "x * 2 = 8"]) == [
+        "invalid",
+        "unsupported",
+        "valid",
+        "valid",
+    ]
+
+
+def test_a_conflicting_redefinition_is_invalid() -> None:
+    verdicts = check_chain(["x = 2 + 2 = 4", "x = 2 + 3 = 5", "x = 4"])
+    assert [verdict.status for verdict in verdicts] == [Status.VALID, Status.INVALID, Status.VALID]
+    assert verdicts[1].expected == "4"
+
+
+@pytest.mark.parametrize("line", ["x = 5", "x = 5 > 3", "x = 2 + 3 < 6", "x = true"])
+def test_a_definition_with_nothing_to_check_is_not_valid(line: str) -> None:
+    assert check(line).status is Status.UNSUPPORTED
+
+
+def test_a_fact_gives_a_name_its_value() -> None:
+    context = Context(facts={"P1": "mass = 3 kg", "P2": "weight = mass * 10 N/kg"})
+    assert statuses(["mass = 3 kg", "mass = 3000 g", "mass = 4 kg", "weight = 30 N"], context) == [
+        "valid",
+        "valid",
+        "invalid",
+        "valid",
+    ]
+
+
+def test_facts_are_evaluated_in_any_order() -> None:
+    context = Context(facts={"P1": "b = a + 1", "P2": "a = 2", "P3": "c = b + a"})
+    assert check("c = 5", context).status is Status.VALID
+
+
+def test_a_name_of_the_problem_cannot_be_defined_at_will() -> None:
+    context = Context(facts={"P1": "x + y = 10", "P2": "Ann <-> not Bob"})
+    for line in ("x = 2 + 2 = 4", "Ann = true and true = true", "x = 1 kg + 1 kg = 2 kg"):
+        verdict = check(line, context)
+        assert verdict.status is Status.INVALID
+        assert "belongs to the problem" in verdict.reason
+    assert check("z = 2 + 2 = 4", context).status is Status.VALID
+
+
+def test_a_name_of_the_problem_may_be_given_the_value_that_the_facts_force() -> None:
+    context = Context(facts={"P1": "2*x + 3 = 11"})
+    verdict = check("x = (11 - 3) / 2 = 4", context)
+    assert (verdict.status, verdict.kind) == (Status.VALID, "linear")
+    assert verdict.witness["premises"] == ("2 * x + 3 = 11",)
+    assert check("x = 10 / 2 = 5", context).status is Status.INVALID
+
+
+def test_contradictory_facts_force_nothing() -> None:
+    context = Context(facts={"P1": "x + y = 1", "P2": "x + y = 2"})
+    assert check("x = 2 + 2 = 4", context).status is Status.INVALID
+
+
+def test_a_name_that_a_conclusion_mentions_cannot_be_defined_later() -> None:
+    context = Context(facts={"P1": "x > 3"})
+    assert statuses(["P1 => x > 2 or k > 5", "k = 3 + 3 = 6"], context) == ["valid", "invalid"]
+
+
+def test_an_inferred_value_can_be_used() -> None:
+    context = Context(facts={"P1": "x + y = 10", "P2": "x = 4"})
+    assert statuses(["P1, P2 => y = 6", "x * y = 4 * 6 = 24", "y = 7"], context) == [
+        "valid",
+        "valid",
+        "invalid",
+    ]
+
+
+def test_checking_never_changes_the_context() -> None:
+    context = Context(facts={"P1": "A"})
+    before = (dict(context.facts), dict(context.names), context.conclusions)
+    check("x = 2 + 2 = 4", context)
+    check_chain(["x = 2 + 2 = 4", "P1 => A or B"], context)
+    assert (dict(context.facts), dict(context.names), context.conclusions) == before
+    assert check("x + 1 = 5", context).status is Status.UNSUPPORTED
+
+
+def test_after_grows_by_valid_lines_only() -> None:
+    context = Context()
+    line = "x = 2 + 2 = 5"
+    assert context.after(line, check(line)) is context
+    line = "x = 2 + 2 = 4"
+    grown = context.after(line, check(line))
+    assert check("x + 1 = 5", grown).status is Status.VALID

@@ -1,0 +1,223 @@
+"""Input meant to hurt: answered, never raised, within 50 ms of CPU time and 64 MB, and never called valid."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuili.steps import Context, Status, check, check_chain, interpreter, parse, render, split_response
+
+SECONDS = 0.05
+BYTES = 64_000_000
+NINES = "9" * 590
+
+LINES = {
+    "a megabyte of digits": "1" * 1_000_000 + " = 1",
+    "a megabyte of brackets": "(" * 1_000_000,
+    "a megabyte of letters": "a" * 1_000_000,
+    "a megabyte of accents": "é" * 1_000_000,
+    "a tower of powers": "9**9**9**9 = 1",
+    "another tower of powers": "9^9^9^9 = 1",
+    "a large negative power": "2^-99999999999 = 0",
+    "a power of a power": "((9^99)^99)^99 = 1",
+    "a large factorial": "100000! = 1",
+    "a tower of factorials": "3!!!!!! = 1",
+    "a large binomial": "C(10^9, 5*10^8) = 1",
+    "large arrangements": "P(10^9, 10^8) = 1",
+    "nested brackets": "(" * 900 + "1" + ")" * 900 + " = 1",
+    "minus signs": "-" * 1900 + "1 = -1",
+    "negations": "not " * 400 + "true = true",
+    "Unicode digits": "４８ / ２ = ２４",
+    "superscripts": "2² = 4",
+    "NaN": "NaN = NaN = NaN",
+    "infinity": "inf + 1 = inf",
+    "a long decimal": "0." + "1" * 1900 + " = 1",
+    "a product of long decimals": f"0.{NINES} * 0.{NINES} = 1",
+    "a product of long integers": f"{NINES} * {NINES} * {NINES} = 1",
+    "long fractions": " + ".join(f"1/{10**15 + 2 * i + 1}" for i in range(80)) + " = 1",
+    "many roots": " + ".join("(9^600)^(1/3)" for _ in range(40)) + " = 1",
+    "a root of high degree": "7^(1/2047) = 1",
+    "a large unit power": "(1 m)^1000000000 = 1 m",
+    "a long unit": "1 GWh^99*GWh^99*GWh^99*GWh^99*GWh^99*GWh^99 = 1",
+    "a long compound unit": "1 J/(" + "*".join(["kg"] * 250) + ") = 1",
+    "forty atoms": " and ".join(f"atom{i}" for i in range(40)) + " => atom0x",
+    "a dense formula": ", ".join(f"(a{i % 14} xor a{(5 * i + 1) % 14})" for i in range(50)) + " => a0",
+    "forty classes": ", ".join(f"all a{i} are a{i + 1}" for i in range(40)) + " => all a39 are a0",
+    "many inequalities": ", ".join(f"x{i % 9} - x{(7 * i + 1) % 9} <= {i}" for i in range(58))
+    + " => x0 < x1",
+    "dense inequalities": ", ".join(
+        " + ".join(f"{(i * j) % 7 + 1} * x{j}" for j in range(5)) + f" < {i}" for i in range(9)
+    )
+    + " => x0 < x1",
+    "many cases": " <-> ".join(["x > 3"] * 40) + " => x > 2",
+    "a polynomial of high degree": "(x + 1)^8 * (x + 2)^8 = 0 => x = 1",
+    "a polynomial of many terms": "(a + b + c + d)^8 = 0 => a = 1",
+    "many candidate roots": "720720*x^4 + 7*x + 720720 = 0 => x = 1",
+    "large coefficients": f"x^8 + {NINES[:60]}*x^7 + {NINES[:50]} = 0 => x^7 + {NINES[:70]}*x + 1 = 0",
+    "a large set": "{" + ", ".join(map(str, range(290))) + "} = {1}",
+    "a far date": "9999-12-31 + 999999999999999 day = 2024-01-01",
+    "a far weekday": "Monday + " + "9" * 500 + " day = Monday",
+    "a large least multiple": "lcm(" + ", ".join(str(10**9 + 7 + 2 * i) for i in range(110)) + ") = 1",
+    "colons": ":" * 1000,
+    "equals signs": "=" * 1000,
+    "arrows": "=> " * 300,
+    "nothing": "",
+    "null characters": "\x00" * 100,
+    "two lines": "1 = 1\n1 = 1",
+}
+
+PROGRAMS = {
+    "an endless loop": {"L1": "x = 1", "L2": "while true: x = x + 1"},
+    "a doubling list": {"L1": "x = [1]", "L2": "while true: x = x + x"},
+    "a nesting list": {"L1": "x = [1]", "L2": "while true: x = [x]"},
+    "a squaring loop": {"L1": "x = 2", "L2": "while true: x = x * x"},
+    "a long range": {"L1": "for i in range(0, 10^600): x = i"},
+    "nested ranges": {
+        "L1": "for i in range(0, 10^6): for j in range(0, 10^6): for k in range(0, 10^6): x = i"
+    },
+    "an idle loop": {"L1": "while true: if false: x = 1"},
+    "empty inner loops": {"L1": "for i in range(0, 10^9): for j in range(0, 0): x = 1"},
+    "large numbers": {"L1": "while true: x = " + " + ".join(["9^600 / 7^600"] * 35)},
+}
+
+
+def measured(line: str, context: Context | None = None) -> Status:
+    """The verdict's status, once its memory and its CPU time (best of three) were found within bounds."""
+
+    def fresh() -> Status:
+        interpreter.run.cache_clear()
+        return check(line, context and replace(context)).status
+
+    tracemalloc.start()
+    status = fresh()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < BYTES
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        fresh()
+        times.append(time.process_time() - start)
+    assert min(times) < SECONDS
+    return status
+
+
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
+def test_hostile_lines(line: str) -> None:
+    assert measured(line) is not Status.VALID
+    assert render(parse(line))[:100] is not None
+
+
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
+def test_hostile_programs(program: dict[str, str]) -> None:
+    context = Context(program=program, events=100_000)
+    assert measured("L2: x = 1 + 1 = 2", context) in (Status.TIMEOUT, Status.UNSUPPORTED)
+
+
+def test_a_hostile_prompt() -> None:
+    start = time.process_time()
+    context = Context.from_prompt("P1: A -> B. L1: x = 2^9^9^9\n" * 40_000 + "P2: " * 40_000)
+    assert len(context.facts) <= 200
+    assert check("P1, A => B", context).status is Status.INVALID
+    assert time.process_time() - start < 2 * SECONDS
+
+
+anything = st.text(max_size=80) | st.text(
+    alphabet=" 0123456789xyAB=<>+-*/^!%(){}[],:.->notadrPL", max_size=60
+)
+pieces = st.lists(
+    st.sampled_from(
+        [
+            "1",
+            "2",
+            "0",
+            "3/4",
+            "0.5",
+            "x",
+            "y",
+            "A",
+            "B",
+            "P1",
+            "L1:",
+            "(",
+            ")",
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            "=",
+            "=>",
+            "<",
+            ">",
+            "<=",
+            "!=",
+            "+",
+            "-",
+            "*",
+            "/",
+            "^",
+            "!",
+            "%",
+            "mod",
+            "div",
+            "not",
+            "and",
+            "or",
+            "->",
+            "<->",
+            "in",
+            "subset",
+            "union",
+            "true",
+            "false",
+            "3",
+            "kg",
+            "m/s",
+            "14:30",
+            "2024-02-30",
+            "Monday",
+            "all",
+            "no",
+            "some",
+            "are",
+            "gcd(",
+            "sqrt(",
+            "C(",
+            "days_in(",
+            "2024-02",
+        ]
+    ),
+    max_size=14,
+)
+CONTEXTS = [
+    None,
+    Context(facts={"P1": "A -> B", "P2": "x + y = 3", "P3": "x^2 = 4", "P4": "???", "P5": "y = 1 / 0"}),
+    Context(program={"L1": "x = 1", "L2": "while x < 3: x += 1", "L3": "y = 1 / 0"}),
+]
+
+
+@settings(max_examples=500)
+@given(anything | pieces.map(" ".join) | pieces.map("".join), st.sampled_from(CONTEXTS))
+def test_no_text_whatever_raises(text: str, context: Context | None) -> None:
+    verdict = check(text, context)
+    assert verdict.status in Status
+    assert verdict.reason or verdict.status is Status.VALID
+    assert parse(render(parse(text))) == parse(text)
+    check_chain([text, text], context)
+    Context.from_prompt(text)
+    split_response(text)
+
+
+def test_deep_callers_are_answered_too() -> None:
+    line = " + ".join(["1"] * 120) + " = 1"
+
+    def descend(levels: int) -> Status:
+        return check(line).status if not levels else descend(levels - 1)
+
+    assert descend(300) is Status.INVALID

@@ -1,0 +1,210 @@
+"""Traces: each line must retell the next event of the program, as real Python would run it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuili.steps import Context, Status, check, check_chain
+
+PROGRAM = {
+    "L1": "x = 3",
+    "L2": "y = x * 5",
+    "L3": "for i in range(0, 2): x += i",
+    "L4": "if x == 4: y -= 10",
+    "L5": "while y < 7: y = y + 1",
+}
+TRACE = [
+    "L1: x = 3",
+    "L2: y = x * 5 = 3 * 5 = 15",
+    "L3: i = 0",
+    "L3: x = 3 + 0 = 3",
+    "L3: i = 1",
+    "L3: x = x + i = 3 + 1 = 4",
+    "L4: x == 4 = true",
+    "L4: y = 15 - 10 = 5",
+    "L5: y < 7 = 5 < 7 = true",
+    "L5: y = 5 + 1 = 6",
+    "L5: y < 7 = 6 < 7 = true",
+    "L5: y = 6 + 1 = 7",
+    "L5: y < 7 = 7 < 7 = false",
+]
+
+
+def test_a_full_trace() -> None:
+    verdicts = check_chain(TRACE, Context(program=PROGRAM))
+    assert {(verdict.status, verdict.kind) for verdict in verdicts} == {(Status.VALID, "trace")}
+    assert verdicts[1].witness == {"rule": "execution", "event": "L2: y = 15"}
+
+
+@pytest.mark.parametrize(
+    ("number", "line", "expected"),
+    [
+        (0, "L2: y = 3 * 5 = 15", "L1: x = 3"),  # not the next event
+        (0, "L1: y = 3", "L1: x = 3"),
+        (1, "L2: y = 3 * 5 = 16", "L2: y = 15"),
+        (1, "L2: y = 3 * 4 = 15", "L2: y = 15"),  # one part is wrong
+        (1, "L2: y < 16", "L2: y = 15"),
+        (1, "L2: y = 15 = true", "L2: y = 15"),
+        (2, "L3: x = 3 + 0 = 3", "L3: i = 0"),  # the binding is an event of its own
+        (6, "L4: x == 4 = false", "L4: x == 4 = true"),
+        (6, "L4: y = 15 - 10 = 5", "L4: x == 4 = true"),
+        (6, "L4: x == 5 = false = true", "L4: x == 4 = true"),
+        (6, "L4: x < 5 = true", "L4: x == 4 = true"),  # not the condition of the program
+        (6, "L4: x == 4 = 4 < 5 = true", "L4: x == 4 = true"),  # another comparison
+        (6, "L4: x == 4 = 5 == 5 = true", "L4: x == 4 = true"),  # of other values
+        (12, "L5: y < 7 = true", "L5: y < 7 = false"),
+    ],
+)
+def test_a_wrong_line_is_told_the_event(number: int, line: str, expected: str) -> None:
+    verdict = check_chain([*TRACE[:number], line], Context(program=PROGRAM))[-1]
+    assert (verdict.status, verdict.kind, verdict.expected) == (Status.INVALID, "trace", expected)
+
+
+def test_a_wrong_line_does_not_advance_the_program() -> None:
+    lines = ["L1: x = 4", "L1: x = 3"]
+    assert [v.status for v in check_chain(lines, Context(program=PROGRAM))] == [Status.INVALID, Status.VALID]
+
+
+def test_a_program_ends() -> None:
+    verdict = check_chain([*TRACE, "L5: y = 7 + 1 = 8"], Context(program=PROGRAM))[-1]
+    assert (verdict.status, verdict.reason) == (Status.INVALID, "the program has ended")
+
+
+def test_claims_see_the_variables_as_they_are() -> None:
+    lines = [*TRACE, "z = x + y = 4 + 7 = 11", "x + 1 = 5", "x = 2 + 3 = 5"]
+    assert [v.status.value for v in check_chain(lines, Context(program=PROGRAM))[-3:]] == [
+        "valid",
+        "valid",
+        "invalid",
+    ]
+
+
+def test_a_variable_cannot_be_defined_before_the_program_sets_it() -> None:
+    assert check("y = 2 + 2 = 4", Context(program=PROGRAM)).status is Status.INVALID
+
+
+def test_without_a_program_there_is_nothing_to_trace() -> None:
+    assert check("L1: x = 3").status is Status.UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [
+        ({"L1": "x = 1 / 0"}, Status.INVALID),
+        ({"L1": "x = y"}, Status.UNSUPPORTED),
+        ({"L1": "import os"}, Status.UNSUPPORTED),
+        ({"L1": "if 1: x = 2"}, Status.INVALID),
+        ({"L1": "for i in range(0, 1/2): x = i"}, Status.INVALID),
+    ],
+)
+def test_a_program_that_cannot_go_on(program: dict[str, str], status: Status) -> None:
+    assert check("L1: x = 1", Context(program=program)).status is status
+
+
+def test_a_condition_may_be_rewritten_by_values_at_any_depth() -> None:
+    context = Context(program={"L1": "x = 3", "L2": "while x in {1, 2} or not (x < 3) and x < 9: x += 1"})
+    condition = "x in {1, 2} or not (x < 3) and (x < 9)"
+    good = (
+        "3 in {1, 2} or not (3 < 3) and (3 < 9)",
+        "false or true and (3 < 9)",
+        "(2 + 1) in {2, 1} or true",
+    )
+    bad = (
+        "4 in {1, 2} or not (3 < 3) and (3 < 9)",
+        "true or true and (3 < 9)",
+        "false and true",
+        "1 or true",
+    )
+    for part in good:
+        assert (
+            check_chain(["L1: x = 3", f"L2: {condition} = {part} = true"], context)[-1].status is Status.VALID
+        )
+    for part in bad:
+        verdict = check_chain(["L1: x = 3", f"L2: {condition} = {part} = true"], context)[-1]
+        assert verdict.status is Status.INVALID
+
+
+def run(sources: list[str], events: Iterator[tuple[str, str, str]]) -> None:
+    """The trace made of real Python's events is valid and complete, and its last event cannot be changed."""
+    context = Context(program={f"L{i}": source for i, source in enumerate(sources, 1)})
+    lines = [f"{label}: {name} = {value}" for label, name, value in events]
+    verdicts = check_chain(lines, context)
+    assert [verdict.status for verdict in verdicts] == [Status.VALID] * len(lines), (sources, lines)
+    assert check_chain([*lines, "L1: x = 0"], context)[-1].status is Status.INVALID
+    if lines:
+        label, name, value = lines[-1].partition(": ")[0], *lines[-1].partition(": ")[2].rsplit(" = ", 1)
+        changed = {"true": "false", "false": "true"}.get(value) or str(int(value) + 1)
+        assert (
+            check_chain([*lines[:-1], f"{label}: {name} = {changed}"], context)[-1].status is Status.INVALID
+        )
+
+
+def boolean(value: bool) -> str:
+    return str(value).lower()
+
+
+@given(st.integers(-20, 20), st.integers(-20, 20), st.integers(0, 8), st.integers(-9, 9))
+def test_a_loop_with_a_condition(start: int, step: int, stop: int, limit: int) -> None:
+    def events() -> Iterator[tuple[str, str, str]]:
+        x = start
+        yield "L1", "x", str(x)
+        for i in range(stop):
+            yield "L2", "i", str(i)
+            yield "L2", f"x > {limit}", boolean(x > limit)
+            if x > limit:
+                x = x - step * i
+                yield "L2", "x", str(x)
+        x *= 2
+        yield "L3", "x", str(x)
+
+    run(
+        [f"x = {start}", f"for i in range(0, {stop}): if x > {limit}: x = x - {step} * i", "x *= 2"], events()
+    )
+
+
+@given(st.integers(0, 200), st.integers(1, 12))
+def test_euclid(a: int, b: int) -> None:
+    def events() -> Iterator[tuple[str, str, str]]:
+        x, y = a, b
+        yield "L1", "x", str(x)
+        yield "L2", "y", str(y)
+        while x >= y:
+            yield "L3", "x >= y", "true"
+            x -= y
+            yield "L3", "x", str(x)
+        yield "L3", "x >= y", "false"
+        z = (a // b) * 10 + a % b
+        yield "L4", "z", str(z)
+
+    run([f"x = {a}", f"y = {b}", "while x >= y: x -= y", f"z = ({a} // {b}) * 10 + {a} % {b}"], events())
+
+
+@given(st.lists(st.integers(-9, 9), min_size=1, max_size=6), st.integers(-3, 3))
+def test_lists_and_nested_loops(items: list[int], offset: int) -> None:
+    def events() -> Iterator[tuple[str, str, str]]:
+        total = 0
+        yield "L2", "total", "0"
+        for i in range(len(items)):
+            yield "L3", "i", str(i)
+            for j in range(i, len(items)):
+                yield "L3", "j", str(j)
+                keep = items[j] > offset or j == i
+                yield "L3", f"(xs[j] > {offset}) or (j == i)", boolean(keep)
+                if keep:
+                    total += items[j]
+                    yield "L3", "total", str(total)
+
+    context = [
+        f"xs = [{', '.join(map(str, items))}]",
+        "total = 0",
+        f"for i in range(0, len(xs)): for j in range(i, len(xs)): if xs[j] > {offset} or j == i: "
+        "total += xs[j]",
+    ]
+    full = Context(program={f"L{i}": source for i, source in enumerate(context, 1)})
+    lines = [f"L1: xs = [{', '.join(map(str, items))}]"]
+    lines += [f"{label}: {name} = {value}" for label, name, value in events()]
+    assert {verdict.status for verdict in check_chain(lines, full)} == {Status.VALID}

@@ -1,0 +1,179 @@
+"""Counting and probability against plain enumeration of every case."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from itertools import combinations, permutations, product
+from math import comb, log10
+from statistics import mean
+
+import pytest
+import reasoning_gym
+
+from tests.tasks.twin import Rule, assert_all_valid, integers, problems, solve
+
+BAG = r"A bag holds (.*)\. "
+
+
+def bag(held: str) -> list[str]:
+    """Every single thing of the bag by its colour."""
+    parts = held.replace(" and ", ", ").split(", ")
+    return [part.split()[1] for part in parts for _ in range(int(part.split()[0]))]
+
+
+def share(cases: list[bool]) -> Fraction:
+    return Fraction(sum(cases), len(cases))
+
+
+def drawn(held: str, number: int, wanted: Counter[str] | None = None, one: str = "") -> Fraction:
+    """The share of the draws at once that have exactly the wanted colours, or at least one of a colour."""
+    draws = [Counter(draw) for draw in combinations(bag(held), number)]
+    return share([draw == wanted if wanted else draw[one] > 0 for draw in draws])
+
+
+def rows(*counts: int) -> int:
+    """Orders of things of which some look the same, by placing one at a time."""
+    if sum(counts) == 0:
+        return 1
+    return sum(rows(*counts[:i], count - 1, *counts[i + 1 :]) for i, count in enumerate(counts) if count)
+
+
+def heads(flips: int, low: int, high: int) -> Fraction:
+    return share([low <= sum(case) <= high for case in product((0, 1), repeat=flips)])
+
+
+def shares(things: int, people: int) -> int:
+    return 1 if people == 1 else sum(shares(things - mine, people - 1) for mine in range(things + 1))
+
+
+def paths(north: int, east: int) -> int:
+    return 1 if not north or not east else paths(north - 1, east) + paths(north, east - 1)
+
+
+def divisible(bound: int, a: int, b: int, wanted: bool) -> int:
+    return sum((n % a == 0 or n % b == 0) is wanted for n in range(1, bound + 1))
+
+
+def two_draws(held: str, first: str, second: str) -> Fraction:
+    return share([pair == (first, second) for pair in permutations(bag(held), 2)])
+
+
+def two_bags(a: int, a_rest: int, b: int, b_rest: int) -> Fraction:
+    """Both bags hold equally many things, so that every thing is equally likely."""
+    assert a + a_rest == b + b_rest
+    return share([True] * a + [False] * b)
+
+
+RULES: tuple[Rule, ...] = (
+    (
+        r"\w+ can choose from (.*)\. In how many ways .*",
+        lambda told: len(list(product(*map(range, integers(told))))),
+    ),
+    (r"(\d+) \w+ meet at the .*", lambda n: len(list(combinations(range(n), 2)))),
+    (
+        r"In how many ways can (\d+) of (\d+) \w+ be chosen for .*",
+        lambda k, n: len(list(combinations(range(n), k))),
+    ),
+    (r"(\d+) \w+ race .* the first and second place .*", lambda n: len(list(permutations(range(n), 2)))),
+    (
+        r"(\d+) \w+ race .* the first, second and third place .*",
+        lambda n: len(list(permutations(range(n), 3))),
+    ),
+    (BAG + r"One is drawn .* that it is (\w+)\? .*", lambda held, c: share([x == c for x in bag(held)])),
+    (BAG + r"One is drawn .* that it is not (\w+)\? .*", lambda held, c: share([x != c for x in bag(held)])),
+    (
+        r"\w+ throws two dice with the numbers 1 to (\d+) each\. .* the sum is (\d+)\? .*",
+        lambda n, sum_: share([a + b == sum_ for a, b in product(range(1, n + 1), repeat=2)]),
+    ),
+    (
+        r"In how many orders can ((?:[A-Z]\w+(?:, | and )?)+) stand in a row\?",
+        lambda who: len(list(permutations(who.replace(" and ", ", ").split(", ")))),
+    ),
+    (
+        r"Of some \w+, (\d+) like \w+, (\d+) like \w+ and (\d+) like both\. .* both\?",
+        lambda a, b, both: len({*range(a), *range(a - both, a - both + b)}),
+    ),
+    (
+        r"Of some .*, (\d+) like \w+, (\d+) like \w+ and (\d+) like both\. (\d+) like neither.*",
+        lambda a, b, both, none: len({*range(a), *range(a - both, a - both + b)}) + none,
+    ),
+    (r".* choose a team of (\d+) from (\d+) \w+\?", lambda k, n: len(list(combinations(range(n), k)))),
+    (r"(\d+) of (\d+) \w+ go to .*", lambda k, n: len(list(combinations(range(n), k)))),
+    (BAG + r"Two .* that both are (\w+)\? .*", lambda held, c: two_draws(held, c, c)),
+    (BAG + r"Two .* the first is (\w+) and the second (\w+)\? .*", two_draws),
+    (
+        r"In how many ways can a team of (\d+) \w+ and (\d+) \w+ be chosen from (\d+) \w+ and (\d+) \w+\?",
+        lambda i, j, n, m: len(list(product(combinations(range(n), i), combinations(range(m), j)))),
+    ),
+    (r"\w+ throws a fair coin (\d+) times\. .* of exactly (\d+) heads\? .*", lambda n, k: heads(n, k, k)),
+    (r"\w+ throws a fair coin (\d+) times\. .* of at most (\d+) heads\? .*", lambda n, k: heads(n, 0, k)),
+    (r"\w+ throws a fair coin (\d+) times\. .* of at least (\d+) heads\? .*", lambda n, k: heads(n, k, n)),
+    (r"In how many orders can (\d+) \w+ and (\d+) \w+ \w+ lie in a row, .*", rows),
+    (r"In how many orders can (\d+) \w+, (\d+) \w+ and (\d+) \w+ \w+ lie in a row, .*", rows),
+    (
+        r"How many of .* from 1 to (\d+) are divisible by (\d+) or by (\d+)\?",
+        lambda n, a, b: divisible(n, a, b, True),
+    ),
+    (
+        r"How many of .* from 1 to (\d+) are divisible neither by (\d+) nor by (\d+)\?",
+        lambda n, a, b: divisible(n, a, b, False),
+    ),
+    (
+        BAG + r"(\d+) are drawn at once\. .* of (\d+) (\w+) and (\d+) (\w+)\? .*",
+        lambda held, n, i, a, j, b: drawn(held, n, Counter({a: i, b: j})),
+    ),
+    (
+        BAG + r"(\d+) are drawn at once\. .* at least one is (\w+)\? .*",
+        lambda held, n, colour: drawn(held, n, one=colour),
+    ),
+    (r"In how many ways can (\d+) equal \w+ be shared among (\d+) .*", shares),
+    (
+        r"\w+ walks (\d+) blocks north and (\d+) blocks east, .* (\d+) blocks north and (\d+) blocks .*",
+        lambda n, e, a, b: paths(a, b) * paths(n - a, e - b),
+    ),
+    (r"Bag A holds (\d+) \w+ and (\d+) \w+ \w+, bag B (\d+) \w+ and (\d+) .*", two_bags),
+    (
+        r"Of some \w+, (\d+) like \w+, (\d+) like \w+, (\d+) like \w+, "
+        r"(\d+) like \w+ and \w+, (\d+) like \w+ and \w+, "
+        r"(\d+) like \w+ and \w+, and (\d+) like all three\. .*",
+        lambda a, b, c, ab, ac, bc, abc: (
+            (a - ab - ac + abc) + (b - ab - bc + abc) + (c - ac - bc + abc) + (ab + ac + bc - 2 * abc)
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize(("level", "count"), [(1, 200), (2, 200), (3, 150), (4, 100), (5, 60)])
+def test_the_answers_are_those_of_enumeration(level: int, count: int) -> None:
+    for problem in problems("counting", count, levels=(level,)):
+        assert solve(RULES, problem.prompt) == problem.answer, problem.prompt
+
+
+def test_every_step_is_valid() -> None:
+    assert_all_valid("counting", 60)
+
+
+def test_probabilities_are_in_lowest_terms() -> None:
+    for problem in problems("counting", 100):
+        if "/" in problem.answer:
+            assert problem.answer == str(Fraction(problem.answer))
+            assert 0 < Fraction(problem.answer) < 1
+
+
+def test_level_3_is_as_hard_as_reasoning_gym() -> None:
+    """Proxy: digits of the largest number in the working, against the number of cases in `coin_flip`."""
+    ours = [
+        log10(max(integers(" ".join(problem.steps)))) for problem in problems("counting", 300, levels=(3,))
+    ]
+    flips = [
+        item["metadata"]["num_trials"] for item in reasoning_gym.create_dataset("coin_flip", size=300, seed=1)
+    ]
+    assert mean(ours) > mean(log10(2**n) for n in flips)
+    coins = [integers(p.prompt)[0] for p in problems("counting", 300, levels=(3,)) if "coin" in p.prompt]
+    assert mean(coins) > mean(flips)
+
+
+def test_the_helper_twins_agree_with_the_binomials() -> None:
+    assert rows(3, 4) == comb(7, 3) == paths(3, 4)
+    assert shares(5, 3) == comb(7, 2)

@@ -1,0 +1,212 @@
+"""What every domain owes: the same problems everywhere, right chains, fair answers, rising levels."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import subprocess
+import sys
+from collections import Counter
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from statistics import mean
+
+import pytest
+
+from tuili.errors import InputError
+from tuili.steps import Context, Status, check_chain, render_response
+from tuili.tasks import LEVELS, Problem, Split, domains, generate, phase, score
+from tuili.tasks.registry import BUILT_IN, PHASES, _entry
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = 40
+BINARY = ({"yes", "no"}, {"true", "false"}, {"knight", "knave"})
+TOKEN_BUDGET = {1: (80, 60), 2: (130, 110), 3: (220, 220)}
+
+every_domain = pytest.mark.parametrize("name", BUILT_IN)
+every_level = pytest.mark.parametrize("level", LEVELS)
+
+
+@cache
+def problems(name: str, level: int) -> tuple[Problem, ...]:
+    return tuple(generate(name, 11, index, level) for index in range(SAMPLE))
+
+
+def prompts(name: str, level: int, count: int) -> list[str]:
+    rng = random.Random(5)
+    return [_entry(name).domain.sample(rng, level).prompt for _ in range(count)]
+
+
+def tokens(text: str) -> float:
+    """A crude length in tokens: 1.5 a word, 1 a digit, 1 an operator or a mark."""
+    pieces = re.findall(r"[A-Za-z]+|\d|\n|<->|->|=>|<=|>=|[^\w\s]", text)
+    return sum(1.5 if piece.isalpha() else 1 for piece in pieces)
+
+
+def test_the_sixteen_domains_come_in_the_order_of_their_experts():
+    assert len(BUILT_IN) == 16
+    assert domains()[:16] == BUILT_IN
+    assert [phase(name) for name in BUILT_IN] == sorted(phase(name) for name in BUILT_IN)
+    assert all(name in PHASES[phase(name)] for name in BUILT_IN)
+
+
+DIGEST = """
+import hashlib
+from tuili.tasks import LEVELS, domains, generate
+digest = hashlib.sha256()
+for name in domains():
+    for level in LEVELS:
+        problem = generate(name, 2_000_000_007, 3, level)
+        digest.update(repr((problem.prompt, problem.steps, problem.answer)).encode())
+print(digest.hexdigest())
+"""
+
+
+def test_problems_are_the_same_in_every_process():
+    def digest(hash_seed: str) -> str:
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT / "src")}
+        command = [sys.executable, "-c", DIGEST]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert digest("1") == digest("2") != ""
+
+
+@every_domain
+def test_a_problem_does_not_depend_on_those_before_it(name):
+    again = [generate(name, 11, index, 2) for index in reversed(range(5))]
+    assert again == [problems(name, 2)[index] for index in reversed(range(5))]
+
+
+@every_level
+@every_domain
+def test_every_step_of_every_chain_is_valid(name, level):
+    for problem in problems(name, level):
+        assert problem.steps, problem.id
+        for step, verdict in zip(problem.steps, check_chain(problem.steps, problem.context), strict=True):
+            assert verdict.status is Status.VALID, f"{problem.id}: {step}: {verdict.reason}"
+
+
+@every_level
+@every_domain
+def test_the_prompt_alone_gives_the_context_of_the_steps(name, level):
+    for problem in problems(name, level):
+        read = Context.from_prompt(problem.prompt)
+        assert read.facts == problem.context.facts, problem.prompt
+        assert read.program == problem.context.program, problem.prompt
+
+
+@every_level
+@every_domain
+def test_texts_are_plain_and_whole(name, level):
+    for problem in problems(name, level):
+        for text in (problem.prompt, *problem.steps, problem.answer):
+            assert text.isascii(), text
+            assert text == text.strip() != "", problem.id
+            assert "<think>" not in text, problem.id
+        assert all("\n" not in text for text in (*problem.steps, problem.answer)), problem.id
+
+
+@every_level
+@every_domain
+def test_the_right_answer_scores_and_no_other_does(name, level):
+    for problem in problems(name, level):
+        response = render_response(problem.steps, problem.answer)
+        assert score(problem, response) == score(problem, problem.answer) == 1.0
+        others = {other.answer for other in problems(name, level)} - {problem.answer}
+        wrong = ["", "0 apples", f"{problem.answer} or so", f"not {problem.answer}", *others]
+        assert [text for text in wrong if score(problem, render_response(problem.steps, text))] == []
+        assert score(problem, response.replace("</think>", "")) == 0.0
+
+
+@every_domain
+def test_the_splits_share_no_prompt(name):
+    seen = {split: {generate(name, split.seed(1), index, 1).prompt for index in range(60)} for split in Split}
+    for split, texts in seen.items():
+        assert {Split.of_prompt(text) for text in texts} == {split}
+    assert len(set.union(*seen.values())) == sum(map(len, seen.values()))
+
+
+@every_domain
+def test_prompts_are_too_many_to_learn_by_heart(name):
+    # 2,000 draws from 20,000 equally likely prompts give 1,903 different ones.
+    assert len(set(prompts(name, 1, 2000))) >= 1850
+
+
+@every_domain
+def test_prompts_are_worded_in_several_ways(name):
+    def shape(prompt: str) -> str:
+        return re.sub(r"[A-Z][a-z]*|\b[a-z]\b|\d+|\S*[-+*/<>=]\S*", "", prompt.split("\n")[-1])
+
+    assert len({shape(prompt) for prompt in prompts(name, 1, 200)}) >= 2
+
+
+@every_domain
+def test_levels_rise(name):
+    def work(level: int) -> float:
+        return mean(tokens("\n".join(problem.steps)) for problem in problems(name, level))
+
+    def count(level: int) -> float:
+        return mean(len(problem.steps) for problem in problems(name, level))
+
+    assert all(work(level) * 1.05 < work(level + 1) for level in LEVELS[:-1]), [*map(work, LEVELS)]
+    assert all(count(level) <= count(level + 1) for level in LEVELS[:-1]), [*map(count, LEVELS)]
+    assert count(5) >= 3 * count(1)
+
+
+@every_level
+@every_domain
+def test_texts_fit_their_budget(name, level):
+    asked = [tokens(problem.prompt) for problem in problems(name, level)]
+    said = [tokens(render_response(problem.steps, problem.answer)) for problem in problems(name, level)]
+    if level in TOKEN_BUDGET:
+        assert mean(asked) <= TOKEN_BUDGET[level][0]
+        assert mean(said) <= TOKEN_BUDGET[level][1]
+    totals = [one + other for one, other in zip(asked, said, strict=True)]
+    assert mean(totals) <= 500
+    assert max(totals) <= 600
+
+
+@every_domain
+def test_no_answer_is_worth_guessing(name):
+    rng = random.Random(3)
+    drafts = [_entry(name).domain.sample(rng, level) for level in (1, 2, 3) for _ in range(600)]
+    answers = Counter(draft.answer for draft in drafts)
+    for pair in BINARY:
+        count = sum(answers[answer] for answer in pair)
+        if count:
+            assert count >= 100, "too few to see whether they are balanced"
+            assert all(0.45 <= answers[answer] / count <= 0.55 for answer in pair), answers
+    open_answers = Counter(
+        {answer: n for answer, n in answers.items() if not any(answer in p for p in BINARY)}
+    )
+    if open_answers:
+        assert open_answers.most_common(1)[0][1] <= 0.15 * sum(open_answers.values()), (
+            open_answers.most_common(3)
+        )
+
+
+def test_bad_requests_are_refused_in_one_line():
+    for arguments, word in (
+        (("chess", 0, 0, 1), "chess"),
+        (("arithmetic", -1, 0, 1), "-1"),
+        (("arithmetic", 3_000_000_000, 0, 1), "3000000000"),
+        (("arithmetic", 0, 0, 6), "6"),
+    ):
+        with pytest.raises(InputError, match=word) as refusal:
+            generate(*arguments)
+        assert "\n" not in str(refusal.value)
+
+
+def test_seeds_belong_to_the_split_of_their_range():
+    assert [Split.of_seed(split.seed(5)) for split in Split] == list(Split)
+    with pytest.raises(InputError, match="1000000000"):
+        Split.TEST.seed(1_000_000_000)
+
+
+def test_a_tenth_of_the_prompts_each_is_kept_for_validation_and_test():
+    texts = [sha256(str(number).encode()).hexdigest() for number in range(4000)]
+    share = {split: count / 4000 for split, count in Counter(map(Split.of_prompt, texts)).items()}
+    assert 0.08 < share[Split.VALIDATION] < 0.12
+    assert 0.08 < share[Split.TEST] < 0.12

@@ -1,0 +1,79 @@
+"""Knights and knaves against every assignment of kinds, and the solver on puzzles known from books."""
+
+from __future__ import annotations
+
+import random
+import re
+from itertools import product
+
+import pytest
+
+from tests.tasks.twin import problems
+from tuili.steps import Status, check
+from tuili.tasks.knights import RUNGS, Remark, Solver, _remark
+from tuili.tasks.literals import Literal
+
+ANN, BOB, CID = Literal("Ann"), Literal("Bob"), Literal("Cid")
+
+
+def solved(*remarks: Remark, most: int = 20) -> list[str]:
+    solver = Solver({f"P{number}": remark for number, remark in enumerate(remarks, start=1)})
+    solver.run(most, cases=True)
+    return solver.steps
+
+
+def test_we_are_both_knaves():
+    assert solved(Remark("Ann", "and", (~ANN, ~BOB))) == ["P1 => not Ann", "not Ann, P1 => Bob"]
+
+
+def test_one_of_us_is_a_knave():
+    assert solved(Remark("Ann", "or", (~ANN, ~BOB))) == ["P1 => Ann", "Ann, P1 => not Bob"]
+
+
+def test_a_supposition_that_fails():
+    remarks = Remark("Ann", "is", (~BOB,)), Remark("Bob", "is", (~CID,)), Remark("Cid", "and", (~ANN, BOB))
+    assert solved(*remarks) == [
+        "P1 => Ann -> not Bob",
+        "Ann -> not Bob, P2 => Ann -> Cid",
+        "Ann -> Cid, P3 => not Ann",
+        "not Ann, P1 => Bob",
+        "Bob, P2 => not Cid",
+    ]
+
+
+def test_nothing_is_said_about_an_open_puzzle():
+    solver = Solver({"P1": Remark("Ann", "is", (BOB,)), "P2": Remark("Bob", "is", (ANN,))})
+    solver.run(20, cases=True)
+    assert solver.settled_after == {}
+
+
+@pytest.mark.parametrize("link", sorted(set(RUNGS[5].links)))
+def test_sentence_formula_and_meaning_agree(link):
+    rung, rng = RUNGS[5], random.Random(1)
+    remark = _remark(rng, rung, "Ann", ["Ann", "Bob", "Cid"])
+    while remark.link != link:
+        remark = _remark(rng, rung, "Ann", ["Ann", "Bob", "Cid"])
+    for values in product((True, False), repeat=len(remark.people)):
+        kinds = dict(zip(remark.people, values, strict=True))
+        known = ", ".join(str(Literal(name, knight)) for name, knight in kinds.items())
+        assert (check(f"{known} => {remark.formula}").status is Status.VALID) is remark.holds(kinds)
+    assert remark.sentence.startswith("Ann says ")
+    assert set(re.findall(r"Ann|Bob|Cid", remark.sentence)) == set(remark.people)
+
+
+def test_the_person_asked_about_is_of_one_kind_in_every_solution():
+    for problem in problems("knights", 12):
+        asked = re.search(r"(?:Is|What is) (\w+)", problem.prompt.split("\n")[-1])[1]
+        everything, literal = (
+            ", ".join(problem.context.facts),
+            Literal(asked, problem.answer in ("yes", "knight")),
+        )
+        assert check(f"{everything} => {literal}", problem.context).status is Status.VALID, problem.prompt
+        assert check(f"{everything} => false", problem.context).status is Status.INVALID, problem.prompt
+        assert problem.steps[-1].endswith(f"=> {literal}")
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4, 5])
+def test_cases_begin_at_level_three(level):
+    for problem in problems("knights", 12, levels=(level,)):
+        assert any(" -> " in step.split(" => ")[1] for step in problem.steps) is (level >= 3)

@@ -1,0 +1,123 @@
+"""Scoring: the whole answer by its type, and nothing but the answer."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuili.steps import Context
+from tuili.tasks import Problem, score
+from tuili.tasks.scoring import same_answer
+
+
+def problem(answer: str) -> Problem:
+    return Problem("arithmetic", 1, 0, 0, "What is it?", ("1 + 1 = 2",), answer, Context())
+
+
+@pytest.mark.parametrize(
+    ("expected", "given_answer"),
+    [
+        ("5", "5.0"),
+        ("5/4", "1.25"),
+        ("5/4", "10/8"),
+        ("0.5", "1/2"),
+        ("1/2", "50%"),
+        ("-3", "-6/2"),
+        ("20 cm^2", "0.002 m^2"),
+        ("90 min", "1.5 h"),
+        ("36 km/h", "10 m/s"),
+        ("yes", "Yes"),
+        ("Ann", "ANN"),
+        ("Ann, Bob", "ann, bob"),
+        ("Friday", "friday"),
+        ("2024-03-01", "2024-03-01"),
+        ("no cats are dogs", "No cats are dogs"),
+    ],
+)
+def test_the_same_value_in_another_form_scores(expected, given_answer):
+    assert score(problem(expected), given_answer) == 1.0
+    assert score(problem(expected), f"<think>\n1 + 1 = 2\n</think>{given_answer}<|end|>") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("expected", "given_answer"),
+    [
+        ("5", ""),
+        ("5", "six"),
+        ("5", "5 apples"),
+        ("5", "4 + 1"),
+        ("5", "5 or 6"),
+        ("5", "5\n5"),
+        ("5", "5."),
+        ("5", "the answer is 5"),
+        ("5", "15"),
+        ("5", "5 cm"),
+        ("5", "\u0665"),
+        ("5/4", "5/0"),
+        ("5 cm", "5"),
+        ("5 cm", "5 s"),
+        ("5 cm", "5 CM"),
+        ("5 mJ", "5 MJ"),
+        ("yes", "yes no"),
+        ("yes", "y"),
+        ("no", "not"),
+        ("Ann", "Anna"),
+        ("Ann, Bob", "Bob, Ann"),
+        ("Kim", "\u212aim"),
+        ("14:30", "2:30 pm"),
+    ],
+)
+def test_anything_else_does_not(expected, given_answer):
+    assert score(problem(expected), given_answer) == 0.0
+    assert score(problem(expected), f"<think>\n1 + 1 = 2\n</think>{given_answer}") == 0.0
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "<think>\n4 + 1 = 5\n5",
+        "<think>\n4 + 1 = 5\n",
+        "<think>5",
+        "so <think>\n4 + 1 = 5\n</think>5",
+        "<think>\n</think>5</think>5",
+        "4 + 1 = 5\n</think>5",
+    ],
+)
+def test_an_unfinished_or_broken_response_answers_nothing(response):
+    assert score(problem("5"), response) == 0.0
+
+
+def test_wrong_steps_do_not_change_the_score():
+    assert score(problem("5"), "<think>\n2 + 2 = 5\nnonsense\n</think>5") == 1.0
+
+
+@given(st.fractions(max_denominator=10**6), st.integers(1, 50))
+def test_every_way_to_write_a_number_is_that_number(number, scale):
+    text = str(number)
+    assert same_answer(text, f"{number.numerator * scale}/{number.denominator * scale}")
+    assert not same_answer(text, str(number + 1))
+
+
+@given(st.integers(-(10**6), 10**6), st.integers(1, 4))
+def test_decimals_are_exact(numerator, places):
+    number = Fraction(numerator, 10**places)
+    sign = "-" if numerator < 0 else ""
+    digits = f"{abs(numerator):0{places + 1}}"
+    assert same_answer(str(number), f"{sign}{digits[:-places]}.{digits[-places:]}")
+    assert not same_answer(str(number), f"{sign}{digits[:-places]}.{digits[-places:]}1")
+
+
+@given(st.text(max_size=60), st.sampled_from(["5", "1/2", "20 cm^2", "yes", "Ann", "14:30"]))
+def test_no_text_makes_scoring_fail_or_give_part_of_the_credit(text, answer):
+    assert score(problem(answer), text) in (0.0, 1.0)
+    assert score(problem(answer), f"{answer} {text}") == float(
+        not text.strip() or text.lstrip().startswith("<|end|>")
+    )
+
+
+def test_a_hostile_answer_is_only_wrong():
+    for text in ("9" * 10**6, "1/" + "9" * 10**5, "9^9^9^9", "(" * 10**5, "1e999999"):
+        assert score(problem("5"), text) == 0.0

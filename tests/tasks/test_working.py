@@ -1,0 +1,83 @@
+"""The working of single calculations: known lines, and that every line is elementary and valid."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import comb
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuili.steps import Status, check_chain
+from tuili.tasks.working import combinations, lowest_terms, percentage, product, remainder, total
+
+
+def valid(lines: list[str]) -> bool:
+    return all(verdict.status is Status.VALID for verdict in check_chain(lines))
+
+
+def last_number(lines: list[str]) -> int:
+    return int(lines[-1].rpartition(" = ")[2])
+
+
+def test_a_product_is_split_by_the_places_of_the_shorter_factor() -> None:
+    assert product(23, 14) == ["23 * 10 = 230", "23 * 4 = 92", "230 + 92 = 322"]
+    assert product(12, 345) == ["345 * 10 = 3450", "345 * 2 = 690", "3450 + 690 = 4140"]
+    assert product(304, 205)[:2] == ["304 * 200 = 60800", "304 * 5 = 1520"]
+
+
+@pytest.mark.parametrize(("a", "b"), [(7, 8), (345, 7), (30, 45), (45, 200)])
+def test_an_elementary_product_needs_no_working(a: int, b: int) -> None:
+    assert product(a, b) == []
+
+
+@given(st.integers(1, 9999), st.integers(1, 999))
+def test_partial_products_add_up(a: int, b: int) -> None:
+    lines = product(a, b)
+    assert valid(lines)
+    assert not lines or last_number(lines) == a * b
+
+
+def test_a_total_runs_from_left_to_right() -> None:
+    assert total([5, 7, 9]) == ["5 + 7 = 12", "12 + 9 = 21"]
+    assert total([5, 7], "cm") == ["5 cm + 7 cm = 12 cm"]
+    assert total([5]) == []
+
+
+@given(st.integers(0, 9999), st.integers(2, 9))
+def test_a_remainder_is_right_and_divides_two_digits_at_most(number: int, modulus: int) -> None:
+    lines = remainder(number, modulus)
+    assert valid(lines)
+    assert last_number(lines) == number % modulus
+    assert int(lines[-1].split(" = ")[-2].split()[0]) < 100
+
+
+def test_the_lines_of_a_remainder() -> None:
+    assert remainder(23, 7) == ["23 mod 7 = 2"]
+    assert remainder(235, 7) == ["235 - 210 = 25", "235 mod 7 = 25 mod 7 = 4"]
+
+
+@pytest.mark.parametrize("percent", [10, 20, 25, 30, 50, 60, 90])
+def test_a_percentage(percent: int) -> None:
+    lines = percentage(percent, 240)
+    assert valid(lines)
+    assert last_number(lines) == 240 * percent // 100
+
+
+@given(st.integers(1, 400), st.integers(1, 400))
+def test_lowest_terms(numerator: int, denominator: int) -> None:
+    forms = lowest_terms(numerator, denominator).split(" = ")
+    assert forms[0] == f"{numerator}/{denominator}"
+    value = Fraction(numerator, denominator)
+    assert forms[-1] == f"{value.numerator}/{value.denominator}"
+    assert len(forms) == 1 or valid([" = ".join(forms)])
+
+
+@given(st.integers(1, 16), st.data())
+def test_combinations(n: int, data: st.DataObject) -> None:
+    k = data.draw(st.integers(0, n))
+    lines = combinations(n, k)
+    assert valid(lines)
+    assert lines[-1].startswith(f"C({n}, {k}) = ")
+    assert last_number(lines) == comb(n, k)

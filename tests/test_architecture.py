@@ -1,0 +1,174 @@
+"""The shape of the code base: who imports whom, what is public, what is never called, how long a file is."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "tuili"
+LONGEST_FILE = 600
+
+# What each part may import beside itself and the version in `tuili/__init__.py`: only what lies below it.
+_BASE = {"errors", "config"}
+MAY_IMPORT = {
+    "errors": set(),
+    "config": {"errors"},
+    "steps": {"errors"},
+    "tasks": _BASE | {"steps"},
+    "data": _BASE | {"steps", "tasks"},
+    "model": _BASE | {"steps", "data"},
+    "train": _BASE | {"steps", "tasks", "data", "model"},
+    "engine": _BASE | {"steps", "tasks", "data", "model"},
+    "eval": _BASE | {"steps", "tasks", "data", "model", "train", "engine"},
+    "cli": _BASE | {"steps", "tasks", "data", "model", "train", "engine", "eval"},
+    "__init__": set(),
+    "__main__": {"cli"},
+}
+
+STABLE = {
+    "steps": {"check", "check_chain", "parse", "render", "Context", "Status", "Verdict"},
+    "tasks": {"domains", "generate", "score", "Problem"},
+}
+"""Names that others script against: leaving one out of `__all__` breaks them."""
+
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "torch.load", "yaml.load", "yaml.unsafe_load"}
+FORBIDDEN_IMPORTS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
+
+# Folders of one machine, and hosts of package registries.
+OF_ONE_MACHINE = re.compile(
+    r"(?<![\w.$}-])/(root|home|work|farm|opt|Users)/\w|(pypi|pythonhosted|debian|npmjs)\.org"
+)
+
+
+@cache
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(), str(file))
+
+
+def sources(*folders: Path) -> list[Path]:
+    return [file for folder in folders for file in sorted(folder.rglob("*.py"))]
+
+
+def part(file: Path) -> str:
+    """The part of Tuili that a file belongs to: a folder, or a module at the top."""
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(module: ast.Module) -> Iterator[str]:
+    """Every module that is imported anywhere in a file, in a function or for type checking alike."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, "relative imports hide where a name comes from"
+            yield node.module
+            yield from (f"{node.module}.{name.name}" for name in node.names if node.module == "tuili")
+
+
+def parts_imported(module: ast.Module) -> set[str]:
+    names = (name.split(".") for name in imported(module))
+    return {path[1] for path in names if path[0] == "tuili" and len(path) > 1} - {"__version__"}
+
+
+def committed_texts() -> Iterator[tuple[str, str]]:
+    """Every text file that git tracks or would add, with its content."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in listed.stdout.splitlines():
+        try:
+            yield name, (ROOT / name).read_text()
+        except (
+            UnicodeDecodeError,
+            FileNotFoundError,
+        ):  # a picture or weights; a file deleted but still tracked
+            continue
+
+
+def test_imports_point_downwards():
+    upwards = {}
+    for file in sources(PACKAGE):
+        own = part(file)
+        assert own in MAY_IMPORT, f"{own} is new: say in MAY_IMPORT what it may import"
+        if wrong := parts_imported(tree(file)) - MAY_IMPORT[own] - {own}:
+            upwards[str(file.relative_to(ROOT))] = wrong
+    assert upwards == {}
+
+
+def test_the_import_scan_sees_every_way_to_import():
+    code = "import tuili.a.x\nfrom tuili import b\ndef f():\n  from tuili.c.y import z"
+    assert parts_imported(ast.parse(code)) == {"a", "b", "c"}
+
+
+def test_steps_are_checked_by_the_standard_library_alone():
+    others = {name.partition(".")[0] for file in sources(PACKAGE / "steps") for name in imported(tree(file))}
+    assert others - sys.stdlib_module_names == {"tuili"}
+
+
+def test_exactly_the_packages_that_are_imported_are_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
+    names = {name.partition(".")[0] for file in sources(PACKAGE) for name in imported(tree(file))}
+    of_module = packages_distributions()
+    needed = {
+        of_module[name][0].lower().replace("_", "-") for name in names - sys.stdlib_module_names - {"tuili"}
+    }
+    assert (
+        needed - {"pydantic-core"} == declared
+    )  # pydantic-core comes with pydantic, in the one version that fits
+
+
+def test_no_part_may_import_one_that_may_import_it():
+    for name, lower in MAY_IMPORT.items():
+        assert all(name not in MAY_IMPORT[other] for other in lower)
+
+
+@pytest.mark.parametrize("name", sorted(file.parent.name for file in PACKAGE.glob("*/__init__.py")))
+def test_a_public_surface_is_declared_and_documented(name):
+    package = import_module(f"tuili.{name}")
+    public = getattr(package, "__all__", [])
+    offered = {
+        node.names[0].name for node in tree(Path(package.__file__)).body if isinstance(node, ast.ImportFrom)
+    }
+    assert bool(public) == bool(offered - {"annotations"}), (
+        "a package that imports names lists them in __all__"
+    )
+    assert len(public) == len(set(public))
+    for member in public:
+        value = getattr(package, member)
+        assert not callable(value) or value.__doc__, f"tuili.{name}.{member} has no docstring"
+    assert STABLE.get(name, set()) <= set(public)
+
+
+def test_nothing_runs_text_or_unpickles():
+    found = []
+    for file in sources(ROOT / "src", ROOT / "benchmarks"):
+        calls = {ast.unparse(node.func) for node in ast.walk(tree(file)) if isinstance(node, ast.Call)}
+        modules = {name.partition(".")[0] for name in imported(tree(file))}
+        found += [(file.name, name) for name in (calls & FORBIDDEN_CALLS) | (modules & FORBIDDEN_IMPORTS)]
+    assert found == []
+
+
+def test_files_are_short():
+    lengths = {
+        str(file.relative_to(ROOT)): len(file.read_text().splitlines())
+        for file in sources(ROOT / "src", ROOT / "tests", ROOT / "benchmarks")
+    }
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_no_file_names_a_machine_or_a_registry():
+    found = [f"{name}: {hit[0]}" for name, text in committed_texts() for hit in OF_ONE_MACHINE.finditer(text)]
+    assert found == []

@@ -1,0 +1,50 @@
+"""An untrained model of a few thousand parameters with its tokenizer, for tests of what surrounds a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from tuili.data.tokenizer import separator_ids, train_tokenizer
+from tuili.model import TuiliConfig, TuiliForCausalLM
+from tuili.model.folder import save_model
+from tuili.model.lineage import LineageEntry
+
+
+def tiny_model(**overrides: Any) -> tuple[TuiliForCausalLM, PreTrainedTokenizerFast]:
+    """Always the same weights. Exits after 1, 2, 3 and 4 layers, four experts."""
+    tokenizer = train_tokenizer(["What is 1 + 1?", "1 + 1 = 2"], vocabulary=300)
+    sizes: dict[str, Any] = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "moe_intermediate_size": 8,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 8,
+        "num_experts": 4,
+        "trunk_layers": 1,
+        "group_layers": 1,
+        "max_position_embeddings": 512,
+        "separator_token_ids": separator_ids(tokenizer),
+        "domains": ["propositional", "knights", "arithmetic", "calendar"],
+    }
+    torch.manual_seed(0)
+    return TuiliForCausalLM(TuiliConfig(**sizes | overrides)), tokenizer
+
+
+def save_tiny(path: Path, **overrides: Any) -> Path:
+    """The tiny model as a folder with one entry of lineage."""
+    entry = LineageEntry(
+        "train",
+        recipe={"train": {"steps": 5}},
+        figures={"loss": 2.5},
+        seeds={"train": 1},
+        tokens=100,
+        hours=0.5,
+    )
+    save_model(path, *tiny_model(**overrides), [entry])
+    return path

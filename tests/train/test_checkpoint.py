@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import errno
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from tuili.errors import CheckpointError
+from tuili.train import checkpoint
+from tuili.train.checkpoint import Checkpoints
+
+FILES = ["model.safetensors", "state.json", "manifest.json"]
+
+
+def tensors(step: int) -> dict[str, dict[str, torch.Tensor]]:
+    weights = {
+        "w": torch.full((3, 2), float(step)),
+        "scalar": torch.tensor(step),
+        "view": torch.arange(6.0)[::2],
+    }
+    return {"model": weights, "optimizer": {"w:momentum": torch.zeros(2)}}
+
+
+def save(folder: Path, *steps: int, keep: int = 2) -> list[str]:
+    """Save at these steps and return what was told."""
+    told: list[str] = []
+    with Checkpoints(folder, keep, told.append) as checkpoints:
+        for step in steps:
+            checkpoints.save(step, tensors(step), {"step": step, "seen": [[1, "a"]]})
+    return told
+
+
+def reopen(folder: Path) -> tuple[Checkpoints, list[str]]:
+    told: list[str] = []
+    return Checkpoints(folder, 2, told.append), told
+
+
+def test_what_was_saved_is_read_back(tmp_path: Path) -> None:
+    save(tmp_path, 10)
+    found = reopen(tmp_path)[0].latest()
+    assert found is not None
+    assert (found.step, found.state) == (10, {"step": 10, "seen": [[1, "a"]]})
+    for group, named in tensors(10).items():
+        assert found.tensors[group].keys() == named.keys()
+        assert all(torch.equal(found.tensors[group][name], value) for name, value in named.items())
+
+
+def test_a_run_without_checkpoints_has_none(tmp_path: Path) -> None:
+    assert reopen(tmp_path / "none")[0].latest() is None
+
+
+def test_the_last_ones_are_kept(tmp_path: Path) -> None:
+    save(tmp_path, 1, 2, 3, 4, keep=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000003", "step-00000004"]
+
+
+def test_tensors_are_copied_before_save_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, write = threading.Event(), checkpoint.write_durably
+
+    def late(path: Path, data: bytes) -> None:
+        gate.wait(10)
+        write(path, data)
+
+    monkeypatch.setattr(checkpoint, "write_durably", late)
+    weights = torch.ones(3)
+    with Checkpoints(tmp_path, 2, print) as checkpoints:
+        checkpoints.save(1, {"model": {"w": weights}}, {})
+        weights.zero_()
+        assert list(tmp_path.glob("step-*")) == [], "not there before it is complete"
+        gate.set()
+    found = reopen(tmp_path)[0].latest()
+    assert found is not None
+    assert torch.equal(found.tensors["model"]["w"], torch.ones(3))
+    assert checkpoints.stall > 0
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damage", [truncate, flip, Path.unlink])
+def test_a_damaged_checkpoint_is_passed_over(
+    tmp_path: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    save(tmp_path, 1, 2)
+    damage(tmp_path / "step-00000002" / name)
+    checkpoints, told = reopen(tmp_path)
+    found = checkpoints.latest()
+    assert found is not None
+    assert found.step == 1
+    (line,) = told
+    assert "step-00000002 is damaged" in line
+    assert "going back to the one before" in line
+
+
+def test_a_damaged_checkpoint_is_replaced_when_training_comes_there_again(tmp_path: Path) -> None:
+    save(tmp_path, 1, 2)
+    flip(tmp_path / "step-00000002" / "model.safetensors")
+    save(tmp_path, 2)
+    checkpoints, told = reopen(tmp_path)
+    found = checkpoints.latest()
+    assert found is not None
+    assert (found.step, told) == (2, [])
+
+
+def test_if_all_are_damaged_it_says_so(tmp_path: Path) -> None:
+    save(tmp_path, 1, 2)
+    for path in tmp_path.glob("step-*/model.safetensors"):
+        truncate(path)
+    checkpoints, told = reopen(tmp_path)
+    with pytest.raises(CheckpointError, match="all 2 checkpoints are damaged"):
+        checkpoints.latest()
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_full_disk_is_one_line_and_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    save(tmp_path, 1)
+    write = checkpoint.write_durably
+
+    def full(path: Path, data: bytes) -> None:
+        if path.name == name:
+            path.write_bytes(data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, data)
+
+    monkeypatch.setattr(checkpoint, "write_durably", full)
+    with pytest.raises(CheckpointError) as caught, Checkpoints(tmp_path, 2, print) as checkpoints:
+        checkpoints.save(2, tensors(2), {})
+    assert "step-00000002 was not written: No space left on device; the last good one is step 1" in str(
+        caught.value
+    )
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+    found = reopen(tmp_path)[0].latest()
+    assert found is not None
+    assert found.step == 1
+
+
+def test_a_failed_writer_is_noticed_by_the_next_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write_durably", full)
+    checkpoints = Checkpoints(tmp_path, 2, print)
+    checkpoints.save(2, tensors(2), {})
+    for thread in threading.enumerate():
+        if thread.name == "checkpoint":
+            thread.join()
+    with pytest.raises(CheckpointError, match="there is none before it"):
+        checkpoints.check()
+    checkpoints.close()
+
+
+def test_what_a_crash_left_half_written_is_removed(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    (tmp_path / ".step-00000002").mkdir()
+    (tmp_path / ".step-00000002" / "model.safetensors").write_bytes(b"half")
+    checkpoints, told = reopen(tmp_path)
+    found = checkpoints.latest()
+    assert found is not None
+    assert (found.step, told) == (1, [])
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+
+
+def test_nothing_in_a_checkpoint_is_a_pickle(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    names = {path.name for path in (tmp_path / "step-00000001").iterdir()}
+    assert names == {"model.safetensors", "optimizer.safetensors", "state.json", "manifest.json"}
+    manifest = json.loads((tmp_path / "step-00000001" / "manifest.json").read_text())
+    assert manifest["sha256"].keys() == names - {"manifest.json"}

@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+from torch import nn
+
+from tuili.config import load_recipe
+from tuili.data import sources
+from tuili.data.records import Record, write_records
+from tuili.data.tokenizer import encode_text
+from tuili.errors import CheckpointError, InputError, RecordError, TuiliError
+from tuili.model.folder import load_model
+from tuili.model.lineage import read_lineage
+from tuili.train import run as run_module
+from tuili.train.log import LogConfig, Means, TrainingLog, read_log
+from tuili.train.objective import Objective, ObjectiveResult
+from tuili.train.precision import find_device, measure
+from tuili.train.recipe import Recipe
+from tuili.train.run import Outcome, train
+
+SMALL = {
+    "hidden_size": 32,
+    "intermediate_size": 32,
+    "moe_intermediate_size": 16,
+    "trunk_layers": 1,
+    "group_layers": 1,
+}
+
+
+@pytest.fixture(autouse=True)
+def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "SAMPLE", 20)
+
+
+def small(*overrides: str, steps: int = 6) -> Recipe:
+    fixed = [
+        f"model.overrides={SMALL}",
+        f"train.steps={steps}",
+        "train.rows=2",
+        "train.length=192",
+        "train.precision=fp32",
+        "data.domains=[propositional, arithmetic]",
+        "data.levels=[1]",
+        "schedule.warmup=2",
+        "log.interval=2",
+        "checkpoint.interval=4",
+    ]
+    return load_recipe("base", [*fixed, *overrides], Recipe)
+
+
+def go(recipe: Recipe, out: Path, resume: bool = False) -> tuple[Outcome, str]:
+    """The outcome, and what was shown on the way."""
+    screen = io.StringIO()
+    return train(recipe, out, resume=resume, console=Console(file=screen)), screen.getvalue()
+
+
+def test_a_run_writes_a_model_with_its_lineage(tmp_path: Path) -> None:
+    recipe = small()
+    outcome, _ = go(recipe, tmp_path)
+    assert outcome.model == tmp_path / "model"
+    loaded = load_model(outcome.model)
+    assert loaded.model.config.vocab_size == len(loaded.tokenizer)
+    assert encode_text(loaded.tokenizer, "\n")[0] in loaded.model.config.separator_token_ids
+    (entry,) = read_lineage(outcome.model)
+    assert entry.recipe == recipe.model_dump(mode="json")
+    assert (entry.step, entry.seeds, entry.tokens) == ("train", {"train": 1}, outcome.tokens)
+    assert entry.figures["loss"] == outcome.figures["loss"] > 0
+
+
+def test_the_log_holds_means_rates_and_time(tmp_path: Path) -> None:
+    outcome, shown = go(small(), tmp_path)
+    lines = read_log(tmp_path)
+    assert [line["step"] for line in lines] == [2, 4, 6]
+    assert lines[-1] == outcome.figures
+    assert {"loss", "accuracy", "seconds", "tokens_per_second", "gradient_norm", "learning_rate"} <= set(
+        lines[0]
+    )
+    assert all(line["gflops_per_second"] > 0 for line in lines)
+    assert outcome.tokens == pytest.approx(6 * 2 * 192, rel=0.05)
+    assert shown.count("tok/s") == 3
+    assert "step 6/6  loss " in shown
+    assert "min left" in shown
+
+
+def test_training_lowers_the_loss(tmp_path: Path) -> None:
+    go(small("optimizer.learning_rate=0.01", steps=40), tmp_path)
+    lines = read_log(tmp_path)
+    assert lines[-1]["loss"] < 0.8 * lines[0]["loss"]
+
+
+def test_accumulated_blocks_equal_one_larger_block(tmp_path: Path) -> None:
+    once, _ = go(small("train.rows=4", steps=1), tmp_path / "once")
+    twice, _ = go(small("train.accumulation=2", steps=1), tmp_path / "twice")
+    assert once.tokens == twice.tokens
+    assert once.figures["gradient_norm"] == pytest.approx(twice.figures["gradient_norm"], rel=0.3)
+
+
+def test_tensorboard_files_are_written_where_wanted(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="the package tensorboard is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    go(small("log.tensorboard=true"), tmp_path)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("train/loss")] == [2, 4, 6]
+    losses = [line["loss"] for line in read_log(tmp_path)]
+    assert [event.value for event in events.Scalars("train/loss")] == pytest.approx(losses)
+
+
+def test_tensorboard_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(InputError, match=r"pip install tensorboard, or set log.tensorboard=false"):
+        go(small("log.tensorboard=true"), tmp_path)
+
+
+def test_own_records_join_by_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    short = [Record(input=f"Say {n}.", output=f"{n}") for n in range(30)]
+    write_records(path, [*short, Record(input="long " * 300, output="no")])
+    recipe = small(f"data.files={{{path}: 1.0}}", steps=8)
+    _, shown = go(recipe, tmp_path / "run")
+    state = json.loads((tmp_path / "run" / "checkpoints" / "step-00000008" / "state.json").read_text())
+    assert state["stream"]["drawn"][str(path)] > 30
+    left_out = state["stream"]["refused"][str(path)]
+    assert left_out > 0
+    assert f"mine.jsonl: left out {left_out} of " in shown
+
+
+def test_a_bad_file_stops_a_run_before_it_begins(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"input": "a"}\n')
+    with pytest.raises(RecordError, match=r"mine.jsonl:1: key 'output' is missing"):
+        go(small(f"data.files={{{path}: 1.0}}"), tmp_path / "run")
+    with pytest.raises(RecordError, match=r"none.jsonl cannot be read"):
+        go(small(f"data.files={{{tmp_path / 'none.jsonl'}: 1.0}}"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_with_a_run_is_not_overwritten(tmp_path: Path) -> None:
+    go(small(), tmp_path)
+    with pytest.raises(
+        InputError, match="already holds a run: add --resume to go on, or choose another --out"
+    ):
+        go(small(), tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file is a file: a run needs a folder"):
+        go(small(), tmp_path / "file")
+
+
+def test_another_recipe_or_file_cannot_resume_a_run(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    write_records(path, [Record(input="a", output="b")])
+    out, files = tmp_path / "run", f"data.files={{{path}: 1.0}}"
+    go(small(files), out)
+    with pytest.raises(
+        InputError, match=r"the run began with train.clip = 1.0, not 0.5: resume it with the same"
+    ):
+        go(small(files, "train.clip=0.5"), out, resume=True)
+    write_records(path, [Record(input="a", output="c")])
+    with pytest.raises(InputError, match=r"the run began with files.*mine.jsonl = "):
+        go(small(files), out, resume=True)
+
+
+def test_a_finished_run_resumes_to_itself_and_may_log_otherwise(tmp_path: Path) -> None:
+    first, _ = go(small(), tmp_path)
+    again, _ = go(small("log.interval=1", "checkpoint.keep=1"), tmp_path, resume=True)
+    assert (again.step, again.tokens, again.figures) == (first.step, first.tokens, first.figures)
+    assert again.model is not None
+
+
+def test_resumed_with_fresh_kernels_it_ends_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, _ = go(small(steps=9), tmp_path / "whole")
+    learn, calls = Objective.__call__, iter(range(7))
+
+    def dies(self: Objective, *arguments: Any) -> ObjectiveResult:
+        if next(calls, None) is None:
+            raise RuntimeError("power cut")
+        return learn(self, *arguments)
+
+    monkeypatch.setattr(Objective, "__call__", dies)
+    with pytest.raises(RuntimeError, match="power cut"):
+        go(small(steps=9), tmp_path / "cut")
+    monkeypatch.undo()
+    monkeypatch.setattr(sources, "SAMPLE", 20)
+    torch.compiler.reset()
+    again, _ = go(small(steps=9), tmp_path / "cut", resume=True)
+    assert again.tokens == whole.tokens
+    ends = [tmp_path / name / "model" / "model.safetensors" for name in ("whole", "cut")]
+    assert ends[0].read_bytes() == ends[1].read_bytes()
+
+
+def failing(self: Objective, block: Any, progress: float, generator: torch.Generator) -> ObjectiveResult:
+    return ObjectiveResult(self._model.lm_head.weight.sum() * float("nan"), {})
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Objective, "__call__", failing)
+    with pytest.raises(
+        TuiliError, match=r"step 1: the gradient is not finite; lower optimizer.learning_rate"
+    ):
+        go(small(), tmp_path)
+
+
+def test_a_full_disk_stops_the_run_and_keeps_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tuili.train import checkpoint
+
+    write = checkpoint.write_durably
+
+    def full(path: Path, data: bytes) -> None:
+        if "00000008" in str(path):
+            raise OSError(28, "No space left on device")
+        write(path, data)
+
+    monkeypatch.setattr(checkpoint, "write_durably", full)
+    with pytest.raises(CheckpointError, match="No space left on device; the last good one is step 4"):
+        go(small(steps=20), tmp_path)
+    monkeypatch.undo()
+    outcome, _ = go(small(steps=20), tmp_path, resume=True)
+    assert outcome.step == 20
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    log = TrainingLog(
+        LogConfig(interval=1), tmp_path, Console(file=io.StringIO()), first=0, steps=9, seconds=0
+    )
+    (tmp_path / "log.jsonl").unlink()
+    (tmp_path / "log.jsonl").mkdir()
+    with pytest.raises(TuiliError, match=r"log.jsonl cannot be written at step 1: Is a directory"):
+        log.step(1, {"loss": 1.0}, tokens=1, flops=0)
+
+
+def test_a_figure_that_comes_now_and_then_is_averaged_over_its_times() -> None:
+    means = Means()
+    means.add({"loss": 1.0, "rare": 5.0})
+    means.add({"loss": 3.0})
+    assert means.take() == {"loss": 2.0, "rare": 5.0}
+    assert means.take() == {}
+
+
+def test_auto_takes_the_faster_format_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "measure", lambda model, run: {"fp32": 0.1, "bf16": 0.2})
+    _, shown = go(small("train.precision=auto", steps=1), tmp_path)
+    assert "precision fp32: measured fp32 " in shown
+    assert json.loads((tmp_path / "run.json").read_text())["precision"] == "fp32"
+
+
+def test_measuring_leaves_the_model_as_it_was() -> None:
+    model = nn.BatchNorm1d(2)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    seen = []
+
+    def forward_backward(precision: str) -> None:
+        seen.append(precision)
+        model(torch.randn(4, 2)).sum().backward()
+
+    seconds = measure(model, forward_backward)
+    assert list(seconds) == ["fp32", "bf16"]
+    assert min(seconds.values()) > 0
+    assert seen.count("fp32") == seen.count("bf16") > 1
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert model.weight.grad is None
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_missing_is_named() -> None:
+    assert find_device("auto") == find_device("cpu") == torch.device("cpu")
+    with pytest.raises(InputError, match="torch finds no GPU here; use cpu or auto"):
+        find_device("cuda")

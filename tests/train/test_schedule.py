@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuili.train.schedule import ScheduleConfig, rate_scale
+
+
+@pytest.mark.parametrize(("decay", "middle"), [("cosine", 0.6), ("linear", 0.6)])
+def test_the_rate_rises_and_falls_to_the_floor(decay: str, middle: float) -> None:
+    schedule = ScheduleConfig(warmup=3, decay=decay, floor=0.2)
+    scales = [rate_scale(schedule, step, steps=24) for step in range(24)]
+    assert scales[:4] == pytest.approx([0.25, 0.5, 0.75, 1.0])
+    assert scales[13] == pytest.approx(middle)
+    assert scales[-1] == pytest.approx(0.2)
+    assert scales[3:] == sorted(scales[3:], reverse=True)
+
+
+def test_cosine_and_linear_differ_on_the_way() -> None:
+    cosine, linear = (
+        rate_scale(ScheduleConfig(warmup=0, decay=kind), 25, 101) for kind in ("cosine", "linear")
+    )
+    assert cosine > linear
+
+
+@given(
+    warmup=st.integers(0, 20),
+    steps=st.integers(1, 40),
+    decay=st.sampled_from(["cosine", "linear"]),
+    floor=st.floats(0, 1),
+)
+def test_the_rate_stays_between_zero_and_its_peak(warmup: int, steps: int, decay: str, floor: float) -> None:
+    schedule = ScheduleConfig(warmup=warmup, decay=decay, floor=floor)
+    scales = [rate_scale(schedule, step, steps) for step in range(steps)]
+    assert all(0 <= scale <= 1 for scale in scales)
+    assert max(scales) > 0
