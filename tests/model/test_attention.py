@@ -100,9 +100,13 @@ def test_gathered_equals_masked(length: int) -> None:
 
 @pytest.mark.parametrize("top_units", [3, 100], ids=["chosen", "all"])
 def test_compiled_equals_eager_with_gradients(top_units: int) -> None:
-    """The training form against the slow one, output and gradient of every input."""
+    """The training form against the slow one, output and gradient of every input. The second row ends in filler."""
     model = tiny_model(top_units=top_units)
-    _, shared, frame = model.model.encode(tokens(2, 40), position_ids=torch.arange(40)[None] % 25)
+    real = torch.ones(2, 40, dtype=torch.bool)
+    real[1, 12:] = False
+    _, shared, frame = model.model.encode(
+        tokens(2, 40), position_ids=torch.arange(40)[None] % 25, attention_mask=real
+    )
     leaves = [torch.randn(2, 4, 40, 16), torch.randn(2, 40, 4, 3), *(x.detach() for x in vars(shared).values())]
     results = []
     for fused in (False, True):
@@ -113,7 +117,7 @@ def test_compiled_equals_eager_with_gradients(top_units: int) -> None:
     for slow, fast in zip(*results, strict=True):
         assert slow is not None
         assert fast is not None
-        torch.testing.assert_close(fast, slow, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(fast, slow, rtol=1e-4, atol=1e-4)
 
 
 @torch.inference_mode()

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from tests.model.conftest import tiny_config, tiny_model
 from tuili.model.experts import Experts, Router
-from tuili.model.grouped import grouped_linear, sort_rows, unsort_rows
+from tuili.model.grouped import FILL, Sorting, grouped_linear, sort_rows, unsort_rows
 
 
 @pytest.mark.parametrize("sizes", [[3, 0, 5, 2], [10, 0, 0, 0], [0, 0, 0, 10]])
@@ -26,15 +26,23 @@ def test_grouped_linear_equals_separate_products(sizes: list[int]) -> None:
         torch.testing.assert_close(a, b)
 
 
-def test_sorting_and_back_is_the_identity_with_right_gradients() -> None:
-    hidden = torch.randn(5, 3, dtype=torch.double, requires_grad=True)
-    order = torch.randperm(10)
-    back = torch.empty_like(order).scatter_(0, order, torch.arange(10))
-    rows = unsort_rows(sort_rows(hidden, order, back), order, back)
-    torch.testing.assert_close(rows, hidden.repeat_interleave(2, dim=0))
-    assert torch.autograd.gradcheck(
-        lambda h: unsort_rows(sort_rows(h, order, back) * torch.arange(10)[:, None], order, back), hidden
-    )
+@pytest.mark.parametrize("tokens", [5, 200], ids=["few rows", "filled up"])
+def test_sorting_and_back_is_the_identity_with_right_gradients(tokens: int) -> None:
+    torch.manual_seed(0)
+    hidden = torch.randn(tokens, 2, dtype=torch.double, requires_grad=True)
+    group = torch.randint(0, 3, (tokens, 2))
+    sorting = Sorting.by_group(group, 4)
+    rows = sort_rows(hidden, sorting)
+    slots = unsort_rows(rows, sorting)
+    torch.testing.assert_close(slots, hidden.repeat_interleave(2, dim=0))
+    for number, part in enumerate(torch.arange(len(rows)).split(sorting.sizes)):
+        members = (group.flatten() == number).nonzero()[:, 0]
+        assert torch.isin(sorting.row_X[members], part).all()
+        assert len(part) - len(members) < FILL
+    weights = torch.arange(2 * tokens, dtype=torch.double)[:, None]
+    (slots * weights).sum().backward()
+    expected = weights.view(tokens, 2).sum(1, keepdim=True).expand(-1, 2)
+    torch.testing.assert_close(hidden.grad, expected)
 
 
 def test_experts_equal_the_token_by_token_form() -> None:

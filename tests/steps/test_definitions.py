@@ -58,6 +58,10 @@ def test_facts_are_evaluated_in_any_order() -> None:
     assert check("c = 5", context).status is Status.VALID
 
 
+def test_a_fact_about_a_name_without_a_value_gives_none() -> None:
+    assert check("a - b = 1", Context(facts={"P1": "a = b + 1"})).status is Status.UNSUPPORTED
+
+
 def test_a_name_of_the_problem_cannot_be_defined_at_will() -> None:
     context = Context(facts={"P1": "x + y = 10", "P2": "Ann <-> not Bob"})
     for line in ("x = 2 + 2 = 4", "Ann = true and true = true", "x = 1 kg + 1 kg = 2 kg"):
@@ -73,6 +77,14 @@ def test_a_name_of_the_problem_may_be_given_the_value_that_the_facts_force() -> 
     assert (verdict.status, verdict.kind) == (Status.VALID, "linear")
     assert verdict.witness["premises"] == ("2 * x + 3 = 11",)
     assert check("x = 10 / 2 = 5", context).status is Status.INVALID
+
+
+def test_facts_of_other_theories_do_not_disturb() -> None:
+    context = Context(
+        facts={"P1": "x^2 = 4", "P2": "A -> B", "P3": "2*y = 8", "P4": "x > y", "P5": "prose here"}
+    )
+    assert check("y = 2 + 2 = 4", context).status is Status.VALID
+    assert check("x = 1 + 1 = 2", context).status is Status.INVALID
 
 
 def test_contradictory_facts_force_nothing() -> None:
@@ -101,6 +113,12 @@ def test_checking_never_changes_the_context() -> None:
     check_chain(["x = 2 + 2 = 4", "P1 => A or B"], context)
     assert (dict(context.facts), dict(context.names), context.conclusions) == before
     assert check("x + 1 = 5", context).status is Status.UNSUPPORTED
+
+
+def test_a_relation_defines_nothing() -> None:
+    assert statuses(["2 in {1, 2}", "3 > 2", "2 in {1, 2} = true"]) == ["valid"] * 3
+    context = Context()
+    assert context.after("2 in {1, 2}", check("2 in {1, 2}")) is context
 
 
 def test_after_grows_by_valid_lines_only() -> None:

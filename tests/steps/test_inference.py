@@ -39,6 +39,7 @@ VALID = {
         "S subset T, T subset U => S subset U": "Venn regions",
         "x in S minus T => not (x in T)": "Venn regions",
         "x in S, not (x in S) => false": "Venn regions",
+        "not (S union T subset U), S subset U => not (T subset U)": "Venn regions",
         "not not (x in S), not not (x in T) => x in S inter T": "Venn regions",
     },
     "linear": {
@@ -57,6 +58,12 @@ VALID = {
         "x > 2 => x > 2": "restatement",
         "3 < 5 => 2 < 5": "linear combination",
         "x / 2 = 3 => x = 6": "linear combination",
+        "-(x - 1) = 4 => x = -3": "linear combination",
+        "x% = 1/2 => x = 50": "linear combination",
+        "x == 4 => x < 5": "linear combination",
+        "x > 3 <-> y > 3, x > 5 => y > 3": "linear combination",
+        "x > 3 xor y > 3, x > 5 => y <= 3": "linear combination",
+        "x * (y - y) = 0 => 0 = 0": "linear combination",
     },
     "polynomial": {
         "x^2 - 5*x + 6 = 0 => x = 2 or x = 3": "roots",
@@ -73,6 +80,11 @@ VALID = {
         "x^2 + 1 = 0 => false": "no real solution",
         "x^2 = 9, x > 5 => false": "no real solution",
         "x^2 * x = 0 => x = 0": "roots",
+        "x^2 = 4 or x^2 = 9, x > 0 => x = 2 or x = 3": "roots",
+        "x > 0 and x^2 = 4 => x = 2": "roots",
+        "x^2 = 4 and x > 0, true => x + 1 = 3": "roots",
+        "false, x^2 = 4 => false": "no real solution",
+        "true, x^2 = 4 => x = -2 or x = 2": "roots",
     },
 }
 
@@ -114,6 +126,15 @@ UNSUPPORTED = [
     "x^2 + y^2 = 0 => x = 0",
     "x * y = 0 => x = 0 or y = 0",
     "1 / x = 2 => x = 1/2",
+    "x^y = 2 => x = 1",
+    "x in S + T => x in S",
+    "1 < x in S => x in S",
+    "x^2 = 4 or x > 3 => x > 0",
+    "x^2 = 4 => sqrt(x) = 2",
+    "(1, 2) => A",
+    "x = true => x = true",
+    "x mod 2 = 0 => x = 0",
+    "x^2 > 4 => x > 2",
     "d = 12 km => d = 12000 m",
     "x > 1 => x^2 > 1",
 ]
@@ -138,6 +159,29 @@ def test_invalid(line: str) -> None:
 @pytest.mark.parametrize("line", UNSUPPORTED)
 def test_unsupported(line: str) -> None:
     assert check(line).status is Status.UNSUPPORTED
+
+
+TIMEOUT = [
+    " and ".join(f"a{i}" for i in range(20)) + " => a0",
+    ", ".join(f"all a{i} are a{i + 1}" for i in range(12)) + " => all a0 are a12",
+    ", ".join(f"x{i} != y{i}" for i in range(9)) + " => x0 > y0",
+    ", ".join(f"(x{i} > 1 and x{i} < 2 or x{i} > 3)" for i in range(8)) + " => x0 > 1",
+    "(x + 1)^9 = 0 => x = -1",
+    "x^5 * x^5 = 0 => x = 0",
+    "(a + b + c + d)^6 = 0 => a = 0",
+    "720720*x^4 + 7*x + 720720 = 0 => x = 1",
+    "x^3 + 1000003*x + 1000001 = 0 => x = 1",
+]
+
+
+@pytest.mark.parametrize("line", TIMEOUT)
+def test_timeout(line: str) -> None:
+    assert check(line).status is Status.TIMEOUT
+
+
+def test_division_by_zero_is_no_premise() -> None:
+    assert check("x / 0 = 1 => x = 0").status is Status.INVALID
+    assert check("x / (y - y) = 1 => x = 0").status is Status.INVALID
 
 
 def test_the_witness_names_only_premises_that_are_needed() -> None:

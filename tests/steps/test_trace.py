@@ -87,6 +87,18 @@ def test_a_variable_cannot_be_defined_before_the_program_sets_it() -> None:
     assert check("y = 2 + 2 = 4", Context(program=PROGRAM)).status is Status.INVALID
 
 
+def test_a_line_that_cannot_be_read_sets_no_variable() -> None:
+    context = Context(program={"L1": "x = 1", "L2": "print y"})
+    assert check("y = 2 + 2 = 4", context).status is Status.VALID
+    assert check_chain(["L1: x = 1", "L2: y = 1"], context)[-1].status is Status.UNSUPPORTED
+
+
+def test_a_constant_condition_is_only_itself() -> None:
+    context = Context(program={"L1": "while true: x = 1"})
+    assert check("L1: true = true", context).status is Status.VALID
+    assert check("L1: true = 1 < 2 = true", context).status is Status.INVALID
+
+
 def test_without_a_program_there_is_nothing_to_trace() -> None:
     assert check("L1: x = 3").status is Status.UNSUPPORTED
 

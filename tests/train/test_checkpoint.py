@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -159,11 +160,14 @@ def test_a_failed_writer_is_noticed_by_the_next_check(
     monkeypatch.setattr(checkpoint, "write_durably", full)
     checkpoints = Checkpoints(tmp_path, 2, print)
     checkpoints.save(2, tensors(2), {})
-    for thread in threading.enumerate():
-        if thread.name == "checkpoint":
-            thread.join()
+
+    def check_for_a_while() -> None:
+        for _ in range(1000):
+            checkpoints.check()
+            time.sleep(0.01)
+
     with pytest.raises(CheckpointError, match="there is none before it"):
-        checkpoints.check()
+        check_for_a_while()
     checkpoints.close()
 
 

@@ -84,7 +84,7 @@ def test_the_log_holds_means_rates_and_time(tmp_path: Path) -> None:
     assert all(line["gflops_per_second"] > 0 for line in lines)
     assert outcome.tokens == pytest.approx(6 * 2 * 192, rel=0.05)
     assert shown.count("tok/s") == 3
-    assert "step 6/6  loss " in shown
+    assert "step 6/6 loss " in shown
     assert "min left" in shown
 
 

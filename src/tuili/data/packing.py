@@ -59,8 +59,7 @@ class Block:
 
 
 def choose(lengths: Sequence[int], capacity: int) -> list[int]:
-    """Indices, rising, of the documents that fill a row best: the first one, and others so that least is left
-    over.
+    """Rising indices of the documents that fill a row best: the first, and whichever others leave least.
 
     Among equally full rows the one that reaches least far down the list wins, so that no document waits long.
     Exact subset sum: bit s of `sums[i]` says that some of the first i documents, the very first among them,

@@ -103,13 +103,12 @@ def read_records(path: str | Path) -> Iterator[Record]:
 
 @dataclass(frozen=True)
 class RecordReport:
-    """What a data file holds: records by (domain, level), their steps by verdict, a message for each bad
-    line.
-    """
+    """What a data file holds: records by (domain, level), their steps by verdict, what is wrong with it."""
 
     records: Counter[tuple[str, int]] = field(default_factory=Counter)
     steps: Counter[Status] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
+    """One message for each bad line."""
 
     @property
     def lines(self) -> int:
@@ -118,9 +117,7 @@ class RecordReport:
 
 
 def check_records(path: str | Path) -> RecordReport:
-    """Read a whole file past its bad lines, and check every step. Raises `RecordError` if it cannot be
-    opened.
-    """
+    """Read a file past its bad lines and check every step. Raises `RecordError` if it cannot be opened."""
     report = RecordReport()
     for number, line in _lines(Path(path)):
         try:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import Full, Queue
 from threading import Event, Thread
+from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerFast
 
@@ -42,6 +43,12 @@ class StreamState:
     """Source and number of each document drawn and not yet packed, oldest first."""
 
 
+class _Waiting(NamedTuple):
+    source: str
+    number: int
+    document: Document
+
+
 class BlockStream:
     """An endless iterator of blocks in which each source's share of response tokens follows its weight.
 
@@ -67,12 +74,12 @@ class BlockStream:
         self._credit = {name: state.credit.get(name, 0.0) for name in self._sources}
         self._drawn = {name: state.drawn.get(name, 0) for name in self._sources}
         self._refused = {name: state.refused.get(name, 0) for name in self._sources}
-        self._pending = [(name, number, self._document(name, number)) for name, number in state.pending]
+        self._pending = [self._read(name, number) for name, number in state.pending]
 
     @property
     def state(self) -> StreamState:
         """The state after the last block given out."""
-        pending = tuple((name, number) for name, number, _ in self._pending)
+        pending = tuple((waiting.source, waiting.number) for waiting in self._pending)
         return StreamState(self._blocks, dict(self._credit), dict(self._drawn), dict(self._refused), pending)
 
     def __iter__(self) -> Iterator[Block]:
@@ -86,46 +93,42 @@ class BlockStream:
         shares = {name: weights.get(name, 0.0) / total for name in self._sources}
         rows = [self._next_row(shares) for _ in range(self._rows)]
         self._blocks += 1
-        pad_id = self._tokenizer.pad_token_id
-        return pack(rows, self._length, pad_id)
+        return pack(rows, self._length, self._tokenizer.pad_token_id)
 
     def _next_row(self, shares: Mapping[str, float]) -> list[Document]:
         while len(self._pending) < POOL:
             self._draw(shares)
-        chosen = set(choose([len(entry[2]) for entry in self._pending], self._length))
-        row = [entry[2] for index, entry in enumerate(self._pending) if index in chosen]
-        self._pending = [entry for index, entry in enumerate(self._pending) if index not in chosen]
+        chosen = choose([len(waiting.document) for waiting in self._pending], self._length)
+        row = [self._pending[index].document for index in chosen]
+        self._pending = [waiting for index, waiting in enumerate(self._pending) if index not in chosen]
         return row
 
     def _draw(self, shares: Mapping[str, float]) -> None:
-        """Deficit round robin (Shreedhar and Varghese 1995): the source that is owed most pays for its
-        document.
-        """
+        """The source that is owed most pays for its next document (deficit round robin; Shreedhar 1995)."""
         name = max((name for name in self._sources if shares[name] > 0), key=self._credit.__getitem__)
         for _ in range(MOST_REFUSALS):
-            number = self._drawn[name]
+            drawn = self._read(name, self._drawn[name])
             self._drawn[name] += 1
-            drawn = self._document(name, number)
-            if len(drawn) <= self._length:
+            if len(drawn.document) <= self._length:
                 break
             self._refused[name] += 1
         else:
             raise InputError(
                 f"{name}: {MOST_REFUSALS} documents in a row exceed the row length of {self._length}"
             )
+        learnt = drawn.document.response_length
         for other, share in shares.items():
-            self._credit[other] += share * drawn.response_length
-        self._credit[name] -= drawn.response_length
-        self._pending.append((name, number, drawn))
+            self._credit[other] += share * learnt
+        self._credit[name] -= learnt
+        self._pending.append(drawn)
 
-    def _document(self, name: str, number: int) -> Document:
-        return document(self._tokenizer, self._sources[name].record(number))
+    def _read(self, name: str, number: int) -> _Waiting:
+        return _Waiting(name, number, document(self._tokenizer, self._sources[name].record(number)))
 
 
 @contextmanager
 def prefetch(stream: BlockStream, ahead: int = 4) -> Iterator[Iterator[tuple[Block, StreamState]]]:
-    """Let a thread prepare blocks ahead of their use; gives each block with the stream's state right after
-    it.
+    """Let a thread prepare blocks ahead of their use; gives each with the stream's state right after it.
 
     An error in the stream is raised where its block would have come. The thread ends with the `with` block.
     """

@@ -79,9 +79,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY) -> PreTr
 
 
 def encode_text(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
-    """Ids of plain text: `<|end|>` or `<think>` written in it become ordinary characters, never special
-    tokens.
-    """
+    """Ids of plain text: `<|end|>` or `<think>` in it are ordinary characters, never special tokens."""
     return list(_plain(tokenizer).encode(text).ids)
 
 
@@ -115,9 +113,7 @@ def separator_ids(tokenizer: PreTrainedTokenizerFast) -> list[int]:
 
 
 def _keep_thinking(backend: Tokenizer) -> Tokenizer:
-    """Let `<think>` and `</think>` survive `decode(skip_special_tokens=True)`, as answers are read from that
-    text.
-    """
+    """Let `<think>` and `</think>` survive `decode(skip_special_tokens=True)`: answers are read from that."""
     state = json.loads(backend.to_str())
     for token in state["added_tokens"]:
         token["special"] = token["content"] not in (THINK, END_THINK)

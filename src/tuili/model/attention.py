@@ -114,8 +114,7 @@ def layered_view(
     first_BT1 = torch.where(is_first_BS, units.unit_BS, 0).cummax(dim=1).values[:, S - T :, None]
     visible_BTU = ((unit_U >= first_BT1) & (unit_U < own_BT1)) | (unit_U == first_BT1)
     fewest = int(visible_BTU.sum(-1).max()) <= top_units
-    units_BTU = visible_BTU | padding_BT1
-    return View(causal_BTS, window_BTS, units_BTU, units.unit_BS, window, top_units, max_unit, fewest)
+    return View(causal_BTS, window_BTS, visible_BTU, units.unit_BS, window, top_units, max_unit, fewest)
 
 
 def attend(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor | None, view: View) -> Tensor:

@@ -21,7 +21,7 @@ from transformers.activations import ACT2FN
 from transformers.integrations import use_experts_implementation
 
 from tuili.model.config import TuiliConfig
-from tuili.model.grouped import grouped_linear, sort_rows, unsort_rows
+from tuili.model.grouped import Sorting, grouped_linear, sort_rows, unsort_rows
 
 
 @dataclass
@@ -111,13 +111,11 @@ class Experts(nn.Module):
         Args: hidden_states [N, D], top_k_index [N, k], top_k_weights [N, k]. Returns [N, D].
         """
         N, k = top_k_index.shape
-        order_X = top_k_index.flatten().argsort(stable=True)
-        back_X = torch.empty_like(order_X).scatter_(0, order_X, torch.arange(N * k, device=order_X.device))
-        sizes = torch.bincount(top_k_index.flatten(), minlength=self.num_experts).tolist()
-        inputs_XD = sort_rows(hidden_states, order_X, back_X)
-        gate_XF, up_XF = grouped_linear(inputs_XD, self.gate_up_proj, sizes).chunk(2, dim=-1)
-        sorted_XD = grouped_linear(self.act_fn(gate_XF) * up_XF, self.down_proj, sizes)
-        output_NkD = unsort_rows(sorted_XD, order_X, back_X).view(N, k, -1)
+        sorting = Sorting.by_group(top_k_index, self.num_experts)
+        inputs_YD = sort_rows(hidden_states, sorting)
+        gate_YF, up_YF = grouped_linear(inputs_YD, self.gate_up_proj, sorting.sizes).chunk(2, dim=-1)
+        sorted_YD = grouped_linear(self.act_fn(gate_YF) * up_YF, self.down_proj, sorting.sizes)
+        output_NkD = unsort_rows(sorted_YD, sorting).view(N, k, -1)
         return (output_NkD * top_k_weights[..., None].to(output_NkD.dtype)).sum(1)
 
 

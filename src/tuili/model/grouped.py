@@ -3,11 +3,12 @@
 Autograd's own gradient of `weight[e]` fills a tensor of the size of all weights for every group, and that of an index
 adds rows one by one; both are avoided here. On a GPU the product is torch's `grouped_mm`.
 
-Dimensions: N tokens, k slots, X = N * k sorted rows, E groups, I inputs, O outputs.
+Dimensions: N tokens, k slots, X = N * k of them, Y sorted rows, E groups, I inputs, O outputs.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,44 +16,47 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+FILL = 16
+"""Rows to whose multiple each group is filled up, where there are enough rows for it to pay."""
 
-def grouped_linear(input_XI: Tensor, weight_EOI: Tensor, sizes: list[int]) -> Tensor:
-    """[X, O]: the first sizes[0] rows times weight[0] transposed, the next sizes[1] times weight[1] transposed, …
+
+def grouped_linear(input_YI: Tensor, weight_EOI: Tensor, sizes: list[int]) -> Tensor:
+    """[Y, O]: the first sizes[0] rows times weight[0] transposed, the next sizes[1] times weight[1] transposed, …
 
     Equals `torch.cat([F.linear(rows, w) for rows, w in zip(input.split(sizes), weight)])`.
     """
-    device = input_XI.device.type
+    device = input_YI.device.type
     if torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
-        input_XI, weight_EOI = input_XI.to(dtype), weight_EOI.to(dtype)
+        input_YI, weight_EOI = input_YI.to(dtype), weight_EOI.to(dtype)
     if device == "cuda":
-        ends = torch.tensor(sizes, device=input_XI.device).cumsum(0, dtype=torch.int32)
-        return F.grouped_mm(input_XI, weight_EOI.transpose(1, 2), offs=ends)
-    return _GroupedLinear.apply(input_XI, weight_EOI, sizes)  # type: ignore[no-any-return]  # apply is untyped
+        ends = torch.tensor(sizes, device=input_YI.device).cumsum(0, dtype=torch.int32)
+        return F.grouped_mm(input_YI, weight_EOI.transpose(1, 2), offs=ends)
+    return _GroupedLinear.apply(input_YI, weight_EOI, sizes)  # type: ignore[no-any-return]  # apply is untyped
 
 
 class _GroupedLinear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, input_XI: Tensor, weight_EOI: Tensor, sizes: list[int]) -> Tensor:
-        ctx.save_for_backward(input_XI, weight_EOI)
+    def forward(ctx: Any, input_YI: Tensor, weight_EOI: Tensor, sizes: list[int]) -> Tensor:
+        ctx.save_for_backward(input_YI, weight_EOI)
         ctx.sizes = sizes
-        output_XO = input_XI.new_empty(input_XI.shape[0], weight_EOI.shape[1])
-        for rows, out, weight in _parts(sizes, input_XI, output_XO, weight_EOI):
+        output_YO = input_YI.new_empty(input_YI.shape[0], weight_EOI.shape[1])
+        for rows, out, weight in _parts(sizes, input_YI, output_YO, weight_EOI):
             torch.mm(rows, weight.t(), out=out)
-        return output_XO
+        return output_YO
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_XO: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        input_XI, weight_EOI = ctx.saved_tensors
+    def backward(ctx: Any, grad_YO: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        input_YI, weight_EOI = ctx.saved_tensors
         grad_input = grad_weight = None
         if ctx.needs_input_grad[0]:
-            grad_input = torch.empty_like(input_XI)
-            for grad, out, weight in _parts(ctx.sizes, grad_XO, grad_input, weight_EOI):
+            grad_input = torch.empty_like(input_YI)
+            for grad, out, weight in _parts(ctx.sizes, grad_YO, grad_input, weight_EOI):
                 torch.mm(grad, weight, out=out)
         if ctx.needs_input_grad[1]:
             grad_weight = torch.zeros_like(weight_EOI)
-            for grad, rows, out in _parts(ctx.sizes, grad_XO, input_XI, grad_weight):
+            for grad, rows, out in _parts(ctx.sizes, grad_YO, input_YI, grad_weight):
                 torch.mm(grad.t(), rows, out=out)
         return grad_input, grad_weight, None
 
@@ -65,38 +69,64 @@ def _parts(
     return [(a, b, matrix) for a, b, matrix, size in parts if size]
 
 
-def sort_rows(hidden_ND: Tensor, order_X: Tensor, back_X: Tensor) -> Tensor:
-    """Each token once for every slot, in sorted order: row x is the token of slot `order_X[x]`."""
-    return _SortRows.apply(hidden_ND, order_X, back_X)  # type: ignore[no-any-return]  # apply is untyped
+@dataclass(frozen=True)
+class Sorting:
+    """Where the slots of N tokens go when sorted by group, each group filled up to a multiple of some rows.
+
+    Matrix libraries build a kernel for each new shape, and the fillers keep the shapes few. `row_X` is the sorted row
+    of each slot (X = N * k), `token_Y` the token of each sorted row (0 in fillers), `sizes` the rows of each group.
+    """
+
+    row_X: Tensor
+    token_Y: Tensor
+    sizes: list[int]
+
+    @classmethod
+    def by_group(cls, group_Nk: Tensor, groups: int) -> Sorting:
+        """Sort the slots of each token, given their groups."""
+        group_X = group_Nk.flatten()
+        slots, device = len(group_X), group_X.device
+        multiple = FILL if slots >= 2 * FILL * groups else 1
+        counts_E = torch.bincount(group_X, minlength=groups)
+        sizes_E = (counts_E + multiple - 1) // multiple * multiple
+        shift_E = (sizes_E - counts_E).cumsum(0) - (sizes_E - counts_E)  # fillers of the groups before
+        order_X = group_X.argsort(stable=True)
+        sorted_row_X = torch.arange(slots, device=device) + shift_E[group_X[order_X]]
+        token_Y = group_X.new_zeros(int(sizes_E.sum())).scatter_(0, sorted_row_X, order_X // group_Nk.shape[1])
+        return cls(torch.empty_like(order_X).scatter_(0, order_X, sorted_row_X), token_Y, sizes_E.tolist())
+
+
+def sort_rows(hidden_ND: Tensor, sorting: Sorting) -> Tensor:
+    """[Y, D]: the token of every sorted row."""
+    return _SortRows.apply(hidden_ND, sorting)  # type: ignore[no-any-return]  # apply is untyped
+
+
+def unsort_rows(sorted_YD: Tensor, sorting: Sorting) -> Tensor:
+    """[X, D]: the sorted row of every slot; fillers are dropped and have no gradient."""
+    return _UnsortRows.apply(sorted_YD, sorting)  # type: ignore[no-any-return]  # apply is untyped
 
 
 class _SortRows(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden_ND: Tensor, order_X: Tensor, back_X: Tensor) -> Tensor:
-        ctx.save_for_backward(back_X)
-        ctx.tokens = hidden_ND.shape[0]
-        return hidden_ND.index_select(0, order_X // (len(order_X) // max(1, ctx.tokens)))
+    def forward(ctx: Any, hidden_ND: Tensor, sorting: Sorting) -> Tensor:
+        ctx.sorting, ctx.tokens = sorting, hidden_ND.shape[0]
+        return hidden_ND.index_select(0, sorting.token_Y)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_XD: Tensor) -> tuple[Tensor, None, None]:
-        (back_X,) = ctx.saved_tensors
-        return grad_XD.index_select(0, back_X).view(ctx.tokens, -1, grad_XD.shape[-1]).sum(1), None, None
-
-
-def unsort_rows(sorted_XD: Tensor, order_X: Tensor, back_X: Tensor) -> Tensor:
-    """The inverse of the sorting, for a result of each slot: row y is that of slot y."""
-    return _UnsortRows.apply(sorted_XD, order_X, back_X)  # type: ignore[no-any-return]  # apply is untyped
+    def backward(ctx: Any, grad_YD: Tensor) -> tuple[Tensor, None]:
+        grad_XD = grad_YD.index_select(0, ctx.sorting.row_X)
+        return grad_XD.view(ctx.tokens, -1, grad_XD.shape[-1]).sum(1), None
 
 
 class _UnsortRows(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, sorted_XD: Tensor, order_X: Tensor, back_X: Tensor) -> Tensor:
-        ctx.save_for_backward(order_X)
-        return sorted_XD.index_select(0, back_X)
+    def forward(ctx: Any, sorted_YD: Tensor, sorting: Sorting) -> Tensor:
+        ctx.sorting = sorting
+        return sorted_YD.index_select(0, sorting.row_X)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_XD: Tensor) -> tuple[Tensor, None, None]:
-        (order_X,) = ctx.saved_tensors
-        return grad_XD.index_select(0, order_X), None, None
+    def backward(ctx: Any, grad_XD: Tensor) -> tuple[Tensor, None]:
+        rows = len(ctx.sorting.token_Y)
+        return grad_XD.new_zeros(rows, grad_XD.shape[1]).index_copy_(0, ctx.sorting.row_X, grad_XD), None

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+FILL = 8
+
 
 @dataclass(frozen=True)
 class Units:
@@ -25,8 +27,8 @@ class Units:
 
     @property
     def count(self) -> int:
-        """The largest number of units in a row."""
-        return max(1, int(self.begun_B.max()))
+        """The largest number of units in a row, rounded up so that the shapes of tensors over units are few."""
+        return -(-max(1, int(self.begun_B.max())) // FILL) * FILL
 
     def select(self, rows: Tensor) -> Units:
         """The same for some rows, which may repeat."""

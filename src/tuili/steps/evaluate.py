@@ -39,7 +39,7 @@ def evaluate(term: Term, names: Mapping[str, Value] = _NO_NAMES) -> Value:
     """The exact value of a term. Raises `Undefined`, `Undecided` (also for unknown names) or `OverBudget`."""
     handler = _HANDLERS.get(type(term))
     if handler is None:
-        raise Undecided("a statement where a value is expected")
+        raise Undecided("a month has no value of its own")
     return handler(term, names)
 
 

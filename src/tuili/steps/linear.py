@@ -100,7 +100,7 @@ def normal_form(term: Term, wanted: bool) -> list[_Branch]:
                 for left in (True, False)
                 for branch in _all([normal_form(term.left, left), normal_form(term.right, left is alike)])
             ]
-    raise Undecided("not a statement about numbers")
+    raise AssertionError(f"not a statement about numbers: {term}")
 
 
 def _rows(row: Row) -> list[_Branch]:

@@ -82,7 +82,7 @@ def _starts_operand(token: Token) -> bool:
 def _relation(parts: Sequence[tuple[Term, bool]]) -> Compare | Binary:
     """What the sides of loose `=` say together; a bare comparison among them may join the chain.
 
-    Truth values are compared if a side is one by its form (`3 < 5 = true`), otherwise `1 < 2 = 2` is one chain.
+    Truth values are compared if a side is one by its form (`3 < 5 = true`); `1 < 2 = 2` is one chain.
     """
     terms = [term for term, _ in parts]
     if any(is_boolean(term) and not bare for term, bare in parts):
@@ -229,8 +229,6 @@ class Parser:
         return left
 
     def _comparison(self, first: Term) -> Compare:
-        if isinstance(first, Compare) and first is not self._group:
-            raise Unreadable("a comparison that goes on after another one")
         rest: list[tuple[str, Term]] = []
         while (op := self._next.text) in RELATIONS and not (op == "=" and self._loose_equals):
             self._count_operator()

@@ -16,7 +16,7 @@ from tuili.steps.verdict import OverBudget, Undecided, Undefined
 MAX_PRODUCTS = 200
 MAX_DEGREE = 8
 MAX_ROOT_SEARCH = 10**6
-MAX_CANDIDATES = 200
+MAX_CANDIDATES = 500
 
 Monomial = tuple[str, ...]  # the unknowns of a product, sorted: x·x·y is ("x", "x", "y"); a constant is ()
 Polynomial = Mapping[Monomial, Fraction]
@@ -113,10 +113,8 @@ def degree(polynomial: Polynomial) -> int:
 
 
 def coefficients(polynomial: Polynomial) -> Coefficients:
-    """The coefficients by power of the only unknown. Raises `Undecided` if there are several unknowns."""
-    unknowns = {unknown for monomial in polynomial for unknown in monomial}
-    if len(unknowns) > 1:
-        raise Undecided("an equation of a higher degree in several unknowns")
+    """The coefficients by power of the only unknown."""
+    assert len({unknown for monomial in polynomial for unknown in monomial}) <= 1
     result = [Fraction(0)] * (degree(polynomial) + 1)
     for monomial, coefficient in polynomial.items():
         result[len(monomial)] = coefficient
@@ -201,7 +199,9 @@ def _candidates(polynomial: Coefficients) -> list[Fraction]:
             return []
         return [(-b + sign * Fraction(top, bottom)) / (2 * a) for sign in (1, -1)]
     scale = math.lcm(*(c.denominator for c in polynomial))
-    tops, bottoms = _divisors(int(polynomial[0] * scale)), _divisors(int(polynomial[-1] * scale))
+    whole = [int(c * scale) for c in polynomial]
+    content = math.gcd(*whole)
+    tops, bottoms = _divisors(whole[0] // content), _divisors(whole[-1] // content)
     if len(tops) * len(bottoms) > MAX_CANDIDATES:
         raise OverBudget("too many candidates for a root")
     return sorted({Fraction(sign * top, bottom) for top in tops for bottom in bottoms for sign in (1, -1)})

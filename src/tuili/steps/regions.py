@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tuili.steps.logic import columns, needed
-from tuili.steps.printer import show_term
 from tuili.steps.terms import Binary, Boolean, Categorical, Name, Term, Unary
-from tuili.steps.verdict import Decision, OverBudget, Undecided
+from tuili.steps.verdict import Decision, OverBudget
 
 MAX_CLASSES = 10
 
@@ -111,7 +110,7 @@ def _fact(term: Term, tables: dict[str, int]) -> _Fact:
         case Unary():
             denied = _fact(term.operand, tables)
             return _Fact(denied.regions, not denied.inhabited)
-    raise Undecided(f"{show_term(term)} is not a statement about classes")
+    raise AssertionError(f"not a statement about classes: {term}")
 
 
 def _members(term: Term, tables: dict[str, int]) -> int:
@@ -123,7 +122,7 @@ def _members(term: Term, tables: dict[str, int]) -> int:
             return (
                 left | right if term.op == "union" else left & right if term.op == "inter" else left & ~right
             )
-    raise Undecided(f"{show_term(term)} is not a class")
+    raise AssertionError(f"not a class: {term}")
 
 
 def _elements(term: Term) -> frozenset[str]:

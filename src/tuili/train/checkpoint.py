@@ -12,9 +12,9 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import torch
@@ -54,15 +54,14 @@ class Checkpoint:
 class Checkpoints:
     """The checkpoints of one run. One writer at a time; `close` (or `with`) waits for it.
 
-    Errors of the writer, such as a full disk, are raised as `CheckpointError` by the next call; the
-    checkpoints before it stay as they are. `tell` is given one line for each damaged checkpoint that is
-    passed over.
+    A full disk is raised as `CheckpointError` by the next call; the checkpoints before it stay as they are.
+    `tell` is given one line for each damaged checkpoint that is passed over.
     """
 
     def __init__(self, folder: Path, keep: int, tell: Callable[[str], None]) -> None:
         self._folder, self._keep, self._tell = folder, keep, tell
-        self._writer: Thread | None = None
-        self._error: CheckpointError | None = None
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+        self._writing: Future[None] | None = None
         self.stall = 0.0
         """Seconds for which `save` has held up the training in all."""
         for leftover in folder.glob(f"{SCRATCH}*"):
@@ -72,37 +71,31 @@ class Checkpoints:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._writer.shutdown()
         if kind is None:
             self.close()
-        elif self._writer is not None:
-            self._writer.join()
 
     def save(self, step: int, tensors: Tensors, state: Mapping[str, Any]) -> None:
-        """Copy the tensors now and write them in the background. Waits only for a writer that is still at
-        work.
-        """
+        """Copy the tensors now and write them in the background. Waits only for the write before this one."""
         begun = time.perf_counter()
         self.close()
         copies = {
             group: {name: _copy(value) for name, value in named.items()} for group, named in tensors.items()
         }
         document = json.dumps(dict(state))
-        self._writer = Thread(target=self._write, args=(step, copies, document), name="checkpoint")
-        self._writer.start()
+        self._writing = self._writer.submit(self._write, step, copies, document)
         self.stall += time.perf_counter() - begun
 
     def check(self) -> None:
         """Raise what the writer has met, without waiting for it."""
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
+        if self._writing is not None and self._writing.done():
+            self.close()
 
     def close(self) -> None:
         """Wait until everything is on disk."""
-        if self._writer is not None:
-            self._writer.join()
-            self._writer = None
-        self.check()
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
 
     def latest(self) -> Checkpoint | None:
         """The newest sound checkpoint, None if there is none. Raises `CheckpointError` if all are damaged."""
@@ -145,14 +138,11 @@ class Checkpoints:
                 shutil.rmtree(self._path(early))
         except OSError as error:
             shutil.rmtree(scratch, ignore_errors=True)
-            kept = (
-                f"the last good one is step {steps[-1]}"
-                if (steps := self._steps())
-                else "there is none before it"
-            )
-            self._error = CheckpointError(
+            steps = self._steps()
+            kept = f"the last good one is step {steps[-1]}" if steps else "there is none before it"
+            raise CheckpointError(
                 f"checkpoint {self._path(step)} was not written: {error.strerror or error}; {kept}"
-            )
+            ) from error
 
     def _read(self, step: int) -> Checkpoint:
         path = self._path(step)

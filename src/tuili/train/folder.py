@@ -52,8 +52,11 @@ class RunFolder:
             raise InputError(
                 f"{self.path} already holds a run: add --resume to go on, or choose another --out"
             )
-        run = json.loads(self._file.read_bytes())
-        precision: Precision = run.pop("precision")
+        try:
+            run = json.loads(self._file.read_bytes())
+            precision: Precision = run.pop("precision")
+        except (ValueError, LookupError) as error:
+            raise InputError(f"{self._file} is damaged: choose another --out") from error
         now, then = dict(_flat(self._fixed)), dict(_flat(run))
         for key in sorted(now.keys() | then.keys()):
             if now.get(key) != then.get(key):

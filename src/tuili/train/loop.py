@@ -9,41 +9,25 @@ from __future__ import annotations
 
 import math
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from threading import Event, current_thread, main_thread
 from types import FrameType
-from typing import Protocol
 
 import torch
-from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from tuili.data.packing import Block
 from tuili.data.stream import BlockStream, StreamState, prefetch
 from tuili.errors import TuiliError
 from tuili.model import TuiliForCausalLM
 from tuili.train.checkpoint import Checkpoint, Checkpoints
 from tuili.train.log import Means, TrainingLog
+from tuili.train.objective import Objective
 from tuili.train.optim import Optimizers
 from tuili.train.precision import Precision, autocast
 from tuili.train.recipe import Recipe
 from tuili.train.schedule import rate_scale
-
-
-class Result(Protocol):
-    """What an objective gives for a block. A metric `flops` is added up, the others are averaged."""
-
-    @property
-    def loss(self) -> Tensor: ...
-
-    @property
-    def metrics(self) -> Mapping[str, float | Tensor]: ...
-
-
-Objective = Callable[[Block, float, torch.Generator], Result]
-"""From a block, the progress of the run in [0, 1] and a source of randomness to a loss."""
 
 
 @dataclass
@@ -70,8 +54,7 @@ def fit(
     open_log: Callable[[Position], TrainingLog],
     checkpoints: Checkpoints,
 ) -> tuple[Position, TrainingLog]:
-    """Train from the newest checkpoint on, or from the start, until the last step or the first Ctrl-C or
-    SIGTERM.
+    """Train from the newest checkpoint, or from the start, to the last step or the first Ctrl-C or SIGTERM.
 
     Returns the position reached, which is also saved as a checkpoint, and the log. Raises `CheckpointError`
     when one cannot be written, and `TuiliError` when the gradient is no longer finite.

@@ -23,6 +23,9 @@ from tuili.errors import ConfigError
 from tuili.model import TuiliForCausalLM
 from tuili.model.experts import Route
 
+FILL = 8
+"""The number of tokens a row beyond the trunk is filled up to a multiple of this, so that shapes are few."""
+
 
 class ObjectiveConfig(Config):
     """Shares of the exits and weights of the auxiliary losses."""
@@ -92,7 +95,7 @@ class Objective:
             )
             if last:
                 break
-            width = max(1, int(goes_on_B.max()))
+            width = min(-(-max(1, int(goes_on_B.max())) // FILL) * FILL, index_BQ.shape[1])
             index_BQ, stays_B = index_BQ[:, :width], goes_on_B
             real_BQ = torch.arange(width, device=index_BQ.device) < goes_on_B[:, None]
             if exit == 0:

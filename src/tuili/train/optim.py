@@ -100,9 +100,7 @@ def _parameters(optimizer: Optimizer) -> list[Tensor]:
 
 
 def _hidden_matrices(model: nn.Module) -> set[int]:
-    """Identities of the weights of linear layers, except one that is tied to an embedding or gives the
-    output.
-    """
+    """Identities of the weights of linear layers, without those of the head and of embeddings tied to it."""
     tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     output = getattr(model, "get_output_embeddings", lambda: None)()
     if isinstance(output, nn.Linear):

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from tests.tiny import tiny_model
+from tuili.engine import Decoder, Generation
+from tuili.errors import InputError, PromptError
+from tuili.model import TuiliForCausalLM
+
+Tiny = tuple[TuiliForCausalLM, PreTrainedTokenizerFast]
+PROMPTS = [f"What is {a} + {b}{'?' * (a % 4)}" for a in range(20) for b in (1, 23, 456, 7, 89, 0, 5, 11, 3, 90)]
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["layered", "dense"])
+def tiny(request: pytest.FixtureRequest) -> Tiny:
+    """Weights large enough that the texts are varied."""
+    model, tokenizer = tiny_model(layered=request.param, top_units=2, window=4, max_unit=4)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" not in name:
+                parameter.normal_(std=0.5)
+    return model.eval(), tokenizer
+
+
+def by_hand(tiny: Tiny, prompt_ids: list[int], threshold: float, length: int) -> tuple[list[int], list[int]]:
+    """Adaptive depth without cache or batch: the definition."""
+    model, tokenizer = tiny
+    ids, tokens, depths = list(prompt_ids), [], []
+    for _ in range(length):
+        for depth in model.config.exit_layers:
+            logits = model(torch.tensor([ids]), depth=depth, logits_to_keep=1, use_cache=False).logits[0, -1]
+            if logits.softmax(-1).max() >= threshold:
+                break
+        token = int(logits.argmax())
+        ids.append(token)
+        tokens.append(token)
+        depths.append(depth)
+        if token == tokenizer.eos_token_id:
+            break
+    return tokens, depths
+
+
+@torch.inference_mode()
+def test_full_depth_equals_generate_on_200_prompts(tiny: Tiny) -> None:
+    model, tokenizer = tiny
+    decoder = Decoder(model, tokenizer, depth=model.config.exit_layers[-1], max_new_tokens=12, batch_size=50)
+    generations = decoder.generate(PROMPTS)
+    for start in range(0, len(PROMPTS), 50):
+        chats = [[{"role": "user", "content": prompt}] for prompt in PROMPTS[start : start + 50]]
+        inputs = tokenizer.apply_chat_template(
+            chats, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
+        )
+        output = model.generate(**inputs, max_new_tokens=12, do_sample=False)
+        for row, generation in zip(
+            output[:, inputs["input_ids"].shape[1] :], generations[start : start + 50], strict=True
+        ):
+            assert generation.tokens == row[: len(generation.tokens)].tolist()
+            assert generation.stop == ("end" if generation.tokens[-1] == tokenizer.eos_token_id else "length")
+    assert len({tuple(generation.tokens) for generation in generations}) > 100
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("threshold", [0.0, 0.4, 1.0])
+def test_a_batch_equals_the_definition_of_adaptive_depth(tiny: Tiny, threshold: float) -> None:
+    model, tokenizer = tiny
+    decoder = Decoder(model, tokenizer, threshold=threshold, max_new_tokens=10, batch_size=8)
+    used = set()
+    for prompt, generation in zip(PROMPTS[:16], decoder.generate(PROMPTS[:16]), strict=True):
+        tokens, depths = by_hand(tiny, decoder._encode(prompt), threshold, 10)
+        assert generation.tokens == tokens
+        assert generation.depths == depths
+        used |= set(depths)
+    expected = {0.0: {1}, 1.0: {4}}.get(threshold)
+    assert used == expected if expected else len(used) > 1
+
+
+def test_every_token_of_a_fixed_depth_uses_it(tiny: Tiny) -> None:
+    decoder = Decoder(*tiny, depth=2, max_new_tokens=5)
+    assert {depth for generation in decoder.generate(PROMPTS[:4]) for depth in generation.depths} == {2}
+
+
+def test_the_text_is_what_the_tokens_say_and_progress_adds_up(tiny: Tiny) -> None:
+    counts: list[int] = []
+    generations = Decoder(*tiny, max_new_tokens=4, batch_size=3).generate(PROMPTS[:7], counts.append)
+    assert sum(counts) == 7
+    assert counts == [3, 3, 1]
+    for generation in generations:
+        assert isinstance(generation, Generation)
+        assert generation.text == tiny[1].decode(generation.tokens, skip_special_tokens=True)
+        assert set(generation.seconds) == {"prefill", "decode"}
+
+
+def test_a_row_ends_with_the_models_context(tiny: Tiny) -> None:
+    model, _ = tiny
+    prompt = "1 " * ((model.config.max_position_embeddings - 9) // 2)
+    (generation,) = Decoder(*tiny, depth=4, max_new_tokens=100).generate([prompt])
+    assert generation.stop in ("length", "end")
+    length = len(Decoder(*tiny)._encode(prompt)) + len(generation.tokens)
+    assert length <= model.config.max_position_embeddings
+
+
+@pytest.mark.parametrize(("prompt", "said"), [("", "empty"), (" \n", "empty"), ("1" * 600, "at most 511")])
+def test_bad_prompts_are_refused(tiny: Tiny, prompt: str, said: str) -> None:
+    with pytest.raises(PromptError, match=said):
+        Decoder(*tiny).generate([prompt])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"depth": 5}, {"threshold": 1.5}, {"threshold": float("nan")}, {"max_new_tokens": 0}, {"batch_size": 0}],
+)
+def test_bad_settings_are_refused(tiny: Tiny, arguments: dict[str, float]) -> None:
+    with pytest.raises(InputError):
+        Decoder(*tiny, **arguments)  # type: ignore[arg-type]  # wrong on purpose
