@@ -74,9 +74,7 @@ def time_runs(*functions: Callable[[], object], n: int = 5, warmup: int = 1) -> 
     return tuple(Figure("ms", own) for own in runs)
 
 
-def write_record(
-    name: str, config: Mapping[str, Any], figures: Mapping[str, Figure], folder: Path = RESULTS
-) -> Path:
+def write_record(name: str, config: Mapping[str, Any], figures: Mapping[str, Figure], folder: Path = RESULTS) -> Path:
     """Write `folder/name.json`, replacing an earlier record, and return its path."""
     record = {
         "benchmark": name,

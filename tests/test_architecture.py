@@ -46,9 +46,7 @@ FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "torch.load", "yaml.
 FORBIDDEN_IMPORTS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
 
 # Folders of one machine, and hosts of package registries.
-OF_ONE_MACHINE = re.compile(
-    r"(?<![\w.$}-])/(root|home|work|farm|opt|Users)/\w|(pypi|pythonhosted|debian|npmjs)\.org"
-)
+OF_ONE_MACHINE = re.compile(r"(?<![\w.$}-])/(root|home|work|farm|opt|Users)/\w|(pypi|pythonhosted|debian|npmjs)\.org")
 
 
 @cache
@@ -122,12 +120,8 @@ def test_exactly_the_packages_that_are_imported_are_declared():
     declared = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
     names = {name.partition(".")[0] for file in sources(PACKAGE) for name in imported(tree(file))}
     of_module = packages_distributions()
-    needed = {
-        of_module[name][0].lower().replace("_", "-") for name in names - sys.stdlib_module_names - {"tuili"}
-    }
-    assert (
-        needed - {"pydantic-core"} == declared
-    )  # pydantic-core comes with pydantic, in the one version that fits
+    needed = {of_module[name][0].lower().replace("_", "-") for name in names - sys.stdlib_module_names - {"tuili"}}
+    assert needed - {"pydantic-core"} == declared  # pydantic-core comes with pydantic, in the one version that fits
 
 
 def test_no_part_may_import_one_that_may_import_it():
@@ -139,12 +133,8 @@ def test_no_part_may_import_one_that_may_import_it():
 def test_a_public_surface_is_declared_and_documented(name):
     package = import_module(f"tuili.{name}")
     public = getattr(package, "__all__", [])
-    offered = {
-        node.names[0].name for node in tree(Path(package.__file__)).body if isinstance(node, ast.ImportFrom)
-    }
-    assert bool(public) == bool(offered - {"annotations"}), (
-        "a package that imports names lists them in __all__"
-    )
+    offered = {node.names[0].name for node in tree(Path(package.__file__)).body if isinstance(node, ast.ImportFrom)}
+    assert bool(public) == bool(offered - {"annotations"}), "a package that imports names lists them in __all__"
     assert len(public) == len(set(public))
     for member in public:
         value = getattr(package, member)

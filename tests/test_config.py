@@ -73,9 +73,7 @@ def refused(path: str, *overrides: str) -> str:
 
 def test_values_arrive_with_their_types(write):
     recipe = load_recipe(
-        write(
-            "name: a\ntrain: {steps: 1_000, rate: 3e-4, phase: hard, seeds: [1]}\nsources: [{path: p.jsonl}]"
-        ),
+        write("name: a\ntrain: {steps: 1_000, rate: 3e-4, phase: hard, seeds: [1]}\nsources: [{path: p.jsonl}]"),
         ["train.limit=7", "precision=false"],
         Recipe,
     )
@@ -96,9 +94,7 @@ def test_a_recipe_is_frozen(write):
 def test_a_recipe_is_a_diff_on_its_base(write):
     write("name: root\ntrain: {steps: 5, rate: 0.5, seeds: [1, 2, 3]}", "common/root.yaml")
     write("base: common/root.yaml\ntrain: {rate: 0.25}", "middle.yaml")
-    recipe = load_recipe(
-        write("base: middle.yaml\nname: leaf\ntrain: {seeds: [9]}"), ["train.steps=6"], Recipe
-    )
+    recipe = load_recipe(write("base: middle.yaml\nname: leaf\ntrain: {seeds: [9]}"), ["train.steps=6"], Recipe)
     assert recipe == Recipe(name="leaf", train=Train(steps=6, rate=0.25, seeds=(9,)))
 
 
@@ -261,9 +257,7 @@ plain = st.recursive(
     | st.booleans()
     | st.none()
     | st.text("abc: #'\"0-.", max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text("xyz", min_size=1), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("xyz", min_size=1), inner, max_size=3),
     max_leaves=8,
 )
 

@@ -89,9 +89,7 @@ def _layers(file: Path, seen: tuple[Path, ...]) -> Iterator[tuple[str, Tree]]:
     base = layer.pop(BASE_KEY, None)
     if base is not None:
         if not isinstance(base, str):
-            raise ConfigError(
-                f"{file}: {BASE_KEY} = {_show(base)}: should be a file or the name of a shipped recipe"
-            )
+            raise ConfigError(f"{file}: {BASE_KEY} = {_show(base)}: should be a file or the name of a shipped recipe")
         yield from _layers(_find(base, f"{file}: {BASE_KEY} =", file.parent), (*seen, file.resolve()))
     yield str(file), layer
 
@@ -122,9 +120,7 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.MarkedYAMLError(problem="a key should be a word", problem_mark=key.start_mark)
             if key.value in mapping:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key.value} is given twice", problem_mark=key.start_mark
-                )
+                raise yaml.MarkedYAMLError(problem=f"key {key.value} is given twice", problem_mark=key.start_mark)
             mapping[key.value] = self.construct_object(value, deep=True)
         return mapping
 
@@ -200,9 +196,7 @@ def _explain(
     about_section = kind in ("missing", "value_error") and isinstance(value, dict)
     place = ".".join(key) if about_section else f"{'.'.join(key)} = {_show(value)}"
     more = len(by_key) - len(of_first)
-    return ": ".join(part for part in (source, place, remedy) if part) + (
-        f" (and {more} more)" if more else ""
-    )
+    return ": ".join(part for part in (source, place, remedy) if part) + (f" (and {more} more)" if more else "")
 
 
 def _key(error: ErrorDetails, tree: Tree) -> Key:

@@ -30,9 +30,7 @@ def verb(monkeypatch: pytest.MonkeyPatch):
 
 def imported_by(arguments: list[str]) -> set[str]:
     """The heavy packages that a fresh process has imported after this command line."""
-    code = (
-        f"import sys; from tuili.cli.app import main; main({arguments}); print(*sys.modules, file=sys.stderr)"
-    )
+    code = f"import sys; from tuili.cli.app import main; main({arguments}); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return HEAVY & set(done.stderr.split())
 
@@ -65,9 +63,7 @@ def test_version(capsys):
 
 
 def test_the_module_is_the_command():
-    done = subprocess.run(
-        [sys.executable, "-m", "tuili", "--version"], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-m", "tuili", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"tuili {__version__}\n"
 
 

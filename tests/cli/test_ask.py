@@ -56,9 +56,7 @@ def test_each_step_stands_on_its_line_with_its_mark_its_depth_and_the_right_valu
 
 
 @pytest.mark.usefixtures("by_heart")
-def test_steps_are_checked_against_the_facts_of_the_prompt(
-    model: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_steps_are_checked_against_the_facts_of_the_prompt(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", KNIGHTS.prompt, "--model", model, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["answer"] == KNIGHTS.answer
@@ -91,9 +89,7 @@ def test_a_prompt_beyond_the_context_is_refused(model: str, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("depth", ["5", "deep", "-3", "3.5", ""])
-def test_a_depth_that_is_no_exit_is_refused(
-    depth: str, model: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_depth_that_is_no_exit_is_refused(depth: str, model: str, capsys: pytest.CaptureFixture[str]) -> None:
     message = refusal(capsys, "1 + 1", "--model", model, f"--depth={depth}")
     assert "depth" in message
     assert "use" in message

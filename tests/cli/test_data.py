@@ -43,10 +43,7 @@ def test_check_names_every_bad_line(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_a_tokenizer_is_trained_and_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert (
-        main(["data", "tokenizer", str(tmp_path / "tok"), "--domains", "arithmetic", "--vocabulary", "300"])
-        == 0
-    )
+    assert main(["data", "tokenizer", str(tmp_path / "tok"), "--domains", "arithmetic", "--vocabulary", "300"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("arithmetic: ")
     assert said[-1].endswith("tok: 300 entries")

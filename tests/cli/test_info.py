@@ -13,9 +13,7 @@ def model(tmp_path: Path) -> Path:
     return save_tiny(tmp_path / "model")
 
 
-def test_the_json_holds_size_hash_configuration_and_lineage(
-    model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_json_holds_size_hash_configuration_and_lineage(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(model), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["hash"] == model_hash(model)
@@ -28,9 +26,7 @@ def test_the_json_holds_size_hash_configuration_and_lineage(
 
 
 def test_the_text_tells_the_same(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (model / "tuili" / "eval.json").write_text(
-        '{"mean": {"1": 0.5}, "mean_depth": 3.25, "date": "2026-01-02T00:00"}'
-    )
+    (model / "tuili" / "eval.json").write_text('{"mean": {"1": 0.5}, "mean_depth": 3.25, "date": "2026-01-02T00:00"}')
     assert main(["info", str(model)]) == 0
     out = capsys.readouterr().out
     for shown in (
@@ -44,9 +40,7 @@ def test_the_text_tells_the_same(model: Path, capsys: pytest.CaptureFixture[str]
         assert shown in out
 
 
-def test_weights_that_were_changed_afterwards_are_noticed(
-    model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_weights_that_were_changed_afterwards_are_noticed(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights = model / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1

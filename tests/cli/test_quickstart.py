@@ -24,9 +24,7 @@ SMALL = [
 ]
 
 
-def test_quickstart_trains_evaluates_asks_and_reports(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_quickstart_trains_evaluates_asks_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "quickstart"
     command = ["quickstart", *SMALL, "--out", str(out), "--per-cell", "1"]
     assert main(command) == 0

@@ -16,9 +16,7 @@ def best_sum(lengths: list[int], capacity: int) -> int:
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=14), st.integers(60, 150))
-def test_choose_fills_a_row_as_well_as_possible_and_takes_the_oldest(
-    lengths: list[int], capacity: int
-) -> None:
+def test_choose_fills_a_row_as_well_as_possible_and_takes_the_oldest(lengths: list[int], capacity: int) -> None:
     chosen = choose(lengths, capacity)
     assert chosen[0] == 0
     assert chosen == sorted(set(chosen))

@@ -20,9 +20,7 @@ def write(folder: Path, *lines: str | bytes) -> Path:
 
 
 def test_input_and_output_are_enough(tmp_path: Path) -> None:
-    path = write(
-        tmp_path, '{"input": "What is 1 + 1?", "output": "2"}', "", '{"input": "a", "output": " b "}'
-    )
+    path = write(tmp_path, '{"input": "What is 1 + 1?", "output": "2"}', "", '{"input": "a", "output": " b "}')
     first, second = read_records(path)
     assert (first.domain, first.level, first.steps, first.source, first.id) == (
         "own",
@@ -36,9 +34,7 @@ def test_input_and_output_are_enough(tmp_path: Path) -> None:
 
 
 def test_steps_are_rendered_and_a_whole_response_is_kept() -> None:
-    assert (
-        Record(input="q", output="42", steps=["12 + 30 = 42"]).response == "<think>\n12 + 30 = 42\n</think>42"
-    )
+    assert Record(input="q", output="42", steps=["12 + 30 = 42"]).response == "<think>\n12 + 30 = 42\n</think>42"
     whole = "<think>\nwell,\n12 + 30 = 42\n</think>42"
     assert Record(input="q", output=whole).response == whole
 
@@ -92,9 +88,7 @@ def test_a_bad_line_is_refused_by_file_and_line(tmp_path: Path, line: str | byte
 
 
 def test_a_report_counts_steps_by_their_verdict(tmp_path: Path) -> None:
-    record = (
-        '{"input": "P1: A -> B", "output": "no", "steps": ["P1, not B => not A", "1 + 1 = 3", "I think so"]}'
-    )
+    record = '{"input": "P1: A -> B", "output": "no", "steps": ["P1, not B => not A", "1 + 1 = 3", "I think so"]}'
     report = check_records(write(tmp_path, record))
     assert report.steps == {"invalid": 2, "unsupported": 1}  # `not B` is no fact of the prompt
 

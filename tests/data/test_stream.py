@@ -94,9 +94,7 @@ def test_shares_of_response_tokens_follow_the_weights(tokenizer: PreTrainedToken
 
 
 @pytest.mark.parametrize("stop", [1, 3, 6])
-def test_a_stream_resumed_from_json_gives_the_same_blocks(
-    tokenizer: PreTrainedTokenizerFast, stop: int
-) -> None:
+def test_a_stream_resumed_from_json_gives_the_same_blocks(tokenizer: PreTrainedTokenizerFast, stop: int) -> None:
     def weights(block: int) -> Mapping[str, float]:
         return {"a": 1.0} if block < 2 else {"a": 0.3, "b": 0.5}
 

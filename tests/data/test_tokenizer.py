@@ -37,9 +37,7 @@ smuggling = st.lists(st.sampled_from([*SPECIAL_TOKENS, "a", " ", "\n", "7", "é"
 
 
 @given(text=any_text | smuggling)
-def test_any_text_survives_and_never_becomes_a_special_token(
-    tokenizer: PreTrainedTokenizerFast, text: str
-) -> None:
+def test_any_text_survives_and_never_becomes_a_special_token(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
     ids = encode_text(tokenizer, text)
     assert tokenizer.decode(ids) == text
     assert all(token >= len(SPECIAL_TOKENS) for token in ids)
@@ -90,9 +88,7 @@ def test_a_vocabulary_without_room_for_all_bytes_is_refused() -> None:
 
 
 @pytest.fixture(scope="module")
-def loaded(
-    tokenizer: PreTrainedTokenizerFast, tmp_path_factory: pytest.TempPathFactory
-) -> PreTrainedTokenizerFast:
+def loaded(tokenizer: PreTrainedTokenizerFast, tmp_path_factory: pytest.TempPathFactory) -> PreTrainedTokenizerFast:
     folder: Path = tmp_path_factory.mktemp("tokenizer")
     tokenizer.save_pretrained(folder)
     return AutoTokenizer.from_pretrained(folder)

@@ -66,9 +66,7 @@ def test_the_receipt_adds_up() -> None:
     assert receipt.stop == "end"
 
 
-@pytest.mark.parametrize(
-    "text", ["", "31", "<think>\n48 / 2 = 24", "<think>\n\n\n</think>", "</think>5", "é\n<think>"]
-)
+@pytest.mark.parametrize("text", ["", "31", "<think>\n48 / 2 = 24", "<think>\n\n\n</think>", "</think>5", "é\n<think>"])
 def test_a_response_of_any_other_form_still_gives_an_answer(text: str) -> None:
     shown = answer(text)
     expected = split_response(text)
@@ -89,8 +87,6 @@ def test_the_json_form_has_the_documented_fields() -> None:
     (step,) = document["steps"]
     assert {"text", "verdict", "depth"} <= set(step)
     assert step["verdict"] == "invalid"
-    assert {"attempts", "milliseconds", "tokens", "mean_depth", "layer_steps", "stop"} <= set(
-        document["receipt"]
-    )
+    assert {"attempts", "milliseconds", "tokens", "mean_depth", "layer_steps", "stop"} <= set(document["receipt"])
     assert {"total", "prefill", "decode"} <= set(document["receipt"]["milliseconds"])
     json.dumps(document)

@@ -54,9 +54,7 @@ class NeedsItsExpert(Oracle):
 def test_the_tables_say_who_serves_whom_and_what_is_lost_without_them() -> None:
     model = Model()
     told: list[tuple[int, int]] = []
-    report = expert_report(
-        model, NeedsItsExpert(model), PROBLEMS, lambda done, total: told.append((done, total))
-    )
+    report = expert_report(model, NeedsItsExpert(model), PROBLEMS, lambda done, total: told.append((done, total)))
     assert report.domains == DOMAINS
     assert report.first_share == [[1, 0, 0], [0.25, 0.75, 0]]
     assert report.both_share == [[0.5, 0, 0.5], [0.125, 0.375, 0.5]]

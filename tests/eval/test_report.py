@@ -37,9 +37,7 @@ def report(trials: list[Trial]) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def full(report: dict[str, object], trials: list[Trial]) -> dict[str, object]:
     problems = [trial.problem for trial in trials]
-    points = by_depth(
-        lambda depth: Oracle(problems, depth=3 if depth == "auto" else depth), problems, [3, 12, "auto"]
-    )
+    points = by_depth(lambda depth: Oracle(problems, depth=3 if depth == "auto" else depth), problems, [3, 12, "auto"])
     experts = ExpertReport(
         domains=DOMAINS,
         expert_names=["a", "b", "c"],
@@ -76,9 +74,7 @@ def test_the_fixed_fields_are_there(report: dict[str, object]) -> None:
 
 
 def test_every_field_of_the_report_is_documented(full: dict[str, object]) -> None:
-    documented = set(
-        re.findall(r"`(\w+)`", (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text())
-    )
+    documented = set(re.findall(r"`(\w+)`", (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text()))
     for part in (
         full,
         full["cells"][0],

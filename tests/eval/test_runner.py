@@ -23,9 +23,7 @@ def test_the_same_seed_gives_the_same_problems_and_another_seed_others() -> None
     assert {p.prompt for p in again[0]} != {p.prompt for p in again[2]}
 
 
-@pytest.mark.parametrize(
-    ("domain", "level", "seed"), [("astrology", 1, 0), ("knights", 9, 0), ("knights", 1, -1)]
-)
+@pytest.mark.parametrize(("domain", "level", "seed"), [("astrology", 1, 0), ("knights", 9, 0), ("knights", 1, -1)])
 def test_unknown_domains_levels_and_seeds_are_refused(domain: str, level: int, seed: int) -> None:
     with pytest.raises(InputError):
         unseen_problems([domain], [level], 1, seed)

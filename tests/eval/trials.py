@@ -40,9 +40,7 @@ class Oracle:
     def fails(self, problem: Problem) -> bool:
         return problem.prompt in self.wrong
 
-    def generate(
-        self, prompts: Sequence[str], progress: Callable[[int], None] | None = None
-    ) -> list[Generation]:
+    def generate(self, prompts: Sequence[str], progress: Callable[[int], None] | None = None) -> list[Generation]:
         problems = [self._problems[prompt] for prompt in prompts]
         if progress is not None:
             progress(1)

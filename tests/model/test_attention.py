@@ -87,15 +87,13 @@ def test_right_padding_changes_nothing(model: TuiliForCausalLM) -> None:
 @pytest.mark.parametrize("length", [9, 65])
 def test_gathered_equals_masked(length: int) -> None:
     model = tiny_model()
-    hidden, shared, frame = model.model.encode(tokens(2, length))
+    _, shared, frame = model.model.encode(tokens(2, length))
     last = torch.full((2, 1), length - 1)
     frame = frame.at(last, None)
     query = torch.randn(2, 4, 1, 16)
     gate = torch.randn(2, 1, 4, 3)
     assert frame.units is not None
-    close(
-        attend_sparse(query, shared, gate, frame.view, frame.units), attend(query, shared, gate, frame.view)
-    )
+    close(attend_sparse(query, shared, gate, frame.view, frame.units), attend(query, shared, gate, frame.view))
 
 
 @pytest.mark.parametrize("top_units", [3, 100], ids=["chosen", "all"])
@@ -104,9 +102,7 @@ def test_compiled_equals_eager_with_gradients(top_units: int) -> None:
     model = tiny_model(top_units=top_units)
     real = torch.ones(2, 40, dtype=torch.bool)
     real[1, 12:] = False
-    _, shared, frame = model.model.encode(
-        tokens(2, 40), position_ids=torch.arange(40)[None] % 25, attention_mask=real
-    )
+    _, shared, frame = model.model.encode(tokens(2, 40), position_ids=torch.arange(40)[None] % 25, attention_mask=real)
     leaves = [torch.randn(2, 4, 40, 16), torch.randn(2, 40, 4, 3), *(x.detach() for x in vars(shared).values())]
     results = []
     for fused in (False, True):

@@ -62,9 +62,7 @@ def test_saving_leaves_nothing_beside_the_folder_and_no_pickle_in_it(saved: Path
     assert {path.suffix for path in saved.rglob("*") if path.is_file()} <= {".json", ".safetensors", ".jinja"}
 
 
-def test_a_crash_while_saving_leaves_the_old_folder_whole(
-    saved: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crash_while_saving_leaves_the_old_folder_whole(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = model_hash(saved)
 
     def fail(*_: object) -> None:
@@ -95,9 +93,7 @@ def test_a_file_is_not_a_folder(saved: Path) -> None:
     assert "is a file" in refusal(saved / WEIGHTS)
 
 
-def test_a_name_below_an_existing_folder_never_asks_the_hub(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_name_below_an_existing_folder_never_asks_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("runs").mkdir()
     monkeypatch.setattr(folder_module, "_download", lambda name: pytest.fail(f"asked the hub for {name}"))
@@ -105,9 +101,7 @@ def test_a_name_below_an_existing_folder_never_asks_the_hub(
         resolve("runs/typo")
 
 
-def test_a_hub_name_fetches_nothing_but_safetensors_and_json(
-    saved: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hub_name_fetches_nothing_but_safetensors_and_json(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub
 
     asked: dict[str, object] = {}
@@ -219,9 +213,7 @@ def test_a_header_that_cannot_be_one_is_refused(tmp_path: Path, content: bytes) 
         check_safetensors(path)
 
 
-@pytest.mark.parametrize(
-    "name", ["pytorch_model.bin", "old.pt", "optimizer.PTH", "tuili/cache.pkl", "last.ckpt"]
-)
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "old.pt", "optimizer.PTH", "tuili/cache.pkl", "last.ckpt"])
 def test_any_file_that_may_hold_a_pickle_is_refused(saved: Path, name: str) -> None:
     (saved / name).write_bytes(b"anything")
     assert "may hold a pickle" in refusal(saved)

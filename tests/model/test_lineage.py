@@ -14,9 +14,7 @@ def write(folder: Path, text: str) -> None:
 
 def test_entries_read_back_as_they_were_written(tmp_path: Path) -> None:
     entries = (
-        LineageEntry(
-            "train", recipe={"train": {"steps": 5}}, figures={"loss": 0.5}, seeds={"train": 1}, tokens=10
-        ),
+        LineageEntry("train", recipe={"train": {"steps": 5}}, figures={"loss": 0.5}, seeds={"train": 1}, tokens=10),
         LineageEntry("prune", parent="abc", hours=0.25),
     )
     write_lineage(tmp_path, entries)
@@ -33,9 +31,7 @@ def test_an_entry_knows_its_date_and_versions() -> None:
     assert {"python", "tuili", "torch"} <= set(entry.versions)
 
 
-@pytest.mark.parametrize(
-    "text", ["{", "7", '["train"]', '[{"recipe": {}}]', '[{"step": "train", "color": 1}]']
-)
+@pytest.mark.parametrize("text", ["{", "7", '["train"]', '[{"recipe": {}}]', '[{"step": "train", "color": 1}]'])
 def test_a_file_of_another_form_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
     write(tmp_path, text)
     with pytest.raises(ModelFolderError) as caught:

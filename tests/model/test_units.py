@@ -30,9 +30,7 @@ rows = st.lists(st.tuples(st.booleans(), st.integers(0, 9).map(lambda n: n == 0)
 
 @given(rows, st.integers(0, 5), st.integers(0, 40))
 @settings(deadline=None)
-def test_equals_the_definition_in_one_call_or_two(
-    row: list[tuple[bool, bool]], padding: int, cut: int
-) -> None:
+def test_equals_the_definition_in_one_call_or_two(row: list[tuple[bool, bool]], padding: int, cut: int) -> None:
     ends = [False] * padding + [end for end, _ in row]
     starts = [False] * padding + [True] + [start for _, start in row[1:]]
     real = [False] * padding + [True] * len(row)

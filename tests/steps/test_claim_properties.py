@@ -94,14 +94,8 @@ dates = st.dates(datetime.date(1600, 1, 1), datetime.date(2400, 1, 1))
 @given(dates, st.integers(-5000, 5000))
 def test_dates_agree_with_the_calendar(start: datetime.date, days: int) -> None:
     end = start + datetime.timedelta(days=days)
-    assert (
-        check(f"{start} + {days} day = {end}" if days >= 0 else f"{start} - {-days} day = {end}").status
-        == "valid"
-    )
-    assert (
-        check(f"{end} - {start} = {days} day" if days >= 0 else f"{start} - {end} = {-days} day").status
-        == "valid"
-    )
+    assert check(f"{start} + {days} day = {end}" if days >= 0 else f"{start} - {-days} day = {end}").status == "valid"
+    assert check(f"{end} - {start} = {days} day" if days >= 0 else f"{start} - {end} = {-days} day").status == "valid"
     assert check(f"weekday({end}) = {end:%A}").status == "valid"
     later = end + datetime.timedelta(days=1)
     verdict = check(f"{start} + {abs(days)} day = {start + datetime.timedelta(days=abs(days) + 1)}")

@@ -24,9 +24,7 @@ def test_programs_have_labels_with_L() -> None:
 
 
 def test_entries_that_do_not_parse_are_left_out() -> None:
-    context = Context.from_prompt(
-        "P1: the cat sat. P2: all cats are pets. L1: print x. NOTE1: A. p3: A. P4: A =>"
-    )
+    context = Context.from_prompt("P1: the cat sat. P2: all cats are pets. L1: print x. NOTE1: A. p3: A. P4: A =>")
     assert context == Context(facts={"P2": "all cats are pets"})
 
 

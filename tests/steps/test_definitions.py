@@ -80,9 +80,7 @@ def test_a_name_of_the_problem_may_be_given_the_value_that_the_facts_force() -> 
 
 
 def test_facts_of_other_theories_do_not_disturb() -> None:
-    context = Context(
-        facts={"P1": "x^2 = 4", "P2": "A -> B", "P3": "2*y = 8", "P4": "x > y", "P5": "prose here"}
-    )
+    context = Context(facts={"P1": "x^2 = 4", "P2": "A -> B", "P3": "2*y = 8", "P4": "x > y", "P5": "prose here"})
     assert check("y = 2 + 2 = 4", context).status is Status.VALID
     assert check("x = 1 + 1 = 2", context).status is Status.INVALID
 

@@ -48,8 +48,7 @@ LINES = {
     "forty atoms": " and ".join(f"atom{i}" for i in range(40)) + " => atom0x",
     "a dense formula": ", ".join(f"(a{i % 14} xor a{(5 * i + 1) % 14})" for i in range(50)) + " => a0",
     "forty classes": ", ".join(f"all a{i} are a{i + 1}" for i in range(40)) + " => all a39 are a0",
-    "many inequalities": ", ".join(f"x{i % 9} - x{(7 * i + 1) % 9} <= {i}" for i in range(58))
-    + " => x0 < x1",
+    "many inequalities": ", ".join(f"x{i % 9} - x{(7 * i + 1) % 9} <= {i}" for i in range(58)) + " => x0 < x1",
     "dense inequalities": ", ".join(
         " + ".join(f"{(i * j) % 7 + 1} * x{j}" for j in range(5)) + f" < {i}" for i in range(9)
     )
@@ -77,9 +76,7 @@ PROGRAMS = {
     "a nesting list": {"L1": "x = [1]", "L2": "while true: x = [x]"},
     "a squaring loop": {"L1": "x = 2", "L2": "while true: x = x * x"},
     "a long range": {"L1": "for i in range(0, 10^600): x = i"},
-    "nested ranges": {
-        "L1": "for i in range(0, 10^6): for j in range(0, 10^6): for k in range(0, 10^6): x = i"
-    },
+    "nested ranges": {"L1": "for i in range(0, 10^6): for j in range(0, 10^6): for k in range(0, 10^6): x = i"},
     "an idle loop": {"L1": "while true: if false: x = 1"},
     "empty inner loops": {"L1": "for i in range(0, 10^9): for j in range(0, 0): x = 1"},
     "large numbers": {"L1": "while true: x = " + " + ".join(["9^600 / 7^600"] * 35)},
@@ -127,9 +124,7 @@ def test_a_hostile_prompt() -> None:
     assert time.process_time() - start < 2 * SECONDS
 
 
-anything = st.text(max_size=80) | st.text(
-    alphabet=" 0123456789xyAB=<>+-*/^!%(){}[],:.->notadrPL", max_size=60
-)
+anything = st.text(max_size=80) | st.text(alphabet=" 0123456789xyAB=<>+-*/^!%(){}[],:.->notadrPL", max_size=60)
 pieces = st.lists(
     st.sampled_from(
         [

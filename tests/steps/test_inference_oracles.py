@@ -81,11 +81,7 @@ def true_in(world: list[frozenset[str]], statement: tuple[str, str, str]) -> boo
 def test_categorical(premises: list[tuple[str, str, str]], conclusion: tuple[str, str, str]) -> None:
     worlds = [world for world in WORLDS if all(true_in(world, premise) for premise in premises)]
     follows = all(true_in(world, conclusion) for world in worlds)
-    line = (
-        ", ".join(form.format(s, p) for form, s, p in premises)
-        + " => "
-        + conclusion[0].format(*conclusion[1:])
-    )
+    line = ", ".join(form.format(s, p) for form, s, p in premises) + " => " + conclusion[0].format(*conclusion[1:])
     verdict = check(line)
     assert verdict.status is (Status.VALID if follows and worlds else Status.INVALID)
     if not follows:
@@ -106,8 +102,7 @@ memberships = st.builds(
 @given(st.lists(memberships | st.just("S subset T"), min_size=1, max_size=3), memberships)
 def test_sets(premises: list[str], conclusion: str) -> None:
     placements = [
-        dict(zip(("xS", "xT", "yS", "yT"), row, strict=True))
-        for row in itertools.product((False, True), repeat=4)
+        dict(zip(("xS", "xT", "yS", "yT"), row, strict=True)) for row in itertools.product((False, True), repeat=4)
     ]
 
     def true_at(placement: dict[str, bool], statement: str) -> bool:
@@ -165,9 +160,7 @@ def adds_up_to_nonsense(combination: tuple[tuple[str, str], ...]) -> bool:
         equations_only &= relation == "="
         for name, coefficient in row.items():
             total[name] = total.get(name, Fraction(0)) + coefficient * Fraction(factor)
-    constant = total.pop("", Fraction(0)) + sum(
-        total.pop(key) for key in list(total) if key.lstrip("-")[:1].isdigit()
-    )
+    constant = total.pop("", Fraction(0)) + sum(total.pop(key) for key in list(total) if key.lstrip("-")[:1].isdigit())
     assert not any(total.values())
     return constant != 0 if equations_only else constant >= 0 if strict else constant > 0
 

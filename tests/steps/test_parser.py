@@ -133,9 +133,9 @@ names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,5}", fullmatch=True).filter(lamb
 whole = st.integers(0, 10**6)
 number = st.builds(lambda n, places: Number(Fraction(n, 10**places), places), whole, st.integers(0, 4))
 ratio = st.builds(Ratio, whole, whole)
-unit = st.lists(
-    st.tuples(st.sampled_from(sorted(UNITS)), st.integers(-3, 3).filter(bool)), min_size=1, max_size=3
-).map(lambda factors: Unit(tuple(sorted(factors, key=lambda factor: factor[1] < 0))))
+unit = st.lists(st.tuples(st.sampled_from(sorted(UNITS)), st.integers(-3, 3).filter(bool)), min_size=1, max_size=3).map(
+    lambda factors: Unit(tuple(sorted(factors, key=lambda factor: factor[1] < 0)))
+)
 month = st.builds(Month, st.integers(1000, 9999), st.integers(1, 12))
 leaves: st.SearchStrategy[Term] = st.one_of(
     number,

@@ -132,9 +132,7 @@ def test_a_condition_may_be_rewritten_by_values_at_any_depth() -> None:
         "1 or true",
     )
     for part in good:
-        assert (
-            check_chain(["L1: x = 3", f"L2: {condition} = {part} = true"], context)[-1].status is Status.VALID
-        )
+        assert check_chain(["L1: x = 3", f"L2: {condition} = {part} = true"], context)[-1].status is Status.VALID
     for part in bad:
         verdict = check_chain(["L1: x = 3", f"L2: {condition} = {part} = true"], context)[-1]
         assert verdict.status is Status.INVALID
@@ -150,9 +148,7 @@ def run(sources: list[str], events: Iterator[tuple[str, str, str]]) -> None:
     if lines:
         label, name, value = lines[-1].partition(": ")[0], *lines[-1].partition(": ")[2].rsplit(" = ", 1)
         changed = {"true": "false", "false": "true"}.get(value) or str(int(value) + 1)
-        assert (
-            check_chain([*lines[:-1], f"{label}: {name} = {changed}"], context)[-1].status is Status.INVALID
-        )
+        assert check_chain([*lines[:-1], f"{label}: {name} = {changed}"], context)[-1].status is Status.INVALID
 
 
 def boolean(value: bool) -> str:
@@ -173,9 +169,7 @@ def test_a_loop_with_a_condition(start: int, step: int, stop: int, limit: int) -
         x *= 2
         yield "L3", "x", str(x)
 
-    run(
-        [f"x = {start}", f"for i in range(0, {stop}): if x > {limit}: x = x - {step} * i", "x *= 2"], events()
-    )
+    run([f"x = {start}", f"for i in range(0, {stop}): if x > {limit}: x = x - {step} * i", "x *= 2"], events())
 
 
 @given(st.integers(0, 200), st.integers(1, 12))
@@ -213,8 +207,7 @@ def test_lists_and_nested_loops(items: list[int], offset: int) -> None:
     context = [
         f"xs = [{', '.join(map(str, items))}]",
         "total = 0",
-        f"for i in range(0, len(xs)): for j in range(i, len(xs)): if xs[j] > {offset} or j == i: "
-        "total += xs[j]",
+        f"for i in range(0, len(xs)): for j in range(i, len(xs)): if xs[j] > {offset} or j == i: total += xs[j]",
     ]
     full = Context(program={f"L{i}": source for i, source in enumerate(context, 1)})
     lines = [f"L1: xs = [{', '.join(map(str, items))}]"]

@@ -20,9 +20,7 @@ ORDINALS = {"second": 2, "third": 3, "fourth": 4}
 
 
 def shift_name(name: str, days: int) -> str:
-    any_such_day = next(
-        d for d in (date(2024, 1, 1) + timedelta(n) for n in range(7)) if d.strftime("%A") == name
-    )
+    any_such_day = next(d for d in (date(2024, 1, 1) + timedelta(n) for n in range(7)) if d.strftime("%A") == name)
     return (any_such_day + timedelta(days)).strftime("%A")
 
 
@@ -137,11 +135,7 @@ def test_dates_can_be_shifted_over_several_years(start: date) -> None:
 
 
 def test_half_of_the_leap_years_are_none() -> None:
-    answers = [
-        problem.answer
-        for problem in problems("calendar", 2000, levels=(2,))
-        if problem.answer in ("yes", "no")
-    ]
+    answers = [problem.answer for problem in problems("calendar", 2000, levels=(2,)) if problem.answer in ("yes", "no")]
     assert 0.44 < answers.count("yes") / len(answers) < 0.56
 
 
@@ -168,9 +162,7 @@ def test_level_3_counts_further_than_reasoning_gym() -> None:
 
 def test_level_3_durations_are_those_of_reasoning_gym() -> None:
     """Proxy: minutes between two times of day, against `time_intervals`, which draws up to 24 hours."""
-    ours = [
-        integers(p.answer)[0] for p in problems("calendar", 300, levels=(3,)) if p.answer.endswith(" min")
-    ]
+    ours = [integers(p.answer)[0] for p in problems("calendar", 300, levels=(3,)) if p.answer.endswith(" min")]
     theirs = []
     for item in reasoning_gym.create_dataset("time_intervals", size=300, seed=1, task_types=["time"]):
         start, end = (datetime.fromisoformat(item["metadata"][key]) for key in ("start_time", "end_time"))

@@ -163,12 +163,8 @@ def test_probabilities_are_in_lowest_terms() -> None:
 
 def test_level_3_is_as_hard_as_reasoning_gym() -> None:
     """Proxy: digits of the largest number in the working, against the number of cases in `coin_flip`."""
-    ours = [
-        log10(max(integers(" ".join(problem.steps)))) for problem in problems("counting", 300, levels=(3,))
-    ]
-    flips = [
-        item["metadata"]["num_trials"] for item in reasoning_gym.create_dataset("coin_flip", size=300, seed=1)
-    ]
+    ours = [log10(max(integers(" ".join(problem.steps)))) for problem in problems("counting", 300, levels=(3,))]
+    flips = [item["metadata"]["num_trials"] for item in reasoning_gym.create_dataset("coin_flip", size=300, seed=1)]
     assert mean(ours) > mean(log10(2**n) for n in flips)
     coins = [integers(p.prompt)[0] for p in problems("counting", 300, levels=(3,)) if "coin" in p.prompt]
     assert mean(coins) > mean(flips)

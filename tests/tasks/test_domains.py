@@ -178,13 +178,9 @@ def test_no_answer_is_worth_guessing(name):
         if count:
             assert count >= 100, "too few to see whether they are balanced"
             assert all(0.45 <= answers[answer] / count <= 0.55 for answer in pair), answers
-    open_answers = Counter(
-        {answer: n for answer, n in answers.items() if not any(answer in p for p in BINARY)}
-    )
+    open_answers = Counter({answer: n for answer, n in answers.items() if not any(answer in p for p in BINARY)})
     if open_answers:
-        assert open_answers.most_common(1)[0][1] <= 0.15 * sum(open_answers.values()), (
-            open_answers.most_common(3)
-        )
+        assert open_answers.most_common(1)[0][1] <= 0.15 * sum(open_answers.values()), open_answers.most_common(3)
 
 
 def test_bad_requests_are_refused_in_one_line():

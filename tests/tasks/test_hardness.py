@@ -85,12 +85,8 @@ COMPARISONS = (
         lambda item: len(item["metadata"]["premises"]),
     ),
     Comparison("premises", "syllogism", premises, "syllogism", lambda item: 2),
-    Comparison(
-        "islanders", "knights", premises, "knights_knaves", lambda item: len(item["metadata"]["names"])
-    ),
-    Comparison(
-        "people", "relations", people, "family_relationships", lambda item: item["metadata"]["family_size"]
-    ),
+    Comparison("islanders", "knights", premises, "knights_knaves", lambda item: len(item["metadata"]["names"])),
+    Comparison("people", "relations", people, "family_relationships", lambda item: item["metadata"]["family_size"]),
     by_prompt("terms", "arithmetic", numbers, "chain_sum", SUM),
     by_prompt("digits", "arithmetic", digits, "chain_sum", SUM),
     by_prompt("digits", "arithmetic", digits, "products", PRODUCT),

@@ -29,9 +29,7 @@ def test_literals_are_printed_as_the_step_language_reads_them():
     assert (str(P), str(Q), str(~Q), ~~P) == ("A", "not B", "B", P)
 
 
-@pytest.mark.parametrize(
-    "rule", {rule for rung in RUNGS.values() for rule in rung.rules}, ids=lambda r: r.__name__
-)
+@pytest.mark.parametrize("rule", {rule for rung in RUNGS.values() for rule in rung.rules}, ids=lambda r: r.__name__)
 def test_each_rule_leads_from_the_known_literal_to_the_new_one(rule):
     assert valid(f"{P}, {rule(P, Q)} => {Q}")
     assert not valid(f"{rule(P, Q)} => {Q}")
@@ -67,9 +65,5 @@ def test_what_was_learnt_last_fires_one_premise_only():
 
 def test_some_premise_would_give_the_opposite():
     for problem in problems("propositional", 20, levels=(1,)):
-        signs = {
-            f"not {asked(problem)}" in fact
-            for fact in problem.context.facts.values()
-            if asked(problem) in fact
-        }
+        signs = {f"not {asked(problem)}" in fact for fact in problem.context.facts.values() if asked(problem) in fact}
         assert signs == {True, False}, problem.prompt

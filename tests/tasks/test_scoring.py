@@ -113,9 +113,7 @@ def test_decimals_are_exact(numerator, places):
 @given(st.text(max_size=60), st.sampled_from(["5", "1/2", "20 cm^2", "yes", "Ann", "14:30"]))
 def test_no_text_makes_scoring_fail_or_give_part_of_the_credit(text, answer):
     assert score(problem(answer), text) in (0.0, 1.0)
-    assert score(problem(answer), f"{answer} {text}") == float(
-        not text.strip() or text.lstrip().startswith("<|end|>")
-    )
+    assert score(problem(answer), f"{answer} {text}") == float(not text.strip() or text.lstrip().startswith("<|end|>"))
 
 
 def test_a_hostile_answer_is_only_wrong():

@@ -12,9 +12,7 @@ from tuili.steps import Status, check
 from tuili.tasks.syllogism import Statement
 
 READ = re.compile(r"(all|no|some) (\w+) are (not )?(\w+)")
-FORMS = [
-    Statement(universal, positive, "a", "b") for universal in (True, False) for positive in (True, False)
-]
+FORMS = [Statement(universal, positive, "a", "b") for universal in (True, False) for positive in (True, False)]
 
 
 def read(text: str) -> Statement:
@@ -43,9 +41,7 @@ def follows(premises: list[Statement], conclusion: Statement) -> bool:
     regions = [dict(zip(terms, values, strict=True)) for values in product((True, False), repeat=len(terms))]
     universal = [one for one in premises if one.universal]
     possible = [region for region in regions if not any(counterexample(one, region) for one in universal)]
-    witnesses = [
-        [region for region in possible if instance(one, region)] for one in premises if not one.universal
-    ]
+    witnesses = [[region for region in possible if instance(one, region)] for one in premises if not one.universal]
     assert all(witnesses), "the premises contradict each other"
     if conclusion.universal:
         return not any(counterexample(conclusion, region) for region in possible)

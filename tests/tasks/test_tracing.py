@@ -75,9 +75,7 @@ def test_every_step_is_valid() -> None:
 def test_a_wrong_event_is_caught() -> None:
     for problem in problems("tracing", 20, levels=(2, 3)):
         *head, last = problem.steps
-        wrong = re.sub(
-            r"\w+$", lambda m: {"true": "false", "false": "true"}.get(m[0]) or str(int(m[0]) + 1), last
-        )
+        wrong = re.sub(r"\w+$", lambda m: {"true": "false", "false": "true"}.get(m[0]) or str(int(m[0]) + 1), last)
         verdicts = check_chain([*head, wrong], problem.context)
         assert verdicts[-1].status is Status.INVALID
         assert check_chain([*head[:-1], last], problem.context)[-1].status is Status.INVALID
@@ -138,8 +136,5 @@ def test_level_3_is_as_hard_as_reasoning_gym() -> None:
 
     (What `bf` shows are machine instructions, which have no counterpart here.)
     """
-    theirs = [
-        item["metadata"]["bfit_code"].count(";")
-        for item in reasoning_gym.create_dataset("bf", size=50, seed=1)
-    ]
+    theirs = [item["metadata"]["bfit_code"].count(";") for item in reasoning_gym.create_dataset("bf", size=50, seed=1)]
     assert median(len(problem.steps) for problem in problems("tracing", 100, levels=(3,))) > median(theirs)

@@ -63,9 +63,7 @@ def compared(told: list[str], what: str) -> Mapping[str, Fraction]:
         ):
             sign = 1 if match[3] in ("more", "older") else -1
             have[match[1]] = have[match[4]] + sign * int(match[2])
-        elif match := re.fullmatch(
-            r"(\w+) (?:has|is) (twice|half|\d times) as (?:many \w+|old) as (\w+)", sentence
-        ):
+        elif match := re.fullmatch(r"(\w+) (?:has|is) (twice|half|\d times) as (?:many \w+|old) as (\w+)", sentence):
             have[match[1]] = have[match[3]] * FACTORS.get(match[2], Fraction(1, 2))
         else:
             assert re.fullmatch(rf"Together they need \d+ {what}", sentence), sentence
@@ -73,25 +71,19 @@ def compared(told: list[str], what: str) -> Mapping[str, Fraction]:
 
 
 def bought(told: list[str], question: str) -> Fraction:
-    pay = sum(
-        int(count) * Fraction(price)
-        for count, price in re.findall(r"(\d+) \w+ at (\d+) dollars each", told[0])
-    )
+    pay = sum(int(count) * Fraction(price) for count, price in re.findall(r"(\d+) \w+ at (\d+) dollars each", told[0]))
     for sentence in told[1:]:
         if match := re.fullmatch(r"The whole price is reduced by (\d+)%", sentence):
             pay *= 1 - Fraction(int(match[1]), 100)
     return (
-        int(re.findall(r"gives the seller (\d+) dollars", " ".join(told))[0]) - pay
-        if "get back" in question
-        else pay
+        int(re.findall(r"gives the seller (\d+) dollars", " ".join(told))[0]) - pay if "get back" in question else pay
     )
 
 
 def produced(told: list[str], question: str) -> Fraction:
     text = ". ".join(told)
     made = sum(
-        int(rate) * Fraction(hours)
-        for rate, hours in re.findall(r"makes (\d+) \w+ an hour for (\d+) hours", text)
+        int(rate) * Fraction(hours) for rate, hours in re.findall(r"makes (\d+) \w+ an hour for (\d+) hours", text)
     )
     size = re.search(r"All \w+ are put into \w+ of (\d+)", text)
     price = re.search(r"Each \w+ is sold for (\d+) dollars", text)
@@ -119,9 +111,7 @@ def read(prompt: str) -> Fraction:
     things = re.search(r"\d+ (\w+)$", told[0])
     have = compared(told, things[1] if things else "")
     if "missing" in question:
-        return int(re.findall(r"Together they need (\d+)", " ".join(told))[0]) - sum(
-            have.values(), Fraction()
-        )
+        return int(re.findall(r"Together they need (\d+)", " ".join(told))[0]) - sum(have.values(), Fraction())
     if "together" in question:
         return sum(have.values(), Fraction())
     return have[re.findall(r"does (\w+) have", question)[0]]
@@ -153,8 +143,5 @@ def test_distractions_begin_at_level_3() -> None:
 def test_level_3_is_as_hard_as_reasoning_gym() -> None:
     """Proxy: calculations of a solution, against the equalities in the worked answers of `gsm_symbolic`."""
     ours = [len(problem.steps) for problem in problems("word_problems", 300, levels=(3,))]
-    worked = [
-        item["metadata"]["answer_cot"]
-        for item in reasoning_gym.create_dataset("gsm_symbolic", size=300, seed=1)
-    ]
+    worked = [item["metadata"]["answer_cot"] for item in reasoning_gym.create_dataset("gsm_symbolic", size=300, seed=1)]
     assert mean(ours) > mean(len(re.findall(r"=", text)) for text in worked)

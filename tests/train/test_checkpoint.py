@@ -91,9 +91,7 @@ def flip(path: Path) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", [truncate, flip, Path.unlink])
-def test_a_damaged_checkpoint_is_passed_over(
-    tmp_path: Path, name: str, damage: Callable[[Path], None]
-) -> None:
+def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, name: str, damage: Callable[[Path], None]) -> None:
     save(tmp_path, 1, 2)
     damage(tmp_path / "step-00000002" / name)
     checkpoints, told = reopen(tmp_path)
@@ -141,9 +139,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_one_before(
     monkeypatch.setattr(checkpoint, "write_durably", full)
     with pytest.raises(CheckpointError) as caught, Checkpoints(tmp_path, 2, print) as checkpoints:
         checkpoints.save(2, tensors(2), {})
-    assert "step-00000002 was not written: No space left on device; the last good one is step 1" in str(
-        caught.value
-    )
+    assert "step-00000002 was not written: No space left on device; the last good one is step 1" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
     found = reopen(tmp_path)[0].latest()
@@ -151,9 +147,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_one_before(
     assert found.step == 1
 
 
-def test_a_failed_writer_is_noticed_by_the_next_check(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_writer_is_noticed_by_the_next_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -52,9 +52,7 @@ def start(out: Path, *more: str) -> subprocess.Popen[str]:
 def wait_for_step(process: subprocess.Popen[str], out: Path, step: int) -> None:
     while process.poll() is None and not any(line["step"] >= step for line in read_log(out)):
         time.sleep(0.005)
-    assert process.poll() is None, (
-        f"ended before step {step}: {process.stderr.read() if process.stderr else ''}"
-    )
+    assert process.poll() is None, f"ended before step {step}: {process.stderr.read() if process.stderr else ''}"
 
 
 def finish(process: subprocess.Popen[str]) -> str:

@@ -78,9 +78,7 @@ def test_the_log_holds_means_rates_and_time(tmp_path: Path) -> None:
     lines = read_log(tmp_path)
     assert [line["step"] for line in lines] == [2, 4, 6]
     assert lines[-1] == outcome.figures
-    assert {"loss", "accuracy", "seconds", "tokens_per_second", "gradient_norm", "learning_rate"} <= set(
-        lines[0]
-    )
+    assert {"loss", "accuracy", "seconds", "tokens_per_second", "gradient_norm", "learning_rate"} <= set(lines[0])
     assert all(line["gflops_per_second"] > 0 for line in lines)
     assert outcome.tokens == pytest.approx(6 * 2 * 192, rel=0.05)
     assert shown.count("tok/s") == 3
@@ -145,9 +143,7 @@ def test_a_bad_file_stops_a_run_before_it_begins(tmp_path: Path) -> None:
 
 def test_a_folder_with_a_run_is_not_overwritten(tmp_path: Path) -> None:
     go(small(), tmp_path)
-    with pytest.raises(
-        InputError, match="already holds a run: add --resume to go on, or choose another --out"
-    ):
+    with pytest.raises(InputError, match="already holds a run: add --resume to go on, or choose another --out"):
         go(small(), tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file is a file: a run needs a folder"):
@@ -159,9 +155,7 @@ def test_another_recipe_or_file_cannot_resume_a_run(tmp_path: Path) -> None:
     write_records(path, [Record(input="a", output="b")])
     out, files = tmp_path / "run", f"data.files={{{path}: 1.0}}"
     go(small(files), out)
-    with pytest.raises(
-        InputError, match=r"the run began with train.clip = 1.0, not 0.5: resume it with the same"
-    ):
+    with pytest.raises(InputError, match=r"the run began with train.clip = 1.0, not 0.5: resume it with the same"):
         go(small(files, "train.clip=0.5"), out, resume=True)
     write_records(path, [Record(input="a", output="c")])
     with pytest.raises(InputError, match=r"the run began with files.*mine.jsonl = "):
@@ -175,9 +169,7 @@ def test_a_finished_run_resumes_to_itself_and_may_log_otherwise(tmp_path: Path) 
     assert again.model is not None
 
 
-def test_resumed_with_fresh_kernels_it_ends_with_the_same_bits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_resumed_with_fresh_kernels_it_ends_with_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, _ = go(small(steps=9), tmp_path / "whole")
     learn, calls = Objective.__call__, iter(range(7))
 
@@ -204,9 +196,7 @@ def failing(self: Objective, block: Any, progress: float, generator: torch.Gener
 
 def test_a_gradient_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Objective, "__call__", failing)
-    with pytest.raises(
-        TuiliError, match=r"step 1: the gradient is not finite; lower optimizer.learning_rate"
-    ):
+    with pytest.raises(TuiliError, match=r"step 1: the gradient is not finite; lower optimizer.learning_rate"):
         go(small(), tmp_path)
 
 
@@ -231,9 +221,7 @@ def test_a_full_disk_stops_the_run_and_keeps_the_checkpoint_before(
 
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    log = TrainingLog(
-        LogConfig(interval=1), tmp_path, Console(file=io.StringIO()), first=0, steps=9, seconds=0
-    )
+    log = TrainingLog(LogConfig(interval=1), tmp_path, Console(file=io.StringIO()), first=0, steps=9, seconds=0)
     (tmp_path / "log.jsonl").unlink()
     (tmp_path / "log.jsonl").mkdir()
     with pytest.raises(TuiliError, match=r"log.jsonl cannot be written at step 1: Is a directory"):

@@ -18,9 +18,7 @@ def test_the_rate_rises_and_falls_to_the_floor(decay: str, middle: float) -> Non
 
 
 def test_cosine_and_linear_differ_on_the_way() -> None:
-    cosine, linear = (
-        rate_scale(ScheduleConfig(warmup=0, decay=kind), 25, 101) for kind in ("cosine", "linear")
-    )
+    cosine, linear = (rate_scale(ScheduleConfig(warmup=0, decay=kind), 25, 101) for kind in ("cosine", "linear"))
     assert cosine > linear
 
 

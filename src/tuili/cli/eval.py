@@ -22,15 +22,9 @@ def run(
         typer.Option(help="Certainty at which a token leaves under auto; the model's own by default."),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Compare depths and measure experts as well.")] = False,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the report here.")
-    ] = None,
-    html_file: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write the page here.")
-    ] = None,
-    card: Annotated[
-        bool, typer.Option("--card", help="Write report and model card into the folder.")
-    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the report here.")] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write the page here.")] = None,
+    card: Annotated[bool, typer.Option("--card", help="Write report and model card into the folder.")] = False,
 ) -> None:
     """Measure accuracy per domain and level on problems that no training ever sees.
 

@@ -66,20 +66,14 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
         return table
 
     config, parameters = facts["config"], facts["parameters"]
-    recorded = {True: "as recorded", False: "changed since it was recorded", None: "no lineage"}[
-        facts["as_recorded"]
-    ]
+    recorded = {True: "as recorded", False: "changed since it was recorded", None: "no lineage"}[facts["as_recorded"]]
     table = grid()
     table.add_row("model", name)
     table.add_row("hash", f"{facts['hash'][:16]} ({recorded})")
     table.add_row("weights", f"{facts['bytes'] / 1e6:.1f} MB")
     table.add_row("parameters", f"{parameters['total']:,}")
-    table.add_row(
-        "active", f"{parameters['active_trunk']:,} (trunk only) to {parameters['active']:,} (full depth)"
-    )
-    layers = (
-        f"{config['trunk_layers']} of the trunk, {config['num_groups']} groups of {config['group_layers']}"
-    )
+    table.add_row("active", f"{parameters['active_trunk']:,} (trunk only) to {parameters['active']:,} (full depth)")
+    layers = f"{config['trunk_layers']} of the trunk, {config['num_groups']} groups of {config['group_layers']}"
     table.add_row("layers", f"{layers}; exits after {', '.join(map(str, facts['exit_layers']))}")
     table.add_row("experts", f"{config['num_experts']}, {config['num_experts_per_tok']} for each token")
     for key in SHOWN:
@@ -89,9 +83,7 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
     console.print(table)
 
     if facts["lineage"]:
-        steps = Table(
-            "step", "date", "tokens", "hours", "seeds", "figures", "hash", "parent", box=None, pad_edge=False
-        )
+        steps = Table("step", "date", "tokens", "hours", "seeds", "figures", "hash", "parent", box=None, pad_edge=False)
         for entry in facts["lineage"]:
             steps.add_row(
                 entry["step"],

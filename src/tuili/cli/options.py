@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 ModelOption = Annotated[str, typer.Option("--model", "-m", help="Model folder, hub name or shipped name.")]
-ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="Model folder, hub name or shipped name.")
-]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, hub name or shipped name.")]
 DepthOption = Annotated[
     str,
     typer.Option("--depth", help="Layers per token: auto, or an exit of the model such as 3, 6, 9 or 12."),

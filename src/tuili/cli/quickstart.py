@@ -89,9 +89,7 @@ def run(
         "tokens_trained": outcome.tokens,
     }
     _write(out, recipe, loaded, figures, report, trials)
-    prompts = sorted(
-        (trial.problem.prompt for trial in trials), key=lambda prompt: ("\n" in prompt, len(prompt))
-    )
+    prompts = sorted((trial.problem.prompt for trial in trials), key=lambda prompt: ("\n" in prompt, len(prompt)))
     console.print(
         NEXT.format(
             out=out,

@@ -27,9 +27,7 @@ def show_answer(console: Console, answer: Answer) -> None:
     width = max((len(step.text) for step in answer.steps), default=0)
     for step in answer.steps:
         mark, style = MARKS[str(step.verdict.status)]
-        line = Text.assemble(
-            "  ", (mark, style), f" {step.text:<{width}}  ", (f"{step.depth:4.1f} layers", "dim")
-        )
+        line = Text.assemble("  ", (mark, style), f" {step.text:<{width}}  ", (f"{step.depth:4.1f} layers", "dim"))
         if remark := _remark(step):
             line.append(f"  {remark}", "red")
         console.print(line, soft_wrap=True)
@@ -65,9 +63,7 @@ def show_cells(console: Console, report: Mapping[str, Any]) -> None:
         shown = [f"{row[level]['accuracy']:.3f}  ({_interval(row[level]['ci95'])})" for level in levels]
         depth = " / ".join(f"{row[level]['mean_depth']:.1f}" for level in levels)
         table.add_row(domain, *shown, depth)
-    table.add_row(
-        "mean", *[f"{report['mean'][level]:.3f}" for level in levels], f"{report['mean_depth']:.2f}"
-    )
+    table.add_row("mean", *[f"{report['mean'][level]:.3f}" for level in levels], f"{report['mean_depth']:.2f}")
     console.print(table)
 
 

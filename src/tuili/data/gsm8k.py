@@ -109,9 +109,7 @@ def _item(where: str, number: int, line: str) -> Item:
         question, solution = fields["question"], fields["answer"]
         answer = _ANSWER.findall(solution)[-1].replace(",", "").strip()
     except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
-        raise RecordError(
-            f'{where}: not an item of GSM8K: write {{"question": "…", "answer": "… #### 72"}}'
-        ) from error
+        raise RecordError(f'{where}: not an item of GSM8K: write {{"question": "…", "answer": "… #### 72"}}') from error
     if not _NUMBER.fullmatch(answer):
         raise RecordError(f"{where}: the answer after #### is {answer!r}: it must be a number")
     steps = tuple(map(_step, _CALCULATION.findall(solution)))

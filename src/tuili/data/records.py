@@ -35,15 +35,9 @@ class Record(BaseModel):
 
     input: Text = Field(description="The prompt.")
     output: Stripped = Field(description="A bare answer, or a whole response `<think>\\n…\\n</think>answer`.")
-    domain: Text = Field(
-        "own", description="A domain's name; one of the 16 built-in ones leads to its expert."
-    )
-    level: int = Field(
-        1, strict=True, ge=LEVELS[0], le=LEVELS[-1], description="Difficulty, 1 (easy) to 5 (hard)."
-    )
-    steps: tuple[Stripped, ...] = Field(
-        (), description="The reasoning, one step a line, where `output` is bare."
-    )
+    domain: Text = Field("own", description="A domain's name; one of the 16 built-in ones leads to its expert.")
+    level: int = Field(1, strict=True, ge=LEVELS[0], le=LEVELS[-1], description="Difficulty, 1 (easy) to 5 (hard).")
+    steps: tuple[Stripped, ...] = Field((), description="The reasoning, one step a line, where `output` is bare.")
     source: str = Field("", description="Where it comes from; by default the file's name.")
     id: str = Field("", description="A name unique in the file; by default `file:line`.")
 
@@ -74,9 +68,7 @@ class Record(BaseModel):
         if not read.complete or not read.answer.strip():
             raise ValueError(f"output {self.output[:40]!r} has no answer after </think>")
         if not whole and (tuple(read.steps), read.answer) != (self.steps, self.output):
-            raise ValueError(
-                "a step is one line, and neither steps nor answer hold <think>, </think> or <|end|>"
-            )
+            raise ValueError("a step is one line, and neither steps nor answer hold <think>, </think> or <|end|>")
         return self
 
 
@@ -96,9 +88,7 @@ def read_records(path: str | Path) -> Iterator[Record]:
         yield _parse(Path(path), number, line)
         count += 1
     if not count:
-        raise RecordError(
-            f'{path} holds no record: write one JSON object a line, {{"input": "…", "output": "…"}}'
-        )
+        raise RecordError(f'{path} holds no record: write one JSON object a line, {{"input": "…", "output": "…"}}')
 
 
 @dataclass(frozen=True)
@@ -166,12 +156,8 @@ def _parse(path: Path, number: int, line: bytes) -> Record:
     except ValidationError as error:
         raise RecordError(f"{where}: {_explain(error)}") from error
     except (ValueError, RecursionError) as error:
-        raise RecordError(
-            f'{where}: not a JSON object ({error}): write {{"input": "…", "output": "…"}}'
-        ) from error
-    return record.model_copy(
-        update={"source": record.source or path.name, "id": record.id or f"{path.name}:{number}"}
-    )
+        raise RecordError(f'{where}: not a JSON object ({error}): write {{"input": "…", "output": "…"}}') from error
+    return record.model_copy(update={"source": record.source or path.name, "id": record.id or f"{path.name}:{number}"})
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

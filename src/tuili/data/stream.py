@@ -113,9 +113,7 @@ class BlockStream:
                 break
             self._refused[name] += 1
         else:
-            raise InputError(
-                f"{name}: {MOST_REFUSALS} documents in a row exceed the row length of {self._length}"
-            )
+            raise InputError(f"{name}: {MOST_REFUSALS} documents in a row exceed the row length of {self._length}")
         learnt = drawn.document.response_length
         for other, share in shares.items():
             self._credit[other] += share * learnt

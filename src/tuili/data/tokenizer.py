@@ -131,7 +131,5 @@ def _ids(tokenizer: PreTrainedTokenizerFast, *tokens: str) -> list[int]:
     plain = _plain(tokenizer)
     ids = [plain.token_to_id(token) for token in tokens]
     if None in ids:
-        raise InputError(
-            f"the tokenizer has no token {tokens[ids.index(None)]}: use one that Tuili has trained"
-        )
+        raise InputError(f"the tokenizer has no token {tokens[ids.index(None)]}: use one that Tuili has trained")
     return [token for token in ids if token is not None]

@@ -69,15 +69,11 @@ class Decoder:
         if not 0 <= self.threshold <= 1:
             raise InputError(f"threshold {self.threshold} is no probability: use 0 to 1")
         if max_new_tokens < 1 or batch_size < 1:
-            raise InputError(
-                f"max_new_tokens {max_new_tokens} and batch_size {batch_size} must be at least 1"
-            )
+            raise InputError(f"max_new_tokens {max_new_tokens} and batch_size {batch_size} must be at least 1")
         model.model.groups(None if depth == "auto" else depth)
         self.depth, self.max_new_tokens, self.batch_size = depth, max_new_tokens, batch_size
 
-    def generate(
-        self, prompts: Sequence[str], progress: Callable[[int], None] | None = None
-    ) -> list[Generation]:
+    def generate(self, prompts: Sequence[str], progress: Callable[[int], None] | None = None) -> list[Generation]:
         """One generation for each prompt, in order; `progress` is called with the number of prompts just answered.
 
         Raises `PromptError` for a prompt that is empty or does not fit the model's context.
@@ -100,9 +96,7 @@ class Decoder:
         ids = encode_prompt(self.tokenizer, prompt)
         longest = self.model.config.max_position_embeddings - 1
         if len(ids) > longest:
-            raise PromptError(
-                f"the prompt has {len(ids)} tokens: the model's context takes at most {longest}"
-            )
+            raise PromptError(f"the prompt has {len(ids)} tokens: the model's context takes at most {longest}")
         return ids
 
     @torch.inference_mode()

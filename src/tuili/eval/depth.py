@@ -84,9 +84,7 @@ def depth_against_level(trials: Sequence[Trial]) -> list[DepthTrend]:
         trends.append(
             DepthTrend(
                 domain=domain,
-                by_level={
-                    str(level): fmean(t.depth for t in own if t.problem.level == level) for level in levels
-                },
+                by_level={str(level): fmean(t.depth for t in own if t.problem.level == level) for level in levels},
                 spearman=rho,
                 rises=_above_zero(rho, len(own)),
             )

@@ -46,9 +46,7 @@ class EvalSettings:
             raise InputError(f"per-cell is {self.per_cell}: use 1 problem or more for each domain and level")
 
 
-def evaluate(
-    loaded: LoadedModel, settings: EvalSettings, progress: Progress = lambda *_: None
-) -> dict[str, Any]:
+def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = lambda *_: None) -> dict[str, Any]:
     """Measure a model on unseen problems; the fields of the result are documented in `docs/evaluation.md`.
 
     Raises `InputError` for an unknown domain, level, seed or depth.
@@ -85,9 +83,7 @@ def _analyses(
 ) -> dict[str, Any]:
     exits = loaded.model.config.exit_layers
     points = by_depth(decoder, problems, [*exits, "auto"], lambda depth: told(f"depth {depth}"))
-    few = unseen_problems(
-        settings.domains, settings.levels[:1], min(EXPERT_PROBLEMS, settings.per_cell), settings.seed
-    )
+    few = unseen_problems(settings.domains, settings.levels[:1], min(EXPERT_PROBLEMS, settings.per_cell), settings.seed)
     experts = expert_report(loaded.model, decoder(max(exits)), few, told("experts"))
     return {
         "depth": report.depth_report(points, depth_against_level(trials)),

@@ -76,9 +76,7 @@ def expert_report(
 
     first_DLE, both_DLE = _routing(model, decoder, by_domain)
     first_DE, both_DE = _shares(first_DLE.sum(1)), _shares(both_DLE.sum(1))
-    purity = {
-        name: float(first_DE[row, own[name]]) if name in own else None for row, name in enumerate(names)
-    }
+    purity = {name: float(first_DE[row, own[name]]) if name in own else None for row, name in enumerate(names)}
     known = [value for value in purity.values() if value is not None]
     kept = {name: both_DE[row].topk(min(2, experts)).indices.tolist() for row, name in enumerate(names)}
     try:
@@ -117,9 +115,7 @@ def max_violation(counts_DLE: Tensor) -> list[float]:
     return [float(value) for value in load_LE.amax(-1) / load_LE.mean(-1).clamp_min(1e-12) - 1]
 
 
-def _routing(
-    model: TuiliForCausalLM, decoder: Decoder, by_domain: dict[str, list[Problem]]
-) -> tuple[Tensor, Tensor]:
+def _routing(model: TuiliForCausalLM, decoder: Decoder, by_domain: dict[str, list[Problem]]) -> tuple[Tensor, Tensor]:
     """Routing counts of the first slot and of both slots, both [D, L, E]."""
     first, both = [], []
     for own_problems in by_domain.values():

@@ -172,9 +172,7 @@ def learning_curve(log: Sequence[Mapping[str, float]], phases: Sequence[tuple[fl
         axes.set_ylabel("loss", color=LEVEL_COLOURS[2])
         for step, phase in phases:
             axes.axvline(step, color=MUTED, linestyle=":", linewidth=1)
-            axes.text(
-                step, 0.98, f" phase {phase}", color=MUTED, va="top", transform=axes.get_xaxis_transform()
-            )
+            axes.text(step, 0.98, f" phase {phase}", color=MUTED, va="top", transform=axes.get_xaxis_transform())
         if accuracy:
             right = axes.twinx()
             right.plot(*zip(*accuracy, strict=True), color=ACCENT, linewidth=1.4)

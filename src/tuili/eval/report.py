@@ -75,9 +75,7 @@ def provenance() -> dict[str, Any]:
     }
 
 
-def samples(
-    trials: Iterable[Trial], tokenizer: PreTrainedTokenizerFast, wrong: int = 3
-) -> list[dict[str, Any]]:
+def samples(trials: Iterable[Trial], tokenizer: PreTrainedTokenizerFast, wrong: int = 3) -> list[dict[str, Any]]:
     """Answers worth showing: the hardest right one of each domain, then up to `wrong` wrong ones."""
     ordered = sorted(trials, key=lambda trial: -trial.problem.level)
     right: dict[str, Trial] = {}

@@ -236,8 +236,7 @@ def attend_sparse(query_BH1D: Tensor, kv: KeyValues, gate_B1H3: Tensor, view: Vi
     Returns [B, H, 1, D], equal to `attend` for the same input. Reads at most U + W + 1 + k · `max_unit` keys a head.
     """
     assert kv.unit_key_BKUD is not None and kv.unit_value_BKUD is not None and view.units_BTU is not None
-    B, H, _, D = query_BH1D.shape
-    K, S = kv.key_BKSD.shape[1], kv.key_BKSD.shape[2]
+    B, K, S, _ = kv.key_BKSD.shape
     pooled = _read(query_BH1D, kv.unit_key_BKUD, kv.unit_value_BKUD, view.units_BTU[:, None])
 
     start_BU1 = units.starts_BU()
@@ -245,9 +244,7 @@ def attend_sparse(query_BH1D: Tensor, kv: KeyValues, gate_B1H3: Tensor, view: Vi
     near_BW = torch.arange(max(0, S - view.window), S, device=first_B1.device).expand(B, -1)
     local_BX = torch.cat([first_B1, near_BW], dim=1)
     local_real_BX = torch.cat([first_B1 < near_BW[:, :1], near_BW >= first_B1], dim=1)
-    local = _gathered(
-        query_BH1D, kv, local_BX[:, None].expand(B, K, -1), local_real_BX[:, None].expand(B, K, -1)
-    )
+    local = _gathered(query_BH1D, kv, local_BX[:, None].expand(B, K, -1), local_real_BX[:, None].expand(B, K, -1))
 
     score_BKU = _unit_scores(query_BH1D, kv.unit_key_BKUD, view.units_BTU)[:, :, 0]
     best = score_BKU.topk(min(view.top_units, score_BKU.shape[-1]), dim=-1)

@@ -27,9 +27,7 @@ class LayeredCacheLayer(DynamicLayer):
         self.document_BS: Tensor | None = None
         self._sums: tuple[Tensor, Tensor, Tensor] | None = None
 
-    def pool(
-        self, key_BKTD: Tensor, value_BKTD: Tensor, unit_BT: Tensor, count: int
-    ) -> tuple[Tensor, Tensor]:
+    def pool(self, key_BKTD: Tensor, value_BKTD: Tensor, unit_BT: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """Adds T new tokens to their units and returns the units' mean keys and values [B, K, U, D]."""
         self._sums = add_to_units(self._sums, key_BKTD, value_BKTD, unit_BT, count)
         return unit_means(self._sums, key_BKTD.dtype)

@@ -65,9 +65,7 @@ def resolve(name: str | Path) -> Path:
     if path.is_dir():
         return path
     if path.exists():
-        raise ModelFolderError(
-            f"{path} is a file: give the model folder that holds config.json and *.safetensors"
-        )
+        raise ModelFolderError(f"{path} is a file: give the model folder that holds config.json and *.safetensors")
     if _HUB_NAME.fullmatch(text) and not path.parent.is_dir():
         return _download(text)
     shipped = ", ".join(shipped_names()) or "none in this installation"
@@ -115,11 +113,7 @@ def save_model(
     A model folder already there is replaced as a whole; a folder that holds anything else is refused with
     `ModelFolderError`. A crash leaves the old folder or the new one, never a mixture.
     """
-    if (
-        folder.exists()
-        and not (folder / "config.json").is_file()
-        and (folder.is_file() or any(folder.iterdir()))
-    ):
+    if folder.exists() and not (folder / "config.json").is_file() and (folder.is_file() or any(folder.iterdir())):
         raise ModelFolderError(f"{folder} exists and is not a model folder: choose another name or remove it")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
@@ -147,22 +141,16 @@ def check_folder(path: Path) -> TuiliConfig:
     """
     config = path / "config.json"
     if not config.is_file():
-        raise ModelFolderError(
-            f"{path} has no config.json: give the folder that `tuili train` wrote the model to"
-        )
+        raise ModelFolderError(f"{path} has no config.json: give the folder that `tuili train` wrote the model to")
     for file in sorted(path.rglob("*")):
         if file.suffix.lower() in PICKLE_SUFFIXES:
-            raise ModelFolderError(
-                f"{file} may hold a pickle, which can run code: keep only safetensors weights"
-            )
+            raise ModelFolderError(f"{file} may hold a pickle, which can run code: keep only safetensors weights")
     try:
         model_type = json.loads(config.read_text(encoding="utf-8")).get("model_type")
     except (UnicodeDecodeError, json.JSONDecodeError, AttributeError) as error:
         raise ModelFolderError(f"{config} is not a JSON object: {_one_line(error)}") from error
     if model_type != TuiliConfig.model_type:
-        raise ModelFolderError(
-            f"{config}: model_type is {model_type!r}, it must be {TuiliConfig.model_type!r}"
-        )
+        raise ModelFolderError(f"{config}: model_type is {model_type!r}, it must be {TuiliConfig.model_type!r}")
     weights = sorted(path.glob("*.safetensors"))
     if not weights:
         raise ModelFolderError(f"{path} has no weights: a model folder holds at least one *.safetensors file")
@@ -201,9 +189,7 @@ def check_safetensors(path: Path) -> None:
         raise ModelFolderError(f"{path} is damaged: its safetensors header is not readable") from error
     if 8 + length + end != size:
         kind = "truncated" if size < 8 + length + end else "damaged"
-        raise ModelFolderError(
-            f"{path} is {kind}: its header describes {8 + length + end} bytes, the file has {size}"
-        )
+        raise ModelFolderError(f"{path} is {kind}: its header describes {8 + length + end} bytes, the file has {size}")
 
 
 def _check_tokenizer(path: Path, tokenizer: PreTrainedTokenizerFast, vocabulary: int) -> None:
@@ -220,12 +206,8 @@ def _download(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(
-            snapshot_download(name, allow_patterns=["*.safetensors", "*.json", "chat_template.jinja"])
-        )
-    except (
-        Exception
-    ) as error:  # whatever its HTTP client raises: names, networks, permissions and disks fail here
+        return Path(snapshot_download(name, allow_patterns=["*.safetensors", "*.json", "chat_template.jinja"]))
+    except Exception as error:  # whatever its HTTP client raises: names, networks, permissions and disks fail here
         raise ModelFolderError(
             f"model {name!r} is no folder here and could not be fetched from the hub: {_one_line(error)}"
         ) from error

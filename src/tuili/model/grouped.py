@@ -61,9 +61,7 @@ class _GroupedLinear(torch.autograd.Function):
         return grad_input, grad_weight, None
 
 
-def _parts(
-    sizes: list[int], first: Tensor, second: Tensor, per_group: Tensor
-) -> list[tuple[Tensor, Tensor, Tensor]]:
+def _parts(sizes: list[int], first: Tensor, second: Tensor, per_group: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
     """The rows of two sorted tensors and the matrix of each group that has rows."""
     parts = zip(first.split(sizes), second.split(sizes), per_group, sizes, strict=True)
     return [(a, b, matrix) for a, b, matrix, size in parts if size]

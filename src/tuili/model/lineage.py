@@ -65,9 +65,7 @@ def read_lineage(folder: Path) -> tuple[LineageEntry, ...]:
         entries = json.loads(path.read_text(encoding="utf-8"))
         for entry in entries:
             if unknown := sorted(set(entry) - known):
-                raise ModelFolderError(
-                    f"{path}: unknown key {unknown[0]!r}, known are {', '.join(sorted(known))}"
-                )
+                raise ModelFolderError(f"{path}: unknown key {unknown[0]!r}, known are {', '.join(sorted(known))}")
         return tuple(LineageEntry(**entry) for entry in entries)
     except (UnicodeDecodeError, json.JSONDecodeError, TypeError) as error:
         raise ModelFolderError(f"{path} is not a list of lineage entries: {error}") from error

@@ -102,9 +102,7 @@ class TuiliModel(TuiliPreTrainedModel):
         self.trunk = nn.ModuleList([TrunkLayer(config, index) for index in range(config.trunk_layers)])
         self.shared_norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.shared_key_value = KeyValueProjection(config, config.trunk_layers)
-        self.reasoning = nn.ModuleList(
-            [ReasoningLayer(config) for _ in range(config.num_groups * config.group_layers)]
-        )
+        self.reasoning = nn.ModuleList([ReasoningLayer(config) for _ in range(config.num_groups * config.group_layers)])
         self.norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.gradient_checkpointing = False
         self.fused = False
@@ -174,14 +172,10 @@ class TuiliModel(TuiliPreTrainedModel):
         """The groups of reasoning layers that a token of this depth runs. Raises `InputError` for other depths."""
         exits = self.config.exit_layers
         if depth is not None and depth not in exits:
-            raise InputError(
-                f"depth {depth} is no exit of this model: use one of {', '.join(map(str, exits))}"
-            )
+            raise InputError(f"depth {depth} is no exit of this model: use one of {', '.join(map(str, exits))}")
         return range(self.config.num_groups if depth is None else exits.index(depth))
 
-    def reason(
-        self, hidden_BQM: Tensor, shared: KeyValues, frame: Frame, group: int
-    ) -> tuple[Tensor, list[Route]]:
+    def reason(self, hidden_BQM: Tensor, shared: KeyValues, frame: Frame, group: int) -> tuple[Tensor, list[Route]]:
         """One group of reasoning layers over the tokens of a frame."""
         routes = []
         size = self.config.group_layers
@@ -240,9 +234,7 @@ class TuiliModel(TuiliPreTrainedModel):
                 raise InputError("give unit_ends with inputs_embeds: without token ids no unit can be found")
             separators = torch.tensor(self.config.separator_token_ids or [], device=input_ids.device)
             unit_ends = torch.isin(input_ids, separators)
-        units = segment(
-            unit_ends, starts_BT, real_BT, self.config.max_unit, None if memory is None else memory.units
-        )
+        units = segment(unit_ends, starts_BT, real_BT, self.config.max_unit, None if memory is None else memory.units)
         if memory is not None:
             memory.units, memory.document_BS = units, document_BS
         view = layered_view(

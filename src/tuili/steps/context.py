@@ -90,9 +90,7 @@ class Context:
         known: dict[str, Value] = dict(self.names)
         if self.program:
             known.update(self.run.state(self.events))
-        pending: list[tuple[str, Term | None]] = [
-            _definition(statement) for statement in self.statements.values()
-        ]
+        pending: list[tuple[str, Term | None]] = [_definition(statement) for statement in self.statements.values()]
         while pending:
             waiting: list[tuple[str, Term | None]] = []
             for name, term in pending:

@@ -73,9 +73,7 @@ _LITERAL_OF_TWO = frozenset({"ratio", "unit"})
 
 def _starts_operand(token: Token) -> bool:
     return (
-        token.kind in ("number", "ratio")
-        or token.text == "("
-        or (token.kind == "name" and token.text not in KEYWORDS)
+        token.kind in ("number", "ratio") or token.text == "(" or (token.kind == "name" and token.text not in KEYWORDS)
     )
 
 

@@ -101,9 +101,7 @@ def _power(base: Polynomial, exponent: Polynomial) -> dict[Monomial, Fraction]:
 
 def show(polynomial: Polynomial) -> str:
     """The polynomial as a term of the step language: `-1 * x + 3/2 * y + 5`."""
-    products = (
-        " * ".join((show_number(c), *monomial)) for monomial, c in sorted(polynomial.items(), reverse=True)
-    )
+    products = (" * ".join((show_number(c), *monomial)) for monomial, c in sorted(polynomial.items(), reverse=True))
     return " + ".join(products) or "0"
 
 

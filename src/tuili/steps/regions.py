@@ -119,9 +119,7 @@ def _members(term: Term, tables: dict[str, int]) -> int:
             return tables[term.id]
         case Binary():
             left, right = _members(term.left, tables), _members(term.right, tables)
-            return (
-                left | right if term.op == "union" else left & right if term.op == "inter" else left & ~right
-            )
+            return left | right if term.op == "union" else left & right if term.op == "inter" else left & ~right
     raise AssertionError(f"not a class: {term}")
 
 

@@ -60,9 +60,7 @@ def _solutions(premises: Sequence[Term], unknown: str) -> frozenset[Fraction]:
     for term in premises:
         candidates = _candidates(term, unknown)
         if candidates is not None:
-            return frozenset(
-                x for x in candidates if all(truth(premise, {unknown: x}) for premise in premises)
-            )
+            return frozenset(x for x in candidates if all(truth(premise, {unknown: x}) for premise in premises))
     raise Undecided("no premise with finitely many solutions")
 
 

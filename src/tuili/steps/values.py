@@ -40,14 +40,7 @@ class TimeOfDay:
 
 
 Value: TypeAlias = (
-    Fraction
-    | bool
-    | Quantity
-    | datetime.date
-    | Weekday
-    | TimeOfDay
-    | frozenset["Value"]
-    | tuple["Value", ...]
+    Fraction | bool | Quantity | datetime.date | Weekday | TimeOfDay | frozenset["Value"] | tuple["Value", ...]
 )
 
 _SORTS = {

@@ -150,10 +150,7 @@ def _clock_difference(rng: random.Random, low: int, high: int) -> Draft:
     day = " the next day" if end >= DAY else ""
     prompt = rng.choice(
         (
-            (
-                f"A {event} starts at {clock(start)} and ends at {clock(end)}{day}. How many minutes does it "
-                "take?"
-            ),
+            (f"A {event} starts at {clock(start)} and ends at {clock(end)}{day}. How many minutes does it take?"),
             f"How many minutes pass from {clock(start)} to {clock(end)}{day}?",
         )
     )

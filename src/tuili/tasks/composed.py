@@ -96,9 +96,7 @@ def _trees(rng: random.Random, name: str) -> Found:
     rows, each, gone = rng.randint(3, 9), rng.randint(5, 40), rng.randint(2, 12)
     all_ = rows * each
     phrase = f"the number of trees left of {rows} rows of {each} when {gone} trees are cut"
-    return Found(
-        phrase, [f"{rows} * {each} = {all_}", f"{name} = {all_} - {gone} = {all_ - gone}"], all_ - gone
-    )
+    return Found(phrase, [f"{rows} * {each} = {all_}", f"{name} = {all_} - {gone} = {all_ - gone}"], all_ - gone)
 
 
 def _root(rng: random.Random, name: str) -> Found:
@@ -209,9 +207,7 @@ def _price(rng: random.Random, letter: str, n: int) -> Goal | None:
 
 def _rest_money(rng: random.Random, letter: str, n: int) -> Goal | None:
     more, name, place = rng.randint(5, 200), rng.choice(NAMES), rng.choice(PLACES)
-    question = (
-        f"{name} has {n + more} dollars and pays {letter} dollars at the {place}. How many dollars are left?"
-    )
+    question = f"{name} has {n + more} dollars and pays {letter} dollars at the {place}. How many dollars are left?"
     return Goal(question, [f"{n + more} - {n} = {more}"], str(more))
 
 
@@ -297,9 +293,7 @@ def _chain(rng: random.Random, level: int) -> list[tuple[str, Found]]:
     if level == 5:
         (letter, last), other = chain[-1], second(rng, SECOND)
         sum_ = last.value + other.value
-        both = Found(
-            f"the sum of {letter} and {SECOND}", [f"{SUM} = {last.value} + {other.value} = {sum_}"], sum_
-        )
+        both = Found(f"the sum of {letter} and {SECOND}", [f"{SUM} = {last.value} + {other.value} = {sum_}"], sum_)
         chain += [(SECOND, other), (SUM, both)]
     return chain
 

@@ -93,9 +93,7 @@ def _draw_other(rng: random.Random) -> Draft:
     wanted = rng.randrange(len(counts))
     everything, rest = sum(counts), sum(counts) - counts[wanted]
     step, answer = _probability(rest, everything)
-    prompt = (
-        f"{told} One is drawn at random. What is the probability that it is not {names[wanted]}? {FRACTION}"
-    )
+    prompt = f"{told} One is drawn at random. What is the probability that it is not {names[wanted]}? {FRACTION}"
     return Draft(prompt, (*total(counts), f"{everything} - {counts[wanted]} = {rest}", step), answer)
 
 
@@ -159,9 +157,7 @@ def _two_draws(rng: random.Random) -> Draft:
     favourable, possible = counts[first] * left, everything * (everything - 1)
     step, answer = _probability(favourable, possible)
     wanted = (
-        f"both are {names[0]}"
-        if first == second
-        else f"the first is {names[first]} and the second {names[second]}"
+        f"both are {names[0]}" if first == second else f"the first is {names[first]} and the second {names[second]}"
     )
     steps = [
         *total(counts),
@@ -186,10 +182,7 @@ def _two_teams(rng: random.Random) -> Draft:
     k = rng.randint(2, 3)
     a, b = comb(n, k), comb(m, 2)
     steps = [*combinations(n, k), *combinations(m, 2), *product(a, b), f"{a} * {b} = {a * b}"]
-    prompt = (
-        f"In how many ways can a team of {k} {first} and 2 {second} be chosen from {n} {first} and "
-        f"{m} {second}?"
-    )
+    prompt = f"In how many ways can a team of {k} {first} and 2 {second} be chosen from {n} {first} and {m} {second}?"
     return Draft(prompt, tuple(steps), str(a * b))
 
 
@@ -284,8 +277,7 @@ def _mixed_draw(rng: random.Random, low: int, high: int) -> Draft:
         step,
     ]
     prompt = (
-        f"{told} {i + j} are drawn at once. What is the probability of {i} {names[0]} and {j} {names[1]}? "
-        f"{FRACTION}"
+        f"{told} {i + j} are drawn at once. What is the probability of {i} {names[0]} and {j} {names[1]}? {FRACTION}"
     )
     return Draft(prompt, tuple(steps), answer)
 
@@ -303,9 +295,7 @@ def _at_least_one(rng: random.Random, low: int, high: int) -> Draft:
         f"{possible} - {none} = {possible - none}",
         step,
     ]
-    prompt = (
-        f"{told} {k} are drawn at once. What is the probability that at least one is {names[0]}? {FRACTION}"
-    )
+    prompt = f"{told} {k} are drawn at once. What is the probability that at least one is {names[0]}? {FRACTION}"
     return Draft(prompt, tuple(steps), answer)
 
 

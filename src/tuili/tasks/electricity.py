@@ -78,9 +78,7 @@ def _cost(rng: random.Random) -> Draft:
     energy = p * t
     steps = [*times("E", p, "kW", t, "h", "kWh"), *product(energy, price)]
     steps.append(f"{energy} kWh * {price} cents/kWh = {energy * price} cents")
-    prompt = (
-        f"A {device} of {p} kW runs for {t} h. The price is {price} cents/kWh. What does it cost in cents?"
-    )
+    prompt = f"A {device} of {p} kW runs for {t} h. The price is {price} cents/kWh. What does it cost in cents?"
     return Draft(prompt, tuple(steps), f"{energy * price} cents")
 
 
@@ -173,9 +171,7 @@ def _monthly_bill(rng: random.Random, devices: int) -> Draft:
         f"{whole * price} cents = {whole * price // 100} dollars",
     ]
     told = " and ".join(f"a {name} of {p} kW for {t} h" for name, (p, t) in zip(names, use, strict=True))
-    prompt = (
-        f"Every day, {told} runs. The price is {price} cents/kWh. What is the cost of {days} days in dollars?"
-    )
+    prompt = f"Every day, {told} runs. The price is {price} cents/kWh. What is the cost of {days} days in dollars?"
     return Draft(prompt, tuple(steps), f"{whole * price // 100} dollars")
 
 

@@ -114,11 +114,7 @@ def _compare(rng: random.Random, level: int) -> Draft:
     """Cross products decide; both fractions are close enough that size alone does not show it."""
     denominators = range(3, (13, 16, 24, 30, 50)[level - 1])
     first, second = _proper(rng, denominators), _proper(rng, denominators)
-    while (
-        first == second
-        or abs(first - second) > Fraction(1, 2 + level)
-        or first.denominator == second.denominator
-    ):
+    while first == second or abs(first - second) > Fraction(1, 2 + level) or first.denominator == second.denominator:
         first, second = _proper(rng, denominators), _proper(rng, denominators)
     left, right = first.numerator * second.denominator, second.numerator * first.denominator
     sign = ">" if left > right else "<"
@@ -173,9 +169,7 @@ def _decimal(rng: random.Random, level: int) -> Draft:
     while numerator % 10 == 0 or gcd(numerator, over) == 1:
         numerator = rng.randint(1, over - 1)
     decimal = f"0.{numerator:0{places}}"
-    wording = rng.choice(
-        ("Write {} as a fraction in lowest terms.", "Which fraction in lowest terms equals {}?")
-    )
+    wording = rng.choice(("Write {} as a fraction in lowest terms.", "Which fraction in lowest terms equals {}?"))
     steps = (f"{decimal} = {numerator}/{over}", *cancel(numerator, over))
     return Draft(wording.format(decimal), steps, str(Fraction(numerator, over)))
 

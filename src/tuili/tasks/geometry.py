@@ -111,9 +111,7 @@ def _angles(rng: random.Random, corners: int) -> Draft:
         first = f"{corners - 1} of the {corners} angles of a convex {POLYGONS[corners]} are {listed}."
     last = sum_ - sum(known)
     steps += [*total(known, "deg"), f"{sum_} deg - {sum(known)} deg = {last} deg"]
-    return Draft(
-        f"{first} What is the {'third' if corners == 3 else 'last'} angle?", tuple(steps), f"{last} deg"
-    )
+    return Draft(f"{first} What is the {'third' if corners == 3 else 'last'} angle?", tuple(steps), f"{last} deg")
 
 
 def _triangle_area(rng: random.Random) -> Draft:
@@ -155,9 +153,7 @@ def _box_surface(rng: random.Random) -> Draft:
         *total(faces, f"{unit}^2"),
     ]
     steps.append(f"S = 2 * {sum(faces)} {unit}^2 = {2 * sum(faces)} {unit}^2")
-    prompt = (
-        f"A box is {a} {unit} long, {b} {unit} wide and {c} {unit} high. What is the area of its surface?"
-    )
+    prompt = f"A box is {a} {unit} long, {b} {unit} wide and {c} {unit} high. What is the area of its surface?"
     return Draft(prompt, tuple(steps), f"{2 * sum(faces)} {unit}^2")
 
 
@@ -175,14 +171,8 @@ def _right_triangle(rng: random.Random) -> Draft:
         return Draft(prompt, tuple(hypotenuse(a, b, c, unit)), f"{c} {unit}")
     prompt = rng.choice(
         (
-            (
-                f"A ladder of {c} {unit} leans on a wall, its foot {a} {unit} from the wall. How high does "
-                "it reach?"
-            ),
-            (
-                f"The hypotenuse of a right triangle is {c} {unit}, one leg is {a} {unit}. How long is the "
-                "other?"
-            ),
+            (f"A ladder of {c} {unit} leans on a wall, its foot {a} {unit} from the wall. How high does it reach?"),
+            (f"The hypotenuse of a right triangle is {c} {unit}, one leg is {a} {unit}. How long is the other?"),
             f"A rectangle is {a} {unit} wide, its diagonal is {c} {unit}. How long is the rectangle?",
         )
     )
@@ -273,9 +263,7 @@ def _isosceles(rng: random.Random) -> Draft:
         f"h = sqrt({height * height} {unit}^2) = {height} {unit}",
         *area("A", half, height, unit),
     ]
-    prompt = (
-        f"Two sides of a triangle are {side} {unit} each, the third is {2 * half} {unit}. What is its area?"
-    )
+    prompt = f"Two sides of a triangle are {side} {unit} each, the third is {2 * half} {unit}. What is its area?"
     return Draft(prompt, tuple(steps), f"{half * height} {unit}^2")
 
 
@@ -356,10 +344,7 @@ def _shoelace(rng: random.Random) -> Draft:
     steps += [line for x, y in ((c, f), (e, d)) for line in [*_partial(x, y), f"{x} * {y} = {x * y}"]]
     steps += [f"{c * f} - {e * d} = {second}", f"{first} + {second} = {first + second}"]
     steps.append(f"{first + second} / 2 = {(first + second) // 2}")
-    prompt = (
-        f"A polygon has the corners (0, 0), ({a}, {b}), ({c}, {d}) and ({e}, {f}) in this order. What is its "
-        "area?"
-    )
+    prompt = f"A polygon has the corners (0, 0), ({a}, {b}), ({c}, {d}) and ({e}, {f}) in this order. What is its area?"
     return Draft(prompt, tuple(steps), str((first + second) // 2))
 
 

@@ -253,11 +253,7 @@ class Solver:
 
     def _news(self, label: str, needed: Sequence[str], known: Mapping[str, bool]) -> Literal | None:
         """What a remark and these kinds say about a person not yet known; `FALSE` if they cannot all hold."""
-        worlds = [
-            world
-            for world in self.remarks[label].worlds
-            if all(world[name] is known[name] for name in needed)
-        ]
+        worlds = [world for world in self.remarks[label].worlds if all(world[name] is known[name] for name in needed)]
         return _forced(worlds, known) if worlds else FALSE
 
     def _write(

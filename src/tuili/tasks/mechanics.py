@@ -103,9 +103,7 @@ def _speeding_up(rng: random.Random) -> Draft:
         steps = [*times("w", a, "m/s^2", t, "s", "m/s"), sum_of("v", u, a * t, "m/s")]
         return Draft(prompt, tuple(steps), f"{v} m/s")
     prompt = f"A {mover} speeds up from {u} m/s to {v} m/s in {t} s. What is its acceleration?"
-    return Draft(
-        prompt, (sum_of("w", v, u, "m/s", "-"), over("a", a * t, "m/s", t, "s", "m/s^2")), f"{a} m/s^2"
-    )
+    return Draft(prompt, (sum_of("w", v, u, "m/s", "-"), over("a", a * t, "m/s", t, "s", "m/s^2")), f"{a} m/s^2")
 
 
 def kinetic_energy(name: str, m: int, v: int, square_name: str = "w") -> list[str]:
@@ -171,9 +169,7 @@ def _way_when_speeding(rng: random.Random) -> Draft:
         f"y = {a} m/s^2 * {t * t} s^2 / 2 = {second} m / 2 = {second // 2} m",
         sum_of("d", first, second // 2, "m"),
     ]
-    prompt = (
-        f"A {mover} moves at {u} m/s and speeds up at {a} m/s^2 for {t} s. How far does it go in that time?"
-    )
+    prompt = f"A {mover} moves at {u} m/s and speeds up at {a} m/s^2 for {t} s. How far does it go in that time?"
     return Draft(prompt, tuple(steps), f"{first + second // 2} m")
 
 
@@ -191,8 +187,7 @@ def _collision(rng: random.Random) -> Draft:
     steps += [sum_of("m", m, n, "kg"), over("v", before, "kg*m/s", m + n, "kg", "m/s")]
     other = f"moves ahead of it at {w} m/s" if w else "stands still"
     prompt = (
-        f"A {one} of {m} kg moves at {u} m/s and hits a {two} of {n} kg that {other}. They move on together. "
-        "How fast?"
+        f"A {one} of {m} kg moves at {u} m/s and hits a {two} of {n} kg that {other}. They move on together. How fast?"
     )
     return Draft(prompt, tuple(steps), f"{before // (m + n)} m/s")
 
@@ -251,10 +246,7 @@ def _braking(rng: random.Random) -> Draft:
         *kinetic_energy("E", m, v),
         over("F", energy, "J", d, "m", "N"),
     ]
-    prompt = (
-        f"A {mover} of {m} kg drives at {18 * n} km/h and brakes to rest within {d} m. What is the braking "
-        "force?"
-    )
+    prompt = f"A {mover} of {m} kg drives at {18 * n} km/h and brakes to rest within {d} m. What is the braking force?"
     return Draft(prompt, tuple(steps), f"{energy // d} N")
 
 

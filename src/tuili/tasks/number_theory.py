@@ -112,9 +112,7 @@ def _factors(rng: random.Random, level: int) -> Draft:
     """A product of small primes and at most one prime with two digits, split off from the smallest on."""
     low, top = {3: (100, 1500), 4: (500, 4000), 5: (2000, 9999)}[level]
     while True:
-        primes = sorted(
-            [*rng.choices((2, 2, 2, 3, 3, 5, 7), k=rng.randint(2, level + 2)), rng.choice(PRIMES[:11])]
-        )
+        primes = sorted([*rng.choices((2, 2, 2, 3, 3, 5, 7), k=rng.randint(2, level + 2)), rng.choice(PRIMES[:11])])
         number = prod(primes)
         if low <= number <= top:
             break

@@ -100,9 +100,7 @@ class Propositional:
         rng.shuffle(premises)
         facts = labelled(premises)
         label_of = {text: label for label, text in facts.items()}
-        steps = tuple(
-            f"{', '.join(map(str, needed))}, {label_of[premise]} => {new}" for needed, premise, new in uses
-        )
+        steps = tuple(f"{', '.join(map(str, needed))}, {label_of[premise]} => {new}" for needed, premise, new in uses)
         goal = path[-1]
         wording, answer = rng.choice(
             (
@@ -114,9 +112,7 @@ class Propositional:
         return Draft(wording.format(facts=listing(facts), atom=goal.atom), steps, answer, facts=facts)
 
 
-def _distractor(
-    rng: random.Random, rung: _Rung, path: list[Literal], spare: list[str], contrary: bool
-) -> str:
+def _distractor(rng: random.Random, rung: _Rung, path: list[Literal], spare: list[str], contrary: bool) -> str:
     """A premise that never fires: it mentions what is known only where it is already satisfied.
 
     A contrary one would give the opposite of the goal, if only its unknown condition held.

@@ -107,6 +107,4 @@ def generate(domain: str, seed: int, index: int, level: int) -> Problem:
         if Split.of_prompt(draft.prompt) is split:
             context = Context(facts=dict(draft.facts), program=dict(draft.program))
             return Problem(domain, level, seed, index, draft.prompt, draft.steps, draft.answer, context)
-    raise InputError(
-        f"domain {domain!r}, level {level}: no {split} prompt in {MAX_DRAWS} draws, vary the prompts more"
-    )
+    raise InputError(f"domain {domain!r}, level {level}: no {split} prompt in {MAX_DRAWS} draws, vary the prompts more")

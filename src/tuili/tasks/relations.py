@@ -136,9 +136,7 @@ def _amount(rng: random.Random, rung: _Rung, path: list[str], others: list[str])
     facts = []
     for person in path[1:] + others:
         known = path[len(amount) - 1] if person in path else rng.choice(list(amount))
-        changes = [
-            change for change in range(-rung.step, rung.step + 1) if low <= amount[known] + change <= high
-        ]
+        changes = [change for change in range(-rung.step, rung.step + 1) if low <= amount[known] + change <= high]
         change = rng.choice([change for change in changes if change])
         amount[person] = amount[known] + change
         fact = Fact(person, "=", known, change)
@@ -211,8 +209,6 @@ def _meaning(given: Mapping[str, Fact], comparative: str) -> str:
     return f"X > Y means that X is {comparative} than Y{equal}."
 
 
-def _draft(
-    intro: str, given: Mapping[str, Fact | str], question: str, steps: list[str], answer: str
-) -> Draft:
+def _draft(intro: str, given: Mapping[str, Fact | str], question: str, steps: list[str], answer: str) -> Draft:
     facts = {label: str(fact) for label, fact in given.items()}
     return Draft(f"{intro}\n{listing(facts)}\n{question}", tuple(steps), answer, facts=facts)

@@ -107,9 +107,7 @@ def _turned(rng: random.Random, statement: Statement, allowed: bool) -> Statemen
     return statement.converse() if turn else statement
 
 
-def _distractor(
-    rng: random.Random, derived: list[Statement], fresh: str, other: str, contrary: bool
-) -> Statement:
+def _distractor(rng: random.Random, derived: list[Statement], fresh: str, other: str, contrary: bool) -> Statement:
     """A premise about a fresh term that never fires: a fresh term may always be empty, so it contradicts
     nothing.
 
@@ -128,12 +126,8 @@ def _distractor(
 
 def _question(rng: random.Random, conclusion: Statement) -> tuple[str, str]:
     if rng.random() < 0.3:
-        return f"Which statement follows about {conclusion.subject} and {conclusion.predicate}?", str(
-            conclusion
-        )
+        return f"Which statement follows about {conclusion.subject} and {conclusion.predicate}?", str(conclusion)
     truth = rng.random() < 0.5
     asked = conclusion if truth else ~conclusion
-    question = rng.choice(
-        ("Is it true that {}? Answer yes or no.", "Does it follow that {}? Answer yes or no.")
-    )
+    question = rng.choice(("Is it true that {}? Answer yes or no.", "Does it follow that {}? Answer yes or no."))
     return question.format(asked), yes_no(truth)

@@ -209,9 +209,7 @@ class Writer:
         op = rng.choice(ops)
         if op == "-" and operand == source:
             op = "+"
-        rest: tuple[tuple[str, str | int], ...] = (
-            (op, rng.randint(2, 9) if op in ("mod", "div") else operand),
-        )
+        rest: tuple[tuple[str, str | int], ...] = ((op, rng.randint(2, 9) if op in ("mod", "div") else operand),)
         if self._level >= 4 and rng.random() < 0.4:
             rest += ((rng.choice("+-"), self._operand()),)
         target = self._free.pop() if fresh and self._free else rng.choice(self.known)
@@ -225,9 +223,7 @@ class Writer:
         if len(self.known) > 1 and rng.random() < 0.3:
             left, right = rng.sample(self.known, 2)
             return Condition(Expression(left), rng.choice(("<", ">")), right)
-        return Condition(
-            Expression(rng.choice(self.known)), rng.choice(("<", "<=", ">", ">=")), rng.randint(5, 30)
-        )
+        return Condition(Expression(rng.choice(self.known)), rng.choice(("<", "<=", ">", ">=")), rng.randint(5, 30))
 
     def branch(self) -> If:
         """A conditional assignment."""
@@ -255,13 +251,9 @@ class Writer:
                 if rng.random() < 0.6
                 else Expression(target, (("*", rng.randint(2, 3)),))
             )
-            return While(
-                Condition(Expression(target), "<", rng.randint(20, 60)), Assign(target, step, augmented=True)
-            )
+            return While(Condition(Expression(target), "<", rng.randint(20, 60)), Assign(target, step, augmented=True))
         down = Expression(target, (("-", rng.randint(2, 6)),))
-        return While(
-            Condition(Expression(target), ">", rng.randint(4, 9)), Assign(target, down, augmented=True)
-        )
+        return While(Condition(Expression(target), ">", rng.randint(4, 9)), Assign(target, down, augmented=True))
 
     def program(self) -> list[Statement]:
         """A whole program of the level's kind."""

@@ -53,9 +53,7 @@ def _holdings(rng: random.Random, operations: int) -> Story | None:
             story.steps.append(f"{have} + {change} = {have + change}")
             have, cost = have + change, 1
         elif event in ("give", "lose") and change < have:
-            story.sentences.append(
-                f"{name} {event}s {change} {things}{f' to {other}' if event == 'give' else ''}."
-            )
+            story.sentences.append(f"{name} {event}s {change} {things}{f' to {other}' if event == 'give' else ''}.")
             story.steps.append(f"{have} - {change} = {have - change}")
             have, cost = have - change, 1
         elif event == "packs" and left >= 2:
@@ -162,13 +160,8 @@ def _shopping(rng: random.Random, operations: int) -> Story | None:
     kinds = (operations + 1) // 2 if operations <= 6 else (operations - 1) // 2
     further = operations - (2 * kinds - 1)
     name, things = rng.choice(NAMES), rng.sample(THINGS, kinds)
-    amounts = [
-        (rng.randint(2, 30 if kinds == 1 else 9), rng.randint(2, 9 if kinds == 1 else 30)) for _ in things
-    ]
-    bought = [
-        f"{count} {kind} at {price} dollars each"
-        for kind, (count, price) in zip(things, amounts, strict=True)
-    ]
+    amounts = [(rng.randint(2, 30 if kinds == 1 else 9), rng.randint(2, 9 if kinds == 1 else 30)) for _ in things]
+    bought = [f"{count} {kind} at {price} dollars each" for kind, (count, price) in zip(things, amounts, strict=True)]
     costs = [count * price for count, price in amounts]
     story = Story(
         [f"{name} buys {conjoin(bought)}."],

@@ -107,8 +107,6 @@ def combinations(n: int, k: int) -> list[str]:
     for j in range(2, k + 1):
         factor = n - j + 1
         lines += product(value, factor)
-        lines.append(
-            f"C({n}, {j}) = {value} * {factor} / {j} = {value * factor} / {j} = {value * factor // j}"
-        )
+        lines.append(f"C({n}, {j}) = {value} * {factor} / {j} = {value * factor} / {j} = {value * factor // j}")
         value = value * factor // j
     return lines

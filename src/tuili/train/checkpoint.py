@@ -79,9 +79,7 @@ class Checkpoints:
         """Copy the tensors now and write them in the background. Waits only for the write before this one."""
         begun = time.perf_counter()
         self.close()
-        copies = {
-            group: {name: _copy(value) for name, value in named.items()} for group, named in tensors.items()
-        }
+        copies = {group: {name: _copy(value) for name, value in named.items()} for group, named in tensors.items()}
         document = json.dumps(dict(state))
         self._writing = self._writer.submit(self._write, step, copies, document)
         self.stall += time.perf_counter() - begun
@@ -106,9 +104,7 @@ class Checkpoints:
             except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
                 self._tell(f"{self._path(step)} is damaged ({error}): going back to the one before")
         if steps:
-            raise CheckpointError(
-                f"{self._folder}: all {len(steps)} checkpoints are damaged: train again elsewhere"
-            )
+            raise CheckpointError(f"{self._folder}: all {len(steps)} checkpoints are damaged: train again elsewhere")
         return None
 
     def _steps(self) -> list[int]:
@@ -155,9 +151,7 @@ class Checkpoints:
             if hashlib.sha256(files[name]).hexdigest() != expected:
                 raise ValueError(f"the checksum of {name} is wrong")
         state = json.loads(files.pop(STATE))
-        return Checkpoint(
-            step, {name.removesuffix(SUFFIX): load_tensors(data) for name, data in files.items()}, state
-        )
+        return Checkpoint(step, {name.removesuffix(SUFFIX): load_tensors(data) for name, data in files.items()}, state)
 
 
 def write_durably(path: Path, data: bytes) -> None:

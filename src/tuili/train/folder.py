@@ -49,9 +49,7 @@ class RunFolder:
         if not self._file.is_file():
             return None
         if not resume:
-            raise InputError(
-                f"{self.path} already holds a run: add --resume to go on, or choose another --out"
-            )
+            raise InputError(f"{self.path} already holds a run: add --resume to go on, or choose another --out")
         try:
             run = json.loads(self._file.read_bytes())
             precision: Precision = run.pop("precision")

@@ -66,9 +66,7 @@ class Objective:
     def __init__(self, config: ObjectiveConfig, model: TuiliForCausalLM) -> None:
         depths = model.config.exit_layers
         if len(config.exits) != len(depths):
-            raise ConfigError(
-                f"objective.exits has {len(config.exits)} shares: give one for each exit, {depths}"
-            )
+            raise ConfigError(f"objective.exits has {len(config.exits)} shares: give one for each exit, {depths}")
         self._config, self._model = config, model
         self._beyond = [sum(config.exits[exit:]) for exit in range(len(depths))]
         """Share of the learnt tokens that pass exit e - 1."""
@@ -87,12 +85,8 @@ class Objective:
         stays_B = learnt_B
         for exit in range(model.config.num_groups + 1):
             last = exit == model.config.num_groups
-            goes_on_B = (
-                torch.zeros_like(learnt_B) if last else (learnt_B * self._beyond[exit + 1]).ceil().long()
-            )
-            leaving.append(
-                _leave(hidden_BQM, index_BQ, block.targets_BT, goes_on_B, stays_B, gather=exit == 0)
-            )
+            goes_on_B = torch.zeros_like(learnt_B) if last else (learnt_B * self._beyond[exit + 1]).ceil().long()
+            leaving.append(_leave(hidden_BQM, index_BQ, block.targets_BT, goes_on_B, stays_B, gather=exit == 0))
             if last:
                 break
             width = min(-(-max(1, int(goes_on_B.max())) // FILL) * FILL, index_BQ.shape[1])
@@ -144,8 +138,7 @@ class Objective:
         used = config.num_experts_per_tok / config.num_experts
         trunk = sum(p.numel() for part in (model.trunk, model.shared_key_value) for p in part.parameters())
         layer = sum(
-            p.numel() * (used if ".experts." in name else 1.0)
-            for name, p in model.reasoning.named_parameters()
+            p.numel() * (used if ".experts." in name else 1.0) for name, p in model.reasoning.named_parameters()
         ) / len(model.reasoning)
         beyond = sum(len(exit.target_N) * number for number, exit in enumerate(leaving))
         head = sum(len(exit.target_N) for exit in leaving) * config.vocab_size * config.hidden_size

@@ -57,9 +57,7 @@ class DataConfig(Config):
     @classmethod
     def _some_level(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
         if len(levels) > len(LEVELS) or not any(levels):
-            raise ValueError(
-                f"give a weight for each level from 1 to at most {LEVELS[-1]}, one of them above 0"
-            )
+            raise ValueError(f"give a weight for each level from 1 to at most {LEVELS[-1]}, one of them above 0")
         return levels
 
     @model_validator(mode="after")

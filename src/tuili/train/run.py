@@ -109,9 +109,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
             hours=position.seconds / 3600,
         )
         save_model(folder.model, model, tokenizer, [entry])
-    return Outcome(
-        position.step, position.tokens, position.seconds, log.last, folder.model if finished else None
-    )
+    return Outcome(position.step, position.tokens, position.seconds, log.last, folder.model if finished else None)
 
 
 def build_sources(data: DataConfig, seed: int) -> list[Source]:
