@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 from transformers import DynamicCache
@@ -9,7 +7,8 @@ from transformers import DynamicCache
 from tests.model.conftest import SEPARATORS, tiny_config, tiny_model
 from tuili.model import TuiliForCausalLM
 from tuili.model import modeling as modeling_module
-from tuili.model.attention import attend, attend_sparse
+from tuili.model.attention import attend, attend_joint, attend_sparse, blend_weights
+from tuili.model.kernels import compiled
 
 TOLERANCE = 1e-5
 
@@ -105,9 +104,12 @@ def test_compiled_equals_eager_with_gradients(top_units: int) -> None:
     _, shared, frame = model.model.encode(tokens(2, 40), position_ids=torch.arange(40)[None] % 25, attention_mask=real)
     leaves = [torch.randn(2, 4, 40, 16), torch.randn(2, 40, 4, 3), *(x.detach() for x in vars(shared).values())]
     results = []
-    for fused in (False, True):
+    for joint in (False, True):
         query, gate, *kv = (leaf.clone().requires_grad_() for leaf in leaves)
-        output = attend(query, type(shared)(*kv), gate, replace(frame.view, fused=fused))
+        if joint:
+            output = attend_joint(query, type(shared)(*kv), gate, frame.view, compiled(blend_weights))
+        else:
+            output = attend(query, type(shared)(*kv), gate, frame.view)
         output.square().sum().backward()
         results.append([output, *(leaf.grad for leaf in (query, gate, *kv))])
     for slow, fast in zip(*results, strict=True):

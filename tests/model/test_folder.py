@@ -159,7 +159,7 @@ def test_a_configuration_that_no_network_can_have_is_refused(saved: Path) -> Non
     config = json.loads((saved / "config.json").read_text())
     for wrong in (-1, "large"):
         (saved / "config.json").write_text(json.dumps(config | {"hidden_size": wrong}))
-        assert "cannot be loaded" in refusal(saved)
+        assert "not a usable configuration" in refusal(saved)
 
 
 def test_a_tokenizer_that_does_not_belong_to_the_model_is_refused(saved: Path) -> None:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from tuili.model.units import Units
+
+Blend = Callable[..., tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,6 @@ class View:
     max_unit: int = 0
     fewest: bool = True
     """No query sees more than `top_units` units, so that none has to be left out."""
-    fused: bool = False
-    """Read by the compiled form, for training."""
 
     def at(self, index_BQ: Tensor) -> View:
         """The view of some of the queries, by their column."""
@@ -126,8 +125,6 @@ def attend(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor | None, view: Vi
         return _read(query_BHTD, kv.key_BKSD, kv.value_BKSD, view.causal_BTS[:, None])
     assert view.window_BTS is not None and view.units_BTU is not None
     assert kv.unit_key_BKUD is not None and kv.unit_value_BKUD is not None
-    if view.fused:
-        return _attend_fused(query_BHTD, kv, gate_BTH3, view)
     pooled = _read(query_BHTD, kv.unit_key_BKUD, kv.unit_value_BKUD, view.units_BTU[:, None])
     local = _read(query_BHTD, kv.key_BKSD, kv.value_BKSD, view.window_BTS[:, None])
     chosen_BHTS = _tokens_of(_best_units(query_BHTD, kv.unit_key_BKUD, view), query_BHTD.shape[1], view)
@@ -144,9 +141,10 @@ def _blend(gate_BTH3: Tensor, pooled: Tensor, local: Tensor, selected: Tensor) -
     return gate_BHT3[..., 0:1] * pooled + gate_BHT3[..., 1:2] * local + gate_BHT3[..., 2:3] * selected
 
 
-def _attend_fused(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor, view: View) -> Tensor:
-    """The fast form for training: one product with all keys, one compiled pass for all three readings, one with all
-    values. Equal to the slow form while logits of one query differ by less than 80, which normed queries ensure.
+def attend_joint(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor, view: View, blend: Blend) -> Tensor:
+    """The form for training: one product with all keys, one pass (`blend_weights`, compiled or not) for all three
+    readings, one product with all values. Equal to `attend` while the logits of one query differ by less than 80,
+    which normed queries and keys ensure.
     """
     assert view.window_BTS is not None and view.units_BTU is not None
     assert kv.unit_key_BKUD is not None and kv.unit_value_BKUD is not None
@@ -155,7 +153,7 @@ def _attend_fused(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor, view: Vi
     query_BKXD = (query_BHTD * D**-0.5).reshape(B, K, H // K * T, D)
     chosen_BHTS = _tokens_of(_best_units(query_BHTD, kv.unit_key_BKUD, view), H, view)
     dtype = query_BHTD.dtype
-    token_BHTS, unit_BHTU = _compiled_blend()(
+    token_BHTS, unit_BHTU = blend(
         (query_BKXD @ kv.key_BKSD.transpose(-1, -2)).view(B, H, T, -1),
         (query_BKXD @ kv.unit_key_BKUD.transpose(-1, -2)).view(B, H, T, -1),
         view.causal_BTS[:, None].to(dtype),
@@ -168,12 +166,7 @@ def _attend_fused(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor, view: Vi
     return (token_BKXS @ kv.value_BKSD + unit_BKXU @ kv.unit_value_BKUD).view(B, H, T, D)
 
 
-@cache
-def _compiled_blend() -> Callable[..., tuple[Tensor, Tensor]]:
-    return torch.compile(_blend_weights, dynamic=True)
-
-
-def _blend_weights(
+def blend_weights(
     token_BHTS: Tensor,
     unit_BHTU: Tensor,
     causal: Tensor,

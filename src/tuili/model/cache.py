@@ -19,7 +19,6 @@ class LayeredCacheLayer(DynamicLayer):
     """Keys and values [B, K, S, D] of tokens and their sums [B, K, U, D] over units, kept in fp32."""
 
     _layer_type = "layered_attention"
-    is_croppable = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__()
@@ -27,10 +26,23 @@ class LayeredCacheLayer(DynamicLayer):
         self.document_BS: Tensor | None = None
         self._sums: tuple[Tensor, Tensor, Tensor] | None = None
 
-    def pool(self, key_BKTD: Tensor, value_BKTD: Tensor, unit_BT: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """Adds T new tokens to their units and returns the units' mean keys and values [B, K, U, D]."""
-        self._sums = add_to_units(self._sums, key_BKTD, value_BKTD, unit_BT, count)
+    def pool(self, units: Units, new: int) -> tuple[Tensor, Tensor]:
+        """Adds the last `new` stored tokens to their units and returns the units' mean keys and values [B, K, U, D]."""
+        assert self.keys is not None and self.values is not None
+        start = 0 if self._sums is None else self.get_seq_length() - new
+        key_BKTD, value_BKTD = self.keys[:, :, start:], self.values[:, :, start:]
+        self._sums = add_to_units(self._sums, key_BKTD, value_BKTD, units.unit_BS[:, start:], units.count)
         return unit_means(self._sums, key_BKTD.dtype)
+
+    def crop(self, tokens_to_remove: int) -> None:
+        """Forgets the last `-tokens_to_remove` tokens of each row; the sums are taken anew with the next ones."""
+        super().crop(tokens_to_remove)
+        if tokens_to_remove == 0:
+            return
+        self._sums = None
+        if self.units is not None and self.document_BS is not None:
+            self.units = self.units.without_last(-tokens_to_remove)
+            self.document_BS = self.document_BS[:, :tokens_to_remove]
 
     def _keep_rows(self, rows: Tensor) -> None:
         if self.units is not None and self.document_BS is not None:

@@ -1,14 +1,33 @@
 """The configuration of a Tuili model: every size and switch that its folder's `config.json` records.
 
-Named sizes (`nano` … `r1-70b`) are in `presets.py`; the network that reads this is in `modeling.py`.
+Named sizes (`nano` … `r1-70b`) are in `presets.py`; the network that reads this is in `modeling.py`. Annotations are
+evaluated here, unlike elsewhere: `strict` checks values only against types that are no strings.
 """
-
-from __future__ import annotations
 
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
+
+SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "trunk_layers",
+    "group_layers",
+    "num_groups",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "max_position_embeddings",
+    "window",
+    "top_units",
+    "max_unit",
+    "num_experts",
+    "num_experts_per_tok",
+    "moe_intermediate_size",
+)
+"""Fields that count something of which there must be at least one."""
 
 
 @strict
@@ -38,10 +57,9 @@ class TuiliConfig(PreTrainedConfig):
     num_key_value_heads: int = 2
     head_dim: int = 32
     max_position_embeddings: int = 2048
-    rope_theta: float = 10_000.0
-    rms_norm_eps: float = 1e-6
-    initializer_range: float = 0.02
-    hidden_act: str = "silu"
+    rope_theta: int | float = 10_000.0
+    rms_norm_eps: int | float = 1e-6
+    initializer_range: int | float = 0.02
 
     layered: bool = True
     window: int = 64
@@ -52,10 +70,10 @@ class TuiliConfig(PreTrainedConfig):
     num_experts: int = 16
     num_experts_per_tok: int = 2
     moe_intermediate_size: int = 80
-    router_bias_rate: float = 1e-3
+    router_bias_rate: int | float = 1e-3
     domains: list[str] | None = None
 
-    exit_threshold: float = 0.9
+    exit_threshold: int | float = 0.9
     use_cache: bool = True
     tie_word_embeddings: bool = True
     pad_token_id: int | None = 0
@@ -76,6 +94,21 @@ class TuiliConfig(PreTrainedConfig):
         kind = "layered_attention" if self.layered else "full_attention"
         self.layer_types = [kind] * stored + ["dummy"] * (depth - stored)
         super().__post_init__(**kwargs)
+
+    def validate_architecture(self) -> None:
+        """Refuses sizes that no network can have. `strict` calls this."""
+        for name in SIZES:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+        if self.num_attention_heads % self.num_key_value_heads:
+            raise ValueError(
+                f"num_attention_heads is {self.num_attention_heads}: it must be a multiple of num_key_value_heads, "
+                f"{self.num_key_value_heads}"
+            )
+        if self.head_dim % 2:
+            raise ValueError(f"head_dim is {self.head_dim}: it must be even, to be rotated in pairs")
+        if self.num_experts_per_tok > self.num_experts:
+            raise ValueError(f"num_experts_per_tok is {self.num_experts_per_tok}: there are {self.num_experts} experts")
 
     def validate_layer_type(self) -> None:
         """`layer_types` is derived above, and names a cache layer that transformers does not know."""

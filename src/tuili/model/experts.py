@@ -17,11 +17,11 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers.activations import ACT2FN
 from transformers.integrations import use_experts_implementation
 
 from tuili.model.config import TuiliConfig
 from tuili.model.grouped import Sorting, grouped_linear, sort_rows, unsort_rows
+from tuili.model.kernels import Fusable, gated_silu
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Router(nn.Module):
         self.slots = config.num_experts_per_tok
         self.weight = nn.Parameter(torch.empty(config.num_experts, config.hidden_size))
         self.register_buffer("balance_bias", torch.zeros(config.num_experts))
-        self.register_buffer("load", torch.zeros(config.num_experts), persistent=False)
+        self.register_buffer("load", torch.zeros(config.num_experts, dtype=torch.long), persistent=False)
         self.allowed_E: Tensor | None = None
         self.recording: Routing | None = None
 
@@ -89,12 +89,13 @@ class Router(nn.Module):
     @torch.no_grad()
     def balance(self, rate: float) -> None:
         """Moves the second slot's bias one step of size `rate` towards equal load, and forgets the load."""
-        self.balance_bias += rate * (self.load.mean() - self.load).sign()
+        load_E = self.load.float()
+        self.balance_bias += rate * (load_E.mean() - load_E).sign()
         self.load.zero_()
 
 
 @use_experts_implementation
-class Experts(nn.Module):
+class Experts(Fusable):
     """E gated feed-forward networks, stored as `gate_up_proj` [E, 2F, D] and `down_proj` [E, D, F]."""
 
     def __init__(self, config: TuiliConfig) -> None:
@@ -103,7 +104,7 @@ class Experts(nn.Module):
         size, hidden = config.moe_intermediate_size, config.hidden_size
         self.gate_up_proj = nn.Parameter(torch.empty(self.num_experts, 2 * size, hidden))
         self.down_proj = nn.Parameter(torch.empty(self.num_experts, hidden, size))
-        self.act_fn = ACT2FN[config.hidden_act]
+        self.act_fn = nn.SiLU()  # for the implementations of transformers
 
     def forward(self, hidden_states: Tensor, top_k_index: Tensor, top_k_weights: Tensor) -> Tensor:
         """Sorts the tokens by expert and runs each expert over its own contiguous slice.
@@ -113,8 +114,8 @@ class Experts(nn.Module):
         N, k = top_k_index.shape
         sorting = Sorting.by_group(top_k_index, self.num_experts)
         inputs_YD = sort_rows(hidden_states, sorting)
-        gate_YF, up_YF = grouped_linear(inputs_YD, self.gate_up_proj, sorting.sizes).chunk(2, dim=-1)
-        sorted_YD = grouped_linear(self.act_fn(gate_YF) * up_YF, self.down_proj, sorting.sizes)
+        gate_up_YF = grouped_linear(inputs_YD, self.gate_up_proj, sorting.sizes)
+        sorted_YD = grouped_linear(self.kernel(gated_silu)(gate_up_YF), self.down_proj, sorting.sizes)
         output_NkD = unsort_rows(sorted_YD, sorting).view(N, k, -1)
         return (output_NkD * top_k_weights[..., None].to(output_NkD.dtype)).sum(1)
 

@@ -10,16 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers.activations import ACT2FN
 from transformers.cache_utils import Cache
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from tuili.model.attention import KeyValues, View, attend, attend_sparse
+from tuili.model.attention import KeyValues, View, attend, attend_joint, attend_sparse, blend_weights
 from tuili.model.cache import LayeredCacheLayer, add_to_units, unit_means
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import MixtureOfExperts, Route
+from tuili.model.kernels import Fusable, gated_silu, norm_and_rotate, output_dtype, rms_norm
 from tuili.model.units import Units
 
 
@@ -69,8 +68,8 @@ class Frame:
         )
 
 
-class RMSNorm(nn.Module):
-    """Root-mean-square norm (Zhang and Sennrich 2019, arXiv 1910.07467) that keeps its input's number format."""
+class RMSNorm(Fusable):
+    """`kernels.rms_norm` with a weight; gives the number format that the next matrix product runs in."""
 
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
@@ -78,7 +77,7 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.weight.shape, self.weight.to(x.dtype), self.eps)
+        return self.kernel(rms_norm)(x, self.weight, self.eps, output_dtype(x))
 
 
 def rotary(position_BT: Tensor, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
@@ -86,14 +85,6 @@ def rotary(position_BT: Tensor, head_dim: int, theta: float) -> tuple[Tensor, Te
     exponent = torch.arange(0, head_dim, 2, device=position_BT.device, dtype=torch.float32) / head_dim
     angle_BTD = (position_BT[..., None].float() * theta**-exponent).repeat(1, 1, 2)
     return angle_BTD.cos(), angle_BTD.sin()
-
-
-def rotate(x_BHTD: Tensor, frame: Frame) -> Tensor:
-    """Turns each pair of components (i, i + D/2) by the token's angles."""
-    low, high = x_BHTD.chunk(2, dim=-1)
-    cos_B1TD = frame.cos_BTD[:, None].to(x_BHTD.dtype)
-    sin_B1TD = frame.sin_BTD[:, None].to(x_BHTD.dtype)
-    return x_BHTD * cos_B1TD + torch.cat([-high, low], dim=-1) * sin_B1TD
 
 
 class Projection(nn.Linear):
@@ -104,7 +95,7 @@ class Projection(nn.Linear):
         self.init_std = scale * inputs**-0.5
 
 
-class KeyValueProjection(nn.Module):
+class KeyValueProjection(Fusable):
     """Writes the keys and values of one cache layer."""
 
     def __init__(self, config: TuiliConfig, cache_index: int) -> None:
@@ -117,25 +108,25 @@ class KeyValueProjection(nn.Module):
 
     def forward(self, hidden_BTM: Tensor, frame: Frame) -> KeyValues:
         B, T, _ = hidden_BTM.shape
-        key_BKTD = self.k_norm(self.k_proj(hidden_BTM).view(B, T, self.heads, self.head_dim)).transpose(1, 2)
+        key_BTKD = self.k_proj(hidden_BTM).view(B, T, self.heads, self.head_dim)
         value_BKTD = self.v_proj(hidden_BTM).view(B, T, self.heads, self.head_dim).transpose(1, 2)
-        key_BKTD = rotate(key_BKTD, frame).to(value_BKTD.dtype)
+        norm, angles = self.k_norm, (frame.cos_BTD, frame.sin_BTD)
+        key_BKTD = self.kernel(norm_and_rotate)(key_BTKD, norm.weight, *angles, norm.eps)
         key_BKSD, value_BKSD = key_BKTD, value_BKTD
         if frame.cache is not None:
             key_BKSD, value_BKSD = frame.cache.update(key_BKTD, value_BKTD, self.cache_index)
         if not self.layered:
             return KeyValues(key_BKSD, value_BKSD)
         assert frame.units is not None
-        unit_BT, count = frame.units.unit_BS[:, -T:], frame.units.count
         if frame.cache is None:
-            sums = add_to_units(None, key_BKTD, value_BKTD, unit_BT, count)
+            sums = add_to_units(None, key_BKTD, value_BKTD, frame.units.unit_BS, frame.units.count)
             return KeyValues(key_BKSD, value_BKSD, *unit_means(sums, key_BKTD.dtype))
         layer = frame.cache.layers[self.cache_index]
         assert isinstance(layer, LayeredCacheLayer)
-        return KeyValues(key_BKSD, value_BKSD, *layer.pool(key_BKTD, value_BKTD, unit_BT, count))
+        return KeyValues(key_BKSD, value_BKSD, *layer.pool(frame.units, T))
 
 
-class LayeredAttention(nn.Module):
+class LayeredAttention(Fusable):
     """Queries, gates and output projection; reads keys and values that it is given."""
 
     def __init__(self, config: TuiliConfig) -> None:
@@ -148,29 +139,32 @@ class LayeredAttention(nn.Module):
 
     def forward(self, hidden_BTM: Tensor, kv: KeyValues, frame: Frame) -> Tensor:
         B, T, _ = hidden_BTM.shape
-        query_BTHD = self.q_norm(self.q_proj(hidden_BTM).view(B, T, self.heads, self.head_dim))
-        query_BHTD = rotate(query_BTHD.transpose(1, 2), frame).to(kv.value_BKSD.dtype)
+        query_BTHD = self.q_proj(hidden_BTM).view(B, T, self.heads, self.head_dim)
+        norm, angles = self.q_norm, (frame.cos_BTD, frame.sin_BTD)
+        query_BHTD = self.kernel(norm_and_rotate)(query_BTHD, norm.weight, *angles, norm.eps)
         gate_BTH3 = None if self.gate_proj is None else self.gate_proj(hidden_BTM).view(B, T, self.heads, 3)
-        if frame.sparse and gate_BTH3 is not None and frame.units is not None:
+        if gate_BTH3 is None:
+            read_BHTD = attend(query_BHTD, kv, None, frame.view)
+        elif frame.sparse and frame.units is not None:
             read_BHTD = attend_sparse(query_BHTD, kv, gate_BTH3, frame.view, frame.units)
+        elif self.fused and self.training:
+            read_BHTD = attend_joint(query_BHTD, kv, gate_BTH3, frame.view, self.kernel(blend_weights))
         else:
             read_BHTD = attend(query_BHTD, kv, gate_BTH3, frame.view)
         output_BTM: Tensor = self.o_proj(read_BHTD.transpose(1, 2).flatten(2))
         return output_BTM
 
 
-class FeedForward(nn.Module):
+class FeedForward(Fusable):
     """The trunk's dense gated network, gate and up projection fused."""
 
     def __init__(self, config: TuiliConfig) -> None:
         super().__init__()
         self.gate_up_proj = Projection(config.hidden_size, 2 * config.intermediate_size)
         self.down_proj = Projection(config.intermediate_size, config.hidden_size, config.residual_scale)
-        self.act_fn = ACT2FN[config.hidden_act]
 
     def forward(self, hidden_BTM: Tensor) -> Tensor:
-        gate, up = self.gate_up_proj(hidden_BTM).chunk(2, dim=-1)
-        output_BTM: Tensor = self.down_proj(self.act_fn(gate) * up)
+        output_BTM: Tensor = self.down_proj(self.kernel(gated_silu)(self.gate_up_proj(hidden_BTM)))
         return output_BTM
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -36,7 +36,7 @@ from tuili.model.layers import (
     TrunkLayer,
     rotary,
 )
-from tuili.model.units import segment
+from tuili.model.units import has_hole, segment
 
 SPARSE_ABOVE = 256
 """A decoded token gathers what it reads once this many tokens are stored; below that, masks are faster."""
@@ -66,6 +66,7 @@ class TuiliPreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     _no_split_modules = ["TrunkLayer", "ReasoningLayer"]
     _supports_sdpa = True
+    _keep_in_fp32_modules_strict = ["balance_bias"]  # moved in steps too small for fewer bits
 
     @classmethod
     def _can_set_experts_implementation(cls) -> bool:
@@ -105,8 +106,6 @@ class TuiliModel(TuiliPreTrainedModel):
         self.reasoning = nn.ModuleList([ReasoningLayer(config) for _ in range(config.num_groups * config.group_layers)])
         self.norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.gradient_checkpointing = False
-        self.fused = False
-        """Whether attention over whole sequences runs compiled; set by training where a compiler is at hand."""
         self.post_init()
 
     @deprecate_kwarg("past_key_values", "5.40.0", new_name="cache")
@@ -131,6 +130,7 @@ class TuiliModel(TuiliPreTrainedModel):
             depth: one of `config.exit_layers`; the full depth if None.
             logits_to_keep: the last n columns, or the indices of the columns, that go beyond the trunk; 0 is all.
         """
+        groups = self.groups(depth)
         use_cache = self.config.use_cache if use_cache is None else use_cache
         if use_cache and cache is None and not self.training:
             cache = DynamicCache(config=self.config)
@@ -141,11 +141,10 @@ class TuiliModel(TuiliPreTrainedModel):
             B, T, _ = hidden_BTM.shape
             columns = torch.arange(T, device=hidden_BTM.device)
             kept = columns[-logits_to_keep:] if isinstance(logits_to_keep, int) else columns[logits_to_keep]
-            if kept.shape[0] < T:
-                hidden_BTM = hidden_BTM[:, kept]
-                real_BQ = None if frame.real_BT is None else frame.real_BT[:, kept]
-                frame = frame.at(kept.expand(B, -1), real_BQ)
-        for group in self.groups(depth):
+            hidden_BTM = hidden_BTM[:, kept]
+            real_BQ = None if frame.real_BT is None else frame.real_BT[:, kept]
+            frame = frame.at(kept.expand(B, -1), real_BQ)
+        for group in groups:
             hidden_BTM, _ = self.reason(hidden_BTM, shared, frame, group)
         return TuiliOutput(last_hidden_state=self.norm(hidden_BTM), cache=cache if use_cache else None)
 
@@ -226,6 +225,11 @@ class TuiliModel(TuiliPreTrainedModel):
                 before_BP = document_BT.new_zeros(B, past)
             document_BT = torch.where(real_BT, 0, -1)
             document_BS = torch.cat([before_BP, document_BT], dim=1)
+            if self.config.layered and has_hole(document_BS):  # windows and units are spans of columns
+                raise InputError(
+                    "a row has padding between its tokens: pad on the left (tokenizer.padding_side = 'left') "
+                    "where rows are continued"
+                )
         mask_BT = None if bool(real_BT.all()) else real_BT
         if not self.config.layered:
             return Frame(dense_view(document_BT, document_BS), cos_BTD, sin_BTD, None, cache, mask_BT)
@@ -245,7 +249,6 @@ class TuiliModel(TuiliPreTrainedModel):
             top_units=self.config.top_units,
             max_unit=self.config.max_unit,
         )
-        view = replace(view, fused=self.fused and cache is None)
         sparse = T == 1 and document_BS.shape[1] > SPARSE_ABOVE and mask_BT is None
         return Frame(view, cos_BTD, sin_BTD, units, cache, mask_BT, sparse)
 

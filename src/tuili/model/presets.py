@@ -1,7 +1,7 @@
 """Named sizes: one word stands for a whole configuration; single fields can still be changed.
 
-Parameter counts (total / used by a token at full depth) are stated beside each and held by a test. The two largest are
-plans: they are only ever instantiated on the meta device here.
+Their parameter counts are stated in `docs/models.md` and held by a test. The two largest are plans: they are only ever
+instantiated on the meta device here.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 FILL = 8
@@ -33,6 +34,15 @@ class Units:
     def select(self, rows: Tensor) -> Units:
         """The same for some rows, which may repeat."""
         return Units(self.unit_BS[rows], self.begun_B[rows], self.open_B[rows])
+
+    def without_last(self, tokens: int) -> Units:
+        """The same before the last `tokens` tokens of each row were added; none of them may start a second document."""
+        kept_BS, dropped_BS = self.unit_BS[:, :-tokens], self.unit_BS[:, -tokens:]
+        last_B1 = F.pad(kept_BS, (1, 0), value=-1).amax(dim=1, keepdim=True)
+        # The last unit that is kept was open if dropped tokens continued it, or if it still is.
+        continued_B = (dropped_BS == last_B1).any(dim=1)
+        was_open_B = torch.where((dropped_BS < 0).all(dim=1), self.open_B > 0, continued_B) & (last_B1[:, 0] >= 0)
+        return Units(kept_BS, last_B1[:, 0] + 1, torch.where(was_open_B, (kept_BS == last_B1).sum(dim=1), 0))
 
     def starts_BU(self) -> Tensor:
         """The column where each unit starts (S for units that do not exist), and one entry more at the end."""
@@ -78,6 +88,15 @@ def _open_length(end_BT: Tensor, real_BT: Tensor, open_B: Tensor) -> Tensor:
     ends_after_BT = end_BT.flip(1).cumsum(1).flip(1)
     trailing_B = ((ends_after_BT == 0) & real_BT).sum(dim=1)
     return torch.where(end_BT.any(dim=1), trailing_B, trailing_B + open_B)
+
+
+def has_hole(document_BS: Tensor) -> bool:
+    """Whether any row has padding (document -1) between real tokens."""
+    real_BS = document_BS >= 0
+    if bool(real_BS.all()):
+        return False
+    resumes_BS = real_BS[:, 1:] & ~real_BS[:, :-1] & (real_BS.cumsum(dim=1)[:, :-1] > 0)
+    return bool(resumes_BS.any())
 
 
 def membership(unit_BT: Tensor, count: int, dtype: torch.dtype) -> Tensor:

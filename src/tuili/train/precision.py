@@ -32,7 +32,7 @@ def find_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:
 
 
 def can_compile(wanted: Literal["auto", "on", "off"], device: torch.device) -> bool:
-    """Whether attention is to run compiled: what the recipe says, or whether the tool for it is installed."""
+    """Whether to compile chains of small operations: what the recipe says, or whether a tool for it is at hand."""
     if wanted != "auto":
         return wanted == "on"
     if device.type == "cuda":

@@ -83,7 +83,7 @@ class TrainConfig(Config):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto` times both on the first block and takes the faster one."""
     compile: Literal["auto", "on", "off"] = "auto"
-    """Run attention compiled; `auto` does where a C++ compiler, or on a GPU Triton, is at hand."""
+    """Run chains of small operations compiled; `auto` does where a C++ compiler, or on a GPU Triton, is at hand."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto` is a GPU where there is one."""
 

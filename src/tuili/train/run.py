@@ -17,6 +17,7 @@ from tuili.data.stream import BlockStream, StreamState
 from tuili.data.tokenizer import separator_ids, train_tokenizer
 from tuili.model import TuiliForCausalLM
 from tuili.model.folder import save_model
+from tuili.model.kernels import set_fused
 from tuili.model.lineage import LineageEntry
 from tuili.model.presets import preset
 from tuili.tasks.registry import BUILT_IN
@@ -71,7 +72,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
     torch.manual_seed(seed)
     with device:
         model = build_model(recipe.model, tokenizer)
-    model.model.fused = can_compile(recipe.train.compile, device)
+    set_fused(model, can_compile(recipe.train.compile, device))
     objective = Objective(recipe.objective, model)
 
     def weights(block: int) -> Mapping[str, float]:

@@ -1,0 +1,125 @@
+"""How fast training is: against this machine's own matrix products, and against a Mixtral of equal size.
+
+Operations are those of the linear layers that are really executed, forward and backward: 6 for each parameter and
+token, of attention itself none. Ours runs a recipe's loop on its real stream (problems are generated beside the
+training, on the same cores), without checkpoints; prompt tokens stay in the trunk and learnt tokens leave at their
+exits, which is why tokens a second alone would flatter it. "Equal-model" tokens a second are therefore given too: our
+operations a second over those of a token that goes through all layers, which is what every token of Mixtral does.
+Mixtral reads the same documents from memory, in whichever of the Trainer's variants is the fastest here.
+"""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from benchmarks.command import Measured, ratio, run
+from benchmarks.mixtral import VARIANTS, equal_mixtral, mixtral_parameters, train_mixtral
+from benchmarks.ours import OurTraining, Segment
+from benchmarks.record import Figure
+from tuili.config import load_recipe
+from tuili.data.sources import sample_texts
+from tuili.data.stream import StreamState
+from tuili.data.tokenizer import train_tokenizer
+from tuili.model import TuiliConfig
+from tuili.model.size import count_parameters
+from tuili.train.recipe import Recipe
+from tuili.train.run import build_sources
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def measure(
+    sizes: tuple[str, ...] = ("nano", "micro"),
+    recipe: str = "nano",
+    steps: int = 10,
+    runs: int = 5,
+    overrides: tuple[str, ...] = (),
+) -> Measured:
+    """Rates of segments of `steps` steps, ours, Mixtral's and the products' in turns, for each size of the recipe."""
+    sources = build_sources(load_recipe(recipe, overrides, Recipe).data, seed=0)
+    tokenizer = train_tokenizer(sample_texts(sources))
+    figures: dict[str, Figure] = {}
+    chosen: dict[str, Any] = {}
+    for size in sizes:
+        settings = (*overrides, f"model.preset={size}", f"train.steps={steps}", "train.device=cpu")
+        own_figures, chosen[size] = compare(load_recipe(recipe, settings, Recipe), tokenizer, runs)
+        figures |= {f"{size}_{name}": figure for name, figure in own_figures.items()}
+    return {
+        "recipe": recipe,
+        "overrides": list(overrides),
+        "steps_a_run": f"{steps}, the first not timed",
+        "chosen": chosen,
+        "operations": "6 a parameter and token of the linear layers that run, forward and backward; attention none",
+        "goal": "share_of_matmul >= 0.5 at micro, tokens_over_mixtral >= 2 at nano",
+    }, figures
+
+
+def compare(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, runs: int) -> tuple[dict[str, Figure], dict[str, Any]]:
+    """The figures of one size, and what was chosen for both sides."""
+    ours = OurTraining(recipe, tokenizer)
+    blocks = list(islice(ours.stream(StreamState()), recipe.train.steps))
+    config, rate = equal_mixtral(ours.model.config), recipe.optimizer.learning_rate
+    probes = {v: train_mixtral(config, tokenizer, blocks[: max(2, len(blocks) // 3)], v, rate) for v in VARIANTS}
+    variant = max(probes, key=lambda v: probes[v].tokens)
+    ours.segment()
+    shapes = matmul_shapes(recipe, ours.model.config)
+    products: dict[str, list[float]] = {f"matmul_{d}_{name}": [] for d in DTYPES for name in shapes}
+    segments: dict[str, list[Segment]] = {"ours": [], "mixtral": []}
+    for _ in range(runs):
+        for key, rates in products.items():
+            _, dtype, name = key.split("_")
+            rates.append(matmul_rate(*shapes[name], DTYPES[dtype]))
+        segments["ours"].append(ours.segment())
+        segments["mixtral"].append(train_mixtral(config, tokenizer, blocks, variant, rate))
+    figures = {key: Figure("GFLOP/s", rates) for key, rates in products.items()}
+    for side, own in segments.items():
+        figures[f"{side}_tokens"] = Figure("tokens/s", [segment.tokens for segment in own])
+        figures[f"{side}_gflops"] = Figure("GFLOP/s", [segment.flops / 1e9 for segment in own])
+    active = count_parameters(ours.model.config).active
+    equal = Figure("tokens/s", [segment.flops / (6 * active) for segment in segments["ours"]])
+    figures["ours_equal_model_tokens"] = equal
+    figures["share_of_matmul"] = ratio(figures["ours_gflops"], figures[f"matmul_{ours.precision}_1024"])
+    figures["tokens_over_mixtral"] = ratio(figures["ours_tokens"], figures["mixtral_tokens"])
+    figures["equal_model_tokens_over_mixtral"] = ratio(equal, figures["mixtral_tokens"])
+    figures |= {f"mixtral_probe_{v}": Figure("tokens/s", [segment.tokens]) for v, segment in probes.items()}
+    parameters = {"ours": count_parameters(ours.model.config), "mixtral": mixtral_parameters(config)}
+    return figures, {
+        "precision": ours.precision,
+        "compiled": ours.compiled,
+        "mixtral": str(variant),
+        "parameters": {side: {"total": p.total, "active": p.active} for side, p in parameters.items()},
+        "shapes": {name: list(shape) for name, shape in shapes.items()},
+    }
+
+
+def matmul_shapes(recipe: Recipe, config: TuiliConfig) -> dict[str, tuple[int, int, int]]:
+    """Rows, inputs and outputs of the products: a large square, and the first layers of the trunk and of an expert."""
+    rows = recipe.train.rows * recipe.train.length
+    return {
+        "1024": (1024, 1024, 1024),
+        "trunk": (rows, config.hidden_size, 2 * config.intermediate_size),
+        "expert": (
+            rows * config.num_experts_per_tok // config.num_experts,
+            config.hidden_size,
+            2 * config.moe_intermediate_size,
+        ),
+    }
+
+
+def matmul_rate(rows: int, inputs: int, outputs: int, dtype: torch.dtype, repeats: int = 20) -> float:
+    """GFLOP/s of a matrix product of this shape."""
+    a, b = torch.randn(rows, inputs, dtype=dtype), torch.randn(outputs, inputs, dtype=dtype)
+    result = a @ b.t()
+    start = time.perf_counter()
+    for _ in range(repeats):
+        torch.mm(a, b.t(), out=result)
+    return 2e-9 * rows * inputs * outputs * repeats / (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    run("training", measure)

@@ -1,0 +1,69 @@
+"""Chains of elementwise operations in two forms: plain, and compiled into one pass over memory for training.
+
+A module that has such a chain is `Fusable`; `set_fused` switches all of them in a model. Both forms give the same
+numbers up to rounding, and the plain one is what inference uses.
+
+Dimensions: B rows, T tokens, H heads, D head size, M hidden size, F expert or feed-forward size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Fusable(nn.Module):
+    """A module whose `kernel(f)` is `f`, or `f` compiled while it trains and is fused."""
+
+    fused = False
+
+    def kernel(self, function: Function) -> Function:
+        """The form of a function that this module is to use now."""
+        return compiled(function) if self.fused and self.training else function
+
+
+def set_fused(model: nn.Module, fused: bool) -> None:
+    """Let every fusable module of a model train with compiled kernels, or with plain ones."""
+    for module in model.modules():
+        if isinstance(module, Fusable):
+            module.fused = fused
+
+
+@cache
+def compiled(function: Function) -> Function:
+    """The function compiled for shapes of any size. Needs a C++ compiler, or Triton on a GPU."""
+    return cast(Function, torch.compile(function, dynamic=True))
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
+    """Root-mean-square norm over the last dimension (Zhang and Sennrich 2019, arXiv 1910.07467)."""
+    wide = x.float()
+    return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps) * weight).to(dtype)
+
+
+def norm_and_rotate(x_BTHD: Tensor, weight_D: Tensor, cos_BTD: Tensor, sin_BTD: Tensor, eps: float) -> Tensor:
+    """The norm of each head, then rotary position embedding of the pairs (i, i + D/2). Returns [B, H, T, D]."""
+    x_BTHD = rms_norm(x_BTHD, weight_D, eps, torch.float32).to(x_BTHD.dtype)
+    low, high = x_BTHD.chunk(2, dim=-1)
+    cos_BT1D, sin_BT1D = cos_BTD[:, :, None].to(x_BTHD.dtype), sin_BTD[:, :, None].to(x_BTHD.dtype)
+    turned_BTHD = x_BTHD * cos_BT1D + torch.cat([-high, low], dim=-1) * sin_BT1D
+    return turned_BTHD.transpose(1, 2).contiguous()
+
+
+def gated_silu(gate_up: Tensor) -> Tensor:
+    """SwiGLU (Shazeer 2020, arXiv 2002.05202): the first half of the last dimension gates the second."""
+    gate, up = gate_up.chunk(2, dim=-1)
+    return F.silu(gate) * up
+
+
+def output_dtype(x: Tensor) -> torch.dtype:
+    """The number format in which a matrix product of `x` will run: that of autocast, where it is on."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype

@@ -1,0 +1,378 @@
+"""Everything a user can get wrong, as one table through the real command line.
+
+Each mistake is one line on stderr that names the thing, exit code 2, nothing on stdout and no traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import save_tiny
+from tuili.cli.app import main
+from tuili.data import sources
+
+TINY = [
+    "model.overrides={hidden_size: 16, intermediate_size: 16, moe_intermediate_size: 8}",
+    "train.steps=1",
+    "train.rows=1",
+    "train.length=256",
+    "train.precision=fp32",
+    "train.compile=off",
+]
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder without a fault."""
+    return save_tiny(tmp_path_factory.mktemp("sound") / "model")
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one step."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "SAMPLE", 20)
+        assert main(["train", "quickstart", *TINY, "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, in which runs learn their tokenizer from few records."""
+    monkeypatch.setattr(sources, "SAMPLE", 20)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The line that a command line is refused with."""
+    capsys.readouterr()
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    # A run may have told of its progress before; the mistake is the last line, and the only one of its kind.
+    *progress, line = said.err.splitlines()
+    assert line.startswith("tuili: error: ")
+    assert "Traceback" not in said.err
+    assert set(progress) <= {"learning the tokenizer"}
+    return line
+
+
+# Recipes and their overrides
+
+RECIPES = {
+    "unknown key": ("train: {stpes: 3}", ["bad.yaml", "train.stpes = 3", "train.steps"]),
+    "wrong type": ("train: {steps: many}", ["bad.yaml", 'train.steps = "many"', "integer"]),
+    "float for a whole number": ("train: {steps: 3.0}", ["train.steps = 3.0", "integer"]),
+    "out of range": ("train: {steps: 0}", ["train.steps = 0", "greater than 0"]),
+    "not a number": ("optimizer: {learning_rate: .nan}", ["optimizer.learning_rate"]),
+    "infinite": ("optimizer: {learning_rate: .inf}", ["optimizer.learning_rate"]),
+    "huge": ("train: {steps: 1e400}", ["train.steps"]),
+    "negative seed": ("train: {seed: -1}", ["train.seed = -1", "greater than or equal to 0"]),
+    "unknown domain": ("data: {domains: [magic]}", ["data.domains", "unknown domain 'magic'"]),
+    "too many levels": ("data: {levels: [1, 1, 1, 1, 1, 1]}", ["data.levels", "1 to at most 5"]),
+    "negative weight": ("data: {levels: [-1]}", ["data.levels.0 = -1"]),
+    "no file": ("data: {files: {none.jsonl: 1}}", ["none.jsonl", "No such file"]),
+    "weight of nothing": ("data: {files: {none.jsonl: 0}}", ["data.files.none.jsonl = 0"]),
+    "list for a mapping": ("data: {files: [none.jsonl]}", ["data.files"]),
+    "unknown size": ("model: {preset: mini}", ["mini", "nano"]),
+    "unknown field of the model": ("model: {overrides: {hiden: 3}}", ["hiden", "hidden_size"]),
+    "wrong type in the model": ("model: {overrides: {hidden_size: wide}}", ["hidden_size", "wide"]),
+    "impossible model": ("model: {overrides: {hidden_size: -16}}", ["hidden_size", "-16"]),
+    "no heads": ("model: {overrides: {num_attention_heads: 0}}", ["num_attention_heads"]),
+    "uneven heads": ("model: {overrides: {num_attention_heads: 5}}", ["num_attention_heads"]),
+    "more experts a token than there are": ("model: {overrides: {num_experts: 1}}", ["num_experts"]),
+    "huge model": ("model: {overrides: {hidden_size: 100000000}}", ["hidden_size", "100000000"]),
+    "row beyond the context": ("train: {length: 100000}", ["train.length", "100000", "2048"]),
+    "shares of other exits": ("objective: {exits: [0.5, 0.5]}", ["objective.exits", "2 shares"]),
+    "warm-up without an end": ("schedule: {warmup: -1}", ["schedule.warmup = -1"]),
+    "not YAML": ("train: {steps: 3", ["bad.yaml", "not valid YAML", "line 1"]),
+    "not a mapping": ("- 1", ["bad.yaml", "mapping"]),
+    "key given twice": ("seed: 1\nseed: 2", ["bad.yaml", "seed", "twice"]),
+    "unknown base": ("base: nowhere", ["bad.yaml", "nowhere", "no such file"]),
+    "a circle of bases": ("base: bad.yaml", ["bad.yaml", "leads back"]),
+}
+
+
+@pytest.mark.parametrize(("text", "named"), RECIPES.values(), ids=RECIPES)
+def test_a_bad_recipe(text: str, named: list[str], place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bad.yaml").write_text(text)
+    line = refusal(capsys, "train", "bad.yaml", "train.steps=1" if "steps" not in text else "train.rows=1")
+    assert all(name in line for name in named), line
+    assert not Path("runs/bad/model").exists()
+
+
+TRAINING = {
+    "missing recipe": (["nowhere.yaml"], ["nowhere.yaml", "no such file"]),
+    "misspelt recipe": (["quikstart"], ["quikstart", "quickstart"]),
+    "a folder as recipe": (["."], ["no such file"]),
+    "no recipe": ([], ["RECIPE"]),
+    "an override that is none": (["quickstart", "faster"], ["faster", "train.steps=2000"]),
+    "an override of nothing": (["quickstart", "=3"], ["=3"]),
+    "a value that is not YAML": (["quickstart", "train.steps=[1"], ["train.steps=[1", "not valid YAML"]),
+    "unknown option": (["quickstart", "--fast"], ["--fast"]),
+    "a file as folder": (["quickstart", "--out", "file"], ["file", "folder"]),
+    "a folder below a file": (["quickstart", "--out", "file/run"], ["file/run", "Not a directory"]),
+}
+
+
+@pytest.mark.parametrize(("arguments", "named"), TRAINING.values(), ids=TRAINING)
+def test_a_bad_training(
+    arguments: list[str], named: list[str], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("file").write_text("I was here first")
+    line = refusal(capsys, "train", *arguments)
+    assert all(name in line for name in named), line
+    assert Path("file").read_text() == "I was here first"
+
+
+RESUMING = {
+    "not resumed": ([], ["already holds a run", "--resume"]),
+    "another recipe": (["--resume", "train.seed=9"], ["train.seed = 1", "not 9"]),
+    "more steps": (["--resume", "train.steps=2"], ["train.steps = 1", "not 2"]),
+}
+
+
+@pytest.mark.parametrize(("more", "named"), RESUMING.values(), ids=RESUMING)
+def test_a_folder_that_holds_a_run(
+    more: list[str], named: list[str], finished_run: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refusal(capsys, "train", "quickstart", *TINY, "--out", str(finished_run), *more)
+    assert all(name in line for name in named), line
+
+
+def test_a_damaged_run(finished_run: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for damaged, text in (("run.json", "{"), ("run.json", "[]"), ("tokenizer/tokenizer.json", "{")):
+        folder = shutil.copytree(finished_run, place / f"{len(list(place.iterdir()))}")
+        (folder / damaged).write_text(text)
+        line = refusal(capsys, "train", "quickstart", *TINY, "--out", str(folder), "--resume")
+        assert str(folder / damaged.split("/")[0]) in line
+
+
+# Model folders
+
+
+def cut(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+
+
+def header(replacement: bytes) -> Callable[[Path], None]:
+    """Puts something in place of the header of the weights."""
+
+    def damage(folder: Path) -> None:
+        weights = folder / "model.safetensors"
+        data = weights.read_bytes()
+        length = int.from_bytes(data[:8], "little")
+        weights.write_bytes(len(replacement).to_bytes(8, "little") + replacement + data[8 + length :])
+
+    return damage
+
+
+def noise(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[12] ^= 255
+    weights.write_bytes(data)
+
+
+def config(**changes: object) -> Callable[[Path], None]:
+    """Changes fields of config.json; None removes one."""
+
+    def damage(folder: Path) -> None:
+        path = folder / "config.json"
+        fields = json.loads(path.read_text()) | changes
+        path.write_text(json.dumps({name: value for name, value in fields.items() if value is not None}))
+
+    return damage
+
+
+def written(name: str, data: bytes) -> Callable[[Path], None]:
+    return lambda folder: [None, (folder / name).write_bytes(data)][0]
+
+
+def removed(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+MODELS: dict[str, tuple[Callable[[Path], None], list[str]]] = {
+    "truncated weights": (cut, ["model.safetensors", "truncated"]),
+    "empty weights": (written("model.safetensors", b""), ["model.safetensors", "damaged"]),
+    "weights without a header": (header(b"{"), ["model.safetensors", "damaged"]),
+    "a header of another kind": (header(b"[]"), ["model.safetensors", "damaged"]),
+    "a header with noise": (noise, ["model.safetensors"]),
+    "a header of wrong offsets": (
+        header(b'{"w": {"dtype": "F32", "shape": [2], "data_offsets": ["a", "b"]}}'),
+        ["model.safetensors", "damaged"],
+    ),
+    "a pickle beside the weights": (written("pytorch_model.bin", pickle.dumps(0)), ["pytorch_model.bin", "pickle"]),
+    "a pickle as weights": (written("model.safetensors", pickle.dumps(0)), ["model.safetensors", "pickle"]),
+    "no weights": (removed("model.safetensors"), ["no weights"]),
+    "no configuration": (removed("config.json"), ["config.json"]),
+    "a configuration that is not JSON": (written("config.json", b"{"), ["config.json", "JSON"]),
+    "a configuration that is a list": (written("config.json", b"[]"), ["config.json", "JSON object"]),
+    "a configuration in another encoding": (written("config.json", b"\xff\xfe"), ["config.json"]),
+    "a configuration nested too deep": (written("config.json", b'{"a":' * 100_000), ["config.json"]),
+    "another kind of model": (config(model_type="llama"), ["config.json", "llama"]),
+    "a size of the wrong type": (config(hidden_size="wide"), ["config.json", "hidden_size"]),
+    "a negative size": (config(hidden_size=-16), ["config.json", "hidden_size"]),
+    "a huge size": (config(hidden_size=10**9), ["hidden_size"]),
+    "a huge vocabulary": (config(vocab_size=10**12), ["vocab_size"]),
+    "a huge depth": (config(num_groups=10**9, num_hidden_layers=None, layer_types=None), ["num_groups"]),
+    "no depth": (config(group_layers=0, num_hidden_layers=None, layer_types=None), ["group_layers"]),
+    "an exit threshold that is no probability": (config(exit_threshold=7.0), ["exit_threshold"]),
+    "weights of another size": (config(hidden_size=32), ["mismatched tensor"]),
+    "no tokenizer": (removed("tokenizer.json"), ["tokenizer.json"]),
+    "a damaged tokenizer": (written("tokenizer.json", b"{"), ["tokenizer"]),
+    "an empty tokenizer": (written("tokenizer.json", b"{}"), ["tokenizer"]),
+}
+
+
+@pytest.mark.parametrize(("damage", "named"), MODELS.values(), ids=MODELS)
+def test_a_bad_model_folder(
+    damage: Callable[[Path], None],
+    named: list[str],
+    sound: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = shutil.copytree(sound, tmp_path / "model")
+    damage(folder)
+    line = refusal(capsys, "ask", "1 + 1", "--model", str(folder))
+    assert all(name in line for name in [str(folder), *named]), line
+
+
+def test_a_damaged_record_of_a_model_is_refused_by_info(
+    sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in (("lineage.json", "{"), ("lineage.json", "[3]"), ("eval.json", "{"), ("eval.json", "{}")):
+        folder = shutil.copytree(sound, tmp_path / f"{len(list(tmp_path.iterdir()))}")
+        (folder / "tuili" / name).write_text(text)
+        assert f"tuili/{name}" in refusal(capsys, "info", str(folder))
+
+
+# Questions and evaluations. MODEL stands for a sound model folder.
+
+ASKING = {
+    "missing model": (["ask", "1 + 1", "--model", "none"], ["'none' not found"]),
+    "missing model folder": (["info", "./none"], ["./none", "not found"]),
+    "a file as model": (["eval", "file"], ["file", "folder"]),
+    "empty prompt": (["ask", "", "--model", "MODEL"], ["prompt is empty"]),
+    "blank prompt": (["ask", " \n", "--model", "MODEL"], ["prompt is empty"]),
+    "no prompt": (["ask", "--model", "MODEL"], ["PROMPT"]),
+    "prompt beyond the context": (["ask", "1 + " * 2000, "--model", "MODEL"], ["prompt has", "tokens", "511"]),
+    "unknown depth": (["ask", "1 + 1", "--model", "MODEL", "--depth", "5"], ["depth 5", "use"]),
+    "depth in words": (["ask", "1 + 1", "--model", "MODEL", "--depth", "deep"], ["'deep'", "auto"]),
+    "depth of a million digits": (["ask", "1", "--model", "MODEL", "--depth", "9" * 10_000], ["depth"]),
+    "no tokens": (["ask", "1 + 1", "--model", "MODEL", "--max-tokens", "0"], ["--max-tokens", "0"]),
+    "unknown domain": (["eval", "MODEL", "--domains", "magic"], ["unknown domain 'magic'", "knights"]),
+    "unknown level": (["eval", "MODEL", "--levels", "6"], ["level 6"]),
+    "level in words": (["eval", "MODEL", "--levels", "easy"], ["--levels", "'easy'"]),
+    "nothing per cell": (["eval", "MODEL", "--per-cell", "0"], ["per-cell", "0"]),
+    "negative seed": (["eval", "MODEL", "--seed", "-1", "--per-cell", "1"], ["seed -1"]),
+    "huge seed": (["eval", "MODEL", "--seed", "1" + "0" * 30, "--per-cell", "1"], ["seed 1000"]),
+    "threshold that is no probability": (["eval", "MODEL", "--threshold", "2", "--per-cell", "1"], ["threshold 2.0"]),
+    "threshold that is no number": (["eval", "MODEL", "--threshold", "nan", "--per-cell", "1"], ["threshold nan"]),
+    "report into a folder": (["eval", "MODEL", "--per-cell", "1", "--json", "."], [".", "cannot be written"]),
+    "report below a file": (["eval", "MODEL", "--per-cell", "1", "--json", "file/a.json"], ["file/a.json"]),
+    "page below a file": (["eval", "MODEL", "--per-cell", "1", "--html", "file/a.html"], ["file/a.html"]),
+    "unknown verb": (["train-model"], ["train-model"]),
+}
+
+
+@pytest.mark.parametrize(("arguments", "named"), ASKING.values(), ids=ASKING)
+def test_a_bad_question_or_evaluation(
+    arguments: list[str], named: list[str], sound: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("file").write_text("I was here first")
+    line = refusal(capsys, *(str(sound) if argument == "MODEL" else argument for argument in arguments))
+    assert all(name in line for name in named), line
+
+
+# Data files. Each is written as mine.jsonl and both checked and trained on.
+
+LINES = {
+    "not JSON": (b"nonsense", ["mine.jsonl:2", "not a JSON object"]),
+    "cut short": (b'{"input": "a", "out', ["mine.jsonl:2", "not a JSON object"]),
+    "a list": (b'["a", "b"]', ["mine.jsonl:2"]),
+    "unknown key": (b'{"input": "a", "output": "b", "hint": 1}', ["mine.jsonl:2", "'hint'", "input, output"]),
+    "missing key": (b'{"input": "a"}', ["mine.jsonl:2", "'output' is missing"]),
+    "wrong type": (b'{"input": 3, "output": "b"}', ["mine.jsonl:2", "input", "string"]),
+    "unknown level": (b'{"input": "a", "output": "b", "level": 6}', ["mine.jsonl:2", "level"]),
+    "level as text": (b'{"input": "a", "output": "b", "level": "1"}', ["mine.jsonl:2", "level"]),
+    "empty prompt": (b'{"input": " ", "output": "b"}', ["mine.jsonl:2", "input is empty"]),
+    "an open think block": (b'{"input": "a", "output": "<think>\\n1 = 1"}', ["mine.jsonl:2", "no answer"]),
+    "a step of two lines": (b'{"input": "a", "output": "b", "steps": ["1\\n2"]}', ["mine.jsonl:2", "one line"]),
+    "another encoding": (b'{"input": "\xff", "output": "b"}', ["mine.jsonl:2", "UTF-8"]),
+    "half a character": (b'{"input": "\\ud800", "output": "b"}', ["mine.jsonl:2"]),
+    "nested too deep": (b"[" * 100_000, ["mine.jsonl:2"]),
+}
+
+
+@pytest.mark.parametrize(("line", "named"), LINES.values(), ids=LINES)
+def test_a_bad_line_of_a_data_file(
+    line: bytes, named: list[str], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mine.jsonl").write_bytes(b'{"input": "a", "output": "b"}\n' + line + b"\n")
+    said = refusal(capsys, "train", "quickstart", "data.files={mine.jsonl: 1}", "--out", "run")
+    assert all(name in said for name in named), said
+    assert main(["data", "check", "mine.jsonl"]) == 2
+    assert all(name in capsys.readouterr().out for name in named)
+
+
+DATA = {
+    "missing file": (["check", "none.jsonl"], ["none.jsonl", "No such file"]),
+    "a folder as file": (["check", "."], [".", "Is a directory"]),
+    "an empty file": (["check", "empty.jsonl"], ["empty.jsonl", "no record"]),
+    "unknown domain": (["generate", "x.jsonl", "--domains", "magic"], ["unknown domain 'magic'"]),
+    "unknown level": (["generate", "x.jsonl", "--levels", "0"], ["level 0"]),
+    "unknown split": (["generate", "x.jsonl", "--split", "exam"], ["'exam'", "validation"]),
+    "negative seed": (["generate", "x.jsonl", "--seed", "-1"], ["seed -1"]),
+    "no problems": (["generate", "x.jsonl", "--count", "0"], ["--count", "0"]),
+    "problems below a file": (["generate", "file/x.jsonl", "--count", "1"], ["file/x.jsonl", "Not a directory"]),
+    "problems into a folder": (["generate", ".", "--count", "1"], ["Is a directory"]),
+    "small vocabulary": (["tokenizer", "tok", "--vocabulary", "9"], ["vocabulary of 9", "263"]),
+    "tokenizer over a file": (["tokenizer", "file", "--domains", "arithmetic"], ["file"]),
+    "tokenizer below a file": (["tokenizer", "file/tok", "--domains", "arithmetic"], ["file/tok"]),
+    "tokenizer of a missing file": (["tokenizer", "tok", "--file", "none.jsonl"], ["none.jsonl", "No such file"]),
+    "gsm8k of a missing file": (["gsm8k", "none.jsonl", "--out", "x.jsonl"], ["none.jsonl", "No such file"]),
+    "gsm8k of another format": (["gsm8k", "record.jsonl", "--out", "x.jsonl"], ["record.jsonl:1", "GSM8K"]),
+    "gsm8k without a place": (["gsm8k", "record.jsonl"], ["--out"]),
+    "unknown verb": (["chekc"], ["chekc"]),
+}
+
+
+@pytest.mark.parametrize(("arguments", "named"), DATA.values(), ids=DATA)
+def test_a_bad_data_command(
+    arguments: list[str], named: list[str], place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("file").write_text("I was here first")
+    Path("empty.jsonl").write_text("\n")
+    Path("record.jsonl").write_text('{"input": "a", "output": "b"}\n')
+    before = sorted(place.iterdir())
+    line = refusal(capsys, "data", *arguments)
+    assert all(name in line for name in named), line
+    assert sorted(place.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train", "nowhere.yaml"], ["ask", "1 + 1", "--model", "none"]], ids=["train", "ask"]
+)
+def test_a_process_of_its_own_ends_the_same_way(arguments: list[str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tuili", *arguments], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("tuili: error: ")
+    assert arguments[-1] in line
