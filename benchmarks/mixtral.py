@@ -15,6 +15,7 @@ from transformers import (
     DataCollatorWithFlattening,
     MixtralConfig,
     MixtralForCausalLM,
+    PrinterCallback,
     PreTrainedTokenizerFast,
     Trainer,
     TrainerCallback,
@@ -126,7 +127,9 @@ def train_mixtral(
             disable_tqdm=True,
         )
         model = MixtralForCausalLM(config)
-        Trainer(model, settings, data_collator=counted, train_dataset=data, callbacks=[watch]).train()
+        trainer = Trainer(model, settings, data_collator=counted, train_dataset=data, callbacks=[watch])
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
     done = sum(tokens[1 : len(watch.ends)]) / (watch.ends[-1] - watch.ends[0])
     return Segment(done, 6 * mixtral_parameters(config).active * done)
 

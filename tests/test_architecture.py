@@ -20,10 +20,11 @@ PACKAGE = ROOT / "src" / "tuili"
 LONGEST_FILE = 600
 
 # What each part may import beside itself and the version in `tuili/__init__.py`: only what lies below it.
-_BASE = {"errors", "config"}
+_BASE = {"errors", "config", "files"}
 MAY_IMPORT = {
     "errors": set(),
     "config": {"errors"},
+    "files": {"errors"},
     "steps": {"errors"},
     "tasks": _BASE | {"steps"},
     "data": _BASE | {"steps", "tasks"},

@@ -51,6 +51,7 @@ def test_presets_grow() -> None:
 
 def test_a_field_can_be_changed() -> None:
     assert preset("micro", window=32).window == 32
+    assert preset("micro", rope_theta=50_000).rope_theta == 50_000  # an integer will do for a real number
     assert preset("micro", group_layers=2).exit_layers == (3, 5, 7, 9)
     assert preset("micro").window == 64
 
@@ -61,7 +62,12 @@ def test_a_field_can_be_changed() -> None:
         ("huge", {}, "unknown size 'huge': use one of nano, micro, small, r1-7b, r1-70b"),
         ("nano", {"hiden_size": 8}, "unknown model field 'hiden_size': use one of .*hidden_size"),
         ("nano", {"layer_types": []}, "unknown model field 'layer_types'"),
-        ("nano", {"hidden_size": "wide"}, "size 'nano' with {'hidden_size': 'wide'}: .*hidden_size"),
+        ("nano", {"hidden_size": "wide"}, "size 'nano' with {'hidden_size': 'wide'}: .*hidden_size.* expected int"),
+        ("nano", {"layered": 1}, "size 'nano' with {'layered': 1}: .*layered.* expected bool"),
+        ("nano", {"group_layers": 0}, "size 'nano' with .*: group_layers is 0: it must be at least 1"),
+        ("nano", {"num_key_value_heads": 4}, "size 'nano' with .*: num_attention_heads is 6: it must be a multiple"),
+        ("nano", {"head_dim": 31}, "size 'nano' with .*: head_dim is 31: it must be even"),
+        ("nano", {"num_experts_per_tok": 17}, "size 'nano' with .*: num_experts_per_tok is 17: there are 16 experts"),
     ],
 )
 def test_what_does_not_exist_is_refused_in_one_line(name: str, fields: dict[str, object], message: str) -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuili.model.units import FILL, Units, membership, segment
+from tuili.model.units import FILL, Units, has_hole, membership, segment
 
 MAX_UNIT = 4
 
@@ -48,6 +49,38 @@ def test_equals_the_definition_in_one_call_or_two(row: list[tuple[bool, bool]], 
         assert both.unit_BS[0].tolist() == expected
         assert both.begun_B.tolist() == whole.begun_B.tolist()
         assert both.open_B.tolist() == whole.open_B.tolist()
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(0, 5), st.integers(1, 40))
+def test_without_the_last_tokens_is_as_if_they_had_not_come(ends: list[bool], padding: int, dropped: int) -> None:
+    length = padding + len(ends)
+    dropped = min(dropped, length)
+    end = torch.tensor([[False] * padding + ends])
+    real = torch.arange(length)[None] >= padding
+    start = torch.arange(length)[None] == padding
+    whole = segment(end, start, real, MAX_UNIT, None).without_last(dropped)
+    if dropped == length:
+        assert (whole.unit_BS.shape, whole.begun_B.tolist(), whole.open_B.tolist()) == ((1, 0), [0], [0])
+        return
+    kept = segment(*(t[:, : length - dropped] for t in (end, start, real)), MAX_UNIT, None)
+    assert whole.unit_BS.tolist() == kept.unit_BS.tolist()
+    assert whole.begun_B.tolist() == kept.begun_B.tolist()
+    assert whole.open_B.tolist() == kept.open_B.tolist()
+
+
+def test_dropping_padding_changes_no_unit() -> None:
+    units = Units(torch.tensor([[0, 1, 1, -1, -1], [0, 1, 2, -1, -1]]), torch.tensor([2, 3]), torch.tensor([2, 0]))
+    shorter = units.without_last(1)
+    assert shorter.begun_B.tolist() == [2, 3]
+    assert shorter.open_B.tolist() == [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("documents", "hole"),
+    [([0, 0, 0], False), ([-1, -1, 0], False), ([0, 0, -1], False), ([-1, 0, -1], False), ([0, -1, 0], True)],
+)
+def test_a_hole_is_padding_between_real_tokens(documents: list[int], hole: bool) -> None:
+    assert has_hole(torch.tensor([[0, 0, 0], documents])) is hole
 
 
 def test_starts_point_at_each_units_first_token() -> None:

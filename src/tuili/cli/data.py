@@ -65,6 +65,8 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL fil
     from tuili.data.records import check_records
 
     report = check_records(file)
+    if not report.lines:
+        raise RecordError(f"{file} holds no record: write one JSON object a line, see tuili data schema")
     for error in report.errors:
         print(error)
     for (domain, level), number in sorted(report.records.items()):
@@ -72,6 +74,29 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL fil
     print("steps: " + (", ".join(f"{n} {status}" for status, n in sorted(report.steps.items())) or "none"))
     if report.errors:
         raise RecordError(f"{file}: {len(report.errors)} of {report.lines} lines are bad")
+
+
+@app.command()
+def gsm8k(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of GSM8K in JSONL, such as train.jsonl.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The JSONL file of records to write.")],
+) -> None:
+    """Turn GSM8K's calculations into checked steps, and write the problems whose every calculation is valid.
+
+    Tells how many problems check, and how many do not for which reason.
+    """
+    from collections import Counter
+
+    from tuili.data.gsm8k import Outcome, import_gsm8k
+    from tuili.data.records import write_records
+
+    items = list(import_gsm8k(file))
+    if not items:
+        raise RecordError(f"{file} holds no problem: give a GSM8K file in JSONL")
+    written = write_records(out, (item.record for item in items if item.outcome is Outcome.CHECKED))
+    for outcome, number in Counter(item.outcome for item in items).most_common():
+        print(f"{number} of {len(items)}: {outcome}")
+    print(f"{out}: {written} problems")
 
 
 @app.command()
@@ -86,12 +111,14 @@ def tokenizer(
 
     from tuili.data.sources import SAMPLE, FileSource, Source, TaskSource, document, sample_texts
     from tuili.data.tokenizer import train_tokenizer
+    from tuili.files import check_folder_place
     from tuili.tasks import LEVELS
     from tuili.tasks import domains as all_domains
 
     names = all_domains() if domains == "all" else parse_list("--domains", domains)
     sources: list[Source] = [TaskSource(name, dict.fromkeys(LEVELS, 1.0), seed=0) for name in names]
     sources += [FileSource(path, seed=0) for path in file or []]
+    check_folder_place(out)
     trained = train_tokenizer(sample_texts(sources), vocabulary)
     trained.save_pretrained(out)
     for source in sources:

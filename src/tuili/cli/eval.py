@@ -39,6 +39,7 @@ def run(
     from tuili.eval.card import write_card
     from tuili.eval.evaluation import EvalSettings, evaluate
     from tuili.eval.report import write_html, write_json
+    from tuili.files import check_file_place
     from tuili.model.folder import load_model
     from tuili.tasks import domains as all_domains
     from tuili.train.log import read_log
@@ -52,6 +53,8 @@ def run(
         threshold=threshold,
         full=full,
     )
+    for path in filter(None, (json_file, html_file)):
+        check_file_place(path)
     loaded = load_model(model)
     with progress_bar() as tell:
         report = {"model": model, **evaluate(loaded, settings, tell)}

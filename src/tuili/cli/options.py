@@ -24,13 +24,17 @@ DepthOption = Annotated[
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
+MOST_DIGITS = 9
+"""Of a number on the command line: Python itself refuses to read one of thousands."""
+
+
 def parse_depth(text: str) -> int | Literal["auto"]:
     """`auto` or a number of layers; whether the model has an exit there is checked by the model."""
     if text == "auto":
         return "auto"
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS:
         return int(text)
-    raise InputError(f"--depth {text!r}: use auto or a number of layers such as 3, 6, 9 or 12")
+    raise InputError(f"--depth {text[:40]!r}: use auto or a number of layers such as 3, 6, 9 or 12")
 
 
 def parse_list(option: str, text: str) -> list[str]:
@@ -46,8 +50,8 @@ def parse_levels(text: str) -> list[int]:
     `tasks`.
     """
     names = parse_list("--levels", text)
-    if not all(name.isascii() and name.isdigit() for name in names):
-        raise InputError(f"--levels {text!r}: give numbers separated by commas, as in 1,2")
+    if not all(name.isascii() and name.isdigit() and len(name) <= MOST_DIGITS for name in names):
+        raise InputError(f"--levels {text[:40]!r}: give numbers separated by commas, as in 1,2")
     return [int(name) for name in names]
 
 

@@ -7,7 +7,6 @@ text of a response looks like is left to `tuili.steps.response`, where problems 
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from tuili.errors import RecordError
+from tuili.files import whole_file
 from tuili.steps import Context, Status, check_chain
 from tuili.steps.response import THINK, render_response, split_response
 from tuili.tasks import LEVELS, Problem
@@ -122,17 +122,15 @@ def check_records(path: str | Path) -> RecordReport:
 
 
 def write_records(path: str | Path, records: Iterable[Record]) -> int:
-    """Write records as JSONL and return their number. The file appears when it is complete, or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write records as JSONL and return their number. The file appears when it is complete, or not at all.
+
+    Raises `InputError` where it cannot be written.
+    """
     count = 0
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
-        part = Path(scratch, path.name)
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            for record in records:
-                file.write(json.dumps(record.model_dump(mode="json"), ensure_ascii=False) + "\n")
-                count += 1
-        part.replace(path)
+    with whole_file(Path(path)) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+        for record in records:
+            file.write(json.dumps(record.model_dump(mode="json"), ensure_ascii=False) + "\n")
+            count += 1
     return count
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from functools import lru_cache
+from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -76,6 +77,19 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY) -> PreTr
         padding_side="left",
         chat_template=CHAT_TEMPLATE,
     )
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer of a folder. Raises `InputError` when it is damaged or not of Tuili's making."""
+    file = folder / "tokenizer.json"
+    try:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # the libraries fail in any way they like, the Rust one by a plain Exception
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputError(f"{file} is damaged: {lines[0]}") from error
+    if lacking := [token for token in SPECIAL_TOKENS if token not in tokenizer.get_vocab()]:
+        raise InputError(f"{file} lacks {lacking[0]}: use a tokenizer that Tuili has trained")
+    return tokenizer
 
 
 def encode_text(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:

@@ -26,6 +26,7 @@ from tuili.eval.accuracy import accuracy, cells, mean_by_level, mean_depth
 from tuili.eval.depth import DepthPoint, DepthTrend
 from tuili.eval.experts import ExpertReport
 from tuili.eval.runner import Trial
+from tuili.files import whole_file
 from tuili.model.lineage import current_versions
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -177,8 +178,6 @@ def environment(html: bool = False) -> Environment:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all, creating its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.part")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
+    """Write a file whole or not at all, creating its folder. Raises `InputError` where that cannot be done."""
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")

@@ -20,8 +20,8 @@ import torch
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import logging as hf_logging
 
-from tuili.data.tokenizer import SPECIAL_TOKENS
-from tuili.errors import ModelFolderError
+from tuili.data.tokenizer import load_tokenizer
+from tuili.errors import InputError, ModelFolderError
 from tuili.model import TuiliConfig, TuiliForCausalLM
 from tuili.model.lineage import LineageEntry, model_hash, write_lineage
 
@@ -93,7 +93,6 @@ def load_model(name: str | Path, dtype: torch.dtype = torch.float32) -> LoadedMo
                 output_loading_info=True,
             )
             model, info = loaded
-            tokenizer = PreTrainedTokenizerFast.from_pretrained(path, local_files_only=True)
         except Exception as error:  # a folder from anywhere can fail in any way that the libraries know
             raise ModelFolderError(f"{path} cannot be loaded: {_one_line(error)}") from error
     for kind, remedy in _TENSOR_FAULTS.items():
@@ -101,7 +100,15 @@ def load_model(name: str | Path, dtype: torch.dtype = torch.float32) -> LoadedMo
         if keys:
             more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
             raise ModelFolderError(f"{path}: {kind} tensor {keys[0]}{more}: {remedy}")
-    _check_tokenizer(path, tokenizer, model.config.vocab_size)
+    try:
+        tokenizer = load_tokenizer(path)
+    except InputError as error:
+        raise ModelFolderError(str(error)) from error
+    if len(tokenizer) > model.config.vocab_size:
+        raise ModelFolderError(
+            f"{path}: the tokenizer has {len(tokenizer)} entries and the model {model.config.vocab_size}: "
+            "they do not belong together"
+        )
     return LoadedModel(model.eval(), tokenizer, path)
 
 
@@ -147,7 +154,7 @@ def check_folder(path: Path) -> TuiliConfig:
             raise ModelFolderError(f"{file} may hold a pickle, which can run code: keep only safetensors weights")
     try:
         model_type = json.loads(config.read_text(encoding="utf-8")).get("model_type")
-    except (UnicodeDecodeError, json.JSONDecodeError, AttributeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, AttributeError, RecursionError) as error:
         raise ModelFolderError(f"{config} is not a JSON object: {_one_line(error)}") from error
     if model_type != TuiliConfig.model_type:
         raise ModelFolderError(f"{config}: model_type is {model_type!r}, it must be {TuiliConfig.model_type!r}")
@@ -190,16 +197,6 @@ def check_safetensors(path: Path) -> None:
     if 8 + length + end != size:
         kind = "truncated" if size < 8 + length + end else "damaged"
         raise ModelFolderError(f"{path} is {kind}: its header describes {8 + length + end} bytes, the file has {size}")
-
-
-def _check_tokenizer(path: Path, tokenizer: PreTrainedTokenizerFast, vocabulary: int) -> None:
-    if lacking := [token for token in SPECIAL_TOKENS if token not in tokenizer.get_vocab()]:
-        raise ModelFolderError(f"{path}: the tokenizer lacks {lacking[0]}: it was not made for a Tuili model")
-    if len(tokenizer) > vocabulary:
-        raise ModelFolderError(
-            f"{path}: the tokenizer has {len(tokenizer)} entries and the model {vocabulary}: "
-            "they do not belong together"
-        )
 
 
 def _download(name: str) -> Path:

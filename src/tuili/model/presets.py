@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from huggingface_hub.errors import StrictDataclassError
+
 from tuili.errors import ConfigError
 from tuili.model.config import TuiliConfig
 
@@ -76,5 +78,6 @@ def preset(name: str, **overrides: Any) -> TuiliConfig:
         raise ConfigError(f"unknown model field {unknown[0]!r}: use one of {', '.join(sorted(fields))}")
     try:
         return TuiliConfig(**PRESETS[name] | overrides)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"size {name!r} with {overrides}: {' '.join(str(error).split())}") from error
+    except (TypeError, ValueError, StrictDataclassError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise ConfigError(f"size {name!r} with {overrides}: {reason}") from error

@@ -12,7 +12,7 @@ from tuili.steps.verdict import StepFault, Undecided, Ungrounded
 
 
 def resolve(premises: Sequence[Term], context: Context) -> list[Term]:
-    """The premises as statements. Without facts every premise is granted: only the inference is asked about.
+    """The premises as statements. Without facts or a program every premise is granted: only the inference counts.
 
     Raises `Undecided` for an unknown label and `Ungrounded` for a premise that nothing supports.
     """
@@ -28,7 +28,7 @@ def _resolve(premise: Term, context: Context) -> Term:
             return statement
         if LABEL.fullmatch(premise.id):
             raise Undecided(f"unknown label {premise.id}")
-    if context.facts and not _granted(premise, context):
+    if (context.facts or context.program) and not _granted(premise, context):
         raise Ungrounded(f"unknown premise {show_term(premise)}")
     return premise
 

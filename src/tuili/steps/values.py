@@ -56,10 +56,7 @@ _SORTS = {
 MAX_PLACES = 12
 _EQUALITIES = frozenset({"=", "==", "!="})
 _ORDERED = frozenset({Fraction, Quantity, datetime.date, TimeOfDay})
-_RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq,
-    "==": operator.eq,
-    "!=": operator.ne,
+_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -93,19 +90,26 @@ def comparable(left: Value, right: Value) -> bool:
 
 
 def same(left: Value, right: Value) -> bool:
-    """Whether two values are equal and of one sort; `1` and `true` are not."""
-    return comparable(left, right) and left == right
+    """Whether two values are equal and of one sort; `1` and `true` are not, and neither are `{1}` and `{true}`."""
+    if not comparable(left, right) or left != right:
+        return False
+    if isinstance(left, (tuple, frozenset)) and isinstance(right, (tuple, frozenset)):
+        # All elements of a collection are of one sort. Python takes True for 1, in sets as well.
+        return all(comparable(own, other) for own, other in zip(left, right, strict=True))
+    return True
 
 
 def holds(left: Value, relation: str, right: Value) -> bool:
     """Whether two values stand in a relation. Raises `Undefined` where it makes no sense (`1 m < 2 s`)."""
     if not comparable(left, right):
         raise Undefined(f"{sort(left)} cannot be compared with {sort(right)}")
-    if relation not in _EQUALITIES and type(left) not in _ORDERED:
+    if relation in _EQUALITIES:
+        return same(left, right) is (relation != "!=")
+    if type(left) not in _ORDERED:
         raise Undefined(f"{sort(left)} has no order")
     if isinstance(left, Quantity) and isinstance(right, Quantity):
         left, right = left.amount, right.amount
-    return _RELATIONS[relation](left, right)
+    return _ORDERS[relation](left, right)
 
 
 def show(value: Value, unit: Unit | None = None, decimal: bool = False) -> str:

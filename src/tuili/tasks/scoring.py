@@ -6,21 +6,26 @@ Only the answer counts here; whether the steps before it hold is left to `tuili.
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from tuili.steps import Status, check
 from tuili.steps.response import THINK, split_response
 from tuili.tasks.problem import Problem
 
 _NUMBER = r"-?\d{1,40}(?:\.\d{1,40}|/\d{1,40})?"
+"""An integer, a decimal or a fraction."""
 _UNIT = r"[A-Za-z][A-Za-z0-9*/^()-]{0,40}"
-_AMOUNT = re.compile(rf"{_NUMBER}(?:%| {_UNIT})?", re.ASCII)
+_AMOUNT = re.compile(rf"({_NUMBER})(%| {_UNIT})?", re.ASCII)
 
 
 def score(problem: Problem, response: str) -> float:
     """1.0 if the response gives exactly the problem's answer, else 0.0. Never raises.
 
-    `response` is a full response `<think>…</think>answer` or a bare answer. Numbers, fractions and decimals
-    are equal by exact value, quantities by value and dimension, everything else as text with case ignored.
+    `response` is a full response `<think>…</think>answer` or a bare answer. A problem asks for a form as much as
+    for a value (`Reduce 15/40`, `How fast is that in m/s?`), so that the question may not be its own answer:
+    whole numbers and decimals are equal by exact value, fractions only in the form asked for, in lowest terms,
+    quantities only in a unit of the same size, percentages only as such; everything else as text with case
+    ignored.
     """
     return float(same_answer(problem.answer, _answer(response)))
 
@@ -29,9 +34,23 @@ def same_answer(expected: str, given: str) -> bool:
     """Whether `given` is the same whole answer as `expected` under the rules of `score`."""
     if expected == given:
         return True
-    if _AMOUNT.fullmatch(expected):
-        return bool(_AMOUNT.fullmatch(given)) and check(f"{expected} = {given}").status is Status.VALID
+    if amount := _AMOUNT.fullmatch(expected):
+        found = _AMOUNT.fullmatch(given)
+        return found is not None and _same_number(amount[1], found[1]) and _same_unit(amount[2], found[2])
     return given.isascii() and expected.lower() == given.lower()
+
+
+def _same_number(expected: str, given: str) -> bool:
+    if "/" in expected or "/" in given:
+        return expected == given
+    return Fraction(expected) == Fraction(given)
+
+
+def _same_unit(expected: str | None, given: str | None) -> bool:
+    """Whether two units are of one size: `N` and `kg*m/s^2`, but not `m/s` and `km/h`."""
+    if expected is None or given is None or "%" in (expected, given):
+        return expected == given
+    return check(f"1{expected} = 1{given}").status is Status.VALID
 
 
 def _answer(response: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tuili.errors import InputError
+from tuili.files import check_folder_place
 from tuili.train.checkpoint import write_durably
 from tuili.train.precision import Precision
 from tuili.train.recipe import Recipe
@@ -23,12 +24,11 @@ FREE_SECTIONS = {"checkpoint", "log"}
 class RunFolder:
     """A folder for one run of a recipe; the log stands in it beside what is named here.
 
-    Raises `InputError` where a file is in the way.
+    Raises `InputError` where no folder can be.
     """
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
-        if path.exists() and not path.is_dir():
-            raise InputError(f"{path} is a file: a run needs a folder, choose another --out")
+        check_folder_place(path)
         self.path = path
         self.tokenizer = path / "tokenizer"
         self.checkpoints = path / "checkpoints"
@@ -53,7 +53,7 @@ class RunFolder:
         try:
             run = json.loads(self._file.read_bytes())
             precision: Precision = run.pop("precision")
-        except (ValueError, LookupError) as error:
+        except (ValueError, LookupError, AttributeError, TypeError) as error:
             raise InputError(f"{self._file} is damaged: choose another --out") from error
         now, then = dict(_flat(self._fixed)), dict(_flat(run))
         for key in sorted(now.keys() | then.keys()):

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from tuili.data.packing import Block
 from tuili.data.sources import FileSource, Source, TaskSource, sample_texts
 from tuili.data.stream import BlockStream, StreamState
-from tuili.data.tokenizer import separator_ids, train_tokenizer
+from tuili.data.tokenizer import load_tokenizer, separator_ids, train_tokenizer
 from tuili.model import TuiliForCausalLM
 from tuili.model.folder import save_model
 from tuili.model.kernels import set_fused
@@ -68,7 +68,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
         tokenizer = train_tokenizer(sample_texts(sources), recipe.data.vocabulary)
         tokenizer.save_pretrained(folder.tokenizer)
     else:
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder.tokenizer)
+        tokenizer = load_tokenizer(folder.tokenizer)
     torch.manual_seed(seed)
     with device:
         model = build_model(recipe.model, tokenizer)
