@@ -27,7 +27,7 @@ check: setup
 integration: $(INTEGRATIONS)
 	$(PYTEST) -m integration
 
-bench: setup
+bench: $(INTEGRATIONS)
 	$(BIN)/python -m benchmarks.run $(NAMES)
 
 clean:

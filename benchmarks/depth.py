@@ -4,7 +4,7 @@ Decoding: one `Decoder` at depth `auto` and one at full depth, same weights, sam
 own response, so time is given per token written, prompts included. Reading: our prefill runs the trunk over the prompt
 and all layers over its last token; the twin is the same model with every prompt token through all layers, as a model
 without the shared key/value set must do (and would further have to write keys and values in each of its layers).
-Both end with the logits of the last token at full depth.
+Both end with the logits of the last token at full depth; the prompt is a row of worked problems.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from transformers import DynamicCache
 
 from benchmarks.command import Measured, ratio, run
 from benchmarks.record import Figure, time_runs
-from benchmarks.texts import long_prompt
-from tuili.data.tokenizer import encode_prompt
+from benchmarks.texts import long_rows, task_records
 from tuili.engine.decode import Decoder, Generation
 from tuili.eval.runner import unseen_problems
 from tuili.model import TuiliForCausalLM
@@ -42,8 +41,8 @@ def measure(
     for batch in batches:
         figures |= decoding(loaded, batch, prompts, runs)
     for tokens in prefill:
-        ids = encode_prompt(loaded.tokenizer, long_prompt(loaded.tokenizer, tokens - 3))
-        ours, twin = (partial(read, loaded.model, ids, everywhere) for everywhere in (False, True))
+        tokens_1T = long_rows(loaded.tokenizer, task_records(), rows=1, length=tokens)
+        ours, twin = (partial(read, loaded.model, tokens_1T, everywhere) for everywhere in (False, True))
         key = f"prefill_{tokens}"
         figures[f"{key}_ours"], figures[f"{key}_full_depth"] = time_runs(ours, twin, n=runs, warmup=2)
         figures[f"{key}_speedup"] = ratio(figures[f"{key}_full_depth"], figures[f"{key}_ours"])
@@ -93,13 +92,12 @@ def timed(decoder: Decoder, texts: Sequence[str]) -> tuple[float, list[Generatio
 
 
 @torch.inference_mode()
-def read(network: TuiliForCausalLM, ids: Sequence[int], everywhere: bool) -> Tensor:
+def read(network: TuiliForCausalLM, tokens_1T: Tensor, everywhere: bool) -> Tensor:
     """Logits [1, V] after a prompt; with `everywhere` all its tokens run the reasoning layers, else the last one."""
-    tokens_1T = torch.tensor([list(ids)])
     model = network.model
     hidden_1QM, shared, frame = model.encode(tokens_1T, cache=DynamicCache(config=network.config))
     if not everywhere:
-        hidden_1QM, frame = hidden_1QM[:, -1:], frame.at(torch.tensor([[len(ids) - 1]]), None)
+        hidden_1QM, frame = hidden_1QM[:, -1:], frame.at(torch.tensor([[tokens_1T.shape[1] - 1]]), None)
     for group in model.groups():
         hidden_1QM, _ = model.reason(hidden_1QM, shared, frame, group)
     logits_1V: Tensor = network.lm_head(model.norm(hidden_1QM[:, -1]))

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from benchmarks.record import ROOT
 from tuili.data.gsm8k import import_gsm8k
 from tuili.data.records import Record
-from tuili.data.tokenizer import encode_example, encode_text
+from tuili.data.tokenizer import encode_example
 from tuili.tasks import Split, domains, generate
 
 GSM8K = ROOT.parent / "shared" / "data" / "gsm8k" / "train.jsonl"
@@ -42,13 +42,3 @@ def long_rows(tokenizer: PreTrainedTokenizerFast, records: Iterator[Record], row
             row += encode_example(tokenizer, record.input, record.response)[0]
         kept.append(row[:length])
     return torch.tensor(kept, dtype=torch.long).view(-1, length)
-
-
-def long_prompt(tokenizer: PreTrainedTokenizerFast, tokens: int, seed: int = 0) -> str:
-    """A prompt of several problems, of as many tokens as possible up to `tokens`."""
-    parts: list[str] = []
-    for record in task_records(seed):
-        if len(encode_text(tokenizer, "\n".join([*parts, record.input]))) > tokens:
-            return "\n".join(parts)
-        parts.append(record.input)
-    raise AssertionError("task records never end")

@@ -273,7 +273,10 @@ ASKING = {
     "unknown depth": (["ask", "1 + 1", "--model", "MODEL", "--depth", "5"], ["depth 5", "use"]),
     "depth in words": (["ask", "1 + 1", "--model", "MODEL", "--depth", "deep"], ["'deep'", "auto"]),
     "depth of a million digits": (["ask", "1", "--model", "MODEL", "--depth", "9" * 10_000], ["depth"]),
-    "no tokens": (["ask", "1 + 1", "--model", "MODEL", "--max-tokens", "0"], ["--max-tokens", "greater than or equal to 1"]),
+    "no tokens": (
+        ["ask", "1 + 1", "--model", "MODEL", "--max-tokens", "0"],
+        ["--max-tokens", "greater than or equal to 1"],
+    ),
     "unknown domain": (["eval", "MODEL", "--domains", "magic"], ["unknown domain 'magic'", "knights"]),
     "unknown level": (["eval", "MODEL", "--levels", "6"], ["level 6"]),
     "level in words": (["eval", "MODEL", "--levels", "easy"], ["--levels", "'easy'"]),

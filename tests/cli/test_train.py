@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,24 @@ def test_a_recipe_becomes_a_model_folder(
     assert main(["train", "quickstart", *overrides]) == 2
     assert "runs/quickstart already holds a run: add --resume" in capsys.readouterr().err
     assert main(["train", "quickstart", *overrides, "--resume"]) == 0
+
+
+def test_problems_of_your_own_join_by_one_line_of_a_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From a JSONL file and a recipe of two keys to a model that answers in the file's own words."""
+    monkeypatch.setattr(sources, "SAMPLE", 20)
+    monkeypatch.chdir(tmp_path)
+    lines = [{"input": f"Colour {n}?", "output": "crimson", "steps": [f"{n} + 1 = {n + 1}"]} for n in range(4)]
+    Path("mine.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    Path("own.yaml").write_text("base: quickstart\ndata: {domains: [], files: {mine.jsonl: 0.5}}\n")
+    overrides = [f"model.overrides={SMALL}", "train.steps=60", "train.rows=1", "train.length=128", "schedule.warmup=5"]
+    assert main(["train", "own.yaml", *overrides, "train.precision=fp32", "train.compile=off"]) == 0
+    capsys.readouterr()
+    assert main(["ask", "Colour 2?", "--model", "runs/own/model", "--depth", "12", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["answer"] == "crimson"
+    assert [step["verdict"] for step in answer["steps"]] == ["valid"]
 
 
 @pytest.mark.parametrize(

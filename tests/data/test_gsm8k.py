@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tuili.data.gsm8k import Item, Outcome, checked_records, import_gsm8k, outcomes
+from tuili.data.gsm8k import Item, Outcome, import_gsm8k, outcomes
 from tuili.data.records import read_records, write_records
 from tuili.errors import RecordError
 from tuili.steps import Status
@@ -57,7 +57,7 @@ def test_every_item_is_yielded_with_its_outcome(sample: Path) -> None:
 
 
 def test_checked_items_are_records_that_can_be_read_back(sample: Path, tmp_path: Path) -> None:
-    records = list(checked_records(sample))
+    records = [item.record for item in import_gsm8k(sample) if item.outcome is Outcome.CHECKED]
     assert [record.id for record in records] == ["gsm8k/1", "gsm8k/2", "gsm8k/3"]
     assert (records[0].input, records[0].output, records[0].level) == ("Question 0?", "72", 2)
     assert records[0].response == "<think>\n48 / 2 = 24\n48 + 24 = 72\n</think>72"

@@ -269,3 +269,10 @@ def test_factorial_and_inequality_are_told_apart_by_spaces(line: str) -> None:
 
 def test_the_value_of_a_claim_is_its_witness() -> None:
     assert check("90 min + 30 min = 2 h").witness == {"rule": "evaluation", "value": "2 h"}
+
+
+@pytest.mark.parametrize("line", ["{1} = {true}", "[1] = [true]", "[0, 1] = [false, true]", "{0} = {false}"])
+def test_collections_of_different_sorts_are_not_equal(line):
+    """Python takes True for 1, in sets and lists as well."""
+    assert check(line).status is Status.INVALID
+    assert check(line.replace("=", "!=")).status is Status.VALID

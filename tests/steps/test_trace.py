@@ -213,3 +213,11 @@ def test_lists_and_nested_loops(items: list[int], offset: int) -> None:
     lines = [f"L1: xs = [{', '.join(map(str, items))}]"]
     lines += [f"{label}: {name} = {value}" for label, name, value in events()]
     assert {verdict.status for verdict in check_chain(lines, full)} == {Status.VALID}
+
+
+def test_a_program_grounds_inferences_like_facts_do():
+    """A variable gets its value from the program, not from a premise out of nowhere."""
+    program = Context(program={"L1": "x = 3", "L2": "if x > 5: y = 1"})
+    lines = ["y = 100 => y = 100", "x = 8 => x = 8", "L1: x = 3", "x = 3 => x + 1 = 4", "x = 8 => x + 1 = 9"]
+    statuses = [verdict.status for verdict in check_chain(lines, program)]
+    assert statuses == [Status.INVALID, Status.INVALID, Status.VALID, Status.VALID, Status.INVALID]

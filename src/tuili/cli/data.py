@@ -85,16 +85,14 @@ def gsm8k(
 
     Tells how many problems check, and how many do not for which reason.
     """
-    from collections import Counter
-
-    from tuili.data.gsm8k import Outcome, import_gsm8k
+    from tuili.data.gsm8k import Outcome, import_gsm8k, outcomes
     from tuili.data.records import write_records
 
     items = list(import_gsm8k(file))
     if not items:
         raise RecordError(f"{file} holds no problem: give a GSM8K file in JSONL")
     written = write_records(out, (item.record for item in items if item.outcome is Outcome.CHECKED))
-    for outcome, number in Counter(item.outcome for item in items).most_common():
+    for outcome, number in outcomes(items).most_common():
         print(f"{number} of {len(items)}: {outcome}")
     print(f"{out}: {written} problems")
 

@@ -98,11 +98,6 @@ def outcomes(items: Iterable[Item]) -> Counter[Outcome]:
     return Counter(item.outcome for item in items)
 
 
-def checked_records(path: str | Path) -> Iterator[Record]:
-    """The records of those items of a GSM8K file whose every calculation is valid."""
-    return (item.record for item in import_gsm8k(path) if item.outcome is Outcome.CHECKED)
-
-
 def _item(where: str, number: int, line: str) -> Item:
     try:
         fields = json.loads(line)

@@ -83,7 +83,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """The tokenizer of a folder. Raises `InputError` when it is damaged or not of Tuili's making."""
     file = folder / "tokenizer.json"
     try:
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+        tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # the libraries fail in any way they like, the Rust one by a plain Exception
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(f"{file} is damaged: {lines[0]}") from error

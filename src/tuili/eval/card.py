@@ -57,4 +57,6 @@ def read_figures(folder: Path) -> dict[str, Any] | None:
         figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ModelFolderError(f"{path} is not JSON: {error}") from error
+    if not isinstance(figures, dict) or not {"mean", "mean_depth", "date"} <= figures.keys():
+        raise ModelFolderError(f"{path} is not a report of tuili eval: measure again with --card")
     return figures

@@ -29,6 +29,9 @@ SIZES = (
 )
 """Fields that count something of which there must be at least one."""
 
+LARGEST, DEEPEST = 2**24, 1000
+"""The largest of these sizes and the most layers that are taken for earnest."""
+
 
 @strict
 class TuiliConfig(PreTrainedConfig):
@@ -88,6 +91,8 @@ class TuiliConfig(PreTrainedConfig):
                 f"num_hidden_layers is {self.num_hidden_layers}, but {self.trunk_layers} trunk layers and "
                 f"{self.num_groups} groups of {self.group_layers} make {depth}"
             )
+        if depth > DEEPEST:  # before one entry is made for each
+            raise ValueError(f"num_groups is {self.num_groups}: {depth} layers in all, use at most {DEEPEST}")
         self.num_hidden_layers = depth
         # One cache layer for each trunk layer and one for the shared set; the other layers store nothing.
         stored = self.trunk_layers + 1
@@ -98,8 +103,10 @@ class TuiliConfig(PreTrainedConfig):
     def validate_architecture(self) -> None:
         """Refuses sizes that no network can have. `strict` calls this."""
         for name in SIZES:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+            if not 1 <= getattr(self, name) <= LARGEST:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be 1 to {LARGEST}")
+        if not 0 <= self.exit_threshold <= 1:
+            raise ValueError(f"exit_threshold is {self.exit_threshold}: it must be a probability, 0 to 1")
         if self.num_attention_heads % self.num_key_value_heads:
             raise ValueError(
                 f"num_attention_heads is {self.num_attention_heads}: it must be a multiple of num_key_value_heads, "

@@ -24,12 +24,14 @@ from tuili.data.tokenizer import load_tokenizer
 from tuili.errors import InputError, ModelFolderError
 from tuili.model import TuiliConfig, TuiliForCausalLM
 from tuili.model.lineage import LineageEntry, model_hash, write_lineage
+from tuili.model.size import count_parameters
 
 SHIPPED = Path(__file__).parents[1] / "models"
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
 _PICKLE_OR_ZIP = re.compile(rb"\x80[\x00-\x05]|PK\x03\x04")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _MAX_HEADER = 100_000_000
+_MOST_PER_BYTE = 8  # parameters, were each of them a bit
 _TENSOR_FAULTS = {
     "missing": "the weight file is incomplete",
     "unexpected": "the weights belong to another configuration",
@@ -81,7 +83,10 @@ def load_model(name: str | Path, dtype: torch.dtype = torch.float32) -> LoadedMo
     type, and when its tensors are not exactly those that its configuration asks for.
     """
     path = resolve(name)
-    check_folder(path)
+    wanted = count_parameters(check_folder(path)).total
+    stored = sum(file.stat().st_size for file in path.glob("*.safetensors"))
+    if wanted > _MOST_PER_BYTE * stored:  # before memory is taken for them
+        raise ModelFolderError(f"{path}: config.json asks for {wanted:,} parameters, its weights have {stored:,} bytes")
     with _quiet():
         try:
             loaded: Any = TuiliForCausalLM.from_pretrained(
@@ -168,7 +173,8 @@ def check_folder(path: Path) -> TuiliConfig:
     try:
         return TuiliConfig.from_pretrained(path, local_files_only=True)
     except Exception as error:  # see `load_model`
-        raise ModelFolderError(f"{config} is not a usable configuration: {_one_line(error)}") from error
+        reason = _one_line(error.__cause__ or error)
+        raise ModelFolderError(f"{config} is not a usable configuration: {reason}") from error
 
 
 def check_safetensors(path: Path) -> None:
@@ -188,15 +194,13 @@ def check_safetensors(path: Path) -> None:
         header = file.read(length)
     try:
         tensors = json.loads(header)
-        end = max(
-            (tensor["data_offsets"][1] for name, tensor in tensors.items() if name != "__metadata__"),
-            default=0,
-        )
-    except (UnicodeDecodeError, json.JSONDecodeError, AttributeError, TypeError, LookupError) as error:
+        ends = (tensor["data_offsets"][1] for name, tensor in tensors.items() if name != "__metadata__")
+        described = 8 + length + max(ends, default=0)
+    except (UnicodeDecodeError, json.JSONDecodeError, AttributeError, TypeError, LookupError, RecursionError) as error:
         raise ModelFolderError(f"{path} is damaged: its safetensors header is not readable") from error
-    if 8 + length + end != size:
-        kind = "truncated" if size < 8 + length + end else "damaged"
-        raise ModelFolderError(f"{path} is {kind}: its header describes {8 + length + end} bytes, the file has {size}")
+    if described != size:
+        kind = "truncated" if size < described else "damaged"
+        raise ModelFolderError(f"{path} is {kind}: its header describes {described} bytes, the file has {size}")
 
 
 def _download(name: str) -> Path:

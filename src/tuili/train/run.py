@@ -15,6 +15,7 @@ from tuili.data.packing import Block
 from tuili.data.sources import FileSource, Source, TaskSource, sample_texts
 from tuili.data.stream import BlockStream, StreamState
 from tuili.data.tokenizer import load_tokenizer, separator_ids, train_tokenizer
+from tuili.errors import ConfigError
 from tuili.model import TuiliForCausalLM
 from tuili.model.folder import save_model
 from tuili.model.kernels import set_fused
@@ -72,6 +73,8 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
     torch.manual_seed(seed)
     with device:
         model = build_model(recipe.model, tokenizer)
+    if recipe.train.length > (context := model.config.max_position_embeddings):
+        raise ConfigError(f"train.length = {recipe.train.length}: the model's context takes at most {context} tokens")
     set_fused(model, can_compile(recipe.train.compile, device))
     objective = Objective(recipe.objective, model)
 

@@ -1,0 +1,25 @@
+"""Recipes and tokenizers small enough to test benchmarks with."""
+
+from __future__ import annotations
+
+import pytest
+
+from tuili.data import sources
+
+SMALL = (
+    "model.overrides={hidden_size: 32, intermediate_size: 32, moe_intermediate_size: 16, trunk_layers: 1, "
+    "group_layers: 1, max_position_embeddings: 224}",
+    "train.rows=2",
+    "train.length=192",
+    "train.precision=fp32",
+    "train.compile=off",
+    "data.domains=[propositional, arithmetic]",
+    "data.levels=[1]",
+)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """Overrides that make a run take seconds, with a tokenizer learnt from a few texts."""
+    monkeypatch.setattr(sources, "SAMPLE", 20)
+    return SMALL
