@@ -45,3 +45,12 @@ def whole_file(path: Path) -> Iterator[Path]:
             part.replace(path)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or the entries of a folder, are on the disk itself."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -166,7 +166,7 @@ def test_a_tokenizer_that_does_not_belong_to_the_model_is_refused(saved: Path) -
     path = saved / "tokenizer.json"
     text = path.read_text()
     path.write_text(text[: len(text) // 2])
-    assert "cannot be loaded" in refusal(saved)
+    assert "tokenizer.json is damaged" in refusal(saved)
     train_tokenizer(["What is 1 + 1 = 2?", "abc abd abe abf " * 9], vocabulary=400).save_pretrained(saved)
     assert "do not belong together" in refusal(saved)
     for file in (path, saved / "tokenizer_config.json"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -221,3 +223,18 @@ def test_a_program_grounds_inferences_like_facts_do():
     lines = ["y = 100 => y = 100", "x = 8 => x = 8", "L1: x = 3", "x = 3 => x + 1 = 4", "x = 8 => x + 1 = 9"]
     statuses = [verdict.status for verdict in check_chain(lines, program)]
     assert statuses == [Status.INVALID, Status.INVALID, Status.VALID, Status.VALID, Status.INVALID]
+
+
+def test_threads_may_trace_the_same_program():
+    """The events of a program are computed once for all; two threads must not both go on with it."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for start in range(20):
+            program = {"L1": f"x = {start}", "L2": "for i in range(0, 300): x += i"}
+            contexts = [Context(program=program, events=events) for events in (601, 301, 501)] * 2
+            with ThreadPoolExecutor(len(contexts)) as pool:
+                verdicts = list(pool.map(check, ["L2: i = 300"] * len(contexts), contexts))
+            assert {verdict.status for verdict in verdicts} == {Status.INVALID}
+    finally:
+        sys.setswitchinterval(interval)

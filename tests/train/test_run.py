@@ -146,7 +146,7 @@ def test_a_folder_with_a_run_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="already holds a run: add --resume to go on, or choose another --out"):
         go(small(), tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="file is a file: a run needs a folder"):
+    with pytest.raises(InputError, match="file is a file; choose another place"):
         go(small(), tmp_path / "file")
 
 

@@ -103,8 +103,10 @@ class TuiliConfig(PreTrainedConfig):
     def validate_architecture(self) -> None:
         """Refuses sizes that no network can have. `strict` calls this."""
         for name in SIZES:
-            if not 1 <= getattr(self, name) <= LARGEST:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be 1 to {LARGEST}")
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+            if getattr(self, name) > LARGEST:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be at most {LARGEST}")
         if not 0 <= self.exit_threshold <= 1:
             raise ValueError(f"exit_threshold is {self.exit_threshold}: it must be a probability, 0 to 1")
         if self.num_attention_heads % self.num_key_value_heads:

@@ -7,7 +7,6 @@ network computes is left to `modeling`, and the record of how a folder came abou
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from transformers.utils import logging as hf_logging
 
 from tuili.data.tokenizer import load_tokenizer
 from tuili.errors import InputError, ModelFolderError
+from tuili.files import flush
 from tuili.model import TuiliConfig, TuiliForCausalLM
 from tuili.model.lineage import LineageEntry, model_hash, write_lineage
 from tuili.model.size import count_parameters
@@ -137,11 +137,11 @@ def save_model(
         *parents, last = lineage
         write_lineage(fresh, (*parents, replace(last, hash=digest)))
         for path in fresh.rglob("*"):
-            _flush(path)
+            flush(path)
         if folder.exists():
             folder.rename(stale)
         fresh.rename(folder)
-        _flush(folder.parent)
+        flush(folder.parent)
     return digest
 
 
@@ -227,14 +227,6 @@ def _quiet() -> Iterator[None]:
         library.set_verbosity(verbosity)
         if bars:
             library.enable_progress_bar()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _one_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from threading import Lock
 
 from tuili.steps.arithmetic import integer
 from tuili.steps.evaluate import evaluate, truth
@@ -38,6 +39,7 @@ class Run:
         self._events: list[Event] = []
         self._rest = _Machine().run(program)
         self._fault: StepFault | None = None
+        self._lock = Lock()  # a run is shared by all who check the same program, in threads as well
         self._program = program
 
     def event(self, number: int) -> Event | None:
@@ -46,16 +48,17 @@ class Run:
         Raises a `StepFault` where the program cannot go on: at a line that cannot be read, at a division by
         zero, or after too many steps.
         """
-        while len(self._events) <= number:
-            if self._fault is not None:
-                raise self._fault.with_traceback(None)
-            try:
-                self._events.append(next(self._rest))
-            except StopIteration:
-                return None
-            except StepFault as fault:
-                self._fault = fault
-        return self._events[number]
+        with self._lock:
+            while len(self._events) <= number:
+                if self._fault is not None:
+                    raise self._fault.with_traceback(None)
+                try:
+                    self._events.append(next(self._rest))
+                except StopIteration:
+                    return None
+                except StepFault as fault:
+                    self._fault = fault
+            return self._events[number]
 
     def state(self, number: int) -> Mapping[str, Value]:
         """The variables after the first `number` events. Raises a `StepFault` as `event` does."""

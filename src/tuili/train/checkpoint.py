@@ -26,6 +26,7 @@ from torch import Tensor
 
 from tuili.config import Config
 from tuili.errors import CheckpointError
+from tuili.files import flush
 
 MANIFEST, STATE, SUFFIX = "manifest.json", "state.json", ".safetensors"
 PREFIX, SCRATCH = "step-", ".step-"
@@ -124,12 +125,12 @@ class Checkpoints:
                 write_durably(scratch / name, data)
             sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
             write_durably(scratch / MANIFEST, json.dumps({"step": step, "sha256": sums}, indent=2).encode())
-            _sync(scratch)
+            flush(scratch)
             # Only a damaged checkpoint can stand here or later: the run went on from an earlier one.
             for late in [number for number in self._steps() if number >= step]:
                 shutil.rmtree(self._path(late))
             scratch.rename(self._path(step))
-            _sync(self._folder)
+            flush(self._folder)
             for early in self._steps()[: -self._keep]:
                 shutil.rmtree(self._path(early))
         except OSError as error:
@@ -162,14 +163,6 @@ def write_durably(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _copy(tensor: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from shutil import which
 from typing import Literal
@@ -47,18 +47,25 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
 
 def measure(model: nn.Module, forward_backward: Callable[[Precision], None]) -> dict[Precision, float]:
     """Seconds of one pass in each format, the best of a few after a first one. Leaves the model as it was."""
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     seconds: dict[Precision, float] = {}
-    for precision in PRECISIONS:
-        forward_backward(precision)
-        times = []
-        for _ in range(TRIALS):
-            begun = time.perf_counter()
+    with untouched(model):
+        for precision in PRECISIONS:
             forward_backward(precision)
-            times.append(time.perf_counter() - begun)
-        seconds[precision] = min(times)
+            times = []
+            for _ in range(TRIALS):
+                begun = time.perf_counter()
+                forward_backward(precision)
+                times.append(time.perf_counter() - begun)
+            seconds[precision] = min(times)
+    return seconds
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Clears the gradients and restores the buffers afterwards, so that passes inside leave the model as it was."""
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    yield
     model.zero_grad()
     with torch.no_grad():
         for name, buffer in model.named_buffers():
             buffer.copy_(buffers[name])
-    return seconds

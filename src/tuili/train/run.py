@@ -28,7 +28,7 @@ from tuili.train.folder import RunFolder
 from tuili.train.log import TrainingLog
 from tuili.train.loop import Position, fit
 from tuili.train.objective import Objective
-from tuili.train.precision import Precision, autocast, can_compile, find_device, measure
+from tuili.train.precision import Precision, autocast, can_compile, find_device, measure, untouched
 from tuili.train.recipe import DataConfig, ModelConfig, Recipe
 
 
@@ -90,10 +90,13 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
             recipe.log, out, console, first=position.step, steps=recipe.train.steps, seconds=position.seconds
         )
 
+    block = next(open_stream(StreamState())).to(device)
     if precision is None:
-        block = next(open_stream(StreamState())).to(device)
         precision = choose_precision(recipe.train.precision, model, objective, block, tell)
         folder.begin(precision)
+    # A kernel is generated for the shapes it first sees. Shown the first block, a resumed run gets the same kernels.
+    torch.compiler.reset()
+    forward_backward(model, objective, block, precision)
     checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep, tell)
     position, log = fit(recipe, model, objective, precision, open_stream, open_log, checkpoints)
 
@@ -147,13 +150,17 @@ def choose_precision(
     if wanted != "auto":
         return wanted
 
-    def forward_backward(precision: Precision) -> None:
-        with autocast(precision, model.device):
-            result = objective(block, 0.0, torch.Generator(model.device))
-        result.loss.backward()
-
-    seconds = measure(model, forward_backward)
+    seconds = measure(model, lambda precision: forward_backward(model, objective, block, precision))
     chosen = min(seconds, key=seconds.__getitem__)
     rates = ", ".join(f"{name} {block.real_tokens / time:,.0f} tokens/s" for name, time in seconds.items())
     tell(f"precision {chosen}: measured {rates}")
     return chosen
+
+
+def forward_backward(model: TuiliForCausalLM, objective: Objective, block: Block, precision: Precision) -> None:
+    """One pass over a block that leaves the model as it was."""
+    model.train()
+    with untouched(model):
+        with autocast(precision, model.device):
+            result = objective(block, 0.0, torch.Generator(model.device))
+        result.loss.backward()
