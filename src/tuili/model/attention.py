@@ -232,7 +232,7 @@ def attend_sparse(query_BH1D: Tensor, kv: KeyValues, gate_B1H3: Tensor, view: Vi
     B, K, S, _ = kv.key_BKSD.shape
     pooled = _read(query_BH1D, kv.unit_key_BKUD, kv.unit_value_BKUD, view.units_BTU[:, None])
 
-    start_BU1 = units.starts_BU()
+    start_BU1 = units.starts_BU(view.units_BTU.shape[-1])
     first_B1 = start_BU1[:, :1]
     near_BW = torch.arange(max(0, S - view.window), S, device=first_B1.device).expand(B, -1)
     local_BX = torch.cat([first_B1, near_BW], dim=1)

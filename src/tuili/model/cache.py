@@ -83,10 +83,11 @@ def add_to_units(
     value_BKUD = (member_BUT[:, None] @ value_BKTD).float()
     size_BU = member_BUT.float().sum(-1)
     if sums is not None:
-        known = sums[2].shape[1]
-        key_BKUD[:, :, :known] += sums[0]
-        value_BKUD[:, :, :known] += sums[1]
-        size_BU[:, :known] += sums[2]
+        # Where rows have left the batch, fewer units may be in use than the sums were made for.
+        known = min(count, sums[2].shape[1])
+        key_BKUD[:, :, :known] += sums[0][:, :, :known]
+        value_BKUD[:, :, :known] += sums[1][:, :, :known]
+        size_BU[:, :known] += sums[2][:, :known]
     return key_BKUD, value_BKUD, size_BU
 
 

@@ -44,9 +44,9 @@ class Units:
         was_open_B = torch.where((dropped_BS < 0).all(dim=1), self.open_B > 0, continued_B) & (last_B1[:, 0] >= 0)
         return Units(kept_BS, last_B1[:, 0] + 1, torch.where(was_open_B, (kept_BS == last_B1).sum(dim=1), 0))
 
-    def starts_BU(self) -> Tensor:
-        """The column where each unit starts (S for units that do not exist), and one entry more at the end."""
-        wanted_U = torch.arange(self.count + 1, device=self.unit_BS.device)
+    def starts_BU(self, count: int) -> Tensor:
+        """The column where each of `count` units starts (S for units that do not exist), and one entry more."""
+        wanted_U = torch.arange(count + 1, device=self.unit_BS.device)
         wanted_BU = wanted_U.expand(self.unit_BS.shape[0], -1).contiguous()
         return torch.searchsorted(self.unit_BS, wanted_BU)
 
