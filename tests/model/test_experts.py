@@ -130,6 +130,22 @@ def test_restriction_leaves_only_the_allowed_experts() -> None:
     torch.testing.assert_close(route.weight_Nk, torch.tensor([[1.0, 0.0]]).expand(50, 2))
 
 
+@pytest.mark.parametrize("allowed", [None, torch.tensor([True, True, False, True])])
+def test_exploration_draws_the_second_expert_of_some_tokens_while_training(allowed: torch.Tensor | None) -> None:
+    made, hidden = router().eval(), torch.randn(4000, 48)
+    made.allowed_E = allowed
+    expected = made(hidden).expert_Nk
+    made.exploration = 0.5
+    assert torch.equal(made(hidden).expert_Nk, expected)
+    explored = made.train()(hidden).expert_Nk
+    assert torch.equal(explored[:, 0], expected[:, 0])
+    assert (explored[:, 0] != explored[:, 1]).all()
+    others = 3 if allowed is None else 2  # a random one of them is often the best one
+    changed = (explored[:, 1] != expected[:, 1]).float().mean().item()
+    assert changed == pytest.approx(0.5 * (1 - 1 / others), abs=0.05)
+    assert allowed is None or not (explored == 2).any()
+
+
 def test_a_recording_counts_both_slots_of_every_layer() -> None:
     model = tiny_model()
     with torch.inference_mode(), model.record_routing() as record:

@@ -42,7 +42,8 @@ class TuiliConfig(PreTrainedConfig):
     the tokens of the `top_units` best-scoring units. A unit ends at one of `separator_token_ids` or after
     `max_unit` tokens. `layered=False` is plain grouped-query attention.
     Experts: the reasoning layers route every token to `num_experts_per_tok` of `num_experts` feed-forward experts;
-    the trunk is dense. `domains` names the experts.
+    the trunk is dense. `domains` names the experts. While training, a share `router_exploration` of the tokens takes
+    a random second expert, so that the model still works where few experts are kept.
     """
 
     model_type = "tuili"
@@ -74,6 +75,7 @@ class TuiliConfig(PreTrainedConfig):
     num_experts_per_tok: int = 2
     moe_intermediate_size: int = 80
     router_bias_rate: int | float = 1e-3
+    router_exploration: int | float = 0.0
     domains: list[str] | None = None
 
     exit_threshold: int | float = 0.9
@@ -107,8 +109,9 @@ class TuiliConfig(PreTrainedConfig):
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
             if getattr(self, name) > LARGEST:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be at most {LARGEST}")
-        if not 0 <= self.exit_threshold <= 1:
-            raise ValueError(f"exit_threshold is {self.exit_threshold}: it must be a probability, 0 to 1")
+        for name in ("exit_threshold", "router_exploration"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be a probability, 0 to 1")
         if self.num_attention_heads % self.num_key_value_heads:
             raise ValueError(
                 f"num_attention_heads is {self.num_attention_heads}: it must be a multiple of num_key_value_heads, "

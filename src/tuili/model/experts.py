@@ -48,7 +48,7 @@ class Router(nn.Module):
 
     def __init__(self, config: TuiliConfig) -> None:
         super().__init__()
-        self.slots = config.num_experts_per_tok
+        self.slots, self.exploration = config.num_experts_per_tok, config.router_exploration
         self.weight = nn.Parameter(torch.empty(config.num_experts, config.hidden_size))
         self.register_buffer("balance_bias", torch.zeros(config.num_experts))
         self.register_buffer("load", torch.zeros(config.num_experts, dtype=torch.long), persistent=False)
@@ -63,7 +63,11 @@ class Router(nn.Module):
         if self.allowed_E is not None:
             choice_NE = choice_NE.masked_fill(~self.allowed_E, float("-inf"))
         first_N1 = choice_NE.argmax(-1, keepdim=True)
-        rest_NE = (choice_NE + self.balance_bias).scatter(1, first_N1, float("-inf"))
+        rest_NE = choice_NE + self.balance_bias
+        if self.training and self.exploration > 0:
+            explores_N1 = torch.rand_like(first_N1, dtype=torch.float32) < self.exploration
+            rest_NE = torch.where(explores_N1 & rest_NE.isfinite(), torch.rand_like(rest_NE), rest_NE)
+        rest_NE = rest_NE.scatter(1, first_N1, float("-inf"))
         rest = rest_NE.topk(self.slots - 1, dim=-1)
         expert_Nk = torch.cat([first_N1, rest.indices], dim=1)
         weight_Nk = score_NE.gather(1, expert_Nk)
