@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import itertools
+
 import pytest
 import torch
 from transformers import PreTrainedTokenizerFast
@@ -7,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 from tests.tiny import tiny_model
 from tuili.engine import Decoder, Generation
 from tuili.errors import InputError, PromptError
-from tuili.model import TuiliForCausalLM
+from tuili.model import TuiliForCausalLM, modeling
 
 Tiny = tuple[TuiliForCausalLM, PreTrainedTokenizerFast]
 PROMPTS = [f"What is {a} + {b}{'?' * (a % 4)}" for a in range(20) for b in (1, 23, 456, 7, 89, 0, 5, 11, 3, 90)]
@@ -74,6 +77,26 @@ def test_a_batch_equals_the_definition_of_adaptive_depth(tiny: Tiny, threshold: 
         used |= set(depths)
     expected = {0.0: {1}, 1.0: {4}}.get(threshold)
     assert used == expected if expected else len(used) > 1
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("sparse_above", [0, 30, 1000])
+def test_rows_that_leave_deepen_and_end_at_different_times_equal_the_definition(
+    tiny: Tiny, sparse_above: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Units are many, prompts of other lengths, and the reading of the past changes form on the way."""
+    monkeypatch.setattr(modeling, "SPARSE_ABOVE", sparse_above)
+    model, tokenizer = tiny[0], copy.deepcopy(tiny[1])
+    prompts = [f"What is {' + '.join(str(n) for n in range(7, 8 + 3 * length))}?" for length in range(8)]
+    decoder = Decoder(model, tokenizer, threshold=0.4, max_new_tokens=60, batch_size=8)
+    endless = [by_hand(tiny, decoder._encode(prompt), 0.4, 60)[0] for prompt in prompts]
+    firsts = {token: {text.index(token) for text in endless if token in text} for token in itertools.chain(*endless)}
+    ending = max(firsts, key=lambda token: len(firsts[token]))
+    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ending)
+    expected = [by_hand((model, tokenizer), decoder._encode(prompt), 0.4, 60) for prompt in prompts]
+    assert len({len(tokens) for tokens, _ in expected}) > 3, "rows must leave the batch one after the other"
+    for generation, (tokens, depths) in zip(decoder.generate(prompts), expected, strict=True):
+        assert (generation.tokens, generation.depths) == (tokens, depths)
 
 
 def test_every_token_of_a_fixed_depth_uses_it(tiny: Tiny) -> None:

@@ -43,6 +43,26 @@ def test_a_definition_with_nothing_to_check_is_not_valid(line: str) -> None:
     assert check(line).status is Status.UNSUPPORTED
 
 
+@pytest.mark.parametrize(
+    "line", ["x = 5 = 5", "x = 2 + 3 = 2 + 3", "x = 3 kg = 3 kg", "x = 5 = 5 = 5", "x = 5 = 5 > 3"]
+)
+def test_a_definition_that_repeats_one_part_is_not_valid(line: str) -> None:
+    verdict = check(line)
+    assert verdict.status is Status.UNSUPPORTED
+    assert "repeats" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    "line", ["x = 5 = 10/2", "x = 1/2 = 2/4", "x = 1/2 = 0.5", "x = 3 kg = 3000 g", "x = 5 = 5 = 10/2"]
+)
+def test_a_definition_may_give_one_value_in_two_ways(line: str) -> None:
+    assert check(line).status is Status.VALID
+
+
+def test_a_known_value_may_be_restated() -> None:
+    assert statuses(["x = 2 + 3 = 5", "x = 5 = 5"]) == ["valid", "valid"]
+
+
 def test_a_fact_gives_a_name_its_value() -> None:
     context = Context(facts={"P1": "mass = 3 kg", "P2": "weight = mass * 10 N/kg"})
     assert statuses(["mass = 3 kg", "mass = 3000 g", "mass = 4 kg", "weight = 30 N"], context) == [

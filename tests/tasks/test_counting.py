@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
-from itertools import combinations, permutations, product
+from itertools import combinations, pairwise, permutations, product
 from math import comb, log10
 from statistics import mean
 
@@ -159,6 +159,19 @@ def test_probabilities_are_in_lowest_terms() -> None:
         if "/" in problem.answer:
             assert problem.answer == str(Fraction(problem.answer))
             assert 0 < Fraction(problem.answer) < 1
+
+
+def test_the_factors_that_cancel_are_named_and_of_one_digit() -> None:
+    """At levels 1 and 2; each further form of the fraction has its two divisions before it."""
+    for problem in problems("counting", 200, levels=(1, 2)):
+        if "/" not in problem.answer:
+            continue
+        forms = problem.steps[-1].split(" = ")[2:]
+        for old, new in pairwise(forms):
+            (top, bottom), (cancelled, rest) = integers(old), integers(new)
+            factor = top // cancelled
+            assert factor < 10
+            assert {f"{top} / {factor} = {cancelled}", f"{bottom} / {factor} = {rest}"} <= set(problem.steps)
 
 
 def test_level_3_is_as_hard_as_reasoning_gym() -> None:

@@ -40,6 +40,15 @@ RULES: tuple[Rule, ...] = (
     (rf"At {N} V, a current of {N} A flows .*", lambda u, i: unit(F(u, i), "ohm")),
     (rf"A \w+ takes {N} A at {N} V\. .*", lambda i, u: unit(i * u, "W")),
     (rf"A \w+ takes {N} A and has a power of {N} W\. .*", lambda i, p: unit(F(p, i), "V")),
+    (rf"A \w+ has a power of {N} W at {N} V\. .*", lambda p, u: unit(F(p, u), "A")),
+    (
+        rf"A \w+ uses {N} (J|Wh|kWh) in {N} [hs]\. What is its power\?",
+        lambda e, name, t: unit(F(e, t), "kW" if name == "kWh" else "W"),
+    ),
+    (
+        rf"A \w+ of {N} k?W has used {N} (J|Wh|kWh)\. How long did it run\?",
+        lambda p, e, name: unit(F(e, p), "s" if name == "J" else "h"),
+    ),
     (
         rf"A \w+ of {N} k?W runs for {N} [hs]\. How much energy does it use in (\w+)\?",
         lambda p, t, e: unit(p * t, e),

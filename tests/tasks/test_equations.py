@@ -83,6 +83,21 @@ def test_a_linear_equation_step_by_step():
     assert solution == 11
 
 
+def test_a_bracket_alone_is_divided_by_its_factor():
+    steps, solution = solve_linear([Part(1, -1, 8)], [Part(0, 32)], "k")
+    assert (steps, solution) == (["P1 => k - 1 = 4", "k - 1 = 4 => k = 5"], 5)
+    steps, solution = solve_linear([Part(1, -1, 8)], [Part(0, 36)], "k")
+    assert (steps[0], solution) == ("P1 => 8k - 8 = 36", Fraction(11, 2))
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_the_last_division_is_in_the_times_table(level):
+    for problem in problems("equations", 200, levels=(level,)):
+        if found := re.fullmatch(r"(-?\d+)\w = \S+ => \w = (\S+)", problem.steps[-1]):
+            assert abs(int(found[1])) <= 9, problem.steps
+            assert abs(int(found[2])) <= 10, problem.steps
+
+
 def test_long_sides_get_a_running_sum():
     steps, _ = solve_linear([Part(2, 1, 2), Part(1, 3, 4), Part(0, 5)], [Part(0, 43)], "n")
     assert steps[:2] == ["P1 => 4n + 2 + 4n + 12 + 5 = 43", "2 + 12 + 5 = 14 + 5 = 19"]

@@ -9,7 +9,7 @@ import pytest
 import reasoning_gym
 
 from tests.tasks.twin import Rule, assert_all_valid, integers, problems, shown, solve
-from tuili.tasks.geometry import TRIPLES, area, hypotenuse
+from tuili.tasks.figures import TRIPLES, area, hypotenuse
 
 N, U = r"(\d+) (mm|cm|m|km)", r"(?:mm|cm|m|km)"
 
@@ -152,6 +152,7 @@ def test_every_step_is_valid() -> None:
 
 def test_known_working() -> None:
     assert area("A", 5, 4, "cm") == ["A = 5 cm * 4 cm = 20 cm^2"]
+    assert area("A", 23, 4, "cm") == ["20 * 4 = 80", "3 * 4 = 12", "80 + 12 = 92", "A = 23 cm * 4 cm = 92 cm^2"]
     assert hypotenuse(3, 4, 5, "m") == [
         "a2 = 3 m * 3 m = 9 m^2",
         "b2 = 4 m * 4 m = 16 m^2",
@@ -164,6 +165,13 @@ def test_known_working() -> None:
 def test_known_triples_are_there(triple: tuple[int, int, int]) -> None:
     assert triple in TRIPLES
     assert all(a * a + b * b == c * c for a, b, c in TRIPLES)
+
+
+def test_no_triangle_is_impossible() -> None:
+    for problem in problems("geometry", 300, levels=(1,)):
+        if "triangle" in problem.prompt and "sides" in problem.prompt:
+            *shorter, longest = sorted(integers(problem.prompt))
+            assert sum(shorter) > longest, problem.prompt
 
 
 def test_no_angle_is_impossible() -> None:

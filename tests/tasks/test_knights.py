@@ -19,15 +19,56 @@ ANN, BOB, CID = Literal("Ann"), Literal("Bob"), Literal("Cid")
 def solved(*remarks: Remark, most: int = 20) -> list[str]:
     solver = Solver({f"P{number}": remark for number, remark in enumerate(remarks, start=1)})
     solver.run(most, cases=True)
-    return solver.steps
+    return [line for derivation in solver.derivations for line in derivation]
 
 
 def test_we_are_both_knaves():
-    assert solved(Remark("Ann", "and", (~ANN, ~BOB))) == ["P1 => not Ann", "not Ann, P1 => Bob"]
+    assert solved(Remark("Ann", "and", (~ANN, ~BOB))) == [
+        "P1 => Ann -> not Ann",
+        "Ann -> not Ann => not Ann",
+        "not Ann, P1 => not (not Ann and not Bob)",
+        "not (not Ann and not Bob), not Ann => Bob",
+    ]
 
 
 def test_one_of_us_is_a_knave():
-    assert solved(Remark("Ann", "or", (~ANN, ~BOB))) == ["P1 => Ann", "Ann, P1 => not Bob"]
+    assert solved(Remark("Ann", "or", (~ANN, ~BOB))) == [
+        "P1 => not Ann -> Ann",
+        "not Ann -> Ann => Ann",
+        "Ann, P1 => not Ann or not Bob",
+        "not Ann or not Bob, Ann => not Bob",
+    ]
+
+
+def test_someone_who_talks_of_both_is_taken_apart_in_two_lines():
+    assert solved(Remark("Ann", "differ", (BOB, ANN)), Remark("Cid", "same", (ANN, BOB)), Remark("", "is", (ANN,))) == [
+        "P1 => (Ann <-> Ann) <-> not Bob",
+        "(Ann <-> Ann) <-> not Bob => not Bob",
+        "P3 => Ann",
+        "not Bob, Ann => not (Ann <-> Bob)",
+        "not (Ann <-> Bob), P2 => not Cid",
+    ]
+
+
+def test_what_was_said_is_written_once():
+    assert solved(Remark("", "is", (ANN,)), Remark("Ann", "and", (~BOB, CID))) == [
+        "P1 => Ann",
+        "Ann, P2 => not Bob and Cid",
+        "not Bob and Cid => not Bob",
+        "not Bob and Cid => Cid",
+    ]
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_each_line_uses_one_rule(level):
+    """No line gets past a connective inside a remark: what is said comes first, then what follows from it."""
+    for problem in problems("knights", 100, levels=(level,)):
+        for step in problem.steps:
+            premises, conclusion = step.split(" => ")
+            nested = [fact for label, fact in problem.context.facts.items() if label in premises and "(" in fact]
+            if nested and "(" not in premises and re.fullmatch(r"(not )?[A-Z][a-z]+", conclusion):
+                said = re.search(r"\((.+)\)", nested[0])[1]
+                assert said in premises, step
 
 
 def test_a_supposition_that_fails():
@@ -76,4 +117,7 @@ def test_the_person_asked_about_is_of_one_kind_in_every_solution():
 @pytest.mark.parametrize("level", [1, 2, 3, 4, 5])
 def test_cases_begin_at_level_three(level):
     for problem in problems("knights", 12, levels=(level,)):
-        assert any(" -> " in step.split(" => ")[1] for step in problem.steps) is (level >= 3)
+        suppositions = [re.search(r"=> (.+) -> (.+)", step) for step in problem.steps]
+        assert any(found and found[1] not in (found[2], f"not {found[2]}", found[2][4:]) for found in suppositions) is (
+            level >= 3
+        )

@@ -115,6 +115,18 @@ def test_numbers_stay_small_and_traces_within_bounds() -> None:
         assert max(map(int, re.findall(r"\d+", " ".join(problem.steps)))) <= 999
 
 
+def test_products_are_in_the_times_table_at_first() -> None:
+    for level, allowed in ((1, r"\d"), (2, r"\d0*")):
+        pairs = [
+            pair
+            for problem in problems("tracing", 300, levels=(level,))
+            for step in problem.steps
+            for pair in re.findall(r"(\d+) \* (\d+)", step)
+        ]
+        assert len(pairs) > 60
+        assert all(re.fullmatch(allowed, factor) for pair in pairs for factor in pair)
+
+
 def test_the_answer_is_not_always_the_last_event() -> None:
     for level in (2, 3, 4, 5):
         last = [p.steps[-1].endswith(f"= {p.answer}") for p in problems("tracing", 150, levels=(level,))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from statistics import mean
 
@@ -11,6 +11,7 @@ import reasoning_gym
 
 from tests.tasks.twin import assert_all_valid, problems, shown
 from tuili.tasks.word_problems import OPERATIONS
+from tuili.tasks.working import quotient, times
 
 FACTORS = {"twice": 2, "3 times": 3, "4 times": 4, "5 times": 5}
 CHANGES: tuple[tuple[str, Callable[..., Fraction]], ...] = (
@@ -126,12 +127,35 @@ def test_every_step_is_valid() -> None:
     assert_all_valid("word_problems", 60)
 
 
+def calculations(steps: Sequence[str]) -> list[str]:
+    """The steps without the lines that only break up the product or quotient after them."""
+    kept: list[str] = []
+    for step in steps:
+        match = re.fullmatch(r"(?:\w+ = )?(\d+) ([*/]) (\d+) = \d+", step)
+        if match:
+            working = (times if match[2] == "*" else quotient)(int(match[1]), int(match[3]))
+            if working and kept[-len(working) :] == working:
+                del kept[-len(working) :]
+        kept.append(step)
+    return kept
+
+
+def test_products_and_quotients_are_broken_up() -> None:
+    """What is left to do in one line is a fact of the tables, perhaps with zeros, or a sum."""
+    for problem in problems("word_problems", 100, levels=(1, 2)):
+        for line in problem.steps:
+            if match := re.fullmatch(r"(?:\w+ = )?(\d+) ([*/]) (\d+) = \d+", line):
+                working = (times if match[2] == "*" else quotient)(int(match[1]), int(match[3]))
+                at = problem.steps.index(line)
+                assert list(problem.steps[at - len(working) : at]) == working, problem.steps
+
+
 def test_a_level_has_the_calculations_it_promises() -> None:
     """A percentage may take one more line than its one calculation."""
     for problem in problems("word_problems", 100):
         low, high = OPERATIONS[problem.level]
         extra = sum(" 10% * " in f" {step}" for step in problem.steps)
-        assert low <= len(problem.steps) <= high + extra
+        assert low <= len(calculations(problem.steps)) <= high + extra
 
 
 def test_distractions_begin_at_level_3() -> None:

@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuili.steps import Status, check_chain
-from tuili.tasks.working import combinations, lowest_terms, percentage, product, remainder, total
+from tuili.tasks.working import (
+    cancel,
+    combinations,
+    lowest_terms,
+    percentage,
+    product,
+    quotient,
+    remainder,
+    residue,
+    times,
+    total,
+)
 
 
 def valid(lines: list[str]) -> bool:
@@ -81,3 +92,64 @@ def test_combinations(n: int, data: st.DataObject) -> None:
     assert valid(lines)
     assert lines[-1].startswith(f"C({n}, {k}) = ")
     assert last_number(lines) == comb(n, k)
+
+
+def test_times_splits_both_factors_by_their_places() -> None:
+    assert times(87, 5) == ["80 * 5 = 400", "7 * 5 = 35", "400 + 35 = 435"]
+    assert times(12, 30) == ["10 * 30 = 300", "2 * 30 = 60", "300 + 60 = 360"]
+    assert times(7, 80) == times(87, 10) == times(1, 87) == []
+
+
+@given(st.integers(1, 999), st.integers(1, 999))
+def test_times_ends_with_the_product(a: int, b: int) -> None:
+    lines = times(a, b)
+    assert valid(lines)
+    assert not lines or last_number(lines) == a * b
+
+
+def test_a_quotient_is_divided_digit_by_digit() -> None:
+    assert quotient(435, 5) == ["43 = 5 * 8 + 3", "35 = 5 * 7 + 0"]
+    assert quotient(804, 4) == ["8 = 4 * 2 + 0", "0 = 4 * 0 + 0", "4 = 4 * 1 + 0"]
+    assert quotient(56, 8) == quotient(560, 8) == quotient(360, 12) == []
+
+
+@given(st.integers(1, 999), st.integers(2, 9))
+def test_a_quotient_has_a_line_for_each_digit(whole: int, divisor: int) -> None:
+    lines = quotient(whole * divisor, divisor)
+    assert valid(lines)
+    assert not lines or [line.split()[4] for line in lines] == list(str(whole))
+
+
+def test_cancel_names_its_factors() -> None:
+    assert cancel(32, 48) == (["32 / 8 = 4", "48 / 8 = 6", "4 / 2 = 2", "6 / 2 = 3"], "32/48 = 4/6 = 2/3")
+    assert cancel(26, 39) == (["26 / 13 = 2", "39 / 13 = 3"], "26/39 = 2/3")
+    assert cancel(3, 7) == ([], "3/7")
+
+
+@given(st.integers(1, 400), st.integers(1, 400))
+def test_cancel_ends_in_lowest_terms(numerator: int, denominator: int) -> None:
+    lines, forms = cancel(numerator, denominator)
+    assert valid([*lines, f"p = {numerator} / {denominator} = {forms}"])
+    top, bottom = map(int, forms.rpartition(" ")[2].split("/"))
+    assert (top, bottom) == Fraction(numerator, denominator).as_integer_ratio()
+
+
+@given(st.integers(2, 20), st.integers(0, 5))
+def test_combinations_in_full_say_the_same(n: int, k: int) -> None:
+    k = min(k, n)
+    lines = combinations(n, k, fully=True)
+    assert valid(lines)
+    assert lines[-1] == combinations(n, k)[-1]
+
+
+def test_a_residue_names_each_multiple() -> None:
+    assert residue(82, 9) == ["9 * 9 = 81", "82 - 81 = 1", "82 mod 9 = 1"]
+    assert residue(235, 7) == ["7 * 30 = 210", "235 - 210 = 25", "7 * 3 = 21", "25 - 21 = 4", "235 mod 7 = 4"]
+    assert residue(5, 7) == ["5 mod 7 = 5"]
+
+
+@given(st.integers(1, 2000), st.integers(2, 9))
+def test_a_residue_is_right(number: int, modulus: int) -> None:
+    lines = residue(number, modulus)
+    assert valid(lines)
+    assert last_number(lines) == number % modulus

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tuili.engine.decode import Decoder, Generation
+from tuili.errors import InputError
 from tuili.tasks import Problem, Split, generate, score
+
+MAX_REPEATS = 1000
+"""After so many known prompts in a row a domain is taken to have no others."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +35,29 @@ class Trial:
 def unseen_problems(domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int) -> list[Problem]:
     """`per_cell` problems of the test split for each domain and level, the same on every machine for a seed.
 
-    Raises `InputError` for an unknown domain, level or seed.
+    No prompt comes twice in a domain and level. Raises `InputError` for an unknown domain, level or seed, and for
+    a domain with too few different prompts.
     """
     split_seed = Split.TEST.seed(seed)
     return [
-        generate(domain, split_seed, index, level)
-        for level in levels
-        for domain in domains
-        for index in range(per_cell)
+        problem for level in levels for domain in domains for problem in _different(domain, split_seed, level, per_cell)
     ]
+
+
+def _different(domain: str, seed: int, level: int, count: int) -> list[Problem]:
+    """The first `count` problems of a seed whose prompts differ."""
+    found: dict[str, Problem] = {}
+    index = repeats = 0
+    while len(found) < count:
+        problem = generate(domain, seed, index, level)
+        index += 1
+        repeats = repeats + 1 if problem.prompt in found else 0
+        found.setdefault(problem.prompt, problem)
+        if repeats == MAX_REPEATS:
+            raise InputError(
+                f"domain {domain!r}, level {level}: only {len(found)} different prompts found, {count} asked for"
+            )
+    return list(found.values())
 
 
 def run(

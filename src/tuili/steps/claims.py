@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import takewhile
 
 from tuili.steps import linear
 from tuili.steps.context import Context
@@ -75,6 +76,9 @@ def _definition(name: str, rest: Sequence[tuple[str, Term]], context: Context) -
         return _determined(name, rest[0][1], context)
     if len(rest) < 2 or rest[1][0] != "=":
         raise Undecided("a definition with nothing to check")
+    equal = takewhile(lambda part: part[0] == "=", rest)
+    if all(term == rest[0][1] for _, term in equal):
+        raise Undecided("a definition that only repeats one part: nothing to check")
     return replace(verdict, witness={"rule": "definition", "name": name, "value": verdict.witness["value"]})
 
 

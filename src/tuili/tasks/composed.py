@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
-from math import comb
+from math import comb, gcd
 
 from tuili.tasks.calendar import (
     WEEKDAYS,
@@ -25,16 +25,17 @@ from tuili.tasks.calendar import (
     to_hours,
 )
 from tuili.tasks.geometry import area
-from tuili.tasks.mechanics import over, times
 from tuili.tasks.problem import Draft
+from tuili.tasks.quantities import multiply, over, simple, times
 from tuili.tasks.registry import domain
 from tuili.tasks.wording import listing
 from tuili.tasks.words import COLOURS, CONTAINERS, NAMES, OBJECTS, PEOPLE, PLACES, THINGS
-from tuili.tasks.working import combinations, lowest_terms, percentage, remainder
+from tuili.tasks.working import cancel, percentage, quotient, residue
 
 LETTERS = ("n", "k", "q")
 SECOND, SUM = "r", "z"
 LARGEST = 600
+LARGEST_AT_1 = 100
 LINKS_AT = {1: 0, 2: 0, 3: 1, 4: 2, 5: 2}
 
 
@@ -58,62 +59,69 @@ class Goal:
     answer: str
 
 
-Source = Callable[[random.Random, str], Found]
+Source = Callable[[random.Random, str, int], Found]
 Link = Callable[[random.Random, str, str, int], Found | None]
 Asking = Callable[[random.Random, str, int], Goal | None]
 
 
-def _area(rng: random.Random, name: str) -> Found:
-    a, b = rng.randint(5, 30), rng.randint(2, 9)
-    return Found(f"the area in m^2 of a garden {a} m long and {b} m wide", area(name, a, b, "m"), a * b)
+def _area(rng: random.Random, name: str, size: int) -> Found:
+    b = rng.randint(2, 9)
+    return Found(f"the area in m^2 of a garden {size} m long and {b} m wide", area(name, size, b, "m"), size * b)
 
 
-def _perimeter(rng: random.Random, name: str) -> Found:
-    a, b = rng.randint(5, 60), rng.randint(5, 60)
-    steps = [f"s = {a} cm + {b} cm = {a + b} cm", f"{name} = 2 * {a + b} cm = {2 * (a + b)} cm"]
-    return Found(f"the perimeter in cm of a card of {a} cm by {b} cm", steps, 2 * (a + b))
+def _perimeter(rng: random.Random, name: str, size: int) -> Found:
+    b = rng.randint(5, 60)
+    half = f"{size + b} cm"
+    steps = [f"s = {size} cm + {b} cm = {half}", f"{name} = 2 * {half} = {half} + {half} = {2 * (size + b)} cm"]
+    return Found(f"the perimeter in cm of a card of {size} cm by {b} cm", steps, 2 * (size + b))
 
 
-def _distance(rng: random.Random, name: str) -> Found:
-    v, t = rng.randint(5, 60), rng.randint(2, 9)
-    phrase = f"the number of metres that a robot goes in {t} s at {v} m/s"
-    return Found(phrase, times(name, v, "m/s", t, "s", "m"), v * t)
+def _distance(rng: random.Random, name: str, size: int) -> Found:
+    t = rng.randint(2, 9)
+    phrase = f"the number of metres that a robot goes in {t} s at {size} m/s"
+    return Found(phrase, times(name, size, "m/s", t, "s", "m"), size * t)
 
 
-def _voltage(rng: random.Random, name: str) -> Found:
-    r, i = rng.randint(5, 60), rng.randint(2, 9)
-    phrase = f"the voltage in V that drives {i} A through {r} ohm"
-    return Found(phrase, times(name, r, "ohm", i, "A", "V"), r * i)
+def _voltage(rng: random.Random, name: str, size: int) -> Found:
+    i = rng.randint(2, 9)
+    phrase = f"the voltage in V that drives {i} A through {size} ohm"
+    return Found(phrase, times(name, size, "ohm", i, "A", "V"), size * i)
 
 
-def _teams(rng: random.Random, name: str) -> Found:
+def _teams(rng: random.Random, name: str, size: int) -> Found:
     n, people = rng.randint(4, 11), rng.choice(PEOPLE)
-    *before, last = combinations(n, 2)
-    return Found(f"the number of ways to choose 2 of {n} {people}", [*before, f"{name} = {last}"], comb(n, 2))
+    pairs, count = n * (n - 1), comb(n, 2)
+    steps = [*multiply(n, n - 1), f"{n} * {n - 1} = {pairs}", *quotient(pairs, 2)]
+    steps.append(f"{name} = C({n}, 2) = {pairs} / 2 = {count}")
+    return Found(f"the number of ways to choose 2 of {n} {people}", steps, count)
 
 
-def _trees(rng: random.Random, name: str) -> Found:
-    rows, each, gone = rng.randint(3, 9), rng.randint(5, 40), rng.randint(2, 12)
-    all_ = rows * each
-    phrase = f"the number of trees left of {rows} rows of {each} when {gone} trees are cut"
-    return Found(phrase, [f"{rows} * {each} = {all_}", f"{name} = {all_} - {gone} = {all_ - gone}"], all_ - gone)
+def _trees(rng: random.Random, name: str, size: int) -> Found:
+    rows = rng.randint(3, 9)
+    all_ = rows * size
+    gone = rng.randint(2, min(12, all_ - 2))
+    phrase = f"the number of trees left of {rows} rows of {size} when {gone} trees are cut"
+    steps = [*multiply(size, rows), f"{rows} * {size} = {all_}", f"{name} = {all_} - {gone} = {all_ - gone}"]
+    return Found(phrase, steps, all_ - gone)
 
 
-def _root(rng: random.Random, name: str) -> Found:
+def _root(rng: random.Random, name: str, size: int) -> Found:
     """The unknown keeps its own name, as does the variable of a program."""
-    a, b, x = rng.randint(2, 9), rng.randint(2, 60), rng.randint(5, 60)
-    steps = [f"P1 => {a}x = {a * x}", f"{a}x = {a * x} => x = {x}"]
-    return Found("the number x in P1", steps, x, facts={"P1": f"{a}x + {b} = {a * x + b}"})
+    a, b = rng.randint(2, 9), rng.randint(2, 60)
+    steps = [f"P1 => {a}x = {a * size}", *quotient(a * size, a), f"{a}x = {a * size} => x = {size}"]
+    return Found("the number x in P1", steps, size, facts={"P1": f"{a}x + {b} = {a * size + b}"})
 
 
-def _program(rng: random.Random, name: str) -> Found:
-    a, b, c = rng.randint(5, 40), rng.randint(2, 9), rng.randint(2, 30)
-    program = {"L1": f"x = {a}", "L2": f"x *= {b}", "L3": f"x += {c}"}
-    steps = [f"L1: x = {a}", f"L2: x = {a} * {b} = {a * b}", f"L3: x = {a * b} + {c} = {a * b + c}"]
-    return Found("the value of x after the program", steps, a * b + c, program=program)
+def _program(rng: random.Random, name: str, size: int) -> Found:
+    b, c = rng.randint(2, 9), rng.randint(2, 30)
+    program = {"L1": f"x = {size}", "L2": f"x *= {b}", "L3": f"x += {c}"}
+    product = size * b
+    steps = [f"L1: x = {size}", *multiply(size, b), f"L2: x = {size} * {b} = {product}"]
+    steps.append(f"L3: x = {product} + {c} = {product + c}")
+    return Found("the value of x after the program", steps, product + c, program=program)
 
 
-def _days(rng: random.Random, name: str) -> Found:
+def _days(rng: random.Random, name: str, size: int) -> Found:
     start = date(rng.randint(1950, 2050), rng.randint(3, 11), rng.randint(1, 28))
     days = rng.randint(20, 50)
     end = start + timedelta(days)
@@ -121,9 +129,10 @@ def _days(rng: random.Random, name: str) -> Found:
     return Found(f"the number of days from {start} to {end}", [*before, f"{name} = {last}"], days)
 
 
-def _leap(rng: random.Random, name: str) -> Found:
-    year, (yes, no) = rng.randint(1900, 2100), rng.sample(range(10, 100), 2)
-    return Found(f"{yes} if {year} is a leap year, else {no}", leap_year(year), yes if isleap(year) else no)
+def _leap(rng: random.Random, name: str, size: int) -> Found:
+    year, other = rng.randint(1900, 2100), rng.randint(10, 99)
+    phrase = f"{size} if {year} is a leap year, else {other}"
+    return Found(phrase, leap_year(year), size if isleap(year) else other)
 
 
 def _more(rng: random.Random, name: str, letter: str, n: int) -> Found | None:
@@ -137,7 +146,8 @@ def _part(rng: random.Random, name: str, letter: str, n: int) -> Found | None:
     if n * percent % 100:
         return None
     (line,) = percentage(percent, n)
-    return Found(f"{percent}% of {letter}", [f"{name} = {line}"], n * percent // 100)
+    steps = [*quotient(n, 100 // percent), f"{name} = {line}"]
+    return Found(f"{percent}% of {letter}", steps, n * percent // 100)
 
 
 def _packs(rng: random.Random, name: str, letter: str, n: int) -> Found | None:
@@ -146,7 +156,7 @@ def _packs(rng: random.Random, name: str, letter: str, n: int) -> Found | None:
         return None
     size, packs, things = rng.choice(sizes), rng.choice(CONTAINERS), rng.choice(THINGS)
     phrase = f"the number of {packs} that {letter} {things} fill, {size} in each"
-    return Found(phrase, [f"{name} = {n} / {size} = {n // size}"], n // size)
+    return Found(phrase, [*quotient(n, size), f"{name} = {n} / {size} = {n // size}"], n // size)
 
 
 def _wide(rng: random.Random, name: str, letter: str, n: int) -> Found | None:
@@ -167,21 +177,21 @@ def _time(rng: random.Random, name: str, letter: str, n: int) -> Found | None:
         return None
     speed = rng.choice(speeds)
     phrase = f"the seconds that a runner takes for {letter} m at {speed} m/s"
-    return Found(phrase, [over(name, n, "m", speed, "m/s", "s")], n // speed)
+    return Found(phrase, over(name, n, "m", speed, "m/s", "s"), n // speed)
 
 
 def _rest(rng: random.Random, name: str, letter: str, n: int) -> Found | None:
     modulus = rng.randint(6, 9)
     if n < 30 or n % modulus < 2:
         return None
-    *before, last = remainder(n, modulus)
+    *before, last = residue(n, modulus)
     phrase = f"the remainder of {letter} divided by {modulus}"
     return Found(phrase, [*before, f"{name} = {last}"], n % modulus)
 
 
 def _weekday(rng: random.Random, letter: str, n: int) -> Goal | None:
     start = rng.choice(WEEKDAYS)
-    steps = shift_weekday(start, n)
+    steps = [*(residue(n, 7) if n >= 7 else []), *shift_weekday(start, n % 7)]
     return Goal(f"Today is {start}. Which weekday is it in {letter} days?", steps, steps[-1].split()[-1])
 
 
@@ -202,7 +212,7 @@ def _date(rng: random.Random, letter: str, n: int) -> Goal | None:
 def _price(rng: random.Random, letter: str, n: int) -> Goal | None:
     price, name, things = rng.randint(2, 9), rng.choice(NAMES), rng.choice(THINGS)
     question = f"{name} buys {letter} {things} at {price} dollars each. How many dollars does {name} pay?"
-    return Goal(question, [f"{n} * {price} = {n * price}"], str(n * price))
+    return Goal(question, [*multiply(n, price), f"{n} * {price} = {n * price}"], str(n * price))
 
 
 def _rest_money(rng: random.Random, letter: str, n: int) -> Goal | None:
@@ -227,12 +237,15 @@ def _draw(rng: random.Random, letter: str, n: int) -> Goal | None:
     if n > 60:
         return None
     other, things, (first, second) = rng.randint(2, 40), rng.choice(OBJECTS), rng.sample(COLOURS, 2)
+    if gcd(n, other) > 9:
+        return None
     chance = Fraction(n, n + other)
     question = (
         f"A bag holds {letter} {first} and {other} {second} {things}. One is drawn at random. What is the "
         f"probability that it is {first}? Give a fraction in lowest terms."
     )
-    steps = [f"{n} + {other} = {n + other}", f"p = {n} / {n + other} = {lowest_terms(n, n + other)}"]
+    lines, forms = cancel(n, n + other)
+    steps = [f"{n} + {other} = {n + other}", *lines, f"p = {n} / {n + other} = {forms}"]
     return Goal(question, steps, f"{chance.numerator}/{chance.denominator}")
 
 
@@ -242,7 +255,7 @@ def _solve(rng: random.Random, letter: str, n: int) -> Goal | None:
         return None
     y = rng.randint(2, (n - 2) // a)
     b = n - a * y
-    steps = [f"{n} - {b} = {a * y}", f"{a * y} / {a} = {y}"]
+    steps = [f"{n} - {b} = {a * y}", *quotient(a * y, a), f"{a * y} / {a} = {y}"]
     name = rng.choice(NAMES)
     return Goal(
         f"{name} thinks of a number. {a} times the number plus {b} is {letter}. What is the number?",
@@ -283,7 +296,8 @@ def _link(rng: random.Random, name: str, letter: str, found: Found, used: set[Li
 def _chain(rng: random.Random, level: int) -> list[tuple[str, Found]]:
     """The numbers of a problem in order, each with its letter; the last one goes into the question."""
     first, second = rng.sample(SHORT_SOURCES if level == 1 else SOURCES, 2)
-    chain = [(LETTERS[0], first(rng, LETTERS[0]))]
+    size, other_size = (simple(rng) if level == 1 else rng.randint(5, 60) for _ in range(2))
+    chain = [(LETTERS[0], first(rng, LETTERS[0], size))]
     used: set[Link] = set()
     while len(chain) <= LINKS_AT[level]:
         name = LETTERS[len(chain)]
@@ -291,7 +305,7 @@ def _chain(rng: random.Random, level: int) -> list[tuple[str, Found]]:
         if following:
             chain.append((name, following))
     if level == 5:
-        (letter, last), other = chain[-1], second(rng, SECOND)
+        (letter, last), other = chain[-1], second(rng, SECOND, other_size)
         sum_ = last.value + other.value
         both = Found(f"the sum of {letter} and {SECOND}", [f"{SUM} = {last.value} + {other.value} = {sum_}"], sum_)
         chain += [(SECOND, other), (SUM, both)]
@@ -308,6 +322,8 @@ class Composed:
         while goal is None:
             chain = _chain(rng, level)
             letter, last = chain[-1]
+            if level == 1 and last.value > LARGEST_AT_1:
+                continue
             goal = rng.choice(goals)(rng, letter, last.value)
         told = [f"Let {letter} be {found.phrase}." for letter, found in chain]
         facts = {label: text for _, found in chain for label, text in found.facts.items()}

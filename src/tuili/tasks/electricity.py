@@ -8,11 +8,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from tuili.tasks.mechanics import DIVISORS, over, sum_of, times
 from tuili.tasks.problem import Draft
+from tuili.tasks.quantities import DIVISORS, Formula, multiply, over, sum_of, times
 from tuili.tasks.registry import domain
 from tuili.tasks.wording import conjoin
-from tuili.tasks.working import product, total
+from tuili.tasks.working import total
 
 DEVICES = ("fan", "grill", "heater", "kettle", "lamp", "motor", "pump", "radio", "toaster")
 MATERIALS = ("alcohol", "brine", "glass", "juice", "milk", "oil", "soup", "steel", "syrup", "water")
@@ -20,35 +20,44 @@ LIQUIDS = ("alcohol", "juice", "milk", "oil", "soup", "water")
 PARALLEL = tuple((a, b) for a in range(2, 79) for b in range(2, 81 - a) if a * b % (a + b) == 0)
 
 
-def _ohm(rng: random.Random) -> Draft:
-    """One of voltage, resistance and current from the other two."""
-    device, r, i, asked = rng.choice(DEVICES), rng.randint(11, 99), rng.randint(2, 9), rng.randrange(3)
-    if asked == 0:
-        prompt = f"A current of {i} A flows through a {device} of {r} ohm. What is the voltage?"
-        return Draft(prompt, tuple(times("U", r, "ohm", i, "A", "V")), f"{r * i} V")
-    if asked == 1:
-        r, i = i, r
-        prompt = f"A {device} of {r} ohm is connected to {r * i} V. What current flows?"
-        return Draft(prompt, (over("I", r * i, "V", r, "ohm", "A"),), f"{i} A")
-    prompt = f"At {r * i} V, a current of {i} A flows through a {device}. What is its resistance?"
-    return Draft(prompt, (over("R", r * i, "V", i, "A", "ohm"),), f"{r} ohm")
-
-
-def _power(rng: random.Random) -> Draft:
-    """Power from voltage and current, or one of these from the power."""
-    device, u, i = rng.choice(DEVICES), rng.randint(11, 99), rng.randint(2, 9)
-    if rng.random() < 0.5:
-        prompt = f"A {device} takes {i} A at {u} V. What is its power?"
-        return Draft(prompt, tuple(times("P", u, "V", i, "A", "W")), f"{u * i} W")
-    prompt = f"A {device} takes {i} A and has a power of {u * i} W. What is its voltage?"
-    return Draft(prompt, (over("U", u * i, "W", i, "A", "V"),), f"{u} V")
-
-
-def _energy(rng: random.Random) -> Draft:
-    device, p, t = rng.choice(DEVICES), rng.randint(11, 99), rng.randint(2, 9)
-    power, time, energy = rng.choice((("W", "h", "Wh"), ("kW", "h", "kWh"), ("W", "s", "J")))
-    prompt = f"A {device} of {p} {power} runs for {t} {time}. How much energy does it use in {energy}?"
-    return Draft(prompt, tuple(times("E", p, power, t, time, energy)), f"{p * t} {energy}")
+FORMULAS = (
+    Formula(
+        ("U", "V"),
+        ("R", "ohm"),
+        ("I", "A"),
+        DEVICES,
+        (
+            "A current of {second} flows through a {thing} of {first}. What is the voltage?",
+            "At {whole}, a current of {second} flows through a {thing}. What is its resistance?",
+            "A {thing} of {first} is connected to {whole}. What current flows?",
+        ),
+    ),
+    Formula(
+        ("P", "W"),
+        ("U", "V"),
+        ("I", "A"),
+        DEVICES,
+        (
+            "A {thing} takes {second} at {first}. What is its power?",
+            "A {thing} takes {second} and has a power of {whole}. What is its voltage?",
+            "A {thing} has a power of {whole} at {first}. What current does it take?",
+        ),
+    ),
+    *(
+        Formula(
+            ("E", energy),
+            ("P", power),
+            ("t", time),
+            DEVICES,
+            (
+                "A {thing} of {first} runs for {second}. How much energy does it use in {unit}?",
+                "A {thing} uses {whole} in {second}. What is its power?",
+                "A {thing} of {first} has used {whole}. How long did it run?",
+            ),
+        )
+        for power, time, energy in (("W", "h", "Wh"), ("kW", "h", "kWh"), ("W", "s", "J"))
+    ),
+)
 
 
 def _series(rng: random.Random) -> Draft:
@@ -64,7 +73,7 @@ def _series_current(rng: random.Random) -> Draft:
     while (sum_ := (r := rng.randint(1, 30)) + (s := rng.randint(1, 30))) not in DIVISORS:
         pass
     i = rng.randint(2, 20)
-    steps = [sum_of("R", r, s, "ohm"), over("I", sum_ * i, "V", sum_, "ohm", "A")]
+    steps = [sum_of("R", r, s, "ohm"), *over("I", sum_ * i, "V", sum_, "ohm", "A")]
     told = f"Resistors of {r} ohm and {s} ohm are in series at {sum_ * i} V."
     if rng.random() < 0.5:
         return Draft(f"{told} What current flows?", tuple(steps), f"{i} A")
@@ -76,8 +85,7 @@ def _cost(rng: random.Random) -> Draft:
     """Energy and what it costs."""
     device, p, t, price = rng.choice(DEVICES), rng.randint(2, 9), rng.randint(2, 12), rng.randint(11, 60)
     energy = p * t
-    steps = [*times("E", p, "kW", t, "h", "kWh"), *product(energy, price)]
-    steps.append(f"{energy} kWh * {price} cents/kWh = {energy * price} cents")
+    steps = [*times("E", p, "kW", t, "h", "kWh"), *times("c", energy, "kWh", price, "cents/kWh", "cents")]
     prompt = f"A {device} of {p} kW runs for {t} h. The price is {price} cents/kWh. What does it cost in cents?"
     return Draft(prompt, tuple(steps), f"{energy * price} cents")
 
@@ -93,7 +101,7 @@ def _lost_power(rng: random.Random) -> Draft:
 def heat(m: int, c: int, low: int, high: int) -> list[str]:
     """The working of Q = m c (high - low), with c in kJ/(kg*K)."""
     rise, capacity = high - low, m * c
-    steps = [sum_of("T", high, low, "K", "-"), f"k = {m} kg * {c} kJ/(kg*K) = {capacity} kJ/K"]
+    steps = [sum_of("T", high, low, "K", "-"), *times("k", m, "kg", c, "kJ/(kg*K)", "kJ/K")]
     return steps + times("Q", capacity, "kJ/K", rise, "K", "kJ")
 
 
@@ -117,7 +125,7 @@ def parallel(name: str, a: int, b: int) -> list[str]:
     return [
         sum_of(f"{name}s", a, b, "ohm"),
         *times(f"{name}p", a, "ohm", b, "ohm", "ohm^2"),
-        over(name, a * b, "ohm^2", a + b, "ohm", "ohm"),
+        *over(name, a * b, "ohm^2", a + b, "ohm", "ohm"),
     ]
 
 
@@ -125,7 +133,7 @@ def _parallel(rng: random.Random) -> Draft:
     """Two resistors side by side and the whole current."""
     (a, b), i, (first, second) = rng.choice(PARALLEL), rng.randint(2, 9), rng.sample(DEVICES, 2)
     r = a * b // (a + b)
-    steps = [*parallel("R", a, b), over("I", r * i, "V", r, "ohm", "A")]
+    steps = [*parallel("R", a, b), *over("I", r * i, "V", r, "ohm", "A")]
     told = f"A {first} of {a} ohm and a {second} of {b} ohm are in parallel"
     if rng.random() < 0.5:
         return Draft(f"{told}. What is the total resistance?", tuple(steps[:-1]), f"{r} ohm")
@@ -144,7 +152,7 @@ def _mixing(rng: random.Random) -> Draft:
         *times("b", high, "K", n, "kg", "kg*K"),
         sum_of("c", m * low, n * high, "kg*K"),
     ]
-    steps += [sum_of("m", m, n, "kg"), over("T", sum_, "kg*K", m + n, "kg", "K")]
+    steps += [sum_of("m", m, n, "kg"), *over("T", sum_, "kg*K", m + n, "kg", "K")]
     liquid = rng.choice(LIQUIDS)
     prompt = (
         f"{m} kg of {liquid} at {low} K are mixed with {n} kg of {liquid} at {high} K. What is the "
@@ -161,13 +169,12 @@ def _monthly_bill(rng: random.Random, devices: int) -> Draft:
     steps = [line for i, (p, t) in enumerate(use, 1) for line in times(f"E{i}", p, "kW", t, "h", "kWh")]
     steps += [
         *total(daily, "kWh"),
-        *product(sum(daily), days),
+        *multiply(sum(daily), days),
         f"{sum(daily)} kWh * {days} = {sum(daily) * days} kWh",
     ]
     whole = sum(daily) * days
     steps += [
-        *product(whole, price),
-        f"{whole} kWh * {price} cents/kWh = {whole * price} cents",
+        *times("c", whole, "kWh", price, "cents/kWh", "cents"),
         f"{whole * price} cents = {whole * price // 100} dollars",
     ]
     told = " and ".join(f"a {name} of {p} kW for {t} h" for name, (p, t) in zip(names, use, strict=True))
@@ -182,7 +189,7 @@ def _kettle(rng: random.Random) -> Draft:
         if m * c * rise % p == 0:
             break
     material, low, needed = rng.choice(LIQUIDS), rng.randint(270, 300), m * c * rise
-    steps = [*heat(m, c, low, low + rise), over("t", needed, "kJ", p, "kW", "s")]
+    steps = [*heat(m, c, low, low + rise), *over("t", needed, "kJ", p, "kW", "s")]
     prompt = (
         f"A heater of {p} kW heats {m} kg of {material} with a heat capacity of {c} kJ/(kg*K) from {low} K "
         f"to {low + rise} K. How long does it take?"
@@ -199,7 +206,7 @@ def _mixed_circuit(rng: random.Random) -> Draft:
             break
     i, whole = rng.randint(2, 9), r + side
     u = whole * i
-    steps = [*parallel("S", a, b), sum_of("R", r, side, "ohm"), over("I", u, "V", whole, "ohm", "A")]
+    steps = [*parallel("S", a, b), sum_of("R", r, side, "ohm"), *over("I", u, "V", whole, "ohm", "A")]
     told = (
         f"A resistor of {r} ohm is in series with two of {a} ohm and {b} ohm that are in parallel. The "
         f"voltage is {u} V."
@@ -215,7 +222,7 @@ def _branches(rng: random.Random) -> Draft:
     """Devices side by side at one voltage: the whole current."""
     u, currents = rng.randint(2, 9) * 10, [rng.randint(2, 12) for _ in range(rng.randint(3, 4))]
     powers = [u * i for i in currents]
-    steps = [*total(powers, "W"), over("I", sum(powers), "W", u, "V", "A")]
+    steps = [*total(powers, "W"), *over("I", sum(powers), "W", u, "V", "A")]
     listed = conjoin([f"{power} W" for power in powers])
     prompt = f"Devices of {listed} run in parallel at {u} V. What current flows in all?"
     return Draft(prompt, tuple(steps), f"{sum(currents)} A")
@@ -236,12 +243,12 @@ def _electric_heating(rng: random.Random) -> Draft:
             break
     u, rise, low, liquid = r * i, energy // capacity, rng.randint(270, 290), rng.choice(LIQUIDS)
     steps = [
-        over("I", u, "V", r, "ohm", "A"),
+        *over("I", u, "V", r, "ohm", "A"),
         *times("P", u, "V", i, "A", "W"),
         *times("Q", u * i, "W", t, "s", "J"),
         f"{energy} J = {energy // 1000} kJ",
         f"k = {m} kg * {c} kJ/(kg*K) = {m * c} kJ/K",
-        over("D", energy // 1000, "kJ", m * c, "kJ/K", "K"),
+        *over("D", energy // 1000, "kJ", m * c, "kJ/K", "K"),
         sum_of("T", low, rise, "K"),
     ]
     prompt = (
@@ -262,7 +269,7 @@ def _ladder(rng: random.Random) -> Draft:
     i = rng.randint(2, 9)
     u = whole * i
     steps = [*parallel("S", a, b), *parallel("T", c, d), *total([r, first, second], "ohm")]
-    steps += [over("I", u, "V", whole, "ohm", "A"), *times("P", u, "V", i, "A", "W")]
+    steps += [*over("I", u, "V", whole, "ohm", "A"), *times("P", u, "V", i, "A", "W")]
     prompt = (
         f"In series at {u} V are a resistor of {r} ohm, a parallel pair of {a} ohm and {b} ohm and a "
         f"parallel pair of {c} ohm and {d} ohm. What is the total power?"
@@ -290,7 +297,7 @@ def _three_mixed(rng: random.Random) -> Draft:
     steps += [
         *total(parts, "kg*K"),
         *total(masses, "kg"),
-        over("M", sum(parts), "kg*K", m, "kg", "K"),
+        *over("M", sum(parts), "kg*K", m, "kg", "K"),
         *heat(m, c, mean, mean + rise),
     ]
     told = " and ".join(f"{mass} kg at {t} K" for mass, t in zip(masses, temperatures, strict=True))
@@ -303,7 +310,7 @@ def _three_mixed(rng: random.Random) -> Draft:
 
 Kind = Callable[[random.Random], Draft]
 KINDS: dict[int, tuple[Kind, ...]] = {
-    1: (_ohm, _power, _energy, _series),
+    1: (*(formula.draw for formula in FORMULAS), _series),
     2: (_series_current, _cost, _lost_power, _heating),
     3: (_parallel, _mixing, _kettle, _branches, lambda rng: _monthly_bill(rng, 2)),
     4: (_mixed_circuit, _electric_heating, lambda rng: _monthly_bill(rng, 3)),

@@ -63,12 +63,20 @@ def _collected(side: Sequence[Part]) -> Part:
 
 
 def solve_linear(left: Sequence[Part], right: Sequence[Part], unknown: str) -> tuple[list[str], Fraction]:
-    """Steps and solution: expand, collect, unknowns to the left, numbers to the right, divide."""
+    """Steps and solution: expand, collect, unknowns to the left, numbers to the right, divide.
+
+    A bracket that stands alone against a multiple of its factor is divided by the factor instead.
+    """
     here, there = _collected(left), _collected(right)
     coefficient, constant = here.a - there.a, there.b - here.b
     solution = Fraction(constant, coefficient)
     given = f"{_given(left, unknown)} = {_given(right, unknown)}"
     expanded = f"{_flat(left, unknown)} = {_flat(right, unknown)}"
+    if len(left) == len(right) == 1 and not there.a and left[0].factor != 1 and not there.b % left[0].factor:
+        inside, value = Part(left[0].a, left[0].b), there.b // left[0].factor
+        chain = [_flat([inside], unknown), _flat([Part(inside.a, 0)], unknown), unknown]
+        values = (value, value - inside.b, solution)
+        return _lead(["P1", *(f"{side} = {number}" for side, number in zip(chain, values, strict=True))]), solution
     forms = (
         expanded,
         f"{_flat([here], unknown)} = {_flat([there], unknown)}",
@@ -116,25 +124,25 @@ def _linear(rng: random.Random, left: list[Part], right: list[Part]) -> Draft:
 
 def _simple(rng: random.Random, level: int) -> Draft:
     """`3x + 5 = 20`"""
-    a, b, solution = rng.randint(2, 9), _nonzero(rng, -20, 20), rng.randint(1, 12)
+    a, b, solution = rng.randint(2, 9), _nonzero(rng, -20, 20), rng.randint(1, 10)
     return _linear(rng, [Part(a, b)], [Part(0, a * solution + b)])
 
 
 def _bracket(rng: random.Random, level: int) -> Draft:
-    """`3 * (x + 2) = 21`, from level 2 on with a number added outside."""
-    factor, b = rng.randint(2, 9), _nonzero(rng, -9, 9)
-    solution = rng.randint(max(1, 1 - b), 12) if level == 1 else _nonzero(rng, -12, 12)
-    left = [Part(1 if level == 1 else rng.randint(1, 4), b, factor)]
-    if level > 1:
-        left.append(Part(0, _nonzero(rng, -9, 9)))
+    """`3 * (x + 2) = 21`, from level 2 on `3 * (2x + 5) + 4 = 37`: every product and quotient is in the times table."""
+    factor = rng.randint(2, 9)
+    if level == 1:
+        b = _nonzero(rng, -9, 8)
+        return _linear(rng, [Part(1, b, factor)], [Part(0, factor * rng.randint(max(1, b + 1), 10))])
+    left = [Part(rng.randint(1, 9 // factor), _nonzero(rng, -9, 9), factor), Part(0, _nonzero(rng, -9, 9))]
     whole = _collected(left)
-    return _linear(rng, left, [Part(0, whole.a * solution + whole.b)])
+    return _linear(rng, left, [Part(0, whole.a * _nonzero(rng, -10, 10) + whole.b)])
 
 
 def _quotient(rng: random.Random, level: int) -> Draft:
     """`x / 3 + 5 = 9`"""
     unknown, divisor = rng.choice(UNKNOWNS), rng.randint(2, 9)
-    quotient, b = rng.randint(2, 12), _nonzero(rng, -20, 20)
+    quotient, b = rng.randint(2, 10), _nonzero(rng, -20, 20)
     sign = "+" if b > 0 else "-"
     facts = labelled([f"{unknown} / {divisor} {sign} {abs(b)} = {quotient + b}"])
     reduced = f"{unknown} / {divisor} = {quotient}"
@@ -146,9 +154,9 @@ def _quotient(rng: random.Random, level: int) -> Draft:
 def _both_sides(rng: random.Random, level: int) -> Draft:
     """`5x + 3 = 2x + 15`"""
     a, c = rng.randint(3, 12), rng.randint(1, 9)
-    while a <= c:
+    while not 0 < a - c <= 9:
         a, c = rng.randint(3, 12), rng.randint(1, 9)
-    solution, b = _nonzero(rng, -12, 12), _nonzero(rng, -20, 20)
+    solution, b = _nonzero(rng, -10, 10), _nonzero(rng, -20, 20)
     d = (a - c) * solution + b
     return _linear(rng, [Part(a, b)], [Part(c, d)]) if d else _both_sides(rng, level)
 

@@ -6,10 +6,10 @@ A person is the atom "is a knight", so that "Ann says F" is `Ann <-> F`; prompts
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations, product
+from itertools import chain, combinations, product
 
 from tuili.tasks.literals import Literal
 from tuili.tasks.problem import Draft
@@ -63,17 +63,19 @@ class Remark:
     @property
     def formula(self) -> str:
         """The remark in the step language: `Ann <-> (Bob and not Cid)`."""
-        first, last = str(self.about[0]), str(self.about[-1])
-        match self.link:
-            case "is":
-                content = first
-            case "same":
-                content = f"({first} <-> {last})"
-            case "differ":
-                content = f"not ({first} <-> {last})"
-            case link:
-                content = f"({first} {link} {last})"
+        content = self.content()
+        if len(self.about) > 1 and self.link != "differ":
+            content = f"({content})"
         return f"{self.speaker} <-> {content}" if self.speaker else content
+
+    def content(self, true: bool = True) -> str:
+        """What is said, or that it is false: `Bob and not Cid`, `not (Bob and not Cid)`."""
+        first, last = self.about[0], self.about[-1]
+        if self.link == "is":
+            return str(first if true else ~first)
+        alike = self.link in ("same", "differ")
+        joined = f"{first} {'<->' if alike else self.link} {last}"
+        return joined if true is (self.link != "differ") else f"not ({joined})"
 
     @property
     def sentence(self) -> str:
@@ -106,7 +108,7 @@ class _Rung:
     """What a level draws from; `cases` says whether its problems need a supposition."""
 
     people: tuple[int, int]
-    steps: range
+    derivations: range
     links: tuple[str, ...]
     cases: bool
 
@@ -133,16 +135,16 @@ class Knights:
             kinds = {name: rng.random() < 0.5 for name in people}
             remarks = _remarks(rng, rung, kinds)
             solver = Solver(remarks)
-            solver.run(rung.steps[-1], rung.cases)
+            solver.run(rung.derivations[-1], rung.cases)
             candidates = [
                 name
                 for name, count in solver.settled_after.items()
-                if kinds[name] is knight and count in rung.steps and (count > solver.direct) is rung.cases
+                if kinds[name] is knight and count in rung.derivations and (count > solver.direct) is rung.cases
             ]
             if candidates:
                 break
         asked = rng.choice(candidates)
-        steps = solver.steps[: solver.settled_after[asked]]
+        steps = chain.from_iterable(solver.derivations[: solver.settled_after[asked]])
         intro, question, answer = rng.choice(
             (
                 ("Knights tell the truth, knaves lie.", "Is {} a knight or a knave?", kind(knight)),
@@ -189,31 +191,31 @@ class Solver:
 
     What was learnt last is used first, remarks in the order of their labels. Where nothing follows any more,
     the first undecided person is supposed a knight, then a knave, until one supposition fails.
-    `settled_after` says for each person after how many steps the kind is known, `direct` how many steps came
-    before the first supposition.
+    A derivation is what one remark tells about one person, in one line or two. `settled_after` says for each
+    person after how many derivations the kind is known, `direct` how many came before the first supposition.
     """
 
     def __init__(self, remarks: Mapping[str, Remark]) -> None:
         self.remarks = remarks
         self.people = tuple(dict.fromkeys(name for remark in remarks.values() for name in remark.people))
         self.known: dict[str, bool] = {}
-        self.steps: list[str] = []
+        self.derivations: list[list[str]] = []
         self.settled_after: dict[str, int] = {}
         self.direct = 0
 
     def run(self, most: int, cases: bool) -> None:
-        """Derive until all are settled, over `most` steps are written or, without cases, nothing follows."""
+        """Derive until all are settled, after more than `most` derivations or, without cases, when stuck."""
         supposed = False
-        while len(self.known) < len(self.people) and len(self.steps) <= most:
+        while len(self.known) < len(self.people) and len(self.derivations) <= most:
             learnt = self._advance(self.known, None)
             if learnt is not None and not supposed:
-                self.direct = len(self.steps)
+                self.direct = len(self.derivations)
             if learnt is None and cases:
                 supposed = True
                 learnt = self._split()
             if learnt is None:
                 break
-            self.settled_after[learnt.atom] = len(self.steps)
+            self.settled_after[learnt.atom] = len(self.derivations)
 
     def _split(self) -> Literal | None:
         """Suppose the first undecided person a knight, then a knave, and learn the opposite of what fails."""
@@ -230,13 +232,16 @@ class Solver:
         return None
 
     def _advance(self, known: dict[str, bool], supposition: Literal | None) -> Literal | None:
-        """Write the next step and put its news into `known`; `FALSE` if a remark fails, None if stuck."""
+        """Write the next derivation and put its news into `known`; `FALSE` if a remark fails, None if stuck."""
         for label, settled in self._places(known):
             for size in range(min(1, len(settled)), len(settled) + 1):
                 for needed in combinations(settled, size):
                     news = self._news(label, needed, known)
                     if news is not None:
-                        self._write(needed, label, news, known, supposition)
+                        if supposition is None:
+                            self._write(needed, label, news)
+                        else:
+                            self._write_supposed(needed, label, news, known, supposition)
                         if news is not FALSE:
                             known[news.atom] = news.positive
                         return news
@@ -256,15 +261,38 @@ class Solver:
         worlds = [world for world in self.remarks[label].worlds if all(world[name] is known[name] for name in needed)]
         return _forced(worlds, known) if worlds else FALSE
 
-    def _write(
-        self,
-        needed: Sequence[str],
-        label: str,
-        news: Literal,
-        known: Mapping[str, bool],
-        supposition: Literal | None,
+    def _write(self, needed: Sequence[str], label: str, news: Literal) -> None:
+        """`Ann, P2 => not Bob`, or by way of what is said: `Ann, P2 => Bob <-> Cid` and `Bob <-> Cid, Bob => Cid`."""
+        remark = self.remarks[label]
+        literals = {name: str(Literal(name, self.known[name])) for name in sorted(needed, key=list(self.known).index)}
+        link = self._link(remark, needed, news)
+        if link is None:
+            lines = [_inference([*literals.values(), label], news)]
+        elif not needed:
+            lines = [_inference([label], link), _inference([link], news)]
+        elif news.atom == remark.speaker:
+            lines = [_inference(literals.values(), link), _inference([link, label], news)]
+        else:
+            inside = [literals[literal.atom] for literal in remark.about if literal.atom in literals]
+            lines = [_inference([literals[remark.speaker], label], link), _inference([link, *inside], news)]
+        written = set(chain.from_iterable(self.derivations))
+        self.derivations.append([line for line in lines if line not in written])
+
+    def _link(self, remark: Remark, needed: Sequence[str], news: Literal) -> str | None:
+        """What lies between the premises and the news, where they are two rules apart."""
+        if len(remark.about) == 1:
+            return None
+        if not needed and news.atom == remark.speaker:
+            return f"{~news} -> {news}"
+        if not needed:
+            return f"({remark.speaker} <-> {remark.speaker}) <-> {news}"
+        speaker = news.positive if news.atom == remark.speaker else self.known[remark.speaker]
+        return remark.content(speaker)
+
+    def _write_supposed(
+        self, needed: Sequence[str], label: str, news: Literal, known: Mapping[str, bool], supposition: Literal
     ) -> None:
-        """`Ann, P2 => not Bob`; supposing Ann, `Ann -> Bob, P2 => Ann -> Cid` or, refuted, `=> not Ann`."""
+        """Supposing Ann, `Ann -> Bob, P2 => Ann -> Cid` or, refuted, `Ann -> Bob, P2 => not Ann`."""
         premises = []
         for name in sorted(needed, key=list(known).index):
             literal = Literal(name, known[name])
@@ -272,10 +300,12 @@ class Solver:
                 premises.append(str(literal))
             elif literal != supposition:
                 premises.append(f"{supposition} -> {literal}")
-        conclusion = str(news)
-        if supposition is not None:
-            conclusion = str(~supposition) if news is FALSE else f"{supposition} -> {news}"
-        self.steps.append(f"{', '.join([*premises, label])} => {conclusion}")
+        conclusion = ~supposition if news is FALSE else f"{supposition} -> {news}"
+        self.derivations.append([_inference([*premises, label], conclusion)])
+
+
+def _inference(premises: Iterable[str], conclusion: Literal | str) -> str:
+    return f"{', '.join(premises)} => {conclusion}"
 
 
 def _forced(worlds: Sequence[dict[str, bool]], known: Mapping[str, bool]) -> Literal | None:

@@ -10,88 +10,92 @@ import random
 from collections.abc import Callable
 
 from tuili.tasks.problem import Draft
+from tuili.tasks.quantities import DIVISORS, Formula, multiply, over, sum_of, times
 from tuili.tasks.registry import domain
 from tuili.tasks.words import VEHICLES
-from tuili.tasks.working import product, total
+from tuili.tasks.working import quotient, total
 
-DIVISORS = (*range(2, 10), 10, 20, 30, 40)
 MOVERS = (*VEHICLES, "ball", "bird", "dog", "horse", "robot", "runner", "ship", "stone")
 BODIES = ("ball", "block", "box", "cart", "crate", "disc", "drum", "sled", "stone", "wagon")
+MACHINES = ("crane", "drill", "fan", "lift", "mill", "motor", "press", "pump", "robot", "truck")
 G = "Use g = 10 m/s^2."
 
 
-def times(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: str) -> list[str]:
-    """The working of a product of two quantities, named: `F = 3 kg * 4 m/s^2 = 12 N`."""
-    return [*product(a, b), f"{name} = {a} {a_unit} * {b} {b_unit} = {a * b} {unit}"]
+def _motion(way: str, time: str) -> Formula:
+    return Formula(
+        ("d", way),
+        ("v", f"{way}/{time}"),
+        ("t", time),
+        MOVERS,
+        (
+            "A {thing} goes at {first} for {second}. How far does it go?",
+            "A {thing} goes {whole} in {second}. What is its speed?",
+            "A {thing} goes at {first}. How long does it take for {whole}?",
+        ),
+    )
 
 
-def over(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: str) -> str:
-    """The step of a quotient without remainder of two quantities, named: `v = 120 km / 3 h = 40 km/h`."""
-    return f"{name} = {a} {a_unit} / {b} {b_unit} = {a // b} {unit}"
-
-
-def sum_of(name: str, a: int, b: int, unit: str, sign: str = "+") -> str:
-    """The step of a sum or difference of two quantities of one unit, named."""
-    return f"{name} = {a} {unit} {sign} {b} {unit} = {a + b if sign == '+' else a - b} {unit}"
+FORMULAS = (
+    _motion("km", "h"),
+    _motion("m", "s"),
+    Formula(
+        ("F", "N"),
+        ("m", "kg"),
+        ("a", "m/s^2"),
+        BODIES,
+        (
+            "A {thing} of {first} speeds up at {second}. What force acts on it?",
+            "A force of {whole} gives a {thing} an acceleration of {second}. What is its mass?",
+            "A force of {whole} acts on a {thing} of {first}. What is its acceleration?",
+        ),
+    ),
+    Formula(
+        ("p", "kg*m/s"),
+        ("m", "kg"),
+        ("v", "m/s"),
+        BODIES,
+        (
+            "A {thing} of {first} moves at {second}. What is its momentum?",
+            "A {thing} moves at {second} with a momentum of {whole}. What is its mass?",
+            "A {thing} of {first} has a momentum of {whole}. What is its speed?",
+        ),
+    ),
+    Formula(
+        ("W", "J"),
+        ("F", "N"),
+        ("d", "m"),
+        BODIES,
+        (
+            "A {thing} is pushed {second} with a force of {first}. What work is done?",
+            "Work of {whole} is done when a {thing} is pushed {second}. With what force is it pushed?",
+            "A {thing} is pushed with a force of {first} until the work is {whole}. How far is it pushed?",
+        ),
+    ),
+    Formula(
+        ("W", "J"),
+        ("P", "W"),
+        ("t", "s"),
+        MACHINES,
+        (
+            "A {thing} has a power of {first} and runs for {second}. What work does it do?",
+            "A {thing} does {whole} of work in {second}. What is its power?",
+            "A {thing} has a power of {first}. How long does it take for {whole} of work?",
+        ),
+    ),
+)
 
 
 def to_metres_per_second(name: str, speed: int) -> list[str]:
-    """The working of a conversion from km/h, for multiples of 18: a division by 18, then times 5."""
+    """The working of a conversion from km/h, for multiples of 18: divisions by 9 and by 2, then times 5."""
+    n = speed // 18
     return [
-        f"{speed} / 18 = {speed // 18}",
-        f"{name} = {speed} km/h = {speed // 18} * 5 m/s = {speed // 18 * 5} m/s",
+        *quotient(speed, 9),
+        f"{speed} / 9 = {2 * n}",
+        *quotient(2 * n, 2),
+        f"{2 * n} / 2 = {n}",
+        *multiply(n, 5),
+        f"{name} = {speed} km/h = {n} * 5 m/s = {5 * n} m/s",
     ]
-
-
-def _motion(rng: random.Random) -> Draft:
-    """One of way, time and speed from the other two."""
-    mover, (distance, time, speed) = rng.choice(MOVERS), rng.choice((("km", "h", "km/h"), ("m", "s", "m/s")))
-    v, t = rng.randint(11, 99), rng.randint(2, 9)
-    asked = rng.randrange(3)
-    if asked == 0:
-        prompt = f"A {mover} goes {v * t} {distance} in {t} {time}. What is its speed?"
-        return Draft(prompt, (over("v", v * t, distance, t, time, speed),), f"{v} {speed}")
-    if asked == 1:
-        prompt = f"A {mover} goes at {v} {speed} for {t} {time}. How far does it go?"
-        return Draft(prompt, tuple(times("d", v, speed, t, time, distance)), f"{v * t} {distance}")
-    prompt = f"A {mover} goes at {t} {speed}. How long does it take for {v * t} {distance}?"
-    return Draft(prompt, (over("t", v * t, distance, t, speed, time),), f"{v} {time}")
-
-
-def _force(rng: random.Random) -> Draft:
-    """One of force, mass and acceleration from the other two."""
-    body, m, a, asked = rng.choice(BODIES), rng.randint(11, 99), rng.randint(2, 9), rng.randrange(3)
-    if asked == 0:
-        prompt = f"A {body} of {m} kg speeds up at {a} m/s^2. What force acts on it?"
-        return Draft(prompt, tuple(times("F", m, "kg", a, "m/s^2", "N")), f"{m * a} N")
-    if asked == 1:
-        m, a = a, m
-        prompt = f"A force of {m * a} N acts on a {body} of {m} kg. What is its acceleration?"
-        return Draft(prompt, (over("a", m * a, "N", m, "kg", "m/s^2"),), f"{a} m/s^2")
-    prompt = f"A force of {m * a} N gives a {body} an acceleration of {a} m/s^2. What is its mass?"
-    return Draft(prompt, (over("m", m * a, "N", a, "m/s^2", "kg"),), f"{m} kg")
-
-
-def _momentum(rng: random.Random) -> Draft:
-    body, m, v = rng.choice(BODIES), rng.randint(11, 99), rng.randint(2, 9)
-    prompt = f"A {body} of {m} kg moves at {v} m/s. What is its momentum?"
-    return Draft(prompt, tuple(times("p", m, "kg", v, "m/s", "kg*m/s")), f"{m * v} kg*m/s")
-
-
-def _work(rng: random.Random) -> Draft:
-    body, force, d = rng.choice(BODIES), rng.randint(11, 99), rng.randint(2, 9)
-    prompt = f"A {body} is pushed {d} m with a force of {force} N. What work is done?"
-    return Draft(prompt, tuple(times("W", force, "N", d, "m", "J")), f"{force * d} J")
-
-
-def _power(rng: random.Random) -> Draft:
-    power, t, machine = (
-        rng.randint(11, 99),
-        rng.randint(2, 9),
-        rng.choice(("crane", "engine", "motor", "pump")),
-    )
-    prompt = f"A {machine} does {power * t} J of work in {t} s. What is its power?"
-    return Draft(prompt, (over("P", power * t, "J", t, "s", "W"),), f"{power} W")
 
 
 def _speeding_up(rng: random.Random) -> Draft:
@@ -103,17 +107,18 @@ def _speeding_up(rng: random.Random) -> Draft:
         steps = [*times("w", a, "m/s^2", t, "s", "m/s"), sum_of("v", u, a * t, "m/s")]
         return Draft(prompt, tuple(steps), f"{v} m/s")
     prompt = f"A {mover} speeds up from {u} m/s to {v} m/s in {t} s. What is its acceleration?"
-    return Draft(prompt, (sum_of("w", v, u, "m/s", "-"), over("a", a * t, "m/s", t, "s", "m/s^2")), f"{a} m/s^2")
+    return Draft(prompt, (sum_of("w", v, u, "m/s", "-"), *over("a", a * t, "m/s", t, "s", "m/s^2")), f"{a} m/s^2")
 
 
 def kinetic_energy(name: str, m: int, v: int, square_name: str = "w") -> list[str]:
-    """The working of m v^2 / 2, named, by way of the named square; m or v must be even."""
-    square = [*product(v, v), f"{square_name} = {v} m/s * {v} m/s = {v * v} m^2/s^2"]
-    doubled = m * v * v
+    """The working of m v^2 / 2 for an even m, named: half the mass times the named square of the speed."""
+    half, square = m // 2, v * v
     return [
-        *square,
-        *product(m, v * v),
-        f"{name} = {m} kg * {v * v} m^2/s^2 / 2 = {doubled} J / 2 = {doubled // 2} J",
+        *times(square_name, v, "m/s", v, "m/s", "m^2/s^2"),
+        *quotient(m, 2),
+        f"{m} kg / 2 = {half} kg",
+        *multiply(half, square),
+        f"{name} = {half} kg * {square} m^2/s^2 = {half * square} J",
     ]
 
 
@@ -153,7 +158,7 @@ def _two_legs(rng: random.Random, legs: int) -> Draft:
     told = ", then ".join(f"{t} h at {v} km/h" for v, t in parts)
     steps = [line for i, (v, t) in enumerate(parts, 1) for line in times(f"d{i}", v, "km/h", t, "h", "km")]
     steps += [*total([v * t for v, t in parts], "km"), *total([t for _, t in parts], "h")]
-    steps.append(over("v", way, "km", time, "h", "km/h"))
+    steps += over("v", way, "km", time, "h", "km/h")
     return Draft(f"A {mover} goes {told}. What is its mean speed?", tuple(steps), f"{way // time} km/h")
 
 
@@ -165,8 +170,9 @@ def _way_when_speeding(rng: random.Random) -> Draft:
     steps = [
         *times("x", u, "m/s", t, "s", "m"),
         f"w = {t} s * {t} s = {t * t} s^2",
-        *product(a, t * t),
-        f"y = {a} m/s^2 * {t * t} s^2 / 2 = {second} m / 2 = {second // 2} m",
+        *times("z", a, "m/s^2", t * t, "s^2", "m"),
+        *quotient(second, 2),
+        f"y = {second} m / 2 = {second // 2} m",
         sum_of("d", first, second // 2, "m"),
     ]
     prompt = f"A {mover} moves at {u} m/s and speeds up at {a} m/s^2 for {t} s. How far does it go in that time?"
@@ -184,7 +190,7 @@ def _collision(rng: random.Random) -> Draft:
     steps = [*times("p1", m, "kg", u, "m/s", "kg*m/s")]
     if w:
         steps += [*times("p2", n, "kg", w, "m/s", "kg*m/s"), sum_of("p", m * u, n * w, "kg*m/s")]
-    steps += [sum_of("m", m, n, "kg"), over("v", before, "kg*m/s", m + n, "kg", "m/s")]
+    steps += [sum_of("m", m, n, "kg"), *over("v", before, "kg*m/s", m + n, "kg", "m/s")]
     other = f"moves ahead of it at {w} m/s" if w else "stands still"
     prompt = (
         f"A {one} of {m} kg moves at {u} m/s and hits a {two} of {n} kg that {other}. They move on together. How fast?"
@@ -204,7 +210,7 @@ def _friction(rng: random.Random) -> Draft:
     pull = m * a + drag
     steps = [
         sum_of("F", pull, drag, "N", "-"),
-        over("a", m * a, "N", m, "kg", "m/s^2"),
+        *over("a", m * a, "N", m, "kg", "m/s^2"),
         *times("v", a, "m/s^2", t, "s", "m/s"),
     ]
     prompt = (
@@ -221,9 +227,9 @@ def _crane(rng: random.Random) -> Draft:
     steps = [
         *times("F", m, "kg", 10, "m/s^2", "N"),
         *times("W", 10 * m, "N", h, "m", "J"),
-        over("P", 10 * m * h, "J", t, "s", "W"),
+        *over("P", 10 * m * h, "J", t, "s", "W"),
     ]
-    machine, body = rng.choice(("crane", "engine", "motor")), rng.choice(BODIES)
+    machine, body = rng.choice(MACHINES), rng.choice(BODIES)
     prompt = f"A {machine} lifts a {body} of {m} kg by {h} m in {t} s. What is its power? {G}"
     return Draft(prompt, tuple(steps), f"{10 * m * speed} W")
 
@@ -244,7 +250,7 @@ def _braking(rng: random.Random) -> Draft:
     steps = [
         *to_metres_per_second("v", 18 * n),
         *kinetic_energy("E", m, v),
-        over("F", energy, "J", d, "m", "N"),
+        *over("F", energy, "J", d, "m", "N"),
     ]
     prompt = f"A {mover} of {m} kg drives at {18 * n} km/h and brakes to rest within {d} m. What is the braking force?"
     return Draft(prompt, tuple(steps), f"{energy // d} N")
@@ -276,13 +282,13 @@ def _engine(rng: random.Random) -> Draft:
     )
     v, pull, d = a * t, m * a + drag, a * t * t // 2
     steps = [
-        over("a", v, "m/s", t, "s", "m/s^2"),
+        *over("a", v, "m/s", t, "s", "m/s^2"),
         *times("x", m, "kg", a, "m/s^2", "N"),
         sum_of("F", m * a, drag, "N"),
         f"u = {v} m/s / 2 = {v // 2} m/s",
         *times("d", v // 2, "m/s", t, "s", "m"),
         *times("W", pull, "N", d, "m", "J"),
-        over("P", pull * d, "J", t, "s", "W"),
+        *over("P", pull * d, "J", t, "s", "W"),
     ]
     prompt = (
         f"A {mover} of {m} kg speeds up steadily from rest to {v} m/s in {t} s against a friction of {drag} "
@@ -298,7 +304,7 @@ def _meeting(rng: random.Random) -> Draft:
     way = (u + v) * t
     steps = [
         sum_of("w", u, v, "km/h"),
-        over("t", way, "km", u + v, "km/h", "h"),
+        *over("t", way, "km", u + v, "km/h", "h"),
         *times("d", u, "km/h", t, "h", "km"),
     ]
     prompt = (
@@ -316,10 +322,10 @@ def _stages(rng: random.Random) -> Draft:
     ways = [v // 2 * first, v * middle, v // 2 * last]
     steps = [
         f"u = {v} m/s / 2 = {v // 2} m/s",
-        over("t1", v, "m/s", a, "m/s^2", "s"),
+        *over("t1", v, "m/s", a, "m/s^2", "s"),
         *times("d1", v // 2, "m/s", first, "s", "m"),
         *times("d2", v, "m/s", middle, "s", "m"),
-        over("t3", v, "m/s", b, "m/s^2", "s"),
+        *over("t3", v, "m/s", b, "m/s^2", "s"),
         *times("d3", v // 2, "m/s", last, "s", "m"),
         *total(ways, "m"),
     ]
@@ -335,13 +341,13 @@ def _crash(rng: random.Random) -> Draft:
     one, two = rng.sample(BODIES, 2)
     while True:
         m, n, u = rng.randint(1, 20) * 2, rng.randint(1, 20) * 2, rng.randint(3, 20)
-        if m + n in DIVISORS and m * u % (m + n) == 0:
+        v, left = divmod(m * u, m + n)
+        if m + n in DIVISORS and left == 0 and v < 10:
             break
-    v = m * u // (m + n)
     before, after = m * u * u // 2, (m + n) * v * v // 2
     steps = [*times("p", m, "kg", u, "m/s", "kg*m/s"), sum_of("m", m, n, "kg")]
     steps += [
-        over("v", m * u, "kg*m/s", m + n, "kg", "m/s"),
+        *over("v", m * u, "kg*m/s", m + n, "kg", "m/s"),
         *kinetic_energy("E1", m, u),
         *kinetic_energy("E2", m + n, v, "z"),
     ]
@@ -355,7 +361,7 @@ def _crash(rng: random.Random) -> Draft:
 
 Kind = Callable[[random.Random], Draft]
 KINDS: dict[int, tuple[Kind, ...]] = {
-    1: (_motion, _force, _momentum, _work, _power),
+    1: tuple(formula.draw for formula in FORMULAS),
     2: (_speeding_up, _kinetic, _conversion, _lifting),
     3: (lambda rng: _two_legs(rng, 2), _way_when_speeding, _collision, _friction, _crane, _meeting),
     4: (_braking, _falling, _engine, lambda rng: _two_legs(rng, 3)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -290,6 +291,12 @@ def _targets(statement: Statement) -> list[str]:
     return [] if not statement.expression.rest else [statement.target]
 
 
+def _in_table(step: str, level: int) -> bool:
+    """Whether every product of a step has factors up to 9, or from level 2 on round ones such as 20 or 300."""
+    factors = [text for pair in re.findall(r"(\d+) \* (\d+)", step) for text in pair]
+    return all(len(factor if level == 1 else factor.rstrip("0")) <= 1 for factor in factors)
+
+
 @domain("tracing", phase=3)
 class Tracing:
     """Straight lines at level 1, branches at 2, a `for` loop at 3, a `while` loop too at 4, all at 5."""
@@ -303,7 +310,7 @@ class Tracing:
                 steps, values = trace(program, high)
             except TooHard:
                 continue
-            if len(steps) >= low:
+            if len(steps) >= low and (level > 2 or all(_in_table(step, level) for step in steps)):
                 break
         asked = rng.choice([target for statement in statements for target in _targets(statement)])
         question = rng.choice(

@@ -14,7 +14,7 @@ from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 from tuili.tasks.wording import conjoin
 from tuili.tasks.words import CONTAINERS, NAMES, PLACES, THINGS, singular
-from tuili.tasks.working import percentage, total
+from tuili.tasks.working import percentage, quotient, times, total
 
 OPERATIONS = {1: (1, 2), 2: (3, 3), 3: (4, 5), 4: (6, 7), 5: (8, 9)}
 DISTRACTIONS = {1: 0, 2: 0, 3: 1, 4: 1, 5: 2}
@@ -39,6 +39,10 @@ def _number(rng: random.Random, operations: int) -> int:
     return rng.randint(11, 99) if operations < 4 else rng.randint(50, 400)
 
 
+def _product(a: int, b: int) -> list[str]:
+    return [*times(a, b), f"{a} * {b} = {a * b}"]
+
+
 def _holdings(rng: random.Random, operations: int) -> Story | None:
     """One person's things change by one event after the other."""
     name, other = rng.sample(NAMES, 2)
@@ -60,17 +64,17 @@ def _holdings(rng: random.Random, operations: int) -> Story | None:
             packs, each = rng.randint(2, 9), rng.randint(3, 20)
             story.sentences.append(f"{name} gets {packs} {rng.choice(CONTAINERS)} with {each} {things} each.")
             story.steps += [
-                f"{packs} * {each} = {packs * each}",
+                *_product(packs, each),
                 f"{have} + {packs * each} = {have + packs * each}",
             ]
             have, cost = have + packs * each, 2
         elif event == "half" and have % 2 == 0:
             story.sentences.append(f"{name} sells half of the {things}.")
-            story.steps.append(f"{have} / 2 = {have // 2}")
+            story.steps += [*quotient(have, 2), f"{have} / 2 = {have // 2}"]
             have, cost = have // 2, 1
         elif event == "double" and have < 500:
             story.sentences.append(f"Then the number of {things} doubles.")
-            story.steps.append(f"{have} * 2 = {have * 2}")
+            story.steps.append(f"{have} * 2 = {have} + {have} = {have * 2}")
             have, cost = have * 2, 1
         elif event == "percent" and operations >= 6 and left >= 2 and have % 10 == 0:
             percent = 10 * rng.randint(1, 9)
@@ -81,7 +85,7 @@ def _holdings(rng: random.Random, operations: int) -> Story | None:
         elif event == "share" and left == 1 and (divisors := [d for d in range(2, 10) if have % d == 0]):
             friends = rng.choice(divisors)
             story.sentences.append(f"{name} shares the {things} equally among {friends} friends.")
-            story.steps.append(f"{have} / {friends} = {have // friends}")
+            story.steps += [*quotient(have, friends), f"{have} / {friends} = {have // friends}"]
             story.question, story.answer = f"How many {things} does each friend get?", have // friends
             return story
         else:
@@ -98,18 +102,20 @@ def _backwards(rng: random.Random, operations: int) -> Story | None:
     things, start = rng.choice(THINGS), _number(rng, operations)
     have, events = start, []
     for _ in range(operations):
+        working: list[str] = []
         change, event = rng.randint(5, 60), rng.choice(("buys", "gives", "doubles"))
         if event == "doubles" and have < 300:
             told, undo, after = f"Then the number of {things} doubles.", "/ 2", have * 2
+            working = quotient(after, 2)
         elif event == "gives" and change < have:
             told, undo, after = f"{name} gives {change} {things} to {other}.", f"+ {change}", have - change
         else:
             told, undo, after = f"{name} buys {change} more {things}.", f"- {change}", have + change
-        events.append((told, f"{after} {undo} = {have}"))
+        events.append((told, [*working, f"{after} {undo} = {have}"]))
         have = after
     return Story(
         [f"{name} has some {things}.", *(told for told, _ in events), f"Now {name} has {have} {things}."],
-        [undone for _, undone in reversed(events)],
+        [line for _, undone in reversed(events) for line in undone],
         f"How many {things} did {name} have at first?",
         start,
     )
@@ -124,22 +130,23 @@ def _comparison(rng: random.Random, operations: int) -> Story | None:
     for name in names[1:]:
         known = rng.randrange(len(have)) if operations >= 4 else len(have) - 1
         base, whom, change = have[known], names[known], rng.randint(3, 40)
-        kind = rng.choice(("more", "fewer", "times", "half"))
+        kind, working = rng.choice(("more", "fewer", "times", "half")), list[str]()
         if kind == "times" and base < 100:
             factor = rng.choice(tuple(TIMES))
-            told, sum_, value = (
-                f"{TIMES[factor]} as many {things} as {whom}",
-                f"{base} * {factor}",
-                base * factor,
-            )
+            told, sum_, value = f"{TIMES[factor]} as many {things} as {whom}", f"{base} * {factor}", base * factor
+            if factor == 2:
+                sum_ += f" = {base} + {base}"
+            else:
+                working = times(base, factor)
         elif kind == "half" and base % 2 == 0:
             told, sum_, value = f"half as many {things} as {whom}", f"{base} / 2", base // 2
+            working = quotient(base, 2)
         elif kind == "fewer" and change < base:
             told, sum_, value = f"{change} fewer {things} than {whom}", f"{base} - {change}", base - change
         else:
             told, sum_, value = f"{change} more {things} than {whom}", f"{base} + {change}", base + change
         story.sentences.append(f"{name} has {told}.")
-        story.steps.append(f"{name} = {sum_} = {value}")
+        story.steps += [*working, f"{name} = {sum_} = {value}"]
         have.append(value)
     if operations == 1:
         story.question, story.answer = f"How many {things} does {names[1]} have?", have[1]
@@ -165,7 +172,7 @@ def _shopping(rng: random.Random, operations: int) -> Story | None:
     costs = [count * price for count, price in amounts]
     story = Story(
         [f"{name} buys {conjoin(bought)}."],
-        [f"{count} * {price} = {count * price}" for count, price in amounts] + total(costs),
+        [line for count, price in amounts for line in _product(count, price)] + total(costs),
         f"How many dollars does {name} pay?",
         sum(costs),
     )
@@ -199,7 +206,7 @@ def _work(rng: random.Random, operations: int) -> Story | None:
     ]
     story = Story(
         [f"{doing} at the {place}." for doing in doings],
-        [f"{rate} * {hours} = {rate * hours}" for rate, hours in rates] + total(made),
+        [line for rate, hours in rates for line in _product(rate, hours)] + total(made),
         f"How many {things} are made?",
         sum(made),
     )
@@ -209,12 +216,12 @@ def _work(rng: random.Random, operations: int) -> Story | None:
             return None
         size, packs = rng.choice(sizes), rng.choice(CONTAINERS)
         story.sentences.append(f"All {things} are put into {packs} of {size}.")
-        story.steps.append(f"{story.answer} / {size} = {story.answer // size}")
+        story.steps += [*quotient(story.answer, size), f"{story.answer} / {size} = {story.answer // size}"]
         story.question, story.answer = f"How many {packs} are filled?", story.answer // size
         if further == 2:
             price = rng.randint(3, 9)
             story.sentences.append(f"Each {singular(packs)} is sold for {price} dollars.")
-            story.steps.append(f"{story.answer} * {price} = {story.answer * price}")
+            story.steps += _product(story.answer, price)
             story.question, story.answer = "For how many dollars is everything sold?", story.answer * price
     return story
 
@@ -226,7 +233,7 @@ def _ages(rng: random.Random, operations: int) -> Story | None:
     for name, whom in zip(names[1:], names, strict=False):
         years, kind = rng.randint(2, 30), rng.choice(("older", "younger", "twice"))
         if kind == "twice" and age < 40:
-            told, sum_, age = f"twice as old as {whom}", f"{age} * 2", age * 2
+            told, sum_, age = f"twice as old as {whom}", f"{age} * 2 = {age} + {age}", age * 2
         elif kind == "younger" and years < age:
             told, sum_, age = f"{years} years younger than {whom}", f"{age} - {years}", age - years
         else:

@@ -7,6 +7,7 @@ lines in one canonical order, and no line when the calculation is elementary as 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import gcd
 
 _SHARES = {50: 2, 25: 4, 20: 5, 10: 10}
 
@@ -28,6 +29,52 @@ def product(a: int, b: int) -> list[str]:
         return []
     lines = [f"{whole} * {place} = {whole * place}" for place in places]
     return lines + total([whole * place for place in places])
+
+
+def times(a: int, b: int) -> list[str]:
+    """Every place of one positive number times every place of the other, and the running sums of these products.
+
+    `times(87, 5)` → `80 * 5 = 400`, `7 * 5 = 35`, `400 + 35 = 435`; no line where one is a power of ten.
+    """
+    if any(number.strip("0") == "1" for number in (str(a), str(b))):
+        return []
+    pairs = [(x, y) for x in _places(a) for y in _places(b)]
+    lines = [f"{x} * {y} = {x * y}" for x, y in pairs]
+    return lines + total([x * y for x, y in pairs]) if len(pairs) > 1 else []
+
+
+def quotient(dividend: int, divisor: int) -> list[str]:
+    """Long division by one digit that leaves nothing over: a line for each digit of the quotient.
+
+    `quotient(435, 5)` → `43 = 5 * 8 + 3`, `35 = 5 * 7 + 0`; no line where one fact is enough, as in `350 / 5`.
+    """
+    if divisor > 9 or len(_places(dividend // divisor)) == 1:
+        return []
+    lines: list[str] = []
+    rest = 0
+    for figure in str(dividend):
+        here = rest * 10 + int(figure)
+        part, rest = divmod(here, divisor)
+        if part or lines:
+            lines.append(f"{here} = {divisor} * {part} + {rest}")
+    return lines
+
+
+def cancel(numerator: int, denominator: int) -> tuple[list[str], str]:
+    """The divisions that bring a fraction to lowest terms, factor after factor, and the chain of its forms.
+
+    `cancel(16, 22)` → `16 / 2 = 8`, `22 / 2 = 11` and `16/22 = 8/11`. A factor is the largest common one of one
+    digit, or else the whole common divisor.
+    """
+    lines: list[str] = []
+    forms = [f"{numerator}/{denominator}"]
+    while (common := gcd(numerator, denominator)) > 1:
+        factor = next((digit for digit in range(9, 1, -1) if common % digit == 0), common)
+        for number in (numerator, denominator):
+            lines += [*quotient(number, factor), f"{number} / {factor} = {number // factor}"]
+        numerator, denominator = numerator // factor, denominator // factor
+        forms.append(f"{numerator}/{denominator}")
+    return lines, " = ".join(forms)
 
 
 def total(terms: Sequence[int], unit: str = "") -> list[str]:
@@ -53,6 +100,19 @@ def remainder(number: int, modulus: int) -> list[str]:
             left -= off
     short = "" if left == number else f"{left} mod {modulus} = "
     return [*lines, f"{number} mod {modulus} = {short}{number % modulus}"]
+
+
+def residue(number: int, modulus: int) -> list[str]:
+    """`number mod modulus` for one digit of modulus, every multiple that is taken off written out as a product.
+
+    `residue(235, 7)` → `7 * 30 = 210`, `235 - 210 = 25`, `7 * 3 = 21`, `25 - 21 = 4`, `235 mod 7 = 4`.
+    """
+    lines, left = [], number
+    for place in _places(number // modulus) if number >= modulus else []:
+        off = modulus * place
+        lines += [f"{modulus} * {place} = {off}", f"{left} - {off} = {left - off}"]
+        left -= off
+    return [*lines, f"{number} mod {modulus} = {left}"]
 
 
 def percentage(percent: int, number: int) -> list[str]:
@@ -92,21 +152,21 @@ def lowest_terms(numerator: int, denominator: int) -> str:
     return " = ".join(forms)
 
 
-def combinations(n: int, k: int) -> list[str]:
+def combinations(n: int, k: int, *, fully: bool = False) -> list[str]:
     """C(n, k) from C(n, 2) up: each line multiplies by the next smaller factor and divides by the next place.
 
     `combinations(7, 3)` → `C(7, 2) = 7 * 6 / 2 = 42 / 2 = 21`, `C(7, 3) = 21 * 5 / 3 = 105 / 3 = 35`.
-    Needs 0 ≤ k ≤ n; a k beyond n / 2 goes by way of the complement.
+    Needs 0 ≤ k ≤ n; a k beyond n / 2 goes by way of the complement. `fully` breaks every product and quotient up.
     """
     if 2 * k > n > k:
-        inverse = combinations(n, n - k)
+        inverse = combinations(n, n - k, fully=fully)
         return [*inverse, f"C({n}, {k}) = C({n}, {n - k}) = {inverse[-1].rpartition(' ')[2]}"]
     if k < 2 or k == n:
         return [f"C({n}, {k}) = {n if k == 1 else 1}"]
     lines, value = [], n
     for j in range(2, k + 1):
         factor = n - j + 1
-        lines += product(value, factor)
+        lines += [*times(value, factor), *quotient(value * factor, j)] if fully else product(value, factor)
         lines.append(f"C({n}, {j}) = {value} * {factor} / {j} = {value * factor} / {j} = {value * factor // j}")
         value = value * factor // j
     return lines
