@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
-from tuili.tasks.working import product
+from tuili.tasks.working import product, quotient, times
 
 COMPUTE = ("Compute {}.", "What is {}?", "Work out {}.", "Calculate {}.")
 
@@ -76,8 +76,12 @@ def _product(rng: random.Random, rung: _Rung) -> Draft:
 
 
 def multiply(left: int, right: int) -> list[str]:
-    """Steps of a product of positive numbers: partial products and their sum, or one line if enough."""
-    return product(left, right) or [f"{left} * {right} = {left * right}"]
+    """Steps of a product of positive numbers: partial products and their sum, or one line if enough.
+
+    Both factors are split by their places while that makes at most four products, otherwise the shorter one.
+    """
+    short = len(str(left)) * len(str(right)) <= 4
+    return (times if short else product)(left, right) or [f"{left} * {right} = {left * right}"]
 
 
 def _division(rng: random.Random, rung: _Rung) -> Draft:
@@ -129,6 +133,8 @@ class Node:
         before = left.steps() + right.steps()
         if self.operator == "*":
             return before + multiply(left.value, right.value)
+        if self.operator == "/":
+            before += quotient(left.value, right.value)
         return [*before, f"{left.value} {self.operator} {right.value} = {self.value}"]
 
 

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 from tuili.tasks.wording import yes_no
-from tuili.tasks.working import product, remainder, total
+from tuili.tasks.working import product, residue, total
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 DAY = 24 * 60
@@ -34,7 +34,7 @@ def clock(minutes: int) -> str:
 
 def shift_weekday(start: str, days: int) -> list[str]:
     """The working of a weekday some days later; the last line ends in it."""
-    lines = [] if days < 7 else remainder(days, 7)
+    lines = [] if days < 7 else residue(days, 7)
     return [*lines, f"{start} + {days % 7} day = {WEEKDAYS[(WEEKDAYS.index(start) + days) % 7]}"]
 
 
@@ -129,7 +129,7 @@ def _weekday_before(rng: random.Random, low: int, high: int) -> Draft:
         )
     )
     found = WEEKDAYS[(WEEKDAYS.index(start) - days) % 7]
-    return Draft(prompt, (*remainder(days, 7), f"{start} - {days % 7} day = {found}"), found)
+    return Draft(prompt, (*residue(days, 7), f"{start} - {days % 7} day = {found}"), found)
 
 
 def _clock_shift(rng: random.Random, low: int, high: int) -> Draft:

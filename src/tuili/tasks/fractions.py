@@ -12,18 +12,21 @@ from math import gcd, lcm
 
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
-from tuili.tasks.working import euclid, lowest_terms
+from tuili.tasks.working import cancel, euclid, quotient, times
 
 COMPUTE = ("Compute {}.", "What is {}?", "Work out {}.", "Calculate {}.")
 LOWEST = " Give a fraction in lowest terms."
 ROUND_NUMBERS = {
-    1: (12, 14, 15, 16, 18, 20, 24, 30),
+    1: (12, 14, 15, 16, 18, 20, 24, 28, 30, 36, 40, 42),
     2: (16, 18, 20, 24, 28, 30, 36),
     3: (24, 30, 36, 40, 48, 60),
     4: (60, 72, 80, 84, 90),
     5: (84, 90, 96, 108, 120),
 }
-TERMS = {1: 2, 2: 2, 3: 3, 4: 4, 5: 5}
+TRIED = 3
+"""Multiples that are written out on the way to a common denominator; more are taken as known."""
+
+TERMS = {1: 2, 2: 2, 3: 3, 4: 4, 5: 4}
 
 
 @domain("fractions", phase=2)
@@ -34,9 +37,24 @@ class Fractions:
         return rng.choice(KINDS[level])(rng, level)
 
 
-def cancel(numerator: int, denominator: int) -> list[str]:
-    """The step to lowest terms, prime by prime, if there is any common factor."""
-    return [lowest_terms(numerator, denominator)] if gcd(numerator, denominator) > 1 else []
+def reduce(numerator: int, denominator: int) -> list[str]:
+    """The steps to lowest terms, if there is any common factor."""
+    lines, forms = cancel(numerator, denominator)
+    return [*lines, forms] if lines else []
+
+
+def common_denominator(first: int, second: int) -> list[str]:
+    """The least common multiple: the first few multiples of the larger number are tried in turn.
+
+    `common_denominator(4, 6)` → `6 mod 4 = 2`, `6 * 2 = 12`, `12 mod 4 = 0`, `lcm(4, 6) = 12`.
+    """
+    small, large = sorted((first, second))
+    common, lines = lcm(first, second), []
+    if common // large <= TRIED:
+        for factor in range(1, common // large + 1):
+            lines += [f"{large} * {factor} = {large * factor}"] if factor > 1 else []
+            lines.append(f"{large * factor} mod {small} = {large * factor % small}")
+    return [*lines, f"lcm({first}, {second}) = {common}"]
 
 
 def _proper(rng: random.Random, denominators: Sequence[int]) -> Fraction:
@@ -54,28 +72,32 @@ def add(first: Fraction, sign: str, second: Fraction) -> tuple[list[str], Fracti
     common = lcm(first.denominator, second.denominator)
     steps = []
     if first.denominator != second.denominator:
-        steps.append(f"lcm({first.denominator}, {second.denominator}) = {common}")
+        steps += common_denominator(first.denominator, second.denominator)
     over = []
     for term in (first, second):
         scale = common // term.denominator
         over.append(term.numerator * scale)
         if scale > 1:
-            steps.append(f"{common} / {term.denominator} = {scale}")
-            steps.append(f"{term} = {over[-1]}/{common}")
+            steps += [*quotient(common, term.denominator), f"{common} / {term.denominator} = {scale}"]
+            steps += [*times(term.numerator, scale), f"{term} = {over[-1]}/{common}"]
     total = over[0] + over[1] if sign == "+" else over[0] - over[1]
     steps.append(f"{over[0]}/{common} {sign} {over[1]}/{common} = {total}/{common}")
-    return steps + cancel(total, common), Fraction(total, common)
+    return steps + reduce(total, common), Fraction(total, common)
 
 
 def _sum(rng: random.Random, level: int) -> Draft:
-    """From left to right; every running total is positive and no whole number."""
+    """From left to right; every running total is positive and no whole number.
+
+    At level 1 one denominator is a multiple of the other.
+    """
     denominators = _divisors(rng.choice(ROUND_NUMBERS[level]))
     while True:
         total = _proper(rng, denominators)
         text = str(total)
         steps: list[str] = []
         for _ in range(TERMS[level] - 1):
-            term = _proper(rng, denominators)
+            nested = [d for d in denominators if d % total.denominator == 0 or total.denominator % d == 0]
+            term = _proper(rng, nested if level == 1 else denominators)
             sign = "-" if term < total and rng.random() < 0.5 else "+"
             more, result = add(total, sign, term)
             text, steps, total = f"{text} {sign} {term}", steps + more, result
@@ -98,7 +120,7 @@ def _product(rng: random.Random, level: int) -> Draft:
             over, under = total.numerator * inverse.numerator, total.denominator * inverse.denominator
             turned = "" if operator == "*" else f"({total}) * ({_ratio(inverse)}) = "
             steps.append(f"({total}) {operator} ({factor}) = {turned}{over}/{under}")
-            steps += cancel(over, under)
+            steps += reduce(over, under)
             total *= inverse
             if total.denominator == 1:
                 break
@@ -119,7 +141,9 @@ def _compare(rng: random.Random, level: int) -> Draft:
     left, right = first.numerator * second.denominator, second.numerator * first.denominator
     sign = ">" if left > right else "<"
     steps = (
+        *times(first.numerator, second.denominator),
         f"{first.numerator} * {second.denominator} = {left}",
+        *times(second.numerator, first.denominator),
         f"{second.numerator} * {first.denominator} = {right}",
         f"{left} {sign} {right}",
         f"{first} {sign} {second}",
@@ -137,11 +161,11 @@ def _compare(rng: random.Random, level: int) -> Draft:
 
 def _reduce(rng: random.Random, level: int) -> Draft:
     """To lowest terms: prime by prime up to two digits, by Euclid's algorithm beyond."""
-    value, factor = {1: (20, 5), 2: (24, 15), 3: (150, 60), 4: (300, 60), 5: (900, 90)}[level]
+    value, factor = {1: (24, 6), 2: (24, 15), 3: (150, 60), 4: (300, 60), 5: (900, 90)}[level]
     fraction = _proper(rng, range(3, value))
     common = rng.randint(2, factor)
     numerator, denominator = fraction.numerator * common, fraction.denominator * common
-    steps = cancel(numerator, denominator)
+    steps = reduce(numerator, denominator)
     if denominator >= 100:
         steps = euclid(denominator, numerator)
         steps.append(f"{numerator} / {common} = {fraction.numerator}")
@@ -153,11 +177,11 @@ def _reduce(rng: random.Random, level: int) -> Draft:
 
 def _part(rng: random.Random, level: int) -> Draft:
     fraction = _proper(rng, range(2, 11 if level == 1 else 13))
-    share = rng.randint(2, 60 if level == 1 else 99)
+    share = rng.randint(2, 80 if level == 1 else 99)
     whole, part = share * fraction.denominator, share * fraction.numerator
-    steps = [f"{whole} / {fraction.denominator} = {share}"]
+    steps = [*quotient(whole, fraction.denominator), f"{whole} / {fraction.denominator} = {share}"]
     if fraction.numerator > 1:
-        steps.append(f"{share} * {fraction.numerator} = {part}")
+        steps += [*times(share, fraction.numerator), f"{share} * {fraction.numerator} = {part}"]
     wording = rng.choice(("What is {} of {}?", "How much is {} of {}?", "Find {} of {}."))
     return Draft(wording.format(fraction, whole), tuple(steps), str(part))
 
@@ -170,7 +194,7 @@ def _decimal(rng: random.Random, level: int) -> Draft:
         numerator = rng.randint(1, over - 1)
     decimal = f"0.{numerator:0{places}}"
     wording = rng.choice(("Write {} as a fraction in lowest terms.", "Which fraction in lowest terms equals {}?"))
-    steps = (f"{decimal} = {numerator}/{over}", *cancel(numerator, over))
+    steps = (f"{decimal} = {numerator}/{over}", *reduce(numerator, over))
     return Draft(wording.format(decimal), steps, str(Fraction(numerator, over)))
 
 

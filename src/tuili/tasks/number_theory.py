@@ -12,7 +12,7 @@ from math import gcd, lcm, prod
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 from tuili.tasks.wording import yes_no
-from tuili.tasks.working import euclid, product, remainder
+from tuili.tasks.working import euclid, product, residue, times
 
 PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 
@@ -25,18 +25,26 @@ class NumberTheory:
         return rng.choice(KINDS[level])(rng, level)
 
 
-def _two(rng: random.Random, top: int, factor: int) -> tuple[int, int]:
-    """Two numbers up to `top` that often share a factor: the larger first, no multiple of the other."""
+def _two(rng: random.Random, top: int, factor: int, quotient: int) -> tuple[int, int]:
+    """Two numbers up to `top` that often share a factor: the larger first, no multiple of the other.
+
+    No division in Euclid's algorithm for them gives more than `quotient`.
+    """
     while True:
         common = rng.randint(1, factor)
         b, a = sorted(common * rng.randint(2, max(3, top // common)) for _ in range(2))
-        if b > 3 and a <= top and a % b:
+        if b > 3 and a <= top and a % b and max(_quotients(a, b)) <= quotient:
             return a, b
 
 
+def _quotients(a: int, b: int) -> list[int]:
+    """What each division in Euclid's algorithm gives."""
+    return [a // b, *_quotients(b, a % b)] if b else []
+
+
 def _gcd(rng: random.Random, level: int) -> Draft:
-    top, factor = {1: (99, 15), 2: (250, 25), 3: (1200, 40), 4: (3000, 60), 5: (9999, 90)}[level]
-    a, b = _two(rng, top, factor)
+    sizes = {1: (150, 15, 4), 2: (250, 25, 5), 3: (1200, 40, 99), 4: (3000, 60, 99), 5: (99999, 90, 99)}[level]
+    a, b = _two(rng, *sizes)
     wording = rng.choice(
         (
             "What is the greatest common divisor of {} and {}?",
@@ -48,39 +56,39 @@ def _gcd(rng: random.Random, level: int) -> Draft:
 
 
 def _lcm(rng: random.Random, level: int) -> Draft:
-    top, factor = {2: (40, 8), 3: (110, 12), 4: (200, 15), 5: (400, 20)}[level]
-    a, b = _two(rng, top, factor)
+    sizes = {2: (40, 8, 5), 3: (110, 12, 99), 4: (200, 15, 99), 5: (900, 20, 99)}[level]
+    a, b = _two(rng, *sizes)
     common = gcd(a, b)
     steps = euclid(a, b)
     if common > 1:
         steps.append(f"{a} / {common} = {a // common}")
-    steps += product(a // common, b)
+    steps += (times if level == 2 else product)(a // common, b)
     steps.append(f"lcm({a}, {b}) = {a // common} * {b} = {lcm(a, b)}")
     wording = rng.choice(("What is the least common multiple of {} and {}?", "Compute lcm({}, {})."))
     return Draft(wording.format(*rng.sample((a, b), 2)), tuple(steps), str(lcm(a, b)))
 
 
 def _remainder(rng: random.Random, level: int) -> Draft:
-    number, modulus = rng.randint(20, 699 if level == 1 else 999), rng.randint(3, 9)
+    number, modulus = rng.randint(20, 999), rng.randint(3, 9)
     wording = rng.choice(
         ("What is the remainder when {} is divided by {}?", "Compute {} mod {}.", "What is {} mod {}?")
     )
-    return Draft(wording.format(number, modulus), tuple(remainder(number, modulus)), str(number % modulus))
+    return Draft(wording.format(number, modulus), tuple(residue(number, modulus)), str(number % modulus))
 
 
 def _divisible(rng: random.Random, level: int) -> Draft:
     """Half of the numbers are multiples."""
     divisor, truth = rng.randint(3, 9), rng.random() < 0.5
-    multiple = divisor * rng.randint(5, (699 if level == 1 else 999) // divisor)
+    multiple = divisor * rng.randint(5, 999 // divisor)
     number = multiple if truth else multiple + rng.randint(1, divisor - 1)
     wording = rng.choice(("Is {} divisible by {}?", "Does {1} divide {0}?", "Is {} a multiple of {}?"))
     prompt = f"{wording.format(number, divisor)} Answer yes or no."
-    return Draft(prompt, tuple(remainder(number, divisor)), yes_no(truth))
+    return Draft(prompt, tuple(residue(number, divisor)), yes_no(truth))
 
 
 def _prime(rng: random.Random, level: int) -> Draft:
     """Half of the numbers are primes; the others have any smallest factor that can occur."""
-    low, top = {2: (30, 168), 3: (100, 500), 4: (300, 960), 5: (700, 1680)}[level]
+    low, top = {2: (30, 120), 3: (100, 500), 4: (300, 960), 5: (1000, 1800)}[level]
     truth = rng.random() < 0.5
     smallest = rng.choice([prime for prime in PRIMES if prime * prime < top])
     while True:
@@ -103,7 +111,7 @@ def _prime(rng: random.Random, level: int) -> Draft:
 def _trial(number: int, prime: int) -> list[str]:
     """The remainder of a trial division; a divisor with two digits needs its multiple written out."""
     if prime < 10:
-        return remainder(number, prime)
+        return residue(number, prime)
     rest = number % prime
     return [f"{prime} * {number // prime} = {number - rest}", f"{number} - {number - rest} = {rest}"]
 
@@ -131,7 +139,7 @@ def _factors(rng: random.Random, level: int) -> Draft:
 def _power(rng: random.Random, level: int) -> Draft:
     """Repeated squaring, then the product of the squares that the exponent is made of, the largest first."""
     modulus = rng.choice((5, 7, 11, 13) if level == 3 else (7, 11, 13))
-    exponent = rng.randint(*{3: (3, 15), 4: (16, 63), 5: (64, 255)}[level])
+    exponent = rng.randint(*{3: (3, 15), 4: (16, 63), 5: (128, 511)}[level])
     base = rng.randint(2, modulus - 1)
 
     def reduced(power: int, expression: str, value: int) -> str:

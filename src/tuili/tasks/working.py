@@ -44,12 +44,16 @@ def times(a: int, b: int) -> list[str]:
 
 
 def quotient(dividend: int, divisor: int) -> list[str]:
-    """Long division by one digit that leaves nothing over: a line for each digit of the quotient.
+    """Long division by one digit that leaves nothing over.
 
     `quotient(435, 5)` → `43 = 5 * 8 + 3`, `35 = 5 * 7 + 0`; no line where one fact is enough, as in `350 / 5`.
     """
-    if divisor > 9 or len(_places(dividend // divisor)) == 1:
-        return []
+    elementary = divisor > 9 or len(_places(dividend // divisor)) == 1
+    return [] if elementary else long_division(dividend, divisor)
+
+
+def long_division(dividend: int, divisor: int) -> list[str]:
+    """A line for each digit of the quotient: `long_division(437, 5)` → `43 = 5 * 8 + 3`, `37 = 5 * 7 + 2`."""
     lines: list[str] = []
     rest = 0
     for figure in str(dividend):
@@ -87,32 +91,12 @@ def total(terms: Sequence[int], unit: str = "") -> list[str]:
     return lines
 
 
-def remainder(number: int, modulus: int) -> list[str]:
-    """`number mod modulus` for one digit of modulus: round multiples are taken off down to two digits.
-
-    `remainder(235, 7)` → `235 - 210 = 25`, `235 mod 7 = 25 mod 7 = 4`.
-    """
-    lines, left = [], number
-    for place in (modulus * 100, modulus * 10):
-        if left >= 100 and left >= place:
-            off = left // place * place
-            lines.append(f"{left} - {off} = {left - off}")
-            left -= off
-    short = "" if left == number else f"{left} mod {modulus} = "
-    return [*lines, f"{number} mod {modulus} = {short}{number % modulus}"]
-
-
 def residue(number: int, modulus: int) -> list[str]:
-    """`number mod modulus` for one digit of modulus, every multiple that is taken off written out as a product.
+    """`number mod modulus` for one digit of modulus, by long division.
 
-    `residue(235, 7)` → `7 * 30 = 210`, `235 - 210 = 25`, `7 * 3 = 21`, `25 - 21 = 4`, `235 mod 7 = 4`.
+    `residue(82, 7)` → `8 = 7 * 1 + 1`, `12 = 7 * 1 + 5`, `82 mod 7 = 5`.
     """
-    lines, left = [], number
-    for place in _places(number // modulus) if number >= modulus else []:
-        off = modulus * place
-        lines += [f"{modulus} * {place} = {off}", f"{left} - {off} = {left - off}"]
-        left -= off
-    return [*lines, f"{number} mod {modulus} = {left}"]
+    return [*long_division(number, modulus), f"{number} mod {modulus} = {number % modulus}"]
 
 
 def percentage(percent: int, number: int) -> list[str]:
@@ -137,19 +121,6 @@ def euclid(a: int, b: int) -> list[str]:
         steps.append(f"{larger} - {multiple} = {larger - multiple}")
         larger, smaller = smaller, larger - multiple
     return [*steps, f"gcd({a}, {b}) = {larger}"]
-
-
-def lowest_terms(numerator: int, denominator: int) -> str:
-    """The fraction and its cancelled forms, one prime after the other: `12/18 = 6/9 = 2/3`."""
-    forms = [f"{numerator}/{denominator}"]
-    prime = 2
-    while prime <= min(numerator, denominator):
-        if numerator % prime == denominator % prime == 0:
-            numerator, denominator = numerator // prime, denominator // prime
-            forms.append(f"{numerator}/{denominator}")
-        else:
-            prime += 1
-    return " = ".join(forms)
 
 
 def combinations(n: int, k: int, *, fully: bool = False) -> list[str]:
