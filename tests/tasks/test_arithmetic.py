@@ -58,8 +58,10 @@ def test_long_division():
 
 
 def test_a_product():
-    assert multiply(34, 7) == ["34 * 7 = 238"]
-    assert multiply(34, 27) == ["34 * 20 = 680", "34 * 7 = 238", "680 + 238 = 918"]
+    assert multiply(4, 7) == ["4 * 7 = 28"]
+    assert multiply(34, 7) == ["30 * 7 = 210", "4 * 7 = 28", "210 + 28 = 238"]
+    assert multiply(34, 20) == ["30 * 20 = 600", "4 * 20 = 80", "600 + 80 = 680"]
+    assert multiply(134, 27) == ["134 * 20 = 2680", "134 * 7 = 938", "2680 + 938 = 3618"]
 
 
 def test_an_expression_is_worked_out_from_the_left_and_from_the_inside():

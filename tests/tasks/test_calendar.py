@@ -59,7 +59,7 @@ RULES: tuple[Rule, ...] = (
     (rf"Today is {DAY}\. Which weekday is it in (\d+) days\?", shift_name),
     (rf"A \w+ is (\d+) days after a {DAY}\. On which weekday .*", lambda n, day: shift_name(day, n)),
     (rf"It is {DAY}, and the \w+ is in (\d+) days\. .*", shift_name),
-    (rf"Today is {DAY}\. Which weekday was it (\d+) days ago\?", lambda day, n: shift_name(day, -n)),
+    (rf"Today is {DAY}\. The \w+ was (\d+) days ago\. On which .*", lambda day, n: shift_name(day, -n)),
     (rf"The \w+ was (\d+) days before a {DAY}\. .*", lambda n, day: shift_name(day, -n)),
     (rf"A \w+ starts at {CLOCK} and takes {SPAN}\. When does it end\?", lambda t, s: shift_time(t, span(s))),
     (rf"It is {CLOCK}\. The \w+ is in {SPAN}\. .*", lambda t, s: shift_time(t, span(s))),
@@ -105,7 +105,7 @@ def test_every_step_is_valid() -> None:
 
 
 def test_known_working() -> None:
-    assert shift_weekday("Monday", 10) == ["10 mod 7 = 3", "Monday + 3 day = Thursday"]
+    assert shift_weekday("Monday", 10) == ["10 = 7 * 1 + 3", "10 mod 7 = 3", "Monday + 3 day = Thursday"]
     assert shift_weekday("Friday", 2) == ["Friday + 2 day = Sunday"]
     assert shift_clock(23 * 60 + 40, 90) == [
         "23:40 + 1 h = 00:40",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.tasks.test_arithmetic import value
 from tests.tasks.twin import Rule, problems, solve
 from tuili.steps import Status, check_chain
-from tuili.tasks.fractions import add, cancel
+from tuili.tasks.fractions import add, reduce
 
 RATIO = r"(\d+/\d+)"
 RULES: tuple[Rule, ...] = (
@@ -36,15 +36,22 @@ def test_the_answer_is_what_python_says():
 
 def test_a_sum_over_the_least_common_denominator():
     assert add(Fraction(3, 4), "-", Fraction(1, 6)) == (
-        ["lcm(4, 6) = 12", "12 / 4 = 3", "3/4 = 9/12", "12 / 6 = 2", "1/6 = 2/12", "9/12 - 2/12 = 7/12"],
+        [
+            *("6 mod 4 = 2", "6 * 2 = 12", "12 mod 4 = 0", "lcm(4, 6) = 12"),
+            *("12 / 4 = 3", "3/4 = 9/12", "12 / 6 = 2", "1/6 = 2/12"),
+            "9/12 - 2/12 = 7/12",
+        ],
         Fraction(7, 12),
     )
-    assert add(Fraction(1, 6), "+", Fraction(1, 6)) == (["1/6 + 1/6 = 2/6", "2/6 = 1/3"], Fraction(1, 3))
+    assert add(Fraction(1, 6), "+", Fraction(1, 6)) == (
+        ["1/6 + 1/6 = 2/6", "2 / 2 = 1", "6 / 2 = 3", "2/6 = 1/3"],
+        Fraction(1, 3),
+    )
 
 
 def test_a_fraction_in_lowest_terms_needs_no_step():
-    assert cancel(35, 48) == []
-    assert cancel(84, 126) == ["84/126 = 42/63 = 14/21 = 2/3"]
+    assert reduce(35, 48) == []
+    assert reduce(16, 18) == ["16 / 2 = 8", "18 / 2 = 9", "16/18 = 8/9"]
 
 
 @given(proper, proper)

@@ -13,11 +13,10 @@ from tuili.steps import Status, check_chain
 from tuili.tasks.working import (
     cancel,
     combinations,
-    lowest_terms,
+    long_division,
     percentage,
     product,
     quotient,
-    remainder,
     residue,
     times,
     total,
@@ -56,33 +55,11 @@ def test_a_total_runs_from_left_to_right() -> None:
     assert total([5]) == []
 
 
-@given(st.integers(0, 9999), st.integers(2, 9))
-def test_a_remainder_is_right_and_divides_two_digits_at_most(number: int, modulus: int) -> None:
-    lines = remainder(number, modulus)
-    assert valid(lines)
-    assert last_number(lines) == number % modulus
-    assert int(lines[-1].split(" = ")[-2].split()[0]) < 100
-
-
-def test_the_lines_of_a_remainder() -> None:
-    assert remainder(23, 7) == ["23 mod 7 = 2"]
-    assert remainder(235, 7) == ["235 - 210 = 25", "235 mod 7 = 25 mod 7 = 4"]
-
-
 @pytest.mark.parametrize("percent", [10, 20, 25, 30, 50, 60, 90])
 def test_a_percentage(percent: int) -> None:
     lines = percentage(percent, 240)
     assert valid(lines)
     assert last_number(lines) == 240 * percent // 100
-
-
-@given(st.integers(1, 400), st.integers(1, 400))
-def test_lowest_terms(numerator: int, denominator: int) -> None:
-    forms = lowest_terms(numerator, denominator).split(" = ")
-    assert forms[0] == f"{numerator}/{denominator}"
-    value = Fraction(numerator, denominator)
-    assert forms[-1] == f"{value.numerator}/{value.denominator}"
-    assert len(forms) == 1 or valid([" = ".join(forms)])
 
 
 @given(st.integers(1, 16), st.data())
@@ -142,9 +119,15 @@ def test_combinations_in_full_say_the_same(n: int, k: int) -> None:
     assert lines[-1] == combinations(n, k)[-1]
 
 
-def test_a_residue_names_each_multiple() -> None:
-    assert residue(82, 9) == ["9 * 9 = 81", "82 - 81 = 1", "82 mod 9 = 1"]
-    assert residue(235, 7) == ["7 * 30 = 210", "235 - 210 = 25", "7 * 3 = 21", "25 - 21 = 4", "235 mod 7 = 4"]
+def test_long_division_has_a_line_for_each_digit_of_the_quotient() -> None:
+    assert long_division(437, 5) == ["43 = 5 * 8 + 3", "37 = 5 * 7 + 2"]
+    assert long_division(305, 3) == ["3 = 3 * 1 + 0", "0 = 3 * 0 + 0", "5 = 3 * 1 + 2"]
+    assert long_division(4, 5) == []
+
+
+def test_a_residue_comes_by_long_division() -> None:
+    assert residue(82, 9) == ["82 = 9 * 9 + 1", "82 mod 9 = 1"]
+    assert residue(235, 7) == ["23 = 7 * 3 + 2", "25 = 7 * 3 + 4", "235 mod 7 = 4"]
     assert residue(5, 7) == ["5 mod 7 = 5"]
 
 

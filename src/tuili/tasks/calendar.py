@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 from tuili.tasks.wording import yes_no
-from tuili.tasks.working import product, residue, total
+from tuili.tasks.working import product, residue, times, total
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 DAY = 24 * 60
@@ -42,6 +42,9 @@ def shift_clock(start: int, minutes: int) -> list[str]:
     """The working of a time of day some minutes later: the hours first, then the minutes past a full hour."""
     lines, (hours, rest) = [], divmod(minutes, 60)
     if hours:
+        hour = start // 60 % 24 + hours
+        if hour >= 24:
+            lines += [f"{hour - hours} + {hours} = {hour}", f"{hour} - 24 = {hour - 24}"]
         lines.append(f"{clock(start)} + {hours} h = {clock(start + 60 * hours)}")
     if rest:
         now = start + 60 * hours
@@ -50,6 +53,15 @@ def shift_clock(start: int, minutes: int) -> list[str]:
             lines += [f"{now % 60} + {rest} = {past}", f"{past} - 60 = {past - 60}"]
         lines.append(f"{clock(now)} + {rest} min = {clock(now + rest)}")
     return lines
+
+
+def hours_between(start: int, end: int) -> list[str]:
+    """The working of the full hours between two times of day, the second within a day of the first."""
+    first, last = start // 60, end // 60 % 24
+    lines = [f"{last} + 24 = {last + 24}"] if end >= DAY else []
+    gap = end // 60 - first
+    lines.append(f"{end // 60} - {first} = {gap}")
+    return [*lines, f"{gap} - 1 = {gap - 1}"] if end % 60 < start % 60 else lines
 
 
 def to_hours(minutes: int) -> list[str]:
@@ -66,8 +78,11 @@ def month_length(year: int, month: int) -> list[str]:
 
 def leap_year(year: int) -> list[str]:
     """The working of the leap year rule: by 4 (from the last two digits), and in a full century by 400."""
-    lines = [f"{year} mod 4 = {year % 100} mod 4 = {year % 4}"]
-    return [f"{year} mod 400 = {year % 400}"] if year % 100 == 0 else lines
+    if year % 100:
+        return [*residue(year % 100, 4), f"{year} mod 4 = {year % 100} mod 4 = {year % 4}"]
+    below = year - year % 400
+    lines = [f"400 * {below // 400} = {below}", f"{year} - {below} = {year % 400}"]
+    return [*lines, f"{year} mod 400 = {year % 400}"]
 
 
 def shift_date(start: date, days: int) -> list[str]:
@@ -121,11 +136,11 @@ def _weekday_shift(rng: random.Random, low: int, high: int) -> Draft:
 
 
 def _weekday_before(rng: random.Random, low: int, high: int) -> Draft:
-    start, days = rng.choice(WEEKDAYS), rng.randint(low, high)
+    start, days, event = rng.choice(WEEKDAYS), rng.randint(low, high), rng.choice(EVENTS)
     prompt = rng.choice(
         (
-            f"Today is {start}. Which weekday was it {days} days ago?",
-            f"The {rng.choice(EVENTS)} was {days} days before a {start}. On which weekday was it?",
+            f"Today is {start}. The {event} was {days} days ago. On which weekday was it?",
+            f"The {event} was {days} days before a {start}. On which weekday was it?",
         )
     )
     found = WEEKDAYS[(WEEKDAYS.index(start) - days) % 7]
@@ -156,6 +171,7 @@ def _clock_difference(rng: random.Random, low: int, high: int) -> Draft:
     )
     steps, (hours, rest) = [], divmod(minutes, 60)
     if hours:
+        steps += hours_between(start, end)
         steps.append(f"{clock(start)} + {hours} h = {clock(start + 60 * hours)}")
     now = start + 60 * hours
     if rest and now % 60 + rest >= 60:
@@ -166,6 +182,7 @@ def _clock_difference(rng: random.Random, low: int, high: int) -> Draft:
     if rest:
         steps.append(f"{clock(now)} + {rest} min = {clock(end)}")
     if hours:
+        steps += times(hours, 60)
         steps.append(f"{hours} h = {hours} * 60 min = {hours * 60} min")
     if hours and rest:
         steps.append(f"{hours * 60} min + {rest} min = {minutes} min")
@@ -329,8 +346,8 @@ def _journey(rng: random.Random) -> Draft:
 Kind = Callable[[random.Random], Draft]
 KINDS: dict[int, tuple[Kind, ...]] = {
     1: (
-        lambda rng: _weekday_shift(rng, 8, 99),
-        lambda rng: _weekday_before(rng, 8, 99),
+        lambda rng: _weekday_shift(rng, 8, 30),
+        lambda rng: _weekday_before(rng, 8, 30),
         lambda rng: _clock_shift(rng, 5, 59),
         lambda rng: _clock_difference(rng, 5, 59),
     ),
