@@ -6,7 +6,8 @@ import torch.nn.functional as F
 
 from tests.model.conftest import tiny_config, tiny_model
 from tuili.model.experts import Experts, Router
-from tuili.model.grouped import FILL, Sorting, grouped_linear, sort_rows, unsort_rows
+from tuili.model.grouped import FILL, Sorting, grouped_linear, sort_rows, sum_slots
+from tuili.model.kernels import set_fused
 
 
 @pytest.mark.parametrize("sizes", [[3, 0, 5, 2], [10, 0, 0, 0], [0, 0, 0, 10]])
@@ -27,41 +28,67 @@ def test_grouped_linear_equals_separate_products(sizes: list[int]) -> None:
 
 
 @pytest.mark.parametrize("tokens", [5, 200], ids=["few rows", "filled up"])
-def test_sorting_and_back_is_the_identity_with_right_gradients(tokens: int) -> None:
+def test_sorting_puts_each_slot_among_the_rows_of_its_group(tokens: int) -> None:
     torch.manual_seed(0)
-    hidden = torch.randn(tokens, 2, dtype=torch.double, requires_grad=True)
     group = torch.randint(0, 3, (tokens, 2))
     sorting = Sorting.by_group(group, 4)
-    rows = sort_rows(hidden, sorting)
-    slots = unsort_rows(rows, sorting)
-    torch.testing.assert_close(slots, hidden.repeat_interleave(2, dim=0))
-    for number, part in enumerate(torch.arange(len(rows)).split(sorting.sizes)):
-        members = (group.flatten() == number).nonzero()[:, 0]
-        assert torch.isin(sorting.row_X[members], part).all()
-        assert len(part) - len(members) < FILL
-    weights = torch.arange(2 * tokens, dtype=torch.double)[:, None]
-    (slots * weights).sum().backward()
-    expected = weights.view(tokens, 2).sum(1, keepdim=True).expand(-1, 2)
-    torch.testing.assert_close(hidden.grad, expected)
+    for number, part in enumerate(torch.arange(len(sorting.token_Y)).split(sorting.sizes)):
+        token, slot = (group == number).nonzero(as_tuple=True)
+        assert torch.isin(sorting.row_Nk[token, slot], part).all()
+        assert torch.equal(sorting.token_Y[sorting.row_Nk[token, slot]], token)
+        assert len(part) - len(token) < FILL
+    value = torch.rand(tokens, 2)
+    torch.testing.assert_close(sorting.sort(value)[sorting.row_Nk], value)
+    torch.testing.assert_close(sorting.sort(value).sum(), value.sum())
 
 
-def test_experts_equal_the_token_by_token_form() -> None:
+@pytest.mark.parametrize("tokens", [5, 200], ids=["few rows", "filled up"])
+def test_moving_rows_has_the_gradients_of_plain_indexing(tokens: int) -> None:
     torch.manual_seed(0)
-    config = tiny_config()
-    experts = Experts(config)
-    experts.config._experts_implementation = "eager"
-    for parameter in experts.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    hidden = torch.randn(7, config.hidden_size)
-    index = torch.stack([torch.randperm(config.num_experts)[:2] for _ in range(7)])
-    weight = torch.rand(7, 2)
-    expected = torch.zeros_like(hidden)
-    for token in range(7):
-        for slot in range(2):
+    sorting = Sorting.by_group(torch.randint(0, 3, (tokens, 2)), 4)
+    hidden, factor = torch.randn(tokens, 2), sorting.sort(torch.rand(tokens, 2))[:, None]
+    gradients = []
+    for fast in (True, False):
+        h = hidden.clone().requires_grad_()
+        rows = (sort_rows(h, sorting) if fast else h[sorting.token_Y]) * factor
+        output = sum_slots(rows, sorting) if fast else rows[sorting.row_Nk].sum(1)
+        torch.testing.assert_close(output, hidden * factor[sorting.row_Nk].sum(1))
+        output.square().sum().backward()
+        gradients.append(h.grad)
+    torch.testing.assert_close(*gradients)
+
+
+def token_by_token(experts: Experts, hidden: torch.Tensor, index: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """The definition: the weighted sum of the chosen experts."""
+    outputs = []
+    for token in range(len(hidden)):
+        for slot in range(index.shape[1]):
             expert = int(index[token, slot])
             gate, up = (experts.gate_up_proj[expert] @ hidden[token]).chunk(2)
-            expected[token] += weight[token, slot] * (experts.down_proj[expert] @ (F.silu(gate) * up))
-    torch.testing.assert_close(experts(hidden, index, weight), expected, rtol=1e-4, atol=1e-5)
+            outputs.append(weight[token, slot] * (experts.down_proj[expert] @ (F.silu(gate) * up)))
+    return torch.stack(outputs).view(len(hidden), index.shape[1], -1).sum(1)
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["plain", "compiled"])
+@pytest.mark.parametrize("tokens", [1, 7, 150], ids=["one", "few rows", "filled up"])
+def test_experts_and_their_gradients_equal_the_token_by_token_form(tokens: int, fused: bool) -> None:
+    torch.manual_seed(0)
+    config = tiny_config()
+    experts = Experts(config).train().double()
+    experts.config._experts_implementation = "eager"
+    set_fused(experts, fused)
+    for parameter in experts.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    hidden = torch.randn(tokens, config.hidden_size, dtype=torch.double, requires_grad=True)
+    index = torch.stack([torch.randperm(config.num_experts - 1)[:2] for _ in range(tokens)])  # one stays idle
+    weight = torch.rand(tokens, 2, dtype=torch.double, requires_grad=True)
+    inputs = [hidden, weight, *experts.parameters()]
+    results = []
+    for form in (experts, lambda *given: token_by_token(experts, *given)):
+        output = form(hidden, index, weight)
+        results.append([output, *torch.autograd.grad(output.square().sum(), inputs)])
+    for own, expected in zip(*results, strict=True):
+        torch.testing.assert_close(own, expected)
 
 
 @pytest.mark.parametrize("implementation", ["grouped_mm", "batched_mm"])

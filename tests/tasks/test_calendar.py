@@ -11,7 +11,15 @@ import pytest
 import reasoning_gym
 
 from tests.tasks.twin import Rule, assert_all_valid, integers, problems, solve
-from tuili.tasks.calendar import days_between, leap_year, month_length, shift_clock, shift_date, shift_weekday
+from tuili.tasks.calendar import (
+    days_between,
+    hours_between,
+    leap_year,
+    month_length,
+    shift_clock,
+    shift_date,
+    shift_weekday,
+)
 
 NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 DATE, CLOCK, DAY = r"(\d{4}-\d\d-\d\d)", r"(\d\d:\d\d)", rf"({'|'.join(NAMES)})"
@@ -108,13 +116,18 @@ def test_known_working() -> None:
     assert shift_weekday("Monday", 10) == ["10 = 7 * 1 + 3", "10 mod 7 = 3", "Monday + 3 day = Thursday"]
     assert shift_weekday("Friday", 2) == ["Friday + 2 day = Sunday"]
     assert shift_clock(23 * 60 + 40, 90) == [
+        "23 + 1 = 24",
+        "24 - 24 = 0",
         "23:40 + 1 h = 00:40",
         "40 + 30 = 70",
         "70 - 60 = 10",
         "00:40 + 30 min = 01:10",
     ]
-    assert leap_year(1900) == ["1900 mod 400 = 300"]
-    assert month_length(2024, 2) == ["2024 mod 4 = 24 mod 4 = 0", "days_in(2024-02) = 29"]
+    assert hours_between(17 * 60 + 50, 20 * 60 + 21) == ["20 - 17 = 3", "3 - 1 = 2"]
+    assert hours_between(22 * 60, 26 * 60 + 5) == ["2 + 24 = 26", "26 - 22 = 4"]
+    assert leap_year(1900) == ["400 * 4 = 1600", "1900 - 1600 = 300", "1900 mod 400 = 300"]
+    assert leap_year(2023)[:2] == ["23 = 4 * 5 + 3", "23 mod 4 = 3"]
+    assert month_length(2024, 2)[-2:] == ["2024 mod 4 = 24 mod 4 = 0", "days_in(2024-02) = 29"]
     assert shift_date(date(2023, 3, 25), 12) == [
         "25 + 12 = 37",
         "days_in(2023-03) = 31",

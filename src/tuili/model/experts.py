@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from transformers.integrations import use_experts_implementation
 
 from tuili.model.config import TuiliConfig
-from tuili.model.grouped import Sorting, grouped_linear, sort_rows, unsort_rows
-from tuili.model.kernels import Fusable, gated_silu
+from tuili.model.grouped import Sorting, grouped_linear, sort_rows, sum_slots
+from tuili.model.kernels import Fusable, gated_silu, weighted_gated_silu
 
 
 @dataclass
@@ -115,13 +115,23 @@ class Experts(Fusable):
 
         Args: hidden_states [N, D], top_k_index [N, k], top_k_weights [N, k]. Returns [N, D].
         """
-        N, k = top_k_index.shape
+        if len(hidden_states) == 1:
+            return self._one_token(hidden_states, top_k_index, top_k_weights)
         sorting = Sorting.by_group(top_k_index, self.num_experts)
         inputs_YD = sort_rows(hidden_states, sorting)
         gate_up_YF = grouped_linear(inputs_YD, self.gate_up_proj, sorting.sizes)
-        sorted_YD = grouped_linear(self.kernel(gated_silu)(gate_up_YF), self.down_proj, sorting.sizes)
-        output_NkD = unsort_rows(sorted_YD, sorting).view(N, k, -1)
-        return (output_NkD * top_k_weights[..., None].to(output_NkD.dtype)).sum(1)
+        # A filler weighs nothing, so that neither it nor its gradient counts.
+        weight_Y1 = sorting.sort(top_k_weights)[:, None]
+        active_YF = self.kernel(weighted_gated_silu)(gate_up_YF, weight_Y1)
+        return sum_slots(grouped_linear(active_YF, self.down_proj, sorting.sizes), sorting)
+
+    def _one_token(self, hidden_1D: Tensor, index_1k: Tensor, weight_1k: Tensor) -> Tensor:
+        """The experts of a single token, without sorting."""
+        outputs = []
+        for expert, weight in zip(index_1k[0].tolist(), weight_1k[0], strict=True):
+            active_1F = gated_silu(F.linear(hidden_1D, self.gate_up_proj[expert])) * weight
+            outputs.append(F.linear(active_1F, self.down_proj[expert]))
+        return torch.stack(outputs).sum(0)
 
 
 class MixtureOfExperts(nn.Module):

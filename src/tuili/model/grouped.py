@@ -55,9 +55,12 @@ class _GroupedLinear(torch.autograd.Function):
             for grad, out, weight in _parts(ctx.sizes, grad_YO, grad_input, weight_EOI):
                 torch.mm(grad, weight, out=out)
         if ctx.needs_input_grad[1]:
-            grad_weight = torch.zeros_like(weight_EOI)
+            grad_weight = torch.empty_like(weight_EOI)
             for grad, rows, out in _parts(ctx.sizes, grad_YO, input_YI, grad_weight):
                 torch.mm(grad.t(), rows, out=out)
+            for matrix, size in zip(grad_weight, ctx.sizes, strict=True):
+                if size == 0:
+                    matrix.zero_()
         return grad_input, grad_weight, None
 
 
@@ -71,11 +74,11 @@ def _parts(sizes: list[int], first: Tensor, second: Tensor, per_group: Tensor) -
 class Sorting:
     """Where the slots of N tokens go when sorted by group, each group filled up to a multiple of some rows.
 
-    Matrix libraries build a kernel for each new shape, and the fillers keep the shapes few. `row_X` is the sorted row
-    of each slot (X = N * k), `token_Y` the token of each sorted row (0 in fillers), `sizes` the rows of each group.
+    Matrix libraries build a kernel for each new shape, and the fillers keep the shapes few. `row_Nk` is the sorted row
+    of each slot, `token_Y` the token of each sorted row (0 in fillers), `sizes` the rows of each group.
     """
 
-    row_X: Tensor
+    row_Nk: Tensor
     token_Y: Tensor
     sizes: list[int]
 
@@ -91,7 +94,12 @@ class Sorting:
         order_X = group_X.argsort(stable=True)
         sorted_row_X = torch.arange(slots, device=device) + shift_E[group_X[order_X]]
         token_Y = group_X.new_zeros(int(sizes_E.sum())).scatter_(0, sorted_row_X, order_X // group_Nk.shape[1])
-        return cls(torch.empty_like(order_X).scatter_(0, order_X, sorted_row_X), token_Y, sizes_E.tolist())
+        row_X = torch.empty_like(order_X).scatter_(0, order_X, sorted_row_X)
+        return cls(row_X.view_as(group_Nk), token_Y, sizes_E.tolist())
+
+    def sort(self, value_Nk: Tensor) -> Tensor:
+        """[Y]: one value for each slot, in sorted order; 0 in fillers."""
+        return value_Nk.new_zeros(len(self.token_Y)).index_copy(0, self.row_Nk.flatten(), value_Nk.flatten())
 
 
 def sort_rows(hidden_ND: Tensor, sorting: Sorting) -> Tensor:
@@ -99,32 +107,32 @@ def sort_rows(hidden_ND: Tensor, sorting: Sorting) -> Tensor:
     return _SortRows.apply(hidden_ND, sorting)  # type: ignore[no-any-return]  # apply is untyped
 
 
-def unsort_rows(sorted_YD: Tensor, sorting: Sorting) -> Tensor:
-    """[X, D]: the sorted row of every slot; fillers are dropped and have no gradient."""
-    return _UnsortRows.apply(sorted_YD, sorting)  # type: ignore[no-any-return]  # apply is untyped
+def sum_slots(sorted_YD: Tensor, sorting: Sorting) -> Tensor:
+    """[N, D]: the sum of each token's sorted rows. Fillers are left out, yet get the gradient of token 0."""
+    return _SumSlots.apply(sorted_YD, sorting)  # type: ignore[no-any-return]  # apply is untyped
 
 
 class _SortRows(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden_ND: Tensor, sorting: Sorting) -> Tensor:
-        ctx.sorting, ctx.tokens = sorting, hidden_ND.shape[0]
+        ctx.sorting = sorting
         return hidden_ND.index_select(0, sorting.token_Y)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_YD: Tensor) -> tuple[Tensor, None]:
-        grad_XD = grad_YD.index_select(0, ctx.sorting.row_X)
-        return grad_XD.view(ctx.tokens, -1, grad_XD.shape[-1]).sum(1), None
+        return F.embedding_bag(ctx.sorting.row_Nk, grad_YD, mode="sum"), None
 
 
-class _UnsortRows(torch.autograd.Function):
+class _SumSlots(torch.autograd.Function):
+    """The transpose of `_SortRows`. `embedding_bag` gathers and adds in one pass over memory."""
+
     @staticmethod
     def forward(ctx: Any, sorted_YD: Tensor, sorting: Sorting) -> Tensor:
         ctx.sorting = sorting
-        return sorted_YD.index_select(0, sorting.row_X)
+        return F.embedding_bag(sorting.row_Nk, sorted_YD, mode="sum")
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_XD: Tensor) -> tuple[Tensor, None]:
-        rows = len(ctx.sorting.token_Y)
-        return grad_XD.new_zeros(rows, grad_XD.shape[1]).index_copy_(0, ctx.sorting.row_X, grad_XD), None
+    def backward(ctx: Any, grad_ND: Tensor) -> tuple[Tensor, None]:
+        return grad_ND.index_select(0, ctx.sorting.token_Y), None

@@ -63,6 +63,11 @@ def gated_silu(gate_up: Tensor) -> Tensor:
     return F.silu(gate) * up
 
 
+def weighted_gated_silu(gate_up: Tensor, weight: Tensor) -> Tensor:
+    """`gated_silu` times a weight for each row."""
+    return gated_silu(gate_up) * weight.to(gate_up.dtype)
+
+
 def output_dtype(x: Tensor) -> torch.dtype:
     """The number format in which a matrix product of `x` will run: that of autocast, where it is on."""
     device = x.device.type

@@ -12,7 +12,7 @@ from math import gcd, lcm
 
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
-from tuili.tasks.working import cancel, euclid, quotient, times
+from tuili.tasks.working import cancel, euclid, quotient, residue, times
 
 COMPUTE = ("Compute {}.", "What is {}?", "Work out {}.", "Calculate {}.")
 LOWEST = " Give a fraction in lowest terms."
@@ -49,12 +49,16 @@ def common_denominator(first: int, second: int) -> list[str]:
     `common_denominator(4, 6)` → `6 mod 4 = 2`, `6 * 2 = 12`, `12 mod 4 = 0`, `lcm(4, 6) = 12`.
     """
     small, large = sorted((first, second))
-    common, lines = lcm(first, second), []
+    common = lcm(first, second)
+    lines: list[str] = []
     if common // large <= TRIED:
         for factor in range(1, common // large + 1):
             lines += [f"{large} * {factor} = {large * factor}"] if factor > 1 else []
-            lines.append(f"{large * factor} mod {small} = {large * factor % small}")
-    return [*lines, f"lcm({first}, {second}) = {common}"]
+            multiple = large * factor
+            whole = multiple // small > 10 and small < 10
+            lines += residue(multiple, small) if whole else [f"{multiple} mod {small} = {multiple % small}"]
+        return [*lines, f"lcm({first}, {second}) = {common}"]
+    return [f"lcm({first}, {second}) = {large} * {common // large} = {common}"]
 
 
 def _proper(rng: random.Random, denominators: Sequence[int]) -> Fraction:
@@ -118,9 +122,12 @@ def _product(rng: random.Random, level: int) -> Draft:
             text += f" {operator} ({factor})"
             inverse = factor if operator == "*" else 1 / factor
             over, under = total.numerator * inverse.numerator, total.denominator * inverse.denominator
-            turned = "" if operator == "*" else f"({total}) * ({_ratio(inverse)}) = "
-            steps.append(f"({total}) {operator} ({factor}) = {turned}{over}/{under}")
-            steps += reduce(over, under)
+            product = f"({total}) * ({_ratio(inverse)})"
+            if operator == "/":
+                steps.append(f"({total}) / ({factor}) = {product}")
+            for a, b in ((total.numerator, inverse.numerator), (total.denominator, inverse.denominator)):
+                steps += [*times(a, b), f"{a} * {b} = {a * b}"]
+            steps += [f"{product} = {over}/{under}", *reduce(over, under)]
             total *= inverse
             if total.denominator == 1:
                 break
@@ -160,13 +167,18 @@ def _compare(rng: random.Random, level: int) -> Draft:
 
 
 def _reduce(rng: random.Random, level: int) -> Draft:
-    """To lowest terms: prime by prime up to two digits, by Euclid's algorithm beyond."""
+    """To lowest terms: factor by factor, from three digits on after Euclid's algorithm.
+
+    From level 3 on the common divisor is taken out at once; below, it has no factor of two digits.
+    """
     value, factor = {1: (24, 6), 2: (24, 15), 3: (150, 60), 4: (300, 60), 5: (900, 90)}[level]
     fraction = _proper(rng, range(3, value))
-    common = rng.randint(2, factor)
+    common = rng.choice([n for n in range(2, factor + 1) if level > 2 or n not in (11, 13)])
     numerator, denominator = fraction.numerator * common, fraction.denominator * common
     steps = reduce(numerator, denominator)
-    if denominator >= 100:
+    if denominator >= 100 and level < 3:
+        steps = [*euclid(denominator, numerator, fully=True), *steps]
+    elif denominator >= 100:
         steps = euclid(denominator, numerator)
         steps.append(f"{numerator} / {common} = {fraction.numerator}")
         steps.append(f"{denominator} / {common} = {fraction.denominator}")

@@ -12,7 +12,7 @@ from math import gcd, lcm, prod
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 from tuili.tasks.wording import yes_no
-from tuili.tasks.working import euclid, product, residue, times
+from tuili.tasks.working import euclid, product, quotient, residue, times
 
 PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 
@@ -43,7 +43,7 @@ def _quotients(a: int, b: int) -> list[int]:
 
 
 def _gcd(rng: random.Random, level: int) -> Draft:
-    sizes = {1: (150, 15, 4), 2: (250, 25, 5), 3: (1200, 40, 99), 4: (3000, 60, 99), 5: (99999, 90, 99)}[level]
+    sizes = {1: (150, 15, 3), 2: (250, 25, 5), 3: (1200, 40, 99), 4: (3000, 60, 99), 5: (99999, 90, 99)}[level]
     a, b = _two(rng, *sizes)
     wording = rng.choice(
         (
@@ -52,16 +52,16 @@ def _gcd(rng: random.Random, level: int) -> Draft:
             "Find the largest number that divides both {} and {}.",
         )
     )
-    return Draft(wording.format(*rng.sample((a, b), 2)), tuple(euclid(a, b)), str(gcd(a, b)))
+    return Draft(wording.format(*rng.sample((a, b), 2)), tuple(euclid(a, b, fully=level == 2)), str(gcd(a, b)))
 
 
 def _lcm(rng: random.Random, level: int) -> Draft:
     sizes = {2: (40, 8, 5), 3: (110, 12, 99), 4: (200, 15, 99), 5: (900, 20, 99)}[level]
     a, b = _two(rng, *sizes)
     common = gcd(a, b)
-    steps = euclid(a, b)
+    steps = euclid(a, b, fully=level == 2)
     if common > 1:
-        steps.append(f"{a} / {common} = {a // common}")
+        steps += [*quotient(a, common), f"{a} / {common} = {a // common}"]
     steps += (times if level == 2 else product)(a // common, b)
     steps.append(f"lcm({a}, {b}) = {a // common} * {b} = {lcm(a, b)}")
     wording = rng.choice(("What is the least common multiple of {} and {}?", "Compute lcm({}, {})."))

@@ -111,12 +111,16 @@ def percentage(percent: int, number: int) -> list[str]:
     ]
 
 
-def euclid(a: int, b: int) -> list[str]:
-    """Euclid's algorithm for a > b > 0, each remainder as a difference, and the gcd it ends with."""
+def euclid(a: int, b: int, *, fully: bool = False) -> list[str]:
+    """Euclid's algorithm for a > b > 0, each remainder as a difference, and the gcd it ends with.
+
+    `fully` breaks every product up.
+    """
     steps, larger, smaller = [], a, b
     while smaller:
         multiple = larger - larger % smaller
         if multiple > smaller:
+            steps += times(smaller, multiple // smaller) if fully else []
             steps.append(f"{smaller} * {multiple // smaller} = {multiple}")
         steps.append(f"{larger} - {multiple} = {larger - multiple}")
         larger, smaller = smaller, larger - multiple
