@@ -13,7 +13,7 @@ from tests import tiny
 from tests.model.conftest import SEPARATORS, tiny_config, tiny_model
 from tuili.errors import InputError
 from tuili.model import TuiliConfig, TuiliForCausalLM
-from tuili.model.cache import LayeredCacheLayer
+from tuili.model.cache import RECENT, TuiliCacheLayer
 
 PROMPT = 20
 
@@ -34,7 +34,8 @@ def close(a: torch.Tensor, b: torch.Tensor) -> None:
 
 
 def generate(model: TuiliForCausalLM, ids: torch.Tensor, **settings: object) -> torch.Tensor:
-    defaults = {"max_new_tokens": 24, "do_sample": False, "eos_token_id": None}
+    # The attention mask of an assistant is guessed from padding, so that none may be written.
+    defaults = {"max_new_tokens": 24, "do_sample": False, "eos_token_id": None, "suppress_tokens": [0]}
     return model.generate(ids, attention_mask=torch.ones_like(ids), **defaults | settings)
 
 
@@ -90,7 +91,9 @@ def test_greedy_generation_is_the_uncached_argmax_step_by_step(model: TuiliForCa
     ids = tokens(2, PROMPT)
     expected = ids
     for _ in range(24):
-        expected = torch.cat([expected, logits(model, expected)[:, -1:].argmax(-1)], dim=1)
+        next_logits = logits(model, expected)[:, -1:]
+        next_logits[..., 0] = float("-inf")
+        expected = torch.cat([expected, next_logits.argmax(-1)], dim=1)
     assert torch.equal(generate(model, ids), expected)
 
 
@@ -180,13 +183,39 @@ def test_the_depth_of_a_token_changes_nothing_that_is_stored(model: TuiliForCaus
         assert len(layers) == model.config.trunk_layers + 1
         tensors = [tensor for layer in layers for tensor in (layer.keys, layer.values)]
         for layer in layers:
-            if isinstance(layer, LayeredCacheLayer):
-                assert layer._sums is not None
-                tensors.extend(layer._sums)
+            assert isinstance(layer, TuiliCacheLayer)
+            assert (layer._sums is not None) == model.config.layered
+            tensors.extend(layer._sums or ())
         stored.append(tensors)
     for others in stored[1:]:
         for one, other in zip(stored[0], others, strict=True):
             assert torch.equal(one, other)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("width", [1, 2, 4])
+def test_the_convolution_reaches_back_so_far_and_not_into_another_document(width: int) -> None:
+    convolution = tiny_model(convolution_width=width).model.convolution
+    embeds = torch.randn(1, 9, 48)
+    position = torch.tensor([[0, 1, 2, 3, 4, 0, 1, 2, 3]])
+    expected = embeds.clone()
+    for column in range(9):
+        for distance in range(1, width):
+            if distance <= position[0, column]:
+                expected[0, column] += convolution.weight[distance - 1] * embeds[0, column - distance]
+    torch.testing.assert_close(convolution(embeds, position, None), expected)
+
+
+@torch.inference_mode()
+def test_more_tokens_than_are_remembered_cannot_be_taken_back(model: TuiliForCausalLM) -> None:
+    ids = tokens(1, 200)
+    cache = DynamicCache(config=model.config)
+    model(ids, cache=cache)
+    cache.crop(-(RECENT // 2))
+    piece = ids[:, -(RECENT // 2) :]
+    close(model(piece, cache=cache).logits, logits(model, ids)[:, -piece.shape[1] :])
+    with pytest.raises(InputError, match="cannot be taken back"):
+        cache.crop(-RECENT)
 
 
 @torch.inference_mode()

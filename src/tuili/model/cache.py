@@ -1,7 +1,8 @@
-"""The cache layer of layered attention: keys and values of every token, and the running sum of each unit's.
+"""The cache layer: keys and values of every token, and for layered attention the running sum of each unit's.
 
-One per trunk layer and one for the set that the reasoning layers share; the first also carries the row's `Units`.
-Registers itself for the layer type `layered_attention`, so that `DynamicCache(config=…)` builds it.
+One per trunk layer and one for the set that the reasoning layers share; the first also carries the row's `Units` and
+the last embeddings, for the short convolution. Registers itself for the layer type `tuili`, so that
+`DynamicCache(config=…)` builds it.
 """
 
 from __future__ import annotations
@@ -9,21 +10,27 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from transformers.cache_utils import DynamicLayer
 
+from tuili.errors import InputError
 from tuili.model.units import Units, membership
 
+RECENT = 64
+"""Embeddings that are kept. Assisted generation can take back this many tokens, less what the convolution needs."""
 
-class LayeredCacheLayer(DynamicLayer):
+
+class TuiliCacheLayer(DynamicLayer):
     """Keys and values [B, K, S, D] of tokens and their sums [B, K, U, D] over units, kept in fp32."""
 
-    _layer_type = "layered_attention"
+    _layer_type = "tuili"
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__()
         self.units: Units | None = None
         self.document_BS: Tensor | None = None
+        self._recent_BTM: Tensor | None = None
         self._sums: tuple[Tensor, Tensor, Tensor] | None = None
 
     def pool(self, units: Units, new: int) -> tuple[Tensor, Tensor]:
@@ -34,20 +41,39 @@ class LayeredCacheLayer(DynamicLayer):
         self._sums = add_to_units(self._sums, key_BKTD, value_BKTD, units.unit_BS[:, start:], units.count)
         return unit_means(self._sums, key_BKTD.dtype)
 
+    def extend(self, embeds_BTM: Tensor, before: int) -> Tensor:
+        """Remembers new embeddings and returns them after the `before` ones stored last, zeros where there are none."""
+        if self._recent_BTM is not None:
+            embeds_BTM = torch.cat([self._recent_BTM, embeds_BTM], dim=1)
+        new = embeds_BTM.shape[1] - (0 if self._recent_BTM is None else self._recent_BTM.shape[1])
+        self._recent_BTM = embeds_BTM[:, -RECENT:]
+        return F.pad(embeds_BTM, (0, 0, before, 0))[:, -(new + before) :]
+
     def crop(self, tokens_to_remove: int) -> None:
-        """Forgets the last `-tokens_to_remove` tokens of each row; the sums are taken anew with the next ones."""
+        """Forgets the last `-tokens_to_remove` tokens of each row; the sums are taken anew with the next ones.
+
+        Raises `InputError` where more are to be forgotten than embeddings are kept.
+        """
         super().crop(tokens_to_remove)
         if tokens_to_remove == 0:
             return
         self._sums = None
-        if self.units is not None and self.document_BS is not None:
-            self.units = self.units.without_last(-tokens_to_remove)
+        if self.document_BS is not None:
             self.document_BS = self.document_BS[:, :tokens_to_remove]
+        if self.units is not None:
+            self.units = self.units.without_last(-tokens_to_remove)
+        if self._recent_BTM is not None:
+            if -tokens_to_remove > RECENT // 2 and self.get_seq_length() > 0:
+                raise InputError(f"{-tokens_to_remove} tokens cannot be taken back: at most {RECENT // 2} at a time")
+            self._recent_BTM = self._recent_BTM[:, :tokens_to_remove]
 
     def _keep_rows(self, rows: Tensor) -> None:
-        if self.units is not None and self.document_BS is not None:
+        if self.units is not None:
             self.units = self.units.select(rows)
+        if self.document_BS is not None:
             self.document_BS = self.document_BS[rows]
+        if self._recent_BTM is not None:
+            self._recent_BTM = self._recent_BTM[rows]
         if self._sums is not None:
             key, value, size = self._sums
             self._sums = (key[rows], value[rows], size[rows])
@@ -67,7 +93,7 @@ class LayeredCacheLayer(DynamicLayer):
 
     def reset(self) -> None:
         super().reset()
-        self.units = self.document_BS = self._sums = None
+        self.units = self.document_BS = self._recent_BTM = self._sums = None
 
 
 def add_to_units(

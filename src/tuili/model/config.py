@@ -26,6 +26,7 @@ SIZES = (
     "num_experts",
     "num_experts_per_tok",
     "moe_intermediate_size",
+    "convolution_width",
 )
 """Fields that count something of which there must be at least one."""
 
@@ -38,6 +39,7 @@ class TuiliConfig(PreTrainedConfig):
     """A trunk with its own keys and values, then groups of reasoning layers that share one more key/value set.
 
     Depth: `trunk_layers` + `num_groups` × `group_layers` layers, an exit after the trunk and after every group.
+    Embeddings: each takes in those of the `convolution_width` - 1 tokens before it; 1 is none.
     Attention (`layered`): each head blends pooled semantic units, the last `window` tokens with the first one, and
     the tokens of the `top_units` best-scoring units. A unit ends at one of `separator_token_ids` or after
     `max_unit` tokens. `layered=False` is plain grouped-query attention.
@@ -62,6 +64,7 @@ class TuiliConfig(PreTrainedConfig):
     head_dim: int = 32
     max_position_embeddings: int = 2048
     rope_theta: int | float = 10_000.0
+    convolution_width: int = 4
     rms_norm_eps: int | float = 1e-6
     initializer_range: int | float = 0.02
 
@@ -98,8 +101,7 @@ class TuiliConfig(PreTrainedConfig):
         self.num_hidden_layers = depth
         # One cache layer for each trunk layer and one for the shared set; the other layers store nothing.
         stored = self.trunk_layers + 1
-        kind = "layered_attention" if self.layered else "full_attention"
-        self.layer_types = [kind] * stored + ["dummy"] * (depth - stored)
+        self.layer_types = ["tuili"] * stored + ["dummy"] * (depth - stored)
         super().__post_init__(**kwargs)
 
     def validate_architecture(self) -> None:

@@ -21,7 +21,7 @@ from transformers.integrations import use_experts_implementation
 
 from tuili.model.config import TuiliConfig
 from tuili.model.grouped import Sorting, grouped_linear, sort_rows, sum_slots
-from tuili.model.kernels import Fusable, gated_silu, weighted_gated_silu
+from tuili.model.kernels import Fusable, gated_silu, output_dtype, weighted_gated_silu
 
 
 @dataclass
@@ -118,7 +118,7 @@ class Experts(Fusable):
         if len(hidden_states) == 1:
             return self._one_token(hidden_states, top_k_index, top_k_weights)
         sorting = Sorting.by_group(top_k_index, self.num_experts)
-        inputs_YD = sort_rows(hidden_states, sorting)
+        inputs_YD = sort_rows(hidden_states.to(output_dtype(hidden_states)), sorting)
         gate_up_YF = grouped_linear(inputs_YD, self.gate_up_proj, sorting.sizes)
         # A filler weighs nothing, so that neither it nor its gradient counts.
         weight_Y1 = sorting.sort(top_k_weights)[:, None]

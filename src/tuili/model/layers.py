@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.cache_utils import Cache
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from tuili.model.attention import KeyValues, View, attend, attend_joint, attend_sparse, blend_weights
-from tuili.model.cache import LayeredCacheLayer, add_to_units, unit_means
+from tuili.model.cache import TuiliCacheLayer, add_to_units, unit_means
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import MixtureOfExperts, Route
 from tuili.model.kernels import Fusable, gated_silu, norm_and_rotate, output_dtype, rms_norm
@@ -95,6 +96,31 @@ class Projection(nn.Linear):
         self.init_std = scale * inputs**-0.5
 
 
+class ShortConvolution(nn.Module):
+    """Adds to each token a weighted sum of the few before it in its document, channel by channel.
+
+    Neighbours that mean something together (`P2`, `49`) so share a vector, and the first layer can already look up what
+    followed what: smeared keys (Olsson et al. 2022, arXiv 2209.11895), short convolutions (Poli et al. 2023, arXiv
+    2302.10866). Positions, not columns, say how far a document reaches back, so packing and padding change nothing.
+    """
+
+    def __init__(self, config: TuiliConfig) -> None:
+        super().__init__()
+        self.back = config.convolution_width - 1
+        self.weight = nn.Parameter(torch.empty(self.back, config.hidden_size))
+
+    def forward(self, embeds_BTM: Tensor, position_BT: Tensor, memory: TuiliCacheLayer | None) -> Tensor:
+        T = embeds_BTM.shape[1]
+        if memory is None:
+            padded_BSM = F.pad(embeds_BTM, (0, 0, self.back, 0))
+        else:
+            padded_BSM = memory.extend(embeds_BTM, self.back)
+        for distance, weight_M in enumerate(self.weight, start=1):
+            before_BTM = padded_BSM[:, self.back - distance :][:, :T]
+            embeds_BTM = embeds_BTM + weight_M * before_BTM * (position_BT >= distance)[..., None]
+        return embeds_BTM
+
+
 class KeyValueProjection(Fusable):
     """Writes the keys and values of one cache layer."""
 
@@ -122,7 +148,7 @@ class KeyValueProjection(Fusable):
             sums = add_to_units(None, key_BKTD, value_BKTD, frame.units.unit_BS, frame.units.count)
             return KeyValues(key_BKSD, value_BKSD, *unit_means(sums, key_BKTD.dtype))
         layer = frame.cache.layers[self.cache_index]
-        assert isinstance(layer, LayeredCacheLayer)
+        assert isinstance(layer, TuiliCacheLayer)
         return KeyValues(key_BKSD, value_BKSD, *layer.pool(frame.units, T))
 
 

@@ -24,7 +24,7 @@ from transformers.utils.deprecation import deprecate_kwarg
 
 from tuili.errors import InputError
 from tuili.model.attention import KeyValues, dense_view, layered_view
-from tuili.model.cache import LayeredCacheLayer
+from tuili.model.cache import TuiliCacheLayer
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import Experts, Route, Router, RoutingRecord, record_routing
 from tuili.model.layers import (
@@ -33,6 +33,7 @@ from tuili.model.layers import (
     Projection,
     ReasoningLayer,
     RMSNorm,
+    ShortConvolution,
     TrunkLayer,
     rotary,
 )
@@ -83,6 +84,8 @@ class TuiliPreTrainedModel(PreTrainedModel):
             init.normal_(module.weight, std=module.init_std)
         elif isinstance(module, nn.Embedding):
             init.normal_(module.weight, std=config.hidden_size**-0.5)
+        elif isinstance(module, ShortConvolution):
+            init.normal_(module.weight, std=0.3)
         elif isinstance(module, Experts):
             init.normal_(module.gate_up_proj, std=config.hidden_size**-0.5)
             init.normal_(module.down_proj, std=config.moe_intermediate_size**-0.5 * config.residual_scale)
@@ -100,6 +103,7 @@ class TuiliModel(TuiliPreTrainedModel):
     def __init__(self, config: TuiliConfig) -> None:
         super().__init__(config)
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size, config.pad_token_id)
+        self.convolution = ShortConvolution(config)
         self.trunk = nn.ModuleList([TrunkLayer(config, index) for index in range(config.trunk_layers)])
         self.shared_norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.shared_key_value = KeyValueProjection(config, config.trunk_layers)
@@ -161,8 +165,11 @@ class TuiliModel(TuiliPreTrainedModel):
         if (input_ids is None) == (inputs_embeds is None):
             raise InputError("give exactly one of input_ids and inputs_embeds")
         embeds_BTM = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
-        frame = self._frame(input_ids, embeds_BTM, attention_mask, position_ids, cache, unit_ends)
-        hidden_BTM = embeds_BTM
+        memory = cache.layers[0] if cache is not None else None
+        if not (memory is None or isinstance(memory, TuiliCacheLayer)):
+            raise InputError("this cache was made for another model: use DynamicCache(config=model.config)")
+        frame, position_BT = self._frame(input_ids, embeds_BTM, attention_mask, position_ids, cache, memory, unit_ends)
+        hidden_BTM = self.convolution(embeds_BTM * self.config.hidden_size**0.5, position_BT, memory)
         for layer in self.trunk:
             hidden_BTM = layer(hidden_BTM, frame)
         return hidden_BTM, self.shared_key_value(self.shared_norm(hidden_BTM), frame), frame
@@ -190,8 +197,10 @@ class TuiliModel(TuiliPreTrainedModel):
         attention_mask: Tensor | None,
         position_ids: Tensor | None,
         cache: Cache | None,
+        memory: TuiliCacheLayer | None,
         unit_ends: Tensor | None,
-    ) -> Frame:
+    ) -> tuple[Frame, Tensor]:
+        """What the layers share about these tokens, and their positions [B, T]."""
         B, T, _ = embeds_BTM.shape
         past = cache.get_seq_length() if cache is not None else 0
         real_BT = torch.ones(B, T, dtype=torch.bool, device=embeds_BTM.device)
@@ -210,29 +219,25 @@ class TuiliModel(TuiliPreTrainedModel):
         position_BT = position_ids.expand(B, T)
         cos_BTD, sin_BTD = rotary(position_BT, self.config.head_dim, self.config.rope_theta)
 
-        memory = cache.layers[0] if cache is not None and self.config.layered else None
-        assert memory is None or isinstance(memory, LayeredCacheLayer)
         starts_BT = real_BT & (position_BT == 0)
         document_BT = torch.where(real_BT, starts_BT.cumsum(1) - 1, -1)
         document_BS = document_BT
         if past > 0:
             # A row that is being continued holds one document, number 0; its padding is -1.
-            if memory is not None and memory.document_BS is not None:
-                before_BP = memory.document_BS
-            elif attention_mask is not None:
-                before_BP = attention_mask[:, :past].long() - 1
-            else:
-                before_BP = document_BT.new_zeros(B, past)
+            assert memory is not None and memory.document_BS is not None
             document_BT = torch.where(real_BT, 0, -1)
-            document_BS = torch.cat([before_BP, document_BT], dim=1)
-            if self.config.layered and has_hole(document_BS):  # windows and units are spans of columns
+            document_BS = torch.cat([memory.document_BS, document_BT], dim=1)
+            if has_hole(document_BS):  # windows, units and the convolution are spans of columns
                 raise InputError(
                     "a row has padding between its tokens: pad on the left (tokenizer.padding_side = 'left') "
                     "where rows are continued"
                 )
+        if memory is not None:
+            memory.document_BS = document_BS
         mask_BT = None if bool(real_BT.all()) else real_BT
         if not self.config.layered:
-            return Frame(dense_view(document_BT, document_BS), cos_BTD, sin_BTD, None, cache, mask_BT)
+            view = dense_view(document_BT, document_BS)
+            return Frame(view, cos_BTD, sin_BTD, None, cache, mask_BT), position_BT
         if unit_ends is None:
             if input_ids is None:
                 raise InputError("give unit_ends with inputs_embeds: without token ids no unit can be found")
@@ -240,7 +245,7 @@ class TuiliModel(TuiliPreTrainedModel):
             unit_ends = torch.isin(input_ids, separators)
         units = segment(unit_ends, starts_BT, real_BT, self.config.max_unit, None if memory is None else memory.units)
         if memory is not None:
-            memory.units, memory.document_BS = units, document_BS
+            memory.units = units
         view = layered_view(
             document_BT,
             document_BS,
@@ -250,7 +255,7 @@ class TuiliModel(TuiliPreTrainedModel):
             max_unit=self.config.max_unit,
         )
         sparse = T == 1 and document_BS.shape[1] > SPARSE_ABOVE and mask_BT is None
-        return Frame(view, cos_BTD, sin_BTD, units, cache, mask_BT, sparse)
+        return Frame(view, cos_BTD, sin_BTD, units, cache, mask_BT, sparse), position_BT
 
 
 class TuiliForCausalLM(TuiliPreTrainedModel, GenerationMixin):

@@ -1,6 +1,6 @@
 """The training loop: from blocks to weights, one explicit step after the other, resumable bit for bit.
 
-All randomness of a step follows from the seed and the step's number, so that no generator's state needs
+All randomness of a block follows from the seed and the block's number, so that no generator's state needs
 saving. What is learnt is left to `objective`, which documents come to `tuili.data.stream`, what a run is
 built from to `run`.
 """
@@ -83,11 +83,11 @@ def fit(
         checkpoints,
     ):
         while position.step < train.steps and not interrupted.is_set():
-            seed = (train.seed << 32) + position.step
-            torch.manual_seed(seed)
-            generator.manual_seed(seed)
             means, tokens, flops = Means(), 0, 0.0
-            for _ in range(train.accumulation):
+            for number in range(position.step * train.accumulation, (position.step + 1) * train.accumulation):
+                seed = (train.seed << 32) + number
+                torch.manual_seed(seed)
+                generator.manual_seed(seed)
                 block, position.stream = next(blocks)
                 with autocast(precision, device):
                     result = objective(block.to(device), position.step / train.steps, generator)
