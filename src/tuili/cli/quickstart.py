@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import shlex
 import time
-from itertools import cycle, islice
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any
@@ -110,12 +109,12 @@ def _ask(console: Console, loaded: LoadedModel, settings: EvalSettings) -> list[
     from tuili.engine.answer import explain
     from tuili.engine.decode import Decoder
     from tuili.eval.runner import run as run_problems
-    from tuili.tasks import Split, generate
+    from tuili.eval.runner import unseen_problems
 
-    questions = [
-        generate(domain, Split.TEST.seed(settings.seed), settings.per_cell + number, max(settings.levels))
-        for number, domain in enumerate(islice(cycle(settings.domains), QUESTIONS))
-    ]
+    count = settings.per_cell + QUESTIONS
+    unseen = unseen_problems(settings.domains, [max(settings.levels)], count, settings.seed)
+    further = [unseen[start + settings.per_cell : start + count] for start in range(0, len(unseen), count)]
+    questions = [further[number % len(further)][number // len(further)] for number in range(QUESTIONS)]
     one_by_one = Decoder(loaded.model, loaded.tokenizer, batch_size=1)
     trials = run_problems(one_by_one, questions)
     for trial in trials:
