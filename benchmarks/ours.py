@@ -18,7 +18,7 @@ from tuili.model.kernels import set_fused
 from tuili.train.checkpoint import Checkpoints
 from tuili.train.curriculum import Curriculum
 from tuili.train.log import LogConfig, TrainingLog
-from tuili.train.loop import fit
+from tuili.train.loop import Training, fit
 from tuili.train.objective import Objective
 from tuili.train.precision import can_compile
 from tuili.train.recipe import Recipe
@@ -62,7 +62,8 @@ class OurTraining:
         with tempfile.TemporaryDirectory() as scratch:
             log = _Stopwatch(Path(scratch), self.recipe.train.steps)
             kept = _NoCheckpoints(Path(scratch), 1, print)
-            fit(self.recipe, self.model, self.objective, self.precision, self.stream, lambda _: log, kept)
+            training = Training(self.recipe, self.model, self.objective, self.precision, self.stream)
+            fit(training, lambda _: log, kept)
         ends, tokens, flops = zip(*log.marks, strict=True)
         seconds = ends[-1] - ends[0]
         return Segment(sum(tokens[1:]) / seconds, sum(flops[1:]) / seconds)

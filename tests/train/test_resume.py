@@ -31,6 +31,7 @@ RECIPE = [
     "train.rows=2",
     "train.length=192",
     "train.accumulation=2",
+    "train.replicas=1",  # test_replicas.py resumes several
     "train.precision=fp32",
     "train.compile=off",  # each session would compile for a while; test_run.py resumes compiled
     "data.domains=[propositional, relations, arithmetic, geometry]",

@@ -44,6 +44,7 @@ def small(*overrides: str, steps: int = 6) -> Recipe:
         f"train.steps={steps}",
         "train.rows=2",
         "train.length=192",
+        "train.replicas=1",
         "train.precision=fp32",
         "data.domains=[propositional, arithmetic]",
         "data.levels=[1]",

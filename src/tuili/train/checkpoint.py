@@ -101,7 +101,7 @@ class Checkpoints:
         steps = self._steps()
         for step in reversed(steps):
             try:
-                return self._read(step)
+                return read_checkpoint(self._folder, step)
             except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
                 self._tell(f"{self._path(step)} is damaged ({error}): going back to the one before")
         if steps:
@@ -113,7 +113,7 @@ class Checkpoints:
         return sorted(int(name) for name in names if name.isdigit())
 
     def _path(self, step: int) -> Path:
-        return self._folder / f"{PREFIX}{step:08d}"
+        return _path(self._folder, step)
 
     def _write(self, step: int, tensors: Tensors, state: str) -> None:
         scratch = self._folder / f"{SCRATCH}{step:08d}"
@@ -141,18 +141,24 @@ class Checkpoints:
                 f"checkpoint {self._path(step)} was not written: {error.strerror or error}; {kept}"
             ) from error
 
-    def _read(self, step: int) -> Checkpoint:
-        path = self._path(step)
-        manifest = json.loads((path / MANIFEST).read_bytes())
-        if manifest["step"] != step:
-            raise ValueError("its manifest belongs to another step")
-        files: dict[str, bytes] = {}
-        for name, expected in manifest["sha256"].items():
-            files[name] = (path / name).read_bytes()
-            if hashlib.sha256(files[name]).hexdigest() != expected:
-                raise ValueError(f"the checksum of {name} is wrong")
-        state = json.loads(files.pop(STATE))
-        return Checkpoint(step, {name.removesuffix(SUFFIX): load_tensors(data) for name, data in files.items()}, state)
+
+def read_checkpoint(folder: Path, step: int) -> Checkpoint:
+    """The checkpoint of a step. Raises one of several built-in errors if it is damaged; `Checkpoints` knows them."""
+    path = _path(folder, step)
+    manifest = json.loads((path / MANIFEST).read_bytes())
+    if manifest["step"] != step:
+        raise ValueError("its manifest belongs to another step")
+    files: dict[str, bytes] = {}
+    for name, expected in manifest["sha256"].items():
+        files[name] = (path / name).read_bytes()
+        if hashlib.sha256(files[name]).hexdigest() != expected:
+            raise ValueError(f"the checksum of {name} is wrong")
+    state = json.loads(files.pop(STATE))
+    return Checkpoint(step, {name.removesuffix(SUFFIX): load_tensors(data) for name, data in files.items()}, state)
+
+
+def _path(folder: Path, step: int) -> Path:
+    return folder / f"{PREFIX}{step:08d}"
 
 
 def write_durably(path: Path, data: bytes) -> None:

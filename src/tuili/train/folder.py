@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ from tuili.train.recipe import Recipe
 
 FREE_SECTIONS = {"checkpoint", "log"}
 """What a later session may change: it has no influence on the weights."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What `auto` became when the run began: later sessions go on with it."""
+
+    precision: Precision
+    replicas: int
 
 
 class RunFolder:
@@ -37,12 +46,12 @@ class RunFolder:
         files = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in recipe.data.files}
         self._fixed = {"recipe": recipe.model_dump(mode="json", exclude=FREE_SECTIONS), "files": files}
 
-    def begin(self, precision: Precision) -> None:
-        """Note that the run has begun, in this precision."""
-        write_durably(self._file, json.dumps({"precision": precision} | self._fixed, indent=2).encode())
+    def begin(self, choices: Choices) -> None:
+        """Note that the run has begun, with these choices."""
+        write_durably(self._file, json.dumps(asdict(choices) | self._fixed, indent=2).encode())
 
-    def begun(self, resume: bool) -> Precision | None:
-        """The precision of the run that the folder holds, None where none has begun.
+    def begun(self, resume: bool) -> Choices | None:
+        """The choices of the run that the folder holds, None where none has begun.
 
         Raises `InputError` when it is not to be resumed, or with another recipe or other files.
         """
@@ -52,7 +61,7 @@ class RunFolder:
             raise InputError(f"{self.path} already holds a run: add --resume to go on, or choose another --out")
         try:
             run = json.loads(self._file.read_bytes())
-            precision: Precision = run.pop("precision")
+            choices = Choices(**{field.name: run.pop(field.name) for field in fields(Choices)})
         except (ValueError, LookupError, AttributeError, TypeError) as error:
             raise InputError(f"{self._file} is damaged: choose another --out") from error
         now, then = dict(_flat(self._fixed)), dict(_flat(run))
@@ -62,7 +71,7 @@ class RunFolder:
                     f"{self.path}: the run began with {key.removeprefix('recipe.')} = {then.get(key)}, not "
                     f"{now.get(key)}: resume it with the same recipe and files, or choose another --out"
                 )
-        return precision
+        return choices
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""The device and the number format of a run: what the recipe says, or what suits this machine as measured.
+"""The device, the number format and the replicas of a run: what the recipe says, or what suits this machine.
 
 Weights and optimizer state are always fp32; `bf16` means that matrix products run in it under
 `torch.autocast`.
@@ -38,6 +38,34 @@ def can_compile(wanted: Literal["auto", "on", "off"], device: torch.device) -> b
     if device.type == "cuda":
         return find_spec("triton") is not None
     return any(which(compiler) for compiler in (os.environ.get("CXX", "c++"), "g++", "clang++"))
+
+
+def find_replicas(wanted: Literal["auto"] | int, accumulation: int, device: torch.device) -> int:
+    """How many processes share a step: what the recipe says, or as many as its blocks and the cores allow.
+
+    One on a GPU, which a single process keeps busy.
+    """
+    if wanted != "auto":
+        return wanted
+    most = _usable_cores() if device.type == "cpu" else 1
+    return max(count for count in range(1, accumulation + 1) if accumulation % count == 0 and count <= most)
+
+
+@contextmanager
+def divided_cores(count: int) -> Iterator[None]:
+    """Inside, torch uses as many threads as each of `count` processes has cores, and never more than before."""
+    before = torch.get_num_threads()
+    if count > 1:
+        torch.set_num_threads(max(1, min(before, _usable_cores() // count)))
+    try:
+        yield
+    finally:
+        if count > 1:
+            torch.set_num_threads(before)
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:

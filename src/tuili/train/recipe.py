@@ -78,6 +78,8 @@ class TrainConfig(Config):
     """Tokens of a row."""
     accumulation: PositiveInt = 1
     """Blocks whose gradients are averaged for one step."""
+    replicas: Literal["auto"] | PositiveInt = "auto"
+    """Processes among which the blocks of a step are divided; `auto` is as many as cores allow, on a GPU one."""
     clip: PositiveFloat = 1.0
     """Largest norm of the gradient."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -86,6 +88,12 @@ class TrainConfig(Config):
     """Run chains of small operations compiled; `auto` does where a C++ compiler, or on a GPU Triton, is at hand."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto` is a GPU where there is one."""
+
+    @model_validator(mode="after")
+    def _divisible(self) -> TrainConfig:
+        if self.replicas != "auto" and self.accumulation % self.replicas:
+            raise ValueError(f"replicas = {self.replicas} does not divide accumulation = {self.accumulation} evenly")
+        return self
 
 
 class Recipe(Config):

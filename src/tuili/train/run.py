@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,14 +22,24 @@ from tuili.model.kernels import set_fused
 from tuili.model.lineage import LineageEntry
 from tuili.model.presets import preset
 from tuili.tasks.registry import BUILT_IN
-from tuili.train.checkpoint import Checkpoints
+from tuili.train.checkpoint import Checkpoints, read_checkpoint
 from tuili.train.curriculum import Curriculum
-from tuili.train.folder import RunFolder
+from tuili.train.folder import Choices, RunFolder
 from tuili.train.log import TrainingLog
-from tuili.train.loop import Position, fit
+from tuili.train.loop import Position, Training, fit, follow
 from tuili.train.objective import Objective
-from tuili.train.precision import Precision, autocast, can_compile, find_device, measure, untouched
+from tuili.train.precision import (
+    Precision,
+    autocast,
+    can_compile,
+    divided_cores,
+    find_device,
+    find_replicas,
+    measure,
+    untouched,
+)
 from tuili.train.recipe import DataConfig, ModelConfig, Recipe
+from tuili.train.replicas import Replica, replicas
 
 
 @dataclass(frozen=True)
@@ -55,56 +65,40 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
     def tell(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    device, seed = find_device(recipe.train.device), recipe.train.seed
-    curriculum = Curriculum(
-        recipe.curriculum,
-        recipe.data.domain_names,
-        {str(path): weight for path, weight in recipe.data.files.items()},
-    )
-    sources = build_sources(recipe.data, seed)
+    train, seed = recipe.train, recipe.train.seed
+    count = find_replicas(train.replicas, train.accumulation, find_device(train.device))
+    curriculum, sources = build_curriculum(recipe), build_sources(recipe.data, seed)
     folder = RunFolder(out, recipe)
-    precision = folder.begun(resume)
-    if precision is None:
+    choices = folder.begun(resume)
+    if choices is None:
         tell("learning the tokenizer")
         tokenizer = train_tokenizer(sample_texts(sources), recipe.data.vocabulary)
         tokenizer.save_pretrained(folder.tokenizer)
     else:
-        tokenizer = load_tokenizer(folder.tokenizer)
-    torch.manual_seed(seed)
-    with device:
-        model = build_model(recipe.model, tokenizer)
-    if recipe.train.length > (context := model.config.max_position_embeddings):
-        raise ConfigError(f"train.length = {recipe.train.length}: the model's context takes at most {context} tokens")
-    set_fused(model, can_compile(recipe.train.compile, device))
-    objective = Objective(recipe.objective, model)
-
-    def weights(block: int) -> Mapping[str, float]:
-        return curriculum.weights(block // recipe.train.accumulation / recipe.train.steps)
-
-    def open_stream(state: StreamState) -> BlockStream:
-        size = {"rows": recipe.train.rows, "length": recipe.train.length}
-        return BlockStream(sources, tokenizer, weights, **size, state=state)
+        tokenizer, count = load_tokenizer(folder.tokenizer), choices.replicas
 
     def open_log(position: Position) -> TrainingLog:
-        return TrainingLog(
-            recipe.log, out, console, first=position.step, steps=recipe.train.steps, seconds=position.seconds
-        )
+        return TrainingLog(recipe.log, out, console, first=position.step, steps=train.steps, seconds=position.seconds)
 
-    block = next(open_stream(StreamState())).to(device)
-    if precision is None:
-        precision = choose_precision(recipe.train.precision, model, objective, block, tell)
-        folder.begin(precision)
-    # A kernel is generated for the shapes it first sees. Shown the first block, a resumed run gets the same kernels.
-    torch.compiler.reset()
-    forward_backward(model, objective, block, precision)
-    checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep, tell)
-    position, log = fit(recipe, model, objective, precision, open_stream, open_log, checkpoints)
+    with divided_cores(count):
+        precision = choices.precision if choices else train.precision
+        training = build(recipe, curriculum, sources, tokenizer, precision, tell)
+        if choices is None:
+            folder.begin(Choices(training.precision, count))
+        if count > 1:
+            threads = "one thread" if torch.get_num_threads() == 1 else f"{torch.get_num_threads()} threads"
+            tell(f"{count} replicas share the blocks of a step, with {threads} each")
+        checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep, tell)
+        found = checkpoints.latest()
+        arguments = (recipe, out, training.precision, found.step if found else None)
+        with replicas(count, training.added_up(), work, *arguments) as replica:
+            position, log = fit(training, open_log, checkpoints, found, replica)
 
     tell(f"checkpoints held the training up for {checkpoints.stall:.2f} s of {position.seconds:.0f} s")
     for name, refused in position.stream.refused.items():
         if refused:
             tell(f"{name}: left out {refused} of {position.stream.drawn[name]} documents, longer than a row")
-    finished = position.step == recipe.train.steps
+    finished = position.step == train.steps
     if finished:
         figures = {name: value for name, value in log.last.items() if name not in ("step", "seconds")}
         entry = LineageEntry(
@@ -115,8 +109,54 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
             tokens=position.tokens,
             hours=position.seconds / 3600,
         )
-        save_model(folder.model, model, tokenizer, [entry])
+        save_model(folder.model, training.model, tokenizer, [entry])
     return Outcome(position.step, position.tokens, position.seconds, log.last, folder.model if finished else None)
+
+
+def work(replica: Replica, recipe: Recipe, out: Path, precision: Precision, step: int | None) -> None:
+    """The part of a further replica in the run that goes on from a step of the folder `out`, or from the start."""
+    folder = RunFolder(out, recipe)
+    curriculum, sources = build_curriculum(recipe), build_sources(recipe.data, recipe.train.seed)
+    training = build(recipe, curriculum, sources, load_tokenizer(folder.tokenizer), precision)
+    follow(replica, training, None if step is None else read_checkpoint(folder.checkpoints, step))
+
+
+def build(
+    recipe: Recipe,
+    curriculum: Curriculum,
+    sources: Sequence[Source],
+    tokenizer: PreTrainedTokenizerFast,
+    precision: Literal["auto", "fp32", "bf16"],
+    tell: Callable[[str], None] = lambda line: None,
+) -> Training:
+    """The parts of a training that every replica has, with kernels compiled; for `auto`, measures the precision."""
+    train, device = recipe.train, find_device(recipe.train.device)
+    torch.manual_seed(train.seed)
+    with device:
+        model = build_model(recipe.model, tokenizer)
+    if train.length > (context := model.config.max_position_embeddings):
+        raise ConfigError(f"train.length = {train.length}: the model's context takes at most {context} tokens")
+    set_fused(model, can_compile(train.compile, device))
+    objective = Objective(recipe.objective, model)
+
+    def weights(block: int) -> Mapping[str, float]:
+        return curriculum.weights(block // train.accumulation / train.steps)
+
+    def open_stream(state: StreamState) -> BlockStream:
+        return BlockStream(sources, tokenizer, weights, rows=train.rows, length=train.length, state=state)
+
+    block = next(open_stream(StreamState())).to(device)
+    chosen = choose_precision(precision, model, objective, block, tell)
+    # A kernel is generated for the shapes it first sees. Shown the first block, all sessions and replicas get the same.
+    torch.compiler.reset()
+    forward_backward(model, objective, block, chosen)
+    return Training(recipe, model, objective, chosen, open_stream)
+
+
+def build_curriculum(recipe: Recipe) -> Curriculum:
+    """The weights over a recipe's domains and files."""
+    files = {str(path): weight for path, weight in recipe.data.files.items()}
+    return Curriculum(recipe.curriculum, recipe.data.domain_names, files)
 
 
 def build_sources(data: DataConfig, seed: int) -> list[Source]:

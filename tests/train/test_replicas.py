@@ -1,0 +1,229 @@
+"""Several processes that share a run's steps: the same result as one, whatever ends them, and nothing left behind."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+from safetensors.torch import load_file
+
+from tuili.config import load_recipe
+from tuili.errors import ConfigError, TuiliError
+from tuili.train.log import read_log
+from tuili.train.precision import find_replicas
+from tuili.train.recipe import Recipe
+from tuili.train.replicas import Replica, replicas
+from tuili.train.run import train
+
+ROOT = Path(__file__).parents[2]
+STEPS = 32
+SMALL = {
+    "hidden_size": 32,
+    "intermediate_size": 32,
+    "moe_intermediate_size": 16,
+    "trunk_layers": 1,
+    "group_layers": 1,
+    "router_exploration": 0.1,
+}
+OVERRIDES = [
+    f"model.overrides={SMALL}",
+    f"train.steps={STEPS}",
+    "train.rows=2",
+    "train.length=192",
+    "train.accumulation=4",
+    "train.replicas=2",
+    "train.precision=fp32",
+    "train.compile=off",
+    "data.domains=[propositional, arithmetic]",
+    "data.levels=[1]",
+    "schedule.warmup=5",
+    "checkpoint.interval=3",
+    "log.interval=1",
+]
+CHECKPOINT = f"checkpoints/step-{STEPS:08d}"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """As many threads as the command has below: another number may add up in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out: Path = tmp_path_factory.mktemp("uninterrupted") / "run"
+    go(out)
+    return out
+
+
+def go(out: Path, *more: str, resume: bool = False) -> str:
+    """Train in this process and its replicas, and return what was shown."""
+    screen = io.StringIO()
+    train(load_recipe("base", [*OVERRIDES, *more], Recipe), out, resume=resume, console=Console(file=screen))
+    return screen.getvalue()
+
+
+def start(out: Path) -> subprocess.Popen[str]:
+    """Train by the command, in a process group of its own."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "tuili", "train", "base", *OVERRIDES, "--out", str(out), "--resume"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    )
+
+
+def wait_for_step(process: subprocess.Popen[str], out: Path, step: int) -> None:
+    while process.poll() is None and not any(line["step"] >= step for line in read_log(out)):
+        time.sleep(0.005)
+    assert process.poll() is None, f"ended before step {step}: {process.stderr.read() if process.stderr else ''}"
+
+
+def group(leader: int) -> dict[int, str]:
+    """The processes of a group that have not ended, with their command lines."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, of_group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+            if int(of_group) == leader and state != "Z":
+                found[int(folder.name)] = (folder / "cmdline").read_text()
+        except (FileNotFoundError, ProcessLookupError):  # it ended just now
+            continue
+    return found
+
+
+def wait_until_none_is_left(leader: int) -> None:
+    for _ in range(500):
+        if not group(leader):
+            return
+        time.sleep(0.01)
+    pytest.fail(f"left behind after five seconds: {group(leader)}")
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    return load_file(out / "model" / "model.safetensors")
+
+
+def test_they_learn_what_one_process_learns(tmp_path: Path) -> None:
+    short = ("train.steps=5", "optimizer.learning_rate=0.001")
+    shared = go(tmp_path / "two", *short)
+    assert "2 replicas share the blocks of a step" in shared
+    assert torch.get_num_threads() == 1
+    assert "replicas" not in go(tmp_path / "one", *short, "train.replicas=1")
+    go(tmp_path / "none", "train.steps=1", "train.replicas=1", "optimizer.learning_rate=1.0e-30")
+    one, two, none = (weights(tmp_path / name) for name in ("one", "two", "none"))
+    assert max(float((one[name] - none[name]).abs().max()) for name in one) > 1e-3
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=0, atol=1e-5)
+    for line, expected in zip(read_log(tmp_path / "two"), read_log(tmp_path / "one"), strict=True):
+        times = {"seconds", "tokens_per_second", "gflops_per_second"}
+        assert {k: line[k] for k in line.keys() - times} == pytest.approx(
+            {k: expected[k] for k in expected.keys() - times}, rel=1e-4
+        )
+    states = [json.loads((tmp_path / f"{n}/checkpoints/step-00000005/state.json").read_text()) for n in ("one", "two")]
+    assert states[0] | {"seconds": 0} == states[1] | {"seconds": 0}
+
+
+def test_whatever_ends_them_they_go_on_to_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
+    out, rng, step = tmp_path / "run", random.Random(8), 0
+    shared_memory = set(Path("/dev/shm").iterdir())
+    for fault in ("Ctrl-C", "the first is killed", "the other is killed"):
+        process = start(out)
+        step += rng.randint(2, 5)
+        wait_for_step(process, out, step)
+        time.sleep(rng.random() * 0.05)
+        (other,) = (pid for pid, command in group(process.pid).items() if "spawn_main" in command)
+        if fault == "Ctrl-C":
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            os.kill(process.pid if fault == "the first is killed" else other, signal.SIGKILL)
+        said, errors = process.communicate(timeout=20)
+        wait_until_none_is_left(process.pid)
+        step = read_log(out)[-1]["step"]
+        assert step < STEPS - 5, "it came too far for the next fault"
+        if fault == "Ctrl-C":
+            assert process.returncode == 130
+            assert f"interrupted: step {step} is saved" in said
+        elif fault == "the first is killed":
+            assert process.returncode == -signal.SIGKILL
+        else:
+            assert process.returncode == 1
+            assert errors.endswith(
+                "\ntuili: error: replica 1 was killed by SIGKILL: add --resume to go on from the last checkpoint\n"
+            )
+        assert "Traceback" not in errors
+    go(out, resume=True)
+    for file in ("model/model.safetensors", f"{CHECKPOINT}/model.safetensors", f"{CHECKPOINT}/optimizer.safetensors"):
+        assert (out / file).read_bytes() == (uninterrupted / file).read_bytes(), file
+    losses = [[(line["step"], line["loss"]) for line in read_log(folder)] for folder in (out, uninterrupted)]
+    assert losses[0] == losses[1]
+    assert set(Path("/dev/shm").iterdir()) <= shared_memory
+
+
+def add_and_fail(replica: Replica, wrong: int) -> None:
+    numbers, counts = torch.full((3, 5), 10.0**replica.number), torch.tensor([replica.number])
+    for times in (1, 3):
+        replica.add_up([numbers, counts])
+        assert numbers.tolist() == [[111.0 * times] * 5] * 3
+        assert counts.tolist() == [3 * times]
+    assert replica.exchange(replica.number) == [0, 1, 2]
+    if replica.number == wrong:
+        raise OSError("the tape is torn")
+    replica.exchange(None)
+
+
+def share_and_fail() -> None:
+    with replicas(3, [torch.empty(3, 5), torch.tensor([0])], add_and_fail, 2) as replica:
+        add_and_fail(replica, 2)
+
+
+def test_sums_reach_all_and_an_error_reaches_the_first(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(TuiliError, match=r"^replica 2: OSError\('the tape is torn'\)$"):
+        share_and_fail()
+    assert 'raise OSError("the tape is torn")' in capfd.readouterr().err
+
+
+def test_the_blocks_of_a_step_go_round_the_replicas() -> None:
+    owners = [[block for block in range(6) if Replica(number, 3).owns(block)] for number in range(3)]
+    assert owners == [[0, 3], [1, 4], [2, 5]]
+
+
+@pytest.mark.parametrize(
+    ("cores", "accumulation", "device", "count"),
+    [(1, 4, "cpu", 1), (2, 4, "cpu", 2), (2, 1, "cpu", 1), (2, 3, "cpu", 1), (5, 6, "cpu", 3), (8, 4, "cuda", 1)],
+)
+def test_auto_is_as_many_as_there_are_cores_and_a_step_divides_among(
+    cores: int, accumulation: int, device: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
+    assert find_replicas("auto", accumulation, torch.device(device)) == count
+    assert find_replicas(7, accumulation, torch.device(device)) == 7
+
+
+def test_a_number_that_does_not_divide_the_blocks_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"replicas = 3 does not divide accumulation = 4"):
+        load_recipe("base", [*OVERRIDES, "train.replicas=3"], Recipe)
+    with pytest.raises(ConfigError, match=r"train.replicas = 0: "):
+        load_recipe("base", [*OVERRIDES, "train.replicas=0"], Recipe)
+
+
+def test_a_run_keeps_its_number_on_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    automatic = ("train.replicas=auto", "train.steps=1")
+    for cores, resume in ((1, False), (4, True)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process, cores=cores: set(range(cores)))
+        assert "replicas" not in go(tmp_path, *automatic, resume=resume)
+        assert json.loads((tmp_path / "run.json").read_text())["replicas"] == 1
