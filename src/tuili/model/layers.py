@@ -155,11 +155,11 @@ class KeyValueProjection(Fusable):
 class LayeredAttention(Fusable):
     """Queries, gates and output projection; reads keys and values that it is given."""
 
-    def __init__(self, config: TuiliConfig) -> None:
+    def __init__(self, config: TuiliConfig, output_scale: float) -> None:
         super().__init__()
         self.heads, self.head_dim = config.num_attention_heads, config.head_dim
         self.q_proj = Projection(config.hidden_size, self.heads * self.head_dim)
-        self.o_proj = Projection(self.heads * self.head_dim, config.hidden_size, config.residual_scale)
+        self.o_proj = Projection(self.heads * self.head_dim, config.hidden_size, output_scale)
         self.q_norm = RMSNorm(self.head_dim, eps=config.rms_norm_eps)
         self.gate_proj = Projection(config.hidden_size, self.heads * 3, scale=0.0) if config.layered else None
 
@@ -201,7 +201,7 @@ class TrunkLayer(GradientCheckpointingLayer):
         super().__init__()
         self.attention_norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.key_value = KeyValueProjection(config, cache_index)
-        self.attention = LayeredAttention(config)
+        self.attention = LayeredAttention(config, config.residual_scale)
         self.mlp_norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.mlp = FeedForward(config)
 
@@ -213,12 +213,15 @@ class TrunkLayer(GradientCheckpointingLayer):
 
 
 class ReasoningLayer(GradientCheckpointingLayer):
-    """Attention over the shared keys and values, then the domain experts. Returns the router's decision too."""
+    """Attention over the shared keys and values, then the domain experts. Returns the router's decision too.
+
+    Untrained, it adds nothing to the stream.
+    """
 
     def __init__(self, config: TuiliConfig) -> None:
         super().__init__()
         self.attention_norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
-        self.attention = LayeredAttention(config)
+        self.attention = LayeredAttention(config, 0.0)
         self.moe_norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.moe = MixtureOfExperts(config)
 

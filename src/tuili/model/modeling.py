@@ -88,7 +88,7 @@ class TuiliPreTrainedModel(PreTrainedModel):
             init.normal_(module.weight, std=0.3)
         elif isinstance(module, Experts):
             init.normal_(module.gate_up_proj, std=config.hidden_size**-0.5)
-            init.normal_(module.down_proj, std=config.moe_intermediate_size**-0.5 * config.residual_scale)
+            init.zeros_(module.down_proj)
         elif isinstance(module, Router):
             init.normal_(module.weight, std=config.initializer_range)
             init.zeros_(module.balance_bias)

@@ -30,8 +30,12 @@ FILL = 8
 class ObjectiveConfig(Config):
     """Shares of the exits and weights of the auxiliary losses."""
 
-    exits: tuple[PositiveFloat, ...] = (0.3, 0.2, 0.15, 0.35)
-    """Share of the learnt tokens that leave at each exit, from the trunk's to the full depth."""
+    exits: tuple[tuple[PositiveFloat, ...], tuple[PositiveFloat, ...]] = (
+        (0.02, 0.03, 0.05, 0.9),
+        (0.35, 0.2, 0.15, 0.3),
+    )
+    """Shares of the learnt tokens that leave at each exit, from the trunk's to the full depth: at the start and at the
+    end, linear between. Trained evenly from the start, the trunk learns to drown what the layers above it add."""
     router_z: NonNegativeFloat = 1e-4
     """Weight of the router's z-loss (Zoph et al. 2022, arXiv 2202.08906)."""
     domain_prior: tuple[NonNegativeFloat, NonNegativeFloat] = (0.1, 0.01)
@@ -39,8 +43,9 @@ class ObjectiveConfig(Config):
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> ObjectiveConfig:
-        if abs(sum(self.exits) - 1) > 1e-6:
-            raise ValueError(f"the shares of the exits add up to {sum(self.exits):g}, not to 1")
+        for shares in self.exits:
+            if abs(sum(shares) - 1) > 1e-6:
+                raise ValueError(f"the shares of the exits add up to {sum(shares):g}, not to 1")
         return self
 
 
@@ -65,11 +70,15 @@ class Objective:
 
     def __init__(self, config: ObjectiveConfig, model: TuiliForCausalLM) -> None:
         depths = model.config.exit_layers
-        if len(config.exits) != len(depths):
-            raise ConfigError(f"objective.exits has {len(config.exits)} shares: give one for each exit, {depths}")
+        for shares in config.exits:
+            if len(shares) != len(depths):
+                raise ConfigError(f"objective.exits has {len(shares)} shares: give one for each exit, {depths}")
         self._config, self._model = config, model
-        self._beyond = [sum(config.exits[exit:]) for exit in range(len(depths))]
-        """Share of the learnt tokens that pass exit e - 1."""
+
+    def _beyond(self, exit: int, progress: float) -> float:
+        """Share of the learnt tokens that go beyond an exit."""
+        start, end = (sum(shares[exit + 1 :]) for shares in self._config.exits)
+        return start + (end - start) * progress
 
     def __call__(self, block: Block, progress: float, generator: torch.Generator) -> ObjectiveResult:
         """The loss of one block at `progress` in [0, 1] of the run; exits are drawn from `generator`."""
@@ -85,7 +94,7 @@ class Objective:
         stays_B = learnt_B
         for exit in range(model.config.num_groups + 1):
             last = exit == model.config.num_groups
-            goes_on_B = torch.zeros_like(learnt_B) if last else (learnt_B * self._beyond[exit + 1]).ceil().long()
+            goes_on_B = torch.zeros_like(learnt_B) if last else (learnt_B * self._beyond(exit, progress)).ceil().long()
             leaving.append(_leave(hidden_BQM, index_BQ, block.targets_BT, goes_on_B, stays_B, gather=exit == 0))
             if last:
                 break
