@@ -93,7 +93,7 @@ RECIPES = {
     "more experts a token than there are": ("model: {overrides: {num_experts: 1}}", ["num_experts"]),
     "huge model": ("model: {overrides: {hidden_size: 100000000}}", ["hidden_size", "100000000"]),
     "row beyond the context": ("train: {length: 100000}", ["train.length", "100000", "2048"]),
-    "shares of other exits": ("objective: {exits: [0.5, 0.5]}", ["objective.exits", "2 shares"]),
+    "shares of other exits": ("objective: {exits: [[0.5, 0.5], [0.5, 0.5]]}", ["objective.exits", "2 shares"]),
     "warm-up without an end": ("schedule: {warmup: -1}", ["schedule.warmup = -1"]),
     "not YAML": ("train: {steps: 3", ["bad.yaml", "not valid YAML", "line 1"]),
     "not a mapping": ("- 1", ["bad.yaml", "mapping"]),
