@@ -16,9 +16,15 @@ def test_a_recipe_becomes_a_model_folder(
 ) -> None:
     monkeypatch.setattr(sources, "SAMPLE", 20)
     monkeypatch.chdir(tmp_path)
-    overrides = [f"model.overrides={SMALL}", "train.steps=1", "train.rows=1", "train.precision=fp32"]
+    overrides = [
+        f"model.overrides={SMALL}",
+        "train.steps=1",
+        "train.accumulation=1",
+        "train.rows=1",
+        "train.precision=fp32",
+    ]
     assert main(["train", "quickstart", *overrides]) == 0
-    assert capsys.readouterr().out.startswith("runs/quickstart/model: 1 steps, 512 tokens, ")
+    assert capsys.readouterr().out.startswith("runs/quickstart/model: 1 steps, 288 tokens, ")
     assert main(["train", "quickstart", *overrides]) == 2
     assert "runs/quickstart already holds a run: add --resume" in capsys.readouterr().err
     assert main(["train", "quickstart", *overrides, "--resume"]) == 0
