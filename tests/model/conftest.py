@@ -41,6 +41,21 @@ def tiny_model(seed: int = 0, **changes: object) -> TuiliForCausalLM:
     return model
 
 
+def tokens(rows: int, length: int, seed: int = 1) -> torch.Tensor:
+    return torch.randint(5, 64, (rows, length), generator=torch.Generator().manual_seed(seed))
+
+
+@torch.inference_mode()
+def logits(model: TuiliForCausalLM, ids: torch.Tensor, **inputs: object) -> torch.Tensor:
+    return model(ids, use_cache=False, **inputs).logits
+
+
+def close(a: torch.Tensor, b: torch.Tensor) -> None:
+    """Equal within 1e-5 of the largest value."""
+    assert a.shape == b.shape
+    assert (a - b).abs().max() <= 1e-5 * max(1.0, float(b.abs().max()))
+
+
 @pytest.fixture(params=[True, False], ids=["layered", "dense"])
 def model(request: pytest.FixtureRequest) -> TuiliForCausalLM:
     return tiny_model(layered=request.param)

@@ -4,27 +4,13 @@ import pytest
 import torch
 from transformers import DynamicCache
 
-from tests.model.conftest import SEPARATORS, tiny_config, tiny_model
+from tests.model.conftest import SEPARATORS, close, logits, tiny_config, tiny_model, tokens
 from tuili.model import TuiliForCausalLM
 from tuili.model import modeling as modeling_module
 from tuili.model.attention import attend, attend_joint, attend_sparse, blend_weights
 from tuili.model.kernels import compiled
 
 TOLERANCE = 1e-5
-
-
-def tokens(rows: int, length: int, seed: int = 1) -> torch.Tensor:
-    return torch.randint(5, 64, (rows, length), generator=torch.Generator().manual_seed(seed))
-
-
-@torch.inference_mode()
-def logits(model: TuiliForCausalLM, ids: torch.Tensor, **inputs: object) -> torch.Tensor:
-    return model(ids, use_cache=False, **inputs).logits
-
-
-def close(a: torch.Tensor, b: torch.Tensor) -> None:
-    """Equal within 1e-5 of the largest value."""
-    assert (a - b).abs().max() <= TOLERANCE * max(1.0, float(b.abs().max()))
 
 
 @torch.inference_mode()

@@ -10,27 +10,12 @@ import torch.nn.functional as F
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 from tests import tiny
-from tests.model.conftest import SEPARATORS, tiny_config, tiny_model
+from tests.model.conftest import SEPARATORS, close, logits, tiny_config, tiny_model, tokens
 from tuili.errors import InputError
 from tuili.model import TuiliConfig, TuiliForCausalLM
-from tuili.model.cache import RECENT, TuiliCacheLayer
+from tuili.model.cache import RECENT, WIDEST, TuiliCacheLayer
 
 PROMPT = 20
-
-
-def tokens(rows: int, length: int, seed: int = 1) -> torch.Tensor:
-    return torch.randint(5, 64, (rows, length), generator=torch.Generator().manual_seed(seed))
-
-
-@torch.inference_mode()
-def logits(model: TuiliForCausalLM, ids: torch.Tensor, **inputs: object) -> torch.Tensor:
-    return model(ids, use_cache=False, **inputs).logits
-
-
-def close(a: torch.Tensor, b: torch.Tensor) -> None:
-    """Equal within 1e-5 of the largest value."""
-    assert a.shape == b.shape
-    assert (a - b).abs().max() <= 1e-5 * max(1.0, float(b.abs().max()))
 
 
 def generate(model: TuiliForCausalLM, ids: torch.Tensor, **settings: object) -> torch.Tensor:
@@ -211,11 +196,13 @@ def test_more_tokens_than_are_remembered_cannot_be_taken_back(model: TuiliForCau
     ids = tokens(1, 200)
     cache = DynamicCache(config=model.config)
     model(ids, cache=cache)
-    cache.crop(-(RECENT // 2))
-    piece = ids[:, -(RECENT // 2) :]
-    close(model(piece, cache=cache).logits, logits(model, ids)[:, -piece.shape[1] :])
-    with pytest.raises(InputError, match="cannot be taken back"):
-        cache.crop(-RECENT)
+    cache.crop(-20)
+    cache.crop(-12)
+    with pytest.raises(InputError, match="1 tokens cannot be taken back: here at most 0"):
+        cache.crop(-1)
+    piece = ids[:, -32:]
+    close(model(piece, cache=cache).logits, logits(model, ids)[:, -32:])
+    assert RECENT - WIDEST == 32
 
 
 @torch.inference_mode()

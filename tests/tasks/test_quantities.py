@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from tuili.steps import Status, check_chain
-from tuili.tasks.quantities import DIVISORS, Formula, multiply, over, sum_of, times
+from tuili.tasks.quantities import DIVISORS, Formula, over, sum_of, times
 
 SPEED = Formula(("d", "m"), ("v", "m/s"), ("t", "s"), ("dog",), ("{first} {second}", "{whole}", "{whole} {first}"))
 
@@ -27,11 +27,6 @@ def test_known_working() -> None:
         "I = 330 V / 30 ohm = 11 A",
     ]
     assert sum_of("F", 9, 4, "N", "-") == "F = 9 N - 4 N = 5 N"
-
-
-def test_a_wide_product_is_split_once() -> None:
-    assert len(multiply(87, 65)) == 7
-    assert multiply(234, 65) == ["234 * 60 = 14040", "234 * 5 = 1170", "14040 + 1170 = 15210"]
 
 
 def test_every_quotient_is_valid() -> None:

@@ -14,6 +14,7 @@ from tuili.tasks.working import (
     cancel,
     combinations,
     long_division,
+    multiply,
     percentage,
     product,
     quotient,
@@ -136,3 +137,8 @@ def test_a_residue_is_right(number: int, modulus: int) -> None:
     lines = residue(number, modulus)
     assert valid(lines)
     assert last_number(lines) == number % modulus
+
+
+def test_a_wide_product_is_split_once() -> None:
+    assert len(multiply(87, 65)) == 7
+    assert multiply(234, 65) == ["234 * 60 = 14040", "234 * 5 = 1170", "14040 + 1170 = 15210"]

@@ -18,6 +18,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
+from tests.train.conftest import SMALL
 from tuili.config import load_recipe
 from tuili.errors import ConfigError, TuiliError
 from tuili.train.log import read_log
@@ -28,14 +29,6 @@ from tuili.train.run import train
 
 ROOT = Path(__file__).parents[2]
 STEPS = 32
-SMALL = {
-    "hidden_size": 32,
-    "intermediate_size": 32,
-    "moe_intermediate_size": 16,
-    "trunk_layers": 1,
-    "group_layers": 1,
-    "router_exploration": 0.1,
-}
 OVERRIDES = [
     f"model.overrides={SMALL}",
     f"train.steps={STEPS}",

@@ -13,17 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.train.conftest import SMALL
 from tuili.train.log import read_log
 
 ROOT = Path(__file__).parents[2]
 STEPS = 40
-SMALL = {
-    "hidden_size": 32,
-    "intermediate_size": 32,
-    "moe_intermediate_size": 16,
-    "trunk_layers": 1,
-    "group_layers": 1,
-}
 RECIPE = [
     "base",
     f"model.overrides={SMALL}",

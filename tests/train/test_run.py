@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from tests.train.conftest import SMALL
 from tuili.config import load_recipe
 from tuili.data import sources
 from tuili.data.records import Record, write_records
@@ -23,14 +24,6 @@ from tuili.train.objective import Objective, ObjectiveResult
 from tuili.train.precision import find_device, measure
 from tuili.train.recipe import Recipe
 from tuili.train.run import Outcome, train
-
-SMALL = {
-    "hidden_size": 32,
-    "intermediate_size": 32,
-    "moe_intermediate_size": 16,
-    "trunk_layers": 1,
-    "group_layers": 1,
-}
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,10 @@ from tuili.errors import InputError
 from tuili.model.units import Units, membership
 
 RECENT = 64
-"""Embeddings that are kept. Assisted generation can take back this many tokens, less what the convolution needs."""
+"""Embeddings that are kept."""
+
+WIDEST = RECENT // 2
+"""Tokens that the convolution may span. So many embeddings must be left when tokens are taken back."""
 
 
 class TuiliCacheLayer(DynamicLayer):
@@ -52,8 +55,14 @@ class TuiliCacheLayer(DynamicLayer):
     def crop(self, tokens_to_remove: int) -> None:
         """Forgets the last `-tokens_to_remove` tokens of each row; the sums are taken anew with the next ones.
 
-        Raises `InputError` where more are to be forgotten than embeddings are kept.
+        Raises `InputError`, and forgets nothing, where too few embeddings would be left for the tokens to come.
         """
+        if self._recent_BTM is not None and tokens_to_remove < 0:
+            recent_BTM = self._recent_BTM[:, :tokens_to_remove]
+            if recent_BTM.shape[1] < min(WIDEST, self.get_seq_length() + tokens_to_remove):
+                most = max(0, self._recent_BTM.shape[1] - WIDEST)
+                raise InputError(f"{-tokens_to_remove} tokens cannot be taken back: here at most {most}")
+            self._recent_BTM = recent_BTM
         super().crop(tokens_to_remove)
         if tokens_to_remove == 0:
             return
@@ -62,10 +71,6 @@ class TuiliCacheLayer(DynamicLayer):
             self.document_BS = self.document_BS[:, :tokens_to_remove]
         if self.units is not None:
             self.units = self.units.without_last(-tokens_to_remove)
-        if self._recent_BTM is not None:
-            if -tokens_to_remove > RECENT // 2 and self.get_seq_length() > 0:
-                raise InputError(f"{-tokens_to_remove} tokens cannot be taken back: at most {RECENT // 2} at a time")
-            self._recent_BTM = self._recent_BTM[:, :tokens_to_remove]
 
     def _keep_rows(self, rows: Tensor) -> None:
         if self.units is not None:

@@ -9,6 +9,8 @@ from typing import Any
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
+from tuili.model.cache import WIDEST
+
 SIZES = (
     "vocab_size",
     "hidden_size",
@@ -111,6 +113,8 @@ class TuiliConfig(PreTrainedConfig):
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
             if getattr(self, name) > LARGEST:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be at most {LARGEST}")
+        if self.convolution_width > WIDEST:
+            raise ValueError(f"convolution_width is {self.convolution_width}: it must be at most {WIDEST}")
         for name in ("exit_threshold", "router_exploration"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be a probability, 0 to 1")

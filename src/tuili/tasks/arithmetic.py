@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from tuili.tasks import working
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
-from tuili.tasks.working import product, quotient, times
+from tuili.tasks.working import quotient
 
 COMPUTE = ("Compute {}.", "What is {}?", "Work out {}.", "Calculate {}.")
 
@@ -76,12 +77,8 @@ def _product(rng: random.Random, rung: _Rung) -> Draft:
 
 
 def multiply(left: int, right: int) -> list[str]:
-    """Steps of a product of positive numbers: partial products and their sum, or one line if enough.
-
-    Both factors are split by their places while that makes at most four products, otherwise the shorter one.
-    """
-    short = len(str(left)) * len(str(right)) <= 4
-    return (times if short else product)(left, right) or [f"{left} * {right} = {left * right}"]
+    """Steps of a product of positive numbers: partial products and their sum, or one line if enough."""
+    return working.multiply(left, right) or [f"{left} * {right} = {left * right}"]
 
 
 def _division(rng: random.Random, rung: _Rung) -> Draft:

@@ -26,11 +26,11 @@ from tuili.tasks.calendar import (
 )
 from tuili.tasks.geometry import area
 from tuili.tasks.problem import Draft
-from tuili.tasks.quantities import multiply, over, simple, times
+from tuili.tasks.quantities import over, simple, times
 from tuili.tasks.registry import domain
 from tuili.tasks.wording import listing
 from tuili.tasks.words import COLOURS, CONTAINERS, NAMES, OBJECTS, PEOPLE, PLACES, THINGS
-from tuili.tasks.working import cancel, percentage, quotient, residue
+from tuili.tasks.working import cancel, multiply, percentage, quotient, residue
 
 LETTERS = ("n", "k", "q")
 SECOND, SUM = "r", "z"

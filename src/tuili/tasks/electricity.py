@@ -9,10 +9,10 @@ import random
 from collections.abc import Callable
 
 from tuili.tasks.problem import Draft
-from tuili.tasks.quantities import DIVISORS, Formula, multiply, over, sum_of, times
+from tuili.tasks.quantities import DIVISORS, Formula, over, sum_of, times
 from tuili.tasks.registry import domain
 from tuili.tasks.wording import conjoin
-from tuili.tasks.working import total
+from tuili.tasks.working import multiply, total
 
 DEVICES = ("fan", "grill", "heater", "kettle", "lamp", "motor", "pump", "radio", "toaster")
 MATERIALS = ("alcohol", "brine", "glass", "juice", "milk", "oil", "soup", "steel", "syrup", "water")

@@ -10,10 +10,10 @@ import random
 from collections.abc import Callable
 
 from tuili.tasks.problem import Draft
-from tuili.tasks.quantities import DIVISORS, Formula, multiply, over, sum_of, times
+from tuili.tasks.quantities import DIVISORS, Formula, over, sum_of, times
 from tuili.tasks.registry import domain
 from tuili.tasks.words import VEHICLES
-from tuili.tasks.working import quotient, total
+from tuili.tasks.working import multiply, quotient, total
 
 MOVERS = (*VEHICLES, "ball", "bird", "dog", "horse", "robot", "runner", "ship", "stone")
 BODIES = ("ball", "block", "box", "cart", "crate", "disc", "drum", "sled", "stone", "wagon")

@@ -5,16 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from tuili.tasks import working
 from tuili.tasks.problem import Draft
+from tuili.tasks.working import multiply, quotient
 
 DIVISORS = (*range(2, 10), 10, 20, 30, 40)
-
-
-def multiply(a: int, b: int) -> list[str]:
-    """The lines of a product, digit by digit; from three digits by two on only the shorter factor is split."""
-    lines = working.times(a, b)
-    return lines if len(lines) < 8 else working.product(a, b)
 
 
 def times(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: str) -> list[str]:
@@ -24,8 +18,8 @@ def times(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: str) -> lis
 
 def over(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: str) -> list[str]:
     """The working of a quotient without remainder of two quantities, named: `v = 120 km / 3 h = 40 km/h`."""
-    steps = working.quotient(a, b)
-    if b in DIVISORS and b > 10 and (tens := working.quotient(a // 10, b // 10)):
+    steps = quotient(a, b)
+    if b in DIVISORS and b > 10 and (tens := quotient(a // 10, b // 10)):
         steps = [f"{a} / 10 = {a // 10}", *tens, f"{a // 10} / {b // 10} = {a // b}"]
     return [*steps, f"{name} = {a} {a_unit} / {b} {b_unit} = {a // b} {unit}"]
 
