@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import PreTrainedTokenizerFast
 
 from tuili.data.tokenizer import separator_ids, train_tokenizer
@@ -33,7 +34,11 @@ def tiny_model(**overrides: Any) -> tuple[TuiliForCausalLM, PreTrainedTokenizerF
         "domains": ["propositional", "knights", "arithmetic", "calendar"],
     }
     torch.manual_seed(0)
-    return TuiliForCausalLM(TuiliConfig(**sizes | overrides)), tokenizer
+    model = TuiliForCausalLM(TuiliConfig(**sizes | overrides))
+    for layer in model.model.reasoning:  # as in a trained model, these add something
+        nn.init.normal_(layer.attention.o_proj.weight, std=0.1)
+        nn.init.normal_(layer.moe.experts.down_proj, std=0.1)
+    return model, tokenizer
 
 
 def save_tiny(path: Path, **overrides: Any) -> Path:
