@@ -1,6 +1,6 @@
 """Equations: linear in one unknown, systems in two, and quadratics with rational roots.
 
-Each step changes an equation in one way; the arithmetic inside a step is one operation or two.
+Each step changes an equation in one way; the calculations that this takes are written ahead of it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from math import isqrt, lcm
 
 from tuili.tasks.problem import Draft
@@ -62,45 +61,73 @@ def _collected(side: Sequence[Part]) -> Part:
     return Part(sum(part.factor * part.a for part in side), sum(part.factor * part.b for part in side))
 
 
+@dataclass(frozen=True)
+class Move:
+    """An equation that follows from the one before, and the calculations that are written ahead of it."""
+
+    form: str
+    calculations: Sequence[str] = ()
+
+
+def _lead(premise: str, moves: Sequence[Move], shown: str = "") -> list[str]:
+    """Each move's calculations and what follows; a move that repeats the last form, at first `shown`, is left out."""
+    steps, last = [], shown
+    for move in moves:
+        if move.form != last:
+            steps += [*move.calculations, f"{premise} => {move.form}"]
+            premise = last = move.form
+    return steps
+
+
+def _sums(*numbers: int) -> list[str]:
+    """The sum of two numbers or more, from left to right, on one line; nothing for fewer."""
+    numbers = tuple(number for number in numbers if number)
+    if len(numbers) < 2:
+        return []
+    sums = [[sum(numbers[:count]), *numbers[count:]] for count in range(1, len(numbers) + 1)]
+    return [" = ".join(joined([(number, "") for number in left]) for left in sums)]
+
+
+def _products(factor: int, numbers: Sequence[int]) -> list[str]:
+    """A line for each product that takes a calculation."""
+    return [f"{factor} * {number} = {factor * number}" for number in numbers if min(abs(factor), abs(number)) > 1]
+
+
+def _division(number: int, divisor: int) -> list[str]:
+    """The line that divides, unless that takes no calculation."""
+    return [] if divisor == 1 else [f"{number} / {divisor} = {Fraction(number, divisor)}"]
+
+
 def solve_linear(left: Sequence[Part], right: Sequence[Part], unknown: str) -> tuple[list[str], Fraction]:
     """Steps and solution: expand, collect, unknowns to the left, numbers to the right, divide.
 
     A bracket that stands alone against a multiple of its factor is divided by the factor instead.
     """
     here, there = _collected(left), _collected(right)
+    moves = []
+    if len(left) == len(right) == 1 and not there.a and left[0].factor != 1 and not there.b % left[0].factor:
+        quotients = _division(there.b, left[0].factor)
+        here, there = Part(left[0].a, left[0].b), Part(0, there.b // left[0].factor)
+        moves.append(Move(f"{_flat([here], unknown)} = {there.b}", quotients))
+    else:
+        parts = [*left, *right]
+        products = [line for part in parts for line in _products(part.factor, (part.a, part.b))]
+        moves.append(Move(f"{_flat(left, unknown)} = {_flat(right, unknown)}", products))
+        sums = [
+            line
+            for side in (left, right)
+            for terms in zip(*([part.factor * part.a, part.factor * part.b] for part in side), strict=True)
+            for line in _sums(*terms)
+        ]
+        moves.append(Move(f"{_flat([here], unknown)} = {_flat([there], unknown)}", sums))
     coefficient, constant = here.a - there.a, there.b - here.b
     solution = Fraction(constant, coefficient)
-    given = f"{_given(left, unknown)} = {_given(right, unknown)}"
-    expanded = f"{_flat(left, unknown)} = {_flat(right, unknown)}"
-    if len(left) == len(right) == 1 and not there.a and left[0].factor != 1 and not there.b % left[0].factor:
-        inside, value = Part(left[0].a, left[0].b), there.b // left[0].factor
-        chain = [_flat([inside], unknown), _flat([Part(inside.a, 0)], unknown), unknown]
-        values = (value, value - inside.b, solution)
-        return _lead(["P1", *(f"{side} = {number}" for side, number in zip(chain, values, strict=True))]), solution
-    forms = (
-        expanded,
-        f"{_flat([here], unknown)} = {_flat([there], unknown)}",
-        f"{_flat([Part(coefficient, here.b)], unknown)} = {there.b}",
-        f"{_flat([Part(coefficient, 0)], unknown)} = {constant}",
-        f"{unknown} = {solution}",
-    )
-    steps, premise, last = [], "P1", given
-    for form in forms:
-        if form != last:
-            steps.append(f"{premise} => {form}")
-            premise = last = form
-        if form == expanded:
-            steps += _running_sum(left) + _running_sum(right)
-    return steps, solution
-
-
-def _running_sum(side: Sequence[Part]) -> list[str]:
-    """Where a side has more than two plain numbers, their sum from left to right."""
-    numbers = [part.factor * part.b for part in side if part.b]
-    if len(numbers) <= 2:
-        return []
-    sums = [[sum(numbers[:count]), *numbers[count:]] for count in range(1, len(numbers) + 1)]
-    return [" = ".join(joined([(number, "") for number in left]) for left in sums)]
+    moves += [
+        Move(f"{_flat([Part(coefficient, here.b)], unknown)} = {there.b}", _sums(here.a, -there.a)),
+        Move(f"{_flat([Part(coefficient, 0)], unknown)} = {constant}", _sums(there.b, -here.b)),
+        Move(f"{unknown} = {solution}", _division(constant, coefficient)),
+    ]
+    return _lead("P1", moves, shown=f"{_given(left, unknown)} = {_given(right, unknown)}"), solution
 
 
 @domain("equations", phase=2)
@@ -145,10 +172,12 @@ def _quotient(rng: random.Random, level: int) -> Draft:
     quotient, b = rng.randint(2, 10), _nonzero(rng, -20, 20)
     sign = "+" if b > 0 else "-"
     facts = labelled([f"{unknown} / {divisor} {sign} {abs(b)} = {quotient + b}"])
-    reduced = f"{unknown} / {divisor} = {quotient}"
     solution = quotient * divisor
-    steps = (f"P1 => {reduced}", f"{reduced} => {unknown} = {solution}")
-    return Draft(rng.choice(SOLVE).format(unknown, listing(facts)), steps, str(solution), facts=facts)
+    moves = (
+        Move(f"{unknown} / {divisor} = {quotient}", _sums(quotient + b, -b)),
+        Move(f"{unknown} = {solution}", _products(quotient, (divisor,))),
+    )
+    return Draft(rng.choice(SOLVE).format(unknown, listing(facts)), tuple(_lead("P1", moves)), str(solution), facts=facts)
 
 
 def _both_sides(rng: random.Random, level: int) -> Draft:
@@ -200,13 +229,17 @@ def _system(rng: random.Random, level: int) -> Draft:
         row = [_nonzero(rng, -5, 5), _nonzero(rng, -5, 5), rng.randint(2, 7)]
         parts = [factor * value for factor, value in zip(row, (*values, answer), strict=True)]
         equations.append(f"{_sum(row, [*names, find])} = {sum(parts)}")
-        forms = [
-            f"{_sum([*parts[:2], row[2]], ['', '', find])} = {sum(parts)}",
-            f"{_sum([parts[0] + parts[1], row[2]], ['', find])} = {sum(parts)}",
-            f"{_sum([row[2]], [find])} = {parts[2]}",
-            f"{find} = {answer}",
-        ]
-        steps += _lead([f"P3, {known}", *forms])
+        first, second, _ = parts
+        moves = (
+            Move(
+                f"{_sum([first, second, row[2]], ['', '', find])} = {sum(parts)}",
+                [line for factor, value in zip(row, values, strict=False) for line in _products(factor, (value,))],
+            ),
+            Move(f"{_sum([first + second, row[2]], ['', find])} = {sum(parts)}", _sums(first, second)),
+            Move(f"{_sum([row[2]], [find])} = {parts[2]}", _sums(sum(parts), -first - second)),
+            Move(f"{find} = {answer}", _division(parts[2], row[2])),
+        )
+        steps += _lead(f"P3, {known}", moves)
     facts = labelled(equations)
     return Draft(rng.choice(FIND).format(find, listing(facts)), tuple(steps), str(answer), facts=facts)
 
@@ -236,32 +269,30 @@ def _eliminate(
         premises.append(f"P{number}")
         if scale > 1:
             premises[-1] = f"{_sum([scale * value for value in row], names)} = {scale * total}"
-            steps.append(f"P{number} => {premises[-1]}")
+            steps += [*_products(scale, (*row, total)), f"P{number} => {premises[-1]}"]
         coefficients.append(scale * row[wanted])
         sums.append(scale * total)
     sign = 1 if unwanted[0] * unwanted[1] < 0 else -1
     coefficient, total = coefficients[0] + sign * coefficients[1], sums[0] + sign * sums[1]
-    reduced = f"{_sum([coefficient], [names[wanted]])} = {total}"
-    steps.append(f"{', '.join(premises)} => {reduced}")
-    if coefficient != 1:
-        steps.append(f"{reduced} => {names[wanted]} = {values[wanted]}")
-    return steps
+    moves = (
+        Move(
+            f"{_sum([coefficient], [names[wanted]])} = {total}",
+            [*_sums(coefficients[0], sign * coefficients[1]), *_sums(sums[0], sign * sums[1])],
+        ),
+        Move(f"{names[wanted]} = {values[wanted]}", _division(total, coefficient)),
+    )
+    return steps + _lead(", ".join(premises), moves)
 
 
 def _substitute(row: tuple[int, int], total: int, names: list[str], values: list[int]) -> list[str]:
     """Put the first unknown into the first equation and solve for the second."""
     known = row[0] * values[0]
-    forms = [
-        f"{_sum([known, row[1]], ['', names[1]])} = {total}",
-        f"{_sum([row[1]], [names[1]])} = {total - known}",
-        f"{names[1]} = {values[1]}",
-    ]
-    return _lead([f"P1, {names[0]} = {values[0]}", *forms])
-
-
-def _lead(forms: Sequence[str]) -> list[str]:
-    """Each form follows from the one before; one that repeats it needs no step."""
-    return [f"{before} => {form}" for before, form in pairwise(dict.fromkeys(forms))]
+    moves = (
+        Move(f"{_sum([known, row[1]], ['', names[1]])} = {total}", _products(row[0], values[:1])),
+        Move(f"{_sum([row[1]], [names[1]])} = {total - known}", _sums(total, -known)),
+        Move(f"{names[1]} = {values[1]}", _division(total - known, row[1])),
+    )
+    return _lead(f"P1, {names[0]} = {values[0]}", moves)
 
 
 def _sum(coefficients: Sequence[int], names: Sequence[str]) -> str:

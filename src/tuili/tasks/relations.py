@@ -117,12 +117,17 @@ def _compare(rng: random.Random, rung: _Rung, path: list[str], others: list[str]
 
 
 def _arrange(rng: random.Random, rung: _Rung, path: list[str], question: str) -> Draft:
-    """Everyone on one falling path: who is at an end of it, or in what order do they stand?"""
+    """Everyone on one falling path: who is at an end of it, or in what order do they stand?
+
+    The way starts at the first premise and leads to the end; a list needs the way back down as well.
+    """
     given = _print_order(rng, rung, [Fact(high, ">", low) for high, low in pairwise(path)])
     comparative, most, least = rng.choice(ORDERS)
     lowest = question == "extreme" and rng.random() < 0.5
-    steps, _ = _follow(given, path[-1] if lowest else path[0], "<" if lowest else ">", None)
+    ends = sorted((given["P1"].left, given["P1"].right), key=path.index)
+    steps, _ = _follow(given, ends[0] if lowest else ends[1], ">" if lowest else "<", None)
     if question == "sort":
+        steps += _follow(given, path[0], ">", None)[0]
         question, answer = f"List everyone from {most} to {least}, with commas.", ", ".join(path)
     else:
         question, answer = f"Who is the {least if lowest else most}?", path[-1] if lowest else path[0]
@@ -147,9 +152,11 @@ def _amount(rng: random.Random, rung: _Rung, path: list[str], others: list[str])
     labels = [f"P{number}" for number in range(1, len(entries) + 1)]
     given = {label: fact for label, fact in zip(labels, entries, strict=True) if isinstance(fact, Fact)}
 
-    steps = []
+    steps = [f"{labels[entries.index(start)]} => {start}"]
     for label, seen in _depth_first(given, path[0], "="):
-        steps.append(f"{seen.left} = {amount[seen.left]}, {label} => {seen.right} = {amount[seen.right]}")
+        known, found = amount[seen.left], amount[seen.right]
+        steps.append(f"{known} {'+' if found > known else '-'} {abs(found - known)} = {found}")
+        steps.append(f"{seen.left} = {known}, {label} => {seen.right} = {found}")
         if seen.right == path[-1]:
             break
     intro = f"Each name stands for {meaning}."
@@ -187,18 +194,18 @@ def _depth_first(given: Mapping[str, Fact], start: str, allowed: str) -> Iterato
 
 
 def _follow(given: Mapping[str, Fact], start: str, sign: str, goal: str | None) -> tuple[list[str], bool]:
-    """Steps that relate `start` to everyone beyond its neighbours in one direction, until `goal` is met."""
+    """Steps that relate `start` to everyone in one direction, a premise a step, until `goal` is met."""
     steps: list[str] = []
-    how: dict[str, tuple[str, str]] = {}  # premise and relation by which a person met is related to the start
+    known: dict[str, Fact] = {}  # how the start is related to the persons met
     for label, seen in _depth_first(given, start, f"={sign}"):
         if seen.left == start:
-            how[seen.right] = label, seen.relation
-            continue
-        premise, relation = how[seen.left]
-        joined = sign if sign in (relation, seen.relation) else "="
-        conclusion = f"{start} {joined} {seen.right}"
-        steps.append(f"{premise}, {label} => {conclusion}")
-        how[seen.right] = conclusion, joined
+            known[seen.right] = seen
+            steps.append(f"{label} => {seen}")
+        else:
+            before = known[seen.left]
+            joined = sign if sign in (before.relation, seen.relation) else "="
+            known[seen.right] = Fact(start, joined, seen.right)
+            steps.append(f"{before}, {label} => {known[seen.right]}")
         if seen.right == goal:
             return steps, True
     return steps, False

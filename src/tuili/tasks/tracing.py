@@ -85,9 +85,9 @@ class Assign:
         return f"{self.target} = {self.expression}"
 
     def run(self, values: Values) -> Iterator[str]:
-        forms = self.expression.forms(values)
+        forms = [str(self.expression), *self.expression.forms(values)]
         values[self.target] = int(forms[-1])
-        yield " = ".join([self.target, *forms])
+        yield " = ".join([self.target, *dict.fromkeys(forms)])
 
 
 @dataclass(frozen=True)
