@@ -23,7 +23,7 @@ from tuili.tasks.registry import BUILT_IN, PHASES, _entry
 ROOT = Path(__file__).parents[2]
 SAMPLE = 40
 BINARY = ({"yes", "no"}, {"true", "false"}, {"knight", "knave"})
-TOKEN_BUDGET = {1: (80, 60), 2: (130, 110), 3: (220, 220)}
+TOKEN_BUDGET = {1: (80, 70), 2: (130, 110), 3: (220, 220)}
 
 every_domain = pytest.mark.parametrize("name", BUILT_IN)
 every_level = pytest.mark.parametrize("level", LEVELS)

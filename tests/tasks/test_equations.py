@@ -75,9 +75,15 @@ def test_sums_are_printed_as_one_writes_them(terms, text):
 def test_a_linear_equation_step_by_step():
     steps, solution = solve_linear([Part(1, -2, 3), Part(0, 4)], [Part(1, 5, 2), Part(0, -1)], "x")
     assert steps == [
+        "3 * -2 = -6",
+        "2 * 5 = 10",
         "P1 => 3x - 6 + 4 = 2x + 10 - 1",
+        "-6 + 4 = -2",
+        "10 - 1 = 9",
         "3x - 6 + 4 = 2x + 10 - 1 => 3x - 2 = 2x + 9",
+        "3 - 2 = 1",
         "3x - 2 = 2x + 9 => x - 2 = 9",
+        "9 + 2 = 11",
         "x - 2 = 9 => x = 11",
     ]
     assert solution == 11
@@ -85,9 +91,9 @@ def test_a_linear_equation_step_by_step():
 
 def test_a_bracket_alone_is_divided_by_its_factor():
     steps, solution = solve_linear([Part(1, -1, 8)], [Part(0, 32)], "k")
-    assert (steps, solution) == (["P1 => k - 1 = 4", "k - 1 = 4 => k = 5"], 5)
+    assert (steps, solution) == (["32 / 8 = 4", "P1 => k - 1 = 4", "4 + 1 = 5", "k - 1 = 4 => k = 5"], 5)
     steps, solution = solve_linear([Part(1, -1, 8)], [Part(0, 36)], "k")
-    assert (steps[0], solution) == ("P1 => 8k - 8 = 36", Fraction(11, 2))
+    assert (steps[:2], solution) == (["P1 => 8k - 8 = 36", "36 + 8 = 44"], Fraction(11, 2))
 
 
 @pytest.mark.parametrize("level", [1, 2])
@@ -100,4 +106,4 @@ def test_the_last_division_is_in_the_times_table(level):
 
 def test_long_sides_get_a_running_sum():
     steps, _ = solve_linear([Part(2, 1, 2), Part(1, 3, 4), Part(0, 5)], [Part(0, 43)], "n")
-    assert steps[:2] == ["P1 => 4n + 2 + 4n + 12 + 5 = 43", "2 + 12 + 5 = 14 + 5 = 19"]
+    assert steps[2:5] == ["P1 => 4n + 2 + 4n + 12 + 5 = 43", "4 + 4 = 8", "2 + 12 + 5 = 14 + 5 = 19"]

@@ -95,11 +95,11 @@ def test_known_trace() -> None:
     assert lines == [
         "L1: x = 3",
         "L2: i = 1",
-        "L2: x = 3 * 1 = 3",
+        "L2: x = x * i = 3 * 1 = 3",
         "L2: i = 2",
-        "L2: x = 3 * 2 = 6",
+        "L2: x = x * i = 3 * 2 = 6",
         "L3: x < 8 = 6 < 8 = true",
-        "L3: x = 6 + 4 = 10",
+        "L3: x = x + 4 = 6 + 4 = 10",
         "L3: x < 8 = 10 < 8 = false",
         "L4: x mod 2 == 1 = 10 mod 2 == 1 = 0 == 1 = false",
     ]

@@ -71,7 +71,7 @@ RUNGS = {
     2: _Rung((5, 6), 2, ("compare", "compare", "extreme", "sort", "amount"), False, 19),
     3: _Rung((6, 8), 3, ("compare", "compare", "sort", "amount"), True, 29),
     4: _Rung((9, 10), 4, ("compare", "compare", "sort", "amount"), True, 49),
-    5: _Rung((11, 13), 5, ("compare", "compare", "sort", "amount"), True, 99),
+    5: _Rung((10, 12), 4, ("compare", "compare", "sort", "amount"), True, 99),
 }
 
 
