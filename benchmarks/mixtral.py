@@ -92,11 +92,16 @@ def examples(block: Block) -> list[Example]:
 def train_mixtral(
     config: MixtralConfig,
     tokenizer: PreTrainedTokenizerFast,
+    accumulation: int,
     blocks: Sequence[Block],
     variant: Variant,
     rate: float,
+    *,
+    warmup: int,
 ) -> Segment:
-    """One step for each block, with as many documents a step as a block holds; the first step is not timed."""
+    """One step for `accumulation` blocks, with as many documents a batch as a block holds; the first `warmup` steps are
+    not timed.
+    """
     torch.manual_seed(0)
     config._experts_implementation = variant.experts
     data = [example for block in blocks for example in examples(block)]
@@ -113,7 +118,8 @@ def train_mixtral(
     with tempfile.TemporaryDirectory() as scratch:
         settings = TrainingArguments(
             output_dir=scratch,
-            max_steps=len(blocks),
+            max_steps=len(blocks) // accumulation,
+            gradient_accumulation_steps=accumulation,
             per_device_train_batch_size=round(fmean(len(examples(block)) for block in blocks)),
             train_sampling_strategy="random" if variant.packing else "group_by_length",
             learning_rate=rate,
@@ -130,7 +136,8 @@ def train_mixtral(
         trainer = Trainer(model, settings, data_collator=counted, train_dataset=data, callbacks=[watch])
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-    done = sum(tokens[1 : len(watch.ends)]) / (watch.ends[-1] - watch.ends[0])
+    timed = tokens[warmup * accumulation : len(watch.ends) * accumulation]
+    done = sum(timed) / (watch.ends[-1] - watch.ends[warmup - 1])
     return Segment(done, 6 * mixtral_parameters(config).active * done)
 
 

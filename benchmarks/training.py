@@ -2,33 +2,31 @@
 
 Operations are those of the linear layers that are really executed, forward and backward: 6 for each parameter and
 token, of attention itself none. Ours runs a recipe's loop on its real stream (problems are generated beside the
-training, on the same cores), without checkpoints; prompt tokens stay in the trunk and learnt tokens leave at their
+training, on the same cores), by the code of `tuili train`, replicas included; prompt tokens stay in the trunk and learnt tokens leave at their
 exits, which is why tokens a second alone would flatter it. "Equal-model" tokens a second are therefore given too: our
 operations a second over those of a token that goes through all layers, which is what every token of Mixtral does.
-Mixtral reads the same documents from memory, in whichever of the Trainer's variants is the fastest here.
+Mixtral reads the same documents from memory, in whichever of the Trainer's variants is the fastest here, and takes a
+step as often.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
 import torch
-from transformers import PreTrainedTokenizerFast
 
 from benchmarks.command import Measured, ratio, run
 from benchmarks.mixtral import VARIANTS, equal_mixtral, mixtral_parameters, train_mixtral
 from benchmarks.ours import OurTraining, Segment
 from benchmarks.record import Figure
 from tuili.config import load_recipe
-from tuili.data.sources import sample_texts
-from tuili.data.stream import StreamState
-from tuili.data.tokenizer import train_tokenizer
 from tuili.model import TuiliConfig
 from tuili.model.size import count_parameters
+from tuili.train.precision import can_compile
 from tuili.train.recipe import Recipe
-from tuili.train.run import build_sources
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -36,38 +34,42 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 def measure(
     sizes: tuple[str, ...] = ("nano", "micro"),
     recipe: str = "nano",
-    steps: int = 10,
+    steps: int = 30,
     runs: int = 5,
     overrides: tuple[str, ...] = (),
 ) -> Measured:
-    """Rates of segments of `steps` steps, ours, Mixtral's and the products' in turns, for each size of the recipe."""
-    sources = build_sources(load_recipe(recipe, overrides, Recipe).data, seed=0)
-    tokenizer = train_tokenizer(sample_texts(sources))
+    """Rates of runs of `steps` steps, ours, Mixtral's and the products' in turns, for each size of the recipe."""
     figures: dict[str, Figure] = {}
     chosen: dict[str, Any] = {}
+    warmup = steps // 3
     for size in sizes:
-        settings = (*overrides, f"model.preset={size}", f"train.steps={steps}", "train.device=cpu")
-        own_figures, chosen[size] = compare(load_recipe(recipe, settings, Recipe), tokenizer, runs)
+        short = (f"train.steps={steps}", f"log.interval={warmup}", f"checkpoint.interval={steps}", "train.device=cpu")
+        own_figures, chosen[size] = compare(
+            load_recipe(recipe, (*overrides, f"model.preset={size}", *short), Recipe), runs
+        )
         figures |= {f"{size}_{name}": figure for name, figure in own_figures.items()}
     return {
         "recipe": recipe,
         "overrides": list(overrides),
-        "steps_a_run": f"{steps}, the first not timed",
+        "steps_a_run": f"{steps}, the first {warmup} not timed",
         "chosen": chosen,
         "operations": "6 a parameter and token of the linear layers that run, forward and backward; attention none",
         "goal": "share_of_matmul >= 0.5 at micro, tokens_over_mixtral >= 2 at nano",
     }, figures
 
 
-def compare(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, runs: int) -> tuple[dict[str, Figure], dict[str, Any]]:
+def compare(recipe: Recipe, runs: int) -> tuple[dict[str, Figure], dict[str, Any]]:
     """The figures of one size, and what was chosen for both sides."""
-    ours = OurTraining(recipe, tokenizer)
-    blocks = list(islice(ours.stream(StreamState()), recipe.train.steps))
-    config, rate = equal_mixtral(ours.model.config), recipe.optimizer.learning_rate
-    probes = {v: train_mixtral(config, tokenizer, blocks[: max(2, len(blocks) // 3)], v, rate) for v in VARIANTS}
+    ours = OurTraining(recipe)
+    steps, accumulation, rate = recipe.train.steps, recipe.train.accumulation, recipe.optimizer.learning_rate
+    blocks = list(islice(ours.stream(), steps * accumulation))
+    config = equal_mixtral(ours.config)
+    arguments = (config, ours.tokenizer, accumulation)
+    warmup = recipe.log.interval
+    probe = blocks[: 2 * accumulation * max(1, warmup // 4)]
+    probes = {v: train_mixtral(*arguments, probe, v, rate, warmup=1) for v in VARIANTS}
     variant = max(probes, key=lambda v: probes[v].tokens)
-    ours.segment()
-    shapes = matmul_shapes(recipe, ours.model.config)
+    shapes = matmul_shapes(recipe, ours.config)
     products: dict[str, list[float]] = {f"matmul_{d}_{name}": [] for d in DTYPES for name in shapes}
     segments: dict[str, list[Segment]] = {"ours": [], "mixtral": []}
     for _ in range(runs):
@@ -75,22 +77,22 @@ def compare(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, runs: int) -> tu
             _, dtype, name = key.split("_")
             rates.append(matmul_rate(*shapes[name], DTYPES[dtype]))
         segments["ours"].append(ours.segment())
-        segments["mixtral"].append(train_mixtral(config, tokenizer, blocks, variant, rate))
+        segments["mixtral"].append(train_mixtral(*arguments, blocks, variant, rate, warmup=warmup))
     figures = {key: Figure("GFLOP/s", rates) for key, rates in products.items()}
     for side, own in segments.items():
         figures[f"{side}_tokens"] = Figure("tokens/s", [segment.tokens for segment in own])
         figures[f"{side}_gflops"] = Figure("GFLOP/s", [segment.flops / 1e9 for segment in own])
-    active = count_parameters(ours.model.config).active
+    active = count_parameters(ours.config).active
     equal = Figure("tokens/s", [segment.flops / (6 * active) for segment in segments["ours"]])
     figures["ours_equal_model_tokens"] = equal
-    figures["share_of_matmul"] = ratio(figures["ours_gflops"], figures[f"matmul_{ours.precision}_1024"])
+    figures["share_of_matmul"] = ratio(figures["ours_gflops"], figures[f"matmul_{ours.choices.precision}_1024"])
     figures["tokens_over_mixtral"] = ratio(figures["ours_tokens"], figures["mixtral_tokens"])
     figures["equal_model_tokens_over_mixtral"] = ratio(equal, figures["mixtral_tokens"])
     figures |= {f"mixtral_probe_{v}": Figure("tokens/s", [segment.tokens]) for v, segment in probes.items()}
-    parameters = {"ours": count_parameters(ours.model.config), "mixtral": mixtral_parameters(config)}
+    parameters = {"ours": count_parameters(ours.config), "mixtral": mixtral_parameters(config)}
     return figures, {
-        "precision": ours.precision,
-        "compiled": ours.compiled,
+        **asdict(ours.choices),
+        "compiled": can_compile(recipe.train.compile, torch.device("cpu")),
         "mixtral": str(variant),
         "parameters": {side: {"total": p.total, "active": p.active} for side, p in parameters.items()},
         "shapes": {name: list(shape) for name, shape in shapes.items()},

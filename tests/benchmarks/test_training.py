@@ -44,7 +44,7 @@ def test_everything_is_measured(small, monkeypatch):
     assert set(kept) < set(VARIANTS)
     monkeypatch.setattr("benchmarks.training.VARIANTS", kept)
     random = torch.get_rng_state()
-    config, figures = measure(sizes=("nano",), steps=3, runs=2, overrides=small)
+    config, figures = measure(sizes=("nano",), steps=6, runs=2, overrides=(*small, "train.replicas=1"))
     torch.set_rng_state(random)
     measured = {f"matmul_{d}_{name}" for d in ("fp32", "bf16") for name in ("1024", "trunk", "expert")}
     measured |= {f"{side}_{unit}" for side in ("ours", "mixtral") for unit in ("tokens", "gflops")}
