@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.record import Figure, write_record
+from benchmarks.record import Figure, commit, write_record
 
 Measured = tuple[Mapping[str, Any], Mapping[str, Figure]]
 """The configuration and the figures of a record."""
@@ -22,11 +22,13 @@ Measured = tuple[Mapping[str, Any], Mapping[str, Figure]]
 def run(name: str, measure: Callable[..., Measured], arguments: Sequence[str] | None = None) -> None:
     """Read the options of `measure` from the command line, measure, write the record `name` and show it."""
     torch.set_num_threads(len(os.sched_getaffinity(0)))
+    measured = commit()
     config, figures = measure(**_options(name, measure, arguments))
-    file = write_record(name, dict(config) | {"threads": torch.get_num_threads()}, figures)
+    file = write_record(name, measured, config, figures)
     width = max(map(len, figures))
     for key, figure in figures.items():
-        print(f"{key:{width}}  {figure.median:12,.4g} {figure.unit}  ± {figure.spread / 2:.1%} of {len(figure.runs)}")
+        low, high = min(figure.runs), max(figure.runs)
+        print(f"{key:{width}}  {figure.median:12,.4g} {figure.unit}  ({low:,.4g} to {high:,.4g} of {len(figure.runs)})")
     print(f"bench: wrote {file.name}")
 
 

@@ -29,23 +29,36 @@ from tuili.train.precision import can_compile
 Block = Callable[[Tensor], Tensor]
 
 
-def measure(sizes: tuple[str, ...] = ("nano", "micro"), tokens: int = 4096, runs: int = 9, warmup: int = 2) -> Measured:
-    """Milliseconds of each contender and its ratio to the dense network, by size and number format."""
+def measure(
+    sizes: tuple[str, ...] = ("nano", "micro"),
+    tokens: tuple[int, ...] = (1024, 4096),
+    runs: int = 15,
+    warmup: int = 40,
+    threads: int = 1,
+) -> Measured:
+    """Milliseconds of each contender and its ratio to the dense network, by size, number format and tokens.
+
+    One thread by default, as a replica of a training run has. Every run has new numbers of rows for an expert, for each
+    of which the libraries prepare a kernel once: the warm-up leaves that behind, as a training run does.
+    """
+    torch.set_num_threads(threads)
     figures: dict[str, Figure] = {}
     for size in sizes:
         config = preset(size)
         modules = contenders(config)
-        inputs_NTM = torch.randn(runs + warmup, 1, tokens, config.hidden_size)
-        for dtype in (torch.float32, torch.bfloat16):
-            label = f"{size}_{'fp32' if dtype is torch.float32 else 'bf16'}"
-            steps = [forward_backward(module, inputs_NTM, dtype) for module in modules.values()]
-            times = dict(zip(modules, time_runs(*steps, n=runs, warmup=warmup), strict=True))
-            figures |= {f"{label}_{name}": time for name, time in times.items()}
-            figures |= {f"{label}_{name}_over_dense": ratio(times[name], times["dense"]) for name in times}
-            del figures[f"{label}_dense_over_dense"]
+        for count in tokens:
+            inputs_NTM = torch.randn(runs + warmup, 1, count, config.hidden_size)
+            for dtype in (torch.float32, torch.bfloat16):
+                label = f"{size}_{'fp32' if dtype is torch.float32 else 'bf16'}_{count}"
+                steps = [forward_backward(module, inputs_NTM, dtype) for module in modules.values()]
+                times = dict(zip(modules, time_runs(*steps, n=runs, warmup=warmup), strict=True))
+                figures |= {f"{label}_{name}": time for name, time in times.items()}
+                figures |= {f"{label}_{name}_over_dense": ratio(times[name], times["dense"]) for name in times}
+                del figures[f"{label}_dense_over_dense"]
     return {
         "sizes": list(sizes),
-        "tokens": tokens,
+        "tokens": list(tokens),
+        "warmup": warmup,
         "compared": "gradients of tokens and weights; bf16 is autocast over fp32 weights; routers are included",
         "goal": "ours_over_dense <= 1.15",
     }, figures

@@ -1,89 +1,101 @@
-"""What layered attention costs in accuracy: two models trained alike, one with it and one with plain attention.
+"""What layered attention costs in accuracy: models trained alike, with it and with plain attention.
 
-Both sides of a seed learn from the same blocks in the same order and answer the same unseen problems at full depth. The
-runs stand in an ignored folder and go on where they were stopped: call it again. Intervals are of the paired difference
-over problems; what else a training run would have given shows in the spread over seeds.
+All sides of a seed learn from the same blocks in order and answer the same unseen problems at full depth. A text
+that window and chosen units cover is read whole, and texts of tasks are short: beside the model as shipped there is
+therefore a `tight` one, with so small a window and so few units that it leaves out of these what the shipped one leaves
+out of long ones. The share that each really reads is measured. The runs stand in an ignored folder and go on where they
+were stopped: call it again. Intervals are of the paired difference over problems; what else a training run would have
+given shows in the spread over seeds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
+from unittest.mock import patch
 
+import torch
+
+from benchmarks.attention_reads import DECODED, read_shares
 from benchmarks.command import Measured, run
-from benchmarks.record import ROOT, Figure
+from benchmarks.record import ROOT, Figure, sources_commit
 from tuili.config import load_recipe
+from tuili.data.tokenizer import encode_example
 from tuili.engine.decode import Decoder
-from tuili.eval.accuracy import Z95
+from tuili.eval.accuracy import paired_difference
 from tuili.eval.runner import run as answer
 from tuili.eval.runner import unseen_problems
-from tuili.model.folder import load_model
+from tuili.model import modeling
+from tuili.model.folder import LoadedModel, load_model
+from tuili.steps import render_response
 from tuili.tasks import Problem
 from tuili.train.recipe import Recipe
 from tuili.train.run import train
 
 INTERRUPTED = 130
-SIDES = {"layered": "true", "dense": "false"}
+SIDES = {
+    "dense": ("model.overrides.layered=false",),
+    "layered": (),
+    "tight": ("model.overrides.window=16", "model.overrides.top_units=4"),
+}
 
 
 def measure(
-    steps: int = 4000,
-    seeds: tuple[int, ...] = (1, 2, 3),
+    steps: int = 1500,
+    seeds: tuple[int, ...] = (1, 2),
     recipe: str = "nano",
     overrides: tuple[str, ...] = (),
-    levels: tuple[int, ...] = (1, 2, 3),
-    per_cell: int = 50,
+    levels: tuple[int, ...] = (1, 2),
+    per_cell: int = 100,
+    sides: tuple[str, ...] = ("layered", "tight"),
     runs: str = str(ROOT / "runs" / "layered_accuracy"),
 ) -> Measured:
-    """Accuracy of both sides for each seed, and the difference in points with its 95% interval."""
-    correct: dict[str, list[list[bool]]] = {side: [] for side in SIDES}
+    """For each seed the accuracy of each side, its difference in points to dense attention, and what it reads."""
+    figures: dict[str, list[float]] = {}
+    folder = Path(runs, sources_commit())
     for seed in seeds:
-        for side, layered in SIDES.items():
-            settings = (*overrides, f"train.steps={steps}", f"train.seed={seed}")
-            plan = load_recipe(recipe, (*settings, f"model.overrides.layered={layered}"), Recipe)
+        correct: dict[str, list[bool]] = {}
+        for side in ("dense", *sides):
+            settings = (*overrides, f"train.steps={steps}", f"train.seed={seed}", *SIDES[side])
+            plan = load_recipe(recipe, settings, Recipe)
             problems = unseen_problems(plan.data.domain_names, levels, per_cell, seed=0)
-            correct[side].append(tested(plan, Path(runs, f"{side}-{seed}-{steps}"), problems))
-    gains = [
-        [100.0 * (own - other) for own, other in zip(*pair, strict=True)]
-        for pair in zip(correct["layered"], correct["dense"], strict=True)
-    ]
-    low, high = zip(*map(interval, gains), strict=True)
-    pooled = interval([gain for seed_gains in gains for gain in seed_gains])
-    figures = {f"{side}_accuracy": Figure("share", [fmean(own) for own in correct[side]]) for side in SIDES}
-    figures |= {
-        "difference": Figure("points", [fmean(seed_gains) for seed_gains in gains]),
-        "difference_low95": Figure("points", low),
-        "difference_high95": Figure("points", high),
-        "difference_all_seeds_low95": Figure("points", [pooled[0]]),
-        "difference_all_seeds_high95": Figure("points", [pooled[1]]),
-    }
+            loaded = trained(plan, folder / f"{side}-{seed}-{steps}")
+            decoder = Decoder(loaded.model, loaded.tokenizer, loaded.model.config.exit_layers[-1])
+            correct[side] = [trial.correct for trial in answer(decoder, problems)]
+            own = {"accuracy": fmean(correct[side])}
+            if side != "dense":
+                points, (low, high) = paired_difference(correct[side], correct["dense"])
+                own |= {"difference": 100 * points, "low95": 100 * low, "high95": 100 * high}
+                own["reads"] = mean_reads(loaded, problems[:: max(1, len(problems) // 64)])
+            for name, value in own.items():
+                figures.setdefault(f"{side}_{name}", []).append(value)
+    units = {"accuracy": "share", "reads": "share of dense"}
     return {
         "recipe": recipe,
         "overrides": list(overrides),
+        "sides": {side: list(SIDES[side]) for side in ("dense", *sides)},
         "steps": steps,
         "seeds": list(seeds),
-        "row_length": plan.train.length,
         "problems": {"levels": list(levels), "per_cell": per_cell, "depth": "full"},
         "goal": "difference >= -0.5",
-    }, figures
+    }, {key: Figure(units.get(key.rpartition("_")[2], "points"), values) for key, values in figures.items()}
 
 
-def tested(plan: Recipe, folder: Path, problems: Sequence[Problem]) -> list[bool]:
-    """Train by the plan, as far as that is still to be done, and say which of the problems are answered rightly."""
+def trained(plan: Recipe, folder: Path) -> LoadedModel:
+    """The model of a plan, trained as far as that is still to be done."""
     finished = train(plan, folder, resume=True).model
     if finished is None:
         raise SystemExit(INTERRUPTED)
-    loaded = load_model(finished)
-    decoder = Decoder(loaded.model, loaded.tokenizer, loaded.model.config.exit_layers[-1])
-    return [trial.correct for trial in answer(decoder, problems)]
+    return load_model(finished)
 
 
-def interval(gains: Sequence[float]) -> tuple[float, float]:
-    """The 95% interval of a mean, by its normal approximation."""
-    margin = Z95 * stdev(gains) / sqrt(len(gains)) if len(gains) > 1 else float("inf")
-    return fmean(gains) - margin, fmean(gains) + margin
+def mean_reads(loaded: LoadedModel, problems: Sequence[Problem]) -> float:
+    """The share of keys and values that the last tokens of right answers to these problems read."""
+    texts = [(problem.prompt, render_response(problem.steps, problem.answer)) for problem in problems]
+    rows = [encode_example(loaded.tokenizer, prompt, response)[0] for prompt, response in texts]
+    with patch.object(modeling, "SPARSE_ABOVE", 0):
+        return fmean(float(read_shares(loaded.model, torch.tensor(row)).mean()) for row in rows if len(row) > DECODED)
 
 
 if __name__ == "__main__":

@@ -32,17 +32,27 @@ Example = dict[str, list[int]]
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to use the Trainer: batches padded (sorted by length) or flattened into one row, format, expert code."""
+    """One way to use the Trainer: batches padded (sorted by length) or flattened into one row, format, expert code, and
+    whether the model is compiled.
+    """
 
     packing: bool
     bf16: bool
     experts: str
+    compiled: bool = False
 
     def __str__(self) -> str:
-        return f"{'packing' if self.packing else 'padding'}_{'bf16' if self.bf16 else 'fp32'}_{self.experts}"
+        form = f"{'packing' if self.packing else 'padding'}_{'bf16' if self.bf16 else 'fp32'}_{self.experts}"
+        return f"{form}_compiled" if self.compiled else form
 
 
-VARIANTS = tuple(Variant(p, b, e) for p in (False, True) for b in (False, True) for e in ("eager", "grouped_mm"))
+VARIANTS = tuple(
+    Variant(packing, bf16, experts, compiled)
+    for packing in (False, True)
+    for bf16 in (False, True)
+    for experts, compiled in (("eager", False), ("grouped_mm", False), ("grouped_mm", True))
+)
+"""The loop over experts is not compiled: its shapes follow from the data, so that every batch would compile anew."""
 
 
 def equal_mixtral(config: TuiliConfig) -> MixtralConfig:
@@ -124,6 +134,7 @@ def train_mixtral(
             train_sampling_strategy="random" if variant.packing else "group_by_length",
             learning_rate=rate,
             bf16=variant.bf16,
+            torch_compile=variant.compiled,
             use_cpu=True,
             dataloader_pin_memory=False,
             remove_unused_columns=False,

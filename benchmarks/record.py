@@ -7,11 +7,9 @@ figure keeps all its runs, so that the spread can be judged. What is measured is
 from __future__ import annotations
 
 import json
-import os
 import platform
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,11 +18,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tuili.machine import machine
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-PACKAGES = ("torch", "transformers", "tokenizers", "numpy")
+PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "accelerate")
 MEASURED = ("src", "benchmarks/*.py", "recipes", "pyproject.toml")
-INSTRUCTIONS = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"}
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,8 @@ class Figure:
 
     @property
     def spread(self) -> float:
-        """Distance of the slowest from the fastest run, as a share of the median."""
-        return (max(self.runs) - min(self.runs)) / abs(self.median) if self.median else 0.0
+        """Distance of the largest from the smallest run, in the figure's unit."""
+        return max(self.runs) - min(self.runs)
 
     def summary(self) -> dict[str, Any]:
         """The figure as it stands in a record."""
@@ -74,16 +73,18 @@ def time_runs(*functions: Callable[[], object], n: int = 5, warmup: int = 1) -> 
     return tuple(Figure("ms", own) for own in runs)
 
 
-def write_record(name: str, config: Mapping[str, Any], figures: Mapping[str, Figure], folder: Path = RESULTS) -> Path:
-    """Write `folder/name.json`, replacing an earlier record, and return its path."""
+def write_record(
+    name: str, measured: str | None, config: Mapping[str, Any], figures: Mapping[str, Figure], folder: Path = RESULTS
+) -> Path:
+    """Write `folder/name.json`, replacing an earlier record, and return its path; `measured` is the commit."""
     record = {
         "benchmark": name,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "commit": commit(),
+        "commit": measured,
         "config": dict(config),
         "figures": {key: figure.summary() for key, figure in figures.items()},
         "machine": machine(),
-        "versions": {"python": platform.python_version()} | {p: metadata.version(p) for p in PACKAGES},
+        "versions": {"python": platform.python_version()} | dict(filter(None, map(_version, PACKAGES))),
     }
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.json"
@@ -91,17 +92,11 @@ def write_record(name: str, config: Mapping[str, Any], figures: Mapping[str, Fig
     return file
 
 
-def machine() -> dict[str, Any]:
-    """What figures depend on: processor, instruction sets, cores, memory and, if torch runs, accelerator."""
-    cpu, memory = _proc("cpuinfo"), _proc("meminfo")
-    torch = sys.modules.get("torch")
-    return {
-        "cpu": cpu.get("model name", platform.machine()),
-        "instructions": sorted(INSTRUCTIONS.intersection(cpu.get("flags", "").split())),
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gib": round(int(memory["MemTotal"].split()[0]) / 2**20, 1),
-        "accelerator": torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None,
-    }
+def _version(package: str) -> tuple[str, str] | None:
+    try:
+        return package, metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def commit() -> str | None:
@@ -112,12 +107,14 @@ def commit() -> str | None:
         return None
 
 
+def sources_commit() -> str:
+    """The last commit that changed what is measured, in short; `unknown` without a repository."""
+    try:
+        return _git("log", "-1", "--format=%h", "--", "src", "recipes") or "unknown"
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.strip()
-
-
-def _proc(name: str) -> dict[str, str]:
-    """The `key: value` lines of a file in /proc, the first of each key."""
-    pairs = (line.partition(":") for line in Path("/proc", name).read_text().splitlines()[::-1])
-    return {key.strip(): value.strip() for key, _, value in pairs}

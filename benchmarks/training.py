@@ -1,12 +1,12 @@
 """How fast training is: against this machine's own matrix products, and against a Mixtral of equal size.
 
 Operations are those of the linear layers that are really executed, forward and backward: 6 for each parameter and
-token, of attention itself none. Ours runs a recipe's loop on its real stream (problems are generated beside the
-training, on the same cores), by the code of `tuili train`, replicas included; prompt tokens stay in the trunk and learnt tokens leave at their
-exits, which is why tokens a second alone would flatter it. "Equal-model" tokens a second are therefore given too: our
-operations a second over those of a token that goes through all layers, which is what every token of Mixtral does.
-Mixtral reads the same documents from memory, in whichever of the Trainer's variants is the fastest here, and takes a
-step as often.
+token, of attention itself none. Ours are runs of a recipe by the code of `tuili train`, replicas included, on its real
+stream (problems are generated beside the training, on the same cores). Prompt tokens stay in the trunk, learnt tokens
+leave at their exits, which is why tokens a second alone would flatter it. "Equal-model" tokens a second are therefore
+given too: our operations a second over those of a token that goes through all layers, which is what every token of
+Mixtral does. Mixtral reads the same documents from memory, in whichever of the Trainer's variants is the fastest here,
+and takes a step as often.
 """
 
 from __future__ import annotations

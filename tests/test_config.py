@@ -109,6 +109,21 @@ def test_later_overrides_win_and_a_mapping_merges(write):
     assert load_recipe(write("name: a"), overrides, Recipe).train == Train(steps=8, rate=0.5)
 
 
+@pytest.mark.parametrize(("text", "override"), [("train: {}", "name=a"), ("train: {steps: 6}", "train={}")])
+def test_an_empty_mapping_replaces_what_the_base_says(write, text, override):
+    write("name: root\ntrain: {steps: 5, rate: 0.5}", "root.yaml")
+    assert load_recipe(write(f"base: root.yaml\n{text}"), [override], Recipe).train == Train()
+    later = ["train={}", "train.rate=0.25"]
+    assert load_recipe("mine.yaml", later, Recipe).train == Train(rate=0.25)
+
+
+def test_an_integer_of_too_many_digits_is_refused(write):
+    digits = "9" * 5000
+    remedy = "not valid YAML: an integer of too many digits: write a shorter one"
+    assert refused(write("name: a"), f"train.steps={digits}") == f"override train.steps={'9' * 47}…: {remedy}"
+    assert refused(write(f"name: a\ntrain: {{steps: {digits}}}")) == f"mine.yaml: {remedy}"
+
+
 def test_an_empty_recipe_is_all_defaults(write):
     assert load_recipe(write("# nothing\n"), ["name=a"], Recipe) == Recipe(name="a")
 

@@ -48,7 +48,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str], schema: type[Schema]
 
     Args:
         path: A YAML file, or the bare name of a shipped recipe. Its key `base` names the recipe it is a diff
-            on, beside it or shipped: mappings merge key by key, anything else replaces what the base says.
+            on, beside it or shipped: mappings merge key by key, anything else, `{}` too, replaces what the base says.
         overrides: `dotted.key=value` each, the value in YAML: `train.steps=2000`, `domains=[knights]`.
         schema: What the recipe must fit. Types are strict: neither `"3"` nor `3.0` is an integer.
 
@@ -98,7 +98,7 @@ def _merge(tree: Tree, layer: Tree, source: str, sources: dict[Key, str], at: Ke
     """Lay `layer` over `tree`, noting in `sources` who last wrote each key."""
     for name, value in layer.items():
         key = (*at, name)
-        if not (isinstance(value, dict) and isinstance(tree.get(name), dict)):
+        if not (isinstance(value, dict) and value and isinstance(tree.get(name), dict)):
             tree[name] = {} if isinstance(value, dict) else value
             sources[key] = source
         if isinstance(value, dict):
@@ -142,6 +142,8 @@ def _load_yaml(text: str, where: str) -> Any:
         mark = error.problem_mark
         line = f"line {mark.line + 1}: " if mark else ""
         raise ConfigError(f"{where}: not valid YAML: {line}{error.problem}") from None
+    except ValueError:  # the only scalars that are computed from their text
+        raise ConfigError(f"{where}: not valid YAML: an integer of too many digits: write a shorter one") from None
     except yaml.YAMLError as error:  # a character that YAML does not allow
         raise ConfigError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
 
@@ -165,7 +167,7 @@ def _parse_override(text: str) -> Tree:
     if not equals or not all(names):
         raise ConfigError(f"override {text}: should be a dotted key and a value, as in train.steps=2000")
     *sections, last = names
-    tree: Tree = {last: _load_yaml(value, f"override {text}")}
+    tree: Tree = {last: _load_yaml(value, f"override {_shortened(text)}")}
     for name in reversed(sections):
         tree = {name: tree}
     return tree
@@ -238,5 +240,8 @@ def _known_keys(annotation: Any, prefix: str = "") -> Iterator[str]:
 
 
 def _show(value: Any) -> str:
-    text = json.dumps(value, default=str)
+    return _shortened(json.dumps(value, default=str))
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"

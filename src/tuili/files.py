@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tuili.errors import InputError
+from tuili.errors import InputError, TuiliError
 
 
 def check_file_place(path: Path) -> None:
@@ -47,6 +47,18 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise InputError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
 
 
+@contextmanager
+def writing(path: Path, remedy: str) -> Iterator[None]:
+    """Inside, whatever stops libraries from writing `path`, such as a full disk, becomes a `TuiliError` of one line."""
+    try:
+        yield
+    except TuiliError:
+        raise
+    except Exception as error:  # safetensors has an error of its own, tokenizers raises a plain Exception
+        reason = (isinstance(error, OSError) and error.strerror) or str(error).strip() or type(error).__name__
+        raise TuiliError(f"{path} cannot be written: {reason.splitlines()[0]}; {remedy}") from error
+
+
 def flush(path: Path) -> None:
     """Wait until a file, or the entries of a folder, are on the disk itself."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -54,3 +66,9 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def flush_all(folder: Path) -> None:
+    """Wait until a folder with everything in it is on the disk itself."""
+    for path in (folder, *folder.rglob("*")):
+        flush(path)

@@ -13,6 +13,7 @@ SMALL = (
     "train.length=192",
     "train.precision=fp32",
     "train.compile=off",
+    "train.replicas=1",
     "data.domains=[propositional, arithmetic]",
     "data.levels=[1]",
 )

@@ -50,10 +50,10 @@ def test_the_forms_of_mixtral_agree_and_no_contender_is_idle():
 
 
 def test_every_format_and_contender_is_measured():
-    config, figures = measure(sizes=("nano",), tokens=32, runs=2, warmup=0)
+    config, figures = measure(sizes=("nano",), tokens=(32,), runs=2, warmup=0)
     names = ["dense", "ours", "loop", "mixtral_eager", "mixtral_grouped_mm"]
-    expected = {f"nano_{d}_{name}" for d in ("fp32", "bf16") for name in names}
+    expected = {f"nano_{d}_32_{name}" for d in ("fp32", "bf16") for name in names}
     ratios = {f"{key}_over_dense" for key in expected if not key.endswith("dense")}
     assert set(figures) == expected | ratios
     assert {len(figure.runs) for figure in figures.values()} == {2}
-    assert config["tokens"] == 32
+    assert config["tokens"] == [32]

@@ -8,24 +8,33 @@ from pathlib import Path
 import pytest
 
 from benchmarks import layered_accuracy
-from benchmarks.layered_accuracy import interval, measure
+from benchmarks.layered_accuracy import measure
 
 
-def test_both_sides_are_trained_alike_and_only_once(small, tmp_path: Path):
+def test_all_sides_are_trained_alike_and_only_once(small, tmp_path: Path):
     settings = {"steps": 2, "seeds": (1,), "overrides": small, "levels": (1,), "per_cell": 1, "runs": str(tmp_path)}
     config, figures = measure(**settings)
     plans = {
-        side: json.loads((tmp_path / f"{side}-1-2" / "run.json").read_text())["recipe"] for side in ("layered", "dense")
+        file.parent.name.partition("-")[0]: json.loads(file.read_text())["recipe"]
+        for file in tmp_path.rglob("run.json")
     }
-    layered = {side: plan["model"]["overrides"].pop("layered") for side, plan in plans.items()}
-    assert layered == {"layered": True, "dense": False}
-    assert plans["layered"] == plans["dense"]
+    assert set(plans) == {"dense", "layered", "tight"}
+    own = {
+        side: {key: plan["model"]["overrides"].pop(key, None) for key in ("layered", "window", "top_units")}
+        for side, plan in plans.items()
+    }
+    assert own["dense"] == {"layered": False, "window": None, "top_units": None}
+    assert own["tight"] == {"layered": None, "window": 16, "top_units": 4}
+    assert plans["layered"] == plans["dense"] == plans["tight"]
     assert config["problems"] == {"levels": [1], "per_cell": 1, "depth": "full"}
-    assert figures["difference_low95"].median <= figures["difference"].median <= figures["difference_high95"].median
+    for side in ("layered", "tight"):
+        difference = figures[f"{side}_difference"].median
+        assert figures[f"{side}_low95"].median <= difference <= figures[f"{side}_high95"].median
+    assert 0 < figures["tight_reads"].median < figures["layered_reads"].median
 
-    logs = [file.read_text() for file in sorted(tmp_path.glob("*/log.jsonl"))]
+    logs = [file.read_text() for file in sorted(tmp_path.rglob("log.jsonl"))]
     again = measure(**settings)[1]
-    assert [file.read_text() for file in sorted(tmp_path.glob("*/log.jsonl"))] == logs
+    assert [file.read_text() for file in sorted(tmp_path.rglob("log.jsonl"))] == logs
     assert again == figures
 
 
@@ -37,10 +46,3 @@ def test_a_stopped_run_stops_the_benchmark(small, tmp_path: Path, monkeypatch):
     with pytest.raises(SystemExit) as stopped:
         measure(steps=2, seeds=(1,), overrides=small, levels=(1,), per_cell=1, runs=str(tmp_path))
     assert stopped.value.code == 130
-
-
-def test_an_interval_is_centred_and_narrows_with_the_number_of_problems():
-    low, high = interval([100.0, 0.0, -100.0, 0.0] * 25)
-    assert low == pytest.approx(-high)
-    assert high == pytest.approx(1.96 * 71.07 / 10, rel=0.01)
-    assert interval([0.0, 0.0]) == (0.0, 0.0)

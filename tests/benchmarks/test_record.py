@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks import run
-from benchmarks.record import Figure, commit, machine, time_runs, write_record
+from benchmarks.record import Figure, commit, time_runs, write_record
+from tuili.machine import machine
 
 
 def test_a_figure_keeps_its_runs_and_sums_them_up():
     assert Figure("ms", [4.0, 1.0, 2.0]).summary() == {
-        "unit": "ms", "n": 3, "median": 2.0, "min": 1.0, "max": 4.0, "spread": 1.5, "runs": [4.0, 1.0, 2.0],
+        "unit": "ms", "n": 3, "median": 2.0, "min": 1.0, "max": 4.0, "spread": 3.0, "runs": [4.0, 1.0, 2.0],
     }  # fmt: skip
 
 
@@ -25,8 +26,8 @@ def test_a_figure_without_runs_is_refused():
         Figure("ms", [])
 
 
-def test_a_constant_zero_has_no_spread():
-    assert Figure("points", [0.0, 0.0]).spread == 0.0
+def test_a_difference_around_zero_has_a_spread_too():
+    assert Figure("points", [-2.0, 0.0, 2.0]).spread == 4.0
 
 
 def test_timed_functions_take_turns_after_their_warm_up():
@@ -39,10 +40,10 @@ def test_timed_functions_take_turns_after_their_warm_up():
 
 
 def test_a_record_says_what_is_needed_to_repeat_it(tmp_path):
-    file = write_record("probe", {"tokens": 64}, {"decode": Figure("ms", [1.0, 2.0, 3.0])}, tmp_path)
+    file = write_record("probe", "abc", {"tokens": 64}, {"decode": Figure("ms", [1.0, 2.0, 3.0])}, tmp_path)
     record = json.loads(file.read_text())
     assert file == tmp_path / "probe.json"
-    assert record["benchmark"] == "probe"
+    assert (record["benchmark"], record["commit"]) == ("probe", "abc")
     assert record["config"] == {"tokens": 64}
     assert record["figures"]["decode"]["median"] == 2.0
     assert record["versions"]["python"] == platform.python_version()
@@ -53,14 +54,14 @@ def test_a_record_says_what_is_needed_to_repeat_it(tmp_path):
 
 
 def test_a_record_names_no_host_and_no_path(tmp_path):
-    text = write_record("probe", {}, {"x": Figure("ms", [1.0])}, tmp_path).read_text()
+    text = write_record("probe", "abc", {}, {"x": Figure("ms", [1.0])}, tmp_path).read_text()
     assert "/" not in text
     assert platform.node() not in text
 
 
 def test_a_figure_that_is_not_a_number_is_refused(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
-        write_record("probe", {}, {"x": Figure("ms", [float("nan")])}, tmp_path)
+        write_record("probe", "abc", {}, {"x": Figure("ms", [float("nan")])}, tmp_path)
 
 
 def test_the_commit_is_marked_when_the_work_tree_differs(monkeypatch, tmp_path):

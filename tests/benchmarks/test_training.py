@@ -37,14 +37,14 @@ def test_products_have_the_shapes_of_the_model():
     assert shapes == {"1024": (1024, 1024, 1024), "trunk": (2304, 192, 1024), "expert": (288, 192, 160)}
 
 
+@pytest.mark.integration  # needs accelerate
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 def test_everything_is_measured(small, monkeypatch):
-    pytest.importorskip("accelerate")
     kept = (Variant(False, False, "eager"), Variant(True, True, "grouped_mm"))
     assert set(kept) < set(VARIANTS)
     monkeypatch.setattr("benchmarks.training.VARIANTS", kept)
     random = torch.get_rng_state()
-    config, figures = measure(sizes=("nano",), steps=6, runs=2, overrides=(*small, "train.replicas=1"))
+    config, figures = measure(sizes=("nano",), steps=6, runs=2, overrides=small)
     torch.set_rng_state(random)
     measured = {f"matmul_{d}_{name}" for d in ("fp32", "bf16") for name in ("1024", "trunk", "expert")}
     measured |= {f"{side}_{unit}" for side in ("ours", "mixtral") for unit in ("tokens", "gflops")}

@@ -45,14 +45,20 @@ def test_check_names_every_bad_line(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_gsm8k_becomes_records_and_what_cannot_be_used_is_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    solutions = ["Half is <<48/2=24>>24.\n#### 24", "Each gets <<20/3=6.67>>6.67.\n#### 7", "Four.\n#### 4"]
+    solutions = [
+        "Half is <<48/2=24>>24.\n#### 24",
+        "So <<3*4=12>>12, less one.\n#### 11",
+        "Each gets <<20/3=6.67>>6.67.\n#### 7",
+        "Four.\n#### 4",
+    ]
     file, out = tmp_path / "train.jsonl", tmp_path / "records.jsonl"
     file.write_text("".join(json.dumps({"question": "Q?", "answer": text}) + "\n" for text in solutions))
     assert main(["data", "gsm8k", str(file), "--out", str(out)]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "1 of 3: every calculation is valid",
-        "1 of 3: a result is rounded",
-        "1 of 3: no calculation is written out",
+        "1 of 4: every calculation is valid and one gives the answer",
+        "1 of 4: no calculation gives the answer",
+        "1 of 4: a result is rounded",
+        "1 of 4: no calculation is written out",
         f"{out}: 1 problems",
     ]
     (record,) = read_records(out)

@@ -18,8 +18,10 @@ TRAINING_SET = Path(__file__).parents[3] / "shared" / "data" / "gsm8k" / "train.
 GOOD = "Half of 48 is 48/2 = <<48/2=24>>24 apples.\nWith the first ones 48+24 = $<<48+24=72>>72.\n#### 72"
 SOLUTIONS = {
     GOOD: Outcome.CHECKED,
-    "Tips are <<.20*40=8>>8, so <<(40+8)*2=96>>96.\n#### 1,096": Outcome.CHECKED,
+    "Tips are <<.20*40=8>>8, so <<(40+8)*2=96>>96 and <<1000+96=1096>>1,096.\n#### 1,096": Outcome.CHECKED,
     "So <<+5+-3=2>>2 and <<560//10=56>>56.\n#### 56": Outcome.CHECKED,
+    "The total is <<24*2=48>>48, and twice 48 is 96.\n#### 96": Outcome.NO_RESULT,
+    "A tenth is <<20*10%=2>>2.\n#### 2.0": Outcome.CHECKED,
     "Each gets 20/3 = <<20/3=6.67>>6.67.\n#### 7": Outcome.ROUNDED,
     "Each gets 20/3 = <<20/3=6>>6.\n#### 6": Outcome.ROUNDED,
     "Each gets 20/3 = <<20/3=5>>5.\n#### 5": Outcome.WRONG,
@@ -46,7 +48,7 @@ def test_calculations_become_steps_in_canonical_printing(sample: Path) -> None:
     assert items[0].steps == ("48 / 2 = 24", "48 + 24 = 72")
     assert items[0].answer == "72"
     assert [verdict.status for verdict in items[0].verdicts] == [Status.VALID, Status.VALID]
-    assert items[1].steps == ("0.20 * 40 = 8", "(40 + 8) * 2 = 96")
+    assert items[1].steps == ("0.20 * 40 = 8", "(40 + 8) * 2 = 96", "1000 + 96 = 1096")
     assert items[1].answer == "1096"
     assert items[2].steps == ("5 + -3 = 2", "560 div 10 = 56")
 
@@ -58,10 +60,10 @@ def test_every_item_is_yielded_with_its_outcome(sample: Path) -> None:
 
 def test_checked_items_are_records_that_can_be_read_back(sample: Path, tmp_path: Path) -> None:
     records = [item.record for item in import_gsm8k(sample) if item.outcome is Outcome.CHECKED]
-    assert [record.id for record in records] == ["gsm8k/1", "gsm8k/2", "gsm8k/3"]
+    assert [record.id for record in records] == ["gsm8k/1", "gsm8k/2", "gsm8k/3", "gsm8k/5"]
     assert (records[0].input, records[0].output, records[0].level) == ("Question 0?", "72", 2)
     assert records[0].response == "<think>\n48 / 2 = 24\n48 + 24 = 72\n</think>72"
-    assert write_records(tmp_path / "records.jsonl", records) == 3
+    assert write_records(tmp_path / "records.jsonl", records) == 4
     assert list(read_records(tmp_path / "records.jsonl")) == records
 
 
@@ -96,4 +98,4 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.skipif(not TRAINING_SET.exists(), reason=f"GSM8K is not at {TRAINING_SET}")
 def test_the_whole_training_set() -> None:
     found = outcomes(import_gsm8k(TRAINING_SET))
-    assert found == {Outcome.CHECKED: 7378, Outcome.NO_CALCULATION: 95}
+    assert found == {Outcome.CHECKED: 7014, Outcome.NO_RESULT: 364, Outcome.NO_CALCULATION: 95}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tuili.data.records import Record, check_records, read_records, record_schema, write_records
+from tuili.data.sources import FileSource
 from tuili.errors import RecordError
 from tuili.tasks import Split, domains, generate
 
@@ -71,6 +72,10 @@ def test_steps_are_rendered_and_a_whole_response_is_kept() -> None:
             "mine.jsonl:2: output '<think>b' has no answer after </think>",
         ),
         ('{"input": "a", "output": "<think>b</think>c", "steps": ["d"]}', "steps stand both in"),
+        ('{"input": "a", "output": "<think>b</think>2<|end|>tail"}', "mine.jsonl:2: a response holds <think> and"),
+        ('{"input": "a", "output": "<think>b<|end|></think>2<|end|>"}', "and <|end|> nowhere but at its end"),
+        ('{"input": "a", "output": "<think>b</think>2</think>3"}', "a response holds <think> and </think> once"),
+        ('{"input": "a", "output": "<think><think>b</think>2"}', "a response holds <think> and </think> once"),
         ('{"input": "\\ud800", "output": "b"}', "mine.jsonl:2: input: Input should be a valid string"),
         (b'{"input": "\xff", "output": "b"}', "mine.jsonl:2: byte 11 is not UTF-8"),
         ("[" * 100_000, "mine.jsonl:2: not a JSON object"),
@@ -114,6 +119,33 @@ def test_what_is_accepted_is_written_and_read_back(
     path = tmp_path_factory.getbasetemp() / "round.jsonl"
     assert write_records(path, [record, record]) == 2
     assert list(read_records(path)) == [record, record]
+
+
+@pytest.mark.parametrize("output", ["2", "<think>\n1 + 1 = 2\n</think>2"])
+def test_one_end_at_the_end_of_an_output_is_taken_off(output: str) -> None:
+    assert Record(input="q", output=f"{output} <|end|>\n").output == output
+
+
+def generated(folder: Path, split: Split, **changes: str) -> Path:
+    problems = [Record.of(generate("arithmetic", Split.TRAIN.seed(0), index=3, level=2))]
+    problems.append(Record.of(generate("arithmetic", split.seed(0), index=3, level=2)).model_copy(update=changes))
+    write_records(folder / "made.jsonl", problems)
+    return folder / "made.jsonl"
+
+
+@pytest.mark.parametrize("split", [Split.VALIDATION, Split.TEST])
+def test_problems_that_are_held_out_cannot_be_trained_on(tmp_path: Path, split: Split) -> None:
+    path = generated(tmp_path, split)
+    assert len(list(read_records(path))) == 2
+    with pytest.raises(RecordError) as caught:
+        FileSource(path, seed=0)
+    assert str(caught.value) == f"{path}:2: a problem of the {split} split: train on those of --split train"
+
+
+def test_problems_of_the_training_split_and_those_of_others_can_be_trained_on(tmp_path: Path) -> None:
+    FileSource(generated(tmp_path, Split.TRAIN), seed=0)
+    FileSource(generated(tmp_path, Split.TEST, domain="own"), seed=0)
+    FileSource(generated(tmp_path, Split.TEST, source="school"), seed=0)
 
 
 def test_a_problem_becomes_a_record() -> None:

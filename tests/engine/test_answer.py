@@ -75,10 +75,19 @@ def test_a_response_of_any_other_form_still_gives_an_answer(text: str) -> None:
     json.dumps(shown.as_json())
 
 
-@given(st.text(alphabet="12+=\n <>/thinké", max_size=60))
+@given(st.text(alphabet="12+=\n <>/thinké答😀", max_size=60))
 def test_no_response_breaks_it_and_each_step_is_covered_by_its_pieces(text: str) -> None:
-    for step in answer(text).steps:
+    shown = answer(text)
+    assert shown.answer == split_response(text).answer
+    assert [step.text for step in shown.steps] == list(split_response(text).steps)
+    for step in shown.steps:
         assert "".join(piece for piece, _ in step.pieces) == step.text
+
+
+def test_a_character_cut_short_is_shown_as_one_that_is_none() -> None:
+    whole = generation("7答")
+    cut = Generation("", whole.tokens[:-1], whole.depths[:-1], "length", whole.seconds)
+    assert explain("?", cut, TOKENIZER, Context()).answer == "7\ufffd"
 
 
 def test_the_json_form_has_the_documented_fields() -> None:

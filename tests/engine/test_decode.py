@@ -118,10 +118,23 @@ def test_the_text_is_what_the_tokens_say_and_progress_adds_up(tiny: Tiny) -> Non
 def test_a_row_ends_with_the_models_context(tiny: Tiny) -> None:
     model, _ = tiny
     prompt = "1 " * ((model.config.max_position_embeddings - 9) // 2)
-    (generation,) = Decoder(*tiny, depth=4, max_new_tokens=100).generate([prompt])
-    assert generation.stop in ("length", "end")
-    length = len(Decoder(*tiny)._encode(prompt)) + len(generation.tokens)
-    assert length <= model.config.max_position_embeddings
+    decoder = Decoder(*tiny, depth=4, max_new_tokens=60)
+    alone = [decoder.generate([text])[0] for text in (prompt, PROMPTS[0])]
+    written = [len(decoder._encode(prompt)) + len(alone[0].tokens), len(alone[1].tokens)]
+    assert written == [model.config.max_position_embeddings, 60], "neither may end by itself"
+    assert [(g.tokens, g.stop) for g in decoder.generate([prompt, PROMPTS[0]])] == [(g.tokens, "length") for g in alone]
+
+
+def test_nothing_but_responses_is_routed_where_rows_go_at_once(tiny: Tiny) -> None:
+    model, tokenizer = tiny[0], copy.deepcopy(tiny[1])
+    free = Decoder(model, tokenizer, depth=4, max_new_tokens=40).generate(PROMPTS[:30])
+    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(free[0].tokens[3])
+    decoder = Decoder(model, tokenizer, depth=4, max_new_tokens=40, keep_rows=1.0)
+    with model.record_routing() as record:
+        generations = decoder.generate(PROMPTS[:30])
+    assert len({len(generation.tokens) for generation in generations}) > 2
+    written = sum(len(generation.tokens) for generation in generations)
+    assert [int(layer.first_E.sum()) for layer in record.layers] == [written] * len(record.layers)
 
 
 @pytest.mark.parametrize(("prompt", "said"), [("", "empty"), (" \n", "empty"), ("1" * 600, "at most 511")])

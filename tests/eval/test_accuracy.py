@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.eval.trials import trial
-from tuili.eval.accuracy import cells, mean_by_level, mean_depth, wilson
+from tuili.eval.accuracy import cells, mean_by_level, mean_depth, paired_difference, wilson
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,19 @@ def test_levels_are_averaged_apart() -> None:
 def test_an_empty_response_has_no_depth() -> None:
     assert trial(depths=()).depth == 0.0
     assert mean_depth([trial(depths=())]) == 0.0
+
+
+def test_a_paired_difference_counts_only_where_the_two_disagree() -> None:
+    one, other = [True] * 60 + [False] * 40, [True] * 50 + [False] * 50
+    points, (low, high) = paired_difference(one, other)
+    assert points == pytest.approx(0.1)
+    assert (low, high) == pytest.approx((0.0372, 0.1588), abs=1e-3)
+    unpaired = paired_difference(one, [*reversed(other)])
+    assert unpaired[0] == pytest.approx(0.1)
+    assert unpaired[1][0] < low, "what varies more is known less well"
+
+
+def test_a_paired_difference_of_equals_still_has_an_interval() -> None:
+    points, (low, high) = paired_difference([True] * 10, [True] * 10)
+    assert points == 0
+    assert low == -high < 0

@@ -6,7 +6,7 @@ from tests.eval.trials import TOKENIZER, Oracle
 from tests.tiny import save_tiny
 from tuili.errors import ModelFolderError
 from tuili.eval.card import EVAL_FILE, read_figures, write_card
-from tuili.eval.report import accuracy_report, provenance, samples
+from tuili.eval.report import accuracy_report, depth_report, provenance, samples
 from tuili.eval.runner import run, unseen_problems
 from tuili.model.folder import load_model
 from tuili.model.lineage import model_hash
@@ -25,6 +25,7 @@ def report() -> dict[str, object]:
         **provenance(),
         "settings": {"seed": 3, "per_cell": 2, "depth": "auto"},
         "samples": samples(trials, TOKENIZER),
+        "depth": depth_report([], []),
     }
 
 

@@ -10,22 +10,26 @@ from tests.eval.trials import Oracle
 from tuili.eval.experts import expert_report, max_violation
 from tuili.eval.runner import unseen_problems
 from tuili.model.experts import Routing, RoutingRecord
-from tuili.tasks import Problem
+from tuili.tasks import Problem, Split
 
-DOMAINS = ["arithmetic", "calendar"]
+DOMAINS = ["arithmetic", "calendar", "knights"]
 EXPERTS = 3
 PROBLEMS = unseen_problems(DOMAINS, [1], 4, seed=0)
+OTHERS = unseen_problems(DOMAINS, [1], 2, seed=0, split=Split.VALIDATION)
 
 
 class Model:
-    """Two routed layers; domain 0 goes to expert 0 (and 2), domain 1 mostly to expert 1 (and 2)."""
+    """Two routed layers; domain 0 goes to expert 0 (and 1), the others mostly to expert 1 (and 2).
+
+    On problems of the validation split, domain 0 has expert 2 as its second one.
+    """
 
     device = torch.device("cpu")
     config = SimpleNamespace(num_experts=EXPERTS, domains=DOMAINS)
 
     def __init__(self) -> None:
         self.allowed: list[bool] = [True] * EXPERTS
-        self.seen: list[str] = []
+        self.seen: list[tuple[str, Split]] = []
 
     def restrict_experts(self, allowed_E: Tensor | None) -> None:
         self.allowed = [True] * EXPERTS if allowed_E is None else allowed_E.tolist()
@@ -34,8 +38,11 @@ class Model:
     def record_routing(self) -> Iterator[RoutingRecord]:
         record, self.seen = RoutingRecord(), []
         yield record
-        first = torch.tensor([8, 0, 0] if self.seen[0] == "arithmetic" else [1, 3, 0])
+        domain, split = self.seen[0]
+        first = torch.tensor([8, 0, 0] if domain == "arithmetic" else [1, 3, 0])
         second = torch.tensor([0, 0, int(first.sum())])
+        if split is Split.TEST and domain == "arithmetic":
+            second = torch.tensor([0, 8, 0])
         record.layers += [Routing(first, first + second), Routing(first, first + second)]
 
 
@@ -43,33 +50,38 @@ class NeedsItsExpert(Oracle):
     """Answers a problem rightly only while the expert of its domain may be used."""
 
     def __init__(self, model: Model) -> None:
-        super().__init__(PROBLEMS)
+        super().__init__([*PROBLEMS, *OTHERS])
         self.model = model
 
     def fails(self, problem: Problem) -> bool:
-        self.model.seen.append(problem.domain)
+        self.model.seen.append((problem.domain, Split.of_prompt(problem.prompt)))
         return not self.model.allowed[DOMAINS.index(problem.domain)]
 
 
 def test_the_tables_say_who_serves_whom_and_what_is_lost_without_them() -> None:
     model = Model()
     told: list[tuple[int, int]] = []
-    report = expert_report(model, NeedsItsExpert(model), PROBLEMS, lambda done, total: told.append((done, total)))
+    decoder = NeedsItsExpert(model)
+    report = expert_report(model, decoder, PROBLEMS, OTHERS, 2, lambda done, total: told.append((done, total)))
     assert report.domains == DOMAINS
-    assert report.first_share == [[1, 0, 0], [0.25, 0.75, 0]]
-    assert report.both_share == [[0.5, 0, 0.5], [0.125, 0.375, 0.5]]
-    assert report.purity == {"arithmetic": 1, "calendar": 0.75}
-    assert report.mean_purity == 0.875
-    assert report.n == 4
-    assert report.accuracy == {"arithmetic": 1, "calendar": 1}
-    assert report.knock_out == [[-1, 0, 0], [0, -1, 0]]
+    assert report.first_share == [[1, 0, 0], [0.25, 0.75, 0], [0.25, 0.75, 0]]
+    assert report.both_share == [[0.5, 0.5, 0], [0.125, 0.375, 0.5], [0.125, 0.375, 0.5]]
+    assert report.purity == {"arithmetic": 1, "calendar": 0.75, "knights": 0}
+    assert report.mean_purity == pytest.approx(1.75 / 3)
+    assert report.max_violation == pytest.approx([0.25, 0.25])
+    assert report.max_violation_tokens == pytest.approx([14 / (32 / 3) - 1] * 2)
+    assert (report.n, report.knock_out_n) == (4, 2)
+    assert report.accuracy == dict.fromkeys(DOMAINS, 1)
+    assert report.knock_out == [[-1, 0, 0], [0, -1, 0], [0, 0, -1]]
     assert {name: sorted(kept) for name, kept in report.kept.items()} == {
         "arithmetic": [0, 2],
         "calendar": [1, 2],
+        "knights": [1, 2],
     }
-    assert report.retention == {"arithmetic": 1, "calendar": 1}
+    assert report.retention == dict.fromkeys(DOMAINS, 1)
+    assert {loss.points for loss in report.retention_loss.values()} == {0}
     assert model.allowed == [True] * EXPERTS
-    assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
+    assert told == [(part, 6) for part in range(1, 7)]
 
 
 def test_a_failure_on_the_way_gives_all_experts_back() -> None:
@@ -82,20 +94,19 @@ def test_a_failure_on_the_way_gives_all_experts_back() -> None:
             return super().fails(problem)
 
     with pytest.raises(RuntimeError, match="broken"):
-        expert_report(model, Breaks(model), PROBLEMS)
+        expert_report(model, Breaks(model), PROBLEMS, OTHERS)
     assert model.allowed == [True] * EXPERTS
 
 
 def test_a_domain_without_an_expert_has_no_purity() -> None:
     model = Model()
     model.config = SimpleNamespace(num_experts=EXPERTS, domains=["arithmetic"])
-    report = expert_report(model, NeedsItsExpert(model), PROBLEMS)
-    assert report.purity == {"arithmetic": 1, "calendar": None}
+    report = expert_report(model, NeedsItsExpert(model), PROBLEMS, OTHERS)
+    assert report.purity == {"arithmetic": 1, "calendar": None, "knights": None}
     assert report.mean_purity == 1
+    assert report.max_violation is None
+    assert report.max_violation_tokens is None
 
 
-def test_balance_weighs_domains_equally_however_many_tokens_they_have() -> None:
-    even = torch.tensor([[[1000.0, 0.0]], [[0.0, 1.0]]])
-    assert max_violation(even) == [0.0]
-    uneven = torch.tensor([[[3.0, 1.0], [1.0, 1.0]], [[3.0, 1.0], [5.0, 5.0]]])
-    assert max_violation(uneven) == [0.5, 0.0]
+def test_balance_is_the_largest_load_over_the_mean() -> None:
+    assert max_violation(torch.tensor([[3.0, 1.0], [5.0, 5.0]])) == [0.5, 0.0]

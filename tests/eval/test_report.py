@@ -7,7 +7,7 @@ import pytest
 
 from tests.eval.trials import TOKENIZER, Oracle, trial
 from tuili.eval.depth import by_depth, depth_against_level
-from tuili.eval.experts import ExpertReport
+from tuili.eval.experts import ExpertReport, Loss
 from tuili.eval.report import (
     accuracy_report,
     depth_report,
@@ -31,7 +31,8 @@ def trials() -> list[Trial]:
 
 @pytest.fixture(scope="module")
 def report(trials: list[Trial]) -> dict[str, object]:
-    return {**accuracy_report(trials, 1.5), **provenance(), "samples": samples(trials, TOKENIZER)}
+    depth = depth_report([], depth_against_level(trials))
+    return {**accuracy_report(trials, 1.5), **provenance(), "samples": samples(trials, TOKENIZER), "depth": depth}
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +47,14 @@ def full(report: dict[str, object], trials: list[Trial]) -> dict[str, object]:
         purity={"arithmetic": 1.0, "knights": None},
         mean_purity=1.0,
         max_violation=[0.25, 0.0],
+        max_violation_tokens=[0.5, 0.125],
         n=3,
         accuracy={"arithmetic": 1.0, "knights": 0.5},
-        knock_out=[[-1, 0, 0], [0, -0.5, 0.1]],
         kept={"arithmetic": [0, 1], "knights": [1, 2]},
         retention={"arithmetic": 0.9, "knights": 0.5},
+        retention_loss={"arithmetic": Loss(0.1, (-0.1, 0.3)), "knights": Loss(0.0, (-0.2, 0.2))},
+        knock_out_n=2,
+        knock_out=[[-1, 0, 0], [0, -0.5, 0.1]],
     )
     return {
         **report,
@@ -127,7 +131,7 @@ def test_parts_that_were_not_measured_are_left_out(report: dict[str, object], tm
 
 
 def test_a_single_level_needs_no_depth_lines(tmp_path: Path) -> None:
-    report = {**accuracy_report([trial()], 1.0), **provenance(), "samples": []}
+    report = {**accuracy_report([trial()], 1.0), **provenance(), "samples": [], "depth": depth_report([], [])}
     write_html(tmp_path / "report.html", report, "one", EXITS)
     assert len(pictures((tmp_path / "report.html").read_text())) == 1
 

@@ -32,6 +32,8 @@ class Oracle:
     wrongly.
     """
 
+    threshold = 0.9
+
     def __init__(self, problems: Sequence[Problem], wrong: Collection[str] = (), depth: int = 3) -> None:
         self.tokenizer = TOKENIZER
         self.wrong, self.depth = wrong, depth

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from transformers import DynamicCache
 
-from tests.model.conftest import SEPARATORS, close, logits, tiny_config, tiny_model, tokens
+from tests.model.conftest import SEPARATORS, close, logits, tiny_model, tokens
 from tuili.model import TuiliForCausalLM
 from tuili.model import modeling as modeling_module
 from tuili.model.attention import attend, attend_joint, attend_sparse, blend_weights
@@ -51,6 +52,26 @@ def test_causal(model: TuiliForCausalLM) -> None:
     changed[:, 41:] = tokens(2, 19, seed=5)
     torch.testing.assert_close(logits(model, ids)[:, :41], logits(model, changed)[:, :41])
     assert not torch.allclose(logits(model, ids)[:, 41:], logits(model, changed)[:, 41:])
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(("padding", "start"), [(0, 1), (5, 0), (5, 30)])
+def test_causal_where_positions_do_not_begin_at_0(model: TuiliForCausalLM, padding: int, start: int) -> None:
+    """A row's first token starts its document, whatever its position, and padding before it is not read."""
+    ids, positions = tokens(1, 40), torch.arange(start, start + 40)[None]
+    mask = torch.ones_like(ids)
+    mask[:, :padding] = 0
+    inputs = {"attention_mask": mask, "position_ids": positions}
+    output = logits(model, ids, **inputs)
+    changed = torch.cat([(ids[:, :padding] + 1) % 64, ids[:, padding:30], tokens(1, 10, seed=5)], dim=1)
+    torch.testing.assert_close(logits(model, changed, **inputs)[:, padding:30], output[:, padding:30])
+    close(logits(model, ids[:, padding:], position_ids=positions[:, padding:]), output[:, padding:])
+    cache = DynamicCache(config=model.config)
+    for part in (slice(0, 20), slice(20, 40)):
+        last = model(
+            ids[:, part], attention_mask=mask[:, : part.stop], position_ids=positions[:, part], cache=cache
+        ).logits
+    close(last, output[:, 20:])
 
 
 def test_packed_documents_do_not_see_each_other(model: TuiliForCausalLM) -> None:
@@ -105,19 +126,30 @@ def test_compiled_equals_eager_with_gradients(top_units: int) -> None:
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("unit", [4, 8, 12, 16])
-def test_reads_at_most_a_quarter_of_the_keys_at_2k(unit: int) -> None:
-    """Counts the distinct keys that one decoded token reads with the shipped model's settings."""
-    config = tiny_config(window=64, top_units=16, max_unit=16, max_position_embeddings=4096)
+@pytest.mark.parametrize(("unit", "share"), [(4, 1 / 3), (8, 1 / 4), (12, 1 / 4), (16, 1 / 4)])
+def test_reads_at_most_a_quarter_of_the_keys_at_2k(unit: int, share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts the keys that every layer reads for one decoded token, with the shipped model's window and units.
+
+    Every unit is `unit` tokens long. Only with units of four tokens, shorter than any real text's, is it more than a
+    quarter. A key that is both near and in a chosen unit counts twice.
+    """
     model = tiny_model(window=64, top_units=16, max_unit=16, max_position_embeddings=4096)
     ids = torch.full((1, 2048), 20)
     ids[:, ::unit] = SEPARATORS[0]
-    _, _, frame = model.model.encode(ids)
-    view = frame.at(torch.tensor([[2047]]), None).view
-    assert view.units_BTU is not None
-    units = int(view.units_BTU.sum())
-    reads = units + config.window + 1 + config.top_units * min(unit, config.max_unit)
-    if unit >= 8:
-        assert reads <= 2048 / 4
-    else:  # units of four tokens are shorter than any real text's, and stay below a third
-        assert reads <= 2048 / 3
+    cache = DynamicCache(config=model.config)
+    model(ids[:, :-1], cache=cache, logits_to_keep=1)
+    attention, calls = F.scaled_dot_product_attention, []
+
+    def spy(query: torch.Tensor, key: torch.Tensor, *rest: torch.Tensor, attn_mask: torch.Tensor, **settings: bool):
+        calls.append((int(attn_mask.sum(-1).max()), key.shape[2]))
+        return attention(query, key, *rest, attn_mask=attn_mask, **settings)
+
+    monkeypatch.setattr(F, "scaled_dot_product_attention", spy)
+    model(ids[:, -1:], cache=cache)
+    assert len(calls) == 3 * model.config.num_hidden_layers
+    for pooled, near, chosen in zip(calls[::3], calls[1::3], calls[2::3], strict=True):
+        assert pooled[0] + near[0] + chosen[0] <= share * 2048
+        assert near == (64 + 1, 64 + 1)
+        assert chosen[0] in (16 * unit, 15 * unit + 1)  # the first unit is one token
+        assert chosen[1] == 16 * 16
+        assert 2047 // unit <= pooled[0] <= pooled[1] <= 2048 // unit + 8

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.model.conftest import tiny_config, tiny_model
+from tuili.errors import InputError
 from tuili.model.experts import Experts, Router
 from tuili.model.grouped import FILL, Sorting, grouped_linear, sort_rows, sum_slots
 from tuili.model.kernels import set_fused
@@ -155,6 +156,16 @@ def test_restriction_leaves_only_the_allowed_experts() -> None:
     made.allowed_E = torch.tensor([False, False, True, False])
     route = made(torch.randn(50, 48))
     torch.testing.assert_close(route.weight_Nk, torch.tensor([[1.0, 0.0]]).expand(50, 2))
+
+
+def test_a_restriction_names_every_expert_and_leaves_one() -> None:
+    model = tiny_model()
+    for allowed in (torch.ones(3, dtype=torch.bool), torch.ones(4)):
+        with pytest.raises(InputError, match="give 4 booleans"):
+            model.restrict_experts(allowed)
+    with pytest.raises(InputError, match="leave at least one"):
+        model.restrict_experts(torch.zeros(4, dtype=torch.bool))
+    assert all(made.allowed_E is None for made in model.routers())
 
 
 @pytest.mark.parametrize("allowed", [None, torch.tensor([True, True, False, True])])

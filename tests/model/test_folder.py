@@ -1,5 +1,6 @@
 import json
 import pickle
+import shutil
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +76,50 @@ def test_a_crash_while_saving_leaves_the_old_folder_whole(saved: Path, monkeypat
     with pytest.raises(OSError, match="disk full"):
         save_model(saved, model, tokenizer, [LineageEntry("train")])
     assert model_hash(saved) == before
+    assert [path.name for path in saved.parent.iterdir()] == ["model"]
+
+
+def test_an_interrupt_between_the_moves_leaves_the_old_folder(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, rename, moved = model_hash(saved), Path.rename, []
+
+    def interrupted(self: Path, target: Path) -> Path:
+        moved.append(self.name)
+        if self.name == "new":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save_model(saved, *tiny_model(), [LineageEntry("train")])
+    assert moved[:2] == ["model", "new"]
+    assert model_hash(saved) == before
+    assert [path.name for path in saved.parent.iterdir()] == ["model"]
+
+
+def test_the_old_folder_stays_until_the_new_one_is_on_the_disk(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, there = saved.with_name(".model.old"), []
+    monkeypatch.setattr(folder_module, "flush", lambda path: there.append((path, old.is_dir(), saved.is_dir())))
+    save_model(saved, *tiny_model(), [LineageEntry("train")])
+    assert there == [(saved.parent, True, True)]
+    assert not old.exists()
+
+
+def test_what_a_kill_left_between_the_moves_is_put_back_or_removed(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, old = model_hash(saved), saved.with_name(".model.old")
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    saved.rename(old)
+    with monkeypatch.context() as patched:
+        patched.setattr(folder_module, "write_lineage", fail)
+        with pytest.raises(OSError, match="disk full"):
+            save_model(saved, *tiny_model(), [LineageEntry("train")])
+    assert model_hash(saved) == before
+    shutil.copytree(saved, old)
+    save_model(saved, *tiny_model(), [LineageEntry("train")])
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
 
 

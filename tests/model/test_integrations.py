@@ -6,6 +6,7 @@ They are imported where they are used: only `make integration` needs them, and t
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,27 @@ def test_the_sft_trainer_learns_the_responses(tmp_path: Path, checkpointed: bool
     changed = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
     assert any(".experts." in name for name in changed)
     assert set(before) - changed <= {"verifier.weight", "verifier.bias"}  # nothing asks the verifier here
+
+
+def test_the_trainer_balances_by_the_callback_of_the_page_and_predicts_logits(tmp_path: Path) -> None:
+    from transformers import Trainer, TrainingArguments
+
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    (tmp_path / "shown.py").write_text(page.split("```python\n")[1].split("```")[0])
+    shown = runpy.run_path(str(tmp_path / "shown.py"))
+    model, tokenizer = tiny_model()
+    inputs = batch(tokenizer)
+    rows = [{name: values[row] for name, values in inputs.items()} for row in range(4)]
+    settings = TrainingArguments(
+        str(tmp_path), max_steps=2, save_strategy="no", report_to="none", use_cpu=True, disable_tqdm=True
+    )
+    trainer = Trainer(model, settings, train_dataset=rows, callbacks=[shown["Balance"]()])
+    trainer.train()
+    for router in model.routers():
+        assert router.load.sum() == 0
+        assert 0 < router.balance_bias.abs().max() <= 2.01 * model.config.router_bias_rate
+    predicted = trainer.predict(rows).predictions
+    assert predicted.shape == (*inputs["input_ids"].shape, model.config.vocab_size)
 
 
 def harness(saved: Path) -> Any:

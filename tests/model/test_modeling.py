@@ -1,4 +1,4 @@
-"""The model as transformers sees it: saving, loading, generating, and every argument of `forward`."""
+"""The model as transformers sees it: saving, loading, every argument of `forward`, and training."""
 
 from __future__ import annotations
 
@@ -13,16 +13,6 @@ from tests import tiny
 from tests.model.conftest import SEPARATORS, close, logits, tiny_config, tiny_model, tokens
 from tuili.errors import InputError
 from tuili.model import TuiliConfig, TuiliForCausalLM
-from tuili.model.cache import RECENT, WIDEST, TuiliCacheLayer
-
-PROMPT = 20
-
-
-def generate(model: TuiliForCausalLM, ids: torch.Tensor, **settings: object) -> torch.Tensor:
-    # The attention mask of an assistant is guessed from padding, so that none may be written.
-    defaults = {"max_new_tokens": 24, "do_sample": False, "eos_token_id": None, "suppress_tokens": [0]}
-    return model.generate(ids, attention_mask=torch.ones_like(ids), **defaults | settings)
-
 
 # Folders
 
@@ -68,153 +58,6 @@ def test_loads_in_either_number_format_with_an_exact_balance_bias(tmp_path: Path
         assert F.cosine_similarity(output, expected, dim=-1).mean() > 0.98
 
 
-# Generation
-
-
-@torch.inference_mode()
-def test_greedy_generation_is_the_uncached_argmax_step_by_step(model: TuiliForCausalLM) -> None:
-    ids = tokens(2, PROMPT)
-    expected = ids
-    for _ in range(24):
-        next_logits = logits(model, expected)[:, -1:]
-        next_logits[..., 0] = float("-inf")
-        expected = torch.cat([expected, next_logits.argmax(-1)], dim=1)
-    assert torch.equal(generate(model, ids), expected)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"num_beams": 3},
-        {"num_beams": 3, "num_return_sequences": 2},
-        {"do_sample": True, "num_return_sequences": 3},
-    ],
-    ids=["beams", "several beams", "several samples"],
-)
-def test_cached_beams_and_samples_equal_uncached_ones(model: TuiliForCausalLM, settings: dict[str, object]) -> None:
-    results = []
-    for use_cache in (True, False):
-        torch.manual_seed(0)
-        results.append(generate(model, tokens(2, PROMPT), use_cache=use_cache, **settings))
-    assert results[0].shape == (2 * int(str(settings.get("num_return_sequences", 1))), PROMPT + 24)
-    assert torch.equal(*results)
-
-
-def test_assisted_generation_equals_plain_greedy(model: TuiliForCausalLM) -> None:
-    """Drafts are rejected, so that the caches of both models are cropped."""
-    ids = tokens(1, PROMPT)
-    expected = generate(model, ids)
-    assert torch.equal(generate(model, ids, prompt_lookup_num_tokens=4), expected)
-    assert torch.equal(generate(model, ids, assistant_model=tiny_model(seed=3)), expected)
-
-
-# The cache
-
-OPERATIONS = {
-    "reorder_cache": (torch.tensor([2, 0, 0]), [2, 0, 0]),
-    "batch_repeat_interleave": (2, [0, 0, 1, 1, 2, 2]),
-    "batch_select_indices": (torch.tensor([0, 2]), [0, 2]),
-}
-
-
-@torch.inference_mode()
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_cache_goes_on_with_other_rows(model: TuiliForCausalLM, operation: str) -> None:
-    argument, rows = OPERATIONS[operation]
-    ids = tokens(3, 40)
-    cache = DynamicCache(config=model.config)
-    model(ids[:, :30], cache=cache)
-    getattr(cache, operation)(argument)
-    more = tokens(len(rows), 10, seed=2)
-    output = model(more, cache=cache).logits
-    close(output, logits(model, torch.cat([ids[rows, :30], more], dim=1))[:, 30:])
-
-
-@torch.inference_mode()
-@pytest.mark.parametrize("kept", range(11, 31, 3))
-def test_a_cropped_cache_has_never_seen_the_rest(model: TuiliForCausalLM, kept: int) -> None:
-    """The first row starts with padding, and there are cuts inside units and between them."""
-    ids = tokens(2, 40)
-    mask = torch.ones_like(ids)
-    mask[0, :10] = 0
-    cache = DynamicCache(config=model.config)
-    model(ids[:, :30], attention_mask=mask[:, :30], cache=cache)
-    cache.crop(kept - 30)
-    assert cache.is_croppable
-    assert cache.get_seq_length() == kept
-    output = model(ids[:, kept:], attention_mask=mask, cache=cache).logits
-    close(output, logits(model, ids, attention_mask=mask)[:, kept:])
-
-
-@torch.inference_mode()
-def test_a_reset_cache_is_an_empty_one(model: TuiliForCausalLM) -> None:
-    cache = DynamicCache(config=model.config)
-    model(tokens(2, 30), cache=cache)
-    cache.reset()
-    ids = tokens(3, 12, seed=2)
-    close(model(ids, cache=cache).logits, logits(model, ids))
-
-
-@torch.inference_mode()
-def test_the_depth_of_a_token_changes_nothing_that_is_stored(model: TuiliForCausalLM) -> None:
-    ids = tokens(2, 40)
-    stored = []
-    for shift in range(3):
-        cache = DynamicCache(config=model.config)
-        for step, piece in enumerate(ids.split([25] + [1] * 15, dim=1)):
-            exits = model.config.exit_layers
-            model(piece, cache=cache, depth=exits[(step + shift) % len(exits)])
-        layers = [layer for layer in cache.layers if layer.keys is not None]
-        assert len(layers) == model.config.trunk_layers + 1
-        tensors = [tensor for layer in layers for tensor in (layer.keys, layer.values)]
-        for layer in layers:
-            assert isinstance(layer, TuiliCacheLayer)
-            assert (layer._sums is not None) == model.config.layered
-            tensors.extend(layer._sums or ())
-        stored.append(tensors)
-    for others in stored[1:]:
-        for one, other in zip(stored[0], others, strict=True):
-            assert torch.equal(one, other)
-
-
-@torch.inference_mode()
-@pytest.mark.parametrize("width", [1, 2, 4])
-def test_the_convolution_reaches_back_so_far_and_not_into_another_document(width: int) -> None:
-    convolution = tiny_model(convolution_width=width).model.convolution
-    embeds = torch.randn(1, 9, 48)
-    position = torch.tensor([[0, 1, 2, 3, 4, 0, 1, 2, 3]])
-    expected = embeds.clone()
-    for column in range(9):
-        for distance in range(1, width):
-            if distance <= position[0, column]:
-                expected[0, column] += convolution.weight[distance - 1] * embeds[0, column - distance]
-    torch.testing.assert_close(convolution(embeds, position, None), expected)
-
-
-@torch.inference_mode()
-def test_more_tokens_than_are_remembered_cannot_be_taken_back(model: TuiliForCausalLM) -> None:
-    ids = tokens(1, 200)
-    cache = DynamicCache(config=model.config)
-    model(ids, cache=cache)
-    cache.crop(-20)
-    cache.crop(-12)
-    with pytest.raises(InputError, match="1 tokens cannot be taken back: here at most 0"):
-        cache.crop(-1)
-    piece = ids[:, -32:]
-    close(model(piece, cache=cache).logits, logits(model, ids)[:, -32:])
-    assert RECENT - WIDEST == 32
-
-
-@torch.inference_mode()
-def test_a_row_with_padding_inside_is_not_continued() -> None:
-    model = tiny_model()
-    mask = torch.tensor([[1] * 10, [1] * 7 + [0] * 3])
-    cache = DynamicCache(config=model.config)
-    model(tokens(2, 10), attention_mask=mask, cache=cache)
-    with pytest.raises(InputError, match="pad on the left"):
-        model(tokens(2, 1), attention_mask=torch.cat([mask, torch.ones(2, 1, dtype=torch.long)], dim=1), cache=cache)
-
-
 # The arguments of `forward`
 
 
@@ -230,6 +73,20 @@ def test_each_exit_is_a_prefix_of_the_whole_network(model: TuiliForCausalLM) -> 
         close(seen[-1], model.lm_head(model.model.norm(hidden)))
     assert torch.equal(seen[-1], logits(model, ids))
     assert not torch.allclose(seen[0], seen[1])
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("width", [1, 2, 4])
+def test_the_convolution_reaches_back_so_far_and_not_into_another_document(width: int) -> None:
+    convolution = tiny_model(convolution_width=width).model.convolution
+    embeds = torch.randn(1, 9, 48)
+    position = torch.tensor([[0, 1, 2, 3, 4, 0, 1, 2, 3]])
+    expected = embeds.clone()
+    for column in range(9):
+        for distance in range(1, width):
+            if distance <= position[0, column]:
+                expected[0, column] += convolution.weight[distance - 1] * embeds[0, column - distance]
+    torch.testing.assert_close(convolution(embeds, position, None), expected)
 
 
 def test_a_depth_without_exit_is_refused_before_anything_is_stored(model: TuiliForCausalLM) -> None:
@@ -264,6 +121,8 @@ def test_embeddings_with_unit_ends_equal_token_ids() -> None:
     assert not torch.allclose(other, logits(model, ids))
     with pytest.raises(InputError, match="give unit_ends with inputs_embeds"):
         model(inputs_embeds=embeds)
+    with pytest.raises(InputError, match=r"unit_ends has shape \(2, 39\): give \[2, 40\]"):
+        model(inputs_embeds=embeds, unit_ends=ends[:, 1:])
 
 
 def test_one_kind_of_input_is_wanted(model: TuiliForCausalLM) -> None:
@@ -285,6 +144,49 @@ def test_the_loss_is_the_cross_entropy_of_the_next_label(model: TuiliForCausalLM
     output = model(ids, labels=labels)
     expected = F.cross_entropy(output.logits[:, 11:-1].flatten(0, 1), ids[:, 12:].flatten())
     torch.testing.assert_close(output.loss, expected)
+    total = F.cross_entropy(output.logits[:, 11:-1].flatten(0, 1), ids[:, 12:].flatten(), reduction="sum")
+    torch.testing.assert_close(model(ids, labels=labels, num_items_in_batch=7).loss, total / 7)
+
+
+def test_labels_want_every_logit(model: TuiliForCausalLM) -> None:
+    ids = tokens(1, 10)
+    for kept in (5, torch.tensor([9])):
+        with pytest.raises(InputError, match="leave logits_to_keep out"):
+            model(ids, labels=ids, logits_to_keep=kept)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ({"depht": 2}, "unknown argument 'depht'"),
+        ({"output_hidden_states": True}, "output_hidden_states=True is not offered by this model"),
+        ({"output_attentions": True}, "output_attentions=True is not offered by this model"),
+        ({"return_dict": False}, "return_dict=False is not offered by this model: use return_dict=True"),
+        ({"max_length_q": 10}, "max_length_q alone does not separate documents: give position_ids too"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(argument: dict[str, object], message: str) -> None:
+    model = tiny_model()
+    for network in (model, model.model):
+        with pytest.raises(InputError, match=message) as caught:
+            network(tokens(1, 10), **argument)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="unknown argument 'ignore_index'"):
+        model.model(tokens(1, 10), ignore_index=-1)  # there is no loss here
+
+
+def test_what_libraries_always_send_is_taken() -> None:
+    model, ids = tiny_model(), tokens(1, 10)
+    sent = {
+        "return_dict": True,
+        "output_attentions": None,
+        "output_hidden_states": False,
+        "cache_position": torch.arange(10),
+        "position_ids": torch.arange(10)[None],
+        "cu_seq_lens_q": torch.tensor([0, 10]),
+    }
+    assert torch.equal(model(ids, **sent).logits, model(ids).logits)
+    assert torch.equal(model.model(ids, **sent).last_hidden_state, model(ids).last_hidden_state)
 
 
 def test_validity_is_one_number_for_each_kept_token(model: TuiliForCausalLM) -> None:
@@ -314,6 +216,19 @@ def test_gradient_checkpointing_gives_the_same_loss_and_gradients(model: TuiliFo
     assert len(results[0]) == 1 + len(list(model.parameters())) - len(list(model.verifier.parameters()))
     for plain, checkpointed in zip(*results, strict=True):
         torch.testing.assert_close(plain, checkpointed)
+
+
+def test_reentrant_checkpointing_is_refused_and_no_other_is_meant() -> None:
+    model, ids = tiny_model().train(), tokens(1, 10)
+    with pytest.raises(InputError, match="give use_reentrant=False"):
+        model.activation_checkpointing_enable({"use_reentrant": True})
+    with pytest.warns(FutureWarning, match="deprecated"), pytest.raises(InputError, match="give use_reentrant=False"):
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": True})
+    assert not model.is_activation_checkpointing
+    for settings in ({"use_reentrant": False}, {"preserve_rng_state": False}, None):
+        model.activation_checkpointing_enable(settings)
+        assert model.is_activation_checkpointing
+        model(ids, labels=ids).loss.backward()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -67,6 +67,9 @@ def test_a_field_can_be_changed() -> None:
         ("nano", {"group_layers": 0}, "size 'nano' with .*: group_layers is 0: it must be "),
         ("nano", {"num_key_value_heads": 4}, "size 'nano' with .*: num_attention_heads is 6: it must be a multiple"),
         ("nano", {"head_dim": 31}, "size 'nano' with .*: head_dim is 31: it must be even"),
+        ("nano", {"rope_theta": 0}, "size 'nano' with .*: rope_theta is 0: it must be above 0"),
+        ("nano", {"rms_norm_eps": -1e-6}, "size 'nano' with .*: rms_norm_eps is -1e-06: it must be above 0"),
+        ("nano", {"domains": ["logic"]}, "size 'nano' with .*: domains has 1 names: give one for each of 16 experts"),
         ("nano", {"num_experts_per_tok": 17}, "size 'nano' with .*: num_experts_per_tok is 17: there are 16 experts"),
     ],
 )

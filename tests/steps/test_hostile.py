@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 import tracemalloc
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuili.steps import Context, Status, check, check_chain, interpreter, parse, render, split_response
+from tuili.steps import Context, Status, Value, check, check_chain, interpreter, parse, render, split_response
 
 SECONDS = 0.05
 BYTES = 64_000_000
@@ -26,7 +27,7 @@ LINES = {
     "a large negative power": "2^-99999999999 = 0",
     "a power of a power": "((9^99)^99)^99 = 1",
     "a large factorial": "100000! = 1",
-    "a tower of factorials": "3!!!!!! = 1",
+    "a tower of factorials": "(((3!)!)!)! = 1",
     "a large binomial": "C(10^9, 5*10^8) = 1",
     "large arrangements": "P(10^9, 10^8) = 1",
     "nested brackets": "(" * 900 + "1" + ")" * 900 + " = 1",
@@ -79,7 +80,34 @@ PROGRAMS = {
     "nested ranges": {"L1": "for i in range(0, 10^6): for j in range(0, 10^6): for k in range(0, 10^6): x = i"},
     "an idle loop": {"L1": "while true: if false: x = 1"},
     "empty inner loops": {"L1": "for i in range(0, 10^9): for j in range(0, 0): x = 1"},
+    "sums of a list": {
+        "L1": f"x = [{', '.join(f'1/{3**i}' for i in range(60))}]",
+        "L2": "y = x + x + x",
+        "L3": "while true: x = [sum(y), sum(y)]",
+    },
+    "choices": {"L1": "while true: x = " + " + ".join(["C(2040, 999)"] * 80)},
+    "roots": {"L1": "while true: x = " + " + ".join(["(9^600)^(1/64)"] * 80)},
     "large numbers": {"L1": "while true: x = " + " + ".join(["9^600 / 7^600"] * 35)},
+}
+
+
+BIG = [Fraction(7**700 + i, 3**600) for i in range(190)]
+KNOWN: dict[str, Value] = {"A": tuple(BIG), "B": tuple(BIG[1:]), "S": frozenset(BIG)}
+CROWDED = {
+    "sums": "[" + ", ".join(["sum(A)"] * 118) + "] = [1]",
+    "a chain of sums": " = ".join(["sum(A)"] * 100) + " = 1",
+    "extremes": " + ".join(["max(A)"] * 110) + " = 1",
+    "a chain of lists": "=".join(["A", "B"] * 140),
+    "unions": " union ".join(["S"] * 120) + " = {1}",
+    "premises": ", ".join(["sum(A) = 1"] * 80) + " => false",
+    "choices": " = ".join(["C(2040, 999)"] * 75) + " = 1",
+}
+FACTS = {
+    "reverse order": "\n".join(f"P{i}: a{i} = 7^700/3^600 + 5^400 + a{i + 1}" for i in range(200)),
+    "one name": "\n".join(f"P{i}: a = 7^700/3^600 + 5^400 + a{i + 1}" for i in range(200)),
+    "in order": "\n".join(f"P{i}: a{i} = " + "C(2040, 999)+" * 7 + "1" for i in range(190)),
+    "roots": "\n".join(f"P{i}: a{i} = " + "(9^600)^(1/64)+" * 5 + "1" for i in range(190)),
+    "sums": "\n".join(f"P{i}: x{i} = x{i - 1}" + "+x1" * 25 for i in range(2, 200)) + "\nP1: x1 = 7^700/3^600",
 }
 
 
@@ -107,13 +135,25 @@ def measured(line: str, context: Context | None = None) -> Status:
 @pytest.mark.parametrize("line", LINES.values(), ids=LINES)
 def test_hostile_lines(line: str) -> None:
     assert measured(line) is not Status.VALID
-    assert render(parse(line))[:100] is not None
+    assert parse(render(parse(line))) == parse(line)
 
 
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
 def test_hostile_programs(program: dict[str, str]) -> None:
     context = Context(program=program, events=100_000)
     assert measured("L2: x = 1 + 1 = 2", context) in (Status.TIMEOUT, Status.UNSUPPORTED)
+
+
+@pytest.mark.parametrize("line", CROWDED.values(), ids=CROWDED)
+def test_hostile_lines_about_large_lists(line: str) -> None:
+    assert measured(line, Context(names=KNOWN)) is not Status.VALID
+
+
+@pytest.mark.parametrize("prompt", FACTS.values(), ids=FACTS)
+def test_hostile_facts(prompt: str) -> None:
+    context = Context.from_prompt(prompt)
+    assert len(context.facts) > 100
+    assert measured("x + a0 = 1", context) is not Status.VALID
 
 
 def test_a_hostile_prompt() -> None:

@@ -21,7 +21,7 @@ from tuili.tasks import LEVELS, Problem, Split, domains, generate, phase, score
 from tuili.tasks.registry import BUILT_IN, PHASES, _entry
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = 40
+SAMPLE = 60
 BINARY = ({"yes", "no"}, {"true", "false"}, {"knight", "knave"})
 TOKEN_BUDGET = {1: (80, 70), 2: (130, 110), 3: (220, 220)}
 

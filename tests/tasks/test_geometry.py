@@ -8,7 +8,7 @@ from statistics import mean
 import pytest
 import reasoning_gym
 
-from tests.tasks.twin import Rule, assert_all_valid, integers, problems, shown, solve
+from tests.tasks.twin import Rule, integers, problems, shown, solve
 from tuili.tasks.figures import TRIPLES, area, hypotenuse
 
 N, U = r"(\d+) (mm|cm|m|km)", r"(?:mm|cm|m|km)"
@@ -144,10 +144,6 @@ RULES: tuple[Rule, ...] = (
 def test_the_answers_follow_from_the_numbers_of_the_prompt() -> None:
     for problem in problems("geometry", 250):
         assert solve(RULES, problem.prompt) == problem.answer, problem.prompt
-
-
-def test_every_step_is_valid() -> None:
-    assert_all_valid("geometry", 60)
 
 
 def test_known_working() -> None:

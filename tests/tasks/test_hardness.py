@@ -92,13 +92,6 @@ COMPARISONS = (
     by_prompt("digits", "arithmetic", digits, "products", PRODUCT),
     by_prompt("operators", "arithmetic", operators, "basic_arithmetic", EXPRESSION),
     Comparison(
-        "operations, the last reduction counted",
-        "fractions",
-        lambda p: 1 + len(re.findall(r" [-+*/] ", p.prompt)),
-        "fraction_simplification",
-        lambda item: 1,
-    ),
-    Comparison(
         "operators",
         "equations",
         lambda p: operators(facts(p)),
@@ -114,6 +107,7 @@ COMPARISONS = (
         "prime_factorization",
         r"product of rising|prime factor",
     ),
+    by_prompt("digits", "fractions", digits, "fraction_simplification", r"^(Reduce|Simplify|Write) \d+/\d+"),
     by_prompt("numbers", "word_problems", numbers, "gsm_symbolic"),
 )
 

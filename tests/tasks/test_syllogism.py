@@ -71,3 +71,11 @@ def test_the_answer_is_what_the_regions_say():
         else:
             assert follows(premises, read(asked[0])) is (problem.answer == "yes"), problem.prompt
             assert follows(premises, ~read(asked[0])) is (problem.answer == "no"), problem.prompt
+
+
+def test_which_statement_follows_has_one_answer():
+    asked = [problem for problem in problems("syllogism", 60) if "Which statement follows" in problem.prompt]
+    assert len(asked) >= 20
+    for problem in asked:
+        premises, answer = [read(text) for text in problem.context.facts.values()], read(problem.answer)
+        assert not follows(premises, answer.converse()), problem.prompt

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
-from tuili.steps import Status, check_chain
 from tuili.tasks import LEVELS, Problem, generate
 
 Rule = tuple[str, Callable[..., object]]
@@ -39,10 +38,3 @@ def shown(value: object) -> str:
 def integers(text: str) -> list[int]:
     """Every whole number in a text."""
     return [int(digits) for digits in re.findall(r"\d+", text)]
-
-
-def assert_all_valid(domain: str, count: int) -> None:
-    """Every step of the first problems of every level is valid in the problem's own context."""
-    for problem in problems(domain, count):
-        for step, verdict in zip(problem.steps, check_chain(problem.steps, problem.context), strict=True):
-            assert verdict.status is Status.VALID, f"{problem.id}: {step}: {verdict.reason}"

@@ -1,4 +1,17 @@
-"""Sizes of a model that trains in moments."""
+"""Runs of a model that trains in moments."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tuili.config import load_recipe
+from tuili.data import sources
+from tuili.train.recipe import Recipe
+from tuili.train.run import Outcome, train
 
 SMALL = {
     "hidden_size": 32,
@@ -8,3 +21,32 @@ SMALL = {
     "group_layers": 1,
     "router_exploration": 0.1,
 }
+
+
+@pytest.fixture
+def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learn the tokenizer from little."""
+    monkeypatch.setattr(sources, "SAMPLE", 20)
+
+
+def small(*overrides: str, steps: int = 6) -> Recipe:
+    fixed = [
+        f"model.overrides={SMALL}",
+        f"train.steps={steps}",
+        "train.rows=2",
+        "train.length=192",
+        "train.replicas=1",
+        "train.precision=fp32",
+        "data.domains=[propositional, arithmetic]",
+        "data.levels=[1]",
+        "schedule.warmup=2",
+        "log.interval=2",
+        "checkpoint.interval=4",
+    ]
+    return load_recipe("base", [*fixed, *overrides], Recipe)
+
+
+def go(recipe: Recipe, out: Path, resume: bool = False) -> tuple[Outcome, str]:
+    """The outcome, and what was shown on the way."""
+    screen = io.StringIO()
+    return train(recipe, out, resume=resume, console=Console(file=screen)), screen.getvalue()

@@ -10,7 +10,7 @@ from tuili.config import load_recipe, shipped_recipes
 from tuili.data import sources
 from tuili.errors import ConfigError
 from tuili.tasks import domains
-from tuili.train.recipe import Recipe
+from tuili.train.recipe import FITTED, Recipe
 from tuili.train.run import train
 
 
@@ -53,6 +53,13 @@ def test_domains_keep_the_order_of_their_experts() -> None:
         ("data.levels=[0, 0]", "give a weight for each level from 1 to at most 5, one of them above 0"),
         ("data.levels=[1, 1, 1, 1, 1, 1]", "give a weight for each level from 1 to at most 5"),
         ("curriculum.boundaries=[0.6, 0.2]", "boundaries must rise"),
+        *(
+            (
+                f"model.overrides={{{name}: 1}}",
+                f"override: model.overrides.{name} = 1: follows from the tokenizer or the ",
+            )
+            for name in FITTED
+        ),
     ],
 )
 def test_a_wrong_choice_is_refused_in_one_line(override: str, message: str) -> None:

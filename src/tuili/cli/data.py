@@ -81,7 +81,9 @@ def gsm8k(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of GSM8K in JSONL, such as train.jsonl.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The JSONL file of records to write.")],
 ) -> None:
-    """Turn GSM8K's calculations into checked steps, and write the problems whose every calculation is valid.
+    """Turn GSM8K's calculations into checked steps, and write the problems that they solve.
+
+    Every calculation must be valid, and one of them must give the answer.
 
     Tells how many problems check, and how many do not for which reason.
     """

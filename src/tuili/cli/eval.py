@@ -36,7 +36,7 @@ def run(
     from rich.console import Console
 
     from tuili.cli.show import show_cells
-    from tuili.eval.card import write_card
+    from tuili.eval.card import EVAL_FILE, write_card
     from tuili.eval.evaluation import EvalSettings, evaluate
     from tuili.eval.report import write_html, write_json
     from tuili.files import check_file_place
@@ -53,16 +53,18 @@ def run(
         threshold=threshold,
         full=full,
     )
-    for path in filter(None, (json_file, html_file)):
-        check_file_place(path)
     loaded = load_model(model)
+    for path in (json_file, html_file, *((loaded.path / EVAL_FILE, loaded.path / "README.md") if card else ())):
+        if path:
+            check_file_place(path)
+    run_folder = loaded.path.parent
+    log = read_log(run_folder) if (run_folder / "run.json").is_file() else []
     with progress_bar() as tell:
         report = {"model": model, **evaluate(loaded, settings, tell)}
     show_cells(Console(highlight=False), report)
     if json_file:
         write_json(json_file, report)
     if html_file:
-        exits = loaded.model.config.exit_layers
-        write_html(html_file, report, f"Evaluation of {model}", exits, read_log(loaded.path.parent))
+        write_html(html_file, report, f"Evaluation of {model}", loaded.model.config.exit_layers, log)
     if card:
         write_card(loaded.path, report)

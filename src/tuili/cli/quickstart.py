@@ -4,7 +4,10 @@ package.
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
 import time
 from pathlib import Path
 from statistics import fmean
@@ -29,10 +32,10 @@ EXIT_INTERRUPTED = 130
 
 NEXT = """
 Wrote {out}/report.html (open it in a browser) and {out}/report.json after {seconds:.0f} s. What to try next:
-  tuili ask {prompt} --model {model}
-  tuili eval {model} --domains {domains} --levels {levels} --depth 3
-  tuili info {model}
-  tuili train {recipe} --out runs/mine train.steps={steps}
+  {tuili} ask {prompt} --model {model}
+  {tuili} eval {model} --domains {domains} --levels {levels} --depth 3
+  {tuili} info {model}
+  {tuili} train {recipe} --out runs/mine train.steps={steps}
 """
 
 
@@ -93,8 +96,9 @@ def run(
         NEXT.format(
             out=out,
             seconds=seconds,
+            tuili=_as_called(),
             prompt=shlex.quote(prompts[0]),
-            model=outcome.model,
+            model=shlex.quote(str(outcome.model)),
             domains=",".join(settings.domains),
             levels=",".join(map(str, levels)),
             recipe=RECIPE,
@@ -157,6 +161,21 @@ def _write(
         read_log(out),
         phases,
     )
+
+
+def _as_called() -> str:
+    """This program as a shell in the working directory runs it."""
+    called = Path(sys.argv[0])
+    return _for_shell(called) if called.name == "tuili" else f"{_for_shell(Path(sys.executable))} -m tuili"
+
+
+def _for_shell(program: Path) -> str:
+    """The name alone where the shell finds this very file by it, else the shorter one of its paths."""
+    found = shutil.which(program.name)
+    if found and Path(found).absolute() == program.absolute():
+        return shlex.quote(program.name)
+    relative = os.path.relpath(program)
+    return shlex.quote(min(str(program.absolute()), relative if "/" in relative else f"./{relative}", key=len))
 
 
 def _by_domain(cells: list[dict[str, Any]]) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Imports GSM8K: its calculations `<<48/2=24>>` become checked steps, its last line `#### 72` the answer.
 
-Every item is yielded, with the reason why it is not to be used where one of its calculations does not check.
+Every item is yielded, with the reason why it is not to be used: one of its calculations does not check, or none
+of them gives the answer.
 What a record is and how it is written is left to `records`. The format: Cobbe et al., "Training Verifiers to
 Solve Math Word Problems", 2021 (arXiv:2110.14168).
 """
@@ -36,7 +37,8 @@ _SPELLING = (
 class Outcome(StrEnum):
     """Whether an item may be used, or the first reason why not."""
 
-    CHECKED = "every calculation is valid"
+    CHECKED = "every calculation is valid and one gives the answer"
+    NO_RESULT = "no calculation gives the answer"
     NO_CALCULATION = "no calculation is written out"
     ROUNDED = "a result is rounded"
     WRONG = "a result is wrong"
@@ -63,7 +65,8 @@ class Item:
                 return Outcome.ROUNDED if _is_rounded(step, verdict) else Outcome.WRONG
             if verdict.status is not Status.VALID:
                 return Outcome.UNDECIDED
-        return Outcome.CHECKED
+        results = (_number(str(verdict.witness.get("value"))) for verdict in self.verdicts)
+        return Outcome.CHECKED if _number(self.answer) in results else Outcome.NO_RESULT
 
     @property
     def record(self) -> Record:
@@ -125,3 +128,7 @@ def _is_rounded(step: str, verdict: Verdict) -> bool:
         return False
     last_digit = Fraction(1, 10 ** len(written.partition(".")[2]))
     return abs(Fraction(written) - Fraction(verdict.expected)) < last_digit
+
+
+def _number(text: str) -> Fraction | None:
+    return Fraction(text) if _NUMBER.fullmatch(text) else None

@@ -13,14 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from tuili.errors import RecordError
 from tuili.files import whole_file
 from tuili.steps import Context, Status, check_chain
-from tuili.steps.response import THINK, render_response, split_response
-from tuili.tasks import LEVELS, Problem
+from tuili.steps.response import END, END_THINK, THINK, render_response, split_response
+from tuili.tasks import LEVELS, Problem, Split
+from tuili.tasks.registry import BUILT_IN
 
+OWN = "tuili"
+"""The source of generated problems."""
 Text = Annotated[str, StringConstraints(pattern=r"\S")]
 Stripped = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
@@ -50,7 +53,7 @@ class Record(BaseModel):
             domain=problem.domain,
             level=problem.level,
             steps=problem.steps,
-            source="tuili",
+            source=OWN,
             id=problem.id,
         )
 
@@ -59,11 +62,23 @@ class Record(BaseModel):
         """The whole response `<think>\\n…\\n</think>answer` that a model should give to `input`."""
         return self.output if self.output.startswith(THINK) else render_response(self.steps, self.output)
 
+    @property
+    def is_held_out(self) -> bool:
+        """Whether it is a generated problem that is kept for validation or test."""
+        return self.source == OWN and self.domain in BUILT_IN and Split.of_prompt(self.input) is not Split.TRAIN
+
+    @field_validator("output")
+    @classmethod
+    def _without_end(cls, output: str) -> str:
+        return output.removesuffix(END).rstrip()
+
     @model_validator(mode="after")
     def _response_reads_back(self) -> Record:
         whole = self.output.startswith(THINK)
         if whole and self.steps:
             raise ValueError("steps stand both in `steps` and in `output`: keep one of them")
+        if whole and [self.output.count(mark) for mark in (THINK, END_THINK, END)] not in ([1, 0, 0], [1, 1, 0]):
+            raise ValueError("a response holds <think> and </think> once, and <|end|> nowhere but at its end")
         read = split_response(self.response)
         if not read.complete or not read.answer.strip():
             raise ValueError(f"output {self.output[:40]!r} has no answer after </think>")
@@ -83,12 +98,19 @@ def read_records(path: str | Path) -> Iterator[Record]:
     Raises `RecordError` at the first bad line, naming file, line and what would be right, and for a file that
     is missing or holds no record.
     """
-    count = 0
-    for number, line in _lines(Path(path)):
-        yield _parse(Path(path), number, line)
-        count += 1
-    if not count:
-        raise RecordError(f'{path} holds no record: write one JSON object a line, {{"input": "…", "output": "…"}}')
+    return (record for _, record in _numbered(Path(path)))
+
+
+def read_training_records(path: str | Path) -> Iterator[Record]:
+    """Yield the records of a file as `read_records` does, to train on.
+
+    Raises `RecordError` also at the first generated problem that is kept for validation or test.
+    """
+    for number, record in _numbered(Path(path)):
+        if record.is_held_out:
+            split = Split.of_prompt(record.input)
+            raise RecordError(f"{path}:{number}: a problem of the {split} split: train on those of --split train")
+        yield record
 
 
 @dataclass(frozen=True)
@@ -132,6 +154,15 @@ def write_records(path: str | Path, records: Iterable[Record]) -> int:
             file.write(json.dumps(record.model_dump(mode="json"), ensure_ascii=False) + "\n")
             count += 1
     return count
+
+
+def _numbered(path: Path) -> Iterator[tuple[int, Record]]:
+    count = 0
+    for number, line in _lines(path):
+        yield number, _parse(path, number, line)
+        count += 1
+    if not count:
+        raise RecordError(f'{path} holds no record: write one JSON object a line, {{"input": "…", "output": "…"}}')
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -15,7 +15,7 @@ from typing import Protocol
 from transformers import PreTrainedTokenizerFast
 
 from tuili.data.packing import Document
-from tuili.data.records import Record, read_records
+from tuili.data.records import Record, read_training_records
 from tuili.data.tokenizer import encode_example
 from tuili.steps.response import split_response
 from tuili.tasks import Split, generate
@@ -54,11 +54,14 @@ class TaskSource:
 
 
 class FileSource:
-    """The records of a JSONL file, shuffled anew in every epoch. Raises `RecordError` for a bad file."""
+    """The records of a JSONL file, shuffled anew in every epoch.
+
+    Raises `RecordError` for a bad file, and for one with problems that are kept for validation and test.
+    """
 
     def __init__(self, path: str | Path, seed: int) -> None:
         self.name = str(path)
-        self._records = tuple(read_records(path))
+        self._records = tuple(read_training_records(path))
         self._seed = seed
         self._order = lru_cache(maxsize=2)(self._shuffled)
 

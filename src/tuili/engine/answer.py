@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from statistics import fmean
@@ -22,6 +22,8 @@ from tuili.engine.decode import Decoder, Generation
 from tuili.steps import Context, Verdict, check_chain
 from tuili.steps.response import split_response
 
+REPLACEMENT = "\ufffd"  # what bytes that are no character decode to
+MAX_UTF8_BYTES = 4
 Pieces = tuple[tuple[str, int], ...]
 """The text of each token with the number of layers it used."""
 
@@ -100,10 +102,7 @@ def explain(
 
     `seconds` is the wall-clock time of the whole request; without it the total is prefill plus decode.
     """
-    pieces = tuple(
-        (str(tokenizer.decode([token], skip_special_tokens=True)), depth)
-        for token, depth in zip(generation.tokens, generation.depths, strict=True)
-    )
+    pieces = tuple(zip(_pieces(tokenizer, generation.tokens), generation.depths, strict=True))
     text = "".join(piece for piece, _ in pieces)
     response = split_response(text)
     verdicts = check_chain(response.steps, context)
@@ -129,6 +128,21 @@ def explain(
             checked=dict(Counter(str(verdict.status) for verdict in verdicts)),
         ),
     )
+
+
+def _pieces(tokenizer: PreTrainedTokenizerFast, tokens: Sequence[int]) -> list[str]:
+    """The text of each token; that of a character spread over several tokens comes with the last of them."""
+    pieces, open_tokens = [], []
+    for token in tokens:
+        open_tokens.append(token)
+        text = str(tokenizer.decode(open_tokens, skip_special_tokens=True))
+        cut = text.endswith(REPLACEMENT) and len(open_tokens) < MAX_UTF8_BYTES
+        pieces.append("" if cut else text)
+        if not cut:
+            open_tokens = []
+    if open_tokens:  # the last character never became whole
+        pieces[-1] = str(tokenizer.decode(open_tokens, skip_special_tokens=True))
+    return pieces
 
 
 def _between(pieces: Pieces, start: int, end: int) -> Pieces:

@@ -24,8 +24,6 @@ from tuili.model.attention import KeyValues
 from tuili.model.layers import Frame
 
 Depth = int | Literal["auto"]
-KEEP_ROWS = 0.75
-"""The batch is made smaller once no more than this share of its rows is still being written."""
 
 
 @dataclass
@@ -51,6 +49,8 @@ class Decoder:
         threshold: probability at which `auto` leaves; the model's own `exit_threshold` if None.
         max_new_tokens: longest response.
         batch_size: prompts that are answered together.
+        keep_rows: the batch is made smaller once no more than this share of its rows is still being written; at 1,
+            nothing but prompts and responses ever passes through the model.
     Raises `InputError` for a depth the model does not have, or a threshold outside [0, 1].
     """
 
@@ -62,6 +62,7 @@ class Decoder:
         threshold: float | None = None,
         max_new_tokens: int = 400,
         batch_size: int = 64,
+        keep_rows: float = 0.75,
     ) -> None:
         self.model, self.tokenizer = model, tokenizer
         model.train(False)
@@ -71,7 +72,8 @@ class Decoder:
         if max_new_tokens < 1 or batch_size < 1:
             raise InputError(f"max_new_tokens {max_new_tokens} and batch_size {batch_size} must be at least 1")
         model.model.groups(None if depth == "auto" else depth)
-        self.depth, self.max_new_tokens, self.batch_size = depth, max_new_tokens, batch_size
+        self.depth, self.max_new_tokens = depth, max_new_tokens
+        self.batch_size, self.keep_rows = batch_size, keep_rows
 
     def generate(self, prompts: Sequence[str], progress: Callable[[int], None] | None = None) -> list[Generation]:
         """One generation for each prompt, in order; `progress` is called with the number of prompts just answered.
@@ -107,12 +109,13 @@ class Decoder:
         pad = self.tokenizer.pad_token_id
         tokens_BT = torch.tensor([[pad] * (width - len(ids)) + ids for ids in prompts], device=device)
         mask_BS = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
-        limit = min(self.max_new_tokens, self.model.config.max_position_embeddings - width)
+        context = self.model.config.max_position_embeddings
+        limits = [min(self.max_new_tokens, context - len(ids)) for ids in prompts]
         cache = DynamicCache(config=self.model.config)
-        alive = list(generations)
+        alive = list(zip(generations, limits, strict=True))
         started = time.perf_counter()
         prefilled = None
-        for _ in range(limit):
+        while True:
             padded = mask_BS if bool((mask_BS == 0).any()) else None
             hidden_BTM, shared, frame = self.model.model.encode(tokens_BT, attention_mask=padded, cache=cache)
             if hidden_BTM.shape[1] > 1:
@@ -121,19 +124,21 @@ class Decoder:
             token_B, depth_B = self._next(hidden_BTM, shared, frame)
             now = time.perf_counter()
             prefilled = prefilled or now
-            for generation, token, depth in zip(alive, token_B.tolist(), depth_B.tolist(), strict=True):
-                if generation.stop == "end":
+            tokens, depths, left = token_B.tolist(), depth_B.tolist(), []
+            for row, (generation, limit) in enumerate(alive):
+                if generation.stop == "end" or len(generation.tokens) == limit:
                     continue
-                generation.tokens.append(token)
-                generation.depths.append(depth)
+                generation.tokens.append(tokens[row])
+                generation.depths.append(depths[row])
                 generation.seconds = {"prefill": prefilled - started, "decode": now - prefilled}
-                if token == self.tokenizer.eos_token_id:
+                if tokens[row] == self.tokenizer.eos_token_id:
                     generation.stop = "end"
-            left = [row for row, generation in enumerate(alive) if generation.stop != "end"]
+                elif len(generation.tokens) < limit:
+                    left.append(row)
             if not left:
                 break
             tokens_BT = token_B[:, None]
-            if len(left) <= KEEP_ROWS * len(alive):
+            if len(left) <= self.keep_rows * len(alive) and len(left) < len(alive):
                 rows = torch.tensor(left, device=device)
                 cache.batch_select_indices(rows)
                 tokens_BT, mask_BS, alive = tokens_BT[rows], mask_BS[rows], [alive[row] for row in left]

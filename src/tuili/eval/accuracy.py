@@ -46,6 +46,18 @@ def wilson(right: int, n: int) -> tuple[float, float]:
     return max(0.0, (centre - spread) / (1 + z2 / n)), min(1.0, (centre + spread) / (1 + z2 / n))
 
 
+def paired_difference(one: Sequence[bool], other: Sequence[bool]) -> tuple[float, tuple[float, float]]:
+    """How much larger the share of `one` is than that of `other` over the same problems, and its 95% interval.
+
+    The interval is Wald's with half a problem added to each of the four cells (Agresti and Min 2005).
+    """
+    pairs = list(zip(one, other, strict=True))
+    n, gains, losses = len(pairs), pairs.count((True, False)), pairs.count((False, True))
+    centre = (gains - losses) / (n + 2)
+    margin = Z95 * sqrt(gains + losses + 1 - (gains - losses) ** 2 / (n + 2)) / (n + 2)
+    return (gains - losses) / n, (max(-1.0, centre - margin), min(1.0, centre + margin))
+
+
 def cells(trials: Iterable[Trial]) -> list[Cell]:
     """One cell for each domain and level, in the order in which they first appear within a level."""
     grouped: dict[tuple[int, str], list[Trial]] = {}

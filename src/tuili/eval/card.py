@@ -26,6 +26,7 @@ def write_card(folder: Path, report: Mapping[str, Any]) -> None:
     """Keep `report` in a model folder and describe the model in its README.md."""
     write_json(folder / EVAL_FILE, report)
     lineage = read_lineage(folder)
+    recipes = [entry.recipe for entry in lineage if entry.recipe]
     config = check_folder(folder)
     levels = list(report["mean"])
     table: dict[str, dict[str, Any]] = {}
@@ -40,7 +41,7 @@ def write_card(folder: Path, report: Mapping[str, Any]) -> None:
             levels=levels,
             table=table,
             lineage=lineage,
-            recipe=yaml.safe_dump(dict(lineage[-1].recipe), sort_keys=False).strip() if lineage else "",
+            recipe=yaml.safe_dump(dict(recipes[-1]), sort_keys=False).strip() if recipes else "",
             config=config,
             parameters=count_parameters(config),
         )

@@ -58,18 +58,20 @@ def by_depth(
     for depth in depths:
         started = time.perf_counter()
         trials = run(decoder_at(depth), problems, progress_at(depth))
-        seconds = time.perf_counter() - started
-        points.append(
-            DepthPoint(
-                depth=str(depth),
-                accuracy=accuracy(trials),
-                mean=mean_by_level(cells(trials)),
-                mean_depth=mean_depth(trials),
-                tokens=sum(len(trial.generation.tokens) for trial in trials),
-                seconds=seconds,
-            )
-        )
+        points.append(depth_point(depth, trials, time.perf_counter() - started))
     return points
+
+
+def depth_point(depth: Depth, trials: Sequence[Trial], seconds: float) -> DepthPoint:
+    """What trials at one depth, decoded in so many seconds, come to."""
+    return DepthPoint(
+        depth=str(depth),
+        accuracy=accuracy(trials),
+        mean=mean_by_level(cells(trials)),
+        mean_depth=mean_depth(trials),
+        tokens=sum(len(trial.generation.tokens) for trial in trials),
+        seconds=seconds,
+    )
 
 
 def depth_against_level(trials: Sequence[Trial]) -> list[DepthTrend]:

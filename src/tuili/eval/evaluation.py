@@ -13,18 +13,18 @@ from typing import Any
 from tuili.engine.decode import Decoder, Depth
 from tuili.errors import InputError
 from tuili.eval import report
-from tuili.eval.depth import by_depth, depth_against_level
+from tuili.eval.depth import by_depth, depth_against_level, depth_point
 from tuili.eval.experts import expert_report
-from tuili.eval.runner import Trial, run, unseen_problems
+from tuili.eval.runner import run, unseen_problems
 from tuili.model.folder import LoadedModel
 from tuili.model.lineage import model_hash
-from tuili.tasks import Problem, Split
+from tuili.tasks import Split
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many parts of it are finished, and how many there are."""
 
-EXPERT_PROBLEMS = 50
-"""Problems a domain for the expert tables, which decode every problem many times."""
+ROUTING_PROBLEMS = 50
+"""Problems a domain of the validation split that choose the experts to keep."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class EvalSettings:
             raise InputError("nothing to evaluate: name at least one domain and one level")
         if self.per_cell < 1:
             raise InputError(f"per-cell is {self.per_cell}: use 1 problem or more for each domain and level")
+        if self.full and self.depth != "auto":
+            raise InputError(f"a full evaluation compares all depths: leave depth at auto, not {self.depth}")
 
 
 def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = lambda *_: None) -> dict[str, Any]:
@@ -52,40 +54,37 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
     Raises `InputError` for an unknown domain, level, seed or depth.
     """
 
-    def decoder(depth: Depth) -> Decoder:
-        return Decoder(loaded.model, loaded.tokenizer, depth=depth, threshold=settings.threshold)
+    def decoder(depth: Depth, **options: Any) -> Decoder:
+        return Decoder(loaded.model, loaded.tokenizer, depth=depth, threshold=settings.threshold, **options)
 
     def told(what: str) -> Callable[[int, int], None]:
         return lambda done, total: progress(what, done, total)
 
     problems = unseen_problems(settings.domains, settings.levels, settings.per_cell, settings.seed)
     started = time.perf_counter()
-    trials = run(decoder(settings.depth), problems, told(f"depth {settings.depth}"))
+    chosen = decoder(settings.depth)
+    trials = run(chosen, problems, told(f"depth {settings.depth}"))
+    seconds = time.perf_counter() - started
     result = {
-        **report.accuracy_report(trials, time.perf_counter() - started),
-        "settings": {**asdict(settings), "split": str(Split.TEST)},
+        **report.accuracy_report(trials, seconds),
+        "settings": {**asdict(settings), "threshold": chosen.threshold, "split": str(Split.TEST)},
         "model_hash": model_hash(loaded.path),
         **report.provenance(),
         "samples": report.samples(trials, loaded.tokenizer),
     }
+    points = [depth_point(settings.depth, trials, seconds)]
     if settings.full:
-        result |= _analyses(loaded, settings, problems, trials, decoder, told)
+        exits = loaded.model.config.exit_layers
+        points = by_depth(decoder, problems, exits, lambda depth: told(f"depth {depth}")) + points
+    result["depth"] = report.depth_report(points, depth_against_level(trials))
+    if settings.full:
+        level = [min(settings.levels)]
+        experts = expert_report(
+            loaded.model,
+            decoder(max(exits), keep_rows=1.0),
+            [problem for problem in problems if problem.level in level],
+            unseen_problems(settings.domains, level, ROUTING_PROBLEMS, settings.seed, Split.VALIDATION),
+            progress=told("experts"),
+        )
+        result["experts"] = report.expert_report_json(experts)
     return result
-
-
-def _analyses(
-    loaded: LoadedModel,
-    settings: EvalSettings,
-    problems: Sequence[Problem],
-    trials: Sequence[Trial],
-    decoder: Callable[[Depth], Decoder],
-    told: Callable[[str], Callable[[int, int], None]],
-) -> dict[str, Any]:
-    exits = loaded.model.config.exit_layers
-    points = by_depth(decoder, problems, [*exits, "auto"], lambda depth: told(f"depth {depth}"))
-    few = unseen_problems(settings.domains, settings.levels[:1], min(EXPERT_PROBLEMS, settings.per_cell), settings.seed)
-    experts = expert_report(loaded.model, decoder(max(exits)), few, told("experts"))
-    return {
-        "depth": report.depth_report(points, depth_against_level(trials)),
-        "experts": report.expert_report_json(experts),
-    }

@@ -14,6 +14,7 @@ import matplotlib
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 INK, MUTED, GRID = "#1f2933", "#7b8794", "#e4e7eb"
 LEVEL_COLOURS = ("#8fb8de", "#4a86c5", "#1f5a9c", "#123a6b", "#0b2345")
@@ -82,22 +83,18 @@ def accuracy_bars(cells: Sequence[Mapping[str, Any]]) -> str:
         return _uri(figure)
 
 
-def depth_lines(cells: Sequence[Mapping[str, Any]], exits: Sequence[int]) -> str:
-    """Mean depth at each level, one small panel a domain."""
-    domains = list(dict.fromkeys(cell["domain"] for cell in cells))
-    columns = min(4, len(domains))
-    rows = -(-len(domains) // columns)
+def depth_lines(by_domain: Mapping[str, Mapping[str, float]]) -> str:
+    """Mean depth at each level, one small panel a domain, all on one scale."""
+    columns = min(4, len(by_domain))
+    rows = -(-len(by_domain) // columns)
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(7.6, 0.5 + 1.35 * rows))
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        for axes, domain in zip(grid.flat, domains, strict=False):
-            own = sorted((cell["level"], cell["mean_depth"]) for cell in cells if cell["domain"] == domain)
-            axes.plot(*zip(*own, strict=True), color=ACCENT, marker="o", markersize=4)
+        for axes, (domain, by_level) in zip(grid.flat, by_domain.items(), strict=False):
+            axes.plot(list(map(int, by_level)), list(by_level.values()), color=ACCENT, marker="o", markersize=4)
             axes.set_title(pretty(domain), fontsize=9, loc="left")
-            axes.set_ylim(min(exits) - 0.5, max(exits) + 0.5)
-            axes.set_yticks(list(exits))
-            axes.set_xticks(sorted({cell["level"] for cell in cells}))
-        for axes in list(grid.flat)[len(domains) :]:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        for axes in list(grid.flat)[len(by_domain) :]:
             axes.set_visible(False)
         figure.supxlabel("level", fontsize=9)
         figure.supylabel("layers per token", fontsize=9)
@@ -172,7 +169,7 @@ def learning_curve(log: Sequence[Mapping[str, float]], phases: Sequence[tuple[fl
         axes.set_ylabel("loss", color=LEVEL_COLOURS[2])
         for step, phase in phases:
             axes.axvline(step, color=MUTED, linestyle=":", linewidth=1)
-            axes.text(step, 0.98, f" phase {phase}", color=MUTED, va="top", transform=axes.get_xaxis_transform())
+            axes.text(step, 0.98, f" stage {phase}", color=MUTED, va="top", transform=axes.get_xaxis_transform())
         if accuracy:
             right = axes.twinx()
             right.plot(*zip(*accuracy, strict=True), color=ACCENT, linewidth=1.4)

@@ -7,8 +7,6 @@ it together. The fields of the JSON are documented in `docs/evaluation.md`.
 from __future__ import annotations
 
 import json
-import os
-import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,7 +14,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import torch
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from transformers import PreTrainedTokenizerFast
 
@@ -27,6 +24,7 @@ from tuili.eval.depth import DepthPoint, DepthTrend
 from tuili.eval.experts import ExpertReport
 from tuili.eval.runner import Trial
 from tuili.files import whole_file
+from tuili.machine import machine
 from tuili.model.lineage import current_versions
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -49,7 +47,7 @@ def accuracy_report(trials: Sequence[Trial], seconds: float) -> dict[str, Any]:
 
 
 def depth_report(points: Sequence[DepthPoint], trends: Sequence[DepthTrend]) -> dict[str, Any]:
-    """The `depth` part: every way to choose depth, and the domains in which depth rises with level."""
+    """The `depth` part: every way to choose depth that was tried, and the domains in which depth rises with level."""
     return {
         "points": [asdict(point) for point in points],
         "trends": [asdict(trend) for trend in trends],
@@ -58,9 +56,14 @@ def depth_report(points: Sequence[DepthPoint], trends: Sequence[DepthTrend]) -> 
 
 
 def expert_report_json(report: ExpertReport) -> dict[str, Any]:
-    """The `experts` part, with the mean of the losses that `retention` shows."""
-    loss = fmean(report.accuracy[name] - report.retention[name] for name in report.domains)
-    return {**asdict(report), "mean_retention_loss": loss}
+    """The `experts` part, with the mean and the largest of the losses."""
+    losses = {name: loss.points for name, loss in report.retention_loss.items()}
+    worst = max(losses, key=losses.__getitem__)
+    return {
+        **asdict(report),
+        "mean_retention_loss": fmean(losses.values()),
+        "worst_retention_loss": {"domain": worst, **asdict(report.retention_loss[worst])},
+    }
 
 
 def provenance() -> dict[str, Any]:
@@ -68,11 +71,7 @@ def provenance() -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": current_versions(),
-        "machine": {
-            "processor": platform.machine(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-        },
+        "machine": machine(),
     }
 
 
@@ -145,11 +144,12 @@ def _pictures(
     phases: Sequence[tuple[float, int]],
 ) -> dict[str, str]:
     pictures = {"accuracy": figures.accuracy_bars(report["cells"])}
-    if len(report["mean"]) > 1:
-        pictures["depth"] = figures.depth_lines(report["cells"], exits)
+    depth = report["depth"]
+    if depth["trends"]:
+        pictures["depth"] = figures.depth_lines({trend["domain"]: trend["by_level"] for trend in depth["trends"]})
     if log:
         pictures["learning"] = figures.learning_curve(log, phases)
-    if depth := report.get("depth"):
+    if len(depth["points"]) > 1:
         pictures["depth_points"] = figures.depth_points(depth["points"])
     if experts := report.get("experts"):
         names = experts["domains"], experts["expert_names"]

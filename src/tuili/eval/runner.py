@@ -32,13 +32,15 @@ class Trial:
         return fmean(self.generation.depths) if self.generation.depths else 0.0
 
 
-def unseen_problems(domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int) -> list[Problem]:
-    """`per_cell` problems of the test split for each domain and level, the same on every machine for a seed.
+def unseen_problems(
+    domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int, split: Split = Split.TEST
+) -> list[Problem]:
+    """`per_cell` problems of a split for each domain and level, the same on every machine for a seed.
 
     No prompt comes twice in a domain and level. Raises `InputError` for an unknown domain, level or seed, and for
     a domain with too few different prompts.
     """
-    split_seed = Split.TEST.seed(seed)
+    split_seed = split.seed(seed)
     return [
         problem for level in levels for domain in domains for problem in _different(domain, split_seed, level, per_cell)
     ]

@@ -17,11 +17,11 @@ from transformers.cache_utils import DynamicLayer
 from tuili.errors import InputError
 from tuili.model.units import Units, membership
 
-RECENT = 64
-"""Embeddings that are kept."""
+RECENT = 128
+"""Embeddings that are kept at least. Those of the last call are all kept, so that any of them can be taken back."""
 
-WIDEST = RECENT // 2
-"""Tokens that the convolution may span. So many embeddings must be left when tokens are taken back."""
+WIDEST = 32
+"""Tokens that the convolution may span."""
 
 
 class TuiliCacheLayer(DynamicLayer):
@@ -34,6 +34,7 @@ class TuiliCacheLayer(DynamicLayer):
         self.units: Units | None = None
         self.document_BS: Tensor | None = None
         self._recent_BTM: Tensor | None = None
+        self._before = 0
         self._sums: tuple[Tensor, Tensor, Tensor] | None = None
 
     def pool(self, units: Units, new: int) -> tuple[Tensor, Tensor]:
@@ -46,10 +47,10 @@ class TuiliCacheLayer(DynamicLayer):
 
     def extend(self, embeds_BTM: Tensor, before: int) -> Tensor:
         """Remembers new embeddings and returns them after the `before` ones stored last, zeros where there are none."""
+        new = embeds_BTM.shape[1]
         if self._recent_BTM is not None:
-            embeds_BTM = torch.cat([self._recent_BTM, embeds_BTM], dim=1)
-        new = embeds_BTM.shape[1] - (0 if self._recent_BTM is None else self._recent_BTM.shape[1])
-        self._recent_BTM = embeds_BTM[:, -RECENT:]
+            embeds_BTM = torch.cat([self._recent_BTM[:, -RECENT:], embeds_BTM], dim=1)
+        self._recent_BTM, self._before = embeds_BTM[:, -max(RECENT, new + before) :], before
         return F.pad(embeds_BTM, (0, 0, before, 0))[:, -(new + before) :]
 
     def crop(self, tokens_to_remove: int) -> None:
@@ -59,8 +60,8 @@ class TuiliCacheLayer(DynamicLayer):
         """
         if self._recent_BTM is not None and tokens_to_remove < 0:
             recent_BTM = self._recent_BTM[:, :tokens_to_remove]
-            if recent_BTM.shape[1] < min(WIDEST, self.get_seq_length() + tokens_to_remove):
-                most = max(0, self._recent_BTM.shape[1] - WIDEST)
+            if recent_BTM.shape[1] < min(self._before, self.get_seq_length() + tokens_to_remove):
+                most = max(0, self._recent_BTM.shape[1] - self._before)
                 raise InputError(f"{-tokens_to_remove} tokens cannot be taken back: here at most {most}")
             self._recent_BTM = recent_BTM
         super().crop(tokens_to_remove)
@@ -109,10 +110,11 @@ def add_to_units(
     count: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Sums of keys and values [B, K, U, D] and numbers of tokens [B, U] of each unit, continued by T tokens."""
-    member_BUT = membership(unit_BT, count, key_BKTD.dtype)
-    key_BKUD = (member_BUT[:, None] @ key_BKTD).float()
-    value_BKUD = (member_BUT[:, None] @ value_BKTD).float()
-    size_BU = member_BUT.float().sum(-1)
+    member_BUT = membership(unit_BT, count, torch.float32)
+    # Where autocast is on, which is in training, the product itself runs in fewer bits.
+    key_BKUD = (member_BUT[:, None] @ key_BKTD.float()).float()
+    value_BKUD = (member_BUT[:, None] @ value_BKTD.float()).float()
+    size_BU = member_BUT.sum(-1)
     if sums is not None:
         # Where rows have left the batch, fewer units may be in use than the sums were made for.
         known = min(count, sums[2].shape[1])

@@ -51,7 +51,7 @@ class TuiliConfig(PreTrainedConfig):
     """
 
     model_type = "tuili"
-    keys_to_ignore_at_inference = ["cache"]
+    keys_to_ignore_at_inference = ["validity", "last_hidden_state", "cache"]
     attribute_map = {"num_local_experts": "num_experts"}
 
     vocab_size: int = 2048
@@ -115,6 +115,9 @@ class TuiliConfig(PreTrainedConfig):
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be at most {LARGEST}")
         if self.convolution_width > WIDEST:
             raise ValueError(f"convolution_width is {self.convolution_width}: it must be at most {WIDEST}")
+        for name in ("rope_theta", "rms_norm_eps"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0")
         for name in ("exit_threshold", "router_exploration"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be a probability, 0 to 1")
@@ -127,6 +130,8 @@ class TuiliConfig(PreTrainedConfig):
             raise ValueError(f"head_dim is {self.head_dim}: it must be even, to be rotated in pairs")
         if self.num_experts_per_tok > self.num_experts:
             raise ValueError(f"num_experts_per_tok is {self.num_experts_per_tok}: there are {self.num_experts} experts")
+        if self.domains is not None and len(self.domains) != self.num_experts:
+            raise ValueError(f"domains has {len(self.domains)} names: give one for each of {self.num_experts} experts")
 
     def validate_layer_type(self) -> None:
         """`layer_types` is derived above, and names a cache layer that transformers does not know."""

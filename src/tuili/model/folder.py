@@ -21,7 +21,7 @@ from transformers.utils import logging as hf_logging
 
 from tuili.data.tokenizer import load_tokenizer
 from tuili.errors import InputError, ModelFolderError
-from tuili.files import flush
+from tuili.files import flush, flush_all
 from tuili.model import TuiliConfig, TuiliForCausalLM
 from tuili.model.lineage import LineageEntry, model_hash, write_lineage
 from tuili.model.size import count_parameters
@@ -123,25 +123,34 @@ def save_model(
     """Write a model folder in one move and return its hash, which is also noted in the last lineage entry.
 
     A model folder already there is replaced as a whole; a folder that holds anything else is refused with
-    `ModelFolderError`. A crash leaves the old folder or the new one, never a mixture.
+    `ModelFolderError`. An error or a signal leaves the old folder or the new one, never a mixture. A kill between
+    the two moves leaves the old one beside its place, as `.NAME.old`, and the next call puts it back first.
     """
     if folder.exists() and not (folder / "config.json").is_file() and (folder.is_file() or any(folder.iterdir())):
         raise ModelFolderError(f"{folder} exists and is not a model folder: choose another name or remove it")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
-        fresh, stale = Path(scratch, "new"), Path(scratch, "old")
+        fresh, stale = Path(scratch, "new"), folder.with_name(f".{folder.name}.old")
+        if stale.exists():  # left by a kill
+            stale.rename(Path(scratch, "older") if folder.exists() else folder)
         with _quiet():
             model.save_pretrained(fresh)
             tokenizer.save_pretrained(fresh)
         digest = model_hash(fresh)
         *parents, last = lineage
         write_lineage(fresh, (*parents, replace(last, hash=digest)))
-        for path in fresh.rglob("*"):
-            flush(path)
-        if folder.exists():
-            folder.rename(stale)
-        fresh.rename(folder)
-        flush(folder.parent)
+        flush_all(fresh)
+        try:
+            if folder.exists():
+                folder.rename(stale)
+            fresh.rename(folder)
+            flush(folder.parent)
+        except BaseException:
+            if stale.exists() and not folder.exists():
+                stale.rename(folder)
+            raise
+        if stale.exists():
+            stale.rename(Path(scratch, "old"))
     return digest
 
 

@@ -101,7 +101,7 @@ class ShortConvolution(nn.Module):
 
     Neighbours that mean something together (`P2`, `49`) so share a vector, and the first layer can already look up what
     followed what: smeared keys (Olsson et al. 2022, arXiv 2209.11895), short convolutions (Poli et al. 2023, arXiv
-    2302.10866). Positions, not columns, say how far a document reaches back, so packing and padding change nothing.
+    2302.10866). `reach_BT` counts the tokens of its document before each one, so packing and padding change nothing.
     """
 
     def __init__(self, config: TuiliConfig) -> None:
@@ -109,7 +109,7 @@ class ShortConvolution(nn.Module):
         self.back = config.convolution_width - 1
         self.weight = nn.Parameter(torch.empty(self.back, config.hidden_size))
 
-    def forward(self, embeds_BTM: Tensor, position_BT: Tensor, memory: TuiliCacheLayer | None) -> Tensor:
+    def forward(self, embeds_BTM: Tensor, reach_BT: Tensor, memory: TuiliCacheLayer | None) -> Tensor:
         T = embeds_BTM.shape[1]
         if memory is None:
             padded_BSM = F.pad(embeds_BTM, (0, 0, self.back, 0))
@@ -117,7 +117,7 @@ class ShortConvolution(nn.Module):
             padded_BSM = memory.extend(embeds_BTM, self.back)
         for distance, weight_M in enumerate(self.weight, start=1):
             before_BTM = padded_BSM[:, self.back - distance :][:, :T]
-            embeds_BTM = embeds_BTM + weight_M * before_BTM * (position_BT >= distance)[..., None]
+            embeds_BTM = embeds_BTM + weight_M * before_BTM * (reach_BT >= distance)[..., None]
         return embeds_BTM
 
 

@@ -16,28 +16,28 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import GenerationMixin, PreTrainedModel
-from transformers import initialization as init
+from transformers import GenerationMixin  # named among the bases, where transformers looks for it
 from transformers.cache_utils import Cache, DynamicCache
 from transformers.modeling_outputs import ModelOutput
 from transformers.utils.deprecation import deprecate_kwarg
 
 from tuili.errors import InputError
 from tuili.model.attention import KeyValues, dense_view, layered_view
+from tuili.model.base import TuiliPreTrainedModel
 from tuili.model.cache import TuiliCacheLayer
+from tuili.model.calls import LOSS, Generation, check_keywords
 from tuili.model.config import TuiliConfig
-from tuili.model.experts import Experts, Route, Router, RoutingRecord, record_routing
+from tuili.model.experts import Route, Router, RoutingRecord, record_routing
 from tuili.model.layers import (
     Frame,
     KeyValueProjection,
-    Projection,
     ReasoningLayer,
     RMSNorm,
     ShortConvolution,
     TrunkLayer,
     rotary,
 )
-from tuili.model.units import has_hole, segment
+from tuili.model.units import has_hole, segment, unit_ends_of
 
 SPARSE_ABOVE = 256
 """A decoded token gathers what it reads once this many tokens are stored; below that, masks are faster."""
@@ -56,45 +56,6 @@ class TuiliOutput(ModelOutput):
     validity: Tensor | None = None
     last_hidden_state: Tensor | None = None
     cache: Cache | None = None
-
-
-class TuiliPreTrainedModel(PreTrainedModel):
-    """Loading, saving and initialisation that the bare and the language model share."""
-
-    config_class = TuiliConfig
-    config: TuiliConfig
-    base_model_prefix = "model"
-    supports_gradient_checkpointing = True
-    _no_split_modules = ["TrunkLayer", "ReasoningLayer"]
-    _supports_sdpa = True
-    _keep_in_fp32_modules_strict = ["balance_bias"]  # moved in steps too small for fewer bits
-
-    @classmethod
-    def _can_set_experts_implementation(cls) -> bool:
-        return True  # transformers would look for its decorator in this file, and it is in experts.py
-
-    def get_correct_experts_implementation(self, requested_experts: str | None) -> str:
-        """Our own form is the default; transformers' `grouped_mm` and `batched_mm` can be asked for."""
-        return str(super().get_correct_experts_implementation(requested_experts or "eager"))
-
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        config = self.config
-        if isinstance(module, Projection):
-            init.normal_(module.weight, std=module.init_std)
-        elif isinstance(module, nn.Embedding):
-            init.normal_(module.weight, std=config.hidden_size**-0.5)
-        elif isinstance(module, ShortConvolution):
-            init.normal_(module.weight, std=0.3)
-        elif isinstance(module, Experts):
-            init.normal_(module.gate_up_proj, std=config.hidden_size**-0.5)
-            init.zeros_(module.down_proj)
-        elif isinstance(module, Router):
-            init.normal_(module.weight, std=config.initializer_range)
-            init.zeros_(module.balance_bias)
-            init.zeros_(module.load)
-        else:
-            super()._init_weights(module)
 
 
 class TuiliModel(TuiliPreTrainedModel):
@@ -130,10 +91,12 @@ class TuiliModel(TuiliPreTrainedModel):
 
         Args:
             position_ids: [B, T]; a 0 starts a new document, which sees nothing of the ones before it in the row.
+                A row's first token starts one whatever its position.
             unit_ends: [B, T] bool; True where a semantic unit ends. Needed with `inputs_embeds`, else read from ids.
             depth: one of `config.exit_layers`; the full depth if None.
             logits_to_keep: the last n columns, or the indices of the columns, that go beyond the trunk; 0 is all.
         """
+        check_keywords(kwargs, (), position_ids)
         groups = self.groups(depth)
         use_cache = self.config.use_cache if use_cache is None else use_cache
         if use_cache and cache is None and not self.training:
@@ -141,7 +104,7 @@ class TuiliModel(TuiliPreTrainedModel):
         hidden_BTM, shared, frame = self.encode(
             input_ids, attention_mask, position_ids, cache if use_cache else None, inputs_embeds, unit_ends
         )
-        if not (isinstance(logits_to_keep, int) and logits_to_keep == 0):
+        if not _keeps_all(logits_to_keep):
             B, T, _ = hidden_BTM.shape
             columns = torch.arange(T, device=hidden_BTM.device)
             kept = columns[-logits_to_keep:] if isinstance(logits_to_keep, int) else columns[logits_to_keep]
@@ -168,8 +131,8 @@ class TuiliModel(TuiliPreTrainedModel):
         memory = cache.layers[0] if cache is not None else None
         if not (memory is None or isinstance(memory, TuiliCacheLayer)):
             raise InputError("this cache was made for another model: use DynamicCache(config=model.config)")
-        frame, position_BT = self._frame(input_ids, embeds_BTM, attention_mask, position_ids, cache, memory, unit_ends)
-        hidden_BTM = self.convolution(embeds_BTM * self.config.hidden_size**0.5, position_BT, memory)
+        frame, reach_BT = self._frame(input_ids, embeds_BTM, attention_mask, position_ids, cache, memory, unit_ends)
+        hidden_BTM = self.convolution(embeds_BTM * self.config.hidden_size**0.5, reach_BT, memory)
         for layer in self.trunk:
             hidden_BTM = layer(hidden_BTM, frame)
         return hidden_BTM, self.shared_key_value(self.shared_norm(hidden_BTM), frame), frame
@@ -200,7 +163,10 @@ class TuiliModel(TuiliPreTrainedModel):
         memory: TuiliCacheLayer | None,
         unit_ends: Tensor | None,
     ) -> tuple[Frame, Tensor]:
-        """What the layers share about these tokens, and their positions [B, T]."""
+        """What the layers share about these tokens, and how many of its document stand before each [B, T].
+
+        `memory` is written last, so that a call which is refused leaves the cache as it was.
+        """
         B, T, _ = embeds_BTM.shape
         past = cache.get_seq_length() if cache is not None else 0
         real_BT = torch.ones(B, T, dtype=torch.bool, device=embeds_BTM.device)
@@ -219,12 +185,11 @@ class TuiliModel(TuiliPreTrainedModel):
         position_BT = position_ids.expand(B, T)
         cos_BTD, sin_BTD = rotary(position_BT, self.config.head_dim, self.config.rope_theta)
 
-        starts_BT = real_BT & (position_BT == 0)
-        document_BT = torch.where(real_BT, starts_BT.cumsum(1) - 1, -1)
-        document_BS = document_BT
+        seen_BT = real_BT.cumsum(1) - 1
         if past > 0:
             # A row that is being continued holds one document, number 0; its padding is -1.
             assert memory is not None and memory.document_BS is not None
+            seen_BT = seen_BT + (memory.document_BS >= 0).sum(1, keepdim=True)
             document_BT = torch.where(real_BT, 0, -1)
             document_BS = torch.cat([memory.document_BS, document_BT], dim=1)
             if has_hole(document_BS):  # windows, units and the convolution are spans of columns
@@ -232,33 +197,49 @@ class TuiliModel(TuiliPreTrainedModel):
                     "a row has padding between its tokens: pad on the left (tokenizer.padding_side = 'left') "
                     "where rows are continued"
                 )
-        if memory is not None:
-            memory.document_BS = document_BS
+        starts_BT = real_BT & ((position_BT == 0) | (seen_BT == 0))
+        if past == 0:
+            document_BS = document_BT = torch.where(real_BT, starts_BT.cumsum(1) - 1, -1)
         mask_BT = None if bool(real_BT.all()) else real_BT
-        if not self.config.layered:
+        units = None
+        if self.config.layered:
+            ends_BT = self._unit_ends(input_ids, embeds_BTM, unit_ends)
+            units = segment(ends_BT, starts_BT, real_BT, self.config.max_unit, None if memory is None else memory.units)
+            view = layered_view(
+                document_BT,
+                document_BS,
+                units,
+                window=self.config.window,
+                top_units=self.config.top_units,
+                max_unit=self.config.max_unit,
+            )
+        else:
             view = dense_view(document_BT, document_BS)
-            return Frame(view, cos_BTD, sin_BTD, None, cache, mask_BT), position_BT
+        if memory is not None:
+            memory.document_BS, memory.units = document_BS, units
+        sparse = units is not None and T == 1 and document_BS.shape[1] > SPARSE_ABOVE and mask_BT is None
+        reach_BT = torch.minimum(position_BT, seen_BT)
+        return Frame(view, cos_BTD, sin_BTD, units, cache, mask_BT, sparse), reach_BT
+
+    def _unit_ends(self, input_ids: Tensor | None, embeds_BTM: Tensor, unit_ends: Tensor | None) -> Tensor:
+        """Where units end: as given, else at separators."""
         if unit_ends is None:
             if input_ids is None:
                 raise InputError("give unit_ends with inputs_embeds: without token ids no unit can be found")
-            separators = torch.tensor(self.config.separator_token_ids or [], device=input_ids.device)
-            unit_ends = torch.isin(input_ids, separators)
-        units = segment(unit_ends, starts_BT, real_BT, self.config.max_unit, None if memory is None else memory.units)
-        if memory is not None:
-            memory.units = units
-        view = layered_view(
-            document_BT,
-            document_BS,
-            units,
-            window=self.config.window,
-            top_units=self.config.top_units,
-            max_unit=self.config.max_unit,
-        )
-        sparse = T == 1 and document_BS.shape[1] > SPARSE_ABOVE and mask_BT is None
-        return Frame(view, cos_BTD, sin_BTD, units, cache, mask_BT, sparse), position_BT
+            return unit_ends_of(input_ids, self.config.separator_token_ids)
+        if unit_ends.shape != embeds_BTM.shape[:2]:
+            raise InputError(
+                f"unit_ends has shape {tuple(unit_ends.shape)}: give {list(embeds_BTM.shape[:2])}, "
+                "one entry for each new token"
+            )
+        return unit_ends
 
 
-class TuiliForCausalLM(TuiliPreTrainedModel, GenerationMixin):
+def _keeps_all(logits_to_keep: int | Tensor) -> bool:
+    return isinstance(logits_to_keep, int) and logits_to_keep == 0
+
+
+class TuiliForCausalLM(TuiliPreTrainedModel, Generation, GenerationMixin):
     """The language model: the network, one head for all exits, and the verifier head."""
 
     _tied_weights_keys = {"lm_head.weight": "model.embed_tokens.weight"}
@@ -285,7 +266,12 @@ class TuiliForCausalLM(TuiliPreTrainedModel, GenerationMixin):
         logits_to_keep: int | Tensor = 0,
         **kwargs: Any,
     ) -> TuiliOutput:
-        """See `TuiliModel.forward`. `labels` [B, T] are shifted inside; -100 is ignored."""
+        """See `TuiliModel.forward`. `labels` [B, T] are shifted inside; -100 is ignored. The loss is their mean, or
+        with `num_items_in_batch` their sum over that number.
+        """
+        check_keywords(kwargs, LOSS, position_ids)
+        if labels is not None and not _keeps_all(logits_to_keep):
+            raise InputError("labels need the logits of every token: leave logits_to_keep out")
         output: TuiliOutput = self.model(
             input_ids=input_ids,
             attention_mask=attention_mask,
@@ -300,7 +286,8 @@ class TuiliForCausalLM(TuiliPreTrainedModel, GenerationMixin):
         output.logits = self.lm_head(output.last_hidden_state)
         output.validity = self.verifier(output.last_hidden_state)[..., 0]
         if labels is not None:
-            output.loss = self.loss_function(output.logits, labels, self.config.vocab_size, **kwargs)
+            loss_arguments = {name: value for name, value in kwargs.items() if name in LOSS}
+            output.loss = self.loss_function(output.logits, labels, self.config.vocab_size, **loss_arguments)
         return output
 
     def routers(self) -> Iterator[Router]:
@@ -314,6 +301,12 @@ class TuiliForCausalLM(TuiliPreTrainedModel, GenerationMixin):
 
     def restrict_experts(self, allowed_E: Tensor | None) -> None:
         """Lets every router choose only among the experts that are True in `allowed_E`; None lifts the limit."""
+        if allowed_E is not None:
+            experts = self.config.num_experts
+            if allowed_E.dtype != torch.bool or allowed_E.shape != (experts,):
+                raise InputError(f"allowed_E is {allowed_E.dtype} {list(allowed_E.shape)}: give {experts} booleans")
+            if not allowed_E.any():
+                raise InputError("allowed_E allows no expert: leave at least one")
         for router in self.routers():
             router.allowed_E = allowed_E
 

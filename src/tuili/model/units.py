@@ -51,6 +51,11 @@ class Units:
         return torch.searchsorted(self.unit_BS, wanted_BU)
 
 
+def unit_ends_of(ids_BT: Tensor, separators: list[int] | None) -> Tensor:
+    """[B, T]: True where a token is one of the separators."""
+    return torch.isin(ids_BT, torch.tensor(separators or [], device=ids_BT.device))
+
+
 def segment(ends_BT: Tensor, starts_BT: Tensor, real_BT: Tensor, max_unit: int, past: Units | None) -> Units:
     """Continues the division into units by T more tokens.
 

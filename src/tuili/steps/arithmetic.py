@@ -88,22 +88,21 @@ def _small(dimension: Dimension) -> Dimension:
 
 
 def quotient(left: Value, right: Value) -> Value:
-    """`div`: the floor of the quotient of two integers, or of two quantities of one dimension."""
+    """`div`: the floor of the quotient of two numbers, or of two quantities of one dimension."""
     a, b, _ = _divisible(left, right)
-    return Fraction(a // b)
+    return bounded(Fraction(a // b))
 
 
 def rest(left: Value, right: Value) -> Value:
     """`mod`: what `div` leaves over, with the sign of the divisor."""
     a, b, dimension = _divisible(left, right)
-    return quantity(a % b, dimension)
+    return quantity(bounded(a % b), dimension)
 
 
 def _divisible(left: Value, right: Value) -> tuple[Fraction, Fraction, Dimension]:
-    if isinstance(left, Quantity) and comparable(left, right):
-        (a, dimension), (b, _) = _factor(left, "quotient"), _factor(right, "quotient")
-    else:
-        a, b, dimension = Fraction(integer(left)), Fraction(integer(right)), PLAIN
+    (a, dimension), (b, _) = _factor(left, "quotient"), _factor(right, "quotient")
+    if not comparable(left, right):
+        raise Undefined(f"{sort(left)} and {sort(right)} have no remainder")
     if not b:
         raise Undefined("division by zero")
     return a, b, dimension
@@ -157,17 +156,22 @@ def _integer_root(value: int, degree: int) -> int:
 
 
 def integer(value: Value) -> int:
-    """The value as an integer."""
-    if isinstance(value, Fraction) and value.denominator == 1:
-        return value.numerator
-    raise Undefined("an operation on integers was given something else")
+    """The value as an integer.
+
+    A fraction is undecided, not wrong: some authors extend operations on integers to it.
+    """
+    if not isinstance(value, Fraction):
+        raise Undefined(f"{sort(value)} where an integer is expected")
+    if value.denominator != 1:
+        raise Undecided("an operation that is for integers only here")
+    return value.numerator
 
 
 def natural(value: Value) -> int:
-    """The value as an integer that is not negative."""
+    """The value as an integer that is not negative. A negative one is undecided, as in `integer`."""
     number = integer(value)
     if number < 0:
-        raise Undefined("a count cannot be negative")
+        raise Undecided("an operation that is not for negative numbers here")
     return number
 
 
@@ -187,16 +191,17 @@ def binomial(n: int, k: int) -> int:
     """The choices of k out of n things."""
     if k > n:
         return 0
-    result = 1
-    for i in range(1, min(k, n - k) + 1):
-        result = result * (n - i + 1) // i
-        if result.bit_length() > MAX_BITS:
-            raise OverBudget("a count has too many digits")
-    return result
+    k = min(k, n - k)
+    # There are at least (n/k)^k choices.
+    if k and k * ((n // k).bit_length() - 1) > MAX_BITS:
+        raise OverBudget("a count has too many digits")
+    return bounded(Fraction(math.comb(n, k))).numerator
 
 
 def factorial(n: int) -> int:
     """n!"""
+    if n < 0:
+        raise Undefined("the factorial of a negative number")
     if n > MAX_BITS:
         raise OverBudget("a factorial has too many digits")
     return falling(n, n)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import takewhile
+from itertools import chain, takewhile
 
 from tuili.steps import linear
 from tuili.steps.context import Context
-from tuili.steps.evaluate import evaluate, truth
+from tuili.steps.evaluate import evaluate, fresh_budget, truth
 from tuili.steps.kinds import kind_of_terms, kind_of_values
 from tuili.steps.printer import show_term
 from tuili.steps.style import show_like
-from tuili.steps.terms import Binary, Claim, Compare, Name, Number, Term, names
+from tuili.steps.terms import Binary, Claim, Compare, Measure, Name, Number, Term, Unary, children, names, operators
 from tuili.steps.values import Value, comparable, holds, sort
 from tuili.steps.verdict import Status, StepFault, Undecided, Verdict
 
@@ -42,7 +42,8 @@ def _compare(first: Term, rest: Sequence[tuple[str, Term]], values: Mapping[str,
     parts = (first, *(term for _, term in rest))
     kind = kind_of_terms(parts)
     try:
-        found = [evaluate(part, values) for part in parts]
+        budget = fresh_budget()
+        found = [evaluate(part, values, budget) for part in parts]
         kind = kind_of_values(kind, found)
         for i, (relation, _) in enumerate(rest):
             if relation == "=" and not comparable(found[i], found[i + 1]):
@@ -77,9 +78,21 @@ def _definition(name: str, rest: Sequence[tuple[str, Term]], context: Context) -
     if len(rest) < 2 or rest[1][0] != "=":
         raise Undecided("a definition with nothing to check")
     equal = takewhile(lambda part: part[0] == "=", rest)
-    if all(term == rest[0][1] for _, term in equal):
+    if all(_is_repeated(rest[0][1], term) for _, term in equal):
         raise Undecided("a definition that only repeats one part: nothing to check")
     return replace(verdict, witness={"rule": "definition", "name": name, "value": verdict.witness["value"]})
+
+
+def _is_repeated(term: Term, other: Term) -> bool:
+    """Whether two terms are written alike but for zeros at the end of decimals: `5` and `5.0`."""
+    match term, other:
+        case Number(), Number():
+            return term.value == other.value
+        case Measure(), Measure():
+            return term.unit == other.unit and _is_repeated(term.number, other.number)
+        case (Unary(), Unary()) | (Binary(), Binary()) if operators(term) == operators(other):
+            return all(map(_is_repeated, children(term), children(other)))
+    return term == other
 
 
 def _determined(name: str, term: Term, context: Context) -> Verdict:
@@ -92,4 +105,10 @@ def _determined(name: str, term: Term, context: Context) -> Verdict:
         if decision.follows and decision.consistent:
             witness = {"rule": "facts", "premises": tuple(show_term(facts[i]) for i in decision.used)}
             return Verdict(Status.VALID, "linear", witness=witness)
-    return Verdict(Status.INVALID, "none", f"{name} belongs to the problem: its value must be inferred")
+        # What solves the linear facts is a counter-model only if no other statement is about their unknowns.
+        unknowns = frozenset().union(*map(names, facts))
+        others = (names(statement) for statement in statements if statement not in facts)
+        if not decision.follows and name in unknowns and unknowns.isdisjoint(chain.from_iterable(others)):
+            reason = f"{name} belongs to the problem, and the facts do not force this value"
+            return Verdict(Status.INVALID, "linear", reason, witness={"counter_model": decision.counter_model})
+    raise Undecided(f"{name} belongs to the problem: its value must be inferred")

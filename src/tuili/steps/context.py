@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
-from tuili.steps.evaluate import evaluate
+from tuili.steps.budget import Budget
+from tuili.steps.evaluate import evaluate, fresh_budget
 from tuili.steps.interpreter import Run, run
 from tuili.steps.parser import parse, parse_statement
 from tuili.steps.program import parse_program_line
@@ -68,15 +69,27 @@ class Context:
         match parse(line):
             case Claim(Compare() as relation):
                 return self._with_definition(relation)
-            case Inference(conclusion=conclusion):
+            case Inference(conclusion=conclusion) if self.is_grounded:
                 return replace(self, conclusions=(*self.conclusions, conclusion))._with_definition(conclusion)
             case Trace():
-                return replace(self, events=self.events + 1)
+                return self._with_event()
         return self
+
+    @property
+    def is_grounded(self) -> bool:
+        """Whether the problem says where premises come from, so that a conclusion can be more than an if."""
+        return bool(self.facts or self.program)
+
+    def _with_event(self) -> Context:
+        """The next event has happened; what was concluded about the variable that it changes is out of date."""
+        event = self.run.event(self.events)
+        assert event is not None, "a valid trace line retells an event"
+        kept = tuple(conclusion for conclusion in self.conclusions if event.name not in names(conclusion))
+        return replace(self, events=self.events + 1, conclusions=kept)
 
     def _with_definition(self, statement: Term) -> Context:
         name, term = _definition(statement)
-        value = None if term is None or name in self.values else _value(term, self.values)
+        value = None if term is None or name in self.values else _value(term, self.values, fresh_budget())
         return self if value is None else replace(self, names={**self.names, name: value})
 
     @property
@@ -90,19 +103,20 @@ class Context:
         known: dict[str, Value] = dict(self.names)
         if self.program:
             known.update(self.run.state(self.events))
-        pending: list[tuple[str, Term | None]] = [_definition(statement) for statement in self.statements.values()]
-        while pending:
-            waiting: list[tuple[str, Term | None]] = []
-            for name, term in pending:
-                value = None if term is None or name in known else _value(term, known)
+        budget = fresh_budget()
+        waiting = [(name, term, names(term)) for name, term in self._definitions]
+        while ready := [(name, term) for name, term, needed in waiting if needed <= known.keys()]:
+            waiting = [fact for fact in waiting if not fact[2] <= known.keys()]
+            for name, term in ready:
+                value = None if name in known else _value(term, known, budget)
                 if value is not None:
                     known[name] = value
-                elif term is not None and name not in known:
-                    waiting.append((name, term))
-            if len(waiting) == len(pending):
-                break
-            pending = waiting
         return known
+
+    @property
+    def _definitions(self) -> list[tuple[str, Term]]:
+        found = map(_definition, self.statements.values())
+        return [(name, term) for name, term in found if term is not None]
 
     @cached_property
     def unknowns(self) -> frozenset[str]:
@@ -135,8 +149,8 @@ def _definition(statement: Term) -> tuple[str, Term | None]:
     return "", None
 
 
-def _value(term: Term, known: Mapping[str, Value]) -> Value | None:
+def _value(term: Term, known: Mapping[str, Value], budget: Budget) -> Value | None:
     try:
-        return evaluate(term, known)
+        return evaluate(term, known, budget)
     except StepFault:
         return None

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from tuili.steps.arithmetic import bounded
+from tuili.steps.budget import Budget
 from tuili.steps.polynomial import Polynomial, add, degree
-from tuili.steps.verdict import OverBudget
 
-MAX_WORK = 2000
+MAX_WORK = 2000  # coefficients touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +34,6 @@ class Contradiction:
     """The given rows, taken so often, add up to something false like `0 < 0`."""
 
     multipliers: dict[int, Fraction]
-
-
-@dataclass
-class Budget:
-    """Work left, in coefficients touched."""
-
-    left: int = MAX_WORK
-
-    def spend(self, work: int) -> None:
-        """Raises `OverBudget` when the work is used up."""
-        self.left -= work
-        if self.left < 0:
-            raise OverBudget("too many inequalities")
 
 
 def solve(rows: Sequence[Row], budget: Budget) -> dict[str, Fraction] | Contradiction:

@@ -8,8 +8,8 @@ from fractions import Fraction
 
 from tuili.steps import arithmetic, dates
 from tuili.steps.arithmetic import integer, natural
-from tuili.steps.values import Value, Weekday, holds, sort
-from tuili.steps.verdict import Undefined
+from tuili.steps.values import Quantity, Value, Weekday, holds, sort
+from tuili.steps.verdict import Undecided, Undefined
 
 
 def call(function: str, arguments: tuple[Value, ...]) -> Value:
@@ -63,6 +63,8 @@ def _size(kind: type) -> Callable[..., Value]:
 
 
 def _floor(value: Value) -> Fraction:
+    if isinstance(value, Quantity):
+        raise Undecided("a quantity is rounded only in a unit: round its number")
     if not isinstance(value, Fraction):
         raise Undefined(f"{sort(value)} cannot be rounded")
     return Fraction(value.numerator // value.denominator)

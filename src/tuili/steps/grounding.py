@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tuili.steps.budget import Budget
 from tuili.steps.context import LABEL, Context
-from tuili.steps.evaluate import truth
+from tuili.steps.evaluate import fresh_budget, truth
 from tuili.steps.printer import show_term
-from tuili.steps.terms import Compare, Name, Term
-from tuili.steps.verdict import StepFault, Undecided, Ungrounded
+from tuili.steps.terms import Name, Term, names
+from tuili.steps.verdict import OverBudget, StepFault, Undecided, Ungrounded
 
 
 def resolve(premises: Sequence[Term], context: Context) -> list[Term]:
-    """The premises as statements. Without facts or a program every premise is granted: only the inference counts.
+    """The premises as statements. Without facts or a program a premise is granted unless the known values refute it.
 
     Raises `Undecided` for an unknown label and `Ungrounded` for a premise that nothing supports.
     """
-    return [_resolve(premise, context) for premise in premises]
+    budget = fresh_budget()
+    return [_resolve(premise, context, budget) for premise in premises]
 
 
-def _resolve(premise: Term, context: Context) -> Term:
+def _resolve(premise: Term, context: Context, budget: Budget) -> Term:
     if isinstance(premise, Name):
         if premise.id in context.facts:
             statement = context.statements.get(premise.id)
@@ -28,17 +30,17 @@ def _resolve(premise: Term, context: Context) -> Term:
             return statement
         if LABEL.fullmatch(premise.id):
             raise Undecided(f"unknown label {premise.id}")
-    if (context.facts or context.program) and not _granted(premise, context):
+    if not _granted(premise, context, budget):
         raise Ungrounded(f"unknown premise {show_term(premise)}")
     return premise
 
 
-def _granted(premise: Term, context: Context) -> bool:
+def _granted(premise: Term, context: Context, budget: Budget) -> bool:
     if premise in context.conclusions or premise in context.statements.values():
         return True
-    if not isinstance(premise, Compare):
-        return False
     try:
-        return truth(premise, context.values)
+        return truth(premise, context.values, budget) or not (context.is_grounded or names(premise))
+    except OverBudget:
+        raise
     except StepFault:
-        return False
+        return not context.is_grounded

@@ -9,13 +9,14 @@ from functools import lru_cache
 from threading import Lock
 
 from tuili.steps.arithmetic import integer
+from tuili.steps.budget import Budget
 from tuili.steps.evaluate import evaluate, truth
 from tuili.steps.program import Assign, For, If, Statement, While, assigned_names, parse_program_line
-from tuili.steps.terms import Term, size
+from tuili.steps.terms import Term
 from tuili.steps.values import Value
-from tuili.steps.verdict import OverBudget, StepFault, Unreadable
+from tuili.steps.verdict import StepFault, Unreadable
 
-MAX_WORK = 2500  # nodes of expressions evaluated
+MAX_WORK = 2500  # events, nodes of expressions evaluated, and elements of collections
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class _Machine:
 
     def __init__(self) -> None:
         self._state: dict[str, Value] = {}
-        self._work = MAX_WORK
+        self._budget = Budget(MAX_WORK, "the program runs for too many steps")
 
     def run(self, program: tuple[tuple[str, str], ...]) -> Iterator[Event]:
         """Executes labelled lines in order."""
@@ -100,8 +101,7 @@ class _Machine:
     def _execute(self, label: str, statement: Statement) -> Iterator[Event]:
         match statement:
             case Assign():
-                self._spend(statement.value)
-                yield self._set(label, statement.name, evaluate(statement.value, self._state))
+                yield self._set(label, statement.name, self._value(statement.value))
             case If():
                 decided = yield from self._decide(label, statement.condition)
                 if decided:
@@ -110,25 +110,23 @@ class _Machine:
                 while (yield from self._decide(label, statement.condition)):
                     yield from self._execute(label, statement.body)
             case For():
-                start = integer(evaluate(statement.start, self._state))
-                stop = integer(evaluate(statement.stop, self._state))
+                start = integer(self._value(statement.start))
+                stop = integer(self._value(statement.stop))
                 for number in range(start, stop):
-                    self._spend(statement.start)
                     yield self._set(label, statement.name, Fraction(number))
                     yield from self._execute(label, statement.body)
 
     def _decide(self, label: str, condition: Term) -> Generator[Event, None, bool]:
-        self._spend(condition)
-        value = truth(condition, self._state)
+        value = truth(condition, self._state, self._budget)
+        self._budget.spend(1)
         yield Event(label, value, dict(self._state), condition=condition)
         return value
 
     def _set(self, label: str, name: str, value: Value) -> Event:
+        self._budget.spend(1)
         before = dict(self._state)
         self._state[name] = value
         return Event(label, value, before, name=name)
 
-    def _spend(self, term: Term) -> None:
-        self._work -= 1 + size(term)
-        if self._work < 0:
-            raise OverBudget("the program runs for too many steps")
+    def _value(self, term: Term) -> Value:
+        return evaluate(term, self._state, self._budget)

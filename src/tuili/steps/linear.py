@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise, product
 
-from tuili.steps.elimination import Budget, Contradiction, Row, solve
+from tuili.steps.budget import Budget
+from tuili.steps.elimination import MAX_WORK, Contradiction, Row, solve
 from tuili.steps.polynomial import degree, expand, show, subtract
 from tuili.steps.terms import CONNECTIVES, Binary, Boolean, Compare, Term, Unary
 from tuili.steps.values import show_number
@@ -47,7 +48,7 @@ def decide(premises: Sequence[Term], conclusion: Term) -> Decision:
     granted = [normal_form(premise, True) for premise in premises]
     refuted = normal_form(conclusion, False)
     _bound_branches([*granted, refuted])
-    budget = Budget()
+    budget = Budget(MAX_WORK, "too many inequalities")
     used: set[int] = set()
     proofs: list[tuple[tuple[str, str], ...]] = []
     for branch in product(*granted, refuted):

@@ -65,16 +65,10 @@ BINDING = {
 }
 RIGHT_ASSOCIATIVE = frozenset({"->", "^"})
 NOT, NEGATIVE, POSTFIX = 50, 100, 120
-SPELLINGS = {"**": "^", "//": "div"}
+SPELLINGS = {"**": "^", "//": "div", "%": "mod"}  # a percent sign is no operator without a space before it
 _POWERS = frozenset({"^", "**"})
 _DIVISIONS = frozenset({"/", "//", "div", "mod", "%"})
 _LITERAL_OF_TWO = frozenset({"ratio", "unit"})
-
-
-def _starts_operand(token: Token) -> bool:
-    return (
-        token.kind in ("number", "ratio") or token.text == "(" or (token.kind == "name" and token.text not in KEYWORDS)
-    )
 
 
 def _relation(parts: Sequence[tuple[Term, bool]]) -> Compare | Binary:
@@ -209,8 +203,6 @@ class Parser:
         while True:
             token = self._next
             op = SPELLINGS.get(token.text, token.text)
-            if op == "%":
-                op = "mod"  # a percent sign that is left over here stands before an operand
             binding = BINDING.get(op, 0)
             if binding <= minimum or (op == "=" and self._loose_equals):
                 break
@@ -257,7 +249,7 @@ class Parser:
             case "number":
                 return self._number(token)
             case "ratio":
-                self._refuse_after(_POWERS, "fraction")
+                self._refuse_after(_DIVISIONS | _POWERS, "fraction")
                 numerator, denominator = token.text.split("/")
                 return self._measured(Ratio(int(numerator), int(denominator)))
             case "date":
@@ -325,10 +317,9 @@ class Parser:
     def _postfix(self, term: Term) -> Term:
         while True:
             token = self._next
-            if token.text in ("!", "%"):
-                if token.text == "%" and _starts_operand(self._tokens[self._at + 1]):
-                    return term
-                if self._tokens[self._at - 1].kind in _LITERAL_OF_TWO:
+            if token.text == "!" or (token.text == "%" and not token.spaced):
+                previous = self._tokens[self._at - 1]
+                if previous.kind in _LITERAL_OF_TWO or previous.text == token.text == "!":
                     raise Unreadable(f"ambiguous {token.text!r}: put brackets round its operand")
                 self._count_operator()
                 self._take()

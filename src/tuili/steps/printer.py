@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 from tuili.steps.parser import BINDING, COMPARISON, NEGATIVE, NOT, POSTFIX, RIGHT_ASSOCIATIVE
@@ -33,6 +34,7 @@ from tuili.steps.terms import (
 )
 
 _ATOM = POSTFIX + 1
+_FRACTION_FIRST = re.compile(r"-*[0-9]+/")
 _NEVER_BARE = 0  # how a comparison binds inside a claim, where `=` is loosest: it always needs brackets
 
 
@@ -103,6 +105,8 @@ def _show(term: Term, comparison: int) -> str:
             return f"not {operand(term.operand, NOT)}"
         case Unary(op="-"):
             return f"-{operand(term.operand, NEGATIVE)}"
+        case Unary(op="!", operand=Unary(op="!") as inner):
+            return f"({_show(inner, comparison)})!"
         case Unary():
             return _bracket_literal(term.operand, operand(term.operand, POSTFIX)) + term.op
         case Binary():
@@ -129,6 +133,8 @@ def _binary(term: Binary, comparison: int) -> str:
     if term.op == "^":
         left, right = _bracket_literal(term.left, left), _bracket_literal(term.right, right)
         return f"{left}^{right}"
+    if term.op in ("/", "mod", "div") and _FRACTION_FIRST.match(right):
+        right = f"({right})"
     return f"{left} {term.op} {right}"
 
 

@@ -246,11 +246,6 @@ def operators(term: Term) -> tuple[str, ...]:
     return ()
 
 
-def size(term: Term) -> int:
-    """The number of nodes of a term."""
-    return 1 + sum(map(size, children(term)))
-
-
 def names(term: Term) -> frozenset[str]:
     """Every name that occurs in a term."""
     if isinstance(term, Name):

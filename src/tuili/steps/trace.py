@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tuili.steps.budget import Budget
 from tuili.steps.context import Context
-from tuili.steps.evaluate import evaluate
+from tuili.steps.evaluate import evaluate, fresh_budget
 from tuili.steps.interpreter import Event
 from tuili.steps.printer import show_term
 from tuili.steps.terms import Boolean, Compare, Name, Term, Trace, children, is_boolean, operators
@@ -30,30 +31,31 @@ def decide(step: Trace, context: Context) -> Verdict:
     if not isinstance(relation, Compare) or any(op != "=" for op, _ in relation.rest):
         return _wrong("a trace line is a chain of '='", event)
     parts = [term for _, term in relation.rest]
+    budget = fresh_budget()
     if event.condition is not None:
         if relation.first != event.condition:
             return _wrong(f"the next event decides {show_term(event.condition)}", event)
-        if any(not _restates(part, event.condition, context.values) for part in parts):
+        if any(not _restates(part, event.condition, context.values, budget) for part in parts):
             return _wrong(f"not every part is about {show_term(event.condition)}", event)
     elif event.name is not None and relation.first != Name(event.name):
         return _wrong(f"the next event gives {event.name} a value", event)
     for part in parts:
-        value = evaluate(part, context.values)
+        value = evaluate(part, context.values, budget)
         if not same(value, event.value):
             return _wrong(f"{show_term(part)} is {show(value)}", event)
     return Verdict(Status.VALID, "trace", witness={"rule": "execution", "event": _text(event)})
 
 
-def _restates(part: Term, condition: Term, values: Mapping[str, Value]) -> bool:
+def _restates(part: Term, condition: Term, values: Mapping[str, Value], budget: Budget) -> bool:
     """Whether a part is the condition, perhaps with values in the place of what they are the values of."""
     if isinstance(part, Boolean) or part == condition:
         return True
     if not operators(condition) or operators(part) != operators(condition):
         return False
     for inner, original in zip(children(part), children(condition), strict=True):
-        if not same(evaluate(inner, values), evaluate(original, values)):
+        if not same(evaluate(inner, values, budget), evaluate(original, values, budget)):
             return False
-        if is_boolean(original) and not _restates(inner, original, values):
+        if is_boolean(original) and not _restates(inner, original, values, budget):
             return False
     return True
 

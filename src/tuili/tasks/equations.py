@@ -177,7 +177,8 @@ def _quotient(rng: random.Random, level: int) -> Draft:
         Move(f"{unknown} / {divisor} = {quotient}", _sums(quotient + b, -b)),
         Move(f"{unknown} = {solution}", _products(quotient, (divisor,))),
     )
-    return Draft(rng.choice(SOLVE).format(unknown, listing(facts)), tuple(_lead("P1", moves)), str(solution), facts=facts)
+    prompt = rng.choice(SOLVE).format(unknown, listing(facts))
+    return Draft(prompt, tuple(_lead("P1", moves)), str(solution), facts=facts)
 
 
 def _both_sides(rng: random.Random, level: int) -> Draft:

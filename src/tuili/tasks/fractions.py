@@ -171,7 +171,7 @@ def _reduce(rng: random.Random, level: int) -> Draft:
 
     From level 3 on the common divisor is taken out at once; below, it has no factor of two digits.
     """
-    value, factor = {1: (24, 6), 2: (24, 15), 3: (150, 60), 4: (300, 60), 5: (900, 90)}[level]
+    value, factor = {1: (24, 6), 2: (24, 15), 3: (1000, 100), 4: (2000, 150), 5: (5000, 200)}[level]
     fraction = _proper(rng, range(3, value))
     common = rng.choice([n for n in range(2, factor + 1) if level > 2 or n not in (11, 13)])
     numerator, denominator = fraction.numerator * common, fraction.denominator * common

@@ -154,9 +154,9 @@ def _amount(rng: random.Random, rung: _Rung, path: list[str], others: list[str])
 
     steps = [f"{labels[entries.index(start)]} => {start}"]
     for label, seen in _depth_first(given, path[0], "="):
-        known, found = amount[seen.left], amount[seen.right]
-        steps.append(f"{known} {'+' if found > known else '-'} {abs(found - known)} = {found}")
-        steps.append(f"{seen.left} = {known}, {label} => {seen.right} = {found}")
+        had, found = amount[seen.left], amount[seen.right]
+        steps.append(f"{had} {'+' if found > had else '-'} {abs(found - had)} = {found}")
+        steps.append(f"{seen.left} = {had}, {label} => {seen.right} = {found}")
         if seen.right == path[-1]:
             break
     intro = f"Each name stands for {meaning}."

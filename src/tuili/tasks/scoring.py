@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from tuili.steps import Status, check
 from tuili.steps.response import THINK, split_response
+from tuili.steps.units import Dimension, match_unit, measure
 from tuili.tasks.problem import Problem
 
 _NUMBER = r"-?\d{1,40}(?:\.\d{1,40}|/\d{1,40})?"
@@ -50,7 +50,14 @@ def _same_unit(expected: str | None, given: str | None) -> bool:
     """Whether two units are of one size: `N` and `kg*m/s^2`, but not `m/s` and `km/h`."""
     if expected is None or given is None or "%" in (expected, given):
         return expected == given
-    return check(f"1{expected} = 1{given}").status is Status.VALID
+    units = _unit(expected), _unit(given)
+    return None not in units and units[0] == units[1]
+
+
+def _unit(text: str) -> tuple[Fraction, Dimension] | None:
+    """The size and dimension of a unit behind a space, if the text is a unit and nothing else."""
+    found = match_unit(text, 1)
+    return measure(found[0]) if found and found[1] == len(text) else None
 
 
 def _answer(response: str) -> str:

@@ -125,7 +125,8 @@ def _distractor(rng: random.Random, derived: list[Statement], fresh: str, other:
 
 
 def _question(rng: random.Random, conclusion: Statement) -> tuple[str, str]:
-    if rng.random() < 0.3:
+    # What can be turned round would have two right answers.
+    if rng.random() < 0.3 and not conclusion.convertible:
         return f"Which statement follows about {conclusion.subject} and {conclusion.predicate}?", str(conclusion)
     truth = rng.random() < 0.5
     asked = conclusion if truth else ~conclusion

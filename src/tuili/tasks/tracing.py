@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from tuili.errors import TuiliError
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 from tuili.tasks.wording import labelled, listing
@@ -36,7 +37,7 @@ LARGEST = 999
 EVENTS = {1: (3, 4), 2: (5, 7), 3: (9, 14), 4: (14, 20), 5: (20, 28)}
 
 
-class TooHard(Exception):
+class TooHard(TuiliError):
     """A drawn program leaves the range of numbers that are easy to write down."""
 
 

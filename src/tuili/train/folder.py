@@ -1,20 +1,25 @@
-"""The folder of a run: the names in it, and `run.json`, which fixes what all sessions of the run must share.
+"""The folder of a run: the names in it, its lock, and `run.json`, which fixes what all sessions of the run must share.
 
-`run.json` is written when everything else that a session needs is in place: a run without it has not begun.
+`run.json` is written when everything else that a session needs is on the disk: a run without it has not begun.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import torch
 
 from tuili.errors import InputError
-from tuili.files import check_folder_place
-from tuili.train.checkpoint import write_durably
+from tuili.files import check_folder_place, flush, flush_all, writing
+from tuili.model.lineage import current_versions
+from tuili.train.checkpoint import PREFIX, write_durably
 from tuili.train.precision import Precision
 from tuili.train.recipe import Recipe
 
@@ -24,10 +29,20 @@ FREE_SECTIONS = {"checkpoint", "log"}
 
 @dataclass(frozen=True)
 class Choices:
-    """What `auto` became when the run began: later sessions go on with it."""
+    """What `auto` became when the run began: later sessions go on with it. The names are those of the recipe's `train`.
+
+    Device and compilation are `auto` in a `run.json` from before they were noted there.
+    """
 
     precision: Precision
     replicas: int
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    compile: Literal["auto", "on", "off"] = "auto"
+
+    def laid_over(self, recipe: Recipe) -> Recipe:
+        """The recipe with these choices in place of its own."""
+        settled = {name: value for name, value in asdict(self).items() if value != "auto"}
+        return recipe.model_copy(update={"train": recipe.train.model_copy(update=settled)})
 
 
 class RunFolder:
@@ -42,26 +57,50 @@ class RunFolder:
         self.tokenizer = path / "tokenizer"
         self.checkpoints = path / "checkpoints"
         self.model = path / "model"
-        self._file = path / "run.json"
+        self._file, self._lock = path / "run.json", path / ".lock"
+        self._environment: dict[str, Any] = {}
         files = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in recipe.data.files}
         self._fixed = {"recipe": recipe.model_dump(mode="json", exclude=FREE_SECTIONS), "files": files}
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder and keep other sessions out of it. Raises `InputError` while another one trains in it."""
+        with ExitStack() as stack:
+            with writing(self.path, "choose another place"):
+                self.path.mkdir(parents=True, exist_ok=True)
+                lock = stack.enter_context(self._lock.open("w"))
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise InputError(
+                        f"{self.path} is being trained by another process: wait until it ends, or choose another --out"
+                    ) from None
+            yield
+
     def begin(self, choices: Choices) -> None:
-        """Note that the run has begun, with these choices."""
-        write_durably(self._file, json.dumps(asdict(choices) | self._fixed, indent=2).encode())
+        """Note that the run has begun, with these choices, once the tokenizer is on the disk."""
+        flush_all(self.tokenizer)
+        flush(self.path)
+        run = asdict(choices) | {"environment": environment()} | self._fixed
+        write_durably(self._file, json.dumps(run, indent=2).encode())
+        flush(self.path)
 
     def begun(self, resume: bool) -> Choices | None:
         """The choices of the run that the folder holds, None where none has begun.
 
-        Raises `InputError` when it is not to be resumed, or with another recipe or other files.
+        Raises `InputError` when it is not to be resumed, or with another recipe or other files, and when it has
+        checkpoints without a `run.json`.
         """
         if not self._file.is_file():
+            if any(self.checkpoints.glob(f"{PREFIX}*")):
+                raise InputError(f"{self.path} has checkpoints and no {self._file.name}: choose another --out")
             return None
         if not resume:
             raise InputError(f"{self.path} already holds a run: add --resume to go on, or choose another --out")
         try:
             run = json.loads(self._file.read_bytes())
-            choices = Choices(**{field.name: run.pop(field.name) for field in fields(Choices)})
+            self._environment = dict(run.pop("environment", {}))
+            choices = Choices(**{field.name: run.pop(field.name) for field in fields(Choices) if field.name in run})
         except (ValueError, LookupError, AttributeError, TypeError) as error:
             raise InputError(f"{self._file} is damaged: choose another --out") from error
         now, then = dict(_flat(self._fixed)), dict(_flat(run))
@@ -72,6 +111,17 @@ class RunFolder:
                     f"{now.get(key)}: resume it with the same recipe and files, or choose another --out"
                 )
         return choices
+
+    def changes(self) -> list[str]:
+        """What is other than when the run, as last read by `begun`, began."""
+        now = environment()
+        then = self._environment
+        return [f"{name} from {then[name]} to {now.get(name)}" for name in then if then[name] != now.get(name)]
+
+
+def environment() -> dict[str, Any]:
+    """What else the last bits of a run depend on: the threads that torch uses now, and the versions below it."""
+    return {"threads": torch.get_num_threads()} | current_versions()
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -167,7 +167,10 @@ class Learner:
                 yield step
 
     def _learn(self, block: Block, number: int) -> dict[str, float]:
-        """Add a block's share to the gradients; returns its figures, `tokens` and `flops` among them."""
+        """Add a block's share to the gradients; returns its figures, `tokens` and `flops` among them.
+
+        A step takes the mean of its blocks' losses, not of their tokens' losses: every block weighs the same.
+        """
         train, device = self._training.recipe.train, self._model.device
         seed = (train.seed << 32) + number
         torch.manual_seed(seed)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from shutil import which
 from typing import Literal
 
@@ -22,22 +23,32 @@ from tuili.errors import InputError
 Precision = Literal["fp32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
 TRIALS = 3
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Where a container with cgroups v2 finds `QUOTA PERIOD`: its share of a core, or `max`."""
 
 
-def find_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:
+def find_device(wanted: Literal["auto", "cpu", "cuda"], remedy: str = "use cpu or auto") -> torch.device:
     """The device that a recipe means. Raises `InputError` where it asks for a GPU that torch does not see."""
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise InputError("train.device = cuda: torch finds no GPU here; use cpu or auto")
+        raise InputError(f"train.device = cuda: torch finds no GPU here; {remedy}")
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def can_compile(wanted: Literal["auto", "on", "off"], device: torch.device) -> bool:
-    """Whether to compile chains of small operations: what the recipe says, or whether a tool for it is at hand."""
-    if wanted != "auto":
-        return wanted == "on"
+def can_compile(wanted: Literal["auto", "on", "off"], device: torch.device, remedy: str = "use off or auto") -> bool:
+    """Whether to compile chains of small operations: what the recipe says, or whether a tool for it is at hand.
+
+    Raises `InputError` where the recipe asks for it and there is none.
+    """
+    if wanted == "off":
+        return False
     if device.type == "cuda":
-        return find_spec("triton") is not None
-    return any(which(compiler) for compiler in (os.environ.get("CXX", "c++"), "g++", "clang++"))
+        tool, found = "Triton", find_spec("triton") is not None
+    else:
+        compilers = (os.environ.get("CXX", "c++"), "g++", "clang++")
+        tool, found = "C++ compiler", any(which(compiler) for compiler in compilers)
+    if wanted == "on" and not found:
+        raise InputError(f"train.compile = on: there is no {tool} here; {remedy}")
+    return found
 
 
 def find_replicas(wanted: Literal["auto"] | int, accumulation: int, device: torch.device) -> int:
@@ -65,7 +76,13 @@ def divided_cores(count: int) -> Iterator[None]:
 
 
 def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0))
+    """The cores that this process may run on, or fewer where its container has a quota of their time."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = CPU_QUOTA.read_text().split()
+        return max(1, min(cores, int(quota) // int(period)))
+    except (OSError, ValueError):  # there is no quota
+        return cores
 
 
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:

@@ -9,7 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from tuili.config import Config
 from tuili.data.tokenizer import SMALLEST_VOCABULARY, VOCABULARY
@@ -22,12 +31,26 @@ from tuili.train.objective import ObjectiveConfig
 from tuili.train.optim import OptimizerConfig
 from tuili.train.schedule import ScheduleConfig
 
+FITTED = ("vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "separator_token_ids", "domains")
+"""Fields of the model's configuration that a run fills in."""
+
 
 class ModelConfig(Config):
     """A named size, and the fields of its configuration that differ."""
 
     preset: str = "nano"
     overrides: dict[str, Any] = Field({})
+
+    @field_validator("overrides")
+    @classmethod
+    def _not_fitted(cls, overrides: dict[str, Any]) -> dict[str, Any]:
+        fault = PydanticCustomError("fitted", "follows from the tokenizer or the list of tasks: leave it out")
+        fitted = [
+            InitErrorDetails(type=fault, loc=(name,), input=overrides[name]) for name in FITTED if name in overrides
+        ]
+        if fitted:
+            raise ValidationError.from_exception_data(cls.__name__, fitted)
+        return overrides
 
 
 class DataConfig(Config):
@@ -77,7 +100,7 @@ class TrainConfig(Config):
     length: int = Field(512, ge=32)
     """Tokens of a row."""
     accumulation: PositiveInt = 1
-    """Blocks whose gradients are averaged for one step."""
+    """Blocks whose gradients are averaged for one step; each weighs the same, however many tokens it has."""
     replicas: Literal["auto"] | PositiveInt = "auto"
     """Processes among which the blocks of a step are divided; `auto` is as many as cores allow, on a GPU one."""
     clip: PositiveFloat = 1.0

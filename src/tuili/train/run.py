@@ -16,6 +16,7 @@ from tuili.data.sources import FileSource, Source, TaskSource, sample_texts
 from tuili.data.stream import BlockStream, StreamState
 from tuili.data.tokenizer import load_tokenizer, separator_ids, train_tokenizer
 from tuili.errors import ConfigError
+from tuili.files import writing
 from tuili.model import TuiliForCausalLM
 from tuili.model.folder import save_model
 from tuili.model.kernels import set_fused
@@ -25,7 +26,7 @@ from tuili.tasks.registry import BUILT_IN
 from tuili.train.checkpoint import Checkpoints, read_checkpoint
 from tuili.train.curriculum import Curriculum
 from tuili.train.folder import Choices, RunFolder
-from tuili.train.log import TrainingLog
+from tuili.train.log import LOG_FILE, TrainingLog
 from tuili.train.loop import Position, Training, fit, follow
 from tuili.train.objective import Objective
 from tuili.train.precision import (
@@ -40,6 +41,8 @@ from tuili.train.precision import (
 )
 from tuili.train.recipe import DataConfig, ModelConfig, Recipe
 from tuili.train.replicas import Replica, replicas
+
+AGAIN = "add --resume to write it again"
 
 
 @dataclass(frozen=True)
@@ -57,67 +60,91 @@ class Outcome:
 def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console | None = None) -> Outcome:
     """Train by a recipe in the folder `out`; with `resume`, go on from its newest checkpoint, if it has one.
 
-    Raises `InputError` when `out` already holds a run and `resume` is not set, and when that run began with
-    another recipe or other files; see `loop.fit` for what may happen while training.
+    Raises `InputError` when `out` already holds a run and `resume` is not set, when that run began with another
+    recipe or other files or on another kind of device, and while another process trains it. Raises `TuiliError`
+    when something cannot be written; see `loop.fit` for what else may happen while training.
     """
     console = console or Console(stderr=True)
 
     def tell(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    train, seed = recipe.train, recipe.train.seed
-    count = find_replicas(train.replicas, train.accumulation, find_device(train.device))
-    curriculum, sources = build_curriculum(recipe), build_sources(recipe.data, seed)
-    folder = RunFolder(out, recipe)
-    choices = folder.begun(resume)
-    if choices is None:
-        tell("learning the tokenizer")
-        tokenizer = train_tokenizer(sample_texts(sources), recipe.data.vocabulary)
-        tokenizer.save_pretrained(folder.tokenizer)
-    else:
-        tokenizer, count = load_tokenizer(folder.tokenizer), choices.replicas
-
     def open_log(position: Position) -> TrainingLog:
-        return TrainingLog(recipe.log, out, console, first=position.step, steps=train.steps, seconds=position.seconds)
+        with writing(out / LOG_FILE, AGAIN):
+            return TrainingLog(
+                recipe.log, out, console, first=position.step, steps=recipe.train.steps, seconds=position.seconds
+            )
 
-    with divided_cores(count):
-        precision = choices.precision if choices else train.precision
-        training = build(recipe, curriculum, sources, tokenizer, precision, tell)
-        if choices is None:
-            folder.begin(Choices(training.precision, count))
-        if count > 1:
-            threads = "one thread" if torch.get_num_threads() == 1 else f"{torch.get_num_threads()} threads"
-            tell(f"{count} replicas share the blocks of a step, with {threads} each")
-        checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep, tell)
-        found = checkpoints.latest()
-        arguments = (recipe, out, training.precision, found.step if found else None)
-        with replicas(count, training.added_up(), work, *arguments) as replica:
-            position, log = fit(training, open_log, checkpoints, found, replica)
+    curriculum, sources = build_curriculum(recipe), build_sources(recipe.data, recipe.train.seed)
+    folder = RunFolder(out, recipe)
+    with folder.locked():
+        begun = folder.begun(resume)
+        settled = settle(recipe, begun, out)
+        count = find_replicas(settled.train.replicas, recipe.train.accumulation, find_device(settled.train.device))
+        if begun is None:
+            tell("learning the tokenizer")
+            tokenizer = train_tokenizer(sample_texts(sources), recipe.data.vocabulary)
+            with writing(folder.tokenizer, AGAIN):
+                tokenizer.save_pretrained(folder.tokenizer)
+        else:
+            tokenizer = load_tokenizer(folder.tokenizer)
 
-    tell(f"checkpoints held the training up for {checkpoints.stall:.2f} s of {position.seconds:.0f} s")
-    for name, refused in position.stream.refused.items():
-        if refused:
-            tell(f"{name}: left out {refused} of {position.stream.drawn[name]} documents, longer than a row")
-    finished = position.step == train.steps
-    if finished:
-        figures = {name: value for name, value in log.last.items() if name not in ("step", "seconds")}
-        entry = LineageEntry(
-            step="train",
-            recipe=recipe.model_dump(mode="json"),
-            figures=figures,
-            seeds={"train": seed},
-            tokens=position.tokens,
-            hours=position.seconds / 3600,
-        )
-        save_model(folder.model, training.model, tokenizer, [entry])
+        with divided_cores(count):
+            if changes := folder.changes():
+                tell(f"changed since the run began: {', '.join(changes)}; the last bits of the weights may differ")
+            training = build(settled, curriculum, sources, tokenizer, tell)
+            choices = Choices(training.precision, count, settled.train.device, settled.train.compile)
+            if begun is None:
+                with writing(out, AGAIN):
+                    folder.begin(choices)
+            if count > 1:
+                threads = "one thread" if torch.get_num_threads() == 1 else f"{torch.get_num_threads()} threads"
+                tell(f"{count} replicas share the blocks of a step, with {threads} each")
+            checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep, tell)
+            found = checkpoints.latest()
+            arguments = (choices.laid_over(recipe), out, found.step if found else None)
+            with replicas(count, training.added_up(), work, *arguments) as replica:
+                position, log = fit(training, open_log, checkpoints, found, replica)
+
+        tell(f"checkpoints held the training up for {checkpoints.stall:.2f} s of {position.seconds:.0f} s")
+        for name, refused in position.stream.refused.items():
+            if refused:
+                tell(f"{name}: left out {refused} of {position.stream.drawn[name]} documents, longer than a row")
+        finished = position.step == recipe.train.steps
+        if finished:
+            entry = LineageEntry(
+                step="train",
+                recipe=recipe.model_dump(mode="json"),
+                figures={name: value for name, value in log.last.items() if name not in ("step", "seconds")},
+                seeds={"train": recipe.train.seed},
+                tokens=position.tokens,
+                hours=position.seconds / 3600,
+            )
+            with writing(folder.model, AGAIN):
+                save_model(folder.model, training.model, tokenizer, [entry])
     return Outcome(position.step, position.tokens, position.seconds, log.last, folder.model if finished else None)
 
 
-def work(replica: Replica, recipe: Recipe, out: Path, precision: Precision, step: int | None) -> None:
-    """The part of a further replica in the run that goes on from a step of the folder `out`, or from the start."""
+def settle(recipe: Recipe, begun: Choices | None, out: Path) -> Recipe:
+    """The recipe with the choices that the run in `out` began with, and the device and the compilation found here.
+
+    Raises `InputError` where this machine lacks the one or the other.
+    """
+    train = begun.laid_over(recipe).train if begun else recipe.train
+    remedy = [f"{out} began with it: resume it where there is one, or choose another --out"] if begun else []
+    device = find_device(train.device, *remedy)
+    found = {"device": device.type, "compile": "on" if can_compile(train.compile, device, *remedy) else "off"}
+    return recipe.model_copy(update={"train": train.model_copy(update=found)})
+
+
+def work(replica: Replica, recipe: Recipe, out: Path, step: int | None) -> None:
+    """The part of a further replica in the run that goes on from a step of the folder `out`, or from the start.
+
+    The recipe leaves nothing open.
+    """
     folder = RunFolder(out, recipe)
     curriculum, sources = build_curriculum(recipe), build_sources(recipe.data, recipe.train.seed)
-    training = build(recipe, curriculum, sources, load_tokenizer(folder.tokenizer), precision)
+    training = build(recipe, curriculum, sources, load_tokenizer(folder.tokenizer))
     follow(replica, training, None if step is None else read_checkpoint(folder.checkpoints, step))
 
 
@@ -126,7 +153,6 @@ def build(
     curriculum: Curriculum,
     sources: Sequence[Source],
     tokenizer: PreTrainedTokenizerFast,
-    precision: Literal["auto", "fp32", "bf16"],
     tell: Callable[[str], None] = lambda line: None,
 ) -> Training:
     """The parts of a training that every replica has, with kernels compiled; for `auto`, measures the precision."""
@@ -146,7 +172,7 @@ def build(
         return BlockStream(sources, tokenizer, weights, rows=train.rows, length=train.length, state=state)
 
     block = next(open_stream(StreamState())).to(device)
-    chosen = choose_precision(precision, model, objective, block, tell)
+    chosen = choose_precision(train.precision, model, objective, block, tell)
     # A kernel is generated for the shapes it first sees. Shown the first block, all sessions and replicas get the same.
     torch.compiler.reset()
     forward_backward(model, objective, block, chosen)
@@ -176,11 +202,11 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerFast) -> Tuil
         "separator_token_ids": separator_ids(tokenizer),
         "domains": list(BUILT_IN),
     }
-    return TuiliForCausalLM(preset(config.preset, **fitted | config.overrides))
+    return TuiliForCausalLM(preset(config.preset, **config.overrides | fitted))
 
 
 def choose_precision(
-    wanted: Literal["auto", "fp32", "bf16"],
+    wanted: Literal["auto"] | Precision,
     model: TuiliForCausalLM,
     objective: Objective,
     block: Block,

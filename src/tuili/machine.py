@@ -1,0 +1,36 @@
+"""What a figure was measured on, as reports and benchmark records tell it: never a host's name or a path."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+INSTRUCTIONS = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"}
+
+
+def machine() -> dict[str, Any]:
+    """What figures depend on: processor, instruction sets, cores, memory and, if torch runs, threads and accelerator.
+
+    Memory is None where the system does not say it.
+    """
+    cpu, memory = _proc("cpuinfo"), _proc("meminfo")
+    torch = sys.modules.get("torch")
+    return {
+        "cpu": cpu.get("model name", platform.machine()),
+        "instructions": sorted(INSTRUCTIONS.intersection(cpu.get("flags", "").split())),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": torch.get_num_threads() if torch else None,
+        "memory_gib": round(int(memory["MemTotal"].split()[0]) / 2**20, 1) if memory else None,
+        "accelerator": torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None,
+    }
+
+
+def _proc(name: str) -> dict[str, str]:
+    """The `key: value` lines of a file in /proc, the first of each key; nothing where there is no such file."""
+    file = Path("/proc", name)
+    lines = file.read_text().splitlines() if file.is_file() else []
+    pairs = (line.partition(":") for line in lines[::-1])
+    return {key.strip(): value.strip() for key, _, value in pairs}

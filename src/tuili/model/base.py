@@ -1,0 +1,66 @@
+"""What the bare and the language model share: loading, saving, the first weights, and training with less memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers import initialization as init
+
+from tuili.errors import InputError
+from tuili.model.config import TuiliConfig
+from tuili.model.experts import Experts, Router
+from tuili.model.layers import Projection, ShortConvolution
+
+
+class TuiliPreTrainedModel(PreTrainedModel):
+    """The base of both; see above."""
+
+    config_class = TuiliConfig
+    config: TuiliConfig
+    base_model_prefix = "model"
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["TrunkLayer", "ReasoningLayer"]
+    _supports_sdpa = True
+    _keep_in_fp32_modules_strict = ["balance_bias"]  # moved in steps too small for fewer bits
+
+    @classmethod
+    def _can_set_experts_implementation(cls) -> bool:
+        return True  # transformers would look for its decorator in this file, and it is in experts.py
+
+    def get_correct_experts_implementation(self, requested_experts: str | None) -> str:
+        """Our own form is the default; transformers' `grouped_mm` and `batched_mm` can be asked for."""
+        return str(super().get_correct_experts_implementation(requested_experts or "eager"))
+
+    def activation_checkpointing_enable(
+        self, activation_checkpointing_kwargs: dict[str, Any] | None = None, *args: Any, **kwargs: Any
+    ) -> None:
+        """As in transformers, without the reentrant form. The older `gradient_checkpointing_enable` comes here too."""
+        settings = {"use_reentrant": False} | (activation_checkpointing_kwargs or {})
+        if settings["use_reentrant"]:
+            raise InputError(
+                "use_reentrant=True would lose the gradients of the keys and values that the reasoning layers share: "
+                "give use_reentrant=False"
+            )
+        super().activation_checkpointing_enable(settings, *args, **kwargs)
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        config = self.config
+        if isinstance(module, Projection):
+            init.normal_(module.weight, std=module.init_std)
+        elif isinstance(module, nn.Embedding):
+            init.normal_(module.weight, std=config.hidden_size**-0.5)
+        elif isinstance(module, ShortConvolution):
+            init.normal_(module.weight, std=0.3)
+        elif isinstance(module, Experts):
+            init.normal_(module.gate_up_proj, std=config.hidden_size**-0.5)
+            init.zeros_(module.down_proj)
+        elif isinstance(module, Router):
+            init.normal_(module.weight, std=config.initializer_range)
+            init.zeros_(module.balance_bias)
+            init.zeros_(module.load)
+        else:
+            super()._init_weights(module)

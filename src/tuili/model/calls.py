@@ -1,0 +1,85 @@
+"""What a call of the model may ask for: the keywords that other libraries send along, and the ways to generate."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from transformers import GenerationConfig, GenerationMixin
+
+from tuili.errors import InputError
+from tuili.model.config import TuiliConfig
+from tuili.model.units import unit_ends_of
+
+LOSS = frozenset({"num_items_in_batch", "ignore_index", "shift_labels"})
+"""Keywords for transformers' loss function."""
+
+PACKING = frozenset({"cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx"})
+"""What collators of packed rows send beside `position_ids`, which already say where documents start."""
+
+SETTLED = {
+    "return_dict": True,
+    "is_causal": True,
+    "output_attentions": False,
+    "output_hidden_states": False,
+    "output_router_logits": False,
+}
+"""Switches of transformers' models that have one position here."""
+
+
+def check_keywords(keywords: Mapping[str, Any], allowed: Collection[str], position_ids: Tensor | None) -> None:
+    """Refuses what a forward pass would have to ignore. A keyword that is None asks for nothing.
+
+    Raises `InputError` for a keyword that is neither `allowed` nor known, and for a switch in its other position.
+    """
+    for name, value in keywords.items():
+        if value is None or name in allowed or name == "cache_position" or SETTLED.get(name) is value:
+            continue
+        if name in SETTLED:
+            raise InputError(f"{name}={value} is not offered by this model: use {name}={SETTLED[name]}")
+        if name not in PACKING:
+            raise InputError(f"unknown argument {name!r}: see the signature of forward for those that there are")
+        if position_ids is None:
+            raise InputError(f"{name} alone does not separate documents: give position_ids too, 0 at each start")
+
+
+class Generation(GenerationMixin):
+    """`generate` of transformers, with units that are given and one clear line for what cannot work."""
+
+    config: TuiliConfig
+
+    def prepare_inputs_for_generation(
+        self,
+        input_ids: Tensor,
+        *args: Any,
+        inputs_embeds: Tensor | None = None,  # transformers looks for this name
+        unit_ends: Tensor | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """As in transformers. `unit_ends` are those of the row from its first column, as far as they are given."""
+        inputs: dict[str, Any] = super().prepare_inputs_for_generation(
+            input_ids, *args, inputs_embeds=inputs_embeds, **kwargs
+        )
+        if unit_ends is None:
+            return inputs
+        ids_BT, cache = inputs["input_ids"], inputs.get("cache")
+        past = cache.get_seq_length() if cache is not None else 0
+        new: Tensor = inputs["inputs_embeds"] if ids_BT is None else ids_BT
+        ends_BT = unit_ends[:, past : past + new.shape[1]].to(new.device)
+        if ids_BT is not None:  # tokens after the given ones are generated
+            generated_BT = ids_BT[:, ends_BT.shape[1] :]
+            ends_BT = torch.cat([ends_BT, unit_ends_of(generated_BT, self.config.separator_token_ids)], dim=1)
+        inputs["unit_ends"] = ends_BT
+        return inputs
+
+    def _prepare_cache_for_generation(self, generation_config: GenerationConfig, *args: Any, **kwargs: Any) -> Any:
+        """Every way to generate comes here before its first step."""
+        if generation_config.assistant_early_exit is not None:
+            raise InputError("assistant_early_exit is not offered: give depth=, or assistant_model= for drafts")
+        kind = generation_config.cache_implementation
+        if kind not in (None, "dynamic", "offloaded"):
+            raise InputError(f"cache_implementation {kind!r} is not offered: leave it out, the cache is dynamic")
+        model = cast(Any, self)  # the annotation of what follows asks for more than a mixin is
+        return GenerationMixin._prepare_cache_for_generation(model, generation_config, *args, **kwargs)

@@ -1,0 +1,138 @@
+"""The folder of a run: one session at a time, what later sessions keep to, and disks that are full."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import SafetensorError
+from transformers import PreTrainedTokenizerFast
+
+from tests.train.conftest import go, small
+from tuili.errors import InputError, TuiliError
+from tuili.model import TuiliForCausalLM
+from tuili.train import folder as folder_module
+from tuili.train import log as log_module
+from tuili.train import precision
+from tuili.train import run as run_module
+from tuili.train.folder import Choices, RunFolder
+
+pytestmark = pytest.mark.usefixtures("few_samples")
+
+RECIPE = small("train.compile=off", steps=1)
+FULL = "No space left on device"
+
+
+def change(out: Path, **values: Any) -> None:
+    """Change what `run.json` says; None takes a key out."""
+    path = out / "run.json"
+    run = json.loads(path.read_text()) | values
+    path.write_text(json.dumps({key: value for key, value in run.items() if value is not None}))
+
+
+def test_one_process_at_a_time_trains_in_a_folder(tmp_path: Path) -> None:
+    with RunFolder(tmp_path, RECIPE).locked():
+        for resume in (False, True):
+            with pytest.raises(InputError, match="is being trained by another process: wait until it ends, or"):
+                go(RECIPE, tmp_path, resume=resume)
+    assert go(RECIPE, tmp_path)[0].step == 1
+
+
+def test_checkpoints_of_nobody_are_not_gone_on_from(tmp_path: Path) -> None:
+    go(RECIPE, tmp_path)
+    (tmp_path / "run.json").unlink()
+    for resume in (False, True):
+        with pytest.raises(InputError, match=r"has checkpoints and no run.json: choose another --out"):
+            go(RECIPE, tmp_path, resume=resume)
+
+
+def test_a_run_has_begun_when_its_tokenizer_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, done = RunFolder(tmp_path, RECIPE), []
+    folder.tokenizer.mkdir()
+    (folder.tokenizer / "tokenizer.json").touch()
+    monkeypatch.setattr("tuili.files.flush", lambda path: done.append(path.name))
+    monkeypatch.setattr(folder_module, "flush", lambda path: done.append("the folder"))
+    monkeypatch.setattr(folder_module, "write_durably", lambda path, data: done.append(path.name))
+    folder.begin(Choices("fp32", 1, "cpu", "off"))
+    assert done == ["tokenizer", "tokenizer.json", "the folder", "run.json", "the folder"]
+
+
+def test_later_sessions_keep_to_what_auto_became(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, fused = small("train.device=cpu", steps=1), []
+    monkeypatch.setattr(run_module, "set_fused", lambda model, on: fused.append(on))
+    monkeypatch.setattr(precision, "which", lambda name: None)
+    go(recipe, tmp_path)
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert (run["device"], run["compile"]) == ("cpu", "off")
+    monkeypatch.setattr(precision, "which", lambda name: name)
+    assert "changed" not in go(recipe, tmp_path, resume=True)[1]
+    assert fused == [False, False]
+    change(tmp_path, compile="on")
+    monkeypatch.setattr(precision, "which", lambda name: None)
+    with pytest.raises(InputError, match=rf"no C\+\+ compiler here; {tmp_path} began with it: resume it"):
+        go(recipe, tmp_path, resume=True)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_run_of_a_gpu_is_not_resumed_without_one(tmp_path: Path) -> None:
+    go(RECIPE, tmp_path)
+    change(tmp_path, device="cuda")
+    with pytest.raises(InputError, match=f"torch finds no GPU here; {tmp_path} began with it: resume it where there"):
+        go(RECIPE, tmp_path, resume=True)
+
+
+def test_a_recipe_that_asks_for_a_compiler_is_refused_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "which", lambda name: None)
+    with pytest.raises(InputError, match=r"train.compile = on: there is no C\+\+ compiler here; use off or auto"):
+        precision.can_compile("on", torch.device("cpu"))
+
+
+def test_what_the_last_bits_depend_on_is_noted_and_a_change_is_told(tmp_path: Path) -> None:
+    go(RECIPE, tmp_path)
+    now = json.loads((tmp_path / "run.json").read_text())["environment"]
+    assert now["threads"] == torch.get_num_threads()
+    assert now["torch"] == torch.__version__
+    change(tmp_path, environment=now | {"threads": 64, "torch": "1.0"})
+    _, shown = go(RECIPE, tmp_path, resume=True)
+    (line,) = [line for line in shown.splitlines() if line.startswith("changed since the run began: ")]
+    assert f"threads from 64 to {now['threads']}, torch from 1.0 to {now['torch']}; the last bits" in line
+
+
+def test_a_run_from_before_they_were_noted_goes_on(tmp_path: Path) -> None:
+    go(RECIPE, tmp_path)
+    change(tmp_path, device=None, compile=None, environment=None)
+    assert go(RECIPE, tmp_path, resume=True)[0].step == 1
+    assert Choices("fp32", 1).laid_over(RECIPE) == Choices("fp32", 1, "auto", "off").laid_over(RECIPE)
+
+
+FAULTS: dict[str, tuple[Any, str, Exception]] = {
+    "tokenizer": (PreTrainedTokenizerFast, "save_pretrained", Exception(f"{FULL} (os error 28)")),
+    "": (folder_module, "write_durably", OSError(28, FULL)),
+    "log.jsonl": (log_module, "write_durably", OSError(28, FULL)),
+    "model": (TuiliForCausalLM, "save_pretrained", SafetensorError(f"I/O error: {FULL} (os error 28)")),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_full_disk_is_one_line_and_the_run_is_resumed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, method, error = FAULTS[name]
+
+    def full(*_: object, **__: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, method, full)
+        with pytest.raises(TuiliError) as caught:
+            go(RECIPE, tmp_path)
+    line = str(caught.value)
+    assert line.startswith(f"{tmp_path / name} cannot be written: ")
+    assert FULL in line
+    assert line.endswith("; add --resume to write it again")
+    outcome, _ = go(RECIPE, tmp_path, resume=True)
+    assert outcome.model is not None
+    assert (outcome.model / "model.safetensors").is_file()
