@@ -25,10 +25,14 @@ SPECIAL_TOKENS = (PAD, BEGIN, USER, ASSISTANT, END, THINK, END_THINK)
 VOCABULARY = 2048
 SMALLEST_VOCABULARY = len(SPECIAL_TOKENS) + 256
 
-SPLIT = r"\p{N}| ?\p{L}+|\n| ?[(\[{]|[)\]}]| ?[^\s\p{L}\p{N}()\[\]{}]+ ?|\s"
-"""No token reaches across these pieces: a digit, a word, a newline, a bracket, an operator with its spaces.
+SPLIT = (
+    r"\p{N}|(?<=\p{N}) \p{L}+| ?\p{Ll}\p{L}+|\p{Lu}\p{L}*|\p{L}"
+    r"|\n| ?[(\[{]|[)\]}]| ?[^\s\p{L}\p{N}()\[\]{}]+ ?|\s"
+)
+"""No token reaches across these pieces: a digit, a unit, a word, a name, a newline, a bracket, an operator with its spaces.
 
-Brackets stand alone, so that an operator is the same token after one as after a number.
+Names and single letters come without the space before them, so that they are the same tokens in a question as in a
+formula. Brackets stand alone, so that an operator is the same token after one as after a number.
 """
 
 CHAT_TEMPLATE = (

@@ -108,7 +108,9 @@ def _trees(rng: random.Random, name: str, size: int) -> Found:
 def _root(rng: random.Random, name: str, size: int) -> Found:
     """The unknown keeps its own name, as does the variable of a program."""
     a, b = rng.randint(2, 9), rng.randint(2, 60)
-    steps = [f"P1 => {a}x = {a * size}", *quotient(a * size, a), f"{a}x = {a * size} => x = {size}"]
+    product = a * size
+    steps = [f"{product + b} - {b} = {product}", f"P1 => {a}x = {product}", *quotient(product, a)]
+    steps += [f"{product} / {a} = {size}", f"{a}x = {product} => x = {size}"]
     return Found("the number x in P1", steps, size, facts={"P1": f"{a}x + {b} = {a * size + b}"})
 
 
@@ -116,8 +118,8 @@ def _program(rng: random.Random, name: str, size: int) -> Found:
     b, c = rng.randint(2, 9), rng.randint(2, 30)
     program = {"L1": f"x = {size}", "L2": f"x *= {b}", "L3": f"x += {c}"}
     product = size * b
-    steps = [f"L1: x = {size}", *multiply(size, b), f"L2: x = {size} * {b} = {product}"]
-    steps.append(f"L3: x = {product} + {c} = {product + c}")
+    steps = [f"L1: x = {size}", *multiply(size, b), f"x * {b} = {size} * {b} = {product}", f"L2: x = {product}"]
+    steps += [f"x + {c} = {product} + {c} = {product + c}", f"L3: x = {product + c}"]
     return Found("the value of x after the program", steps, product + c, program=program)
 
 

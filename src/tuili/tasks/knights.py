@@ -262,19 +262,22 @@ class Solver:
         return _forced(worlds, known) if worlds else FALSE
 
     def _write(self, needed: Sequence[str], label: str, news: Literal) -> None:
-        """`Ann, P2 => not Bob`, or by way of what is said: `Ann, P2 => Bob <-> Cid` and `Bob <-> Cid, Bob => Cid`."""
+        """`Ann, Ann <-> Bob => Bob`, or by way of what is said: `Ann, Ann <-> (Bob <-> Cid) => Bob <-> Cid` and
+        `Bob <-> Cid, Bob => Cid`.
+        """
         remark = self.remarks[label]
+        formula = remark.formula
         literals = {name: str(Literal(name, self.known[name])) for name in sorted(needed, key=list(self.known).index)}
         link = self._link(remark, needed, news)
         if link is None:
-            lines = [_inference([*literals.values(), label], news)]
+            lines = [_inference([*literals.values(), formula] if needed else [label], news)]
         elif not needed:
-            lines = [_inference([label], link), _inference([link], news)]
+            lines = [_inference([formula], link), _inference([link], news)]
         elif news.atom == remark.speaker:
-            lines = [_inference(literals.values(), link), _inference([link, label], news)]
+            lines = [_inference(literals.values(), link), _inference([link, formula], news)]
         else:
             inside = [literals[literal.atom] for literal in remark.about if literal.atom in literals]
-            lines = [_inference([literals[remark.speaker], label], link), _inference([link, *inside], news)]
+            lines = [_inference([literals[remark.speaker], formula], link), _inference([link, *inside], news)]
         written = set(chain.from_iterable(self.derivations))
         self.derivations.append([line for line in lines if line not in written])
 
@@ -292,7 +295,7 @@ class Solver:
     def _write_supposed(
         self, needed: Sequence[str], label: str, news: Literal, known: Mapping[str, bool], supposition: Literal
     ) -> None:
-        """Supposing Ann, `Ann -> Bob, P2 => Ann -> Cid` or, refuted, `Ann -> Bob, P2 => not Ann`."""
+        """Supposing Ann, `Ann -> Bob, Bob <-> Cid => Ann -> Cid` or, refuted, `Ann -> Bob, Bob <-> Cid => not Ann`."""
         premises = []
         for name in sorted(needed, key=list(known).index):
             literal = Literal(name, known[name])
@@ -301,7 +304,7 @@ class Solver:
             elif literal != supposition:
                 premises.append(f"{supposition} -> {literal}")
         conclusion = ~supposition if news is FALSE else f"{supposition} -> {news}"
-        self.derivations.append([_inference([*premises, label], conclusion)])
+        self.derivations.append([_inference([*premises, self.remarks[label].formula], conclusion)])
 
 
 def _inference(premises: Iterable[str], conclusion: Literal | str) -> str:

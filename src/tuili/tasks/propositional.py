@@ -99,8 +99,7 @@ class Propositional:
 
         rng.shuffle(premises)
         facts = labelled(premises)
-        label_of = {text: label for label, text in facts.items()}
-        steps = tuple(f"{', '.join(map(str, needed))}, {label_of[premise]} => {new}" for needed, premise, new in uses)
+        steps = tuple(f"{', '.join(map(str, needed))}, {premise} => {new}" for needed, premise, new in uses)
         goal = path[-1]
         wording, answer = rng.choice(
             (

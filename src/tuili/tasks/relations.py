@@ -67,7 +67,7 @@ class _Rung:
 
 
 RUNGS = {
-    1: _Rung((4, 5), 1, ("compare", "compare", "extreme"), False, 9),
+    1: _Rung((3, 4), 1, ("compare", "compare", "extreme"), False, 9),
     2: _Rung((5, 6), 2, ("compare", "compare", "extreme", "sort", "amount"), False, 19),
     3: _Rung((6, 8), 3, ("compare", "compare", "sort", "amount"), True, 29),
     4: _Rung((9, 10), 4, ("compare", "compare", "sort", "amount"), True, 49),
@@ -152,11 +152,11 @@ def _amount(rng: random.Random, rung: _Rung, path: list[str], others: list[str])
     labels = [f"P{number}" for number in range(1, len(entries) + 1)]
     given = {label: fact for label, fact in zip(labels, entries, strict=True) if isinstance(fact, Fact)}
 
-    steps = [f"{labels[entries.index(start)]} => {start}"]
+    steps = [start]
     for label, seen in _depth_first(given, path[0], "="):
         had, found = amount[seen.left], amount[seen.right]
         steps.append(f"{had} {'+' if found > had else '-'} {abs(found - had)} = {found}")
-        steps.append(f"{seen.left} = {had}, {label} => {seen.right} = {found}")
+        steps.append(f"{seen.left} = {had}, {given[label]} => {seen.right} = {found}")
         if seen.right == path[-1]:
             break
     intro = f"Each name stands for {meaning}."
@@ -198,14 +198,16 @@ def _follow(given: Mapping[str, Fact], start: str, sign: str, goal: str | None) 
     steps: list[str] = []
     known: dict[str, Fact] = {}  # how the start is related to the persons met
     for label, seen in _depth_first(given, start, f"={sign}"):
+        fact = given[label]
         if seen.left == start:
-            known[seen.right] = seen
-            steps.append(f"{label} => {seen}")
+            known[seen.right] = fact
+            steps.append(str(fact))
         else:
             before = known[seen.left]
-            joined = sign if sign in (before.relation, seen.relation) else "="
-            known[seen.right] = Fact(start, joined, seen.right)
-            steps.append(f"{before}, {label} => {known[seen.right]}")
+            joined = sign if sign in (before.seen_from(start).relation, seen.relation) else "="
+            conclusion = Fact(start, joined, seen.right)
+            known[seen.right] = conclusion.turned() if joined == "<" else conclusion
+            steps.append(f"{before}, {fact} => {known[seen.right]}")
         if seen.right == goal:
             return steps, True
     return steps, False

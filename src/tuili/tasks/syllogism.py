@@ -92,11 +92,10 @@ class Syllogism:
             given.append(_distractor(rng, derived, fresh, other, contrary=number == 0))
         rng.shuffle(given)
         facts = labelled(map(str, given))
-        label_of = {text: label for label, text in facts.items()}
 
-        steps = [f"{label_of[str(premises[0])]} => {derived[0]}"] if premises[0] != derived[0] else []
+        steps = [f"{premises[0]} => {derived[0]}"] if premises[0] != derived[0] else []
         for before, premise, after in zip(derived, premises[1:], derived[1:], strict=False):
-            steps.append(f"{before}, {label_of[str(premise)]} => {after}")
+            steps.append(f"{before}, {premise} => {after}")
         question, answer = _question(rng, derived[-1])
         return Draft(f"{listing(facts)}\n{question}", tuple(steps), answer, facts=facts)
 

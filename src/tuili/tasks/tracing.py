@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tuili.errors import TuiliError
@@ -85,10 +85,13 @@ class Assign:
             return f"{self.target} {op}= {operand}"
         return f"{self.target} = {self.expression}"
 
-    def run(self, values: Values) -> Iterator[str]:
-        forms = [str(self.expression), *self.expression.forms(values)]
+    def run(self, values: Values, label: str) -> Iterator[str]:
+        """The event, `x = 7`, after the calculation that it takes, `y - 5 = 12 - 5 = 7`."""
+        forms = list(dict.fromkeys([str(self.expression), *self.expression.forms(values)]))
         values[self.target] = int(forms[-1])
-        yield " = ".join([self.target, *dict.fromkeys(forms)])
+        if len(forms) > 1:
+            yield " = ".join(forms)
+        yield f"{label}: {self.target} = {forms[-1]}"
 
 
 @dataclass(frozen=True)
@@ -121,11 +124,11 @@ class If:
     def __str__(self) -> str:
         return f"if {self.condition}: {self.body}"
 
-    def run(self, values: Values) -> Iterator[str]:
+    def run(self, values: Values, label: str) -> Iterator[str]:
         holds, line = self.condition.decide(values)
-        yield line
+        yield f"{label}: {line}"
         if holds:
-            yield from self.body.run(values)
+            yield from self.body.run(values, label)
 
 
 @dataclass(frozen=True)
@@ -140,11 +143,11 @@ class For:
     def __str__(self) -> str:
         return f"for {self.variable} in range({self.start}, {self.stop}): {self.body}"
 
-    def run(self, values: Values) -> Iterator[str]:
+    def run(self, values: Values, label: str) -> Iterator[str]:
         for value in range(self.start, self.stop):
             values[self.variable] = value
-            yield f"{self.variable} = {value}"
-            yield from self.body.run(values)
+            yield f"{label}: {self.variable} = {value}"
+            yield from self.body.run(values, label)
 
 
 @dataclass(frozen=True)
@@ -157,13 +160,13 @@ class While:
     def __str__(self) -> str:
         return f"while {self.condition}: {self.body}"
 
-    def run(self, values: Values) -> Iterator[str]:
+    def run(self, values: Values, label: str) -> Iterator[str]:
         for _ in range(LARGEST):
             holds, line = self.condition.decide(values)
-            yield line
+            yield f"{label}: {line}"
             if not holds:
                 return
-            yield from self.body.run(values)
+            yield from self.body.run(values, label)
         raise TooHard
 
 
@@ -171,15 +174,23 @@ Statement = Assign | If | For | While
 
 
 def trace(program: Mapping[str, Statement], limit: int) -> tuple[list[str], Values]:
-    """The trace lines of a program and its final values. Raises `TooHard` beyond the limit of lines."""
+    """The trace of a program, with its calculations, and its final values.
+
+    Raises `TooHard` beyond so many events.
+    """
     values: Values = {}
     lines: list[str] = []
     for label, statement in program.items():
-        for event in statement.run(values):
-            lines.append(f"{label}: {event}")
-            if len(lines) > limit:
+        for line in statement.run(values, label):
+            lines.append(line)
+            if len(events(lines)) > limit:
                 raise TooHard
     return lines, values
+
+
+def events(lines: Sequence[str]) -> list[str]:
+    """The lines of a trace that are events of the program; the others are calculations."""
+    return [line for line in lines if ": " in line]
 
 
 class Writer:
@@ -311,7 +322,7 @@ class Tracing:
                 steps, values = trace(program, high)
             except TooHard:
                 continue
-            if len(steps) >= low and (level > 2 or all(_in_table(step, level) for step in steps)):
+            if len(events(steps)) >= low and (level > 2 or all(_in_table(step, level) for step in steps)):
                 break
         asked = rng.choice([target for statement in statements for target in _targets(statement)])
         question = rng.choice(
@@ -322,4 +333,5 @@ class Tracing:
             )
         )
         sources = {label: str(statement) for label, statement in program.items()}
+        steps.append(f"{asked} = {values[asked]}")
         return Draft(f"{question}\n{listing(sources)}", tuple(steps), str(values[asked]), program=sources)
