@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tuili.steps import Status, check
+from tuili.steps import Context, Status, check, check_chain
 
 VALID = {
     "arithmetic": [
@@ -295,3 +295,11 @@ def test_collections_of_different_sorts_are_not_equal(line):
     """Python takes True for 1, in sets and lists as well."""
     assert check(line).status is Status.INVALID
     assert check(line.replace("=", "!=")).status is Status.VALID
+
+
+def test_a_fact_or_a_former_conclusion_may_be_restated() -> None:
+    context = Context(facts={"P1": "Ann > Bob", "P2": "Bob > Cid"})
+    chain = ["Ann > Bob", "Ann > Cid", "Ann > Bob, Bob > Cid => Ann > Cid", "Ann > Cid", "Bob > Ann"]
+    verdicts = [verdict.status for verdict in check_chain(chain, context)]
+    assert verdicts[:1] + verdicts[2:4] == [Status.VALID] * 3
+    assert Status.VALID not in (verdicts[1], verdicts[4])

@@ -51,15 +51,15 @@ def test_what_was_learnt_last_fires_one_premise_only():
         known: list[str] = []
         for step in problem.steps:
             premises, conclusion = step.split(" => ")
-            last, label = premises.split(", ")
+            last, premise = premises.split(", ")
             known.append(last)
             firing = {
-                name
-                for name in problem.context.facts
+                fact
+                for fact in problem.context.facts.values()
                 for new in literals
-                if str(new) not in known and valid(f"{last}, {problem.context.facts[name]} => {new}")
+                if str(new) not in known and valid(f"{last}, {fact} => {new}")
             }
-            assert firing == {label}, problem.prompt
+            assert firing == {premise}, problem.prompt
             assert conclusion not in known
 
 

@@ -29,10 +29,11 @@ SPLIT = (
     r"\p{N}|(?<=\p{N}) \p{L}+| ?\p{Ll}\p{L}+|\p{Lu}\p{L}*|\p{L}"
     r"|\n| ?[(\[{]|[)\]}]| ?[^\s\p{L}\p{N}()\[\]{}]+ ?|\s"
 )
-"""No token reaches across these pieces: a digit, a unit, a word, a name, a newline, a bracket, an operator with its spaces.
+"""No token reaches across these pieces: a digit, a unit, a word, a name, a newline, a bracket, an operator.
 
 Names and single letters come without the space before them, so that they are the same tokens in a question as in a
-formula. Brackets stand alone, so that an operator is the same token after one as after a number.
+formula. Operators come with their spaces, and brackets stand alone, so that an operator is the same token after one as
+after a number.
 """
 
 CHAT_TEMPLATE = (

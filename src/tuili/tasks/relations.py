@@ -196,18 +196,18 @@ def _depth_first(given: Mapping[str, Fact], start: str, allowed: str) -> Iterato
 def _follow(given: Mapping[str, Fact], start: str, sign: str, goal: str | None) -> tuple[list[str], bool]:
     """Steps that relate `start` to everyone in one direction, a premise a step, until `goal` is met."""
     steps: list[str] = []
-    known: dict[str, Fact] = {}  # how the start is related to the persons met
+    known: dict[str, tuple[Fact, Fact]] = {}  # what relates the start to a person met: as written, as seen from there
     for label, seen in _depth_first(given, start, f"={sign}"):
         fact = given[label]
         if seen.left == start:
-            known[seen.right] = fact
+            known[seen.right] = fact, seen
             steps.append(str(fact))
         else:
-            before = known[seen.left]
-            joined = sign if sign in (before.seen_from(start).relation, seen.relation) else "="
-            conclusion = Fact(start, joined, seen.right)
-            known[seen.right] = conclusion.turned() if joined == "<" else conclusion
-            steps.append(f"{before}, {fact} => {known[seen.right]}")
+            written, before = known[seen.left]
+            after = Fact(start, sign if sign in (before.relation, seen.relation) else "=", seen.right)
+            conclusion = after.turned() if after.relation == "<" else after
+            known[seen.right] = conclusion, after
+            steps.append(f"{written}, {fact} => {conclusion}")
         if seen.right == goal:
             return steps, True
     return steps, False
