@@ -42,7 +42,7 @@ def test_problems_of_your_own_join_by_one_line_of_a_recipe(
     overrides = [f"model.overrides={SMALL}", "train.steps=60", "train.rows=1", "train.length=128", "schedule.warmup=5"]
     assert main(["train", "own.yaml", *overrides, "train.precision=fp32", "train.compile=off"]) == 0
     capsys.readouterr()
-    assert main(["ask", "Colour 2?", "--model", "runs/own/model", "--depth", "12", "--json"]) == 0
+    assert main(["ask", "Colour 2?", "--model", "runs/own/model", "--depth", "6", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["answer"] == "crimson"
     assert [step["verdict"] for step in answer["steps"]] == ["valid"]
