@@ -46,13 +46,7 @@ class Variant:
         return f"{form}_compiled" if self.compiled else form
 
 
-VARIANTS = tuple(
-    Variant(packing, bf16, experts, compiled)
-    for packing in (False, True)
-    for bf16 in (False, True)
-    for experts, compiled in (("eager", False), ("grouped_mm", False), ("grouped_mm", True))
-)
-"""The loop over experts is not compiled: its shapes follow from the data, so that every batch would compile anew."""
+VARIANTS = tuple(Variant(p, b, e) for p in (False, True) for b in (False, True) for e in ("eager", "grouped_mm"))
 
 
 def equal_mixtral(config: TuiliConfig) -> MixtralConfig:
