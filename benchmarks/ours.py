@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -17,7 +16,7 @@ from tuili.model import TuiliConfig
 from tuili.train.folder import Choices, RunFolder
 from tuili.train.log import read_log
 from tuili.train.recipe import Recipe
-from tuili.train.run import build_curriculum, build_model, build_sources, train
+from tuili.train.run import block_stream, build_curriculum, build_model, build_sources, train
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,7 @@ class OurTraining:
             assert choices is not None
             self.choices: Choices = choices
             self.tokenizer: PreTrainedTokenizerFast = load_tokenizer(folder.tokenizer)
-        settled = {"precision": self.choices.precision, "replicas": self.choices.replicas}
-        self.recipe = recipe.model_copy(update={"train": recipe.train.model_copy(update=settled)})
+        self.recipe = choices.laid_over(recipe)
         self.config: TuiliConfig = build_model(recipe.model, self.tokenizer).config
 
     def _train(self, out: Path) -> None:
@@ -52,14 +50,8 @@ class OurTraining:
 
     def stream(self) -> BlockStream:
         """The blocks of a run, in order."""
-        train, sources = self.recipe.train, build_sources(self.recipe.data, self.recipe.train.seed)
-        curriculum = build_curriculum(self.recipe)
-
-        def weights(block: int) -> Mapping[str, float]:
-            return curriculum.weights(min(1.0, block // train.accumulation / train.steps))
-
-        size = {"rows": train.rows, "length": train.length}
-        return BlockStream(sources, self.tokenizer, weights, **size, state=StreamState())
+        sources = build_sources(self.recipe.data, self.recipe.train.seed)
+        return block_stream(self.recipe.train, build_curriculum(self.recipe), sources, self.tokenizer, StreamState())
 
     def segment(self) -> Segment:
         """Run the recipe and return its speed after the first line of the log."""

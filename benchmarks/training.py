@@ -25,7 +25,6 @@ from benchmarks.record import Figure
 from tuili.config import load_recipe
 from tuili.model import TuiliConfig
 from tuili.model.size import count_parameters
-from tuili.train.precision import can_compile
 from tuili.train.recipe import Recipe
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -96,7 +95,6 @@ def compare(recipe: Recipe, runs: int) -> tuple[dict[str, Figure], dict[str, Any
     parameters = {"ours": count_parameters(ours.config), "mixtral": mixtral_parameters(config)}
     return figures, {
         **asdict(ours.choices),
-        "compiled": can_compile(recipe.train.compile, torch.device("cpu")),
         "mixtral": str(variant),
         "parameters": {side: {"total": p.total, "active": p.active} for side, p in parameters.items()},
         "shapes": {name: list(shape) for name, shape in shapes.items()},

@@ -42,6 +42,7 @@ def run(
     from tuili.files import check_file_place
     from tuili.model.folder import load_model
     from tuili.tasks import domains as all_domains
+    from tuili.train.folder import RUN_FILE
     from tuili.train.log import read_log
 
     settings = EvalSettings(
@@ -58,7 +59,7 @@ def run(
         if path:
             check_file_place(path)
     run_folder = loaded.path.parent
-    log = read_log(run_folder) if (run_folder / "run.json").is_file() else []
+    log = read_log(run_folder) if (run_folder / RUN_FILE).is_file() else []
     with progress_bar() as tell:
         report = {"model": model, **evaluate(loaded, settings, tell)}
     show_cells(Console(highlight=False), report)

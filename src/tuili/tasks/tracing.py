@@ -1,4 +1,5 @@
-"""Program tracing: a short program of labelled lines is run by hand, one trace line per event.
+"""Program tracing: a short program of labelled lines is run by hand, one trace line per event, after the
+calculation that it takes; the last line repeats the value that is asked for.
 
 The programs are in the mini language of `tuili.steps`: assignments, `if`, `for`, `while`, a statement a line.
 This file writes and runs them on its own; whether a trace follows its program is for the checker to decide.

@@ -23,6 +23,7 @@ from tuili.train.checkpoint import PREFIX, write_durably
 from tuili.train.precision import Precision
 from tuili.train.recipe import Recipe
 
+RUN_FILE = "run.json"
 FREE_SECTIONS = {"checkpoint", "log"}
 """What a later session may change: it has no influence on the weights."""
 
@@ -57,7 +58,7 @@ class RunFolder:
         self.tokenizer = path / "tokenizer"
         self.checkpoints = path / "checkpoints"
         self.model = path / "model"
-        self._file, self._lock = path / "run.json", path / ".lock"
+        self._file, self._lock = path / RUN_FILE, path / ".lock"
         self._environment: dict[str, Any] = {}
         files = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in recipe.data.files}
         self._fixed = {"recipe": recipe.model_dump(mode="json", exclude=FREE_SECTIONS), "files": files}

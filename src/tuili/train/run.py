@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,7 +40,7 @@ from tuili.train.precision import (
     measure,
     untouched,
 )
-from tuili.train.recipe import DataConfig, ModelConfig, Recipe
+from tuili.train.recipe import DataConfig, ModelConfig, Recipe, TrainConfig
 from tuili.train.replicas import Replica, replicas
 
 AGAIN = "add --resume to write it again"
@@ -165,18 +166,28 @@ def build(
     set_fused(model, can_compile(train.compile, device))
     objective = Objective(recipe.objective, model)
 
-    def weights(block: int) -> Mapping[str, float]:
-        return curriculum.weights(block // train.accumulation / train.steps)
-
-    def open_stream(state: StreamState) -> BlockStream:
-        return BlockStream(sources, tokenizer, weights, rows=train.rows, length=train.length, state=state)
-
+    open_stream = partial(block_stream, train, curriculum, sources, tokenizer)
     block = next(open_stream(StreamState())).to(device)
     chosen = choose_precision(train.precision, model, objective, block, tell)
     # A kernel is generated for the shapes it first sees. Shown the first block, all sessions and replicas get the same.
     torch.compiler.reset()
     forward_backward(model, objective, block, chosen)
     return Training(recipe, model, objective, chosen, open_stream)
+
+
+def block_stream(
+    train: TrainConfig,
+    curriculum: Curriculum,
+    sources: Sequence[Source],
+    tokenizer: PreTrainedTokenizerFast,
+    state: StreamState,
+) -> BlockStream:
+    """The blocks of a run from a place in it on; all blocks of a step have the weights of its progress."""
+
+    def weights(block: int) -> Mapping[str, float]:
+        return curriculum.weights(block // train.accumulation / train.steps)
+
+    return BlockStream(sources, tokenizer, weights, rows=train.rows, length=train.length, state=state)
 
 
 def build_curriculum(recipe: Recipe) -> Curriculum:
