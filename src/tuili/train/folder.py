@@ -18,7 +18,8 @@ import torch
 
 from tuili.errors import InputError
 from tuili.files import check_folder_place, flush, flush_all, writing
-from tuili.model.lineage import current_versions
+from tuili.model.folder import resolve
+from tuili.model.lineage import current_versions, model_hash
 from tuili.train.checkpoint import PREFIX, write_durably
 from tuili.train.precision import Precision
 from tuili.train.recipe import Recipe
@@ -49,7 +50,7 @@ class Choices:
 class RunFolder:
     """A folder for one run of a recipe; the log stands in it beside what is named here.
 
-    Raises `InputError` where no folder can be.
+    Raises `InputError` where no folder can be, and `ModelFolderError` where the model to start from is not found.
     """
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
@@ -61,7 +62,9 @@ class RunFolder:
         self._file, self._lock = path / RUN_FILE, path / ".lock"
         self._environment: dict[str, Any] = {}
         files = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in recipe.data.files}
-        self._fixed = {"recipe": recipe.model_dump(mode="json", exclude=FREE_SECTIONS), "files": files}
+        start = None if recipe.model.start is None else model_hash(resolve(recipe.model.start))
+        fixed = recipe.model_dump(mode="json", exclude=FREE_SECTIONS)
+        self._fixed = {"recipe": fixed, "files": files, "hash of model.start": start}
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import torch
 from rich.console import Console
+from torch import nn
 from transformers import PreTrainedTokenizerFast
 
 from tuili.data.packing import Block
@@ -19,9 +20,9 @@ from tuili.data.tokenizer import load_tokenizer, separator_ids, train_tokenizer
 from tuili.errors import ConfigError
 from tuili.files import writing
 from tuili.model import TuiliForCausalLM
-from tuili.model.folder import save_model
+from tuili.model.folder import load_model, resolve, save_model
 from tuili.model.kernels import set_fused
-from tuili.model.lineage import LineageEntry
+from tuili.model.lineage import LineageEntry, model_hash, read_lineage
 from tuili.model.presets import preset
 from tuili.tasks.registry import BUILT_IN
 from tuili.train.checkpoint import Checkpoints, read_checkpoint
@@ -77,14 +78,18 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
             )
 
     curriculum, sources = build_curriculum(recipe), build_sources(recipe.data, recipe.train.seed)
+    start = None if recipe.model.start is None else resolve(recipe.model.start)
     folder = RunFolder(out, recipe)
     with folder.locked():
         begun = folder.begun(resume)
         settled = settle(recipe, begun, out)
         count = find_replicas(settled.train.replicas, recipe.train.accumulation, find_device(settled.train.device))
         if begun is None:
-            tell("learning the tokenizer")
-            tokenizer = train_tokenizer(sample_texts(sources), recipe.data.vocabulary)
+            if start is None:
+                tell("learning the tokenizer")
+                tokenizer = train_tokenizer(sample_texts(sources), recipe.data.vocabulary)
+            else:
+                tokenizer = load_tokenizer(start)
             with writing(folder.tokenizer, AGAIN):
                 tokenizer.save_pretrained(folder.tokenizer)
         else:
@@ -120,9 +125,11 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
                 seeds={"train": recipe.train.seed},
                 tokens=position.tokens,
                 hours=position.seconds / 3600,
+                parent=None if start is None else model_hash(start),
             )
             with writing(folder.model, AGAIN):
-                save_model(folder.model, training.model, tokenizer, [entry])
+                parents = () if start is None else read_lineage(start)
+                save_model(folder.model, training.model, tokenizer, [*parents, entry])
     return Outcome(position.step, position.tokens, position.seconds, log.last, folder.model if finished else None)
 
 
@@ -159,8 +166,8 @@ def build(
     """The parts of a training that every replica has, with kernels compiled; for `auto`, measures the precision."""
     train, device = recipe.train, find_device(recipe.train.device)
     torch.manual_seed(train.seed)
-    with device:
-        model = build_model(recipe.model, tokenizer)
+    model = build_model(recipe.model, tokenizer)
+    nn.Module.to(model, device)  # the library's own `to` has another type
     if train.length > (context := model.config.max_position_embeddings):
         raise ConfigError(f"train.length = {train.length}: the model's context takes at most {context} tokens")
     set_fused(model, can_compile(train.compile, device))
@@ -204,7 +211,12 @@ def build_sources(data: DataConfig, seed: int) -> list[Source]:
 
 
 def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerFast) -> TuiliForCausalLM:
-    """A new model of the wanted size that fits the tokenizer; its weights follow from torch's global seed."""
+    """The model to start from, or a new one of the wanted size that fits the tokenizer.
+
+    The weights of a new one follow from torch's global seed.
+    """
+    if config.start is not None:
+        return load_model(config.start, **config.overrides).model
     fitted = {
         "vocab_size": len(tokenizer),
         "pad_token_id": tokenizer.pad_token_id,
