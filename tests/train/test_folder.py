@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,17 @@ def test_what_the_last_bits_depend_on_is_noted_and_a_change_is_told(tmp_path: Pa
     change(tmp_path, environment=now | {"threads": 64, "torch": "1.0"})
     _, shown = go(RECIPE, tmp_path, resume=True)
     (line,) = [line for line in shown.splitlines() if line.startswith("changed since the run began: ")]
-    assert f"threads from 64 to {now['threads']}, torch from 1.0 to {now['torch']}; the last bits" in line
+    assert f"threads from 64 to {now['threads']}, torch from 1.0 to {now['torch']}; the weights may differ" in line
+
+
+def test_code_that_has_changed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go(RECIPE, tmp_path)
+    assert "changed" not in go(RECIPE, tmp_path, resume=True)[1]
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "module.py").write_text("x = 1\n")
+    monkeypatch.setattr(folder_module, "PACKAGE", package)
+    assert re.search(r"began: code from \w{12} to \w{12}; ", go(RECIPE, tmp_path, resume=True)[1])
 
 
 def test_a_run_from_before_they_were_noted_goes_on(tmp_path: Path) -> None:

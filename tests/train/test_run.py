@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,16 @@ def test_a_bad_file_stops_a_run_before_it_begins(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"none.jsonl cannot be read"):
         go(small(f"data.files={{{tmp_path / 'none.jsonl'}: 1.0}}"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_domain_with_a_wrong_step_stops_a_run_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = sources.generate
+    monkeypatch.setattr(sources, "generate", lambda *place: replace(right(*place), steps=("1 + 1 = 3",)))
+    with pytest.raises(InputError, match=r"problem propositional/1/1/0: the step '1 \+ 1 = 3' is invalid: "):
+        go(small(), tmp_path)
+    assert not (tmp_path / "run.json").exists()
 
 
 def test_a_folder_with_a_run_is_not_overwritten(tmp_path: Path) -> None:

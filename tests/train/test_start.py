@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +13,9 @@ from tests.train.conftest import go, small
 from tuili.errors import ConfigError, InputError, ModelFolderError
 from tuili.model.folder import load_model
 from tuili.model.lineage import model_hash, read_lineage
+from tuili.train import run as run_module
+from tuili.train.loop import Training
+from tuili.train.objective import Objective, ObjectiveResult
 from tuili.train.recipe import Recipe
 
 pytestmark = pytest.mark.usefixtures("few_samples")
@@ -52,13 +57,49 @@ def test_the_lineage_goes_on_and_names_the_parent(first: Path, tmp_path: Path) -
     assert newer.hash == model_hash(outcome.model)
 
 
-def test_a_run_that_started_from_a_model_resumes_only_from_the_same(first: Path, tmp_path: Path) -> None:
-    recipe, out = starting(first), tmp_path / "second"
-    once, _ = go(recipe, out)
-    assert go(recipe, out, resume=True)[0].figures == once.figures
+def test_a_run_that_started_from_a_model_resumes_to_the_same_bits(
+    first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = small(f"model.start={first}", EAGER, "checkpoint.interval=1", steps=4)
+    go(recipe, tmp_path / "whole")
+    learn, calls = Objective.__call__, iter(range(3))  # one pass comes before the steps
+
+    def dies(self: Objective, *arguments: Any) -> ObjectiveResult:
+        if next(calls, None) is None:
+            raise RuntimeError("power cut")
+        return learn(self, *arguments)
+
+    monkeypatch.setattr(Objective, "__call__", dies)
+    with pytest.raises(RuntimeError, match="power cut"):
+        go(recipe, tmp_path / "cut")
+    monkeypatch.setattr(Objective, "__call__", learn)
+    go(recipe, tmp_path / "cut", resume=True)
+    ends = [tmp_path / name / "model" / "model.safetensors" for name in ("whole", "cut")]
+    assert ends[0].read_bytes() == ends[1].read_bytes()
+
+
+def test_a_run_resumes_only_from_the_model_that_it_began_with(first: Path, tmp_path: Path) -> None:
+    go(starting(first), tmp_path / "second")
     (first / "config.json").write_text((first / "config.json").read_text() + "\n")
     with pytest.raises(InputError, match=r"the run began with hash of model.start = \w{64}, not \w{64}: resume it"):
-        go(recipe, out, resume=True)
+        go(starting(first), tmp_path / "second", resume=True)
+
+
+def test_the_parent_is_the_model_that_was_there_at_the_start(
+    first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (older,) = read_lineage(first)
+    build = run_module.build
+
+    def build_and_lose(*arguments: Any) -> Training:
+        training = build(*arguments)
+        shutil.rmtree(first)
+        return training
+
+    monkeypatch.setattr(run_module, "build", build_and_lose)
+    outcome, _ = go(starting(first), tmp_path / "second")
+    assert outcome.model is not None
+    assert [entry.hash for entry in read_lineage(outcome.model)][:1] == [older.hash]
 
 
 def test_fields_without_weights_may_differ(first: Path, tmp_path: Path) -> None:
@@ -67,11 +108,29 @@ def test_fields_without_weights_may_differ(first: Path, tmp_path: Path) -> None:
     assert load_model(outcome.model).model.config.exit_threshold == 0.7
 
 
-def test_what_does_not_fit_the_model_is_refused(first: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelFolderError, match=r"its shape is not the one that config.json asks for"):
-        go(starting(first, "model.overrides.intermediate_size=48"), tmp_path / "second")
-    with pytest.raises(ConfigError, match="unknown model field 'depth'"):
-        go(starting(first, "model.overrides.depth=3"), tmp_path / "third")
-    with pytest.raises(ModelFolderError, match="model 'nowhere' not found"):
-        go(starting(Path("nowhere")), tmp_path / "fourth")
-    assert not (tmp_path / "fourth").exists()
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "model.overrides.intermediate_size=48",
+            "does not fit model.preset = nano with model.overrides = .*: mismatched",
+        ),
+        ("model.preset=micro", "does not fit model.preset = micro with model.overrides = "),
+        ("model.overrides.depth=3", "unknown model field 'depth'"),
+        ("data.vocabulary=300", r"data.vocabulary = 300: the tokenizer has \d+"),
+    ],
+)
+def test_what_does_not_fit_the_model_is_refused(first: Path, tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        go(starting(first, override), tmp_path / "second")
+
+
+def test_a_start_that_is_no_model_is_refused_before_anything_is_written(first: Path, tmp_path: Path) -> None:
+    for start, message in ((Path("nowhere"), "model 'nowhere' not found"), (first.parent, "first has no config.json")):
+        with pytest.raises(ModelFolderError, match=message):
+            go(starting(start), tmp_path / "second")
+    assert not (tmp_path / "second").exists()
+    (first.parent / "run.json").unlink()
+    shutil.rmtree(first.parent / "checkpoints")
+    with pytest.raises(InputError, match="is where this run writes its own model: choose another --out"):
+        go(starting(first), first.parent)

@@ -18,11 +18,13 @@ from tuili.data.packing import Document
 from tuili.data.records import Record, read_training_records
 from tuili.data.tokenizer import encode_example
 from tuili.steps.response import split_response
-from tuili.tasks import Split, generate
+from tuili.tasks import Problem, Split, generate
 from tuili.tasks.registry import BUILT_IN
 
 SAMPLE = 400
 """Records of each source that a tokenizer learns from."""
+CHECKED = 20
+"""Problems of each domain whose steps are checked before a run begins."""
 
 
 class Source(Protocol):
@@ -46,11 +48,15 @@ class TaskSource:
         self._levels, self._weights = tuple(levels), tuple(levels.values())
         self._seed = Split.TRAIN.seed(seed)
 
-    def record(self, number: int) -> Record:
+    def problem(self, number: int) -> Problem:
         """Problem `number` of the seed."""
         rng = random.Random(f"level/{self.name}/{self._seed}/{number}")
         (level,) = rng.choices(self._levels, self._weights)
-        return Record.of(generate(self.name, self._seed, number, level))
+        return generate(self.name, self._seed, number, level)
+
+    def record(self, number: int) -> Record:
+        """The record of a problem."""
+        return Record.of(self.problem(number))
 
 
 class FileSource:
@@ -81,6 +87,14 @@ def document(tokenizer: PreTrainedTokenizerFast, record: Record) -> Document:
     tokens, prompt_length = encode_example(tokenizer, record.input, record.response)
     expert = BUILT_IN.index(record.domain) if record.domain in BUILT_IN else -1
     return Document(tuple(tokens), prompt_length, expert)
+
+
+def check_sample(sources: Iterable[Source]) -> None:
+    """Raise `InputError` for the first of some problems of the domains that has a step which is not valid."""
+    for source in sources:
+        if isinstance(source, TaskSource):
+            for number in range(CHECKED):
+                source.problem(number).checked()
 
 
 def sample_texts(sources: Iterable[Source]) -> Iterator[str]:

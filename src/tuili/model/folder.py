@@ -24,7 +24,6 @@ from tuili.errors import InputError, ModelFolderError
 from tuili.files import flush, flush_all
 from tuili.model import TuiliConfig, TuiliForCausalLM
 from tuili.model.lineage import LineageEntry, model_hash, write_lineage
-from tuili.model.presets import changed
 from tuili.model.size import count_parameters
 
 SHIPPED = Path(__file__).parents[1] / "models"
@@ -77,15 +76,15 @@ def resolve(name: str | Path) -> Path:
     )
 
 
-def load_model(name: str | Path, dtype: torch.dtype = torch.float32, **overrides: Any) -> LoadedModel:
-    """Load a model and its tokenizer, ready for inference; `overrides` are fields of its configuration to change.
+def load_model(name: str | Path, dtype: torch.dtype = torch.float32, config: TuiliConfig | None = None) -> LoadedModel:
+    """Load a model and its tokenizer, ready for inference; with a configuration, in place of the folder's own.
 
-    Raises `ConfigError` when a field does not exist or cannot hold its value, and `ModelFolderError`, in one line,
-    when the folder is missing, unsafe, damaged or of another model type, and when its tensors are not exactly those
-    that its configuration asks for.
+    Raises `ModelFolderError`, in one line, when the folder is missing, unsafe, damaged or of another model
+    type, and when its tensors are not exactly those that its configuration asks for.
     """
     path = resolve(name)
-    config = changed(check_folder(path), **overrides)
+    own = check_folder(path)
+    config = config or own
     wanted = count_parameters(config).total
     stored = sum(file.stat().st_size for file in path.glob("*.safetensors"))
     if wanted > _MOST_PER_BYTE * stored:  # before memory is taken for them

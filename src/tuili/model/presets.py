@@ -6,16 +6,12 @@ instantiated on the meta device here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
 
 from tuili.errors import ConfigError
 from tuili.model.config import TuiliConfig
-
-FIELDS = frozenset(TuiliConfig.__annotations__) - {"layer_types", "num_hidden_layers"}
-"""What a configuration consists of; the rest follows from it."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "nano": {},
@@ -77,19 +73,11 @@ def preset(name: str, **overrides: Any) -> TuiliConfig:
     """
     if name not in PRESETS:
         raise ConfigError(f"unknown size {name!r}: use one of {', '.join(PRESETS)}")
-    return _configuration(f"size {name!r}", PRESETS[name], overrides)
-
-
-def changed(config: TuiliConfig, **overrides: Any) -> TuiliConfig:
-    """A configuration with some fields changed. Raises `ConfigError` as `preset` does."""
-    return _configuration("the model", {name: getattr(config, name) for name in FIELDS}, overrides)
-
-
-def _configuration(what: str, values: Mapping[str, Any], overrides: Mapping[str, Any]) -> TuiliConfig:
-    if unknown := sorted(set(overrides) - FIELDS):
-        raise ConfigError(f"unknown model field {unknown[0]!r}: use one of {', '.join(sorted(FIELDS))}")
+    fields = set(TuiliConfig.__annotations__) - {"layer_types", "num_hidden_layers"}
+    if unknown := sorted(set(overrides) - fields):
+        raise ConfigError(f"unknown model field {unknown[0]!r}: use one of {', '.join(sorted(fields))}")
     try:
-        return TuiliConfig(**{**values, **overrides})
+        return TuiliConfig(**PRESETS[name] | overrides)
     except (TypeError, ValueError, StrictDataclassError) as error:
         reason = " ".join(str(error.__cause__ or error).split())
-        raise ConfigError(f"{what} with {overrides}: {reason}") from error
+        raise ConfigError(f"size {name!r} with {overrides}: {reason}") from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tuili.errors import InputError
-from tuili.steps import Context
+from tuili.steps import Context, Status, check_chain
 
 SEEDS_PER_SPLIT = 1_000_000_000
 LEVELS = (1, 2, 3, 4, 5)
@@ -77,3 +77,10 @@ class Problem:
     def id(self) -> str:
         """`domain/level/seed/index`: enough to generate the same problem again."""
         return f"{self.domain}/{self.level}/{self.seed}/{self.index}"
+
+    def checked(self) -> Problem:
+        """The problem itself. Raises `InputError` for the first of its steps that the checker does not find valid."""
+        for step, verdict in zip(self.steps, check_chain(self.steps, self.context), strict=True):
+            if verdict.status is not Status.VALID:
+                raise InputError(f"problem {self.id}: the step {step!r} is {verdict.status}: {verdict.reason}")
+        return self

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,13 +19,14 @@ import torch
 
 from tuili.errors import InputError
 from tuili.files import check_folder_place, flush, flush_all, writing
-from tuili.model.folder import resolve
-from tuili.model.lineage import current_versions, model_hash
+from tuili.model.folder import check_folder, resolve
+from tuili.model.lineage import LineageEntry, current_versions, model_hash, read_lineage
 from tuili.train.checkpoint import PREFIX, write_durably
 from tuili.train.precision import Precision
 from tuili.train.recipe import Recipe
 
 RUN_FILE = "run.json"
+PACKAGE = Path(__file__).parents[1]
 FREE_SECTIONS = {"checkpoint", "log"}
 """What a later session may change: it has no influence on the weights."""
 
@@ -47,10 +49,19 @@ class Choices:
         return recipe.model_copy(update={"train": recipe.train.model_copy(update=settled)})
 
 
+@dataclass(frozen=True)
+class Parent:
+    """A model that a run starts from: its folder, and what the run's lineage says about it."""
+
+    folder: Path
+    hash: str
+    lineage: tuple[LineageEntry, ...]
+
+
 class RunFolder:
     """A folder for one run of a recipe; the log stands in it beside what is named here.
 
-    Raises `InputError` where no folder can be, and `ModelFolderError` where the model to start from is not found.
+    Raises `InputError` where no folder can be.
     """
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
@@ -61,10 +72,27 @@ class RunFolder:
         self.model = path / "model"
         self._file, self._lock = path / RUN_FILE, path / ".lock"
         self._environment: dict[str, Any] = {}
-        files = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in recipe.data.files}
-        start = None if recipe.model.start is None else model_hash(resolve(recipe.model.start))
-        fixed = recipe.model_dump(mode="json", exclude=FREE_SECTIONS)
-        self._fixed = {"recipe": fixed, "files": files, "hash of model.start": start}
+        self._recipe = recipe
+
+    @cached_property
+    def parent(self) -> Parent | None:
+        """The model that the run starts from. Raises `ModelFolderError` where it is not found or not sound."""
+        if self._recipe.model.start is None:
+            return None
+        start = resolve(self._recipe.model.start)
+        check_folder(start)
+        if start.resolve() == self.model.resolve():
+            raise InputError(f"model.start = {start} is where this run writes its own model: choose another --out")
+        return Parent(start, model_hash(start), read_lineage(start))
+
+    @cached_property
+    def _fixed(self) -> dict[str, Any]:
+        """What all sessions have in common."""
+        return {
+            "recipe": self._recipe.model_dump(mode="json", exclude=FREE_SECTIONS),
+            "files": {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in self._recipe.data.files},
+            "hash of model.start": self.parent.hash if self.parent else None,
+        }
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -124,8 +152,16 @@ class RunFolder:
 
 
 def environment() -> dict[str, Any]:
-    """What else the last bits of a run depend on: the threads that torch uses now, and the versions below it."""
-    return {"threads": torch.get_num_threads()} | current_versions()
+    """What else the bits of a run depend on: the threads that torch uses now, this code, and the versions below it."""
+    return {"threads": torch.get_num_threads(), "code": _code()} | current_versions()
+
+
+def _code() -> str:
+    """The start of the SHA-256 of all modules of this package, which one version may have many of."""
+    digest = hashlib.sha256()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        digest.update(f"{file.relative_to(PACKAGE)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

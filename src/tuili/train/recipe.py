@@ -36,11 +36,11 @@ FITTED = ("vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "separat
 
 
 class ModelConfig(Config):
-    """Where training starts: new weights of a named size, or those of a model; and the fields that differ from it."""
+    """A named size, the fields of its configuration that differ, and the weights to start from."""
 
     preset: str = "nano"
     start: str | None = None
-    """A folder, a hub name or a shipped name. It brings its own size and tokenizer: `preset` is then not read."""
+    """A model of that size whose weights and tokenizer are taken: a folder, a hub name or a shipped name."""
     overrides: dict[str, Any] = Field({})
 
     @field_validator("overrides")
@@ -64,7 +64,7 @@ class DataConfig(Config):
     files: dict[Path, PositiveFloat] = Field({})
     """JSONL files of your own, each with its weight against 1 for all domains together."""
     vocabulary: int = Field(VOCABULARY, ge=SMALLEST_VOCABULARY)
-    """Most entries of the tokenizer, which is learnt from this data first, unless `model.start` brings one."""
+    """Most entries of the tokenizer, which is learnt from this data before training starts, or comes with a model."""
 
     @property
     def domain_names(self) -> tuple[str, ...]:

@@ -14,15 +14,15 @@ from torch import nn
 from transformers import PreTrainedTokenizerFast
 
 from tuili.data.packing import Block
-from tuili.data.sources import FileSource, Source, TaskSource, sample_texts
+from tuili.data.sources import FileSource, Source, TaskSource, check_sample, sample_texts
 from tuili.data.stream import BlockStream, StreamState
 from tuili.data.tokenizer import load_tokenizer, separator_ids, train_tokenizer
-from tuili.errors import ConfigError
+from tuili.errors import ConfigError, ModelFolderError
 from tuili.files import writing
 from tuili.model import TuiliForCausalLM
-from tuili.model.folder import load_model, resolve, save_model
+from tuili.model.folder import load_model, save_model
 from tuili.model.kernels import set_fused
-from tuili.model.lineage import LineageEntry, model_hash, read_lineage
+from tuili.model.lineage import LineageEntry
 from tuili.model.presets import preset
 from tuili.tasks.registry import BUILT_IN
 from tuili.train.checkpoint import Checkpoints, read_checkpoint
@@ -78,18 +78,21 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
             )
 
     curriculum, sources = build_curriculum(recipe), build_sources(recipe.data, recipe.train.seed)
-    start = None if recipe.model.start is None else resolve(recipe.model.start)
     folder = RunFolder(out, recipe)
+    parent = folder.parent
     with folder.locked():
         begun = folder.begun(resume)
         settled = settle(recipe, begun, out)
         count = find_replicas(settled.train.replicas, recipe.train.accumulation, find_device(settled.train.device))
         if begun is None:
-            if start is None:
+            check_sample(sources)
+            if parent:
+                tokenizer = load_tokenizer(parent.folder)
+            else:
                 tell("learning the tokenizer")
                 tokenizer = train_tokenizer(sample_texts(sources), recipe.data.vocabulary)
-            else:
-                tokenizer = load_tokenizer(start)
+            if len(tokenizer) > recipe.data.vocabulary:
+                raise ConfigError(f"data.vocabulary = {recipe.data.vocabulary}: the tokenizer has {len(tokenizer)}")
             with writing(folder.tokenizer, AGAIN):
                 tokenizer.save_pretrained(folder.tokenizer)
         else:
@@ -97,7 +100,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
 
         with divided_cores(count):
             if changes := folder.changes():
-                tell(f"changed since the run began: {', '.join(changes)}; the last bits of the weights may differ")
+                tell(f"changed since the run began: {', '.join(changes)}; the weights may differ")
             training = build(settled, curriculum, sources, tokenizer, tell)
             choices = Choices(training.precision, count, settled.train.device, settled.train.compile)
             if begun is None:
@@ -125,11 +128,11 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
                 seeds={"train": recipe.train.seed},
                 tokens=position.tokens,
                 hours=position.seconds / 3600,
-                parent=None if start is None else model_hash(start),
+                parent=parent.hash if parent else None,
             )
             with writing(folder.model, AGAIN):
-                parents = () if start is None else read_lineage(start)
-                save_model(folder.model, training.model, tokenizer, [*parents, entry])
+                lineage = [*(parent.lineage if parent else ()), entry]
+                save_model(folder.model, training.model, tokenizer, lineage)
     return Outcome(position.step, position.tokens, position.seconds, log.last, folder.model if finished else None)
 
 
@@ -211,12 +214,10 @@ def build_sources(data: DataConfig, seed: int) -> list[Source]:
 
 
 def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerFast) -> TuiliForCausalLM:
-    """The model to start from, or a new one of the wanted size that fits the tokenizer.
+    """A model of the wanted size that fits the tokenizer, with the weights that the recipe names.
 
-    The weights of a new one follow from torch's global seed.
+    If it names none they are new, and follow from torch's global seed. Raises `ConfigError` where they do not fit.
     """
-    if config.start is not None:
-        return load_model(config.start, **config.overrides).model
     fitted = {
         "vocab_size": len(tokenizer),
         "pad_token_id": tokenizer.pad_token_id,
@@ -225,7 +226,16 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerFast) -> Tuil
         "separator_token_ids": separator_ids(tokenizer),
         "domains": list(BUILT_IN),
     }
-    return TuiliForCausalLM(preset(config.preset, **config.overrides | fitted))
+    wanted = preset(config.preset, **config.overrides | fitted)
+    if config.start is None:
+        return TuiliForCausalLM(wanted)
+    try:
+        return load_model(config.start, config=wanted).model
+    except ModelFolderError as error:
+        raise ConfigError(
+            f"model.start = {config.start} does not fit model.preset = {config.preset} with model.overrides = "
+            f"{config.overrides}: {error}"
+        ) from error
 
 
 def choose_precision(
