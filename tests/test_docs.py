@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from tuili.cli import quickstart
 from tuili.cli.app import VERBS, _build
-from tuili.config import load_recipe, shipped_recipes
+from tuili.config import load_recipe
 from tuili.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -52,7 +52,8 @@ def check_command(line: str) -> None:
         from tuili.train.recipe import Recipe
 
         recipe = context.params.get("recipe", name)
-        load_recipe(recipe if recipe in shipped_recipes() else "base", context.params["overrides"] or [], Recipe)
+        own = recipe.endswith(".yaml") and not Path(recipe).exists()  # a reader's
+        load_recipe("base" if own else recipe, context.params["overrides"] or [], Recipe)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

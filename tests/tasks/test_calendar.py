@@ -10,7 +10,7 @@ from statistics import mean
 import pytest
 import reasoning_gym
 
-from tests.tasks.twin import Rule, integers, problems, solve
+from tests.tasks.twin import Rule, problems, solve
 from tuili.tasks.calendar import (
     days_between,
     hours_between,
@@ -43,7 +43,7 @@ def shift_time(start: str, more: timedelta) -> str:
 
 def minutes_between(start: str, end: str, next_day: str | None) -> str:
     first, last = datetime.strptime(start, "%H:%M"), datetime.strptime(end, "%H:%M")
-    return f"{int((last + timedelta(days=bool(next_day)) - first).total_seconds()) // 60} min"
+    return f"{int((last + timedelta(days=bool(next_day)) - first).total_seconds()) // 60}"
 
 
 def days(start: str, end: str) -> int:
@@ -171,7 +171,8 @@ def test_level_3_counts_further_than_reasoning_gym() -> None:
 
 def test_level_3_durations_are_those_of_reasoning_gym() -> None:
     """Proxy: minutes between two times of day, against `time_intervals`, which draws up to 24 hours."""
-    ours = [integers(p.answer)[0] for p in problems("calendar", 300, levels=(3,)) if p.answer.endswith(" min")]
+    minutes = [p for p in problems("calendar", 300, levels=(3,)) if p.prompt.startswith("How many minutes")]
+    ours = [int(problem.answer) for problem in minutes]
     theirs = []
     for item in reasoning_gym.create_dataset("time_intervals", size=300, seed=1, task_types=["time"]):
         start, end = (datetime.fromisoformat(item["metadata"][key]) for key in ("start_time", "end_time"))

@@ -28,7 +28,7 @@ PHRASES: tuple[Rule, ...] = (
         rf"the number of days from {DATE} to {DATE}",
         lambda a, b: (date.fromisoformat(b) - date.fromisoformat(a)).days,
     ),
-    (rf"{N} if {N} is a leap year, else {N}", lambda yes, year, no: yes if isleap(year) else no),
+    (rf"{N} more than the number of days in {N}-02", lambda more, year: more + 28 + isleap(year)),
     (rf"what \w+ has after getting {N} coins more than {N}", lambda more, n: n + more),
     (rf"{N}% of {N}", lambda percent, n: Fraction(n * percent, 100)),
     (rf"the number of \w+ that {N} \w+ fill, {N} in each", lambda n, size: Fraction(n, size)),
@@ -50,7 +50,7 @@ QUESTIONS: tuple[Rule, ...] = (
     (rf"\w+ buys {N} \w+ at {N} dollars each\. .*", lambda n, price: n * price),
     (rf"\w+ has {N} dollars and pays {N} dollars .*", lambda have, n: have - n),
     (rf"A body of {N} kg speeds up at {N} m/s\^2\. .*", lambda n, a: f"{n * a} N"),
-    (rf"A lamp of {N} W burns for {N} h\. .*", lambda n, t: f"{n * t} Wh"),
+    (rf"A lamp of {N} W burns for {N} h\. .*", lambda n, t: n * t),
     (rf"A bag holds {N} \w+ and {N} \w+ \w+\. .*", lambda n, other: Fraction(n, n + other)),
     (
         rf"\w+ thinks of a number\. {N} times the number plus {N} is {N}\. .*",
@@ -65,8 +65,8 @@ def search_root(prompt: str) -> int:
     return x
 
 
-def final_x(prompt: str) -> int:
-    ((a, b, c),) = (map(int, n) for n in re.findall(r"x = (\d+)\nL2: x \*= (\d+)\nL3: x \+= (\d+)", prompt))
+def final_y(prompt: str) -> int:
+    ((a, b, c),) = (map(int, n) for n in re.findall(r"y = (\d+)\nL2: y \*= (\d+)\nL3: y \+= (\d+)", prompt))
     return a * b + c
 
 
@@ -75,7 +75,7 @@ def read(prompt: str) -> str:
     text = prompt.split("\n")[0]
     while match := re.match(r"Let (\w) be (.*?)\. ", text):
         letter, phrase = match.groups()
-        special = {"the number x in P1": search_root, "the value of x after the program": final_x}
+        special = {"the number x in P1": search_root, "the value of y after the program": final_y}
         found = str(special[phrase](prompt)) if phrase in special else solve(PHRASES, phrase)
         text = re.sub(rf"\b{letter}\b", found, text[match.end() :])
     return solve(QUESTIONS, text)

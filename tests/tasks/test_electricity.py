@@ -22,7 +22,7 @@ def beside(*resistances: int) -> F:
 
 def bill(told: str, price: int, days: int) -> str:
     use = [(int(p), int(t)) for p, t in re.findall(r"(\d+) kW for (\d+) h", told)]
-    return unit(sum(F(p * t * price, 100) for p, t in use) * days, "dollars")
+    return shown(sum(F(p * t * price, 100) for p, t in use) * days)
 
 
 def mixed(c: int, told: str, target: int) -> str:
@@ -51,7 +51,7 @@ RULES: tuple[Rule, ...] = (
     ),
     (
         rf"A \w+ of {N} k?W runs for {N} [hs]\. How much energy does it use in (\w+)\?",
-        lambda p, t, e: unit(p * t, e),
+        lambda p, t, _: p * t,
     ),
     (
         r"Resistors of (.*) are in series\. What is the total resistance\?",
@@ -67,7 +67,7 @@ RULES: tuple[Rule, ...] = (
     ),
     (
         rf"A \w+ of {N} kW runs for {N} h\. The price is {N} cents/kWh\. .*",
-        lambda p, t, price: unit(p * t * price, "cents"),
+        lambda p, t, price: p * t * price,
     ),
     (
         rf"A current of {N} A flows through a \w+ of {N} ohm\. What is its power\?",

@@ -162,6 +162,6 @@ def test_distractions_begin_at_level_3() -> None:
 
 def test_level_3_is_as_hard_as_reasoning_gym() -> None:
     """Proxy: calculations of a solution, against the equalities in the worked answers of `gsm_symbolic`."""
-    ours = [len(problem.steps) for problem in problems("word_problems", 300, levels=(3,))]
+    ours = [len(calculations(problem.steps)) for problem in problems("word_problems", 300, levels=(3,))]
     worked = [item["metadata"]["answer_cot"] for item in reasoning_gym.create_dataset("gsm_symbolic", size=300, seed=1)]
     assert mean(ours) > mean(len(re.findall(r"=", text)) for text in worked)

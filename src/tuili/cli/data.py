@@ -34,7 +34,7 @@ def generate(
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
     seed: Annotated[int, typer.Option(help="Number of the seed in the split.")] = 0,
 ) -> None:
-    """Write generated problems with their checked steps as JSONL."""
+    """Write generated problems as JSONL, each step checked."""
     from tuili.data.records import Record, write_records
     from tuili.tasks import Split
     from tuili.tasks import domains as all_domains
@@ -47,7 +47,7 @@ def generate(
     written = write_records(
         out,
         (
-            Record.of(generate_problem(name, first, index, level))
+            Record.of(generate_problem(name, first, index, level).checked())
             for name in names
             for level in parse_levels(levels)
             for index in range(count)

@@ -92,17 +92,17 @@ def _division(rng: random.Random, rung: _Rung) -> Draft:
 
 def divide(dividend: int, divisor: int) -> list[str]:
     """Steps of a long division, one digit of the quotient after the other, and the division as a whole."""
+    whole = f"{dividend} = {divisor} * {dividend // divisor} + {dividend % divisor}"
+    if divisor < 10:
+        steps = working.long_division(dividend, divisor)
+        return steps if steps == [whole] else [*steps, whole]
     steps, rest = [], 0
     for digit in str(dividend):
         here = rest * 10 + int(digit)
         quotient, rest = divmod(here, divisor)
-        if quotient and divisor < 10:
-            steps.append(f"{here} = {divisor} * {quotient} + {rest}")
-        elif quotient:
+        if quotient or steps:
             steps += [f"{divisor} * {quotient} = {here - rest}", f"{here} - {here - rest} = {rest}"]
-    quotient, rest = divmod(dividend, divisor)
-    whole = f"{dividend} = {divisor} * {quotient} + {rest}"
-    return steps if steps[-1:] == [whole] else [*steps, whole]
+    return [*steps, whole]
 
 
 @dataclass(frozen=True)

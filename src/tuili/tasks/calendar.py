@@ -186,7 +186,7 @@ def _clock_difference(rng: random.Random, low: int, high: int) -> Draft:
         steps.append(f"{hours} h = {hours} * 60 min = {hours * 60} min")
     if hours and rest:
         steps.append(f"{hours * 60} min + {rest} min = {minutes} min")
-    return Draft(prompt, tuple(steps), f"{minutes} min")
+    return Draft(prompt, tuple(steps), str(minutes))
 
 
 def _date_shift(rng: random.Random, low: int, high: int) -> Draft:

@@ -7,7 +7,7 @@ asks the question). Each is one small problem of another domain, with the workin
 from __future__ import annotations
 
 import random
-from calendar import isleap
+from calendar import monthrange
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -18,7 +18,7 @@ from tuili.tasks.calendar import (
     WEEKDAYS,
     clock,
     days_between,
-    leap_year,
+    month_length,
     shift_clock,
     shift_date,
     shift_weekday,
@@ -106,7 +106,7 @@ def _trees(rng: random.Random, name: str, size: int) -> Found:
 
 
 def _root(rng: random.Random, name: str, size: int) -> Found:
-    """The unknown keeps its own name, as does the variable of a program."""
+    """The unknown keeps its own name, as does the variable of a program, which is another one."""
     a, b = rng.randint(2, 9), rng.randint(2, 60)
     product = a * size
     steps = [f"{product + b} - {b} = {product}", f"P1 => {a}x = {product}", *quotient(product, a)]
@@ -116,11 +116,11 @@ def _root(rng: random.Random, name: str, size: int) -> Found:
 
 def _program(rng: random.Random, name: str, size: int) -> Found:
     b, c = rng.randint(2, 9), rng.randint(2, 30)
-    program = {"L1": f"x = {size}", "L2": f"x *= {b}", "L3": f"x += {c}"}
+    program = {"L1": f"y = {size}", "L2": f"y *= {b}", "L3": f"y += {c}"}
     product = size * b
-    steps = [f"L1: x = {size}", *multiply(size, b), f"x * {b} = {size} * {b} = {product}", f"L2: x = {product}"]
-    steps += [f"x + {c} = {product} + {c} = {product + c}", f"L3: x = {product + c}"]
-    return Found("the value of x after the program", steps, product + c, program=program)
+    steps = [f"L1: y = {size}", *multiply(size, b), f"y * {b} = {size} * {b} = {product}", f"L2: y = {product}"]
+    steps += [f"y + {c} = {product} + {c} = {product + c}", f"L3: y = {product + c}"]
+    return Found("the value of y after the program", steps, product + c, program=program)
 
 
 def _days(rng: random.Random, name: str, size: int) -> Found:
@@ -132,9 +132,10 @@ def _days(rng: random.Random, name: str, size: int) -> Found:
 
 
 def _leap(rng: random.Random, name: str, size: int) -> Found:
-    year, other = rng.randint(1900, 2100), rng.randint(10, 99)
-    phrase = f"{size} if {year} is a leap year, else {other}"
-    return Found(phrase, leap_year(year), size if isleap(year) else other)
+    year = rng.randint(1900, 2100)
+    days = monthrange(year, 2)[1]
+    steps = [*month_length(year, 2), f"{name} = {size} + {days} = {size + days}"]
+    return Found(f"{size} more than the number of days in {year}-02", steps, size + days)
 
 
 def _more(rng: random.Random, name: str, letter: str, n: int) -> Found | None:
@@ -232,7 +233,7 @@ def _force(rng: random.Random, letter: str, n: int) -> Goal | None:
 def _energy(rng: random.Random, letter: str, n: int) -> Goal | None:
     t = rng.randint(2, 9)
     question = f"A lamp of {letter} W burns for {t} h. How much energy in Wh does it use?"
-    return Goal(question, times("E", n, "W", t, "h", "Wh"), f"{n * t} Wh")
+    return Goal(question, times("E", n, "W", t, "h", "Wh"), str(n * t))
 
 
 def _draw(rng: random.Random, letter: str, n: int) -> Goal | None:

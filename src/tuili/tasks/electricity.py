@@ -87,7 +87,7 @@ def _cost(rng: random.Random) -> Draft:
     energy = p * t
     steps = [*times("E", p, "kW", t, "h", "kWh"), *times("c", energy, "kWh", price, "cents/kWh", "cents")]
     prompt = f"A {device} of {p} kW runs for {t} h. The price is {price} cents/kWh. What does it cost in cents?"
-    return Draft(prompt, tuple(steps), f"{energy * price} cents")
+    return Draft(prompt, tuple(steps), str(energy * price))
 
 
 def _lost_power(rng: random.Random) -> Draft:
@@ -179,7 +179,7 @@ def _monthly_bill(rng: random.Random, devices: int) -> Draft:
     ]
     told = " and ".join(f"a {name} of {p} kW for {t} h" for name, (p, t) in zip(names, use, strict=True))
     prompt = f"Every day, {told} runs. The price is {price} cents/kWh. What is the cost of {days} days in dollars?"
-    return Draft(prompt, tuple(steps), f"{whole * price // 100} dollars")
+    return Draft(prompt, tuple(steps), str(whole * price // 100))
 
 
 def _kettle(rng: random.Random) -> Draft:

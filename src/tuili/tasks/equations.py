@@ -6,7 +6,7 @@ Each step changes an equation in one way; the calculations that this takes are w
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt, lcm
@@ -146,7 +146,15 @@ def _linear(rng: random.Random, left: list[Part], right: list[Part]) -> Draft:
     unknown = rng.choice(UNKNOWNS)
     steps, solution = solve_linear(left, right, unknown)
     facts = labelled([f"{_given(left, unknown)} = {_given(right, unknown)}"])
-    return Draft(rng.choice(SOLVE).format(unknown, listing(facts)), tuple(steps), str(solution), facts=facts)
+    return Draft(_prompt(SOLVE, rng, unknown, facts, solution), tuple(steps), str(solution), facts=facts)
+
+
+def _prompt(
+    wordings: Sequence[str], rng: random.Random, wanted: str, facts: Mapping[str, str], answer: Fraction
+) -> str:
+    """The question; it asks for the form that a fraction is to have."""
+    prompt = rng.choice(wordings).format(wanted, listing(facts))
+    return prompt if answer.denominator == 1 else f"{prompt}\nGive a fraction in lowest terms."
 
 
 def _simple(rng: random.Random, level: int) -> Draft:
@@ -324,7 +332,7 @@ def _quadratic(rng: random.Random, level: int) -> Draft:
     facts = labelled([f"{_sum([a, int(b), int(c)], [f'{unknown}^2', unknown, ''])} = 0"])
     which = rng.randrange(2)
     find = ("the smaller solution", "the larger solution")[which]
-    return Draft(rng.choice(FIND).format(find, listing(facts)), tuple(steps), str(roots[which]), facts=facts)
+    return Draft(_prompt(FIND, rng, find, facts, roots[which]), tuple(steps), str(roots[which]), facts=facts)
 
 
 KINDS: dict[int, tuple[Callable[[random.Random, int], Draft], ...]] = {

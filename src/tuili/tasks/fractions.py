@@ -167,21 +167,16 @@ def _compare(rng: random.Random, level: int) -> Draft:
 
 
 def _reduce(rng: random.Random, level: int) -> Draft:
-    """To lowest terms: factor by factor, from three digits on after Euclid's algorithm.
-
-    From level 3 on the common divisor is taken out at once; below, it has no factor of two digits.
-    """
-    value, factor = {1: (24, 6), 2: (24, 15), 3: (1000, 100), 4: (2000, 150), 5: (5000, 200)}[level]
-    fraction = _proper(rng, range(3, value))
-    common = rng.choice([n for n in range(2, factor + 1) if level > 2 or n not in (11, 13)])
+    """To lowest terms: factor by factor, from three digits on by the divisor that Euclid's algorithm finds."""
+    value, factor = {1: (24, 6), 2: (24, 9), 3: (1000, 100), 4: (2000, 150), 5: (5000, 200)}[level]
+    fraction, common = _proper(rng, range(3, value)), rng.randint(2, factor)
     numerator, denominator = fraction.numerator * common, fraction.denominator * common
-    steps = reduce(numerator, denominator)
-    if denominator >= 100 and level < 3:
-        steps = [*euclid(denominator, numerator, fully=True), *steps]
-    elif denominator >= 100:
-        steps = euclid(denominator, numerator)
-        steps.append(f"{numerator} / {common} = {fraction.numerator}")
-        steps.append(f"{denominator} / {common} = {fraction.denominator}")
+    if denominator < 100:
+        steps = reduce(numerator, denominator)
+    else:
+        steps = euclid(denominator, numerator, fully=level < 3)
+        for number in (numerator, denominator):
+            steps += [*quotient(number, common), f"{number} / {common} = {number // common}"]
         steps.append(f"{numerator}/{denominator} = {fraction}")
     wording = rng.choice(("Reduce {}/{} to lowest terms.", "Write {}/{} in lowest terms.", "Simplify {}/{}."))
     return Draft(wording.format(numerator, denominator), tuple(steps), str(fraction))

@@ -61,8 +61,8 @@ def _l_shape(rng: random.Random) -> Draft:
     steps = [*area("x", a, b, unit), *area("y", c, d, unit)]
     steps.append(f"A = {a * b} {unit}^2 - {c * d} {unit}^2 = {a * b - c * d} {unit}^2")
     prompt = (
-        f"From a {field} of {a} {unit} by {b} {unit}, a corner of {c} {unit} by {d} {unit} is cut off. What "
-        "area is left?"
+        f"From a {field} of {a} {unit} by {b} {unit}, a rectangle of {c} {unit} by {d} {unit} is cut off at a "
+        "corner. What area is left?"
     )
     return Draft(prompt, tuple(steps), f"{a * b - c * d} {unit}^2")
 

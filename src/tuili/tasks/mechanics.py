@@ -133,7 +133,7 @@ def _conversion(rng: random.Random) -> Draft:
     t = rng.randint(2, 9)
     prompt = f"A {mover} drives at {18 * n} km/h. How many metres does it drive in {t} s?"
     steps = [*to_metres_per_second("v", 18 * n), *times("d", 5 * n, "m/s", t, "s", "m")]
-    return Draft(prompt, tuple(steps), f"{5 * n * t} m")
+    return Draft(prompt, tuple(steps), str(5 * n * t))
 
 
 def _lifting(rng: random.Random) -> Draft:

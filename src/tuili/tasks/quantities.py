@@ -39,7 +39,7 @@ class Formula:
     """A law `whole = first * second`: the name and unit of each, and a question for each in this order.
 
     A question holds `{thing}` and the two quantities that are given, as `{whole}`, `{first}` or `{second}`; `{unit}` is
-    that of the whole.
+    that of the whole, and where it is named the answer is a bare number.
     """
 
     whole: tuple[str, str]
@@ -61,5 +61,6 @@ class Formula:
             over(second, a * b, w_unit, a, f_unit, s_unit),
         )[asked]
         w, f, s = (f"{value} {unit}" for value, (_, unit) in zip((a * b, a, b), named, strict=True))
-        prompt = self.questions[asked].format(thing=rng.choice(self.things), whole=w, first=f, second=s, unit=w_unit)
-        return Draft(prompt, tuple(steps), (w, f, s)[asked])
+        question, answer = self.questions[asked], (w, f, s)[asked]
+        prompt = question.format(thing=rng.choice(self.things), whole=w, first=f, second=s, unit=w_unit)
+        return Draft(prompt, tuple(steps), answer.split()[0] if "{unit}" in question else answer)

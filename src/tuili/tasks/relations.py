@@ -119,15 +119,16 @@ def _compare(rng: random.Random, rung: _Rung, path: list[str], others: list[str]
 def _arrange(rng: random.Random, rung: _Rung, path: list[str], question: str) -> Draft:
     """Everyone on one falling path: who is at an end of it, or in what order do they stand?
 
-    The way starts at the first premise and leads to the end; a list needs the way back down as well.
+    The way starts at the first premise and leads to the end, and from there past everyone.
     """
     given = _print_order(rng, rung, [Fact(high, ">", low) for high, low in pairwise(path)])
     comparative, most, least = rng.choice(ORDERS)
     lowest = question == "extreme" and rng.random() < 0.5
     ends = sorted((given["P1"].left, given["P1"].right), key=path.index)
-    steps, _ = _follow(given, ends[0] if lowest else ends[1], ">" if lowest else "<", None)
+    there, back = "><" if lowest else "<>"
+    steps, _ = _follow(given, ends[0] if lowest else ends[1], there, None)
+    steps += _follow(given, path[-1] if lowest else path[0], back, None)[0]
     if question == "sort":
-        steps += _follow(given, path[0], ">", None)[0]
         question, answer = f"List everyone from {most} to {least}, with commas.", ", ".join(path)
     else:
         question, answer = f"Who is the {least if lowest else most}?", path[-1] if lowest else path[0]

@@ -25,8 +25,8 @@ FOODS = (
     "pears", "pies", "plums", "rolls", "tarts",
 )
 OBJECTS = (
-    "bags", "balls", "beads", "books", "bottles", "bricks", "cards", "chairs", "coins", "cups", "dolls",
-    "flags", "hats", "jars", "lamps", "marbles", "pens", "pins", "plates", "ribbons", "ropes", "shells",
+    "balls", "beads", "books", "bottles", "bricks", "cards", "chairs", "coins", "cups", "dolls",
+    "flags", "hats", "lamps", "marbles", "pens", "pins", "plates", "ribbons", "ropes", "shells",
     "spoons", "stamps", "stickers", "stones", "tables", "tickets", "toys",
 )
 COLOURS = (

@@ -136,7 +136,7 @@ def combinations(n: int, k: int, *, fully: bool = False) -> list[str]:
     """C(n, k) from C(n, 2) up: each line multiplies by the next smaller factor and divides by the next place.
 
     `combinations(7, 3)` → `C(7, 2) = 7 * 6 / 2 = 42 / 2 = 21`, `C(7, 3) = 21 * 5 / 3 = 105 / 3 = 35`.
-    Needs 0 ≤ k ≤ n; a k beyond n / 2 goes by way of the complement. `fully` breaks every product and quotient up.
+    Needs 0 ≤ k ≤ n; a k beyond n / 2 goes by way of the complement. `fully` writes every product and quotient out.
     """
     if 2 * k > n > k:
         inverse = combinations(n, n - k, fully=fully)
@@ -146,7 +146,11 @@ def combinations(n: int, k: int, *, fully: bool = False) -> list[str]:
     lines, value = [], n
     for j in range(2, k + 1):
         factor = n - j + 1
-        lines += [*times(value, factor), *quotient(value * factor, j)] if fully else product(value, factor)
-        lines.append(f"C({n}, {j}) = {value} * {factor} / {j} = {value * factor} / {j} = {value * factor // j}")
-        value = value * factor // j
+        above = value * factor
+        if fully:
+            lines += [*times(value, factor), f"{value} * {factor} = {above}", *quotient(above, j)]
+        else:
+            lines += product(value, factor)
+        lines.append(f"C({n}, {j}) = {value} * {factor} / {j} = {above} / {j} = {above // j}")
+        value = above // j
     return lines
