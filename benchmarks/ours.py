@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from statistics import fmean
 
 from rich.console import Console
 from transformers import PreTrainedTokenizerFast
@@ -57,6 +57,10 @@ class OurTraining:
         """Run the recipe and return its speed after the first line of the log."""
         with tempfile.TemporaryDirectory() as scratch:
             self._train(Path(scratch))
-            _, *timed = read_log(Path(scratch))
-        tokens, gflops = (fmean(line[f"{key}_per_second"] for line in timed) for key in ("tokens", "gflops"))
+            lines = read_log(Path(scratch))
+        seconds = [after["seconds"] - before["seconds"] for before, after in pairwise(lines)]
+        tokens, gflops = (
+            sum(line[f"{key}_per_second"] * took for line, took in zip(lines[1:], seconds, strict=True)) / sum(seconds)
+            for key in ("tokens", "gflops")
+        )
         return Segment(tokens, gflops * 1e9)

@@ -36,7 +36,8 @@ def test_counts_equal_the_masks_of_the_slow_form():
             hidden, _ = model.reason(hidden, shared, frame, group)
     assert len(reads) == network.config.num_hidden_layers
     for counted, masks in zip(reads, expected, strict=True):
-        assert counted.tolist() == masks.tolist()
+        assert counted[:, 0].tolist() == masks.tolist()
+        assert (counted[:, 1] >= counted[:, 0]).all()
 
 
 def test_shares_have_a_value_for_every_token_layer_and_head_and_fall_with_fewer_units():
@@ -45,7 +46,7 @@ def test_shares_have_a_value_for_every_token_layer_and_head_and_fall_with_fewer_
         network, tokenizer = tiny_model(window=8, top_units=top_units)
         row_S = long_rows(tokenizer, task_records(), rows=1, length=400)[0]
         shares = read_shares(network, row_S)
-        assert shares.shape == (DECODED, network.config.num_hidden_layers, network.config.num_key_value_heads)
+        assert shares.shape == (DECODED, network.config.num_hidden_layers, network.config.num_key_value_heads, 2)
         assert ((shares > 0) & (shares < 1)).all()
         means.append(shares.mean())
     assert means[1] < means[0]
@@ -55,6 +56,6 @@ def test_a_model_folder_is_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(attention_reads, "gsm8k_records", lambda: iter(()))
     config, figures = measure(model=str(save_tiny(tmp_path / "model")), context=400, texts=2)
     assert config["model"] == "given"
-    assert set(figures) == {"tasks_mean", "tasks_most"}
-    assert isinstance(figures["tasks_mean"], Figure)
-    assert len(figures["tasks_mean"].runs) == 2
+    assert set(figures) == {f"tasks_{way}_{what}" for way in ("distinct", "touched") for what in ("mean", "most")}
+    assert isinstance(figures["tasks_touched_mean"], Figure)
+    assert len(figures["tasks_touched_mean"].runs) == 2

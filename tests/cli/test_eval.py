@@ -93,3 +93,21 @@ def test_what_cannot_be_evaluated_is_refused(
     captured = capsys.readouterr()
     assert named in captured.err
     assert captured.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("by_heart")
+def test_a_fixed_depth_has_no_trend_and_no_threshold(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, page = tmp_path / "report.json", tmp_path / "report.html"
+    options = ["--domains", "arithmetic,knights", "--per-cell", "4", "--seed", "5", "--depth", "2"]
+    assert main(["eval", str(model), *options, "--json", str(path), "--html", str(page), "--card"]) == 0
+    report = json.loads(path.read_text())
+    assert (report["settings"]["threshold"], report["depth"]["trends"]) == (None, [])
+    assert "sure" not in page.read_text()
+    card = (model / "README.md").read_text()
+    assert "Depth rises" not in card
+    assert f"# {model}\n" in card
+    assert f"--model {model}\n" in card
+    assert main(["eval", str(model), *options, "--threshold", "0.5"]) == 2
+    assert "depth is 2: a threshold counts only where depth is auto" in capsys.readouterr().err

@@ -148,8 +148,8 @@ def test_reads_at_most_a_quarter_of_the_keys_at_2k(unit: int, share: float, monk
     model(ids[:, -1:], cache=cache)
     assert len(calls) == 3 * model.config.num_hidden_layers
     for pooled, near, chosen in zip(calls[::3], calls[1::3], calls[2::3], strict=True):
-        assert pooled[0] + near[0] + chosen[0] <= share * 2048
+        assert pooled[1] + near[1] + chosen[1] <= share * 2048
         assert near == (64 + 1, 64 + 1)
         assert chosen[0] in (16 * unit, 15 * unit + 1)  # the first unit is one token
-        assert chosen[1] == 16 * 16
+        assert chosen[1] <= 16 * unit
         assert 2047 // unit <= pooled[0] <= pooled[1] <= 2048 // unit + 8

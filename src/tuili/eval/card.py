@@ -36,7 +36,7 @@ def write_card(folder: Path, report: Mapping[str, Any]) -> None:
         environment()
         .get_template("card.md.j2")
         .render(
-            name=folder.resolve().name,
+            name=report.get("model", folder.resolve().name),
             report=report,
             levels=levels,
             table=table,

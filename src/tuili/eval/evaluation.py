@@ -44,8 +44,11 @@ class EvalSettings:
             raise InputError("nothing to evaluate: name at least one domain and one level")
         if self.per_cell < 1:
             raise InputError(f"per-cell is {self.per_cell}: use 1 problem or more for each domain and level")
-        if self.full and self.depth != "auto":
-            raise InputError(f"a full evaluation compares all depths: leave depth at auto, not {self.depth}")
+        if self.depth != "auto":
+            if self.full:
+                raise InputError(f"a full evaluation compares all depths: leave depth at auto, not {self.depth}")
+            if self.threshold is not None:
+                raise InputError(f"depth is {self.depth}: a threshold counts only where depth is auto")
 
 
 def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = lambda *_: None) -> dict[str, Any]:
@@ -63,11 +66,12 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
     problems = unseen_problems(settings.domains, settings.levels, settings.per_cell, settings.seed)
     started = time.perf_counter()
     chosen = decoder(settings.depth)
+    threshold = chosen.threshold if settings.depth == "auto" else None
     trials = run(chosen, problems, told(f"depth {settings.depth}"))
     seconds = time.perf_counter() - started
     result = {
         **report.accuracy_report(trials, seconds),
-        "settings": {**asdict(settings), "threshold": chosen.threshold, "split": str(Split.TEST)},
+        "settings": {**asdict(settings), "threshold": threshold, "split": str(Split.TEST)},
         "model_hash": model_hash(loaded.path),
         **report.provenance(),
         "samples": report.samples(trials, loaded.tokenizer),
@@ -76,7 +80,8 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
     if settings.full:
         exits = loaded.model.config.exit_layers
         points = by_depth(decoder, problems, exits, lambda depth: told(f"depth {depth}")) + points
-    result["depth"] = report.depth_report(points, depth_against_level(trials))
+    trends = depth_against_level(trials) if settings.depth == "auto" else []
+    result["depth"] = report.depth_report(points, trends)
     if settings.full:
         level = [min(settings.levels)]
         experts = expert_report(

@@ -245,9 +245,16 @@ def attend_sparse(query_BH1D: Tensor, kv: KeyValues, gate_B1H3: Tensor, view: Vi
     end_BKk = start_BU1[:, None].expand(B, K, -1).gather(2, best.indices + 1)
     token_BKkM = start_BKk[..., None] + torch.arange(view.max_unit, device=first_B1.device)
     real_BKkM = (token_BKkM < end_BKk[..., None]) & (best.values > float("-inf"))[..., None]
-    token_BKX = token_BKkM.clamp(max=S - 1).flatten(2)
-    selected = _gathered(query_BH1D, kv, token_BKX, real_BKkM.flatten(2))
+    real_BKX, token_BKX = _real_first(real_BKkM.flatten(2), token_BKkM.clamp(max=S - 1).flatten(2))
+    selected = _gathered(query_BH1D, kv, token_BKX, real_BKX)
     return _blend(gate_B1H3, pooled, local, selected)
+
+
+def _real_first(real_BKX: Tensor, token_BKX: Tensor) -> tuple[Tensor, Tensor]:
+    """The same with the real tokens in front, cut where no head has any more."""
+    most = max(1, int(real_BKX.sum(-1).max()))
+    real = real_BKX.to(torch.uint8).topk(most, dim=-1)
+    return real.values.bool(), token_BKX.gather(2, real.indices)
 
 
 def _gathered(query_BH1D: Tensor, kv: KeyValues, token_BKX: Tensor, real_BKX: Tensor) -> Tensor:
