@@ -107,14 +107,6 @@ def commit() -> str | None:
         return None
 
 
-def sources_commit() -> str:
-    """The last commit that changed what is measured, in short; `unknown` without a repository."""
-    try:
-        return _git("log", "-1", "--format=%h", "--", "src", "recipes") or "unknown"
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.strip()

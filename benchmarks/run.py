@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HELPERS = {"__init__", "command", "mixtral", "ours", "record", "run", "texts"}
+HELPERS = {"__init__", "command", "mixtral", "ours", "record", "run", "table", "texts"}
 
 
 def names() -> list[str]:

@@ -30,6 +30,7 @@ def test_all_sides_are_trained_alike_and_only_once(small, tmp_path: Path):
     for side in ("layered", "tight"):
         difference = figures[f"{side}_difference"].median
         assert figures[f"{side}_low95"].median <= difference <= figures[f"{side}_high95"].median
+        assert figures[f"{side}_all_difference"].median == difference  # there is but one seed
     assert 0 < figures["tight_reads"].median < figures["layered_reads"].median
 
     logs = [file.read_text() for file in sorted(tmp_path.rglob("log.jsonl"))]

@@ -153,10 +153,10 @@ class RunFolder:
 
 def environment() -> dict[str, Any]:
     """What else the bits of a run depend on: the threads that torch uses now, this code, and the versions below it."""
-    return {"threads": torch.get_num_threads(), "code": _code()} | current_versions()
+    return {"threads": torch.get_num_threads(), "code": code_hash()} | current_versions()
 
 
-def _code() -> str:
+def code_hash() -> str:
     """The start of the SHA-256 of all modules of this package, which one version may have many of."""
     digest = hashlib.sha256()
     for file in sorted(PACKAGE.rglob("*.py")):

@@ -1,0 +1,43 @@
+"""The README's table is the one that the records give, and leaves out what was not measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from benchmarks.run import names
+from benchmarks.table import README, ROWS, Row, bench, figure, filled
+
+
+def test_the_readme_has_the_present_table() -> None:
+    text = README.read_text()
+    assert filled(text) == text, "run python -m benchmarks.table"
+
+
+def test_every_row_names_a_benchmark_that_exists() -> None:
+    benchmarks = [row.command.removeprefix("make bench NAMES=") for row in ROWS if "NAMES=" in row.command]
+    assert benchmarks
+    assert set(benchmarks) <= set(names())
+
+
+def test_a_figure_shows_its_range_only_where_there_is_one() -> None:
+    once, twice = ({"figures": {"speed": {"median": 2.0, "min": 1.5, "max": high, "n": 3}}} for high in (1.5, 2.5))
+    once["figures"]["speed"]["median"] = 1.5
+    assert figure("speed", "{:.1f}")(once) == "1.5"
+    assert figure("speed", "{:.1f}")(twice) == "2.0 (1.5 to 2.5, n = 3)"
+
+
+def test_a_row_without_its_record_or_figure_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "record.json"
+    row = Row("speed", file, figure("speed", "{:.1f}"), "2", "make bench")
+    assert row.line() is None
+    file.write_text('{"figures": {}}')
+    assert row.line() is None
+    file.write_text(json.dumps({"figures": {"speed": {"median": 2.0, "min": 2.0, "max": 2.0, "n": 1}}}))
+    assert row.line() == "| speed | 2.0 | 2 | `make bench` |"
+
+
+def test_the_experts_record_is_in_the_table() -> None:
+    line = bench("experts", "experts", "nano_bf16_4096_ours_over_dense", "{:.2f}", "1.15").line()
+    assert line is not None
+    assert line.startswith("| experts | ")
