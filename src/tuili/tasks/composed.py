@@ -14,7 +14,11 @@ from datetime import date, timedelta
 from fractions import Fraction
 from math import comb, gcd
 
-from tuili.tasks.calendar import (
+from tuili.tasks.geometry import area
+from tuili.tasks.problem import Draft
+from tuili.tasks.quantities import over, simple, times
+from tuili.tasks.registry import domain
+from tuili.tasks.timekeeping import (
     WEEKDAYS,
     clock,
     days_between,
@@ -24,10 +28,6 @@ from tuili.tasks.calendar import (
     shift_weekday,
     to_hours,
 )
-from tuili.tasks.geometry import area
-from tuili.tasks.problem import Draft
-from tuili.tasks.quantities import over, simple, times
-from tuili.tasks.registry import domain
 from tuili.tasks.wording import listing
 from tuili.tasks.words import COLOURS, CONTAINERS, NAMES, OBJECTS, PEOPLE, PLACES, THINGS
 from tuili.tasks.working import cancel, multiply, percentage, quotient, residue
