@@ -1,4 +1,4 @@
-"""The table of measured results in the README, written from the records: `python -m benchmarks.table`.
+"""The table of measured results in the README and the picture above it, from the records: `python -m benchmarks.table`.
 
 A row without a record is left out, so that the table never says more than was measured. A test holds that the README
 has the table of the records that are committed.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,11 @@ from typing import Any
 
 from benchmarks.record import RESULTS, ROOT
 from tuili.eval.card import EVAL_FILE
+from tuili.eval.figures import depth_lines
 from tuili.model.folder import SHIPPED
 
 README = ROOT / "README.md"
+PICTURE = ROOT / "docs" / "img" / "depth.svg"
 SHIPPED_REPORT = SHIPPED / "nano" / EVAL_FILE
 SECTION = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
@@ -145,5 +148,15 @@ def filled(text: str) -> str:
     return SECTION.sub(lambda found: found[1] + table() + found[2], text)
 
 
+def picture(report: dict[str, Any]) -> str:
+    """Depth against level as SVG, on white: a page may be dark."""
+    trends = {trend["domain"]: trend["by_level"] for trend in report["depth"]["trends"]}
+    drawn = b64decode(depth_lines(trends).partition(",")[2]).decode()
+    return drawn.replace("<svg ", '<svg style="background: #ffffff" ', 1)
+
+
 if __name__ == "__main__":
     README.write_text(filled(README.read_text()))
+    if SHIPPED_REPORT.is_file():
+        PICTURE.parent.mkdir(exist_ok=True)
+        PICTURE.write_text(picture(json.loads(SHIPPED_REPORT.read_bytes())))

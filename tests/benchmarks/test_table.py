@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 from benchmarks.run import names
-from benchmarks.table import README, ROWS, Row, bench, figure, filled
+from benchmarks.table import README, ROWS, Row, bench, figure, filled, picture
 
 
 def test_the_readme_has_the_present_table() -> None:
@@ -41,3 +42,10 @@ def test_the_experts_record_is_in_the_table() -> None:
     line = bench("experts", "experts", "nano_bf16_4096_ours_over_dense", "{:.2f}", "1.15").line()
     assert line is not None
     assert line.startswith("| experts | ")
+
+
+def test_the_picture_is_white_behind_its_lines() -> None:
+    svg = picture({"depth": {"trends": [{"domain": "knights", "by_level": {"1": 3.2, "2": 4.0}}]}})
+    root = ElementTree.fromstring(svg)
+    assert root.attrib["style"] == "background: #ffffff"
+    assert len(svg) < 300_000
