@@ -30,7 +30,7 @@ def test_every_shipped_recipe_trains(
 ) -> None:
     monkeypatch.setattr(sources, "SAMPLE", 20)
     small = {"hidden_size": 32, "intermediate_size": 32, "moe_intermediate_size": 16}
-    overrides = ["train.steps=1", "train.rows=1", "train.precision=fp32", f"model.overrides={small}"]
+    overrides = ["train.steps=1", "train.rows=1", "train.precision=fp32", "model.start=null", f"model.overrides={small}"]
     outcome = train(load_recipe(name, overrides, Recipe), tmp_path)
     assert outcome.step == 1
     assert outcome.model is not None
