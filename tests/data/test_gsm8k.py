@@ -28,6 +28,7 @@ SOLUTIONS = {
     "First <<2+2=4>>4, then <<4/0=0>>0.\n#### 0": Outcome.WRONG,
     "Half of it is <<x/2=4>>4.\n#### 4": Outcome.UNDECIDED,
     "There are four.\n#### 4": Outcome.NO_CALCULATION,
+    "There are <<>>four<< >>.\n#### 4": Outcome.NO_CALCULATION,
 }
 
 
@@ -81,6 +82,12 @@ def test_many_steps_make_the_highest_level() -> None:
         ('{"question": "Q?", "answer": "no end"}', "not an item"),
         ('{"question": "Q?", "answer": 5}', "not an item"),
         ('{"question": "Q?", "answer": "#### many"}', "must be a number"),
+        (json.dumps({"question": "Q?", "answer": "#### " + "9" * 5000}), "must be a number of at most 40 digits$"),
+        ('{"question": " ", "answer": "#### 4"}', "the question is empty"),
+        ('{"question": null, "answer": "#### 4"}', "not an item"),
+        ('{"question": {"a": 1}, "answer": "#### 4"}', "not an item"),
+        ('{"question": "\\ud800", "answer": "#### 4"}', "not an item"),
+        ('{"question": "Q?", "answer": "<<\\ud800>>\\n#### 4"}', "not an item"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, line: str, what: str) -> None:
@@ -88,6 +95,11 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, what: str) -> None:
     with pytest.raises(RecordError, match=what) as caught:
         list(import_gsm8k(path))
     assert str(caught.value).startswith(f"{path}:2: ")
+
+
+def test_a_mark_of_the_byte_order_is_skipped(tmp_path: Path) -> None:
+    path = written(tmp_path / "marked.jsonl", "\ufeff" + json.dumps({"question": "Q?", "answer": GOOD}))
+    assert [item.question for item in import_gsm8k(path)] == ["Q?"]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tuili.data.records import Record, check_records, read_records, record_schema, write_records
+from tuili.data.records import (
+    Record,
+    check_records,
+    read_records,
+    read_training_records,
+    record_schema,
+    write_records,
+)
 from tuili.data.sources import FileSource
 from tuili.errors import RecordError
-from tuili.tasks import Split, domains, generate
+from tuili.tasks import Split, domains, generate, registry
 
 
 def write(folder: Path, *lines: str | bytes) -> Path:
@@ -146,6 +154,22 @@ def test_problems_of_the_training_split_and_those_of_others_can_be_trained_on(tm
     FileSource(generated(tmp_path, Split.TRAIN), seed=0)
     FileSource(generated(tmp_path, Split.TEST, domain="own"), seed=0)
     FileSource(generated(tmp_path, Split.TEST, source="school"), seed=0)
+
+
+def test_problems_that_are_held_out_in_a_domain_of_ones_own_cannot_be_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = generated(tmp_path, Split.TEST, domain="change")
+    assert len(list(read_training_records(path))) == 2
+    monkeypatch.setitem(registry._REGISTERED, "change", registry._entry("arithmetic"))
+    with pytest.raises(RecordError, match=r"made.jsonl:2: a problem of the test split"):
+        list(read_training_records(path))
+
+
+def test_a_problem_that_is_no_record_is_named() -> None:
+    problem = replace(generate("arithmetic", 0, 3, 2), steps=("1 + 1\n= 2",))
+    with pytest.raises(RecordError, match=r"^problem arithmetic/2/0/3: a step is one line"):
+        Record.of(problem)
 
 
 def test_a_problem_becomes_a_record() -> None:

@@ -82,9 +82,10 @@ def test_training_is_deterministic(tokenizer: PreTrainedTokenizerFast) -> None:
     assert again.backend_tokenizer.to_str() == tokenizer.backend_tokenizer.to_str()
 
 
-def test_a_vocabulary_without_room_for_all_bytes_is_refused() -> None:
-    with pytest.raises(InputError, match="use 263 or more"):
-        train_tokenizer(TEXTS, vocabulary=200)
+@pytest.mark.parametrize("vocabulary", [-1, 262, 1_000_001, 10**20])
+def test_a_vocabulary_without_room_for_all_bytes_or_beyond_memory_is_refused(vocabulary: int) -> None:
+    with pytest.raises(InputError, match="use 263 to 1000000"):
+        train_tokenizer(TEXTS, vocabulary=vocabulary)
 
 
 @pytest.fixture(scope="module")

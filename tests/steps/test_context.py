@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tuili.steps import Context, check
+import pytest
+
+from tuili.steps import Context, check, check_chain
+from tuili.steps.context import MAX_ENTRIES, MAX_PROMPT
 
 
 def test_facts_on_lines_and_in_sentences() -> None:
@@ -23,9 +26,48 @@ def test_programs_have_labels_with_L() -> None:
     assert context.program == {"L1": "x = 3", "L2": "for i in range(0, 2): x += i", "L3": "if x > 3: y = x"}
 
 
-def test_entries_that_do_not_parse_are_left_out() -> None:
-    context = Context.from_prompt("P1: the cat sat. P2: all cats are pets. L1: print x. NOTE1: A. p3: A. P4: A =>")
-    assert context == Context(facts={"P2": "all cats are pets"})
+def test_facts_that_do_not_parse_or_have_the_label_of_another_are_left_out() -> None:
+    prompt = "P1: the cat sat. P2: all cats are pets. NOTE1: A. p3: A. P4: A =>. P5: A. P5: B"
+    assert Context.from_prompt(prompt) == Context(facts={"P2": "all cats are pets"})
+
+
+@pytest.mark.parametrize(
+    ("prompt", "trace"),
+    [
+        ("L1: x = 4\nL2: x /= 2\nL3: y = x + 1", ["L1: x = 4", "L3: y = x + 1 = 4 + 1 = 5"]),
+        ("L1: x = 0\nL2: while x < 3:\nL3:     x = x + 1", ["L1: x = 0", "L3: x = 1"]),
+        ("L1: x = 4\nL2:x = 5\nL3: y = x", ["L1: x = 4", "L3: y = 4"]),
+        ("L1: x = 4\nL1000: x = 5\nL3: y = x", ["L1: x = 4", "L3: y = 4"]),
+        ("L1: x = 4\nL2: x = 5\nL3: y = x\nL2: x = 6", ["L1: x = 4", "L2: x = 6"]),
+        ("L1: x = 3; x = x * 2", ["L1: x = 3"]),
+        ("L1: x = 3. What is x?", ["L1: x = 3"]),
+    ],
+)
+def test_no_event_is_valid_after_a_line_of_the_program_that_cannot_be_read(prompt: str, trace: list[str]) -> None:
+    *read, beyond = check_chain(trace, Context.from_prompt(prompt))
+    assert {verdict.status.value for verdict in read} <= {"valid"}
+    assert beyond.status != "valid"
+
+
+def test_an_entry_that_is_cut_off_is_left_out() -> None:
+    prompt = "P1: y = 2\n".ljust(MAX_PROMPT - 10) + "P2: x = 3500"
+    assert Context.from_prompt(prompt).facts == {"P1": "y = 2"}
+    assert Context.from_prompt(prompt[2:]).facts == {"P2": "x = 3500"}
+
+
+def test_no_event_of_a_program_that_is_cut_off_is_valid() -> None:
+    lines = [f"L{i}: x{i} = {i}" for i in range(1, MAX_ENTRIES + 1)]
+    whole, longer = "\n".join(lines), "\n".join((*lines, "L300: x1 = 99"))
+    assert check("L1: x1 = 1", Context.from_prompt(whole)).status == "valid"
+    for prompt in (longer, whole.ljust(MAX_PROMPT + 1)):
+        context = Context.from_prompt(prompt)
+        assert check("L1: x1 = 1", context).status == "unsupported"
+        assert check("x1 = 0 + 1 = 1", context).status == "unsupported"
+
+
+def test_facts_beyond_the_most_entries_are_left_out() -> None:
+    context = Context.from_prompt("\n".join(f"P{i}: x{i} = {i}" for i in range(MAX_ENTRIES + 5)))
+    assert list(context.facts) == [f"P{i}" for i in range(MAX_ENTRIES)]
 
 
 def test_a_question_mark_ends_an_entry() -> None:

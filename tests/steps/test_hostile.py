@@ -111,6 +111,32 @@ FACTS = {
 }
 
 
+def labelled(*facts: str) -> dict[str, str]:
+    return {f"P{i}": fact for i, fact in enumerate(facts, 1)}
+
+
+EVERY = ", ".join(f"P{i}" for i in range(1, 190))
+POWERS = labelled(*("+".join(["(a+b+c)^5"] * 4) + f"-4*(a+b+c)^5+a = {i}" for i in range(189)))
+SQUARES = " or ".join(f"x^2={i * i}" for i in range(1, 31))
+ALGEBRA = {
+    "powers among facts": ("a = 5", POWERS),
+    "powers among premises": (f"{EVERY} => a = 5", POWERS),
+    "powers of large fractions": (
+        "a = 5",
+        labelled(*(f"(7^90/3^90*a+5^90/11^90*b+13^90/17^90*c+d)^5+a = {i}" for i in range(180))),
+    ),
+    "long products": ("a = 5", labelled(*("a" + "*1" * 100 + f" = {i}" for i in range(90)))),
+    "a premise again and again": (
+        "P1" + ", P2" * 290 + " => x > 0 or x < 0",
+        labelled(SQUARES, " or ".join(["x=x"] * 60)),
+    ),
+    "many roots for many premises": (
+        f"{EVERY} => x > 0 or x < 0",
+        labelled(SQUARES, *[" or ".join(["x=x"] * 25)] * 188),
+    ),
+}
+
+
 def measured(line: str, context: Context | None = None) -> Status:
     """The verdict's status, once its memory and its CPU time (best of three) were found within bounds."""
 
@@ -156,10 +182,28 @@ def test_hostile_facts(prompt: str) -> None:
     assert measured("x + a0 = 1", context) is not Status.VALID
 
 
+@pytest.mark.parametrize(("line", "facts"), ALGEBRA.values(), ids=ALGEBRA)
+def test_hostile_algebra(line: str, facts: dict[str, str]) -> None:
+    assert measured(line, Context(facts=facts)) is Status.TIMEOUT
+
+
+def test_the_runs_that_are_kept_are_small() -> None:
+    assigned = {f"L{i}": f"x{i} = {i}" for i in range(189)}
+    interpreter.run.cache_clear()
+    tracemalloc.start()
+    for number in range(16):
+        program = {**assigned, "L189": f"while true: x = {number}"}
+        check("L189: x = 1", Context(program=program, events=100_000))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < BYTES / 4
+
+
 def test_a_hostile_prompt() -> None:
     start = time.process_time()
-    context = Context.from_prompt("P1: A -> B. L1: x = 2^9^9^9\n" * 40_000 + "P2: " * 40_000)
-    assert len(context.facts) <= 200
+    entries = "".join(f"P{i}: A -> B. L{i}: x = 2^9^9^9\n" for i in range(1, 40_000))
+    context = Context.from_prompt(entries + "P2: " * 40_000)
+    assert len(context.facts) == 100
     assert check("P1, A => B", context).status is Status.INVALID
     assert time.process_time() - start < 2 * SECONDS
 

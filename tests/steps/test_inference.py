@@ -131,6 +131,7 @@ UNSUPPORTED = [
     "1 < x in S => x in S",
     "x^2 = 4 or x > 3 => x > 0",
     "x^2 = 4 => sqrt(x) = 2",
+    "x^2 - 3*x + 2 = 0, 1/(x - 1) > 0 => x = 2",  # a premise without a value for one of the roots
     "(1, 2) => A",
     "x = true => x = true",
     "x mod 2 = 0 => x = 0",

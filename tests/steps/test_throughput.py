@@ -1,4 +1,7 @@
-"""The work of an arithmetic line in calls of Python functions: what makes 5,000 lines a second possible."""
+"""The work of an arithmetic line in calls of Python functions, which no load of the machine changes.
+
+What that amounts to in lines a second is measured by `benchmarks/checker.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,9 @@ import pytest
 
 from tuili.steps import check
 
-CALLS = 500  # at some 0.1 µs a call, a tenth of the 200 µs that 5,000 lines a second leave for a line
 
-
-@pytest.mark.parametrize("line", ["48 / 2 = 24", "3 * 17 + 5 = 56"])
-def test_an_arithmetic_line_takes_few_calls(line: str) -> None:
+@pytest.mark.parametrize(("line", "most"), [("48 / 2 = 24", 200), ("3 * 17 + 5 = 56", 240)])
+def test_an_arithmetic_line_takes_few_calls(line: str, most: int) -> None:
     calls = 0
 
     def count(frame: FrameType, event: str, argument: object) -> None:
@@ -27,4 +28,4 @@ def test_an_arithmetic_line_takes_few_calls(line: str) -> None:
         check(line)
     finally:
         sys.setprofile(previous)
-    assert calls < CALLS
+    assert calls < most

@@ -246,6 +246,23 @@ def test_an_assignment_ends_what_was_concluded_about_the_old_value() -> None:
     assert [verdict.status.value for verdict in check_chain(chain, program)] == ["valid"] * 4 + ["invalid"] * 2
 
 
+@pytest.mark.parametrize("fact", ["b = a + 1", "b - a = 1", "a + 1 = b"])
+def test_an_assignment_ends_what_was_concluded_by_a_fact_about_the_variable(fact: str) -> None:
+    context = Context(facts={"P1": fact}, program={"L1": "a = 5", "L2": "a = 7"})
+    before = ["L1: a = 5", "a = 5, P1 => b = 6", "b * 2 = 6 * 2 = 12", "L2: a = 7"]
+    assert {verdict.status.value for verdict in check_chain(before, context)} == {"valid"}
+    for line in ("b = 6", "b = 6 => b < 7", "b * 2 = 6 * 2 = 12"):
+        assert check_chain([*before, line], context)[-1].status is not Status.VALID
+    assert check_chain([*before, "a = 7, P1 => b = 8", "b = 8"], context)[-1].status is Status.VALID
+
+
+def test_facts_about_a_variable_do_not_refute_what_its_value_forces() -> None:
+    context = Context(facts={"P1": "a = x - 1"}, program={"L1": "a = 5"})
+    chain = ["x = 6", "L1: a = 5", "x = 6", "a = 5, P1 => x = 6", "x = 6", "x = 7"]
+    expected = ["unsupported", "valid", "unsupported", "valid", "valid", "invalid"]
+    assert [verdict.status.value for verdict in check_chain(chain, context)] == expected
+
+
 def test_an_assignment_leaves_conclusions_about_other_variables() -> None:
     program = Context(program={"L1": "x = 1", "L2": "y = 2", "L3": "if y > 1: y = 3"})
     chain = ["L1: x = 1", "x = 1 => x < 5", "L2: y = 2", "L3: y > 1 = true", "L3: y = 3", "x < 5 => 2*x < 10"]

@@ -189,6 +189,11 @@ def test_bad_requests_are_refused_in_one_line():
         (("arithmetic", -1, 0, 1), "-1"),
         (("arithmetic", 3_000_000_000, 0, 1), "3000000000"),
         (("arithmetic", 0, 0, 6), "6"),
+        (("arithmetic", 0, 0, True), "level True"),
+        (("arithmetic", 0, 0, 1.0), "level 1.0"),
+        (("arithmetic", 0, "x", 1), "index 'x'"),
+        (("arithmetic", 0, -1, 1), "index -1"),
+        (("arithmetic", "0", 0, 1), "seed '0'"),
     ):
         with pytest.raises(InputError, match=word) as refusal:
             generate(*arguments)

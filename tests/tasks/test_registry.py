@@ -58,9 +58,19 @@ def test_an_entry_point_that_registers_nothing_is_named(tmp_path):
     assert "entry point 'halving' (my_package.my_domain:Change) registers no domain" in finished.stderr
 
 
-def test_an_entry_point_that_does_not_load_fails_loudly(tmp_path):
+def test_an_entry_point_that_does_not_load_is_refused_in_one_line(tmp_path):
     install(tmp_path, "change = nowhere:Change")
-    assert "No module named 'nowhere'" in run(tmp_path, "import tuili.tasks; tuili.tasks.domains()").stderr
+    code = f"import sys; from tuili.cli.app import main; sys.exit(main(['data', 'generate', {str(tmp_path / 'x')!r}]))"
+    finished = run(tmp_path, code)
+    reason = """ModuleNotFoundError("No module named 'nowhere'")"""
+    assert finished.stderr == f"tuili: error: entry point 'change' (nowhere:Change) does not load: {reason}\n"
+    assert finished.returncode == 2
+
+
+@pytest.mark.parametrize(("prompt", "answer"), [("", "2"), ("What is 1 + 1?", " \n"), ("What is 1 + 1?", 2)])
+def test_a_draft_without_a_prompt_or_an_answer_is_refused(prompt, answer):
+    with pytest.raises(InputError, match="must be a text that is not blank"):
+        Draft(prompt, (), answer)
 
 
 @pytest.fixture

@@ -105,6 +105,11 @@ def test_an_unfinished_or_broken_response_answers_nothing(response):
     assert score(problem("5"), response) == 0.0
 
 
+@pytest.mark.parametrize("response", ["5<|end|><think>", "<think>\n4 + 1 = 5\n</think>5<|end|><think>"])
+def test_nothing_behind_the_end_counts(response):
+    assert score(problem("5"), response) == 1.0
+
+
 def test_wrong_steps_do_not_change_the_score():
     assert score(problem("5"), "<think>\n2 + 2 = 5\nnonsense\n</think>5") == 1.0
 

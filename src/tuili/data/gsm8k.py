@@ -25,7 +25,7 @@ from tuili.tasks import LEVELS
 DOMAIN = "word_problems"
 _CALCULATION = re.compile(r"<<(.*?)>>")
 _ANSWER = re.compile(r"^#### *(.+)$", re.MULTILINE)
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
 _SPELLING = (
     (re.compile(r"(?<![0-9])\.(?=[0-9])"), "0."),  # .5
     (re.compile(r"(?<=[0-9])\.(?![0-9])"), ""),  # 5.
@@ -88,7 +88,7 @@ def import_gsm8k(path: str | Path) -> Iterator[Item]:
     Raises `RecordError` for a file that cannot be read and at the first line that is not in the format.
     """
     try:
-        with Path(path).open(encoding="utf-8") as file:
+        with Path(path).open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     yield _item(f"{path}:{number}", number, line)
@@ -104,14 +104,19 @@ def outcomes(items: Iterable[Item]) -> Counter[Outcome]:
 def _item(where: str, number: int, line: str) -> Item:
     try:
         fields = json.loads(line)
-        question, solution = fields["question"], fields["answer"]
+        question, solution = fields["question"].strip(), fields["answer"]
+        (question + solution).encode()
         answer = _ANSWER.findall(solution)[-1].replace(",", "").strip()
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise RecordError(f'{where}: not an item of GSM8K: write {{"question": "…", "answer": "… #### 72"}}') from error
+    if not question:
+        raise RecordError(f"{where}: the question is empty: it must hold text")
     if not _NUMBER.fullmatch(answer):
-        raise RecordError(f"{where}: the answer after #### is {answer!r}: it must be a number")
-    steps = tuple(map(_step, _CALCULATION.findall(solution)))
-    return Item(number, str(question).strip(), steps, answer, tuple(check_chain(steps)))
+        raise RecordError(
+            f"{where}: the answer after #### is {answer[:50]!r}: it must be a number of at most 40 digits"
+        )
+    steps = tuple(map(_step, filter(str.strip, _CALCULATION.findall(solution))))
+    return Item(number, question, steps, answer, tuple(check_chain(steps)))
 
 
 def _step(calculation: str) -> str:

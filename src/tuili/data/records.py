@@ -19,8 +19,7 @@ from tuili.errors import RecordError
 from tuili.files import whole_file
 from tuili.steps import Context, Status, check_chain
 from tuili.steps.response import END, END_THINK, THINK, render_response, split_response
-from tuili.tasks import LEVELS, Problem, Split
-from tuili.tasks.registry import BUILT_IN
+from tuili.tasks import LEVELS, Problem, Split, domains
 
 OWN = "tuili"
 """The source of generated problems."""
@@ -46,16 +45,19 @@ class Record(BaseModel):
 
     @classmethod
     def of(cls, problem: Problem) -> Record:
-        """The record of a generated problem."""
-        return cls(
-            input=problem.prompt,
-            output=problem.answer,
-            domain=problem.domain,
-            level=problem.level,
-            steps=problem.steps,
-            source=OWN,
-            id=problem.id,
-        )
+        """The record of a generated problem. Raises `RecordError` for one that cannot be a record."""
+        try:
+            return cls(
+                input=problem.prompt,
+                output=problem.answer,
+                domain=problem.domain,
+                level=problem.level,
+                steps=problem.steps,
+                source=OWN,
+                id=problem.id,
+            )
+        except ValidationError as error:
+            raise RecordError(f"problem {problem.id}: {_explain(error)}") from error
 
     @property
     def response(self) -> str:
@@ -65,7 +67,7 @@ class Record(BaseModel):
     @property
     def is_held_out(self) -> bool:
         """Whether it is a generated problem that is kept for validation or test."""
-        return self.source == OWN and self.domain in BUILT_IN and Split.of_prompt(self.input) is not Split.TRAIN
+        return self.source == OWN and self.domain in domains() and Split.of_prompt(self.input) is not Split.TRAIN
 
     @field_validator("output")
     @classmethod

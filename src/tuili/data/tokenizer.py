@@ -24,6 +24,8 @@ SPECIAL_TOKENS = (PAD, BEGIN, USER, ASSISTANT, END, THINK, END_THINK)
 
 VOCABULARY = 2048
 SMALLEST_VOCABULARY = len(SPECIAL_TOKENS) + 256
+LARGEST_VOCABULARY = 1_000_000
+"""The trainer takes memory for all entries before it learns the first."""
 
 SPLIT = (
     r"\p{N}|(?<=\p{N}) \p{L}+| ?\p{Ll}\p{L}+|\p{Lu}\p{L}*|\p{L}"
@@ -52,11 +54,12 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY) -> PreTr
     """Learn a tokenizer from plain texts (prompts, steps, answers): the same texts give the same tokenizer.
 
     Few texts give fewer than `vocabulary` entries. Method: byte-level BPE, Radford et al. 2019, "Language
-    Models are Unsupervised Multitask Learners". Raises `InputError` when the vocabulary cannot hold all
-    bytes.
+    Models are Unsupervised Multitask Learners". Raises `InputError` for a vocabulary that cannot hold all
+    bytes, or is larger than `LARGEST_VOCABULARY`.
     """
-    if vocabulary < SMALLEST_VOCABULARY:
-        raise InputError(f"a vocabulary of {vocabulary} is too small: use {SMALLEST_VOCABULARY} or more")
+    if not SMALLEST_VOCABULARY <= vocabulary <= LARGEST_VOCABULARY:
+        allowed = f"{SMALLEST_VOCABULARY} to {LARGEST_VOCABULARY}"
+        raise InputError(f"a vocabulary of {vocabulary} is out of range: use {allowed}")
     backend = Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.Sequence(
         [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import chain, takewhile
+from itertools import takewhile
 
 from tuili.steps import linear
 from tuili.steps.context import Context
@@ -100,17 +100,18 @@ def _is_repeated(term: Term, other: Term) -> bool:
 def _determined(name: str, term: Term, context: Context) -> Verdict:
     """A name of the problem cannot be set at will: its value must follow from the facts."""
     statements = (*context.statements.values(), *context.conclusions)
-    facts = [statement for statement in statements if linear.is_linear(statement)]
+    budget = fresh_budget()
+    facts = [statement for statement in statements if linear.is_linear(statement, budget)]
     value = evaluate(term, context.values)
     if isinstance(value, Fraction):
-        decision = linear.decide(facts, Compare(Name(name), (("=", Number(value)),)))
+        decision = linear.decide(facts, Compare(Name(name), (("=", Number(value)),)), budget)
         if decision.follows and decision.consistent:
             witness = {"rule": "facts", "premises": tuple(show_term(facts[i]) for i in decision.used)}
             return Verdict(Status.VALID, "linear", witness=witness)
-        # What solves the linear facts is a counter-model only if no other statement is about their unknowns.
+        # What solves the linear facts is a counter-model only if nothing else is said about their unknowns.
         unknowns = frozenset().union(*map(names, facts))
-        others = (names(statement) for statement in statements if statement not in facts)
-        if not decision.follows and name in unknowns and unknowns.isdisjoint(chain.from_iterable(others)):
+        others = context.run.variables.union(*(names(term) for term in statements if term not in facts))
+        if not decision.follows and name in unknowns and unknowns.isdisjoint(others):
             reason = f"{name} belongs to the problem, and the facts do not force this value"
             return Verdict(Status.INVALID, "linear", reason, witness={"counter_model": decision.counter_model})
     raise Undecided(f"{name} belongs to the problem: its value must be inferred")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
@@ -11,16 +11,16 @@ from tuili.steps.budget import Budget
 from tuili.steps.evaluate import evaluate, fresh_budget
 from tuili.steps.interpreter import Run, run
 from tuili.steps.parser import parse, parse_statement
-from tuili.steps.program import parse_program_line
 from tuili.steps.terms import Claim, Compare, Inference, Name, Term, Trace, names
 from tuili.steps.values import Value
 from tuili.steps.verdict import Status, StepFault, Unreadable, Verdict
 
 MAX_PROMPT = 20_000
 MAX_ENTRIES = 200
+_UNREADABLE = ""
 LABEL = re.compile(r"[A-Z][0-9]{1,3}")
-_ENTRY = re.compile(r"(?<![A-Za-z0-9_])([A-Z][0-9]{1,3}): ")
-_END_OF_ENTRY = re.compile(r"[.;?](?:\s|$)|\n")
+_ENTRY = re.compile(r"(?<![A-Za-z0-9_])(L[0-9]+:|[A-Z][0-9]{1,3}: )")
+_END_OF_FACT = re.compile(r"[.;?](?:\s|$)")
 
 
 @dataclass(frozen=True)
@@ -42,25 +42,27 @@ class Context:
     def from_prompt(cls, text: str) -> Context:
         """Reads entries like `P1: A -> B` or `L2: y = x * 3` from a prompt.
 
-        An entry ends with its line or at `. `, `; ` or `? `. Labels with L are lines of a program, all others
-        are facts. Entries that do not parse are left out, as are those beyond `MAX_PROMPT` characters or
-        `MAX_ENTRIES` entries.
+        An entry ends with its line or before the next label, a fact also at `. `, `; ` or `? `. Labels with L are
+        lines of a program, all others are facts. A fact that does not parse, or whose label stands there twice, is
+        left out; such a line of a program is kept as one that cannot be read, so that no event after it is valid.
+        Entries that do not lie whole within `MAX_PROMPT` characters and `MAX_ENTRIES` entries are left out, and
+        then no event of the program is valid.
         """
         facts: dict[str, str] = {}
         program: dict[str, str] = {}
-        pieces = _ENTRY.split(text[:MAX_PROMPT], maxsplit=MAX_ENTRIES)[1:]
-        for label, rest in zip(pieces[::2], pieces[1::2], strict=True):
-            entry = _END_OF_ENTRY.split(rest, maxsplit=1)[0].strip()
-            try:
-                if label.startswith("L"):
-                    parse_program_line(entry)
-                    program[label] = entry
-                else:
-                    parse_statement(entry)
-                    facts[label] = entry
-            except Unreadable:
-                continue
-        return cls(facts, program)
+        pieces = _ENTRY.split(text[:MAX_PROMPT], maxsplit=MAX_ENTRIES + 1)[1:]
+        entries = list(zip(pieces[::2], pieces[1::2], strict=True))
+        is_cut = len(text) > MAX_PROMPT or len(entries) > MAX_ENTRIES
+        for mark, rest in entries[:-1] if is_cut else entries:
+            label, line = mark.rstrip(": "), rest.partition("\n")[0]
+            if label.startswith("L"):
+                program[label] = _UNREADABLE if label in program else line.strip()
+            else:
+                facts[label] = _UNREADABLE if label in facts else _END_OF_FACT.split(line, maxsplit=1)[0].strip()
+        if is_cut and program:
+            program = {"": _UNREADABLE, **program}
+        readable = _statements(tuple(facts.items()))
+        return cls({label: fact for label, fact in facts.items() if label in readable}, program)
 
     def after(self, line: str, verdict: Verdict) -> Context:
         """The context for the next line: a valid line adds its definition, conclusion or event."""
@@ -81,9 +83,16 @@ class Context:
         return bool(self.facts or self.program)
 
     def _with_event(self) -> Context:
-        """The next event has happened; what was concluded about the variable that it changes is out of date."""
+        """The next event has happened; what was concluded from the old value of its variable is out of date.
+
+        With a fact about the variable that may be any conclusion, and every value of a name of the facts.
+        """
         event = self.run.event(self.events)
         assert event is not None, "a valid trace line retells an event"
+        mentioned = _mentioned(self.statements.values())
+        if event.name in mentioned:
+            known = {name: value for name, value in self.names.items() if name not in mentioned}
+            return replace(self, events=self.events + 1, conclusions=(), names=known)
         kept = tuple(conclusion for conclusion in self.conclusions if event.name not in names(conclusion))
         return replace(self, events=self.events + 1, conclusions=kept)
 
@@ -121,8 +130,7 @@ class Context:
     @cached_property
     def unknowns(self) -> frozenset[str]:
         """The names of the problem, which a line may not define at will."""
-        mentioned = frozenset().union(*map(names, self.statements.values()), *map(names, self.conclusions))
-        return mentioned | self.run.variables if self.program else mentioned
+        return _mentioned((*self.statements.values(), *self.conclusions)) | self.run.variables
 
     @property
     def run(self) -> Run:
@@ -139,6 +147,10 @@ def _statements(facts: tuple[tuple[str, str], ...]) -> Mapping[str, Term]:
         except Unreadable:
             continue
     return found
+
+
+def _mentioned(statements: Iterable[Term]) -> frozenset[str]:
+    return frozenset().union(*map(names, statements))
 
 
 def _definition(statement: Term) -> tuple[str, Term | None]:

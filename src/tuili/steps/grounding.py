@@ -13,12 +13,13 @@ from tuili.steps.verdict import OverBudget, StepFault, Undecided, Ungrounded
 
 
 def resolve(premises: Sequence[Term], context: Context) -> list[Term]:
-    """The premises as statements. Without facts or a program a premise is granted unless the known values refute it.
+    """The premises as statements, each once.
 
+    Without facts or a program a premise is granted unless the known values refute it.
     Raises `Undecided` for an unknown label and `Ungrounded` for a premise that nothing supports.
     """
     budget = fresh_budget()
-    return [_resolve(premise, context, budget) for premise in premises]
+    return [_resolve(premise, context, budget) for premise in dict.fromkeys(premises)]
 
 
 def _resolve(premise: Term, context: Context, budget: Budget) -> Term:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tuili.steps import linear, logic, regions, roots
+from tuili.steps.evaluate import fresh_budget
 from tuili.steps.printer import show_term
 from tuili.steps.terms import Boolean, Categorical, Term
 from tuili.steps.verdict import Decision, Status, Undecided, Verdict
@@ -39,7 +40,8 @@ def _decide(premises: Sequence[Term], conclusion: Term) -> tuple[str, Decision]:
         categorical = any(isinstance(term, Categorical) for term in statements)
         return "categorical" if categorical else "set", regions.decide(premises, conclusion)
     if all(map(linear.is_about_numbers, statements)):
-        if any(map(roots.is_higher_degree, statements)):
-            return "polynomial", roots.decide(premises, conclusion)
-        return "linear", linear.decide(premises, conclusion)
+        budget = fresh_budget()
+        if any(roots.is_higher_degree(term, budget) for term in statements):
+            return "polynomial", roots.decide(premises, conclusion, budget)
+        return "linear", linear.decide(premises, conclusion, budget)
     raise Undecided("premises and conclusion are not all of one theory")

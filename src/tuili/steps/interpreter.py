@@ -21,14 +21,10 @@ MAX_WORK = 2500  # events, nodes of expressions evaluated, and elements of colle
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that a line does: it gives `name` a value, or else decides a `condition`.
-
-    `before` holds the variables as they were.
-    """
+    """One thing that a line does: it gives `name` a value, or else decides a `condition`."""
 
     label: str
     value: Value
-    before: Mapping[str, Value]
     name: str | None = None
     condition: Term | None = None
 
@@ -63,10 +59,9 @@ class Run:
 
     def state(self, number: int) -> Mapping[str, Value]:
         """The variables after the first `number` events. Raises a `StepFault` as `event` does."""
-        event = self.event(number - 1) if number else None
-        if event is None:
-            return {}
-        return event.before if event.name is None else {**event.before, event.name: event.value}
+        if number:
+            self.event(number - 1)
+        return {event.name: event.value for event in self._events[:number] if event.name is not None}
 
     @property
     def variables(self) -> frozenset[str]:
@@ -119,14 +114,13 @@ class _Machine:
     def _decide(self, label: str, condition: Term) -> Generator[Event, None, bool]:
         value = truth(condition, self._state, self._budget)
         self._budget.spend(1)
-        yield Event(label, value, dict(self._state), condition=condition)
+        yield Event(label, value, condition=condition)
         return value
 
     def _set(self, label: str, name: str, value: Value) -> Event:
         self._budget.spend(1)
-        before = dict(self._state)
         self._state[name] = value
-        return Event(label, value, before, name=name)
+        return Event(label, value, name=name)
 
     def _value(self, term: Term) -> Value:
         return evaluate(term, self._state, self._budget)

@@ -35,26 +35,29 @@ def is_about_numbers(term: Term) -> bool:
     return False
 
 
-def is_linear(term: Term) -> bool:
-    """Whether a statement is about numbers and has no product of unknowns."""
+def is_linear(term: Term, budget: Budget) -> bool:
+    """Whether a statement is about numbers and has no product of unknowns, as far as the budget lets that be seen."""
     try:
-        return is_about_numbers(term) and bool(normal_form(term, True))
+        return is_about_numbers(term) and bool(normal_form(term, True, budget))
     except StepFault:
         return False
 
 
-def decide(premises: Sequence[Term], conclusion: Term) -> Decision:
-    """Whether the conclusion holds in every rational solution of the premises. Raises a `StepFault`."""
-    granted = [normal_form(premise, True) for premise in premises]
-    refuted = normal_form(conclusion, False)
+def decide(premises: Sequence[Term], conclusion: Term, budget: Budget) -> Decision:
+    """Whether the conclusion holds in every rational solution of the premises. Raises a `StepFault`.
+
+    The budget is for reading the statements; eliminating unknowns has one of its own.
+    """
+    granted = [normal_form(premise, True, budget) for premise in premises]
+    refuted = normal_form(conclusion, False, budget)
     _bound_branches([*granted, refuted])
-    budget = Budget(MAX_WORK, "too many inequalities")
+    elimination = Budget(MAX_WORK, "too many inequalities")
     used: set[int] = set()
     proofs: list[tuple[tuple[str, str], ...]] = []
     for branch in product(*granted, refuted):
         origins = [i for i, rows in enumerate(branch) for _ in rows]
         rows = [row for rows in branch for row in rows]
-        solution = solve(rows, budget)
+        solution = solve(rows, elimination)
         if not isinstance(solution, Contradiction):
             model = {name: show_number(value) for name, value in sorted(solution.items())}
             return Decision(False, counter_model=model)
@@ -62,7 +65,7 @@ def decide(premises: Sequence[Term], conclusion: Term) -> Decision:
         used |= {origins[i] for i, _ in multipliers if origins[i] < len(premises)}
         proofs.append(tuple((_text(rows[i]), show_number(factor)) for i, factor in multipliers))
     consistent = any(
-        not isinstance(solve([row for rows in branch for row in rows], budget), Contradiction)
+        not isinstance(solve([row for rows in branch for row in rows], elimination), Contradiction)
         for branch in product(*granted)
     )
     rule = "restatement" if conclusion in premises else "linear combination"
@@ -73,13 +76,13 @@ def _text(row: Row) -> str:
     return f"{show(row.form)} {row.relation} 0"
 
 
-def normal_form(term: Term, wanted: bool) -> list[_Branch]:
+def normal_form(term: Term, wanted: bool, budget: Budget) -> list[_Branch]:
     """The ways to make a statement true (or false): all rows of one of these branches must hold."""
     match term:
         case Boolean():
             return [[]] if term.value is wanted else []
         case Compare():
-            forms = [expand(side) for side in (term.first, *(part for _, part in term.rest))]
+            forms = [expand(side, budget) for side in (term.first, *(part for _, part in term.rest))]
             links = []
             for (left, right), (relation, _) in zip(pairwise(forms), term.rest, strict=True):
                 difference = subtract(left, right)
@@ -88,18 +91,20 @@ def normal_form(term: Term, wanted: bool) -> list[_Branch]:
                 links.append(_rows(Row(difference, relation if wanted else _NEGATED[relation])))
             return _all(links) if wanted else [branch for link in links for branch in link]
         case Unary(op="not"):
-            return normal_form(term.operand, not wanted)
+            return normal_form(term.operand, not wanted, budget)
         case Binary(op="and" | "or"):
-            sides = [normal_form(side, wanted) for side in (term.left, term.right)]
+            sides = [normal_form(side, wanted, budget) for side in (term.left, term.right)]
             return _all(sides) if (term.op == "and") is wanted else sides[0] + sides[1]
         case Binary(op="->"):
-            return normal_form(Binary("or", Unary("not", term.left), term.right), wanted)
+            return normal_form(Binary("or", Unary("not", term.left), term.right), wanted, budget)
         case Binary(op="<->" | "xor"):
             alike = (term.op == "<->") is wanted
             return [
                 branch
                 for left in (True, False)
-                for branch in _all([normal_form(term.left, left), normal_form(term.right, left is alike)])
+                for branch in _all(
+                    [normal_form(term.left, left, budget), normal_form(term.right, left is alike, budget)]
+                )
             ]
     raise AssertionError(f"not a statement about numbers: {term}")
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from tuili.steps.arithmetic import bounded
+from tuili.steps.budget import Budget
 from tuili.steps.evaluate import evaluate
 from tuili.steps.terms import Binary, Name, Term, Unary, names
 from tuili.steps.values import show_number
@@ -23,10 +24,20 @@ Polynomial = Mapping[Monomial, Fraction]
 Coefficients = tuple[Fraction, ...]  # of one unknown, constant first, without leading zeros; () is zero
 
 
-def expand(term: Term) -> dict[Monomial, Fraction]:
-    """The polynomial that a term is worth. Raises `Undecided` for any other term."""
+def expand(term: Term, budget: Budget) -> dict[Monomial, Fraction]:
+    """The polynomial that a term is worth. Raises `Undecided` for any other term.
+
+    The work is the nodes of the term and the terms of the polynomials that they are worth.
+    """
+    budget.spend(1)
+    polynomial = _expand(term, budget)
+    budget.spend(len(polynomial))
+    return polynomial
+
+
+def _expand(term: Term, budget: Budget) -> dict[Monomial, Fraction]:
     if not names(term):
-        value = evaluate(term)
+        value = evaluate(term, budget=budget)
         if not isinstance(value, Fraction):
             raise Undecided("an inference over values that are not plain numbers")
         return {(): value} if value else {}
@@ -34,24 +45,24 @@ def expand(term: Term) -> dict[Monomial, Fraction]:
         case Name():
             return {(term.id,): Fraction(1)}
         case Unary(op="-"):
-            return _scaled(expand(term.operand), Fraction(-1))
+            return _scaled(expand(term.operand, budget), Fraction(-1))
         case Unary(op="%"):
-            return _scaled(expand(term.operand), Fraction(1, 100))
+            return _scaled(expand(term.operand, budget), Fraction(1, 100))
         case Binary(op="+"):
-            return add(expand(term.left), expand(term.right))
+            return add(expand(term.left, budget), expand(term.right, budget))
         case Binary(op="-"):
-            return subtract(expand(term.left), expand(term.right))
+            return subtract(expand(term.left, budget), expand(term.right, budget))
         case Binary(op="*"):
-            return _product(expand(term.left), expand(term.right))
+            return _product(expand(term.left, budget), expand(term.right, budget), budget)
         case Binary(op="/"):
-            divisor = expand(term.right)
+            divisor = expand(term.right, budget)
             if not divisor:
                 raise Undefined("division by zero")
             if set(divisor) != {()}:
                 raise Undecided("division by an unknown")
-            return _scaled(expand(term.left), 1 / divisor[()])
+            return _scaled(expand(term.left, budget), 1 / divisor[()])
         case Binary(op="^"):
-            return _power(expand(term.left), expand(term.right))
+            return _power(expand(term.left, budget), expand(term.right, budget), budget)
     raise Undecided("not a polynomial in the unknowns")
 
 
@@ -74,9 +85,10 @@ def _scaled(polynomial: Polynomial, by: Fraction) -> dict[Monomial, Fraction]:
     return {monomial: bounded(coefficient * by) for monomial, coefficient in polynomial.items() if by}
 
 
-def _product(left: Polynomial, right: Polynomial) -> dict[Monomial, Fraction]:
+def _product(left: Polynomial, right: Polynomial, budget: Budget) -> dict[Monomial, Fraction]:
     if len(left) * len(right) > MAX_PRODUCTS:
         raise OverBudget("a polynomial has too many terms")
+    budget.spend(len(left) * len(right))
     total: dict[Monomial, Fraction] = {}
     for a, coefficient in left.items():
         for b, other in right.items():
@@ -87,7 +99,7 @@ def _product(left: Polynomial, right: Polynomial) -> dict[Monomial, Fraction]:
     return {monomial: coefficient for monomial, coefficient in total.items() if coefficient}
 
 
-def _power(base: Polynomial, exponent: Polynomial) -> dict[Monomial, Fraction]:
+def _power(base: Polynomial, exponent: Polynomial, budget: Budget) -> dict[Monomial, Fraction]:
     n = exponent.get((), Fraction(0))
     if set(exponent) - {()} or n.denominator != 1 or n < 1:
         raise Undecided("a power of an unknown that is not a positive integer")
@@ -95,7 +107,7 @@ def _power(base: Polynomial, exponent: Polynomial) -> dict[Monomial, Fraction]:
         raise OverBudget(f"a polynomial of a degree over {MAX_DEGREE}")
     result: dict[Monomial, Fraction] = {(): Fraction(1)}
     for _ in range(n.numerator):
-        result = _product(result, base)
+        result = _product(result, base, budget)
     return result
 
 
@@ -167,14 +179,18 @@ def _sign_changes(values: Sequence[Fraction]) -> int:
     return sum((a > 0) is not (b > 0) for a, b in pairwise(values))
 
 
-def real_roots(polynomial: Coefficients) -> frozenset[Fraction]:
-    """All real roots of a polynomial that is not zero. Raises `Undecided` unless every one is rational."""
+def real_roots(polynomial: Coefficients, budget: Budget) -> frozenset[Fraction]:
+    """All real roots of a polynomial that is not zero. Raises `Undecided` unless every one is rational.
+
+    The work is the candidates that are tried.
+    """
     roots: set[Fraction] = set()
     rest = polynomial
     while len(rest) > 1 and not rest[0]:
         roots.add(Fraction(0))
         rest = rest[1:]
     for candidate in _candidates(rest) if len(rest) > 1 else ():
+        budget.spend(1)
         while len(rest) > 1 and not value_at(rest, candidate):
             roots.add(candidate)
             rest = divide(rest, (-candidate, Fraction(1)))[0]

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from tuili.tasks import working
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
+from tuili.tasks.wording import COMPUTE
 from tuili.tasks.working import quotient
-
-COMPUTE = ("Compute {}.", "What is {}?", "Work out {}.", "Calculate {}.")
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from calendar import isleap
 from collections.abc import Callable
 from datetime import date, timedelta
 
+from tuili.steps.terms import WEEKDAYS
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 from tuili.tasks.timekeeping import (
     DAY,
-    WEEKDAYS,
     clock,
     days_between,
     hours_between,

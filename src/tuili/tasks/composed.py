@@ -14,12 +14,12 @@ from datetime import date, timedelta
 from fractions import Fraction
 from math import comb, gcd
 
-from tuili.tasks.geometry import area
+from tuili.steps.terms import WEEKDAYS
+from tuili.tasks.figures import area
 from tuili.tasks.problem import Draft
 from tuili.tasks.quantities import over, simple, times
 from tuili.tasks.registry import domain
 from tuili.tasks.timekeeping import (
-    WEEKDAYS,
     clock,
     days_between,
     month_length,

@@ -25,7 +25,7 @@ from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 from tuili.tasks.wording import conjoin
 from tuili.tasks.words import COLOURS, NAMES, OBJECTS, PEOPLE, PLACES, THINGS
-from tuili.tasks.working import combinations, product, times, total
+from tuili.tasks.working import combinations, product, total, worked_product
 
 RANKS = {2: "first and second", 3: "first, second and third"}
 
@@ -34,7 +34,7 @@ def _falling(n: int, k: int) -> list[str]:
     """The working of n (n - 1) ... down to k factors, the last line stating P(n, k) unless k is 1."""
     lines, value = [], n
     for factor in range(n - 1, n - k, -1):
-        lines += [*times(value, factor), f"{value} * {factor} = {value * factor}"]
+        lines += worked_product(value, factor)
         value *= factor
     return [*lines, f"P({n}, {k}) = {value}"]
 
@@ -44,7 +44,7 @@ def _choices(rng: random.Random, kinds: int) -> Draft:
     counts = [rng.randint(2, 40 if kinds == 2 else 12), *(rng.randint(2, 9) for _ in range(kinds - 1))]
     steps, value = [], counts[0]
     for count in counts[1:]:
-        steps += [*times(value, count), f"{value} * {count} = {value * count}"]
+        steps += worked_product(value, count)
         value *= count
     listed = conjoin([f"{count} different {kind}" for kind, count in zip(things, counts, strict=True)])
     prompt = f"{name} can choose from {listed}. In how many ways can {name} take one of each?"
@@ -75,7 +75,7 @@ def _row(rng: random.Random) -> Draft:
     n = rng.randint(3, 7)
     names, value, steps = rng.sample(NAMES, n), n, []
     for factor in range(n - 1, 1, -1):
-        steps += [*times(value, factor), f"{value} * {factor} = {value * factor}"]
+        steps += worked_product(value, factor)
         value *= factor
     prompt = f"In how many orders can {conjoin(names)} stand in a row?"
     return Draft(prompt, (*steps, f"{n}! = {value}"), str(value))

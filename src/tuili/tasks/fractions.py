@@ -12,9 +12,9 @@ from math import gcd, lcm
 
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
-from tuili.tasks.working import cancel, euclid, quotient, residue, times
+from tuili.tasks.wording import COMPUTE
+from tuili.tasks.working import cancel, euclid, quotient, residue, times, worked_product
 
-COMPUTE = ("Compute {}.", "What is {}?", "Work out {}.", "Calculate {}.")
 LOWEST = " Give a fraction in lowest terms."
 ROUND_NUMBERS = {
     1: (12, 14, 15, 16, 18, 20, 24, 28, 30, 36, 40, 42),
@@ -126,7 +126,7 @@ def _product(rng: random.Random, level: int) -> Draft:
             if operator == "/":
                 steps.append(f"({total}) / ({factor}) = {product}")
             for a, b in ((total.numerator, inverse.numerator), (total.denominator, inverse.denominator)):
-                steps += [*times(a, b), f"{a} * {b} = {a * b}"]
+                steps += worked_product(a, b)
             steps += [f"{product} = {over}/{under}", *reduce(over, under)]
             total *= inverse
             if total.denominator == 1:
@@ -148,10 +148,8 @@ def _compare(rng: random.Random, level: int) -> Draft:
     left, right = first.numerator * second.denominator, second.numerator * first.denominator
     sign = ">" if left > right else "<"
     steps = (
-        *times(first.numerator, second.denominator),
-        f"{first.numerator} * {second.denominator} = {left}",
-        *times(second.numerator, first.denominator),
-        f"{second.numerator} * {first.denominator} = {right}",
+        *worked_product(first.numerator, second.denominator),
+        *worked_product(second.numerator, first.denominator),
         f"{left} {sign} {right}",
         f"{first} {sign} {second}",
     )
@@ -188,7 +186,7 @@ def _part(rng: random.Random, level: int) -> Draft:
     whole, part = share * fraction.denominator, share * fraction.numerator
     steps = [*quotient(whole, fraction.denominator), f"{whole} / {fraction.denominator} = {share}"]
     if fraction.numerator > 1:
-        steps += [*times(share, fraction.numerator), f"{share} * {fraction.numerator} = {part}"]
+        steps += worked_product(share, fraction.numerator)
     wording = rng.choice(("What is {} of {}?", "How much is {} of {}?", "Find {} of {}."))
     return Draft(wording.format(fraction, whole), tuple(steps), str(part))
 

@@ -29,8 +29,6 @@ from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 from tuili.tasks.working import quotient, times, total
 
-__all__ = ["Geometry", "area"]
-
 
 def _box_volume(rng: random.Random) -> Draft:
     unit, a, b, c = rng.choice(LENGTHS), rng.randint(4, 40), rng.randint(2, 9), rng.randint(2, 9)

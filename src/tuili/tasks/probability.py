@@ -11,7 +11,7 @@ from math import comb, gcd
 from tuili.tasks.problem import Draft
 from tuili.tasks.wording import conjoin
 from tuili.tasks.words import COLOURS, NAMES, OBJECTS, singular
-from tuili.tasks.working import cancel, combinations, product, times, total
+from tuili.tasks.working import cancel, combinations, product, times, total, worked_product
 
 FRACTION = "Give the answer as a fraction in lowest terms."
 
@@ -73,7 +73,7 @@ def two_dice(rng: random.Random) -> Draft:
             f"{2 * sides + 1} - {sum_} = {ways}",
         ]
     ending, answer = _probability(ways, sides * sides)
-    steps += [*times(sides, sides), f"{sides} * {sides} = {sides * sides}", *ending]
+    steps += [*worked_product(sides, sides), *ending]
     dice = f"{rng.choice(NAMES)} throws two dice with the numbers 1 to {sides} each."
     return Draft(f"{dice} What is the probability that the sum is {sum_}? {FRACTION}", tuple(steps), answer)
 

@@ -59,6 +59,12 @@ class Draft:
     facts: Mapping[str, str] = field(default_factory=dict)
     program: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Raises `InputError` for a prompt or an answer that is not a text or is blank."""
+        for name, text in (("prompt", self.prompt), ("answer", self.answer)):
+            if not isinstance(text, str) or not text.strip():
+                raise InputError(f"a draft of a problem has the {name} {text!r}: it must be a text that is not blank")
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -65,7 +65,10 @@ def _load() -> None:
     for name in BUILT_IN:
         import_module(f"tuili.tasks.{name}")
     for entry in entry_points(group=ENTRY_POINT_GROUP):
-        entry.load()
+        try:
+            entry.load()
+        except Exception as error:
+            raise InputError(f"entry point {entry.name!r} ({entry.value}) does not load: {error!r}") from error
         if entry.name not in _REGISTERED:
             raise InputError(
                 f"entry point {entry.name!r} ({entry.value}) registers no domain of that name: "
@@ -95,9 +98,14 @@ def generate(domain: str, seed: int, index: int, level: int) -> Problem:
     """The problem number `index` of a seed: the same on every machine and in every process.
 
     The seed decides the split (`Split.of_seed`); prompts that belong to another split by their hash are drawn
-    again. Raises `InputError` for an unknown domain, seed or level, and for a domain with too few prompts to
-    fill a split.
+    again. Raises `InputError` for an unknown domain, seed, index or level, and for a domain with too few prompts
+    to fill a split.
     """
+    for name, number in (("seed", seed), ("index", index), ("level", level)):
+        if type(number) is not int:
+            raise InputError(f"{name} {number!r} is no integer")
+    if index < 0:
+        raise InputError(f"index {index} is out of range: use 0 or more")
     entry, split = _entry(domain), Split.of_seed(seed)
     if level not in LEVELS:
         raise InputError(f"level {level} does not exist: use one of {LEVELS}")

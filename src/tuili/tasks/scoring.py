@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from tuili.steps.response import THINK, split_response
+from tuili.steps.response import END, THINK, split_response
 from tuili.steps.units import Dimension, match_unit, measure
 from tuili.tasks.problem import Problem
 
@@ -63,4 +63,4 @@ def _unit(text: str) -> tuple[Fraction, Dimension] | None:
 def _answer(response: str) -> str:
     """The answer of a bare or complete response; one that never closes its think block answers nothing."""
     parts = split_response(response)
-    return parts.answer if parts.complete or THINK not in response else ""
+    return parts.answer if parts.complete or THINK not in response.partition(END)[0] else ""

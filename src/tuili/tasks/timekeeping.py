@@ -9,9 +9,9 @@ from __future__ import annotations
 from calendar import monthrange
 from datetime import date, timedelta
 
+from tuili.steps.terms import WEEKDAYS
 from tuili.tasks.working import residue
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 DAY = 24 * 60
 
 

@@ -14,7 +14,7 @@ from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 from tuili.tasks.wording import conjoin
 from tuili.tasks.words import CONTAINERS, NAMES, PLACES, THINGS, singular
-from tuili.tasks.working import percentage, quotient, times, total
+from tuili.tasks.working import percentage, quotient, times, total, worked_product
 
 OPERATIONS = {1: (1, 2), 2: (3, 3), 3: (4, 5), 4: (6, 7), 5: (8, 9)}
 DISTRACTIONS = {1: 0, 2: 0, 3: 1, 4: 1, 5: 2}
@@ -39,10 +39,6 @@ def _number(rng: random.Random, operations: int) -> int:
     return rng.randint(11, 99) if operations < 4 else rng.randint(50, 400)
 
 
-def _product(a: int, b: int) -> list[str]:
-    return [*times(a, b), f"{a} * {b} = {a * b}"]
-
-
 def _holdings(rng: random.Random, operations: int) -> Story | None:
     """One person's things change by one event after the other."""
     name, other = rng.sample(NAMES, 2)
@@ -64,7 +60,7 @@ def _holdings(rng: random.Random, operations: int) -> Story | None:
             packs, each = rng.randint(2, 9), rng.randint(3, 20)
             story.sentences.append(f"{name} gets {packs} {rng.choice(CONTAINERS)} with {each} {things} each.")
             story.steps += [
-                *_product(packs, each),
+                *worked_product(packs, each),
                 f"{have} + {packs * each} = {have + packs * each}",
             ]
             have, cost = have + packs * each, 2
@@ -172,7 +168,7 @@ def _shopping(rng: random.Random, operations: int) -> Story | None:
     costs = [count * price for count, price in amounts]
     story = Story(
         [f"{name} buys {conjoin(bought)}."],
-        [line for count, price in amounts for line in _product(count, price)] + total(costs),
+        [line for count, price in amounts for line in worked_product(count, price)] + total(costs),
         f"How many dollars does {name} pay?",
         sum(costs),
     )
@@ -206,7 +202,7 @@ def _work(rng: random.Random, operations: int) -> Story | None:
     ]
     story = Story(
         [f"{doing} at the {place}." for doing in doings],
-        [line for rate, hours in rates for line in _product(rate, hours)] + total(made),
+        [line for rate, hours in rates for line in worked_product(rate, hours)] + total(made),
         f"How many {things} are made?",
         sum(made),
     )
@@ -221,7 +217,7 @@ def _work(rng: random.Random, operations: int) -> Story | None:
         if further == 2:
             price = rng.randint(3, 9)
             story.sentences.append(f"Each {singular(packs)} is sold for {price} dollars.")
-            story.steps += _product(story.answer, price)
+            story.steps += worked_product(story.answer, price)
             story.question, story.answer = "For how many dollars is everything sold?", story.answer * price
     return story
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+COMPUTE = ("Compute {}.", "What is {}?", "Work out {}.", "Calculate {}.")
+
 
 def labelled(statements: Iterable[str], letter: str = "P") -> dict[str, str]:
     """Number the statements from 1 on: `{"P1": "A -> B", "P2": "A"}`."""

@@ -43,6 +43,11 @@ def times(a: int, b: int) -> list[str]:
     return lines + total([x * y for x, y in pairs]) if len(pairs) > 1 else []
 
 
+def worked_product(a: int, b: int) -> list[str]:
+    """`times`, and then the product itself: `worked_product(12, 3)` ends with `12 * 3 = 36`."""
+    return [*times(a, b), f"{a} * {b} = {a * b}"]
+
+
 def multiply(a: int, b: int) -> list[str]:
     """`times` where that makes at most four products, else `product`."""
     return (times if len(_places(a)) * len(_places(b)) <= 4 else product)(a, b)
@@ -148,7 +153,7 @@ def combinations(n: int, k: int, *, fully: bool = False) -> list[str]:
         factor = n - j + 1
         above = value * factor
         if fully:
-            lines += [*times(value, factor), f"{value} * {factor} = {above}", *quotient(above, j)]
+            lines += [*worked_product(value, factor), *quotient(above, j)]
         else:
             lines += product(value, factor)
         lines.append(f"C({n}, {j}) = {value} * {factor} / {j} = {above} / {j} = {above // j}")
