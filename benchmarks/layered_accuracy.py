@@ -1,9 +1,9 @@
 """What layered attention costs in accuracy: models trained alike, with it and with plain attention.
 
 All sides of a seed learn from the same blocks in order and answer the same unseen problems at full depth. A text
-that window and chosen units cover is read whole, and texts of tasks are short: beside the model as shipped there is
-therefore a `tight` one, with so small a window and so few units that it leaves out of these what the shipped one leaves
-out of long ones. The share of the keys that each reads is measured. The runs stand in an ignored folder and go on where
+that window and chosen units cover is read whole, and texts of tasks are short: beside the window and the units of the
+sizes that ship there is therefore a `tight` side, with so few that it must leave most of a text out. The share of the
+keys that each reads is measured. The runs stand in an ignored folder and go on where
 they were stopped: call it again. Intervals are of the paired difference over problems, of one seed's and of all seeds'
 together; what else a training run would have given shows in the spread over seeds.
 """
@@ -38,17 +38,17 @@ INTERRUPTED = 130
 SIDES = {
     "dense": ("model.overrides.layered=false",),
     "layered": (),
-    "tight": ("model.overrides.window=16", "model.overrides.top_units=4"),
+    "tight": ("model.overrides.window=8", "model.overrides.top_units=2"),
 }
 
 
 def measure(
-    steps: int = 1500,
+    steps: int = 2500,
     seeds: tuple[int, ...] = (1, 2),
-    recipe: str = "nano",
+    recipe: str = "quickstart",
     overrides: tuple[str, ...] = (),
-    levels: tuple[int, ...] = (1, 2),
-    per_cell: int = 200,
+    levels: tuple[int, ...] = (1,),
+    per_cell: int = 1000,
     sides: tuple[str, ...] = ("layered", "tight"),
     runs: str = str(ROOT / "runs" / "layered_accuracy"),
 ) -> Measured:

@@ -1,4 +1,5 @@
-"""The table of measured results in the README and the picture above it, from the records: `python -m benchmarks.table`.
+"""The README's table of measured results from the records, and the pictures of the shipped model from its evaluation:
+`python -m benchmarks.table`.
 
 A row without a record is left out, so that the table never says more than was measured. A test holds that the README
 has the table of the records that are committed.
@@ -16,11 +17,11 @@ from typing import Any
 
 from benchmarks.record import RESULTS, ROOT
 from tuili.eval.card import EVAL_FILE
-from tuili.eval.figures import depth_lines
+from tuili.eval.figures import depth_lines, heat_map
 from tuili.model.folder import SHIPPED
 
 README = ROOT / "README.md"
-PICTURE = ROOT / "docs" / "img" / "depth.svg"
+PICTURES = ROOT / "docs" / "img"
 SHIPPED_REPORT = SHIPPED / "nano" / EVAL_FILE
 SECTION = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
@@ -82,6 +83,21 @@ def _loss_of_auto(report: dict[str, Any]) -> str:
     return f"{auto['mean_depth']:.2f} of 12 layers, {points:.1f} points below full depth"
 
 
+def _lowest(report: dict[str, Any]) -> str:
+    cell = min((cell for cell in report["cells"] if cell["level"] == 1), key=lambda cell: cell["accuracy"])
+    return f"{cell['accuracy']:.3f} ({cell['domain']}, n = {cell['n']})"
+
+
+def _mean(level: str) -> Callable[[dict[str, Any]], str]:
+    """The mean accuracy over the domains at a level, and over how many problems."""
+
+    def value(report: dict[str, Any]) -> str:
+        n = sum(cell["n"] for cell in report["cells"] if str(cell["level"]) == level)
+        return f"{report['mean'][level]:.3f} (n = {n:,})"
+
+    return value
+
+
 ROWS = (
     Row(
         "quickstart: lowest accuracy of its four domains, in seconds",
@@ -92,9 +108,10 @@ ROWS = (
         "0.90 in 720 s",
         "make quickstart",
     ),
-    shipped("`nano`, 16 domains, level 1: mean accuracy", lambda r: f"{r['mean']['1']:.3f}", "0.90"),
-    shipped("level 2", lambda r: f"{r['mean']['2']:.3f}", "0.75"),
-    shipped("level 3", lambda r: f"{r['mean']['3']:.3f}", "none"),
+    shipped("`nano`, 16 domains, level 1: mean accuracy", _mean("1"), "0.90"),
+    shipped("lowest domain at level 1", _lowest, "0.60"),
+    shipped("level 2: mean", _mean("2"), "0.75"),
+    shipped("level 3: mean", _mean("3"), "none"),
     shipped("layers a token where depth is chosen", _loss_of_auto, "4.5, 0.5 points", full=True),
     shipped(
         "domains in which depth rises with level",
@@ -124,10 +141,15 @@ ROWS = (
     ),
     bench("keys read a decoded token of 2,048, over dense", "attention_reads", "tasks_touched_mean", "{:.2f}", "0.25"),
     bench("layered attention: points against dense", "layered_accuracy", "layered_all_difference", "{:+.1f}", "-0.5"),
+    bench("the same, a window of 8 and 2 units", "layered_accuracy", "tight_all_difference", "{:+.1f}", "-0.5"),
+    bench("share of dense's keys that the latter reads", "layered_accuracy", "tight_reads", "{:.2f}", "none"),
     bench("reading a prompt of 1,024: times as fast as all layers", "depth", "prefill_1024_speedup", "{:.1f}", "2.5"),
     bench("writing, depth chosen: times as fast as full depth", "depth", "decode_1_speedup", "{:.2f}", "none"),
     bench("training `nano`: tokens a second", "training", "nano_ours_tokens", "{:,.0f}", "none"),
     bench("over Mixtral under the Trainer", "training", "nano_tokens_over_mixtral", "{:.2f}", "2"),
+    bench(
+        "the same if every token ran all layers", "training", "nano_equal_model_tokens_over_mixtral", "{:.2f}", "none"
+    ),
     bench("training `micro`: share of the matrix rate", "training", "micro_share_of_matmul", "{:.2f}", "0.5"),
     bench(
         "experts over equal-active dense, `micro`, fp32", "experts", "micro_fp32_4096_ours_over_dense", "{:.2f}", "1.15"
@@ -148,15 +170,24 @@ def filled(text: str) -> str:
     return SECTION.sub(lambda found: found[1] + table() + found[2], text)
 
 
-def picture(report: dict[str, Any]) -> str:
-    """Depth against level as SVG, on white: a page may be dark."""
-    trends = {trend["domain"]: trend["by_level"] for trend in report["depth"]["trends"]}
-    drawn = b64decode(depth_lines(trends).partition(",")[2]).decode()
-    return drawn.replace("<svg ", '<svg style="background: #ffffff" ', 1)
+def pictures(report: dict[str, Any]) -> dict[str, str]:
+    """SVG by name: depth against level, the domains' experts, and what each domain loses without each expert."""
+    drawn = {"depth": depth_lines({trend["domain"]: trend["by_level"] for trend in report["depth"]["trends"]})}
+    if experts := report.get("experts"):
+        names = experts["domains"], experts["expert_names"]
+        drawn["experts"] = heat_map(experts["first_share"], *names)
+        drawn["knock-out"] = heat_map(experts["knock_out"], *names, diverging=True)
+    return {name: _on_white(b64decode(uri.partition(",")[2]).decode()) for name, uri in drawn.items()}
+
+
+def _on_white(svg: str) -> str:
+    """A page may be dark, and the lines are made for white."""
+    return svg.replace("<svg ", '<svg style="background: #ffffff" ', 1)
 
 
 if __name__ == "__main__":
     README.write_text(filled(README.read_text()))
     if SHIPPED_REPORT.is_file():
-        PICTURE.parent.mkdir(exist_ok=True)
-        PICTURE.write_text(picture(json.loads(SHIPPED_REPORT.read_bytes())))
+        PICTURES.mkdir(exist_ok=True)
+        for name, svg in pictures(json.loads(SHIPPED_REPORT.read_bytes())).items():
+            (PICTURES / f"{name}.svg").write_text(svg)

@@ -24,7 +24,7 @@ def test_all_sides_are_trained_alike_and_only_once(small, tmp_path: Path):
         for side, plan in plans.items()
     }
     assert own["dense"] == {"layered": False, "window": None, "top_units": None}
-    assert own["tight"] == {"layered": None, "window": 16, "top_units": 4}
+    assert own["tight"] == {"layered": None, "window": 8, "top_units": 2}
     assert plans["layered"] == plans["dense"] == plans["tight"]
     assert config["problems"] == {"levels": [1], "per_cell": 1, "depth": "full"}
     for side in ("layered", "tight"):

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from benchmarks.run import names
-from benchmarks.table import README, ROWS, Row, bench, figure, filled, picture
+from benchmarks.table import README, ROWS, Row, bench, figure, filled, pictures
 
 
 def test_the_readme_has_the_present_table() -> None:
@@ -44,8 +44,22 @@ def test_the_experts_record_is_in_the_table() -> None:
     assert line.startswith("| experts | ")
 
 
-def test_the_picture_is_white_behind_its_lines() -> None:
-    svg = picture({"depth": {"trends": [{"domain": "knights", "by_level": {"1": 3.2, "2": 4.0}}]}})
-    root = ElementTree.fromstring(svg)
-    assert root.attrib["style"] == "background: #ffffff"
-    assert len(svg) < 300_000
+def test_the_pictures_are_white_behind_their_lines() -> None:
+    experts = {
+        "domains": ["knights"],
+        "expert_names": ["a", "b"],
+        "first_share": [[0.9, 0.1]],
+        "knock_out": [[-0.5, 0]],
+    }
+    depth = {"trends": [{"domain": "knights", "by_level": {"1": 3.2, "2": 4.0}}]}
+    drawn = pictures({"depth": depth, "experts": experts})
+    assert set(drawn) == {"depth", "experts", "knock-out"}
+    for svg in drawn.values():
+        assert ElementTree.fromstring(svg).attrib["style"] == "background: #ffffff"
+        assert len(svg) < 300_000
+    assert set(pictures({"depth": depth})) == {"depth"}
+
+
+def test_the_pages_show_the_pictures_of_the_shipped_model() -> None:
+    pages = "".join(page.read_text() for page in (README, *(README.parent / "docs").glob("*.md")))
+    assert [name for name in ("depth", "experts", "knock-out") if f"img/{name}.svg)" not in pages] == []
