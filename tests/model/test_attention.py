@@ -126,6 +126,15 @@ def test_compiled_equals_eager_with_gradients(top_units: int) -> None:
 
 
 @torch.inference_mode()
+def test_the_joint_form_stays_finite_where_one_reading_vanishes_beside_another() -> None:
+    model = tiny_model()
+    _, shared, frame = model.model.encode(tokens(2, 40))
+    query, gate = 1e4 * torch.randn(2, 4, 40, 16), torch.randn(2, 40, 4, 3)
+    assert attend(query, shared, gate, frame.view).isfinite().all()
+    assert attend_joint(query, shared, gate, frame.view, blend_weights).isfinite().all()
+
+
+@torch.inference_mode()
 @pytest.mark.parametrize(("unit", "share"), [(4, 1 / 3), (8, 1 / 4), (12, 1 / 4), (16, 1 / 4)])
 def test_reads_at_most_a_quarter_of_the_keys_at_2k(unit: int, share: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts the keys that every layer reads for one decoded token, with the shipped model's window and units.

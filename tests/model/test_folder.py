@@ -4,6 +4,7 @@ import shutil
 import struct
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from tuili.data.tokenizer import train_tokenizer
 from tuili.errors import ModelFolderError
 from tuili.model import folder as folder_module
 from tuili.model.folder import check_safetensors, load_model, resolve, save_model
-from tuili.model.lineage import LineageEntry, model_hash, read_lineage
+from tuili.model.lineage import LineageEntry, model_hash, read_lineage, write_lineage
 from tuili.model.size import count_parameters
 
 WEIGHTS = "model.safetensors"
@@ -120,6 +121,33 @@ def test_what_a_kill_left_between_the_moves_is_put_back_or_removed(
     assert model_hash(saved) == before
     shutil.copytree(saved, old)
     save_model(saved, *tiny_model(), [LineageEntry("train")])
+    assert [path.name for path in saved.parent.iterdir()] == ["model"]
+
+
+def test_what_a_kill_left_while_writing_is_removed(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folder_module, "write_lineage", fail)
+        patched.setattr(shutil, "rmtree", lambda *_, **__: None)  # who is killed removes nothing
+        with pytest.raises(OSError, match="disk full"):
+            save_model(saved, *tiny_model(), [LineageEntry("train")])
+    (saved.parent / ".model.gitkeep").touch()
+    (saved.parent / ".model.b.scratch").mkdir()
+    save_model(saved, *tiny_model(), [LineageEntry("train")])
+    assert {path.name for path in saved.parent.iterdir()} == {"model", ".model.gitkeep", ".model.b.scratch"}
+
+
+def test_what_another_process_is_writing_is_left_alone(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def meanwhile(*arguments: Any) -> None:
+        with pytest.raises(ModelFolderError, match="model is being written by another process"):
+            save_model(saved, *tiny_model(), [LineageEntry("second")])
+        write_lineage(*arguments)
+
+    monkeypatch.setattr(folder_module, "write_lineage", meanwhile)
+    save_model(saved, *tiny_model(), [LineageEntry("first")])
+    assert [entry.step for entry in read_lineage(saved)] == ["first"]
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
 
 
@@ -249,6 +277,7 @@ def test_weights_with_bytes_behind_the_end_are_refused(saved: Path) -> None:
         struct.pack("<Q", 2) + b"[]",
         struct.pack("<Q", 2) + b"\xff\xff",
         struct.pack("<Q", 9) + b'{"a": {}}',
+        struct.pack("<Q", 5000) + b"9" * 5000,
     ],
 )
 def test_a_header_that_cannot_be_one_is_refused(tmp_path: Path, content: bytes) -> None:
@@ -281,6 +310,36 @@ def test_a_pickle_behind_a_safetensors_name_is_refused_unopened(saved: Path, pro
 def test_a_torch_archive_behind_a_safetensors_name_is_refused(saved: Path) -> None:
     torch.save({"a": torch.zeros(1)}, saved / WEIGHTS)
     assert "pickle or zip" in refusal(saved)
+
+
+def move_weights(folder: Path, named: str) -> None:
+    """Rename the weights, and write an index that names a file for all tensors."""
+    tensors = load_file(folder / WEIGHTS)
+    (folder / WEIGHTS).rename(folder / "other.safetensors")
+    index = {"metadata": {}, "weight_map": dict.fromkeys(tensors, named)}
+    (folder / f"{WEIGHTS}.index.json").write_text(json.dumps(index))
+
+
+def test_an_index_of_the_weights_is_followed(saved: Path) -> None:
+    before = load_model(saved).model.state_dict()
+    move_weights(saved, "other.safetensors")
+    after = load_model(saved).model.state_dict()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+def test_an_index_opens_nothing_but_weight_files_of_the_folder(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = shutil.copytree(saved, saved.with_name("whole"))
+    torch.save(load_file(saved / WEIGHTS), saved / "weights.dat")
+    move_weights(saved, "weights.dat")
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("a pickle was opened"))
+    index = saved / f"{WEIGHTS}.index.json"
+    stored = json.loads(index.read_text())
+    for file in ("weights.dat", "../whole/model.safetensors", str(whole / WEIGHTS), "./other.safetensors", 7, ["a"]):
+        index.write_text(json.dumps(stored | {"weight_map": dict.fromkeys(stored["weight_map"], file)}))
+        assert f"{index} names {file!r}" in refusal(saved)
+    for text in ("{", "[]", "{}", '{"weight_map": ["weights.dat"]}'):
+        index.write_text(text)
+        assert str(index) in refusal(saved)
 
 
 def test_missing_unexpected_and_misshapen_tensors_are_refused(saved: Path) -> None:

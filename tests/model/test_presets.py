@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import astuple
+from math import inf, nan
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,16 @@ def test_a_field_can_be_changed() -> None:
         ("nano", {"head_dim": 31}, "size 'nano' with .*: head_dim is 31: it must be even"),
         ("nano", {"rope_theta": 0}, "size 'nano' with .*: rope_theta is 0: it must be above 0"),
         ("nano", {"rms_norm_eps": -1e-6}, "size 'nano' with .*: rms_norm_eps is -1e-06: it must be above 0"),
+        ("nano", {"rope_theta": inf}, "size 'nano' with .*: rope_theta is inf: it must be above 0 and finite"),
+        ("nano", {"rope_theta": 10**400}, "size 'nano' with .*: rope_theta is 10+: it must be above 0 and finite"),
+        ("nano", {"initializer_range": -1}, "size 'nano' with .*: initializer_range is -1: it must be above 0"),
+        ("nano", {"initializer_range": nan}, "size 'nano' with .*: initializer_range is nan: it must be above 0"),
+        ("nano", {"router_bias_rate": inf}, "size 'nano' with .*: router_bias_rate is inf: it must be at least 0"),
+        ("nano", {"router_bias_rate": -1e-3}, "size 'nano' with .*: router_bias_rate is -0.001: it must be at least 0"),
+        ("nano", {"exit_threshold": nan}, "size 'nano' with .*: exit_threshold is nan: it must be a probability"),
+        ("nano", {"pad_token_id": 99999}, "size 'nano' with .*: pad_token_id is 99999: the vocabulary goes .* to 2047"),
+        ("nano", {"eos_token_id": [4, -1]}, "size 'nano' with .*: eos_token_id is -1: the vocabulary goes"),
+        ("nano", {"separator_token_ids": [2048]}, "size 'nano' with .*: separator_token_ids is 2048: the vocabulary"),
         ("nano", {"domains": ["logic"]}, "size 'nano' with .*: domains has 1 names: give one for each of 16 experts"),
         ("nano", {"num_experts_per_tok": 17}, "size 'nano' with .*: num_experts_per_tok is 17: there are 16 experts"),
     ],

@@ -20,6 +20,9 @@ from tuili.model.units import Units
 
 Blend = Callable[..., tuple[Tensor, Tensor]]
 
+SMALLEST = 1e-30
+"""A sum of exponentials is at least this, so that one that vanishes gives weights of 0 and no NaN."""
+
 
 @dataclass(frozen=True)
 class KeyValues:
@@ -142,9 +145,9 @@ def _blend(gate_BTH3: Tensor, pooled: Tensor, local: Tensor, selected: Tensor) -
 
 
 def attend_joint(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor, view: View, blend: Blend) -> Tensor:
-    """The form for training: one product with all keys, one pass (`blend_weights`, compiled or not) for all three
-    readings, one product with all values. Equal to `attend` while the logits of one query differ by less than 80,
-    which normed queries and keys ensure.
+    """The form for training and for short decoded texts: one product with all keys, one pass (`blend_weights`, compiled
+    or not) for all three readings, one product with all values. Equal to `attend` unless the largest logit of one
+    reading is more than 80 below that of another, which then is all that counts; normed queries and keys stay far from it.
     """
     assert view.window_BTS is not None and view.units_BTU is not None
     assert kv.unit_key_BKUD is not None and kv.unit_value_BKUD is not None
@@ -186,8 +189,9 @@ def blend_weights(
     exp_unit = (unit_BHTU - top).clamp(max=0).exp() * units
     near, far = exp_token * window, exp_token * chosen
     gate = gate.float().softmax(-1)
-    weight_unit = gate[..., 0:1] / exp_unit.sum(-1, True) * exp_unit
-    weight_token = gate[..., 1:2] / near.sum(-1, True) * near + gate[..., 2:3] / far.sum(-1, True) * far
+    sum_unit, sum_near, sum_far = (own.sum(-1, True).clamp(min=SMALLEST) for own in (exp_unit, near, far))
+    weight_unit = gate[..., 0:1] / sum_unit * exp_unit
+    weight_token = gate[..., 1:2] / sum_near * near + gate[..., 2:3] / sum_far * far
     return weight_token.to(dtype), weight_unit.to(dtype)
 
 

@@ -4,6 +4,7 @@ Named sizes (`nano` … `r1-70b`) are in `presets.py`; the network that reads th
 evaluated here, unlike elsewhere: `strict` checks values only against types that are no strings.
 """
 
+from sys import float_info
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
@@ -115,9 +116,11 @@ class TuiliConfig(PreTrainedConfig):
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be at most {LARGEST}")
         if self.convolution_width > WIDEST:
             raise ValueError(f"convolution_width is {self.convolution_width}: it must be at most {WIDEST}")
-        for name in ("rope_theta", "rms_norm_eps"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0")
+        for name in ("rope_theta", "rms_norm_eps", "initializer_range"):
+            if not 0 < getattr(self, name) <= float_info.max:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0 and finite")
+        if not 0 <= self.router_bias_rate <= float_info.max:
+            raise ValueError(f"router_bias_rate is {self.router_bias_rate}: it must be at least 0 and finite")
         for name in ("exit_threshold", "router_exploration"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be a probability, 0 to 1")
@@ -132,6 +135,14 @@ class TuiliConfig(PreTrainedConfig):
             raise ValueError(f"num_experts_per_tok is {self.num_experts_per_tok}: there are {self.num_experts} experts")
         if self.domains is not None and len(self.domains) != self.num_experts:
             raise ValueError(f"domains has {len(self.domains)} names: give one for each of {self.num_experts} experts")
+
+    def validate_token_ids(self) -> None:
+        """Refuses ids beyond the vocabulary, of which transformers only warns. `strict` calls this."""
+        for name in ("pad_token_id", "bos_token_id", "eos_token_id", "separator_token_ids"):
+            given = getattr(self, name)
+            ids = given if isinstance(given, list) else [given]
+            if wrong := [token for token in ids if token is not None and not 0 <= token < self.vocab_size]:
+                raise ValueError(f"{name} is {wrong[0]}: the vocabulary goes from 0 to {self.vocab_size - 1}")
 
     def validate_layer_type(self) -> None:
         """`layer_types` is derived above, and names a cache layer that transformers does not know."""

@@ -6,9 +6,11 @@ network computes is left to `modeling`, and the record of how a folder came abou
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
-import tempfile
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +19,7 @@ from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerFast
+from transformers.utils import SAFE_WEIGHTS_INDEX_NAME
 from transformers.utils import logging as hf_logging
 
 from tuili.data.tokenizer import load_tokenizer
@@ -29,7 +32,7 @@ from tuili.model.size import count_parameters
 SHIPPED = Path(__file__).parents[1] / "models"
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
 _PICKLE_OR_ZIP = re.compile(rb"\x80[\x00-\x05]|PK\x03\x04")
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{,95}/[A-Za-z0-9][\w.-]{,95}")
 _MAX_HEADER = 100_000_000
 _MOST_PER_BYTE = 8  # parameters, were each of them a bit
 _TENSOR_FAULTS = {
@@ -64,9 +67,9 @@ def resolve(name: str | Path) -> Path:
     text, path = str(name), Path(name)
     if text in shipped_names():
         return SHIPPED / text
-    if path.is_dir():
-        return path
-    if path.exists():
+    if os.path.lexists(text):  # false for a name that is empty or too long
+        if path.is_dir():
+            return path
         raise ModelFolderError(f"{path} is a file: give the model folder that holds config.json and *.safetensors")
     if _HUB_NAME.fullmatch(text) and not path.parent.is_dir():
         return _download(text)
@@ -84,16 +87,13 @@ def load_model(name: str | Path, dtype: torch.dtype = torch.float32, config: Tui
     """
     path = resolve(name)
     own = check_folder(path)
-    config = config or own
-    wanted = count_parameters(config).total
-    stored = sum(file.stat().st_size for file in path.glob("*.safetensors"))
-    if wanted > _MOST_PER_BYTE * stored:  # before memory is taken for them
-        raise ModelFolderError(f"{path}: config.json asks for {wanted:,} parameters, its weights have {stored:,} bytes")
+    if config is not None:
+        _check_size(path, config)
     with _quiet():
         try:
             loaded: Any = TuiliForCausalLM.from_pretrained(
                 path,
-                config=config,
+                config=config or own,
                 dtype=dtype,
                 local_files_only=True,
                 use_safetensors=True,
@@ -127,15 +127,16 @@ def save_model(
 
     A model folder already there is replaced as a whole; a folder that holds anything else is refused with
     `ModelFolderError`. An error or a signal leaves the old folder or the new one, never a mixture. A kill between
-    the two moves leaves the old one beside its place, as `.NAME.old`, and the next call puts it back first.
+    the two moves leaves the old one beside its place, as `.NAME.old`, and the next call puts it back first; what a
+    kill leaves in `.NAME.scratch`, the next call removes.
     """
     if folder.exists() and not (folder / "config.json").is_file() and (folder.is_file() or any(folder.iterdir())):
         raise ModelFolderError(f"{folder} exists and is not a model folder: choose another name or remove it")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
-        fresh, stale = Path(scratch, "new"), folder.with_name(f".{folder.name}.old")
+    with _scratch_folder(folder) as scratch:
+        fresh, stale = scratch / "new", folder.with_name(f".{folder.name}.old")
         if stale.exists():  # left by a kill
-            stale.rename(Path(scratch, "older") if folder.exists() else folder)
+            stale.rename(scratch / "older" if folder.exists() else folder)
         with _quiet():
             model.save_pretrained(fresh)
             tokenizer.save_pretrained(fresh)
@@ -153,7 +154,7 @@ def save_model(
                 stale.rename(folder)
             raise
         if stale.exists():
-            stale.rename(Path(scratch, "old"))
+            stale.rename(scratch / "old")
     return digest
 
 
@@ -169,24 +170,55 @@ def check_folder(path: Path) -> TuiliConfig:
     for file in sorted(path.rglob("*")):
         if file.suffix.lower() in PICKLE_SUFFIXES:
             raise ModelFolderError(f"{file} may hold a pickle, which can run code: keep only safetensors weights")
-    try:
-        model_type = json.loads(config.read_text(encoding="utf-8")).get("model_type")
-    except (UnicodeDecodeError, json.JSONDecodeError, AttributeError, RecursionError) as error:
-        raise ModelFolderError(f"{config} is not a JSON object: {_one_line(error)}") from error
-    if model_type != TuiliConfig.model_type:
+    fields = _read_object(config)
+    if (model_type := fields.get("model_type")) != TuiliConfig.model_type:
         raise ModelFolderError(f"{config}: model_type is {model_type!r}, it must be {TuiliConfig.model_type!r}")
+    # Of the fields that it does not write itself, transformers obeys some: to fetch kernels, to read other files.
+    if unknown := sorted(fields.keys() - TuiliConfig().to_dict().keys()):
+        raise ModelFolderError(f"{config}: {unknown[0]!r} is not a field of a Tuili configuration: remove it")
     weights = sorted(path.glob("*.safetensors"))
     if not weights:
         raise ModelFolderError(f"{path} has no weights: a model folder holds at least one *.safetensors file")
     for file in weights:
         check_safetensors(file)
+    _check_index(path / SAFE_WEIGHTS_INDEX_NAME, [file.name for file in weights])
     if not (path / "tokenizer.json").is_file():
         raise ModelFolderError(f"{path} has no tokenizer.json: save the tokenizer beside the weights")
     try:
-        return TuiliConfig.from_pretrained(path, local_files_only=True)
+        own = TuiliConfig.from_pretrained(path, local_files_only=True)
     except Exception as error:  # see `load_model`
         reason = _one_line(error.__cause__ or error)
         raise ModelFolderError(f"{config} is not a usable configuration: {reason}") from error
+    _check_size(path, own)
+    return own
+
+
+def _check_index(index: Path, weights: Sequence[str]) -> None:
+    """Refuse an index, if there is one, that names anything but weight files beside it: what it names is opened."""
+    if not index.is_file():
+        return
+    named = _read_object(index).get("weight_map")
+    if not isinstance(named, dict):
+        raise ModelFolderError(f"{index} has no weight_map: it must say in which file each tensor is")
+    for file in named.values():
+        if file not in weights:
+            raise ModelFolderError(f"{index} names {file!r}: use one of the folder's own {', '.join(weights)}")
+
+
+def _check_size(path: Path, config: TuiliConfig) -> None:
+    """Refuse a configuration that asks for more parameters than the folder's weights can hold, before memory is taken.
+
+    Raises `ModelFolderError` also when no network can be built from it.
+    """
+    try:
+        wanted = count_parameters(config).total
+    except Exception as error:  # see `load_model`
+        raise ModelFolderError(f"{path}: no network can have its configuration: {_one_line(error)}") from error
+    stored = sum(file.stat().st_size for file in path.glob("*.safetensors"))
+    if wanted > _MOST_PER_BYTE * stored:
+        raise ModelFolderError(
+            f"{path}: the configuration asks for {wanted:,} parameters, the weights have {stored:,} bytes"
+        )
 
 
 def check_safetensors(path: Path) -> None:
@@ -208,11 +240,34 @@ def check_safetensors(path: Path) -> None:
         tensors = json.loads(header)
         ends = (tensor["data_offsets"][1] for name, tensor in tensors.items() if name != "__metadata__")
         described = 8 + length + max(ends, default=0)
-    except (UnicodeDecodeError, json.JSONDecodeError, AttributeError, TypeError, LookupError, RecursionError) as error:
+    except (ValueError, AttributeError, TypeError, LookupError, RecursionError) as error:
         raise ModelFolderError(f"{path} is damaged: its safetensors header is not readable") from error
     if described != size:
         kind = "truncated" if size < described else "damaged"
         raise ModelFolderError(f"{path} is {kind}: its header describes {described} bytes, the file has {size}")
+
+
+@contextmanager
+def _scratch_folder(path: Path) -> Iterator[Path]:
+    """An empty folder on the disk of `path`, for making what is then moved there; it is gone when the block ends.
+
+    What a kill has left of one is removed by the next call for the same path. Raises `ModelFolderError` while another
+    process is at work on that path.
+    """
+    scratch = path.with_name(f".{path.name}.scratch")
+    content = scratch / "content"
+    scratch.mkdir(exist_ok=True)
+    with (scratch / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ModelFolderError(f"{path} is being written by another process: wait until it ends") from None
+        try:
+            shutil.rmtree(content, ignore_errors=True)
+            content.mkdir()
+            yield content
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _download(name: str) -> Path:
@@ -239,6 +294,16 @@ def _quiet() -> Iterator[None]:
         library.set_verbosity(verbosity)
         if bars:
             library.enable_progress_bar()
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ModelFolderError(f"{path} is not a JSON object: {_one_line(error)}") from error
+    if not isinstance(document, dict):
+        raise ModelFolderError(f"{path} is not a JSON object")
+    return document
 
 
 def _one_line(error: BaseException) -> str:

@@ -173,7 +173,7 @@ class LayeredAttention(Fusable):
             read_BHTD = attend(query_BHTD, kv, None, frame.view)
         elif frame.sparse and frame.units is not None:
             read_BHTD = attend_sparse(query_BHTD, kv, gate_BTH3, frame.view, frame.units)
-        elif self.fused and self.training:
+        elif T == 1 or (self.fused and self.training):
             read_BHTD = attend_joint(query_BHTD, kv, gate_BTH3, frame.view, self.kernel(blend_weights))
         else:
             read_BHTD = attend(query_BHTD, kv, gate_BTH3, frame.view)

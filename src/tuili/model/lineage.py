@@ -11,11 +11,13 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from tuili.errors import ModelFolderError
 
@@ -52,6 +54,17 @@ class LineageEntry:
     versions: Mapping[str, str] = field(default_factory=current_versions)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _StoredEntry(LineageEntry):
+    """An entry as it must stand in a file: when it was made, and with what, is not made up on reading."""
+
+    date: str
+    versions: Mapping[str, str]
+
+
+_STORED_LINEAGE = TypeAdapter(tuple[_StoredEntry, ...])
+
+
 def read_lineage(folder: Path) -> tuple[LineageEntry, ...]:
     """The entries of a model folder, oldest first; none when it has no lineage file.
 
@@ -60,15 +73,14 @@ def read_lineage(folder: Path) -> tuple[LineageEntry, ...]:
     path = folder / LINEAGE_FILE
     if not path.is_file():
         return ()
-    known = {entry_field.name for entry_field in fields(LineageEntry)}
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        for entry in entries:
-            if unknown := sorted(set(entry) - known):
-                raise ModelFolderError(f"{path}: unknown key {unknown[0]!r}, known are {', '.join(sorted(known))}")
-        return tuple(LineageEntry(**entry) for entry in entries)
-    except (UnicodeDecodeError, json.JSONDecodeError, TypeError) as error:
-        raise ModelFolderError(f"{path} is not a list of lineage entries: {error}") from error
+        entries = _STORED_LINEAGE.validate_json(path.read_bytes(), strict=True, extra="forbid")
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        reason = f"{key!r}: {first['msg']}" if key else first["msg"]
+        raise ModelFolderError(f"{path} is not a list of lineage entries: {reason}") from error
+    return tuple(LineageEntry(**vars(entry)) for entry in entries)
 
 
 def write_lineage(folder: Path, entries: tuple[LineageEntry, ...]) -> None:

@@ -1,0 +1,77 @@
+"""The model that comes with the package: small, made by its recipe, and as good as its card says."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from tuili.cli.app import main
+from tuili.config import load_recipe
+from tuili.engine.decode import Decoder
+from tuili.eval.accuracy import accuracy
+from tuili.eval.card import EVAL_FILE
+from tuili.eval.runner import run, unseen_problems
+from tuili.model.folder import SHIPPED, LoadedModel, load_model
+from tuili.model.lineage import model_hash, read_lineage
+from tuili.tasks import domains
+from tuili.train.recipe import Recipe
+
+NANO = SHIPPED / "nano"
+REPORT = json.loads((NANO / EVAL_FILE).read_text())
+
+
+@pytest.fixture(scope="module")
+def nano() -> LoadedModel:
+    return load_model("nano")
+
+
+def test_its_weights_take_at_most_20_megabytes() -> None:
+    assert sum(file.stat().st_size for file in NANO.glob("*.safetensors")) <= 20e6
+
+
+def test_its_lineage_and_its_figures_are_of_these_weights() -> None:
+    assert read_lineage(NANO)[-1].hash == REPORT["model_hash"] == model_hash(NANO)
+    assert (NANO / "README.md").is_file()
+
+
+def test_it_was_made_by_the_recipe_of_its_name() -> None:
+    (training,) = (entry for entry in read_lineage(NANO) if entry.step == "train")
+    assert training.recipe == load_recipe("nano", (), Recipe).model_dump(mode="json")
+
+
+def test_its_figures_are_those_that_were_wanted() -> None:
+    found = {(cell["domain"], cell["level"]): cell["accuracy"] for cell in REPORT["cells"]}
+    assert set(found) == {(domain, level) for domain in domains() for level in (1, 2, 3)}
+    assert {cell["n"] for cell in REPORT["cells"]} == {200}
+    assert REPORT["mean"]["1"] >= 0.90
+    assert REPORT["mean"]["2"] >= 0.75
+    assert min(found[domain, 1] for domain in domains()) >= 0.60
+
+
+def test_it_is_as_good_here_as_where_it_was_measured(nano: LoadedModel) -> None:
+    trials = run(Decoder(nano.model, nano.tokenizer), unseen_problems(domains(), [1], per_cell=4, seed=9))
+    assert accuracy(trials) >= REPORT["mean"]["1"] - 0.15
+
+
+def test_asking_needs_no_other_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "What is 48 + 27 - 3?", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["answer"] == "72"
+    assert {step["verdict"] for step in answer["steps"]} == {"valid"}
+
+
+@torch.inference_mode()
+def test_generate_and_ask_write_the_same_for_200_prompts(nano: LoadedModel) -> None:
+    prompts = [problem.prompt for problem in unseen_problems(domains(), [1, 2], per_cell=7, seed=3)][:200]
+    decoder = Decoder(nano.model, nano.tokenizer, depth=12, max_new_tokens=120)
+    pad, written = nano.tokenizer.pad_token_id, []
+    for start in range(0, len(prompts), 50):
+        conversations = [[{"role": "user", "content": prompt}] for prompt in prompts[start : start + 50]]
+        batch = nano.tokenizer.apply_chat_template(
+            conversations, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
+        )
+        output = nano.model.generate(**batch, max_new_tokens=120, do_sample=False)
+        written += [[t for t in row if t != pad] for row in output[:, batch["input_ids"].shape[1] :].tolist()]
+    assert written == [generation.tokens for generation in decoder.generate(prompts)]
