@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "tasks": _BASE | {"steps"},
     "data": _BASE | {"steps", "tasks"},
     "model": _BASE | {"steps", "data"},
-    "train": _BASE | {"steps", "tasks", "data", "model"},
+    "train": _BASE | {"machine", "steps", "tasks", "data", "model"},
     "engine": _BASE | {"steps", "tasks", "data", "model"},
     "eval": _BASE | {"machine", "steps", "tasks", "data", "model", "train", "engine"},
     "cli": _BASE | {"steps", "tasks", "data", "model", "train", "engine", "eval"},

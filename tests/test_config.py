@@ -242,10 +242,17 @@ def test_a_long_value_is_shortened(write):
     assert len(refused(write(f"name: a\ntrain: {{steps: {'x' * 5000}}}"))) < 150
 
 
+@pytest.mark.parametrize("depth", [300, 5000])
+def test_a_value_nested_too_deep_is_refused(write, depth):
+    assert refused(write("name: " + "[" * depth + "]" * depth)).endswith("nested too deep")
+    assert refused(write("name: a"), "train" + ".a" * 5000 + "=1").endswith("nested too deep")
+
+
 def test_files_that_cannot_be_read_are_named(write):
     Path("binary.yaml").write_bytes(b"\xff\xfe\x00")
     assert refused("binary.yaml").startswith("binary.yaml: cannot be read: ")
-    assert refused("absent.yaml").startswith("recipe absent.yaml: no such file; ")
+    for absent in ("absent.yaml", "a" * 300, ""):
+        assert refused(absent).startswith(f"recipe {absent}: no such file; ")
 
 
 def test_a_config_error_is_the_users_mistake():

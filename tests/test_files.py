@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tuili.errors import InputError
-from tuili.files import check_file_place, check_folder_place, whole_file
+from tuili.files import check_file_place, check_folder_place, whole_file, write_durably
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -28,6 +29,23 @@ def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_crash_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_durably(path, b"old")
+
+    def crash(descriptor: int) -> None:
+        raise OSError(5, "power cut")
+
+    monkeypatch.setattr("os.fsync", crash)
+    with pytest.raises(OSError, match="power cut"):
+        write_durably(path, b"new")
+    assert path.read_bytes() == b"old"
+    monkeypatch.undo()
+    write_durably(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_failing_disk_is_one_line(tmp_path: Path) -> None:
     with (
         pytest.raises(InputError, match=r"file\.txt cannot be written: No space left"),
@@ -36,11 +54,36 @@ def test_a_failing_disk_is_one_line(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
 
+def test_a_link_stays_and_the_file_that_it_names_is_written(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    for target in ("old", "new/file"):
+        link.symlink_to(target)
+        with whole_file(link) as part:
+            part.write_text(target)
+        assert link.is_symlink()
+        assert (tmp_path / target).read_text() == target
+        link.unlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "old"]
+
+
+def test_a_pipe_stays_and_is_written_to(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with whole_file(pipe) as part:
+        part.write_text("whole")
+    assert os.read(reader, 10) == b"whole"
+    os.close(reader)
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
 def test_places_that_cannot_be_are_refused_and_none_is_made(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
     (tmp_path / "link").symlink_to("nowhere")
-    for path in (tmp_path, file / "a", file / "a" / "b"):
+    too_long = "a" * 300
+    for path in (tmp_path, file / "a", file / "a" / "b", tmp_path / too_long, tmp_path / "new" / too_long / "b"):
         with pytest.raises(InputError, match="cannot be written"):
             check_file_place(path)
     for folder in (file, file / "a", tmp_path / "link" / "a"):

@@ -7,6 +7,7 @@ learns which file or override it came from and what would be right. `docs/recipe
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Hashable, Iterator, Sequence
 from difflib import get_close_matches
@@ -53,26 +54,28 @@ def load_recipe(path: str | Path, overrides: Sequence[str], schema: type[Schema]
         schema: What the recipe must fit. Types are strict: neither `"3"` nor `3.0` is an integer.
 
     Raises:
-        ConfigError: A file is missing or not YAML, bases go round in a circle, a key is unknown, missing or
-            given twice, a value is wrong. One line: the file or "override", the key, the value, the remedy.
+        ConfigError: A file is missing, not YAML or nested too deep, bases go round in a circle, a key is unknown,
+            missing or given twice, a value is wrong. One line: the file or "override", the key, the value, the remedy.
     """
     tree: Tree = {}
     sources: dict[Key, str] = {}
-    for source, layer in _layers(_find(str(path), "recipe"), seen=()):
-        _merge(tree, layer, source, sources)
-    for override in overrides:
-        _merge(tree, _parse_override(override), "override", sources)
     try:
+        for source, layer in _layers(_find(str(path), "recipe"), seen=()):
+            _merge(tree, layer, source, sources)
+        for override in overrides:
+            _merge(tree, _parse_override(override), "override", sources)
         # By way of JSON, strict validation still accepts lists for tuples and strings for enums and paths.
         return schema.model_validate_json(json.dumps(tree, default=str), strict=True, extra="forbid")
     except ValidationError as error:
         raise ConfigError(_explain(error.errors(), tree, sources, str(path), schema)) from None
+    except RecursionError:
+        raise ConfigError(f"{path}: the recipe or an override of it is nested too deep") from None
 
 
 def _find(recipe: str, asked_by: str, folder: Path = Path()) -> Path:
     """The file that a path relative to `folder`, or a bare name, means."""
     file, shipped = folder / recipe, shipped_recipes()
-    if file.is_file():
+    if os.path.lexists(file) and file.is_file():  # the first is false for a name that is too long
         return file
     if recipe in shipped:
         return shipped[recipe]

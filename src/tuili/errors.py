@@ -28,7 +28,7 @@ class ModelFolderError(InputError):
 
 
 class PromptError(InputError):
-    """A prompt is empty or does not fit the model's context."""
+    """A prompt is empty, is not UTF-8 or does not fit the model's context."""
 
 
 class CheckpointError(TuiliError):

@@ -1,11 +1,12 @@
 """Output files: a place is refused before the work that would fill it, and a file appears whole or not at all.
 
-What is written is left to the callers; `train.checkpoint` writes its own files, which must survive a power cut.
+What is written is left to the callers. What must survive a power cut is flushed to the disk itself as well.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +14,24 @@ from pathlib import Path
 
 from tuili.errors import InputError, TuiliError
 
+SCRATCH = ".tuili-"
+"""What the names of scratch folders begin with."""
+
 
 def check_file_place(path: Path) -> None:
-    """Raise `InputError` where no file can be written. Creates nothing."""
-    if path.is_dir():
-        raise InputError(f"{path} cannot be written: Is a directory; give the name of a file")
-    check_folder_place(path.parent, path)
+    """Raise `InputError` where no file can be written, which is tried in a scratch folder. Leaves nothing behind."""
+    with _refusing(path):
+        if path.is_dir():
+            raise InputError(f"{path} cannot be written: Is a directory; give the name of a file")
+        if _is_special(path):  # to open a pipe would wait for its reader
+            return
+        place = Path(os.path.realpath(path))
+        check_folder_place(place.parent, path)
+        nearest = next(folder for folder in place.parents if folder.exists())
+        with tempfile.TemporaryDirectory(dir=nearest, prefix=SCRATCH) as scratch:
+            trial = Path(scratch, place.relative_to(nearest))
+            trial.parent.mkdir(parents=True, exist_ok=True)
+            trial.touch()
 
 
 def check_folder_place(folder: Path, wanted: Path | None = None) -> None:
@@ -34,17 +47,45 @@ def check_folder_place(folder: Path, wanted: Path | None = None) -> None:
 def whole_file(path: Path) -> Iterator[Path]:
     """A scratch file that takes the place of `path` when the block ends without an error; its folder is made.
 
-    Raises `InputError` where it cannot be written.
+    A link stays, and the file that it names is replaced; a device or pipe stays, and is written to. Raises
+    `InputError` where it cannot be written.
     """
     check_file_place(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
+    special, place = _is_special(path), Path(os.path.realpath(path))
+    with _refusing(path):
+        if not special:
+            place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=None if special else place.parent, prefix=SCRATCH) as scratch:
             part = Path(scratch, path.name)
             yield part
-            part.replace(path)
+            if special:
+                with part.open("rb") as written, path.open("wb") as target:
+                    shutil.copyfileobj(written, target)
+            else:
+                part.replace(place)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether something is there that is no regular file: a device or a pipe."""
+    return path.exists() and not path.is_file()
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file so that after a crash it is there as a whole, or as it was before."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
 
 
 @contextmanager

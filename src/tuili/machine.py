@@ -1,4 +1,4 @@
-"""What a figure was measured on, as reports and benchmark records tell it: never a host's name or a path."""
+"""The machine: the cores that work may use, and what figures were measured on, without a host's name or a path."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Where a container with cgroups v2 finds `QUOTA PERIOD`: its share of a core, or `max`."""
 INSTRUCTIONS = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"}
 
 
@@ -21,11 +23,24 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": cpu.get("model name", platform.machine()),
         "instructions": sorted(INSTRUCTIONS.intersection(cpu.get("flags", "").split())),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": _cores(),
         "threads": torch.get_num_threads() if torch else None,
         "memory_gib": round(int(memory["MemTotal"].split()[0]) / 2**20, 1) if memory else None,
         "accelerator": torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None,
     }
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on, or fewer where its container has a quota of their time."""
+    try:
+        quota, period = CPU_QUOTA.read_text().split()
+        return max(1, min(_cores(), int(quota) // int(period)))
+    except (OSError, ValueError):  # there is no quota
+        return _cores()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _proc(name: str) -> dict[str, str]:

@@ -40,6 +40,23 @@ def test_the_text_tells_the_same(model: Path, capsys: pytest.CaptureFixture[str]
         assert shown in out
 
 
+def test_a_real_run_s_lineage_is_readable_on_80_columns(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = model / "tuili" / "lineage.json"
+    (entry,) = json.loads(path.read_text())
+    exits = {f"accuracy_{depth}": 0.98 + depth / 1000 for depth in (3, 6, 9, 12)}
+    others = {"cross_entropy": 0.026, "domain_loss": 0.003, "gradient_norm": 0.13, "tokens_per_second": 9006.7}
+    figures = {"accuracy": 0.9918985, "loss": 0.0267299, **exits, **others}
+    path.write_text(json.dumps([entry | {"figures": figures, "tokens": 46_812_345, "date": "2026-11-25T10:00:00"}]))
+    assert main(["info", str(model)]) == 0
+    shown = capsys.readouterr().out.partition("lineage\n")[2].splitlines()
+    assert [line.strip() for line in shown] == [
+        "train  2026-11-25, 46,812,345 tokens in 0.50 hours, seeds: train 1",
+        "loss 0.02673, accuracy 0.9919, by exit 0.983 / 0.986 / 0.989 / 0.992",
+        f"hash {model_hash(model)[:8]}, parent –",
+    ]
+    assert max(map(len, shown)) <= 80
+
+
 def test_weights_that_were_changed_afterwards_are_noticed(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights = model / "model.safetensors"
     content = bytearray(weights.read_bytes())
@@ -47,6 +64,13 @@ def test_weights_that_were_changed_afterwards_are_noticed(model: Path, capsys: p
     weights.write_bytes(content)
     assert main(["info", str(model)]) == 0
     assert "changed since it was recorded" in capsys.readouterr().out
+
+
+def test_names_are_shown_as_they_are(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lineage = model / "tuili" / "lineage.json"
+    lineage.write_text(lineage.read_text().replace('"train"', '"[/red]"', 1))
+    assert main(["info", str(model)]) == 0
+    assert "[/red]" in capsys.readouterr().out
 
 
 def test_an_unsafe_folder_is_refused(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tuili.cli.app import main
+from tuili.eval import runner
 
 SIZES = {
     "hidden_size": 16,
@@ -35,15 +36,42 @@ def test_quickstart_trains_evaluates_asks_and_reports(tmp_path: Path, capsys: py
     assert report["steps"] == 3
     assert len(report["questions"]) == 5
     asked = {question["id"] for question in report["questions"]}
+    points = report["evaluation"]["depth"]["points"]
+    assert [point["depth"] for point in points] == ["1", "2", "3", "4", "auto"]
     assert asked.isdisjoint(f"{domain}/1/2000000000/0" for domain in report["accuracy"])
     page = (out / "report.html").read_text()
     assert "Learning curve" in page
+    assert "Accuracy against mean depth" in page
     assert "http" not in page
     assert any(f"tuili ask {shlex.quote(question['prompt'])}" in shown for question in report["questions"])
     assert f"--model {out}/model" in shown
 
     assert main(command) == 0  # the run is finished: nothing is trained again
     assert json.loads((out / "report.json").read_text())["seconds_training"] == report["seconds_training"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["data.domains=[arithmetic]", "--per-cell", "500"], "different prompts found, 505 asked for"),
+        (["--per-cell", "1", "--out", "/proc/run"], "/proc/run/report.json cannot be written"),
+        (["--per-cell", "1", "--out", ""], "--out is empty"),
+    ],
+)
+def test_what_cannot_end_well_is_refused_before_training(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(runner, "MAX_REPEATS", 1)
+    monkeypatch.chdir(tmp_path)
+    assert main(["quickstart", *SMALL, *arguments]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_wrong_override_is_refused_before_anything_is_done(

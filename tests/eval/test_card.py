@@ -5,7 +5,7 @@ import pytest
 from tests.eval.trials import TOKENIZER, Oracle
 from tests.tiny import save_tiny
 from tuili.errors import ModelFolderError
-from tuili.eval.card import EVAL_FILE, read_figures, write_card
+from tuili.eval.card import EVAL_FILE, figures_line, read_figures, write_card
 from tuili.eval.report import accuracy_report, depth_report, provenance, samples
 from tuili.eval.runner import run, unseen_problems
 from tuili.model.folder import load_model
@@ -36,10 +36,17 @@ def test_the_card_tells_recipe_seeds_tokens_hours_and_results(folder: Path) -> N
     assert "# small" in card
     assert "| arithmetic | 0.500 (0.09–0.91) | 1.000 (0.34–1.00) |" in card
     assert "| **mean** | **0.750** | **1.000** |" in card
+    assert "Lowest at level 1: arithmetic, 0.500.\n" in card
     assert "| train |" in card
     assert "| 100 | 0.50 | train 1 | loss 2.5 |" in card
     assert "train:\n  steps: 5" in card
     assert "\n\n\n" not in card
+
+
+def test_only_what_matters_of_a_step_s_figures_is_told() -> None:
+    figures = {"accuracy": 0.99, "accuracy_3": 0.981, "accuracy_12": 0.9954, "domain_loss": 0.003, "loss": 0.02673}
+    assert figures_line(figures) == "loss 0.02673, accuracy 0.99, by exit 0.981 / 0.995"
+    assert figures_line({}) == ""
 
 
 def test_the_card_leaves_the_model_as_it_is(folder: Path) -> None:
@@ -59,3 +66,10 @@ def test_damaged_figures_are_refused(folder: Path) -> None:
     (folder / EVAL_FILE).write_text("{")
     with pytest.raises(ModelFolderError, match="is not JSON"):
         read_figures(folder)
+    for text in (
+        '{"mean": {"1": "half"}, "mean_depth": 3.0, "date": ""}',
+        '{"mean": {}, "mean_depth": "", "date": ""}',
+    ):
+        (folder / EVAL_FILE).write_text(text)
+        with pytest.raises(ModelFolderError, match="is not a report"):
+            read_figures(folder)

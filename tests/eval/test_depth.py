@@ -1,8 +1,7 @@
 import pytest
 
 from tests.eval.trials import trial
-from tuili.eval import depth as depth_module
-from tuili.eval.depth import by_depth, depth_against_level, spearman
+from tuili.eval.depth import depth_against_level, depth_point, spearman
 
 
 def test_rank_correlation_knows_order_reverse_and_ties() -> None:
@@ -36,16 +35,7 @@ def test_one_level_has_no_trend() -> None:
     assert depth_against_level([trial(), trial()]) == []
 
 
-def test_every_depth_runs_the_same_problems(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-
-    def run(decoder: str, problems: list[object], progress: object) -> list[object]:
-        seen.append((decoder, problems))
-        return [trial(depths=(3, 3)), trial(correct=decoder == "decoder 12", depths=(6, 6))]
-
-    monkeypatch.setattr(depth_module, "run", run)
-    problems: list[object] = ["a", "b"]
-    shallow, deep = by_depth(lambda depth: f"decoder {depth}", problems, [3, 12])
-    assert seen == [("decoder 3", problems), ("decoder 12", problems)]
-    assert (shallow.depth, shallow.accuracy, shallow.mean) == ("3", 0.5, {"1": 0.5})
-    assert (deep.depth, deep.accuracy, deep.tokens, deep.mean_depth) == ("12", 1.0, 4, 4.5)
+def test_a_depth_s_point_sums_up_its_trials() -> None:
+    point = depth_point(12, [trial(depths=(3, 3)), trial(correct=False, depths=(6, 6))], seconds=1.5)
+    assert (point.depth, point.accuracy, point.mean) == ("12", 0.5, {"1": 0.5})
+    assert (point.tokens, point.mean_depth, point.seconds) == (4, 4.5, 1.5)

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.eval.trials import TOKENIZER, Oracle, trial
-from tuili.eval.depth import by_depth, depth_against_level
+from tuili.eval.depth import depth_against_level, depth_point
 from tuili.eval.experts import ExpertReport, Loss
 from tuili.eval.report import (
     accuracy_report,
+    by_domain,
     depth_report,
     expert_report_json,
     provenance,
@@ -38,7 +39,8 @@ def report(trials: list[Trial]) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def full(report: dict[str, object], trials: list[Trial]) -> dict[str, object]:
     problems = [trial.problem for trial in trials]
-    points = by_depth(lambda depth: Oracle(problems, depth=3 if depth == "auto" else depth), problems, [3, 12, "auto"])
+    layers = {3: 3, 12: 12, "auto": 3}
+    points = [depth_point(depth, run(Oracle(problems, depth=used), problems), 1.5) for depth, used in layers.items()]
     experts = ExpertReport(
         domains=DOMAINS,
         expert_names=["a", "b", "c"],
@@ -91,16 +93,30 @@ def test_every_field_of_the_report_is_documented(full: dict[str, object]) -> Non
 
 
 def test_samples_show_the_hardest_right_answer_of_each_domain_and_the_wrong_ones(trials: list[Trial]) -> None:
-    shown = samples(trials, TOKENIZER, wrong=1)
+    shown = samples(trials, TOKENIZER, wrong=2)
     assert [(sample["domain"], sample["level"], sample["correct"]) for sample in shown] == [
         ("arithmetic", 2, True),
         ("knights", 2, True),
         ("arithmetic", 1, False),
+        ("knights", 1, False),
     ]
     for step in shown[0]["steps"]:
         assert step["verdict"] == "valid"
         assert "".join(piece for piece, _ in step["pieces"]) == step["text"]
     assert shown[2]["answer"] == "no idea"
+
+
+def test_wrong_answers_are_of_different_domains_the_hardest_first() -> None:
+    wrong = {"arithmetic": [1, 2], "knights": [1, 3], "calendar": [2, 2, 2], "counting": [1]}
+    trials = [trial(domain, level, correct=False) for domain, levels in wrong.items() for level in levels]
+    shown = [(sample["domain"], sample["level"]) for sample in samples(trials, TOKENIZER)]
+    assert shown == [("knights", 3), ("calendar", 2), ("arithmetic", 2)]
+
+
+def test_cells_become_rows_of_domains(report: dict[str, object]) -> None:
+    rows = by_domain(report["cells"])
+    assert list(rows) == DOMAINS
+    assert [rows["knights"][level]["level"] for level in ("1", "2")] == [1, 2]
 
 
 def test_json_reads_back_and_leaves_nothing_beside_it(report: dict[str, object], tmp_path: Path) -> None:
@@ -117,7 +133,9 @@ def test_the_page_stands_alone(full: dict[str, object], tmp_path: Path) -> None:
     page = path.read_text()
     assert "A &lt;title&gt;" in page
     assert not re.search(r"https?:|<script|<link|@import|url\(", page)
-    assert len(pictures(page)) == 6
+    assert len(pictures(page)) == 7
+    for shown in ("<th>level 2</th>", "0.25 in the worst layer", "0.50 over the tokens", "at most 0.3"):
+        assert shown in page
     assert all(picture.rstrip().endswith("</svg>") for picture in pictures(page))
 
 

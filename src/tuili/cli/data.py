@@ -7,12 +7,10 @@ from typing import Annotated
 
 import typer
 
-from tuili.cli.options import parse_levels, parse_list
+from tuili.cli.options import DomainsOption, LevelsOption, parse_domains, parse_folder, parse_levels
 from tuili.errors import RecordError
 
 app = typer.Typer(no_args_is_help=False, help="Make problems, check data files, train a tokenizer.")
-
-Domains = Annotated[str, typer.Option(help="Domains, separated by commas, or all.")]
 
 
 @app.command()
@@ -28,8 +26,8 @@ def schema() -> None:
 @app.command()
 def generate(
     out: Annotated[Path, typer.Argument(metavar="FILE", help="The JSONL file to write.")],
-    domains: Domains = "all",
-    levels: Annotated[str, typer.Option(help="Levels from 1 to 5, separated by commas.")] = "1,2",
+    domains: DomainsOption = "all",
+    levels: LevelsOption = "1,2",
     count: Annotated[int, typer.Option(min=1, help="Problems for each domain and level.")] = 100,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
     seed: Annotated[int, typer.Option(help="Number of the seed in the split.")] = 0,
@@ -37,10 +35,8 @@ def generate(
     """Write generated problems as JSONL, each step checked."""
     from tuili.data.records import Record, write_records
     from tuili.tasks import Split
-    from tuili.tasks import domains as all_domains
     from tuili.tasks import generate as generate_problem
 
-    names = all_domains() if domains == "all" else parse_list("--domains", domains)
     if split not in list(Split):
         raise typer.BadParameter(f"{split!r} is no split: use {', '.join(Split)}", param_hint="--split")
     first = Split(split).seed(seed)
@@ -48,7 +44,7 @@ def generate(
         out,
         (
             Record.of(generate_problem(name, first, index, level).checked())
-            for name in names
+            for name in parse_domains(domains)
             for level in parse_levels(levels)
             for index in range(count)
         ),
@@ -101,28 +97,27 @@ def gsm8k(
 
 @app.command()
 def tokenizer(
-    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the tokenizer is written.")],
-    domains: Domains = "all",
+    out: Annotated[str, typer.Argument(metavar="FOLDER", help="Where the tokenizer is written.")],
+    domains: DomainsOption = "all",
     file: Annotated[list[Path] | None, typer.Option(help="A JSONL file to learn from as well.")] = None,
     vocabulary: Annotated[int, typer.Option(help="Most entries.")] = 2048,
 ) -> None:
     """Train a tokenizer as `tuili train` does, and tell how many tokens a problem of each source takes."""
+    folder = parse_folder("FOLDER", out)
     from statistics import fmean
 
     from tuili.data.sources import SAMPLE, FileSource, Source, TaskSource, document, sample_texts
     from tuili.data.tokenizer import train_tokenizer
-    from tuili.files import check_folder_place
+    from tuili.files import check_file_place
     from tuili.tasks import LEVELS
-    from tuili.tasks import domains as all_domains
 
-    names = all_domains() if domains == "all" else parse_list("--domains", domains)
-    sources: list[Source] = [TaskSource(name, dict.fromkeys(LEVELS, 1.0), seed=0) for name in names]
+    sources: list[Source] = [TaskSource(name, dict.fromkeys(LEVELS, 1.0), seed=0) for name in parse_domains(domains)]
     sources += [FileSource(path, seed=0) for path in file or []]
-    check_folder_place(out)
+    check_file_place(folder / "tokenizer.json")
     trained = train_tokenizer(sample_texts(sources), vocabulary)
-    trained.save_pretrained(out)
+    trained.save_pretrained(folder)
     for source in sources:
         unseen = [document(trained, source.record(SAMPLE + number)) for number in range(100)]
         prompts, responses = zip(*((one.prompt_length, one.response_length) for one in unseen), strict=True)
         print(f"{source.name}: {fmean(prompts):.0f} + {fmean(responses):.0f} tokens")
-    print(f"{out}: {len(trained)} entries")
+    print(f"{folder}: {len(trained)} entries")

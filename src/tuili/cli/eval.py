@@ -7,13 +7,22 @@ from typing import Annotated
 
 import typer
 
-from tuili.cli.options import DepthOption, ModelArgument, parse_depth, parse_levels, parse_list, progress_bar
+from tuili.cli.options import (
+    DepthOption,
+    DomainsOption,
+    LevelsOption,
+    ModelArgument,
+    parse_depth,
+    parse_domains,
+    parse_levels,
+    progress_bar,
+)
 
 
 def run(
     model: ModelArgument,
-    domains: Annotated[str, typer.Option(help="Domains, separated by commas, or all.")] = "all",
-    levels: Annotated[str, typer.Option(help="Levels from 1 to 5, separated by commas.")] = "1,2",
+    domains: DomainsOption = "all",
+    levels: LevelsOption = "1,2",
     per_cell: Annotated[int, typer.Option(help="Problems for each domain and level.")] = 200,
     seed: Annotated[int, typer.Option(help="Number of the test set.")] = 0,
     depth: DepthOption = "auto",
@@ -41,12 +50,11 @@ def run(
     from tuili.eval.report import write_html, write_json
     from tuili.files import check_file_place
     from tuili.model.folder import load_model
-    from tuili.tasks import domains as all_domains
     from tuili.train.folder import RUN_FILE
     from tuili.train.log import read_log
 
     settings = EvalSettings(
-        domains=all_domains() if domains == "all" else parse_list("--domains", domains),
+        domains=parse_domains(domains),
         levels=chosen_levels,
         per_cell=per_cell,
         seed=seed,

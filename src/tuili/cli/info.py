@@ -30,7 +30,7 @@ def run(model: ModelArgument = "nano", as_json: JsonFlag = False) -> None:
     if as_json:
         print(json.dumps(facts, ensure_ascii=False, indent=2))
     else:
-        _show(Console(highlight=False), model, facts)
+        _show(Console(highlight=False, markup=False), model, facts)
 
 
 def describe(path: Path, config: TuiliConfig) -> dict[str, Any]:
@@ -59,6 +59,8 @@ def describe(path: Path, config: TuiliConfig) -> dict[str, Any]:
 def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
     from rich.table import Table
 
+    from tuili.eval.card import figures_line
+
     def grid() -> Table:
         table = Table(box=None, show_header=False, pad_edge=False)
         table.add_column(style="dim")
@@ -83,20 +85,15 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
     console.print(table)
 
     if facts["lineage"]:
-        steps = Table("step", "date", "tokens", "hours", "seeds", "figures", "hash", "parent", box=None, pad_edge=False)
+        table = grid()
         for entry in facts["lineage"]:
-            steps.add_row(
-                entry["step"],
-                entry["date"][:10],
-                f"{entry['tokens']:,}",
-                f"{entry['hours']:.2f}",
-                _pairs(entry["seeds"]),
-                _pairs(entry["figures"]),
-                (entry["hash"] or "–")[:8],
-                (entry["parent"] or "–")[:8],
-            )
+            seeds = ", ".join(f"{name} {seed}" for name, seed in entry["seeds"].items())
+            spent = f"{entry['tokens']:,} tokens in {entry['hours']:.2f} hours"
+            table.add_row(entry["step"], f"{entry['date'][:10]}, {spent}, seeds: {seeds or '–'}")
+            table.add_row("", figures_line(entry["figures"]))
+            table.add_row("", f"hash {(entry['hash'] or '–')[:8]}, parent {(entry['parent'] or '–')[:8]}")
         console.print("\nlineage")
-        console.print(steps)
+        console.print(table)
     if facts["figures"]:
         figures = facts["figures"]
         table = grid()
@@ -105,7 +102,3 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
         table.add_row("depth", f"{figures['mean_depth']:.2f} layers a token")
         console.print(f"\nmeasured {figures['date'][:10]}")
         console.print(table)
-
-
-def _pairs(values: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())

@@ -1,11 +1,12 @@
-"""What several verbs share: how a depth and a list are written on the command line, and a progress bar on
-stderr.
+"""What several verbs share: how a depth, a list and a folder are written on the command line, and a progress bar
+on stderr.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -21,6 +22,8 @@ DepthOption = Annotated[
     str,
     typer.Option("--depth", help="Layers per token: auto, or an exit of the model such as 3, 6, 9 or 12."),
 ]
+DomainsOption = Annotated[str, typer.Option("--domains", help="Domains, separated by commas, or all.")]
+LevelsOption = Annotated[str, typer.Option("--levels", help="Levels from 1 to 5, separated by commas.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -45,6 +48,13 @@ def parse_list(option: str, text: str) -> list[str]:
     return names
 
 
+def parse_domains(text: str) -> Sequence[str]:
+    """The names in `a,b,c`, or of every domain for `all`; which exist is checked by `tasks`."""
+    from tuili.tasks import domains
+
+    return domains() if text == "all" else parse_list("--domains", text)
+
+
 def parse_levels(text: str) -> list[int]:
     """The levels in `1,2`. Raises `InputError` for anything that is no number; which exist is checked by
     `tasks`.
@@ -53,6 +63,13 @@ def parse_levels(text: str) -> list[int]:
     if not all(name.isascii() and name.isdigit() and len(name) <= MOST_DIGITS for name in names):
         raise InputError(f"--levels {text[:40]!r}: give numbers separated by commas, as in 1,2")
     return [int(name) for name in names]
+
+
+def parse_folder(option: str, text: str) -> Path:
+    """The folder of that name. Raises `InputError` for no name, which would be the working folder."""
+    if not text:
+        raise InputError(f"{option} is empty: name a folder, or . for the working folder")
+    return Path(text)
 
 
 @contextmanager

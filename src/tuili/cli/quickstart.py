@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuili.cli.options import progress_bar
+from tuili.cli.app import EXIT_INTERRUPTED
+from tuili.cli.options import parse_folder, progress_bar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
     from tuili.eval.evaluation import EvalSettings
     from tuili.eval.runner import Trial
     from tuili.model.folder import LoadedModel
+    from tuili.tasks import Problem
     from tuili.train.recipe import Recipe
 
 STARTED = time.perf_counter()  # this module is the first thing that the verb loads
 RECIPE = "quickstart"
 QUESTIONS = 5
-EXIT_INTERRUPTED = 130
+JSON_FILE, HTML_FILE = "report.json", "report.html"
 
 NEXT = """
 Wrote {out}/report.html (open it in a browser) and {out}/report.json after {seconds:.0f} s. What to try next:
@@ -43,7 +45,7 @@ def run(
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/quickstart"),
+    out: Annotated[str, typer.Option(metavar="FOLDER", help="Folder of the run.")] = "runs/quickstart",
     per_cell: Annotated[int, typer.Option(min=1, help="Test problems for each domain and level.")] = 100,
 ) -> None:
     """Train a small model from scratch, evaluate it on unseen problems and ask it five questions.
@@ -51,11 +53,14 @@ def run(
     Writes report.html and report.json beside the model. Run it again to go on after an interruption; delete
     the folder to begin anew.
     """
+    folder = parse_folder("--out", out)
     from rich.console import Console
 
     from tuili.cli.show import show_cells
     from tuili.config import load_recipe
     from tuili.eval.evaluation import EvalSettings, evaluate
+    from tuili.eval.report import by_domain
+    from tuili.files import check_file_place
     from tuili.model.folder import load_model
     from tuili.train.recipe import Recipe
     from tuili.train.run import train
@@ -63,11 +68,14 @@ def run(
     console = Console(highlight=False, markup=False, soft_wrap=True)
     recipe = load_recipe(RECIPE, overrides or [], Recipe)
     levels = [level for level, weight in enumerate(recipe.data.levels, start=1) if weight]
-    settings = EvalSettings(domains=recipe.data.domain_names, levels=levels, per_cell=per_cell)
+    settings = EvalSettings(domains=recipe.data.domain_names, levels=levels, per_cell=per_cell, depths=True)
+    questions = _further_questions(settings)
+    for file in (JSON_FILE, HTML_FILE):
+        check_file_place(folder / file)
 
-    console.print(f"training on {', '.join(settings.domains)} in {out}")
+    console.print(f"training on {', '.join(settings.domains)} in {folder}")
     before = time.perf_counter()
-    outcome = train(recipe, out, resume=True)
+    outcome = train(recipe, folder, resume=True)
     earlier = max(0.0, outcome.seconds - (time.perf_counter() - before))  # trained by runs before this one
     if outcome.model is None:
         console.print(f"interrupted at step {outcome.step}: run the same command again to go on")
@@ -80,21 +88,23 @@ def run(
     show_cells(console, report)
 
     console.print(f"\nasking {QUESTIONS} more unseen questions")
-    trials = _ask(console, loaded, settings)
+    trials = _ask(console, loaded, questions)
 
     seconds = time.perf_counter() - STARTED + earlier
     figures = {
-        "accuracy": _by_domain(report["cells"]),
+        "accuracy": {
+            name: fmean(cell["accuracy"] for cell in row.values()) for name, row in by_domain(report["cells"]).items()
+        },
         "seconds": round(seconds, 1),
         "seconds_training": round(outcome.seconds, 1),
         "steps": outcome.step,
         "tokens_trained": outcome.tokens,
     }
-    _write(out, recipe, loaded, figures, report, trials)
+    _write(folder, recipe, loaded, figures, report, trials)
     prompts = sorted((trial.problem.prompt for trial in trials), key=lambda prompt: ("\n" in prompt, len(prompt)))
     console.print(
         NEXT.format(
-            out=out,
+            out=folder,
             seconds=seconds,
             tuili=_as_called(),
             prompt=shlex.quote(prompts[0]),
@@ -107,18 +117,27 @@ def run(
     )
 
 
-def _ask(console: Console, loaded: LoadedModel, settings: EvalSettings) -> list[Trial]:
-    """Ask questions that are in neither the training nor the evaluation, and show how they are answered."""
+def _further_questions(settings: EvalSettings) -> list[Problem]:
+    """Questions of the hardest level that are in neither the training nor the evaluation, the domains taking turns.
+
+    Raises `InputError` where a domain has too few different prompts for the evaluation or for these.
+    """
+    from tuili.eval.runner import unseen_problems
+
+    count = settings.per_cell + QUESTIONS
+    unseen = unseen_problems(settings.domains, settings.levels, count, settings.seed)
+    further = [unseen[start + settings.per_cell : start + count] for start in range(0, len(unseen), count)]
+    hardest = further[-len(settings.domains) :]
+    return [hardest[number % len(hardest)][number // len(hardest)] for number in range(QUESTIONS)]
+
+
+def _ask(console: Console, loaded: LoadedModel, questions: list[Problem]) -> list[Trial]:
+    """Ask questions, and show how they are answered."""
     from tuili.cli.show import show_answer
     from tuili.engine.answer import explain
     from tuili.engine.decode import Decoder
     from tuili.eval.runner import run as run_problems
-    from tuili.eval.runner import unseen_problems
 
-    count = settings.per_cell + QUESTIONS
-    unseen = unseen_problems(settings.domains, [max(settings.levels)], count, settings.seed)
-    further = [unseen[start + settings.per_cell : start + count] for start in range(0, len(unseen), count)]
-    questions = [further[number % len(further)][number // len(further)] for number in range(QUESTIONS)]
     one_by_one = Decoder(loaded.model, loaded.tokenizer, batch_size=1)
     trials = run_problems(one_by_one, questions)
     for trial in trials:
@@ -131,25 +150,25 @@ def _ask(console: Console, loaded: LoadedModel, settings: EvalSettings) -> list[
 
 
 def _write(
-    out: Path,
+    folder: Path,
     recipe: Recipe,
     loaded: LoadedModel,
     figures: dict[str, Any],
     report: dict[str, Any],
     trials: list[Trial],
 ) -> None:
-    """Write report.json and report.html."""
+    """Write the reports, one for programs and one for people."""
     from tuili.eval.report import sample, write_html, write_json
     from tuili.train.log import read_log
 
     questions = [sample(trial, loaded.tokenizer) for trial in trials]
-    write_json(out / "report.json", {**figures, "evaluation": report, "questions": questions})
+    write_json(folder / JSON_FILE, {**figures, "evaluation": report, "questions": questions})
     phases: list[tuple[float, int]] = []
     if recipe.curriculum.kind == "phases":
         starts = (0.0, *recipe.curriculum.boundaries)
         phases = [(start * recipe.train.steps, number) for number, start in enumerate(starts, 1) if start < 1]
     write_html(
-        out / "report.html",
+        folder / HTML_FILE,
         {
             **report,
             "samples": questions,
@@ -158,7 +177,7 @@ def _write(
         },
         "Tuili quickstart",
         loaded.model.config.exit_layers,
-        read_log(out),
+        read_log(folder),
         phases,
     )
 
@@ -176,9 +195,3 @@ def _for_shell(program: Path) -> str:
         return shlex.quote(program.name)
     relative = os.path.relpath(program)
     return shlex.quote(min(str(program.absolute()), relative if "/" in relative else f"./{relative}", key=len))
-
-
-def _by_domain(cells: list[dict[str, Any]]) -> dict[str, float]:
-    """Accuracy of each domain, the mean over its levels."""
-    domains = dict.fromkeys(cell["domain"] for cell in cells)
-    return {name: fmean(cell["accuracy"] for cell in cells if cell["domain"] == name) for name in domains}

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from tuili.engine.answer import Answer, CheckedStep
 
-MARKS = {
-    "valid": ("✓", "green"),
-    "invalid": ("✗", "red"),
-    "unsupported": ("·", "dim"),
-    "timeout": ("·", "dim"),
-}
+UNLIMITED = 1000
+"""Columns, more than any table here takes."""
+STYLES = {"valid": "green", "invalid": "red", "unsupported": "dim", "timeout": "dim"}
 
 
 def show_answer(console: Console, answer: Answer) -> None:
@@ -24,10 +22,14 @@ def show_answer(console: Console, answer: Answer) -> None:
     """
     from rich.text import Text
 
+    from tuili.eval.marks import MARKS
+
     width = max((len(step.text) for step in answer.steps), default=0)
     for step in answer.steps:
-        mark, style = MARKS[str(step.verdict.status)]
-        line = Text.assemble("  ", (mark, style), f" {step.text:<{width}}  ", (f"{step.depth:4.1f} layers", "dim"))
+        status = str(step.verdict.status)
+        line = Text.assemble(
+            "  ", (MARKS[status], STYLES[status]), f" {step.text:<{width}}  ", (f"{step.depth:4.1f} layers", "dim")
+        )
         if remark := _remark(step):
             line.append(f"  {remark}", "red")
         console.print(line, soft_wrap=True)
@@ -51,24 +53,32 @@ def receipt_line(answer: Answer) -> str:
 
 
 def show_cells(console: Console, report: Mapping[str, Any]) -> None:
-    """Print the accuracy of each domain and level with its 95% interval, and the means."""
+    """Print the accuracy of each domain and level, and the means; with its 95% interval where the lines have room."""
+    from rich.measure import Measurement
+
+    table = _cells_table(report, intervals=True)
+    wanted = Measurement.get(console, console.options.update(max_width=UNLIMITED), table).maximum
+    console.print(table if wanted <= console.width else _cells_table(report, intervals=False))
+
+
+def _cells_table(report: Mapping[str, Any], intervals: bool) -> Table:
     from rich.table import Table
 
+    from tuili.eval.report import by_domain
+
+    def shown(cell: Mapping[str, Any]) -> str:
+        low, high = cell["ci95"]
+        return f"{cell['accuracy']:.3f}" + (f"  ({low:.2f} – {high:.2f})" if intervals else "")
+
     levels = list(report["mean"])
-    table = Table("domain", *[f"level {level}" for level in levels], "layers", box=None, pad_edge=False)
-    rows: dict[str, dict[str, Any]] = {}
-    for cell in report["cells"]:
-        rows.setdefault(cell["domain"], {})[str(cell["level"])] = cell
-    for domain, row in rows.items():
-        shown = [f"{row[level]['accuracy']:.3f}  ({_interval(row[level]['ci95'])})" for level in levels]
-        depth = " / ".join(f"{row[level]['mean_depth']:.1f}" for level in levels)
-        table.add_row(domain, *shown, depth)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("domain", *[f"level {level}" for level in levels], "layers"):
+        table.add_column(heading, no_wrap=True)
+    for domain, row in by_domain(report["cells"]).items():
+        depths = (" / " if intervals else "/").join(f"{row[level]['mean_depth']:.1f}" for level in levels)
+        table.add_row(domain, *[shown(row[level]) for level in levels], depths)
     table.add_row("mean", *[f"{report['mean'][level]:.3f}" for level in levels], f"{report['mean_depth']:.2f}")
-    console.print(table)
-
-
-def _interval(bounds: tuple[float, float]) -> str:
-    return f"{bounds[0]:.2f} – {bounds[1]:.2f}"
+    return table
 
 
 def _remark(step: CheckedStep) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-EXIT_INTERRUPTED = 130
+from tuili.cli.app import EXIT_INTERRUPTED
+from tuili.cli.options import parse_folder
 
 
 def run(
@@ -15,7 +16,9 @@ def run(
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Folder of the run; by default runs/RECIPE.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint.")] = False,
 ) -> None:
     """Train a model by a recipe, for example: tuili train nano train.steps=2000 --out runs/mine
@@ -23,12 +26,16 @@ def run(
     The model is written to OUT/model. Ctrl-C saves a checkpoint first; --resume goes on from it and ends with
     exactly the weights of a run that was never interrupted. docs/training.md explains more.
     """
+    folder = Path("runs", Path(recipe).stem) if out is None else parse_folder("--out", out)
     from tuili.config import load_recipe
+    from tuili.files import check_file_place
+    from tuili.train.folder import RUN_FILE
     from tuili.train.recipe import Recipe
     from tuili.train.run import train
 
-    folder = out or Path("runs", Path(recipe).stem)
-    outcome = train(load_recipe(recipe, overrides or [], Recipe), folder, resume=resume)
+    settings = load_recipe(recipe, overrides or [], Recipe)
+    check_file_place(folder / RUN_FILE)
+    outcome = train(settings, folder, resume=resume)
     if outcome.model is None:
         print(f"interrupted: step {outcome.step} is saved, add --resume to the same command to go on")
         raise typer.Exit(EXIT_INTERRUPTED)

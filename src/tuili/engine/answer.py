@@ -84,7 +84,7 @@ class Answer:
 
 
 def ask(decoder: Decoder, prompt: str) -> Answer:
-    """Answer one prompt. Raises `PromptError` when it is empty or does not fit the model's context."""
+    """Answer one prompt. Raises `PromptError` when it is empty, is not UTF-8 or does not fit the model's context."""
     started = time.perf_counter()
     generation = decoder.generate([prompt])[0]
     total = time.perf_counter() - started

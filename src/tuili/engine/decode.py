@@ -78,7 +78,7 @@ class Decoder:
     def generate(self, prompts: Sequence[str], progress: Callable[[int], None] | None = None) -> list[Generation]:
         """One generation for each prompt, in order; `progress` is called with the number of prompts just answered.
 
-        Raises `PromptError` for a prompt that is empty or does not fit the model's context.
+        Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context.
         """
         encoded = [self._encode(prompt) for prompt in prompts]
         order = sorted(range(len(prompts)), key=lambda index: len(encoded[index]))
@@ -95,6 +95,8 @@ class Decoder:
     def _encode(self, prompt: str) -> list[int]:
         if not prompt.strip():
             raise PromptError("the prompt is empty: write a question")
+        if any("\ud800" <= character <= "\udfff" for character in prompt):  # what Python makes of other bytes
+            raise PromptError("the prompt is not UTF-8: write it in that encoding")
         ids = encode_prompt(self.tokenizer, prompt)
         longest = self.model.config.max_position_embeddings - 1
         if len(ids) > longest:

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from tuili.errors import ModelFolderError
-from tuili.eval.report import environment, write_json, write_text
+from tuili.eval.report import by_domain, environment, write_json, write_text
 from tuili.model.folder import check_folder
 from tuili.model.lineage import read_lineage
 from tuili.model.size import count_parameters
@@ -28,19 +28,20 @@ def write_card(folder: Path, report: Mapping[str, Any]) -> None:
     lineage = read_lineage(folder)
     recipes = [entry.recipe for entry in lineage if entry.recipe]
     config = check_folder(folder)
-    levels = list(report["mean"])
-    table: dict[str, dict[str, Any]] = {}
-    for cell in report["cells"]:
-        table.setdefault(cell["domain"], {})[str(cell["level"])] = cell
+    easiest = min(cell["level"] for cell in report["cells"])
     page = (
         environment()
         .get_template("card.md.j2")
         .render(
             name=report.get("model", folder.resolve().name),
             report=report,
-            levels=levels,
-            table=table,
+            levels=list(report["mean"]),
+            table=by_domain(report["cells"]),
+            lowest=min(
+                (cell for cell in report["cells"] if cell["level"] == easiest), key=lambda cell: cell["accuracy"]
+            ),
             lineage=lineage,
+            figures_line=figures_line,
             recipe=yaml.safe_dump(dict(recipes[-1]), sort_keys=False).strip() if recipes else "",
             config=config,
             parameters=count_parameters(config),
@@ -55,9 +56,20 @@ def read_figures(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        figures: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise ModelFolderError(f"{path} is not JSON: {error}") from error
-    if not isinstance(figures, dict) or not {"mean", "mean_depth", "date"} <= figures.keys():
-        raise ModelFolderError(f"{path} is not a report of tuili eval: measure again with --card")
-    return figures
+    match figures:
+        case {"mean": dict(mean), "mean_depth": float(), "date": str()} if all(
+            isinstance(value, float) for value in mean.values()
+        ):
+            return dict(figures)
+    raise ModelFolderError(f"{path} is not a report of tuili eval: measure again with --card")
+
+
+def figures_line(figures: Mapping[str, float]) -> str:
+    """What matters of the figures of a step of the lineage, in one line: loss, accuracy, and that at each exit."""
+    shown = [f"{name} {figures[name]:.4g}" for name in ("loss", "accuracy") if name in figures]
+    if at_exits := [f"{value:.3f}" for name, value in figures.items() if name.startswith("accuracy_")]:
+        shown.append(f"by exit {' / '.join(at_exits)}")
+    return ", ".join(shown)

@@ -1,13 +1,12 @@
 """What depth buys: accuracy at every exit and under the automatic choice, and whether harder problems go
 deeper.
 
-The comparison needs one pass over the problems for each depth; the trend reads trials that were already run.
+Both read trials that were already run: the comparison those of one pass for each depth, the trend those of `auto`.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import atanh, sqrt
 from statistics import fmean
@@ -15,10 +14,9 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from tuili.engine.decode import Decoder, Depth
+from tuili.engine.decode import Depth
 from tuili.eval.accuracy import Z95, accuracy, cells, mean_by_level, mean_depth
-from tuili.eval.runner import Trial, run
-from tuili.tasks import Problem
+from tuili.eval.runner import Trial
 
 
 @dataclass(frozen=True)
@@ -45,21 +43,6 @@ class DepthTrend:
     by_level: dict[str, float]
     spearman: float
     rises: bool
-
-
-def by_depth(
-    decoder_at: Callable[[Depth], Decoder],
-    problems: Sequence[Problem],
-    depths: Sequence[Depth],
-    progress_at: Callable[[Depth], Callable[[int, int], None] | None] = lambda _: None,
-) -> list[DepthPoint]:
-    """Run the same problems once at each depth, a number of layers or `"auto"`."""
-    points = []
-    for depth in depths:
-        started = time.perf_counter()
-        trials = run(decoder_at(depth), problems, progress_at(depth))
-        points.append(depth_point(depth, trials, time.perf_counter() - started))
-    return points
 
 
 def depth_point(depth: Depth, trials: Sequence[Trial], seconds: float) -> DepthPoint:

@@ -6,22 +6,21 @@ The measuring itself is left to `accuracy`, `depth` and `experts`, the form of t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from tuili.engine.decode import Decoder, Depth
 from tuili.errors import InputError
 from tuili.eval import report
-from tuili.eval.depth import by_depth, depth_against_level, depth_point
-from tuili.eval.experts import expert_report
-from tuili.eval.runner import run, unseen_problems
+from tuili.eval.depth import depth_against_level, depth_point
+from tuili.eval.experts import ExpertReport, expert_report
+from tuili.eval.parallel import Measurement, Progress, Told, measure
+from tuili.eval.runner import Trial, run, unseen_problems
 from tuili.model.folder import LoadedModel
 from tuili.model.lineage import model_hash
-from tuili.tasks import Split
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many parts of it are finished, and how many there are."""
+from tuili.tasks import Problem, Split
 
 ROUTING_PROBLEMS = 50
 """Problems a domain of the validation split that choose the experts to keep."""
@@ -29,7 +28,7 @@ ROUTING_PROBLEMS = 50
 
 @dataclass(frozen=True)
 class EvalSettings:
-    """What to measure. `full` adds the comparison of depths and the expert tables."""
+    """What to measure. `depths` adds the comparison of depths, `full` that and the expert tables."""
 
     domains: Sequence[str]
     levels: Sequence[int] = (1, 2)
@@ -37,7 +36,12 @@ class EvalSettings:
     seed: int = 0
     depth: Depth = "auto"
     threshold: float | None = None
+    depths: bool = False
     full: bool = False
+
+    @property
+    def compares_depths(self) -> bool:
+        return self.depths or self.full
 
     def __post_init__(self) -> None:
         if not self.domains or not self.levels:
@@ -45,8 +49,8 @@ class EvalSettings:
         if self.per_cell < 1:
             raise InputError(f"per-cell is {self.per_cell}: use 1 problem or more for each domain and level")
         if self.depth != "auto":
-            if self.full:
-                raise InputError(f"a full evaluation compares all depths: leave depth at auto, not {self.depth}")
+            if self.compares_depths:
+                raise InputError(f"all depths are compared: leave depth at auto, not {self.depth}")
             if self.threshold is not None:
                 raise InputError(f"depth is {self.depth}: a threshold counts only where depth is auto")
 
@@ -56,40 +60,62 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
 
     Raises `InputError` for an unknown domain, level, seed or depth.
     """
+    chosen = _decoder(loaded, settings, settings.depth)
+    _problems(settings)  # refused before anything is measured
+    depths = [*(loaded.model.config.exit_layers if settings.compares_depths else ()), settings.depth]
+    wanted: dict[str, Measurement] = {f"depth {depth}": partial(_answers, settings, depth) for depth in depths}
+    if settings.full:
+        wanted = {"experts": partial(_experts, settings)} | dict(reversed(wanted.items()))  # the longest ones first
+    found = measure(loaded, wanted, progress)
 
-    def decoder(depth: Depth, **options: Any) -> Decoder:
-        return Decoder(loaded.model, loaded.tokenizer, depth=depth, threshold=settings.threshold, **options)
-
-    def told(what: str) -> Callable[[int, int], None]:
-        return lambda done, total: progress(what, done, total)
-
-    problems = unseen_problems(settings.domains, settings.levels, settings.per_cell, settings.seed)
-    started = time.perf_counter()
-    chosen = decoder(settings.depth)
-    threshold = chosen.threshold if settings.depth == "auto" else None
-    trials = run(chosen, problems, told(f"depth {settings.depth}"))
-    seconds = time.perf_counter() - started
+    answers: list[Answers] = [found[f"depth {depth}"] for depth in depths]
+    trials, seconds = answers[-1].trials, answers[-1].seconds
+    automatic = settings.depth == "auto"
     result = {
         **report.accuracy_report(trials, seconds),
-        "settings": {**asdict(settings), "threshold": threshold, "split": str(Split.TEST)},
+        "settings": {
+            **asdict(settings),
+            "threshold": chosen.threshold if automatic else None,
+            "split": str(Split.TEST),
+        },
         "model_hash": model_hash(loaded.path),
         **report.provenance(),
         "samples": report.samples(trials, loaded.tokenizer),
+        "depth": report.depth_report(
+            [depth_point(depth, own.trials, own.seconds) for depth, own in zip(depths, answers, strict=True)],
+            depth_against_level(trials) if automatic else [],
+        ),
     }
-    points = [depth_point(settings.depth, trials, seconds)]
-    if settings.full:
-        exits = loaded.model.config.exit_layers
-        points = by_depth(decoder, problems, exits, lambda depth: told(f"depth {depth}")) + points
-    trends = depth_against_level(trials) if settings.depth == "auto" else []
-    result["depth"] = report.depth_report(points, trends)
-    if settings.full:
-        level = [min(settings.levels)]
-        experts = expert_report(
-            loaded.model,
-            decoder(max(exits), keep_rows=1.0),
-            [problem for problem in problems if problem.level in level],
-            unseen_problems(settings.domains, level, ROUTING_PROBLEMS, settings.seed, Split.VALIDATION),
-            progress=told("experts"),
-        )
-        result["experts"] = report.expert_report_json(experts)
-    return result
+    return result | ({"experts": report.expert_report_json(found["experts"])} if settings.full else {})
+
+
+class Answers(NamedTuple):
+    """Every problem answered at one depth, and the wall-clock time that it took."""
+
+    trials: list[Trial]
+    seconds: float
+
+
+def _decoder(loaded: LoadedModel, settings: EvalSettings, depth: Depth, **options: Any) -> Decoder:
+    return Decoder(loaded.model, loaded.tokenizer, depth=depth, threshold=settings.threshold, **options)
+
+
+def _problems(settings: EvalSettings) -> list[Problem]:
+    return unseen_problems(settings.domains, settings.levels, settings.per_cell, settings.seed)
+
+
+def _answers(settings: EvalSettings, depth: Depth, loaded: LoadedModel, told: Told) -> Answers:
+    problems, started = _problems(settings), time.perf_counter()
+    trials = run(_decoder(loaded, settings, depth), problems, told)
+    return Answers(trials, time.perf_counter() - started)
+
+
+def _experts(settings: EvalSettings, loaded: LoadedModel, told: Told) -> ExpertReport:
+    level = min(settings.levels)
+    return expert_report(
+        loaded.model,
+        _decoder(loaded, settings, max(loaded.model.config.exit_layers), keep_rows=1.0),
+        [problem for problem in _problems(settings) if problem.level == level],
+        unseen_problems(settings.domains, [level], ROUTING_PROBLEMS, settings.seed, Split.VALIDATION),
+        progress=told,
+    )

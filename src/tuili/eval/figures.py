@@ -19,6 +19,8 @@ from matplotlib.ticker import MaxNLocator
 INK, MUTED, GRID = "#1f2933", "#7b8794", "#e4e7eb"
 LEVEL_COLOURS = ("#8fb8de", "#4a86c5", "#1f5a9c", "#123a6b", "#0b2345")
 ACCENT = "#d9822b"
+BALANCE_GOAL = 0.3
+"""The largest load of an expert should not be further above the mean load than this share of it."""
 _SHARE = LinearSegmentedColormap.from_list("share", ["#ffffff", "#cfe0f1", "#4a86c5", "#123a6b"])
 _CHANGE = LinearSegmentedColormap.from_list("change", ["#a61b1b", "#ffffff", "#1f5a9c"])
 _STYLE: dict[Any, Any] = {
@@ -153,6 +155,22 @@ def heat_map(
         axes.set_xlabel("expert")
         axes.tick_params(length=0)
         figure.colorbar(picture, ax=axes, format="{x:.0%}", shrink=0.8).outline.set_visible(False)
+        return _uri(figure)
+
+
+def balance_bars(equal: Sequence[float], as_they_came: Sequence[float]) -> str:
+    """Largest load over mean load − 1 of each routed layer, with domains of equal weight and over all tokens alike."""
+    layers = np.arange(1, len(equal) + 1)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(7.6, 2.4))
+        axes = figure.subplots()
+        axes.bar(layers - 0.2, equal, 0.38, color=LEVEL_COLOURS[2], label="domains of equal weight")
+        axes.bar(layers + 0.2, as_they_came, 0.38, color=LEVEL_COLOURS[0], label="tokens as they came")
+        axes.axhline(BALANCE_GOAL, color=ACCENT, linestyle="--", linewidth=1.2, label=f"goal: at most {BALANCE_GOAL}")
+        axes.set_xticks(layers)
+        axes.set_xlabel("routed layer")
+        axes.grid(axis="x", visible=False)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
         return _uri(figure)
 
 

@@ -7,6 +7,7 @@ it together. The fields of the JSON are documented in `docs/evaluation.md`.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from tuili.eval import figures
 from tuili.eval.accuracy import accuracy, cells, mean_by_level, mean_depth
 from tuili.eval.depth import DepthPoint, DepthTrend
 from tuili.eval.experts import ExpertReport
+from tuili.eval.marks import MARKS
 from tuili.eval.runner import Trial
 from tuili.files import whole_file
 from tuili.machine import machine
@@ -29,7 +31,6 @@ from tuili.model.lineage import current_versions
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _DEPTH_TINTS = ("#eef3f8", "#fdebd3", "#f9cf9c", "#f0a860")
-MARKS = {"valid": "✓", "invalid": "✗", "unsupported": "·", "timeout": "·"}
 
 
 def accuracy_report(trials: Sequence[Trial], seconds: float) -> dict[str, Any]:
@@ -66,6 +67,14 @@ def expert_report_json(report: ExpertReport) -> dict[str, Any]:
     }
 
 
+def by_domain(cells: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """The cells of a report as rows: of each domain, the cell of each level."""
+    rows: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for cell in cells:
+        rows.setdefault(cell["domain"], {})[str(cell["level"])] = cell
+    return rows
+
+
 def provenance() -> dict[str, Any]:
     """When, on what and with which versions a figure was measured."""
     return {
@@ -76,14 +85,16 @@ def provenance() -> dict[str, Any]:
 
 
 def samples(trials: Iterable[Trial], tokenizer: PreTrainedTokenizerFast, wrong: int = 3) -> list[dict[str, Any]]:
-    """Answers worth showing: the hardest right one of each domain, then up to `wrong` wrong ones."""
-    ordered = sorted(trials, key=lambda trial: -trial.problem.level)
-    right: dict[str, Trial] = {}
-    for trial in ordered:
-        if trial.correct:
-            right.setdefault(trial.problem.domain, trial)
-    chosen = [*right.values(), *[trial for trial in ordered if not trial.correct][:wrong]]
-    return [sample(trial, tokenizer) for trial in chosen]
+    """Answers worth showing: the hardest right one of each domain, then the hardest wrong one of up to `wrong` domains.
+
+    Of one level, the domains with most wrong answers come first.
+    """
+    trials = list(trials)
+    misses = Counter(trial.problem.domain for trial in trials if not trial.correct)
+    chosen: dict[bool, dict[str, Trial]] = {True: {}, False: {}}
+    for trial in sorted(trials, key=lambda trial: (-trial.problem.level, -misses[trial.problem.domain])):
+        chosen[trial.correct].setdefault(trial.problem.domain, trial)
+    return [sample(trial, tokenizer) for trial in (*chosen[True].values(), *list(chosen[False].values())[:wrong])]
 
 
 def sample(trial: Trial, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
@@ -132,6 +143,7 @@ def write_html(
             marks=MARKS,
             tint=lambda depth: _tint(depth, exits),
             pretty=figures.pretty,
+            balance_goal=figures.BALANCE_GOAL,
         )
     )
     write_text(path, page)
@@ -155,6 +167,8 @@ def _pictures(
         names = experts["domains"], experts["expert_names"]
         pictures["experts"] = figures.heat_map(experts["first_share"], *names)
         pictures["knock_out"] = figures.heat_map(experts["knock_out"], *names, diverging=True)
+        if experts["max_violation"]:
+            pictures["balance"] = figures.balance_bars(experts["max_violation"], experts["max_violation_tokens"])
     return pictures
 
 
