@@ -4,6 +4,7 @@ import errno
 import json
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +78,20 @@ def test_tensors_are_copied_before_save_returns(tmp_path: Path, monkeypatch: pyt
     assert found is not None
     assert torch.equal(found.tensors["model"]["w"], torch.ones(3))
     assert checkpoints.stall > 0
+
+
+def test_a_group_is_released_when_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dump, before, alive = checkpoint.dump_tensors, [], []
+
+    def watched(named: dict[str, torch.Tensor]) -> bytes:
+        alive.extend(copy() for copy in before if copy() is not None)
+        before.extend(map(weakref.ref, named.values()))
+        return dump(named)
+
+    monkeypatch.setattr(checkpoint, "dump_tensors", watched)
+    save(tmp_path, 1)
+    assert len(before) == 4
+    assert alive == []
 
 
 def truncate(path: Path) -> None:

@@ -28,10 +28,9 @@ FULL = "No space left on device"
 
 
 def change(out: Path, **values: Any) -> None:
-    """Change what `run.json` says; None takes a key out."""
+    """Change what `run.json` says."""
     path = out / "run.json"
-    run = json.loads(path.read_text()) | values
-    path.write_text(json.dumps({key: value for key, value in run.items() if value is not None}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
 def test_one_process_at_a_time_trains_in_a_folder(tmp_path: Path) -> None:
@@ -112,11 +111,18 @@ def test_code_that_has_changed_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     assert re.search(r"began: code from \w{12} to \w{12}; ", go(RECIPE, tmp_path, resume=True)[1])
 
 
-def test_a_run_from_before_they_were_noted_goes_on(tmp_path: Path) -> None:
-    go(RECIPE, tmp_path)
-    change(tmp_path, device=None, compile=None, environment=None)
-    assert go(RECIPE, tmp_path, resume=True)[0].step == 1
-    assert Choices("fp32", 1).laid_over(RECIPE) == Choices("fp32", 1, "auto", "off").laid_over(RECIPE)
+@pytest.mark.parametrize("key", ["precision", "device", "environment"])
+def test_a_run_json_that_lacks_something_is_damaged(key: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, RECIPE)
+    folder.tokenizer.mkdir()
+    folder.begin(Choices("fp32", 1, "cpu", "off"))
+    assert folder.begun(resume=True) == Choices("fp32", 1, "cpu", "off")
+    path = tmp_path / "run.json"
+    run = json.loads(path.read_text())
+    del run[key]
+    path.write_text(json.dumps(run))
+    with pytest.raises(InputError, match=r"run.json is damaged: choose another --out"):
+        folder.begun(resume=True)
 
 
 FAULTS: dict[str, tuple[Any, str, Exception]] = {

@@ -9,7 +9,9 @@ import yaml
 from tuili.config import load_recipe, shipped_recipes
 from tuili.data import sources
 from tuili.errors import ConfigError
+from tuili.model.lineage import read_lineage
 from tuili.tasks import domains
+from tuili.train import log as log_module
 from tuili.train.recipe import FITTED, Recipe
 from tuili.train.run import train
 
@@ -25,16 +27,18 @@ def test_the_base_recipe_shows_every_key_with_its_default() -> None:
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
-def test_every_shipped_recipe_trains(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_every_shipped_recipe_trains(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "SAMPLE", 20)
     small = {"hidden_size": 32, "intermediate_size": 32, "moe_intermediate_size": 16}
-    overrides = ["train.steps=1", "train.rows=1", "train.precision=fp32", "model.start=null", f"model.overrides={small}"]
-    outcome = train(load_recipe(name, overrides, Recipe), tmp_path)
+    fast = {"steps": 1, "rows": 1, "replicas": 1, "precision": "fp32", "compile": "off"}
+    overrides = [f"train={fast}", f"model.overrides={small}"]
+    if starts := load_recipe(name, overrides, Recipe).model.start is not None:
+        shipped = train(load_recipe(name, [*overrides, "model.start=null"], Recipe), tmp_path / "shipped").model
+        overrides.append(f"model.start={shipped}")
+    outcome = train(load_recipe(name, overrides, Recipe), tmp_path / "run")
     assert outcome.step == 1
     assert outcome.model is not None
-    assert (outcome.model / "config.json").is_file()
+    assert len(read_lineage(outcome.model)) == 1 + starts
 
 
 def test_domains_keep_the_order_of_their_experts() -> None:
@@ -53,6 +57,15 @@ def test_domains_keep_the_order_of_their_experts() -> None:
         ("data.levels=[0, 0]", "give a weight for each level from 1 to at most 5, one of them above 0"),
         ("data.levels=[1, 1, 1, 1, 1, 1]", "give a weight for each level from 1 to at most 5"),
         ("curriculum.boundaries=[0.6, 0.2]", "boundaries must rise"),
+        ("model.preset=nanoo", "override: model.preset = \"nanoo\": unknown size 'nanoo': use one of nano, micro, "),
+        ("model.overrides={hiden_size: 8}", "override: model.overrides.hiden_size = 8: unknown model field 'hiden_s"),
+        ("model.overrides={window: 8, hidden_size: wide}", 'override: model.overrides.hidden_size = "wide": Field'),
+        ("model.overrides={num_key_value_heads: 4}", "override: model.overrides.num_key_value_heads = 4: num_atten"),
+        (
+            "train.length=4096",
+            "override: train.length = 4096: a row of 4096 tokens exceeds the model's context of 2048",
+        ),
+        ("objective.exits=[[1], [1]]", "override: objective.exits = [[1.0], [1.0]]: give objective.exits a share for "),
         *(
             (
                 f"model.overrides={{{name}: 1}}",
@@ -67,3 +80,31 @@ def test_a_wrong_choice_is_refused_in_one_line(override: str, message: str) -> N
         load_recipe("base", [override], Recipe)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "remedy"),
+    [
+        ("num_groups=2", "give objective.exits a share for each of the exits after 3, 6, 9 layers"),
+        ("max_position_embeddings=256", "a row of 512 tokens exceeds the model's context of 256: lower train.length"),
+    ],
+)
+def test_a_model_that_the_defaults_do_not_fit_is_named(override: str, remedy: str, tmp_path: Path) -> None:
+    recipe = tmp_path / "bare.yaml"
+    recipe.touch()
+    with pytest.raises(ConfigError) as caught:
+        load_recipe(recipe, [f"model.overrides.{override}"], Recipe)
+    assert str(caught.value) == f"override: model.overrides.{override.replace('=', ' = ')}: {remedy}"
+
+
+def test_overrides_that_fit_only_together_are_taken() -> None:
+    heads = "model.overrides={num_attention_heads: 8, num_key_value_heads: 4, hidden_size: 256}"
+    assert load_recipe("base", [heads], Recipe).model.configuration().num_attention_heads == 8
+    heads = "model.overrides={num_key_value_heads: 4, num_attention_heads: 8}"
+    assert load_recipe("base", [heads], Recipe).model.configuration().num_key_value_heads == 4
+
+
+def test_tensorboard_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_module, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"^override: log.tensorboard = true: needs a package: pip install tensorb"):
+        load_recipe("base", ["log.tensorboard=true"], Recipe)

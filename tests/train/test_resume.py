@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,7 +27,7 @@ RECIPE = [
     "train.rows=2",
     "train.length=192",
     "train.accumulation=2",
-    "train.replicas=1",  # test_replicas.py resumes several
+    "train.replicas=1",
     "train.precision=fp32",
     "train.compile=off",  # each session would compile for a while; test_run.py resumes compiled
     "data.domains=[propositional, relations, arithmetic, geometry]",
@@ -34,6 +36,7 @@ RECIPE = [
     "checkpoint.interval=3",
     "log.interval=1",
 ]
+OTHER = ("optimizer.kind=muon", "train.precision=bf16", "train.replicas=2")
 
 
 def start(out: Path, *more: str) -> subprocess.Popen[str]:
@@ -57,10 +60,16 @@ def finish(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out: Path = tmp_path_factory.mktemp("uninterrupted") / "run"
-    finish(start(out))
-    return out
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Makes a run with more overrides that is left alone, once for all tests."""
+
+    @cache
+    def run(*more: str) -> Path:
+        out: Path = tmp_path_factory.mktemp("uninterrupted") / "run"
+        finish(start(out, *more))
+        return out
+
+    return run
 
 
 def assert_same_run(out: Path, expected: Path) -> None:
@@ -74,20 +83,25 @@ def assert_same_run(out: Path, expected: Path) -> None:
     assert [step for step, _ in losses[0]] == list(range(1, STEPS + 1))
 
 
-def test_killed_at_random_steps_it_ends_with_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kills", "more"), [(5, ()), (1, OTHER)], ids=["adamw", "muon, bf16, two replicas"])
+def test_killed_at_random_steps_it_ends_with_the_same_bits(
+    kills: int, more: tuple[str, ...], uninterrupted: Callable[..., Path], tmp_path: Path
+) -> None:
     out, rng = tmp_path / "run", random.Random(6)
-    for step in sorted(rng.sample(range(1, STEPS - 10), 5)):
-        process = start(out, "--resume")
+    for step in sorted(rng.sample(range(1, STEPS - 10), kills)):
+        process = start(out, *more, "--resume")
         wait_for_step(process, out, step)
         time.sleep(rng.random() * 0.05)
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL
-    finish(start(out, "--resume"))
-    assert_same_run(out, uninterrupted)
+    finish(start(out, *more, "--resume"))
+    assert_same_run(out, uninterrupted(*more))
 
 
-def test_interrupted_and_damaged_it_goes_on_to_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
+def test_interrupted_and_damaged_it_goes_on_to_the_same_bits(
+    uninterrupted: Callable[..., Path], tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     for number, at in ((signal.SIGINT, 4), (signal.SIGTERM, 12)):
         process = start(out, "--resume")
@@ -102,4 +116,4 @@ def test_interrupted_and_damaged_it_goes_on_to_the_same_bits(uninterrupted: Path
     newest.write_bytes(newest.read_bytes()[:-100])
     said = finish(start(out, "--resume"))
     assert f"step-{step:08d} is damaged (the checksum of model.safetensors is wrong)" in said
-    assert_same_run(out, uninterrupted)
+    assert_same_run(out, uninterrupted())

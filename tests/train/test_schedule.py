@@ -10,9 +10,9 @@ from tuili.train.schedule import ScheduleConfig, rate_scale
 @pytest.mark.parametrize(("decay", "middle"), [("cosine", 0.6), ("linear", 0.6)])
 def test_the_rate_rises_and_falls_to_the_floor(decay: str, middle: float) -> None:
     schedule = ScheduleConfig(warmup=3, decay=decay, floor=0.2)
-    scales = [rate_scale(schedule, step, steps=24) for step in range(24)]
+    scales = [rate_scale(schedule, step, steps=34) for step in range(34)]
     assert scales[:4] == pytest.approx([0.25, 0.5, 0.75, 1.0])
-    assert scales[13] == pytest.approx(middle)
+    assert scales[18] == pytest.approx(middle)
     assert scales[-1] == pytest.approx(0.2)
     assert scales[3:] == sorted(scales[3:], reverse=True)
 
@@ -32,4 +32,12 @@ def test_the_rate_stays_between_zero_and_its_peak(warmup: int, steps: int, decay
     schedule = ScheduleConfig(warmup=warmup, decay=decay, floor=floor)
     scales = [rate_scale(schedule, step, steps) for step in range(steps)]
     assert all(0 <= scale <= 1 for scale in scales)
-    assert max(scales) > 0
+    assert max(scales) == 1
+
+
+def test_a_short_run_warms_up_for_a_tenth_of_its_steps() -> None:
+    schedule = ScheduleConfig(warmup=200, floor=0.1)
+    scales = [rate_scale(schedule, step, steps=20) for step in range(20)]
+    assert scales[:3] == pytest.approx([1 / 3, 2 / 3, 1.0])
+    assert scales[-1] == pytest.approx(0.1)
+    assert [rate_scale(schedule, step, steps=2000) for step in (199, 200)] == pytest.approx([200 / 201, 1.0])

@@ -66,7 +66,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def preset(name: str, **overrides: Any) -> TuiliConfig:
+def preset(name: str, /, **overrides: Any) -> TuiliConfig:
     """The configuration of a named size with some fields changed.
 
     Raises `ConfigError` for a name or a field that does not exist, or a value that its field cannot hold.

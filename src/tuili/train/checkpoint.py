@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +25,7 @@ from torch import Tensor
 
 from tuili.config import Config
 from tuili.errors import CheckpointError
-from tuili.files import flush
+from tuili.files import flush, write_durably
 
 MANIFEST, STATE, SUFFIX = "manifest.json", "state.json", ".safetensors"
 PREFIX, SCRATCH = "step-", ".step-"
@@ -115,15 +114,16 @@ class Checkpoints:
     def _path(self, step: int) -> Path:
         return _path(self._folder, step)
 
-    def _write(self, step: int, tensors: Tensors, state: str) -> None:
+    def _write(self, step: int, tensors: dict[str, dict[str, Tensor]], state: str) -> None:
+        """Takes each group out of `tensors`, so that only one is in memory as bytes too."""
         scratch = self._folder / f"{SCRATCH}{step:08d}"
         try:
             scratch.mkdir(parents=True)
-            files = {f"{group}{SUFFIX}": dump_tensors(dict(named)) for group, named in tensors.items()}
-            files[STATE] = state.encode()
-            for name, data in files.items():
-                write_durably(scratch / name, data)
-            sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+            sums = {}
+            for group in list(tensors):
+                name = f"{group}{SUFFIX}"
+                sums[name] = _write_file(scratch / name, dump_tensors(tensors.pop(group)))
+            sums[STATE] = _write_file(scratch / STATE, state.encode())
             write_durably(scratch / MANIFEST, json.dumps({"step": step, "sha256": sums}, indent=2).encode())
             flush(scratch)
             # Only a damaged checkpoint can stand here or later: the run went on from an earlier one.
@@ -161,14 +161,10 @@ def _path(folder: Path, step: int) -> Path:
     return folder / f"{PREFIX}{step:08d}"
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file so that after a crash it is there as a whole, or as it was before."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+def _write_file(path: Path, data: bytes) -> str:
+    """Write a file and return its SHA-256 sum."""
+    write_durably(path, data)
+    return hashlib.sha256(data).hexdigest()
 
 
 def _copy(tensor: Tensor) -> Tensor:

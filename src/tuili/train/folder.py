@@ -13,15 +13,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from tuili.errors import InputError
-from tuili.files import check_folder_place, flush, flush_all, writing
+from tuili.files import check_folder_place, flush, flush_all, write_durably, writing
 from tuili.model.folder import check_folder, resolve
 from tuili.model.lineage import LineageEntry, current_versions, model_hash, read_lineage
-from tuili.train.checkpoint import PREFIX, write_durably
+from tuili.train.checkpoint import PREFIX
 from tuili.train.precision import Precision
 from tuili.train.recipe import Recipe
 
@@ -33,20 +33,16 @@ FREE_SECTIONS = {"checkpoint", "log"}
 
 @dataclass(frozen=True)
 class Choices:
-    """What `auto` became when the run began: later sessions go on with it. The names are those of the recipe's `train`.
-
-    Device and compilation are `auto` in a `run.json` from before they were noted there.
-    """
+    """What `auto` became when the run began, by the names of the recipe's `train`: later sessions go on with it."""
 
     precision: Precision
     replicas: int
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    compile: Literal["auto", "on", "off"] = "auto"
+    device: str
+    compile: str
 
     def laid_over(self, recipe: Recipe) -> Recipe:
         """The recipe with these choices in place of its own."""
-        settled = {name: value for name, value in asdict(self).items() if value != "auto"}
-        return recipe.model_copy(update={"train": recipe.train.model_copy(update=settled)})
+        return recipe.model_copy(update={"train": recipe.train.model_copy(update=asdict(self))})
 
 
 @dataclass(frozen=True)
@@ -131,8 +127,8 @@ class RunFolder:
             raise InputError(f"{self.path} already holds a run: add --resume to go on, or choose another --out")
         try:
             run = json.loads(self._file.read_bytes())
-            self._environment = dict(run.pop("environment", {}))
-            choices = Choices(**{field.name: run.pop(field.name) for field in fields(Choices) if field.name in run})
+            self._environment = dict(run.pop("environment"))
+            choices = Choices(**{field.name: run.pop(field.name) for field in fields(Choices)})
         except (ValueError, LookupError, AttributeError, TypeError) as error:
             raise InputError(f"{self._file} is damaged: choose another --out") from error
         now, then = dict(_flat(self._fixed)), dict(_flat(run))

@@ -11,16 +11,17 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import PositiveInt
+from pydantic import PositiveInt, field_validator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tuili.config import Config
-from tuili.errors import InputError, TuiliError
-from tuili.train.checkpoint import write_durably
+from tuili.errors import TuiliError
+from tuili.files import write_durably
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -43,6 +44,13 @@ class LogConfig(Config):
     """Steps between two lines of the log; a line holds the means over them."""
     tensorboard: bool = False
     """Write event files for TensorBoard as well; needs the package `tensorboard`."""
+
+    @field_validator("tensorboard")
+    @classmethod
+    def _installed(cls, wanted: bool) -> bool:
+        if wanted and find_spec("tensorboard") is None:
+            raise ValueError("needs a package: pip install tensorboard, or set it to false")
+        return wanted
 
 
 class Means:
@@ -68,8 +76,7 @@ class Means:
 class TrainingLog:
     """The log of a run that goes on after step `first` of `steps`, having trained for `seconds` before.
 
-    Lines that a crash left beyond `first` are dropped. Raises `InputError` when TensorBoard is wanted and
-    missing.
+    Lines that a crash left beyond `first` are dropped.
     """
 
     def __init__(
@@ -154,10 +161,6 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 
 
 def _event_writer(folder: Path, first: int) -> SummaryWriter:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise InputError(
-            "log.tensorboard = true needs a package: pip install tensorboard, or set log.tensorboard=false"
-        ) from error
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(str(folder), purge_step=first + 1)

@@ -8,6 +8,7 @@ built from to `run`, how processes that share the steps meet to `replicas`.
 from __future__ import annotations
 
 import math
+import random
 import signal
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -172,14 +173,18 @@ class Learner:
         A step takes the mean of its blocks' losses, not of their tokens' losses: every block weighs the same.
         """
         train, device = self._training.recipe.train, self._model.device
-        seed = (train.seed << 32) + number
-        torch.manual_seed(seed)
-        self._generator.manual_seed(seed)
+        torch.manual_seed(_mixed("model", train.seed, number))
+        self._generator.manual_seed(_mixed("exits", train.seed, number))
         with autocast(self._training.precision, device):
             result = self._training.objective(block.to(device), self.position.step / train.steps, self._generator)
         (result.loss / train.accumulation).backward()
         figures = {name: float(value) for name, value in result.metrics.items()}
         return {"flops": 0.0} | figures | {"loss": result.loss.item(), "tokens": block.real_tokens}
+
+
+def _mixed(use: str, seed: int, number: int) -> int:
+    """A generator's seed for one use in one block. torch's generator on a CPU reads no more than these 32 bits."""
+    return random.Random(f"{use}/{seed}/{number}").getrandbits(32)
 
 
 def _sum_of(learnt: Sequence[Sequence[dict[str, float]]], rates: dict[str, float]) -> Step:

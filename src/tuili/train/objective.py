@@ -19,7 +19,6 @@ from torch import Tensor
 
 from tuili.config import Config
 from tuili.data.packing import IGNORED, Block
-from tuili.errors import ConfigError
 from tuili.model import TuiliForCausalLM
 from tuili.model.experts import Route
 
@@ -69,10 +68,6 @@ class Objective:
     """Callable for a block; see the head of this file."""
 
     def __init__(self, config: ObjectiveConfig, model: TuiliForCausalLM) -> None:
-        depths = model.config.exit_layers
-        for shares in config.exits:
-            if len(shares) != len(depths):
-                raise ConfigError(f"objective.exits has {len(shares)} shares: give one for each exit, {depths}")
         self._config, self._model = config, model
 
     def _beyond(self, exit: int, progress: float) -> float:

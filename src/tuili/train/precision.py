@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from shutil import which
 from typing import Literal
 
@@ -19,12 +18,11 @@ import torch
 from torch import nn
 
 from tuili.errors import InputError
+from tuili.machine import usable_cores
 
 Precision = Literal["fp32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
 TRIALS = 3
-CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-"""Where a container with cgroups v2 finds `QUOTA PERIOD`: its share of a core, or `max`."""
 
 
 def find_device(wanted: Literal["auto", "cpu", "cuda"], remedy: str = "use cpu or auto") -> torch.device:
@@ -58,7 +56,7 @@ def find_replicas(wanted: Literal["auto"] | int, accumulation: int, device: torc
     """
     if wanted != "auto":
         return wanted
-    most = _usable_cores() if device.type == "cpu" else 1
+    most = usable_cores() if device.type == "cpu" else 1
     return max(count for count in range(1, accumulation + 1) if accumulation % count == 0 and count <= most)
 
 
@@ -67,7 +65,7 @@ def divided_cores(count: int) -> Iterator[None]:
     """Inside, torch uses as many threads as each of `count` processes has cores, and never more than before."""
     before = torch.get_num_threads()
     if count > 1:
-        torch.set_num_threads(max(1, min(before, _usable_cores() // count)))
+        torch.set_num_threads(max(1, min(before, usable_cores() // count)))
     try:
         yield
     finally:
@@ -75,33 +73,22 @@ def divided_cores(count: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def _usable_cores() -> int:
-    """The cores that this process may run on, or fewer where its container has a quota of their time."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = CPU_QUOTA.read_text().split()
-        return max(1, min(cores, int(quota) // int(period)))
-    except (OSError, ValueError):  # there is no quota
-        return cores
-
-
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
     """The context in which a forward pass runs."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
-def measure(model: nn.Module, forward_backward: Callable[[Precision], None]) -> dict[Precision, float]:
-    """Seconds of one pass in each format, the best of a few after a first one. Leaves the model as it was."""
+def measure(forward_backward: Callable[[Precision], None]) -> dict[Precision, float]:
+    """Seconds of one pass in each format, the best of a few after a first one. Each must leave the model as it was."""
     seconds: dict[Precision, float] = {}
-    with untouched(model):
-        for precision in PRECISIONS:
+    for precision in PRECISIONS:
+        forward_backward(precision)
+        times = []
+        for _ in range(TRIALS):
+            begun = time.perf_counter()
             forward_backward(precision)
-            times = []
-            for _ in range(TRIALS):
-                begun = time.perf_counter()
-                forward_backward(precision)
-                times.append(time.perf_counter() - begun)
-            seconds[precision] = min(times)
+            times.append(time.perf_counter() - begun)
+        seconds[precision] = min(times)
     return seconds
 
 

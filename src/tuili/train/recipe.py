@@ -6,6 +6,8 @@ to `tuili.config`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +24,9 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from tuili.config import Config
 from tuili.data.tokenizer import SMALLEST_VOCABULARY, VOCABULARY
+from tuili.errors import ConfigError
+from tuili.model import TuiliConfig
+from tuili.model.presets import preset
 from tuili.tasks import LEVELS, domains
 from tuili.tasks.problem import SEEDS_PER_SPLIT
 from tuili.train.checkpoint import CheckpointConfig
@@ -31,8 +36,31 @@ from tuili.train.objective import ObjectiveConfig
 from tuili.train.optim import OptimizerConfig
 from tuili.train.schedule import ScheduleConfig
 
-FITTED = ("vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "separator_token_ids", "domains")
+FITTED = (
+    "vocab_size",
+    "pad_token_id",
+    "bos_token_id",
+    "eos_token_id",
+    "separator_token_ids",
+    "num_experts",
+    "domains",
+)
 """Fields of the model's configuration that a run fills in."""
+
+
+def _refusal(size: str, overrides: Mapping[str, Any]) -> str | None:
+    """Why a size does not take these overrides; None if it does."""
+    try:
+        preset(size, **overrides)
+    except ConfigError as error:
+        return str(error).removeprefix(f"size {size!r} with {overrides}: ")
+    return None
+
+
+def _fault(key: tuple[str, ...], value: Any, reason: str) -> ValidationError:
+    """An error at a key below the section that is being validated."""
+    error = PydanticCustomError("misfit", "{reason}", {"reason": reason})
+    return ValidationError.from_exception_data("recipe", [InitErrorDetails(type=error, loc=key, input=value)])
 
 
 class ModelConfig(Config):
@@ -43,16 +71,32 @@ class ModelConfig(Config):
     """A model of that size whose weights and tokenizer are taken: a folder, a hub name or a shipped name."""
     overrides: dict[str, Any] = Field({})
 
+    def configuration(self, **fitted: Any) -> TuiliConfig:
+        """The configuration of the model, with these fields filled in."""
+        return preset(self.preset, **self.overrides | fitted)
+
+    @field_validator("preset")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        preset(name)
+        return name
+
     @field_validator("overrides")
     @classmethod
     def _not_fitted(cls, overrides: dict[str, Any]) -> dict[str, Any]:
-        fault = PydanticCustomError("fitted", "follows from the tokenizer or the list of tasks: leave it out")
-        fitted = [
-            InitErrorDetails(type=fault, loc=(name,), input=overrides[name]) for name in FITTED if name in overrides
-        ]
-        if fitted:
-            raise ValidationError.from_exception_data(cls.__name__, fitted)
+        for name in FITTED:
+            if name in overrides:
+                raise _fault((name,), overrides[name], "follows from the tokenizer or the list of tasks: leave it out")
         return overrides
+
+    @model_validator(mode="after")
+    def _possible(self) -> ModelConfig:
+        """Names the first override that the size does not take on top of those before it."""
+        if _refusal(self.preset, self.overrides):
+            for count, (name, value) in enumerate(self.overrides.items(), start=1):
+                if reason := _refusal(self.preset, dict(islice(self.overrides.items(), count))):
+                    raise _fault(("overrides", name), value, reason)
+        return self
 
 
 class DataConfig(Config):
@@ -133,3 +177,22 @@ class Recipe(Config):
     schedule: ScheduleConfig = ScheduleConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     log: LogConfig = LogConfig()
+
+    @model_validator(mode="after")
+    def _fits_the_model(self) -> Recipe:
+        model = self.model.configuration()
+        length, context, exits = self.train.length, model.max_position_embeddings, model.exit_layers
+        if length > context:
+            reason = f"a row of {length} tokens exceeds the model's context of {context}: lower train.length"
+            raise self._misfit("train", "length", "max_position_embeddings", reason)
+        if any(len(shares) != len(exits) for shares in self.objective.exits):
+            reason = f"give objective.exits a share for each of the exits after {', '.join(map(str, exits))} layers"
+            raise self._misfit("objective", "exits", "num_groups", reason)
+        return self
+
+    def _misfit(self, section: str, key: str, field: str, reason: str) -> ValidationError:
+        """A fault of a key, or of the model's field if the key is left at its default, which fits every size."""
+        settings = getattr(self, section)
+        if key in settings.model_fields_set:
+            return _fault((section, key), getattr(settings, key), reason)
+        return _fault(("model", "overrides", field), self.model.overrides[field], reason)

@@ -23,7 +23,6 @@ from tuili.model import TuiliForCausalLM
 from tuili.model.folder import load_model, save_model
 from tuili.model.kernels import set_fused
 from tuili.model.lineage import LineageEntry
-from tuili.model.presets import preset
 from tuili.tasks.registry import BUILT_IN
 from tuili.train.checkpoint import Checkpoints, read_checkpoint
 from tuili.train.curriculum import Curriculum
@@ -171,8 +170,6 @@ def build(
     torch.manual_seed(train.seed)
     model = build_model(recipe.model, tokenizer)
     nn.Module.to(model, device)  # the library's own `to` has another type
-    if train.length > (context := model.config.max_position_embeddings):
-        raise ConfigError(f"train.length = {train.length}: the model's context takes at most {context} tokens")
     set_fused(model, can_compile(train.compile, device))
     objective = Objective(recipe.objective, model)
 
@@ -224,9 +221,10 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerFast) -> Tuil
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
         "separator_token_ids": separator_ids(tokenizer),
+        "num_experts": len(BUILT_IN),
         "domains": list(BUILT_IN),
     }
-    wanted = preset(config.preset, **config.overrides | fitted)
+    wanted = config.configuration(**fitted)
     if config.start is None:
         return TuiliForCausalLM(wanted)
     try:
@@ -249,7 +247,7 @@ def choose_precision(
     if wanted != "auto":
         return wanted
 
-    seconds = measure(model, lambda precision: forward_backward(model, objective, block, precision))
+    seconds = measure(lambda precision: forward_backward(model, objective, block, precision))
     chosen = min(seconds, key=seconds.__getitem__)
     rates = ", ".join(f"{name} {block.real_tokens / time:,.0f} tokens/s" for name, time in seconds.items())
     tell(f"precision {chosen}: measured {rates}")
