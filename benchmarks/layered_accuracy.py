@@ -43,7 +43,7 @@ SIDES = {
 
 
 def measure(
-    steps: int = 2500,
+    steps: int = 1500,
     seeds: tuple[int, ...] = (1, 2),
     recipe: str = "quickstart",
     overrides: tuple[str, ...] = (),

@@ -147,7 +147,7 @@ def _blend(gate_BTH3: Tensor, pooled: Tensor, local: Tensor, selected: Tensor) -
 def attend_joint(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor, view: View, blend: Blend) -> Tensor:
     """The form for training and for short decoded texts: one product with all keys, one pass (`blend_weights`, compiled
     or not) for all three readings, one product with all values. Equal to `attend` unless the largest logit of one
-    reading is more than 80 below that of another, which then is all that counts; normed queries and keys stay far from it.
+    reading is more than 80 below that of another, which then alone counts; normed queries and keys stay far from that.
     """
     assert view.window_BTS is not None and view.units_BTU is not None
     assert kv.unit_key_BKUD is not None and kv.unit_value_BKUD is not None
