@@ -50,6 +50,7 @@ def measure(
     levels: tuple[int, ...] = (1,),
     per_cell: int = 1000,
     sides: tuple[str, ...] = ("layered", "tight"),
+    precision: str = "bf16",
     runs: str = str(ROOT / "runs" / "layered_accuracy"),
 ) -> Measured:
     """For each seed the accuracy of each side, its difference in points to dense attention, and what it reads."""
@@ -59,7 +60,13 @@ def measure(
     for seed in seeds:
         correct: dict[str, list[bool]] = {}
         for side in ("dense", *sides):
-            settings = (*overrides, f"train.steps={steps}", f"train.seed={seed}", *SIDES[side])
+            settings = (
+                *overrides,
+                f"train.steps={steps}",
+                f"train.seed={seed}",
+                f"train.precision={precision}",
+                *SIDES[side],
+            )
             plan = load_recipe(recipe, settings, Recipe)
             problems = unseen_problems(plan.data.domain_names, levels, per_cell, seed=0)
             loaded = trained(plan, folder / f"{side}-{seed}-{steps}")
@@ -82,6 +89,7 @@ def measure(
         "sides": {side: list(SIDES[side]) for side in ("dense", *sides)},
         "steps": steps,
         "seeds": list(seeds),
+        "precision": precision,
         "problems": {"levels": list(levels), "per_cell": per_cell, "depth": "full"},
         "goal": "all_difference >= -0.5",
     }, {key: Figure(units.get(key.rpartition("_")[2], "points"), values) for key, values in figures.items()}
