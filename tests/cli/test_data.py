@@ -80,7 +80,7 @@ def test_a_tokenizer_is_trained_and_described(tmp_path: Path, capsys: pytest.Cap
         (["generate", "x.jsonl", "--domains", "magic"], "unknown domain 'magic'"),
         (["generate", "x.jsonl", "--levels", "9"], "level 9 does not exist"),
         (["check", "none.jsonl"], "none.jsonl cannot be read: No such file or directory"),
-        (["tokenizer", "tok", "--vocabulary", "9"], "a vocabulary of 9 is too small: use 263 or more"),
+        (["tokenizer", "tok", "--vocabulary", "9"], "a vocabulary of 9 is out of range: use 263 to 1000000"),
         (["tokenizer", "tok", "--domains", "magic"], "unknown domain 'magic'"),
     ],
 )
