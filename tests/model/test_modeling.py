@@ -236,10 +236,11 @@ def test_after_step_moves_the_balance_bias_towards_equal_load(dtype: torch.dtype
     model = tiny_model(router_bias_rate=0.25).to(dtype).train()
     model(tokens(4, 301))
     loads = [router.load.clone() for router in model.routers()]
-    assert all(load.sum() == 4 * 301 * 2 for load in loads)  # counted, so exact in any number format
+    assert all(load.sum() == 4 * 301 for load in loads)  # counted, so exact in any number format
     model.after_step()
     for load, router in zip(loads, model.routers(), strict=True):
-        assert torch.equal(router.balance_bias.float(), 0.25 * (load.float().mean() - load).sign())
+        moved = 0.25 * (load.float().mean() - load).sign()
+        torch.testing.assert_close(router.balance_bias.float(), moved - moved.mean(), rtol=0.01, atol=0)
         assert router.load.sum() == 0
 
 

@@ -24,7 +24,7 @@ class TuiliPreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     _no_split_modules = ["TrunkLayer", "ReasoningLayer"]
     _supports_sdpa = True
-    _keep_in_fp32_modules_strict = ["balance_bias"]  # moved in steps too small for fewer bits
+    _keep_in_fp32_modules_strict = ["router"]  # its choices and the steps of its bias are too fine for fewer bits
 
     @classmethod
     def _can_set_experts_implementation(cls) -> bool:

@@ -1,8 +1,9 @@
 """Domain experts: a router that sends each token to two of the experts, and the experts as 3-D tensors.
 
-The first slot is the expert with the best score; the second slot is chosen by score plus a bias that is moved
-after each step towards equal load (loss-free balancing, Wang et al. 2024, arXiv 2408.15664), so that balancing
-never pulls a token away from its domain's expert. Auxiliary losses are left to the training objective.
+The first slot is the expert with the best score; the second slot is chosen by logit plus a bias that is moved
+after each step towards equal load of that slot (loss-free balancing, Wang et al. 2024, arXiv 2408.15664). So balancing
+never pulls a token away from its domain's expert, and whatever the mixture of domains, its goal can be reached. Logits,
+because scores near 0 differ by less than any step of the bias. Auxiliary losses are left to the training objective.
 
 Dimensions: N tokens, E experts, k slots, D hidden size, F expert size.
 """
@@ -59,7 +60,7 @@ class Router(nn.Module):
         with torch.autocast(hidden_ND.device.type, enabled=False):
             logits_NE = F.linear(hidden_ND.float(), self.weight.float())
         score_NE = logits_NE.sigmoid()
-        choice_NE = score_NE.detach()
+        choice_NE = logits_NE.detach()
         if self.allowed_E is not None:
             choice_NE = choice_NE.masked_fill(~self.allowed_E, float("-inf"))
         first_N1 = choice_NE.argmax(-1, keepdim=True)
@@ -85,16 +86,17 @@ class Router(nn.Module):
         experts = self.weight.shape[0]
         all_E = torch.bincount(expert_Nk.flatten(), minlength=experts)
         if self.training:
-            self.load += all_E
+            self.load += torch.bincount(expert_Nk[:, 1:].flatten(), minlength=experts)
         if self.recording is not None:
             self.recording.first_E += torch.bincount(expert_Nk[:, 0], minlength=experts)
             self.recording.all_E += all_E
 
     @torch.no_grad()
     def balance(self, rate: float) -> None:
-        """Moves the second slot's bias one step of size `rate` towards equal load, and forgets the load."""
+        """Moves the second slot's bias one step of size `rate` towards equal load there, and forgets the load."""
         load_E = self.load.float()
         self.balance_bias += rate * (load_E.mean() - load_E).sign()
+        self.balance_bias -= self.balance_bias.mean()  # what all have in common decides nothing
         self.load.zero_()
 
 

@@ -294,10 +294,12 @@ class TuiliForCausalLM(TuiliPreTrainedModel, Generation, GenerationMixin):
         """The router of each reasoning layer, from the trunk upwards."""
         return (layer.moe.router for layer in self.model.reasoning)
 
-    def after_step(self) -> None:
-        """Balances the routers' load. Call after each step of the optimiser."""
+    def after_step(self, scale: float = 1.0) -> None:
+        """Balances the routers' load. Call after each step of the optimiser, with the scale of its learning rate: the
+        biases come to rest together with the weights.
+        """
         for router in self.routers():
-            router.balance(self.config.router_bias_rate)
+            router.balance(self.config.router_bias_rate * scale)
 
     def restrict_experts(self, allowed_E: Tensor | None) -> None:
         """Lets every router choose only among the experts that are True in `allowed_E`; None lifts the limit."""

@@ -158,7 +158,7 @@ class Learner:
                     )
                 scale = rate_scale(recipe.schedule, position.step, train.steps)
                 self._optimizers.step(scale)
-                model.after_step()
+                model.after_step(scale)
                 rates = {"gradient_norm": norm, "learning_rate": recipe.optimizer.learning_rate * scale}
                 step = _sum_of(replica.exchange(own), rates)
                 position.step += 1

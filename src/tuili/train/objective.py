@@ -22,6 +22,10 @@ from tuili.data.packing import IGNORED, Block
 from tuili.model import TuiliForCausalLM
 from tuili.model.experts import Route
 
+MARGIN = 2.0
+"""The logit of a token's own expert is led this far above all others, and no further: an expert whose score is next to
+nothing can be of no use in the second slot."""
+
 FILL = 8
 """The number of tokens a row beyond the trunk is filled up to a multiple of this, so that shapes are few."""
 
@@ -171,10 +175,10 @@ def _leave(
 
 
 def _router_losses(route: Route, real_N: Tensor, domain_N: Tensor) -> tuple[Tensor, Tensor]:
-    """z-loss, and cross-entropy of the domain's expert over the tokens whose domain is known."""
+    """z-loss, and how far the domain's expert is from its margin, over the tokens whose domain is known."""
     logits_NE = route.logits_NE[real_N]
     z_loss = logits_NE.logsumexp(-1).square().mean()
     known_N = (domain_N >= 0) & (domain_N < logits_NE.shape[1])
     if not bool(known_N.any()):
         return z_loss, logits_NE.sum() * 0
-    return z_loss, F.cross_entropy(logits_NE[known_N], domain_N[known_N])
+    return z_loss, F.multi_margin_loss(logits_NE[known_N], domain_N[known_N], margin=MARGIN)
