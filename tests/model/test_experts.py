@@ -128,7 +128,7 @@ def test_weights_are_the_normalised_scores() -> None:
 
 @pytest.mark.parametrize("offset", [0.0, -20.0], ids=["any scores", "scores next to nothing"])
 def test_balancing_evens_the_second_slot_out(offset: float) -> None:
-    """Three of four tokens in the first slot of one expert, which nothing can change, and a lean to another in the second.
+    """Three of four tokens in the first slot of one expert, which nothing can change; the second slot leans to another.
 
     With the offset all other scores lie below a millionth, far closer together than a step of the bias.
     """

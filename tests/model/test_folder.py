@@ -47,7 +47,9 @@ def test_a_saved_model_loads_as_the_same_model_in_evaluation_mode(saved: Path) -
 
 
 def test_weights_load_in_the_dtype_asked_for(saved: Path) -> None:
-    assert load_model(saved, dtype=torch.bfloat16).model.dtype is torch.bfloat16
+    half = load_model(saved, dtype=torch.bfloat16).model
+    assert half.dtype is torch.bfloat16
+    assert {tensor.dtype for router in half.routers() for tensor in router.state_dict().values()} == {torch.float32}
 
 
 def test_the_last_lineage_entry_carries_the_hash_of_the_folder(saved: Path) -> None:
