@@ -28,6 +28,7 @@ from tuili.eval.runner import Trial
 from tuili.files import whole_file
 from tuili.machine import machine
 from tuili.model.lineage import current_versions
+from tuili.train.folder import code_hash
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _DEPTH_TINTS = ("#eef3f8", "#fdebd3", "#f9cf9c", "#f0a860")
@@ -76,10 +77,11 @@ def by_domain(cells: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Mapping
 
 
 def provenance() -> dict[str, Any]:
-    """When, on what and with which versions a figure was measured."""
+    """When, on what, with which versions and by which code a figure was measured."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": current_versions(),
+        "code": code_hash(),
         "machine": machine(),
     }
 
