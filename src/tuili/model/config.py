@@ -84,7 +84,7 @@ class TuiliConfig(PreTrainedConfig):
     router_exploration: int | float = 0.0
     domains: list[str] | None = None
 
-    exit_threshold: int | float = 0.9
+    exit_threshold: int | float = 0.97
     use_cache: bool = True
     tie_word_embeddings: bool = True
     pad_token_id: int | None = 0
