@@ -106,9 +106,9 @@ RULES: tuple[Rule, ...] = (
         r"In how many ways can a team of (\d+) \w+ and (\d+) \w+ be chosen from (\d+) \w+ and (\d+) \w+\?",
         lambda i, j, n, m: len(list(product(combinations(range(n), i), combinations(range(m), j)))),
     ),
-    (r"\w+ throws a fair coin (\d+) times\. .* of exactly (\d+) heads\? .*", lambda n, k: heads(n, k, k)),
-    (r"\w+ throws a fair coin (\d+) times\. .* of at most (\d+) heads\? .*", lambda n, k: heads(n, 0, k)),
-    (r"\w+ throws a fair coin (\d+) times\. .* of at least (\d+) heads\? .*", lambda n, k: heads(n, k, n)),
+    (r"\w+ throws a fair coin (\d+) times\. .* of exactly (\d+) heads?\? .*", lambda n, k: heads(n, k, k)),
+    (r"\w+ throws a fair coin (\d+) times\. .* of at most (\d+) heads?\? .*", lambda n, k: heads(n, 0, k)),
+    (r"\w+ throws a fair coin (\d+) times\. .* of at least (\d+) heads?\? .*", lambda n, k: heads(n, k, n)),
     (r"In how many orders can (\d+) \w+ and (\d+) \w+ \w+ lie in a row, .*", rows),
     (r"In how many orders can (\d+) \w+, (\d+) \w+ and (\d+) \w+ \w+ lie in a row, .*", rows),
     (

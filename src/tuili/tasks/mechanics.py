@@ -274,7 +274,7 @@ def _falling(rng: random.Random) -> Draft:
 def _engine(rng: random.Random) -> Draft:
     """Speeding up from rest: acceleration, force with friction, way, work and mean power."""
     mover, m, a, t, drag = (
-        rng.choice(MOVERS),
+        rng.choice(VEHICLES),
         rng.randint(2, 40),
         rng.randint(1, 6),
         rng.choice((2, 4, 6, 8)),

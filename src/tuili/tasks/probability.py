@@ -106,12 +106,17 @@ def two_draws(rng: random.Random) -> Draft:
     return Draft(prompt, tuple(steps), answer)
 
 
+def heads(number: int) -> str:
+    """`1 head`, `2 heads`."""
+    return f"{number} head" if number == 1 else f"{number} heads"
+
+
 def coins(rng: random.Random, low: int, high: int) -> Draft:
     """Exactly so many heads."""
     n, name = rng.randint(low, high), rng.choice(NAMES)
     k = rng.randint(1, n - 1)
     ending, answer = _probability(comb(n, k), 2**n)
-    prompt = f"{name} throws a fair coin {n} times. What is the probability of exactly {k} heads? {FRACTION}"
+    prompt = f"{name} throws a fair coin {n} times. What is the probability of exactly {heads(k)}? {FRACTION}"
     return Draft(prompt, (*combinations(n, k), f"2^{n} = {2**n}", *ending), answer)
 
 
@@ -121,9 +126,9 @@ def many_coins(rng: random.Random, low: int, high: int, most: int) -> Draft:
     ways = [comb(n, j) for j in range(k + 1)]
     ending, answer = _probability(sum(ways), 2**n)
     steps = [*combinations(n, k), *total(ways), f"2^{n} = {2**n}", *ending]
-    wanted = f"at most {k} heads"
+    wanted = f"at most {heads(k)}"
     if rng.random() < 0.5:
-        wanted, steps = f"at least {n - k} heads", [f"{n} - {n - k} = {k}", *steps]
+        wanted, steps = f"at least {heads(n - k)}", [f"{n} - {n - k} = {k}", *steps]
     prompt = f"{name} throws a fair coin {n} times. What is the probability of {wanted}? {FRACTION}"
     return Draft(prompt, tuple(steps), answer)
 
