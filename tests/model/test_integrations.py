@@ -141,7 +141,8 @@ def test_the_trainer_balances_by_the_callback_of_the_page_and_predicts_logits(tm
     trainer.train()
     for router in model.routers():
         assert router.load.sum() == 0
-        assert 0 < router.balance_bias.abs().max() <= 2.01 * model.config.router_bias_rate
+        spread = router.balance_bias.max() - router.balance_bias.min()  # centring shifts all alike
+        assert 0 < spread <= 2.01 * 2 * model.config.router_bias_rate  # each of two steps moves two apart by 2 rates
     predicted = trainer.predict(rows).predictions
     assert predicted.shape == (*inputs["input_ids"].shape, model.config.vocab_size)
 
