@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from collections.abc import Callable
 from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +17,7 @@ import torch
 from tests.tiny import save_tiny
 from tuili.errors import InputError, TuiliError
 from tuili.eval import parallel
-from tuili.eval.parallel import measure
+from tuili.eval.parallel import measure, share_cores
 from tuili.model.folder import LoadedModel, load_model
 
 Told = Callable[[int, int], None]
@@ -32,6 +36,27 @@ def refuse(loaded: LoadedModel, told: Told) -> None:
 
 def die(loaded: LoadedModel, told: Told) -> None:
     os._exit(9)
+
+
+def stall(place: Path, loaded: LoadedModel, told: Told) -> None:
+    place.write_text(str(os.getpid()))
+    time.sleep(300)
+
+
+def refuse_later(place: Path, loaded: LoadedModel, told: Told) -> None:
+    wait_for(place.exists)
+    refuse(loaded, told)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def gone(process: int) -> bool:
+    return not Path(f"/proc/{process}").exists() or "State:\tZ" in Path(f"/proc/{process}/status").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +90,47 @@ def test_a_measurement_that_fails_ends_all(
     monkeypatch.setattr(parallel, "usable_cores", lambda: 2)
     with pytest.raises(error, match=message):
         measure(loaded, {"bad": bad, "good": partial(logit, 3)}, lambda *_: None)
+
+
+def test_nobody_waits_for_the_others_when_one_fails(
+    loaded: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "usable_cores", lambda: 2)
+    place = tmp_path / "process"
+    with pytest.raises(InputError, match="no such thing"):
+        measure(loaded, {"long": partial(stall, place), "bad": partial(refuse_later, place)}, lambda *_: None)
+    wait_for(lambda: gone(int(place.read_text())), 10)
+
+
+def measure_for_ever(folder: Path, places: list[Path]) -> None:
+    parallel.usable_cores = lambda: 2
+    measurements = {place.name: partial(stall, place) for place in places}
+    measure(load_model(str(folder)), measurements, lambda *_: None)
+
+
+def test_they_end_when_the_process_that_began_them_is_killed(loaded: LoadedModel, tmp_path: Path) -> None:
+    places = [tmp_path / "one", tmp_path / "two"]
+    first = get_context("spawn").Process(target=measure_for_ever, args=(loaded.path, places))
+    first.start()
+    wait_for(lambda: all(place.exists() and place.read_text() for place in places))
+    assert first.pid is not None
+    os.kill(first.pid, signal.SIGKILL)
+    first.join()
+    for place in places:
+        wait_for(lambda: gone(int(place.read_text())), 10)  # noqa: B023  # waited for within the loop
+
+
+def test_a_folder_with_the_name_of_a_shipped_model_is_the_one_measured(
+    loaded: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nano").symlink_to(loaded.path)
+    monkeypatch.chdir(tmp_path)
+    own = load_model("./nano")
+    (_, value), *_ = found(own, 2, monkeypatch)[0].values()
+    assert value == pytest.approx(logit(3, own, lambda *_: None)[1], rel=1e-6)
+
+
+def test_cores_are_shared_by_processes_of_one_thread(loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "usable_cores", lambda: 2)
+    assert share_cores(loaded, 5) == (2, 1)
+    assert share_cores(loaded, 1) == (1, torch.get_num_threads())

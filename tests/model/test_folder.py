@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import pickle
 import shutil
 import struct
@@ -64,6 +66,29 @@ def test_the_last_lineage_entry_carries_the_hash_of_the_folder(saved: Path) -> N
 def test_saving_leaves_nothing_beside_the_folder_and_no_pickle_in_it(saved: Path) -> None:
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
     assert {path.suffix for path in saved.rglob("*") if path.is_file()} <= {".json", ".safetensors", ".jinja"}
+
+
+def test_whoever_may_read_the_configuration_may_read_the_weights(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        folder = save_tiny(tmp_path / "model")
+    finally:
+        os.umask(before)
+    assert {oct(path.stat().st_mode & 0o777) for path in folder.rglob("*") if path.is_file()} == {oct(0o640)}
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_file_that_may_not_be_read_is_one_line(saved: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    real = Path.open
+
+    def closed(path: Path, *args: Any, **named: Any) -> Any:
+        if path.name == name:  # permissions do not stop the superuser, who may run the tests
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *args, **named)
+
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(ModelFolderError, match=rf"^\S+/{name} cannot be read: Permission denied; check its perm"):
+        load_model(saved)
 
 
 def test_a_crash_while_saving_leaves_the_old_folder_whole(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:

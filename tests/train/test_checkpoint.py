@@ -162,6 +162,24 @@ def test_a_full_disk_is_one_line_and_leaves_the_one_before(
     assert found.step == 1
 
 
+def test_a_writer_that_fails_beside_another_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write_durably", full)
+    told: list[str] = []
+
+    def fail() -> None:
+        with Checkpoints(tmp_path, 2, told.append) as checkpoints:
+            checkpoints.save(2, tensors(2), {})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    (line,) = told
+    assert "step-00000002 was not written: No space left on device; there is none before it" in line
+
+
 def test_a_failed_writer_is_noticed_by_the_next_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -49,6 +49,15 @@ def test_checkpoints_of_nobody_are_not_gone_on_from(tmp_path: Path) -> None:
             go(RECIPE, tmp_path, resume=resume)
 
 
+def test_a_model_of_nobody_is_not_replaced(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    for content in ("folder", "file"):
+        model.mkdir() if content == "folder" else model.touch()
+        with pytest.raises(InputError, match=r"has a model and no run.json: choose another --out"):
+            go(RECIPE, tmp_path)
+        model.rmdir() if content == "folder" else model.unlink()
+
+
 def test_a_run_has_begun_when_its_tokenizer_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, done = RunFolder(tmp_path, RECIPE), []
     folder.tokenizer.mkdir()

@@ -54,6 +54,8 @@ def test_domains_keep_the_order_of_their_experts() -> None:
         ("train.steps=many", "should be a valid integer"),
         ("data.domains=[magic]", "unknown domain 'magic': use all, or some of propositional, "),
         ("data.domains=[]", "there is nothing to learn from: name domains or files"),
+        ("data.files={a.jsonl: 1, ./a.jsonl: 2}", "a.jsonl is named twice: give it one weight"),
+        ("data.files={./arithmetic: 1}", "arithmetic is also the name of a domain: give the file another name"),
         ("data.levels=[0, 0]", "give a weight for each level from 1 to at most 5, one of them above 0"),
         ("data.levels=[1, 1, 1, 1, 1, 1]", "give a weight for each level from 1 to at most 5"),
         ("curriculum.boundaries=[0.6, 0.2]", "boundaries must rise"),
@@ -90,11 +92,12 @@ def test_a_wrong_choice_is_refused_in_one_line(override: str, message: str) -> N
     ],
 )
 def test_a_model_that_the_defaults_do_not_fit_is_named(override: str, remedy: str, tmp_path: Path) -> None:
-    recipe = tmp_path / "bare.yaml"
-    recipe.touch()
-    with pytest.raises(ConfigError) as caught:
-        load_recipe(recipe, [f"model.overrides.{override}"], Recipe)
-    assert str(caught.value) == f"override: model.overrides.{override.replace('=', ' = ')}: {remedy}"
+    bare = tmp_path / "bare.yaml"
+    bare.touch()
+    for recipe in (bare, "base"):  # which says the same in writing
+        with pytest.raises(ConfigError) as caught:
+            load_recipe(recipe, [f"model.overrides.{override}"], Recipe)
+        assert str(caught.value) == f"override: model.overrides.{override.replace('=', ' = ')}: {remedy}"
 
 
 def test_overrides_that_fit_only_together_are_taken() -> None:

@@ -103,9 +103,12 @@ def test_the_parent_is_the_model_that_was_there_at_the_start(
 
 
 def test_fields_without_weights_may_differ(first: Path, tmp_path: Path) -> None:
-    outcome, _ = go(starting(first, "model.overrides.exit_threshold=0.7"), tmp_path / "second")
+    outcome, shown = go(starting(first, "model.overrides.exit_threshold=0.7"), tmp_path / "second")
     assert outcome.model is not None
     assert load_model(outcome.model).model.config.exit_threshold == 0.7
+    assert f"not as in {first}: exit_threshold from 0.97 to 0.7; model.overrides can keep what" in shown
+    _, shown = go(starting(first), tmp_path / "third")
+    assert "not as in" not in shown
 
 
 @pytest.mark.parametrize(

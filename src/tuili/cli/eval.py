@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import realpath
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +46,7 @@ def run(
     from rich.console import Console
 
     from tuili.cli.show import show_cells
+    from tuili.errors import InputError
     from tuili.eval.card import EVAL_FILE, write_card
     from tuili.eval.evaluation import EvalSettings, evaluate
     from tuili.eval.report import write_html, write_json
@@ -62,6 +64,8 @@ def run(
         threshold=threshold,
         full=full,
     )
+    if json_file and html_file and realpath(json_file) == realpath(html_file):
+        raise InputError(f"--json and --html are both {json_file}: the page would replace the report")
     loaded = load_model(model)
     for path in (json_file, html_file, *((loaded.path / EVAL_FILE, loaded.path / "README.md") if card else ())):
         if path:

@@ -74,9 +74,7 @@ def run(
         check_file_place(folder / file)
 
     console.print(f"training on {', '.join(settings.domains)} in {folder}")
-    before = time.perf_counter()
     outcome = train(recipe, folder, resume=True)
-    earlier = max(0.0, outcome.seconds - (time.perf_counter() - before))  # trained by runs before this one
     if outcome.model is None:
         console.print(f"interrupted at step {outcome.step}: run the same command again to go on")
         raise typer.Exit(EXIT_INTERRUPTED)
@@ -90,7 +88,7 @@ def run(
     console.print(f"\nasking {QUESTIONS} more unseen questions")
     trials = _ask(console, loaded, questions)
 
-    seconds = time.perf_counter() - STARTED + earlier
+    seconds = time.perf_counter() - STARTED + outcome.earlier
     figures = {
         "accuracy": {
             name: fmean(cell["accuracy"] for cell in row.values()) for name, row in by_domain(report["cells"]).items()

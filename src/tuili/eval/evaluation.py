@@ -16,7 +16,7 @@ from tuili.errors import InputError
 from tuili.eval import report
 from tuili.eval.depth import depth_against_level, depth_point
 from tuili.eval.experts import ExpertReport, expert_report
-from tuili.eval.parallel import Measurement, Progress, Told, measure
+from tuili.eval.parallel import Measurement, Progress, Told, measure, share_cores
 from tuili.eval.runner import Trial, run, unseen_problems
 from tuili.model.folder import LoadedModel
 from tuili.model.lineage import model_hash
@@ -79,7 +79,7 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
             "split": str(Split.TEST),
         },
         "model_hash": model_hash(loaded.path),
-        **report.provenance(),
+        **report.provenance(**share_cores(loaded, len(wanted))._asdict()),
         "samples": report.samples(trials, loaded.tokenizer),
         "depth": report.depth_report(
             [depth_point(depth, own.trials, own.seconds) for depth, own in zip(depths, answers, strict=True)],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from queue import Empty, Queue
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ import torch
 from tuili.errors import TuiliError
 from tuili.machine import usable_cores
 from tuili.model.folder import LoadedModel, load_model
+from tuili.parent import end_with_parent
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many parts of it are finished, and how many there are."""
@@ -27,6 +28,13 @@ Measurement = Callable[[LoadedModel, Told], Any]
 """Measures a model and tells how far it is. To run side by side, they and what they find must cross processes."""
 
 
+class Sharing(NamedTuple):
+    """How measurements share the cores: so many processes, of so many threads each."""
+
+    processes: int
+    threads: int
+
+
 class _Worker(NamedTuple):
     loaded: LoadedModel
     told: Queue[tuple[str, int, int]]
@@ -35,18 +43,25 @@ class _Worker(NamedTuple):
 _worker: _Worker
 
 
+def share_cores(loaded: LoadedModel, measurements: int) -> Sharing:
+    """Several measurements share the cores of a CPU, one thread each. On a GPU one comes after the other."""
+    processes = min(measurements, usable_cores()) if loaded.model.device.type == "cpu" else 1
+    return Sharing(processes, torch.get_num_threads() if processes == 1 else 1)
+
+
 def measure(loaded: LoadedModel, measurements: Mapping[str, Measurement], progress: Progress) -> dict[str, Any]:
-    """What each measurement finds, by its name. Several of them share the cores of a CPU, one thread each, and begin
-    in their order; then the model is read from its folder. On a GPU one comes after the other.
+    """What each measurement finds, by its name. They begin in their order, and share the cores as `share_cores` says;
+    several processes read the model from its folder.
 
     Raises what a measurement raises, and `TuiliError` when a process is killed.
     """
-    processes = min(len(measurements), usable_cores()) if loaded.model.device.type == "cpu" else 1
+    processes, threads = share_cores(loaded, len(measurements))
     if processes == 1:
         return {name: own(loaded, _tell(name, progress)) for name, own in measurements.items()}
-    context = get_context("spawn")
+    context, others = get_context("spawn"), set(active_children())
     told: Queue[tuple[str, int, int]] = context.Queue()  # type: ignore[assignment]  # has the same methods
-    with ProcessPoolExecutor(processes, context, _open, (str(loaded.path), told)) as pool:
+    folder = str(loaded.path.absolute())  # a relative one may be the name of a shipped model
+    with ProcessPoolExecutor(processes, context, _open, (folder, threads, told)) as pool:
         futures = {name: pool.submit(_measure, name, own) for name, own in measurements.items()}
         try:
             waiting = set(futures.values())
@@ -58,8 +73,10 @@ def measure(loaded: LoadedModel, measurements: Mapping[str, Measurement], progre
             return {name: future.result() for name, future in futures.items()}
         except BrokenProcessPool as error:
             raise TuiliError("a process that measured the model was killed; was there too little memory?") from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+        except BaseException:  # also Ctrl-C: nobody waits for what the others would still find
+            for process in set(active_children()) - others:
+                process.terminate()
+            raise
 
 
 def _tell(name: str, progress: Progress) -> Told:
@@ -74,10 +91,11 @@ def _pass_on(told: Queue[tuple[str, int, int]], progress: Progress) -> None:
         pass
 
 
-def _open(folder: str, told: Queue[tuple[str, int, int]]) -> None:
+def _open(folder: str, threads: int, told: Queue[tuple[str, int, int]]) -> None:
     """Prepares a process for its measurements."""
     global _worker
-    torch.set_num_threads(1)
+    end_with_parent()
+    torch.set_num_threads(threads)
     _worker = _Worker(load_model(folder), told)
 
 

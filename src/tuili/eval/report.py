@@ -76,13 +76,17 @@ def by_domain(cells: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Mapping
     return rows
 
 
-def provenance() -> dict[str, Any]:
-    """When, on what, with which versions and by which code a figure was measured."""
+def provenance(processes: int = 1, threads: int | None = None) -> dict[str, Any]:
+    """When, on what, with which versions and by which code a figure was measured.
+
+    `threads` are those of each process, None for what torch uses here.
+    """
+    own = machine()
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": current_versions(),
         "code": code_hash(),
-        "machine": machine(),
+        "machine": own | {"processes": processes, "threads": threads or own["threads"]},
     }
 
 

@@ -140,6 +140,8 @@ def save_model(
         with _quiet():
             model.save_pretrained(fresh)
             tokenizer.save_pretrained(fresh)
+        for weights in fresh.glob("*.safetensors"):  # safetensors lets their owner alone read them
+            weights.chmod((fresh / "config.json").stat().st_mode)
         digest = model_hash(fresh)
         *parents, last = lineage
         write_lineage(fresh, (*parents, replace(last, hash=digest)))
@@ -159,11 +161,19 @@ def save_model(
 
 
 def check_folder(path: Path) -> TuiliConfig:
-    """Refuse, by `ModelFolderError`, a folder that is not a sound and safe model folder; give its
+    """Refuse, by `ModelFolderError`, a folder that is not a sound, safe and readable model folder; give its
     configuration.
 
     Loads no tensor.
     """
+    try:
+        return _check_files(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ModelFolderError(f"{error.filename or path} cannot be read: {reason}; check its permissions") from error
+
+
+def _check_files(path: Path) -> TuiliConfig:
     config = path / "config.json"
     if not config.is_file():
         raise ModelFolderError(f"{path} has no config.json: give the folder that `tuili train` wrote the model to")

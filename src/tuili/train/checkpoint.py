@@ -55,7 +55,8 @@ class Checkpoints:
     """The checkpoints of one run. One writer at a time; `close` (or `with`) waits for it.
 
     A full disk is raised as `CheckpointError` by the next call; the checkpoints before it stay as they are.
-    `tell` is given one line for each damaged checkpoint that is passed over.
+    `tell` is given one line for each damaged checkpoint that is passed over, and for one that could not be written when
+    the training has failed already.
     """
 
     def __init__(self, folder: Path, keep: int, tell: Callable[[str], None]) -> None:
@@ -74,6 +75,8 @@ class Checkpoints:
         self._writer.shutdown()
         if kind is None:
             self.close()
+        elif self._writing is not None and (error := self._writing.exception()):
+            self._tell(str(error))  # beside the error that is under way
 
     def save(self, step: int, tensors: Tensors, state: Mapping[str, Any]) -> None:
         """Copy the tensors now and write them in the background. Waits only for the write before this one."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -117,11 +118,12 @@ class RunFolder:
         """The choices of the run that the folder holds, None where none has begun.
 
         Raises `InputError` when it is not to be resumed, or with another recipe or other files, and when it has
-        checkpoints without a `run.json`.
+        checkpoints or a model without a `run.json`.
         """
         if not self._file.is_file():
-            if any(self.checkpoints.glob(f"{PREFIX}*")):
-                raise InputError(f"{self.path} has checkpoints and no {self._file.name}: choose another --out")
+            found = {"checkpoints": any(self.checkpoints.glob(f"{PREFIX}*")), "a model": os.path.lexists(self.model)}
+            for what in (what for what, there in found.items() if there):
+                raise InputError(f"{self.path} has {what} and no {self._file.name}: choose another --out")
             return None
         if not resume:
             raise InputError(f"{self.path} already holds a run: add --resume to go on, or choose another --out")

@@ -54,7 +54,9 @@ class ObjectiveConfig(Config):
 
 @dataclass(frozen=True)
 class ObjectiveResult:
-    """A scalar loss, and what is worth logging: `accuracy` of the next token, in all and by exit, and `flops`."""
+    """A scalar loss, and what is worth logging: its parts before they are weighted (`cross_entropy`, `z_loss`,
+    `domain_loss`), `accuracy` of the next token, in all and by exit, and `flops`.
+    """
 
     loss: Tensor
     metrics: Mapping[str, float | Tensor]
@@ -136,7 +138,7 @@ class Objective:
         for depth, right in zip(self._model.config.exit_layers, right_N.split(sizes), strict=True):
             if len(right):
                 metrics[f"accuracy_{depth}"] = right.mean()
-        metrics |= {"cross_entropy": loss.detach(), "domain_loss": domain_loss.detach()}
+        metrics |= {"cross_entropy": loss.detach(), "z_loss": z_loss.detach(), "domain_loss": domain_loss.detach()}
         total = loss + self._config.router_z * z_loss + domain_weight * domain_loss
         return ObjectiveResult(total, metrics)
 

@@ -122,6 +122,20 @@ class DataConfig(Config):
             raise ValueError(f"unknown domain {min(unknown)!r}: use all, or some of {', '.join(domains())}")
         return chosen
 
+    @field_validator("files", mode="before")
+    @classmethod
+    def _different(cls, files: Any) -> Any:
+        if isinstance(files, Mapping):
+            names = [str(Path(name)) for name in files if isinstance(name, str | Path)]
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{name} is named twice: give it one weight")
+                if name in domains():
+                    raise ValueError(
+                        f"{name} is also the name of a domain: give the file another name or its whole path"
+                    )
+        return files
+
     @field_validator("levels")
     @classmethod
     def _some_level(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
@@ -191,8 +205,9 @@ class Recipe(Config):
         return self
 
     def _misfit(self, section: str, key: str, field: str, reason: str) -> ValidationError:
-        """A fault of a key, or of the model's field if the key is left at its default, which fits every size."""
+        """A fault of a key, or of the model's field if the key has its default, which fits every size."""
         settings = getattr(self, section)
-        if key in settings.model_fields_set:
-            return _fault((section, key), getattr(settings, key), reason)
-        return _fault(("model", "overrides", field), self.model.overrides[field], reason)
+        value = getattr(settings, key)
+        if field in self.model.overrides and value == getattr(type(settings)(), key):
+            return _fault(("model", "overrides", field), self.model.overrides[field], reason)
+        return _fault((section, key), value, reason)

@@ -8,23 +8,22 @@ is left to `loop`, what it is built from to `run`.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process, resource_tracker
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from threading import Thread
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from tuili.errors import TuiliError
+from tuili.parent import end_with_parent
 
 DYING = 5.0
 """Seconds that a process whose pipe has closed may take to end."""
@@ -131,7 +130,7 @@ def _run(
 ) -> None:
     """What a further process does: its work, with an eye on the first process."""
     number, count, threads, reader, writer, memory = settings
-    Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    end_with_parent()
     torch.set_num_threads(threads)
     link = _Link(reader, writer, lambda: SystemExit(1))
     try:
@@ -141,13 +140,6 @@ def _run(
         if not own:
             traceback.print_exc()
         link.send({"error": f"replica {number}: {error if own else repr(error)}"})
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from tuili.data.tokenizer import load_tokenizer, separator_ids, train_tokenizer
 from tuili.errors import ConfigError, ModelFolderError
 from tuili.files import writing
 from tuili.model import TuiliForCausalLM
-from tuili.model.folder import load_model, save_model
+from tuili.model.folder import check_folder, load_model, save_model
 from tuili.model.kernels import set_fused
 from tuili.model.lineage import LineageEntry
 from tuili.tasks.registry import BUILT_IN
@@ -44,6 +44,8 @@ from tuili.train.recipe import DataConfig, ModelConfig, Recipe, TrainConfig
 from tuili.train.replicas import Replica, replicas
 
 AGAIN = "add --resume to write it again"
+UNCOUNTED = {"architectures", "dtype", "transformers_version"}
+"""Fields of a configuration that no output of the model depends on."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Outcome:
     step: int
     tokens: int
     seconds: float
+    earlier: float
+    """Seconds of it in sessions before this one."""
     figures: Mapping[str, Any]
     model: Path | None
     """The model folder; None when the run was interrupted before its last step."""
@@ -132,7 +136,9 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
             with writing(folder.model, AGAIN):
                 lineage = [*(parent.lineage if parent else ()), entry]
                 save_model(folder.model, training.model, tokenizer, lineage)
-    return Outcome(position.step, position.tokens, position.seconds, log.last, folder.model if finished else None)
+    earlier = Position.of(found).seconds if found else 0.0
+    model = folder.model if finished else None
+    return Outcome(position.step, position.tokens, position.seconds, earlier, log.last, model)
 
 
 def settle(recipe: Recipe, begun: Choices | None, out: Path) -> Recipe:
@@ -168,7 +174,7 @@ def build(
     """The parts of a training that every replica has, with kernels compiled; for `auto`, measures the precision."""
     train, device = recipe.train, find_device(recipe.train.device)
     torch.manual_seed(train.seed)
-    model = build_model(recipe.model, tokenizer)
+    model = build_model(recipe.model, tokenizer, tell)
     nn.Module.to(model, device)  # the library's own `to` has another type
     set_fused(model, can_compile(train.compile, device))
     objective = Objective(recipe.objective, model)
@@ -210,8 +216,11 @@ def build_sources(data: DataConfig, seed: int) -> list[Source]:
     return [*tasks, *(FileSource(path, seed) for path in data.files)]
 
 
-def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerFast) -> TuiliForCausalLM:
-    """A model of the wanted size that fits the tokenizer, with the weights that the recipe names.
+def build_model(
+    config: ModelConfig, tokenizer: PreTrainedTokenizerFast, tell: Callable[[str], None] = lambda line: None
+) -> TuiliForCausalLM:
+    """A model of the wanted size that fits the tokenizer, with the weights that the recipe names. Tells where its
+    configuration is another than these weights had.
 
     If it names none they are new, and follow from torch's global seed. Raises `ConfigError` where they do not fit.
     """
@@ -228,12 +237,20 @@ def build_model(config: ModelConfig, tokenizer: PreTrainedTokenizerFast) -> Tuil
     if config.start is None:
         return TuiliForCausalLM(wanted)
     try:
-        return load_model(config.start, config=wanted).model
+        loaded = load_model(config.start, config=wanted)
     except ModelFolderError as error:
         raise ConfigError(
             f"model.start = {config.start} does not fit model.preset = {config.preset} with model.overrides = "
             f"{config.overrides}: {error}"
         ) from error
+    own = check_folder(loaded.path)
+    if changed := [
+        f"{name} from {value} to {getattr(wanted, name)}"
+        for name, value in sorted(own.to_dict().items())
+        if name not in UNCOUNTED and value != getattr(wanted, name)
+    ]:
+        tell(f"not as in {config.start}: {', '.join(changed)}; model.overrides can keep what the model had")
+    return loaded.model
 
 
 def choose_precision(
