@@ -125,8 +125,8 @@ ROWS = (
         full=True,
     ),
     shipped(
-        "largest load of an expert over the mean, less 1",
-        lambda r: f"{max(r['experts']['max_violation']):.2f}",
+        "largest load of an expert over the mean, less 1: domains weighing the same, tokens as they came",
+        lambda r: f"{max(r['experts']['max_violation']):.2f}, {max(r['experts']['max_violation_tokens']):.2f}",
         "0.3",
         full=True,
     ),

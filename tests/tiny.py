@@ -45,7 +45,7 @@ def save_tiny(path: Path, **overrides: Any) -> Path:
     """The tiny model as a folder with one entry of lineage."""
     entry = LineageEntry(
         "train",
-        recipe={"train": {"steps": 5}},
+        recipe={"train": {"steps": 5, "length": 96}},
         figures={"loss": 2.5},
         seeds={"train": 1},
         tokens=100,

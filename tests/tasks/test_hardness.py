@@ -1,7 +1,7 @@
 """Level 3 is at least as hard as the defaults of reasoning-gym's closest task, by a measure that both have.
 
-`calendar`, `counting` and `geometry` make this comparison in their own tests; physics, tracing and composed
-problems have no counterpart there.
+`calendar`, `counting`, `geometry` and `tracing` make this comparison in their own tests; physics and composed problems
+have no counterpart there.
 """
 
 from __future__ import annotations

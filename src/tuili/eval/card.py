@@ -42,6 +42,7 @@ def write_card(folder: Path, report: Mapping[str, Any]) -> None:
             ),
             lineage=lineage,
             figures_line=figures_line,
+            trained_length=recipes[-1].get("train", {}).get("length") if recipes else None,
             recipe=yaml.safe_dump(dict(recipes[-1]), sort_keys=False).strip() if recipes else "",
             config=config,
             parameters=count_parameters(config),

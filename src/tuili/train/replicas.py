@@ -32,6 +32,10 @@ Memory = Mapping[torch.dtype, Any]
 """For each number format a block of shared memory, in which every replica has a row; the last row holds the sum."""
 
 
+class ReplicaDied(TuiliError):
+    """A further process has ended in the midst of its work, without an error of its own: it was killed, most often."""
+
+
 class Replica:
     """One of `count` processes that do the same steps; number 0 is the one that was there first. By default alone."""
 
@@ -174,8 +178,8 @@ class _Died:
     number: int
     process: BaseProcess
 
-    def __call__(self) -> TuiliError:
+    def __call__(self) -> ReplicaDied:
         self.process.join(DYING)
         code = self.process.exitcode or 0
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        return TuiliError(f"replica {self.number} {how}: add --resume to go on from the last checkpoint")
+        return ReplicaDied(f"replica {self.number} {how}")

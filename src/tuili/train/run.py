@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from tuili.data.packing import Block
 from tuili.data.sources import FileSource, Source, TaskSource, check_sample, sample_texts
 from tuili.data.stream import BlockStream, StreamState
 from tuili.data.tokenizer import load_tokenizer, separator_ids, train_tokenizer
-from tuili.errors import ConfigError, ModelFolderError
+from tuili.errors import ConfigError, ModelFolderError, TuiliError
 from tuili.files import writing
 from tuili.model import TuiliForCausalLM
 from tuili.model.folder import check_folder, load_model, save_model
@@ -41,9 +41,11 @@ from tuili.train.precision import (
     untouched,
 )
 from tuili.train.recipe import DataConfig, ModelConfig, Recipe, TrainConfig
-from tuili.train.replicas import Replica, replicas
+from tuili.train.replicas import Replica, ReplicaDied, replicas
 
 AGAIN = "add --resume to write it again"
+RESTARTS = 5
+"""Times that a run goes on by itself after a replica has died."""
 UNCOUNTED = {"architectures", "dtype", "transformers_version"}
 """Fields of a configuration that no output of the model depends on."""
 
@@ -55,11 +57,11 @@ class Outcome:
     step: int
     tokens: int
     seconds: float
-    earlier: float
-    """Seconds of it in sessions before this one."""
     figures: Mapping[str, Any]
     model: Path | None
     """The model folder; None when the run was interrupted before its last step."""
+    earlier: float = 0.0
+    """The seconds that were trained before this call."""
 
 
 def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console | None = None) -> Outcome:
@@ -67,19 +69,42 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
 
     Raises `InputError` when `out` already holds a run and `resume` is not set, when that run began with another
     recipe or other files or on another kind of device, and while another process trains it. Raises `TuiliError`
-    when something cannot be written; see `loop.fit` for what else may happen while training.
+    when something cannot be written; see `loop.fit` for what else may happen while training. When a replica dies, it
+    goes on from the newest checkpoint, up to `RESTARTS` times.
     """
     console = console or Console(stderr=True)
+    earlier: list[float] = []
 
     def tell(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def open_log(position: Position) -> TrainingLog:
+        earlier.append(position.seconds)
         with writing(out / LOG_FILE, AGAIN):
             return TrainingLog(
                 recipe.log, out, console, first=position.step, steps=recipe.train.steps, seconds=position.seconds
             )
 
+    restarts = 0
+    while True:
+        try:
+            return replace(train_once(recipe, out, resume, open_log, tell), earlier=earlier[0])
+        except ReplicaDied as error:
+            restarts += 1
+            if restarts > RESTARTS:
+                raise TuiliError(f"{error}, after {RESTARTS} restarts: add --resume to go on all the same") from error
+            tell(f"{error}: going on from the newest checkpoint")
+            resume = True
+
+
+def train_once(
+    recipe: Recipe,
+    out: Path,
+    resume: bool,
+    open_log: Callable[[Position], TrainingLog],
+    tell: Callable[[str], None],
+) -> Outcome:
+    """What `train` does, until a replica dies, which raises `ReplicaDied`."""
     curriculum, sources = build_curriculum(recipe), build_sources(recipe.data, recipe.train.seed)
     folder = RunFolder(out, recipe)
     parent = folder.parent
@@ -136,9 +161,8 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
             with writing(folder.model, AGAIN):
                 lineage = [*(parent.lineage if parent else ()), entry]
                 save_model(folder.model, training.model, tokenizer, lineage)
-    earlier = Position.of(found).seconds if found else 0.0
     model = folder.model if finished else None
-    return Outcome(position.step, position.tokens, position.seconds, earlier, log.last, model)
+    return Outcome(position.step, position.tokens, position.seconds, log.last, model)
 
 
 def settle(recipe: Recipe, begun: Choices | None, out: Path) -> Recipe:

@@ -1,0 +1,58 @@
+"""The wheel: what an installation holds, and that it answers without the sources."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what is in the wheel."""
+    place = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(place / "dist")]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = (place / "dist").iterdir()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(place / "site")
+    return place / "site"
+
+
+def run(installed: Path, *arguments: str) -> str:
+    """What Python says when it finds Tuili in that folder only, away from the sources."""
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=installed.parent, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def test_it_holds_the_package_and_nothing_else(installed: Path) -> None:
+    (about,) = installed.glob("tuili-*.dist-info")
+    assert {path.name for path in installed.iterdir()} == {"tuili", about.name}
+    assert (about / "licenses" / "LICENSE").is_file()
+    assert {path.name for path in (installed / "tuili" / "recipes").iterdir()} == {
+        path.name for path in (ROOT / "recipes").iterdir()
+    }
+    assert (installed / "tuili" / "py.typed").is_file()
+
+
+def test_it_answers_right_after_installation(installed: Path) -> None:
+    assert run(installed, "-c", "import tuili; print(tuili.__file__)").strip() == str(
+        installed / "tuili" / "__init__.py"
+    )
+    said = json.loads(run(installed, "-m", "tuili", "ask", "Compute 3 + 4.", "--json"))
+    assert said["answer"] == "7"
+    assert said["receipt"]["attempts"] == 1
+
+
+def test_it_finds_its_recipes(installed: Path) -> None:
+    code = "from tuili.config import load_recipe; from tuili.train.recipe import Recipe; "
+    assert run(installed, "-c", code + "print(load_recipe('nano', (), Recipe).train.rows)").strip() == "8"
