@@ -183,12 +183,9 @@ def pictures(report: dict[str, Any]) -> dict[str, str]:
         names = experts["domains"], experts["expert_names"]
         drawn["experts"] = heat_map(experts["first_share"], *names)
         drawn["knock-out"] = heat_map(experts["knock_out"], *names, diverging=True)
-    return {name: _on_white(b64decode(uri.partition(",")[2]).decode()) for name, uri in drawn.items()}
-
-
-def _on_white(svg: str) -> str:
-    """A page may be dark, and the lines are made for white."""
-    return svg.replace("<svg ", '<svg style="background: #ffffff" ', 1)
+    # A page may be dark, and the lines are made for white.
+    head = f'<svg style="background: #ffffff" data-model="{report["model_hash"]}" '
+    return {name: b64decode(uri.partition(",")[2]).decode().replace("<svg ", head, 1) for name, uri in drawn.items()}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from benchmarks.run import names
-from benchmarks.table import README, ROWS, Row, bench, figure, filled, pictures
+from benchmarks.table import PICTURES, README, ROWS, SHIPPED_REPORT, Row, bench, figure, filled, pictures
 
 
 def test_the_readme_has_the_present_table() -> None:
@@ -52,14 +52,19 @@ def test_the_pictures_are_white_behind_their_lines() -> None:
         "knock_out": [[-0.5, 0]],
     }
     depth = {"trends": [{"domain": "knights", "by_level": {"1": 3.2, "2": 4.0}}]}
-    drawn = pictures({"depth": depth, "experts": experts})
+    drawn = pictures({"depth": depth, "experts": experts, "model_hash": "3f"})
     assert set(drawn) == {"depth", "experts", "knock-out"}
     for svg in drawn.values():
-        assert ElementTree.fromstring(svg).attrib["style"] == "background: #ffffff"
+        head = ElementTree.fromstring(svg).attrib
+        assert (head["style"], head["data-model"]) == ("background: #ffffff", "3f")
         assert len(svg) < 300_000
-    assert set(pictures({"depth": depth})) == {"depth"}
+    assert set(pictures({"depth": depth, "model_hash": "3f"})) == {"depth"}
 
 
 def test_the_pages_show_the_pictures_of_the_shipped_model() -> None:
     pages = "".join(page.read_text() for page in (README, *(README.parent / "docs").glob("*.md")))
-    assert [name for name in ("depth", "experts", "knock-out") if f"img/{name}.svg)" not in pages] == []
+    model = json.loads(SHIPPED_REPORT.read_bytes())["model_hash"]
+    for name in ("depth", "experts", "knock-out"):
+        assert f"img/{name}.svg)" in pages
+        picture = (PICTURES / f"{name}.svg").read_text()
+        assert f'data-model="{model}"' in picture, "run python -m benchmarks.table"

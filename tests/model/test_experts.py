@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,19 +9,22 @@ import torch.nn.functional as F
 from tests.model.conftest import tiny_config, tiny_model
 from tuili.errors import InputError
 from tuili.model.experts import Experts, Router
-from tuili.model.grouped import FILL, Sorting, grouped_linear, sort_rows, sum_slots
+from tuili.model.grouped import FILL, Sorting, grouped_linear, grouped_mm, sort_rows, sum_slots
 from tuili.model.kernels import set_fused
 
 
+@pytest.mark.parametrize("product", [grouped_linear, grouped_mm])
 @pytest.mark.parametrize("sizes", [[3, 0, 5, 2], [10, 0, 0, 0], [0, 0, 0, 10]])
-def test_grouped_linear_equals_separate_products(sizes: list[int]) -> None:
+def test_grouped_products_equal_separate_ones(
+    product: Callable[[torch.Tensor, torch.Tensor, list[int]], torch.Tensor], sizes: list[int]
+) -> None:
     torch.manual_seed(0)
-    inputs, weights, target = torch.randn(10, 6), torch.randn(4, 8, 6), torch.randn(10, 8)
+    inputs, weights, target = torch.randn(10, 4), torch.randn(4, 8, 4), torch.randn(10, 8)
     results = []
     for fast in (True, False):
         x, w = inputs.clone().requires_grad_(), weights.clone().requires_grad_()
         if fast:
-            y = grouped_linear(x, w, sizes)
+            y = product(x, w, sizes)
         else:
             y = torch.cat([F.linear(rows, matrix) for rows, matrix in zip(x.split(sizes), w, strict=True)])
         (y * target).sum().backward()

@@ -19,7 +19,7 @@ _AMOUNT = re.compile(rf"({_NUMBER})(%| {_UNIT})?", re.ASCII)
 
 
 def score(problem: Problem, response: str) -> float:
-    """1.0 if the response gives exactly the problem's answer, else 0.0. Never raises.
+    """1.0 if the response gives exactly the problem's answer, else 0.0. Takes any text and never raises.
 
     `response` is a full response `<think>…</think>answer` or a bare answer. A problem asks for a form as much as
     for a value (`Reduce 15/40`, `How fast is that in m/s?`), so that the question may not be its own answer:
