@@ -23,7 +23,7 @@ def check_file_place(path: Path) -> None:
     with _refusing(path):
         if path.is_dir():
             raise InputError(f"{path} cannot be written: Is a directory; give the name of a file")
-        if _is_special(path):  # to open a pipe would wait for its reader
+        if is_special(path):  # to open a pipe would wait for its reader
             return
         place = Path(os.path.realpath(path))
         check_folder_place(place.parent, path)
@@ -51,7 +51,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     `InputError` where it cannot be written.
     """
     check_file_place(path)
-    special, place = _is_special(path), Path(os.path.realpath(path))
+    special, place = is_special(path), Path(os.path.realpath(path))
     with _refusing(path):
         if not special:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def whole_file(path: Path) -> Iterator[Path]:
                 part.replace(place)
 
 
-def _is_special(path: Path) -> bool:
+def is_special(path: Path) -> bool:
     """Whether something is there that is no regular file: a device or a pipe."""
     return path.exists() and not path.is_file()
 

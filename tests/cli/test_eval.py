@@ -84,7 +84,7 @@ def test_a_full_evaluation_of_a_real_model_compares_depths_and_measures_experts(
         (["--per-cell", "0"], "per-cell"),
         (["--seed", "-1"], "seed -1"),
         (["--depth", "5"], "depth 5"),
-        (["--json", "report", "--html", "./report"], "--json and --html are both report"),
+        (["--json", "report", "--html", "./report"], "report would be written twice: give --json"),
     ],
 )
 def test_what_cannot_be_evaluated_is_refused(

@@ -6,6 +6,7 @@ from tests.eval.trials import TOKENIZER, Oracle
 from tests.tiny import save_tiny
 from tuili.errors import ModelFolderError
 from tuili.eval.card import EVAL_FILE, figures_line, read_figures, write_card
+from tuili.eval.depth import depth_against_level, depth_point
 from tuili.eval.report import accuracy_report, depth_report, provenance, samples
 from tuili.eval.runner import run, unseen_problems
 from tuili.model.folder import load_model
@@ -43,6 +44,20 @@ def test_the_card_tells_recipe_seeds_tokens_hours_and_results(folder: Path) -> N
     assert " tokens, trained on up to 96 |\n" in card
     assert "fit, with their answer, into 96 tokens" in card
     assert "\n\n\n" not in card
+
+
+def test_the_card_compares_depths_and_says_how_that_was_timed(folder: Path) -> None:
+    problems = unseen_problems(["arithmetic"], [1, 2], 2, seed=3)
+    trials = run(Oracle(problems), problems)
+    depth = depth_report([depth_point(name, trials, 2.5) for name in (3, "auto")], depth_against_level(trials))
+    for processes in (1, 2, 3):
+        write_card(folder, report() | provenance(processes, threads=1) | {"depth": depth})
+        card = (folder / "README.md").read_text()
+        assert "| auto | 1.000 | 1.000 | 1.000 |" in card
+        assert "\nDepth rises with level in " in card
+        assert ("beside up to 2 other processes that" in card) == (processes == 3)
+        assert ("beside up to 1 other process that" in card) == (processes == 2)
+        assert "\n\n\n" not in card
 
 
 def test_only_what_matters_of_a_step_s_figures_is_told() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +20,7 @@ from tuili.eval.parallel import measure, share_cores
 from tuili.model.folder import LoadedModel, load_model
 
 Told = Callable[[int, int], None]
+SLEEP = 300
 
 
 def logit(token: int, loaded: LoadedModel, told: Told) -> tuple[int, float]:
@@ -40,11 +40,11 @@ def die(loaded: LoadedModel, told: Told) -> None:
 
 def stall(place: Path, loaded: LoadedModel, told: Told) -> None:
     place.write_text(str(os.getpid()))
-    time.sleep(300)
+    time.sleep(SLEEP)
 
 
 def refuse_later(place: Path, loaded: LoadedModel, told: Told) -> None:
-    wait_for(place.exists)
+    wait_for(lambda: place.exists() and bool(place.read_text()))
     refuse(loaded, told)
 
 
@@ -96,10 +96,11 @@ def test_nobody_waits_for_the_others_when_one_fails(
     loaded: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parallel, "usable_cores", lambda: 2)
-    place = tmp_path / "process"
+    place, start = tmp_path / "process", time.monotonic()
     with pytest.raises(InputError, match="no such thing"):
         measure(loaded, {"long": partial(stall, place), "bad": partial(refuse_later, place)}, lambda *_: None)
     wait_for(lambda: gone(int(place.read_text())), 10)
+    assert time.monotonic() - start < SLEEP / 2
 
 
 def measure_for_ever(folder: Path, places: list[Path]) -> None:
@@ -112,10 +113,11 @@ def test_they_end_when_the_process_that_began_them_is_killed(loaded: LoadedModel
     places = [tmp_path / "one", tmp_path / "two"]
     first = get_context("spawn").Process(target=measure_for_ever, args=(loaded.path, places))
     first.start()
-    wait_for(lambda: all(place.exists() and place.read_text() for place in places))
-    assert first.pid is not None
-    os.kill(first.pid, signal.SIGKILL)
-    first.join()
+    try:
+        wait_for(lambda: all(place.exists() and bool(place.read_text()) for place in places))
+    finally:
+        first.kill()
+        first.join()
     for place in places:
         wait_for(lambda: gone(int(place.read_text())), 10)  # noqa: B023  # waited for within the loop
 

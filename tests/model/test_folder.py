@@ -77,7 +77,7 @@ def test_whoever_may_read_the_configuration_may_read_the_weights(tmp_path: Path)
     assert {oct(path.stat().st_mode & 0o777) for path in folder.rglob("*") if path.is_file()} == {oct(0o640)}
 
 
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
 def test_a_file_that_may_not_be_read_is_one_line(saved: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     real = Path.open
 

@@ -50,7 +50,7 @@ def run(
     from tuili.eval.card import EVAL_FILE, write_card
     from tuili.eval.evaluation import EvalSettings, evaluate
     from tuili.eval.report import write_html, write_json
-    from tuili.files import check_file_place
+    from tuili.files import check_file_place, is_special
     from tuili.model.folder import load_model
     from tuili.train.folder import RUN_FILE
     from tuili.train.log import read_log
@@ -64,12 +64,13 @@ def run(
         threshold=threshold,
         full=full,
     )
-    if json_file and html_file and realpath(json_file) == realpath(html_file):
-        raise InputError(f"--json and --html are both {json_file}: the page would replace the report")
     loaded = load_model(model)
-    for path in (json_file, html_file, *((loaded.path / EVAL_FILE, loaded.path / "README.md") if card else ())):
-        if path:
-            check_file_place(path)
+    kept = (loaded.path / EVAL_FILE, loaded.path / "README.md") if card else ()
+    places = [path for path in (json_file, html_file, *kept) if path]
+    for number, path in enumerate(places):
+        check_file_place(path)
+        if not is_special(path) and realpath(path) in map(realpath, places[:number]):
+            raise InputError(f"{path} would be written twice: give --json and --html places of their own")
     run_folder = loaded.path.parent
     log = read_log(run_folder) if (run_folder / RUN_FILE).is_file() else []
     with progress_bar() as tell:

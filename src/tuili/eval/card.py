@@ -42,7 +42,7 @@ def write_card(folder: Path, report: Mapping[str, Any]) -> None:
             ),
             lineage=lineage,
             figures_line=figures_line,
-            trained_length=recipes[-1].get("train", {}).get("length") if recipes else None,
+            trained_length=max((recipe.get("train", {}).get("length", 0) for recipe in recipes), default=0),
             recipe=yaml.safe_dump(dict(recipes[-1]), sort_keys=False).strip() if recipes else "",
             config=config,
             parameters=count_parameters(config),

@@ -66,7 +66,8 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
     wanted: dict[str, Measurement] = {f"depth {depth}": partial(_answers, settings, depth) for depth in depths}
     if settings.full:
         wanted = {"experts": partial(_experts, settings)} | dict(reversed(wanted.items()))  # the longest ones first
-    found = measure(loaded, wanted, progress)
+    sharing = share_cores(loaded, len(wanted))
+    found = measure(loaded, wanted, progress, sharing)
 
     answers: list[Answers] = [found[f"depth {depth}"] for depth in depths]
     trials, seconds = answers[-1].trials, answers[-1].seconds
@@ -79,7 +80,7 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
             "split": str(Split.TEST),
         },
         "model_hash": model_hash(loaded.path),
-        **report.provenance(**share_cores(loaded, len(wanted))._asdict()),
+        **report.provenance(**sharing._asdict()),
         "samples": report.samples(trials, loaded.tokenizer),
         "depth": report.depth_report(
             [depth_point(depth, own.trials, own.seconds) for depth, own in zip(depths, answers, strict=True)],

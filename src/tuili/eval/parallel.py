@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children, get_context
-from queue import Empty, Queue
-from typing import Any, NamedTuple
+from multiprocessing.queues import SimpleQueue
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 
@@ -28,6 +28,10 @@ Measurement = Callable[[LoadedModel, Told], Any]
 """Measures a model and tells how far it is. To run side by side, they and what they find must cross processes."""
 
 
+Heard: TypeAlias = "SimpleQueue[tuple[str, int, int]]"
+"""Where a worker puts what `Progress` is to be called with."""
+
+
 class Sharing(NamedTuple):
     """How measurements share the cores: so many processes, of so many threads each."""
 
@@ -37,7 +41,7 @@ class Sharing(NamedTuple):
 
 class _Worker(NamedTuple):
     loaded: LoadedModel
-    told: Queue[tuple[str, int, int]]
+    told: Heard
 
 
 _worker: _Worker
@@ -49,25 +53,27 @@ def share_cores(loaded: LoadedModel, measurements: int) -> Sharing:
     return Sharing(processes, torch.get_num_threads() if processes == 1 else 1)
 
 
-def measure(loaded: LoadedModel, measurements: Mapping[str, Measurement], progress: Progress) -> dict[str, Any]:
-    """What each measurement finds, by its name. They begin in their order, and share the cores as `share_cores` says;
-    several processes read the model from its folder.
+def measure(
+    loaded: LoadedModel, measurements: Mapping[str, Measurement], progress: Progress, sharing: Sharing | None = None
+) -> dict[str, Any]:
+    """What each measurement finds, by its name. They begin in their order, and share the cores, by default as
+    `share_cores` says; several processes read the model from its folder.
 
     Raises what a measurement raises, and `TuiliError` when a process is killed.
     """
-    processes, threads = share_cores(loaded, len(measurements))
+    processes, threads = sharing or share_cores(loaded, len(measurements))
     if processes == 1:
         return {name: own(loaded, _tell(name, progress)) for name, own in measurements.items()}
     context, others = get_context("spawn"), set(active_children())
-    told: Queue[tuple[str, int, int]] = context.Queue()  # type: ignore[assignment]  # has the same methods
+    told: Heard = context.SimpleQueue()  # what was put is there before its measurement ends
     folder = str(loaded.path.absolute())  # a relative one may be the name of a shipped model
     with ProcessPoolExecutor(processes, context, _open, (folder, threads, told)) as pool:
-        futures = {name: pool.submit(_measure, name, own) for name, own in measurements.items()}
         try:
+            futures = {name: pool.submit(_measure, name, own) for name, own in measurements.items()}
             waiting = set(futures.values())
             while waiting:
                 done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_EXCEPTION)
-                _pass_on(told, progress)
+                _pass_on(told, progress)  # all that those which are done have told
                 for future in done:
                     future.result()
             return {name: future.result() for name, future in futures.items()}
@@ -83,15 +89,12 @@ def _tell(name: str, progress: Progress) -> Told:
     return lambda finished, total: progress(name, finished, total)
 
 
-def _pass_on(told: Queue[tuple[str, int, int]], progress: Progress) -> None:
-    try:
-        while True:
-            progress(*told.get_nowait())
-    except Empty:
-        pass
+def _pass_on(told: Heard, progress: Progress) -> None:
+    while not told.empty():
+        progress(*told.get())
 
 
-def _open(folder: str, threads: int, told: Queue[tuple[str, int, int]]) -> None:
+def _open(folder: str, threads: int, told: Heard) -> None:
     """Prepares a process for its measurements."""
     global _worker
     end_with_parent()

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -141,7 +142,7 @@ def save_model(
             model.save_pretrained(fresh)
             tokenizer.save_pretrained(fresh)
         for weights in fresh.glob("*.safetensors"):  # safetensors lets their owner alone read them
-            weights.chmod((fresh / "config.json").stat().st_mode)
+            weights.chmod(stat.S_IMODE((fresh / "config.json").stat().st_mode))
         digest = model_hash(fresh)
         *parents, last = lineage
         write_lineage(fresh, (*parents, replace(last, hash=digest)))
@@ -169,8 +170,9 @@ def check_folder(path: Path) -> TuiliConfig:
     try:
         return _check_files(path)
     except OSError as error:
-        reason = error.strerror or error
-        raise ModelFolderError(f"{error.filename or path} cannot be read: {reason}; check its permissions") from error
+        remedy = "; check its permissions" if isinstance(error, PermissionError) else ""
+        reason = f"{error.strerror or error}{remedy}"
+        raise ModelFolderError(f"{error.filename or path} cannot be read: {reason}") from error
 
 
 def _check_files(path: Path) -> TuiliConfig:
@@ -194,6 +196,7 @@ def _check_files(path: Path) -> TuiliConfig:
     _check_index(path / SAFE_WEIGHTS_INDEX_NAME, [file.name for file in weights])
     if not (path / "tokenizer.json").is_file():
         raise ModelFolderError(f"{path} has no tokenizer.json: save the tokenizer beside the weights")
+    (path / "tokenizer.json").open().close()
     try:
         own = TuiliConfig.from_pretrained(path, local_files_only=True)
     except Exception as error:  # see `load_model`

@@ -121,8 +121,9 @@ class RunFolder:
         checkpoints or a model without a `run.json`.
         """
         if not self._file.is_file():
-            found = {"checkpoints": any(self.checkpoints.glob(f"{PREFIX}*")), "a model": os.path.lexists(self.model)}
-            for what in (what for what, there in found.items() if there):
+            checkpoints = any(self.checkpoints.glob(f"{PREFIX}*"))
+            if checkpoints or os.path.lexists(self.model):
+                what = "checkpoints" if checkpoints else "a model"
                 raise InputError(f"{self.path} has {what} and no {self._file.name}: choose another --out")
             return None
         if not resume:

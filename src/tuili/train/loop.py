@@ -31,7 +31,7 @@ from tuili.train.objective import Objective
 from tuili.train.optim import Optimizers
 from tuili.train.precision import Precision, autocast
 from tuili.train.recipe import Recipe
-from tuili.train.replicas import Replica
+from tuili.train.replicas import Replica, ReplicaDied
 from tuili.train.schedule import rate_scale
 
 
@@ -84,7 +84,8 @@ def fit(
     """Train from a checkpoint, or from the start, to the last step or the first Ctrl-C or SIGTERM.
 
     Returns the position reached, which is also saved as a checkpoint, and the log. Raises `CheckpointError`
-    when one cannot be written, and `TuiliError` when the gradient is no longer finite or another replica fails.
+    when one cannot be written, `ReplicaDied` when another replica is killed, and `TuiliError` when it fails, when the
+    gradient is no longer finite, and when a replica is killed after a Ctrl-C.
     """
     replica, learner = replica or Replica(), Learner(training, found)
     position = learner.position
@@ -100,11 +101,16 @@ def fit(
         closing(learner.steps(replica, interrupted.is_set)) as steps,
         checkpoints,
     ):
-        for step in steps:
-            log.step(position.step, step.figures, tokens=step.tokens, flops=step.flops)
-            checkpoints.check()
-            if position.step % training.recipe.checkpoint.interval == 0:
-                save()
+        try:
+            for step in steps:
+                log.step(position.step, step.figures, tokens=step.tokens, flops=step.flops)
+                checkpoints.check()
+                if position.step % training.recipe.checkpoint.interval == 0:
+                    save()
+        except ReplicaDied as error:
+            if interrupted.is_set():  # nobody wants it to begin again
+                raise TuiliError(f"{error} while the run was being interrupted: add --resume to go on") from error
+            raise
         if learner.saved < position.step:
             save()
     return position, log

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import islice
+from os.path import realpath
 from pathlib import Path
 from typing import Any, Literal
 
@@ -127,8 +128,9 @@ class DataConfig(Config):
     def _different(cls, files: Any) -> Any:
         if isinstance(files, Mapping):
             names = [str(Path(name)) for name in files if isinstance(name, str | Path)]
+            places = [realpath(name) for name in names]
             for name in names:
-                if names.count(name) > 1:
+                if places.count(realpath(name)) > 1:
                     raise ValueError(f"{name} is named twice: give it one weight")
                 if name in domains():
                     raise ValueError(

@@ -33,7 +33,7 @@ Memory = Mapping[torch.dtype, Any]
 
 
 class ReplicaDied(TuiliError):
-    """A further process has ended in the midst of its work, without an error of its own: it was killed, most often."""
+    """A further process was killed by a signal in the midst of its work."""
 
 
 class Replica:
@@ -178,8 +178,9 @@ class _Died:
     number: int
     process: BaseProcess
 
-    def __call__(self) -> ReplicaDied:
+    def __call__(self) -> TuiliError:
         self.process.join(DYING)
         code = self.process.exitcode or 0
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        return ReplicaDied(f"replica {self.number} {how}")
+        if code < 0:
+            return ReplicaDied(f"replica {self.number} was killed by {signal.Signals(-code).name}")
+        return TuiliError(f"replica {self.number} ended with exit code {code}")

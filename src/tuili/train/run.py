@@ -26,7 +26,7 @@ from tuili.model.lineage import LineageEntry
 from tuili.tasks.registry import BUILT_IN
 from tuili.train.checkpoint import Checkpoints, read_checkpoint
 from tuili.train.curriculum import Curriculum
-from tuili.train.folder import Choices, RunFolder
+from tuili.train.folder import Choices, RunFolder, code_hash
 from tuili.train.log import LOG_FILE, TrainingLog
 from tuili.train.loop import Position, Training, fit, follow
 from tuili.train.objective import Objective
@@ -69,11 +69,12 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
 
     Raises `InputError` when `out` already holds a run and `resume` is not set, when that run began with another
     recipe or other files or on another kind of device, and while another process trains it. Raises `TuiliError`
-    when something cannot be written; see `loop.fit` for what else may happen while training. When a replica dies, it
-    goes on from the newest checkpoint, up to `RESTARTS` times.
+    when something cannot be written; see `loop.fit` for what else may happen while training. When a replica is killed,
+    it goes on from the newest checkpoint, or from the start; after `RESTARTS` times, and where Tuili's code has changed
+    meanwhile, it raises `TuiliError` instead.
     """
     console = console or Console(stderr=True)
-    earlier: list[float] = []
+    code, earlier = code_hash(), list[float]()
 
     def tell(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -90,11 +91,12 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
         try:
             return replace(train_once(recipe, out, resume, open_log, tell), earlier=earlier[0])
         except ReplicaDied as error:
-            restarts += 1
-            if restarts > RESTARTS:
+            if restarts == RESTARTS:
                 raise TuiliError(f"{error}, after {RESTARTS} restarts: add --resume to go on all the same") from error
-            tell(f"{error}: going on from the newest checkpoint")
-            resume = True
+            if code_hash() != code:
+                raise TuiliError(f"{error}, and Tuili's code has changed: add --resume to go on with it") from error
+            tell(f"{error}: going on from the newest checkpoint, or from the start")
+            restarts, resume = restarts + 1, True
 
 
 def train_once(
@@ -271,7 +273,7 @@ def build_model(
     if changed := [
         f"{name} from {value} to {getattr(wanted, name)}"
         for name, value in sorted(own.to_dict().items())
-        if name not in UNCOUNTED and value != getattr(wanted, name)
+        if name not in UNCOUNTED | fitted.keys() and value != getattr(wanted, name)
     ]:
         tell(f"not as in {config.start}: {', '.join(changed)}; model.overrides can keep what the model had")
     return loaded.model
