@@ -50,6 +50,23 @@ def test_its_figures_are_those_that_were_wanted() -> None:
     assert min(found[domain, 1] for domain in domains()) >= 0.60
 
 
+def test_its_experts_are_specialists_and_all_at_work() -> None:
+    experts = REPORT["experts"]
+    assert experts["n"] == 200
+    assert experts["mean_purity"] >= 0.70
+    assert max(experts["max_violation"]) <= 0.3
+    assert experts["mean_retention_loss"] <= 0.03
+    assert experts["worst_retention_loss"]["points"] <= 0.03
+
+
+def test_its_depth_follows_the_difficulty_and_costs_little() -> None:
+    points = {point["depth"]: point for point in REPORT["depth"]["points"]}
+    assert list(points) == ["3", "6", "9", "12", "auto"]
+    assert points["auto"]["accuracy"] >= points["12"]["accuracy"] - 0.005
+    assert points["auto"]["mean_depth"] <= 4.5
+    assert REPORT["depth"]["rising"] >= 12
+
+
 def test_it_is_as_good_here_as_where_it_was_measured(nano: LoadedModel) -> None:
     trials = run(Decoder(nano.model, nano.tokenizer), unseen_problems(domains(), [1], per_cell=4, seed=9))
     assert accuracy(trials) >= REPORT["mean"]["1"] - 0.15
