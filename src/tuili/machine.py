@@ -30,6 +30,11 @@ def machine() -> dict[str, Any]:
     }
 
 
+def multiplies_bf16() -> bool:
+    """Whether the processor has instructions for products of bf16 matrices; without them they are slower than fp32."""
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_proc("cpuinfo").get("flags", "").split())
+
+
 def usable_cores() -> int:
     """The cores that this process may run on, or fewer where its container has a quota of their time."""
     try:

@@ -12,6 +12,7 @@ from rich.console import Console
 from torch import nn
 
 from tests.train.conftest import go, small
+from tuili import machine as machine_module
 from tuili.data import sources
 from tuili.data.records import Record, write_records
 from tuili.data.tokenizer import encode_text
@@ -19,10 +20,11 @@ from tuili.errors import CheckpointError, InputError, RecordError, TuiliError
 from tuili.model.folder import load_model
 from tuili.model.lineage import read_lineage
 from tuili.train import loop
+from tuili.train import precision as precision_module
 from tuili.train import run as run_module
 from tuili.train.log import LogConfig, Means, TrainingLog, read_log
 from tuili.train.objective import Objective, ObjectiveResult
-from tuili.train.precision import find_device, measure, untouched
+from tuili.train.precision import find_device, untouched
 
 pytestmark = pytest.mark.usefixtures("few_samples")
 
@@ -232,19 +234,32 @@ def test_a_figure_that_comes_now_and_then_is_averaged_over_its_times() -> None:
     assert means.take() == {}
 
 
-def test_auto_takes_the_faster_format_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "measure", lambda run: {"fp32": 0.1, "bf16": 0.2})
-    _, shown = go(small("train.precision=auto", steps=1), tmp_path)
-    assert "precision fp32: measured fp32 " in shown
-    assert json.loads((tmp_path / "run.json").read_text())["precision"] == "fp32"
+@pytest.mark.parametrize("native", [True, False])
+def test_auto_takes_the_faster_format_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, native: bool
+) -> None:
+    monkeypatch.setattr(precision_module, "multiplies_bf16", lambda: native)
+    monkeypatch.setattr(precision_module, "can_compile", lambda *_: True)
+    monkeypatch.setattr(run_module, "can_compile", lambda *_: True)
+    monkeypatch.setattr(run_module, "set_fused", lambda model, on: None)
+    _, shown = go(small("train.precision=auto", "train.device=cpu", steps=1), tmp_path)
+    expected = "bf16" if native else "fp32"
+    assert f"precision {expected}\n" in shown
+    assert json.loads((tmp_path / "run.json").read_text())["precision"] == expected
 
 
-def test_both_formats_are_measured_more_than_once() -> None:
-    seen: list[str] = []
-    seconds = measure(seen.append)
-    assert list(seconds) == ["fp32", "bf16"]
-    assert min(seconds.values()) > 0
-    assert seen.count("fp32") == seen.count("bf16") > 1
+def test_without_fused_kernels_auto_is_fp32_and_a_wish_is_always_granted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision_module, "multiplies_bf16", lambda: True)
+    cpu = torch.device("cpu")
+    assert precision_module.find_precision("auto", cpu, False) == "fp32"
+    assert precision_module.find_precision("bf16", cpu, False) == "bf16"
+    assert precision_module.find_precision("fp32", cpu, True) == "fp32"
+
+
+def test_the_instructions_of_the_processor_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for flags, expected in {"avx512f avx512_bf16": True, "amx_bf16": True, "avx512f avx2": False}.items():
+        monkeypatch.setattr(machine_module, "_proc", lambda name, flags=flags: {"flags": flags})
+        assert machine_module.multiplies_bf16() is expected
 
 
 def test_passes_leave_a_model_untouched() -> None:

@@ -7,8 +7,7 @@ Weights and optimizer state are always fp32; `bf16` means that matrix products r
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from shutil import which
@@ -18,11 +17,9 @@ import torch
 from torch import nn
 
 from tuili.errors import InputError
-from tuili.machine import usable_cores
+from tuili.machine import multiplies_bf16, usable_cores
 
 Precision = Literal["fp32", "bf16"]
-PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
-TRIALS = 3
 
 
 def find_device(wanted: Literal["auto", "cpu", "cuda"], remedy: str = "use cpu or auto") -> torch.device:
@@ -47,6 +44,17 @@ def can_compile(wanted: Literal["auto", "on", "off"], device: torch.device, reme
     if wanted == "on" and not found:
         raise InputError(f"train.compile = on: there is no {tool} here; {remedy}")
     return found
+
+
+def find_precision(wanted: Literal["auto"] | Precision, device: torch.device, fused: bool) -> Precision:
+    """What the recipe says, or the faster format: bf16 where the hardware multiplies it, unless the chains of small
+    operations around the products, which cast from and to it, are not fused.
+    """
+    if wanted != "auto":
+        return wanted
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if fused and multiplies_bf16() else "fp32"
 
 
 def find_replicas(wanted: Literal["auto"] | int, accumulation: int, device: torch.device) -> int:
@@ -76,20 +84,6 @@ def divided_cores(count: int) -> Iterator[None]:
 def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[None]:
     """The context in which a forward pass runs."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
-
-
-def measure(forward_backward: Callable[[Precision], None]) -> dict[Precision, float]:
-    """Seconds of one pass in each format, the best of a few after a first one. Each must leave the model as it was."""
-    seconds: dict[Precision, float] = {}
-    for precision in PRECISIONS:
-        forward_backward(precision)
-        times = []
-        for _ in range(TRIALS):
-            begun = time.perf_counter()
-            forward_backward(precision)
-            times.append(time.perf_counter() - begun)
-        seconds[precision] = min(times)
-    return seconds
 
 
 @contextmanager

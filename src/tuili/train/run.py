@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -36,8 +36,8 @@ from tuili.train.precision import (
     can_compile,
     divided_cores,
     find_device,
+    find_precision,
     find_replicas,
-    measure,
     untouched,
 )
 from tuili.train.recipe import DataConfig, ModelConfig, Recipe, TrainConfig
@@ -136,6 +136,8 @@ def train_once(
             if begun is None:
                 with writing(out, AGAIN):
                     folder.begin(choices)
+            if begun is None:
+                tell(f"precision {choices.precision}")
             if count > 1:
                 threads = "one thread" if torch.get_num_threads() == 1 else f"{torch.get_num_threads()} threads"
                 tell(f"{count} replicas share the blocks of a step, with {threads} each")
@@ -175,7 +177,9 @@ def settle(recipe: Recipe, begun: Choices | None, out: Path) -> Recipe:
     train = begun.laid_over(recipe).train if begun else recipe.train
     remedy = [f"{out} began with it: resume it where there is one, or choose another --out"] if begun else []
     device = find_device(train.device, *remedy)
-    found = {"device": device.type, "compile": "on" if can_compile(train.compile, device, *remedy) else "off"}
+    fused = can_compile(train.compile, device, *remedy)
+    precision = find_precision(train.precision, device, fused)
+    found = {"device": device.type, "compile": "on" if fused else "off", "precision": precision}
     return recipe.model_copy(update={"train": train.model_copy(update=found)})
 
 
@@ -197,21 +201,21 @@ def build(
     tokenizer: PreTrainedTokenizerFast,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Training:
-    """The parts of a training that every replica has, with kernels compiled; for `auto`, measures the precision."""
+    """The parts of a training that every replica has, with kernels compiled."""
     train, device = recipe.train, find_device(recipe.train.device)
     torch.manual_seed(train.seed)
     model = build_model(recipe.model, tokenizer, tell)
     nn.Module.to(model, device)  # the library's own `to` has another type
-    set_fused(model, can_compile(train.compile, device))
+    fused = can_compile(train.compile, device)
+    set_fused(model, fused)
     objective = Objective(recipe.objective, model)
-
+    precision = find_precision(train.precision, device, fused)
     open_stream = partial(block_stream, train, curriculum, sources, tokenizer)
     block = next(open_stream(StreamState())).to(device)
-    chosen = choose_precision(train.precision, model, objective, block, tell)
     # A kernel is generated for the shapes it first sees. Shown the first block, all sessions and replicas get the same.
     torch.compiler.reset()
-    forward_backward(model, objective, block, chosen)
-    return Training(recipe, model, objective, chosen, open_stream)
+    forward_backward(model, objective, block, precision)
+    return Training(recipe, model, objective, precision, open_stream)
 
 
 def block_stream(
@@ -277,24 +281,6 @@ def build_model(
     ]:
         tell(f"not as in {config.start}: {', '.join(changed)}; model.overrides can keep what the model had")
     return loaded.model
-
-
-def choose_precision(
-    wanted: Literal["auto"] | Precision,
-    model: TuiliForCausalLM,
-    objective: Objective,
-    block: Block,
-    tell: Callable[[str], None],
-) -> Precision:
-    """What the recipe says, or for `auto` the format in which a pass over this block takes less time here."""
-    if wanted != "auto":
-        return wanted
-
-    seconds = measure(lambda precision: forward_backward(model, objective, block, precision))
-    chosen = min(seconds, key=seconds.__getitem__)
-    rates = ", ".join(f"{name} {block.real_tokens / time:,.0f} tokens/s" for name, time in seconds.items())
-    tell(f"precision {chosen}: measured {rates}")
-    return chosen
 
 
 def forward_backward(model: TuiliForCausalLM, objective: Objective, block: Block, precision: Precision) -> None:
