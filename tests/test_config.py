@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -242,6 +243,16 @@ def test_a_long_value_is_shortened(write):
     assert len(refused(write(f"name: a\ntrain: {{steps: {'x' * 5000}}}"))) < 150
 
 
+@pytest.fixture(params=[None, 10_000])
+def recursion_limit(request):
+    """As it is, or as high as torch's compiler sets it."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(request.param or before)
+    yield
+    sys.setrecursionlimit(before)
+
+
+@pytest.mark.usefixtures("recursion_limit")
 @pytest.mark.parametrize("depth", [300, 5000])
 def test_a_value_nested_too_deep_is_refused(write, depth):
     assert refused(write("name: " + "[" * depth + "]" * depth)).endswith("nested too deep")

@@ -67,9 +67,12 @@ def load_recipe(path: str | Path, overrides: Sequence[str], schema: type[Schema]
         # By way of JSON, strict validation still accepts lists for tuples and strings for enums and paths.
         return schema.model_validate_json(json.dumps(tree, default=str), strict=True, extra="forbid")
     except ValidationError as error:
-        raise ConfigError(_explain(error.errors(), tree, sources, str(path), schema)) from None
+        if error.errors()[0]["type"] != "json_invalid":
+            raise ConfigError(_explain(error.errors(), tree, sources, str(path), schema)) from None
     except RecursionError:
-        raise ConfigError(f"{path}: the recipe or an override of it is nested too deep") from None
+        pass
+    # What json.dumps wrote is only ever invalid for its depth.
+    raise ConfigError(f"{path}: the recipe or an override of it is nested too deep")
 
 
 def _find(recipe: str, asked_by: str, folder: Path = Path()) -> Path:
