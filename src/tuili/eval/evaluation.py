@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from tuili.engine.decode import Decoder, Depth
+from tuili.engine.decode import Decoder
+from tuili.engine.row import Depth
 from tuili.errors import InputError
 from tuili.eval import report
 from tuili.eval.depth import depth_against_level, depth_point
@@ -115,7 +116,7 @@ def _experts(settings: EvalSettings, loaded: LoadedModel, told: Told) -> ExpertR
     level = min(settings.levels)
     return expert_report(
         loaded.model,
-        _decoder(loaded, settings, max(loaded.model.config.exit_layers), keep_rows=1.0),
+        _decoder(loaded, settings, max(loaded.model.config.exit_layers)),
         [problem for problem in _problems(settings) if problem.level == level],
         unseen_problems(settings.domains, [level], ROUTING_PROBLEMS, settings.seed, Split.VALIDATION),
         progress=told,

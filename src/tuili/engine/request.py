@@ -1,0 +1,69 @@
+"""What may be asked of the engine: a prompt, how to sample, and a budget that no answer may overrun.
+
+Everything is checked here, so that the engine meets only requests that make sense. How a budget is kept is left to
+`scheduler` (tokens, layers, time) and `controller` (attempts, tolerated error).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tuili.errors import InputError
+
+MOST_STEPS, MOST_TOKENS, MOST_LAYER_STEPS = 64, 1_000_000, 10**9
+LONGEST_MS = 86_400_000.0
+MOST_STOPS, LONGEST_STOP = 16, 200
+
+Stop = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP)]
+Part = TypeVar("Part", bound=BaseModel)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Budget(_Part):
+    """What one request may spend, in all its attempts together.
+
+    max_steps: attempts at the answer. error_tolerance: largest share of wrong answers among those that are given with
+    this budget; without it no promise is made. deadline_ms: wall-clock milliseconds from admission. max_tokens: tokens
+    written. max_layer_steps: layers times tokens written.
+    """
+
+    max_steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 1
+    error_tolerance: Annotated[float, Field(gt=0, le=1)] | None = None
+    deadline_ms: Annotated[float, Field(gt=0, le=LONGEST_MS)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=MOST_TOKENS)] = 400
+    max_layer_steps: Annotated[int, Field(ge=1, le=MOST_LAYER_STEPS)] | None = None
+
+
+class Sampling(_Part):
+    """How tokens are drawn: the likeliest at temperature 0, else by probability among the `top_k` likeliest (0: all)
+    that make up `top_p`. The same seed, prompt and settings give the same tokens. `stop`: texts at which to end.
+    """
+
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    top_k: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    stop: Annotated[tuple[Stop, ...], Field(max_length=MOST_STOPS, strict=False)] = ()
+
+
+def parse(part: type[Part], values: Mapping[str, Any], name: str) -> Part:
+    """A budget or a way of sampling from plain values.
+
+    Raises `InputError`, in one line, for an unknown name or a value that cannot be: which one, and what would be right.
+    """
+    try:
+        return part.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join([name, *map(str, first["loc"])])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(part.model_fields)
+            raise InputError(f"{key}: unknown; known here: {known}") from None
+        remedy = first["msg"].removeprefix("Input ")
+        raise InputError(f"{key} = {str(first['input'])[:60]}: {remedy}") from None

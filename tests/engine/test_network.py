@@ -1,0 +1,110 @@
+"""The lean forward pass equals the model's own, whatever has happened to the rows in their slots."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from tests.tiny import tiny_model
+from tuili.engine.network import Network
+from tuili.engine.slots import Saved, Slots
+from tuili.model import TuiliForCausalLM
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["layered", "dense"])
+def model(request: pytest.FixtureRequest) -> TuiliForCausalLM:
+    """Two heads a key/value head, two key/value heads, few units that may be chosen, weights that say much."""
+    sizes = {"num_attention_heads": 4, "num_key_value_heads": 2, "group_layers": 2, "num_groups": 2}
+    found, _ = tiny_model(layered=request.param, top_units=2, window=4, max_unit=4, **sizes)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in found.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.3)
+    return found.eval()
+
+
+def ids(number: int, length: int) -> Tensor:
+    return torch.randint(7, 265, (length,), generator=torch.Generator().manual_seed(number))
+
+
+actions = st.one_of(
+    st.tuples(st.just("read"), st.integers(1, 30)),
+    st.tuples(st.just("write"), st.integers(1, 6)),
+    st.tuples(st.just("back"), st.integers(0, 60)),
+    st.tuples(st.just("swap"), st.just(0)),
+    st.tuples(st.just("save"), st.just(0)),
+    st.tuples(st.just("load"), st.integers(0, 60)),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(actions, min_size=1, max_size=12))
+@torch.inference_mode()
+def test_rows_that_grow_shrink_and_move_equal_the_model(model: TuiliForCausalLM, plan: list[tuple[str, int]]) -> None:
+    network = Network(model)
+    slots = Slots(model.config, 3, torch.float32, torch.device("cpu"))
+    texts, saved = [ids(0, 0), ids(0, 0)], None
+    for number, (action, size) in enumerate([("read", 3), *plan, ("write", 1)]):
+        if action == "read":  # a chunk of one row
+            texts[0] = torch.cat([texts[0], ids(number, size)])
+            check(model, network, slots, slice(0, 1), texts, size)
+        elif action == "write":  # one token after the other of both
+            for step in range(size):
+                texts = [torch.cat([text, ids(100 * number + 10 * step + row, 1)]) for row, text in enumerate(texts)]
+                check(model, network, slots, slice(0, 2), texts, 1)
+        elif action == "back":
+            texts[0] = texts[0][: min(size, len(texts[0]))]
+            slots.truncate(0, len(texts[0]))
+        elif action == "swap":
+            for source, target in [(0, 2), (1, 0), (2, 1)]:
+                slots.move(source, target)
+            texts.reverse()
+        elif action == "save":
+            saved = slots.save(0)
+        elif isinstance(saved, Saved):
+            texts[1] = torch.tensor(saved.ids[:size], dtype=torch.long)
+            slots.load(1, saved, len(texts[1]))
+
+
+def check(model: TuiliForCausalLM, network: Network, slots: Slots, rows: slice, texts: list[Tensor], new: int) -> None:
+    """Read the last `new` ids of these rows; all exits, and the last token alone, give what the model gives."""
+    id_AT = torch.stack([texts[row][-new:] for row in range(rows.start, rows.stop)])
+    hidden_ATM, kv, step = network.trunk(slots, rows, id_AT)
+    last_A1M, again = hidden_ATM[:, -1:], network.again(slots, rows, 1)
+    for index, depth in enumerate(model.config.exit_layers):
+        found, _ = network.exit(hidden_ATM)
+        for row in range(rows.start, rows.stop):
+            whole = model(texts[row][None], depth=depth, use_cache=False)
+            wanted, validity = whole.logits[0, -new:], whole.validity[0, -new:]
+            torch.testing.assert_close(found[row - rows.start], wanted, atol=2e-4, rtol=1e-4)
+            torch.testing.assert_close(network.exit(hidden_ATM)[1][row - rows.start], validity, atol=2e-4, rtol=1e-4)
+            torch.testing.assert_close(network.exit(last_A1M)[0][row - rows.start, 0], wanted[-1], atol=2e-4, rtol=1e-4)
+        if index < model.config.num_groups:
+            hidden_ATM = network.group(index, hidden_ATM, kv, step)
+            last_A1M = network.group(index, last_A1M, *again)
+
+
+@torch.inference_mode()
+def test_some_rows_go_on_without_the_others(model: TuiliForCausalLM) -> None:
+    network, slots = Network(model), Slots(model.config, 3, torch.float32, torch.device("cpu"))
+    hidden_ATM, kv, step = network.trunk(slots, slice(0, 3), torch.stack([ids(n, 20) for n in range(3)]))
+    chosen_N = torch.tensor([2, 0])
+    some = network.group(0, hidden_ATM[chosen_N], kv.some(chosen_N), step.some(chosen_N))
+    torch.testing.assert_close(some, network.group(0, hidden_ATM, kv, step)[chosen_N])
+    last = network.group(0, hidden_ATM[:, -1:], kv, step.last())
+    torch.testing.assert_close(last, network.group(0, hidden_ATM, kv, step)[:, -1:])
+
+
+@torch.inference_mode()
+def test_what_stood_in_a_slot_before_leaves_no_trace(model: TuiliForCausalLM) -> None:
+    network = Network(model)
+    fresh, used = (Slots(model.config, 1, torch.float32, torch.device("cpu")) for _ in range(2))
+    network.trunk(used, slice(0, 1), ids(1, 200)[None])
+    used.clear(0)
+    for start in range(0, 60, 20):
+        id_1T = ids(2, 60)[None, start : start + 20]
+        (one, _, _), (other, _, _) = (network.trunk(slots, slice(0, 1), id_1T) for slots in (fresh, used))
+        assert torch.equal(one, other)

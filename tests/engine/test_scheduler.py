@@ -1,0 +1,267 @@
+"""Rows that come, go deeper, are cancelled and end in any order: limits are kept, and company changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import PreTrainedTokenizerFast
+
+from tests.tiny import tiny_model
+from tuili.engine.request import Sampling
+from tuili.engine.row import Depth, Limits, Row, Stop
+from tuili.engine.scheduler import Overloaded, Scheduler
+from tuili.errors import InputError
+from tuili.model import TuiliForCausalLM
+
+Tiny = tuple[TuiliForCausalLM, PreTrainedTokenizerFast]
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Tiny:
+    model, tokenizer = tiny_model(top_units=2, window=4, max_unit=4)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" not in name:
+                parameter.normal_(std=0.5)
+    free = rows(9, depth=4)
+    finish(Scheduler(model.eval(), tokenizer), free)
+    counts = Counter(token for row in free for token in set(row.tokens[2:]) - set(row.tokens[:2]))
+    ending = next(token for token, count in counts.most_common() if count < len(free))
+    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ending)  # so that some end soon and some never
+    return model, tokenizer
+
+
+@dataclass
+class Clock:
+    """A time that goes on by a fixed amount with each look, so that tests with deadlines are the same each time."""
+
+    now: float = 0.0
+    step: float = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+def finish(scheduler: Scheduler, rows: list[Row]) -> None:
+    for row in rows:
+        scheduler.submit(row)
+    while scheduler.busy:
+        scheduler.tick()
+        scheduler.check()
+
+
+def prompt(number: int, length: int) -> list[int]:
+    return torch.randint(7, 265, (length,), generator=torch.Generator().manual_seed(number)).tolist()
+
+
+def rows(count: int, **settings: object) -> list[Row]:
+    return [Row(prompt(n, 3 + 5 * n), Limits(20), threshold=0.4, **settings) for n in range(count)]  # type: ignore[arg-type]
+
+
+def endless(tiny: Tiny) -> Row:
+    """A row that goes on to its limit."""
+    for row in rows(20, depth=4):
+        finish(Scheduler(*tiny), [row])
+        if row.stop is Stop.LENGTH:
+            return row
+    raise AssertionError("all end by themselves")
+
+
+def written(row: Row) -> tuple[list[int], list[int], Stop | None]:
+    return row.tokens, row.depths, row.stop
+
+
+@pytest.mark.parametrize("depth", ["auto", 2, 4, "exact"])
+def test_company_and_chunks_change_nothing(tiny: Tiny, depth: Depth) -> None:
+    alone, together = rows(9, depth=depth), rows(9, depth=depth)
+    for row in alone:
+        finish(Scheduler(*tiny, slots=1, prefix_bytes=0), [row])
+    finish(Scheduler(*tiny, slots=4, chunk=5), together)
+    assert list(map(written, alone)) == list(map(written, together))
+    assert {row.stop for row in alone} == {Stop.END, Stop.LENGTH}
+
+
+def test_a_prompt_that_was_read_before_is_reused_and_gives_the_same(tiny: Tiny) -> None:
+    scheduler = Scheduler(*tiny, slots=2)
+    base = prompt(1, 60)
+    for length in (60, 45, 61):
+        ids = [*base[:length], 9, 11][:-1] if length > 60 else base[:length]
+        fresh, reused = (Row(list(ids), Limits(10), depth=4) for _ in range(2))
+        finish(Scheduler(*tiny, prefix_bytes=0), [fresh])
+        finish(scheduler, [reused])
+        assert fresh.tokens == reused.tokens
+        assert reused.reused == {60: 0, 45: 44, 61: 60}[length]
+    assert scheduler.account.reused_tokens == 104
+
+
+def test_prompts_are_kept_within_their_bytes(tiny: Tiny) -> None:
+    scheduler = Scheduler(*tiny, slots=2, prefix_bytes=60_000)
+    finish(scheduler, [Row(prompt(n, 40), Limits(2)) for n in range(12)])
+    assert 0 < scheduler._prefixes.bytes <= 60_000
+    assert 0 < len(scheduler._prefixes._saved) < 12
+
+
+def test_sampling_follows_the_seed_and_not_the_company(tiny: Tiny) -> None:
+    def drawn(seeds: list[int], slots: int) -> list[list[int]]:
+        own = [Row(prompt(3, 9), Limits(15), Sampling(temperature=1.0, seed=seed, top_p=0.9)) for seed in seeds]
+        finish(Scheduler(*tiny, slots=slots), own)
+        return [row.tokens for row in own]
+
+    together = drawn([1, 2, 1, 3], 4)
+    assert together[0] == together[2] != together[1]
+    assert together == [drawn([seed], 1)[0] for seed in (1, 2, 1, 3)]
+
+
+def test_priority_goes_first_then_the_deadline_then_the_order(tiny: Tiny) -> None:
+    order: list[str] = []
+    names = {}
+    scheduler = Scheduler(*tiny, slots=1, clock=Clock())
+    for name, priority, deadline in [("last", 0, None), ("late", 0, 9e9), ("soon", 0, 8e9), ("first", 1, None)]:
+        row = Row(prompt(1, 5), Limits(1, deadline=deadline), priority=priority)
+        names[row] = name
+        scheduler.submit(row)
+    while scheduler.busy:
+        order += [names[row] for row in scheduler.tick() if row.stop]
+    assert order == ["first", "soon", "late", "last"]
+
+
+def test_a_stop_text_ends_the_writing(tiny: Tiny) -> None:
+    free = endless(tiny)
+    assert free.stop is Stop.LENGTH
+    text = tiny[1].decode(free.tokens[3:5])
+    stopped = Row(free.prompt, free.limits, Sampling(stop=(text,)), depth=4)
+    finish(Scheduler(*tiny), [stopped])
+    assert stopped.stop is Stop.STOP
+    assert stopped.tokens == free.tokens[: len(stopped.tokens)]
+    assert len(stopped.tokens) <= 5
+
+
+@pytest.mark.parametrize("depth", ["auto", 2, "exact"])
+def test_layer_steps_are_never_overrun_and_depth_falls_before_text_is_cut(tiny: Tiny, depth: Depth) -> None:
+    own = [Row(prompt(n, 9), Limits(30, layer_steps=17 + n), depth=depth, threshold=1.0) for n in range(8)]
+    finish(Scheduler(*tiny), own)
+    for row in own:
+        assert row.layer_steps <= row.limits.layer_steps  # type: ignore[operator]
+        assert row.layer_steps >= sum(row.depths)
+        assert row.stop is Stop.END or row.stop is Stop.LAYERS
+    if depth == "auto":
+        assert {row.depths[-1] for row in own if row.stop is Stop.LAYERS} != {4}
+
+
+def test_a_deadline_lowers_the_depth_and_is_kept(tiny: Tiny) -> None:
+    """A look at the clock takes 1 ms here: a token at full depth many of them, one of the trunk few."""
+    free, hurried = (Row(prompt(2, 9), Limits(20, deadline=deadline), threshold=1.0) for deadline in (None, 0.15))
+    for row in (free, hurried):
+        finish(Scheduler(*tiny, clock=Clock(step=1e-3)), [row])
+    assert set(free.depths) == {4}
+    assert hurried.ended is not None
+    assert hurried.ended <= 0.15 + 0.01
+    assert 1 in hurried.depths
+    assert len(hurried.tokens) >= 10
+
+
+def test_what_waits_too_long_ends_in_time_without_a_slot(tiny: Tiny) -> None:
+    clock = Clock()
+    scheduler = Scheduler(*tiny, slots=1, clock=clock)
+    first, second = (
+        Row(endless(tiny).prompt, Limits(20), depth=4, priority=1),
+        Row(prompt(2, 5), Limits(5, deadline=1.0)),
+    )
+    for row in (first, second):
+        scheduler.submit(row)
+    scheduler.tick()
+    clock.now = 1.0
+    assert second in scheduler.tick()
+    assert (second.stop, second.tokens, second.seconds["queue"]) == (Stop.DEADLINE, [], 1.0)
+
+
+def test_a_full_queue_and_impossible_rows_are_refused(tiny: Tiny) -> None:
+    scheduler = Scheduler(*tiny, waiting=2)
+    for _ in range(2):
+        scheduler.submit(Row([8, 9], Limits(5)))
+    with pytest.raises(Overloaded, match="2 requests wait already"):
+        scheduler.submit(Row([8, 9], Limits(5)))
+    for row, said in [
+        (Row([], Limits(5)), "0 tokens"),
+        (Row([8] * 512, Limits(5)), "512 tokens: from 1 to 511"),
+        (Row([8], Limits(5), depth=5), r"depth 5 is no exit"),
+        (Row([8], Limits(5, layer_steps=3), depth=4), "one token takes 4"),
+        (Row([8], Limits(5), Sampling(temperature=1.0), depth="exact"), "temperature 0"),
+    ]:
+        with pytest.raises(InputError, match=said):
+            Scheduler(*tiny).submit(row)
+    scheduler.check()
+    assert scheduler.account.submitted == 2
+
+
+@dataclass
+class Plan:
+    """One request of a fuzzed run: what it asks for, when it comes, and when it is cancelled."""
+
+    length: int
+    tokens: int
+    layer_steps: int | None
+    deadline: float | None
+    depth: Depth
+    priority: int
+    comes: int
+    cancelled: int | None
+    row: Row = field(init=False)
+
+    def __post_init__(self) -> None:
+        limits = Limits(self.tokens, self.layer_steps, self.deadline)
+        self.row = Row(prompt(self.length, self.length), limits, depth=self.depth, threshold=0.4)
+        self.row.priority = self.priority
+
+
+plans = st.builds(
+    Plan,
+    length=st.integers(1, 40),
+    tokens=st.integers(1, 12),
+    layer_steps=st.none() | st.integers(4, 40),
+    deadline=st.none() | st.floats(0.001, 3.0),
+    depth=st.sampled_from(["auto", "auto", 1, 4, "exact"]),
+    priority=st.integers(0, 2),
+    comes=st.integers(0, 10),
+    cancelled=st.none() | st.integers(0, 15),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(plans, min_size=1, max_size=12), st.integers(1, 4), st.integers(1, 16))
+def test_whatever_comes_every_row_ends_once_within_its_limits(
+    tiny: Tiny, wanted: list[Plan], slots: int, chunk: int
+) -> None:
+    scheduler = Scheduler(*tiny, slots=slots, chunk=chunk, clock=Clock(step=1e-3))
+    ends: Counter[Row] = Counter()
+    tick = 0
+    while tick <= 15 or scheduler.busy:
+        for plan in wanted:
+            if plan.comes == tick:
+                scheduler.submit(plan.row)
+            if plan.cancelled == tick and plan.comes <= tick and plan.row.stop is None:
+                scheduler.cancel(plan.row)
+                ends[plan.row] += 1
+            scheduler.check()
+        ends.update(row for row in scheduler.tick() if row.stop is not None)
+        scheduler.check()
+        tick += 1
+    assert ends == Counter(plan.row for plan in wanted)
+    for row in ends:
+        limits = row.limits
+        assert len(row.tokens) <= limits.tokens
+        assert limits.layer_steps is None or row.layer_steps <= limits.layer_steps
+        assert len(row.depths) == len(row.chances) == len(row.validity) == len(row.tokens)
+        assert row.stop is not Stop.LENGTH or len(row.tokens) == limits.tokens
+        assert all(seconds >= 0 for seconds in row.seconds.values())
+    account = scheduler.account
+    assert account.tokens == sum(len(row.tokens) for row in ends)
+    assert account.layer_steps == sum(row.layer_steps for row in ends)
+    assert (scheduler.running, scheduler.waiting) == (0, 0)
