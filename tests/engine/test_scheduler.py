@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from tests.tiny import tiny_model
-from tuili.engine.request import Sampling
-from tuili.engine.row import Depth, Limits, Row, Stop
+from tuili.engine.request import Depth, Sampling
+from tuili.engine.row import Limits, Row, Stop
 from tuili.engine.scheduler import Overloaded, Scheduler
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM

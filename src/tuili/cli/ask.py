@@ -1,4 +1,4 @@
-"""`tuili ask`: one question, answered step by step. The answering is left to `tuili.engine.answer`."""
+"""`tuili ask`: one question, answered step by step within a budget. The answering is left to `tuili.engine`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,18 @@ def run(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The question, in one string.")],
     model: ModelOption = "nano",
     depth: DepthOption = "auto",
-    max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens to write.")] = 400,
+    max_steps: Annotated[int, typer.Option(help="Most attempts: a further one puts right what was wrong.")] = 1,
+    error_tolerance: Annotated[
+        float | None, typer.Option(help="Largest share of wrong answers; abstain rather than exceed it.")
+    ] = None,
+    deadline_ms: Annotated[float | None, typer.Option(help="Most milliseconds.")] = None,
+    max_tokens: Annotated[int, typer.Option(help="Most tokens to write, in all attempts.")] = 400,
+    max_layer_steps: Annotated[int | None, typer.Option(help="Most layers times tokens, in all attempts.")] = None,
+    temperature: Annotated[float, typer.Option(help="0 takes the likeliest token, more draws at random.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of what is drawn at random.")] = 0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Answer a question and check every step of the answer.
+    """Answer a question within a budget, and check every step of the answer.
 
     Each step is shown with the checker's mark (✓ holds, ✗ does not, with the right value, · cannot be
     decided) and the mean number of layers that its tokens used.
@@ -27,13 +35,26 @@ def run(
     from rich.console import Console
 
     from tuili.cli.show import show_answer
-    from tuili.engine.answer import ask
-    from tuili.engine.decode import Decoder
+    from tuili.engine.engine import Engine
+    from tuili.engine.request import Budget, Request, Sampling, parse
     from tuili.model.folder import load_model
 
-    loaded = load_model(model)
-    answer = ask(Decoder(loaded.model, loaded.tokenizer, depth=layers, max_new_tokens=max_tokens), prompt)
+    spend = {
+        "max_steps": max_steps,
+        "error_tolerance": error_tolerance,
+        "deadline_ms": deadline_ms,
+        "max_tokens": max_tokens,
+        "max_layer_steps": max_layer_steps,
+    }
+    budget = parse(Budget, spend, _option)
+    sampling = parse(Sampling, {"temperature": temperature, "seed": seed}, _option)
+    engine = Engine(load_model(model), slots=1)
+    (answer,) = engine.answer([Request(prompt, budget, sampling, layers)])
     if as_json:
         print(json.dumps(answer.as_json(), ensure_ascii=False, indent=2))
     else:
         show_answer(Console(highlight=False), answer)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

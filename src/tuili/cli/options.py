@@ -20,7 +20,9 @@ ModelOption = Annotated[str, typer.Option("--model", "-m", help="Model folder, h
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, hub name or shipped name.")]
 DepthOption = Annotated[
     str,
-    typer.Option("--depth", help="Layers per token: auto, or an exit of the model such as 3, 6, 9 or 12."),
+    typer.Option(
+        "--depth", help="Layers per token: auto, an exit such as 3 or 12, or exact: all of them, by verified drafts."
+    ),
 ]
 DomainsOption = Annotated[str, typer.Option("--domains", help="Domains, separated by commas, or all.")]
 LevelsOption = Annotated[str, typer.Option("--levels", help="Levels from 1 to 5, separated by commas.")]
@@ -31,13 +33,15 @@ MOST_DIGITS = 9
 """Of a number on the command line: Python itself refuses to read one of thousands."""
 
 
-def parse_depth(text: str) -> int | Literal["auto"]:
-    """`auto` or a number of layers; whether the model has an exit there is checked by the model."""
+def parse_depth(text: str) -> int | Literal["auto", "exact"]:
+    """`auto`, `exact` or a number of layers; whether the model has an exit there is checked by the model."""
     if text == "auto":
         return "auto"
+    if text == "exact":
+        return "exact"
     if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS:
         return int(text)
-    raise InputError(f"--depth {text[:40]!r}: use auto or a number of layers such as 3, 6, 9 or 12")
+    raise InputError(f"--depth {text[:40]!r}: use auto, exact or a number of layers such as 3, 6, 9 or 12")
 
 
 def parse_list(option: str, text: str) -> list[str]:

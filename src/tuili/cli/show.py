@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from tuili.engine.answer import Answer, CheckedStep
+    from tuili.engine.answer import Answer
+    from tuili.engine.written import CheckedStep
 
 UNLIMITED = 1000
 """Columns, more than any table here takes."""
@@ -34,6 +35,9 @@ def show_answer(console: Console, answer: Answer) -> None:
             line.append(f"  {remark}", "red")
         console.print(line, soft_wrap=True)
     console.print(Text(answer.answer or "no answer", "bold"), soft_wrap=True)
+    if answer.receipt.reason:
+        outcome = str(answer.receipt.outcome).replace("_", " ")
+        console.print(Text(f"{outcome}: {answer.receipt.reason}", "yellow"), soft_wrap=True)
     console.print(Text(receipt_line(answer), "dim"), soft_wrap=True)
 
 
@@ -42,6 +46,7 @@ def receipt_line(answer: Answer) -> str:
     receipt = answer.receipt
     spent = receipt.milliseconds
     parts = [
+        *([f"{receipt.attempts} attempts"] if receipt.attempts > 1 else []),
         f"{receipt.tokens['generated']} tokens",
         f"{receipt.mean_depth:.1f} layers each",
         f"{receipt.checked.get('valid', 0)} of {len(answer.steps)} steps valid",

@@ -1,59 +1,47 @@
-"""From a generation to an answer a person can judge: its steps checked one by one, and a receipt of what it
-cost.
+"""An answer a person can judge: its steps, checked one by one, and a receipt of what it cost and how sure it is.
 
-Decoding is left to `decode`, the verdicts to `tuili.steps`; how an answer is shown is left to the command
-line.
+How tokens become steps is left to `written`, what is tried until an answer stands to `controller`, how an answer is
+shown to the command line.
 """
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import accumulate
+from enum import StrEnum
 from statistics import fmean
 from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
 from tuili.data.tokenizer import encode_prompt
-from tuili.engine.decode import Decoder, Generation
-from tuili.steps import Context, Verdict, check_chain
-from tuili.steps.response import split_response
-
-REPLACEMENT = "\ufffd"  # what bytes that are no character decode to
-MAX_UTF8_BYTES = 4
-Pieces = tuple[tuple[str, int], ...]
-"""The text of each token with the number of layers it used."""
+from tuili.engine.decode import Generation
+from tuili.engine.written import CheckedStep, Written, read_back
+from tuili.steps import Context, Status
 
 
-@dataclass(frozen=True)
-class CheckedStep:
-    """One step as written, the checker's verdict, and the mean number of layers its tokens used."""
+class Outcome(StrEnum):
+    """How a request ended. Every request ends in exactly one of these."""
 
-    text: str
-    verdict: Verdict
-    depth: float
-    pieces: Pieces
-
-    def as_json(self) -> dict[str, Any]:
-        """`text`, `verdict`, `depth`, and the reason and right value where the verdict has them."""
-        return {
-            "text": self.text,
-            "verdict": str(self.verdict.status),
-            "depth": self.depth,
-            "reason": self.verdict.reason,
-            "expected": self.verdict.expected,
-        }
+    ANSWERED = "answered"
+    """No step is wrong, and where an error is tolerated only within bounds, the answer is sure enough."""
+    BEST_EFFORT = "best_effort"
+    """The best that came of the budget; the receipt's `reason` says what is wanting."""
+    ABSTAINED = "abstained"
+    """No answer is sure enough for the error that is tolerated, or there is none."""
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What an answer cost. `layer_steps` is layers × generated tokens; `stop` says why the writing ended.
+    """What an answer cost and how sure it is.
 
-    `milliseconds` has `total`, `prefill` and `decode`; `tokens` has `prompt` and `generated`; `checked`
-    counts the steps by verdict.
+    attempts: responses that were tried. milliseconds: `total` from admission on, and of all attempts `queue`, `prefill`
+    and `decode`. tokens: `prompt`, and `generated` in all attempts; of the answer given, `reasoning` and `answer`.
+    layer_steps: layers times tokens of all attempts; mean_depth: layers for each token written. stop: why the writing
+    of the answer given ended. checked: its steps by verdict. confidence: the verifier head's probability that the
+    answer is right, None where the model has no trained one. promise: what is guaranteed about it, None for nothing.
     """
 
     attempts: int
@@ -63,11 +51,15 @@ class Receipt:
     layer_steps: int
     stop: str
     checked: Mapping[str, int]
+    outcome: Outcome = Outcome.ANSWERED
+    reason: str = ""
+    confidence: float | None = None
+    promise: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one prompt; `answer` is empty when the response did not reach one."""
+    """The answer to one prompt; `answer` is empty when no response reached one, or it was not sure enough."""
 
     prompt: str
     answer: str
@@ -83,74 +75,54 @@ class Answer:
         }
 
 
-def ask(decoder: Decoder, prompt: str) -> Answer:
-    """Answer one prompt. Raises `PromptError` when it is empty, is not UTF-8 or does not fit the model's context."""
-    started = time.perf_counter()
-    generation = decoder.generate([prompt])[0]
-    total = time.perf_counter() - started
-    return explain(prompt, generation, decoder.tokenizer, Context.from_prompt(prompt), total)
-
-
-def explain(
-    prompt: str,
-    generation: Generation,
-    tokenizer: PreTrainedTokenizerFast,
-    context: Context,
-    seconds: float | None = None,
-) -> Answer:
-    """Check every step of a generation in `context` and add up its cost.
-
-    `seconds` is the wall-clock time of the whole request; without it the total is prefill plus decode.
-    """
-    pieces = tuple(zip(_pieces(tokenizer, generation.tokens), generation.depths, strict=True))
-    text = "".join(piece for piece, _ in pieces)
-    response = split_response(text)
-    verdicts = check_chain(response.steps, context)
-    steps, start = [], 0
-    for line, verdict in zip(response.steps, verdicts, strict=True):
-        start = text.index(line, start)
-        own = _between(pieces, start, start + len(line))
-        steps.append(CheckedStep(line, verdict, fmean(depth for _, depth in own), own))
-        start += len(line)
+def explain(prompt: str, generation: Generation, tokenizer: PreTrainedTokenizerFast, context: Context) -> Answer:
+    """Check every step of a single generation in `context` and add up its cost."""
+    written = read_back(tokenizer, generation.tokens, generation.depths, context)
     spent = generation.seconds
-    milliseconds = {"total": sum(spent.values()) if seconds is None else seconds, **spent}
+    reason = want(written, generation.stop)
     return Answer(
         prompt=prompt,
-        answer=response.answer,
-        steps=tuple(steps),
+        answer=written.answer,
+        steps=written.steps,
         receipt=Receipt(
             attempts=1,
-            milliseconds={name: round(1000 * value, 3) for name, value in milliseconds.items()},
-            tokens={"prompt": len(encode_prompt(tokenizer, prompt)), "generated": len(generation.tokens)},
+            milliseconds=in_milliseconds({"total": sum(spent.values()), **spent}),
+            tokens=count_tokens(encode_prompt(tokenizer, prompt), len(generation.tokens), written),
             mean_depth=fmean(generation.depths) if generation.depths else 0.0,
             layer_steps=sum(generation.depths),
             stop=generation.stop,
-            checked=dict(Counter(str(verdict.status) for verdict in verdicts)),
+            checked=by_verdict(written),
+            outcome=Outcome.BEST_EFFORT if reason else Outcome.ANSWERED,
+            reason=reason,
         ),
     )
 
 
-def _pieces(tokenizer: PreTrainedTokenizerFast, tokens: Sequence[int]) -> list[str]:
-    """The text of each token; that of a character spread over several tokens comes with the last of them."""
-    pieces, open_tokens = [], []
-    for token in tokens:
-        open_tokens.append(token)
-        text = str(tokenizer.decode(open_tokens, skip_special_tokens=True))
-        cut = text.endswith(REPLACEMENT) and len(open_tokens) < MAX_UTF8_BYTES
-        pieces.append("" if cut else text)
-        if not cut:
-            open_tokens = []
-    if open_tokens:  # the last character never became whole
-        pieces[-1] = str(tokenizer.decode(open_tokens, skip_special_tokens=True))
-    return pieces
+def want(written: Written, stop: str) -> str:
+    """What a response lacks to be taken for an answer, by the checker alone; empty for nothing."""
+    for number, step in enumerate(written.steps, start=1):
+        if step.verdict.status is Status.INVALID:
+            return (
+                f"step {number} is wrong: {step.verdict.reason}" if step.verdict.reason else f"step {number} is wrong"
+            )
+    return "" if written.complete else f"the response has no answer (it ended by {stop})"
 
 
-def _between(pieces: Pieces, start: int, end: int) -> Pieces:
-    """The pieces that have a character in [start, end), cut to it."""
-    found = []
-    ends = accumulate(len(text) for text, _ in pieces)
-    for (text, depth), piece_end in zip(pieces, ends, strict=True):
-        first = piece_end - len(text)
-        if first < end and piece_end > start:
-            found.append((text[max(0, start - first) : end - first], depth))
-    return tuple(found)
+def by_verdict(written: Written) -> dict[str, int]:
+    """The number of steps by verdict."""
+    return dict(Counter(str(step.verdict.status) for step in written.steps))
+
+
+def count_tokens(prompt: list[int], generated: int, written: Written) -> dict[str, int]:
+    """The `tokens` of a receipt."""
+    return {
+        "prompt": len(prompt),
+        "generated": generated,
+        "reasoning": written.reasoning,
+        "answer": written.answering,
+    }
+
+
+def in_milliseconds(seconds: Mapping[str, float]) -> dict[str, float]:
+    """Seconds by name as milliseconds."""
+    return {name: round(1000 * value, 3) for name, value in seconds.items()}

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from transformers import PreTrainedTokenizerFast
 
 from tuili.data.tokenizer import encode_prompt
-from tuili.engine.row import Depth, Limits, Row
+from tuili.engine.request import Depth
+from tuili.engine.row import Limits, Row
 from tuili.engine.scheduler import Scheduler
 from tuili.errors import InputError, PromptError
 from tuili.model import TuiliForCausalLM

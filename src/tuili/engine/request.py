@@ -6,12 +6,17 @@ Everything is checked here, so that the engine meets only requests that make sen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tuili.errors import InputError
+from tuili.steps import Context
+
+Depth = int | Literal["auto", "exact"]
+"""Layers for every token; or as many as each needs; or drafts of the trunk that the full depth has verified."""
 
 MOST_STEPS, MOST_TOKENS, MOST_LAYER_STEPS = 64, 1_000_000, 10**9
 LONGEST_MS = 86_400_000.0
@@ -52,8 +57,24 @@ class Sampling(_Part):
     stop: Annotated[tuple[Stop, ...], Field(max_length=MOST_STOPS, strict=False)] = ()
 
 
-def parse(part: type[Part], values: Mapping[str, Any], name: str) -> Part:
-    """A budget or a way of sampling from plain values.
+@dataclass(frozen=True)
+class Request:
+    """One question. `depth` and `sampling` are those of the first attempt; later ones may go deeper and vary.
+
+    `context` has what the checker may take for granted: labelled facts of the prompt, by default.
+    """
+
+    prompt: str
+    budget: Budget = field(default_factory=Budget)
+    sampling: Sampling = field(default_factory=Sampling)
+    depth: Depth = "auto"
+    priority: int = 0
+    """Higher ones are begun first."""
+    context: Context = field(default_factory=Context)
+
+
+def parse(part: type[Part], values: Mapping[str, Any], named: Callable[[str], str]) -> Part:
+    """A budget or a way of sampling from plain values; `named` says how the caller knows a value by its name here.
 
     Raises `InputError`, in one line, for an unknown name or a value that cannot be: which one, and what would be right.
     """
@@ -61,7 +82,7 @@ def parse(part: type[Part], values: Mapping[str, Any], name: str) -> Part:
         return part.model_validate(dict(values))
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join([name, *map(str, first["loc"])])
+        key = named(str(first["loc"][0]))
         if first["type"] == "extra_forbidden":
             known = ", ".join(part.model_fields)
             raise InputError(f"{key}: unknown; known here: {known}") from None

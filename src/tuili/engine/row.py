@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
 
 import torch
 
-from tuili.engine.request import Sampling
-
-Depth = int | Literal["auto", "exact"]
-"""Layers for every token; or as many as each needs; or drafts of the trunk that the full depth has verified."""
+from tuili.engine.request import Depth, Sampling
 
 
 class Stop(StrEnum):
@@ -56,6 +52,8 @@ class Row:
     threshold: float = 1.0
     priority: int = 0
     """Higher ones are begun first; equal ones by their deadline, then as they came."""
+    given: tuple[str, ...] = ()
+    """Steps of the response that stand in the prompt already."""
 
     tokens: list[int] = field(default_factory=list)
     depths: list[int] = field(default_factory=list)

@@ -115,9 +115,11 @@ class Scheduler:
 
     # Handing in and taking back
 
-    def submit(self, row: Row) -> None:
-        """Let a row wait for a slot. Raises `Overloaded` when too many wait, `InputError` for what cannot be."""
-        if len(self._queue) >= self._room:
+    def submit(self, row: Row, admitted: bool = False) -> None:
+        """Let a row wait for a slot. Raises `InputError` for what cannot be written, and `Overloaded` when too many
+        wait, unless it belongs to a request that was `admitted` before.
+        """
+        if len(self._queue) >= self._room and not admitted:
             raise Overloaded(f"{len(self._queue)} requests wait already")
         self._check(row)
         row.submitted = self.clock()

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from tuili.engine.decode import Decoder
-from tuili.engine.row import Depth
+from tuili.engine.request import Depth
 from tuili.errors import InputError
 from tuili.eval import report
 from tuili.eval.depth import depth_against_level, depth_point

@@ -1,0 +1,133 @@
+"""The engine for asyncio: a thread of its own steps it, tasks of one event loop hand requests in and hear of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from threading import Thread
+from types import TracebackType
+from typing import Any, TypeVar
+
+from tuili.engine.answer import Answer
+from tuili.engine.engine import Engine, Ticket
+from tuili.engine.events import Answered, Event
+from tuili.engine.request import Request
+from tuili.errors import TuiliError
+
+Result = TypeVar("Result")
+
+
+class Closed(TuiliError):
+    """The service takes no more requests."""
+
+
+class Service:
+    """`async with Service(engine) as service:` and then `answer` or `stream`; at the end what is still at work is
+    cancelled. Requests may come from any task of any event loop.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._hearers: dict[Ticket, Callable[[Event | TuiliError], None]] = {}
+        self._commands: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
+        self._thread = Thread(target=self._run, name="engine", daemon=True)
+        self._open = False
+
+    async def __aenter__(self) -> Service:
+        self._open = True
+        self._thread.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open = False
+        self._commands.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    async def answer(self, request: Request) -> Answer:
+        """Answer one request. Cancelling the task cancels it; see `Engine.admit` for what is raised."""
+        async for event in self.stream(request):
+            if isinstance(event, Answered):
+                return event.answer
+        raise AssertionError("a request ends with its answer")
+
+    async def stream(self, request: Request) -> AsyncIterator[Event]:
+        """The events of one request as they come, the last of which is `Answered`. Leaving the loop cancels it."""
+        loop, events = asyncio.get_running_loop(), asyncio.Queue[Event | TuiliError]()
+
+        def hear(event: Event | TuiliError) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(events.put_nowait, event)
+
+        admission = self._post(lambda: self._admit(request, hear))
+        try:
+            ticket = await asyncio.wrap_future(admission)
+        except asyncio.CancelledError:
+            admission.add_done_callback(self._withdraw)
+            raise
+        try:
+            while True:
+                event = await events.get()
+                if isinstance(event, TuiliError):
+                    raise event
+                yield event
+                if isinstance(event, Answered):
+                    return
+        finally:
+            if ticket.answer is None and self._open:
+                self._post(lambda: self._engine.cancel(ticket))
+
+    def _withdraw(self, admission: Future[Ticket]) -> None:
+        """Cancel what was admitted after nobody waited for it any more."""
+        if self._open and not admission.cancelled() and admission.exception() is None:
+            self._post(lambda: self._engine.cancel(admission.result()))
+
+    def _admit(self, request: Request, hear: Callable[[Event | TuiliError], None]) -> Ticket:
+        ticket = self._engine.admit(request, hear)
+        self._hearers[ticket] = hear
+        return ticket
+
+    def _post(self, command: Callable[[], Result]) -> Future[Result]:
+        """Have the engine's thread do something between two steps."""
+        if not self._open:
+            raise Closed("the engine has been closed: it takes no more requests")
+        future: Future[Result] = Future()
+        self._commands.put((command, future))
+        return future
+
+    def _run(self) -> None:
+        """What the engine's thread does: commands first, then a step, until it is closed."""
+        try:
+            while self._obey():
+                for ticket in self._engine.step():
+                    self._hearers.pop(ticket, None)
+        except Exception as error:
+            self._open = False
+            failure = TuiliError(f"the engine has failed: {error!r}")
+            failure.__cause__ = error
+            for hear in self._hearers.values():
+                hear(failure)
+            while not self._commands.empty():
+                if (entry := self._commands.get()) is not None:
+                    entry[1].set_exception(failure)
+            raise
+
+    def _obey(self) -> bool:
+        """Do what was posted, and wait for more while there is nothing to step; false when the service is closed."""
+        while not self._commands.empty() or not self._engine.busy:
+            entry = self._commands.get()
+            if entry is None:
+                for ticket in list(self._hearers):
+                    self._engine.cancel(ticket)
+                return False
+            command, future = entry
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(command())
+            except Exception as error:  # belongs to whoever asked
+                future.set_exception(error)
+        return True

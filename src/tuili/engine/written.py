@@ -1,0 +1,127 @@
+"""From tokens back to text: the lines of a response, each with the checker's verdict and the layers it used.
+
+How the tokens came about is left to `scheduler`, what an answer cost to `answer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from statistics import fmean
+from typing import Any
+
+from transformers import PreTrainedTokenizerFast
+
+from tuili.steps import Context, Verdict, check_chain
+from tuili.steps.response import END_THINK, THINK, split_response
+
+REPLACEMENT = "\ufffd"  # what bytes that are no character decode to
+MAX_UTF8_BYTES = 4
+Pieces = tuple[tuple[str, int], ...]
+"""The text of each token with the number of layers it used."""
+
+
+@dataclass(frozen=True)
+class CheckedStep:
+    """One step as written, the checker's verdict, and the mean number of layers its tokens used.
+
+    A step that the checker put right was written by nobody: its depth is 0.
+    """
+
+    text: str
+    verdict: Verdict
+    depth: float
+    pieces: Pieces
+
+    def as_json(self) -> dict[str, Any]:
+        """`text`, `verdict`, `depth`, and the reason and right value where the verdict has them."""
+        return {
+            "text": self.text,
+            "verdict": str(self.verdict.status),
+            "depth": self.depth,
+            "reason": self.verdict.reason,
+            "expected": self.verdict.expected,
+        }
+
+
+@dataclass(frozen=True)
+class Written:
+    """A response read back. `complete` says that it has an answer behind a block of steps that was opened and closed.
+
+    `reasoning` and `answering` are the numbers of tokens written for the steps and behind them.
+    """
+
+    steps: tuple[CheckedStep, ...]
+    answer: str
+    complete: bool
+    reasoning: int
+    answering: int
+
+
+def read_back(
+    tokenizer: PreTrainedTokenizerFast,
+    tokens: Sequence[int],
+    depths: Sequence[int],
+    context: Context,
+    given: Sequence[CheckedStep] = (),
+) -> Written:
+    """The response that tokens say, when they go on behind the steps that were `given`, checked in `context`."""
+    pieces = tuple(zip(_pieces(tokenizer, tokens), depths, strict=True))
+    own = "".join(piece for piece, _ in pieces)
+    text = "\n".join((THINK, *(step.text for step in given), own)) if given else own
+    response = split_response(text)
+    verdicts = check_chain(response.steps, context)
+    steps, start = list(given), 0
+    for line, verdict in list(zip(response.steps, verdicts, strict=True))[len(given) :]:
+        start = own.index(line, start)
+        part = _between(pieces, start, start + len(line))
+        steps.append(CheckedStep(line, verdict, fmean(depth for _, depth in part), part))
+        start += len(line)
+    closing = tokenizer.convert_tokens_to_ids(END_THINK)
+    reasoning = tokens.index(closing) + 1 if closing in tokens else len(tokens)
+    complete = response.complete and bool(response.answer)
+    return Written(tuple(steps), response.answer, complete, reasoning, len(tokens) - reasoning)
+
+
+class Speller:
+    """The text of one token after the other; that of a character spread over several comes with the last of them."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        self._tokenizer, self._open = tokenizer, list[int]()
+
+    def spell(self, token: int) -> str:
+        """What a token adds to the text."""
+        self._open.append(token)
+        text = self._decoded()
+        if text.endswith(REPLACEMENT) and len(self._open) < MAX_UTF8_BYTES:
+            return ""
+        self._open = []
+        return text
+
+    def rest(self) -> str:
+        """What a character that never became whole adds to it."""
+        return self._decoded() if self._open else ""
+
+    def _decoded(self) -> str:
+        return str(self._tokenizer.decode(self._open, skip_special_tokens=True))
+
+
+def _pieces(tokenizer: PreTrainedTokenizerFast, tokens: Sequence[int]) -> list[str]:
+    """The text of each token."""
+    speller = Speller(tokenizer)
+    pieces = [speller.spell(token) for token in tokens]
+    if pieces:
+        pieces[-1] += speller.rest()
+    return pieces
+
+
+def _between(pieces: Pieces, start: int, end: int) -> Pieces:
+    """The pieces that have a character in [start, end), cut to it."""
+    found = []
+    ends = accumulate(len(text) for text, _ in pieces)
+    for (text, depth), piece_end in zip(pieces, ends, strict=True):
+        first = piece_end - len(text)
+        if first < end and piece_end > start:
+            found.append((text[max(0, start - first) : end - first], depth))
+    return tuple(found)

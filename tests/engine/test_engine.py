@@ -1,0 +1,257 @@
+"""Requests in, answers out: the control loop keeps to its budget, and what is told while it runs is what comes out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.tiny import tiny_model
+from tuili.data.tokenizer import encode_example
+from tuili.engine import controller
+from tuili.engine.answer import Answer, Outcome
+from tuili.engine.engine import Engine
+from tuili.engine.events import Answered, Event, StepJudged, TokenWritten
+from tuili.engine.request import Budget, Request, Sampling
+from tuili.engine.row import Row, Stop
+from tuili.engine.scheduler import Overloaded, Scheduler
+from tuili.engine.service import Closed, Service
+from tuili.errors import InputError, PromptError, TuiliError
+from tuili.model.folder import LoadedModel
+from tuili.steps import Context
+
+PROMPT = "What is 48 / 2 + 7?"
+
+
+@pytest.fixture(scope="module")
+def loaded() -> LoadedModel:
+    model, tokenizer = tiny_model()
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" not in name:
+                parameter.normal_(std=0.5)
+    return LoadedModel(model.eval(), tokenizer, Path())
+
+
+class Reciting(Scheduler):
+    """Instead of the model, writes one text of a list for each row, a token a tick, and remembers the rows."""
+
+    texts: Iterable[str] = ()
+    seen: list[Row]
+
+    def _write(self, row: Row, token: int) -> None:
+        self._append(row, token, self.exits[0], 1.0, 0.0)
+        row.layer_steps += self.exits[0]
+
+    def tick(self) -> list[Row]:
+        changed = []
+        while self._queue:
+            self._rows.append(self._queue.pop(0)[1])
+        for row in list(self._rows):
+            if row not in self.seen:
+                self.seen.append(row)
+                row.begun = self.clock()
+            token = self._ids(self.texts[self.seen.index(row)])[len(row.tokens)]  # type: ignore[index]
+            self._write(row, token)
+            changed.append(row)
+            if row.stop is not None:
+                self._rows.remove(row)
+                row.ended = self.clock()
+                self.account.ended[row.stop] += 1
+        return changed
+
+    def _ids(self, text: str) -> list[int]:
+        if text.startswith("<think>"):
+            ids, prompt = encode_example(self._tokenizer, "", text)
+            return ids[prompt:]
+        ids, prompt = encode_example(self._tokenizer, "", "<think>\n" + text)
+        return ids[prompt + 2 :]
+
+
+def reciting(loaded: LoadedModel, *texts: str) -> tuple[Engine, list[Row]]:
+    """An engine whose model writes these texts one after the other; and the rows that it was asked for."""
+    engine = Engine(loaded)
+    scheduler = Reciting(loaded.model, loaded.tokenizer)
+    scheduler.texts, scheduler.seen = texts, []
+    engine.scheduler = scheduler
+    return engine, scheduler.seen
+
+
+def ask(engine: Engine, steps: int = 8, **budget: float) -> Answer:
+    return engine.answer([Request(PROMPT, Budget(max_steps=steps, **budget))])[0]  # type: ignore[arg-type]
+
+
+def test_a_right_chain_is_taken_at_once(loaded: LoadedModel) -> None:
+    engine, rows = reciting(loaded, "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31")
+    answer = ask(engine)
+    assert (answer.answer, answer.receipt.outcome, answer.receipt.attempts) == ("31", Outcome.ANSWERED, 1)
+    assert answer.receipt.tokens["generated"] == len(rows[0].tokens)
+    assert answer.receipt.tokens["reasoning"] + answer.receipt.tokens["answer"] == len(rows[0].tokens)
+
+
+def test_the_next_attempt_goes_on_behind_the_step_that_the_checker_put_right(loaded: LoadedModel) -> None:
+    engine, rows = reciting(loaded, "<think>\n48 / 2 = 24\n24 + 7 = 32\n</think>32", "\n</think>31")
+    answer = ask(engine)
+    assert [step.text for step in answer.steps] == ["48 / 2 = 24", "24 + 7 = 31"]
+    assert (answer.answer, answer.receipt.outcome, answer.receipt.attempts) == ("31", Outcome.ANSWERED, 2)
+    assert rows[1].given == ("48 / 2 = 24", "24 + 7 = 31")
+    assert loaded.tokenizer.decode(rows[1].prompt).endswith("<think>\n48 / 2 = 24\n24 + 7 = 31\n")
+    assert rows[1].prompt == (rows[0].prompt + rows[0].tokens)[: len(rows[1].prompt) - 4] + rows[1].prompt[-4:]
+    assert (rows[1].depth, rows[1].sampling.temperature) == (4, 0.0), "told what is right, it goes on at full depth"
+    assert answer.steps[1].depth == 0.0, "nobody wrote it"
+
+
+def test_where_nobody_knows_what_is_right_the_rest_is_drawn_anew(loaded: LoadedModel) -> None:
+    facts = Context(facts={"P1": "A -> B", "P2": "C"})
+    engine, rows = reciting(loaded, "<think>\nC, A -> B => B\n</think>yes", "<think>\nC => C\n</think>no")
+    answer = engine.answer([Request(PROMPT, Budget(max_steps=2), context=facts)])[0]
+    assert (answer.answer, answer.receipt.attempts) == ("no", 2)
+    assert (rows[1].given, rows[1].sampling.temperature) == ((), controller.AGAIN)
+
+
+def test_without_steps_left_the_best_is_given_with_what_it_lacks(loaded: LoadedModel) -> None:
+    wrong = "<think>\n48 / 2 = 24\n24 + 7 = 32\n</think>32"
+    engine, _ = reciting(loaded, wrong)
+    receipt = ask(engine, steps=1).receipt
+    assert (receipt.outcome, receipt.attempts) == (Outcome.BEST_EFFORT, 1)
+    assert receipt.reason.startswith("step 2 is wrong")
+
+
+def test_no_answer_at_all_is_an_abstention(loaded: LoadedModel) -> None:
+    engine, _ = reciting(loaded, "<think>\n" + "1 = 1\n" * 40 + "</think>1")
+    answer = ask(engine, max_tokens=30)
+    assert (answer.answer, answer.receipt.outcome, answer.receipt.stop) == ("", Outcome.ABSTAINED, "length")
+    assert "no answer (it ended by length)" in answer.receipt.reason
+    assert (answer.receipt.tokens["generated"], answer.receipt.attempts) == (30, 1)
+
+
+def test_attempts_share_the_tokens_and_layers_of_a_request(loaded: LoadedModel) -> None:
+    for budget in (Budget(max_steps=5, max_tokens=37), Budget(max_steps=5, max_layer_steps=90)):
+        receipt = Engine(loaded).answer([Request(PROMPT, budget)])[0].receipt
+        assert 1 <= receipt.attempts <= 5
+        assert receipt.tokens["generated"] <= budget.max_tokens
+        assert receipt.layer_steps <= (budget.max_layer_steps or receipt.layer_steps)
+
+
+def test_events_are_what_comes_out(loaded: LoadedModel) -> None:
+    engine, _ = reciting(loaded, "<think>\n48 / 2 = 24\n24 + 7 = 32\n</think>32", "\n</think>31")
+    events: list[Event] = []
+    ticket = engine.admit(Request(PROMPT, Budget(max_steps=3)), events.append)
+    while engine.busy:
+        engine.step()
+    assert events[-1] == Answered(ticket.answer)  # type: ignore[arg-type]
+    assert sum(isinstance(event, Answered) for event in events) == 1
+    text = "".join(event.text for event in events if isinstance(event, TokenWritten) and event.attempt == 1)
+    assert text == "<think>\n48 / 2 = 24\n24 + 7 = 32\n</think>32"
+    steps = [(event.number, event.text, str(event.verdict.status)) for event in events if isinstance(event, StepJudged)]
+    assert steps == [(1, "48 / 2 = 24", "valid"), (2, "24 + 7 = 32", "invalid")]
+
+
+def test_bad_requests_are_refused(loaded: LoadedModel) -> None:
+    engine = Engine(loaded, waiting=1)
+    for request, kind, said in [
+        (Request(" "), PromptError, "empty"),
+        (Request("\udcff"), PromptError, "UTF-8"),
+        (Request("1 " * 600), PromptError, "at most 511"),
+        (Request(PROMPT, depth=7), InputError, "depth 7 is no exit"),
+        (Request(PROMPT, Budget(max_layer_steps=1), depth=4), InputError, "max_layer_steps"),
+        (Request(PROMPT, Budget(error_tolerance=0.05)), InputError, "has not been calibrated"),
+    ]:
+        with pytest.raises(kind, match=said):
+            engine.admit(request)
+    engine.admit(Request(PROMPT))
+    with pytest.raises(Overloaded):
+        engine.admit(Request(PROMPT))
+    engine.check()
+
+
+def test_an_answer_that_is_not_sure_enough_is_withheld(loaded: LoadedModel) -> None:
+    right = "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31"
+    engine, rows = reciting(loaded, *[right] * 3)
+    engine._judge = replace(engine._judge, confident=True, sure=0.9)
+    answer = engine.answer([Request(PROMPT, Budget(max_steps=3, error_tolerance=0.1))])[0]
+    assert (answer.answer, answer.receipt.outcome, answer.receipt.confidence) == ("", Outcome.ABSTAINED, 0.5)
+    assert answer.receipt.reason == "its confidence is 0.500, and 0.900 is needed"
+    assert [row.sampling.temperature for row in rows] == [0.0, controller.AGAIN, controller.AGAIN]
+    assert len({row.sampling.seed for row in rows}) == 3
+
+
+def test_a_request_that_is_cancelled_ends_at_once(loaded: LoadedModel) -> None:
+    engine = Engine(loaded, slots=1)
+    tickets = [engine.admit(Request(PROMPT, Budget(max_steps=4))) for _ in range(3)]
+    engine.step()
+    for ticket in (tickets[0], tickets[2]):
+        engine.cancel(ticket)
+        engine.cancel(ticket)
+        engine.check()
+        assert ticket.answer is not None
+        assert ticket.answer.receipt.outcome is Outcome.CANCELLED
+        assert ticket.attempts == 1
+    while engine.busy:
+        engine.step()
+    assert engine.scheduler.account.ended[Stop.CANCELLED] == 2
+
+
+async def answers(service: Service, count: int) -> list[Answer]:
+    return await asyncio.gather(*(service.answer(Request(f"{PROMPT} {n}")) for n in range(count)))
+
+
+def test_tasks_get_what_the_blocking_engine_gives(loaded: LoadedModel) -> None:
+    async def main() -> list[Answer]:
+        async with Service(Engine(loaded, slots=3)) as service:
+            return await answers(service, 9)
+
+    blocking = Engine(loaded, slots=3).answer([Request(f"{PROMPT} {n}") for n in range(9)])
+    assert [answer.answer for answer in asyncio.run(main())] == [answer.answer for answer in blocking]
+
+
+def test_leaving_a_stream_or_a_task_frees_its_slot(loaded: LoadedModel) -> None:
+    async def main() -> None:
+        engine = Engine(loaded, slots=1)
+        async with Service(engine) as service:
+            async for _ in service.stream(Request(PROMPT)):
+                break
+            task = asyncio.create_task(service.answer(Request(PROMPT)))
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await answers(service, 2)
+            with pytest.raises(PromptError, match="empty"):
+                await service.answer(Request(""))
+            task = asyncio.create_task(service.answer(Request(PROMPT, Budget(max_tokens=400))))
+            await asyncio.sleep(0.01)
+        engine.check()
+        assert not engine.busy
+        with pytest.raises(Closed):
+            await service.answer(Request(PROMPT))
+        task.cancel()
+
+    asyncio.run(main())
+
+
+def test_a_failure_of_the_engine_reaches_all_who_wait(loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Engine) -> None:
+        raise RuntimeError("no memory")
+
+    async def main() -> None:
+        monkeypatch.setattr("threading.excepthook", lambda _: None)
+        async with Service(Engine(loaded)) as service:
+            monkeypatch.setattr(Engine, "step", fail)
+            found = await asyncio.gather(*(service.answer(Request(PROMPT)) for _ in range(2)), return_exceptions=True)
+            assert any("no memory" in str(error) for error in found)
+            assert all(isinstance(error, TuiliError) for error in found)
+
+    asyncio.run(main())
+
+
+def test_a_seed_gives_the_same_answer_again(loaded: LoadedModel) -> None:
+    request = Request(PROMPT, sampling=Sampling(temperature=1.0, seed=5))
+    first, second = (Engine(loaded).answer([request])[0] for _ in range(2))
+    assert first.steps == second.steps
+    assert first.answer == second.answer

@@ -1,0 +1,84 @@
+"""Budgets and ways of sampling: what cannot be is refused in one line that names the value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuili.engine.request import MOST_STEPS, MOST_TOKENS, Budget, Sampling, parse
+from tuili.errors import InputError
+
+
+def named(name: str) -> str:
+    return f"budget.{name}"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"max_steps": 0}, "budget.max_steps = 0: should be greater than or equal to 1"),
+        ({"max_steps": -3}, "budget.max_steps = -3: should be greater"),
+        ({"max_steps": 1.5}, "budget.max_steps = 1.5: should be a valid integer"),
+        ({"max_steps": True}, "budget.max_steps = True: should be a valid integer"),
+        ({"max_steps": "4"}, "budget.max_steps = 4: should be a valid integer"),
+        ({"max_tokens": 10**12}, "budget.max_tokens = 1000000000000: should be less than or equal to 1000000"),
+        ({"max_layer_steps": 0}, "budget.max_layer_steps = 0"),
+        ({"error_tolerance": float("nan")}, "budget.error_tolerance = nan"),
+        ({"error_tolerance": 1.2}, "budget.error_tolerance = 1.2: should be less than or equal to 1"),
+        ({"error_tolerance": 0.0}, "budget.error_tolerance = 0.0: should be greater than 0"),
+        ({"deadline_ms": -1.0}, "budget.deadline_ms = -1.0: should be greater than 0"),
+        ({"deadline_ms": float("inf")}, "budget.deadline_ms = inf"),
+        ({"max_step": 3}, "budget.max_step: unknown; known here: max_steps, error_tolerance, deadline_ms"),
+    ],
+)
+def test_a_bad_budget_is_refused_in_one_line(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse(Budget, values, named)
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"temperature": -0.1},
+        {"temperature": 3.0},
+        {"top_p": 0.0},
+        {"top_k": -1},
+        {"seed": 2**63},
+        {"stop": [""]},
+        {"stop": ["x"] * 17},
+        {"stop": ["x" * 300]},
+        {"stop": [3]},
+    ],
+)
+def test_a_bad_way_of_sampling_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=f"budget.{next(iter(values))}"):
+        parse(Sampling, values, named)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*Budget.model_fields, *Sampling.model_fields, "other"]),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text(), max_size=3),
+    )
+)
+def test_whatever_is_given_is_refused_or_makes_sense(values: dict[str, Any]) -> None:
+    for part in (Budget, Sampling):
+        try:
+            found = parse(part, values, named)
+        except InputError:
+            continue
+        if isinstance(found, Budget):
+            assert 1 <= found.max_steps <= MOST_STEPS
+            assert 1 <= found.max_tokens <= MOST_TOKENS
+            assert found.error_tolerance is None or 0 < found.error_tolerance <= 1
+            assert found.deadline_ms is None or found.deadline_ms > 0
+
+
+def test_what_json_can_say_is_taken() -> None:
+    assert parse(Sampling, {"stop": ["a", "b"], "temperature": 1}, named) == Sampling(stop=("a", "b"), temperature=1.0)
+    assert parse(Budget, {"deadline_ms": 800, "error_tolerance": None}, named) == Budget(deadline_ms=800.0)
