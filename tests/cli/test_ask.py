@@ -69,6 +69,16 @@ def test_each_step_stands_on_its_line_with_its_mark_its_depth_and_the_right_valu
     assert "\x1b" not in out
 
 
+def test_a_step_that_the_checker_put_right_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """The shipped model slips here in its first attempt."""
+    question = ["ask", "What is 357 - 38 + 777 - 38?"]
+    assert main(question) == 0
+    assert "best effort: step 3 is wrong: 1096 - 38 is 1058" in capsys.readouterr().out
+    assert main([*question, "--max-steps", "4"]) == 0
+    out = capsys.readouterr().out
+    assert "  ✓ 1096 - 38 = 1058   put right by the checker\n1058\n2 attempts · " in out
+
+
 @pytest.mark.usefixtures("by_heart")
 def test_steps_are_checked_against_the_facts_of_the_prompt(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", KNIGHTS.prompt, "--model", model, "--json"]) == 0

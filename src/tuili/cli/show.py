@@ -28,9 +28,7 @@ def show_answer(console: Console, answer: Answer) -> None:
     width = max((len(step.text) for step in answer.steps), default=0)
     for step in answer.steps:
         status = str(step.verdict.status)
-        line = Text.assemble(
-            "  ", (MARKS[status], STYLES[status]), f" {step.text:<{width}}  ", (f"{step.depth:4.1f} layers", "dim")
-        )
+        line = Text.assemble("  ", (MARKS[status], STYLES[status]), f" {step.text:<{width}}  ", (_origin(step), "dim"))
         if remark := _remark(step):
             line.append(f"  {remark}", "red")
         console.print(line, soft_wrap=True)
@@ -84,6 +82,11 @@ def _cells_table(report: Mapping[str, Any], intervals: bool) -> Table:
         table.add_row(domain, *[shown(row[level]) for level in levels], depths)
     table.add_row("mean", *[f"{report['mean'][level]:.3f}" for level in levels], f"{report['mean_depth']:.2f}")
     return table
+
+
+def _origin(step: CheckedStep) -> str:
+    """Who wrote a step, with how many layers."""
+    return f"{step.depth:4.1f} layers" if step.depth else " put right by the checker"
 
 
 def _remark(step: CheckedStep) -> str:
