@@ -10,6 +10,8 @@ from transformers import PreTrainedTokenizerFast
 
 from tests.tiny import tiny_model
 from tuili.engine import Decoder, Generation
+from tuili.engine.prompt import prompt_ids
+from tuili.engine.request import Depth
 from tuili.errors import InputError, PromptError
 from tuili.model import TuiliForCausalLM
 
@@ -26,6 +28,10 @@ def tiny(request: pytest.FixtureRequest) -> Tiny:
             if "norm" not in name:
                 parameter.normal_(std=0.5)
     return model.eval(), tokenizer
+
+
+def ids_of(decoder: Decoder, prompt: str) -> list[int]:
+    return prompt_ids(decoder.tokenizer, prompt, decoder.model.config.max_position_embeddings)
 
 
 def by_hand(tiny: Tiny, prompt_ids: list[int], threshold: float, length: int) -> tuple[list[int], list[int]]:
@@ -72,7 +78,7 @@ def test_a_batch_equals_the_definition_of_adaptive_depth(tiny: Tiny, threshold: 
     decoder = Decoder(model, tokenizer, threshold=threshold, max_new_tokens=10, batch_size=8)
     used = set()
     for prompt, generation in zip(PROMPTS[:16], decoder.generate(PROMPTS[:16]), strict=True):
-        tokens, depths = by_hand(tiny, decoder._encode(prompt), threshold, 10)
+        tokens, depths = by_hand(tiny, ids_of(decoder, prompt), threshold, 10)
         assert generation.tokens == tokens
         assert generation.depths == depths
         used |= set(depths)
@@ -86,11 +92,11 @@ def test_rows_that_leave_deepen_and_end_at_different_times_equal_the_definition(
     model, tokenizer = tiny[0], copy.deepcopy(tiny[1])
     prompts = [f"What is {' + '.join(str(n) for n in range(7, 8 + 3 * length))}?" for length in range(8)]
     decoder = Decoder(*tiny, threshold=0.4, max_new_tokens=60, batch_size=8)
-    endless = [by_hand(tiny, decoder._encode(prompt), 0.4, 60)[0] for prompt in prompts]
+    endless = [by_hand(tiny, ids_of(decoder, prompt), 0.4, 60)[0] for prompt in prompts]
     firsts = {token: {text.index(token) for text in endless if token in text} for token in itertools.chain(*endless)}
     ending = max(firsts, key=lambda token: len(firsts[token]))
     tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ending)
-    expected = [by_hand((model, tokenizer), decoder._encode(prompt), 0.4, 60) for prompt in prompts]
+    expected = [by_hand((model, tokenizer), ids_of(decoder, prompt), 0.4, 60) for prompt in prompts]
     decoder = Decoder(model, tokenizer, threshold=0.4, max_new_tokens=60, batch_size=8)
     assert len({len(tokens) for tokens, _ in expected}) > 3, "rows must leave the batch one after the other"
     for generation, (tokens, depths) in zip(decoder.generate(prompts), expected, strict=True):
@@ -101,8 +107,8 @@ def test_rows_that_leave_deepen_and_end_at_different_times_equal_the_definition(
 @pytest.mark.parametrize("batch_size", [1, 7])
 def test_verified_drafts_are_what_the_full_depth_writes(tiny: Tiny, batch_size: int) -> None:
     full, exact = (Decoder(*tiny, depth=depth, max_new_tokens=25, batch_size=batch_size) for depth in (4, "exact"))
-    written = exact.generate(PROMPTS)
-    assert [g.tokens for g in written] == [g.tokens for g in full.generate(PROMPTS)]
+    written = exact.generate(PROMPTS[:40])
+    assert [g.tokens for g in written] == [g.tokens for g in full.generate(PROMPTS[:40])]
     assert {depth for g in written for depth in g.depths} == {4}
 
 
@@ -136,12 +142,14 @@ def test_the_text_is_what_the_tokens_say_and_progress_adds_up(tiny: Tiny) -> Non
         assert set(generation.seconds) == {"queue", "prefill", "decode"}
 
 
-def test_a_row_ends_with_the_models_context(tiny: Tiny) -> None:
+@pytest.mark.parametrize("depth", [4, "exact"])
+@pytest.mark.parametrize("room", [9, 6])
+def test_a_row_ends_with_the_models_context(tiny: Tiny, depth: Depth, room: int) -> None:
     model, _ = tiny
-    prompt = "1 " * ((model.config.max_position_embeddings - 9) // 2)
-    decoder = Decoder(*tiny, depth=4, max_new_tokens=60)
+    prompt = "1 " * ((model.config.max_position_embeddings - room) // 2)
+    decoder = Decoder(*tiny, depth=depth, max_new_tokens=60)
     alone = [decoder.generate([text])[0] for text in (prompt, PROMPTS[0])]
-    written = [len(decoder._encode(prompt)) + len(alone[0].tokens), len(alone[1].tokens)]
+    written = [len(ids_of(decoder, prompt)) + len(alone[0].tokens), len(alone[1].tokens)]
     assert written == [model.config.max_position_embeddings, 60], "neither may end by itself"
     assert [(g.tokens, g.stop) for g in decoder.generate([prompt, PROMPTS[0]])] == [(g.tokens, "length") for g in alone]
 

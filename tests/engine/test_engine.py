@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.tiny import tiny_model
 from tuili.data.tokenizer import encode_example
 from tuili.engine import controller
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.engine import Engine
-from tuili.engine.events import Answered, Event, StepJudged, TokenWritten
+from tuili.engine.events import Answered, Event, Narrator, StepJudged, TokenWritten
 from tuili.engine.request import Budget, Request, Sampling
-from tuili.engine.row import Row, Stop
+from tuili.engine.row import Limits, Row, Stop
 from tuili.engine.scheduler import Overloaded, Scheduler
 from tuili.engine.service import Closed, Service
+from tuili.engine.written import read_back
 from tuili.errors import InputError, PromptError, TuiliError
 from tuili.model.folder import LoadedModel
 from tuili.steps import Context
@@ -102,7 +106,8 @@ def test_the_next_attempt_goes_on_behind_the_step_that_the_checker_put_right(loa
     assert rows[1].given == ("48 / 2 = 24", "24 + 7 = 31")
     assert loaded.tokenizer.decode(rows[1].prompt).endswith("<think>\n48 / 2 = 24\n24 + 7 = 31\n")
     assert rows[1].prompt == (rows[0].prompt + rows[0].tokens)[: len(rows[1].prompt) - 4] + rows[1].prompt[-4:]
-    assert (rows[1].depth, rows[1].sampling.temperature) == (4, 0.0), "told what is right, it goes on at full depth"
+    assert rows[1].threshold == math.inf, "it goes on at full depth"
+    assert rows[1].sampling.temperature == 0.0, "it has been told what is right"
     assert answer.steps[1].depth == 0.0, "nobody wrote it"
 
 
@@ -126,16 +131,95 @@ def test_no_answer_at_all_is_an_abstention(loaded: LoadedModel) -> None:
     engine, _ = reciting(loaded, "<think>\n" + "1 = 1\n" * 40 + "</think>1")
     answer = ask(engine, max_tokens=30)
     assert (answer.answer, answer.receipt.outcome, answer.receipt.stop) == ("", Outcome.ABSTAINED, "length")
-    assert "no answer (it ended by length)" in answer.receipt.reason
+    assert "no whole answer (it ended by length)" in answer.receipt.reason
     assert (answer.receipt.tokens["generated"], answer.receipt.attempts) == (30, 1)
 
 
-def test_attempts_share_the_tokens_and_layers_of_a_request(loaded: LoadedModel) -> None:
-    for budget in (Budget(max_steps=5, max_tokens=37), Budget(max_steps=5, max_layer_steps=90)):
-        receipt = Engine(loaded).answer([Request(PROMPT, budget)])[0].receipt
-        assert 1 <= receipt.attempts <= 5
-        assert receipt.tokens["generated"] <= budget.max_tokens
-        assert receipt.layer_steps <= (budget.max_layer_steps or receipt.layer_steps)
+def test_attempts_share_the_tokens_of_a_request(loaded: LoadedModel) -> None:
+    wrong = "<think>\nA -> B\n48 / 0 = 2\n</think>2"
+    engine, rows = reciting(loaded, *[wrong, "1 = 2\n</think>3"] * 4)
+    receipt = ask(engine, max_tokens=50).receipt
+    assert receipt.attempts == len(rows) >= 3
+    assert [row.limits.tokens for row in rows] == [
+        50 - sum(len(other.tokens) for other in rows[:place]) for place in range(len(rows))
+    ]
+    assert receipt.tokens["generated"] == sum(len(row.tokens) for row in rows) <= 50
+
+
+def test_an_answer_that_was_cut_off_is_none(loaded: LoadedModel) -> None:
+    text = "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31"
+    engine, rows = reciting(loaded, text)
+    ask(engine)
+    engine, _ = reciting(loaded, text)
+    answer = ask(engine, max_tokens=len(rows[0].tokens) - 2)
+    assert (answer.answer, answer.receipt.outcome) == ("", Outcome.ABSTAINED)
+    assert answer.receipt.reason == "the response has no whole answer (it ended by length)"
+
+
+def test_a_stop_text_and_what_follows_are_left_out(loaded: LoadedModel) -> None:
+    engine, _ = reciting(loaded, "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31 apples")
+    answer = engine.answer([Request(PROMPT, sampling=Sampling(stop=(" a",)))])[0]
+    assert (answer.answer, answer.receipt.stop, answer.receipt.outcome) == ("31", "stop", Outcome.ANSWERED)
+
+
+def test_steps_that_no_longer_fit_the_context_end_the_attempts(loaded: LoadedModel) -> None:
+    engine, _ = reciting(loaded, "<think>\n48 / 2 = 24\n24 + 7 = 32\n</think>32", "\n</think>31")
+    engine._judge = replace(engine._judge, context=40)
+    receipt = ask(engine).receipt
+    assert (receipt.outcome, receipt.attempts) == (Outcome.BEST_EFFORT, 1)
+
+
+def test_a_listener_may_cancel_and_one_that_fails_stops_nobody_else(loaded: LoadedModel) -> None:
+    engine = Engine(loaded)
+    kinds: list[str] = []
+
+    def cancels(event: Event) -> None:
+        kinds.append(type(event).__name__)
+        if isinstance(event, TokenWritten):
+            engine.cancel(ticket)
+
+    def fails(event: Event) -> None:
+        raise LookupError("a broken listener")
+
+    ticket = engine.admit(Request(PROMPT, Budget(max_steps=3)), cancels)
+    broken, sound = engine.admit(Request(PROMPT), fails), engine.admit(Request(PROMPT))
+    with pytest.raises(LookupError):
+        engine.step()
+    while engine.busy:
+        engine.check()
+        engine.step()
+    assert kinds == ["TokenWritten", "Answered"]
+    outcomes = [each.answer.receipt.outcome for each in (ticket, broken, sound) if each.answer]
+    assert outcomes[:2] == [Outcome.CANCELLED] * 2
+    assert outcomes[2] is not Outcome.CANCELLED
+
+
+def test_what_is_cancelled_in_a_later_attempt_is_cancelled(loaded: LoadedModel) -> None:
+    engine, _ = reciting(loaded, "<think>\n48 / 2 = 24\n24 + 7 = 32\n</think>32", "\n</think>31")
+    ticket = engine.admit(Request(PROMPT, Budget(max_steps=3)))
+    while ticket.attempts == 1:
+        engine.step()
+    engine.cancel(ticket)
+    assert ticket.answer is not None
+    assert (ticket.answer.answer, ticket.answer.receipt.outcome) == ("", Outcome.CANCELLED)
+
+
+@given(
+    st.lists(st.sampled_from(["1 = 1", "\n", "\r", "<think>", "</think>", "2 = 3", "\u2028", " ", "😀"]), max_size=12)
+)
+def test_the_steps_that_are_told_are_those_of_the_answer(loaded: LoadedModel, parts: list[str]) -> None:
+    tokenizer = loaded.tokenizer
+    ids = tokenizer.encode("".join(parts), add_special_tokens=False)
+    row = Row([1], Limits())
+    narrator, told = Narrator(tokenizer, Context(), 1, ()), list[StepJudged]()
+    for place, token in enumerate(ids):
+        row.tokens.append(token)
+        row.depths.append(1)
+        if place == len(ids) - 1:
+            row.stop = Stop.LENGTH
+        told += [event for event in narrator.news(row) if isinstance(event, StepJudged)]
+    written = read_back(tokenizer, row.tokens, row.depths, Context())
+    assert [(step.text, step.verdict) for step in told] == [(step.text, step.verdict) for step in written.steps]
 
 
 def test_events_are_what_comes_out(loaded: LoadedModel) -> None:
@@ -201,13 +285,19 @@ async def answers(service: Service, count: int) -> list[Answer]:
     return await asyncio.gather(*(service.answer(Request(f"{PROMPT} {n}")) for n in range(count)))
 
 
+def cost(answer: Answer) -> tuple[object, ...]:
+    receipt = answer.receipt
+    return receipt.stop, receipt.tokens, receipt.layer_steps, receipt.outcome
+
+
 def test_tasks_get_what_the_blocking_engine_gives(loaded: LoadedModel) -> None:
     async def main() -> list[Answer]:
         async with Service(Engine(loaded, slots=3)) as service:
             return await answers(service, 9)
 
     blocking = Engine(loaded, slots=3).answer([Request(f"{PROMPT} {n}") for n in range(9)])
-    assert [answer.answer for answer in asyncio.run(main())] == [answer.answer for answer in blocking]
+    assert list(map(cost, asyncio.run(main()))) == list(map(cost, blocking))
+    assert len(set(map(str, map(cost, blocking)))) > 1
 
 
 def test_leaving_a_stream_or_a_task_frees_its_slot(loaded: LoadedModel) -> None:
@@ -228,6 +318,7 @@ def test_leaving_a_stream_or_a_task_frees_its_slot(loaded: LoadedModel) -> None:
             await asyncio.sleep(0.01)
         engine.check()
         assert not engine.busy
+        assert not service._live
         with pytest.raises(Closed):
             await service.answer(Request(PROMPT))
         task.cancel()
@@ -252,6 +343,14 @@ def test_a_failure_of_the_engine_reaches_all_who_wait(loaded: LoadedModel, monke
 
 def test_a_seed_gives_the_same_answer_again(loaded: LoadedModel) -> None:
     request = Request(PROMPT, sampling=Sampling(temperature=1.0, seed=5))
-    first, second = (Engine(loaded).answer([request])[0] for _ in range(2))
-    assert first.steps == second.steps
-    assert first.answer == second.answer
+    first, second = (written_tokens(loaded, request) for _ in range(2))
+    other = written_tokens(loaded, replace(request, sampling=Sampling(temperature=1.0, seed=6)))
+    assert first == second != other
+
+
+def written_tokens(loaded: LoadedModel, request: Request) -> list[int]:
+    engine = Engine(loaded)
+    ticket = engine.admit(request)
+    while engine.busy:
+        engine.step()
+    return ticket.row.tokens

@@ -39,9 +39,10 @@ class Receipt:
 
     attempts: responses that were tried. milliseconds: `total` from admission on, and of all attempts `queue`, `prefill`
     and `decode`. tokens: `prompt`, and `generated` in all attempts; of the answer given, `reasoning` and `answer`.
-    layer_steps: layers times tokens of all attempts; mean_depth: layers for each token written. stop: why the writing
-    of the answer given ended. checked: its steps by verdict. confidence: the verifier head's probability that the
-    answer is right, None where the model has no trained one. promise: what is guaranteed about it, None for nothing.
+    layer_steps: layers times tokens of all attempts, drafts that were not taken among them; mean_depth: layers for each
+    token written. stop: why the writing of the answer given ended. checked: its steps by verdict. confidence: the
+    verifier head's probability that the answer is right, None where the model has no trained one. promise: what is
+    guaranteed about it, None for nothing.
     """
 
     attempts: int
@@ -77,7 +78,7 @@ class Answer:
 
 def explain(prompt: str, generation: Generation, tokenizer: PreTrainedTokenizerFast, context: Context) -> Answer:
     """Check every step of a single generation in `context` and add up its cost."""
-    written = read_back(tokenizer, generation.tokens, generation.depths, context)
+    written = read_back(tokenizer, generation.tokens, generation.depths, context, cut=generation.stop != "end")
     spent = generation.seconds
     reason = want(written, generation.stop)
     return Answer(
@@ -105,7 +106,7 @@ def want(written: Written, stop: str) -> str:
             return (
                 f"step {number} is wrong: {step.verdict.reason}" if step.verdict.reason else f"step {number} is wrong"
             )
-    return "" if written.complete else f"the response has no answer (it ended by {stop})"
+    return "" if written.complete else f"the response has no whole answer (it ended by {stop})"
 
 
 def by_verdict(written: Written) -> dict[str, int]:

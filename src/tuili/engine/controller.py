@@ -1,9 +1,9 @@
 """The control loop of one request: try, check, and while the budget lasts put right what the checker found.
 
 Each attempt is a row for the scheduler. The next one is told what was wrong: it goes on behind the steps that hold,
-with the wrong one put right where the checker knows how, at full depth. Where nothing is wrong but the answer is not
-sure enough, further attempts are drawn at random and vote, weighted by their confidence. What a row may take is left to
-the scheduler, what an answer says to `answer`.
+with the wrong one put right where the checker knows how, at full depth where the budget allows it. Where nothing is
+wrong but the answer is not sure enough, further attempts are drawn at random and vote, weighted by their confidence.
+What a row may take is left to the scheduler, what an answer says to `answer`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from math import exp
+from math import inf
 
+import torch
 from transformers import PreTrainedTokenizerFast
 
-from tuili.data.tokenizer import encode_prompt, encode_text
+from tuili.data.tokenizer import encode_text
 from tuili.engine.answer import Answer, Outcome, Receipt, by_verdict, count_tokens, in_milliseconds, want
-from tuili.engine.request import Budget, Request
+from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.row import Limits, Row, Stop
 from tuili.engine.written import CheckedStep, Written, read_back
 from tuili.steps import Context, Status, check_chain
@@ -33,12 +34,13 @@ DOUBTED = 0.1
 class Judge:
     """What a model's answers are held against.
 
-    threshold: probability at which a token leaves early. confident: whether the verifier head is trained. sure: the
-    confidence that an answer needs, None where any will do.
+    context: tokens that it holds. threshold: probability at which a token leaves early. confident: whether the verifier
+    head is trained. sure: the confidence that an answer needs, None where any will do.
     """
 
     tokenizer: PreTrainedTokenizerFast
     exits: Sequence[int]
+    context: int
     threshold: float
     confident: bool = False
     sure: float | None = None
@@ -61,42 +63,46 @@ class Attempt:
         return (1.0 if self.confidence is None else self.confidence) * (DOUBTED if self.lacks else 1.0)
 
 
-def pursue(request: Request, judge: Judge, deadline: float | None) -> Generator[Row, None, Answer]:
-    """Yields one row after the other, to be sent on when it has ended; returns the answer.
+def pursue(request: Request, judge: Judge, prompt: list[int], deadline: float | None) -> Generator[Row, bool, Answer]:
+    """Yields one row after the other, and is to be sent whether the request was cancelled when one has ended; returns
+    the answer.
 
-    `deadline` is a time of the scheduler's clock.
+    `prompt` has the ids of the request's prompt, `deadline` is a time of the scheduler's clock.
     """
-    prompt = encode_prompt(judge.tokenizer, request.prompt)
     tried: list[Attempt] = []
     given: tuple[CheckedStep, ...] = ()
-    sampling, depth = request.sampling, request.depth
+    sampling, depth, threshold = request.sampling, request.depth, judge.threshold
+    cancelled = False
     while len(tried) < request.budget.max_steps:
         limits = _left(request.budget, tried, deadline)
-        if tried and (limits.tokens < 1 or (limits.layer_steps is not None and limits.layer_steps < judge.exits[-1])):
-            break  # further attempts run at full depth
+        if tried and (limits.tokens < 1 or (limits.layer_steps is not None and limits.layer_steps < judge.exits[0])):
+            break
+        ids = prompt + _opened(judge.tokenizer, given)
+        if len(ids) >= judge.context:
+            break
         row = Row(
-            prompt + _opened(judge.tokenizer, given),
+            ids,
             limits,
             sampling,
             depth,
-            judge.threshold,
+            threshold,
             request.priority,
             tuple(step.text for step in given),
         )
-        yield row
+        cancelled = yield row
         attempt = _judged(row, given, request.context, judge)
         tried.append(attempt)
-        if not attempt.lacks or row.stop in (Stop.DEADLINE, Stop.CANCELLED):
+        if cancelled or not attempt.lacks or row.stop is Stop.DEADLINE:
             break
         given, differs = _next_start(attempt, tried, request.context)
-        depth = judge.exits[-1]
+        depth, threshold = "auto", inf  # the full depth, as far as the limits allow it
         if differs:
             seed = request.sampling.seed + len(tried)
             heat = max(AGAIN, request.sampling.temperature)
-            sampling = request.sampling.model_copy(update={"temperature": heat, "seed": seed})
+            sampling = Sampling(temperature=heat, seed=seed % 2**63, stop=request.sampling.stop)
         else:
             sampling = request.sampling
-    return _concluded(request, judge, prompt, tried)
+    return _concluded(request, prompt, tried, cancelled)
 
 
 def _left(budget: Budget, tried: Sequence[Attempt], deadline: float | None) -> Limits:
@@ -120,8 +126,9 @@ def _opened(tokenizer: PreTrainedTokenizerFast, given: Sequence[CheckedStep]) ->
 
 def _judged(row: Row, given: tuple[CheckedStep, ...], context: Context, judge: Judge) -> Attempt:
     """A row that has ended, checked."""
-    written = read_back(judge.tokenizer, row.tokens, row.depths, context, given)
-    confidence = 1 / (1 + exp(-row.validity[-1])) if judge.confident and row.validity else None
+    cut = row.stop not in (Stop.END, Stop.STOP)
+    written = read_back(judge.tokenizer, row.tokens, row.depths, context, given, row.sampling.stop, cut)
+    confidence = float(torch.tensor(row.validity[-1]).sigmoid()) if judge.confident and row.validity else None
     lacks = want(written, str(row.stop))
     if not lacks and judge.sure is not None and (confidence is None or confidence < judge.sure):
         lacks = f"its confidence is {confidence or 0:.3f}, and {judge.sure:.3f} is needed"
@@ -146,8 +153,8 @@ def put_right(step: CheckedStep, before: Sequence[CheckedStep], context: Context
         return None
     for sign in ("=>", "="):
         left, found, _ = step.text.rpartition(sign)
-        if not found:
-            continue
+        if not found or left.strip() == step.verdict.expected:
+            continue  # that a thing is itself says nothing
         line = f"{left.rstrip()} {sign} {step.verdict.expected}"
         verdict = check_chain([*(other.text for other in before), line], context)[-1]
         if verdict.status is Status.VALID:
@@ -155,7 +162,7 @@ def put_right(step: CheckedStep, before: Sequence[CheckedStep], context: Context
     return None
 
 
-def _concluded(request: Request, judge: Judge, prompt: list[int], tried: Sequence[Attempt]) -> Answer:
+def _concluded(request: Request, prompt: list[int], tried: Sequence[Attempt], cancelled: bool) -> Answer:
     """The answer that the attempts come to."""
     votes: defaultdict[str, float] = defaultdict(float)
     for attempt in tried:
@@ -165,10 +172,10 @@ def _concluded(request: Request, judge: Judge, prompt: list[int], tried: Sequenc
     depths = [depth for row in rows for depth in row.depths]
     seconds = {part: sum(row.seconds[part] for row in rows) for part in ("queue", "prefill", "decode")}
     total = (rows[-1].ended or 0.0) - rows[0].submitted
-    outcome = _outcome(request.budget, judge, best)
+    outcome = Outcome.CANCELLED if cancelled else _outcome(request.budget, best)
     return Answer(
         prompt=request.prompt,
-        answer="" if outcome is Outcome.ABSTAINED else best.written.answer,
+        answer=best.written.answer if outcome in (Outcome.ANSWERED, Outcome.BEST_EFFORT) else "",
         steps=best.written.steps,
         receipt=Receipt(
             attempts=len(tried),
@@ -185,9 +192,7 @@ def _concluded(request: Request, judge: Judge, prompt: list[int], tried: Sequenc
     )
 
 
-def _outcome(budget: Budget, judge: Judge, best: Attempt) -> Outcome:
-    if best.row.stop is Stop.CANCELLED:
-        return Outcome.CANCELLED
+def _outcome(budget: Budget, best: Attempt) -> Outcome:
     if not best.lacks:
         return Outcome.ANSWERED
     return Outcome.ABSTAINED if budget.error_tolerance is not None or not best.written.complete else Outcome.BEST_EFFORT

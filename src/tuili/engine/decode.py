@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerFast
 
-from tuili.data.tokenizer import encode_prompt
+from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Depth
 from tuili.engine.row import Limits, Row
 from tuili.engine.scheduler import Scheduler
-from tuili.errors import InputError, PromptError
+from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM
 
 
@@ -74,7 +74,8 @@ class Decoder:
         Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context.
         """
         limits = Limits(self.max_new_tokens)
-        encoded = [self._encode(prompt) for prompt in prompts]
+        context = self.model.config.max_position_embeddings
+        encoded = [prompt_ids(self.tokenizer, prompt, context) for prompt in prompts]
         rows = [Row(ids, limits, depth=self.depth, threshold=self.threshold) for ids in encoded]
         for row in rows:
             self._scheduler.submit(row)
@@ -90,14 +91,3 @@ class Decoder:
 
     def _text(self, ids: Sequence[int]) -> str:
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
-
-    def _encode(self, prompt: str) -> list[int]:
-        if not prompt.strip():
-            raise PromptError("the prompt is empty: write a question")
-        if any("\ud800" <= character <= "\udfff" for character in prompt):  # what Python makes of other bytes
-            raise PromptError("the prompt is not UTF-8: write it in that encoding")
-        ids = encode_prompt(self.tokenizer, prompt)
-        longest = self.model.config.max_position_embeddings - 1
-        if len(ids) > longest:
-            raise PromptError(f"the prompt has {len(ids)} tokens: the model's context takes at most {longest}")
-        return ids

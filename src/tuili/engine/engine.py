@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 
-from tuili.data.tokenizer import encode_prompt
 from tuili.engine.answer import Answer
 from tuili.engine.controller import Judge, pursue
 from tuili.engine.events import Answered, Event, Narrator
+from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Request
 from tuili.engine.row import Row, Stop
 from tuili.engine.scheduler import Scheduler
-from tuili.errors import InputError, PromptError
+from tuili.errors import InputError
 from tuili.model.folder import LoadedModel
 from tuili.steps import Context
 
@@ -29,10 +29,11 @@ class Ticket:
     request: Request
     row: Row
     """The attempt at work, or the last one."""
-    loop: Generator[Row, None, Answer] = field(repr=False)
+    loop: Generator[Row, bool, Answer] = field(repr=False)
     listen: Listener | None = field(repr=False)
     attempts: int = 0
     narrator: Narrator | None = field(default=None, repr=False)
+    cancelled: bool = False
     answer: Answer | None = None
 
 
@@ -51,12 +52,14 @@ class Engine:
         config = loaded.model.config
         self._tokenizer = loaded.tokenizer
         self.scheduler = Scheduler(loaded.model, loaded.tokenizer, slots=slots, waiting=waiting)
+        self.scheduler.warm()
         own = config.exit_threshold if threshold is None else threshold
         if not 0 <= own <= 1:
             raise InputError(f"threshold {own} is no probability: use 0 to 1")
-        self._judge = Judge(loaded.tokenizer, config.exit_layers, own)
-        self._longest = config.max_position_embeddings - 1
+        self._judge = Judge(loaded.tokenizer, config.exit_layers, config.max_position_embeddings, own)
         self._tickets: dict[Row, Ticket] = {}
+        self._failures: list[Exception] = []
+        """What listeners raised in this step."""
 
     def admit(self, request: Request, listen: Listener | None = None) -> Ticket:
         """Take a request in; `listen` is called with its events, in order, the last of which is `Answered`.
@@ -64,30 +67,19 @@ class Engine:
         Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context, `InputError`
         for what the model cannot do or no promise can be made about, `Overloaded` when too many wait.
         """
-        self._check(request)
+        ids = prompt_ids(self._tokenizer, request.prompt, self._judge.context)
+        if request.budget.error_tolerance is not None and self._judge.sure is None:
+            raise InputError("error_tolerance: nothing is promised about this model, for it has not been calibrated")
         milliseconds = request.budget.deadline_ms
         deadline = None if milliseconds is None else self.scheduler.clock() + milliseconds / 1000
         if not (request.context.facts or request.context.program):
             request = replace(request, context=Context.from_prompt(request.prompt))
-        loop = pursue(request, self._judge, deadline)
+        loop = pursue(request, self._judge, ids, deadline)
         row = next(loop)
         self.scheduler.submit(row)
         ticket = Ticket(request, row, loop, listen)
         self._attend(ticket, row)
         return ticket
-
-    def _check(self, request: Request) -> None:
-        """Refuse what can never be answered."""
-        prompt = request.prompt
-        if not prompt.strip():
-            raise PromptError("the prompt is empty: write a question")
-        if any("\ud800" <= character <= "\udfff" for character in prompt):  # what Python makes of other bytes
-            raise PromptError("the prompt is not UTF-8: write it in that encoding")
-        length = len(encode_prompt(self._tokenizer, prompt))
-        if length > self._longest:
-            raise PromptError(f"the prompt has {length} tokens: the model's context takes at most {self._longest}")
-        if request.budget.error_tolerance is not None and self._judge.sure is None:
-            raise InputError("error_tolerance: nothing is promised about this model, for it has not been calibrated")
 
     @property
     def busy(self) -> bool:
@@ -95,22 +87,31 @@ class Engine:
         return bool(self._tickets)
 
     def step(self) -> list[Ticket]:
-        """Go on with all requests by one token. Returns those that have been answered."""
+        """Go on with all requests by one token. Returns those that have been answered.
+
+        A request whose listener raises is cancelled; the error is raised here when the others have gone on.
+        """
         answered = []
         for row in self.scheduler.tick():
-            ticket = self._tickets[row]
-            if ticket.narrator is not None and ticket.listen is not None:
-                for event in ticket.narrator.news(row):
-                    ticket.listen(event)
-            if row.stop is not None:
+            ticket = self._tickets.get(row)
+            if ticket is None:  # a listener has cancelled it meanwhile
+                continue
+            for event in ticket.narrator.news(row) if ticket.narrator else ():
+                if ticket.answer is None:
+                    self._tell(ticket, event)
+            if row.stop is not None and self._tickets.get(row) is ticket:
                 self._go_on(ticket)
-                if ticket.answer is not None:
-                    answered.append(ticket)
+            if ticket.answer is not None:
+                answered.append(ticket)
+        if self._failures:
+            failure, self._failures = self._failures[0], []
+            raise failure
         return answered
 
     def cancel(self, ticket: Ticket) -> None:
         """End a request at once; what it held is free. Nothing happens to one that has been answered."""
         if ticket.answer is None:
+            ticket.cancelled = True
             self.scheduler.cancel(ticket.row)
             self._go_on(ticket)
 
@@ -118,14 +119,24 @@ class Engine:
         """Begin the next attempt of a request whose row has ended, or note its answer."""
         del self._tickets[ticket.row]
         try:
-            row = next(ticket.loop)
+            row = ticket.loop.send(ticket.cancelled)
         except StopIteration as done:
             ticket.answer = done.value
-            if ticket.listen is not None:
-                ticket.listen(Answered(done.value))
+            self._tell(ticket, Answered(done.value))
             return
         self.scheduler.submit(row, admitted=True)
         self._attend(ticket, row)
+
+    def _tell(self, ticket: Ticket, event: Event) -> None:
+        """Let a listener hear of an event; one that raises hears no more."""
+        if ticket.listen is None:
+            return
+        try:
+            ticket.listen(event)
+        except Exception as error:
+            ticket.listen = None
+            self._failures.append(error)
+            self.cancel(ticket)
 
     def _attend(self, ticket: Ticket, row: Row) -> None:
         ticket.row = row

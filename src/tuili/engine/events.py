@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerFast
@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 from tuili.engine.answer import Answer
 from tuili.engine.row import Row
 from tuili.engine.written import Speller
-from tuili.steps import Context, Verdict, check_chain
+from tuili.steps import Context, Verdict, check, split_response
 from tuili.steps.response import END_THINK, THINK
 
 
@@ -44,38 +44,37 @@ Event = TokenWritten | StepJudged | Answered
 
 
 class Narrator:
-    """Turns what a row has newly written into events."""
+    """Turns what a row has newly written into events. The lines are those that `split_response` finds in the whole."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, context: Context, attempt: int, given: tuple[str, ...]):
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, context: Context, attempt: int, given: Sequence[str]
+    ) -> None:
         self._speller, self._context, self._attempt = Speller(tokenizer), context, attempt
-        self._lines, self._line, self._told = list(given), "", 0
-        self._thinks = bool(given)
+        self._text = "".join(f"{line}\n" for line in (THINK, *given)) if given else ""
+        self._told_tokens, self._told_steps = 0, len(given)
+        for line in given:
+            self._context = self._context.after(line, check(line, self._context))
 
     def news(self, row: Row) -> Iterator[TokenWritten | StepJudged]:
         """The events since the last call."""
-        for place in range(self._told, len(row.tokens)):
+        for place in range(self._told_tokens, len(row.tokens)):
             text = self._speller.spell(row.tokens[place])
-            if place == len(row.tokens) - 1 and row.stop is not None:
+            ends = place == len(row.tokens) - 1 and row.stop is not None
+            if ends:
                 text += self._speller.rest()
+            self._text += text
+            self._told_tokens += 1
             yield TokenWritten(self._attempt, text, row.depths[place])
-            yield from self._judged(text)
-        self._told = len(row.tokens)
+            if ends or "\n" in text or END_THINK in text:
+                yield from self._judged(ends)
 
-    def _judged(self, text: str) -> Iterator[StepJudged]:
-        """The steps that this text completes."""
-        self._line += text
-        if not self._thinks:
-            before, opened, rest = self._line.partition(THINK)
-            self._thinks, self._line = bool(opened), rest if opened else before
-        while self._thinks:
-            thoughts, closed, _ = self._line.partition(END_THINK)
-            line, ended, rest = thoughts.partition("\n")
-            if not ended and not closed:
-                return
-            self._line = rest + (closed if ended else "")
-            if line.strip():
-                self._lines.append(line.strip())
-                verdict = check_chain(self._lines, self._context)[-1]
-                yield StepJudged(self._attempt, len(self._lines), line.strip(), verdict)
-            if closed and not ended:
-                self._thinks, self._line = False, END_THINK
+    def _judged(self, ends: bool) -> Iterator[StepJudged]:
+        """The steps that have become whole."""
+        whole = self._text
+        if not ends and END_THINK not in whole:
+            whole = whole[: whole.rfind("\n") + 1]
+        for line in split_response(whole).steps[self._told_steps :]:
+            verdict = check(line, self._context)
+            self._context = self._context.after(line, verdict)
+            self._told_steps += 1
+            yield StepJudged(self._attempt, self._told_steps, line, verdict)

@@ -24,7 +24,10 @@ from tuili.model.layers import LayeredAttention, ReasoningLayer, RMSNorm, TrunkL
 
 
 class Network:
-    """The layers of a model over rows in slots. The weights stay those of the model: nothing is held twice."""
+    """The layers of a model over rows in slots, with the weights as they are now.
+
+    Matrices that are fused become the model's own, as parts of one; a later network of the same model fuses anew.
+    """
 
     def __init__(self, model: TuiliForCausalLM) -> None:
         self.config = model.config

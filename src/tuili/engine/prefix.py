@@ -8,6 +8,8 @@ from itertools import takewhile
 
 from tuili.engine.slots import Saved, Slots
 
+MOST = 64
+"""Prompts that are kept, for all of them are looked through."""
 SHORTEST = 16
 """Tokens in common that are worth copying instead of reading them again."""
 
@@ -24,9 +26,12 @@ class Prefixes:
         key = tuple(ids)
         if len(key) < SHORTEST or self._limit == 0 or key in self._saved:
             return
-        saved = self._saved[key] = slots.save(row)
+        saved = slots.save(row)
+        if saved.bytes > self._limit:
+            return
+        self._saved[key] = saved
         self.bytes += saved.bytes
-        while self.bytes > self._limit:
+        while self.bytes > self._limit or len(self._saved) > MOST:
             _, oldest = self._saved.popitem(last=False)
             self.bytes -= oldest.bytes
 

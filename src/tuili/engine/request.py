@@ -1,7 +1,7 @@
 """What may be asked of the engine: a prompt, how to sample, and a budget that no answer may overrun.
 
-Everything is checked here, so that the engine meets only requests that make sense. How a budget is kept is left to
-`scheduler` (tokens, layers, time) and `controller` (attempts, tolerated error).
+Budgets and ways of sampling are checked here, the prompt in `prompt`, and what only the model knows on admission. How a
+budget is kept is left to `scheduler` (tokens, layers, time) and `controller` (attempts, tolerated error).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOST_STEPS, MOST_TOKENS, MOST_LAYER_STEPS = 64, 1_000_000, 10**9
 LONGEST_MS = 86_400_000.0
 MOST_STOPS, LONGEST_STOP = 16, 200
 
-Stop = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP)]
+StopText = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP)]
 Part = TypeVar("Part", bound=BaseModel)
 
 
@@ -35,7 +35,7 @@ class Budget(_Part):
 
     max_steps: attempts at the answer. error_tolerance: largest share of wrong answers among those that are given with
     this budget; without it no promise is made. deadline_ms: wall-clock milliseconds from admission. max_tokens: tokens
-    written. max_layer_steps: layers times tokens written.
+    written. max_layer_steps: layers times tokens written, drafts that were not taken among them.
     """
 
     max_steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 1
@@ -47,14 +47,15 @@ class Budget(_Part):
 
 class Sampling(_Part):
     """How tokens are drawn: the likeliest at temperature 0, else by probability among the `top_k` likeliest (0: all)
-    that make up `top_p`. The same seed, prompt and settings give the same tokens. `stop`: texts at which to end.
+    that make up `top_p`. The same seed, prompt and settings give the same tokens. `stop`: texts at which to end, steps
+    included; what comes from there on is left out.
     """
 
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     top_k: Annotated[int, Field(ge=0)] = 0
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    stop: Annotated[tuple[Stop, ...], Field(max_length=MOST_STOPS, strict=False)] = ()
+    stop: Annotated[tuple[StopText, ...], Field(max_length=MOST_STOPS, strict=False)] = ()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Drawing tokens from logits. Greedy rows are drawn together, each other row with a generator of its own.
 
-A row's draws depend on its seed and its own logits alone, so that the company a request keeps changes nothing for it.
+A row's draws depend on its seed and its own logits alone, not on the company it keeps.
 
 Dimensions: A rows, V vocabulary.
 """
@@ -24,7 +24,8 @@ def draw(logits_AV: Tensor, rows: Sequence[Row]) -> list[int]:
             if row.generator is None:
                 row.generator = torch.Generator().manual_seed(row.sampling.seed)
             chance_V = probabilities(logits_AV[index], row.sampling).cpu()
-            tokens[index] = int(torch.multinomial(chance_V, 1, generator=row.generator))
+            if bool(chance_V.isfinite().all()):  # else the model is broken, which the others are not to feel
+                tokens[index] = int(torch.multinomial(chance_V, 1, generator=row.generator))
     return tokens
 
 

@@ -22,7 +22,7 @@ from transformers import PreTrainedTokenizerFast
 
 from tuili.engine.network import Network
 from tuili.engine.prefix import Prefixes
-from tuili.engine.row import Row, Stop
+from tuili.engine.row import Limits, Row, Stop
 from tuili.engine.sampler import draw
 from tuili.engine.slots import KeyValues, Slots, Step
 from tuili.errors import InputError, TuiliError
@@ -32,6 +32,10 @@ DRAFTS = 6
 """Tokens that the trunk drafts before the full depth verifies them."""
 FORGET = 0.1
 """Weight of the newest measurement in a running mean."""
+CARE = 1.5
+"""What is next is begun before a deadline only if this many times its mean cost still fits."""
+LEAST = 16
+"""Prompt tokens that are read in a tick though it slows the writing down, so that others get their turn."""
 TYPICAL = 60.0
 """Tokens of a response, before any has been seen."""
 
@@ -54,12 +58,12 @@ class Account:
 
 
 class Costs:
-    """Running means of what lately was needed: seconds of the trunk and of a group of layers for one step, and tokens
-    of a response that the model ended itself.
+    """Running means of what lately was needed: seconds to read a token of a prompt, of a group of layers for one step,
+    and of all else in it (`trunk`); and tokens of a response that the model ended itself.
     """
 
     def __init__(self) -> None:
-        self.trunk = self.group = 0.0
+        self.read = self.trunk = self.group = 0.0
         self.tokens = TYPICAL
 
     def saw(self, what: str, amount: float) -> None:
@@ -111,7 +115,7 @@ class Scheduler:
         self._reading: Row | None = None
         self._rows: list[Row] = []
         self._drafts: dict[Row, Drafts] = {}
-        self.account, self.costs = Account(), Costs()
+        self.account, self.costs, self._in_groups = Account(), Costs(), 0.0
 
     # Handing in and taking back
 
@@ -141,6 +145,8 @@ class Scheduler:
             raise InputError(f"the prompt has {len(row.prompt)} tokens: from 1 to {most} can be read")
         if row.depth == "exact" and row.sampling.temperature > 0:
             raise InputError("depth exact verifies the likeliest token: use it with temperature 0")
+        if row.depth == "exact" and row.limits.deadline is not None:
+            raise InputError("depth exact writes several tokens at once and keeps no deadline: use auto with one")
         if row.depth not in ("auto", "exact", *self.exits):
             raise InputError(f"depth {row.depth} is no exit of this model: use one of {self.exits}")
         least = self._least(row)
@@ -168,6 +174,14 @@ class Scheduler:
         """Rows that have one."""
         return len(self._rows) + (self._reading is not None)
 
+    def warm(self) -> None:
+        """Write a few tokens that nobody asked for, so that the first request finds memory laid out and costs known."""
+        for depth in ("auto", self.exits[-1]):
+            self.submit(Row([self._end_id] * 16, Limits(3), depth=depth))
+            while self.busy:
+                self.tick()
+        self.account, self.costs.tokens = Account(), TYPICAL
+
     # One tick
 
     @torch.inference_mode()
@@ -176,6 +190,7 @@ class Scheduler:
         self.account.ticks += 1
         changed = self._end_late()
         changed += self._read_prompts()
+        changed += self._end_late()
         if self._rows:
             changed += self._write_tokens()
         return list(dict.fromkeys(changed))
@@ -193,18 +208,24 @@ class Scheduler:
 
     def _read_prompts(self) -> list[Row]:
         """Read at most a chunk of tokens of prompts, and write the first token of those that are read."""
-        left, changed = self._chunk, []
-        while left > 0:
+        left, changed = self._chunk, list[Row]()
+        while (left := min(left, self._readable())) > 0:
             if self._reading is None:
                 if not self._queue or len(self._rows) == self._slots.count:
                     break
                 self._begin(self._queue.pop(0)[1])
             row, place = self._reading, len(self._rows)
             assert row is not None
-            done = self._slots.length[place]
+            done, begun = self._slots.length[place], self.clock()
+            needed = (len(row.prompt) - done) * self.costs.read + self.costs.trunk
+            if row.limits.deadline is not None and begun + CARE * needed > row.limits.deadline:
+                self._end(row, Stop.DEADLINE)
+                changed.append(row)
+                continue
             ids = row.prompt[done : done + left]
             id_1T = torch.tensor([ids], device=self._slots.device)
             hidden_1TM, kv, step = self._network.trunk(self._slots, slice(place, place + 1), id_1T)
+            self.costs.saw("read", (self.clock() - begun) / len(ids))
             self.account.prompt_tokens += len(ids)
             left -= len(ids)
             if done + len(ids) == len(row.prompt):
@@ -213,9 +234,22 @@ class Scheduler:
                 self._rows.append(row)
                 self._take(hidden_1TM[:, -1:], kv, step.last(), [row])
                 changed.append(row)
-            elif _late(row, self.clock()):
-                break
         return changed
+
+    def _readable(self) -> int:
+        """Prompt tokens that may be read in this tick, so that rows that are being written can keep their deadlines."""
+        rows = [row for row in self._rows if row.limits.deadline is not None]
+        if not rows or not self.costs.read:
+            return self._chunk
+        now, step = self.clock(), CARE * (self.costs.trunk + self.config.num_groups * self.costs.group)
+        token = CARE * self.costs.read
+        spare = min(_time_left(row, now) for row in rows) - step
+        in_pace = min(_time_left(row, now) / self._to_come(row) for row in rows) - step
+        return max(0, min(self._chunk, int(spare / token), max(int(in_pace / token), LEAST)))
+
+    def _to_come(self, row: Row) -> float:
+        """Tokens that a row is expected to need still, at least one."""
+        return max(1.0, min(self.costs.tokens, row.limits.tokens) - len(row.tokens))
 
     def _begin(self, row: Row) -> None:
         """Give a row the next slot."""
@@ -230,7 +264,7 @@ class Scheduler:
         last_A1 = [[self._drafts[row].ids[-1] if row in self._drafts else row.tokens[-1]] for row in rows]
         id_A1 = torch.tensor(last_A1, device=self._slots.device)
         hidden_A1M, kv, step = self._network.trunk(self._slots, slice(0, len(rows)), id_A1)
-        self.costs.saw("trunk", self.clock() - begun)
+        self._in_groups = 0.0
         exact = [place for place, row in enumerate(rows) if row.depth == "exact"]
         others = [place for place, row in enumerate(rows) if row.depth != "exact"]
         if exact and others:
@@ -240,6 +274,7 @@ class Scheduler:
             self._take(hidden_A1M[others], kv, step, [rows[place] for place in others])
         if exact:
             self._draft(hidden_A1M[exact], [rows[place] for place in exact])
+        self.costs.saw("trunk", self.clock() - begun - self._in_groups)
         return [row for row in rows if row not in self._drafts]
 
     def _take(self, hidden_A1M: Tensor, kv: KeyValues, step: Step, rows: list[Row]) -> None:
@@ -282,7 +317,8 @@ class Scheduler:
                     hidden_N1M, kv, step = hidden_N1M[chosen_N], kv.some(chosen_N), step.some(chosen_N)
             begun = self.clock()
             hidden_N1M = self._network.group(index, hidden_N1M, kv, step)
-            self.costs.saw("group", self.clock() - begun)
+            self._in_groups += (seconds := self.clock() - begun)
+            self.costs.saw("group", seconds)
         return logits_AV, valid, depths
 
     def _may_go_beyond(self, index: int, row: Row, now: float) -> bool:
@@ -294,9 +330,8 @@ class Scheduler:
             return False
         if limits.deadline is None:
             return True
-        to_come = max(1.0, min(self.costs.tokens, limits.tokens) - len(row.tokens))
         pace = self.costs.trunk + (index + 1) * self.costs.group
-        return now + self.costs.group + (to_come - 1) * pace <= limits.deadline
+        return now + CARE * self.costs.group + (self._to_come(row) - 1) * pace <= limits.deadline
 
     # Drafting at the trunk and verifying at full depth
 
@@ -307,7 +342,8 @@ class Scheduler:
             drafts = self._drafts.setdefault(row, Drafts())
             drafts.ids.append(guess)
             drafts.hidden.append(hidden_1M)
-            most = min(DRAFTS, row.limits.tokens - len(row.tokens))
+            context_left = self.config.max_position_embeddings - len(row.prompt) - len(row.tokens)
+            most = min(DRAFTS, row.limits.tokens - len(row.tokens), context_left)
             if row.limits.layer_steps is not None:
                 most = min(most, (row.limits.layer_steps - row.layer_steps) // self.exits[-1])
             if len(drafts.ids) >= most or guess == self._end_id:
@@ -325,15 +361,16 @@ class Scheduler:
         chances = logits_1TV[0].softmax(-1).amax(-1).tolist()
         row.layer_steps += count * self.exits[-1]
         for number, token in enumerate(logits_1TV[0].argmax(-1).tolist()):
-            self._append(row, token, self.exits[-1], chances[number], float(valid_1T[0, number]))
-            if token != drafts.ids[number] or row.stop is not None:
+            more = token == drafts.ids[number] and number < count - 1
+            self._append(row, token, self.exits[-1], chances[number], float(valid_1T[0, number]), more)
+            if not more or row.stop is not None:
                 self._slots.truncate(place, self._slots.length[place] - (count - 1 - number))
                 break
 
     # Ends
 
-    def _append(self, row: Row, token: int, depth: int, chance: float, valid: float) -> None:
-        """Write down a token, and why it is the last one if it is."""
+    def _append(self, row: Row, token: int, depth: int, chance: float, valid: float, more: bool = False) -> None:
+        """Write down a token, and why it is the last one if it is; `more`: the next one has been paid for already."""
         row.tokens.append(token)
         row.depths.append(depth)
         row.chances.append(chance)
@@ -348,13 +385,17 @@ class Scheduler:
             row.stop = Stop.STOP
         elif written >= limits.tokens or len(row.prompt) + written >= self.config.max_position_embeddings:
             row.stop = Stop.LENGTH
+        elif more:
+            return
         elif limits.layer_steps is not None and row.layer_steps + self._least(row) > limits.layer_steps:
             row.stop = Stop.LAYERS
-        elif limits.deadline is not None and self.clock() + self.costs.trunk > limits.deadline:
+        elif limits.deadline is not None and self.clock() + CARE * self.costs.trunk > limits.deadline:
             row.stop = Stop.DEADLINE
 
     def _stops(self, row: Row) -> bool:
-        text = str(self._tokenizer.decode(row.tokens, skip_special_tokens=True))
+        # A character may take four tokens, and what has no text, as special tokens, stands at the ends.
+        last = 4 * max(map(len, row.sampling.stop)) + 8
+        text = str(self._tokenizer.decode(row.tokens[-last:], skip_special_tokens=True))
         return any(stop in text for stop in row.sampling.stop)
 
     def _end_finished(self, rows: Sequence[Row]) -> None:
@@ -362,6 +403,7 @@ class Scheduler:
             if row.stop is not None:
                 self._end(row, row.stop)
 
+    @torch.inference_mode()
     def _end(self, row: Row, reason: Stop) -> None:
         """Note the end of a row, and free its slot if it has one; the last row takes its place."""
         row.stop, row.ended = reason, self.clock()
@@ -395,4 +437,8 @@ class Scheduler:
 
 
 def _late(row: Row, now: float) -> bool:
-    return row.limits.deadline is not None and now >= row.limits.deadline
+    return _time_left(row, now) <= 0
+
+
+def _time_left(row: Row, now: float) -> float:
+    return float("inf") if row.limits.deadline is None else row.limits.deadline - now

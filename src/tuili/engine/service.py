@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from tuili.engine.request import Request
 from tuili.errors import TuiliError
 
 Result = TypeVar("Result")
+Hearer = Callable[[Event | TuiliError], None]
 
 
 class Closed(TuiliError):
@@ -30,7 +32,8 @@ class Service:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._hearers: dict[Ticket, Callable[[Event | TuiliError], None]] = {}
+        self._live: dict[Ticket, Hearer] = {}
+        self._lock = Lock()
         self._commands: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="engine", daemon=True)
         self._open = False
@@ -43,8 +46,7 @@ class Service:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open = False
-        self._commands.put(None)
+        self._close()
         await asyncio.to_thread(self._thread.join)
 
     async def answer(self, request: Request) -> Answer:
@@ -55,11 +57,11 @@ class Service:
         raise AssertionError("a request ends with its answer")
 
     async def stream(self, request: Request) -> AsyncIterator[Event]:
-        """The events of one request as they come, the last of which is `Answered`. Leaving the loop cancels it."""
+        """The events of one request as they come, the last of which is `Answered`. Closing the iterator cancels it."""
         loop, events = asyncio.get_running_loop(), asyncio.Queue[Event | TuiliError]()
 
         def hear(event: Event | TuiliError) -> None:
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop has been closed, so nobody waits any more
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
         admission = self._post(lambda: self._admit(request, hear))
@@ -77,41 +79,56 @@ class Service:
                 if isinstance(event, Answered):
                     return
         finally:
-            if ticket.answer is None and self._open:
-                self._post(lambda: self._engine.cancel(ticket))
+            if ticket.answer is None:
+                self._cancel(ticket)
 
     def _withdraw(self, admission: Future[Ticket]) -> None:
         """Cancel what was admitted after nobody waited for it any more."""
-        if self._open and not admission.cancelled() and admission.exception() is None:
-            self._post(lambda: self._engine.cancel(admission.result()))
+        if not admission.cancelled() and admission.exception() is None:
+            self._cancel(admission.result())
 
-    def _admit(self, request: Request, hear: Callable[[Event | TuiliError], None]) -> Ticket:
-        ticket = self._engine.admit(request, hear)
-        self._hearers[ticket] = hear
+    def _cancel(self, ticket: Ticket) -> None:
+        with suppress(Closed):  # which cancels everything itself
+            self._post(lambda: self._engine.cancel(ticket))
+
+    def _admit(self, request: Request, hear: Hearer) -> Ticket:
+        def listen(event: Event) -> None:
+            if isinstance(event, Answered):
+                self._live.pop(ticket, None)
+            hear(event)
+
+        ticket = self._engine.admit(request, listen)
+        self._live[ticket] = hear
         return ticket
 
     def _post(self, command: Callable[[], Result]) -> Future[Result]:
         """Have the engine's thread do something between two steps."""
-        if not self._open:
-            raise Closed("the engine has been closed: it takes no more requests")
         future: Future[Result] = Future()
-        self._commands.put((command, future))
+        with self._lock:
+            if not self._open:
+                raise Closed("the engine has been closed: it takes no more requests")
+            self._commands.put((command, future))
         return future
+
+    def _close(self) -> None:
+        """Take no more commands; the thread ends behind those that have been taken."""
+        with self._lock:
+            self._open = False
+            self._commands.put(None)
 
     def _run(self) -> None:
         """What the engine's thread does: commands first, then a step, until it is closed."""
         try:
             while self._obey():
-                for ticket in self._engine.step():
-                    self._hearers.pop(ticket, None)
+                self._engine.step()
         except Exception as error:
-            self._open = False
+            self._close()
             failure = TuiliError(f"the engine has failed: {error!r}")
             failure.__cause__ = error
-            for hear in self._hearers.values():
+            for hear in self._live.values():
                 hear(failure)
-            while not self._commands.empty():
-                if (entry := self._commands.get()) is not None:
+            while (entry := self._commands.get()) is not None:
+                if entry[1].set_running_or_notify_cancel():
                     entry[1].set_exception(failure)
             raise
 
@@ -120,7 +137,7 @@ class Service:
         while not self._commands.empty() or not self._engine.busy:
             entry = self._commands.get()
             if entry is None:
-                for ticket in list(self._hearers):
+                for ticket in list(self._live):
                     self._engine.cancel(ticket)
                 return False
             command, future = entry

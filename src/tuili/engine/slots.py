@@ -1,9 +1,9 @@
 """The memory of the rows that are being read and written: ids, keys, values and unit means, each in a fixed place.
 
 A row is a slot. Tokens are only ever added at its end or taken back from there, so nothing is padded, and nothing is
-copied from step to step. The keys and values of a row stand in one run of columns: its tokens to the right of the
-centre, the means of its units to the left, so that a query reads both with one product. What is computed from them is
-left to `network`, which request has which slot to the scheduler.
+copied from step to step, but what the rows read that go deeper than others. The keys and values of a row stand in one
+run of columns: its tokens to the right of the centre, the means of its units to the left, so that a query reads both
+with one product. What is computed from them is left to `network`, which request has which slot to the scheduler.
 
 Dimensions: C slots, A rows of a step, T new tokens of each, U units, S tokens, X = U + S columns, R readings, K
 key/value heads, D head size.

@@ -47,7 +47,7 @@ class CheckedStep:
 
 @dataclass(frozen=True)
 class Written:
-    """A response read back. `complete` says that it has an answer behind a block of steps that was opened and closed.
+    """A response read back. `complete` says that it has an answer, whole, behind a block of steps that was closed.
 
     `reasoning` and `answering` are the numbers of tokens written for the steps and behind them.
     """
@@ -65,10 +65,16 @@ def read_back(
     depths: Sequence[int],
     context: Context,
     given: Sequence[CheckedStep] = (),
+    stops: Sequence[str] = (),
+    cut: bool = False,
 ) -> Written:
-    """The response that tokens say, when they go on behind the steps that were `given`, checked in `context`."""
+    """The response that tokens say, when they go on behind the steps that were `given`, checked in `context`.
+
+    It ends before the first of the texts in `stops`. `cut`: something else than the model ended it in midst of it.
+    """
     pieces = tuple(zip(_pieces(tokenizer, tokens), depths, strict=True))
     own = "".join(piece for piece, _ in pieces)
+    own = own[: min((own.index(stop) for stop in stops if stop in own), default=len(own))]
     text = "\n".join((THINK, *(step.text for step in given), own)) if given else own
     response = split_response(text)
     verdicts = check_chain(response.steps, context)
@@ -80,7 +86,7 @@ def read_back(
         start += len(line)
     closing = tokenizer.convert_tokens_to_ids(END_THINK)
     reasoning = tokens.index(closing) + 1 if closing in tokens else len(tokens)
-    complete = response.complete and bool(response.answer)
+    complete = response.complete and bool(response.answer) and not cut
     return Written(tuple(steps), response.answer, complete, reasoning, len(tokens) - reasoning)
 
 
@@ -93,11 +99,14 @@ class Speller:
     def spell(self, token: int) -> str:
         """What a token adds to the text."""
         self._open.append(token)
-        text = self._decoded()
-        if text.endswith(REPLACEMENT) and len(self._open) < MAX_UTF8_BYTES:
-            return ""
+        broken = ""
+        while (text := self._decoded()).endswith(REPLACEMENT):
+            if len(self._open) < MAX_UTF8_BYTES:
+                return broken
+            broken += str(self._tokenizer.decode(self._open[:1], skip_special_tokens=True))
+            self._open = self._open[1:]  # no character begins with it
         self._open = []
-        return text
+        return broken + text
 
     def rest(self) -> str:
         """What a character that never became whole adds to it."""

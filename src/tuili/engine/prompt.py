@@ -1,0 +1,23 @@
+"""What a prompt must be before anything is read, and the ids that it becomes."""
+
+from __future__ import annotations
+
+from transformers import PreTrainedTokenizerFast
+
+from tuili.data.tokenizer import encode_prompt
+from tuili.errors import PromptError
+
+
+def prompt_ids(tokenizer: PreTrainedTokenizerFast, prompt: str, context: int) -> list[int]:
+    """The ids of a prompt, which leave room for a token in a context of so many.
+
+    Raises `PromptError` for one that is empty, is not UTF-8 or does not fit.
+    """
+    if not prompt.strip():
+        raise PromptError("the prompt is empty: write a question")
+    if any("\ud800" <= character <= "\udfff" for character in prompt):  # what Python makes of other bytes
+        raise PromptError("the prompt is not UTF-8: write it in that encoding")
+    ids = encode_prompt(tokenizer, prompt)
+    if len(ids) >= context:
+        raise PromptError(f"the prompt has {len(ids)} tokens: the model's context takes at most {context - 1}")
+    return ids
