@@ -42,7 +42,7 @@ def decide(step: Trace, context: Context) -> Verdict:
     for part in parts:
         value = evaluate(part, context.values, budget)
         if not same(value, event.value):
-            return _wrong(f"{show_term(part)} is {show(value)}", event)
+            return _wrong(f"the program gives {show(event.value)} here, not {show(value)}", event)
     return Verdict(Status.VALID, "trace", witness={"rule": "execution", "event": _text(event)})
 
 
