@@ -1,0 +1,200 @@
+"""Which setting may answer: with probability 1 - delta over the calibration sample, at most a share epsilon of what it
+answers is wrong.
+
+Learn-then-Test (Angelopoulos et al. 2021, arXiv 2110.01052) with exact binomial p-values and fixed-sequence testing,
+for one class of requests (epsilon, attempts, deadline). Each class is promised on its own, not all of them together.
+Requests must come as the calibration sample came; whether they still do is left to `drift`, what a setting is and how
+its samples come about to whoever calibrates.
+
+Dimensions: S settings from the most cautious to the most permissive, N samples.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from math import exp, lgamma, log, log1p
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuili.errors import InputError
+
+SPARE = 2
+"""Wrong answers that the first setting tested can afford, lest one stray error end the sequence where it begins."""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What each setting did with each calibration sample: whether it answered, and whether its answer was wrong.
+
+    `wrong_SN` counts only where `answered_SN` is true. Raises `InputError` for arrays that do not fit each other.
+    """
+
+    answered_SN: NDArray[np.bool_]
+    wrong_SN: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        for name, array in (("answered_SN", self.answered_SN), ("wrong_SN", self.wrong_SN)):
+            if array.dtype != np.bool_ or array.ndim != 2 or not array.size:
+                raise InputError(f"{name}: {array.dtype} of shape {array.shape}; booleans of settings x samples needed")
+        if self.answered_SN.shape != self.wrong_SN.shape:
+            raise InputError(f"wrong_SN has shape {self.wrong_SN.shape}, answered_SN has {self.answered_SN.shape}")
+
+    def counts(self) -> list[tuple[int, int]]:
+        """For each setting: how many of its answers are wrong, and how many there are."""
+        wrong_S = np.count_nonzero(self.answered_SN & self.wrong_SN, axis=1)
+        answered_S = np.count_nonzero(self.answered_SN, axis=1)
+        return list(zip(wrong_S.tolist(), answered_S.tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class Certified:
+    """The most permissive setting that keeps the promise: `wrong` of its `n` answers were wrong.
+
+    bound: the Clopper-Pearson upper bound of its error, at most epsilon. It describes the evidence; what is promised
+    is epsilon, for the setting was chosen by looking at bounds. coverage: the share of samples it answered.
+    """
+
+    setting: int
+    n: int
+    wrong: int
+    bound: float
+    coverage: float
+
+
+@dataclass(frozen=True)
+class Infeasible:
+    """Why no setting keeps the promise, and what would do.
+
+    feasible: the least epsilon above the one asked for which these trials certify a setting, None if nothing was
+    answered. needed: answered samples without which no setting can be certified for the epsilon asked, be none wrong.
+    """
+
+    reason: str
+    feasible: float | None
+    needed: int
+
+
+def p_value(wrong: int, answered: int, epsilon: float) -> float:
+    """P(Binomial(answered, epsilon) <= wrong): how likely so few errors are where the true share is epsilon."""
+    if wrong >= answered:
+        return 1.0
+    if wrong < epsilon * answered:
+        return _tail(wrong, answered, epsilon)
+    return 1 - _tail(answered - wrong - 1, answered, 1 - epsilon)
+
+
+def upper_bound(wrong: int, answered: int, delta: float) -> float:
+    """The Clopper-Pearson bound: the least error rate (to nine digits, from above) that so few errors rule out at
+    level delta; 1.0 when none can be.
+    """
+    if wrong >= answered:
+        return 1.0
+    low, high = wrong / answered, 1.0
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if p_value(wrong, answered, middle) <= delta else (middle, high)
+    return high
+
+
+def answered_needed(epsilon: float, delta: float, wrong: int = 0) -> int:
+    """The fewest answers with which `wrong` errors rule out an error rate of epsilon: 59 for none at 5% and 5%."""
+    most = wrong + 1
+    while p_value(wrong, most, epsilon) > delta:
+        most *= 2
+    sizes = range(wrong + 1, most + 1)
+    return sizes[bisect_left(sizes, True, key=lambda n: p_value(wrong, n, epsilon) <= delta)]
+
+
+def certify(trials: Trials, epsilon: float, delta: float = 0.05, start: int | None = None) -> Certified | Infeasible:
+    """Test "the error among answered is epsilon or more" one setting after another, up to the first not rejected.
+
+    Given how many a setting answered, its errors are binomial, and a `start` fixed without these trials makes the
+    promise hold whatever the settings are. Without it the sequence starts at the first setting that answers enough to
+    afford `SPARE` errors, or else at the one that answers most: it looks at numbers of answers, never at errors.
+    Even so the errors of the setting where it starts are binomial only given that setting's own number. The promise
+    holds if, beyond the first setting whose true error reaches epsilon, each setting answers all that the one before it
+    did, alike, and what it adds is wrong no less often than epsilon. Thresholds on one confidence are such a sequence
+    if less confident answers are wrong more often there; settings that answer otherwise need `start`.
+
+    Raises `InputError` for a share that is not between 0 and 1, or a start that is no setting.
+    """
+    _check_shares(epsilon=epsilon, delta=delta)
+    counts = trials.counts()
+    if start is not None and not 0 <= start < len(counts):
+        raise InputError(f"start = {start}: a setting from 0 to {len(counts) - 1} is needed")
+    first = _first(counts, epsilon, delta) if start is None else start
+    passed = first
+    while passed < len(counts) and p_value(*counts[passed], epsilon) <= delta:
+        passed += 1
+    if passed == first:
+        return _infeasible(counts, epsilon, delta, first, fixed=start is not None)
+    wrong, n = counts[passed - 1]
+    return Certified(passed - 1, n, wrong, upper_bound(wrong, n, delta), n / trials.answered_SN.shape[1])
+
+
+def threshold_uncertified(trials: Trials, epsilon: float) -> int | None:
+    """The usual choice, for comparison: the most permissive setting with at most epsilon of its answers wrong.
+
+    It promises nothing: at its limit the true error is above epsilon about every other time.
+    """
+    _check_shares(epsilon=epsilon)
+    fitting = [index for index, (wrong, n) in enumerate(trials.counts()) if n and wrong <= epsilon * n]
+    return fitting[-1] if fitting else None
+
+
+def oracle(confidence_N: NDArray[np.float64], error_N: NDArray[np.float64], epsilon: float) -> float:
+    """The largest share that a threshold on confidence could answer with a mean error of at most epsilon.
+
+    `error_N` has each sample's true probability of being wrong, or zeros and ones for the best choice in hindsight.
+    """
+    _check_shares(epsilon=epsilon)
+    order_N = np.argsort(-confidence_N, kind="stable")
+    answered_N = np.arange(1, len(order_N) + 1)
+    # A threshold cannot part samples of equal confidence.
+    possible_N = np.diff(confidence_N[order_N], append=-np.inf) < 0
+    kept_N = possible_N & (np.cumsum(error_N[order_N]) <= epsilon * answered_N)
+    return float(np.max(answered_N, where=kept_N, initial=0)) / len(order_N)
+
+
+def _tail(most: int, n: int, p: float) -> float:
+    """P(Binomial(n, p) <= most) for most < n p, where the terms fall from `most` downwards."""
+    term = exp(lgamma(n + 1) - lgamma(most + 1) - lgamma(n - most + 1) + most * log(p) + (n - most) * log1p(-p))
+    total = 0.0
+    for k in range(most, -1, -1):
+        total += term
+        term *= k * (1 - p) / ((n - k + 1) * p)
+        if term <= total * 1e-17:
+            break
+    return min(1.0, total)
+
+
+def _first(counts: list[tuple[int, int]], epsilon: float, delta: float) -> int:
+    enough = answered_needed(epsilon, delta, wrong=SPARE)
+    most = max(n for _, n in counts)
+    return next(index for index, (_, n) in enumerate(counts) if n >= min(enough, most))
+
+
+def _infeasible(counts: list[tuple[int, int]], epsilon: float, delta: float, first: int, *, fixed: bool) -> Infeasible:
+    wrong, n = counts[first]
+    needed = answered_needed(epsilon, delta)
+    reason = (
+        f"setting {first} answered {n} samples, and error <= {epsilon:.4g} needs {needed} even if none is wrong"
+        if n < needed
+        else f"setting {first} had {wrong} of {n} answers wrong, too many to rule out an error of {epsilon:.4g}"
+    )
+    if fixed:
+        return Infeasible(reason, upper_bound(wrong, n, delta) if n else None, needed)
+    # With a larger epsilon the sequence starts no later, and where it starts or passes changes at these values only.
+    bounds = {upper_bound(k, n, delta) for wrong, n in counts[: first + 1] if n for k in (wrong, SPARE)}
+    for candidate in sorted(bound for bound in bounds if epsilon < bound < 1):
+        if p_value(*counts[_first(counts, candidate, delta)], candidate) <= delta:
+            return Infeasible(reason, candidate, needed)
+    return Infeasible(reason, None, needed)
+
+
+def _check_shares(**shares: float) -> None:
+    for name, value in shares.items():
+        if not 0 < value < 1:
+            raise InputError(f"{name} = {value}: a share between 0 and 1 is needed, such as 0.05")
