@@ -17,6 +17,7 @@ from tests.tiny import tiny_model
 from tuili.data.tokenizer import encode_example
 from tuili.engine import controller
 from tuili.engine.answer import Answer, Outcome
+from tuili.engine.confidence import FEATURES, Confidence
 from tuili.engine.engine import Engine
 from tuili.engine.events import Answered, Event, Narrator, StepJudged, TokenWritten
 from tuili.engine.request import Budget, Request, Sampling
@@ -254,12 +255,15 @@ def test_bad_requests_are_refused(loaded: LoadedModel) -> None:
     engine.check()
 
 
-def test_an_answer_that_is_not_sure_enough_is_withheld(loaded: LoadedModel) -> None:
+def test_an_answer_that_is_not_sure_enough_is_not_taken(loaded: LoadedModel) -> None:
     right = "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31"
     engine, rows = reciting(loaded, *[right] * 3)
-    engine._judge = replace(engine._judge, confident=True, sure=0.9)
-    answer = engine.answer([Request(PROMPT, Budget(max_steps=3, error_tolerance=0.1))])[0]
-    assert (answer.answer, answer.receipt.outcome, answer.receipt.confidence) == ("", Outcome.ABSTAINED, 0.5)
+    engine._judge = replace(engine._judge, confidence=Confidence((0.0,) * len(FEATURES), 0.0))
+    ticket = engine.admit(Request(PROMPT, Budget(max_steps=3)), sure=0.9)
+    while ticket.answer is None:
+        engine.step()
+    answer = ticket.answer
+    assert (answer.answer, answer.receipt.outcome, answer.receipt.confidence) == ("31", Outcome.BEST_EFFORT, 0.5)
     assert answer.receipt.reason == "its confidence is 0.500, and 0.900 is needed"
     assert [row.sampling.temperature for row in rows] == [0.0, controller.AGAIN, controller.AGAIN]
     assert len({row.sampling.seed for row in rows}) == 3

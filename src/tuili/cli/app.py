@@ -20,6 +20,7 @@ VERBS = {
     "data": "Make problems, check data files, train a tokenizer.",
     "train": "Train a model by a recipe and dotted overrides.",
     "eval": "Measure a model on unseen problems by domain and level.",
+    "calibrate": "Find out what error a model can promise to stay within.",
     "ask": "Ask a model a question and see its steps checked.",
     "info": "Show what a model folder holds and where it comes from.",
     "quickstart": "Train, evaluate and ask a small model, and write a report.",

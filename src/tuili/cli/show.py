@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tuili.engine.answer import Answer
+    from tuili.engine.calibration import Calibration
     from tuili.engine.written import CheckedStep
 
 UNLIMITED = 1000
@@ -53,6 +54,37 @@ def receipt_line(answer: Answer) -> str:
     if receipt.stop == "length":
         parts.append("cut off at the token limit")
     return " · ".join(parts)
+
+
+def show_calibration(console: Console, calibration: Calibration) -> None:
+    """Print what may be promised: one row for each limit on attempts and tokens, one column for each tolerance."""
+    from rich.table import Table
+
+    sample = calibration.sample
+    tolerances = sorted({entry.error_tolerance for entry in calibration.entries})
+    table = Table(box=None, pad_edge=False)
+    for heading in ("attempts", "tokens", *[f"error ≤ {tolerance:g}" for tolerance in tolerances]):
+        table.add_column(heading, no_wrap=True)
+    for curve in calibration.curves:
+        own = {
+            entry.error_tolerance: entry
+            for entry in calibration.entries
+            if (entry.max_steps, entry.max_tokens) == (curve.max_steps, curve.max_tokens)
+        }
+        cells = [
+            f"{own[tolerance].coverage:.0%} ({own[tolerance].wrong} of {own[tolerance].n} wrong)"
+            if own[tolerance].threshold is not None
+            else "cannot be promised"
+            for tolerance in tolerances
+        ]
+        table.add_row(str(curve.max_steps), str(curve.max_tokens), *cells)
+    console.print(f"Share answered, each promise with probability {1 - calibration.delta:g}", soft_wrap=True)
+    console.print(table, soft_wrap=True)
+    console.print(
+        f"{sample.n} problems tested, {sample.fitted} others fitted the confidence (calibration error "
+        f"{sample.calibration_error:.3f}); without withholding {sample.accuracy:.1%} are right after one attempt",
+        soft_wrap=True,
+    )
 
 
 def show_cells(console: Console, report: Mapping[str, Any]) -> None:

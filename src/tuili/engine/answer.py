@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import fmean
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast
 
 from tuili.data.tokenizer import encode_prompt
+from tuili.engine.calibration import Promise
 from tuili.engine.decode import Generation
 from tuili.engine.written import CheckedStep, Written, read_back
 from tuili.steps import Context, Status
@@ -39,10 +40,11 @@ class Receipt:
 
     attempts: responses that were tried. milliseconds: `total` from admission on, and of all attempts `queue`, `prefill`
     and `decode`. tokens: `prompt`, and `generated` in all attempts; of the answer given, `reasoning` and `answer`.
-    layer_steps: layers times tokens of all attempts, drafts that were not taken among them; mean_depth: layers for each
+    layer_steps: layers times tokens of all attempts, drafts that were not taken and what the verifier read
+    among them; mean_depth: layers for each
     token written. stop: why the writing of the answer given ended. checked: its steps by verdict. confidence: the
-    verifier head's probability that the answer is right, None where the model has no trained one. promise: what is
-    guaranteed about it, None for nothing.
+    probability that the answer is right, None where the model has neither a verifier nor been calibrated. promise: what
+    is guaranteed about it, or why nothing is.
     """
 
     attempts: int
@@ -55,7 +57,7 @@ class Receipt:
     outcome: Outcome = Outcome.ANSWERED
     reason: str = ""
     confidence: float | None = None
-    promise: Mapping[str, Any] | None = None
+    promise: Promise = field(default_factory=Promise)
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Answer:
         return {
             "answer": self.answer,
             "steps": [step.as_json() for step in self.steps],
-            "receipt": {**vars(self.receipt)},
+            "receipt": {**vars(self.receipt), "promise": vars(self.receipt.promise)},
         }
 
 

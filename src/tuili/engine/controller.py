@@ -8,91 +8,86 @@ What a row may take is left to the scheduler, what an answer says to `answer`.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import inf
 
-import torch
 from transformers import PreTrainedTokenizerFast
 
 from tuili.data.tokenizer import encode_text
 from tuili.engine.answer import Answer, Outcome, Receipt, by_verdict, count_tokens, in_milliseconds, want
+from tuili.engine.attempt import Attempt, best_of, sigmoid
+from tuili.engine.calibration import Promise
+from tuili.engine.confidence import Confidence
 from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.row import Limits, Row, Stop
-from tuili.engine.written import CheckedStep, Written, read_back
+from tuili.engine.written import CheckedStep, read_back
 from tuili.steps import Context, Status, check_chain
 from tuili.steps.response import THINK
 
 AGAIN = 0.8
 """Temperature of an attempt that is to differ from the ones before."""
-DOUBTED = 0.1
-"""Weight in the vote of an answer with a wrong step."""
+DOUBT = 0.5
+"""A step that the checker cannot decide is doubted where the verifier gives it less than this."""
 
 
 @dataclass(frozen=True)
 class Judge:
     """What a model's answers are held against.
 
-    context: tokens that it holds. threshold: probability at which a token leaves early. confident: whether the verifier
-    head is trained. sure: the confidence that an answer needs, None where any will do.
+    context: tokens that it holds. threshold: probability at which a token leaves early. verifies: whether it has a
+    verifier. confidence: what tells how sure an answer is, None where the model is not calibrated.
     """
 
     tokenizer: PreTrainedTokenizerFast
     exits: Sequence[int]
     context: int
     threshold: float
-    confident: bool = False
+    verifies: bool = False
+    confidence: Confidence | None = None
+
+
+@dataclass
+class Pursuit:
+    """A request at work: its prompt's ids, its deadline by the scheduler's clock, what it has led to so far.
+
+    sure: the confidence that an answer needs, None where any will do.
+    """
+
+    request: Request
+    prompt: list[int]
+    deadline: float | None = None
     sure: float | None = None
+    promise: Promise = field(default_factory=Promise)
+    rows: list[Row] = field(default_factory=list)
+    tried: list[Attempt] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """One row that has ended, and what it says behind the steps that it was given."""
-
-    row: Row
-    written: Written
-    confidence: float | None
-    lacks: str
-
-    @property
-    def weight(self) -> float:
-        """How much it counts in a vote."""
-        if not self.written.complete:
-            return 0.0
-        return (1.0 if self.confidence is None else self.confidence) * (DOUBTED if self.lacks else 1.0)
-
-
-def pursue(request: Request, judge: Judge, prompt: list[int], deadline: float | None) -> Generator[Row, bool, Answer]:
+def pursue(pursuit: Pursuit, judge: Judge) -> Generator[Row, bool, Answer]:
     """Yields one row after the other, and is to be sent whether the request was cancelled when one has ended; returns
     the answer.
-
-    `prompt` has the ids of the request's prompt, `deadline` is a time of the scheduler's clock.
     """
-    tried: list[Attempt] = []
+    request, tried = pursuit.request, pursuit.tried
     given: tuple[CheckedStep, ...] = ()
     sampling, depth, threshold = request.sampling, request.depth, judge.threshold
     cancelled = False
     while len(tried) < request.budget.max_steps:
-        limits = _left(request.budget, tried, deadline)
+        limits = _left(pursuit)
         if tried and (limits.tokens < 1 or (limits.layer_steps is not None and limits.layer_steps < judge.exits[0])):
             break
-        ids = prompt + _opened(judge.tokenizer, given)
-        if len(ids) >= judge.context:
+        opened = _opened(judge.tokenizer, given)
+        if len(pursuit.prompt) + len(opened) >= judge.context:
             break
-        row = Row(
-            ids,
-            limits,
-            sampling,
-            depth,
-            threshold,
-            request.priority,
-            tuple(step.text for step in given),
-        )
+        lines = tuple(step.text for step in given)
+        row = Row(pursuit.prompt + opened, limits, sampling, depth, threshold, request.priority, lines)
+        pursuit.rows.append(row)
         cancelled = yield row
         attempt = _judged(row, given, request.context, judge)
+        if judge.verifies and not (cancelled or attempt.lacks):
+            cancelled = yield from _verify(pursuit, row, opened)
+            attempt = _doubted(replace(attempt, validity=tuple(pursuit.rows[-1].validity)), len(opened))
         tried.append(attempt)
-        if cancelled or not attempt.lacks or row.stop is Stop.DEADLINE:
+        if cancelled or row.stop is Stop.DEADLINE or _settled(pursuit, judge):
             break
         given, differs = _next_start(attempt, tried, request.context)
         depth, threshold = "auto", inf  # the full depth, as far as the limits allow it
@@ -102,16 +97,17 @@ def pursue(request: Request, judge: Judge, prompt: list[int], deadline: float | 
             sampling = Sampling(temperature=heat, seed=seed % 2**63, stop=request.sampling.stop)
         else:
             sampling = request.sampling
-    return _concluded(request, prompt, tried, cancelled)
+    return _concluded(pursuit, judge, cancelled)
 
 
-def _left(budget: Budget, tried: Sequence[Attempt], deadline: float | None) -> Limits:
-    """What the attempts so far have left of a budget."""
-    tokens = budget.max_tokens - sum(len(attempt.row.tokens) for attempt in tried)
+def _left(pursuit: Pursuit) -> Limits:
+    """What the rows so far have left of the budget."""
+    budget = pursuit.request.budget
+    tokens = budget.max_tokens - sum(len(row.tokens) for row in pursuit.rows)
     layers = budget.max_layer_steps
     if layers is not None:
-        layers -= sum(attempt.row.layer_steps for attempt in tried)
-    return Limits(tokens, layers, deadline)
+        layers -= sum(row.layer_steps for row in pursuit.rows)
+    return Limits(tokens, layers, pursuit.deadline)
 
 
 def _opened(tokenizer: PreTrainedTokenizerFast, given: Sequence[CheckedStep]) -> list[int]:
@@ -128,11 +124,56 @@ def _judged(row: Row, given: tuple[CheckedStep, ...], context: Context, judge: J
     """A row that has ended, checked."""
     cut = row.stop not in (Stop.END, Stop.STOP)
     written = read_back(judge.tokenizer, row.tokens, row.depths, context, given, row.sampling.stop, cut)
-    confidence = float(torch.tensor(row.validity[-1]).sigmoid()) if judge.confident and row.validity else None
-    lacks = want(written, str(row.stop))
-    if not lacks and judge.sure is not None and (confidence is None or confidence < judge.sure):
-        lacks = f"its confidence is {confidence or 0:.3f}, and {judge.sure:.3f} is needed"
-    return Attempt(row, written, confidence, lacks)
+    return Attempt(row, written, want(written, str(row.stop)))
+
+
+def _verify(pursuit: Pursuit, row: Row, opened: Sequence[int]) -> Generator[Row, bool, bool]:
+    """Have the verifier read a response, if the budget has room for that; returns whether the request was cancelled."""
+    response = [*opened, *row.tokens]
+    limits = _left(pursuit)
+    reading = Row(
+        [*pursuit.prompt, *response], limits, priority=row.priority, threshold=inf, verify_from=len(pursuit.prompt)
+    )
+    pursuit.rows.append(reading)
+    return (yield reading)
+
+
+def _doubted(attempt: Attempt, opened: int) -> Attempt:
+    """An attempt with the verifier's word on the steps that the checker cannot decide."""
+    if not attempt.validity:
+        return attempt
+    steps, lacks = list(attempt.written.steps), attempt.lacks
+    for number, step in enumerate(steps):
+        if step.verdict.status is Status.VALID or step.last is None:
+            continue
+        confidence = sigmoid(attempt.validity[opened + step.last])
+        steps[number] = replace(step, confidence=confidence)
+        if confidence < DOUBT and not lacks:
+            lacks = (
+                f"step {number + 1} is doubted: the checker cannot decide it, the verifier gives it {confidence:.2f}"
+            )
+    return replace(attempt, written=replace(attempt.written, steps=tuple(steps)), lacks=lacks)
+
+
+def _settled(pursuit: Pursuit, judge: Judge) -> bool:
+    """Whether an answer stands that needs no further attempt."""
+    return not best_of(pursuit.tried).lacks and not _unsure(pursuit, judge)
+
+
+def _unsure(pursuit: Pursuit, judge: Judge) -> str:
+    """What an answer lacks in confidence, empty for nothing."""
+    if pursuit.sure is None:
+        return ""
+    confidence = _confidence(pursuit.tried, judge) or 0.0
+    return "" if confidence >= pursuit.sure else f"its confidence is {confidence:.3f}, and {pursuit.sure:.3f} is needed"
+
+
+def _confidence(tried: Sequence[Attempt], judge: Judge) -> float | None:
+    """How sure the answer is that these attempts come to, None where nothing tells."""
+    if judge.confidence is not None:
+        return judge.confidence.of(tried)
+    validity = best_of(tried).validity
+    return sigmoid(validity[-1]) if validity else None
 
 
 def _next_start(attempt: Attempt, tried: Sequence[Attempt], context: Context) -> tuple[tuple[CheckedStep, ...], bool]:
@@ -143,8 +184,14 @@ def _next_start(attempt: Attempt, tried: Sequence[Attempt], context: Context) ->
         return (), True
     right = put_right(steps[wrong], steps[:wrong], context)
     kept = steps[:wrong] + ((right,) if right else ())
-    been_there = any(kept == other.written.steps[: len(kept)] and other is not attempt for other in tried)
+    been_there = any(
+        _texts(kept) == _texts(other.written.steps[: len(kept)]) and other is not attempt for other in tried
+    )
     return kept, right is None or been_there
+
+
+def _texts(steps: Sequence[CheckedStep]) -> list[str]:
+    return [step.text for step in steps]
 
 
 def put_right(step: CheckedStep, before: Sequence[CheckedStep], context: Context) -> CheckedStep | None:
@@ -162,37 +209,35 @@ def put_right(step: CheckedStep, before: Sequence[CheckedStep], context: Context
     return None
 
 
-def _concluded(request: Request, prompt: list[int], tried: Sequence[Attempt], cancelled: bool) -> Answer:
+def _concluded(pursuit: Pursuit, judge: Judge, cancelled: bool) -> Answer:
     """The answer that the attempts come to."""
-    votes: defaultdict[str, float] = defaultdict(float)
-    for attempt in tried:
-        votes[attempt.written.answer] += attempt.weight
-    best = max(tried, key=lambda attempt: (not attempt.lacks, votes[attempt.written.answer], attempt.weight))
-    rows = [attempt.row for attempt in tried]
+    best, rows, request = best_of(pursuit.tried), pursuit.rows, pursuit.request
+    lacks = best.lacks or _unsure(pursuit, judge)
     depths = [depth for row in rows for depth in row.depths]
     seconds = {part: sum(row.seconds[part] for row in rows) for part in ("queue", "prefill", "decode")}
     total = (rows[-1].ended or 0.0) - rows[0].submitted
-    outcome = Outcome.CANCELLED if cancelled else _outcome(request.budget, best)
+    outcome = Outcome.CANCELLED if cancelled else _outcome(request.budget, best, lacks)
     return Answer(
         prompt=request.prompt,
         answer=best.written.answer if outcome in (Outcome.ANSWERED, Outcome.BEST_EFFORT) else "",
         steps=best.written.steps,
         receipt=Receipt(
-            attempts=len(tried),
+            attempts=len(pursuit.tried),
             milliseconds=in_milliseconds({"total": total, **seconds}),
-            tokens=count_tokens(prompt, len(depths), best.written),
+            tokens=count_tokens(pursuit.prompt, len(depths), best.written),
             mean_depth=sum(depths) / len(depths) if depths else 0.0,
             layer_steps=sum(row.layer_steps for row in rows),
             stop=str(best.row.stop),
             checked=by_verdict(best.written),
             outcome=outcome,
-            reason=best.lacks,
-            confidence=best.confidence,
+            reason=lacks,
+            confidence=_confidence(pursuit.tried, judge),
+            promise=pursuit.promise,
         ),
     )
 
 
-def _outcome(budget: Budget, best: Attempt) -> Outcome:
-    if not best.lacks:
+def _outcome(budget: Budget, best: Attempt, lacks: str) -> Outcome:
+    if not lacks:
         return Outcome.ANSWERED
     return Outcome.ABSTAINED if budget.error_tolerance is not None or not best.written.complete else Outcome.BEST_EFFORT

@@ -9,8 +9,9 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 
 from tuili.engine.answer import Answer
-from tuili.engine.controller import Judge, pursue
+from tuili.engine.controller import Judge, Pursuit, pursue
 from tuili.engine.events import Answered, Event, Narrator
+from tuili.engine.pledges import Pledges, replace_budget
 from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Request
 from tuili.engine.row import Row, Stop
@@ -26,7 +27,7 @@ Listener = Callable[[Event], None]
 class Ticket:
     """A request that has been admitted. `answer` is there once it has ended."""
 
-    request: Request
+    pursuit: Pursuit
     row: Row
     """The attempt at work, or the last one."""
     loop: Generator[Row, bool, Answer] = field(repr=False)
@@ -56,28 +57,42 @@ class Engine:
         own = config.exit_threshold if threshold is None else threshold
         if not 0 <= own <= 1:
             raise InputError(f"threshold {own} is no probability: use 0 to 1")
-        self._judge = Judge(loaded.tokenizer, config.exit_layers, config.max_position_embeddings, own)
+        self.pledges = Pledges(loaded, own)
+        self._judge = Judge(
+            loaded.tokenizer,
+            config.exit_layers,
+            config.max_position_embeddings,
+            own,
+            confidence=self.pledges.confidence,
+        )
         self._tickets: dict[Row, Ticket] = {}
         self._failures: list[Exception] = []
         """What listeners raised in this step."""
 
-    def admit(self, request: Request, listen: Listener | None = None) -> Ticket:
+    def admit(self, request: Request, listen: Listener | None = None, *, sure: float | None = None) -> Ticket:
         """Take a request in; `listen` is called with its events, in order, the last of which is `Answered`.
 
+        `sure` is the confidence that its answer needs where no error tolerance says that.
+
         Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context, `InputError`
-        for what the model cannot do or no promise can be made about, `Overloaded` when too many wait.
+        for what the model cannot do, `NotPromised` for a tolerance that cannot be promised, `Overloaded` when too many
+        wait.
         """
         ids = prompt_ids(self._tokenizer, request.prompt, self._judge.context)
-        if request.budget.error_tolerance is not None and self._judge.sure is None:
-            raise InputError("error_tolerance: nothing is promised about this model, for it has not been calibrated")
         milliseconds = request.budget.deadline_ms
         deadline = None if milliseconds is None else self.scheduler.clock() + milliseconds / 1000
         if not (request.context.facts or request.context.program):
             request = replace(request, context=Context.from_prompt(request.prompt))
-        loop = pursue(request, self._judge, ids, deadline)
+        entry = None
+        if request.budget.error_tolerance is not None:
+            entry = self.pledges.entry(request, lambda tokens: self.scheduler.in_time(len(ids), tokens, deadline))
+            within = replace_budget(request.budget, max_steps=entry.max_steps, max_tokens=entry.max_tokens)
+            request, sure = replace(request, budget=within), entry.threshold
+        pursuit = Pursuit(request, ids, deadline, sure, self.pledges.promise(entry))
+        loop = pursue(pursuit, self._judge)
         row = next(loop)
         self.scheduler.submit(row)
-        ticket = Ticket(request, row, loop, listen)
+        ticket = Ticket(pursuit, row, loop, listen)
         self._attend(ticket, row)
         return ticket
 
@@ -122,6 +137,7 @@ class Engine:
             row = ticket.loop.send(ticket.cancelled)
         except StopIteration as done:
             ticket.answer = done.value
+            self.pledges.tried(ticket.pursuit.request, ticket.pursuit.tried[0])
             self._tell(ticket, Answered(done.value))
             return
         self.scheduler.submit(row, admitted=True)
@@ -139,11 +155,13 @@ class Engine:
             self.cancel(ticket)
 
     def _attend(self, ticket: Ticket, row: Row) -> None:
-        ticket.row = row
-        ticket.attempts += 1
+        ticket.row, ticket.narrator = row, None
         self._tickets[row] = ticket
+        if row.verify_from is not None:
+            return
+        ticket.attempts += 1
         if ticket.listen is not None:
-            ticket.narrator = Narrator(self._tokenizer, ticket.request.context, ticket.attempts, row.given)
+            ticket.narrator = Narrator(self._tokenizer, ticket.pursuit.request.context, ticket.attempts, row.given)
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer requests together, and wait for all; see `admit` for what is raised, by the first that is refused."""

@@ -24,6 +24,8 @@ class Stop(StrEnum):
     """Its tokens are spent, or the model's context is full."""
     LAYERS = "layer_steps"
     """Its layer-steps are spent."""
+    READ = "read"
+    """It was only to be read."""
     DEADLINE = "deadline"
     CANCELLED = "cancelled"
 
@@ -39,10 +41,10 @@ class Limits:
 
 @dataclass(eq=False)
 class Row:
-    """A prompt and the response to it, token by token.
+    """A prompt and the response to it, token by token; or a response that the verifier is to read.
 
-    `depths`, `chances` and `validity` go with `tokens`: the layers that each took, the probability of the likeliest
-    token when it was drawn, and the verifier head's logit of what stood before it.
+    `depths` and `chances` go with `tokens`: the layers that each took, the probability of the likeliest token when it
+    was drawn.
     """
 
     prompt: list[int]
@@ -54,11 +56,14 @@ class Row:
     """Higher ones are begun first; equal ones by their deadline, then as they came."""
     given: tuple[str, ...] = ()
     """Steps of the response that stand in the prompt already."""
+    verify_from: int | None = None
+    """Where in the prompt the response begins that the verifier is to read; then nothing is written."""
 
     tokens: list[int] = field(default_factory=list)
     depths: list[int] = field(default_factory=list)
     chances: list[float] = field(default_factory=list)
     validity: list[float] = field(default_factory=list)
+    """For each token of the prompt from `verify_from` on, the verifier's logit that nothing up to it is wrong."""
     stop: Stop | None = None
     reused: int = 0
     """Prompt tokens that had been read before."""

@@ -133,6 +133,13 @@ class Scheduler:
         insort(self._queue, (key, row))
         self._earliest = min(self._earliest, key[1])
 
+    def in_time(self, prompt: int, tokens: int, deadline: float | None) -> bool:
+        """Whether so many tokens behind such a prompt are likely to be written before a deadline."""
+        if deadline is None:
+            return True
+        needed = prompt * self.costs.read + tokens * (self.costs.trunk + self.costs.group)
+        return self.clock() + CARE * needed <= deadline
+
     def cancel(self, row: Row) -> None:
         """End a row at once, wherever it stands; nothing happens to one that has ended."""
         if row.stop is None:
@@ -374,7 +381,6 @@ class Scheduler:
         row.tokens.append(token)
         row.depths.append(depth)
         row.chances.append(chance)
-        row.validity.append(valid)
         self.account.tokens += 1
         if row.first is None:
             row.first = self.clock()

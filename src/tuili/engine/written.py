@@ -5,8 +5,9 @@ How the tokens came about is left to `scheduler`, what an answer cost to `answer
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from statistics import fmean
 from typing import Any
@@ -33,15 +34,26 @@ class CheckedStep:
     verdict: Verdict
     depth: float
     pieces: Pieces
+    last: int | None = None
+    """The place of its last token among those written, None where nobody wrote it in this attempt."""
+    confidence: float | None = None
+    """The verifier's probability that it holds, where the checker cannot decide it."""
+
+    @property
+    def put_right(self) -> bool:
+        """Whether the checker put it right."""
+        return not self.depth
 
     def as_json(self) -> dict[str, Any]:
-        """`text`, `verdict`, `depth`, and the reason and right value where the verdict has them."""
+        """`text`, `verdict`, `depth`, the reason and right value where the verdict has them, and the verifier's
+        confidence where there is one."""
         return {
             "text": self.text,
             "verdict": str(self.verdict.status),
             "depth": self.depth,
             "reason": self.verdict.reason,
             "expected": self.verdict.expected,
+            "confidence": self.confidence,
         }
 
 
@@ -78,12 +90,14 @@ def read_back(
     text = "\n".join((THINK, *(step.text for step in given), own)) if given else own
     response = split_response(text)
     verdicts = check_chain(response.steps, context)
-    steps, start = list(given), 0
+    steps, start = [replace(step, last=None) for step in given], 0
+    ends = list(accumulate(len(piece) for piece, _ in pieces))
     for line, verdict in list(zip(response.steps, verdicts, strict=True))[len(given) :]:
         start = own.index(line, start)
         part = _between(pieces, start, start + len(line))
-        steps.append(CheckedStep(line, verdict, fmean(depth for _, depth in part), part))
         start += len(line)
+        last = bisect_left(ends, start)
+        steps.append(CheckedStep(line, verdict, fmean(depth for _, depth in part), part, last))
     closing = tokenizer.convert_tokens_to_ids(END_THINK)
     reasoning = tokens.index(closing) + 1 if closing in tokens else len(tokens)
     complete = response.complete and bool(response.answer) and not cut

@@ -23,7 +23,7 @@ BALANCE_GOAL = 0.3
 """The largest load of an expert should not be further above the mean load than this share of it."""
 _SHARE = LinearSegmentedColormap.from_list("share", ["#ffffff", "#cfe0f1", "#4a86c5", "#123a6b"])
 _CHANGE = LinearSegmentedColormap.from_list("change", ["#a61b1b", "#ffffff", "#1f5a9c"])
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -50,7 +50,7 @@ def accuracy_bars(cells: Sequence[Mapping[str, Any]]) -> str:
     """Accuracy of each domain, one bar a level, with 95% intervals."""
     domains = list(dict.fromkeys(cell["domain"] for cell in cells))
     levels = sorted({cell["level"] for cell in cells})
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         height = 0.8 / len(levels)
         figure = Figure(figsize=(7.6, 0.9 + len(domains) * (0.22 + 0.16 * len(levels))))
         axes = figure.subplots()
@@ -89,7 +89,7 @@ def depth_lines(by_domain: Mapping[str, Mapping[str, float]]) -> str:
     """Mean depth at each level, one small panel a domain, all on one scale."""
     columns = min(4, len(by_domain))
     rows = -(-len(by_domain) // columns)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.6, 0.5 + 1.35 * rows))
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes, (domain, by_level) in zip(grid.flat, by_domain.items(), strict=False):
@@ -106,7 +106,7 @@ def depth_lines(by_domain: Mapping[str, Mapping[str, float]]) -> str:
 
 def depth_points(points: Sequence[Mapping[str, Any]]) -> str:
     """Accuracy against mean depth: the fixed exits as a line, the automatic choice as a star."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(5.2, 3.2))
         axes = figure.subplots()
         fixed = [point for point in points if point["depth"] != "auto"]
@@ -138,7 +138,7 @@ def heat_map(
 ) -> str:
     """A domain × expert table as colours: shares on one scale, changes of accuracy on a two-sided one."""
     values = np.asarray(matrix, dtype=float)
-    with matplotlib.rc_context(_STYLE | {"axes.grid": False}):
+    with matplotlib.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(7.6, 1.6 + 0.3 * len(rows)))
         axes = figure.subplots()
         reach = max(0.05, float(np.abs(values).max()))
@@ -161,7 +161,7 @@ def heat_map(
 def balance_bars(equal: Sequence[float], as_they_came: Sequence[float]) -> str:
     """Largest load over mean load − 1 of each routed layer, with domains of equal weight and over all tokens alike."""
     layers = np.arange(1, len(equal) + 1)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.6, 2.4))
         axes = figure.subplots()
         axes.bar(layers - 0.2, equal, 0.38, color=LEVEL_COLOURS[2], label="domains of equal weight")
@@ -178,7 +178,7 @@ def learning_curve(log: Sequence[Mapping[str, float]], phases: Sequence[tuple[fl
     """Loss by step and, where the log has it, accuracy on the fly; dotted lines where a phase begins."""
     loss = [(line["step"], line["loss"]) for line in log]
     accuracy = [(line["step"], line["accuracy"]) for line in log if "accuracy" in line]
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.6, 3.0))
         axes = figure.subplots()
         axes.plot(*zip(*loss, strict=True), color=LEVEL_COLOURS[2], linewidth=1.4)

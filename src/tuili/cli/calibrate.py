@@ -1,0 +1,104 @@
+"""`tuili calibrate`: what may be promised about a model's answers. The work is left to `tuili.eval.calibrate`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from tuili.cli.options import DomainsOption, LevelsOption, ModelArgument, parse_domains, parse_levels, parse_list
+from tuili.errors import InputError
+
+if TYPE_CHECKING:
+    from tuili.eval.calibrate import Case
+
+Number = TypeVar("Number", int, float)
+
+
+def run(
+    model: ModelArgument,
+    tolerance: Annotated[
+        str, typer.Option(help="Shares of wrong answers that requests may tolerate.")
+    ] = "0.01,0.02,0.05,0.1",
+    delta: Annotated[float, typer.Option(help="Probability that the promise of a class does not hold.")] = 0.05,
+    steps: Annotated[str, typer.Option(help="Limits on attempts that requests may have.")] = "1,2,4",
+    tokens: Annotated[
+        str, typer.Option(help="Limits on tokens; a deadline is kept as the largest that fits.")
+    ] = "100,200,400",
+    domains: DomainsOption = "all",
+    levels: LevelsOption = "1,2,3",
+    per_cell: Annotated[int, typer.Option(help="Problems for each domain and level.")] = 60,
+    seed: Annotated[int, typer.Option(help="Number of the sample.")] = 0,
+    data: Annotated[Path | None, typer.Option(metavar="FILE", help="Problems of your own (JSONL) instead.")] = None,
+) -> None:
+    """Promise at most a share of wrong answers: `tuili/calibration.json` in the model's folder, and a picture of it.
+
+    The promise holds for requests that come as the sample does: bring your own with --data.
+    """
+    from rich.console import Console
+
+    from tuili.cli.options import progress_bar
+    from tuili.cli.show import show_calibration
+    from tuili.engine.calibration import CALIBRATION_FILE
+    from tuili.eval.calibrate import Classes, calibrate
+    from tuili.eval.risk import draw_risk
+    from tuili.files import check_file_place, whole_file
+    from tuili.model.folder import load_model
+
+    classes = Classes(
+        _numbers("--tolerance", tolerance, float),
+        _numbers("--steps", steps, int),
+        _numbers("--tokens", tokens, int),
+        delta,
+    )
+    loaded = load_model(model)
+    place = loaded.path / CALIBRATION_FILE
+    check_file_place(place)
+    if data is None:
+        cases, source = _problems(parse_domains(domains), parse_levels(levels), per_cell, seed)
+    else:
+        cases, source = _own(data)
+    with progress_bar() as tell:
+        found = calibrate(loaded, cases, source, classes, tell)
+    with whole_file(place) as part:
+        part.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    draw_risk(found, place.with_suffix(".svg"))
+    console = Console(highlight=False)
+    show_calibration(console, found)
+    console.print(f"{place} and {place.with_suffix('.svg').name}", soft_wrap=True)
+
+
+def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Number, ...]:
+    try:
+        return tuple(kind(name) for name in parse_list(option, text))
+    except ValueError:
+        raise InputError(f"{option} {text[:40]!r}: give numbers separated by commas") from None
+
+
+def _problems(domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int) -> tuple[list[Case], str]:
+    """Problems of the validation split, which no training sees, in random order."""
+    import random
+
+    from tuili.eval.calibrate import Case
+    from tuili.eval.runner import unseen_problems
+    from tuili.tasks import Split
+
+    problems = unseen_problems(domains, levels, per_cell, seed, Split.VALIDATION)
+    random.Random(seed).shuffle(problems)
+    shown = f"{len(domains)} domains, levels {', '.join(map(str, levels))}, validation split, seed {seed}"
+    return [Case(problem.prompt, problem.answer) for problem in problems], shown
+
+
+def _own(path: Path) -> tuple[list[Case], str]:
+    """The records of a file, in random order."""
+    import random
+
+    from tuili.data.records import read_records
+    from tuili.eval.calibrate import Case
+    from tuili.steps import split_response
+
+    cases = [Case(record.input, split_response(record.response).answer) for record in read_records(path)]
+    random.Random(0).shuffle(cases)
+    return cases, path.name

@@ -1,0 +1,131 @@
+"""How sure an answer is: the probability that it is right, from all that was seen while it was found.
+
+A logistic regression on a handful of features, because each of them alone misses something: the verifier has read the
+answer but not the other attempts, agreement says nothing about a single one, the checker cannot decide every step. It
+is fitted when a model is calibrated, on other problems than the guarantee rests on; a guarantee holds however good or
+bad it is. Which answers are sure enough is left to `calibration`.
+
+Dimensions: N answers, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log, log1p
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuili.engine.attempt import Attempt, best_of, sigmoid
+from tuili.errors import InputError
+from tuili.steps import Status
+
+FEATURES = (
+    "verified_answer",
+    "verified_weakest",
+    "mean_log_chance",
+    "least_log_chance",
+    "undecided_steps",
+    "log_tokens",
+    "put_right",
+    "agreeing",
+    "disagreeing",
+)
+"""The verifier's logit at the end and at its lowest (0 without one); of the likeliest tokens the mean and the least
+log-probability; the share of steps that the checker cannot decide; the logarithm of the tokens written; whether the
+checker put a step right; the logarithm of one more than the other attempts of the same, and of another, answer."""
+RIDGE = 1.0
+"""Weight of the penalty on squared coefficients of standardised features, against a sum over answers."""
+LIMIT = 20.0
+"""Logits are held within this."""
+
+
+def features(tried: Sequence[Attempt]) -> tuple[float, ...]:
+    """The `FEATURES` of the answer that these attempts come to; attempts that were cut count for nothing.
+
+    Raises `InputError` where none has an answer.
+    """
+    whole = [attempt for attempt in tried if attempt.written.complete]
+    if not whole:
+        raise InputError("no attempt has a whole answer whose confidence could be told")
+    best = best_of(whole)
+    steps, chances = best.written.steps, best.log_chances
+    undecided = sum(step.verdict.status is not Status.VALID for step in steps)
+    others = [attempt.written.answer == best.written.answer for attempt in whole if attempt is not best]
+    return (
+        _held(best.validity[-1]) if best.validity else 0.0,
+        _held(min(best.validity)) if best.validity else 0.0,
+        fmean(chances),
+        min(chances),
+        undecided / len(steps) if steps else 1.0,
+        log(len(chances)),
+        float(any(step.put_right for step in steps)),
+        log1p(others.count(True)),
+        log1p(others.count(False)),
+    )
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Coefficients for `FEATURES` as they are, and a constant. Raises `InputError` for another number of them."""
+
+    coefficients: tuple[float, ...]
+    constant: float
+
+    def __post_init__(self) -> None:
+        if len(self.coefficients) != len(FEATURES):
+            raise InputError(f"confidence has {len(self.coefficients)} coefficients: {len(FEATURES)} are needed")
+
+    def of(self, tried: Sequence[Attempt]) -> float:
+        """The probability that the answer which these attempts come to is right; 0.0 if there is none."""
+        if not any(attempt.written.complete for attempt in tried):
+            return 0.0
+        return self.of_features(features(tried))
+
+    def of_features(self, found: Sequence[float]) -> float:
+        """The same from its features."""
+        logit = self.constant + sum(a * b for a, b in zip(self.coefficients, found, strict=True))
+        return sigmoid(_held(logit))
+
+
+def fit(features_NF: NDArray[np.float64], right_N: NDArray[np.bool_]) -> Confidence:
+    """The coefficients that explain best which answers are right, by Newton's method on standardised features.
+
+    A feature that never varies gets none. Raises `InputError` where all answers are right, or none is.
+    """
+    if right_N.all() or not right_N.any():
+        raise InputError(
+            f"{int(right_N.sum())} of {len(right_N)} answers are right: both kinds are needed to tell them"
+        )
+    mean_F, scale_F = features_NF.mean(0), features_NF.std(0)
+    varies_F = scale_F > 1e-9
+    scale_F = np.where(varies_F, scale_F, 1.0)
+    x_NG = np.column_stack([(features_NF - mean_F) / scale_F * varies_F, np.ones(len(features_NF))])
+    penalty_G = np.append(np.full(len(mean_F), RIDGE), 0.0)
+    weight_G = np.append(np.zeros(len(mean_F)), log(right_N.mean() / (1 - right_N.mean())))
+    for _ in range(50):
+        p_N = 1 / (1 + np.exp(-np.clip(x_NG @ weight_G, -LIMIT, LIMIT)))
+        gradient_G = x_NG.T @ (p_N - right_N) + penalty_G * weight_G
+        curvature_GG = (x_NG.T * (p_N * (1 - p_N))) @ x_NG + np.diag(penalty_G + 1e-9)
+        step_G = np.linalg.solve(curvature_GG, gradient_G)
+        weight_G = weight_G - np.clip(step_G, -2, 2)
+        if np.abs(step_G).max() < 1e-8:
+            break
+    own_F = weight_G[:-1] * varies_F / scale_F
+    return Confidence(tuple(own_F.tolist()), float(weight_G[-1] - own_F @ mean_F))
+
+
+def calibration_error(confidence_N: NDArray[np.float64], right_N: NDArray[np.bool_], bins: int = 10) -> float:
+    """The expected calibration error: |share right - mean confidence| over bins of equal numbers (Nguyen and O'Connor
+    2015, arXiv 1508.05154), weighed by their size.
+    """
+    order_N = np.argsort(confidence_N, kind="stable")
+    parts = [part for part in np.array_split(order_N, bins) if len(part)]
+    gaps = [abs(right_N[part].mean() - confidence_N[part].mean()) * len(part) for part in parts]
+    return float(sum(gaps) / len(confidence_N))
+
+
+def _held(logit: float) -> float:
+    return max(-LIMIT, min(LIMIT, logit))
