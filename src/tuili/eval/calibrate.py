@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tuili.engine.attempt import best_of
@@ -42,6 +41,8 @@ FITTED = 3
 """One problem of so many fits the confidence; the others test the thresholds."""
 AMPLE = 1.2
 """The first threshold tested answers so many times more problems than certifying it takes."""
+WORTH_SHARING = 64
+"""Problems that are worth a process of their own."""
 RARE = 0.01
 """Probability that the bound on rejected first attempts does not hold."""
 
@@ -118,7 +119,7 @@ def collect(
     loaded: LoadedModel, cases: Sequence[Case], max_steps: int, max_tokens: int, progress: Progress
 ) -> list[Trace]:
     """One trace for each case, in their order; several processes share the cases."""
-    sharing = share_cores(loaded, 2 * torch.get_num_threads())
+    sharing = share_cores(loaded, -(-len(cases) // WORTH_SHARING))
     parts = {
         f"problems {start + 1}, {start + 1 + sharing.processes}, …" if sharing.processes > 1 else "problems": partial(
             _collect, cases[start :: sharing.processes], max_steps, max_tokens
