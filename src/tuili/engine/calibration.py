@@ -54,7 +54,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Tested(_Part):
+class Point(_Part):
     """What a threshold on confidence did with the calibration sample."""
 
     threshold: Share
@@ -67,7 +67,7 @@ class Curve(_Part):
 
     max_steps: Annotated[int, Field(ge=1)]
     max_tokens: Annotated[int, Field(ge=1)]
-    tested: tuple[Tested, ...]
+    tested: tuple[Point, ...]
 
 
 class Entry(_Part):

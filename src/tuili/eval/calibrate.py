@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuili.engine.attempt import best_of
-from tuili.engine.calibration import Calibration, Curve, Entry, Sample, Tested, verifier_hash
+from tuili.engine.calibration import Calibration, Curve, Entry, Point, Sample, verifier_hash
 from tuili.engine.confidence import Confidence, calibration_error, features, fit
 from tuili.engine.controller import Pursuit
 from tuili.engine.engine import Engine
@@ -275,7 +275,7 @@ def _entry(
 
 def _curve(trials: Trials, threshold_S: NDArray[np.float64], steps: int, tokens: int) -> Curve:
     tested = [
-        Tested(threshold=float(threshold), answered=n, wrong=wrong)
+        Point(threshold=float(threshold), answered=n, wrong=wrong)
         for threshold, (wrong, n) in zip(threshold_S, trials.counts(), strict=True)
     ]
     return Curve(max_steps=steps, max_tokens=tokens, tested=tuple(tested))

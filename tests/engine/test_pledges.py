@@ -1,0 +1,214 @@
+"""Promises: given for what was calibrated, refused with what could be had, taken back when requests are other ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.tiny import save_tiny
+from tuili.data.tokenizer import encode_text
+from tuili.engine.answer import Answer, Outcome, Receipt
+from tuili.engine.attempt import Attempt
+from tuili.engine.calibration import (
+    CALIBRATION_FILE,
+    Calibration,
+    Curve,
+    Entry,
+    NotPromised,
+    Point,
+    Promise,
+    Sample,
+    read_calibration,
+)
+from tuili.engine.confidence import FEATURES
+from tuili.engine.engine import Engine
+from tuili.engine.pledges import Pledges
+from tuili.engine.request import Budget, Request, Sampling
+from tuili.engine.row import Limits, Row, Stop
+from tuili.engine.written import read_back
+from tuili.errors import ModelFolderError
+from tuili.model.folder import LoadedModel, load_model
+from tuili.model.lineage import model_hash
+from tuili.steps import Context
+
+PROMPT = "What is 48 / 2 + 7?"
+
+
+def entry(tolerance: float, steps: int, tokens: int, threshold: float | None = 0.6) -> Entry:
+    if threshold is None:
+        return Entry(error_tolerance=tolerance, max_steps=steps, max_tokens=tokens, threshold=None, reason="too few")
+    return Entry(
+        error_tolerance=tolerance,
+        max_steps=steps,
+        max_tokens=tokens,
+        threshold=threshold,
+        n=100,
+        wrong=1,
+        bound=tolerance,
+        coverage=0.5,
+    )
+
+
+def calibration(folder: Path, **changes: Any) -> Calibration:
+    """At 10% everything is promised, at 1% only with four attempts and 40 tokens."""
+    found = Calibration(
+        model=model_hash(folder),
+        verifier=None,
+        exit_threshold=load_model(folder).model.config.exit_threshold,
+        delta=0.05,
+        coefficients=(0.0,) * len(FEATURES),
+        constant=1.0,
+        rejected=0.2,
+        sample=Sample(source="made up", sha256="0" * 64, fitted=50, n=200, accuracy=0.9, calibration_error=0.01),
+        entries=tuple(
+            entry(tolerance, steps, tokens, 0.6 if tolerance == 0.1 or (steps, tokens) == (4, 40) else None)
+            for steps in (1, 4)
+            for tokens in (20, 40)
+            for tolerance in (0.01, 0.1)
+        ),
+        curves=(Curve(max_steps=1, max_tokens=20, tested=(Point(threshold=0.6, answered=100, wrong=1),)),),
+    )
+    return found.model_copy(update=changes)
+
+
+def write(folder: Path, found: Calibration) -> LoadedModel:
+    (folder / CALIBRATION_FILE).write_text(found.model_dump_json(), encoding="utf-8")
+    return load_model(folder)
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    folder = save_tiny(tmp_path_factory.mktemp("calibrated") / "model")
+    loaded = write(folder, calibration(folder))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in loaded.model.named_parameters():
+            if "norm" not in name:
+                parameter.normal_(std=0.5)
+    return loaded
+
+
+def always(tokens: int) -> bool:
+    return True
+
+
+def wanted(loaded: LoadedModel, in_time: Any = always, **budget: Any) -> Entry:
+    own = Pledges(loaded, loaded.model.config.exit_threshold)
+    return own.entry(Request(PROMPT, Budget(**budget)), in_time)
+
+
+def test_a_budget_belongs_to_the_largest_class_within_it(calibrated: LoadedModel) -> None:
+    found = wanted(calibrated, error_tolerance=0.3, max_steps=3)
+    assert (found.error_tolerance, found.max_steps, found.max_tokens) == (0.1, 1, 40)
+    found = wanted(calibrated, error_tolerance=0.05, max_steps=64, max_tokens=50)
+    assert (found.error_tolerance, found.max_steps, found.max_tokens) == (0.01, 4, 40)
+    found = wanted(calibrated, lambda tokens: tokens < 30, error_tolerance=0.1, deadline_ms=5.0)
+    assert found.max_tokens == 20, "what the deadline leaves time for"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            {"error_tolerance": 0.02, "max_steps": 2, "max_tokens": 30},
+            "error_tolerance = 0.02 cannot be promised with max_steps = 1 and max_tokens = 20: too few; could be "
+            "promised: error_tolerance = 0.1 with these, or error_tolerance = 0.01 with max_steps = 4 and max_tokens = "
+            "40",
+        ),
+        ({"error_tolerance": 0.001}, "error_tolerance = 0.001: nothing is promised below 0.01"),
+        ({"error_tolerance": 0.1, "max_tokens": 19}, "max_tokens = 19: nothing is promised below 20"),
+        ({"error_tolerance": 0.1, "max_layer_steps": 500}, "nothing is promised with max_layer_steps"),
+    ],
+)
+def test_what_cannot_be_promised_is_refused_with_what_could_be(
+    calibrated: LoadedModel, asked: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(NotPromised) as refused:
+        wanted(calibrated, **asked)
+    assert said in str(refused.value)
+
+
+def test_too_short_a_deadline_and_other_ways_of_drawing_are_refused(calibrated: LoadedModel) -> None:
+    with pytest.raises(NotPromised, match="deadline_ms = 3: too short for an answer of 20 tokens"):
+        wanted(calibrated, lambda tokens: False, error_tolerance=0.1, deadline_ms=3.0)
+    own = Pledges(calibrated, calibrated.model.config.exit_threshold)
+    for other in ({"sampling": Sampling(temperature=0.5)}, {"sampling": Sampling(stop=("x",))}, {"depth": 4}):
+        with pytest.raises(NotPromised, match="promised only for depth auto, temperature 0"):
+            own.entry(Request(PROMPT, Budget(error_tolerance=0.1), **other), always)  # type: ignore[arg-type]
+
+
+def test_an_answer_comes_with_its_promise_and_the_confidence_it_needs(calibrated: LoadedModel) -> None:
+    engine = Engine(calibrated)
+    plain, promised = engine.answer(
+        [Request(PROMPT, Budget(max_tokens=25)), Request(PROMPT, Budget(error_tolerance=0.1))]
+    )
+    assert plain.receipt.promise == Promise(why="no error_tolerance was asked for")
+    assert promised.receipt.promise == Promise(0.1, 0.05, 100, 1, 0.1, 1, 40)
+    assert promised.as_json()["receipt"]["promise"]["error_tolerance"] == 0.1
+    assert promised.receipt.tokens["generated"] <= 40, "it keeps to its class"
+    assert promised.receipt.outcome is Outcome.ABSTAINED, "an untrained model answers nothing"
+
+
+def test_without_a_calibration_that_fits_nothing_is_promised(calibrated: LoadedModel, tmp_path: Path) -> None:
+    folder = save_tiny(tmp_path / "model")
+    good = calibration(folder)
+    for other, said in [
+        (good.model_copy(update={"model": "0" * 64}), "made with other weights"),
+        (good.model_copy(update={"verifier": "0" * 64}), "made with other weights"),
+        (good.model_copy(update={"exit_threshold": 0.5}), "exit threshold of 0.5, not"),
+    ]:
+        with pytest.raises(NotPromised, match=said):
+            wanted(write(folder, other), error_tolerance=0.1)
+    (folder / CALIBRATION_FILE).write_text('{"version": 2}')
+    with pytest.raises(ModelFolderError, match="calibrate anew"):
+        read_calibration(folder)
+    with pytest.raises(NotPromised, match="calibrate anew"):
+        wanted(load_model(folder), error_tolerance=0.1)
+    (folder / CALIBRATION_FILE).unlink()
+    with pytest.raises(NotPromised, match="it has not been calibrated"):
+        wanted(load_model(folder), error_tolerance=0.1)
+
+
+def answered(promise: Promise) -> Answer:
+    receipt = Receipt(1, {}, {}, 3.0, 9, "end", {}, promise=promise)
+    return Answer(PROMPT, "31", (), receipt)
+
+
+def test_too_many_wrong_answers_revoke_the_promise_of_their_tolerance(calibrated: LoadedModel) -> None:
+    own = Pledges(calibrated, calibrated.model.config.exit_threshold)
+    one, tenth = entry(0.01, 4, 40), entry(0.1, 1, 40)
+    given = own.promise(one)
+    for number in range(400):
+        own.heard(answered(given), right=number % 20 > 0)
+        own.heard(answered(own.promise(tenth)), right=number % 20 > 0)
+        own.heard(answered(Promise(why="none")), right=False)
+    assert own.promise(tenth).why == "", "a twentieth is within a tenth"
+    assert own.promise(one).why.startswith("revoked: of ")
+    assert own.promise(one).error_tolerance == 0.01
+
+
+def test_more_wrong_first_attempts_than_there_were_revoke_all_promises(calibrated: LoadedModel) -> None:
+    tokenizer = calibrated.tokenizer
+
+    def tried(text: str, stop: Stop = Stop.END) -> Attempt:
+        tokens = encode_text(tokenizer, text)
+        written = read_back(tokenizer, tokens, [1] * len(tokens), Context())
+        return Attempt(Row([1], Limits(), tokens=tokens, stop=stop), written, "")
+
+    right, wrong = tried("<think>\n1 + 1 = 2\n</think>2"), tried("<think>\n1 + 1 = 3\n</think>3")
+    cut = tried("<think>\n1 + 1 = 3\n</think>3", Stop.DEADLINE)
+    usual, other = Request(PROMPT), Request(PROMPT, sampling=Sampling(temperature=1.0))
+    own = Pledges(calibrated, calibrated.model.config.exit_threshold)
+    for number in range(300):
+        own.tried(usual, wrong if number % 6 == 0 else right)
+        own.tried(other, wrong)
+        own.tried(usual, cut)
+    assert own.promise(entry(0.1, 1, 40)).why == "", "a sixth is within the fifth that is expected"
+    for number in range(300):
+        own.tried(usual, wrong if number % 2 else right)
+    said = own.promise(entry(0.1, 1, 40)).why
+    assert said.startswith("revoked: requests are unlike the calibration sample")
+    assert "more than 20.0% had a wrong step" in said
