@@ -182,10 +182,9 @@ def test_too_few_problems_are_refused_before_any_is_answered(tmp_path: Path) -> 
         calibrate(loaded, [Case("1", "1")] * 40, "few", Classes(tolerances=(0.05, 0.1)))
 
 
-def test_answers_of_one_kind_teach_no_confidence() -> None:
-    moment = Moment(3, (0.0,) * len(FEATURES), True)
-    with pytest.raises(InputError, match="both kinds are needed"):
-        fit_confidence([Trace((moment,), False)] * 5)
+def test_answers_of_one_kind_teach_only_how_many_there_are() -> None:
+    moment = Moment(3, (1.0,) * len(FEATURES), True)
+    assert fit_confidence([Trace((moment,), False)] * 8).of_features(moment.features or ()) == pytest.approx(0.9)
     with pytest.raises(InputError, match="answered none"):
         fit_confidence([Trace((replace(moment, features=None),), None)])
 

@@ -93,18 +93,18 @@ class Confidence:
 def fit(features_NF: NDArray[np.float64], right_N: NDArray[np.bool_]) -> Confidence:
     """The coefficients that explain best which answers are right, by Newton's method on standardised features.
 
-    A feature that never varies gets none. Raises `InputError` where all answers are right, or none is.
+    A feature that never varies gets none; and where all answers are right, or none is, only their number counts.
     """
-    if right_N.all() or not right_N.any():
-        raise InputError(
-            f"{int(right_N.sum())} of {len(right_N)} answers are right: both kinds are needed to tell them"
-        )
+    right = int(right_N.sum())
+    prior = log((right + 1) / (len(right_N) - right + 1))
+    if right in (0, len(right_N)):
+        return Confidence((0.0,) * features_NF.shape[1], prior)
     mean_F, scale_F = features_NF.mean(0), features_NF.std(0)
     varies_F = scale_F > 1e-9
     scale_F = np.where(varies_F, scale_F, 1.0)
     x_NG = np.column_stack([(features_NF - mean_F) / scale_F * varies_F, np.ones(len(features_NF))])
     penalty_G = np.append(np.full(len(mean_F), RIDGE), 0.0)
-    weight_G = np.append(np.zeros(len(mean_F)), log(right_N.mean() / (1 - right_N.mean())))
+    weight_G = np.append(np.zeros(len(mean_F)), prior)
     for _ in range(50):
         p_N = 1 / (1 + np.exp(-np.clip(x_NG @ weight_G, -LIMIT, LIMIT)))
         gradient_G = x_NG.T @ (p_N - right_N) + penalty_G * weight_G

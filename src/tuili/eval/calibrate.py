@@ -25,7 +25,7 @@ from tuili.engine.controller import Pursuit
 from tuili.engine.engine import Engine
 from tuili.engine.guarantee import SPARE, Certified, Trials, answered_needed, certify, upper_bound
 from tuili.engine.pledges import has_wrong_step
-from tuili.engine.request import Budget, Request
+from tuili.engine.request import Budget, Request, parse
 from tuili.engine.row import Stop
 from tuili.errors import InputError
 from tuili.eval.parallel import Measurement, Progress, Told, measure, share_cores
@@ -96,8 +96,8 @@ class Classes:
         for share in (*self.tolerances, self.delta):
             if not 0 < share < 1:
                 raise InputError(f"tolerance and delta are shares between 0 and 1 such as 0.05, not {share:g}")
-        Budget(max_steps=max(self.max_steps), max_tokens=max(self.max_tokens))
-        Budget(max_steps=min(self.max_steps), max_tokens=min(self.max_tokens))
+        for most in (max, min):
+            parse(Budget, {"max_steps": most(self.max_steps), "max_tokens": most(self.max_tokens)}, str)
 
 
 def calibrate(
@@ -105,7 +105,7 @@ def calibrate(
 ) -> Calibration:
     """Answer every case and work out what can be promised about requests that come as they did.
 
-    Raises `InputError` where there are too few of them, or all answers are right or wrong.
+    Raises `InputError` where there are too few of them, or the model answers none.
     """
     least = min(answered_needed(tolerance, classes.delta) for tolerance in classes.tolerances)
     if len(cases) * (FITTED - 1) < least * FITTED:

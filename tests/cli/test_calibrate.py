@@ -1,0 +1,79 @@
+"""`tuili calibrate`, and what may then be asked of the model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import save_tiny
+from tuili.cli.app import main
+from tuili.engine.calibration import read_calibration
+from tuili.model.folder import resolve
+
+SMALL = ("--steps", "1,2", "--tokens", "60,100", "--delta", "0.1")
+
+
+@pytest.fixture(scope="module")
+def nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(resolve("nano"), tmp_path_factory.mktemp("calibrate") / "nano"))
+
+
+def test_a_calibrated_model_keeps_to_what_it_promises(nano: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sample = ("--domains", "relations,tracing", "--levels", "1,2", "--per-cell", "12", "--tolerance", "0.001,0.4")
+    assert main(["calibrate", str(nano), *SMALL, *sample]) == 0
+    shown = capsys.readouterr().out
+    assert "32 problems tested, 16 others fitted the confidence" in shown
+    assert "cannot be promised" in shown
+    found = read_calibration(nano)
+    assert found is not None
+    assert len(found.entries) == 8
+    assert (nano / "tuili" / "calibration.svg").read_text().startswith("<?xml")
+    entry = next(
+        entry
+        for entry in found.entries
+        if (entry.max_steps, entry.max_tokens) == (2, 100) and entry.threshold is not None
+    )
+
+    asked = ("ask", "What is 48 + 27 * 3?", "--model", str(nano), "--max-steps", "2", "--json")
+    assert main([*asked, "--error-tolerance", "0.4", "--max-tokens", "150"]) == 0
+    receipt = json.loads(capsys.readouterr().out)["receipt"]
+    assert receipt["promise"]["error_tolerance"] == 0.4
+    assert (receipt["promise"]["n"], receipt["promise"]["bound"]) == (entry.n, entry.bound)
+    assert entry.threshold is not None
+    assert (receipt["outcome"] == "answered") == (receipt["confidence"] >= entry.threshold)
+
+    assert main([*asked, "--error-tolerance", "0.01"]) == 2
+    assert "cannot be promised with max_steps = 2" in capsys.readouterr().err
+
+
+def test_problems_of_your_own_are_a_sample_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, data = save_tiny(tmp_path / "model"), tmp_path / "own.jsonl"
+    data.write_text('{"input": "1 + 1", "output": "2"}\n' * 5)
+    own = ("calibrate", str(model), *SMALL, "--data", str(data))
+    assert main([*own, "--tolerance", "0.05"]) == 2
+    assert "5 problems: at least 68 are needed" in capsys.readouterr().err
+    data.write_text('{"input": "1 + 1", "output": "2"}\n' * 12)
+    assert main([*own, "--tolerance", "0.4"]) == 2
+    assert "the model answered none of the problems" in capsys.readouterr().err
+    assert read_calibration(model) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--tolerance", "0.05,x"), "--tolerance '0.05,x': give numbers separated by commas"),
+        (("--tolerance", "1.5"), "tolerance and delta are shares between 0 and 1 such as 0.05, not 1.5"),
+        (("--steps", "0"), "max_steps"),
+        (("--delta", "0"), "not 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+) -> None:
+    assert main(["calibrate", str(save_tiny(tmp_path / "model")), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert said in error
