@@ -5,9 +5,11 @@ It drives the control loop of every request and hands its attempts to one schedu
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 
+from tuili.engine.admission import Turn
 from tuili.engine.answer import Answer
 from tuili.engine.controller import Judge, pursue
 from tuili.engine.events import Answered, Event, Narrator
@@ -30,6 +32,7 @@ class Ticket:
     row: Row
     """The attempt at work, or the last one."""
     loop: Generator[Row, bool, Answer] = field(repr=False)
+    turn: Turn = field(repr=False)
     listen: Listener | None = field(repr=False)
     attempts: int = 0
     narrator: Narrator | None = field(default=None, repr=False)
@@ -47,11 +50,17 @@ class Engine:
     """
 
     def __init__(
-        self, loaded: LoadedModel, *, threshold: float | None = None, slots: int = 16, waiting: int = 1024
+        self,
+        loaded: LoadedModel,
+        *,
+        threshold: float | None = None,
+        slots: int = 16,
+        waiting: int = 1024,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         config = loaded.model.config
         self._tokenizer = loaded.tokenizer
-        self.scheduler = Scheduler(loaded.model, loaded.tokenizer, slots=slots, waiting=waiting)
+        self.scheduler = Scheduler(loaded.model, loaded.tokenizer, slots=slots, waiting=waiting, clock=clock)
         self.scheduler.warm()
         own = config.exit_threshold if threshold is None else threshold
         if not 0 <= own <= 1:
@@ -65,19 +74,21 @@ class Engine:
         """Take a request in; `listen` is called with its events, in order, the last of which is `Answered`.
 
         Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context, `InputError`
-        for what the model cannot do or no promise can be made about, `Overloaded` when too many wait.
+        for what the model cannot do, no time is enough for or no promise can be made about, `Overloaded` when too many
+        wait or it cannot be answered in time with those that have been admitted.
         """
+        begun = self.scheduler.clock()
         ids = prompt_ids(self._tokenizer, request.prompt, self._judge.context)
         if request.budget.error_tolerance is not None and self._judge.sure is None:
             raise InputError("error_tolerance: nothing is promised about this model, for it has not been calibrated")
         milliseconds = request.budget.deadline_ms
-        deadline = None if milliseconds is None else self.scheduler.clock() + milliseconds / 1000
+        deadline = None if milliseconds is None else begun + milliseconds / 1000
         if not (request.context.facts or request.context.program):
             request = replace(request, context=Context.from_prompt(request.prompt))
         loop = pursue(request, self._judge, ids, deadline)
         row = next(loop)
-        self.scheduler.submit(row)
-        ticket = Ticket(request, row, loop, listen)
+        turn = self.scheduler.submit(row)
+        ticket = Ticket(request, row, loop, turn, listen)
         self._attend(ticket, row)
         return ticket
 
@@ -118,13 +129,16 @@ class Engine:
     def _go_on(self, ticket: Ticket) -> None:
         """Begin the next attempt of a request whose row has ended, or note its answer."""
         del self._tickets[ticket.row]
+        begun = self.scheduler.clock()
         try:
             row = ticket.loop.send(ticket.cancelled)
         except StopIteration as done:
             ticket.answer = done.value
+            if ticket.row.tokens:
+                self.scheduler.costs.judge.saw(1, self.scheduler.clock() - begun)
             self._tell(ticket, Answered(done.value))
             return
-        self.scheduler.submit(row, admitted=True)
+        self.scheduler.submit(row, ticket.turn)
         self._attend(ticket, row)
 
     def _tell(self, ticket: Ticket, event: Event) -> None:
