@@ -33,3 +33,14 @@ class PromptError(InputError):
 
 class CheckpointError(TuiliError):
     """No usable checkpoint could be written or read."""
+
+
+class Overloaded(TuiliError):
+    """A request that could not be answered in time, or not be kept, because of what has been taken in before it.
+
+    `retry_after`: seconds after which asking again may help.
+    """
+
+    def __init__(self, said: str, retry_after: float) -> None:
+        super().__init__(f"{said}: ask again in {retry_after:.1f} s")
+        self.retry_after = retry_after

@@ -22,10 +22,10 @@ from tuili.engine.engine import Engine
 from tuili.engine.events import Answered, Event, Narrator, StepJudged, TokenWritten
 from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.row import Limits, Row, Stop
-from tuili.engine.scheduler import Overloaded, Scheduler
+from tuili.engine.scheduler import Scheduler
 from tuili.engine.service import Closed, Service
 from tuili.engine.written import read_back
-from tuili.errors import InputError, PromptError, TuiliError
+from tuili.errors import InputError, Overloaded, PromptError, TuiliError
 from tuili.model.folder import LoadedModel
 from tuili.steps import Context
 
@@ -55,8 +55,8 @@ class Reciting(Scheduler):
 
     def tick(self) -> list[Row]:
         changed = []
-        while self._queue:
-            self._rows.append(self._queue.pop(0)[1])
+        while (row := self._line.next(self.clock(), self._at_work())) is not None:
+            self._rows.append(row)
         for row in list(self._rows):
             if row not in self.seen:
                 self.seen.append(row)

@@ -5,9 +5,11 @@ It drives the control loop of every request and hands its attempts to one schedu
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 
+from tuili.engine.admission import Turn
 from tuili.engine.answer import Answer
 from tuili.engine.controller import Judge, Pursuit, pursue
 from tuili.engine.events import Answered, Event, Narrator
@@ -31,6 +33,7 @@ class Ticket:
     row: Row
     """The attempt at work, or the last one."""
     loop: Generator[Row, bool, Answer] = field(repr=False)
+    turn: Turn = field(repr=False)
     listen: Listener | None = field(repr=False)
     attempts: int = 0
     narrator: Narrator | None = field(default=None, repr=False)
@@ -48,11 +51,17 @@ class Engine:
     """
 
     def __init__(
-        self, loaded: LoadedModel, *, threshold: float | None = None, slots: int = 16, waiting: int = 1024
+        self,
+        loaded: LoadedModel,
+        *,
+        threshold: float | None = None,
+        slots: int = 16,
+        waiting: int = 1024,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         config = loaded.model.config
         self._tokenizer = loaded.tokenizer
-        self.scheduler = Scheduler(loaded.model, loaded.tokenizer, slots=slots, waiting=waiting)
+        self.scheduler = Scheduler(loaded.model, loaded.tokenizer, slots=slots, waiting=waiting, clock=clock)
         self.scheduler.warm()
         own = config.exit_threshold if threshold is None else threshold
         if not 0 <= own <= 1:
@@ -75,12 +84,13 @@ class Engine:
         `sure` is the confidence that its answer needs where no error tolerance says that.
 
         Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context, `InputError`
-        for what the model cannot do, `NotPromised` for a tolerance that cannot be promised, `Overloaded` when too many
-        wait.
+        for what the model cannot do or no time is enough for, `NotPromised` for a tolerance that cannot be promised,
+        `Overloaded` when too many wait or it cannot be answered in time with those that have been admitted.
         """
+        begun = self.scheduler.clock()
         ids = prompt_ids(self._tokenizer, request.prompt, self._judge.context)
         milliseconds = request.budget.deadline_ms
-        deadline = None if milliseconds is None else self.scheduler.clock() + milliseconds / 1000
+        deadline = None if milliseconds is None else begun + milliseconds / 1000
         if not (request.context.facts or request.context.program):
             request = replace(request, context=Context.from_prompt(request.prompt))
         entry = None
@@ -91,8 +101,8 @@ class Engine:
         pursuit = Pursuit(request, ids, deadline, sure, self.pledges.promise(entry))
         loop = pursue(pursuit, self._judge)
         row = next(loop)
-        self.scheduler.submit(row)
-        ticket = Ticket(pursuit, row, loop, listen)
+        turn = self.scheduler.submit(row)
+        ticket = Ticket(pursuit, row, loop, turn, listen)
         self._attend(ticket, row)
         return ticket
 
@@ -133,14 +143,17 @@ class Engine:
     def _go_on(self, ticket: Ticket) -> None:
         """Begin the next attempt of a request whose row has ended, or note its answer."""
         del self._tickets[ticket.row]
+        begun = self.scheduler.clock()
         try:
             row = ticket.loop.send(ticket.cancelled)
         except StopIteration as done:
             ticket.answer = done.value
             self.pledges.tried(ticket.pursuit.request, ticket.pursuit.tried[0])
+            if ticket.row.tokens:
+                self.scheduler.costs.judge.saw(1, self.scheduler.clock() - begun)
             self._tell(ticket, Answered(done.value))
             return
-        self.scheduler.submit(row, admitted=True)
+        self.scheduler.submit(row, ticket.turn)
         self._attend(ticket, row)
 
     def _tell(self, ticket: Ticket, event: Event) -> None:

@@ -3,7 +3,7 @@
 One `tick` reads some prompt tokens and writes one token of every row. Rows that are being written stand in the first
 slots, side by side, with the one that is being read behind them, so that a step reads memory as it lies. No row ever
 takes more tokens, layers or time than its limits: what a token may still cost is asked before it is begun, and time
-again before each group of layers.
+again before each group of layers. What things take is left to `costs`, the look ahead to `admission`.
 
 Dimensions: A rows, N of them that go on, T tokens, M hidden size, V vocabulary.
 """
@@ -11,37 +11,33 @@ Dimensions: A rows, N of them that go on, T tokens, M hidden size, V vocabulary.
 from __future__ import annotations
 
 import time
-from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from tuili.engine.admission import Line, Need, Turn
+from tuili.engine.costs import Costs, Lengths
 from tuili.engine.network import Network
 from tuili.engine.prefix import Prefixes
 from tuili.engine.row import Limits, Row, Stop
 from tuili.engine.sampler import draw
 from tuili.engine.slots import KeyValues, Slots, Step
-from tuili.errors import InputError, TuiliError
+from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM
 
 DRAFTS = 6
 """Tokens that the trunk drafts before the full depth verifies them."""
-FORGET = 0.1
-"""Weight of the newest measurement in a running mean."""
 CARE = 1.5
 """What is next is begun before a deadline only if this many times its mean cost still fits."""
-LEAST = 16
+LEAST = 64
 """Prompt tokens that are read in a tick though it slows the writing down, so that others get their turn."""
-TYPICAL = 60.0
-"""Tokens of a response, before any has been seen."""
-
-
-class Overloaded(TuiliError):
-    """The queue is full: ask again later."""
+WARM = 6
+"""Tokens of each row that warms the engine up."""
 
 
 @dataclass
@@ -55,21 +51,6 @@ class Account:
     tokens: int = 0
     layer_steps: int = 0
     ticks: int = 0
-
-
-class Costs:
-    """Running means of what lately was needed: seconds to read a token of a prompt, of a group of layers for one step,
-    and of all else in it (`trunk`); and tokens of a response that the model ended itself.
-    """
-
-    def __init__(self) -> None:
-        self.read = self.trunk = self.group = 0.0
-        self.tokens = TYPICAL
-
-    def saw(self, what: str, amount: float) -> None:
-        """Take in a measurement."""
-        before = getattr(self, what)
-        setattr(self, what, before + FORGET * (amount - before) if before else amount)
 
 
 @dataclass
@@ -108,36 +89,47 @@ class Scheduler:
         self._slots = Slots(model.config, slots, model.dtype, model.device)
         self._prefixes = Prefixes(prefix_bytes)
         self._tokenizer, self._end_id = tokenizer, tokenizer.eos_token_id
-        self._chunk, self._room, self.clock = chunk, waiting, clock
-        self._queue: list[tuple[tuple[int, float, int], Row]] = []
-        self._earliest = float("inf")
-        """No deadline of a waiting row is before this time."""
+        self._chunk, self.clock = chunk, clock
+        self.account, self.costs, self._in_groups = Account(), Costs(slots, chunk), 0.0
+        self._line = Line(waiting, slots, self.costs)
         self._reading: Row | None = None
         self._rows: list[Row] = []
         self._drafts: dict[Row, Drafts] = {}
-        self.account, self.costs, self._in_groups = Account(), Costs(), 0.0
+        self._ends_by: dict[Row, float] = {}
+        """When the rows at work that have a deadline must have ended, so that there is time to judge them all."""
+        self._left: float | None = None
+        """When the last tick ended, if it left rows to go on with."""
 
     # Handing in and taking back
 
-    def submit(self, row: Row, admitted: bool = False) -> None:
-        """Let a row wait for a slot. Raises `InputError` for what cannot be written, and `Overloaded` when too many
-        wait, unless it belongs to a request that was `admitted` before.
+    def submit(self, row: Row, turn: Turn | None = None) -> Turn:
+        """Let a row wait for a slot, and give its turn, which is to be that of the later attempts of its request.
+
+        Raises `InputError` for what cannot be written; and, without a turn, what `Line.admit` does.
         """
-        if len(self._queue) >= self._room and not admitted:
-            raise Overloaded(f"{len(self._queue)} requests wait already")
         self._check(row)
-        row.submitted = self.clock()
+        now = self.clock()
+        if turn is None:
+            turn = Turn.of(row, now, self.account.submitted)
+            self._line.admit(row, turn, now, self._at_work())
+        row.submitted = now
         self.account.submitted += 1
-        deadline = row.limits.deadline
-        key = (-row.priority, float("inf") if deadline is None else deadline, self.account.submitted)
-        insort(self._queue, (key, row))
-        self._earliest = min(self._earliest, key[1])
+        self._line.join(row, turn)
+        return turn
+
+    def _at_work(self) -> list[Need]:
+        """The rows that have a slot, and what they still have to read."""
+        needs = [Need(row, 0) for row in self._rows]
+        if self._reading is not None:
+            needs.append(Need(self._reading, len(self._reading.prompt) - self._slots.length[len(self._rows)]))
+        return needs
 
     def in_time(self, prompt: int, tokens: int, deadline: float | None) -> bool:
-        """Whether so many tokens behind such a prompt are likely to be written before a deadline."""
+        """Whether so many tokens behind a prompt of so many are likely to be written before a deadline."""
         if deadline is None:
             return True
-        needed = prompt * self.costs.read + tokens * (self.costs.trunk + self.costs.group)
+        rows = min(self.running + self.waiting + 1, self._slots.count)
+        needed = self.costs.to_read(prompt) + tokens * self.costs.pace(rows) + self.costs.judge.of(1)
         return self.clock() + CARE * needed <= deadline
 
     def cancel(self, row: Row) -> None:
@@ -169,12 +161,12 @@ class Scheduler:
     @property
     def busy(self) -> bool:
         """Whether there is anything to do."""
-        return bool(self._rows or self._reading or self._queue)
+        return bool(self._rows or self._reading or self._line)
 
     @property
     def waiting(self) -> int:
         """Rows that wait for a slot."""
-        return len(self._queue)
+        return len(self._line)
 
     @property
     def running(self) -> int:
@@ -182,12 +174,19 @@ class Scheduler:
         return len(self._rows) + (self._reading is not None)
 
     def warm(self) -> None:
-        """Write a few tokens that nobody asked for, so that the first request finds memory laid out and costs known."""
-        for depth in ("auto", self.exits[-1]):
-            self.submit(Row([self._end_id] * 16, Limits(3), depth=depth))
+        """Write a few tokens that nobody asked for, alone and together, so that the first request finds memory laid out
+        and costs known.
+        """
+        shallow, deep = self.exits[0], self.exits[-1]
+        short, long, many = 16, min(self._chunk, self.config.max_position_embeddings - WARM), self._slots.count
+        for rows, length, depth in ((1, short, deep), (1, short, shallow), (1, long, deep), (many, short, deep)):
+            for number in range(rows):
+                self.submit(Row([self._end_id] * length, Limits(WARM), depth=depth), Turn(0, inf, number))
             while self.busy:
                 self.tick()
-        self.account, self.costs.tokens = Account(), TYPICAL
+            if self.account.ended.total() == 1:  # that one has found nothing warm
+                self.costs.forget()
+        self.account, self.costs.lengths = Account(), Lengths()
 
     # One tick
 
@@ -195,44 +194,52 @@ class Scheduler:
     def tick(self) -> list[Row]:
         """Go one token on with every row. Returns the rows that have got tokens or have ended."""
         self.account.ticks += 1
+        if self._left is not None:
+            self.costs.between.saw(1, self.clock() - self._left)
         changed = self._end_late()
         changed += self._read_prompts()
         changed += self._end_late()
         if self._rows:
             changed += self._write_tokens()
+        self._left = self.clock() if self._rows else None
         return list(dict.fromkeys(changed))
 
     def _end_late(self) -> list[Row]:
-        """End all whose deadline has passed, wherever they stand."""
+        """End all whose deadline has passed or will have, wherever they stand."""
         now = self.clock()
-        waiting = [row for _, row in self._queue] if now >= self._earliest else []
-        late = [row for row in (*self._rows, self._reading, *waiting) if row is not None and _late(row, now)]
+        self._see_ends()
+        late = [row for row in self._ends_by if self._time_left(row, now) <= 0]
+        late += self._line.hopeless(now, self.running)
         for row in late:
             self._end(row, Stop.DEADLINE)
-        if waiting:
-            self._earliest = min((key[1] for key, _ in self._queue), default=float("inf"))
         return late
+
+    def _see_ends(self) -> None:
+        """Bring up to date when the rows at work must have ended: if all do so at the last moment, they are judged one
+        after the other.
+        """
+        at_work = (*self._rows, *((self._reading,) if self._reading else ()))
+        hurried = [(row.limits.deadline, row) for row in at_work if row.limits.deadline is not None]
+        self._ends_by, latest, judging = {}, inf, CARE * self.costs.judge.of(1)
+        for deadline, row in sorted(hurried, key=lambda pair: pair[0], reverse=True):
+            latest = min(latest, deadline) - judging
+            self._ends_by[row] = latest
 
     def _read_prompts(self) -> list[Row]:
         """Read at most a chunk of tokens of prompts, and write the first token of those that are read."""
         left, changed = self._chunk, list[Row]()
         while (left := min(left, self._readable())) > 0:
-            if self._reading is None:
-                if not self._queue or len(self._rows) == self._slots.count:
-                    break
-                self._begin(self._queue.pop(0)[1])
-            row, place = self._reading, len(self._rows)
-            assert row is not None
+            if (row := self._reading or self._begin()) is None:
+                break
+            place = len(self._rows)
             done, begun = self._slots.length[place], self.clock()
-            needed = (len(row.prompt) - done) * self.costs.read + self.costs.trunk
-            if row.limits.deadline is not None and begun + CARE * needed > row.limits.deadline:
+            if self._time_left(row, begun) < CARE * self.costs.to_read(len(row.prompt) - done):
                 self._end(row, Stop.DEADLINE)
                 changed.append(row)
                 continue
             ids = row.prompt[done : done + left]
             id_1T = torch.tensor([ids], device=self._slots.device)
             hidden_1TM, kv, step = self._network.trunk(self._slots, slice(place, place + 1), id_1T)
-            self.costs.saw("read", (self.clock() - begun) / len(ids))
             self.account.prompt_tokens += len(ids)
             left -= len(ids)
             if done + len(ids) == len(row.prompt):
@@ -241,29 +248,36 @@ class Scheduler:
                 self._rows.append(row)
                 self._take(hidden_1TM[:, -1:], kv, step.last(), [row])
                 changed.append(row)
+            self.costs.read.saw(len(ids), self.clock() - begun)
         return changed
 
     def _readable(self) -> int:
         """Prompt tokens that may be read in this tick, so that rows that are being written can keep their deadlines."""
-        rows = [row for row in self._rows if row.limits.deadline is not None]
-        if not rows or not self.costs.read:
+        rows = [row for row in self._rows if row in self._ends_by]
+        if not rows:
             return self._chunk
-        now, step = self.clock(), CARE * (self.costs.trunk + self.config.num_groups * self.costs.group)
-        token = CARE * self.costs.read
-        spare = min(_time_left(row, now) for row in rows) - step
-        in_pace = min(_time_left(row, now) / self._to_come(row) for row in rows) - step
-        return max(0, min(self._chunk, int(spare / token), max(int(in_pace / token), LEAST)))
+        now, count, costs = self.clock(), len(self._rows), self.costs
+        step = CARE * (costs.trunk.of(count) + self.config.num_groups * costs.group.of(count))
+        spare = min(self._time_left(row, now) for row in rows) - step
+        in_pace = min(self._time_left(row, now) / costs.to_come(row) for row in rows) - step
+        return min(self._chunk, costs.read.within(spare / CARE), max(costs.read.within(in_pace / CARE), LEAST))
 
-    def _to_come(self, row: Row) -> float:
-        """Tokens that a row is expected to need still, at least one."""
-        return max(1.0, min(self.costs.tokens, row.limits.tokens) - len(row.tokens))
+    def _time_left(self, row: Row, now: float) -> float:
+        """Seconds in which a row at work must end; infinite for one without a deadline."""
+        return self._ends_by.get(row, inf) - now
 
-    def _begin(self, row: Row) -> None:
-        """Give a row the next slot."""
-        row.begun = self.clock()
-        row.reused = self._prefixes.reuse(self._slots, len(self._rows), row.prompt)
-        self.account.reused_tokens += row.reused
-        self._reading = row
+    def _begin(self) -> Row | None:
+        """Give the next slot, if there is one, to the next row, if there is one."""
+        if len(self._rows) == self._slots.count:
+            return None
+        row = self._line.next(self.clock(), self._at_work())
+        if row is not None:
+            row.begun = self.clock()
+            row.reused = self._prefixes.reuse(self._slots, len(self._rows), row.prompt)
+            self.account.reused_tokens += row.reused
+            self._reading = row
+            self._see_ends()
+        return row
 
     def _write_tokens(self) -> list[Row]:
         """One token more for every row, or a draft of one."""
@@ -281,7 +295,9 @@ class Scheduler:
             self._take(hidden_A1M[others], kv, step, [rows[place] for place in others])
         if exact:
             self._draft(hidden_A1M[exact], [rows[place] for place in exact])
-        self.costs.saw("trunk", self.clock() - begun - self._in_groups)
+        seconds = self.clock() - begun
+        self.costs.trunk.saw(len(rows), seconds - self._in_groups)
+        self.costs.whole.saw(len(rows), seconds)
         return [row for row in rows if row not in self._drafts]
 
     def _take(self, hidden_A1M: Tensor, kv: KeyValues, step: Step, rows: list[Row]) -> None:
@@ -303,7 +319,7 @@ class Scheduler:
         going, hidden_N1M = list(range(A)), hidden_A1M
         for index, depth in enumerate(self.exits):
             now = self.clock()
-            must_leave = [not self._may_go_beyond(index, rows[row], now) for row in going]
+            must_leave = [not self._may_go_beyond(index, rows[row], now, len(going)) for row in going]
             may_leave = [rows[row].depth == "auto" or self._least(rows[row]) <= depth for row in going]
             if any(must_leave) or any(may_leave):
                 found_N1V, valid_N1 = self._network.exit(hidden_N1M)
@@ -325,11 +341,11 @@ class Scheduler:
             begun = self.clock()
             hidden_N1M = self._network.group(index, hidden_N1M, kv, step)
             self._in_groups += (seconds := self.clock() - begun)
-            self.costs.saw("group", seconds)
+            self.costs.group.saw(len(going), seconds)
         return logits_AV, valid, depths
 
-    def _may_go_beyond(self, index: int, row: Row, now: float) -> bool:
-        """Whether a row's limits leave room for the group of layers behind this exit."""
+    def _may_go_beyond(self, index: int, row: Row, now: float, rows: int) -> bool:
+        """Whether a row's limits leave room for the group of layers behind this exit, in company of so many rows."""
         if index == len(self.exits) - 1:
             return False
         limits = row.limits
@@ -337,8 +353,9 @@ class Scheduler:
             return False
         if limits.deadline is None:
             return True
-        pace = self.costs.trunk + (index + 1) * self.costs.group
-        return now + CARE * self.costs.group + (self._to_come(row) - 1) * pace <= limits.deadline
+        costs, group = self.costs, self.costs.group.of(rows)
+        pace = costs.trunk.of(len(self._rows)) + (index + 1) * group + costs.between.of(1)
+        return CARE * group + (costs.to_come(row) - 1) * pace <= self._time_left(row, now)
 
     # Drafting at the trunk and verifying at full depth
 
@@ -395,7 +412,7 @@ class Scheduler:
             return
         elif limits.layer_steps is not None and row.layer_steps + self._least(row) > limits.layer_steps:
             row.stop = Stop.LAYERS
-        elif limits.deadline is not None and self.clock() + CARE * self.costs.trunk > limits.deadline:
+        elif self._time_left(row, self.clock()) < CARE * self.costs.trunk.of(len(self._rows)):
             row.stop = Stop.DEADLINE
 
     def _stops(self, row: Row) -> bool:
@@ -427,9 +444,11 @@ class Scheduler:
             if self._reading is not None:
                 self._slots.move(last + 1, last)
             if reason is Stop.END:
-                self.costs.saw("tokens", len(row.tokens))
+                self.costs.lengths.saw(len(row.tokens))
+            elif reason is Stop.DEADLINE:
+                self.costs.lengths.saw(len(row.tokens), cut=True)
         else:
-            self._queue = [entry for entry in self._queue if entry[1] is not row]
+            self._line.leave(row)
 
     def check(self) -> None:
         """Assert that every row that was handed in is waiting, at work or ended, and no slot is used twice."""
@@ -440,11 +459,3 @@ class Scheduler:
         for place, row in enumerate(self._rows):
             ahead = len(self._drafts[row].ids) if row in self._drafts else 0
             assert self._slots.length[place] == len(row.prompt) + len(row.tokens) - 1 + ahead, "a row is out of step"
-
-
-def _late(row: Row, now: float) -> bool:
-    return _time_left(row, now) <= 0
-
-
-def _time_left(row: Row, now: float) -> float:
-    return float("inf") if row.limits.deadline is None else row.limits.deadline - now
