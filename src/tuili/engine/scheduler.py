@@ -26,7 +26,8 @@ from tuili.engine.network import Network
 from tuili.engine.prefix import Prefixes
 from tuili.engine.row import Limits, Row, Stop
 from tuili.engine.sampler import draw
-from tuili.engine.slots import KeyValues, Slots, Step
+from tuili.engine.slots import Slots
+from tuili.engine.step import KeyValues, Step
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM
 

@@ -1,0 +1,82 @@
+"""The experts of one reasoning layer for few tokens: the model's own choice and weights, in fewer operations.
+
+At most `FEW` tokens are sorted by expert in plain Python, for which the memory of a graph or of autograd is not needed;
+more of them, and all while routing is recorded or restricted, go through the model's own `MixtureOfExperts`.
+
+Dimensions: N tokens, k slots, Y = N * k of them sorted by expert, E experts, F expert size, M hidden size.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tuili.model.experts import MixtureOfExperts
+from tuili.model.kernels import gated_silu
+
+FEW = 64
+
+
+class Experts:
+    """A router and its experts, with their weights as they are now."""
+
+    def __init__(self, own: MixtureOfExperts) -> None:
+        self._own, router = own, own.router
+        self._slots = router.slots
+        self._router_EM, self._bias_E = router.weight.detach().float(), router.balance_bias
+        self._gate_up_EFM, self._down_EMF = own.experts.gate_up_proj.detach(), own.experts.down_proj.detach()
+        self._gate_up = [weight_FM.t() for weight_FM in self._gate_up_EFM]
+        self._down = [weight_MF.t() for weight_MF in self._down_EMF]
+
+    def __call__(self, hidden_NM: Tensor) -> Tensor:
+        """What the chosen experts add to each token [N, M]."""
+        router = self._own.router
+        if len(hidden_NM) > FEW or router.allowed_E is not None or router.recording is not None:
+            update_NM: Tensor = self._own(hidden_NM)[0]
+            return update_NM
+        expert_Nk, weight_Nk = self._route(hidden_NM)
+        if len(hidden_NM) == 1:
+            return self._one(hidden_NM[0], expert_Nk[0].tolist(), weight_Nk)
+        return self._sorted(hidden_NM, expert_Nk.flatten().tolist(), weight_Nk)
+
+    def _route(self, hidden_NM: Tensor) -> tuple[Tensor, Tensor]:
+        """The experts of each token and their weights: what `Router` decides."""
+        logit_NE = F.linear(hidden_NM.float(), self._router_EM)
+        first_N1 = logit_NE.argmax(-1, keepdim=True)
+        rest_NE = (logit_NE + self._bias_E).scatter_(1, first_N1, float("-inf"))
+        expert_Nk = torch.cat([first_N1, rest_NE.topk(self._slots - 1, dim=-1).indices], dim=1)
+        weight_Nk = logit_NE.gather(1, expert_Nk).sigmoid_()
+        weight_Nk /= weight_Nk.sum(-1, keepdim=True).clamp_(min=1e-9)
+        return expert_Nk, weight_Nk.to(hidden_NM.dtype)
+
+    def _one(self, hidden_M: Tensor, experts: list[int], weight_1k: Tensor) -> Tensor:
+        """The experts of a single token: products of a matrix with a vector."""
+        gate_up_kF = torch.stack([self._gate_up_EFM[expert].mv(hidden_M) for expert in experts])
+        active_kF = gated_silu(gate_up_kF) * weight_1k.t()
+        update_M = self._down_EMF[experts[0]].mv(active_kF[0])
+        for expert, active_F in zip(experts[1:], active_kF[1:], strict=True):
+            update_M = torch.addmv(update_M, self._down_EMF[expert], active_F)
+        return update_M[None]
+
+    def _sorted(self, hidden_NM: Tensor, experts: list[int], weight_Nk: Tensor) -> Tensor:
+        """The experts of some tokens, each over its own run of sorted slots."""
+        order = sorted(range(len(experts)), key=experts.__getitem__)
+        slot_Y = torch.tensor(order, device=hidden_NM.device)
+        token_Y = slot_Y // self._slots
+        runs, start = [], 0
+        for expert, run in groupby(order, key=experts.__getitem__):
+            end = start + len(list(run))
+            runs.append((expert, slice(start, end)))
+            start = end
+        input_YM = hidden_NM[token_Y]
+        gate_up_YF = input_YM.new_empty(start, self._gate_up_EFM.shape[1])
+        for expert, rows in runs:
+            torch.mm(input_YM[rows], self._gate_up[expert], out=gate_up_YF[rows])
+        active_YF = gated_silu(gate_up_YF) * weight_Nk.flatten()[slot_Y][:, None]
+        output_YM = torch.empty_like(input_YM)
+        for expert, rows in runs:
+            torch.mm(active_YF[rows], self._down[expert], out=output_YM[rows])
+        return torch.zeros_like(hidden_NM).index_add_(0, token_Y, output_YM)
