@@ -91,17 +91,17 @@ def test_a_verifier_is_read_as_it_was_written(folder: Path) -> None:
     assert model_hash(folder) == before, "the language model is the same with it"
 
 
-def tampered(folder: Path, **changes: str) -> None:
+def tampered(folder: Path, **changes: object) -> None:
     """Write the verifier's file anew with other metadata."""
     write_verifier(folder, LoadedVerifier(verifier(), Calibration(), {}))
     tensors = load_file(folder / VERIFIER_FILE)
-    parts = {
-        "config": json.dumps({"state_size": 16, "channels": 16, "layers": 2, "heads": 2}),
-        "calibration": json.dumps({"step": [1.0, 0.0], "answer": [1.0, 0.0], "threshold": 0.5}),
-        "figures": "{}",
+    parts: dict[str, object] = {
+        "config": {"state_size": 16, "channels": 16, "layers": 2, "heads": 2},
+        "calibration": {"step": [1.0, 0.0], "answer": [1.0, 0.0], "threshold": 0.5},
+        "figures": {},
         "model": model_hash(folder),
     }
-    save_file(tensors, folder / VERIFIER_FILE, parts | changes)
+    save_file(tensors, folder / VERIFIER_FILE, {"verifier": json.dumps(parts | changes)})
 
 
 @pytest.mark.parametrize(
@@ -109,14 +109,14 @@ def tampered(folder: Path, **changes: str) -> None:
     [
         ({"model": "0" * 64}, "was trained on another model"),
         ({"config": "no JSON"}, "is no verifier"),
-        ({"config": json.dumps({"state_size": 16, "channels": 15})}, "is no verifier"),
-        ({"config": json.dumps({"state_size": 16, "channels": 32, "layers": 2, "heads": 2})}, "is no verifier"),
-        ({"config": json.dumps({"state_size": 16, "layers": 10**9})}, "is no verifier"),
-        ({"config": json.dumps({"state_size": 16, "channels": 16, "layers": 2, "heads": 2, "x": 1})}, "is no verifier"),
-        ({"calibration": json.dumps({"step": [1.0]})}, "is no verifier"),
+        ({"config": {"state_size": 16, "channels": 15}}, "is no verifier"),
+        ({"config": {"state_size": 16, "channels": 32, "layers": 2, "heads": 2}}, "is no verifier"),
+        ({"config": {"state_size": 16, "layers": 10**9}}, "is no verifier"),
+        ({"config": {"state_size": 16, "channels": 16, "layers": 2, "heads": 2, "x": 1}}, "is no verifier"),
+        ({"calibration": {"step": [1.0]}}, "is no verifier"),
     ],
 )
-def test_a_file_that_does_not_fit_is_refused_in_one_line(folder: Path, changes: dict[str, str], reason: str) -> None:
+def test_a_file_that_does_not_fit_is_refused_in_one_line(folder: Path, changes: dict[str, object], reason: str) -> None:
     tampered(folder)
     assert read_verifier(folder) is not None
     tampered(folder, **changes)

@@ -94,8 +94,8 @@ def test_mutants_are_of_the_kinds_asked_for_and_the_last_may_have_two_errors(nan
 
 
 def test_what_the_model_writes_is_labelled_by_its_own_steps(nano: LoadedModel) -> None:
-    problems = [generate(name, 5, index, 3) for name in ("arithmetic", "knights") for index in range(4)]
-    ways = (Way(), Way(12, 1.0))
+    problems = [generate(name, 5, index, 2) for name in ("arithmetic", "knights") for index in range(3)]
+    ways = (Way(), Way(1.0, exit=-1))
     asked = [(problem, way) for problem in problems for way in ways]
     told: list[int] = []
     chains = written(nano, asked, 1, lambda done, total: told.append(done))
@@ -111,7 +111,6 @@ def test_what_the_model_writes_is_labelled_by_its_own_steps(nano: LoadedModel) -
         assert chain.wrong == (
             verdicts.index("invalid") if "invalid" in verdicts else None if chain.labels[-1] else len(verdicts)
         )
-    assert written(nano, asked, 1, lambda done, total: None) == chains
 
 
 def test_a_response_of_another_form_is_left_out() -> None:

@@ -13,11 +13,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -160,11 +160,9 @@ class LoadedVerifier:
 
 def write_verifier(folder: Path, verifier: LoadedVerifier) -> None:
     """Write a verifier into the folder of its language model, whole or not at all."""
-    config, calibration = asdict(verifier.network.config), asdict(verifier.calibration)
-    parts = {"config": config, "calibration": calibration, "figures": dict(verifier.figures)}
-    metadata = {name: json.dumps(part) for name, part in parts.items()} | {"model": model_hash(folder)}
+    stored = _Stored(verifier.network.config, verifier.calibration, verifier.figures, model_hash(folder))
     with whole_file(folder / VERIFIER_FILE) as part:
-        save_file(verifier.network.state_dict(), part, metadata)
+        save_file(verifier.network.state_dict(), part, {_KEY: json.dumps(asdict(stored))})
 
 
 def read_verifier(folder: Path) -> LoadedVerifier | None:
@@ -178,24 +176,27 @@ def read_verifier(folder: Path) -> LoadedVerifier | None:
     check_safetensors(path)
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-        tensors = load_file(path)
-        config, calibration, figures = (
-            adapter.validate_json(metadata[name], strict=True, extra="forbid") for name, adapter in _PARTS.items()
-        )
+            stored = _STORED.validate_json((file.metadata() or {})[_KEY], strict=True, extra="forbid")
         with torch.device("meta"):
-            network = Verifier(config)
-        network.load_state_dict(tensors, assign=True)
-    except (SafetensorError, ValidationError, KeyError, RuntimeError, ValueError) as error:
+            network = Verifier(stored.config)
+        network.load_state_dict({name: own.float().clone() for name, own in load_file(path).items()}, assign=True)
+    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:  # pydantic's are among the last
         reason = str(error).strip().splitlines()[0]
         raise ModelFolderError(f"{path} is no verifier: {reason}; train one with recipes/verifier.yaml") from error
-    if metadata.get("model") != model_hash(folder):
+    if stored.model != model_hash(folder):
         raise ModelFolderError(f"{path} was trained on another model: train one with recipes/verifier.yaml")
-    return LoadedVerifier(network.eval(), calibration, figures)
+    return LoadedVerifier(network.eval(), stored.calibration, stored.figures)
 
 
-_PARTS: Mapping[str, TypeAdapter[Any]] = {
-    "config": TypeAdapter(VerifierConfig),
-    "calibration": TypeAdapter(Calibration),
-    "figures": TypeAdapter(dict[str, float]),
-}
+@dataclass(frozen=True)
+class _Stored:
+    """What stands beside the weights: also the hash of the language model."""
+
+    config: VerifierConfig
+    calibration: Calibration
+    figures: Mapping[str, float]
+    model: str
+
+
+_STORED = TypeAdapter(_Stored)
+_KEY = "verifier"

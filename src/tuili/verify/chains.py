@@ -128,10 +128,14 @@ def mutated(loaded: LoadedModel, problem: Problem, kinds: Sequence[str], seed: i
 
 @dataclass(frozen=True)
 class Way:
-    """A way to let the model write. `threshold` is that of leaving, its own if None."""
+    """A way to let the model write.
 
-    depth: Depth = "auto"
+    exit: the number, from 0 on, of the exit where each token leaves; as the model would choose if None. `threshold` is that
+    of its choice, its own if None.
+    """
+
     temperature: float = 0.0
+    exit: int | None = None
     threshold: float | None = None
 
 
@@ -145,7 +149,8 @@ def written(loaded: LoadedModel, asked: Sequence[tuple[Problem, Way]], seed: int
     for number, (problem, way) in enumerate(asked):
         sampling = Sampling(temperature=way.temperature, seed=seed * len(asked) + number)
         threshold = loaded.model.config.exit_threshold if way.threshold is None else way.threshold
-        rows.append(Row(encode_prompt(loaded.tokenizer, problem.prompt), LIMITS, sampling, way.depth, threshold))
+        depth: Depth = "auto" if way.exit is None else loaded.model.config.exit_layers[way.exit]
+        rows.append(Row(encode_prompt(loaded.tokenizer, problem.prompt), LIMITS, sampling, depth, threshold))
         scheduler.submit(rows[-1])
     ended = 0
     while scheduler.busy:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tuili.errors import InputError
 from tuili.model.verifier import SCALARS, SCALE, Calibration, Verifier
 from tuili.tasks.mutations import KINDS
 from tuili.verify.chains import OWN, RIGHT, UNKNOWN
@@ -72,10 +73,15 @@ def platt(logit: Tensor, is_right: Tensor) -> tuple[float, float]:
 
 
 def calibrate(verifier: Verifier, validation: Examples, kinds: Sequence[str]) -> Calibration:
-    """Probabilities fitted to what the model wrote itself, and the threshold that names errors of these kinds best."""
+    """Probabilities fitted to what the model wrote itself, and the threshold that names errors of these kinds best.
+
+    Raises `InputError` where the model has written nothing.
+    """
     logit_E = judged(verifier, validation)[validation.end_E]
     label_E, last_E = validation.label_N[validation.end_E], validation.last_E
     own_E = validation.of(OWN)[validation.chain_E] & (label_E != UNKNOWN)
+    if not own_E.any():
+        raise InputError("the model ended none of its answers to the validation problems: train it further")
     step, answer = (platt(logit_E[own_E & of], label_E[own_E & of] == 1) for of in (~last_E, last_E))
     calibration = Calibration(step, answer)
     threshold = best_threshold(validation, calibration.chances(logit_E, last_E), kinds)

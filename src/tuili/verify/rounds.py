@@ -35,18 +35,9 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many parts of it are finished, and how many there are."""
 
 DEFAULT = Way()
-WAYS = (
-    DEFAULT,
-    Way(3),
-    Way("auto", 0.7),
-    Way(threshold=0.9),
-    Way("auto", 1.0),
-    Way(12),
-    Way("auto", 1.2),
-    Way(12, 1.0),
-)
+WAYS = (DEFAULT, Way(exit=0), Way(0.7), Way(threshold=0.9), Way(1.0), Way(exit=-1), Way(1.2), Way(1.0, exit=-1))
 """How the model writes what the verifier learns from."""
-ATTACKS = (Way("auto", 1.0), Way(12, 1.0), DEFAULT)
+ATTACKS = (Way(1.0), Way(1.0, exit=-1), DEFAULT)
 """How it looks for chains that fool the verifier."""
 SETS_PER_SEED = 100
 RUN_FILE, REPORT = "run.json", Path("tuili") / "verifier.json"
@@ -146,7 +137,7 @@ class Run:
             self._tell(f"{name}: mutants", done, len(problems))
         asked = list(zip([p for p in problems for _ in range(amount.written)], cycle(ways), strict=False))
         found += written(self.loaded, asked, seed, partial(self._tell, f"{name}: writing"))
-        return list({chain.ids: chain for chain in found if chain is not None}.values())
+        return list({(chain.ids, chain.source): chain for chain in found if chain is not None}.values())
 
 
 def train_verifier(plan: Plan, out: Path, *, resume: bool, tell: Progress) -> Outcome:
