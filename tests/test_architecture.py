@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "train": _BASE | {"machine", "parent", "steps", "tasks", "data", "model"},
     "engine": _BASE | {"steps", "tasks", "data", "model"},
     "eval": _BASE | {"machine", "parent", "steps", "tasks", "data", "model", "train", "engine"},
-    "cli": _BASE | {"steps", "tasks", "data", "model", "train", "engine", "eval"},
+    "verify": _BASE | {"machine", "steps", "tasks", "data", "model", "engine"},
+    "cli": _BASE | {"steps", "tasks", "data", "model", "train", "engine", "eval", "verify"},
     "__init__": set(),
     "__main__": {"cli"},
 }

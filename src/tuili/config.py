@@ -75,6 +75,11 @@ def load_recipe(path: str | Path, overrides: Sequence[str], schema: type[Schema]
     raise ConfigError(f"{path}: the recipe or an override of it is nested too deep")
 
 
+def has_section(path: str | Path, name: str) -> bool:
+    """Whether a recipe, or one that it is based on, has this section. Raises `ConfigError` as `load_recipe` does."""
+    return any(name in layer for _, layer in _layers(_find(str(path), "recipe"), seen=()))
+
+
 def _find(recipe: str, asked_by: str, folder: Path = Path()) -> Path:
     """The file that a path relative to `folder`, or a bare name, means."""
     file, shipped = folder / recipe, shipped_recipes()

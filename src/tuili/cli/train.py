@@ -1,4 +1,4 @@
-"""`tuili train`: a recipe to a model folder. The training is left to `tuili.train`."""
+"""`tuili train`: a recipe to a model folder. The training is left to `tuili.train`, a verifier's to `tuili.verify`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tuili.cli.app import EXIT_INTERRUPTED
-from tuili.cli.options import parse_folder
+from tuili.cli.options import parse_folder, progress_bar
 
 
 def run(
@@ -24,15 +24,19 @@ def run(
     """Train a model by a recipe, for example: tuili train nano train.steps=2000 --out runs/mine
 
     The model is written to OUT/model. Ctrl-C saves a checkpoint first; --resume goes on from it and ends with
-    exactly the weights of a run that was never interrupted. docs/training.md explains more.
+    exactly the weights of a run that was never interrupted. docs/training.md explains more. A recipe with the section
+    `verifier` trains a verifier for a model, see docs/verifier.md.
     """
     folder = Path("runs", Path(recipe).stem) if out is None else parse_folder("--out", out)
-    from tuili.config import load_recipe
+    from tuili.config import has_section, load_recipe
     from tuili.files import check_file_place
     from tuili.train.folder import RUN_FILE
     from tuili.train.recipe import Recipe
     from tuili.train.run import train
 
+    if has_section(recipe, "verifier"):
+        _train_verifier(recipe, overrides or [], folder, resume)
+        return
     settings = load_recipe(recipe, overrides or [], Recipe)
     check_file_place(folder / RUN_FILE)
     outcome = train(settings, folder, resume=resume)
@@ -41,3 +45,20 @@ def run(
         raise typer.Exit(EXIT_INTERRUPTED)
     minutes = outcome.seconds / 60
     print(f"{outcome.model}: {outcome.step} steps, {outcome.tokens:,} tokens, {minutes:.1f} minutes")
+
+
+def _train_verifier(recipe: str, overrides: list[str], folder: Path, resume: bool) -> None:
+    from tuili.config import load_recipe
+    from tuili.verify.recipe import VerifierRecipe
+    from tuili.verify.rounds import train_verifier
+
+    plan = load_recipe(recipe, overrides, VerifierRecipe).verifier
+    with progress_bar() as tell:
+        outcome = train_verifier(plan, folder, resume=resume, tell=tell)
+    figures = outcome.figures
+    print(f"{outcome.model}: {figures['chains']:,} chains, {figures['tokens']:,} tokens")
+    if "f1_held_out" in figures:
+        print(f"first errors of {', '.join(plan.held_out)}: F1 {figures['f1_held_out']:.3f}")
+    for name in ("answer", "step"):
+        auroc, ece = figures[f"{name}_auroc"], figures[f"{name}_ece"]
+        print(f"{name}s that the model wrote: AUROC {auroc:.3f}, calibration error {ece:.3f}")

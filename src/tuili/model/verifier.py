@@ -1,0 +1,202 @@
+"""The verifier: a small network on a frozen language model that says, token for token, whether all so far is right.
+
+It reads what the full depth found at every token of a response, and how much each token surprised it. How it is trained
+is left to `tuili.verify`, what is done with its judgement to the engine.
+
+Dimensions: A rows, T tokens of a response, M hidden size of the language model, V its vocabulary, F features, C the
+verifier's channels, H heads, D head size.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, TypeAdapter
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from tuili.errors import InputError, ModelFolderError
+from tuili.files import whole_file
+from tuili.model.folder import check_safetensors
+from tuili.model.lineage import model_hash
+
+VERIFIER_FILE = Path("tuili") / "verifier.safetensors"
+SCALARS = 6
+"""Features of a token beside states and embeddings."""
+FLOOR, SCALE = -15.0, 3.0
+"""Log-probabilities below the first are alike; they are divided by the second."""
+_ROPE_BASE = 1000.0
+
+
+@dataclass(frozen=True)
+class VerifierConfig:
+    """The sizes of a verifier. `state_size` is the hidden size of its language model."""
+
+    state_size: Annotated[int, Field(ge=1, le=65_536)]
+    channels: Annotated[int, Field(ge=2, le=4096)] = 128
+    layers: Annotated[int, Field(ge=1, le=64)] = 2
+    heads: Annotated[int, Field(ge=1, le=64)] = 4
+
+    def __post_init__(self) -> None:
+        """Raises `InputError` where a head would be no whole number of pairs."""
+        if self.channels % (2 * self.heads):
+            raise InputError(f"channels {self.channels}: use a multiple of twice the {self.heads} heads")
+
+    @property
+    def features(self) -> int:
+        """The number of features of a token."""
+        return 2 * self.state_size + SCALARS
+
+
+def response_features(
+    state_ATM: Tensor, logit_ATV: Tensor, trunk_logit_ATV: Tensor, id_AT: Tensor, embedding_VM: Tensor
+) -> Tensor:
+    """The features [A, T, F] of the tokens `id_AT` of responses.
+
+    Args:
+        state_ATM: the normed states at full depth after each token was read, which the head reads.
+        logit_ATV, trunk_logit_ATV: what the full depth and the trunk expected in the place of each token.
+        embedding_VM: the embeddings of the language model.
+    """
+    log_ATV, trunk_ATV = logit_ATV.float().log_softmax(-1), trunk_logit_ATV.float().log_softmax(-1)
+    place_AT1 = id_AT[..., None]
+    full_AT1, trunk_AT1 = log_ATV.gather(-1, place_AT1), trunk_ATV.gather(-1, place_AT1)
+    top_AT1, trunk_top_AT1 = log_ATV.amax(-1, keepdim=True), trunk_ATV.amax(-1, keepdim=True)
+    entropy_AT1 = -(log_ATV.exp() * log_ATV).sum(-1, keepdim=True)
+    scalar_ATS = torch.cat([full_AT1, top_AT1, full_AT1 - top_AT1, trunk_AT1, trunk_AT1 - trunk_top_AT1], dim=-1)
+    scale = state_ATM.shape[-1] ** 0.5
+    own_ATM = F.embedding(id_AT, embedding_VM) * scale
+    parts = (state_ATM.float(), own_ATM.float(), scalar_ATS.clamp(min=FLOOR) / SCALE, entropy_AT1)
+    return torch.cat(parts, dim=-1)
+
+
+class Verifier(nn.Module):
+    """Causal self-attention over the tokens of a response, and one logit for each."""
+
+    def __init__(self, config: VerifierConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.input = nn.Linear(config.features, config.channels)
+        self.blocks = nn.ModuleList([_Block(config) for _ in range(config.layers)])
+        self.norm = nn.RMSNorm(config.channels)
+        self.output = nn.Linear(config.channels, 1)
+
+    def forward(self, feature_ATF: Tensor) -> Tensor:
+        """The logits [A, T] that nothing is wrong up to and with each token; at `<|end|>`, that the answer is right."""
+        hidden_ATC = self.input(feature_ATF)
+        turn = _rotary(feature_ATF.shape[1], self.config.channels // self.config.heads, hidden_ATC)
+        for block in self.blocks:
+            hidden_ATC = block(hidden_ATC, *turn)
+        logit_AT1: Tensor = self.output(self.norm(hidden_ATC))
+        return logit_AT1[..., 0]
+
+
+class _Block(nn.Module):
+    def __init__(self, config: VerifierConfig) -> None:
+        super().__init__()
+        size = config.channels
+        self.heads = config.heads
+        self.attention_norm, self.mlp_norm = nn.RMSNorm(size), nn.RMSNorm(size)
+        self.query_key_value = nn.Linear(size, 3 * size, bias=False)
+        self.read = nn.Linear(size, size, bias=False)
+        self.up, self.down = nn.Linear(size, 3 * size), nn.Linear(3 * size, size)
+
+    def forward(self, hidden_ATC: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
+        A, T, C = hidden_ATC.shape
+        parts_AT3HD = self.query_key_value(self.attention_norm(hidden_ATC)).view(A, T, 3, self.heads, -1)
+        query_AHTD, key_AHTD, value_AHTD = parts_AT3HD.permute(2, 0, 3, 1, 4)
+        query_AHTD, key_AHTD = _turn(query_AHTD, cos_TD, sin_TD), _turn(key_AHTD, cos_TD, sin_TD)
+        read_AHTD = F.scaled_dot_product_attention(query_AHTD, key_AHTD, value_AHTD, is_causal=True)
+        hidden_ATC = hidden_ATC + self.read(read_AHTD.transpose(1, 2).reshape(A, T, C))
+        update_ATC: Tensor = self.down(F.gelu(self.up(self.mlp_norm(hidden_ATC))))
+        return hidden_ATC + update_ATC
+
+
+def _rotary(tokens: int, size: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    frequency_D = _ROPE_BASE ** -(torch.arange(0, size, 2, device=like.device) / size)
+    angle_TD = torch.outer(torch.arange(tokens, device=like.device), frequency_D).repeat(1, 2)
+    return angle_TD.cos().to(like.dtype), angle_TD.sin().to(like.dtype)
+
+
+def _turn(x_AHTD: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
+    first, second = x_AHTD.chunk(2, dim=-1)
+    return x_AHTD * cos_TD + torch.cat([-second, first], dim=-1) * sin_TD
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How logits become probabilities: sigmoid(scale * logit + bias), for steps and for answers (Platt 1999).
+
+    `threshold`: a step or an answer whose probability is below it counts as wrong.
+    """
+
+    step: tuple[float, float] = (1.0, 0.0)
+    answer: tuple[float, float] = (1.0, 0.0)
+    threshold: float = 0.5
+
+    def chances(self, logit_E: Tensor, is_answer_E: Tensor) -> Tensor:
+        """The probability for each logit of a step's or of an answer's end."""
+        scale_2, bias_2 = torch.tensor([self.step, self.answer], device=logit_E.device).T
+        kind_E = is_answer_E.long()
+        chance_E: Tensor = (scale_2[kind_E] * logit_E + bias_2[kind_E]).sigmoid()
+        return chance_E
+
+
+@dataclass(frozen=True)
+class LoadedVerifier:
+    """A verifier in evaluation mode, how its logits become probabilities, and the figures it was measured at."""
+
+    network: Verifier
+    calibration: Calibration
+    figures: Mapping[str, float]
+
+
+def write_verifier(folder: Path, verifier: LoadedVerifier) -> None:
+    """Write a verifier into the folder of its language model, whole or not at all."""
+    stored = _Stored(verifier.network.config, verifier.calibration, verifier.figures, model_hash(folder))
+    with whole_file(folder / VERIFIER_FILE) as part:
+        save_file(verifier.network.state_dict(), part, {_KEY: json.dumps(asdict(stored))})
+
+
+def read_verifier(folder: Path) -> LoadedVerifier | None:
+    """The verifier of a model folder; None if it has none.
+
+    Raises `ModelFolderError` for a file that is damaged, that is no verifier, or that belongs to another model.
+    """
+    path = folder / VERIFIER_FILE
+    if not path.is_file():
+        return None
+    check_safetensors(path)
+    try:
+        with safe_open(path, "pt") as file:
+            stored = _STORED.validate_json((file.metadata() or {})[_KEY], strict=True, extra="forbid")
+        with torch.device("meta"):
+            network = Verifier(stored.config)
+        network.load_state_dict({name: own.float().clone() for name, own in load_file(path).items()}, assign=True)
+    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:  # pydantic's are among the last
+        reason = str(error).strip().splitlines()[0]
+        raise ModelFolderError(f"{path} is no verifier: {reason}; train one with recipes/verifier.yaml") from error
+    if stored.model != model_hash(folder):
+        raise ModelFolderError(f"{path} was trained on another model: train one with recipes/verifier.yaml")
+    return LoadedVerifier(network.eval(), stored.calibration, stored.figures)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What stands beside the weights: also the hash of the language model."""
+
+    config: VerifierConfig
+    calibration: Calibration
+    figures: Mapping[str, float]
+    model: str
+
+
+_STORED = TypeAdapter(_Stored)
+_KEY = "verifier"

@@ -1,0 +1,1 @@
+"""Training the verifier: chains labelled by the checker, features of the frozen model, rounds against the generator."""

@@ -1,0 +1,144 @@
+"""What a verifier is worth: first errors named, right told from wrong, probabilities that mean what they say.
+
+Whether a chain's labels are right is for `chains`. Dimensions: C chains, E ends of steps and answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tuili.errors import InputError
+from tuili.model.verifier import SCALARS, SCALE, Calibration, Verifier
+from tuili.tasks.mutations import KINDS
+from tuili.verify.chains import OWN, RIGHT, UNKNOWN
+from tuili.verify.features import Examples
+from tuili.verify.fit import judged
+
+BINS = 15
+THRESHOLDS = 400
+LIKELIHOOD = -SCALARS
+"""The feature that is the log-probability of a token at full depth."""
+
+
+def named(examples: Examples, chance_E: Tensor, threshold: float) -> Tensor:
+    """For each chain the number of its first end whose probability is below the threshold, -1 if there is none: [C]."""
+    none, number_E = len(chance_E), torch.arange(len(chance_E))
+    begin_C = torch.full((len(examples),), none).scatter_reduce(0, examples.chain_E, number_E, "amin")
+    flagged = (chance_E < threshold).nonzero()[:, 0]
+    first_C = torch.full((len(examples),), none).scatter_reduce(0, examples.chain_E[flagged], flagged, "amin")
+    return torch.where(first_C < none, first_C - begin_C, -1)
+
+
+def first_error(examples: Examples, chance_E: Tensor, threshold: float, kinds: Sequence[str]) -> tuple[float, float]:
+    """The share of right chains in which no error is named, and of mutants of these kinds whose first error is.
+
+    An error that only shows in the answer is named by the answer's end. `f1` of the two is what ProcessBench reports
+    (Zheng et al. 2024, arXiv 2412.06559).
+    """
+    hit_C = (named(examples, chance_E, threshold) == examples.wrong_C).double()
+    wrong_C = examples.of(*kinds) & examples.known_C & (examples.wrong_C >= 0)
+    return float(hit_C[examples.of(RIGHT)].mean()), float(hit_C[wrong_C].mean())
+
+
+def f1(shares: tuple[float, float]) -> float:
+    """The harmonic mean."""
+    return 2 * shares[0] * shares[1] / max(sum(shares), 1e-9)
+
+
+def best_threshold(examples: Examples, chance_E: Tensor, kinds: Sequence[str]) -> float:
+    """The threshold with the best `f1` on these chains."""
+    candidates = chance_E.quantile(torch.linspace(0, 1, THRESHOLDS)).unique().tolist()
+    return float(max(candidates, key=lambda threshold: f1(first_error(examples, chance_E, threshold, kinds))))
+
+
+def platt(logit: Tensor, is_right: Tensor) -> tuple[float, float]:
+    """Scale and bias that make probabilities of logits, of greatest likelihood; drawn a little towards 1 and 0."""
+    fitted = torch.tensor([1.0, 0.0], requires_grad=True)
+    optimizer = torch.optim.LBFGS([fitted], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        likelihood = F.binary_cross_entropy_with_logits(fitted[0] * logit + fitted[1], is_right.float())
+        total: Tensor = likelihood + 1e-3 * ((fitted[0] - 1) ** 2 + fitted[1] ** 2)
+        total.backward()
+        return total
+
+    optimizer.step(loss)
+    scale, bias = fitted.tolist()
+    return scale, bias
+
+
+def calibrate(verifier: Verifier, validation: Examples, kinds: Sequence[str]) -> Calibration:
+    """Probabilities fitted to what the model wrote itself, and the threshold that names errors of these kinds best.
+
+    Raises `InputError` where the model has written nothing.
+    """
+    logit_E = judged(verifier, validation)[validation.end_E]
+    label_E, last_E = validation.label_N[validation.end_E], validation.last_E
+    own_E = validation.of(OWN)[validation.chain_E] & (label_E != UNKNOWN)
+    if not own_E.any():
+        raise InputError("the model ended none of its answers to the validation problems: train it further")
+    step, answer = (platt(logit_E[own_E & of], label_E[own_E & of] == 1) for of in (~last_E, last_E))
+    calibration = Calibration(step, answer)
+    threshold = best_threshold(validation, calibration.chances(logit_E, last_E), kinds)
+    return Calibration(step, answer, threshold)
+
+
+def report(examples: Examples, chance_E: Tensor, threshold: float, held_out: Sequence[str]) -> dict[str, float]:
+    """Every figure of the probabilities that a verifier gives to the ends of chains."""
+    figures: dict[str, float] = {}
+    groups = {"held_out": held_out, "seen": [kind for kind in KINDS if kind not in held_out]} | {k: [k] for k in KINDS}
+    for name, kinds in groups.items():
+        shares = first_error(examples, chance_E, threshold, kinds)
+        if shares[1] == shares[1]:  # there are mutants of these kinds
+            figures |= {f"f1_{name}": f1(shares), f"named_{name}": shares[1]}
+            figures["right_kept"] = shares[0]
+    label_E, last_E = examples.label_N[examples.end_E], examples.last_E
+    own_E = examples.of(OWN)[examples.chain_E] & (label_E != UNKNOWN)
+    for name, of_E in (("answer", own_E & last_E), ("step", own_E & ~last_E)):
+        chance, is_right = chance_E[of_E], label_E[of_E] == 1
+        figures |= {
+            f"{name}s": len(chance),
+            f"{name}_right": float(is_right.float().mean()),
+            f"{name}_auroc": auroc(chance, is_right),
+            f"{name}_ece": ece(chance, is_right),
+        }
+    return figures
+
+
+def auroc(chance: Tensor, is_right: Tensor) -> float:
+    """How often a right one has a higher probability than a wrong one; ties count half. 0.5 if there are not both."""
+    _, place, count = chance.unique(return_inverse=True, return_counts=True)
+    rank = (count.cumsum(0) - (count - 1) / 2).double()[place]
+    right, wrong = int(is_right.sum()), int((~is_right).sum())
+    if not right or not wrong:
+        return 0.5
+    return float((rank[is_right].sum() - right * (right + 1) / 2) / (right * wrong))
+
+
+def bins(chance: Tensor, is_right: Tensor) -> list[tuple[int, float, float]]:
+    """For each of `BINS` equal parts of [0, 1] that has any: how many, their mean probability, the share of right."""
+    place = (chance * BINS).long().clamp(max=BINS - 1)
+    found = ((place == number) for number in range(BINS))
+    return [
+        (int(own.sum()), float(chance[own].mean()), float(is_right[own].double().mean())) for own in found if own.any()
+    ]
+
+
+def ece(chance: Tensor, is_right: Tensor) -> float:
+    """Expected calibration error: the mean distance of probability and share over `bins`, weighted by how many."""
+    found = bins(chance, is_right)
+    return sum(count * abs(mean - share) for count, mean, share in found) / sum(count for count, _, _ in found)
+
+
+def likelihood(examples: Examples) -> Tensor:
+    """What needs no training: the least probability that the full depth gave to a token of each step or answer, [E]."""
+    step_N = torch.zeros(len(examples.label_N), dtype=torch.long)
+    step_N[examples.end_E[:-1] + 1] = 1
+    step_N = step_N.cumsum(0)
+    log_N = examples.feature_NF[:, LIKELIHOOD].float() * SCALE
+    return torch.zeros(len(examples.end_E)).scatter_reduce(0, step_N, log_N, "amin").exp()

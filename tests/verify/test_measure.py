@@ -1,0 +1,98 @@
+"""The figures of a verifier, against counting by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from tuili.model.verifier import SCALE
+from tuili.verify.chains import RIGHT
+from tuili.verify.features import SOURCES, Examples
+from tuili.verify.measure import auroc, best_threshold, bins, ece, f1, first_error, likelihood, named, platt
+
+
+def sample() -> Examples:
+    """Two right chains and three wrong ones: at step 0, at the answer, and one that is not known for certain."""
+    ends = [[2, 4, 5], [1, 3], [1, 4], [2, 3], [1, 3]]
+    length_C = torch.tensor([own[-1] + 1 for own in ends])
+    start_C = length_C.cumsum(0) - length_C
+    sources = [RIGHT, RIGHT, "wrong_digit", "converse", "converse"]
+    tokens = int(length_C.sum())
+    return Examples(
+        torch.zeros(tokens, 6),
+        torch.ones(tokens, dtype=torch.int8),
+        start_C,
+        length_C,
+        torch.tensor([SOURCES.index(source) for source in sources]),
+        torch.tensor([-1, -1, 0, 1, 0]),
+        torch.tensor([True, True, True, True, False]),
+        torch.tensor([int(start) + end for start, own in zip(start_C, ends, strict=True) for end in own]),
+        torch.tensor([place for place, own in enumerate(ends) for _ in own]),
+    )
+
+
+CHANCES = torch.tensor([0.9, 0.9, 0.6, 0.9, 0.9, 0.2, 0.1, 0.8, 0.4, 0.9, 0.9])
+
+
+def test_the_first_end_below_the_threshold_is_named() -> None:
+    assert named(sample(), CHANCES, 0.5).tolist() == [-1, -1, 0, 1, -1]
+    assert named(sample(), CHANCES, 0.7).tolist() == [2, -1, 0, 1, -1]
+    assert named(sample(), CHANCES, 0.85).tolist() == [2, -1, 0, 0, -1]
+
+
+def test_a_first_error_counts_when_it_is_named_exactly() -> None:
+    assert first_error(sample(), CHANCES, 0.5, ["wrong_digit", "converse"]) == (1.0, 1.0)
+    assert first_error(sample(), CHANCES, 0.85, ["wrong_digit", "converse"]) == (0.5, 0.5)
+    assert first_error(sample(), CHANCES, 0.85, ["converse"]) == (0.5, 0.0)
+    assert f1((0.5, 1.0)) == pytest.approx(2 / 3)
+    assert f1((0.0, 0.0)) == 0.0
+
+
+def test_the_best_threshold_names_most() -> None:
+    threshold = best_threshold(sample(), CHANCES, ["wrong_digit", "converse"])
+    assert 0.4 < threshold <= 0.6
+    assert first_error(sample(), CHANCES, threshold, ["wrong_digit", "converse"]) == (1.0, 1.0)
+
+
+def test_auroc_counts_pairs() -> None:
+    generator = torch.Generator().manual_seed(0)
+    chance = (torch.rand(60, generator=generator) * 10).round() / 10
+    is_right = torch.rand(60, generator=generator) < 0.4
+    pairs = [(float(a > b) + 0.5 * float(a == b)) for a in chance[is_right] for b in chance[~is_right]]
+    assert auroc(chance, is_right) == pytest.approx(sum(pairs) / len(pairs))
+    assert auroc(chance, torch.ones(60, dtype=torch.bool)) == 0.5
+
+
+def test_the_calibration_error_is_the_distance_of_promise_and_share() -> None:
+    chance = torch.tensor([0.95] * 10 + [0.05] * 10)
+    is_right = torch.tensor([True] * 9 + [False] + [False] * 8 + [True] * 2)
+    assert [count for count, _, _ in bins(chance, is_right)] == [10, 10]
+    assert ece(chance, is_right) == pytest.approx((0.05 + 0.15) / 2, abs=1e-6)
+    assert ece(torch.ones(4), torch.ones(4, dtype=torch.bool)) == 0.0
+
+
+def test_platt_finds_the_scale_and_bias_that_were_used() -> None:
+    generator = torch.Generator().manual_seed(1)
+    logit: Tensor = torch.randn(20_000, generator=generator) * 3
+    is_right = torch.rand(20_000, generator=generator) < (0.5 * logit + 1).sigmoid()
+    scale, bias = platt(logit, is_right)
+    assert scale == pytest.approx(0.5, abs=0.05)
+    assert bias == pytest.approx(1.0, abs=0.1)
+    assert ece((scale * logit + bias).sigmoid(), is_right) < 0.02 < ece(logit.sigmoid(), is_right)
+
+
+def test_platt_stays_finite_where_all_are_right() -> None:
+    scale, bias = platt(torch.tensor([3.0, 4.0]), torch.tensor([True, True]))
+    assert abs(scale) < 100
+    assert abs(bias) < 100
+
+
+def test_without_training_the_least_likely_token_of_a_step_speaks_for_it() -> None:
+    made = sample()
+    log_N = -(torch.arange(len(made.label_N)).float() * 5 % 7)
+    made.feature_NF[:, 0] = log_N / SCALE
+    found_E, begin = likelihood(made), 0
+    for place, end in enumerate(made.end_E.tolist()):
+        assert float(found_E[place]) == pytest.approx(float(log_N[begin : end + 1].min().exp()))
+        begin = end + 1
