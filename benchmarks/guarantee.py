@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from benchmarks.command import Measured, run
 from benchmarks.record import ROOT, Figure
-from tuili.engine.calibration import verifier_hash
 from tuili.engine.guarantee import Certified, Trials, certify, threshold_uncertified
 from tuili.eval.calibrate import (
     Case,
@@ -42,6 +41,7 @@ from tuili.eval.runner import unseen_problems
 from tuili.files import write_durably
 from tuili.model.folder import LoadedModel, load_model
 from tuili.model.lineage import model_hash
+from tuili.model.verifier import verifier_hash
 from tuili.tasks import Split, domains
 
 PART = 384

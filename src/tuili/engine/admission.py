@@ -65,7 +65,7 @@ def overdue(now: float, needs: Iterable[Need], slots: int, costs: Costs) -> dict
     for number, need in enumerate(needs):
         if len(ends) == slots:
             end_one()
-        time += costs.to_read(need.unread)
+        time += costs.to_finish_reading(need.row, need.unread)
         heappush(ends, (ticks + costs.to_come(need.row), number, need.row))
     while ends:
         end_one()

@@ -8,7 +8,6 @@ engine.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,6 @@ from tuili.engine.request import Budget
 from tuili.errors import InputError, ModelFolderError
 
 CALIBRATION_FILE = Path("tuili") / "calibration.json"
-VERIFIER_FILE = Path("tuili") / "verifier.safetensors"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -176,12 +174,6 @@ def read_calibration(folder: Path) -> Calibration | None:
     if found.features != FEATURES or len(found.coefficients) != len(FEATURES):
         raise ModelFolderError(f"{path} was written by another version of Tuili: calibrate anew")
     return found
-
-
-def verifier_hash(folder: Path) -> str | None:
-    """SHA-256 of a model folder's verifier, None where it has none."""
-    path = folder / VERIFIER_FILE
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def _key(entry: Entry) -> tuple[float, int, int]:

@@ -83,11 +83,12 @@ def pursue(pursuit: Pursuit, judge: Judge) -> Generator[Row, bool, Answer]:
         pursuit.rows.append(row)
         cancelled = yield row
         attempt = _judged(row, given, request.context, judge)
-        if judge.verifies and not (cancelled or attempt.lacks):
-            cancelled = yield from _verify(pursuit, row, opened)
-            attempt = _doubted(replace(attempt, validity=tuple(pursuit.rows[-1].validity)), len(opened))
+        if not (cancelled or attempt.lacks) and (reading := _to_verify(pursuit, judge, [*opened, *row.tokens])):
+            pursuit.rows.append(reading)
+            cancelled = yield reading
+            attempt = _doubted(replace(attempt, validity=tuple(reading.validity)), len(opened))
         tried.append(attempt)
-        if cancelled or row.stop is Stop.DEADLINE or _settled(pursuit, judge):
+        if cancelled or pursuit.rows[-1].stop is Stop.DEADLINE or _settled(pursuit, judge):
             break
         given, differs = _next_start(attempt, tried, request.context)
         depth, threshold = "auto", inf  # the full depth, as far as the limits allow it
@@ -127,15 +128,16 @@ def _judged(row: Row, given: tuple[CheckedStep, ...], context: Context, judge: J
     return Attempt(row, written, want(written, str(row.stop)))
 
 
-def _verify(pursuit: Pursuit, row: Row, opened: Sequence[int]) -> Generator[Row, bool, bool]:
-    """Have the verifier read a response, if the budget has room for that; returns whether the request was cancelled."""
-    response = [*opened, *row.tokens]
-    limits = _left(pursuit)
-    reading = Row(
-        [*pursuit.prompt, *response], limits, priority=row.priority, threshold=inf, verify_from=len(pursuit.prompt)
-    )
-    pursuit.rows.append(reading)
-    return (yield reading)
+def _to_verify(pursuit: Pursuit, judge: Judge, response: Sequence[int]) -> Row | None:
+    """The row that has the verifier read a response; None without a verifier, where the budget has no room for it, or
+    where time is limited and nothing is promised.
+    """
+    limits, ids = _left(pursuit), [*pursuit.prompt, *response]
+    unasked = pursuit.sure is None and pursuit.deadline is not None
+    spent = limits.layer_steps is not None and limits.layer_steps < (len(response) + 1) * judge.exits[-1]
+    if not judge.verifies or unasked or spent or len(ids) >= judge.context:
+        return None
+    return Row(ids, limits, priority=pursuit.request.priority, verify_from=len(pursuit.prompt))
 
 
 def _doubted(attempt: Attempt, opened: int) -> Attempt:
@@ -164,15 +166,19 @@ def _unsure(pursuit: Pursuit, judge: Judge) -> str:
     """What an answer lacks in confidence, empty for nothing."""
     if pursuit.sure is None:
         return ""
+    if any(row.hurried for row in pursuit.rows):
+        return "time ran short: some tokens went less deep than in calibration"
+    if judge.verifies and not best_of(pursuit.tried).validity:
+        return "the verifier could not read it within the budget"
     confidence = _confidence(pursuit.tried, judge) or 0.0
     return "" if confidence >= pursuit.sure else f"its confidence is {confidence:.3f}, and {pursuit.sure:.3f} is needed"
 
 
 def _confidence(tried: Sequence[Attempt], judge: Judge) -> float | None:
     """How sure the answer is that these attempts come to, None where nothing tells."""
-    if judge.confidence is not None:
-        return judge.confidence.of(tried)
     validity = best_of(tried).validity
+    if judge.confidence is not None and (validity or not judge.verifies):
+        return judge.confidence.of(tried)
     return sigmoid(validity[-1]) if validity else None
 
 

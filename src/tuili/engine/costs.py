@@ -92,7 +92,8 @@ class Lengths:
 
 class Costs:
     """All that is measured: `read` a piece of a prompt by its tokens; for one step, by its rows, the `trunk` and all
-    that is not a group of layers, each `group`, and the `whole`; `between` two ticks; to `judge` a response; `lengths`.
+    that is not a group of layers, each `group`, and the `whole`; `between` two ticks; to read a piece of a
+    response with the verifier (`verify`), by its tokens; to `judge` one; `lengths`.
     """
 
     def __init__(self, slots: int, chunk: int) -> None:
@@ -102,7 +103,7 @@ class Costs:
     def forget(self) -> None:
         """Begin anew."""
         slots, chunk = self._slots, self._chunk
-        self.read = Cost(chunk)
+        self.read, self.verify = Cost(chunk), Cost(chunk)
         self.trunk, self.group, self.whole = Cost(slots), Cost(slots), Cost(slots)
         self.between, self.judge = Cost(), Cost()
         self.lengths = Lengths()
@@ -111,20 +112,30 @@ class Costs:
         """Seconds to read so many tokens of a prompt and write the first one behind it."""
         return self.read.of(tokens) if tokens else 0.0
 
+    def to_finish_reading(self, row: Row, unread: int) -> float:
+        """Seconds to read the last tokens of a row's prompt, those of a response with the verifier."""
+        if row.verify_from is None:
+            return self.to_read(unread)
+        own = min(unread, len(row.prompt) - row.verify_from)
+        return self.to_read(unread - own) + self.verify.of(own)
+
     def pace(self, rows: int) -> float:
         """Seconds from one token to the next when so many rows are written."""
         return self.whole.of(rows) + self.between.of(1)
 
     def to_come(self, row: Row) -> float:
-        """Tokens that a row is expected to need still, at least one."""
+        """Tokens that a row is expected to need still, at least one; none where it is only to be read."""
+        if row.verify_from is not None:
+            return 0.0
         written = len(row.tokens)
         return max(1.0, min(self.lengths.left(written), row.limits.tokens - written))
 
     def needs(self, row: Row, rows: int) -> float:
         """Seconds until a row that is begun now has been answered, with so many written."""
-        return self.to_read(len(row.prompt)) + self.to_come(row) * self.pace(rows) + self.judge.of(1)
+        reading = self.to_finish_reading(row, len(row.prompt))
+        return reading + self.to_come(row) * self.pace(rows) + self.judge.of(1)
 
     def needs_at_least(self, row: Row) -> float:
         """The same for a short response that is written alone, with the trunk."""
-        tokens = min(self.lengths.short, row.limits.tokens)
-        return self.to_read(len(row.prompt)) + (tokens - 1) * self.trunk.of(1) + self.judge.of(1)
+        tokens = min(self.lengths.short, row.limits.tokens) if row.verify_from is None else 1
+        return self.to_finish_reading(row, len(row.prompt)) + (tokens - 1) * self.trunk.of(1) + self.judge.of(1)

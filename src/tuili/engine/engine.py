@@ -20,6 +20,7 @@ from tuili.engine.row import Row, Stop
 from tuili.engine.scheduler import Scheduler
 from tuili.errors import InputError
 from tuili.model.folder import LoadedModel
+from tuili.model.verifier import read_verifier
 from tuili.steps import Context
 
 Listener = Callable[[Event], None]
@@ -61,7 +62,10 @@ class Engine:
     ) -> None:
         config = loaded.model.config
         self._tokenizer = loaded.tokenizer
-        self.scheduler = Scheduler(loaded.model, loaded.tokenizer, slots=slots, waiting=waiting, clock=clock)
+        verifier = read_verifier(loaded.path)
+        self.scheduler = Scheduler(
+            loaded.model, loaded.tokenizer, slots=slots, waiting=waiting, verifier=verifier, clock=clock
+        )
         self.scheduler.warm()
         own = config.exit_threshold if threshold is None else threshold
         if not 0 <= own <= 1:
@@ -72,7 +76,8 @@ class Engine:
             config.exit_layers,
             config.max_position_embeddings,
             own,
-            confidence=self.pledges.confidence,
+            verifier is not None,
+            self.pledges.confidence,
         )
         self._tickets: dict[Row, Ticket] = {}
         self._failures: list[Exception] = []

@@ -30,7 +30,7 @@ class Network:
     def __init__(self, model: TuiliForCausalLM) -> None:
         self.config = model.config
         inner = model.model
-        self._table_VM, self._head_VM = inner.embed_tokens.weight, model.lm_head.weight
+        self.table_VM, self._head_VM = inner.embed_tokens.weight, model.lm_head.weight
         taps_WM = torch.cat([inner.convolution.weight.flip(0), torch.ones_like(inner.convolution.weight[:1])])
         self._taps_MW = taps_WM.t() * self.config.hidden_size**0.5
         self._trunk = [_Trunk(layer) for layer in inner.trunk if isinstance(layer, TrunkLayer)]
@@ -61,9 +61,17 @@ class Network:
 
     def exit(self, hidden_ATM: Tensor) -> tuple[Tensor, Tensor]:
         """At any exit, the logits [A, T, V] of the next token, and [A, T] the logit that what was read is valid."""
-        normed_ATM = self._norm(hidden_ATM)
+        normed_ATM = self.normed(hidden_ATM)
         valid_AT1 = F.linear(normed_ATM, self._verifier.weight, self._verifier.bias)
-        return F.linear(normed_ATM, self._head_VM), valid_AT1[..., 0]
+        return self.head(normed_ATM), valid_AT1[..., 0]
+
+    def normed(self, hidden_ATM: Tensor) -> Tensor:
+        """The states that the head reads."""
+        return self._norm(hidden_ATM)
+
+    def head(self, normed_ATM: Tensor) -> Tensor:
+        """The logits [A, T, V] of the next token."""
+        return F.linear(normed_ATM, self._head_VM)
 
     def _look(self, slots: Slots, place: Place) -> Step:
         config = self.config
@@ -71,7 +79,7 @@ class Network:
         return look(place, (slots.cos_SD, slots.sin_SD), config.layered, config.window, heads)
 
     def _run_trunk(self, place: Place, step: Step) -> Tensor:
-        near_AYM = F.embedding(place.recent_AY.clamp(min=0), self._table_VM) * (place.recent_AY >= 0)[..., None]
+        near_AYM = F.embedding(place.recent_AY.clamp(min=0), self.table_VM) * (place.recent_AY >= 0)[..., None]
         hidden_ATM: Tensor = (near_AYM.unfold(1, self.config.convolution_width, 1) * self._taps_MW).sum(-1)
         changes = means(place, hidden_ATM.dtype) if self.config.layered else None
         for index, layer in enumerate(self._trunk):

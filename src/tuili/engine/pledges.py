@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.attempt import Attempt
-from tuili.engine.calibration import Calibration, Entry, NotPromised, Promise, read_calibration, verifier_hash
+from tuili.engine.calibration import Calibration, Entry, NotPromised, Promise, read_calibration
 from tuili.engine.confidence import Confidence
 from tuili.engine.drift import DriftAlarm
 from tuili.engine.request import Budget, Request, Sampling
@@ -20,6 +20,7 @@ from tuili.engine.row import Stop
 from tuili.errors import ModelFolderError
 from tuili.model.folder import LoadedModel
 from tuili.model.lineage import model_hash
+from tuili.model.verifier import verifier_hash
 from tuili.steps import Status
 
 NOT_ASKED = Promise(why="no error_tolerance was asked for")

@@ -65,6 +65,8 @@ class Row:
     validity: list[float] = field(default_factory=list)
     """For each token of the prompt from `verify_from` on, the verifier's logit that nothing up to it is wrong."""
     stop: Stop | None = None
+    hurried: bool = False
+    """Whether a token left earlier than it would have, for want of time or layer-steps."""
     reused: int = 0
     """Prompt tokens that had been read before."""
     submitted: float = 0.0

@@ -24,12 +24,14 @@ from tuili.engine.admission import Line, Need, Turn
 from tuili.engine.costs import Costs, Lengths
 from tuili.engine.network import Network
 from tuili.engine.prefix import Prefixes
+from tuili.engine.reading import Reading
 from tuili.engine.row import Limits, Row, Stop
 from tuili.engine.sampler import draw
 from tuili.engine.slots import Slots
 from tuili.engine.step import KeyValues, Step
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM
+from tuili.model.verifier import LoadedVerifier
 
 DRAFTS = 6
 """Tokens that the trunk drafts before the full depth verifies them."""
@@ -69,6 +71,7 @@ class Scheduler:
         slots: rows that are written together.
         chunk: prompt tokens that are read in one tick.
         waiting: rows that may wait for a slot.
+        verifier: reads responses that are submitted for it.
         prefix_bytes: memory for prompts that are kept, in case others begin alike.
     """
 
@@ -81,6 +84,7 @@ class Scheduler:
         chunk: int = 256,
         waiting: int = 1024,
         prefix_bytes: int = 2**26,
+        verifier: LoadedVerifier | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         if min(slots, chunk, waiting) < 1:
@@ -94,6 +98,9 @@ class Scheduler:
         self.account, self.costs, self._in_groups = Account(), Costs(slots, chunk), 0.0
         self._line = Line(waiting, slots, self.costs)
         self._reading: Row | None = None
+        self._verifier = verifier
+        self._verified: Reading | None = None
+        """What the verifier reads of the row that is being read."""
         self._rows: list[Row] = []
         self._drafts: dict[Row, Drafts] = {}
         self._ends_by: dict[Row, float] = {}
@@ -131,6 +138,8 @@ class Scheduler:
             return True
         rows = min(self.running + self.waiting + 1, self._slots.count)
         needed = self.costs.to_read(prompt) + tokens * self.costs.pace(rows) + self.costs.judge.of(1)
+        if self._verifier is not None:
+            needed += self.costs.verify.of(tokens)
         return self.clock() + CARE * needed <= deadline
 
     def cancel(self, row: Row) -> None:
@@ -143,6 +152,8 @@ class Scheduler:
         if not row.prompt or len(row.prompt) >= self.config.max_position_embeddings:
             most = self.config.max_position_embeddings - 1
             raise InputError(f"the prompt has {len(row.prompt)} tokens: from 1 to {most} can be read")
+        if row.verify_from is not None and (self._verifier is None or not 0 < row.verify_from < len(row.prompt)):
+            raise InputError("there is no verifier, or no response behind a prompt, to be read")
         if row.depth == "exact" and row.sampling.temperature > 0:
             raise InputError("depth exact verifies the likeliest token: use it with temperature 0")
         if row.depth == "exact" and row.limits.deadline is not None:
@@ -187,6 +198,10 @@ class Scheduler:
                 self.tick()
             if self.account.ended.total() == 1:  # that one has found nothing warm
                 self.costs.forget()
+        for length in (short, short, long) if self._verifier is not None else ():
+            self.submit(Row([self._end_id] * length, Limits(WARM), verify_from=1), Turn(0, inf, 0))
+            while self.busy:
+                self.tick()
         self.account, self.costs.lengths = Account(), Lengths()
 
     # One tick
@@ -232,9 +247,11 @@ class Scheduler:
         while (left := min(left, self._readable())) > 0:
             if (row := self._reading or self._begin()) is None:
                 break
+            if self._verified is not None and (left := min(left, self._readable())) <= 0:
+                break
             place = len(self._rows)
             done, begun = self._slots.length[place], self.clock()
-            if self._time_left(row, begun) < CARE * self.costs.to_read(len(row.prompt) - done):
+            if self._time_left(row, begun) < CARE * self.costs.to_finish_reading(row, len(row.prompt) - done):
                 self._end(row, Stop.DEADLINE)
                 changed.append(row)
                 continue
@@ -243,6 +260,11 @@ class Scheduler:
             hidden_1TM, kv, step = self._network.trunk(self._slots, slice(place, place + 1), id_1T)
             self.account.prompt_tokens += len(ids)
             left -= len(ids)
+            if self._verified is not None:
+                if self._judge(row, place, hidden_1TM, done):
+                    changed.append(row)
+                self.costs.verify.saw(len(ids), self.clock() - begun)
+                continue
             if done + len(ids) == len(row.prompt):
                 self._prefixes.keep(self._slots, place, row.prompt)
                 self._reading = None
@@ -251,6 +273,18 @@ class Scheduler:
                 changed.append(row)
             self.costs.read.saw(len(ids), self.clock() - begun)
         return changed
+
+    def _judge(self, row: Row, place: int, hidden_1TM: Tensor, done: int) -> bool:
+        """Let the verifier read a piece of a response that the trunk has read, and judge it if that was the last."""
+        reading, length = self._verified, hidden_1TM.shape[1]
+        assert reading is not None
+        if deep := reading.deep(done, length):
+            reading.take(self._slots, place, hidden_1TM, deep)
+        whole = done + length == len(row.prompt)
+        if whole:
+            row.validity = reading.judged()
+            self._end(row, Stop.READ)
+        return whole
 
     def _readable(self) -> int:
         """Prompt tokens that may be read in this tick, so that rows that are being written can keep their deadlines."""
@@ -261,7 +295,8 @@ class Scheduler:
         step = CARE * (costs.trunk.of(count) + self.config.num_groups * costs.group.of(count))
         spare = min(self._time_left(row, now) for row in rows) - step
         in_pace = min(self._time_left(row, now) / costs.to_come(row) for row in rows) - step
-        return min(self._chunk, costs.read.within(spare / CARE), max(costs.read.within(in_pace / CARE), LEAST))
+        piece = costs.read if self._verified is None else costs.verify
+        return min(self._chunk, piece.within(spare / CARE), max(piece.within(in_pace / CARE), LEAST))
 
     def _time_left(self, row: Row, now: float) -> float:
         """Seconds in which a row at work must end; infinite for one without a deadline."""
@@ -274,9 +309,11 @@ class Scheduler:
         row = self._line.next(self.clock(), self._at_work())
         if row is not None:
             row.begun = self.clock()
-            row.reused = self._prefixes.reuse(self._slots, len(self._rows), row.prompt)
+            row.reused = self._prefixes.reuse(self._slots, len(self._rows), row.prompt[: row.verify_from])
             self.account.reused_tokens += row.reused
-            self._reading = row
+            self._reading, self._verified = row, None
+            if row.verify_from is not None and self._verifier is not None:
+                self._verified = Reading(self._network, self._verifier, row)
             self._see_ends()
         return row
 
@@ -329,6 +366,7 @@ class Scheduler:
                 for place, row in enumerate(going):
                     sure = rows[row].depth != "auto" or top_N[place] >= rows[row].threshold
                     if must_leave[place] or (may_leave[place] and sure):
+                        rows[row].hurried |= index < self.config.num_groups and not (may_leave[place] and sure)
                         logits_AV[row] = found_N1V[place, 0]
                         valid[row], depths[row] = float(valid_N1[place, 0]), depth
                     else:
@@ -435,7 +473,7 @@ class Scheduler:
         self.account.layer_steps += row.layer_steps
         self._drafts.pop(row, None)
         if row is self._reading:
-            self._reading = None
+            self._reading = self._verified = None
         elif row in self._rows:
             place, last = self._rows.index(row), len(self._rows) - 1
             if place < last:

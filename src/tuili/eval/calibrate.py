@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuili.engine.attempt import best_of
-from tuili.engine.calibration import Calibration, Curve, Entry, Point, Sample, verifier_hash
+from tuili.engine.calibration import Calibration, Curve, Entry, Point, Sample
 from tuili.engine.confidence import Confidence, calibration_error, features, fit
 from tuili.engine.controller import Pursuit
 from tuili.engine.engine import Engine
@@ -31,6 +31,7 @@ from tuili.errors import InputError
 from tuili.eval.parallel import Measurement, Progress, Told, measure, share_cores
 from tuili.model.folder import LoadedModel
 from tuili.model.lineage import model_hash
+from tuili.model.verifier import verifier_hash
 from tuili.tasks.scoring import same_answer
 
 NEVER = float("inf")

@@ -9,6 +9,7 @@ verifier's channels, H heads, D head size.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -157,6 +158,12 @@ class LoadedVerifier:
     calibration: Calibration
     figures: Mapping[str, float]
 
+    def logits(self, feature_ATF: Tensor) -> Tensor:
+        """The logits [A, T] for whole responses: calibrated as steps', and the last token's as an answer's."""
+        raw_AT = self.network(feature_ATF)
+        (scale, bias), (last_scale, last_bias) = self.calibration.step, self.calibration.answer
+        return torch.cat([scale * raw_AT[:, :-1] + bias, last_scale * raw_AT[:, -1:] + last_bias], dim=1)
+
 
 def write_verifier(folder: Path, verifier: LoadedVerifier) -> None:
     """Write a verifier into the folder of its language model, whole or not at all."""
@@ -200,3 +207,9 @@ class _Stored:
 
 _STORED = TypeAdapter(_Stored)
 _KEY = "verifier"
+
+
+def verifier_hash(folder: Path) -> str | None:
+    """SHA-256 of a model folder's verifier, None where it has none."""
+    path = folder / VERIFIER_FILE
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
