@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 INSTALLED := $(VENV)/.installed
 INTEGRATIONS := $(VENV)/.integrations
+PEERS := .venv-peers
+PEERS_INSTALLED := $(PEERS)/.installed
+PEERS_WANTED := $(if $(NAMES),$(filter engine,$(NAMES)),engine)
 
 .PHONY: setup quickstart test check integration bench clean
 
@@ -27,11 +30,11 @@ check: setup
 integration: $(INTEGRATIONS)
 	$(PYTEST) -m integration
 
-bench: $(INTEGRATIONS)
+bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED))
 	$(BIN)/python -m benchmarks.run $(NAMES)
 
 clean:
-	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip finishes before the stamp is written, so that an interrupted installation is taken up again.
@@ -46,4 +49,11 @@ $(INSTALLED): pyproject.toml
 $(INTEGRATIONS): $(INSTALLED)
 	@echo "make: installing PEFT, TRL and lm-eval into $(VENV)"
 	@$(BIN)/pip install --quiet --editable '.[dev,integrations]'
+	@touch $@
+
+# Other engines, which the benchmark `engine` measures ours against.
+$(PEERS_INSTALLED): benchmarks/engine/requirements.txt
+	@echo "make: installing llama.cpp and OpenVINO into $(PEERS)"
+	@test -x $(PEERS)/bin/pip || $(PYTHON) -m venv --clear $(PEERS)
+	@$(PEERS)/bin/pip install --quiet --requirement $<
 	@touch $@

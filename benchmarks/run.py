@@ -1,7 +1,7 @@
 """`make bench`: runs every benchmark, or those named, one after the other in processes of their own.
 
-A benchmark is a module of this folder that measures when run with `python -m benchmarks.NAME` and writes its
-record with `benchmarks.record`. An unknown name is refused; a failing benchmark does not stop the others.
+A benchmark is a module or a package of this folder that measures when run with `python -m benchmarks.NAME` and writes
+its record with `benchmarks.record`. An unknown name is refused; a failing benchmark does not stop the others.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-HELPERS = {"__init__", "command", "mixtral", "ours", "record", "run", "table", "texts"}
+HELPERS = {"__init__", "cells", "command", "mixtral", "ours", "record", "run", "table", "texts"}
 
 
 def names() -> list[str]:
     """Every benchmark of this folder."""
-    return sorted(file.stem for file in Path(__file__).parent.glob("*.py") if file.stem not in HELPERS)
+    folder = Path(__file__).parent
+    packages = [file.parent.name for file in folder.glob("*/__main__.py")]
+    return sorted([*packages, *(file.stem for file in folder.glob("*.py") if file.stem not in HELPERS)])
 
 
 def main(chosen: list[str]) -> int:

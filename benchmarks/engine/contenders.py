@@ -1,0 +1,93 @@
+"""Who takes part, how each is started, and the model files that they read."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.engine.ours import compiles
+from benchmarks.engine.protocol import ROOT, Work
+from benchmarks.engine.sizes import SIZES, save_llama
+
+PEERS = ROOT / ".venv-peers" / "bin" / "python"
+"""Made by `make bench`."""
+PACKAGE = "benchmarks.engine"
+GGUF = ("f16", "q8_0")
+DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A worker and a way to use it; those that are started alike share one process."""
+
+    name: str
+    python: str
+    module: str
+    arguments: Sequence[str]
+    variant: Mapping[str, Any] = field(default_factory=dict)
+
+    def takes(self, work: Work) -> bool:
+        """Whether it takes part: continuous batching of transformers is so slow here that one kind of work is enough."""
+        return not self.variant.get("continuous") or (work.batch, work.prompt) == (16, 32)
+
+
+def contenders(size: str, folder: Path, peers: str, shares: Sequence[float]) -> list[Contender]:
+    """All for a size of model, whose files lie in `folder`; `exits` lets `shares` of the tokens leave at each exit.
+
+    Where the engine compiles, only full depth in fp32 runs eager as well.
+    """
+    own, llama = sys.executable, folder / size
+    found = []
+    kind = "compiled" if compiles() else "eager"
+    ways = [(dtype, kind, depth) for dtype in DTYPES for depth in ("full", "exits")]
+    for dtype, kind, depth in dict.fromkeys([("fp32", "eager", "full"), *ways]):
+        variant: dict[str, Any] = {"compiled": kind == "compiled"}
+        if depth == "exits":
+            variant["shares"] = list(shares)
+        name = f"ours_{dtype}_{kind}_{depth}"
+        found.append(Contender(name, own, f"{PACKAGE}.ours", [size, DTYPES[dtype]], variant))
+    found += [
+        Contender(f"llama_cpp_{kind}", peers, f"{PACKAGE}.peers.llama_cpp", [str(llama / f"{kind}.gguf")])
+        for kind in GGUF
+    ]
+    found.append(Contender("openvino", peers, f"{PACKAGE}.peers.openvino_genai", [str(llama / "openvino")]))
+    hugging_face = f"{PACKAGE}.peers.hugging_face", [str(llama), "float32"]
+    found.append(Contender("transformers", own, *hugging_face))
+    if size == "24m":
+        found.append(Contender("transformers_continuous", own, *hugging_face, {"continuous": True}))
+    return found
+
+
+def prepare_files(size: str, folder: Path, peers: str) -> None:
+    """Write what the peers read, where it is not there: one random Llama in their three formats."""
+    llama = folder / size
+    if not (llama / "config.json").is_file():
+        save_llama(SIZES[size], llama)
+    for kind in GGUF:
+        _made(
+            llama / f"{kind}.gguf", peers, f"{PACKAGE}.peers.gguf_file", str(llama), str(llama / f"{kind}.gguf"), kind
+        )
+    _made(llama / "openvino", peers, f"{PACKAGE}.peers.openvino_export", str(llama), str(llama / "openvino"))
+
+
+def _made(path: Path, python: str, module: str, *arguments: str) -> None:
+    if not path.exists():
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [python, "-m", module, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"{module} failed:\n{done.stderr[-2000:]}")
+
+
+def versions(peers: str) -> dict[str, str]:
+    """The versions of the peers' packages."""
+    names = ("llama-cpp-py-sync", "gguf", "openvino", "openvino-genai", "optimum-intel")
+    code = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
+    done = subprocess.run([peers, "-c", code, *names], capture_output=True, text=True, check=True)
+    return dict(zip(names, done.stdout.split(), strict=True))

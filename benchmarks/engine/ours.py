@@ -1,0 +1,65 @@
+"""The worker of our engine: `python -m benchmarks.engine.ours SIZE DTYPE THREADS`.
+
+Variants: `compiled`, where the scheduler offers it, and `shares`: the share of tokens that leave at each exit. Random
+weights are never sure, so where shares are given each token's depth is drawn beforehand by them; the exits that a token
+passes on its way are looked at only where another token leaves there.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from benchmarks.engine.protocol import Tokens, Work, serve
+from benchmarks.engine.sizes import SIZES, build_ours
+from tuili.engine.row import Limits, Row
+from tuili.engine.scheduler import Scheduler
+
+
+def compiles() -> bool:
+    """Whether the engine can compile its layers."""
+    return "compiled" in inspect.signature(Scheduler).parameters
+
+
+class Ours:
+    """One model with a scheduler for each batch size and variant, so that each is laid out and compiled once."""
+
+    def __init__(self, size: str, dtype: torch.dtype) -> None:
+        self._model, self._tokenizer = build_ours(SIZES[size], dtype)
+        self._schedulers: dict[tuple[int, bool], Scheduler] = {}
+
+    def prepare(self, work: Work) -> Callable[[], Tokens]:
+        """Rows for the prompts, and a scheduler that has done such work before."""
+        key = work.batch, bool(work.variant.get("compiled"))
+        if key not in self._schedulers:
+            options: dict[str, Any] = {"compiled": True} if key[1] else {}
+            self._schedulers[key] = Scheduler(self._model, self._tokenizer, slots=work.batch, prefix_bytes=0, **options)
+            self._write(Work(work.batch, work.prompt, 4, work.vocabulary, work.variant, seed=-1), self._schedulers[key])
+        return lambda: self._write(work, self._schedulers[key])
+
+    def _write(self, work: Work, scheduler: Scheduler) -> Tokens:
+        exits = self._model.config.exit_layers
+        rows = [Row(prompt, Limits(work.new), depth=exits[-1]) for prompt in work.prompts()]
+        depths = [[exits[-1]] * work.new for _ in rows]
+        if shares := work.variant.get("shares"):
+            rng = random.Random(work.seed)
+            depths = [rng.choices(exits, shares, k=work.new) for _ in rows]
+        for row in rows:
+            scheduler.submit(row)
+        while scheduler.busy:
+            for row, own in zip(rows, depths, strict=True):
+                if len(row.tokens) < work.new:
+                    row.depth = own[len(row.tokens)]
+            scheduler.tick()
+        return [row.tokens for row in rows]
+
+
+if __name__ == "__main__":
+    size, dtype, threads = sys.argv[1:]
+    torch.set_num_threads(int(threads))
+    serve(Ours(size, getattr(torch, dtype)).prepare)
