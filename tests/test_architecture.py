@@ -18,6 +18,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "tuili"
 LONGEST_FILE = 600
+LONGEST_ENGINE = 3000
+"""Lines of code of the whole engine, without blank ones, comments and docstrings."""
 
 # What each part may import beside itself and the version in `tuili/__init__.py`: only what lies below it.
 _BASE = {"errors", "config", "files"}
@@ -161,6 +163,17 @@ def test_files_are_short():
         for file in sources(ROOT / "src", ROOT / "tests", ROOT / "benchmarks")
     }
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_the_engine_stays_small():
+    lines = 0
+    for file in sorted((PACKAGE / "engine").glob("*.py")):
+        nodes = ast.walk(tree(file))
+        texts = [node for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+        said = {line for text in texts for line in range(text.lineno, (text.end_lineno or text.lineno) + 1)}
+        numbered = enumerate(file.read_text().splitlines(), start=1)
+        lines += sum(bool(line.strip()) and line.strip()[0] != "#" and number not in said for number, line in numbered)
+    assert 2000 < lines <= LONGEST_ENGINE
 
 
 def test_no_file_names_a_machine_or_a_registry():

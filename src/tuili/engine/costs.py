@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from itertools import accumulate
 from math import inf
 
 from tuili.engine.row import Row
@@ -64,30 +63,24 @@ class Lengths:
 
     def __init__(self) -> None:
         self._last = deque[float](TYPICAL, maxlen=REMEMBERED)
-        self._sort()
+        self._sorted = sorted(self._last)
 
     def saw(self, tokens: int, cut: bool = False) -> None:
         """Take in a response; one that was cut is taken to have had as much to come as others at its length."""
         if cut and (left := self.left(tokens)) == inf:
             return
         self._last.append(tokens + (left if cut else 0))
-        self._sort()
+        self._sorted = sorted(self._last)
 
     def left(self, written: int) -> float:
-        """Tokens that a response is expected to have still to come; infinite where none has been so long."""
+        """Tokens that half of the responses of this length had still to come; infinite where none was longer."""
         place = bisect_right(self._sorted, written)
-        longer = len(self._sorted) - place
-        return self._sums[place] / longer - written if longer else inf
+        return self._sorted[(place + len(self._sorted) - 1) // 2] - written if place < len(self._sorted) else inf
 
     @property
     def short(self) -> float:
         """The tokens of a short response: nine of ten are longer."""
         return self._sorted[len(self._sorted) // 10]
-
-    def _sort(self) -> None:
-        self._sorted = sorted(self._last)
-        self._sums = list(accumulate(reversed(self._sorted)))[::-1]
-        """What those from each place on add up to."""
 
 
 class Costs:
@@ -124,7 +117,7 @@ class Costs:
         return self.whole.of(rows) + self.between.of(1)
 
     def to_come(self, row: Row) -> float:
-        """Tokens that a row is expected to need still, at least one; none where it is only to be read."""
+        """Tokens that a row will need still, as likely as not, at least one; none where it is only to be read."""
         if row.verify_from is not None:
             return 0.0
         written = len(row.tokens)

@@ -221,10 +221,10 @@ class Scheduler:
         return list(dict.fromkeys(changed))
 
     def _end_late(self) -> list[Row]:
-        """End all whose deadline has passed or will have, wherever they stand."""
+        """End all whose deadline will have passed before they get another token, wherever they stand."""
         now = self.clock()
         self._see_ends()
-        late = [row for row in self._ends_by if self._time_left(row, now) <= 0]
+        late = [row for row in self._ends_by if self._is_late(row, now)]
         late += self._line.hopeless(now, self.running)
         for row in late:
             self._end(row, Stop.DEADLINE)
@@ -301,6 +301,10 @@ class Scheduler:
     def _time_left(self, row: Row, now: float) -> float:
         """Seconds in which a row at work must end; infinite for one without a deadline."""
         return self._ends_by.get(row, inf) - now
+
+    def _is_late(self, row: Row, now: float) -> bool:
+        """Whether a row at work has no time for another token."""
+        return self._time_left(row, now) <= CARE * self.costs.trunk.of(max(1, len(self._rows)))
 
     def _begin(self) -> Row | None:
         """Give the next slot, if there is one, to the next row, if there is one."""
@@ -451,7 +455,7 @@ class Scheduler:
             return
         elif limits.layer_steps is not None and row.layer_steps + self._least(row) > limits.layer_steps:
             row.stop = Stop.LAYERS
-        elif self._time_left(row, self.clock()) < CARE * self.costs.trunk.of(len(self._rows)):
+        elif self._is_late(row, self.clock()):
             row.stop = Stop.DEADLINE
 
     def _stops(self, row: Row) -> bool:
@@ -472,6 +476,7 @@ class Scheduler:
         self.account.ended[reason] += 1
         self.account.layer_steps += row.layer_steps
         self._drafts.pop(row, None)
+        self._ends_by.pop(row, None)
         if row is self._reading:
             self._reading = self._verified = None
         elif row in self._rows:

@@ -1,0 +1,50 @@
+"""Time that only goes on where a test says so, and a network whose layers take some of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from tuili.engine.network import Network
+from tuili.engine.scheduler import Scheduler
+from tuili.engine.slots import Slots
+from tuili.engine.step import KeyValues, Step
+
+
+@dataclass
+class Clock:
+    """Goes on by a fixed amount with each look, and by what is added to `now`."""
+
+    now: float = 0.0
+    step: float = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+def take_time(scheduler: Scheduler, clock: Clock, jitter: Callable[[], float] = lambda: 1.0) -> None:
+    """Let a scheduler's layers take milliseconds as those of nano do on one core, each time multiplied by a jitter."""
+    scheduler._network = _Timed(scheduler._network, clock, jitter)  # type: ignore[assignment]
+
+
+class _Timed:
+    """A network that takes time."""
+
+    def __init__(self, network: Network, clock: Clock, jitter: Callable[[], float]) -> None:
+        self._network, self._clock, self._jitter = network, clock, jitter
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._network, name)
+
+    def trunk(self, slots: Slots, rows: slice, id_AT: Tensor) -> tuple[Tensor, KeyValues, Step]:
+        A, T = id_AT.shape
+        self._clock.now += self._jitter() * 1e-3 * (3.0 + 0.4 * A + 0.1 * (T - 1))
+        return self._network.trunk(slots, rows, id_AT)
+
+    def group(self, index: int, hidden_ATM: Tensor, kv: KeyValues, step: Step) -> Tensor:
+        self._clock.now += self._jitter() * 1e-3 * (1.2 + 0.05 * len(hidden_ATM))
+        return self._network.group(index, hidden_ATM, kv, step)

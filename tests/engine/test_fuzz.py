@@ -1,0 +1,35 @@
+"""Random requests of every kind: no budget is overrun, each ends once, and nothing is left."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from benchmarks.fuzz import fuzz
+from tuili.engine.answer import Outcome
+from tuili.engine.row import Stop
+from tuili.engine.scheduler import Scheduler
+
+REQUESTS = int(os.environ.get("TUILI_FUZZ", "2000"))
+
+
+def test_no_budget_is_overrun_and_nothing_is_left() -> None:
+    tally = fuzz(REQUESTS, seed=1)
+    assert not tally.overruns
+    assert tally.leaked == 0
+    assert tally.offered == REQUESTS == tally.outcomes.total() + tally.refused.total()
+    assert tally.outcomes.keys() >= set(Outcome) - {Outcome.BEST_EFFORT}
+    assert tally.stops.keys() == set(Stop) - {Stop.READ}, "all ways to end have been tried"
+    assert tally.refused.keys() == {"InputError", "PromptError", "Overloaded"}
+
+
+def test_a_budget_that_is_not_kept_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuili.engine.scheduler.CARE", 1e-9)
+    monkeypatch.setattr(Scheduler, "_may_go_beyond", lambda self, index, *_: index < len(self.exits) - 1)
+    tally = fuzz(200, seed=1)
+    assert tally.overruns.keys() >= {"deadline_ms", "max_layer_steps"}
+
+
+def test_the_same_seed_asks_the_same() -> None:
+    assert fuzz(60, seed=3) == fuzz(60, seed=3) != fuzz(60, seed=4)
