@@ -52,8 +52,26 @@ def describe(path: Path, config: TuiliConfig) -> dict[str, Any]:
         "exit_layers": list(config.exit_layers),
         "config": config.to_diff_dict(),
         "lineage": [asdict(entry) for entry in lineage],
+        "verifier": _verifier(path),
+        "promises": _promises(path),
         "figures": {key: figures[key] for key in ("mean", "mean_depth", "date")} if figures else None,
     }
+
+
+def _verifier(path: Path) -> dict[str, float] | None:
+    """The figures of the verifier in a model's folder."""
+    from tuili.model.verifier import read_verifier
+
+    found = read_verifier(path)
+    return None if found is None else dict(found.figures)
+
+
+def _promises(path: Path) -> list[dict[str, Any]] | None:
+    """What a calibrated model may be asked to promise."""
+    from tuili.engine.calibration import read_calibration
+
+    found = read_calibration(path)
+    return None if found is None else [entry.model_dump() for entry in found.entries if entry.threshold is not None]
 
 
 def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
@@ -93,6 +111,13 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
             table.add_row("", figures_line(entry["figures"]))
             table.add_row("", f"hash {(entry['hash'] or '–')[:8]}, parent {(entry['parent'] or '–')[:8]}")
         console.print("\nlineage")
+        console.print(table)
+    if facts["promises"] is not None:
+        table = grid()
+        for entry in facts["promises"]:
+            limits = f"{entry['max_steps']} attempts, {entry['max_tokens']} tokens"
+            table.add_row(f"error ≤ {entry['error_tolerance']:g}", f"{limits}: {entry['coverage']:.0%} answered")
+        console.print("\ncan be promised")
         console.print(table)
     if facts["figures"]:
         figures = facts["figures"]

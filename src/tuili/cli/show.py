@@ -38,6 +38,11 @@ def show_answer(console: Console, answer: Answer) -> None:
         outcome = str(answer.receipt.outcome).replace("_", " ")
         console.print(Text(f"{outcome}: {answer.receipt.reason}", "yellow"), soft_wrap=True)
     console.print(Text(receipt_line(answer), "dim"), soft_wrap=True)
+    promise = answer.receipt.promise
+    if promise.error_tolerance is not None:
+        what = f"promised: at most {promise.error_tolerance:g} of answers to such requests are wrong"
+        evidence = f"{promise.wrong} of {promise.n} in calibration, with probability {1 - (promise.delta or 0):g}"
+        console.print(Text(promise.why or f"{what} ({evidence})", "yellow" if promise.why else "dim"), soft_wrap=True)
 
 
 def receipt_line(answer: Answer) -> str:
@@ -51,6 +56,8 @@ def receipt_line(answer: Answer) -> str:
         f"{receipt.checked.get('valid', 0)} of {len(answer.steps)} steps valid",
         f"{spent['total']:.0f} ms (prefill {spent['prefill']:.0f}, decode {spent['decode']:.0f})",
     ]
+    if receipt.confidence is not None:
+        parts.append(f"confidence {receipt.confidence:.2f}")
     if receipt.stop == "length":
         parts.append("cut off at the token limit")
     return " · ".join(parts)
