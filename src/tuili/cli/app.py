@@ -21,6 +21,7 @@ VERBS = {
     "train": "Train a model by a recipe and dotted overrides.",
     "eval": "Measure a model on unseen problems by domain and level.",
     "ask": "Ask a model a question and see its steps checked.",
+    "bench": "Measure how fast this machine is with a model.",
     "info": "Show what a model folder holds and where it comes from.",
     "quickstart": "Train, evaluate and ask a small model, and write a report.",
 }
