@@ -32,7 +32,7 @@ class Contender:
     variant: Mapping[str, Any] = field(default_factory=dict)
 
     def takes(self, work: Work) -> bool:
-        """Whether it takes part: continuous batching of transformers is so slow that one kind of work is enough."""
+        """Whether it takes part: continuous batching of transformers is so slow here that one kind of work must do."""
         return not self.variant.get("continuous") or (work.batch, work.prompt) == (16, 32)
 
 

@@ -51,7 +51,7 @@ Prepare = Callable[[Work], Callable[[], Tokens]]
 
 
 def serve(prepare: Prepare) -> None:
-    """The worker's side: do what comes on stdin, line by line, until it is closed. Prints of libraries go astray."""
+    """The worker's side: do what comes on stdin, line by line, till it is closed. What libraries print is no answer."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     for line in sys.stdin:

@@ -21,6 +21,9 @@ from tuili.model.size import count_parameters
 SPREAD = 0.08
 """Of the random weights: large enough that layers change what is said, as in a trained model."""
 
+EMBEDDED = 0.02
+"""Of our embeddings' random weights: the model scales them up, and a token is not just to be followed by itself."""
+
 
 @dataclass(frozen=True)
 class Size:
@@ -105,6 +108,7 @@ def build_ours(size: Size, dtype: torch.dtype) -> tuple[TuiliForCausalLM, PreTra
     for layer in model.model.reasoning:
         torch.nn.init.normal_(layer.moe.experts.down_proj, std=SPREAD)
     with torch.no_grad():
+        model.model.embed_tokens.weight.mul_(EMBEDDED)
         model.model.embed_tokens.weight[tokenizer.eos_token_id] = 0
     return model.to(dtype).eval(), tokenizer
 

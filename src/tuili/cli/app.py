@@ -22,6 +22,7 @@ VERBS = {
     "eval": "Measure a model on unseen problems by domain and level.",
     "calibrate": "Find out what error a model can promise to stay within.",
     "ask": "Ask a model a question and see its steps checked.",
+    "bench": "Measure how fast this machine is with a model.",
     "info": "Show what a model folder holds and where it comes from.",
     "quickstart": "Train, evaluate and ask a small model, and write a report.",
 }

@@ -60,12 +60,15 @@ def parse_domains(text: str) -> Sequence[str]:
 
 
 def parse_levels(text: str) -> list[int]:
-    """The levels in `1,2`. Raises `InputError` for anything that is no number; which exist is checked by
-    `tasks`.
-    """
-    names = parse_list("--levels", text)
+    """The levels in `1,2`; which exist is checked by `tasks`."""
+    return parse_numbers("--levels", text)
+
+
+def parse_numbers(option: str, text: str) -> list[int]:
+    """The numbers in `1,2`. Raises `InputError` for anything that is no number, and for a repeated one."""
+    names = parse_list(option, text)
     if not all(name.isascii() and name.isdigit() and len(name) <= MOST_DIGITS for name in names):
-        raise InputError(f"--levels {text[:40]!r}: give numbers separated by commas, as in 1,2")
+        raise InputError(f"{option} {text[:40]!r}: give numbers separated by commas, as in 1,2")
     return [int(name) for name in names]
 
 

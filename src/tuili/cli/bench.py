@@ -1,0 +1,90 @@
+"""`tuili bench`: how fast this machine is with a model. The measuring is left to `tuili.eval.speed`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tuili.cli.options import JsonFlag, ModelArgument, parse_depth, parse_list, parse_numbers, progress_bar
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+HEADINGS = ("batch", "prompt", "depth", "layers", "tokens/s", "/ CPU s", "first", "p50", "p99", "read/s")
+LEGEND = (
+    "tokens written a second, and a second of processor time; ms to the first token, and from one to the next;\n"
+    "prompt tokens read a second"
+)
+
+app = typer.Typer(no_args_is_help=False, help="Measure how fast this machine is with a model.")
+
+
+@app.callback()
+def bench() -> None:
+    """Measure how fast this machine is with a model."""
+
+
+@app.command()
+def engine(
+    model: ModelArgument = "nano",
+    batch: Annotated[str, typer.Option(help="Prompts that are answered at once, separated by commas.")] = "1,16",
+    prompt: Annotated[str, typer.Option(help="Tokens of a prompt, separated by commas.")] = "32,512",
+    new: Annotated[int, typer.Option(help="Most tokens of a response.")] = 64,
+    depth: Annotated[
+        str | None,
+        typer.Option(help="Depths, separated by commas, as in 12,auto,exact; the full depth and auto by default."),
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; as many as there are cores by default.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure how fast the engine reads and writes with a model, in a minute or so.
+
+    Everything runs once to warm up and then three times in turns; the medians are shown.
+    """
+    batches, prompts = parse_numbers("--batch", batch), parse_numbers("--prompt", prompt)
+    chosen = [] if depth is None else [parse_depth(name) for name in parse_list("--depth", depth)]
+    import json
+
+    from rich.console import Console
+
+    from tuili.eval.speed import SpeedSettings, measure_speed, set_threads
+    from tuili.model.folder import load_model
+
+    set_threads(threads)
+    loaded = load_model(model)
+    depths = chosen or [loaded.model.config.exit_layers[-1], "auto"]
+    with progress_bar() as tell:
+        report = {"model": model, **measure_speed(loaded, SpeedSettings(batches, prompts, depths, new), tell)}
+    if as_json:
+        print(json.dumps(report, indent=2))
+        return
+    console = Console(highlight=False)
+    console.print(_table(report))
+    console.print(LEGEND, style="dim", soft_wrap=True)
+    own = report["machine"]
+    memory = f"{report['peak_memory_bytes'] / 2**20:.0f} MiB of memory at most"
+    console.print(f"{own['cpu']}, {own['threads']} of {own['cores']} cores; {memory}", style="dim", soft_wrap=True)
+
+
+def _table(report: Mapping[str, Any]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in HEADINGS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for own in report["speeds"]:
+        table.add_row(
+            f"{own['batch']}",
+            f"{own['prompt']}",
+            own["depth"],
+            f"{own['mean_depth']:.1f}",
+            f"{own['tokens_per_second']:,.0f}",
+            f"{own['tokens_per_cpu_second']:,.0f}",
+            f"{own['first_token_ms']:,.1f}",
+            f"{own['token_ms_p50']:.2f}",
+            f"{own['token_ms_p99']:.2f}",
+            f"{own['prompt_tokens_per_second']:,.0f}",
+        )
+    return table
