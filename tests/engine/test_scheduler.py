@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from tests.clock import Clock
 from tests.tiny import tiny_model
 from tuili.engine.request import Depth, Sampling
 from tuili.engine.row import Limits, Row, Stop
@@ -35,18 +35,6 @@ def tiny() -> Tiny:
     ending = next(token for token, count in counts.most_common() if count < len(free))
     tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ending)  # so that some end soon and some never
     return model, tokenizer
-
-
-@dataclass
-class Clock:
-    """A time that goes on by a fixed amount with each look, so that tests with deadlines are the same each time."""
-
-    now: float = 0.0
-    step: float = 0.0
-
-    def __call__(self) -> float:
-        self.now += self.step
-        return self.now
 
 
 def finish(scheduler: Scheduler, rows: list[Row]) -> None:

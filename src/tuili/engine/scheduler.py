@@ -11,7 +11,6 @@ Dimensions: A rows, N of them that go on, T tokens, M hidden size, V vocabulary.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from tuili.engine.account import Account
 from tuili.engine.admission import Line, Need, Turn
 from tuili.engine.costs import Costs, Lengths
 from tuili.engine.network import Network
@@ -41,19 +41,6 @@ LEAST = 64
 """Prompt tokens that are read in a tick though it slows the writing down, so that others get their turn."""
 WARM = 6
 """Tokens of each row that warms the engine up."""
-
-
-@dataclass
-class Account:
-    """What a scheduler has done since it was made. All that were submitted are waiting, at work, or ended."""
-
-    submitted: int = 0
-    ended: Counter[Stop] = field(default_factory=Counter)
-    prompt_tokens: int = 0
-    reused_tokens: int = 0
-    tokens: int = 0
-    layer_steps: int = 0
-    ticks: int = 0
 
 
 @dataclass
@@ -212,9 +199,7 @@ class Scheduler:
         self.account.ticks += 1
         if self._left is not None:
             self.costs.between.saw(1, self.clock() - self._left)
-        changed = self._end_late()
-        changed += self._read_prompts()
-        changed += self._end_late()
+        changed = self._read_prompts()
         if self._rows:
             changed += self._write_tokens()
         self._left = self.clock() if self._rows else None
@@ -243,7 +228,7 @@ class Scheduler:
 
     def _read_prompts(self) -> list[Row]:
         """Read at most a chunk of tokens of prompts, and write the first token of those that are read."""
-        left, changed = self._chunk, list[Row]()
+        left, changed = self._chunk, self._end_late()
         while (left := min(left, self._readable())) > 0:
             if (row := self._reading or self._begin()) is None:
                 break
@@ -271,7 +256,9 @@ class Scheduler:
                 self._rows.append(row)
                 self._take(hidden_1TM[:, -1:], kv, step.last(), [row])
                 changed.append(row)
+            self._settle()
             self.costs.read.saw(len(ids), self.clock() - begun)
+            changed += self._end_late()
         return changed
 
     def _judge(self, row: Row, place: int, hidden_1TM: Tensor, done: int) -> bool:
@@ -291,8 +278,7 @@ class Scheduler:
         rows = [row for row in self._rows if row in self._ends_by]
         if not rows:
             return self._chunk
-        now, count, costs = self.clock(), len(self._rows), self.costs
-        step = CARE * (costs.trunk.of(count) + self.config.num_groups * costs.group.of(count))
+        now, costs, step = self.clock(), self.costs, self._longest_step()
         spare = min(self._time_left(row, now) for row in rows) - step
         in_pace = min(self._time_left(row, now) / costs.to_come(row) for row in rows) - step
         piece = costs.read if self._verified is None else costs.verify
@@ -304,7 +290,13 @@ class Scheduler:
 
     def _is_late(self, row: Row, now: float) -> bool:
         """Whether a row at work has no time for another token."""
-        return self._time_left(row, now) <= CARE * self.costs.trunk.of(max(1, len(self._rows)))
+        return self._time_left(row, now) <= self._longest_step()
+
+    def _longest_step(self) -> float:
+        """Seconds that a step may take; one that is alone need not go deep, but nobody waits less for its company."""
+        count = max(1, len(self._rows))
+        groups = self.config.num_groups if count > 1 else 0
+        return CARE * (self.costs.trunk.of(count) + groups * self.costs.group.of(count))
 
     def _begin(self) -> Row | None:
         """Give the next slot, if there is one, to the next row, if there is one."""
@@ -327,6 +319,7 @@ class Scheduler:
         last_A1 = [[self._drafts[row].ids[-1] if row in self._drafts else row.tokens[-1]] for row in rows]
         id_A1 = torch.tensor(last_A1, device=self._slots.device)
         hidden_A1M, kv, step = self._network.trunk(self._slots, slice(0, len(rows)), id_A1)
+        self._settle()
         self._in_groups = 0.0
         exact = [place for place, row in enumerate(rows) if row.depth == "exact"]
         others = [place for place, row in enumerate(rows) if row.depth != "exact"]
@@ -341,6 +334,11 @@ class Scheduler:
         self.costs.trunk.saw(len(rows), seconds - self._in_groups)
         self.costs.whole.saw(len(rows), seconds)
         return [row for row in rows if row not in self._drafts]
+
+    def _settle(self) -> None:
+        """Wait for what an accelerator has been given, where deadlines depend on how long that takes."""
+        if self._ends_by and self._slots.device.type == "cuda":
+            torch.cuda.synchronize(self._slots.device)
 
     def _take(self, hidden_A1M: Tensor, kv: KeyValues, step: Step, rows: list[Row]) -> None:
         """Draw the next token of each row of a step, at the exit where it leaves."""
@@ -383,6 +381,7 @@ class Scheduler:
                     hidden_N1M, kv, step = hidden_N1M[chosen_N], kv.some(chosen_N), step.some(chosen_N)
             begun = self.clock()
             hidden_N1M = self._network.group(index, hidden_N1M, kv, step)
+            self._settle()
             self._in_groups += (seconds := self.clock() - begun)
             self.costs.group.saw(len(going), seconds)
         return logits_AV, valid, depths
