@@ -2,6 +2,7 @@
 
 Everything that a request may ask for is drawn: budgets of every kind, priorities, depths, ways of sampling, stop texts,
 prompts that begin alike, listeners, some of which fail, cancellations at any moment, bursts, and what must be refused.
+Every other engine has a verifier and promises.
 After each step the engine checks itself, and each answer is held against its request; at the end all accounts have to
 agree and nothing may be left in memory. `tests/engine/test_fuzz.py` runs the same for shorter.
 """
@@ -16,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import torch
@@ -23,19 +25,24 @@ import torch
 from benchmarks.command import Measured, run
 from benchmarks.record import Figure
 from tests.clock import Clock, take_time
-from tests.tiny import tiny_model
+from tests.tiny import save_tiny
 from tuili.engine.answer import Answer, Outcome
+from tuili.engine.calibration import CALIBRATION_FILE, Calibration, Entry, Sample
+from tuili.engine.confidence import FEATURES
 from tuili.engine.engine import Engine, Ticket
 from tuili.engine.events import Answered, Event, TokenWritten
 from tuili.engine.request import Budget, Depth, Request, Sampling
-from tuili.engine.row import Row
+from tuili.engine.row import Row, Stop
 from tuili.engine.scheduler import Scheduler
 from tuili.errors import InputError, Overloaded
-from tuili.model.folder import LoadedModel
+from tuili.model.folder import LoadedModel, load_model
+from tuili.model.lineage import model_hash
+from tuili.model.verifier import Calibration as Platt
+from tuili.model.verifier import LoadedVerifier, Verifier, VerifierConfig, verifier_hash, write_verifier
 
 OPENINGS = ("What is 48 / 2 + 7?", "Each name stands for a number.\nP1: Leo = Zoe + 3\n", "Solve for t: ")
 BUDGETS = ("max_steps", "max_tokens", "max_layer_steps", "deadline_ms")
-AN_ENGINE = 2_000
+AN_ENGINE = 1_000
 """Requests after which a new engine, of another size, takes over."""
 
 
@@ -73,27 +80,57 @@ class Tally:
     overruns: Counter[str] = field(default_factory=Counter)
     latest: float = float("-inf")
     """Seconds from the deadline to the answer, in the worst case."""
+    read: int = 0
+    """Responses that the verifier has read."""
     leaked: int = 0
 
 
 def fuzz(requests: int, seed: int) -> Tally:
     """Ask so many random requests. Raises `AssertionError` where an invariant breaks; budgets and leaks are counted."""
-    loaded, tally = tiny(), Tally()
-    for first in range(0, requests, AN_ENGINE):
-        _Run(loaded, Random(f"{seed}, {first}"), tally).ask(min(AN_ENGINE, requests - first))
+    tally = Tally()
+    with TemporaryDirectory() as scratch:
+        plain, promising = tiny(Path(scratch, "plain")), tiny(Path(scratch, "promising"))
+        promise(promising)
+        for number, first in enumerate(range(0, requests, AN_ENGINE)):
+            loaded = (plain, promising)[number % 2]
+            _Run(loaded, Random(f"{seed}, {first}"), tally).ask(min(AN_ENGINE, requests - first))
     return tally
 
 
-def tiny() -> LoadedModel:
+def tiny(folder: Path) -> LoadedModel:
     """A model of random weights that are large enough to make texts differ."""
-    model, tokenizer = tiny_model(top_units=2, window=4, max_unit=4)
+    loaded = load_model(save_tiny(folder, top_units=2, window=4, max_unit=4))
     torch.manual_seed(0)
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for name, parameter in loaded.model.named_parameters():
             if "norm" not in name:
                 parameter.normal_(std=0.5)
-    model.train(False)
-    return LoadedModel(model, tokenizer, Path())
+    return loaded
+
+
+def promise(loaded: LoadedModel) -> None:
+    """Give a model a verifier that knows nothing, and a calibration by which every other answer or so is sure enough."""
+    torch.manual_seed(1)
+    size = VerifierConfig(loaded.model.config.hidden_size, channels=8, layers=1, heads=1)
+    write_verifier(loaded.path, LoadedVerifier(Verifier(size).eval(), Platt(), {}))
+    entries = tuple(
+        Entry(error_tolerance=0.1, max_steps=steps, max_tokens=tokens, threshold=0.5, n=100, wrong=1, bound=0.05)
+        for steps in (1, 2)
+        for tokens in (5, 12)
+    )
+    found = Calibration(
+        model=model_hash(loaded.path),
+        verifier=verifier_hash(loaded.path),
+        exit_threshold=loaded.model.config.exit_threshold,
+        delta=0.05,
+        coefficients=(1.0,) + (0.0,) * (len(FEATURES) - 1),
+        constant=0.0,
+        rejected=0.9,
+        sample=Sample(source="none", sha256="", fitted=0, n=100, accuracy=0.5, calibration_error=0.0),
+        entries=entries,
+        curves=(),
+    )
+    (loaded.path / CALIBRATION_FILE).write_text(found.model_dump_json(), encoding="utf-8")
 
 
 class _Run:
@@ -103,7 +140,7 @@ class _Run:
         self.random, self.tally, self.clock = random, tally, Clock(step=1e-6)
         self.engine = Engine(
             loaded,
-            threshold=random.choice((0.0, 0.3, 0.97)),
+            threshold=random.choice((0.0, 0.3, 0.97)) if loaded.path.name == "plain" else None,
             slots=random.choice((1, 2, 5, 16)),
             waiting=random.choice((1, 8, 64)),
             clock=self.clock,
@@ -195,6 +232,11 @@ class _Run:
             ended = asked.at + receipt.milliseconds["total"] / 1e3
             tally.latest = max(tally.latest, ended - asked.at - budget.deadline_ms / 1e3)
             limits.append(("deadline_ms", 1e3 * (ended - asked.at), budget.deadline_ms))
+        if budget.error_tolerance is not None:
+            assert receipt.promise.error_tolerance == 0.1
+            assert receipt.outcome is not Outcome.BEST_EFFORT
+            sure = (receipt.confidence or 0.0) >= 0.5
+            assert (receipt.outcome is Outcome.ANSWERED) <= sure, "an answer that is not sure enough"
         tally.overruns.update(name for name, spent, limit in limits if limit is not None and spent > limit)
         assert (receipt.outcome is Outcome.CANCELLED) <= asked.told_to_stop
         assert (receipt.outcome in (Outcome.ANSWERED, Outcome.BEST_EFFORT)) == bool(answer.answer)
@@ -213,7 +255,10 @@ class _Run:
     def _reconcile(self) -> None:
         """What was spent is what was charged, and nothing is left."""
         scheduler, account = self.engine.scheduler, self.engine.scheduler.account
-        assert account.submitted == account.ended.total() == self.spent["attempts"]
+        read = account.ended[Stop.READ]
+        tally = self.tally
+        tally.read += read
+        assert account.submitted == account.ended.total() >= self.spent["attempts"] + read
         assert (account.tokens, account.layer_steps) == (self.spent["tokens"], self.spent["layer_steps"])
         assert (scheduler.running, scheduler.waiting) == (0, 0)
         assert not self.live
@@ -249,6 +294,7 @@ def random_request(random: Random) -> Request:
         max_steps=random.choice((1, 1, 1, 2, 4)),
         max_tokens=random.choice((1, 2, 5, 12, 30)),
         max_layer_steps=sometimes(0.3, random.choice((1, 4, 9, 30, 80))),
+        error_tolerance=sometimes(0.15, random.choice((0.01, 0.2, 0.2, 0.2))),
         deadline_ms=sometimes(0.4, random.choice((1.0, 20.0, 60.0, 200.0, 1_000.0)) * random.uniform(0.5, 1.5)),
     )
     stops = ("7", "1 ", "=="), ("\n",), ("</think>",)
@@ -282,6 +328,7 @@ def measure(requests: int = 100_000, seed: int = 0) -> Measured:
         "latest": count(1e3 * tally.latest, "ms behind the deadline"),
         "leaked": count(tally.leaked, "objects"),
         "attempts": count(tally.attempts, "rows"),
+        "read": count(tally.read, "rows"),
         "tokens": count(tally.tokens, "tokens"),
         "requests_a_second": count(requests / seconds, "requests/s"),
     }

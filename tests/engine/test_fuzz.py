@@ -19,9 +19,10 @@ def test_no_budget_is_overrun_and_nothing_is_left() -> None:
     assert not tally.overruns
     assert tally.leaked == 0
     assert tally.offered == REQUESTS == tally.outcomes.total() + tally.refused.total()
-    assert tally.outcomes.keys() >= set(Outcome) - {Outcome.BEST_EFFORT}
+    assert tally.outcomes.keys() >= set(Outcome)
     assert tally.stops.keys() == set(Stop) - {Stop.READ}, "all ways to end have been tried"
-    assert tally.refused.keys() == {"InputError", "PromptError", "Overloaded"}
+    assert tally.refused.keys() == {"InputError", "PromptError", "Overloaded", "NotPromised"}
+    assert tally.read > 0
 
 
 def test_a_budget_that_is_not_kept_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
