@@ -109,7 +109,7 @@ def tiny(folder: Path) -> LoadedModel:
 
 
 def promise(loaded: LoadedModel) -> None:
-    """Give a model a verifier that knows nothing, and a calibration by which every other answer or so is sure enough."""
+    """Give a model a verifier that knows nothing, and a calibration by which some answers are sure enough."""
     torch.manual_seed(1)
     size = VerifierConfig(loaded.model.config.hidden_size, channels=8, layers=1, heads=1)
     write_verifier(loaded.path, LoadedVerifier(Verifier(size).eval(), Platt(), {}))
