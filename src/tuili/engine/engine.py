@@ -44,14 +44,21 @@ class Engine:
         threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
         slots: responses that are written together.
         waiting: attempts that may wait for a slot; further requests are refused.
+        compiled: write through graphs that are compiled first; see `Network`.
     """
 
     def __init__(
-        self, loaded: LoadedModel, *, threshold: float | None = None, slots: int = 16, waiting: int = 1024
+        self,
+        loaded: LoadedModel,
+        *,
+        threshold: float | None = None,
+        slots: int = 16,
+        waiting: int = 1024,
+        compiled: bool = False,
     ) -> None:
         config = loaded.model.config
         self._tokenizer = loaded.tokenizer
-        self.scheduler = Scheduler(loaded.model, loaded.tokenizer, slots=slots, waiting=waiting)
+        self.scheduler = Scheduler(loaded.model, loaded.tokenizer, slots=slots, waiting=waiting, compiled=compiled)
         self.scheduler.warm()
         own = config.exit_threshold if threshold is None else threshold
         if not 0 <= own <= 1:
