@@ -108,3 +108,27 @@ def test_what_stood_in_a_slot_before_leaves_no_trace(model: TuiliForCausalLM) ->
         id_1T = ids(2, 60)[None, start : start + 20]
         (one, _, _), (other, _, _) = (network.trunk(slots, slice(0, 1), id_1T) for slots in (fresh, used))
         assert torch.equal(one, other)
+
+
+@torch.inference_mode()
+def test_compiled_equals_eager_for_any_number_of_rows_tokens_and_units() -> None:
+    """The graphs are made once, from three rows: nothing may be taken for granted that holds for those alone."""
+    made, _ = tiny_model(top_units=2, window=4, max_unit=4, num_attention_heads=4, num_key_value_heads=2)
+    networks = [Network(made.eval()), Network(made, compiled=True)]
+    for rows, length in ((1, 1), (1, 30), (2, 5), (8, 126), (16, 40), (3, 200)):
+        results = []
+        for network in networks:
+            slots = Slots(made.config, 16, torch.float32, torch.device("cpu"))
+            id_AT = torch.stack([ids(row, length + 4) for row in range(rows)])
+            network.trunk(slots, slice(0, rows), id_AT[:, :length])
+            outputs = []
+            for column in range(length, length + 4):
+                hidden_A1M, kv, step = network.trunk(slots, slice(0, rows), id_AT[:, column : column + 1])
+                for index in range(made.config.num_groups):
+                    hidden_A1M = network.group(index, hidden_A1M, kv, step)
+                    outputs.append(hidden_A1M)
+                some = torch.arange(rows)[::2]
+                outputs.append(network.group(0, hidden_A1M[some], kv.some(some), step.some(some)))
+            results.append(outputs)
+        for eager, compiled in zip(*results, strict=True):
+            torch.testing.assert_close(compiled, eager, atol=1e-4, rtol=1e-4)

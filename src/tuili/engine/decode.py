@@ -45,6 +45,7 @@ class Decoder:
         threshold: probability at which `auto` leaves; the model's own `exit_threshold` if None.
         max_new_tokens: longest response.
         batch_size: prompts that are answered together; the next one begins when one has ended.
+        compiled: write through graphs that are compiled first; see `Network`.
     Raises `InputError` for a depth the model does not have, or a threshold outside [0, 1].
     """
 
@@ -56,6 +57,7 @@ class Decoder:
         threshold: float | None = None,
         max_new_tokens: int = 400,
         batch_size: int = 64,
+        compiled: bool = False,
     ) -> None:
         self.model, self.tokenizer = model, tokenizer
         model.train(False)
@@ -66,7 +68,7 @@ class Decoder:
             raise InputError(f"max_new_tokens {max_new_tokens} and batch_size {batch_size} must be at least 1")
         model.model.groups(depth if isinstance(depth, int) else None)
         self.depth, self.max_new_tokens = depth, max_new_tokens
-        self._scheduler = Scheduler(model, tokenizer, slots=batch_size, waiting=sys.maxsize)
+        self._scheduler = Scheduler(model, tokenizer, slots=batch_size, waiting=sys.maxsize, compiled=compiled)
 
     def generate(self, prompts: Sequence[str], progress: Callable[[int], None] | None = None) -> list[Generation]:
         """One generation for each prompt, in order; `progress` is called with the number of prompts just answered.

@@ -49,6 +49,7 @@ class Engine:
         threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
         slots: responses that are written together.
         waiting: attempts that may wait for a slot; further requests are refused.
+        compiled: write through graphs that are compiled first; see `Network`.
     """
 
     def __init__(
@@ -58,13 +59,20 @@ class Engine:
         threshold: float | None = None,
         slots: int = 16,
         waiting: int = 1024,
+        compiled: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         config = loaded.model.config
         self._tokenizer = loaded.tokenizer
         verifier = read_verifier(loaded.path)
         self.scheduler = Scheduler(
-            loaded.model, loaded.tokenizer, slots=slots, waiting=waiting, verifier=verifier, clock=clock
+            loaded.model,
+            loaded.tokenizer,
+            slots=slots,
+            waiting=waiting,
+            verifier=verifier,
+            compiled=compiled,
+            clock=clock,
         )
         self.scheduler.warm()
         own = config.exit_threshold if threshold is None else threshold

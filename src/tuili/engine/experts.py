@@ -31,10 +31,16 @@ class Experts:
         self._gate_up = [weight_FM.t() for weight_FM in self._gate_up_EFM]
         self._down = [weight_MF.t() for weight_MF in self._down_EMF]
 
+    @property
+    def as_trained(self) -> bool:
+        """Whether all experts are open to the router and nobody counts which it takes."""
+        return self._own.router.allowed_E is None and self._own.router.recording is None
+
     def __call__(self, hidden_NM: Tensor) -> Tensor:
         """What the chosen experts add to each token [N, M]."""
-        router = self._own.router
-        if len(hidden_NM) > FEW or router.allowed_E is not None or router.recording is not None:
+        if torch.compiler.is_compiling():
+            return self._gathered(hidden_NM)
+        if len(hidden_NM) > FEW or not self.as_trained:
             update_NM: Tensor = self._own(hidden_NM)[0]
             return update_NM
         expert_Nk, weight_Nk = self._route(hidden_NM)
@@ -46,8 +52,11 @@ class Experts:
         """The experts of each token and their weights: what `Router` decides."""
         logit_NE = F.linear(hidden_NM.float(), self._router_EM)
         first_N1 = logit_NE.argmax(-1, keepdim=True)
-        rest_NE = (logit_NE + self._bias_E).scatter_(1, first_N1, float("-inf"))
-        expert_Nk = torch.cat([first_N1, rest_NE.topk(self._slots - 1, dim=-1).indices], dim=1)
+        chosen, rest_NE = [first_N1], logit_NE + self._bias_E
+        for _ in range(self._slots - 1):
+            rest_NE = rest_NE.scatter(1, chosen[-1], float("-inf"))
+            chosen.append(rest_NE.argmax(-1, keepdim=True))
+        expert_Nk = torch.cat(chosen, dim=1)
         weight_Nk = logit_NE.gather(1, expert_Nk).sigmoid_()
         weight_Nk /= weight_Nk.sum(-1, keepdim=True).clamp_(min=1e-9)
         return expert_Nk, weight_Nk.to(hidden_NM.dtype)
@@ -80,3 +89,10 @@ class Experts:
         for expert, rows in runs:
             torch.mm(active_YF[rows], self._down[expert], out=output_YM[rows])
         return torch.zeros_like(hidden_NM).index_add_(0, token_Y, output_YM)
+
+    def _gathered(self, hidden_NM: Tensor) -> Tensor:
+        """The experts of any number of tokens as one loop, which a compiler makes of it: nothing is gathered then."""
+        expert_Nk, weight_Nk = self._route(hidden_NM)
+        gate_up_NkF = (self._gate_up_EFM[expert_Nk] * hidden_NM[:, None, None]).sum(-1)
+        active_NkF = gated_silu(gate_up_NkF) * weight_Nk[..., None]
+        return (self._down_EMF[expert_Nk] * active_NkF[:, :, None]).sum(-1).sum(1)

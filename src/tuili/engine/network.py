@@ -9,10 +9,14 @@ K key/value heads, G = H / K, Q heads that are turned, D head size, X columns, R
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tuili.engine.compiled import graph
 from tuili.engine.experts import Experts
 from tuili.engine.slots import Place, Slots
 from tuili.engine.step import KeyValues, Means, Step, look, means, narrow, write
@@ -25,9 +29,13 @@ class Network:
     """The layers of a model over rows in slots, with the weights as they are now.
 
     Matrices that are fused become the model's own, as parts of one; a later network of the same model fuses anew.
+
+    Args:
+        compiled: make graphs of what a token goes through when it is written, which takes a compiler about a minute;
+            several tokens of a row at once go through the layers as ever. Raises `InputError` where that fails.
     """
 
-    def __init__(self, model: TuiliForCausalLM) -> None:
+    def __init__(self, model: TuiliForCausalLM, compiled: bool = False) -> None:
         self.config = model.config
         inner = model.model
         self.table_VM, self._head_VM = inner.embed_tokens.weight, model.lm_head.weight
@@ -40,24 +48,32 @@ class Network:
         self._key_norm = _Norm(shared.k_norm.weight.expand(shared.heads, -1), shared.k_norm.eps)
         self._reasoning = [_Reasoning(layer) for layer in inner.reasoning if isinstance(layer, ReasoningLayer)]
         self._norm, self._verifier = _Norm(inner.norm.weight, inner.norm.eps), model.verifier
+        self._graphs: _Graphs | None = None
+        if compiled:
+            self._graphs = self._compile()
 
     def trunk(self, slots: Slots, rows: slice, id_AT: Tensor) -> tuple[Tensor, KeyValues, Step]:
         """Read T more tokens of each of these rows: the trunk's output [A, T, M], and what the groups need."""
-        place = slots.advance(rows, id_AT)
-        step = self._look(slots, place)
-        return self._run_trunk(place, step), KeyValues(place.kept_A2KXD[-1]), step
+        place, angles_SD = slots.advance(rows, id_AT), (slots.cos_SD, slots.sin_SD)
+        if self._graphs is not None and id_AT.shape[1] == 1:
+            hidden_ATM, step = self._graphs.trunk(self, self._always_narrow(place), angles_SD)
+        else:
+            hidden_ATM, step = self._run_trunk(place, angles_SD)
+        return hidden_ATM, KeyValues(place.kept_A2KXD[-1]), step
 
     def group(self, index: int, hidden_ATM: Tensor, kv: KeyValues, step: Step) -> Tensor:
         """Take some tokens of a step through one group of reasoning layers."""
         size = self.config.group_layers
-        for layer in self._reasoning[index * size : (index + 1) * size]:
-            hidden_ATM = layer(hidden_ATM, kv, step)
-        return hidden_ATM
+        layers = self._reasoning[index * size : (index + 1) * size]
+        if self._graphs is not None and hidden_ATM.shape[1] == 1 and all(layer.as_trained for layer in layers):
+            taken_ATM: Tensor = self._graphs.group(layers, hidden_ATM, kv, step)
+            return taken_ATM
+        return _run_group(layers, hidden_ATM, kv, step)
 
     def again(self, slots: Slots, rows: slice, last: int) -> tuple[KeyValues, Step]:
         """What the groups need to take the last tokens of these rows further, after the trunk has read them."""
         place = slots.review(rows, last)
-        return KeyValues(place.kept_A2KXD[-1]), self._look(slots, place)
+        return KeyValues(place.kept_A2KXD[-1]), look(place, (slots.cos_SD, slots.sin_SD), self.config)
 
     def exit(self, hidden_ATM: Tensor) -> tuple[Tensor, Tensor]:
         """At any exit, the logits [A, T, V] of the next token, and [A, T] the logit that what was read is valid."""
@@ -73,12 +89,8 @@ class Network:
         """The logits [A, T, V] of the next token."""
         return F.linear(normed_ATM, self._head_VM)
 
-    def _look(self, slots: Slots, place: Place) -> Step:
-        config = self.config
-        heads = config.num_attention_heads // config.num_key_value_heads
-        return look(place, (slots.cos_SD, slots.sin_SD), config.layered, config.window, heads)
-
-    def _run_trunk(self, place: Place, step: Step) -> Tensor:
+    def _run_trunk(self, place: Place, angles_SD: tuple[Tensor, Tensor]) -> tuple[Tensor, Step]:
+        step = look(place, angles_SD, self.config)
         near_AYM = F.embedding(place.recent_AY.clamp(min=0), self.table_VM) * (place.recent_AY >= 0)[..., None]
         hidden_ATM: Tensor = (near_AYM.unfold(1, self.config.convolution_width, 1) * self._taps_MW).sum(-1)
         changes = means(place, hidden_ATM.dtype) if self.config.layered else None
@@ -87,7 +99,41 @@ class Network:
         key, value = F.linear(self._shared_norm(hidden_ATM), self._shared).chunk(2, dim=-1)
         size = (-1, self.config.head_dim)
         write(-1, place, changes, _turn(key.unflatten(-1, size), self._key_norm, step), value.unflatten(-1, size))
-        return hidden_ATM
+        return hidden_ATM, step
+
+    def _always_narrow(self, place: Place) -> Place:
+        """The same for a graph, which is to serve whether units must be chosen or not."""
+        return place._replace(top=self.config.top_units) if self.config.layered else place
+
+    @torch.inference_mode()
+    def _compile(self) -> _Graphs:
+        """Make graphs of what one token of each of some rows goes through, by an example of three rows."""
+        slots = Slots(self.config, 3, self._head_VM.dtype, self._head_VM.device)
+        id_AT = torch.full((3, 50), (self.config.separator_token_ids or [0])[0], device=self._head_VM.device)
+        self.trunk(slots, slice(0, 3), id_AT)
+        place, angles_SD = self._always_narrow(slots.advance(slice(0, 3), id_AT[:, :1])), (slots.cos_SD, slots.sin_SD)
+        free: dict[Tensor, tuple[int, ...]] = {place.unit_AS: (0, 1)}
+        free |= dict.fromkeys(place.kept_A2KXD, (0, 3))
+        free |= dict.fromkeys((place.recent_AY, place.column_AT, place.unit_AT, place.held_A1), (0,))
+        trunk = graph(Network._run_trunk, (self, place, angles_SD), free)
+        hidden_ATM, step = self._run_trunk(place, angles_SD)
+        kv, layers = KeyValues(place.kept_A2KXD[-1]), self._reasoning[: self.config.group_layers]
+        free = {kv.kept_A2KXD: (0, 3), step.bias_A1LX: (0, 3), step.column_AS: (0, 1)}
+        free |= dict.fromkeys((hidden_ATM, step.cos_AT1D, step.sin_AT1D), (0,))
+        return _Graphs(trunk, graph(_run_group, (layers, hidden_ATM, kv, step), free))
+
+
+class _Graphs(NamedTuple):
+    """What is compiled. An exit is one product already."""
+
+    trunk: Callable[[Network, Place, tuple[Tensor, Tensor]], tuple[Tensor, Step]]
+    group: Callable[[list[_Reasoning], Tensor, KeyValues, Step], Tensor]
+
+
+def _run_group(layers: list[_Reasoning], hidden_ATM: Tensor, kv: KeyValues, step: Step) -> Tensor:
+    for layer in layers:
+        hidden_ATM = layer(hidden_ATM, kv, step)
+    return hidden_ATM
 
 
 class _Norm:
@@ -165,6 +211,11 @@ class _Reasoning:
         self._attention = _Attention(layer.attention, layer.attention_norm)
         self._norm = _Norm(layer.moe_norm.weight, layer.moe_norm.eps)
         self._experts = Experts(layer.moe)
+
+    @property
+    def as_trained(self) -> bool:
+        """Whether all experts are open to it and nobody counts which it takes."""
+        return self._experts.as_trained
 
     def __call__(self, hidden_ATM: Tensor, kv: KeyValues, step: Step) -> Tensor:
         query_ATHD, _, _, gate = self._attention.project(hidden_ATM, step)

@@ -60,6 +60,7 @@ class Scheduler:
         waiting: rows that may wait for a slot.
         verifier: reads responses that are submitted for it.
         prefix_bytes: memory for prompts that are kept, in case others begin alike.
+        compiled: write through graphs that are compiled first; see `Network`.
     """
 
     def __init__(
@@ -72,12 +73,13 @@ class Scheduler:
         waiting: int = 1024,
         prefix_bytes: int = 2**26,
         verifier: LoadedVerifier | None = None,
+        compiled: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         if min(slots, chunk, waiting) < 1:
             raise InputError(f"slots {slots}, chunk {chunk} and waiting {waiting} must be at least 1")
         self.config, self.exits = model.config, model.config.exit_layers
-        self._network = Network(model)
+        self._network = Network(model, compiled)
         self._slots = Slots(model.config, slots, model.dtype, model.device)
         self._prefixes = Prefixes(prefix_bytes)
         self._tokenizer, self._end_id = tokenizer, tokenizer.eos_token_id

@@ -134,7 +134,7 @@ class Slots:
         column_AT = start_A1 if last == 1 else start_A1 + torch.arange(last, device=self.device)
         tokens = _filled(max(len(text.ids) for text in texts))
         begun = max(text.begun for text in texts)
-        units = _filled(begun) if self.config.layered else 0
+        units = _filled(max(begun, self.config.top_units)) if self.config.layered else 0
         columns = slice(self._centre - units, self._centre + tokens)
         kept_A2KXD = tuple(kept[rows, :, :, columns] for kept in self._kept)
         top = self.config.top_units if units and begun - 1 > self.config.top_units else 0
@@ -196,7 +196,7 @@ class Slots:
     def _widen(self) -> None:
         """Make sure of enough columns on either side of the centre."""
         tokens = max(len(text.ids) for text in self._texts)
-        units = max(text.begun for text in self._texts) if self.config.layered else 0
+        units = _filled(max(self.config.top_units, *(text.begun for text in self._texts))) if self.config.layered else 0
         left, right = self._centre, self._right
         while left < units:
             left *= 2

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from tuili.engine.slots import Place
+from tuili.model import TuiliConfig
 
 UNITS, WINDOW, CHOSEN = range(3)
 """The readings: means of units, tokens of the window, and tokens of the chosen units."""
@@ -69,21 +70,22 @@ class Means(NamedTuple):
     weight_AUT: Tensor | None
 
 
-def look(place: Place, angles_SD: tuple[Tensor, Tensor], layered: bool, window: int, heads: int) -> Step:
-    """What `heads` query heads of each key/value head may read."""
+def look(place: Place, angles_SD: tuple[Tensor, Tensor], config: TuiliConfig) -> Step:
+    """What the queries of new tokens may read."""
     (A, T), S = place.column_AT.shape, place.unit_AS.shape[1]
     cos_AT1D, sin_AT1D = (angle_SD[place.column_AT][:, :, None] for angle_SD in angles_SD)
     token_S, column_AT1 = torch.arange(S, device=place.column_AT.device), place.column_AT[..., None]
     causal_ATS = token_S <= column_AT1
     X, U = place.kept_A2KXD[0].shape[3], place.kept_A2KXD[0].shape[3] - S
-    bias_ATRX = cos_AT1D.new_full((A, T, 3 if layered else 1, X), NEVER)
+    bias_ATRX = cos_AT1D.new_full((A, T, 3 if config.layered else 1, X), NEVER)
     bias_ATRX[..., U:].masked_fill_(causal_ATS[:, :, None], 0.0)
-    if layered:
+    if config.layered:
         unit_U, own_AT1, unit_A1S = _unit_U(U, token_S.device), place.unit_AT[..., None], place.unit_AS[:, None]
         bias_ATRX[:, :, UNITS, :U].masked_fill_((unit_U < own_AT1) | (unit_U == 0), 0.0)
         bias_ATRX[:, :, UNITS, U:] = NEVER
-        bias_ATRX[:, :, WINDOW, U:].masked_fill_((token_S <= column_AT1 - window) & (token_S > 0), NEVER)
+        bias_ATRX[:, :, WINDOW, U:].masked_fill_((token_S <= column_AT1 - config.window) & (token_S > 0), NEVER)
         bias_ATRX[:, :, CHOSEN, U:].masked_fill_((unit_A1S >= own_AT1) & (unit_A1S > 0), NEVER)
+    heads = config.num_attention_heads // config.num_key_value_heads
     bias_A1LX = bias_ATRX[:, :, None].expand(-1, -1, heads, -1, -1).reshape(A, 1, -1, X)
     return Step(cos_AT1D, sin_AT1D, bias_A1LX, (U - 1 - place.unit_AS).clamp(min=0), place.top)
 
