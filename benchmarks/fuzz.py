@@ -274,11 +274,11 @@ def lead(scheduler: Scheduler, random: Random) -> None:
     opening, closing, *others, end = (scheduler._tokenizer.vocab[name] for name in names)
     append = scheduler._append
 
-    def led(row: Row, token: int, depth: int, chance: float, valid: float, more: bool = False) -> None:
+    def led(row: Row, token: int, depth: int, chance: float, more: bool = False) -> None:
         if random.random() < 0.7:
             usual = [closing, *others] if closing not in row.tokens else [*others, end]
             token = random.choice(usual) if row.tokens else opening
-        append(row, token, depth, chance, valid, more)
+        append(row, token, depth, chance, more)
 
     scheduler._append = led  # type: ignore[method-assign]
 

@@ -50,7 +50,7 @@ class Reciting(Scheduler):
     seen: list[Row]
 
     def _write(self, row: Row, token: int) -> None:
-        self._append(row, token, self.exits[0], 1.0, 0.0)
+        self._append(row, token, self.exits[0], 1.0)
         row.layer_steps += self.exits[0]
 
     def tick(self) -> list[Row]:

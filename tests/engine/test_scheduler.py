@@ -196,13 +196,13 @@ def test_verified_drafts_are_kept_where_they_have_been_paid_for(tiny: Tiny) -> N
         assert len(accepted.tokens) == budget // 4, "a trunk that always guesses right loses nothing"
 
 
-def full_depth(scheduler: Scheduler) -> Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+def full_depth(scheduler: Scheduler) -> Callable[[torch.Tensor], torch.Tensor]:
     """Exits that all say the same."""
 
-    def exit(hidden_ATM: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def exit(hidden_ATM: torch.Tensor) -> torch.Tensor:
         logits_ATV = torch.zeros(*hidden_ATM.shape[:2], scheduler.config.vocab_size)
         logits_ATV[..., 50] = 1.0
-        return logits_ATV, torch.zeros(hidden_ATM.shape[:2])
+        return logits_ATV
 
     return exit
 

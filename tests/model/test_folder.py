@@ -100,7 +100,7 @@ def test_a_crash_while_saving_leaves_the_old_folder_whole(saved: Path, monkeypat
     monkeypatch.setattr(folder_module, "write_lineage", fail)
     model, tokenizer = tiny_model()
     with torch.no_grad():
-        model.verifier.bias += 1
+        model.model.norm.weight += 1
     with pytest.raises(OSError, match="disk full"):
         save_model(saved, model, tokenizer, [LineageEntry("train")])
     assert model_hash(saved) == before
@@ -373,15 +373,15 @@ def test_missing_unexpected_and_misshapen_tensors_are_refused(saved: Path) -> No
     tensors = load_file(saved / WEIGHTS)
     metadata = {"format": "pt"}
     save_file(
-        {name: tensor for name, tensor in tensors.items() if name != "verifier.bias"},
+        {name: tensor for name, tensor in tensors.items() if name != "model.norm.weight"},
         saved / WEIGHTS,
         metadata,
     )
-    assert "missing tensor verifier.bias" in refusal(saved)
+    assert "missing tensor model.norm.weight" in refusal(saved)
     save_file(tensors | {"extra.weight": torch.zeros(1)}, saved / WEIGHTS, metadata)
     assert "unexpected tensor extra.weight" in refusal(saved)
-    save_file(tensors | {"verifier.bias": torch.zeros(3)}, saved / WEIGHTS, metadata)
-    assert "mismatched tensor verifier.bias" in refusal(saved)
+    save_file(tensors | {"model.norm.weight": torch.zeros(3)}, saved / WEIGHTS, metadata)
+    assert "mismatched tensor model.norm.weight" in refusal(saved)
 
 
 def test_parameters_are_counted_by_what_a_token_uses() -> None:

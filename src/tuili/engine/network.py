@@ -47,7 +47,7 @@ class Network:
         self._shared = _fuse([shared.k_proj, shared.v_proj])
         self._key_norm = _Norm(shared.k_norm.weight.expand(shared.heads, -1), shared.k_norm.eps)
         self._reasoning = [_Reasoning(layer) for layer in inner.reasoning if isinstance(layer, ReasoningLayer)]
-        self._norm, self._verifier = _Norm(inner.norm.weight, inner.norm.eps), model.verifier
+        self._norm = _Norm(inner.norm.weight, inner.norm.eps)
         self._graphs: _Graphs | None = None
         if compiled:
             self._graphs = self._compile()
@@ -75,18 +75,16 @@ class Network:
         place = slots.review(rows, last)
         return KeyValues(place.kept_A2KXD[-1]), look(place, (slots.cos_SD, slots.sin_SD), self.config)
 
-    def exit(self, hidden_ATM: Tensor) -> tuple[Tensor, Tensor]:
-        """At any exit, the logits [A, T, V] of the next token, and [A, T] the logit that what was read is valid."""
-        normed_ATM = self.normed(hidden_ATM)
-        valid_AT1 = F.linear(normed_ATM, self._verifier.weight, self._verifier.bias)
-        return self.head(normed_ATM), valid_AT1[..., 0]
+    def exit(self, hidden_ATM: Tensor) -> Tensor:
+        """At any exit, the logits [A, T, V] of the next token."""
+        return self.head(self.normed(hidden_ATM))
 
     def normed(self, hidden_ATM: Tensor) -> Tensor:
         """The states that the head reads."""
         return self._norm(hidden_ATM)
 
     def head(self, normed_ATM: Tensor) -> Tensor:
-        """The logits [A, T, V] of the next token."""
+        """The logits of these states."""
         return F.linear(normed_ATM, self._head_VM)
 
     def _run_trunk(self, place: Place, angles_SD: tuple[Tensor, Tensor]) -> tuple[Tensor, Step]:

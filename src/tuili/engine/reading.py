@@ -49,6 +49,6 @@ class Reading:
         id_1Q = torch.tensor([self._row.prompt[self._from :]], device=self._full[0].device)
         trunk_1QM, full_1QM = torch.cat(self._trunk, dim=1), torch.cat(self._full, dim=1)
         states_1QM = self._network.normed(full_1QM)
-        full_1QV, trunk_1QV = self._network.head(states_1QM[:, :-1]), self._network.exit(trunk_1QM[:, :-1])[0]
+        full_1QV, trunk_1QV = self._network.head(states_1QM[:, :-1]), self._network.exit(trunk_1QM[:, :-1])
         feature_1QF = response_features(states_1QM[:, 1:], full_1QV, trunk_1QV, id_1Q, self._network.table_VM)
         return self._verifier.logits(feature_1QF)[0].tolist()

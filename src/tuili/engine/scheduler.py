@@ -344,35 +344,31 @@ class Scheduler:
 
     def _take(self, hidden_A1M: Tensor, kv: KeyValues, step: Step, rows: list[Row]) -> None:
         """Draw the next token of each row of a step, at the exit where it leaves."""
-        logits_AV, valid, depths = self._exit(hidden_A1M, kv, step, rows)
+        logits_AV, depths = self._exit(hidden_A1M, kv, step, rows)
         chances = logits_AV.softmax(-1).amax(-1).tolist()
-        for row, token, depth, *figures in zip(rows, draw(logits_AV, rows), depths, chances, valid, strict=True):
+        for row, token, depth, chance in zip(rows, draw(logits_AV, rows), depths, chances, strict=True):
             row.layer_steps += depth
-            self._append(row, token, depth, *figures)
+            self._append(row, token, depth, chance)
         self._end_finished(rows)
 
-    def _exit(
-        self, hidden_A1M: Tensor, kv: KeyValues, step: Step, rows: list[Row]
-    ) -> tuple[Tensor, list[float], list[int]]:
-        """Take each row as deep as it needs and may: its logits, its validity and its depth."""
+    def _exit(self, hidden_A1M: Tensor, kv: KeyValues, step: Step, rows: list[Row]) -> tuple[Tensor, list[int]]:
+        """Take each row as deep as it needs and may: its logits and its depth."""
         A = len(rows)
         logits_AV = hidden_A1M.new_empty(A, self.config.vocab_size)
-        valid, depths = [0.0] * A, [0] * A
-        going, hidden_N1M = list(range(A)), hidden_A1M
+        depths, going, hidden_N1M = [0] * A, list(range(A)), hidden_A1M
         for index, depth in enumerate(self.exits):
             now = self.clock()
             must_leave = [not self._may_go_beyond(index, rows[row], now, len(going)) for row in going]
             may_leave = [rows[row].depth == "auto" or self._least(rows[row]) <= depth for row in going]
             if any(must_leave) or any(may_leave):
-                found_N1V, valid_N1 = self._network.exit(hidden_N1M)
+                found_N1V = self._network.exit(hidden_N1M)
                 top_N = found_N1V[:, 0].softmax(-1).amax(-1).tolist()
                 stays = []
                 for place, row in enumerate(going):
                     sure = rows[row].depth != "auto" or top_N[place] >= rows[row].threshold
                     if must_leave[place] or (may_leave[place] and sure):
                         rows[row].hurried |= index < self.config.num_groups and not (may_leave[place] and sure)
-                        logits_AV[row] = found_N1V[place, 0]
-                        valid[row], depths[row] = float(valid_N1[place, 0]), depth
+                        logits_AV[row], depths[row] = found_N1V[place, 0], depth
                     else:
                         stays.append(place)
                 if not stays:
@@ -386,7 +382,7 @@ class Scheduler:
             self._settle()
             self._in_groups += (seconds := self.clock() - begun)
             self.costs.group.saw(len(going), seconds)
-        return logits_AV, valid, depths
+        return logits_AV, depths
 
     def _may_go_beyond(self, index: int, row: Row, now: float, rows: int) -> bool:
         """Whether a row's limits leave room for the group of layers behind this exit, in company of so many rows."""
@@ -405,7 +401,7 @@ class Scheduler:
 
     def _draft(self, hidden_A1M: Tensor, rows: list[Row]) -> None:
         """Let the trunk guess the next token of each row, and verify the guesses where enough have come together."""
-        guesses = self._network.exit(hidden_A1M)[0][:, 0].argmax(-1).tolist()
+        guesses = self._network.exit(hidden_A1M)[:, 0].argmax(-1).tolist()
         for hidden_1M, guess, row in zip(hidden_A1M, guesses, rows, strict=True):
             drafts = self._drafts.setdefault(row, Drafts())
             drafts.ids.append(guess)
@@ -425,19 +421,19 @@ class Scheduler:
         hidden_1TM = torch.stack(drafts.hidden, dim=1)
         for index in range(self.config.num_groups):
             hidden_1TM = self._network.group(index, hidden_1TM, kv, step)
-        logits_1TV, valid_1T = self._network.exit(hidden_1TM)
+        logits_1TV = self._network.exit(hidden_1TM)
         chances = logits_1TV[0].softmax(-1).amax(-1).tolist()
         row.layer_steps += count * self.exits[-1]
         for number, token in enumerate(logits_1TV[0].argmax(-1).tolist()):
             more = token == drafts.ids[number] and number < count - 1
-            self._append(row, token, self.exits[-1], chances[number], float(valid_1T[0, number]), more)
+            self._append(row, token, self.exits[-1], chances[number], more)
             if not more or row.stop is not None:
                 self._slots.truncate(place, self._slots.length[place] - (count - 1 - number))
                 break
 
     # Ends
 
-    def _append(self, row: Row, token: int, depth: int, chance: float, valid: float, more: bool = False) -> None:
+    def _append(self, row: Row, token: int, depth: int, chance: float, more: bool = False) -> None:
         """Write down a token, and why it is the last one if it is; `more`: the next one has been paid for already."""
         row.tokens.append(token)
         row.depths.append(depth)

@@ -52,7 +52,7 @@ class TuiliConfig(PreTrainedConfig):
     """
 
     model_type = "tuili"
-    keys_to_ignore_at_inference = ["validity", "last_hidden_state", "cache"]
+    keys_to_ignore_at_inference = ["last_hidden_state", "cache"]
     attribute_map = {"num_local_experts": "num_experts"}
 
     vocab_size: int = 2048

@@ -47,13 +47,11 @@ SPARSE_ABOVE = 256
 class TuiliOutput(ModelOutput):
     """What a forward pass gives for the tokens that `logits_to_keep` names (all of them if 0).
 
-    loss: scalar, if labels were given. logits: [B, kept, V]. validity: [B, kept], the verifier head's logit that the
-    step which ends here is valid. last_hidden_state: [B, kept, M], after the final norm.
+    loss: scalar, if labels were given. logits: [B, kept, V]. last_hidden_state: [B, kept, M], after the final norm.
     """
 
     loss: Tensor | None = None
     logits: Tensor | None = None
-    validity: Tensor | None = None
     last_hidden_state: Tensor | None = None
     cache: Cache | None = None
 
@@ -240,7 +238,7 @@ def _keeps_all(logits_to_keep: int | Tensor) -> bool:
 
 
 class TuiliForCausalLM(TuiliPreTrainedModel, Generation, GenerationMixin):
-    """The language model: the network, one head for all exits, and the verifier head."""
+    """The language model: the network, and one head for all exits."""
 
     _tied_weights_keys = {"lm_head.weight": "model.embed_tokens.weight"}
 
@@ -248,7 +246,6 @@ class TuiliForCausalLM(TuiliPreTrainedModel, Generation, GenerationMixin):
         super().__init__(config)
         self.model = TuiliModel(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        self.verifier = nn.Linear(config.hidden_size, 1)
         self.post_init()
 
     @deprecate_kwarg("past_key_values", "5.40.0", new_name="cache")
@@ -284,7 +281,6 @@ class TuiliForCausalLM(TuiliPreTrainedModel, Generation, GenerationMixin):
             logits_to_keep=logits_to_keep,
         )
         output.logits = self.lm_head(output.last_hidden_state)
-        output.validity = self.verifier(output.last_hidden_state)[..., 0]
         if labels is not None:
             loss_arguments = {name: value for name, value in kwargs.items() if name in LOSS}
             output.loss = self.loss_function(output.logits, labels, self.config.vocab_size, **loss_arguments)
