@@ -114,7 +114,8 @@ class Line:
             place = min(bisect(self._entries, turn, key=lambda entry: entry[0]), len(line))
             if late := self._harm(now, running, line, place, Need(row, len(row.prompt))):
                 said = "the deadline cannot be met" if row in late else f"{len(late)} others would be late"
-                raise Overloaded(f"{said} behind {len(running) + len(self)} requests", max(late.values()))
+                next_end = costs.needs(row, self._slots) / self._slots
+                raise Overloaded(f"{said} behind {len(running) + len(self)} requests", max(next_end, *late.values()))
 
     def hopeless(self, now: float, rows: int) -> list[Row]:
         """Those that would be late if they were begun now beside so many; one that is all alone may try its luck."""
