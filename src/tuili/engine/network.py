@@ -31,8 +31,8 @@ class Network:
     Matrices that are fused become the model's own, as parts of one; a later network of the same model fuses anew.
 
     Args:
-        compiled: make graphs of what a token goes through when it is written, which takes a compiler about a minute;
-            several tokens of a row at once go through the layers as ever. Raises `InputError` where that fails.
+        compiled: make graphs of what a token goes through when it is written, which takes a C++ compiler a minute or
+            more; several tokens of a row at once go through the layers as ever. Raises `InputError` where that fails.
     """
 
     def __init__(self, model: TuiliForCausalLM, compiled: bool = False) -> None:
