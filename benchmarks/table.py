@@ -17,11 +17,12 @@ from typing import Any
 
 from benchmarks.record import RESULTS, ROOT
 from tuili.eval.card import EVAL_FILE
-from tuili.eval.figures import depth_lines, heat_map
+from tuili.eval.figures import cost_curves, depth_lines, heat_map
 from tuili.model.folder import SHIPPED
 
 README = ROOT / "README.md"
 PICTURES = ROOT / "docs" / "img"
+BUDGETS = RESULTS / "budgets.json"
 SHIPPED_REPORT = SHIPPED / "nano" / EVAL_FILE
 SECTION = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
@@ -151,6 +152,20 @@ ROWS = (
     bench("share of dense's keys that the latter reads", "layered_accuracy", "tight_reads", "{:.2f}", "none"),
     bench("reading a prompt of 1,024: times as fast as all layers", "depth", "prefill_1024_speedup", "{:.1f}", "2.5"),
     bench("writing, depth chosen: times as fast as full depth", "depth", "decode_1_speedup", "{:.2f}", "none"),
+    bench(
+        "responses of verified drafts that are those of full depth", "exact", "batch_16_identical", "{:,.0f}", "1,008"
+    ),
+    bench(
+        "their speed over full depth, one at a time",
+        "exact",
+        "batch_1_eager_exact_tokens_per_second_over_full",
+        "{:.2f}",
+        "none",
+    ),
+    bench("up to 4 attempts over one: points", "budgets", "steps_4_over_steps_1", "{:+.1f}", "above 0"),
+    bench("the same over votes of equal tokens", "budgets", "steps_4_over_votes_of_equal_tokens", "{:+.1f}", "above 0"),
+    bench("the same over votes of 40 samples", "budgets", "steps_4_over_votes_40", "{:+.1f}", "-0.1"),
+    bench("tokens of these over those of 4 attempts", "budgets", "votes_40_tokens_over_steps_4", "{:.1f}", "8"),
     bench("training `nano`: tokens a second", "training", "nano_ours_tokens", "{:,.0f}", "none"),
     bench("over Mixtral under the Trainer", "training", "nano_tokens_over_mixtral", "{:.2f}", "2"),
     bench(
@@ -176,6 +191,19 @@ def filled(text: str) -> str:
     return SECTION.sub(lambda found: found[1] + table() + found[2], text)
 
 
+WAYS = {
+    "steps": "attempts, put right",
+    "votes": "votes of samples",
+    "checked_votes": "votes, checked",
+    "thinking": "reasoning cut",
+    "likely": "depth chosen",
+    "depth": "fixed depth",
+    "calm_softmax": "CALM, softmax",
+    "calm_saturation": "CALM, saturation",
+}
+"""What the picture calls the ways of the benchmark `budgets`."""
+
+
 def pictures(report: dict[str, Any]) -> dict[str, str]:
     """SVG by name: depth against level, the domains' experts, and what each domain loses without each expert."""
     drawn = {"depth": depth_lines({trend["domain"]: trend["by_level"] for trend in report["depth"]["trends"]})}
@@ -183,9 +211,32 @@ def pictures(report: dict[str, Any]) -> dict[str, str]:
         names = experts["domains"], experts["expert_names"]
         drawn["experts"] = heat_map(experts["first_share"], *names)
         drawn["knock-out"] = heat_map(experts["knock_out"], *names, diverging=True)
-    # A page may be dark, and the lines are made for white.
-    head = f'<svg style="background: #ffffff" data-model="{report["model_hash"]}" '
-    return {name: b64decode(uri.partition(",")[2]).decode().replace("<svg ", head, 1) for name, uri in drawn.items()}
+    return {name: on_white(uri, f'data-model="{report["model_hash"]}" ') for name, uri in drawn.items()}
+
+
+def on_white(uri: str, more: str = "") -> str:
+    """The SVG of a data URI with a white background: a page may be dark, and the lines are made for white."""
+    svg = b64decode(uri.partition(",")[2]).decode()
+    return svg.replace("<svg ", f'<svg style="background: #ffffff" {more}', 1)
+
+
+def budget_curves(record: dict[str, Any]) -> str:
+    """Accuracy over tokens, and over layers times tokens, of the ways that the benchmark `budgets` compares."""
+
+    def curve(way: str, cost: str) -> list[tuple[float, float]]:
+        found = [re.fullmatch(rf"{way}_([0-9.]+)_accuracy", key) for key in record["figures"]]
+        keys = [match[0].removesuffix("_accuracy") for match in found if match]
+        return [
+            (record["figures"][f"{key}_{cost}"]["median"], record["figures"][f"{key}_accuracy"]["median"])
+            for key in keys
+        ]
+
+    ways = {
+        "tokens": ("tokens", ("steps", "votes", "checked_votes", "thinking")),
+        "layers x tokens": ("layer_steps", ("likely", "depth", "calm_softmax", "calm_saturation")),
+    }
+    panels = {label: {WAYS[way]: curve(way, cost) for way in own} for label, (cost, own) in ways.items()}
+    return on_white(cost_curves(panels))
 
 
 if __name__ == "__main__":
@@ -194,3 +245,5 @@ if __name__ == "__main__":
         PICTURES.mkdir(exist_ok=True)
         for name, svg in pictures(json.loads(SHIPPED_REPORT.read_bytes())).items():
             (PICTURES / f"{name}.svg").write_text(svg)
+    if BUDGETS.is_file():
+        (PICTURES / "budgets.svg").write_text(budget_curves(json.loads(BUDGETS.read_bytes())))

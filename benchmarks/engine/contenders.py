@@ -39,13 +39,13 @@ class Contender:
 def contenders(size: str, folder: Path, peers: str, shares: Sequence[float]) -> list[Contender]:
     """All for a size of model, whose files lie in `folder`; `exits` lets `shares` of the tokens leave at each exit.
 
-    Where the engine compiles, only full depth in fp32 runs eager as well.
+    The small model runs at full depth in fp32, eager, as well, as the weights are loaded by default.
     """
     own, llama = sys.executable, folder / size
     found = []
-    kind = "compiled" if compiles() else "eager"
-    ways = [(dtype, kind, depth) for dtype in DTYPES for depth in ("full", "exits")]
-    for dtype, kind, depth in dict.fromkeys([("fp32", "eager", "full"), *ways]):
+    best = "compiled" if compiles() else "eager"
+    plain = [("fp32", "eager", "full")] if size == "24m" else []
+    for dtype, kind, depth in [*plain, ("bf16", best, "full"), ("bf16", best, "exits")]:
         variant: dict[str, Any] = {"compiled": kind == "compiled"}
         if depth == "exits":
             variant["shares"] = list(shares)

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from benchmarks.run import names
-from benchmarks.table import PICTURES, README, ROWS, SHIPPED_REPORT, Row, bench, figure, filled, pictures
+from benchmarks.table import PICTURES, README, ROWS, SHIPPED_REPORT, Row, bench, budget_curves, figure, filled, pictures
 
 
 def test_the_readme_has_the_present_table() -> None:
@@ -68,3 +68,12 @@ def test_the_pages_show_the_pictures_of_the_shipped_model() -> None:
         assert f"img/{name}.svg)" in pages
         picture = (PICTURES / f"{name}.svg").read_text()
         assert f'data-model="{model}"' in picture, "run python -m benchmarks.table"
+
+
+def test_the_curves_of_budgets_are_drawn_from_the_record() -> None:
+    names = ["steps_1", "steps_4", "votes_1", "votes_40", "checked_votes_40", "thinking_8", "likely_0.9", "depth_3"]
+    names += ["calm_softmax_0.9", "calm_saturation_0.9"]
+    values = {"accuracy": 0.5, "tokens": 40, "layer_steps": 150, "low95": 0.4}
+    figures = {f"{name}_{what}": {"median": value} for name in names for what, value in values.items()}
+    svg = budget_curves({"figures": figures})
+    assert ElementTree.fromstring(svg).attrib["style"] == "background: #ffffff"

@@ -198,6 +198,24 @@ def learning_curve(log: Sequence[Mapping[str, float]], phases: Sequence[tuple[fl
         return _uri(figure)
 
 
+def cost_curves(panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]) -> str:
+    """Accuracy against cost on a logarithmic scale: a panel for each kind of cost, in it a line for each way, of points
+    (cost, accuracy). The first way of a panel is drawn in the accent colour.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(7.6, 3.4))
+        for axes, (cost, ways) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items()):
+            for place, (name, points) in enumerate(ways.items()):
+                colour = ACCENT if place == 0 else LEVEL_COLOURS[(place - 1) % len(LEVEL_COLOURS)]
+                axes.plot(*zip(*points, strict=True), color=colour, marker="osD^v"[place % 5], markersize=4, label=name)
+            axes.set_xscale("log")
+            axes.set_xlabel(cost)
+            axes.yaxis.set_major_formatter("{x:.0%}")
+            axes.legend(loc="lower right", fontsize=7)
+        figure.tight_layout()
+        return _uri(figure)
+
+
 def _uri(figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None})

@@ -159,10 +159,13 @@ def _write(scheduler: Scheduler, rows: list[Row]) -> list[float]:
         scheduler.tick()
         now = time.perf_counter()
         for row in rows:
-            before, count = last.get(row, (now, 0))
-            if more := len(row.tokens) - count:
-                gaps += [(now - before) / more] * more if count else []
-                last[row] = now, len(row.tokens)
+            if row.first is None:
+                continue
+            before, count = last.get(row, (row.first, 1))
+            more = len(row.tokens) - count
+            gaps += [(now - before) / more] * more if more else []
+            if more or row not in last:
+                last[row] = now if more else row.first, len(row.tokens)
     return gaps
 
 

@@ -1,19 +1,24 @@
-"""The shipped model on unseen problems: verified drafts against plain full depth, token for token, and what nano's own
-depths are.
+"""Verified drafts (`depth="exact"`) against plain full depth: whether every token is the same, and what time it takes.
+
+The shipped model on unseen problems of all domains at levels 1 to 3, greedy, in blocks of one for each domain and level
+that all decoders write in turns; `auto` stands beside them. One prompt at a time is measured on fewer blocks.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from benchmarks.cells import Cells
+from benchmarks.command import Measured, ratio, run
 from benchmarks.engine.ours import compiles
+from benchmarks.record import Figure
 from tuili.engine.decode import Decoder, Generation
 from tuili.engine.request import Depth
 from tuili.eval.runner import unseen_problems
-from tuili.model.folder import LoadedModel
+from tuili.model.folder import LoadedModel, load_model, shipped_names
 from tuili.tasks import domains
 
 SEED = 3
@@ -25,11 +30,41 @@ def prompts(per_cell: int) -> list[list[str]]:
     return [[problem.prompt for problem in problems[block::per_cell]] for block in range(per_cell)]
 
 
-def exit_shares(loaded: LoadedModel) -> list[float]:
-    """The share of nano's tokens that leave at each exit where depth is chosen."""
-    written = Decoder(loaded.model, loaded.tokenizer, "auto").generate(prompts(1)[0])
-    depths = Counter(depth for generation in written for depth in generation.depths)
-    return [depths[depth] / depths.total() for depth in loaded.model.config.exit_layers]
+def measure(model: str = "nano", per_cell: int = 21, single: int = 2) -> Measured:
+    """Speeds and their ratio by block, 16 prompts at a time and (`single` blocks) one, and how many are identical."""
+    loaded, blocks = load_model(model), prompts(per_cell)
+    cells = Cells("exact", {"model": model})
+    figures: dict[str, Figure] = {}
+    for batch, texts in ((1, blocks[:single]), (16, blocks)):
+        decoders = Decoders(loaded, batch)
+        own = []
+        for number, block in enumerate(texts):
+            own.append(cells.get(f"{batch}/{number}", partial(decoders.block, block)))
+            print(f"bench: exact: batch {batch}, {number + 1} of {len(texts)} blocks", flush=True)
+        figures |= {f"batch_{batch}_{key}": figure for key, figure in summary(own).items()}
+    return {
+        "model": model if model in shipped_names() else "given",
+        "problems": {"per_cell": per_cell, "levels": [1, 2, 3], "seed": SEED},
+        "goal": "all prompts identical",
+    }, figures
+
+
+def summary(blocks: Sequence[dict[str, Any]]) -> dict[str, Figure]:
+    """The figures of some blocks, each a run."""
+    names = [name for name, own in blocks[0].items() if isinstance(own, dict)]
+    figures = {
+        f"{name}_{speed}": Figure("tokens/s", [block[name][speed] for block in blocks])
+        for name in names
+        for speed in ("tokens_per_second", "tokens_per_cpu_second")
+    }
+    for name in names:
+        full = name.partition("_")[0] + "_full"
+        if name != full:
+            key = f"{name}_tokens_per_second"
+            figures[f"{key}_over_full"] = ratio(figures[key], figures[f"{full}_tokens_per_second"])
+    for count in ("prompts", "identical"):
+        figures[count] = Figure("prompts", [sum(block[count] for block in blocks)])
+    return figures
 
 
 class Decoders:
@@ -60,3 +95,7 @@ class Decoders:
             found[name] = {"tokens_per_second": tokens / wall, "tokens_per_cpu_second": tokens / processor}
         pairs = zip(written["eager_exact"], written["eager_full"], strict=True)
         return found | {"prompts": len(texts), "identical": sum(one.tokens == other.tokens for one, other in pairs)}
+
+
+if __name__ == "__main__":
+    run("exact", measure)
