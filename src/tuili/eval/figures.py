@@ -198,6 +198,26 @@ def learning_curve(log: Sequence[Mapping[str, float]], phases: Sequence[tuple[fl
         return _uri(figure)
 
 
+def reliability(kinds: Mapping[str, Sequence[tuple[int, float, float]]]) -> str:
+    """For each kind of thing, how often what was given a probability is right; each point has its count, mean
+    probability and share, and an area that grows with the logarithm of the count.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(7.6, 3.4))
+        for axes, (name, points) in zip(figure.subplots(1, len(kinds), squeeze=False).flat, kinds.items(), strict=True):
+            counts, means, shares = zip(*points, strict=True)
+            axes.plot([0, 1], [0, 1], color=MUTED, linestyle=":", linewidth=1)
+            axes.plot(means, shares, color=LEVEL_COLOURS[2], linewidth=1)
+            axes.scatter(means, shares, [8 * np.log2(1 + count) for count in counts], color=LEVEL_COLOURS[2])
+            axes.set_title(f"{sum(counts):,} {name}", fontsize=9, loc="left")
+            axes.set_xlabel("probability given")
+            axes.set_ylabel("share that is right")
+            axes.set_xlim(-0.04, 1.04)
+            axes.set_ylim(-0.04, 1.04)
+        figure.tight_layout()
+        return _uri(figure)
+
+
 def _uri(figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None})

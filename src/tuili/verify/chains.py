@@ -130,8 +130,8 @@ def mutated(loaded: LoadedModel, problem: Problem, kinds: Sequence[str], seed: i
 class Way:
     """A way to let the model write.
 
-    exit: the number, from 0 on, of the exit where each token leaves; as the model would choose if None. `threshold` is that
-    of its choice, its own if None.
+    exit: the number, from 0 on, of the exit where each token leaves; as the model would choose if None. `threshold` is
+    that of its choice, its own if None.
     """
 
     temperature: float = 0.0
