@@ -25,7 +25,7 @@ WARMUP = 0.05
 class FitConfig(Config):
     """How long and how fast a verifier learns; weights of a token's loss by where it stands."""
 
-    steps: PositiveInt = 2000
+    steps: PositiveInt = 1400
     rows: PositiveInt = 32
     learning_rate: PositiveFloat = 2e-3
     weight_decay: NonNegativeFloat = 0.05
