@@ -3,14 +3,14 @@
 It reads what the full depth found at every token of a response, and how much each token surprised it. How it is trained
 is left to `tuili.verify`, what is done with its judgement to the engine.
 
-Dimensions: A rows, T tokens of a response, M hidden size of the language model, V its vocabulary, F features, C the
-verifier's channels, H heads, D head size.
+Dimensions: A rows, T tokens, Q tokens of a response, M hidden size of the language model, V its vocabulary, F features,
+C the verifier's channels, H heads, D head size, S scalars, E ends of steps and answers.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from tuili.errors import InputError, ModelFolderError
 from tuili.files import whole_file
+from tuili.model import TuiliForCausalLM
 from tuili.model.folder import check_safetensors
 from tuili.model.lineage import model_hash
 
@@ -81,6 +82,32 @@ def response_features(
     own_ATM = F.embedding(id_AT, embedding_VM) * scale
     parts = (state_ATM.float(), own_ATM.float(), scalar_ATS.clamp(min=FLOOR) / SCALE, -entropy_AT1)
     return torch.cat(parts, dim=-1)
+
+
+@torch.inference_mode()
+def features_of(model: TuiliForCausalLM, rows: Sequence[tuple[Sequence[int], int]]) -> Tensor:
+    """The features [A, Q, F] of responses that a language model reads over at full depth, filled up behind their ends.
+
+    Each row is the ids of a prompt and its response, and how many of them are the prompt's. The reasoning layers run
+    over the responses and the last token of each prompt alone.
+    """
+    longest, most = max(len(ids) for ids, _ in rows), max(len(ids) - prompt for ids, prompt in rows)
+    pad, device = model.config.pad_token_id, model.device
+    id_AT = torch.tensor([[*ids, *[pad] * (longest - len(ids))] for ids, _ in rows], device=device)
+    length_A1 = torch.tensor([[len(ids)] for ids, _ in rows], device=device)
+    column_AQ = torch.tensor([[prompt - 1] for _, prompt in rows], device=device)
+    column_AQ = column_AQ + torch.arange(most + 1, device=device)
+    real_AQ = column_AQ < length_A1
+    column_AQ = column_AQ.clamp(max=longest - 1)
+    hidden_ATM, shared, frame = model.model.encode(id_AT, (torch.arange(longest, device=device) < length_A1).long())
+    frame = frame.at(column_AQ, real_AQ)
+    trunk_AQM = hidden_AQM = hidden_ATM.gather(1, column_AQ[..., None].expand(-1, -1, hidden_ATM.shape[-1]))
+    for group in model.model.groups():
+        hidden_AQM, _ = model.model.reason(hidden_AQM, shared, frame, group)
+    state_AQM = model.model.norm(hidden_AQM)
+    full_AQV, trunk_AQV = (model.lm_head(own[:, :-1]) for own in (state_AQM, model.model.norm(trunk_AQM)))
+    embedding_VM = model.model.embed_tokens.weight
+    return response_features(state_AQM[:, 1:], full_AQV, trunk_AQV, id_AT.gather(1, column_AQ[:, 1:]), embedding_VM)
 
 
 class Verifier(nn.Module):
