@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, model_validator
 
-from tuili.config import Config, load_recipe, shipped_recipes
+from tuili.config import Config, has_section, load_recipe, shipped_recipes
 from tuili.errors import ConfigError, InputError
 
 
@@ -301,3 +301,11 @@ def test_a_value_survives_being_written_as_yaml(value):
     from tuili.config import _load_yaml
 
     assert _load_yaml(yaml.safe_dump(value), "here") == value
+
+
+def test_a_section_is_found_in_a_recipe_and_in_what_it_is_based_on(write):
+    base = write("train: {steps: 3}", "base.yaml")
+    own = write("base: base.yaml\nname: mine")
+    assert has_section(own, "train") and has_section(own, "name") and not has_section(base, "name")
+    with pytest.raises(ConfigError, match="no such file"):
+        has_section("nowhere.yaml", "train")

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from tuili.cli import quickstart
 from tuili.cli.app import VERBS, _build
-from tuili.config import load_recipe
+from tuili.config import has_section, load_recipe
 from tuili.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -50,10 +50,13 @@ def check_command(line: str) -> None:
         context = command.make_context(name, rest, parent=context)
     if "overrides" in context.params:
         from tuili.train.recipe import Recipe
+        from tuili.verify.recipe import VerifierRecipe
 
         recipe = context.params.get("recipe", name)
         own = recipe.endswith(".yaml") and not Path(recipe).exists()  # a reader's
-        load_recipe("base" if own else recipe, context.params["overrides"] or [], Recipe)
+        recipe = "base" if own else recipe
+        schema = VerifierRecipe if has_section(recipe, "verifier") else Recipe
+        load_recipe(recipe, context.params["overrides"] or [], schema)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

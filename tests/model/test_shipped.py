@@ -15,11 +15,18 @@ from tuili.eval.card import EVAL_FILE
 from tuili.eval.runner import run, unseen_problems
 from tuili.model.folder import SHIPPED, LoadedModel, load_model
 from tuili.model.lineage import model_hash, read_lineage
+from tuili.model.verifier import VERIFIER_FILE, read_verifier
 from tuili.tasks import domains
 from tuili.train.recipe import Recipe
+from tuili.verify.chains import RIGHT, mutated, rendered
+from tuili.verify.features import examples
+from tuili.verify.fit import judged
+from tuili.verify.measure import first_error
+from tuili.verify.recipe import VerifierRecipe
 
 NANO = SHIPPED / "nano"
 REPORT = json.loads((NANO / EVAL_FILE).read_text())
+HELD_OUT = load_recipe("verifier", (), VerifierRecipe).verifier.held_out
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +99,27 @@ def test_generate_and_ask_write_the_same_for_200_prompts(nano: LoadedModel) -> N
         output = nano.model.generate(**batch, max_new_tokens=120, do_sample=False)
         written += [[t for t in row if t != pad] for row in output[:, batch["input_ids"].shape[1] :].tolist()]
     assert written == [generation.tokens for generation in decoder.generate(prompts)]
+
+
+def test_its_verifier_is_that_of_the_recipe_and_as_good_as_was_wanted() -> None:
+    verifier, plan = read_verifier(NANO), load_recipe("verifier", (), VerifierRecipe)
+    assert verifier is not None
+    assert (NANO / VERIFIER_FILE).stat().st_size < 4e6
+    (entry,) = (entry for entry in read_lineage(NANO) if entry.step == "verifier")
+    assert (entry.recipe, entry.figures) == (plan.model_dump(mode="json"), verifier.figures)
+    assert verifier.figures["f1_held_out"] >= 0.90
+    assert verifier.figures["answer_ece"] <= 0.03
+    assert verifier.figures["step_ece"] <= 0.03
+
+
+def test_its_verifier_believes_right_chains_and_doubts_wrong_ones(nano: LoadedModel) -> None:
+    verifier = read_verifier(NANO)
+    assert verifier is not None
+    problems = unseen_problems(domains(), [1, 2], per_cell=1, seed=9)
+    right = [rendered(nano, problem, problem.steps, problem.answer, RIGHT) for problem in problems]
+    wrong = [chain for problem in problems for chain in mutated(nano, problem, HELD_OUT, seed=9, count=1)]
+    made = examples(nano.model, [chain for chain in (*right, *wrong) if chain], lambda done, total: None)
+    chance_E = verifier.calibration.chances(judged(verifier.network, made)[made.end_E], made.last_E)
+    kept, named = first_error(made, chance_E, verifier.calibration.thresholds, HELD_OUT)
+    assert kept >= 0.8
+    assert named >= 0.8

@@ -29,7 +29,10 @@ CONFIG = VerifierConfig(state_size=16, channels=16, layers=2, heads=2)
 
 def verifier() -> Verifier:
     torch.manual_seed(0)
-    return Verifier(CONFIG).eval()
+    network = Verifier(CONFIG).eval()
+    for weight in network.parameters():  # as in a trained one, all layers have something to say
+        torch.nn.init.normal_(weight, std=0.3)
+    return network
 
 
 @torch.inference_mode()
@@ -63,7 +66,7 @@ def test_features_are_states_embeddings_and_what_was_expected() -> None:
     own = torch.distributions.Categorical(logits=logit_ATV)
     assert torch.allclose(feature_ATF[1, :, -SCALARS], own.log_prob(id_AT)[1] / 3, atol=1e-5)
     assert feature_ATF[0, 0, -SCALARS] == -5, "no surprise is larger than this"
-    assert torch.allclose(feature_ATF[..., -1], own.entropy(), atol=1e-5)
+    assert torch.allclose(feature_ATF[..., -1], -own.entropy(), atol=1e-5)
 
 
 def test_probabilities_are_fitted_for_steps_and_for_answers() -> None:
@@ -80,7 +83,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_verifier_is_read_as_it_was_written(folder: Path) -> None:
     assert read_verifier(folder) is None
     before = model_hash(folder)
-    written = LoadedVerifier(verifier(), Calibration((1.5, 0.1), (0.8, -0.2), 0.3), {"f1": 0.9})
+    written = LoadedVerifier(verifier(), Calibration((1.5, 0.1), (0.8, -0.2), (0.3, 0.4)), {"f1": 0.9})
     write_verifier(folder, written)
     read = read_verifier(folder)
     assert read is not None
@@ -97,7 +100,7 @@ def tampered(folder: Path, **changes: object) -> None:
     tensors = load_file(folder / VERIFIER_FILE)
     parts: dict[str, object] = {
         "config": {"state_size": 16, "channels": 16, "layers": 2, "heads": 2},
-        "calibration": {"step": [1.0, 0.0], "answer": [1.0, 0.0], "threshold": 0.5},
+        "calibration": {"step": [1.0, 0.0], "answer": [1.0, 0.0], "thresholds": [0.5, 0.5]},
         "figures": {},
         "model": model_hash(folder),
     }

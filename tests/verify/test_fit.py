@@ -10,16 +10,16 @@ from tuili.verify.chains import UNKNOWN
 from tuili.verify.features import Examples
 from tuili.verify.fit import FitConfig, fit, judged, padded
 
-CONFIG = VerifierConfig(state_size=1, channels=16, layers=1, heads=2)
+CONFIG = VerifierConfig(state_size=1, channels=16, layers=1, heads=2, dropout=0)
 
 
 def sample(chains: int = 64) -> Examples:
-    """Chains in which all is wrong from the first token on whose first feature is 1; odd chains have no labels."""
+    """Chains in which all is wrong from the first token on whose first feature is 10; odd chains have no labels."""
     generator = torch.Generator().manual_seed(0)
     length_C = torch.randint(3, 9, (chains,), generator=generator)
     start_C = length_C.cumsum(0) - length_C
     feature_NF = torch.randn(int(length_C.sum()), CONFIG.features, generator=generator)
-    feature_NF[:, 0] = (torch.rand(len(feature_NF), generator=generator) < 0.2).float()
+    feature_NF[:, 0] = 10 * (torch.rand(len(feature_NF), generator=generator) < 0.2).float()
     label_N = torch.ones(len(feature_NF), dtype=torch.int8)
     for start, length in zip(start_C.tolist(), length_C.tolist(), strict=True):
         label_N[start : start + length] = (feature_NF[start : start + length, 0].cumsum(0) == 0).to(torch.int8)
@@ -32,7 +32,7 @@ def sample(chains: int = 64) -> Examples:
 
 def test_it_learns_what_was_seen_before_and_hides_nothing_behind_a_batch() -> None:
     made = sample()
-    settings = FitConfig(steps=150, rows=8, learning_rate=1e-2, dropout=0)
+    settings = FitConfig(steps=150, rows=8, learning_rate=1e-2)
     told: list[tuple[int, int]] = []
     verifier = fit(made, CONFIG, settings, seed=1, tell=lambda *done: told.append(done))
     assert told[-1] == (150, 150)
@@ -68,7 +68,7 @@ def test_rows_are_filled_up_behind_their_end() -> None:
         assert (place_AT[row, length:] == -1).all()
 
 
-@pytest.mark.parametrize("value", [{"steps": 0}, {"learning_rate": 0}, {"dropout": 1}, {"speed": 1}])
+@pytest.mark.parametrize("value", [{"steps": 0}, {"learning_rate": 0}, {"answer": -1}, {"speed": 1}])
 def test_settings_that_cannot_be_are_refused(value: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(value))):
         FitConfig(**value)

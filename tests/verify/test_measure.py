@@ -9,7 +9,7 @@ from torch import Tensor
 from tuili.model.verifier import SCALE
 from tuili.verify.chains import RIGHT
 from tuili.verify.features import SOURCES, Examples
-from tuili.verify.measure import auroc, best_threshold, bins, ece, f1, first_error, likelihood, named, platt
+from tuili.verify.measure import auroc, best_thresholds, bins, ece, f1, first_error, likelihood, named, platt
 
 
 def sample() -> Examples:
@@ -36,23 +36,30 @@ CHANCES = torch.tensor([0.9, 0.9, 0.6, 0.9, 0.9, 0.2, 0.1, 0.8, 0.4, 0.9, 0.9])
 
 
 def test_the_first_end_below_the_threshold_is_named() -> None:
-    assert named(sample(), CHANCES, 0.5).tolist() == [-1, -1, 0, 1, -1]
-    assert named(sample(), CHANCES, 0.7).tolist() == [2, -1, 0, 1, -1]
-    assert named(sample(), CHANCES, 0.85).tolist() == [2, -1, 0, 0, -1]
+    assert named(sample(), CHANCES, (0.5, 0.5)).tolist() == [-1, -1, 0, 1, -1]
+    assert named(sample(), CHANCES, (0.7, 0.7)).tolist() == [2, -1, 0, 1, -1]
+    assert named(sample(), CHANCES, (0.85, 0.85)).tolist() == [2, -1, 0, 0, -1]
 
 
 def test_a_first_error_counts_when_it_is_named_exactly() -> None:
-    assert first_error(sample(), CHANCES, 0.5, ["wrong_digit", "converse"]) == (1.0, 1.0)
-    assert first_error(sample(), CHANCES, 0.85, ["wrong_digit", "converse"]) == (0.5, 0.5)
-    assert first_error(sample(), CHANCES, 0.85, ["converse"]) == (0.5, 0.0)
+    assert first_error(sample(), CHANCES, (0.5, 0.5), ["wrong_digit", "converse"]) == (1.0, 1.0)
+    assert first_error(sample(), CHANCES, (0.85, 0.85), ["wrong_digit", "converse"]) == (0.5, 0.5)
+    assert first_error(sample(), CHANCES, (0.85, 0.85), ["converse"]) == (0.5, 0.0)
     assert f1((0.5, 1.0)) == pytest.approx(2 / 3)
     assert f1((0.0, 0.0)) == 0.0
 
 
-def test_the_best_threshold_names_most() -> None:
-    threshold = best_threshold(sample(), CHANCES, ["wrong_digit", "converse"])
-    assert 0.4 < threshold <= 0.6
-    assert first_error(sample(), CHANCES, threshold, ["wrong_digit", "converse"]) == (1.0, 1.0)
+def test_the_best_thresholds_name_most() -> None:
+    kinds = ["wrong_digit", "converse"]
+    assert f1(first_error(sample(), CHANCES, best_thresholds(sample(), CHANCES, kinds), kinds)) == 1.0
+    doubted = CHANCES.clone()
+    doubted[2] = 0.3  # a right answer, less likely than the wrong one of another chain: only one can be had
+    assert f1(first_error(sample(), doubted, (0.5, 0.5), kinds)) == pytest.approx(2 / 3)
+    assert f1(first_error(sample(), doubted, best_thresholds(sample(), doubted, kinds), kinds)) == pytest.approx(2 / 3)
+    doubted[[2, 7]] = torch.tensor([0.6, 0.55])  # and one threshold would not do for steps and answers
+    doubted[8] = 0.58
+    assert f1(first_error(sample(), doubted, (0.57, 0.57), kinds)) < 1.0
+    assert f1(first_error(sample(), doubted, best_thresholds(sample(), doubted, kinds), kinds)) == 1.0
 
 
 def test_auroc_counts_pairs() -> None:

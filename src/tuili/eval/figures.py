@@ -202,9 +202,11 @@ def cost_curves(panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]
     """Accuracy against cost on a logarithmic scale: a panel for each kind of cost, in it a line for each way, of points
     (cost, accuracy). The first way of a panel is drawn in the accent colour.
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.6, 3.4))
-        for axes, (cost, ways) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items()):
+        for axes, (cost, ways) in zip(
+            figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True
+        ):
             for place, (name, points) in enumerate(ways.items()):
                 colour = ACCENT if place == 0 else LEVEL_COLOURS[(place - 1) % len(LEVEL_COLOURS)]
                 axes.plot(*zip(*points, strict=True), color=colour, marker="osD^v"[place % 5], markersize=4, label=name)
@@ -212,6 +214,26 @@ def cost_curves(panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]
             axes.set_xlabel(cost)
             axes.yaxis.set_major_formatter("{x:.0%}")
             axes.legend(loc="lower right", fontsize=7)
+        figure.tight_layout()
+        return _uri(figure)
+
+
+def reliability(kinds: Mapping[str, Sequence[tuple[int, float, float]]]) -> str:
+    """For each kind of thing, how often what was given a probability is right; each point has its count, mean
+    probability and share, and an area that grows with the logarithm of the count.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7.6, 3.4))
+        for axes, (name, points) in zip(figure.subplots(1, len(kinds), squeeze=False).flat, kinds.items(), strict=True):
+            counts, means, shares = zip(*points, strict=True)
+            axes.plot([0, 1], [0, 1], color=MUTED, linestyle=":", linewidth=1)
+            axes.plot(means, shares, color=LEVEL_COLOURS[2], linewidth=1)
+            axes.scatter(means, shares, [8 * np.log2(1 + count) for count in counts], color=LEVEL_COLOURS[2])
+            axes.set_title(f"{sum(counts):,} {name}", fontsize=9, loc="left")
+            axes.set_xlabel("probability given")
+            axes.set_ylabel("share that is right")
+            axes.set_xlim(-0.04, 1.04)
+            axes.set_ylim(-0.04, 1.04)
         figure.tight_layout()
         return _uri(figure)
 

@@ -3,15 +3,15 @@
 It reads what the full depth found at every token of a response, and how much each token surprised it. How it is trained
 is left to `tuili.verify`, what is done with its judgement to the engine.
 
-Dimensions: A rows, T tokens of a response, M hidden size of the language model, V its vocabulary, F features, C the
-verifier's channels, H heads, D head size.
+Dimensions: A rows, T tokens, Q tokens of a response, M hidden size of the language model, V its vocabulary, F features,
+C the verifier's channels, H heads, D head size, S scalars, E ends of steps and answers.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from tuili.errors import InputError, ModelFolderError
 from tuili.files import whole_file
+from tuili.model import TuiliForCausalLM
 from tuili.model.folder import check_safetensors
 from tuili.model.lineage import model_hash
 
@@ -34,6 +35,10 @@ SCALARS = 6
 FLOOR, SCALE = -15.0, 3.0
 """Log-probabilities below the first are alike; they are divided by the second."""
 _ROPE_BASE = 1000.0
+_SPANS = (4, 8, 16, None)
+"""Last tokens, or all, of which the least is taken."""
+_STATE_SCALE = 0.1
+"""So that at first the scalars, which say most, are heard."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class VerifierConfig:
     channels: Annotated[int, Field(ge=2, le=4096)] = 128
     layers: Annotated[int, Field(ge=1, le=64)] = 2
     heads: Annotated[int, Field(ge=1, le=64)] = 4
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    """The share of states and embeddings that is left out in training."""
 
     def __post_init__(self) -> None:
         """Raises `InputError` where a head would be no whole number of pairs."""
@@ -74,8 +81,34 @@ def response_features(
     scalar_ATS = torch.cat([full_AT1, top_AT1, full_AT1 - top_AT1, trunk_AT1, trunk_AT1 - trunk_top_AT1], dim=-1)
     scale = state_ATM.shape[-1] ** 0.5
     own_ATM = F.embedding(id_AT, embedding_VM) * scale
-    parts = (state_ATM.float(), own_ATM.float(), scalar_ATS.clamp(min=FLOOR) / SCALE, entropy_AT1)
+    parts = (state_ATM.float(), own_ATM.float(), scalar_ATS.clamp(min=FLOOR) / SCALE, -entropy_AT1)
     return torch.cat(parts, dim=-1)
+
+
+@torch.inference_mode()
+def features_of(model: TuiliForCausalLM, rows: Sequence[tuple[Sequence[int], int]]) -> Tensor:
+    """The features [A, Q, F] of responses that a language model reads over at full depth, filled up behind their ends.
+
+    Each row is the ids of a prompt and its response, and how many of them are the prompt's. The reasoning layers run
+    over the responses and the last token of each prompt alone.
+    """
+    longest, most = max(len(ids) for ids, _ in rows), max(len(ids) - prompt for ids, prompt in rows)
+    pad, device = model.config.pad_token_id, model.device
+    id_AT = torch.tensor([[*ids, *[pad] * (longest - len(ids))] for ids, _ in rows], device=device)
+    length_A1 = torch.tensor([[len(ids)] for ids, _ in rows], device=device)
+    column_AQ = torch.tensor([[prompt - 1] for _, prompt in rows], device=device)
+    column_AQ = column_AQ + torch.arange(most + 1, device=device)
+    real_AQ = column_AQ < length_A1
+    column_AQ = column_AQ.clamp(max=longest - 1)
+    hidden_ATM, shared, frame = model.model.encode(id_AT, (torch.arange(longest, device=device) < length_A1).long())
+    frame = frame.at(column_AQ, real_AQ)
+    trunk_AQM = hidden_AQM = hidden_ATM.gather(1, column_AQ[..., None].expand(-1, -1, hidden_ATM.shape[-1]))
+    for group in model.model.groups():
+        hidden_AQM, _ = model.model.reason(hidden_AQM, shared, frame, group)
+    state_AQM = model.model.norm(hidden_AQM)
+    full_AQV, trunk_AQV = (model.lm_head(own[:, :-1]) for own in (state_AQM, model.model.norm(trunk_AQM)))
+    embedding_VM = model.model.embed_tokens.weight
+    return response_features(state_AQM[:, 1:], full_AQV, trunk_AQV, id_AT.gather(1, column_AQ[:, 1:]), embedding_VM)
 
 
 class Verifier(nn.Module):
@@ -84,14 +117,18 @@ class Verifier(nn.Module):
     def __init__(self, config: VerifierConfig) -> None:
         super().__init__()
         self.config = config
-        self.input = nn.Linear(config.features, config.channels)
+        size = config.channels
+        self.dropout = nn.Dropout(config.dropout)
+        self.states = nn.Linear(2 * config.state_size, size)
+        self.scalars = nn.Sequential(nn.Linear(SCALARS * (1 + len(_SPANS)), size), nn.GELU(), nn.Linear(size, size))
         self.blocks = nn.ModuleList([_Block(config) for _ in range(config.layers)])
-        self.norm = nn.RMSNorm(config.channels)
-        self.output = nn.Linear(config.channels, 1)
+        self.norm = nn.RMSNorm(size)
+        self.output = nn.Linear(size, 1)
 
     def forward(self, feature_ATF: Tensor) -> Tensor:
         """The logits [A, T] that nothing is wrong up to and with each token; at `<|end|>`, that the answer is right."""
-        hidden_ATC = self.input(feature_ATF)
+        state_AT2M, scalar_ATS = feature_ATF.split([2 * self.config.state_size, SCALARS], dim=-1)
+        hidden_ATC = self.scalars(_least(scalar_ATS)) + _STATE_SCALE * self.states(self.dropout(state_AT2M))
         turn = _rotary(feature_ATF.shape[1], self.config.channels // self.config.heads, hidden_ATC)
         for block in self.blocks:
             hidden_ATC = block(hidden_ATC, *turn)
@@ -108,6 +145,8 @@ class _Block(nn.Module):
         self.query_key_value = nn.Linear(size, 3 * size, bias=False)
         self.read = nn.Linear(size, size, bias=False)
         self.up, self.down = nn.Linear(size, 3 * size), nn.Linear(3 * size, size)
+        nn.init.zeros_(self.read.weight)
+        nn.init.zeros_(self.down.weight)
 
     def forward(self, hidden_ATC: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
         A, T, C = hidden_ATC.shape
@@ -118,6 +157,18 @@ class _Block(nn.Module):
         hidden_ATC = hidden_ATC + self.read(read_AHTD.transpose(1, 2).reshape(A, T, C))
         update_ATC: Tensor = self.down(F.gelu(self.up(self.mlp_norm(hidden_ATC))))
         return hidden_ATC + update_ATC
+
+
+def _least(scalar_ATS: Tensor) -> Tensor:
+    """The scalars of each token, and the least of those of the last few tokens and of all up to it."""
+    scalar_AST = scalar_ATS.transpose(1, 2)
+    found = [scalar_AST]
+    for span in _SPANS:
+        if span is None:
+            found.append(scalar_AST.cummin(-1).values)
+        else:
+            found.append(-F.max_pool1d(F.pad(-scalar_AST, (span - 1, 0), value=float("-inf")), span, 1))
+    return torch.cat(found, dim=1).transpose(1, 2)
 
 
 def _rotary(tokens: int, size: int, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -135,12 +186,12 @@ def _turn(x_AHTD: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
 class Calibration:
     """How logits become probabilities: sigmoid(scale * logit + bias), for steps and for answers (Platt 1999).
 
-    `threshold`: a step or an answer whose probability is below it counts as wrong.
+    `thresholds`: a step, or an answer, whose probability is below counts as wrong.
     """
 
     step: tuple[float, float] = (1.0, 0.0)
     answer: tuple[float, float] = (1.0, 0.0)
-    threshold: float = 0.5
+    thresholds: tuple[float, float] = (0.5, 0.5)
 
     def chances(self, logit_E: Tensor, is_answer_E: Tensor) -> Tensor:
         """The probability for each logit of a step's or of an answer's end."""

@@ -2,8 +2,7 @@
 
 How features are made of states and logits is decided in `tuili.model.verifier`, what the labels mean in `chains`.
 
-Dimensions: A rows, T tokens of a prompt and a response, Q tokens of a response, M hidden size, N tokens of all
-responses, F features, C chains, E ends of steps and answers.
+Dimensions: A rows, Q tokens of a response, N tokens of all, F features, C chains, E ends of steps and answers.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from tuili.files import whole_file
 from tuili.model import TuiliForCausalLM
-from tuili.model.verifier import response_features
+from tuili.model.verifier import features_of
 from tuili.tasks.mutations import KINDS
 from tuili.verify.chains import OWN, RIGHT, Chain
 
@@ -122,26 +121,4 @@ def _batches(model: TuiliForCausalLM, chains: Sequence[Chain]) -> Iterator[tuple
     order = sorted(range(len(chains)), key=lambda place: len(chains[place].ids))
     for first in range(0, len(order), ROWS):
         places = order[first : first + ROWS]
-        yield places, _features(model, [chains[place] for place in places])
-
-
-@torch.inference_mode()
-def _features(model: TuiliForCausalLM, chains: Sequence[Chain]) -> Tensor:
-    """The features [A, Q, F] of responses; the reasoning layers run over these and the last token of the prompt."""
-    longest, most = max(len(chain.ids) for chain in chains), max(len(chain.labels) for chain in chains)
-    pad = model.config.pad_token_id
-    id_AT = torch.tensor([[*chain.ids, *[pad] * (longest - len(chain.ids))] for chain in chains])
-    length_A1 = torch.tensor([[len(chain.ids)] for chain in chains])
-    real_AT = (torch.arange(longest) < length_A1).long()
-    column_AQ = torch.tensor([[chain.prompt - 1] for chain in chains]) + torch.arange(most + 1)
-    real_AQ = column_AQ < length_A1
-    column_AQ = column_AQ.clamp(max=longest - 1)
-    hidden_ATM, shared, frame = model.model.encode(id_AT, real_AT)
-    frame = frame.at(column_AQ, real_AQ)
-    trunk_AQM = hidden_ATM.gather(1, column_AQ[..., None].expand(-1, -1, hidden_ATM.shape[-1]))
-    hidden_AQM = trunk_AQM
-    for group in model.model.groups():
-        hidden_AQM, _ = model.model.reason(hidden_AQM, shared, frame, group)
-    state_AQM = model.model.norm(hidden_AQM)
-    full, trunk = model.lm_head(state_AQM[:, :-1]), model.lm_head(model.model.norm(trunk_AQM[:, :-1]))
-    return response_features(state_AQM[:, 1:], full, trunk, id_AT.gather(1, column_AQ[:, 1:]), model.lm_head.weight)
+        yield places, features_of(model, [(chains[place].ids, chains[place].prompt) for place in places])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from tuili.config import Config
@@ -25,11 +25,10 @@ WARMUP = 0.05
 class FitConfig(Config):
     """How long and how fast a verifier learns; weights of a token's loss by where it stands."""
 
-    steps: PositiveInt = 2000
+    steps: PositiveInt = 1400
     rows: PositiveInt = 32
     learning_rate: PositiveFloat = 2e-3
     weight_decay: NonNegativeFloat = 0.05
-    dropout: NonNegativeFloat = Field(0.1, lt=1)
     inside: NonNegativeFloat = 0.2
     step_end: NonNegativeFloat = 1.0
     answer: NonNegativeFloat = 3.0
@@ -52,7 +51,7 @@ def fit(
     for step in range(settings.steps):
         place_AT = padded(examples, next(batches))
         target_AT, weight_AT = examples.label_N[place_AT].float(), weight_N[place_AT] * (place_AT >= 0)
-        feature_ATF = F.dropout(examples.feature_NF[place_AT].float(), settings.dropout)
+        feature_ATF = examples.feature_NF[place_AT].float()
         loss_AT = F.binary_cross_entropy_with_logits(verifier(feature_ATF), target_AT, reduction="none")
         loss = (loss_AT * weight_AT).sum() / weight_AT.sum()
         for group in optimizer.param_groups:

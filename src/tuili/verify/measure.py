@@ -5,7 +5,8 @@ Whether a chain's labels are right is for `chains`. Dimensions: C chains, E ends
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -19,27 +20,33 @@ from tuili.verify.features import Examples
 from tuili.verify.fit import judged
 
 BINS = 15
-THRESHOLDS = 400
+THRESHOLDS, TURNS = 200, 2
 LIKELIHOOD = -SCALARS
 """The feature that is the log-probability of a token at full depth."""
 
 
-def named(examples: Examples, chance_E: Tensor, threshold: float) -> Tensor:
-    """For each chain the number of its first end whose probability is below the threshold, -1 if there is none: [C]."""
+Thresholds = tuple[float, float]
+"""Of steps, and of answers."""
+
+
+def named(examples: Examples, chance_E: Tensor, thresholds: Thresholds) -> Tensor:
+    """For each chain the number of its first end whose probability is below its threshold, -1 if there is none: [C]."""
     none, number_E = len(chance_E), torch.arange(len(chance_E))
     begin_C = torch.full((len(examples),), none).scatter_reduce(0, examples.chain_E, number_E, "amin")
-    flagged = (chance_E < threshold).nonzero()[:, 0]
+    flagged = (chance_E < torch.tensor(thresholds)[examples.last_E.long()]).nonzero()[:, 0]
     first_C = torch.full((len(examples),), none).scatter_reduce(0, examples.chain_E[flagged], flagged, "amin")
     return torch.where(first_C < none, first_C - begin_C, -1)
 
 
-def first_error(examples: Examples, chance_E: Tensor, threshold: float, kinds: Sequence[str]) -> tuple[float, float]:
+def first_error(
+    examples: Examples, chance_E: Tensor, thresholds: Thresholds, kinds: Sequence[str]
+) -> tuple[float, float]:
     """The share of right chains in which no error is named, and of mutants of these kinds whose first error is.
 
     An error that only shows in the answer is named by the answer's end. `f1` of the two is what ProcessBench reports
     (Zheng et al. 2024, arXiv 2412.06559).
     """
-    hit_C = (named(examples, chance_E, threshold) == examples.wrong_C).double()
+    hit_C = (named(examples, chance_E, thresholds) == examples.wrong_C).double()
     wrong_C = examples.of(*kinds) & examples.known_C & (examples.wrong_C >= 0)
     return float(hit_C[examples.of(RIGHT)].mean()), float(hit_C[wrong_C].mean())
 
@@ -49,10 +56,19 @@ def f1(shares: tuple[float, float]) -> float:
     return 2 * shares[0] * shares[1] / max(sum(shares), 1e-9)
 
 
-def best_threshold(examples: Examples, chance_E: Tensor, kinds: Sequence[str]) -> float:
-    """The threshold with the best `f1` on these chains."""
-    candidates = chance_E.quantile(torch.linspace(0, 1, THRESHOLDS)).unique().tolist()
-    return float(max(candidates, key=lambda threshold: f1(first_error(examples, chance_E, threshold, kinds))))
+def best_thresholds(examples: Examples, chance_E: Tensor, kinds: Sequence[str]) -> Thresholds:
+    """The thresholds with the best `f1` on these chains: one for both first, then each in turn."""
+
+    def best(candidates: Iterable[Thresholds]) -> Thresholds:
+        return max(candidates, key=lambda pair: f1(first_error(examples, chance_E, pair, kinds)))
+
+    share_T = torch.linspace(0, 1, THRESHOLDS)
+    steps, answers = (chance_E[of].quantile(share_T).unique().tolist() for of in (~examples.last_E, examples.last_E))
+    found = best((each, each) for each in (*steps, *answers))
+    for _ in range(TURNS):
+        found = best((step, found[1]) for step in (found[0], *steps))
+        found = best((found[0], answer) for answer in (found[1], *answers))
+    return found
 
 
 def platt(logit: Tensor, is_right: Tensor) -> tuple[float, float]:
@@ -73,7 +89,7 @@ def platt(logit: Tensor, is_right: Tensor) -> tuple[float, float]:
 
 
 def calibrate(verifier: Verifier, validation: Examples, kinds: Sequence[str]) -> Calibration:
-    """Probabilities fitted to what the model wrote itself, and the threshold that names errors of these kinds best.
+    """Probabilities fitted to what the model wrote itself, and the thresholds that name errors of these kinds best.
 
     Raises `InputError` where the model has written nothing.
     """
@@ -84,16 +100,15 @@ def calibrate(verifier: Verifier, validation: Examples, kinds: Sequence[str]) ->
         raise InputError("the model ended none of its answers to the validation problems: train it further")
     step, answer = (platt(logit_E[own_E & of], label_E[own_E & of] == 1) for of in (~last_E, last_E))
     calibration = Calibration(step, answer)
-    threshold = best_threshold(validation, calibration.chances(logit_E, last_E), kinds)
-    return Calibration(step, answer, threshold)
+    return replace(calibration, thresholds=best_thresholds(validation, calibration.chances(logit_E, last_E), kinds))
 
 
-def report(examples: Examples, chance_E: Tensor, threshold: float, held_out: Sequence[str]) -> dict[str, float]:
+def report(examples: Examples, chance_E: Tensor, thresholds: Thresholds, held_out: Sequence[str]) -> dict[str, float]:
     """Every figure of the probabilities that a verifier gives to the ends of chains."""
     figures: dict[str, float] = {}
     groups = {"held_out": held_out, "seen": [kind for kind in KINDS if kind not in held_out]} | {k: [k] for k in KINDS}
     for name, kinds in groups.items():
-        shares = first_error(examples, chance_E, threshold, kinds)
+        shares = first_error(examples, chance_E, thresholds, kinds)
         if shares[1] == shares[1]:  # there are mutants of these kinds
             figures |= {f"f1_{name}": f1(shares), f"named_{name}": shares[1]}
             figures["right_kept"] = shares[0]

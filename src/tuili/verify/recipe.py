@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from tuili.config import Config
 from tuili.tasks import LEVELS
@@ -26,6 +26,7 @@ class SizeConfig(Config):
     channels: PositiveInt = 128
     layers: PositiveInt = 2
     heads: PositiveInt = 4
+    dropout: NonNegativeFloat = Field(0.3, lt=1)
 
     @model_validator(mode="after")
     def _whole_heads(self) -> SizeConfig:
@@ -44,10 +45,10 @@ class Plan(Config):
     """Kinds of mutants that are kept for the test."""
     rounds: NonNegativeInt = 2
     """Times that the generator looks for chains that fool the verifier."""
-    first: Amount = Amount(problems=40, mutants=3, written=2)
-    attack: Amount = Amount(problems=20, mutants=2, written=2)
-    validation: Amount = Amount(problems=15, mutants=2, written=1)
-    test: Amount = Amount(problems=25, mutants=4, written=1)
+    first: Amount = Amount(problems=16, mutants=3, written=2)
+    attack: Amount = Amount(problems=8, mutants=2, written=2)
+    validation: Amount = Amount(problems=10, mutants=2, written=1)
+    test: Amount = Amount(problems=20, mutants=2, written=1)
     size: SizeConfig = SizeConfig()
     fit: FitConfig = FitConfig()
 

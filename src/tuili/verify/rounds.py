@@ -79,6 +79,13 @@ class Run:
         """What the verifier learns from before any round."""
         return self._kept("first", partial(self._chains, Split.TRAIN, 0, self.plan.first, WAYS, self.plan.kinds))
 
+    def learnt(self) -> Examples:
+        """What the verifier has learnt from after all rounds."""
+        learnt = self.first()
+        for number in range(1, self.plan.rounds + 1):
+            learnt = joined([learnt, self.fooling(number, self.verifier(number - 1, learnt))])
+        return learnt
+
     def validation(self) -> Examples:
         """What probabilities and threshold are fitted to: no kind of error that is held out."""
         ways, kinds = (DEFAULT,), self.plan.kinds
@@ -88,11 +95,15 @@ class Run:
         """What the figures are taken from: all kinds of errors."""
         return self._kept("test", partial(self._chains, Split.TEST, 0, self.plan.test, (DEFAULT,), KINDS))
 
-    def fooling(self, number: int, verifier: Verifier) -> Examples:
-        """Chains of which the verifier of the round before was wrong about a step or the answer."""
-        pool = self._kept(
+    def pool(self, number: int) -> Examples:
+        """What the generator tries in a round."""
+        return self._kept(
             f"pool-{number}", partial(self._chains, Split.TRAIN, number, self.plan.attack, ATTACKS, self.plan.kinds)
         )
+
+    def fooling(self, number: int, verifier: Verifier) -> Examples:
+        """Chains of which the verifier of the round before was wrong about a step or the answer."""
+        pool = self.pool(number)
         chance_E = judged(verifier, pool)[pool.end_E].sigmoid()
         label_E = pool.label_N[pool.end_E]
         fooled_E = (label_E != UNKNOWN) & ((chance_E - label_E).abs() > 0.5)
@@ -147,16 +158,13 @@ def train_verifier(plan: Plan, out: Path, *, resume: bool, tell: Progress) -> Ou
     """
     begun = time.perf_counter()
     run = Run(plan, out, resume, tell)
-    learnt, verifiers = run.first(), list[Verifier]()
-    for number in range(plan.rounds + 1):
-        if number:
-            learnt = joined([learnt, run.fooling(number, verifiers[-1])])
-        verifiers.append(run.verifier(number, learnt))
+    learnt = run.learnt()
+    verifiers = run.verifier(0, run.first()), run.verifier(plan.rounds, learnt)
     validation, test = run.validation(), run.test()
-    calibration = [calibrate(verifier, validation, plan.kinds) for verifier in (verifiers[0], verifiers[-1])]
+    calibration = [calibrate(verifier, validation, plan.kinds) for verifier in verifiers]
     first, last = (
-        report(test, own.chances(judged(verifier, test)[test.end_E], test.last_E), own.threshold, plan.held_out)
-        for verifier, own in zip((verifiers[0], verifiers[-1]), calibration, strict=True)
+        report(test, own.chances(judged(verifier, test)[test.end_E], test.last_E), own.thresholds, plan.held_out)
+        for verifier, own in zip(verifiers, calibration, strict=True)
     )
     figures = last | {"chains": len(learnt), "tokens": len(learnt.label_N)}
     folder = out / "model"
