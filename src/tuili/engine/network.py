@@ -107,7 +107,8 @@ class Network:
     def _compile(self) -> _Graphs:
         """Make graphs of what one token of each of some rows goes through, by an example of three rows."""
         slots = Slots(self.config, 3, self._head_VM.dtype, self._head_VM.device)
-        id_AT = torch.full((3, 50), (self.config.separator_token_ids or [0])[0], device=self._head_VM.device)
+        length = min(50, self.config.max_position_embeddings - 1)
+        id_AT = torch.full((3, length), (self.config.separator_token_ids or [0])[0], device=self._head_VM.device)
         self.trunk(slots, slice(0, 3), id_AT)
         place, angles_SD = self._always_narrow(slots.advance(slice(0, 3), id_AT[:, :1])), (slots.cos_SD, slots.sin_SD)
         free: dict[Tensor, tuple[int, ...]] = {place.unit_AS: (0, 1)}
