@@ -5,7 +5,10 @@ The clock stands still but for what the layers take, so that these tests are the
 
 from __future__ import annotations
 
+import gc
+from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -15,10 +18,13 @@ from tests.clock import Clock, take_time
 from tests.tiny import tiny_model
 from tuili.engine.admission import PATIENCE, Line, Need, Turn, overdue
 from tuili.engine.costs import Costs
+from tuili.engine.engine import Engine, Ticket
+from tuili.engine.request import Budget, Request
 from tuili.engine.row import Limits, Row, Stop
 from tuili.engine.scheduler import Scheduler
 from tuili.errors import InputError, Overloaded
 from tuili.model import TuiliForCausalLM
+from tuili.model.folder import LoadedModel
 
 LENGTHS = (14, 20, 24, 27, 30, 33, 36, 38, 42, 46, 50, 55, 61, 66, 72, 80, 88, 93, 105, 118, 130, 143, 180, 237)
 """Tokens of responses, spread as nano's are."""
@@ -168,6 +174,26 @@ def offer(
                 load.late.append(clock.now - due[row])
                 load.good += row.stop is Stop.END and clock.now <= due[row]
     return load
+
+
+def test_a_flood_is_refused_and_takes_no_memory(
+    tiny: tuple[TuiliForCausalLM, PreTrainedTokenizerFast],
+) -> None:
+    engine = Engine(LoadedModel(*tiny, Path()), waiting=50)
+    scheduler, taken, refused = engine.scheduler, list[Ticket](), Counter[str]()
+    sizes: list[int] = []
+    for number in range(10_000):
+        budget = Budget(deadline_ms=600_000.0 if number % 2 else None, max_tokens=5)
+        try:
+            taken.append(engine.admit(Request(f"{number} + 1", budget, priority=number % 3)))
+        except Overloaded as error:
+            refused[str(error).partition(":")[0]] += 1
+        if number in (1_000, 9_999):
+            gc.collect()
+            sizes.append(len(gc.get_objects()))
+    assert (len(taken), scheduler.waiting, refused) == (50, 50, Counter({"50 requests wait already": 9_950}))
+    assert sizes[1] <= sizes[0] + 100, "what was refused leaves nothing behind"
+    engine.check()
 
 
 def test_under_twice_the_load_more_than_twice_as_many_are_answered_in_time_and_none_is_late(

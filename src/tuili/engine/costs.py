@@ -52,7 +52,7 @@ class Cost:
         rise = self._ends[1] - self._ends[0]
         if rise <= 0:
             return self._largest
-        return 1 + int((self._largest - 1) * (seconds - self._ends[0]) / rise)
+        return min(self._largest, 1 + int((self._largest - 1) * (seconds - self._ends[0]) / rise))
 
     def _share(self, size: int) -> float:
         return (size - 1) / (self._largest - 1) if self._largest > 1 else 0.0

@@ -1,0 +1,34 @@
+"""The load generators offer what they say and judge every end alike, by the wall's clock or by the process's."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import overload
+from tests.tiny import save_tiny
+from tuili.errors import InputError
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overload, "ALONE", 2)
+    monkeypatch.setattr(overload, "prompts", lambda: [f"{n} + 1" for n in range(8)])
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("clock", ["wall", "cpu"])
+def test_both_policies_are_measured_at_each_load(tmp_path, clock):
+    model = str(save_tiny(tmp_path / "model"))
+    config, figures = overload.measure(model, loads=(1.0, 3.0), clients=2, seconds=0.3, runs=1, clock=clock)
+    assert (config["model"], config["clock"]) == ("given", clock)
+    for policy in overload.POLICIES:
+        for load in ("1x", "3x", "closed"):
+            assert {f"{policy}_{load}_{name}" for name in overload.UNITS} <= figures.keys()
+            assert 0 <= figures[f"{policy}_{load}_in_time"].median <= 1
+    assert figures["fcfs_3x_refused"].median == 0
+    assert figures["capacity"].median > 0
+
+
+def test_another_clock_is_refused():
+    with pytest.raises(InputError, match="clock moon: use wall or cpu"):
+        overload.Clock("moon")
