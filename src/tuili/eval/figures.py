@@ -204,7 +204,8 @@ def cost_curves(panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]
     """
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(7.6, 3.4))
-        for axes, (cost, ways) in zip(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items()):
+        grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)
+        for axes, (cost, ways) in zip(grid.flat, panels.items(), strict=True):
             for place, (name, points) in enumerate(ways.items()):
                 colour = ACCENT if place == 0 else LEVEL_COLOURS[(place - 1) % len(LEVEL_COLOURS)]
                 axes.plot(*zip(*points, strict=True), color=colour, marker="osD^v"[place % 5], markersize=4, label=name)
