@@ -46,7 +46,7 @@ def measure(
     peers: str = str(PEERS),
     folder: str = str(RUNS / "engine"),
 ) -> Measured:
-    """Both speeds of each contender (or `only` some) by size, threads, batch and prompt, over the fastest peer."""
+    """Both speeds of each contender (or `only` some) by size, threads, batch and prompt; ours over the fastest peer."""
     files = Path(folder)
     files.mkdir(parents=True, exist_ok=True)
     cells = Cells("engine", {"new": new})
