@@ -77,7 +77,7 @@ class Run:
 
     def first(self) -> Examples:
         """What the verifier learns from before any round."""
-        return self._kept("first", partial(self._chains, Split.TRAIN, 0, self.plan.first, WAYS, self.plan.kinds))
+        return self._kept("first", partial(self._to_learn_from, 0, self.plan.first, WAYS))
 
     def learnt(self) -> Examples:
         """What the verifier has learnt from after all rounds."""
@@ -97,9 +97,7 @@ class Run:
 
     def pool(self, number: int) -> Examples:
         """What the generator tries in a round."""
-        return self._kept(
-            f"pool-{number}", partial(self._chains, Split.TRAIN, number, self.plan.attack, ATTACKS, self.plan.kinds)
-        )
+        return self._kept(f"pool-{number}", partial(self._to_learn_from, number, self.plan.attack, ATTACKS))
 
     def fooling(self, number: int, verifier: Verifier) -> Examples:
         """Chains of which the verifier of the round before was wrong about a step or the answer."""
@@ -131,8 +129,19 @@ class Run:
             own.save(file)
         return Examples.load(file)
 
+    def _to_learn_from(self, number: int, amount: Amount, ways: Sequence[Way], name: str) -> list[Chain]:
+        """Chains on training problems, without the kinds of errors that are held out."""
+        return self._chains(Split.TRAIN, number, amount, ways, self.plan.kinds, name, twice=True)
+
     def _chains(
-        self, split: Split, number: int, amount: Amount, ways: Sequence[Way], kinds: Sequence[str], name: str
+        self,
+        split: Split,
+        number: int,
+        amount: Amount,
+        ways: Sequence[Way],
+        kinds: Sequence[str],
+        name: str,
+        twice: bool = False,
     ) -> list[Chain]:
         """Right chains, mutants, and what the model wrote in answer to fresh problems; none twice."""
         seed = self.plan.seed * SETS_PER_SEED + number
@@ -144,7 +153,7 @@ class Run:
         ]
         found = [rendered(self.loaded, problem, problem.steps, problem.answer, RIGHT) for problem in problems]
         for done, problem in enumerate(problems, start=1):
-            found += mutated(self.loaded, problem, kinds, seed, amount.mutants)
+            found += mutated(self.loaded, problem, kinds, seed, amount.mutants, twice)
             self._tell(f"{name}: mutants", done, len(problems))
         asked = list(zip([p for p in problems for _ in range(amount.written)], cycle(ways), strict=False))
         found += written(self.loaded, asked, seed, partial(self._tell, f"{name}: writing"))
