@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -165,7 +164,6 @@ def train_verifier(plan: Plan, out: Path, *, resume: bool, tell: Progress) -> Ou
 
     See `Run` for what is refused. With `resume`, a run that was interrupted goes on.
     """
-    begun = time.perf_counter()
     run = Run(plan, out, resume, tell)
     learnt = run.learnt()
     verifiers = run.verifier(0, run.first()), run.verifier(plan.rounds, learnt)
@@ -182,8 +180,8 @@ def train_verifier(plan: Plan, out: Path, *, resume: bool, tell: Progress) -> Ou
     write_verifier(folder, LoadedVerifier(verifiers[-1], calibration[-1], figures))
     made = {"plan": plan.model_dump(mode="json"), "figures": figures, "without_rounds": first}
     write_durably(folder / REPORT, (json.dumps(made, indent=2) + "\n").encode())
-    digest, hours = model_hash(folder), (time.perf_counter() - begun) / 3600
+    digest = model_hash(folder)
     seeds, recipe = {"verifier": plan.seed}, {"verifier": made["plan"]}
-    entry = LineageEntry("verifier", recipe, figures, seeds, len(learnt.label_N), hours, parent=digest, hash=digest)
-    write_lineage(folder, (*read_lineage(run.loaded.path), entry))
+    entry = LineageEntry("verifier", recipe, figures, seeds, len(learnt.label_N), parent=digest, hash=digest)
+    write_lineage(folder, (*(own for own in read_lineage(run.loaded.path) if own.step != "verifier"), entry))
     return Outcome(folder, figures, first)
