@@ -110,10 +110,14 @@ class Run:
 
     def verifier(self, number: int, learnt: Examples) -> Verifier:
         """The verifier that has learnt from this, in round `number`."""
+        return self.trained(str(number), learnt, self.plan.seed)
+
+    def trained(self, name: str, learnt: Examples, seed: int) -> Verifier:
+        """The verifier of that name, read or trained on these examples."""
         config = VerifierConfig(self.loaded.model.config.hidden_size, **self.plan.size.model_dump())
-        file = self.folder / f"verifier-{number}.safetensors"
+        file = self.folder / f"verifier-{name}.safetensors"
         if not file.exists():
-            verifier = fit(learnt, config, self.plan.fit, self.plan.seed, partial(self._tell, f"fit {number}"))
+            verifier = fit(learnt, config, self.plan.fit, seed, partial(self._tell, f"fit {name}"))
             with whole_file(file) as part:
                 save_file(verifier.state_dict(), part)
         verifier = Verifier(config)
