@@ -20,10 +20,10 @@ from benchmarks.command import Measured, run
 from benchmarks.record import ROOT, Figure
 from tuili.config import load_recipe
 from tuili.eval.figures import reliability
-from tuili.model.verifier import Verifier, VerifierConfig
+from tuili.model.verifier import Verifier
 from tuili.verify.chains import OWN, UNKNOWN
 from tuili.verify.features import Examples
-from tuili.verify.fit import fit, judged
+from tuili.verify.fit import judged
 from tuili.verify.measure import best_thresholds, bins, calibrate, likelihood, report
 from tuili.verify.recipe import VerifierRecipe
 from tuili.verify.rounds import Run, train_verifier
@@ -40,11 +40,6 @@ class Sets:
     validation: Examples
     test: Examples
     found: dict[str, list[float]] = field(default_factory=dict)
-
-    def trained(self, learnt: Examples, seed: int) -> Verifier:
-        """A head of the run's size that has learnt from these chains."""
-        config = VerifierConfig(self.run.loaded.model.config.hidden_size, **self.run.plan.size.model_dump())
-        return fit(learnt, config, self.run.plan.fit, seed, lambda done, total: None)
 
     def take(self, name: str, verifier: Verifier, held_out: Sequence[str]) -> Tensor:
         """Measure and note the figures under a name; gives the probabilities of the ends of the test."""
@@ -82,12 +77,14 @@ def measure(
     for name, number, chains in (("without_rounds", 0, first), ("rounds", plan.rounds, learnt)):
         chance_E = sets.take(name, own.verifier(number, chains), plan.held_out)
         for seed in seeds:
-            sets.take(name, sets.trained(chains, seed), plan.held_out)
+            sets.take(name, own.trained(f"{name}-{seed}", chains, seed), plan.held_out)
         if number == plan.rounds:
             draw(Path(picture), sets.test, chance_E)
-    sets.take("no_own_chains", sets.trained(first.some(~first.of(OWN)), plan.seed), plan.held_out)
+    unwritten = first.some(~first.of(OWN))
+    sets.take("no_own_chains", own.trained("no_own_chains", unwritten, plan.seed), plan.held_out)
     for kinds in OTHERS[:others]:
-        sets.take("without_" + "_and_".join(kinds), sets.trained(learnt.some(~learnt.of(*kinds)), plan.seed), kinds)
+        name = "without_" + "_and_".join(kinds)
+        sets.take(name, own.trained(name, learnt.some(~learnt.of(*kinds)), plan.seed), kinds)
     counts = {"first": len(first), "with_rounds": len(learnt), "test": len(sets.test), "tokens": len(learnt.label_N)}
     return {
         "recipe": plan.model_dump(mode="json"),

@@ -91,6 +91,7 @@ def test_a_verifier_is_read_as_it_was_written(folder: Path) -> None:
     feature_ATF = torch.randn(1, 5, CONFIG.features)
     assert torch.equal(read.network(feature_ATF), written.network(feature_ATF))
     assert not read.network.training
+    assert (folder / VERIFIER_FILE).stat().st_mode == (folder / "config.json").stat().st_mode
     assert model_hash(folder) == before, "the language model is the same with it"
 
 

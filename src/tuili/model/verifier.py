@@ -221,6 +221,7 @@ def write_verifier(folder: Path, verifier: LoadedVerifier) -> None:
     stored = _Stored(verifier.network.config, verifier.calibration, verifier.figures, model_hash(folder))
     with whole_file(folder / VERIFIER_FILE) as part:
         save_file(verifier.network.state_dict(), part, {_KEY: json.dumps(asdict(stored))})
+        part.chmod((folder / "config.json").stat().st_mode)  # safetensors lets its owner alone read it
 
 
 def read_verifier(folder: Path) -> LoadedVerifier | None:

@@ -109,15 +109,17 @@ def rendered(loaded: LoadedModel, problem: Problem, steps: Sequence[str], answer
     return label(loaded.tokenizer, problem, ids[:prompt], ids[prompt:], source)
 
 
-def mutated(loaded: LoadedModel, problem: Problem, kinds: Sequence[str], seed: int, count: int) -> list[Chain]:
-    """Up to `count` mutants of different kinds, the last of them with a second error where one can be made."""
+def mutated(
+    loaded: LoadedModel, problem: Problem, kinds: Sequence[str], seed: int, count: int, twice: bool = False
+) -> list[Chain]:
+    """Up to `count` mutants of different kinds; `twice`: the last of them has a second error where one can be made."""
     rng = random.Random(f"{problem.id}/{seed}")
     found: list[Chain] = []
     for kind in rng.sample(kinds, len(kinds)):
         if len(found) == count:
             break
         mutant = mutate(problem, kind, seed)
-        if mutant is not None and len(found) == count - 1:
+        if twice and mutant is not None and len(found) == count - 1:
             wrong = replace(problem, steps=mutant.steps, answer=mutant.answer)
             mutant = mutate(wrong, rng.choice(kinds), seed) or mutant
         chain = mutant and rendered(loaded, problem, mutant.steps, mutant.answer, kind)

@@ -47,8 +47,8 @@ class Plan(Config):
     """Times that the generator looks for chains that fool the verifier."""
     first: Amount = Amount(problems=16, mutants=3, written=2)
     attack: Amount = Amount(problems=8, mutants=2, written=2)
-    validation: Amount = Amount(problems=10, mutants=2, written=1)
-    test: Amount = Amount(problems=20, mutants=2, written=1)
+    validation: Amount = Amount(problems=30, mutants=1, written=1)
+    test: Amount = Amount(problems=40, mutants=1, written=1)
     size: SizeConfig = SizeConfig()
     fit: FitConfig = FitConfig()
 

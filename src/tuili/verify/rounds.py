@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -77,7 +76,7 @@ class Run:
 
     def first(self) -> Examples:
         """What the verifier learns from before any round."""
-        return self._kept("first", partial(self._chains, Split.TRAIN, 0, self.plan.first, WAYS, self.plan.kinds))
+        return self._kept("first", partial(self._to_learn_from, 0, self.plan.first, WAYS))
 
     def learnt(self) -> Examples:
         """What the verifier has learnt from after all rounds."""
@@ -97,9 +96,7 @@ class Run:
 
     def pool(self, number: int) -> Examples:
         """What the generator tries in a round."""
-        return self._kept(
-            f"pool-{number}", partial(self._chains, Split.TRAIN, number, self.plan.attack, ATTACKS, self.plan.kinds)
-        )
+        return self._kept(f"pool-{number}", partial(self._to_learn_from, number, self.plan.attack, ATTACKS))
 
     def fooling(self, number: int, verifier: Verifier) -> Examples:
         """Chains of which the verifier of the round before was wrong about a step or the answer."""
@@ -113,10 +110,14 @@ class Run:
 
     def verifier(self, number: int, learnt: Examples) -> Verifier:
         """The verifier that has learnt from this, in round `number`."""
+        return self.trained(str(number), learnt, self.plan.seed)
+
+    def trained(self, name: str, learnt: Examples, seed: int) -> Verifier:
+        """The verifier of that name, read or trained on these examples."""
         config = VerifierConfig(self.loaded.model.config.hidden_size, **self.plan.size.model_dump())
-        file = self.folder / f"verifier-{number}.safetensors"
+        file = self.folder / f"verifier-{name}.safetensors"
         if not file.exists():
-            verifier = fit(learnt, config, self.plan.fit, self.plan.seed, partial(self._tell, f"fit {number}"))
+            verifier = fit(learnt, config, self.plan.fit, seed, partial(self._tell, f"fit {name}"))
             with whole_file(file) as part:
                 save_file(verifier.state_dict(), part)
         verifier = Verifier(config)
@@ -131,8 +132,19 @@ class Run:
             own.save(file)
         return Examples.load(file)
 
+    def _to_learn_from(self, number: int, amount: Amount, ways: Sequence[Way], name: str) -> list[Chain]:
+        """Chains on training problems, without the kinds of errors that are held out."""
+        return self._chains(Split.TRAIN, number, amount, ways, self.plan.kinds, name, twice=True)
+
     def _chains(
-        self, split: Split, number: int, amount: Amount, ways: Sequence[Way], kinds: Sequence[str], name: str
+        self,
+        split: Split,
+        number: int,
+        amount: Amount,
+        ways: Sequence[Way],
+        kinds: Sequence[str],
+        name: str,
+        twice: bool = False,
     ) -> list[Chain]:
         """Right chains, mutants, and what the model wrote in answer to fresh problems; none twice."""
         seed = self.plan.seed * SETS_PER_SEED + number
@@ -144,7 +156,7 @@ class Run:
         ]
         found = [rendered(self.loaded, problem, problem.steps, problem.answer, RIGHT) for problem in problems]
         for done, problem in enumerate(problems, start=1):
-            found += mutated(self.loaded, problem, kinds, seed, amount.mutants)
+            found += mutated(self.loaded, problem, kinds, seed, amount.mutants, twice)
             self._tell(f"{name}: mutants", done, len(problems))
         asked = list(zip([p for p in problems for _ in range(amount.written)], cycle(ways), strict=False))
         found += written(self.loaded, asked, seed, partial(self._tell, f"{name}: writing"))
@@ -156,7 +168,6 @@ def train_verifier(plan: Plan, out: Path, *, resume: bool, tell: Progress) -> Ou
 
     See `Run` for what is refused. With `resume`, a run that was interrupted goes on.
     """
-    begun = time.perf_counter()
     run = Run(plan, out, resume, tell)
     learnt = run.learnt()
     verifiers = run.verifier(0, run.first()), run.verifier(plan.rounds, learnt)
@@ -173,8 +184,8 @@ def train_verifier(plan: Plan, out: Path, *, resume: bool, tell: Progress) -> Ou
     write_verifier(folder, LoadedVerifier(verifiers[-1], calibration[-1], figures))
     made = {"plan": plan.model_dump(mode="json"), "figures": figures, "without_rounds": first}
     write_durably(folder / REPORT, (json.dumps(made, indent=2) + "\n").encode())
-    digest, hours = model_hash(folder), (time.perf_counter() - begun) / 3600
+    digest = model_hash(folder)
     seeds, recipe = {"verifier": plan.seed}, {"verifier": made["plan"]}
-    entry = LineageEntry("verifier", recipe, figures, seeds, len(learnt.label_N), hours, parent=digest, hash=digest)
-    write_lineage(folder, (*read_lineage(run.loaded.path), entry))
+    entry = LineageEntry("verifier", recipe, figures, seeds, len(learnt.label_N), parent=digest, hash=digest)
+    write_lineage(folder, (*(own for own in read_lineage(run.loaded.path) if own.step != "verifier"), entry))
     return Outcome(folder, figures, first)
