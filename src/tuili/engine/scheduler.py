@@ -344,18 +344,19 @@ class Scheduler:
 
     def _take(self, hidden_A1M: Tensor, kv: KeyValues, step: Step, rows: list[Row]) -> None:
         """Draw the next token of each row of a step, at the exit where it leaves."""
-        logits_AV, depths = self._exit(hidden_A1M, kv, step, rows)
-        chances = logits_AV.softmax(-1).amax(-1).tolist()
+        logits_AV, depths, chances = self._exit(hidden_A1M, kv, step, rows)
         for row, token, depth, chance in zip(rows, draw(logits_AV, rows), depths, chances, strict=True):
             row.layer_steps += depth
             self._append(row, token, depth, chance)
         self._end_finished(rows)
 
-    def _exit(self, hidden_A1M: Tensor, kv: KeyValues, step: Step, rows: list[Row]) -> tuple[Tensor, list[int]]:
-        """Take each row as deep as it needs and may: its logits and its depth."""
+    def _exit(
+        self, hidden_A1M: Tensor, kv: KeyValues, step: Step, rows: list[Row]
+    ) -> tuple[Tensor, list[int], list[float]]:
+        """Take each row as deep as it needs and may: its logits, its depth, the probability of its likeliest token."""
         A = len(rows)
         logits_AV = hidden_A1M.new_empty(A, self.config.vocab_size)
-        depths, going, hidden_N1M = [0] * A, list(range(A)), hidden_A1M
+        depths, chances, going, hidden_N1M = [0] * A, [0.0] * A, list(range(A)), hidden_A1M
         for index, depth in enumerate(self.exits):
             now = self.clock()
             must_leave = [not self._may_go_beyond(index, rows[row], now, len(going)) for row in going]
@@ -363,14 +364,17 @@ class Scheduler:
             if any(must_leave) or any(may_leave):
                 found_N1V = self._network.exit(hidden_N1M)
                 top_N = found_N1V[:, 0].softmax(-1).amax(-1).tolist()
-                stays = []
+                stays, left = list[int](), list[int]()
                 for place, row in enumerate(going):
                     sure = rows[row].depth != "auto" or top_N[place] >= rows[row].threshold
                     if must_leave[place] or (may_leave[place] and sure):
                         rows[row].hurried |= index < self.config.num_groups and not (may_leave[place] and sure)
-                        logits_AV[row], depths[row] = found_N1V[place, 0], depth
+                        left.append(place)
+                        depths[row], chances[row] = depth, top_N[place]
                     else:
                         stays.append(place)
+                if left:
+                    logits_AV[[going[place] for place in left]] = found_N1V[left, 0]
                 if not stays:
                     break
                 if len(stays) < len(going):
@@ -382,7 +386,7 @@ class Scheduler:
             self._settle()
             self._in_groups += (seconds := self.clock() - begun)
             self.costs.group.saw(len(going), seconds)
-        return logits_AV, depths
+        return logits_AV, depths, chances
 
     def _may_go_beyond(self, index: int, row: Row, now: float, rows: int) -> bool:
         """Whether a row's limits leave room for the group of layers behind this exit, in company of so many rows."""
