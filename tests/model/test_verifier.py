@@ -25,6 +25,7 @@ from tuili.model.verifier import (
 )
 
 CONFIG = VerifierConfig(state_size=16, channels=16, layers=2, heads=2)
+LINE = ((-8.0, 0.0), (8.0, 1.0))
 
 
 def verifier() -> Verifier:
@@ -70,9 +71,14 @@ def test_features_are_states_embeddings_and_what_was_expected() -> None:
 
 
 def test_probabilities_are_fitted_for_steps_and_for_answers() -> None:
-    calibration = Calibration(step=(2.0, 1.0), answer=(0.5, -1.0))
-    chance_E = calibration.chances(torch.tensor([3.0, 3.0]), torch.tensor([False, True]))
-    assert torch.allclose(chance_E, torch.tensor([7.0, 0.5]).sigmoid())
+    calibration = Calibration(step=((0.0, 0.2), (4.0, 0.6), (5.0, 0.9)), answer=((-2.0, 0.1), (4.0, 0.7)))
+    logit_E = torch.tensor([3.0, 3.0, 4.5, -9.0, 9.0, -9.0, 4.0])
+    is_answer_E = torch.tensor([False, True, False, False, False, True, True])
+    wanted_E = torch.tensor([0.5, 0.6, 0.75, 0.2, 0.9, 0.1, 0.7])
+    assert torch.allclose(calibration.chances(logit_E, is_answer_E), wanted_E)
+    for curve in ((), ((0.0, 0.5),), ((1.0, 0.2), (1.0, 0.3))):
+        with pytest.raises(InputError, match="two points at least"):
+            Calibration(curve, calibration.answer)
 
 
 @pytest.fixture
@@ -83,7 +89,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_verifier_is_read_as_it_was_written(folder: Path) -> None:
     assert read_verifier(folder) is None
     before = model_hash(folder)
-    written = LoadedVerifier(verifier(), Calibration((1.5, 0.1), (0.8, -0.2), (0.3, 0.4)), {"f1": 0.9})
+    written = LoadedVerifier(verifier(), Calibration(LINE, LINE, (0.3, 0.4)), {"f1": 0.9})
     write_verifier(folder, written)
     read = read_verifier(folder)
     assert read is not None
@@ -97,11 +103,11 @@ def test_a_verifier_is_read_as_it_was_written(folder: Path) -> None:
 
 def tampered(folder: Path, **changes: object) -> None:
     """Write the verifier's file anew with other metadata."""
-    write_verifier(folder, LoadedVerifier(verifier(), Calibration(), {}))
+    write_verifier(folder, LoadedVerifier(verifier(), Calibration(LINE, LINE), {}))
     tensors = load_file(folder / VERIFIER_FILE)
     parts: dict[str, object] = {
         "config": {"state_size": 16, "channels": 16, "layers": 2, "heads": 2},
-        "calibration": {"step": [1.0, 0.0], "answer": [1.0, 0.0], "thresholds": [0.5, 0.5]},
+        "calibration": {"step": LINE, "answer": LINE, "thresholds": [0.5, 0.5]},
         "figures": {},
         "model": model_hash(folder),
     }
@@ -117,7 +123,7 @@ def tampered(folder: Path, **changes: object) -> None:
         ({"config": {"state_size": 16, "channels": 32, "layers": 2, "heads": 2}}, "is no verifier"),
         ({"config": {"state_size": 16, "layers": 10**9}}, "is no verifier"),
         ({"config": {"state_size": 16, "channels": 16, "layers": 2, "heads": 2, "x": 1}}, "is no verifier"),
-        ({"calibration": {"step": [1.0]}}, "is no verifier"),
+        ({"calibration": {"step": [[1.0, 0.5]], "answer": LINE}}, "is no verifier"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_in_one_line(folder: Path, changes: dict[str, object], reason: str) -> None:

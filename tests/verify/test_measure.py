@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor
 
-from tuili.model.verifier import SCALE
+from tuili.model.verifier import SCALE, Calibration
 from tuili.verify.chains import RIGHT
 from tuili.verify.features import SOURCES, Examples
-from tuili.verify.measure import auroc, best_thresholds, bins, ece, f1, first_error, likelihood, named, platt
+from tuili.verify.measure import auroc, best_thresholds, bins, ece, f1, first_error, isotonic, likelihood, named
 
 
 def sample() -> Examples:
@@ -79,20 +81,24 @@ def test_the_calibration_error_is_the_distance_of_promise_and_share() -> None:
     assert ece(torch.ones(4), torch.ones(4, dtype=torch.bool)) == 0.0
 
 
-def test_platt_finds_the_scale_and_bias_that_were_used() -> None:
+def test_a_rising_curve_is_fitted_to_what_was_right() -> None:
+    logit = torch.tensor([3.0, 1.0, 2.0, 0.0, 4.0, 5.0])
+    is_right = torch.tensor([False, True, False, False, True, True])
+    assert isotonic(logit, is_right) == ((0.0, 0.0), (2.0, pytest.approx(1 / 3)), (4.5, 1.0))
+    tied = isotonic(torch.tensor([1.0, 1.0, 2.0]), torch.tensor([False, True, True]))
+    assert tied == ((1.0, 0.5), (2.0, 1.0))
+    assert isotonic(torch.tensor([3.0, 4.0]), torch.tensor([True, True])) == ((3.5, 1.0), (4.5, 1.0))
+
+
+def test_the_curve_makes_probabilities_of_logits() -> None:
     generator = torch.Generator().manual_seed(1)
     logit: Tensor = torch.randn(20_000, generator=generator) * 3
     is_right = torch.rand(20_000, generator=generator) < (0.5 * logit + 1).sigmoid()
-    scale, bias = platt(logit, is_right)
-    assert scale == pytest.approx(0.5, abs=0.05)
-    assert bias == pytest.approx(1.0, abs=0.1)
-    assert ece((scale * logit + bias).sigmoid(), is_right) < 0.02 < ece(logit.sigmoid(), is_right)
-
-
-def test_platt_stays_finite_where_all_are_right() -> None:
-    scale, bias = platt(torch.tensor([3.0, 4.0]), torch.tensor([True, True]))
-    assert abs(scale) < 100
-    assert abs(bias) < 100
+    curve = isotonic(logit[::2], is_right[::2])
+    assert all(left[1] < right[1] for left, right in pairwise(curve))
+    answers = torch.ones(10_000, dtype=torch.bool)
+    chance = Calibration(curve, curve).chances(logit[1::2], answers)
+    assert ece(chance, is_right[1::2]) < 0.02 < ece(logit[1::2].sigmoid(), is_right[1::2])
 
 
 def test_without_training_the_least_likely_token_of_a_step_speaks_for_it() -> None:

@@ -4,7 +4,7 @@ It reads what the full depth found at every token of a response, and how much ea
 is left to `tuili.verify`, what is done with its judgement to the engine.
 
 Dimensions: A rows, T tokens, Q tokens of a response, M hidden size of the language model, V its vocabulary, F features,
-C the verifier's channels, H heads, D head size, S scalars, E ends of steps and answers.
+C the verifier's channels, H heads, D head size, S scalars, E ends of steps and answers, P points of a curve.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -182,23 +183,39 @@ def _turn(x_AHTD: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
     return x_AHTD * cos_TD + torch.cat([-second, first], dim=-1) * sin_TD
 
 
+Curve = tuple[tuple[float, float], ...]
+"""Pairs of a logit and its probability, rising; linear between them, level outside."""
+
+
 @dataclass(frozen=True)
 class Calibration:
-    """How logits become probabilities: sigmoid(scale * logit + bias), for steps and for answers (Platt 1999).
+    """How logits become probabilities, for steps and for answers.
 
     `thresholds`: a step, or an answer, whose probability is below counts as wrong.
     """
 
-    step: tuple[float, float] = (1.0, 0.0)
-    answer: tuple[float, float] = (1.0, 0.0)
+    step: Curve
+    answer: Curve
     thresholds: tuple[float, float] = (0.5, 0.5)
+
+    def __post_init__(self) -> None:
+        """Raises `InputError` for what is no curve."""
+        for curve in (self.step, self.answer):
+            if len(curve) < 2 or any(left[0] >= right[0] for left, right in pairwise(curve)):
+                raise InputError("a curve has two points at least, with rising logits")
 
     def chances(self, logit_E: Tensor, is_answer_E: Tensor) -> Tensor:
         """The probability for each logit of a step's or of an answer's end."""
-        scale_2, bias_2 = torch.tensor([self.step, self.answer], device=logit_E.device).T
-        kind_E = is_answer_E.long()
-        chance_E: Tensor = (scale_2[kind_E] * logit_E + bias_2[kind_E]).sigmoid()
-        return chance_E
+        return torch.where(is_answer_E, _along(self.answer, logit_E), _along(self.step, logit_E))
+
+
+def _along(curve: Curve, logit_E: Tensor) -> Tensor:
+    logit_P, chance_P = torch.tensor(curve, device=logit_E.device).T.contiguous()
+    right_E = torch.searchsorted(logit_P, logit_E.contiguous()).clamp(1, len(curve) - 1)
+    left_E = right_E - 1
+    way_E = ((logit_E - logit_P[left_E]) / (logit_P[right_E] - logit_P[left_E])).clamp(0, 1)
+    chance_E: Tensor = chance_P[left_E] + way_E * (chance_P[right_E] - chance_P[left_E])
+    return chance_E
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from tuili.errors import InputError
-from tuili.model.verifier import SCALARS, SCALE, Calibration, Verifier
+from tuili.model.verifier import SCALARS, SCALE, Calibration, Curve, Verifier
 from tuili.tasks.mutations import KINDS
 from tuili.verify.chains import OWN, RIGHT, UNKNOWN
 from tuili.verify.features import Examples
@@ -71,21 +70,18 @@ def best_thresholds(examples: Examples, chance_E: Tensor, kinds: Sequence[str]) 
     return found
 
 
-def platt(logit: Tensor, is_right: Tensor) -> tuple[float, float]:
-    """Scale and bias that make probabilities of logits, of greatest likelihood; drawn a little towards 1 and 0."""
-    fitted = torch.tensor([1.0, 0.0], requires_grad=True)
-    optimizer = torch.optim.LBFGS([fitted], max_iter=100, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        likelihood = F.binary_cross_entropy_with_logits(fitted[0] * logit + fitted[1], is_right.float())
-        total: Tensor = likelihood + 1e-3 * ((fitted[0] - 1) ** 2 + fitted[1] ** 2)
-        total.backward()
-        return total
-
-    optimizer.step(loss)
-    scale, bias = fitted.tolist()
-    return scale, bias
+def isotonic(logit: Tensor, is_right: Tensor) -> Curve:
+    """The rising curve that fits best: neighbours that do not rise are pooled (Zadrozny and Elkan 2002)."""
+    right_first = is_right.long().argsort(descending=True, stable=True)  # of equal logits, so that these are pooled
+    order = right_first[logit[right_first].argsort(stable=True)]
+    pools: list[tuple[int, float, float]] = []  # how many, sum of logits, how many are right
+    for own in zip([1] * len(order), logit[order].tolist(), is_right[order].double().tolist(), strict=True):
+        while pools and pools[-1][2] * own[0] >= own[2] * pools[-1][0]:
+            last = pools.pop()
+            own = (last[0] + own[0], last[1] + own[1], last[2] + own[2])
+        pools.append(own)
+    points = [(logits / count, right / count) for count, logits, right in pools]
+    return tuple(points) if len(points) > 1 else (points[0], (points[0][0] + 1, points[0][1]))
 
 
 def calibrate(verifier: Verifier, validation: Examples, kinds: Sequence[str]) -> Calibration:
@@ -98,7 +94,7 @@ def calibrate(verifier: Verifier, validation: Examples, kinds: Sequence[str]) ->
     own_E = validation.of(OWN)[validation.chain_E] & (label_E != UNKNOWN)
     if not own_E.any():
         raise InputError("the model ended none of its answers to the validation problems: train it further")
-    step, answer = (platt(logit_E[own_E & of], label_E[own_E & of] == 1) for of in (~last_E, last_E))
+    step, answer = (isotonic(logit_E[own_E & of], label_E[own_E & of] == 1) for of in (~last_E, last_E))
     calibration = Calibration(step, answer)
     return replace(calibration, thresholds=best_thresholds(validation, calibration.chances(logit_E, last_E), kinds))
 
