@@ -37,7 +37,7 @@ from tuili.engine.scheduler import Scheduler
 from tuili.errors import InputError, Overloaded
 from tuili.model.folder import LoadedModel, load_model
 from tuili.model.lineage import model_hash
-from tuili.model.verifier import Calibration as Platt
+from tuili.model.verifier import Calibration as Curves
 from tuili.model.verifier import LoadedVerifier, Verifier, VerifierConfig, verifier_hash, write_verifier
 
 OPENINGS = ("What is 48 / 2 + 7?", "Each name stands for a number.\nP1: Leo = Zoe + 3\n", "Solve for t: ")
@@ -111,8 +111,9 @@ def tiny(folder: Path) -> LoadedModel:
 def promise(loaded: LoadedModel) -> None:
     """Give a model a verifier that knows nothing, and a calibration by which some answers are sure enough."""
     torch.manual_seed(1)
+    line = ((-8.0, 0.0), (8.0, 1.0))
     size = VerifierConfig(loaded.model.config.hidden_size, channels=8, layers=1, heads=1)
-    write_verifier(loaded.path, LoadedVerifier(Verifier(size).eval(), Platt(), {}))
+    write_verifier(loaded.path, LoadedVerifier(Verifier(size).eval(), Curves(line, line), {}))
     entries = tuple(
         Entry(error_tolerance=0.1, max_steps=steps, max_tokens=tokens, threshold=0.5, n=100, wrong=1, bound=0.05)
         for steps in (1, 2)

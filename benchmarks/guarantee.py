@@ -44,7 +44,7 @@ from tuili.model.lineage import model_hash
 from tuili.model.verifier import verifier_hash
 from tuili.tasks import Split, domains
 
-PART = 384
+PART = 960
 """Problems that are answered before they are written down."""
 PICTURE = ROOT / "docs" / "img" / "guarantee.svg"
 

@@ -10,7 +10,7 @@ import torch
 from tests.tiny import save_tiny, tiny_model
 from tuili.data.tokenizer import encode_text
 from tuili.engine.answer import Outcome
-from tuili.engine.attempt import Attempt, sigmoid
+from tuili.engine.attempt import Attempt
 from tuili.engine.controller import _doubted
 from tuili.engine.engine import Engine
 from tuili.engine.request import Budget, Request
@@ -32,7 +32,7 @@ PROMPT = "What is 48 / 2 + 7?"
 def verifier(state_size: int = 16) -> LoadedVerifier:
     torch.manual_seed(3)
     network = Verifier(VerifierConfig(state_size, channels=16, layers=2, heads=2)).eval()
-    return LoadedVerifier(network, Calibration((2.0, 0.5), (3.0, -1.0)), {})
+    return LoadedVerifier(network, Calibration(((-4.0, 0.0), (4.0, 1.0)), ((-9.0, 0.1), (9.0, 0.9))), {})
 
 
 @pytest.mark.parametrize("chunk", [256, 7, 1])
@@ -52,8 +52,9 @@ def test_pieces_say_what_the_whole_says_in_training(chunk: int) -> None:
     for row, chain in zip(rows, chains, strict=True):
         assert chain is not None
         raw_Q = judged(own.network, examples(model, [chain], lambda *_: None))
-        wanted_Q = torch.cat([2 * raw_Q[:-1] + 0.5, 3 * raw_Q[-1:] - 1])
-        torch.testing.assert_close(torch.tensor(row.validity), wanted_Q, atol=0.03, rtol=0.02)  # features kept in bf16
+        torch.testing.assert_close(torch.tensor(row.validity), raw_Q, atol=0.03, rtol=0.02)  # features kept in bf16
+        wanted_Q = torch.cat([(raw_Q[:-1] + 4) / 8, 0.1 + 0.8 * (raw_Q[-1:] + 9) / 18])
+        torch.testing.assert_close(torch.tensor(row.believed), wanted_Q, atol=0.01, rtol=0.02)
         assert (row.stop, row.tokens) == (Stop.READ, [])
         assert row.layer_steps == 4 * (len(chain.labels) + 1)
     assert scheduler.account.ended[Stop.READ] == len(rows) + 1
@@ -123,13 +124,13 @@ def test_a_step_that_nobody_can_decide_is_doubted_where_the_verifier_does(nano: 
     end = written.steps[1].last
     assert end is not None
     assert tokens[end] == encode_text(nano.tokenizer, "so it goes")[-1]
-    for logit, doubted in ((-1.0, True), (1.0, False)):
-        validity = [3.0] * len(tokens)
-        validity[end] = logit
-        found = _doubted(Attempt(row, written, "", tuple(validity)), 0)
-        assert [step.confidence for step in found.written.steps] == [None, sigmoid(logit)]
+    for chance, doubted in ((0.4, True), (0.6, False)):
+        believed = [0.9] * len(tokens)
+        believed[end] = chance
+        found = _doubted(Attempt(row, written, "", (), tuple(believed)), 0)
+        assert [step.confidence for step in found.written.steps] == [None, chance]
         assert bool(found.lacks) == doubted
-    assert _doubted(Attempt(row, written, "", (-1.0,) * len(tokens)), 0).lacks.startswith("step 2 is doubted")
+    assert _doubted(Attempt(row, written, "", (), (0.3,) * len(tokens)), 0).lacks.startswith("step 2 is doubted")
 
 
 def test_a_model_folder_brings_its_verifier(tmp_path: Path) -> None:

@@ -24,14 +24,16 @@ LEAST_CHANCE = 1e-6
 class Attempt:
     """One row that has ended, and what it says behind the steps that it was given.
 
-    lacks: why it is no answer, empty if it is one. validity: the verifier's logits for each token of the response, that
-    nothing up to and with it is wrong; empty where there is no verifier, or it was not asked.
+    lacks: why it is no answer, empty if it is one. validity, believed: for each token of the response the verifier's
+    logit and probability that nothing up to and with it is wrong, for the last one that the answer is right; empty
+    where there is no verifier, or it was not asked.
     """
 
     row: Row
     written: Written
     lacks: str
     validity: tuple[float, ...] = ()
+    believed: tuple[float, ...] = ()
 
     @property
     def log_chances(self) -> list[float]:
@@ -43,7 +45,7 @@ class Attempt:
         """How much it counts in a vote."""
         if not self.written.complete:
             return 0.0
-        sure = sigmoid(self.validity[-1]) if self.validity else exp(fmean(self.log_chances))
+        sure = self.believed[-1] if self.believed else exp(fmean(self.log_chances))
         return sure * (DOUBTED if self.lacks else 1.0)
 
 

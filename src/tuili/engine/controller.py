@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 
 from tuili.data.tokenizer import encode_text
 from tuili.engine.answer import Answer, Outcome, Receipt, by_verdict, count_tokens, in_milliseconds, want
-from tuili.engine.attempt import Attempt, best_of, sigmoid
+from tuili.engine.attempt import Attempt, best_of
 from tuili.engine.calibration import Promise
 from tuili.engine.confidence import Confidence
 from tuili.engine.request import Budget, Request, Sampling
@@ -86,7 +86,8 @@ def pursue(pursuit: Pursuit, judge: Judge) -> Generator[Row, bool, Answer]:
         if not (cancelled or attempt.lacks) and (reading := _to_verify(pursuit, judge, [*opened, *row.tokens])):
             pursuit.rows.append(reading)
             cancelled = yield reading
-            attempt = _doubted(replace(attempt, validity=tuple(reading.validity)), len(opened))
+            read = replace(attempt, validity=tuple(reading.validity), believed=tuple(reading.believed))
+            attempt = _doubted(read, len(opened))
         tried.append(attempt)
         if cancelled or pursuit.rows[-1].stop is Stop.DEADLINE or _settled(pursuit, judge):
             break
@@ -142,13 +143,13 @@ def _to_verify(pursuit: Pursuit, judge: Judge, response: Sequence[int]) -> Row |
 
 def _doubted(attempt: Attempt, opened: int) -> Attempt:
     """An attempt with the verifier's word on the steps that the checker cannot decide."""
-    if not attempt.validity:
+    if not attempt.believed:
         return attempt
     steps, lacks = list(attempt.written.steps), attempt.lacks
     for number, step in enumerate(steps):
         if step.verdict.status is Status.VALID or step.last is None:
             continue
-        confidence = sigmoid(attempt.validity[opened + step.last])
+        confidence = attempt.believed[opened + step.last]
         steps[number] = replace(step, confidence=confidence)
         if confidence < DOUBT and not lacks:
             lacks = (
@@ -176,10 +177,10 @@ def _unsure(pursuit: Pursuit, judge: Judge) -> str:
 
 def _confidence(tried: Sequence[Attempt], judge: Judge) -> float | None:
     """How sure the answer is that these attempts come to, None where nothing tells."""
-    validity = best_of(tried).validity
-    if judge.confidence is not None and (validity or not judge.verifies):
+    believed = best_of(tried).believed
+    if judge.confidence is not None and (believed or not judge.verifies):
         return judge.confidence.of(tried)
-    return sigmoid(validity[-1]) if validity else None
+    return believed[-1] if believed else None
 
 
 def _next_start(attempt: Attempt, tried: Sequence[Attempt], context: Context) -> tuple[tuple[CheckedStep, ...], bool]:

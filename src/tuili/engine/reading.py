@@ -42,13 +42,12 @@ class Reading:
         self._full.append(own_1TM)
         self._row.layer_steps += deep * self._network.config.exit_layers[-1]
 
-    def judged(self) -> list[float]:
-        """For each token of the response the logit that nothing up to it is wrong, and of the last that the answer is
-        right, when all of it has been taken.
-        """
+    def judge(self) -> None:
+        """Note what the verifier says, when all of the response has been taken."""
         id_1Q = torch.tensor([self._row.prompt[self._from :]], device=self._full[0].device)
         trunk_1QM, full_1QM = torch.cat(self._trunk, dim=1), torch.cat(self._full, dim=1)
         states_1QM = self._network.normed(full_1QM)
         full_1QV, trunk_1QV = self._network.head(states_1QM[:, :-1]), self._network.exit(trunk_1QM[:, :-1])
         feature_1QF = response_features(states_1QM[:, 1:], full_1QV, trunk_1QV, id_1Q, self._network.table_VM)
-        return self._verifier.logits(feature_1QF)[0].tolist()
+        logit_Q, chance_Q = self._verifier.judge(feature_1QF[0])
+        self._row.validity, self._row.believed = logit_Q.tolist(), chance_Q.tolist()

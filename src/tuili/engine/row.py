@@ -63,7 +63,10 @@ class Row:
     depths: list[int] = field(default_factory=list)
     chances: list[float] = field(default_factory=list)
     validity: list[float] = field(default_factory=list)
-    """For each token of the prompt from `verify_from` on, the verifier's logit that nothing up to it is wrong."""
+    """For each token of the prompt from `verify_from` on, the verifier's logit that nothing up to it is wrong; for the
+    last one, that the answer is right."""
+    believed: list[float] = field(default_factory=list)
+    """The same as probabilities."""
     stop: Stop | None = None
     hurried: bool = False
     """Whether a token left earlier than it would have, for want of time or layer-steps."""

@@ -271,7 +271,7 @@ class Scheduler:
             reading.take(self._slots, place, hidden_1TM, deep)
         whole = done + length == len(row.prompt)
         if whole:
-            row.validity = reading.judged()
+            reading.judge()
             self._end(row, Stop.READ)
         return whole
 

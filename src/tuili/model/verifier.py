@@ -226,11 +226,11 @@ class LoadedVerifier:
     calibration: Calibration
     figures: Mapping[str, float]
 
-    def logits(self, feature_ATF: Tensor) -> Tensor:
-        """The logits [A, T] for whole responses: calibrated as steps', and the last token's as an answer's."""
-        raw_AT = self.network(feature_ATF)
-        (scale, bias), (last_scale, last_bias) = self.calibration.step, self.calibration.answer
-        return torch.cat([scale * raw_AT[:, :-1] + bias, last_scale * raw_AT[:, -1:] + last_bias], dim=1)
+    def judge(self, feature_TF: Tensor) -> tuple[Tensor, Tensor]:
+        """For each token of a whole response the logit, and the probability of a step, for the last of an answer."""
+        logit_T: Tensor = self.network(feature_TF[None])[0]
+        is_answer_T = torch.arange(len(logit_T), device=logit_T.device) == len(logit_T) - 1
+        return logit_T, self.calibration.chances(logit_T, is_answer_T)
 
 
 def write_verifier(folder: Path, verifier: LoadedVerifier) -> None:
