@@ -71,7 +71,10 @@ def best_thresholds(examples: Examples, chance_E: Tensor, kinds: Sequence[str]) 
 
 
 def isotonic(logit: Tensor, is_right: Tensor) -> Curve:
-    """The rising curve that fits best: neighbours that do not rise are pooled (Zadrozny and Elkan 2002)."""
+    """The rising curve that fits best: neighbours that do not rise are pooled (Zadrozny and Elkan 2002).
+
+    Nothing is certain: the least and the largest probability are those of one more that is right, and one that is not.
+    """
     right_first = is_right.long().argsort(descending=True, stable=True)  # of equal logits, so that these are pooled
     order = right_first[logit[right_first].argsort(stable=True)]
     pools: list[tuple[int, float, float]] = []  # how many, sum of logits, how many are right
@@ -80,7 +83,8 @@ def isotonic(logit: Tensor, is_right: Tensor) -> Curve:
             last = pools.pop()
             own = (last[0] + own[0], last[1] + own[1], last[2] + own[2])
         pools.append(own)
-    points = [(logits / count, right / count) for count, logits, right in pools]
+    least = 1 / (len(order) + 2)
+    points = [(logits / count, min(max(right / count, least), 1 - least)) for count, logits, right in pools]
     return tuple(points) if len(points) > 1 else (points[0], (points[0][0] + 1, points[0][1]))
 
 
