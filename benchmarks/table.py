@@ -166,6 +166,20 @@ ROWS = (
     bench("the same over votes of equal tokens", "budgets", "steps_4_over_votes_of_equal_tokens", "{:+.1f}", "above 0"),
     bench("the same over votes of 40 samples", "budgets", "steps_4_over_votes_40", "{:+.1f}", "-0.1"),
     bench("tokens of these over those of 4 attempts", "budgets", "votes_40_tokens_over_steps_4", "{:.1f}", "8"),
+    bench("promises of ε = 0.05 that did not hold, of 1,000", "guarantee", "steps4_error0.05_broken", "{:.3f}", "0.05"),
+    bench(
+        "the same with the empirical threshold", "guarantee", "steps4_error0.05_uncertified_broken", "{:.3f}", "none"
+    ),
+    bench(
+        "requests answered with that promise, over an oracle's threshold",
+        "guarantee",
+        "steps4_error0.05_coverage_of_oracle",
+        "{:.2f}",
+        "0.9",
+    ),
+    bench("verifier: F1 of the first error, kinds it never saw", "verifier", "rounds_f1_held_out", "{:.3f}", "0.90"),
+    bench("verifier: calibration error of answers", "verifier", "rounds_answer_ece", "{:.3f}", "0.03"),
+    bench("fuzzed requests that overran a deadline", "fuzz", "overran_deadline_ms", "{:.0f}", "0"),
     bench("training `nano`: tokens a second", "training", "nano_ours_tokens", "{:,.0f}", "none"),
     bench("over Mixtral under the Trainer", "training", "nano_tokens_over_mixtral", "{:.2f}", "2"),
     bench(

@@ -10,6 +10,8 @@ import torch
 from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.engine.decode import Decoder
+from tuili.engine.pledges import Pledges
+from tuili.engine.request import Budget, Request
 from tuili.eval.accuracy import accuracy
 from tuili.eval.card import EVAL_FILE
 from tuili.eval.runner import run, unseen_problems
@@ -123,3 +125,12 @@ def test_its_verifier_believes_right_chains_and_doubts_wrong_ones(nano: LoadedMo
     kept, named = first_error(made, chance_E, verifier.calibration.thresholds, HELD_OUT)
     assert kept >= 0.8
     assert named >= 0.8
+
+
+def test_its_promises_are_those_of_its_weights(nano: LoadedModel) -> None:
+    pledges = Pledges(nano, nano.model.config.exit_threshold)
+    assert pledges.confidence is not None
+    entry = pledges.entry(Request("?", Budget(max_steps=4, error_tolerance=0.05)), lambda tokens: True)
+    assert entry.bound is not None
+    assert entry.bound <= 0.05
+    assert entry.coverage > 0.5
