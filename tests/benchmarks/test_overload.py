@@ -18,8 +18,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("clock", ["wall", "cpu"])
 def test_both_policies_are_measured_at_each_load(tmp_path, clock):
-    model = str(save_tiny(tmp_path / "model"))
-    config, figures = overload.measure(model, loads=(1.0, 3.0), clients=2, seconds=0.3, runs=1, clock=clock)
+    model = str(save_tiny(tmp_path / "model", max_position_embeddings=32))
+    config, figures = overload.measure(model, loads=(1.0, 3.0), clients=2, seconds=0.5, runs=1, clock=clock)
     assert (config["model"], config["clock"]) == ("given", clock)
     for policy in overload.POLICIES:
         for load in ("1x", "3x", "closed"):
@@ -27,6 +27,12 @@ def test_both_policies_are_measured_at_each_load(tmp_path, clock):
             assert 0 <= figures[f"{policy}_{load}_in_time"].median <= 1
     assert figures["fcfs_3x_refused"].median == 0
     assert figures["capacity"].median > 0
+
+
+@pytest.mark.usefixtures("few")
+def test_a_time_in_which_nothing_is_answered_is_refused(tmp_path):
+    with pytest.raises(InputError, match="too few for an answer"):
+        overload.measure(str(save_tiny(tmp_path / "model")), clients=2, seconds=1e-6, runs=1)
 
 
 def test_another_clock_is_refused():
