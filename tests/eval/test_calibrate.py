@@ -167,6 +167,18 @@ def test_a_regression_finds_what_made_the_answers() -> None:
     assert calibration_error(1 - told_N, right_N) > 0.3
 
 
+@pytest.mark.parametrize(("seed", "constant"), [(1, 4), (2, 4), (1, 6), (2, 6), (3, 6)])
+def test_a_regression_comes_to_rest_where_a_feature_is_rare(seed: int, constant: float) -> None:
+    rng = np.random.default_rng(seed)
+    features_NF = rng.normal(0, 1, (3000, len(FEATURES))) ** 3
+    features_NF[:, 4] = np.arange(3000) < 3
+    right_N = rng.random(3000) < 1 / (1 + np.exp(-np.clip(constant + 2 * features_NF[:, 0], -30, 30)))
+    right_N[:3] = rng.random(3) < 0.5
+    found = fit(features_NF, right_N)
+    told_N = np.array([found.of_features(row) for row in features_NF])
+    assert told_N.mean() == pytest.approx(right_N.mean(), abs=1e-4), "the best constant sees to that"
+
+
 @pytest.mark.parametrize(
     "values",
     [{"tolerances": ()}, {"tolerances": (0.0,)}, {"tolerances": (0.1, 0.1)}, {"delta": 1.0}, {"tolerances": (1.5,)}],

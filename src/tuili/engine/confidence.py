@@ -91,7 +91,8 @@ class Confidence:
 
 
 def fit(features_NF: NDArray[np.float64], right_N: NDArray[np.bool_]) -> Confidence:
-    """The coefficients that explain best which answers are right, by Newton's method on standardised features.
+    """The coefficients that explain best which answers are right, by Newton's method on standardised features,
+    with steps halved until they help.
 
     A feature that never varies gets none; and where all answers are right, or none is, only their number counts.
     """
@@ -105,16 +106,27 @@ def fit(features_NF: NDArray[np.float64], right_N: NDArray[np.bool_]) -> Confide
     x_NG = np.column_stack([(features_NF - mean_F) / scale_F * varies_F, np.ones(len(features_NF))])
     penalty_G = np.append(np.full(len(mean_F), RIDGE), 0.0)
     weight_G = np.append(np.zeros(len(mean_F)), prior)
-    for _ in range(50):
+    loss = _loss(x_NG, right_N, weight_G, penalty_G)
+    for _ in range(100):
         p_N = 1 / (1 + np.exp(-np.clip(x_NG @ weight_G, -LIMIT, LIMIT)))
         gradient_G = x_NG.T @ (p_N - right_N) + penalty_G * weight_G
-        curvature_GG = (x_NG.T * (p_N * (1 - p_N))) @ x_NG + np.diag(penalty_G + 1e-9)
+        curvature_GG = (x_NG.T * (p_N * (1 - p_N))) @ x_NG + np.diag(penalty_G + 1e-6)
         step_G = np.linalg.solve(curvature_GG, gradient_G)
-        weight_G = weight_G - np.clip(step_G, -2, 2)
-        if np.abs(step_G).max() < 1e-8:
+        while (found := _loss(x_NG, right_N, weight_G - step_G, penalty_G)) > loss and np.abs(step_G).max() > 1e-8:
+            step_G = step_G / 2
+        if np.abs(step_G).max() <= 1e-8:
             break
+        weight_G, loss = weight_G - step_G, found
     own_F = weight_G[:-1] * varies_F / scale_F
     return Confidence(tuple(own_F.tolist()), float(weight_G[-1] - own_F @ mean_F))
+
+
+def _loss(
+    x_NG: NDArray[np.float64], right_N: NDArray[np.bool_], weight_G: NDArray[np.float64], penalty_G: NDArray[np.float64]
+) -> float:
+    """The penalised negative log-likelihood."""
+    logit_N = x_NG @ weight_G
+    return float(np.logaddexp(0, np.where(right_N, -logit_N, logit_N)).sum() + penalty_G @ weight_G**2 / 2)
 
 
 def calibration_error(confidence_N: NDArray[np.float64], right_N: NDArray[np.bool_], bins: int = 10) -> float:
