@@ -52,13 +52,13 @@ PICTURE = ROOT / "docs" / "img" / "guarantee.svg"
 def measure(
     model: str = "nano",
     levels: tuple[int, ...] = (1, 2, 3),
-    per_cell: int = 125,
+    per_cell: int = 80,
     fitted_per_cell: int = 20,
     max_steps: tuple[int, ...] = (1, 4),
     max_tokens: int = 400,
     tolerances: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1),
     delta: float = 0.05,
-    sample: int = 2000,
+    sample: int = 1000,
     splits: int = 1000,
     seed: int = 11,
     runs: str = str(ROOT / "runs" / "guarantee"),
@@ -75,7 +75,7 @@ def measure(
         seen = replay(fitting, confidence, threshold_S, steps, max_tokens)
         whole = replay(pool, confidence, threshold_S, steps, max_tokens)
         for tolerance in tolerances:
-            start = first_setting(seen, tolerance, delta, sample)
+            start = first_setting(seen, tolerance, sample)
             found = [one_split(whole, tolerance, delta, start, sample, number) for number in range(splits)]
             oracle = best_in_hindsight(whole, tolerance)
             for name, values in gathered(found, oracle).items():

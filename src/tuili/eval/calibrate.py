@@ -23,7 +23,7 @@ from tuili.engine.calibration import Calibration, Curve, Entry, Point, Sample
 from tuili.engine.confidence import Confidence, calibration_error, features, fit
 from tuili.engine.controller import Pursuit
 from tuili.engine.engine import Engine
-from tuili.engine.guarantee import SPARE, Certified, Trials, answered_needed, certify, upper_bound
+from tuili.engine.guarantee import Certified, Trials, answered_needed, certify, p_value, upper_bound
 from tuili.engine.pledges import has_wrong_step
 from tuili.engine.request import Budget, Request, parse
 from tuili.engine.row import Stop
@@ -40,8 +40,6 @@ SETTINGS = 100
 """Thresholds on confidence that are tested."""
 FITTED = 3
 """One problem of so many fits the confidence; the others test the thresholds."""
-AMPLE = 1.2
-"""The first threshold tested answers so many times more problems than certifying it takes."""
 WORTH_SHARING = 64
 """Problems that are worth a process of their own."""
 RARE = 0.01
@@ -172,7 +170,7 @@ def certified(traces: Sequence[Trace], loaded: LoadedModel, source: str, digest:
             trials = replay(testing, confidence, threshold_S, steps, tokens)
             curves.append(_curve(trials, threshold_S, steps, tokens))
             for tolerance in sorted(classes.tolerances):
-                start = first_setting(seen, tolerance, classes.delta, len(testing))
+                start = first_setting(seen, tolerance, len(testing))
                 entries.append(_entry(trials, threshold_S, tolerance, classes.delta, start, steps, tokens))
     first_NF, right_N = _labelled(testing)
     told_N = np.array([confidence.of_features(found) for found in first_NF])
@@ -242,12 +240,15 @@ def replay(
     return Trials(answered_SN, wrong_SN)
 
 
-def first_setting(seen: Trials, tolerance: float, delta: float, n: int) -> int:
-    """The setting where testing begins: the most cautious that, going by other problems, answers enough of `n`."""
-    share_S = seen.answered_SN.mean(1)
-    enough = AMPLE * answered_needed(tolerance, delta, wrong=SPARE)
-    fitting = np.flatnonzero(share_S * n >= enough)
-    return int(fitting[0]) if len(fitting) else len(share_S) - 1
+def first_setting(seen: Trials, tolerance: float, n: int) -> int:
+    """The setting where testing on `n` problems begins: that which, going by other problems, passes most easily.
+
+    It is taken to make one error more than was seen, for what was seen was chosen from.
+    """
+    share = n / seen.answered_SN.shape[1]
+    expected = [(round(wrong * share) + 1, round(answered * share)) for wrong, answered in seen.counts()]
+    chances = [p_value(wrong, answered, tolerance) for wrong, answered in expected]
+    return chances.index(min(chances))
 
 
 def _entry(
