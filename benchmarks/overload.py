@@ -150,6 +150,8 @@ def measure(
         capacity = closed(Load(warmed(loaded, texts, time_of), time_of, deadline, told=False), texts, clients, seconds)[
             "ended"
         ]
+        if capacity == 0:
+            raise InputError(f"seconds {seconds:g}: too few for an answer")
         figures["deadline"].append(1e3 * deadline)
         figures["capacity"].append(capacity)
         for load in loads:
