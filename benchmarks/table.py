@@ -17,11 +17,12 @@ from typing import Any
 
 from benchmarks.record import RESULTS, ROOT
 from tuili.eval.card import EVAL_FILE
-from tuili.eval.figures import depth_lines, heat_map
+from tuili.eval.figures import depth_lines, goodput_lines, heat_map
 from tuili.model.folder import SHIPPED
 
 README = ROOT / "README.md"
 PICTURES = ROOT / "docs" / "img"
+OVERLOAD = RESULTS / "overload.json"
 SHIPPED_REPORT = SHIPPED / "nano" / EVAL_FILE
 SECTION = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
@@ -183,13 +184,27 @@ def pictures(report: dict[str, Any]) -> dict[str, str]:
         names = experts["domains"], experts["expert_names"]
         drawn["experts"] = heat_map(experts["first_share"], *names)
         drawn["knock-out"] = heat_map(experts["knock_out"], *names, diverging=True)
-    # A page may be dark, and the lines are made for white.
-    head = f'<svg style="background: #ffffff" data-model="{report["model_hash"]}" '
-    return {name: b64decode(uri.partition(",")[2]).decode().replace("<svg ", head, 1) for name, uri in drawn.items()}
+    return {name: _on_white(uri, f' data-model="{report["model_hash"]}"') for name, uri in drawn.items()}
+
+
+def overload_picture(record: dict[str, Any]) -> str:
+    """SVG of what each policy answers at each load, from the record `overload`."""
+    loads, figures = record["config"]["loads"], record["figures"]
+    named = {"ours": "admitting what can be answered in time", "fcfs": "first come, first served"}
+    lines = {name: [figures[f"{key}_{load:g}x_goodput"] for load in loads] for key, name in named.items()}
+    return _on_white(goodput_lines(loads, lines))
+
+
+def _on_white(uri: str, attributes: str = "") -> str:
+    """A picture's SVG. A page may be dark, and the lines are made for white."""
+    svg = b64decode(uri.partition(",")[2]).decode()
+    return svg.replace("<svg ", f'<svg style="background: #ffffff"{attributes} ', 1)
 
 
 if __name__ == "__main__":
     README.write_text(filled(README.read_text()))
+    if OVERLOAD.is_file():
+        (PICTURES / "overload.svg").write_text(overload_picture(json.loads(OVERLOAD.read_bytes())))
     if SHIPPED_REPORT.is_file():
         PICTURES.mkdir(exist_ok=True)
         for name, svg in pictures(json.loads(SHIPPED_REPORT.read_bytes())).items():
