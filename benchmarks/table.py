@@ -17,12 +17,13 @@ from typing import Any
 
 from benchmarks.record import RESULTS, ROOT
 from tuili.eval.card import EVAL_FILE
-from tuili.eval.figures import cost_curves, depth_lines, heat_map
+from tuili.eval.figures import cost_curves, depth_lines, goodput_lines, heat_map
 from tuili.model.folder import SHIPPED
 
 README = ROOT / "README.md"
 PICTURES = ROOT / "docs" / "img"
 BUDGETS = RESULTS / "budgets.json"
+OVERLOAD = RESULTS / "overload.json"
 SHIPPED_REPORT = SHIPPED / "nano" / EVAL_FILE
 SECTION = re.compile(r"(<!-- results -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
@@ -253,8 +254,18 @@ def budget_curves(record: dict[str, Any]) -> str:
     return on_white(cost_curves(panels))
 
 
+def overload_picture(record: dict[str, Any]) -> str:
+    """SVG of what each policy answers at each load, from the record `overload`."""
+    loads, figures = record["config"]["loads"], record["figures"]
+    named = {"ours": "admitting what can be answered in time", "fcfs": "first come, first served"}
+    lines = {name: [figures[f"{key}_{load:g}x_goodput"] for load in loads] for key, name in named.items()}
+    return on_white(goodput_lines(loads, lines))
+
+
 if __name__ == "__main__":
     README.write_text(filled(README.read_text()))
+    if OVERLOAD.is_file():
+        (PICTURES / "overload.svg").write_text(overload_picture(json.loads(OVERLOAD.read_bytes())))
     if SHIPPED_REPORT.is_file():
         PICTURES.mkdir(exist_ok=True)
         for name, svg in pictures(json.loads(SHIPPED_REPORT.read_bytes())).items():

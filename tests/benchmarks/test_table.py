@@ -6,8 +6,22 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from benchmarks.run import names
-from benchmarks.table import PICTURES, README, ROWS, SHIPPED_REPORT, Row, bench, budget_curves, figure, filled, pictures
+from benchmarks.table import (
+    PICTURES,
+    README,
+    ROWS,
+    SHIPPED_REPORT,
+    Row,
+    bench,
+    budget_curves,
+    figure,
+    filled,
+    overload_picture,
+    pictures,
+)
 
 
 def test_the_readme_has_the_present_table() -> None:
@@ -59,6 +73,16 @@ def test_the_pictures_are_white_behind_their_lines() -> None:
         assert (head["style"], head["data-model"]) == ("background: #ffffff", "3f")
         assert len(svg) < 300_000
     assert set(pictures({"depth": depth, "model_hash": "3f"})) == {"depth"}
+
+
+def test_the_picture_of_overload_has_a_point_for_each_load() -> None:
+    value = {"median": 2.0, "min": 1.0, "max": 3.0}
+    keys = [f"{policy}_{load}x_goodput" for policy in ("ours", "fcfs") for load in ("0.5", "1", "4")]
+    record = {"config": {"loads": [0.5, 1.0, 4.0]}, "figures": dict.fromkeys(keys, value)}
+    assert ElementTree.fromstring(overload_picture(record)).attrib["style"] == "background: #ffffff"
+    del record["figures"]["fcfs_4x_goodput"]
+    with pytest.raises(KeyError):
+        overload_picture(record)
 
 
 def test_the_pages_show_the_pictures_of_the_shipped_model() -> None:

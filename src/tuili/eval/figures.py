@@ -238,6 +238,26 @@ def reliability(kinds: Mapping[str, Sequence[tuple[int, float, float]]]) -> str:
         return _uri(figure)
 
 
+def goodput_lines(loads: Sequence[float], policies: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+    """Good answers a second over the offered load, as a multiple of the capacity: a line a policy through the medians,
+    with the range of the runs.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(5.2, 3.2))
+        axes = figure.subplots()
+        for (name, values), colour in zip(policies.items(), (ACCENT, LEVEL_COLOURS[2]), strict=True):
+            axes.plot(loads, [value["median"] for value in values], color=colour, marker="o", label=name)
+            low, high = ([value[end] for value in values] for end in ("min", "max"))
+            axes.fill_between(loads, low, high, color=colour, alpha=0.15, linewidth=0)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(loads, [f"{load:g}×" for load in loads])
+        axes.set_xlabel("requests offered, over what can be answered")
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("whole answers in time, a second")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+        return _uri(figure)
+
+
 def _uri(figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None})
