@@ -75,7 +75,7 @@ def measure(
         seen = replay(fitting, confidence, threshold_S, steps, max_tokens)
         whole = replay(pool, confidence, threshold_S, steps, max_tokens)
         for tolerance in tolerances:
-            start = first_setting(seen, tolerance, sample)
+            start = first_setting(seen, tolerance, delta, sample)
             found = [one_split(whole, tolerance, delta, start, sample, number) for number in range(splits)]
             oracle = best_in_hindsight(whole, tolerance)
             for name, values in gathered(found, oracle).items():

@@ -103,7 +103,7 @@ def test_what_is_certified_holds_on_ten_times_as_many_problems() -> None:
     risk_S = [wrong / max(n, 1) for wrong, n in replay(truth, confidence, threshold_S, 2, 200).counts()]
     for _ in range(runs):
         trials = replay(made_up(rng, 600), confidence, threshold_S, 2, 200)
-        found = certify(trials, 0.05, 0.05, first_setting(seen, 0.05, 600))
+        found = certify(trials, 0.05, 0.05, first_setting(seen, 0.05, 0.05, 600))
         assert isinstance(found, Certified)
         assert found.coverage > 0.3
         broken += risk_S[found.setting] > 0.05
@@ -117,8 +117,9 @@ def test_testing_begins_where_other_problems_say_that_it_passes() -> None:
     answered = [np.arange(1000) < count for count in (50, 400, 600, 900)]
     wrong = [np.arange(1000) < count for count in (0, 0, 3, 30)]
     seen = Trials(np.array(answered), np.array(wrong))
-    assert [first_setting(seen, tolerance, 1000) for tolerance in (0.01, 0.03, 0.1)] == [1, 1, 2]
-    assert first_setting(Trials(seen.answered_SN, seen.answered_SN), 0.05, 1000) == 0
+    assert [first_setting(seen, tolerance, 0.05, 1000) for tolerance in (0.005, 0.03, 0.1)] == [2, 1, 1]
+    assert first_setting(seen, 0.1, 0.05, 8000) == 0, "with more problems fifty in a thousand are enough"
+    assert first_setting(Trials(seen.answered_SN, seen.answered_SN), 0.05, 0.05, 1000) == 0
 
 
 def test_more_attempts_and_tokens_let_more_be_answered() -> None:

@@ -40,6 +40,8 @@ SETTINGS = 100
 """Thresholds on confidence that are tested."""
 FITTED = 3
 """One problem of so many fits the confidence; the others test the thresholds."""
+LIKELY = 0.95
+"""Probability with which the first threshold that is tested should pass."""
 WORTH_SHARING = 64
 """Problems that are worth a process of their own."""
 RARE = 0.01
@@ -170,7 +172,7 @@ def certified(traces: Sequence[Trace], loaded: LoadedModel, source: str, digest:
             trials = replay(testing, confidence, threshold_S, steps, tokens)
             curves.append(_curve(trials, threshold_S, steps, tokens))
             for tolerance in sorted(classes.tolerances):
-                start = first_setting(seen, tolerance, len(testing))
+                start = first_setting(seen, tolerance, classes.delta, len(testing))
                 entries.append(_entry(trials, threshold_S, tolerance, classes.delta, start, steps, tokens))
     first_NF, right_N = _labelled(testing)
     told_N = np.array([confidence.of_features(found) for found in first_NF])
@@ -240,15 +242,25 @@ def replay(
     return Trials(answered_SN, wrong_SN)
 
 
-def first_setting(seen: Trials, tolerance: float, n: int) -> int:
-    """The setting where testing on `n` problems begins: that which, going by other problems, passes most easily.
-
-    It is taken to make one error more than was seen, for what was seen was chosen from.
+def first_setting(seen: Trials, tolerance: float, delta: float, n: int) -> int:
+    """The setting where testing on `n` problems begins: the most cautious that is likely to pass, going by other
+    problems, or else the likeliest. Error rates are drawn towards a half a little (Laplace), for few may have been seen.
     """
     share = n / seen.answered_SN.shape[1]
-    expected = [(round(wrong * share) + 1, round(answered * share)) for wrong, answered in seen.counts()]
-    chances = [p_value(wrong, answered, tolerance) for wrong, answered in expected]
-    return chances.index(min(chances))
+    chances = [
+        _chance_to_pass(round(answered * share), (wrong + 1) / (answered + 2), tolerance, delta)
+        for wrong, answered in seen.counts()
+    ]
+    likely = [place for place, chance in enumerate(chances) if chance >= LIKELY]
+    return likely[0] if likely else chances.index(max(chances))
+
+
+def _chance_to_pass(answered: int, error: float, tolerance: float, delta: float) -> float:
+    """The probability that so few of some answers are wrong that the test passes, at this error rate."""
+    wrong = -1
+    while wrong + 1 < answered and p_value(wrong + 1, answered, tolerance) <= delta:
+        wrong += 1
+    return p_value(wrong, answered, error) if wrong >= 0 else 0.0
 
 
 def _entry(
