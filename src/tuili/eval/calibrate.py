@@ -244,7 +244,7 @@ def replay(
 
 def first_setting(seen: Trials, tolerance: float, delta: float, n: int) -> int:
     """The setting where testing on `n` problems begins: the most cautious that is likely to pass, going by other
-    problems, or else the likeliest. Error rates are drawn towards a half a little (Laplace), for few may have been seen.
+    problems, or else the likeliest. Error rates are drawn a little towards a half (Laplace): few may have been seen.
     """
     share = n / seen.answered_SN.shape[1]
     chances = [
