@@ -48,7 +48,9 @@ def test_a_thinking_budget_cuts_the_reasoning_and_forces_an_answer(methods: Meth
 def test_one_attempt_is_one_response(methods: Methods):
     problems = unseen_problems(["arithmetic", "mechanics"], [1], 2, seed=7)
     plain = methods.at_depth(problems, "auto", methods.model.config.exit_threshold)
-    assert methods.steps(problems, 1) == plain
+    full = methods.model.config.exit_layers[-1]
+    read = [(right, tokens, layers + full * (tokens + 1)) for right, tokens, layers in plain]
+    assert methods.steps(problems, 1) == read, "the verifier reads each response, and a token of its prompt"
 
 
 def test_samples_differ_by_their_seed_alone(methods: Methods):
