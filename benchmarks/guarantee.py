@@ -207,7 +207,7 @@ def draw(
             axes.grid(axis="x", visible=False)
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, fontsize=8)
         picture.tight_layout()
-        picture.savefig(path, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None})
+        picture.savefig(path, format="svg", bbox_inches="tight", metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -66,6 +66,20 @@ def bench(what: str, name: str, key: str, form: str, goal: str) -> Row:
     return Row(what, RESULTS / f"{name}.json", figure(key, form), goal, f"make bench NAMES={name}")
 
 
+def budgets(what: str, key: str, form: str, goal: str) -> Row:
+    """A row for one figure of `budgets`, with the 95% interval where there is one, and the number of problems."""
+
+    def value(record: dict[str, Any]) -> str:
+        figures, n = record["figures"], record["config"]["problems"]["n"]
+        bounds = [
+            form.format(figures[f"{key}_{end}"]["median"]) for end in ("low95", "high95") if f"{key}_low95" in figures
+        ]
+        interval = f"{' to '.join(bounds)}, " if bounds else ""
+        return f"{form.format(figures[key]['median'])} ({interval}n = {n:,})"
+
+    return Row(what, BUDGETS, value, goal, "make bench NAMES=budgets")
+
+
 def shipped(what: str, value: Callable[[dict[str, Any]], str], goal: str, full: bool = False) -> Row:
     """A row from the evaluation of the shipped model."""
     return Row(what, SHIPPED_REPORT, value, goal, f"tuili eval nano --levels 1,2,3{' --full' if full else ''}")
@@ -163,10 +177,10 @@ ROWS = (
         "{:.2f}",
         "none",
     ),
-    bench("up to 4 attempts over one: points", "budgets", "steps_4_over_steps_1", "{:+.1f}", "above 0"),
-    bench("the same over votes of equal tokens", "budgets", "steps_4_over_votes_of_equal_tokens", "{:+.1f}", "above 0"),
-    bench("the same over votes of 40 samples", "budgets", "steps_4_over_votes_40", "{:+.1f}", "-0.1"),
-    bench("tokens of these over those of 4 attempts", "budgets", "votes_40_tokens_over_steps_4", "{:.1f}", "8"),
+    budgets("up to 4 attempts over one: points", "steps_4_over_steps_1", "{:+.1f}", "above 0"),
+    budgets("the same over votes of equal tokens", "steps_4_over_votes_of_equal_tokens", "{:+.1f}", "above 0"),
+    budgets("the same over votes of 40 samples", "steps_4_over_votes_40", "{:+.1f}", "-0.1"),
+    budgets("tokens of these over those of 4 attempts", "votes_40_tokens_over_steps_4", "{:.1f}", "8"),
     bench("promises of ε = 0.05 that did not hold, of 1,000", "guarantee", "steps4_error0.05_broken", "{:.3f}", "0.05"),
     bench(
         "the same with the empirical threshold", "guarantee", "steps4_error0.05_uncertified_broken", "{:.3f}", "none"

@@ -54,4 +54,4 @@ def draw_risk(calibration: Calibration, path: Path) -> None:
         axes.set_ylabel("share of answers that are wrong")
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
         with whole_file(path) as part:
-            figure.savefig(part, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None})
+            figure.savefig(part, format="svg", bbox_inches="tight", metadata={"Date": None})
