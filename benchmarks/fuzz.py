@@ -306,6 +306,8 @@ def random_request(random: Random) -> Request:
         seed=random.randrange(2**63),
         stop=sometimes(0.2, random.choice(stops)) or (),
     )
+    if budget.error_tolerance is not None and random.random() < 0.8:
+        depth, sampling = "auto", Sampling()
     tail = "".join(random.choices("0123456789+-*/ tx=\n", k=random.choice((0, 3, 10, 60))))
     prompt = random.choice((*OPENINGS * 15, "", "x" * 600)) + tail
     return Request(prompt, budget, sampling, depth, priority=random.randint(-1, 2))

@@ -77,7 +77,10 @@ def load_recipe(path: str | Path, overrides: Sequence[str], schema: type[Schema]
 
 def has_section(path: str | Path, name: str) -> bool:
     """Whether a recipe, or one that it is based on, has this section. Raises `ConfigError` as `load_recipe` does."""
-    return any(name in layer for _, layer in _layers(_find(str(path), "recipe"), seen=()))
+    try:
+        return any(name in layer for _, layer in _layers(_find(str(path), "recipe"), seen=()))
+    except RecursionError:
+        raise ConfigError(f"{path}: the recipe is nested too deep") from None
 
 
 def _find(recipe: str, asked_by: str, folder: Path = Path()) -> Path:

@@ -23,7 +23,7 @@ from tuili.engine.calibration import (
     Sample,
     read_calibration,
 )
-from tuili.engine.confidence import FEATURES
+from tuili.engine.confidence import FEATURES, Confidence
 from tuili.engine.engine import Engine
 from tuili.engine.pledges import Pledges
 from tuili.engine.request import Budget, Request, Sampling
@@ -134,10 +134,12 @@ def test_what_cannot_be_promised_is_refused_with_what_could_be(
 def test_too_short_a_deadline_and_other_ways_of_drawing_are_refused(calibrated: LoadedModel) -> None:
     with pytest.raises(NotPromised, match="deadline_ms = 3: too short for an answer of 20 tokens"):
         wanted(calibrated, lambda tokens: False, error_tolerance=0.1, deadline_ms=3.0)
-    own = Pledges(calibrated, calibrated.model.config.exit_threshold)
-    for other in ({"sampling": Sampling(temperature=0.5)}, {"sampling": Sampling(stop=("x",))}, {"depth": 4}):
-        with pytest.raises(NotPromised, match="promised only for depth auto, temperature 0"):
-            own.entry(Request(PROMPT, Budget(error_tolerance=0.1), **other), always)  # type: ignore[arg-type]
+    pledges = Pledges(calibrated, calibrated.model.config.exit_threshold)
+    facts = Context(facts={"P1": "A"})
+    others = ({"temperature": 0.5}, {"stop": ("x",)}, {"seed": 3})
+    for other in (*({"sampling": Sampling(**own)} for own in others), {"depth": 4}, {"context": facts}):
+        with pytest.raises(NotPromised, match="promised only for depth auto, temperature 0, seed 0"):
+            pledges.entry(Request(PROMPT, Budget(error_tolerance=0.1), **other), always)  # type: ignore[arg-type]
 
 
 def test_an_answer_comes_with_its_promise_and_the_confidence_it_needs(calibrated: LoadedModel) -> None:
@@ -200,15 +202,32 @@ def test_more_wrong_first_attempts_than_there_were_revoke_all_promises(calibrate
 
     right, wrong = tried("<think>\n1 + 1 = 2\n</think>2"), tried("<think>\n1 + 1 = 3\n</think>3")
     cut = tried("<think>\n1 + 1 = 3\n</think>3", Stop.DEADLINE)
+    hurried = tried("<think>\n1 + 1 = 3\n</think>3")
+    hurried.row.hurried = True
     usual, other = Request(PROMPT), Request(PROMPT, sampling=Sampling(temperature=1.0))
     own = Pledges(calibrated, calibrated.model.config.exit_threshold)
     for number in range(300):
         own.tried(usual, wrong if number % 6 == 0 else right)
         own.tried(other, wrong)
         own.tried(usual, cut)
+        own.tried(usual, hurried)
     assert own.promise(entry(0.1, 1, 40)).why == "", "a sixth is within the fifth that is expected"
     for number in range(300):
         own.tried(usual, wrong if number % 2 else right)
     said = own.promise(entry(0.1, 1, 40)).why
     assert said.startswith("revoked: requests are unlike the calibration sample")
     assert "more than 20.0% had a wrong step" in said
+
+
+def test_what_is_revoked_meanwhile_is_not_promised_in_the_end(calibrated: LoadedModel) -> None:
+    engine = Engine(calibrated)
+    ticket = engine.admit(Request(PROMPT, Budget(error_tolerance=0.1)))
+    for _ in range(200):
+        engine.pledges.heard(answered(engine.pledges.promise(entry(0.1, 1, 40))), right=False)
+    while ticket.answer is None:
+        engine.step()
+    assert ticket.answer.receipt.promise.why.startswith("revoked")
+
+
+def test_what_is_no_number_inspires_no_confidence() -> None:
+    assert Confidence((1.0,) * len(FEATURES), 0.0).of_features((float("nan"),) * len(FEATURES)) < 1e-6

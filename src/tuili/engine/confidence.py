@@ -140,4 +140,5 @@ def calibration_error(confidence_N: NDArray[np.float64], right_N: NDArray[np.boo
 
 
 def _held(logit: float) -> float:
-    return max(-LIMIT, min(LIMIT, logit))
+    """A logit within the limits; what is no number inspires no confidence."""
+    return -LIMIT if logit != logit else max(-LIMIT, min(LIMIT, logit))

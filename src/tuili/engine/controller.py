@@ -8,7 +8,7 @@ What a row may take is left to the scheduler, what an answer says to `answer`.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
@@ -58,7 +58,8 @@ class Pursuit:
     prompt: list[int]
     deadline: float | None = None
     sure: float | None = None
-    promise: Promise = field(default_factory=Promise)
+    promise: Callable[[], Promise] = Promise
+    """Tells what is promised at the time of asking."""
     rows: list[Row] = field(default_factory=list)
     tried: list[Attempt] = field(default_factory=list)
 
@@ -169,8 +170,8 @@ def _unsure(pursuit: Pursuit, judge: Judge) -> str:
         return ""
     if any(row.hurried for row in pursuit.rows):
         return "time ran short: some tokens went less deep than in calibration"
-    if judge.verifies and not best_of(pursuit.tried).validity:
-        return "the verifier could not read it within the budget"
+    if judge.verifies and any(not (attempt.lacks or attempt.validity) for attempt in pursuit.tried):
+        return "the verifier could not read all attempts within the budget"
     confidence = _confidence(pursuit.tried, judge) or 0.0
     return "" if confidence >= pursuit.sure else f"its confidence is {confidence:.3f}, and {pursuit.sure:.3f} is needed"
 
@@ -239,7 +240,7 @@ def _concluded(pursuit: Pursuit, judge: Judge, cancelled: bool) -> Answer:
             outcome=outcome,
             reason=lacks,
             confidence=_confidence(pursuit.tried, judge),
-            promise=pursuit.promise,
+            promise=pursuit.promise(),
         ),
     )
 

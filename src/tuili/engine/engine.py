@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from tuili.engine.admission import Turn
 from tuili.engine.answer import Answer
@@ -111,7 +112,7 @@ class Engine:
             entry = self.pledges.entry(request, lambda tokens: self.scheduler.in_time(len(ids), tokens, deadline))
             within = replace_budget(request.budget, max_steps=entry.max_steps, max_tokens=entry.max_tokens)
             request, sure = replace(request, budget=within), entry.threshold
-        pursuit = Pursuit(request, ids, deadline, sure, self.pledges.promise(entry))
+        pursuit = Pursuit(request, ids, deadline, sure, partial(self.pledges.promise, entry))
         loop = pursue(pursuit, self._judge)
         row = next(loop)
         turn = self.scheduler.submit(row)

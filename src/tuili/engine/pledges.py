@@ -21,7 +21,7 @@ from tuili.errors import ModelFolderError
 from tuili.model.folder import LoadedModel
 from tuili.model.lineage import model_hash
 from tuili.model.verifier import verifier_hash
-from tuili.steps import Status
+from tuili.steps import Context, Status
 
 NOT_ASKED = Promise(why="no error_tolerance was asked for")
 
@@ -47,8 +47,10 @@ class Pledges:
         """
         if self._calibration is None:
             raise NotPromised(f"error_tolerance: nothing is promised about this model: {self._why}")
-        if request.depth != "auto" or request.sampling != Sampling(seed=request.sampling.seed):
-            raise NotPromised("error_tolerance: promised only for depth auto, temperature 0 and no stop texts")
+        if not _is_usual(request):
+            raise NotPromised(
+                "error_tolerance: promised only for depth auto, temperature 0, seed 0, no stop texts, no own facts"
+            )
         budget = request.budget
         if budget.max_layer_steps is not None:
             raise NotPromised("error_tolerance: nothing is promised with max_layer_steps; max_tokens limits work, too")
@@ -80,8 +82,8 @@ class Pledges:
 
     def tried(self, request: Request, first: Attempt) -> None:
         """Learn how the first attempt at a request went."""
-        usual = request.depth == "auto" and request.sampling == Sampling(seed=request.sampling.seed)
-        if self._unlike is not None and usual and first.row.stop is Stop.END:
+        ended = first.row.stop is Stop.END and not first.row.hurried
+        if self._unlike is not None and ended and _is_usual(request):
             self._unlike.saw(has_wrong_step(first))
 
     def heard(self, answer: Answer, right: bool) -> None:
@@ -89,6 +91,12 @@ class Pledges:
         tolerance = answer.receipt.promise.error_tolerance
         if answer.receipt.outcome is Outcome.ANSWERED and tolerance in self._errors:
             self._errors[tolerance].saw(not right)
+
+
+def _is_usual(request: Request) -> bool:
+    """Whether a request is answered in the way that was calibrated."""
+    own_facts = request.context != Context.from_prompt(request.prompt)
+    return request.depth == "auto" and request.sampling == Sampling() and not own_facts
 
 
 def has_wrong_step(attempt: Attempt) -> bool:

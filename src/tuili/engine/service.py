@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -16,6 +17,9 @@ from tuili.engine.engine import Engine, Ticket
 from tuili.engine.events import Answered, Event
 from tuili.engine.request import Request
 from tuili.errors import TuiliError
+
+ATTENTION = 0.002
+"""Seconds that commands may take between two steps, so that many newcomers do not hold up those at work."""
 
 Result = TypeVar("Result")
 Hearer = Callable[[Event | TuiliError], None]
@@ -133,8 +137,9 @@ class Service:
             raise
 
     def _obey(self) -> bool:
-        """Do what was posted, and wait for more while there is nothing to step; false when the service is closed."""
-        while not self._commands.empty() or not self._engine.busy:
+        """Do what was posted, but a moment only where there is something to step, or wait; false when it is closed."""
+        until = time.perf_counter() + ATTENTION
+        while not self._engine.busy or (not self._commands.empty() and time.perf_counter() < until):
             entry = self._commands.get()
             if entry is None:
                 for ticket in list(self._live):

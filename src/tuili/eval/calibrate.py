@@ -211,11 +211,11 @@ def _labelled(traces: Sequence[Trace]) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def thresholds(traces: Sequence[Trace], confidence: Confidence) -> NDArray[np.float64]:
-    """Thresholds on confidence, falling, that each let about as many more of these traces' first answers through."""
+    """Thresholds on confidence, falling, that each let about as many more of these traces' answers through."""
     told = [
         confidence.of_features(moment.features)
         for trace in traces
-        for moment in trace.moments[:1]
+        for moment in trace.moments
         if moment.features is not None
     ]
     shares = np.linspace(1, 0, SETTINGS + 1)[1:]
