@@ -55,6 +55,8 @@ def test_problems_of_your_own_are_a_sample_as_well(tmp_path: Path, capsys: pytes
     own = ("calibrate", str(model), *SMALL, "--data", str(data))
     assert main([*own, "--tolerance", "0.05"]) == 2
     assert "5 problems: at least 68 are needed" in capsys.readouterr().err
+    assert main([*own, "--per-cell", "5"]) == 2
+    assert "leave --domains, --levels and --per-cell out" in capsys.readouterr().err
     data.write_text('{"input": "1 + 1", "output": "2"}\n' * 12)
     assert main([*own, "--tolerance", "0.4"]) == 2
     assert "the model answered none of the problems" in capsys.readouterr().err

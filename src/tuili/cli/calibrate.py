@@ -58,8 +58,10 @@ def run(
     check_file_place(place)
     if data is None:
         cases, source = _problems(parse_domains(domains), parse_levels(levels), per_cell, seed)
+    elif (domains, levels, per_cell) != ("all", "1,2,3", 60):
+        raise InputError("--data brings its own problems: leave --domains, --levels and --per-cell out")
     else:
-        cases, source = _own(data)
+        cases, source = _own(data, seed)
     with progress_bar() as tell:
         found = calibrate(loaded, cases, source, classes, tell)
     with whole_file(place) as part:
@@ -91,7 +93,7 @@ def _problems(domains: Sequence[str], levels: Sequence[int], per_cell: int, seed
     return [Case(problem.prompt, problem.answer) for problem in problems], shown
 
 
-def _own(path: Path) -> tuple[list[Case], str]:
+def _own(path: Path, seed: int) -> tuple[list[Case], str]:
     """The records of a file, in random order."""
     import random
 
@@ -100,5 +102,5 @@ def _own(path: Path) -> tuple[list[Case], str]:
     from tuili.steps import split_response
 
     cases = [Case(record.input, split_response(record.response).answer) for record in read_records(path)]
-    random.Random(0).shuffle(cases)
+    random.Random(seed).shuffle(cases)
     return cases, path.name

@@ -157,15 +157,17 @@ class Engine:
     def _go_on(self, ticket: Ticket) -> None:
         """Begin the next attempt of a request whose row has ended, or note its answer."""
         del self._tickets[ticket.row]
-        begun = self.scheduler.clock()
+        begun, row = self.scheduler.clock(), None
         try:
             row = ticket.loop.send(ticket.cancelled)
         except StopIteration as done:
             ticket.answer = done.value
+        if ticket.row.tokens:
+            self.scheduler.costs.judge.saw(1, self.scheduler.clock() - begun)
+        if row is None:
+            assert ticket.answer is not None
             self.pledges.tried(ticket.pursuit.request, ticket.pursuit.tried[0])
-            if ticket.row.tokens:
-                self.scheduler.costs.judge.saw(1, self.scheduler.clock() - begun)
-            self._tell(ticket, Answered(done.value))
+            self._tell(ticket, Answered(ticket.answer))
             return
         self.scheduler.submit(row, ticket.turn)
         self._attend(ticket, row)
