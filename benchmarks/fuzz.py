@@ -25,7 +25,7 @@ import torch
 from benchmarks.command import Measured, run
 from benchmarks.record import Figure
 from tests.clock import Clock, take_time
-from tests.tiny import save_tiny
+from tests.tiny import loud, save_tiny
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.calibration import CALIBRATION_FILE, Calibration, Entry, Sample
 from tuili.engine.confidence import FEATURES
@@ -100,11 +100,7 @@ def fuzz(requests: int, seed: int) -> Tally:
 def tiny(folder: Path) -> LoadedModel:
     """A model of random weights that are large enough to make texts differ."""
     loaded = load_model(save_tiny(folder, top_units=2, window=4, max_unit=4))
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for name, parameter in loaded.model.named_parameters():
-            if "norm" not in name:
-                parameter.normal_(std=0.5)
+    loud(loaded.model)
     return loaded
 
 

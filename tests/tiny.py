@@ -41,6 +41,16 @@ def tiny_model(**overrides: Any) -> tuple[TuiliForCausalLM, PreTrainedTokenizerF
     return model, tokenizer
 
 
+def loud(model: TuiliForCausalLM) -> TuiliForCausalLM:
+    """The model with weights so large that its texts are varied."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" not in name:
+                parameter.normal_(std=0.5)
+    return model
+
+
 def save_tiny(path: Path, **overrides: Any) -> Path:
     """The tiny model as a folder with one entry of lineage."""
     entry = LineageEntry(

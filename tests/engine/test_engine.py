@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tiny import tiny_model
+from tests.tiny import loud, tiny_model
 from tuili.data.tokenizer import encode_example
 from tuili.engine import controller
 from tuili.engine.answer import Answer, Outcome
@@ -35,11 +34,7 @@ PROMPT = "What is 48 / 2 + 7?"
 @pytest.fixture(scope="module")
 def loaded() -> LoadedModel:
     model, tokenizer = tiny_model()
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if "norm" not in name:
-                parameter.normal_(std=0.5)
+    loud(model)
     return LoadedModel(model.eval(), tokenizer, Path())
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
-from tests.tiny import save_tiny
+from tests.tiny import loud, save_tiny
 from tuili.data.tokenizer import encode_text
 from tuili.engine.answer import Answer, Outcome, Receipt
 from tuili.engine.attempt import Attempt
@@ -83,11 +82,7 @@ def write(folder: Path, found: Calibration) -> LoadedModel:
 def calibrated(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     folder = save_tiny(tmp_path_factory.mktemp("calibrated") / "model")
     loaded = write(folder, calibration(folder))
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for name, parameter in loaded.model.named_parameters():
-            if "norm" not in name:
-                parameter.normal_(std=0.5)
+    loud(loaded.model)
     return loaded
 
 

@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from tests.clock import Clock
-from tests.tiny import tiny_model
+from tests.tiny import loud, tiny_model
 from tuili.engine.request import Depth, Sampling
 from tuili.engine.row import Limits, Row, Stop
 from tuili.engine.scheduler import Scheduler
@@ -24,11 +24,7 @@ Tiny = tuple[TuiliForCausalLM, PreTrainedTokenizerFast]
 @pytest.fixture(scope="module")
 def tiny() -> Tiny:
     model, tokenizer = tiny_model(top_units=2, window=4, max_unit=4)
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if "norm" not in name:
-                parameter.normal_(std=0.5)
+    loud(model)
     free = rows(9, depth=4)
     finish(Scheduler(model.eval(), tokenizer), free)
     counts = Counter(token for row in free for token in set(row.tokens[2:]) - set(row.tokens[:2]))

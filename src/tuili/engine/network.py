@@ -24,6 +24,9 @@ from tuili.model import TuiliForCausalLM
 from tuili.model.kernels import gated_silu
 from tuili.model.layers import KeyValueProjection, LayeredAttention, Projection, ReasoningLayer, RMSNorm, TrunkLayer
 
+FEW = 32
+"""So many tokens at most are taken as rows of their own, with a copy of what they read for each."""
+
 
 class Network:
     """The layers of a model over rows in slots, with the weights as they are now.
@@ -70,10 +73,16 @@ class Network:
             return taken_ATM
         return _run_group(layers, hidden_ATM, kv, step)
 
-    def again(self, slots: Slots, rows: slice, last: int) -> tuple[KeyValues, Step]:
-        """What the groups need to take the last tokens of these rows further, after the trunk has read them."""
-        place = slots.review(rows, last)
-        return KeyValues(place.kept_A2KXD[-1]), look(place, (slots.cos_SD, slots.sin_SD), self.config)
+    def to_full_depth(self, slots: Slots, first: int, hidden_ATM: Tensor) -> Tensor:
+        """Take the last T tokens of A rows in adjacent slots, which the trunk has read, through all groups."""
+        A, T = hidden_ATM.shape[:2]
+        place = slots.review(slice(first, first + A), T)
+        kv, step = KeyValues(place.kept_A2KXD[-1]), look(place, (slots.cos_SD, slots.sin_SD), self.config)
+        if self._graphs is not None and 1 < A * T <= FEW:  # the graphs take one token of each row: make rows of them
+            hidden_ATM, kv, step = hidden_ATM.view(A * T, 1, -1), kv.for_each(T), step.as_rows()
+        for index in range(self.config.num_groups):
+            hidden_ATM = self.group(index, hidden_ATM, kv, step)
+        return hidden_ATM.view(A, T, -1)
 
     def exit(self, hidden_ATM: Tensor) -> Tensor:
         """At any exit, the logits [A, T, V] of the next token."""

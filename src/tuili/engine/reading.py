@@ -34,12 +34,9 @@ class Reading:
 
     def take(self, slots: Slots, place: int, hidden_1TM: Tensor, deep: int) -> None:
         """Take the last tokens of a piece to the full depth, after the trunk has read them in this slot."""
-        kv, step = self._network.again(slots, slice(place, place + 1), deep)
         own_1TM = hidden_1TM[:, -deep:]
         self._trunk.append(own_1TM)
-        for index in range(self._network.config.num_groups):
-            own_1TM = self._network.group(index, own_1TM, kv, step)
-        self._full.append(own_1TM)
+        self._full.append(self._network.to_full_depth(slots, place, own_1TM))
         self._row.layer_steps += deep * self._network.config.exit_layers[-1]
 
     def judge(self) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from itertools import groupby
 from math import inf
 
 import torch
@@ -22,6 +22,7 @@ from transformers import PreTrainedTokenizerFast
 from tuili.engine.account import Account
 from tuili.engine.admission import Line, Need, Turn
 from tuili.engine.costs import Costs, Lengths
+from tuili.engine.drafting import Drafting, Verified
 from tuili.engine.network import Network
 from tuili.engine.prefix import Prefixes
 from tuili.engine.reading import Reading
@@ -33,22 +34,12 @@ from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM
 from tuili.model.verifier import LoadedVerifier
 
-DRAFTS = 6
-"""Tokens that the trunk drafts before the full depth verifies them."""
 CARE = 1.5
 """What is next is begun before a deadline only if this many times its mean cost still fits."""
 LEAST = 64
 """Prompt tokens that are read in a tick though it slows the writing down, so that others get their turn."""
 WARM = 6
 """Tokens of each row that warms the engine up."""
-
-
-@dataclass
-class Drafts:
-    """What the trunk has guessed for one row: the ids, and the states [1, M] that they were guessed from."""
-
-    ids: list[int] = field(default_factory=list)
-    hidden: list[Tensor] = field(default_factory=list)
 
 
 class Scheduler:
@@ -91,7 +82,7 @@ class Scheduler:
         self._verified: Reading | None = None
         """What the verifier reads of the row that is being read."""
         self._rows: list[Row] = []
-        self._drafts: dict[Row, Drafts] = {}
+        self._drafting = Drafting(self._network, self._slots, self._end_id)
         self._ends_by: dict[Row, float] = {}
         """When the rows at work that have a deadline must have ended, so that there is time to judge them all."""
         self._left: float | None = None
@@ -318,8 +309,7 @@ class Scheduler:
     def _write_tokens(self) -> list[Row]:
         """One token more for every row, or a draft of one."""
         rows, begun = list(self._rows), self.clock()
-        last_A1 = [[self._drafts[row].ids[-1] if row in self._drafts else row.tokens[-1]] for row in rows]
-        id_A1 = torch.tensor(last_A1, device=self._slots.device)
+        id_A1 = torch.tensor([[self._drafting.last(row)] for row in rows], device=self._slots.device)
         hidden_A1M, kv, step = self._network.trunk(self._slots, slice(0, len(rows)), id_A1)
         self._settle()
         self._in_groups = 0.0
@@ -335,7 +325,7 @@ class Scheduler:
         seconds = self.clock() - begun
         self.costs.trunk.saw(len(rows), seconds - self._in_groups)
         self.costs.whole.saw(len(rows), seconds)
-        return [row for row in rows if row not in self._drafts]
+        return [row for row in rows if not self._drafting.ahead(row)]
 
     def _settle(self) -> None:
         """Wait for what an accelerator has been given, where deadlines depend on how long that takes."""
@@ -401,39 +391,33 @@ class Scheduler:
         pace = costs.trunk.of(len(self._rows)) + (index + 1) * group + costs.between.of(1)
         return CARE * group + (costs.to_come(row) - 1) * pace <= self._time_left(row, now)
 
-    # Drafting at the trunk and verifying at full depth
-
     def _draft(self, hidden_A1M: Tensor, rows: list[Row]) -> None:
-        """Let the trunk guess the next token of each row, and verify the guesses where enough have come together."""
-        guesses = self._network.exit(hidden_A1M)[:, 0].argmax(-1).tolist()
-        for hidden_1M, guess, row in zip(hidden_A1M, guesses, rows, strict=True):
-            drafts = self._drafts.setdefault(row, Drafts())
-            drafts.ids.append(guess)
-            drafts.hidden.append(hidden_1M)
-            context_left = self.config.max_position_embeddings - len(row.prompt) - len(row.tokens)
-            most = min(DRAFTS, row.limits.tokens - len(row.tokens), context_left)
-            if row.limits.layer_steps is not None:
-                most = min(most, (row.limits.layer_steps - row.layer_steps) // self.exits[-1])
-            if len(drafts.ids) >= most or guess == self._end_id:
-                self._verify(row, self._drafts.pop(row))
+        """Let the trunk guess the next token of each row, and the full depth verify all guesses when that is due."""
+        if self._drafting.guess(hidden_A1M, rows, [self._tokens_left(row) for row in rows]):
+            for ahead, run in groupby(enumerate(self._rows), key=lambda pair: self._drafting.ahead(pair[1])):
+                if ahead:
+                    places, side_by_side = zip(*run, strict=True)
+                    verified = self._drafting.verify(places[0], side_by_side)
+                    for row, found in zip(side_by_side, verified, strict=True):
+                        self._keep(row, found)
         self._end_finished(rows)
 
-    def _verify(self, row: Row, drafts: Drafts) -> None:
-        """Keep the drafts up to the first that the full depth would not have written, and put that right."""
-        place, count = self._rows.index(row), len(drafts.ids)
-        kv, step = self._network.again(self._slots, slice(place, place + 1), count)
-        hidden_1TM = torch.stack(drafts.hidden, dim=1)
-        for index in range(self.config.num_groups):
-            hidden_1TM = self._network.group(index, hidden_1TM, kv, step)
-        logits_1TV = self._network.exit(hidden_1TM)
-        chances = logits_1TV[0].softmax(-1).amax(-1).tolist()
-        row.layer_steps += count * self.exits[-1]
-        for number, token in enumerate(logits_1TV[0].argmax(-1).tolist()):
-            more = token == drafts.ids[number] and number < count - 1
-            self._append(row, token, self.exits[-1], chances[number], more)
-            if not more or row.stop is not None:
-                self._slots.truncate(place, self._slots.length[place] - (count - 1 - number))
-                break
+    def _tokens_left(self, row: Row) -> int:
+        """Tokens that a row which is drafted may still get."""
+        limits, written = row.limits, len(row.tokens)
+        left = min(limits.tokens - written, self.config.max_position_embeddings - len(row.prompt) - written)
+        if limits.layer_steps is not None:
+            left = min(left, (limits.layer_steps - row.layer_steps) // self.exits[-1])
+        return left
+
+    def _keep(self, row: Row, verified: Verified) -> None:
+        """Write down what the full depth wrote, up to where the row ends."""
+        row.layer_steps += verified.drafted * self.exits[-1]
+        last = len(verified.tokens) - 1
+        for number, (token, chance) in enumerate(zip(verified.tokens, verified.chances, strict=True)):
+            self._append(row, token, self.exits[-1], chance, more=number < last)
+            if row.stop is not None:
+                return
 
     # Ends
 
@@ -476,7 +460,7 @@ class Scheduler:
         row.stop, row.ended = reason, self.clock()
         self.account.ended[reason] += 1
         self.account.layer_steps += row.layer_steps
-        self._drafts.pop(row, None)
+        self._drafting.drop(row)
         self._ends_by.pop(row, None)
         if row is self._reading:
             self._reading = self._verified = None
@@ -500,7 +484,6 @@ class Scheduler:
         ended = sum(self.account.ended.values())
         assert self.account.submitted == ended + self.waiting + self.running
         assert len(set(self._rows)) == len(self._rows) <= self._slots.count
-        assert self._drafts.keys() <= set(self._rows)
         for place, row in enumerate(self._rows):
-            ahead = len(self._drafts[row].ids) if row in self._drafts else 0
-            assert self._slots.length[place] == len(row.prompt) + len(row.tokens) - 1 + ahead, "a row is out of step"
+            written = len(row.tokens) + self._drafting.ahead(row)
+            assert self._slots.length[place] == len(row.prompt) + written - 1, "a row is out of step"

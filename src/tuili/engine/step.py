@@ -48,6 +48,13 @@ class Step(NamedTuple):
         cos_AT1D, sin_AT1D, bias_A1LX, column_AS, top = self
         return Step(cos_AT1D[chosen_N], sin_AT1D[chosen_N], bias_A1LX[chosen_N], column_AS[chosen_N], top)
 
+    def as_rows(self) -> Step:
+        """The same with each token as a row of its own."""
+        (A, T), (L, X) = self.cos_AT1D.shape[:2], self.bias_A1LX.shape[2:]
+        cos_N11D, sin_N11D = (angle_AT1D.flatten(0, 1)[:, None] for angle_AT1D in (self.cos_AT1D, self.sin_AT1D))
+        bias_N1LX = self.bias_A1LX.view(A * T, 1, L // T, X)
+        return Step(cos_N11D, sin_N11D, bias_N1LX, self.column_AS.repeat_interleave(T, dim=0), self.top)
+
 
 class KeyValues(NamedTuple):
     """The keys and values that the queries of a step read."""
@@ -57,6 +64,10 @@ class KeyValues(NamedTuple):
     def some(self, chosen_N: Tensor) -> KeyValues:
         """The same for some of the rows."""
         return KeyValues(self.kept_A2KXD[chosen_N])
+
+    def for_each(self, tokens: int) -> KeyValues:
+        """The same for each of so many tokens of every row."""
+        return KeyValues(self.kept_A2KXD.repeat_interleave(tokens, dim=0))
 
 
 class Means(NamedTuple):
