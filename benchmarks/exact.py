@@ -62,7 +62,7 @@ def summary(blocks: Sequence[dict[str, Any]]) -> dict[str, Figure]:
         if name != full:
             key = f"{name}_tokens_per_second"
             figures[f"{key}_over_full"] = ratio(figures[key], figures[f"{full}_tokens_per_second"])
-    for count in ("prompts", "identical"):
+    for count in (name for name in blocks[0] if name not in names):
         figures[count] = Figure("prompts", [sum(block[count] for block in blocks)])
     return figures
 
@@ -71,30 +71,40 @@ class Decoders:
     """nano at full depth, at chosen depth, and with verified drafts, eager and compiled where that is offered."""
 
     def __init__(self, loaded: LoadedModel, batch: int) -> None:
-        depths: dict[str, Depth] = {"full": loaded.model.config.exit_layers[-1], "auto": "auto", "exact": "exact"}
-        self._decoders: dict[str, Decoder] = {}
-        for compiled in (False, True) if compiles() else (False,):
-            options: dict[str, Any] = {"compiled": True} if compiled else {}
-            for name, depth in depths.items():
-                key = f"{'compiled' if compiled else 'eager'}_{name}"
-                self._decoders[key] = Decoder(loaded.model, loaded.tokenizer, depth, batch_size=batch, **options)
-        for decoder in self._decoders.values():
-            decoder.generate(prompts(1)[0][:batch])
+        self._depths: dict[str, Depth] = {"full": loaded.model.config.exit_layers[-1], "auto": "auto", "exact": "exact"}
+        kinds = {"eager": False} | ({"compiled": True} if compiles() else {})
+        self._decoders = {
+            kind: Decoder(loaded.model, loaded.tokenizer, batch_size=batch, compiled=compiled)
+            for kind, compiled in kinds.items()
+        }
+        for kind in kinds:
+            for name in self._depths:
+                self._write(kind, name, prompts(1)[0][:batch])
+
+    def _write(self, kind: str, name: str, texts: Sequence[str]) -> list[Generation]:
+        decoder = self._decoders[kind]
+        decoder.depth = self._depths[name]
+        return decoder.generate(texts)
 
     def block(self, texts: Sequence[str]) -> dict[str, Any]:
         """All of them on the same prompts in turns: tokens and processor tokens a second, and how many responses of
-        `exact` are those of full depth.
+        `exact` are those of full depth, in each kind.
         """
-        found: dict[str, Any] = {}
-        written: dict[str, list[Generation]] = {}
-        for name, decoder in self._decoders.items():
-            wall, processor = time.perf_counter(), time.process_time()
-            written[name] = decoder.generate(texts)
-            wall, processor = time.perf_counter() - wall, time.process_time() - processor
-            tokens = sum(len(generation.tokens) for generation in written[name])
-            found[name] = {"tokens_per_second": tokens / wall, "tokens_per_cpu_second": tokens / processor}
-        pairs = zip(written["eager_exact"], written["eager_full"], strict=True)
-        return found | {"prompts": len(texts), "identical": sum(one.tokens == other.tokens for one, other in pairs)}
+        found: dict[str, Any] = {"prompts": len(texts)}
+        for kind in self._decoders:
+            written: dict[str, list[Generation]] = {}
+            for name in self._depths:
+                wall, processor = time.perf_counter(), time.process_time()
+                written[name] = self._write(kind, name, texts)
+                wall, processor = time.perf_counter() - wall, time.process_time() - processor
+                tokens = sum(len(generation.tokens) for generation in written[name])
+                found[f"{kind}_{name}"] = {
+                    "tokens_per_second": tokens / wall,
+                    "tokens_per_cpu_second": tokens / processor,
+                }
+            pairs = zip(written["exact"], written["full"], strict=True)
+            found[f"{kind}_identical"] = sum(one.tokens == other.tokens for one, other in pairs)
+        return found
 
 
 if __name__ == "__main__":

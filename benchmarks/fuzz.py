@@ -123,7 +123,9 @@ def promise(loaded: LoadedModel) -> None:
         coefficients=(1.0,) + (0.0,) * (len(FEATURES) - 1),
         constant=0.0,
         rejected=0.9,
-        sample=Sample(source="none", sha256="", fitted=0, n=100, accuracy=0.5, calibration_error=0.0),
+        sample=Sample(
+            source="none", sha256="", fitted=0, n=100, longest_prompt=400, accuracy=0.5, calibration_error=0.0
+        ),
         entries=entries,
         curves=(),
     )

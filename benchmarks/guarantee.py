@@ -127,7 +127,7 @@ def _trace(kept: dict[str, Any]) -> Trace:
         Moment(m["tokens"], None if m["features"] is None else tuple(m["features"]), m["right"])
         for m in kept["moments"]
     ]
-    return Trace(tuple(moments), kept["rejected"])
+    return Trace(kept["prompt"], tuple(moments), kept["rejected"])
 
 
 def one_split(whole: Trials, tolerance: float, delta: float, start: int, sample: int, number: int) -> dict[str, float]:

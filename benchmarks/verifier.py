@@ -19,12 +19,13 @@ from torch import Tensor
 from benchmarks.command import Measured, run
 from benchmarks.record import ROOT, Figure
 from tuili.config import load_recipe
+from tuili.engine.confidence import bins
 from tuili.eval.figures import reliability
 from tuili.model.verifier import Verifier
 from tuili.verify.chains import OWN, UNKNOWN
 from tuili.verify.features import Examples
 from tuili.verify.fit import judged
-from tuili.verify.measure import best_thresholds, bins, calibrate, likelihood, report
+from tuili.verify.measure import best_thresholds, calibrate, likelihood, report
 from tuili.verify.recipe import VerifierRecipe
 from tuili.verify.rounds import Run, train_verifier
 
@@ -100,7 +101,9 @@ def draw(file: Path, test: Examples, chance_E: Tensor) -> None:
     label_E = test.label_N[test.end_E]
     own_E = test.of(OWN)[test.chain_E] & (label_E != UNKNOWN)
     kinds = {"steps": own_E & ~test.last_E, "answers": own_E & test.last_E}
-    drawn = reliability({name: bins(chance_E[own], label_E[own] == 1) for name, own in kinds.items()})
+    drawn = reliability(
+        {name: bins(chance_E[own].double().numpy(), (label_E[own] == 1).numpy()) for name, own in kinds.items()}
+    )
     file.write_bytes(base64.b64decode(drawn.partition(",")[2]))
 
 

@@ -15,8 +15,8 @@ def test_every_block_is_compared_and_timed(monkeypatch, tmp_path):
     monkeypatch.setattr(exact, "prompts", lambda per_cell: [block[:2] for block in prompts(per_cell)])
     config, figures = measure(per_cell=2, single=1)
     assert config["model"] == "nano"
-    assert (figures["batch_16_prompts"].median, figures["batch_16_identical"].median) == (4, 4)
-    assert (figures["batch_1_prompts"].median, figures["batch_1_identical"].median) == (2, 2)
+    assert (figures["batch_16_prompts"].median, figures["batch_16_eager_identical"].median) == (4, 4)
+    assert (figures["batch_1_prompts"].median, figures["batch_1_eager_identical"].median) == (2, 2)
     both = zip(
         figures["batch_16_eager_exact_tokens_per_second"].runs,
         figures["batch_16_eager_full_tokens_per_second"].runs,

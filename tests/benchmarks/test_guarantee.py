@@ -49,7 +49,7 @@ def test_what_was_answered_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         sure = rng.normal(2, 2, len(cases))
         right = rng.random(len(cases)) < 1 / (1 + np.exp(-sure))
         return [
-            Trace((Moment(9, (float(s), *[0.0] * 8), bool(r)), Moment(20, None, False)), None)
+            Trace(20, (Moment(9, (float(s), *[0.0] * 8), bool(r)), Moment(20, None, False)), None)
             for s, r in zip(sure, right, strict=True)
         ]
 

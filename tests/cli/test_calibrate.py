@@ -59,7 +59,7 @@ def test_problems_of_your_own_are_a_sample_as_well(tmp_path: Path, capsys: pytes
     assert "leave --domains, --levels and --per-cell out" in capsys.readouterr().err
     data.write_text('{"input": "1 + 1", "output": "2"}\n' * 12)
     assert main([*own, "--tolerance", "0.4"]) == 2
-    assert "the model answered none of the problems" in capsys.readouterr().err
+    assert "of 4 problems, those that fit the confidence, the model answered none" in capsys.readouterr().err
     assert read_calibration(model) is None
 
 

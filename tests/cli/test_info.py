@@ -48,7 +48,9 @@ def test_a_real_run_s_lineage_is_readable_on_80_columns(model: Path, capsys: pyt
     figures = {"accuracy": 0.9918985, "loss": 0.0267299, **exits, **others}
     path.write_text(json.dumps([entry | {"figures": figures, "tokens": 46_812_345, "date": "2026-11-25T10:00:00"}]))
     assert main(["info", str(model)]) == 0
-    shown = capsys.readouterr().out.partition("\n\nlineage\n")[2].splitlines()
+    out, _, promised = capsys.readouterr().out.partition("\nnothing is promised: ")
+    assert promised.startswith("it has not been calibrated")
+    shown = out.partition("\n\nlineage\n")[2].splitlines()
     assert [line.strip() for line in shown] == [
         "train  2026-11-25, 46,812,345 tokens in 0.50 hours, seeds: train 1",
         "loss 0.02673, accuracy 0.9919, by exit 0.983 / 0.986 / 0.989 / 0.992",

@@ -48,6 +48,12 @@ def test_a_step_has_the_mean_depth_of_its_own_tokens() -> None:
     assert ["".join(piece for piece, _ in step.pieces) for step in shown.steps] == ["1 = 1", "2 = 2"]
 
 
+def test_a_step_like_the_tag_is_told_apart_from_it() -> None:
+    shown = answer("<think>\nthink\n</think>2", list(range(20))[: len(generation("<think>\nthink\n</think>2").tokens)])
+    assert "".join(piece for piece, _ in shown.steps[0].pieces) == "think"
+    assert shown.steps[0].depth >= 2, "its tokens come behind the tag and the line's end"
+
+
 def test_equal_steps_are_told_apart() -> None:
     text = "<think>\n1 = 1\n1 = 1\n</think>1"
     count = len(generation(text).tokens)

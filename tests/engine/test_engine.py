@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tiny import loud, tiny_model
-from tuili.data.tokenizer import encode_example
+from tuili.data.tokenizer import encode_example, encode_prompt
 from tuili.engine import controller
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.confidence import FEATURES, Confidence
@@ -156,6 +158,49 @@ def test_a_stop_text_and_what_follows_are_left_out(loaded: LoadedModel) -> None:
     engine, _ = reciting(loaded, "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31 apples")
     answer = engine.answer([Request(PROMPT, sampling=Sampling(stop=(" a",)))])[0]
     assert (answer.answer, answer.receipt.stop, answer.receipt.outcome) == ("31", "stop", Outcome.ANSWERED)
+
+
+@pytest.mark.parametrize("stop", [" a", "les", "31 ap", "zzz", "4\n24", "</think>31 apples!"])
+def test_no_stop_text_is_told(loaded: LoadedModel, stop: str) -> None:
+    text = "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31 apples"
+    engine, _ = reciting(loaded, text)
+    events: list[Event] = []
+    ticket = engine.admit(Request(PROMPT, sampling=Sampling(stop=(stop,))), events.append)
+    while engine.busy:
+        engine.step()
+    told = "".join(event.text for event in events if isinstance(event, TokenWritten))
+    assert told == text.partition(stop)[0], "all before it, though it may have begun like one"
+    assert ticket.answer is not None
+    assert (ticket.answer.receipt.stop == "stop") == (stop in text)
+    steps = [event.text for event in events if isinstance(event, StepJudged)]
+    assert steps == [step.text for step in ticket.answer.steps]
+
+
+def test_an_error_in_judging_ends_one_request_and_no_other(
+    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    right = "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31"
+    engine, _ = reciting(loaded, right, right)
+
+    def judge(row: Row, *rest: Any) -> Any:
+        if row is broken.row:
+            raise ValueError("no such thing")
+        return judged(row, *rest)
+
+    judged = controller._judged
+    monkeypatch.setattr(controller, "_judged", judge)
+    events: list[Event] = []
+    broken, whole = engine.admit(Request(PROMPT), events.append), engine.admit(Request(PROMPT))
+    while engine.busy:
+        engine.step()
+    assert broken.answer is not None
+    assert broken.answer.receipt.outcome is Outcome.FAILED
+    assert "no such thing" in broken.answer.receipt.reason
+    assert broken.answer.receipt.tokens["generated"] == len(broken.row.tokens) > 0
+    assert [event for event in events if isinstance(event, Answered)] == [Answered(broken.answer)]
+    assert whole.answer is not None
+    assert whole.answer.receipt.outcome is Outcome.ANSWERED
+    assert "judging an attempt failed" in caplog.text
 
 
 def test_steps_that_no_longer_fit_the_context_end_the_attempts(loaded: LoadedModel) -> None:
@@ -323,6 +368,29 @@ def test_leaving_a_stream_or_a_task_frees_its_slot(loaded: LoadedModel) -> None:
         task.cancel()
 
     asyncio.run(main())
+
+
+def test_prompts_are_read_outside_the_engines_thread_and_too_long_ones_not_at_all(
+    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads, lengths = set(), []
+
+    def encode(tokenizer: object, prompt: str) -> list[int]:
+        threads.add(threading.current_thread().name)
+        lengths.append(len(prompt))
+        return encode_prompt(tokenizer, prompt)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("tuili.engine.prompt.encode_prompt", encode)
+
+    async def main() -> None:
+        async with Service(Engine(loaded)) as service:
+            await service.answer(Request(PROMPT, Budget(max_tokens=5)))
+            with pytest.raises(PromptError, match="1000000 bytes: the model's context takes at most 511 tokens"):
+                await service.answer(Request("1" * 10**6))
+
+    asyncio.run(main())
+    assert lengths == [len(PROMPT)], "what cannot fit is told by its bytes"
+    assert not threads & {"engine", threading.main_thread().name}
 
 
 def test_a_failure_of_the_engine_reaches_all_who_wait(loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ def test_no_budget_is_overrun_and_nothing_is_left() -> None:
     assert not tally.overruns
     assert tally.leaked == 0
     assert tally.offered == REQUESTS == tally.outcomes.total() + tally.refused.total()
-    assert tally.outcomes.keys() >= set(Outcome)
+    assert tally.outcomes.keys() == set(Outcome) - {Outcome.FAILED}
     assert tally.stops.keys() == set(Stop) - {Stop.READ}, "all ways to end have been tried"
     assert tally.refused.keys() == {"InputError", "PromptError", "Overloaded", "NotPromised"}
     assert tally.read > 0
@@ -28,7 +28,7 @@ def test_no_budget_is_overrun_and_nothing_is_left() -> None:
 def test_a_budget_that_is_not_kept_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuili.engine.scheduler.CARE", 1e-9)
     monkeypatch.setattr(Scheduler, "_may_go_beyond", lambda self, index, *_: index < len(self.exits) - 1)
-    tally = fuzz(200, seed=1)
+    tally = fuzz(600, seed=1)
     assert tally.overruns.keys() >= {"deadline_ms", "max_layer_steps"}
 
 

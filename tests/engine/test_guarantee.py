@@ -44,6 +44,11 @@ def sample(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray
     return confidence_N, error_N, rng.random(count) < error_N
 
 
+def begin(grid_S: np.ndarray, epsilon: float) -> int:
+    """A setting that is likely to pass: at half the tolerated error. It does not depend on the sample."""
+    return int(np.argmax((1 - grid_S) ** 2 / 6 > epsilon / 2)) - 1
+
+
 def trials(confidence_N: np.ndarray, wrong_N: np.ndarray, grid_S: np.ndarray) -> Trials:
     return Trials(confidence_N >= grid_S[:, None], np.broadcast_to(wrong_N, (len(grid_S), len(wrong_N))))
 
@@ -57,7 +62,7 @@ def test_over_many_samples_the_promise_is_broken_no_more_often_than_delta(epsilo
     for _ in range(1000):
         confidence_N, _, wrong_N = sample(rng, 2000)
         found_trials = trials(confidence_N, wrong_N, grid_S)
-        found = certify(found_trials, epsilon)
+        found = certify(found_trials, epsilon, 0.05, begin(grid_S, epsilon))
         certified.append(isinstance(found, Certified) and true_S[found.setting] > epsilon)
         plain = threshold_uncertified(found_trials, epsilon)
         empirical.append(plain is not None and true_S[plain] > epsilon)
@@ -70,7 +75,7 @@ def test_with_enough_samples_nearly_all_is_answered_that_could_be() -> None:
     shares = []
     for _ in range(50):
         confidence_N, error_N, wrong_N = sample(rng, 10_000)
-        found = certify(trials(confidence_N, wrong_N, grid_S), 0.05)
+        found = certify(trials(confidence_N, wrong_N, grid_S), 0.05, 0.05, begin(grid_S, 0.05))
         assert isinstance(found, Certified)
         shares.append(found.coverage / oracle(confidence_N, error_N, 0.05))
     assert np.mean(shares) >= 0.9
@@ -79,19 +84,21 @@ def test_with_enough_samples_nearly_all_is_answered_that_could_be() -> None:
 def test_what_cannot_be_promised_says_what_can() -> None:
     rng = np.random.default_rng(1)
     confidence_N, _, wrong_N = sample(rng, 100)
-    found = certify(trials(confidence_N, wrong_N, np.array([0.9, 0.5, 0.0])), 0.01)
+    few = trials(confidence_N, wrong_N, np.array([0.9, 0.5, 0.0]))
+    found = certify(few, 0.01, 0.05, 0)
     assert isinstance(found, Infeasible)
     assert found.needed == 299
     assert found.feasible is not None
-    assert isinstance(certify(trials(confidence_N, wrong_N, np.array([0.9, 0.5, 0.0])), found.feasible), Certified)
+    assert isinstance(certify(few, found.feasible, 0.05, 0), Certified)
+    assert isinstance(certify(few, found.feasible - 1e-6, 0.05, 0), Infeasible)
 
 
 def test_a_fixed_start_is_where_the_sequence_begins() -> None:
     answered = np.ones((3, 400), dtype=bool)
     wrong = np.zeros((3, 400), dtype=bool)
     wrong[0, :100] = True
-    assert isinstance(certify(Trials(answered, wrong), 0.05, start=0), Infeasible)
-    found = certify(Trials(answered, wrong), 0.05, start=1)
+    assert isinstance(certify(Trials(answered, wrong), 0.05, 0.05, start=0), Infeasible)
+    found = certify(Trials(answered, wrong), 0.05, 0.05, start=1)
     assert isinstance(found, Certified)
     assert (found.setting, found.wrong, found.n, found.coverage) == (2, 0, 400, 1.0)
 
@@ -100,9 +107,9 @@ def test_a_fixed_start_is_where_the_sequence_begins() -> None:
 def test_bad_shares_and_arrays_are_refused(shares: dict[str, float]) -> None:
     ones = np.ones((1, 5), dtype=bool)
     with pytest.raises(InputError, match="a share between 0 and 1"):
-        certify(Trials(ones, ones), **shares)
+        certify(Trials(ones, ones), **{"delta": 0.05} | shares, start=0)
     with pytest.raises(InputError, match="a setting from 0 to 0"):
-        certify(Trials(ones, ones), 0.1, start=3)
+        certify(Trials(ones, ones), 0.1, 0.05, start=3)
     with pytest.raises(InputError, match="booleans"):
         Trials(ones, ones.astype(float))  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(InputError, match="shape"):

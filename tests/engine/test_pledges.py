@@ -61,7 +61,15 @@ def calibration(folder: Path, **changes: Any) -> Calibration:
         coefficients=(0.0,) * len(FEATURES),
         constant=1.0,
         rejected=0.2,
-        sample=Sample(source="made up", sha256="0" * 64, fitted=50, n=200, accuracy=0.9, calibration_error=0.01),
+        sample=Sample(
+            source="made up",
+            sha256="0" * 64,
+            fitted=50,
+            n=200,
+            longest_prompt=400,
+            accuracy=0.9,
+            calibration_error=0.01,
+        ),
         entries=tuple(
             entry(tolerance, steps, tokens, 0.6 if tolerance == 0.1 or (steps, tokens) == (4, 40) else None)
             for steps in (1, 4)
@@ -86,13 +94,13 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     return loaded
 
 
-def always(tokens: int) -> bool:
+def always(prompt: int, tokens: int) -> bool:
     return True
 
 
-def wanted(loaded: LoadedModel, in_time: Any = always, **budget: Any) -> Entry:
+def wanted(loaded: LoadedModel, in_time: Any = always, prompt: int = 20, **budget: Any) -> Entry:
     own = Pledges(loaded, loaded.model.config.exit_threshold)
-    return own.entry(Request(PROMPT, Budget(**budget)), in_time)
+    return own.entry(Request(PROMPT, Budget(**budget)), prompt, in_time)
 
 
 def test_a_budget_belongs_to_the_largest_class_within_it(calibrated: LoadedModel) -> None:
@@ -100,7 +108,7 @@ def test_a_budget_belongs_to_the_largest_class_within_it(calibrated: LoadedModel
     assert (found.error_tolerance, found.max_steps, found.max_tokens) == (0.1, 1, 40)
     found = wanted(calibrated, error_tolerance=0.05, max_steps=64, max_tokens=50)
     assert (found.error_tolerance, found.max_steps, found.max_tokens) == (0.01, 4, 40)
-    found = wanted(calibrated, lambda tokens: tokens < 30, error_tolerance=0.1, deadline_ms=5.0)
+    found = wanted(calibrated, lambda prompt, tokens: tokens < 30, error_tolerance=0.1, deadline_ms=5.0)
     assert found.max_tokens == 20, "what the deadline leaves time for"
 
 
@@ -128,13 +136,30 @@ def test_what_cannot_be_promised_is_refused_with_what_could_be(
 
 def test_too_short_a_deadline_and_other_ways_of_drawing_are_refused(calibrated: LoadedModel) -> None:
     with pytest.raises(NotPromised, match="deadline_ms = 3: too short for an answer of 20 tokens"):
-        wanted(calibrated, lambda tokens: False, error_tolerance=0.1, deadline_ms=3.0)
+        wanted(calibrated, lambda prompt, tokens: False, error_tolerance=0.1, deadline_ms=3.0)
     pledges = Pledges(calibrated, calibrated.model.config.exit_threshold)
     facts = Context(facts={"P1": "A"})
     others = ({"temperature": 0.5}, {"stop": ("x",)}, {"seed": 3})
     for other in (*({"sampling": Sampling(**own)} for own in others), {"depth": 4}, {"context": facts}):
         with pytest.raises(NotPromised, match="promised only for depth auto, temperature 0, seed 0"):
-            pledges.entry(Request(PROMPT, Budget(error_tolerance=0.1), **other), always)  # type: ignore[arg-type]
+            pledges.entry(Request(PROMPT, Budget(error_tolerance=0.1), **other), 20, always)  # type: ignore[arg-type]
+
+
+def test_what_a_deadline_leaves_time_for_does_not_depend_on_the_prompt(calibrated: LoadedModel) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def in_time(prompt: int, tokens: int) -> bool:
+        asked.append((prompt, tokens))
+        return tokens < 30
+
+    with pytest.raises(
+        NotPromised,
+        match="max_tokens = 20, which deadline_ms = 5 leaves time for: too few; could be promised: error_tolerance = 0.1 with these$",
+    ):
+        wanted(calibrated, in_time, error_tolerance=0.01, max_steps=4, deadline_ms=5.0)
+    assert set(asked) == {(400, 20), (400, 40)}, "for the longest prompt of the calibration"
+    with pytest.raises(NotPromised, match="a prompt of 401 tokens: in calibration none had more than 400"):
+        wanted(calibrated, prompt=401, error_tolerance=0.1)
 
 
 def test_an_answer_comes_with_its_promise_and_the_confidence_it_needs(calibrated: LoadedModel) -> None:

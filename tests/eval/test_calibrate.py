@@ -10,7 +10,7 @@ import pytest
 
 from tests.tiny import save_tiny
 from tuili.engine.calibration import Curve, Entry
-from tuili.engine.confidence import FEATURES, Confidence, calibration_error, fit
+from tuili.engine.confidence import FEATURES, Confidence, bins, calibration_error, fit
 from tuili.engine.engine import Engine
 from tuili.engine.guarantee import Certified, Trials, certify
 from tuili.engine.request import Budget, Request
@@ -90,7 +90,7 @@ def made_up(rng: np.random.Generator, count: int) -> list[Trace]:
             features[0] = hardness + attempt + rng.normal(0, 0.5)
             right = rng.random() < 1 / (1 + np.exp(-hardness - attempt))
             moments.append(Moment(tokens, tuple(features) if rng.random() < 0.95 else None, bool(right)))
-        traces.append(Trace(tuple(moments), bool(rng.random() < 0.1)))
+        traces.append(Trace(20, tuple(moments), bool(rng.random() < 0.1)))
     return traces
 
 
@@ -176,6 +176,14 @@ def test_a_regression_finds_what_made_the_answers() -> None:
     assert calibration_error(1 - told_N, right_N) > 0.3
 
 
+def test_the_calibration_error_is_the_distance_of_promise_and_share() -> None:
+    chance_N = np.array([0.95] * 10 + [0.05] * 10)
+    right_N = np.array([True] * 9 + [False] + [False] * 8 + [True] * 2)
+    assert [count for count, _, _ in bins(chance_N, right_N)] == [10, 10]
+    assert calibration_error(chance_N, right_N) == pytest.approx((0.05 + 0.15) / 2)
+    assert calibration_error(np.ones(4), np.ones(4, dtype=bool)) == 0.0
+
+
 @pytest.mark.parametrize(("seed", "constant"), [(1, 4), (2, 4), (1, 6), (2, 6), (3, 6)])
 def test_a_regression_comes_to_rest_where_a_feature_is_rare(seed: int, constant: float) -> None:
     rng = np.random.default_rng(seed)
@@ -205,13 +213,13 @@ def test_too_few_problems_are_refused_before_any_is_answered(tmp_path: Path) -> 
 
 def test_answers_of_one_kind_teach_only_how_many_there_are() -> None:
     moment = Moment(3, (1.0,) * len(FEATURES), True)
-    assert fit_confidence([Trace((moment,), False)] * 8).of_features(moment.features or ()) == pytest.approx(0.9)
+    assert fit_confidence([Trace(20, (moment,), False)] * 8).of_features(moment.features or ()) == pytest.approx(0.9)
     with pytest.raises(InputError, match="answered none"):
-        fit_confidence([Trace((replace(moment, features=None),), None)])
+        fit_confidence([Trace(20, (replace(moment, features=None),), None)])
 
 
 def test_trials_of_no_moment_are_unanswered() -> None:
-    nothing = Trace((Moment(3, None, False),), None)
+    nothing = Trace(20, (Moment(3, None, False),), None)
     found = replay([nothing], Confidence((0.0,) * len(FEATURES), 0.0), np.array([0.5, 0.0]), 1, 10)
     assert isinstance(found, Trials)
     assert not found.answered_SN.any()

@@ -37,6 +37,9 @@ def engine(
         typer.Option(help="Depths, separated by commas, as in 12,auto,exact; the full depth and auto by default."),
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads; as many as there are cores by default.")] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compiled", help="Compile the layers first, which takes a minute and a C++ compiler.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Measure how fast the engine reads and writes with a model, in a minute or so.
@@ -56,7 +59,10 @@ def engine(
     loaded = load_model(model)
     depths = chosen or [loaded.model.config.exit_layers[-1], "auto"]
     with progress_bar() as tell:
-        report = {"model": model, **measure_speed(loaded, SpeedSettings(batches, prompts, depths, new), tell)}
+        report = {
+            "model": model,
+            **measure_speed(loaded, SpeedSettings(batches, prompts, depths, new, compiled=compiled), tell),
+        }
     if as_json:
         print(json.dumps(report, indent=2))
         return

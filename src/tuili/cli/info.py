@@ -53,7 +53,7 @@ def describe(path: Path, config: TuiliConfig) -> dict[str, Any]:
         "config": config.to_diff_dict(),
         "lineage": [asdict(entry) for entry in lineage],
         "verifier": _verifier(path),
-        "promises": _promises(path),
+        **_promises(path, config.exit_threshold),
         "figures": {key: figures[key] for key in ("mean", "mean_depth", "date")} if figures else None,
     }
 
@@ -66,12 +66,16 @@ def _verifier(path: Path) -> dict[str, float] | None:
     return None if found is None else dict(found.figures)
 
 
-def _promises(path: Path) -> list[dict[str, Any]] | None:
-    """What a calibrated model may be asked to promise."""
-    from tuili.engine.calibration import read_calibration
+def _promises(path: Path, threshold: float) -> dict[str, Any]:
+    """What a model may be asked to promise, or why that is nothing."""
+    from tuili.engine.pledges import valid_calibration
 
-    found = read_calibration(path)
-    return None if found is None else [entry.model_dump() for entry in found.entries if entry.threshold is not None]
+    found, why = valid_calibration(path, threshold)
+    entries = () if found is None else found.entries
+    return {
+        "promises": [entry.model_dump() for entry in entries if entry.threshold is not None],
+        "promises_nothing": why or None,
+    }
 
 
 def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
@@ -112,7 +116,9 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
             table.add_row("", f"hash {(entry['hash'] or '–')[:8]}, parent {(entry['parent'] or '–')[:8]}")
         console.print("\nlineage")
         console.print(table)
-    if facts["promises"] is not None:
+    if facts["promises_nothing"]:
+        console.print(f"\nnothing is promised: {facts['promises_nothing']}")
+    if facts["promises"]:
         table = grid()
         for entry in facts["promises"]:
             limits = f"{entry['max_steps']} attempts, {entry['max_tokens']} tokens"

@@ -7,7 +7,7 @@ shown to the command line.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import fmean
@@ -32,19 +32,20 @@ class Outcome(StrEnum):
     ABSTAINED = "abstained"
     """No answer is sure enough for the error that is tolerated, or there is none."""
     CANCELLED = "cancelled"
+    FAILED = "failed"
+    """An error inside the engine, which the log has in full."""
 
 
 @dataclass(frozen=True)
 class Receipt:
     """What an answer cost and how sure it is.
 
-    attempts: responses that were tried. milliseconds: `total` from admission on, and of all attempts `queue`, `prefill`
-    and `decode`. tokens: `prompt`, and `generated` in all attempts; of the answer given, `reasoning` and `answer`.
-    layer_steps: layers times tokens of all attempts, drafts that were not taken and what the verifier read
-    among them; mean_depth: layers for each
-    token written. stop: why the writing of the answer given ended. checked: its steps by verdict. confidence: the
-    probability that the answer is right, None where the model has neither a verifier nor been calibrated. promise: what
-    is guaranteed about it, or why nothing is.
+    attempts: responses that were tried. milliseconds: `total` from handing it in to its end, tokenising and judging
+    included; of all attempts `queue`, `prefill` and `decode`. tokens: `prompt`, and `generated` in all attempts; of the
+    answer given, `reasoning` and `answer`. layer_steps: layers times tokens of all attempts, drafts that were not taken
+    and what the verifier read among them; mean_depth: layers for each token written. stop: why the writing of the
+    answer given ended. checked: its steps by verdict. confidence: the probability that the answer is right, None where
+    the model has neither a verifier nor been calibrated. promise: what is guaranteed about it, or why nothing is.
     """
 
     attempts: int
@@ -90,7 +91,9 @@ def explain(prompt: str, generation: Generation, tokenizer: PreTrainedTokenizerF
         receipt=Receipt(
             attempts=1,
             milliseconds=in_milliseconds({"total": sum(spent.values()), **spent}),
-            tokens=count_tokens(encode_prompt(tokenizer, prompt), len(generation.tokens), written),
+            tokens=count_tokens(
+                encode_prompt(tokenizer, prompt), len(generation.tokens), written.reasoning, written.answering
+            ),
             mean_depth=fmean(generation.depths) if generation.depths else 0.0,
             layer_steps=sum(generation.depths),
             stop=generation.stop,
@@ -116,14 +119,9 @@ def by_verdict(written: Written) -> dict[str, int]:
     return dict(Counter(str(step.verdict.status) for step in written.steps))
 
 
-def count_tokens(prompt: list[int], generated: int, written: Written) -> dict[str, int]:
+def count_tokens(prompt: Sequence[int], generated: int, reasoning: int, answering: int) -> dict[str, int]:
     """The `tokens` of a receipt."""
-    return {
-        "prompt": len(prompt),
-        "generated": generated,
-        "reasoning": written.reasoning,
-        "answer": written.answering,
-    }
+    return {"prompt": len(prompt), "generated": generated, "reasoning": reasoning, "answer": answering}
 
 
 def in_milliseconds(seconds: Mapping[str, float]) -> dict[str, float]:

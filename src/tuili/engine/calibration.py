@@ -91,6 +91,8 @@ class Sample(_Part):
     sha256: str
     fitted: Count
     n: Count
+    longest_prompt: Count
+    """Tokens of the longest prompt."""
     accuracy: Share
     """Share of right answers after one attempt, none withheld."""
     calibration_error: Share
@@ -132,8 +134,10 @@ class Calibration(_Part):
 
         Raises `NotPromised` where nothing of the kind is promised, saying what could be.
         """
-        tolerance = budget.error_tolerance
+        tolerance, limit = budget.error_tolerance, ""
         assert tolerance is not None
+        if budget.deadline_ms is not None:
+            limit = f", which deadline_ms = {budget.deadline_ms:g} leaves time for"
         wanted = (
             _largest("error_tolerance", (entry.error_tolerance for entry in self.entries), tolerance),
             _largest("max_steps", (entry.max_steps for entry in self.entries), budget.max_steps),
@@ -141,10 +145,14 @@ class Calibration(_Part):
         )
         found = next(entry for entry in self.entries if _key(entry) == wanted)
         if found.threshold is None:
-            could = [entry for entry in self.entries if entry.threshold is not None]
+            could = [
+                entry
+                for entry in self.entries
+                if entry.threshold is not None and (not limit or entry.max_tokens <= budget.max_tokens)
+            ]
             raise NotPromised(
                 f"error_tolerance = {tolerance:g} cannot be promised with max_steps = {wanted[1]} and max_tokens = "
-                f"{wanted[2]}: {found.reason}; {_offer(could, wanted)}"
+                f"{wanted[2]}{limit}: {found.reason}; {_offer(could, wanted)}"
             )
         return found
 

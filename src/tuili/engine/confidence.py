@@ -38,6 +38,7 @@ log-probability; the share of steps that the checker cannot decide; the logarith
 checker put a step right; the logarithm of one more than the other attempts of the same, and of another, answer."""
 RIDGE = 1.0
 """Weight of the penalty on squared coefficients of standardised features, against a sum over answers."""
+BINS = 15
 LIMIT = 20.0
 """Logits are held within this."""
 
@@ -129,14 +130,18 @@ def _loss(
     return float(np.logaddexp(0, np.where(right_N, -logit_N, logit_N)).sum() + penalty_G @ weight_G**2 / 2)
 
 
-def calibration_error(confidence_N: NDArray[np.float64], right_N: NDArray[np.bool_], bins: int = 10) -> float:
-    """The expected calibration error: |share right - mean confidence| over bins of equal numbers (Nguyen and O'Connor
-    2015, arXiv 1508.05154), weighed by their size.
+def bins(chance_N: NDArray[np.float64], right_N: NDArray[np.bool_]) -> list[tuple[int, float, float]]:
+    """For each of `BINS` equal parts of [0, 1] that has any: how many, their mean probability, the share of right."""
+    place_N = np.minimum((chance_N * BINS).astype(int), BINS - 1)
+    found = (place_N == number for number in range(BINS))
+    return [(int(own.sum()), float(chance_N[own].mean()), float(right_N[own].mean())) for own in found if own.any()]
+
+
+def calibration_error(chance_N: NDArray[np.float64], right_N: NDArray[np.bool_]) -> float:
+    """Expected calibration error: the mean distance of probability and share over `bins`, weighted by how many (Guo et
+    al. 2017, arXiv 1706.04599).
     """
-    order_N = np.argsort(confidence_N, kind="stable")
-    parts = [part for part in np.array_split(order_N, bins) if len(part)]
-    gaps = [abs(right_N[part].mean() - confidence_N[part].mean()) * len(part) for part in parts]
-    return float(sum(gaps) / len(confidence_N))
+    return sum(count * abs(mean - share) for count, mean, share in bins(chance_N, right_N)) / len(chance_N)
 
 
 def _held(logit: float) -> float:

@@ -8,6 +8,7 @@ What a row may take is left to the scheduler, what an answer says to `answer`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -36,7 +37,7 @@ class Judge:
     """What a model's answers are held against.
 
     context: tokens that it holds. threshold: probability at which a token leaves early. verifies: whether it has a
-    verifier. confidence: what tells how sure an answer is, None where the model is not calibrated.
+    verifier. confidence: what tells how sure an answer is, None where the model is not calibrated. clock: the engine's.
     """
 
     tokenizer: PreTrainedTokenizerFast
@@ -45,6 +46,7 @@ class Judge:
     threshold: float
     verifies: bool = False
     confidence: Confidence | None = None
+    clock: Callable[[], float] = time.perf_counter
 
 
 @dataclass
@@ -60,6 +62,8 @@ class Pursuit:
     sure: float | None = None
     promise: Callable[[], Promise] = Promise
     """Tells what is promised at the time of asking."""
+    begun: float = 0.0
+    """When it was handed in, by the engine's clock."""
     rows: list[Row] = field(default_factory=list)
     tried: list[Attempt] = field(default_factory=list)
 
@@ -170,10 +174,15 @@ def _unsure(pursuit: Pursuit, judge: Judge) -> str:
         return ""
     if any(row.hurried for row in pursuit.rows):
         return "time ran short: some tokens went less deep than in calibration"
-    if judge.verifies and any(not (attempt.lacks or attempt.validity) for attempt in pursuit.tried):
+    if judge.verifies and unread(pursuit.tried):
         return "the verifier could not read all attempts within the budget"
     confidence = _confidence(pursuit.tried, judge) or 0.0
     return "" if confidence >= pursuit.sure else f"its confidence is {confidence:.3f}, and {pursuit.sure:.3f} is needed"
+
+
+def unread(tried: Sequence[Attempt]) -> bool:
+    """Whether there are attempts that the verifier should have read and could not."""
+    return any(not (attempt.lacks or attempt.validity) for attempt in tried)
 
 
 def _confidence(tried: Sequence[Attempt], judge: Judge) -> float | None:
@@ -219,30 +228,50 @@ def put_right(step: CheckedStep, before: Sequence[CheckedStep], context: Context
 
 def _concluded(pursuit: Pursuit, judge: Judge, cancelled: bool) -> Answer:
     """The answer that the attempts come to."""
-    best, rows, request = best_of(pursuit.tried), pursuit.rows, pursuit.request
+    best, request = best_of(pursuit.tried), pursuit.request
     lacks = best.lacks or _unsure(pursuit, judge)
+    outcome = Outcome.CANCELLED if cancelled else _outcome(request.budget, best, lacks)
+    receipt = replace(
+        _spent(pursuit, judge, outcome, lacks),
+        tokens=_tokens(pursuit, best.written.reasoning, best.written.answering),
+        stop=str(best.row.stop),
+        checked=by_verdict(best.written),
+        confidence=_confidence(pursuit.tried, judge),
+        promise=pursuit.promise(),
+    )
+    text = best.written.answer if outcome in (Outcome.ANSWERED, Outcome.BEST_EFFORT) else ""
+    return Answer(request.prompt, text, best.written.steps, receipt)
+
+
+def failed(pursuit: Pursuit, judge: Judge, error: Exception) -> Answer:
+    """The end of a request whose attempts an error keeps from being judged."""
+    reason = f"an error inside the engine: {error!r}"
+    promise = replace(pursuit.promise(), why=reason)
+    return Answer(
+        pursuit.request.prompt, "", (), replace(_spent(pursuit, judge, Outcome.FAILED, reason), promise=promise)
+    )
+
+
+def _spent(pursuit: Pursuit, judge: Judge, outcome: Outcome, reason: str) -> Receipt:
+    """What all rows have cost so far."""
+    rows = pursuit.rows
     depths = [depth for row in rows for depth in row.depths]
     seconds = {part: sum(row.seconds[part] for row in rows) for part in ("queue", "prefill", "decode")}
-    total = (rows[-1].ended or 0.0) - rows[0].submitted
-    outcome = Outcome.CANCELLED if cancelled else _outcome(request.budget, best, lacks)
-    return Answer(
-        prompt=request.prompt,
-        answer=best.written.answer if outcome in (Outcome.ANSWERED, Outcome.BEST_EFFORT) else "",
-        steps=best.written.steps,
-        receipt=Receipt(
-            attempts=len(pursuit.tried),
-            milliseconds=in_milliseconds({"total": total, **seconds}),
-            tokens=count_tokens(pursuit.prompt, len(depths), best.written),
-            mean_depth=sum(depths) / len(depths) if depths else 0.0,
-            layer_steps=sum(row.layer_steps for row in rows),
-            stop=str(best.row.stop),
-            checked=by_verdict(best.written),
-            outcome=outcome,
-            reason=lacks,
-            confidence=_confidence(pursuit.tried, judge),
-            promise=pursuit.promise(),
-        ),
+    return Receipt(
+        attempts=len(pursuit.tried),
+        milliseconds=in_milliseconds({"total": judge.clock() - pursuit.begun, **seconds}),
+        tokens=_tokens(pursuit, 0, 0),
+        mean_depth=sum(depths) / len(depths) if depths else 0.0,
+        layer_steps=sum(row.layer_steps for row in rows),
+        stop=str(rows[-1].stop),
+        checked={},
+        outcome=outcome,
+        reason=reason,
     )
+
+
+def _tokens(pursuit: Pursuit, reasoning: int, answering: int) -> dict[str, int]:
+    return count_tokens(pursuit.prompt, sum(len(row.tokens) for row in pursuit.rows), reasoning, answering)
 
 
 def _outcome(budget: Budget, best: Attempt, lacks: str) -> Outcome:

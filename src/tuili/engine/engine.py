@@ -5,6 +5,7 @@ It drives the control loop of every request and hands its attempts to one schedu
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from functools import partial
 
 from tuili.engine.admission import Turn
 from tuili.engine.answer import Answer
-from tuili.engine.controller import Judge, Pursuit, pursue
+from tuili.engine.controller import Judge, Pursuit, failed, pursue
 from tuili.engine.events import Answered, Event, Narrator
 from tuili.engine.pledges import Pledges, replace_budget
 from tuili.engine.prompt import prompt_ids
@@ -24,6 +25,7 @@ from tuili.model.folder import LoadedModel
 from tuili.model.verifier import read_verifier
 from tuili.steps import Context
 
+LOG = logging.getLogger(__name__)
 Listener = Callable[[Event], None]
 
 
@@ -41,6 +43,15 @@ class Ticket:
     narrator: Narrator | None = field(default=None, repr=False)
     cancelled: bool = False
     answer: Answer | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request whose prompt has been read: its ids, and when that began by the engine's clock."""
+
+    request: Request
+    ids: list[int]
+    begun: float
 
 
 class Engine:
@@ -87,6 +98,7 @@ class Engine:
             own,
             verifier is not None,
             self.pledges.confidence,
+            clock,
         )
         self._tickets: dict[Row, Ticket] = {}
         self._failures: list[Exception] = []
@@ -101,24 +113,39 @@ class Engine:
         for what the model cannot do or no time is enough for, `NotPromised` for a tolerance that cannot be promised,
         `Overloaded` when too many wait or it cannot be answered in time with those that have been admitted.
         """
+        return self.admit_read(self.read(request), listen, sure=sure)
+
+    def read(self, request: Request) -> Prepared:
+        """What is to be found out about a request before it is admitted. Any thread may ask; time runs from here."""
         begun = self.scheduler.clock()
         ids = prompt_ids(self._tokenizer, request.prompt, self._judge.context)
-        milliseconds = request.budget.deadline_ms
-        deadline = None if milliseconds is None else begun + milliseconds / 1000
         if not (request.context.facts or request.context.program):
             request = replace(request, context=Context.from_prompt(request.prompt))
+        return Prepared(request, ids, begun)
+
+    def admit_read(self, read: Prepared, listen: Listener | None = None, *, sure: float | None = None) -> Ticket:
+        """`admit` for a request that has been read."""
+        request, ids = read.request, read.ids
+        milliseconds = request.budget.deadline_ms
+        deadline = None if milliseconds is None else read.begun + milliseconds / 1000
         entry = None
         if request.budget.error_tolerance is not None:
-            entry = self.pledges.entry(request, lambda tokens: self.scheduler.in_time(len(ids), tokens, deadline))
+            in_time = partial(self.scheduler.in_time, deadline=deadline)
+            entry = self.pledges.entry(request, len(ids), in_time)
             within = replace_budget(request.budget, max_steps=entry.max_steps, max_tokens=entry.max_tokens)
             request, sure = replace(request, budget=within), entry.threshold
-        pursuit = Pursuit(request, ids, deadline, sure, partial(self.pledges.promise, entry))
+        pursuit = Pursuit(request, ids, deadline, sure, partial(self.pledges.promise, entry), read.begun)
         loop = pursue(pursuit, self._judge)
         row = next(loop)
         turn = self.scheduler.submit(row)
         ticket = Ticket(pursuit, row, loop, turn, listen)
         self._attend(ticket, row)
         return ticket
+
+    @property
+    def verifies(self) -> bool:
+        """Whether the model has a verifier."""
+        return self._judge.verifies
 
     @property
     def busy(self) -> bool:
@@ -162,11 +189,15 @@ class Engine:
             row = ticket.loop.send(ticket.cancelled)
         except StopIteration as done:
             ticket.answer = done.value
+        except Exception as error:  # it is this request's end, and nobody else's
+            LOG.exception("judging an attempt failed")
+            ticket.answer = failed(ticket.pursuit, self._judge, error)
         if ticket.row.tokens:
             self.scheduler.costs.judge.saw(1, self.scheduler.clock() - begun)
         if row is None:
             assert ticket.answer is not None
-            self.pledges.tried(ticket.pursuit.request, ticket.pursuit.tried[0])
+            if ticket.pursuit.tried:
+                self.pledges.tried(ticket.pursuit.request, ticket.pursuit.tried[0])
             self._tell(ticket, Answered(ticket.answer))
             return
         self.scheduler.submit(row, ticket.turn)
@@ -190,7 +221,10 @@ class Engine:
             return
         ticket.attempts += 1
         if ticket.listen is not None:
-            ticket.narrator = Narrator(self._tokenizer, ticket.pursuit.request.context, ticket.attempts, row.given)
+            request = ticket.pursuit.request
+            ticket.narrator = Narrator(
+                self._tokenizer, request.context, ticket.attempts, row.given, request.sampling.stop
+            )
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer requests together, and wait for all; see `admit` for what is raised, by the first that is refused."""

@@ -47,9 +47,15 @@ class Narrator:
     """Turns what a row has newly written into events. The lines are those that `split_response` finds in the whole."""
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerFast, context: Context, attempt: int, given: Sequence[str]
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        context: Context,
+        attempt: int,
+        given: Sequence[str],
+        stops: Sequence[str] = (),
     ) -> None:
         self._speller, self._context, self._attempt = Speller(tokenizer), context, attempt
+        self._stops, self._held = stops, ""
         self._text = "".join(f"{line}\n" for line in (THINK, *given)) if given else ""
         self._told_tokens, self._told_steps = 0, len(given)
         for line in given:
@@ -62,11 +68,22 @@ class Narrator:
             ends = place == len(row.tokens) - 1 and row.stop is not None
             if ends:
                 text += self._speller.rest()
+            text = self._without_stop(text, ends)
             self._text += text
             self._told_tokens += 1
             yield TokenWritten(self._attempt, text, row.depths[place])
             if ends or "\n" in text or END_THINK in text:
                 yield from self._judged(ends)
+
+    def _without_stop(self, text: str, ends: bool) -> str:
+        """What may be told when this text has come: nothing from a stop text on, nor what may become the beginning of
+        one."""
+        held = self._held + text
+        told = min((held.index(stop) for stop in self._stops if stop in held), default=None)
+        if told is None:
+            told = len(held) if ends else min((_open_end(held, stop) for stop in self._stops), default=len(held))
+        self._held = held[told:]
+        return held[:told]
 
     def _judged(self, ends: bool) -> Iterator[StepJudged]:
         """The steps that have become whole."""
@@ -78,3 +95,9 @@ class Narrator:
             self._context = self._context.after(line, verdict)
             self._told_steps += 1
             yield StepJudged(self._attempt, self._told_steps, line, verdict)
+
+
+def _open_end(text: str, stop: str) -> int:
+    """Where the end of a text begins that is the beginning of a stop text."""
+    starts = range(max(0, len(text) - len(stop) + 1), len(text))
+    return next((start for start in starts if stop.startswith(text[start:])), len(text))

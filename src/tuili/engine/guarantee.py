@@ -20,9 +20,6 @@ from numpy.typing import NDArray
 
 from tuili.errors import InputError
 
-SPARE = 2
-"""Wrong answers that the first setting tested can afford, lest one stray error end the sequence where it begins."""
-
 
 @dataclass(frozen=True)
 class Trials:
@@ -67,8 +64,8 @@ class Certified:
 class Infeasible:
     """Why no setting keeps the promise, and what would do.
 
-    feasible: the least epsilon above the one asked for which these trials certify a setting, None if nothing was
-    answered. needed: answered samples without which no setting can be certified for the epsilon asked, be none wrong.
+    feasible: the least epsilon for which the first setting would pass, None if it answered nothing. needed: answered
+    samples without which no setting can be certified for the epsilon asked, be none wrong.
     """
 
     reason: str
@@ -107,29 +104,23 @@ def answered_needed(epsilon: float, delta: float, wrong: int = 0) -> int:
     return sizes[bisect_left(sizes, True, key=lambda n: p_value(wrong, n, epsilon) <= delta)]
 
 
-def certify(trials: Trials, epsilon: float, delta: float = 0.05, start: int | None = None) -> Certified | Infeasible:
-    """Test "the error among answered is epsilon or more" one setting after another, up to the first not rejected.
+def certify(trials: Trials, epsilon: float, delta: float, start: int) -> Certified | Infeasible:
+    """Test "the error among answered is epsilon or more" one setting after another, from `start` up to the first that
+    is not rejected.
 
-    Given how many a setting answered, its errors are binomial, and a `start` fixed without these trials makes the
-    promise hold whatever the settings are. Without it the sequence starts at the first setting that answers enough to
-    afford `SPARE` errors, or else at the one that answers most: it looks at numbers of answers, never at errors.
-    Even so the errors of the setting where it starts are binomial only given that setting's own number. The promise
-    holds if, beyond the first setting whose true error reaches epsilon, each setting answers all that the one before it
-    did, alike, and what it adds is wrong no less often than epsilon. Thresholds on one confidence are such a sequence
-    if less confident answers are wrong more often there; settings that answer otherwise need `start`.
-
-    Raises `InputError` for a share that is not between 0 and 1, or a start that is no setting.
+    Given how many a setting answered, its errors are binomial; as `start` is fixed without these trials, the promise
+    holds whatever the settings are. Raises `InputError` for a share that is not between 0 and 1, or a start that is no
+    setting.
     """
     _check_shares(epsilon=epsilon, delta=delta)
     counts = trials.counts()
-    if start is not None and not 0 <= start < len(counts):
+    if not 0 <= start < len(counts):
         raise InputError(f"start = {start}: a setting from 0 to {len(counts) - 1} is needed")
-    first = _first(counts, epsilon, delta) if start is None else start
-    passed = first
+    passed = start
     while passed < len(counts) and p_value(*counts[passed], epsilon) <= delta:
         passed += 1
-    if passed == first:
-        return _infeasible(counts, epsilon, delta, first, fixed=start is not None)
+    if passed == start:
+        return _infeasible(*counts[start], start, epsilon, delta)
     wrong, n = counts[passed - 1]
     return Certified(passed - 1, n, wrong, upper_bound(wrong, n, delta), n / trials.answered_SN.shape[1])
 
@@ -170,28 +161,15 @@ def _tail(most: int, n: int, p: float) -> float:
     return min(1.0, total)
 
 
-def _first(counts: list[tuple[int, int]], epsilon: float, delta: float) -> int:
-    enough = answered_needed(epsilon, delta, wrong=SPARE)
-    most = max(n for _, n in counts)
-    return next(index for index, (_, n) in enumerate(counts) if n >= min(enough, most))
-
-
-def _infeasible(counts: list[tuple[int, int]], epsilon: float, delta: float, first: int, *, fixed: bool) -> Infeasible:
-    wrong, n = counts[first]
+def _infeasible(wrong: int, n: int, setting: int, epsilon: float, delta: float) -> Infeasible:
     needed = answered_needed(epsilon, delta)
-    reason = (
-        f"setting {first} answered {n} samples, and error <= {epsilon:.4g} needs {needed} even if none is wrong"
-        if n < needed
-        else f"setting {first} had {wrong} of {n} answers wrong, too many to rule out an error of {epsilon:.4g}"
-    )
-    if fixed:
-        return Infeasible(reason, upper_bound(wrong, n, delta) if n else None, needed)
-    # With a larger epsilon the sequence starts no later, and where it starts or passes changes at these values only.
-    bounds = {upper_bound(k, n, delta) for wrong, n in counts[: first + 1] if n for k in (wrong, SPARE)}
-    for candidate in sorted(bound for bound in bounds if epsilon < bound < 1):
-        if p_value(*counts[_first(counts, candidate, delta)], candidate) <= delta:
-            return Infeasible(reason, candidate, needed)
-    return Infeasible(reason, None, needed)
+    if n < needed:
+        reason = (
+            f"setting {setting} answered {n} samples, and error <= {epsilon:.4g} needs {needed} even if none is wrong"
+        )
+    else:
+        reason = f"setting {setting} had {wrong} of {n} answers wrong, too many to rule out an error of {epsilon:.4g}"
+    return Infeasible(reason, upper_bound(wrong, n, delta) if n else None, needed)
 
 
 def _check_shares(**shares: float) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.attempt import Attempt
@@ -30,7 +31,7 @@ class Pledges:
     """What one engine promises. It reads the calibration of the model's folder, and for that hashes the weights."""
 
     def __init__(self, loaded: LoadedModel, threshold: float) -> None:
-        self._calibration, self._why = _calibration(loaded, threshold)
+        self._calibration, self._why = valid_calibration(loaded.path, threshold)
         found = self._calibration
         self._unlike = None if found is None else DriftAlarm(found.rejected)
         tolerances = set() if found is None else {entry.error_tolerance for entry in found.entries}
@@ -41,9 +42,11 @@ class Pledges:
         """What tells how sure an answer is, None for a model that is not calibrated."""
         return None if self._calibration is None else self._calibration.confidence
 
-    def entry(self, request: Request, in_time: Callable[[int], bool]) -> Entry:
-        """The class of a request with an error tolerance. `in_time` says whether that many tokens end before its
-        deadline. Raises `NotPromised` for one that nothing can be promised about.
+    def entry(self, request: Request, prompt: int, in_time: Callable[[int, int], bool]) -> Entry:
+        """The class of a request with an error tolerance, whose prompt has so many tokens. `in_time` says whether so
+        many tokens behind a prompt of so many end before its deadline, which is asked for the longest prompt of the
+        calibration, so that the class does not depend on the prompt. Raises `NotPromised` for a request that nothing
+        can be promised about.
         """
         if self._calibration is None:
             raise NotPromised(f"error_tolerance: nothing is promised about this model: {self._why}")
@@ -51,11 +54,16 @@ class Pledges:
             raise NotPromised(
                 "error_tolerance: promised only for depth auto, temperature 0, seed 0, no stop texts, no own facts"
             )
-        budget = request.budget
+        longest, budget = self._calibration.sample.longest_prompt, request.budget
+        if prompt > longest:
+            raise NotPromised(
+                f"error_tolerance: nothing is promised about a prompt of {prompt} tokens: in calibration none had more "
+                f"than {longest}"
+            )
         if budget.max_layer_steps is not None:
             raise NotPromised("error_tolerance: nothing is promised with max_layer_steps; max_tokens limits work, too")
         classes = [tokens for tokens in self._calibration.token_classes if tokens <= budget.max_tokens]
-        fitting = [tokens for tokens in classes if in_time(tokens)]
+        fitting = [tokens for tokens in classes if in_time(longest, tokens)]
         if classes and not fitting:
             raise NotPromised(
                 f"deadline_ms = {budget.deadline_ms:g}: too short for an answer of {classes[0]} tokens, the shortest "
@@ -109,15 +117,15 @@ def replace_budget(budget: Budget, **values: int) -> Budget:
     return Budget.model_validate(budget.model_dump() | values)
 
 
-def _calibration(loaded: LoadedModel, threshold: float) -> tuple[Calibration | None, str]:
-    """The calibration that holds for a model as it is run, or why there is none."""
+def valid_calibration(folder: Path, threshold: float) -> tuple[Calibration | None, str]:
+    """The calibration that holds for a model run with this exit threshold, or why there is none."""
     try:
-        found = read_calibration(loaded.path)
+        found = read_calibration(folder)
     except ModelFolderError as error:
         return None, str(error)
     if found is None:
         return None, "it has not been calibrated (tuili calibrate does that)"
-    if found.model != model_hash(loaded.path) or found.verifier != verifier_hash(loaded.path):
+    if found.model != model_hash(folder) or found.verifier != verifier_hash(folder):
         return None, "its calibration was made with other weights: calibrate anew"
     if found.exit_threshold != threshold:
         return None, f"it was calibrated with an exit threshold of {found.exit_threshold:g}, not {threshold:g}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from transformers import PreTrainedTokenizerFast
 
 from tuili.data.tokenizer import encode_prompt
@@ -17,7 +19,18 @@ def prompt_ids(tokenizer: PreTrainedTokenizerFast, prompt: str, context: int) ->
         raise PromptError("the prompt is empty: write a question")
     if any("\ud800" <= character <= "\udfff" for character in prompt):  # what Python makes of other bytes
         raise PromptError("the prompt is not UTF-8: write it in that encoding")
+    longest, size = _longest(tokenizer), len(prompt.encode())
+    if size > context * longest:  # told without reading all of it
+        raise PromptError(
+            f"the prompt has {size} bytes: the model's context takes at most {context - 1} tokens of up to {longest} each"
+        )
     ids = encode_prompt(tokenizer, prompt)
     if len(ids) >= context:
         raise PromptError(f"the prompt has {len(ids)} tokens: the model's context takes at most {context - 1}")
     return ids
+
+
+@lru_cache(maxsize=16)
+def _longest(tokenizer: PreTrainedTokenizerFast) -> int:
+    """Bytes of the longest token."""
+    return max(len(piece.encode()) for piece in tokenizer.get_vocab())

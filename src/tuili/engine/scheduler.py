@@ -78,6 +78,8 @@ class Scheduler:
         self.account, self.costs, self._in_groups = Account(), Costs(slots, chunk), 0.0
         self._line = Line(waiting, slots, self.costs)
         self._reading: Row | None = None
+        self._to_read = True
+        """Whether a tick begins with prompts."""
         self._verifier = verifier
         self._verified: Reading | None = None
         """What the verifier reads of the row that is being read."""
@@ -188,13 +190,20 @@ class Scheduler:
 
     @torch.inference_mode()
     def tick(self) -> list[Row]:
-        """Go one token on with every row. Returns the rows that have got tokens or have ended."""
+        """Read some prompts, then go one token on with every row. Returns the rows that have got tokens or have ended.
+
+        Where a row ends before anything is written, that is told at once; after one that ended while prompts were read
+        the next tick writes.
+        """
         self.account.ticks += 1
         if self._left is not None:
             self.costs.between.saw(1, self.clock() - self._left)
-        changed = self._read_prompts()
-        if self._rows:
-            changed += self._write_tokens()
+        changed = self._end_late()
+        if not changed:
+            changed = self._read_prompts() if self._to_read else []
+            self._to_read = not _any_ended(changed)
+            if self._rows and self._to_read:
+                changed += self._write_tokens()
         self._left = self.clock() if self._rows else None
         return list(dict.fromkeys(changed))
 
@@ -221,8 +230,8 @@ class Scheduler:
 
     def _read_prompts(self) -> list[Row]:
         """Read at most a chunk of tokens of prompts, and write the first token of those that are read."""
-        left, changed = self._chunk, self._end_late()
-        while (left := min(left, self._readable())) > 0:
+        left, changed = self._chunk, list[Row]()
+        while not _any_ended(changed) and (left := min(left, self._readable())) > 0:
             if (row := self._reading or self._begin()) is None:
                 break
             if self._verified is not None and (left := min(left, self._readable())) <= 0:
@@ -487,3 +496,7 @@ class Scheduler:
         for place, row in enumerate(self._rows):
             written = len(row.tokens) + self._drafting.ahead(row)
             assert self._slots.length[place] == len(row.prompt) + written - 1, "a row is out of step"
+
+
+def _any_ended(rows: Sequence[Row]) -> bool:
+    return any(row.stop is not None for row in rows)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from tuili.engine.answer import Answer
-from tuili.engine.engine import Engine, Ticket
+from tuili.engine.engine import Engine, Prepared, Ticket
 from tuili.engine.events import Answered, Event
 from tuili.engine.request import Request
 from tuili.errors import TuiliError
@@ -68,7 +68,8 @@ class Service:
             with suppress(RuntimeError):  # the loop has been closed, so nobody waits any more
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
-        admission = self._post(lambda: self._admit(request, hear))
+        read = await asyncio.to_thread(self._engine.read, request)
+        admission = self._post(lambda: self._admit(read, hear))
         try:
             ticket = await asyncio.wrap_future(admission)
         except asyncio.CancelledError:
@@ -95,13 +96,13 @@ class Service:
         with suppress(Closed):  # which cancels everything itself
             self._post(lambda: self._engine.cancel(ticket))
 
-    def _admit(self, request: Request, hear: Hearer) -> Ticket:
+    def _admit(self, read: Prepared, hear: Hearer) -> Ticket:
         def listen(event: Event) -> None:
             if isinstance(event, Answered):
                 self._live.pop(ticket, None)
             hear(event)
 
-        ticket = self._engine.admit(request, listen)
+        ticket = self._engine.admit_read(read, listen)
         self._live[ticket] = hear
         return ticket
 

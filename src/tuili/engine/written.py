@@ -90,7 +90,7 @@ def read_back(
     text = "\n".join((THINK, *(step.text for step in given), own)) if given else own
     response = split_response(text)
     verdicts = check_chain(response.steps, context)
-    steps, start = [replace(step, last=None) for step in given], 0
+    steps, start = [replace(step, last=None) for step in given], 0 if given else len(THINK) * own.startswith(THINK)
     ends = list(accumulate(len(piece) for piece, _ in pieces))
     for line, verdict in list(zip(response.steps, verdicts, strict=True))[len(given) :]:
         start = own.index(line, start)

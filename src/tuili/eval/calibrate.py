@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tuili.engine.attempt import best_of
 from tuili.engine.calibration import Calibration, Curve, Entry, Point, Sample
 from tuili.engine.confidence import Confidence, calibration_error, features, fit
-from tuili.engine.controller import Pursuit
+from tuili.engine.controller import Pursuit, unread
 from tuili.engine.engine import Engine
 from tuili.engine.guarantee import Certified, Trials, answered_needed, certify, p_value, upper_bound
 from tuili.engine.pledges import has_wrong_step
@@ -69,10 +69,11 @@ class Moment:
 
 @dataclass(frozen=True)
 class Trace:
-    """One problem: a moment after each attempt; and whether the checker found a step of the first one wrong (None where
-    it was cut).
+    """One problem: the tokens of its prompt, a moment after each attempt; and whether the checker found a step of the
+    first one wrong (None where it was cut).
     """
 
+    prompt: int
     moments: tuple[Moment, ...]
     rejected: bool | None
 
@@ -141,11 +142,13 @@ def _collect(cases: Sequence[Case], max_steps: int, max_tokens: int, loaded: Loa
         if ended := len(engine.step()):
             answered += ended
             told(answered, len(cases))
-    return [trace(ticket.pursuit, case.answer) for ticket, case in zip(tickets, cases, strict=True)]
+    return [trace(ticket.pursuit, case.answer, engine.verifies) for ticket, case in zip(tickets, cases, strict=True)]
 
 
-def trace(pursuit: Pursuit, expected: str) -> Trace:
-    """What a request that made all its attempts would have said after each of them."""
+def trace(pursuit: Pursuit, expected: str, verifies: bool) -> Trace:
+    """What a request that made all its attempts would have said after each of them; `verifies`: the verifier should
+    have read them.
+    """
     moments, first = [], pursuit.tried[0]
     for count in range(1, len(pursuit.tried) + 1):
         tried = pursuit.tried[:count]
@@ -153,11 +156,11 @@ def trace(pursuit: Pursuit, expected: str) -> Trace:
         moments.append(
             Moment(
                 sum(len(attempt.row.tokens) for attempt in tried),
-                None if best.lacks else features(tried),
+                None if best.lacks or (verifies and unread(tried)) else features(tried),
                 same_answer(expected, best.written.answer),
             )
         )
-    return Trace(tuple(moments), has_wrong_step(first) if first.row.stop is Stop.END else None)
+    return Trace(len(pursuit.prompt), tuple(moments), has_wrong_step(first) if first.row.stop is Stop.END else None)
 
 
 def certified(traces: Sequence[Trace], loaded: LoadedModel, source: str, digest: str, classes: Classes) -> Calibration:
@@ -174,7 +177,7 @@ def certified(traces: Sequence[Trace], loaded: LoadedModel, source: str, digest:
             for tolerance in sorted(classes.tolerances):
                 start = first_setting(seen, tolerance, classes.delta, len(testing))
                 entries.append(_entry(trials, threshold_S, tolerance, classes.delta, start, steps, tokens))
-    first_NF, right_N = _labelled(testing)
+    first_NF, right_N = _labelled(testing, "those that test the thresholds")
     told_N = np.array([confidence.of_features(found) for found in first_NF])
     known = [trace.rejected for trace in testing if trace.rejected is not None]
     return Calibration(
@@ -190,6 +193,7 @@ def certified(traces: Sequence[Trace], loaded: LoadedModel, source: str, digest:
             sha256=digest,
             fitted=len(fitting),
             n=len(testing),
+            longest_prompt=max(trace.prompt for trace in traces),
             accuracy=float(np.mean([trace.moments[0].right for trace in testing])),
             calibration_error=calibration_error(told_N, right_N),
         ),
@@ -200,13 +204,13 @@ def certified(traces: Sequence[Trace], loaded: LoadedModel, source: str, digest:
 
 def fit_confidence(traces: Sequence[Trace]) -> Confidence:
     """The confidence that these traces teach, from the answers at all their moments."""
-    return fit(*_labelled(traces))
+    return fit(*_labelled(traces, "those that fit the confidence"))
 
 
-def _labelled(traces: Sequence[Trace]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _labelled(traces: Sequence[Trace], which: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     moments = [moment for trace in traces for moment in trace.moments if moment.features is not None]
     if not moments:
-        raise InputError("the model answered none of the problems: there is nothing to calibrate")
+        raise InputError(f"of {len(traces)} problems, {which}, the model answered none: there is nothing to calibrate")
     return np.array([moment.features for moment in moments]), np.array([moment.right for moment in moments])
 
 

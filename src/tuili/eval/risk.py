@@ -11,6 +11,8 @@ from tuili.engine.calibration import Calibration
 from tuili.eval.figures import ACCENT, LEVEL_COLOURS, MUTED, STYLE
 from tuili.files import whole_file
 
+LINES = ("-", "--", "-.")
+"""Once all colours have been used, they come again with another kind of line."""
 LEAST_ANSWERED = 20
 """Points of fewer answers say nothing."""
 
@@ -24,13 +26,15 @@ def draw_risk(calibration: Calibration, path: Path) -> None:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 3.6))
         axes = figure.subplots()
-        for curve, colour in zip(curves, LEVEL_COLOURS, strict=False):
+        for number, curve in enumerate(curves):
+            colour = LEVEL_COLOURS[number % len(LEVEL_COLOURS)]
             points = [point for point in curve.tested if point.answered >= LEAST_ANSWERED]
             axes.plot(
                 [point.answered / n for point in points],
                 [point.wrong / point.answered for point in points],
                 color=colour,
                 linewidth=1.6,
+                linestyle=LINES[number // len(LEVEL_COLOURS) % len(LINES)],
                 label=f"{curve.max_steps} attempt" + ("s" if curve.max_steps > 1 else ""),
             )
         entries = [entry for entry in calibration.entries if entry.max_tokens == tokens and entry.threshold is not None]

@@ -37,7 +37,8 @@ LARGEST_BATCH = 256
 class SpeedSettings:
     """What is measured: every combination of `batch` (prompts at once), `prompt` (their tokens) and `depth`.
 
-    new: most tokens of a response. rounds: runs of each combination, of which the medians are given.
+    new: most tokens of a response. rounds: runs of each combination, of which the medians are given. compiled: whether
+    the engine writes through graphs that are compiled first.
     """
 
     batch: Sequence[int] = (1, 16)
@@ -45,6 +46,7 @@ class SpeedSettings:
     depth: Sequence[Depth] = ("auto",)
     new: int = 64
     rounds: int = 3
+    compiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,15 @@ def measure_speed(
         raise InputError(f"batch {max(settings.batch)}: use 1 to {LARGEST_BATCH}")
     if settings.new < 2 or min(settings.prompt) < 1 or max(settings.prompt) + settings.new > context:
         raise InputError(f"prompts and at least 2 new tokens must fit the model's context of {context} tokens")
-    schedulers = {
-        batch: Scheduler(loaded.model, loaded.tokenizer, slots=batch, prefix_bytes=0) for batch in settings.batch
-    }
+    scheduler = Scheduler(
+        loaded.model, loaded.tokenizer, slots=max(settings.batch), prefix_bytes=0, compiled=settings.compiled
+    )
     combinations = list(product(settings.batch, settings.prompt, settings.depth))
     prompts = {length: worked_prompts(loaded, length, max(settings.batch)) for length in settings.prompt}
     runs: defaultdict[tuple[int, int, Depth], list[Speed]] = defaultdict(list)
     for number in range(settings.rounds + 1):
         for place, (batch, length, depth) in enumerate(combinations):
-            own = _run(schedulers[batch], loaded, prompts[length][:batch], depth, settings.new)
+            own = _run(scheduler, loaded, prompts[length][:batch], depth, settings.new)
             if number > 0:  # the first round warms up
                 runs[batch, length, depth].append(own)
             if tell is not None:
@@ -98,6 +100,7 @@ def measure_speed(
         "speeds": [asdict(_middle(own)) for own in runs.values()],
         "new": settings.new,
         "rounds": settings.rounds,
+        "compiled": settings.compiled,
         "exit_threshold": loaded.model.config.exit_threshold,
         "peak_memory_bytes": peak_memory(),
         "machine": machine(),

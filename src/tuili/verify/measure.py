@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from tuili.engine.confidence import calibration_error
 from tuili.errors import InputError
 from tuili.model.verifier import SCALARS, SCALE, Calibration, Curve, Verifier
 from tuili.tasks.mutations import KINDS
@@ -18,7 +19,6 @@ from tuili.verify.chains import OWN, RIGHT, UNKNOWN
 from tuili.verify.features import Examples
 from tuili.verify.fit import judged
 
-BINS = 15
 THRESHOLDS, TURNS = 200, 2
 LIKELIHOOD = -SCALARS
 """The feature that is the log-probability of a token at full depth."""
@@ -120,7 +120,7 @@ def report(examples: Examples, chance_E: Tensor, thresholds: Thresholds, held_ou
             f"{name}s": len(chance),
             f"{name}_right": float(is_right.float().mean()),
             f"{name}_auroc": auroc(chance, is_right),
-            f"{name}_ece": ece(chance, is_right),
+            f"{name}_ece": calibration_error(chance.double().numpy(), is_right.numpy()),
         }
     return figures
 
@@ -133,21 +133,6 @@ def auroc(chance: Tensor, is_right: Tensor) -> float:
     if not right or not wrong:
         return 0.5
     return float((rank[is_right].sum() - right * (right + 1) / 2) / (right * wrong))
-
-
-def bins(chance: Tensor, is_right: Tensor) -> list[tuple[int, float, float]]:
-    """For each of `BINS` equal parts of [0, 1] that has any: how many, their mean probability, the share of right."""
-    place = (chance * BINS).long().clamp(max=BINS - 1)
-    found = ((place == number) for number in range(BINS))
-    return [
-        (int(own.sum()), float(chance[own].mean()), float(is_right[own].double().mean())) for own in found if own.any()
-    ]
-
-
-def ece(chance: Tensor, is_right: Tensor) -> float:
-    """Expected calibration error: the mean distance of probability and share over `bins`, weighted by how many."""
-    found = bins(chance, is_right)
-    return sum(count * abs(mean - share) for count, mean, share in found) / sum(count for count, _, _ in found)
 
 
 def likelihood(examples: Examples) -> Tensor:
