@@ -22,7 +22,7 @@ def prompt_ids(tokenizer: PreTrainedTokenizerFast, prompt: str, context: int) ->
     longest, size = _longest(tokenizer), len(prompt.encode())
     if size > context * longest:  # told without reading all of it
         raise PromptError(
-            f"the prompt has {size} bytes: the model's context takes at most {context - 1} tokens of up to {longest} each"
+            f"the prompt has {size} bytes: the model's context takes at most {context - 1} tokens, of {longest} at most"
         )
     ids = encode_prompt(tokenizer, prompt)
     if len(ids) >= context:
