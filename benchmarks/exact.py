@@ -72,10 +72,13 @@ class Decoders:
 
     def __init__(self, loaded: LoadedModel, batch: int) -> None:
         self._depths: dict[str, Depth] = {"full": loaded.model.config.exit_layers[-1], "auto": "auto", "exact": "exact"}
-        kinds = {"eager": False} | ({"compiled": True} if compiles() else {})
+        compiled = {"compiled": True} if compiles() else {}
+        kinds: dict[str, dict[str, Any]] = {"eager": {}}
+        kinds |= {"compiled": compiled} if compiled else {}
+        kinds["int8"] = {"int8": True} | compiled
         self._decoders = {
-            kind: Decoder(loaded.model, loaded.tokenizer, batch_size=batch, compiled=compiled)
-            for kind, compiled in kinds.items()
+            kind: Decoder(loaded.model, loaded.tokenizer, batch_size=batch, **options)
+            for kind, options in kinds.items()
         }
         for kind in kinds:
             for name in self._depths:
@@ -88,9 +91,10 @@ class Decoders:
 
     def block(self, texts: Sequence[str]) -> dict[str, Any]:
         """All of them on the same prompts in turns: tokens and processor tokens a second, and how many responses of
-        `exact` are those of full depth, in each kind.
+        `exact` are those of full depth in each kind, and of full depth those of the eager one.
         """
         found: dict[str, Any] = {"prompts": len(texts)}
+        eager: list[Generation] = []
         for kind in self._decoders:
             written: dict[str, list[Generation]] = {}
             for name in self._depths:
@@ -104,6 +108,9 @@ class Decoders:
                 }
             pairs = zip(written["exact"], written["full"], strict=True)
             found[f"{kind}_identical"] = sum(one.tokens == other.tokens for one, other in pairs)
+            eager = eager or written["full"]
+            pairs = zip(written["full"], eager, strict=True)
+            found[f"{kind}_as_eager"] = sum(one.tokens == other.tokens for one, other in pairs)
         return found
 
 

@@ -168,7 +168,11 @@ ROWS = (
     bench("reading a prompt of 1,024: times as fast as all layers", "depth", "prefill_1024_speedup", "{:.1f}", "2.5"),
     bench("writing, depth chosen: times as fast as full depth", "depth", "decode_1_speedup", "{:.2f}", "none"),
     bench(
-        "responses of verified drafts that are those of full depth", "exact", "batch_16_eager_identical", "{:,.0f}", "1,008"
+        "responses of verified drafts that are those of full depth",
+        "exact",
+        "batch_16_eager_identical",
+        "{:,.0f}",
+        "1,008",
     ),
     bench(
         "their speed over full depth, one at a time",

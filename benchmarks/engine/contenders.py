@@ -18,7 +18,7 @@ PEERS = ROOT / ".venv-peers" / "bin" / "python"
 """Made by `make bench`."""
 PACKAGE = "benchmarks.engine"
 GGUF = ("f16", "q8_0")
-DTYPES = {"fp32": "float32", "bf16": "bfloat16"}
+DTYPES = {"fp32": "float32", "bf16": "bfloat16", "int8": "bfloat16"}
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,13 @@ def contenders(size: str, folder: Path, peers: str, shares: Sequence[float]) -> 
     found = []
     best = "compiled" if compiles() else "eager"
     plain = [("fp32", "eager", "full")] if size == "24m" else []
-    for dtype, kind, depth in [*plain, ("bf16", best, "full"), ("bf16", best, "exits")]:
-        variant: dict[str, Any] = {"compiled": kind == "compiled"}
+    both = [("bf16", best, "full"), ("bf16", best, "exits"), ("int8", best, "full"), ("int8", best, "exits")]
+    for weights, kind, depth in [*plain, *both]:
+        variant: dict[str, Any] = {"compiled": kind == "compiled", "int8": weights == "int8"}
         if depth == "exits":
             variant["shares"] = list(shares)
-        name = f"ours_{dtype}_{kind}_{depth}"
-        found.append(Contender(name, own, f"{PACKAGE}.ours", [size, DTYPES[dtype]], variant))
+        name = f"ours_{weights}_{kind}_{depth}"
+        found.append(Contender(name, own, f"{PACKAGE}.ours", [size, DTYPES[weights]], variant))
     found += [
         Contender(f"llama_cpp_{kind}", peers, f"{PACKAGE}.peers.llama_cpp", [str(llama / f"{kind}.gguf")])
         for kind in GGUF

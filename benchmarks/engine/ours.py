@@ -1,17 +1,16 @@
 """The worker of our engine: `python -m benchmarks.engine.ours SIZE DTYPE THREADS`.
 
-Variants: `compiled`, where the scheduler offers it, and `shares`: the share of tokens that leave at each exit. Random
+Variants: `compiled`, `int8`, and `shares`: the share of tokens that leave at each exit. Random
 weights are never sure, so where shares are given each token's depth is drawn beforehand by them; the exits that a token
 passes on its way are looked at only where another token leaves there.
 """
 
 from __future__ import annotations
 
-import inspect
 import random
+import shutil
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
@@ -22,8 +21,8 @@ from tuili.engine.scheduler import Scheduler
 
 
 def compiles() -> bool:
-    """Whether the engine can compile its layers."""
-    return "compiled" in inspect.signature(Scheduler).parameters
+    """Whether there is a C++ compiler for the engine."""
+    return any(shutil.which(name) for name in ("g++", "clang++", "c++"))
 
 
 class Ours:
@@ -31,14 +30,15 @@ class Ours:
 
     def __init__(self, size: str, dtype: torch.dtype) -> None:
         self._model, self._tokenizer = build_ours(SIZES[size], dtype)
-        self._schedulers: dict[tuple[int, bool], Scheduler] = {}
+        self._schedulers: dict[tuple[int, bool, bool], Scheduler] = {}
 
     def prepare(self, work: Work) -> Callable[[], Tokens]:
         """Rows for the prompts, and a scheduler that has done such work before."""
-        key = work.batch, bool(work.variant.get("compiled"))
+        key = work.batch, bool(work.variant.get("compiled")), bool(work.variant.get("int8"))
         if key not in self._schedulers:
-            options: dict[str, Any] = {"compiled": True} if key[1] else {}
-            self._schedulers[key] = Scheduler(self._model, self._tokenizer, slots=work.batch, prefix_bytes=0, **options)
+            self._schedulers[key] = Scheduler(
+                self._model, self._tokenizer, slots=work.batch, prefix_bytes=0, compiled=key[1], int8=key[2]
+            )
             self._write(Work(work.batch, work.prompt, 4, work.vocabulary, work.variant, seed=-1), self._schedulers[key])
         return lambda: self._write(work, self._schedulers[key])
 

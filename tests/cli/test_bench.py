@@ -40,7 +40,7 @@ def test_the_json_has_every_combination(model: str, capsys: pytest.CaptureFixtur
 
 
 def test_the_table_shows_full_depth_and_auto(model: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "engine", model, *QUICK]) == 0
+    assert main(["bench", "engine", model, *QUICK, "--int8"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["batch", "prompt", "depth"]
     assert [line.split()[:3] for line in lines[1:5]] == [[b, "24", d] for b in ("1", "2") for d in ("4", "auto")]

@@ -111,10 +111,12 @@ def test_what_stood_in_a_slot_before_leaves_no_trace(model: TuiliForCausalLM) ->
 
 
 @torch.inference_mode()
-def test_compiled_equals_eager_for_any_number_of_rows_tokens_and_units() -> None:
+@pytest.mark.parametrize("int8", [False, True], ids=["as they are", "rounded weights"])
+def test_compiled_equals_eager_for_any_number_of_rows_tokens_and_units(int8: bool) -> None:
     """The graphs are made once, from three rows: nothing may be taken for granted that holds for those alone."""
-    made, _ = tiny_model(top_units=2, window=4, max_unit=4, num_attention_heads=4, num_key_value_heads=2)
-    networks = [Network(made.eval()), Network(made, compiled=True)]
+    sizes = {"num_attention_heads": 4, "num_key_value_heads": 2, "hidden_size": 32, "intermediate_size": 32}
+    made, _ = tiny_model(top_units=2, window=4, max_unit=4, **sizes)
+    networks = [Network(made.eval(), int8=int8), Network(made, compiled=True, int8=int8)]
     for rows, length in ((1, 1), (1, 30), (2, 5), (8, 126), (16, 40), (3, 200)):
         results = []
         for network in networks:
@@ -133,4 +135,7 @@ def test_compiled_equals_eager_for_any_number_of_rows_tokens_and_units() -> None
             outputs.append(network.to_full_depth(slots, 0, drafted_ATM))
             results.append(outputs)
         for eager, compiled in zip(*results, strict=True):
-            torch.testing.assert_close(compiled, eager, atol=1e-4, rtol=1e-4)
+            if int8:  # inputs are rounded to bf16: what differs little may differ by a digit, and choose another expert
+                assert float(((compiled - eager).abs() > 0.03).float().mean()) < 0.05
+            else:
+                torch.testing.assert_close(compiled, eager, atol=1e-4, rtol=1e-4)

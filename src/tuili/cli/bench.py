@@ -40,6 +40,7 @@ def engine(
     compiled: Annotated[
         bool, typer.Option("--compiled", help="Compile the layers first, which takes a minute and a C++ compiler.")
     ] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="With weights rounded to 8 bits.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Measure how fast the engine reads and writes with a model, in a minute or so.
@@ -61,7 +62,7 @@ def engine(
     with progress_bar() as tell:
         report = {
             "model": model,
-            **measure_speed(loaded, SpeedSettings(batches, prompts, depths, new, compiled=compiled), tell),
+            **measure_speed(loaded, SpeedSettings(batches, prompts, depths, new, compiled=compiled, int8=int8), tell),
         }
     if as_json:
         print(json.dumps(report, indent=2))

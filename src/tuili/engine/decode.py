@@ -45,7 +45,7 @@ class Decoder:
         threshold: probability at which `auto` leaves; the model's own `exit_threshold` if None.
         max_new_tokens: longest response.
         batch_size: prompts that are answered together; the next one begins when one has ended.
-        compiled: write through graphs that are compiled first; see `Network`.
+        compiled: write through graphs that are compiled first; int8: with rounded weights; see `Network`.
     Raises `InputError` for a depth the model does not have, or a threshold outside [0, 1].
     """
 
@@ -58,6 +58,7 @@ class Decoder:
         max_new_tokens: int = 400,
         batch_size: int = 64,
         compiled: bool = False,
+        int8: bool = False,
     ) -> None:
         self.model, self.tokenizer = model, tokenizer
         model.train(False)
@@ -68,7 +69,9 @@ class Decoder:
             raise InputError(f"max_new_tokens {max_new_tokens} and batch_size {batch_size} must be at least 1")
         model.model.groups(depth if isinstance(depth, int) else None)
         self.depth, self.max_new_tokens = depth, max_new_tokens
-        self._scheduler = Scheduler(model, tokenizer, slots=batch_size, waiting=sys.maxsize, compiled=compiled)
+        self._scheduler = Scheduler(
+            model, tokenizer, slots=batch_size, waiting=sys.maxsize, compiled=compiled, int8=int8
+        )
 
     def generate(self, prompts: Sequence[str], progress: Callable[[int], None] | None = None) -> list[Generation]:
         """One generation for each prompt, in order; `progress` is called with the number of prompts just answered.

@@ -61,7 +61,7 @@ class Engine:
         threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
         slots: responses that are written together.
         waiting: attempts that may wait for a slot; further requests are refused.
-        compiled: write through graphs that are compiled first; see `Network`.
+        compiled: write through graphs that are compiled first; int8: with rounded weights; see `Network`.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Engine:
         slots: int = 16,
         waiting: int = 1024,
         compiled: bool = False,
+        int8: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         config = loaded.model.config
@@ -84,13 +85,14 @@ class Engine:
             waiting=waiting,
             verifier=verifier,
             compiled=compiled,
+            int8=int8,
             clock=clock,
         )
         self.scheduler.warm()
         own = config.exit_threshold if threshold is None else threshold
         if not 0 <= own <= 1:
             raise InputError(f"threshold {own} is no probability: use 0 to 1")
-        self.pledges = Pledges(loaded, own)
+        self.pledges = Pledges(loaded, own, int8)
         self._judge = Judge(
             loaded.tokenizer,
             config.exit_layers,

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from tuili.engine.compiled import graph
 from tuili.engine.experts import Experts
+from tuili.engine.products import Matrix, product, rounded
 from tuili.engine.slots import Place, Slots
 from tuili.engine.step import KeyValues, Means, Step, look, means, narrow, write
 from tuili.model import TuiliForCausalLM
@@ -36,20 +37,22 @@ class Network:
     Args:
         compiled: make graphs of what a token goes through when it is written, which takes a C++ compiler a minute or
             more; several tokens of a row at once go through the layers as ever. Raises `InputError` where that fails.
+        int8: use a copy of the weights that is rounded to 8 bits, experts left out. On a CPU alone.
     """
 
-    def __init__(self, model: TuiliForCausalLM, compiled: bool = False) -> None:
+    def __init__(self, model: TuiliForCausalLM, compiled: bool = False, int8: bool = False) -> None:
         self.config = model.config
         inner = model.model
-        self.table_VM, self._head_VM = inner.embed_tokens.weight, model.lm_head.weight
+        made = rounded if int8 else _as_it_is
+        self.table_VM, self._head = inner.embed_tokens.weight, made(model.lm_head.weight)
         taps_WM = torch.cat([inner.convolution.weight.flip(0), torch.ones_like(inner.convolution.weight[:1])])
         self._taps_MW = taps_WM.t() * self.config.hidden_size**0.5
-        self._trunk = [_Trunk(layer) for layer in inner.trunk if isinstance(layer, TrunkLayer)]
+        self._trunk = [_Trunk(layer, made) for layer in inner.trunk if isinstance(layer, TrunkLayer)]
         shared = inner.shared_key_value
         self._shared_norm = _Norm(inner.shared_norm.weight, inner.shared_norm.eps)
-        self._shared = _fuse([shared.k_proj, shared.v_proj])
+        self._shared = made(_fuse([shared.k_proj, shared.v_proj]))
         self._key_norm = _Norm(shared.k_norm.weight.expand(shared.heads, -1), shared.k_norm.eps)
-        self._reasoning = [_Reasoning(layer) for layer in inner.reasoning if isinstance(layer, ReasoningLayer)]
+        self._reasoning = [_Reasoning(layer, made) for layer in inner.reasoning if isinstance(layer, ReasoningLayer)]
         self._norm = _Norm(inner.norm.weight, inner.norm.eps)
         self._graphs: _Graphs | None = None
         if compiled:
@@ -94,7 +97,7 @@ class Network:
 
     def head(self, normed_ATM: Tensor) -> Tensor:
         """The logits of these states."""
-        return F.linear(normed_ATM, self._head_VM)
+        return product(normed_ATM, self._head)
 
     def _run_trunk(self, place: Place, angles_SD: tuple[Tensor, Tensor]) -> tuple[Tensor, Step]:
         step = look(place, angles_SD, self.config)
@@ -103,7 +106,7 @@ class Network:
         changes = means(place, hidden_ATM.dtype) if self.config.layered else None
         for index, layer in enumerate(self._trunk):
             hidden_ATM = layer(hidden_ATM, place, changes, step, index)
-        key, value = F.linear(self._shared_norm(hidden_ATM), self._shared).chunk(2, dim=-1)
+        key, value = product(self._shared_norm(hidden_ATM), self._shared).chunk(2, dim=-1)
         size = (-1, self.config.head_dim)
         write(-1, place, changes, _turn(key.unflatten(-1, size), self._key_norm, step), value.unflatten(-1, size))
         return hidden_ATM, step
@@ -115,9 +118,9 @@ class Network:
     @torch.inference_mode()
     def _compile(self) -> _Graphs:
         """Make graphs of what one token of each of some rows goes through, by an example of three rows."""
-        slots = Slots(self.config, 3, self._head_VM.dtype, self._head_VM.device)
+        slots = Slots(self.config, 3, self.table_VM.dtype, self.table_VM.device)
         length = min(50, self.config.max_position_embeddings - 1)
-        id_AT = torch.full((3, length), (self.config.separator_token_ids or [0])[0], device=self._head_VM.device)
+        id_AT = torch.full((3, length), (self.config.separator_token_ids or [0])[0], device=self.table_VM.device)
         self.trunk(slots, slice(0, 3), id_AT)
         place, angles_SD = self._always_narrow(slots.advance(slice(0, 3), id_AT[:, :1])), (slots.cos_SD, slots.sin_SD)
         free: dict[Tensor, tuple[int, ...]] = {place.unit_AS: (0, 1)}
@@ -161,22 +164,28 @@ class _Norm:
 class _Attention:
     """The projections of one layer's input, with its keys and values where it has its own, and what queries read."""
 
-    def __init__(self, attention: LayeredAttention, norm: RMSNorm, own: KeyValueProjection | None = None) -> None:
+    def __init__(
+        self,
+        attention: LayeredAttention,
+        norm: RMSNorm,
+        made: Callable[[Tensor], Matrix],
+        own: KeyValueProjection | None = None,
+    ) -> None:
         self._norm, self._heads, self._size = _Norm(norm.weight, norm.eps), attention.heads, attention.head_dim
         self._own = 0 if own is None else own.heads
         keys, values = ([], []) if own is None else ([own.k_proj], [own.v_proj])
         gates = [] if attention.gate_proj is None else [attention.gate_proj]
-        self._weight = _fuse([attention.q_proj, *keys, *values, *gates])
+        self._weight = made(_fuse([attention.q_proj, *keys, *values, *gates]))
         self._sizes = ((self._heads + self._own) * self._size, self._own * self._size, 3 * self._heads * len(gates))
         gains = [attention.q_norm.weight.expand(self._heads, -1) * self._size**-0.5]
         if own is not None:
             gains.append(own.k_norm.weight.expand(self._own, -1))
         self._turn = _Norm(torch.cat(gains), norm.eps)
-        self._output = attention.o_proj.weight
+        self._output = made(attention.o_proj.weight)
 
     def project(self, hidden_ATM: Tensor, step: Step) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Queries [A, T, H, D], keys and values [A, T, K, D], and gates [A, T, 3 * H]; sizes of 0 where none are."""
-        heads, value, gate = F.linear(self._norm(hidden_ATM), self._weight).split(self._sizes, dim=-1)
+        heads, value, gate = product(self._norm(hidden_ATM), self._weight).split(self._sizes, dim=-1)
         heads_ATQD = _turn(heads.unflatten(-1, (self._heads + self._own, self._size)), self._turn, step)
         query_ATHD, key_ATKD = heads_ATQD.split((self._heads, self._own), dim=2)
         return query_ATHD, key_ATKD, value.unflatten(-1, (self._own, self._size)), gate
@@ -194,29 +203,29 @@ class _Attention:
         if R > 1:
             gate_ATKG1R = gate.view(A, T, K, H // K, 1, R).softmax(-1)
             read_ATKGRD = gate_ATKG1R @ read_ATKGRD
-        return F.linear(read_ATKGRD.reshape(A, T, H * D), self._output)
+        return product(read_ATKGRD.reshape(A, T, H * D), self._output)
 
 
 class _Trunk:
     """A trunk layer."""
 
-    def __init__(self, layer: TrunkLayer) -> None:
-        self._attention = _Attention(layer.attention, layer.attention_norm, layer.key_value)
+    def __init__(self, layer: TrunkLayer, made: Callable[[Tensor], Matrix]) -> None:
+        self._attention = _Attention(layer.attention, layer.attention_norm, made, layer.key_value)
         self._norm = _Norm(layer.mlp_norm.weight, layer.mlp_norm.eps)
-        self._gate_up, self._down = layer.mlp.gate_up_proj.weight, layer.mlp.down_proj.weight
+        self._gate_up, self._down = made(layer.mlp.gate_up_proj.weight), made(layer.mlp.down_proj.weight)
 
     def __call__(self, hidden_ATM: Tensor, place: Place, changes: Means | None, step: Step, index: int) -> Tensor:
         query_ATHD, key_ATKD, value_ATKD, gate = self._attention.project(hidden_ATM, step)
         write(index, place, changes, key_ATKD, value_ATKD)
         hidden_ATM = hidden_ATM + self._attention.read(query_ATHD, gate, KeyValues(place.kept_A2KXD[index]), step)
-        return hidden_ATM + F.linear(gated_silu(F.linear(self._norm(hidden_ATM), self._gate_up)), self._down)
+        return hidden_ATM + product(gated_silu(product(self._norm(hidden_ATM), self._gate_up)), self._down)
 
 
 class _Reasoning:
     """A reasoning layer."""
 
-    def __init__(self, layer: ReasoningLayer) -> None:
-        self._attention = _Attention(layer.attention, layer.attention_norm)
+    def __init__(self, layer: ReasoningLayer, made: Callable[[Tensor], Matrix]) -> None:
+        self._attention = _Attention(layer.attention, layer.attention_norm, made)
         self._norm = _Norm(layer.moe_norm.weight, layer.moe_norm.eps)
         self._experts = Experts(layer.moe)
 
@@ -229,6 +238,10 @@ class _Reasoning:
         query_ATHD, _, _, gate = self._attention.project(hidden_ATM, step)
         hidden_ATM = hidden_ATM + self._attention.read(query_ATHD, gate, kv, step)
         return hidden_ATM + self._experts(self._norm(hidden_ATM).flatten(0, 1)).view_as(hidden_ATM)
+
+
+def _as_it_is(weight: Tensor) -> Matrix:
+    return weight
 
 
 def _fuse(layers: list[Projection]) -> Tensor:

@@ -30,8 +30,10 @@ NOT_ASKED = Promise(why="no error_tolerance was asked for")
 class Pledges:
     """What one engine promises. It reads the calibration of the model's folder, and for that hashes the weights."""
 
-    def __init__(self, loaded: LoadedModel, threshold: float) -> None:
+    def __init__(self, loaded: LoadedModel, threshold: float, int8: bool = False) -> None:
         self._calibration, self._why = valid_calibration(loaded.path, threshold)
+        if int8:
+            self._calibration, self._why = None, "it was calibrated without int8"
         found = self._calibration
         self._unlike = None if found is None else DriftAlarm(found.rejected)
         tolerances = set() if found is None else {entry.error_tolerance for entry in found.entries}

@@ -51,7 +51,7 @@ class Scheduler:
         waiting: rows that may wait for a slot.
         verifier: reads responses that are submitted for it.
         prefix_bytes: memory for prompts that are kept, in case others begin alike.
-        compiled: write through graphs that are compiled first; see `Network`.
+        compiled: write through graphs that are compiled first; int8: with rounded weights; see `Network`.
     """
 
     def __init__(
@@ -65,12 +65,13 @@ class Scheduler:
         prefix_bytes: int = 2**26,
         verifier: LoadedVerifier | None = None,
         compiled: bool = False,
+        int8: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         if min(slots, chunk, waiting) < 1:
             raise InputError(f"slots {slots}, chunk {chunk} and waiting {waiting} must be at least 1")
         self.config, self.exits = model.config, model.config.exit_layers
-        self._network = Network(model, compiled)
+        self._network = Network(model, compiled, int8)
         self._slots = Slots(model.config, slots, model.dtype, model.device)
         self._prefixes = Prefixes(prefix_bytes)
         self._tokenizer, self._end_id = tokenizer, tokenizer.eos_token_id

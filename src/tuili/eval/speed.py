@@ -37,8 +37,8 @@ LARGEST_BATCH = 256
 class SpeedSettings:
     """What is measured: every combination of `batch` (prompts at once), `prompt` (their tokens) and `depth`.
 
-    new: most tokens of a response. rounds: runs of each combination, of which the medians are given. compiled: whether
-    the engine writes through graphs that are compiled first.
+    new: most tokens of a response. rounds: runs of each combination, of which the medians are given. compiled, int8:
+    whether the engine writes through graphs that are compiled first, and with rounded weights.
     """
 
     batch: Sequence[int] = (1, 16)
@@ -47,6 +47,7 @@ class SpeedSettings:
     new: int = 64
     rounds: int = 3
     compiled: bool = False
+    int8: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,12 @@ def measure_speed(
     if settings.new < 2 or min(settings.prompt) < 1 or max(settings.prompt) + settings.new > context:
         raise InputError(f"prompts and at least 2 new tokens must fit the model's context of {context} tokens")
     scheduler = Scheduler(
-        loaded.model, loaded.tokenizer, slots=max(settings.batch), prefix_bytes=0, compiled=settings.compiled
+        loaded.model,
+        loaded.tokenizer,
+        slots=max(settings.batch),
+        prefix_bytes=0,
+        compiled=settings.compiled,
+        int8=settings.int8,
     )
     combinations = list(product(settings.batch, settings.prompt, settings.depth))
     prompts = {length: worked_prompts(loaded, length, max(settings.batch)) for length in settings.prompt}
@@ -101,6 +107,7 @@ def measure_speed(
         "new": settings.new,
         "rounds": settings.rounds,
         "compiled": settings.compiled,
+        "int8": settings.int8,
         "exit_threshold": loaded.model.config.exit_threshold,
         "peak_memory_bytes": peak_memory(),
         "machine": machine(),
