@@ -32,22 +32,20 @@ async function put(question) {
   byId("turns").append(turn.element);
   running = new AbortController();
   show();
-  follow(turn.element, true);
+  toEnd();
   try {
     for await (const chunk of stream("v1/chat/completions", body, running.signal)) {
-      turn.take(chunk);
-      follow(turn.element);
+      keepEnd(() => turn.take(chunk));
     }
-    turn.finish();
+    keepEnd(() => turn.finish());
     turns.push(turn);
     byId("spoken").textContent = turn.answer ? text("spokenAnswer", { answer: turn.answer }) : text("noAnswer");
   } catch (error) {
-    if (error.name === "AbortError") turn.stop();
-    else trouble(error, turn, () => (turn.element.remove(), put(question)));
+    if (error.name === "AbortError") keepEnd(() => turn.stop());
+    else keepEnd(() => trouble(error, turn, () => (turn.element.remove(), put(question))));
   } finally {
     running = null;
     show();
-    follow(turn.element);
   }
 }
 
@@ -76,12 +74,15 @@ function show() {
   byId("clear").hidden = empty || running !== null;
 }
 
-/** Keep the end in sight for those who look at it. */
-function follow(element, always = false) {
+/** Change the conversation, and keep its end in sight for those who look at it. */
+function keepEnd(change) {
   const page = document.documentElement;
-  const left = page.scrollHeight - page.scrollTop - page.clientHeight;
-  if (always || left < 160) scrollTo({ top: page.scrollHeight, behavior: "instant" });
+  const atEnd = page.scrollHeight - page.scrollTop - page.clientHeight < 80;
+  change();
+  if (atEnd) toEnd();
 }
+
+const toEnd = () => scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
 
 async function begin() {
   byId("trouble").hidden = true;

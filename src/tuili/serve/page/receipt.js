@@ -17,13 +17,18 @@ export function receiptOf(receipt) {
     fact("attemptsMade", "", make("b", "", { textContent: receipt.attempts })),
     fact("tokensWritten", "", make("b", "", { textContent: tokens.generated })),
     fact("meanDepth", "", say(make("b"), "layers", { n: () => number(receipt.mean_depth, 1) })),
-    fact("time", "", make("b", "", { textContent: duration(milliseconds.total) })),
-    fact("timeParts", "wide bare", bar(milliseconds), say(make("small"), "timeParts", parts)),
+    fact(
+      "time",
+      "wide spent",
+      make("b", "", { textContent: duration(milliseconds.total) }),
+      bar(milliseconds),
+      say(make("small"), "timeParts", parts),
+    ),
     fact("promise", "wide", promise(receipt.promise)),
   );
 }
 
-const fact = (name, kind, ...said) => make("div", kind, {}, say(make("dt"), kind.includes("bare") ? "time" : name), make("dd", "", {}, ...said));
+const fact = (name, kind, ...said) => make("div", kind, {}, say(make("dt"), name), make("dd", "", {}, ...said));
 
 const reason = (why) => (why ? make("span", "reason", { textContent: why }) : null);
 

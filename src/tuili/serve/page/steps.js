@@ -4,6 +4,7 @@ import { shade } from "./depth.js";
 import { make } from "./dom.js";
 import { number, say, text } from "./language.js";
 
+const SHOWN = 2; // with more attempts, those that the answer does not come from are folded
 const MARKS = { valid: "✓", invalid: "✗" }; // others are undecided: ·
 
 export class Steps {
@@ -53,8 +54,8 @@ export class Steps {
     const chosen = this.attempts.findLast((attempt) => endsWith(whole, attempt.steps)) ?? this.attempts.at(-1);
     if (!chosen) return;
     const given = whole.slice(0, whole.length - chosen.steps.length);
-    chosen.list.prepend(...(endsWith(whole, chosen.steps) ? given.map(keptLine) : []));
-    for (const attempt of this.attempts) if (attempt !== chosen) fold(attempt);
+    if (endsWith(whole, chosen.steps)) chosen.list.prepend(...given.map((step) => this.#keptLine(step, chosen)));
+    for (const attempt of this.attempts) if (attempt !== chosen) leave(attempt, this.attempts.length <= SHOWN);
   }
 
   /** Begin an attempt; lines that wait for their verdict stay where they are unless they were begun for this one. */
@@ -67,6 +68,17 @@ export class Steps {
     this.attempts.push({ element, title, list, steps: [], n });
     this.element.append(element);
     this.element.classList.toggle("several", n > 1);
+  }
+
+  /** A step that an attempt did not write itself but went on behind: as it stood before, or put right. */
+  #keptLine(step, chosen) {
+    const line = newLine();
+    line.text.textContent = step.text;
+    mark(line, step);
+    line.element.classList.add("kept");
+    const before = this.attempts.slice(0, chosen.n - 1).flatMap((attempt) => attempt.steps);
+    say(line.depth, before.some((told) => told.text === step.text) ? "kept" : "putRight");
+    return line.element;
   }
 
   #add(piece, layers) {
@@ -108,19 +120,9 @@ function mark(line, step) {
   say(line.depth, "layers", { n: () => number(mean, 1) });
 }
 
-/** A step that an attempt did not write itself but went on behind. */
-function keptLine(step) {
-  const line = newLine();
-  line.text.textContent = step.text;
-  mark(line, step);
-  line.element.classList.add("kept");
-  say(line.depth, "kept");
-  return line.element;
-}
-
-function fold(attempt) {
+function leave(attempt, open) {
   const wrong = attempt.steps.filter((step) => step.verdict === "invalid").length;
-  attempt.element.open = false;
+  attempt.element.open = open;
   attempt.element.classList.add("left");
   say(attempt.title, wrong ? "attemptWrong" : "attemptLeft", { n: attempt.n, wrong, steps: attempt.steps.length });
 }
