@@ -76,6 +76,7 @@ class Engine:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         config = loaded.model.config
+        self.slots = slots
         self._tokenizer = loaded.tokenizer
         verifier = read_verifier(loaded.path)
         self.scheduler = Scheduler(
@@ -120,7 +121,7 @@ class Engine:
     def read(self, request: Request) -> Prepared:
         """What is to be found out about a request before it is admitted. Any thread may ask; time runs from here."""
         begun = self.scheduler.clock()
-        ids = prompt_ids(self._tokenizer, request.prompt, self._judge.context)
+        ids = prompt_ids(self._tokenizer, request.prompt, self._judge.context, request.earlier)
         if not (request.context.facts or request.context.program):
             request = replace(request, context=Context.from_prompt(request.prompt))
         return Prepared(request, ids, begun)

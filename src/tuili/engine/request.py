@@ -72,6 +72,8 @@ class Request:
     priority: int = 0
     """Higher ones are begun first."""
     context: Context = field(default_factory=Context)
+    earlier: tuple[tuple[str, str], ...] = ()
+    """Questions and answers of the conversation before this one. Nothing is promised about what follows some."""
 
 
 def parse(part: type[Part], values: Mapping[str, Any], named: Callable[[str], str]) -> Part:

@@ -53,6 +53,11 @@ class Service:
         self._close()
         await asyncio.to_thread(self._thread.join)
 
+    async def drained(self) -> None:
+        """Wait until all that was taken in has been answered."""
+        while self._live or not self._commands.empty():
+            await asyncio.sleep(0.01)
+
     async def answer(self, request: Request) -> Answer:
         """Answer one request. Cancelling the task cancels it; see `Engine.admit` for what is raised."""
         async for event in self.stream(request):
