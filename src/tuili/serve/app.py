@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from tuili import __version__
 from tuili.errors import TuiliError
-from tuili.serve import chat, completions, feedback, responses
+from tuili.serve import chat, completions, feedback, pages, responses
 from tuili.serve.errors import HttpError, of_engine, of_validation
 from tuili.serve.feedback import FeedbackFile
 from tuili.serve.guard import Guard, Limits
@@ -59,7 +59,7 @@ def make_app(models: Models, settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(TuiliError, _engine_error)
     app.add_exception_handler(HTTPException, _no_route)
-    for part in (chat, completions, responses, feedback):
+    for part in (chat, completions, responses, feedback, pages):
         app.include_router(part.routes)
 
     @app.get("/v1/models", summary="List the models")

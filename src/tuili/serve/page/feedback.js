@@ -6,8 +6,8 @@ import { post } from "./server.js";
 
 const HAND = "M7 11v9H4v-9zM7 11l4-7c1.5 0 2.5 1 2.2 2.6L12.5 10H18c1.3 0 2.2 1.2 1.9 2.4l-1.5 6c-.2 1-1 1.6-2 1.6H7";
 
-/** Buttons that judge the answer with this id. */
-export function feedbackOn(id) {
+/** Buttons that judge an answer; `about`: its id, model and prompt. */
+export function feedbackOn(about) {
   const said = make("span", "said", { role: "status" });
   const field = make("input", "", { type: "text", required: true, maxLength: 2000 });
   const correction = make(
@@ -25,14 +25,14 @@ export function feedbackOn(id) {
     button.addEventListener("click", async () => {
       for (const other of thumbs) other.ariaPressed = String(other === button);
       correction.hidden = thumb === "up";
-      if (await send({ id, thumb }, said) && thumb === "down") field.focus();
+      if ((await send({ ...about, thumb }, said)) && thumb === "down") field.focus();
       else correction.hidden = true;
     });
     return button;
   });
   correction.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (await send({ id, thumb: "down", correction: field.value }, said)) correction.hidden = true;
+    if (await send({ ...about, thumb: "down", correction: field.value }, said)) correction.hidden = true;
   });
   return make("div", "feedback", {}, say(make("span"), "judge"), ...thumbs, said, correction);
 }

@@ -9,7 +9,7 @@ const KEPT = 45; // values of a line
 const [WIDTH, HEIGHT] = [96, 22];
 
 const ROWS = {
-  requestsPerSecond: { digits: 1, of: (now, before, seconds) => growth(now, before, "tuili_requests_total") / seconds },
+  requestsPerSecond: { digits: 1, of: (now, before, seconds) => growth(now, before, "tuili_requests_total", answered) / seconds },
   tokensPerSecond: { digits: 0, of: (now, before, seconds) => growth(now, before, "tuili_tokens_total", written) / seconds },
   waiting: { digits: 0, of: (now) => total(now, "tuili_queue_waiting") },
   running: { digits: 0, of: (now) => total(now, "tuili_rows_running") },
@@ -20,6 +20,7 @@ const ROWS = {
   },
 };
 
+const answered = (labels) => labels.endpoint !== "other"; // neither the page nor what it reads here
 const written = (labels) => labels.kind !== "prompt";
 
 /** The samples of a text in Prometheus' format: name, labels, value. */

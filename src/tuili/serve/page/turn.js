@@ -6,12 +6,14 @@ import { say } from "./language.js";
 import { receiptOf } from "./receipt.js";
 import { Steps } from "./steps.js";
 
+const LONGEST = 4000; // characters of a prompt that feedback takes
+
 export class Turn {
   constructor(question) {
     this.question = question;
     this.answer = null; // text, once there is one
     this.receipt = null;
-    this.id = "";
+    this.id = this.model = "";
     this.refusal = "";
     this.steps = new Steps();
     this.waiting = say(make("p", "waiting"), "thinking");
@@ -20,7 +22,7 @@ export class Turn {
 
   /** A chunk of the stream. */
   take(chunk) {
-    this.id = chunk.id ?? this.id;
+    if (chunk.id) [this.id, this.model] = [chunk.id, chunk.model];
     const choice = chunk.choices[0];
     if (!choice) return; // the usage: the receipt has it, too
     const { delta } = choice;
@@ -42,7 +44,9 @@ export class Turn {
       : say(make("p", "answer none"), "noAnswer");
     this.element.append(shown);
     if (!this.receipt) return;
-    this.element.append(receiptOf(this.receipt), feedbackOn(this.id));
+    const known = this.question.length <= LONGEST ? { prompt: this.question } : {};
+    const about = { id: this.id, model: this.model, ...known };
+    this.element.append(receiptOf(this.receipt), feedbackOn(about));
   }
 
   /** It was stopped by whoever asked. */
