@@ -14,8 +14,11 @@ export function deadline(place, last) {
   return Number(exact.toPrecision(2));
 }
 
+/** A duration as a word with its value. */
 export const duration = (ms) =>
-  ms < 1000 ? text("milliseconds", { n: number(ms) }) : text("seconds", { n: number(ms / 1000, ms < 10_000 ? 1 : 0) });
+  ms < 1000
+    ? ["milliseconds", { n: () => number(ms) }]
+    : ["seconds", { n: () => number(ms / 1000, ms < 10_000 ? 1 : 0) }];
 
 /** Fill the controls and keep what they say beside them up to date. */
 export function setUpBudget() {
@@ -32,7 +35,7 @@ export function setUpBudget() {
 function show() {
   const ms = deadline(Number(byId("deadline").value), Number(byId("deadline").max));
   byId("attempts-now").textContent = byId("attempts").value;
-  byId("deadline-now").textContent = ms === null ? text("off") : duration(ms);
+  byId("deadline-now").textContent = ms === null ? text("off") : text(...duration(ms));
   byId("deadline").setAttribute("aria-valuetext", byId("deadline-now").textContent);
   byId("temperature-now").textContent = number(Number(byId("temperature").value), 1);
   say(byId("budget-now"), "budgetNow", { attempts: byId("attempts").value, tokens: byId("tokens").value });

@@ -1,7 +1,7 @@
 // Thumbs, and what would have been right.
 
 import { draw, make } from "./dom.js";
-import { say, text } from "./language.js";
+import { label, say } from "./language.js";
 import { post } from "./server.js";
 
 const HAND = "M7 11v9H4v-9zM7 11l4-7c1.5 0 2.5 1 2.2 2.6L12.5 10H18c1.3 0 2.2 1.2 1.9 2.4l-1.5 6c-.2 1-1 1.6-2 1.6H7";
@@ -19,9 +19,8 @@ export function feedbackOn(about) {
   );
   const thumbs = ["up", "down"].map((thumb) => {
     const icon = draw("svg", { viewBox: "0 0 24 24", "aria-hidden": "true", class: thumb }, draw("path", { d: HAND }));
-    const button = make("button", "thumb", { type: "button", ariaPressed: "false", title: text(thumb) }, icon);
-    button.dataset.label = thumb;
-    button.ariaLabel = text(thumb);
+    const button = make("button", "thumb", { type: "button", ariaPressed: "false" }, icon);
+    label(button, thumb);
     button.addEventListener("click", async () => {
       for (const other of thumbs) other.ariaPressed = String(other === button);
       correction.hidden = thumb === "up";

@@ -25,12 +25,20 @@ export function say(element, name, given = {}) {
   return element;
 }
 
+/** Let an element be called by a text, which buttons also show when pointed at. */
+export function label(element, name) {
+  element.dataset.label = name;
+  element.ariaLabel = text(name);
+  if (element.tagName === "BUTTON") element.title = element.ariaLabel;
+  return element;
+}
+
 /** Change the language, or speak the present one for the first time. */
 export function speak(next = language) {
   language = next;
   document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
   for (const element of document.querySelectorAll("[data-word]")) say(element, element.dataset.word, values.get(element));
-  for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", text(element.dataset.label));
+  for (const element of document.querySelectorAll("[data-label]")) label(element, element.dataset.label);
   for (const element of document.querySelectorAll("[data-placeholder]")) element.placeholder = text(element.dataset.placeholder);
   document.dispatchEvent(new Event("language"));
 }

@@ -2,16 +2,16 @@
 
 import { duration } from "./budget.js";
 import { make } from "./dom.js";
-import { number, percent, say, text } from "./language.js";
+import { label, number, percent, say } from "./language.js";
 
 /** A receipt as the server tells it, for people. */
 export function receiptOf(receipt) {
   const { milliseconds, tokens } = receipt;
   const parts = Object.fromEntries(["queue", "prefill", "decode"].map((part) => [part, () => number(milliseconds[part])]));
-  return make(
+  const told = make(
     "dl",
     `receipt ${receipt.outcome}`,
-    { ariaLabel: text("receipt") },
+    {},
     fact("outcome", "wide", say(make("strong", "outcome"), receipt.outcome), reason(receipt.reason)),
     fact("confidence", "", ...confidence(receipt.confidence)),
     fact("attemptsMade", "", make("b", "", { textContent: receipt.attempts })),
@@ -20,12 +20,13 @@ export function receiptOf(receipt) {
     fact(
       "time",
       "wide spent",
-      make("b", "", { textContent: duration(milliseconds.total) }),
+      say(make("b"), ...duration(milliseconds.total)),
       bar(milliseconds),
       say(make("small"), "timeParts", parts),
     ),
     fact("promise", "wide", promise(receipt.promise)),
   );
+  return label(told, "receipt");
 }
 
 const fact = (name, kind, ...said) => make("div", kind, {}, say(make("dt"), name), make("dd", "", {}, ...said));

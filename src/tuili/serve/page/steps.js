@@ -7,6 +7,10 @@ import { number, say, text } from "./language.js";
 const SHOWN = 2; // with more attempts, those that the answer does not come from are folded
 const MARKS = { valid: "✓", invalid: "✗" }; // others are undecided: ·
 
+document.addEventListener("language", () => {
+  for (const token of document.querySelectorAll("[data-layers]")) token.title = text("layers", { n: token.dataset.layers });
+});
+
 export class Steps {
   constructor() {
     this.element = make("div", "steps");
@@ -88,7 +92,9 @@ export class Steps {
       this.line.element.classList.add("writing");
       this.attempts.at(-1).list.append(this.line.element);
     }
-    const token = make("span", `token ${shade(layers)}`, { textContent: piece, title: text("layers", { n: layers }) });
+    const token = make("span", `token ${shade(layers)}`, { textContent: piece });
+    token.dataset.layers = layers;
+    token.title = text("layers", { n: layers });
     this.line.text.append(token);
     this.line.told += piece;
     this.line.depths.push(layers);
