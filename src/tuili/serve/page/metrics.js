@@ -5,7 +5,7 @@ import { number, say } from "./language.js";
 import { ask } from "./server.js";
 
 const EVERY_MS = 2000;
-const KEPT = 45; // values of a line
+const KEPT = 30; // values of a line
 const [WIDTH, HEIGHT] = [96, 22];
 
 const ROWS = {
