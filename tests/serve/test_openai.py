@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
 import openai
@@ -78,6 +79,26 @@ def test_a_budget_is_kept_and_an_effort_is_one(server: Running) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
         client.create(model="nano", messages=ASKED, extra_body={"budget": {"error_tolerance": 0.001}})
     assert refused.value.code == "not_promised"
+
+
+def test_logprobs_are_those_of_the_answers_tokens(server: Running) -> None:
+    client = server.client().chat.completions
+    found = client.create(model="nano", messages=ASKED, logprobs=True, top_logprobs=3)
+    told = found.choices[0].logprobs
+    assert told is not None
+    assert told.content is not None
+    assert "".join(own.token for own in told.content) == "129"
+    for own in told.content:
+        assert own.top_logprobs[0].token == own.token, "temperature 0 takes the likeliest"
+        assert own.logprob == own.top_logprobs[0].logprob <= 0
+        assert [other.logprob for other in own.top_logprobs] == sorted(
+            (o.logprob for o in own.top_logprobs), reverse=True
+        )
+        assert sum(math.exp(other.logprob) for other in own.top_logprobs) <= 1 + 1e-9
+    streamed = client.create(model="nano", messages=ASKED, logprobs=True, stream=True)
+    content = [chunk.choices[0].logprobs.content for chunk in streamed if chunk.choices and chunk.choices[0].logprobs]
+    assert [own.token for part in content for own in part or ()] == ["1", "2", "9"]
+    assert client.create(model="nano", messages=ASKED).choices[0].logprobs is None
 
 
 def test_earlier_messages_are_part_of_the_conversation(server: Running) -> None:

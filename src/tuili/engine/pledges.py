@@ -113,7 +113,7 @@ class Pledges:
 def _is_usual(request: Request) -> bool:
     """Whether a request is answered in the way that was calibrated."""
     own_facts = request.context != Context.from_prompt(request.prompt)
-    plain = request.sampling == Sampling() and not request.earlier
+    plain = request.sampling.model_copy(update={"logprobs": None}) == Sampling() and not request.earlier
     return request.depth == "auto" and plain and not own_facts
 
 

@@ -58,6 +58,19 @@ def receipt(answer: Answer) -> Json:
     return {**told["receipt"], "steps": told["steps"]}
 
 
+def logprobs(answer: Answer) -> Json | None:
+    """Those of the answer's tokens, where they were asked for."""
+
+    def told(text: str, logprob: float) -> Json:
+        return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+
+    content = [
+        {**told(own.text, own.logprob), "top_logprobs": [told(*other) for other in own.likeliest]}
+        for own in answer.chances
+    ]
+    return {"content": content, "refusal": None} if content else None
+
+
 def chat_completion(name: str, model: str, answers: Sequence[Answer]) -> Json:
     """The answer to `POST /v1/chat/completions`."""
     return {
@@ -75,7 +88,7 @@ def chat_completion(name: str, model: str, answers: Sequence[Answer]) -> Json:
                     "reasoning": reasoning_text(answer),
                     "reasoning_content": reasoning_text(answer),
                 },
-                "logprobs": None,
+                "logprobs": logprobs(answer),
                 "finish_reason": finish_reason(answer),
                 "receipt": receipt(answer),
             }

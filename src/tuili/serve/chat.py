@@ -20,6 +20,7 @@ from tuili.serve.answers import (
     chat_completion,
     chunk,
     finish_reason,
+    logprobs,
     receipt,
     refusal,
     step_json,
@@ -98,7 +99,7 @@ async def _chunks(name: str, desk: Desk, body: ChatRequest, requests: Sequence[R
                 answers[index] = answer = event.answer
                 refused = refusal(answer)
                 said = {"content": answer.answer} if refused is None else {"refusal": refused}
-                yield chunk(name, model, created, index, said)
+                yield chunk(name, model, created, index, said, logprobs=logprobs(answer))
                 ended = {"finish_reason": finish_reason(answer), "receipt": receipt(answer)}
                 yield chunk(name, model, created, index, {}, **ended)
     if body.stream_options is not None and body.stream_options.include_usage:

@@ -66,17 +66,24 @@ class Guard:
 
         async def told(message: Message) -> None:
             nonlocal status
+            if state.get("broken") is not None:  # what was made of a body that never came whole
+                return
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", []), (b"x-request-id", name.encode())]
             await send(message)
 
+        error: HttpError | None = None
         try:
             self._check(scope, headers)
             state["caller"] = self._caller(scope["path"], headers)
-            await self._app(scope, self._limited(receive), told)
-        except HttpError as error:
-            await _refuse(error, told)
+            await self._app(scope, self._limited(receive, state), told)
+        except HttpError as found:
+            error = found
+        error = state.pop("broken", error)
+        try:
+            if error is not None:
+                await _refuse(error, told)
         finally:
             caller, path = state.get("caller"), scope["path"]
             model, seconds = state.get("model", ""), time.perf_counter() - begun
@@ -114,8 +121,10 @@ class Guard:
         header = headers.get(b"authorization")
         return self._keys.caller(None if header is None else header.decode("latin-1"))
 
-    def _limited(self, receive: Receive) -> Receive:
-        """A body that may be neither longer nor slower than the limits say."""
+    def _limited(self, receive: Receive, state: dict[str, Any]) -> Receive:
+        """A body that may be neither longer nor slower than the limits say. What is wrong is noted in `state`, for
+        frameworks take any error of reading for one of their own kind.
+        """
         seen, until, whole = 0, time.monotonic() + self._limits.seconds, False
 
         async def limited() -> Message:
@@ -125,14 +134,16 @@ class Guard:
             try:
                 message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
             except TimeoutError:
-                raise HttpError(
-                    408, f"the body has not come within {self._limits.seconds:g} s", "body_too_slow"
-                ) from None
+                said = f"the body has not come within {self._limits.seconds:g} s"
+                state["broken"] = HttpError(408, said, "body_too_slow")
+                raise state["broken"] from None
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
                 whole = not message.get("more_body", False)
                 if seen > self._limits.body:
-                    raise HttpError(413, f"the body may have at most {self._limits.body} bytes", "body_too_large")
+                    said = f"the body may have at most {self._limits.body} bytes"
+                    state["broken"] = HttpError(413, said, "body_too_large")
+                    raise state["broken"]
             return message
 
         return limited

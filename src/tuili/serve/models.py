@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tuili.engine.engine import Engine
 from tuili.engine.service import Service
-from tuili.errors import InputError, TuiliError
+from tuili.errors import InputError
 from tuili.model.folder import load_model, resolve
 from tuili.serve.errors import HttpError
 
@@ -52,6 +52,8 @@ class Models:
                 raise InputError(f"two models are called {name}: name their folders otherwise")
             self._paths[name] = path
         self._served: dict[str, Served] = {}
+        self._seen: dict[str, tuple[tuple[str, int, int], ...]] = {}
+        """What folders were like at the last look."""
 
     @property
     def names(self) -> list[str]:
@@ -88,19 +90,22 @@ class Models:
             await served.service.__aexit__(None, None, None)
 
     async def refresh(self) -> list[str]:
-        """Load those anew whose folders have changed; what they were asked before is answered by the old weights.
+        """Load those anew whose folders have changed, and are still since the last look, as when all has been copied.
+        What they were asked before is answered by the old weights.
 
         A folder that cannot be loaded leaves the old model in its place. Returns the names of those that are new.
         """
         changed = []
         for name, served in list(self._served.items()):
-            if stamp(served.path) == served.stamp:
+            now, last = stamp(served.path), self._seen.get(name)
+            self._seen[name] = now
+            if now == served.stamp or now != last:
                 continue
             try:
                 self._served[name] = await self._load(name)
-            except TuiliError as error:
+            except Exception as error:  # whatever it is, the old model serves on
                 LOG.error("model %s stays as it was: %s", name, error)
-                served.stamp = stamp(served.path)
+                served.stamp = now
                 continue
             changed.append(name)
             await served.service.drained()

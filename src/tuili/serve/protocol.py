@@ -162,6 +162,8 @@ def sampling(body: Asked, stop: Stops) -> Sampling:
     """How tokens are drawn."""
     stops = (stop,) if isinstance(stop, str) else tuple(stop or ())
     values = {"temperature": body.temperature, "top_p": body.top_p, "top_k": body.top_k, "seed": body.seed}
+    if isinstance(body, ChatRequest) and body.logprobs:
+        values["logprobs"] = body.top_logprobs or 0
     return parse(Sampling, {key: own for key, own in values.items() if own is not None} | {"stop": stops}, str)
 
 

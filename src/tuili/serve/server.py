@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import time
 from pathlib import Path
 
@@ -30,6 +31,8 @@ class JsonLines(logging.Formatter):
 
 def serve(app: FastAPI, host: str, port: int, tls_cert: Path | None = None, tls_key: Path | None = None) -> None:
     """Serve until the process is told to end."""
+    for number in (signal.SIGTERM, signal.SIGINT):  # which uvicorn raises once more when it has ended all
+        signal.signal(number, lambda *_: None)
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
