@@ -165,7 +165,8 @@ def test_the_rules_do_what_their_own_tests_say() -> None:
     ("case", "right", "wrong"),
     [
         ("TuiliErrorsHigh", "tuili_error_ratio > 0.05", "tuili_error_ratio > 0.5"),
-        ("TuiliSaturated", "tuili_refused_ratio > 0.05", "tuili_refused_ratio > 0.01"),
+        ("TuiliSaturated", "tuili_overloaded_ratio > 0.05", "tuili_overloaded_ratio > 0.01"),
+        ("TuiliSaturated", '{reason="overloaded"}', ""),
         ("TuiliBudgetOverrun", "tuili_budget_overruns_total) > 0", "tuili_budget_overruns_total) > 1"),
         ("TuiliNotReady", "max by (model) (tuili_ready)", "min by (model) (tuili_ready)"),
         ("TuiliUnsatisfying", " >= 20", ""),
