@@ -13,6 +13,7 @@ from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.record import RESULTS, ROOT
@@ -64,6 +65,17 @@ def figure(key: str, form: str) -> Callable[[dict[str, Any]], str]:
 def bench(what: str, name: str, key: str, form: str, goal: str) -> Row:
     """A row for one figure of a benchmark."""
     return Row(what, RESULTS / f"{name}.json", figure(key, form), goal, f"make bench NAMES={name}")
+
+
+def engine(what: str, ours: str, peer: str, shape: str, goal: str) -> Row:
+    """A row for one way of ours over a peer, in tokens per second of processor time of one thread, 24M parameters."""
+
+    def value(record: dict[str, Any]) -> str:
+        one, other = (record["figures"][f"24m_1_{name}_{shape}_tokens_per_cpu_second"]["runs"] for name in (ours, peer))
+        ratios = sorted(a / b for a, b in zip(one, other, strict=True))
+        return f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}, n = {len(ratios)})"
+
+    return Row(what, RESULTS / "engine.json", value, goal, "make bench NAMES=engine")
 
 
 def budgets(what: str, key: str, form: str, goal: str) -> Row:
@@ -175,12 +187,29 @@ ROWS = (
         "1,008",
     ),
     bench(
-        "their speed over full depth, one at a time",
+        "their speed over full depth, 16 at a time",
         "exact",
-        "batch_1_eager_exact_tokens_per_second_over_full",
+        "batch_16_eager_exact_tokens_per_second_over_full",
         "{:.2f}",
-        "none",
+        "1.3",
     ),
+    bench(
+        "depth chosen over full depth, compiled, one at a time",
+        "exact",
+        "batch_1_compiled_auto_tokens_per_second_over_full",
+        "{:.2f}",
+        "2.3",
+    ),
+    bench(
+        "the same, 16 at a time",
+        "exact",
+        "batch_16_compiled_auto_tokens_per_second_over_full",
+        "{:.2f}",
+        "1.3",
+    ),
+    engine("equal active size: full depth over transformers", "ours_bf16_compiled_full", "transformers", "1x32", "3"),
+    engine("depth chosen, 8 bits, over llama.cpp's q8_0", "ours_int8_compiled_exits", "llama_cpp_q8_0", "1x32", "1"),
+    engine("the same 16 at a time, over OpenVINO GenAI", "ours_int8_compiled_exits", "openvino", "16x32", "1"),
     budgets("up to 4 attempts over one: points", "steps_4_over_steps_1", "{:+.1f}", "above 0"),
     budgets("the same over votes of equal tokens", "steps_4_over_votes_of_equal_tokens", "{:+.1f}", "above 0"),
     budgets("the same over votes of 40 samples", "steps_4_over_votes_40", "{:+.1f}", "-0.1"),
