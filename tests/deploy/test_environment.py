@@ -7,8 +7,8 @@ import typer
 
 from tests.deploy.manifests import environment, needs_kubectl, overlay, with_components
 from tests.deploy.test_image import variables
+from tuili.cli import serve
 
-serve = pytest.importorskip("tuili.cli.serve", reason="this version has no `tuili serve`")
 OF_OTHERS = {"HF_HUB_OFFLINE", "OMP_NUM_THREADS"}
 
 

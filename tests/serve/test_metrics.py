@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.serve.conftest import Running, running
 from tuili.serve.app import Settings
 
+ROOT = Path(__file__).parents[2]
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
 
 
 @pytest.fixture(scope="module")
 def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Path]]:
     file = tmp_path_factory.mktemp("feedback") / "feedback.jsonl"
-    for server in running(Settings(feedback=file)):
+    for server in running(Settings(feedback=file, observe_seconds=0.3)):
         yield server, file
 
 
@@ -58,6 +61,38 @@ def test_counts_are_those_of_the_answers(counted: tuple[Running, Path]) -> None:
     )
     assert not any(name == "tuili_budget_overruns_total" for name, _ in told)
     assert (told["tuili_ready", ""], told["tuili_queue_waiting", ""], told["tuili_promise_revoked", ""]) == (1, 0, 0)
+
+
+def test_what_experts_and_heads_do_is_sampled(counted: tuple[Running, Path]) -> None:
+    server, _ = counted
+    found = server.client().chat.completions.create(model="nano", messages=ASKED)
+    until = time.monotonic() + 20
+    while not any(name == "tuili_expert_tokens_total" for name, _ in samples(server)) and time.monotonic() < until:
+        time.sleep(0.1)
+    told = samples(server)
+    heads = {labels: value for (name, labels), value in told.items() if name == "tuili_attention_head_activation_ratio"}
+    assert len(heads) == 12, "every layer has its share"
+    assert all(0 < share <= 1 for share in heads.values())
+    experts = [(labels, value) for (name, labels), value in told.items() if name == "tuili_expert_tokens_total"]
+    assert len(experts) == 9 * 16
+    assert found.usage is not None
+    by_layer = sum(value for labels, value in experts if labels.endswith("layer=3"))
+    assert by_layer % 2 == 0, "two experts a token"
+    assert by_layer >= 2 * found.usage.total_tokens - 2
+
+
+def test_every_metric_is_on_the_list_of_the_deployment(counted: tuple[Running, Path]) -> None:
+    """Which dashboard, rules and scalers keep to: types and labels are those of a live scrape."""
+    server, _ = counted
+    listed = yaml.safe_load((ROOT / "deploy" / "monitoring" / "metrics.yaml").read_text())
+    text = server.client()._client.get(f"{server.url}/metrics").text
+    for family in text_string_to_metric_families(text):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        assert listed[name]["type"] == family.type, name
+        for sample in family.samples:
+            assert set(sample.labels) - {"le"} == set(listed[name]["labels"]), name
+    told = {family.name for family in text_string_to_metric_families(text)}
+    assert told >= {name.removesuffix("_total") for name in listed}
 
 
 def test_feedback_is_counted_and_kept(counted: tuple[Running, Path]) -> None:

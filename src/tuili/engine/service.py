@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from tuili.engine.answer import Answer
 from tuili.engine.engine import Engine, Prepared, Ticket
 from tuili.engine.events import Answered, Event
+from tuili.engine.probe import Observed
 from tuili.engine.request import Request
 from tuili.errors import TuiliError
 
@@ -52,6 +53,10 @@ class Service:
     ) -> None:
         self._close()
         await asyncio.to_thread(self._thread.join)
+
+    async def observed(self) -> Observed | None:
+        """What `Engine.observe` says, between two steps."""
+        return await asyncio.wrap_future(self._post(self._engine.observe))
 
     async def drained(self) -> None:
         """Wait until all that was taken in has been answered."""

@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from tuili import __version__
+from tuili.engine.service import Closed
 from tuili.errors import TuiliError
 from tuili.serve import chat, completions, feedback, pages, responses
 from tuili.serve.errors import HttpError, of_engine, of_validation
@@ -27,12 +28,15 @@ from tuili.serve.models import Models, Served
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything about a server but its models. watch_seconds: how often folders are looked at for new weights."""
+    """Everything about a server but its models. watch_seconds: how often folders are looked at for new weights;
+    observe_seconds: how often an answer is looked at for what experts and attention heads do with it.
+    """
 
     keys: Keys = field(default_factory=Keys)
     limits: Limits = field(default_factory=Limits)
     feedback: Path | None = None
     watch_seconds: float = 2.0
+    observe_seconds: float = 10.0
 
 
 def make_app(models: Models, settings: Settings | None = None) -> FastAPI:
@@ -42,13 +46,14 @@ def make_app(models: Models, settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await models.start()
-        watching = asyncio.create_task(models.watch(settings.watch_seconds))
+        seen = _observe(models, app.state.metrics, settings.observe_seconds)
+        tasks = [asyncio.create_task(task) for task in (models.watch(settings.watch_seconds), seen)]
         try:
             yield
         finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await models.stop()
 
     app = FastAPI(title="Tuili", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -86,8 +91,19 @@ def make_app(models: Models, settings: Settings | None = None) -> FastAPI:
     return app
 
 
+async def _observe(models: Models, metrics: Metrics, seconds: float) -> None:
+    """Look at an answer of each model again and again."""
+    while True:
+        await asyncio.sleep(seconds)
+        for served in models.all:
+            with suppress(Closed):  # it has just been replaced
+                if (observed := await served.service.observed()) is not None:
+                    metrics.saw(served.name, observed)
+
+
 def _model(served: Served) -> dict[str, Any]:
-    return {"id": served.name, "object": "model", "created": served.created, "owned_by": "tuili"}
+    exits = list(served.engine.scheduler.exits)
+    return {"id": served.name, "object": "model", "created": served.created, "owned_by": "tuili", "exits": exits}
 
 
 def _answer(error: HttpError) -> JSONResponse:

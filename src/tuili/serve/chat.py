@@ -92,7 +92,7 @@ async def _chunks(name: str, desk: Desk, body: ChatRequest, requests: Sequence[R
             if isinstance(event, TokenWritten):
                 text = reasoning[index].of(event)
                 delta = {"reasoning": text, "reasoning_content": text} if text else {}
-                yield chunk(name, model, created, index, delta, depth=event.depth)
+                yield chunk(name, model, created, index, delta, depth=event.depth, attempt=event.attempt)
             elif isinstance(event, StepJudged):
                 yield chunk(name, model, created, index, {}, step=step_json(event))
             elif isinstance(event, Answered):

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from tuili.engine.answer import Answer
 from tuili.engine.events import Answered, Event, StepJudged, TokenWritten
+from tuili.engine.probe import Observed
 from tuili.engine.request import Request
 from tuili.serve.models import Models
 
+disable_created_metrics()  # type: ignore[no-untyped-call]
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 BETWEEN = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1)
 DEPTHS = (3, 6, 9, 12, 18, 24, 32, 48, 64)
@@ -64,7 +66,28 @@ class Metrics:
         self.reasoning = Histogram("tuili_reasoning_steps", "Steps of an answer.", one, buckets=STEPS, registry=own)
         self.steps = Counter("tuili_steps", "Steps by the checker's verdict.", [*one, "verdict"], registry=own)
         self.feedback = Counter("tuili_feedback", "What people thought of answers.", [*one, "verdict"], registry=own)
+        self.experts = Counter(
+            "tuili_expert_tokens",
+            "Tokens of sampled answers by reasoning layer and expert.",
+            [*one, "layer", "expert"],
+            registry=own,
+        )
+        self.heads = Gauge(
+            "tuili_attention_head_activation_ratio",
+            "Share of attention heads that are active, in the last answer that was sampled.",
+            [*one, "layer"],
+            registry=own,
+        )
         own.register(_Engines(models))
+
+    def saw(self, model: str, observed: Observed) -> None:
+        """Count what experts and attention heads did with one answer."""
+        for layer, share in enumerate(observed.active_heads):
+            self.heads.labels(model, str(layer)).set(share)
+        trunk = len(observed.active_heads) - len(observed.expert_tokens)
+        for layer, tokens_E in enumerate(observed.expert_tokens, trunk):
+            for expert, tokens in enumerate(tokens_E):
+                self.experts.labels(model, str(layer), str(expert)).inc(tokens)
 
     def text(self) -> bytes:
         """The page that Prometheus reads."""
