@@ -47,8 +47,7 @@ def observe(model: TuiliForCausalLM, ids: Sequence[int]) -> Observed:
     hooks = [attention.o_proj.register_forward_pre_hook(look) for attention in attentions]
     try:
         with model.record_routing() as record:
-            device = model.get_input_embeddings().weight.device
-            model(torch.tensor([list(ids[-LONGEST:])], device=device), use_cache=False, logits_to_keep=1)
+            model(torch.tensor([list(ids[-LONGEST:])], device=model.model.embed_tokens.weight.device), use_cache=False)
     finally:
         for hook in hooks:
             hook.remove()
