@@ -2,6 +2,7 @@
 #   make setup       install Tuili and its development tools      make quickstart  train, evaluate and ask a small model
 #   make test        run the tests                                make check       formatter, linter and type checker
 #   make bench       run benchmarks [NAMES="a b"]                 make integration test with PEFT, TRL, lm-eval
+#   make browser     test the page in Chromium
 #   make clean       remove environment, caches and builds (keeps runs/)
 
 PYTHON ?= python3
@@ -10,11 +11,12 @@ BIN := $(VENV)/bin
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 INSTALLED := $(VENV)/.installed
 INTEGRATIONS := $(VENV)/.integrations
+BROWSER := $(VENV)/.browser
 PEERS := .venv-peers
 PEERS_INSTALLED := $(PEERS)/.installed
 PEERS_WANTED := $(if $(NAMES),$(filter engine,$(NAMES)),engine)
 
-.PHONY: setup quickstart test check integration bench clean
+.PHONY: setup quickstart test check integration browser bench clean
 
 setup: $(INSTALLED)
 
@@ -29,6 +31,9 @@ check: setup
 
 integration: $(INTEGRATIONS)
 	$(PYTEST) -m integration
+
+browser: $(BROWSER)
+	$(PYTEST) -m browser
 
 bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED))
 	$(BIN)/python -m benchmarks.run $(NAMES)
@@ -49,6 +54,11 @@ $(INSTALLED): pyproject.toml
 $(INTEGRATIONS): $(INSTALLED)
 	@echo "make: installing PEFT, TRL and lm-eval into $(VENV)"
 	@$(BIN)/pip install --quiet --editable '.[dev,integrations]'
+	@touch $@
+
+$(BROWSER): $(INSTALLED)
+	@echo "make: installing playwright into $(VENV); Chromium is yours, or else CHROMIUM=program"
+	@$(BIN)/pip install --quiet --editable '.[dev,browser]'
 	@touch $@
 
 # Other engines, which the benchmark `engine` measures ours against.

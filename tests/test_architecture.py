@@ -37,7 +37,8 @@ MAY_IMPORT = {
     "engine": _BASE | {"steps", "tasks", "data", "model"},
     "eval": _BASE | {"machine", "parent", "steps", "tasks", "data", "model", "train", "engine"},
     "verify": _BASE | {"machine", "steps", "tasks", "data", "model", "engine"},
-    "cli": _BASE | {"steps", "tasks", "data", "model", "train", "engine", "eval", "verify"},
+    "serve": _BASE | {"steps", "model", "engine"},
+    "cli": _BASE | {"steps", "tasks", "data", "model", "train", "engine", "eval", "verify", "serve"},
     "__init__": set(),
     "__main__": {"cli"},
 }

@@ -375,10 +375,10 @@ def test_prompts_are_read_outside_the_engines_thread_and_too_long_ones_not_at_al
 ) -> None:
     threads, lengths = set(), []
 
-    def encode(tokenizer: object, prompt: str) -> list[int]:
+    def encode(tokenizer: object, prompt: str, earlier: object) -> list[int]:
         threads.add(threading.current_thread().name)
         lengths.append(len(prompt))
-        return encode_prompt(tokenizer, prompt)  # type: ignore[arg-type]
+        return encode_prompt(tokenizer, prompt, earlier)  # type: ignore[arg-type]
 
     monkeypatch.setattr("tuili.engine.prompt.encode_prompt", encode)
 

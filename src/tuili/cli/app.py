@@ -21,6 +21,7 @@ VERBS = {
     "train": "Train a model by a recipe and dotted overrides.",
     "eval": "Measure a model on unseen problems by domain and level.",
     "calibrate": "Find out what error a model can promise to stay within.",
+    "serve": "Serve models over an OpenAI-compatible API.",
     "ask": "Ask a model a question and see its steps checked.",
     "bench": "Measure how fast this machine is with a model.",
     "info": "Show what a model folder holds and where it comes from.",

@@ -75,6 +75,64 @@ def engine(
     console.print(f"{own['cpu']}, {own['threads']} of {own['cores']} cores; {memory}", style="dim", soft_wrap=True)
 
 
+@app.command()
+def serve(
+    url: Annotated[str, typer.Argument(help="Of a server of OpenAI's chat API.")] = "http://127.0.0.1:8000",
+    model: Annotated[str, typer.Option(help="The model's name there.")] = "nano",
+    clients: Annotated[int | None, typer.Option(help="Closed loop: so many ask one after the other; 8.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Open loop: questions a second, at random.")] = None,
+    seconds: Annotated[float, typer.Option(help="How long to ask.")] = 20.0,
+    max_tokens: Annotated[int, typer.Option(help="Most tokens of an answer.")] = 400,
+    max_steps: Annotated[int | None, typer.Option(help="Most attempts.")] = None,
+    deadline_ms: Annotated[float | None, typer.Option(help="Most milliseconds of an answer.")] = None,
+    first_ms: Annotated[float, typer.Option(help="A good answer begins within so many milliseconds,")] = 500.0,
+    whole_ms: Annotated[float, typer.Option(help="and ends within so many.")] = 2000.0,
+    key: Annotated[str | None, typer.Option(envvar="OPENAI_API_KEY", help="API key.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure how a server bears load: throughput, percentiles, and answers that were good."""
+    import asyncio
+    import json
+
+    from rich.console import Console
+
+    from tuili.eval.load import LoadSettings, load, report
+    from tuili.eval.runner import unseen_problems
+    from tuili.tasks import domains
+
+    budget = {"max_steps": max_steps, "deadline_ms": deadline_ms}
+    settings = LoadSettings(
+        url,
+        model,
+        8 if clients is None and rate is None else clients,
+        rate,
+        seconds,
+        {name: value for name, value in budget.items() if value is not None},
+        max_tokens,
+        key,
+        first_ms,
+        whole_ms,
+    )
+    questions = [problem.prompt for problem in unseen_problems(domains(), (1, 2), per_cell=8, seed=5)]
+    with progress_bar() as tell:
+        asked = asyncio.run(load(settings, questions, tell))
+    found = report(settings, asked)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    console = Console(highlight=False)
+    loop = f"{settings.clients} clients" if settings.rate is None else f"{settings.rate:g} questions a second"
+    statuses = ", ".join(f"{number} of status {status}" for status, number in found["by_status"].items())
+    console.print(f"{loop} for {seconds:g} s: {statuses}")
+    console.print(
+        f"{found['answers_per_second']:.1f} answers/s, {found['good_per_second']:.1f} good, "
+        f"{found['tokens_per_second']:,.0f} tokens/s"
+    )
+    for name, said in (("first_ms", "first token"), ("whole_ms", "whole answer")):
+        told = ", ".join(f"{part} {value:,.0f}" for part, value in found[name].items())
+        console.print(f"{said}: {told} ms")
+
+
 def _table(report: Mapping[str, Any]) -> Table:
     from rich.table import Table
 

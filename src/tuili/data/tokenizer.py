@@ -8,7 +8,7 @@ What a prompt and a response consist of is decided in `tuili.steps.response`; he
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -105,10 +105,17 @@ def encode_text(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
     return list(_plain(tokenizer).encode(text).ids)
 
 
-def encode_prompt(tokenizer: PreTrainedTokenizerFast, prompt: str) -> list[int]:
-    """Ids of `<|begin|><|user|>{prompt}<|assistant|>`: what the model reads before it writes a response."""
-    begin, user, assistant = _ids(tokenizer, BEGIN, USER, ASSISTANT)
-    return [begin, user, *encode_text(tokenizer, prompt), assistant]
+def encode_prompt(
+    tokenizer: PreTrainedTokenizerFast, prompt: str, earlier: Sequence[tuple[str, str]] = ()
+) -> list[int]:
+    """Ids of `<|begin|><|user|>{prompt}<|assistant|>`: what the model reads before it writes a response. Earlier
+    questions and answers stand before it, as in the chat template.
+    """
+    begin, user, assistant, end = _ids(tokenizer, BEGIN, USER, ASSISTANT, END)
+    ids = [begin]
+    for question, answer in earlier:
+        ids += [user, *encode_text(tokenizer, question), assistant, *encode_text(tokenizer, answer), end]
+    return [*ids, user, *encode_text(tokenizer, prompt), assistant]
 
 
 def encode_example(tokenizer: PreTrainedTokenizerFast, prompt: str, response: str) -> tuple[list[int], int]:

@@ -62,13 +62,25 @@ class Receipt:
 
 
 @dataclass(frozen=True)
+class TokenChance:
+    """A token of an answer with its log-probability, and the likeliest ones at its place with theirs."""
+
+    text: str
+    logprob: float
+    likeliest: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
 class Answer:
-    """The answer to one prompt; `answer` is empty when no response reached one, or it was not sure enough."""
+    """The answer to one prompt; `answer` is empty when no response reached one, or it was not sure enough. `chances`
+    has its tokens where log-probabilities were asked for.
+    """
 
     prompt: str
     answer: str
     steps: tuple[CheckedStep, ...]
     receipt: Receipt
+    chances: tuple[TokenChance, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The documented form: `answer`, `steps` and `receipt`."""

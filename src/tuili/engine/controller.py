@@ -16,11 +16,11 @@ from math import inf
 from transformers import PreTrainedTokenizerFast
 
 from tuili.data.tokenizer import encode_text
-from tuili.engine.answer import Answer, Outcome, Receipt, by_verdict, count_tokens, in_milliseconds, want
+from tuili.engine.answer import Answer, Outcome, Receipt, TokenChance, by_verdict, count_tokens, in_milliseconds, want
 from tuili.engine.attempt import Attempt, best_of
 from tuili.engine.calibration import Promise
 from tuili.engine.confidence import Confidence
-from tuili.engine.request import Budget, Request, Sampling
+from tuili.engine.request import Budget, Request
 from tuili.engine.row import Limits, Row, Stop
 from tuili.engine.written import CheckedStep, read_back
 from tuili.steps import Context, Status, check_chain
@@ -101,7 +101,7 @@ def pursue(pursuit: Pursuit, judge: Judge) -> Generator[Row, bool, Answer]:
         if differs:
             seed = request.sampling.seed + len(tried)
             heat = max(AGAIN, request.sampling.temperature)
-            sampling = Sampling(temperature=heat, seed=seed % 2**63, stop=request.sampling.stop)
+            sampling = request.sampling.model_copy(update={"temperature": heat, "seed": seed % 2**63})
         else:
             sampling = request.sampling
     return _concluded(pursuit, judge, cancelled)
@@ -240,7 +240,23 @@ def _concluded(pursuit: Pursuit, judge: Judge, cancelled: bool) -> Answer:
         promise=pursuit.promise(),
     )
     text = best.written.answer if outcome in (Outcome.ANSWERED, Outcome.BEST_EFFORT) else ""
-    return Answer(request.prompt, text, best.written.steps, receipt)
+    chances = _chances(best, judge) if text else ()
+    return Answer(request.prompt, text, best.written.steps, receipt, chances)
+
+
+def _chances(best: Attempt, judge: Judge) -> tuple[TokenChance, ...]:
+    """The tokens behind the steps, without the one that ends them, where their chances are known."""
+    row, tokenizer = best.row, judge.tokenizer
+
+    def text(token: int) -> str:
+        return str(tokenizer.decode([token]))
+
+    found = zip(row.tokens[best.written.reasoning :], row.logprobs[best.written.reasoning :], strict=True)
+    return tuple(
+        TokenChance(text(token), own, tuple((text(other), chance) for other, chance in likeliest))
+        for token, (own, likeliest) in (found if row.logprobs else ())
+        if token != tokenizer.eos_token_id
+    )
 
 
 def failed(pursuit: Pursuit, judge: Judge, error: Exception) -> Answer:

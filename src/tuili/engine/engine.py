@@ -16,6 +16,7 @@ from tuili.engine.answer import Answer
 from tuili.engine.controller import Judge, Pursuit, failed, pursue
 from tuili.engine.events import Answered, Event, Narrator
 from tuili.engine.pledges import Pledges, replace_budget
+from tuili.engine.probe import Observed, observe
 from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Request
 from tuili.engine.row import Row, Stop
@@ -76,6 +77,9 @@ class Engine:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         config = loaded.model.config
+        self.slots, self._model = slots, loaded.model
+        self._recent: list[int] = []
+        """Prompt and response of the last request that was answered, until somebody has looked at them."""
         self._tokenizer = loaded.tokenizer
         verifier = read_verifier(loaded.path)
         self.scheduler = Scheduler(
@@ -120,7 +124,7 @@ class Engine:
     def read(self, request: Request) -> Prepared:
         """What is to be found out about a request before it is admitted. Any thread may ask; time runs from here."""
         begun = self.scheduler.clock()
-        ids = prompt_ids(self._tokenizer, request.prompt, self._judge.context)
+        ids = prompt_ids(self._tokenizer, request.prompt, self._judge.context, request.earlier)
         if not (request.context.facts or request.context.program):
             request = replace(request, context=Context.from_prompt(request.prompt))
         return Prepared(request, ids, begun)
@@ -199,6 +203,8 @@ class Engine:
         if row is None:
             assert ticket.answer is not None
             if ticket.pursuit.tried:
+                best = ticket.pursuit.tried[0].row
+                self._recent = best.prompt + best.tokens
                 self.pledges.tried(ticket.pursuit.request, ticket.pursuit.tried[0])
             self._tell(ticket, Answered(ticket.answer))
             return
@@ -227,6 +233,11 @@ class Engine:
             ticket.narrator = Narrator(
                 self._tokenizer, request.context, ticket.attempts, row.given, request.sampling.stop
             )
+
+    def observe(self) -> Observed | None:
+        """What experts and attention heads do with the latest response; None where there is no new one."""
+        ids, self._recent = self._recent, []
+        return observe(self._model, ids) if ids else None
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer requests together, and wait for all; see `admit` for what is raised, by the first that is refused."""

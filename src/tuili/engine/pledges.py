@@ -54,7 +54,8 @@ class Pledges:
             raise NotPromised(f"error_tolerance: nothing is promised about this model: {self._why}")
         if not _is_usual(request):
             raise NotPromised(
-                "error_tolerance: promised only for depth auto, temperature 0, seed 0, no stop texts, no own facts"
+                "error_tolerance: promised only for depth auto, temperature 0, seed 0, no stop texts, no own facts, no "
+                "earlier questions"
             )
         longest, budget = self._calibration.sample.longest_prompt, request.budget
         if prompt > longest:
@@ -90,6 +91,12 @@ class Pledges:
             )
         return promised
 
+    @property
+    def revoked(self) -> bool:
+        """Whether any promise has been revoked."""
+        alarms = [*self._errors.values(), *([self._unlike] if self._unlike is not None else [])]
+        return any(alarm.revoked for alarm in alarms)
+
     def tried(self, request: Request, first: Attempt) -> None:
         """Learn how the first attempt at a request went."""
         ended = first.row.stop is Stop.END and not first.row.hurried
@@ -106,7 +113,8 @@ class Pledges:
 def _is_usual(request: Request) -> bool:
     """Whether a request is answered in the way that was calibrated."""
     own_facts = request.context != Context.from_prompt(request.prompt)
-    return request.depth == "auto" and request.sampling == Sampling() and not own_facts
+    plain = request.sampling.model_copy(update={"logprobs": None}) == Sampling() and not request.earlier
+    return request.depth == "auto" and plain and not own_facts
 
 
 def has_wrong_step(attempt: Attempt) -> bool:

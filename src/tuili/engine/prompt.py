@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from transformers import PreTrainedTokenizerFast
@@ -10,21 +11,24 @@ from tuili.data.tokenizer import encode_prompt
 from tuili.errors import PromptError
 
 
-def prompt_ids(tokenizer: PreTrainedTokenizerFast, prompt: str, context: int) -> list[int]:
-    """The ids of a prompt, which leave room for a token in a context of so many.
+def prompt_ids(
+    tokenizer: PreTrainedTokenizerFast, prompt: str, context: int, earlier: Sequence[tuple[str, str]] = ()
+) -> list[int]:
+    """The ids of a prompt behind earlier questions and answers, which leave room for a token in a context of so many.
 
     Raises `PromptError` for one that is empty, is not UTF-8 or does not fit.
     """
     if not prompt.strip():
         raise PromptError("the prompt is empty: write a question")
-    if any("\ud800" <= character <= "\udfff" for character in prompt):  # what Python makes of other bytes
+    whole = "".join((*(text for pair in earlier for text in pair), prompt))
+    if any("\ud800" <= character <= "\udfff" for character in whole):  # what Python makes of other bytes
         raise PromptError("the prompt is not UTF-8: write it in that encoding")
-    longest, size = _longest(tokenizer), len(prompt.encode())
+    longest, size = _longest(tokenizer), len(whole.encode())
     if size > context * longest:  # told without reading all of it
         raise PromptError(
             f"the prompt has {size} bytes: the model's context takes at most {context - 1} tokens, of {longest} at most"
         )
-    ids = encode_prompt(tokenizer, prompt)
+    ids = encode_prompt(tokenizer, prompt, earlier)
     if len(ids) >= context:
         raise PromptError(f"the prompt has {len(ids)} tokens: the model's context takes at most {context - 1}")
     return ids

@@ -20,7 +20,7 @@ Depth = int | Literal["auto", "exact"]
 
 MOST_STEPS, MOST_TOKENS, MOST_LAYER_STEPS = 64, 1_000_000, 10**9
 LONGEST_MS = 86_400_000.0
-MOST_STOPS, LONGEST_STOP = 16, 200
+MOST_STOPS, LONGEST_STOP, MOST_LOGPROBS = 16, 200, 20
 
 StopText = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP)]
 Part = TypeVar("Part", bound=BaseModel)
@@ -48,7 +48,8 @@ class Budget(_Part):
 class Sampling(_Part):
     """How tokens are drawn: the likeliest at temperature 0, else by probability among the `top_k` likeliest (0: all)
     that make up `top_p`. The same seed, prompt and settings give the same tokens. `stop`: texts at which to end, steps
-    included; what comes from there on is left out.
+    included; what comes from there on is left out. `logprobs`: tell of each token of the answer its log-probability and
+    those of so many likeliest ones, before temperature.
     """
 
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
@@ -56,6 +57,7 @@ class Sampling(_Part):
     top_k: Annotated[int, Field(ge=0)] = 0
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     stop: Annotated[tuple[StopText, ...], Field(max_length=MOST_STOPS, strict=False)] = ()
+    logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Request:
     priority: int = 0
     """Higher ones are begun first."""
     context: Context = field(default_factory=Context)
+    earlier: tuple[tuple[str, str], ...] = ()
+    """Questions and answers of the conversation before this one. Nothing is promised about what follows some."""
 
 
 def parse(part: type[Part], values: Mapping[str, Any], named: Callable[[str], str]) -> Part:

@@ -62,6 +62,8 @@ class Row:
     tokens: list[int] = field(default_factory=list)
     depths: list[int] = field(default_factory=list)
     chances: list[float] = field(default_factory=list)
+    logprobs: list[tuple[float, tuple[tuple[int, float], ...]]] = field(default_factory=list)
+    """For each token, where they were asked for: its log-probability, and the likeliest tokens with theirs."""
     validity: list[float] = field(default_factory=list)
     """For each token of the prompt from `verify_from` on, the verifier's logit that nothing up to it is wrong; for the
     last one, that the answer is right."""

@@ -29,6 +29,16 @@ def draw(logits_AV: Tensor, rows: Sequence[Row]) -> list[int]:
     return tokens
 
 
+def note_logprobs(logits_AV: Tensor, tokens: Sequence[int], rows: Sequence[Row]) -> None:
+    """Write down the log-probabilities of tokens that were drawn from these logits, where rows ask for them."""
+    for index, row in enumerate(rows):
+        if row.sampling.logprobs is not None:
+            log_V = logits_AV[index].double().log_softmax(-1)
+            best = log_V.topk(min(row.sampling.logprobs, len(log_V)))
+            likeliest = tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+            row.logprobs.append((float(log_V[tokens[index]]), likeliest))
+
+
 def probabilities(logits_V: Tensor, sampling: Sampling) -> Tensor:
     """The probability [V] of each token under a temperature above 0, `top_k` and `top_p`: at least one stays possible.
 

@@ -27,7 +27,7 @@ from tuili.engine.network import Network
 from tuili.engine.prefix import Prefixes
 from tuili.engine.reading import Reading
 from tuili.engine.row import Limits, Row, Stop
-from tuili.engine.sampler import draw
+from tuili.engine.sampler import draw, note_logprobs
 from tuili.engine.slots import Slots
 from tuili.engine.step import KeyValues, Step
 from tuili.errors import InputError
@@ -139,6 +139,8 @@ class Scheduler:
             raise InputError("there is no verifier, or no response behind a prompt, to be read")
         if row.depth == "exact" and row.sampling.temperature > 0:
             raise InputError("depth exact verifies the likeliest token: use it with temperature 0")
+        if row.depth == "exact" and row.sampling.logprobs is not None:
+            raise InputError("depth exact tells no logprobs: use auto or a number of layers with them")
         if row.depth == "exact" and row.limits.deadline is not None:
             raise InputError("depth exact writes several tokens at once and keeps no deadline: use auto with one")
         if row.depth not in ("auto", "exact", *self.exits):
@@ -345,7 +347,9 @@ class Scheduler:
     def _take(self, hidden_A1M: Tensor, kv: KeyValues, step: Step, rows: list[Row]) -> None:
         """Draw the next token of each row of a step, at the exit where it leaves."""
         logits_AV, depths, chances = self._exit(hidden_A1M, kv, step, rows)
-        for row, token, depth, chance in zip(rows, draw(logits_AV, rows), depths, chances, strict=True):
+        drawn = draw(logits_AV, rows)
+        note_logprobs(logits_AV, drawn, rows)
+        for row, token, depth, chance in zip(rows, drawn, depths, chances, strict=True):
             row.layer_steps += depth
             self._append(row, token, depth, chance)
         self._end_finished(rows)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from tuili.engine.answer import Answer
 from tuili.engine.engine import Engine, Prepared, Ticket
 from tuili.engine.events import Answered, Event
+from tuili.engine.probe import Observed
 from tuili.engine.request import Request
 from tuili.errors import TuiliError
 
@@ -52,6 +53,15 @@ class Service:
     ) -> None:
         self._close()
         await asyncio.to_thread(self._thread.join)
+
+    async def observed(self) -> Observed | None:
+        """What `Engine.observe` says, between two steps."""
+        return await asyncio.wrap_future(self._post(self._engine.observe))
+
+    async def drained(self) -> None:
+        """Wait until all that was taken in has been answered."""
+        while self._live or not self._commands.empty():
+            await asyncio.sleep(0.01)
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request. Cancelling the task cancels it; see `Engine.admit` for what is raised."""

@@ -1,0 +1,204 @@
+"""The Grafana dashboard, written by `python -m deploy.monitoring.dashboard`: service, reasoning, outcome, and details.
+
+What the recorded figures mean is left to `rules.yaml`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from string import ascii_uppercase
+
+from grafana_foundation_sdk.builders import heatmap, timeseries
+from grafana_foundation_sdk.builders.common import VizLegendOptions, VizTooltipOptions
+from grafana_foundation_sdk.builders.dashboard import Dashboard, DatasourceVariable, QueryVariable, Row
+from grafana_foundation_sdk.builders.prometheus import Dataquery
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import units
+from grafana_foundation_sdk.models.common import LegendDisplayMode, LegendPlacement, TooltipDisplayMode
+from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DataSourceRef, VariableRefresh
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+FILE = Path(__file__).with_name("dashboard.json")
+SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
+CHOSEN = 'model=~"$model"'
+COLUMNS, HEIGHT = 24, 7
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One picture. queries: the legend of each expression. unit: one of Grafana's; a share reaches from 0 to 1."""
+
+    title: str
+    says: str
+    queries: dict[str, str]
+    unit: str = units.Short
+    heat: bool = False
+
+
+def recorded(name: str) -> dict[str, str]:
+    """A figure of rules.yaml, by model."""
+    return {"{{model}}": f"{name}{{{CHOSEN}}}"}
+
+
+def rates(counter: str, label: str, range_: str = "$__rate_interval") -> dict[str, str]:
+    """How much a counter rises a second, by one of its labels."""
+    return {f"{{{{{label}}}}}": f"sum by ({label}) (rate({counter}{{{CHOSEN}}}[{range_}]))"}
+
+
+def quantiles(histogram: str) -> dict[str, str]:
+    """The middle of a histogram, and what one in a hundred exceeds."""
+    buckets = f"sum by (le) (rate({histogram}_bucket{{{CHOSEN}}}[$__rate_interval]))"
+    return {said: f"histogram_quantile({share}, {buckets})" for said, share in (("p50", 0.5), ("p99", 0.99))}
+
+
+ROWS: dict[str, list[Graph]] = {
+    "Service": [
+        Graph("Requests", "Answered over HTTP.", recorded("tuili_requests_per_second"), units.RequestsPerSecond),
+        Graph(
+            "P99 latency",
+            "What one request in a hundred exceeds.",
+            recorded("tuili_request_seconds_p99"),
+            units.Seconds,
+        ),
+        Graph("Error rate", "Share that ended in a server error.", recorded("tuili_error_ratio"), units.PercentUnit),
+    ],
+    "Reasoning": [
+        Graph("Reasoning steps", "Mean of an answer.", recorded("tuili_reasoning_steps_mean")),
+        Graph(
+            "Attention heads active",
+            "Mean share over layers.",
+            recorded("tuili_attention_head_activation_mean"),
+            units.PercentUnit,
+        ),
+        Graph("Layers a token", "Mean depth.", recorded("tuili_token_depth_layers_mean")),
+    ],
+    "Outcome": [
+        Graph(
+            "Tasks completed",
+            "Share of ended requests that were answered, over half an hour.",
+            recorded("tuili_task_completion_ratio"),
+            units.PercentUnit,
+        ),
+        Graph(
+            "User satisfaction",
+            "Share of the day's thumbs that point upwards.",
+            recorded("tuili_user_satisfaction_ratio"),
+            units.PercentUnit,
+        ),
+        Graph("Tokens written", "A second.", recorded("tuili_tokens_per_second")),
+    ],
+    "Speed": [
+        Graph("First token", "From the request on.", quantiles("tuili_time_to_first_token_seconds"), units.Seconds),
+        Graph("Next token", "From one token to the next.", quantiles("tuili_inter_token_seconds"), units.Seconds),
+        Graph("Waiting", "For a slot.", quantiles("tuili_queue_seconds"), units.Seconds),
+    ],
+    "Load": [
+        Graph(
+            "Attempts",
+            "That wait, and that are being written.",
+            {
+                "waiting": f"sum(tuili_queue_waiting{{{CHOSEN}}})",
+                "running": f"sum(tuili_rows_running{{{CHOSEN}}})",
+            },
+        ),
+        Graph(
+            "Slots in use",
+            "Mean share over replicas.",
+            {"{{model}}": f"avg by (model) (tuili_cache_used_ratio{{{CHOSEN}}})"},
+            units.PercentUnit,
+        ),
+        Graph("Refused", "By reason.", rates("tuili_refused_total", "reason"), units.RequestsPerSecond),
+        Graph(
+            "Requests by route",
+            "Probes are `other`.",
+            rates("tuili_requests_total", "endpoint"),
+            units.RequestsPerSecond,
+        ),
+        Graph("Requests by status", "Of HTTP.", rates("tuili_requests_total", "status"), units.RequestsPerSecond),
+        Graph("Tokens by kind", "`reused` were read for an earlier request.", rates("tuili_tokens_total", "kind")),
+    ],
+    "Answers": [
+        Graph("How requests end", "A second.", rates("tuili_outcomes_total", "outcome")),
+        Graph("Why the writing ends", "A second.", rates("tuili_outcomes_total", "stop")),
+        Graph(
+            "Deadlines missed", "Share of ended requests.", recorded("tuili_missed_deadline_ratio"), units.PercentUnit
+        ),
+        Graph("Steps by verdict", "Of the checker.", rates("tuili_steps_total", "verdict")),
+        Graph("Wrong steps", "Of those that can be decided.", recorded("tuili_wrong_steps_ratio"), units.PercentUnit),
+        Graph("Attempts an answer", "Middle, and one in a hundred.", quantiles("tuili_attempts")),
+    ],
+    "Model": [
+        Graph(
+            "Depth of tokens",
+            "Tokens a second that leave the network at each depth.",
+            {"{{le}}": f"sum by (le) (rate(tuili_token_depth_layers_bucket{{{CHOSEN}}}[$__rate_interval]))"},
+            heat=True,
+        ),
+        Graph("Tokens by expert", "A second, over all layers.", rates("tuili_expert_tokens_total", "expert")),
+        Graph(
+            "Attention heads by layer",
+            "Share that is active.",
+            {"{{layer}}": f"avg by (layer) (tuili_attention_head_activation_ratio{{{CHOSEN}}})"},
+            units.PercentUnit,
+        ),
+        Graph(
+            "Promises",
+            "1 while a model answers, and 1 when its promises were revoked.",
+            {
+                "{{model}} ready": f"max by (model) (tuili_ready{{{CHOSEN}}})",
+                "{{model}} revoked": f"max by (model) (tuili_promise_revoked{{{CHOSEN}}})",
+            },
+        ),
+        Graph("Budgets overrun", "There should be none.", rates("tuili_budget_overruns_total", "budget", "1h")),
+        Graph("Feedback", "A second.", rates("tuili_feedback_total", "verdict", "1h")),
+    ],
+}
+"""Rows of three pictures each, or of two times three."""
+
+
+def lines() -> timeseries.Panel:
+    """A picture of lines from 0 on, with a legend."""
+    legend = VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM).show_legend(True)
+    return timeseries.Panel().min(0).legend(legend).tooltip(VizTooltipOptions().mode(TooltipDisplayMode.MULTI))
+
+
+def panel(graph: Graph) -> timeseries.Panel | heatmap.Panel:
+    """A picture as Grafana has it, a third of a row wide."""
+    made = heatmap.Panel().show_tooltip() if graph.heat else lines()
+    made.title(graph.title).description(graph.says).unit(graph.unit).datasource(SOURCE)
+    made.span(COLUMNS // 3).height(HEIGHT)
+    if graph.unit == units.PercentUnit:
+        made.max(1)
+    for letter, (legend, expression) in zip(ascii_uppercase, graph.queries.items(), strict=False):
+        query = Dataquery().expr(expression).legend_format(legend).ref_id(letter).range()
+        made.with_target(query.format(PromQueryFormat.HEATMAP) if graph.heat else query)
+    return made
+
+
+def build() -> str:
+    """The dashboard as JSON."""
+    models = QueryVariable("model").label("Model").datasource(SOURCE).query("label_values(tuili_ready, model)")
+    made = (
+        Dashboard("Tuili")
+        .uid("tuili")
+        .tags(["tuili"])
+        .refresh("30s")
+        .time("now-1h", "now")
+        .timezone("browser")
+        .tooltip(DashboardCursorSync.CROSSHAIR)
+        .with_variable(DatasourceVariable("datasource").label("Prometheus").type("prometheus"))
+        .with_variable(
+            models.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED).multi(True).include_all(True).all_value(".*")
+        )
+    )
+    number = 0
+    for title, graphs in ROWS.items():
+        made.with_row(Row(title).id(number := number + 1))
+        for graph in graphs:
+            made.with_panel(panel(graph).id(number := number + 1))
+    return JSONEncoder(indent=2, sort_keys=True).encode(made.build()) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(build())

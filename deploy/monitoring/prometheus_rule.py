@@ -1,0 +1,26 @@
+"""The rules in the form of the Prometheus operator, written by `python -m deploy.monitoring.prometheus_rule`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+RULES = Path(__file__).with_name("rules.yaml")
+FILE = Path(__file__).with_name("prometheus_rule.yaml")
+HEAD = "# Written by prometheus_rule.py from rules.yaml: change that, and write this anew.\n"
+
+
+def build() -> str:
+    """The rules as a resource of Kubernetes, in YAML."""
+    resource = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "tuili", "labels": {"app.kubernetes.io/name": "tuili"}},
+        "spec": yaml.safe_load(RULES.read_text()),
+    }
+    return HEAD + yaml.safe_dump(resource, sort_keys=False, width=120)
+
+
+if __name__ == "__main__":
+    FILE.write_text(build())

@@ -1,0 +1,47 @@
+"""`tuili serve`: models behind an OpenAI-compatible API. The serving is left to `tuili.serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    models: Annotated[
+        list[str],
+        typer.Argument(metavar="[MODEL]...", envvar="MODEL_VARIANT", help="Folders, hub names or shipped names."),
+    ] = ["nano"],  # noqa: B006  # typer makes a new one each time
+    host: Annotated[str, typer.Option(envvar="TUILI_HOST", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="TUILI_PORT", help="Port to listen on; 0 takes a free one.")] = 8000,
+    slots: Annotated[int, typer.Option(envvar="BATCH_SIZE", help="Responses that each model writes together.")] = 16,
+    waiting: Annotated[int, typer.Option(help="Requests that may wait for each model; more are refused.")] = 256,
+    compiled: Annotated[bool, typer.Option("--compiled", help="Compile the layers first.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="With weights rounded to 8 bits.")] = False,
+    keys_file: Annotated[
+        Path | None,
+        typer.Option(envvar="TUILI_KEYS_FILE", help="API keys, one JSON object a line; none are needed without."),
+    ] = None,
+    new_key: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Print a new key and its line for the file.")
+    ] = None,
+    feedback: Annotated[Path | None, typer.Option(help="File that keeps what people thought of answers.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate, for HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+) -> None:
+    """Serve models over HTTP until SIGTERM, which lets those that are being answered finish."""
+    from tuili.serve.keys import Keys, read_keys
+    from tuili.serve.keys import new_key as make_key
+
+    if new_key is not None:
+        key, line = make_key(new_key)
+        print(f"{key}\n{line}")
+        return
+    from tuili.serve.app import Settings, make_app
+    from tuili.serve.models import Models, make_engine
+    from tuili.serve.server import serve
+
+    settings = Settings(Keys(read_keys(keys_file)) if keys_file is not None else Keys(), feedback=feedback)
+    app = make_app(Models(models, make_engine(slots, waiting, compiled, int8)), settings)
+    serve(app, host, port, tls_cert, tls_key)

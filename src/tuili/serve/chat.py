@@ -1,0 +1,106 @@
+"""`POST /v1/chat/completions`: whole answers, or a stream of what is written as it comes."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from fastapi import APIRouter
+from fastapi import Request as HttpRequest
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from tuili.engine.answer import Answer
+from tuili.engine.events import Answered, StepJudged, TokenWritten
+from tuili.engine.request import Request
+from tuili.serve.answers import (
+    Json,
+    ReasoningText,
+    chat_completion,
+    chunk,
+    finish_reason,
+    logprobs,
+    receipt,
+    refusal,
+    step_json,
+    usage,
+)
+from tuili.serve.budgets import budget_of
+from tuili.serve.desk import Desk, begun, server_sent
+from tuili.serve.errors import HttpError
+from tuili.serve.protocol import ChatRequest, Message, sampling, seeds
+
+routes = APIRouter()
+STREAM = {"media_type": "text/event-stream", "headers": {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}}
+
+
+@routes.post("/v1/chat/completions", summary="Answer a conversation")
+async def chat(body: ChatRequest, http: HttpRequest) -> Response:
+    """One choice or several; `stream: true` sends server-sent events that end in `[DONE]`."""
+    desk, requests = Desk.of(http, body.model), engine_requests(body)
+    name = f"chatcmpl-{uuid.uuid4().hex}"
+    if body.stream:
+        events = await begun(_chunks(name, desk, body, requests))
+        return StreamingResponse(server_sent(events), **STREAM)  # type: ignore[arg-type]
+    return JSONResponse(chat_completion(name, desk.served.name, await desk.answers(requests)))
+
+
+def engine_requests(body: ChatRequest) -> list[Request]:
+    """What the engine is asked: one request for each choice, with seeds that count up."""
+    tokens = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
+    budget = budget_of(body.reasoning_effort, tokens, body.budget.model_dump())
+    prompt, earlier = conversation(body.messages)
+    drawn = sampling(body, body.stop)
+    one = Request(prompt, budget, drawn, body.depth, body.priority, earlier=earlier)
+    return seeds(one, body.n or 1)
+
+
+def conversation(messages: Sequence[Message]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The last question, and the questions and answers before it. What system and developer say stands before the
+    question that follows, on lines of its own.
+
+    Raises `HttpError` for another order than question, answer, question.
+    """
+    earlier: list[tuple[str, str]] = []
+    question: list[str] = []
+    asked = False
+    for number, message in enumerate(messages):
+        if message.role == "assistant":
+            if not asked:
+                raise HttpError(400, "an answer without a question before it", "invalid_value", f"messages.{number}")
+            earlier.append(("\n".join(question), message.text))
+            question, asked = [], False
+        elif asked and message.role != "user":
+            raise HttpError(400, "instructions stand before the question", "invalid_value", f"messages.{number}")
+        else:
+            question.append(message.text)
+            asked = asked or message.role == "user"
+    return "\n".join(question), tuple(earlier)
+
+
+async def _chunks(name: str, desk: Desk, body: ChatRequest, requests: Sequence[Request]) -> AsyncGenerator[Json, None]:
+    """The chunks of all choices, as they come."""
+    created, model = int(time.time()), desk.served.name
+    answers: dict[int, Answer] = {}
+    reasoning: dict[int, ReasoningText] = {}
+    async with aclosing(desk.events(requests)) as events:
+        async for index, event in events:
+            if index not in reasoning:
+                reasoning[index] = ReasoningText()
+                yield chunk(name, model, created, index, {"role": "assistant", "content": "", "refusal": None})
+            if isinstance(event, TokenWritten):
+                text = reasoning[index].of(event)
+                delta = {"reasoning": text, "reasoning_content": text} if text else {}
+                yield chunk(name, model, created, index, delta, depth=event.depth, attempt=event.attempt)
+            elif isinstance(event, StepJudged):
+                yield chunk(name, model, created, index, {}, step=step_json(event))
+            elif isinstance(event, Answered):
+                answers[index] = answer = event.answer
+                refused = refusal(answer)
+                said = {"content": answer.answer} if refused is None else {"refusal": refused}
+                yield chunk(name, model, created, index, said, logprobs=logprobs(answer))
+                ended = {"finish_reason": finish_reason(answer), "receipt": receipt(answer)}
+                yield chunk(name, model, created, index, {}, **ended)
+    if body.stream_options is not None and body.stream_options.include_usage:
+        yield {**chunk(name, model, created, 0, {}), "choices": [], "usage": usage(answers.values())}

@@ -1,0 +1,62 @@
+"""`POST /v1/completions`: each prompt is a question; the text is the answer without its steps."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from fastapi import APIRouter
+from fastapi import Request as HttpRequest
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from tuili.engine.answer import Answer
+from tuili.engine.events import Answered
+from tuili.engine.request import Request
+from tuili.serve.answers import Json, finish_reason, receipt, usage
+from tuili.serve.budgets import budget_of
+from tuili.serve.chat import STREAM
+from tuili.serve.desk import Desk, begun, server_sent
+from tuili.serve.protocol import CompletionRequest, sampling, seeds
+
+routes = APIRouter()
+
+
+@routes.post("/v1/completions", summary="Answer one prompt or several")
+async def completions(body: CompletionRequest, http: HttpRequest) -> Response:
+    """`stream: true` sends each answer when it is there: before that nothing is certain."""
+    desk = Desk.of(http, body.model)
+    budget = budget_of(None, body.max_tokens, body.budget.model_dump())
+    prompts = [body.prompt] if isinstance(body.prompt, str) else body.prompt
+    drawn = sampling(body, body.stop)
+    one = (Request(prompt, budget, drawn, body.depth, body.priority) for prompt in prompts)
+    requests = [own for request in one for own in seeds(request, body.n or 1)]
+    name, created = f"cmpl-{uuid.uuid4().hex}", int(time.time())
+    if body.stream:
+        return StreamingResponse(server_sent(await begun(_chunks(name, created, desk, body, requests))), **STREAM)  # type: ignore[arg-type]
+    answers = await desk.answers(requests)
+    choices = [_choice(index, answer) for index, answer in enumerate(answers)]
+    return JSONResponse({**_head(name, created, desk), "choices": choices, "usage": usage(answers)})
+
+
+async def _chunks(
+    name: str, created: int, desk: Desk, body: CompletionRequest, requests: Sequence[Request]
+) -> AsyncGenerator[Json, None]:
+    answers: list[Answer] = []
+    async with aclosing(desk.events(requests)) as events:
+        async for index, event in events:
+            if isinstance(event, Answered):
+                answers.append(event.answer)
+                yield {**_head(name, created, desk), "choices": [_choice(index, event.answer)]}
+    if body.stream_options is not None and body.stream_options.include_usage:
+        yield {**_head(name, created, desk), "choices": [], "usage": usage(answers)}
+
+
+def _head(name: str, created: int, desk: Desk) -> Json:
+    return {"id": name, "object": "text_completion", "created": created, "model": desk.served.name}
+
+
+def _choice(index: int, answer: Answer) -> Json:
+    ended = {"finish_reason": finish_reason(answer), "receipt": receipt(answer)}
+    return {"index": index, "text": answer.answer, "logprobs": None, **ended}

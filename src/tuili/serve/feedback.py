@@ -1,0 +1,67 @@
+"""`POST /v1/feedback`: what people thought of an answer, kept as a line of a file for training, if there is one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from fastapi import Request as HttpRequest
+from pydantic import Field, model_validator
+
+from tuili.serve.metrics import Metrics
+from tuili.serve.protocol import Name, Part
+
+routes = APIRouter()
+LONGEST = 4_000
+
+
+class Feedback(Part):
+    """A thumb, a correction, or both; `id` is that of the answer."""
+
+    id: Annotated[str, Field(pattern=r"^(chatcmpl|cmpl|resp)[-_][0-9a-f]{32}$")]
+    model: Name | None = None
+    thumb: Literal["up", "down"] | None = None
+    correction: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
+    prompt: Annotated[str, Field(max_length=LONGEST)] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Feedback:
+        if self.thumb is None and self.correction is None:
+            raise ValueError("thumb or correction: give at least one of them")
+        return self
+
+
+class FeedbackFile:
+    """Lines of JSON, added one after the other; None keeps nothing."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path, self._lock = path, asyncio.Lock()
+
+    async def keep(self, line: dict[str, object]) -> None:
+        """Add a line, whole even if the process ends in midst of the next."""
+        if self._path is None:
+            return
+        text = json.dumps(line, ensure_ascii=False) + "\n"
+        async with self._lock:
+            await asyncio.to_thread(self._write, text)
+
+    def _write(self, text: str) -> None:
+        assert self._path is not None
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+@routes.post("/v1/feedback", summary="Say what an answer was worth", status_code=202)
+async def feedback(body: Feedback, http: HttpRequest) -> dict[str, str]:
+    """Counted by Prometheus, and kept where the server was given a file for it."""
+    metrics: Metrics = http.app.state.metrics
+    model = body.model if body.model in http.app.state.models.names else "unknown"
+    for verdict in ([body.thumb] if body.thumb else []) + (["correction"] if body.correction else []):
+        metrics.feedback.labels(model, verdict).inc()
+    caller = http.state.caller.name
+    await http.app.state.feedback.keep({"time": time.time(), "caller": caller, **body.model_dump(exclude_none=True)})
+    return {"id": body.id, "status": "kept"}

@@ -1,0 +1,156 @@
+// The page: wires the controls to the conversation. What a turn shows is left to `turn.js`.
+
+import { budgetFields, setUpBudget } from "./budget.js";
+import { useExits } from "./depth.js";
+import { byId, make } from "./dom.js";
+import { otherLanguage, say, speak, text } from "./language.js";
+import { setUpMetrics } from "./metrics.js";
+import { ask, stream, useKey } from "./server.js";
+import { setUpTheme } from "./theme.js";
+import { Turn } from "./turn.js";
+import { examples } from "./words.js";
+
+const NARROW = matchMedia("(max-width: 60rem)");
+const turns = [];
+let running = null; // the AbortController of the question that is being answered
+let refused = null; // what to do again once there is a key
+
+/** The conversation as the server wants it; turns without an answer are left out. */
+function messages(question) {
+  const answered = byId("earlier").checked ? turns.filter((turn) => turn.answer) : [];
+  const earlier = answered.flatMap((turn) => [
+    { role: "user", content: turn.question },
+    { role: "assistant", content: turn.answer },
+  ]);
+  return [...earlier, { role: "user", content: question }];
+}
+
+async function put(question) {
+  if (running || !question.trim()) return;
+  const body = { ...budgetFields(), messages: messages(question), stream: true, stream_options: { include_usage: true } };
+  const turn = new Turn(question);
+  byId("turns").append(turn.element);
+  running = new AbortController();
+  show();
+  toEnd();
+  try {
+    for await (const chunk of stream("v1/chat/completions", body, running.signal)) {
+      keepEnd(() => turn.take(chunk));
+    }
+    keepEnd(() => turn.finish());
+    turns.push(turn);
+    byId("spoken").textContent = turn.answer ? text("spokenAnswer", { answer: turn.answer }) : text("noAnswer");
+  } catch (error) {
+    if (error.name === "AbortError") keepEnd(() => turn.stop());
+    else keepEnd(() => trouble(error, turn, () => (turn.element.remove(), put(question))));
+  } finally {
+    running = null;
+    show();
+  }
+}
+
+/** An error of a turn, or of the page when there is none. A key that is wanted is asked for. */
+function trouble(error, turn, again) {
+  if (error.status === 401) {
+    turn?.element.remove();
+    refused = again;
+    byId("key-form").hidden = false;
+    byId("trouble").replaceChildren(say(make("span"), "keyNeeded"), ` ${error.message}`);
+    byId("trouble").hidden = false;
+    byId("key").focus();
+  } else if (turn) turn.fail(error, again);
+  else {
+    byId("trouble").replaceChildren(error.message || say(make("span"), error.code || "unreachable"));
+    byId("trouble").hidden = false;
+  }
+}
+
+/** Buttons and headings as the state wants them. */
+function show() {
+  byId("send").hidden = running !== null;
+  byId("stop").hidden = running === null;
+  const empty = byId("turns").childElementCount === 0;
+  byId("welcome").hidden = !empty;
+  byId("clear").hidden = empty || running !== null;
+}
+
+/** Change the conversation, and keep its end in sight for those who look at it. */
+function keepEnd(change) {
+  const page = document.documentElement;
+  const atEnd = page.scrollHeight - page.scrollTop - page.clientHeight < 80;
+  change();
+  if (atEnd) toEnd();
+}
+
+const toEnd = () => scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
+
+async function begin() {
+  byId("trouble").hidden = true;
+  try {
+    const { data } = await (await ask("v1/models")).json();
+    byId("model").replaceChildren(...data.map(({ id }) => make("option", "", { value: id, textContent: id })));
+    byId("model-field").classList.toggle("single", data.length < 2);
+    const exits = Object.fromEntries(data.map((model) => [model.id, model.exits]));
+    const choose = () => useExits(exits[byId("model").value]);
+    byId("model").onchange = choose;
+    choose();
+    setUpMetrics();
+  } catch (error) {
+    trouble(error, null, begin);
+  }
+}
+
+function setUpAsking() {
+  const field = byId("question");
+  const grow = () => {
+    field.style.height = "auto";
+    field.style.height = `${field.scrollHeight}px`;
+  };
+  const send = () => {
+    if (running) return;
+    const question = field.value;
+    field.value = "";
+    grow();
+    put(question);
+  };
+  field.addEventListener("input", grow);
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    send();
+  });
+  byId("ask").addEventListener("submit", (event) => (event.preventDefault(), send()));
+  byId("stop").addEventListener("click", () => running?.abort());
+  document.addEventListener("keydown", (event) => event.key === "Escape" && running?.abort());
+  byId("clear").addEventListener("click", () => {
+    byId("turns").replaceChildren();
+    turns.length = 0;
+    show();
+    field.focus();
+  });
+  byId("examples").append(
+    ...examples.map((question) =>
+      make("li", "", {}, make("button", "example", { type: "button", textContent: question, onclick: () => put(question) })),
+    ),
+  );
+  byId("key-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    useKey(byId("key").value);
+    byId("key").value = "";
+    byId("key-form").hidden = byId("trouble").hidden = true;
+    if (refused !== begin) begin();
+    refused?.();
+  });
+}
+
+setUpTheme();
+setUpBudget();
+setUpAsking();
+byId("language").addEventListener("click", otherLanguage);
+document.addEventListener("language", () => (byId("language").textContent = text("otherLanguage")));
+const fit = () => (byId("budget").open = !NARROW.matches);
+NARROW.addEventListener("change", fit);
+fit();
+speak();
+useExits();
+begin();

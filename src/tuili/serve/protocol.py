@@ -1,0 +1,176 @@
+"""What clients may send: the fields of OpenAI's API that mean something here, and the budget.
+
+A field that is not named here is refused, for it would be ignored; so is a value that cannot be honoured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tuili.engine.request import LONGEST_STOP, MOST_STOPS, Depth, Request, Sampling, parse
+from tuili.serve.budgets import Effort
+
+MOST_CHOICES, MOST_MESSAGES, MOST_PARTS, MOST_LOGPROBS = 16, 256, 64, 20
+LONGEST_NAME = 256
+
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+StopText = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP)]
+Stops = StopText | Annotated[list[StopText], Field(max_length=MOST_STOPS)] | None
+Seed = Annotated[int, Field(ge=0, lt=2**63)] | None
+Share = Annotated[float, Field(gt=0, le=1)]
+Nothing = Annotated[float, Field(ge=0, le=0)]
+
+
+class Part(BaseModel):
+    """Unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class OwnBudget(Part):
+    """Limits of this request; see `tuili.engine.request.Budget`, which also checks them."""
+
+    max_steps: int | None = None
+    error_tolerance: float | None = None
+    deadline_ms: float | None = None
+    max_layer_steps: int | None = None
+
+
+class TextPart(Part):
+    """A piece of a message. Text alone is understood."""
+
+    type: Literal["text", "input_text", "output_text"] = "text"
+    text: str
+
+
+class Message(Part):
+    """One message of a conversation."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | Annotated[list[TextPart], Field(min_length=1, max_length=MOST_PARTS)]
+    name: Name | None = None
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+
+
+class StreamOptions(Part):
+    """Whether a last chunk tells the usage; padding against guesses by length is not done."""
+
+    include_usage: bool = False
+    include_obfuscation: Literal[False] = False
+
+
+class ResponseFormat(Part):
+    """Answers are text."""
+
+    type: Literal["text"] = "text"
+
+
+class Asked(Part):
+    """What all kinds of requests share."""
+
+    model: Name
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """0 by default, at which answers can be promised."""
+    top_p: Share | None = None
+    top_k: Annotated[int, Field(ge=0)] | None = None
+    seed: Seed = None
+    stream: bool | None = None
+    user: Name | None = None
+    metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
+    store: Literal[False] | None = None
+    service_tier: Literal["auto", "default"] | None = None
+    budget: OwnBudget = OwnBudget()
+    depth: Depth = "auto"
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+
+
+class ChatRequest(Asked):
+    """`POST /v1/chat/completions`."""
+
+    messages: Annotated[list[Message], Field(min_length=1, max_length=MOST_MESSAGES)]
+    reasoning_effort: Effort | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    n: Annotated[int, Field(ge=1, le=MOST_CHOICES)] | None = None
+    stop: Stops = None
+    stream_options: StreamOptions | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
+    response_format: ResponseFormat | None = None
+    frequency_penalty: Nothing | None = None
+    presence_penalty: Nothing | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> ChatRequest:
+        if self.max_tokens is not None and self.max_completion_tokens is not None:
+            raise ValueError("max_tokens is the old name of max_completion_tokens: give one of them")
+        if self.stream_options is not None and not self.stream:
+            raise ValueError("stream_options is for stream: true")
+        if self.top_logprobs is not None and not self.logprobs:
+            raise ValueError("top_logprobs is for logprobs: true")
+        if self.messages[-1].role != "user":
+            raise ValueError("messages: the last one must be of the user")
+        return self
+
+
+class CompletionRequest(Asked):
+    """`POST /v1/completions`: each prompt is one question."""
+
+    prompt: str | Annotated[list[str], Field(min_length=1, max_length=MOST_CHOICES)]
+    max_tokens: int | None = None
+    n: Annotated[int, Field(ge=1, le=MOST_CHOICES)] | None = None
+    stop: Stops = None
+    stream_options: StreamOptions | None = None
+    echo: Literal[False] | None = None
+    best_of: Literal[1] | None = None
+    frequency_penalty: Nothing | None = None
+    presence_penalty: Nothing | None = None
+
+
+class Reasoning(Part):
+    """How much a response may reason."""
+
+    effort: Effort | None = None
+
+
+class TextFormat(Part):
+    """Answers are text."""
+
+    format: ResponseFormat = ResponseFormat()
+
+
+class ResponsesRequest(Asked):
+    """`POST /v1/responses`, without state: earlier messages come with each request."""
+
+    input: str | Annotated[list[Message], Field(min_length=1, max_length=MOST_MESSAGES)]
+    instructions: str | None = None
+    reasoning: Reasoning | None = None
+    max_output_tokens: int | None = None
+    text: TextFormat | None = None
+    truncation: Literal["disabled"] | None = None
+    background: Literal[False] | None = None
+
+
+def sampling(body: Asked, stop: Stops) -> Sampling:
+    """How tokens are drawn."""
+    stops = (stop,) if isinstance(stop, str) else tuple(stop or ())
+    values = {"temperature": body.temperature, "top_p": body.top_p, "top_k": body.top_k, "seed": body.seed}
+    if isinstance(body, ChatRequest) and body.logprobs:
+        values["logprobs"] = body.top_logprobs or 0
+    return parse(Sampling, {key: own for key, own in values.items() if own is not None} | {"stop": stops}, str)
+
+
+def seeds(request: Request, count: int) -> list[Request]:
+    """The same request so many times, with seeds that count up from its own."""
+    drawn = request.sampling
+    return [
+        replace(request, sampling=drawn.model_copy(update={"seed": (drawn.seed + number) % 2**63}))
+        for number in range(count)
+    ]

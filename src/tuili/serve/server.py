@@ -1,0 +1,53 @@
+"""The process: uvicorn around the application, logs as lines of JSON, and an end in which nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import time
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+DRAIN = 55
+"""Seconds in which what is being answered may end after SIGTERM: a little less than orchestrators wait."""
+CONNECTIONS, BACKLOG, KEPT_ALIVE, HEADER_BYTES = 1024, 512, 15, 32_768
+
+
+class JsonLines(logging.Formatter):
+    """One object a line: time, level, logger, and what was said, itself JSON where the access log says it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A line."""
+        said = record.getMessage()
+        line = {"time": round(time.time(), 3), "level": record.levelname.lower(), "logger": record.name}
+        line |= json.loads(said) if record.name == "tuili.access" else {"message": said}
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def serve(app: FastAPI, host: str, port: int, tls_cert: Path | None = None, tls_key: Path | None = None) -> None:
+    """Serve until the process is told to end."""
+    for number in (signal.SIGTERM, signal.SIGINT):  # which uvicorn raises once more when it has ended all
+        signal.signal(number, lambda *_: None)
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEPT_ALIVE,
+        timeout_graceful_shutdown=DRAIN,
+        h11_max_incomplete_event_size=HEADER_BYTES,
+        ssl_certfile=tls_cert,
+        ssl_keyfile=None if tls_key is None else str(tls_key),
+    )

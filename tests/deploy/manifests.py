@@ -1,0 +1,87 @@
+"""What `kubectl kustomize` makes of the overlays, alone and with every component."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+KUBERNETES = DEPLOY / "kubernetes"
+OVERLAYS = ("cpu", "gpu")
+COMPONENTS = ("monitoring", "keda", "keys")
+"""`keys` last, as it says itself."""
+
+Resource = dict[str, Any]
+
+
+def needs(program: str, package: str) -> pytest.MarkDecorator:
+    """Leaves a test out on a desk without a program; CI installs it."""
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"needs {program}: Debian package {package}")
+
+
+needs_kubectl = needs("kubectl", "kubernetes-client")
+needs_promtool = needs("promtool", "promtool")
+
+
+def kustomize(folder: Path) -> list[Resource]:
+    """The resources of a folder."""
+    made = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    return list(yaml.safe_load_all(made.stdout))
+
+
+@cache
+def overlay(name: str) -> list[Resource]:
+    """The resources of an overlay as it is."""
+    return kustomize(KUBERNETES / "overlays" / name)
+
+
+def with_components(name: str, folder: Path, components: tuple[str, ...] = COMPONENTS) -> list[Resource]:
+    """The resources of an overlay with components, by way of a kustomization in `folder`."""
+
+    def place(path: Path) -> str:
+        return os.path.relpath(path.resolve(), folder.resolve())
+
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [place(KUBERNETES / "overlays" / name)],
+        "components": [place(KUBERNETES / "components" / component) for component in components],
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return kustomize(folder)
+
+
+def of_kind(resources: list[Resource], kind: str) -> Resource:
+    """The one resource of a kind."""
+    (found,) = (resource for resource in resources if resource["kind"] == kind)
+    return found
+
+
+def pod_of(resource: Resource) -> Resource | None:
+    """The specification of the pods that a resource makes; None where it makes none."""
+    if resource["kind"] == "Pod":
+        return resource["spec"]
+    template = resource.get("spec", {}).get("template")
+    return template["spec"] if template else None
+
+
+def container(resources: list[Resource]) -> Resource:
+    """The container of the Deployment."""
+    pod = pod_of(of_kind(resources, "Deployment"))
+    assert pod
+    (only,) = pod["containers"]
+    return only
+
+
+def environment(resources: list[Resource]) -> dict[str, str | None]:
+    """Its environment variables; None for one whose value is a reference."""
+    return {variable["name"]: variable.get("value") for variable in container(resources)["env"]}

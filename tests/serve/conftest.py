@@ -1,0 +1,54 @@
+"""A real server with a real model on a free port, and the official client."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from openai import OpenAI
+
+from tuili.serve.app import Settings, make_app
+from tuili.serve.models import Models, make_engine
+
+
+@dataclass
+class Running:
+    """A server at work in a thread of its own."""
+
+    app: FastAPI
+    url: str
+
+    def client(self, key: str = "none") -> OpenAI:
+        """The official client, which tries nothing twice."""
+        return OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0)
+
+
+def running(settings: Settings | None = None, folders: tuple[str, ...] = ("nano",)) -> Iterator[Running]:
+    """A server until the generator is closed."""
+    app = make_app(Models(folders, make_engine(slots=8, waiting=64, compiled=False, int8=False)), settings)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=5))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until = time.monotonic() + 60
+    while not server.started and time.monotonic() < until:
+        time.sleep(0.02)
+    assert server.started
+    yield Running(app, f"http://127.0.0.1:{port}")
+    server.should_exit = True
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Running]:
+    """One server without keys for all tests that leave it as it is."""
+    yield from running()

@@ -1,0 +1,109 @@
+"""Keys are known by their hashes alone, cover every route but probes and the page, and quotas fill up steadily."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from tests.serve.conftest import Running, running
+from tuili.errors import InputError
+from tuili.serve.app import Settings
+from tuili.serve.errors import HttpError
+from tuili.serve.keys import Bucket, Key, Keys, new_key, read_keys
+
+ASKED: Any = [{"role": "user", "content": "What is 2 + 2?"}]
+
+
+def key(name: str, secret: str, **quotas: float) -> Key:
+    return Key(name=name, sha256=hashlib.sha256(secret.encode()).hexdigest(), **quotas)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Running]:
+    keys = [key("free", "one"), key("slow", "two", requests_per_minute=2), key("small", "three", tokens_per_minute=60)]
+    yield from running(Settings(Keys(keys)))
+
+
+def test_every_route_but_probes_and_page_needs_a_key(guarded: Running) -> None:
+    raw = guarded.client()._client
+    paths = [(path, list(operations)) for path, operations in guarded.app.openapi()["paths"].items()]
+    assert len(paths) > 6
+    for path, methods in paths:
+        for method in methods:
+            status = raw.request(method, guarded.url + path.replace("{name}", "nano")).status_code
+            assert (status == 401) != (path in ("/health", "/ready")), (method, path, status)
+    for header in ("Bearer no", "Basic one", "one", "Bearer"):
+        found = raw.get(f"{guarded.url}/v1/models", headers={"authorization": header})
+        assert (found.status_code, found.json()["error"]["code"]) == (401, "invalid_api_key")
+    assert guarded.client("one").models.list().data[0].id == "nano"
+
+
+def test_quotas_are_kept_by_key(guarded: Running) -> None:
+    slow, small = guarded.client("two").chat.completions, guarded.client("three").chat.completions
+    for _ in range(2):
+        slow.create(model="nano", messages=ASKED)
+    with pytest.raises(openai.RateLimitError) as refused:
+        slow.create(model="nano", messages=ASKED)
+    assert refused.value.code == "rate_limit_exceeded"
+    assert 1 <= int(refused.value.response.headers["retry-after"]) <= 31
+    spent = 0
+    while spent < 60:
+        usage = small.create(model="nano", messages=ASKED).usage
+        spent += usage.total_tokens if usage else 0
+    with pytest.raises(openai.RateLimitError, match="tokens a minute"):
+        small.create(model="nano", messages=ASKED)
+    guarded.client("one").chat.completions.create(model="nano", messages=ASKED)
+
+
+def test_a_bucket_fills_up_steadily_and_not_beyond_a_minute() -> None:
+    now = [0.0]
+    bucket = Bucket(60, lambda: now[0])
+    assert bucket.wait(60) == 0
+    bucket.take(60)
+    assert bucket.wait(1) == pytest.approx(1.0)
+    now[0] = 10
+    assert bucket.wait(10) == 0
+    bucket.take(70)
+    assert bucket.wait(1) == pytest.approx(61.0)
+    now[0] = 10_000
+    assert bucket.wait(60) == 0
+    bucket.take(60)
+    assert bucket.wait(1) > 0, "no more than a minute's worth is kept"
+
+
+def test_a_new_key_opens_and_its_line_does_not_tell_it(tmp_path: Path) -> None:
+    secret, line = new_key("team-a")
+    assert secret not in line
+    file = tmp_path / "keys"
+    file.write_text(line + "\n\n")
+    keys = Keys(read_keys(file))
+    assert keys.caller(f"Bearer {secret}").name == "team-a"
+    with pytest.raises(HttpError):
+        keys.caller(f"Bearer {json.loads(line)['sha256']}")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "has no key"),
+        ("{}", ":1: name"),
+        ('{"name": "a b", "sha256": "' + "0" * 64 + '"}', ":1: name"),
+        ('{"name": "a", "sha256": "secret"}', ":1: sha256"),
+        ('{"name": "a", "sha256": "' + "0" * 64 + '", "requests_per_minute": -1}', "requests_per_minute"),
+        ('\n{"name": "a", "sha256": "' + "0" * 64 + '", "key": "x"}', ":2: key"),
+        (('{"name": "a", "sha256": "' + "0" * 64 + '"}\n') * 2, "two keys are alike"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "keys"
+    file.write_text(text)
+    with pytest.raises(InputError, match=said):
+        read_keys(file)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_keys(tmp_path / "none")

@@ -1,0 +1,118 @@
+"""What Prometheus reads adds up to what clients were told; feedback is counted and kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.serve.conftest import Running, running
+from tuili.serve.app import Settings
+
+ROOT = Path(__file__).parents[2]
+ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Path]]:
+    file = tmp_path_factory.mktemp("feedback") / "feedback.jsonl"
+    for server in running(Settings(feedback=file, observe_seconds=0.3)):
+        yield server, file
+
+
+def samples(server: Running) -> dict[tuple[str, str], float]:
+    """Values by name and the labels other than the model's."""
+    text = server.client()._client.get(f"{server.url}/metrics").text
+    return {
+        (
+            sample.name,
+            ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()) if name != "model"),
+        ): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_counts_are_those_of_the_answers(counted: tuple[Running, Path]) -> None:
+    server, _ = counted
+    client = server.client().chat.completions
+    found = [client.create(model="nano", messages=ASKED, max_completion_tokens=tokens) for tokens in (400, 400, 5)]
+    list(client.create(model="nano", messages=ASKED, stream=True))
+    told = samples(server)
+    usages = [one.usage for one in (*found, found[0]) if one.usage]
+    assert told["tuili_tokens_total", "kind=prompt"] == sum(usage.prompt_tokens for usage in usages)
+    written = told["tuili_tokens_total", "kind=reasoning"] + told["tuili_tokens_total", "kind=answer"]
+    assert written == sum(usage.completion_tokens for usage in usages)
+    assert told["tuili_token_depth_layers_count", ""] == written
+    assert told["tuili_time_to_first_token_seconds_count", ""] == 4
+    assert told["tuili_inter_token_seconds_count", ""] == written - 4
+    assert told["tuili_outcomes_total", "outcome=answered,stop=end"] == 3
+    assert told["tuili_outcomes_total", "outcome=abstained,stop=length"] == 1
+    assert told["tuili_requests_total", "endpoint=/v1/chat/completions,status=200"] == 4
+    assert told["tuili_steps_total", "verdict=valid"] == sum(
+        one.choices[0].model_extra["receipt"]["checked"].get("valid", 0)  # type: ignore[index]
+        for one in (*found, found[0])
+    )
+    assert not any(name == "tuili_budget_overruns_total" for name, _ in told)
+    assert (told["tuili_ready", ""], told["tuili_queue_waiting", ""], told["tuili_promise_revoked", ""]) == (1, 0, 0)
+
+
+def test_what_experts_and_heads_do_is_sampled(counted: tuple[Running, Path]) -> None:
+    server, _ = counted
+    found = server.client().chat.completions.create(model="nano", messages=ASKED)
+    assert found.usage is not None
+    until = time.monotonic() + 20
+    while _taken(told := samples(server)) < 2 * (found.usage.total_tokens - 1) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert _taken(told) >= 2 * (found.usage.total_tokens - 1)
+    assert _taken(told) % 2 == 0, "two experts a token"
+    heads = {labels: value for (name, labels), value in told.items() if name == "tuili_attention_head_activation_ratio"}
+    assert len(heads) == 12, "every layer has its share"
+    assert all(0 < share <= 1 for share in heads.values())
+    assert sum(name == "tuili_expert_tokens_total" for name, _ in told) == 9 * 16
+
+
+def _taken(told: dict[tuple[str, str], float]) -> float:
+    """Experts that tokens took in the first reasoning layer."""
+    return sum(
+        value for (name, labels), value in told.items() if name == "tuili_expert_tokens_total" and "layer=3" in labels
+    )
+
+
+def test_every_metric_is_on_the_list_of_the_deployment(counted: tuple[Running, Path]) -> None:
+    """Which dashboard, rules and scalers keep to: types and labels are those of a live scrape."""
+    server, _ = counted
+    listed = yaml.safe_load((ROOT / "deploy" / "monitoring" / "metrics.yaml").read_text())
+    text = server.client()._client.get(f"{server.url}/metrics").text
+    for family in text_string_to_metric_families(text):
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        assert listed[name]["type"] == family.type, name
+        for sample in family.samples:
+            assert set(sample.labels) - {"le"} == set(listed[name]["labels"]), name
+    told = {family.name for family in text_string_to_metric_families(text)}
+    assert told >= {name.removesuffix("_total") for name in listed}
+
+
+def test_feedback_is_counted_and_kept(counted: tuple[Running, Path]) -> None:
+    server, file = counted
+    name = server.client().chat.completions.create(model="nano", messages=ASKED).id
+    raw = server.client()._client
+    for body in ({"thumb": "up"}, {"thumb": "down", "correction": "130", "model": "nano"}):
+        found = raw.post(f"{server.url}/v1/feedback", json={"id": name, **body})
+        assert found.status_code == 202, found.text
+    for body in ({}, {"thumb": "sideways"}, {"correction": "x" * 5000}, {"thumb": "up", "more": 1}):
+        assert raw.post(f"{server.url}/v1/feedback", json={"id": name, **body}).status_code == 400
+    assert raw.post(f"{server.url}/v1/feedback", json={"id": "../x", "thumb": "up"}).status_code == 400
+    kept = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(line["id"], line["thumb"], line.get("correction")) for line in kept] == [
+        (name, "up", None),
+        (name, "down", "130"),
+    ]
+    told = samples(server)
+    assert (told["tuili_feedback_total", "verdict=down"], told["tuili_feedback_total", "verdict=correction"]) == (1, 1)

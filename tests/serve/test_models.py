@@ -1,0 +1,80 @@
+"""Several models at once; one whose folder changes is loaded anew, and nobody's answer is lost by that."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai import OpenAI
+
+from tests.serve.conftest import Running, running
+from tests.tiny import save_tiny
+from tuili.errors import InputError
+from tuili.model.folder import SHIPPED
+from tuili.serve.app import Settings
+from tuili.serve.models import Models, make_engine
+
+ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
+MAKE = make_engine(2, 8, compiled=False, int8=False)
+
+
+def test_a_changed_folder_is_loaded_anew_under_load(tmp_path: Path) -> None:
+    folder = save_tiny(tmp_path / "own" / "model")
+    for server in running(Settings(watch_seconds=0.2), (str(folder), "nano")):
+        change_under_load(server, folder)
+
+
+def change_under_load(server: Running, folder: Path) -> None:
+    client = server.client()
+    assert {model.id for model in client.models.list()} == {"own", "nano"}
+    before = client.chat.completions.create(model="own", messages=ASKED, max_tokens=30)
+    assert before.choices[0].message.content != "129"
+    failures, answers, over = list[Exception](), list[str | None](), threading.Event()
+
+    def ask() -> None:
+        own = server.client()
+        while not over.is_set():
+            try:
+                found = own.chat.completions.create(model="own", messages=ASKED, max_tokens=60)
+                answers.append(found.choices[0].message.content)
+            except Exception as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        change(client, folder, answers)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert not failures
+    assert "129" in answers, "the new weights answer"
+
+
+def change(client: OpenAI, folder: Path, answers: list[str | None]) -> None:
+    """First a folder that cannot be loaded, then other weights."""
+    first = client.models.retrieve("own")
+    (folder / "config.json").write_text("{")
+    time.sleep(0.7)
+    assert client.models.retrieve("own").created == first.created, "a damaged folder changes nothing"
+    shutil.rmtree(folder / "tuili")
+    for file in SHIPPED.joinpath("nano").glob("*.*"):
+        shutil.copy(file, folder)
+    until = time.monotonic() + 30
+    while "129" not in answers and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def test_names_must_differ_and_models_exist(tmp_path: Path) -> None:
+    for place in ("a", "b"):
+        save_tiny(tmp_path / place / "same")
+    with pytest.raises(InputError, match="two models are called same"):
+        Models([str(tmp_path / "a" / "same"), str(tmp_path / "b" / "same")], MAKE)
+    with pytest.raises(InputError, match="not found"):
+        Models(["no-such-model"], MAKE)

@@ -1,0 +1,215 @@
+"""The official client works unchanged: what it asks is answered in the form that it knows."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Any
+
+import openai
+import pytest
+from openai import AsyncOpenAI
+
+from tests.serve.conftest import Running
+
+QUESTION = "What is 48 + 27 * 3?"
+ASKED: Any = [{"role": "user", "content": QUESTION}]
+
+
+def test_a_chat_is_answered_with_its_reasoning_and_a_receipt(server: Running) -> None:
+    found = server.client().chat.completions.create(model="nano", messages=ASKED)
+    (choice,) = found.choices
+    assert (choice.message.content, choice.finish_reason, choice.message.refusal) == ("129", "stop", None)
+    extra: Any = choice.message.model_extra
+    assert extra["reasoning"] == extra["reasoning_content"] == "20 * 3 = 60\n7 * 3 = 21\n60 + 21 = 81\n48 + 81 = 129"
+    receipt: Any = choice.model_extra["receipt"]  # type: ignore[index]
+    assert (receipt["outcome"], receipt["checked"]) == ("answered", {"valid": 4})
+    assert [step["verdict"] for step in receipt["steps"]] == ["valid"] * 4
+    assert found.usage is not None
+    assert found.usage.total_tokens == found.usage.prompt_tokens + found.usage.completion_tokens
+    details = found.usage.completion_tokens_details
+    assert details is not None
+    assert 0 < (details.reasoning_tokens or 0) < found.usage.completion_tokens
+
+
+def test_a_stream_says_the_same_and_ends_with_the_usage(server: Running) -> None:
+    whole = server.client().chat.completions.create(model="nano", messages=ASKED)
+    chunks = list(
+        server.client().chat.completions.create(
+            model="nano", messages=ASKED, stream=True, stream_options={"include_usage": True}
+        )
+    )
+    told = [chunk.choices[0] for chunk in chunks if chunk.choices]
+    assert "".join(choice.delta.content or "" for choice in told) == whole.choices[0].message.content
+    reasoning = "".join((choice.delta.model_extra or {}).get("reasoning", "") for choice in told)
+    assert reasoning.strip() == whole.choices[0].message.model_extra["reasoning"]  # type: ignore[index]
+    assert [choice.finish_reason for choice in told if choice.finish_reason] == ["stop"]
+    assert chunks[-1].usage == whole.usage
+    assert len({chunk.id for chunk in chunks}) == 1
+    extra = [choice.model_extra or {} for choice in told]
+    assert sum("depth" in own for own in extra) == whole.usage.completion_tokens  # type: ignore[union-attr]
+    assert [own["step"]["verdict"] for own in extra if "step" in own] == ["valid"] * 4
+
+
+def test_several_choices_are_drawn_with_seeds_that_count_up(server: Running) -> None:
+    drawn: Any = {"model": "nano", "messages": ASKED, "temperature": 1.5, "extra_body": {"top_k": 50}}
+    client = server.client().chat.completions
+    both = client.create(**drawn, n=3, seed=7)
+    alone = [client.create(**drawn, seed=seed) for seed in (7, 8, 9)]
+    texts = [(choice.message.content, choice.message.model_extra["reasoning"]) for choice in both.choices]  # type: ignore[index]
+    assert texts == [(one.choices[0].message.content, one.choices[0].message.model_extra["reasoning"]) for one in alone]  # type: ignore[index]
+    assert [choice.index for choice in both.choices] == [0, 1, 2]
+    assert both.usage is not None
+    assert both.usage.completion_tokens == sum(one.usage.completion_tokens for one in alone if one.usage)
+
+
+def test_a_budget_is_kept_and_an_effort_is_one(server: Running) -> None:
+    client = server.client().chat.completions
+    short = client.create(model="nano", messages=ASKED, max_completion_tokens=5)
+    assert short.choices[0].finish_reason == "length"
+    assert short.choices[0].message.content is None
+    assert short.choices[0].message.refusal is not None, "nothing was answered, and it says why"
+    assert short.usage is not None
+    assert short.usage.completion_tokens == 5
+    sure = client.create(model="nano", messages=ASKED, extra_body={"budget": {"error_tolerance": 0.05, "max_steps": 4}})
+    promise = sure.choices[0].model_extra["receipt"]["promise"]  # type: ignore[index]
+    assert (promise["error_tolerance"], promise["max_steps"], promise["why"]) == (0.05, 4, "")
+    low = client.create(model="nano", messages=ASKED, reasoning_effort="low")
+    assert low.choices[0].message.content == "129"
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.create(model="nano", messages=ASKED, extra_body={"budget": {"error_tolerance": 0.001}})
+    assert refused.value.code == "not_promised"
+
+
+def test_logprobs_are_those_of_the_answers_tokens(server: Running) -> None:
+    client = server.client().chat.completions
+    found = client.create(model="nano", messages=ASKED, logprobs=True, top_logprobs=3)
+    told = found.choices[0].logprobs
+    assert told is not None
+    assert told.content is not None
+    assert "".join(own.token for own in told.content) == "129"
+    for own in told.content:
+        assert own.top_logprobs[0].token == own.token, "temperature 0 takes the likeliest"
+        assert own.logprob == own.top_logprobs[0].logprob <= 0
+        assert [other.logprob for other in own.top_logprobs] == sorted(
+            (o.logprob for o in own.top_logprobs), reverse=True
+        )
+        assert sum(math.exp(other.logprob) for other in own.top_logprobs) <= 1 + 1e-9
+    streamed = client.create(model="nano", messages=ASKED, logprobs=True, stream=True)
+    content = [chunk.choices[0].logprobs.content for chunk in streamed if chunk.choices and chunk.choices[0].logprobs]
+    assert [own.token for part in content for own in part or ()] == ["1", "2", "9"]
+    assert client.create(model="nano", messages=ASKED).choices[0].logprobs is None
+
+
+def test_earlier_messages_are_part_of_the_conversation(server: Running) -> None:
+    earlier: Any = [
+        {"role": "system", "content": "Be exact."},
+        {"role": "user", "content": [{"type": "text", "text": "What is 1 + 1?"}]},
+        {"role": "assistant", "content": "2"},
+    ]
+    alone = server.client().chat.completions.create(model="nano", messages=ASKED)
+    found = server.client().chat.completions.create(model="nano", messages=[*earlier, *ASKED])
+    assert found.usage is not None
+    assert alone.usage is not None
+    assert found.usage.prompt_tokens > alone.usage.prompt_tokens + 10
+    with pytest.raises(openai.BadRequestError, match="the last one must be of the user"):
+        server.client().chat.completions.create(model="nano", messages=earlier)
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "param"),
+    [
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "unknown_parameter", "tools"),
+        ({"logit_bias": {"5": 1}}, "unknown_parameter", "logit_bias"),
+        ({"temperature": 3}, "invalid_value", "temperature"),
+        ({"n": 1000}, "invalid_value", "n"),
+        ({"max_completion_tokens": 10**12}, "invalid_value", "max_completion_tokens"),
+        ({"stop": ["x"] * 99}, "invalid_value", "stop"),
+        ({"extra_body": {"budget": {"deadline_ms": -1}}}, "invalid_value", "budget.deadline_ms"),
+        ({"extra_body": {"depth": 5}}, "invalid_value", "depth"),
+        ({"messages": [{"role": "user", "content": "1 " * 5000}]}, "context_length_exceeded", "messages"),
+        ({"messages": [{"role": "user", "content": " "}]}, "invalid_prompt", "messages"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "invalid_value", "messages.0.role"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_field_named(
+    server: Running, asked: dict[str, Any], code: str, param: str
+) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        server.client().chat.completions.create(**{"model": "nano", "messages": ASKED} | asked)
+    assert (refused.value.code, refused.value.param) == (code, param)
+    assert "\n" not in refused.value.message
+
+
+def test_models_are_listed_and_others_are_not_found(server: Running) -> None:
+    assert [model.id for model in server.client().models.list()] == ["nano"]
+    assert server.client().models.retrieve("nano").owned_by == "tuili"
+    for name in ("nano2", "../nano", "/etc/passwd", "x" * 200):
+        with pytest.raises(openai.NotFoundError) as refused:
+            server.client().chat.completions.create(model=name, messages=ASKED)
+        assert refused.value.code == "model_not_found"
+
+
+def test_completions_answer_each_prompt(server: Running) -> None:
+    found = server.client().completions.create(model="nano", prompt=[QUESTION, "What is 2 + 2?"], n=2)
+    assert [choice.text for choice in found.choices] == ["129", "129", "4", "4"]
+    streamed = list(server.client().completions.create(model="nano", prompt=QUESTION, stream=True))
+    assert "".join(chunk.choices[0].text for chunk in streamed) == "129"
+
+
+def test_responses_come_as_items_and_as_events(server: Running) -> None:
+    client = server.client().responses
+    found = client.create(model="nano", input=QUESTION, reasoning={"effort": "low"})
+    assert (found.output_text, found.status) == ("129", "completed")
+    assert [item.type for item in found.output] == ["reasoning", "message"]
+    assert found.usage is not None
+    assert 0 < found.usage.output_tokens_details.reasoning_tokens < found.usage.output_tokens
+    with client.stream(model="nano", input=QUESTION) as stream:
+        events = list(stream)
+        final = stream.get_final_response()
+    assert final.output_text == "129"
+    assert [event.sequence_number for event in events if hasattr(event, "sequence_number")][:3] == [0, 1, 2]
+    kinds = [event.type for event in events]
+    assert kinds[0] == "response.created"
+    assert kinds[-1] == "response.completed"
+    told = client.create(model="nano", input=QUESTION, instructions="Be exact.")
+    assert told.instructions == "Be exact."
+    assert told.usage is not None
+    assert told.usage.input_tokens > found.usage.input_tokens
+    cut = client.create(model="nano", input=QUESTION, max_output_tokens=5)
+    assert (cut.status, cut.incomplete_details.reason) == ("incomplete", "max_output_tokens")  # type: ignore[union-attr]
+
+
+def test_whoever_leaves_frees_the_place(server: Running) -> None:
+    async def main() -> None:
+        async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+            stream = await client.chat.completions.create(
+                model="nano", messages=ASKED, stream=True, extra_body={"depth": 12}
+            )
+            async for _ in stream:
+                break
+            await stream.close()
+            task = asyncio.create_task(client.chat.completions.create(model="nano", messages=ASKED))
+            await asyncio.sleep(0.01)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            scheduler = server.app.state.models.find("nano").engine.scheduler
+            for _ in range(200):
+                if not scheduler.running and not scheduler.waiting:
+                    break
+                await asyncio.sleep(0.02)
+            assert (scheduler.running, scheduler.waiting) == (0, 0)
+
+    asyncio.run(main())
+
+
+def test_raw_bodies_that_are_no_requests_are_refused(server: Running) -> None:
+    raw = server.client()._client
+    for body, status in ((b"{", 400), (b"[]", 400), (b'{"model": 1}', 400), (b"x" * 1_100_000, 413)):
+        found = raw.post(
+            f"{server.url}/v1/chat/completions", content=body, headers={"content-type": "application/json"}
+        )
+        assert found.status_code == status, found.text
+        assert set(found.json()["error"]) == {"message", "type", "param", "code"}
+    assert raw.get(f"{server.url}/nothing").status_code == 404
+    assert raw.get(f"{server.url}/v1/chat/completions").status_code == 405

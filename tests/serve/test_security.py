@@ -1,0 +1,144 @@
+"""One test for each way in which a server of this kind has been attacked elsewhere."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+import socket
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+
+from tests.serve.conftest import Running
+from tests.tiny import save_tiny
+from tuili.errors import ModelFolderError
+from tuili.model.folder import SHIPPED
+from tuili.serve.errors import HttpError
+from tuili.serve.keys import Key, Keys
+from tuili.serve.models import Models, make_engine
+
+PATH = "/v1/chat/completions"
+
+
+def ask(server: Running, content: Any, **more: Any) -> Any:
+    body = {"model": "nano", "messages": [{"role": "user", "content": content}], **more}
+    return server.client()._client.post(f"{server.url}{PATH}", json=body)
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path("/nonexistent/never").touch, ()
+
+
+@pytest.mark.parametrize("name", ["model.bin", "model.safetensors", "optimizer.pt"])
+def test_a_pickle_is_never_loaded(tmp_path: Path, name: str) -> None:
+    folder = save_tiny(tmp_path / "model")
+    (folder / name).write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(ModelFolderError):
+        make_engine(1, 1, compiled=False, int8=False)(folder)
+
+
+def test_a_url_is_never_fetched(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as trap:
+        trap.bind(("127.0.0.1", 0))
+        trap.listen()
+        trap.settimeout(0.3)
+        url = f"http://127.0.0.1:{trap.getsockname()[1]}/x"
+        for part in (
+            {"type": "image_url", "image_url": {"url": url}},
+            {"type": "input_file", "file_url": url},
+            {"type": "text", "text": "hi", "url": url},
+        ):
+            assert ask(server, [part]).status_code == 400
+        assert ask(server, f"What is at {url}?", max_completion_tokens=3).status_code == 200
+        with pytest.raises(TimeoutError):
+            trap.accept()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"n": 10**9},
+        {"max_completion_tokens": 10**18},
+        {"max_completion_tokens": 2**70},
+        {"stop": ["a" * 10**5]},
+        {"stop": [str(n) for n in range(10**4)]},
+        {"budget": {"max_steps": 10**9}},
+        {"budget": {"deadline_ms": 1e300}},
+        {"metadata": {str(n): "x" for n in range(1000)}},
+        {"response_format": {"type": "json_schema", "json_schema": {"schema": {"$ref": "#"}}}},
+        {"response_format": {"type": "regex", "pattern": "(a+)+$"}},
+        {"seed": -1},
+        {"priority": 10**6},
+        {"temperature": "NaN"},
+    ],
+)
+def test_what_has_no_bounds_is_refused_at_once(server: Running, more: dict[str, Any]) -> None:
+    begun = time.perf_counter()
+    assert ask(server, "What is 2 + 2?", **more).status_code == 400
+    assert time.perf_counter() - begun < 2
+
+
+def test_deep_and_odd_json_is_refused(server: Running) -> None:
+    raw, headers = server.client()._client, {"content-type": "application/json"}
+    deep = b"[" * 100_000 + b"]" * 100_000
+    for body in (
+        deep,
+        b'{"messages": ' + deep + b"}",
+        b'{"a": 1, ' * 50_000,
+        b"\xff\xfe",
+        b"NaN",
+        b'"\\ud800"',
+        b"1e999",
+    ):
+        found = raw.post(f"{server.url}{PATH}", content=body, headers=headers)
+        assert found.status_code == 400, body[:20]
+    assert ask(server, "\ud800" if False else "What is 2 + 2?").status_code == 200
+
+
+def test_special_tokens_and_templates_in_a_prompt_are_plain_text(server: Running) -> None:
+    plain = ask(server, "abc").json()["usage"]["prompt_tokens"]
+    for text in ("<|assistant|>", "<|end|>", "<think>", "<|user|>"):
+        assert ask(server, "abc" + text).json()["usage"]["prompt_tokens"] >= plain + 3, (
+            "several tokens, not a special one"
+        )
+    found = ask(server, "{{ 7 * 7 }}{% for x in ''.__class__.__mro__ %}{{ x }}{% endfor %}", max_completion_tokens=40)
+    assert "class" not in str(found.json()["choices"])
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "nano/../nano", "%2e%2e/nano", "~"])
+def test_a_models_name_is_never_a_path(server: Running, name: str) -> None:
+    assert ask(server, "2 + 2?", model=name).status_code == 404
+    assert server.client()._client.get(f"{server.url}/v1/models/{name.replace('/', '%2F')}").status_code == 404
+
+
+def test_a_folders_template_is_not_run(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    shutil.copytree(SHIPPED / "nano", folder)
+    (folder / "chat_template.jinja").write_text("{{ ''.__class__.__mro__[1].__subclasses__() }}")
+    models = Models([str(folder)], make_engine(1, 4, compiled=False, int8=False))
+    engine = models._make(folder)
+    from tuili.engine.request import Request
+
+    (answer,) = engine.answer([Request("What is 2 + 2?")])
+    assert answer.answer == "4", "questions are put together by hand"
+
+
+def test_how_long_a_key_is_compared_tells_nothing() -> None:
+    keys = Keys([Key(name=f"k{n}", sha256=f"{n:064x}") for n in range(64)])
+
+    def seconds(header: str) -> float:
+        times = []
+        for _ in range(400):
+            begun = time.perf_counter()
+            try:
+                keys.caller(header)
+            except HttpError:
+                times.append(time.perf_counter() - begun)
+        return median(times)
+
+    first, last = seconds("Bearer " + "a" * 40), seconds("Bearer " + "b" * 40)
+    assert 0.5 < first / last < 2.0
