@@ -28,7 +28,8 @@ class Clock:
 
 def take_time(scheduler: Scheduler, clock: Clock, jitter: Callable[[], float] = lambda: 1.0) -> None:
     """Let a scheduler's layers take milliseconds as those of nano do on one core, each time multiplied by a jitter."""
-    scheduler._network = _Timed(scheduler._network, clock, jitter)  # type: ignore[assignment]
+    timed: Any = _Timed(scheduler._network, clock, jitter)
+    scheduler._network = scheduler._drafting._network = timed
 
 
 class _Timed:
@@ -48,3 +49,8 @@ class _Timed:
     def group(self, index: int, hidden_ATM: Tensor, kv: KeyValues, step: Step) -> Tensor:
         self._clock.now += self._jitter() * 1e-3 * (1.2 + 0.05 * len(hidden_ATM))
         return self._network.group(index, hidden_ATM, kv, step)
+
+    def to_full_depth(self, slots: Slots, first: int, hidden_ATM: Tensor) -> Tensor:
+        tokens = hidden_ATM.shape[0] * hidden_ATM.shape[1]
+        self._clock.now += self._jitter() * 1e-3 * (3.0 + 0.3 * tokens)
+        return self._network.to_full_depth(slots, first, hidden_ATM)

@@ -22,7 +22,8 @@ def same_threads():
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_tiny(tmp_path_factory.mktemp("bench") / "model"))
+    sizes = {"hidden_size": 32, "intermediate_size": 32, "head_dim": 16}
+    return str(save_tiny(tmp_path_factory.mktemp("bench") / "model", **sizes))
 
 
 def test_the_json_has_every_combination(model: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -200,7 +200,29 @@ def test_an_error_in_judging_ends_one_request_and_no_other(
     assert [event for event in events if isinstance(event, Answered)] == [Answered(broken.answer)]
     assert whole.answer is not None
     assert whole.answer.receipt.outcome is Outcome.ANSWERED
-    assert "judging an attempt failed" in caplog.text
+    assert "a request has failed" in caplog.text
+
+
+@pytest.mark.parametrize("place", ["check", "split_response"])
+def test_an_error_while_events_are_told_ends_one_request_and_no_other(
+    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    right = "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31"
+    engine, _ = reciting(loaded, right, right)
+
+    def fail(*_: Any) -> Any:
+        raise OverflowError("too much")
+
+    monkeypatch.setattr(f"tuili.engine.events.{place}", fail)
+    events: list[Event] = []
+    broken, whole = engine.admit(Request(PROMPT), events.append), engine.admit(Request(PROMPT))
+    while engine.busy:
+        engine.step()
+    assert broken.answer is not None
+    assert broken.answer.receipt.outcome is Outcome.FAILED
+    assert events[-1] == Answered(broken.answer)
+    assert whole.answer is not None
+    assert whole.answer.receipt.outcome is Outcome.ANSWERED, "nobody listens to it"
 
 
 def test_steps_that_no_longer_fit_the_context_end_the_attempts(loaded: LoadedModel) -> None:

@@ -185,7 +185,9 @@ def test_without_a_calibration_that_fits_nothing_is_promised(calibrated: LoadedM
         with pytest.raises(NotPromised, match=said):
             wanted(write(folder, other), error_tolerance=0.1)
     with pytest.raises(NotPromised, match="calibrated without int8"):
-        Engine(write(folder, good), int8=True).admit(Request(PROMPT, Budget(error_tolerance=0.1)))
+        Pledges(write(folder, good), good.exit_threshold, int8=True).entry(
+            Request(PROMPT, Budget(error_tolerance=0.1)), 20, always
+        )
     (folder / CALIBRATION_FILE).write_text('{"version": 2}')
     with pytest.raises(ModelFolderError, match="calibrate anew"):
         read_calibration(folder)

@@ -12,6 +12,7 @@ from tuili.engine.decode import Decoder
 from tuili.engine.network import Network
 from tuili.engine.products import FEW, Int8, product, rounded
 from tuili.engine.slots import Slots
+from tuili.errors import InputError
 
 
 def spelt_out(matrix: Int8) -> torch.Tensor:
@@ -34,10 +35,12 @@ def test_a_product_is_that_with_the_rounded_weights(
     torch.testing.assert_close(found_RN.float(), exact_RN, atol=0.02 * float(exact_RN.abs().max()), rtol=0.02)
 
 
-def test_what_the_kernel_cannot_take_stays_as_it_is() -> None:
-    weight_NK = torch.randn(8, 31)
-    assert rounded(weight_NK) is weight_NK
-    x = torch.randn(2, 3, 31)
+def test_what_the_kernel_cannot_take_is_refused() -> None:
+    with pytest.raises(InputError, match="multiples of 32; this model has one of 31, and this model has one of 31"):
+        rounded(torch.randn(8, 31))
+    with pytest.raises(InputError, match="int8 is for a CPU"):
+        rounded(torch.randn(8, 32, device="meta"))
+    x, weight_NK = torch.randn(2, 3, 31), torch.randn(8, 31)
     torch.testing.assert_close(product(x, weight_NK), x @ weight_NK.t())
     zeros = rounded(torch.zeros(3, 32))
     assert product(torch.ones(2, 32), zeros).tolist() == [[0.0] * 3] * 2

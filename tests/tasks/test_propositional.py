@@ -29,7 +29,9 @@ def test_literals_are_printed_as_the_step_language_reads_them():
     assert (str(P), str(Q), str(~Q), ~~P) == ("A", "not B", "B", P)
 
 
-@pytest.mark.parametrize("rule", {rule for rung in RUNGS.values() for rule in rung.rules}, ids=lambda r: r.__name__)
+@pytest.mark.parametrize(
+    "rule", dict.fromkeys(rule for rung in RUNGS.values() for rule in rung.rules), ids=lambda r: r.__name__
+)
 def test_each_rule_leads_from_the_known_literal_to_the_new_one(rule):
     assert valid(f"{P}, {rule(P, Q)} => {Q}")
     assert not valid(f"{rule(P, Q)} => {Q}")

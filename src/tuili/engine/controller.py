@@ -251,12 +251,13 @@ def _chances(best: Attempt, judge: Judge) -> tuple[TokenChance, ...]:
     def text(token: int) -> str:
         return str(tokenizer.decode([token]))
 
-    found = zip(row.tokens[best.written.reasoning :], row.logprobs[best.written.reasoning :], strict=True)
-    return tuple(
-        TokenChance(text(token), own, tuple((text(other), chance) for other, chance in likeliest))
-        for token, (own, likeliest) in (found if row.logprobs else ())
-        if token != tokenizer.eos_token_id
-    )
+    start, told, found = best.written.reasoning, "", list[TokenChance]()
+    for token, (own, likeliest) in zip(row.tokens[start:], row.logprobs[start:], strict=False):
+        told += text(token)
+        if token == tokenizer.eos_token_id or any(stop in told for stop in row.sampling.stop):
+            break
+        found.append(TokenChance(text(token), own, tuple((text(other), chance) for other, chance in likeliest)))
+    return tuple(found)
 
 
 def failed(pursuit: Pursuit, judge: Judge, error: Exception) -> Answer:

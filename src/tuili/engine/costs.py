@@ -86,7 +86,7 @@ class Lengths:
 class Costs:
     """All that is measured: `read` a piece of a prompt by its tokens; for one step, by its rows, the `trunk` and all
     that is not a group of layers, each `group`, and the `whole`; `between` two ticks; to read a piece of a
-    response with the verifier (`verify`), by its tokens; to `judge` one; `lengths`.
+    response with the verifier (`verify`), by its tokens; to verify `drafts`, by theirs; to `judge` one; `lengths`.
     """
 
     def __init__(self, slots: int, chunk: int) -> None:
@@ -96,7 +96,7 @@ class Costs:
     def forget(self) -> None:
         """Begin anew."""
         slots, chunk = self._slots, self._chunk
-        self.read, self.verify = Cost(chunk), Cost(chunk)
+        self.read, self.verify, self.drafts = Cost(chunk), Cost(chunk), Cost(chunk)
         self.trunk, self.group, self.whole = Cost(slots), Cost(slots), Cost(slots)
         self.between, self.judge = Cost(), Cost()
         self.lengths = Lengths()

@@ -168,9 +168,12 @@ class Engine:
             ticket = self._tickets.get(row)
             if ticket is None:  # a listener has cancelled it meanwhile
                 continue
-            for event in ticket.narrator.news(row) if ticket.narrator else ():
-                if ticket.answer is None:
-                    self._tell(ticket, event)
+            try:
+                for event in ticket.narrator.news(row) if ticket.narrator else ():
+                    if ticket.answer is None:
+                        self._tell(ticket, event)
+            except Exception as error:
+                self._fail(ticket, error)
             if row.stop is not None and self._tickets.get(row) is ticket:
                 self._go_on(ticket)
             if ticket.answer is not None:
@@ -195,9 +198,9 @@ class Engine:
             row = ticket.loop.send(ticket.cancelled)
         except StopIteration as done:
             ticket.answer = done.value
-        except Exception as error:  # it is this request's end, and nobody else's
-            LOG.exception("judging an attempt failed")
-            ticket.answer = failed(ticket.pursuit, self._judge, error)
+        except Exception as error:
+            self._fail(ticket, error)
+            return
         if ticket.row.tokens:
             self.scheduler.costs.judge.saw(1, self.scheduler.clock() - begun)
         if row is None:
@@ -210,6 +213,15 @@ class Engine:
             return
         self.scheduler.submit(row, ticket.turn)
         self._attend(ticket, row)
+
+    def _fail(self, ticket: Ticket, error: Exception) -> None:
+        """End a request in which an error came up: it is this one's end, and nobody else's."""
+        LOG.exception("a request has failed")
+        self._tickets.pop(ticket.row, None)
+        self.scheduler.cancel(ticket.row)
+        if ticket.answer is None:
+            ticket.answer = failed(ticket.pursuit, self._judge, error)
+            self._tell(ticket, Answered(ticket.answer))
 
     def _tell(self, ticket: Ticket, event: Event) -> None:
         """Let a listener hear of an event; one that raises hears no more."""
@@ -230,14 +242,24 @@ class Engine:
         ticket.attempts += 1
         if ticket.listen is not None:
             request = ticket.pursuit.request
-            ticket.narrator = Narrator(
-                self._tokenizer, request.context, ticket.attempts, row.given, request.sampling.stop
-            )
+            try:
+                ticket.narrator = Narrator(
+                    self._tokenizer, request.context, ticket.attempts, row.given, request.sampling.stop
+                )
+            except Exception as error:
+                self._fail(ticket, error)
 
     def observe(self) -> Observed | None:
-        """What experts and attention heads do with the latest response; None where there is no new one."""
+        """What experts and attention heads do with the latest response; None where there is no new one, and while
+        somebody is hurried, for it takes as long as some tokens do.
+        """
+        if self.scheduler.hurried or not self._recent:
+            return None
         ids, self._recent = self._recent, []
-        return observe(self._model, ids) if ids else None
+        try:
+            return observe(self._model, ids)
+        finally:
+            self.scheduler.rest()
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer requests together, and wait for all; see `admit` for what is raised, by the first that is refused."""

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tuili.errors import InputError
+
 FEW = 16
 """More rows than that are faster with the weights spelt out."""
 STEP = 32
@@ -35,11 +37,15 @@ class Int8(NamedTuple):
 Matrix = Tensor | Int8
 
 
-def rounded(weight_NK: Tensor) -> Matrix:
-    """A matrix rounded to 8 bits, or as it is where the kernel cannot take it."""
+def rounded(weight_NK: Tensor) -> Int8:
+    """A matrix rounded to 8 bits. Raises `InputError` for one that the kernel cannot take."""
     outputs, inputs = weight_NK.shape
-    if weight_NK.device.type != "cpu" or inputs % STEP:
-        return weight_NK
+    if weight_NK.device.type != "cpu":
+        raise InputError(f"int8 is for a CPU, and the model is on {weight_NK.device}: leave it out")
+    if inputs % STEP:
+        raise InputError(
+            f"int8 needs sizes that are multiples of {STEP}, and this model has one of {inputs}: leave it out"
+        )
     exact_NK = F.pad(weight_NK.detach().float(), (0, 0, 0, -outputs % STEP))
     scale_N = (exact_NK.abs().amax(1) / LARGEST).clamp(min=1e-12).bfloat16()
     whole_NK = (exact_NK / scale_N[:, None].float()).round().clamp(-LARGEST, LARGEST).to(torch.int8)

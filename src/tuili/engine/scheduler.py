@@ -26,6 +26,7 @@ from tuili.engine.drafting import Drafting, Verified
 from tuili.engine.network import Network
 from tuili.engine.prefix import Prefixes
 from tuili.engine.reading import Reading
+from tuili.engine.request import Depth
 from tuili.engine.row import Limits, Row, Stop
 from tuili.engine.sampler import draw, note_logprobs
 from tuili.engine.slots import Slots
@@ -161,6 +162,15 @@ class Scheduler:
         return bool(self._rows or self._reading or self._line)
 
     @property
+    def hurried(self) -> bool:
+        """Whether a row at work has a deadline."""
+        return bool(self._ends_by)
+
+    def rest(self) -> None:
+        """Say that the time until the next tick is not what usually lies between two."""
+        self._left = None
+
+    @property
     def waiting(self) -> int:
         """Rows that wait for a slot."""
         return len(self._line)
@@ -176,7 +186,15 @@ class Scheduler:
         """
         shallow, deep = self.exits[0], self.exits[-1]
         short, long, many = 16, min(self._chunk, self.config.max_position_embeddings - WARM), self._slots.count
-        for rows, length, depth in ((1, short, deep), (1, short, shallow), (1, long, deep), (many, short, deep)):
+        several: tuple[tuple[int, int, Depth], ...] = (
+            (1, short, deep),
+            (1, short, shallow),
+            (1, long, deep),
+            (many, short, deep),
+            (1, short, "exact"),
+            (many, short, "exact"),
+        )
+        for rows, length, depth in several:
             for number in range(rows):
                 self.submit(Row([self._end_id] * length, Limits(WARM), depth=depth), Turn(0, inf, number))
             while self.busy:
@@ -301,7 +319,9 @@ class Scheduler:
         """Seconds that a step may take; one that is alone need not go deep, but nobody waits less for its company."""
         count = max(1, len(self._rows))
         groups = self.config.num_groups if count > 1 else 0
-        return CARE * (self.costs.trunk.of(count) + groups * self.costs.group.of(count))
+        drafted = [self._drafting.ahead(row) + 1 for row in self._rows if row.depth == "exact"]
+        drafts = self.costs.drafts.of(sum(drafted)) if drafted else 0.0
+        return CARE * (self.costs.trunk.of(count) + groups * self.costs.group.of(count) + drafts)
 
     def _begin(self) -> Row | None:
         """Give the next slot, if there is one, to the next row, if there is one."""
@@ -411,7 +431,11 @@ class Scheduler:
             for ahead, run in groupby(enumerate(self._rows), key=lambda pair: self._drafting.ahead(pair[1])):
                 if ahead:
                     places, side_by_side = zip(*run, strict=True)
+                    begun = self.clock()
                     verified = self._drafting.verify(places[0], side_by_side)
+                    self._settle()
+                    self._in_groups += (seconds := self.clock() - begun)
+                    self.costs.drafts.saw(ahead * len(side_by_side), seconds)
                     for row, found in zip(side_by_side, verified, strict=True):
                         self._keep(row, found)
         self._end_finished(rows)
