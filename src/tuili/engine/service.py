@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from queue import SimpleQueue
 from threading import Lock, Thread
 from types import TracebackType
@@ -42,6 +42,12 @@ class Service:
         self._commands: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="engine", daemon=True)
         self._open = False
+        self._streams = 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether it takes requests."""
+        return self._open
 
     async def __aenter__(self) -> Service:
         self._open = True
@@ -60,7 +66,7 @@ class Service:
 
     async def drained(self) -> None:
         """Wait until all that was taken in has been answered."""
-        while self._live or not self._commands.empty():
+        while self._open and self._streams:
             await asyncio.sleep(0.01)
 
     async def answer(self, request: Request) -> Answer:
@@ -72,6 +78,15 @@ class Service:
 
     async def stream(self, request: Request) -> AsyncIterator[Event]:
         """The events of one request as they come, the last of which is `Answered`. Closing the iterator cancels it."""
+        self._streams += 1
+        try:
+            async with aclosing(self._events(request)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self._streams -= 1
+
+    async def _events(self, request: Request) -> AsyncGenerator[Event, None]:
         loop, events = asyncio.get_running_loop(), asyncio.Queue[Event | TuiliError]()
 
         def hear(event: Event | TuiliError) -> None:
@@ -142,6 +157,7 @@ class Service:
             failure.__cause__ = error
             for hear in self._live.values():
                 hear(failure)
+            self._live.clear()
             while (entry := self._commands.get()) is not None:
                 if entry[1].set_running_or_notify_cancel():
                     entry[1].set_exception(failure)

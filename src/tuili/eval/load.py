@@ -58,10 +58,13 @@ class LoadSettings:
 
 @dataclass(frozen=True)
 class Asked:
-    """One question: HTTP status (0 where the connection failed), seconds to the first token and in all, tokens."""
+    """One question: HTTP status (0 where the connection failed or the answer broke off), seconds to the first token and
+    in all, tokens, and when it ended, in seconds since the beginning.
+    """
 
     status: int
     whole: float
+    ended: float = 0.0
     first: float | None = None
     tokens: int = 0
     outcome: str = ""
@@ -80,10 +83,11 @@ async def load(settings: LoadSettings, questions: Sequence[str], tell: Callable[
 
         async def ask() -> None:
             question = questions[next(numbers) % len(questions)]
-            asked.append(await _ask(client, settings, question))
+            asked.append(await _ask(client, settings, question, start))
             tell("answered", len(asked), 0)
 
-        until = time.perf_counter() + settings.seconds
+        start = time.perf_counter()
+        until = start + settings.seconds
         if settings.clients is not None:
             await asyncio.gather(*(_again(ask, until) for _ in range(settings.clients)))
         else:
@@ -105,7 +109,7 @@ async def _arrivals(ask: Callable[[], Any], settings: LoadSettings, until: float
         yield asyncio.create_task(ask())
 
 
-async def _ask(client: httpx2.AsyncClient, settings: LoadSettings, question: str) -> Asked:
+async def _ask(client: httpx2.AsyncClient, settings: LoadSettings, question: str, start: float) -> Asked:
     """One question, streamed."""
     body = {
         "model": settings.model,
@@ -115,10 +119,11 @@ async def _ask(client: httpx2.AsyncClient, settings: LoadSettings, question: str
         "stream_options": {"include_usage": True},
         **({"budget": settings.budget} if settings.budget else {}),
     }
-    begun, first, tokens, outcome = time.perf_counter(), None, 0, ""
+    begun, first, tokens, outcome, done = time.perf_counter(), None, 0, "", False
     try:
         async with client.stream("POST", f"{settings.url.rstrip('/')}/v1/chat/completions", json=body) as answer:
             async for line in answer.aiter_lines():
+                done = done or line == "data: [DONE]"
                 if not line.startswith("data: {"):
                     continue
                 event = json.loads(line[6:])
@@ -128,15 +133,19 @@ async def _ask(client: httpx2.AsyncClient, settings: LoadSettings, question: str
                         first = time.perf_counter() - begun
                     outcome = choice.get("receipt", {}).get("outcome", outcome)
                 tokens = (event.get("usage") or {}).get("completion_tokens", tokens)
-            status = answer.status_code
+            status = answer.status_code if done or answer.status_code != 200 else 0
     except httpx2.HTTPError:
         status = 0
-    return Asked(status, time.perf_counter() - begun, first, tokens, outcome)
+    now = time.perf_counter()
+    return Asked(status, now - begun, now - start, first, tokens, outcome)
 
 
 def report(settings: LoadSettings, asked: Sequence[Asked]) -> dict[str, Any]:
-    """Throughput, percentiles in milliseconds, and goodput: answers a second within what is good."""
-    answered = [one for one in asked if one.status == 200 and one.first is not None]
+    """Of what ended in the time that was measured: throughput, percentiles in milliseconds, and goodput, which is
+    answers a second within what is good.
+    """
+    within = [one for one in asked if one.ended <= settings.seconds]
+    answered = [one for one in within if one.status == 200 and one.first is not None]
     good = [one for one in answered if one.first * 1e3 <= settings.first_ms and one.whole * 1e3 <= settings.whole_ms]  # type: ignore[operator]
     return {
         "settings": {name: value for name, value in asdict(settings).items() if name != "key"},

@@ -15,7 +15,6 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from tuili import __version__
-from tuili.engine.service import Closed
 from tuili.errors import TuiliError
 from tuili.serve import chat, completions, feedback, pages, responses
 from tuili.serve.errors import HttpError, of_engine, of_validation
@@ -96,7 +95,7 @@ async def _observe(models: Models, metrics: Metrics, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
         for served in models.all:
-            with suppress(Closed):  # it has just been replaced
+            with suppress(TuiliError):  # it has just been replaced, or has failed
                 if (observed := await served.service.observed()) is not None:
                     metrics.saw(served.name, observed)
 

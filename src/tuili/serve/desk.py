@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
@@ -11,15 +12,17 @@ from typing import Any
 
 from fastapi import Request as HttpRequest
 
-from tuili.engine.answer import Answer
+from tuili.engine.answer import Answer, Outcome
 from tuili.engine.events import Answered, Event
 from tuili.engine.request import Request
+from tuili.engine.service import Closed
 from tuili.errors import TuiliError
 from tuili.serve.errors import HttpError, of_engine
 from tuili.serve.keys import Caller
 from tuili.serve.metrics import Listener, Metrics
 from tuili.serve.models import Models, Served
 
+LOG = logging.getLogger(__name__)
 Told = AsyncGenerator[tuple[int, Event], None]
 Json = dict[str, Any]
 
@@ -27,8 +30,11 @@ Json = dict[str, Any]
 class Desk:
     """Takes requests of one caller to one model."""
 
-    def __init__(self, served: Served, metrics: Metrics, caller: Caller) -> None:
-        self.served, self._metrics, self._caller = served, metrics, caller
+    def __init__(self, served: Served, http: HttpRequest) -> None:
+        self.served, self._http = served, http
+        self._models: Models = http.app.state.models
+        self._metrics: Metrics = http.app.state.metrics
+        self._caller: Caller = http.state.caller
 
     @classmethod
     def of(cls, http: HttpRequest, model: str) -> Desk:
@@ -36,10 +42,30 @@ class Desk:
         models: Models = http.app.state.models
         served = models.find(model)
         http.state.model = served.name
-        return cls(served, http.app.state.metrics, http.state.caller)
+        return cls(served, http)
 
     async def answers(self, requests: Sequence[Request]) -> list[Answer]:
-        """The answers to some requests, which are answered together. If one is refused, so are all."""
+        """The answers to some requests, which are answered together. If one is refused, so are all; if the client
+        leaves, all are cancelled.
+        """
+        asked = asyncio.ensure_future(self._all(requests))
+        leaving = asyncio.ensure_future(self._left())
+        try:
+            await asyncio.wait((asked, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not asked.done():
+                raise HttpError(499, "the client has left", "cancelled")
+            return asked.result()
+        finally:
+            for task in (asked, leaving):
+                task.cancel()
+            await asyncio.gather(asked, leaving, return_exceptions=True)
+
+    async def _left(self) -> None:
+        """Returns when the client has left."""
+        while (await self._http.receive())["type"] != "http.disconnect":
+            pass
+
+    async def _all(self, requests: Sequence[Request]) -> list[Answer]:
         found: dict[int, Answer] = {}
         async with aclosing(self.events(requests)) as events:
             async for index, event in events:
@@ -53,38 +79,58 @@ class Desk:
         Raises `HttpError` for what is refused, by the engine or for want of quota.
         """
         self._caller.begin(len(requests))
-        queue: asyncio.Queue[tuple[int, Event] | TuiliError] = asyncio.Queue()
+        queue: asyncio.Queue[tuple[int, Event] | HttpError] = asyncio.Queue()
         tasks = [asyncio.ensure_future(self._follow(index, own, queue)) for index, own in enumerate(requests)]
         left = len(tasks)
         try:
             while left:
                 found = await queue.get()
-                if isinstance(found, TuiliError):
-                    raise self._refused(found)
-                left -= isinstance(found[1], Answered)
+                if isinstance(found, HttpError):
+                    raise found
+                if isinstance(found[1], Answered):
+                    left -= 1
+                    _given(found[1].answer)
                 yield found
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _follow(self, index: int, request: Request, queue: asyncio.Queue[tuple[int, Event] | TuiliError]) -> None:
+    async def _follow(self, index: int, request: Request, queue: asyncio.Queue[tuple[int, Event] | HttpError]) -> None:
+        """Hand on what is heard of a request. One that came as its model was replaced goes to the new one."""
         listener = Listener(self._metrics, self.served.name, request, time.perf_counter())
         try:
-            async with aclosing(self.served.service.stream(request)) as events:  # type: ignore[type-var]
-                async for event in events:
-                    listener.hears(event, time.perf_counter())
-                    if isinstance(event, Answered):
-                        tokens = event.answer.receipt.tokens
-                        self._caller.spent(tokens["prompt"] + tokens["generated"])
-                    await queue.put((index, event))
+            while True:
+                served = self._models.find(self.served.name)
+                try:
+                    async with aclosing(served.service.stream(request)) as events:  # type: ignore[type-var]
+                        async for event in events:
+                            listener.hears(event, time.perf_counter())
+                            await queue.put((index, event))
+                    return
+                except Closed:
+                    if self._models.find(self.served.name) is served:
+                        raise
         except TuiliError as error:
-            await queue.put(error)
+            await queue.put(self._refused(error))
+        except Exception as error:
+            LOG.exception("a request has failed")
+            await queue.put(HttpError(500, f"an error inside the server: {type(error).__name__}", "server_error"))
+        finally:
+            self._caller.spent(listener.ends())
 
     def _refused(self, error: TuiliError) -> HttpError:
         found = of_engine(error)
         self._metrics.refused.labels(self.served.name, found.code or "other").inc()
         return found
+
+
+def _given(answer: Answer) -> None:
+    """Raise for what was answered in no way: it was cancelled by the end of the server, or has failed."""
+    if answer.receipt.outcome is Outcome.CANCELLED:
+        raise HttpError(503, "the server is shutting down", "shutting_down", retry_after=5)
+    if answer.receipt.outcome is Outcome.FAILED:
+        raise HttpError(500, "an error inside the engine; the server's log has it", "engine_failed")
 
 
 async def begun(events: AsyncGenerator[Json, None]) -> AsyncIterator[Json]:

@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from pydantic import Field, model_validator
 
+from tuili.errors import InputError
 from tuili.serve.metrics import Metrics
 from tuili.serve.protocol import Name, Part
 
@@ -36,13 +37,25 @@ class Feedback(Part):
 
 
 class FeedbackFile:
-    """Lines of JSON, added one after the other; None keeps nothing."""
+    """Lines of JSON, added one after the other; None keeps nothing. Raises `InputError` if it cannot be written."""
 
     def __init__(self, path: Path | None) -> None:
         self._path, self._lock = path, asyncio.Lock()
+        if path is not None:
+            try:
+                with path.open("ab+") as file:
+                    if file.tell() and (file.seek(-1, 2), file.read(1))[1] != b"\n":
+                        file.write(b"\n")  # what an interruption has cut stays a line of its own
+            except OSError as error:
+                raise InputError(f"{path}: feedback cannot be kept there: {error.strerror}") from None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether there is a file."""
+        return self._path is not None
 
     async def keep(self, line: dict[str, object]) -> None:
-        """Add a line, whole even if the process ends in midst of the next."""
+        """Add a line."""
         if self._path is None:
             return
         text = json.dumps(line, ensure_ascii=False) + "\n"
@@ -58,10 +71,11 @@ class FeedbackFile:
 @routes.post("/v1/feedback", summary="Say what an answer was worth", status_code=202)
 async def feedback(body: Feedback, http: HttpRequest) -> dict[str, str]:
     """Counted by Prometheus, and kept where the server was given a file for it."""
+    http.state.caller.begin()
     metrics: Metrics = http.app.state.metrics
     model = body.model if body.model in http.app.state.models.names else "unknown"
     for verdict in ([body.thumb] if body.thumb else []) + (["correction"] if body.correction else []):
         metrics.feedback.labels(model, verdict).inc()
     caller = http.state.caller.name
     await http.app.state.feedback.keep({"time": time.time(), "caller": caller, **body.model_dump(exclude_none=True)})
-    return {"id": body.id, "status": "kept"}
+    return {"id": body.id, "status": "kept" if http.app.state.feedback.keeps else "counted"}

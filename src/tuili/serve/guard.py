@@ -20,7 +20,7 @@ from tuili.serve.errors import HttpError
 from tuili.serve.keys import Keys
 from tuili.serve.metrics import Metrics
 
-LOG = logging.getLogger("tuili.access")
+ACCESS, LOG = logging.getLogger("tuili.access"), logging.getLogger(__name__)
 OPEN = {"/health", "/ready"}
 """Probes need no key."""
 PAGE = re.compile(r"/|/page/[\w.-]+|/favicon\.ico")
@@ -57,7 +57,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun, status = time.perf_counter(), 500
+        begun, status, begun_to_answer = time.perf_counter(), 500, False
         headers = {name.lower(): value for name, value in scope["headers"]}
         asked = headers.get(b"x-request-id", b"").decode("latin-1")
         name = asked if ID.fullmatch(asked) else uuid.uuid4().hex
@@ -65,24 +65,27 @@ class Guard:
         state["request_id"] = name
 
         async def told(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun_to_answer
             if state.get("broken") is not None:  # what was made of a body that never came whole
                 return
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun_to_answer = message["status"], True
                 message["headers"] = [*message.get("headers", []), (b"x-request-id", name.encode())]
             await send(message)
 
         error: HttpError | None = None
         try:
-            self._check(scope, headers)
-            state["caller"] = self._caller(scope["path"], headers)
-            await self._app(scope, self._limited(receive, state), told)
-        except HttpError as found:
-            error = found
-        error = state.pop("broken", error)
-        try:
-            if error is not None:
+            try:
+                self._check(scope, headers)
+                state["caller"] = self._caller(scope["path"], headers)
+                await self._app(scope, self._limited(receive, state), told)
+            except HttpError as found:
+                error = found
+            except Exception:
+                LOG.exception("an error inside the server")
+                error = HttpError(500, "an error inside the server; its log has it", "server_error")
+            error = state.pop("broken", error)
+            if error is not None and not begun_to_answer:
                 await _refuse(error, told)
         finally:
             caller, path = state.get("caller"), scope["path"]
@@ -90,7 +93,7 @@ class Guard:
             endpoint = path if path in COUNTED else "other"
             self._metrics.requests.labels(model, endpoint, str(status)).inc()
             self._metrics.seconds.labels(model, endpoint).observe(seconds)
-            LOG.info(
+            ACCESS.info(
                 json.dumps(
                     {
                         "request_id": name,

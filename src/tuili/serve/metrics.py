@@ -118,22 +118,36 @@ class Metrics:
 
 
 class Listener:
-    """Times the tokens of one request as they are heard."""
+    """Times and counts what is heard of one request, to its end, however it ends."""
 
     def __init__(self, metrics: Metrics, model: str, request: Request, clock: float) -> None:
-        self._metrics, self._model, self._request, self._last, self._first = metrics, model, request, clock, True
+        self._metrics, self._model, self._request, self._last = metrics, model, request, clock
+        self._written, self._spent = 0, 0
+        self._answered = False
 
     def hears(self, event: Event, now: float) -> None:
         """Take an event in."""
         if isinstance(event, TokenWritten):
-            histogram = self._metrics.first if self._first else self._metrics.between
+            histogram = self._metrics.between if self._written else self._metrics.first
             histogram.labels(self._model).observe(now - self._last)
             self._metrics.depth.labels(self._model).observe(event.depth)
-            self._last, self._first = now, False
+            self._last, self._written = now, self._written + 1
         elif isinstance(event, Answered):
+            self._answered = True
+            tokens = event.answer.receipt.tokens
+            self._spent = tokens["prompt"] + tokens["generated"]
             self._metrics.ended(self._model, self._request, event.answer)
         else:
             assert isinstance(event, StepJudged)
+
+    def ends(self) -> int:
+        """Count a request that nobody waited for to its end; returns the tokens that are to be charged."""
+        if self._answered:
+            return self._spent
+        if self._written:
+            self._metrics.outcomes.labels(self._model, "cancelled", "cancelled").inc()
+            self._metrics.tokens.labels(self._model, "reasoning").inc(self._written)
+        return self._written
 
 
 class _Engines(Collector):

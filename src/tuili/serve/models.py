@@ -6,8 +6,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 
 from tuili.engine.engine import Engine
 from tuili.engine.service import Service
@@ -32,11 +34,14 @@ class Served:
 
 
 def stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
-    """What tells that a folder has changed: names, sizes and times of its files."""
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    return tuple(
-        (str(file.relative_to(path)), found.st_size, found.st_mtime_ns) for file in files for found in [file.stat()]
-    )
+    """Names, sizes and times of a folder's files, which tell that it has changed. What vanishes meanwhile is left out."""
+    found = []
+    for file in sorted(path.rglob("*")):
+        with suppress(FileNotFoundError):
+            told = file.stat()
+            if S_ISREG(told.st_mode):
+                found.append((str(file.relative_to(path)), told.st_size, told.st_mtime_ns))
+    return tuple(found)
 
 
 class Models:
@@ -67,8 +72,8 @@ class Models:
 
     @property
     def ready(self) -> bool:
-        """Whether all of them are."""
-        return len(self._served) == len(self._paths)
+        """Whether all of them are, and answer."""
+        return len(self._served) == len(self._paths) and all(served.service.alive for served in self.all)
 
     def find(self, name: str) -> Served:
         """A model by its name. Raises `HttpError` for one that is not served."""
@@ -99,7 +104,7 @@ class Models:
         for name, served in list(self._served.items()):
             now, last = stamp(served.path), self._seen.get(name)
             self._seen[name] = now
-            if now == served.stamp or now != last:
+            if served.service.alive and (now == served.stamp or now != last):
                 continue
             try:
                 self._served[name] = await self._load(name)
@@ -113,10 +118,13 @@ class Models:
         return changed
 
     async def watch(self, seconds: float) -> None:
-        """Look for changed folders again and again."""
+        """Look for changed folders again and again, and for engines that have failed."""
         while True:
             await asyncio.sleep(seconds)
-            await self.refresh()
+            try:
+                await self.refresh()
+            except Exception:
+                LOG.exception("looking for changed models failed")
 
     async def _load(self, name: str) -> Served:
         path = self._paths[name]
@@ -127,5 +135,12 @@ class Models:
 
 
 def make_engine(slots: int, waiting: int, compiled: bool, int8: bool) -> Make:
-    """How a server makes its engines."""
-    return lambda path: Engine(load_model(path), slots=slots, waiting=waiting, compiled=compiled, int8=int8)
+    """How a server makes its engines. Weights are copied, lest a folder that is overwritten changes what is at work."""
+
+    def make(path: Path) -> Engine:
+        loaded = load_model(path)
+        for tensor in (*loaded.model.parameters(), *loaded.model.buffers()):
+            tensor.data = tensor.data.clone()
+        return Engine(loaded, slots=slots, waiting=waiting, compiled=compiled, int8=int8)
+
+    return make

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import signal
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 DRAIN = 55
 """Seconds in which what is being answered may end after SIGTERM: a little less than orchestrators wait."""
+HEADER_SECONDS = 15.0
 CONNECTIONS, BACKLOG, KEPT_ALIVE, HEADER_BYTES = 1024, 512, 15, 32_768
 
 
@@ -29,6 +32,20 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class Impatient(H11Protocol):
+    """Closes a connection whose first request has not begun in time: headers that trickle in would hold it for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait."""
+        super().connection_made(transport)
+        self.loop.call_later(HEADER_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        first: RequestResponseCycle | None = self.cycle
+        if first is None:
+            self.transport.close()
+
+
 def serve(app: FastAPI, host: str, port: int, tls_cert: Path | None = None, tls_key: Path | None = None) -> None:
     """Serve until the process is told to end."""
     for number in (signal.SIGTERM, signal.SIGINT):  # which uvicorn raises once more when it has ended all
@@ -40,6 +57,7 @@ def serve(app: FastAPI, host: str, port: int, tls_cert: Path | None = None, tls_
         app,
         host=host,
         port=port,
+        http=Impatient,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -1,0 +1,154 @@
+"""Faults inside end in an error of the right form and kind, are counted, and do not outlive what they broke."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+from tests.serve.conftest import Running, running
+from tests.serve.test_keys import key
+from tests.tiny import save_tiny
+from tuili.engine.engine import Engine
+from tuili.model.folder import SHIPPED
+from tuili.serve.app import Settings
+from tuili.serve.keys import Keys
+from tuili.serve.models import make_engine, stamp
+from tuili.serve.server import Impatient
+
+ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
+
+
+@pytest.fixture(scope="module")
+def fragile() -> Iterator[Running]:
+    keys = Keys([key("meter", "one", tokens_per_minute=60), key("free", "two")])
+    yield from running(Settings(keys, watch_seconds=0.2))
+
+
+def test_an_engine_that_has_failed_is_not_ready_and_is_made_anew(
+    fragile: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("threading.excepthook", lambda _: None)
+    client = fragile.client("two")
+    raw, served = client._client, fragile.app.state.models.find("nano")
+
+    def fail() -> None:
+        raise RuntimeError("no memory")
+
+    served.engine.step = fail
+    found = raw.post(
+        f"{fragile.url}/v1/chat/completions",
+        json={"model": "nano", "messages": ASKED},
+        headers={"authorization": "Bearer two"},
+    )
+    assert (found.status_code, found.json()["error"]["type"]) == (500, "server_error")
+    until, seen = time.monotonic() + 20, set()
+    while time.monotonic() < until and not (200 in seen and len(seen) > 1):
+        seen.add(raw.get(f"{fragile.url}/ready").status_code)
+    assert seen == {200, 503}
+    assert client.chat.completions.create(model="nano", messages=ASKED).choices[0].message.content == "129"
+
+
+def test_an_error_nobody_thought_of_is_told_and_counted(fragile: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(Engine, "read", fail)
+    monkeypatch.setattr("tuili.serve.responses.engine_request", fail)
+    raw, headers = fragile.client()._client, {"authorization": "Bearer two"}
+    for path, body in (("chat/completions", {"messages": ASKED}), ("responses", {"input": "2 + 2"})):
+        found = raw.post(f"{fragile.url}/v1/{path}", json={"model": "nano", **body}, headers=headers)
+        assert found.status_code == 500
+        assert found.json()["error"]["code"] == "server_error"
+        assert found.headers["x-request-id"]
+        assert "secret" not in found.text
+        counted = raw.get(f"{fragile.url}/metrics", headers=headers).text
+        assert f'endpoint="/v1/{path}",model="nano",status="500"' in counted
+
+
+def test_who_hangs_up_pays_for_what_was_written(fragile: Running) -> None:
+    async def main() -> None:
+        async with AsyncOpenAI(base_url=f"{fragile.url}/v1", api_key="one", max_retries=0) as client:
+            spent = 0
+            while spent < 70:
+                stream = await client.chat.completions.create(model="nano", messages=ASKED, stream=True)
+                async for chunk in stream:
+                    spent += "depth" in (chunk.choices[0].model_extra or {})
+                    if spent % 35 == 34:
+                        break
+                await stream.close()
+                spent += 1
+            await asyncio.sleep(0.3)
+            with pytest.raises(Exception, match="tokens a minute"):
+                await client.chat.completions.create(model="nano", messages=ASKED)
+
+    asyncio.run(main())
+
+
+def test_weights_at_work_are_not_the_files(tmp_path: Path) -> None:
+    """A mapped file that is overwritten in its place would end the process."""
+    folder = tmp_path / "own"
+    shutil.copytree(SHIPPED / "nano", folder)
+    engine = make_engine(1, 4, compiled=False, int8=False)(folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(b"")
+    from tuili.engine.request import Request
+
+    (answer,) = engine.answer([Request("What is 48 + 27 * 3?", depth=12)])
+    assert answer.answer == "129"
+
+
+def test_a_file_that_vanishes_meanwhile_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = save_tiny(tmp_path / "model")
+    whole = stamp(folder)
+    own = Path.stat
+
+    def vanish(self: Path, **options: Any) -> Any:
+        if self.name == "config.json":
+            raise FileNotFoundError
+        return own(self, **options)
+
+    monkeypatch.setattr(Path, "stat", vanish)
+    assert [entry[0] for entry in stamp(folder)] == [entry[0] for entry in whole if entry[0] != "config.json"]
+
+
+def test_a_connection_that_asks_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading
+
+    import uvicorn
+
+    monkeypatch.setattr("tuili.serve.server.HEADER_SECONDS", 0.3)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, http=Impatient, lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as slow:
+        slow.sendall(b"GET / HT")
+        assert slow.recv(100) == b"", "it was closed"
+    server.should_exit = True
+    thread.join(10)
+
+
+def test_the_official_client_sees_an_error_of_its_own_kind(fragile: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Engine, "read", lambda *_: 1 / 0)
+    with pytest.raises(Exception, match="an error inside the server") as told:
+        OpenAI(base_url=f"{fragile.url}/v1", api_key="two", max_retries=0).chat.completions.create(
+            model="nano", messages=ASKED
+        )
+    assert type(told.value).__name__ == "InternalServerError"
