@@ -34,7 +34,7 @@ class Served:
 
 
 def stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
-    """Names, sizes and times of a folder's files, which tell that it has changed. What vanishes meanwhile is left out."""
+    """Names, sizes and times of a folder's files, by which a change shows. What vanishes meanwhile is left out."""
     found = []
     for file in sorted(path.rglob("*")):
         with suppress(FileNotFoundError):
