@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from openai import AsyncOpenAI, OpenAI
 
 from tests.serve.conftest import Running, running
 from tests.serve.test_keys import key
 from tests.tiny import save_tiny
 from tuili.engine.engine import Engine
+from tuili.engine.request import Request
 from tuili.model.folder import SHIPPED
 from tuili.serve.app import Settings
 from tuili.serve.keys import Keys
@@ -99,8 +102,6 @@ def test_weights_at_work_are_not_the_files(tmp_path: Path) -> None:
     engine = make_engine(1, 4, compiled=False, int8=False)(folder)
     weights = folder / "model.safetensors"
     weights.write_bytes(b"")
-    from tuili.engine.request import Request
-
     (answer,) = engine.answer([Request("What is 48 + 27 * 3?", depth=12)])
     assert answer.answer == "129"
 
@@ -120,10 +121,6 @@ def test_a_file_that_vanishes_meanwhile_is_left_out(tmp_path: Path, monkeypatch:
 
 
 def test_a_connection_that_asks_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    import threading
-
-    import uvicorn
-
     monkeypatch.setattr("tuili.serve.server.HEADER_SECONDS", 0.3)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.serve.conftest import Running
 from tests.tiny import save_tiny
+from tuili.engine.request import Request
 from tuili.errors import ModelFolderError
 from tuili.model.folder import SHIPPED
 from tuili.serve.errors import HttpError
@@ -124,8 +125,6 @@ def test_a_folders_template_is_not_run(tmp_path: Path) -> None:
     (folder / "chat_template.jinja").write_text("{{ ''.__class__.__mro__[1].__subclasses__() }}")
     models = Models([str(folder)], make_engine(1, 4, compiled=False, int8=False))
     engine = models._make(folder)
-    from tuili.engine.request import Request
-
     (answer,) = engine.answer([Request("What is 2 + 2?")])
     assert answer.answer == "4", "questions are put together by hand"
 
