@@ -46,7 +46,7 @@ def test_counts_are_those_of_the_answers(counted: tuple[Running, Path]) -> None:
     list(client.create(model="nano", messages=ASKED, stream=True))
     told = samples(server)
     usages = [one.usage for one in (*found, found[0]) if one.usage]
-    assert told["tuili_tokens_total", "kind=prompt"] == sum(usage.prompt_tokens for usage in usages)
+    assert told["tuili_tokens_total", "kind=reused"] == 0, "so short a prompt is read again"
     written = told["tuili_tokens_total", "kind=reasoning"] + told["tuili_tokens_total", "kind=answer"]
     assert written == sum(usage.completion_tokens for usage in usages)
     assert told["tuili_token_depth_layers_count", ""] == written
@@ -61,6 +61,18 @@ def test_counts_are_those_of_the_answers(counted: tuple[Running, Path]) -> None:
     )
     assert not any(name == "tuili_budget_overruns_total" for name, _ in told)
     assert (told["tuili_ready", ""], told["tuili_queue_waiting", ""], told["tuili_promise_revoked", ""]) == (1, 0, 0)
+
+
+def test_what_was_read_before_is_told(counted: tuple[Running, Path]) -> None:
+    server, _ = counted
+    long: Any = [{"role": "user", "content": "What is 481 + 27 * 3 - 15 + 444 * 2 - 7?"}]
+    before = samples(server)["tuili_tokens_total", "kind=reused"]
+    first, second = (server.client().chat.completions.create(model="nano", messages=long).usage for _ in range(2))
+    assert first is not None
+    assert second is not None
+    cached = [usage.prompt_tokens_details.cached_tokens for usage in (first, second) if usage.prompt_tokens_details]
+    assert cached == [0, second.prompt_tokens - 1], "all but the last token, which is always read"
+    assert samples(server)["tuili_tokens_total", "kind=reused"] == before + second.prompt_tokens - 1
 
 
 def test_what_experts_and_heads_do_is_sampled(counted: tuple[Running, Path]) -> None:

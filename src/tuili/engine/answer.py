@@ -59,6 +59,8 @@ class Receipt:
     reason: str = ""
     confidence: float | None = None
     promise: Promise = field(default_factory=Promise)
+    reused: int = 0
+    """Tokens of the prompt that had been read before, for another request."""
 
 
 @dataclass(frozen=True)

@@ -282,6 +282,7 @@ def _spent(pursuit: Pursuit, judge: Judge, outcome: Outcome, reason: str) -> Rec
         layer_steps=sum(row.layer_steps for row in rows),
         stop=str(rows[-1].stop),
         checked={},
+        reused=rows[0].reused,
         outcome=outcome,
         reason=reason,
     )

@@ -36,13 +36,14 @@ def usage(answers: Iterable[Answer]) -> Json:
     """Tokens of all choices together; a prompt of several choices counts once, as it does at OpenAI."""
     found = list(answers)
     prompt = sum({answer.prompt: answer.receipt.tokens["prompt"] for answer in found}.values())
+    reused = sum({answer.prompt: answer.receipt.reused for answer in reversed(found)}.values())
     written = sum(answer.receipt.tokens["generated"] for answer in found)
     answering = sum(answer.receipt.tokens["answer"] for answer in found)
     return {
         "prompt_tokens": prompt,
         "completion_tokens": written,
         "total_tokens": prompt + written,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": reused, "audio_tokens": 0},
         "completion_tokens_details": {
             "reasoning_tokens": written - answering,
             "audio_tokens": 0,

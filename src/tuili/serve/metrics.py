@@ -97,7 +97,7 @@ class Metrics:
         """Count an answer, and hold it against its budget."""
         receipt, budget = answer.receipt, request.budget
         self.outcomes.labels(model, str(receipt.outcome), receipt.stop).inc()
-        kinds = {"prompt": receipt.tokens["prompt"], "answer": receipt.tokens["answer"]}
+        kinds = {"prompt": receipt.tokens["prompt"], "reused": receipt.reused, "answer": receipt.tokens["answer"]}
         kinds["reasoning"] = receipt.tokens["generated"] - receipt.tokens["answer"]
         for kind, count in kinds.items():
             self.tokens.labels(model, kind).inc(count)

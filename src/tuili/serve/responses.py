@@ -96,7 +96,7 @@ class _Shell:
             "output": [self.reasoning_item(reasoning_text(answer)), self.message_item(answer)],
             "usage": {
                 "input_tokens": told["prompt_tokens"],
-                "input_tokens_details": {"cached_tokens": 0},
+                "input_tokens_details": {"cached_tokens": told["prompt_tokens_details"]["cached_tokens"]},
                 "output_tokens": told["completion_tokens"],
                 "output_tokens_details": {"reasoning_tokens": told["completion_tokens_details"]["reasoning_tokens"]},
                 "total_tokens": told["total_tokens"],
