@@ -39,9 +39,9 @@ def running(settings: Settings | None = None, folders: tuple[str, ...] = ("nano"
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until = time.monotonic() + 60
-    while not server.started and time.monotonic() < until:
+    while not (server.started and app.state.models.ready) and time.monotonic() < until:
         time.sleep(0.02)
-    assert server.started
+    assert app.state.models.ready
     yield Running(app, f"http://127.0.0.1:{port}")
     server.should_exit = True
     thread.join(30)

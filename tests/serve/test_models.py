@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from openai import OpenAI
 
 from tests.serve.conftest import Running, running
 from tests.tiny import save_tiny
+from tuili.engine.engine import Engine
 from tuili.errors import InputError
 from tuili.model.folder import SHIPPED
-from tuili.serve.app import Settings
+from tuili.serve.app import Settings, make_app
 from tuili.serve.models import Models, make_engine
 
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
@@ -78,3 +82,39 @@ def test_names_must_differ_and_models_exist(tmp_path: Path) -> None:
         Models([str(tmp_path / "a" / "same"), str(tmp_path / "b" / "same")], MAKE)
     with pytest.raises(InputError, match="not found"):
         Models(["no-such-model"], MAKE)
+
+
+def test_until_models_are_loaded_probes_say_so_and_clients_wait() -> None:
+    loading, go_on = threading.Event(), threading.Event()
+
+    def slowly(path: Path) -> Engine:
+        loading.set()
+        assert go_on.wait(30)
+        return MAKE(path)
+
+    app = make_app(Models(["nano"], slowly))
+    with TestClient(app) as client:
+        assert loading.wait(10)
+        assert client.get("/health").status_code == 200
+        assert (client.get("/ready").status_code, client.get("/ready").json()) == (503, {"status": "loading"})
+        assert 'tuili_ready{model="nano"} 0.0' in client.get("/metrics").text
+        assert client.get("/v1/models").json()["data"] == []
+        asked = {"model": "nano", "messages": ASKED}
+        refused = client.post("/v1/chat/completions", json=asked)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "model_loading")
+        assert refused.headers["retry-after"] == "1"
+        go_on.set()
+        until = time.monotonic() + 30
+        while client.get("/ready").status_code != 200 and time.monotonic() < until:
+            time.sleep(0.02)
+        assert client.post("/v1/chat/completions", json=asked).json()["choices"][0]["message"]["content"] == "129"
+        assert 'tuili_ready{model="nano"} 1.0' in client.get("/metrics").text
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_command(tmp_path: Path) -> None:
+    folder = save_tiny(tmp_path / "own")
+    (folder / "model.safetensors").write_bytes(b"no weights")
+    command = [sys.executable, "-m", "tuili", "serve", "nano", str(folder), "--port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "model.safetensors" in done.stderr.splitlines()[-1]

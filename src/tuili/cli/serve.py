@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -38,10 +39,10 @@ def run(
         key, line = make_key(new_key)
         print(f"{key}\n{line}")
         return
-    from tuili.serve.app import Settings, make_app
+    gc.disable()  # until models are loaded: there is nothing to collect, and looking would take a tenth of the start
+    from tuili.serve.app import Settings
     from tuili.serve.models import Models, make_engine
     from tuili.serve.server import serve
 
     settings = Settings(Keys(read_keys(keys_file)) if keys_file is not None else Keys(), feedback=feedback)
-    app = make_app(Models(models, make_engine(slots, waiting, compiled, int8)), settings)
-    serve(app, host, port, tls_cert, tls_key)
+    serve(Models(models, make_engine(slots, waiting, compiled, int8)), settings, host, port, tls_cert, tls_key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,15 +38,16 @@ class Settings:
     observe_seconds: float = 10.0
 
 
-def make_app(models: Models, settings: Settings | None = None) -> FastAPI:
-    """An application that serves some models, which it loads when it starts."""
+def make_app(models: Models, settings: Settings | None = None, give_up: Callable[[], None] = lambda: None) -> FastAPI:
+    """An application that serves some models. It begins to load them when it starts, and answers probes meanwhile;
+    `give_up` is called when one of them cannot be loaded.
+    """
     settings = settings or Settings()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await models.start()
         seen = _observe(models, app.state.metrics, settings.observe_seconds)
-        tasks = [asyncio.create_task(task) for task in (models.watch(settings.watch_seconds), seen)]
+        tasks = [asyncio.create_task(task) for task in (_look_after(models, settings.watch_seconds, give_up), seen)]
         try:
             yield
         finally:
@@ -88,6 +89,14 @@ def make_app(models: Models, settings: Settings | None = None) -> FastAPI:
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     return app
+
+
+async def _look_after(models: Models, seconds: float, give_up: Callable[[], None]) -> None:
+    """Load the models, and then load those anew that change."""
+    if await models.start():
+        await models.watch(seconds)
+    else:
+        give_up()
 
 
 async def _observe(models: Models, metrics: Metrics, seconds: float) -> None:

@@ -173,7 +173,7 @@ class _Engines(Collector):
             ),
             "tuili_ready": (
                 "Whether a model answers.",
-                [(name, float(name in {s.name for s in self._models.all})) for name in self._models.names],
+                [(name, float(self._models.answers(name))) for name in self._models.names],
             ),
             "tuili_promise_revoked": (
                 "Whether promises were revoked because requests have changed.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -44,6 +45,14 @@ def stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
     return tuple(found)
 
 
+def _keep_from_collecting() -> None:
+    """Have the garbage collector leave alone what is there now, which stays: looking through it all would hold up every
+    answer for a fifth of a second, again and again.
+    """
+    gc.freeze()
+    gc.enable()
+
+
 class Models:
     """All models of a server, by name; the first is the default of pages and probes."""
 
@@ -59,6 +68,8 @@ class Models:
         self._served: dict[str, Served] = {}
         self._seen: dict[str, tuple[tuple[str, int, int], ...]] = {}
         """What folders were like at the last look."""
+        self.failure: Exception | None = None
+        """Why a model could not be loaded at the start."""
 
     @property
     def names(self) -> list[str]:
@@ -73,26 +84,38 @@ class Models:
     @property
     def ready(self) -> bool:
         """Whether all of them are, and answer."""
-        return len(self._served) == len(self._paths) and all(served.service.alive for served in self.all)
+        return all(self.answers(name) for name in self._paths)
+
+    def answers(self, name: str) -> bool:
+        """Whether a model is loaded and takes requests."""
+        return name in self._served and self._served[name].service.alive
 
     def find(self, name: str) -> Served:
-        """A model by its name. Raises `HttpError` for one that is not served."""
+        """A model by its name. Raises `HttpError` for one that is not served, or not yet."""
         found = self._served.get(name)
+        if found is None and name in self._paths:
+            raise HttpError(503, f"model {name!r} is being loaded", "model_loading", "model", retry_after=1)
         if found is None:
             raise HttpError(
                 404, f"model {name[:100]!r} is not served here: use {', '.join(self.names)}", "model_not_found", "model"
             )
         return found
 
-    async def start(self) -> None:
-        """Load all of them."""
-        for name in self._paths:
-            self._served[name] = await self._load(name)
+    async def start(self) -> bool:
+        """Load all of them. Returns false, and notes the `failure`, where one cannot be loaded."""
+        try:
+            for name in self._paths:
+                self._served[name] = await self._load(name)
+        except Exception as error:
+            self.failure = error
+        _keep_from_collecting()
+        return self.failure is None
 
     async def stop(self) -> None:
         """End all of them; what is still at work is cancelled."""
         for served in self._served.values():
             await served.service.__aexit__(None, None, None)
+        gc.unfreeze()
 
     async def refresh(self) -> list[str]:
         """Load those anew whose folders have changed, and are still since the last look, as when all has been copied.
@@ -122,7 +145,10 @@ class Models:
         while True:
             await asyncio.sleep(seconds)
             try:
-                await self.refresh()
+                if await self.refresh():  # what the old ones leave behind can go
+                    gc.unfreeze()
+                    await asyncio.to_thread(gc.collect)
+                    _keep_from_collecting()
             except Exception:
                 LOG.exception("looking for changed models failed")
 

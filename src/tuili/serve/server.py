@@ -10,8 +10,10 @@ import time
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from tuili.serve.app import Settings, make_app
+from tuili.serve.models import Models
 
 DRAIN = 55
 """Seconds in which what is being answered may end after SIGTERM: a little less than orchestrators wait."""
@@ -46,15 +48,22 @@ class Impatient(H11Protocol):
             self.transport.close()
 
 
-def serve(app: FastAPI, host: str, port: int, tls_cert: Path | None = None, tls_key: Path | None = None) -> None:
-    """Serve until the process is told to end."""
+def serve(
+    models: Models, settings: Settings, host: str, port: int, tls_cert: Path | None = None, tls_key: Path | None = None
+) -> None:
+    """Serve until the process is told to end. Raises what was wrong with a model that could not be loaded."""
+    server: uvicorn.Server
+
+    def give_up() -> None:
+        server.should_exit = True
+
     for number in (signal.SIGTERM, signal.SIGINT):  # which uvicorn raises once more when it has ended all
         signal.signal(number, lambda *_: None)
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    uvicorn.run(
-        app,
+    config = uvicorn.Config(
+        make_app(models, settings, give_up),
         host=host,
         port=port,
         http=Impatient,
@@ -69,3 +78,7 @@ def serve(app: FastAPI, host: str, port: int, tls_cert: Path | None = None, tls_
         ssl_certfile=tls_cert,
         ssl_keyfile=None if tls_key is None else str(tls_key),
     )
+    server = uvicorn.Server(config)
+    server.run()
+    if models.failure is not None:
+        raise models.failure

@@ -84,10 +84,19 @@ function keepEnd(change) {
 
 const toEnd = () => scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
 
+/** The models that are served, once one of them is loaded. */
+async function models() {
+  for (;;) {
+    const { data } = await (await ask("v1/models")).json();
+    if (data.length) return data;
+    await new Promise((go) => setTimeout(go, 500));
+  }
+}
+
 async function begin() {
   byId("trouble").hidden = true;
   try {
-    const { data } = await (await ask("v1/models")).json();
+    const data = await models();
     byId("model").replaceChildren(...data.map(({ id }) => make("option", "", { value: id, textContent: id })));
     byId("model-field").classList.toggle("single", data.length < 2);
     const exits = Object.fromEntries(data.map((model) => [model.id, model.exits]));
