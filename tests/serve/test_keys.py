@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ def key(name: str, secret: str, **quotas: float) -> Key:
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Running]:
     keys = [key("free", "one"), key("slow", "two", requests_per_minute=2), key("small", "three", tokens_per_minute=60)]
+    keys.append(key("large", "large", tokens_per_minute=1000))
     yield from running(Settings(Keys(keys)))
 
 
@@ -54,11 +56,30 @@ def test_quotas_are_kept_by_key(guarded: Running) -> None:
     assert 1 <= int(refused.value.response.headers["retry-after"]) <= 31
     spent = 0
     while spent < 60:
-        usage = small.create(model="nano", messages=ASKED).usage
+        usage = small.create(model="nano", messages=ASKED, max_tokens=1).usage
         spent += usage.total_tokens if usage else 0
     with pytest.raises(openai.RateLimitError, match="tokens a minute"):
         small.create(model="nano", messages=ASKED)
     guarded.client("one").chat.completions.create(model="nano", messages=ASKED)
+
+
+def test_many_at_once_cannot_all_pass_on_a_small_rest(guarded: Running) -> None:
+    own, told = guarded.client("large").chat.completions, list[str]()
+
+    def ask() -> None:
+        try:
+            own.create(model="nano", messages=ASKED, max_tokens=400)
+            told.append("answered")
+        except openai.RateLimitError:
+            told.append("refused")
+
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 0 < told.count("answered") < 12
+    own.create(model="nano", messages=ASKED, max_tokens=400)  # what was counted and not written has been given back
 
 
 def test_a_bucket_fills_up_steadily_and_not_beyond_a_minute() -> None:

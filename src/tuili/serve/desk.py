@@ -25,6 +25,7 @@ from tuili.serve.models import Models, Served
 LOG = logging.getLogger(__name__)
 Told = AsyncGenerator[tuple[int, Event], None]
 Json = dict[str, Any]
+Heard = asyncio.Queue[tuple[int, Event] | HttpError]
 
 
 class Desk:
@@ -78,9 +79,11 @@ class Desk:
 
         Raises `HttpError` for what is refused, by the engine or for want of quota.
         """
-        self._caller.begin(len(requests))
-        queue: asyncio.Queue[tuple[int, Event] | HttpError] = asyncio.Queue()
-        tasks = [asyncio.ensure_future(self._follow(index, own, queue)) for index, own in enumerate(requests)]
+        counted = self._caller.begin(len(requests), sum(request.budget.max_tokens for request in requests))
+        queue: Heard = asyncio.Queue()
+        now = time.perf_counter()
+        listeners = [Listener(self._metrics, self.served.name, request, now) for request in requests]
+        tasks = [asyncio.ensure_future(self._follow(index, one, queue)) for index, one in enumerate(listeners)]
         left = len(tasks)
         try:
             while left:
@@ -94,16 +97,16 @@ class Desk:
         finally:
             for task in tasks:
                 task.cancel()
+            self._caller.spent(sum(listener.ends() for listener in listeners), counted)
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _follow(self, index: int, request: Request, queue: asyncio.Queue[tuple[int, Event] | HttpError]) -> None:
+    async def _follow(self, index: int, listener: Listener, queue: Heard) -> None:
         """Hand on what is heard of a request. One that came as its model was replaced goes to the new one."""
-        listener = Listener(self._metrics, self.served.name, request, time.perf_counter())
         try:
             while True:
                 served = self._models.find(self.served.name)
                 try:
-                    async with aclosing(served.service.stream(request)) as events:  # type: ignore[type-var]
+                    async with aclosing(served.service.stream(listener.request)) as events:  # type: ignore[type-var]
                         async for event in events:
                             listener.hears(event, time.perf_counter())
                             await queue.put((index, event))
@@ -116,8 +119,6 @@ class Desk:
         except Exception as error:
             LOG.exception("a request has failed")
             await queue.put(HttpError(500, f"an error inside the server: {type(error).__name__}", "server_error"))
-        finally:
-            self._caller.spent(listener.ends())
 
     def _refused(self, error: TuiliError) -> HttpError:
         found = of_engine(error)

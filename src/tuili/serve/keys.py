@@ -67,21 +67,29 @@ class Caller:
     requests: Bucket | None = None
     tokens: Bucket | None = None
 
-    def begin(self, requests: int = 1) -> None:
-        """Count requests, before they are answered. Raises `HttpError` where a quota is spent."""
-        for bucket, amount, what in ((self.requests, requests, "requests"), (self.tokens, 1, "tokens")):
-            if bucket is not None and (seconds := bucket.wait(amount)) > 0:
+    def begin(self, requests: int = 1, tokens: int = 0) -> int:
+        """Count requests, and the tokens that they may write, before they are answered: else many at once could all
+        pass on the same small rest. Returns the tokens that were counted, a minute's worth at most. Raises `HttpError`
+        where a quota is spent.
+        """
+        if self.tokens is not None:
+            tokens = min(tokens, int(self.tokens.per_minute))
+        amounts = ((self.requests, requests, "requests"), (self.tokens, tokens, "tokens"))
+        for bucket, amount, what in amounts:
+            if bucket is not None and amount and (seconds := bucket.wait(amount)) > 0:
                 said = f"{what} a minute: the quota of {self.name} ({bucket.per_minute:g}) is spent"
                 raise HttpError(
                     429, f"{said}, ask again in {seconds:.1f} s", "rate_limit_exceeded", retry_after=seconds
                 )
-        if self.requests is not None:
-            self.requests.take(requests)
+        for bucket, amount, _ in amounts:
+            if bucket is not None:
+                bucket.take(amount)
+        return tokens
 
-    def spent(self, tokens: int) -> None:
-        """Count tokens that were read and written."""
+    def spent(self, tokens: int, counted: int) -> None:
+        """Count tokens that were read and written, in place of those that were counted before."""
         if self.tokens is not None:
-            self.tokens.take(tokens)
+            self.tokens.take(tokens - counted)
 
 
 class Keys:

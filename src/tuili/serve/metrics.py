@@ -121,7 +121,7 @@ class Listener:
     """Times and counts what is heard of one request, to its end, however it ends."""
 
     def __init__(self, metrics: Metrics, model: str, request: Request, clock: float) -> None:
-        self._metrics, self._model, self._request, self._last = metrics, model, request, clock
+        self._metrics, self._model, self.request, self._last = metrics, model, request, clock
         self._written, self._spent = 0, 0
         self._answered = False
 
@@ -136,7 +136,7 @@ class Listener:
             self._answered = True
             tokens = event.answer.receipt.tokens
             self._spent = tokens["prompt"] + tokens["generated"]
-            self._metrics.ended(self._model, self._request, event.answer)
+            self._metrics.ended(self._model, self.request, event.answer)
         else:
             assert isinstance(event, StepJudged)
 
