@@ -114,16 +114,20 @@ class Desk:
                 except Closed:
                     if self._models.find(self.served.name) is served:
                         raise
-        except TuiliError as error:
-            await queue.put(self._refused(error))
         except Exception as error:
-            LOG.exception("a request has failed")
-            await queue.put(HttpError(500, f"an error inside the server: {type(error).__name__}", "server_error"))
+            failure = _failure(error)
+            listener.fails(failure)
+            await queue.put(failure)
 
-    def _refused(self, error: TuiliError) -> HttpError:
-        found = of_engine(error)
-        self._metrics.refused.labels(self.served.name, found.code or "other").inc()
-        return found
+
+def _failure(error: Exception) -> HttpError:
+    """What a client is told of an error."""
+    if isinstance(error, HttpError):
+        return error
+    if isinstance(error, TuiliError):
+        return of_engine(error)
+    LOG.error("a request has failed", exc_info=error)
+    return HttpError(500, f"an error inside the server: {type(error).__name__}", "server_error")
 
 
 def _given(answer: Answer) -> None:
