@@ -1,4 +1,4 @@
-"""A server in a process of its own, as benchmarks of serving need it: started, watched, asked for its metrics, stopped."""
+"""A server in a process of its own, as benchmarks of serving need it: started, watched, read out, stopped."""
 
 from __future__ import annotations
 

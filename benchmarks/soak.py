@@ -1,9 +1,9 @@
 """An hour under load: whether memory stays flat and no request is lost.
 
 Questions come at random (open loop) and are streamed. Beside them, one client after the other hangs up amid its stream.
-Resident memory is read every few seconds. The first sixth of the time is for warming up: caches fill, and the
-allocator finds its size. The slope is that of a line through the rest (least squares). In the end the server's own counters
-must account for every request.
+Resident memory is read every few seconds. The first sixth of the time is for warming up: caches fill, and the allocator
+finds its size. The slope is that of a line through the rest (least squares). In the end the server's own counters must
+account for every request.
 """
 
 from __future__ import annotations

@@ -80,6 +80,8 @@ class Metrics:
             [*one, "layer"],
             registry=own,
         )
+        for name in models.names:
+            self.in_flight.labels(name)  # is told from the start
         own.register(_Engines(models))
 
     def saw(self, model: str, observed: Observed) -> None:
