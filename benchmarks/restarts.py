@@ -112,7 +112,8 @@ def measure(restarts: int = 100, clients: int = 128, tokens: int = 24) -> Measur
             memory.append(server.memory / 1e6)
             if number + 1 < restarts:
                 coming = asyncio.create_task(asyncio.to_thread(ours))
-            fates, own = await round_of(server, questions, clients, tokens)
+            with server:
+                fates, own = await round_of(server, questions, clients, tokens)
             in_flight.append(fates.total())
             lost.append(fates.total() - fates[WHOLE])
             late.update(own)

@@ -72,6 +72,14 @@ class Server:
                 found[sample.name] = found.get(sample.name, 0.0) + sample.value
         return found
 
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
     def stop(self) -> int:
         """SIGTERM, and its exit status."""
         self.process.send_signal(signal.SIGTERM)

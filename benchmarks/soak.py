@@ -75,12 +75,12 @@ async def soak(server: Server, minutes: float, rate: float, every: float) -> tup
 
 def measure(minutes: float = 60.0, rate: float = 3.0, every: float = 5.0) -> Measured:
     """Memory and fates of requests over `minutes` at `rate` questions a second."""
-    server = ours()
-    idle = server.memory / MEGABYTE
-    asked, left, memory = asyncio.run(soak(server, minutes, rate, every))
-    time.sleep(2)  # those that hung up last are cancelled
-    told = server.metrics()
-    assert server.stop() == 0
+    with ours() as server:
+        idle = server.memory / MEGABYTE
+        asked, left, memory = asyncio.run(soak(server, minutes, rate, every))
+        time.sleep(2)  # those that hung up last are cancelled
+        told = server.metrics()
+        assert server.stop() == 0
     ended = told["tuili_outcomes_total"] + told.get("tuili_refused_total", 0)
     warm = memory[int(WARM * len(memory)) :]
     slope = linear_regression([place * every / 3600 for place in range(len(warm))], warm).slope

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 from benchmarks import restarts
 
 
@@ -25,7 +28,7 @@ def _killed(make):
 
     def ours():
         server = make()
-        server.process.send_signal = lambda _: server.process.kill()
+        server.process.send_signal = lambda _: os.kill(server.process.pid, signal.SIGKILL)
         wait = server.process.wait
         server.process.wait = lambda *arguments: wait(*arguments) and 0
         return server
