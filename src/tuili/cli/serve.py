@@ -32,6 +32,10 @@ def run(
         str | None,
         typer.Option(envvar="TUILI_TRACES", metavar="URL", help="OpenTelemetry collector that is sent traces."),
     ] = None,
+    drain: Annotated[
+        int,
+        typer.Option(min=0, help="Seconds for what is being answered at SIGTERM; orchestrators should wait longer."),
+    ] = 55,
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate, for HTTPS.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key.")] = None,
 ) -> None:
@@ -54,4 +58,4 @@ def run(
         feedback=feedback,
         traces=Traces() if traces is None else collector(traces),
     )
-    serve(Models(models, make_engine(slots, waiting, compiled, int8)), settings, host, port, tls_cert, tls_key)
+    serve(Models(models, make_engine(slots, waiting, compiled, int8)), settings, host, port, drain, tls_cert, tls_key)
