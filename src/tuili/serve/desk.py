@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -23,8 +23,10 @@ from tuili.serve.metrics import Listener, Metrics
 from tuili.serve.models import Models, Served
 
 LOG = logging.getLogger(__name__)
+PROMPTS = {"/v1/completions": "prompt", "/v1/responses": "input"}
+"""What routes call the question that others call `messages`."""
 Told = AsyncGenerator[tuple[int, Event], None]
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
 class Desk:
@@ -120,7 +122,7 @@ class Desk:
             self._caller.spent(listener.ends())
 
     def _refused(self, error: TuiliError) -> HttpError:
-        found = of_engine(error)
+        found = of_engine(error, PROMPTS.get(self._http.url.path, "messages"))
         self._metrics.refused.labels(self.served.name, found.code or "other").inc()
         return found
 
@@ -148,14 +150,16 @@ async def begun(events: AsyncGenerator[Json, None]) -> AsyncIterator[Json]:
 
 async def server_sent(events: AsyncIterator[Json], *, named: bool = False) -> AsyncIterator[str]:
     """Server-sent events; `named` by their `type`, else ending in `[DONE]`. An error in their midst is told as one."""
+    told = 0
     async with aclosing(events):  # type: ignore[type-var]  # they come from a generator
         try:
             async for event in events:
+                told += 1
                 yield (f"event: {event['type']}\n" if named else "") + f"data: {_json(event)}\n\n"
             if not named:
                 yield "data: [DONE]\n\n"
         except HttpError as error:
-            body = error.body if not named else {"type": "error", "sequence_number": 0, **error.body["error"]}
+            body = error.body if not named else {**error.body["error"], "type": "error", "sequence_number": told}
             yield ("event: error\n" if named else "") + f"data: {_json(body)}\n\n"
 
 
