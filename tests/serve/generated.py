@@ -83,7 +83,13 @@ def explore(
         "max-stream-events": 1_000_000,
         "request-timeout": 120,
         "output": {"truncation": {"max-recorded-payload-size": 1_000_000_000}},
-        "generation": {"max-examples": examples, "deterministic": True, "no-shrink": True, "database": "none"},
+        "generation": {
+            "max-examples": examples,
+            "deterministic": True,
+            "no-shrink": True,
+            "database": "none",
+            "with-security-parameters": "coverage" in phases,
+        },
         "phases": {name: {"enabled": name in phases} for name in ("examples", "coverage", "fuzzing", "stateful")},
         **own,
     }

@@ -133,7 +133,7 @@ async def _no_route(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     path = request.url.path[:200]
     said = {404: f"no such route: {request.method} {path}", 405: f"{request.method} is not for {path}"}
-    code = {404: "unknown_url", 405: "method_not_allowed"}.get(error.status_code)
+    code = {400: "invalid_json", 404: "unknown_url", 405: "method_not_allowed"}.get(error.status_code)
     told = _answer(HttpError(error.status_code, said.get(error.status_code, str(error.detail)), code))
     told.headers.update(error.headers or {})  # of 405: what is allowed
     return told

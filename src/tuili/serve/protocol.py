@@ -18,7 +18,6 @@ from tuili.engine.request import (
     MOST_STEPS,
     MOST_STOPS,
     MOST_TOKENS,
-    Depth,
     Request,
     Sampling,
     parse,
@@ -35,16 +34,26 @@ def _boolean(value: object) -> object:
     return value
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+"""JSON has one kind of numbers: 2.0 is whole."""
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 StopText = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP)]
 Stops = StopText | Annotated[list[StopText], Field(max_length=MOST_STOPS)] | None
-Seed = Annotated[int, Field(ge=0, le=2**63 - 1)] | None
-Tokens = Annotated[int, Field(ge=1, le=MOST_TOKENS)] | None
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1), WHOLE] | None
+Tokens = Annotated[int, Field(ge=1, le=MOST_TOKENS), WHOLE] | None
 Question = Annotated[str, Field(json_schema_extra={"pattern": r"\S"})]
 """The engine refuses an empty one, by a code of its own."""
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], Field(max_length=16)
+]
+Depth = Annotated[int, WHOLE] | Literal["auto", "exact"]
 Share = Annotated[float, Field(gt=0, le=1)]
 Nothing = Annotated[float, Field(ge=0, le=0)]
-One = Annotated[int, Field(ge=1, le=1)]
+One = Annotated[int, Field(ge=1, le=1), WHOLE]
 No = Annotated[Literal[False], BeforeValidator(_boolean)]
 """Python takes 0 for it, JSON does not."""
 
@@ -83,10 +92,10 @@ def given(*fields: str) -> JsonDict:
 class OwnBudget(Part):
     """Limits of this request; see `tuili.engine.request.Budget`."""
 
-    max_steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] | None = None
+    max_steps: Annotated[int, Field(ge=1, le=MOST_STEPS), WHOLE] | None = None
     error_tolerance: Share | None = None
     deadline_ms: Annotated[float, Field(gt=0, le=LONGEST_MS)] | None = None
-    max_layer_steps: Annotated[int, Field(ge=1, le=MOST_LAYER_STEPS)] | None = None
+    max_layer_steps: Annotated[int, Field(ge=1, le=MOST_LAYER_STEPS), WHOLE] | None = None
 
 
 class TextPart(Part):
@@ -129,16 +138,16 @@ class Asked(Part):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     """0 by default, at which answers can be promised."""
     top_p: Share | None = None
-    top_k: Annotated[int, Field(ge=0)] | None = None
+    top_k: Annotated[int, Field(ge=0), WHOLE] | None = None
     seed: Seed = None
     stream: bool | None = None
     user: Name | None = None
-    metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
+    metadata: Metadata | None = None
     store: No | None = None
     service_tier: Literal["auto", "default"] | None = None
     budget: OwnBudget = OwnBudget()
     depth: Depth = "auto"
-    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    priority: Annotated[int, Field(ge=-100, le=100), WHOLE] = 0
 
 
 class ChatRequest(Asked):
@@ -156,11 +165,11 @@ class ChatRequest(Asked):
     reasoning_effort: Effort | None = None
     max_tokens: Tokens = None
     max_completion_tokens: Tokens = None
-    n: Annotated[int, Field(ge=1, le=MOST_CHOICES)] | None = None
+    n: Annotated[int, Field(ge=1, le=MOST_CHOICES), WHOLE] | None = None
     stop: Stops = None
     stream_options: StreamOptions | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS), WHOLE] | None = None
     response_format: ResponseFormat | None = None
     frequency_penalty: Nothing | None = None
     presence_penalty: Nothing | None = None
@@ -184,7 +193,7 @@ class CompletionRequest(Asked):
 
     prompt: Question | Annotated[list[Question], Field(min_length=1, max_length=MOST_CHOICES)]
     max_tokens: Tokens = None
-    n: Annotated[int, Field(ge=1, le=MOST_CHOICES)] | None = None
+    n: Annotated[int, Field(ge=1, le=MOST_CHOICES), WHOLE] | None = None
     stop: Stops = None
     stream_options: StreamOptions | None = None
     echo: No | None = None
