@@ -113,6 +113,9 @@ class Desk:
                 except Closed:
                     if self._models.find(self.served.name) is served:
                         raise
+        except asyncio.CancelledError:
+            listener.leaves()
+            raise
         except TuiliError as error:
             await queue.put(self._refused(error))
         except Exception as error:

@@ -187,11 +187,14 @@ class PartTold(Placed):
 
 
 class ReasoningDelta(Placed):
-    """A token of the steps with the layers that it took."""
+    """A token of the steps with the layers that it took; or, without text, a step whose line is whole. That is no event
+    of its own, for OpenAI's clients fail at one that they do not know.
+    """
 
     type: Literal["response.reasoning_text.delta"]
     delta: str
-    depth: Count
+    depth: NotRequired[Count]
+    step: NotRequired[JudgedStep]
 
 
 class ReasoningDone(Placed):
@@ -199,13 +202,6 @@ class ReasoningDone(Placed):
 
     type: Literal["response.reasoning_text.done"]
     text: str
-
-
-class StepTold(Numbered):
-    """A step whose line is whole."""
-
-    type: Literal["response.step.judged"]
-    step: JudgedStep
 
 
 class TextDelta(Placed):
@@ -253,7 +249,6 @@ Event = Annotated[
     | PartTold
     | ReasoningDelta
     | ReasoningDone
-    | StepTold
     | TextDelta
     | TextDone
     | RefusalDelta

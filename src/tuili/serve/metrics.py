@@ -123,7 +123,7 @@ class Listener:
     def __init__(self, metrics: Metrics, model: str, request: Request, clock: float) -> None:
         self._metrics, self._model, self._request, self._last = metrics, model, request, clock
         self._written, self._spent = 0, 0
-        self._answered = False
+        self._answered, self._left = False, False
 
     def hears(self, event: Event, now: float) -> None:
         """Take an event in."""
@@ -140,11 +140,15 @@ class Listener:
         else:
             assert isinstance(event, StepJudged)
 
+    def leaves(self) -> None:
+        """Nobody waits for it any more, it may be from before its first token."""
+        self._left = True
+
     def ends(self) -> int:
         """Count a request that nobody waited for to its end; returns the tokens that are to be charged."""
         if self._answered:
             return self._spent
-        if self._written:
+        if self._written or self._left:
             self._metrics.outcomes.labels(self._model, "cancelled", "cancelled").inc()
             self._metrics.tokens.labels(self._model, "reasoning").inc(self._written)
         return self._written

@@ -158,7 +158,7 @@ async def _events(desk: Desk, request: Request, shell: _Shell) -> AsyncGenerator
                 text += new
                 yield told("reasoning_text.delta", **steps, delta=new, depth=event.depth)
             elif isinstance(event, StepJudged):
-                yield told("step.judged", step=step_json(event))
+                yield told("reasoning_text.delta", **steps, delta="", step=step_json(event))
             elif isinstance(event, Answered):
                 answer = event.answer
                 yield told("reasoning_text.done", **steps, text=text)
