@@ -71,10 +71,10 @@ def test_every_reference_leads_somewhere(server: Running) -> None:
 
 
 def test_some_made_up_requests_are_answered_as_the_document_says(guarded: Running) -> None:
-    found = explore(guarded, ["fuzzing"], 15, key="one")
+    found = explore(guarded, ["fuzzing"], 6, key="one", only="^/v1/(chat|completions|responses|models)")
     assert found.wrong == []
-    assert found.requests >= 60
-    assert found.by_status()[200] >= 20
+    assert found.requests >= 30
+    assert found.by_status()[200] >= 8
     narrow = explore(guarded, ["coverage"], 1, key="one", only="^/(v1/models|v1/feedback|health|ready|metrics)")
     assert narrow.wrong == []
     assert {200, 202, 400, 401, 404, 405} <= set(narrow.by_status())
@@ -85,12 +85,14 @@ def test_thousands_of_made_up_requests_are_answered_as_the_document_says(
     guarded: Running, capsys: pytest.CaptureFixture[str]
 ) -> None:
     covered = explore(guarded, ["coverage"], 1, key="one", rules=False)
-    drawn = explore(guarded, ["fuzzing", "stateful"], 1000, key="one")
+    drawn = explore(guarded, ["fuzzing"], 950, key="one")
+    chained = explore(guarded, ["stateful"], 30, key="one")
     with capsys.disabled():
-        for name, found in (("covering", covered), ("drawn", drawn)):
+        for name, found in (("covering", covered), ("drawn", drawn), ("chained", chained)):
             sys.stdout.write(f"\n{name}: {found.requests} requests, by status {found.by_status()}\n")
-    assert covered.wrong + drawn.wrong == []
-    assert covered.requests + drawn.requests >= ENOUGH
+    assert covered.wrong + drawn.wrong + chained.wrong == []
+    assert covered.requests + drawn.requests + chained.requests >= ENOUGH
+    assert chained.by_status()[200] > 0
     for found in (covered, drawn):
         assert not [status for status in found.by_status() if status >= 500]
         for path in (CHAT, "/v1/completions", "/v1/responses"):
