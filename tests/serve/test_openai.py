@@ -81,6 +81,14 @@ def test_a_budget_is_kept_and_an_effort_is_one(server: Running) -> None:
     assert refused.value.code == "not_promised"
 
 
+def test_what_a_stop_text_begins_is_left_out(server: Running) -> None:
+    found = server.client().chat.completions.create(model="nano", messages=ASKED, stop=[" = 81"])
+    (choice,) = found.choices
+    assert choice.message.content is None
+    assert choice.model_extra["receipt"]["stop"] == "stop"  # type: ignore[index]
+    assert "81" not in choice.message.model_extra["reasoning"]  # type: ignore[index]
+
+
 def test_logprobs_are_those_of_the_answers_tokens(server: Running) -> None:
     client = server.client().chat.completions
     found = client.create(model="nano", messages=ASKED, logprobs=True, top_logprobs=3)
@@ -144,6 +152,8 @@ def test_what_cannot_be_is_refused_with_the_field_named(
 def test_models_are_listed_and_others_are_not_found(server: Running) -> None:
     assert [model.id for model in server.client().models.list()] == ["nano"]
     assert server.client().models.retrieve("nano").owned_by == "tuili"
+    with pytest.raises(openai.NotFoundError):
+        server.client().models.retrieve("nano2")
     for name in ("nano2", "../nano", "/etc/passwd", "x" * 200):
         with pytest.raises(openai.NotFoundError) as refused:
             server.client().chat.completions.create(model=name, messages=ASKED)
@@ -155,6 +165,14 @@ def test_completions_answer_each_prompt(server: Running) -> None:
     assert [choice.text for choice in found.choices] == ["129", "129", "4", "4"]
     streamed = list(server.client().completions.create(model="nano", prompt=QUESTION, stream=True))
     assert "".join(chunk.choices[0].text for chunk in streamed) == "129"
+    last = list(
+        server.client().completions.create(
+            model="nano", prompt=QUESTION, stream=True, stream_options={"include_usage": True}
+        )
+    )[-1]
+    assert last.usage is not None
+    assert last.usage.completion_tokens_details is not None
+    assert 0 < (last.usage.completion_tokens_details.reasoning_tokens or 0) < last.usage.completion_tokens
 
 
 def test_responses_come_as_items_and_as_events(server: Running) -> None:
@@ -180,7 +198,10 @@ def test_responses_come_as_items_and_as_events(server: Running) -> None:
     assert (cut.status, cut.incomplete_details.reason) == ("incomplete", "max_output_tokens")  # type: ignore[union-attr]
 
 
-def test_whoever_leaves_frees_the_place(server: Running) -> None:
+def test_whoever_leaves_frees_the_place_and_is_counted(server: Running) -> None:
+    counter = server.app.state.metrics.outcomes.labels("nano", "cancelled", "cancelled")
+    before = counter._value.get()
+
     async def main() -> None:
         async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
             stream = await client.chat.completions.create(
@@ -199,6 +220,7 @@ def test_whoever_leaves_frees_the_place(server: Running) -> None:
                     break
                 await asyncio.sleep(0.02)
             assert (scheduler.running, scheduler.waiting) == (0, 0)
+            assert counter._value.get() >= before + 1
 
     asyncio.run(main())
 
