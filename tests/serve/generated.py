@@ -31,7 +31,7 @@ TOKENS = {
     "prompt": ("max_tokens",),
 }
 """Where a request has its question, and what it calls its tokens."""
-MODEL_KNOWS_CODES = {"not_promised", "context_length_exceeded", "invalid_prompt"}
+MODEL_KNOWS_CODES = {"not_promised", "context_length_exceeded", "invalid_prompt", "invalid_json_schema"}
 MODEL_KNOWS_FIELDS = {"depth", "messages", "input", "budget.max_layer_steps", "budget.deadline_ms"}
 """Requests may be refused by these codes, and these fields by `invalid_value`, for reasons that no schema can tell:
 what the model has been calibrated for, its layers and speed, and the order of the messages.

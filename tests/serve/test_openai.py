@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from typing import Any
 
 import openai
 import pytest
 from openai import AsyncOpenAI
+from pydantic import BaseModel
 
 from tests.serve.conftest import Running
 
@@ -235,3 +237,50 @@ def test_raw_bodies_that_are_no_requests_are_refused(server: Running) -> None:
         assert set(found.json()["error"]) == {"message", "type", "param", "code"}
     assert raw.get(f"{server.url}/nothing").status_code == 404
     assert raw.get(f"{server.url}/v1/chat/completions").status_code == 405
+
+
+class Sum(BaseModel):
+    steps: list[str]
+    answer: int
+
+
+def test_answers_as_json_of_a_schema(server: Running) -> None:
+    client = server.client()
+    parsed = client.chat.completions.parse(model="nano", messages=ASKED, response_format=Sum).choices[0].message.parsed
+    assert parsed is not None
+    assert (parsed.answer, parsed.steps[0]) == (129, "20 * 3 = 60")
+    plain = client.chat.completions.create(model="nano", messages=ASKED, response_format={"type": "json_object"})
+    assert json.loads(plain.choices[0].message.content or "")["answer"] == "129"
+    told = client.responses.parse(model="nano", input=QUESTION, text_format=Sum)
+    assert told.output_parsed == parsed
+    assert told.text is not None
+    assert told.text.format.name == "Sum"  # type: ignore[union-attr]
+    with client.chat.completions.stream(model="nano", messages=ASKED, response_format=Sum) as stream:
+        assert stream.get_final_completion().choices[0].message.parsed == parsed
+
+
+def test_an_answer_that_does_not_fit_the_schema_is_refused(server: Running) -> None:
+    schema = {"type": "object", "properties": {"holds": {"type": "boolean"}}}
+    format: Any = {"type": "json_schema", "json_schema": {"name": "holds", "schema": schema}}
+    found = server.client().chat.completions.create(model="nano", messages=ASKED, response_format=format)
+    message = found.choices[0].message
+    assert (message.content, message.refusal) == (None, "abstained: '129' is not of type boolean")
+    format["json_schema"]["schema"] = {"type": "array"}
+    with pytest.raises(openai.BadRequestError) as refused:
+        server.client().chat.completions.create(model="nano", messages=ASKED, response_format=format)
+    assert (refused.value.code, refused.value.param) == (
+        "invalid_json_schema",
+        "response_format.json_schema.schema",
+    )
+
+
+def test_usage_so_far_in_every_chunk(server: Running) -> None:
+    options: Any = {"include_usage": True, "continuous_usage_stats": True}
+    create = server.client().chat.completions.create
+    chunks = list(create(model="nano", messages=ASKED, stream=True, stream_options=options))
+    used = [chunk.usage for chunk in chunks if chunk.usage is not None]
+    assert len(used) == len(chunks)
+    assert {usage.prompt_tokens for usage in used} == {used[-1].prompt_tokens}
+    written = [usage.completion_tokens for usage in used]
+    assert written == sorted(written)
+    assert (written[0], written[-2]) == (0, written[-1])

@@ -136,9 +136,9 @@ def test_who_leaves_before_the_first_token_is_counted(server: Running) -> None:
     counter = metrics.outcomes.labels("nano", "cancelled", "cancelled")
     before = counter._value.get()
     refused = Listener(metrics, "nano", Request(QUESTION), 0.0)
+    refused.fails(HttpError(429, "too many", "overloaded"))
     assert refused.ends() == 0
     assert counter._value.get() == before, "what was refused is counted elsewhere"
     left = Listener(metrics, "nano", Request(QUESTION), 0.0)
-    left.leaves()
     assert left.ends() == 0
     assert counter._value.get() == before + 1

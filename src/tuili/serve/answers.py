@@ -52,13 +52,18 @@ def usage(answers: Iterable[Answer]) -> Usage:
     reused = sum({answer.prompt: answer.receipt.reused for answer in reversed(found)}.values())
     written = sum(answer.receipt.tokens["generated"] for answer in found)
     answering = sum(answer.receipt.tokens["answer"] for answer in found)
+    return tokens_used(prompt, reused, written, written - answering)
+
+
+def tokens_used(prompt: int, reused: int, written: int, reasoning: int) -> Usage:
+    """Tokens of a prompt, of which some had been read before, and tokens written, of which some were steps."""
     return {
         "prompt_tokens": prompt,
         "completion_tokens": written,
         "total_tokens": prompt + written,
         "prompt_tokens_details": {"cached_tokens": reused, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": written - answering,
+            "reasoning_tokens": reasoning,
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
@@ -23,6 +24,7 @@ from tuili.serve.answers import (
     receipt,
     refusal,
     step_json,
+    tokens_used,
     usage,
 )
 from tuili.serve.budgets import budget_of
@@ -30,6 +32,7 @@ from tuili.serve.desk import Desk, begun, server_sent
 from tuili.serve.errors import HttpError
 from tuili.serve.protocol import ChatRequest, Message, sampling, seeds
 from tuili.serve.replies import ChatChunk, ChunkMore, Delta
+from tuili.serve.structured import Form, form_of, in_form
 
 routes = APIRouter()
 STREAM = {"media_type": "text/event-stream", "headers": {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}}
@@ -38,12 +41,15 @@ STREAM = {"media_type": "text/event-stream", "headers": {"Cache-Control": "no-st
 @routes.post("/v1/chat/completions", summary="Answer a conversation")
 async def chat(body: ChatRequest, http: HttpRequest) -> Response:
     """One choice or several; `stream: true` sends server-sent events that end in `[DONE]`."""
-    desk, requests = Desk.of(http, body.model), engine_requests(body)
+    desk, requests, form = Desk.of(http, body.model), engine_requests(body), form_of(body.response_format)
     name = f"chatcmpl-{uuid.uuid4().hex}"
     if body.stream:
-        events = await begun(_chunks(name, desk, body, requests))
-        return StreamingResponse(server_sent(events), **STREAM)  # type: ignore[arg-type]
-    return JSONResponse(chat_completion(name, desk.served.name, await desk.answers(requests)))
+        chunks = _chunks(name, desk, body, requests, form)
+        if body.stream_options is not None and body.stream_options.continuous_usage_stats:
+            chunks = _with_usage(chunks, desk, requests[0])
+        return StreamingResponse(server_sent(await begun(chunks)), **STREAM)  # type: ignore[arg-type]
+    answers = [in_form(answer, form) for answer in await desk.answers(requests)]
+    return JSONResponse(chat_completion(name, desk.served.name, answers))
 
 
 def engine_requests(body: ChatRequest) -> list[Request]:
@@ -83,7 +89,7 @@ def conversation(
 
 
 async def _chunks(
-    name: str, desk: Desk, body: ChatRequest, requests: Sequence[Request]
+    name: str, desk: Desk, body: ChatRequest, requests: Sequence[Request], form: Form | None
 ) -> AsyncGenerator[ChatChunk, None]:
     """The chunks of all choices, as they come."""
     created, model = int(time.time()), desk.served.name
@@ -101,7 +107,7 @@ async def _chunks(
             elif isinstance(event, StepJudged):
                 yield chunk(name, model, created, index, {}, step=step_json(event))
             elif isinstance(event, Answered):
-                answers[index] = answer = event.answer
+                answers[index] = answer = in_form(event.answer, form)
                 refused = refusal(answer)
                 said: Delta = {"content": answer.answer} if refused is None else {"refusal": refused}
                 yield chunk(name, model, created, index, said, logprobs=logprobs(answer))
@@ -109,3 +115,19 @@ async def _chunks(
                 yield chunk(name, model, created, index, {}, **ended)
     if body.stream_options is not None and body.stream_options.include_usage:
         yield {**chunk(name, model, created, 0, {}), "choices": [], "usage": usage(answers.values())}
+
+
+async def _with_usage(
+    chunks: AsyncGenerator[ChatChunk, None], desk: Desk, request: Request
+) -> AsyncGenerator[ChatChunk, None]:
+    """The same chunks, each with the tokens so far, all of which count as reasoning until the last one tells."""
+    prompt, written = None, 0
+    async with aclosing(chunks):
+        async for own in chunks:
+            if "usage" in own:
+                yield own
+                continue
+            if prompt is None:
+                prompt = len((await asyncio.to_thread(desk.served.engine.read, request)).ids)
+            written += any("depth" in choice for choice in own["choices"])
+            yield {**own, "usage": tokens_used(prompt, 0, written, written)}

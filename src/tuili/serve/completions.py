@@ -18,7 +18,7 @@ from tuili.serve.answers import finish_reason, receipt, usage
 from tuili.serve.budgets import budget_of
 from tuili.serve.chat import STREAM
 from tuili.serve.desk import Desk, begun, server_sent
-from tuili.serve.protocol import CompletionRequest, sampling, seeds
+from tuili.serve.protocol import CompletionRequest, StreamOptions, sampling, seeds
 from tuili.serve.replies import TextChoice, TextCompletion
 
 routes = APIRouter()
@@ -45,12 +45,14 @@ async def _chunks(
     name: str, created: int, desk: Desk, body: CompletionRequest, requests: Sequence[Request]
 ) -> AsyncGenerator[TextCompletion, None]:
     answers: list[Answer] = []
+    options = body.stream_options or StreamOptions()
     async with aclosing(desk.events(requests)) as events:
         async for index, event in events:
             if isinstance(event, Answered):
                 answers.append(event.answer)
-                yield _text(name, created, desk, [_choice(index, event.answer)])
-    if body.stream_options is not None and body.stream_options.include_usage:
+                own = _text(name, created, desk, [_choice(index, event.answer)])
+                yield {**own, "usage": usage(answers)} if options.continuous_usage_stats else own
+    if options.include_usage:
         yield {**_text(name, created, desk, []), "usage": usage(answers)}
 
 

@@ -108,15 +108,25 @@ class Reasons(TypedDict):
 
 
 class Format(TypedDict):
-    """Answers are text."""
+    """Answers are text, or JSON with steps and answer."""
 
-    type: Literal["text"]
+    type: Literal["text", "json_object"]
+
+
+class SchemaFormat(TypedDict):
+    """Answers are JSON of a schema."""
+
+    type: Literal["json_schema"]
+    name: str
+    description: str | None
+    schema: dict[str, Any]
+    strict: bool | None
 
 
 class Text(TypedDict):
     """The form of answers."""
 
-    format: Format
+    format: Format | SchemaFormat
 
 
 class Response(TypedDict):

@@ -6,7 +6,7 @@ A field that is not named here is refused, for it would be ignored; so is a valu
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
@@ -84,6 +84,14 @@ def null_but_one(*fields: str) -> JsonDict:
     return {"anyOf": [{"properties": {field: {"type": "null"}}} for field in fields]}
 
 
+def null_or(field: str, schema: JsonDict, other: str, its: JsonDict) -> JsonDict:
+    """One of two fields is null, or as its schema says."""
+    null: JsonDict = {"type": "null"}
+    return {
+        "anyOf": [{"properties": {field: {"anyOf": [null, schema]}}}, {"properties": {other: {"anyOf": [null, its]}}}]
+    }
+
+
 def given(*fields: str) -> JsonDict:
     """At least one of some fields, all of them texts, is given."""
     return {"anyOf": [{"properties": {field: {"type": "string"}}, "required": [field]} for field in fields]}
@@ -119,16 +127,47 @@ class Message(Part):
 
 
 class StreamOptions(Part):
-    """Whether a last chunk tells the usage; padding against guesses by length is not done."""
+    """Whether a last chunk tells the usage, and whether each tells it so far, as some load generators want; padding
+    against guesses by length is not done.
+    """
 
     include_usage: bool = False
+    continuous_usage_stats: bool = False
     include_obfuscation: No = False
 
 
-class ResponseFormat(Part):
+class Text(Part):
     """Answers are text."""
 
     type: Literal["text"] = "text"
+
+
+class JsonObject(Part):
+    """Answers are JSON with the properties `steps` and `answer`."""
+
+    type: Literal["json_object"]
+
+
+class Schema(Part):
+    """A JSON schema of an object that an answer and its steps can fill; see `tuili.serve.structured`."""
+
+    name: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+    description: str | None = None
+    body: Annotated[dict[str, Any], Field(alias="schema")]
+    strict: bool | None = None
+
+
+class ChatSchema(Part):
+    """Answers are JSON of a schema."""
+
+    type: Literal["json_schema"]
+    json_schema: Schema
+
+
+class ItemSchema(Schema):
+    """The same for `/v1/responses`, which has it in one piece."""
+
+    type: Literal["json_schema"]
 
 
 class Asked(Part):
@@ -156,6 +195,7 @@ class ChatRequest(Asked):
     model_config = ConfigDict(
         json_schema_extra=rules(
             only_with("top_logprobs", "logprobs"),
+            null_or("response_format", {"properties": {"type": {"const": "text"}}}, "logprobs", {"const": False}),
             only_with("stream_options", "stream"),
             null_but_one("max_tokens", "max_completion_tokens"),
         )
@@ -170,7 +210,7 @@ class ChatRequest(Asked):
     stream_options: StreamOptions | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS), WHOLE] | None = None
-    response_format: ResponseFormat | None = None
+    response_format: Annotated[Text | JsonObject | ChatSchema, Field(discriminator="type")] | None = None
     frequency_penalty: Nothing | None = None
     presence_penalty: Nothing | None = None
 
@@ -181,6 +221,8 @@ class ChatRequest(Asked):
         _check_options(self.stream_options, self.stream)
         if self.top_logprobs is not None and not self.logprobs:
             raise ValueError("top_logprobs is for logprobs: true")
+        if self.logprobs and not isinstance(self.response_format, Text | None):
+            raise ValueError("logprobs are of answers as they are written: use them with text")
         if self.messages[-1].role != "user":
             raise ValueError("messages: the last one must be of the user")
         return self
@@ -214,9 +256,9 @@ class Reasoning(Part):
 
 
 class TextFormat(Part):
-    """Answers are text."""
+    """What answers look like."""
 
-    format: ResponseFormat = ResponseFormat()
+    format: Annotated[Text | JsonObject | ItemSchema, Field(discriminator="type")] = Text()
 
 
 class ResponsesRequest(Asked):

@@ -22,7 +22,8 @@ from tuili.serve.chat import STREAM, conversation
 from tuili.serve.desk import Desk, begun, server_sent
 from tuili.serve.items import MessageItem, OutputText, ReasoningItem, Refusal
 from tuili.serve.items import Response as Told
-from tuili.serve.protocol import Message, ResponsesRequest, sampling
+from tuili.serve.protocol import Message, ResponsesRequest, TextFormat, sampling
+from tuili.serve.structured import Form, form_of, in_form
 
 routes = APIRouter()
 
@@ -31,11 +32,12 @@ routes = APIRouter()
 async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
     """`stream: true` sends events named by their type, the last of which holds the whole."""
     desk, request, shell = Desk.of(http, body.model), engine_request(body), _Shell(body)
+    form = form_of(None if body.text is None else body.text.format)
     if body.stream:
-        events = await begun(_events(desk, request, shell))
+        events = await begun(_events(desk, request, shell, form))
         return StreamingResponse(server_sent(events, named=True), **STREAM)  # type: ignore[arg-type]
     (answer,) = await desk.answers([request])
-    return JSONResponse(shell.whole(desk.served.name, answer))
+    return JSONResponse(shell.whole(desk.served.name, in_form(answer, form)))
 
 
 def engine_request(body: ResponsesRequest) -> Request:
@@ -60,6 +62,7 @@ class _Shell:
         """Before there is an answer."""
         body = self._body
         effort = body.reasoning.effort if body.reasoning is not None else None
+        format: Any = (body.text or TextFormat()).format.model_dump(by_alias=True)
         return {
             "id": self.name,
             "object": "response",
@@ -77,7 +80,7 @@ class _Shell:
             "reasoning": {"effort": effort or DEFAULT, "summary": None},
             "store": False,
             "temperature": body.temperature or 0.0,
-            "text": {"format": {"type": "text"}},
+            "text": {"format": format},
             "tool_choice": "none",
             "tools": [],
             "top_p": body.top_p or 1.0,
@@ -137,7 +140,9 @@ def part(answer: Answer | None) -> OutputText | Refusal:
     return {"type": "output_text", "text": answer.answer if answer else "", "annotations": [], "logprobs": []}
 
 
-async def _events(desk: Desk, request: Request, shell: _Shell) -> AsyncGenerator[dict[str, Any], None]:
+async def _events(
+    desk: Desk, request: Request, shell: _Shell, form: Form | None
+) -> AsyncGenerator[dict[str, Any], None]:
     """The events of one response, numbered."""
     numbers, model, reasoning, text = count(), desk.served.name, ReasoningText(), ""
 
@@ -160,7 +165,7 @@ async def _events(desk: Desk, request: Request, shell: _Shell) -> AsyncGenerator
             elif isinstance(event, StepJudged):
                 yield told("reasoning_text.delta", **steps, delta="", step=step_json(event))
             elif isinstance(event, Answered):
-                answer = event.answer
+                answer = in_form(event.answer, form)
                 yield told("reasoning_text.done", **steps, text=text)
                 yield told("content_part.done", **steps, part={"type": "reasoning_text", "text": text})
                 yield told("output_item.done", output_index=0, item=shell.reasoning_item(text))
