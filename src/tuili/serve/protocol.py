@@ -79,7 +79,7 @@ def only_with(field: str, switch: str) -> JsonDict:
     }
 
 
-def null_but_one(*fields: str) -> JsonDict:
+def not_both(*fields: str) -> JsonDict:
     """At most one of two fields is given."""
     return {"anyOf": [{"properties": {field: {"type": "null"}}} for field in fields]}
 
@@ -157,7 +157,7 @@ class ChatRequest(Asked):
         json_schema_extra=rules(
             only_with("top_logprobs", "logprobs"),
             only_with("stream_options", "stream"),
-            null_but_one("max_tokens", "max_completion_tokens"),
+            not_both("max_tokens", "max_completion_tokens"),
         )
     )
 
