@@ -79,7 +79,7 @@ def only_with(field: str, switch: str) -> JsonDict:
     }
 
 
-def null_but_one(*fields: str) -> JsonDict:
+def not_both(*fields: str) -> JsonDict:
     """At most one of two fields is given."""
     return {"anyOf": [{"properties": {field: {"type": "null"}}} for field in fields]}
 
@@ -197,7 +197,7 @@ class ChatRequest(Asked):
             only_with("top_logprobs", "logprobs"),
             null_or("response_format", {"properties": {"type": {"const": "text"}}}, "logprobs", {"const": False}),
             only_with("stream_options", "stream"),
-            null_but_one("max_tokens", "max_completion_tokens"),
+            not_both("max_tokens", "max_completion_tokens"),
         )
     )
 
