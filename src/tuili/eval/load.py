@@ -129,7 +129,7 @@ async def _ask(client: httpx2.AsyncClient, settings: LoadSettings, question: str
                 event = json.loads(line[6:])
                 for choice in event.get("choices", ()):
                     said = choice.get("delta", {})
-                    if first is None and ("depth" in choice or said.get("reasoning_content") or said.get("content")):
+                    if first is None and (said.get("reasoning_content") or said.get("content")):
                         first = time.perf_counter() - begun
                     outcome = choice.get("receipt", {}).get("outcome", outcome)
                     done = done or choice.get("finish_reason") is not None  # some servers send no [DONE]
