@@ -21,6 +21,9 @@ PEERS_WANTED := $(if $(NAMES),$(filter engine serving,$(NAMES)),engine serving)
 LLAMA_SERVER := $(PEERS)/bin/llama-server
 LLAMA_SERVER_WANTED := $(filter serving,$(PEERS_WANTED))
 LLAMA_CPP := llama-cpp-python==0.3.36
+GUIDELLM := .venv-guidellm
+GUIDELLM_INSTALLED := $(GUIDELLM)/.installed
+GUIDELLM_WANTED := $(if $(NAMES),$(filter load_tool,$(NAMES)),load_tool)
 
 .PHONY: setup quickstart test check integration browser conformance bench clean
 
@@ -44,11 +47,12 @@ browser: $(BROWSER)
 conformance: $(INSTALLED) $(NODE_INSTALLED)
 	$(PYTEST) -m conformance
 
-bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED)) $(if $(LLAMA_SERVER_WANTED),$(LLAMA_SERVER))
+bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED)) $(if $(LLAMA_SERVER_WANTED),$(LLAMA_SERVER)) \
+		$(if $(GUIDELLM_WANTED),$(GUIDELLM_INSTALLED))
 	$(BIN)/python -m benchmarks.run $(NAMES)
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(NODE)/node_modules build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(GUIDELLM) $(NODE)/node_modules build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip finishes before the stamp is written, so that an interrupted installation is taken up again.
@@ -82,6 +86,13 @@ $(PEERS_INSTALLED): benchmarks/engine/requirements.txt
 	@echo "make: installing llama.cpp and OpenVINO into $(PEERS)"
 	@test -x $(PEERS)/bin/pip || $(PYTHON) -m venv --clear $(PEERS)
 	@$(PEERS)/bin/pip install --quiet --requirement $<
+	@touch $@
+
+# Another load generator, with packages of its own.
+$(GUIDELLM_INSTALLED):
+	@echo "make: installing guidellm into $(GUIDELLM)"
+	@test -x $(GUIDELLM)/bin/pip || $(PYTHON) -m venv --clear $(GUIDELLM)
+	@$(GUIDELLM)/bin/pip install --quiet 'guidellm>=0.8.1,<0.9'
 	@touch $@
 
 # llama.cpp's own server, from the sources that its Python package brings along. Needs a C++ compiler, CMake and Ninja.

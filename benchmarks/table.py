@@ -255,6 +255,13 @@ ROWS = (
         "{:.1f}",
     ),
     serving("llama.cpp's server, the same Llama: answers a second", "llama_cpp_q8_0_8_answers_per_second", "{:.1f}"),
+    bench(
+        "`tuili bench serve` over guidellm: answers a second, 8 clients",
+        "load_tool",
+        "answers_per_second_over_guidellm",
+        "{:.2f}",
+        "1",
+    ),
     bench("start to ready, `nano`: seconds", "restarts", "seconds_to_ready", "{:.1f}", "5"),
     bench("memory when ready: MB", "restarts", "memory_when_ready", "{:.0f}", "600"),
     bench("in flight at 100 restarts under load: requests", "restarts", "in_flight", "{:,.0f}", "10,000"),

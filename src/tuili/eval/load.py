@@ -138,6 +138,8 @@ async def _ask(client: httpx2.AsyncClient, settings: LoadSettings, question: str
     except httpx2.HTTPError:
         status = 0
     now = time.perf_counter()
+    if first is None and status == 200:  # an answer without a word, as where it is refused
+        first = now - begun
     return Asked(status, now - begun, now - start, first, tokens, outcome)
 
 
