@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from random import Random
 from statistics import linear_regression
 
@@ -19,7 +18,7 @@ import httpx2
 from benchmarks.command import Measured, run
 from benchmarks.record import Figure
 from benchmarks.served import Server, ours
-from tuili.eval.load import Asked, LoadSettings, load
+from tuili.eval.load import WAIT, Asked, LoadSettings, load
 from tuili.eval.runner import unseen_problems
 from tuili.tasks import domains
 
@@ -32,7 +31,7 @@ async def soak(server: Server, minutes: float, rate: float, every: float) -> tup
     questions = [problem.prompt for problem in unseen_problems(domains(), (1, 2), per_cell=8, seed=5)]
     settings = LoadSettings(server.url, "nano", clients=None, rate=rate, seconds=60 * minutes)
     memory: list[float] = []
-    left = 0
+    left, over = 0, asyncio.Event()
 
     async def watch() -> None:
         while True:
@@ -42,38 +41,32 @@ async def soak(server: Server, minutes: float, rate: float, every: float) -> tup
     async def leave() -> None:
         nonlocal left
         rng = Random(0)
-        async with httpx2.AsyncClient(timeout=60) as client:
-            while True:
+        async with httpx2.AsyncClient(timeout=WAIT) as client:
+            while not over.is_set():
                 await asyncio.sleep(rng.uniform(0, 2 * every))
-                body = {
-                    "model": "nano",
-                    "messages": [{"role": "user", "content": rng.choice(questions)}],
-                    "stream": True,
-                }
+                question = {"role": "user", "content": rng.choice(questions)}
+                body = {"model": "nano", "messages": [question], "stream": True}
                 async with client.stream("POST", f"{server.url}/v1/chat/completions", json=body) as answer:
                     left += 1
                     lines = answer.aiter_lines()
                     for _ in range(rng.randrange(2, 20)):
-                        await anext(lines)
+                        await anext(lines, "")
 
-    tasks = [asyncio.create_task(watch()), asyncio.create_task(leave())]
+    watching, leaving = asyncio.create_task(watch()), asyncio.create_task(leave())
     begun = time.monotonic()
 
     def tell(_: str, done: int, __: int) -> None:
         if done % 500 == 0:
             print(f"{(time.monotonic() - begun) / 60:.0f} min: {done} answered, {memory[-1]:.0f} MB", flush=True)
 
-    try:
-        asked = await load(settings, questions, tell)
-    finally:
-        for task in tasks:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks)
+    asked = await load(settings, questions, tell)
+    over.set()
+    await leaving
+    watching.cancel()
     return asked, left, memory
 
 
-def measure(minutes: float = 60.0, rate: float = 3.0, every: float = 5.0) -> Measured:
+def measure(minutes: float = 60.0, rate: float = 2.0, every: float = 5.0) -> Measured:
     """Memory and fates of requests over `minutes` at `rate` questions a second."""
     with ours() as server:
         idle = server.memory / MEGABYTE
