@@ -2,7 +2,7 @@
 #   make setup       install Tuili and its development tools      make quickstart  train, evaluate and ask a small model
 #   make test        run the tests                                make check       formatter, linter and type checker
 #   make bench       run benchmarks [NAMES="a b"]                 make integration test with PEFT, TRL, lm-eval
-#   make browser     test the page in Chromium
+#   make browser     test the page in Chromium                    make image       build the image without Docker, and test it
 #   make clean       remove environment, caches and builds (keeps runs/)
 
 PYTHON ?= python3
@@ -16,7 +16,7 @@ PEERS := .venv-peers
 PEERS_INSTALLED := $(PEERS)/.installed
 PEERS_WANTED := $(if $(NAMES),$(filter engine,$(NAMES)),engine)
 
-.PHONY: setup quickstart test check integration browser bench clean
+.PHONY: setup quickstart test check integration browser image bench clean
 
 setup: $(INSTALLED)
 
@@ -34,6 +34,9 @@ integration: $(INTEGRATIONS)
 
 browser: $(BROWSER)
 	$(PYTEST) -m browser
+
+image: setup
+	$(PYTEST) -m image
 
 bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED))
 	$(BIN)/python -m benchmarks.run $(NAMES)
