@@ -39,10 +39,11 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any:
     fcntl.ioctl(any, 0x8914, struct.pack("16sh14x", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
 """
 ASK = """
-import sys, urllib.error, urllib.request as web
+import os, sys, urllib.error, urllib.request as web
 _, path, body = sys.argv
+port = os.environ["TUILI_PORT"]
 headers = {"Content-Type": "application/json"}
-asked = web.Request("http://127.0.0.1:8000" + path, body.encode() or None, headers)
+asked = web.Request(f"http://127.0.0.1:{port}{path}", body.encode() or None, headers)
 try:
     answer = web.urlopen(asked, timeout=60)
 except urllib.error.HTTPError as error:
@@ -73,9 +74,10 @@ class Image:
 
 @dataclass(frozen=True)
 class Container:
-    """An image at work. `number` is that of its first process, as it is seen from outside."""
+    """An image at work, with some variables. `number` is that of its first process, as it is seen from outside."""
 
     image: Image
+    variables: dict[str, str]
     outer: subprocess.Popen[bytes]
     number: int
     log: Path
@@ -83,7 +85,7 @@ class Container:
     def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         """A command beside what is at work."""
         inside = [f"--target={self.number}", "--mount", "--pid", "--net", "--root", "--wd"]
-        command = ["nsenter", *inside, *self.image.nobody(command, {})]
+        command = ["nsenter", *inside, *self.image.nobody(command, self.variables)]
         return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
     def healthy(self) -> bool:
@@ -133,7 +135,7 @@ def container(
         while not (numbers := children.read_text().split()):
             assert process.poll() is None and time.monotonic() < begun + PATIENCE, log.read_text()
             time.sleep(0.01)
-        yield Container(image, process, int(numbers[0]), log)
+        yield Container(image, variables, process, int(numbers[0]), log)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
