@@ -14,7 +14,10 @@ INTEGRATIONS := $(VENV)/.integrations
 BROWSER := $(VENV)/.browser
 PEERS := .venv-peers
 PEERS_INSTALLED := $(PEERS)/.installed
-PEERS_WANTED := $(if $(NAMES),$(filter engine,$(NAMES)),engine)
+PEERS_WANTED := $(if $(NAMES),$(filter engine serving,$(NAMES)),engine serving)
+LLAMA_SERVER := $(PEERS)/bin/llama-server
+LLAMA_SERVER_WANTED := $(filter serving,$(PEERS_WANTED))
+LLAMA_CPP := llama-cpp-python==0.3.36
 
 .PHONY: setup quickstart test check integration browser image bench clean
 
@@ -38,7 +41,7 @@ browser: $(BROWSER)
 image: setup
 	$(PYTEST) -m image
 
-bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED))
+bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED)) $(if $(LLAMA_SERVER_WANTED),$(LLAMA_SERVER))
 	$(BIN)/python -m benchmarks.run $(NAMES)
 
 clean:
@@ -69,4 +72,18 @@ $(PEERS_INSTALLED): benchmarks/engine/requirements.txt
 	@echo "make: installing llama.cpp and OpenVINO into $(PEERS)"
 	@test -x $(PEERS)/bin/pip || $(PYTHON) -m venv --clear $(PEERS)
 	@$(PEERS)/bin/pip install --quiet --requirement $<
+	@touch $@
+
+# llama.cpp's own server, from the sources that its Python package brings along. Needs a C++ compiler, CMake and Ninja.
+$(LLAMA_SERVER): $(PEERS_INSTALLED)
+	@echo "make: building llama.cpp's server into $(PEERS) (ten minutes or more)"
+	@rm -rf $(PEERS)/sources && mkdir -p $(PEERS)/sources
+	@$(PEERS)/bin/pip download --quiet --no-deps --no-binary :all: --dest $(PEERS)/sources '$(LLAMA_CPP)'
+	@tar -xzf $(PEERS)/sources/*.tar.gz -C $(PEERS)/sources
+	@cmake -G Ninja -S $(PEERS)/sources/*/vendor/llama.cpp -B $(PEERS)/sources/build -DCMAKE_BUILD_TYPE=Release \
+		-DBUILD_SHARED_LIBS=OFF -DLLAMA_CURL=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
+		-DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF > $(PEERS)/sources/cmake.log
+	@ninja -C $(PEERS)/sources/build llama-server > $(PEERS)/sources/ninja.log
+	@mv $(PEERS)/sources/build/bin/llama-server $@
+	@rm -rf $(PEERS)/sources
 	@touch $@

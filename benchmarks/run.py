@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HELPERS = {"__init__", "cells", "command", "mixtral", "ours", "record", "run", "table", "texts"}
+HELPERS = {"__init__", "cells", "command", "mixtral", "ours", "record", "run", "served", "table", "texts"}
 
 
 def names() -> list[str]:

@@ -78,6 +78,11 @@ def engine(what: str, ours: str, peer: str, shape: str, goal: str) -> Row:
     return Row(what, RESULTS / "engine.json", value, goal, "make bench NAMES=engine")
 
 
+def serving(what: str, key: str, form: str) -> Row:
+    """A row of the servers under load, which have no goals of their own."""
+    return bench(what, "serving", key, form, "none")
+
+
 def budgets(what: str, key: str, form: str, goal: str) -> Row:
     """A row for one figure of `budgets`, with the 95% interval where there is one, and the number of problems."""
 
@@ -242,6 +247,22 @@ ROWS = (
     ),
     bench("of those let in then, share in time", "overload", "ours_2x_in_time", "{:.4f}", "0.999"),
     bench("fuzzed requests that overran a deadline", "fuzz", "overran_deadline_ms", "{:.0f}", "0"),
+    serving("`tuili serve nano`, 8 clients: answers a second", "ours_8_answers_per_second", "{:.1f}"),
+    serving("the same: first token, 99 of 100 within ms", "ours_8_first_p99", "{:.0f}"),
+    serving(
+        "`transformers serve`, a Llama of equal active size: answers a second",
+        "transformers_8_answers_per_second",
+        "{:.1f}",
+    ),
+    serving("llama.cpp's server, the same Llama: answers a second", "llama_cpp_q8_0_8_answers_per_second", "{:.1f}"),
+    bench("start to ready, `nano`: seconds", "restarts", "seconds_to_ready", "{:.1f}", "5"),
+    bench("memory when ready: MB", "restarts", "memory_when_ready", "{:.0f}", "600"),
+    bench("in flight at 100 restarts under load: requests", "restarts", "in_flight", "{:,.0f}", "10,000"),
+    bench("of these lost", "restarts", "lost", "{:.0f}", "0"),
+    bench("requests amid faults and disconnects that had no end or two", "faults", "without_one_end", "{:.0f}", "0"),
+    bench("an hour under load: growth of memory, MB an hour", "soak", "memory_slope", "{:+.1f}", "flat"),
+    bench("requests lost in that hour", "soak", "lost", "{:.0f}", "0"),
+    bench("throughput that metrics cost: %", "metrics_cost", "lost_of_medians", "{:.1f}", "2"),
     bench("training `nano`: tokens a second", "training", "nano_ours_tokens", "{:,.0f}", "none"),
     bench("over Mixtral under the Trainer", "training", "nano_tokens_over_mixtral", "{:.2f}", "2"),
     bench(

@@ -122,10 +122,15 @@ def test_steps_are_checked_by_the_standard_library_alone():
     assert others - sys.stdlib_module_names == {"tuili"}
 
 
+OPTIONAL = {"opentelemetry": "traces"}
+"""What is imported only where it is asked for, and the extra that it comes with."""
+
+
 def test_exactly_the_packages_that_are_imported_are_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
-    names = {name.partition(".")[0] for file in sources(PACKAGE) for name in imported(tree(file))}
+    names = {name.partition(".")[0] for file in sources(PACKAGE) for name in imported(tree(file))} - OPTIONAL.keys()
+    assert all(any(name in line for line in project["optional-dependencies"][own]) for name, own in OPTIONAL.items())
     of_module = packages_distributions()
     needed = {of_module[name][0].lower().replace("_", "-") for name in names - sys.stdlib_module_names - {"tuili"}}
     assert needed - {"pydantic-core"} == declared  # pydantic-core comes with pydantic, in the one version that fits

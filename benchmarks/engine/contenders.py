@@ -70,13 +70,11 @@ def prepare_files(size: str, folder: Path, peers: str) -> None:
     if not (llama / "config.json").is_file():
         save_llama(SIZES[size], llama)
     for kind in GGUF:
-        _made(
-            llama / f"{kind}.gguf", peers, f"{PACKAGE}.peers.gguf_file", str(llama), str(llama / f"{kind}.gguf"), kind
-        )
-    _made(llama / "openvino", peers, f"{PACKAGE}.peers.openvino_export", str(llama), str(llama / "openvino"))
+        made(llama / f"{kind}.gguf", peers, f"{PACKAGE}.peers.gguf_file", str(llama), str(llama / f"{kind}.gguf"), kind)
+    made(llama / "openvino", peers, f"{PACKAGE}.peers.openvino_export", str(llama), str(llama / "openvino"))
 
 
-def _made(path: Path, python: str, module: str, *arguments: str) -> None:
+def made(path: Path, python: str, module: str, *arguments: str) -> None:
     if not path.exists():
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(

@@ -95,9 +95,10 @@ ROWS: dict[str, list[Graph]] = {
     ],
     "Load": [
         Graph(
-            "Attempts",
-            "That wait, and that are being written.",
+            "Requests and attempts",
+            "Requests that have not ended, and their attempts: those that wait, and those that are being written.",
             {
+                "requests": f"sum(tuili_requests_in_flight{{{CHOSEN}}})",
                 "waiting": f"sum(tuili_queue_waiting{{{CHOSEN}}})",
                 "running": f"sum(tuili_rows_running{{{CHOSEN}}})",
             },

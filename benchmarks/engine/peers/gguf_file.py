@@ -1,6 +1,7 @@
 """A Llama in Hugging Face layout as a GGUF file: `python -m benchmarks.engine.peers.gguf_file FOLDER FILE f16|q8_0`.
 
-Without vocabulary, for it is only ever given ids. Norms stay fp32, as llama.cpp's own converter has it.
+A folder without a tokenizer gives a file without vocabulary, which can only be given ids; else it is byte-level BPE.
+Norms stay fp32, as llama.cpp's own converter has it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,28 @@ def pairs(weight: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(weight.shape))
 
 
+def add_vocabulary(writer: gguf.GGUFWriter, folder: Path) -> None:
+    """Tokens, merges and the chat template of a folder, where it has them."""
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        writer.add_tokenizer_model("no_vocab")
+        return
+    told = json.loads(file.read_text())
+    special = {own["id"] for own in told["added_tokens"]}
+    tokens = sorted(told["model"]["vocab"], key=told["model"]["vocab"].get)
+    kinds = [gguf.TokenType.CONTROL if place in special else gguf.TokenType.NORMAL for place in range(len(tokens))]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens)
+    writer.add_token_types(kinds)
+    writer.add_token_merges([" ".join(pair) for pair in told["model"]["merges"]])
+    config = json.loads((folder / "config.json").read_text())
+    writer.add_bos_token_id(config["bos_token_id"])
+    writer.add_eos_token_id(config["eos_token_id"])
+    writer.add_add_bos_token(False)
+    writer.add_chat_template((folder / "chat_template.jinja").read_text())
+
+
 def convert(folder: Path, file: Path, kind: str) -> None:
     """Write the weights of a folder with their sizes into a file."""
     config = json.loads((folder / "config.json").read_text())
@@ -41,7 +64,7 @@ def convert(folder: Path, file: Path, kind: str) -> None:
     writer.add_rope_freq_base(config["rope_parameters"]["rope_theta"])
     writer.add_rope_dimension_count(config["head_dim"])
     writer.add_vocab_size(config["vocab_size"])
-    writer.add_tokenizer_model("no_vocab")
+    add_vocabulary(writer, folder)
     writer.add_file_type(file_type)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
     for key, weight in load_file(folder / "model.safetensors").items():

@@ -28,6 +28,14 @@ def run(
         str | None, typer.Option(metavar="NAME", help="Print a new key and its line for the file.")
     ] = None,
     feedback: Annotated[Path | None, typer.Option(help="File that keeps what people thought of answers.")] = None,
+    traces: Annotated[
+        str | None,
+        typer.Option(envvar="TUILI_TRACES", metavar="URL", help="OpenTelemetry collector that is sent traces."),
+    ] = None,
+    drain: Annotated[
+        int,
+        typer.Option(min=0, help="Seconds for what is being answered at SIGTERM; orchestrators should wait longer."),
+    ] = 55,
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate, for HTTPS.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key.")] = None,
 ) -> None:
@@ -43,6 +51,11 @@ def run(
     from tuili.serve.app import Settings
     from tuili.serve.models import Models, make_engine
     from tuili.serve.server import serve
+    from tuili.serve.traces import Traces, collector
 
-    settings = Settings(Keys(read_keys(keys_file)) if keys_file is not None else Keys(), feedback=feedback)
-    serve(Models(models, make_engine(slots, waiting, compiled, int8)), settings, host, port, tls_cert, tls_key)
+    settings = Settings(
+        Keys(read_keys(keys_file)) if keys_file is not None else Keys(),
+        feedback=feedback,
+        traces=Traces() if traces is None else collector(traces),
+    )
+    serve(Models(models, make_engine(slots, waiting, compiled, int8)), settings, host, port, drain, tls_cert, tls_key)

@@ -132,6 +132,7 @@ async def _ask(client: httpx2.AsyncClient, settings: LoadSettings, question: str
                     if first is None and ("depth" in choice or said.get("reasoning_content") or said.get("content")):
                         first = time.perf_counter() - begun
                     outcome = choice.get("receipt", {}).get("outcome", outcome)
+                    done = done or choice.get("finish_reason") is not None  # some servers send no [DONE]
                 tokens = (event.get("usage") or {}).get("completion_tokens", tokens)
             status = answer.status_code if done or answer.status_code != 200 else 0
     except httpx2.HTTPError:

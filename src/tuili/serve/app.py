@@ -23,6 +23,7 @@ from tuili.serve.guard import Guard, Limits
 from tuili.serve.keys import Keys
 from tuili.serve.metrics import Metrics
 from tuili.serve.models import Models, Served
+from tuili.serve.traces import Traces
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Settings:
     feedback: Path | None = None
     watch_seconds: float = 2.0
     observe_seconds: float = 10.0
+    traces: Traces = field(default_factory=Traces)
 
 
 def make_app(models: Models, settings: Settings | None = None, give_up: Callable[[], None] = lambda: None) -> FastAPI:
@@ -55,9 +57,10 @@ def make_app(models: Models, settings: Settings | None = None, give_up: Callable
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await models.stop()
+            await asyncio.to_thread(settings.traces.close)
 
     app = FastAPI(title="Tuili", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.models, app.state.metrics = models, Metrics(models)
+    app.state.models, app.state.metrics, app.state.traces = models, Metrics(models), settings.traces
     app.state.feedback = FeedbackFile(settings.feedback)
     app.add_middleware(Guard, keys=settings.keys, limits=settings.limits, metrics=app.state.metrics)
     app.add_exception_handler(HttpError, _http_error)

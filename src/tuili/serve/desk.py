@@ -21,6 +21,7 @@ from tuili.serve.errors import HttpError, of_engine
 from tuili.serve.keys import Caller
 from tuili.serve.metrics import Listener, Metrics
 from tuili.serve.models import Models, Served
+from tuili.serve.traces import Traces
 
 LOG = logging.getLogger(__name__)
 Told = AsyncGenerator[tuple[int, Event], None]
@@ -35,6 +36,7 @@ class Desk:
         self.served, self._http = served, http
         self._models: Models = http.app.state.models
         self._metrics: Metrics = http.app.state.metrics
+        self._traces: Traces = http.app.state.traces
         self._caller: Caller = http.state.caller
 
     @classmethod
@@ -79,26 +81,29 @@ class Desk:
 
         Raises `HttpError` for what is refused, by the engine or for want of quota.
         """
-        counted = self._caller.begin(len(requests), sum(request.budget.max_tokens for request in requests))
-        queue: Heard = asyncio.Queue()
-        now = time.perf_counter()
-        listeners = [Listener(self._metrics, self.served.name, request, now) for request in requests]
-        tasks = [asyncio.ensure_future(self._follow(index, one, queue)) for index, one in enumerate(listeners)]
-        left = len(tasks)
-        try:
-            while left:
-                found = await queue.get()
-                if isinstance(found, HttpError):
-                    raise found
-                if isinstance(found[1], Answered):
-                    left -= 1
-                    _given(found[1].answer)
-                yield found
-        finally:
-            for task in tasks:
-                task.cancel()
-            self._caller.spent(sum(listener.ends() for listener in listeners), counted)
-            await asyncio.gather(*tasks, return_exceptions=True)
+        http, model = self._http, self.served.name
+        with self._traces.begin(http.headers, http.url.path, model, requests, http.state.request_id) as call:
+            counted = self._caller.begin(len(requests), sum(request.budget.max_tokens for request in requests))
+            queue: Heard = asyncio.Queue()
+            now = time.perf_counter()
+            listeners = [Listener(self._metrics, model, request, now) for request in requests]
+            tasks = [asyncio.ensure_future(self._follow(index, one, queue)) for index, one in enumerate(listeners)]
+            left = len(tasks)
+            try:
+                while left:
+                    found = await queue.get()
+                    if isinstance(found, HttpError):
+                        raise found
+                    call.hears(*found)
+                    if isinstance(found[1], Answered):
+                        left -= 1
+                        _given(found[1].answer)
+                    yield found
+            finally:
+                for task in tasks:
+                    task.cancel()
+                self._caller.spent(sum(listener.ends() for listener in listeners), counted)
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(self, index: int, listener: Listener, queue: Heard) -> None:
         """Hand on what is heard of a request. One that came as its model was replaced goes to the new one."""
@@ -114,16 +119,20 @@ class Desk:
                 except Closed:
                     if self._models.find(self.served.name) is served:
                         raise
-        except TuiliError as error:
-            await queue.put(self._refused(error))
         except Exception as error:
-            LOG.exception("a request has failed")
-            await queue.put(HttpError(500, f"an error inside the server: {type(error).__name__}", "server_error"))
+            failure = _failure(error)
+            listener.fails(failure)
+            await queue.put(failure)
 
-    def _refused(self, error: TuiliError) -> HttpError:
-        found = of_engine(error)
-        self._metrics.refused.labels(self.served.name, found.code or "other").inc()
-        return found
+
+def _failure(error: Exception) -> HttpError:
+    """What a client is told of an error."""
+    if isinstance(error, HttpError):
+        return error
+    if isinstance(error, TuiliError):
+        return of_engine(error)
+    LOG.error("a request has failed", exc_info=error)
+    return HttpError(500, f"an error inside the server: {type(error).__name__}", "server_error")
 
 
 def _given(answer: Answer) -> None:

@@ -16,6 +16,7 @@ from tuili.engine.answer import Answer
 from tuili.engine.events import Answered, Event, StepJudged, TokenWritten
 from tuili.engine.probe import Observed
 from tuili.engine.request import Request
+from tuili.serve.errors import HttpError
 from tuili.serve.models import Models
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -55,6 +56,7 @@ class Metrics:
         )
         self.tokens = Counter("tuili_tokens", "Tokens read and written.", [*one, "kind"], registry=own)
         self.outcomes = Counter("tuili_outcomes", "How requests ended.", [*one, "outcome", "stop"], registry=own)
+        self.in_flight = Gauge("tuili_requests_in_flight", "Requests that have not come to an end.", one, registry=own)
         self.refused = Counter("tuili_refused", "Requests that were not let in.", [*one, "reason"], registry=own)
         self.overruns = Counter(
             "tuili_budget_overruns", "Budgets that were not kept: there should be none.", [*one, "budget"], registry=own
@@ -89,6 +91,7 @@ class Metrics:
             self.feedback: ("up", "down", "correction"),
         }
         for model in models.names:
+            self.in_flight.labels(model)
             for counter, values in at_0.items():
                 for value in values:
                     counter.labels(model, value)
@@ -131,36 +134,50 @@ class Metrics:
 
 
 class Listener:
-    """Times and counts what is heard of one request, to its end, however it ends."""
+    """Times and counts what is heard of one request, to its one end, however it ends."""
 
     def __init__(self, metrics: Metrics, model: str, request: Request, clock: float) -> None:
         self._metrics, self._model, self.request, self._last = metrics, model, request, clock
-        self._written, self._spent = 0, 0
-        self._answered = False
+        self._first, self._between = metrics.first.labels(model), metrics.between.labels(model)
+        self._depth, self._in_flight = metrics.depth.labels(model), metrics.in_flight.labels(model)
+        self._written, self._read = 0, 0
+        self._ended = False
+        self._in_flight.inc()
 
     def hears(self, event: Event, now: float) -> None:
         """Take an event in."""
         if isinstance(event, TokenWritten):
-            histogram = self._metrics.between if self._written else self._metrics.first
-            histogram.labels(self._model).observe(now - self._last)
-            self._metrics.depth.labels(self._model).observe(event.depth)
+            (self._between if self._written else self._first).observe(now - self._last)
+            self._depth.observe(event.depth)
             self._last, self._written = now, self._written + 1
         elif isinstance(event, Answered):
-            self._answered = True
+            self._ended = True
             tokens = event.answer.receipt.tokens
-            self._spent = tokens["prompt"] + tokens["generated"]
+            self._read, self._written = tokens["prompt"], tokens["generated"]
             self._metrics.ended(self._model, self.request, event.answer)
         else:
             assert isinstance(event, StepJudged)
 
+    def fails(self, error: HttpError) -> None:
+        """Count what is told to the client in place of an answer."""
+        reason = error.code or "other"
+        if error.status == 500:
+            self._unanswered("failed", reason)
+        else:
+            self._ended = True
+            self._metrics.refused.labels(self._model, reason).inc()
+
     def ends(self) -> int:
         """Count a request that nobody waited for to its end; returns the tokens that are to be charged."""
-        if self._answered:
-            return self._spent
-        if self._written:
-            self._metrics.outcomes.labels(self._model, "cancelled", "cancelled").inc()
-            self._metrics.tokens.labels(self._model, "reasoning").inc(self._written)
-        return self._written
+        self._in_flight.dec()
+        if not self._ended:
+            self._unanswered("cancelled", "cancelled")
+        return self._read + self._written
+
+    def _unanswered(self, outcome: str, stop: str) -> None:
+        self._ended = True
+        self._metrics.outcomes.labels(self._model, outcome, stop).inc()
+        self._metrics.tokens.labels(self._model, "reasoning").inc(self._written)
 
 
 class _Engines(Collector):

@@ -15,8 +15,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from tuili.serve.app import Settings, make_app
 from tuili.serve.models import Models
 
-DRAIN = 55
-"""Seconds in which what is being answered may end after SIGTERM: a little less than orchestrators wait."""
 HEADER_SECONDS = 15.0
 CONNECTIONS, BACKLOG, KEPT_ALIVE, HEADER_BYTES = 1024, 512, 15, 32_768
 
@@ -49,9 +47,18 @@ class Impatient(H11Protocol):
 
 
 def serve(
-    models: Models, settings: Settings, host: str, port: int, tls_cert: Path | None = None, tls_key: Path | None = None
+    models: Models,
+    settings: Settings,
+    host: str,
+    port: int,
+    drain: int = 55,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
 ) -> None:
-    """Serve until the process is told to end. Raises what was wrong with a model that could not be loaded."""
+    """Serve until the process is told to end, and then until what is being answered has ended, `drain` seconds at most.
+
+    Raises what was wrong with a model that could not be loaded.
+    """
     server: uvicorn.Server
 
     def give_up() -> None:
@@ -73,7 +80,7 @@ def serve(
         limit_concurrency=CONNECTIONS,
         backlog=BACKLOG,
         timeout_keep_alive=KEPT_ALIVE,
-        timeout_graceful_shutdown=DRAIN,
+        timeout_graceful_shutdown=drain,
         h11_max_incomplete_event_size=HEADER_BYTES,
         ssl_certfile=tls_cert,
         ssl_keyfile=None if tls_key is None else str(tls_key),

@@ -1,0 +1,107 @@
+"""What counting costs: a server with all its metrics, sampled probes and scrapes, and one without.
+
+Both run side by side and are asked the same questions in turns, streamed, in a closed loop; the other waits. Processor
+time is that of the server's process, so that other work on the machine does not count. Without metrics every counter,
+gauge and histogram does nothing, listeners hear nothing, and no answer is looked at; nobody scrapes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from itertools import cycle
+from statistics import median
+
+import httpx2
+from prometheus_client import Counter, Gauge, Histogram
+
+from benchmarks.command import Measured, run
+from benchmarks.record import Figure
+from benchmarks.served import Server, free_port, ours
+from tuili.eval.runner import unseen_problems
+from tuili.serve.app import Settings
+from tuili.serve.metrics import Listener
+from tuili.serve.models import Models, make_engine
+from tuili.serve.server import serve
+from tuili.tasks import domains
+
+SCRAPE = 5.0
+"""Seconds between scrapes, more often than is usual."""
+NEVER = 1e9
+
+
+def without(port: int) -> None:
+    """Serve without metrics, until told to end."""
+    for kind, names in ((Counter, ("inc",)), (Gauge, ("inc", "dec", "set")), (Histogram, ("observe",))):
+        for name in names:
+            setattr(kind, name, lambda *_: None)
+    Listener.hears = lambda *_: None  # type: ignore[method-assign]
+    serve(Models(["nano"], make_engine(16, 256, False, False)), Settings(observe_seconds=NEVER), "127.0.0.1", port)
+
+
+def bare() -> Server:
+    """A server without metrics in a process of its own."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.metrics_cost", "--without", str(port)]
+    return Server(command, port, environment={"OMP_NUM_THREADS": "1"})
+
+
+async def ask(server: Server, questions: list[str], clients: int, scraped: bool) -> tuple[float, float]:
+    """Processor seconds of the server, and seconds, for the answers to all questions."""
+    rest = iter(questions)
+
+    async def client() -> None:
+        async with httpx2.AsyncClient(timeout=120) as own:
+            for question in rest:
+                body = {"model": "nano", "messages": [{"role": "user", "content": question}], "stream": True}
+                (await own.post(f"{server.url}/v1/chat/completions", json=body)).raise_for_status()
+
+    async def scrape() -> None:
+        async with httpx2.AsyncClient() as own:
+            while True:
+                (await own.get(f"{server.url}/metrics")).raise_for_status()
+                await asyncio.sleep(SCRAPE)
+
+    before, begun = server.processor_seconds, time.perf_counter()
+    scraping = asyncio.create_task(scrape() if scraped else asyncio.sleep(NEVER))
+    await asyncio.gather(*(client() for _ in range(clients)))
+    scraping.cancel()
+    return server.processor_seconds - before, time.perf_counter() - begun
+
+
+def measure(rounds: int = 40, questions: int = 64, clients: int = 16) -> Measured:
+    """Answers a processor second with and without metrics, in `rounds` of turns, and what is lost by them."""
+    pool = cycle(problem.prompt for problem in unseen_problems(domains(), (1, 2), per_cell=8, seed=5))
+    speeds: dict[str, list[float]] = {"with": [], "without": []}
+    walls: dict[str, list[float]] = {"with": [], "without": []}
+    with ours() as counted, bare() as uncounted:
+        turns = [("with", counted), ("without", uncounted)]
+        for number in range(rounds + 1):
+            own = [next(pool) for _ in range(questions)]
+            for name, server in turns if number % 2 else reversed(turns):
+                processor, wall = asyncio.run(ask(server, own, clients, name == "with"))
+                if number:  # the first warms up
+                    speeds[name].append(questions / processor)
+                    walls[name].append(questions / wall)
+        for _, server in turns:
+            server.stop()
+    lost = [100 * (1 - a / b) for a, b in zip(speeds["with"], speeds["without"], strict=True)]
+    figures = {f"answers_per_cpu_second_{name}": Figure("answers/s", own) for name, own in speeds.items()}
+    figures |= {f"answers_per_second_{name}": Figure("answers/s", own) for name, own in walls.items()}
+    figures["lost"] = Figure("%", lost)
+    figures["lost_of_medians"] = Figure("%", [100 * (1 - median(speeds["with"]) / median(speeds["without"]))])
+    return {
+        "rounds": rounds,
+        "questions": questions,
+        "clients": clients,
+        "scrape_seconds": SCRAPE,
+        "threads": 1,
+    }, figures
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--without"]:
+        without(int(sys.argv[2]))
+    else:
+        run("metrics_cost", measure)

@@ -1,0 +1,93 @@
+"""A server in a process of its own, as benchmarks of serving need it: started, watched, read out, stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import httpx2
+from prometheus_client.parser import text_string_to_metric_families
+
+from tuili.errors import TuiliError
+
+WAIT = 120.0
+"""Seconds in which a server must be ready."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+class Server:
+    """A process that listens on a port. `probe` is the path that answers 200 once it is ready."""
+
+    def __init__(
+        self, command: Sequence[str], port: int, probe: str = "/ready", environment: Mapping[str, str] | None = None
+    ) -> None:
+        begun = time.perf_counter()
+        self.url, self._probe = f"http://127.0.0.1:{port}", probe
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **(environment or {})}
+        )
+        while not self._answers():
+            if self.process.poll() is not None or time.perf_counter() - begun > WAIT:
+                self.process.kill()
+                raise TuiliError(f"{command[0]} is not ready within {WAIT:g} s, or has ended")
+            time.sleep(0.02)
+        self.seconds_to_ready = time.perf_counter() - begun
+
+    def _answers(self) -> bool:
+        try:
+            return httpx2.get(self.url + self._probe, timeout=5).status_code == 200
+        except httpx2.HTTPError:
+            return False
+
+    @property
+    def memory(self) -> int:
+        """Resident bytes of the process."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    @property
+    def processor_seconds(self) -> float:
+        """What it has used so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def metrics(self) -> dict[str, float]:
+        """The sum of each metric over its labels, by the sample's name."""
+        found: dict[str, float] = {}
+        for family in text_string_to_metric_families(httpx2.get(f"{self.url}/metrics", timeout=30).text):
+            for sample in family.samples:
+                found[sample.name] = found.get(sample.name, 0.0) + sample.value
+        return found
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM, and its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(WAIT)
+
+
+def ours(*options: str, model: str = "nano", threads: int = 1, port: int | None = None) -> Server:
+    """`tuili serve`."""
+    port = port or free_port()
+    command = [sys.executable, "-m", "tuili", "serve", model, "--port", str(port), *options]
+    return Server(command, port, environment={"OMP_NUM_THREADS": str(threads)})

@@ -1,0 +1,156 @@
+"""A collector that listens hears of every call, in the trace of its caller, and of no word that was said."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import openai
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.serve.conftest import Running, running
+from tuili.errors import InputError
+from tuili.serve.app import Settings
+from tuili.serve.traces import collector
+
+QUESTION = "What is 48 + 27 * 3?"
+ASKED: Any = [{"role": "user", "content": QUESTION}]
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+class Collector(HTTPServer):
+    """Takes OTLP and keeps it."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Taker)
+        self.taken: list[bytes] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Taker(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        assert self.path == "/v1/traces"
+        assert isinstance(self.server, Collector)
+        self.server.taken.append(self.rfile.read(int(self.headers["content-length"])))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def listening() -> Iterator[Collector]:
+    with Collector() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def value(own: Any) -> Any:
+    kind = own.WhichOneof("value")
+    return [value(part) for part in own.array_value.values] if kind == "array_value" else getattr(own, kind)
+
+
+def spans(server: Collector) -> list[Any]:
+    return [
+        span
+        for body in server.taken
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+
+
+def attributes(span: Any) -> dict[str, Any]:
+    return {pair.key: value(pair.value) for pair in span.attributes}
+
+
+def test_calls_are_told_without_a_word_of_them(listening: Collector) -> None:
+    for server in running(Settings(traces=collector(listening.url + "/"))):
+        usage = ask(server)
+    chat, several, refused, left, completion = spans(listening)
+    told = attributes(chat)
+    assert (chat.name, chat.kind, chat.trace_id.hex(), chat.parent_span_id.hex()) == (
+        "chat nano",
+        chat.SPAN_KIND_SERVER,
+        PARENT[3:35],
+        PARENT[36:52],
+    )
+    assert told["gen_ai.operation.name"] == "chat"
+    assert told["gen_ai.provider.name"] == "tuili"
+    assert told["gen_ai.request.model"] == "nano"
+    assert (told["gen_ai.request.max_tokens"], told["gen_ai.request.stop_sequences"]) == (300, ["zzz"])
+    assert (told["gen_ai.usage.input_tokens"], told["gen_ai.usage.output_tokens"]) == usage
+    assert 0 < told["gen_ai.response.time_to_first_chunk"] < 60
+    assert (told["gen_ai.response.finish_reasons"], told["tuili.outcome"]) == (["stop"], ["answered"])
+    assert told["tuili.request_id"] == "mine"
+    steps = [{pair.key: value(pair.value) for pair in event.attributes} for event in chat.events]
+    assert {step["tuili.verdict"] for step in steps} == {"valid"}
+    assert [step["tuili.step"] for step in steps] == list(range(1, len(steps) + 1))
+    assert attributes(several)["gen_ai.request.choice.count"] == 2
+    assert len(attributes(several)["gen_ai.response.finish_reasons"]) == 2
+    assert attributes(refused)["error.type"] == "context_length_exceeded"
+    assert refused.status.code == refused.status.STATUS_CODE_ERROR
+    assert attributes(left)["tuili.outcome"] == "cancelled"
+    assert left.status.code == left.status.STATUS_CODE_UNSET
+    assert completion.name == "text_completion nano"
+    for body in listening.taken:
+        for word in (QUESTION, "27 * 3", "129"):
+            assert word.encode() not in body
+
+
+def ask(server: Running) -> tuple[int, int]:
+    """A chat, two choices, one that is refused, one that is left, and a completion. Returns the tokens of the first."""
+    client = server.client()
+    first = client.chat.completions.create(
+        model="nano",
+        messages=ASKED,
+        stop="zzz",
+        max_tokens=300,
+        extra_headers={"traceparent": PARENT, "x-request-id": "mine"},
+    )
+    client.chat.completions.create(model="nano", messages=ASKED, n=2)
+    with pytest.raises(openai.BadRequestError):
+        client.chat.completions.create(model="nano", messages=[{"role": "user", "content": "1 + " * 3000}])
+    asyncio.run(leave(server))
+    client.completions.create(model="nano", prompt=QUESTION)
+    assert first.usage is not None
+    return first.usage.prompt_tokens, first.usage.completion_tokens
+
+
+async def leave(server: Running) -> None:
+    async with openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
+        stream = await client.chat.completions.create(model="nano", messages=ASKED, stream=True)
+        await anext(aiter(stream))
+        await stream.close()
+    while server.app.state.metrics.in_flight.labels("nano")._value.get():
+        await asyncio.sleep(0.01)
+
+
+def test_a_collector_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="give the URL of a collector"):
+        collector("localhost:4318")
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    with pytest.raises(InputError, match=r"pip install 'tuili\[traces\]'"):
+        collector("http://127.0.0.1:4318")
+
+
+def test_a_collector_that_does_not_answer_holds_nothing_up(
+    listening: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    listening.server_close()
+    for server in running(Settings(traces=collector(listening.url))):
+        found = server.client().chat.completions.create(model="nano", messages=ASKED)
+        assert found.choices[0].message.content == "129"
