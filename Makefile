@@ -2,7 +2,12 @@
 #   make setup       install Tuili and its development tools      make quickstart  train, evaluate and ask a small model
 #   make test        run the tests                                make check       formatter, linter and type checker
 #   make bench       run benchmarks [NAMES="a b"]                 make integration test with PEFT, TRL, lm-eval
+<<<<<<< HEAD
 #   make browser     test the page in Chromium                    make image       build the image without Docker, and test it
+=======
+#   make browser     test the page in Chromium
+#   make conformance test with thousands of made-up requests and OpenAI's client for Node, which needs node and npm
+>>>>>>> main
 #   make clean       remove environment, caches and builds (keeps runs/)
 
 PYTHON ?= python3
@@ -12,6 +17,8 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 INSTALLED := $(VENV)/.installed
 INTEGRATIONS := $(VENV)/.integrations
 BROWSER := $(VENV)/.browser
+NODE := tests/serve/node
+NODE_INSTALLED := $(NODE)/node_modules/.installed
 PEERS := .venv-peers
 PEERS_INSTALLED := $(PEERS)/.installed
 PEERS_WANTED := $(if $(NAMES),$(filter engine serving,$(NAMES)),engine serving)
@@ -19,7 +26,11 @@ LLAMA_SERVER := $(PEERS)/bin/llama-server
 LLAMA_SERVER_WANTED := $(filter serving,$(PEERS_WANTED))
 LLAMA_CPP := llama-cpp-python==0.3.36
 
+<<<<<<< HEAD
 .PHONY: setup quickstart test check integration browser image bench clean
+=======
+.PHONY: setup quickstart test check integration browser conformance bench clean
+>>>>>>> main
 
 setup: $(INSTALLED)
 
@@ -38,14 +49,19 @@ integration: $(INTEGRATIONS)
 browser: $(BROWSER)
 	$(PYTEST) -m browser
 
+<<<<<<< HEAD
 image: setup
 	$(PYTEST) -m image
+=======
+conformance: $(INSTALLED) $(NODE_INSTALLED)
+	$(PYTEST) -m conformance
+>>>>>>> main
 
 bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED)) $(if $(LLAMA_SERVER_WANTED),$(LLAMA_SERVER))
 	$(BIN)/python -m benchmarks.run $(NAMES)
 
 clean:
-	rm -rf $(VENV) $(PEERS) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) $(NODE)/node_modules build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip finishes before the stamp is written, so that an interrupted installation is taken up again.
@@ -65,6 +81,13 @@ $(INTEGRATIONS): $(INSTALLED)
 $(BROWSER): $(INSTALLED)
 	@echo "make: installing playwright into $(VENV); Chromium is yours, or else CHROMIUM=program"
 	@$(BIN)/pip install --quiet --editable '.[dev,browser]'
+	@touch $@
+
+# The newest client that the installed Node can run: no lock file says which.
+$(NODE_INSTALLED): $(NODE)/package.json
+	@command -v npm >/dev/null || { echo "make: npm is missing: install Node 20 or newer, and npm"; exit 1; }
+	@echo "make: installing OpenAI's client for Node into $(NODE)"
+	@npm install --prefix $(NODE) --no-package-lock --no-audit --no-fund --silent
 	@touch $@
 
 # Other engines, which the benchmark `engine` measures ours against.

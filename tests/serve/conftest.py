@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 import uvicorn
@@ -23,10 +23,12 @@ class Running:
 
     app: FastAPI
     url: str
+    clients: list[OpenAI] = field(default_factory=list)
 
     def client(self, key: str = "none") -> OpenAI:
-        """The official client, which tries nothing twice."""
-        return OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0)
+        """The official client, which tries nothing twice. It is closed with the server."""
+        self.clients.append(OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0))
+        return self.clients[-1]
 
 
 def running(settings: Settings | None = None, folders: tuple[str, ...] = ("nano",)) -> Iterator[Running]:
@@ -42,7 +44,10 @@ def running(settings: Settings | None = None, folders: tuple[str, ...] = ("nano"
     while not (server.started and app.state.models.ready) and time.monotonic() < until:
         time.sleep(0.02)
     assert app.state.models.ready
-    yield Running(app, f"http://127.0.0.1:{port}")
+    found = Running(app, f"http://127.0.0.1:{port}")
+    yield found
+    for client in found.clients:
+        client.close()
     server.should_exit = True
     thread.join(30)
     assert not thread.is_alive()

@@ -40,6 +40,9 @@ def test_every_route_but_probes_and_page_needs_a_key(guarded: Running) -> None:
         for method in methods:
             status = raw.request(method, guarded.url + path.replace("{name}", "nano")).status_code
             assert (status == 401) != (path in ("/health", "/ready")), (method, path, status)
+    with pytest.raises(openai.AuthenticationError) as refused:
+        guarded.client("no").models.list()
+    assert (refused.value.code, refused.value.response.headers["www-authenticate"]) == ("invalid_api_key", "Bearer")
     for header in ("Bearer no", "Basic one", "one", "Bearer"):
         found = raw.get(f"{guarded.url}/v1/models", headers={"authorization": header})
         assert (found.status_code, found.json()["error"]["code"]) == (401, "invalid_api_key")

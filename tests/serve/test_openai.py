@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 from typing import Any
 
 import openai
 import pytest
 from openai import AsyncOpenAI
+from pydantic import BaseModel
 
 from tests.serve.conftest import Running
 
@@ -81,6 +83,14 @@ def test_a_budget_is_kept_and_an_effort_is_one(server: Running) -> None:
     assert refused.value.code == "not_promised"
 
 
+def test_what_a_stop_text_begins_is_left_out(server: Running) -> None:
+    found = server.client().chat.completions.create(model="nano", messages=ASKED, stop=[" = 81"])
+    (choice,) = found.choices
+    assert choice.message.content is None
+    assert choice.model_extra["receipt"]["stop"] == "stop"  # type: ignore[index]
+    assert "81" not in choice.message.model_extra["reasoning"]  # type: ignore[index]
+
+
 def test_logprobs_are_those_of_the_answers_tokens(server: Running) -> None:
     client = server.client().chat.completions
     found = client.create(model="nano", messages=ASKED, logprobs=True, top_logprobs=3)
@@ -144,6 +154,8 @@ def test_what_cannot_be_is_refused_with_the_field_named(
 def test_models_are_listed_and_others_are_not_found(server: Running) -> None:
     assert [model.id for model in server.client().models.list()] == ["nano"]
     assert server.client().models.retrieve("nano").owned_by == "tuili"
+    with pytest.raises(openai.NotFoundError):
+        server.client().models.retrieve("nano2")
     for name in ("nano2", "../nano", "/etc/passwd", "x" * 200):
         with pytest.raises(openai.NotFoundError) as refused:
             server.client().chat.completions.create(model=name, messages=ASKED)
@@ -155,6 +167,14 @@ def test_completions_answer_each_prompt(server: Running) -> None:
     assert [choice.text for choice in found.choices] == ["129", "129", "4", "4"]
     streamed = list(server.client().completions.create(model="nano", prompt=QUESTION, stream=True))
     assert "".join(chunk.choices[0].text for chunk in streamed) == "129"
+    last = list(
+        server.client().completions.create(
+            model="nano", prompt=QUESTION, stream=True, stream_options={"include_usage": True}
+        )
+    )[-1]
+    assert last.usage is not None
+    assert last.usage.completion_tokens_details is not None
+    assert 0 < (last.usage.completion_tokens_details.reasoning_tokens or 0) < last.usage.completion_tokens
 
 
 def test_responses_come_as_items_and_as_events(server: Running) -> None:
@@ -180,7 +200,10 @@ def test_responses_come_as_items_and_as_events(server: Running) -> None:
     assert (cut.status, cut.incomplete_details.reason) == ("incomplete", "max_output_tokens")  # type: ignore[union-attr]
 
 
-def test_whoever_leaves_frees_the_place(server: Running) -> None:
+def test_whoever_leaves_frees_the_place_and_is_counted(server: Running) -> None:
+    counter = server.app.state.metrics.outcomes.labels("nano", "cancelled", "cancelled")
+    before = counter._value.get()
+
     async def main() -> None:
         async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
             stream = await client.chat.completions.create(
@@ -199,6 +222,7 @@ def test_whoever_leaves_frees_the_place(server: Running) -> None:
                     break
                 await asyncio.sleep(0.02)
             assert (scheduler.running, scheduler.waiting) == (0, 0)
+            assert counter._value.get() >= before + 1
 
     asyncio.run(main())
 
@@ -213,3 +237,50 @@ def test_raw_bodies_that_are_no_requests_are_refused(server: Running) -> None:
         assert set(found.json()["error"]) == {"message", "type", "param", "code"}
     assert raw.get(f"{server.url}/nothing").status_code == 404
     assert raw.get(f"{server.url}/v1/chat/completions").status_code == 405
+
+
+class Sum(BaseModel):
+    steps: list[str]
+    answer: int
+
+
+def test_answers_as_json_of_a_schema(server: Running) -> None:
+    client = server.client()
+    parsed = client.chat.completions.parse(model="nano", messages=ASKED, response_format=Sum).choices[0].message.parsed
+    assert parsed is not None
+    assert (parsed.answer, parsed.steps[0]) == (129, "20 * 3 = 60")
+    plain = client.chat.completions.create(model="nano", messages=ASKED, response_format={"type": "json_object"})
+    assert json.loads(plain.choices[0].message.content or "")["answer"] == "129"
+    told = client.responses.parse(model="nano", input=QUESTION, text_format=Sum)
+    assert told.output_parsed == parsed
+    assert told.text is not None
+    assert told.text.format.name == "Sum"  # type: ignore[union-attr]
+    with client.chat.completions.stream(model="nano", messages=ASKED, response_format=Sum) as stream:
+        assert stream.get_final_completion().choices[0].message.parsed == parsed
+
+
+def test_an_answer_that_does_not_fit_the_schema_is_refused(server: Running) -> None:
+    schema = {"type": "object", "properties": {"holds": {"type": "boolean"}}}
+    format: Any = {"type": "json_schema", "json_schema": {"name": "holds", "schema": schema}}
+    found = server.client().chat.completions.create(model="nano", messages=ASKED, response_format=format)
+    message = found.choices[0].message
+    assert (message.content, message.refusal) == (None, "abstained: '129' is not of type boolean")
+    format["json_schema"]["schema"] = {"type": "array"}
+    with pytest.raises(openai.BadRequestError) as refused:
+        server.client().chat.completions.create(model="nano", messages=ASKED, response_format=format)
+    assert (refused.value.code, refused.value.param) == (
+        "invalid_json_schema",
+        "response_format.json_schema.schema",
+    )
+
+
+def test_usage_so_far_in_every_chunk(server: Running) -> None:
+    options: Any = {"include_usage": True, "continuous_usage_stats": True}
+    create = server.client().chat.completions.create
+    chunks = list(create(model="nano", messages=ASKED, stream=True, stream_options=options))
+    used = [chunk.usage for chunk in chunks if chunk.usage is not None]
+    assert len(used) == len(chunks)
+    assert {usage.prompt_tokens for usage in used} == {used[-1].prompt_tokens}
+    written = [usage.completion_tokens for usage in used]
+    assert written == sorted(written)
+    assert (written[0], written[-2]) == (0, written[-1])

@@ -106,8 +106,8 @@ class Line:
             return
         if now + (least := costs.needs_at_least(row)) > deadline:
             raise InputError(
-                f"the deadline is in {1000 * (deadline - now):.0f} ms: to read the prompt and write a short response "
-                f"takes about {1000 * least:.0f} ms"
+                f"deadline_ms: the deadline is in {1000 * max(0.0, deadline - now):.0f} ms: to read the prompt and "
+                f"write a short response takes about {1000 * least:.0f} ms"
             )
         if running or self._entries:
             line = self._promised()

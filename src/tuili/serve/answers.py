@@ -5,18 +5,31 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Unpack
 
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.events import StepJudged, TokenWritten
+from tuili.serve.replies import (
+    ChatChunk,
+    ChatCompletion,
+    ChunkChoice,
+    ChunkMore,
+    Delta,
+    Finish,
+    JudgedStep,
+    Likely,
+    Logprobs,
+    Receipt,
+    TokenLogprob,
+    Usage,
+)
 from tuili.steps.response import END_THINK, THINK
 
-Json = dict[str, Any]
 CUT = {"length", "layer_steps", "deadline"}
 """Ways to end that count as `length`: what was allowed is spent."""
 
 
-def finish_reason(answer: Answer) -> str:
+def finish_reason(answer: Answer) -> Finish:
     """Why it ended, in OpenAI's words."""
     return "length" if answer.receipt.stop in CUT else "stop"
 
@@ -32,20 +45,25 @@ def reasoning_text(answer: Answer) -> str:
     return "\n".join(step.text for step in answer.steps)
 
 
-def usage(answers: Iterable[Answer]) -> Json:
+def usage(answers: Iterable[Answer]) -> Usage:
     """Tokens of all choices together; a prompt of several choices counts once, as it does at OpenAI."""
     found = list(answers)
     prompt = sum({answer.prompt: answer.receipt.tokens["prompt"] for answer in found}.values())
     reused = sum({answer.prompt: answer.receipt.reused for answer in reversed(found)}.values())
     written = sum(answer.receipt.tokens["generated"] for answer in found)
     answering = sum(answer.receipt.tokens["answer"] for answer in found)
+    return tokens_used(prompt, reused, written, written - answering)
+
+
+def tokens_used(prompt: int, reused: int, written: int, reasoning: int) -> Usage:
+    """Tokens of a prompt, of which some had been read before, and tokens written, of which some were steps."""
     return {
         "prompt_tokens": prompt,
         "completion_tokens": written,
         "total_tokens": prompt + written,
         "prompt_tokens_details": {"cached_tokens": reused, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": written - answering,
+            "reasoning_tokens": reasoning,
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
@@ -53,26 +71,27 @@ def usage(answers: Iterable[Answer]) -> Json:
     }
 
 
-def receipt(answer: Answer) -> Json:
+def receipt(answer: Answer) -> Receipt:
     """The receipt with the steps it speaks of."""
     told = answer.as_json()
-    return {**told["receipt"], "steps": told["steps"]}
+    found: Receipt = told["receipt"] | {"steps": told["steps"]}
+    return found
 
 
-def logprobs(answer: Answer) -> Json | None:
+def logprobs(answer: Answer) -> Logprobs | None:
     """Those of the answer's tokens, where they were asked for."""
 
-    def told(text: str, logprob: float) -> Json:
+    def told(text: str, logprob: float) -> Likely:
         return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
 
-    content = [
+    content: list[TokenLogprob] = [
         {**told(own.text, own.logprob), "top_logprobs": [told(*other) for other in own.likeliest]}
         for own in answer.chances
     ]
     return {"content": content, "refusal": None} if content else None
 
 
-def chat_completion(name: str, model: str, answers: Sequence[Answer]) -> Json:
+def chat_completion(name: str, model: str, answers: Sequence[Answer]) -> ChatCompletion:
     """The answer to `POST /v1/chat/completions`."""
     return {
         "id": name,
@@ -121,20 +140,20 @@ class ReasoningText:
         return begins + new
 
 
-def chunk(name: str, model: str, created: int, index: int, delta: Json, **more: Any) -> Json:
+def chunk(name: str, model: str, created: int, index: int, delta: Delta, **more: Unpack[ChunkMore]) -> ChatChunk:
     """A chunk of a stream of chat."""
-    choice = {"index": index, "delta": delta, "finish_reason": None, "logprobs": None, **more}
+    choice: ChunkChoice = {"index": index, "delta": delta, "finish_reason": None, "logprobs": None, **more}
     return {"id": name, "object": "chat.completion.chunk", "created": created, "model": model, "choices": [choice]}
 
 
-def step_json(event: StepJudged) -> Json:
+def step_json(event: StepJudged) -> JudgedStep:
     """A step as it is judged, beside the chunks of a stream."""
     verdict = event.verdict
     return {
         "attempt": event.attempt,
         "number": event.number,
         "text": event.text,
-        "verdict": str(verdict.status),
+        "verdict": verdict.status,
         "reason": verdict.reason,
         "expected": verdict.expected,
     }

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -23,6 +23,8 @@ from tuili.serve.guard import Guard, Limits
 from tuili.serve.keys import Keys
 from tuili.serve.metrics import Metrics
 from tuili.serve.models import Models, Served
+from tuili.serve.replies import Health, Model, ModelList
+from tuili.serve.schema import document
 from tuili.serve.traces import Traces
 
 
@@ -61,6 +63,7 @@ def make_app(models: Models, settings: Settings | None = None, give_up: Callable
 
     app = FastAPI(title="Tuili", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.models, app.state.metrics, app.state.traces = models, Metrics(models), settings.traces
+    app.openapi = partial(document, app, settings.keys.needed)  # type: ignore[method-assign]
     app.state.feedback = FeedbackFile(settings.feedback)
     app.add_middleware(Guard, keys=settings.keys, limits=settings.limits, metrics=app.state.metrics)
     app.add_exception_handler(HttpError, _http_error)
@@ -71,16 +74,18 @@ def make_app(models: Models, settings: Settings | None = None, give_up: Callable
         app.include_router(part.routes)
 
     @app.get("/v1/models", summary="List the models")
-    async def list_models() -> dict[str, Any]:
-        return {"object": "list", "data": [_model(served) for served in models.all]}
+    async def list_models() -> JSONResponse:
+        told: ModelList = {"object": "list", "data": [_model(served) for served in models.all]}
+        return JSONResponse(told)
 
     @app.get("/v1/models/{name}", summary="One model")
-    async def one_model(name: str) -> dict[str, Any]:
-        return _model(models.find(name))
+    async def one_model(name: str) -> JSONResponse:
+        return JSONResponse(_model(models.find(name)))
 
     @app.get("/health", summary="Whether the process lives")
-    async def health() -> dict[str, str]:
-        return {"status": "ok"}
+    async def health() -> JSONResponse:
+        told: Health = {"status": "ok"}
+        return JSONResponse(told)
 
     @app.get("/ready", summary="Whether every model answers")
     async def ready() -> JSONResponse:
@@ -112,7 +117,7 @@ async def _observe(models: Models, metrics: Metrics, seconds: float) -> None:
                     metrics.saw(served.name, observed)
 
 
-def _model(served: Served) -> dict[str, Any]:
+def _model(served: Served) -> Model:
     exits = list(served.engine.scheduler.exits)
     return {"id": served.name, "object": "model", "created": served.created, "owned_by": "tuili", "exits": exits}
 
@@ -140,5 +145,7 @@ async def _no_route(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     path = request.url.path[:200]
     said = {404: f"no such route: {request.method} {path}", 405: f"{request.method} is not for {path}"}
-    code = {404: "unknown_url", 405: "method_not_allowed"}.get(error.status_code)
-    return _answer(HttpError(error.status_code, said.get(error.status_code, str(error.detail)), code))
+    code = {400: "invalid_json", 404: "unknown_url", 405: "method_not_allowed"}.get(error.status_code)
+    told = _answer(HttpError(error.status_code, said.get(error.status_code, str(error.detail)), code))
+    told.headers.update(error.headers or {})  # of 405: what is allowed
+    return told

@@ -14,11 +14,12 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from tuili.engine.answer import Answer
 from tuili.engine.events import Answered
 from tuili.engine.request import Request
-from tuili.serve.answers import Json, finish_reason, receipt, usage
+from tuili.serve.answers import finish_reason, receipt, usage
 from tuili.serve.budgets import budget_of
 from tuili.serve.chat import STREAM
 from tuili.serve.desk import Desk, begun, server_sent
-from tuili.serve.protocol import CompletionRequest, sampling, seeds
+from tuili.serve.protocol import CompletionRequest, StreamOptions, sampling, seeds
+from tuili.serve.replies import TextChoice, TextCompletion
 
 routes = APIRouter()
 
@@ -37,26 +38,34 @@ async def completions(body: CompletionRequest, http: HttpRequest) -> Response:
         return StreamingResponse(server_sent(await begun(_chunks(name, created, desk, body, requests))), **STREAM)  # type: ignore[arg-type]
     answers = await desk.answers(requests)
     choices = [_choice(index, answer) for index, answer in enumerate(answers)]
-    return JSONResponse({**_head(name, created, desk), "choices": choices, "usage": usage(answers)})
+    return JSONResponse({**_text(name, created, desk, choices), "usage": usage(answers)})
 
 
 async def _chunks(
     name: str, created: int, desk: Desk, body: CompletionRequest, requests: Sequence[Request]
-) -> AsyncGenerator[Json, None]:
+) -> AsyncGenerator[TextCompletion, None]:
     answers: list[Answer] = []
+    options = body.stream_options or StreamOptions()
     async with aclosing(desk.events(requests)) as events:
         async for index, event in events:
             if isinstance(event, Answered):
                 answers.append(event.answer)
-                yield {**_head(name, created, desk), "choices": [_choice(index, event.answer)]}
-    if body.stream_options is not None and body.stream_options.include_usage:
-        yield {**_head(name, created, desk), "choices": [], "usage": usage(answers)}
+                own = _text(name, created, desk, [_choice(index, event.answer)])
+                yield {**own, "usage": usage(answers)} if options.continuous_usage_stats else own
+    if options.include_usage:
+        yield {**_text(name, created, desk, []), "usage": usage(answers)}
 
 
-def _head(name: str, created: int, desk: Desk) -> Json:
-    return {"id": name, "object": "text_completion", "created": created, "model": desk.served.name}
+def _text(name: str, created: int, desk: Desk, choices: list[TextChoice]) -> TextCompletion:
+    model = desk.served.name
+    return {"id": name, "object": "text_completion", "created": created, "model": model, "choices": choices}
 
 
-def _choice(index: int, answer: Answer) -> Json:
-    ended = {"finish_reason": finish_reason(answer), "receipt": receipt(answer)}
-    return {"index": index, "text": answer.answer, "logprobs": None, **ended}
+def _choice(index: int, answer: Answer) -> TextChoice:
+    return {
+        "index": index,
+        "text": answer.answer,
+        "logprobs": None,
+        "finish_reason": finish_reason(answer),
+        "receipt": receipt(answer),
+    }

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -24,8 +24,10 @@ from tuili.serve.models import Models, Served
 from tuili.serve.traces import Traces
 
 LOG = logging.getLogger(__name__)
+PROMPTS = {"/v1/completions": "prompt", "/v1/responses": "input"}
+"""What routes call the question that others call `messages`."""
 Told = AsyncGenerator[tuple[int, Event], None]
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 Heard = asyncio.Queue[tuple[int, Event] | HttpError]
 
 
@@ -120,19 +122,18 @@ class Desk:
                     if self._models.find(self.served.name) is served:
                         raise
         except Exception as error:
-            failure = _failure(error)
+            failure = self._failure(error)
             listener.fails(failure)
             await queue.put(failure)
 
-
-def _failure(error: Exception) -> HttpError:
-    """What a client is told of an error."""
-    if isinstance(error, HttpError):
-        return error
-    if isinstance(error, TuiliError):
-        return of_engine(error)
-    LOG.error("a request has failed", exc_info=error)
-    return HttpError(500, f"an error inside the server: {type(error).__name__}", "server_error")
+    def _failure(self, error: Exception) -> HttpError:
+        """What the client is told of an error."""
+        if isinstance(error, HttpError):
+            return error
+        if isinstance(error, TuiliError):
+            return of_engine(error, PROMPTS.get(self._http.url.path, "messages"))
+        LOG.error("a request has failed", exc_info=error)
+        return HttpError(500, f"an error inside the server: {type(error).__name__}", "server_error")
 
 
 def _given(answer: Answer) -> None:
@@ -158,14 +159,16 @@ async def begun(events: AsyncGenerator[Json, None]) -> AsyncIterator[Json]:
 
 async def server_sent(events: AsyncIterator[Json], *, named: bool = False) -> AsyncIterator[str]:
     """Server-sent events; `named` by their `type`, else ending in `[DONE]`. An error in their midst is told as one."""
+    told = 0
     async with aclosing(events):  # type: ignore[type-var]  # they come from a generator
         try:
             async for event in events:
+                told += 1
                 yield (f"event: {event['type']}\n" if named else "") + f"data: {_json(event)}\n\n"
             if not named:
                 yield "data: [DONE]\n\n"
         except HttpError as error:
-            body = error.body if not named else {"type": "error", "sequence_number": 0, **error.body["error"]}
+            body = error.body if not named else {**error.body["error"], "type": "error", "sequence_number": told}
             yield ("event: error\n" if named else "") + f"data: {_json(body)}\n\n"
 
 

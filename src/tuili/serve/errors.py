@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 from tuili.engine.calibration import NotPromised
+from tuili.engine.request import Budget, Sampling
 from tuili.engine.service import Closed
 from tuili.errors import InputError, Overloaded, PromptError, TuiliError
+from tuili.serve.replies import Error, Kind
+
+FIELDS = {"depth", "max_completion_tokens", *Sampling.model_fields}
+"""Fields that the engine may refuse by name, beside those of the budget."""
+KINDS: Mapping[int, Kind] = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
 @dataclass
@@ -26,33 +32,42 @@ class HttpError(Exception):
     retry_after: float | None = None
 
     @property
-    def body(self) -> dict[str, Any]:
+    def body(self) -> Error:
         """The body of the answer."""
-        kind = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}.get(self.status)
-        kind = kind or ("invalid_request_error" if self.status < 500 else "server_error")
+        kind = KINDS.get(self.status, "invalid_request_error" if self.status < 500 else "server_error")
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
     @property
     def headers(self) -> dict[str, str]:
         """Its own headers."""
-        return {} if self.retry_after is None else {"Retry-After": str(max(1, ceil(self.retry_after)))}
+        found = {"WWW-Authenticate": "Bearer"} if self.status == 401 else {}
+        if self.retry_after is not None:
+            found["Retry-After"] = str(max(1, ceil(self.retry_after)))
+        return found
 
 
-def of_engine(error: TuiliError) -> HttpError:
-    """What the engine's errors mean to a client."""
+def of_engine(error: TuiliError, prompt: str = "messages") -> HttpError:
+    """What the engine's errors mean to a client, who calls the question `prompt`."""
     said = str(error)
     if isinstance(error, Overloaded):
         return HttpError(429, said, "overloaded", retry_after=error.retry_after)
     if isinstance(error, NotPromised):
         return HttpError(400, said, "not_promised", "budget.error_tolerance")
     if isinstance(error, PromptError):
-        return HttpError(400, said, "context_length_exceeded" if "context" in said else "invalid_prompt", "messages")
+        return HttpError(400, said, "context_length_exceeded" if "context" in said else "invalid_prompt", prompt)
     if isinstance(error, InputError):
-        param = said.partition(" ")[0].rstrip(":")
-        return HttpError(400, said, "invalid_value", param if param.isidentifier() or "." in param else None)
+        return HttpError(400, said, "invalid_value", _named_first(said))
     if isinstance(error, Closed):
         return HttpError(503, said, "shutting_down", retry_after=5)
     return HttpError(500, said, "engine_failed")
+
+
+def _named_first(said: str) -> str | None:
+    """The field that a message begins with, if it does, by its name in a request."""
+    word = said.partition(" ")[0].rstrip(":")
+    if word in Budget.model_fields:
+        return f"budget.{word}"
+    return word if word in FIELDS or "." in word else None
 
 
 def of_validation(errors: Sequence[Any], body: Any) -> HttpError:
@@ -64,6 +79,9 @@ def of_validation(errors: Sequence[Any], body: Any) -> HttpError:
         return HttpError(400, f"{param}: unknown or not supported here", "unknown_parameter", param)
     if first["type"] == "json_invalid":
         return HttpError(400, f"the body is not JSON: {first.get('ctx', {}).get('error', said)}", "invalid_json")
+    if param is None and isinstance(body, dict):  # what holds between fields begins with the name of one
+        word = said.partition(" ")[0].rstrip(":")
+        return HttpError(400, said, "invalid_value", word if word in body else None)
     return HttpError(400, f"{param}: {said}" if param else said, "invalid_value", param)
 
 

@@ -10,11 +10,13 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
-from pydantic import Field, model_validator
+from fastapi.responses import JSONResponse
+from pydantic import ConfigDict, Field, model_validator
 
 from tuili.errors import InputError
 from tuili.serve.metrics import Metrics
-from tuili.serve.protocol import Name, Part
+from tuili.serve.protocol import Name, Part, given, rules
+from tuili.serve.replies import FeedbackTaken
 
 routes = APIRouter()
 LONGEST = 4_000
@@ -22,6 +24,8 @@ LONGEST = 4_000
 
 class Feedback(Part):
     """A thumb, a correction, or both; `id` is that of the answer."""
+
+    model_config = ConfigDict(json_schema_extra=rules(given("thumb", "correction")))
 
     id: Annotated[str, Field(pattern=r"^(chatcmpl|cmpl|resp)[-_][0-9a-f]{32}$")]
     model: Name | None = None
@@ -68,8 +72,8 @@ class FeedbackFile:
             file.write(text)
 
 
-@routes.post("/v1/feedback", summary="Say what an answer was worth", status_code=202)
-async def feedback(body: Feedback, http: HttpRequest) -> dict[str, str]:
+@routes.post("/v1/feedback", summary="Say what an answer was worth")
+async def feedback(body: Feedback, http: HttpRequest) -> JSONResponse:
     """Counted by Prometheus, and kept where the server was given a file for it."""
     http.state.caller.begin()
     metrics: Metrics = http.app.state.metrics
@@ -78,4 +82,5 @@ async def feedback(body: Feedback, http: HttpRequest) -> dict[str, str]:
         metrics.feedback.labels(model, verdict).inc()
     caller = http.state.caller.name
     await http.app.state.feedback.keep({"time": time.time(), "caller": caller, **body.model_dump(exclude_none=True)})
-    return {"id": body.id, "status": "kept" if http.app.state.feedback.keeps else "counted"}
+    told: FeedbackTaken = {"id": body.id, "status": "kept" if http.app.state.feedback.keeps else "counted"}
+    return JSONResponse(told, 202)

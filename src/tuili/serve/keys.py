@@ -109,6 +109,11 @@ class Keys:
         ]
         self._anyone = Caller()
 
+    @property
+    def needed(self) -> bool:
+        """Whether nobody may ask without one."""
+        return bool(self._callers)
+
     def caller(self, header: str | None) -> Caller:
         """Who sent this `Authorization` header. Raises `HttpError` for one without a known key.
 

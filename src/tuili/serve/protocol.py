@@ -6,37 +6,104 @@ A field that is not named here is refused, for it would be ignored; so is a valu
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
-from tuili.engine.request import LONGEST_STOP, MOST_STOPS, Depth, Request, Sampling, parse
+from tuili.engine.request import (
+    LONGEST_MS,
+    LONGEST_STOP,
+    MOST_LAYER_STEPS,
+    MOST_STEPS,
+    MOST_STOPS,
+    MOST_TOKENS,
+    Request,
+    Sampling,
+    parse,
+)
 from tuili.serve.budgets import Effort
 
 MOST_CHOICES, MOST_MESSAGES, MOST_PARTS, MOST_LOGPROBS = 16, 256, 64, 20
 LONGEST_NAME = 256
 
+
+def _boolean(value: object) -> object:
+    if not isinstance(value, bool):
+        raise ValueError("Input should be false")
+    return value
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+"""JSON has one kind of numbers: 2.0 is whole."""
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 StopText = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP)]
 Stops = StopText | Annotated[list[StopText], Field(max_length=MOST_STOPS)] | None
-Seed = Annotated[int, Field(ge=0, lt=2**63)] | None
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1), WHOLE] | None
+Tokens = Annotated[int, Field(ge=1, le=MOST_TOKENS), WHOLE] | None
+Question = Annotated[str, Field(json_schema_extra={"pattern": r"\S"})]
+"""The engine refuses an empty one, by a code of its own."""
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], Field(max_length=16)
+]
+Depth = Annotated[int, WHOLE] | Literal["auto", "exact"]
 Share = Annotated[float, Field(gt=0, le=1)]
 Nothing = Annotated[float, Field(ge=0, le=0)]
+One = Annotated[int, Field(ge=1, le=1), WHOLE]
+No = Annotated[Literal[False], BeforeValidator(_boolean)]
+"""Python takes 0 for it, JSON does not."""
 
 
 class Part(BaseModel):
-    """Unknown fields are refused."""
+    """Unknown fields are refused, and so is a value of another type than JSON's own: 0 is not false."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def rules(*all_of: JsonDict) -> JsonDict:
+    """What holds between the fields of a request, for the OpenAPI document; the validators say the same."""
+    return {"allOf": list(all_of)}
+
+
+def only_with(field: str, switch: str) -> JsonDict:
+    """A field that says nothing unless another is true."""
+    return {
+        "anyOf": [
+            {"properties": {field: {"type": "null"}}},
+            {"properties": {switch: {"const": True}}, "required": [switch]},
+        ]
+    }
+
+
+def not_both(*fields: str) -> JsonDict:
+    """At most one of two fields is given."""
+    return {"anyOf": [{"properties": {field: {"type": "null"}}} for field in fields]}
+
+
+def null_or(field: str, schema: JsonDict, other: str, its: JsonDict) -> JsonDict:
+    """One of two fields is null, or as its schema says."""
+    null: JsonDict = {"type": "null"}
+    return {
+        "anyOf": [{"properties": {field: {"anyOf": [null, schema]}}}, {"properties": {other: {"anyOf": [null, its]}}}]
+    }
+
+
+def given(*fields: str) -> JsonDict:
+    """At least one of some fields, all of them texts, is given."""
+    return {"anyOf": [{"properties": {field: {"type": "string"}}, "required": [field]} for field in fields]}
 
 
 class OwnBudget(Part):
-    """Limits of this request; see `tuili.engine.request.Budget`, which also checks them."""
+    """Limits of this request; see `tuili.engine.request.Budget`."""
 
-    max_steps: int | None = None
-    error_tolerance: float | None = None
-    deadline_ms: float | None = None
-    max_layer_steps: int | None = None
+    max_steps: Annotated[int, Field(ge=1, le=MOST_STEPS), WHOLE] | None = None
+    error_tolerance: Share | None = None
+    deadline_ms: Annotated[float, Field(gt=0, le=LONGEST_MS)] | None = None
+    max_layer_steps: Annotated[int, Field(ge=1, le=MOST_LAYER_STEPS), WHOLE] | None = None
 
 
 class TextPart(Part):
@@ -60,16 +127,47 @@ class Message(Part):
 
 
 class StreamOptions(Part):
-    """Whether a last chunk tells the usage; padding against guesses by length is not done."""
+    """Whether a last chunk tells the usage, and whether each tells it so far, as some load generators want; padding
+    against guesses by length is not done.
+    """
 
     include_usage: bool = False
-    include_obfuscation: Literal[False] = False
+    continuous_usage_stats: bool = False
+    include_obfuscation: No = False
 
 
-class ResponseFormat(Part):
+class Text(Part):
     """Answers are text."""
 
     type: Literal["text"] = "text"
+
+
+class JsonObject(Part):
+    """Answers are JSON with the properties `steps` and `answer`."""
+
+    type: Literal["json_object"]
+
+
+class Schema(Part):
+    """A JSON schema of an object that an answer and its steps can fill; see `tuili.serve.structured`."""
+
+    name: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+    description: str | None = None
+    body: Annotated[dict[str, Any], Field(alias="schema")]
+    strict: bool | None = None
+
+
+class ChatSchema(Part):
+    """Answers are JSON of a schema."""
+
+    type: Literal["json_schema"]
+    json_schema: Schema
+
+
+class ItemSchema(Schema):
+    """The same for `/v1/responses`, which has it in one piece."""
+
+    type: Literal["json_schema"]
 
 
 class Asked(Part):
@@ -79,31 +177,40 @@ class Asked(Part):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     """0 by default, at which answers can be promised."""
     top_p: Share | None = None
-    top_k: Annotated[int, Field(ge=0)] | None = None
+    top_k: Annotated[int, Field(ge=0), WHOLE] | None = None
     seed: Seed = None
     stream: bool | None = None
     user: Name | None = None
-    metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
-    store: Literal[False] | None = None
+    metadata: Metadata | None = None
+    store: No | None = None
     service_tier: Literal["auto", "default"] | None = None
     budget: OwnBudget = OwnBudget()
     depth: Depth = "auto"
-    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    priority: Annotated[int, Field(ge=-100, le=100), WHOLE] = 0
 
 
 class ChatRequest(Asked):
     """`POST /v1/chat/completions`."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            only_with("top_logprobs", "logprobs"),
+            null_or("response_format", {"properties": {"type": {"const": "text"}}}, "logprobs", {"const": False}),
+            only_with("stream_options", "stream"),
+            not_both("max_tokens", "max_completion_tokens"),
+        )
+    )
+
     messages: Annotated[list[Message], Field(min_length=1, max_length=MOST_MESSAGES)]
     reasoning_effort: Effort | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    n: Annotated[int, Field(ge=1, le=MOST_CHOICES)] | None = None
+    max_tokens: Tokens = None
+    max_completion_tokens: Tokens = None
+    n: Annotated[int, Field(ge=1, le=MOST_CHOICES), WHOLE] | None = None
     stop: Stops = None
     stream_options: StreamOptions | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] | None = None
-    response_format: ResponseFormat | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS), WHOLE] | None = None
+    response_format: Annotated[Text | JsonObject | ChatSchema, Field(discriminator="type")] | None = None
     frequency_penalty: Nothing | None = None
     presence_penalty: Nothing | None = None
 
@@ -111,10 +218,11 @@ class ChatRequest(Asked):
     def _fits(self) -> ChatRequest:
         if self.max_tokens is not None and self.max_completion_tokens is not None:
             raise ValueError("max_tokens is the old name of max_completion_tokens: give one of them")
-        if self.stream_options is not None and not self.stream:
-            raise ValueError("stream_options is for stream: true")
+        _check_options(self.stream_options, self.stream)
         if self.top_logprobs is not None and not self.logprobs:
             raise ValueError("top_logprobs is for logprobs: true")
+        if self.logprobs and not isinstance(self.response_format, Text | None):
+            raise ValueError("logprobs are of answers as they are written: use them with text")
         if self.messages[-1].role != "user":
             raise ValueError("messages: the last one must be of the user")
         return self
@@ -123,15 +231,22 @@ class ChatRequest(Asked):
 class CompletionRequest(Asked):
     """`POST /v1/completions`: each prompt is one question."""
 
-    prompt: str | Annotated[list[str], Field(min_length=1, max_length=MOST_CHOICES)]
-    max_tokens: int | None = None
-    n: Annotated[int, Field(ge=1, le=MOST_CHOICES)] | None = None
+    model_config = ConfigDict(json_schema_extra=rules(only_with("stream_options", "stream")))
+
+    prompt: Question | Annotated[list[Question], Field(min_length=1, max_length=MOST_CHOICES)]
+    max_tokens: Tokens = None
+    n: Annotated[int, Field(ge=1, le=MOST_CHOICES), WHOLE] | None = None
     stop: Stops = None
     stream_options: StreamOptions | None = None
-    echo: Literal[False] | None = None
-    best_of: Literal[1] | None = None
+    echo: No | None = None
+    best_of: One | None = None
     frequency_penalty: Nothing | None = None
     presence_penalty: Nothing | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> CompletionRequest:
+        _check_options(self.stream_options, self.stream)
+        return self
 
 
 class Reasoning(Part):
@@ -141,21 +256,26 @@ class Reasoning(Part):
 
 
 class TextFormat(Part):
-    """Answers are text."""
+    """What answers look like."""
 
-    format: ResponseFormat = ResponseFormat()
+    format: Annotated[Text | JsonObject | ItemSchema, Field(discriminator="type")] = Text()
 
 
 class ResponsesRequest(Asked):
     """`POST /v1/responses`, without state: earlier messages come with each request."""
 
-    input: str | Annotated[list[Message], Field(min_length=1, max_length=MOST_MESSAGES)]
+    input: Question | Annotated[list[Message], Field(min_length=1, max_length=MOST_MESSAGES)]
     instructions: str | None = None
     reasoning: Reasoning | None = None
-    max_output_tokens: int | None = None
+    max_output_tokens: Tokens = None
     text: TextFormat | None = None
     truncation: Literal["disabled"] | None = None
-    background: Literal[False] | None = None
+    background: No | None = None
+
+
+def _check_options(options: StreamOptions | None, stream: bool | None) -> None:
+    if options is not None and not stream:
+        raise ValueError("stream_options is for stream: true")
 
 
 def sampling(body: Asked, stop: Stops) -> Sampling:

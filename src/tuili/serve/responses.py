@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from itertools import count
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
@@ -15,11 +16,14 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.events import Answered, StepJudged, TokenWritten
 from tuili.engine.request import Request
-from tuili.serve.answers import Json, ReasoningText, finish_reason, reasoning_text, receipt, refusal, step_json, usage
+from tuili.serve.answers import ReasoningText, finish_reason, reasoning_text, receipt, refusal, step_json, usage
 from tuili.serve.budgets import DEFAULT, budget_of
 from tuili.serve.chat import STREAM, conversation
 from tuili.serve.desk import Desk, begun, server_sent
-from tuili.serve.protocol import Message, ResponsesRequest, sampling
+from tuili.serve.items import MessageItem, OutputText, ReasoningItem, Refusal
+from tuili.serve.items import Response as Told
+from tuili.serve.protocol import Message, ResponsesRequest, TextFormat, sampling
+from tuili.serve.structured import Form, form_of, in_form
 
 routes = APIRouter()
 
@@ -28,11 +32,12 @@ routes = APIRouter()
 async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
     """`stream: true` sends events named by their type, the last of which holds the whole."""
     desk, request, shell = Desk.of(http, body.model), engine_request(body), _Shell(body)
+    form = form_of(None if body.text is None else body.text.format)
     if body.stream:
-        events = await begun(_events(desk, request, shell))
+        events = await begun(_events(desk, request, shell, form))
         return StreamingResponse(server_sent(events, named=True), **STREAM)  # type: ignore[arg-type]
     (answer,) = await desk.answers([request])
-    return JSONResponse(shell.whole(desk.served.name, answer))
+    return JSONResponse(shell.whole(desk.served.name, in_form(answer, form)))
 
 
 def engine_request(body: ResponsesRequest) -> Request:
@@ -40,7 +45,7 @@ def engine_request(body: ResponsesRequest) -> Request:
     messages = [Message(role="user", content=body.input)] if isinstance(body.input, str) else list(body.input)
     if body.instructions:
         messages.insert(0, Message(role="developer", content=body.instructions))
-    prompt, earlier = conversation(messages)
+    prompt, earlier = conversation(messages, "input", -1 if body.instructions else 0)
     effort = body.reasoning.effort if body.reasoning is not None else None
     budget = budget_of(effort, body.max_output_tokens, body.budget.model_dump())
     return Request(prompt, budget, sampling(body, None), body.depth, body.priority, earlier=earlier)
@@ -53,10 +58,11 @@ class _Shell:
         self._body, self._created = body, time.time()
         self.name, self.reasoning, self.message = (f"{kind}_{uuid.uuid4().hex}" for kind in ("resp", "rs", "msg"))
 
-    def begun(self, model: str) -> Json:
+    def begun(self, model: str) -> Told:
         """Before there is an answer."""
         body = self._body
         effort = body.reasoning.effort if body.reasoning is not None else None
+        format: Any = (body.text or TextFormat()).format.model_dump(by_alias=True)
         return {
             "id": self.name,
             "object": "response",
@@ -74,7 +80,7 @@ class _Shell:
             "reasoning": {"effort": effort or DEFAULT, "summary": None},
             "store": False,
             "temperature": body.temperature or 0.0,
-            "text": {"format": {"type": "text"}},
+            "text": {"format": format},
             "tool_choice": "none",
             "tools": [],
             "top_p": body.top_p or 1.0,
@@ -83,14 +89,14 @@ class _Shell:
             "user": body.user,
         }
 
-    def whole(self, model: str, answer: Answer) -> Json:
+    def whole(self, model: str, answer: Answer) -> Told:
         """With the answer."""
         told = usage([answer])
         cut = finish_reason(answer) == "length"
         failed = answer.receipt.outcome is Outcome.FAILED
-        status = "failed" if failed else "incomplete" if cut else "completed"
-        return self.begun(model) | {
-            "status": status,
+        return {
+            **self.begun(model),
+            "status": "failed" if failed else "incomplete" if cut else "completed",
             "error": {"code": "server_error", "message": answer.receipt.reason} if failed else None,
             "incomplete_details": {"reason": "max_output_tokens"} if cut and not failed else None,
             "output": [self.reasoning_item(reasoning_text(answer)), self.message_item(answer)],
@@ -104,20 +110,29 @@ class _Shell:
             "receipt": receipt(answer),
         }
 
-    def reasoning_item(self, text: str | None) -> Json:
+    def reasoning_item(self, text: str | None) -> ReasoningItem:
         """The item of the steps; None before they are there."""
-        content = [] if text is None else [{"type": "reasoning_text", "text": text}]
-        status = "in_progress" if text is None else "completed"
-        return {"id": self.reasoning, "type": "reasoning", "summary": [], "content": content, "status": status}
+        return {
+            "id": self.reasoning,
+            "type": "reasoning",
+            "summary": [],
+            "content": [] if text is None else [{"type": "reasoning_text", "text": text}],
+            "status": "in_progress" if text is None else "completed",
+        }
 
-    def message_item(self, answer: Answer | None) -> Json:
+    def message_item(self, answer: Answer | None) -> MessageItem:
         """The item of the answer."""
-        status = "in_progress" if answer is None else "incomplete" if finish_reason(answer) == "length" else "completed"
-        content = [] if answer is None else [part(answer)]
-        return {"id": self.message, "type": "message", "role": "assistant", "status": status, "content": content}
+        cut = answer is not None and finish_reason(answer) == "length"
+        return {
+            "id": self.message,
+            "type": "message",
+            "role": "assistant",
+            "status": "in_progress" if answer is None else "incomplete" if cut else "completed",
+            "content": [] if answer is None else [part(answer)],
+        }
 
 
-def part(answer: Answer | None) -> Json:
+def part(answer: Answer | None) -> OutputText | Refusal:
     """What a message says."""
     refused = None if answer is None else refusal(answer)
     if refused is not None:
@@ -125,11 +140,13 @@ def part(answer: Answer | None) -> Json:
     return {"type": "output_text", "text": answer.answer if answer else "", "annotations": [], "logprobs": []}
 
 
-async def _events(desk: Desk, request: Request, shell: _Shell) -> AsyncGenerator[Json, None]:
+async def _events(
+    desk: Desk, request: Request, shell: _Shell, form: Form | None
+) -> AsyncGenerator[dict[str, Any], None]:
     """The events of one response, numbered."""
     numbers, model, reasoning, text = count(), desk.served.name, ReasoningText(), ""
 
-    def told(kind: str, **values: object) -> Json:
+    def told(kind: str, **values: object) -> dict[str, Any]:
         return {"type": f"response.{kind}", "sequence_number": next(numbers), **values}
 
     steps = {"item_id": shell.reasoning, "output_index": 0, "content_index": 0}
@@ -146,9 +163,9 @@ async def _events(desk: Desk, request: Request, shell: _Shell) -> AsyncGenerator
                 text += new
                 yield told("reasoning_text.delta", **steps, delta=new, depth=event.depth)
             elif isinstance(event, StepJudged):
-                yield told("step.judged", step=step_json(event))
+                yield told("reasoning_text.delta", **steps, delta="", step=step_json(event))
             elif isinstance(event, Answered):
-                answer = event.answer
+                answer = in_form(event.answer, form)
                 yield told("reasoning_text.done", **steps, text=text)
                 yield told("content_part.done", **steps, part={"type": "reasoning_text", "text": text})
                 yield told("output_item.done", output_index=0, item=shell.reasoning_item(text))

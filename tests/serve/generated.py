@@ -1,0 +1,213 @@
+"""Requests that schemathesis makes of the server's own OpenAPI document, right ones and wrong ones, and what is wrong
+with the answers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from copy import deepcopy
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import schemathesis
+from schemathesis.core.failures import AcceptedNegativeData, Failure
+from schemathesis.engine import events, from_schema
+from schemathesis.openapi.checks import RejectedPositiveData
+
+from tests.serve.conftest import Running
+from tests.serve.replies import check_reply
+
+SEED = 7
+EXACT = 2**53
+"""Largest seed to draw: schemathesis compares as floats do, and would take larger ones than the server for right."""
+QUESTION, LENGTH, MOST = "\nWhat is 2 + 2?", 40, 3
+TOKENS = {
+    "messages": ("max_completion_tokens", "max_tokens"),
+    "input": ("max_output_tokens",),
+    "prompt": ("max_tokens",),
+}
+"""Where a request has its question, and what it calls its tokens."""
+MODEL_KNOWS_CODES = {"not_promised", "context_length_exceeded", "invalid_prompt", "invalid_json_schema"}
+MODEL_KNOWS_FIELDS = {"depth", "messages", "input", "budget.max_layer_steps", "budget.deadline_ms"}
+"""Requests may be refused by these codes, and these fields by `invalid_value`, for reasons that no schema can tell:
+what the model has been calibrated for, its layers and speed, and the order of the messages.
+"""
+
+
+@dataclass
+class Explored:
+    """Answers by operation, whether the request was meant to be right, and status; and whatever is wrong."""
+
+    statuses: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def requests(self) -> int:
+        return self.statuses.total()
+
+    def share(self, path: str) -> float:
+        """The share of right requests to a path that were answered."""
+        asked = {key: n for key, n in self.statuses.items() if key[0].endswith(f" {path}") and key[1] == "positive"}
+        return sum(n for (_, _, status), n in asked.items() if status < 300) / max(1, sum(asked.values()))
+
+    def by_status(self) -> dict[int, int]:
+        found = Counter[int]()
+        for (_, _, status), n in self.statuses.items():
+            found[status] += n
+        return dict(sorted(found.items()))
+
+
+def explore(
+    server: Running, phases: Sequence[str], examples: int, *, key: str = "", only: str = "", rules: bool = True
+) -> Explored:
+    """Ask what schemathesis makes up: so many `examples` for each operation whose path matches `only`.
+
+    Three right requests of four are helped to be answerable; without `rules` between fields, all are helped to keep
+    them, for schemathesis covers no schema with several such rules.
+    """
+    document = json.loads(json.dumps(server.app.openapi()))
+    kinds = document["components"]["schemas"]
+    for kind in ("ChatRequest", "CompletionRequest", "ResponsesRequest"):
+        kinds[kind]["properties"]["model"]["enum"] = ["nano"]
+        kinds[kind]["properties"]["seed"]["anyOf"][0]["maximum"] = EXACT
+        if not rules:
+            kinds[kind].pop("allOf", None)
+    document["paths"]["/v1/models/{name}"]["get"]["parameters"][0]["schema"]["enum"] = ["nano"]
+    own: dict[str, Any] = {"auth": {"openapi": {"bearer": {"bearer": key}}}} if key else {}
+    config = {
+        "seed": SEED,
+        "base-url": server.url,
+        "continue-on-failure": True,
+        "max-stream-events": 1_000_000,
+        "request-timeout": 120,
+        "output": {"truncation": {"max-recorded-payload-size": 1_000_000_000}},
+        "generation": {
+            "max-examples": examples,
+            "deterministic": True,
+            "no-shrink": True,
+            "database": "none",
+            "with-security-parameters": "coverage" in phases,
+        },
+        "phases": {name: {"enabled": name in phases} for name in ("examples", "coverage", "fuzzing", "stateful")},
+        **own,
+    }
+    schema = schemathesis.openapi.from_dict(document, config=schemathesis.Config.from_dict(config))
+    if only:
+        schema = schema.include(path_regex=only)
+
+    @schema.hook
+    def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> bool:
+        if isinstance(failure, AcceptedNegativeData):
+            seed = case.body.get("seed") if isinstance(case.body, dict) else None
+            return not (isinstance(seed, int) and EXACT < seed < 2**63)
+        return not (isinstance(failure, RejectedPositiveData) and _model_knows(response.content))
+
+    found = Explored()
+    with _helped(rules):
+        for event in from_schema(schema).execute():
+            _note(event, found)
+    return found
+
+
+def _model_knows(body: bytes) -> bool:
+    with suppress(ValueError, KeyError):
+        error = json.loads(body)["error"]
+        whole = error["param"] or ""
+        return error["code"] in MODEL_KNOWS_CODES or bool({whole, whole.partition(".")[0]} & MODEL_KNOWS_FIELDS)
+    return False
+
+
+def _note(event: Any, found: Explored) -> None:
+    """Count what an event tells."""
+    if isinstance(event, events.FatalError):
+        raise event.exception
+    if isinstance(event, events.NonFatalError):
+        found.wrong.append(f"{event.label}: {event.value}")
+    if not isinstance(event, events.ScenarioFinished):
+        return
+    told = event.recorder
+    for name, exchange in told.interactions.items():
+        case, response = told.cases[name].value, exchange.response
+        if response is None:
+            found.wrong.append(f"{told.label}: no answer to {case.as_curl_command()}")
+            continue
+        mode = case.meta.generation.mode.value if case.meta is not None else "none"
+        operation = case.operation.label
+        found.statuses[operation, mode, response.status_code] += 1
+        headers = {key: values[0] for key, values in response.headers.items()}
+        try:
+            if operation.split()[0] == case.method and not (mode == "negative" and response.status_code == 404):
+                check_reply(case.method, case.operation.path, response.status_code, headers, response.content)
+        except Exception as error:
+            found.wrong.append(f"{operation}: {error!r} in the answer to {case.as_curl_command()}"[:2000])
+        for check in told.checks.get(name, ()):
+            if check.failure_info is not None:
+                failure = check.failure_info.failure
+                found.wrong.append(f"{operation}: {check.name}: {failure.message}: {case.as_curl_command()}"[:2000])
+
+
+@contextmanager
+def _helped(rules: bool) -> Iterator[None]:
+    """Make requests that are meant to be right ones that can be answered: what no schema can say, they now keep."""
+    numbers = count()
+
+    def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+        right = case.meta is not None and case.meta.generation.mode.is_positive
+        if right and isinstance(case.body, dict):
+            case.body = deepcopy(case.body)  # schemathesis goes on from what it has made
+            _shorten(case.body)
+            if not rules:
+                _keep_rules(case.body)
+            if next(numbers) % 4:
+                _help(case.body)
+
+    schemathesis.hook(before_call)
+    try:
+        yield
+    finally:
+        schemathesis.hooks.unregister(before_call)
+
+
+def _keep_rules(body: dict[str, Any]) -> None:
+    for option, switch in (("top_logprobs", "logprobs"), ("stream_options", "stream")):
+        if body.get(option) is not None:
+            body[switch] = True
+    if body.get("max_completion_tokens") is not None:
+        body.pop("max_tokens", None)
+
+
+def _shorten(body: dict[str, Any]) -> None:
+    """Let answers be short and few, so that thousands of them take minutes."""
+    for place, names in TOKENS.items():
+        if place in body and "id" not in body:
+            own = next((name for name in names if body.get(name) is not None), names[0])
+            body[own] = min(body.get(own) or LENGTH, LENGTH)
+    if isinstance(body.get("prompt"), list):
+        del body["prompt"][MOST:]
+    if body.get("n") is not None:
+        body["n"] = min(body["n"], MOST)
+
+
+def _help(body: dict[str, Any]) -> None:
+    """Messages take turns, and the last one asks something; the budget is one that can be kept."""
+    for place in ("messages", "input"):
+        if isinstance(messages := body.get(place), list) and messages:
+            for back, message in enumerate(reversed(messages)):
+                message["role"] = "assistant" if back % 2 else "user"
+            if len(messages) % 2 == 0:
+                messages[0]["role"] = "system"
+            if isinstance(last := messages[-1]["content"], str):
+                messages[-1]["content"] = last + QUESTION
+            else:
+                last[-1]["text"] += QUESTION
+    budget = body.get("budget", {})
+    budget.pop("error_tolerance", None)
+    for limit, least in (("deadline_ms", 60_000), ("max_layer_steps", 100)):
+        if budget.get(limit) is not None:
+            budget[limit] = max(budget[limit], least)
+    if isinstance(body.get("depth"), int):
+        body["depth"] = (3, 6, 9, 12)[body["depth"] % 4]

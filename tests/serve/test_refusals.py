@@ -1,0 +1,144 @@
+"""What a request gets wrong is told by the name that its route has for the field, and nothing wrong gets through."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.serve.conftest import Running
+from tests.serve.replies import check_kind
+from tuili.engine.request import Request
+from tuili.serve.desk import server_sent
+from tuili.serve.errors import HttpError
+from tuili.serve.metrics import Listener
+
+QUESTION = "What is 2 + 2?"
+ASKED: dict[str, Any] = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": QUESTION}]},
+    "/v1/completions": {"prompt": QUESTION},
+    "/v1/responses": {"input": QUESTION},
+}
+CHAT, TEXT, ITEMS = ASKED
+TURNS = [{"role": "user", "content": QUESTION}, {"role": "system", "content": "Late."}]
+
+
+def post(server: Running, path: str, body: Any) -> httpx2.Response:
+    content = body if isinstance(body, bytes) else json.dumps({"model": "nano", **ASKED[path], **body}).encode()
+    return httpx2.post(server.url + path, content=content, headers={"content-type": "application/json"}, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "code", "param"),
+    [
+        (CHAT, {"messages": [{"role": "user", "content": ""}]}, "invalid_prompt", "messages"),
+        (TEXT, {"prompt": ""}, "invalid_prompt", "prompt"),
+        (TEXT, {"prompt": "1 " * 5000}, "context_length_exceeded", "prompt"),
+        (ITEMS, {"input": " "}, "invalid_prompt", "input"),
+        (CHAT, {"messages": TURNS[::-1][:1] + TURNS[:1] + TURNS[1:] + TURNS[:1]}, "invalid_value", "messages.2"),
+        (ITEMS, {"input": TURNS}, "invalid_value", "input.1"),
+        (ITEMS, {"input": TURNS, "instructions": "Early."}, "invalid_value", "input.1"),
+        (CHAT, {"max_completion_tokens": 0}, "invalid_value", "max_completion_tokens"),
+        (TEXT, {"max_tokens": 0}, "invalid_value", "max_tokens"),
+        (ITEMS, {"max_output_tokens": 0}, "invalid_value", "max_output_tokens"),
+        (CHAT, {"budget": {"deadline_ms": 1e-9}}, "invalid_value", "budget.deadline_ms"),
+        (CHAT, {"budget": {"max_layer_steps": 1}}, "invalid_value", "budget.max_layer_steps"),
+        (CHAT, {"top_logprobs": 1}, "invalid_value", "top_logprobs"),
+        (CHAT, {"stream_options": {}}, "invalid_value", "stream_options"),
+        (TEXT, {"stream_options": {}}, "invalid_value", "stream_options"),
+        (CHAT, {"max_tokens": 5, "max_completion_tokens": 5}, "invalid_value", "max_tokens"),
+    ],
+)
+def test_the_field_is_named_as_the_route_names_it(
+    server: Running, path: str, wrong: dict[str, Any], code: str, param: str
+) -> None:
+    found = post(server, path, wrong)
+    assert found.status_code == 400
+    error = found.json()["error"]
+    assert (error["code"], error["param"]) == (code, param)
+    assert "-0 ms" not in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        (CHAT, {"n": "2"}),
+        (CHAT, {"n": True}),
+        (CHAT, {"n": 1.5}),
+        (CHAT, {"seed": False}),
+        (CHAT, {"temperature": False}),
+        (CHAT, {"temperature": "1"}),
+        (CHAT, {"stream": 0}),
+        (CHAT, {"stream": "false"}),
+        (CHAT, {"store": 0}),
+        (CHAT, {"depth": True}),
+        (TEXT, {"echo": 0}),
+        (TEXT, {"best_of": True}),
+        (ITEMS, {"background": 0}),
+        (ITEMS, {"metadata": {"a": 1}}),
+    ],
+)
+def test_a_value_of_another_type_is_refused(server: Running, path: str, wrong: dict[str, Any]) -> None:
+    found = post(server, path, wrong)
+    assert found.status_code == 400
+    (name,) = wrong
+    assert found.json()["error"]["param"].partition(".")[0] == name
+
+
+def test_a_whole_number_may_be_written_with_a_point(server: Running) -> None:
+    found = post(server, CHAT, {"n": 2.0, "seed": 3.0, "depth": 12.0})
+    assert found.status_code == 200
+    assert len(found.json()["choices"]) == 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("text", ['{"\\udfff": "a"}', '{"a": "\\udfff"}'])
+def test_half_a_character_is_refused_where_it_would_come_back(server: Running, text: str, stream: bool) -> None:
+    body = json.dumps({"model": "nano", "input": QUESTION, "stream": stream})[:-1] + f', "metadata": {text}}}'
+    found = post(server, ITEMS, body.encode())
+    assert (found.status_code, found.json()["error"]["code"]) == (400, "invalid_value")
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"model": "\xff"}', b"[" * 100_000, b'{"seed": %s}' % (b"9" * 5000)])
+def test_what_is_no_json_is_called_so(server: Running, body: bytes) -> None:
+    found = post(server, CHAT, body)
+    assert (found.status_code, found.json()["error"]["code"]) == (400, "invalid_json")
+
+
+def test_a_method_that_is_not_taken_hears_which_are(server: Running) -> None:
+    found = httpx2.delete(f"{server.url}{CHAT}")
+    assert (found.status_code, found.headers["allow"]) == (405, "POST")
+    assert found.json()["error"]["code"] == "method_not_allowed"
+
+
+def test_an_error_in_a_named_stream_is_an_event_of_its_own_number() -> None:
+    async def events() -> AsyncIterator[dict[str, Any]]:
+        yield {"type": "response.created", "sequence_number": 0}
+        raise HttpError(500, "an error inside", "engine_failed")
+
+    async def main() -> list[str]:
+        return [text async for text in server_sent(events(), named=True)]
+
+    *_, last = asyncio.run(main())
+    event, data = last.strip().split("\n")
+    assert event == "event: error"
+    check_kind("ResponseEvent", data.removeprefix("data: "))
+    told = json.loads(data.removeprefix("data: "))
+    assert (told["type"], told["sequence_number"], told["code"]) == ("error", 1, "engine_failed")
+
+
+def test_who_leaves_before_the_first_token_is_counted(server: Running) -> None:
+    metrics = server.app.state.metrics
+    counter = metrics.outcomes.labels("nano", "cancelled", "cancelled")
+    before = counter._value.get()
+    refused = Listener(metrics, "nano", Request(QUESTION), 0.0)
+    refused.fails(HttpError(429, "too many", "overloaded"))
+    assert refused.ends() == 0
+    assert counter._value.get() == before, "what was refused is counted elsewhere"
+    left = Listener(metrics, "nano", Request(QUESTION), 0.0)
+    assert left.ends() == 0
+    assert counter._value.get() == before + 1
