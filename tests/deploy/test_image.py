@@ -1,4 +1,4 @@
-"""The image and the composition on one machine. Neither is built here: that needs Docker and a registry."""
+"""The image and the composition on one machine, as they are written. The image is built by `test_image_built.py`."""
 
 from __future__ import annotations
 

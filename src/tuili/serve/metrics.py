@@ -80,9 +80,21 @@ class Metrics:
             [*one, "layer"],
             registry=own,
         )
-        for name in models.names:
-            self.in_flight.labels(name)  # is told from the start
         own.register(_Engines(models))
+        # These are there from the start: Prometheus takes the first value of a counter for where it stood, and would
+        # lose the first thumb of each kind.
+        at_0 = {
+            self.tokens: ("prompt", "reused", "reasoning", "answer"),
+            self.refused: ("overloaded",),
+            self.overruns: ("max_steps", "max_tokens", "max_layer_steps", "deadline_ms"),
+            self.steps: ("valid", "invalid", "unsupported", "timeout"),
+            self.feedback: ("up", "down", "correction"),
+        }
+        for model in models.names:
+            self.in_flight.labels(model)
+            for counter, values in at_0.items():
+                for value in values:
+                    counter.labels(model, value)
 
     def saw(self, model: str, observed: Observed) -> None:
         """Count what experts and attention heads did with one answer."""

@@ -1,0 +1,145 @@
+"""A real `tuili serve` and a real Prometheus that scrapes it, by the configuration and rules of the deployment."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import yaml
+
+from tests.deploy.manifests import DEPLOY
+from tuili.serve.keys import new_key
+
+CONFIGURATION = DEPLOY / "monitoring" / "prometheus.yml"
+INTERVAL = 0.5
+"""Seconds from one scrape to the next, and between workings of rules: the quarter of a minute is long for a test."""
+PATIENCE = 60
+"""Seconds; the machine may be busy."""
+
+
+@dataclass
+class Live:
+    """Both at work. `url` and `key` lead to the server."""
+
+    server: subprocess.Popen[bytes]
+    url: str
+    key: str
+    prometheus: httpx2.Client
+
+    def get(self, path: str, **asked: Any) -> Any:
+        """What Prometheus's API answers."""
+        answer = self.prometheus.get(f"/api/v1/{path}", params=asked).json()
+        assert answer["status"] == "success", answer
+        return answer["data"]
+
+    def rules(self) -> dict[str, dict[str, Any]]:
+        """The rules that Prometheus works with, by name."""
+        return {rule["name"]: rule for group in self.get("rules")["groups"] for rule in group["rules"]}
+
+    def values(self, expression: str) -> list[float]:
+        """What an expression is worth now, as soon as that is a number for each series, and there is one."""
+        return self._numbers(
+            expression, lambda: [one["value"] for one in self.get("query", query=expression)["result"]]
+        )
+
+    def drawn(self, expression: str) -> list[float]:
+        """The last point of each line, asked for as Grafana does for a panel."""
+
+        def last() -> list[Any]:
+            asked = {"query": expression, "start": time.time() - 2, "end": time.time(), "step": INTERVAL}
+            return [line["values"][-1] for line in self.get("query_range", **asked)["result"]]
+
+        return self._numbers(expression, last)
+
+    def _numbers(self, expression: str, samples: Callable[[], list[Any]]) -> list[float]:
+        def finite() -> list[float]:
+            found = [float(value) for _, value in samples()]
+            return found if all(map(math.isfinite, found)) else []
+
+        return eventually(finite, f"no data: {expression}")
+
+    def scraped(self) -> None:
+        """Wait until Prometheus has what is counted now."""
+        begun = time.time()
+        eventually(lambda: self.values("timestamp(tuili_ready)")[0] > begun, "nothing is scraped")
+
+
+def eventually(find: Callable[[], Any], missing: str) -> Any:
+    """What is found, once it is something. Who does not listen yet has nothing."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            if found := find():
+                return found
+        except httpx2.TransportError:
+            pass
+        assert time.monotonic() < until, missing
+        time.sleep(INTERVAL / 5)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def configured(port: int, key_file: Path) -> dict[str, Any]:
+    """The deployment's configuration, for a server on a port of this machine; with a key, as its comment says."""
+    text = CONFIGURATION.read_text()
+    (authorization,) = re.findall(r"^# +(authorization: .*)$", text, re.MULTILINE)
+    found: dict[str, Any] = yaml.safe_load(text)
+    (job,) = found["scrape_configs"]
+    job |= yaml.safe_load(authorization.replace("/etc/prometheus/key", str(key_file)))
+    job["static_configs"][0]["targets"] = [f"127.0.0.1:{port}"]
+    found["global"] = dict.fromkeys(found["global"], f"{INTERVAL * 1000:.0f}ms")
+    found["rule_files"] = [str(CONFIGURATION.with_name(name)) for name in found["rule_files"]]
+    return found
+
+
+@contextmanager
+def started(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process, which is told to end in the end."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    try:
+        yield process
+        process.terminate()
+        process.wait(PATIENCE)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def live(folder: Path) -> Iterator[Live]:
+    """Both, until the end; files and logs go to a folder. The server writes one answer at a time, and one may wait."""
+    port, watching = free_port(), free_port()
+    key, line = new_key("test")
+    (folder / "keys").write_text(line + "\n")
+    (folder / "key").write_text(key)
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(configured(port, folder / "key")))
+    serve = [sys.executable, "-m", "tuili", "serve", "nano", "--port", str(port), "--keys-file", str(folder / "keys")]
+    serve += ["--slots", "1", "--waiting", "1"]
+    watch = ["prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}"]
+    watch += [f"--web.listen-address=127.0.0.1:{watching}"]
+    with (
+        started(serve, folder / "tuili.log") as server,
+        started(watch, folder / "prometheus.log"),
+        httpx2.Client(base_url=f"http://127.0.0.1:{watching}", trust_env=False) as prometheus,
+    ):
+        both = Live(server, f"http://127.0.0.1:{port}", key, prometheus)
+        eventually(lambda: prometheus.get("/-/ready").is_success, "Prometheus does not start")
+        eventually(lambda: both.get("query", query="tuili_ready == 1")["result"], "no model that is ready is seen")
+        yield both
