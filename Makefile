@@ -2,12 +2,8 @@
 #   make setup       install Tuili and its development tools      make quickstart  train, evaluate and ask a small model
 #   make test        run the tests                                make check       formatter, linter and type checker
 #   make bench       run benchmarks [NAMES="a b"]                 make integration test with PEFT, TRL, lm-eval
-<<<<<<< HEAD
 #   make browser     test the page in Chromium                    make image       build the image without Docker, and test it
-=======
-#   make browser     test the page in Chromium
 #   make conformance test with thousands of made-up requests and OpenAI's client for Node, which needs node and npm
->>>>>>> main
 #   make clean       remove environment, caches and builds (keeps runs/)
 
 PYTHON ?= python3
@@ -29,11 +25,7 @@ GUIDELLM := .venv-guidellm
 GUIDELLM_INSTALLED := $(GUIDELLM)/.installed
 GUIDELLM_WANTED := $(if $(NAMES),$(filter load_tool,$(NAMES)),load_tool)
 
-<<<<<<< HEAD
-.PHONY: setup quickstart test check integration browser image bench clean
-=======
-.PHONY: setup quickstart test check integration browser conformance bench clean
->>>>>>> main
+.PHONY: setup quickstart test check integration browser conformance image bench clean
 
 setup: $(INSTALLED)
 
@@ -52,13 +44,11 @@ integration: $(INTEGRATIONS)
 browser: $(BROWSER)
 	$(PYTEST) -m browser
 
-<<<<<<< HEAD
-image: setup
-	$(PYTEST) -m image
-=======
 conformance: $(INSTALLED) $(NODE_INSTALLED)
 	$(PYTEST) -m conformance
->>>>>>> main
+
+image: setup
+	$(PYTEST) -m image
 
 bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED)) $(if $(LLAMA_SERVER_WANTED),$(LLAMA_SERVER)) \
 		$(if $(GUIDELLM_WANTED),$(GUIDELLM_INSTALLED))
