@@ -19,11 +19,10 @@ from typing import Any
 
 from benchmarks.cells import RUNS
 from benchmarks.command import Measured, run
-from benchmarks.engine.contenders import PEERS, versions
 from benchmarks.record import Figure
 from benchmarks.served import Server
-from benchmarks.serving.contenders import Contender, contenders
-from benchmarks.serving.model import save_llama
+from benchmarks.serving.contenders import Contender, contenders, llama_server_version
+from benchmarks.serving.model import parameters
 from tuili.errors import TuiliError
 from tuili.eval.load import Asked, LoadSettings, load
 from tuili.eval.runner import unseen_problems
@@ -43,7 +42,7 @@ UNITS = {
 
 def measure(
     clients: tuple[int, ...] = (1, 8, 64),
-    seconds: float = 15.0,
+    seconds: float = 10.0,
     rounds: int = 3,
     threads: int = 2,
     only: tuple[str, ...] = (),
@@ -65,7 +64,7 @@ def measure(
         length = mean_length(servers, field, questions)
         for number in range(rounds + 1):
             for one in field if number % 2 else reversed(field):
-                for count in clients if number else clients[-1:]:
+                for count in [count for count in clients if one.only in (None, count)] if number else [8]:
                     told = ask(servers[one.name], one, count, seconds if number else 2.0, length, questions)
                     print(
                         f"round {number}: {one.name}, {count} clients: {told['answers_per_second']:.1f}/s", flush=True
@@ -74,9 +73,8 @@ def measure(
                         runs[f"{one.name}_{count}"][name].append(value)
     for cell, values in runs.items():
         figures |= {f"{cell}_{name}": Figure(unit, values[name]) for name, unit in UNITS.items()}
-    parameters = save_llama(files / "llama")
     config: dict[str, Any] = {"clients": clients, "seconds": seconds, "rounds": rounds, "threads": threads}
-    return {**config, "tokens": length, "parameters": parameters, "peers": versions(str(PEERS))}, figures
+    return {**config, "tokens": length, "parameters": parameters(), "llama_server": llama_server_version()}, figures
 
 
 def mean_length(servers: dict[str, Server], field: Sequence[Contender], questions: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,13 +23,14 @@ TOGETHER, CONTEXT = 64, 512
 @dataclass(frozen=True)
 class Contender:
     """A server, and the name of its model. fixed: whether it writes as many tokens as it is asked for; nano ends its
-    answers itself.
+    answers itself. only: with so many clients alone, where it is so slow here that one figure must do.
     """
 
     name: str
     start: Callable[[], Server]
     model: str = "nano"
     fixed: bool = True
+    only: int | None = None
 
 
 def contenders(folder: Path, threads: int) -> list[Contender]:
@@ -44,8 +46,10 @@ def contenders(folder: Path, threads: int) -> list[Contender]:
         file = folder / f"{kind}.gguf"
         made(file, str(PEERS), "benchmarks.engine.peers.gguf_file", str(llama), str(file), kind)
         found.append(Contender(f"llama_cpp_{kind}", partial(llama_cpp, file, threads)))
-    for name, options in (("transformers", ()), ("transformers_continuous", ("--continuous-batching",))):
-        found.append(Contender(name, partial(transformers, llama, threads, *options), str(llama)))
+    plain = partial(transformers, llama, threads)
+    continuous = partial(transformers, llama, threads, "--continuous-batching")
+    found.append(Contender("transformers", plain, str(llama)))
+    found.append(Contender("transformers_continuous", continuous, str(llama), only=8))
     return found
 
 
@@ -63,3 +67,9 @@ def transformers(folder: Path, threads: int, *options: str) -> Server:
     command = [str(Path(sys.executable).with_name("transformers")), "serve", str(folder), "--port", str(port), *options]
     environment = {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
     return Server(command, port, "/health", environment)
+
+
+def llama_server_version() -> str:
+    """What llama.cpp's server says of itself."""
+    done = subprocess.run([str(LLAMA_SERVER), "--version"], capture_output=True, text=True, check=True)
+    return (done.stdout + done.stderr).splitlines()[0].removeprefix("version: ")

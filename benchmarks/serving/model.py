@@ -22,11 +22,11 @@ FEED_FORWARD = 224
 """A multiple of 32, as 8-bit blocks want it, which makes the Llama a little smaller than nano's active part."""
 
 
-def save_llama(folder: Path) -> dict[str, int]:
-    """Write it in Hugging Face layout. Returns the parameters of both models."""
+def llama_config() -> LlamaConfig:
+    """nano's sizes without its experts."""
     nano, tokenizer = TuiliConfig.from_pretrained(SHIPPED / "nano"), load_tokenizer(SHIPPED / "nano")
     assert nano.num_hidden_layers is not None
-    config = LlamaConfig(
+    return LlamaConfig(
         vocab_size=nano.vocab_size,
         hidden_size=nano.hidden_size,
         intermediate_size=FEED_FORWARD,
@@ -41,13 +41,23 @@ def save_llama(folder: Path) -> dict[str, int]:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
+
+
+def save_llama(folder: Path) -> None:
+    """Write it in Hugging Face layout, with nano's tokenizer and a chat template."""
+    tokenizer = load_tokenizer(SHIPPED / "nano")
     torch.manual_seed(0)
-    model: Any = LlamaForCausalLM(config)
+    model: Any = LlamaForCausalLM(llama_config())
     with torch.no_grad():
         model.model.embed_tokens.weight[tokenizer.eos_token_id] = 0  # a token of no weight is never the likeliest
     model.save_pretrained(folder)
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(folder)
-    own = count_parameters(nano)
-    llama = sum(parameter.numel() for parameter in model.parameters())
+
+
+def parameters() -> dict[str, int]:
+    """Those of nano, those that one of its tokens uses at full depth and where it leaves the trunk, and the Llama's."""
+    own = count_parameters(TuiliConfig.from_pretrained(SHIPPED / "nano"))
+    with torch.device("meta"):
+        llama = sum(parameter.numel() for parameter in LlamaForCausalLM(llama_config()).parameters())
     return {"nano_total": own.total, "nano_active": own.active, "nano_active_trunk": own.active_trunk, "llama": llama}
