@@ -35,6 +35,7 @@ from tuili.serve.app import Settings, make_app
 from tuili.serve.keys import Key, Keys
 from tuili.serve.metrics import Listener
 from tuili.serve.models import Models, make_engine
+from tuili.serve.server import Impatient
 
 PATH, SECRET, QUOTA = "/v1/chat/completions", "secret", 1e9
 QUESTION = "What is 48 + 27 * 3?"
@@ -187,6 +188,11 @@ async def ask_all(
     await asyncio.gather(*(go_on() for _ in range(together)))
 
 
+def odd(end: str) -> bool:
+    """Whether a client did something that it should not."""
+    return end.startswith(("malformed", "breaks_off", "leaves"))
+
+
 def sums(text: str) -> Counter[str]:
     """The sums of metrics over their labels, but those of HTTP only for the path that is asked here."""
     found: Counter[str] = Counter()
@@ -197,7 +203,7 @@ def sums(text: str) -> Counter[str]:
     return found
 
 
-def measure(requests: int = 12_000, together: int = 48, crash_every: int = 600, seed: int = 0) -> Measured:
+def measure(requests: int = 16_000, together: int = 48, crash_every: int = 600, seed: int = 0) -> Measured:
     """Ends of `requests`, of which `together` are asked at once."""
     logging.disable(logging.CRITICAL)
     threading.excepthook = lambda _: None  # the engine's thread says why it ends
@@ -208,7 +214,7 @@ def measure(requests: int = 12_000, together: int = 48, crash_every: int = 600, 
     models = Models(["nano"], make_engine(16, 256, compiled=False, int8=False))
     app = make_app(models, Settings(keys, watch_seconds=0.1))
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, backlog=1024))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, backlog=1024, http=Impatient))
     begin = Listener.__init__
 
     def counted(self: Listener, *arguments: Any) -> None:
@@ -241,6 +247,7 @@ def measure(requests: int = 12_000, together: int = 48, crash_every: int = 600, 
     wrong = ("garbled", "forgotten", "Error")
     checks = {
         "requests": requests,
+        "disconnects_and_faults": injected.total() + sum(count for end, count in clients.ends.items() if odd(end)),
         "forgotten_or_garbled": sum(count for end, count in clients.ends.items() if end.endswith(wrong)),
         "http_not_counted_once": clients.headers_sent - counters["tuili_requests_total"],
         "without_one_end": made["listeners"] - counters["tuili_outcomes_total"] - counters["tuili_refused_total"],

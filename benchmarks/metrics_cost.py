@@ -1,24 +1,28 @@
-"""What counting costs: a server with all its metrics, sampled probes and scrapes, and one without.
+"""What counting costs: a server with all its metrics, sampled probes and scrapes, and the same one without.
 
-Both run side by side and are asked the same questions in turns, streamed, in a closed loop; the other waits. Processor
-time is that of the server's process, so that other work on the machine does not count. Without metrics every counter,
-gauge and histogram does nothing, listeners hear nothing, and no answer is looked at; nobody scrapes.
+One process is told by signals to count or not, for two processes with the same work may differ by more than is
+measured here. It is asked the same questions both ways in turns, streamed, in a closed loop. Processor time is that of
+the server's process, so that other work on the machine does not count. Without metrics no counter is looked up or
+changed, listeners hear nothing, no answer is looked at, and nobody scrapes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import time
 from itertools import cycle
 from statistics import median
+from typing import Any
 
 import httpx2
 from prometheus_client import Counter, Gauge, Histogram
 
 from benchmarks.command import Measured, run
 from benchmarks.record import Figure
-from benchmarks.served import Server, free_port, ours
+from benchmarks.served import Server, free_port
+from tuili.engine.engine import Engine
 from tuili.eval.runner import unseen_problems
 from tuili.serve.app import Settings
 from tuili.serve.metrics import Listener
@@ -28,22 +32,34 @@ from tuili.tasks import domains
 
 SCRAPE = 5.0
 """Seconds between scrapes, more often than is usual."""
-NEVER = 1e9
+KINDS, CHANGES = (Counter, Gauge, Histogram), ("inc", "dec", "set", "observe")
 
 
-def without(port: int) -> None:
-    """Serve without metrics, until told to end."""
-    for kind, names in ((Counter, ("inc",)), (Gauge, ("inc", "dec", "set")), (Histogram, ("observe",))):
-        for name in names:
-            setattr(kind, name, lambda *_: None)
-    Listener.hears = lambda *_: None  # type: ignore[method-assign]
-    serve(Models(["nano"], make_engine(16, 256, False, False)), Settings(observe_seconds=NEVER), "127.0.0.1", port)
+def switchable(port: int) -> None:
+    """Serve until told to end. SIGUSR2 ends counting, SIGUSR1 begins it again."""
+    nothing: dict[tuple[type, str], Any] = {
+        (Listener, "__init__"): lambda own, metrics, model, request, clock: setattr(own, "request", request),
+        (Listener, "ends"): lambda _: 0,
+        (Engine, "observe"): lambda _: None,
+        **{(Listener, name): lambda *_: None for name in ("reads", "hears", "fails")},
+        **{(kind, "labels"): lambda own, *_: own for kind in KINDS},
+        **{(kind, name): lambda *_: None for kind in KINDS for name in CHANGES if hasattr(kind, name)},
+    }
+    counting = {place: getattr(*place) for place in nothing}
+
+    def switch(number: int, _: object) -> None:
+        for (kind, name), value in (counting if number == signal.SIGUSR1 else nothing).items():
+            setattr(kind, name, value)
+
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, switch)
+    serve(Models(["nano"], make_engine(16, 256, compiled=False, int8=False)), Settings(), "127.0.0.1", port)
 
 
-def bare() -> Server:
-    """A server without metrics in a process of its own."""
+def server_to_switch() -> Server:
+    """It in a process of its own."""
     port = free_port()
-    command = [sys.executable, "-m", "benchmarks.metrics_cost", "--without", str(port)]
+    command = [sys.executable, "-m", "benchmarks.metrics_cost", "--serve", str(port)]
     return Server(command, port, environment={"OMP_NUM_THREADS": "1"})
 
 
@@ -64,7 +80,7 @@ async def ask(server: Server, questions: list[str], clients: int, scraped: bool)
                 await asyncio.sleep(SCRAPE)
 
     before, begun = server.processor_seconds, time.perf_counter()
-    scraping = asyncio.create_task(scrape() if scraped else asyncio.sleep(NEVER))
+    scraping = asyncio.create_task(scrape() if scraped else asyncio.sleep(1e9))
     await asyncio.gather(*(client() for _ in range(clients)))
     scraping.cancel()
     return server.processor_seconds - before, time.perf_counter() - begun
@@ -75,17 +91,17 @@ def measure(rounds: int = 40, questions: int = 64, clients: int = 16) -> Measure
     pool = cycle(problem.prompt for problem in unseen_problems(domains(), (1, 2), per_cell=8, seed=5))
     speeds: dict[str, list[float]] = {"with": [], "without": []}
     walls: dict[str, list[float]] = {"with": [], "without": []}
-    with ours() as counted, bare() as uncounted:
-        turns = [("with", counted), ("without", uncounted)]
+    with server_to_switch() as server:
         for number in range(rounds + 1):
             own = [next(pool) for _ in range(questions)]
-            for name, server in turns if number % 2 else reversed(turns):
+            for name in ("with", "without")[:: 1 if number % 2 else -1]:
+                server.process.send_signal(signal.SIGUSR1 if name == "with" else signal.SIGUSR2)
+                time.sleep(0.2)
                 processor, wall = asyncio.run(ask(server, own, clients, name == "with"))
                 if number:  # the first warms up
                     speeds[name].append(questions / processor)
                     walls[name].append(questions / wall)
-        for _, server in turns:
-            server.stop()
+        server.stop()
     lost = [100 * (1 - a / b) for a, b in zip(speeds["with"], speeds["without"], strict=True)]
     figures = {f"answers_per_cpu_second_{name}": Figure("answers/s", own) for name, own in speeds.items()}
     figures |= {f"answers_per_second_{name}": Figure("answers/s", own) for name, own in walls.items()}
@@ -101,7 +117,7 @@ def measure(rounds: int = 40, questions: int = 64, clients: int = 16) -> Measure
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--without"]:
-        without(int(sys.argv[2]))
+    if sys.argv[1:2] == ["--serve"]:
+        switchable(int(sys.argv[2]))
     else:
         run("metrics_cost", measure)

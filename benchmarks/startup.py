@@ -1,4 +1,4 @@
-"""From the command to the first answer: how long `tuili serve` takes to be ready, and what it holds while nobody asks."""
+"""How long `tuili serve` takes to be ready and to answer first, and what it holds while nobody asks."""
 
 from __future__ import annotations
 

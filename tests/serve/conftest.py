@@ -31,9 +31,11 @@ class Running:
         return self.clients[-1]
 
 
-def running(settings: Settings | None = None, folders: tuple[str, ...] = ("nano",)) -> Iterator[Running]:
+def running(
+    settings: Settings | None = None, folders: tuple[str, ...] = ("nano",), slots: int = 8
+) -> Iterator[Running]:
     """A server until the generator is closed."""
-    app = make_app(Models(folders, make_engine(slots=8, waiting=64, compiled=False, int8=False)), settings)
+    app = make_app(Models(folders, make_engine(slots=slots, waiting=64, compiled=False, int8=False)), settings)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def test_who_hangs_up_pays_for_what_was_written_and_no_more(fragile: Running) ->
     async def main() -> None:
         async with AsyncOpenAI(base_url=f"{fragile.url}/v1", api_key="one", max_retries=0) as client:
             stream = await client.chat.completions.create(model="nano", messages=ASKED, stream=True, max_tokens=100)
-            written = 0
+            written = 0  # and the prompt of some 20 tokens has been read
             async for chunk in stream:
                 written += "depth" in (chunk.choices[0].model_extra or {})
                 if written == 35:
@@ -92,6 +93,34 @@ def test_who_hangs_up_pays_for_what_was_written_and_no_more(fragile: Running) ->
             await client.chat.completions.create(model="nano", messages=ASKED, max_tokens=50)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_who_leaves_the_queue_gives_up_the_place(stream: bool) -> None:
+    for server in running(slots=1):
+        asyncio.run(leave_the_queue(server, stream))
+
+
+async def leave_the_queue(server: Running, stream: bool) -> None:
+    engine = server.app.state.models.find("nano").engine
+    held = threading.Event()
+    step = engine.step
+    engine.step = lambda: (held.wait(0.2), step())[1]
+    async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=60) as client:
+        asked = [
+            asyncio.create_task(client.chat.completions.create(model="nano", messages=ASKED, stream=stream))
+            for _ in range(6)
+        ]
+        while engine.scheduler.waiting < 5:
+            await asyncio.sleep(0.01)
+        for task in asked:
+            task.cancel()
+        until = time.monotonic() + 20
+        while engine.scheduler.waiting + engine.scheduler.running and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+        assert time.monotonic() < until
+        assert server.app.state.metrics.in_flight.labels("nano")._value.get() == 0
+    held.set()
 
 
 def test_weights_at_work_are_not_the_files(tmp_path: Path) -> None:
@@ -134,9 +163,22 @@ def test_a_connection_that_asks_nothing_is_closed(monkeypatch: pytest.MonkeyPatc
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as slow:
-        slow.sendall(b"GET / HT")
-        assert slow.recv(100) == b"", "it was closed"
+    for before in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as slow:
+            if before:
+                slow.sendall(before)
+                assert b" 204 " in slow.recv(1000)
+            begun = time.monotonic()
+            with suppress(ConnectionError):
+                while time.monotonic() < begun + 3:
+                    slow.sendall(b"G")
+                    time.sleep(0.05)
+                    slow.setblocking(False)
+                    with suppress(BlockingIOError):
+                        if slow.recv(100) == b"":
+                            break
+                    slow.setblocking(True)
+            assert time.monotonic() - begun < 2, "it was closed"
     server.should_exit = True
     thread.join(10)
 

@@ -79,3 +79,12 @@ def test_request_ids_come_back_and_the_log_has_no_prompt(server: Running, caplog
     assert (line["status"], line["path"], line["caller"]) == (200, PATH, "anonymous")
     assert line["milliseconds"] > 0
     assert "123 + 456" not in caplog.text
+
+
+def test_too_many_at_a_time_are_refused_but_probes_are_not() -> None:
+    for server in running(Settings(limits=Limits(requests=0))):
+        raw = server.client()._client
+        refused = raw.get(f"{server.url}/v1/models")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too_many_requests")
+        assert refused.headers["retry-after"] == "1"
+        assert [raw.get(f"{server.url}{path}").status_code for path in ("/health", "/ready")] == [200, 200]

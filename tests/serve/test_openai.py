@@ -284,3 +284,34 @@ def test_usage_so_far_in_every_chunk(server: Running) -> None:
     written = [usage.completion_tokens for usage in used]
     assert written == sorted(written)
     assert (written[0], written[-2]) == (0, written[-1])
+
+
+def test_what_was_answered_can_be_sent_back(server: Running) -> None:
+    client, more = server.client(), {"role": "user", "content": "What is 2 + 2?"}
+    for tokens in (400, 3):
+        found = client.chat.completions.create(model="nano", messages=ASKED, max_tokens=tokens)
+        said = found.choices[0].message
+        assert (said.content is None) == (tokens == 3), "of so few tokens there is no answer"
+        again: Any = [*ASKED, said, more]
+        second = client.chat.completions.create(model="nano", messages=again)
+        assert found.usage is not None
+        assert second.usage is not None
+        assert second.usage.prompt_tokens > found.usage.prompt_tokens + 5, "all of it is read"
+    question: Any = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": QUESTION}]}
+    for tokens in (400, 3):
+        answered = client.responses.create(model="nano", input=QUESTION, max_output_tokens=tokens)
+        items: Any = [question, *answered.output, more]
+        assert client.responses.create(model="nano", input=items).status == "completed"
+
+
+def test_what_is_wrong_with_an_item_is_told_where_it_is(server: Running) -> None:
+    odd: Any = [{"role": "user", "content": "2 + 2?", "weight": 3}]
+    with pytest.raises(openai.BadRequestError) as refused:
+        server.client().responses.create(model="nano", input=odd)
+    assert (refused.value.code, refused.value.param) == ("unknown_parameter", "input.0.weight")
+    for role, field in (("user", "refusal"), ("system", "reasoning")):
+        told: Any = [{"role": role, "content": "x", field: "y"}, *ASKED]
+        with pytest.raises(openai.BadRequestError, match="are of the assistant"):
+            server.client().chat.completions.create(model="nano", messages=told)
+    with pytest.raises(openai.BadRequestError, match="content is missing"):
+        server.client().chat.completions.create(model="nano", messages=[{"role": "user"}])  # type: ignore[list-item]

@@ -72,7 +72,7 @@ def test_a_url_is_never_fetched(server: Running, monkeypatch: pytest.MonkeyPatch
         {"budget": {"max_steps": 10**9}},
         {"budget": {"deadline_ms": 1e300}},
         {"metadata": {str(n): "x" for n in range(1000)}},
-        {"response_format": {"type": "json_schema", "json_schema": {"schema": {"$ref": "#"}}}},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"$ref": "#"}}}},
         {"response_format": {"type": "regex", "pattern": "(a+)+$"}},
         {"seed": -1},
         {"priority": 10**6},
@@ -101,6 +101,22 @@ def test_deep_and_odd_json_is_refused(server: Running) -> None:
         assert found.status_code == 400, body[:20]
     lone = b'{"model": "nano", "messages": [{"role": "user", "content": "\\ud800 2 + 2?"}]}'
     assert raw.post(f"{server.url}{PATH}", content=lone, headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "odd", [b'{"properties": {"\\ud800": {"type": "x"}}}', b'{"default": NaN}', b'{"title": "\\udfff"}']
+)
+def test_a_schema_that_cannot_be_written_is_refused(server: Running, odd: bytes, stream: bool) -> None:
+    raw, headers = server.client()._client, {"content-type": "application/json"}
+    more = b', "stream": true}' if stream else b"}"
+    named = b'"type": "json_schema", "name": "a", "schema": ' + odd
+    chat = b'{"model": "nano", "messages": [{"role": "user", "content": "2 + 2?"}], "response_format": '
+    chat += b'{"type": "json_schema", "json_schema": {"name": "a", "schema": ' + odd + b"}}" + more
+    item = b'{"model": "nano", "input": "2 + 2?", "text": {"format": {' + named + b"}}" + more
+    for path, body in ((PATH, chat), ("/v1/responses", item)):
+        found = raw.post(f"{server.url}{path}", content=body, headers=headers)
+        assert (found.status_code, found.json()["error"]["code"]) == (400, "invalid_value"), found.text
 
 
 def test_special_tokens_and_templates_in_a_prompt_are_plain_text(server: Running) -> None:

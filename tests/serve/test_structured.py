@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 
 from tuili.engine.answer import Answer, Outcome, Receipt
 from tuili.serve.errors import HttpError
-from tuili.serve.structured import Form
+from tuili.serve.structured import KINDS, Form
 
 
 def answer(text: str, outcome: Outcome = Outcome.ANSWERED) -> Answer:
@@ -86,9 +87,15 @@ def test_what_is_refused_already_stays_so() -> None:
         (schema(a=True), "schema.properties.a"),
         (schema(a={"$ref": "#"}), "schema.properties.a.$ref"),
         (schema(a={"type": "string", "pattern": "(a+)+$"}), "schema.properties.a.pattern"),
-        (schema(a={"enum": [[1]]}), "schema.properties.a.enum"),
+        (schema(a={"enum": [[1]]}), "schema.properties.a.type"),
         (schema(a={"type": "integer"}, s={"type": "array", "items": {"type": "object"}}), "schema.properties.s.items"),
         ({**INTEGER, "$defs": {}}, "schema.$defs"),
+        ({**INTEGER, "required": ["y"]}, "schema.required"),
+        ({**INTEGER, "required": "answer"}, "schema.required"),
+        (schema(a={"type": "integer", "enum": ["129"]}), "schema.properties.a.enum"),
+        (schema(a={"type": "string", "enum": "abc"}), "schema.properties.a.enum"),
+        (schema(a={"type": "string", "enum": []}), "schema.properties.a.enum"),
+        (schema(a={"type": "integer", "enum": [True]}), "schema.properties.a.enum"),
         ({**INTEGER, "anyOf": []}, "schema.anyOf"),
     ],
 )
@@ -98,25 +105,31 @@ def test_a_schema_of_more_is_refused_with_its_place(wrong: dict[str, Any], place
     assert (refused.value.status, refused.value.param) == (400, place)
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(["object", "array", "string"]),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["type", "properties", "items", "enum", "required", "a", "b"]), inner, max_size=4
-        )
-    ),
-    max_leaves=12,
+VALUES = st.sampled_from(["1", "1/2", "true", "No", "a", "A", "b", "", "1e9", "Tuesday"])
+ENUMS = st.lists(st.sampled_from(["a", "A", "b", 1, 2, 0.5, True, False, None]), max_size=3)
+PROPERTY = st.fixed_dictionaries(
+    {}, optional={"type": st.sampled_from([*KINDS, "object", None]), "enum": ENUMS, "title": st.text(max_size=3)}
+)
+STEPS = st.just({"type": "array", "items": {"type": "string"}})
+SCHEMAS = st.fixed_dictionaries(
+    {
+        "type": st.just("object"),
+        "properties": st.fixed_dictionaries({}, optional={"a": PROPERTY, "b": PROPERTY | STEPS}),
+    },
+    optional={"required": st.lists(st.sampled_from("abc"), max_size=2), "additionalProperties": st.booleans()},
 )
 
 
-@given(
-    st.dictionaries(st.sampled_from(["type", "properties", "required", "title"]), JSON, max_size=4), st.text(max_size=9)
-)
-def test_any_schema_is_filled_or_refused(own: dict[str, Any], text: str) -> None:
+@given(SCHEMAS, VALUES)
+def test_what_is_filled_fits_its_schema(own: dict[str, Any], text: str) -> None:
     try:
         form = Form.of(own, "schema")
     except HttpError:
         return
-    filled = form.filled(answer(text))
-    assert filled.answer == "" or form.value in json.loads(filled.answer)
+    if filled := form.filled(answer(text)).answer:
+        jsonschema.validate(json.loads(filled), own)
+
+
+def test_an_exact_choice_comes_before_one_in_other_letters() -> None:
+    form = Form.of(schema(x={"enum": ["A", "a", "Ab"]}), "schema")
+    assert [form.filled(answer(text)).answer for text in ("a", "AB", "c")] == ['{"x": "a"}', '{"x": "Ab"}', ""]

@@ -76,8 +76,10 @@ class Service:
                 return event.answer
         raise AssertionError("a request ends with its answer")
 
-    async def stream(self, request: Request) -> AsyncIterator[Event]:
-        """The events of one request as they come, the last of which is `Answered`. Closing the iterator cancels it."""
+    async def stream(self, request: Request | Prepared) -> AsyncIterator[Event]:
+        """The events of one request as they come, the last of which is `Answered`. Closing the iterator cancels it. One
+        that has been read (`Engine.read`) is not read again.
+        """
         self._streams += 1
         try:
             async with aclosing(self._events(request)) as events:
@@ -86,14 +88,14 @@ class Service:
         finally:
             self._streams -= 1
 
-    async def _events(self, request: Request) -> AsyncGenerator[Event, None]:
+    async def _events(self, request: Request | Prepared) -> AsyncGenerator[Event, None]:
         loop, events = asyncio.get_running_loop(), asyncio.Queue[Event | TuiliError]()
 
         def hear(event: Event | TuiliError) -> None:
             with suppress(RuntimeError):  # the loop has been closed, so nobody waits any more
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
-        read = await asyncio.to_thread(self._engine.read, request)
+        read = request if isinstance(request, Prepared) else await asyncio.to_thread(self._engine.read, request)
         admission = self._post(lambda: self._admit(read, hear))
         try:
             ticket = await asyncio.wrap_future(admission)

@@ -28,11 +28,11 @@ from tuili.serve.answers import (
     usage,
 )
 from tuili.serve.budgets import budget_of
-from tuili.serve.desk import Desk, begun, server_sent
+from tuili.serve.desk import Desk, server_sent
 from tuili.serve.errors import HttpError
-from tuili.serve.protocol import ChatRequest, Message, sampling, seeds
+from tuili.serve.protocol import ChatRequest, Message, ReasoningInput, sampling, seeds
 from tuili.serve.replies import ChatChunk, ChunkMore, Delta
-from tuili.serve.structured import Form, form_of, in_form
+from tuili.serve.structured import form_of
 
 routes = APIRouter()
 STREAM = {"media_type": "text/event-stream", "headers": {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}}
@@ -41,15 +41,14 @@ STREAM = {"media_type": "text/event-stream", "headers": {"Cache-Control": "no-st
 @routes.post("/v1/chat/completions", summary="Answer a conversation")
 async def chat(body: ChatRequest, http: HttpRequest) -> Response:
     """One choice or several; `stream: true` sends server-sent events that end in `[DONE]`."""
-    desk, requests, form = Desk.of(http, body.model), engine_requests(body), form_of(body.response_format)
+    desk, requests = Desk.of(http, body.model, form_of(body.response_format)), engine_requests(body)
     name = f"chatcmpl-{uuid.uuid4().hex}"
     if body.stream:
-        chunks = _chunks(name, desk, body, requests, form)
+        chunks = _chunks(name, desk, body, requests)
         if body.stream_options is not None and body.stream_options.continuous_usage_stats:
             chunks = _with_usage(chunks, desk, requests[0])
-        return StreamingResponse(server_sent(await begun(chunks)), **STREAM)  # type: ignore[arg-type]
-    answers = [in_form(answer, form) for answer in await desk.answers(requests)]
-    return JSONResponse(chat_completion(name, desk.served.name, answers))
+        return StreamingResponse(server_sent(await desk.begun(chunks)), **STREAM)  # type: ignore[arg-type]
+    return JSONResponse(chat_completion(name, desk.served.name, await desk.answers(requests)))
 
 
 def engine_requests(body: ChatRequest) -> list[Request]:
@@ -63,7 +62,7 @@ def engine_requests(body: ChatRequest) -> list[Request]:
 
 
 def conversation(
-    messages: Sequence[Message], field: str = "messages", first: int = 0
+    messages: Sequence[Message | ReasoningInput], field: str = "messages", first: int = 0
 ) -> tuple[str, tuple[tuple[str, str], ...]]:
     """The last question, and the questions and answers before it. What system and developer say stands before the
     question that follows, on lines of its own. `field` is where a request has the messages, `first` the
@@ -75,6 +74,8 @@ def conversation(
     question: list[str] = []
     asked = False
     for number, message in enumerate(messages, first):
+        if isinstance(message, ReasoningInput):
+            continue
         if message.role == "assistant":
             if not asked:
                 raise HttpError(400, "an answer without a question before it", "invalid_value", f"{field}.{number}")
@@ -89,7 +90,7 @@ def conversation(
 
 
 async def _chunks(
-    name: str, desk: Desk, body: ChatRequest, requests: Sequence[Request], form: Form | None
+    name: str, desk: Desk, body: ChatRequest, requests: Sequence[Request]
 ) -> AsyncGenerator[ChatChunk, None]:
     """The chunks of all choices, as they come."""
     created, model = int(time.time()), desk.served.name
@@ -107,7 +108,7 @@ async def _chunks(
             elif isinstance(event, StepJudged):
                 yield chunk(name, model, created, index, {}, step=step_json(event))
             elif isinstance(event, Answered):
-                answers[index] = answer = in_form(event.answer, form)
+                answers[index] = answer = event.answer
                 refused = refusal(answer)
                 said: Delta = {"content": answer.answer} if refused is None else {"refusal": refused}
                 yield chunk(name, model, created, index, said, logprobs=logprobs(answer))

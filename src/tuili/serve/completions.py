@@ -17,7 +17,7 @@ from tuili.engine.request import Request
 from tuili.serve.answers import finish_reason, receipt, usage
 from tuili.serve.budgets import budget_of
 from tuili.serve.chat import STREAM
-from tuili.serve.desk import Desk, begun, server_sent
+from tuili.serve.desk import Desk, server_sent
 from tuili.serve.protocol import CompletionRequest, StreamOptions, sampling, seeds
 from tuili.serve.replies import TextChoice, TextCompletion
 
@@ -35,7 +35,7 @@ async def completions(body: CompletionRequest, http: HttpRequest) -> Response:
     requests = [own for request in one for own in seeds(request, body.n or 1)]
     name, created = f"cmpl-{uuid.uuid4().hex}", int(time.time())
     if body.stream:
-        return StreamingResponse(server_sent(await begun(_chunks(name, created, desk, body, requests))), **STREAM)  # type: ignore[arg-type]
+        return StreamingResponse(server_sent(await desk.begun(_chunks(name, created, desk, body, requests))), **STREAM)  # type: ignore[arg-type]
     answers = await desk.answers(requests)
     choices = [_choice(index, answer) for index, answer in enumerate(answers)]
     return JSONResponse({**_text(name, created, desk, choices), "usage": usage(answers)})

@@ -6,9 +6,9 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request as HttpRequest
 
@@ -21,6 +21,7 @@ from tuili.serve.errors import HttpError, of_engine
 from tuili.serve.keys import Caller
 from tuili.serve.metrics import Listener, Metrics
 from tuili.serve.models import Models, Served
+from tuili.serve.structured import Form, in_form
 from tuili.serve.traces import Traces
 
 LOG = logging.getLogger(__name__)
@@ -29,41 +30,60 @@ PROMPTS = {"/v1/completions": "prompt", "/v1/responses": "input"}
 Told = AsyncGenerator[tuple[int, Event], None]
 Json = Mapping[str, Any]
 Heard = asyncio.Queue[tuple[int, Event] | HttpError]
+Sent = TypeVar("Sent", bound=Json)
+Result = TypeVar("Result")
 
 
 class Desk:
     """Takes requests of one caller to one model."""
 
-    def __init__(self, served: Served, http: HttpRequest) -> None:
-        self.served, self._http = served, http
+    def __init__(self, served: Served, http: HttpRequest, form: Form | None) -> None:
+        self.served, self._http, self._form = served, http, form
         self._models: Models = http.app.state.models
         self._metrics: Metrics = http.app.state.metrics
         self._traces: Traces = http.app.state.traces
         self._caller: Caller = http.state.caller
 
     @classmethod
-    def of(cls, http: HttpRequest, model: str) -> Desk:
-        """The desk for a request over HTTP. Raises `HttpError` for a model that is not served."""
+    def of(cls, http: HttpRequest, model: str, form: Form | None = None) -> Desk:
+        """The desk for a request over HTTP that wants answers in some form. Raises `HttpError` for a model that is not
+        served.
+        """
         models: Models = http.app.state.models
         served = models.find(model)
         http.state.model = served.name
-        return cls(served, http)
+        return cls(served, http, form)
 
     async def answers(self, requests: Sequence[Request]) -> list[Answer]:
         """The answers to some requests, which are answered together. If one is refused, so are all; if the client
         leaves, all are cancelled.
         """
-        asked = asyncio.ensure_future(self._all(requests))
-        leaving = asyncio.ensure_future(self._left())
+        return await self._while_it_waits(self._all(requests))
+
+    async def begun(self, events: AsyncGenerator[Sent, None]) -> AsyncIterator[Sent]:
+        """The same events once the first has come: what is refused is refused with a status, before a stream begins."""
+        first = await self._while_it_waits(anext(events))
+
+        async def all_of_them() -> AsyncIterator[Sent]:
+            async with aclosing(events):
+                yield first
+                async for event in events:
+                    yield event
+
+        return all_of_them()
+
+    async def _while_it_waits(self, work: Awaitable[Result]) -> Result:
+        """The result of some work, which is cancelled if the client leaves."""
+        working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(self._left())
         try:
-            await asyncio.wait((asked, leaving), return_when=asyncio.FIRST_COMPLETED)
-            if not asked.done():
+            await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
                 raise HttpError(499, "the client has left", "cancelled")
-            return asked.result()
+            return working.result()
         finally:
-            for task in (asked, leaving):
+            for task in (working, leaving):
                 task.cancel()
-            await asyncio.gather(asked, leaving, return_exceptions=True)
+            await asyncio.gather(working, leaving, return_exceptions=True)
 
     async def _left(self) -> None:
         """Returns when the client has left."""
@@ -113,8 +133,12 @@ class Desk:
             while True:
                 served = self._models.find(self.served.name)
                 try:
-                    async with aclosing(served.service.stream(listener.request)) as events:  # type: ignore[type-var]
+                    read = await asyncio.to_thread(served.engine.read, listener.request)
+                    listener.reads(len(read.ids))
+                    async with aclosing(served.service.stream(read)) as events:  # type: ignore[type-var]
                         async for event in events:
+                            if isinstance(event, Answered):
+                                event = Answered(in_form(event.answer, self._form))
                             listener.hears(event, time.perf_counter())
                             await queue.put((index, event))
                     return
@@ -142,19 +166,6 @@ def _given(answer: Answer) -> None:
         raise HttpError(503, "the server is shutting down", "shutting_down", retry_after=5)
     if answer.receipt.outcome is Outcome.FAILED:
         raise HttpError(500, "an error inside the engine; the server's log has it", "engine_failed")
-
-
-async def begun(events: AsyncGenerator[Json, None]) -> AsyncIterator[Json]:
-    """The same events once the first has come: what is refused is refused before a stream begins, with its status."""
-    first = await anext(events)
-
-    async def all_of_them() -> AsyncIterator[Json]:
-        async with aclosing(events):
-            yield first
-            async for event in events:
-                yield event
-
-    return all_of_them()
 
 
 async def server_sent(events: AsyncIterator[Json], *, named: bool = False) -> AsyncIterator[str]:

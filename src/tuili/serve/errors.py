@@ -71,8 +71,10 @@ def _named_first(said: str) -> str | None:
 
 
 def of_validation(errors: Sequence[Any], body: Any) -> HttpError:
-    """The first thing that is wrong with a body, in one line."""
-    first = errors[0]
+    """The first thing that is wrong with a body, in one line; where one of several forms is wanted, by the one that was
+    come closest to.
+    """
+    first = max(errors, key=lambda error: len(error["loc"]) if error["loc"][:2] == errors[0]["loc"][:2] else 0)
     param = _place(first, body)
     said = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":

@@ -38,12 +38,15 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Limits:
-    """Largest body in bytes, most headers, their bytes in all, seconds for a body to come in."""
+    """Largest body in bytes, most headers, their bytes in all, seconds for a body to come in, and requests at a time,
+    probes not among them.
+    """
 
     body: int = 1_000_000
     headers: int = 100
     header_bytes: int = 16_384
     seconds: float = 30.0
+    requests: int = 1024
 
 
 class Guard:
@@ -51,6 +54,7 @@ class Guard:
 
     def __init__(self, app: App, keys: Keys, limits: Limits, metrics: Metrics) -> None:
         self._app, self._keys, self._limits, self._metrics = app, keys, limits, metrics
+        self._at_work = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """One request."""
@@ -74,6 +78,7 @@ class Guard:
             await send(message)
 
         error: HttpError | None = None
+        self._at_work += 1
         try:
             try:
                 self._check(scope, headers)
@@ -88,6 +93,7 @@ class Guard:
             if error is not None and not begun_to_answer:
                 await _refuse(error, told)
         finally:
+            self._at_work -= 1
             caller, path = state.get("caller"), scope["path"]
             model, seconds = state.get("model", ""), time.perf_counter() - begun
             endpoint = path if path in COUNTED else "other"
@@ -109,6 +115,8 @@ class Guard:
     def _check(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> None:
         """Refuse what is too large by its own word."""
         limits = self._limits
+        if self._at_work > limits.requests and scope["path"] not in OPEN:
+            raise HttpError(503, f"{limits.requests} requests are at work", "too_many_requests", retry_after=1)
         size = sum(len(name) + len(value) for name, value in scope["headers"])
         if len(scope["headers"]) > limits.headers or size > limits.header_bytes:
             raise HttpError(

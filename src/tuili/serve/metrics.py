@@ -140,7 +140,7 @@ class Listener:
         self._metrics, self._model, self.request, self._last = metrics, model, request, clock
         self._first, self._between = metrics.first.labels(model), metrics.between.labels(model)
         self._depth, self._in_flight = metrics.depth.labels(model), metrics.in_flight.labels(model)
-        self._written, self._read = 0, 0
+        self._prompt, self._written = 0, 0
         self._ended = False
         self._in_flight.inc()
 
@@ -153,10 +153,14 @@ class Listener:
         elif isinstance(event, Answered):
             self._ended = True
             tokens = event.answer.receipt.tokens
-            self._read, self._written = tokens["prompt"], tokens["generated"]
+            self._prompt, self._written = tokens["prompt"], tokens["generated"]
             self._metrics.ended(self._model, self.request, event.answer)
         else:
             assert isinstance(event, StepJudged)
+
+    def reads(self, tokens: int) -> None:
+        """Note how long the prompt is. It counts from the first token on: before that it may never have been read."""
+        self._prompt = tokens
 
     def fails(self, error: HttpError) -> None:
         """Count what is told to the client in place of an answer."""
@@ -172,12 +176,14 @@ class Listener:
         self._in_flight.dec()
         if not self._ended:
             self._unanswered("cancelled", "cancelled")
-        return self._read + self._written
+        return self._prompt + self._written if self._written else 0
 
     def _unanswered(self, outcome: str, stop: str) -> None:
         self._ended = True
         self._metrics.outcomes.labels(self._model, outcome, stop).inc()
-        self._metrics.tokens.labels(self._model, "reasoning").inc(self._written)
+        if self._written:
+            self._metrics.tokens.labels(self._model, "prompt").inc(self._prompt)
+            self._metrics.tokens.labels(self._model, "reasoning").inc(self._written)
 
 
 class _Engines(Collector):

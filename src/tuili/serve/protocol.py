@@ -5,10 +5,11 @@ A field that is not named here is refused, for it would be ignored; so is a valu
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic.config import JsonDict
 
 from tuili.engine.request import (
@@ -36,6 +37,14 @@ def _boolean(value: object) -> object:
 
 def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _writable(value: object) -> object:
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        raise ValueError("it has a number or a text that cannot be written as JSON") from None
+    return value
 
 
 WHOLE = BeforeValidator(_whole)
@@ -106,24 +115,83 @@ class OwnBudget(Part):
     max_layer_steps: Annotated[int, Field(ge=1, le=MOST_LAYER_STEPS), WHOLE] | None = None
 
 
+Empty = Annotated[list[Any], Field(max_length=0)]
+
+
 class TextPart(Part):
     """A piece of a message. Text alone is understood."""
 
     type: Literal["text", "input_text", "output_text"] = "text"
     text: str
+    annotations: Empty | None = None
+    logprobs: Empty | None = None
+
+
+class RefusalPart(Part):
+    """In place of an answer: why there was none."""
+
+    type: Literal["refusal"]
+    refusal: str
 
 
 class Message(Part):
-    """One message of a conversation."""
+    """One message of a conversation. What this server answers can be sent back as it is: the steps of earlier answers
+    (`reasoning`) are not read again.
+    """
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | Annotated[list[TextPart], Field(min_length=1, max_length=MOST_PARTS)]
+    content: str | Annotated[list[TextPart | RefusalPart], Field(min_length=1, max_length=MOST_PARTS)] | None = None
     name: Name | None = None
+    refusal: str | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Message:
+        if self.content is None and self.refusal is None:
+            raise ValueError("content is missing")
+        own = (self.refusal, self.reasoning, self.reasoning_content)
+        if self.role != "assistant" and any(text is not None for text in own):
+            raise ValueError("refusal and reasoning are of the assistant")
+        return self
 
     @property
     def text(self) -> str:
         """What it says."""
-        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+        if self.content is None:
+            return self.refusal or ""
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(part.text if isinstance(part, TextPart) else part.refusal for part in self.content)
+
+
+class MessageInput(Message):
+    """A message among the items of a response."""
+
+    type: Literal["message"] = "message"
+    id: Name | None = None
+    status: Literal["in_progress", "completed", "incomplete"] | None = None
+
+
+class ReasoningInput(Part):
+    """The steps of an earlier response, which are not read again."""
+
+    type: Literal["reasoning"]
+    id: Name | None = None
+    summary: Annotated[list[Any], Field(max_length=MOST_PARTS)] = []
+    content: Annotated[list[Any], Field(max_length=MOST_PARTS)] | None = None
+    encrypted_content: None = None
+    status: Literal["in_progress", "completed", "incomplete"] | None = None
+
+
+def _kind_of_item(value: object) -> str:
+    told = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return "reasoning" if told == "reasoning" else "message"
+
+
+Item = Annotated[
+    Annotated[MessageInput, Tag("message")] | Annotated[ReasoningInput, Tag("reasoning")], Discriminator(_kind_of_item)
+]
 
 
 class StreamOptions(Part):
@@ -153,7 +221,7 @@ class Schema(Part):
 
     name: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
     description: str | None = None
-    body: Annotated[dict[str, Any], Field(alias="schema")]
+    body: Annotated[dict[str, Any], BeforeValidator(_writable), Field(alias="schema")]
     strict: bool | None = None
 
 
@@ -264,7 +332,7 @@ class TextFormat(Part):
 class ResponsesRequest(Asked):
     """`POST /v1/responses`, without state: earlier messages come with each request."""
 
-    input: Question | Annotated[list[Message], Field(min_length=1, max_length=MOST_MESSAGES)]
+    input: Question | Annotated[list[Item], Field(min_length=1, max_length=MOST_MESSAGES)]
     instructions: str | None = None
     reasoning: Reasoning | None = None
     max_output_tokens: Tokens = None

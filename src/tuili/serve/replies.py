@@ -220,7 +220,9 @@ class ChunkChoice(ChunkMore):
 
 
 class ChatChunk(TypedDict):
-    """A chunk of a stream. The one with `usage`, where it was asked for, has no choices and is the last."""
+    """A chunk of a stream. Where usage was asked for the last one has it and no choices; the others have it only for
+    `continuous_usage_stats`.
+    """
 
     id: str
     object: Literal["chat.completion.chunk"]
@@ -241,7 +243,9 @@ class TextChoice(TypedDict):
 
 
 class TextCompletion(TypedDict):
-    """Answers to prompts. In a stream each chunk has one choice, and `usage` is in the last one alone, if asked for."""
+    """Answers to prompts. In a stream each chunk has one choice, and `usage` is in the last one if asked for, or in
+    all of them.
+    """
 
     id: str
     object: Literal["text_completion"]

@@ -19,11 +19,11 @@ from tuili.engine.request import Request
 from tuili.serve.answers import ReasoningText, finish_reason, reasoning_text, receipt, refusal, step_json, usage
 from tuili.serve.budgets import DEFAULT, budget_of
 from tuili.serve.chat import STREAM, conversation
-from tuili.serve.desk import Desk, begun, server_sent
+from tuili.serve.desk import Desk, server_sent
 from tuili.serve.items import MessageItem, OutputText, ReasoningItem, Refusal
 from tuili.serve.items import Response as Told
-from tuili.serve.protocol import Message, ResponsesRequest, TextFormat, sampling
-from tuili.serve.structured import Form, form_of, in_form
+from tuili.serve.protocol import Message, ReasoningInput, ResponsesRequest, TextFormat, sampling
+from tuili.serve.structured import form_of
 
 routes = APIRouter()
 
@@ -31,18 +31,19 @@ routes = APIRouter()
 @routes.post("/v1/responses", summary="Answer a conversation, as items")
 async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
     """`stream: true` sends events named by their type, the last of which holds the whole."""
-    desk, request, shell = Desk.of(http, body.model), engine_request(body), _Shell(body)
     form = form_of(None if body.text is None else body.text.format)
+    desk, request, shell = Desk.of(http, body.model, form), engine_request(body), _Shell(body)
     if body.stream:
-        events = await begun(_events(desk, request, shell, form))
+        events = await desk.begun(_events(desk, request, shell))
         return StreamingResponse(server_sent(events, named=True), **STREAM)  # type: ignore[arg-type]
     (answer,) = await desk.answers([request])
-    return JSONResponse(shell.whole(desk.served.name, in_form(answer, form)))
+    return JSONResponse(shell.whole(desk.served.name, answer))
 
 
 def engine_request(body: ResponsesRequest) -> Request:
     """What the engine is asked."""
-    messages = [Message(role="user", content=body.input)] if isinstance(body.input, str) else list(body.input)
+    messages: list[Message | ReasoningInput] = []
+    messages += [Message(role="user", content=body.input)] if isinstance(body.input, str) else body.input
     if body.instructions:
         messages.insert(0, Message(role="developer", content=body.instructions))
     prompt, earlier = conversation(messages, "input", -1 if body.instructions else 0)
@@ -140,9 +141,7 @@ def part(answer: Answer | None) -> OutputText | Refusal:
     return {"type": "output_text", "text": answer.answer if answer else "", "annotations": [], "logprobs": []}
 
 
-async def _events(
-    desk: Desk, request: Request, shell: _Shell, form: Form | None
-) -> AsyncGenerator[dict[str, Any], None]:
+async def _events(desk: Desk, request: Request, shell: _Shell) -> AsyncGenerator[dict[str, Any], None]:
     """The events of one response, numbered."""
     numbers, model, reasoning, text = count(), desk.served.name, ReasoningText(), ""
 
@@ -165,7 +164,7 @@ async def _events(
             elif isinstance(event, StepJudged):
                 yield told("reasoning_text.delta", **steps, delta="", step=step_json(event))
             elif isinstance(event, Answered):
-                answer = in_form(event.answer, form)
+                answer = event.answer
                 yield told("reasoning_text.done", **steps, text=text)
                 yield told("content_part.done", **steps, part={"type": "reasoning_text", "text": text})
                 yield told("output_item.done", output_index=0, item=shell.reasoning_item(text))

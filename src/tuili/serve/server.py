@@ -16,7 +16,7 @@ from tuili.serve.app import Settings, make_app
 from tuili.serve.models import Models
 
 HEADER_SECONDS = 15.0
-CONNECTIONS, BACKLOG, KEPT_ALIVE, HEADER_BYTES = 1024, 512, 15, 32_768
+BACKLOG, KEPT_ALIVE, HEADER_BYTES = 512, 15, 32_768
 
 
 class JsonLines(logging.Formatter):
@@ -33,17 +33,37 @@ class JsonLines(logging.Formatter):
 
 
 class Impatient(H11Protocol):
-    """Closes a connection whose first request has not begun in time: headers that trickle in would hold it for ever."""
+    """Closes a connection on which a request has not begun in time: headers that trickle in would hold it for ever."""
+
+    _waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait."""
         super().connection_made(transport)
-        self.loop.call_later(HEADER_SECONDS, self._give_up)
+        self._wait()
 
-    def _give_up(self) -> None:
-        first: RequestResponseCycle | None = self.cycle
-        if first is None:
-            self.transport.close()
+    def data_received(self, data: bytes) -> None:
+        """Go on waiting from the first byte of a request to the last one of its headers."""
+        super().data_received(data)
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete:
+            self._wait()
+        else:
+            self._wait_no_more()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is waited for."""
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        if self._waiting is None:
+            self._waiting = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+
+    def _wait_no_more(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
 
 
 def serve(
@@ -77,7 +97,6 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
-        limit_concurrency=CONNECTIONS,
         backlog=BACKLOG,
         timeout_keep_alive=KEPT_ALIVE,
         timeout_graceful_shutdown=drain,

@@ -8,7 +8,7 @@ refused before anything is written, with the place that cannot be filled.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, NoReturn
@@ -19,7 +19,12 @@ from tuili.serve.protocol import ChatSchema, ItemSchema, JsonObject, Text
 
 NOTES = {"title", "description", "default", "examples", "$schema", "strict"}
 """Words of a schema that ask for nothing."""
-KINDS = ("string", "integer", "number", "boolean")
+KINDS: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+}
 TRUE, FALSE = {"true", "yes"}, {"false", "no"}
 Value = str | int | float | bool
 
@@ -59,6 +64,9 @@ class Form:
         properties = schema.get("properties")
         if schema.get("type") != "object" or not isinstance(properties, Mapping):
             _refuse(place, "an object with a property for the answer is wanted")
+        required = schema.get("required", [])
+        if not isinstance(required, list) or any(name not in properties for name in required):
+            _refuse(f"{place}.required", "a list of the properties is wanted")
         arrays = [name for name, own in properties.items() if isinstance(own, Mapping) and own.get("type") == "array"]
         values = [name for name in properties if name not in arrays]
         if len(values) != 1 or len(arrays) > 1:
@@ -84,10 +92,11 @@ class Form:
         return replace(answer, answer=json.dumps({**told, self.value: value}, ensure_ascii=False))
 
     def _read(self, text: str) -> Value | None:
-        if self.choices:
-            same = [own for own in self.choices if str(own).casefold() == text.casefold()]
-            return same[0] if len(same) == 1 else None
-        return _parsed(text, self.kind)
+        value = _parsed(text, self.kind)
+        if not self.choices or value in self.choices:
+            return value
+        same = [own for own in self.choices if str(own).casefold() == text.casefold()]
+        return same[0] if self.kind == "string" and len(same) == 1 else None
 
 
 def _kind(schema: Any, place: str) -> tuple[str, tuple[Value, ...]]:
@@ -95,13 +104,18 @@ def _kind(schema: Any, place: str) -> tuple[str, tuple[Value, ...]]:
     if not isinstance(schema, Mapping):
         _refuse(place, "a schema is wanted")
     _only(schema, {"type", "enum"}, place)
-    choices = schema.get("enum", [])
-    if not isinstance(choices, Sequence) or any(type(own) not in (str, int, float, bool) for own in choices):
-        _refuse(f"{place}.enum", "a list of values is wanted")
-    kind = schema.get("type", "string" if choices else None)
-    if kind not in KINDS:
+    choices, kind = schema.get("enum"), schema.get("type")
+    if kind is None and isinstance(choices, list):
+        kind = next((own for own in KINDS if _all_are(own, choices)), None)
+    if not isinstance(kind, str) or kind not in KINDS:
         _refuse(f"{place}.type", f"one of {', '.join(KINDS)} is wanted")
-    return str(kind), tuple(choices)
+    if choices is not None and not (isinstance(choices, list) and choices and _all_are(kind, choices)):
+        _refuse(f"{place}.enum", f"values of type {kind} are wanted")
+    return kind, tuple(choices or ())
+
+
+def _all_are(kind: str, values: list[Any]) -> bool:
+    return all(type(own) in KINDS[kind] for own in values)
 
 
 def _parsed(text: str, kind: str) -> Value | None:

@@ -7,6 +7,7 @@ Names: https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans; what the
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 OPERATIONS = {"/v1/completions": "text_completion"}
 """By path; the others are chats."""
+LATEST = 3.0
+"""Seconds in which a collector must take what it is sent, at the end of the server as well."""
 LEFT = (GeneratorExit, asyncio.CancelledError)
 """How a call ends that nobody waits for any more."""
 
@@ -109,9 +112,11 @@ def collector(url: str) -> Traces:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
         raise InputError(f"traces need OpenTelemetry ({error}): pip install 'tuili[traces]'") from None
-    own = Resource.create({"service.name": "tuili", "service.version": __version__})
-    provider = TracerProvider(resource=own)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{url.rstrip('/')}/v1/traces")))
+    name = os.environ.get("OTEL_SERVICE_NAME", "tuili")
+    provider = TracerProvider(resource=Resource.create({"service.name": name, "service.version": __version__}))
+    timeout = float(os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT", LATEST))
+    exporter = OTLPSpanExporter(f"{url.rstrip('/')}/v1/traces", timeout=timeout)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
     return Traces(provider.get_tracer("tuili.serve", __version__), provider.shutdown)
 
 
@@ -128,7 +133,6 @@ def _asked(operation: str, model: str, requests: Sequence[Request]) -> dict[str,
         "gen_ai.request.top_p": sampling.top_p,
         "gen_ai.request.top_k": sampling.top_k or None,
         "gen_ai.request.seed": sampling.seed,
-        "gen_ai.request.stop_sequences": sampling.stop or None,
         "tuili.budget.max_steps": budget.max_steps,
         "tuili.budget.error_tolerance": budget.error_tolerance,
         "tuili.budget.deadline_ms": budget.deadline_ms,
