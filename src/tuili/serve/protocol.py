@@ -139,7 +139,7 @@ class StreamOptions(Part):
 class Text(Part):
     """Answers are text."""
 
-    type: Literal["text"] = "text"
+    type: Literal["text"]
 
 
 class JsonObject(Part):
@@ -258,7 +258,7 @@ class Reasoning(Part):
 class TextFormat(Part):
     """What answers look like."""
 
-    format: Annotated[Text | JsonObject | ItemSchema, Field(discriminator="type")] = Text()
+    format: Annotated[Text | JsonObject | ItemSchema, Field(discriminator="type")] = Text(type="text")
 
 
 class ResponsesRequest(Asked):
