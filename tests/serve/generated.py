@@ -176,6 +176,8 @@ def _keep_rules(body: dict[str, Any]) -> None:
     for option, switch in (("top_logprobs", "logprobs"), ("stream_options", "stream")):
         if body.get(option) is not None:
             body[switch] = True
+    if (body.get("response_format") or {}).get("type", "text") != "text":
+        body["logprobs"] = body["top_logprobs"] = None
     if body.get("max_completion_tokens") is not None:
         body.pop("max_tokens", None)
 

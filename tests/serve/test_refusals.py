@@ -142,3 +142,11 @@ def test_who_leaves_before_the_first_token_is_counted(server: Running) -> None:
     left = Listener(metrics, "nano", Request(QUESTION), 0.0)
     assert left.ends() == 0
     assert counter._value.get() == before + 1
+
+
+@pytest.mark.parametrize(("path", "wrong"), [(CHAT, {"response_format": {}}), (ITEMS, {"text": {"format": {}}})])
+def test_a_format_without_its_type_is_refused_as_the_document_says(
+    server: Running, path: str, wrong: dict[str, Any]
+) -> None:
+    assert post(server, path, wrong).status_code == 400
+    assert server.app.openapi()["components"]["schemas"]["Text"]["required"] == ["type"]

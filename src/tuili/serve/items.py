@@ -123,7 +123,7 @@ class SchemaFormat(TypedDict):
     strict: bool | None
 
 
-class Text(TypedDict):
+class TextForm(TypedDict):
     """The form of answers."""
 
     format: Format | SchemaFormat
@@ -148,7 +148,7 @@ class Response(TypedDict):
     reasoning: Reasons
     store: Literal[False]
     temperature: float
-    text: Text
+    text: TextForm
     tool_choice: Literal["none"]
     tools: Empty
     top_p: float

@@ -207,7 +207,7 @@ class StreamOptions(Part):
 class Text(Part):
     """Answers are text."""
 
-    type: Literal["text"] = "text"
+    type: Literal["text"]
 
 
 class JsonObject(Part):
@@ -326,7 +326,7 @@ class Reasoning(Part):
 class TextFormat(Part):
     """What answers look like."""
 
-    format: Annotated[Text | JsonObject | ItemSchema, Field(discriminator="type")] = Text()
+    format: Annotated[Text | JsonObject | ItemSchema, Field(discriminator="type")] = Text(type="text")
 
 
 class ResponsesRequest(Asked):

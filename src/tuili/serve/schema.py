@@ -106,7 +106,9 @@ def document(app: FastAPI, keys_needed: bool) -> Json:
                     operation["security"] = [{"bearer": []}] if keys_needed else [{}, {"bearer": []}]
         for name in ("HTTPValidationError", "ValidationError"):  # of FastAPI, whose 422 is a 400 here
             parts["schemas"].pop(name, None)
-        parts["schemas"] |= _schemas()
+        sent = _schemas()
+        assert not sent.keys() & parts["schemas"].keys(), "types of requests and of answers must differ in name"
+        parts["schemas"] |= sent
         parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         app.openapi_schema = made
     return app.openapi_schema
