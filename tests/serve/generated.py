@@ -20,6 +20,7 @@ from schemathesis.openapi.checks import RejectedPositiveData
 
 from tests.serve.conftest import Running
 from tests.serve.replies import check_reply
+from tuili.serve.protocol import OF_ANSWERS
 
 SEED = 7
 EXACT = 2**53
@@ -198,14 +199,22 @@ def _help(body: dict[str, Any]) -> None:
     """Messages take turns, and the last one asks something; the budget is one that can be kept."""
     for place in ("messages", "input"):
         if isinstance(messages := body.get(place), list) and messages:
-            for back, message in enumerate(reversed(messages)):
+            spoken = [message for message in messages if message.get("type") != "reasoning"]
+            for back, message in enumerate(reversed(spoken)):
                 message["role"] = "assistant" if back % 2 else "user"
-            if len(messages) % 2 == 0:
-                messages[0]["role"] = "system"
-            if isinstance(last := messages[-1]["content"], str):
-                messages[-1]["content"] = last + QUESTION
+                if len(spoken) % 2 == 0 and message is spoken[0]:
+                    message["role"] = "system"
+                if message["role"] != "assistant":
+                    for name in OF_ANSWERS:
+                        message.pop(name, None)
+                if message.get("content") is None:
+                    message["content"] = QUESTION
+            if not spoken:
+                messages.append({"role": "user", "content": QUESTION})
+            elif isinstance(last := spoken[-1]["content"], str):
+                spoken[-1]["content"] = last + QUESTION
             else:
-                last[-1]["text"] += QUESTION
+                last.append({"type": "text", "text": QUESTION})
     budget = body.get("budget", {})
     budget.pop("error_tolerance", None)
     for limit, least in (("deadline_ms", 60_000), ("max_layer_steps", 100)):

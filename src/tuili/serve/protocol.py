@@ -93,6 +93,11 @@ def not_both(*fields: str) -> JsonDict:
     return {"anyOf": [{"properties": {field: {"type": "null"}}} for field in fields]}
 
 
+def all_null(*fields: str) -> JsonDict:
+    """None of some fields is given."""
+    return {"properties": {field: {"type": "null"} for field in fields}}
+
+
 def null_or(field: str, schema: JsonDict, other: str, its: JsonDict) -> JsonDict:
     """One of two fields is null, or as its schema says."""
     null: JsonDict = {"type": "null"}
@@ -134,10 +139,26 @@ class RefusalPart(Part):
     refusal: str
 
 
+OF_ANSWERS = ("refusal", "reasoning", "reasoning_content")
+"""What only the assistant's messages have."""
+
+
 class Message(Part):
     """One message of a conversation. What this server answers can be sent back as it is: the steps of earlier answers
     (`reasoning`) are not read again.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            {
+                "anyOf": [
+                    {"properties": {"content": {"type": ["string", "array"]}}, "required": ["content"]},
+                    {"properties": {"refusal": {"type": "string"}}, "required": ["refusal"]},
+                ]
+            },
+            {"anyOf": [{"properties": {"role": {"const": "assistant"}}}, all_null(*OF_ANSWERS)]},
+        )
+    )
 
     role: Literal["system", "developer", "user", "assistant"]
     content: str | Annotated[list[TextPart | RefusalPart], Field(min_length=1, max_length=MOST_PARTS)] | None = None
@@ -150,8 +171,7 @@ class Message(Part):
     def _says_something(self) -> Message:
         if self.content is None and self.refusal is None:
             raise ValueError("content is missing")
-        own = (self.refusal, self.reasoning, self.reasoning_content)
-        if self.role != "assistant" and any(text is not None for text in own):
+        if self.role != "assistant" and any(getattr(self, name) is not None for name in OF_ANSWERS):
             raise ValueError("refusal and reasoning are of the assistant")
         return self
 
