@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,13 +130,18 @@ def container(
         process = subprocess.Popen(
             command, stdout=file, stderr=file, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"} | own
         )
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     try:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         begun = time.monotonic()
         while not (numbers := children.read_text().split()):
             assert process.poll() is None and time.monotonic() < begun + PATIENCE, log.read_text()
             time.sleep(0.01)
         yield Container(image, variables, process, int(numbers[0]), log)
     finally:
-        process.send_signal(signal.SIGKILL)
+        # The first process inside outlives the outer one, for what is to end it with that is lost as it takes a user.
+        numbers = children.read_text().split() if process.poll() is None else []
+        for number in numbers:
+            with suppress(ProcessLookupError):
+                os.kill(int(number), signal.SIGKILL)
+        process.kill()
         process.wait()
