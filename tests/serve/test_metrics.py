@@ -128,3 +128,20 @@ def test_feedback_is_counted_and_kept(counted: tuple[Running, Path]) -> None:
     ]
     told = samples(server)
     assert (told["tuili_feedback_total", "verdict=down"], told["tuili_feedback_total", "verdict=correction"]) == (1, 1)
+
+
+def test_a_file_of_feedback_does_not_grow_without_end(
+    counted: tuple[Running, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, file = counted
+    name = server.client().chat.completions.create(model="nano", messages=ASKED).id
+
+    def give() -> str:
+        found = server.client()._client.post(f"{server.url}/v1/feedback", json={"id": name, "thumb": "up"})
+        status: str = found.json()["status"]
+        return status
+
+    assert give() == "kept"
+    size = file.stat().st_size
+    monkeypatch.setattr("tuili.serve.feedback.LARGEST", size + 10)
+    assert (give(), file.stat().st_size) == ("counted", size)

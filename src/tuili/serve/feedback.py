@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,8 +19,11 @@ from tuili.serve.metrics import Metrics
 from tuili.serve.protocol import Name, Part, given, rules
 from tuili.serve.replies import FeedbackTaken
 
+LOG = logging.getLogger(__name__)
 routes = APIRouter()
 LONGEST = 4_000
+LARGEST = 100_000_000
+"""Bytes of a file that takes no more: anybody who may ask may also fill it."""
 
 
 class Feedback(Part):
@@ -41,7 +45,10 @@ class Feedback(Part):
 
 
 class FeedbackFile:
-    """Lines of JSON, added one after the other; None keeps nothing. Raises `InputError` if it cannot be written."""
+    """Lines of JSON, added one after the other, up to `LARGEST` bytes; None keeps nothing.
+
+    Raises `InputError` if it cannot be written.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self._path, self._lock = path, asyncio.Lock()
@@ -53,23 +60,21 @@ class FeedbackFile:
             except OSError as error:
                 raise InputError(f"{path}: feedback cannot be kept there: {error.strerror}") from None
 
-    @property
-    def keeps(self) -> bool:
-        """Whether there is a file."""
-        return self._path is not None
-
-    async def keep(self, line: dict[str, object]) -> None:
-        """Add a line."""
-        if self._path is None:
-            return
+    async def keep(self, line: dict[str, object]) -> bool:
+        """Add a line. Returns whether there was a file with room for it."""
         text = json.dumps(line, ensure_ascii=False) + "\n"
         async with self._lock:
-            await asyncio.to_thread(self._write, text)
+            return await asyncio.to_thread(self._write, text.encode())
 
-    def _write(self, text: str) -> None:
-        assert self._path is not None
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(text)
+    def _write(self, line: bytes) -> bool:
+        if self._path is None:
+            return False
+        with self._path.open("ab") as file:
+            if file.tell() + len(line) > LARGEST:
+                LOG.error("%s is full: feedback is counted, but no longer kept", self._path)
+                return False
+            file.write(line)
+        return True
 
 
 @routes.post("/v1/feedback", summary="Say what an answer was worth")
@@ -81,6 +86,7 @@ async def feedback(body: Feedback, http: HttpRequest) -> JSONResponse:
     for verdict in ([body.thumb] if body.thumb else []) + (["correction"] if body.correction else []):
         metrics.feedback.labels(model, verdict).inc()
     caller = http.state.caller.name
-    await http.app.state.feedback.keep({"time": time.time(), "caller": caller, **body.model_dump(exclude_none=True)})
-    told: FeedbackTaken = {"id": body.id, "status": "kept" if http.app.state.feedback.keeps else "counted"}
+    line = {"time": time.time(), "caller": caller, **body.model_dump(exclude_none=True)}
+    kept = await http.app.state.feedback.keep(line)
+    told: FeedbackTaken = {"id": body.id, "status": "kept" if kept else "counted"}
     return JSONResponse(told, 202)

@@ -37,9 +37,9 @@ KINDS: Mapping[str, Any] = {
 """Whatever is sent, by its name in the document."""
 
 ALWAYS = (413, 431, 500)
-KEYED = (401, *ALWAYS)
+KEYED = (401, 503, *ALWAYS)
 READ = (400, 408, 429, *KEYED)
-ASKED = (404, 503, *READ)
+ASKED = (404, *READ)
 """Errors of probes; of what needs a key; of what reads a body; of what asks a model."""
 MEANING: Mapping[int, str] = {
     200: "The answer",
@@ -52,7 +52,7 @@ MEANING: Mapping[int, str] = {
     429: "Too many requests, or a quota is spent",
     431: "Too many or too large headers",
     500: "An error inside, which the log has",
-    503: "Not now: models are being loaded, or the server is shutting down",
+    503: "Not now: models are being loaded, too many requests are at work, or the server is shutting down",
 }
 RETRY = {
     "description": "Seconds after which to ask again.",
@@ -85,7 +85,7 @@ ROUTES: Mapping[tuple[str, str], Answers] = {
     ("post", "/v1/responses"): Answers("Response", "ResponseEvent", named=True, errors=ASKED),
     ("post", "/v1/feedback"): Answers("FeedbackTaken", status=202, errors=READ),
     ("get", "/v1/models"): Answers("ModelList"),
-    ("get", "/v1/models/{name}"): Answers("Model", errors=(404, 503, *KEYED)),
+    ("get", "/v1/models/{name}"): Answers("Model", errors=(404, *KEYED)),
     ("get", "/health"): Answers("Health", errors=ALWAYS),
     ("get", "/ready"): Answers("Readiness", errors=ALWAYS, also=(503,)),
     ("get", "/metrics"): Answers(text=True),
