@@ -38,7 +38,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     feedback: Path | None = None
     watch_seconds: float = 2.0
-    observe_seconds: float = 10.0
+    observe_seconds: float = 30.0
     traces: Traces = field(default_factory=Traces)
 
 

@@ -18,6 +18,7 @@ from tuili.engine.probe import Observed
 from tuili.engine.request import Request
 from tuili.serve.errors import HttpError
 from tuili.serve.models import Models
+from tuili.serve.tally import Tallies
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -41,16 +42,8 @@ class Metrics:
             buckets=SECONDS,
             registry=own,
         )
-        self.first = Histogram(
-            "tuili_time_to_first_token_seconds",
-            "From a request to its first token.",
-            one,
-            buckets=SECONDS,
-            registry=own,
-        )
-        self.between = Histogram(
-            "tuili_inter_token_seconds", "From one token to the next.", one, buckets=BETWEEN, registry=own
-        )
+        self.first = Tallies("tuili_time_to_first_token_seconds", "From a request to its first token.", SECONDS, own)
+        self.between = Tallies("tuili_inter_token_seconds", "From one token to the next.", BETWEEN, own)
         self.queue = Histogram(
             "tuili_queue_seconds", "Waiting for a slot, in all attempts.", one, buckets=SECONDS, registry=own
         )
@@ -61,9 +54,7 @@ class Metrics:
         self.overruns = Counter(
             "tuili_budget_overruns", "Budgets that were not kept: there should be none.", [*one, "budget"], registry=own
         )
-        self.depth = Histogram(
-            "tuili_token_depth_layers", "Layers that a token took.", one, buckets=DEPTHS, registry=own
-        )
+        self.depth = Tallies("tuili_token_depth_layers", "Layers that a token took.", DEPTHS, own)
         self.attempts = Histogram("tuili_attempts", "Attempts at an answer.", one, buckets=ATTEMPTS, registry=own)
         self.reasoning = Histogram("tuili_reasoning_steps", "Steps of an answer.", one, buckets=STEPS, registry=own)
         self.steps = Counter("tuili_steps", "Steps by the checker's verdict.", [*one, "verdict"], registry=own)
