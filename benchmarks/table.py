@@ -267,7 +267,7 @@ ROWS = (
     bench("in flight at 100 restarts under load: requests", "restarts", "in_flight", "{:,.0f}", "10,000"),
     bench("of these lost", "restarts", "lost", "{:.0f}", "0"),
     bench("requests amid faults and disconnects that had no end or two", "faults", "without_one_end", "{:.0f}", "0"),
-    bench("an hour under load: growth of memory, MB an hour", "soak", "memory_slope", "{:+.1f}", "flat"),
+    bench("an hour at 2 requests a second: growth of memory, MB an hour", "soak", "memory_slope", "{:+.1f}", "flat"),
     bench("requests lost in that hour", "soak", "lost", "{:.0f}", "0"),
     bench("throughput that metrics cost: %", "metrics_cost", "lost_of_medians", "{:.1f}", "2"),
     bench("training `nano`: tokens a second", "training", "nano_ours_tokens", "{:,.0f}", "none"),
