@@ -269,7 +269,7 @@ ROWS = (
     bench("requests amid faults and disconnects that had no end or two", "faults", "without_one_end", "{:.0f}", "0"),
     bench("an hour at 2 requests a second: growth of memory, MB an hour", "soak", "memory_slope", "{:+.1f}", "flat"),
     bench("requests lost in that hour", "soak", "lost", "{:.0f}", "0"),
-    bench("throughput that metrics cost: %", "metrics_cost", "lost_of_medians", "{:.1f}", "2"),
+    bench("throughput that metrics cost: %", "metrics_cost", "lost", "{:.1f}", "2"),
     bench("training `nano`: tokens a second", "training", "nano_ours_tokens", "{:,.0f}", "none"),
     bench("over Mixtral under the Trainer", "training", "nano_tokens_over_mixtral", "{:.2f}", "2"),
     bench(

@@ -14,7 +14,7 @@ def test_the_server_counts_when_it_is_told_to():
         before = server.metrics().get("tuili_token_depth_layers_count", 0)
         server.process.send_signal(number)
         time.sleep(0.2)
-        processor, wall = asyncio.run(metrics_cost.ask(server, ["What is 2 + 2?"] * 4, clients=2, scraped=True))
+        processor, wall = asyncio.run(metrics_cost.ask(server, ["What is 2 + 2?"] * 4, 2, metrics_cost.Scraper(server)))
         assert processor > 0
         assert wall > 0
         server.process.send_signal(signal.SIGUSR1)
