@@ -20,7 +20,7 @@ def test_it_adds_up(server: Running, loop: list[str], capsys: pytest.CaptureFixt
     found = json.loads(capsys.readouterr().out)
     after = sum(sample.value for sample in served.collect()[0].samples)
     assert found["by_status"] == {"200": found["asked"]}
-    assert found["asked"] == after - before >= sum(found["by_outcome"].values()) > 3
+    assert found["asked"] == after - before >= sum(found["by_outcome"].values()) > 0
     assert 0 < found["first_ms"]["p50"] <= found["first_ms"]["p99"] <= found["whole_ms"]["p99"]
     assert found["tokens_per_second"] > found["answers_per_second"] >= found["good_per_second"]
 
