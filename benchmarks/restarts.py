@@ -47,11 +47,8 @@ async def fate(server: Server, question: str, tokens: int, stream: bool) -> tupl
         ):
             begun = answer.status_code == 200
             said = (await answer.aread()).decode()
-            if begun:
-                begun = not (
-                    said.endswith("data: [DONE]\n\n") if stream else "receipt" in json.loads(said)["choices"][0]
-                )
-                return (CUT if begun else WHOLE), time.perf_counter()
+            if begun and (said.endswith("data: [DONE]\n\n") if stream else "receipt" in json.loads(said)["choices"][0]):
+                return WHOLE, time.perf_counter()
     except (httpx2.HTTPError, json.JSONDecodeError):
         pass
     return (CUT if begun else REFUSED), time.perf_counter()

@@ -1,4 +1,4 @@
-"""An hour under load: whether memory stays flat and no request is lost.
+"""An hour of requests, far below what the server can bear: whether memory stays flat and no request is lost.
 
 Questions come at random (open loop) and are streamed. Beside them, one client after the other hangs up amid its stream.
 Resident memory is read every few seconds. The first sixth of the time is for warming up: caches fill, and the allocator

@@ -73,7 +73,13 @@ def measure(
                         runs[f"{one.name}_{count}"][name].append(value)
     for cell, values in runs.items():
         figures |= {f"{cell}_{name}": Figure(unit, values[name]) for name, unit in UNITS.items()}
-    config: dict[str, Any] = {"clients": clients, "seconds": seconds, "rounds": rounds, "threads": threads}
+    config: dict[str, Any] = {
+        "clients": clients,
+        "seconds": seconds,
+        "rounds": rounds,
+        "threads": threads,
+        "only": only,
+    }
     return {**config, "tokens": length, "parameters": parameters(), "llama_server": llama_server_version()}, figures
 
 

@@ -92,6 +92,7 @@ def test_what_is_refused_already_stays_so() -> None:
         ({**INTEGER, "$defs": {}}, "schema.$defs"),
         ({**INTEGER, "required": ["y"]}, "schema.required"),
         ({**INTEGER, "required": "answer"}, "schema.required"),
+        ({**INTEGER, "required": [["answer"]]}, "schema.required"),
         (schema(a={"type": "integer", "enum": ["129"]}), "schema.properties.a.enum"),
         (schema(a={"type": "string", "enum": "abc"}), "schema.properties.a.enum"),
         (schema(a={"type": "string", "enum": []}), "schema.properties.a.enum"),

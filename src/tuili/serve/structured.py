@@ -65,7 +65,7 @@ class Form:
         if schema.get("type") != "object" or not isinstance(properties, Mapping):
             _refuse(place, "an object with a property for the answer is wanted")
         required = schema.get("required", [])
-        if not isinstance(required, list) or any(name not in properties for name in required):
+        if not isinstance(required, list) or not all(isinstance(own, str) and own in properties for own in required):
             _refuse(f"{place}.required", "a list of the properties is wanted")
         arrays = [name for name, own in properties.items() if isinstance(own, Mapping) and own.get("type") == "array"]
         values = [name for name in properties if name not in arrays]

@@ -114,7 +114,7 @@ def collector(url: str) -> Traces:
         raise InputError(f"traces need OpenTelemetry ({error}): pip install 'tuili[traces]'") from None
     name = os.environ.get("OTEL_SERVICE_NAME", "tuili")
     provider = TracerProvider(resource=Resource.create({"service.name": name, "service.version": __version__}))
-    timeout = float(os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT", LATEST))
+    timeout = None if "OTEL_EXPORTER_OTLP_TIMEOUT" in os.environ else LATEST  # None has the exporter read it
     exporter = OTLPSpanExporter(f"{url.rstrip('/')}/v1/traces", timeout=timeout)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     return Traces(provider.get_tracer("tuili.serve", __version__), provider.shutdown)
