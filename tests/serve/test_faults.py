@@ -103,9 +103,14 @@ def test_who_leaves_the_queue_gives_up_the_place(stream: bool) -> None:
 
 async def leave_the_queue(server: Running, stream: bool) -> None:
     engine = server.app.state.models.find("nano").engine
-    held = threading.Event()
-    step = engine.step
-    engine.step = lambda: (held.wait(0.2), step())[1]
+    step, steps = engine.step, list[float]()
+
+    def slowly() -> Any:
+        steps.append(time.monotonic())
+        time.sleep(0.3)
+        return step()
+
+    engine.step = slowly
     async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=60) as client:
         asked = [
             asyncio.create_task(client.chat.completions.create(model="nano", messages=ASKED, stream=stream))
@@ -113,14 +118,15 @@ async def leave_the_queue(server: Running, stream: bool) -> None:
         ]
         while engine.scheduler.waiting < 5:
             await asyncio.sleep(0.01)
+        before = len(steps)
         for task in asked:
             task.cancel()
         until = time.monotonic() + 20
         while engine.scheduler.waiting + engine.scheduler.running and time.monotonic() < until:
             await asyncio.sleep(0.01)
         assert time.monotonic() < until
+        assert len(steps) - before < 5, "nothing is written for those who waited, one after the other"
         assert server.app.state.metrics.in_flight.labels("nano")._value.get() == 0
-    held.set()
 
 
 def test_weights_at_work_are_not_the_files(tmp_path: Path) -> None:
