@@ -27,18 +27,18 @@ from benchmarks.record import Figure
 from tests.clock import Clock, take_time
 from tests.tiny import loud, save_tiny
 from tuili.engine.answer import Answer, Outcome
-from tuili.engine.calibration import CALIBRATION_FILE, Calibration, Entry, Sample
-from tuili.engine.confidence import FEATURES
 from tuili.engine.engine import Engine, Ticket
 from tuili.engine.events import Answered, Event, TokenWritten
+from tuili.engine.promises.calibration import CALIBRATION_FILE, Calibration, Entry, Sample
+from tuili.engine.promises.confidence import FEATURES
 from tuili.engine.request import Budget, Depth, Request, Sampling
-from tuili.engine.row import Row, Stop
-from tuili.engine.scheduler import Scheduler
+from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.sequence import Row, Stop
 from tuili.errors import InputError, Overloaded
 from tuili.model.folder import LoadedModel, load_model
-from tuili.model.lineage import model_hash
 from tuili.model.verifier import Calibration as Curves
 from tuili.model.verifier import LoadedVerifier, Verifier, VerifierConfig, verifier_hash, write_verifier
+from tuili.store.lineage import model_hash
 
 OPENINGS = ("What is 48 / 2 + 7?", "Each name stands for a number.\nP1: Leo = Zoe + 3\n", "Solve for t: ")
 BUDGETS = ("max_steps", "max_tokens", "max_layer_steps", "deadline_ms")

@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 
 from benchmarks.command import Measured, run
 from benchmarks.record import ROOT, Figure
-from tuili.engine.guarantee import Certified, Trials, certify, threshold_uncertified
-from tuili.eval.calibrate import (
+from tuili.eval.calibration.calibrate import (
     Case,
     Moment,
     Trace,
@@ -36,12 +35,13 @@ from tuili.eval.calibrate import (
     replay,
     thresholds,
 )
-from tuili.eval.figures import ACCENT, LEVEL_COLOURS, MUTED, STYLE
+from tuili.eval.calibration.guarantee import Certified, Trials, certify, threshold_uncertified
+from tuili.eval.reporting.figures import ACCENT, LEVEL_COLOURS, MUTED, STYLE
 from tuili.eval.runner import unseen_problems
 from tuili.files import write_durably
 from tuili.model.folder import LoadedModel, load_model
-from tuili.model.lineage import model_hash
 from tuili.model.verifier import verifier_hash
+from tuili.store.lineage import model_hash
 from tuili.tasks import Split, domains
 
 PART = 960

@@ -18,8 +18,8 @@ from typing import Any
 from benchmarks.command import Measured, ratio, run
 from benchmarks.record import ROOT, Figure
 from benchmarks.served import Server, ours
+from tuili.bench.load import LoadSettings, load
 from tuili.errors import TuiliError
-from tuili.eval.load import LoadSettings, load
 from tuili.eval.runner import unseen_problems
 from tuili.tasks import domains
 

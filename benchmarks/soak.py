@@ -18,7 +18,7 @@ import httpx2
 from benchmarks.command import Measured, run
 from benchmarks.record import Figure
 from benchmarks.served import Server, ours
-from tuili.eval.load import WAIT, Asked, LoadSettings, load
+from tuili.bench.load import WAIT, Asked, LoadSettings, load
 from tuili.eval.runner import unseen_problems
 from tuili.tasks import domains
 

@@ -19,15 +19,15 @@ from torch import Tensor
 from benchmarks.command import Measured, run
 from benchmarks.record import ROOT, Figure
 from tuili.config import load_recipe
-from tuili.engine.confidence import bins
-from tuili.eval.figures import reliability
+from tuili.engine.promises.confidence import bins
+from tuili.eval.reporting.figures import reliability
 from tuili.model.verifier import Verifier
-from tuili.verify.chains import OWN, UNKNOWN
-from tuili.verify.features import Examples
-from tuili.verify.fit import judged
-from tuili.verify.measure import best_thresholds, calibrate, likelihood, report
-from tuili.verify.recipe import VerifierRecipe
-from tuili.verify.rounds import Run, train_verifier
+from tuili.posttrain.verifier.chains import OWN, UNKNOWN
+from tuili.posttrain.verifier.features import Examples
+from tuili.posttrain.verifier.fit import judged
+from tuili.posttrain.verifier.measure import best_thresholds, calibrate, likelihood, report
+from tuili.posttrain.verifier.recipe import VerifierRecipe
+from tuili.posttrain.verifier.rounds import Run, train_verifier
 
 OTHERS = (("copied_number", "wrong_operation"), ("dropped_step", "premature_end"), ("negated_conclusion", "converse"))
 """Kinds of errors that are held out besides, two and two."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
-from tuili.engine.network import Network
-from tuili.engine.scheduler import Scheduler
-from tuili.engine.slots import Slots
-from tuili.engine.step import KeyValues, Step
+from tuili.engine.runtime.torch.attention_metadata import KeyValues, Step
+from tuili.engine.runtime.torch.kv_cache import Slots
+from tuili.engine.runtime.torch.lean_model import Network
+from tuili.engine.scheduling.scheduler import Scheduler
 
 
 @dataclass

@@ -30,15 +30,18 @@ MAY_IMPORT = {
     "machine": set(),
     "parent": set(),
     "steps": {"errors"},
+    "store": _BASE | {"steps"},
     "tasks": _BASE | {"steps"},
-    "data": _BASE | {"steps", "tasks"},
-    "model": _BASE | {"steps", "data"},
-    "train": _BASE | {"machine", "parent", "steps", "tasks", "data", "model"},
-    "engine": _BASE | {"steps", "tasks", "data", "model"},
-    "eval": _BASE | {"machine", "parent", "steps", "tasks", "data", "model", "train", "engine"},
-    "verify": _BASE | {"machine", "steps", "tasks", "data", "model", "engine"},
-    "serve": _BASE | {"steps", "model", "engine"},
-    "cli": _BASE | {"steps", "tasks", "data", "model", "train", "engine", "eval", "verify", "serve"},
+    "data": _BASE | {"steps", "tasks", "store"},
+    "model": _BASE | {"steps", "store", "data"},
+    "train": _BASE | {"machine", "parent", "steps", "tasks", "store", "data", "model"},
+    "engine": _BASE | {"steps", "tasks", "store", "data", "model"},
+    "eval": _BASE | {"machine", "parent", "steps", "tasks", "store", "data", "model", "train", "engine"},
+    "serve": _BASE | {"steps", "store", "model", "engine"},
+    "posttrain": _BASE | {"machine", "steps", "tasks", "store", "data", "model", "train", "engine", "eval"},
+    "bench": _BASE | {"machine", "steps", "tasks", "store", "data", "model", "engine", "eval"},
+    "cli": _BASE
+    | {"steps", "tasks", "store", "data", "model", "train", "engine", "eval", "serve", "posttrain", "bench"},
     "__init__": set(),
     "__main__": {"cli"},
 }
@@ -173,7 +176,7 @@ def test_files_are_short():
 
 def test_the_engine_stays_small():
     lines = 0
-    for file in sorted((PACKAGE / "engine").glob("*.py")):
+    for file in sorted((PACKAGE / "engine").rglob("*.py")):
         nodes = ast.walk(tree(file))
         texts = [node for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
         said = {line for text in texts for line in range(text.lineno, (text.end_lineno or text.lineno) + 1)}

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from tuili.data.tokenizer import separator_ids, train_tokenizer
 from tuili.model import TuiliConfig, TuiliForCausalLM
 from tuili.model.folder import save_model
-from tuili.model.lineage import LineageEntry
+from tuili.store.lineage import LineageEntry
 
 
 def tiny_model(**overrides: Any) -> tuple[TuiliForCausalLM, PreTrainedTokenizerFast]:

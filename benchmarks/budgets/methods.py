@@ -15,10 +15,10 @@ from tuili.data.tokenizer import encode_prompt, encode_text
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.engine import Engine
 from tuili.engine.request import Budget, Depth, Request, Sampling
-from tuili.engine.row import Limits, Row
-from tuili.engine.scheduler import Scheduler
+from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.sequence import Limits, Row
 from tuili.model.folder import LoadedModel
-from tuili.steps.response import END_THINK
+from tuili.steps.language.response import END_THINK
 from tuili.tasks import Problem, score
 
 TOGETHER = 64

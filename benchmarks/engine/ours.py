@@ -16,8 +16,8 @@ import torch
 
 from benchmarks.engine.protocol import Tokens, Work, serve
 from benchmarks.engine.sizes import SIZES, build_ours
-from tuili.engine.row import Limits, Row
-from tuili.engine.scheduler import Scheduler
+from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.sequence import Limits, Row
 
 
 def compiles() -> bool:

@@ -23,8 +23,8 @@ from benchmarks.record import Figure
 from benchmarks.served import Server
 from benchmarks.serving.contenders import Contender, contenders, llama_server_version
 from benchmarks.serving.model import parameters
+from tuili.bench.load import Asked, LoadSettings, load
 from tuili.errors import TuiliError
-from tuili.eval.load import Asked, LoadSettings, load
 from tuili.eval.runner import unseen_problems
 from tuili.tasks import domains
 

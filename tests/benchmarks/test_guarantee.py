@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks import guarantee
 from benchmarks.guarantee import best_in_hindsight, error, gathered, measure, one_split
-from tuili.engine.guarantee import Trials
-from tuili.eval.calibrate import Case, Moment, Trace
+from tuili.eval.calibration.calibrate import Case, Moment, Trace
+from tuili.eval.calibration.guarantee import Trials
 
 
 def trials(rates: list[float], problems: int = 4000) -> Trials:

@@ -7,8 +7,8 @@ import pytest
 from benchmarks.serving.__main__ import summary
 from benchmarks.serving.contenders import contenders
 from benchmarks.serving.model import parameters, save_llama
+from tuili.bench.load import Asked
 from tuili.errors import TuiliError
-from tuili.eval.load import Asked
 
 
 def test_throughput_is_of_the_time_and_latency_of_all_answers():

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.verifier import measure
-from tests.verify.test_rounds import SMALL
+from tests.posttrain.verifier.test_rounds import SMALL
 from tuili.model.verifier import read_verifier
-from tuili.verify import rounds
+from tuili.posttrain.verifier import rounds
 
 
 def test_the_recipes_own_head_is_measured_beside_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from tests.eval.trials import Oracle
 from tests.tiny import save_tiny
 from tuili.cli.app import main
 from tuili.eval import evaluation
-from tuili.eval.card import read_figures
+from tuili.eval.reporting.card import read_figures
 from tuili.eval.runner import unseen_problems
 
 DOMAINS = ["arithmetic", "knights"]

@@ -18,12 +18,12 @@ from tests.tiny import loud, tiny_model
 from tuili.data.tokenizer import encode_example, encode_prompt
 from tuili.engine import controller
 from tuili.engine.answer import Answer, Outcome
-from tuili.engine.confidence import FEATURES, Confidence
 from tuili.engine.engine import Engine
 from tuili.engine.events import Answered, Event, Narrator, StepJudged, TokenWritten
+from tuili.engine.promises.confidence import FEATURES, Confidence
 from tuili.engine.request import Budget, Request, Sampling
-from tuili.engine.row import Limits, Row, Stop
-from tuili.engine.scheduler import Scheduler
+from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.sequence import Limits, Row, Stop
 from tuili.engine.service import Closed, Service
 from tuili.engine.written import read_back
 from tuili.errors import InputError, Overloaded, PromptError, TuiliError

@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.fuzz import fuzz
 from tuili.engine.answer import Outcome
-from tuili.engine.row import Stop
-from tuili.engine.scheduler import Scheduler
+from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.sequence import Stop
 
 REQUESTS = int(os.environ.get("TUILI_FUZZ", "2000"))
 
@@ -26,7 +26,7 @@ def test_no_budget_is_overrun_and_nothing_is_left() -> None:
 
 
 def test_a_budget_that_is_not_kept_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuili.engine.scheduler.CARE", 1e-9)
+    monkeypatch.setattr("tuili.engine.scheduling.scheduler.CARE", 1e-9)
     monkeypatch.setattr(Scheduler, "_may_go_beyond", lambda self, index, *_: index < len(self.exits) - 1)
     tally = fuzz(600, seed=1)
     assert tally.overruns.keys() >= {"deadline_ms", "max_layer_steps"}

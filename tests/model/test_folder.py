@@ -17,8 +17,8 @@ from tuili.data.tokenizer import train_tokenizer
 from tuili.errors import ModelFolderError
 from tuili.model import folder as folder_module
 from tuili.model.folder import check_safetensors, load_model, resolve, save_model
-from tuili.model.lineage import LineageEntry, model_hash, read_lineage, write_lineage
 from tuili.model.size import count_parameters
+from tuili.store.lineage import LineageEntry, model_hash, read_lineage, write_lineage
 
 WEIGHTS = "model.safetensors"
 

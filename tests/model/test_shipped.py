@@ -10,21 +10,21 @@ import torch
 from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.engine.decode import Decoder
-from tuili.engine.pledges import Pledges
+from tuili.engine.promises.promises import Pledges
 from tuili.engine.request import Budget, Request
 from tuili.eval.accuracy import accuracy
-from tuili.eval.card import EVAL_FILE
+from tuili.eval.reporting.card import EVAL_FILE
 from tuili.eval.runner import run, unseen_problems
 from tuili.model.folder import SHIPPED, LoadedModel, load_model
-from tuili.model.lineage import model_hash, read_lineage
 from tuili.model.verifier import VERIFIER_FILE, read_verifier
+from tuili.posttrain.verifier.chains import RIGHT, mutated, rendered
+from tuili.posttrain.verifier.features import examples
+from tuili.posttrain.verifier.fit import judged
+from tuili.posttrain.verifier.measure import first_error
+from tuili.posttrain.verifier.recipe import VerifierRecipe
+from tuili.store.lineage import model_hash, read_lineage
 from tuili.tasks import domains
 from tuili.train.recipe import Recipe
-from tuili.verify.chains import RIGHT, mutated, rendered
-from tuili.verify.features import examples
-from tuili.verify.fit import judged
-from tuili.verify.measure import first_error
-from tuili.verify.recipe import VerifierRecipe
 
 NANO = SHIPPED / "nano"
 REPORT = json.loads((NANO / EVAL_FILE).read_text())

@@ -11,7 +11,6 @@ from safetensors.torch import load_file, save_file
 
 from tests.tiny import save_tiny
 from tuili.errors import InputError, ModelFolderError
-from tuili.model.lineage import model_hash
 from tuili.model.verifier import (
     SCALARS,
     VERIFIER_FILE,
@@ -23,6 +22,7 @@ from tuili.model.verifier import (
     response_features,
     write_verifier,
 )
+from tuili.store.lineage import model_hash
 
 CONFIG = VerifierConfig(state_size=16, channels=16, layers=2, heads=2)
 LINE = ((-8.0, 0.0), (8.0, 1.0))

@@ -20,7 +20,7 @@ from schemathesis.openapi.checks import RejectedPositiveData
 
 from tests.serve.conftest import Running
 from tests.serve.replies import check_reply
-from tuili.serve.protocol import OF_ANSWERS
+from tuili.serve.schemas.requests import OF_ANSWERS
 
 SEED = 7
 EXACT = 2**53

@@ -1,6 +1,4 @@
-"""Holds what a server has sent against the types in `tuili.serve.replies` and `items`, more strictly than its OpenAPI
-document does: no field may be there that they do not name.
-"""
+"""Holds what a server has sent against the types in `tuili.serve.schemas`, more strictly than its OpenAPI document does: no field may be there that they do not name."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from tuili.serve.schema import KINDS, ROUTES, Answers
+from tuili.serve.schemas.openapi import KINDS, ROUTES, Answers
 
 
 @cache

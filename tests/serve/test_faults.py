@@ -65,7 +65,7 @@ def test_an_error_nobody_thought_of_is_told_and_counted(fragile: Running, monkey
         raise ZeroDivisionError("secret")
 
     monkeypatch.setattr(Engine, "read", fail)
-    monkeypatch.setattr("tuili.serve.responses.engine_request", fail)
+    monkeypatch.setattr("tuili.serve.routes.responses.engine_request", fail)
     raw, headers = fragile.client()._client, {"authorization": "Bearer two"}
     for path, body in (("chat/completions", {"messages": ASKED}), ("responses", {"input": "2 + 2"})):
         found = raw.post(f"{fragile.url}/v1/{path}", json={"model": "nano", **body}, headers=headers)

@@ -143,5 +143,5 @@ def test_a_file_of_feedback_does_not_grow_without_end(
 
     assert give() == "kept"
     size = file.stat().st_size
-    monkeypatch.setattr("tuili.serve.feedback.LARGEST", size + 10)
+    monkeypatch.setattr("tuili.serve.routes.feedback.LARGEST", size + 10)
     assert (give(), file.stat().st_size) == ("counted", size)

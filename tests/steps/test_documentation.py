@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tuili.steps import Status, arithmetic, check, context, lexer, linear, logic, parser, polynomial, regions, units
+from tuili.steps import Status, check, context
+from tuili.steps.language import lexer, parser, units
+from tuili.steps.theories import linear, logic, polynomial, regions
+from tuili.steps.values import arithmetic
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "steps.md").read_text()
 ROWS = re.findall(r"^\| `(\w+)` \| (`.*`) \|", GUIDE, re.MULTILINE)

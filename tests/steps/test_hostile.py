@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuili.steps import Context, Status, Value, check, check_chain, interpreter, parse, render, split_response
+from tuili.steps import Context, Status, Value, check, check_chain, parse, render, split_response
+from tuili.steps.theories import interpreter
 
 SECONDS = 0.05
 BYTES = 64_000_000

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tuili.steps import Inference, Status, check, parse
-from tuili.steps.evaluate import truth
+from tuili.steps.values.evaluate import truth
 
 # Propositional: every row of the truth table.
 ATOMS = ("A", "B", "C", "D")

@@ -18,7 +18,7 @@ from tuili.data.records import Record, write_records
 from tuili.data.tokenizer import encode_text
 from tuili.errors import CheckpointError, InputError, RecordError, TuiliError
 from tuili.model.folder import load_model
-from tuili.model.lineage import read_lineage
+from tuili.store.lineage import read_lineage
 from tuili.train import loop
 from tuili.train import precision as precision_module
 from tuili.train import run as run_module

@@ -1,4 +1,4 @@
-"""`tuili bench`: how fast this machine is with a model. The measuring is left to `tuili.eval.speed`."""
+"""`tuili bench`: how fast this machine is with a model. The measuring is left to `tuili.bench.speed`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def engine(
 
     from rich.console import Console
 
-    from tuili.eval.speed import SpeedSettings, measure_speed, set_threads
+    from tuili.bench.speed import SpeedSettings, measure_speed, set_threads
     from tuili.model.folder import load_model
 
     set_threads(threads)
@@ -96,7 +96,7 @@ def serve(
 
     from rich.console import Console
 
-    from tuili.eval.load import LoadSettings, load, report
+    from tuili.bench.load import LoadSettings, load, report
     from tuili.eval.runner import unseen_problems
     from tuili.tasks import domains
 

@@ -1,4 +1,4 @@
-"""`tuili calibrate`: what may be promised about a model's answers. The work is left to `tuili.eval.calibrate`."""
+"""`tuili calibrate`: what may be promised about a model's answers. The work is left to `tuili.eval.calibration.calibrate`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tuili.cli.options import DomainsOption, LevelsOption, ModelArgument, parse_
 from tuili.errors import InputError
 
 if TYPE_CHECKING:
-    from tuili.eval.calibrate import Case
+    from tuili.eval.calibration.calibrate import Case
 
 Number = TypeVar("Number", int, float)
 
@@ -41,9 +41,9 @@ def run(
 
     from tuili.cli.options import progress_bar
     from tuili.cli.show import show_calibration
-    from tuili.engine.calibration import CALIBRATION_FILE
-    from tuili.eval.calibrate import Classes, calibrate
-    from tuili.eval.risk import draw_risk
+    from tuili.engine.promises.calibration import CALIBRATION_FILE
+    from tuili.eval.calibration.calibrate import Classes, calibrate
+    from tuili.eval.calibration.risk import draw_risk
     from tuili.files import check_file_place, whole_file
     from tuili.model.folder import load_model
 
@@ -83,7 +83,7 @@ def _problems(domains: Sequence[str], levels: Sequence[int], per_cell: int, seed
     """Problems of the validation split, which no training sees, in random order."""
     import random
 
-    from tuili.eval.calibrate import Case
+    from tuili.eval.calibration.calibrate import Case
     from tuili.eval.runner import unseen_problems
     from tuili.tasks import Split
 
@@ -98,7 +98,7 @@ def _own(path: Path, seed: int) -> tuple[list[Case], str]:
     import random
 
     from tuili.data.records import read_records
-    from tuili.eval.calibrate import Case
+    from tuili.eval.calibration.calibrate import Case
     from tuili.steps import split_response
 
     cases = [Case(record.input, split_response(record.response).answer) for record in read_records(path)]

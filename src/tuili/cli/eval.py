@@ -47,9 +47,9 @@ def run(
 
     from tuili.cli.show import show_cells
     from tuili.errors import InputError
-    from tuili.eval.card import EVAL_FILE, write_card
     from tuili.eval.evaluation import EvalSettings, evaluate
-    from tuili.eval.report import write_html, write_json
+    from tuili.eval.reporting.card import EVAL_FILE, write_card
+    from tuili.eval.reporting.report import write_html, write_json
     from tuili.files import check_file_place, is_special
     from tuili.model.folder import load_model
     from tuili.train.folder import RUN_FILE

@@ -37,9 +37,9 @@ def describe(path: Path, config: TuiliConfig) -> dict[str, Any]:
     """Everything that `tuili info` tells, as one JSON document."""
     from dataclasses import asdict
 
-    from tuili.eval.card import read_figures
-    from tuili.model.lineage import model_hash, read_lineage
+    from tuili.eval.reporting.card import read_figures
     from tuili.model.size import count_parameters
+    from tuili.store.lineage import model_hash, read_lineage
 
     lineage = read_lineage(path)
     digest = model_hash(path)
@@ -68,7 +68,7 @@ def _verifier(path: Path) -> dict[str, float] | None:
 
 def _promises(path: Path, threshold: float) -> dict[str, Any]:
     """What a model may be asked to promise, or why that is nothing."""
-    from tuili.engine.pledges import valid_calibration
+    from tuili.engine.promises.promises import valid_calibration
 
     found, why = valid_calibration(path, threshold)
     entries = () if found is None else found.entries
@@ -81,7 +81,7 @@ def _promises(path: Path, threshold: float) -> dict[str, Any]:
 def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from tuili.eval.card import figures_line
+    from tuili.eval.reporting.card import figures_line
 
     def grid() -> Table:
         table = Table(box=None, show_header=False, pad_edge=False)

@@ -59,7 +59,7 @@ def run(
     from tuili.cli.show import show_cells
     from tuili.config import load_recipe
     from tuili.eval.evaluation import EvalSettings, evaluate
-    from tuili.eval.report import by_domain
+    from tuili.eval.reporting.report import by_domain
     from tuili.files import check_file_place
     from tuili.model.folder import load_model
     from tuili.train.recipe import Recipe
@@ -156,7 +156,7 @@ def _write(
     trials: list[Trial],
 ) -> None:
     """Write the reports, one for programs and one for people."""
-    from tuili.eval.report import sample, write_html, write_json
+    from tuili.eval.reporting.report import sample, write_html, write_json
     from tuili.train.log import read_log
 
     questions = [sample(trial, loaded.tokenizer) for trial in trials]

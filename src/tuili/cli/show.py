@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tuili.engine.answer import Answer
-    from tuili.engine.calibration import Calibration
+    from tuili.engine.promises.calibration import Calibration
     from tuili.engine.written import CheckedStep
 
 UNLIMITED = 1000
@@ -106,7 +106,7 @@ def show_cells(console: Console, report: Mapping[str, Any]) -> None:
 def _cells_table(report: Mapping[str, Any], intervals: bool) -> Table:
     from rich.table import Table
 
-    from tuili.eval.report import by_domain
+    from tuili.eval.reporting.report import by_domain
 
     def shown(cell: Mapping[str, Any]) -> str:
         low, high = cell["ci95"]

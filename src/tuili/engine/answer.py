@@ -16,8 +16,8 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast
 
 from tuili.data.tokenizer import encode_prompt
-from tuili.engine.calibration import Promise
 from tuili.engine.decode import Generation
+from tuili.engine.promises.calibration import Promise
 from tuili.engine.written import CheckedStep, Written, read_back
 from tuili.steps import Context, Status
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import exp, log
 from statistics import fmean
 
-from tuili.engine.row import Row
+from tuili.engine.sequence import Row
 from tuili.engine.written import Written
 
 DOUBTED = 0.1

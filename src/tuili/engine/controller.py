@@ -18,13 +18,13 @@ from transformers import PreTrainedTokenizerFast
 from tuili.data.tokenizer import encode_text
 from tuili.engine.answer import Answer, Outcome, Receipt, TokenChance, by_verdict, count_tokens, in_milliseconds, want
 from tuili.engine.attempt import Attempt, best_of
-from tuili.engine.calibration import Promise
-from tuili.engine.confidence import Confidence
+from tuili.engine.promises.calibration import Promise
+from tuili.engine.promises.confidence import Confidence
 from tuili.engine.request import Budget, Request
-from tuili.engine.row import Limits, Row, Stop
+from tuili.engine.sequence import Limits, Row, Stop
 from tuili.engine.written import CheckedStep, read_back
 from tuili.steps import Context, Status, check_chain
-from tuili.steps.response import THINK
+from tuili.steps.language.response import THINK
 
 AGAIN = 0.8
 """Temperature of an attempt that is to differ from the ones before."""

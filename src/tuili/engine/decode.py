@@ -14,8 +14,8 @@ from transformers import PreTrainedTokenizerFast
 
 from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Depth
-from tuili.engine.row import Limits, Row
-from tuili.engine.scheduler import Scheduler
+from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.sequence import Limits, Row
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM
 

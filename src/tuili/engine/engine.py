@@ -11,16 +11,16 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from tuili.engine.admission import Turn
 from tuili.engine.answer import Answer
 from tuili.engine.controller import Judge, Pursuit, failed, pursue
 from tuili.engine.events import Answered, Event, Narrator
-from tuili.engine.pledges import Pledges, replace_budget
-from tuili.engine.probe import Observed, observe
+from tuili.engine.promises.promises import Pledges, replace_budget
 from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Request
-from tuili.engine.row import Row, Stop
-from tuili.engine.scheduler import Scheduler
+from tuili.engine.runtime.torch.probe import Observed, observe
+from tuili.engine.scheduling.admission import Turn
+from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.sequence import Row, Stop
 from tuili.errors import InputError
 from tuili.model.folder import LoadedModel
 from tuili.model.verifier import read_verifier

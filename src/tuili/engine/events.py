@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from transformers import PreTrainedTokenizerFast
 
 from tuili.engine.answer import Answer
-from tuili.engine.row import Row
+from tuili.engine.sequence import Row
 from tuili.engine.written import Speller
 from tuili.steps import Context, Verdict, check, split_response
-from tuili.steps.response import END_THINK, THINK
+from tuili.steps.language.response import END_THINK, THINK
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from tuili.engine.answer import Answer
 from tuili.engine.engine import Engine, Prepared, Ticket
 from tuili.engine.events import Answered, Event
-from tuili.engine.probe import Observed
 from tuili.engine.request import Request
+from tuili.engine.runtime.torch.probe import Observed
 from tuili.errors import TuiliError
 
 ATTENTION = 0.002

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 from tuili.engine.decode import Decoder
 from tuili.engine.request import Depth
 from tuili.errors import InputError
-from tuili.eval import report
 from tuili.eval.depth import depth_against_level, depth_point
 from tuili.eval.experts import ExpertReport, expert_report
 from tuili.eval.parallel import Measurement, Progress, Told, measure, share_cores
+from tuili.eval.reporting import report
 from tuili.eval.runner import Trial, run, unseen_problems
 from tuili.model.folder import LoadedModel
-from tuili.model.lineage import model_hash
+from tuili.store.lineage import model_hash
 from tuili.tasks import Problem, Split
 
 ROUTING_PROBLEMS = 50

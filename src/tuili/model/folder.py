@@ -27,8 +27,8 @@ from tuili.data.tokenizer import load_tokenizer
 from tuili.errors import InputError, ModelFolderError
 from tuili.files import flush, flush_all
 from tuili.model import TuiliConfig, TuiliForCausalLM
-from tuili.model.lineage import LineageEntry, model_hash, write_lineage
 from tuili.model.size import count_parameters
+from tuili.store.lineage import LineageEntry, model_hash, write_lineage
 
 SHIPPED = Path(__file__).parents[1] / "models"
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})

@@ -28,7 +28,7 @@ from tuili.errors import InputError, ModelFolderError
 from tuili.files import whole_file
 from tuili.model import TuiliForCausalLM
 from tuili.model.folder import check_safetensors
-from tuili.model.lineage import model_hash
+from tuili.store.lineage import model_hash
 
 VERIFIER_FILE = Path("tuili") / "verifier.safetensors"
 SCALARS = 6

@@ -9,7 +9,7 @@ from typing import Unpack
 
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.events import StepJudged, TokenWritten
-from tuili.serve.replies import (
+from tuili.serve.schemas.replies import (
     ChatChunk,
     ChatCompletion,
     ChunkChoice,
@@ -23,7 +23,7 @@ from tuili.serve.replies import (
     TokenLogprob,
     Usage,
 )
-from tuili.steps.response import END_THINK, THINK
+from tuili.steps.language.response import END_THINK, THINK
 
 CUT = {"length", "layer_steps", "deadline"}
 """Ways to end that count as `length`: what was allowed is spent."""

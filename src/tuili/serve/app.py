@@ -16,15 +16,15 @@ from starlette.exceptions import HTTPException
 
 from tuili import __version__
 from tuili.errors import TuiliError
-from tuili.serve import chat, completions, feedback, pages, responses
 from tuili.serve.errors import HttpError, of_engine, of_validation
-from tuili.serve.feedback import FeedbackFile
-from tuili.serve.guard import Guard, Limits
 from tuili.serve.keys import Keys
 from tuili.serve.metrics import Metrics
+from tuili.serve.middleware import Guard, Limits
 from tuili.serve.models import Models, Served
-from tuili.serve.replies import Health, Model, ModelList
-from tuili.serve.schema import document
+from tuili.serve.routes import chat, completions, feedback, pages, responses
+from tuili.serve.routes.feedback import FeedbackFile
+from tuili.serve.schemas.openapi import document
+from tuili.serve.schemas.replies import Health, Model, ModelList
 from tuili.serve.traces import Traces
 
 

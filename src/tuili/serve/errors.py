@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from tuili.engine.calibration import NotPromised
+from tuili.engine.promises.calibration import NotPromised
 from tuili.engine.request import Budget, Sampling
 from tuili.engine.service import Closed
 from tuili.errors import InputError, Overloaded, PromptError, TuiliError
-from tuili.serve.replies import Error, Kind
+from tuili.serve.schemas.replies import Error, Kind
 
 FIELDS = {"depth", "max_completion_tokens", *Sampling.model_fields}
 """Fields that the engine may refuse by name, beside those of the budget."""

@@ -14,11 +14,11 @@ from prometheus_client.registry import Collector
 
 from tuili.engine.answer import Answer
 from tuili.engine.events import Answered, Event, StepJudged, TokenWritten
-from tuili.engine.probe import Observed
 from tuili.engine.request import Request
+from tuili.engine.runtime.torch.probe import Observed
 from tuili.serve.errors import HttpError
+from tuili.serve.histogram import Tallies
 from tuili.serve.models import Models
-from tuili.serve.tally import Tallies
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)

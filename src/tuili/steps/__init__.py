@@ -5,11 +5,11 @@
 
 from tuili.steps.checker import check, check_chain
 from tuili.steps.context import Context
-from tuili.steps.parser import parse
-from tuili.steps.printer import render
-from tuili.steps.response import Response, render_response, split_response
-from tuili.steps.terms import Claim, Inference, Prose, Step, Trace
-from tuili.steps.values import Value
+from tuili.steps.language.parser import parse
+from tuili.steps.language.printer import render
+from tuili.steps.language.response import Response, render_response, split_response
+from tuili.steps.language.terms import Claim, Inference, Prose, Step, Trace
+from tuili.steps.values.values import Value
 from tuili.steps.verdict import Status, Verdict
 
 __all__ = [

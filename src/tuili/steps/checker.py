@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from tuili.steps import claims, grounding, inference, trace
 from tuili.steps.context import Context
-from tuili.steps.parser import parse
-from tuili.steps.terms import Claim, Inference, Prose, Trace
+from tuili.steps.language.parser import parse
+from tuili.steps.language.terms import Claim, Inference, Prose, Trace
 from tuili.steps.verdict import Status, StepFault, Verdict
 
 _NOTHING_KNOWN = Context()

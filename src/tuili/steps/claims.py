@@ -7,14 +7,26 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import takewhile
 
-from tuili.steps import linear
 from tuili.steps.context import Context
-from tuili.steps.evaluate import evaluate, fresh_budget, truth
-from tuili.steps.kinds import kind_of_terms, kind_of_values
-from tuili.steps.printer import show_term
-from tuili.steps.style import show_like
-from tuili.steps.terms import Binary, Claim, Compare, Measure, Name, Number, Term, Unary, children, names, operators
-from tuili.steps.values import Value, comparable, holds, sort
+from tuili.steps.language.printer import show_term
+from tuili.steps.language.terms import (
+    Binary,
+    Claim,
+    Compare,
+    Measure,
+    Name,
+    Number,
+    Term,
+    Unary,
+    children,
+    names,
+    operators,
+)
+from tuili.steps.theories import linear
+from tuili.steps.values.evaluate import evaluate, fresh_budget, truth
+from tuili.steps.values.kinds import kind_of_terms, kind_of_values
+from tuili.steps.values.style import show_like
+from tuili.steps.values.values import Value, comparable, holds, sort
 from tuili.steps.verdict import Status, StepFault, Undecided, Verdict
 
 _OPPOSITE = {"!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}

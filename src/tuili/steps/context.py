@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 from tuili.steps.budget import Budget
-from tuili.steps.evaluate import evaluate, fresh_budget
-from tuili.steps.interpreter import Run, run
-from tuili.steps.parser import parse, parse_statement
-from tuili.steps.terms import Claim, Compare, Inference, Name, Term, Trace, names
-from tuili.steps.values import Value
+from tuili.steps.language.parser import parse, parse_statement
+from tuili.steps.language.terms import Claim, Compare, Inference, Name, Term, Trace, names
+from tuili.steps.theories.interpreter import Run, run
+from tuili.steps.values.evaluate import evaluate, fresh_budget
+from tuili.steps.values.values import Value
 from tuili.steps.verdict import Status, StepFault, Unreadable, Verdict
 
 MAX_PROMPT = 20_000

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from tuili.steps.budget import Budget
 from tuili.steps.context import LABEL, Context
-from tuili.steps.evaluate import fresh_budget, truth
-from tuili.steps.printer import show_term
-from tuili.steps.terms import Name, Term, names
+from tuili.steps.language.printer import show_term
+from tuili.steps.language.terms import Name, Term, names
+from tuili.steps.values.evaluate import fresh_budget, truth
 from tuili.steps.verdict import OverBudget, StepFault, Undecided, Ungrounded
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tuili.steps import linear, logic, regions, roots
-from tuili.steps.evaluate import fresh_budget
-from tuili.steps.printer import show_term
-from tuili.steps.terms import Boolean, Categorical, Term
+from tuili.steps.language.printer import show_term
+from tuili.steps.language.terms import Boolean, Categorical, Term
+from tuili.steps.theories import linear, logic, regions, roots
+from tuili.steps.values.evaluate import fresh_budget
 from tuili.steps.verdict import Decision, Status, Undecided, Verdict
 
 _FALSE = Boolean(False)

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 from tuili.steps.budget import Budget
 from tuili.steps.context import Context
-from tuili.steps.evaluate import evaluate, fresh_budget
-from tuili.steps.interpreter import Event
-from tuili.steps.printer import show_term
-from tuili.steps.terms import Boolean, Compare, Name, Term, Trace, children, is_boolean, operators
-from tuili.steps.values import Value, same, show
+from tuili.steps.language.printer import show_term
+from tuili.steps.language.terms import Boolean, Compare, Name, Term, Trace, children, is_boolean, operators
+from tuili.steps.theories.interpreter import Event
+from tuili.steps.values.evaluate import evaluate, fresh_budget
+from tuili.steps.values.values import Value, same, show
 from tuili.steps.verdict import Status, Undecided, Verdict
 
 

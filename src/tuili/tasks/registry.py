@@ -63,7 +63,7 @@ def domain(name: str, phase: int) -> Callable[[type[D]], type[D]]:
 @cache
 def _load() -> None:
     for name in BUILT_IN:
-        import_module(f"tuili.tasks.{name}")
+        import_module(f"tuili.tasks.domains.{name}")
     for entry in entry_points(group=ENTRY_POINT_GROUP):
         try:
             entry.load()

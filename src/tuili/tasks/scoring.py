@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from tuili.steps.response import END, THINK, split_response
-from tuili.steps.units import Dimension, match_unit, measure
+from tuili.steps.language.response import END, THINK, split_response
+from tuili.steps.language.units import Dimension, match_unit, measure
 from tuili.tasks.problem import Problem
 
 _NUMBER = r"-?\d{1,40}(?:\.\d{1,40}|/\d{1,40})?"

@@ -21,7 +21,7 @@ import torch
 from tuili.errors import InputError
 from tuili.files import check_folder_place, flush, flush_all, write_durably, writing
 from tuili.model.folder import check_folder, resolve
-from tuili.model.lineage import LineageEntry, current_versions, model_hash, read_lineage
+from tuili.store.lineage import LineageEntry, current_versions, model_hash, read_lineage
 from tuili.train.checkpoint import PREFIX
 from tuili.train.precision import Precision
 from tuili.train.recipe import Recipe

@@ -22,7 +22,7 @@ from tuili.files import writing
 from tuili.model import TuiliForCausalLM
 from tuili.model.folder import check_folder, load_model, save_model
 from tuili.model.kernels import set_fused
-from tuili.model.lineage import LineageEntry
+from tuili.store.lineage import LineageEntry
 from tuili.tasks.registry import BUILT_IN
 from tuili.train.checkpoint import Checkpoints, read_checkpoint
 from tuili.train.curriculum import Curriculum

@@ -9,7 +9,7 @@ from benchmarks.engine import ours
 from benchmarks.engine.ours import Ours
 from benchmarks.engine.protocol import Work
 from benchmarks.engine.sizes import SIZES, Size, build_ours
-from tuili.engine.row import Row
+from tuili.engine.sequence import Row
 
 TINY = Size(2048, 64, 12, 2, 1, 32, 16, 3)
 

@@ -1,0 +1,1 @@
+"""Measuring speed: of the engine in this process, and of a server under load."""

@@ -1,0 +1,1 @@
+"""Who is admitted, who is run next, and what that is expected to take."""

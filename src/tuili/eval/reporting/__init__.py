@@ -1,0 +1,1 @@
+"""Reports of an evaluation: the page, the model card and their pictures."""

@@ -1,0 +1,203 @@
+"""The report of an evaluation: one JSON document for programs, and one self-contained HTML page for people.
+
+What is measured is decided in `accuracy`, `depth` and `experts`, how it is drawn in `figures`; this file puts
+it together. The fields of the JSON are documented in `docs/evaluation.md`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from transformers import PreTrainedTokenizerFast
+
+from tuili.engine.answer import Answer, explain
+from tuili.eval.accuracy import accuracy, cells, mean_by_level, mean_depth
+from tuili.eval.depth import DepthPoint, DepthTrend
+from tuili.eval.experts import ExpertReport
+from tuili.eval.marks import MARKS
+from tuili.eval.reporting import figures
+from tuili.eval.runner import Trial
+from tuili.files import whole_file
+from tuili.machine import machine
+from tuili.store.lineage import current_versions
+from tuili.train.folder import code_hash
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_DEPTH_TINTS = ("#eef3f8", "#fdebd3", "#f9cf9c", "#f0a860")
+
+
+def accuracy_report(trials: Sequence[Trial], seconds: float) -> dict[str, Any]:
+    """The part that every report has: `mean` by level, `cells`, and the totals over all trials."""
+    table = cells(trials)
+    return {
+        "mean": mean_by_level(table),
+        "accuracy": accuracy(trials),
+        "mean_depth": mean_depth(trials),
+        "problems": len(trials),
+        "tokens": sum(len(trial.generation.tokens) for trial in trials),
+        "seconds": round(seconds, 3),
+        "cells": [asdict(cell) for cell in table],
+    }
+
+
+def depth_report(points: Sequence[DepthPoint], trends: Sequence[DepthTrend]) -> dict[str, Any]:
+    """The `depth` part: every way to choose depth that was tried, and the domains in which depth rises with level."""
+    return {
+        "points": [asdict(point) for point in points],
+        "trends": [asdict(trend) for trend in trends],
+        "rising": sum(trend.rises for trend in trends),
+    }
+
+
+def expert_report_json(report: ExpertReport) -> dict[str, Any]:
+    """The `experts` part, with the mean and the largest of the losses."""
+    losses = {name: loss.points for name, loss in report.retention_loss.items()}
+    worst = max(losses, key=losses.__getitem__)
+    return {
+        **asdict(report),
+        "mean_retention_loss": fmean(losses.values()),
+        "worst_retention_loss": {"domain": worst, **asdict(report.retention_loss[worst])},
+    }
+
+
+def by_domain(cells: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """The cells of a report as rows: of each domain, the cell of each level."""
+    rows: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for cell in cells:
+        rows.setdefault(cell["domain"], {})[str(cell["level"])] = cell
+    return rows
+
+
+def provenance(processes: int = 1, threads: int | None = None) -> dict[str, Any]:
+    """When, on what, with which versions and by which code a figure was measured.
+
+    `threads` are those of each process, None for what torch uses here.
+    """
+    own = machine()
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": current_versions(),
+        "code": code_hash(),
+        "machine": own | {"processes": processes, "threads": threads or own["threads"]},
+    }
+
+
+def samples(trials: Iterable[Trial], tokenizer: PreTrainedTokenizerFast, wrong: int = 3) -> list[dict[str, Any]]:
+    """Answers worth showing: the hardest right one of each domain, then the hardest wrong one of up to `wrong` domains.
+
+    Of one level, the domains with most wrong answers come first.
+    """
+    trials = list(trials)
+    misses = Counter(trial.problem.domain for trial in trials if not trial.correct)
+    chosen: dict[bool, dict[str, Trial]] = {True: {}, False: {}}
+    for trial in sorted(trials, key=lambda trial: (-trial.problem.level, -misses[trial.problem.domain])):
+        chosen[trial.correct].setdefault(trial.problem.domain, trial)
+    return [sample(trial, tokenizer) for trial in (*chosen[True].values(), *list(chosen[False].values())[:wrong])]
+
+
+def sample(trial: Trial, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+    """One trial with its checked steps; `pieces` gives each token of a step with the layers it used."""
+    problem = trial.problem
+    answer: Answer = explain(problem.prompt, trial.generation, tokenizer, problem.context)
+    document = answer.as_json()
+    for step, shown in zip(answer.steps, document["steps"], strict=True):
+        shown["pieces"] = [list(piece) for piece in step.pieces]
+    return {
+        "id": problem.id,
+        "domain": problem.domain,
+        "level": problem.level,
+        "prompt": problem.prompt,
+        "expected": problem.answer,
+        "correct": trial.correct,
+        **document,
+    }
+
+
+def write_json(path: Path, report: Mapping[str, Any]) -> None:
+    """Write a report as JSON, creating its folder; the file appears whole or not at all."""
+    write_text(path, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_html(
+    path: Path,
+    report: Mapping[str, Any],
+    title: str,
+    exits: Sequence[int],
+    log: Sequence[Mapping[str, float]] = (),
+    phases: Sequence[tuple[float, int]] = (),
+) -> None:
+    """Write the report as one page without outside references.
+
+    `log` holds the lines of a training log, `phases` the steps at which a curriculum's phases begin.
+    """
+    page = (
+        environment(html=True)
+        .get_template("report.html.j2")
+        .render(
+            title=title,
+            report=report,
+            exits=exits,
+            pictures=_pictures(report, exits, log, phases),
+            marks=MARKS,
+            tint=lambda depth: _tint(depth, exits),
+            pretty=figures.pretty,
+            balance_goal=figures.BALANCE_GOAL,
+        )
+    )
+    write_text(path, page)
+
+
+def _pictures(
+    report: Mapping[str, Any],
+    exits: Sequence[int],
+    log: Sequence[Mapping[str, float]],
+    phases: Sequence[tuple[float, int]],
+) -> dict[str, str]:
+    pictures = {"accuracy": figures.accuracy_bars(report["cells"])}
+    depth = report["depth"]
+    if depth["trends"]:
+        pictures["depth"] = figures.depth_lines({trend["domain"]: trend["by_level"] for trend in depth["trends"]})
+    if log:
+        pictures["learning"] = figures.learning_curve(log, phases)
+    if len(depth["points"]) > 1:
+        pictures["depth_points"] = figures.depth_points(depth["points"])
+    if experts := report.get("experts"):
+        names = experts["domains"], experts["expert_names"]
+        pictures["experts"] = figures.heat_map(experts["first_share"], *names)
+        pictures["knock_out"] = figures.heat_map(experts["knock_out"], *names, diverging=True)
+        if experts["max_violation"]:
+            pictures["balance"] = figures.balance_bars(experts["max_violation"], experts["max_violation_tokens"])
+    return pictures
+
+
+def _tint(depth: float, exits: Sequence[int]) -> str:
+    """A background for a number of layers: the palest for the trunk, the warmest for full depth."""
+    span = max(1, max(exits) - min(exits))
+    place = (depth - min(exits)) / span * (len(_DEPTH_TINTS) - 1)
+    return _DEPTH_TINTS[max(0, min(len(_DEPTH_TINTS) - 1, round(place)))]
+
+
+def environment(html: bool = False) -> Environment:
+    """The templates of this package; a name that is missing is an error, and HTML is escaped."""
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=html,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all, creating its folder. Raises `InputError` where that cannot be done."""
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""What comes after training a model and uses the engine to do so."""

@@ -1,0 +1,80 @@
+"""The schema of a recipe that trains a verifier: all under the key `verifier`, which tells it from other recipes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, field_validator, model_validator
+
+from tuili.config import Config
+from tuili.posttrain.verifier.fit import FitConfig
+from tuili.tasks import LEVELS
+from tuili.tasks.mutation.mutations import KINDS
+
+
+class Amount(Config):
+    """Problems of each domain and level; for each of them so many mutants are made and responses written."""
+
+    problems: PositiveInt
+    mutants: NonNegativeInt
+    written: NonNegativeInt
+
+
+class SizeConfig(Config):
+    """The size of the verifier."""
+
+    channels: PositiveInt = 128
+    layers: PositiveInt = 2
+    heads: PositiveInt = 4
+    dropout: NonNegativeFloat = Field(0.3, lt=1)
+
+    @model_validator(mode="after")
+    def _whole_heads(self) -> SizeConfig:
+        if self.channels % (2 * self.heads):
+            raise ValueError(f"channels {self.channels} must be divisible by twice the {self.heads} heads")
+        return self
+
+
+class Plan(Config):
+    """What the verifier learns from, and how."""
+
+    model: str = "nano"
+    seed: Annotated[int, Field(ge=0, lt=1000)] = 1
+    levels: Annotated[tuple[int, ...], Field(min_length=1)] = (1, 2, 3)
+    held_out: tuple[str, ...] = ("wrong_digit", "carried_error")
+    """Kinds of mutants that are kept for the test."""
+    rounds: NonNegativeInt = 2
+    """Times that the generator looks for chains that fool the verifier."""
+    first: Amount = Amount(problems=16, mutants=3, written=2)
+    attack: Amount = Amount(problems=8, mutants=2, written=2)
+    validation: Amount = Amount(problems=30, mutants=1, written=1)
+    test: Amount = Amount(problems=40, mutants=1, written=1)
+    size: SizeConfig = SizeConfig()
+    fit: FitConfig = FitConfig()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of mutants to learn from."""
+        return tuple(kind for kind in KINDS if kind not in self.held_out)
+
+    @field_validator("levels")
+    @classmethod
+    def _known_levels(cls, levels: tuple[int, ...]) -> tuple[int, ...]:
+        if unknown := set(levels) - set(LEVELS):
+            raise ValueError(f"level {min(unknown)} does not exist: use {LEVELS[0]} to {LEVELS[-1]}")
+        return levels
+
+    @field_validator("held_out")
+    @classmethod
+    def _known_kinds(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [kind for kind in kinds if kind not in KINDS]:
+            raise ValueError(f"unknown kind of error {unknown[0]!r}: use some of {', '.join(KINDS)}")
+        if set(kinds) == set(KINDS):
+            raise ValueError("no kind of error is left to learn from")
+        return kinds
+
+
+class VerifierRecipe(Config):
+    """A whole recipe."""
+
+    verifier: Plan = Plan()

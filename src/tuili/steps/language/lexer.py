@@ -1,0 +1,75 @@
+"""Splits a line into tokens. What only spacing tells apart (`3/4`, `3 kg`, `2024-03-01`) is settled here."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from tuili.steps.language.terms import WORD_OPERATORS
+from tuili.steps.language.units import Unit, match_unit
+from tuili.steps.verdict import Unreadable
+
+MAX_LENGTH = 2000
+MAX_TOKENS = 600
+MAX_DIGITS = 600
+
+_TOKEN = re.compile(
+    r"""(?P<space>[ \t]+)
+    |(?P<date>[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?![0-9]))
+    |(?P<month>(?<=days_in\()[0-9]{4}-(?:0[1-9]|1[0-2])(?=\)))
+    |(?P<clock>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?![0-9]))
+    |(?P<ratio>(?<![/^])[0-9]+/[0-9]+(?![0-9/^!.]|[A-Za-z_(]))
+    |(?P<number>[0-9]+(?:\.[0-9]+)?)
+    |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<op><->|->|=>|<=|>=|!=|==|\*\*|//|[-+*/^!%=<>(){}\[\],:])""",
+    re.VERBOSE,
+)
+_LEADING_ZERO = re.compile(r"(?:^|/)0[0-9]")
+
+
+class Token(NamedTuple):
+    """A piece of the line. `kind` is a group of the pattern above, `unit` or `end`."""
+
+    kind: str
+    text: str
+    spaced: bool  # whitespace stands before it
+    unit: Unit | None = None
+
+
+END = Token("end", "the end of the line", spaced=False)
+
+
+def tokens(line: str) -> list[Token]:
+    """The tokens of a line and a last one of kind `end`. Raises `Unreadable`."""
+    if len(line) > MAX_LENGTH:
+        raise Unreadable(f"longer than {MAX_LENGTH} characters")
+    if not line.isascii():
+        raise Unreadable("a character outside ASCII")
+    found: list[Token] = []
+    position, spaced = 0, False
+    while position < len(line):
+        match = _TOKEN.match(line, position)
+        if match is None:
+            raise Unreadable(f"unexpected character {line[position]!r}")
+        kind, text = match.lastgroup or "", match[0]
+        end = match.end()
+        if kind == "space":
+            spaced = True
+            position = end
+            continue
+        token = Token(kind, text, spaced)
+        if kind == "name":
+            after_number = spaced and found and found[-1].kind in ("number", "ratio")
+            if after_number and text not in WORD_OPERATORS and (measured := match_unit(line, position)):
+                unit, end = measured
+                token = Token("unit", line[position:end], spaced, unit)
+        elif kind in ("number", "ratio") and _LEADING_ZERO.search(text):
+            raise Unreadable(f"a number with a leading zero: {text[:20]}")
+        elif len(text) > MAX_DIGITS:
+            raise Unreadable(f"a number of more than {MAX_DIGITS} digits")
+        found.append(token)
+        if len(found) > MAX_TOKENS:
+            raise Unreadable(f"more than {MAX_TOKENS} tokens")
+        position, spaced = end, False
+    found.append(END)
+    return found

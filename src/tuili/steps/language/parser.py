@@ -1,0 +1,368 @@
+"""Reads a line of the step language: an operator-precedence parser with bounded depth.
+
+It decides form only. What a reader could take in two ways (`6 / 2x`, `3/4 ^ 2`) is refused, not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import lru_cache
+
+from tuili.steps.language.lexer import END, Token, tokens
+from tuili.steps.language.terms import (
+    KEYWORDS,
+    MEMBERSHIP,
+    QUANTIFIERS,
+    RELATIONS,
+    WEEKDAYS,
+    Binary,
+    Boolean,
+    Call,
+    Categorical,
+    Claim,
+    Clock,
+    Collection,
+    Compare,
+    Day,
+    Index,
+    Inference,
+    Measure,
+    Month,
+    Name,
+    Number,
+    Prose,
+    Ratio,
+    Step,
+    Term,
+    Trace,
+    Unary,
+    WeekdayName,
+    is_boolean,
+)
+from tuili.steps.values.functions import FUNCTIONS
+from tuili.steps.verdict import Unreadable
+
+MAX_DEPTH = 50
+MAX_OPERATORS = 120
+
+# Binding power of the operator on its left side; a right-associative operator reads its right side one lower.
+COMPARISON = 60
+BINDING = {
+    "<->": 10,
+    "->": 20,
+    "or": 30,
+    "xor": 30,
+    "and": 40,
+    **dict.fromkeys(RELATIONS | MEMBERSHIP, COMPARISON),
+    "union": 70,
+    "minus": 70,
+    "inter": 75,
+    "+": 80,
+    "-": 80,
+    **dict.fromkeys(("*", "/", "mod", "div"), 90),
+    "^": 110,
+}
+RIGHT_ASSOCIATIVE = frozenset({"->", "^"})
+NOT, NEGATIVE, POSTFIX = 50, 100, 120
+SPELLINGS = {"**": "^", "//": "div", "%": "mod"}  # a percent sign is no operator without a space before it
+_POWERS = frozenset({"^", "**"})
+_DIVISIONS = frozenset({"/", "//", "div", "mod", "%"})
+_LITERAL_OF_TWO = frozenset({"ratio", "unit"})
+
+
+def _relation(parts: Sequence[tuple[Term, bool]]) -> Compare | Binary:
+    """What the sides of loose `=` say together; a bare comparison among them may join the chain.
+
+    Truth values are compared if a side is one by its form (`3 < 5 = true`); `1 < 2 = 2` is one chain.
+    """
+    terms = [term for term, _ in parts]
+    if any(is_boolean(term) and not bare for term, bare in parts):
+        if len(terms) > 1:
+            return Compare(terms[0], tuple(("=", term) for term in terms[1:]))
+        if isinstance(terms[0], Binary) and terms[0].op in MEMBERSHIP:
+            return terms[0]
+        raise Unreadable("no relation such as '='")
+    links: list[tuple[str, Term]] = []
+    for term, bare in parts:
+        links.append(("=", term.first if bare and isinstance(term, Compare) else term))
+        if bare and isinstance(term, Compare):
+            links.extend(term.rest)
+    if len(links) < 2:
+        raise Unreadable("no relation such as '='")
+    return Compare(links[0][1], tuple(links[1:]))
+
+
+class Parser:
+    """Reads one line. The methods consume tokens from the left and raise `Unreadable`."""
+
+    def __init__(self, line: str) -> None:
+        self._tokens = tokens(line)
+        self._at = 0
+        self._depth = 0
+        self._operators = 0
+        self._loose_equals = False
+        self._group: Term | None = None  # the last term read in brackets
+        self._product: Term | None = None  # the last product written without an operator
+
+    @property
+    def _next(self) -> Token:
+        return self._tokens[self._at]
+
+    def _take(self) -> Token:
+        token = self._tokens[self._at]
+        if token is not END:
+            self._at += 1
+        return token
+
+    def accept(self, text: str) -> bool:
+        """Consumes the next token when it is the given operator, bracket or word."""
+        token = self._tokens[self._at]
+        if token.text == text and token is not END:
+            self._at += 1
+            return True
+        return False
+
+    def expect(self, text: str) -> None:
+        """Consumes the given token or refuses the line."""
+        if not self.accept(text):
+            raise Unreadable(f"expected {text!r}, found {self._next.text!r}")
+
+    def finish(self) -> None:
+        """Refuses a line that goes on."""
+        token = self._next
+        if token is not END:
+            previous = self._tokens[self._at - 1] if self._at else END
+            if token.kind == "name" and previous.kind in ("number", "ratio"):
+                raise Unreadable(f"unknown unit {token.text!r}")
+            raise Unreadable(f"unexpected {token.text!r}")
+
+    def step(self) -> Step:
+        """A whole line."""
+        if any(token.text == "=>" for token in self._tokens):
+            return self.inference()
+        if len(self._tokens) > 2 and self._tokens[0].kind == "name" and self._tokens[1].text == ":":
+            label = self.name()
+            self.expect(":")
+            return Trace(label, self.claim())
+        return self.claim()
+
+    def inference(self) -> Inference:
+        """`premise, premise => conclusion`."""
+        premises = [self.statement()]
+        while self.accept(","):
+            premises.append(self.statement())
+        self.expect("=>")
+        conclusion = self.statement()
+        self.finish()
+        return Inference(tuple(premises), conclusion)
+
+    def claim(self) -> Claim:
+        """A chain of relations, in which `=` binds loosest: `true and not false = false`."""
+        self._loose_equals = True
+        parts = [self._part()]
+        while self.accept("="):
+            parts.append(self._part())
+        self._loose_equals = False
+        self.finish()
+        return Claim(_relation(parts))
+
+    def _part(self) -> tuple[Term, bool]:
+        """One side of a loose `=`, and whether it is a comparison without brackets round it."""
+        self._group = None
+        term = self.expression()
+        return term, isinstance(term, Compare) and term is not self._group
+
+    def statement(self) -> Term:
+        """A premise or conclusion."""
+        if self._next.text in QUANTIFIERS:
+            quantifier = self._take().text
+            subject = self.name()
+            self.expect("are")
+            negated = quantifier == "some" and self.accept("not")
+            return Categorical(quantifier, subject, self.name(), negated)
+        return self.expression()
+
+    def name(self) -> str:
+        """An identifier that is not a word of the language."""
+        token = self._take()
+        if token.kind != "name" or token.text in KEYWORDS:
+            raise Unreadable(f"expected a name, found {token.text!r}")
+        return token.text
+
+    def descend(self) -> None:
+        """Counts one more level of nesting and refuses too many."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise Unreadable(f"nested deeper than {MAX_DEPTH}")
+
+    def expression(self, minimum: int = 0) -> Term:
+        """A term whose operators all bind tighter than `minimum`."""
+        self.descend()
+        left = self._postfix(self._prefix())
+        while True:
+            token = self._next
+            op = SPELLINGS.get(token.text, token.text)
+            binding = BINDING.get(op, 0)
+            if binding <= minimum or (op == "=" and self._loose_equals):
+                break
+            if op in RELATIONS:
+                left = self._comparison(left)
+                continue
+            self._count_operator()
+            if op == "^" and self._tokens[self._at - 1].kind in _LITERAL_OF_TWO:
+                raise Unreadable("ambiguous power: put brackets round its base")
+            self._take()
+            right = self.expression(binding - 1 if op in RIGHT_ASSOCIATIVE else binding)
+            left = Binary(op, left, right)
+        self._depth -= 1
+        return left
+
+    def _comparison(self, first: Term) -> Compare:
+        rest: list[tuple[str, Term]] = []
+        while (op := self._next.text) in RELATIONS and not (op == "=" and self._loose_equals):
+            self._count_operator()
+            if op == "!=" and not self._next.spaced:
+                raise Unreadable("'!=' without a space before it may be a factorial")
+            self._take()
+            rest.append((op, self.expression(COMPARISON)))
+        if self._next.text in MEMBERSHIP:
+            raise Unreadable("a comparison that goes on after another one")
+        return Compare(first, tuple(rest))
+
+    def _count_operator(self) -> None:
+        self._operators += 1
+        if self._operators > MAX_OPERATORS:
+            raise Unreadable(f"more than {MAX_OPERATORS} operators")
+
+    def _refuse_after(self, operators: frozenset[str], what: str) -> None:
+        """Refuses a literal just read when it stands as the right operand of such an operator."""
+        at = self._at - 2
+        while at >= 0 and self._tokens[at].text == "-":
+            at -= 1
+        if at >= 0 and self._tokens[at].text in operators:
+            raise Unreadable(f"ambiguous {what} after {self._tokens[at].text!r}: put brackets round it")
+
+    def _prefix(self) -> Term:
+        token = self._take()
+        match token.kind:
+            case "number":
+                return self._number(token)
+            case "ratio":
+                self._refuse_after(_DIVISIONS | _POWERS, "fraction")
+                numerator, denominator = token.text.split("/")
+                return self._measured(Ratio(int(numerator), int(denominator)))
+            case "date":
+                return Day(*map(int, token.text.split("-")))
+            case "month":
+                return Month(*map(int, token.text.split("-")))
+            case "clock":
+                return Clock(*map(int, token.text.split(":")))
+            case "name":
+                return self._word(token)
+        match token.text:
+            case "-":
+                return self._negative()
+            case "(":
+                self._group = self._only(")")
+                return self._group
+            case "{":
+                return Collection("{}", self._bracketed("}"))
+            case "[":
+                return Collection("[]", self._bracketed("]"))
+        raise Unreadable(f"expected a term, found {token.text!r}")
+
+    def _number(self, token: Token) -> Term:
+        whole, _, decimals = token.text.partition(".")
+        number = Number(Fraction(int(whole + decimals), 10 ** len(decimals)), len(decimals))
+        following = self._next
+        if following.kind == "name" and not following.spaced and following.text not in KEYWORDS:
+            self._refuse_after(_DIVISIONS | _POWERS, "product")
+            self._count_operator()
+            self._product = Binary("*", number, self.expression(NEGATIVE))
+            return self._product
+        return self._measured(number)
+
+    def _negative(self) -> Term:
+        self._count_operator()
+        operand = self.expression(NEGATIVE)
+        if operand is self._product and isinstance(operand, Binary):
+            return Binary("*", Unary("-", operand.left), operand.right)  # -2x is (-2) * x
+        return Unary("-", operand)
+
+    def _measured(self, number: Number | Ratio) -> Term:
+        unit = self._next.unit
+        if unit is None:
+            return number
+        self._refuse_after(_POWERS, "quantity")
+        self._take()
+        return Measure(number, unit)
+
+    def _word(self, token: Token) -> Term:
+        word = token.text
+        if word in ("true", "false"):
+            return Boolean(word == "true")
+        if word in WEEKDAYS:
+            return WeekdayName(word)
+        if word == "not":
+            self._count_operator()
+            return Unary("not", self.expression(NOT))
+        if word in KEYWORDS:
+            raise Unreadable(f"expected a term, found {word!r}")
+        if word in FUNCTIONS and self._next.text == "(":
+            self._take()
+            return Call(word, self._bracketed(")"))
+        return Name(word)
+
+    def _postfix(self, term: Term) -> Term:
+        while True:
+            token = self._next
+            if token.text == "!" or (token.text == "%" and not token.spaced):
+                previous = self._tokens[self._at - 1]
+                if previous.kind in _LITERAL_OF_TWO or previous.text == token.text == "!":
+                    raise Unreadable(f"ambiguous {token.text!r}: put brackets round its operand")
+                self._count_operator()
+                self._take()
+                term = Unary(token.text, term)
+            elif token.text == "[" and not token.spaced:
+                self._count_operator()
+                self._take()
+                term = Index(term, self._only("]"))
+            else:
+                return term
+
+    def _only(self, closing: str) -> Term:
+        """The one term before the closing bracket."""
+        inner = self._bracketed(closing)
+        if len(inner) != 1:
+            raise Unreadable(f"expected one term before {closing!r}")
+        return inner[0]
+
+    def _bracketed(self, closing: str) -> tuple[Term, ...]:
+        """Terms separated by commas up to the closing bracket; `=` compares inside brackets."""
+        loose, self._loose_equals = self._loose_equals, False
+        items: list[Term] = []
+        if not self.accept(closing):
+            items.append(self.expression())
+            while self.accept(","):
+                items.append(self.expression())
+            self.expect(closing)
+        self._loose_equals = loose
+        return tuple(items)
+
+
+def parse(line: str) -> Step:
+    """The typed form of a line. Total: a line outside the step language becomes `Prose` with the reason."""
+    try:
+        return Parser(line).step()
+    except Unreadable as fault:
+        return Prose(line, str(fault))
+
+
+@lru_cache(maxsize=256)
+def parse_statement(text: str) -> Term:
+    """A premise or conclusion on its own, as in the labelled facts of a prompt. Raises `Unreadable`."""
+    parser = Parser(text)
+    statement = parser.statement()
+    parser.finish()
+    return statement

@@ -1,0 +1,261 @@
+"""The typed syntax of the step language: what a line is once it has been read.
+
+Reading is `parser`'s work, printing `printer`'s; `evaluate` and the theories decide what a term is worth.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+from tuili.steps.language.units import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An integer or decimal literal; `places` digits are written after the point."""
+
+    value: Fraction
+    places: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A fraction as a value, `3/4` without spaces, kept as written: `6/8` stays `6/8`."""
+
+    numerator: int
+    denominator: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number with a unit: `3 kg`, `1/2 h`."""
+
+    number: Number | Ratio
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean:
+    """`true` or `false`."""
+
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A calendar date as written: `2024-02-30` can be read, but has no value."""
+
+    year: int
+    month: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month as written, `2024-02`; only `days_in` takes one."""
+
+    year: int
+    month: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time of day as written: `14:30` or, with seconds, `14:30:15`."""
+
+    hour: int
+    minute: int
+    second: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WeekdayName:
+    """`Monday` to `Sunday`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A variable, an atom or the label of a premise."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """`-` and `not` stand before their operand, `!` and `%` after it."""
+
+    op: str
+    operand: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """An operator between two terms."""
+
+    op: str
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """A chain of relations: `a = b = c`, `1 < x <= 5`."""
+
+    first: Term
+    rest: tuple[tuple[str, Term], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A named function applied to arguments."""
+
+    function: str
+    arguments: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A set `{1, 2}` or a list `[1, 2]`."""
+
+    brackets: str
+    items: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The element of a list at a position counted from 0."""
+
+    sequence: Term
+    position: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Categorical:
+    """`all cats are pets`, `no a are b`, `some a are b`, `some a are not b`."""
+
+    quantifier: str
+    subject: str
+    predicate: str
+    negated: bool = False
+
+
+Term: TypeAlias = (
+    Number
+    | Ratio
+    | Measure
+    | Boolean
+    | Day
+    | Month
+    | Clock
+    | WeekdayName
+    | Name
+    | Unary
+    | Binary
+    | Compare
+    | Call
+    | Collection
+    | Index
+    | Categorical
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A relation that is said to hold."""
+
+    relation: Compare | Binary
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """Premises (statements, or names of labelled facts) and the conclusion said to follow from them."""
+
+    premises: tuple[Term, ...]
+    conclusion: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What one execution of a program line does: an assignment or a decided condition."""
+
+    label: str
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A line outside the step language, with the reason why it could not be read."""
+
+    text: str
+    reason: str
+
+
+Step: TypeAlias = Claim | Inference | Trace | Prose
+
+RELATIONS = frozenset({"=", "==", "!=", "<", "<=", ">", ">="})
+CONNECTIVES = frozenset({"and", "or", "xor", "->", "<->"})
+MEMBERSHIP = frozenset({"in", "subset"})
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+QUANTIFIERS = frozenset({"all", "no", "some"})
+SET_OPERATIONS = frozenset({"union", "inter", "minus"})
+WORD_OPERATORS = MEMBERSHIP | SET_OPERATIONS | {"and", "or", "xor", "not", "mod", "div"}
+KEYWORDS = WORD_OPERATORS | QUANTIFIERS | {"true", "false", "are"} | set(WEEKDAYS)
+
+
+def is_boolean(term: Term) -> bool:
+    """Whether a term is a truth value by its form alone."""
+    match term:
+        case Boolean() | Compare() | Categorical():
+            return True
+        case Unary(op="not"):
+            return True
+        case Binary(op=op):
+            return op in CONNECTIVES or op in MEMBERSHIP
+    return False
+
+
+def children(term: Term) -> tuple[Term, ...]:
+    """The direct parts of a term."""
+    match term:
+        case Unary():
+            return (term.operand,)
+        case Binary():
+            return (term.left, term.right)
+        case Compare():
+            return (term.first, *(part for _, part in term.rest))
+        case Call():
+            return term.arguments
+        case Collection():
+            return term.items
+        case Index():
+            return (term.sequence, term.position)
+    return ()
+
+
+def operators(term: Term) -> tuple[str, ...]:
+    """The operators at the top of a term: several for a chain of relations, none for a literal."""
+    match term:
+        case Unary() | Binary():
+            return (term.op,)
+        case Compare():
+            return tuple(op for op, _ in term.rest)
+    return ()
+
+
+def names(term: Term) -> frozenset[str]:
+    """Every name that occurs in a term."""
+    if isinstance(term, Name):
+        return frozenset((term.id,))
+    return frozenset().union(*map(names, children(term)))
+
+
+def calendar_date(day: Day) -> datetime.date | None:
+    """The date that is written, or None when the calendar has no such day."""
+    try:
+        return datetime.date(day.year, day.month, day.day)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""The decision procedures of the checker, one file for each theory."""

@@ -1,0 +1,126 @@
+"""The exact, bounded interpreter of traced programs: it yields what a program does, event by event."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from threading import Lock
+
+from tuili.steps.budget import Budget
+from tuili.steps.language.program import Assign, For, If, Statement, While, assigned_names, parse_program_line
+from tuili.steps.language.terms import Term
+from tuili.steps.values.arithmetic import integer
+from tuili.steps.values.evaluate import evaluate, truth
+from tuili.steps.values.values import Value
+from tuili.steps.verdict import StepFault, Unreadable
+
+MAX_WORK = 2500  # events, nodes of expressions evaluated, and elements of collections
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that a line does: it gives `name` a value, or else decides a `condition`."""
+
+    label: str
+    value: Value
+    name: str | None = None
+    condition: Term | None = None
+
+
+class Run:
+    """The events of a program, computed as far as they are asked for."""
+
+    def __init__(self, program: tuple[tuple[str, str], ...]) -> None:
+        self._events: list[Event] = []
+        self._rest = _Machine().run(program)
+        self._fault: StepFault | None = None
+        self._lock = Lock()  # a run is shared by all who check the same program, in threads as well
+        self._program = program
+
+    def event(self, number: int) -> Event | None:
+        """Event number 0, 1, …, or None after the last one.
+
+        Raises a `StepFault` where the program cannot go on: at a line that cannot be read, at a division by
+        zero, or after too many steps.
+        """
+        with self._lock:
+            while len(self._events) <= number:
+                if self._fault is not None:
+                    raise self._fault.with_traceback(None)
+                try:
+                    self._events.append(next(self._rest))
+                except StopIteration:
+                    return None
+                except StepFault as fault:
+                    self._fault = fault
+            return self._events[number]
+
+    def state(self, number: int) -> Mapping[str, Value]:
+        """The variables after the first `number` events. Raises a `StepFault` as `event` does."""
+        if number:
+            self.event(number - 1)
+        return {event.name: event.value for event in self._events[:number] if event.name is not None}
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """Every name that some line of the program may give a value."""
+        found: frozenset[str] = frozenset()
+        for _, source in self._program:
+            try:
+                found |= assigned_names(parse_program_line(source))
+            except Unreadable:
+                continue
+        return found
+
+
+@lru_cache(maxsize=16)
+def run(program: tuple[tuple[str, str], ...]) -> Run:
+    """The run of a program given as labels and sources in order."""
+    return Run(program)
+
+
+class _Machine:
+    """The variables of a running program and the work it may still do."""
+
+    def __init__(self) -> None:
+        self._state: dict[str, Value] = {}
+        self._budget = Budget(MAX_WORK, "the program runs for too many steps")
+
+    def run(self, program: tuple[tuple[str, str], ...]) -> Iterator[Event]:
+        """Executes labelled lines in order."""
+        for label, source in program:
+            yield from self._execute(label, parse_program_line(source))
+
+    def _execute(self, label: str, statement: Statement) -> Iterator[Event]:
+        match statement:
+            case Assign():
+                yield self._set(label, statement.name, self._value(statement.value))
+            case If():
+                decided = yield from self._decide(label, statement.condition)
+                if decided:
+                    yield from self._execute(label, statement.body)
+            case While():
+                while (yield from self._decide(label, statement.condition)):
+                    yield from self._execute(label, statement.body)
+            case For():
+                start = integer(self._value(statement.start))
+                stop = integer(self._value(statement.stop))
+                for number in range(start, stop):
+                    yield self._set(label, statement.name, Fraction(number))
+                    yield from self._execute(label, statement.body)
+
+    def _decide(self, label: str, condition: Term) -> Generator[Event, None, bool]:
+        value = truth(condition, self._state, self._budget)
+        self._budget.spend(1)
+        yield Event(label, value, condition=condition)
+        return value
+
+    def _set(self, label: str, name: str, value: Value) -> Event:
+        self._budget.spend(1)
+        self._state[name] = value
+        return Event(label, value, name=name)
+
+    def _value(self, term: Term) -> Value:
+        return evaluate(term, self._state, self._budget)

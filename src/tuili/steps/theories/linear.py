@@ -1,0 +1,135 @@
+"""Linear inference over the rationals: does a conclusion follow from equations and inequalities?
+
+The premises and the negated conclusion are brought into disjunctive normal form; the conclusion follows when
+every branch is unsolvable. `elimination` decides that: multipliers are the witness of "yes", a solution is
+the witness of "no".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise, product
+
+from tuili.steps.budget import Budget
+from tuili.steps.language.terms import CONNECTIVES, Binary, Boolean, Compare, Term, Unary
+from tuili.steps.theories.elimination import MAX_WORK, Contradiction, Row, solve
+from tuili.steps.theories.polynomial import degree, expand, show, subtract
+from tuili.steps.values.values import show_number
+from tuili.steps.verdict import Decision, OverBudget, StepFault, Undecided
+
+MAX_BRANCHES = 64
+
+_NEGATED = {"=": "!=", "==": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+_Branch = list[Row]
+
+
+def is_about_numbers(term: Term) -> bool:
+    """Whether a statement is made of comparisons and connectives."""
+    match term:
+        case Compare():
+            return True
+        case Unary(op="not"):
+            return is_about_numbers(term.operand)
+        case Binary(op=op) if op in CONNECTIVES:
+            return is_about_numbers(term.left) and is_about_numbers(term.right)
+    return False
+
+
+def is_linear(term: Term, budget: Budget) -> bool:
+    """Whether a statement is about numbers and has no product of unknowns, as far as the budget lets that be seen."""
+    try:
+        return is_about_numbers(term) and bool(normal_form(term, True, budget))
+    except StepFault:
+        return False
+
+
+def decide(premises: Sequence[Term], conclusion: Term, budget: Budget) -> Decision:
+    """Whether the conclusion holds in every rational solution of the premises. Raises a `StepFault`.
+
+    The budget is for reading the statements; eliminating unknowns has one of its own.
+    """
+    granted = [normal_form(premise, True, budget) for premise in premises]
+    refuted = normal_form(conclusion, False, budget)
+    _bound_branches([*granted, refuted])
+    elimination = Budget(MAX_WORK, "too many inequalities")
+    used: set[int] = set()
+    proofs: list[tuple[tuple[str, str], ...]] = []
+    for branch in product(*granted, refuted):
+        origins = [i for i, rows in enumerate(branch) for _ in rows]
+        rows = [row for rows in branch for row in rows]
+        solution = solve(rows, elimination)
+        if not isinstance(solution, Contradiction):
+            model = {name: show_number(value) for name, value in sorted(solution.items())}
+            return Decision(False, counter_model=model)
+        multipliers = sorted(solution.multipliers.items())
+        used |= {origins[i] for i, _ in multipliers if origins[i] < len(premises)}
+        proofs.append(tuple((_text(rows[i]), show_number(factor)) for i, factor in multipliers))
+    consistent = any(
+        not isinstance(solve([row for rows in branch for row in rows], elimination), Contradiction)
+        for branch in product(*granted)
+    )
+    rule = "restatement" if conclusion in premises else "linear combination"
+    return Decision(True, consistent, rule, tuple(sorted(used)), evidence={"combinations": tuple(proofs)})
+
+
+def _text(row: Row) -> str:
+    return f"{show(row.form)} {row.relation} 0"
+
+
+def normal_form(term: Term, wanted: bool, budget: Budget) -> list[_Branch]:
+    """The ways to make a statement true (or false): all rows of one of these branches must hold."""
+    match term:
+        case Boolean():
+            return [[]] if term.value is wanted else []
+        case Compare():
+            forms = [expand(side, budget) for side in (term.first, *(part for _, part in term.rest))]
+            links = []
+            for (left, right), (relation, _) in zip(pairwise(forms), term.rest, strict=True):
+                difference = subtract(left, right)
+                if degree(difference) > 1:
+                    raise Undecided("a product of unknowns")
+                links.append(_rows(Row(difference, relation if wanted else _NEGATED[relation])))
+            return _all(links) if wanted else [branch for link in links for branch in link]
+        case Unary(op="not"):
+            return normal_form(term.operand, not wanted, budget)
+        case Binary(op="and" | "or"):
+            sides = [normal_form(side, wanted, budget) for side in (term.left, term.right)]
+            return _all(sides) if (term.op == "and") is wanted else sides[0] + sides[1]
+        case Binary(op="->"):
+            return normal_form(Binary("or", Unary("not", term.left), term.right), wanted, budget)
+        case Binary(op="<->" | "xor"):
+            alike = (term.op == "<->") is wanted
+            return [
+                branch
+                for left in (True, False)
+                for branch in _all(
+                    [normal_form(term.left, left, budget), normal_form(term.right, left is alike, budget)]
+                )
+            ]
+    raise AssertionError(f"not a statement about numbers: {term}")
+
+
+def _rows(row: Row) -> list[_Branch]:
+    """A relation to 0 by `=`, `<` and `<=` alone; `!=` is two cases."""
+    opposite = subtract({}, row.form)
+    match row.relation:
+        case "!=":
+            return [[Row(row.form, "<")], [Row(opposite, "<")]]
+        case ">" | ">=":
+            return [[Row(opposite, row.relation.replace(">", "<"))]]
+        case "==":
+            return [[Row(row.form, "=")]]
+    return [[row]]
+
+
+def _all(statements: Sequence[list[_Branch]]) -> list[_Branch]:
+    _bound_branches(statements)
+    return [[row for rows in choice for row in rows] for choice in product(*statements)]
+
+
+def _bound_branches(statements: Sequence[list[_Branch]]) -> None:
+    count = 1
+    for branches in statements:
+        count *= max(len(branches), 1)
+        if count > MAX_BRANCHES:
+            raise OverBudget("too many cases")

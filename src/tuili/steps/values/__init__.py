@@ -1,0 +1,1 @@
+"""Exact values and how expressions are evaluated to them."""

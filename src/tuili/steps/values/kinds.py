@@ -1,0 +1,51 @@
+"""To which theory a claim belongs, by the most special kind of literal or value in it."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+
+from tuili.steps.language.terms import (
+    Boolean,
+    Clock,
+    Collection,
+    Compare,
+    Day,
+    Measure,
+    Month,
+    Term,
+    WeekdayName,
+    children,
+)
+from tuili.steps.values.values import Quantity, TimeOfDay, Value, Weekday
+
+_RANKS = ("arithmetic", "quantity", "boolean", "set", "date")
+_QUANTITY, _BOOLEAN, _SET, _DATE = range(1, 5)
+_BY_TERM: dict[type, int] = {
+    Measure: _QUANTITY,
+    **dict.fromkeys((Boolean, Compare), _BOOLEAN),
+    Collection: _SET,
+    **dict.fromkeys((Day, Month, Clock, WeekdayName), _DATE),
+}
+_BY_VALUE: dict[type, int] = {
+    Quantity: _QUANTITY,
+    bool: _BOOLEAN,
+    **dict.fromkeys((frozenset, tuple), _SET),
+    **dict.fromkeys((datetime.date, Weekday, TimeOfDay), _DATE),
+}
+
+
+def kind_of_terms(terms: Sequence[Term]) -> str:
+    """The kind of a claim, as far as its literals show it."""
+    rank = 0
+    waiting = list(terms)
+    while waiting:
+        term = waiting.pop()
+        rank = max(rank, _BY_TERM.get(type(term), 0))
+        waiting.extend(children(term))
+    return _RANKS[rank]
+
+
+def kind_of_values(kind: str, values: Sequence[Value]) -> str:
+    """The kind of a claim when the values of its parts are known too."""
+    return _RANKS[max(_RANKS.index(kind), *(_BY_VALUE.get(type(value), 0) for value in values))]

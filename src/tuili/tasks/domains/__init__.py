@@ -1,0 +1,1 @@
+"""The sixteen built-in domains, one file each."""

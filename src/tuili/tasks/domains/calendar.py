@@ -1,0 +1,316 @@
+"""Calendar and clock: weekdays, dates, leap years, times of day and durations, worked out step by step."""
+
+from __future__ import annotations
+
+import random
+from calendar import isleap
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from tuili.steps.language.terms import WEEKDAYS
+from tuili.tasks.building.timekeeping import (
+    DAY,
+    clock,
+    days_between,
+    hours_between,
+    leap_year,
+    shift_clock,
+    shift_date,
+    shift_weekday,
+    to_hours,
+    weekday,
+)
+from tuili.tasks.building.wording import yes_no
+from tuili.tasks.building.working import product, residue, times, total
+from tuili.tasks.problem import Draft
+from tuili.tasks.registry import domain
+
+EVENTS = ("class", "concert", "film", "game", "lunch", "meeting", "race", "show", "trip", "visit")
+ORDINALS = {2: "second", 3: "third", 4: "fourth"}
+
+
+def _date(rng: random.Random, first: int = 1900, last: int = 2099) -> date:
+    """Any date of these years but a 29th of February, which not every year has."""
+    day = date(rng.randint(first, last), 1, 1) + timedelta(days=rng.randrange(365))
+    return day.replace(day=28) if (day.month, day.day) == (2, 29) else day
+
+
+def _amount(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    return " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest))
+
+
+def _weekday_shift(rng: random.Random, low: int, high: int) -> Draft:
+    start, days = rng.choice(WEEKDAYS), rng.randint(low, high)
+    event = rng.choice(EVENTS)
+    prompt = rng.choice(
+        (
+            f"Today is {start}. Which weekday is it in {days} days?",
+            f"A {event} is {days} days after a {start}. On which weekday is the {event}?",
+            f"It is {start}, and the {event} is in {days} days. What weekday is the {event} on?",
+        )
+    )
+    steps = shift_weekday(start, days)
+    return Draft(prompt, tuple(steps), steps[-1].split()[-1])
+
+
+def _weekday_before(rng: random.Random, low: int, high: int) -> Draft:
+    start, days, event = rng.choice(WEEKDAYS), rng.randint(low, high), rng.choice(EVENTS)
+    prompt = rng.choice(
+        (
+            f"Today is {start}. The {event} was {days} days ago. On which weekday was it?",
+            f"The {event} was {days} days before a {start}. On which weekday was it?",
+        )
+    )
+    found = WEEKDAYS[(WEEKDAYS.index(start) - days) % 7]
+    return Draft(prompt, (*residue(days, 7), f"{start} - {days % 7} day = {found}"), found)
+
+
+def _clock_shift(rng: random.Random, low: int, high: int) -> Draft:
+    start, minutes, event = rng.randrange(DAY), rng.randint(low, high), rng.choice(EVENTS)
+    prompt = rng.choice(
+        (
+            f"A {event} starts at {clock(start)} and takes {_amount(minutes)}. When does it end?",
+            f"It is {clock(start)}. The {event} is in {_amount(minutes)}. At what time is it?",
+        )
+    )
+    return Draft(prompt, tuple(shift_clock(start, minutes)), clock(start + minutes))
+
+
+def _clock_difference(rng: random.Random, low: int, high: int) -> Draft:
+    minutes, event = rng.randint(low, high), rng.choice(EVENTS)
+    start = rng.randrange(DAY)
+    end = start + minutes
+    day = " the next day" if end >= DAY else ""
+    prompt = rng.choice(
+        (
+            (f"A {event} starts at {clock(start)} and ends at {clock(end)}{day}. How many minutes does it take?"),
+            f"How many minutes pass from {clock(start)} to {clock(end)}{day}?",
+        )
+    )
+    steps, (hours, rest) = [], divmod(minutes, 60)
+    if hours:
+        steps += hours_between(start, end)
+        steps.append(f"{clock(start)} + {hours} h = {clock(start + 60 * hours)}")
+    now = start + 60 * hours
+    if rest and now % 60 + rest >= 60:
+        to_hour = 60 - now % 60
+        steps += [f"60 - {now % 60} = {to_hour}", f"{to_hour} + {end % 60} = {rest}"]
+    elif rest:
+        steps.append(f"{end % 60} - {now % 60} = {rest}")
+    if rest:
+        steps.append(f"{clock(now)} + {rest} min = {clock(end)}")
+    if hours:
+        steps += times(hours, 60)
+        steps.append(f"{hours} h = {hours} * 60 min = {hours * 60} min")
+    if hours and rest:
+        steps.append(f"{hours * 60} min + {rest} min = {minutes} min")
+    return Draft(prompt, tuple(steps), str(minutes))
+
+
+def _date_shift(rng: random.Random, low: int, high: int) -> Draft:
+    start, days, event = _date(rng), rng.randint(low, high), rng.choice(EVENTS)
+    prompt = rng.choice(
+        (
+            f"Today is {start}. What is the date in {days} days?",
+            f"The {event} is {days} days after {start}. What is its date?",
+        )
+    )
+    return Draft(prompt, tuple(shift_date(start, days)), str(start + timedelta(days)))
+
+
+def _date_difference(rng: random.Random, low: int, high: int) -> Draft:
+    start, days, event = _date(rng), rng.randint(low, high), rng.choice(EVENTS)
+    end = start + timedelta(days)
+    prompt = rng.choice(
+        (
+            f"How many days is it from {start} to {end}?",
+            f"Today is {start} and the {event} is on {end}. In how many days is the {event}?",
+        )
+    )
+    return Draft(prompt, (*days_between(start, end), f"{start} + {days} day = {end}"), str(days))
+
+
+def _leap_year(rng: random.Random) -> Draft:
+    """A leap year or not, equally likely, and full centuries far more often than by chance."""
+    wanted, step = rng.random() < 0.5, rng.choice((1, 100))
+    year = rng.randrange(1600, 3000, step)
+    while isleap(year) != wanted:
+        year = rng.randrange(1600, 3000, step)
+    prompt = rng.choice((f"Is {year} a leap year?", f"Does the year {year} have a 29th of February?"))
+    return Draft(f"{prompt} Answer yes or no.", tuple(leap_year(year)), yes_no(wanted))
+
+
+def _weekday_of_date(rng: random.Random, low: int, high: int) -> Draft:
+    start, days = _date(rng), rng.randint(low, high)
+    end = start + timedelta(days)
+    steps = days_between(start, end) + shift_weekday(weekday(start), days)
+    return Draft(f"{start} is a {weekday(start)}. What weekday is {end}?", tuple(steps), weekday(end))
+
+
+def _programme(rng: random.Random, parts: int) -> Draft:
+    """Several things one after the other on the clock."""
+    start, events = rng.randrange(DAY), rng.sample(EVENTS, parts)
+    now, told, steps = start, [], []
+    for event in events:
+        minutes = rng.randint(10, 240)
+        told.append(f"a {event} of {_amount(minutes)}")
+        steps += shift_clock(now, minutes)
+        now += minutes
+    prompt = f"The day starts at {clock(start)}: {', then '.join(told)}. When does it end?"
+    return Draft(prompt, tuple(steps), clock(now))
+
+
+def _lessons(rng: random.Random) -> Draft:
+    """Equal lessons with equal breaks between them."""
+    start, count, lesson, rest = (
+        rng.randrange(8 * 60, 20 * 60),
+        rng.randint(3, 9),
+        rng.randint(20, 60),
+        rng.randint(5, 20),
+    )
+    taught, free = count * lesson, (count - 1) * rest
+    steps = [
+        f"{count} * {lesson} min = {taught} min",
+        f"{count} - 1 = {count - 1}",
+        f"{count - 1} * {rest} min = {free} min",
+        f"{taught} min + {free} min = {taught + free} min",
+        *to_hours(taught + free),
+        *shift_clock(start, taught + free),
+    ]
+    prompt = (
+        f"From {clock(start)} on there are {count} lessons of {lesson} min each, with a break of {rest} min "
+        "between one lesson and the next. When does the last lesson end?"
+    )
+    return Draft(prompt, tuple(steps), clock(start + taught + free))
+
+
+def _nth_weekday(rng: random.Random) -> Draft:
+    """The date of, say, the third Friday of a month whose first weekday is known."""
+    first, nth, wanted = _date(rng).replace(day=1), rng.choice(tuple(ORDINALS)), rng.choice(WEEKDAYS)
+    ahead = (WEEKDAYS.index(wanted) - first.weekday()) % 7
+    weeks = 7 * (nth - 1)
+    steps = [
+        f"{weekday(first)} + {ahead} day = {wanted}",
+        f"1 + {ahead} = {1 + ahead}",
+        f"7 * {nth - 1} = {weeks}",
+        f"{1 + ahead} + {weeks} = {1 + ahead + weeks}",
+        f"weekday({first.replace(day=1 + ahead + weeks)}) = {wanted}",
+    ]
+    prompt = f"{first} is a {weekday(first)}. What is the date of the {ORDINALS[nth]} {wanted} of that month?"
+    return Draft(prompt, tuple(steps), str(first.replace(day=1 + ahead + weeks)))
+
+
+def _recurring(rng: random.Random, low: int, high: int) -> Draft:
+    """Something repeats every few days: the date of one of its later times."""
+    start, every, times = _date(rng), rng.randint(3, 14), rng.randint(low, high)
+    days = every * (times - 1)
+    event = rng.choice(EVENTS)
+    steps = [f"{times} - 1 = {times - 1}", *product(every, times - 1)]
+    steps += [f"{every} * {times - 1} = {days}", *shift_date(start, days)]
+    prompt = (
+        f"A {event} takes place every {every} days, for the first time on {start}. What is the date of "
+        f"{event} number {times}?"
+    )
+    return Draft(prompt, tuple(steps), str(start + timedelta(days)))
+
+
+def _weekday_over_years(rng: random.Random, years: int, count: int) -> Draft:
+    """Whole years first, each 365 or 366 days by the leap year rule, then the months and days left over."""
+    start = _date(rng)
+    end, steps, days = start, [], []
+    for _ in range(rng.randint(1, years)):
+        following = end.replace(year=end.year + 1)
+        days.append((following - end).days)
+        steps += [
+            *leap_year(following.year if end.month > 2 else end.year),
+            f"{end} + {days[-1]} day = {following}",
+        ]
+        end = following
+    extra = rng.randint(10, count)
+    target = end + timedelta(extra)
+    steps += [
+        *days_between(end, target),
+        *total([*days, extra]),
+        *shift_weekday(weekday(start), sum(days) + extra),
+    ]
+    return Draft(f"{start} is a {weekday(start)}. What weekday is {target}?", tuple(steps), weekday(target))
+
+
+def _journey(rng: random.Random) -> Draft:
+    """Hours added to a date and a time of day: full days move the date, the rest moves the clock."""
+    day, start, hours = _date(rng), rng.randrange(DAY), rng.randint(50, 900)
+    days, rest = divmod(hours, 24)
+    tens, ones = divmod(days, 10)
+    steps, left = [], hours
+    for part in (10 * tens, ones):
+        if part:
+            steps += [f"{part} * 24 = {part * 24}", f"{left} - {part * 24} = {left - part * 24}"]
+            left -= part * 24
+    if tens and ones:
+        steps.append(f"{10 * tens} + {ones} = {days}")
+    late = start + rest * 60 >= DAY
+    steps.append(f"{start // 60} + {rest} = {start // 60 + rest}")
+    if late:
+        steps += [f"{start // 60 + rest} - 24 = {start // 60 + rest - 24}", f"{days} + 1 = {days + 1}"]
+    steps += shift_date(day, days + late)
+    end = f"{day + timedelta(days + late)} {clock(start + rest * 60)}"
+    prompt = (
+        f"A ship leaves on {day} at {clock(start)} and arrives {hours} hours later. On what date and at what "
+        f"time? Answer like {day} {clock(start)}."
+    )
+    return Draft(prompt, tuple(steps), end)
+
+
+Kind = Callable[[random.Random], Draft]
+KINDS: dict[int, tuple[Kind, ...]] = {
+    1: (
+        lambda rng: _weekday_shift(rng, 8, 30),
+        lambda rng: _weekday_before(rng, 8, 30),
+        lambda rng: _clock_shift(rng, 5, 59),
+        lambda rng: _clock_difference(rng, 5, 59),
+    ),
+    2: (
+        lambda rng: _weekday_shift(rng, 100, 500),
+        lambda rng: _clock_shift(rng, 61, 599),
+        lambda rng: _clock_difference(rng, 61, 599),
+        lambda rng: _date_shift(rng, 5, 28),
+        lambda rng: _date_difference(rng, 5, 40),
+        _leap_year,
+    ),
+    3: (
+        lambda rng: _weekday_shift(rng, 500, 5000),
+        lambda rng: _weekday_before(rng, 500, 5000),
+        lambda rng: _clock_difference(rng, 600, DAY - 1),
+        lambda rng: _date_shift(rng, 40, 150),
+        lambda rng: _date_difference(rng, 40, 160),
+        lambda rng: _weekday_of_date(rng, 30, 160),
+        lambda rng: _programme(rng, 3),
+    ),
+    4: (
+        lambda rng: _date_shift(rng, 150, 300),
+        lambda rng: _date_difference(rng, 150, 300),
+        lambda rng: _weekday_of_date(rng, 150, 300),
+        lambda rng: _weekday_over_years(rng, 1, 60),
+        lambda rng: _programme(rng, 5),
+        _lessons,
+        _nth_weekday,
+        lambda rng: _recurring(rng, 5, 15),
+    ),
+    5: (
+        lambda rng: _date_shift(rng, 300, 360),
+        lambda rng: _weekday_of_date(rng, 300, 360),
+        lambda rng: _weekday_over_years(rng, 4, 150),
+        lambda rng: _programme(rng, 7),
+        _journey,
+        lambda rng: _recurring(rng, 16, 25),
+    ),
+}
+
+
+@domain("calendar", phase=2)
+class Calendar:
+    """Weekdays and clocks at level 1, dates and leap years from level 2 on, several years at level 5."""
+
+    def sample(self, rng: random.Random, level: int) -> Draft:
+        return rng.choice(KINDS[level])(rng)

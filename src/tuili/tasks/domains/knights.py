@@ -1,0 +1,319 @@
+"""Knights, who tell the truth, and knaves, who lie: propagate what is known, then reason by cases.
+
+A person is the atom "is a knight", so that "Ann says F" is `Ann <-> F`; prompts give sentence and formula.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, combinations, product
+
+from tuili.tasks.building.literals import Literal
+from tuili.tasks.building.wording import conjoin, yes_no
+from tuili.tasks.building.words import NAMES
+from tuili.tasks.problem import Draft
+from tuili.tasks.registry import domain
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What `speaker` says about one or two persons; without a speaker it is simply so.
+
+    `link` joins the literals `about`: `is`, `and`, `or`, `->`, or `same` and `differ` for their kinds.
+    """
+
+    speaker: str
+    link: str
+    about: tuple[Literal, ...]
+
+    @cached_property
+    def people(self) -> tuple[str, ...]:
+        """Everyone whose kind the remark depends on, the speaker first, without repetition."""
+        names = (self.speaker, *(literal.atom for literal in self.about))
+        return tuple(dict.fromkeys(name for name in names if name))
+
+    def holds(self, kinds: Mapping[str, bool]) -> bool:
+        """Whether the remark fits an assignment of kinds (true for a knight)."""
+        first, *others = (kinds[literal.atom] is literal.positive for literal in self.about)
+        match self.link:
+            case "is":
+                content = first
+            case "and":
+                content = first and others[0]
+            case "or":
+                content = first or others[0]
+            case "->":
+                content = not first or others[0]
+            case "same":
+                content = first is others[0]
+            case _:
+                content = first is not others[0]
+        return content is (kinds[self.speaker] if self.speaker else True)
+
+    @cached_property
+    def worlds(self) -> tuple[dict[str, bool], ...]:
+        """Every assignment of kinds to its people that the remark fits."""
+        assignments = product((True, False), repeat=len(self.people))
+        worlds = (dict(zip(self.people, values, strict=True)) for values in assignments)
+        return tuple(world for world in worlds if self.holds(world))
+
+    @property
+    def formula(self) -> str:
+        """The remark in the step language: `Ann <-> (Bob and not Cid)`."""
+        content = self.content()
+        if len(self.about) > 1 and self.link != "differ":
+            content = f"({content})"
+        return f"{self.speaker} <-> {content}" if self.speaker else content
+
+    def content(self, true: bool = True) -> str:
+        """What is said, or that it is false: `Bob and not Cid`, `not (Bob and not Cid)`."""
+        first, last = self.about[0], self.about[-1]
+        if self.link == "is":
+            return str(first if true else ~first)
+        alike = self.link in ("same", "differ")
+        joined = f"{first} {'<->' if alike else self.link} {last}"
+        return joined if true is (self.link != "differ") else f"not ({joined})"
+
+    @property
+    def sentence(self) -> str:
+        """The remark in English, without a full stop."""
+        parts = [f"{literal.atom} is a {kind(literal.positive)}" for literal in self.about]
+        names = conjoin([literal.atom for literal in self.about])
+        match self.link:
+            case "same":
+                content = f"{names} are alike"
+            case "differ":
+                content = f"{names} differ"
+            case "->":
+                content = f"if {parts[0]}, {parts[1]}"
+            case link:
+                content = f" {link} ".join(parts)
+        return f"{self.speaker} says {content}" if self.speaker else content
+
+
+FALSE = Literal("false")
+"""What a remark says that cannot hold."""
+
+
+def kind(knight: bool) -> str:
+    """What a person is called."""
+    return "knight" if knight else "knave"
+
+
+@dataclass(frozen=True)
+class _Rung:
+    """What a level draws from; `cases` says whether its problems need a supposition."""
+
+    people: tuple[int, int]
+    derivations: range
+    links: tuple[str, ...]
+    cases: bool
+
+
+SIMPLE = ("is", "is", "same", "differ")
+RUNGS = {
+    1: _Rung((2, 3), range(2, 4), SIMPLE, False),
+    2: _Rung((3, 4), range(3, 6), (*SIMPLE, "and", "or"), False),
+    3: _Rung((3, 4), range(5, 9), (*SIMPLE, "and", "or"), True),
+    4: _Rung((4, 5), range(9, 14), (*SIMPLE, "and", "or", "->"), True),
+    5: _Rung((5, 6), range(12, 17), (*SIMPLE, "and", "or", "->"), True),
+}
+
+
+@domain("knights", phase=1)
+class Knights:
+    """Is this person a knight or a knave? What is asked always follows."""
+
+    def sample(self, rng: random.Random, level: int) -> Draft:
+        rung = RUNGS[level]
+        knight = rng.random() < 0.5
+        while True:
+            people = rng.sample(NAMES, rng.randint(*rung.people))
+            kinds = {name: rng.random() < 0.5 for name in people}
+            remarks = _remarks(rng, rung, kinds)
+            solver = Solver(remarks)
+            solver.run(rung.derivations[-1], rung.cases)
+            candidates = [
+                name
+                for name, count in solver.settled_after.items()
+                if kinds[name] is knight and count in rung.derivations and (count > solver.direct) is rung.cases
+            ]
+            if candidates:
+                break
+        asked = rng.choice(candidates)
+        steps = chain.from_iterable(solver.derivations[: solver.settled_after[asked]])
+        intro, question, answer = rng.choice(
+            (
+                ("Knights tell the truth, knaves lie.", "Is {} a knight or a knave?", kind(knight)),
+                ("On an island of knights and knaves:", "What is {}, knight or knave?", kind(knight)),
+                ("Knights never lie, knaves always do.", "Is {} a knight? Answer yes or no.", yes_no(knight)),
+            )
+        )
+        told = "\n".join(f"{remark.sentence}. {label}: {remark.formula}" for label, remark in remarks.items())
+        facts = {label: remark.formula for label, remark in remarks.items()}
+        return Draft(f"{intro}\n{told}\n{question.format(asked)}", tuple(steps), answer, facts=facts)
+
+
+def _remarks(rng: random.Random, rung: _Rung, kinds: Mapping[str, bool]) -> dict[str, Remark]:
+    """One remark of everyone that fits the hidden kinds.
+
+    Where cases are wanted, no remark settles anything alone; where not, half of the time one kind is told.
+    """
+    people = list(kinds)
+    remarks = []
+    for speaker in people:
+        remark = _remark(rng, rung, speaker, people)
+        while not remark.holds(kinds) or (rung.cases and _forced(remark.worlds, {}) is not None):
+            remark = _remark(rng, rung, speaker, people)
+        remarks.append(remark)
+    if not rung.cases and rng.random() < 0.5:
+        told = rng.choice(people)
+        remarks[people.index(told)] = Remark("", "is", (Literal(told, kinds[told]),))
+    rng.shuffle(remarks)
+    return {f"P{number}": remark for number, remark in enumerate(remarks, start=1)}
+
+
+def _remark(rng: random.Random, rung: _Rung, speaker: str, people: list[str]) -> Remark:
+    link = rng.choice(rung.links)
+    if link == "is":
+        other = rng.choice([name for name in people if name != speaker])
+        return Remark(speaker, link, (Literal(other, rng.random() < 0.5),))
+    signed = link not in ("same", "differ")
+    pair = rng.sample(people, 2)
+    return Remark(speaker, link, tuple(Literal(name, not signed or rng.random() < 0.5) for name in pair))
+
+
+class Solver:
+    """Derives the kinds of persons from labelled remarks, always in the same order.
+
+    What was learnt last is used first, remarks in the order of their labels. Where nothing follows any more,
+    the first undecided person is supposed a knight, then a knave, until one supposition fails.
+    A derivation is what one remark tells about one person, in one line or two. `settled_after` says for each
+    person after how many derivations the kind is known, `direct` how many came before the first supposition.
+    """
+
+    def __init__(self, remarks: Mapping[str, Remark]) -> None:
+        self.remarks = remarks
+        self.people = tuple(dict.fromkeys(name for remark in remarks.values() for name in remark.people))
+        self.known: dict[str, bool] = {}
+        self.derivations: list[list[str]] = []
+        self.settled_after: dict[str, int] = {}
+        self.direct = 0
+
+    def run(self, most: int, cases: bool) -> None:
+        """Derive until all are settled, after more than `most` derivations or, without cases, when stuck."""
+        supposed = False
+        while len(self.known) < len(self.people) and len(self.derivations) <= most:
+            learnt = self._advance(self.known, None)
+            if learnt is not None and not supposed:
+                self.direct = len(self.derivations)
+            if learnt is None and cases:
+                supposed = True
+                learnt = self._split()
+            if learnt is None:
+                break
+            self.settled_after[learnt.atom] = len(self.derivations)
+
+    def _split(self) -> Literal | None:
+        """Suppose the first undecided person a knight, then a knave, and learn the opposite of what fails."""
+        first = next(name for name in self.people if name not in self.known)
+        for knight in (True, False):
+            supposition = Literal(first, knight)
+            supposed = self.known | {first: knight}
+            news = self._advance(supposed, supposition)
+            while news is not None and news is not FALSE:
+                news = self._advance(supposed, supposition)
+            if news is FALSE:
+                self.known[first] = not knight
+                return ~supposition
+        return None
+
+    def _advance(self, known: dict[str, bool], supposition: Literal | None) -> Literal | None:
+        """Write the next derivation and put its news into `known`; `FALSE` if a remark fails, None if stuck."""
+        for label, settled in self._places(known):
+            for size in range(min(1, len(settled)), len(settled) + 1):
+                for needed in combinations(settled, size):
+                    news = self._news(label, needed, known)
+                    if news is not None:
+                        if supposition is None:
+                            self._write(needed, label, news)
+                        else:
+                            self._write_supposed(needed, label, news, known, supposition)
+                        if news is not FALSE:
+                            known[news.atom] = news.positive
+                        return news
+        return None
+
+    def _places(self, known: dict[str, bool]) -> Iterator[tuple[str, list[str]]]:
+        """Remarks with news, and the known persons in each; those about who was learnt last come first."""
+        for name in (*reversed(known), None):
+            for label, remark in self.remarks.items():
+                settled = [person for person in remark.people if person in known]
+                here = name in settled if name else not settled
+                if here and self._news(label, settled, known):
+                    yield label, settled
+
+    def _news(self, label: str, needed: Sequence[str], known: Mapping[str, bool]) -> Literal | None:
+        """What a remark and these kinds say about a person not yet known; `FALSE` if they cannot all hold."""
+        worlds = [world for world in self.remarks[label].worlds if all(world[name] is known[name] for name in needed)]
+        return _forced(worlds, known) if worlds else FALSE
+
+    def _write(self, needed: Sequence[str], label: str, news: Literal) -> None:
+        """`Ann, Ann <-> Bob => Bob`, or by way of what is said: `Ann, Ann <-> (Bob <-> Cid) => Bob <-> Cid` and
+        `Bob <-> Cid, Bob => Cid`.
+        """
+        remark = self.remarks[label]
+        formula = remark.formula
+        literals = {name: str(Literal(name, self.known[name])) for name in sorted(needed, key=list(self.known).index)}
+        link = self._link(remark, needed, news)
+        if link is None:
+            lines = [_inference([*literals.values(), formula] if needed else [label], news)]
+        elif not needed:
+            lines = [_inference([formula], link), _inference([link], news)]
+        elif news.atom == remark.speaker:
+            lines = [_inference(literals.values(), link), _inference([link, formula], news)]
+        else:
+            inside = [literals[literal.atom] for literal in remark.about if literal.atom in literals]
+            lines = [_inference([literals[remark.speaker], formula], link), _inference([link, *inside], news)]
+        written = set(chain.from_iterable(self.derivations))
+        self.derivations.append([line for line in lines if line not in written])
+
+    def _link(self, remark: Remark, needed: Sequence[str], news: Literal) -> str | None:
+        """What lies between the premises and the news, where they are two rules apart."""
+        if len(remark.about) == 1:
+            return None
+        if not needed and news.atom == remark.speaker:
+            return f"{~news} -> {news}"
+        if not needed:
+            return f"({remark.speaker} <-> {remark.speaker}) <-> {news}"
+        speaker = news.positive if news.atom == remark.speaker else self.known[remark.speaker]
+        return remark.content(speaker)
+
+    def _write_supposed(
+        self, needed: Sequence[str], label: str, news: Literal, known: Mapping[str, bool], supposition: Literal
+    ) -> None:
+        """Supposing Ann, `Ann -> Bob, Bob <-> Cid => Ann -> Cid` or, refuted, `Ann -> Bob, Bob <-> Cid => not Ann`."""
+        premises = []
+        for name in sorted(needed, key=list(known).index):
+            literal = Literal(name, known[name])
+            if name in self.known:
+                premises.append(str(literal))
+            elif literal != supposition:
+                premises.append(f"{supposition} -> {literal}")
+        conclusion = ~supposition if news is FALSE else f"{supposition} -> {news}"
+        self.derivations.append([_inference([*premises, self.remarks[label].formula], conclusion)])
+
+
+def _inference(premises: Iterable[str], conclusion: Literal | str) -> str:
+    return f"{', '.join(premises)} => {conclusion}"
+
+
+def _forced(worlds: Sequence[dict[str, bool]], known: Mapping[str, bool]) -> Literal | None:
+    """The first person not yet known who has the same kind in all worlds."""
+    for name, knight in worlds[0].items():
+        if name not in known and all(world[name] is knight for world in worlds):
+            return Literal(name, knight)
+    return None

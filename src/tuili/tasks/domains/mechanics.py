@@ -1,0 +1,377 @@
+"""Mechanics: speed, acceleration, force, momentum, energy, work and power, with units in every step.
+
+Numbers are drawn from the result backwards, so that every quantity on the way is whole. Where weight matters,
+the prompt gives g = 10 m/s^2.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from tuili.tasks.building.quantities import DIVISORS, Formula, over, sum_of, times
+from tuili.tasks.building.words import VEHICLES
+from tuili.tasks.building.working import multiply, quotient, total
+from tuili.tasks.problem import Draft
+from tuili.tasks.registry import domain
+
+MOVERS = (*VEHICLES, "ball", "bird", "dog", "horse", "robot", "runner", "ship", "stone")
+BODIES = ("ball", "block", "box", "cart", "crate", "disc", "drum", "sled", "stone", "wagon")
+MACHINES = ("crane", "drill", "fan", "lift", "mill", "motor", "press", "pump", "robot", "truck")
+G = "Use g = 10 m/s^2."
+
+
+def _motion(way: str, time: str) -> Formula:
+    return Formula(
+        ("d", way),
+        ("v", f"{way}/{time}"),
+        ("t", time),
+        MOVERS,
+        (
+            "A {thing} goes at {first} for {second}. How far does it go?",
+            "A {thing} goes {whole} in {second}. What is its speed?",
+            "A {thing} goes at {first}. How long does it take for {whole}?",
+        ),
+    )
+
+
+FORMULAS = (
+    _motion("km", "h"),
+    _motion("m", "s"),
+    Formula(
+        ("F", "N"),
+        ("m", "kg"),
+        ("a", "m/s^2"),
+        BODIES,
+        (
+            "A {thing} of {first} speeds up at {second}. What force acts on it?",
+            "A force of {whole} gives a {thing} an acceleration of {second}. What is its mass?",
+            "A force of {whole} acts on a {thing} of {first}. What is its acceleration?",
+        ),
+    ),
+    Formula(
+        ("p", "kg*m/s"),
+        ("m", "kg"),
+        ("v", "m/s"),
+        BODIES,
+        (
+            "A {thing} of {first} moves at {second}. What is its momentum?",
+            "A {thing} moves at {second} with a momentum of {whole}. What is its mass?",
+            "A {thing} of {first} has a momentum of {whole}. What is its speed?",
+        ),
+    ),
+    Formula(
+        ("W", "J"),
+        ("F", "N"),
+        ("d", "m"),
+        BODIES,
+        (
+            "A {thing} is pushed {second} with a force of {first}. What work is done?",
+            "Work of {whole} is done when a {thing} is pushed {second}. With what force is it pushed?",
+            "A {thing} is pushed with a force of {first} until the work is {whole}. How far is it pushed?",
+        ),
+    ),
+    Formula(
+        ("W", "J"),
+        ("P", "W"),
+        ("t", "s"),
+        MACHINES,
+        (
+            "A {thing} has a power of {first} and runs for {second}. What work does it do?",
+            "A {thing} does {whole} of work in {second}. What is its power?",
+            "A {thing} has a power of {first}. How long does it take for {whole} of work?",
+        ),
+    ),
+)
+
+
+def to_metres_per_second(name: str, speed: int) -> list[str]:
+    """The working of a conversion from km/h, for multiples of 18: divisions by 9 and by 2, then times 5."""
+    n = speed // 18
+    return [
+        *quotient(speed, 9),
+        f"{speed} / 9 = {2 * n}",
+        *quotient(2 * n, 2),
+        f"{2 * n} / 2 = {n}",
+        *multiply(n, 5),
+        f"{name} = {speed} km/h = {n} * 5 m/s = {5 * n} m/s",
+    ]
+
+
+def _speeding_up(rng: random.Random) -> Draft:
+    """The final speed, or the acceleration, of a steady change of speed."""
+    mover, u, a, t = rng.choice(MOVERS), rng.randint(2, 40), rng.randint(2, 12), rng.randint(2, 9)
+    v = u + a * t
+    if rng.random() < 0.5:
+        prompt = f"A {mover} moves at {u} m/s and speeds up at {a} m/s^2 for {t} s. What is its speed then?"
+        steps = [*times("w", a, "m/s^2", t, "s", "m/s"), sum_of("v", u, a * t, "m/s")]
+        return Draft(prompt, tuple(steps), f"{v} m/s")
+    prompt = f"A {mover} speeds up from {u} m/s to {v} m/s in {t} s. What is its acceleration?"
+    return Draft(prompt, (sum_of("w", v, u, "m/s", "-"), *over("a", a * t, "m/s", t, "s", "m/s^2")), f"{a} m/s^2")
+
+
+def kinetic_energy(name: str, m: int, v: int, square_name: str = "w") -> list[str]:
+    """The working of m v^2 / 2 for an even m, named: half the mass times the named square of the speed."""
+    half, square = m // 2, v * v
+    return [
+        *times(square_name, v, "m/s", v, "m/s", "m^2/s^2"),
+        *quotient(m, 2),
+        f"{m} kg / 2 = {half} kg",
+        *multiply(half, square),
+        f"{name} = {half} kg * {square} m^2/s^2 = {half * square} J",
+    ]
+
+
+def _kinetic(rng: random.Random) -> Draft:
+    body, m, v = rng.choice(BODIES), rng.randint(1, 40) * 2, rng.randint(2, 9)
+    prompt = f"A {body} of {m} kg moves at {v} m/s. What is its kinetic energy?"
+    return Draft(prompt, tuple(kinetic_energy("E", m, v)), f"{m * v * v // 2} J")
+
+
+def _conversion(rng: random.Random) -> Draft:
+    mover, n = rng.choice(VEHICLES), rng.randint(1, 20)
+    t = rng.randint(2, 9)
+    prompt = f"A {mover} drives at {18 * n} km/h. How many metres does it drive in {t} s?"
+    steps = [*to_metres_per_second("v", 18 * n), *times("d", 5 * n, "m/s", t, "s", "m")]
+    return Draft(prompt, tuple(steps), str(5 * n * t))
+
+
+def _lifting(rng: random.Random) -> Draft:
+    """The energy of lifting, in two formulas."""
+    body, m, h = rng.choice(BODIES), rng.randint(2, 99), rng.randint(2, 9)
+    prompt = f"What work is done when a {body} of {m} kg is lifted by {h} m? {G}"
+    return Draft(
+        prompt,
+        (*times("F", m, "kg", 10, "m/s^2", "N"), *times("W", 10 * m, "N", h, "m", "J")),
+        f"{10 * m * h} J",
+    )
+
+
+def _two_legs(rng: random.Random, legs: int) -> Draft:
+    """The mean speed over a way in several parts."""
+    mover = rng.choice(MOVERS)
+    while True:
+        parts = [(rng.randint(11, 60), rng.randint(1, 6)) for _ in range(legs)]
+        way, time = sum(v * t for v, t in parts), sum(t for _, t in parts)
+        if time in DIVISORS and way % time == 0 and len({v for v, _ in parts}) > 1:
+            break
+    told = ", then ".join(f"{t} h at {v} km/h" for v, t in parts)
+    steps = [line for i, (v, t) in enumerate(parts, 1) for line in times(f"d{i}", v, "km/h", t, "h", "km")]
+    steps += [*total([v * t for v, t in parts], "km"), *total([t for _, t in parts], "h")]
+    steps += over("v", way, "km", time, "h", "km/h")
+    return Draft(f"A {mover} goes {told}. What is its mean speed?", tuple(steps), f"{way // time} km/h")
+
+
+def _way_when_speeding(rng: random.Random) -> Draft:
+    """d = u t + a t^2 / 2."""
+    mover, u, half, t = rng.choice(MOVERS), rng.randint(2, 30), rng.randint(1, 6), rng.randint(3, 9)
+    a = 2 * half
+    first, second = u * t, a * t * t
+    steps = [
+        *times("x", u, "m/s", t, "s", "m"),
+        f"w = {t} s * {t} s = {t * t} s^2",
+        *times("z", a, "m/s^2", t * t, "s^2", "m"),
+        *quotient(second, 2),
+        f"y = {second} m / 2 = {second // 2} m",
+        sum_of("d", first, second // 2, "m"),
+    ]
+    prompt = f"A {mover} moves at {u} m/s and speeds up at {a} m/s^2 for {t} s. How far does it go in that time?"
+    return Draft(prompt, tuple(steps), f"{first + second // 2} m")
+
+
+def _collision(rng: random.Random) -> Draft:
+    """Two bodies that move on together."""
+    one, two = rng.sample(BODIES, 2)
+    while True:
+        m, n, u, w = rng.randint(2, 30), rng.randint(2, 30), rng.randint(3, 30), rng.randint(0, 9)
+        before = m * u + n * w
+        if m + n in DIVISORS and before % (m + n) == 0 and u > w:
+            break
+    steps = [*times("p1", m, "kg", u, "m/s", "kg*m/s")]
+    if w:
+        steps += [*times("p2", n, "kg", w, "m/s", "kg*m/s"), sum_of("p", m * u, n * w, "kg*m/s")]
+    steps += [sum_of("m", m, n, "kg"), *over("v", before, "kg*m/s", m + n, "kg", "m/s")]
+    other = f"moves ahead of it at {w} m/s" if w else "stands still"
+    prompt = (
+        f"A {one} of {m} kg moves at {u} m/s and hits a {two} of {n} kg that {other}. They move on together. How fast?"
+    )
+    return Draft(prompt, tuple(steps), f"{before // (m + n)} m/s")
+
+
+def _friction(rng: random.Random) -> Draft:
+    """Force against friction, the acceleration, and the speed after some time."""
+    body, m, a, t, drag = (
+        rng.choice(BODIES),
+        rng.randint(2, 9),
+        rng.randint(3, 30),
+        rng.randint(3, 9),
+        rng.randint(5, 90),
+    )
+    pull = m * a + drag
+    steps = [
+        sum_of("F", pull, drag, "N", "-"),
+        *over("a", m * a, "N", m, "kg", "m/s^2"),
+        *times("v", a, "m/s^2", t, "s", "m/s"),
+    ]
+    prompt = (
+        f"A {body} of {m} kg is at rest. It is pulled with {pull} N against a friction of {drag} N. How fast "
+        f"is it after {t} s?"
+    )
+    return Draft(prompt, tuple(steps), f"{a * t} m/s")
+
+
+def _crane(rng: random.Random) -> Draft:
+    """The power of lifting in some time."""
+    m, t, speed = rng.randint(11, 90), rng.randint(2, 9), rng.randint(2, 9)
+    h = speed * t
+    steps = [
+        *times("F", m, "kg", 10, "m/s^2", "N"),
+        *times("W", 10 * m, "N", h, "m", "J"),
+        *over("P", 10 * m * h, "J", t, "s", "W"),
+    ]
+    machine, body = rng.choice(MACHINES), rng.choice(BODIES)
+    prompt = f"A {machine} lifts a {body} of {m} kg by {h} m in {t} s. What is its power? {G}"
+    return Draft(prompt, tuple(steps), f"{10 * m * speed} W")
+
+
+def _braking(rng: random.Random) -> Draft:
+    """The braking force from a speed in km/h, by energy and way."""
+    while True:
+        mover, m, n, d = (
+            rng.choice(VEHICLES),
+            rng.randint(1, 10) * 20,
+            rng.randint(1, 6),
+            rng.choice((5, 10, 20, 25, 50)),
+        )
+        v = 5 * n
+        energy = m * v * v // 2
+        if energy % d == 0:
+            break
+    steps = [
+        *to_metres_per_second("v", 18 * n),
+        *kinetic_energy("E", m, v),
+        *over("F", energy, "J", d, "m", "N"),
+    ]
+    prompt = f"A {mover} of {m} kg drives at {18 * n} km/h and brakes to rest within {d} m. What is the braking force?"
+    return Draft(prompt, tuple(steps), f"{energy // d} N")
+
+
+def _falling(rng: random.Random) -> Draft:
+    """Time and height of a fall, then the speed and the energy at the ground."""
+    body, t, m = rng.choice(BODIES), rng.randint(2, 9), rng.randint(2, 40)
+    h = 5 * t * t
+    steps = [
+        *times("v", 10, "m/s^2", t, "s", "m/s"),
+        f"w = {t} s * {t} s = {t * t} s^2",
+        f"h = 10 m/s^2 * {t * t} s^2 / 2 = {2 * h} m / 2 = {h} m",
+        *times("F", m, "kg", 10, "m/s^2", "N"),
+        *times("E", 10 * m, "N", h, "m", "J"),
+    ]
+    prompt = f"A {body} of {m} kg falls for {t} s from rest. What is its kinetic energy at the end? {G}"
+    return Draft(prompt, tuple(steps), f"{10 * m * h} J")
+
+
+def _engine(rng: random.Random) -> Draft:
+    """Speeding up from rest: acceleration, force with friction, way, work and mean power."""
+    mover, m, a, t, drag = (
+        rng.choice(VEHICLES),
+        rng.randint(2, 40),
+        rng.randint(1, 6),
+        rng.choice((2, 4, 6, 8)),
+        rng.randint(2, 60),
+    )
+    v, pull, d = a * t, m * a + drag, a * t * t // 2
+    steps = [
+        *over("a", v, "m/s", t, "s", "m/s^2"),
+        *times("x", m, "kg", a, "m/s^2", "N"),
+        sum_of("F", m * a, drag, "N"),
+        f"u = {v} m/s / 2 = {v // 2} m/s",
+        *times("d", v // 2, "m/s", t, "s", "m"),
+        *times("W", pull, "N", d, "m", "J"),
+        *over("P", pull * d, "J", t, "s", "W"),
+    ]
+    prompt = (
+        f"A {mover} of {m} kg speeds up steadily from rest to {v} m/s in {t} s against a friction of {drag} "
+        "N. What is the mean power of its motor?"
+    )
+    return Draft(prompt, tuple(steps), f"{pull * d // t} W")
+
+
+def _meeting(rng: random.Random) -> Draft:
+    """Two that start at one time towards each other."""
+    one, two = rng.sample(MOVERS, 2)
+    u, v, t = rng.randint(11, 60), rng.randint(11, 60), rng.randint(2, 9)
+    way = (u + v) * t
+    steps = [
+        sum_of("w", u, v, "km/h"),
+        *over("t", way, "km", u + v, "km/h", "h"),
+        *times("d", u, "km/h", t, "h", "km"),
+    ]
+    prompt = (
+        f"A {one} at {u} km/h and a {two} at {v} km/h start {way} km apart and go towards each other. How "
+        f"far has the {one} gone when they meet?"
+    )
+    return Draft(prompt, tuple(steps), f"{u * t} km")
+
+
+def _stages(rng: random.Random) -> Draft:
+    """Speeding up, keeping the speed, braking: the way of all three."""
+    mover, a, b = rng.choice(MOVERS), rng.randint(1, 6), rng.randint(1, 6)
+    v = 2 * a * b * rng.randint(1, 2)
+    first, middle, last = v // a, rng.randint(5, 60), v // b
+    ways = [v // 2 * first, v * middle, v // 2 * last]
+    steps = [
+        f"u = {v} m/s / 2 = {v // 2} m/s",
+        *over("t1", v, "m/s", a, "m/s^2", "s"),
+        *times("d1", v // 2, "m/s", first, "s", "m"),
+        *times("d2", v, "m/s", middle, "s", "m"),
+        *over("t3", v, "m/s", b, "m/s^2", "s"),
+        *times("d3", v // 2, "m/s", last, "s", "m"),
+        *total(ways, "m"),
+    ]
+    prompt = (
+        f"A {mover} speeds up from rest at {a} m/s^2 to {v} m/s, keeps this speed for {middle} s and then "
+        f"brakes at {b} m/s^2 to rest. How far does it go in all?"
+    )
+    return Draft(prompt, tuple(steps), f"{sum(ways)} m")
+
+
+def _crash(rng: random.Random) -> Draft:
+    """The kinetic energy that a collision turns into heat."""
+    one, two = rng.sample(BODIES, 2)
+    while True:
+        m, n, u = rng.randint(1, 20) * 2, rng.randint(1, 20) * 2, rng.randint(3, 20)
+        v, left = divmod(m * u, m + n)
+        if m + n in DIVISORS and left == 0 and v < 10:
+            break
+    before, after = m * u * u // 2, (m + n) * v * v // 2
+    steps = [*times("p", m, "kg", u, "m/s", "kg*m/s"), sum_of("m", m, n, "kg")]
+    steps += [
+        *over("v", m * u, "kg*m/s", m + n, "kg", "m/s"),
+        *kinetic_energy("E1", m, u),
+        *kinetic_energy("E2", m + n, v, "z"),
+    ]
+    steps.append(sum_of("Q", before, after, "J", "-"))
+    prompt = (
+        f"A {one} of {m} kg moves at {u} m/s and hits a {two} of {n} kg that stands still. They move on "
+        "together. How much kinetic energy is lost?"
+    )
+    return Draft(prompt, tuple(steps), f"{before - after} J")
+
+
+Kind = Callable[[random.Random], Draft]
+KINDS: dict[int, tuple[Kind, ...]] = {
+    1: tuple(formula.draw for formula in FORMULAS),
+    2: (_speeding_up, _kinetic, _conversion, _lifting),
+    3: (lambda rng: _two_legs(rng, 2), _way_when_speeding, _collision, _friction, _crane, _meeting),
+    4: (_braking, _falling, _engine, lambda rng: _two_legs(rng, 3)),
+    5: (_engine, _stages, _crash, lambda rng: _two_legs(rng, 4)),
+}
+
+
+@domain("mechanics", phase=3)
+class Mechanics:
+    """One formula at level 1, two at 2, three and conversions at 3, a whole course of motion at 5."""
+
+    def sample(self, rng: random.Random, level: int) -> Draft:
+        return rng.choice(KINDS[level])(rng)

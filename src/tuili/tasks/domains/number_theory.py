@@ -1,0 +1,171 @@
+"""Number theory: remainders, Euclid's algorithm, least common multiples, trial division and modular powers.
+
+Every division is written as a product taken off, so that each step is one elementary operation.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from math import gcd, lcm, prod
+
+from tuili.tasks.building.wording import yes_no
+from tuili.tasks.building.working import euclid, product, quotient, residue, times
+from tuili.tasks.problem import Draft
+from tuili.tasks.registry import domain
+
+PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
+
+
+@domain("number_theory", phase=2)
+class NumberTheory:
+    """Remainders, divisibility, gcd, lcm, primality, factorisation and modular powers."""
+
+    def sample(self, rng: random.Random, level: int) -> Draft:
+        return rng.choice(KINDS[level])(rng, level)
+
+
+def _two(rng: random.Random, top: int, factor: int, quotient: int) -> tuple[int, int]:
+    """Two numbers up to `top` that often share a factor: the larger first, no multiple of the other.
+
+    No division in Euclid's algorithm for them gives more than `quotient`.
+    """
+    while True:
+        common = rng.randint(1, factor)
+        b, a = sorted(common * rng.randint(2, max(3, top // common)) for _ in range(2))
+        if b > 3 and a <= top and a % b and max(_quotients(a, b)) <= quotient:
+            return a, b
+
+
+def _quotients(a: int, b: int) -> list[int]:
+    """What each division in Euclid's algorithm gives."""
+    return [a // b, *_quotients(b, a % b)] if b else []
+
+
+def _gcd(rng: random.Random, level: int) -> Draft:
+    sizes = {1: (150, 15, 3), 2: (250, 25, 5), 3: (1200, 40, 99), 4: (3000, 60, 99), 5: (99999, 90, 99)}[level]
+    a, b = _two(rng, *sizes)
+    wording = rng.choice(
+        (
+            "What is the greatest common divisor of {} and {}?",
+            "Compute gcd({}, {}).",
+            "Find the largest number that divides both {} and {}.",
+        )
+    )
+    return Draft(wording.format(*rng.sample((a, b), 2)), tuple(euclid(a, b, fully=level == 2)), str(gcd(a, b)))
+
+
+def _lcm(rng: random.Random, level: int) -> Draft:
+    sizes = {2: (40, 8, 5), 3: (110, 12, 99), 4: (200, 15, 99), 5: (900, 20, 99)}[level]
+    a, b = _two(rng, *sizes)
+    common = gcd(a, b)
+    steps = euclid(a, b, fully=level == 2)
+    if common > 1:
+        steps += [*quotient(a, common), f"{a} / {common} = {a // common}"]
+    steps += (times if level == 2 else product)(a // common, b)
+    steps.append(f"lcm({a}, {b}) = {a // common} * {b} = {lcm(a, b)}")
+    wording = rng.choice(("What is the least common multiple of {} and {}?", "Compute lcm({}, {})."))
+    return Draft(wording.format(*rng.sample((a, b), 2)), tuple(steps), str(lcm(a, b)))
+
+
+def _remainder(rng: random.Random, level: int) -> Draft:
+    number, modulus = rng.randint(20, 999), rng.randint(3, 9)
+    wording = rng.choice(
+        ("What is the remainder when {} is divided by {}?", "Compute {} mod {}.", "What is {} mod {}?")
+    )
+    return Draft(wording.format(number, modulus), tuple(residue(number, modulus)), str(number % modulus))
+
+
+def _divisible(rng: random.Random, level: int) -> Draft:
+    """Half of the numbers are multiples."""
+    divisor, truth = rng.randint(3, 9), rng.random() < 0.5
+    multiple = divisor * rng.randint(5, 999 // divisor)
+    number = multiple if truth else multiple + rng.randint(1, divisor - 1)
+    wording = rng.choice(("Is {} divisible by {}?", "Does {1} divide {0}?", "Is {} a multiple of {}?"))
+    prompt = f"{wording.format(number, divisor)} Answer yes or no."
+    return Draft(prompt, tuple(residue(number, divisor)), yes_no(truth))
+
+
+def _prime(rng: random.Random, level: int) -> Draft:
+    """Half of the numbers are primes; the others have any smallest factor that can occur."""
+    low, top = {2: (30, 120), 3: (100, 500), 4: (300, 960), 5: (1000, 1800)}[level]
+    truth = rng.random() < 0.5
+    smallest = rng.choice([prime for prime in PRIMES if prime * prime < top])
+    while True:
+        number = rng.randint(low, top)
+        divisor = next((prime for prime in PRIMES if number % prime == 0 and prime < number), None)
+        if divisor == (None if truth else smallest):
+            break
+    steps: list[str] = []
+    for prime in PRIMES:
+        if prime * prime > number:
+            steps.append(f"{prime}^2 = {prime * prime} > {number}")
+            break
+        steps += _trial(number, prime)
+        if number % prime == 0:
+            break
+    wording = rng.choice(("Is {} a prime number? Answer yes or no.", "Is {} prime? Answer yes or no."))
+    return Draft(wording.format(number), tuple(steps), yes_no(truth))
+
+
+def _trial(number: int, prime: int) -> list[str]:
+    """The remainder of a trial division; a divisor with two digits needs its multiple written out."""
+    if prime < 10:
+        return residue(number, prime)
+    rest = number % prime
+    return [f"{prime} * {number // prime} = {number - rest}", f"{number} - {number - rest} = {rest}"]
+
+
+def _factors(rng: random.Random, level: int) -> Draft:
+    """A product of small primes and at most one prime with two digits, split off from the smallest on."""
+    low, top = {3: (100, 1500), 4: (500, 4000), 5: (2000, 9999)}[level]
+    while True:
+        primes = sorted([*rng.choices((2, 2, 2, 3, 3, 5, 7), k=rng.randint(2, level + 2)), rng.choice(PRIMES[:11])])
+        number = prod(primes)
+        if low <= number <= top:
+            break
+    steps, left = [], number
+    for prime in primes[:-1]:
+        steps.append(f"{left} = {prime} * {left // prime}")
+        left //= prime
+    if rng.random() < 0.5:
+        return Draft(f"What is the largest prime factor of {number}?", tuple(steps), str(left))
+    answer = " * ".join(map(str, primes))
+    if len(primes) > 2:
+        steps.append(f"{number} = {answer}")
+    return Draft(f"Write {number} as a product of rising primes, like 2 * 2 * 7.", tuple(steps), answer)
+
+
+def _power(rng: random.Random, level: int) -> Draft:
+    """Repeated squaring, then the product of the squares that the exponent is made of, the largest first."""
+    modulus = rng.choice((5, 7, 11, 13) if level == 3 else (7, 11, 13))
+    exponent = rng.randint(*{3: (3, 15), 4: (16, 63), 5: (128, 511)}[level])
+    base = rng.randint(2, modulus - 1)
+
+    def reduced(power: int, expression: str, value: int) -> str:
+        middle = f" = {value} mod {modulus}" if value >= modulus else ""
+        return f"{base}^{power} mod {modulus} = {expression} mod {modulus}{middle} = {value % modulus}"
+
+    steps, squares, power = [], {1: base}, 1
+    while 2 * power <= exponent:
+        value = squares[power]
+        power *= 2
+        squares[power] = value * value % modulus
+        steps.append(reduced(power, f"{value} * {value}", value * value))
+    total, *others = [size for size in sorted(squares, reverse=True) if exponent & size]
+    result = squares[total]
+    for size in others:
+        total += size
+        steps.append(reduced(total, f"{result} * {squares[size]}", result * squares[size]))
+        result = result * squares[size] % modulus
+    wording = rng.choice(("Compute {}^{} mod {}.", "What is the remainder of {}^{} when divided by {}?"))
+    return Draft(wording.format(base, exponent, modulus), tuple(steps), str(result))
+
+
+KINDS: dict[int, tuple[Callable[[random.Random, int], Draft], ...]] = {
+    1: (_gcd, _remainder, _divisible),
+    2: (_gcd, _lcm, _prime, _remainder, _divisible),
+    3: (_gcd, _lcm, _prime, _factors, _power),
+    4: (_gcd, _lcm, _prime, _factors, _power),
+    5: (_gcd, _lcm, _prime, _factors, _power),
+}

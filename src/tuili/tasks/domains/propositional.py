@@ -1,0 +1,125 @@
+"""Propositional logic: walk from a given fact, rule by rule, to the truth value of one atom.
+
+Every derivation has one way to go on: distractors are consistent with the premises but never fire on what is
+known. Persons as atoms and reasoning by cases are left to `knights`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tuili.tasks.building.literals import Literal
+from tuili.tasks.building.wording import labelled, listing, yes_no
+from tuili.tasks.problem import Draft
+from tuili.tasks.registry import domain
+
+LETTERS = tuple("ABCDEFGHJKMNQRSTUVWXYZ")
+EVENTS = (
+    "alarm", "bell", "calm", "cold", "dark", "dry", "dust", "fire", "fog", "frost", "hail", "heat", "ice",
+    "light", "mist", "noise", "rain", "smoke", "snow", "storm", "sun", "thunder", "warm", "wet", "wind",
+)  # fmt: skip
+
+
+def _implication(p: Literal, q: Literal) -> str:
+    return f"{p} -> {q}"
+
+
+def _contrapositive(p: Literal, q: Literal) -> str:
+    return f"{~q} -> {~p}"
+
+
+def _disjunction(p: Literal, q: Literal) -> str:
+    return f"{~p} or {q}"
+
+
+def _turned_disjunction(p: Literal, q: Literal) -> str:
+    return f"{q} or {~p}"
+
+
+def _equivalence(p: Literal, q: Literal) -> str:
+    return f"{p} <-> {q}"
+
+
+def _exclusion(p: Literal, q: Literal) -> str:
+    return f"not ({p} and {~q})"
+
+
+Rule = Callable[[Literal, Literal], str]
+"""A way to print a premise that leads from the known literal `p` to `q`."""
+
+ONE_WAY: tuple[Rule, ...] = (_implication, _contrapositive, _disjunction, _turned_disjunction, _exclusion)
+
+
+@dataclass(frozen=True)
+class _Rung:
+    """What a level draws from; `joint` is the chance that a rule needs a second, earlier literal."""
+
+    links: tuple[int, int]
+    distractors: tuple[int, int]
+    rules: tuple[Rule, ...]
+    joint: float
+
+
+RUNGS = {
+    1: _Rung((2, 3), (1, 1), (_implication,), 0.0),
+    2: _Rung((3, 4), (1, 2), (_implication, _implication, _contrapositive), 0.0),
+    3: _Rung((5, 6), (2, 3), (_implication, _contrapositive, _disjunction, _turned_disjunction), 0.2),
+    4: _Rung((7, 8), (3, 4), (*ONE_WAY[:4], _equivalence), 0.3),
+    5: _Rung((9, 11), (4, 5), (*ONE_WAY, _equivalence), 0.3),
+}
+
+
+@domain("propositional", phase=1)
+class Propositional:
+    """Is an atom true? By forward chaining with implications, disjunctions, equivalences and negations."""
+
+    def sample(self, rng: random.Random, level: int) -> Draft:
+        rung = RUNGS[level]
+        links = rng.randint(*rung.links)
+        atoms = rng.sample(rng.choice((LETTERS, LETTERS, EVENTS)), 22)
+        path = [Literal(atom, rng.random() < 0.65) for atom in atoms[:links]]
+        path.append(Literal(atoms[links], rng.random() < 0.5))
+        spare = atoms[links + 1 :]
+
+        premises = [str(path[0])]
+        uses: list[tuple[list[Literal], str, Literal]] = []
+        for number in range(links):
+            needed, new = path[number : number + 1], path[number + 1]
+            if number and rng.random() < rung.joint:
+                needed = [*needed, rng.choice(path[:number])]
+                premise = f"{' and '.join(map(str, rng.sample(needed, 2)))} -> {new}"
+            else:
+                premise = rng.choice(rung.rules)(path[number], new)
+            premises.append(premise)
+            uses.append((needed, premise, new))
+        for number in range(rng.randint(*rung.distractors)):
+            premises.append(_distractor(rng, rung, path, spare[2 * number :], contrary=number == 0))
+
+        rng.shuffle(premises)
+        facts = labelled(premises)
+        steps = tuple(f"{', '.join(map(str, needed))}, {premise} => {new}" for needed, premise, new in uses)
+        goal = path[-1]
+        wording, answer = rng.choice(
+            (
+                ("{facts}\nIs {atom} true? Answer yes or no.", yes_no(goal.positive)),
+                ("Premises:\n{facts}\nDoes {atom} follow? Answer yes or no.", yes_no(goal.positive)),
+                ("These premises hold.\n{facts}\nIs {atom} true or false?", str(goal.positive).lower()),
+            )
+        )
+        return Draft(wording.format(facts=listing(facts), atom=goal.atom), steps, answer, facts=facts)
+
+
+def _distractor(rng: random.Random, rung: _Rung, path: list[Literal], spare: list[str], contrary: bool) -> str:
+    """A premise that never fires: it mentions what is known only where it is already satisfied.
+
+    A contrary one would give the opposite of the goal, if only its unknown condition held.
+    """
+    rules = [rule for rule in rung.rules if rule in ONE_WAY]
+    unknown = Literal(spare[0], rng.random() < 0.65)
+    if contrary:
+        return rng.choice(rules)(unknown, ~path[-1])
+    if rng.random() < 0.5:
+        return rng.choice(rules)(unknown, rng.choice(path[:-1]))
+    return rng.choice(rules)(unknown, Literal(spare[1], rng.random() < 0.65))

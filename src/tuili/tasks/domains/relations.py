@@ -1,0 +1,224 @@
+"""Orders of people: compare two, find the first, sort all, or compute an amount from differences.
+
+One person is followed through the facts, depth first in the order of labels, so that the way is settled.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tuili.tasks.building.wording import listing, yes_no
+from tuili.tasks.building.words import NAMES
+from tuili.tasks.problem import Draft
+from tuili.tasks.registry import domain
+
+ORDERS = (
+    ("taller", "tallest", "shortest"),
+    ("older", "oldest", "youngest"),
+    ("faster", "fastest", "slowest"),
+    ("richer", "richest", "poorest"),
+    ("heavier", "heaviest", "lightest"),
+    ("stronger", "strongest", "weakest"),
+)
+AMOUNTS = (
+    ("the age of that person", "How old is {}?", 5, 90),
+    ("the height of that person in cm", "How many cm tall is {}?", 110, 199),
+    ("the number of coins that person has", "How many coins does {} have?", 10, 400),
+)
+FLIPPED = {">": "<", "<": ">", "=": "="}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """`left relation right`; between amounts, left equals right and `more`."""
+
+    left: str
+    relation: str
+    right: str
+    more: int = 0
+
+    def __str__(self) -> str:
+        change = f" {'+' if self.more > 0 else '-'} {abs(self.more)}" if self.more else ""
+        return f"{self.left} {self.relation} {self.right}{change}"
+
+    def turned(self) -> Fact:
+        """The same fact, read from the other side."""
+        return Fact(self.right, FLIPPED[self.relation], self.left, -self.more)
+
+    def seen_from(self, person: str) -> Fact | None:
+        """The fact with `person` on the left, if it is about that person."""
+        if person == self.left:
+            return self
+        return self.turned() if person == self.right else None
+
+
+@dataclass(frozen=True)
+class _Rung:
+    """What a level draws from; `both_ways` levels also print facts from the other side and use equality."""
+
+    people: tuple[int, int]
+    distractors: int
+    questions: tuple[str, ...]
+    both_ways: bool
+    step: int
+
+
+RUNGS = {
+    1: _Rung((3, 4), 1, ("compare", "compare", "extreme"), False, 9),
+    2: _Rung((5, 6), 2, ("compare", "compare", "extreme", "sort", "amount"), False, 19),
+    3: _Rung((6, 8), 3, ("compare", "compare", "sort", "amount"), True, 29),
+    4: _Rung((9, 10), 4, ("compare", "compare", "sort", "amount"), True, 49),
+    5: _Rung((10, 12), 4, ("compare", "compare", "sort", "amount"), True, 99),
+}
+
+
+@domain("relations", phase=1)
+class Relations:
+    """Is Ann taller than Dan? Who is the oldest? Sort everyone. How old is Eve?"""
+
+    def sample(self, rng: random.Random, level: int) -> Draft:
+        rung = RUNGS[level]
+        question = rng.choice(rung.questions)
+        count = rng.randint(*rung.people)
+        people = rng.sample(NAMES, count + rung.distractors)
+        path, others = people[:count], people[count:]
+        if question == "compare":
+            return _compare(rng, rung, path, others)
+        if question == "amount":
+            return _amount(rng, rung, path, others)
+        return _arrange(rng, rung, path, question)
+
+
+def _compare(rng: random.Random, rung: _Rung, path: list[str], others: list[str]) -> Draft:
+    """Two persons at the ends of a falling path; the others hang off it, the first of them at the person
+    asked about.
+    """
+    relations = [">"] * (len(path) - 1)
+    if rung.both_ways:
+        relations[rng.randrange(len(relations))] = "="
+    facts = [Fact(path[at], relation, path[at + 1]) for at, relation in enumerate(relations)]
+    greater = rng.random() < 0.5
+    asked, other = (path[0], path[-1]) if greater else (path[-1], path[0])
+    facts.append(Fact(others[0], ">" if greater else "<", asked))
+    for number, person in enumerate(others[1:], start=1):
+        facts.append(Fact(rng.choice([*path, *others[:number]]), rng.choice("<>"), person))
+    given = _print_order(rng, rung, facts)
+
+    steps, found = _follow(given, asked, ">", other)
+    if not found:
+        more_steps, _ = _follow(given, asked, "<", other)
+        steps += more_steps
+    comparative, *_ = rng.choice(ORDERS)
+    question = f"Is {asked} {comparative} than {other}? Answer yes or no."
+    return _draft(_meaning(given, comparative), given, question, steps, yes_no(greater))
+
+
+def _arrange(rng: random.Random, rung: _Rung, path: list[str], question: str) -> Draft:
+    """Everyone on one falling path: who is at an end of it, or in what order do they stand?
+
+    The way starts at the first premise and leads to the end, and from there past everyone.
+    """
+    given = _print_order(rng, rung, [Fact(high, ">", low) for high, low in pairwise(path)])
+    comparative, most, least = rng.choice(ORDERS)
+    lowest = question == "extreme" and rng.random() < 0.5
+    ends = sorted((given["P1"].left, given["P1"].right), key=path.index)
+    there, back = "><" if lowest else "<>"
+    steps, _ = _follow(given, ends[0] if lowest else ends[1], there, None)
+    steps += _follow(given, path[-1] if lowest else path[0], back, None)[0]
+    if question == "sort":
+        question, answer = f"List everyone from {most} to {least}, with commas.", ", ".join(path)
+    else:
+        question, answer = f"Who is the {least if lowest else most}?", path[-1] if lowest else path[0]
+    return _draft(_meaning(given, comparative), given, question, steps, answer)
+
+
+def _amount(rng: random.Random, rung: _Rung, path: list[str], others: list[str]) -> Draft:
+    """The amount of the first person is known, that of the last one is asked for; the others lead nowhere."""
+    meaning, question, low, high = rng.choice(AMOUNTS)
+    amount = {path[0]: rng.randint(low, high)}
+    facts = []
+    for person in path[1:] + others:
+        known = path[len(amount) - 1] if person in path else rng.choice(list(amount))
+        changes = [change for change in range(-rung.step, rung.step + 1) if low <= amount[known] + change <= high]
+        change = rng.choice([change for change in changes if change])
+        amount[person] = amount[known] + change
+        fact = Fact(person, "=", known, change)
+        facts.append(fact.turned() if rung.both_ways and rng.random() < 0.4 else fact)
+    start = f"{path[0]} = {amount[path[0]]}"
+    entries: list[str | Fact] = [start, *facts]
+    rng.shuffle(entries)
+    labels = [f"P{number}" for number in range(1, len(entries) + 1)]
+    given = {label: fact for label, fact in zip(labels, entries, strict=True) if isinstance(fact, Fact)}
+
+    steps = [start]
+    for label, seen in _depth_first(given, path[0], "="):
+        had, found = amount[seen.left], amount[seen.right]
+        steps.append(f"{had} {'+' if found > had else '-'} {abs(found - had)} = {found}")
+        steps.append(f"{seen.left} = {had}, {given[label]} => {seen.right} = {found}")
+        if seen.right == path[-1]:
+            break
+    intro = f"Each name stands for {meaning}."
+    return _draft(
+        intro,
+        dict(zip(labels, entries, strict=True)),
+        question.format(path[-1]),
+        steps,
+        str(amount[path[-1]]),
+    )
+
+
+def _print_order(rng: random.Random, rung: _Rung, facts: list[Fact]) -> dict[str, Fact]:
+    """The facts in random order, each from a random side where the level has both, with labels."""
+    facts = [fact if fact.relation != "<" else fact.turned() for fact in facts]
+    if rung.both_ways:
+        facts = [fact.turned() if rng.random() < 0.4 else fact for fact in facts]
+    rng.shuffle(facts)
+    return {f"P{number}": fact for number, fact in enumerate(facts, start=1)}
+
+
+def _depth_first(given: Mapping[str, Fact], start: str, allowed: str) -> Iterator[tuple[str, Fact]]:
+    """Each fact that leads from a person met to a new one by an allowed relation, seen from the former."""
+    met = {start}
+
+    def visit(person: str) -> Iterator[tuple[str, Fact]]:
+        for label, fact in given.items():
+            seen = fact.seen_from(person)
+            if seen is not None and seen.relation in allowed and seen.right not in met:
+                met.add(seen.right)
+                yield label, seen
+                yield from visit(seen.right)
+
+    return visit(start)
+
+
+def _follow(given: Mapping[str, Fact], start: str, sign: str, goal: str | None) -> tuple[list[str], bool]:
+    """Steps that relate `start` to everyone in one direction, a premise a step, until `goal` is met."""
+    steps: list[str] = []
+    known: dict[str, tuple[Fact, Fact]] = {}  # what relates the start to a person met: as written, as seen from there
+    for label, seen in _depth_first(given, start, f"={sign}"):
+        fact = given[label]
+        if seen.left == start:
+            known[seen.right] = fact, seen
+            steps.append(str(fact))
+        else:
+            written, before = known[seen.left]
+            after = Fact(start, sign if sign in (before.relation, seen.relation) else "=", seen.right)
+            conclusion = after.turned() if after.relation == "<" else after
+            known[seen.right] = conclusion, after
+            steps.append(f"{written}, {fact} => {conclusion}")
+        if seen.right == goal:
+            return steps, True
+    return steps, False
+
+
+def _meaning(given: Mapping[str, Fact], comparative: str) -> str:
+    equal = " and X = Y that they are equal" if any(fact.relation == "=" for fact in given.values()) else ""
+    return f"X > Y means that X is {comparative} than Y{equal}."
+
+
+def _draft(intro: str, given: Mapping[str, Fact | str], question: str, steps: list[str], answer: str) -> Draft:
+    facts = {label: str(fact) for label, fact in given.items()}
+    return Draft(f"{intro}\n{listing(facts)}\n{question}", tuple(steps), answer, facts=facts)

@@ -1,0 +1,133 @@
+"""Categorical syllogisms: carry one statement about a subject from term to term, premise by premise.
+
+Every derivation has one way to go on. Questions are answered "no" only by deriving the contradictory
+statement, because "does not follow" has no derivation; statements carry no existential import, as in
+`tuili.steps`.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+
+from tuili.tasks.building.wording import labelled, listing, yes_no
+from tuili.tasks.building.words import KINDS
+from tuili.tasks.problem import Draft
+from tuili.tasks.registry import domain
+
+
+@dataclass(frozen=True)
+class Statement:
+    """`all a are b`, `no a are b`, `some a are b` or `some a are not b`."""
+
+    universal: bool
+    positive: bool
+    subject: str
+    predicate: str
+
+    def __str__(self) -> str:
+        if self.universal:
+            return f"{'all' if self.positive else 'no'} {self.subject} are {self.predicate}"
+        return f"some {self.subject} are {'' if self.positive else 'not '}{self.predicate}"
+
+    def __invert__(self) -> Statement:
+        """The contradictory statement: exactly one of the two is true."""
+        return replace(self, universal=not self.universal, positive=not self.positive)
+
+    @property
+    def convertible(self) -> bool:
+        """Whether subject and predicate may change places: in `no` and `some` statements."""
+        return self.universal is not self.positive
+
+    def converse(self) -> Statement:
+        """The same statement with subject and predicate exchanged."""
+        return replace(self, subject=self.predicate, predicate=self.subject)
+
+
+@dataclass(frozen=True)
+class _Rung:
+    """What a level draws from; `mixed` levels convert statements and go on after a negative one."""
+
+    premises: tuple[int, int]
+    distractors: tuple[int, int]
+    mixed: bool
+
+
+RUNGS = {
+    1: _Rung((2, 3), (1, 1), False),
+    2: _Rung((3, 4), (1, 2), False),
+    3: _Rung((4, 5), (2, 3), True),
+    4: _Rung((6, 7), (3, 4), True),
+    5: _Rung((8, 9), (4, 5), True),
+}
+
+
+@domain("syllogism", phase=1)
+class Syllogism:
+    """Does a categorical statement follow, or which one does? All, no, some and some-not premises."""
+
+    def sample(self, rng: random.Random, level: int) -> Draft:
+        rung = RUNGS[level]
+        count = rng.randint(*rung.premises)
+        words = rng.sample(KINDS, count + 1 + 10)
+        terms, spare = words[: count + 1], words[count + 1 :]
+        negative_from = count  # the number of the premise that turns the statement negative, none by default
+        if rng.random() < 0.5:
+            negative_from = rng.randrange(count) if rung.mixed else count - 1
+
+        derived = [Statement(rng.random() < 0.5, negative_from > 0, terms[0], terms[1])]
+        premises = [_turned(rng, derived[0], rung.mixed)]
+        for number in range(1, count):
+            here, there = terms[number], terms[number + 1]
+            if number > negative_from:
+                premises.append(Statement(True, True, there, here))
+            else:
+                link = Statement(True, number < negative_from, here, there)
+                premises.append(_turned(rng, link, rung.mixed))
+            derived.append(Statement(derived[0].universal, number < negative_from, terms[0], there))
+
+        given = premises.copy()
+        for number in range(rng.randint(*rung.distractors)):
+            fresh, other = spare[2 * number], spare[2 * number + 1]
+            given.append(_distractor(rng, derived, fresh, other, contrary=number == 0))
+        rng.shuffle(given)
+        facts = labelled(map(str, given))
+
+        steps = [f"{premises[0]} => {derived[0]}"] if premises[0] != derived[0] else []
+        for before, premise, after in zip(derived, premises[1:], derived[1:], strict=False):
+            steps.append(f"{before}, {premise} => {after}")
+        question, answer = _question(rng, derived[-1])
+        return Draft(f"{listing(facts)}\n{question}", tuple(steps), answer, facts=facts)
+
+
+def _turned(rng: random.Random, statement: Statement, allowed: bool) -> Statement:
+    """The statement or, where the level allows it, its equivalent converse."""
+    turn = allowed and statement.convertible and rng.random() < 0.5
+    return statement.converse() if turn else statement
+
+
+def _distractor(rng: random.Random, derived: list[Statement], fresh: str, other: str, contrary: bool) -> Statement:
+    """A premise about a fresh term that never fires: a fresh term may always be empty, so it contradicts
+    nothing.
+
+    A contrary one says the opposite of the conclusion's predicate about the fresh term.
+    """
+    goal = derived[-1]
+    if contrary:
+        return Statement(True, not goal.positive, fresh, goal.predicate)
+    if rng.random() < 0.5:
+        middle = rng.choice(derived[:-1])
+        if middle.positive:
+            return Statement(True, True, fresh, middle.predicate)
+        return Statement(True, rng.random() < 0.5, middle.predicate, fresh)
+    return Statement(rng.random() < 0.5, rng.random() < 0.5, fresh, other)
+
+
+def _question(rng: random.Random, conclusion: Statement) -> tuple[str, str]:
+    # What can be turned round would have two right answers.
+    if rng.random() < 0.3 and not conclusion.convertible:
+        return f"Which statement follows about {conclusion.subject} and {conclusion.predicate}?", str(conclusion)
+    truth = rng.random() < 0.5
+    asked = conclusion if truth else ~conclusion
+    question = rng.choice(("Is it true that {}? Answer yes or no.", "Does it follow that {}? Answer yes or no."))
+    return question.format(asked), yes_no(truth)

@@ -1,0 +1,338 @@
+"""Program tracing: a short program of labelled lines is run by hand, one trace line per event, after the
+calculation that it takes; the last line repeats the value that is asked for.
+
+The programs are in the mini language of `tuili.steps`: assignments, `if`, `for`, `while`, a statement a line.
+This file writes and runs them on its own; whether a trace follows its program is for the checker to decide.
+"""
+
+from __future__ import annotations
+
+import operator
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tuili.errors import TuiliError
+from tuili.tasks.building.wording import labelled, listing
+from tuili.tasks.building.words import VARIABLES
+from tuili.tasks.problem import Draft
+from tuili.tasks.registry import domain
+
+Values = dict[str, int]
+APPLY: Mapping[str, Callable[[int, int], int]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "mod": operator.mod,
+    "div": operator.floordiv,
+}
+COMPARE: Mapping[str, Callable[[int, int], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+}
+LARGEST = 999
+EVENTS = {1: (3, 4), 2: (5, 7), 3: (9, 14), 4: (14, 20), 5: (20, 28)}
+
+
+class TooHard(TuiliError):
+    """A drawn program leaves the range of numbers that are easy to write down."""
+
+
+def _value(operand: str | int, values: Values) -> int:
+    return values[operand] if isinstance(operand, str) else operand
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Operands joined by operators; `*`, `mod` and `div` only come first, so that it reads from the left."""
+
+    first: str | int
+    rest: tuple[tuple[str, str | int], ...] = ()
+
+    def __str__(self) -> str:
+        return "".join([str(self.first), *(f" {op} {operand}" for op, operand in self.rest)])
+
+    def forms(self, values: Values) -> list[str]:
+        """The expression with values filled in, then with one operator less at a time, down to its value."""
+        running = _value(self.first, values)
+        rest = [(op, _value(operand, values)) for op, operand in self.rest]
+        forms = [str(Expression(running, tuple(rest)))]
+        while rest:
+            op, operand = rest.pop(0)
+            if op == "*" and min(running, operand) > 12:
+                raise TooHard
+            running = APPLY[op](running, operand)
+            if not 0 <= running <= LARGEST:
+                raise TooHard
+            forms.append(str(Expression(running, tuple(rest))))
+        return forms
+
+
+@dataclass(frozen=True)
+class Assign:
+    """`x = expression`, or `x += expression` written from the same parts."""
+
+    target: str
+    expression: Expression
+    augmented: bool = False
+
+    def __str__(self) -> str:
+        if self.augmented:
+            (op, operand), *_ = self.expression.rest
+            return f"{self.target} {op}= {operand}"
+        return f"{self.target} = {self.expression}"
+
+    def run(self, values: Values, label: str) -> Iterator[str]:
+        """The event, `x = 7`, after the calculation that it takes, `y - 5 = 12 - 5 = 7`."""
+        forms = list(dict.fromkeys([str(self.expression), *self.expression.forms(values)]))
+        values[self.target] = int(forms[-1])
+        if len(forms) > 1:
+            yield " = ".join(forms)
+        yield f"{label}: {self.target} = {forms[-1]}"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A comparison of an expression with a number or variable."""
+
+    left: Expression
+    relation: str
+    right: str | int
+
+    def __str__(self) -> str:
+        return f"{self.left} {self.relation} {self.right}"
+
+    def decide(self, values: Values) -> tuple[bool, str]:
+        """Whether it holds, and the line that says so."""
+        right = _value(self.right, values)
+        forms = self.left.forms(values)
+        holds = COMPARE[self.relation](int(forms[-1]), right)
+        parts = [str(self), *(f"{form} {self.relation} {right}" for form in forms), str(holds).lower()]
+        return holds, " = ".join(parts)
+
+
+@dataclass(frozen=True)
+class If:
+    """`if condition: body`."""
+
+    condition: Condition
+    body: Assign
+
+    def __str__(self) -> str:
+        return f"if {self.condition}: {self.body}"
+
+    def run(self, values: Values, label: str) -> Iterator[str]:
+        holds, line = self.condition.decide(values)
+        yield f"{label}: {line}"
+        if holds:
+            yield from self.body.run(values, label)
+
+
+@dataclass(frozen=True)
+class For:
+    """`for i in range(start, stop): body`."""
+
+    variable: str
+    start: int
+    stop: int
+    body: Assign | If
+
+    def __str__(self) -> str:
+        return f"for {self.variable} in range({self.start}, {self.stop}): {self.body}"
+
+    def run(self, values: Values, label: str) -> Iterator[str]:
+        for value in range(self.start, self.stop):
+            values[self.variable] = value
+            yield f"{label}: {self.variable} = {value}"
+            yield from self.body.run(values, label)
+
+
+@dataclass(frozen=True)
+class While:
+    """`while condition: body`."""
+
+    condition: Condition
+    body: Assign
+
+    def __str__(self) -> str:
+        return f"while {self.condition}: {self.body}"
+
+    def run(self, values: Values, label: str) -> Iterator[str]:
+        for _ in range(LARGEST):
+            holds, line = self.condition.decide(values)
+            yield f"{label}: {line}"
+            if not holds:
+                return
+            yield from self.body.run(values, label)
+        raise TooHard
+
+
+Statement = Assign | If | For | While
+
+
+def trace(program: Mapping[str, Statement], limit: int) -> tuple[list[str], Values]:
+    """The trace of a program, with its calculations, and its final values.
+
+    Raises `TooHard` beyond so many events.
+    """
+    values: Values = {}
+    lines: list[str] = []
+    for label, statement in program.items():
+        for line in statement.run(values, label):
+            lines.append(line)
+            if len(events(lines)) > limit:
+                raise TooHard
+    return lines, values
+
+
+def events(lines: Sequence[str]) -> list[str]:
+    """The lines of a trace that are events of the program; the others are calculations."""
+    return [line for line in lines if ": " in line]
+
+
+class Writer:
+    """Draws the statements of one program over a few variables."""
+
+    def __init__(self, rng: random.Random, level: int) -> None:
+        self._rng = rng
+        self._level = level
+        self._free = rng.sample(VARIABLES, 4)
+        self.known: list[str] = []
+
+    def constant(self) -> Assign:
+        """A new variable with a small value."""
+        self.known.append(self._free.pop())
+        return Assign(self.known[-1], Expression(self._rng.randint(2, 20)))
+
+    def _operand(self) -> str | int:
+        return self._rng.choice(self.known) if self._rng.random() < 0.5 else self._rng.randint(2, 9)
+
+    def assignment(self, fresh: bool = False, extra: tuple[str, ...] = ()) -> Assign:
+        """A calculation for a new variable or a known one, in place of its old value or on top of it."""
+        rng = self._rng
+        operand = rng.choice(extra) if extra and rng.random() < 0.7 else self._operand()
+        if not fresh and rng.random() < 0.6:
+            target, op = rng.choice(self.known), rng.choice("+-*" if self._level < 3 else "++-")
+            return Assign(target, Expression(target, ((op, operand),)), augmented=True)
+        source = rng.choice(self.known)
+        ops = ["+", "-", "*"] + (["mod", "div"] if self._level >= 4 else [])
+        op = rng.choice(ops)
+        if op == "-" and operand == source:
+            op = "+"
+        rest: tuple[tuple[str, str | int], ...] = ((op, rng.randint(2, 9) if op in ("mod", "div") else operand),)
+        if self._level >= 4 and rng.random() < 0.4:
+            rest += ((rng.choice("+-"), self._operand()),)
+        target = self._free.pop() if fresh and self._free else rng.choice(self.known)
+        if target not in self.known:
+            self.known.append(target)
+        return Assign(target, Expression(source, rest))
+
+    def condition(self) -> Condition:
+        """A comparison of a variable that either outcome is likely for."""
+        rng = self._rng
+        if len(self.known) > 1 and rng.random() < 0.3:
+            left, right = rng.sample(self.known, 2)
+            return Condition(Expression(left), rng.choice(("<", ">")), right)
+        return Condition(Expression(rng.choice(self.known)), rng.choice(("<", "<=", ">", ">=")), rng.randint(5, 30))
+
+    def branch(self) -> If:
+        """A conditional assignment."""
+        return If(self.condition(), self.assignment())
+
+    def counting_loop(self, rounds: int) -> For:
+        """A `for` loop; from level 4 on its body may depend on a condition."""
+        rng = self._rng
+        start = rng.randint(0, 5)
+        change = self.assignment(extra=("i",))
+        body: Assign | If = change
+        if self._level >= 4 and rng.random() < 0.5:
+            parity = rng.random() < 0.5
+            left = Expression("i", (("mod", rng.randint(2, 3)),)) if parity else Expression("i")
+            relation, right = ("==", rng.randint(0, 1)) if parity else (rng.choice("<>"), start + rounds // 2)
+            body = If(Condition(left, relation, right), change)
+        return For("i", start, start + rounds, body)
+
+    def conditional_loop(self) -> While:
+        """A `while` loop that moves one variable towards a bound."""
+        rng, target = self._rng, self._rng.choice(self.known)
+        if rng.random() < 0.5:
+            step = (
+                Expression(target, (("+", rng.randint(3, 9)),))
+                if rng.random() < 0.6
+                else Expression(target, (("*", rng.randint(2, 3)),))
+            )
+            return While(Condition(Expression(target), "<", rng.randint(20, 60)), Assign(target, step, augmented=True))
+        down = Expression(target, (("-", rng.randint(2, 6)),))
+        return While(Condition(Expression(target), ">", rng.randint(4, 9)), Assign(target, down, augmented=True))
+
+    def program(self) -> list[Statement]:
+        """A whole program of the level's kind."""
+        rng = self._rng
+        match self._level:
+            case 1:
+                lines: list[Statement] = [self.constant()]
+                lines += [self.assignment(fresh=True), self.assignment()]
+                if rng.random() < 0.5:
+                    lines.insert(1, self.constant())
+                return lines
+            case 2:
+                lines = [
+                    self.constant(),
+                    self.constant(),
+                    self.assignment(fresh=True),
+                    self.branch(),
+                    self.assignment(),
+                ]
+                return lines + ([self.branch()] if rng.random() < 0.5 else [])
+            case 3:
+                lines = [self.constant(), self.constant(), self.assignment()]
+                return [*lines, self.counting_loop(rng.randint(3, 4)), self.branch()]
+            case 4:
+                lines = [self.constant(), self.constant(), self.assignment(fresh=True)]
+                return [*lines, self.counting_loop(rng.randint(3, 5)), self.conditional_loop()]
+        lines = [self.constant(), self.constant(), self.counting_loop(rng.randint(4, 6))]
+        return [*lines, self.conditional_loop(), self.assignment(fresh=True), self.branch()]
+
+
+def _targets(statement: Statement) -> list[str]:
+    while isinstance(statement, If | For | While):
+        statement = statement.body
+    return [] if not statement.expression.rest else [statement.target]
+
+
+def _in_table(step: str, level: int) -> bool:
+    """Whether every product of a step has factors up to 9, or from level 2 on round ones such as 20 or 300."""
+    factors = [text for pair in re.findall(r"(\d+) \* (\d+)", step) for text in pair]
+    return all(len(factor if level == 1 else factor.rstrip("0")) <= 1 for factor in factors)
+
+
+@domain("tracing", phase=3)
+class Tracing:
+    """Straight lines at level 1, branches at 2, a `for` loop at 3, a `while` loop too at 4, all at 5."""
+
+    def sample(self, rng: random.Random, level: int) -> Draft:
+        low, high = EVENTS[level]
+        while True:
+            statements = Writer(rng, level).program()
+            program = dict(zip(labelled(map(str, statements), "L"), statements, strict=True))
+            try:
+                steps, values = trace(program, high)
+            except TooHard:
+                continue
+            if len(events(steps)) >= low and (level > 2 or all(_in_table(step, level) for step in steps)):
+                break
+        asked = rng.choice([target for statement in statements for target in _targets(statement)])
+        question = rng.choice(
+            (
+                f"Run this program. What is {asked} at the end?",
+                f"What is the value of {asked} after this program?",
+                f"Which value does {asked} have in the end?",
+            )
+        )
+        sources = {label: str(statement) for label, statement in program.items()}
+        steps.append(f"{asked} = {values[asked]}")
+        return Draft(f"{question}\n{listing(sources)}", tuple(steps), str(values[asked]), program=sources)

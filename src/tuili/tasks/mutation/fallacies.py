@@ -1,0 +1,157 @@
+"""Fallacies: conclusions that do not follow, and inferences that lack a premise.
+
+Each function yields changed chains of a problem in random order; that a changed chain is wrong is for
+`mutations` to find out.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import product
+
+from tuili.steps import Status, check
+from tuili.steps.language.parser import parse_statement
+from tuili.steps.language.printer import show_term
+from tuili.steps.language.terms import Binary, Categorical, Compare, Name, Term, Unary, names
+from tuili.steps.verdict import Unreadable
+from tuili.tasks.mutation.rewriting import IMPLIES, Chain, replaced, shuffled
+from tuili.tasks.problem import Problem
+
+_OPPOSITE_ANSWERS = {"yes": "no", "true": "false", "knight": "knave"}
+_OPPOSITE_ANSWERS |= {other: answer for answer, other in _OPPOSITE_ANSWERS.items()}
+_AGAINST = {
+    ("all", False): (("no", False), ("some", True)),
+    ("no", False): (("some", False), ("all", False)),
+    ("some", False): (("no", False),),
+    ("some", True): (("all", False),),
+}
+
+
+def opposite_answer(answer: str) -> str | None:
+    """The other answer of a question that has two."""
+    return _OPPOSITE_ANSWERS.get(answer)
+
+
+def negated_conclusion(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+    """The opposite is concluded, and used by the later steps and for the answer."""
+    for at, premises, conclusion in _inferences(problem, rng):
+        options = negations(conclusion)
+        for negation in rng.sample(options, len(options)):
+            chain = _with_conclusion(problem, at, premises, conclusion, negation)
+            is_last = at == len(problem.steps) - 1
+            yield Chain(chain.steps, (opposite_answer(chain.answer) if is_last else None) or chain.answer)
+
+
+def converse(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+    """`B -> A` is concluded for `A -> B`, `all b are a` for `all a are b`; the later steps use it."""
+    for at, premises, conclusion in _inferences(problem, rng):
+        match parse_statement(conclusion):
+            case Binary(op="->", left=left, right=right):
+                other: Term = Binary("->", right, left)
+            case Categorical(quantifier, subject, predicate, negated):
+                other = Categorical(quantifier, predicate, subject, negated)
+            case _:
+                continue
+        yield _with_conclusion(problem, at, premises, conclusion, show_term(other))
+
+
+def overgeneralised(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+    """More is concluded than follows: `all` for `some`, `no` for `some are not`; the later steps use it."""
+    for at, premises, conclusion in _inferences(problem, rng):
+        statement = parse_statement(conclusion)
+        if isinstance(statement, Categorical) and statement.quantifier == "some":
+            more = Categorical("no" if statement.negated else "all", statement.subject, statement.predicate)
+            yield _with_conclusion(problem, at, premises, conclusion, show_term(more))
+
+
+def wrong_rule(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+    """A fact and something known before are joined by a rule that is none, such as affirming the consequent."""
+    facts = [problem.context.facts[label] for label in problem.context.statements]
+    for at in shuffled(rng, len(problem.steps)):
+        if IMPLIES not in problem.steps[at]:
+            continue
+        shown = [step.rpartition(IMPLIES)[2] for step in problem.steps[:at] if IMPLIES in step]
+        pairs = [pair for pair in product(dict.fromkeys([*shown, *facts]), facts) if pair[0] != pair[1]]
+        for known, fact in rng.sample(pairs, min(len(pairs), 8)):
+            options = _leaps(parse_statement(known), parse_statement(fact))
+            for conclusion, opposite in rng.sample(options, len(options)):
+                line = f"{known}, {fact}{IMPLIES}"
+                # What the premises refute is not a rule misused but a conclusion negated.
+                if not _follows(line + conclusion) and not _follows(line + opposite):
+                    yield replaced(problem, at, line + conclusion)
+
+
+def missing_premise(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+    """An inference is written without one of its premises."""
+    for at, premises, conclusion in _inferences(problem, rng):
+        parts = premises.split(", ")
+        for i in shuffled(rng, len(parts) if len(parts) > 1 else 0):
+            yield replaced(problem, at, ", ".join(parts[:i] + parts[i + 1 :]) + IMPLIES + conclusion)
+
+
+def _inferences(problem: Problem, rng: random.Random) -> Iterator[tuple[int, str, str]]:
+    """The inferences of a chain in random order: place, premises, conclusion."""
+    for at in shuffled(rng, len(problem.steps)):
+        premises, mark, conclusion = problem.steps[at].rpartition(IMPLIES)
+        if mark:
+            yield at, premises, conclusion
+
+
+def _with_conclusion(problem: Problem, at: int, premises: str, conclusion: str, other: str) -> Chain:
+    """The chain with another conclusion in one step, also where later steps have it as a premise."""
+    steps = list(replaced(problem, at, premises + IMPLIES + other).steps)
+    for i in range(at + 1, len(steps)):
+        before, mark, after = steps[i].rpartition(IMPLIES)
+        given = [other if premise == conclusion else premise for premise in before.split(", ")]
+        steps[i] = ", ".join(given) + mark + after
+    return Chain(tuple(steps), other if problem.answer == conclusion else problem.answer)
+
+
+def negations(conclusion: str) -> list[str]:
+    """Statements that contradict a conclusion or say the contrary; none for an equation, a comparison or prose."""
+    try:
+        statement = parse_statement(conclusion)
+    except Unreadable:
+        return []
+    match statement:
+        case Categorical(quantifier, subject, predicate, negated):
+            return [show_term(Categorical(word, subject, predicate, no)) for word, no in _AGAINST[quantifier, negated]]
+        case Binary(op="->", left=left, right=right):
+            return [show_term(Binary("->", left, _negated(right)))]
+        case Unary(op="not", operand=Name(id=name)):
+            return [name]
+        case Name():
+            return [f"not {conclusion}"]
+        case Unary(op="not") | Binary():
+            return [f"not ({conclusion})"]
+    return []
+
+
+def _negated(term: Term) -> Term:
+    return term.operand if isinstance(term, Unary) and term.op == "not" else Unary("not", term)
+
+
+def _leaps(known: Term, fact: Term) -> list[tuple[str, str]]:
+    """What somebody might conclude from two statements about one thing in common, each with its opposite."""
+    match known, fact:
+        case Categorical(), Categorical():
+            first, second = {known.subject, known.predicate}, {fact.subject, fact.predicate}
+            pairs = list(product(sorted(first - second), sorted(second - first)))
+            both = [(x, y) for x, y in (*pairs, *((y, x) for x, y in pairs)) if first & second]
+            return [
+                (f"{word} {x} are {y}", f"{other} {x} are {no}{y}")
+                for x, y in both
+                for word, other, no in (("all", "some", "not "), ("some", "no", ""), ("no", "some", ""))
+            ]
+        case Compare(rest=((("<" | ">"), _),)), Compare(rest=((("<" | ">"), _),)):
+            apart = sorted(names(known) ^ names(fact))
+            return [] if len(apart) != 2 else [(f"{x} > {y}", f"{y} > {x}") for x, y in (apart, apart[::-1])]
+        case ((Name() | Unary(op="not", operand=Name())), (Binary() | Unary())):
+            others = sorted(names(fact) - names(known)) if names(known) <= names(fact) else []
+            return [pair for name in others for pair in ((name, f"not {name}"), (f"not {name}", name))]
+    return []
+
+
+def _follows(inference: str) -> bool:
+    return check(inference).status is Status.VALID

@@ -1,0 +1,160 @@
+"""Mix-ups in a line: one operator, operand, relation, unit or name is written where another belongs.
+
+Each function yields changed chains of a problem in random order; that a changed chain is wrong is for
+`mutations` to find out.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+
+from tuili.steps.language.terms import Categorical
+from tuili.steps.language.units import match_unit
+from tuili.tasks.mutation.carrying import carried, is_new
+from tuili.tasks.mutation.rewriting import (
+    IMPLIES,
+    NUMBER,
+    Chain,
+    numbers,
+    recalculated,
+    replaced,
+    result,
+    result_start,
+    shuffled,
+)
+from tuili.tasks.problem import Problem
+
+_OTHER_OPERATORS = {
+    "+": ("-", "*"), "-": ("+",), "*": ("+", "/"), "/": ("*", "-"), "mod": ("div",),
+    "and": ("or",), "or": ("and",), "->": ("<->",), "<->": ("->",),
+}  # fmt: skip
+_OPERATOR = re.compile(r"(?<= )(?:\+|-|\*|/|mod|and|or|->|<->)(?= )")
+_OPERAND = r"(?:\([^()]*\)|(?<![\w.^/)-])-?\d+(?:/\d+|\.\d+)?(?: [A-Za-z][\w/*^()]*)?|\b[A-Za-z_]\w*)"
+_ORDERED = re.compile(rf"({_OPERAND})( - | / | mod )({_OPERAND})|(?<=\b[CP]\()(\d+)(, )(\d+)(?=\))")
+_RELATION = re.compile(r"(?<= )[<>]=?(?= )|\b(?:true|false)\b")
+_OPPOSITE = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "true": "false", "false": "true"}
+_NAME = re.compile(r"\b[A-Za-z_]\w*\b")
+_SIZES = (
+    ("mm", "cm", "m", "km"), ("s", "min", "h", "day", "week"), ("g", "kg", "t"), ("W", "kW"), ("J", "kJ"),
+    ("Wh", "kWh"), ("N", "kN"), ("V", "kV"), ("A", "mA"), ("cents", "dollars"), ("mL", "L"),
+)  # fmt: skip
+
+
+def wrong_operator(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+    """An operator is written that does not belong to the result, or the result is that of another operator."""
+    for at, line in _other_operators(problem, rng):
+        step, calculated = problem.steps[at], recalculated(line)
+        if calculated is not None and rng.random() < 0.5:
+            line = step[: result_start(step)] + calculated[result_start(calculated) :]
+        yield replaced(problem, at, line)
+
+
+def wrong_operation(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+    """Another operation is done, rightly, than the problem asks for, and the later steps go on from it."""
+    for at, line in _other_operators(problem, rng):
+        found, new = result(problem.steps[at]), recalculated(line)
+        if (
+            not found
+            or not new
+            or found == result(new)
+            or not all(is_new(part, problem, at) for part in numbers(found))
+        ):
+            continue
+        chain = carried(problem, at, new)
+        if chain is not None:
+            yield chain
+
+
+def swapped_operands(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+    """The two sides of a difference, quotient or remainder are exchanged, or the numbers of `C` or `P`."""
+    for at, match in _places(problem, rng, _ORDERED):
+        first, middle, second = (group for group in match.groups() if group is not None)
+        yield replaced(problem, at, _with(match, second + middle + first))
+
+
+def flipped_comparison(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+    """A relation points the other way, or a truth value is the opposite one."""
+    for at, match in _places(problem, rng, _RELATION):
+        yield replaced(problem, at, _with(match, _OPPOSITE[match[0]]))
+
+
+def wrong_unit(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+    """A unit is written where another one belongs; where that is the answer's, it has the wrong unit too."""
+    written = sorted({unit for text in (problem.prompt, *problem.steps) for _, unit in _units(text)})
+    for at in shuffled(rng, len(problem.steps)):
+        step = problem.steps[at]
+        places = _units(step)
+        for start, unit in rng.sample(places, len(places)):
+            others = {*written, *_similar(unit)} - {unit, f"{unit}s", unit.removesuffix("s")}
+            for other in rng.sample(sorted(others), min(len(others), 1)):
+                line = step[:start] + other + step[start + len(unit) :]
+                at_end = result_start(step)
+                is_answer = step[at_end:] == problem.answer and start > at_end
+                answer = line[at_end:] if is_answer else problem.answer
+                yield Chain(replaced(problem, at, line).steps, answer)
+
+
+def swapped_names(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+    """Two names of a conclusion or a calculation are exchanged, or one is another name of the problem."""
+    known = sorted(problem_names(problem))
+    for at in shuffled(rng, len(problem.steps)):
+        step = problem.steps[at]
+        start = result_start(step) if IMPLIES in step else 0
+        found = [match for match in _NAME.finditer(step, start) if match[0] in known and len(known) > 1]
+        for match in rng.sample(found, len(found)):
+            other = rng.choice([name for name in known if name != match[0]])
+            is_there = any(name[0] == other for name in found)
+            yield replaced(problem, at, _exchanged(step, start, match[0], other) if is_there else _with(match, other))
+
+
+def problem_names(problem: Problem) -> set[str]:
+    """The names and classes of the facts and the variables of the program."""
+    found = set(problem.context.unknowns)
+    for statement in problem.context.statements.values():
+        if isinstance(statement, Categorical):
+            found |= {statement.subject, statement.predicate}
+    return found
+
+
+def _other_operators(problem: Problem, rng: random.Random) -> Iterator[tuple[int, str]]:
+    for at, match in _places(problem, rng, _OPERATOR):
+        yield at, _with(match, rng.choice(_OTHER_OPERATORS[match[0]]))
+
+
+def _places(problem: Problem, rng: random.Random, pattern: re.Pattern[str]) -> Iterator[tuple[int, re.Match[str]]]:
+    """Where a pattern occurs in the steps; in an inference only the conclusion counts, as premises are given."""
+    for at in shuffled(rng, len(problem.steps)):
+        step = problem.steps[at]
+        found = list(pattern.finditer(step, result_start(step) if IMPLIES in step else 0))
+        yield from ((at, match) for match in rng.sample(found, len(found)))
+
+
+def _with(match: re.Match[str], text: str) -> str:
+    """The line of a match with another text in its place."""
+    return match.string[: match.start()] + text + match.string[match.end() :]
+
+
+def _exchanged(line: str, start: int, name: str, other: str) -> str:
+    """The line with two names in each other's places from `start` on."""
+    both = {name: other, other: name}
+    return line[:start] + _NAME.sub(lambda match: both.get(match[0], match[0]), line[start:])
+
+
+def _units(text: str) -> list[tuple[int, str]]:
+    """The units in a text and where they start."""
+    found = []
+    for match in NUMBER.finditer(text):
+        start = match.end() + 1
+        if text[match.end() : start] == " " and (measured := match_unit(text, start)):
+            found.append((start, text[start : measured[1]]))
+    return found
+
+
+def _similar(unit: str) -> list[str]:
+    """Units of another size, and the same one with another power."""
+    sizes = next((scale for scale in _SIZES if unit in scale), ())
+    symbol, _, power = unit.partition("^")
+    powers = [symbol, f"{symbol}^2", f"{symbol}^3"] if symbol in _SIZES[0] and (power or symbol == unit) else []
+    return [*sizes, *powers]

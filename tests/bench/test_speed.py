@@ -1,0 +1,38 @@
+"""Speeds are of the work that was asked for: prompts of the right length, times that fit the tokens."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.tiny import tiny_model
+from tuili.bench.speed import LEVELS, SEED, _write, worked_prompts
+from tuili.data.tokenizer import encode_prompt
+from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.sequence import Limits, Row
+from tuili.eval.runner import unseen_problems
+from tuili.model.folder import load_model
+from tuili.tasks import domains
+
+
+@pytest.mark.parametrize("length", [32, 512])
+def test_prompts_have_their_length_differ_and_end_in_a_question(length: int) -> None:
+    loaded = load_model("nano")
+    prompts = worked_prompts(loaded, length, 8)
+    assert {len(ids) for ids in prompts} == {length}
+    assert len({tuple(ids) for ids in prompts}) == 8
+    problems = unseen_problems(domains(), LEVELS, per_cell=4, seed=SEED)
+    questions = [encode_prompt(loaded.tokenizer, problem.prompt) for problem in problems]
+    assert all(any(ids[-len(own) :] == own for own in questions) for ids in prompts)
+
+
+@pytest.mark.parametrize("depth", [4, "exact"])
+def test_there_is_a_time_for_each_token_behind_the_first(depth) -> None:
+    model, tokenizer = tiny_model()
+    model.eval()
+    rows = [Row([5] * length, Limits(9), depth=depth) for length in (3, 30)]
+    start = time.perf_counter()
+    gaps = _write(Scheduler(model, tokenizer, slots=1), rows)
+    assert len(gaps) == sum(len(row.tokens) - 1 for row in rows if row.tokens)
+    assert 0 < sum(gaps) < time.perf_counter() - start

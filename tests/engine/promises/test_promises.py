@@ -1,0 +1,257 @@
+"""Promises: given for what was calibrated, refused with what could be had, taken back when requests are other ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tiny import loud, save_tiny
+from tuili.data.tokenizer import encode_text
+from tuili.engine.answer import Answer, Outcome, Receipt
+from tuili.engine.attempt import Attempt
+from tuili.engine.engine import Engine
+from tuili.engine.promises.calibration import (
+    CALIBRATION_FILE,
+    Calibration,
+    Curve,
+    Entry,
+    NotPromised,
+    Point,
+    Promise,
+    Sample,
+    read_calibration,
+)
+from tuili.engine.promises.confidence import FEATURES, Confidence
+from tuili.engine.promises.promises import Pledges
+from tuili.engine.request import Budget, Request, Sampling
+from tuili.engine.sequence import Limits, Row, Stop
+from tuili.engine.written import read_back
+from tuili.errors import ModelFolderError
+from tuili.model.folder import LoadedModel, load_model
+from tuili.steps import Context
+from tuili.store.lineage import model_hash
+
+PROMPT = "What is 48 / 2 + 7?"
+
+
+def entry(tolerance: float, steps: int, tokens: int, threshold: float | None = 0.6) -> Entry:
+    if threshold is None:
+        return Entry(error_tolerance=tolerance, max_steps=steps, max_tokens=tokens, threshold=None, reason="too few")
+    return Entry(
+        error_tolerance=tolerance,
+        max_steps=steps,
+        max_tokens=tokens,
+        threshold=threshold,
+        n=100,
+        wrong=1,
+        bound=tolerance,
+        coverage=0.5,
+    )
+
+
+def calibration(folder: Path, **changes: Any) -> Calibration:
+    """At 10% everything is promised, at 1% only with four attempts and 40 tokens."""
+    found = Calibration(
+        model=model_hash(folder),
+        verifier=None,
+        exit_threshold=load_model(folder).model.config.exit_threshold,
+        delta=0.05,
+        coefficients=(0.0,) * len(FEATURES),
+        constant=1.0,
+        rejected=0.2,
+        sample=Sample(
+            source="made up",
+            sha256="0" * 64,
+            fitted=50,
+            n=200,
+            longest_prompt=400,
+            accuracy=0.9,
+            calibration_error=0.01,
+        ),
+        entries=tuple(
+            entry(tolerance, steps, tokens, 0.6 if tolerance == 0.1 or (steps, tokens) == (4, 40) else None)
+            for steps in (1, 4)
+            for tokens in (20, 40)
+            for tolerance in (0.01, 0.1)
+        ),
+        curves=(Curve(max_steps=1, max_tokens=20, tested=(Point(threshold=0.6, answered=100, wrong=1),)),),
+    )
+    return found.model_copy(update=changes)
+
+
+def write(folder: Path, found: Calibration) -> LoadedModel:
+    (folder / CALIBRATION_FILE).write_text(found.model_dump_json(), encoding="utf-8")
+    return load_model(folder)
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    folder = save_tiny(tmp_path_factory.mktemp("calibrated") / "model")
+    loaded = write(folder, calibration(folder))
+    loud(loaded.model)
+    return loaded
+
+
+def always(prompt: int, tokens: int) -> bool:
+    return True
+
+
+def wanted(loaded: LoadedModel, in_time: Any = always, prompt: int = 20, **budget: Any) -> Entry:
+    own = Pledges(loaded, loaded.model.config.exit_threshold)
+    return own.entry(Request(PROMPT, Budget(**budget)), prompt, in_time)
+
+
+def test_a_budget_belongs_to_the_largest_class_within_it(calibrated: LoadedModel) -> None:
+    found = wanted(calibrated, error_tolerance=0.3, max_steps=3)
+    assert (found.error_tolerance, found.max_steps, found.max_tokens) == (0.1, 1, 40)
+    found = wanted(calibrated, error_tolerance=0.05, max_steps=64, max_tokens=50)
+    assert (found.error_tolerance, found.max_steps, found.max_tokens) == (0.01, 4, 40)
+    found = wanted(calibrated, lambda prompt, tokens: tokens < 30, error_tolerance=0.1, deadline_ms=5.0)
+    assert found.max_tokens == 20, "what the deadline leaves time for"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            {"error_tolerance": 0.02, "max_steps": 2, "max_tokens": 30},
+            "error_tolerance = 0.02 cannot be promised with max_steps = 1 and max_tokens = 20: too few; could be "
+            "promised: error_tolerance = 0.1 with these, or error_tolerance = 0.01 with max_steps = 4 and max_tokens = "
+            "40",
+        ),
+        ({"error_tolerance": 0.001}, "error_tolerance = 0.001: nothing is promised below 0.01"),
+        ({"error_tolerance": 0.1, "max_tokens": 19}, "max_tokens = 19: nothing is promised below 20"),
+        ({"error_tolerance": 0.1, "max_layer_steps": 500}, "nothing is promised with max_layer_steps"),
+    ],
+)
+def test_what_cannot_be_promised_is_refused_with_what_could_be(
+    calibrated: LoadedModel, asked: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(NotPromised) as refused:
+        wanted(calibrated, **asked)
+    assert said in str(refused.value)
+
+
+def test_too_short_a_deadline_and_other_ways_of_drawing_are_refused(calibrated: LoadedModel) -> None:
+    with pytest.raises(NotPromised, match="deadline_ms = 3: too short for an answer of 20 tokens"):
+        wanted(calibrated, lambda prompt, tokens: False, error_tolerance=0.1, deadline_ms=3.0)
+    pledges = Pledges(calibrated, calibrated.model.config.exit_threshold)
+    facts = Context(facts={"P1": "A"})
+    others = ({"temperature": 0.5}, {"stop": ("x",)}, {"seed": 3})
+    for other in (*({"sampling": Sampling(**own)} for own in others), {"depth": 4}, {"context": facts}):
+        with pytest.raises(NotPromised, match="promised only for depth auto, temperature 0, seed 0"):
+            pledges.entry(Request(PROMPT, Budget(error_tolerance=0.1), **other), 20, always)  # type: ignore[arg-type]
+
+
+def test_what_a_deadline_leaves_time_for_does_not_depend_on_the_prompt(calibrated: LoadedModel) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def in_time(prompt: int, tokens: int) -> bool:
+        asked.append((prompt, tokens))
+        return tokens < 30
+
+    said = (
+        "max_tokens = 20, which deadline_ms = 5 leaves time for: too few; could be promised: error_tolerance = 0.1 with"
+    )
+    with pytest.raises(NotPromised, match=said):
+        wanted(calibrated, in_time, error_tolerance=0.01, max_steps=4, deadline_ms=5.0)
+    assert set(asked) == {(400, 20), (400, 40)}, "for the longest prompt of the calibration"
+    with pytest.raises(NotPromised, match="a prompt of 401 tokens: in calibration none had more than 400"):
+        wanted(calibrated, prompt=401, error_tolerance=0.1)
+
+
+def test_an_answer_comes_with_its_promise_and_the_confidence_it_needs(calibrated: LoadedModel) -> None:
+    engine = Engine(calibrated)
+    plain, promised = engine.answer(
+        [Request(PROMPT, Budget(max_tokens=25)), Request(PROMPT, Budget(error_tolerance=0.1))]
+    )
+    assert plain.receipt.promise == Promise(why="no error_tolerance was asked for")
+    assert promised.receipt.promise == Promise(0.1, 0.05, 100, 1, 0.1, 1, 40)
+    assert promised.as_json()["receipt"]["promise"]["error_tolerance"] == 0.1
+    assert promised.receipt.tokens["generated"] <= 40, "it keeps to its class"
+    assert promised.receipt.outcome is Outcome.ABSTAINED, "an untrained model answers nothing"
+
+
+def test_without_a_calibration_that_fits_nothing_is_promised(calibrated: LoadedModel, tmp_path: Path) -> None:
+    folder = save_tiny(tmp_path / "model")
+    good = calibration(folder)
+    for other, said in [
+        (good.model_copy(update={"model": "0" * 64}), "made with other weights"),
+        (good.model_copy(update={"verifier": "0" * 64}), "made with other weights"),
+        (good.model_copy(update={"exit_threshold": 0.5}), "exit threshold of 0.5, not"),
+    ]:
+        with pytest.raises(NotPromised, match=said):
+            wanted(write(folder, other), error_tolerance=0.1)
+    with pytest.raises(NotPromised, match="calibrated without int8"):
+        Pledges(write(folder, good), good.exit_threshold, int8=True).entry(
+            Request(PROMPT, Budget(error_tolerance=0.1)), 20, always
+        )
+    (folder / CALIBRATION_FILE).write_text('{"version": 2}')
+    with pytest.raises(ModelFolderError, match="calibrate anew"):
+        read_calibration(folder)
+    with pytest.raises(NotPromised, match="calibrate anew"):
+        wanted(load_model(folder), error_tolerance=0.1)
+    (folder / CALIBRATION_FILE).unlink()
+    with pytest.raises(NotPromised, match="it has not been calibrated"):
+        wanted(load_model(folder), error_tolerance=0.1)
+
+
+def answered(promise: Promise) -> Answer:
+    receipt = Receipt(1, {}, {}, 3.0, 9, "end", {}, promise=promise)
+    return Answer(PROMPT, "31", (), receipt)
+
+
+def test_too_many_wrong_answers_revoke_the_promise_of_their_tolerance(calibrated: LoadedModel) -> None:
+    own = Pledges(calibrated, calibrated.model.config.exit_threshold)
+    one, tenth = entry(0.01, 4, 40), entry(0.1, 1, 40)
+    given = own.promise(one)
+    for number in range(400):
+        own.heard(answered(given), right=number % 20 > 0)
+        own.heard(answered(own.promise(tenth)), right=number % 20 > 0)
+        own.heard(answered(Promise(why="none")), right=False)
+    assert own.promise(tenth).why == "", "a twentieth is within a tenth"
+    assert own.promise(one).why.startswith("revoked: of ")
+    assert own.promise(one).error_tolerance == 0.01
+
+
+def test_more_wrong_first_attempts_than_there_were_revoke_all_promises(calibrated: LoadedModel) -> None:
+    tokenizer = calibrated.tokenizer
+
+    def tried(text: str, stop: Stop = Stop.END) -> Attempt:
+        tokens = encode_text(tokenizer, text)
+        written = read_back(tokenizer, tokens, [1] * len(tokens), Context())
+        return Attempt(Row([1], Limits(), tokens=tokens, stop=stop), written, "")
+
+    right, wrong = tried("<think>\n1 + 1 = 2\n</think>2"), tried("<think>\n1 + 1 = 3\n</think>3")
+    cut = tried("<think>\n1 + 1 = 3\n</think>3", Stop.DEADLINE)
+    hurried = tried("<think>\n1 + 1 = 3\n</think>3")
+    hurried.row.hurried = True
+    usual, other = Request(PROMPT), Request(PROMPT, sampling=Sampling(temperature=1.0))
+    own = Pledges(calibrated, calibrated.model.config.exit_threshold)
+    for number in range(300):
+        own.tried(usual, wrong if number % 6 == 0 else right)
+        own.tried(other, wrong)
+        own.tried(usual, cut)
+        own.tried(usual, hurried)
+    assert own.promise(entry(0.1, 1, 40)).why == "", "a sixth is within the fifth that is expected"
+    for number in range(300):
+        own.tried(usual, wrong if number % 2 else right)
+    said = own.promise(entry(0.1, 1, 40)).why
+    assert said.startswith("revoked: requests are unlike the calibration sample")
+    assert "more than 20.0% had a wrong step" in said
+
+
+def test_what_is_revoked_meanwhile_is_not_promised_in_the_end(calibrated: LoadedModel) -> None:
+    engine = Engine(calibrated)
+    ticket = engine.admit(Request(PROMPT, Budget(error_tolerance=0.1)))
+    for _ in range(200):
+        engine.pledges.heard(answered(engine.pledges.promise(entry(0.1, 1, 40))), right=False)
+    while ticket.answer is None:
+        engine.step()
+    assert ticket.answer.receipt.promise.why.startswith("revoked")
+
+
+def test_what_is_no_number_inspires_no_confidence() -> None:
+    assert Confidence((1.0,) * len(FEATURES), 0.0).of_features((float("nan"),) * len(FEATURES)) < 1e-6

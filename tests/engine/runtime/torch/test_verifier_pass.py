@@ -1,0 +1,140 @@
+"""The verifier in the engine: it judges what training judges, piece by piece, within the budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.tiny import save_tiny, tiny_model
+from tuili.data.tokenizer import encode_text
+from tuili.engine.answer import Outcome
+from tuili.engine.attempt import Attempt
+from tuili.engine.controller import _doubted
+from tuili.engine.engine import Engine
+from tuili.engine.request import Budget, Request
+from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.sequence import Limits, Row, Stop
+from tuili.engine.written import read_back
+from tuili.errors import InputError
+from tuili.eval.runner import unseen_problems
+from tuili.model.folder import LoadedModel, load_model
+from tuili.model.verifier import Calibration, LoadedVerifier, Verifier, VerifierConfig, write_verifier
+from tuili.posttrain.verifier.chains import rendered
+from tuili.posttrain.verifier.features import examples
+from tuili.posttrain.verifier.fit import judged
+from tuili.steps import Context
+
+PROMPT = "What is 48 / 2 + 7?"
+
+
+def verifier(state_size: int = 16) -> LoadedVerifier:
+    torch.manual_seed(3)
+    network = Verifier(VerifierConfig(state_size, channels=16, layers=2, heads=2)).eval()
+    return LoadedVerifier(network, Calibration(((-4.0, 0.0), (4.0, 1.0)), ((-9.0, 0.1), (9.0, 0.9))), {})
+
+
+@pytest.mark.parametrize("chunk", [256, 7, 1])
+def test_pieces_say_what_the_whole_says_in_training(chunk: int) -> None:
+    model, tokenizer = tiny_model()
+    loaded, own = LoadedModel(model.eval(), tokenizer, Path()), verifier()
+    problems = unseen_problems(["arithmetic"], [1, 2], 2, 0)
+    chains = [rendered(loaded, problem, problem.steps, problem.answer, "right") for problem in problems]
+    scheduler = Scheduler(model, tokenizer, slots=3, chunk=chunk, verifier=own)
+    rows = [Row(list(chain.ids), Limits(), verify_from=chain.prompt) for chain in chains if chain]
+    writing = Row(list(chains[0].ids[:9]), Limits(60), depth=4)  # type: ignore[union-attr]
+    for row in (rows[0], writing, *rows[1:], replace_row(rows[0])):
+        scheduler.submit(row)
+    while scheduler.busy:
+        scheduler.tick()
+        scheduler.check()
+    for row, chain in zip(rows, chains, strict=True):
+        assert chain is not None
+        raw_Q = judged(own.network, examples(model, [chain], lambda *_: None))
+        torch.testing.assert_close(torch.tensor(row.validity), raw_Q, atol=0.03, rtol=0.02)  # features kept in bf16
+        wanted_Q = torch.cat([(raw_Q[:-1] + 4) / 8, 0.1 + 0.8 * (raw_Q[-1:] + 9) / 18])
+        torch.testing.assert_close(torch.tensor(row.believed), wanted_Q, atol=0.01, rtol=0.02)
+        assert (row.stop, row.tokens) == (Stop.READ, [])
+        assert row.layer_steps == 4 * (len(chain.labels) + 1)
+    assert scheduler.account.ended[Stop.READ] == len(rows) + 1
+
+
+def replace_row(row: Row) -> Row:
+    return Row(row.prompt, row.limits, verify_from=row.verify_from)
+
+
+def test_without_a_verifier_or_a_response_there_is_nothing_to_read() -> None:
+    model, tokenizer = tiny_model()
+    with pytest.raises(InputError, match="there is no verifier"):
+        Scheduler(model, tokenizer).submit(Row([1, 2], Limits(), verify_from=1))
+    for place in (0, 2):
+        with pytest.raises(InputError, match="no response behind a prompt"):
+            Scheduler(model, tokenizer, verifier=verifier()).submit(Row([1, 2], Limits(), verify_from=place))
+
+
+@pytest.fixture(scope="module")
+def nano() -> LoadedModel:
+    return load_model("nano")
+
+
+@pytest.fixture
+def engine(nano: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """nano with an untrained verifier."""
+    monkeypatch.setattr("tuili.engine.engine.read_verifier", lambda _: verifier(192))
+    return Engine(nano, slots=2)
+
+
+def test_an_answer_is_read_once_and_its_confidence_told(engine: Engine) -> None:
+    (answer,) = engine.answer([Request("What is 48 + 27 * 3?")])
+    reading = engine.scheduler.account
+    assert answer.receipt.outcome is Outcome.ANSWERED
+    assert answer.receipt.attempts == 1
+    assert answer.receipt.confidence is not None
+    assert reading.ended == {Stop.END: 1, Stop.READ: 1}
+    generated = answer.receipt.tokens["generated"]
+    written = round(answer.receipt.mean_depth * generated)
+    assert answer.receipt.layer_steps == written + 12 * (generated + 1)
+    assert answer.receipt.milliseconds["total"] > 0
+
+
+@pytest.mark.parametrize("budget", [Budget(deadline_ms=60_000), Budget(max_layer_steps=400)])
+def test_where_time_or_layers_are_short_it_is_not_asked(engine: Engine, budget: Budget) -> None:
+    (answer,) = engine.answer([Request("What is 48 + 27 * 3?", budget)])
+    assert answer.receipt.outcome is Outcome.ANSWERED
+    assert answer.receipt.confidence is None
+    assert engine.scheduler.account.ended == {Stop.END: 1}
+
+
+def test_cancelling_while_it_reads_frees_the_slot(engine: Engine) -> None:
+    ticket = engine.admit(Request("What is 48 + 27 * 3?"))
+    while ticket.row.verify_from is None:
+        engine.step()
+    engine.cancel(ticket)
+    engine.check()
+    assert ticket.answer is not None
+    assert ticket.answer.receipt.outcome is Outcome.CANCELLED
+    assert not engine.busy
+
+
+def test_a_step_that_nobody_can_decide_is_doubted_where_the_verifier_does(nano: LoadedModel) -> None:
+    tokens = encode_text(nano.tokenizer, "<think>\n1 + 1 = 2\nso it goes\n</think>2")
+    written = read_back(nano.tokenizer, tokens, [3] * len(tokens), Context())
+    row = Row([1], Limits(), tokens=tokens, stop=Stop.END)
+    end = written.steps[1].last
+    assert end is not None
+    assert tokens[end] == encode_text(nano.tokenizer, "so it goes")[-1]
+    for chance, doubted in ((0.4, True), (0.6, False)):
+        believed = [0.9] * len(tokens)
+        believed[end] = chance
+        found = _doubted(Attempt(row, written, "", (), tuple(believed)), 0)
+        assert [step.confidence for step in found.written.steps] == [None, chance]
+        assert bool(found.lacks) == doubted
+    assert _doubted(Attempt(row, written, "", (), (0.3,) * len(tokens)), 0).lacks.startswith("step 2 is doubted")
+
+
+def test_a_model_folder_brings_its_verifier(tmp_path: Path) -> None:
+    folder = save_tiny(tmp_path / "model")
+    assert not Engine(load_model(folder))._judge.verifies
+    write_verifier(folder, verifier())
+    assert Engine(load_model(folder))._judge.verifies

@@ -1,0 +1,225 @@
+"""Calibration: replayed attempts are what the engine does, and what is promised holds on problems never seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.tiny import save_tiny
+from tuili.engine.engine import Engine
+from tuili.engine.promises.calibration import Curve, Entry
+from tuili.engine.promises.confidence import FEATURES, Confidence, bins, calibration_error, fit
+from tuili.engine.request import Budget, Request
+from tuili.errors import InputError
+from tuili.eval.calibration.calibrate import (
+    Case,
+    Classes,
+    Moment,
+    Trace,
+    calibrate,
+    certified,
+    collect,
+    first_setting,
+    fit_confidence,
+    replay,
+    thresholds,
+)
+from tuili.eval.calibration.guarantee import Certified, Trials, certify
+from tuili.eval.calibration.risk import draw_risk
+from tuili.eval.runner import unseen_problems
+from tuili.model.folder import LoadedModel, load_model
+from tuili.tasks import Split
+from tuili.tasks.scoring import same_answer
+
+STEPS, TOKENS = 3, 120
+
+
+@pytest.fixture(scope="module")
+def nano() -> LoadedModel:
+    return load_model("nano")
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[Case]:
+    domains = ("relations", "arithmetic", "tracing", "geometry")
+    problems = unseen_problems(domains, [1, 3], 2, 5, Split.VALIDATION)
+    return [Case(problem.prompt, problem.answer) for problem in problems]
+
+
+def test_a_replay_is_what_the_engine_does(nano: LoadedModel, cases: list[Case]) -> None:
+    traces = collect(nano, cases, STEPS, TOKENS, lambda *_: None)
+    assert {len(trace.moments) for trace in traces} > {STEPS}
+    likely = [0.0] * len(FEATURES)
+    likely[FEATURES.index("mean_log_chance")] = 20.0
+    confidence = Confidence(tuple(likely), 2.0)
+    told = sorted(confidence.of_features(m.features) for t in traces for m in t.moments if m.features is not None)
+    threshold_S = np.array([(told[place] + told[place - 1]) / 2 for place in (-1, len(told) // 2)])
+    for steps, tokens in ((3, 120), (2, 60)):
+        wanted = replay(traces, confidence, threshold_S, steps, tokens)
+        for setting, sure in enumerate(threshold_S):
+            engine = Engine(nano, slots=32)
+            engine._judge = replace(engine._judge, confidence=confidence)
+            tickets = [
+                engine.admit(Request(case.prompt, Budget(max_steps=steps, max_tokens=tokens)), sure=float(sure))
+                for case in cases
+            ]
+            while engine.busy:
+                engine.step()
+            answers = [ticket.answer for ticket in tickets]
+            answered = [not answer.receipt.reason for answer in answers if answer is not None]
+            assert answered == wanted.answered_SN[setting].tolist()
+            wrong = [
+                done and not same_answer(case.answer, answer.answer)
+                for done, case, answer in zip(answered, cases, answers, strict=True)
+                if answer is not None
+            ]
+            assert wrong == wanted.wrong_SN[setting].tolist()
+
+
+def made_up(rng: np.random.Generator, count: int) -> list[Trace]:
+    """Problems of a model whose first feature says how often it is right, the more so after a second attempt."""
+    traces = []
+    for hardness in rng.normal(3, 2, count):
+        moments, tokens = [], 0
+        for attempt in range(2):
+            tokens += int(rng.integers(10, 60))
+            features = np.zeros(len(FEATURES))
+            features[0] = hardness + attempt + rng.normal(0, 0.5)
+            right = rng.random() < 1 / (1 + np.exp(-hardness - attempt))
+            moments.append(Moment(tokens, tuple(features) if rng.random() < 0.95 else None, bool(right)))
+        traces.append(Trace(20, tuple(moments), bool(rng.random() < 0.1)))
+    return traces
+
+
+def test_what_is_certified_holds_on_ten_times_as_many_problems() -> None:
+    rng, broken, uncertified, runs = np.random.default_rng(0), 0, 0, 40
+    truth = made_up(rng, 20_000)
+    confidence = fit_confidence(made_up(rng, 500))
+    threshold_S = thresholds(made_up(rng, 500), confidence)
+    seen = replay(made_up(rng, 500), confidence, threshold_S, 2, 200)
+    risk_S = [wrong / max(n, 1) for wrong, n in replay(truth, confidence, threshold_S, 2, 200).counts()]
+    for _ in range(runs):
+        trials = replay(made_up(rng, 600), confidence, threshold_S, 2, 200)
+        found = certify(trials, 0.05, 0.05, first_setting(seen, 0.05, 0.05, 600))
+        assert isinstance(found, Certified)
+        assert found.coverage > 0.3
+        broken += risk_S[found.setting] > 0.05
+        usual = [s for s, (wrong, n) in enumerate(trials.counts()) if n and wrong <= 0.05 * n][-1]
+        uncertified += risk_S[usual] > 0.05
+    assert broken <= 5, "5% of 40 are 2"
+    assert uncertified > 10, "the empirical choice breaks it about every other time"
+
+
+def test_testing_begins_where_other_problems_say_that_it_passes() -> None:
+    answered = [np.arange(1000) < count for count in (50, 400, 600, 900)]
+    wrong = [np.arange(1000) < count for count in (0, 0, 3, 30)]
+    seen = Trials(np.array(answered), np.array(wrong))
+    assert [first_setting(seen, tolerance, 0.05, 1000) for tolerance in (0.005, 0.03, 0.1)] == [2, 1, 1]
+    assert first_setting(seen, 0.1, 0.05, 8000) == 0, "with more problems fifty in a thousand are enough"
+    assert first_setting(Trials(seen.answered_SN, seen.answered_SN), 0.05, 0.05, 1000) == 0
+
+
+def test_more_attempts_and_tokens_let_more_be_answered() -> None:
+    traces = made_up(np.random.default_rng(1), 300)
+    confidence = fit_confidence(traces)
+    threshold_S = thresholds(traces, confidence)
+    assert np.all(np.diff(threshold_S) < 0)
+    assert threshold_S[-1] == 0.0
+    few, many, cut = (replay(traces, confidence, threshold_S, *limits) for limits in ((1, 200), (2, 200), (2, 30)))
+    assert np.all(few.answered_SN <= many.answered_SN)
+    assert np.all(cut.answered_SN <= many.answered_SN)
+    assert cut.answered_SN.sum() < few.answered_SN.sum() < many.answered_SN.sum()
+
+
+def test_the_file_says_what_was_found(tmp_path: Path) -> None:
+    loaded = load_model(save_tiny(tmp_path / "model"))
+    classes = Classes(tolerances=(0.001, 0.1), max_steps=(1, 2), max_tokens=(50, 200), delta=0.1)
+    found = certified(made_up(np.random.default_rng(2), 1500), loaded, "made up", "0" * 64, classes)
+    assert (found.sample.fitted, found.sample.n) == (500, 1000)
+    assert [(e.max_steps, e.max_tokens, e.error_tolerance) for e in found.entries] == [
+        (steps, tokens, tolerance) for steps in (1, 2) for tokens in (50, 200) for tolerance in (0.001, 0.1)
+    ]
+    for entry in found.entries:
+        curve = next(c for c in found.curves if (c.max_steps, c.max_tokens) == (entry.max_steps, entry.max_tokens))
+        agrees(entry, curve)
+    assert all(entry.threshold is None and "2302" in entry.reason for entry in found.entries[::2])
+    assert found.sample.calibration_error < 0.05
+    draw_risk(found, tmp_path / "risk.svg")
+    assert "<svg" in (tmp_path / "risk.svg").read_text()[:500]
+
+
+def agrees(entry: Entry, curve: Curve) -> None:
+    """What an entry says of its threshold is what the curve says of it."""
+    if entry.threshold is not None:
+        tested = next(point for point in curve.tested if point.threshold == entry.threshold)
+        assert (tested.answered, tested.wrong) == (entry.n, entry.wrong)
+        assert entry.bound is not None
+        assert entry.wrong / entry.n < entry.bound <= entry.error_tolerance
+
+
+def test_a_regression_finds_what_made_the_answers() -> None:
+    rng = np.random.default_rng(3)
+    features_NF = rng.normal(0, 3, (20_000, len(FEATURES)))
+    features_NF[:, 3] = 7.0
+    true_F = np.array([0.5, -0.2, 0.0, 9.0, 0.3, 0.0, -0.4, 0.1, 0.2])
+    logit_N = features_NF @ true_F - 62.5
+    right_N = rng.random(len(features_NF)) < 1 / (1 + np.exp(-logit_N))
+    found = fit(features_NF, right_N)
+    assert found.coefficients[3] == 0.0, "what never varies says nothing"
+    np.testing.assert_allclose(np.delete(found.coefficients, 3), np.delete(true_F, 3), atol=0.03)
+    assert found.constant == pytest.approx(0.5, abs=0.06)
+    told_N = np.array([found.of_features(row) for row in features_NF])
+    assert calibration_error(told_N, right_N) < 0.01
+    assert calibration_error(1 - told_N, right_N) > 0.3
+
+
+def test_the_calibration_error_is_the_distance_of_promise_and_share() -> None:
+    chance_N = np.array([0.95] * 10 + [0.05] * 10)
+    right_N = np.array([True] * 9 + [False] + [False] * 8 + [True] * 2)
+    assert [count for count, _, _ in bins(chance_N, right_N)] == [10, 10]
+    assert calibration_error(chance_N, right_N) == pytest.approx((0.05 + 0.15) / 2)
+    assert calibration_error(np.ones(4), np.ones(4, dtype=bool)) == 0.0
+
+
+@pytest.mark.parametrize(("seed", "constant"), [(1, 4), (2, 4), (1, 6), (2, 6), (3, 6)])
+def test_a_regression_comes_to_rest_where_a_feature_is_rare(seed: int, constant: float) -> None:
+    rng = np.random.default_rng(seed)
+    features_NF = rng.normal(0, 1, (3000, len(FEATURES))) ** 3
+    features_NF[:, 4] = np.arange(3000) < 3
+    right_N = rng.random(3000) < 1 / (1 + np.exp(-np.clip(constant + 2 * features_NF[:, 0], -30, 30)))
+    right_N[:3] = rng.random(3) < 0.5
+    found = fit(features_NF, right_N)
+    told_N = np.array([found.of_features(row) for row in features_NF])
+    assert told_N.mean() == pytest.approx(right_N.mean(), abs=1e-4), "the best constant sees to that"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"tolerances": ()}, {"tolerances": (0.0,)}, {"tolerances": (0.1, 0.1)}, {"delta": 1.0}, {"tolerances": (1.5,)}],
+)
+def test_bad_classes_are_refused(values: dict[str, tuple[float, ...]]) -> None:
+    with pytest.raises(InputError):
+        Classes(**values)  # type: ignore[arg-type]
+
+
+def test_too_few_problems_are_refused_before_any_is_answered(tmp_path: Path) -> None:
+    loaded = load_model(save_tiny(tmp_path / "model"))
+    with pytest.raises(InputError, match="40 problems: at least 44 are needed"):
+        calibrate(loaded, [Case("1", "1")] * 40, "few", Classes(tolerances=(0.05, 0.1)))
+
+
+def test_answers_of_one_kind_teach_only_how_many_there_are() -> None:
+    moment = Moment(3, (1.0,) * len(FEATURES), True)
+    assert fit_confidence([Trace(20, (moment,), False)] * 8).of_features(moment.features or ()) == pytest.approx(0.9)
+    with pytest.raises(InputError, match="answered none"):
+        fit_confidence([Trace(20, (replace(moment, features=None),), None)])
+
+
+def test_trials_of_no_moment_are_unanswered() -> None:
+    nothing = Trace(20, (Moment(3, None, False),), None)
+    found = replay([nothing], Confidence((0.0,) * len(FEATURES), 0.0), np.array([0.5, 0.0]), 1, 10)
+    assert isinstance(found, Trials)
+    assert not found.answered_SN.any()

@@ -1,0 +1,74 @@
+"""A verifier learns what can be learnt, the same for a seed, and is judged the same in any batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tuili.model.verifier import VerifierConfig
+from tuili.posttrain.verifier.chains import UNKNOWN
+from tuili.posttrain.verifier.features import Examples
+from tuili.posttrain.verifier.fit import FitConfig, fit, judged, padded
+
+CONFIG = VerifierConfig(state_size=1, channels=16, layers=1, heads=2, dropout=0)
+
+
+def sample(chains: int = 64) -> Examples:
+    """Chains in which all is wrong from the first token on whose first feature is 10; odd chains have no labels."""
+    generator = torch.Generator().manual_seed(0)
+    length_C = torch.randint(3, 9, (chains,), generator=generator)
+    start_C = length_C.cumsum(0) - length_C
+    feature_NF = torch.randn(int(length_C.sum()), CONFIG.features, generator=generator)
+    feature_NF[:, 0] = 10 * (torch.rand(len(feature_NF), generator=generator) < 0.2).float()
+    label_N = torch.ones(len(feature_NF), dtype=torch.int8)
+    for start, length in zip(start_C.tolist(), length_C.tolist(), strict=True):
+        label_N[start : start + length] = (feature_NF[start : start + length, 0].cumsum(0) == 0).to(torch.int8)
+    for chain in range(1, chains, 2):
+        label_N[start_C[chain] : start_C[chain] + length_C[chain]] = UNKNOWN
+    nothing_C, all_C = torch.full((chains,), -1), torch.ones(chains, dtype=torch.bool)
+    end_E, chain_E = start_C + length_C - 1, torch.arange(chains)
+    return Examples(feature_NF.bfloat16(), label_N, start_C, length_C, nothing_C * 0, nothing_C, all_C, end_E, chain_E)
+
+
+def test_it_learns_what_was_seen_before_and_hides_nothing_behind_a_batch() -> None:
+    made = sample()
+    settings = FitConfig(steps=150, rows=8, learning_rate=1e-2)
+    told: list[tuple[int, int]] = []
+    verifier = fit(made, CONFIG, settings, seed=1, tell=lambda *done: told.append(done))
+    assert told[-1] == (150, 150)
+    logit_N = judged(verifier, made)
+    known_N = made.label_N != UNKNOWN
+    assert ((logit_N > 0) == (made.label_N == 1))[known_N].float().mean() > 0.95
+    assert torch.allclose(judged(verifier, made, rows=1), logit_N, atol=1e-5)
+    again = fit(made, CONFIG, settings, seed=1, tell=lambda *_: None)
+    assert torch.equal(judged(again, made), logit_N)
+    other = fit(made, CONFIG, settings, seed=2, tell=lambda *_: None)
+    assert not torch.equal(judged(other, made), logit_N)
+
+
+def test_labels_that_are_unknown_teach_nothing() -> None:
+    made, settings = sample(), FitConfig(steps=5, rows=8)
+    before = judged(fit(made, CONFIG, settings, 1, lambda *_: None), made)
+    unknown_N = made.label_N == UNKNOWN
+    odd_C = torch.arange(64) % 2 == 1
+    assert torch.equal(unknown_N, odd_C.repeat_interleave(made.length_C))
+    made.feature_NF[unknown_N] += 1
+    assert torch.equal(judged(fit(made, CONFIG, settings, 1, lambda *_: None), made)[~unknown_N], before[~unknown_N])
+    made.label_N[unknown_N] = 0
+    assert not torch.equal(judged(fit(made, CONFIG, settings, 1, lambda *_: None), made), before)
+
+
+def test_rows_are_filled_up_behind_their_end() -> None:
+    made = sample(3)
+    place_AT = padded(made, torch.tensor([2, 0]))
+    assert place_AT.shape == (2, int(made.length_C[[2, 0]].max()))
+    for row, chain in enumerate((2, 0)):
+        start, length = int(made.start_C[chain]), int(made.length_C[chain])
+        assert place_AT[row, :length].tolist() == list(range(start, start + length))
+        assert (place_AT[row, length:] == -1).all()
+
+
+@pytest.mark.parametrize("value", [{"steps": 0}, {"learning_rate": 0}, {"answer": -1}, {"speed": 1}])
+def test_settings_that_cannot_be_are_refused(value: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(value))):
+        FitConfig(**value)

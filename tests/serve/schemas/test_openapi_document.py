@@ -1,0 +1,178 @@
+"""The OpenAPI document tells what the server takes and sends: schemathesis makes requests of it, right and wrong ones,
+and every answer is as the document says; no request makes the server fail.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+import schemathesis
+from fastapi.routing import APIRoute
+
+from tests.serve.conftest import Running, running
+from tests.serve.generated import explore
+from tests.serve.replies import check_kind, check_reply
+from tests.serve.test_keys import key
+from tuili.engine.engine import Engine
+from tuili.serve.app import Settings
+from tuili.serve.errors import HttpError
+from tuili.serve.keys import Keys
+from tuili.serve.middleware import OPEN, Limits
+from tuili.serve.schemas.openapi import MEANING, ROUTES
+
+CHAT = "/v1/chat/completions"
+ASKED: Any = {"model": "nano", "messages": [{"role": "user", "content": "What is 48 + 27 * 3?"}]}
+ENOUGH = 5000
+"""Requests of the whole run."""
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Running]:
+    keys = Keys([key("free", "one"), key("slow", "two", requests_per_minute=1)])
+    yield from running(Settings(keys, Limits(body=50_000, headers=50, header_bytes=4_000, seconds=0.5)))
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Running]:
+    """With the usual limits, so that a machine that is busy is not told that it is slow."""
+    yield from running(Settings(Keys([key("free", "one")])))
+
+
+def test_the_document_has_every_route_and_nothing_that_is_not(guarded: Running, server: Running) -> None:
+    document = guarded.app.openapi()
+    schemathesis.openapi.from_dict(document).validate()
+    routes = [route for route in guarded.app.routes if isinstance(route, APIRoute) and route.include_in_schema]
+    assert {(method.lower(), route.path) for route in routes for method in route.methods} <= set(ROUTES)
+    told = {(method, path) for path, own in document["paths"].items() for method in own}
+    assert told == set(ROUTES)
+    statuses = [told["responses"] for own in document["paths"].values() for told in own.values()]
+    assert {int(status) for told in statuses for status in told} == set(MEANING)
+    assert "422" not in json.dumps(document)
+    assert "ValidationError" not in json.dumps(document)
+    for needed, app in ((True, guarded.app), (False, server.app)):
+        for path, own in app.openapi()["paths"].items():
+            for operation in own.values():
+                expected = None if path in OPEN else [{"bearer": []}] if needed else [{}, {"bearer": []}]
+                assert operation.get("security") == expected
+
+
+def test_every_reference_leads_somewhere(server: Running) -> None:
+    document = server.app.openapi()
+
+    def references(part: Any) -> Iterator[str]:
+        for name, value in part.items() if isinstance(part, dict) else enumerate(part):
+            if name == "$ref":
+                yield value
+            elif isinstance(value, dict | list):
+                yield from references(value)
+
+    kinds = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert set(references(document)) == kinds, "and every type is used"
+
+
+def test_some_made_up_requests_are_answered_as_the_document_says(patient: Running) -> None:
+    found = explore(patient, ["fuzzing"], 6, key="one", only="^/v1/(chat|completions|responses|models)")
+    assert found.wrong == []
+    assert found.requests >= 30
+    assert found.by_status()[200] >= 8
+    narrow = explore(patient, ["coverage"], 1, key="one", only="^/(v1/models|v1/feedback|health|ready|metrics)")
+    assert narrow.wrong == []
+    assert {200, 202, 400, 401, 404, 405} <= set(narrow.by_status())
+
+
+@pytest.mark.conformance
+def test_thousands_of_made_up_requests_are_answered_as_the_document_says(
+    patient: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    covered = explore(patient, ["coverage"], 1, key="one", rules=False)
+    drawn = explore(patient, ["fuzzing"], 950, key="one")
+    chained = explore(patient, ["stateful"], 30, key="one")
+    with capsys.disabled():
+        for name, found in (("covering", covered), ("drawn", drawn), ("chained", chained)):
+            sys.stdout.write(f"\n{name}: {found.requests} requests, by status {found.by_status()}\n")
+    assert covered.wrong + drawn.wrong + chained.wrong == []
+    assert covered.requests + drawn.requests + chained.requests >= ENOUGH
+    assert chained.by_status()[200] > 0
+    for found in (covered, drawn):
+        assert not [status for status in found.by_status() if status >= 500]
+        for path in (CHAT, "/v1/completions", "/v1/responses"):
+            assert found.share(path) > 0.6, "right requests are answered more often than not"
+
+
+def send(server: Running, path: str, body: Any = None, secret: str = "one", **more: Any) -> httpx2.Response:
+    """One request, whose answer is as the document says."""
+    method = "GET" if body is None else "POST"
+    headers = {"authorization": f"Bearer {secret}", "content-type": "application/json", **more.pop("headers", {})}
+    content = json.dumps(body) if isinstance(body, dict) else body
+    found = httpx2.request(method, server.url + path, content=content, headers=headers, timeout=60, **more)
+    declared = "/v1/models/{name}" if path.startswith("/v1/models/") else path
+    check_reply(method, declared, found.status_code, found.headers, found.content)
+    return found
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        (CHAT, {}),
+        (CHAT, {"n": 3, "temperature": 1.5, "seed": 4}),
+        (CHAT, {"logprobs": True, "top_logprobs": 5}),
+        (CHAT, {"max_completion_tokens": 5}),
+        (CHAT, {"stop": ["="]}),
+        (CHAT, {"reasoning_effort": "high", "budget": {"max_layer_steps": 300}}),
+        (CHAT, {"budget": {"error_tolerance": 0.05, "max_steps": 4}, "user": "u", "metadata": {"a": "b"}}),
+        (CHAT, {"depth": "exact", "messages": [{"role": "user", "content": "Who are you?"}]}),
+        ("/v1/completions", {"prompt": ["What is 2 + 2?", "What is 3 + 3?"], "n": 2}),
+        ("/v1/completions", {"prompt": "What is 2 + 2?", "max_tokens": 3}),
+        ("/v1/responses", {"input": "What is 2 + 2?", "instructions": "Be exact.", "reasoning": {"effort": "low"}}),
+        ("/v1/responses", {"input": "What is 48 + 27 * 3?", "max_output_tokens": 5, "metadata": {"a": "b"}}),
+    ],
+)
+def test_answers_of_every_kind_are_as_declared(guarded: Running, path: str, asked: Any, stream: bool) -> None:
+    body = {**(ASKED if path == CHAT else {"model": "nano"}), **asked, "stream": stream}
+    if stream and path != "/v1/responses":
+        body["stream_options"] = {"include_usage": True}
+    assert send(guarded, path, body).status_code == 200
+
+
+def test_errors_of_every_kind_are_as_declared(guarded: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly() -> Iterator[bytes]:
+        yield b"{"
+        time.sleep(0.8)
+        yield b"}"
+
+    seen = [
+        send(guarded, CHAT, b"{"),
+        send(guarded, CHAT, ASKED, secret="none"),
+        send(guarded, CHAT, ASKED | {"model": "other"}),
+        send(guarded, "/v1/models/other"),
+        send(guarded, CHAT, slowly()),
+        send(guarded, CHAT, b"x" * 50_001),
+        send(guarded, CHAT, ASKED, headers={"x-long": "y" * 5_000}),
+        *(send(guarded, CHAT, ASKED, secret="two") for _ in range(2)),
+    ]
+    monkeypatch.setattr(Engine, "read", lambda *_: 1 / 0)
+    seen.append(send(guarded, CHAT, ASKED))
+    monkeypatch.setattr("tuili.serve.models.Models.ready", False)
+    seen.append(send(guarded, "/ready"))
+
+    def refuse(*_: Any) -> Any:
+        raise HttpError(503, "the server is shutting down", "shutting_down", retry_after=5)
+
+    monkeypatch.setattr("tuili.serve.models.Models.find", refuse)
+    seen += [send(guarded, CHAT, ASKED), send(guarded, "/v1/models/nano")]
+    statuses = [one.status_code for one in seen]
+    assert statuses == [400, 401, 404, 404, 408, 413, 431, 200, 429, 500, 503, 503, 503]
+
+
+def test_a_reply_with_a_field_too_many_or_too_few_is_noticed() -> None:
+    check_kind("Health", '{"status": "ok"}')
+    for wrong in ('{"status": "ok", "more": 1}', "{}", '{"status": "fine"}'):
+        with pytest.raises(ValueError, match="validation error"):
+            check_kind("Health", wrong)

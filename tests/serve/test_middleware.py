@@ -1,0 +1,90 @@
+"""What is too large, too slow or unheard of ends at the door, in OpenAI's form, and leaves a line in the log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.serve.conftest import Running, running
+from tuili.serve.app import Settings
+from tuili.serve.middleware import Limits
+
+PATH = "/v1/chat/completions"
+
+
+@pytest.fixture(scope="module")
+def narrow() -> Iterator[Running]:
+    yield from running(Settings(limits=Limits(body=2_000, headers=20, header_bytes=2_000, seconds=0.6)))
+
+
+def send(server: Running, *parts: bytes, pause: float = 0.0) -> tuple[int, dict[str, object]]:
+    """Bytes as they are, with pauses between them: the status and the body of what comes back."""
+    place = urlsplit(server.url)
+    with socket.create_connection((place.hostname or "", place.port or 0), timeout=10) as connection:
+        with suppress(ConnectionError):  # who is refused is not listened to any more
+            for part in parts:
+                connection.sendall(part)
+                time.sleep(pause)
+        found = b""
+        while b"}}" not in found and (more := connection.recv(65536)):
+            found += more
+    head, _, body = found.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
+def post(body: bytes, *headers: str) -> bytes:
+    lines = [f"POST {PATH} HTTP/1.1", "Host: x", "Content-Type: application/json", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "code"),
+    [
+        (post(b"", "Content-Length: 2001"), 413, "body_too_large"),
+        (post(b"", "Content-Length: " + "9" * 15), 413, "body_too_large"),
+        (post(b"fff\r\n" + b"x" * 4095 + b"\r\n0\r\n\r\n", "Transfer-Encoding: chunked"), 413, "body_too_large"),
+        (post(b"", "Content-Length: 0", *(f"X-{n}: 1" for n in range(30))), 431, "headers_too_large"),
+        (post(b"", "Content-Length: 0", "X: " + "y" * 3000), 431, "headers_too_large"),
+        (post(b"{}", "Content-Length: 2"), 400, "invalid_value"),
+    ],
+)
+def test_what_is_too_large_is_refused(narrow: Running, request_bytes: bytes, status: int, code: str) -> None:
+    found, body = send(narrow, request_bytes)
+    assert (found, body["error"]["code"]) == (status, code)  # type: ignore[index]
+
+
+def test_a_body_that_trickles_in_is_not_waited_for(narrow: Running) -> None:
+    begun = time.perf_counter()
+    found, body = send(narrow, post(b"{", "Content-Length: 1000"), *[b" "] * 2, pause=0.25)
+    assert (found, body["error"]["code"]) == (408, "body_too_slow")  # type: ignore[index]
+    assert time.perf_counter() - begun < 5
+
+
+def test_request_ids_come_back_and_the_log_has_no_prompt(server: Running, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "tuili.access")
+    raw = server.client()._client
+    body = {"model": "nano", "messages": [{"role": "user", "content": "What is 123 + 456?"}]}
+    found = raw.post(f"{server.url}{PATH}", json=body, headers={"x-request-id": "mine-1"})
+    assert (found.status_code, found.headers["x-request-id"]) == (200, "mine-1")
+    other = raw.get(f"{server.url}/v1/models", headers={"x-request-id": "a b\tc"})
+    assert len(other.headers["x-request-id"]) == 32, "an id that could forge lines is replaced"
+    line = json.loads(next(record.getMessage() for record in caplog.records if "mine-1" in record.getMessage()))
+    assert (line["status"], line["path"], line["caller"]) == (200, PATH, "anonymous")
+    assert line["milliseconds"] > 0
+    assert "123 + 456" not in caplog.text
+
+
+def test_too_many_at_a_time_are_refused_but_probes_are_not() -> None:
+    for server in running(Settings(limits=Limits(requests=0))):
+        raw = server.client()._client
+        refused = raw.get(f"{server.url}/v1/models")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too_many_requests")
+        assert refused.headers["retry-after"] == "1"
+        assert [raw.get(f"{server.url}{path}").status_code for path in ("/health", "/ready")] == [200, 200]

@@ -1,0 +1,41 @@
+"""The word lists: short, plain, and free of words that mean something in the step language."""
+
+from __future__ import annotations
+
+import pytest
+
+from tuili.steps.language.terms import KEYWORDS
+from tuili.steps.language.units import UNITS
+from tuili.steps.values.functions import FUNCTIONS
+from tuili.tasks.building import words
+from tuili.tasks.building.wording import conjoin, labelled, listing, yes_no
+from tuili.tasks.domains.propositional import EVENTS, LETTERS
+
+LISTS = {name: value for name, value in vars(words).items() if isinstance(value, tuple)}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_words_are_short_and_different(name):
+    assert len(set(LISTS[name])) == len(LISTS[name])
+    assert all(word.isalpha() and word.isascii() and len(word) <= 8 for word in LISTS[name])
+
+
+def test_names_and_atoms_mean_nothing_else():
+    assert {*KEYWORDS, *FUNCTIONS}.isdisjoint((*words.NAMES, *words.KINDS, *words.VARIABLES, *EVENTS))
+    assert set(UNITS).isdisjoint((*words.NAMES, *words.KINDS, *EVENTS))
+    assert {"P", "L"}.isdisjoint(LETTERS)
+
+
+def test_plurals_have_a_regular_singular():
+    for plural in words.THINGS + words.KINDS + words.CONTAINERS:
+        assert words.singular(plural) + "s" == plural
+
+
+def test_small_pieces_of_english():
+    assert [conjoin(["Ann", "Bob", "Cid"][:count]) for count in (1, 2, 3)] == [
+        "Ann",
+        "Ann and Bob",
+        "Ann, Bob and Cid",
+    ]
+    assert listing(labelled(["A -> B", "A"])) == "P1: A -> B\nP2: A"
+    assert (yes_no(True), yes_no(False)) == ("yes", "no")

@@ -1,0 +1,144 @@
+"""The working of single calculations: known lines, and that every line is elementary and valid."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import comb
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuili.steps import Status, check_chain
+from tuili.tasks.building.working import (
+    cancel,
+    combinations,
+    long_division,
+    multiply,
+    percentage,
+    product,
+    quotient,
+    residue,
+    times,
+    total,
+)
+
+
+def valid(lines: list[str]) -> bool:
+    return all(verdict.status is Status.VALID for verdict in check_chain(lines))
+
+
+def last_number(lines: list[str]) -> int:
+    return int(lines[-1].rpartition(" = ")[2])
+
+
+def test_a_product_is_split_by_the_places_of_the_shorter_factor() -> None:
+    assert product(23, 14) == ["23 * 10 = 230", "23 * 4 = 92", "230 + 92 = 322"]
+    assert product(12, 345) == ["345 * 10 = 3450", "345 * 2 = 690", "3450 + 690 = 4140"]
+    assert product(304, 205)[:2] == ["304 * 200 = 60800", "304 * 5 = 1520"]
+
+
+@pytest.mark.parametrize(("a", "b"), [(7, 8), (345, 7), (30, 45), (45, 200)])
+def test_an_elementary_product_needs_no_working(a: int, b: int) -> None:
+    assert product(a, b) == []
+
+
+@given(st.integers(1, 9999), st.integers(1, 999))
+def test_partial_products_add_up(a: int, b: int) -> None:
+    lines = product(a, b)
+    assert valid(lines)
+    assert not lines or last_number(lines) == a * b
+
+
+def test_a_total_runs_from_left_to_right() -> None:
+    assert total([5, 7, 9]) == ["5 + 7 = 12", "12 + 9 = 21"]
+    assert total([5, 7], "cm") == ["5 cm + 7 cm = 12 cm"]
+    assert total([5]) == []
+
+
+@pytest.mark.parametrize("percent", [10, 20, 25, 30, 50, 60, 90])
+def test_a_percentage(percent: int) -> None:
+    lines = percentage(percent, 240)
+    assert valid(lines)
+    assert last_number(lines) == 240 * percent // 100
+
+
+@given(st.integers(1, 16), st.data())
+def test_combinations(n: int, data: st.DataObject) -> None:
+    k = data.draw(st.integers(0, n))
+    lines = combinations(n, k)
+    assert valid(lines)
+    assert lines[-1].startswith(f"C({n}, {k}) = ")
+    assert last_number(lines) == comb(n, k)
+
+
+def test_times_splits_both_factors_by_their_places() -> None:
+    assert times(87, 5) == ["80 * 5 = 400", "7 * 5 = 35", "400 + 35 = 435"]
+    assert times(12, 30) == ["10 * 30 = 300", "2 * 30 = 60", "300 + 60 = 360"]
+    assert times(7, 80) == times(87, 10) == times(1, 87) == []
+
+
+@given(st.integers(1, 999), st.integers(1, 999))
+def test_times_ends_with_the_product(a: int, b: int) -> None:
+    lines = times(a, b)
+    assert valid(lines)
+    assert not lines or last_number(lines) == a * b
+
+
+def test_a_quotient_is_divided_digit_by_digit() -> None:
+    assert quotient(435, 5) == ["43 = 5 * 8 + 3", "35 = 5 * 7 + 0"]
+    assert quotient(804, 4) == ["8 = 4 * 2 + 0", "0 = 4 * 0 + 0", "4 = 4 * 1 + 0"]
+    assert quotient(56, 8) == quotient(560, 8) == quotient(360, 12) == []
+
+
+@given(st.integers(1, 999), st.integers(2, 9))
+def test_a_quotient_has_a_line_for_each_digit(whole: int, divisor: int) -> None:
+    lines = quotient(whole * divisor, divisor)
+    assert valid(lines)
+    assert not lines or [line.split()[4] for line in lines] == list(str(whole))
+
+
+def test_cancel_names_its_factors() -> None:
+    assert cancel(32, 48) == (["32 / 8 = 4", "48 / 8 = 6", "4 / 2 = 2", "6 / 2 = 3"], "32/48 = 4/6 = 2/3")
+    assert cancel(26, 39) == (["26 / 13 = 2", "39 / 13 = 3"], "26/39 = 2/3")
+    assert cancel(3, 7) == ([], "3/7")
+
+
+@given(st.integers(1, 400), st.integers(1, 400))
+def test_cancel_ends_in_lowest_terms(numerator: int, denominator: int) -> None:
+    lines, forms = cancel(numerator, denominator)
+    assert valid([*lines, f"p = {numerator} / {denominator} = {forms}"])
+    top, bottom = map(int, forms.rpartition(" ")[2].split("/"))
+    assert (top, bottom) == Fraction(numerator, denominator).as_integer_ratio()
+
+
+@given(st.integers(2, 20), st.integers(0, 5))
+def test_combinations_in_full_say_the_same(n: int, k: int) -> None:
+    k = min(k, n)
+    lines = combinations(n, k, fully=True)
+    assert valid(lines)
+    assert lines[-1] == combinations(n, k)[-1]
+
+
+def test_long_division_has_a_line_for_each_digit_of_the_quotient() -> None:
+    assert long_division(437, 5) == ["43 = 5 * 8 + 3", "37 = 5 * 7 + 2"]
+    assert long_division(305, 3) == ["3 = 3 * 1 + 0", "0 = 3 * 0 + 0", "5 = 3 * 1 + 2"]
+    assert long_division(4, 5) == []
+
+
+def test_a_residue_comes_by_long_division() -> None:
+    assert residue(82, 9) == ["82 = 9 * 9 + 1", "82 mod 9 = 1"]
+    assert residue(235, 7) == ["23 = 7 * 3 + 2", "25 = 7 * 3 + 4", "235 mod 7 = 4"]
+    assert residue(5, 7) == ["5 mod 7 = 5"]
+
+
+@given(st.integers(1, 2000), st.integers(2, 9))
+def test_a_residue_is_right(number: int, modulus: int) -> None:
+    lines = residue(number, modulus)
+    assert valid(lines)
+    assert last_number(lines) == number % modulus
+
+
+def test_a_wide_product_is_split_once() -> None:
+    assert len(multiply(87, 65)) == 7
+    assert multiply(234, 65) == ["234 * 60 = 14040", "234 * 5 = 1170", "14040 + 1170 = 15210"]

@@ -1,0 +1,99 @@
+"""Integer arithmetic against Python's own evaluation of the expression in the prompt."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tasks.twin import Rule, problems, solve
+from tuili.steps import Status, check_chain
+from tuili.tasks.domains.arithmetic import Node, divide, multiply
+
+OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
+
+
+def value(text: str) -> Fraction:
+    def of(node: ast.expr) -> Fraction:
+        match node:
+            case ast.BinOp():
+                return OPERATORS[type(node.op)](of(node.left), of(node.right))
+            case ast.Constant(value=int(number)):
+                return Fraction(number)
+        raise AssertionError(ast.dump(node))
+
+    return of(ast.parse(text, mode="eval").body)
+
+
+def divided(dividend: int, divisor: int) -> str:
+    return f"{dividend // divisor} remainder {dividend % divisor}"
+
+
+RULES: tuple[Rule, ...] = (
+    (r"(?:Divide|What is) (\d+) (?:divided )?by (\d+)[.?] Answer like 12 remainder 3\.", divided),
+    (r"(?:Compute|Calculate|Work out|What is) ([^a-z]*)[.?]", value),
+)
+
+
+def test_the_answer_is_what_python_says():
+    for problem in problems("arithmetic", 60):
+        assert problem.answer == solve(RULES, problem.prompt), problem.prompt
+
+
+def test_long_division():
+    assert divide(7431, 6) == [
+        "7 = 6 * 1 + 1",
+        "14 = 6 * 2 + 2",
+        "23 = 6 * 3 + 5",
+        "51 = 6 * 8 + 3",
+        "7431 = 6 * 1238 + 3",
+    ]
+    assert divide(47, 6) == ["47 = 6 * 7 + 5"]
+    assert divide(3, 6) == ["3 = 6 * 0 + 3"]
+    assert divide(933, 98) == ["98 * 9 = 882", "933 - 882 = 51", "933 = 98 * 9 + 51"]
+
+
+def test_a_product():
+    assert multiply(4, 7) == ["4 * 7 = 28"]
+    assert multiply(34, 7) == ["30 * 7 = 210", "4 * 7 = 28", "210 + 28 = 238"]
+    assert multiply(34, 20) == ["30 * 20 = 600", "4 * 20 = 80", "600 + 80 = 680"]
+    assert multiply(134, 27) == ["134 * 20 = 2680", "134 * 7 = 938", "2680 + 938 = 3618"]
+
+
+def test_an_expression_is_worked_out_from_the_left_and_from_the_inside():
+    minus = Node(8, "-", (Node(14), Node(6)))
+    node = Node(50, "+", (Node(24, "*", (Node(3), minus)), Node(26)))
+    assert str(node) == "3 * (14 - 6) + 26"
+    assert node.steps() == ["14 - 6 = 8", "3 * 8 = 24", "24 + 26 = 50"]
+
+
+@pytest.mark.parametrize(
+    ("node", "text"),
+    [
+        (Node(1, "-", (Node(9), Node(8, "-", (Node(10), Node(2))))), "9 - (10 - 2)"),
+        (Node(-3, "-", (Node(-1, "-", (Node(9), Node(10))), Node(2))), "9 - 10 - 2"),
+        (Node(2, "/", (Node(12), Node(6, "*", (Node(2), Node(3))))), "12 / (2 * 3)"),
+        (Node(18, "*", (Node(6, "/", (Node(12), Node(2))), Node(3))), "12 / 2 * 3"),
+    ],
+)
+def test_brackets_stand_where_they_are_needed(node, text):
+    assert str(node) == text
+    assert value(text) == node.value
+
+
+@given(st.integers(1, 10**6), st.integers(1, 99))
+def test_a_division_is_checked_and_ends_with_quotient_and_remainder(dividend, divisor):
+    steps = divide(dividend, divisor)
+    assert {verdict.status for verdict in check_chain(steps)} == {Status.VALID}
+    assert steps[-1] == f"{dividend} = {divisor} * {dividend // divisor} + {dividend % divisor}"
+
+
+@given(st.integers(1, 9999), st.integers(1, 9999))
+def test_a_product_is_checked_and_ends_with_the_result(left, right):
+    steps = multiply(left, right)
+    assert {verdict.status for verdict in check_chain(steps)} == {Status.VALID}
+    assert steps[-1].endswith(f"= {left * right}")

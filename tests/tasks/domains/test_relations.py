@@ -1,0 +1,96 @@
+"""Orders against the closure of all facts, and amounts against substitution until nothing changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import product
+
+from tests.tasks.twin import problems
+from tuili.tasks import Problem
+from tuili.tasks.domains.relations import ORDERS, Fact, _follow
+
+Pair = tuple[str, str]
+
+
+def order(facts: Iterable[str]) -> tuple[set[Pair], set[Pair]]:
+    """All pairs (greater, smaller) and all pairs that are at least equal, by transitive closure."""
+    greater: set[Pair] = set()
+    at_least: set[Pair] = set()
+    for fact in facts:
+        left, sign, right = fact.split()
+        pair = (right, left) if sign == "<" else (left, right)
+        at_least |= {pair, pair[::-1]} if sign == "=" else {pair}
+        greater |= set() if sign == "=" else {pair}
+    names = {name for pair in at_least for name in pair}
+    for middle, first, last in product(names, repeat=3):
+        if {(first, middle), (middle, last)} <= at_least:
+            at_least.add((first, last))
+            if {(first, middle), (middle, last)} & greater:
+                greater.add((first, last))
+    return greater, at_least
+
+
+def amounts(facts: Iterable[str]) -> dict[str, int]:
+    equations = [fact.split(" = ") for fact in facts]
+    known: dict[str, int] = {}
+    for _ in equations:
+        for left, right in equations:
+            name, sign, more = [*right.split(), "+", "0"][:3]
+            change = int(sign + more)
+            if name.isdigit():
+                known[left] = int(name)
+            elif name in known:
+                known[left] = known[name] + change
+            elif left in known:
+                known[name] = known[left] - change
+    return known
+
+
+def expected(problem: Problem) -> str:
+    facts, question = problem.context.facts.values(), problem.prompt.split("\n")[-1]
+    if question.startswith("How"):
+        asked = next(name for name in amounts(facts) if re.search(rf"\b{name}\b", question))
+        return str(amounts(facts)[asked])
+    greater, _ = order(facts)
+    names = {name for pair in greater for name in pair}
+    ranked = sorted(names, key=lambda name: sum(first == name for first, _ in greater), reverse=True)
+    if match := re.fullmatch(r"Is (\w+) \w+ than (\w+)\? Answer yes or no\.", question):
+        assert (match.groups() in greater) != (match.groups()[::-1] in greater)
+        return "yes" if match.groups() in greater else "no"
+    if match := re.fullmatch(r"Who is the (\w+)\?", question):
+        return ranked[-1] if match[1] in {least for *_, least in ORDERS} else ranked[0]
+    assert question.startswith("List everyone from ")
+    return ", ".join(ranked)
+
+
+def test_the_answer_is_what_the_closure_says():
+    for problem in problems("relations", 40):
+        assert problem.answer == expected(problem), problem.prompt
+
+
+def test_a_fact_reads_the_same_from_either_side():
+    fact = Fact("Ann", "=", "Bob", 3)
+    assert (str(fact), str(fact.turned())) == ("Ann = Bob + 3", "Bob = Ann - 3")
+    assert str(Fact("Ann", ">", "Bob").turned()) == "Bob < Ann"
+    assert fact.seen_from("Bob") == fact.turned()
+    assert fact.seen_from("Cid") is None
+
+
+def test_a_blind_alley_is_walked_before_the_way_out():
+    given = {
+        "P1": Fact("Bob", ">", "Eve"),
+        "P2": Fact("Ann", ">", "Bob"),
+        "P3": Fact("Eve", "=", "Fay"),
+        "P4": Fact("Cid", "<", "Bob"),
+    }
+    assert _follow(given, "Ann", ">", "Cid") == (
+        [
+            "Ann > Bob",
+            "Ann > Bob, Bob > Eve => Ann > Eve",
+            "Ann > Eve, Eve = Fay => Ann > Fay",
+            "Ann > Bob, Cid < Bob => Ann > Cid",
+        ],
+        True,
+    )
+    assert _follow(given, "Ann", "<", "Cid") == ([], False)

@@ -1,0 +1,81 @@
+"""Syllogisms against Venn regions counted by hand: which of the 2ⁿ kinds of things may exist."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+
+import pytest
+
+from tests.tasks.twin import problems
+from tuili.steps import Status, check
+from tuili.tasks.domains.syllogism import Statement
+
+READ = re.compile(r"(all|no|some) (\w+) are (not )?(\w+)")
+FORMS = [Statement(universal, positive, "a", "b") for universal in (True, False) for positive in (True, False)]
+
+
+def read(text: str) -> Statement:
+    quantifier, subject, negation, predicate = READ.fullmatch(text).groups()
+    return Statement(
+        quantifier != "some",
+        quantifier == "all" or (quantifier == "some" and not negation),
+        subject,
+        predicate,
+    )
+
+
+def counterexample(statement: Statement, region: dict[str, bool]) -> bool:
+    """Whether a thing of this region makes a universal statement false."""
+    return region[statement.subject] and region[statement.predicate] is not statement.positive
+
+
+def instance(statement: Statement, region: dict[str, bool]) -> bool:
+    """Whether a thing of this region makes a particular statement true."""
+    return region[statement.subject] and region[statement.predicate] is statement.positive
+
+
+def follows(premises: list[Statement], conclusion: Statement) -> bool:
+    """No model of the premises makes the conclusion false. Raises if the premises have no model."""
+    terms = sorted({term for one in (*premises, conclusion) for term in (one.subject, one.predicate)})
+    regions = [dict(zip(terms, values, strict=True)) for values in product((True, False), repeat=len(terms))]
+    universal = [one for one in premises if one.universal]
+    possible = [region for region in regions if not any(counterexample(one, region) for one in universal)]
+    witnesses = [[region for region in possible if instance(one, region)] for one in premises if not one.universal]
+    assert all(witnesses), "the premises contradict each other"
+    if conclusion.universal:
+        return not any(counterexample(conclusion, region) for region in possible)
+    return any(all(instance(conclusion, region) for region in choice) for choice in witnesses)
+
+
+@pytest.mark.parametrize("statement", FORMS, ids=str)
+def test_a_statement_and_its_contradictory(statement):
+    assert read(str(statement)) == statement
+    assert ~~statement == statement
+    assert not follows([statement], ~statement)
+    assert check(f"{statement}, {~statement} => false").status is Status.VALID
+
+
+@pytest.mark.parametrize("statement", FORMS, ids=str)
+def test_only_some_statements_may_be_turned_round(statement):
+    assert follows([statement], statement.converse()) is statement.convertible
+
+
+def test_the_answer_is_what_the_regions_say():
+    for problem in problems("syllogism", 20, levels=(1, 2, 3)):
+        premises = [read(text) for text in problem.context.facts.values()]
+        question = problem.prompt.split("\n")[-1]
+        asked = READ.search(question)
+        if asked is None:
+            assert follows(premises, read(problem.answer)), problem.prompt
+        else:
+            assert follows(premises, read(asked[0])) is (problem.answer == "yes"), problem.prompt
+            assert follows(premises, ~read(asked[0])) is (problem.answer == "no"), problem.prompt
+
+
+def test_which_statement_follows_has_one_answer():
+    asked = [problem for problem in problems("syllogism", 60) if "Which statement follows" in problem.prompt]
+    assert len(asked) >= 20
+    for problem in asked:
+        premises, answer = [read(text) for text in problem.context.facts.values()], read(problem.answer)
+        assert not follows(premises, answer.converse()), problem.prompt

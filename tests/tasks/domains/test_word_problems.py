@@ -1,0 +1,167 @@
+"""Word problems against a reader that follows each sentence, and searches where the beginning is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from statistics import mean
+
+import reasoning_gym
+
+from tests.tasks.twin import problems, shown
+from tuili.tasks.building.working import quotient, times
+from tuili.tasks.domains.word_problems import OPERATIONS
+
+FACTORS = {"twice": 2, "3 times": 3, "4 times": 4, "5 times": 5}
+CHANGES: tuple[tuple[str, Callable[..., Fraction]], ...] = (
+    (r"\w+ (?:buys|finds) (\d+) more \w+", lambda have, n: have + n),
+    (r"\w+ (?:gives|loses) (\d+) \w+(?: to \w+)?", lambda have, n: have - n),
+    (r"\w+ gets (\d+) \w+ with (\d+) \w+ each", lambda have, packs, each: have + packs * each),
+    (r"\w+ sells half of the \w+", lambda have: have / 2),
+    (r"\w+ sells (\d+)% of the \w+", lambda have, percent: have * (1 - percent / 100)),
+    (r"Then the number of \w+ doubles", lambda have: 2 * have),
+    (r"\w+ shares the \w+ equally among (\d+) friends", lambda have, friends: have / friends),
+)  # fmt: skip
+DISTRACTION = (
+    r"The \w+ is \d+ years old|The way to the \w+ takes \d+ minutes|"
+    r"There are \d+ trees at the \w+|The \w+ opened \d+ days ago"
+)
+
+
+def sentences(prompt: str) -> list[str]:
+    """The sentences without those that no question needs."""
+    return [s for s in re.split(r"[.?] ?", prompt) if s and not re.fullmatch(DISTRACTION, s)]
+
+
+def numbers(match: re.Match[str]) -> list[Fraction]:
+    return [Fraction(group) for group in match.groups() if group and group.isdigit()]
+
+
+def understood(events: list[str]) -> Callable[[Fraction], Fraction]:
+    """What the events make of a number of things; each one is read by exactly one pattern."""
+    changes = []
+    for event in events:
+        ((match, change),) = [(m, change) for p, change in CHANGES if (m := re.fullmatch(p, event))]
+        changes.append((change, numbers(match)))
+
+    def changed(have: Fraction) -> Fraction:
+        for change, amounts in changes:
+            have = change(have, *amounts)
+        return have
+
+    return changed
+
+
+def compared(told: list[str], what: str) -> Mapping[str, Fraction]:
+    """What each person has, from sentences that lean on an earlier person."""
+    have: dict[str, Fraction] = {}
+    for sentence in told:
+        if match := re.fullmatch(rf"(\w+) (?:has|is) (\d+) {what}", sentence):
+            have[match[1]] = Fraction(match[2])
+        elif match := re.fullmatch(
+            r"(\w+) (?:has|is) (\d+) (?:years )?(more|fewer|older|younger) (?:\w+ )?than (\w+)", sentence
+        ):
+            sign = 1 if match[3] in ("more", "older") else -1
+            have[match[1]] = have[match[4]] + sign * int(match[2])
+        elif match := re.fullmatch(r"(\w+) (?:has|is) (twice|half|\d times) as (?:many \w+|old) as (\w+)", sentence):
+            have[match[1]] = have[match[3]] * FACTORS.get(match[2], Fraction(1, 2))
+        else:
+            assert re.fullmatch(rf"Together they need \d+ {what}", sentence), sentence
+    return have
+
+
+def bought(told: list[str], question: str) -> Fraction:
+    pay = sum(int(count) * Fraction(price) for count, price in re.findall(r"(\d+) \w+ at (\d+) dollars each", told[0]))
+    for sentence in told[1:]:
+        if match := re.fullmatch(r"The whole price is reduced by (\d+)%", sentence):
+            pay *= 1 - Fraction(int(match[1]), 100)
+    return (
+        int(re.findall(r"gives the seller (\d+) dollars", " ".join(told))[0]) - pay if "get back" in question else pay
+    )
+
+
+def produced(told: list[str], question: str) -> Fraction:
+    text = ". ".join(told)
+    made = sum(
+        int(rate) * Fraction(hours) for rate, hours in re.findall(r"makes (\d+) \w+ an hour for (\d+) hours", text)
+    )
+    size = re.search(r"All \w+ are put into \w+ of (\d+)", text)
+    price = re.search(r"Each \w+ is sold for (\d+) dollars", text)
+    return made / int(size[1] if size else 1) * int(price[1] if price else 1)
+
+
+def read(prompt: str) -> Fraction:
+    """The answer to a story."""
+    *told, question = sentences(prompt)
+    if match := re.fullmatch(r"How many (\w+) did (\w+) have at first", question):
+        end = int(re.findall(r"^Now \w+ has (\d+) \w+$", told[-1])[0])
+        changed = understood(told[1:-1])
+        (start,) = [n for n in range(1000) if changed(Fraction(n)) == end]
+        return Fraction(start)
+    if match := re.fullmatch(r"How old will (\w+) be in (\d+) years", question):
+        return compared(told, "years old")[match[1]] + int(match[2])
+    if " buys " in told[0] and "dollars" in told[0]:
+        return bought(told, question)
+    if " an hour " in told[0]:
+        return produced(told, question)
+    if match := re.fullmatch(
+        r"How many (\w+) does (\w+) have (?:now|in the end)|How many \w+ does each friend get", question
+    ):
+        return understood(told[1:])(Fraction(re.findall(r"\d+", told[0])[0]))
+    things = re.search(r"\d+ (\w+)$", told[0])
+    have = compared(told, things[1] if things else "")
+    if "missing" in question:
+        return int(re.findall(r"Together they need (\d+)", " ".join(told))[0]) - sum(have.values(), Fraction())
+    if "together" in question:
+        return sum(have.values(), Fraction())
+    return have[re.findall(r"does (\w+) have", question)[0]]
+
+
+def test_the_answers_are_those_of_the_reader() -> None:
+    for problem in problems("word_problems", 250):
+        assert shown(read(problem.prompt)) == problem.answer, problem.prompt
+
+
+def calculations(steps: Sequence[str]) -> list[str]:
+    """The steps without the lines that only break up the product or quotient after them."""
+    kept: list[str] = []
+    for step in steps:
+        match = re.fullmatch(r"(?:\w+ = )?(\d+) ([*/]) (\d+) = \d+", step)
+        if match:
+            working = (times if match[2] == "*" else quotient)(int(match[1]), int(match[3]))
+            if working and kept[-len(working) :] == working:
+                del kept[-len(working) :]
+        kept.append(step)
+    return kept
+
+
+def test_products_and_quotients_are_broken_up() -> None:
+    """What is left to do in one line is a fact of the tables, perhaps with zeros, or a sum."""
+    for problem in problems("word_problems", 100, levels=(1, 2)):
+        for line in problem.steps:
+            if match := re.fullmatch(r"(?:\w+ = )?(\d+) ([*/]) (\d+) = \d+", line):
+                working = (times if match[2] == "*" else quotient)(int(match[1]), int(match[3]))
+                at = problem.steps.index(line)
+                assert list(problem.steps[at - len(working) : at]) == working, problem.steps
+
+
+def test_a_level_has_the_calculations_it_promises() -> None:
+    """A percentage may take one more line than its one calculation."""
+    for problem in problems("word_problems", 100):
+        low, high = OPERATIONS[problem.level]
+        extra = sum(" 10% * " in f" {step}" for step in problem.steps)
+        assert low <= len(calculations(problem.steps)) <= high + extra
+
+
+def test_distractions_begin_at_level_3() -> None:
+    for problem in problems("word_problems", 60):
+        count = len([s for s in re.split(r"[.?] ?", problem.prompt) if re.fullmatch(DISTRACTION, s)])
+        assert count == {1: 0, 2: 0, 3: 1, 4: 1, 5: 2}[problem.level]
+
+
+def test_level_3_is_as_hard_as_reasoning_gym() -> None:
+    """Proxy: calculations of a solution, against the equalities in the worked answers of `gsm_symbolic`."""
+    ours = [len(calculations(problem.steps)) for problem in problems("word_problems", 300, levels=(3,))]
+    worked = [item["metadata"]["answer_cot"] for item in reasoning_gym.create_dataset("gsm_symbolic", size=300, seed=1)]
+    assert mean(ours) > mean(len(re.findall(r"=", text)) for text in worked)
