@@ -25,7 +25,7 @@ from tuili.engine.decode import Decoder, Generation
 from tuili.eval.runner import unseen_problems
 from tuili.model import TuiliForCausalLM
 from tuili.model.folder import LoadedModel, load_model, shipped_names
-from tuili.tasks import domains
+from tuili.tasks import domain_names
 
 
 def measure(
@@ -57,8 +57,8 @@ def measure(
 
 def decoding(loaded: LoadedModel, batch: int, prompts: int, runs: int) -> dict[str, Figure]:
     """The two decoders in turns over the same problems, evenly from all domains and levels 1 to 3."""
-    cells = len(domains()) * 3
-    problems = unseen_problems(domains(), (1, 2, 3), per_cell=-(-prompts // cells), seed=1)
+    cells = len(domain_names()) * 3
+    problems = unseen_problems(domain_names(), (1, 2, 3), per_cell=-(-prompts // cells), seed=1)
     texts = [problem.prompt for problem in problems[:: max(1, len(problems) // prompts)]][:prompts]
     full_depth = loaded.model.config.exit_layers[-1]
     decoders = {

@@ -19,14 +19,14 @@ from tuili.engine.decode import Decoder, Generation
 from tuili.engine.request import Depth
 from tuili.eval.runner import unseen_problems
 from tuili.model.folder import LoadedModel, load_model, shipped_names
-from tuili.tasks import domains
+from tuili.tasks import domain_names
 
 SEED = 3
 
 
 def prompts(per_cell: int) -> list[list[str]]:
     """Prompts of all domains at levels 1 to 3, in blocks of one for each domain and level."""
-    problems = unseen_problems(domains(), (1, 2, 3), per_cell, SEED)
+    problems = unseen_problems(domain_names(), (1, 2, 3), per_cell, SEED)
     return [[problem.prompt for problem in problems[block::per_cell]] for block in range(per_cell)]
 
 

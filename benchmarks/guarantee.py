@@ -42,7 +42,7 @@ from tuili.files import write_durably
 from tuili.model.folder import LoadedModel, load_model
 from tuili.model.verifier import verifier_hash
 from tuili.store.lineage import model_hash
-from tuili.tasks import Split, domains
+from tuili.tasks import Split, domain_names
 
 PART = 960
 """Problems that are answered before they are written down."""
@@ -85,7 +85,7 @@ def measure(
         "model": model,
         "model_hash": model_hash(loaded.path),
         "verifier": verifier_hash(loaded.path),
-        "problems": {"domains": len(domains()), "levels": list(levels), "pool": len(pool), "fitted": len(fitting)},
+        "problems": {"domains": len(domain_names()), "levels": list(levels), "pool": len(pool), "fitted": len(fitting)},
         "accuracy": {
             f"after {steps}": fmean(trace.moments[min(steps, len(trace.moments)) - 1].right for trace in pool)
             for steps in max_steps
@@ -100,7 +100,7 @@ def measure(
 
 def cases(levels: Sequence[int], per_cell: int, seed: int, split: Split) -> list[Case]:
     """Problems of all domains in random order."""
-    problems = unseen_problems(domains(), levels, per_cell, seed, split)
+    problems = unseen_problems(domain_names(), levels, per_cell, seed, split)
     random.Random(seed).shuffle(problems)
     return [Case(problem.prompt, problem.answer) for problem in problems]
 

@@ -21,7 +21,7 @@ from benchmarks.served import Server, ours
 from tuili.bench.load import LoadSettings, load
 from tuili.errors import TuiliError
 from tuili.eval.runner import unseen_problems
-from tuili.tasks import domains
+from tuili.tasks import domain_names
 
 GUIDELLM = ROOT / ".venv-guidellm" / "bin" / "guidellm"
 """Made by `make bench`."""
@@ -91,7 +91,7 @@ def of_report(report: dict[str, Any]) -> dict[str, float]:
 
 def measure(clients: int = 8, seconds: float = 20.0, rounds: int = 5) -> Measured:
     """What both see, and ours over guidellm's."""
-    questions = [problem.prompt for problem in unseen_problems(domains(), (1, 2), per_cell=64, seed=5)]
+    questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=64, seed=5)]
     runs: dict[str, dict[str, list[float]]] = {name: {unit: [] for unit in UNITS} for name in ("ours", "guidellm")}
     with ours() as server:
         ours_sees(server, questions, clients, 3.0)

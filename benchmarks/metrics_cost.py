@@ -26,7 +26,7 @@ from tuili.serve.app import Settings
 from tuili.serve.metrics import Listener
 from tuili.serve.models import Models, make_engine
 from tuili.serve.server import serve
-from tuili.tasks import domains
+from tuili.tasks import domain_names
 
 SCRAPE = 15.0
 """Seconds between scrapes, as the deployment has it."""
@@ -96,7 +96,7 @@ async def ask(server: Server, questions: list[str], clients: int, scraper: Scrap
 
 def measure(rounds: int = 40, questions: int = 40, clients: int = 16) -> Measured:
     """Answers a processor second with and without metrics, in `rounds` of turns, and what is lost by them."""
-    own = [problem.prompt for problem in unseen_problems(domains(), (1, 2), per_cell=8, seed=5)][:questions]
+    own = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=8, seed=5)][:questions]
     speeds: dict[str, list[float]] = {"with": [], "without": []}
     walls: dict[str, list[float]] = {"with": [], "without": []}
     with server_to_switch() as server:

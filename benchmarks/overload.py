@@ -31,7 +31,7 @@ from tuili.engine.request import Budget, Request
 from tuili.errors import InputError, Overloaded
 from tuili.eval.runner import unseen_problems
 from tuili.model.folder import LoadedModel, load_model, shipped_names
-from tuili.tasks import domains
+from tuili.tasks import domain_names
 
 POLICIES = ("ours", "fcfs")
 TIMES_ALONE = 3.0
@@ -186,7 +186,7 @@ def _unit(key: str, units: dict[str, str]) -> str:
 
 def prompts() -> list[str]:
     """Unseen problems of all domains at levels 1 to 3, mixed."""
-    texts = [problem.prompt for problem in unseen_problems(domains(), (1, 2, 3), per_cell=8, seed=1)]
+    texts = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2, 3), per_cell=8, seed=1)]
     Random(0).shuffle(texts)
     return texts
 

@@ -22,7 +22,7 @@ from benchmarks.record import Figure
 from benchmarks.served import Server, ours
 from tuili.errors import TuiliError
 from tuili.eval.runner import unseen_problems
-from tuili.tasks import domains
+from tuili.tasks import domain_names
 
 LATE = 8
 """Clients that ask while the server ends."""
@@ -93,7 +93,7 @@ def let_in(server: Server) -> float:
 
 def measure(restarts: int = 100, clients: int = 128, tokens: int = 24) -> Measured:
     """Fates of what was in flight in `restarts`, with `clients` at once that ask for `tokens` each."""
-    questions = [problem.prompt for problem in unseen_problems(domains(), (1, 2), per_cell=4, seed=6)]
+    questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=4, seed=6)]
     Random(0).shuffle(questions)
     in_flight: list[float] = []
     lost: list[float] = []

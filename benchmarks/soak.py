@@ -20,7 +20,7 @@ from benchmarks.record import Figure
 from benchmarks.served import Server, ours
 from tuili.bench.load import WAIT, Asked, LoadSettings, load
 from tuili.eval.runner import unseen_problems
-from tuili.tasks import domains
+from tuili.tasks import domain_names
 
 WARM = 1 / 6
 MEGABYTE = 1e6
@@ -28,7 +28,7 @@ MEGABYTE = 1e6
 
 async def soak(server: Server, minutes: float, rate: float, every: float) -> tuple[list[Asked], int, list[float]]:
     """What became of the questions, how many clients hung up, and the memory in MB."""
-    questions = [problem.prompt for problem in unseen_problems(domains(), (1, 2), per_cell=8, seed=5)]
+    questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=8, seed=5)]
     settings = LoadSettings(server.url, "nano", clients=None, rate=rate, seconds=60 * minutes)
     memory: list[float] = []
     left, over = 0, asyncio.Event()

@@ -14,7 +14,7 @@ from benchmarks.record import ROOT
 from tuili.data.gsm8k import import_gsm8k
 from tuili.data.records import Record
 from tuili.data.tokenizer import encode_example
-from tuili.tasks import Split, domains, generate
+from tuili.tasks import Split, domain_names, generate
 
 GSM8K = ROOT.parent / "shared" / "data" / "gsm8k" / "train.jsonl"
 
@@ -22,7 +22,7 @@ GSM8K = ROOT.parent / "shared" / "data" / "gsm8k" / "train.jsonl"
 def task_records(seed: int = 0, levels: tuple[int, ...] = (1, 2, 3)) -> Iterator[Record]:
     """Unseen problems without end: every domain in turn, at each level, then the next problem of each."""
     for index in itertools.count():
-        for level, domain in itertools.product(levels, domains()):
+        for level, domain in itertools.product(levels, domain_names()):
             yield Record.of(generate(domain, Split.TEST.seed(seed), index, level))
 
 

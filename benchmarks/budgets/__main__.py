@@ -25,7 +25,7 @@ from benchmarks.record import Figure
 from tuili.eval.accuracy import paired_difference, wilson
 from tuili.eval.runner import unseen_problems
 from tuili.model.folder import load_model, shipped_names
-from tuili.tasks import Problem, domains
+from tuili.tasks import Problem, domain_names
 
 LEVELS = (1, 2, 3)
 SEED = 7
@@ -47,7 +47,7 @@ def measure(
     """A point for each setting of each way, and what the engine's attempts gain over a single one and over votes."""
     setting = {name: value for name, value in locals().items() if name != "per_cell"}  # more blocks leave the others be
     torch.set_num_threads(1)
-    problems = unseen_problems(domains(), LEVELS, per_cell, SEED)
+    problems = unseen_problems(domain_names(), LEVELS, per_cell, SEED)
     methods, cells, found = Methods(load_model(model)), Cells("budgets", setting), Outcomes()
     for block in range(per_cell):
         own = problems[block::per_cell]
@@ -62,7 +62,7 @@ def measure(
     return {
         **setting,
         "model": model if model in shipped_names() else "given",
-        "problems": {"n": len(problems), "domains": len(domains()), "levels": list(LEVELS), "seed": SEED},
+        "problems": {"n": len(problems), "domains": len(domain_names()), "levels": list(LEVELS), "seed": SEED},
         "temperature": TEMPERATURE,
         "goal": "steps_4 above steps_1; above votes at equal tokens; 8x fewer tokens than votes_40, < 0.1 points lost",
     }, figures | comparisons(found, steps, samples)

@@ -23,7 +23,7 @@ from benchmarks.record import Figure
 from tuili.engine.decode import Decoder
 from tuili.eval.runner import unseen_problems
 from tuili.model.folder import LoadedModel, load_model
-from tuili.tasks import domains
+from tuili.tasks import domain_names
 
 PLAN = {
     ("24m", 1): ((1, 32), (16, 32), (1, 512)),
@@ -137,7 +137,7 @@ def agreement(place: str, runs: dict[tuple[str, str], list[dict[str, Any]]]) -> 
 
 def exit_shares(loaded: LoadedModel) -> list[float]:
     """The share of a model's tokens that leave at each exit where depth is chosen, on unseen problems."""
-    problems = unseen_problems(domains(), (1, 2, 3), per_cell=1, seed=SEED)
+    problems = unseen_problems(domain_names(), (1, 2, 3), per_cell=1, seed=SEED)
     written = Decoder(loaded.model, loaded.tokenizer, "auto").generate([problem.prompt for problem in problems])
     depths = Counter(depth for generation in written for depth in generation.depths)
     return [depths[depth] / depths.total() for depth in loaded.model.config.exit_layers]

@@ -26,7 +26,7 @@ from benchmarks.serving.model import parameters
 from tuili.bench.load import Asked, LoadSettings, load
 from tuili.errors import TuiliError
 from tuili.eval.runner import unseen_problems
-from tuili.tasks import domains
+from tuili.tasks import domain_names
 
 UNITS = {
     "unanswered": "requests",
@@ -52,7 +52,7 @@ def measure(
     files = Path(folder)
     files.mkdir(parents=True, exist_ok=True)
     field = [one for one in contenders(files, threads) if not only or one.name in only]
-    questions = [problem.prompt for problem in unseen_problems(domains(), (1, 2), per_cell=8, seed=5)]
+    questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=8, seed=5)]
     runs: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     figures: dict[str, Figure] = {}
     with ExitStack() as stack:

@@ -13,7 +13,7 @@ from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Limits, Row
 from tuili.eval.runner import unseen_problems
 from tuili.model.folder import load_model
-from tuili.tasks import domains
+from tuili.tasks import domain_names
 
 
 @pytest.mark.parametrize("length", [32, 512])
@@ -22,7 +22,7 @@ def test_prompts_have_their_length_differ_and_end_in_a_question(length: int) -> 
     prompts = worked_prompts(loaded, length, 8)
     assert {len(ids) for ids in prompts} == {length}
     assert len({tuple(ids) for ids in prompts}) == 8
-    problems = unseen_problems(domains(), LEVELS, per_cell=4, seed=SEED)
+    problems = unseen_problems(domain_names(), LEVELS, per_cell=4, seed=SEED)
     questions = [encode_prompt(loaded.tokenizer, problem.prompt) for problem in problems]
     assert all(any(ids[-len(own) :] == own for own in questions) for ids in prompts)
 

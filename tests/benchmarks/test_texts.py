@@ -6,7 +6,7 @@ import json
 
 from benchmarks.texts import gsm8k_records, long_rows, task_records
 from tests.tiny import tiny_model
-from tuili.tasks import domains
+from tuili.tasks import domain_names
 
 
 def test_rows_are_full_and_differ():
@@ -19,7 +19,7 @@ def test_rows_are_full_and_differ():
 
 def test_task_records_go_through_all_domains():
     records = task_records(levels=(1,))
-    assert [next(records).domain for _ in domains()] == list(domains())
+    assert [next(records).domain for _ in domain_names()] == list(domain_names())
 
 
 def test_sources_that_end_give_fewer_rows(tmp_path):

@@ -19,7 +19,7 @@ from tuili.data.records import (
 )
 from tuili.data.sources import FileSource
 from tuili.errors import RecordError
-from tuili.tasks import Split, domains, generate, registry
+from tuili.tasks import Split, domain_names, generate, registry
 
 
 def write(folder: Path, *lines: str | bytes) -> Path:
@@ -173,7 +173,7 @@ def test_a_problem_that_is_no_record_is_named() -> None:
 
 
 def test_a_problem_becomes_a_record() -> None:
-    problem = generate(domains()[0], Split.TRAIN.seed(0), index=3, level=2)
+    problem = generate(domain_names()[0], Split.TRAIN.seed(0), index=3, level=2)
     record = Record.of(problem)
     assert (record.input, record.output, record.steps) == (problem.prompt, problem.answer, problem.steps)
     assert (record.domain, record.level, record.id) == (problem.domain, 2, problem.id)

@@ -23,7 +23,7 @@ from tuili.posttrain.verifier.fit import judged
 from tuili.posttrain.verifier.measure import first_error
 from tuili.posttrain.verifier.recipe import VerifierRecipe
 from tuili.store.lineage import model_hash, read_lineage
-from tuili.tasks import domains
+from tuili.tasks import domain_names
 from tuili.train.recipe import Recipe
 
 NANO = SHIPPED / "nano"
@@ -52,11 +52,11 @@ def test_it_was_made_by_the_recipe_of_its_name() -> None:
 
 def test_its_figures_are_those_that_were_wanted() -> None:
     found = {(cell["domain"], cell["level"]): cell["accuracy"] for cell in REPORT["cells"]}
-    assert set(found) == {(domain, level) for domain in domains() for level in (1, 2, 3)}
+    assert set(found) == {(domain, level) for domain in domain_names() for level in (1, 2, 3)}
     assert {cell["n"] for cell in REPORT["cells"]} == {200}
     assert REPORT["mean"]["1"] >= 0.90
     assert REPORT["mean"]["2"] >= 0.75
-    assert min(found[domain, 1] for domain in domains()) >= 0.60
+    assert min(found[domain, 1] for domain in domain_names()) >= 0.60
 
 
 def test_its_experts_are_specialists_and_all_at_work() -> None:
@@ -77,7 +77,7 @@ def test_its_depth_follows_the_difficulty_and_costs_little() -> None:
 
 
 def test_it_is_as_good_here_as_where_it_was_measured(nano: LoadedModel) -> None:
-    trials = run(Decoder(nano.model, nano.tokenizer), unseen_problems(domains(), [1], per_cell=4, seed=9))
+    trials = run(Decoder(nano.model, nano.tokenizer), unseen_problems(domain_names(), [1], per_cell=4, seed=9))
     assert accuracy(trials) >= REPORT["mean"]["1"] - 0.15
 
 
@@ -90,7 +90,7 @@ def test_asking_needs_no_other_model(capsys: pytest.CaptureFixture[str]) -> None
 
 @torch.inference_mode()
 def test_generate_and_ask_write_the_same_for_200_prompts(nano: LoadedModel) -> None:
-    prompts = [problem.prompt for problem in unseen_problems(domains(), [1, 2], per_cell=7, seed=3)][:200]
+    prompts = [problem.prompt for problem in unseen_problems(domain_names(), [1, 2], per_cell=7, seed=3)][:200]
     decoder = Decoder(nano.model, nano.tokenizer, depth=12, max_new_tokens=120)
     pad, written = nano.tokenizer.pad_token_id, []
     for start in range(0, len(prompts), 50):
@@ -117,7 +117,7 @@ def test_its_verifier_is_that_of_the_recipe_and_as_good_as_was_wanted() -> None:
 def test_its_verifier_believes_right_chains_and_doubts_wrong_ones(nano: LoadedModel) -> None:
     verifier = read_verifier(NANO)
     assert verifier is not None
-    problems = unseen_problems(domains(), [1, 2], per_cell=1, seed=9)
+    problems = unseen_problems(domain_names(), [1, 2], per_cell=1, seed=9)
     right = [rendered(nano, problem, problem.steps, problem.answer, RIGHT) for problem in problems]
     wrong = [chain for problem in problems for chain in mutated(nano, problem, HELD_OUT, seed=9, count=1)]
     made = examples(nano.model, [chain for chain in (*right, *wrong) if chain], lambda done, total: None)

@@ -1,4 +1,6 @@
-"""Holds what a server has sent against the types in `tuili.serve.schemas`, more strictly than its OpenAPI document does: no field may be there that they do not name."""
+"""Holds what a server has sent against the types in `tuili.serve.schemas`, more strictly than its OpenAPI
+document does: no field may be there that they do not name.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import pytest
 
 from tuili.errors import InputError
 from tuili.steps import Context, Status, check_chain, render_response
-from tuili.tasks import LEVELS, Problem, Split, domains, generate, phase, score
+from tuili.tasks import LEVELS, Problem, Split, domain_names, generate, phase, score
 from tuili.tasks.registry import BUILT_IN, PHASES, _entry
 
 ROOT = Path(__file__).parents[2]
@@ -47,16 +47,16 @@ def tokens(text: str) -> float:
 
 def test_the_sixteen_domains_come_in_the_order_of_their_experts():
     assert len(BUILT_IN) == 16
-    assert domains()[:16] == BUILT_IN
+    assert domain_names()[:16] == BUILT_IN
     assert [phase(name) for name in BUILT_IN] == sorted(phase(name) for name in BUILT_IN)
     assert all(name in PHASES[phase(name)] for name in BUILT_IN)
 
 
 DIGEST = """
 import hashlib
-from tuili.tasks import LEVELS, domains, generate
+from tuili.tasks import LEVELS, domain_names, generate
 digest = hashlib.sha256()
-for name in domains():
+for name in domain_names():
     for level in LEVELS:
         problem = generate(name, 2_000_000_007, 3, level)
         digest.update(repr((problem.prompt, problem.steps, problem.answer)).encode())

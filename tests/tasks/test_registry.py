@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from tuili.errors import InputError
-from tuili.tasks import Draft, Split, domain, domains, generate, registry
+from tuili.tasks import Draft, Split, domain, domain_names, generate, registry
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "tasks.md").read_text()
 USE = """
 from tuili.steps import Status, check_chain
-from tuili.tasks import LEVELS, domains, generate, phase, score
+from tuili.tasks import LEVELS, domain_names, generate, phase, score
 
-assert len(domains()) == 17 and domains()[16] == "change" and phase("change") == 2
+assert len(domain_names()) == 17 and domain_names()[16] == "change" and phase("change") == 2
 for level in LEVELS:
     problem = generate("change", 2_000_000_000, 0, level)
     assert [verdict.status for verdict in check_chain(problem.steps, problem.context)] == [Status.VALID]
@@ -54,7 +54,7 @@ def test_a_package_adds_a_domain_by_an_entry_point(tmp_path):
 
 def test_an_entry_point_that_registers_nothing_is_named(tmp_path):
     install(tmp_path, "halving = my_package.my_domain:Change")
-    finished = run(tmp_path, "import tuili.tasks; tuili.tasks.domains()")
+    finished = run(tmp_path, "import tuili.tasks; tuili.tasks.domain_names()")
     assert "entry point 'halving' (my_package.my_domain:Change) registers no domain" in finished.stderr
 
 
@@ -76,7 +76,7 @@ def test_a_draft_without_a_prompt_or_an_answer_is_refused(prompt, answer):
 @pytest.fixture
 def added():
     """Forgets afterwards what a test has registered."""
-    domains()
+    domain_names()
     before = dict(registry._REGISTERED)
     yield
     registry._REGISTERED.clear()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tuili.errors import ConfigError
-from tuili.tasks import domains, phase
+from tuili.tasks import domain_names, phase
 from tuili.train.curriculum import Curriculum, CurriculumConfig
 
 
@@ -23,14 +23,14 @@ def by_phase(weights: dict[str, float]) -> list[float]:
     ],
 )
 def test_stages_follow_the_phases(progress: float, shares: list[float]) -> None:
-    weights = Curriculum(CurriculumConfig(), domains(), {}).weights(progress)
+    weights = Curriculum(CurriculumConfig(), domain_names(), {}).weights(progress)
     assert by_phase(weights) == pytest.approx(shares)
     of_first = {weight for name, weight in weights.items() if phase(name) == 1}
     assert len(of_first) == 1, "domains of a phase share evenly"
 
 
 def test_uniform_weighs_every_domain_the_same_at_any_time() -> None:
-    curriculum = Curriculum(CurriculumConfig(kind="uniform"), domains(), {})
+    curriculum = Curriculum(CurriculumConfig(kind="uniform"), domain_names(), {})
     for progress in (0.0, 0.5, 1.0):
         assert set(curriculum.weights(progress).values()) == {1 / 16}
 
@@ -41,7 +41,7 @@ def test_a_missing_phase_leaves_its_share_to_the_others() -> None:
 
 
 def test_a_file_keeps_its_weight_beside_all_domains() -> None:
-    curriculum = Curriculum(CurriculumConfig(), domains(), {"mine.jsonl": 0.25})
+    curriculum = Curriculum(CurriculumConfig(), domain_names(), {"mine.jsonl": 0.25})
     for progress in (0.0, 0.5, 1.0):
         weights = curriculum.weights(progress)
         assert weights.pop("mine.jsonl") == 0.25

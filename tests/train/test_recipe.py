@@ -10,7 +10,7 @@ from tuili.config import has_section, load_recipe, shipped_recipes
 from tuili.data import sources
 from tuili.errors import ConfigError
 from tuili.store.lineage import read_lineage
-from tuili.tasks import domains
+from tuili.tasks import domain_names
 from tuili.train import log as log_module
 from tuili.train.recipe import FITTED, Recipe
 from tuili.train.run import train
@@ -42,7 +42,7 @@ def test_every_shipped_recipe_trains(name: str, tmp_path: Path, monkeypatch: pyt
 
 
 def test_domains_keep_the_order_of_their_experts() -> None:
-    assert load_recipe("base", [], Recipe).data.domain_names == domains()
+    assert load_recipe("base", [], Recipe).data.domain_names == domain_names()
     some = load_recipe("base", ["data.domains=[calendar, knights]"], Recipe)
     assert some.data.domain_names == ("knights", "calendar")
 

@@ -27,7 +27,7 @@ from tuili.errors import InputError
 from tuili.eval.runner import unseen_problems
 from tuili.machine import machine, usable_cores
 from tuili.model.folder import LoadedModel
-from tuili.tasks import domains
+from tuili.tasks import domain_names
 
 LEVELS, SEED = (1, 2), 5
 LARGEST_BATCH = 256
@@ -117,7 +117,7 @@ def measure_speed(
 def worked_prompts(loaded: LoadedModel, length: int, count: int) -> list[list[int]]:
     """`count` prompts of `length` tokens, each of which ends in a question, whole where one is short enough."""
     tokenizer = loaded.tokenizer
-    problems = unseen_problems(domains(), LEVELS, per_cell=4, seed=SEED)
+    problems = unseen_problems(domain_names(), LEVELS, per_cell=4, seed=SEED)
     questions = [encode_prompt(tokenizer, problem.prompt) for problem in problems]
     fitting = [ids for ids in questions if len(ids) <= length] or questions
     worked: list[int] = []

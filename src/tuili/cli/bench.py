@@ -98,7 +98,7 @@ def serve(
 
     from tuili.bench.load import LoadSettings, load, report
     from tuili.eval.runner import unseen_problems
-    from tuili.tasks import domains
+    from tuili.tasks import domain_names
 
     budget = {"max_steps": max_steps, "deadline_ms": deadline_ms}
     settings = LoadSettings(
@@ -113,7 +113,7 @@ def serve(
         first_ms,
         whole_ms,
     )
-    questions = [problem.prompt for problem in unseen_problems(domains(), (1, 2), per_cell=8, seed=5)]
+    questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=8, seed=5)]
     with progress_bar() as tell:
         asked = asyncio.run(load(settings, questions, tell))
     found = report(settings, asked)

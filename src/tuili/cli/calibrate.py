@@ -1,4 +1,4 @@
-"""`tuili calibrate`: what may be promised about a model's answers. The work is left to `tuili.eval.calibration.calibrate`."""
+"""`tuili calibrate`: what may be promised about a model's answers. The work is left to `tuili.eval`."""
 
 from __future__ import annotations
 

@@ -54,9 +54,9 @@ def parse_list(option: str, text: str) -> list[str]:
 
 def parse_domains(text: str) -> Sequence[str]:
     """The names in `a,b,c`, or of every domain for `all`; which exist is checked by `tasks`."""
-    from tuili.tasks import domains
+    from tuili.tasks import domain_names
 
-    return domains() if text == "all" else parse_list("--domains", text)
+    return domain_names() if text == "all" else parse_list("--domains", text)
 
 
 def parse_levels(text: str) -> list[int]:

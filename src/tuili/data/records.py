@@ -19,7 +19,7 @@ from tuili.errors import RecordError
 from tuili.files import whole_file
 from tuili.steps import Context, Status, check_chain
 from tuili.steps.language.response import END, END_THINK, THINK, render_response, split_response
-from tuili.tasks import LEVELS, Problem, Split, domains
+from tuili.tasks import LEVELS, Problem, Split, domain_names
 
 OWN = "tuili"
 """The source of generated problems."""
@@ -67,7 +67,7 @@ class Record(BaseModel):
     @property
     def is_held_out(self) -> bool:
         """Whether it is a generated problem that is kept for validation or test."""
-        return self.source == OWN and self.domain in domains() and Split.of_prompt(self.input) is not Split.TRAIN
+        return self.source == OWN and self.domain in domain_names() and Split.of_prompt(self.input) is not Split.TRAIN
 
     @field_validator("output")
     @classmethod

@@ -8,7 +8,7 @@ levels.
 from __future__ import annotations
 
 from tuili.tasks.problem import LEVELS, Draft, Problem, Split
-from tuili.tasks.registry import Domain, domain, domains, generate, phase
+from tuili.tasks.registry import Domain, domain, domain_names, generate, phase
 from tuili.tasks.scoring import score
 
-__all__ = ["LEVELS", "Domain", "Draft", "Problem", "Split", "domain", "domains", "generate", "phase", "score"]
+__all__ = ["LEVELS", "Domain", "Draft", "Problem", "Split", "domain", "domain_names", "generate", "phase", "score"]

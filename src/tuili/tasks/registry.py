@@ -76,7 +76,7 @@ def _load() -> None:
             )
 
 
-def domains() -> tuple[str, ...]:
+def domain_names() -> tuple[str, ...]:
     """Every domain: the 16 built-in ones in the order of their experts, then others in alphabetical order."""
     _load()
     return BUILT_IN + tuple(sorted(set(_REGISTERED) - set(BUILT_IN)))
@@ -85,7 +85,7 @@ def domains() -> tuple[str, ...]:
 def _entry(name: str) -> _Entry:
     _load()
     if name not in _REGISTERED:
-        raise InputError(f"unknown domain {name!r}: use one of {', '.join(domains())}")
+        raise InputError(f"unknown domain {name!r}: use one of {', '.join(domain_names())}")
     return _REGISTERED[name]
 
 

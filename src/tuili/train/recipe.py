@@ -28,7 +28,7 @@ from tuili.data.tokenizer import SMALLEST_VOCABULARY, VOCABULARY
 from tuili.errors import ConfigError
 from tuili.model import TuiliConfig
 from tuili.model.presets import preset
-from tuili.tasks import LEVELS, domains
+from tuili.tasks import LEVELS, domain_names
 from tuili.tasks.problem import SEEDS_PER_SPLIT
 from tuili.train.checkpoint import CheckpointConfig
 from tuili.train.curriculum import CurriculumConfig
@@ -114,13 +114,13 @@ class DataConfig(Config):
     @property
     def domain_names(self) -> tuple[str, ...]:
         """The chosen domains in the order of their experts."""
-        return tuple(name for name in domains() if self.domains == "all" or name in self.domains)
+        return tuple(name for name in domain_names() if self.domains == "all" or name in self.domains)
 
     @field_validator("domains")
     @classmethod
     def _known(cls, chosen: Literal["all"] | tuple[str, ...]) -> Literal["all"] | tuple[str, ...]:
-        if chosen != "all" and (unknown := set(chosen) - set(domains())):
-            raise ValueError(f"unknown domain {min(unknown)!r}: use all, or some of {', '.join(domains())}")
+        if chosen != "all" and (unknown := set(chosen) - set(domain_names())):
+            raise ValueError(f"unknown domain {min(unknown)!r}: use all, or some of {', '.join(domain_names())}")
         return chosen
 
     @field_validator("files", mode="before")
@@ -132,7 +132,7 @@ class DataConfig(Config):
             for name in names:
                 if places.count(realpath(name)) > 1:
                     raise ValueError(f"{name} is named twice: give it one weight")
-                if name in domains():
+                if name in domain_names():
                     raise ValueError(
                         f"{name} is also the name of a domain: give the file another name or its whole path"
                     )

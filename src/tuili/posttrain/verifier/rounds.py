@@ -27,7 +27,7 @@ from tuili.posttrain.verifier.fit import fit, judged
 from tuili.posttrain.verifier.measure import calibrate, report
 from tuili.posttrain.verifier.recipe import Amount, Plan
 from tuili.store.lineage import LineageEntry, model_hash, read_lineage, write_lineage
-from tuili.tasks import Split, domains, generate
+from tuili.tasks import Split, domain_names, generate
 from tuili.tasks.mutation.mutations import KINDS
 
 Progress = Callable[[str, int, int], None]
@@ -150,7 +150,7 @@ class Run:
         seed = self.plan.seed * SETS_PER_SEED + number
         problems = [
             generate(domain, split.seed(seed), index, level)
-            for domain in domains()
+            for domain in domain_names()
             for level in self.plan.levels
             for index in range(amount.problems)
         ]
