@@ -13,8 +13,6 @@ from importlib import import_module
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "tuili"
 LONGEST_FILE = 600
@@ -46,11 +44,8 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 
-STABLE = {
-    "steps": {"check", "check_chain", "parse", "render", "Context", "Status", "Verdict"},
-    "tasks": {"domain_names", "generate", "score", "Problem"},
-}
-"""Names that others script against: leaving one out of `__all__` breaks them."""
+FACES: set[str] = set()
+"""Packages of which others import public names alone; `tests/test_exported_members.py` has the lists."""
 
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "torch.load", "yaml.load", "yaml.unsafe_load"}
 FORBIDDEN_IMPORTS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
@@ -122,7 +117,7 @@ def test_the_import_scan_sees_every_way_to_import():
 
 def test_steps_are_checked_by_the_standard_library_alone():
     others = {name.partition(".")[0] for file in sources(PACKAGE / "steps") for name in imported(tree(file))}
-    assert others - sys.stdlib_module_names == {"tuili"}
+    assert others - sys.stdlib_module_names == {"tuili", "lazy_loader"}
 
 
 OPTIONAL = {"opentelemetry": "traces"}
@@ -144,17 +139,32 @@ def test_no_part_may_import_one_that_may_import_it():
         assert all(name not in MAY_IMPORT[other] for other in lower)
 
 
-@pytest.mark.parametrize("name", sorted(file.parent.name for file in PACKAGE.glob("*/__init__.py")))
-def test_a_public_surface_is_declared_and_documented(name):
-    package = import_module(f"tuili.{name}")
-    public = getattr(package, "__all__", [])
-    offered = {node.names[0].name for node in tree(Path(package.__file__)).body if isinstance(node, ast.ImportFrom)}
-    assert bool(public) == bool(offered - {"annotations"}), "a package that imports names lists them in __all__"
-    assert len(public) == len(set(public))
-    for member in public:
-        value = getattr(package, member)
-        assert not callable(value) or value.__doc__, f"tuili.{name}.{member} has no docstring"
-    assert STABLE.get(name, set()) <= set(public)
+def reaching_deep(module: ast.Module, own: str) -> set[str]:
+    """What a file of the part `own` imports of other packages beside their public names."""
+    deep = set()
+    for name in imported(module):
+        top, _, rest = name.partition(".")
+        package, _, inside = rest.partition(".")
+        if top == "tuili" and package in FACES - {own} and inside:
+            deep.add(name)
+    for node in ast.walk(module):
+        if isinstance(node, ast.ImportFrom) and node.module in {f"tuili.{name}" for name in FACES - {own}}:
+            public = import_module(node.module).__all__
+            deep |= {f"{node.module}.{name.name}" for name in node.names if name.name not in public}
+    return deep
+
+
+def test_packages_meet_by_their_public_names():
+    files = [(file, part(file)) for file in sources(PACKAGE)] + [(file, "") for file in sources(ROOT / "benchmarks")]
+    deep = {str(file.relative_to(ROOT)): names for file, own in files if (names := reaching_deep(tree(file), own))}
+    assert deep == {}
+
+
+def test_the_scan_for_deep_imports_sees_modules_and_private_names(monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "FACES", {"steps", "tasks"})
+    code = "from tuili.steps.checker import check\nfrom tuili.steps import parse, checker\nimport tuili.tasks.scoring"
+    assert reaching_deep(ast.parse(code), "tasks") == {"tuili.steps.checker"}
+    assert reaching_deep(ast.parse(code), "steps") == {"tuili.tasks.scoring"}
 
 
 def test_nothing_runs_text_or_unpickles():

@@ -1,5 +1,5 @@
 """The engine: prompts in, checked answers with a receipt out."""
 
-from tuili.engine.decode import Decoder, Generation
+import lazy_loader
 
-__all__ = ["Decoder", "Generation"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

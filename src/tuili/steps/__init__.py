@@ -3,30 +3,6 @@
 `check` answers one line, `check_chain` a whole chain; `docs/steps.md` describes the language by example.
 """
 
-from tuili.steps.checker import check, check_chain
-from tuili.steps.context import Context
-from tuili.steps.language.parser import parse
-from tuili.steps.language.printer import render
-from tuili.steps.language.response import Response, render_response, split_response
-from tuili.steps.language.terms import Claim, Inference, Prose, Step, Trace
-from tuili.steps.values.values import Value
-from tuili.steps.verdict import Status, Verdict
+import lazy_loader
 
-__all__ = [
-    "Claim",
-    "Context",
-    "Inference",
-    "Prose",
-    "Response",
-    "Status",
-    "Step",
-    "Trace",
-    "Value",
-    "Verdict",
-    "check",
-    "check_chain",
-    "parse",
-    "render",
-    "render_response",
-    "split_response",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

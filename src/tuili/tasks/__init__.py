@@ -5,10 +5,6 @@ levels.
 0.0.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from tuili.tasks.problem import LEVELS, Draft, Problem, Split
-from tuili.tasks.registry import Domain, domain, domain_names, generate, phase
-from tuili.tasks.scoring import score
-
-__all__ = ["LEVELS", "Domain", "Draft", "Problem", "Split", "domain", "domain_names", "generate", "phase", "score"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,6 @@
+from .decode import Decoder, Generation
+
+__all__ = [
+    "Decoder",
+    "Generation",
+]

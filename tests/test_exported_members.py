@@ -1,0 +1,48 @@
+"""The public names of each package: leaving one out, or adding one, is a decision that shows here."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+FACES = {
+    "steps": """
+        Claim Context Inference Prose Response Status Step Trace Value Verdict
+        check check_chain parse render render_response split_response
+    """,
+    "tasks": "LEVELS Domain Draft Problem Split domain domain_names generate phase score",
+}
+
+
+@pytest.mark.parametrize("name", FACES)
+def test_a_package_exports_these_names_and_documents_them(name):
+    package = import_module(f"tuili.{name}")
+    assert sorted(package.__all__) == sorted(FACES[name].split())
+    for member in package.__all__:
+        value = getattr(package, member)
+        assert not callable(value) or value.__doc__, f"tuili.{name}.{member} has no docstring"
+
+
+@pytest.mark.parametrize("name", FACES)
+def test_its_stub_lists_what_it_imports(name):
+    """Type checkers read `__all__` of the stub, lazy_loader reads its imports: they must agree."""
+    stub = Path(import_module(f"tuili.{name}").__file__).with_suffix(".pyi")
+    if not stub.is_file():  # a package that imports its names at once
+        return
+    module = ast.parse(stub.read_text())
+    names = [alias.name for node in module.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    (listed,) = (ast.literal_eval(node.value) for node in module.body if isinstance(node, ast.Assign))
+    assert sorted(names) == sorted(listed)
+
+
+@pytest.mark.parametrize("name", sorted(FACES.keys() - {"model"}))
+def test_importing_a_package_costs_nothing(name):
+    code = f"import sys, tuili.{name}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {module for module in loaded if module.startswith("tuili.")} == {f"tuili.{name}"}
+    assert "torch" not in loaded
