@@ -15,6 +15,7 @@ FACES = {
         Claim Context Inference Prose Response Status Step Trace Value Verdict
         check check_chain parse render render_response split_response
     """,
+    "store": "ASSISTANT BEGIN PAD SPECIAL_TOKENS USER Tokenizer",
     "tasks": "LEVELS Domain Draft Problem Split domain domain_names generate phase score",
 }
 

@@ -12,12 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
-from transformers import PreTrainedTokenizerFast
-
 from tuili.data.packing import Document
 from tuili.data.records import Record, read_training_records
-from tuili.data.tokenizer import encode_example
 from tuili.steps.language.response import split_response
+from tuili.store import Tokenizer
 from tuili.tasks import Problem, Split, generate
 from tuili.tasks.registry import BUILT_IN
 
@@ -82,9 +80,9 @@ class FileSource:
         return order
 
 
-def document(tokenizer: PreTrainedTokenizerFast, record: Record) -> Document:
+def document(tokenizer: Tokenizer, record: Record) -> Document:
     """The token ids of a record, labelled with its domain's expert."""
-    tokens, prompt_length = encode_example(tokenizer, record.input, record.response)
+    tokens, prompt_length = tokenizer.encode_example(record.input, record.response)
     expert = BUILT_IN.index(record.domain) if record.domain in BUILT_IN else -1
     return Document(tuple(tokens), prompt_length, expert)
 
