@@ -14,7 +14,7 @@ from typing import Protocol
 
 from tuili.data.packing import Document
 from tuili.data.records import Record, read_training_records
-from tuili.steps.language.response import split_response
+from tuili.steps import split_response
 from tuili.store import Tokenizer
 from tuili.tasks import Problem, Split, generate
 from tuili.tasks.registry import BUILT_IN

@@ -13,7 +13,7 @@ import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers, trainers
 
 from tuili.errors import InputError
-from tuili.steps.language.response import END, END_THINK, THINK
+from tuili.steps import END, END_THINK, THINK
 from tuili.store import SPECIAL_TOKENS, Tokenizer
 
 VOCABULARY = 2048

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from transformers import PreTrainedTokenizerFast
 
-from tuili.steps.language.response import END
+from tuili.steps import END
 from tuili.store import ASSISTANT, BEGIN, PAD, USER, Tokenizer
 
 CHAT_TEMPLATE = (

@@ -15,7 +15,7 @@ from pathlib import Path
 import tokenizers
 
 from tuili.errors import InputError
-from tuili.steps.language.response import END, END_THINK, THINK
+from tuili.steps import END, END_THINK, THINK
 
 PAD, BEGIN, USER, ASSISTANT = "<|pad|>", "<|begin|>", "<|user|>", "<|assistant|>"
 SPECIAL_TOKENS = (PAD, BEGIN, USER, ASSISTANT, END, THINK, END_THINK)
