@@ -19,7 +19,7 @@ from transformers import DynamicCache, PreTrainedTokenizerFast
 from benchmarks.command import Measured, run
 from benchmarks.record import Figure
 from benchmarks.texts import gsm8k_records, long_rows, task_records
-from tuili.data.sources import sample_texts
+from tuili.data import sample_texts
 from tuili.data.tokenizer import train_tokenizer
 from tuili.model import TuiliForCausalLM, attention
 from tuili.model.attention import KeyValues, View

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from transformers import PreTrainedTokenizerFast
 
-from tuili.data.stream import BlockStream, StreamState
+from tuili.data import BlockStream, StreamState
 from tuili.data.tokenizer import load_tokenizer
 from tuili.model import TuiliConfig
 from tuili.train.folder import Choices, RunFolder

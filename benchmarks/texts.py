@@ -11,8 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from benchmarks.record import ROOT
-from tuili.data.gsm8k import import_gsm8k
-from tuili.data.records import Record
+from tuili.data import Record, import_gsm8k
 from tuili.data.tokenizer import encode_example
 from tuili.tasks import Split, domain_names, generate
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from tuili.data.records import Record
+from tuili.data import Record
 from tuili.data.tokenizer import encode_example, encode_prompt
 from tuili.engine.request import Depth
 from tuili.engine.scheduling.scheduler import Scheduler

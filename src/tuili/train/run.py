@@ -13,9 +13,7 @@ from rich.console import Console
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from tuili.data.packing import Block
-from tuili.data.sources import FileSource, Source, TaskSource, check_sample, sample_texts
-from tuili.data.stream import BlockStream, StreamState
+from tuili.data import Block, BlockStream, FileSource, Source, StreamState, TaskSource, check_sample, sample_texts
 from tuili.data.tokenizer import load_tokenizer, separator_ids, train_tokenizer
 from tuili.errors import ConfigError, ModelFolderError, TuiliError
 from tuili.files import writing
@@ -23,7 +21,7 @@ from tuili.model import TuiliForCausalLM
 from tuili.model.folder import check_folder, load_model, save_model
 from tuili.model.kernels import set_fused
 from tuili.store.lineage import LineageEntry
-from tuili.tasks.registry import BUILT_IN
+from tuili.tasks import BUILT_IN_DOMAINS
 from tuili.train.checkpoint import Checkpoints, read_checkpoint
 from tuili.train.curriculum import Curriculum
 from tuili.train.folder import Choices, RunFolder, code_hash
@@ -260,8 +258,8 @@ def build_model(
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
         "separator_token_ids": separator_ids(tokenizer),
-        "num_experts": len(BUILT_IN),
-        "domains": list(BUILT_IN),
+        "num_experts": len(BUILT_IN_DOMAINS),
+        "domains": list(BUILT_IN_DOMAINS),
     }
     wanted = config.configuration(**fitted)
     if config.start is None:
