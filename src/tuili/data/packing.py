@@ -44,7 +44,7 @@ class Block:
     documents_BT: Tensor
     """0, 1, 2 … in the order of the row; -1 in filler."""
     targets_BT: Tensor
-    """The next token of the same document where that is part of a response, else `IGNORED`."""
+    """The next token of the same document where that is part of a response, else `IGNORE_INDEX`."""
     domains_BT: Tensor
     """The document's expert; -1 where unknown and in filler."""
 
