@@ -6,7 +6,7 @@ import random
 from calendar import isleap
 from datetime import date, timedelta
 
-from tuili.steps.language.terms import WEEKDAYS
+from tuili.steps import WEEKDAYS
 from tuili.tasks.building.levels import Template
 from tuili.tasks.building.timekeeping import (
     MINUTES_PER_DAY,
