@@ -18,7 +18,15 @@ FACES = {
         split_response terms units
     """,
     "store": "ASSISTANT BEGIN PAD SPECIAL_TOKENS USER Tokenizer",
-    "tasks": "LEVELS Domain Draft Problem Split domain domain_names generate phase score",
+    "tasks": """
+        BUILT_IN_DOMAINS Domain Draft LEVELS MUTATION_KINDS Problem SEEDS_PER_SPLIT Split
+        domain domain_names generate mutants mutate phase result_start same_answer same_form score
+    """,
+    "data": """
+        Block BlockStream FileSource IGNORE_INDEX ImportOutcome Record Source StreamState TaskSource
+        TOKENIZER_SAMPLE_RECORDS check_records check_sample count_outcomes encode_record import_gsm8k
+        prefetch read_records record_schema sample_texts write_records
+    """,
 }
 
 

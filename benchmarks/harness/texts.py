@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.harness.record import ROOT
-from tuili.data.gsm8k import import_gsm8k
-from tuili.data.records import Record
+from tuili.data import Record, import_gsm8k
 from tuili.store import Tokenizer
 from tuili.tasks import Split, domain_names, generate
 

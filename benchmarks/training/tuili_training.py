@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tuili.data.stream import BlockStream, StreamState
+from tuili.data import BlockStream, StreamState
 from tuili.model import TuiliConfig
 from tuili.store import Tokenizer
 from tuili.train.folder import Choices, RunFolder

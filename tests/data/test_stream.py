@@ -12,10 +12,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuili.data.packing import IGNORED, Block
+from tuili.data.packing import IGNORE_INDEX, Block
 from tuili.data.records import Record, write_records
-from tuili.data.sources import FileSource, TaskSource, document, sample_texts
-from tuili.data.stream import POOL, BlockStream, StreamState, prefetch
+from tuili.data.sources import FileSource, TaskSource, encode_record, sample_texts
+from tuili.data.stream import MAX_PENDING_DOCUMENTS, BlockStream, StreamState, prefetch
 from tuili.data.tokenizer import train_tokenizer
 from tuili.errors import InputError
 from tuili.store import Tokenizer
@@ -76,7 +76,7 @@ def test_every_document_comes_once_or_waits_and_rows_are_full(
     drawn = {f"{name}{number}?" for name, count in running.state.drawn.items() for number in range(count)}
     assert seen == Counter(drawn)
     assert sum(block.real_tokens for block in produced) >= 0.98 * blocks * 4 * length
-    assert len(running.state.pending) <= POOL
+    assert len(running.state.pending) <= MAX_PENDING_DOCUMENTS
 
 
 def test_shares_of_response_tokens_follow_the_weights(tokenizer: Tokenizer) -> None:
@@ -88,7 +88,7 @@ def test_shares_of_response_tokens_follow_the_weights(tokenizer: Tokenizer) -> N
             for number in range(int(block.documents_BT[row].max()) + 1):
                 place_T = block.documents_BT[row] == number
                 name = tokenizer.decode(block.tokens_BT[row, place_T].tolist()[2:3])
-                learnt[name] += int((block.targets_BT[row, place_T] != IGNORED).sum())
+                learnt[name] += int((block.targets_BT[row, place_T] != IGNORE_INDEX).sum())
     assert learnt["c"] == 0
     assert learnt["a"] / learnt.total() == pytest.approx(0.75, abs=0.02)
 
@@ -157,7 +157,7 @@ def test_a_domain_gives_training_problems_by_level_weight(tokenizer: Tokenizer) 
     levels = Counter(record.level for record in records)
     assert set(levels) == {1, 2}
     assert levels[1] / 400 == pytest.approx(0.75, abs=0.07)
-    assert document(tokenizer, records[0]).expert == 0
+    assert encode_record(tokenizer, records[0]).expert == 0
 
 
 def test_a_file_is_shuffled_anew_each_epoch(tmp_path: Path, tokenizer: Tokenizer) -> None:
@@ -169,8 +169,8 @@ def test_a_file_is_shuffled_anew_each_epoch(tmp_path: Path, tokenizer: Tokenizer
     assert all(sorted(epoch) == sorted(record.input for record in records) for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]
     assert [FileSource(path, seed=1).record(place).input for place in range(20)] == epochs[0]
-    assert document(tokenizer, records[1]).expert == -1
-    assert document(tokenizer, records[0]).expert == 15
+    assert encode_record(tokenizer, records[1]).expert == -1
+    assert encode_record(tokenizer, records[0]).expert == 15
 
 
 def test_a_tokenizer_learns_from_prompts_steps_and_answers() -> None:

@@ -171,7 +171,7 @@ def test_resumed_with_fresh_kernels_it_ends_with_the_same_bits(tmp_path: Path, m
     with pytest.raises(RuntimeError, match="power cut"):
         go(small(steps=9), tmp_path / "cut")
     monkeypatch.undo()
-    monkeypatch.setattr(sources, "SAMPLE", 20)
+    monkeypatch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", 20)
     torch.compiler.reset()
     again, _ = go(small(steps=9), tmp_path / "cut", resume=True)
     assert again.tokens == whole.tokens

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from tuili.data.records import Record
+from tuili.data import Record
 from tuili.engine.request import Depth
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Limits, Row

@@ -12,9 +12,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from tuili.data.packing import Block
-from tuili.data.sources import FileSource, Source, TaskSource, check_sample, sample_texts
-from tuili.data.stream import BlockStream, StreamState
+from tuili.data import Block, BlockStream, FileSource, Source, StreamState, TaskSource, check_sample, sample_texts
 from tuili.data.tokenizer import train_tokenizer
 from tuili.errors import ConfigError, ModelFolderError, TuiliError
 from tuili.files import writing
@@ -24,7 +22,7 @@ from tuili.model.kernels import set_fused
 from tuili.model.tokenizer import transformers_tokenizer
 from tuili.store import BEGIN, PAD, Tokenizer
 from tuili.store.lineage import LineageEntry
-from tuili.tasks.registry import BUILT_IN
+from tuili.tasks import BUILT_IN_DOMAINS
 from tuili.train.checkpoint import Checkpoints, read_checkpoint
 from tuili.train.curriculum import Curriculum
 from tuili.train.folder import Choices, RunFolder, code_hash
@@ -261,8 +259,8 @@ def build_model(
         "bos_token_id": tokenizer.token_id(BEGIN),
         "eos_token_id": tokenizer.end_id,
         "separator_token_ids": tokenizer.separator_ids(),
-        "num_experts": len(BUILT_IN),
-        "domains": list(BUILT_IN),
+        "num_experts": len(BUILT_IN_DOMAINS),
+        "domains": list(BUILT_IN_DOMAINS),
     }
     wanted = config.configuration(**fitted)
     if config.start is None:

@@ -17,9 +17,7 @@ from tuili.engine.sequence import Limits, Row, Stop
 from tuili.model.folder import LoadedModel
 from tuili.steps import END_THINK, Context, Status, Verdict, check, render_response, split_response
 from tuili.store import Tokenizer
-from tuili.tasks import Problem, score
-from tuili.tasks.mutation.mutations import mutate
-from tuili.tasks.mutation.rewriting import result_start, same_form
+from tuili.tasks import Problem, mutate, result_start, same_form, score
 
 RIGHT, OWN = "right", "own"
 Told = Callable[[int, int], None]
