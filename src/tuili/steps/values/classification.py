@@ -5,27 +5,17 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
-from tuili.steps.language.terms import (
-    Boolean,
-    Clock,
-    Collection,
-    Compare,
-    Day,
-    Measure,
-    Month,
-    Term,
-    WeekdayName,
-    children,
-)
+from tuili.steps.language import terms
+from tuili.steps.language.terms import Term
 from tuili.steps.values.values import Quantity, TimeOfDay, Value, Weekday
 
 _RANKS = ("arithmetic", "quantity", "boolean", "set", "date")
 _QUANTITY, _BOOLEAN, _SET, _DATE = range(1, 5)
 _BY_TERM: dict[type, int] = {
-    Measure: _QUANTITY,
-    **dict.fromkeys((Boolean, Compare), _BOOLEAN),
-    Collection: _SET,
-    **dict.fromkeys((Day, Month, Clock, WeekdayName), _DATE),
+    terms.Measure: _QUANTITY,
+    **dict.fromkeys((terms.Boolean, terms.Compare), _BOOLEAN),
+    terms.Collection: _SET,
+    **dict.fromkeys((terms.Day, terms.Month, terms.Clock, terms.WeekdayName), _DATE),
 }
 _BY_VALUE: dict[type, int] = {
     Quantity: _QUANTITY,
@@ -35,14 +25,14 @@ _BY_VALUE: dict[type, int] = {
 }
 
 
-def kind_of_terms(terms: Sequence[Term]) -> str:
+def kind_of_terms(parts: Sequence[Term]) -> str:
     """The kind of a claim, as far as its literals show it."""
     rank = 0
-    waiting = list(terms)
-    while waiting:
-        term = waiting.pop()
+    pending = list(parts)
+    while pending:
+        term = pending.pop()
         rank = max(rank, _BY_TERM.get(type(term), 0))
-        waiting.extend(children(term))
+        pending.extend(terms.children(term))
     return _RANKS[rank]
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tuili.steps.verdict import OverBudget
+from tuili.steps.verdict import LimitExceeded
 
 
 @dataclass(slots=True)
-class Budget:
+class WorkBudget:
     """Work left, and the reason that is given when there is none."""
 
     left: int
     reason: str
 
     def spend(self, work: int) -> None:
-        """Raises `OverBudget` when the work is used up."""
+        """Raises `LimitExceeded` when the work is used up."""
         self.left -= work
         if self.left < 0:
-            raise OverBudget(self.reason)
+            raise LimitExceeded(self.reason)
