@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from benchmarks.training.tuili_training import Segment
-from tuili.data.packing import IGNORED, Block
+from tuili.data import IGNORE_INDEX, Block
 from tuili.model import TuiliConfig
 from tuili.model.size import Parameters, count_parameters
 
@@ -88,7 +88,7 @@ def examples(block: Block) -> list[Example]:
     for tokens_T, documents_T, targets_T in zip(block.tokens_BT, block.documents_BT, block.targets_BT, strict=True):
         for number in range(int(documents_T.max()) + 1):
             own_T = documents_T == number
-            labels = [IGNORED, *targets_T[own_T].tolist()[:-1]]
+            labels = [IGNORE_INDEX, *targets_T[own_T].tolist()[:-1]]
             found.append({"input_ids": tokens_T[own_T].tolist(), "labels": labels})
     return found
 

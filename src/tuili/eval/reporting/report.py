@@ -16,7 +16,6 @@ from statistics import fmean
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from transformers import PreTrainedTokenizerFast
 
 from tuili.engine.answer import Answer, explain
 from tuili.eval.accuracy import accuracy, cells, mean_by_level, mean_depth
@@ -27,6 +26,7 @@ from tuili.eval.runner import Trial
 from tuili.files import whole_file
 from tuili.machine import machine
 from tuili.steps import Status
+from tuili.store import Tokenizer
 from tuili.store.lineage import current_versions
 from tuili.train.folder import code_hash
 
@@ -90,7 +90,7 @@ def provenance(processes: int = 1, threads: int | None = None) -> dict[str, Any]
     }
 
 
-def samples(trials: Iterable[Trial], tokenizer: PreTrainedTokenizerFast, wrong: int = 3) -> list[dict[str, Any]]:
+def samples(trials: Iterable[Trial], tokenizer: Tokenizer, wrong: int = 3) -> list[dict[str, Any]]:
     """Answers worth showing: the hardest right one of each domain, then the hardest wrong one of up to `wrong` domains.
 
     Of one level, the domains with most wrong answers come first.
@@ -103,7 +103,7 @@ def samples(trials: Iterable[Trial], tokenizer: PreTrainedTokenizerFast, wrong: 
     return [sample(trial, tokenizer) for trial in (*chosen[True].values(), *list(chosen[False].values())[:wrong])]
 
 
-def sample(trial: Trial, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+def sample(trial: Trial, tokenizer: Tokenizer) -> dict[str, Any]:
     """One trial with its checked steps; `pieces` gives each token of a step with the layers it used."""
     problem = trial.problem
     answer: Answer = explain(problem.prompt, trial.generation, tokenizer, problem.context)

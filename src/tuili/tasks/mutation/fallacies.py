@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from tuili.steps import Status, Unreadable, check, parse_statement, render_term, terms
-from tuili.tasks.mutation.rewriting import IMPLIES, Chain, replaced, shuffled
+from tuili.tasks.mutation.rewriting import IMPLIES, MutatedChain, replaced, shuffled
 from tuili.tasks.problem import Problem
 
 _OPPOSITE_ANSWERS = {"yes": "no", "true": "false", "knight": "knave"}
@@ -29,17 +29,17 @@ def opposite_answer(answer: str) -> str | None:
     return _OPPOSITE_ANSWERS.get(answer)
 
 
-def negated_conclusion(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def negated_conclusion(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """The opposite is concluded, and used by the later steps and for the answer."""
     for at, premises, conclusion in _inferences(problem, rng):
         options = negations(conclusion)
         for negation in rng.sample(options, len(options)):
             chain = _with_conclusion(problem, at, premises, conclusion, negation)
             is_last = at == len(problem.steps) - 1
-            yield Chain(chain.steps, (opposite_answer(chain.answer) if is_last else None) or chain.answer)
+            yield MutatedChain(chain.steps, (opposite_answer(chain.answer) if is_last else None) or chain.answer)
 
 
-def converse(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def converse(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """`B -> A` is concluded for `A -> B`, `all b are a` for `all a are b`; the later steps use it."""
     for at, premises, conclusion in _inferences(problem, rng):
         match parse_statement(conclusion):
@@ -52,7 +52,7 @@ def converse(problem: Problem, rng: random.Random) -> Iterator[Chain]:
         yield _with_conclusion(problem, at, premises, conclusion, render_term(other))
 
 
-def overgeneralised(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def overgeneralised(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """More is concluded than follows: `all` for `some`, `no` for `some are not`; the later steps use it."""
     for at, premises, conclusion in _inferences(problem, rng):
         statement = parse_statement(conclusion)
@@ -61,7 +61,7 @@ def overgeneralised(problem: Problem, rng: random.Random) -> Iterator[Chain]:
             yield _with_conclusion(problem, at, premises, conclusion, render_term(more))
 
 
-def wrong_rule(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def wrong_rule(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """A fact and something known before are joined by a rule that is none, such as affirming the consequent."""
     facts = [problem.context.facts[label] for label in problem.context.statements]
     for at in shuffled(rng, len(problem.steps)):
@@ -78,7 +78,7 @@ def wrong_rule(problem: Problem, rng: random.Random) -> Iterator[Chain]:
                     yield replaced(problem, at, line + conclusion)
 
 
-def missing_premise(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def missing_premise(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """An inference is written without one of its premises."""
     for at, premises, conclusion in _inferences(problem, rng):
         parts = premises.split(", ")
@@ -94,14 +94,14 @@ def _inferences(problem: Problem, rng: random.Random) -> Iterator[tuple[int, str
             yield at, premises, conclusion
 
 
-def _with_conclusion(problem: Problem, at: int, premises: str, conclusion: str, other: str) -> Chain:
+def _with_conclusion(problem: Problem, at: int, premises: str, conclusion: str, other: str) -> MutatedChain:
     """The chain with another conclusion in one step, also where later steps have it as a premise."""
     steps = list(replaced(problem, at, premises + IMPLIES + other).steps)
     for i in range(at + 1, len(steps)):
         before, mark, after = steps[i].rpartition(IMPLIES)
         given = [other if premise == conclusion else premise for premise in before.split(", ")]
         steps[i] = ", ".join(given) + mark + after
-    return Chain(tuple(steps), other if problem.answer == conclusion else problem.answer)
+    return MutatedChain(tuple(steps), other if problem.answer == conclusion else problem.answer)
 
 
 def negations(conclusion: str) -> list[str]:

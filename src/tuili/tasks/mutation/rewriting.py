@@ -27,14 +27,14 @@ _LABEL = re.compile(r"[A-Z][0-9]{1,3}: ")
 _FORMS = ((re.compile(r"\d+"), "0"), (re.compile("|".join(WEEKDAYS)), "Monday"), (re.compile("true|false"), "true"))
 
 
-class Chain(NamedTuple):
+class MutatedChain(NamedTuple):
     """Steps and the answer they lead to."""
 
     steps: tuple[str, ...]
     answer: str
 
 
-Kind: TypeAlias = Callable[[Problem, random.Random], Iterator[Chain]]
+Mutation: TypeAlias = Callable[[Problem, random.Random], Iterator[MutatedChain]]
 """Changed chains of a problem, each with one error of a kind (or none, by accident), in random order."""
 
 
@@ -67,9 +67,9 @@ def same_form(text: str, other: str) -> bool:
     return _form(text) == _form(other)
 
 
-def replaced(problem: Problem, at: int, line: str) -> Chain:
+def replaced(problem: Problem, at: int, line: str) -> MutatedChain:
     """The chain of a problem with another line in one place and all else as it was."""
-    return Chain((*problem.steps[:at], line, *problem.steps[at + 1 :]), problem.answer)
+    return MutatedChain((*problem.steps[:at], line, *problem.steps[at + 1 :]), problem.answer)
 
 
 def recalculated(line: str) -> str | None:
