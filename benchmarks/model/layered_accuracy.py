@@ -27,9 +27,9 @@ from tuili.eval.runner import run as answer
 from tuili.eval.runner import unseen_problems
 from tuili.model import modeling
 from tuili.model.folder import LoadedModel, load_model
+from tuili.provenance import code_hash
 from tuili.steps import render_response
 from tuili.tasks import Problem
-from tuili.train.folder import code_hash
 from tuili.train.recipe import Recipe
 from tuili.train.run import train
 

@@ -20,12 +20,13 @@ from tuili.model import TuiliForCausalLM
 from tuili.model.folder import check_folder, load_model, save_model
 from tuili.model.kernels import set_fused
 from tuili.model.tokenizer import transformers_tokenizer
+from tuili.provenance import code_hash
 from tuili.store import BEGIN, PAD, Tokenizer
 from tuili.store.lineage import LineageEntry
 from tuili.tasks import BUILT_IN_DOMAINS
 from tuili.train.checkpoint import Checkpoints, read_checkpoint
 from tuili.train.curriculum import Curriculum
-from tuili.train.folder import Choices, RunFolder, code_hash
+from tuili.train.folder import Choices, RunFolder
 from tuili.train.log import LOG_FILE, TrainingLog
 from tuili.train.loop import Position, Training, fit, follow
 from tuili.train.objective import Objective

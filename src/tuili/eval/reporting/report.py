@@ -10,7 +10,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -25,10 +24,9 @@ from tuili.eval.reporting import figures
 from tuili.eval.runner import Trial
 from tuili.files import whole_file
 from tuili.machine import machine
+from tuili.provenance import code_hash, current_versions, timestamp
 from tuili.steps import Status
 from tuili.store import Tokenizer
-from tuili.store.lineage import current_versions
-from tuili.train.folder import code_hash
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _DEPTH_TINTS = ("#eef3f8", "#fdebd3", "#f9cf9c", "#f0a860")
@@ -83,7 +81,7 @@ def provenance(processes: int = 1, threads: int | None = None) -> dict[str, Any]
     """
     own = machine()
     return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "date": timestamp(),
         "versions": current_versions(),
         "code": code_hash(),
         "machine": own | {"processes": processes, "threads": threads or own["threads"]},
