@@ -17,6 +17,7 @@ FACES = {
         check check_chain evaluate parse parse_statement render render_response render_term render_value_like
         split_response terms units
     """,
+    "store": "ASSISTANT BEGIN PAD SPECIAL_TOKENS USER Tokenizer",
     "tasks": """
         BUILT_IN_DOMAINS Domain Draft LEVELS MUTATION_KINDS Problem SEEDS_PER_SPLIT Split
         domain domain_names generate mutants mutate phase result_start same_answer same_form score

@@ -270,7 +270,7 @@ class _Run:
 def lead(scheduler: Scheduler, random: Random) -> None:
     """Put in now and then what a response is made of, so that some are whole."""
     names = ("<think>", "</think>", "7", "=", "<|end|>")
-    opening, closing, *others, end = (scheduler._tokenizer.vocab[name] for name in names)
+    opening, closing, *others, end = (scheduler._tokenizer.token_id(name) for name in names)
     append = scheduler._append
 
     def led(row: Row, token: int, depth: int, chance: float, more: bool = False) -> None:

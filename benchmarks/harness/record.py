@@ -7,18 +7,17 @@ figure keeps all its runs, so that the spread can be judged. What is measured is
 from __future__ import annotations
 
 import json
-import platform
 import statistics
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from tuili.machine import machine
+from tuili.provenance import installed_versions
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -84,19 +83,12 @@ def write_record(
         "config": dict(config),
         "figures": {key: figure.summary() for key, figure in figures.items()},
         "machine": machine(),
-        "versions": {"python": platform.python_version()} | dict(filter(None, map(_version, PACKAGES))),
+        "versions": installed_versions(PACKAGES),
     }
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.json"
     file.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
     return file
-
-
-def _version(package: str) -> tuple[str, str] | None:
-    try:
-        return package, metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def commit() -> str | None:

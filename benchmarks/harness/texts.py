@@ -8,11 +8,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast
 
 from benchmarks.harness.record import ROOT
 from tuili.data import Record, import_gsm8k
-from tuili.data.tokenizer import encode_example
+from tuili.store import Tokenizer
 from tuili.tasks import Split, domain_names, generate
 
 GSM8K = ROOT.parent / "shared" / "data" / "gsm8k" / "train.jsonl"
@@ -30,7 +29,7 @@ def gsm8k_records(path: Path = GSM8K) -> Iterator[Record]:
     return (item.record for item in import_gsm8k(path)) if path.is_file() else iter(())
 
 
-def long_rows(tokenizer: PreTrainedTokenizerFast, records: Iterator[Record], rows: int, length: int) -> Tensor:
+def long_rows(tokenizer: Tokenizer, records: Iterator[Record], rows: int, length: int) -> Tensor:
     """[rows or fewer, length]: worked examples one after the other, as one text that is read to its end."""
     kept: list[list[int]] = []
     while len(kept) < rows:
@@ -38,6 +37,6 @@ def long_rows(tokenizer: PreTrainedTokenizerFast, records: Iterator[Record], row
         while len(row) < length:
             if (record := next(records, None)) is None:
                 return torch.tensor(kept, dtype=torch.long).view(-1, length)
-            row += encode_example(tokenizer, record.input, record.response)[0]
+            row += tokenizer.encode_example(record.input, record.response)[0]
         kept.append(row[:length])
     return torch.tensor(kept, dtype=torch.long).view(-1, length)

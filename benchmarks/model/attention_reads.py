@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedTokenizerFast
+from transformers import DynamicCache
 
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
@@ -25,6 +25,7 @@ from tuili.model import TuiliForCausalLM, attention
 from tuili.model.attention import KeyValues, View
 from tuili.model.folder import load_model, shipped_names
 from tuili.model.units import Units
+from tuili.store import Tokenizer
 from tuili.train.recipe import DataConfig, ModelConfig
 from tuili.train.run import build_model, build_sources
 
@@ -98,12 +99,12 @@ def counted_reads() -> Iterator[list[Tensor]]:
         yield reads
 
 
-def _load(name: str) -> tuple[TuiliForCausalLM, PreTrainedTokenizerFast]:
+def _load(name: str) -> tuple[TuiliForCausalLM, Tokenizer]:
     loaded = load_model(name)
     return loaded.model, loaded.tokenizer
 
 
-def _untrained(size: str) -> tuple[TuiliForCausalLM, PreTrainedTokenizerFast]:
+def _untrained(size: str) -> tuple[TuiliForCausalLM, Tokenizer]:
     tokenizer = train_tokenizer(sample_texts(build_sources(DataConfig(), seed=0)))
     return build_model(ModelConfig(preset=size), tokenizer), tokenizer
 

@@ -21,16 +21,15 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import ROOT, Figure
 from benchmarks.model.attention_reads import DECODED, read_shares
 from tuili.config import load_recipe
-from tuili.data.tokenizer import encode_example
 from tuili.engine.decode import Decoder
 from tuili.eval.accuracy import paired_difference
 from tuili.eval.runner import run as answer
 from tuili.eval.runner import unseen_problems
 from tuili.model import modeling
 from tuili.model.folder import LoadedModel, load_model
+from tuili.provenance import code_hash
 from tuili.steps import render_response
 from tuili.tasks import Problem
-from tuili.train.folder import code_hash
 from tuili.train.recipe import Recipe
 from tuili.train.run import train
 
@@ -112,7 +111,7 @@ def trained(plan: Recipe, folder: Path) -> LoadedModel:
 def mean_reads(loaded: LoadedModel, problems: Sequence[Problem]) -> float:
     """The share of keys and values that the last tokens of right answers to these problems read."""
     texts = [(problem.prompt, render_response(problem.steps, problem.answer)) for problem in problems]
-    rows = [encode_example(loaded.tokenizer, prompt, response)[0] for prompt, response in texts]
+    rows = [loaded.tokenizer.encode_example(prompt, response)[0] for prompt, response in texts]
     with patch.object(modeling, "SPARSE_ABOVE", 0):
         shares = [read_shares(loaded.model, torch.tensor(row))[..., 0] for row in rows if len(row) > DECODED]
     return fmean(float(share.mean()) for share in shares)

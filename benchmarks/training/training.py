@@ -26,6 +26,7 @@ from benchmarks.training.tuili_training import OurTraining, Segment
 from tuili.config import load_recipe
 from tuili.model import TuiliConfig
 from tuili.model.size import count_parameters
+from tuili.model.tokenizer import transformers_tokenizer
 from tuili.train.recipe import Recipe
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -70,7 +71,7 @@ def compare(recipe: Recipe, runs: int) -> tuple[dict[str, Figure], dict[str, Any
     steps, accumulation, rate = recipe.train.steps, recipe.train.accumulation, recipe.optimizer.learning_rate
     blocks = list(islice(ours.stream(), steps * accumulation))
     config = equal_mixtral(ours.config)
-    arguments = (config, ours.tokenizer, accumulation)
+    arguments = (config, transformers_tokenizer(ours.tokenizer), accumulation)
     warmup = recipe.log.interval
     probe = blocks[: 2 * accumulation * max(1, warmup // 4)]
     probes = {v: train_mixtral(*arguments, probe, v, rate, warmup=1) for v in VARIANTS}

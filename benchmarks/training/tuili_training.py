@@ -8,11 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from rich.console import Console
-from transformers import PreTrainedTokenizerFast
 
 from tuili.data import BlockStream, StreamState
-from tuili.data.tokenizer import load_tokenizer
 from tuili.model import TuiliConfig
+from tuili.store import Tokenizer
 from tuili.train.folder import Choices, RunFolder
 from tuili.train.log import read_log
 from tuili.train.recipe import Recipe
@@ -41,7 +40,7 @@ class OurTraining:
             choices = folder.begun(resume=True)
             assert choices is not None
             self.choices: Choices = choices
-            self.tokenizer: PreTrainedTokenizerFast = load_tokenizer(folder.tokenizer)
+            self.tokenizer: Tokenizer = Tokenizer.load(folder.tokenizer)
         self.recipe = choices.laid_over(recipe)
         self.config: TuiliConfig = build_model(recipe.model, self.tokenizer).config
 

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 from benchmarks.engine.budgets.calm import Rule, decode
-from tuili.data.tokenizer import encode_prompt, encode_text
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.engine import Engine
 from tuili.engine.request import Budget, Depth, Request, Sampling
@@ -42,14 +41,14 @@ class Methods:
 
     def at_depth(self, problems: Sequence[Problem], depth: Depth, threshold: float) -> list[Spent]:
         """One response, every token with a fixed depth, or leaving where the likeliest token is likely enough."""
-        rows = [self._row(encode_prompt(self.tokenizer, problem.prompt), depth, threshold) for problem in problems]
+        rows = [self._row(self.tokenizer.encode_prompt(problem.prompt), depth, threshold) for problem in problems]
         self._write(rows)
         return [self._spent(problem, row.tokens, row.layer_steps) for problem, row in zip(problems, rows, strict=True)]
 
     def calm(self, problems: Sequence[Problem], rules: Sequence[Rule]) -> list[list[Spent]]:
         """One response to each problem with each exit rule of CALM."""
-        prompts = [encode_prompt(self.tokenizer, problem.prompt) for problem in problems]
-        end = self.tokenizer.eos_token_id
+        prompts = [self.tokenizer.encode_prompt(problem.prompt) for problem in problems]
+        end = self.tokenizer.end_id
         assert isinstance(end, int)
         each = [rule for rule in rules for _ in problems]
         written = decode(self.model, prompts * len(rules), each, end, LONGEST)
@@ -64,13 +63,13 @@ class Methods:
 
         The line that was cut stays as it is. What is put in counts as written, with the layers of the trunk.
         """
-        prompts = [encode_prompt(self.tokenizer, problem.prompt) for problem in problems]
+        prompts = [self.tokenizer.encode_prompt(problem.prompt) for problem in problems]
         threshold = self.model.config.exit_threshold
         whole = [self._row(prompt, "auto", threshold) for prompt in prompts]
         self._write(whole)
-        closing = self.tokenizer.convert_tokens_to_ids(END_THINK)
+        closing = self.tokenizer.token_id(END_THINK)
         assert isinstance(closing, int)
-        newline = encode_text(self.tokenizer, "\n")
+        newline = self.tokenizer.encode_text("\n")
         found = {}
         for budget in budgets:
             forced: dict[int, Row] = {}
@@ -126,7 +125,7 @@ class Methods:
             self._scheduler.tick()
 
     def _spent(self, problem: Problem, tokens: Sequence[int], layer_steps: int) -> Spent:
-        text = str(self.tokenizer.decode(list(tokens), skip_special_tokens=True))
+        text = self.tokenizer.decode(list(tokens), skip_special_tokens=True)
         return score(problem, text) == 1.0, len(tokens), layer_steps
 
 

@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from tuili.data.tokenizer import load_tokenizer
 from tuili.model import TuiliConfig
 from tuili.model.folder import SHIPPED
 from tuili.model.size import count_parameters
+from tuili.model.tokenizer import transformers_tokenizer
+from tuili.store import BEGIN, PAD, Tokenizer
 
 TEMPLATE = "<|begin|>{% for message in messages %}<|{{ message.role }}|>{{ message.content }}{% endfor %}<|assistant|>"
 FEED_FORWARD = 224
@@ -24,7 +25,7 @@ FEED_FORWARD = 224
 
 def llama_config() -> LlamaConfig:
     """nano's sizes without its experts."""
-    nano, tokenizer = TuiliConfig.from_pretrained(SHIPPED / "nano"), load_tokenizer(SHIPPED / "nano")
+    nano, tokenizer = TuiliConfig.from_pretrained(SHIPPED / "nano"), Tokenizer.load(SHIPPED / "nano")
     assert nano.num_hidden_layers is not None
     return LlamaConfig(
         vocab_size=nano.vocab_size,
@@ -37,22 +38,23 @@ def llama_config() -> LlamaConfig:
         max_position_embeddings=nano.max_position_embeddings,
         tie_word_embeddings=True,
         initializer_range=0.08,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.token_id(BEGIN),
+        eos_token_id=tokenizer.end_id,
+        pad_token_id=tokenizer.token_id(PAD),
     )
 
 
 def save_llama(folder: Path) -> None:
     """Write it in Hugging Face layout, with nano's tokenizer and a chat template."""
-    tokenizer = load_tokenizer(SHIPPED / "nano")
+    tokenizer = Tokenizer.load(SHIPPED / "nano")
     torch.manual_seed(0)
     model: Any = LlamaForCausalLM(llama_config())
     with torch.no_grad():
-        model.model.embed_tokens.weight[tokenizer.eos_token_id] = 0  # a token of no weight is never the likeliest
+        model.model.embed_tokens.weight[tokenizer.end_id] = 0  # a token of no weight is never the likeliest
     model.save_pretrained(folder)
-    tokenizer.chat_template = TEMPLATE
-    tokenizer.save_pretrained(folder)
+    saved = transformers_tokenizer(tokenizer)
+    saved.chat_template = TEMPLATE
+    saved.save_pretrained(folder)
 
 
 def parameters() -> dict[str, int]:

@@ -108,6 +108,7 @@ def tokenizer(
     from tuili.data import TOKENIZER_SAMPLE_RECORDS, FileSource, Source, TaskSource, encode_record, sample_texts
     from tuili.data.tokenizer import train_tokenizer
     from tuili.files import check_file_place, writing
+    from tuili.model.tokenizer import transformers_tokenizer
     from tuili.tasks import LEVELS
 
     sources: list[Source] = [TaskSource(name, dict.fromkeys(LEVELS, 1.0), seed=0) for name in parse_domains(domains)]
@@ -115,9 +116,9 @@ def tokenizer(
     check_file_place(folder / "tokenizer.json")
     trained = train_tokenizer(sample_texts(sources), vocabulary)
     with writing(folder, "choose another place"):
-        trained.save_pretrained(folder)
+        transformers_tokenizer(trained).save_pretrained(folder)
     for source in sources:
         unseen = [encode_record(trained, source.record(TOKENIZER_SAMPLE_RECORDS + number)) for number in range(100)]
         prompts, responses = zip(*((one.prompt_length, one.response_length) for one in unseen), strict=True)
         print(f"{source.name}: {fmean(prompts):.0f} + {fmean(responses):.0f} tokens")
-    print(f"{folder}: {len(trained)} entries")
+    print(f"{folder}: {trained.size} entries")

@@ -12,12 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
-from transformers import PreTrainedTokenizerFast
-
 from tuili.data.packing import Document
 from tuili.data.records import Record, read_training_records
-from tuili.data.tokenizer import encode_example
 from tuili.steps import split_response
+from tuili.store import Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS, Problem, Split, generate
 
 TOKENIZER_SAMPLE_RECORDS = 400
@@ -81,9 +79,9 @@ class FileSource:
         return order
 
 
-def encode_record(tokenizer: PreTrainedTokenizerFast, record: Record) -> Document:
+def encode_record(tokenizer: Tokenizer, record: Record) -> Document:
     """The token ids of a record, labelled with its domain's expert."""
-    tokens, prompt_length = encode_example(tokenizer, record.input, record.response)
+    tokens, prompt_length = tokenizer.encode_example(record.input, record.response)
     expert = BUILT_IN_DOMAINS.index(record.domain) if record.domain in BUILT_IN_DOMAINS else -1
     return Document(tuple(tokens), prompt_length, expert)
 

@@ -13,11 +13,10 @@ from queue import Full, Queue
 from threading import Event, Thread
 from typing import NamedTuple
 
-from transformers import PreTrainedTokenizerFast
-
 from tuili.data.packing import Block, Document, fill_row, pack
 from tuili.data.sources import Source, encode_record
 from tuili.errors import InputError
+from tuili.store import PAD, Tokenizer
 
 MAX_PENDING_DOCUMENTS = 64
 """Documents that wait to be packed: enough to fill almost every row exactly."""
@@ -58,7 +57,7 @@ class BlockStream:
     def __init__(
         self,
         sources: Sequence[Source],
-        tokenizer: PreTrainedTokenizerFast,
+        tokenizer: Tokenizer,
         weights: SourceWeights,
         *,
         rows: int,
@@ -93,7 +92,7 @@ class BlockStream:
         shares = {name: weights.get(name, 0.0) / total for name in self._sources}
         rows = [self._next_row(shares) for _ in range(self._rows)]
         self._blocks += 1
-        return pack(rows, self._length, self._tokenizer.pad_token_id)
+        return pack(rows, self._length, self._tokenizer.token_id(PAD))
 
     def _next_row(self, shares: Mapping[str, float]) -> list[Document]:
         while len(self._pending) < MAX_PENDING_DOCUMENTS:

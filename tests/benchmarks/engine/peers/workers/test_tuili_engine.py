@@ -57,4 +57,4 @@ def test_drawn_depths_cost_as_many_layers(tiny: Ours):
 
 def test_the_end_is_never_the_likeliest():
     model, tokenizer = build_ours(TINY, torch.float32)
-    assert tokenizer.eos_token_id not in model.lm_head(torch.randn(1000, 64)).argmax(-1).tolist()
+    assert tokenizer.end_id not in model.lm_head(torch.randn(1000, 64)).argmax(-1).tolist()
