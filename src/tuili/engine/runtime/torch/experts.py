@@ -25,7 +25,7 @@ class Experts:
 
     def __init__(self, own: MixtureOfExperts) -> None:
         self._own, router = own, own.router
-        self._slots = router.slots
+        self._slots = router.top_k
         self._router_EM, self._bias_E = router.weight.detach().float(), router.balance_bias
         self._gate_up_EFM, self._down_EMF = own.experts.gate_up_proj.detach(), own.experts.down_proj.detach()
         self._gate_up = [weight_FM.t() for weight_FM in self._gate_up_EFM]

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from tuili.model import TuiliConfig
-from tuili.model.layers import rotary
+from tuili.model.rotary import rotary
 
 TOKENS, UNITS = 128, 32
 """Columns on either side of the centre to begin with; they are doubled as rows need more."""
