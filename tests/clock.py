@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
-from tuili.engine.runtime.torch.attention_metadata import KeyValues, Step
-from tuili.engine.runtime.torch.kv_cache import Slots
-from tuili.engine.runtime.torch.lean_model import Network
-from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine import Scheduler
+from tuili.engine.runtime.torch.attention_metadata import AttentionMetadata, CachedKeyValues
+from tuili.engine.runtime.torch.kv_cache import KVCache
+from tuili.engine.runtime.torch.lean_model import LeanModel
 
 
 @dataclass
@@ -35,22 +35,22 @@ def take_time(scheduler: Scheduler, clock: Clock, jitter: Callable[[], float] = 
 class _Timed:
     """A network that takes time."""
 
-    def __init__(self, network: Network, clock: Clock, jitter: Callable[[], float]) -> None:
+    def __init__(self, network: LeanModel, clock: Clock, jitter: Callable[[], float]) -> None:
         self._network, self._clock, self._jitter = network, clock, jitter
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._network, name)
 
-    def trunk(self, slots: Slots, rows: slice, id_AT: Tensor) -> tuple[Tensor, KeyValues, Step]:
+    def trunk(self, slots: KVCache, rows: slice, id_AT: Tensor) -> tuple[Tensor, CachedKeyValues, AttentionMetadata]:
         A, T = id_AT.shape
         self._clock.now += self._jitter() * 1e-3 * (3.0 + 0.4 * A + 0.1 * (T - 1))
         return self._network.trunk(slots, rows, id_AT)
 
-    def group(self, index: int, hidden_ATM: Tensor, kv: KeyValues, step: Step) -> Tensor:
+    def group(self, index: int, hidden_ATM: Tensor, kv: CachedKeyValues, step: AttentionMetadata) -> Tensor:
         self._clock.now += self._jitter() * 1e-3 * (1.2 + 0.05 * len(hidden_ATM))
         return self._network.group(index, hidden_ATM, kv, step)
 
-    def to_full_depth(self, slots: Slots, first: int, hidden_ATM: Tensor) -> Tensor:
+    def to_full_depth(self, slots: KVCache, first: int, hidden_ATM: Tensor) -> Tensor:
         tokens = hidden_ATM.shape[0] * hidden_ATM.shape[1]
         self._clock.now += self._jitter() * 1e-3 * (3.0 + 0.3 * tokens)
         return self._network.to_full_depth(slots, first, hidden_ATM)

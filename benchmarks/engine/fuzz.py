@@ -26,14 +26,27 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from tests.clock import Clock, take_time
 from tests.tiny import loud, save_tiny
-from tuili.engine.answer import Answer, Outcome
-from tuili.engine.engine import Engine, Ticket
-from tuili.engine.events import Answered, Event, TokenWritten
-from tuili.engine.promises.calibration import CALIBRATION_FILE, Calibration, Entry, Sample
-from tuili.engine.promises.confidence import FEATURES
-from tuili.engine.request import Budget, Depth, Request, Sampling
-from tuili.engine.scheduling.scheduler import Scheduler
-from tuili.engine.sequence import Row, Stop
+from tuili.engine import (
+    CALIBRATION_FILE,
+    FEATURES,
+    Answer,
+    Answered,
+    Budget,
+    Calibration,
+    Depth,
+    Entry,
+    Event,
+    Outcome,
+    Request,
+    Sample,
+    Sampling,
+    Scheduler,
+    Sequence,
+    StopReason,
+    Ticket,
+    TokenWritten,
+    load_engine,
+)
 from tuili.errors import InputError, Overloaded
 from tuili.model.folder import LoadedModel, load_model
 from tuili.model.verifier import Calibration as Curves
@@ -111,7 +124,7 @@ def promise(loaded: LoadedModel) -> None:
     size = VerifierConfig(loaded.model.config.hidden_size, channels=8, layers=1, heads=1)
     write_verifier(loaded.path, LoadedVerifier(Verifier(size).eval(), Curves(line, line), {}))
     entries = tuple(
-        Entry(error_tolerance=0.1, max_steps=steps, max_tokens=tokens, threshold=0.5, n=100, wrong=1, bound=0.05)
+        Entry(error_tolerance=0.1, max_steps=steps, max_tokens=tokens, exit_threshold=0.5, n=100, wrong=1, bound=0.05)
         for steps in (1, 2)
         for tokens in (5, 12)
     )
@@ -137,7 +150,7 @@ class _Run:
 
     def __init__(self, loaded: LoadedModel, random: Random, tally: Tally) -> None:
         self.random, self.tally, self.clock = random, tally, Clock(step=1e-6)
-        self.engine = Engine(
+        self.engine = load_engine(
             loaded,
             threshold=random.choice((0.0, 0.3, 0.97)) if loaded.path.name == "plain" else None,
             slots=random.choice((1, 2, 5, 16)),
@@ -150,7 +163,7 @@ class _Run:
         lead(scheduler, random)
         self.live: dict[Asked, int] = {}
         """Requests that have not ended, with the steps made since they came."""
-        self.seen = weakref.WeakSet[Row | Ticket | Asked]()
+        self.seen = weakref.WeakSet[Sequence | Ticket | Asked]()
         self.spent: Counter[str] = Counter()
 
     def ask(self, requests: int) -> None:
@@ -253,8 +266,8 @@ class _Run:
 
     def _reconcile(self) -> None:
         """What was spent is what was charged, and nothing is left."""
-        scheduler, account = self.engine.scheduler, self.engine.scheduler.account
-        read = account.ended[Stop.READ]
+        scheduler, account = self.engine.scheduler, self.engine.scheduler.stats
+        read = account.ended[StopReason.READ]
         tally = self.tally
         tally.read += read
         assert account.submitted == account.ended.total() >= self.spent["attempts"] + read
@@ -273,7 +286,7 @@ def lead(scheduler: Scheduler, random: Random) -> None:
     opening, closing, *others, end = (scheduler._tokenizer.token_id(name) for name in names)
     append = scheduler._append
 
-    def led(row: Row, token: int, depth: int, chance: float, more: bool = False) -> None:
+    def led(row: Sequence, token: int, depth: int, chance: float, more: bool = False) -> None:
         if random.random() < 0.7:
             usual = [closing, *others] if closing not in row.tokens else [*others, end]
             token = random.choice(usual) if row.tokens else opening

@@ -89,8 +89,10 @@ class AnswerToken:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one prompt. `answer` is empty if no response has one, or none with enough confidence. `logprobs` has
-    the answer's tokens where log-probabilities were asked for.
+    """The answer to one prompt.
+
+    answer: empty if no response has one, or none with enough confidence. logprobs: the answer's tokens, where
+    log-probabilities were asked for.
     """
 
     prompt: str
@@ -121,7 +123,10 @@ def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: 
             attempts=1,
             milliseconds=to_milliseconds({"total": sum(seconds.values()), **seconds}),
             tokens=count_tokens(
-                tokenizer.encode_prompt(prompt), len(generation.tokens), response.reasoning_tokens, response.answer_tokens
+                tokenizer.encode_prompt(prompt),
+                len(generation.tokens),
+                response.reasoning_tokens,
+                response.answer_tokens,
             ),
             mean_depth=fmean(generation.depths) if generation.depths else 0.0,
             layer_steps=sum(generation.depths),

@@ -2,8 +2,8 @@
 
 Each attempt is a sequence for the scheduler. The next one starts behind the steps that hold, with the wrong step
 corrected where the checker knows how, and at full depth where the budget allows it. Where no step is wrong but the
-confidence is too low, further attempts are sampled at random and vote, weighted by their confidence. The scheduler keeps
-the limits of a sequence; `conclusion` makes the answer.
+confidence is too low, further attempts are sampled at random and vote, weighted by their confidence. The scheduler
+keeps the limits of a sequence; `conclusion` makes the answer.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from tuili.engine.promises.confidence import Confidence
 from tuili.engine.request import Request, Sampling
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.written import CheckedStep, parse_tokens
-from tuili.steps import Context, Status, check_chain
-from tuili.steps.language.response import THINK
+from tuili.steps import THINK, Context, Status, check_chain
 from tuili.store import Tokenizer
 
 RESAMPLING_TEMPERATURE = 0.8
@@ -201,9 +200,7 @@ def confidence_of(attempts: list[Attempt], settings: ControlSettings) -> float |
     return probs[-1] if probs else None
 
 
-def _next_prefix(
-    attempt: Attempt, attempts: list[Attempt], context: Context
-) -> tuple[tuple[CheckedStep, ...], bool]:
+def _next_prefix(attempt: Attempt, attempts: list[Attempt], context: Context) -> tuple[tuple[CheckedStep, ...], bool]:
     """The steps behind which the next attempt starts, and whether it is to be sampled at random."""
     steps = attempt.response.steps
     wrong = next((place for place, step in enumerate(steps) if step.verdict.status is Status.INVALID), None)

@@ -70,9 +70,7 @@ class Decoder:
         """
         limits = SequenceLimits(self.max_new_tokens)
         encoded = [prompt_ids(self.tokenizer, prompt, self.context) for prompt in prompts]
-        sequences = [
-            Sequence(ids, limits, depth=self.depth, exit_threshold=self.exit_threshold) for ids in encoded
-        ]
+        sequences = [Sequence(ids, limits, depth=self.depth, exit_threshold=self.exit_threshold) for ids in encoded]
         for each in sequences:
             self._scheduler.submit(each)
         try:

@@ -179,8 +179,8 @@ class Engine:
             if ticket.answer is not None:
                 answered.append(ticket)
         if self._listener_errors:
-            error, self._listener_errors = self._listener_errors[0], []
-            raise error
+            first_error, self._listener_errors = self._listener_errors[0], []
+            raise first_error
         return answered
 
     def cancel(self, ticket: Ticket) -> None:

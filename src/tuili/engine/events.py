@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from tuili.engine.answer import Answer
 from tuili.engine.sequence import Sequence
 from tuili.engine.written import IncrementalDetokenizer
-from tuili.steps import Context, Verdict, check, split_response
-from tuili.steps.language.response import END_THINK, THINK
+from tuili.steps import END_THINK, THINK, Context, Verdict, check, split_response
 from tuili.store import Tokenizer
 
 

@@ -8,9 +8,7 @@ from tuili.errors import PromptError
 from tuili.store import Tokenizer
 
 
-def prompt_ids(
-    tokenizer: Tokenizer, prompt: str, context: int, earlier: Sequence[tuple[str, str]] = ()
-) -> list[int]:
+def prompt_ids(tokenizer: Tokenizer, prompt: str, context: int, earlier: Sequence[tuple[str, str]] = ()) -> list[int]:
     """The ids of a prompt behind earlier questions and answers.
 
     Args:

@@ -70,7 +70,6 @@ class Sampling(_Settings):
     temperature.
     """
 
-
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     top_k: Annotated[int, Field(ge=0)] = 0

@@ -32,9 +32,9 @@ class Closed(TuiliError):
 
 
 class Service:
-    """`async with Service(engine) as service:`, and then `answer` or `stream`. Running requests are cancelled at the end.
+    """Use it as `async with Service(engine) as service:`, and call `answer` or `stream`.
 
-    Requests may come from any task of any event loop.
+    Requests may come from any task of any event loop. Those that are running at the end of the block are cancelled.
     """
 
     def __init__(self, engine: Engine) -> None:

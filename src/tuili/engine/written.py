@@ -12,8 +12,7 @@ from itertools import accumulate
 from statistics import fmean
 from typing import Any
 
-from tuili.steps import Context, Verdict, check_chain
-from tuili.steps.language.response import END_THINK, THINK, split_response
+from tuili.steps import END_THINK, THINK, Context, Verdict, check_chain, split_response
 from tuili.store import Tokenizer
 
 REPLACEMENT = "\ufffd"  # what bytes that are no character decode to

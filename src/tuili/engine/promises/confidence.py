@@ -34,8 +34,8 @@ FEATURES = (
     "disagreeing",
 )
 """The verifier's logit at the end and at its lowest (0 without a verifier); the mean and the least log-probability of
-the likeliest tokens; the share of steps that the checker cannot decide; the logarithm of the decoded tokens; whether the
-checker corrected a step; log(1 + n) for the n other attempts with the same answer, and for those with another."""
+the likeliest tokens; the share of steps that the checker cannot decide; the logarithm of the decoded tokens; whether
+the checker corrected a step; log(1 + n) for the n other attempts with the same answer, and for those with another."""
 RIDGE_PENALTY = 1.0
 """Weight of the squared coefficients of standardised features in the loss, which is a sum over answers."""
 CALIBRATION_BINS = 15
@@ -136,7 +136,9 @@ def calibration_bins(prob_N: NDArray[np.float64], right_N: NDArray[np.bool_]) ->
     """
     bin_N = np.minimum((prob_N * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     members = (bin_N == number for number in range(CALIBRATION_BINS))
-    return [(int(in_N.sum()), float(prob_N[in_N].mean()), float(right_N[in_N].mean())) for in_N in members if in_N.any()]
+    return [
+        (int(in_N.sum()), float(prob_N[in_N].mean()), float(right_N[in_N].mean())) for in_N in members if in_N.any()
+    ]
 
 
 def calibration_error(prob_N: NDArray[np.float64], right_N: NDArray[np.bool_]) -> float:

@@ -1,8 +1,8 @@
 """Which promise a request gets, and whether promises still hold.
 
 The model's `calibration` says what can be promised. A promise holds only while requests come as the calibration sample
-came. Two kinds of alarms watch that: one on first attempts in which the checker finds a wrong step, which needs no known
-answers, and one for each tolerance on answers that somebody has judged.
+came. Two kinds of alarms watch that: one on first attempts in which the checker finds a wrong step, which needs no
+known answers, and one for each tolerance on answers that somebody has judged.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class Promises:
         longest, budget = self._calibration.sample.longest_prompt, request.budget
         if prompt_tokens > longest:
             raise NotPromised(
-                f"error_tolerance: nothing is promised about a prompt of {prompt_tokens} tokens: in calibration none had more "
-                f"than {longest}"
+                f"error_tolerance: nothing is promised about a prompt of {prompt_tokens} tokens: in calibration none had "
+                f"more than {longest}"
             )
         if budget.max_layer_steps is not None:
             raise NotPromised("error_tolerance: nothing is promised with max_layer_steps; max_tokens limits work, too")
@@ -94,8 +94,8 @@ class Promises:
         if rejected is not None and rejected.revoked:
             return replace(
                 promise,
-                why=f"revoked: requests are unlike the calibration sample (of {rejected.seen} first attempts, more than "
-                f"{rejected.epsilon:.1%} had a wrong step)",
+                why=f"revoked: requests are unlike the calibration sample (of {rejected.seen} first attempts, more "
+                f"than {rejected.epsilon:.1%} had a wrong step)",
             )
         return promise
 

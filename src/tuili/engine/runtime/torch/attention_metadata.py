@@ -2,8 +2,8 @@
 
 `kv_cache` says where tokens stand; `lean_model` has the layers that use this.
 
-Dimensions: A rows, T new tokens of each, U units, S tokens, X = U + S columns, K key/value heads, G query heads of each,
-R readings (of unit means, of the window, of chosen units), L = T * G * R queries of a key/value head, D head size.
+Dimensions: A rows, T new tokens of each, U units, S tokens, X = U + S columns, K key/value heads, G query heads of
+each, R readings (of unit means, of the window, of chosen units), L = T * G * R queries of a key/value head, D head size.
 """
 
 from __future__ import annotations
@@ -46,14 +46,18 @@ class AttentionMetadata(NamedTuple):
     def some(self, chosen_N: Tensor) -> AttentionMetadata:
         """The metadata of some rows, by their places."""
         cos_AT1D, sin_AT1D, bias_A1LX, column_AS, top_units = self
-        return AttentionMetadata(cos_AT1D[chosen_N], sin_AT1D[chosen_N], bias_A1LX[chosen_N], column_AS[chosen_N], top_units)
+        return AttentionMetadata(
+            cos_AT1D[chosen_N], sin_AT1D[chosen_N], bias_A1LX[chosen_N], column_AS[chosen_N], top_units
+        )
 
     def as_rows(self) -> AttentionMetadata:
         """The metadata with each token as a row of its own."""
         (A, T), (L, X) = self.cos_AT1D.shape[:2], self.bias_A1LX.shape[2:]
         cos_N11D, sin_N11D = (angle_AT1D.flatten(0, 1)[:, None] for angle_AT1D in (self.cos_AT1D, self.sin_AT1D))
         bias_N1LX = self.bias_A1LX.view(A * T, 1, L // T, X)
-        return AttentionMetadata(cos_N11D, sin_N11D, bias_N1LX, self.column_AS.repeat_interleave(T, dim=0), self.top_units)
+        return AttentionMetadata(
+            cos_N11D, sin_N11D, bias_N1LX, self.column_AS.repeat_interleave(T, dim=0), self.top_units
+        )
 
 
 class CachedKeyValues(NamedTuple):

@@ -1,6 +1,7 @@
 """Early exits: each sequence leaves at the first exit where it is sure enough, or where its limits end.
 
-Sequences that have left leave the batch, so that fewer rows run the next group of layers. `StepPolicy` knows the limits.
+Sequences that have left are taken out of the batch, so that fewer rows run the next group of layers. `StepPolicy` knows
+the limits.
 
 Dimensions: A sequences, N of them that go on, M hidden size, V vocabulary.
 """
@@ -48,9 +49,7 @@ def run_to_exits(
         clock: the time in seconds, at which an accelerator has done its work.
     """
     count, last = len(sequences), model.config.num_groups
-    exits = Exits(
-        hidden_A1M.new_empty(count, model.config.vocab_size), [0] * count, [0.0] * count, [False] * count
-    )
+    exits = Exits(hidden_A1M.new_empty(count, model.config.vocab_size), [0] * count, [0.0] * count, [False] * count)
     going, hidden_N1M = list(range(count)), hidden_A1M
     for index, depth in enumerate(model.config.exit_layers):
         running = [sequences[row] for row in going]

@@ -1,7 +1,8 @@
 """The experts of one reasoning layer for few tokens: the routing and weights of the model in fewer operations.
 
 Up to `MAX_SORTED_TOKENS` tokens are sorted by expert in plain Python, which is faster than tensor operations for so
-few. More tokens go through the model's own `MixtureOfExperts`; so do all tokens while routing is recorded or restricted.
+few. More tokens go through the model's own `MixtureOfExperts`, and so do all tokens while routing is recorded or
+restricted.
 
 Dimensions: N tokens, k experts of each token, Y = N * k pairs of token and expert, E experts, F expert size, M hidden
 size.
@@ -92,7 +93,7 @@ class LeanExperts:
         return torch.zeros_like(hidden_NM).index_add_(0, token_Y, output_YM)
 
     def _gathered(self, hidden_NM: Tensor) -> Tensor:
-        """The experts of any number of tokens, written so that a compiler fuses it into one loop without gathered copies."""
+        """The experts of any number of tokens, in a form that a compiler fuses into one loop without gathered copies."""
         expert_Nk, weight_Nk = self._route(hidden_NM)
         gate_up_NkF = (self._gate_up_EFM[expert_Nk] * hidden_NM[:, None, None]).sum(-1)
         active_NkF = gated_silu(gate_up_NkF) * weight_Nk[..., None]

@@ -49,7 +49,7 @@ class CacheView(NamedTuple):
 
 @dataclass
 class TokenRow:
-    """The ids of a row, the unit of each id, and the size of the unit that is still open: 0 where the last is closed."""
+    """The ids of a row, the unit of each id, and the size of the open unit: 0 where the last unit is closed."""
 
     ids: list[int] = field(default_factory=list)
     units: list[int] = field(default_factory=list)

@@ -89,7 +89,10 @@ class LeanModel:
         """Run the last T tokens of A adjacent rows, which the trunk has read, through all groups."""
         A, T = hidden_ATM.shape[:2]
         view = cache.review(slice(first, first + A), T)
-        kv, metadata = CachedKeyValues(view.kv_A2KXD[-1]), build_metadata(view, (cache.cos_SD, cache.sin_SD), self.config)
+        kv, metadata = (
+            CachedKeyValues(view.kv_A2KXD[-1]),
+            build_metadata(view, (cache.cos_SD, cache.sin_SD), self.config),
+        )
         if self._graphs is not None and 1 < A * T <= MAX_TOKENS_AS_ROWS:  # a graph takes one token of each row
             hidden_ATM, kv, metadata = hidden_ATM.view(A * T, 1, -1), kv.for_each(T), metadata.as_rows()
         for index in range(self.config.num_groups):
@@ -150,7 +153,9 @@ class _Graphs(NamedTuple):
     group: Callable[[list[_Reasoning], Tensor, CachedKeyValues, AttentionMetadata], Tensor]
 
 
-def _run_group(layers: list[_Reasoning], hidden_ATM: Tensor, kv: CachedKeyValues, metadata: AttentionMetadata) -> Tensor:
+def _run_group(
+    layers: list[_Reasoning], hidden_ATM: Tensor, kv: CachedKeyValues, metadata: AttentionMetadata
+) -> Tensor:
     for layer in layers:
         hidden_ATM = layer(hidden_ATM, kv, metadata)
     return hidden_ATM
@@ -185,7 +190,11 @@ class _Attention:
         keys, values = ([], []) if key_value is None else ([key_value.k_proj], [key_value.v_proj])
         gates = [] if attention.gate_proj is None else [attention.gate_proj]
         self._weight = convert(_fuse([attention.q_proj, *keys, *values, *gates]))
-        self._sizes = ((self._heads + self._kv_heads) * self._size, self._kv_heads * self._size, 3 * self._heads * len(gates))
+        self._sizes = (
+            (self._heads + self._kv_heads) * self._size,
+            self._kv_heads * self._size,
+            3 * self._heads * len(gates),
+        )
         gains = [attention.q_norm.weight.expand(self._heads, -1) * self._size**-0.5]
         if key_value is not None:
             gains.append(key_value.k_norm.weight.expand(self._kv_heads, -1))
@@ -193,9 +202,11 @@ class _Attention:
         self._output = convert(attention.o_proj.weight)
 
     def project(self, hidden_ATM: Tensor, metadata: AttentionMetadata) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Queries [A, T, H, D], keys and values [A, T, K, D], and gates [A, T, 3 * H]; K or the last size is 0 without."""
+        """Queries [A, T, H, D], own keys and values [A, T, K, D], and gates [A, T, 3 * H], of size 0 where there are none."""
         heads, value, gate = linear(self._norm(hidden_ATM), self._weight).split(self._sizes, dim=-1)
-        heads_ATQD = _rotate(heads.unflatten(-1, (self._heads + self._kv_heads, self._size)), self._rotated_norm, metadata)
+        heads_ATQD = _rotate(
+            heads.unflatten(-1, (self._heads + self._kv_heads, self._size)), self._rotated_norm, metadata
+        )
         query_ATHD, key_ATKD = heads_ATQD.split((self._heads, self._kv_heads), dim=2)
         return query_ATHD, key_ATKD, value.unflatten(-1, (self._kv_heads, self._size)), gate
 
@@ -223,10 +234,19 @@ class _Trunk:
         self._norm = _Norm(layer.mlp_norm.weight, layer.mlp_norm.eps)
         self._gate_up, self._down = convert(layer.mlp.gate_up_proj.weight), convert(layer.mlp.down_proj.weight)
 
-    def __call__(self, hidden_ATM: Tensor, view: CacheView, update: UnitMeanUpdate | None, metadata: AttentionMetadata, index: int) -> Tensor:
+    def __call__(
+        self,
+        hidden_ATM: Tensor,
+        view: CacheView,
+        update: UnitMeanUpdate | None,
+        metadata: AttentionMetadata,
+        index: int,
+    ) -> Tensor:
         query_ATHD, key_ATKD, value_ATKD, gate = self._attention.project(hidden_ATM, metadata)
         write(index, view, update, key_ATKD, value_ATKD)
-        hidden_ATM = hidden_ATM + self._attention.read(query_ATHD, gate, CachedKeyValues(view.kv_A2KXD[index]), metadata)
+        hidden_ATM = hidden_ATM + self._attention.read(
+            query_ATHD, gate, CachedKeyValues(view.kv_A2KXD[index]), metadata
+        )
         return hidden_ATM + linear(gated_silu(linear(self._norm(hidden_ATM), self._gate_up)), self._down)
 
 

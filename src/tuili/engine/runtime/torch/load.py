@@ -123,7 +123,5 @@ def load_decoder(
     if max_new_tokens < 1 or batch_size < 1:
         raise InputError(f"max_new_tokens {max_new_tokens} and batch_size {batch_size} must be at least 1")
     model.train(False)
-    scheduler = load_scheduler(
-        model, tokenizer, slots=batch_size, waiting=sys.maxsize, compiled=compiled, int8=int8
-    )
+    scheduler = load_scheduler(model, tokenizer, slots=batch_size, waiting=sys.maxsize, compiled=compiled, int8=int8)
     return Decoder(scheduler, tokenizer, depth, exit_threshold, max_new_tokens)

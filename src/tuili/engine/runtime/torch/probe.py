@@ -37,7 +37,9 @@ def observe(model: TuiliForCausalLM, ids: Sequence[int]) -> Observation:
     hooks = [attention.o_proj.register_forward_pre_hook(record_heads) for attention in attentions]
     try:
         with model.record_routing() as record:
-            model(torch.tensor([list(ids[-MAX_TOKENS:])], device=model.model.embed_tokens.weight.device), use_cache=False)
+            model(
+                torch.tensor([list(ids[-MAX_TOKENS:])], device=model.model.embed_tokens.weight.device), use_cache=False
+            )
     finally:
         for hook in hooks:
             hook.remove()

@@ -1,6 +1,6 @@
-"""Speculative decoding with the model's own trunk: it drafts some tokens, then the full depth reads them all at once and
-accepts those that it would have decoded itself (Leviathan et al. 2023, arXiv 2211.17192; Zhang et al. 2024, arXiv
-2309.08168).
+"""Speculative decoding with the model's own trunk (Leviathan et al. 2023, arXiv 2211.17192; Zhang et al. 2024, arXiv
+2309.08168): the trunk drafts some tokens, then the full depth reads them all at once and accepts those that it would
+have decoded itself.
 
 The tokens are those of plain decoding at full depth. The scheduler's limits say how far a sequence may be drafted.
 
