@@ -119,7 +119,7 @@ class Load:
         unended = [self.clock() - due for due in self.due.values()]
         overruns = [1e3 * max(0.0, behind) for behind in (*self.behind, *unended)] or [0.0]
         p99 = quantiles(overruns, n=100)[-1] if len(overruns) > 1 else overruns[0]
-        group = 1e3 * self.engine.scheduler.costs.group.of(1)
+        group = 1e3 * self.engine.scheduler.costs.group.expected(1)
         return {
             "goodput": len(self.depths) / seconds,
             "offered": self.offered / seconds,

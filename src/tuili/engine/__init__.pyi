@@ -15,7 +15,7 @@ from .promises.calibration import (
     read_calibration,
 )
 from .promises.confidence import FEATURES, Confidence, calibration_bins, calibration_error, features, fit
-from .promises.promises import has_wrong_step, valid_calibration
+from .promises.promises import Promises, has_wrong_step, valid_calibration
 from .request import (
     MAX_ATTEMPTS,
     MAX_DEADLINE_MS,
@@ -30,10 +30,11 @@ from .request import (
     Sampling,
     parse_settings,
 )
-from .runtime.runner import Observation
-from .runtime.torch.load import load_decoder, load_engine, load_scheduler
+from .runtime.runner import ModelRunner, Observation, PrefillOutput, StepOutput, StepPolicy
+from .runtime.torch.load import load_decoder, load_engine, load_runner, load_scheduler
 from .scheduling.scheduler import Scheduler
 from .scheduling.stats import SchedulerStats
+from .scheduling.warm_up import warm_up
 from .sequence import Sequence, SequenceLimits, StopReason
 from .service import Closed, Service
 from .written import CheckedStep
@@ -64,12 +65,15 @@ __all__ = [
     "Entry",
     "Event",
     "Generation",
+    "ModelRunner",
     "NotPromised",
     "Observation",
     "Outcome",
     "Point",
+    "PrefillOutput",
     "PreparedRequest",
     "Promise",
+    "Promises",
     "Receipt",
     "Request",
     "RequestState",
@@ -81,6 +85,8 @@ __all__ = [
     "SequenceLimits",
     "Service",
     "StepJudged",
+    "StepOutput",
+    "StepPolicy",
     "StopReason",
     "Ticket",
     "TokenWritten",
@@ -93,9 +99,11 @@ __all__ = [
     "has_wrong_step",
     "load_decoder",
     "load_engine",
+    "load_runner",
     "load_scheduler",
     "parse_settings",
     "read_calibration",
     "valid_calibration",
     "verifier_missed_some",
+    "warm_up",
 ]

@@ -84,8 +84,7 @@ def logprobs(answer: Answer) -> Logprobs | None:
         return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
 
     content: list[TokenLogprob] = [
-        {**told(own.text, own.logprob), "top_logprobs": [told(*other) for other in own.top]}
-        for own in answer.logprobs
+        {**told(own.text, own.logprob), "top_logprobs": [told(*other) for other in own.top]} for own in answer.logprobs
     ]
     return {"content": content, "refusal": None} if content else None
 

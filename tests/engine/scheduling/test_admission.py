@@ -12,8 +12,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-
 from tests.clock import Clock, take_time
+
 from tests.tiny import tiny_model
 from tuili.engine.engine import Ticket
 from tuili.engine.request import Budget, Request

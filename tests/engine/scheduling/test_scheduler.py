@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-
 from tests.clock import Clock
+
 from tests.tiny import loud, tiny_model
 from tuili.engine.request import Depth, Sampling
 from tuili.engine.runtime.torch.kv_cache import KVCache

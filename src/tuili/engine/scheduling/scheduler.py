@@ -18,6 +18,7 @@ from tuili.engine.scheduling.deadlines import DEADLINE_SAFETY_FACTOR, Deadlines
 from tuili.engine.scheduling.limits import check_sequence, text_end
 from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, StopReason
+from tuili.errors import InputError
 from tuili.store import Tokenizer
 
 MIN_PREFILL_TOKENS = 64
@@ -59,6 +60,23 @@ class Scheduler:
         """Seconds that groups of layers and drafts took in this step."""
         self._last_step_ended: float | None = None
         """When the last step ended, if it left sequences to go on with."""
+
+    @classmethod
+    def of(
+        cls,
+        runner: ModelRunner,
+        tokenizer: Tokenizer,
+        *,
+        chunk: int = 256,
+        waiting: int = 1024,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> Scheduler:
+        """A scheduler with a queue and costs of its own. `waiting`: sequences that may wait for a slot."""
+        if min(runner.slots, chunk, waiting) < 1:
+            raise InputError(f"slots {runner.slots}, chunk {chunk} and waiting {waiting} must be at least 1")
+        costs = Costs(runner.slots, chunk)
+        queue = WaitingQueue(waiting, runner.slots, costs)
+        return cls(runner, tokenizer, queue, costs, chunk=chunk, clock=clock)
 
     # Submitting and cancelling
 

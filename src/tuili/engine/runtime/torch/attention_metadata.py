@@ -3,7 +3,7 @@
 `kv_cache` says where tokens stand; `lean_model` has the layers that use this.
 
 Dimensions: A rows, T new tokens of each, U units, S tokens, X = U + S columns, K key/value heads, G query heads of
-each, R readings (of unit means, of the window, of chosen units), L = T * G * R queries of a key/value head, D head size.
+each, R readings (unit means, window, chosen units), L = T * G * R queries of a key/value head, D head size.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class LeanExperts:
         return torch.zeros_like(hidden_NM).index_add_(0, token_Y, output_YM)
 
     def _gathered(self, hidden_NM: Tensor) -> Tensor:
-        """The experts of any number of tokens, in a form that a compiler fuses into one loop without gathered copies."""
+        """The experts of any number of tokens, in a form that a compiler fuses into one loop without copies."""
         expert_Nk, weight_Nk = self._route(hidden_NM)
         gate_up_NkF = (self._gate_up_EFM[expert_Nk] * hidden_NM[:, None, None]).sum(-1)
         active_NkF = gated_silu(gate_up_NkF) * weight_Nk[..., None]

@@ -1,4 +1,4 @@
-"""Making engines, decoders and schedulers that run a model by torch."""
+"""Making runners, schedulers, decoders and engines that run a model by torch."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from tuili.engine.request import Depth
 from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.engine.runtime.torch.model_runner import PREFIX_CACHE_BYTES, TorchModelRunner
 from tuili.engine.runtime.torch.prefix_cache import PrefixCache
-from tuili.engine.scheduling.admission import WaitingQueue
-from tuili.engine.scheduling.costs import Costs
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.errors import InputError
@@ -23,7 +21,30 @@ from tuili.model.folder import LoadedModel
 from tuili.model.verifier import LoadedVerifier, read_verifier
 from tuili.store import Tokenizer
 
-Clock = Callable[[], float]
+
+def load_runner(
+    model: TuiliForCausalLM,
+    tokenizer: Tokenizer,
+    *,
+    slots: int = 16,
+    prefix_cache_bytes: int = PREFIX_CACHE_BYTES,
+    verifier: LoadedVerifier | None = None,
+    compiled: bool = False,
+    int8: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
+) -> TorchModelRunner:
+    """A runner of a model, whose weights must not change afterwards.
+
+    Args:
+        slots: sequences that are decoded together.
+        prefix_cache_bytes: memory for prompts that are kept for others that begin alike.
+        verifier: reads responses that are submitted with `verify_from`.
+        compiled: compile the decoding of one token a sequence, which takes a C++ compiler a minute or more.
+        int8: use a copy of the weights that is rounded to 8 bits, except for experts. On a CPU only.
+        clock: the time in seconds.
+    """
+    lean, cache = LeanModel(model, compiled, int8), PrefixCache(prefix_cache_bytes)
+    return TorchModelRunner(lean, tokenizer.end_id, slots=slots, prefix_cache=cache, verifier=verifier, clock=clock)
 
 
 def load_scheduler(
@@ -37,31 +58,20 @@ def load_scheduler(
     verifier: LoadedVerifier | None = None,
     compiled: bool = False,
     int8: bool = False,
-    clock: Clock = time.perf_counter,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Scheduler:
-    """A scheduler over a model, whose weights must not change afterwards.
-
-    Args:
-        slots: sequences that are decoded together.
-        chunk: prompt tokens that one step reads, at most.
-        waiting: sequences that may wait for a slot.
-        prefix_cache_bytes: memory for prompts that are kept for others that begin alike.
-        verifier: reads responses that are submitted with `verify_from`.
-        compiled, int8: see `LeanModel`.
-        clock: the time in seconds.
-    """
-    if min(slots, chunk, waiting) < 1:
-        raise InputError(f"slots {slots}, chunk {chunk} and waiting {waiting} must be at least 1")
-    runner = TorchModelRunner(
-        LeanModel(model, compiled, int8),
-        tokenizer.end_id,
+    """A scheduler over a runner; see `load_runner` and `Scheduler.of` for the arguments."""
+    runner = load_runner(
+        model,
+        tokenizer,
         slots=slots,
-        prefix_cache=PrefixCache(prefix_cache_bytes),
+        prefix_cache_bytes=prefix_cache_bytes,
         verifier=verifier,
+        compiled=compiled,
+        int8=int8,
         clock=clock,
     )
-    costs = Costs(slots, chunk)
-    return Scheduler(runner, tokenizer, WaitingQueue(waiting, slots, costs), costs, chunk=chunk, clock=clock)
+    return Scheduler.of(runner, tokenizer, chunk=chunk, waiting=waiting, clock=clock)
 
 
 def load_engine(
@@ -72,7 +82,7 @@ def load_engine(
     waiting: int = 1024,
     compiled: bool = False,
     int8: bool = False,
-    clock: Clock = time.perf_counter,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Engine:
     """An engine that has been warmed up, with the verifier and the calibration of the model's folder.
 
@@ -80,15 +90,16 @@ def load_engine(
         exit_threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
         slots: responses that are decoded together.
         waiting: attempts that may wait for a slot; further requests are refused.
-        compiled, int8: see `LeanModel`.
+        compiled, int8: see `load_runner`.
         clock: the time in seconds.
     """
+    verifier = read_verifier(loaded.path)
     scheduler = load_scheduler(
         loaded.model,
         loaded.tokenizer,
         slots=slots,
         waiting=waiting,
-        verifier=read_verifier(loaded.path),
+        verifier=verifier,
         compiled=compiled,
         int8=int8,
         clock=clock,
@@ -118,7 +129,7 @@ def load_decoder(
     Args:
         depth, exit_threshold, max_new_tokens: see `Decoder`.
         batch_size: prompts that are answered together; the next one starts when one has ended.
-        compiled, int8: see `LeanModel`.
+        compiled, int8: see `load_runner`.
     """
     if max_new_tokens < 1 or batch_size < 1:
         raise InputError(f"max_new_tokens {max_new_tokens} and batch_size {batch_size} must be at least 1")
