@@ -66,8 +66,8 @@ class Promises:
         longest, budget = self._calibration.sample.longest_prompt, request.budget
         if prompt_tokens > longest:
             raise NotPromised(
-                f"error_tolerance: nothing is promised about a prompt of {prompt_tokens} tokens: in calibration none had "
-                f"more than {longest}"
+                f"error_tolerance: nothing is promised about a prompt of {prompt_tokens} tokens: in calibration none "
+                f"had more than {longest}"
             )
         if budget.max_layer_steps is not None:
             raise NotPromised("error_tolerance: nothing is promised with max_layer_steps; max_tokens limits work, too")

@@ -13,13 +13,13 @@ from __future__ import annotations
 from itertools import groupby
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from tuili.model.experts import MixtureOfExperts
+from tuili.model.experts import MixtureOfExperts, route_tokens
 from tuili.model.kernels import gated_silu
 
 MAX_SORTED_TOKENS = 64
+"""For more tokens than this, the tensor operations of `MixtureOfExperts` are faster."""
 
 
 class LeanExperts:
@@ -27,7 +27,7 @@ class LeanExperts:
 
     def __init__(self, moe: MixtureOfExperts) -> None:
         self._moe, router = moe, moe.router
-        self._experts_per_token = router.slots
+        self._experts_per_token = router.top_k
         self._router_EM, self._bias_E = router.weight.detach().float(), router.balance_bias
         self._gate_up_EFM, self._down_EMF = moe.experts.gate_up_proj.detach(), moe.experts.down_proj.detach()
         self._gate_up = [weight_FM.t() for weight_FM in self._gate_up_EFM]
@@ -51,17 +51,8 @@ class LeanExperts:
         return self._sorted(hidden_NM, expert_Nk.flatten().tolist(), weight_Nk)
 
     def _route(self, hidden_NM: Tensor) -> tuple[Tensor, Tensor]:
-        """The experts of each token and their weights, as `Router` chooses them."""
-        logit_NE = F.linear(hidden_NM.float(), self._router_EM)
-        first_N1 = logit_NE.argmax(-1, keepdim=True)
-        chosen, rest_NE = [first_N1], logit_NE + self._bias_E
-        for _ in range(self._experts_per_token - 1):
-            rest_NE = rest_NE.scatter(1, chosen[-1], float("-inf"))
-            chosen.append(rest_NE.argmax(-1, keepdim=True))
-        expert_Nk = torch.cat(chosen, dim=1)
-        weight_Nk = logit_NE.gather(1, expert_Nk).sigmoid_()
-        weight_Nk /= weight_Nk.sum(-1, keepdim=True).clamp_(min=1e-9)
-        return expert_Nk, weight_Nk.to(hidden_NM.dtype)
+        """The experts of each token and their weights [N, k]."""
+        return route_tokens(hidden_NM, self._router_EM, self._bias_E, self._experts_per_token)
 
     def _one(self, hidden_M: Tensor, experts: list[int], weight_1k: Tensor) -> Tensor:
         """The experts of a single token: products of a matrix with a vector."""

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from tuili.model import TuiliConfig
-from tuili.model.layers import rotary
+from tuili.model.rotary import rotary
 
 INITIAL_TOKEN_COLUMNS, INITIAL_UNIT_COLUMNS = 128, 32
 """Columns to the right and to the left of the centre at first. They are doubled as rows need more."""
