@@ -21,7 +21,7 @@ from torch import Tensor
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import ROOT, Figure
 from tuili.config import load_recipe
-from tuili.engine.promises.confidence import bins
+from tuili.engine import calibration_bins
 from tuili.eval.reporting.figures import reliability
 from tuili.model.verifier import Verifier
 from tuili.posttrain.verifier.chains import OWN, UNKNOWN
@@ -109,8 +109,13 @@ def draw(file: Path, test: Examples, chance_E: Tensor) -> None:
     kinds = {"steps": known_E & ~test.last_E, "answers": known_E & test.last_E}
     drawn = reliability(
         {
+<<<<<<< HEAD
             name: bins(chance_E[kind_E].double().numpy(), (label_E[kind_E] == 1).numpy())
             for name, kind_E in kinds.items()
+=======
+            name: calibration_bins(chance_E[own].double().numpy(), (label_E[own] == 1).numpy())
+            for name, own in kinds.items()
+>>>>>>> trunk
         }
     )
     file.write_bytes(base64.b64decode(drawn.partition(",")[2]))

@@ -27,9 +27,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import free_port
-from tuili.engine import controller
-from tuili.engine.engine import Engine
-from tuili.engine.events import Narrator
+from tuili.engine import Engine, controller
+from tuili.engine.events import EventBuilder
 from tuili.errors import TuiliError
 from tuili.serve.app import Settings, make_app
 from tuili.serve.keys import Key, Keys
@@ -62,7 +61,7 @@ CLIENT_WEIGHTS = {
 """What a client does, and how often in proportion."""
 FAILURE_SHARES: tuple[tuple[Any, str, float], ...] = (
     (Engine, "read", 0.02),
-    (Narrator, "news", 0.001),
+    (EventBuilder, "news", 0.001),
     (controller, "_judged", 0.01),
     (Listener, "hears", 0.001),
 )

@@ -20,7 +20,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import Server, free_port
-from tuili.engine.engine import Engine
+from tuili.engine import Engine
 from tuili.eval.runner import unseen_problems
 from tuili.serve.app import Settings
 from tuili.serve.metrics import Listener
