@@ -109,13 +109,8 @@ def draw(file: Path, test: Examples, chance_E: Tensor) -> None:
     kinds = {"steps": known_E & ~test.last_E, "answers": known_E & test.last_E}
     drawn = reliability(
         {
-<<<<<<< HEAD
-            name: bins(chance_E[kind_E].double().numpy(), (label_E[kind_E] == 1).numpy())
+            name: calibration_bins(chance_E[kind_E].double().numpy(), (label_E[kind_E] == 1).numpy())
             for name, kind_E in kinds.items()
-=======
-            name: calibration_bins(chance_E[own].double().numpy(), (label_E[own] == 1).numpy())
-            for name, own in kinds.items()
->>>>>>> trunk
         }
     )
     file.write_bytes(base64.b64decode(drawn.partition(",")[2]))
