@@ -73,7 +73,7 @@ def summary(blocks: Sequence[dict[str, Any]]) -> dict[str, Figure]:
 
 
 class Decoders:
-    """A model at full depth, at chosen depth and with verified drafts: eager, compiled where possible, and in 8 bits."""
+    """A model at full depth, chosen depth and with verified drafts: eager, compiled where possible, and in 8 bits."""
 
     def __init__(self, loaded: LoadedModel, batch: int) -> None:
         self._depths: dict[str, Depth] = {"full": loaded.model.config.exit_layers[-1], "auto": "auto", "exact": "exact"}
