@@ -22,10 +22,7 @@ from benchmarks.record import Figure
 from benchmarks.served import Server, free_port
 from tuili.engine.engine import Engine
 from tuili.eval.runner import unseen_problems
-from tuili.serve.app import Settings
-from tuili.serve.metrics import Listener
-from tuili.serve.models import Models, make_engine
-from tuili.serve.server import serve
+from tuili.serve import ModelRegistry, RequestMetrics, Settings, engine_factory, serve
 from tuili.tasks import domain_names
 
 SCRAPE = 15.0
@@ -36,10 +33,10 @@ KINDS, CHANGES = (Counter, Gauge, Histogram), ("inc", "dec", "set", "observe")
 def switchable(port: int) -> None:
     """Serve until told to end. SIGUSR2 ends counting, SIGUSR1 begins it again."""
     nothing: dict[tuple[type, str], Any] = {
-        (Listener, "__init__"): lambda own, metrics, model, request, clock: setattr(own, "request", request),
-        (Listener, "ends"): lambda _: 0,
+        (RequestMetrics, "__init__"): lambda own, metrics, model, request, now: setattr(own, "request", request),
+        (RequestMetrics, "finish"): lambda _: 0,
         (Engine, "observe"): lambda _: None,
-        **{(Listener, name): lambda *_: None for name in ("reads", "hears", "fails")},
+        **{(RequestMetrics, name): lambda *_: None for name in ("set_prompt_tokens", "observe", "record_error")},
         **{(kind, "labels"): lambda own, *_: own for kind in KINDS},
         **{(kind, name): lambda *_: None for kind in KINDS for name in CHANGES if hasattr(kind, name)},
     }
@@ -51,7 +48,7 @@ def switchable(port: int) -> None:
 
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, switch)
-    serve(Models(["nano"], make_engine(16, 256, compiled=False, int8=False)), Settings(), "127.0.0.1", port)
+    serve(ModelRegistry(["nano"], engine_factory(16, 256, compiled=False, int8=False)), Settings(), "127.0.0.1", port)
 
 
 def server_to_switch() -> Server:

@@ -24,8 +24,8 @@ from tuili.engine.request import Request
 from tuili.model.folder import SHIPPED
 from tuili.serve.app import Settings
 from tuili.serve.keys import Keys
-from tuili.serve.models import make_engine, stamp
-from tuili.serve.server import Impatient
+from tuili.serve.models import engine_factory, folder_stamp
+from tuili.serve.server import HeaderTimeoutProtocol
 
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
 
@@ -133,7 +133,7 @@ def test_weights_at_work_are_not_the_files(tmp_path: Path) -> None:
     """A mapped file that is overwritten in its place would end the process."""
     folder = tmp_path / "own"
     shutil.copytree(SHIPPED / "nano", folder)
-    engine = make_engine(1, 4, compiled=False, int8=False)(folder)
+    engine = engine_factory(1, 4, compiled=False, int8=False)(folder)
     weights = folder / "model.safetensors"
     weights.write_bytes(b"")
     (answer,) = engine.answer([Request("What is 48 + 27 * 3?", depth=12)])
@@ -142,7 +142,7 @@ def test_weights_at_work_are_not_the_files(tmp_path: Path) -> None:
 
 def test_a_file_that_vanishes_meanwhile_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = save_tiny(tmp_path / "model")
-    whole = stamp(folder)
+    whole = folder_stamp(folder)
     own = Path.stat
 
     def vanish(self: Path, **options: Any) -> Any:
@@ -151,12 +151,14 @@ def test_a_file_that_vanishes_meanwhile_is_left_out(tmp_path: Path, monkeypatch:
         return own(self, **options)
 
     monkeypatch.setattr(Path, "stat", vanish)
-    assert [entry[0] for entry in stamp(folder)] == [entry[0] for entry in whole if entry[0] != "config.json"]
+    assert [entry[0] for entry in folder_stamp(folder)] == [entry[0] for entry in whole if entry[0] != "config.json"]
 
 
-def test_a_connection_that_asks_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuili.serve.server.HEADER_SECONDS", 0.3)
+class HastyProtocol(HeaderTimeoutProtocol):
+    header_seconds = 0.3
 
+
+def test_a_connection_that_asks_nothing_is_closed() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
@@ -164,7 +166,7 @@ def test_a_connection_that_asks_nothing_is_closed(monkeypatch: pytest.MonkeyPatc
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, http=Impatient, lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, http=HastyProtocol, lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
