@@ -12,10 +12,21 @@ import pytest
 
 FACES = {
     "steps": """
-        Claim Context Inference Prose Response Status Step Trace Value Verdict
-        check check_chain parse render render_response split_response
+        END END_THINK THINK WEEKDAYS
+        Claim Context Inference Prose Response Status Step StepFault Trace Unreadable Value Verdict
+        check check_chain evaluate parse parse_statement render render_response render_term render_value_like
+        split_response terms units
     """,
-    "tasks": "LEVELS Domain Draft Problem Split domain domain_names generate phase score",
+    "store": "ASSISTANT BEGIN PAD SPECIAL_TOKENS USER Tokenizer",
+    "tasks": """
+        BUILT_IN_DOMAINS Domain Draft LEVELS MUTATION_KINDS Problem SEEDS_PER_SPLIT Split
+        domain domain_names generate mutants mutate phase result_start same_answer same_form score
+    """,
+    "data": """
+        Block BlockStream FileSource IGNORE_INDEX ImportOutcome Record Source StreamState TaskSource
+        TOKENIZER_SAMPLE_RECORDS check_records check_sample count_outcomes encode_record import_gsm8k
+        prefetch read_records record_schema sample_texts write_records
+    """,
 }
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from tests.tiny import tiny_model
 from tuili.bench.speed import LEVELS, SEED, _write, worked_prompts
-from tuili.data.tokenizer import encode_prompt
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Limits, Row
 from tuili.eval.runner import unseen_problems
@@ -23,7 +22,7 @@ def test_prompts_have_their_length_differ_and_end_in_a_question(length: int) -> 
     assert {len(ids) for ids in prompts} == {length}
     assert len({tuple(ids) for ids in prompts}) == 8
     problems = unseen_problems(domain_names(), LEVELS, per_cell=4, seed=SEED)
-    questions = [encode_prompt(loaded.tokenizer, problem.prompt) for problem in problems]
+    questions = [loaded.tokenizer.encode_prompt(problem.prompt) for problem in problems]
     assert all(any(ids[-len(own) :] == own for own in questions) for ids in prompts)
 
 

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import copy
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import PreTrainedTokenizerFast
 
 from tests.tiny import loud, tiny_model
 from tuili.engine import Decoder, Generation
@@ -14,8 +13,10 @@ from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Depth
 from tuili.errors import InputError, PromptError
 from tuili.model import TuiliForCausalLM
+from tuili.model.tokenizer import transformers_tokenizer
+from tuili.store import Tokenizer
 
-Tiny = tuple[TuiliForCausalLM, PreTrainedTokenizerFast]
+Tiny = tuple[TuiliForCausalLM, Tokenizer]
 PROMPTS = [f"What is {a} + {b}{'?' * (a % 4)}" for a in range(20) for b in (1, 23, 456, 7, 89, 0, 5, 11, 3, 90)]
 
 
@@ -44,7 +45,7 @@ def by_hand(tiny: Tiny, prompt_ids: list[int], threshold: float, length: int) ->
         ids.append(token)
         tokens.append(token)
         depths.append(depth)
-        if token == tokenizer.eos_token_id:
+        if token == tokenizer.end_id:
             break
     return tokens, depths
 
@@ -56,7 +57,7 @@ def test_full_depth_equals_generate_on_200_prompts(tiny: Tiny) -> None:
     generations = decoder.generate(PROMPTS)
     for start in range(0, len(PROMPTS), 50):
         chats = [[{"role": "user", "content": prompt}] for prompt in PROMPTS[start : start + 50]]
-        inputs = tokenizer.apply_chat_template(
+        inputs = transformers_tokenizer(tokenizer).apply_chat_template(
             chats, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
         )
         output = model.generate(**inputs, max_new_tokens=12, do_sample=False)
@@ -64,7 +65,7 @@ def test_full_depth_equals_generate_on_200_prompts(tiny: Tiny) -> None:
             output[:, inputs["input_ids"].shape[1] :], generations[start : start + 50], strict=True
         ):
             assert generation.tokens == row[: len(generation.tokens)].tolist()
-            assert generation.stop == ("end" if generation.tokens[-1] == tokenizer.eos_token_id else "length")
+            assert generation.stop == ("end" if generation.tokens[-1] == tokenizer.end_id else "length")
     assert len({tuple(generation.tokens) for generation in generations}) > 100
 
 
@@ -86,13 +87,13 @@ def test_a_batch_equals_the_definition_of_adaptive_depth(tiny: Tiny, threshold: 
 @torch.inference_mode()
 def test_rows_that_leave_deepen_and_end_at_different_times_equal_the_definition(tiny: Tiny) -> None:
     """Units are many and prompts of other lengths."""
-    model, tokenizer = tiny[0], copy.deepcopy(tiny[1])
+    model, tokenizer = tiny
     prompts = [f"What is {' + '.join(str(n) for n in range(7, 8 + 3 * length))}?" for length in range(8)]
     decoder = Decoder(*tiny, threshold=0.4, max_new_tokens=60, batch_size=8)
     endless = [by_hand(tiny, ids_of(decoder, prompt), 0.4, 60)[0] for prompt in prompts]
     firsts = {token: {text.index(token) for text in endless if token in text} for token in itertools.chain(*endless)}
     ending = max(firsts, key=lambda token: len(firsts[token]))
-    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ending)
+    tokenizer = replace(tokenizer, end_id=ending)
     expected = [by_hand((model, tokenizer), ids_of(decoder, prompt), 0.4, 60) for prompt in prompts]
     decoder = Decoder(model, tokenizer, threshold=0.4, max_new_tokens=60, batch_size=8)
     assert len({len(tokens) for tokens, _ in expected}) > 3, "rows must leave the batch one after the other"
@@ -152,9 +153,9 @@ def test_a_row_ends_with_the_models_context(tiny: Tiny, depth: Depth, room: int)
 
 
 def test_nothing_but_responses_is_routed(tiny: Tiny) -> None:
-    model, tokenizer = tiny[0], copy.deepcopy(tiny[1])
+    model, tokenizer = tiny
     free = Decoder(model, tokenizer, depth=4, max_new_tokens=40).generate(PROMPTS[:30])
-    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(free[0].tokens[3])
+    tokenizer = replace(tokenizer, end_id=free[0].tokens[3])
     decoder = Decoder(model, tokenizer, depth=4, max_new_tokens=40)
     with model.record_routing() as record:
         generations = decoder.generate(PROMPTS[:30])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tiny import loud, tiny_model
-from tuili.data.tokenizer import encode_example, encode_prompt
 from tuili.engine import controller
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.engine import Engine
@@ -29,6 +28,7 @@ from tuili.engine.written import read_back
 from tuili.errors import InputError, Overloaded, PromptError, TuiliError
 from tuili.model.folder import LoadedModel
 from tuili.steps import Context
+from tuili.store import Tokenizer
 
 PROMPT = "What is 48 / 2 + 7?"
 
@@ -69,9 +69,9 @@ class Reciting(Scheduler):
 
     def _ids(self, text: str) -> list[int]:
         if text.startswith("<think>"):
-            ids, prompt = encode_example(self._tokenizer, "", text)
+            ids, prompt = self._tokenizer.encode_example("", text)
             return ids[prompt:]
-        ids, prompt = encode_example(self._tokenizer, "", "<think>\n" + text)
+        ids, prompt = self._tokenizer.encode_example("", "<think>\n" + text)
         return ids[prompt + 2 :]
 
 
@@ -272,7 +272,7 @@ def test_what_is_cancelled_in_a_later_attempt_is_cancelled(loaded: LoadedModel) 
 )
 def test_the_steps_that_are_told_are_those_of_the_answer(loaded: LoadedModel, parts: list[str]) -> None:
     tokenizer = loaded.tokenizer
-    ids = tokenizer.encode("".join(parts), add_special_tokens=False)
+    ids = tokenizer.backend.encode("".join(parts), add_special_tokens=False).ids
     row = Row([1], Limits())
     narrator, told = Narrator(tokenizer, Context(), 1, ()), list[StepJudged]()
     for place, token in enumerate(ids):
@@ -393,19 +393,20 @@ def test_leaving_a_stream_or_a_task_frees_its_slot(loaded: LoadedModel) -> None:
 
 
 def test_prompts_are_read_outside_the_engines_thread_and_too_long_ones_not_at_all(
-    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
+    loaded: LoadedModel,
 ) -> None:
     threads, lengths = set(), []
 
-    def encode(tokenizer: object, prompt: str, earlier: object) -> list[int]:
-        threads.add(threading.current_thread().name)
-        lengths.append(len(prompt))
-        return encode_prompt(tokenizer, prompt, earlier)  # type: ignore[arg-type]
+    class Watched(Tokenizer):
+        def encode_prompt(self, prompt: str, earlier: Sequence[tuple[str, str]] = ()) -> list[int]:
+            threads.add(threading.current_thread().name)
+            lengths.append(len(prompt))
+            return super().encode_prompt(prompt, earlier)
 
-    monkeypatch.setattr("tuili.engine.prompt.encode_prompt", encode)
+    watched = replace(loaded, tokenizer=Watched(loaded.tokenizer.backend, loaded.tokenizer.end_id))
 
     async def main() -> None:
-        async with Service(Engine(loaded)) as service:
+        async with Service(Engine(watched)) as service:
             await service.answer(Request(PROMPT, Budget(max_tokens=5)))
             with pytest.raises(PromptError, match="1000000 bytes: the model's context takes at most 511 tokens"):
                 await service.answer(Request("1" * 10**6))

@@ -16,12 +16,14 @@ from tuili.eval.accuracy import accuracy
 from tuili.eval.reporting.card import EVAL_FILE
 from tuili.eval.runner import run, unseen_problems
 from tuili.model.folder import SHIPPED, LoadedModel, load_model
+from tuili.model.tokenizer import transformers_tokenizer
 from tuili.model.verifier import VERIFIER_FILE, read_verifier
 from tuili.posttrain.verifier.chains import RIGHT, mutated, rendered
 from tuili.posttrain.verifier.features import examples
 from tuili.posttrain.verifier.fit import judged
 from tuili.posttrain.verifier.measure import first_error
 from tuili.posttrain.verifier.recipe import VerifierRecipe
+from tuili.store import PAD
 from tuili.store.lineage import model_hash, read_lineage
 from tuili.tasks import domain_names
 from tuili.train.recipe import Recipe
@@ -92,10 +94,10 @@ def test_asking_needs_no_other_model(capsys: pytest.CaptureFixture[str]) -> None
 def test_generate_and_ask_write_the_same_for_200_prompts(nano: LoadedModel) -> None:
     prompts = [problem.prompt for problem in unseen_problems(domain_names(), [1, 2], per_cell=7, seed=3)][:200]
     decoder = Decoder(nano.model, nano.tokenizer, depth=12, max_new_tokens=120)
-    pad, written = nano.tokenizer.pad_token_id, []
+    pad, written = nano.tokenizer.token_id(PAD), []
     for start in range(0, len(prompts), 50):
         conversations = [[{"role": "user", "content": prompt}] for prompt in prompts[start : start + 50]]
-        batch = nano.tokenizer.apply_chat_template(
+        batch = transformers_tokenizer(nano.tokenizer).apply_chat_template(
             conversations, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
         )
         output = nano.model.generate(**batch, max_new_tokens=120, do_sample=False)

@@ -1,5 +1,5 @@
-"""Checks what a server has sent against the types in `tuili.serve.schemas`, more strictly than the OpenAPI document does:
-fields that the types do not name are wrong.
+"""Checks what a server has sent against the types in `tuili.serve.schemas`, more strictly than the OpenAPI document
+does: fields that the types do not name are wrong.
 """
 
 from __future__ import annotations

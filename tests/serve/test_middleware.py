@@ -21,9 +21,8 @@ PATH = "/v1/chat/completions"
 
 @pytest.fixture(scope="module")
 def narrow() -> Iterator[Running]:
-    yield from running(
-        Settings(limits=RequestLimits(max_body_bytes=2_000, max_headers=20, max_header_bytes=2_000, body_seconds=0.6))
-    )
+    limits = RequestLimits(max_body_bytes=2_000, max_headers=20, max_header_bytes=2_000, body_seconds=0.6)
+    yield from running(Settings(limits=limits))
 
 
 def send(server: Running, *parts: bytes, pause: float = 0.0) -> tuple[int, dict[str, object]]:

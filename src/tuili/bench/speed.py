@@ -18,8 +18,7 @@ from typing import Any
 
 import torch
 
-from tuili.data.records import Record
-from tuili.data.tokenizer import encode_example, encode_prompt
+from tuili.data import Record
 from tuili.engine.request import Depth
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Limits, Row
@@ -118,12 +117,12 @@ def worked_prompts(loaded: LoadedModel, length: int, count: int) -> list[list[in
     """`count` prompts of `length` tokens, each of which ends in a question, whole where one is short enough."""
     tokenizer = loaded.tokenizer
     problems = unseen_problems(domain_names(), LEVELS, per_cell=4, seed=SEED)
-    questions = [encode_prompt(tokenizer, problem.prompt) for problem in problems]
+    questions = [tokenizer.encode_prompt(problem.prompt) for problem in problems]
     fitting = [ids for ids in questions if len(ids) <= length] or questions
     worked: list[int] = []
     for problem in problems:
         record = Record.of(problem)
-        worked += encode_example(tokenizer, record.input, record.response)[0]
+        worked += tokenizer.encode_example(record.input, record.response)[0]
     worked *= -(-2 * length // len(worked))
     found = []
     for number in range(count):

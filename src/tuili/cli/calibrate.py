@@ -97,7 +97,7 @@ def _own(path: Path, seed: int) -> tuple[list[Case], str]:
     """The records of a file, in random order."""
     import random
 
-    from tuili.data.records import read_records
+    from tuili.data import read_records
     from tuili.eval.calibration.calibrate import Case
     from tuili.steps import split_response
 

@@ -13,13 +13,11 @@ from enum import StrEnum
 from statistics import fmean
 from typing import Any
 
-from transformers import PreTrainedTokenizerFast
-
-from tuili.data.tokenizer import encode_prompt
 from tuili.engine.decode import Generation
 from tuili.engine.promises.calibration import Promise
 from tuili.engine.written import CheckedStep, Written, read_back
 from tuili.steps import Context, Status
+from tuili.store import Tokenizer
 
 
 class Outcome(StrEnum):
@@ -93,7 +91,7 @@ class Answer:
         }
 
 
-def explain(prompt: str, generation: Generation, tokenizer: PreTrainedTokenizerFast, context: Context) -> Answer:
+def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: Context) -> Answer:
     """Check every step of a single generation in `context` and add up its cost."""
     written = read_back(tokenizer, generation.tokens, generation.depths, context, cut=generation.stop != "end")
     spent = generation.seconds
@@ -106,7 +104,7 @@ def explain(prompt: str, generation: Generation, tokenizer: PreTrainedTokenizerF
             attempts=1,
             milliseconds=in_milliseconds({"total": sum(spent.values()), **spent}),
             tokens=count_tokens(
-                encode_prompt(tokenizer, prompt), len(generation.tokens), written.reasoning, written.answering
+                tokenizer.encode_prompt(prompt), len(generation.tokens), written.reasoning, written.answering
             ),
             mean_depth=fmean(generation.depths) if generation.depths else 0.0,
             layer_steps=sum(generation.depths),

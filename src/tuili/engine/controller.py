@@ -13,9 +13,6 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from transformers import PreTrainedTokenizerFast
-
-from tuili.data.tokenizer import encode_text
 from tuili.engine.answer import Answer, Outcome, Receipt, TokenChance, by_verdict, count_tokens, in_milliseconds, want
 from tuili.engine.attempt import Attempt, best_of
 from tuili.engine.promises.calibration import Promise
@@ -23,8 +20,8 @@ from tuili.engine.promises.confidence import Confidence
 from tuili.engine.request import Budget, Request
 from tuili.engine.sequence import Limits, Row, Stop
 from tuili.engine.written import CheckedStep, read_back
-from tuili.steps import Context, Status, check_chain
-from tuili.steps.language.response import THINK
+from tuili.steps import THINK, Context, Status, check_chain
+from tuili.store import Tokenizer
 
 AGAIN = 0.8
 """Temperature of an attempt that is to differ from the ones before."""
@@ -40,7 +37,7 @@ class Judge:
     verifier. confidence: what tells how sure an answer is, None where the model is not calibrated. clock: the engine's.
     """
 
-    tokenizer: PreTrainedTokenizerFast
+    tokenizer: Tokenizer
     exits: Sequence[int]
     context: int
     threshold: float
@@ -117,14 +114,12 @@ def _left(pursuit: Pursuit) -> Limits:
     return Limits(tokens, layers, pursuit.deadline)
 
 
-def _opened(tokenizer: PreTrainedTokenizerFast, given: Sequence[CheckedStep]) -> list[int]:
+def _opened(tokenizer: Tokenizer, given: Sequence[CheckedStep]) -> list[int]:
     """The ids of the beginning of a response that has these steps already."""
     if not given:
         return []
     lines = "".join(f"\n{step.text}" for step in given)
-    opening = tokenizer.convert_tokens_to_ids(THINK)
-    assert isinstance(opening, int)
-    return [opening, *encode_text(tokenizer, f"{lines}\n")]
+    return [tokenizer.token_id(THINK), *tokenizer.encode_text(f"{lines}\n")]
 
 
 def _judged(row: Row, given: tuple[CheckedStep, ...], context: Context, judge: Judge) -> Attempt:
@@ -249,12 +244,12 @@ def _chances(best: Attempt, judge: Judge) -> tuple[TokenChance, ...]:
     row, tokenizer = best.row, judge.tokenizer
 
     def text(token: int) -> str:
-        return str(tokenizer.decode([token]))
+        return tokenizer.decode([token])
 
     start, told, found = best.written.reasoning, "", list[TokenChance]()
     for token, (own, likeliest) in zip(row.tokens[start:], row.logprobs[start:], strict=False):
         told += text(token)
-        if token == tokenizer.eos_token_id or any(stop in told for stop in row.sampling.stop):
+        if token == tokenizer.end_id or any(stop in told for stop in row.sampling.stop):
             break
         found.append(TokenChance(text(token), own, tuple((text(other), chance) for other, chance in likeliest)))
     return tuple(found)

@@ -10,14 +10,13 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from transformers import PreTrainedTokenizerFast
-
 from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Depth
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Limits, Row
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM
+from tuili.store import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Decoder:
     def __init__(
         self,
         model: TuiliForCausalLM,
-        tokenizer: PreTrainedTokenizerFast,
+        tokenizer: Tokenizer,
         depth: Depth = "auto",
         threshold: float | None = None,
         max_new_tokens: int = 400,
@@ -95,4 +94,4 @@ class Decoder:
         return [Generation(self._text(row.tokens), row.tokens, row.depths, str(row.stop), row.seconds) for row in rows]
 
     def _text(self, ids: Sequence[int]) -> str:
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+        return self.tokenizer.decode(list(ids), skip_special_tokens=True)

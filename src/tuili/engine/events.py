@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from transformers import PreTrainedTokenizerFast
-
 from tuili.engine.answer import Answer
 from tuili.engine.sequence import Row
 from tuili.engine.written import Speller
-from tuili.steps import Context, Verdict, check, split_response
-from tuili.steps.language.response import END_THINK, THINK
+from tuili.steps import END_THINK, THINK, Context, Verdict, check, split_response
+from tuili.store import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Narrator:
 
     def __init__(
         self,
-        tokenizer: PreTrainedTokenizerFast,
+        tokenizer: Tokenizer,
         context: Context,
         attempt: int,
         given: Sequence[str],

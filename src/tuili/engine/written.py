@@ -12,10 +12,8 @@ from itertools import accumulate
 from statistics import fmean
 from typing import Any
 
-from transformers import PreTrainedTokenizerFast
-
-from tuili.steps import Context, Verdict, check_chain
-from tuili.steps.language.response import END_THINK, THINK, split_response
+from tuili.steps import END_THINK, THINK, Context, Verdict, check_chain, split_response
+from tuili.store import Tokenizer
 
 REPLACEMENT = "\ufffd"  # what bytes that are no character decode to
 MAX_UTF8_BYTES = 4
@@ -72,7 +70,7 @@ class Written:
 
 
 def read_back(
-    tokenizer: PreTrainedTokenizerFast,
+    tokenizer: Tokenizer,
     tokens: Sequence[int],
     depths: Sequence[int],
     context: Context,
@@ -98,7 +96,7 @@ def read_back(
         start += len(line)
         last = bisect_left(ends, start)
         steps.append(CheckedStep(line, verdict, fmean(depth for _, depth in part), part, last))
-    closing = tokenizer.convert_tokens_to_ids(END_THINK)
+    closing = tokenizer.token_id(END_THINK)
     reasoning = tokens.index(closing) + 1 if closing in tokens else len(tokens)
     complete = response.complete and bool(response.answer) and not cut
     return Written(tuple(steps), response.answer, complete, reasoning, len(tokens) - reasoning)
@@ -107,7 +105,7 @@ def read_back(
 class Speller:
     """The text of one token after the other; that of a character spread over several comes with the last of them."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+    def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer, self._open = tokenizer, list[int]()
 
     def spell(self, token: int) -> str:
@@ -117,7 +115,7 @@ class Speller:
         while (text := self._decoded()).endswith(REPLACEMENT):
             if len(self._open) < MAX_UTF8_BYTES:
                 return broken
-            broken += str(self._tokenizer.decode(self._open[:1], skip_special_tokens=True))
+            broken += self._tokenizer.decode(self._open[:1], skip_special_tokens=True)
             self._open = self._open[1:]  # no character begins with it
         self._open = []
         return broken + text
@@ -127,10 +125,10 @@ class Speller:
         return self._decoded() if self._open else ""
 
     def _decoded(self) -> str:
-        return str(self._tokenizer.decode(self._open, skip_special_tokens=True))
+        return self._tokenizer.decode(self._open, skip_special_tokens=True)
 
 
-def _pieces(tokenizer: PreTrainedTokenizerFast, tokens: Sequence[int]) -> list[str]:
+def _pieces(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[str]:
     """The text of each token."""
     speller = Speller(tokenizer)
     pieces = [speller.spell(token) for token in tokens]

@@ -12,8 +12,7 @@ from math import sqrt
 from statistics import fmean
 
 from tuili.eval.runner import Trial
-from tuili.steps import Status, check_chain
-from tuili.steps.language.response import split_response
+from tuili.steps import Status, check_chain, split_response
 
 Z95 = 1.959963984540054  # the normal quantile of a two-sided 95% interval
 

@@ -22,7 +22,7 @@ from tuili.serve.schemas.replies import (
     TokenProbability,
     Usage,
 )
-from tuili.steps.language.response import END_THINK, THINK
+from tuili.steps import END_THINK, THINK
 
 BUDGET_STOPS = {"length", "layer_steps", "deadline"}
 """Reasons to stop writing for which the API says `length`: the budget is spent."""

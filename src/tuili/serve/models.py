@@ -47,7 +47,7 @@ def folder_stamp(folder: Path) -> FolderStamp:
 
 @dataclass
 class ServedModel:
-    """A loaded model with its engine. stamp: its folder when it was loaded. created: the Unix time of that, in seconds."""
+    """A loaded model with its engine. stamp: its folder when it was loaded. created: when that was, in Unix seconds."""
 
     name: str
     path: Path

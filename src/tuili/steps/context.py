@@ -1,4 +1,7 @@
-"""What a line may rely on: the labelled facts and the program of the prompt, and what the chain has shown."""
+"""What a line may rely on: the labelled facts and the program of the prompt, and what the chain has shown so far.
+
+Whether an inference may use a premise is decided by `grounding`.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
-from tuili.steps.budget import Budget
+from tuili.steps.language import terms
 from tuili.steps.language.parser import parse, parse_statement
-from tuili.steps.language.terms import Claim, Compare, Inference, Name, Term, Trace, names
-from tuili.steps.theories.interpreter import Run, run
-from tuili.steps.values.evaluate import evaluate, fresh_budget
+from tuili.steps.language.terms import Term
+from tuili.steps.theories.interpreter import Execution, execution
+from tuili.steps.values.evaluate import evaluate, evaluation_budget
 from tuili.steps.values.values import Value
 from tuili.steps.verdict import Status, StepFault, Unreadable, Verdict
+from tuili.steps.work_budget import WorkBudget
 
-MAX_PROMPT = 20_000
-MAX_ENTRIES = 200
+MAX_PROMPT_CHARACTERS = 20_000
+MAX_PROMPT_ENTRIES = 200
 _UNREADABLE = ""
 LABEL = re.compile(r"[A-Z][0-9]{1,3}")
 _ENTRY = re.compile(r"(?<![A-Za-z0-9_])(L[0-9]+:|[A-Z][0-9]{1,3}: )")
@@ -25,11 +29,11 @@ _END_OF_FACT = re.compile(r"[.;?](?:\s|$)")
 
 @dataclass(frozen=True)
 class Context:
-    """The ground a chain of steps stands on.
+    """What a line of a chain may rely on.
 
-    `facts` and `program` map the labels of a prompt to statements and to lines of a program; `names` holds
-    the values of names defined so far, `conclusions` what was inferred, `events` how many events of the
-    program were retold.
+    `facts` maps the labels of a prompt to statements, `program` maps them to lines of a program. `names` holds the
+    values of the names that were defined so far, `conclusions` what was inferred so far. `events` is the number of
+    the program's events that were retold so far.
     """
 
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -43,16 +47,16 @@ class Context:
         """Reads entries like `P1: A -> B` or `L2: y = x * 3` from a prompt.
 
         An entry ends with its line or before the next label, a fact also at `. `, `; ` or `? `. Labels with L are
-        lines of a program, all others are facts. A fact that does not parse, or whose label stands there twice, is
-        left out; such a line of a program is kept as one that cannot be read, so that no event after it is valid.
-        Entries that do not lie whole within `MAX_PROMPT` characters and `MAX_ENTRIES` entries are left out, and
+        lines of a program, all others are facts. A fact is left out if it does not parse or if its label occurs twice.
+        Such a line of a program is kept as one that cannot be read, so that no event after it is valid.
+        An entry is left out that does not lie whole within `MAX_PROMPT_CHARACTERS` or is beyond `MAX_PROMPT_ENTRIES`;
         then no event of the program is valid.
         """
         facts: dict[str, str] = {}
         program: dict[str, str] = {}
-        pieces = _ENTRY.split(text[:MAX_PROMPT], maxsplit=MAX_ENTRIES + 1)[1:]
+        pieces = _ENTRY.split(text[:MAX_PROMPT_CHARACTERS], maxsplit=MAX_PROMPT_ENTRIES + 1)[1:]
         entries = list(zip(pieces[::2], pieces[1::2], strict=True))
-        is_cut = len(text) > MAX_PROMPT or len(entries) > MAX_ENTRIES
+        is_cut = len(text) > MAX_PROMPT_CHARACTERS or len(entries) > MAX_PROMPT_ENTRIES
         for mark, rest in entries[:-1] if is_cut else entries:
             label, line = mark.rstrip(": "), rest.partition("\n")[0]
             if label.startswith("L"):
@@ -69,36 +73,36 @@ class Context:
         if verdict.status is not Status.VALID:
             return self
         match parse(line):
-            case Claim(Compare() as relation):
+            case terms.Claim(terms.Compare() as relation):
                 return self._with_definition(relation)
-            case Inference(conclusion=conclusion) if self.is_grounded:
+            case terms.Inference(conclusion=conclusion) if self.is_grounded:
                 return replace(self, conclusions=(*self.conclusions, conclusion))._with_definition(conclusion)
-            case Trace():
+            case terms.Trace():
                 return self._with_event()
         return self
 
     @property
     def is_grounded(self) -> bool:
-        """Whether the problem says where premises come from, so that a conclusion can be more than an if."""
+        """Whether the problem says where premises come from. Otherwise a conclusion only holds if its premises do."""
         return bool(self.facts or self.program)
 
     def _with_event(self) -> Context:
-        """The next event has happened; what was concluded from the old value of its variable is out of date.
+        """The context after the next event, without the conclusions that the variable's new value puts out of date.
 
-        With a fact about the variable that may be any conclusion, and every value of a name of the facts.
+        If a fact mentions the variable, these are all conclusions, and all values of names that the facts mention.
         """
-        event = self.run.event(self.events)
+        event = self.execution.event(self.events)
         assert event is not None, "a valid trace line retells an event"
         mentioned = _mentioned(self.statements.values())
         if event.name in mentioned:
             known = {name: value for name, value in self.names.items() if name not in mentioned}
             return replace(self, events=self.events + 1, conclusions=(), names=known)
-        kept = tuple(conclusion for conclusion in self.conclusions if event.name not in names(conclusion))
+        kept = tuple(conclusion for conclusion in self.conclusions if event.name not in terms.names(conclusion))
         return replace(self, events=self.events + 1, conclusions=kept)
 
     def _with_definition(self, statement: Term) -> Context:
         name, term = _definition(statement)
-        value = None if term is None or name in self.values else _value(term, self.values, fresh_budget())
+        value = None if term is None or name in self.values else _value(term, self.values, evaluation_budget())
         return self if value is None else replace(self, names={**self.names, name: value})
 
     @property
@@ -111,11 +115,11 @@ class Context:
         """The value of every name that has one: in the program's state, by a definition, or by a fact."""
         known: dict[str, Value] = dict(self.names)
         if self.program:
-            known.update(self.run.state(self.events))
-        budget = fresh_budget()
-        waiting = [(name, term, names(term)) for name, term in self._definitions]
-        while ready := [(name, term) for name, term, needed in waiting if needed <= known.keys()]:
-            waiting = [fact for fact in waiting if not fact[2] <= known.keys()]
+            known.update(self.execution.state(self.events))
+        budget = evaluation_budget()
+        pending = [(name, term, terms.names(term)) for name, term in self._definitions]
+        while ready := [(name, term) for name, term, needed in pending if needed <= known.keys()]:
+            pending = [fact for fact in pending if not fact[2] <= known.keys()]
             for name, term in ready:
                 value = None if name in known else _value(term, known, budget)
                 if value is not None:
@@ -124,44 +128,44 @@ class Context:
 
     @property
     def _definitions(self) -> list[tuple[str, Term]]:
-        found = map(_definition, self.statements.values())
-        return [(name, term) for name, term in found if term is not None]
+        definitions = map(_definition, self.statements.values())
+        return [(name, term) for name, term in definitions if term is not None]
 
     @cached_property
     def unknowns(self) -> frozenset[str]:
         """The names of the problem, which a line may not define at will."""
-        return _mentioned((*self.statements.values(), *self.conclusions)) | self.run.variables
+        return _mentioned((*self.statements.values(), *self.conclusions)) | self.execution.variables
 
     @property
-    def run(self) -> Run:
-        """The run of the program."""
-        return run(tuple(self.program.items()))
+    def execution(self) -> Execution:
+        """The execution of the program."""
+        return execution(tuple(self.program.items()))
 
 
 @lru_cache(maxsize=32)
 def _statements(facts: tuple[tuple[str, str], ...]) -> Mapping[str, Term]:
-    found: dict[str, Term] = {}
+    statements: dict[str, Term] = {}
     for label, text in facts:
         try:
-            found[label] = parse_statement(text)
+            statements[label] = parse_statement(text)
         except Unreadable:
             continue
-    return found
+    return statements
 
 
 def _mentioned(statements: Iterable[Term]) -> frozenset[str]:
-    return frozenset().union(*map(names, statements))
+    return frozenset().union(*map(terms.names, statements))
 
 
 def _definition(statement: Term) -> tuple[str, Term | None]:
     """The name and the first value of a statement like `x = 3 + 4 = 7`."""
     match statement:
-        case Compare(Name(id=name), (("=", term), *_)):
+        case terms.Compare(terms.Name(id=name), (("=", term), *_)):
             return name, term
     return "", None
 
 
-def _value(term: Term, known: Mapping[str, Value], budget: Budget) -> Value | None:
+def _value(term: Term, known: Mapping[str, Value], budget: WorkBudget) -> Value | None:
     try:
         return evaluate(term, known, budget)
     except StepFault:

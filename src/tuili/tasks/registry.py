@@ -23,7 +23,7 @@ PHASES: dict[int, tuple[str, ...]] = {
     2: ("arithmetic", "fractions", "equations", "number_theory", "word_problems", "calendar", "counting"),
     3: ("geometry", "mechanics", "electricity", "tracing", "composed"),
 }
-BUILT_IN = tuple(name for names in PHASES.values() for name in names)
+BUILT_IN_DOMAINS = tuple(name for names in PHASES.values() for name in names)
 ENTRY_POINT_GROUP = "tuili.domains"
 MAX_DRAWS = 10_000
 
@@ -37,12 +37,14 @@ class Domain(Protocol):
 
 
 @dataclass(frozen=True)
-class _Entry:
+class RegisteredDomain:
+    """A domain with the phase of the curriculum that it belongs to."""
+
     domain: Domain
     phase: int
 
 
-_REGISTERED: dict[str, _Entry] = {}
+REGISTERED: dict[str, RegisteredDomain] = {}
 D = TypeVar("D", bound=Domain)
 
 
@@ -52,24 +54,24 @@ def domain(name: str, phase: int) -> Callable[[type[D]], type[D]]:
         raise InputError(f"domain {name!r}: phase {phase} does not exist, use one of {sorted(PHASES)}")
 
     def register(cls: type[D]) -> type[D]:
-        if name in _REGISTERED:
+        if name in REGISTERED:
             raise InputError(f"domain {name!r} is registered twice")
-        _REGISTERED[name] = _Entry(cls(), phase)
+        REGISTERED[name] = RegisteredDomain(cls(), phase)
         return cls
 
     return register
 
 
 @cache
-def _load() -> None:
-    for name in BUILT_IN:
+def _load_domains() -> None:
+    for name in BUILT_IN_DOMAINS:
         import_module(f"tuili.tasks.domains.{name}")
     for entry in entry_points(group=ENTRY_POINT_GROUP):
         try:
             entry.load()
         except Exception as error:
             raise InputError(f"entry point {entry.name!r} ({entry.value}) does not load: {error!r}") from error
-        if entry.name not in _REGISTERED:
+        if entry.name not in REGISTERED:
             raise InputError(
                 f"entry point {entry.name!r} ({entry.value}) registers no domain of that name: "
                 f"decorate the class with @domain({entry.name!r}, phase=...)"
@@ -78,20 +80,21 @@ def _load() -> None:
 
 def domain_names() -> tuple[str, ...]:
     """Every domain: the 16 built-in ones in the order of their experts, then others in alphabetical order."""
-    _load()
-    return BUILT_IN + tuple(sorted(set(_REGISTERED) - set(BUILT_IN)))
+    _load_domains()
+    return BUILT_IN_DOMAINS + tuple(sorted(set(REGISTERED) - set(BUILT_IN_DOMAINS)))
 
 
-def _entry(name: str) -> _Entry:
-    _load()
-    if name not in _REGISTERED:
+def find_domain(name: str) -> RegisteredDomain:
+    """The domain registered under a name. Raises `InputError` for an unknown name."""
+    _load_domains()
+    if name not in REGISTERED:
         raise InputError(f"unknown domain {name!r}: use one of {', '.join(domain_names())}")
-    return _REGISTERED[name]
+    return REGISTERED[name]
 
 
 def phase(name: str) -> int:
     """The curriculum phase (1, 2 or 3) of a domain. Raises `InputError` for an unknown domain."""
-    return _entry(name).phase
+    return find_domain(name).phase
 
 
 def generate(domain: str, seed: int, index: int, level: int) -> Problem:
@@ -106,7 +109,7 @@ def generate(domain: str, seed: int, index: int, level: int) -> Problem:
             raise InputError(f"{name} {number!r} is no integer")
     if index < 0:
         raise InputError(f"index {index} is out of range: use 0 or more")
-    entry, split = _entry(domain), Split.of_seed(seed)
+    entry, split = find_domain(domain), Split.of_seed(seed)
     if level not in LEVELS:
         raise InputError(f"level {level} does not exist: use one of {LEVELS}")
     rng = random.Random(f"{domain}/{level}/{seed}/{index}")

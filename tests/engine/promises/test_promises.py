@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from tests.tiny import loud, save_tiny
-from tuili.data.tokenizer import encode_text
 from tuili.engine.answer import Answer, Outcome, Receipt
 from tuili.engine.attempt import Attempt
 from tuili.engine.engine import Engine
@@ -220,7 +219,7 @@ def test_more_wrong_first_attempts_than_there_were_revoke_all_promises(calibrate
     tokenizer = calibrated.tokenizer
 
     def tried(text: str, stop: Stop = Stop.END) -> Attempt:
-        tokens = encode_text(tokenizer, text)
+        tokens = tokenizer.encode_text(text)
         written = read_back(tokenizer, tokens, [1] * len(tokens), Context())
         return Attempt(Row([1], Limits(), tokens=tokens, stop=stop), written, "")
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from transformers import PreTrainedTokenizerFast
 
 from tests.clock import Clock, take_time
 from tests.tiny import tiny_model
@@ -25,6 +24,7 @@ from tuili.engine.sequence import Limits, Row, Stop
 from tuili.errors import InputError, Overloaded
 from tuili.model import TuiliForCausalLM
 from tuili.model.folder import LoadedModel
+from tuili.store import Tokenizer
 
 LENGTHS = (14, 20, 24, 27, 30, 33, 36, 38, 42, 46, 50, 55, 61, 66, 72, 80, 88, 93, 105, 118, 130, 143, 180, 237)
 """Tokens of responses, spread as nano's are."""
@@ -34,7 +34,7 @@ SLOTS = 4
 
 
 @pytest.fixture(scope="module")
-def tiny() -> tuple[TuiliForCausalLM, PreTrainedTokenizerFast]:
+def tiny() -> tuple[TuiliForCausalLM, Tokenizer]:
     return tiny_model()
 
 
@@ -137,7 +137,7 @@ class Load:
 
 
 def offer(
-    tiny: tuple[TuiliForCausalLM, PreTrainedTokenizerFast],
+    tiny: tuple[TuiliForCausalLM, Tokenizer],
     monkeypatch: pytest.MonkeyPatch,
     rate: float,
     requests: int,
@@ -177,7 +177,7 @@ def offer(
 
 
 def test_a_flood_is_refused_and_takes_no_memory(
-    tiny: tuple[TuiliForCausalLM, PreTrainedTokenizerFast],
+    tiny: tuple[TuiliForCausalLM, Tokenizer],
 ) -> None:
     engine = Engine(LoadedModel(*tiny, Path()), waiting=50)
     scheduler, taken, refused = engine.scheduler, list[Ticket](), Counter[str]()
@@ -197,7 +197,7 @@ def test_a_flood_is_refused_and_takes_no_memory(
 
 
 def test_under_twice_the_load_more_than_twice_as_many_are_answered_in_time_and_none_is_late(
-    tiny: tuple[TuiliForCausalLM, PreTrainedTokenizerFast], monkeypatch: pytest.MonkeyPatch
+    tiny: tuple[TuiliForCausalLM, Tokenizer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """16 rows, 73 tokens each at 9.4 ms for all, and 6 ms to read a prompt: 20 requests a second at the very most."""
     ours, first_come = (offer(tiny, monkeypatch, 40.0, 150, told) for told in (True, False))

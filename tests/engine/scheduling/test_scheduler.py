@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
-from transformers import PreTrainedTokenizerFast
 
 from tests.clock import Clock
 from tests.tiny import loud, tiny_model
@@ -17,8 +17,9 @@ from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Limits, Row, Stop
 from tuili.errors import InputError, Overloaded
 from tuili.model import TuiliForCausalLM
+from tuili.store import Tokenizer
 
-Tiny = tuple[TuiliForCausalLM, PreTrainedTokenizerFast]
+Tiny = tuple[TuiliForCausalLM, Tokenizer]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def tiny() -> Tiny:
     finish(Scheduler(model.eval(), tokenizer), free)
     counts = Counter(token for row in free for token in set(row.tokens[2:]) - set(row.tokens[:2]))
     ending = next(token for token, count in counts.most_common() if count < len(free))
-    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ending)  # so that some end soon and some never
+    tokenizer = replace(tokenizer, end_id=ending)  # so that some end soon and some never
     return model, tokenizer
 
 

@@ -35,9 +35,8 @@ ENOUGH = 5000
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Running]:
     keys = Keys([key("free", "one"), key("slow", "two", requests_per_minute=1)])
-    yield from running(
-        Settings(keys, RequestLimits(max_body_bytes=50_000, max_headers=50, max_header_bytes=4_000, body_seconds=0.5))
-    )
+    limits = RequestLimits(max_body_bytes=50_000, max_headers=50, max_header_bytes=4_000, body_seconds=0.5)
+    yield from running(Settings(keys, limits))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from tuili.engine.answer import Answer, Outcome, Receipt
 from tuili.serve.errors import HttpError
-from tuili.serve.schemas.structured import AnswerForm
+from tuili.serve.schemas.structured import VALUE_TYPES, AnswerForm
 
 
 def answer(text: str, outcome: Outcome = Outcome.ANSWERED) -> Answer:
@@ -109,7 +109,7 @@ def test_a_schema_of_more_is_refused_with_its_place(wrong: dict[str, Any], place
 VALUES = st.sampled_from(["1", "1/2", "true", "No", "a", "A", "b", "", "1e9", "Tuesday"])
 ENUMS = st.lists(st.sampled_from(["a", "A", "b", 1, 2, 0.5, True, False, None]), max_size=3)
 PROPERTY = st.fixed_dictionaries(
-    {}, optional={"type": st.sampled_from([*KINDS, "object", None]), "enum": ENUMS, "title": st.text(max_size=3)}
+    {}, optional={"type": st.sampled_from([*VALUE_TYPES, "object", None]), "enum": ENUMS, "title": st.text(max_size=3)}
 )
 STEPS = st.just({"type": "array", "items": {"type": "string"}})
 SCHEMAS = st.fixed_dictionaries(

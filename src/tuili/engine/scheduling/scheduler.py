@@ -17,7 +17,6 @@ from math import inf
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast
 
 from tuili.engine.request import Depth
 from tuili.engine.runtime.torch.attention_metadata import KeyValues, Step
@@ -34,6 +33,7 @@ from tuili.engine.sequence import Limits, Row, Stop
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM
 from tuili.model.verifier import LoadedVerifier
+from tuili.store import Tokenizer
 
 CARE = 1.5
 """What is next is begun before a deadline only if this many times its mean cost still fits."""
@@ -58,7 +58,7 @@ class Scheduler:
     def __init__(
         self,
         model: TuiliForCausalLM,
-        tokenizer: PreTrainedTokenizerFast,
+        tokenizer: Tokenizer,
         *,
         slots: int = 16,
         chunk: int = 256,
@@ -75,7 +75,7 @@ class Scheduler:
         self._network = Network(model, compiled, int8)
         self._slots = Slots(model.config, slots, model.dtype, model.device)
         self._prefixes = Prefixes(prefix_bytes)
-        self._tokenizer, self._end_id = tokenizer, tokenizer.eos_token_id
+        self._tokenizer, self._end_id = tokenizer, tokenizer.end_id
         self._chunk, self.clock = chunk, clock
         self.account, self.costs, self._in_groups = Account(), Costs(slots, chunk), 0.0
         self._line = Line(waiting, slots, self.costs)
@@ -484,7 +484,7 @@ class Scheduler:
     def _stops(self, row: Row) -> bool:
         # A character may take four tokens, and what has no text, as special tokens, stands at the ends.
         last = 4 * max(map(len, row.sampling.stop)) + 8
-        text = str(self._tokenizer.decode(row.tokens[-last:], skip_special_tokens=True))
+        text = self._tokenizer.decode(row.tokens[-last:], skip_special_tokens=True)
         return any(stop in text for stop in row.sampling.stop)
 
     def _end_finished(self, rows: Sequence[Row]) -> None:

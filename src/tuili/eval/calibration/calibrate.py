@@ -32,7 +32,7 @@ from tuili.eval.parallel import Measurement, Progress, Told, measure, share_core
 from tuili.model.folder import LoadedModel
 from tuili.model.verifier import verifier_hash
 from tuili.store.lineage import model_hash
-from tuili.tasks.scoring import same_answer
+from tuili.tasks import same_answer
 
 NEVER = float("inf")
 """A confidence that no answer has, so that every attempt is made."""

@@ -10,25 +10,23 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from transformers import PreTrainedTokenizerFast
 
 from tuili.engine.answer import Answer, explain
 from tuili.eval.accuracy import accuracy, cells, mean_by_level, mean_depth
 from tuili.eval.depth import DepthPoint, DepthTrend
 from tuili.eval.experts import ExpertReport
-from tuili.eval.marks import MARKS
 from tuili.eval.reporting import figures
 from tuili.eval.runner import Trial
 from tuili.files import whole_file
 from tuili.machine import machine
-from tuili.store.lineage import current_versions
-from tuili.train.folder import code_hash
+from tuili.provenance import code_hash, current_versions, timestamp
+from tuili.steps import Status
+from tuili.store import Tokenizer
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _DEPTH_TINTS = ("#eef3f8", "#fdebd3", "#f9cf9c", "#f0a860")
@@ -83,14 +81,14 @@ def provenance(processes: int = 1, threads: int | None = None) -> dict[str, Any]
     """
     own = machine()
     return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "date": timestamp(),
         "versions": current_versions(),
         "code": code_hash(),
         "machine": own | {"processes": processes, "threads": threads or own["threads"]},
     }
 
 
-def samples(trials: Iterable[Trial], tokenizer: PreTrainedTokenizerFast, wrong: int = 3) -> list[dict[str, Any]]:
+def samples(trials: Iterable[Trial], tokenizer: Tokenizer, wrong: int = 3) -> list[dict[str, Any]]:
     """Answers worth showing: the hardest right one of each domain, then the hardest wrong one of up to `wrong` domains.
 
     Of one level, the domains with most wrong answers come first.
@@ -103,7 +101,7 @@ def samples(trials: Iterable[Trial], tokenizer: PreTrainedTokenizerFast, wrong: 
     return [sample(trial, tokenizer) for trial in (*chosen[True].values(), *list(chosen[False].values())[:wrong])]
 
 
-def sample(trial: Trial, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+def sample(trial: Trial, tokenizer: Tokenizer) -> dict[str, Any]:
     """One trial with its checked steps; `pieces` gives each token of a step with the layers it used."""
     problem = trial.problem
     answer: Answer = explain(problem.prompt, trial.generation, tokenizer, problem.context)
@@ -146,7 +144,7 @@ def write_html(
             report=report,
             exits=exits,
             pictures=_pictures(report, exits, log, phases),
-            marks=MARKS,
+            mark=lambda verdict: Status(verdict).mark,
             tint=lambda depth: _tint(depth, exits),
             pretty=figures.pretty,
             balance_goal=figures.BALANCE_GOAL,

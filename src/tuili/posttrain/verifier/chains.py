@@ -11,18 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from transformers import PreTrainedTokenizerFast
-
-from tuili.data.tokenizer import encode_example, encode_prompt, encode_text
 from tuili.engine.request import Depth, Sampling
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Limits, Row, Stop
 from tuili.model.folder import LoadedModel
-from tuili.steps import Context, Status, Verdict, check, render_response, split_response
-from tuili.steps.language.response import END_THINK
-from tuili.tasks import Problem, score
-from tuili.tasks.mutation.mutations import mutate
-from tuili.tasks.mutation.rewriting import result_start, same_form
+from tuili.steps import END_THINK, Context, Status, Verdict, check, render_response, split_response
+from tuili.store import Tokenizer
+from tuili.tasks import Problem, mutate, result_start, same_form, score
 
 RIGHT, OWN = "right", "own"
 Told = Callable[[int, int], None]
@@ -52,19 +47,19 @@ class Chain:
 
 
 def label(
-    tokenizer: PreTrainedTokenizerFast, problem: Problem, prompt: Sequence[int], response: Sequence[int], source: str
+    tokenizer: Tokenizer, problem: Problem, prompt: Sequence[int], response: Sequence[int], source: str
 ) -> Chain | None:
     """A response with its labels; None where it is not steps and an answer, ended by `<|end|>`."""
-    closing, newline = tokenizer.convert_tokens_to_ids(END_THINK), encode_text(tokenizer, "\n")[0]
-    if closing not in response or response[-1] != tokenizer.eos_token_id:
+    closing, newline = tokenizer.token_id(END_THINK), tokenizer.encode_text("\n")[0]
+    if closing not in response or response[-1] != tokenizer.end_id:
         return None
     close = response.index(closing)
     breaks = [place for place in range(close) if response[place] == newline]
     if not breaks or breaks[0] != 1 or breaks[-1] != close - 1:
         return None
     spans = [(first + 1, last) for first, last in pairwise(breaks)]
-    lines = [str(tokenizer.decode(list(response[first:last]))) for first, last in spans]
-    text = str(tokenizer.decode(list(response), skip_special_tokens=True))
+    lines = [tokenizer.decode(list(response[first:last])) for first, last in spans]
+    text = tokenizer.decode(list(response), skip_special_tokens=True)
     if tuple(lines) != split_response(text).steps:
         return None
     labels, wrong, known, context = [UNKNOWN] * len(response), None, True, problem.context
@@ -91,7 +86,7 @@ def label(
     return Chain(problem.id, source, (*prompt, *response), len(prompt), tuple(labels), ends, wrong, known)
 
 
-def _right_tokens(tokenizer: PreTrainedTokenizerFast, line: str, verdict: Verdict, context: Context) -> int | None:
+def _right_tokens(tokenizer: Tokenizer, line: str, verdict: Verdict, context: Context) -> int | None:
     """How many tokens of a wrong line are those of the right one, where only the figures of its result are wrong."""
     start = result_start(line)
     if verdict.expected is None or not start or not same_form(line[start:], verdict.expected):
@@ -99,13 +94,13 @@ def _right_tokens(tokenizer: PreTrainedTokenizerFast, line: str, verdict: Verdic
     right = line[:start] + verdict.expected
     if check(right, context).status is not Status.VALID:
         return None
-    pairs = zip(encode_text(tokenizer, line), encode_text(tokenizer, right), strict=False)
+    pairs = zip(tokenizer.encode_text(line), tokenizer.encode_text(right), strict=False)
     return next((place for place, (own, other) in enumerate(pairs) if own != other), None)
 
 
 def rendered(loaded: LoadedModel, problem: Problem, steps: Sequence[str], answer: str, source: str) -> Chain | None:
     """The chain of some steps and an answer."""
-    ids, prompt = encode_example(loaded.tokenizer, problem.prompt, render_response(steps, answer))
+    ids, prompt = loaded.tokenizer.encode_example(problem.prompt, render_response(steps, answer))
     return label(loaded.tokenizer, problem, ids[:prompt], ids[prompt:], source)
 
 
@@ -152,7 +147,7 @@ def written(loaded: LoadedModel, asked: Sequence[tuple[Problem, Way]], seed: int
         sampling = Sampling(temperature=way.temperature, seed=seed * len(asked) + number)
         threshold = loaded.model.config.exit_threshold if way.threshold is None else way.threshold
         depth: Depth = "auto" if way.exit is None else loaded.model.config.exit_layers[way.exit]
-        rows.append(Row(encode_prompt(loaded.tokenizer, problem.prompt), LIMITS, sampling, depth, threshold))
+        rows.append(Row(loaded.tokenizer.encode_prompt(problem.prompt), LIMITS, sampling, depth, threshold))
         scheduler.submit(rows[-1])
     ended = 0
     while scheduler.busy:

@@ -1,7 +1,7 @@
-"""Inference about one unknown whose equations are of a higher degree: `x^2 - 5*x + 6 = 0 => x = 2 or x = 3`.
+"""Inference about one unknown from equations of a higher degree: `x^2 - 5*x + 6 = 0 => x = 2 or x = 3`.
 
-The premises must have finitely many real solutions, all rational. A conclusion that lists values must list
-exactly those; any other must hold for each of them. A rewritten equation must keep every real solution.
+The premises must have finitely many real solutions, all of them rational. A conclusion that lists values must list
+exactly the solutions; any other conclusion must hold for each. A rewritten equation must keep every real solution.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from tuili.steps.budget import Budget
 from tuili.steps.language.terms import Binary, Boolean, Compare, Name, Term, Unary, names
 from tuili.steps.theories import polynomial
 from tuili.steps.theories.polynomial import Coefficients, coefficients, expand, subtract
 from tuili.steps.values.evaluate import truth
-from tuili.steps.values.values import show_number
+from tuili.steps.values.rendering import render_number
 from tuili.steps.verdict import Decision, Undecided, Undefined
+from tuili.steps.work_budget import WorkBudget
 
 
-def is_higher_degree(term: Term, budget: Budget) -> bool:
-    """Whether some comparison in a statement has a product of unknowns that does not cancel out."""
+def is_higher_degree(term: Term, budget: WorkBudget) -> bool:
+    """Whether a comparison in a statement has a product of unknowns that does not cancel out."""
     match term:
         case Compare():
             forms = [expand(part, budget) for part in (term.first, *(part for _, part in term.rest))]
@@ -32,8 +32,8 @@ def is_higher_degree(term: Term, budget: Budget) -> bool:
     return False
 
 
-def decide(premises: Sequence[Term], conclusion: Term, budget: Budget) -> Decision:
-    """Whether the conclusion fits the solutions of the premises. Raises `Undecided` if one is irrational."""
+def decide(premises: Sequence[Term], conclusion: Term, budget: WorkBudget) -> Decision:
+    """Whether the conclusion holds for the solutions of the premises. Raises `Undecided` if one is irrational."""
     unknowns = frozenset().union(*map(names, (*premises, conclusion)))
     if len(unknowns) != 1:
         raise Undecided("equations of a higher degree in several unknowns")
@@ -42,7 +42,7 @@ def decide(premises: Sequence[Term], conclusion: Term, budget: Budget) -> Decisi
     if len(premises) == 1 and before[0] and after is not None and len(after) != 2:
         return _rewritten(before[0], after)
     solutions = _solutions(premises, unknown, budget)
-    expected = " or ".join(f"{unknown} = {show_number(root)}" for root in sorted(solutions)) or "false"
+    expected = " or ".join(f"{unknown} = {render_number(root)}" for root in sorted(solutions)) or "false"
     used = tuple(range(len(premises)))
     if conclusion == Boolean(False):
         return Decision(not solutions, rule="no real solution", used=used, expected=expected)
@@ -52,12 +52,12 @@ def decide(premises: Sequence[Term], conclusion: Term, budget: Budget) -> Decisi
     else:
         follows = all(truth(conclusion, {unknown: root}, budget) for root in solutions)
     witness = next((root for root in sorted(solutions) if not truth(conclusion, {unknown: root}, budget)), None)
-    model = None if witness is None else {unknown: show_number(witness)}
+    model = None if witness is None else {unknown: render_number(witness)}
     return Decision(follows, bool(solutions), "roots", used, model, expected)
 
 
-def _solutions(premises: Sequence[Term], unknown: str, budget: Budget) -> frozenset[Fraction]:
-    """The values that make every premise true, if one of the premises leaves only finitely many."""
+def _solutions(premises: Sequence[Term], unknown: str, budget: WorkBudget) -> frozenset[Fraction]:
+    """The values that make every premise true. Raises `Undecided` if each premise has infinitely many solutions."""
 
     def solves(x: Fraction) -> bool:
         return all(truth(premise, {unknown: x}, budget) for premise in premises)
@@ -72,8 +72,8 @@ def _solutions(premises: Sequence[Term], unknown: str, budget: Budget) -> frozen
     raise Undecided("no premise with finitely many solutions")
 
 
-def _candidates(term: Term, unknown: str, budget: Budget) -> frozenset[Fraction] | None:
-    """Finitely many values that include all solutions of a statement, or None if it has infinitely many."""
+def _candidates(term: Term, unknown: str, budget: WorkBudget) -> frozenset[Fraction] | None:
+    """Finitely many values that include all solutions of a statement, or None if no finite set is known to."""
     equation = _equation(term, budget)
     if equation is not None:
         return polynomial.real_roots(equation, budget) if equation else None
@@ -89,7 +89,7 @@ def _candidates(term: Term, unknown: str, budget: Budget) -> frozenset[Fraction]
     return None
 
 
-def _equation(term: Term, budget: Budget) -> Coefficients | None:
+def _equation(term: Term, budget: WorkBudget) -> Coefficients | None:
     """The polynomial whose roots solve a single equation in one unknown; None for any other statement."""
     match term:
         case Compare(first, (("=", second),)):
@@ -97,7 +97,7 @@ def _equation(term: Term, budget: Budget) -> Coefficients | None:
     return None
 
 
-def _listed(term: Term, unknown: str, budget: Budget) -> list[Fraction] | None:
+def _listed(term: Term, unknown: str, budget: WorkBudget) -> list[Fraction] | None:
     """The values that a conclusion like `x = 2 or x = 3` lists; None if it is of another form."""
     match term:
         case Compare(Name(id=name), (("=", value),)) if name == unknown and not names(value):
@@ -110,7 +110,7 @@ def _listed(term: Term, unknown: str, budget: Budget) -> list[Fraction] | None:
 
 
 def _rewritten(before: Coefficients, after: Coefficients) -> Decision:
-    """Whether every real root of one equation solves the other, decided without knowing the roots."""
+    """Whether every real root of one equation solves the other. The roots themselves are not needed for it."""
     lost = before
     while after and len(lost) > 1:
         shared = polynomial.common_divisor(lost, after)

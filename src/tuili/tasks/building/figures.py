@@ -9,7 +9,7 @@ import random
 from math import isqrt
 
 from tuili.tasks.building.wording import conjoin
-from tuili.tasks.building.working import quotient, times, total
+from tuili.tasks.building.working import exact_division, grid_multiplication, running_sums
 from tuili.tasks.problem import Draft
 
 LENGTHS = ("mm", "cm", "m", "km")
@@ -33,7 +33,7 @@ def surface(rng: random.Random) -> tuple[str, str]:
 
 def area(name: str, a: int, b: int, unit: str) -> list[str]:
     """The working of a rectangle's area, named."""
-    return [*times(a, b), f"{name} = {a} {unit} * {b} {unit} = {a * b} {unit}^2"]
+    return [*grid_multiplication(a, b), f"{name} = {a} {unit} * {b} {unit} = {a * b} {unit}^2"]
 
 
 def square(name: str, a: int, unit: str) -> list[str]:
@@ -96,7 +96,7 @@ def triangle_perimeter(rng: random.Random) -> Draft:
             f"The sides of a triangle are {listed}. How long are they together?",
         )
     )
-    return Draft(prompt, tuple(total(sides, unit)), f"{sum(sides)} {unit}")
+    return Draft(prompt, tuple(running_sums(sides, unit)), f"{sum(sides)} {unit}")
 
 
 def angles(rng: random.Random, corners: int) -> Draft:
@@ -114,7 +114,7 @@ def angles(rng: random.Random, corners: int) -> Draft:
         steps = [f"{corners} - 2 = {corners - 2}", f"{corners - 2} * 180 deg = {sum_} deg"]
         first = f"{corners - 1} of the {corners} angles of a convex {POLYGONS[corners]} are {listed}."
     last = sum_ - sum(known)
-    steps += [*total(known, "deg"), f"{sum_} deg - {sum(known)} deg = {last} deg"]
+    steps += [*running_sums(known, "deg"), f"{sum_} deg - {sum(known)} deg = {last} deg"]
     return Draft(f"{first} What is the {'third' if corners == 3 else 'last'} angle?", tuple(steps), f"{last} deg")
 
 
@@ -123,7 +123,7 @@ def triangle_area(rng: random.Random) -> Draft:
     unit, base, height = rng.choice(LENGTHS), rng.randint(4, 60), rng.randint(2, 20) * 2
     prompt = f"A triangle has a base of {base} {unit} and a height of {height} {unit}. What is its area?"
     steps = [
-        *quotient(height, 2),
+        *exact_division(height, 2),
         f"h = {height} {unit} / 2 = {height // 2} {unit}",
         *area("A", base, height // 2, unit),
     ]
@@ -135,12 +135,12 @@ def missing_side(rng: random.Random) -> Draft:
     (field, unit), a, b = surface(rng), rng.randint(2, 9), rng.randint(11, 99)
     if rng.random() < 0.5:
         prompt = f"A {field} has an area of {a * b} {unit}^2 and is {a} {unit} wide. How long is it?"
-        division = (*quotient(a * b, a), f"b = {a * b} {unit}^2 / {a} {unit} = {b} {unit}")
+        division = (*exact_division(a * b, a), f"b = {a * b} {unit}^2 / {a} {unit} = {b} {unit}")
         return Draft(prompt, division, f"{b} {unit}")
     a = rng.randint(5, 80)
     prompt = f"A {field} has a perimeter of {2 * (a + b)} {unit} and is {a} {unit} wide. How long is it?"
     steps = (
-        *quotient(2 * (a + b), 2),
+        *exact_division(2 * (a + b), 2),
         f"s = {2 * (a + b)} {unit} / 2 = {a + b} {unit}",
         f"b = {a + b} {unit} - {a} {unit} = {b} {unit}",
     )
@@ -183,7 +183,7 @@ def trapezoid(rng: random.Random) -> Draft:
     )
     steps = [
         f"s = {a} {unit} + {b} {unit} = {a + b} {unit}",
-        *quotient(2 * half, 2),
+        *exact_division(2 * half, 2),
         f"h = {2 * half} {unit} / 2 = {half} {unit}",
         *area("A", a + b, half, unit),
     ]

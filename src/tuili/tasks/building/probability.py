@@ -9,8 +9,15 @@ import random
 from math import comb, gcd
 
 from tuili.tasks.building.wording import conjoin
-from tuili.tasks.building.words import COLOURS, NAMES, OBJECTS, singular
-from tuili.tasks.building.working import cancel, combinations, product, times, total, worked_product
+from tuili.tasks.building.words import COLOURS, FIRST_NAMES, OBJECTS, singular
+from tuili.tasks.building.working import (
+    cancel,
+    combinations,
+    grid_multiplication,
+    long_multiplication,
+    running_sums,
+    worked_product,
+)
 from tuili.tasks.problem import Draft
 
 FRACTION = "Give the answer as a fraction in lowest terms."
@@ -43,7 +50,7 @@ def draw_one(rng: random.Random) -> Draft:
         told, names, counts = _bag(rng, 3, 1, 12)
     ending, answer = _probability(counts[wanted], sum(counts))
     prompt = f"{told} One is drawn at random. What is the probability that it is {names[wanted]}? {FRACTION}"
-    return Draft(prompt, (*total(counts), *ending), answer)
+    return Draft(prompt, (*running_sums(counts), *ending), answer)
 
 
 def draw_other(rng: random.Random) -> Draft:
@@ -55,7 +62,7 @@ def draw_other(rng: random.Random) -> Draft:
     everything, rest = sum(counts), sum(counts) - counts[wanted]
     ending, answer = _probability(rest, everything)
     prompt = f"{told} One is drawn at random. What is the probability that it is not {names[wanted]}? {FRACTION}"
-    return Draft(prompt, (*total(counts), f"{everything} - {counts[wanted]} = {rest}", *ending), answer)
+    return Draft(prompt, (*running_sums(counts), f"{everything} - {counts[wanted]} = {rest}", *ending), answer)
 
 
 def two_dice(rng: random.Random) -> Draft:
@@ -68,13 +75,13 @@ def two_dice(rng: random.Random) -> Draft:
         steps = [f"{sum_} - 1 = {ways}"]
     else:
         steps = [
-            *times(2, sides),
+            *grid_multiplication(2, sides),
             f"2 * {sides} + 1 = {2 * sides} + 1 = {2 * sides + 1}",
             f"{2 * sides + 1} - {sum_} = {ways}",
         ]
     ending, answer = _probability(ways, sides * sides)
     steps += [*worked_product(sides, sides), *ending]
-    dice = f"{rng.choice(NAMES)} throws two dice with the numbers 1 to {sides} each."
+    dice = f"{rng.choice(FIRST_NAMES)} throws two dice with the numbers 1 to {sides} each."
     return Draft(f"{dice} What is the probability that the sum is {sum_}? {FRACTION}", tuple(steps), answer)
 
 
@@ -90,12 +97,12 @@ def two_draws(rng: random.Random) -> Draft:
         f"both are {names[0]}" if first == second else f"the first is {names[first]} and the second {names[second]}"
     )
     steps = [
-        *total(counts),
+        *running_sums(counts),
         f"{everything} - 1 = {everything - 1}",
         *([f"{counts[first]} - 1 = {left}"] if first == second else []),
-        *product(counts[first], left),
+        *long_multiplication(counts[first], left),
         f"{counts[first]} * {left} = {favourable}",
-        *product(everything, everything - 1),
+        *long_multiplication(everything, everything - 1),
         f"{everything} * {everything - 1} = {possible}",
         *ending,
     ]
@@ -113,7 +120,7 @@ def heads(number: int) -> str:
 
 def coins(rng: random.Random, low: int, high: int) -> Draft:
     """Exactly so many heads."""
-    n, name = rng.randint(low, high), rng.choice(NAMES)
+    n, name = rng.randint(low, high), rng.choice(FIRST_NAMES)
     k = rng.randint(1, n - 1)
     ending, answer = _probability(comb(n, k), 2**n)
     prompt = f"{name} throws a fair coin {n} times. What is the probability of exactly {heads(k)}? {FRACTION}"
@@ -122,10 +129,10 @@ def coins(rng: random.Random, low: int, high: int) -> Draft:
 
 def many_coins(rng: random.Random, low: int, high: int, most: int) -> Draft:
     """At most so many heads, or at least so many, which is at most the rest of tails."""
-    n, k, name = rng.randint(low, high), rng.randint(1, most), rng.choice(NAMES)
+    n, k, name = rng.randint(low, high), rng.randint(1, most), rng.choice(FIRST_NAMES)
     ways = [comb(n, j) for j in range(k + 1)]
     ending, answer = _probability(sum(ways), 2**n)
-    steps = [*combinations(n, k), *total(ways), f"2^{n} = {2**n}", *ending]
+    steps = [*combinations(n, k), *running_sums(ways), f"2^{n} = {2**n}", *ending]
     wanted = f"at most {heads(k)}"
     if rng.random() < 0.5:
         wanted, steps = f"at least {heads(n - k)}", [f"{n} - {n - k} = {k}", *steps]
@@ -142,7 +149,7 @@ def mixed_draw(rng: random.Random, low: int, high: int) -> Draft:
     steps = [f"{a} + {b} = {a + b}"]
     steps += [line for n, k in ((a, i), (b, j)) for line in combinations(n, k)]
     steps += [
-        *product(comb(a, i), comb(b, j)),
+        *long_multiplication(comb(a, i), comb(b, j)),
         f"{comb(a, i)} * {comb(b, j)} = {ways}",
         *combinations(a + b, i + j),
         *ending,

@@ -5,31 +5,31 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from tuili.tasks.building.working import multiply, quotient
+from tuili.tasks.building.working import exact_division, multiplication
 from tuili.tasks.problem import Draft
 
 DIVISORS = (*range(2, 10), 10, 20, 30, 40)
 
 
-def times(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: str) -> list[str]:
+def named_product(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: str) -> list[str]:
     """The working of a product of two quantities, named: `F = 3 kg * 4 m/s^2 = 12 N`."""
-    return [*multiply(a, b), f"{name} = {a} {a_unit} * {b} {b_unit} = {a * b} {unit}"]
+    return [*multiplication(a, b), f"{name} = {a} {a_unit} * {b} {b_unit} = {a * b} {unit}"]
 
 
-def over(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: str) -> list[str]:
+def named_quotient(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: str) -> list[str]:
     """The working of a quotient without remainder of two quantities, named: `v = 120 km / 3 h = 40 km/h`."""
-    steps = quotient(a, b)
-    if b in DIVISORS and b > 10 and (tens := quotient(a // 10, b // 10)):
+    steps = exact_division(a, b)
+    if b in DIVISORS and b > 10 and (tens := exact_division(a // 10, b // 10)):
         steps = [f"{a} / 10 = {a // 10}", *tens, f"{a // 10} / {b // 10} = {a // b}"]
     return [*steps, f"{name} = {a} {a_unit} / {b} {b_unit} = {a // b} {unit}"]
 
 
-def sum_of(name: str, a: int, b: int, unit: str, sign: str = "+") -> str:
+def named_sum(name: str, a: int, b: int, unit: str, sign: str = "+") -> str:
     """The step of a sum or difference of two quantities of one unit, named."""
     return f"{name} = {a} {unit} {sign} {b} {unit} = {a + b if sign == '+' else a - b} {unit}"
 
 
-def simple(rng: random.Random) -> int:
+def easy_number(rng: random.Random) -> int:
     """A number with one digit, or ten times as much: a product with a digit is one look-up."""
     return rng.randint(2, 9) * rng.choice((1, 10))
 
@@ -50,15 +50,15 @@ class Formula:
 
     def draw(self, rng: random.Random) -> Draft:
         """Ask for one of the three from the other two; a divisor always has one digit."""
-        a, b, asked = simple(rng), rng.randint(2, 9), rng.randrange(3)
+        a, b, asked = easy_number(rng), rng.randint(2, 9), rng.randrange(3)
         if asked == 2:
             a, b = b, a
         named = (self.whole, self.first, self.second)
         (whole, w_unit), (first, f_unit), (second, s_unit) = named
         steps = (
-            times(whole, a, f_unit, b, s_unit, w_unit),
-            over(first, a * b, w_unit, b, s_unit, f_unit),
-            over(second, a * b, w_unit, a, f_unit, s_unit),
+            named_product(whole, a, f_unit, b, s_unit, w_unit),
+            named_quotient(first, a * b, w_unit, b, s_unit, f_unit),
+            named_quotient(second, a * b, w_unit, a, f_unit, s_unit),
         )[asked]
         w, f, s = (f"{value} {unit}" for value, (_, unit) in zip((a * b, a, b), named, strict=True))
         question, answer = self.questions[asked], (w, f, s)[asked]

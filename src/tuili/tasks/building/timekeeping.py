@@ -9,10 +9,10 @@ from __future__ import annotations
 from calendar import monthrange
 from datetime import date, timedelta
 
-from tuili.steps.language.terms import WEEKDAYS
+from tuili.steps import WEEKDAYS
 from tuili.tasks.building.working import residue
 
-DAY = 24 * 60
+MINUTES_PER_DAY = 24 * 60
 
 
 def weekday(day: date) -> str:
@@ -51,7 +51,7 @@ def shift_clock(start: int, minutes: int) -> list[str]:
 def hours_between(start: int, end: int) -> list[str]:
     """The working of the full hours between two times of day, the second within a day of the first."""
     first, last = start // 60, end // 60 % 24
-    lines = [f"{last} + 24 = {last + 24}"] if end >= DAY else []
+    lines = [f"{last} + 24 = {last + 24}"] if end >= MINUTES_PER_DAY else []
     gap = end // 60 - first
     lines.append(f"{end // 60} - {first} = {gap}")
     return [*lines, f"{gap} - 1 = {gap - 1}"] if end % 60 < start % 60 else lines

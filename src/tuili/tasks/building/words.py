@@ -7,7 +7,7 @@ plain `s`, so that `singular` is exact, and no word is a keyword, function or un
 from __future__ import annotations
 
 # fmt: off
-NAMES = (
+FIRST_NAMES = (
     "Amy", "Ann", "Ben", "Bob", "Cid", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Ira", "Jim", "Joe", "Kay",
     "Kim", "Leo", "Liz", "Mel", "Mia", "Ned", "Nia", "Ola", "Pam", "Ray", "Roy", "Sam", "Sue", "Tom", "Uma",
     "Wes", "Zoe",
@@ -42,7 +42,7 @@ VARIABLES = ("a", "b", "c", "d", "k", "n", "p", "q", "r", "t", "u", "v", "w", "x
 # fmt: on
 
 THINGS = FOODS + OBJECTS
-KINDS = ANIMALS + PEOPLE
+CLASS_NOUNS = ANIMALS + PEOPLE
 
 
 def singular(plural: str) -> str:

@@ -18,7 +18,7 @@ def _places(number: int) -> list[int]:
     return [int(digit) * 10 ** (len(digits) - 1 - i) for i, digit in enumerate(digits) if digit != "0"]
 
 
-def product(a: int, b: int) -> list[str]:
+def long_multiplication(a: int, b: int) -> list[str]:
     """Partial products of two positive numbers that both have two or more non-zero digits, and their sums.
 
     `product(23, 14)` → `23 * 10 = 230`, `23 * 4 = 92`, `230 + 92 = 322`: the shorter factor is split.
@@ -28,10 +28,10 @@ def product(a: int, b: int) -> list[str]:
     if len(places) == 1:
         return []
     lines = [f"{whole} * {place} = {whole * place}" for place in places]
-    return lines + total([whole * place for place in places])
+    return lines + running_sums([whole * place for place in places])
 
 
-def times(a: int, b: int) -> list[str]:
+def grid_multiplication(a: int, b: int) -> list[str]:
     """Every place of one positive number times every place of the other, and the running sums of these products.
 
     `times(87, 5)` → `80 * 5 = 400`, `7 * 5 = 35`, `400 + 35 = 435`; no line where one is a power of ten.
@@ -40,20 +40,20 @@ def times(a: int, b: int) -> list[str]:
         return []
     pairs = [(x, y) for x in _places(a) for y in _places(b)]
     lines = [f"{x} * {y} = {x * y}" for x, y in pairs]
-    return lines + total([x * y for x, y in pairs]) if len(pairs) > 1 else []
+    return lines + running_sums([x * y for x, y in pairs]) if len(pairs) > 1 else []
 
 
 def worked_product(a: int, b: int) -> list[str]:
     """`times`, and then the product itself: `worked_product(12, 3)` ends with `12 * 3 = 36`."""
-    return [*times(a, b), f"{a} * {b} = {a * b}"]
+    return [*grid_multiplication(a, b), f"{a} * {b} = {a * b}"]
 
 
-def multiply(a: int, b: int) -> list[str]:
+def multiplication(a: int, b: int) -> list[str]:
     """`times` where that makes at most four products, else `product`."""
-    return (times if len(_places(a)) * len(_places(b)) <= 4 else product)(a, b)
+    return (grid_multiplication if len(_places(a)) * len(_places(b)) <= 4 else long_multiplication)(a, b)
 
 
-def quotient(dividend: int, divisor: int) -> list[str]:
+def exact_division(dividend: int, divisor: int) -> list[str]:
     """Long division by one digit that leaves nothing over.
 
     `quotient(435, 5)` → `43 = 5 * 8 + 3`, `35 = 5 * 7 + 0`; no line where one fact is enough, as in `350 / 5`.
@@ -85,13 +85,13 @@ def cancel(numerator: int, denominator: int) -> tuple[list[str], str]:
     while (common := gcd(numerator, denominator)) > 1:
         factor = next((digit for digit in range(9, 1, -1) if common % digit == 0), common)
         for number in (numerator, denominator):
-            lines += [*quotient(number, factor), f"{number} / {factor} = {number // factor}"]
+            lines += [*exact_division(number, factor), f"{number} / {factor} = {number // factor}"]
         numerator, denominator = numerator // factor, denominator // factor
         forms.append(f"{numerator}/{denominator}")
     return lines, " = ".join(forms)
 
 
-def total(terms: Sequence[int], unit: str = "") -> list[str]:
+def running_sums(terms: Sequence[int], unit: str = "") -> list[str]:
     """The running sums of the terms: `total([5, 7, 9])` → `5 + 7 = 12`, `12 + 9 = 21`."""
     unit = unit and f" {unit}"
     lines, running = [], terms[0]
@@ -130,7 +130,7 @@ def euclid(a: int, b: int, *, fully: bool = False) -> list[str]:
     while smaller:
         multiple = larger - larger % smaller
         if multiple > smaller:
-            steps += times(smaller, multiple // smaller) if fully else []
+            steps += grid_multiplication(smaller, multiple // smaller) if fully else []
             steps.append(f"{smaller} * {multiple // smaller} = {multiple}")
         steps.append(f"{larger} - {multiple} = {larger - multiple}")
         larger, smaller = smaller, larger - multiple
@@ -153,9 +153,9 @@ def combinations(n: int, k: int, *, fully: bool = False) -> list[str]:
         factor = n - j + 1
         above = value * factor
         if fully:
-            lines += [*worked_product(value, factor), *quotient(above, j)]
+            lines += [*worked_product(value, factor), *exact_division(above, j)]
         else:
-            lines += product(value, factor)
+            lines += long_multiplication(value, factor)
         lines.append(f"C({n}, {j}) = {value} * {factor} / {j} = {above} / {j} = {above // j}")
         value = above // j
     return lines

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from calendar import isleap
-from collections.abc import Callable
 from datetime import date, timedelta
 
-from tuili.steps.language.terms import WEEKDAYS
+from tuili.steps import WEEKDAYS
+from tuili.tasks.building.levels import Template
 from tuili.tasks.building.timekeeping import (
-    DAY,
+    MINUTES_PER_DAY,
     clock,
     days_between,
     hours_between,
@@ -21,11 +21,11 @@ from tuili.tasks.building.timekeeping import (
     weekday,
 )
 from tuili.tasks.building.wording import yes_no
-from tuili.tasks.building.working import product, residue, times, total
+from tuili.tasks.building.working import grid_multiplication, long_multiplication, residue, running_sums
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
-EVENTS = ("class", "concert", "film", "game", "lunch", "meeting", "race", "show", "trip", "visit")
+OCCASIONS = ("class", "concert", "film", "game", "lunch", "meeting", "race", "show", "trip", "visit")
 ORDINALS = {2: "second", 3: "third", 4: "fourth"}
 
 
@@ -42,7 +42,7 @@ def _amount(minutes: int) -> str:
 
 def _weekday_shift(rng: random.Random, low: int, high: int) -> Draft:
     start, days = rng.choice(WEEKDAYS), rng.randint(low, high)
-    event = rng.choice(EVENTS)
+    event = rng.choice(OCCASIONS)
     prompt = rng.choice(
         (
             f"Today is {start}. Which weekday is it in {days} days?",
@@ -55,7 +55,7 @@ def _weekday_shift(rng: random.Random, low: int, high: int) -> Draft:
 
 
 def _weekday_before(rng: random.Random, low: int, high: int) -> Draft:
-    start, days, event = rng.choice(WEEKDAYS), rng.randint(low, high), rng.choice(EVENTS)
+    start, days, event = rng.choice(WEEKDAYS), rng.randint(low, high), rng.choice(OCCASIONS)
     prompt = rng.choice(
         (
             f"Today is {start}. The {event} was {days} days ago. On which weekday was it?",
@@ -67,7 +67,7 @@ def _weekday_before(rng: random.Random, low: int, high: int) -> Draft:
 
 
 def _clock_shift(rng: random.Random, low: int, high: int) -> Draft:
-    start, minutes, event = rng.randrange(DAY), rng.randint(low, high), rng.choice(EVENTS)
+    start, minutes, event = rng.randrange(MINUTES_PER_DAY), rng.randint(low, high), rng.choice(OCCASIONS)
     prompt = rng.choice(
         (
             f"A {event} starts at {clock(start)} and takes {_amount(minutes)}. When does it end?",
@@ -78,10 +78,10 @@ def _clock_shift(rng: random.Random, low: int, high: int) -> Draft:
 
 
 def _clock_difference(rng: random.Random, low: int, high: int) -> Draft:
-    minutes, event = rng.randint(low, high), rng.choice(EVENTS)
-    start = rng.randrange(DAY)
+    minutes, event = rng.randint(low, high), rng.choice(OCCASIONS)
+    start = rng.randrange(MINUTES_PER_DAY)
     end = start + minutes
-    day = " the next day" if end >= DAY else ""
+    day = " the next day" if end >= MINUTES_PER_DAY else ""
     prompt = rng.choice(
         (
             (f"A {event} starts at {clock(start)} and ends at {clock(end)}{day}. How many minutes does it take?"),
@@ -101,7 +101,7 @@ def _clock_difference(rng: random.Random, low: int, high: int) -> Draft:
     if rest:
         steps.append(f"{clock(now)} + {rest} min = {clock(end)}")
     if hours:
-        steps += times(hours, 60)
+        steps += grid_multiplication(hours, 60)
         steps.append(f"{hours} h = {hours} * 60 min = {hours * 60} min")
     if hours and rest:
         steps.append(f"{hours * 60} min + {rest} min = {minutes} min")
@@ -109,7 +109,7 @@ def _clock_difference(rng: random.Random, low: int, high: int) -> Draft:
 
 
 def _date_shift(rng: random.Random, low: int, high: int) -> Draft:
-    start, days, event = _date(rng), rng.randint(low, high), rng.choice(EVENTS)
+    start, days, event = _date(rng), rng.randint(low, high), rng.choice(OCCASIONS)
     prompt = rng.choice(
         (
             f"Today is {start}. What is the date in {days} days?",
@@ -120,7 +120,7 @@ def _date_shift(rng: random.Random, low: int, high: int) -> Draft:
 
 
 def _date_difference(rng: random.Random, low: int, high: int) -> Draft:
-    start, days, event = _date(rng), rng.randint(low, high), rng.choice(EVENTS)
+    start, days, event = _date(rng), rng.randint(low, high), rng.choice(OCCASIONS)
     end = start + timedelta(days)
     prompt = rng.choice(
         (
@@ -150,7 +150,7 @@ def _weekday_of_date(rng: random.Random, low: int, high: int) -> Draft:
 
 def _programme(rng: random.Random, parts: int) -> Draft:
     """Several things one after the other on the clock."""
-    start, events = rng.randrange(DAY), rng.sample(EVENTS, parts)
+    start, events = rng.randrange(MINUTES_PER_DAY), rng.sample(OCCASIONS, parts)
     now, told, steps = start, [], []
     for event in events:
         minutes = rng.randint(10, 240)
@@ -203,14 +203,14 @@ def _nth_weekday(rng: random.Random) -> Draft:
 
 def _recurring(rng: random.Random, low: int, high: int) -> Draft:
     """Something repeats every few days: the date of one of its later times."""
-    start, every, times = _date(rng), rng.randint(3, 14), rng.randint(low, high)
-    days = every * (times - 1)
-    event = rng.choice(EVENTS)
-    steps = [f"{times} - 1 = {times - 1}", *product(every, times - 1)]
-    steps += [f"{every} * {times - 1} = {days}", *shift_date(start, days)]
+    start, every, occurrence = _date(rng), rng.randint(3, 14), rng.randint(low, high)
+    days = every * (occurrence - 1)
+    event = rng.choice(OCCASIONS)
+    steps = [f"{occurrence} - 1 = {occurrence - 1}", *long_multiplication(every, occurrence - 1)]
+    steps += [f"{every} * {occurrence - 1} = {days}", *shift_date(start, days)]
     prompt = (
         f"A {event} takes place every {every} days, for the first time on {start}. What is the date of "
-        f"{event} number {times}?"
+        f"{event} number {occurrence}?"
     )
     return Draft(prompt, tuple(steps), str(start + timedelta(days)))
 
@@ -231,7 +231,7 @@ def _weekday_over_years(rng: random.Random, years: int, count: int) -> Draft:
     target = end + timedelta(extra)
     steps += [
         *days_between(end, target),
-        *total([*days, extra]),
+        *running_sums([*days, extra]),
         *shift_weekday(weekday(start), sum(days) + extra),
     ]
     return Draft(f"{start} is a {weekday(start)}. What weekday is {target}?", tuple(steps), weekday(target))
@@ -239,7 +239,7 @@ def _weekday_over_years(rng: random.Random, years: int, count: int) -> Draft:
 
 def _journey(rng: random.Random) -> Draft:
     """Hours added to a date and a time of day: full days move the date, the rest moves the clock."""
-    day, start, hours = _date(rng), rng.randrange(DAY), rng.randint(50, 900)
+    day, start, hours = _date(rng), rng.randrange(MINUTES_PER_DAY), rng.randint(50, 900)
     days, rest = divmod(hours, 24)
     tens, ones = divmod(days, 10)
     steps, left = [], hours
@@ -249,7 +249,7 @@ def _journey(rng: random.Random) -> Draft:
             left -= part * 24
     if tens and ones:
         steps.append(f"{10 * tens} + {ones} = {days}")
-    late = start + rest * 60 >= DAY
+    late = start + rest * 60 >= MINUTES_PER_DAY
     steps.append(f"{start // 60} + {rest} = {start // 60 + rest}")
     if late:
         steps += [f"{start // 60 + rest} - 24 = {start // 60 + rest - 24}", f"{days} + 1 = {days + 1}"]
@@ -262,8 +262,7 @@ def _journey(rng: random.Random) -> Draft:
     return Draft(prompt, tuple(steps), end)
 
 
-Kind = Callable[[random.Random], Draft]
-KINDS: dict[int, tuple[Kind, ...]] = {
+TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
     1: (
         lambda rng: _weekday_shift(rng, 8, 30),
         lambda rng: _weekday_before(rng, 8, 30),
@@ -281,7 +280,7 @@ KINDS: dict[int, tuple[Kind, ...]] = {
     3: (
         lambda rng: _weekday_shift(rng, 500, 5000),
         lambda rng: _weekday_before(rng, 500, 5000),
-        lambda rng: _clock_difference(rng, 600, DAY - 1),
+        lambda rng: _clock_difference(rng, 600, MINUTES_PER_DAY - 1),
         lambda rng: _date_shift(rng, 40, 150),
         lambda rng: _date_difference(rng, 40, 160),
         lambda rng: _weekday_of_date(rng, 30, 160),
@@ -313,4 +312,4 @@ class Calendar:
     """Weekdays and clocks at level 1, dates and leap years from level 2 on, several years at level 5."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        return rng.choice(KINDS[level])(rng)
+        return rng.choice(TEMPLATES_BY_LEVEL[level])(rng)

@@ -7,9 +7,9 @@ A binomial coefficient is built up factor by factor
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from math import comb, perm
 
+from tuili.tasks.building.levels import Template
 from tuili.tasks.building.probability import (
     at_least_one,
     coins,
@@ -22,8 +22,8 @@ from tuili.tasks.building.probability import (
     two_draws,
 )
 from tuili.tasks.building.wording import conjoin
-from tuili.tasks.building.words import COLOURS, NAMES, OBJECTS, PEOPLE, PLACES, THINGS
-from tuili.tasks.building.working import combinations, product, total, worked_product
+from tuili.tasks.building.words import COLOURS, FIRST_NAMES, OBJECTS, PEOPLE, PLACES, THINGS
+from tuili.tasks.building.working import combinations, long_multiplication, running_sums, worked_product
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
@@ -40,7 +40,7 @@ def _falling(n: int, k: int) -> list[str]:
 
 
 def _choices(rng: random.Random, kinds: int) -> Draft:
-    things, name = rng.sample(THINGS, kinds), rng.choice(NAMES)
+    things, name = rng.sample(THINGS, kinds), rng.choice(FIRST_NAMES)
     counts = [rng.randint(2, 40 if kinds == 2 else 12), *(rng.randint(2, 9) for _ in range(kinds - 1))]
     steps, value = [], counts[0]
     for count in counts[1:]:
@@ -73,7 +73,7 @@ def _podium(rng: random.Random, places: int, high: int) -> Draft:
 
 def _row(rng: random.Random) -> Draft:
     n = rng.randint(3, 7)
-    names, value, steps = rng.sample(NAMES, n), n, []
+    names, value, steps = rng.sample(FIRST_NAMES, n), n, []
     for factor in range(n - 1, 1, -1):
         steps += worked_product(value, factor)
         value *= factor
@@ -111,7 +111,7 @@ def _two_teams(rng: random.Random) -> Draft:
     (first, second), (n, m) = rng.sample(PEOPLE, 2), (rng.randint(5, 10), rng.randint(5, 10))
     k = rng.randint(2, 3)
     a, b = comb(n, k), comb(m, 2)
-    steps = [*combinations(n, k), *combinations(m, 2), *product(a, b), f"{a} * {b} = {a * b}"]
+    steps = [*combinations(n, k), *combinations(m, 2), *long_multiplication(a, b), f"{a} * {b} = {a * b}"]
     prompt = f"In how many ways can a team of {k} {first} and 2 {second} be chosen from {n} {first} and {m} {second}?"
     return Draft(prompt, tuple(steps), str(a * b))
 
@@ -159,7 +159,7 @@ def _three_groups(rng: random.Random) -> Draft:
     a, b, c = only_a + ab + ac + abc, only_b + ab + bc + abc, only_c + ac + bc + abc
     ab, ac, bc = ab + abc, ac + abc, bc + abc
     singles, doubles = a + b + c, ab + ac + bc
-    steps = [*total([a, b, c]), *total([ab, ac, bc]), f"{singles} - {doubles} = {singles - doubles}"]
+    steps = [*running_sums([a, b, c]), *running_sums([ab, ac, bc]), f"{singles} - {doubles} = {singles - doubles}"]
     steps.append(f"{singles - doubles} + {abc} = {sum(parts)}")
     x, y, z = things
     prompt = (
@@ -188,9 +188,9 @@ def _paths(rng: random.Random) -> Draft:
         f"{c} + {d} = {c + d}",
         *combinations(c + d, c),
     ]
-    steps += [*product(first, second), f"{first} * {second} = {first * second}"]
+    steps += [*long_multiplication(first, second), f"{first} * {second} = {first * second}"]
     prompt = (
-        f"{rng.choice(NAMES)} walks {a + c} blocks north and {b + d} blocks east, one block at a time, and "
+        f"{rng.choice(FIRST_NAMES)} walks {a + c} blocks north and {b + d} blocks east, one block at a time, and "
         f"passes the point that is {a} blocks north and {b} blocks east of the start. How many paths are "
         "there?"
     )
@@ -203,19 +203,18 @@ def _three_colours(rng: random.Random) -> Draft:
     colours, things = rng.sample(COLOURS, 3), rng.choice(OBJECTS)
     n, first, second = a + b + c, comb(a + b + c, a), comb(b + c, b)
     steps = [
-        *total(counts),
+        *running_sums(counts),
         *combinations(n, a),
         f"{n} - {a} = {b + c}",
         *combinations(b + c, b),
     ]
-    steps += [*product(first, second), f"{first} * {second} = {first * second}"]
+    steps += [*long_multiplication(first, second), f"{first} * {second} = {first * second}"]
     listed = conjoin([f"{count} {colour}" for colour, count in zip(colours, counts, strict=True)])
     prompt = f"In how many orders can {listed} {things} lie in a row, if those of one colour look the same?"
     return Draft(prompt, tuple(steps), str(first * second))
 
 
-Kind = Callable[[random.Random], Draft]
-KINDS: dict[int, tuple[Kind, ...]] = {
+TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
     1: (
         lambda rng: _choices(rng, rng.randint(2, 3)),
         lambda rng: _podium(rng, 2, 11),
@@ -261,4 +260,4 @@ class Counting:
     """Choices and single draws at level 1, combinations at 2, several draws, coins and groups above."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        return rng.choice(KINDS[level])(rng)
+        return rng.choice(TEMPLATES_BY_LEVEL[level])(rng)

@@ -6,11 +6,12 @@ Each step changes an equation in one way; the calculations that this takes are w
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt, lcm
 
+from tuili.tasks.building.levels import LevelTemplate
 from tuili.tasks.building.wording import labelled, listing
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
@@ -21,7 +22,7 @@ SOLVE = ("Solve for {0}.\n{1}", *FIND)
 
 
 @dataclass(frozen=True)
-class Part:
+class LinearPart:
     """`factor * (a x + b)`, or `a x + b` without brackets where the factor is 1."""
 
     a: int
@@ -33,7 +34,7 @@ class Part:
         return [(self.factor * self.a, unknown), (self.factor * self.b, "")]
 
 
-def joined(terms: Sequence[tuple[int, str]]) -> str:
+def signed_sum(terms: Sequence[tuple[int, str]]) -> str:
     """A sum with signs, `3x - 5`, from coefficients and what they multiply (nothing for a plain number)."""
     text = ""
     for value, what in [term for term in terms if term[0]]:
@@ -43,22 +44,22 @@ def joined(terms: Sequence[tuple[int, str]]) -> str:
     return text or "0"
 
 
-def _flat(side: Sequence[Part], unknown: str) -> str:
+def _flat(side: Sequence[LinearPart], unknown: str) -> str:
     """A side once expanded."""
-    return joined([term for part in side for term in part.terms(unknown)])
+    return signed_sum([term for part in side for term in part.terms(unknown)])
 
 
-def _given(side: Sequence[Part], unknown: str) -> str:
+def _given(side: Sequence[LinearPart], unknown: str) -> str:
     """A side as the prompt shows it, brackets included."""
     terms: list[tuple[int, str]] = []
     for part in side:
-        inside = Part(part.a, part.b).terms(unknown)
-        terms += inside if part.factor == 1 else [(part.factor, f" * ({joined(inside)})")]
-    return joined(terms)
+        inside = LinearPart(part.a, part.b).terms(unknown)
+        terms += inside if part.factor == 1 else [(part.factor, f" * ({signed_sum(inside)})")]
+    return signed_sum(terms)
 
 
-def _collected(side: Sequence[Part]) -> Part:
-    return Part(sum(part.factor * part.a for part in side), sum(part.factor * part.b for part in side))
+def _collected(side: Sequence[LinearPart]) -> LinearPart:
+    return LinearPart(sum(part.factor * part.a for part in side), sum(part.factor * part.b for part in side))
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def _sums(*numbers: int) -> list[str]:
     if len(numbers) < 2:
         return []
     sums = [[sum(numbers[:count]), *numbers[count:]] for count in range(1, len(numbers) + 1)]
-    return [" = ".join(joined([(number, "") for number in left]) for left in sums)]
+    return [" = ".join(signed_sum([(number, "") for number in left]) for left in sums)]
 
 
 def _products(factor: int, numbers: Sequence[int]) -> list[str]:
@@ -98,7 +99,7 @@ def _division(number: int, divisor: int) -> list[str]:
     return [] if divisor == 1 else [f"{number} / {divisor} = {Fraction(number, divisor)}"]
 
 
-def solve_linear(left: Sequence[Part], right: Sequence[Part], unknown: str) -> tuple[list[str], Fraction]:
+def solve_linear(left: Sequence[LinearPart], right: Sequence[LinearPart], unknown: str) -> tuple[list[str], Fraction]:
     """Steps and solution: expand, collect, unknowns to the left, numbers to the right, divide.
 
     A bracket that stands alone against a multiple of its factor is divided by the factor instead.
@@ -107,7 +108,7 @@ def solve_linear(left: Sequence[Part], right: Sequence[Part], unknown: str) -> t
     moves = []
     if len(left) == len(right) == 1 and not there.a and left[0].factor != 1 and not there.b % left[0].factor:
         quotients = _division(there.b, left[0].factor)
-        here, there = Part(left[0].a, left[0].b), Part(0, there.b // left[0].factor)
+        here, there = LinearPart(left[0].a, left[0].b), LinearPart(0, there.b // left[0].factor)
         moves.append(Move(f"{_flat([here], unknown)} = {there.b}", quotients))
     else:
         parts = [*left, *right]
@@ -123,8 +124,8 @@ def solve_linear(left: Sequence[Part], right: Sequence[Part], unknown: str) -> t
     coefficient, constant = here.a - there.a, there.b - here.b
     solution = Fraction(constant, coefficient)
     moves += [
-        Move(f"{_flat([Part(coefficient, here.b)], unknown)} = {there.b}", _sums(here.a, -there.a)),
-        Move(f"{_flat([Part(coefficient, 0)], unknown)} = {constant}", _sums(there.b, -here.b)),
+        Move(f"{_flat([LinearPart(coefficient, here.b)], unknown)} = {there.b}", _sums(here.a, -there.a)),
+        Move(f"{_flat([LinearPart(coefficient, 0)], unknown)} = {constant}", _sums(there.b, -here.b)),
         Move(f"{unknown} = {solution}", _division(constant, coefficient)),
     ]
     return _lead("P1", moves, shown=f"{_given(left, unknown)} = {_given(right, unknown)}"), solution
@@ -135,14 +136,14 @@ class Equations:
     """Find an unknown, the sum of two, or the larger or smaller root."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        return rng.choice(KINDS[level])(rng, level)
+        return rng.choice(TEMPLATES_BY_LEVEL[level])(rng, level)
 
 
 def _nonzero(rng: random.Random, low: int, high: int) -> int:
     return rng.choice([value for value in range(low, high + 1) if value])
 
 
-def _linear(rng: random.Random, left: list[Part], right: list[Part]) -> Draft:
+def _linear(rng: random.Random, left: list[LinearPart], right: list[LinearPart]) -> Draft:
     unknown = rng.choice(UNKNOWNS)
     steps, solution = solve_linear(left, right, unknown)
     facts = labelled([f"{_given(left, unknown)} = {_given(right, unknown)}"])
@@ -160,7 +161,7 @@ def _prompt(
 def _simple(rng: random.Random, level: int) -> Draft:
     """`3x + 5 = 20`"""
     a, b, solution = rng.randint(2, 9), _nonzero(rng, -20, 20), rng.randint(1, 10)
-    return _linear(rng, [Part(a, b)], [Part(0, a * solution + b)])
+    return _linear(rng, [LinearPart(a, b)], [LinearPart(0, a * solution + b)])
 
 
 def _bracket(rng: random.Random, level: int) -> Draft:
@@ -168,10 +169,10 @@ def _bracket(rng: random.Random, level: int) -> Draft:
     factor = rng.randint(2, 9)
     if level == 1:
         b = _nonzero(rng, -9, 8)
-        return _linear(rng, [Part(1, b, factor)], [Part(0, factor * rng.randint(max(1, b + 1), 10))])
-    left = [Part(rng.randint(1, 9 // factor), _nonzero(rng, -9, 9), factor), Part(0, _nonzero(rng, -9, 9))]
+        return _linear(rng, [LinearPart(1, b, factor)], [LinearPart(0, factor * rng.randint(max(1, b + 1), 10))])
+    left = [LinearPart(rng.randint(1, 9 // factor), _nonzero(rng, -9, 9), factor), LinearPart(0, _nonzero(rng, -9, 9))]
     whole = _collected(left)
-    return _linear(rng, left, [Part(0, whole.a * _nonzero(rng, -10, 10) + whole.b)])
+    return _linear(rng, left, [LinearPart(0, whole.a * _nonzero(rng, -10, 10) + whole.b)])
 
 
 def _quotient(rng: random.Random, level: int) -> Draft:
@@ -196,15 +197,15 @@ def _both_sides(rng: random.Random, level: int) -> Draft:
         a, c = rng.randint(3, 12), rng.randint(1, 9)
     solution, b = _nonzero(rng, -10, 10), _nonzero(rng, -20, 20)
     d = (a - c) * solution + b
-    return _linear(rng, [Part(a, b)], [Part(c, d)]) if d else _both_sides(rng, level)
+    return _linear(rng, [LinearPart(a, b)], [LinearPart(c, d)]) if d else _both_sides(rng, level)
 
 
 def _brackets(rng: random.Random, level: int) -> Draft:
     """`3 * (x - 2) + 4 = 2 * (x + 5) - 1`, with more brackets and fractions as solutions at higher levels."""
     count = max(1, level - 2)
     while True:
-        left = [_random_bracket(rng) for _ in range(count)] + [Part(0, _nonzero(rng, -9, 9))]
-        right = [_random_bracket(rng) for _ in range(count - (level == 5))] + [Part(0, _nonzero(rng, -9, 9))]
+        left = [_random_bracket(rng) for _ in range(count)] + [LinearPart(0, _nonzero(rng, -9, 9))]
+        right = [_random_bracket(rng) for _ in range(count - (level == 5))] + [LinearPart(0, _nonzero(rng, -9, 9))]
         here, there = _collected(left), _collected(right)
         if here.a == there.a or not (here.a and here.b and there.a and there.b):
             continue
@@ -213,8 +214,8 @@ def _brackets(rng: random.Random, level: int) -> Draft:
             return _linear(rng, left, right)
 
 
-def _random_bracket(rng: random.Random) -> Part:
-    return Part(rng.choice((1, 1, 2, 3)), _nonzero(rng, -9, 9), rng.choice((-3, -2, 2, 3, 4, 5, 6)))
+def _random_bracket(rng: random.Random) -> LinearPart:
+    return LinearPart(rng.choice((1, 1, 2, 3)), _nonzero(rng, -9, 9), rng.choice((-3, -2, 2, 3, 4, 5, 6)))
 
 
 def _system(rng: random.Random, level: int) -> Draft:
@@ -305,7 +306,7 @@ def _substitute(row: tuple[int, int], total: int, names: list[str], values: list
 
 
 def _sum(coefficients: Sequence[int], names: Sequence[str]) -> str:
-    return joined(list(zip(coefficients, names, strict=True)))
+    return signed_sum(list(zip(coefficients, names, strict=True)))
 
 
 def _quadratic(rng: random.Random, level: int) -> Draft:
@@ -335,7 +336,7 @@ def _quadratic(rng: random.Random, level: int) -> Draft:
     return Draft(_prompt(FIND, rng, find, facts, roots[which]), tuple(steps), str(roots[which]), facts=facts)
 
 
-KINDS: dict[int, tuple[Callable[[random.Random, int], Draft], ...]] = {
+TEMPLATES_BY_LEVEL: dict[int, tuple[LevelTemplate, ...]] = {
     1: (_simple, _simple, _quotient, _bracket),
     2: (_both_sides, _both_sides, _bracket, _system),
     3: (_brackets, _brackets, _system),

@@ -6,7 +6,6 @@ Every root is a whole number (Pythagorean triples), so that no answer is rounded
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 from tuili.tasks.building.figures import (
     LARGE,
@@ -25,7 +24,8 @@ from tuili.tasks.building.figures import (
     triangle_perimeter,
     triple,
 )
-from tuili.tasks.building.working import quotient, times, total
+from tuili.tasks.building.levels import Template
+from tuili.tasks.building.working import exact_division, grid_multiplication, running_sums
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
@@ -33,7 +33,11 @@ from tuili.tasks.registry import domain
 def _box_volume(rng: random.Random) -> Draft:
     unit, a, b, c = rng.choice(LENGTHS), rng.randint(4, 40), rng.randint(2, 9), rng.randint(2, 9)
     prompt = f"A box is {a} {unit} long, {b} {unit} wide and {c} {unit} high. What is its volume?"
-    steps = [*area("A", a, b, unit), *times(a * b, c), f"V = {a * b} {unit}^2 * {c} {unit} = {a * b * c} {unit}^3"]
+    steps = [
+        *area("A", a, b, unit),
+        *grid_multiplication(a * b, c),
+        f"V = {a * b} {unit}^2 * {c} {unit} = {a * b * c} {unit}^3",
+    ]
     return Draft(prompt, tuple(steps), f"{a * b * c} {unit}^3")
 
 
@@ -44,7 +48,7 @@ def _box_surface(rng: random.Random) -> Draft:
         *area("x", a, b, unit),
         *area("y", a, c, unit),
         *area("z", b, c, unit),
-        *total(faces, f"{unit}^2"),
+        *running_sums(faces, f"{unit}^2"),
     ]
     half = f"{sum(faces)} {unit}^2"
     steps.append(f"S = 2 * {half} = {half} + {half} = {2 * sum(faces)} {unit}^2")
@@ -91,11 +95,11 @@ def _house(rng: random.Random) -> Draft:
     wall = a * b + a * half
     steps = [
         *area("x", a, b, "m"),
-        *quotient(2 * half, 2),
+        *exact_division(2 * half, 2),
         f"h = {2 * half} m / 2 = {half} m",
         *area("y", a, half, "m"),
         f"A = {a * b} m^2 + {a * half} m^2 = {wall} m^2",
-        *times(wall, price),
+        *grid_multiplication(wall, price),
         f"{wall} m^2 * {price} dollars/m^2 = {wall * price} dollars",
     ]
     prompt = (
@@ -109,14 +113,14 @@ def _triangle_round(rng: random.Random) -> Draft:
     """Perimeter and area of a right triangle of which the legs are known."""
     unit, (a, b, c) = rng.choice(LENGTHS), triple(rng, 75)
     prompt = f"The legs of a right triangle are {a} {unit} and {b} {unit}. What is its perimeter?"
-    return Draft(prompt, (*hypotenuse(a, b, c, unit), *total([a, b, c], unit)), f"{a + b + c} {unit}")
+    return Draft(prompt, (*hypotenuse(a, b, c, unit), *running_sums([a, b, c], unit)), f"{a + b + c} {unit}")
 
 
 def _isosceles(rng: random.Random) -> Draft:
     """The area of an isosceles triangle: half the base and an equal side give the height."""
     unit, (half, height, side) = rng.choice(LENGTHS), triple(rng, 60)
     steps = [
-        *quotient(2 * half, 2),
+        *exact_division(2 * half, 2),
         f"a = {2 * half} {unit} / 2 = {half} {unit}",
         *square("c2", side, unit),
         *square("a2", half, unit),
@@ -138,7 +142,7 @@ def _tiles(rng: random.Random) -> Draft:
         f"{a * 100} cm / {size} cm = {along}",
         f"{b} m = {b * 100} cm",
         f"{b * 100} cm / {size} cm = {across}",
-        *times(along, across),
+        *grid_multiplication(along, across),
         f"{along} * {across} = {along * across}",
     ]
     prompt = (
@@ -154,10 +158,10 @@ def _prism(rng: random.Random) -> Draft:
     length, even, odd = rng.randint(3, 30), *((a, b) if a % 2 == 0 else (b, a))
     base = even // 2 * odd
     steps = [
-        *quotient(even, 2),
+        *exact_division(even, 2),
         f"h = {even} {unit} / 2 = {even // 2} {unit}",
         *area("A", odd, even // 2, unit),
-        *times(base, length),
+        *grid_multiplication(base, length),
     ]
     steps.append(f"V = {base} {unit}^2 * {length} {unit} = {base * length} {unit}^3")
     prompt = (
@@ -171,13 +175,13 @@ def _rhombus(rng: random.Random) -> Draft:
     """Perimeter and area of a rhombus from its diagonals, which halve each other at right angles."""
     unit, (a, b, c) = rng.choice(LENGTHS), triple(rng, 75)
     steps = [
-        *quotient(2 * a, 2),
+        *exact_division(2 * a, 2),
         f"a = {2 * a} {unit} / 2 = {a} {unit}",
-        *quotient(2 * b, 2),
+        *exact_division(2 * b, 2),
         f"b = {2 * b} {unit} / 2 = {b} {unit}",
         *hypotenuse(a, b, c, unit),
     ]
-    steps += [*times(4, c), f"L = 4 * {c} {unit} = {4 * c} {unit}"]
+    steps += [*grid_multiplication(4, c), f"L = 4 * {c} {unit} = {4 * c} {unit}"]
     prompt = f"The diagonals of a rhombus are {2 * a} {unit} and {2 * b} {unit}. What is its perimeter?"
     return Draft(prompt, tuple(steps), f"{4 * c} {unit}")
 
@@ -188,7 +192,7 @@ def _walk(rng: random.Random) -> Draft:
     back = rng.randint(2, 30)
     steps = [f"a = {a + back} {unit} - {back} {unit} = {a} {unit}", *hypotenuse(a, b, c, unit)]
     walked = [a + back, b, back, c]
-    steps += total(walked, unit)
+    steps += running_sums(walked, unit)
     prompt = (
         f"A robot goes {a + back} {unit} north, {b} {unit} east, {back} {unit} south and then straight back "
         "to its start. How long is its whole way?"
@@ -213,7 +217,7 @@ def _shoelace(rng: random.Random) -> Draft:
 
 
 def _partial(x: int, y: int) -> list[str]:
-    return times(x, y) if x and y else []
+    return grid_multiplication(x, y) if x and y else []
 
 
 def _tank(rng: random.Random) -> Draft:
@@ -224,13 +228,13 @@ def _tank(rng: random.Random) -> Draft:
         a, b = rng.randint(11, 30), rng.randint(3, 9)
     steps = [
         *area("x", a, b, "m"),
-        *times(a * b, c),
+        *grid_multiplication(a * b, c),
         f"V1 = {a * b} m^2 * {c} m = {a * b * c} m^3",
         *area("y", a, d, "m"),
-        *times(a * d, e),
+        *grid_multiplication(a * d, e),
         f"V2 = {a * d} m^2 * {e} m = {a * d * e} m^3",
         f"V = {a * b * c} m^3 + {a * d * e} m^3 = {volume} m^3",
-        *quotient(volume, rate),
+        *exact_division(volume, rate),
         f"t = {volume} m^3 / {rate} m^3/min = {volume // rate} min",
     ]
     prompt = (
@@ -240,8 +244,7 @@ def _tank(rng: random.Random) -> Draft:
     return Draft(prompt, tuple(steps), f"{volume // rate} min")
 
 
-Kind = Callable[[random.Random], Draft]
-KINDS: dict[int, tuple[Kind, ...]] = {
+TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
     1: (
         lambda rng: rectangle_area(rng, 2, 9),
         rectangle_perimeter,
@@ -272,4 +275,4 @@ class Geometry:
     """One formula at level 1, right triangles and composite shapes at 3, several of both at 5."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        return rng.choice(KINDS[level])(rng)
+        return rng.choice(TEMPLATES_BY_LEVEL[level])(rng)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, combinations, product
 
+from tuili.tasks.building.levels import Bounds, LevelSpec
 from tuili.tasks.building.literals import Literal
 from tuili.tasks.building.wording import conjoin, yes_no
-from tuili.tasks.building.words import NAMES
+from tuili.tasks.building.words import FIRST_NAMES
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
@@ -103,23 +104,51 @@ def kind(knight: bool) -> str:
     return "knight" if knight else "knave"
 
 
-@dataclass(frozen=True)
-class _Rung:
-    """What a level draws from; `cases` says whether its problems need a supposition."""
+@dataclass(frozen=True, kw_only=True)
+class KnightsLevel(LevelSpec):
+    """Who speaks at a level, in what forms, and how long the way to the answer is."""
 
-    people: tuple[int, int]
+    people: Bounds
     derivations: range
+    """How many derivations may settle the person who is asked about."""
     links: tuple[str, ...]
+    """The forms that a remark may have, repeated where one is to come more often."""
     cases: bool
+    """Whether the answer takes a supposition."""
 
 
-SIMPLE = ("is", "is", "same", "differ")
-RUNGS = {
-    1: _Rung((2, 3), range(2, 4), SIMPLE, False),
-    2: _Rung((3, 4), range(3, 6), (*SIMPLE, "and", "or"), False),
-    3: _Rung((3, 4), range(5, 9), (*SIMPLE, "and", "or"), True),
-    4: _Rung((4, 5), range(9, 14), (*SIMPLE, "and", "or", "->"), True),
-    5: _Rung((5, 6), range(12, 17), (*SIMPLE, "and", "or", "->"), True),
+SIMPLE_LINKS = ("is", "is", "same", "differ")
+LEVEL_SPECS = {
+    1: KnightsLevel(
+        people=(2, 3),
+        derivations=range(2, 4),
+        links=SIMPLE_LINKS,
+        cases=False,
+    ),
+    2: KnightsLevel(
+        people=(3, 4),
+        derivations=range(3, 6),
+        links=(*SIMPLE_LINKS, "and", "or"),
+        cases=False,
+    ),
+    3: KnightsLevel(
+        people=(3, 4),
+        derivations=range(5, 9),
+        links=(*SIMPLE_LINKS, "and", "or"),
+        cases=True,
+    ),
+    4: KnightsLevel(
+        people=(4, 5),
+        derivations=range(9, 14),
+        links=(*SIMPLE_LINKS, "and", "or", "->"),
+        cases=True,
+    ),
+    5: KnightsLevel(
+        people=(5, 6),
+        derivations=range(12, 17),
+        links=(*SIMPLE_LINKS, "and", "or", "->"),
+        cases=True,
+    ),
 }
 
 
@@ -128,18 +157,18 @@ class Knights:
     """Is this person a knight or a knave? What is asked always follows."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        rung = RUNGS[level]
+        spec = LEVEL_SPECS[level]
         knight = rng.random() < 0.5
         while True:
-            people = rng.sample(NAMES, rng.randint(*rung.people))
+            people = rng.sample(FIRST_NAMES, rng.randint(*spec.people))
             kinds = {name: rng.random() < 0.5 for name in people}
-            remarks = _remarks(rng, rung, kinds)
+            remarks = _remarks(rng, spec, kinds)
             solver = Solver(remarks)
-            solver.run(rung.derivations[-1], rung.cases)
+            solver.run(spec.derivations[-1], spec.cases)
             candidates = [
                 name
                 for name, count in solver.settled_after.items()
-                if kinds[name] is knight and count in rung.derivations and (count > solver.direct) is rung.cases
+                if kinds[name] is knight and count in spec.derivations and (count > solver.direct) is spec.cases
             ]
             if candidates:
                 break
@@ -157,7 +186,7 @@ class Knights:
         return Draft(f"{intro}\n{told}\n{question.format(asked)}", tuple(steps), answer, facts=facts)
 
 
-def _remarks(rng: random.Random, rung: _Rung, kinds: Mapping[str, bool]) -> dict[str, Remark]:
+def _remarks(rng: random.Random, spec: KnightsLevel, kinds: Mapping[str, bool]) -> dict[str, Remark]:
     """One remark of everyone that fits the hidden kinds.
 
     Where cases are wanted, no remark settles anything alone; where not, half of the time one kind is told.
@@ -165,19 +194,20 @@ def _remarks(rng: random.Random, rung: _Rung, kinds: Mapping[str, bool]) -> dict
     people = list(kinds)
     remarks = []
     for speaker in people:
-        remark = _remark(rng, rung, speaker, people)
-        while not remark.holds(kinds) or (rung.cases and _forced(remark.worlds, {}) is not None):
-            remark = _remark(rng, rung, speaker, people)
+        remark = draw_remark(rng, spec, speaker, people)
+        while not remark.holds(kinds) or (spec.cases and _forced(remark.worlds, {}) is not None):
+            remark = draw_remark(rng, spec, speaker, people)
         remarks.append(remark)
-    if not rung.cases and rng.random() < 0.5:
+    if not spec.cases and rng.random() < 0.5:
         told = rng.choice(people)
         remarks[people.index(told)] = Remark("", "is", (Literal(told, kinds[told]),))
     rng.shuffle(remarks)
     return {f"P{number}": remark for number, remark in enumerate(remarks, start=1)}
 
 
-def _remark(rng: random.Random, rung: _Rung, speaker: str, people: list[str]) -> Remark:
-    link = rng.choice(rung.links)
+def draw_remark(rng: random.Random, spec: KnightsLevel, speaker: str, people: list[str]) -> Remark:
+    """A random remark of `speaker`, in one of the level's forms, true or not."""
+    link = rng.choice(spec.links)
     if link == "is":
         other = rng.choice([name for name in people if name != speaker])
         return Remark(speaker, link, (Literal(other, rng.random() < 0.5),))

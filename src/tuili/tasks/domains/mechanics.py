@@ -7,11 +7,11 @@ the prompt gives g = 10 m/s^2.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
-from tuili.tasks.building.quantities import DIVISORS, Formula, over, sum_of, times
+from tuili.tasks.building.levels import Template
+from tuili.tasks.building.quantities import DIVISORS, Formula, named_product, named_quotient, named_sum
 from tuili.tasks.building.words import VEHICLES
-from tuili.tasks.building.working import multiply, quotient, total
+from tuili.tasks.building.working import exact_division, multiplication, running_sums
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
@@ -89,11 +89,11 @@ def to_metres_per_second(name: str, speed: int) -> list[str]:
     """The working of a conversion from km/h, for multiples of 18: divisions by 9 and by 2, then times 5."""
     n = speed // 18
     return [
-        *quotient(speed, 9),
+        *exact_division(speed, 9),
         f"{speed} / 9 = {2 * n}",
-        *quotient(2 * n, 2),
+        *exact_division(2 * n, 2),
         f"{2 * n} / 2 = {n}",
-        *multiply(n, 5),
+        *multiplication(n, 5),
         f"{name} = {speed} km/h = {n} * 5 m/s = {5 * n} m/s",
     ]
 
@@ -104,20 +104,22 @@ def _speeding_up(rng: random.Random) -> Draft:
     v = u + a * t
     if rng.random() < 0.5:
         prompt = f"A {mover} moves at {u} m/s and speeds up at {a} m/s^2 for {t} s. What is its speed then?"
-        steps = [*times("w", a, "m/s^2", t, "s", "m/s"), sum_of("v", u, a * t, "m/s")]
+        steps = [*named_product("w", a, "m/s^2", t, "s", "m/s"), named_sum("v", u, a * t, "m/s")]
         return Draft(prompt, tuple(steps), f"{v} m/s")
     prompt = f"A {mover} speeds up from {u} m/s to {v} m/s in {t} s. What is its acceleration?"
-    return Draft(prompt, (sum_of("w", v, u, "m/s", "-"), *over("a", a * t, "m/s", t, "s", "m/s^2")), f"{a} m/s^2")
+    return Draft(
+        prompt, (named_sum("w", v, u, "m/s", "-"), *named_quotient("a", a * t, "m/s", t, "s", "m/s^2")), f"{a} m/s^2"
+    )
 
 
 def kinetic_energy(name: str, m: int, v: int, square_name: str = "w") -> list[str]:
     """The working of m v^2 / 2 for an even m, named: half the mass times the named square of the speed."""
     half, square = m // 2, v * v
     return [
-        *times(square_name, v, "m/s", v, "m/s", "m^2/s^2"),
-        *quotient(m, 2),
+        *named_product(square_name, v, "m/s", v, "m/s", "m^2/s^2"),
+        *exact_division(m, 2),
         f"{m} kg / 2 = {half} kg",
-        *multiply(half, square),
+        *multiplication(half, square),
         f"{name} = {half} kg * {square} m^2/s^2 = {half * square} J",
     ]
 
@@ -132,7 +134,7 @@ def _conversion(rng: random.Random) -> Draft:
     mover, n = rng.choice(VEHICLES), rng.randint(1, 20)
     t = rng.randint(2, 9)
     prompt = f"A {mover} drives at {18 * n} km/h. How many metres does it drive in {t} s?"
-    steps = [*to_metres_per_second("v", 18 * n), *times("d", 5 * n, "m/s", t, "s", "m")]
+    steps = [*to_metres_per_second("v", 18 * n), *named_product("d", 5 * n, "m/s", t, "s", "m")]
     return Draft(prompt, tuple(steps), str(5 * n * t))
 
 
@@ -142,7 +144,7 @@ def _lifting(rng: random.Random) -> Draft:
     prompt = f"What work is done when a {body} of {m} kg is lifted by {h} m? {G}"
     return Draft(
         prompt,
-        (*times("F", m, "kg", 10, "m/s^2", "N"), *times("W", 10 * m, "N", h, "m", "J")),
+        (*named_product("F", m, "kg", 10, "m/s^2", "N"), *named_product("W", 10 * m, "N", h, "m", "J")),
         f"{10 * m * h} J",
     )
 
@@ -156,9 +158,9 @@ def _two_legs(rng: random.Random, legs: int) -> Draft:
         if time in DIVISORS and way % time == 0 and len({v for v, _ in parts}) > 1:
             break
     told = ", then ".join(f"{t} h at {v} km/h" for v, t in parts)
-    steps = [line for i, (v, t) in enumerate(parts, 1) for line in times(f"d{i}", v, "km/h", t, "h", "km")]
-    steps += [*total([v * t for v, t in parts], "km"), *total([t for _, t in parts], "h")]
-    steps += over("v", way, "km", time, "h", "km/h")
+    steps = [line for i, (v, t) in enumerate(parts, 1) for line in named_product(f"d{i}", v, "km/h", t, "h", "km")]
+    steps += [*running_sums([v * t for v, t in parts], "km"), *running_sums([t for _, t in parts], "h")]
+    steps += named_quotient("v", way, "km", time, "h", "km/h")
     return Draft(f"A {mover} goes {told}. What is its mean speed?", tuple(steps), f"{way // time} km/h")
 
 
@@ -168,12 +170,12 @@ def _way_when_speeding(rng: random.Random) -> Draft:
     a = 2 * half
     first, second = u * t, a * t * t
     steps = [
-        *times("x", u, "m/s", t, "s", "m"),
+        *named_product("x", u, "m/s", t, "s", "m"),
         f"w = {t} s * {t} s = {t * t} s^2",
-        *times("z", a, "m/s^2", t * t, "s^2", "m"),
-        *quotient(second, 2),
+        *named_product("z", a, "m/s^2", t * t, "s^2", "m"),
+        *exact_division(second, 2),
         f"y = {second} m / 2 = {second // 2} m",
-        sum_of("d", first, second // 2, "m"),
+        named_sum("d", first, second // 2, "m"),
     ]
     prompt = f"A {mover} moves at {u} m/s and speeds up at {a} m/s^2 for {t} s. How far does it go in that time?"
     return Draft(prompt, tuple(steps), f"{first + second // 2} m")
@@ -187,10 +189,10 @@ def _collision(rng: random.Random) -> Draft:
         before = m * u + n * w
         if m + n in DIVISORS and before % (m + n) == 0 and u > w:
             break
-    steps = [*times("p1", m, "kg", u, "m/s", "kg*m/s")]
+    steps = [*named_product("p1", m, "kg", u, "m/s", "kg*m/s")]
     if w:
-        steps += [*times("p2", n, "kg", w, "m/s", "kg*m/s"), sum_of("p", m * u, n * w, "kg*m/s")]
-    steps += [sum_of("m", m, n, "kg"), *over("v", before, "kg*m/s", m + n, "kg", "m/s")]
+        steps += [*named_product("p2", n, "kg", w, "m/s", "kg*m/s"), named_sum("p", m * u, n * w, "kg*m/s")]
+    steps += [named_sum("m", m, n, "kg"), *named_quotient("v", before, "kg*m/s", m + n, "kg", "m/s")]
     other = f"moves ahead of it at {w} m/s" if w else "stands still"
     prompt = (
         f"A {one} of {m} kg moves at {u} m/s and hits a {two} of {n} kg that {other}. They move on together. How fast?"
@@ -209,9 +211,9 @@ def _friction(rng: random.Random) -> Draft:
     )
     pull = m * a + drag
     steps = [
-        sum_of("F", pull, drag, "N", "-"),
-        *over("a", m * a, "N", m, "kg", "m/s^2"),
-        *times("v", a, "m/s^2", t, "s", "m/s"),
+        named_sum("F", pull, drag, "N", "-"),
+        *named_quotient("a", m * a, "N", m, "kg", "m/s^2"),
+        *named_product("v", a, "m/s^2", t, "s", "m/s"),
     ]
     prompt = (
         f"A {body} of {m} kg is at rest. It is pulled with {pull} N against a friction of {drag} N. How fast "
@@ -225,9 +227,9 @@ def _crane(rng: random.Random) -> Draft:
     m, t, speed = rng.randint(11, 90), rng.randint(2, 9), rng.randint(2, 9)
     h = speed * t
     steps = [
-        *times("F", m, "kg", 10, "m/s^2", "N"),
-        *times("W", 10 * m, "N", h, "m", "J"),
-        *over("P", 10 * m * h, "J", t, "s", "W"),
+        *named_product("F", m, "kg", 10, "m/s^2", "N"),
+        *named_product("W", 10 * m, "N", h, "m", "J"),
+        *named_quotient("P", 10 * m * h, "J", t, "s", "W"),
     ]
     machine, body = rng.choice(MACHINES), rng.choice(BODIES)
     prompt = f"A {machine} lifts a {body} of {m} kg by {h} m in {t} s. What is its power? {G}"
@@ -250,7 +252,7 @@ def _braking(rng: random.Random) -> Draft:
     steps = [
         *to_metres_per_second("v", 18 * n),
         *kinetic_energy("E", m, v),
-        *over("F", energy, "J", d, "m", "N"),
+        *named_quotient("F", energy, "J", d, "m", "N"),
     ]
     prompt = f"A {mover} of {m} kg drives at {18 * n} km/h and brakes to rest within {d} m. What is the braking force?"
     return Draft(prompt, tuple(steps), f"{energy // d} N")
@@ -261,11 +263,11 @@ def _falling(rng: random.Random) -> Draft:
     body, t, m = rng.choice(BODIES), rng.randint(2, 9), rng.randint(2, 40)
     h = 5 * t * t
     steps = [
-        *times("v", 10, "m/s^2", t, "s", "m/s"),
+        *named_product("v", 10, "m/s^2", t, "s", "m/s"),
         f"w = {t} s * {t} s = {t * t} s^2",
         f"h = 10 m/s^2 * {t * t} s^2 / 2 = {2 * h} m / 2 = {h} m",
-        *times("F", m, "kg", 10, "m/s^2", "N"),
-        *times("E", 10 * m, "N", h, "m", "J"),
+        *named_product("F", m, "kg", 10, "m/s^2", "N"),
+        *named_product("E", 10 * m, "N", h, "m", "J"),
     ]
     prompt = f"A {body} of {m} kg falls for {t} s from rest. What is its kinetic energy at the end? {G}"
     return Draft(prompt, tuple(steps), f"{10 * m * h} J")
@@ -282,13 +284,13 @@ def _engine(rng: random.Random) -> Draft:
     )
     v, pull, d = a * t, m * a + drag, a * t * t // 2
     steps = [
-        *over("a", v, "m/s", t, "s", "m/s^2"),
-        *times("x", m, "kg", a, "m/s^2", "N"),
-        sum_of("F", m * a, drag, "N"),
+        *named_quotient("a", v, "m/s", t, "s", "m/s^2"),
+        *named_product("x", m, "kg", a, "m/s^2", "N"),
+        named_sum("F", m * a, drag, "N"),
         f"u = {v} m/s / 2 = {v // 2} m/s",
-        *times("d", v // 2, "m/s", t, "s", "m"),
-        *times("W", pull, "N", d, "m", "J"),
-        *over("P", pull * d, "J", t, "s", "W"),
+        *named_product("d", v // 2, "m/s", t, "s", "m"),
+        *named_product("W", pull, "N", d, "m", "J"),
+        *named_quotient("P", pull * d, "J", t, "s", "W"),
     ]
     prompt = (
         f"A {mover} of {m} kg speeds up steadily from rest to {v} m/s in {t} s against a friction of {drag} "
@@ -303,9 +305,9 @@ def _meeting(rng: random.Random) -> Draft:
     u, v, t = rng.randint(11, 60), rng.randint(11, 60), rng.randint(2, 9)
     way = (u + v) * t
     steps = [
-        sum_of("w", u, v, "km/h"),
-        *over("t", way, "km", u + v, "km/h", "h"),
-        *times("d", u, "km/h", t, "h", "km"),
+        named_sum("w", u, v, "km/h"),
+        *named_quotient("t", way, "km", u + v, "km/h", "h"),
+        *named_product("d", u, "km/h", t, "h", "km"),
     ]
     prompt = (
         f"A {one} at {u} km/h and a {two} at {v} km/h start {way} km apart and go towards each other. How "
@@ -322,12 +324,12 @@ def _stages(rng: random.Random) -> Draft:
     ways = [v // 2 * first, v * middle, v // 2 * last]
     steps = [
         f"u = {v} m/s / 2 = {v // 2} m/s",
-        *over("t1", v, "m/s", a, "m/s^2", "s"),
-        *times("d1", v // 2, "m/s", first, "s", "m"),
-        *times("d2", v, "m/s", middle, "s", "m"),
-        *over("t3", v, "m/s", b, "m/s^2", "s"),
-        *times("d3", v // 2, "m/s", last, "s", "m"),
-        *total(ways, "m"),
+        *named_quotient("t1", v, "m/s", a, "m/s^2", "s"),
+        *named_product("d1", v // 2, "m/s", first, "s", "m"),
+        *named_product("d2", v, "m/s", middle, "s", "m"),
+        *named_quotient("t3", v, "m/s", b, "m/s^2", "s"),
+        *named_product("d3", v // 2, "m/s", last, "s", "m"),
+        *running_sums(ways, "m"),
     ]
     prompt = (
         f"A {mover} speeds up from rest at {a} m/s^2 to {v} m/s, keeps this speed for {middle} s and then "
@@ -345,13 +347,13 @@ def _crash(rng: random.Random) -> Draft:
         if m + n in DIVISORS and left == 0 and v < 10:
             break
     before, after = m * u * u // 2, (m + n) * v * v // 2
-    steps = [*times("p", m, "kg", u, "m/s", "kg*m/s"), sum_of("m", m, n, "kg")]
+    steps = [*named_product("p", m, "kg", u, "m/s", "kg*m/s"), named_sum("m", m, n, "kg")]
     steps += [
-        *over("v", m * u, "kg*m/s", m + n, "kg", "m/s"),
+        *named_quotient("v", m * u, "kg*m/s", m + n, "kg", "m/s"),
         *kinetic_energy("E1", m, u),
         *kinetic_energy("E2", m + n, v, "z"),
     ]
-    steps.append(sum_of("Q", before, after, "J", "-"))
+    steps.append(named_sum("Q", before, after, "J", "-"))
     prompt = (
         f"A {one} of {m} kg moves at {u} m/s and hits a {two} of {n} kg that stands still. They move on "
         "together. How much kinetic energy is lost?"
@@ -359,8 +361,7 @@ def _crash(rng: random.Random) -> Draft:
     return Draft(prompt, tuple(steps), f"{before - after} J")
 
 
-Kind = Callable[[random.Random], Draft]
-KINDS: dict[int, tuple[Kind, ...]] = {
+TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
     1: tuple(formula.draw for formula in FORMULAS),
     2: (_speeding_up, _kinetic, _conversion, _lifting),
     3: (lambda rng: _two_legs(rng, 2), _way_when_speeding, _collision, _friction, _crane, _meeting),
@@ -374,4 +375,4 @@ class Mechanics:
     """One formula at level 1, two at 2, three and conversions at 3, a whole course of motion at 5."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        return rng.choice(KINDS[level])(rng)
+        return rng.choice(TEMPLATES_BY_LEVEL[level])(rng)

@@ -6,11 +6,11 @@ Every division is written as a product taken off, so that each step is one eleme
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from math import gcd, lcm, prod
 
+from tuili.tasks.building.levels import LevelTemplate
 from tuili.tasks.building.wording import yes_no
-from tuili.tasks.building.working import euclid, product, quotient, residue, times
+from tuili.tasks.building.working import euclid, exact_division, grid_multiplication, long_multiplication, residue
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
@@ -22,18 +22,18 @@ class NumberTheory:
     """Remainders, divisibility, gcd, lcm, primality, factorisation and modular powers."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        return rng.choice(KINDS[level])(rng, level)
+        return rng.choice(TEMPLATES_BY_LEVEL[level])(rng, level)
 
 
-def _two(rng: random.Random, top: int, factor: int, quotient: int) -> tuple[int, int]:
+def _two(rng: random.Random, top: int, factor: int, max_quotient: int) -> tuple[int, int]:
     """Two numbers up to `top` that often share a factor: the larger first, no multiple of the other.
 
-    No division in Euclid's algorithm for them gives more than `quotient`.
+    No division in Euclid's algorithm for them gives more than `max_quotient`.
     """
     while True:
         common = rng.randint(1, factor)
         b, a = sorted(common * rng.randint(2, max(3, top // common)) for _ in range(2))
-        if b > 3 and a <= top and a % b and max(_quotients(a, b)) <= quotient:
+        if b > 3 and a <= top and a % b and max(_quotients(a, b)) <= max_quotient:
             return a, b
 
 
@@ -61,8 +61,8 @@ def _lcm(rng: random.Random, level: int) -> Draft:
     common = gcd(a, b)
     steps = euclid(a, b, fully=level == 2)
     if common > 1:
-        steps += [*quotient(a, common), f"{a} / {common} = {a // common}"]
-    steps += (times if level == 2 else product)(a // common, b)
+        steps += [*exact_division(a, common), f"{a} / {common} = {a // common}"]
+    steps += (grid_multiplication if level == 2 else long_multiplication)(a // common, b)
     steps.append(f"lcm({a}, {b}) = {a // common} * {b} = {lcm(a, b)}")
     wording = rng.choice(("What is the least common multiple of {} and {}?", "Compute lcm({}, {})."))
     return Draft(wording.format(*rng.sample((a, b), 2)), tuple(steps), str(lcm(a, b)))
@@ -162,7 +162,7 @@ def _power(rng: random.Random, level: int) -> Draft:
     return Draft(wording.format(base, exponent, modulus), tuple(steps), str(result))
 
 
-KINDS: dict[int, tuple[Callable[[random.Random, int], Draft], ...]] = {
+TEMPLATES_BY_LEVEL: dict[int, tuple[LevelTemplate, ...]] = {
     1: (_gcd, _remainder, _divisible),
     2: (_gcd, _lcm, _prime, _remainder, _divisible),
     3: (_gcd, _lcm, _prime, _factors, _power),

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from tuili.tasks.building.levels import Bounds, LevelSpec
 from tuili.tasks.building.wording import listing, yes_no
-from tuili.tasks.building.words import NAMES
+from tuili.tasks.building.words import FIRST_NAMES
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
@@ -55,23 +56,58 @@ class Fact:
         return self.turned() if person == self.right else None
 
 
-@dataclass(frozen=True)
-class _Rung:
-    """What a level draws from; `both_ways` levels also print facts from the other side and use equality."""
+@dataclass(frozen=True, kw_only=True)
+class RelationsLevel(LevelSpec):
+    """How many people a level has, how their facts are printed, and what it asks."""
 
-    people: tuple[int, int]
+    people: Bounds
+    """People on the path that leads to the answer."""
     distractors: int
+    """People off that path."""
     questions: tuple[str, ...]
+    """The types of question, repeated where one is to come more often."""
     both_ways: bool
-    step: int
+    """Whether facts are also printed from the other side, and comparisons include equality."""
+    max_difference: int
+    """The largest difference between two amounts."""
 
 
-RUNGS = {
-    1: _Rung((3, 4), 1, ("compare", "compare", "extreme"), False, 9),
-    2: _Rung((5, 6), 2, ("compare", "compare", "extreme", "sort", "amount"), False, 19),
-    3: _Rung((6, 8), 3, ("compare", "compare", "sort", "amount"), True, 29),
-    4: _Rung((9, 10), 4, ("compare", "compare", "sort", "amount"), True, 49),
-    5: _Rung((10, 12), 4, ("compare", "compare", "sort", "amount"), True, 99),
+LEVEL_SPECS = {
+    1: RelationsLevel(
+        people=(3, 4),
+        distractors=1,
+        questions=("compare", "compare", "extreme"),
+        both_ways=False,
+        max_difference=9,
+    ),
+    2: RelationsLevel(
+        people=(5, 6),
+        distractors=2,
+        questions=("compare", "compare", "extreme", "sort", "amount"),
+        both_ways=False,
+        max_difference=19,
+    ),
+    3: RelationsLevel(
+        people=(6, 8),
+        distractors=3,
+        questions=("compare", "compare", "sort", "amount"),
+        both_ways=True,
+        max_difference=29,
+    ),
+    4: RelationsLevel(
+        people=(9, 10),
+        distractors=4,
+        questions=("compare", "compare", "sort", "amount"),
+        both_ways=True,
+        max_difference=49,
+    ),
+    5: RelationsLevel(
+        people=(10, 12),
+        distractors=4,
+        questions=("compare", "compare", "sort", "amount"),
+        both_ways=True,
+        max_difference=99,
+    ),
 }
 
 
@@ -80,24 +116,24 @@ class Relations:
     """Is Ann taller than Dan? Who is the oldest? Sort everyone. How old is Eve?"""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        rung = RUNGS[level]
-        question = rng.choice(rung.questions)
-        count = rng.randint(*rung.people)
-        people = rng.sample(NAMES, count + rung.distractors)
+        spec = LEVEL_SPECS[level]
+        question = rng.choice(spec.questions)
+        count = rng.randint(*spec.people)
+        people = rng.sample(FIRST_NAMES, count + spec.distractors)
         path, others = people[:count], people[count:]
         if question == "compare":
-            return _compare(rng, rung, path, others)
+            return _compare(rng, spec, path, others)
         if question == "amount":
-            return _amount(rng, rung, path, others)
-        return _arrange(rng, rung, path, question)
+            return _amount(rng, spec, path, others)
+        return _arrange(rng, spec, path, question)
 
 
-def _compare(rng: random.Random, rung: _Rung, path: list[str], others: list[str]) -> Draft:
+def _compare(rng: random.Random, spec: RelationsLevel, path: list[str], others: list[str]) -> Draft:
     """Two persons at the ends of a falling path; the others hang off it, the first of them at the person
     asked about.
     """
     relations = [">"] * (len(path) - 1)
-    if rung.both_ways:
+    if spec.both_ways:
         relations[rng.randrange(len(relations))] = "="
     facts = [Fact(path[at], relation, path[at + 1]) for at, relation in enumerate(relations)]
     greater = rng.random() < 0.5
@@ -105,29 +141,29 @@ def _compare(rng: random.Random, rung: _Rung, path: list[str], others: list[str]
     facts.append(Fact(others[0], ">" if greater else "<", asked))
     for number, person in enumerate(others[1:], start=1):
         facts.append(Fact(rng.choice([*path, *others[:number]]), rng.choice("<>"), person))
-    given = _print_order(rng, rung, facts)
+    given = _print_order(rng, spec, facts)
 
-    steps, found = _follow(given, asked, ">", other)
+    steps, found = follow_facts(given, asked, ">", other)
     if not found:
-        more_steps, _ = _follow(given, asked, "<", other)
+        more_steps, _ = follow_facts(given, asked, "<", other)
         steps += more_steps
     comparative, *_ = rng.choice(ORDERS)
     question = f"Is {asked} {comparative} than {other}? Answer yes or no."
     return _draft(_meaning(given, comparative), given, question, steps, yes_no(greater))
 
 
-def _arrange(rng: random.Random, rung: _Rung, path: list[str], question: str) -> Draft:
+def _arrange(rng: random.Random, spec: RelationsLevel, path: list[str], question: str) -> Draft:
     """Everyone on one falling path: who is at an end of it, or in what order do they stand?
 
     The way starts at the first premise and leads to the end, and from there past everyone.
     """
-    given = _print_order(rng, rung, [Fact(high, ">", low) for high, low in pairwise(path)])
+    given = _print_order(rng, spec, [Fact(high, ">", low) for high, low in pairwise(path)])
     comparative, most, least = rng.choice(ORDERS)
     lowest = question == "extreme" and rng.random() < 0.5
     ends = sorted((given["P1"].left, given["P1"].right), key=path.index)
     there, back = "><" if lowest else "<>"
-    steps, _ = _follow(given, ends[0] if lowest else ends[1], there, None)
-    steps += _follow(given, path[-1] if lowest else path[0], back, None)[0]
+    steps, _ = follow_facts(given, ends[0] if lowest else ends[1], there, None)
+    steps += follow_facts(given, path[-1] if lowest else path[0], back, None)[0]
     if question == "sort":
         question, answer = f"List everyone from {most} to {least}, with commas.", ", ".join(path)
     else:
@@ -135,18 +171,22 @@ def _arrange(rng: random.Random, rung: _Rung, path: list[str], question: str) ->
     return _draft(_meaning(given, comparative), given, question, steps, answer)
 
 
-def _amount(rng: random.Random, rung: _Rung, path: list[str], others: list[str]) -> Draft:
+def _amount(rng: random.Random, spec: RelationsLevel, path: list[str], others: list[str]) -> Draft:
     """The amount of the first person is known, that of the last one is asked for; the others lead nowhere."""
     meaning, question, low, high = rng.choice(AMOUNTS)
     amount = {path[0]: rng.randint(low, high)}
     facts = []
     for person in path[1:] + others:
         known = path[len(amount) - 1] if person in path else rng.choice(list(amount))
-        changes = [change for change in range(-rung.step, rung.step + 1) if low <= amount[known] + change <= high]
+        changes = [
+            change
+            for change in range(-spec.max_difference, spec.max_difference + 1)
+            if low <= amount[known] + change <= high
+        ]
         change = rng.choice([change for change in changes if change])
         amount[person] = amount[known] + change
         fact = Fact(person, "=", known, change)
-        facts.append(fact.turned() if rung.both_ways and rng.random() < 0.4 else fact)
+        facts.append(fact.turned() if spec.both_ways and rng.random() < 0.4 else fact)
     start = f"{path[0]} = {amount[path[0]]}"
     entries: list[str | Fact] = [start, *facts]
     rng.shuffle(entries)
@@ -170,10 +210,10 @@ def _amount(rng: random.Random, rung: _Rung, path: list[str], others: list[str])
     )
 
 
-def _print_order(rng: random.Random, rung: _Rung, facts: list[Fact]) -> dict[str, Fact]:
+def _print_order(rng: random.Random, spec: RelationsLevel, facts: list[Fact]) -> dict[str, Fact]:
     """The facts in random order, each from a random side where the level has both, with labels."""
     facts = [fact if fact.relation != "<" else fact.turned() for fact in facts]
-    if rung.both_ways:
+    if spec.both_ways:
         facts = [fact.turned() if rng.random() < 0.4 else fact for fact in facts]
     rng.shuffle(facts)
     return {f"P{number}": fact for number, fact in enumerate(facts, start=1)}
@@ -194,7 +234,7 @@ def _depth_first(given: Mapping[str, Fact], start: str, allowed: str) -> Iterato
     return visit(start)
 
 
-def _follow(given: Mapping[str, Fact], start: str, sign: str, goal: str | None) -> tuple[list[str], bool]:
+def follow_facts(given: Mapping[str, Fact], start: str, sign: str, goal: str | None) -> tuple[list[str], bool]:
     """Steps that relate `start` to everyone in one direction, a premise a step, until `goal` is met."""
     steps: list[str] = []
     known: dict[str, tuple[Fact, Fact]] = {}  # what relates the start to a person met: as written, as seen from there

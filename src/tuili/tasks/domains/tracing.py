@@ -19,7 +19,7 @@ from tuili.tasks.building.words import VARIABLES
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
-Values = dict[str, int]
+Bindings = dict[str, int]
 APPLY: Mapping[str, Callable[[int, int], int]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -34,15 +34,15 @@ COMPARE: Mapping[str, Callable[[int, int], bool]] = {
     ">=": operator.ge,
     "==": operator.eq,
 }
-LARGEST = 999
-EVENTS = {1: (3, 4), 2: (5, 7), 3: (9, 14), 4: (14, 20), 5: (20, 28)}
+MAX_VALUE = 999
+EVENTS_BY_LEVEL = {1: (3, 4), 2: (5, 7), 3: (9, 14), 4: (14, 20), 5: (20, 28)}
 
 
 class TooHard(TuiliError):
     """A drawn program leaves the range of numbers that are easy to write down."""
 
 
-def _value(operand: str | int, values: Values) -> int:
+def _value(operand: str | int, values: Bindings) -> int:
     return values[operand] if isinstance(operand, str) else operand
 
 
@@ -56,7 +56,7 @@ class Expression:
     def __str__(self) -> str:
         return "".join([str(self.first), *(f" {op} {operand}" for op, operand in self.rest)])
 
-    def forms(self, values: Values) -> list[str]:
+    def forms(self, values: Bindings) -> list[str]:
         """The expression with values filled in, then with one operator less at a time, down to its value."""
         running = _value(self.first, values)
         rest = [(op, _value(operand, values)) for op, operand in self.rest]
@@ -66,7 +66,7 @@ class Expression:
             if op == "*" and min(running, operand) > 12:
                 raise TooHard
             running = APPLY[op](running, operand)
-            if not 0 <= running <= LARGEST:
+            if not 0 <= running <= MAX_VALUE:
                 raise TooHard
             forms.append(str(Expression(running, tuple(rest))))
         return forms
@@ -86,7 +86,7 @@ class Assign:
             return f"{self.target} {op}= {operand}"
         return f"{self.target} = {self.expression}"
 
-    def run(self, values: Values, label: str) -> Iterator[str]:
+    def run(self, values: Bindings, label: str) -> Iterator[str]:
         """The event, `x = 7`, after the calculation that it takes, `y - 5 = 12 - 5 = 7`."""
         forms = list(dict.fromkeys([str(self.expression), *self.expression.forms(values)]))
         values[self.target] = int(forms[-1])
@@ -106,7 +106,7 @@ class Condition:
     def __str__(self) -> str:
         return f"{self.left} {self.relation} {self.right}"
 
-    def decide(self, values: Values) -> tuple[bool, str]:
+    def decide(self, values: Bindings) -> tuple[bool, str]:
         """Whether it holds, and the line that says so."""
         right = _value(self.right, values)
         forms = self.left.forms(values)
@@ -125,7 +125,7 @@ class If:
     def __str__(self) -> str:
         return f"if {self.condition}: {self.body}"
 
-    def run(self, values: Values, label: str) -> Iterator[str]:
+    def run(self, values: Bindings, label: str) -> Iterator[str]:
         holds, line = self.condition.decide(values)
         yield f"{label}: {line}"
         if holds:
@@ -144,7 +144,7 @@ class For:
     def __str__(self) -> str:
         return f"for {self.variable} in range({self.start}, {self.stop}): {self.body}"
 
-    def run(self, values: Values, label: str) -> Iterator[str]:
+    def run(self, values: Bindings, label: str) -> Iterator[str]:
         for value in range(self.start, self.stop):
             values[self.variable] = value
             yield f"{label}: {self.variable} = {value}"
@@ -161,8 +161,8 @@ class While:
     def __str__(self) -> str:
         return f"while {self.condition}: {self.body}"
 
-    def run(self, values: Values, label: str) -> Iterator[str]:
-        for _ in range(LARGEST):
+    def run(self, values: Bindings, label: str) -> Iterator[str]:
+        for _ in range(MAX_VALUE):
             holds, line = self.condition.decide(values)
             yield f"{label}: {line}"
             if not holds:
@@ -174,27 +174,27 @@ class While:
 Statement = Assign | If | For | While
 
 
-def trace(program: Mapping[str, Statement], limit: int) -> tuple[list[str], Values]:
+def run_program(program: Mapping[str, Statement], limit: int) -> tuple[list[str], Bindings]:
     """The trace of a program, with its calculations, and its final values.
 
     Raises `TooHard` beyond so many events.
     """
-    values: Values = {}
+    values: Bindings = {}
     lines: list[str] = []
     for label, statement in program.items():
         for line in statement.run(values, label):
             lines.append(line)
-            if len(events(lines)) > limit:
+            if len(trace_events(lines)) > limit:
                 raise TooHard
     return lines, values
 
 
-def events(lines: Sequence[str]) -> list[str]:
+def trace_events(lines: Sequence[str]) -> list[str]:
     """The lines of a trace that are events of the program; the others are calculations."""
     return [line for line in lines if ": " in line]
 
 
-class Writer:
+class ProgramWriter:
     """Draws the statements of one program over a few variables."""
 
     def __init__(self, rng: random.Random, level: int) -> None:
@@ -315,15 +315,15 @@ class Tracing:
     """Straight lines at level 1, branches at 2, a `for` loop at 3, a `while` loop too at 4, all at 5."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        low, high = EVENTS[level]
+        low, high = EVENTS_BY_LEVEL[level]
         while True:
-            statements = Writer(rng, level).program()
+            statements = ProgramWriter(rng, level).program()
             program = dict(zip(labelled(map(str, statements), "L"), statements, strict=True))
             try:
-                steps, values = trace(program, high)
+                steps, values = run_program(program, high)
             except TooHard:
                 continue
-            if len(events(steps)) >= low and (level > 2 or all(_in_table(step, level) for step in steps)):
+            if len(trace_events(steps)) >= low and (level > 2 or all(_in_table(step, level) for step in steps)):
                 break
         asked = rng.choice([target for statement in statements for target in _targets(statement)])
         question = rng.choice(

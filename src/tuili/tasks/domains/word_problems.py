@@ -9,15 +9,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from tuili.tasks.building.wording import conjoin
-from tuili.tasks.building.words import CONTAINERS, NAMES, PLACES, THINGS, singular
-from tuili.tasks.building.working import percentage, quotient, times, total, worked_product
+from tuili.tasks.building.words import CONTAINERS, FIRST_NAMES, PLACES, THINGS, singular
+from tuili.tasks.building.working import exact_division, grid_multiplication, percentage, running_sums, worked_product
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
-OPERATIONS = {1: (1, 2), 2: (3, 3), 3: (4, 5), 4: (6, 7), 5: (8, 9)}
-DISTRACTIONS = {1: 0, 2: 0, 3: 1, 4: 1, 5: 2}
+OPERATIONS_BY_LEVEL = {1: (1, 2), 2: (3, 3), 3: (4, 5), 4: (6, 7), 5: (8, 9)}
+DISTRACTIONS_BY_LEVEL = {1: 0, 2: 0, 3: 1, 4: 1, 5: 2}
 TIMES = {2: "twice", 3: "3 times", 4: "4 times", 5: "5 times"}
 
 
@@ -31,7 +32,8 @@ class Story:
     answer: int = 0
 
 
-Kind = Callable[[random.Random, int], Story | None]  # None where the drawn numbers do not come out even
+StoryTemplate: TypeAlias = Callable[[random.Random, int], Story | None]
+"""Draws a story with that many calculations, or None where the drawn numbers do not come out even."""
 
 
 def _number(rng: random.Random, operations: int) -> int:
@@ -41,7 +43,7 @@ def _number(rng: random.Random, operations: int) -> int:
 
 def _holdings(rng: random.Random, operations: int) -> Story | None:
     """One person's things change by one event after the other."""
-    name, other = rng.sample(NAMES, 2)
+    name, other = rng.sample(FIRST_NAMES, 2)
     things, have = rng.choice(THINGS), _number(rng, operations)
     story = Story([f"{name} has {have} {things}."])
     left = operations
@@ -66,7 +68,7 @@ def _holdings(rng: random.Random, operations: int) -> Story | None:
             have, cost = have + packs * each, 2
         elif event == "half" and have % 2 == 0:
             story.sentences.append(f"{name} sells half of the {things}.")
-            story.steps += [*quotient(have, 2), f"{have} / 2 = {have // 2}"]
+            story.steps += [*exact_division(have, 2), f"{have} / 2 = {have // 2}"]
             have, cost = have // 2, 1
         elif event == "double" and have < 500:
             story.sentences.append(f"Then the number of {things} doubles.")
@@ -81,7 +83,7 @@ def _holdings(rng: random.Random, operations: int) -> Story | None:
         elif event == "share" and left == 1 and (divisors := [d for d in range(2, 10) if have % d == 0]):
             friends = rng.choice(divisors)
             story.sentences.append(f"{name} shares the {things} equally among {friends} friends.")
-            story.steps += [*quotient(have, friends), f"{have} / {friends} = {have // friends}"]
+            story.steps += [*exact_division(have, friends), f"{have} / {friends} = {have // friends}"]
             story.question, story.answer = f"How many {things} does each friend get?", have // friends
             return story
         else:
@@ -94,7 +96,7 @@ def _holdings(rng: random.Random, operations: int) -> Story | None:
 
 def _backwards(rng: random.Random, operations: int) -> Story | None:
     """The end is known and the beginning is asked: every event is undone, from the last to the first."""
-    name, other = rng.sample(NAMES, 2)
+    name, other = rng.sample(FIRST_NAMES, 2)
     things, start = rng.choice(THINGS), _number(rng, operations)
     have, events = start, []
     for _ in range(operations):
@@ -102,7 +104,7 @@ def _backwards(rng: random.Random, operations: int) -> Story | None:
         change, event = rng.randint(5, 60), rng.choice(("buys", "gives", "doubles"))
         if event == "doubles" and have < 300:
             told, undo, after = f"Then the number of {things} doubles.", "/ 2", have * 2
-            working = quotient(after, 2)
+            working = exact_division(after, 2)
         elif event == "gives" and change < have:
             told, undo, after = f"{name} gives {change} {things} to {other}.", f"+ {change}", have - change
         else:
@@ -120,7 +122,7 @@ def _backwards(rng: random.Random, operations: int) -> Story | None:
 def _comparison(rng: random.Random, operations: int) -> Story | None:
     """Each person has more, fewer or a multiple of what an earlier one has; in the end all is added up."""
     relations = max(1, operations // 2)
-    names, things = rng.sample(NAMES, relations + 1), rng.choice(THINGS)
+    names, things = rng.sample(FIRST_NAMES, relations + 1), rng.choice(THINGS)
     have = [rng.randint(11, 60)]
     story = Story([f"{names[0]} has {have[0]} {things}."])
     for name in names[1:]:
@@ -133,10 +135,10 @@ def _comparison(rng: random.Random, operations: int) -> Story | None:
             if factor == 2:
                 sum_ += f" = {base} + {base}"
             else:
-                working = times(base, factor)
+                working = grid_multiplication(base, factor)
         elif kind == "half" and base % 2 == 0:
             told, sum_, value = f"half as many {things} as {whom}", f"{base} / 2", base // 2
-            working = quotient(base, 2)
+            working = exact_division(base, 2)
         elif kind == "fewer" and change < base:
             told, sum_, value = f"{change} fewer {things} than {whom}", f"{base} - {change}", base - change
         else:
@@ -147,7 +149,7 @@ def _comparison(rng: random.Random, operations: int) -> Story | None:
     if operations == 1:
         story.question, story.answer = f"How many {things} does {names[1]} have?", have[1]
         return story
-    story.steps += total(have)
+    story.steps += running_sums(have)
     if operations % 2 == 0:
         story.question, story.answer = f"How many {things} do {conjoin(names)} have together?", sum(have)
         return story
@@ -162,13 +164,13 @@ def _shopping(rng: random.Random, operations: int) -> Story | None:
     """Some of each thing at a price each; then perhaps a discount, perhaps change from a sum of money."""
     kinds = (operations + 1) // 2 if operations <= 6 else (operations - 1) // 2
     further = operations - (2 * kinds - 1)
-    name, things = rng.choice(NAMES), rng.sample(THINGS, kinds)
+    name, things = rng.choice(FIRST_NAMES), rng.sample(THINGS, kinds)
     amounts = [(rng.randint(2, 30 if kinds == 1 else 9), rng.randint(2, 9 if kinds == 1 else 30)) for _ in things]
     bought = [f"{count} {kind} at {price} dollars each" for kind, (count, price) in zip(things, amounts, strict=True)]
     costs = [count * price for count, price in amounts]
     story = Story(
         [f"{name} buys {conjoin(bought)}."],
-        [line for count, price in amounts for line in worked_product(count, price)] + total(costs),
+        [line for count, price in amounts for line in worked_product(count, price)] + running_sums(costs),
         f"How many dollars does {name} pay?",
         sum(costs),
     )
@@ -193,7 +195,7 @@ def _work(rng: random.Random, operations: int) -> Story | None:
     """People make things at a steady rate; then perhaps they are packed, perhaps the packs are sold."""
     workers = max(1, operations // 2)
     further = operations - (2 * workers - 1)
-    names, things, place = rng.sample(NAMES, workers), rng.choice(THINGS), rng.choice(PLACES)
+    names, things, place = rng.sample(FIRST_NAMES, workers), rng.choice(THINGS), rng.choice(PLACES)
     rates = [(rng.randint(11, 60), rng.randint(2, 9)) for _ in names]
     made = [rate * hours for rate, hours in rates]
     doings = [
@@ -202,7 +204,7 @@ def _work(rng: random.Random, operations: int) -> Story | None:
     ]
     story = Story(
         [f"{doing} at the {place}." for doing in doings],
-        [line for rate, hours in rates for line in worked_product(rate, hours)] + total(made),
+        [line for rate, hours in rates for line in worked_product(rate, hours)] + running_sums(made),
         f"How many {things} are made?",
         sum(made),
     )
@@ -212,7 +214,7 @@ def _work(rng: random.Random, operations: int) -> Story | None:
             return None
         size, packs = rng.choice(sizes), rng.choice(CONTAINERS)
         story.sentences.append(f"All {things} are put into {packs} of {size}.")
-        story.steps += [*quotient(story.answer, size), f"{story.answer} / {size} = {story.answer // size}"]
+        story.steps += [*exact_division(story.answer, size), f"{story.answer} / {size} = {story.answer // size}"]
         story.question, story.answer = f"How many {packs} are filled?", story.answer // size
         if further == 2:
             price = rng.randint(3, 9)
@@ -224,7 +226,7 @@ def _work(rng: random.Random, operations: int) -> Story | None:
 
 def _ages(rng: random.Random, operations: int) -> Story | None:
     """Ages given one by the other, the last one asked some years from now."""
-    names, age, ages = rng.sample(NAMES, operations), rng.randint(8, 40), []
+    names, age, ages = rng.sample(FIRST_NAMES, operations), rng.randint(8, 40), []
     story = Story([f"{names[0]} is {age} years old."])
     for name, whom in zip(names[1:], names, strict=False):
         years, kind = rng.randint(2, 30), rng.choice(("older", "younger", "twice"))
@@ -243,7 +245,7 @@ def _ages(rng: random.Random, operations: int) -> Story | None:
     return story if max(ages, default=0) <= 95 else None
 
 
-KINDS: dict[int, tuple[Kind, ...]] = {
+TEMPLATES_BY_LEVEL: dict[int, tuple[StoryTemplate, ...]] = {
     1: (_holdings, _comparison, _shopping, _work, _ages),
     2: (_holdings, _comparison, _shopping, _work, _ages, _backwards),
     3: (_holdings, _comparison, _shopping, _work, _ages, _backwards),
@@ -272,7 +274,7 @@ class WordProblems:
     def sample(self, rng: random.Random, level: int) -> Draft:
         story = None
         while story is None:
-            story = rng.choice(KINDS[level])(rng, rng.choice(OPERATIONS[level]))
-        for _ in range(DISTRACTIONS[level]):
+            story = rng.choice(TEMPLATES_BY_LEVEL[level])(rng, rng.choice(OPERATIONS_BY_LEVEL[level]))
+        for _ in range(DISTRACTIONS_BY_LEVEL[level]):
             story.sentences.insert(rng.randint(1, len(story.sentences)), _distraction(rng))
         return Draft(" ".join([*story.sentences, story.question]), tuple(story.steps), str(story.answer))

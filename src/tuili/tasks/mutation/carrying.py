@@ -8,14 +8,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from tuili.tasks.building.working import long_division, product, quotient, times
-from tuili.tasks.mutation.rewriting import IMPLIES, Chain, numbers, recalculated, result, result_start, substituted
+from tuili.tasks.building.working import exact_division, grid_multiplication, long_division, long_multiplication
+from tuili.tasks.mutation.rewriting import (
+    IMPLIES,
+    MutatedChain,
+    numbers,
+    recalculated,
+    result,
+    result_start,
+    substituted,
+)
 from tuili.tasks.problem import Problem
 
 _OPERATION = re.compile(r"(?<![\w./])(\d+)(?: [A-Za-z]\S*)? (\*|/|mod) (\d+)(?![\w./])")
 _WORKINGS: Mapping[str, tuple[Callable[[int, int], list[str]], ...]] = {
-    "*": (times, product),
-    "/": (quotient,),
+    "*": (grid_multiplication, long_multiplication),
+    "/": (exact_division,),
     "mod": (long_division,),
 }
 
@@ -26,7 +34,7 @@ def is_new(number: str, problem: Problem, at: int) -> bool:
     return all(number not in numbers(text) for text in (problem.prompt, *problem.steps[:start]))
 
 
-def carried(problem: Problem, at: int, line: str) -> Chain | None:
+def carried(problem: Problem, at: int, line: str) -> MutatedChain | None:
     """The chain with another line in one place, from whose result the later steps and the answer go on.
 
     What follows is worked out anew, with its written working. None where a result would be of another form
@@ -38,14 +46,14 @@ def carried(problem: Problem, at: int, line: str) -> Chain | None:
     return _continued(problem, at + 1, [*before, line], changes, frozenset(problem.context.facts.values()))
 
 
-def misread(problem: Problem, number: str, other: str) -> Chain | None:
+def misread(problem: Problem, number: str, other: str) -> MutatedChain | None:
     """The chain of a solver who read another number in the prompt; None as for `carried`."""
     return _continued(problem, 0, [], {number: other}, frozenset())
 
 
 def _continued(
     problem: Problem, at: int, steps: list[str], changes: dict[str, str], facts: Collection[str]
-) -> Chain | None:
+) -> MutatedChain | None:
     """The given steps and then those of the problem from `at` on, with other numbers in place of some."""
     for i, line in enumerate(problem.steps[at:], at):
         is_stated = IMPLIES in line or line in facts
@@ -59,7 +67,7 @@ def _continued(
             changes.update(learned)
         _rework(steps, line, new)
         steps.append(new)
-    return Chain(tuple(steps), substituted(problem.answer, changes))
+    return MutatedChain(tuple(steps), substituted(problem.answer, changes))
 
 
 def _result_changes(line: str, new: str) -> dict[str, str]:
@@ -80,8 +88,8 @@ def _calculated(line: str, changes: Mapping[str, str]) -> str | None:
     start = result_start(line)
     if not numbers(line[:start]):
         return line[:start] + substituted(line[start:], changes)
-    changed = substituted(line[:start], changes) + line[start:]
-    return line if changed == line or result(line) is None else recalculated(changed)
+    restated = substituted(line[:start], changes) + line[start:]
+    return line if restated == line or result(line) is None else recalculated(restated)
 
 
 def _rework(steps: list[str], line: str, new: str) -> None:

@@ -14,7 +14,7 @@ from tuili.tasks.mutation.fallacies import negations, opposite_answer
 from tuili.tasks.mutation.mixups import problem_names
 from tuili.tasks.mutation.rewriting import (
     NUMBER,
-    Chain,
+    MutatedChain,
     numbers,
     result,
     result_start,
@@ -26,43 +26,43 @@ from tuili.tasks.mutation.slips import one_off, other_digit
 from tuili.tasks.problem import Problem
 
 
-def dropped_step(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def dropped_step(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """A step is left out; the later ones rest on it, or go on from the number that it should have changed."""
     for at in shuffled(rng, max(len(problem.steps) - 1, 0)):
-        yield Chain((*problem.steps[:at], *problem.steps[at + 1 :]), problem.answer)
+        yield MutatedChain((*problem.steps[:at], *problem.steps[at + 1 :]), problem.answer)
         step = problem.steps[at]
         start, value = result_start(step), numbers(result(step) or "")
         before = numbers(step[:start])
         if len(value) == 1 and before and is_new(value[0], problem, at):
             chain = carried(problem, at, step[:start] + NUMBER.sub(before[0], step[start:]))
             if chain is not None:
-                yield Chain((*chain.steps[:at], *chain.steps[at + 1 :]), chain.answer)
+                yield MutatedChain((*chain.steps[:at], *chain.steps[at + 1 :]), chain.answer)
 
 
-def swapped_steps(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def swapped_steps(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """A step stands before the one that it rests on."""
     for at in shuffled(rng, max(len(problem.steps) - 1, 0)):
         first, second = problem.steps[at : at + 2]
-        yield Chain((*problem.steps[:at], second, first, *problem.steps[at + 2 :]), problem.answer)
+        yield MutatedChain((*problem.steps[:at], second, first, *problem.steps[at + 2 :]), problem.answer)
 
 
-def premature_end(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def premature_end(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """The chain breaks off; its last result is taken for the answer, or one is guessed where no result can be."""
     asked = numbers(problem.answer)
     for length in shuffled(rng, len(problem.steps)):
         steps = problem.steps[:length]
         if not asked:
-            yield from (Chain(steps, answer) for answer in _other_answers(problem, rng)[:1] if steps)
+            yield from (MutatedChain(steps, answer) for answer in _other_answers(problem, rng)[:1] if steps)
             continue
         reached = numbers(result(steps[-1]) or "") if steps else ()
         if len(reached) == len(asked) == 1 and same_form(reached[0], asked[0]):
-            yield Chain(steps, substituted(problem.answer, {asked[0]: reached[0]}))
+            yield MutatedChain(steps, substituted(problem.answer, {asked[0]: reached[0]}))
 
 
-def right_steps_wrong_answer(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def right_steps_wrong_answer(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """Every step is right, and the answer is another one."""
     for answer in _other_answers(problem, rng):
-        yield Chain(problem.steps, answer)
+        yield MutatedChain(problem.steps, answer)
 
 
 def _other_answers(problem: Problem, rng: random.Random) -> list[str]:

@@ -10,13 +10,12 @@ import random
 import re
 from collections.abc import Iterator
 
-from tuili.steps.language.terms import Categorical
-from tuili.steps.language.units import match_unit
+from tuili.steps import terms, units
 from tuili.tasks.mutation.carrying import carried, is_new
 from tuili.tasks.mutation.rewriting import (
     IMPLIES,
     NUMBER,
-    Chain,
+    MutatedChain,
     numbers,
     recalculated,
     replaced,
@@ -42,7 +41,7 @@ _SIZES = (
 )  # fmt: skip
 
 
-def wrong_operator(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def wrong_operator(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """An operator is written that does not belong to the result, or the result is that of another operator."""
     for at, line in _other_operators(problem, rng):
         step, calculated = problem.steps[at], recalculated(line)
@@ -51,7 +50,7 @@ def wrong_operator(problem: Problem, rng: random.Random) -> Iterator[Chain]:
         yield replaced(problem, at, line)
 
 
-def wrong_operation(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def wrong_operation(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """Another operation is done, rightly, than the problem asks for, and the later steps go on from it."""
     for at, line in _other_operators(problem, rng):
         found, new = result(problem.steps[at]), recalculated(line)
@@ -67,20 +66,20 @@ def wrong_operation(problem: Problem, rng: random.Random) -> Iterator[Chain]:
             yield chain
 
 
-def swapped_operands(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def swapped_operands(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """The two sides of a difference, quotient or remainder are exchanged, or the numbers of `C` or `P`."""
     for at, match in _places(problem, rng, _ORDERED):
         first, middle, second = (group for group in match.groups() if group is not None)
         yield replaced(problem, at, _with(match, second + middle + first))
 
 
-def flipped_comparison(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def flipped_comparison(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """A relation points the other way, or a truth value is the opposite one."""
     for at, match in _places(problem, rng, _RELATION):
         yield replaced(problem, at, _with(match, _OPPOSITE[match[0]]))
 
 
-def wrong_unit(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def wrong_unit(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """A unit is written where another one belongs; where that is the answer's, it has the wrong unit too."""
     written = sorted({unit for text in (problem.prompt, *problem.steps) for _, unit in _units(text)})
     for at in shuffled(rng, len(problem.steps)):
@@ -93,10 +92,10 @@ def wrong_unit(problem: Problem, rng: random.Random) -> Iterator[Chain]:
                 at_end = result_start(step)
                 is_answer = step[at_end:] == problem.answer and start > at_end
                 answer = line[at_end:] if is_answer else problem.answer
-                yield Chain(replaced(problem, at, line).steps, answer)
+                yield MutatedChain(replaced(problem, at, line).steps, answer)
 
 
-def swapped_names(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def swapped_names(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """Two names of a conclusion or a calculation are exchanged, or one is another name of the problem."""
     known = sorted(problem_names(problem))
     for at in shuffled(rng, len(problem.steps)):
@@ -113,7 +112,7 @@ def problem_names(problem: Problem) -> set[str]:
     """The names and classes of the facts and the variables of the program."""
     found = set(problem.context.unknowns)
     for statement in problem.context.statements.values():
-        if isinstance(statement, Categorical):
+        if isinstance(statement, terms.Categorical):
             found |= {statement.subject, statement.predicate}
     return found
 
@@ -147,7 +146,7 @@ def _units(text: str) -> list[tuple[int, str]]:
     found = []
     for match in NUMBER.finditer(text):
         start = match.end() + 1
-        if text[match.end() : start] == " " and (measured := match_unit(text, start)):
+        if text[match.end() : start] == " " and (measured := units.match_unit(text, start)):
             found.append((start, text[start : measured[1]]))
     return found
 

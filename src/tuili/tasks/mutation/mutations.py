@@ -16,14 +16,14 @@ from types import MappingProxyType
 from tuili.errors import InputError
 from tuili.steps import Status, Verdict, check_chain
 from tuili.tasks.mutation import fallacies, gaps, mixups, slips
-from tuili.tasks.mutation.rewriting import Chain, Kind
+from tuili.tasks.mutation.rewriting import MutatedChain, Mutation
 from tuili.tasks.problem import Problem
 from tuili.tasks.scoring import same_answer
 
-MAX_TRIES = 24
+MAX_CANDIDATES = 24
 """How many changed chains are checked before a kind counts as one that does not apply."""
 
-_KINDS: Mapping[str, Kind] = MappingProxyType(
+_MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
     {
         made.__name__: made
         for made in (
@@ -50,7 +50,7 @@ _KINDS: Mapping[str, Kind] = MappingProxyType(
         )
     }
 )
-KINDS: tuple[str, ...] = tuple(_KINDS)
+MUTATION_KINDS: tuple[str, ...] = tuple(_MUTATIONS)
 """The kinds of errors."""
 
 
@@ -82,14 +82,14 @@ class Mutant:
         return tuple(at for at, label in enumerate(self.labels) if label.status not in (Status.VALID, Status.INVALID))
 
 
-def changed(problem: Problem, kind: str, seed: int | str) -> Iterator[Mutant]:
+def candidates(problem: Problem, kind: str, seed: int | str) -> Iterator[Mutant]:
     """The chains that a kind of error makes of a problem, in random order, also those that are not wrong.
 
     Raises `InputError` for an unknown kind.
     """
-    if kind not in _KINDS:
-        raise InputError(f"unknown kind of error {kind!r}: use one of {', '.join(KINDS)}")
-    for chain in _KINDS[kind](problem, random.Random(f"{problem.id}/{kind}/{seed}")):
+    if kind not in _MUTATIONS:
+        raise InputError(f"unknown kind of error {kind!r}: use one of {', '.join(MUTATION_KINDS)}")
+    for chain in _MUTATIONS[kind](problem, random.Random(f"{problem.id}/{kind}/{seed}")):
         if chain != (problem.steps, problem.answer):
             yield Mutant(problem, *chain, kind, tuple(check_chain(chain.steps, problem.context)))
 
@@ -99,7 +99,7 @@ def mutate(problem: Problem, kind: str, seed: int | str) -> Mutant | None:
 
     All steps before its `first_error` are valid. Raises `InputError` for an unknown kind.
     """
-    for mutant in islice(changed(problem, kind, seed), MAX_TRIES):
+    for mutant in islice(candidates(problem, kind, seed), MAX_CANDIDATES):
         at = mutant.first_error
         if at is not None and all(at < place for place in mutant.undecided):
             return mutant
@@ -113,8 +113,8 @@ def mutants(problem: Problem, seed: int, count: int) -> list[Mutant]:
     """
     if count < 0:
         raise InputError(f"count {count} is negative: use 0 or more")
-    kinds = random.Random(f"{problem.id}/{seed}").sample(KINDS, len(KINDS))
-    found: dict[Chain, Mutant] = {}
+    kinds = random.Random(f"{problem.id}/{seed}").sample(MUTATION_KINDS, len(MUTATION_KINDS))
+    found: dict[MutatedChain, Mutant] = {}
     for turn in range(count):
         before = len(found)
         for kind in tuple(kinds):
@@ -122,7 +122,7 @@ def mutants(problem: Problem, seed: int, count: int) -> list[Mutant]:
             if mutant is None:
                 kinds.remove(kind)
             else:
-                found.setdefault(Chain(mutant.steps, mutant.answer), mutant)
+                found.setdefault(MutatedChain(mutant.steps, mutant.answer), mutant)
             if len(found) == count:
                 return list(found.values())
         if len(found) == before:

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
-from tuili.steps.language.terms import WEEKDAYS
+from tuili.steps import WEEKDAYS
 from tuili.tasks.mutation.carrying import carried, is_new, misread
-from tuili.tasks.mutation.rewriting import NUMBER, Chain, numbers, replaced, result_start, same_form, shuffled
+from tuili.tasks.mutation.rewriting import NUMBER, MutatedChain, numbers, replaced, result_start, same_form, shuffled
 from tuili.tasks.problem import Problem
 
 _MISWRITTEN = re.compile(r"(?<![\d:.-])0\d|(?<!\d)-0|/0(?!\d)")
@@ -63,13 +63,13 @@ def _other_sign(number: str, _: random.Random) -> list[str]:
     return [number[1:] if number.startswith("-") else f"-{number}"]
 
 
-def wrong_digit(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def wrong_digit(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """A digit of a result is wrong; the later steps have the right number."""
     for at, line, _ in _edited_results(problem, rng, other_digit):
         yield replaced(problem, at, line)
 
 
-def carried_error(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def carried_error(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """A digit of a result is wrong, and the later steps and the answer go on from the wrong number."""
     for at, line, number in _edited_results(problem, rng, other_digit):
         chain = carried(problem, at, line) if is_new(number, problem, at) else None
@@ -77,21 +77,21 @@ def carried_error(problem: Problem, rng: random.Random) -> Iterator[Chain]:
             yield chain
 
 
-def off_by_one(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def off_by_one(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """A result is one too large or too small; half of the time the later steps go on from it."""
     for at, line, number in _edited_results(problem, rng, one_off):
         goes_on = rng.random() < 0.5 and is_new(number, problem, at)
         yield (carried(problem, at, line) if goes_on else None) or replaced(problem, at, line)
 
 
-def wrong_sign(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def wrong_sign(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """A result has lost its minus, or has one where the line has a minus elsewhere."""
     for at, line, _ in _edited_results(problem, rng, _other_sign):
         if "-" in problem.steps[at].replace("->", ""):
             yield replaced(problem, at, line)
 
 
-def copied_number(problem: Problem, rng: random.Random) -> Iterator[Chain]:
+def copied_number(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
     """A number of the prompt is misread or taken for another one, and the whole chain goes on from that."""
     given = numbers(problem.prompt)
     used = {number for step in problem.steps for number in numbers(step)}

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from tests.tiny import save_tiny, tiny_model
-from tuili.data.tokenizer import encode_text
 from tuili.engine.answer import Outcome
 from tuili.engine.attempt import Attempt
 from tuili.engine.controller import _doubted
@@ -118,12 +117,12 @@ def test_cancelling_while_it_reads_frees_the_slot(engine: Engine) -> None:
 
 
 def test_a_step_that_nobody_can_decide_is_doubted_where_the_verifier_does(nano: LoadedModel) -> None:
-    tokens = encode_text(nano.tokenizer, "<think>\n1 + 1 = 2\nso it goes\n</think>2")
+    tokens = nano.tokenizer.encode_text("<think>\n1 + 1 = 2\nso it goes\n</think>2")
     written = read_back(nano.tokenizer, tokens, [3] * len(tokens), Context())
     row = Row([1], Limits(), tokens=tokens, stop=Stop.END)
     end = written.steps[1].last
     assert end is not None
-    assert tokens[end] == encode_text(nano.tokenizer, "so it goes")[-1]
+    assert tokens[end] == nano.tokenizer.encode_text("so it goes")[-1]
     for chance, doubted in ((0.4, True), (0.6, False)):
         believed = [0.9] * len(tokens)
         believed[end] = chance
