@@ -9,7 +9,7 @@ from tuili.serve.metrics import Metrics
 
 
 class RequestMetrics:
-    """Counts the events of one request from its start at `now`, in seconds, and its end exactly once, however it ends."""
+    """Counts the events of one request, which starts at `now` (seconds), and its end, however it ends, exactly once."""
 
     def __init__(self, metrics: Metrics, model: str, request: Request, now: float) -> None:
         self._metrics, self._model, self.request, self._last_event = metrics, model, request, now
