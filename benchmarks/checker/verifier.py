@@ -19,7 +19,7 @@ from torch import Tensor
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import ROOT, Figure
 from tuili.config import load_recipe
-from tuili.engine.promises.confidence import bins
+from tuili.engine import calibration_bins
 from tuili.eval.reporting.figures import reliability
 from tuili.model.verifier import Verifier
 from tuili.posttrain.verifier.chains import OWN, UNKNOWN
@@ -102,7 +102,10 @@ def draw(file: Path, test: Examples, chance_E: Tensor) -> None:
     own_E = test.of(OWN)[test.chain_E] & (label_E != UNKNOWN)
     kinds = {"steps": own_E & ~test.last_E, "answers": own_E & test.last_E}
     drawn = reliability(
-        {name: bins(chance_E[own].double().numpy(), (label_E[own] == 1).numpy()) for name, own in kinds.items()}
+        {
+            name: calibration_bins(chance_E[own].double().numpy(), (label_E[own] == 1).numpy())
+            for name, own in kinds.items()
+        }
     )
     file.write_bytes(base64.b64decode(drawn.partition(",")[2]))
 

@@ -21,7 +21,7 @@ from transformers import DynamicCache
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure, time_runs
 from benchmarks.harness.texts import long_rows, task_records
-from tuili.engine.decode import Decoder, Generation
+from tuili.engine import Decoder, Generation, load_decoder
 from tuili.eval.runner import unseen_problems
 from tuili.model import TuiliForCausalLM
 from tuili.model.folder import LoadedModel, load_model, shipped_names
@@ -62,8 +62,8 @@ def decoding(loaded: LoadedModel, batch: int, prompts: int, runs: int) -> dict[s
     texts = [problem.prompt for problem in problems[:: max(1, len(problems) // prompts)]][:prompts]
     full_depth = loaded.model.config.exit_layers[-1]
     decoders = {
-        "auto": Decoder(loaded.model, loaded.tokenizer, "auto", batch_size=batch),
-        "full": Decoder(loaded.model, loaded.tokenizer, full_depth, batch_size=batch),
+        "auto": load_decoder(loaded.model, loaded.tokenizer, "auto", batch_size=batch),
+        "full": load_decoder(loaded.model, loaded.tokenizer, full_depth, batch_size=batch),
     }
     for decoder in decoders.values():
         decoder.generate(texts[:batch])

@@ -21,7 +21,7 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import ROOT, Figure
 from benchmarks.model.attention_reads import DECODED, read_shares
 from tuili.config import load_recipe
-from tuili.engine.decode import Decoder
+from tuili.engine import load_decoder
 from tuili.eval.accuracy import paired_difference
 from tuili.eval.runner import run as answer
 from tuili.eval.runner import unseen_problems
@@ -69,7 +69,7 @@ def measure(
             plan = load_recipe(recipe, settings, Recipe)
             problems = unseen_problems(plan.data.domain_names, levels, per_cell, seed=0)
             loaded = trained(plan, folder / f"{side}-{seed}-{steps}")
-            decoder = Decoder(loaded.model, loaded.tokenizer, loaded.model.config.exit_layers[-1])
+            decoder = load_decoder(loaded.model, loaded.tokenizer, loaded.model.config.exit_layers[-1])
             correct[side] = [trial.correct for trial in answer(decoder, problems)]
             every[side] += correct[side]
             own = {"accuracy": fmean(correct[side])}

@@ -19,8 +19,7 @@ from openai import AsyncOpenAI, OpenAI
 from tests.serve.conftest import Running, running
 from tests.serve.test_keys import key
 from tests.tiny import save_tiny
-from tuili.engine.engine import Engine
-from tuili.engine.request import Request
+from tuili.engine import Engine, Request
 from tuili.model.folder import SHIPPED
 from tuili.serve.app import Settings
 from tuili.serve.keys import Keys
@@ -64,7 +63,7 @@ def test_an_error_nobody_thought_of_is_told_and_counted(fragile: Running, monkey
     def fail(*_: Any) -> Any:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr(Engine, "read", fail)
+    monkeypatch.setattr(Engine, "prepare", fail)
     monkeypatch.setattr("tuili.serve.routes.responses.engine_request", fail)
     raw, headers = fragile.client()._client, {"authorization": "Bearer two"}
     for path, body in (("chat/completions", {"messages": ASKED}), ("responses", {"input": "2 + 2"})):
@@ -102,27 +101,27 @@ def test_who_leaves_the_queue_gives_up_the_place(stream: bool) -> None:
 
 
 async def leave_the_queue(server: Running, stream: bool) -> None:
-    engine = server.app.state.models.find("nano").engine
-    step, steps = engine.step, list[float]()
+    served = server.app.state.models.find("nano")
+    step, steps = served.engine.step, list[float]()
 
     def slowly() -> Any:
         steps.append(time.monotonic())
         time.sleep(0.3)
         return step()
 
-    engine.step = slowly
+    served.engine.step = slowly
     async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=60) as client:
         asked = [
             asyncio.create_task(client.chat.completions.create(model="nano", messages=ASKED, stream=stream))
             for _ in range(6)
         ]
-        while engine.scheduler.waiting < 5:
+        while served.waiting < 5:
             await asyncio.sleep(0.01)
         before = len(steps)
         for task in asked:
             task.cancel()
         until = time.monotonic() + 20
-        while engine.scheduler.waiting + engine.scheduler.running and time.monotonic() < until:
+        while served.waiting + served.running and time.monotonic() < until:
             await asyncio.sleep(0.01)
         assert time.monotonic() < until
         assert len(steps) - before < 5, "nothing is written for those who waited, one after the other"
@@ -192,7 +191,7 @@ def test_a_connection_that_asks_nothing_is_closed() -> None:
 
 
 def test_the_official_client_sees_an_error_of_its_own_kind(fragile: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Engine, "read", lambda *_: 1 / 0)
+    monkeypatch.setattr(Engine, "prepare", lambda *_: 1 / 0)
     with pytest.raises(Exception, match="an error inside the server") as told:
         OpenAI(base_url=f"{fragile.url}/v1", api_key="two", max_retries=0).chat.completions.create(
             model="nano", messages=ASKED

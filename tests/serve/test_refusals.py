@@ -12,7 +12,7 @@ import pytest
 
 from tests.serve.conftest import Running
 from tests.serve.replies import check_type
-from tuili.engine.request import Request
+from tuili.engine import Request
 from tuili.serve.errors import HttpError
 from tuili.serve.request_metrics import RequestMetrics
 from tuili.serve.sse import encode_events

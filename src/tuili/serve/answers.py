@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Unpack
 
-from tuili.engine.answer import Answer, Outcome
-from tuili.engine.events import StepJudged, TokenWritten
+from tuili.engine import Answer, Outcome, StepJudged, TokenWritten
 from tuili.serve.schemas.receipts import JudgedStep, ReceiptReply
 from tuili.serve.schemas.replies import (
     ChatChunk,
@@ -88,9 +87,9 @@ def logprobs(answer: Answer) -> Logprobs | None:
     content: list[TokenLogprob] = [
         {
             **probability(token.text, token.logprob),
-            "top_logprobs": [probability(text, logprob) for text, logprob in token.likeliest],
+            "top_logprobs": [probability(text, logprob) for text, logprob in token.top],
         }
-        for token in answer.chances
+        for token in answer.logprobs
     ]
     return {"content": content, "refusal": None} if content else None
 

@@ -121,8 +121,8 @@ async def _sample_activity(models: ModelRegistry, metrics: Metrics, seconds: flo
         await asyncio.sleep(seconds)
         for served in models.loaded:
             with suppress(TuiliError):  # it has just been replaced, or has failed
-                if (observed := await served.observe()) is not None:
-                    metrics.record_activity(served.name, observed)
+                if (observation := await served.observe()) is not None:
+                    metrics.record_activity(served.name, observation)
 
 
 def _model_reply(served: ServedModel) -> Model:

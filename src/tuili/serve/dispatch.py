@@ -13,10 +13,7 @@ from typing import Any, TypeVar
 
 from fastapi import Request as HttpRequest
 
-from tuili.engine.answer import Answer, Outcome
-from tuili.engine.events import Answered, Event
-from tuili.engine.request import Request
-from tuili.engine.service import Closed
+from tuili.engine import Answer, Answered, Closed, Event, Outcome, Request
 from tuili.errors import TuiliError
 from tuili.serve.errors import HttpError, from_engine_error
 from tuili.serve.keys import Caller
@@ -140,7 +137,7 @@ class Dispatcher:
             while True:
                 served = self._models.find(self.served.name)
                 try:
-                    prepared = await served.read(metrics.request)
+                    prepared = await served.prepare(metrics.request)
                     metrics.set_prompt_tokens(len(prepared.ids))
                     async with aclosing(served.stream(prepared)) as events:  # type: ignore[type-var]
                         async for event in events:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tuili.engine.request import Budget, Request, Sampling, parse
+from tuili.engine import Budget, Request, Sampling, parse_settings
 from tuili.serve.errors import HttpError
 from tuili.serve.schemas.fields import Effort, StopTexts
 from tuili.serve.schemas.messages import Message, ReasoningInput
@@ -35,7 +35,8 @@ def budget_for(effort: Effort | None, max_tokens: int | None, limits: Mapping[st
     values: dict[str, Any] = dict(EFFORT_BUDGETS[effort or DEFAULT_EFFORT])
     if max_tokens is not None:
         values["max_tokens"] = max_tokens
-    return parse(Budget, values | {name: value for name, value in limits.items() if value is not None}, _budget_field)
+    given = {name: value for name, value in limits.items() if value is not None}
+    return parse_settings(Budget, values | given, _budget_field)
 
 
 def _budget_field(name: str) -> str:
@@ -50,7 +51,7 @@ def sampling_for(body: GenerationRequest, stop: StopTexts) -> Sampling:
     if isinstance(body, ChatRequest) and body.logprobs:
         values["logprobs"] = body.top_logprobs or 0
     given = {name: value for name, value in values.items() if value is not None}
-    return parse(Sampling, given | {"stop": stop_texts}, str)
+    return parse_settings(Sampling, given | {"stop": stop_texts}, str)
 
 
 def with_seeds(request: Request, count: int) -> list[Request]:

@@ -13,9 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tuili.engine.answer import Answer
-from tuili.engine.request import Request
-from tuili.engine.runtime.torch.probe import Observed
+from tuili.engine import Answer, Observation, Request
 from tuili.serve.histogram import LockFreeHistogram
 from tuili.serve.models import ModelRegistry
 
@@ -126,12 +124,12 @@ class Metrics:
         """All metrics in the text format of Prometheus."""
         return generate_latest(self.registry)
 
-    def record_activity(self, model: str, observed: Observed) -> None:
+    def record_activity(self, model: str, observation: Observation) -> None:
         """Count what experts and attention heads did with one answer."""
-        for layer, share in enumerate(observed.active_heads):
+        for layer, share in enumerate(observation.active_heads):
             self.active_heads.labels(model, str(layer)).set(share)
-        trunk_layers = len(observed.active_heads) - len(observed.expert_tokens)
-        for layer, tokens_E in enumerate(observed.expert_tokens, trunk_layers):
+        trunk_layers = len(observation.active_heads) - len(observation.expert_tokens)
+        for layer, tokens_E in enumerate(observation.expert_tokens, trunk_layers):
             for expert, tokens in enumerate(tokens_E):
                 self.expert_tokens.labels(model, str(layer), str(expert)).inc(tokens)
 

@@ -16,11 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 
-from tuili.engine.engine import Engine, Prepared
-from tuili.engine.events import Event
-from tuili.engine.request import Request
-from tuili.engine.runtime.torch.probe import Observed
-from tuili.engine.service import Service
+from tuili.engine import Engine, Event, Observation, PreparedRequest, Request, Service, load_engine
 from tuili.errors import InputError
 from tuili.model.folder import load_model, resolve
 from tuili.serve.errors import HttpError
@@ -64,7 +60,7 @@ class ServedModel:
     @property
     def exits(self) -> list[int]:
         """The numbers of layers after which a token may be done."""
-        return list(self.engine.scheduler.exits)
+        return list(self.engine.exits)
 
     @property
     def waiting(self) -> int:
@@ -84,19 +80,19 @@ class ServedModel:
     @property
     def promise_revoked(self) -> bool:
         """Whether promises were revoked because requests have changed."""
-        return self.engine.pledges.revoked
+        return self.engine.promises.revoked
 
-    async def read(self, request: Request) -> Prepared:
-        """The request with its prompt as tokens. Raises `InputError` for one that cannot be answered."""
-        return await asyncio.to_thread(self.engine.read, request)
+    async def prepare(self, request: Request) -> PreparedRequest:
+        """The request with its prompt as tokens; see `Engine.prepare`. It runs beside the event loop."""
+        return await asyncio.to_thread(self.engine.prepare, request)
 
-    def stream(self, prepared: Prepared) -> AsyncIterator[Event]:
-        """The events of a request that has been read; see `Service.stream`."""
+    def stream(self, prepared: PreparedRequest) -> AsyncIterator[Event]:
+        """The events of a request that has been prepared; see `Service.stream`."""
         return self.service.stream(prepared)
 
-    async def observe(self) -> Observed | None:
+    async def observe(self) -> Observation | None:
         """What experts and attention heads did with the last answer; None where there is no new one."""
-        return await self.service.observed()
+        return await self.service.observe()
 
     async def close(self) -> None:
         """End the engine; what it is still answering is cancelled."""
@@ -237,6 +233,6 @@ def engine_factory(slots: int, waiting: int, compiled: bool, int8: bool) -> Engi
         loaded = load_model(path)
         for tensor in (*loaded.model.parameters(), *loaded.model.buffers()):
             tensor.data = tensor.data.clone()
-        return Engine(loaded, slots=slots, waiting=waiting, compiled=compiled, int8=int8)
+        return load_engine(loaded, slots=slots, waiting=waiting, compiled=compiled, int8=int8)
 
     return make_engine

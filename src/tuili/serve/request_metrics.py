@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tuili.engine.events import Answered, Event, StepJudged, TokenWritten
-from tuili.engine.request import Request
+from tuili.engine import Answered, Event, Request, StepJudged, TokenWritten
 from tuili.serve.errors import HttpError
 from tuili.serve.metrics import Metrics
 

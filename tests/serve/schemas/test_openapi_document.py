@@ -19,7 +19,7 @@ from tests.serve.conftest import Running, running
 from tests.serve.generated import explore
 from tests.serve.replies import check_reply, check_type
 from tests.serve.test_keys import key
-from tuili.engine.engine import Engine
+from tuili.engine import Engine
 from tuili.serve.app import Settings
 from tuili.serve.errors import HttpError
 from tuili.serve.keys import Keys
@@ -158,7 +158,7 @@ def test_errors_of_every_kind_are_as_declared(guarded: Running, monkeypatch: pyt
         send(guarded, CHAT, ASKED, headers={"x-long": "y" * 5_000}),
         *(send(guarded, CHAT, ASKED, secret="two") for _ in range(2)),
     ]
-    monkeypatch.setattr(Engine, "read", lambda *_: 1 / 0)
+    monkeypatch.setattr(Engine, "prepare", lambda *_: 1 / 0)
     seen.append(send(guarded, CHAT, ASKED))
     monkeypatch.setattr("tuili.serve.models.ModelRegistry.ready", False)
     seen.append(send(guarded, "/ready"))

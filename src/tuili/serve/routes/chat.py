@@ -11,9 +11,7 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 
-from tuili.engine.answer import Answer
-from tuili.engine.events import Answered, StepJudged, TokenWritten
-from tuili.engine.request import Request
+from tuili.engine import Answer, Answered, Request, StepJudged, TokenWritten
 from tuili.serve.answers import (
     ReasoningText,
     chat_completion,
@@ -105,6 +103,6 @@ async def _with_usage(
                 yield one
                 continue
             if prompt_tokens is None:
-                prompt_tokens = len((await dispatcher.served.read(request)).ids)
+                prompt_tokens = len((await dispatcher.served.prepare(request)).ids)
             written += any("depth" in choice for choice in one["choices"])
             yield {**one, "usage": usage_of_tokens(prompt_tokens, 0, written, written)}

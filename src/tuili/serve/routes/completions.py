@@ -11,9 +11,7 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 
-from tuili.engine.answer import Answer
-from tuili.engine.events import Answered
-from tuili.engine.request import Request
+from tuili.engine import Answer, Answered, Request
 from tuili.serve.answers import finish_reason, receipt, usage
 from tuili.serve.dispatch import Dispatcher
 from tuili.serve.engine_requests import budget_for, sampling_for, with_seeds

@@ -15,9 +15,7 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 
-from tuili.engine.answer import Answer, Outcome
-from tuili.engine.events import Answered, StepJudged, TokenWritten
-from tuili.engine.request import Request
+from tuili.engine import Answer, Answered, Outcome, Request, StepJudged, TokenWritten
 from tuili.serve.answers import ReasoningText, finish_reason, judged_step, reasoning_text, receipt, refusal, usage
 from tuili.serve.dispatch import Dispatcher
 from tuili.serve.engine_requests import DEFAULT_EFFORT, budget_for, sampling_for, split_conversation

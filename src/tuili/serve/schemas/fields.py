@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from tuili.engine.request import LONGEST_STOP, MOST_STOPS, MOST_TOKENS
+from tuili.engine import MAX_STOP_CHARACTERS, MAX_STOP_TEXTS, MAX_TOKENS
 
 MAX_CHOICES, MAX_MESSAGES, MAX_CONTENT_PARTS = 16, 256, 64
 MAX_NAME_CHARS = 256
@@ -37,10 +38,10 @@ def _require_json(value: object) -> object:
 WHOLE_NUMBER = BeforeValidator(_as_whole_number)
 """JSON has one kind of number: 2.0 is a whole number."""
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS)]
-StopText = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP)]
-StopTexts = StopText | Annotated[list[StopText], Field(max_length=MOST_STOPS)] | None
+StopText = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
+StopTexts = StopText | Annotated[list[StopText], Field(max_length=MAX_STOP_TEXTS)] | None
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1), WHOLE_NUMBER] | None
-TokenLimit = Annotated[int, Field(ge=1, le=MOST_TOKENS), WHOLE_NUMBER] | None
+TokenLimit = Annotated[int, Field(ge=1, le=MAX_TOKENS), WHOLE_NUMBER] | None
 Question = Annotated[str, Field(json_schema_extra={"pattern": r"\S"})]
 """An empty question passes here: the engine refuses it, and its error has a code of its own."""
 Metadata = Annotated[
@@ -76,3 +77,11 @@ def documented_as(name: str) -> Callable[[type[Documented]], type[Documented]]:
         return cls
 
     return rename
+
+
+def documented_values(name: str, values: type[StrEnum], description: str) -> WithJsonSchema:
+    """The schema of the values of an enumeration in the OpenAPI document, where it has this name and description,
+    whatever they are in the package that defines it.
+    """
+    names = [str(value) for value in values]
+    return WithJsonSchema({"description": description, "enum": names, "title": name, "type": "string"})

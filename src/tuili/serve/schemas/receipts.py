@@ -4,13 +4,35 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
-from typing_extensions import TypedDict
+from pydantic import AfterValidator, Field
+from typing_extensions import TypeAliasType, TypedDict
 
-from tuili.engine.answer import Outcome
-from tuili.engine.sequence import Stop
-from tuili.serve.schemas.fields import Count, documented_as
-from tuili.steps import Status
+from tuili.engine import Outcome as RequestOutcome
+from tuili.engine import StopReason
+from tuili.serve.schemas.fields import Count, documented_as, documented_values
+from tuili.steps import Status as VerdictStatus
+
+Stop = TypeAliasType(
+    "Stop", Annotated[str, AfterValidator(StopReason), documented_values("Stop", StopReason, "Why the writing ended.")]
+)
+Outcome = TypeAliasType(
+    "Outcome",
+    Annotated[
+        str,
+        AfterValidator(RequestOutcome),
+        documented_values(
+            "Outcome", RequestOutcome, "How a request ended. Every request ends in exactly one of these."
+        ),
+    ],
+)
+Status = TypeAliasType(
+    "Status",
+    Annotated[
+        str,
+        AfterValidator(VerdictStatus),
+        documented_values("Status", VerdictStatus, "The four things a checker can honestly say about a line."),
+    ],
+)
 
 
 class Milliseconds(TypedDict):

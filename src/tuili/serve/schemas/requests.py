@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from tuili.engine.request import LONGEST_MS, MOST_LAYER_STEPS, MOST_LOGPROBS, MOST_STEPS
+from tuili.engine import MAX_ATTEMPTS, MAX_DEADLINE_MS, MAX_LAYER_STEPS, MAX_LOGPROBS
 from tuili.serve.schemas.fields import (
     MAX_CHOICES,
     MAX_MESSAGES,
@@ -37,10 +37,10 @@ from tuili.serve.schemas.rules import all_of, at_most_one, one_fits, requires_tr
 class OwnBudget(StrictModel):
     """Limits of this request; see `tuili.engine.request.Budget`."""
 
-    max_steps: Annotated[int, Field(ge=1, le=MOST_STEPS), WHOLE_NUMBER] | None = None
+    max_steps: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS), WHOLE_NUMBER] | None = None
     error_tolerance: Probability | None = None
-    deadline_ms: Annotated[float, Field(gt=0, le=LONGEST_MS)] | None = None
-    max_layer_steps: Annotated[int, Field(ge=1, le=MOST_LAYER_STEPS), WHOLE_NUMBER] | None = None
+    deadline_ms: Annotated[float, Field(gt=0, le=MAX_DEADLINE_MS)] | None = None
+    max_layer_steps: Annotated[int, Field(ge=1, le=MAX_LAYER_STEPS), WHOLE_NUMBER] | None = None
 
 
 class StreamOptions(StrictModel):
@@ -92,7 +92,7 @@ class ChatRequest(GenerationRequest):
     stop: StopTexts = None
     stream_options: StreamOptions | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS), WHOLE_NUMBER] | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=MAX_LOGPROBS), WHOLE_NUMBER] | None = None
     response_format: Annotated[Text | JsonObject | ChatSchema, Field(discriminator="type")] | None = None
     frequency_penalty: ZeroOnly | None = None
     presence_penalty: ZeroOnly | None = None
