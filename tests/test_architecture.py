@@ -161,6 +161,15 @@ def test_packages_meet_by_their_public_names():
     assert deep == {}
 
 
+def test_benchmarks_import_no_tests():
+    wrong = {
+        file.name
+        for file in sources(ROOT / "benchmarks")
+        if any(n.split(".")[0] == "tests" for n in imported(tree(file)))
+    }
+    assert wrong == set()
+
+
 def test_the_scan_for_deep_imports_sees_modules_and_private_names(monkeypatch):
     monkeypatch.setattr(sys.modules[__name__], "FACES", {"steps", "tasks"})
     code = "from tuili.steps.checker import check\nfrom tuili.steps import parse, checker\nimport tuili.tasks.scoring"
