@@ -27,6 +27,10 @@ FACES = {
         TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes encode_record
         import_gsm8k prefetch read_records record_schema sample_texts train_tokenizer write_records
     """,
+    "serve": """
+        HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces
+        engine_factory make_app new_key otlp_traces read_keys serve
+    """,
 }
 
 
