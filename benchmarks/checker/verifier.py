@@ -21,7 +21,7 @@ from benchmarks.harness.record import ROOT, Figure
 from tuili.config import load_recipe
 from tuili.engine.promises.confidence import bins
 from tuili.eval.reporting.figures import reliability
-from tuili.model.verifier import Verifier
+from tuili.model import Verifier, probabilities
 from tuili.posttrain.verifier.chains import OWN, UNKNOWN
 from tuili.posttrain.verifier.features import Examples
 from tuili.posttrain.verifier.fit import judged
@@ -45,7 +45,7 @@ class Sets:
     def take(self, name: str, verifier: Verifier, held_out: Sequence[str]) -> Tensor:
         """Measure and note the figures under a name; gives the probabilities of the ends of the test."""
         own = calibrate(verifier, self.validation.some(~self.validation.of(*held_out)), self.run.plan.kinds)
-        chance_E = own.chances(judged(verifier, self.test)[self.test.end_E], self.test.last_E)
+        chance_E = probabilities(own, judged(verifier, self.test)[self.test.end_E], self.test.last_E)
         self.note(name, report(self.test, chance_E, own.thresholds, held_out))
         return chance_E
 

@@ -35,10 +35,9 @@ from tuili.engine.request import Budget, Depth, Request, Sampling
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Row, Stop
 from tuili.errors import InputError, Overloaded
-from tuili.model.folder import LoadedModel, load_model
-from tuili.model.verifier import Calibration as Curves
-from tuili.model.verifier import LoadedVerifier, Verifier, VerifierConfig, verifier_hash, write_verifier
-from tuili.store.lineage import model_hash
+from tuili.model import LoadedModel, LoadedVerifier, Verifier, load_model, write_verifier
+from tuili.store import VerifierCalibration as Curves
+from tuili.store import VerifierConfig, model_hash, verifier_hash
 
 OPENINGS = ("What is 48 / 2 + 7?", "Each name stands for a number.\nP1: Leo = Zoe + 3\n", "Solve for t: ")
 BUDGETS = ("max_steps", "max_tokens", "max_layer_steps", "deadline_ms")

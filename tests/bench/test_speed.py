@@ -11,7 +11,7 @@ from tuili.bench.speed import LEVELS, SEED, _write, worked_prompts
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Limits, Row
 from tuili.eval.runner import unseen_problems
-from tuili.model.folder import load_model
+from tuili.model import load_model
 from tuili.tasks import domain_names
 
 

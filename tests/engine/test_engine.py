@@ -26,7 +26,7 @@ from tuili.engine.sequence import Limits, Row, Stop
 from tuili.engine.service import Closed, Service
 from tuili.engine.written import read_back
 from tuili.errors import InputError, Overloaded, PromptError, TuiliError
-from tuili.model.folder import LoadedModel
+from tuili.model import LoadedModel
 from tuili.steps import Context
 from tuili.store import Tokenizer
 

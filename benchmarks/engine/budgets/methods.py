@@ -16,7 +16,7 @@ from tuili.engine.engine import Engine
 from tuili.engine.request import Budget, Depth, Request, Sampling
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Limits, Row
-from tuili.model.folder import LoadedModel
+from tuili.model import LoadedModel
 from tuili.steps import END_THINK
 from tuili.tasks import Problem, score
 

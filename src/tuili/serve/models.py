@@ -16,8 +16,9 @@ from stat import S_ISREG
 from tuili.engine.engine import Engine
 from tuili.engine.service import Service
 from tuili.errors import InputError
-from tuili.model.folder import load_model, resolve
+from tuili.model import load_model
 from tuili.serve.errors import HttpError
+from tuili.store import resolve_model
 
 LOG = logging.getLogger(__name__)
 Make = Callable[[Path], Engine]
@@ -64,7 +65,7 @@ class Models:
         self._make = make
         self._paths: dict[str, Path] = {}
         for folder in folders:
-            path = resolve(folder)
+            path = resolve_model(folder)
             name = path.name if path.name != "model" else path.parent.name
             if name in self._paths:
                 raise InputError(f"two models are called {name}: name their folders otherwise")

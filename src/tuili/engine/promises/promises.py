@@ -20,8 +20,8 @@ from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.sequence import Stop
 from tuili.errors import ModelFolderError
 from tuili.model.folder import LoadedModel
-from tuili.model.verifier import verifier_hash
 from tuili.steps import Context, Status
+from tuili.store import verifier_hash
 from tuili.store.lineage import model_hash
 
 NOT_ASKED = Promise(why="no error_tolerance was asked for")

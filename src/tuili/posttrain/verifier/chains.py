@@ -14,7 +14,7 @@ from itertools import pairwise
 from tuili.engine.request import Depth, Sampling
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Limits, Row, Stop
-from tuili.model.folder import LoadedModel
+from tuili.model import LoadedModel
 from tuili.steps import END_THINK, Context, Status, Verdict, check, render_response, split_response
 from tuili.store import Tokenizer
 from tuili.tasks import Problem, mutate, result_start, same_form, score
