@@ -40,11 +40,11 @@ def change_under_load(server: Running, folder: Path) -> None:
     failures, answers, over = list[Exception](), list[str | None](), threading.Event()
 
     def ask() -> None:
-        own = server.client()
+        client = server.client()
         while not over.is_set():
             try:
-                found = own.chat.completions.create(model="own", messages=ASKED, max_tokens=60)
-                answers.append(found.choices[0].message.content)
+                completion = client.chat.completions.create(model="own", messages=ASKED, max_tokens=60)
+                answers.append(completion.choices[0].message.content)
             except Exception as error:
                 failures.append(error)
 
