@@ -22,7 +22,7 @@ from tuili.engine import (
     load_engine,
     load_scheduler,
 )
-from tuili.model.folder import LoadedModel
+from tuili.model import LoadedModel
 from tuili.steps import END_THINK
 from tuili.tasks import Problem, score
 
