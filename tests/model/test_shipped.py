@@ -10,7 +10,7 @@ import torch
 from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.engine import Budget, Request, load_decoder
-from tuili.engine.promises.promises import Promises
+from tuili.engine.promises.promises import Promises, valid_calibration
 from tuili.eval.accuracy import accuracy
 from tuili.eval.reporting.card import EVAL_FILE
 from tuili.eval.runner import run, unseen_problems
@@ -128,9 +128,9 @@ def test_its_verifier_believes_right_chains_and_doubts_wrong_ones(nano: LoadedMo
 
 
 def test_its_promises_are_those_of_its_weights(nano: LoadedModel) -> None:
-    pledges = Promises(nano, nano.model.config.exit_threshold)
-    assert pledges.confidence is not None
-    entry = pledges.entry(Request("?", Budget(max_steps=4, error_tolerance=0.05)), 20, lambda prompt, tokens: True)
+    promises = Promises(*valid_calibration(nano.path, nano.model.config.exit_threshold))
+    assert promises.confidence is not None
+    entry = promises.entry(Request("?", Budget(max_steps=4, error_tolerance=0.05)), 20, lambda prompt, tokens: True)
     assert entry.bound is not None
     assert entry.bound <= 0.05
     assert entry.coverage > 0.5
