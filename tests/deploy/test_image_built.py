@@ -15,7 +15,7 @@ import pytest
 
 from tests.deploy.container import Container, Image, container
 from tests.deploy.manifests import ROOT
-from tuili.model.folder import SHIPPED
+from tuili.store import SHIPPED_MODELS
 
 pytestmark = pytest.mark.image
 QUESTION = {"model": "nano", "messages": [{"role": "user", "content": "What is 48 + 27 * 3?"}]}
@@ -97,7 +97,7 @@ def test_without_a_network_it_logs_no_warning(at_work: Container) -> None:
 
 def test_model_and_port_are_chosen_by_variables(image: Image, tmp_path: Path) -> None:
     mine = {"MODEL_VARIANT": "mine", "TUILI_PORT": "8001"}
-    with container(image, tmp_path / "log", model=SHIPPED / "nano", **mine) as running:
+    with container(image, tmp_path / "log", model=SHIPPED_MODELS / "nano", **mine) as running:
         running.until_ready()
         status, body = running.ask("/v1/chat/completions", QUESTION | {"model": "mine"})
         assert (status, json.loads(body)["model"]) == (200, "mine")

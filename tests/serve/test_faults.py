@@ -20,11 +20,11 @@ from tests.serve.conftest import Running, running
 from tests.serve.test_keys import key
 from tests.tiny import save_tiny
 from tuili.engine import Engine, Request
-from tuili.model.folder import SHIPPED
 from tuili.serve.app import Settings
 from tuili.serve.keys import Keys
 from tuili.serve.models import engine_factory, folder_stamp
 from tuili.serve.server import HeaderTimeoutProtocol
+from tuili.store import SHIPPED_MODELS
 
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
 
@@ -131,7 +131,7 @@ async def leave_the_queue(server: Running, stream: bool) -> None:
 def test_weights_at_work_are_not_the_files(tmp_path: Path) -> None:
     """A mapped file that is overwritten in its place would end the process."""
     folder = tmp_path / "own"
-    shutil.copytree(SHIPPED / "nano", folder)
+    shutil.copytree(SHIPPED_MODELS / "nano", folder)
     engine = engine_factory(1, 4, compiled=False, int8=False)(folder)
     weights = folder / "model.safetensors"
     weights.write_bytes(b"")

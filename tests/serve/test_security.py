@@ -18,10 +18,10 @@ from tests.serve.conftest import Running
 from tests.tiny import save_tiny
 from tuili.engine import Request
 from tuili.errors import ModelFolderError
-from tuili.model.folder import SHIPPED
 from tuili.serve.errors import HttpError
 from tuili.serve.keys import Key, Keys
 from tuili.serve.models import engine_factory
+from tuili.store import SHIPPED_MODELS
 
 PATH = "/v1/chat/completions"
 
@@ -137,7 +137,7 @@ def test_a_models_name_is_never_a_path(server: Running, name: str) -> None:
 
 def test_a_folders_template_is_not_run(tmp_path: Path) -> None:
     folder = tmp_path / "own"
-    shutil.copytree(SHIPPED / "nano", folder)
+    shutil.copytree(SHIPPED_MODELS / "nano", folder)
     (folder / "chat_template.jinja").write_text("{{ ''.__class__.__mro__[1].__subclasses__() }}")
     engine = engine_factory(1, 4, compiled=False, int8=False)(folder)
     (answer,) = engine.answer([Request("What is 2 + 2?")])

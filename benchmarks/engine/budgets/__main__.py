@@ -24,7 +24,8 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from tuili.eval.accuracy import paired_difference, wilson
 from tuili.eval.runner import unseen_problems
-from tuili.model.folder import load_model, shipped_names
+from tuili.model import load_model
+from tuili.store import shipped_names
 from tuili.tasks import Problem, domain_names
 
 LEVELS = (1, 2, 3)

@@ -22,7 +22,7 @@ from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
 from tuili.engine import load_decoder
 from tuili.eval.runner import unseen_problems
-from tuili.model.folder import LoadedModel, load_model
+from tuili.model import LoadedModel, load_model
 from tuili.tasks import domain_names
 
 PLAN = {

@@ -12,11 +12,8 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from tuili.model import TuiliConfig, TuiliForCausalLM
-from tuili.model.folder import SHIPPED
-from tuili.model.presets import preset
-from tuili.model.size import count_parameters
-from tuili.store import Tokenizer
+from tuili.model import TuiliConfig, TuiliForCausalLM, count_parameters, preset
+from tuili.store import SHIPPED_MODELS, Tokenizer
 
 WEIGHT_STD = 0.08
 """Of the random weights: so large that each layer changes the text, as in a trained model."""
@@ -96,7 +93,7 @@ SIZES = {
 
 def build_ours(size: Size, dtype: torch.dtype) -> tuple[TuiliForCausalLM, Tokenizer]:
     """Our model, with a tokenizer whose `<|end|>` it never writes: a token with weights of 0 is never the likeliest."""
-    tokenizer = Tokenizer.load(SHIPPED / "nano")
+    tokenizer = Tokenizer.load(SHIPPED_MODELS / "nano")
     config = size.ours()
     config.separator_token_ids = tokenizer.separator_ids()
     torch.manual_seed(0)

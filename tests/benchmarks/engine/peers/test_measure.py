@@ -13,7 +13,7 @@ from benchmarks.engine.peers.contenders import Contender, contenders
 from benchmarks.engine.peers.protocol import Work
 from benchmarks.engine.peers.sizes import SIZES
 from benchmarks.harness.cells import Cells
-from tuili.model.folder import load_model
+from tuili.model import load_model
 
 SECONDS = {"ours_fp32": 2.0, "llama_cpp": 4.0, "transformers": 8.0}
 
