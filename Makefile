@@ -85,7 +85,7 @@ $(NODE_INSTALLED): $(NODE)/package.json
 	@touch $@
 
 # Other engines, which the benchmark `engine` measures ours against.
-$(PEERS_INSTALLED): benchmarks/engine/requirements.txt
+$(PEERS_INSTALLED): benchmarks/engine/peers/requirements.txt
 	@echo "make: installing llama.cpp and OpenVINO into $(PEERS)"
 	@test -x $(PEERS)/bin/pip || $(PYTHON) -m venv --clear $(PEERS)
 	@$(PEERS)/bin/pip install --quiet --requirement $<

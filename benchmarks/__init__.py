@@ -1,1 +1,1 @@
-"""Measurements that the documents quote: one module each, run by `make bench`, recorded under `results/`."""
+"""Measurements that the documents quote, in a room for each part of Tuili; their records stand in `results/`."""

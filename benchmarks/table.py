@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.record import RESULTS, ROOT
+from benchmarks.harness.record import RESULTS, ROOT
 from tuili.eval.reporting.card import EVAL_FILE
 from tuili.eval.reporting.figures import cost_curves, depth_lines, goodput_lines, heat_map
 from tuili.model.folder import SHIPPED

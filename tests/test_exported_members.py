@@ -12,8 +12,10 @@ import pytest
 
 FACES = {
     "steps": """
-        Claim Context Inference Prose Response Status Step Trace Value Verdict
-        check check_chain parse render render_response split_response
+        END END_THINK THINK WEEKDAYS
+        Claim Context Inference Prose Response Status Step StepFault Trace Unreadable Value Verdict
+        check check_chain evaluate parse parse_statement render render_response render_term render_value_like
+        split_response terms units
     """,
     "tasks": "LEVELS Domain Draft Problem Split domain domain_names generate phase score",
 }

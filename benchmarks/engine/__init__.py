@@ -1,1 +1,1 @@
-"""The engine against llama.cpp, OpenVINO GenAI and transformers: equal active sizes, the same work, in turns."""
+"""The engine: exactness, promises, overload, fuzzed budgets, what a budget buys, and other engines beside it."""

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from benchmarks.fuzz import fuzz
+from benchmarks.engine.fuzz import fuzz
 from tuili.engine.answer import Outcome
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Stop

@@ -52,7 +52,7 @@ def test_values_of_different_kinds_cannot_be_compared(line: str) -> None:
 def test_the_bounds_are_those_of_the_code() -> None:
     section = GUIDE.partition("## Bounds")[2].replace(",", "")
     for bound in (
-        f"{lexer.MAX_LENGTH} characters",
+        f"{lexer.MAX_LINE_CHARACTERS} characters",
         f"{lexer.MAX_TOKENS} tokens",
         f"{parser.MAX_OPERATORS} operators",
         f"{parser.MAX_DEPTH} levels",

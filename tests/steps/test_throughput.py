@@ -1,6 +1,6 @@
 """The work of an arithmetic line in calls of Python functions, which no load of the machine changes.
 
-What that amounts to in lines a second is measured by `benchmarks/checker.py`.
+What that amounts to in lines a second is measured by `benchmarks/checker/checker.py`.
 """
 
 from __future__ import annotations

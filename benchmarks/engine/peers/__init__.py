@@ -1,1 +1,1 @@
-"""The other engines, each a worker that runs on its own: all but transformers in the environment `.venv-peers`."""
+"""Other engines beside ours (llama.cpp, OpenVINO GenAI, transformers): equal active sizes, the same work, in turns."""

@@ -24,12 +24,10 @@ def show_answer(console: Console, answer: Answer) -> None:
     """
     from rich.text import Text
 
-    from tuili.eval.marks import MARKS
-
     width = max((len(step.text) for step in answer.steps), default=0)
     for step in answer.steps:
-        status = str(step.verdict.status)
-        line = Text.assemble("  ", (MARKS[status], STYLES[status]), f" {step.text:<{width}}  ", (_origin(step), "dim"))
+        status = step.verdict.status
+        line = Text.assemble("  ", (status.mark, STYLES[status]), f" {step.text:<{width}}  ", (_origin(step), "dim"))
         if remark := _remark(step):
             line.append(f"  {remark}", "red")
         console.print(line, soft_wrap=True)

@@ -1,7 +1,7 @@
 """Records: what a line of a JSONL data file says, and how such files are read, counted and written.
 
 A bad line is refused with file, line number and what would be right; nothing is skipped in silence. What the
-text of a response looks like is left to `tuili.steps.language.response`, where problems come from to `tuili.tasks`.
+text of a response looks like is left to `tuili.steps`, where problems come from to `tuili.tasks`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from tuili.errors import RecordError
 from tuili.files import whole_file
-from tuili.steps import Context, Status, check_chain
-from tuili.steps.language.response import END, END_THINK, THINK, render_response, split_response
+from tuili.steps import END, END_THINK, THINK, Context, Status, check_chain, render_response, split_response
 from tuili.tasks import LEVELS, Problem, Split, domain_names
 
 OWN = "tuili"

@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from tuili.data.packing import Document
 from tuili.data.records import Record, read_training_records
 from tuili.data.tokenizer import encode_example
-from tuili.steps.language.response import split_response
+from tuili.steps import split_response
 from tuili.tasks import Problem, Split, generate
 from tuili.tasks.registry import BUILT_IN
 

@@ -2,7 +2,7 @@
 token.
 
 It is saved as a standard `tokenizer.json` with a chat template, so `AutoTokenizer` needs nothing of ours.
-What a prompt and a response consist of is decided in `tuili.steps.language.response`; here they become token ids.
+What a prompt and a response consist of is decided in `tuili.steps`; here they become token ids.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from transformers import PreTrainedTokenizerFast
 
 from tuili.errors import InputError
-from tuili.steps.language.response import END, END_THINK, THINK
+from tuili.steps import END, END_THINK, THINK
 
 PAD, BEGIN, USER, ASSISTANT = "<|pad|>", "<|begin|>", "<|user|>", "<|assistant|>"
 SPECIAL_TOKENS = (PAD, BEGIN, USER, ASSISTANT, END, THINK, END_THINK)

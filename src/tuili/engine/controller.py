@@ -23,8 +23,7 @@ from tuili.engine.promises.confidence import Confidence
 from tuili.engine.request import Budget, Request
 from tuili.engine.sequence import Limits, Row, Stop
 from tuili.engine.written import CheckedStep, read_back
-from tuili.steps import Context, Status, check_chain
-from tuili.steps.language.response import THINK
+from tuili.steps import THINK, Context, Status, check_chain
 
 AGAIN = 0.8
 """Temperature of an attempt that is to differ from the ones before."""

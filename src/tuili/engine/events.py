@@ -10,8 +10,7 @@ from transformers import PreTrainedTokenizerFast
 from tuili.engine.answer import Answer
 from tuili.engine.sequence import Row
 from tuili.engine.written import Speller
-from tuili.steps import Context, Verdict, check, split_response
-from tuili.steps.language.response import END_THINK, THINK
+from tuili.steps import END_THINK, THINK, Context, Verdict, check, split_response
 
 
 @dataclass(frozen=True)

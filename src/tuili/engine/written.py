@@ -14,8 +14,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
-from tuili.steps import Context, Verdict, check_chain
-from tuili.steps.language.response import END_THINK, THINK, split_response
+from tuili.steps import END_THINK, THINK, Context, Verdict, check_chain, split_response
 
 REPLACEMENT = "\ufffd"  # what bytes that are no character decode to
 MAX_UTF8_BYTES = 4

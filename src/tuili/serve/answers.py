@@ -23,7 +23,7 @@ from tuili.serve.schemas.replies import (
     TokenLogprob,
     Usage,
 )
-from tuili.steps.language.response import END_THINK, THINK
+from tuili.steps import END_THINK, THINK
 
 CUT = {"length", "layer_steps", "deadline"}
 """Ways to end that count as `length`: what was allowed is spent."""

@@ -1,13 +1,21 @@
 from .checker import check, check_chain
 from .context import Context
-from .language.parser import parse
-from .language.printer import render
-from .language.response import Response, render_response, split_response
+from .language import terms, units
+from .language.grammar import WEEKDAYS
+from .language.parser import parse, parse_statement
+from .language.printer import render, render_term
+from .language.response import END, END_THINK, THINK, Response, render_response, split_response
 from .language.terms import Claim, Inference, Prose, Step, Trace
+from .values.evaluate import evaluate
+from .values.rendering import render_value_like
 from .values.values import Value
-from .verdict import Status, Verdict
+from .verdict import Status, StepFault, Unreadable, Verdict
 
 __all__ = [
+    "END",
+    "END_THINK",
+    "THINK",
+    "WEEKDAYS",
     "Claim",
     "Context",
     "Inference",
@@ -15,13 +23,21 @@ __all__ = [
     "Response",
     "Status",
     "Step",
+    "StepFault",
     "Trace",
+    "Unreadable",
     "Value",
     "Verdict",
     "check",
     "check_chain",
+    "evaluate",
     "parse",
+    "parse_statement",
     "render",
     "render_response",
+    "render_term",
+    "render_value_like",
     "split_response",
+    "terms",
+    "units",
 ]

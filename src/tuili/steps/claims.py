@@ -8,47 +8,35 @@ from fractions import Fraction
 from itertools import takewhile
 
 from tuili.steps.context import Context
-from tuili.steps.language.printer import show_term
-from tuili.steps.language.terms import (
-    Binary,
-    Claim,
-    Compare,
-    Measure,
-    Name,
-    Number,
-    Term,
-    Unary,
-    children,
-    names,
-    operators,
-)
+from tuili.steps.language import terms
+from tuili.steps.language.grammar import NEGATED_RELATION
+from tuili.steps.language.printer import render_term
+from tuili.steps.language.terms import Term
 from tuili.steps.theories import linear
-from tuili.steps.values.evaluate import evaluate, fresh_budget, truth
-from tuili.steps.values.kinds import kind_of_terms, kind_of_values
-from tuili.steps.values.style import show_like
-from tuili.steps.values.values import Value, comparable, holds, sort
+from tuili.steps.values.classification import kind_of_terms, kind_of_values
+from tuili.steps.values.evaluate import evaluate, evaluation_budget, truth
+from tuili.steps.values.rendering import render_value_like
+from tuili.steps.values.values import Value, comparable, compare, describe_type
 from tuili.steps.verdict import Status, StepFault, Undecided, Verdict
 
-_OPPOSITE = {"!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
-
-def decide(claim: Claim, context: Context) -> Verdict:
+def decide(claim: terms.Claim, context: Context) -> Verdict:
     """The verdict on a claim."""
     relation = claim.relation
     if relation in context.statements.values() or relation in context.conclusions:
         return Verdict(Status.VALID, kind_of_terms((relation,)), witness={"rule": "restated"})
-    if isinstance(relation, Binary):
+    if isinstance(relation, terms.Binary):
         return _membership(relation, context)
     head, (first_relation, _) = relation.first, relation.rest[0]
-    if first_relation == "=" and isinstance(head, Name) and head.id not in context.values:
+    if first_relation == "=" and isinstance(head, terms.Name) and head.id not in context.values:
         return _definition(head.id, relation.rest, context)
     return _compare(head, relation.rest, context.values)
 
 
-def _membership(relation: Binary, context: Context) -> Verdict:
+def _membership(relation: terms.Binary, context: Context) -> Verdict:
     if truth(relation, context.values):
         return Verdict(Status.VALID, "set", witness={"rule": relation.op})
-    return Verdict(Status.INVALID, "set", "the relation does not hold", f"not ({show_term(relation)})")
+    return Verdict(Status.INVALID, "set", "the relation does not hold", f"not ({render_term(relation)})")
 
 
 def _compare(first: Term, rest: Sequence[tuple[str, Term]], values: Mapping[str, Value]) -> Verdict:
@@ -56,33 +44,33 @@ def _compare(first: Term, rest: Sequence[tuple[str, Term]], values: Mapping[str,
     parts = (first, *(term for _, term in rest))
     kind = kind_of_terms(parts)
     try:
-        budget = fresh_budget()
-        found = [evaluate(part, values, budget) for part in parts]
-        kind = kind_of_values(kind, found)
+        budget = evaluation_budget()
+        results = [evaluate(part, values, budget) for part in parts]
+        kind = kind_of_values(kind, results)
         for i, (relation, _) in enumerate(rest):
-            if relation == "=" and not comparable(found[i], found[i + 1]):
-                reason = f"{sort(found[i])} is not {sort(found[i + 1])}"
-                return Verdict(Status.INVALID, kind, reason, show_like(found[i], parts[i + 1], parts[i]))
-            if not holds(found[i], relation, found[i + 1]):
-                return _failure(kind, parts[i], found[i], relation, parts[i + 1])
+            if relation == "=" and not comparable(results[i], results[i + 1]):
+                reason = f"{describe_type(results[i])} is not {describe_type(results[i + 1])}"
+                return Verdict(Status.INVALID, kind, reason, render_value_like(results[i], parts[i + 1], parts[i]))
+            if not compare(results[i], relation, results[i + 1]):
+                return _failure(kind, parts[i], results[i], relation, parts[i + 1])
     except StepFault as fault:
         return Verdict(fault.status, kind, str(fault))
-    witness = {"rule": "evaluation", "value": show_like(found[-1], parts[-1])}
+    witness = {"rule": "evaluation", "value": render_value_like(results[-1], parts[-1])}
     return Verdict(Status.VALID, kind, witness=witness)
 
 
 def _failure(kind: str, term: Term, value: Value, relation: str, other: Term) -> Verdict:
-    left, right = show_term(term), show_term(other)
+    left, right = render_term(term), render_term(other)
     if relation in ("=", "=="):
-        right_value = show_like(value, other, term)
+        right_value = render_value_like(value, other, term)
         return Verdict(Status.INVALID, kind, f"{left} is {right_value}, not {right}", right_value)
-    expected = f"{left} {_OPPOSITE[relation]} {right}"
+    expected = f"{left} {NEGATED_RELATION[relation]} {right}"
     return Verdict(Status.INVALID, kind, f"{left} {relation} {right} does not hold", expected)
 
 
 def _definition(name: str, rest: Sequence[tuple[str, Term]], context: Context) -> Verdict:
     """A name without a value at the head of a chain: free to define, unless it belongs to the problem."""
-    if any(name in names(term) for _, term in rest):
+    if any(name in terms.names(term) for _, term in rest):
         raise Undecided(f"{name} is defined by itself")
     verdict = _compare(rest[0][1], rest[1:], context.values)
     if verdict.status is not Status.VALID:
@@ -100,29 +88,30 @@ def _definition(name: str, rest: Sequence[tuple[str, Term]], context: Context) -
 def _is_repeated(term: Term, other: Term) -> bool:
     """Whether two terms are written alike but for zeros at the end of decimals: `5` and `5.0`."""
     match term, other:
-        case Number(), Number():
+        case terms.Number(), terms.Number():
             return term.value == other.value
-        case Measure(), Measure():
+        case terms.Measure(), terms.Measure():
             return term.unit == other.unit and _is_repeated(term.number, other.number)
-        case (Unary(), Unary()) | (Binary(), Binary()) if operators(term) == operators(other):
-            return all(map(_is_repeated, children(term), children(other)))
+        case (terms.Unary(), terms.Unary()) | (terms.Binary(), terms.Binary()):
+            operands = map(_is_repeated, terms.children(term), terms.children(other))
+            return terms.operators(term) == terms.operators(other) and all(operands)
     return term == other
 
 
 def _determined(name: str, term: Term, context: Context) -> Verdict:
     """A name of the problem cannot be set at will: its value must follow from the facts."""
     statements = (*context.statements.values(), *context.conclusions)
-    budget = fresh_budget()
+    budget = evaluation_budget()
     facts = [statement for statement in statements if linear.is_linear(statement, budget)]
     value = evaluate(term, context.values)
     if isinstance(value, Fraction):
-        decision = linear.decide(facts, Compare(Name(name), (("=", Number(value)),)), budget)
+        decision = linear.decide(facts, terms.Compare(terms.Name(name), (("=", terms.Number(value)),)), budget)
         if decision.follows and decision.consistent:
-            witness = {"rule": "facts", "premises": tuple(show_term(facts[i]) for i in decision.used)}
+            witness = {"rule": "facts", "premises": tuple(render_term(facts[i]) for i in decision.used)}
             return Verdict(Status.VALID, "linear", witness=witness)
         # What solves the linear facts is a counter-model only if nothing else is said about their unknowns.
-        unknowns = frozenset().union(*map(names, facts))
-        others = context.run.variables.union(*(names(term) for term in statements if term not in facts))
+        unknowns = frozenset().union(*map(terms.names, facts))
+        others = context.run.variables.union(*(terms.names(term) for term in statements if term not in facts))
         if not decision.follows and name in unknowns and unknowns.isdisjoint(others):
             reason = f"{name} belongs to the problem, and the facts do not force this value"
             return Verdict(Status.INVALID, "linear", reason, witness={"counter_model": decision.counter_model})

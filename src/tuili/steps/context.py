@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
-from tuili.steps.budget import Budget
+from tuili.steps.language import terms
 from tuili.steps.language.parser import parse, parse_statement
-from tuili.steps.language.terms import Claim, Compare, Inference, Name, Term, Trace, names
+from tuili.steps.language.terms import Term
 from tuili.steps.theories.interpreter import Run, run
-from tuili.steps.values.evaluate import evaluate, fresh_budget
+from tuili.steps.values.evaluate import evaluate, evaluation_budget
 from tuili.steps.values.values import Value
 from tuili.steps.verdict import Status, StepFault, Unreadable, Verdict
+from tuili.steps.work_budget import WorkBudget
 
 MAX_PROMPT = 20_000
 MAX_ENTRIES = 200
@@ -69,11 +70,11 @@ class Context:
         if verdict.status is not Status.VALID:
             return self
         match parse(line):
-            case Claim(Compare() as relation):
+            case terms.Claim(terms.Compare() as relation):
                 return self._with_definition(relation)
-            case Inference(conclusion=conclusion) if self.is_grounded:
+            case terms.Inference(conclusion=conclusion) if self.is_grounded:
                 return replace(self, conclusions=(*self.conclusions, conclusion))._with_definition(conclusion)
-            case Trace():
+            case terms.Trace():
                 return self._with_event()
         return self
 
@@ -93,12 +94,12 @@ class Context:
         if event.name in mentioned:
             known = {name: value for name, value in self.names.items() if name not in mentioned}
             return replace(self, events=self.events + 1, conclusions=(), names=known)
-        kept = tuple(conclusion for conclusion in self.conclusions if event.name not in names(conclusion))
+        kept = tuple(conclusion for conclusion in self.conclusions if event.name not in terms.names(conclusion))
         return replace(self, events=self.events + 1, conclusions=kept)
 
     def _with_definition(self, statement: Term) -> Context:
         name, term = _definition(statement)
-        value = None if term is None or name in self.values else _value(term, self.values, fresh_budget())
+        value = None if term is None or name in self.values else _value(term, self.values, evaluation_budget())
         return self if value is None else replace(self, names={**self.names, name: value})
 
     @property
@@ -112,8 +113,8 @@ class Context:
         known: dict[str, Value] = dict(self.names)
         if self.program:
             known.update(self.run.state(self.events))
-        budget = fresh_budget()
-        waiting = [(name, term, names(term)) for name, term in self._definitions]
+        budget = evaluation_budget()
+        waiting = [(name, term, terms.names(term)) for name, term in self._definitions]
         while ready := [(name, term) for name, term, needed in waiting if needed <= known.keys()]:
             waiting = [fact for fact in waiting if not fact[2] <= known.keys()]
             for name, term in ready:
@@ -150,18 +151,18 @@ def _statements(facts: tuple[tuple[str, str], ...]) -> Mapping[str, Term]:
 
 
 def _mentioned(statements: Iterable[Term]) -> frozenset[str]:
-    return frozenset().union(*map(names, statements))
+    return frozenset().union(*map(terms.names, statements))
 
 
 def _definition(statement: Term) -> tuple[str, Term | None]:
     """The name and the first value of a statement like `x = 3 + 4 = 7`."""
     match statement:
-        case Compare(Name(id=name), (("=", term), *_)):
+        case terms.Compare(terms.Name(id=name), (("=", term), *_)):
             return name, term
     return "", None
 
 
-def _value(term: Term, known: Mapping[str, Value], budget: Budget) -> Value | None:
+def _value(term: Term, known: Mapping[str, Value], budget: WorkBudget) -> Value | None:
     try:
         return evaluate(term, known, budget)
     except StepFault:

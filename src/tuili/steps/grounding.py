@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tuili.steps.budget import Budget
 from tuili.steps.context import LABEL, Context
-from tuili.steps.language.printer import show_term
+from tuili.steps.language.printer import render_term
 from tuili.steps.language.terms import Name, Term, names
-from tuili.steps.values.evaluate import fresh_budget, truth
-from tuili.steps.verdict import OverBudget, StepFault, Undecided, Ungrounded
+from tuili.steps.values.evaluate import evaluation_budget, truth
+from tuili.steps.verdict import LimitExceeded, StepFault, Undecided, Ungrounded
+from tuili.steps.work_budget import WorkBudget
 
 
 def resolve(premises: Sequence[Term], context: Context) -> list[Term]:
@@ -18,11 +18,11 @@ def resolve(premises: Sequence[Term], context: Context) -> list[Term]:
     Without facts or a program a premise is granted unless the known values refute it.
     Raises `Undecided` for an unknown label and `Ungrounded` for a premise that nothing supports.
     """
-    budget = fresh_budget()
+    budget = evaluation_budget()
     return [_resolve(premise, context, budget) for premise in dict.fromkeys(premises)]
 
 
-def _resolve(premise: Term, context: Context, budget: Budget) -> Term:
+def _resolve(premise: Term, context: Context, budget: WorkBudget) -> Term:
     if isinstance(premise, Name):
         if premise.id in context.facts:
             statement = context.statements.get(premise.id)
@@ -32,16 +32,16 @@ def _resolve(premise: Term, context: Context, budget: Budget) -> Term:
         if LABEL.fullmatch(premise.id):
             raise Undecided(f"unknown label {premise.id}")
     if not _granted(premise, context, budget):
-        raise Ungrounded(f"unknown premise {show_term(premise)}")
+        raise Ungrounded(f"unknown premise {render_term(premise)}")
     return premise
 
 
-def _granted(premise: Term, context: Context, budget: Budget) -> bool:
+def _granted(premise: Term, context: Context, budget: WorkBudget) -> bool:
     if premise in context.conclusions or premise in context.statements.values():
         return True
     try:
         return truth(premise, context.values, budget) or not (context.is_grounded or names(premise))
-    except OverBudget:
+    except LimitExceeded:
         raise
     except StepFault:
         return not context.is_grounded

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tuili.steps.language.printer import show_term
+from tuili.steps.language.printer import render_term
 from tuili.steps.language.terms import Boolean, Categorical, Term
 from tuili.steps.theories import linear, logic, regions, roots
-from tuili.steps.values.evaluate import fresh_budget
+from tuili.steps.values.evaluate import evaluation_budget
 from tuili.steps.verdict import Decision, Status, Undecided, Verdict
 
 _FALSE = Boolean(False)
@@ -20,7 +20,7 @@ _FALSE = Boolean(False)
 def decide(premises: Sequence[Term], conclusion: Term) -> Verdict:
     """The verdict on an inference whose premises are given as statements. Raises a `StepFault`."""
     kind, decision = _decide(premises, conclusion)
-    shown = tuple(show_term(premises[i]) for i in decision.used)
+    shown = tuple(render_term(premises[i]) for i in decision.used)
     if not decision.follows:
         model = decision.counter_model
         witness: dict[str, object] = {} if model is None else {"counter_model": model}
@@ -40,7 +40,7 @@ def _decide(premises: Sequence[Term], conclusion: Term) -> tuple[str, Decision]:
         categorical = any(isinstance(term, Categorical) for term in statements)
         return "categorical" if categorical else "set", regions.decide(premises, conclusion)
     if all(map(linear.is_about_numbers, statements)):
-        budget = fresh_budget()
+        budget = evaluation_budget()
         if any(roots.is_higher_degree(term, budget) for term in statements):
             return "polynomial", roots.decide(premises, conclusion, budget)
         return "linear", linear.decide(premises, conclusion, budget)

@@ -21,6 +21,11 @@ class Status(StrEnum):
     UNSUPPORTED = "unsupported"
     TIMEOUT = "timeout"
 
+    @property
+    def mark(self) -> str:
+        """The sign for a line with this status, on a terminal or a page: ✓, ✗, or · where nothing was decided."""
+        return {Status.VALID: "✓", Status.INVALID: "✗"}.get(self, "·")
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -86,7 +91,7 @@ class Ungrounded(StepFault):
     status = Status.INVALID
 
 
-class OverBudget(StepFault):
+class LimitExceeded(StepFault):
     """Deciding the line would take more than the bounds on size and time."""
 
     status = Status.TIMEOUT

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from tuili.steps.language.response import END, THINK, split_response
-from tuili.steps.language.units import Dimension, match_unit, measure
+from tuili.steps import END, THINK, split_response, units
 from tuili.tasks.problem import Problem
 
 _NUMBER = r"-?\d{1,40}(?:\.\d{1,40}|/\d{1,40})?"
@@ -50,14 +49,14 @@ def _same_unit(expected: str | None, given: str | None) -> bool:
     """Whether two units are of one size: `N` and `kg*m/s^2`, but not `m/s` and `km/h`."""
     if expected is None or given is None or "%" in (expected, given):
         return expected == given
-    units = _unit(expected), _unit(given)
-    return None not in units and units[0] == units[1]
+    sizes = _unit(expected), _unit(given)
+    return None not in sizes and sizes[0] == sizes[1]
 
 
-def _unit(text: str) -> tuple[Fraction, Dimension] | None:
+def _unit(text: str) -> tuple[Fraction, units.Dimension] | None:
     """The size and dimension of a unit behind a space, if the text is a unit and nothing else."""
-    found = match_unit(text, 1)
-    return measure(found[0]) if found and found[1] == len(text) else None
+    match = units.match_unit(text, 1)
+    return units.conversion(match[0]) if match and match[1] == len(text) else None
 
 
 def _answer(response: str) -> str:

@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuili.steps import Claim, Inference, Prose, Trace, parse, render
+from tuili.steps.language.grammar import KEYWORDS, WEEKDAYS
 from tuili.steps.language.parser import MAX_DEPTH, MAX_OPERATORS, parse_statement
-from tuili.steps.language.printer import show_term
+from tuili.steps.language.printer import render_term
 from tuili.steps.language.terms import (
-    KEYWORDS,
-    WEEKDAYS,
     Binary,
     Boolean,
     Call,
@@ -187,7 +186,7 @@ terms = st.recursive(leaves, grown, max_leaves=10)
 @settings(max_examples=400)
 @given(terms)
 def test_every_term_reads_back_from_its_print(term: Term) -> None:
-    assert parse_statement(show_term(term)) == term
+    assert parse_statement(render_term(term)) == term
 
 
 @settings(max_examples=400)
@@ -198,12 +197,12 @@ def test_every_term_reads_back_from_its_print(term: Term) -> None:
 )
 def test_every_line_reads_back_from_its_print(parts: list[Term], relation: str, label: str) -> None:
     for line in (
-        label + relation.join(map(show_term, parts)),
-        label + relation.join(f"({show_term(p)})" for p in parts),
+        label + relation.join(map(render_term, parts)),
+        label + relation.join(f"({render_term(p)})" for p in parts),
     ):
         step = parse(line)
         assert parse(render(step)) == step
-    inference = ", ".join(map(show_term, parts[1:])) + " => " + show_term(parts[0])
+    inference = ", ".join(map(render_term, parts[1:])) + " => " + render_term(parts[0])
     step = parse(inference)
     assert isinstance(step, Inference)
     assert parse(render(step)) == step

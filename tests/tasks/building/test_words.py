@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tuili.steps.language.terms import KEYWORDS
+from tuili.steps.language.grammar import FUNCTIONS, KEYWORDS
 from tuili.steps.language.units import UNITS
-from tuili.steps.values.functions import FUNCTIONS
 from tuili.tasks.building import words
 from tuili.tasks.building.wording import conjoin, labelled, listing, yes_no
 from tuili.tasks.domains.propositional import EVENTS, LETTERS

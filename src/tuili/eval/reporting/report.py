@@ -22,11 +22,11 @@ from tuili.engine.answer import Answer, explain
 from tuili.eval.accuracy import accuracy, cells, mean_by_level, mean_depth
 from tuili.eval.depth import DepthPoint, DepthTrend
 from tuili.eval.experts import ExpertReport
-from tuili.eval.marks import MARKS
 from tuili.eval.reporting import figures
 from tuili.eval.runner import ScoredResponse
 from tuili.files import whole_file
 from tuili.machine import machine
+from tuili.steps import Status
 from tuili.store.lineage import current_versions
 from tuili.train.folder import code_hash
 
@@ -150,7 +150,7 @@ def write_html(
             report=report,
             exits=exits,
             pictures=_pictures(report, exits, log, phases),
-            marks=MARKS,
+            mark=lambda verdict: Status(verdict).mark,
             tint=lambda depth: _tint(depth, exits),
             pretty=figures.pretty,
             balance_goal=figures.MAX_VIOLATION_GOAL,

@@ -18,8 +18,7 @@ from tuili.engine.request import Depth, Sampling
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Limits, Row, Stop
 from tuili.model.folder import LoadedModel
-from tuili.steps import Context, Status, Verdict, check, render_response, split_response
-from tuili.steps.language.response import END_THINK
+from tuili.steps import END_THINK, Context, Status, Verdict, check, render_response, split_response
 from tuili.tasks import Problem, score
 from tuili.tasks.mutation.mutations import mutate
 from tuili.tasks.mutation.rewriting import result_start, same_form

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from tuili.steps.language.terms import WORD_OPERATORS
+from tuili.steps.language.grammar import WORD_OPERATORS
 from tuili.steps.language.units import Unit, match_unit
 from tuili.steps.verdict import Unreadable
 
-MAX_LENGTH = 2000
+MAX_LINE_CHARACTERS = 2000
 MAX_TOKENS = 600
 MAX_DIGITS = 600
 
@@ -36,16 +36,16 @@ class Token(NamedTuple):
     unit: Unit | None = None
 
 
-END = Token("end", "the end of the line", spaced=False)
+END_OF_LINE = Token("end", "the end of the line", spaced=False)
 
 
-def tokens(line: str) -> list[Token]:
+def tokenize(line: str) -> list[Token]:
     """The tokens of a line and a last one of kind `end`. Raises `Unreadable`."""
-    if len(line) > MAX_LENGTH:
-        raise Unreadable(f"longer than {MAX_LENGTH} characters")
+    if len(line) > MAX_LINE_CHARACTERS:
+        raise Unreadable(f"longer than {MAX_LINE_CHARACTERS} characters")
     if not line.isascii():
         raise Unreadable("a character outside ASCII")
-    found: list[Token] = []
+    tokens: list[Token] = []
     position, spaced = 0, False
     while position < len(line):
         match = _TOKEN.match(line, position)
@@ -59,7 +59,7 @@ def tokens(line: str) -> list[Token]:
             continue
         token = Token(kind, text, spaced)
         if kind == "name":
-            after_number = spaced and found and found[-1].kind in ("number", "ratio")
+            after_number = spaced and tokens and tokens[-1].kind in ("number", "ratio")
             if after_number and text not in WORD_OPERATORS and (measured := match_unit(line, position)):
                 unit, end = measured
                 token = Token("unit", line[position:end], spaced, unit)
@@ -67,9 +67,9 @@ def tokens(line: str) -> list[Token]:
             raise Unreadable(f"a number with a leading zero: {text[:20]}")
         elif len(text) > MAX_DIGITS:
             raise Unreadable(f"a number of more than {MAX_DIGITS} digits")
-        found.append(token)
-        if len(found) > MAX_TOKENS:
+        tokens.append(token)
+        if len(tokens) > MAX_TOKENS:
             raise Unreadable(f"more than {MAX_TOKENS} tokens")
         position, spaced = end, False
-    found.append(END)
-    return found
+    tokens.append(END_OF_LINE)
+    return tokens

@@ -9,95 +9,46 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from tuili.steps.language.lexer import END, Token, tokens
-from tuili.steps.language.terms import (
-    KEYWORDS,
-    MEMBERSHIP,
-    QUANTIFIERS,
-    RELATIONS,
-    WEEKDAYS,
-    Binary,
-    Boolean,
-    Call,
-    Categorical,
-    Claim,
-    Clock,
-    Collection,
-    Compare,
-    Day,
-    Index,
-    Inference,
-    Measure,
-    Month,
-    Name,
-    Number,
-    Prose,
-    Ratio,
-    Step,
-    Term,
-    Trace,
-    Unary,
-    WeekdayName,
-    is_boolean,
-)
-from tuili.steps.values.functions import FUNCTIONS
+from tuili.steps.language import grammar, terms
+from tuili.steps.language.lexer import END_OF_LINE, Token, tokenize
+from tuili.steps.language.terms import Step, Term
 from tuili.steps.verdict import Unreadable
 
 MAX_DEPTH = 50
 MAX_OPERATORS = 120
 
-# Binding power of the operator on its left side; a right-associative operator reads its right side one lower.
-COMPARISON = 60
-BINDING = {
-    "<->": 10,
-    "->": 20,
-    "or": 30,
-    "xor": 30,
-    "and": 40,
-    **dict.fromkeys(RELATIONS | MEMBERSHIP, COMPARISON),
-    "union": 70,
-    "minus": 70,
-    "inter": 75,
-    "+": 80,
-    "-": 80,
-    **dict.fromkeys(("*", "/", "mod", "div"), 90),
-    "^": 110,
-}
-RIGHT_ASSOCIATIVE = frozenset({"->", "^"})
-NOT, NEGATIVE, POSTFIX = 50, 100, 120
-SPELLINGS = {"**": "^", "//": "div", "%": "mod"}  # a percent sign is no operator without a space before it
 _POWERS = frozenset({"^", "**"})
 _DIVISIONS = frozenset({"/", "//", "div", "mod", "%"})
 _LITERAL_OF_TWO = frozenset({"ratio", "unit"})
 
 
-def _relation(parts: Sequence[tuple[Term, bool]]) -> Compare | Binary:
+def _relation(parts: Sequence[tuple[Term, bool]]) -> terms.Compare | terms.Binary:
     """What the sides of loose `=` say together; a bare comparison among them may join the chain.
 
     Truth values are compared if a side is one by its form (`3 < 5 = true`); `1 < 2 = 2` is one chain.
     """
-    terms = [term for term, _ in parts]
-    if any(is_boolean(term) and not bare for term, bare in parts):
-        if len(terms) > 1:
-            return Compare(terms[0], tuple(("=", term) for term in terms[1:]))
-        if isinstance(terms[0], Binary) and terms[0].op in MEMBERSHIP:
-            return terms[0]
+    sides = [term for term, _ in parts]
+    if any(terms.is_boolean(term) and not bare for term, bare in parts):
+        if len(sides) > 1:
+            return terms.Compare(sides[0], tuple(("=", term) for term in sides[1:]))
+        if isinstance(sides[0], terms.Binary) and sides[0].op in grammar.MEMBERSHIP:
+            return sides[0]
         raise Unreadable("no relation such as '='")
     links: list[tuple[str, Term]] = []
     for term, bare in parts:
-        links.append(("=", term.first if bare and isinstance(term, Compare) else term))
-        if bare and isinstance(term, Compare):
+        links.append(("=", term.first if bare and isinstance(term, terms.Compare) else term))
+        if bare and isinstance(term, terms.Compare):
             links.extend(term.rest)
     if len(links) < 2:
         raise Unreadable("no relation such as '='")
-    return Compare(links[0][1], tuple(links[1:]))
+    return terms.Compare(links[0][1], tuple(links[1:]))
 
 
 class Parser:
     """Reads one line. The methods consume tokens from the left and raise `Unreadable`."""
 
     def __init__(self, line: str) -> None:
-        self._tokens = tokens(line)
+        self._tokens = tokenize(line)
         self._at = 0
         self._depth = 0
         self._operators = 0
@@ -111,14 +62,14 @@ class Parser:
 
     def _take(self) -> Token:
         token = self._tokens[self._at]
-        if token is not END:
+        if token is not END_OF_LINE:
             self._at += 1
         return token
 
     def accept(self, text: str) -> bool:
         """Consumes the next token when it is the given operator, bracket or word."""
         token = self._tokens[self._at]
-        if token.text == text and token is not END:
+        if token.text == text and token is not END_OF_LINE:
             self._at += 1
             return True
         return False
@@ -131,8 +82,8 @@ class Parser:
     def finish(self) -> None:
         """Refuses a line that goes on."""
         token = self._next
-        if token is not END:
-            previous = self._tokens[self._at - 1] if self._at else END
+        if token is not END_OF_LINE:
+            previous = self._tokens[self._at - 1] if self._at else END_OF_LINE
             if token.kind == "name" and previous.kind in ("number", "ratio"):
                 raise Unreadable(f"unknown unit {token.text!r}")
             raise Unreadable(f"unexpected {token.text!r}")
@@ -144,10 +95,10 @@ class Parser:
         if len(self._tokens) > 2 and self._tokens[0].kind == "name" and self._tokens[1].text == ":":
             label = self.name()
             self.expect(":")
-            return Trace(label, self.claim())
+            return terms.Trace(label, self.claim())
         return self.claim()
 
-    def inference(self) -> Inference:
+    def inference(self) -> terms.Inference:
         """`premise, premise => conclusion`."""
         premises = [self.statement()]
         while self.accept(","):
@@ -155,9 +106,9 @@ class Parser:
         self.expect("=>")
         conclusion = self.statement()
         self.finish()
-        return Inference(tuple(premises), conclusion)
+        return terms.Inference(tuple(premises), conclusion)
 
-    def claim(self) -> Claim:
+    def claim(self) -> terms.Claim:
         """A chain of relations, in which `=` binds loosest: `true and not false = false`."""
         self._loose_equals = True
         parts = [self._part()]
@@ -165,28 +116,28 @@ class Parser:
             parts.append(self._part())
         self._loose_equals = False
         self.finish()
-        return Claim(_relation(parts))
+        return terms.Claim(_relation(parts))
 
     def _part(self) -> tuple[Term, bool]:
         """One side of a loose `=`, and whether it is a comparison without brackets round it."""
         self._group = None
         term = self.expression()
-        return term, isinstance(term, Compare) and term is not self._group
+        return term, isinstance(term, terms.Compare) and term is not self._group
 
     def statement(self) -> Term:
         """A premise or conclusion."""
-        if self._next.text in QUANTIFIERS:
+        if self._next.text in grammar.QUANTIFIERS:
             quantifier = self._take().text
             subject = self.name()
             self.expect("are")
             negated = quantifier == "some" and self.accept("not")
-            return Categorical(quantifier, subject, self.name(), negated)
+            return terms.Categorical(quantifier, subject, self.name(), negated)
         return self.expression()
 
     def name(self) -> str:
         """An identifier that is not a word of the language."""
         token = self._take()
-        if token.kind != "name" or token.text in KEYWORDS:
+        if token.kind != "name" or token.text in grammar.KEYWORDS:
             raise Unreadable(f"expected a name, found {token.text!r}")
         return token.text
 
@@ -197,38 +148,38 @@ class Parser:
             raise Unreadable(f"nested deeper than {MAX_DEPTH}")
 
     def expression(self, minimum: int = 0) -> Term:
-        """A term whose operators all bind tighter than `minimum`."""
+        """A term whose operators all have a precedence above `minimum`."""
         self.descend()
         left = self._postfix(self._prefix())
         while True:
             token = self._next
-            op = SPELLINGS.get(token.text, token.text)
-            binding = BINDING.get(op, 0)
-            if binding <= minimum or (op == "=" and self._loose_equals):
+            op = grammar.OPERATOR_SPELLINGS.get(token.text, token.text)
+            precedence = grammar.PRECEDENCE.get(op, 0)
+            if precedence <= minimum or (op == "=" and self._loose_equals):
                 break
-            if op in RELATIONS:
+            if op in grammar.RELATIONS:
                 left = self._comparison(left)
                 continue
             self._count_operator()
             if op == "^" and self._tokens[self._at - 1].kind in _LITERAL_OF_TWO:
                 raise Unreadable("ambiguous power: put brackets round its base")
             self._take()
-            right = self.expression(binding - 1 if op in RIGHT_ASSOCIATIVE else binding)
-            left = Binary(op, left, right)
+            right = self.expression(precedence - 1 if op in grammar.RIGHT_ASSOCIATIVE else precedence)
+            left = terms.Binary(op, left, right)
         self._depth -= 1
         return left
 
-    def _comparison(self, first: Term) -> Compare:
+    def _comparison(self, first: Term) -> terms.Compare:
         rest: list[tuple[str, Term]] = []
-        while (op := self._next.text) in RELATIONS and not (op == "=" and self._loose_equals):
+        while (op := self._next.text) in grammar.RELATIONS and not (op == "=" and self._loose_equals):
             self._count_operator()
             if op == "!=" and not self._next.spaced:
                 raise Unreadable("'!=' without a space before it may be a factorial")
             self._take()
-            rest.append((op, self.expression(COMPARISON)))
-        if self._next.text in MEMBERSHIP:
+            rest.append((op, self.expression(grammar.COMPARISON_PRECEDENCE)))
+        if self._next.text in grammar.MEMBERSHIP:
             raise Unreadable("a comparison that goes on after another one")
-        return Compare(first, tuple(rest))
+        return terms.Compare(first, tuple(rest))
 
     def _count_operator(self) -> None:
         self._operators += 1
@@ -251,13 +202,13 @@ class Parser:
             case "ratio":
                 self._refuse_after(_DIVISIONS | _POWERS, "fraction")
                 numerator, denominator = token.text.split("/")
-                return self._measured(Ratio(int(numerator), int(denominator)))
+                return self._measured(terms.Ratio(int(numerator), int(denominator)))
             case "date":
-                return Day(*map(int, token.text.split("-")))
+                return terms.Day(*map(int, token.text.split("-")))
             case "month":
-                return Month(*map(int, token.text.split("-")))
+                return terms.Month(*map(int, token.text.split("-")))
             case "clock":
-                return Clock(*map(int, token.text.split(":")))
+                return terms.Clock(*map(int, token.text.split(":")))
             case "name":
                 return self._word(token)
         match token.text:
@@ -267,52 +218,52 @@ class Parser:
                 self._group = self._only(")")
                 return self._group
             case "{":
-                return Collection("{}", self._bracketed("}"))
+                return terms.Collection("{}", self._bracketed("}"))
             case "[":
-                return Collection("[]", self._bracketed("]"))
+                return terms.Collection("[]", self._bracketed("]"))
         raise Unreadable(f"expected a term, found {token.text!r}")
 
     def _number(self, token: Token) -> Term:
         whole, _, decimals = token.text.partition(".")
-        number = Number(Fraction(int(whole + decimals), 10 ** len(decimals)), len(decimals))
+        number = terms.Number(Fraction(int(whole + decimals), 10 ** len(decimals)), len(decimals))
         following = self._next
-        if following.kind == "name" and not following.spaced and following.text not in KEYWORDS:
+        if following.kind == "name" and not following.spaced and following.text not in grammar.KEYWORDS:
             self._refuse_after(_DIVISIONS | _POWERS, "product")
             self._count_operator()
-            self._product = Binary("*", number, self.expression(NEGATIVE))
+            self._product = terms.Binary("*", number, self.expression(grammar.SIGN_PRECEDENCE))
             return self._product
         return self._measured(number)
 
     def _negative(self) -> Term:
         self._count_operator()
-        operand = self.expression(NEGATIVE)
-        if operand is self._product and isinstance(operand, Binary):
-            return Binary("*", Unary("-", operand.left), operand.right)  # -2x is (-2) * x
-        return Unary("-", operand)
+        operand = self.expression(grammar.SIGN_PRECEDENCE)
+        if operand is self._product and isinstance(operand, terms.Binary):
+            return terms.Binary("*", terms.Unary("-", operand.left), operand.right)  # -2x is (-2) * x
+        return terms.Unary("-", operand)
 
-    def _measured(self, number: Number | Ratio) -> Term:
+    def _measured(self, number: terms.Number | terms.Ratio) -> Term:
         unit = self._next.unit
         if unit is None:
             return number
         self._refuse_after(_POWERS, "quantity")
         self._take()
-        return Measure(number, unit)
+        return terms.Measure(number, unit)
 
     def _word(self, token: Token) -> Term:
         word = token.text
         if word in ("true", "false"):
-            return Boolean(word == "true")
-        if word in WEEKDAYS:
-            return WeekdayName(word)
+            return terms.Boolean(word == "true")
+        if word in grammar.WEEKDAYS:
+            return terms.WeekdayName(word)
         if word == "not":
             self._count_operator()
-            return Unary("not", self.expression(NOT))
-        if word in KEYWORDS:
+            return terms.Unary("not", self.expression(grammar.NOT_PRECEDENCE))
+        if word in grammar.KEYWORDS:
             raise Unreadable(f"expected a term, found {word!r}")
-        if word in FUNCTIONS and self._next.text == "(":
+        if word in grammar.FUNCTIONS and self._next.text == "(":
             self._take()
-            return Call(word, self._bracketed(")"))
-        return Name(word)
+            return terms.Call(word, self._bracketed(")"))
+        return terms.Name(word)
 
     def _postfix(self, term: Term) -> Term:
         while True:
@@ -323,11 +274,11 @@ class Parser:
                     raise Unreadable(f"ambiguous {token.text!r}: put brackets round its operand")
                 self._count_operator()
                 self._take()
-                term = Unary(token.text, term)
+                term = terms.Unary(token.text, term)
             elif token.text == "[" and not token.spaced:
                 self._count_operator()
                 self._take()
-                term = Index(term, self._only("]"))
+                term = terms.Index(term, self._only("]"))
             else:
                 return term
 
@@ -356,7 +307,7 @@ def parse(line: str) -> Step:
     try:
         return Parser(line).step()
     except Unreadable as fault:
-        return Prose(line, str(fault))
+        return terms.Prose(line, str(fault))
 
 
 @lru_cache(maxsize=256)

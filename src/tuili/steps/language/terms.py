@@ -5,11 +5,11 @@ Reading is `parser`'s work, printing `printer`'s; `evaluate` and the theories de
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
+from tuili.steps.language.grammar import CONNECTIVES, MEMBERSHIP
 from tuili.steps.language.units import Unit
 
 
@@ -143,24 +143,10 @@ class Categorical:
     negated: bool = False
 
 
-Term: TypeAlias = (
-    Number
-    | Ratio
-    | Measure
-    | Boolean
-    | Day
-    | Month
-    | Clock
-    | WeekdayName
-    | Name
-    | Unary
-    | Binary
-    | Compare
-    | Call
-    | Collection
-    | Index
-    | Categorical
-)
+Literal: TypeAlias = Number | Ratio | Measure | Boolean | Day | Clock | WeekdayName
+"""A term that writes out one value."""
+
+Term: TypeAlias = Literal | Month | Name | Unary | Binary | Compare | Call | Collection | Index | Categorical
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +181,6 @@ class Prose:
 
 
 Step: TypeAlias = Claim | Inference | Trace | Prose
-
-RELATIONS = frozenset({"=", "==", "!=", "<", "<=", ">", ">="})
-CONNECTIVES = frozenset({"and", "or", "xor", "->", "<->"})
-MEMBERSHIP = frozenset({"in", "subset"})
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-QUANTIFIERS = frozenset({"all", "no", "some"})
-SET_OPERATIONS = frozenset({"union", "inter", "minus"})
-WORD_OPERATORS = MEMBERSHIP | SET_OPERATIONS | {"and", "or", "xor", "not", "mod", "div"}
-KEYWORDS = WORD_OPERATORS | QUANTIFIERS | {"true", "false", "are"} | set(WEEKDAYS)
 
 
 def is_boolean(term: Term) -> bool:
@@ -251,11 +228,3 @@ def names(term: Term) -> frozenset[str]:
     if isinstance(term, Name):
         return frozenset((term.id,))
     return frozenset().union(*map(names, children(term)))
-
-
-def calendar_date(day: Day) -> datetime.date | None:
-    """The date that is written, or None when the calendar has no such day."""
-    try:
-        return datetime.date(day.year, day.month, day.day)
-    except ValueError:
-        return None

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-BASES = ("m", "kg", "s", "A", "K", "mol", "deg", "dollar")
+BASE_UNITS = ("m", "kg", "s", "A", "K", "mol", "deg", "dollar")
 MAX_FACTORS = 8
 Dimension = tuple[int, ...]
-PLAIN: Dimension = (0,) * len(BASES)
+DIMENSIONLESS: Dimension = (0,) * len(BASE_UNITS)
 _PREFIXES = {
     "G": Fraction(10**9),
     "M": Fraction(10**6),
@@ -48,7 +48,7 @@ def _power(symbol: str, power: int) -> str:
 
 
 def _dimension(**powers: int) -> Dimension:
-    return tuple(powers.get(base, 0) for base in BASES)
+    return tuple(powers.get(base, 0) for base in BASE_UNITS)
 
 
 def _table() -> dict[str, tuple[Fraction, Dimension]]:
@@ -143,9 +143,9 @@ def _match_factors(line: str, start: int, single: bool = False) -> tuple[list[tu
 
 
 @lru_cache(maxsize=1024)
-def measure(unit: Unit) -> tuple[Fraction, Dimension]:
-    """The size of a unit in base units, and its dimension as powers of `BASES`."""
-    size, dimension = Fraction(1), list(PLAIN)
+def conversion(unit: Unit) -> tuple[Fraction, Dimension]:
+    """The size of a unit in base units, and its dimension as powers of `BASE_UNITS`."""
+    size, dimension = Fraction(1), list(DIMENSIONLESS)
     for symbol, power in unit.factors:
         base_size, base_dimension = UNITS[symbol]
         size *= base_size**power

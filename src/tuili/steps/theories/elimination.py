@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from tuili.steps.budget import Budget
 from tuili.steps.theories.polynomial import Polynomial, add, degree
 from tuili.steps.values.arithmetic import bounded
+from tuili.steps.work_budget import WorkBudget
 
 MAX_WORK = 2000  # coefficients touched
 
@@ -36,7 +36,7 @@ class Contradiction:
     multipliers: dict[int, Fraction]
 
 
-def solve(rows: Sequence[Row], budget: Budget) -> dict[str, Fraction] | Contradiction:
+def solve(rows: Sequence[Row], budget: WorkBudget) -> dict[str, Fraction] | Contradiction:
     """Values of the unknowns that fit all rows, or the contradiction in them."""
     pending = [Row(row.form, row.relation, {i: Fraction(1)}) for i, row in enumerate(rows)]
     eliminated: list[tuple[str, list[Row]]] = []
@@ -64,7 +64,7 @@ def _is_false(row: Row) -> bool:
     return constant >= 0 if row.relation == "<" else constant > 0
 
 
-def _eliminate(rows: Sequence[Row], budget: Budget) -> tuple[str, list[Row], list[Row]]:
+def _eliminate(rows: Sequence[Row], budget: WorkBudget) -> tuple[str, list[Row], list[Row]]:
     """An unknown, the rows that limit it, and rows without it that are as solvable as the given ones."""
     budget.spend(sum(len(row.form) for row in rows))
     equation = next((row for row in rows if row.relation == "="), None)
@@ -98,7 +98,7 @@ def _cheapest(rows: Sequence[Row]) -> str:
     return min(counts, key=lambda unknown: (counts[unknown][0] * counts[unknown][1], unknown))
 
 
-def _combine(row: Row, other: Row, factor: Fraction, budget: Budget) -> Row:
+def _combine(row: Row, other: Row, factor: Fraction, budget: WorkBudget) -> Row:
     """`row` + factor · `other`; the factor is positive unless `other` is an equation."""
     budget.spend(len(row.form) + len(other.form) + len(other.multipliers))
     form = add(row.form, {monomial: bounded(value * factor) for monomial, value in other.form.items()})

@@ -8,13 +8,13 @@ from fractions import Fraction
 from functools import lru_cache
 from threading import Lock
 
-from tuili.steps.budget import Budget
 from tuili.steps.language.program import Assign, For, If, Statement, While, assigned_names, parse_program_line
 from tuili.steps.language.terms import Term
 from tuili.steps.values.arithmetic import integer
 from tuili.steps.values.evaluate import evaluate, truth
 from tuili.steps.values.values import Value
 from tuili.steps.verdict import StepFault, Unreadable
+from tuili.steps.work_budget import WorkBudget
 
 MAX_WORK = 2500  # events, nodes of expressions evaluated, and elements of collections
 
@@ -86,7 +86,7 @@ class _Machine:
 
     def __init__(self) -> None:
         self._state: dict[str, Value] = {}
-        self._budget = Budget(MAX_WORK, "the program runs for too many steps")
+        self._budget = WorkBudget(MAX_WORK, "the program runs for too many steps")
 
     def run(self, program: tuple[tuple[str, str], ...]) -> Iterator[Event]:
         """Executes labelled lines in order."""

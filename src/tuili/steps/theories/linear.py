@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise, product
 
-from tuili.steps.budget import Budget
-from tuili.steps.language.terms import CONNECTIVES, Binary, Boolean, Compare, Term, Unary
+from tuili.steps.language.grammar import CONNECTIVES, NEGATED_RELATION
+from tuili.steps.language.terms import Binary, Boolean, Compare, Term, Unary
 from tuili.steps.theories.elimination import MAX_WORK, Contradiction, Row, solve
-from tuili.steps.theories.polynomial import degree, expand, show, subtract
-from tuili.steps.values.values import show_number
-from tuili.steps.verdict import Decision, OverBudget, StepFault, Undecided
+from tuili.steps.theories.polynomial import degree, expand, render_polynomial, subtract
+from tuili.steps.values.rendering import render_number
+from tuili.steps.verdict import Decision, LimitExceeded, StepFault, Undecided
+from tuili.steps.work_budget import WorkBudget
 
 MAX_BRANCHES = 64
 
-_NEGATED = {"=": "!=", "==": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _Branch = list[Row]
 
 
@@ -35,7 +35,7 @@ def is_about_numbers(term: Term) -> bool:
     return False
 
 
-def is_linear(term: Term, budget: Budget) -> bool:
+def is_linear(term: Term, budget: WorkBudget) -> bool:
     """Whether a statement is about numbers and has no product of unknowns, as far as the budget lets that be seen."""
     try:
         return is_about_numbers(term) and bool(normal_form(term, True, budget))
@@ -43,7 +43,7 @@ def is_linear(term: Term, budget: Budget) -> bool:
         return False
 
 
-def decide(premises: Sequence[Term], conclusion: Term, budget: Budget) -> Decision:
+def decide(premises: Sequence[Term], conclusion: Term, budget: WorkBudget) -> Decision:
     """Whether the conclusion holds in every rational solution of the premises. Raises a `StepFault`.
 
     The budget is for reading the statements; eliminating unknowns has one of its own.
@@ -51,7 +51,7 @@ def decide(premises: Sequence[Term], conclusion: Term, budget: Budget) -> Decisi
     granted = [normal_form(premise, True, budget) for premise in premises]
     refuted = normal_form(conclusion, False, budget)
     _bound_branches([*granted, refuted])
-    elimination = Budget(MAX_WORK, "too many inequalities")
+    elimination = WorkBudget(MAX_WORK, "too many inequalities")
     used: set[int] = set()
     proofs: list[tuple[tuple[str, str], ...]] = []
     for branch in product(*granted, refuted):
@@ -59,11 +59,11 @@ def decide(premises: Sequence[Term], conclusion: Term, budget: Budget) -> Decisi
         rows = [row for rows in branch for row in rows]
         solution = solve(rows, elimination)
         if not isinstance(solution, Contradiction):
-            model = {name: show_number(value) for name, value in sorted(solution.items())}
+            model = {name: render_number(value) for name, value in sorted(solution.items())}
             return Decision(False, counter_model=model)
         multipliers = sorted(solution.multipliers.items())
         used |= {origins[i] for i, _ in multipliers if origins[i] < len(premises)}
-        proofs.append(tuple((_text(rows[i]), show_number(factor)) for i, factor in multipliers))
+        proofs.append(tuple((_text(rows[i]), render_number(factor)) for i, factor in multipliers))
     consistent = any(
         not isinstance(solve([row for rows in branch for row in rows], elimination), Contradiction)
         for branch in product(*granted)
@@ -73,10 +73,10 @@ def decide(premises: Sequence[Term], conclusion: Term, budget: Budget) -> Decisi
 
 
 def _text(row: Row) -> str:
-    return f"{show(row.form)} {row.relation} 0"
+    return f"{render_polynomial(row.form)} {row.relation} 0"
 
 
-def normal_form(term: Term, wanted: bool, budget: Budget) -> list[_Branch]:
+def normal_form(term: Term, wanted: bool, budget: WorkBudget) -> list[_Branch]:
     """The ways to make a statement true (or false): all rows of one of these branches must hold."""
     match term:
         case Boolean():
@@ -88,7 +88,7 @@ def normal_form(term: Term, wanted: bool, budget: Budget) -> list[_Branch]:
                 difference = subtract(left, right)
                 if degree(difference) > 1:
                     raise Undecided("a product of unknowns")
-                links.append(_rows(Row(difference, relation if wanted else _NEGATED[relation])))
+                links.append(_rows(Row(difference, relation if wanted else NEGATED_RELATION[relation])))
             return _all(links) if wanted else [branch for link in links for branch in link]
         case Unary(op="not"):
             return normal_form(term.operand, not wanted, budget)
@@ -132,4 +132,4 @@ def _bound_branches(statements: Sequence[list[_Branch]]) -> None:
     for branches in statements:
         count *= max(len(branches), 1)
         if count > MAX_BRANCHES:
-            raise OverBudget("too many cases")
+            raise LimitExceeded("too many cases")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import permutations
 
-from tuili.steps.language.terms import CONNECTIVES, Binary, Boolean, Name, Term, Unary, names
-from tuili.steps.verdict import Decision, OverBudget
+from tuili.steps.language.grammar import CONNECTIVES
+from tuili.steps.language.terms import Binary, Boolean, Name, Term, Unary, names
+from tuili.steps.verdict import Decision, LimitExceeded
 
 MAX_ATOMS = 14
 
@@ -30,10 +31,10 @@ def is_propositional(term: Term) -> bool:
 
 
 def decide(premises: Sequence[Term], conclusion: Term) -> Decision:
-    """Whether every row that makes the premises true makes the conclusion true. Raises `OverBudget`."""
+    """Whether every row that makes the premises true makes the conclusion true. Raises `LimitExceeded`."""
     atoms = sorted(frozenset().union(*map(names, (*premises, conclusion))))
     if len(atoms) > MAX_ATOMS:
-        raise OverBudget(f"more than {MAX_ATOMS} atoms")
+        raise LimitExceeded(f"more than {MAX_ATOMS} atoms")
     everything = (1 << (1 << len(atoms))) - 1
     atom_tables = dict(zip(atoms, columns(len(atoms)), strict=True))
     tables = [_table(premise, atom_tables, everything) for premise in premises]

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from tuili.steps.budget import Budget
 from tuili.steps.language.terms import Binary, Name, Term, Unary, names
 from tuili.steps.values.arithmetic import bounded
 from tuili.steps.values.evaluate import evaluate
-from tuili.steps.values.values import show_number
-from tuili.steps.verdict import OverBudget, Undecided, Undefined
+from tuili.steps.values.rendering import render_number
+from tuili.steps.verdict import LimitExceeded, Undecided, Undefined
+from tuili.steps.work_budget import WorkBudget
 
 MAX_PRODUCTS = 200
 MAX_DEGREE = 8
@@ -24,7 +24,7 @@ Polynomial = Mapping[Monomial, Fraction]
 Coefficients = tuple[Fraction, ...]  # of one unknown, constant first, without leading zeros; () is zero
 
 
-def expand(term: Term, budget: Budget) -> dict[Monomial, Fraction]:
+def expand(term: Term, budget: WorkBudget) -> dict[Monomial, Fraction]:
     """The polynomial that a term is worth. Raises `Undecided` for any other term.
 
     The work is the nodes of the term and the terms of the polynomials that they are worth.
@@ -35,7 +35,7 @@ def expand(term: Term, budget: Budget) -> dict[Monomial, Fraction]:
     return polynomial
 
 
-def _expand(term: Term, budget: Budget) -> dict[Monomial, Fraction]:
+def _expand(term: Term, budget: WorkBudget) -> dict[Monomial, Fraction]:
     if not names(term):
         value = evaluate(term, budget=budget)
         if not isinstance(value, Fraction):
@@ -85,35 +85,35 @@ def _scaled(polynomial: Polynomial, by: Fraction) -> dict[Monomial, Fraction]:
     return {monomial: bounded(coefficient * by) for monomial, coefficient in polynomial.items() if by}
 
 
-def _product(left: Polynomial, right: Polynomial, budget: Budget) -> dict[Monomial, Fraction]:
+def _product(left: Polynomial, right: Polynomial, budget: WorkBudget) -> dict[Monomial, Fraction]:
     if len(left) * len(right) > MAX_PRODUCTS:
-        raise OverBudget("a polynomial has too many terms")
+        raise LimitExceeded("a polynomial has too many terms")
     budget.spend(len(left) * len(right))
     total: dict[Monomial, Fraction] = {}
     for a, coefficient in left.items():
         for b, other in right.items():
             monomial = tuple(sorted(a + b))
             if len(monomial) > MAX_DEGREE:
-                raise OverBudget(f"a polynomial of a degree over {MAX_DEGREE}")
+                raise LimitExceeded(f"a polynomial of a degree over {MAX_DEGREE}")
             total[monomial] = bounded(total.get(monomial, Fraction(0)) + coefficient * other)
     return {monomial: coefficient for monomial, coefficient in total.items() if coefficient}
 
 
-def _power(base: Polynomial, exponent: Polynomial, budget: Budget) -> dict[Monomial, Fraction]:
+def _power(base: Polynomial, exponent: Polynomial, budget: WorkBudget) -> dict[Monomial, Fraction]:
     n = exponent.get((), Fraction(0))
     if set(exponent) - {()} or n.denominator != 1 or n < 1:
         raise Undecided("a power of an unknown that is not a positive integer")
     if n > MAX_DEGREE:
-        raise OverBudget(f"a polynomial of a degree over {MAX_DEGREE}")
+        raise LimitExceeded(f"a polynomial of a degree over {MAX_DEGREE}")
     result: dict[Monomial, Fraction] = {(): Fraction(1)}
     for _ in range(n.numerator):
         result = _product(result, base, budget)
     return result
 
 
-def show(polynomial: Polynomial) -> str:
+def render_polynomial(polynomial: Polynomial) -> str:
     """The polynomial as a term of the step language: `-1 * x + 3/2 * y + 5`."""
-    products = (" * ".join((show_number(c), *monomial)) for monomial, c in sorted(polynomial.items(), reverse=True))
+    products = (" * ".join((render_number(c), *monomial)) for monomial, c in sorted(polynomial.items(), reverse=True))
     return " + ".join(products) or "0"
 
 
@@ -179,7 +179,7 @@ def _sign_changes(values: Sequence[Fraction]) -> int:
     return sum((a > 0) is not (b > 0) for a, b in pairwise(values))
 
 
-def real_roots(polynomial: Coefficients, budget: Budget) -> frozenset[Fraction]:
+def real_roots(polynomial: Coefficients, budget: WorkBudget) -> frozenset[Fraction]:
     """All real roots of a polynomial that is not zero. Raises `Undecided` unless every one is rational.
 
     The work is the candidates that are tried.
@@ -217,13 +217,13 @@ def _candidates(polynomial: Coefficients) -> list[Fraction]:
     content = math.gcd(*whole)
     tops, bottoms = _divisors(whole[0] // content), _divisors(whole[-1] // content)
     if len(tops) * len(bottoms) > MAX_CANDIDATES:
-        raise OverBudget("too many candidates for a root")
+        raise LimitExceeded("too many candidates for a root")
     return sorted({Fraction(sign * top, bottom) for top in tops for bottom in bottoms for sign in (1, -1)})
 
 
 def _divisors(number: int) -> list[int]:
     number = abs(number)
     if number > MAX_ROOT_SEARCH:
-        raise OverBudget("coefficients too large for a search of roots")
+        raise LimitExceeded("coefficients too large for a search of roots")
     small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
     return sorted({*small, *(number // d for d in small)})

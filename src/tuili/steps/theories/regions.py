@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tuili.steps.language.terms import Binary, Boolean, Categorical, Name, Term, Unary
 from tuili.steps.theories.logic import columns, needed
-from tuili.steps.verdict import Decision, OverBudget
+from tuili.steps.verdict import Decision, LimitExceeded
 
 MAX_CLASSES = 10
 
@@ -53,7 +53,7 @@ def decide(premises: Sequence[Term], conclusion: Term) -> Decision:
     elements = sorted({f"element {e}" for term in statements for e in _elements(term)})
     classes = sorted(frozenset().union(*map(_classes, statements))) + elements
     if len(classes) > MAX_CLASSES:
-        raise OverBudget(f"more than {MAX_CLASSES} classes")
+        raise LimitExceeded(f"more than {MAX_CLASSES} classes")
     tables = dict(zip(classes, columns(len(classes)), strict=True))
     # An element is a class with exactly one member, so that it lies wholly inside or outside any class.
     singles = [_Fact(tables[element], inhabited=True) for element in elements]

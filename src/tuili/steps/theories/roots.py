@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from tuili.steps.budget import Budget
 from tuili.steps.language.terms import Binary, Boolean, Compare, Name, Term, Unary, names
 from tuili.steps.theories import polynomial
 from tuili.steps.theories.polynomial import Coefficients, coefficients, expand, subtract
 from tuili.steps.values.evaluate import truth
-from tuili.steps.values.values import show_number
+from tuili.steps.values.rendering import render_number
 from tuili.steps.verdict import Decision, Undecided, Undefined
+from tuili.steps.work_budget import WorkBudget
 
 
-def is_higher_degree(term: Term, budget: Budget) -> bool:
+def is_higher_degree(term: Term, budget: WorkBudget) -> bool:
     """Whether some comparison in a statement has a product of unknowns that does not cancel out."""
     match term:
         case Compare():
@@ -32,7 +32,7 @@ def is_higher_degree(term: Term, budget: Budget) -> bool:
     return False
 
 
-def decide(premises: Sequence[Term], conclusion: Term, budget: Budget) -> Decision:
+def decide(premises: Sequence[Term], conclusion: Term, budget: WorkBudget) -> Decision:
     """Whether the conclusion fits the solutions of the premises. Raises `Undecided` if one is irrational."""
     unknowns = frozenset().union(*map(names, (*premises, conclusion)))
     if len(unknowns) != 1:
@@ -42,7 +42,7 @@ def decide(premises: Sequence[Term], conclusion: Term, budget: Budget) -> Decisi
     if len(premises) == 1 and before[0] and after is not None and len(after) != 2:
         return _rewritten(before[0], after)
     solutions = _solutions(premises, unknown, budget)
-    expected = " or ".join(f"{unknown} = {show_number(root)}" for root in sorted(solutions)) or "false"
+    expected = " or ".join(f"{unknown} = {render_number(root)}" for root in sorted(solutions)) or "false"
     used = tuple(range(len(premises)))
     if conclusion == Boolean(False):
         return Decision(not solutions, rule="no real solution", used=used, expected=expected)
@@ -52,11 +52,11 @@ def decide(premises: Sequence[Term], conclusion: Term, budget: Budget) -> Decisi
     else:
         follows = all(truth(conclusion, {unknown: root}, budget) for root in solutions)
     witness = next((root for root in sorted(solutions) if not truth(conclusion, {unknown: root}, budget)), None)
-    model = None if witness is None else {unknown: show_number(witness)}
+    model = None if witness is None else {unknown: render_number(witness)}
     return Decision(follows, bool(solutions), "roots", used, model, expected)
 
 
-def _solutions(premises: Sequence[Term], unknown: str, budget: Budget) -> frozenset[Fraction]:
+def _solutions(premises: Sequence[Term], unknown: str, budget: WorkBudget) -> frozenset[Fraction]:
     """The values that make every premise true, if one of the premises leaves only finitely many."""
 
     def solves(x: Fraction) -> bool:
@@ -72,7 +72,7 @@ def _solutions(premises: Sequence[Term], unknown: str, budget: Budget) -> frozen
     raise Undecided("no premise with finitely many solutions")
 
 
-def _candidates(term: Term, unknown: str, budget: Budget) -> frozenset[Fraction] | None:
+def _candidates(term: Term, unknown: str, budget: WorkBudget) -> frozenset[Fraction] | None:
     """Finitely many values that include all solutions of a statement, or None if it has infinitely many."""
     equation = _equation(term, budget)
     if equation is not None:
@@ -89,7 +89,7 @@ def _candidates(term: Term, unknown: str, budget: Budget) -> frozenset[Fraction]
     return None
 
 
-def _equation(term: Term, budget: Budget) -> Coefficients | None:
+def _equation(term: Term, budget: WorkBudget) -> Coefficients | None:
     """The polynomial whose roots solve a single equation in one unknown; None for any other statement."""
     match term:
         case Compare(first, (("=", second),)):
@@ -97,7 +97,7 @@ def _equation(term: Term, budget: Budget) -> Coefficients | None:
     return None
 
 
-def _listed(term: Term, unknown: str, budget: Budget) -> list[Fraction] | None:
+def _listed(term: Term, unknown: str, budget: WorkBudget) -> list[Fraction] | None:
     """The values that a conclusion like `x = 2 or x = 3` lists; None if it is of another form."""
     match term:
         case Compare(Name(id=name), (("=", value),)) if name == unknown and not names(value):

@@ -1,6 +1,6 @@
 """Exact operations on numbers, quantities and collections, every one bounded in the size of its result.
 
-Raises `Undefined` where mathematics gives no value, `Undecided` where the value is not rational, `OverBudget`
+Raises `Undefined` where mathematics gives no value, `Undecided` where the value is not rational, `LimitExceeded`
 where it would be too large to write down.
 """
 
@@ -10,9 +10,9 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from tuili.steps.language.units import PLAIN, Dimension
-from tuili.steps.values.values import Quantity, Value, comparable, quantity, sort
-from tuili.steps.verdict import OverBudget, Undecided, Undefined
+from tuili.steps.language.units import DIMENSIONLESS, Dimension
+from tuili.steps.values.values import Quantity, Value, comparable, describe_type, quantity
+from tuili.steps.verdict import LimitExceeded, Undecided, Undefined
 
 MAX_BITS = 2048
 MAX_ITEMS = 200
@@ -22,7 +22,7 @@ MAX_DIMENSION = 100
 def bounded(value: Fraction) -> Fraction:
     """The value itself, unless it has too many digits."""
     if value.numerator.bit_length() > MAX_BITS or value.denominator.bit_length() > MAX_BITS:
-        raise OverBudget("a number has too many digits")
+        raise LimitExceeded("a number has too many digits")
     return value
 
 
@@ -34,7 +34,7 @@ def add(left: Value, right: Value) -> Value:
         return Quantity(bounded(left.amount + right.amount), left.dimension)
     if isinstance(left, tuple) and isinstance(right, tuple):
         return uniform(left + right)
-    raise Undefined(f"{sort(left)} and {sort(right)} have no sum")
+    raise Undefined(f"{describe_type(left)} and {describe_type(right)} have no sum")
 
 
 def negative(value: Value) -> Value:
@@ -43,7 +43,7 @@ def negative(value: Value) -> Value:
         return -value
     if isinstance(value, Quantity):
         return Quantity(-value.amount, value.dimension)
-    raise Undefined(f"{sort(value)} has no negative")
+    raise Undefined(f"{describe_type(value)} has no negative")
 
 
 def subtract(left: Value, right: Value) -> Value:
@@ -52,15 +52,15 @@ def subtract(left: Value, right: Value) -> Value:
         return bounded(left - right)
     if isinstance(left, Quantity) and isinstance(right, Quantity) and comparable(left, right):
         return Quantity(bounded(left.amount - right.amount), left.dimension)
-    raise Undefined(f"{sort(left)} and {sort(right)} have no difference")
+    raise Undefined(f"{describe_type(left)} and {describe_type(right)} have no difference")
 
 
 def _factor(value: Value, operation: str) -> tuple[Fraction, Dimension]:
     if isinstance(value, Fraction):
-        return value, PLAIN
+        return value, DIMENSIONLESS
     if isinstance(value, Quantity):
         return value.amount, value.dimension
-    raise Undefined(f"{sort(value)} has no {operation}")
+    raise Undefined(f"{describe_type(value)} has no {operation}")
 
 
 def multiply(left: Value, right: Value) -> Value:
@@ -83,7 +83,7 @@ def divide(left: Value, right: Value) -> Value:
 
 def _small(dimension: Dimension) -> Dimension:
     if max(map(abs, dimension)) > MAX_DIMENSION:
-        raise OverBudget("a unit has too large a power")
+        raise LimitExceeded("a unit has too large a power")
     return dimension
 
 
@@ -102,7 +102,7 @@ def rest(left: Value, right: Value) -> Value:
 def _divisible(left: Value, right: Value) -> tuple[Fraction, Fraction, Dimension]:
     (a, dimension), (b, _) = _factor(left, "quotient"), _factor(right, "quotient")
     if not comparable(left, right):
-        raise Undefined(f"{sort(left)} and {sort(right)} have no remainder")
+        raise Undefined(f"{describe_type(left)} and {describe_type(right)} have no remainder")
     if not b:
         raise Undefined("division by zero")
     return a, b, dimension
@@ -111,7 +111,7 @@ def _divisible(left: Value, right: Value) -> tuple[Fraction, Fraction, Dimension
 def power(base: Value, exponent: Value) -> Value:
     """A power with an integer exponent, or the exact root that a fractional one asks for."""
     if not isinstance(exponent, Fraction):
-        raise Undefined(f"{sort(exponent)} cannot be an exponent")
+        raise Undefined(f"{describe_type(exponent)} cannot be an exponent")
     if exponent.denominator != 1:
         return power(root(base, exponent.denominator), Fraction(exponent.numerator))
     n = exponent.numerator
@@ -120,13 +120,13 @@ def power(base: Value, exponent: Value) -> Value:
         raise Undefined("zero to a power that is not positive")
     size = max(amount.numerator.bit_length(), amount.denominator.bit_length())
     if size > 1 and (size - 1) * abs(n) > MAX_BITS:
-        raise OverBudget("a power has too many digits")
+        raise LimitExceeded("a power has too many digits")
     # Powers of 1 and −1 depend on the exponent's parity only, so that any exponent is allowed.
     result = Fraction(amount ** (n if size > 1 else n % 2 or 2))
-    if dimension == PLAIN:
+    if dimension == DIMENSIONLESS:
         return bounded(result)
     if abs(n) > MAX_DIMENSION:
-        raise OverBudget("a unit has too large a power")
+        raise LimitExceeded("a unit has too large a power")
     return quantity(bounded(result), _small(tuple(n * exponent for exponent in dimension)))
 
 
@@ -136,7 +136,7 @@ def root(value: Value, degree: int) -> Value:
     if amount < 0:
         raise Undefined("root of a negative number")
     if degree > MAX_BITS:
-        raise OverBudget("a root of too high a degree")
+        raise LimitExceeded("a root of too high a degree")
     result = Fraction(_integer_root(amount.numerator, degree), _integer_root(amount.denominator, degree))
     if any(exponent % degree for exponent in dimension):
         raise Undecided("the root of this unit is not a unit")
@@ -161,7 +161,7 @@ def integer(value: Value) -> int:
     A fraction is undecided, not wrong: some authors extend operations on integers to it.
     """
     if not isinstance(value, Fraction):
-        raise Undefined(f"{sort(value)} where an integer is expected")
+        raise Undefined(f"{describe_type(value)} where an integer is expected")
     if value.denominator != 1:
         raise Undecided("an operation that is for integers only here")
     return value.numerator
@@ -183,7 +183,7 @@ def falling(n: int, k: int) -> int:
     for factor in range(n - k + 1, n + 1):
         result *= factor
         if result.bit_length() > MAX_BITS:
-            raise OverBudget("a count has too many digits")
+            raise LimitExceeded("a count has too many digits")
     return result
 
 
@@ -194,7 +194,7 @@ def binomial(n: int, k: int) -> int:
     k = min(k, n - k)
     # There are at least (n/k)^k choices.
     if k and k * ((n // k).bit_length() - 1) > MAX_BITS:
-        raise OverBudget("a count has too many digits")
+        raise LimitExceeded("a count has too many digits")
     return bounded(Fraction(math.comb(n, k))).numerator
 
 
@@ -203,7 +203,7 @@ def factorial(n: int) -> int:
     if n < 0:
         raise Undefined("the factorial of a negative number")
     if n > MAX_BITS:
-        raise OverBudget("a factorial has too many digits")
+        raise LimitExceeded("a factorial has too many digits")
     return falling(n, n)
 
 
@@ -224,7 +224,7 @@ def lcm(numbers: Sequence[int]) -> int:
 def uniform(items: tuple[Value, ...]) -> tuple[Value, ...]:
     """The items, if they can make a set or list: few, all of one sort, and no collections themselves."""
     if len(items) > MAX_ITEMS:
-        raise OverBudget(f"more than {MAX_ITEMS} elements")
+        raise LimitExceeded(f"more than {MAX_ITEMS} elements")
     if any(isinstance(item, (tuple, frozenset)) for item in items):
         raise Undecided("a collection of collections")
     if any(not comparable(items[0], item) for item in items[1:]):

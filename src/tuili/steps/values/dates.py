@@ -6,12 +6,12 @@ import calendar
 import datetime
 from fractions import Fraction
 
-from tuili.steps.language.units import BASES
+from tuili.steps.language.units import BASE_UNITS
 from tuili.steps.values.values import Quantity, TimeOfDay, Value, Weekday
 from tuili.steps.verdict import Undefined
 
 DAY = 86_400
-_TIME = tuple(int(base == "s") for base in BASES)
+_TIME = tuple(int(base == "s") for base in BASE_UNITS)
 
 
 def seconds(value: Value) -> int | None:

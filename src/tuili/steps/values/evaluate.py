@@ -5,36 +5,20 @@ Every operation is bounded by itself; the budget bounds how many of them a line 
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from tuili.steps.budget import Budget
-from tuili.steps.language.terms import (
-    WEEKDAYS,
-    Binary,
-    Boolean,
-    Call,
-    Clock,
-    Collection,
-    Compare,
-    Day,
-    Index,
-    Measure,
-    Month,
-    Name,
-    Number,
-    Ratio,
-    Term,
-    Unary,
-    WeekdayName,
-    calendar_date,
-)
-from tuili.steps.language.units import measure
+from tuili.steps.language import terms
+from tuili.steps.language.grammar import WEEKDAYS
+from tuili.steps.language.terms import Term
+from tuili.steps.language.units import conversion
 from tuili.steps.values import arithmetic, dates
 from tuili.steps.values.functions import call
-from tuili.steps.values.values import TimeOfDay, Value, Weekday, holds, quantity, sort
+from tuili.steps.values.values import TimeOfDay, Value, Weekday, compare, describe_type, quantity
 from tuili.steps.verdict import Undecided, Undefined
+from tuili.steps.work_budget import WorkBudget
 
 MAX_WORK = 1500  # nodes of terms, and elements of the collections that they are worth
 CALL = 5  # what a call counts for, as a node
@@ -42,83 +26,83 @@ _NO_NAMES: Mapping[str, Value] = {}
 _COLLECTIONS = (tuple, frozenset)
 
 
-def fresh_budget() -> Budget:
+def evaluation_budget() -> WorkBudget:
     """The work that one line may do."""
-    return Budget(MAX_WORK, "too many values to work out")
+    return WorkBudget(MAX_WORK, "too many values to work out")
 
 
-def evaluate(term: Term, names: Mapping[str, Value] = _NO_NAMES, budget: Budget | None = None) -> Value:
-    """The exact value of a term. Raises `Undefined`, `Undecided` (also for unknown names) or `OverBudget`.
+def evaluate(term: Term, names: Mapping[str, Value] = _NO_NAMES, budget: WorkBudget | None = None) -> Value:
+    """The exact value of a term. Raises `Undefined`, `Undecided` (also for unknown names) or `LimitExceeded`.
 
     Terms of one line share a `budget`; without one the term has a budget of its own.
     """
     handler = _HANDLERS.get(type(term))
     if handler is None:
         raise Undecided("a statement that has no value of its own")
-    budget = budget or fresh_budget()
+    budget = budget or evaluation_budget()
     value = handler(term, names, budget)
     budget.spend(1 + len(value) if isinstance(value, _COLLECTIONS) else 1)
     return value
 
 
-def truth(term: Term, names: Mapping[str, Value], budget: Budget | None = None) -> bool:
+def truth(term: Term, names: Mapping[str, Value], budget: WorkBudget | None = None) -> bool:
     """The value of a term that must be true or false."""
     value = evaluate(term, names, budget)
     if not isinstance(value, bool):
-        raise Undefined(f"{sort(value)} where a truth value is expected")
+        raise Undefined(f"{describe_type(value)} where a truth value is expected")
     return value
 
 
-def ratio(term: Ratio) -> Fraction:
+def ratio(term: terms.Ratio) -> Fraction:
     """The value of a fraction literal."""
     if not term.denominator:
         raise Undefined("division by zero")
     return Fraction(term.numerator, term.denominator)
 
 
-def _name(term: Name, names: Mapping[str, Value], _: Budget) -> Value:
+def _name(term: terms.Name, names: Mapping[str, Value], _: WorkBudget) -> Value:
     try:
         return names[term.id]
     except KeyError:
         raise Undecided(f"unknown name {term.id!r}") from None
 
 
-def _measure(term: Measure, *_: object) -> Value:
-    size, dimension = measure(term.unit)
-    number = ratio(term.number) if isinstance(term.number, Ratio) else term.number.value
+def _measure(term: terms.Measure, *_: object) -> Value:
+    size, dimension = conversion(term.unit)
+    number = ratio(term.number) if isinstance(term.number, terms.Ratio) else term.number.value
     return quantity(arithmetic.bounded(number * size), dimension)
 
 
-def _day(term: Day, *_: object) -> Value:
-    date = calendar_date(term)
-    if date is None:
-        raise Undefined(f"there is no day {term.year:04}-{term.month:02}-{term.day:02}")
-    return date
+def _day(term: terms.Day, *_: object) -> Value:
+    try:
+        return datetime.date(term.year, term.month, term.day)
+    except ValueError:
+        raise Undefined(f"there is no day {term.year:04}-{term.month:02}-{term.day:02}") from None
 
 
-def _clock(term: Clock, *_: object) -> Value:
+def _clock(term: terms.Clock, *_: object) -> Value:
     second = term.second or 0
     if term.hour > 23 or term.minute > 59 or second > 59:
         raise Undefined("a time of day runs from 00:00 to 23:59")
     return TimeOfDay(term.hour * 3600 + term.minute * 60 + second)
 
 
-def _collection(term: Collection, names: Mapping[str, Value], budget: Budget) -> Value:
+def _collection(term: terms.Collection, names: Mapping[str, Value], budget: WorkBudget) -> Value:
     items = arithmetic.uniform(tuple(evaluate(item, names, budget) for item in term.items))
     return frozenset(items) if term.brackets == "{}" else items
 
 
-def _index(term: Index, names: Mapping[str, Value], budget: Budget) -> Value:
+def _index(term: terms.Index, names: Mapping[str, Value], budget: WorkBudget) -> Value:
     sequence = evaluate(term.sequence, names, budget)
     if not isinstance(sequence, tuple):
-        raise Undefined(f"{sort(sequence)} has no positions")
+        raise Undefined(f"{describe_type(sequence)} has no positions")
     position = arithmetic.natural(evaluate(term.position, names, budget))
     if position >= len(sequence):
         raise Undefined(f"a list of {len(sequence)} has no position {position}")
     return sequence[position]
 
 
-def _unary(term: Unary, names: Mapping[str, Value], budget: Budget) -> Value:
+def _unary(term: terms.Unary, names: Mapping[str, Value], budget: WorkBudget) -> Value:
     if term.op == "not":
         return not truth(term.operand, names, budget)
     value = evaluate(term.operand, names, budget)
@@ -129,11 +113,11 @@ def _unary(term: Unary, names: Mapping[str, Value], budget: Budget) -> Value:
     return arithmetic.divide(value, Fraction(100))
 
 
-def _compare(term: Compare, names: Mapping[str, Value], budget: Budget) -> Value:
+def _compare(term: terms.Compare, names: Mapping[str, Value], budget: WorkBudget) -> Value:
     left, result = evaluate(term.first, names, budget), True
     for relation, part in term.rest:
         right = evaluate(part, names, budget)
-        result = holds(left, relation, right) and result
+        result = compare(left, relation, right) and result
         left = right
     return result
 
@@ -155,7 +139,7 @@ def _subtract(left: Value, right: Value) -> Value:
 
 def _sets(left: Value, right: Value) -> tuple[frozenset[Value], frozenset[Value]]:
     if not isinstance(left, frozenset) or not isinstance(right, frozenset):
-        raise Undefined(f"an operation on sets was given {sort(left)} and {sort(right)}")
+        raise Undefined(f"an operation on sets was given {describe_type(left)} and {describe_type(right)}")
     arithmetic.uniform((*left, *right))
     return left, right
 
@@ -182,7 +166,7 @@ def _subset(left: Value, right: Value) -> Value:
 
 def _in(left: Value, right: Value) -> Value:
     if not isinstance(right, (frozenset, tuple)):
-        raise Undefined(f"{sort(right)} has no elements")
+        raise Undefined(f"{describe_type(right)} has no elements")
     arithmetic.uniform((left, *right))
     return left in right
 
@@ -210,34 +194,34 @@ _LOGIC: dict[str, Callable[[bool, bool], bool]] = {
 }
 
 
-def _binary(term: Binary, names: Mapping[str, Value], budget: Budget) -> Value:
+def _binary(term: terms.Binary, names: Mapping[str, Value], budget: WorkBudget) -> Value:
     logic = _LOGIC.get(term.op)
     if logic:
         return logic(truth(term.left, names, budget), truth(term.right, names, budget))
     return _BINARY[term.op](evaluate(term.left, names, budget), evaluate(term.right, names, budget))
 
 
-def _call(term: Call, names: Mapping[str, Value], budget: Budget) -> Value:
+def _call(term: terms.Call, names: Mapping[str, Value], budget: WorkBudget) -> Value:
     budget.spend(CALL - 1)
     match term:
-        case Call("days_in", (Month() as month,)):
+        case terms.Call("days_in", (terms.Month() as month,)):
             return Fraction(dates.days_in_month(month.year, month.month))
     return call(term.function, tuple(evaluate(argument, names, budget) for argument in term.arguments))
 
 
-_HANDLERS: dict[type, Callable[[Any, Mapping[str, Value], Budget], Value]] = {
-    Number: lambda term, *_: term.value,
-    Ratio: lambda term, *_: ratio(term),
-    Measure: _measure,
-    Boolean: lambda term, *_: term.value,
-    Day: _day,
-    Clock: _clock,
-    WeekdayName: lambda term, *_: Weekday(WEEKDAYS.index(term.name)),
-    Name: _name,
-    Unary: _unary,
-    Binary: _binary,
-    Compare: _compare,
-    Call: _call,
-    Collection: _collection,
-    Index: _index,
+_HANDLERS: dict[type, Callable[[Any, Mapping[str, Value], WorkBudget], Value]] = {
+    terms.Number: lambda term, *_: term.value,
+    terms.Ratio: lambda term, *_: ratio(term),
+    terms.Measure: _measure,
+    terms.Boolean: lambda term, *_: term.value,
+    terms.Day: _day,
+    terms.Clock: _clock,
+    terms.WeekdayName: lambda term, *_: Weekday(WEEKDAYS.index(term.name)),
+    terms.Name: _name,
+    terms.Unary: _unary,
+    terms.Binary: _binary,
+    terms.Compare: _compare,
+    terms.Call: _call,
+    terms.Collection: _collection,
+    terms.Index: _index,
 }

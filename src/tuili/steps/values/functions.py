@@ -1,4 +1,7 @@
-"""The named functions of the step language: `gcd(12, 18)`, `C(5, 2)`, `weekday(2024-03-01)`."""
+"""What the named functions of the step language compute: `gcd(12, 18)`, `C(5, 2)`, `weekday(2024-03-01)`.
+
+Their names and numbers of arguments are in `language.grammar`.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,19 @@ import datetime
 from collections.abc import Callable
 from fractions import Fraction
 
+from tuili.steps.language.grammar import FUNCTIONS
 from tuili.steps.values import arithmetic, dates
 from tuili.steps.values.arithmetic import integer, natural
-from tuili.steps.values.values import Quantity, Value, Weekday, holds, sort
+from tuili.steps.values.values import Quantity, Value, Weekday, compare, describe_type
 from tuili.steps.verdict import Undecided, Undefined
 
 
 def call(function: str, arguments: tuple[Value, ...]) -> Value:
     """The value of a function. Raises `Undefined` for arguments outside its domain."""
-    arity, compute = FUNCTIONS[function]
+    arity = FUNCTIONS[function]
     if arity is not None and len(arguments) != arity:
         raise Undefined(f"{function} takes {arity} argument{'s' if arity > 1 else ''}, not {len(arguments)}")
-    return compute(*arguments)
+    return COMPUTATIONS[function](*arguments)
 
 
 def _items(values: tuple[Value, ...]) -> tuple[Value, ...]:
@@ -37,7 +41,7 @@ def _extreme(relation: str) -> Callable[..., Value]:
     def pick(*values: Value) -> Value:
         best, *others = _items(values)
         for item in others:
-            if holds(item, relation, best):
+            if compare(item, relation, best):
                 best = item
         return best
 
@@ -56,7 +60,7 @@ def _sum(*values: Value) -> Value:
 def _size(kind: type) -> Callable[..., Value]:
     def size(value: Value) -> Value:
         if not isinstance(value, (tuple, frozenset)) or type(value) is not kind:
-            raise Undefined(f"{sort(value)} where {'a set' if kind is frozenset else 'a list'} is expected")
+            raise Undefined(f"{describe_type(value)} where {'a set' if kind is frozenset else 'a list'} is expected")
         return Fraction(len(value))
 
     return size
@@ -66,7 +70,7 @@ def _floor(value: Value) -> Fraction:
     if isinstance(value, Quantity):
         raise Undecided("a quantity is rounded only in a unit: round its number")
     if not isinstance(value, Fraction):
-        raise Undefined(f"{sort(value)} cannot be rounded")
+        raise Undefined(f"{describe_type(value)} cannot be rounded")
     return Fraction(value.numerator // value.denominator)
 
 
@@ -75,30 +79,29 @@ def _ceil(value: Value) -> Value:
 
 
 def _absolute(value: Value) -> Value:
-    return arithmetic.negative(value) if holds(value, "<", arithmetic.multiply(value, Fraction(0))) else value
+    return arithmetic.negative(value) if compare(value, "<", arithmetic.multiply(value, Fraction(0))) else value
 
 
 def _weekday(value: Value) -> Value:
     if not isinstance(value, datetime.date):
-        raise Undefined(f"{sort(value)} has no weekday")
+        raise Undefined(f"{describe_type(value)} has no weekday")
     return Weekday(value.weekday())
 
 
-# The number of arguments (None: one or more, or one set or list) and the computation.
-FUNCTIONS: dict[str, tuple[int | None, Callable[..., Value]]] = {
-    "gcd": (None, lambda *values: Fraction(arithmetic.gcd(_integers(values)))),
-    "lcm": (None, lambda *values: Fraction(arithmetic.lcm(_integers(values)))),
-    "C": (2, lambda n, k: Fraction(arithmetic.binomial(natural(n), natural(k)))),
-    "P": (2, lambda n, k: Fraction(arithmetic.falling(natural(n), natural(k)))),
-    "floor": (1, _floor),
-    "ceil": (1, _ceil),
-    "abs": (1, _absolute),
-    "min": (None, _extreme("<")),
-    "max": (None, _extreme(">")),
-    "sqrt": (1, lambda value: arithmetic.root(value, 2)),
-    "size": (1, _size(frozenset)),
-    "len": (1, _size(tuple)),
-    "sum": (None, _sum),
-    "days_in": (1, lambda year: Fraction(dates.days_in_year(integer(year)))),
-    "weekday": (1, _weekday),
+COMPUTATIONS: dict[str, Callable[..., Value]] = {
+    "gcd": lambda *values: Fraction(arithmetic.gcd(_integers(values))),
+    "lcm": lambda *values: Fraction(arithmetic.lcm(_integers(values))),
+    "C": lambda n, k: Fraction(arithmetic.binomial(natural(n), natural(k))),
+    "P": lambda n, k: Fraction(arithmetic.falling(natural(n), natural(k))),
+    "floor": _floor,
+    "ceil": _ceil,
+    "abs": _absolute,
+    "min": _extreme("<"),
+    "max": _extreme(">"),
+    "sqrt": lambda value: arithmetic.root(value, 2),
+    "size": _size(frozenset),
+    "len": _size(tuple),
+    "sum": _sum,
+    "days_in": lambda year: Fraction(dates.days_in_year(integer(year))),
+    "weekday": _weekday,
 }

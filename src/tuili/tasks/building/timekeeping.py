@@ -9,7 +9,7 @@ from __future__ import annotations
 from calendar import monthrange
 from datetime import date, timedelta
 
-from tuili.steps.language.terms import WEEKDAYS
+from tuili.steps import WEEKDAYS
 from tuili.tasks.building.working import residue
 
 DAY = 24 * 60

@@ -7,7 +7,7 @@ from calendar import isleap
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from tuili.steps.language.terms import WEEKDAYS
+from tuili.steps import WEEKDAYS
 from tuili.tasks.building.timekeeping import (
     DAY,
     clock,

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from math import comb, gcd
 
-from tuili.steps.language.terms import WEEKDAYS
+from tuili.steps import WEEKDAYS
 from tuili.tasks.building.figures import area
 from tuili.tasks.building.quantities import over, simple, times
 from tuili.tasks.building.timekeeping import (

@@ -10,11 +10,7 @@ import random
 from collections.abc import Iterator
 from itertools import product
 
-from tuili.steps import Status, check
-from tuili.steps.language.parser import parse_statement
-from tuili.steps.language.printer import show_term
-from tuili.steps.language.terms import Binary, Categorical, Compare, Name, Term, Unary, names
-from tuili.steps.verdict import Unreadable
+from tuili.steps import Status, Unreadable, check, parse_statement, render_term, terms
 from tuili.tasks.mutation.rewriting import IMPLIES, Chain, replaced, shuffled
 from tuili.tasks.problem import Problem
 
@@ -47,22 +43,22 @@ def converse(problem: Problem, rng: random.Random) -> Iterator[Chain]:
     """`B -> A` is concluded for `A -> B`, `all b are a` for `all a are b`; the later steps use it."""
     for at, premises, conclusion in _inferences(problem, rng):
         match parse_statement(conclusion):
-            case Binary(op="->", left=left, right=right):
-                other: Term = Binary("->", right, left)
-            case Categorical(quantifier, subject, predicate, negated):
-                other = Categorical(quantifier, predicate, subject, negated)
+            case terms.Binary(op="->", left=left, right=right):
+                other: terms.Term = terms.Binary("->", right, left)
+            case terms.Categorical(quantifier, subject, predicate, negated):
+                other = terms.Categorical(quantifier, predicate, subject, negated)
             case _:
                 continue
-        yield _with_conclusion(problem, at, premises, conclusion, show_term(other))
+        yield _with_conclusion(problem, at, premises, conclusion, render_term(other))
 
 
 def overgeneralised(problem: Problem, rng: random.Random) -> Iterator[Chain]:
     """More is concluded than follows: `all` for `some`, `no` for `some are not`; the later steps use it."""
     for at, premises, conclusion in _inferences(problem, rng):
         statement = parse_statement(conclusion)
-        if isinstance(statement, Categorical) and statement.quantifier == "some":
-            more = Categorical("no" if statement.negated else "all", statement.subject, statement.predicate)
-            yield _with_conclusion(problem, at, premises, conclusion, show_term(more))
+        if isinstance(statement, terms.Categorical) and statement.quantifier == "some":
+            more = terms.Categorical("no" if statement.negated else "all", statement.subject, statement.predicate)
+            yield _with_conclusion(problem, at, premises, conclusion, render_term(more))
 
 
 def wrong_rule(problem: Problem, rng: random.Random) -> Iterator[Chain]:
@@ -115,27 +111,30 @@ def negations(conclusion: str) -> list[str]:
     except Unreadable:
         return []
     match statement:
-        case Categorical(quantifier, subject, predicate, negated):
-            return [show_term(Categorical(word, subject, predicate, no)) for word, no in _AGAINST[quantifier, negated]]
-        case Binary(op="->", left=left, right=right):
-            return [show_term(Binary("->", left, _negated(right)))]
-        case Unary(op="not", operand=Name(id=name)):
+        case terms.Categorical(quantifier, subject, predicate, negated):
+            return [
+                render_term(terms.Categorical(word, subject, predicate, no))
+                for word, no in _AGAINST[quantifier, negated]
+            ]
+        case terms.Binary(op="->", left=left, right=right):
+            return [render_term(terms.Binary("->", left, _negated(right)))]
+        case terms.Unary(op="not", operand=terms.Name(id=name)):
             return [name]
-        case Name():
+        case terms.Name():
             return [f"not {conclusion}"]
-        case Unary(op="not") | Binary():
+        case terms.Unary(op="not") | terms.Binary():
             return [f"not ({conclusion})"]
     return []
 
 
-def _negated(term: Term) -> Term:
-    return term.operand if isinstance(term, Unary) and term.op == "not" else Unary("not", term)
+def _negated(term: terms.Term) -> terms.Term:
+    return term.operand if isinstance(term, terms.Unary) and term.op == "not" else terms.Unary("not", term)
 
 
-def _leaps(known: Term, fact: Term) -> list[tuple[str, str]]:
+def _leaps(known: terms.Term, fact: terms.Term) -> list[tuple[str, str]]:
     """What somebody might conclude from two statements about one thing in common, each with its opposite."""
     match known, fact:
-        case Categorical(), Categorical():
+        case terms.Categorical(), terms.Categorical():
             first, second = {known.subject, known.predicate}, {fact.subject, fact.predicate}
             pairs = list(product(sorted(first - second), sorted(second - first)))
             both = [(x, y) for x, y in (*pairs, *((y, x) for x, y in pairs)) if first & second]
@@ -144,11 +143,11 @@ def _leaps(known: Term, fact: Term) -> list[tuple[str, str]]:
                 for x, y in both
                 for word, other, no in (("all", "some", "not "), ("some", "no", ""), ("no", "some", ""))
             ]
-        case Compare(rest=((("<" | ">"), _),)), Compare(rest=((("<" | ">"), _),)):
-            apart = sorted(names(known) ^ names(fact))
+        case terms.Compare(rest=((("<" | ">"), _),)), terms.Compare(rest=((("<" | ">"), _),)):
+            apart = sorted(terms.names(known) ^ terms.names(fact))
             return [] if len(apart) != 2 else [(f"{x} > {y}", f"{y} > {x}") for x, y in (apart, apart[::-1])]
-        case ((Name() | Unary(op="not", operand=Name())), (Binary() | Unary())):
-            others = sorted(names(fact) - names(known)) if names(known) <= names(fact) else []
+        case ((terms.Name() | terms.Unary(op="not", operand=terms.Name())), (terms.Binary() | terms.Unary())):
+            others = sorted(terms.names(fact) - terms.names(known)) if terms.names(known) <= terms.names(fact) else []
             return [pair for name in others for pair in ((name, f"not {name}"), (f"not {name}", name))]
     return []
 

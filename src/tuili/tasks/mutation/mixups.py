@@ -10,8 +10,7 @@ import random
 import re
 from collections.abc import Iterator
 
-from tuili.steps.language.terms import Categorical
-from tuili.steps.language.units import match_unit
+from tuili.steps import terms, units
 from tuili.tasks.mutation.carrying import carried, is_new
 from tuili.tasks.mutation.rewriting import (
     IMPLIES,
@@ -113,7 +112,7 @@ def problem_names(problem: Problem) -> set[str]:
     """The names and classes of the facts and the variables of the program."""
     found = set(problem.context.unknowns)
     for statement in problem.context.statements.values():
-        if isinstance(statement, Categorical):
+        if isinstance(statement, terms.Categorical):
             found |= {statement.subject, statement.predicate}
     return found
 
@@ -147,7 +146,7 @@ def _units(text: str) -> list[tuple[int, str]]:
     found = []
     for match in NUMBER.finditer(text):
         start = match.end() + 1
-        if text[match.end() : start] == " " and (measured := match_unit(text, start)):
+        if text[match.end() : start] == " " and (measured := units.match_unit(text, start)):
             found.append((start, text[start : measured[1]]))
     return found
 

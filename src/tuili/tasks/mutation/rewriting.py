@@ -12,12 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from tuili.steps.language.parser import parse_statement
-from tuili.steps.language.terms import WEEKDAYS, Boolean, Clock, Day, Measure, Number, Ratio, Term, Unary, WeekdayName
-from tuili.steps.values.evaluate import evaluate
-from tuili.steps.values.style import show_like
-from tuili.steps.values.values import Value
-from tuili.steps.verdict import StepFault
+from tuili.steps import WEEKDAYS, StepFault, Value, evaluate, parse_statement, render_value_like, terms
 from tuili.tasks.problem import Problem
 
 IMPLIES = " => "
@@ -89,7 +84,7 @@ def recalculated(line: str) -> str | None:
         if _worth(part) in (None, value):
             continue
         term = _literal(part)
-        parts[i] = show_like(value, term) if term is not None else _with_left_side(part, parts[i - 1])
+        parts[i] = render_value_like(value, term) if term is not None else _with_left_side(part, parts[i - 1])
         if _worth(parts[i]) != value or not same_form(part, parts[i]):
             return None
     # What was reduced in a part of its own may need no reducing now: `10 / 14 = 5/7 = 5/7`.
@@ -113,7 +108,7 @@ def _with_left_side(part: str, before: str) -> str:
     left, *rest = part.rsplit(" ", 2)
     tail = part[len(left) :]
     value, term = _worth(before.removesuffix(tail)), _literal(left)
-    return show_like(value, term) + tail if rest and value is not None and term is not None else part
+    return render_value_like(value, term) + tail if rest and value is not None and term is not None else part
 
 
 def _worth(text: str) -> Value | None:
@@ -124,11 +119,11 @@ def _worth(text: str) -> Value | None:
         return None
 
 
-def _literal(text: str) -> Term | None:
+def _literal(text: str) -> terms.Term | None:
     """The term of a text that is a single value."""
     try:
         term = parse_statement(text)
     except StepFault:
         return None
-    inner = term.operand if isinstance(term, Unary) and term.op == "-" else term
-    return term if isinstance(inner, (Number, Ratio, Measure, Boolean, Day, Clock, WeekdayName)) else None
+    inner = term.operand if isinstance(term, terms.Unary) and term.op == "-" else term
+    return term if isinstance(inner, terms.Literal) else None

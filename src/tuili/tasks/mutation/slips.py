@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
-from tuili.steps.language.terms import WEEKDAYS
+from tuili.steps import WEEKDAYS
 from tuili.tasks.mutation.carrying import carried, is_new, misread
 from tuili.tasks.mutation.rewriting import NUMBER, Chain, numbers, replaced, result_start, same_form, shuffled
 from tuili.tasks.problem import Problem

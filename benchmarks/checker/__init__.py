@@ -1,0 +1,1 @@
+"""The exact checker and the trained verifier."""

@@ -1,0 +1,118 @@
+"""Verified drafts (`depth="exact"`) against plain full depth: whether every token is the same, and what time it takes.
+
+The shipped model on unseen problems of all domains at levels 1 to 3, greedy, in blocks of one for each domain and level
+that all decoders write in turns; `auto` stands beside them. One prompt at a time is measured on fewer blocks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from benchmarks.engine.peers.workers.tuili_engine import compiles
+from benchmarks.harness.cells import Cells
+from benchmarks.harness.command import Measured, ratio, run
+from benchmarks.harness.record import Figure
+from tuili.engine.decode import Decoder, Generation
+from tuili.engine.request import Depth
+from tuili.eval.runner import unseen_problems
+from tuili.model.folder import LoadedModel, load_model, shipped_names
+from tuili.tasks import domain_names
+
+SEED = 3
+
+
+def prompts(per_cell: int) -> list[list[str]]:
+    """Prompts of all domains at levels 1 to 3, in blocks of one for each domain and level."""
+    problems = unseen_problems(domain_names(), (1, 2, 3), per_cell, SEED)
+    return [[problem.prompt for problem in problems[block::per_cell]] for block in range(per_cell)]
+
+
+def measure(model: str = "nano", per_cell: int = 21, single: int = 2) -> Measured:
+    """Speeds and their ratio by block, 16 prompts at a time and (`single` blocks) one, and how many are identical."""
+    loaded, blocks = load_model(model), prompts(per_cell)
+    cells = Cells("exact", {"model": model})
+    figures: dict[str, Figure] = {}
+    for batch, texts in ((1, blocks[:single]), (16, blocks)):
+        decoders = Decoders(loaded, batch)
+        own = []
+        for number, block in enumerate(texts):
+            own.append(cells.get(f"{batch}/{number}", partial(decoders.block, block)))
+            print(f"bench: exact: batch {batch}, {number + 1} of {len(texts)} blocks", flush=True)
+        figures |= {f"batch_{batch}_{key}": figure for key, figure in summary(own).items()}
+    return {
+        "model": model if model in shipped_names() else "given",
+        "problems": {"per_cell": per_cell, "levels": [1, 2, 3], "seed": SEED},
+        "goal": "all prompts identical",
+    }, figures
+
+
+def summary(blocks: Sequence[dict[str, Any]]) -> dict[str, Figure]:
+    """The figures of some blocks, each a run."""
+    names = [name for name, own in blocks[0].items() if isinstance(own, dict)]
+    figures = {
+        f"{name}_{speed}": Figure("tokens/s", [block[name][speed] for block in blocks])
+        for name in names
+        for speed in ("tokens_per_second", "tokens_per_cpu_second")
+    }
+    for name in names:
+        full = name.partition("_")[0] + "_full"
+        if name != full:
+            key = f"{name}_tokens_per_second"
+            figures[f"{key}_over_full"] = ratio(figures[key], figures[f"{full}_tokens_per_second"])
+    for count in (name for name in blocks[0] if name not in names):
+        figures[count] = Figure("prompts", [sum(block[count] for block in blocks)])
+    return figures
+
+
+class Decoders:
+    """nano at full depth, at chosen depth, and with verified drafts, eager and compiled where that is offered."""
+
+    def __init__(self, loaded: LoadedModel, batch: int) -> None:
+        self._depths: dict[str, Depth] = {"full": loaded.model.config.exit_layers[-1], "auto": "auto", "exact": "exact"}
+        compiled = {"compiled": True} if compiles() else {}
+        kinds: dict[str, dict[str, Any]] = {"eager": {}}
+        kinds |= {"compiled": compiled} if compiled else {}
+        kinds["int8"] = {"int8": True} | compiled
+        self._decoders = {
+            kind: Decoder(loaded.model, loaded.tokenizer, batch_size=batch, **options)
+            for kind, options in kinds.items()
+        }
+        for kind in kinds:
+            for name in self._depths:
+                self._write(kind, name, prompts(1)[0][:batch])
+
+    def _write(self, kind: str, name: str, texts: Sequence[str]) -> list[Generation]:
+        decoder = self._decoders[kind]
+        decoder.depth = self._depths[name]
+        return decoder.generate(texts)
+
+    def block(self, texts: Sequence[str]) -> dict[str, Any]:
+        """All of them on the same prompts in turns: tokens and processor tokens a second, and how many responses of
+        `exact` are those of full depth in each kind, and of full depth those of the eager one.
+        """
+        found: dict[str, Any] = {"prompts": len(texts)}
+        eager: list[Generation] = []
+        for kind in self._decoders:
+            written: dict[str, list[Generation]] = {}
+            for name in self._depths:
+                wall, processor = time.perf_counter(), time.process_time()
+                written[name] = self._write(kind, name, texts)
+                wall, processor = time.perf_counter() - wall, time.process_time() - processor
+                tokens = sum(len(generation.tokens) for generation in written[name])
+                found[f"{kind}_{name}"] = {
+                    "tokens_per_second": tokens / wall,
+                    "tokens_per_cpu_second": tokens / processor,
+                }
+            pairs = zip(written["exact"], written["full"], strict=True)
+            found[f"{kind}_identical"] = sum(one.tokens == other.tokens for one, other in pairs)
+            eager = eager or written["full"]
+            pairs = zip(written["full"], eager, strict=True)
+            found[f"{kind}_as_eager"] = sum(one.tokens == other.tokens for one, other in pairs)
+        return found
+
+
+if __name__ == "__main__":
+    run("exact", measure)

@@ -1,0 +1,214 @@
+"""Whether promises hold: calibrated again and again on random parts of many problems, and held against all of them.
+
+A pool of problems that neither training nor the confidence has seen is answered once, with all attempts. Each of many
+splits draws a calibration sample from it; the threshold that it certifies is broken where the error among all that the
+pool would have been answered exceeds the tolerance, or among those of the pool that were not drawn. Beside it stands
+the usual choice, the threshold whose error on the sample is just within the tolerance, and what an oracle that knew the
+pool would answer. Answers are kept in an ignored folder and go on where they were stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure as Picture
+from numpy.typing import NDArray
+
+from benchmarks.harness.command import Measured, run
+from benchmarks.harness.record import ROOT, Figure
+from tuili.eval.calibration.calibrate import (
+    Case,
+    Moment,
+    Trace,
+    collect,
+    first_setting,
+    fit_confidence,
+    replay,
+    thresholds,
+)
+from tuili.eval.calibration.guarantee import Certified, Trials, certify, threshold_uncertified
+from tuili.eval.reporting.figures import ACCENT, LEVEL_COLOURS, MUTED, STYLE
+from tuili.eval.runner import unseen_problems
+from tuili.files import write_durably
+from tuili.model.folder import LoadedModel, load_model
+from tuili.model.verifier import verifier_hash
+from tuili.store.lineage import model_hash
+from tuili.tasks import Split, domain_names
+
+PART = 960
+"""Problems that are answered before they are written down."""
+PICTURE = ROOT / "docs" / "img" / "guarantee.svg"
+
+
+def measure(
+    model: str = "nano",
+    levels: tuple[int, ...] = (1, 2, 3),
+    per_cell: int = 80,
+    fitted_per_cell: int = 20,
+    max_steps: tuple[int, ...] = (1, 4),
+    max_tokens: int = 400,
+    tolerances: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1),
+    delta: float = 0.05,
+    sample: int = 1000,
+    splits: int = 1000,
+    seed: int = 11,
+    runs: str = str(ROOT / "runs" / "guarantee"),
+) -> Measured:
+    """For each limit on attempts and each tolerance: shares of splits that break it, and of requests answered."""
+    loaded = load_model(model)
+    most = max(max_steps)
+    fitting = answered(loaded, cases(levels, fitted_per_cell, seed, Split.VALIDATION), most, max_tokens, Path(runs))
+    pool = answered(loaded, cases(levels, per_cell, seed, Split.TEST), most, max_tokens, Path(runs))
+    confidence = fit_confidence(fitting)
+    threshold_S = thresholds(fitting, confidence)
+    figures: dict[str, list[float]] = {}
+    for steps in max_steps:
+        seen = replay(fitting, confidence, threshold_S, steps, max_tokens)
+        whole = replay(pool, confidence, threshold_S, steps, max_tokens)
+        for tolerance in tolerances:
+            start = first_setting(seen, tolerance, delta, sample)
+            found = [one_split(whole, tolerance, delta, start, sample, number) for number in range(splits)]
+            oracle = best_in_hindsight(whole, tolerance)
+            for name, values in gathered(found, oracle).items():
+                figures[f"steps{steps}_error{tolerance:g}_{name}"] = values
+    draw(figures, max_steps, tolerances, delta, PICTURE)
+    return {
+        "model": model,
+        "model_hash": model_hash(loaded.path),
+        "verifier": verifier_hash(loaded.path),
+        "problems": {"domains": len(domain_names()), "levels": list(levels), "pool": len(pool), "fitted": len(fitting)},
+        "accuracy": {
+            f"after {steps}": fmean(trace.moments[min(steps, len(trace.moments)) - 1].right for trace in pool)
+            for steps in max_steps
+        },
+        "sample": sample,
+        "splits": splits,
+        "delta": delta,
+        "max_tokens": max_tokens,
+        "goal": f"broken <= {delta} in every row; at 0.05 coverage_of_oracle >= 0.9",
+    }, {key: Figure("share", values) for key, values in figures.items()}
+
+
+def cases(levels: Sequence[int], per_cell: int, seed: int, split: Split) -> list[Case]:
+    """Problems of all domains in random order."""
+    problems = unseen_problems(domain_names(), levels, per_cell, seed, split)
+    random.Random(seed).shuffle(problems)
+    return [Case(problem.prompt, problem.answer) for problem in problems]
+
+
+def answered(loaded: LoadedModel, wanted: Sequence[Case], max_steps: int, max_tokens: int, folder: Path) -> list[Trace]:
+    """The trace of each case; those of earlier calls are read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    own = f"{model_hash(loaded.path)}{verifier_hash(loaded.path)}{max_steps}/{max_tokens}"
+    traces: list[Trace] = []
+    for start in range(0, len(wanted), PART):
+        part = wanted[start : start + PART]
+        key = hashlib.sha256(f"{own}{[asdict(case) for case in part]}".encode()).hexdigest()[:16]
+        file = folder / f"{key}.json"
+        if not file.exists():
+            found = collect(loaded, part, max_steps, max_tokens, lambda *_: None)
+            write_durably(file, json.dumps([asdict(trace) for trace in found]).encode())
+            print(f"{start + len(part)} of {len(wanted)} problems answered", flush=True)
+        traces += map(_trace, json.loads(file.read_text()))
+    return traces
+
+
+def _trace(kept: dict[str, Any]) -> Trace:
+    moments = [
+        Moment(m["tokens"], None if m["features"] is None else tuple(m["features"]), m["right"])
+        for m in kept["moments"]
+    ]
+    return Trace(kept["prompt"], tuple(moments), kept["rejected"])
+
+
+def one_split(whole: Trials, tolerance: float, delta: float, start: int, sample: int, number: int) -> dict[str, float]:
+    """What one calibration sample comes to; without `coverage` where it certifies nothing."""
+    order_N = np.random.default_rng(number).permutation(whole.answered_SN.shape[1])
+    drawn, rest = part(whole, order_N[:sample]), part(whole, order_N[sample:])
+    found = certify(drawn, tolerance, delta, start)
+    own: dict[str, float] = {"broken": 0.0, "broken_on_rest": 0.0, "infeasible": 1.0}
+    if isinstance(found, Certified):
+        own = {
+            "broken": float(error(whole, found.setting) > tolerance),
+            "broken_on_rest": float(error(rest, found.setting) > tolerance),
+            "infeasible": 0.0,
+            "coverage": float(whole.answered_SN[found.setting].mean()),
+            "error": error(whole, found.setting),
+        }
+    usual = threshold_uncertified(drawn, tolerance)
+    return own | {"uncertified_broken": float(usual is not None and error(whole, usual) > tolerance)}
+
+
+def part(trials: Trials, chosen_N: NDArray[np.int64]) -> Trials:
+    """The trials of some of the problems."""
+    return Trials(trials.answered_SN[:, chosen_N], trials.wrong_SN[:, chosen_N])
+
+
+def error(trials: Trials, setting: int) -> float:
+    """The share of a setting's answers that are wrong."""
+    wrong, n = trials.counts()[setting]
+    return wrong / n if n else 0.0
+
+
+def best_in_hindsight(whole: Trials, tolerance: float) -> float:
+    """The largest share of the pool that a threshold answers with an error within the tolerance."""
+    n = whole.answered_SN.shape[1]
+    return max((answered / n for wrong, answered in whole.counts() if wrong <= tolerance * answered), default=0.0)
+
+
+def gathered(found: Sequence[dict[str, float]], oracle: float) -> dict[str, list[float]]:
+    """Means over the splits, and the mean coverage of those that certify something against the oracle's."""
+    names = ("broken", "broken_on_rest", "uncertified_broken", "infeasible")
+    own = {name: [fmean(split[name] for split in found)] for name in names} | {"oracle_coverage": [oracle]}
+    covered = [split for split in found if "coverage" in split]
+    if covered:
+        own["error"] = [fmean(split["error"] for split in covered)]
+        own["coverage"] = [fmean(split["coverage"] for split in covered)]
+        own["coverage_of_oracle"] = [fmean(split["coverage"] for split in covered) / oracle]
+    return own
+
+
+def draw(
+    figures: dict[str, list[float]],
+    max_steps: Sequence[int],
+    tolerances: Sequence[float],
+    delta: float,
+    path: Path,
+) -> None:
+    """How often promises are broken, and how much is answered, by tolerance."""
+    most = max(max_steps)
+
+    def values(name: str) -> list[float]:
+        return [figures.get(f"steps{most}_error{tolerance:g}_{name}", [0.0])[0] for tolerance in tolerances]
+
+    with matplotlib.rc_context(STYLE):
+        picture = Picture(figsize=(7.6, 2.8))
+        left, right = picture.subplots(1, 2)
+        places = np.arange(len(tolerances))
+        left.bar(places - 0.2, values("broken"), 0.38, color=LEVEL_COLOURS[2], label="certified")
+        left.bar(places + 0.2, values("uncertified_broken"), 0.38, color=MUTED, label="empirical threshold")
+        left.axhline(delta, color=ACCENT, linestyle="--", linewidth=1.2, label=f"δ = {delta:g}")
+        left.set_title("splits in which the error exceeds ε", fontsize=9, loc="left")
+        right.bar(places - 0.2, values("coverage"), 0.38, color=LEVEL_COLOURS[2], label="certified")
+        right.bar(places + 0.2, values("oracle_coverage"), 0.38, color=MUTED, label="oracle threshold")
+        right.set_title(f"requests answered, at most {most} attempts", fontsize=9, loc="left")
+        for axes in (left, right):
+            axes.set_xticks(places, [f"ε = {tolerance:g}" for tolerance in tolerances])
+            axes.yaxis.set_major_formatter("{x:.0%}")
+            axes.grid(axis="x", visible=False)
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, fontsize=8)
+        picture.tight_layout()
+        picture.savefig(path, format="svg", bbox_inches="tight", metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    run("guarantee", measure)

@@ -1,0 +1,250 @@
+"""What comes of more requests than the machine can answer: the engine against first come, first served.
+
+Both are the same engine with the same weights and prompts. Ours is told of the deadlines; the other admits whatever
+comes, serves it in that order and cuts nothing, and an answer behind its deadline counts as none. The deadline is three
+times the median time of an answer that is alone. The capacity is what the other gives when so many clients as keep all
+its slots busy ask one question after the other. Open loop: requests come at random (Poisson) at a multiple of the
+capacity, whatever comes of those before. Closed loop: as many clients ask again once they have been answered; one that
+was refused waits as long as it was told to.
+
+An answer is good if it is whole and in time; goodput counts them a second. Those that were admitted are in time if they
+have been answered or abstained from before their deadline; overrun is the time behind it, also in groups of layers.
+
+`--clock cpu` counts the time of the process instead of the wall's and leaps over what it would wait, so that other
+processes of a busy machine do not count. It is for one thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import cycle
+from random import Random
+from statistics import fmean, median, quantiles
+
+from benchmarks.harness.command import Measured, ratio, run
+from benchmarks.harness.record import Figure
+from tuili.engine.engine import Engine, Ticket
+from tuili.engine.request import Budget, Request
+from tuili.errors import InputError, Overloaded
+from tuili.eval.runner import unseen_problems
+from tuili.model.folder import LoadedModel, load_model, shipped_names
+from tuili.tasks import domain_names
+
+POLICIES = ("ours", "fcfs")
+TIMES_ALONE = 3.0
+ALONE = 32
+"""Answers that are timed alone, and that an engine has given before it is measured."""
+UNITS = {
+    "goodput": "requests/s",
+    "offered": "requests/s",
+    "in_time": "share",
+    "refused": "share",
+    "depth": "layers",
+    "overrun_p50": "ms",
+    "overrun_p99": "ms",
+    "overrun_max": "ms",
+    "overrun_p99_groups": "groups of layers",
+}
+
+
+class Clock:
+    """Seconds, of the wall or of this process."""
+
+    def __init__(self, of: str) -> None:
+        if of not in ("wall", "cpu"):
+            raise InputError(f"clock {of}: use wall or cpu")
+        self._read = time.process_time if of == "cpu" else time.perf_counter
+        self._waits, self._leapt = of == "wall", 0.0
+
+    def __call__(self) -> float:
+        return self._read() + self._leapt
+
+    def wait(self, until: float) -> None:
+        """Do nothing for a while."""
+        left = max(0.0, min(0.01, until - self()))
+        if self._waits:
+            time.sleep(left)
+        else:
+            self._leapt += left
+
+
+@dataclass
+class Load:
+    """An engine under load. Times are seconds of its clock."""
+
+    engine: Engine
+    clock: Clock
+    deadline: float
+    told: bool
+    offered: int = 0
+    refused: int = 0
+    depths: list[float] = field(default_factory=list)
+    """Mean layers a token of the good answers."""
+    behind: list[float] = field(default_factory=list)
+    """Of those that were admitted, the seconds from deadline to end."""
+    due: dict[Ticket, float] = field(default_factory=dict)
+
+    def offer(self, prompt: str, came: float) -> float | None:
+        """A request that came at that time; the seconds to wait where it is refused."""
+        self.offered += 1
+        left = came + self.deadline - self.clock()
+        try:
+            budget = Budget(deadline_ms=max(1e-3, 1e3 * left) if self.told else None)
+            ticket = self.engine.admit(Request(prompt, budget))
+        except (Overloaded, InputError) as error:
+            self.refused += 1
+            return error.retry_after if isinstance(error, Overloaded) else 0.0
+        self.due[ticket] = came + self.deadline
+        return None
+
+    def step(self) -> int:
+        """Go on by one step; the number of requests that have ended."""
+        ended = self.engine.step()
+        for ticket in ended:
+            behind = self.clock() - self.due.pop(ticket)
+            self.behind.append(behind)
+            if behind <= 0 and ticket.answer is not None and ticket.answer.answer:
+                self.depths.append(ticket.answer.receipt.mean_depth)
+        return len(ended)
+
+    def close(self) -> None:
+        """Cancel what has not ended."""
+        for ticket in self.due:
+            self.engine.cancel(ticket)
+
+    def figures(self, seconds: float) -> dict[str, float]:
+        """By name as in `UNITS`. What has not ended when the load does counts as late."""
+        unended = [self.clock() - due for due in self.due.values()]
+        overruns = [1e3 * max(0.0, behind) for behind in (*self.behind, *unended)] or [0.0]
+        p99 = quantiles(overruns, n=100)[-1] if len(overruns) > 1 else overruns[0]
+        group = 1e3 * self.engine.scheduler.costs.group.of(1)
+        return {
+            "goodput": len(self.depths) / seconds,
+            "offered": self.offered / seconds,
+            "in_time": sum(overrun == 0 for overrun in overruns) / len(overruns),
+            "refused": self.refused / max(1, self.offered),
+            "depth": fmean(self.depths) if self.depths else 0.0,
+            "overrun_p50": median(overruns),
+            "overrun_p99": p99,
+            "overrun_max": max(overruns),
+            "overrun_p99_groups": p99 / group,
+        }
+
+
+def measure(
+    model: str = "nano",
+    loads: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0),
+    clients: int = 32,
+    seconds: float = 20.0,
+    runs: int = 3,
+    clock: str = "wall",
+) -> Measured:
+    """The figures of both policies in turns, for each load of the open loop and for the closed one."""
+    loaded, texts, time_of = load_model(model), prompts(), Clock(clock)
+    figures: defaultdict[str, list[float]] = defaultdict(list)
+    for number in range(runs):
+        deadline = TIMES_ALONE * time_alone(loaded, texts[:ALONE], time_of)
+        capacity = closed(Load(warmed(loaded, texts, time_of), time_of, deadline, told=False), texts, clients, seconds)[
+            "ended"
+        ]
+        if capacity == 0:
+            raise InputError(f"seconds {seconds:g}: too few for an answer")
+        figures["deadline"].append(1e3 * deadline)
+        figures["capacity"].append(capacity)
+        for load in loads:
+            for policy in POLICIES:
+                each = Load(warmed(loaded, texts, time_of), time_of, deadline, policy == "ours")
+                for name, value in opened(each, texts, load * capacity, seconds, number).items():
+                    figures[f"{policy}_{load:g}x_{name}"].append(value)
+        for policy in POLICIES:
+            each = Load(warmed(loaded, texts, time_of), time_of, deadline, policy == "ours")
+            for name, value in closed(each, texts, clients, seconds).items():
+                figures[f"{policy}_closed_{name}"].append(value)
+    units = UNITS | {"deadline": "ms", "capacity": "requests/s", "ended": "requests/s"}
+    known = {key: Figure(_unit(key, units), runs) for key, runs in figures.items()}
+    for load in loads:
+        key = f"{load:g}x_goodput"
+        if min(known[f"fcfs_{key}"].runs) > 0:
+            known[f"{key}_ratio"] = ratio(known[f"ours_{key}"], known[f"fcfs_{key}"])
+    return {
+        "model": model if model in shipped_names() else "given",
+        "loads": loads,
+        "clients": clients,
+        "seconds": seconds,
+        "clock": clock,
+        "deadline": f"{TIMES_ALONE:g} times the median time of an answer alone",
+        "goal": "2x_goodput_ratio >= 2.5, ours in time >= 0.999, its overrun_p99_groups <= 1",
+    }, known
+
+
+def _unit(key: str, units: dict[str, str]) -> str:
+    return next(unit for name, unit in sorted(units.items(), key=lambda pair: -len(pair[0])) if key.endswith(name))
+
+
+def prompts() -> list[str]:
+    """Unseen problems of all domains at levels 1 to 3, mixed."""
+    texts = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2, 3), per_cell=8, seed=1)]
+    Random(0).shuffle(texts)
+    return texts
+
+
+def time_alone(loaded: LoadedModel, texts: list[str], clock: Clock) -> float:
+    """The median seconds of an answer while nothing else is asked."""
+    engine, spent = Engine(loaded, clock=clock), list[float]()
+    for text in texts:
+        start = clock()
+        engine.answer([Request(text)])
+        spent.append(clock() - start)
+    return median(spent)
+
+
+def warmed(loaded: LoadedModel, texts: list[str], clock: Clock) -> Engine:
+    """An engine that has answered some requests, and so knows what they take."""
+    engine = Engine(loaded, clock=clock)
+    engine.answer([Request(text) for text in texts[-ALONE:]])
+    return engine
+
+
+def opened(load: Load, texts: list[str], rate: float, seconds: float, seed: int) -> dict[str, float]:
+    """Requests at random times, so many a second."""
+    random, next_text, clock = Random(seed), cycle(texts), load.clock
+    start = comes = clock()
+    while (now := clock()) < start + seconds + load.deadline:
+        while comes <= min(now, start + seconds):
+            load.offer(next(next_text), comes)
+            comes += random.expovariate(rate)
+        if load.engine.busy:
+            load.step()
+        else:
+            clock.wait(comes)
+    found = load.figures(seconds)
+    load.close()
+    return found
+
+
+def closed(load: Load, texts: list[str], clients: int, seconds: float) -> dict[str, float]:
+    """So many clients that ask again once they have been answered, or have waited as long as they were told."""
+    clock, next_text, ended = load.clock, cycle(texts), 0
+    start = clock()
+    asks = [start] * clients
+    while (now := clock()) < start + seconds:
+        while asks and asks[0] <= now:
+            heappop(asks)
+            if (wait := load.offer(next(next_text), now)) is not None:
+                heappush(asks, now + max(wait, 1e-3))
+        if load.engine.busy:
+            for _ in range(done := load.step()):
+                heappush(asks, clock())
+            ended += done
+        else:
+            clock.wait(asks[0])
+    found = load.figures(seconds) | {"ended": ended / seconds}
+    load.close()
+    return found
+
+
+if __name__ == "__main__":
+    run("overload", measure)

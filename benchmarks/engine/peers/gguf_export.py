@@ -1,0 +1,85 @@
+"""A Llama in Hugging Face layout as a GGUF file: `python -m benchmarks.engine.peers.gguf_export FOLDER FILE f16|q8_0`.
+
+A folder without a tokenizer gives a file without vocabulary, which can only be given ids; else it is byte-level BPE.
+Norms stay fp32, as llama.cpp's own converter has it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import gguf
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+TYPES = {
+    "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
+    "q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
+}
+
+
+def pairs(weight: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
+    """The rows of a projection in llama.cpp's order, which turns neighbours where Hugging Face turns halves."""
+    halves = weight.reshape(heads, 2, weight.shape[0] // heads // 2, -1)
+    return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(weight.shape))
+
+
+def add_vocabulary(writer: gguf.GGUFWriter, folder: Path) -> None:
+    """Tokens, merges and the chat template of a folder, where it has them."""
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        writer.add_tokenizer_model("no_vocab")
+        return
+    told = json.loads(file.read_text())
+    special = {own["id"] for own in told["added_tokens"]}
+    tokens = sorted(told["model"]["vocab"], key=told["model"]["vocab"].get)
+    kinds = [gguf.TokenType.CONTROL if place in special else gguf.TokenType.NORMAL for place in range(len(tokens))]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens)
+    writer.add_token_types(kinds)
+    writer.add_token_merges([" ".join(pair) for pair in told["model"]["merges"]])
+    config = json.loads((folder / "config.json").read_text())
+    writer.add_bos_token_id(config["bos_token_id"])
+    writer.add_eos_token_id(config["eos_token_id"])
+    writer.add_add_bos_token(False)
+    writer.add_chat_template((folder / "chat_template.jinja").read_text())
+
+
+def convert(folder: Path, file: Path, kind: str) -> None:
+    """Write the weights of a folder with their sizes into a file."""
+    config = json.loads((folder / "config.json").read_text())
+    matrix, file_type = TYPES[kind]
+    writer = gguf.GGUFWriter(file, "llama")
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count_kv(config["num_key_value_heads"])
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_rope_freq_base(config["rope_parameters"]["rope_theta"])
+    writer.add_rope_dimension_count(config["head_dim"])
+    writer.add_vocab_size(config["vocab_size"])
+    add_vocabulary(writer, folder)
+    writer.add_file_type(file_type)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
+    for key, weight in load_file(folder / "model.safetensors").items():
+        if "q_proj" in key:
+            weight = pairs(weight, config["num_attention_heads"])
+        elif "k_proj" in key:
+            weight = pairs(weight, config["num_key_value_heads"])
+        own = gguf.GGMLQuantizationType.F32 if weight.ndim == 1 else matrix
+        name = names.get_name(key, try_suffixes=(".weight",))
+        writer.add_tensor(name, gguf.quants.quantize(weight.astype(np.float32), own), raw_dtype=own)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+if __name__ == "__main__":
+    convert(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

@@ -1,0 +1,107 @@
+"""How the benchmark talks to its workers: one process an engine, model and number of threads, one line a piece of work.
+
+A worker makes ready what the work needs, then is timed: wall-clock, and the processor time of all its threads. Standard
+library only, for workers run in environments of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[3]
+FIRST_WORD = 8
+"""Ids below it may mean something to a tokenizer and are in no prompt."""
+COMPARED = 8
+"""Tokens of the first response that are handed back, to compare engines by."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Prompts of random ids, all of one length, that are to be gone on with greedily by `new` tokens each.
+
+    `variant` says how, where an engine has several ways.
+    """
+
+    batch: int
+    prompt: int
+    new: int
+    vocabulary: int
+    variant: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+    def prompts(self) -> list[list[int]]:
+        """The same for every engine, others with every seed."""
+        rng = random.Random(f"{self.batch}/{self.prompt}/{self.seed}")
+        return [[rng.randrange(FIRST_WORD, self.vocabulary) for _ in range(self.prompt)] for _ in range(self.batch)]
+
+
+Tokens = Sequence[Sequence[int]]
+"""The new tokens of each prompt."""
+Prepare = Callable[[Work], Callable[[], Tokens]]
+"""Makes ready for a piece of work, and returns what is to be timed."""
+
+
+def serve(prepare: Prepare) -> None:
+    """The worker's side: do what comes on stdin, line by line, till it is closed. What libraries print is no answer."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        work = Work(**json.loads(line))
+        go = prepare(work)
+        wall, processor = time.perf_counter(), time.process_time()
+        tokens = go()
+        wall, processor = time.perf_counter() - wall, time.process_time() - processor
+        lengths = {len(own) for own in tokens}
+        assert len(tokens) == work.batch and lengths == {work.new}, f"{len(tokens)} responses of {lengths} tokens"
+        first = [int(token) for token in tokens[0][:COMPARED]]
+        print(json.dumps({"seconds": wall, "cpu_seconds": processor, "tokens": first}), file=answers)
+
+
+class Worker:
+    """The other side: a process that is started with the first piece of work. What it says goes into a file."""
+
+    def __init__(self, python: str, module: str, arguments: Sequence[str], threads: int, log: Path) -> None:
+        self._command = [python, "-m", module, *arguments, str(threads)]
+        self._threads, self._log = threads, log
+        self._process: subprocess.Popen[str] | None = None
+
+    def do(self, work: Work) -> dict[str, Any]:
+        """`seconds`, `cpu_seconds` and the first `tokens`. Raises `RuntimeError` where the worker dies."""
+        process = self._process = self._process or self._start()
+        assert process.stdin and process.stdout
+        process.stdin.write(json.dumps(asdict(work)) + "\n")
+        process.stdin.flush()
+        if not (line := process.stdout.readline()):
+            raise RuntimeError(f"{' '.join(self._command[1:3])} has died: see {self._log}")
+        return dict(json.loads(line))
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            assert self._process.stdin and self._process.stdout
+            self._process.stdin.close()
+            self._process.wait()
+            self._process.stdout.close()
+            self._process = None
+
+    def _start(self) -> subprocess.Popen[str]:
+        environment = os.environ | {"OMP_NUM_THREADS": str(self._threads), "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+        with self._log.open("w") as log:
+            return subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                cwd=ROOT,
+                env=environment,
+            )

@@ -1,0 +1,1 @@
+"""One worker for each engine, a process of its own; llama.cpp and OpenVINO run in the environment `.venv-peers`."""

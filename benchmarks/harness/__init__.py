@@ -1,0 +1,1 @@
+"""What benchmarks share: the command, the record, kept results, texts, and a server to measure."""

@@ -1,0 +1,53 @@
+"""What every benchmark's command does alike: options, threads, the record, and a table of its figures.
+
+A benchmark's options are the keyword arguments of its `measure`, whose defaults are the setting that is recorded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from benchmarks.harness.record import Figure, commit, write_record
+
+Measured = tuple[Mapping[str, Any], Mapping[str, Figure]]
+"""The configuration and the figures of a record."""
+
+
+def run(name: str, measure: Callable[..., Measured], arguments: Sequence[str] | None = None) -> None:
+    """Read the options of `measure` from the command line, measure, write the record `name` and show it."""
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    measured = commit()
+    config, figures = measure(**_options(name, measure, arguments))
+    file = write_record(name, measured, config, figures)
+    width = max(map(len, figures))
+    for key, figure in figures.items():
+        low, high = min(figure.runs), max(figure.runs)
+        print(f"{key:{width}}  {figure.median:12,.4g} {figure.unit}  ({low:,.4g} to {high:,.4g} of {len(figure.runs)})")
+    print(f"bench: wrote {file.name}")
+
+
+def ratio(over: Figure, under: Figure, unit: str = "x") -> Figure:
+    """The quotient of two figures that were measured in turns, run by run."""
+    return Figure(unit, [a / b for a, b in zip(over.runs, under.runs, strict=True)])
+
+
+def _options(name: str, measure: Callable[..., Measured], arguments: Sequence[str] | None) -> dict[str, Any]:
+    spec = sys.modules[measure.__module__].__spec__  # of a module that runs as `__main__`, the name that it was run by
+    module = spec.name.removesuffix(".__main__") if spec else name
+    parser = argparse.ArgumentParser(prog=f"python -m {module}")
+    for option, parameter in inspect.signature(measure).parameters.items():
+        default, flag = parameter.default, f"--{option.replace('_', '-')}"
+        if isinstance(default, tuple):
+            parser.add_argument(
+                flag, nargs="+", type=type(default[0]) if default else str, default=default, help=f"default: {default}"
+            )
+        else:
+            parser.add_argument(flag, type=type(default), default=default, help=f"default: {default}")
+    return vars(parser.parse_args(arguments))

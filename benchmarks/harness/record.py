@@ -1,0 +1,112 @@
+"""What a benchmark leaves behind: a JSON file with its figures and everything needed to repeat them.
+
+A record names the commit, the configuration, the versions and the machine, never a host or a path. Every
+figure keeps all its runs, so that the spread can be judged. What is measured is left to each benchmark.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from tuili.machine import machine
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "accelerate")
+MEASURED = ("src", "benchmarks/*.py", "recipes", "pyproject.toml")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured quantity: its unit and the value of every run, in the order of the runs."""
+
+    unit: str
+    runs: Sequence[float]
+
+    def __post_init__(self) -> None:
+        if not self.runs:
+            raise ValueError("a figure needs at least one run")
+
+    @property
+    def median(self) -> float:
+        """The middle of the runs."""
+        return statistics.median(self.runs)
+
+    @property
+    def spread(self) -> float:
+        """Distance of the largest from the smallest run, in the figure's unit."""
+        return max(self.runs) - min(self.runs)
+
+    def summary(self) -> dict[str, Any]:
+        """The figure as it stands in a record."""
+        return {
+            "unit": self.unit,
+            "n": len(self.runs),
+            "median": self.median,
+            "min": min(self.runs),
+            "max": max(self.runs),
+            "spread": self.spread,
+            "runs": list(self.runs),
+        }
+
+
+def time_runs(*functions: Callable[[], object], n: int = 5, warmup: int = 1) -> tuple[Figure, ...]:
+    """Wall-clock milliseconds of each function; they take turns, so that all see the same machine."""
+    for function in functions * warmup:
+        function()
+    runs: list[list[float]] = [[] for _ in functions]
+    for _ in range(n):
+        for function, own in zip(functions, runs, strict=True):
+            start = time.perf_counter()
+            function()
+            own.append((time.perf_counter() - start) * 1e3)
+    return tuple(Figure("ms", own) for own in runs)
+
+
+def write_record(
+    name: str, measured: str | None, config: Mapping[str, Any], figures: Mapping[str, Figure], folder: Path = RESULTS
+) -> Path:
+    """Write `folder/name.json`, replacing an earlier record, and return its path; `measured` is the commit."""
+    record = {
+        "benchmark": name,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "commit": measured,
+        "config": dict(config),
+        "figures": {key: figure.summary() for key, figure in figures.items()},
+        "machine": machine(),
+        "versions": {"python": platform.python_version()} | dict(filter(None, map(_version, PACKAGES))),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{name}.json"
+    file.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
+    return file
+
+
+def _version(package: str) -> tuple[str, str] | None:
+    try:
+        return package, metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def commit() -> str | None:
+    """The commit that was measured, with `+` behind it where the work tree differs; None without a commit."""
+    try:
+        return _git("rev-parse", "HEAD") + ("+" if _git("status", "--porcelain", "--", *MEASURED) else "")
+    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+        return None
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

@@ -1,0 +1,129 @@
+"""Forward and backward of one expert block against a dense network of equal active size and other expert code.
+
+Every contender maps the same T tokens and gives the gradients of the tokens and of all its weights. Ours, its loop
+twin and Mixtral's block route by their own router, which is part of the time; the dense network has none. Routers
+are untrained, so that the load is nearly even. Each run has new tokens, which all contenders see.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from itertools import cycle
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import MixtralConfig
+from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
+
+from benchmarks.harness.command import Measured, ratio, run
+from benchmarks.harness.record import Figure, time_runs
+from tuili.model import TuiliConfig
+from tuili.model.experts import Experts, MixtureOfExperts
+from tuili.model.kernels import set_fused
+from tuili.model.layers import FeedForward
+from tuili.model.presets import preset
+from tuili.train.precision import can_compile
+
+Block = Callable[[Tensor], Tensor]
+
+
+def measure(
+    sizes: tuple[str, ...] = ("nano", "micro"),
+    tokens: tuple[int, ...] = (1024, 4096),
+    runs: int = 15,
+    warmup: int = 40,
+    threads: int = 1,
+) -> Measured:
+    """Milliseconds of each contender and its ratio to the dense network, by size, number format and tokens.
+
+    One thread by default, as a replica of a training run has. Every run has new numbers of rows for an expert, for each
+    of which the libraries prepare a kernel once: the warm-up leaves that behind, as a training run does.
+    """
+    torch.set_num_threads(threads)
+    figures: dict[str, Figure] = {}
+    for size in sizes:
+        config = preset(size)
+        modules = contenders(config)
+        for count in tokens:
+            inputs_NTM = torch.randn(runs + warmup, 1, count, config.hidden_size)
+            for dtype in (torch.float32, torch.bfloat16):
+                label = f"{size}_{'fp32' if dtype is torch.float32 else 'bf16'}_{count}"
+                steps = [forward_backward(module, inputs_NTM, dtype) for module in modules.values()]
+                times = dict(zip(modules, time_runs(*steps, n=runs, warmup=warmup), strict=True))
+                figures |= {f"{label}_{name}": time for name, time in times.items()}
+                figures |= {f"{label}_{name}_over_dense": ratio(times[name], times["dense"]) for name in times}
+                del figures[f"{label}_dense_over_dense"]
+    return {
+        "sizes": list(sizes),
+        "tokens": list(tokens),
+        "warmup": warmup,
+        "compared": "gradients of tokens and weights; bf16 is autocast over fp32 weights; routers are included",
+        "goal": "ours_over_dense <= 1.15",
+    }, figures
+
+
+def contenders(config: TuiliConfig) -> dict[str, nn.Module]:
+    """The blocks by name, with random weights; `loop` has the weights of `ours`."""
+    torch.manual_seed(0)
+    slots, size = config.num_experts_per_tok, config.moe_intermediate_size
+    narrow = copy.deepcopy(config)
+    narrow.intermediate_size, config._experts_implementation = slots * size, "eager"
+    dense, ours, loop = FeedForward(narrow), MixtureOfExperts(config), MixtureOfExperts(config)
+    for block in (dense, ours):
+        for parameter in block.parameters():
+            nn.init.normal_(parameter, std=config.hidden_size**-0.5)
+    loop.load_state_dict(ours.state_dict())
+    loop.experts.forward = lambda *given: loop_forward(loop.experts, *given)  # type: ignore[method-assign]
+    mixtrals = {name: mixtral_block(config, name) for name in ("eager", "grouped_mm")}
+    named = {"dense": dense, "ours": ours, "loop": loop, **{f"mixtral_{k}": v for k, v in mixtrals.items()}}
+    for module in named.values():
+        set_fused(module.train(), can_compile("auto", torch.device("cpu")))
+    return named
+
+
+def loop_forward(experts: Experts, hidden_ND: Tensor, index_Nk: Tensor, weight_Nk: Tensor) -> Tensor:
+    """Our experts written plainly: one after the other over its tokens, the gradients left to autograd."""
+    output_ND = torch.zeros_like(hidden_ND)
+    for expert in range(experts.num_experts):
+        token, slot = (index_Nk == expert).nonzero(as_tuple=True)
+        gate, up = F.linear(hidden_ND[token], experts.gate_up_proj[expert]).chunk(2, dim=-1)
+        own = F.linear(F.silu(gate) * up, experts.down_proj[expert])
+        output_ND = output_ND.index_add(0, token, (own * weight_Nk[token, slot, None]).to(output_ND.dtype))
+    return output_ND
+
+
+def mixtral_block(config: TuiliConfig, experts_implementation: str) -> MixtralSparseMoeBlock:
+    """Mixtral's block with as many experts of the same size."""
+    mixtral = MixtralConfig(
+        hidden_size=config.hidden_size,
+        intermediate_size=config.moe_intermediate_size,
+        num_local_experts=config.num_experts,
+        num_experts_per_tok=config.num_experts_per_tok,
+    )
+    mixtral._experts_implementation = experts_implementation
+    block = MixtralSparseMoeBlock(mixtral)
+    for parameter in block.parameters():
+        nn.init.normal_(parameter, std=config.hidden_size**-0.5)
+    return block
+
+
+def forward_backward(module: nn.Module, inputs_NTM: Tensor, dtype: torch.dtype) -> Callable[[], tuple[Tensor, ...]]:
+    """A function that gives the gradients of the next input and of all weights."""
+    inputs: Iterator[Tensor] = cycle(inputs_NTM.requires_grad_().unbind())
+    weights = list(module.parameters())
+    grad_1TM = torch.randn_like(inputs_NTM[0])
+
+    def step() -> tuple[Tensor, ...]:
+        hidden_1TM = next(inputs)
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16):
+            output = module(hidden_1TM)
+            output_1TM = output[0] if isinstance(output, tuple) else output
+        return torch.autograd.grad(output_1TM, [hidden_1TM, *weights], grad_1TM.to(output_1TM.dtype))
+
+    return step
+
+
+if __name__ == "__main__":
+    run("experts", measure)

@@ -1,0 +1,122 @@
+"""What layered attention costs in accuracy: models trained alike, with it and with plain attention.
+
+All sides of a seed learn from the same blocks in order and answer the same unseen problems at full depth. A text
+that window and chosen units cover is read whole, and texts of tasks are short: beside the window and the units of the
+sizes that ship there is therefore a `tight` side, with so few that it must leave most of a text out. The share of the
+keys that each reads is measured. The runs stand in an ignored folder and go on where
+they were stopped: call it again. Intervals are of the paired difference over problems, of one seed's and of all seeds'
+together; what else a training run would have given shows in the spread over seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from unittest.mock import patch
+
+import torch
+
+from benchmarks.harness.command import Measured, run
+from benchmarks.harness.record import ROOT, Figure
+from benchmarks.model.attention_reads import DECODED, read_shares
+from tuili.config import load_recipe
+from tuili.data.tokenizer import encode_example
+from tuili.engine.decode import Decoder
+from tuili.eval.accuracy import paired_difference
+from tuili.eval.runner import run as answer
+from tuili.eval.runner import unseen_problems
+from tuili.model import modeling
+from tuili.model.folder import LoadedModel, load_model
+from tuili.steps import render_response
+from tuili.tasks import Problem
+from tuili.train.folder import code_hash
+from tuili.train.recipe import Recipe
+from tuili.train.run import train
+
+INTERRUPTED = 130
+SIDES = {
+    "dense": ("model.overrides.layered=false",),
+    "layered": (),
+    "tight": ("model.overrides.window=8", "model.overrides.top_units=2"),
+}
+
+
+def measure(
+    steps: int = 1500,
+    seeds: tuple[int, ...] = (1, 2),
+    recipe: str = "quickstart",
+    overrides: tuple[str, ...] = (),
+    levels: tuple[int, ...] = (1,),
+    per_cell: int = 1000,
+    sides: tuple[str, ...] = ("layered", "tight"),
+    precision: str = "bf16",
+    runs: str = str(ROOT / "runs" / "layered_accuracy"),
+) -> Measured:
+    """For each seed the accuracy of each side, its difference in points to dense attention, and what it reads."""
+    figures: dict[str, list[float]] = {}
+    every: dict[str, list[bool]] = {side: [] for side in ("dense", *sides)}
+    folder = Path(runs, code_hash())
+    for seed in seeds:
+        correct: dict[str, list[bool]] = {}
+        for side in ("dense", *sides):
+            settings = (
+                *overrides,
+                f"train.steps={steps}",
+                f"train.seed={seed}",
+                f"train.precision={precision}",
+                *SIDES[side],
+            )
+            plan = load_recipe(recipe, settings, Recipe)
+            problems = unseen_problems(plan.data.domain_names, levels, per_cell, seed=0)
+            loaded = trained(plan, folder / f"{side}-{seed}-{steps}")
+            decoder = Decoder(loaded.model, loaded.tokenizer, loaded.model.config.exit_layers[-1])
+            correct[side] = [trial.correct for trial in answer(decoder, problems)]
+            every[side] += correct[side]
+            own = {"accuracy": fmean(correct[side])}
+            if side != "dense":
+                own |= in_points(correct[side], correct["dense"])
+                own["reads"] = mean_reads(loaded, problems[:: max(1, len(problems) // 64)])
+            for name, value in own.items():
+                figures.setdefault(f"{side}_{name}", []).append(value)
+    for side in sides:
+        for name, value in in_points(every[side], every["dense"]).items():
+            figures[f"{side}_all_{name}"] = [value]
+    units = {"accuracy": "share", "reads": "share of dense"}
+    return {
+        "recipe": recipe,
+        "overrides": list(overrides),
+        "sides": {side: list(SIDES[side]) for side in ("dense", *sides)},
+        "steps": steps,
+        "seeds": list(seeds),
+        "precision": precision,
+        "problems": {"levels": list(levels), "per_cell": per_cell, "depth": "full"},
+        "goal": "all_difference >= -0.5",
+    }, {key: Figure(units.get(key.rpartition("_")[2], "points"), values) for key, values in figures.items()}
+
+
+def in_points(correct: Sequence[bool], dense: Sequence[bool]) -> dict[str, float]:
+    """The difference of accuracy over the same problems, and its interval."""
+    points, (low, high) = paired_difference(correct, dense)
+    return {"difference": 100 * points, "low95": 100 * low, "high95": 100 * high}
+
+
+def trained(plan: Recipe, folder: Path) -> LoadedModel:
+    """The model of a plan, trained as far as that is still to be done."""
+    finished = train(plan, folder, resume=True).model
+    if finished is None:
+        raise SystemExit(INTERRUPTED)
+    return load_model(finished)
+
+
+def mean_reads(loaded: LoadedModel, problems: Sequence[Problem]) -> float:
+    """The share of keys and values that the last tokens of right answers to these problems read."""
+    texts = [(problem.prompt, render_response(problem.steps, problem.answer)) for problem in problems]
+    rows = [encode_example(loaded.tokenizer, prompt, response)[0] for prompt, response in texts]
+    with patch.object(modeling, "SPARSE_ABOVE", 0):
+        shares = [read_shares(loaded.model, torch.tensor(row))[..., 0] for row in rows if len(row) > DECODED]
+    return fmean(float(share.mean()) for share in shares)
+
+
+if __name__ == "__main__":
+    run("layered_accuracy", measure)

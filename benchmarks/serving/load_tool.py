@@ -1,0 +1,120 @@
+"""`tuili bench serve` against guidellm: whether two load generators see the same server.
+
+Both keep as many questions in the air, over the same problems, for as long, in turns. guidellm is called as its own
+command, unchanged, and its report is read; it runs in an environment of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+from pathlib import Path
+from statistics import quantiles
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks.harness.command import Measured, ratio, run
+from benchmarks.harness.record import ROOT, Figure
+from benchmarks.harness.server import Server, ours
+from tuili.bench.load import LoadSettings, load
+from tuili.errors import TuiliError
+from tuili.eval.runner import unseen_problems
+from tuili.tasks import domain_names
+
+GUIDELLM = ROOT / ".venv-guidellm" / "bin" / "guidellm"
+"""Made by `make bench`."""
+UNITS = {"answers_per_second": "answers/s", "first_p50": "ms", "whole_p50": "ms", "whole_p90": "ms"}
+
+
+def ours_sees(server: Server, questions: list[str], clients: int, seconds: float) -> dict[str, float]:
+    """What `tuili bench serve` measures."""
+    settings = LoadSettings(server.url, "nano", clients=clients, seconds=seconds)
+    asked = asyncio.run(load(settings, questions, lambda *_: None))
+    within = [one for one in asked if one.status == 200 and one.ended <= seconds]
+    cuts = quantiles([1e3 * one.whole for one in within], n=100, method="inclusive")
+    first = quantiles([1e3 * (one.first or 0.0) for one in within], n=100, method="inclusive")[49]
+    return {
+        "answers_per_second": len(within) / seconds,
+        "first_p50": first,
+        "whole_p50": cuts[49],
+        "whole_p90": cuts[89],
+    }
+
+
+def guidellm_sees(
+    server: Server, questions: list[str], clients: int, seconds: float, command: Path = GUIDELLM
+) -> dict[str, float]:
+    """What guidellm measures. Raises `TuiliError` where it fails."""
+    with TemporaryDirectory() as folder:
+        asked, report = Path(folder) / "questions.jsonl", Path(folder) / "report.json"
+        asked.write_text("".join(json.dumps({"prompt": question}) + "\n" for question in questions))
+        options = {
+            "backend": {"kind": "openai_http", "target": server.url, "model": "nano", "max_tokens": 400},
+            "profile": {"kind": "concurrent", "streams": [clients]},
+            "constraint": {"kind": "max_duration", "seconds": seconds},
+            "data": {"kind": "json_file", "path": str(asked)},
+            "data-loader": {"kind": "pytorch", "samples": -1},
+            "output": {"kind": "json", "path": str(report)},
+        }
+        arguments = [part for name, value in options.items() for part in (f"--{name}", json.dumps(value))]
+        own = {"HF_HUB_OFFLINE": "1", "GUIDELLM__MAX_WORKER_PROCESSES": "1", "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [str(command), "run", *arguments, "--disable-console"],
+            env=os.environ | own,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode or not report.is_file():
+            raise TuiliError(f"guidellm has failed: {done.stderr[-500:]}")
+        return of_report(json.loads(report.read_text()))
+
+
+def of_report(report: dict[str, Any]) -> dict[str, float]:
+    """The same figures from a report of guidellm, of whole answers alone."""
+    (benchmark,) = report["benchmarks"]
+    metrics = benchmark["metrics"]
+
+    def cut(name: str, part: str) -> float:
+        value: float = metrics[name]["successful"]["percentiles"][part]
+        return value
+
+    return {
+        "answers_per_second": metrics["request_totals"]["successful"] / benchmark["duration"],
+        "first_p50": cut("time_to_first_token_ms", "p50"),
+        "whole_p50": 1e3 * cut("request_latency", "p50"),
+        "whole_p90": 1e3 * cut("request_latency", "p90"),
+    }
+
+
+def measure(clients: int = 8, seconds: float = 20.0, rounds: int = 5) -> Measured:
+    """What both see, and ours over guidellm's."""
+    questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=64, seed=5)]
+    runs: dict[str, dict[str, list[float]]] = {name: {unit: [] for unit in UNITS} for name in ("ours", "guidellm")}
+    with ours() as server:
+        ours_sees(server, questions, clients, 3.0)
+        for number in range(rounds):
+            for name, see in (("ours", ours_sees), ("guidellm", guidellm_sees))[:: 1 if number % 2 else -1]:
+                for unit, value in see(server, questions, clients, seconds).items():
+                    runs[name][unit].append(value)
+                print(f"round {number}: {name}: {runs[name]['answers_per_second'][-1]:.1f} answers/s", flush=True)
+        told = server.metrics()
+        assert server.stop() == 0
+    assert told.get("tuili_refused_total", 0) == 0
+    figures = {
+        f"{name}_{unit}": Figure(UNITS[unit], values) for name, own in runs.items() for unit, values in own.items()
+    }
+    figures |= {f"{unit}_over_guidellm": ratio(figures[f"ours_{unit}"], figures[f"guidellm_{unit}"]) for unit in UNITS}
+    return {"clients": clients, "seconds": seconds, "rounds": rounds, "guidellm": version()}, figures
+
+
+def version() -> str:
+    """guidellm's."""
+    done = subprocess.run([str(GUIDELLM), "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.split()[-1]
+
+
+if __name__ == "__main__":
+    run("load_tool", measure)

@@ -1,0 +1,132 @@
+"""Servers under load, side by side: ours with nano, and peers with a Llama of the size of nano's active part.
+
+Closed loops of 1, 8 and 64 clients ask unseen problems of nano's domains over HTTP and are streamed the answers, by
+`tuili bench serve`'s own load generator, which runs on the same cores. nano ends its answers itself, with checked
+steps; the peers write as many tokens as nano does on average, of random weights. All servers are started once and take
+turns in every round; those that wait are idle. Percentiles are of all that was answered, throughput of what was
+answered within the time; processor time is the server's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import fmean, quantiles
+from typing import Any
+
+from benchmarks.harness.cells import RUNS
+from benchmarks.harness.command import Measured, run
+from benchmarks.harness.record import Figure
+from benchmarks.harness.server import Server
+from benchmarks.serving.peers.contenders import Contender, contenders, llama_server_version
+from benchmarks.serving.peers.llama import parameters
+from tuili.bench.load import Asked, LoadSettings, load
+from tuili.errors import TuiliError
+from tuili.eval.runner import unseen_problems
+from tuili.tasks import domain_names
+
+UNITS = {
+    "unanswered": "requests",
+    "answers_per_second": "answers/s",
+    "tokens_per_second": "tokens/s",
+    "tokens_per_cpu_second": "tokens/s",
+    "first_p50": "ms",
+    "first_p99": "ms",
+    "whole_p50": "ms",
+    "whole_p99": "ms",
+}
+
+
+def measure(
+    clients: tuple[int, ...] = (1, 8, 64),
+    seconds: float = 10.0,
+    rounds: int = 3,
+    threads: int = 2,
+    only: tuple[str, ...] = (),
+    folder: str = str(RUNS / "serving"),
+) -> Measured:
+    """Throughput and latency of each server (or `only` some) by number of clients, and what each needs when idle."""
+    files = Path(folder)
+    files.mkdir(parents=True, exist_ok=True)
+    field = [one for one in contenders(files, threads) if not only or one.name in only]
+    questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=8, seed=5)]
+    runs: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    figures: dict[str, Figure] = {}
+    with ExitStack() as stack:
+        servers = {}
+        for one in field:
+            server = servers[one.name] = stack.enter_context(one.start())
+            figures[f"{one.name}_seconds_to_ready"] = Figure("s", [server.seconds_to_ready])
+            figures[f"{one.name}_idle_memory"] = Figure("MB", [server.memory / 1e6])
+        length = mean_length(servers, field, questions)
+        for number in range(rounds + 1):
+            for one in field if number % 2 else reversed(field):
+                for count in [count for count in clients if one.only in (None, count)] if number else [8]:
+                    told = ask(servers[one.name], one, count, seconds if number else 2.0, length, questions)
+                    print(
+                        f"round {number}: {one.name}, {count} clients: {told['answers_per_second']:.1f}/s", flush=True
+                    )
+                    for name, value in told.items() if number else ():  # the first warms up
+                        runs[f"{one.name}_{count}"][name].append(value)
+    for cell, values in runs.items():
+        figures |= {f"{cell}_{name}": Figure(unit, values[name]) for name, unit in UNITS.items()}
+    config: dict[str, Any] = {
+        "clients": clients,
+        "seconds": seconds,
+        "rounds": rounds,
+        "threads": threads,
+        "only": only,
+    }
+    return {**config, "tokens": length, "parameters": parameters(), "llama_server": llama_server_version()}, figures
+
+
+def mean_length(servers: dict[str, Server], field: Sequence[Contender], questions: Sequence[str]) -> int:
+    """Tokens of an answer of nano's on average; 60 where it does not take part."""
+    own = next((one for one in field if not one.fixed), None)
+    if own is None:
+        return 60
+    settings = LoadSettings(servers[own.name].url, own.model, clients=8, seconds=10)
+    asked = asyncio.run(load(settings, questions, lambda *_: None))
+    return round(fmean(one.tokens for one in asked if one.status == 200))
+
+
+def ask(
+    server: Server, one: Contender, clients: int, seconds: float, length: int, questions: Sequence[str]
+) -> dict[str, float]:
+    """What a closed loop of so many clients meets."""
+    tokens = length if one.fixed else 400
+    settings = LoadSettings(server.url, one.model, clients=clients, seconds=seconds, max_tokens=tokens)
+    before = server.processor_seconds
+    asked = asyncio.run(load(settings, questions, lambda *_: None))
+    processor = server.processor_seconds - before
+    return summary(asked, seconds, processor)
+
+
+def summary(asked: Sequence[Asked], seconds: float, processor: float) -> dict[str, float]:
+    """Figures of one loop. Raises `TuiliError` where nothing was answered."""
+    answered = [answer for answer in asked if answer.status == 200 and answer.first is not None]
+    if not answered:
+        raise TuiliError(f"none of {len(asked)} questions was answered")
+    within = [answer for answer in answered if answer.ended <= seconds]
+    firsts = [1e3 * (answer.first or 0.0) for answer in answered]
+    wholes = [1e3 * answer.whole for answer in answered]
+    return {
+        "unanswered": len(asked) - len(answered),
+        "answers_per_second": len(within) / seconds,
+        "tokens_per_second": sum(answer.tokens for answer in within) / seconds,
+        "tokens_per_cpu_second": sum(answer.tokens for answer in answered) / processor,
+        **{f"first_p{part}": cut(firsts, part) for part in (50, 99)},
+        **{f"whole_p{part}": cut(wholes, part) for part in (50, 99)},
+    }
+
+
+def cut(values: Sequence[float], part: int) -> float:
+    """A percentile."""
+    return values[0] if len(values) == 1 else quantiles(values, n=100, method="inclusive")[part - 1]
+
+
+if __name__ == "__main__":
+    run("serving", measure)

@@ -1,0 +1,75 @@
+"""Which servers take part, and how each is started on all cores of the machine, as its makers have it by default."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from benchmarks.engine.peers.contenders import GGUF, PEERS, made
+from benchmarks.harness.record import ROOT
+from benchmarks.harness.server import Server, free_port, ours
+from benchmarks.serving.peers.llama import save_llama
+
+LLAMA_SERVER = ROOT / ".venv-peers" / "bin" / "llama-server"
+"""Made by `make bench`."""
+TOGETHER, CONTEXT = 64, 512
+"""Answers that peers write at once, and tokens that each may take."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A server, and the name of its model. fixed: whether it writes as many tokens as it is asked for; nano ends its
+    answers itself. only: with so many clients alone, where it is so slow here that one figure must do.
+    """
+
+    name: str
+    start: Callable[[], Server]
+    model: str = "nano"
+    fixed: bool = True
+    only: int | None = None
+
+
+def contenders(folder: Path, threads: int) -> list[Contender]:
+    """All of them; what peers read is written into `folder` where it is not there."""
+    llama = folder / "llama"
+    if not (llama / "config.json").is_file():
+        save_llama(llama)
+    found = [
+        Contender("ours", partial(ours, threads=threads), fixed=False),
+        Contender("ours_compiled", partial(ours, "--compiled", threads=threads), fixed=False),
+    ]
+    for kind in GGUF:
+        file = folder / f"{kind}.gguf"
+        made(file, str(PEERS), "benchmarks.engine.peers.gguf_export", str(llama), str(file), kind)
+        found.append(Contender(f"llama_cpp_{kind}", partial(llama_cpp, file, threads)))
+    plain = partial(transformers, llama, threads)
+    continuous = partial(transformers, llama, threads, "--continuous-batching")
+    found.append(Contender("transformers", plain, str(llama)))
+    found.append(Contender("transformers_continuous", continuous, str(llama), only=8))
+    return found
+
+
+def llama_cpp(file: Path, threads: int) -> Server:
+    """llama.cpp's own server, built as `make bench` does it."""
+    port = free_port()
+    command = [str(LLAMA_SERVER), "--model", str(file), "--port", str(port), "--parallel", str(TOGETHER)]
+    command += ["--ctx-size", str(TOGETHER * CONTEXT), "--threads", str(threads), "--temp", "0", "--no-webui"]
+    return Server(command, port, "/health")
+
+
+def transformers(folder: Path, threads: int, *options: str) -> Server:
+    """`transformers serve`."""
+    port = free_port()
+    command = [str(Path(sys.executable).with_name("transformers")), "serve", str(folder), "--port", str(port), *options]
+    environment = {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
+    return Server(command, port, "/health", environment)
+
+
+def llama_server_version() -> str:
+    """What llama.cpp's server says of itself."""
+    done = subprocess.run([str(LLAMA_SERVER), "--version"], capture_output=True, text=True, check=True)
+    return (done.stdout + done.stderr).splitlines()[0].removeprefix("version: ")

@@ -1,0 +1,40 @@
+"""How long `tuili serve` takes to be ready and to answer first, and what it holds while nobody asks."""
+
+from __future__ import annotations
+
+import time
+
+import httpx2
+
+from benchmarks.harness.command import Measured, run
+from benchmarks.harness.record import Figure
+from benchmarks.harness.server import ours
+
+IDLE = 5.0
+"""Seconds after which memory is read."""
+QUESTION = {"role": "user", "content": "What is 48 + 27 * 3?"}
+
+
+def measure(starts: int = 10, threads: int = 2) -> Measured:
+    """Seconds and memory of `starts`, one after the other, each with its first answer."""
+    runs: dict[str, list[float]] = {"ready": [], "first_answer": [], "idle": [], "idle_after_an_answer": []}
+    for _ in range(starts):
+        with ours(threads=threads) as server:
+            runs["ready"].append(server.seconds_to_ready)
+            time.sleep(IDLE)
+            runs["idle"].append(server.memory / 1e6)
+            begun = time.perf_counter()
+            body = {"model": "nano", "messages": [QUESTION]}
+            httpx2.post(f"{server.url}/v1/chat/completions", json=body, timeout=60).raise_for_status()
+            runs["first_answer"].append(1e3 * (time.perf_counter() - begun))
+            time.sleep(IDLE)
+            runs["idle_after_an_answer"].append(server.memory / 1e6)
+            assert server.stop() == 0
+    units = {"ready": "s", "first_answer": "ms"}
+    return {"starts": starts, "threads": threads}, {
+        name: Figure(units.get(name, "MB"), own) for name, own in runs.items()
+    }
+
+
+if __name__ == "__main__":
+    run("startup", measure)

@@ -1,0 +1,1 @@
+"""Training: its speed beside that of a Mixtral, and the quickstart."""

@@ -1,0 +1,136 @@
+"""How fast training is: against this machine's own matrix products, and against a Mixtral of equal size.
+
+Operations are those of the linear layers that are really executed, forward and backward: 6 for each parameter and
+token, of attention itself none. Ours are runs of a recipe by the code of `tuili train`, replicas included, on its real
+stream (problems are generated beside the training, on the same cores). Prompt tokens stay in the trunk, learnt tokens
+leave at their exits, in the shares that the recipe has on average, which is why tokens a second alone would flatter it.
+"Equal-model" tokens a second are therefore given too: our operations a second over those of a token that goes through
+all layers, which is what every token of Mixtral does. Mixtral reads the same documents from memory, in whichever of the
+Trainer's variants is the fastest here, and takes a step as often. The Trainer runs in one process on all cores, as it
+does unless it is started by torchrun; ours divides itself.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, replace
+from itertools import islice
+from typing import Any
+
+import torch
+
+from benchmarks.harness.command import Measured, ratio, run
+from benchmarks.harness.record import Figure
+from benchmarks.training.mixtral import VARIANTS, equal_mixtral, mixtral_parameters, train_mixtral
+from benchmarks.training.tuili_training import OurTraining, Segment
+from tuili.config import load_recipe
+from tuili.model import TuiliConfig
+from tuili.model.size import count_parameters
+from tuili.train.recipe import Recipe
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def measure(
+    sizes: tuple[str, ...] = ("nano", "micro"),
+    recipe: str = "nano",
+    steps: int = 15,
+    runs: int = 3,
+    overrides: tuple[str, ...] = (),
+) -> Measured:
+    """Rates of runs of `steps` steps, ours, Mixtral's and the products' in turns, for each size of the recipe."""
+    figures: dict[str, Figure] = {}
+    chosen: dict[str, Any] = {}
+    warmup = steps // 3
+    for size in sizes:
+        short = (f"train.steps={steps}", f"log.interval={warmup}", f"checkpoint.interval={steps}", "train.device=cpu")
+        loaded = load_recipe(recipe, (*overrides, f"model.preset={size}", *short), Recipe)
+        own_figures, chosen[size] = compare(at_mean_depth(loaded), runs)
+        figures |= {f"{size}_{name}": figure for name, figure in own_figures.items()}
+    return {
+        "recipe": recipe,
+        "overrides": list(overrides),
+        "steps_a_run": f"{steps}, the first {warmup} not timed",
+        "chosen": chosen,
+        "operations": "6 a parameter and token of the linear layers that run, forward and backward; attention none",
+        "goal": "share_of_matmul >= 0.5 at micro, tokens_over_mixtral >= 2 at nano",
+    }, figures
+
+
+def at_mean_depth(recipe: Recipe) -> Recipe:
+    """The recipe with the mean of its exit shares from first to last, so that a few of its steps cost what all do."""
+    first, last = recipe.objective.exits
+    mean = tuple((a + b) / 2 for a, b in zip(first, last, strict=True))
+    return recipe.model_copy(update={"objective": recipe.objective.model_copy(update={"exits": (mean, mean)})})
+
+
+def compare(recipe: Recipe, runs: int) -> tuple[dict[str, Figure], dict[str, Any]]:
+    """The figures of one size, and what was chosen for both sides."""
+    ours = OurTraining(recipe)
+    steps, accumulation, rate = recipe.train.steps, recipe.train.accumulation, recipe.optimizer.learning_rate
+    blocks = list(islice(ours.stream(), steps * accumulation))
+    config = equal_mixtral(ours.config)
+    arguments = (config, ours.tokenizer, accumulation)
+    warmup = recipe.log.interval
+    probe = blocks[: 2 * accumulation * max(1, warmup // 4)]
+    probes = {v: train_mixtral(*arguments, probe, v, rate, warmup=1) for v in VARIANTS}
+    # The loop over experts is not compiled: its shapes follow from the data, so that every batch would compile anew.
+    grouped = max((v for v in VARIANTS if v.experts == "grouped_mm"), key=lambda v: probes[v].tokens)
+    compiled = replace(grouped, compiled=True)
+    probes[compiled] = train_mixtral(*arguments, blocks[: 2 * warmup * accumulation], compiled, rate, warmup=warmup)
+    variant = max(probes, key=lambda v: probes[v].tokens)
+    shapes = matmul_shapes(recipe, ours.config)
+    products: dict[str, list[float]] = {f"matmul_{d}_{name}": [] for d in DTYPES for name in shapes}
+    segments: dict[str, list[Segment]] = {"ours": [], "mixtral": []}
+    for _ in range(runs):
+        for key, rates in products.items():
+            _, dtype, name = key.split("_")
+            rates.append(matmul_rate(*shapes[name], DTYPES[dtype]))
+        segments["ours"].append(ours.segment())
+        segments["mixtral"].append(train_mixtral(*arguments, blocks, variant, rate, warmup=warmup))
+    figures = {key: Figure("GFLOP/s", rates) for key, rates in products.items()}
+    for side, own in segments.items():
+        figures[f"{side}_tokens"] = Figure("tokens/s", [segment.tokens for segment in own])
+        figures[f"{side}_gflops"] = Figure("GFLOP/s", [segment.flops / 1e9 for segment in own])
+    active = count_parameters(ours.config).active
+    equal = Figure("tokens/s", [segment.flops / (6 * active) for segment in segments["ours"]])
+    figures["ours_equal_model_tokens"] = equal
+    figures["share_of_matmul"] = ratio(figures["ours_gflops"], figures[f"matmul_{ours.choices.precision}_1024"])
+    figures["tokens_over_mixtral"] = ratio(figures["ours_tokens"], figures["mixtral_tokens"])
+    figures["equal_model_tokens_over_mixtral"] = ratio(equal, figures["mixtral_tokens"])
+    figures |= {f"mixtral_probe_{v}": Figure("tokens/s", [segment.tokens]) for v, segment in probes.items()}
+    parameters = {"ours": count_parameters(ours.config), "mixtral": mixtral_parameters(config)}
+    return figures, {
+        **asdict(ours.choices),
+        "mixtral": str(variant),
+        "parameters": {side: {"total": p.total, "active": p.active} for side, p in parameters.items()},
+        "shapes": {name: list(shape) for name, shape in shapes.items()},
+    }
+
+
+def matmul_shapes(recipe: Recipe, config: TuiliConfig) -> dict[str, tuple[int, int, int]]:
+    """Rows, inputs and outputs of the products: a large square, and the first layers of the trunk and of an expert."""
+    rows = recipe.train.rows * recipe.train.length
+    return {
+        "1024": (1024, 1024, 1024),
+        "trunk": (rows, config.hidden_size, 2 * config.intermediate_size),
+        "expert": (
+            rows * config.num_experts_per_tok // config.num_experts,
+            config.hidden_size,
+            2 * config.moe_intermediate_size,
+        ),
+    }
+
+
+def matmul_rate(rows: int, inputs: int, outputs: int, dtype: torch.dtype, repeats: int = 20) -> float:
+    """GFLOP/s of a matrix product of this shape."""
+    a, b = torch.randn(rows, inputs, dtype=dtype), torch.randn(outputs, inputs, dtype=dtype)
+    result = a @ b.t()
+    start = time.perf_counter()
+    for _ in range(repeats):
+        torch.mm(a, b.t(), out=result)
+    return 2e-9 * rows * inputs * outputs * repeats / (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    run("training", measure)

@@ -1,0 +1,95 @@
+"""Writes values canonically, or as a given term writes them: in its units, as decimals if it has decimals.
+
+Terms and whole steps are written by `language.printer`.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from fractions import Fraction
+
+from tuili.steps.language.grammar import WEEKDAYS
+from tuili.steps.language.terms import Measure, Number, Term, children
+from tuili.steps.language.units import Unit, conversion
+from tuili.steps.values.values import Quantity, TimeOfDay, Value, Weekday, base_unit
+
+MAX_DECIMALS = 12
+"""A number that needs more digits behind the point is written as a fraction."""
+
+
+def render_value(value: Value, unit: Unit | None = None, decimal: bool = False) -> str:
+    """A value in canonical printing; a quantity in the given unit if that fits, else in base units.
+
+    With `decimal`, numbers are written as decimals where those end.
+    """
+    match value:
+        case bool():
+            return str(value).lower()
+        case Fraction():
+            return render_number(value, decimal)
+        case Quantity():
+            if unit is None or conversion(unit)[1] != value.dimension:
+                unit = base_unit(value.dimension)
+            return f"{render_number(value.amount / conversion(unit)[0], decimal)} {unit}"
+        case datetime.date():
+            return value.isoformat()
+        case Weekday():
+            return WEEKDAYS[value.number]
+        case TimeOfDay():
+            hour, minute, second = value.seconds // 3600, value.seconds // 60 % 60, value.seconds % 60
+            return f"{hour:02}:{minute:02}" + (f":{second:02}" if second else "")
+        case frozenset():
+            items = sorted((render_value(item, unit, decimal) for item in value), key=lambda text: (len(text), text))
+            return "{" + ", ".join(items) + "}"
+        case tuple():
+            return "[" + ", ".join(render_value(item, unit, decimal) for item in value) + "]"
+
+
+def render_number(value: Fraction, decimal: bool = False) -> str:
+    """`7`, `-3/4` or, as a decimal, `-0.75`."""
+    if value.denominator == 1:
+        return str(value.numerator)
+    places = _places(value.denominator) if decimal else 0
+    if not places:
+        return f"{value.numerator}/{value.denominator}"
+    sign = "-" if value < 0 else ""
+    digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
+    return f"{sign}{digits[:-places]}.{digits[-places:]}"
+
+
+def _places(denominator: int) -> int:
+    """How many decimals a fraction needs; 0 if it never ends or needs more than `MAX_DECIMALS`."""
+    return next((places for places in range(1, MAX_DECIMALS + 1) if 10**places % denominator == 0), 0)
+
+
+def render_value_like(value: Value, *terms: Term) -> str:
+    """The value in a unit and form of the terms; the first term counts most."""
+    literals = [literal for term in terms for literal in _literals(term)]
+    decimal = any(isinstance(literal, Number) and literal.places for literal in literals)
+    units = [literal.unit for literal in literals if isinstance(literal, Measure)]
+    unit = _fitting(value, units) if isinstance(value, Quantity) else None
+    return render_value(value, unit, decimal)
+
+
+def _literals(term: Term) -> Iterator[Term]:
+    if isinstance(term, (Number, Measure)):
+        yield term
+    if isinstance(term, Measure):
+        yield term.number
+    for part in children(term):
+        yield from _literals(part)
+
+
+def _fitting(value: Quantity, units: list[Unit]) -> Unit | None:
+    """The first unit of the value's dimension, or else a power of a unit: cm^2 where cm is written."""
+    for unit in units:
+        if conversion(unit)[1] == value.dimension:
+            return unit
+    for unit in units:
+        dimension = conversion(unit)[1]
+        for power in (2, 3):
+            if len(unit.factors) == 1 and tuple(power * p for p in dimension) == value.dimension:
+                ((symbol, own),) = unit.factors
+                return Unit(((symbol, own * power),))
+    return None

@@ -1,0 +1,58 @@
+"""Workers: the same work for all, timed and counted; what is printed by the way is no answer; a death is told."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.engine.peers import protocol
+from benchmarks.engine.peers.protocol import FIRST_WORD, Work, Worker
+
+WORKER = """
+import sys, time
+from benchmarks.engine.peers.protocol import serve
+
+def prepare(work):
+    print("a library greets")
+    def go():
+        time.sleep(0.05)
+        if work.variant.get("short"):
+            return [[1]]
+        return [list(range(work.new)) for _ in work.prompts()]
+    return go
+
+serve(prepare)
+"""
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A worker that sleeps and counts."""
+    monkeypatch.setattr(protocol, "ROOT", Path(protocol.__file__).parents[3])
+    started = Worker(sys.executable, "unused", [], 1, tmp_path / "log")
+    started._command = [sys.executable, "-c", WORKER, "1"]
+    yield started
+    started.close()
+
+
+def test_prompts_are_the_same_for_all_and_others_with_every_seed():
+    work = Work(3, 20, 5, 100)
+    assert work.prompts() == Work(3, 20, 5, 100, {"compiled": True}).prompts()
+    assert work.prompts() != Work(3, 20, 5, 100, seed=1).prompts()
+    assert [len(prompt) for prompt in work.prompts()] == [20] * 3
+    assert all(FIRST_WORD <= token < 100 for prompt in work.prompts() for token in prompt)
+
+
+def test_a_worker_is_timed_and_hands_back_its_first_tokens(worker: Worker):
+    for _ in range(2):
+        done = worker.do(Work(2, 4, 10, 100))
+        assert done["tokens"] == list(range(8))
+        assert 0.05 <= done["seconds"] < 5
+        assert done["cpu_seconds"] < done["seconds"]
+
+
+def test_a_worker_that_writes_too_little_dies_and_says_where_to_look(worker: Worker):
+    with pytest.raises(RuntimeError, match="log"):
+        worker.do(Work(1, 4, 10, 100, {"short": True}))

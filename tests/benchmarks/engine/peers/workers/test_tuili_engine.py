@@ -1,0 +1,60 @@
+"""Our worker writes what was asked for: all tokens, never an end, as deep as was drawn; sizes are equal as claimed."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchmarks.engine.peers import ours
+from benchmarks.engine.peers.protocol import Work
+from benchmarks.engine.peers.sizes import SIZES, Size, build_ours
+from benchmarks.engine.peers.workers.tuili_engine import Ours
+from tuili.engine.sequence import Row
+
+TINY = Size(2048, 64, 12, 2, 1, 32, 16, 3)
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Ours:
+    monkeypatch.setitem(SIZES, "tiny", TINY)
+    return Ours("tiny", torch.float32)
+
+
+@pytest.mark.parametrize("size", list(SIZES))
+def test_a_token_uses_as_many_parameters_of_ours_as_of_the_llama(size: str):
+    counts = SIZES[size].parameters()
+    assert counts["ours_active"] == pytest.approx(counts["llama_total_and_active"], rel=0.005)
+    assert counts["ours_total"] > counts["ours_active"] > counts["ours_active_trunk"]
+
+
+@pytest.mark.parametrize(("batch", "shares"), [(1, None), (3, [0.5, 0.2, 0.2, 0.1])])
+def test_every_response_has_its_tokens_at_the_depths_that_were_drawn(tiny: Ours, batch, shares, monkeypatch):
+    rows: list[Row] = []
+
+    def noted(*given, **more) -> Row:
+        rows.append(Row(*given, **more))
+        return rows[-1]
+
+    monkeypatch.setattr(ours, "Row", noted)
+    tokens = tiny.prepare(Work(batch, 16, 40, 2048, {"shares": shares}))()
+    written = rows[-batch:]
+    assert tokens == [row.tokens for row in written]
+    assert {len(own) for own in tokens} == {40}
+    depths = [depth for row in written for depth in row.depths]
+    if shares is None:
+        assert set(depths) == {12}
+    else:
+        assert set(depths) == {3, 6, 9, 12}
+        assert depths.count(3) / len(depths) == pytest.approx(0.5, abs=0.15)
+        assert len({tuple(row.depths) for row in written}) == batch
+
+
+def test_drawn_depths_cost_as_many_layers(tiny: Ours):
+    tiny.prepare(Work(1, 16, 20, 2048, {"shares": [1.0, 0, 0, 0]}))()
+    (scheduler,) = tiny._schedulers.values()
+    assert scheduler.account.layer_steps == 3 * scheduler.account.tokens
+
+
+def test_the_end_is_never_the_likeliest():
+    model, tokenizer = build_ours(TINY, torch.float32)
+    assert tokenizer.eos_token_id not in model.lm_head(torch.randn(1000, 64)).argmax(-1).tolist()

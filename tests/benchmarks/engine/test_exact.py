@@ -1,0 +1,33 @@
+"""Verified drafts are compared with full depth token for token, and timed in turns."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.engine import exact
+from benchmarks.engine.exact import measure, prompts
+from benchmarks.harness.cells import Cells
+
+
+def test_every_block_is_compared_and_timed(monkeypatch, tmp_path):
+    monkeypatch.setattr(exact, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
+    monkeypatch.setattr(exact, "compiles", lambda: False)
+    monkeypatch.setattr(exact, "prompts", lambda per_cell: [block[:2] for block in prompts(per_cell)])
+    config, figures = measure(per_cell=2, single=1)
+    assert config["model"] == "nano"
+    assert (figures["batch_16_prompts"].median, figures["batch_16_eager_identical"].median) == (4, 4)
+    assert (figures["batch_1_prompts"].median, figures["batch_1_eager_identical"].median) == (2, 2)
+    both = zip(
+        figures["batch_16_eager_exact_tokens_per_second"].runs,
+        figures["batch_16_eager_full_tokens_per_second"].runs,
+        strict=True,
+    )
+    ratios = figures["batch_16_eager_exact_tokens_per_second_over_full"].runs
+    assert list(ratios) == pytest.approx([one / other for one, other in both])
+    assert len(ratios) == 2
+
+
+def test_blocks_have_one_prompt_of_each_domain_and_level():
+    first, second = prompts(2)
+    assert len(first) == len(second) == 48
+    assert not set(first) & set(second)

@@ -1,0 +1,47 @@
+"""The loads are summed up rightly, and the peers' model is of the size that the record says."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.serving.peers.__main__ import summary
+from benchmarks.serving.peers.contenders import contenders
+from benchmarks.serving.peers.llama import parameters, save_llama
+from tuili.bench.load import Asked
+from tuili.errors import TuiliError
+
+
+def test_throughput_is_of_the_time_and_latency_of_all_answers():
+    asked = [
+        Asked(200, whole=0.2, ended=1.0, first=0.1, tokens=10),
+        Asked(200, whole=0.4, ended=2.0, first=0.3, tokens=20),
+        Asked(200, whole=1.2, ended=3.0, first=0.5, tokens=30),
+        Asked(0, whole=0.1, ended=1.0),
+        Asked(429, whole=0.1, ended=1.0),
+    ]
+    told = summary(asked, seconds=2.0, processor=3.0)
+    assert (told["answers_per_second"], told["tokens_per_second"], told["tokens_per_cpu_second"]) == (1.0, 15.0, 20.0)
+    assert (told["first_p50"], told["whole_p50"], told["unanswered"]) == (300.0, 400.0, 2)
+    assert told["whole_p99"] == pytest.approx(1184.0)
+    with pytest.raises(TuiliError, match="none of 2"):
+        summary(asked[3:], 1.0, 1.0)
+
+
+def test_the_peers_model_has_the_size_of_what_a_token_of_nano_uses(tmp_path):
+    save_llama(tmp_path)
+    told = parameters()
+    assert 0.95 < told["llama"] / told["nano_active"] < 1.05
+    assert (tmp_path / "chat_template.jinja").read_text().startswith("<|begin|>")
+
+
+def test_everybody_takes_part(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.serving.peers.contenders.made", lambda *_: None)
+    names = [one.name for one in contenders(tmp_path, 2)]
+    assert names == [
+        "ours",
+        "ours_compiled",
+        "llama_cpp_f16",
+        "llama_cpp_q8_0",
+        "transformers",
+        "transformers_continuous",
+    ]

@@ -1,0 +1,27 @@
+"""The server counts when it is told to, and answers either way."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+
+from benchmarks.serving import metrics_cost
+
+
+def test_the_server_counts_when_it_is_told_to():
+    def counted(number):
+        before = server.metrics().get("tuili_token_depth_layers_count", 0)
+        server.process.send_signal(number)
+        time.sleep(0.2)
+        processor, wall = asyncio.run(metrics_cost.ask(server, ["What is 2 + 2?"] * 4, 2, metrics_cost.Scraper(server)))
+        assert processor > 0
+        assert wall > 0
+        server.process.send_signal(signal.SIGUSR1)
+        time.sleep(0.2)
+        return server.metrics()["tuili_token_depth_layers_count"] - before
+
+    with metrics_cost.server_to_switch() as server:
+        assert counted(signal.SIGUSR1) > 0
+        assert counted(signal.SIGUSR2) == 0
+        assert counted(signal.SIGUSR1) > 0

@@ -1,0 +1,13 @@
+"""A server that idles holds less than it may, and answers."""
+
+from __future__ import annotations
+
+from benchmarks.serving import startup
+
+
+def test_memory_when_idle(monkeypatch):
+    monkeypatch.setattr(startup, "IDLE", 0.5)
+    _, figures = startup.measure(starts=1, threads=1)
+    assert 100 < figures["idle"].median < 600
+    assert 100 < figures["idle_after_an_answer"].median < 600
+    assert figures["first_answer"].median > 0
