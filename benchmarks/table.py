@@ -17,8 +17,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.harness.record import RESULTS, ROOT
-from tuili.eval.reporting.card import EVAL_FILE
-from tuili.eval.reporting.figures import cost_curves, depth_lines, goodput_lines, heat_map
+from tuili.eval import EVAL_FILE, cost_curves, depth_lines, goodput_lines, heat_map
 from tuili.model.folder import SHIPPED
 
 README = ROOT / "README.md"

@@ -20,7 +20,7 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import ROOT, Figure
 from tuili.config import load_recipe
 from tuili.engine.promises.confidence import bins
-from tuili.eval.reporting.figures import reliability
+from tuili.eval import reliability_diagrams
 from tuili.model.verifier import Verifier
 from tuili.posttrain.verifier.chains import OWN, UNKNOWN
 from tuili.posttrain.verifier.features import Examples
@@ -101,7 +101,7 @@ def draw(file: Path, test: Examples, chance_E: Tensor) -> None:
     label_E = test.label_N[test.end_E]
     own_E = test.of(OWN)[test.chain_E] & (label_E != UNKNOWN)
     kinds = {"steps": own_E & ~test.last_E, "answers": own_E & test.last_E}
-    drawn = reliability(
+    drawn = reliability_diagrams(
         {name: bins(chance_E[own].double().numpy(), (label_E[own] == 1).numpy()) for name, own in kinds.items()}
     )
     file.write_bytes(base64.b64decode(drawn.partition(",")[2]))

@@ -17,7 +17,7 @@ from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
 from tuili.engine.decode import Decoder, Generation
 from tuili.engine.request import Depth
-from tuili.eval.runner import unseen_problems
+from tuili.eval import unseen_problems
 from tuili.model.folder import LoadedModel, load_model, shipped_names
 from tuili.tasks import domain_names
 

@@ -25,19 +25,25 @@ from numpy.typing import NDArray
 
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import ROOT, Figure
-from tuili.eval.calibration.calibrate import (
-    Case,
-    Moment,
-    Trace,
-    collect,
-    first_setting,
+from tuili.eval import (
+    ACCENT_COLOUR,
+    LEVEL_COLOURS,
+    MUTED_COLOUR,
+    PLOT_STYLE,
+    AttemptHistory,
+    AttemptSnapshot,
+    CertifiedSetting,
+    LabelledPrompt,
+    LossTable,
+    candidate_thresholds,
+    certify,
+    collect_histories,
+    empirical_setting,
     fit_confidence,
     replay,
-    thresholds,
+    starting_setting,
+    unseen_problems,
 )
-from tuili.eval.calibration.guarantee import Certified, Trials, certify, threshold_uncertified
-from tuili.eval.reporting.figures import ACCENT, LEVEL_COLOURS, MUTED, STYLE
-from tuili.eval.runner import unseen_problems
 from tuili.files import write_durably
 from tuili.model.folder import LoadedModel, load_model
 from tuili.model.verifier import verifier_hash
@@ -69,13 +75,13 @@ def measure(
     fitting = answered(loaded, cases(levels, fitted_per_cell, seed, Split.VALIDATION), most, max_tokens, Path(runs))
     pool = answered(loaded, cases(levels, per_cell, seed, Split.TEST), most, max_tokens, Path(runs))
     confidence = fit_confidence(fitting)
-    threshold_S = thresholds(fitting, confidence)
+    threshold_S = candidate_thresholds(fitting, confidence)
     figures: dict[str, list[float]] = {}
     for steps in max_steps:
         seen = replay(fitting, confidence, threshold_S, steps, max_tokens)
         whole = replay(pool, confidence, threshold_S, steps, max_tokens)
         for tolerance in tolerances:
-            start = first_setting(seen, tolerance, delta, sample)
+            start = starting_setting(seen, tolerance, delta, sample)
             found = [one_split(whole, tolerance, delta, start, sample, number) for number in range(splits)]
             oracle = best_in_hindsight(whole, tolerance)
             for name, values in gathered(found, oracle).items():
@@ -87,7 +93,7 @@ def measure(
         "verifier": verifier_hash(loaded.path),
         "problems": {"domains": len(domain_names()), "levels": list(levels), "pool": len(pool), "fitted": len(fitting)},
         "accuracy": {
-            f"after {steps}": fmean(trace.moments[min(steps, len(trace.moments)) - 1].right for trace in pool)
+            f"after {steps}": fmean(trace.snapshots[min(steps, len(trace.snapshots)) - 1].right for trace in pool)
             for steps in max_steps
         },
         "sample": sample,
@@ -98,45 +104,55 @@ def measure(
     }, {key: Figure("share", values) for key, values in figures.items()}
 
 
-def cases(levels: Sequence[int], per_cell: int, seed: int, split: Split) -> list[Case]:
+def cases(levels: Sequence[int], per_cell: int, seed: int, split: Split) -> list[LabelledPrompt]:
     """Problems of all domains in random order."""
     problems = unseen_problems(domain_names(), levels, per_cell, seed, split)
     random.Random(seed).shuffle(problems)
-    return [Case(problem.prompt, problem.answer) for problem in problems]
+    return [LabelledPrompt(problem.prompt, problem.answer) for problem in problems]
 
 
-def answered(loaded: LoadedModel, wanted: Sequence[Case], max_steps: int, max_tokens: int, folder: Path) -> list[Trace]:
+def answered(
+    loaded: LoadedModel, wanted: Sequence[LabelledPrompt], max_steps: int, max_tokens: int, folder: Path
+) -> list[AttemptHistory]:
     """The trace of each case; those of earlier calls are read."""
     folder.mkdir(parents=True, exist_ok=True)
     own = f"{model_hash(loaded.path)}{verifier_hash(loaded.path)}{max_steps}/{max_tokens}"
-    traces: list[Trace] = []
+    traces: list[AttemptHistory] = []
     for start in range(0, len(wanted), PART):
         part = wanted[start : start + PART]
         key = hashlib.sha256(f"{own}{[asdict(case) for case in part]}".encode()).hexdigest()[:16]
         file = folder / f"{key}.json"
         if not file.exists():
-            found = collect(loaded, part, max_steps, max_tokens, lambda *_: None)
-            write_durably(file, json.dumps([asdict(trace) for trace in found]).encode())
+            found = collect_histories(loaded, part, max_steps, max_tokens, lambda *_: None)
+            write_durably(file, json.dumps([_as_kept(history) for history in found]).encode())
             print(f"{start + len(part)} of {len(wanted)} problems answered", flush=True)
         traces += map(_trace, json.loads(file.read_text()))
     return traces
 
 
-def _trace(kept: dict[str, Any]) -> Trace:
+def _as_kept(history: AttemptHistory) -> dict[str, Any]:
+    """A history as files keep it: their keys are older than the names of its fields."""
+    moments = [asdict(snapshot) for snapshot in history.snapshots]
+    return {"prompt": history.prompt_tokens, "moments": moments, "rejected": history.rejected}
+
+
+def _trace(kept: dict[str, Any]) -> AttemptHistory:
     moments = [
-        Moment(m["tokens"], None if m["features"] is None else tuple(m["features"]), m["right"])
+        AttemptSnapshot(m["tokens"], None if m["features"] is None else tuple(m["features"]), m["right"])
         for m in kept["moments"]
     ]
-    return Trace(kept["prompt"], tuple(moments), kept["rejected"])
+    return AttemptHistory(kept["prompt"], tuple(moments), kept["rejected"])
 
 
-def one_split(whole: Trials, tolerance: float, delta: float, start: int, sample: int, number: int) -> dict[str, float]:
+def one_split(
+    whole: LossTable, tolerance: float, delta: float, start: int, sample: int, number: int
+) -> dict[str, float]:
     """What one calibration sample comes to; without `coverage` where it certifies nothing."""
     order_N = np.random.default_rng(number).permutation(whole.answered_SN.shape[1])
     drawn, rest = part(whole, order_N[:sample]), part(whole, order_N[sample:])
     found = certify(drawn, tolerance, delta, start)
     own: dict[str, float] = {"broken": 0.0, "broken_on_rest": 0.0, "infeasible": 1.0}
-    if isinstance(found, Certified):
+    if isinstance(found, CertifiedSetting):
         own = {
             "broken": float(error(whole, found.setting) > tolerance),
             "broken_on_rest": float(error(rest, found.setting) > tolerance),
@@ -144,25 +160,25 @@ def one_split(whole: Trials, tolerance: float, delta: float, start: int, sample:
             "coverage": float(whole.answered_SN[found.setting].mean()),
             "error": error(whole, found.setting),
         }
-    usual = threshold_uncertified(drawn, tolerance)
+    usual = empirical_setting(drawn, tolerance)
     return own | {"uncertified_broken": float(usual is not None and error(whole, usual) > tolerance)}
 
 
-def part(trials: Trials, chosen_N: NDArray[np.int64]) -> Trials:
+def part(trials: LossTable, chosen_N: NDArray[np.int64]) -> LossTable:
     """The trials of some of the problems."""
-    return Trials(trials.answered_SN[:, chosen_N], trials.wrong_SN[:, chosen_N])
+    return LossTable(trials.answered_SN[:, chosen_N], trials.wrong_SN[:, chosen_N])
 
 
-def error(trials: Trials, setting: int) -> float:
+def error(trials: LossTable, setting: int) -> float:
     """The share of a setting's answers that are wrong."""
-    wrong, n = trials.counts()[setting]
+    wrong, n = trials.error_counts()[setting]
     return wrong / n if n else 0.0
 
 
-def best_in_hindsight(whole: Trials, tolerance: float) -> float:
+def best_in_hindsight(whole: LossTable, tolerance: float) -> float:
     """The largest share of the pool that a threshold answers with an error within the tolerance."""
     n = whole.answered_SN.shape[1]
-    return max((answered / n for wrong, answered in whole.counts() if wrong <= tolerance * answered), default=0.0)
+    return max((answered / n for wrong, answered in whole.error_counts() if wrong <= tolerance * answered), default=0.0)
 
 
 def gathered(found: Sequence[dict[str, float]], oracle: float) -> dict[str, list[float]]:
@@ -190,16 +206,16 @@ def draw(
     def values(name: str) -> list[float]:
         return [figures.get(f"steps{most}_error{tolerance:g}_{name}", [0.0])[0] for tolerance in tolerances]
 
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(PLOT_STYLE):
         picture = Picture(figsize=(7.6, 2.8))
         left, right = picture.subplots(1, 2)
         places = np.arange(len(tolerances))
         left.bar(places - 0.2, values("broken"), 0.38, color=LEVEL_COLOURS[2], label="certified")
-        left.bar(places + 0.2, values("uncertified_broken"), 0.38, color=MUTED, label="empirical threshold")
-        left.axhline(delta, color=ACCENT, linestyle="--", linewidth=1.2, label=f"δ = {delta:g}")
+        left.bar(places + 0.2, values("uncertified_broken"), 0.38, color=MUTED_COLOUR, label="empirical threshold")
+        left.axhline(delta, color=ACCENT_COLOUR, linestyle="--", linewidth=1.2, label=f"δ = {delta:g}")
         left.set_title("splits in which the error exceeds ε", fontsize=9, loc="left")
         right.bar(places - 0.2, values("coverage"), 0.38, color=LEVEL_COLOURS[2], label="certified")
-        right.bar(places + 0.2, values("oracle_coverage"), 0.38, color=MUTED, label="oracle threshold")
+        right.bar(places + 0.2, values("oracle_coverage"), 0.38, color=MUTED_COLOUR, label="oracle threshold")
         right.set_title(f"requests answered, at most {most} attempts", fontsize=9, loc="left")
         for axes in (left, right):
             axes.set_xticks(places, [f"ε = {tolerance:g}" for tolerance in tolerances])

@@ -29,7 +29,7 @@ from benchmarks.harness.record import Figure
 from tuili.engine.engine import Engine, Ticket
 from tuili.engine.request import Budget, Request
 from tuili.errors import InputError, Overloaded
-from tuili.eval.runner import unseen_problems
+from tuili.eval import unseen_problems
 from tuili.model.folder import LoadedModel, load_model, shipped_names
 from tuili.tasks import domain_names
 

@@ -22,7 +22,7 @@ from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure, time_runs
 from benchmarks.harness.texts import long_rows, task_records
 from tuili.engine.decode import Decoder, Generation
-from tuili.eval.runner import unseen_problems
+from tuili.eval import unseen_problems
 from tuili.model import TuiliForCausalLM
 from tuili.model.folder import LoadedModel, load_model, shipped_names
 from tuili.tasks import domain_names

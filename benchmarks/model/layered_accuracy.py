@@ -23,9 +23,7 @@ from benchmarks.model.attention_reads import DECODED, read_shares
 from tuili.config import load_recipe
 from tuili.data.tokenizer import encode_example
 from tuili.engine.decode import Decoder
-from tuili.eval.accuracy import paired_difference
-from tuili.eval.runner import run as answer
-from tuili.eval.runner import unseen_problems
+from tuili.eval import answer_problems, paired_difference, unseen_problems
 from tuili.model import modeling
 from tuili.model.folder import LoadedModel, load_model
 from tuili.steps import render_response
@@ -71,7 +69,7 @@ def measure(
             problems = unseen_problems(plan.data.domain_names, levels, per_cell, seed=0)
             loaded = trained(plan, folder / f"{side}-{seed}-{steps}")
             decoder = Decoder(loaded.model, loaded.tokenizer, loaded.model.config.exit_layers[-1])
-            correct[side] = [trial.correct for trial in answer(decoder, problems)]
+            correct[side] = [response.correct for response in answer_problems(decoder, problems)]
             every[side] += correct[side]
             own = {"accuracy": fmean(correct[side])}
             if side != "dense":

@@ -21,7 +21,7 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import Server, free_port
 from tuili.engine.engine import Engine
-from tuili.eval.runner import unseen_problems
+from tuili.eval import unseen_problems
 from tuili.serve.app import Settings
 from tuili.serve.metrics import Listener
 from tuili.serve.models import Models, make_engine

@@ -3,12 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.eval.trials import Oracle
+from tests.eval.scripted import Oracle
 from tests.tiny import save_tiny
 from tuili.cli.app import main
-from tuili.eval import evaluation
-from tuili.eval.reporting.card import read_figures
-from tuili.eval.runner import unseen_problems
+from tuili.eval import evaluation, read_figures, unseen_problems
 
 DOMAINS = ["arithmetic", "knights"]
 

@@ -22,8 +22,7 @@ from benchmarks.engine.budgets.methods import TEMPERATURE, Methods, Spent, vote
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
-from tuili.eval.accuracy import paired_difference, wilson
-from tuili.eval.runner import unseen_problems
+from tuili.eval import paired_difference, unseen_problems, wilson_interval
 from tuili.model.folder import load_model, shipped_names
 from tuili.tasks import Problem, domain_names
 
@@ -92,7 +91,7 @@ def outcomes(methods: Methods, problems: Sequence[Problem], setting: Mapping[str
 def point(name: str, spent: Sequence[Spent]) -> dict[str, Figure]:
     """Accuracy with its 95% interval, tokens and layer-steps a problem."""
     right, n = sum(correct for correct, *_ in spent), len(spent)
-    low, high = wilson(right, n)
+    low, high = wilson_interval(right, n)
     return {
         f"{name}_accuracy": Figure("share", [right / n]),
         f"{name}_low95": Figure("share", [low]),

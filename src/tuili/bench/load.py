@@ -1,8 +1,8 @@
 """A server under load: many questions over HTTP, in an open or a closed loop, timed by the client.
 
-In a closed loop each of a number of clients asks one question after the other. In an open loop questions arrive at random
-(Poisson), whether or not earlier ones have been answered; only then can a queue grow. Any server of OpenAI's chat API can
-be measured. How fast the engine itself is, is left to `speed`.
+In a closed loop each of a number of clients asks one question after the other. In an open loop questions arrive at
+random (Poisson), whether or not earlier ones have been answered; only then can a queue grow. Any server of OpenAI's
+chat API can be measured. How fast the engine itself is, is left to `speed`.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ class LoadSettings:
 class RequestResult:
     """What became of one request.
 
-    status: of HTTP; 0 where the connection failed or the answer broke off. latency: seconds until the end of the answer.
-    ended: seconds from the start of the load to the end of the answer. first_token: seconds until the first token.
-    tokens: those of the answer. outcome: that of the receipt, where the server sends one.
+    status: of HTTP; 0 where the connection failed or the answer broke off. latency: seconds until the end of the
+    answer. ended: seconds from the start of the load to the end of the answer. first_token: seconds until the first
+    token. tokens: those of the answer. outcome: that of the receipt, where the server sends one.
     """
 
     status: int
@@ -155,8 +155,8 @@ async def _ask(client: httpx2.AsyncClient, settings: LoadSettings, question: str
 def load_report(settings: LoadSettings, results: Sequence[RequestResult]) -> dict[str, Any]:
     """Throughput, goodput (good answers a second) and latency percentiles in milliseconds.
 
-    Throughput and goodput count the answers that ended within the settings' time. Percentiles count every answer, because
-    the slowest ones end late.
+    Throughput and goodput count the answers that ended within the settings' time. Percentiles count every answer,
+    because the slowest ones end late.
     """
     answered = [result for result in results if result.status == 200 and result.first_token is not None]
     within = [result for result in answered if result.ended <= settings.seconds]
@@ -168,7 +168,9 @@ def load_report(settings: LoadSettings, results: Sequence[RequestResult]) -> dic
     return {
         "settings": {name: value for name, value in asdict(settings).items() if name != "key"},
         "asked": len(results),
-        "by_status": {str(status): number for status, number in sorted(Counter(result.status for result in results).items())},
+        "by_status": {
+            str(status): number for status, number in sorted(Counter(result.status for result in results).items())
+        },
         "by_outcome": dict(Counter(result.outcome for result in answered)),
         "answers_per_second": len(within) / settings.seconds,
         "good_per_second": len(good) / settings.seconds,

@@ -55,11 +55,11 @@ class SpeedSettings:
 class SpeedResult:
     """The figures of one combination; medians over the rounds in a report.
 
-    tokens_per_second, tokens_per_cpu_second: tokens written for each second of wall-clock time, and of processor time of
-    all threads; the time includes reading the prompts. first_token_ms: the median time from submitting all prompts to a
-    response's first token. token_ms_p50, token_ms_p99: percentiles of the time from one token of a response to the next.
-    prompt_tokens_per_second: prompt tokens read for each second of reading alone. mean_depth: layers for each token
-    written.
+    tokens_per_second, tokens_per_cpu_second: tokens written for each second of wall-clock time, and of processor time
+    of all threads; the time includes reading the prompts. first_token_ms: the median time from submitting all prompts
+    to a response's first token. token_ms_p50, token_ms_p99: percentiles of the time from one token of a response to the
+    next. prompt_tokens_per_second: prompt tokens read for each second of reading alone. mean_depth: layers for each
+    token written.
     """
 
     batch: int
@@ -79,8 +79,8 @@ def measure_speed(
 ) -> dict[str, Any]:
     """A report: `speeds` (a `SpeedResult` for each combination), the settings, the machine and the peak memory (bytes).
 
-    `progress` is called with what is done, how many runs are finished, and how many there are. Raises `InputError` for a
-    depth that the model does not have, and for texts that do not fit its context.
+    `progress` is called with what is done, how many runs are finished, and how many there are. Raises `InputError` for
+    a depth that the model does not have, and for texts that do not fit its context.
     """
     context = loaded.model.config.max_position_embeddings
     if not all(1 <= batch <= MAX_BATCH_PROMPTS for batch in settings.batch):
@@ -119,7 +119,7 @@ def measure_speed(
 
 
 def worked_prompts(loaded: LoadedModel, length: int, count: int) -> list[list[int]]:
-    """`count` prompts of `length` tokens, each of which ends in a question; a question is cut where none is short enough."""
+    """`count` prompts of `length` tokens that each end in a question, cut where no question is short enough."""
     tokenizer = loaded.tokenizer
     problems = unseen_problems(domain_names(), PROBLEM_LEVELS, per_cell=4, seed=PROBLEM_SEED)
     questions = [encode_prompt(tokenizer, problem.prompt) for problem in problems]

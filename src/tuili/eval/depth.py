@@ -32,9 +32,9 @@ class DepthPoint:
 
 @dataclass(frozen=True)
 class DepthTrend:
-    """Mean depth (layers) at each level of a domain, and Spearman's rank correlation of a problem's depth with its level.
+    """Mean depth (layers) at each level of a domain, and Spearman's rank correlation of depth with level.
 
-    `rises` says that the correlation's 95% interval (Fisher's z) lies above zero.
+    `spearman` is over the domain's problems. `rises` says that its 95% interval (Fisher's z) lies above zero.
     """
 
     domain: str

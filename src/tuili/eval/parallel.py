@@ -48,7 +48,7 @@ _worker: _WorkerState
 
 
 def plan_workers(loaded: LoadedModel, jobs: int) -> WorkerPlan:
-    """The workers for so many jobs. On a CPU, jobs share the cores, one thread each. On a GPU, one job runs at a time."""
+    """The workers for so many jobs: on a CPU they share the cores, one thread each; on a GPU there is one."""
     processes = min(jobs, usable_cores()) if loaded.model.device.type == "cpu" else 1
     return WorkerPlan(processes, torch.get_num_threads() if processes == 1 else 1)
 

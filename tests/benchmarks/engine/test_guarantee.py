@@ -9,16 +9,15 @@ import pytest
 
 from benchmarks.engine import guarantee
 from benchmarks.engine.guarantee import best_in_hindsight, error, gathered, measure, one_split
-from tuili.eval.calibration.calibrate import Case, Moment, Trace
-from tuili.eval.calibration.guarantee import Trials
+from tuili.eval import AttemptHistory, AttemptSnapshot, LabelledPrompt, LossTable
 
 
-def trials(rates: list[float], problems: int = 4000) -> Trials:
+def trials(rates: list[float], problems: int = 4000) -> LossTable:
     """Settings that each answer more problems than the one before, of which these shares are wrong."""
     rng = np.random.default_rng(0)
     answered = [np.arange(problems) < problems * (place + 1) / len(rates) for place in range(len(rates))]
     wrong = [own & (rng.random(problems) < rate) for own, rate in zip(answered, rates, strict=True)]
-    return Trials(np.array(answered), np.array(wrong))
+    return LossTable(np.array(answered), np.array(wrong))
 
 
 def test_a_promise_is_broken_where_the_pool_says_so() -> None:
@@ -43,17 +42,21 @@ def test_a_promise_is_broken_where_the_pool_says_so() -> None:
 def test_what_was_answered_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
-    def answer(loaded: object, cases: list[Case], steps: int, tokens: int, tell: object) -> list[Trace]:
+    def answer(
+        loaded: object, cases: list[LabelledPrompt], steps: int, tokens: int, tell: object
+    ) -> list[AttemptHistory]:
         asked.append(len(cases))
         rng = np.random.default_rng(len(asked))
         sure = rng.normal(2, 2, len(cases))
         right = rng.random(len(cases)) < 1 / (1 + np.exp(-sure))
         return [
-            Trace(20, (Moment(9, (float(s), *[0.0] * 8), bool(r)), Moment(20, None, False)), None)
+            AttemptHistory(
+                20, (AttemptSnapshot(9, (float(s), *[0.0] * 8), bool(r)), AttemptSnapshot(20, None, False)), None
+            )
             for s, r in zip(sure, right, strict=True)
         ]
 
-    monkeypatch.setattr(guarantee, "collect", answer)
+    monkeypatch.setattr(guarantee, "collect_histories", answer)
     monkeypatch.setattr(guarantee, "PICTURE", tmp_path / "picture.svg")
     settings = {
         "levels": (1,),

@@ -1,9 +1,9 @@
 """Calibration: problems with known answers in, what may be promised about a model's answers out.
 
 Every problem is answered once, with all the attempts that any class of requests allows. From those attempts follows
-exactly what a request with fewer attempts or tokens, or with another confidence threshold, would have been answered: the
-engine only stops earlier, where the confidence suffices. Some of the problems fit the confidence, the others test the
-thresholds. The statistics are left to `guarantee`, the form of the result to `engine.promises.calibration`.
+exactly what a request with fewer attempts or tokens, or with another confidence threshold, would have been answered:
+the engine only stops earlier, where the confidence suffices. Some of the problems fit the confidence, the others test
+the thresholds. The statistics are left to `guarantee`, the form of the result to `engine.promises.calibration`.
 
 Dimensions: S settings (thresholds), N problems or answers, F features of an answer.
 """
@@ -247,7 +247,7 @@ def _rejection_bound(rejected: Sequence[bool]) -> float:
 
 
 def candidate_thresholds(histories: Sequence[AttemptHistory], confidence: Confidence) -> NDArray[np.float64]:
-    """Falling thresholds on confidence; each lets about the same number of further answers of these histories through."""
+    """Falling thresholds on confidence; each lets about as many further answers of these histories through."""
     confidences = [
         confidence.of_features(snapshot.features)
         for history in histories

@@ -2,9 +2,9 @@
 
 The promise holds with probability 1 - delta over the draw of the calibration sample. The method is that of Angelopoulos
 et al. (2021, arXiv 2110.01052) with exact binomial p-values and fixed-sequence testing, for one class of requests
-(epsilon, attempts, tokens). Each class is promised on its own, not all of them together. The promise needs requests that
-are drawn as the calibration sample was: whether they still are is left to `engine.promises.drift`, what a setting is and
-how the sample is collected to `calibrate`.
+(epsilon, attempts, tokens). Each class is promised on its own, not all of them together. The promise needs requests
+that are drawn as the calibration sample was: whether they still are is left to `engine.promises.drift`, what a setting
+is and how the sample is collected to `calibrate`.
 
 Dimensions: S settings from the most cautious to the most permissive, N samples.
 """
@@ -64,8 +64,8 @@ class CertifiedSetting:
 class Infeasible:
     """Why no setting passed its test, and what would change that.
 
-    feasible: the least epsilon for which the first setting would pass; None where it answered nothing. needed: the fewest
-    answers with which a setting can be certified for epsilon, if none of them is wrong.
+    feasible: the least epsilon for which the first setting would pass; None where it answered nothing. needed: the
+    fewest answers with which a setting can be certified for epsilon, if none of them is wrong.
     """
 
     reason: str
@@ -108,9 +108,10 @@ def min_answered(epsilon: float, delta: float, wrong: int = 0) -> int:
 def certify(losses: LossTable, epsilon: float, delta: float, start: int) -> CertifiedSetting | Infeasible:
     """Test the hypothesis "epsilon or more of the answers are wrong" for one setting after another.
 
-    Testing begins at `start` and ends at the first setting for which the hypothesis is not rejected. Given the number of
-    a setting's answers, its errors are binomial. Because `start` is fixed without these losses, the promise holds
-    whatever the settings are. Raises `InputError` for a share that is not between 0 and 1, or a start that is no setting.
+    Testing begins at `start` and ends at the first setting for which the hypothesis is not rejected. Given the number
+    of a setting's answers, its errors are binomial. Because `start` is fixed without these losses, the promise holds
+    whatever the settings are. Raises `InputError` for a share that is not between 0 and 1, or a start that is no
+    setting.
     """
     _check_shares(epsilon=epsilon, delta=delta)
     counts = losses.error_counts()

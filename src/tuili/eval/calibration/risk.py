@@ -23,8 +23,8 @@ MIN_ANSWERED = 20
 def draw_risk_coverage(calibration: Calibration, path: Path) -> None:
     """Write the picture as SVG: one line for each limit on attempts, at the largest limit on tokens.
 
-    A dot stands where a tolerance is promised; a dotted line is the tolerance. Raises `InputError` where the file cannot
-    be written.
+    A dot stands where a tolerance is promised; a dotted line is the tolerance. Raises `InputError` where the file
+    cannot be written.
     """
     tokens, n = max(calibration.token_classes), calibration.sample.n
     curves = [curve for curve in calibration.curves if curve.max_tokens == tokens]

@@ -1,7 +1,7 @@
 """The model card: a README.md in the model folder, written from its lineage and its measured figures.
 
-The figures are kept in the same folder as `tuili/eval.json`, from which `tuili info` shows them. What is measured is left
-to `tuili.eval.evaluation`, what a lineage holds to `tuili.store.lineage`.
+The figures are kept in the same folder as `tuili/eval.json`, from which `tuili info` shows them. What is measured is
+left to `tuili.eval.evaluation`, what a lineage holds to `tuili.store.lineage`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def write_card(folder: Path, report: Mapping[str, Any]) -> None:
 
 
 def read_figures(folder: Path) -> dict[str, Any] | None:
-    """The report that `write_card` kept in a model's folder, or None. Raises `ModelFolderError` for an unreadable one."""
+    """The report that a model's folder keeps, or None. Raises `ModelFolderError` where it cannot be read."""
     path = folder / EVAL_FILE
     if not path.is_file():
         return None
@@ -70,7 +70,7 @@ def read_figures(folder: Path) -> dict[str, Any] | None:
 
 
 def figures_line(figures: Mapping[str, float]) -> str:
-    """The main figures of one entry of a lineage, in one line: the loss, the accuracy, and the accuracy at each exit."""
+    """The main figures of one entry of a lineage, in one line: loss, accuracy, and accuracy at each exit."""
     shown = [f"{name} {figures[name]:.4g}" for name in ("loss", "accuracy") if name in figures]
     if at_exits := [f"{value:.3f}" for name, value in figures.items() if name.startswith("accuracy_")]:
         shown.append(f"by exit {' / '.join(at_exits)}")

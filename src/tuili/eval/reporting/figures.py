@@ -207,8 +207,8 @@ def learning_curve(log: Sequence[Mapping[str, float]], phases: Sequence[tuple[fl
 def cost_curves(panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]) -> str:
     """Accuracy against cost on a logarithmic scale: a panel for each kind of cost, and in it a line for each method.
 
-    `panels` maps a kind of cost and the name of a method to points (cost, accuracy). The first method of a panel is drawn
-    in the accent colour.
+    `panels` maps a kind of cost and the name of a method to points (cost, accuracy). The first method of a panel is
+    drawn in the accent colour.
     """
     with matplotlib.rc_context(PLOT_STYLE):
         figure = Figure(figsize=(7.6, 3.4))
@@ -226,7 +226,7 @@ def cost_curves(panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]
         return figure_uri(figure)
 
 
-def reliability(kinds: Mapping[str, Sequence[tuple[int, float, float]]]) -> str:
+def reliability_diagrams(kinds: Mapping[str, Sequence[tuple[int, float, float]]]) -> str:
     """Reliability diagrams: for each kind, the share that is right against the mean probability that was predicted.
 
     `kinds` maps a name to points (count, mean probability, share that is right). The area of a point grows with the
@@ -249,7 +249,7 @@ def reliability(kinds: Mapping[str, Sequence[tuple[int, float, float]]]) -> str:
 
 
 def goodput_lines(loads: Sequence[float], policies: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
-    """Good answers a second against the offered load: for each policy a line through the medians and the range of the runs.
+    """Good answers a second against the offered load: the median and the range of each policy's runs.
 
     `loads` are multiples of the capacity. `policies` maps a name to the `median`, `min` and `max` at each load.
     """

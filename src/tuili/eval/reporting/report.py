@@ -49,7 +49,7 @@ def accuracy_section(responses: Sequence[ScoredResponse], seconds: float) -> dic
 
 
 def depth_section(points: Sequence[DepthPoint], trends: Sequence[DepthTrend]) -> dict[str, Any]:
-    """The part `depth`: every way to choose depth that was tried, and the domains in which depth rises with the level."""
+    """The part `depth`: every way to choose depth that was tried, and how depth depends on the level in each domain."""
     return {
         "points": [asdict(point) for point in points],
         "trends": [asdict(trend) for trend in trends],

@@ -18,7 +18,7 @@ from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Limits, Row, Stop
 from tuili.engine.written import read_back
 from tuili.errors import InputError
-from tuili.eval.runner import unseen_problems
+from tuili.eval import unseen_problems
 from tuili.model.folder import LoadedModel, load_model
 from tuili.model.verifier import Calibration, LoadedVerifier, Verifier, VerifierConfig, write_verifier
 from tuili.posttrain.verifier.chains import rendered
