@@ -17,7 +17,29 @@ FACES = {
         check check_chain evaluate parse parse_statement render render_response render_term render_value_like
         split_response terms units
     """,
-    "tasks": "LEVELS Domain Draft Problem Split domain domain_names generate phase score",
+    "store": "ASSISTANT BEGIN PAD SPECIAL_TOKENS USER Tokenizer",
+    "tasks": """
+        BUILT_IN_DOMAINS Domain Draft LEVELS MUTATION_KINDS Problem SEEDS_PER_SPLIT Split
+        domain domain_names generate mutants mutate phase result_start same_answer same_form score
+    """,
+    "data": """
+        Block BlockStream FileSource IGNORE_INDEX ImportOutcome Record Source StreamState TaskSource
+        TOKENIZER_SAMPLE_RECORDS check_records check_sample count_outcomes encode_record import_gsm8k
+        prefetch read_records record_schema sample_texts write_records
+    """,
+    "eval": """
+        ACCENT_COLOUR EVAL_FILE LEVEL_COLOURS MUTED_COLOUR PLOT_STYLE
+        AttemptHistory AttemptSnapshot CalibrationGrid CertifiedSetting EvalSettings LabelledPrompt LossTable
+        ScoredResponse
+        answer_problems calibrate candidate_thresholds cells_by_domain certify collect_histories cost_curves depth_lines
+        draw_risk_coverage empirical_setting evaluate figures_line fit_confidence goodput_lines heat_map
+        paired_difference read_figures reliability_diagrams replay sample starting_setting unseen_problems
+        wilson_interval write_card write_html write_json
+    """,
+    "bench": """
+        REQUEST_TIMEOUT_SECONDS LoadSettings RequestResult SpeedSettings
+        load_report measure_speed run_load set_threads
+    """,
 }
 
 

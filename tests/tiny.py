@@ -7,19 +7,19 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedTokenizerFast
 
-from tuili.data.tokenizer import separator_ids, train_tokenizer
+from tuili.data.tokenizer import train_tokenizer
 from tuili.model import TuiliConfig, TuiliForCausalLM
 from tuili.model.folder import save_model
+from tuili.store import Tokenizer
 from tuili.store.lineage import LineageEntry
 
 
-def tiny_model(**overrides: Any) -> tuple[TuiliForCausalLM, PreTrainedTokenizerFast]:
+def tiny_model(**overrides: Any) -> tuple[TuiliForCausalLM, Tokenizer]:
     """Always the same weights. Exits after 1, 2, 3 and 4 layers, four experts."""
     tokenizer = train_tokenizer(["What is 1 + 1?", "1 + 1 = 2"], vocabulary=300)
     sizes: dict[str, Any] = {
-        "vocab_size": len(tokenizer),
+        "vocab_size": tokenizer.size,
         "hidden_size": 16,
         "intermediate_size": 16,
         "moe_intermediate_size": 8,
@@ -30,7 +30,7 @@ def tiny_model(**overrides: Any) -> tuple[TuiliForCausalLM, PreTrainedTokenizerF
         "trunk_layers": 1,
         "group_layers": 1,
         "max_position_embeddings": 512,
-        "separator_token_ids": separator_ids(tokenizer),
+        "separator_token_ids": tokenizer.separator_ids(),
         "domains": ["propositional", "knights", "arithmetic", "calendar"],
     }
     torch.manual_seed(0)

@@ -22,5 +22,5 @@ SMALL = (
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
     """Overrides that make a run take seconds, with a tokenizer learnt from a few texts."""
-    monkeypatch.setattr(sources, "SAMPLE", 20)
+    monkeypatch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", 20)
     return SMALL

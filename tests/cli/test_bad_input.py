@@ -40,7 +40,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of one step."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "SAMPLE", 20)
+        patch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", 20)
         assert main(["train", "quickstart", *TINY, "--out", str(folder)]) == 0
     return folder
 
@@ -48,7 +48,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder, in which runs learn their tokenizer from few records."""
-    monkeypatch.setattr(sources, "SAMPLE", 20)
+    monkeypatch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", 20)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -14,7 +14,7 @@ SMALL = {"hidden_size": 32, "intermediate_size": 32, "moe_intermediate_size": 16
 def test_a_recipe_becomes_a_model_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sources, "SAMPLE", 20)
+    monkeypatch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", 20)
     monkeypatch.chdir(tmp_path)
     overrides = [
         f"model.overrides={SMALL}",
@@ -34,7 +34,7 @@ def test_problems_of_your_own_join_by_one_line_of_a_recipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """From a JSONL file and a recipe of two keys to a model that answers in the file's own words."""
-    monkeypatch.setattr(sources, "SAMPLE", 20)
+    monkeypatch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", 20)
     monkeypatch.chdir(tmp_path)
     lines = [{"input": f"Colour {n}?", "output": "crimson", "steps": [f"{n} + 1 = {n + 1}"]} for n in range(4)]
     Path("mine.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -67,7 +67,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(sources, "SAMPLE", 20)
+    monkeypatch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", 20)
     assert main(["train", *arguments, "--out", str(tmp_path / "run")]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert message in lines[-1]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tuili.data.gsm8k import Item, Outcome, import_gsm8k, outcomes
+from tuili.data.gsm8k import Gsm8kItem, ImportOutcome, count_outcomes, import_gsm8k
 from tuili.data.records import read_records, write_records
 from tuili.errors import RecordError
 from tuili.steps import Status
@@ -17,18 +17,18 @@ TRAINING_SET = Path(__file__).parents[3] / "shared" / "data" / "gsm8k" / "train.
 
 GOOD = "Half of 48 is 48/2 = <<48/2=24>>24 apples.\nWith the first ones 48+24 = $<<48+24=72>>72.\n#### 72"
 SOLUTIONS = {
-    GOOD: Outcome.CHECKED,
-    "Tips are <<.20*40=8>>8, so <<(40+8)*2=96>>96 and <<1000+96=1096>>1,096.\n#### 1,096": Outcome.CHECKED,
-    "So <<+5+-3=2>>2 and <<560//10=56>>56.\n#### 56": Outcome.CHECKED,
-    "The total is <<24*2=48>>48, and twice 48 is 96.\n#### 96": Outcome.NO_RESULT,
-    "A tenth is <<20*10%=2>>2.\n#### 2.0": Outcome.CHECKED,
-    "Each gets 20/3 = <<20/3=6.67>>6.67.\n#### 7": Outcome.ROUNDED,
-    "Each gets 20/3 = <<20/3=6>>6.\n#### 6": Outcome.ROUNDED,
-    "Each gets 20/3 = <<20/3=5>>5.\n#### 5": Outcome.WRONG,
-    "First <<2+2=4>>4, then <<4/0=0>>0.\n#### 0": Outcome.WRONG,
-    "Half of it is <<x/2=4>>4.\n#### 4": Outcome.UNDECIDED,
-    "There are four.\n#### 4": Outcome.NO_CALCULATION,
-    "There are <<>>four<< >>.\n#### 4": Outcome.NO_CALCULATION,
+    GOOD: ImportOutcome.CHECKED,
+    "Tips are <<.20*40=8>>8, so <<(40+8)*2=96>>96 and <<1000+96=1096>>1,096.\n#### 1,096": ImportOutcome.CHECKED,
+    "So <<+5+-3=2>>2 and <<560//10=56>>56.\n#### 56": ImportOutcome.CHECKED,
+    "The total is <<24*2=48>>48, and twice 48 is 96.\n#### 96": ImportOutcome.NO_RESULT,
+    "A tenth is <<20*10%=2>>2.\n#### 2.0": ImportOutcome.CHECKED,
+    "Each gets 20/3 = <<20/3=6.67>>6.67.\n#### 7": ImportOutcome.ROUNDED,
+    "Each gets 20/3 = <<20/3=6>>6.\n#### 6": ImportOutcome.ROUNDED,
+    "Each gets 20/3 = <<20/3=5>>5.\n#### 5": ImportOutcome.WRONG,
+    "First <<2+2=4>>4, then <<4/0=0>>0.\n#### 0": ImportOutcome.WRONG,
+    "Half of it is <<x/2=4>>4.\n#### 4": ImportOutcome.UNDECIDED,
+    "There are four.\n#### 4": ImportOutcome.NO_CALCULATION,
+    "There are <<>>four<< >>.\n#### 4": ImportOutcome.NO_CALCULATION,
 }
 
 
@@ -56,11 +56,11 @@ def test_calculations_become_steps_in_canonical_printing(sample: Path) -> None:
 
 def test_every_item_is_yielded_with_its_outcome(sample: Path) -> None:
     assert [item.outcome for item in import_gsm8k(sample)] == list(SOLUTIONS.values())
-    assert outcomes(import_gsm8k(sample)) == Counter(SOLUTIONS.values())
+    assert count_outcomes(import_gsm8k(sample)) == Counter(SOLUTIONS.values())
 
 
 def test_checked_items_are_records_that_can_be_read_back(sample: Path, tmp_path: Path) -> None:
-    records = [item.record for item in import_gsm8k(sample) if item.outcome is Outcome.CHECKED]
+    records = [item.record for item in import_gsm8k(sample) if item.outcome is ImportOutcome.CHECKED]
     assert [record.id for record in records] == ["gsm8k/1", "gsm8k/2", "gsm8k/3", "gsm8k/5"]
     assert (records[0].input, records[0].output, records[0].level) == ("Question 0?", "72", 2)
     assert records[0].response == "<think>\n48 / 2 = 24\n48 + 24 = 72\n</think>72"
@@ -70,7 +70,7 @@ def test_checked_items_are_records_that_can_be_read_back(sample: Path, tmp_path:
 
 def test_many_steps_make_the_highest_level() -> None:
     steps = ("1 + 1 = 2",) * 9
-    assert Item(1, "Q?", steps, "2", ()).record.level == 5
+    assert Gsm8kItem(1, "Q?", steps, "2", ()).record.level == 5
 
 
 @pytest.mark.parametrize(
@@ -109,5 +109,5 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not TRAINING_SET.exists(), reason=f"GSM8K is not at {TRAINING_SET}")
 def test_the_whole_training_set() -> None:
-    found = outcomes(import_gsm8k(TRAINING_SET))
-    assert found == {Outcome.CHECKED: 7014, Outcome.NO_RESULT: 364, Outcome.NO_CALCULATION: 95}
+    found = count_outcomes(import_gsm8k(TRAINING_SET))
+    assert found == {ImportOutcome.CHECKED: 7014, ImportOutcome.NO_RESULT: 364, ImportOutcome.NO_CALCULATION: 95}

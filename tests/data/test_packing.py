@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuili.data.packing import IGNORED, Document, choose, pack
+from tuili.data.packing import IGNORE_INDEX, Document, fill_row, pack
 
 
 def best_sum(lengths: list[int], capacity: int) -> int:
@@ -17,19 +17,19 @@ def best_sum(lengths: list[int], capacity: int) -> int:
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=14), st.integers(60, 150))
 def test_choose_fills_a_row_as_well_as_possible_and_takes_the_oldest(lengths: list[int], capacity: int) -> None:
-    chosen = choose(lengths, capacity)
+    chosen = fill_row(lengths, capacity)
     assert chosen[0] == 0
     assert chosen == sorted(set(chosen))
     assert sum(lengths[index] for index in chosen) == best_sum(lengths, capacity)
 
 
 def test_choose_reaches_no_further_down_the_list_than_needed() -> None:
-    assert choose([4, 3, 3, 3], 10) == [0, 1, 2]
+    assert fill_row([4, 3, 3, 3], 10) == [0, 1, 2]
 
 
 def test_choose_refuses_a_first_document_that_does_not_fit() -> None:
     with pytest.raises(ValueError, match="11 tokens does not fit a row of 10"):
-        choose([11, 3], 10)
+        fill_row([11, 3], 10)
 
 
 documents = st.builds(
@@ -50,13 +50,13 @@ def test_every_document_can_be_read_back_from_its_block(rows: list[list[Document
             assert block.tokens_BT[row, place_T].tolist() == list(document.tokens)
             assert block.positions_BT[row, place_T].tolist() == list(range(len(document)))
             assert set(block.domains_BT[row, place_T].tolist()) == {document.expert}
-            ahead = [*document.tokens[1:], IGNORED]
-            learnt = [IGNORED if i + 1 < document.prompt_length else token for i, token in enumerate(ahead)]
+            ahead = [*document.tokens[1:], IGNORE_INDEX]
+            learnt = [IGNORE_INDEX if i + 1 < document.prompt_length else token for i, token in enumerate(ahead)]
             assert block.targets_BT[row, place_T].tolist() == learnt
         filler_T = block.documents_BT[row] == -1
         assert int(filler_T.sum()) == 120 - sum(map(len, row_documents))
         assert set(block.tokens_BT[row, filler_T].tolist()) <= {0}
-        assert set(block.targets_BT[row, filler_T].tolist()) <= {IGNORED}
+        assert set(block.targets_BT[row, filler_T].tolist()) <= {IGNORE_INDEX}
         assert set(block.domains_BT[row, filler_T].tolist()) <= {-1}
     assert block.real_tokens == sum(len(document) for row in rows for document in row)
     assert {tensor.dtype for tensor in vars(block).values()} == {torch.int64}

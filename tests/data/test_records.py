@@ -161,7 +161,7 @@ def test_problems_that_are_held_out_in_a_domain_of_ones_own_cannot_be_trained_on
 ) -> None:
     path = generated(tmp_path, Split.TEST, domain="change")
     assert len(list(read_training_records(path))) == 2
-    monkeypatch.setitem(registry._REGISTERED, "change", registry._entry("arithmetic"))
+    monkeypatch.setitem(registry.REGISTERED, "change", registry.find_domain("arithmetic"))
     with pytest.raises(RecordError, match=r"made.jsonl:2: a problem of the test split"):
         list(read_training_records(path))
 

@@ -11,14 +11,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import PreTrainedTokenizerFast
 
-from tuili.data.packing import IGNORED, Block
+from tuili.data.packing import IGNORE_INDEX, Block
 from tuili.data.records import Record, write_records
-from tuili.data.sources import FileSource, TaskSource, document, sample_texts
-from tuili.data.stream import POOL, BlockStream, StreamState, prefetch
+from tuili.data.sources import FileSource, TaskSource, encode_record, sample_texts
+from tuili.data.stream import MAX_PENDING_DOCUMENTS, BlockStream, StreamState, prefetch
 from tuili.data.tokenizer import train_tokenizer
 from tuili.errors import InputError
+from tuili.store import Tokenizer
 from tuili.tasks import Split
 
 
@@ -34,12 +34,12 @@ class Numbered:
 
 
 @pytest.fixture(scope="module")
-def tokenizer() -> PreTrainedTokenizerFast:
+def tokenizer() -> Tokenizer:
     return train_tokenizer(["a0?", "b"], vocabulary=300)
 
 
 def stream(
-    tokenizer: PreTrainedTokenizerFast,
+    tokenizer: Tokenizer,
     weights: Mapping[str, float],
     sizes: Mapping[str, int],
     length: int = 128,
@@ -49,7 +49,7 @@ def stream(
     return BlockStream(sources, tokenizer, lambda _: weights, rows=4, length=length, state=state)
 
 
-def prompts(block: Block, tokenizer: PreTrainedTokenizerFast) -> list[str]:
+def prompts(block: Block, tokenizer: Tokenizer) -> list[str]:
     """The prompt of every document of a block, read from its tokens."""
     texts = []
     for row in range(block.tokens_BT.shape[0]):
@@ -67,7 +67,7 @@ def prompts(block: Block, tokenizer: PreTrainedTokenizerFast) -> list[str]:
     blocks=st.integers(1, 6),
 )
 def test_every_document_comes_once_or_waits_and_rows_are_full(
-    tokenizer: PreTrainedTokenizerFast, sizes: dict[str, int], length: int, blocks: int
+    tokenizer: Tokenizer, sizes: dict[str, int], length: int, blocks: int
 ) -> None:
     running = stream(tokenizer, dict.fromkeys(sizes, 1.0), sizes, length)
     produced = [next(running) for _ in range(blocks)]
@@ -76,10 +76,10 @@ def test_every_document_comes_once_or_waits_and_rows_are_full(
     drawn = {f"{name}{number}?" for name, count in running.state.drawn.items() for number in range(count)}
     assert seen == Counter(drawn)
     assert sum(block.real_tokens for block in produced) >= 0.98 * blocks * 4 * length
-    assert len(running.state.pending) <= POOL
+    assert len(running.state.pending) <= MAX_PENDING_DOCUMENTS
 
 
-def test_shares_of_response_tokens_follow_the_weights(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_shares_of_response_tokens_follow_the_weights(tokenizer: Tokenizer) -> None:
     weights, names = {"a": 3.0, "b": 1.0, "c": 0.0}, {"a": 3, "b": 30, "c": 10}
     running = stream(tokenizer, weights, names)
     learnt: Counter[str] = Counter()
@@ -88,13 +88,13 @@ def test_shares_of_response_tokens_follow_the_weights(tokenizer: PreTrainedToken
             for number in range(int(block.documents_BT[row].max()) + 1):
                 place_T = block.documents_BT[row] == number
                 name = tokenizer.decode(block.tokens_BT[row, place_T].tolist()[2:3])
-                learnt[name] += int((block.targets_BT[row, place_T] != IGNORED).sum())
+                learnt[name] += int((block.targets_BT[row, place_T] != IGNORE_INDEX).sum())
     assert learnt["c"] == 0
     assert learnt["a"] / learnt.total() == pytest.approx(0.75, abs=0.02)
 
 
 @pytest.mark.parametrize("stop", [1, 3, 6])
-def test_a_stream_resumed_from_json_gives_the_same_blocks(tokenizer: PreTrainedTokenizerFast, stop: int) -> None:
+def test_a_stream_resumed_from_json_gives_the_same_blocks(tokenizer: Tokenizer, stop: int) -> None:
     def weights(block: int) -> Mapping[str, float]:
         return {"a": 1.0} if block < 2 else {"a": 0.3, "b": 0.5}
 
@@ -111,7 +111,7 @@ def test_a_stream_resumed_from_json_gives_the_same_blocks(tokenizer: PreTrainedT
         assert all(torch.equal(vars(block)[name], vars(again)[name]) for name in vars(block))
 
 
-def test_documents_longer_than_a_row_are_counted_by_name(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_documents_longer_than_a_row_are_counted_by_name(tokenizer: Tokenizer) -> None:
     running = stream(tokenizer, {"a": 1.0, "b": 1.0}, {"a": 5, "b": 40}, length=50)
     blocks = [next(running) for _ in range(20)]
     state = running.state
@@ -122,17 +122,17 @@ def test_documents_longer_than_a_row_are_counted_by_name(tokenizer: PreTrainedTo
     assert came + waiting == state.drawn["b"] - state.refused["b"]
 
 
-def test_a_source_of_too_long_documents_only_is_refused(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_a_source_of_too_long_documents_only_is_refused(tokenizer: Tokenizer) -> None:
     with pytest.raises(InputError, match="a: 1000 documents in a row exceed the row length of 5"):
         next(stream(tokenizer, {"a": 1.0}, {"a": 5}, length=5))
 
 
-def test_a_stream_without_any_weight_is_refused(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_a_stream_without_any_weight_is_refused(tokenizer: Tokenizer) -> None:
     with pytest.raises(InputError, match="no source of training data has a positive weight"):
         next(stream(tokenizer, {"c": 1.0}, {"a": 5}))
 
 
-def test_prefetching_gives_the_same_blocks_with_their_states(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_prefetching_gives_the_same_blocks_with_their_states(tokenizer: Tokenizer) -> None:
     plain = stream(tokenizer, {"a": 1.0}, {"a": 10})
     with prefetch(stream(tokenizer, {"a": 1.0}, {"a": 10}), ahead=2) as blocks:
         for _ in range(6):
@@ -141,7 +141,7 @@ def test_prefetching_gives_the_same_blocks_with_their_states(tokenizer: PreTrain
             assert state == plain.state
 
 
-def test_prefetching_passes_errors_on_and_ends_its_thread(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_prefetching_passes_errors_on_and_ends_its_thread(tokenizer: Tokenizer) -> None:
     with (
         prefetch(stream(tokenizer, {}, {"a": 5})) as blocks,
         pytest.raises(InputError, match="positive weight"),
@@ -149,7 +149,7 @@ def test_prefetching_passes_errors_on_and_ends_its_thread(tokenizer: PreTrainedT
         next(blocks)
 
 
-def test_a_domain_gives_training_problems_by_level_weight(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_a_domain_gives_training_problems_by_level_weight(tokenizer: Tokenizer) -> None:
     source = TaskSource("propositional", {1: 3.0, 2: 1.0}, seed=7)
     records = [source.record(number) for number in range(400)]
     assert [source.record(number) for number in (5, 3)] == [records[5], records[3]]
@@ -157,10 +157,10 @@ def test_a_domain_gives_training_problems_by_level_weight(tokenizer: PreTrainedT
     levels = Counter(record.level for record in records)
     assert set(levels) == {1, 2}
     assert levels[1] / 400 == pytest.approx(0.75, abs=0.07)
-    assert document(tokenizer, records[0]).expert == 0
+    assert encode_record(tokenizer, records[0]).expert == 0
 
 
-def test_a_file_is_shuffled_anew_each_epoch(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> None:
+def test_a_file_is_shuffled_anew_each_epoch(tmp_path: Path, tokenizer: Tokenizer) -> None:
     path = tmp_path / "mine.jsonl"
     records = [Record(input=f"q{n}", output=f"{n}", domain="own" if n else "composed") for n in range(20)]
     write_records(path, records)
@@ -169,8 +169,8 @@ def test_a_file_is_shuffled_anew_each_epoch(tmp_path: Path, tokenizer: PreTraine
     assert all(sorted(epoch) == sorted(record.input for record in records) for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]
     assert [FileSource(path, seed=1).record(place).input for place in range(20)] == epochs[0]
-    assert document(tokenizer, records[1]).expert == -1
-    assert document(tokenizer, records[0]).expert == 15
+    assert encode_record(tokenizer, records[1]).expert == -1
+    assert encode_record(tokenizer, records[0]).expert == 15
 
 
 def test_a_tokenizer_learns_from_prompts_steps_and_answers() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuili.data.tokenizer import encode_text, train_tokenizer
+from tuili.data.tokenizer import train_tokenizer
 from tuili.engine.answer import Answer, explain
 from tuili.engine.decode import Generation
 from tuili.steps import Context, split_response
@@ -14,7 +14,7 @@ TOKENIZER = train_tokenizer(["48 / 2 = 24\n24 + 7 = 31", "What is 48 / 2 + 7?"],
 
 def generation(text: str, depths: list[int] | None = None, stop: str = "end") -> Generation:
     """A generation of `text`, with its think marks as the special tokens they are."""
-    tokens = list(TOKENIZER.encode(text, add_special_tokens=False))
+    tokens = list(TOKENIZER.backend.encode(text, add_special_tokens=False).ids)
     spent = {"prefill": 0.004, "decode": 0.036}
     return Generation(text, tokens, depths or [3] * len(tokens), stop, spent)
 
@@ -68,7 +68,7 @@ def test_the_receipt_adds_up() -> None:
     assert receipt.attempts == 1
     assert receipt.milliseconds == {"total": 40.0, "prefill": 4.0, "decode": 36.0}
     assert receipt.layer_steps == pytest.approx(receipt.mean_depth * receipt.tokens["generated"])
-    assert receipt.tokens["prompt"] == 3 + len(encode_text(TOKENIZER, shown.prompt))
+    assert receipt.tokens["prompt"] == 3 + len(TOKENIZER.encode_text(shown.prompt))
     assert receipt.stop == "end"
 
 

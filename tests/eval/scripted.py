@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from tuili.data.tokenizer import encode_example, train_tokenizer
-from tuili.engine.decode import Generation
+from tuili.data.tokenizer import train_tokenizer
+from tuili.engine import Generation
 from tuili.eval.runner import ScoredResponse
 from tuili.steps import Context, render_response
 from tuili.tasks import Problem
@@ -49,6 +49,6 @@ class Oracle:
 
     def _respond(self, problem: Problem) -> Generation:
         text = render_response(problem.steps, "no idea" if self.fails(problem) else problem.answer)
-        tokens, start = encode_example(TOKENIZER, problem.prompt, text)
+        tokens, start = TOKENIZER.encode_example(problem.prompt, text)
         depths = [self.depth] * (len(tokens) - start)
         return Generation(text, tokens[start:], depths, "end", {"prefill": 0.001, "decode": 0.002})

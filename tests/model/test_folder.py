@@ -18,6 +18,7 @@ from tuili.errors import ModelFolderError
 from tuili.model import folder as folder_module
 from tuili.model.folder import check_safetensors, load_model, resolve, save_model
 from tuili.model.size import count_parameters
+from tuili.model.tokenizer import transformers_tokenizer
 from tuili.store.lineage import LineageEntry, model_hash, read_lineage, write_lineage
 
 WEIGHTS = "model.safetensors"
@@ -44,8 +45,9 @@ def test_a_saved_model_loads_as_the_same_model_in_evaluation_mode(saved: Path) -
     expected = model.state_dict()
     for name, tensor in loaded.model.state_dict().items():
         assert torch.equal(tensor, expected[name]), name
-    assert loaded.tokenizer.encode("1 + 2 = 3") == tokenizer.encode("1 + 2 = 3")
-    assert loaded.tokenizer.chat_template == tokenizer.chat_template
+    assert loaded.tokenizer.encode_example("1 + 2?", "<think></think>3") == tokenizer.encode_example(
+        "1 + 2?", "<think></think>3"
+    )
 
 
 def test_weights_load_in_the_dtype_asked_for(saved: Path) -> None:
@@ -267,7 +269,8 @@ def test_a_tokenizer_that_does_not_belong_to_the_model_is_refused(saved: Path) -
     text = path.read_text()
     path.write_text(text[: len(text) // 2])
     assert "tokenizer.json is damaged" in refusal(saved)
-    train_tokenizer(["What is 1 + 1 = 2?", "abc abd abe abf " * 9], vocabulary=400).save_pretrained(saved)
+    larger = train_tokenizer(["What is 1 + 1 = 2?", "abc abd abe abf " * 9], vocabulary=400)
+    transformers_tokenizer(larger).save_pretrained(saved)
     assert "do not belong together" in refusal(saved)
     for file in (path, saved / "tokenizer_config.json"):
         file.write_text(file.read_text().replace("<|assistant|>", "<|other|>"))

@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from tests.tiny import save_tiny, tiny_model
 from tuili.model import TuiliForCausalLM
+from tuili.model.tokenizer import transformers_tokenizer
 
 pytestmark = [
     pytest.mark.integration,
@@ -55,6 +56,7 @@ def test_peft_trains_saves_loads_and_merges_an_adapter(saved: Path, tmp_path: Pa
     import peft
 
     base, tokenizer = tiny_model()
+    tokenizer = transformers_tokenizer(tokenizer)
     inputs = batch(tokenizer)
     before = logits(base, inputs)
     model = peft.get_peft_model(base, peft.LoraConfig(r=2, lora_alpha=8, task_type="CAUSAL_LM", **targets))
@@ -95,6 +97,7 @@ def test_the_sft_trainer_learns_the_responses(tmp_path: Path, checkpointed: bool
     import trl
 
     model, tokenizer = tiny_model()
+    tokenizer = transformers_tokenizer(tokenizer)
     rows = [
         {"prompt": [{"role": "user", "content": prompt}], "completion": [{"role": "assistant", "content": response}]}
         for prompt, response in PROBLEMS
@@ -132,6 +135,7 @@ def test_the_trainer_balances_by_the_callback_of_the_page_and_predicts_logits(tm
     (tmp_path / "shown.py").write_text(page.split("```python\n")[1].split("```")[0])
     shown = runpy.run_path(str(tmp_path / "shown.py"))
     model, tokenizer = tiny_model()
+    tokenizer = transformers_tokenizer(tokenizer)
     inputs = batch(tokenizer)
     rows = [{name: values[row] for name, values in inputs.items()} for row in range(4)]
     settings = TrainingArguments(
@@ -162,6 +166,7 @@ def test_lm_eval_scores_as_the_model_does(saved: Path) -> None:
     instances = [Instance("loglikelihood", {}, pair, index) for index, pair in enumerate(requests)]
     scored = lm.loglikelihood(instances, disable_tqdm=True)
     model, tokenizer = tiny_model()
+    tokenizer = transformers_tokenizer(tokenizer)
     for (prompt, response), (score, _) in zip(requests, scored, strict=True):
         context = tokenizer.encode(prompt, add_special_tokens=False)
         target = tokenizer.encode(response, add_special_tokens=False)
@@ -199,6 +204,7 @@ def test_lm_eval_runs_a_task_that_generates(saved: Path, tmp_path: Path) -> None
     assert results["n-samples"]["sums"]["effective"] == 6
     assert 0 <= results["results"]["sums"]["exact_match,none"] <= 1
     model, tokenizer = tiny_model()
+    tokenizer = transformers_tokenizer(tokenizer)
     for sample in results["samples"]["sums"]:
         prompt = sample["arguments"][0][0]
         assert prompt == f"<|begin|><|user|>{sample['doc']['question']}<|assistant|>"

@@ -14,7 +14,7 @@ import pytest
 
 from tuili.steps import Status, check_chain, render_response
 from tuili.tasks import generate, score
-from tuili.tasks.registry import BUILT_IN
+from tuili.tasks.registry import BUILT_IN_DOMAINS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text()
 SECTION = re.compile(r"^### (\w+)\n(.*?)^`([^`]*)`\n\n```text\n(.*?)\n```\n", re.MULTILINE | re.DOTALL)
@@ -28,11 +28,11 @@ def example(id_: str) -> str:
 
 
 def test_every_domain_is_described_in_the_order_of_the_experts():
-    assert tuple(SECTIONS) == BUILT_IN
+    assert tuple(SECTIONS) == BUILT_IN_DOMAINS
     assert all(words.strip() for words, *_ in SECTIONS.values())
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", BUILT_IN_DOMAINS)
 def test_each_example_is_the_problem_it_says(name):
     _, id_, block = SECTIONS[name]
     assert id_.startswith(f"{name}/")

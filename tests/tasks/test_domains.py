@@ -18,14 +18,14 @@ import pytest
 from tuili.errors import InputError
 from tuili.steps import Context, Status, check_chain, render_response
 from tuili.tasks import LEVELS, Problem, Split, domain_names, generate, phase, score
-from tuili.tasks.registry import BUILT_IN, PHASES, _entry
+from tuili.tasks.registry import BUILT_IN_DOMAINS, PHASES, find_domain
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = 60
 BINARY = ({"yes", "no"}, {"true", "false"}, {"knight", "knave"})
 TOKEN_BUDGET = {1: (80, 75), 2: (130, 120), 3: (220, 220)}
 
-every_domain = pytest.mark.parametrize("name", BUILT_IN)
+every_domain = pytest.mark.parametrize("name", BUILT_IN_DOMAINS)
 every_level = pytest.mark.parametrize("level", LEVELS)
 
 
@@ -36,7 +36,7 @@ def problems(name: str, level: int) -> tuple[Problem, ...]:
 
 def prompts(name: str, level: int, count: int) -> list[str]:
     rng = random.Random(5)
-    return [_entry(name).domain.sample(rng, level).prompt for _ in range(count)]
+    return [find_domain(name).domain.sample(rng, level).prompt for _ in range(count)]
 
 
 def tokens(text: str) -> float:
@@ -46,10 +46,10 @@ def tokens(text: str) -> float:
 
 
 def test_the_sixteen_domains_come_in_the_order_of_their_experts():
-    assert len(BUILT_IN) == 16
-    assert domain_names()[:16] == BUILT_IN
-    assert [phase(name) for name in BUILT_IN] == sorted(phase(name) for name in BUILT_IN)
-    assert all(name in PHASES[phase(name)] for name in BUILT_IN)
+    assert len(BUILT_IN_DOMAINS) == 16
+    assert domain_names()[:16] == BUILT_IN_DOMAINS
+    assert [phase(name) for name in BUILT_IN_DOMAINS] == sorted(phase(name) for name in BUILT_IN_DOMAINS)
+    assert all(name in PHASES[phase(name)] for name in BUILT_IN_DOMAINS)
 
 
 DIGEST = """
@@ -171,7 +171,7 @@ def test_texts_fit_their_budget(name, level):
 @every_domain
 def test_no_answer_is_worth_guessing(name):
     rng = random.Random(3)
-    drafts = [_entry(name).domain.sample(rng, level) for level in (1, 2, 3) for _ in range(600)]
+    drafts = [find_domain(name).domain.sample(rng, level) for level in (1, 2, 3) for _ in range(600)]
     answers = Counter(draft.answer for draft in drafts)
     for pair in BINARY:
         count = sum(answers[answer] for answer in pair)

@@ -77,10 +77,10 @@ def test_a_draft_without_a_prompt_or_an_answer_is_refused(prompt, answer):
 def added():
     """Forgets afterwards what a test has registered."""
     domain_names()
-    before = dict(registry._REGISTERED)
+    before = dict(registry.REGISTERED)
     yield
-    registry._REGISTERED.clear()
-    registry._REGISTERED.update(before)
+    registry.REGISTERED.clear()
+    registry.REGISTERED.update(before)
 
 
 class Monotone:

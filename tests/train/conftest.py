@@ -26,7 +26,7 @@ SMALL = {
 @pytest.fixture
 def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Learn the tokenizer from little."""
-    monkeypatch.setattr(sources, "SAMPLE", 20)
+    monkeypatch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", 20)
 
 
 def small(*overrides: str, steps: int = 6) -> Recipe:

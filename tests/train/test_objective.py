@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.tiny import tiny_model
-from tuili.data.packing import IGNORED, Block, Document, pack
+from tuili.data.packing import IGNORE_INDEX, Block, Document, pack
 from tuili.model import TuiliForCausalLM
 from tuili.train.objective import MARGIN, Objective, ObjectiveConfig, ObjectiveResult
 
@@ -60,7 +60,7 @@ def drawn_exits(block: Block, progress: float) -> Tensor:
     exit_BT = torch.full_like(block.targets_BT, -1)
     shares = [start * (1 - progress) + end * progress for start, end in zip(*CONFIG.exits, strict=True)]
     for target_T, key_T, exit_T in zip(block.targets_BT, key_BT, exit_BT, strict=True):
-        columns = (target_T != IGNORED).nonzero().flatten().tolist()
+        columns = (target_T != IGNORE_INDEX).nonzero().flatten().tolist()
         by_key = sorted(columns, key=key_T.tolist().__getitem__)
         for exit in range(len(shares)):
             exit_T[by_key[: math.ceil(len(columns) * sum(shares[exit:]) - 1e-9)]] = exit

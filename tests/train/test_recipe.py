@@ -28,7 +28,7 @@ def test_the_base_recipe_shows_every_key_with_its_default() -> None:
 
 @pytest.mark.parametrize("name", [name for name in shipped_recipes() if not has_section(name, "verifier")])
 def test_every_shipped_recipe_trains(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "SAMPLE", 20)
+    monkeypatch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", 20)
     small = {"hidden_size": 32, "intermediate_size": 32, "moe_intermediate_size": 16}
     fast = {"steps": 1, "rows": 1, "replicas": 1, "precision": "fp32", "compile": "off"}
     overrides = [f"train={fast}", f"model.overrides={small}"]

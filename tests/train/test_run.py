@@ -15,7 +15,6 @@ from tests.train.conftest import go, small
 from tuili import machine as machine_module
 from tuili.data import sources
 from tuili.data.records import Record, write_records
-from tuili.data.tokenizer import encode_text
 from tuili.errors import CheckpointError, InputError, RecordError, TuiliError
 from tuili.model.folder import load_model
 from tuili.store.lineage import read_lineage
@@ -34,8 +33,8 @@ def test_a_run_writes_a_model_with_its_lineage(tmp_path: Path) -> None:
     outcome, _ = go(recipe, tmp_path)
     assert outcome.model == tmp_path / "model"
     loaded = load_model(outcome.model)
-    assert loaded.model.config.vocab_size == len(loaded.tokenizer)
-    assert encode_text(loaded.tokenizer, "\n")[0] in loaded.model.config.separator_token_ids
+    assert loaded.model.config.vocab_size == loaded.tokenizer.size
+    assert loaded.tokenizer.encode_text("\n")[0] in loaded.model.config.separator_token_ids
     (entry,) = read_lineage(outcome.model)
     assert entry.recipe == recipe.model_dump(mode="json")
     assert (entry.step, entry.seeds, entry.tokens) == ("train", {"train": 1}, outcome.tokens)
@@ -172,7 +171,7 @@ def test_resumed_with_fresh_kernels_it_ends_with_the_same_bits(tmp_path: Path, m
     with pytest.raises(RuntimeError, match="power cut"):
         go(small(steps=9), tmp_path / "cut")
     monkeypatch.undo()
-    monkeypatch.setattr(sources, "SAMPLE", 20)
+    monkeypatch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", 20)
     torch.compiler.reset()
     again, _ = go(small(steps=9), tmp_path / "cut", resume=True)
     assert again.tokens == whole.tokens

@@ -41,7 +41,7 @@ def test_weights_and_tokenizer_are_those_of_the_model(first: Path, tmp_path: Pat
     assert outcome.model is not None
     assert "learning the tokenizer" not in shown
     before, after = load_model(first), load_model(outcome.model)
-    assert after.tokenizer.get_vocab() == before.tokenizer.get_vocab()
+    assert after.tokenizer.backend.get_vocab() == before.tokenizer.backend.get_vocab()
     now = after.model.state_dict()
     assert now.keys() == before.model.state_dict().keys()
     for name, tensor in before.model.named_parameters():

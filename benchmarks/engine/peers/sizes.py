@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM
 
-from tuili.data.tokenizer import load_tokenizer, separator_ids
 from tuili.model import TuiliConfig, TuiliForCausalLM
 from tuili.model.folder import SHIPPED
 from tuili.model.presets import preset
 from tuili.model.size import count_parameters
+from tuili.store import Tokenizer
 
 SPREAD = 0.08
 """Of the random weights: large enough that layers change what is said, as in a trained model."""
@@ -94,11 +94,11 @@ SIZES = {
 """The second Llama has the shape of SmolLM2-135M."""
 
 
-def build_ours(size: Size, dtype: torch.dtype) -> tuple[TuiliForCausalLM, PreTrainedTokenizerFast]:
+def build_ours(size: Size, dtype: torch.dtype) -> tuple[TuiliForCausalLM, Tokenizer]:
     """Our model with a tokenizer whose `<|end|>` it never writes: a token of no weight is never the likeliest."""
-    tokenizer = load_tokenizer(SHIPPED / "nano")
+    tokenizer = Tokenizer.load(SHIPPED / "nano")
     config = size.ours()
-    config.separator_token_ids = separator_ids(tokenizer)
+    config.separator_token_ids = tokenizer.separator_ids()
     torch.manual_seed(0)
     model: Any = TuiliForCausalLM(config)
     for layer in (*model.model.trunk, *model.model.reasoning):  # what begins as nothing in training says something here
@@ -109,7 +109,7 @@ def build_ours(size: Size, dtype: torch.dtype) -> tuple[TuiliForCausalLM, PreTra
         torch.nn.init.normal_(layer.moe.experts.down_proj, std=SPREAD)
     with torch.no_grad():
         model.model.embed_tokens.weight.mul_(EMBEDDED)
-        model.model.embed_tokens.weight[tokenizer.eos_token_id] = 0
+        model.model.embed_tokens.weight[tokenizer.end_id] = 0
     return model.to(dtype).eval(), tokenizer
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import abc, defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import product
 from statistics import fmean, median, quantiles
@@ -19,13 +19,10 @@ from typing import Any
 
 import torch
 
-from tuili.data.records import Record
-from tuili.data.tokenizer import encode_example, encode_prompt
-from tuili.engine.request import Depth
-from tuili.engine.scheduling.scheduler import Scheduler
-from tuili.engine.sequence import Limits, Row
+from tuili.data import Record
+from tuili.engine import Depth, Scheduler, Sequence, SequenceLimits, load_scheduler
 from tuili.errors import InputError
-from tuili.eval.runner import unseen_problems
+from tuili.eval import unseen_problems
 from tuili.machine import machine, usable_cores
 from tuili.model.folder import LoadedModel
 from tuili.tasks import domain_names
@@ -42,9 +39,9 @@ class SpeedSettings:
     the engine compiles the layers first. int8: whether it rounds the weights to 8 bits.
     """
 
-    batch: Sequence[int] = (1, 16)
-    prompt: Sequence[int] = (32, 512)
-    depth: Sequence[Depth] = ("auto",)
+    batch: abc.Sequence[int] = (1, 16)
+    prompt: abc.Sequence[int] = (32, 512)
+    depth: abc.Sequence[Depth] = ("auto",)
     new: int = 64
     rounds: int = 3
     compiled: bool = False
@@ -87,11 +84,11 @@ def measure_speed(
         raise InputError(f"batch {max(settings.batch)}: use 1 to {MAX_BATCH_PROMPTS}")
     if settings.new < 2 or min(settings.prompt) < 1 or max(settings.prompt) + settings.new > context:
         raise InputError(f"prompts and at least 2 new tokens must fit the model's context of {context} tokens")
-    scheduler = Scheduler(
+    scheduler = load_scheduler(
         loaded.model,
         loaded.tokenizer,
         slots=max(settings.batch),
-        prefix_bytes=0,
+        prefix_cache_bytes=0,
         compiled=settings.compiled,
         int8=settings.int8,
     )
@@ -122,12 +119,12 @@ def worked_prompts(loaded: LoadedModel, length: int, count: int) -> list[list[in
     """`count` prompts of `length` tokens that each end in a question, cut where no question is short enough."""
     tokenizer = loaded.tokenizer
     problems = unseen_problems(domain_names(), PROBLEM_LEVELS, per_cell=4, seed=PROBLEM_SEED)
-    questions = [encode_prompt(tokenizer, problem.prompt) for problem in problems]
+    questions = [tokenizer.encode_prompt(problem.prompt) for problem in problems]
     fitting = [ids for ids in questions if len(ids) <= length] or questions
     worked: list[int] = []
     for problem in problems:
         record = Record.of(problem)
-        worked += encode_example(tokenizer, record.input, record.response)[0]
+        worked += tokenizer.encode_example(record.input, record.response)[0]
     worked *= -(-2 * length // len(worked))
     prompts = []
     for number in range(count):
@@ -140,14 +137,16 @@ def worked_prompts(loaded: LoadedModel, length: int, count: int) -> list[list[in
 def _run(scheduler: Scheduler, loaded: LoadedModel, prompts: list[list[int]], depth: Depth, new: int) -> SpeedResult:
     threshold = loaded.model.config.exit_threshold
     read = time.perf_counter()
-    write_timed(scheduler, [Row(ids, Limits(1), depth=loaded.model.config.exit_layers[0]) for ids in prompts])
+    write_timed(
+        scheduler, [Sequence(ids, SequenceLimits(1), depth=loaded.model.config.exit_layers[0]) for ids in prompts]
+    )
     read = time.perf_counter() - read
-    rows = [Row(ids, Limits(new), depth=depth, threshold=threshold) for ids in prompts]
+    rows = [Sequence(ids, SequenceLimits(new), depth=depth, exit_threshold=threshold) for ids in prompts]
     wall, processor = time.perf_counter(), time.process_time()
     gaps = write_timed(scheduler, rows)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     tokens = sum(len(row.tokens) for row in rows)
-    firsts = [row.first - row.submitted for row in rows if row.first is not None]
+    firsts = [row.first_token_at - row.submitted_at for row in rows if row.first_token_at is not None]
     cuts = quantiles(gaps or [0.0], n=100, method="inclusive") if len(gaps) > 1 else [0.0] * 99
     return SpeedResult(
         batch=len(prompts),
@@ -163,30 +162,30 @@ def _run(scheduler: Scheduler, loaded: LoadedModel, prompts: list[list[int]], de
     )
 
 
-def write_timed(scheduler: Scheduler, rows: list[Row]) -> list[float]:
+def write_timed(scheduler: Scheduler, rows: list[Sequence]) -> list[float]:
     """Write the rows to their ends; return the seconds that each token after a row's first one took.
 
     Tokens that a row gains in one step share the step's time evenly.
     """
     for row in rows:
         scheduler.submit(row)
-    last: dict[Row, tuple[float, int]] = {}
+    last: dict[Sequence, tuple[float, int]] = {}
     gaps: list[float] = []
     while scheduler.busy:
-        scheduler.tick()
+        scheduler.step()
         now = time.perf_counter()
         for row in rows:
-            if row.first is None:
+            if row.first_token_at is None:
                 continue
-            before, count = last.get(row, (row.first, 1))
+            before, count = last.get(row, (row.first_token_at, 1))
             more = len(row.tokens) - count
             gaps += [(now - before) / more] * more if more else []
             if more or row not in last:
-                last[row] = now if more else row.first, len(row.tokens)
+                last[row] = now if more else row.first_token_at, len(row.tokens)
     return gaps
 
 
-def _medians(results: Sequence[SpeedResult]) -> SpeedResult:
+def _medians(results: abc.Sequence[SpeedResult]) -> SpeedResult:
     """The median of each figure over the runs of one combination."""
     combination = {name: getattr(results[0], name) for name in ("batch", "prompt", "depth")}
     figures = [name for name in asdict(results[0]) if name not in combination]

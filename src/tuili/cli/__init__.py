@@ -1,7 +1,7 @@
 """The command line: one thin module per verb, imported only when its verb is asked for.
 
-How a verb is written. `tuili VERB ...` imports the module `tuili.cli.VERB` and those of no other verb, and `tuili
---help` imports none of them, so that it stays fast. The module offers one of two things:
+How a verb is written. `tuili VERB ...` imports the module `tuili.cli.VERB` and that of no other verb. `tuili --help`
+imports none of them, so that it stays fast. The module offers one of two things:
 
 * `run`: a function with typed parameters, turned into a command by typer::
 
@@ -10,11 +10,10 @@ How a verb is written. `tuili VERB ...` imports the module `tuili.cli.VERB` and 
           model: Annotated[str, typer.Option(help="Model folder, hub name or shipped name.")] = "nano",
       ) -> None:
           \"\"\"Answer a question.\"\"\"  # the long help of the verb
-          from tuili.engine.engine import Engine  # heavy imports stand inside the function
-          from tuili.engine.request import Request
+          from tuili.engine import Request, load_engine  # heavy imports stand inside the function
           from tuili.model.folder import load_model
 
-          (answer,) = Engine(load_model(model), slots=1).answer([Request(prompt)])
+          (answer,) = load_engine(load_model(model), slots=1).answer([Request(prompt)])
           print(answer.answer)
 
 * `app`: a `typer.Typer()` with sub-verbs, where a verb has several (`tuili data tokenizer`).

@@ -41,7 +41,7 @@ def run(
 
     from tuili.cli.options import progress_bar
     from tuili.cli.show import show_calibration
-    from tuili.engine.promises.calibration import CALIBRATION_FILE
+    from tuili.engine import CALIBRATION_FILE
     from tuili.eval import CalibrationGrid, calibrate, draw_risk_coverage
     from tuili.files import check_file_place, whole_file
     from tuili.model.folder import load_model
@@ -97,7 +97,7 @@ def _problems_of_file(path: Path, seed: int) -> tuple[list[LabelledPrompt], str]
     """The records of a file, in random order, and the file's name."""
     import random
 
-    from tuili.data.records import read_records
+    from tuili.data import read_records
     from tuili.eval import LabelledPrompt
     from tuili.steps import split_response
 

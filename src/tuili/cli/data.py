@@ -18,7 +18,7 @@ def schema() -> None:
     """Print the JSON schema of a line of a data file."""
     import json
 
-    from tuili.data.records import record_schema
+    from tuili.data import record_schema
 
     print(json.dumps(record_schema(), indent=2))
 
@@ -33,7 +33,7 @@ def generate(
     seed: Annotated[int, typer.Option(help="Number of the seed in the split.")] = 0,
 ) -> None:
     """Write generated problems as JSONL, each step checked."""
-    from tuili.data.records import Record, write_records
+    from tuili.data import Record, write_records
     from tuili.tasks import Split
     from tuili.tasks import generate as generate_problem
 
@@ -58,7 +58,7 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL fil
 
     Exit code 2 if there is one.
     """
-    from tuili.data.records import check_records
+    from tuili.data import check_records
 
     report = check_records(file)
     if not report.lines:
@@ -83,14 +83,13 @@ def gsm8k(
 
     Tells how many problems check, and how many do not for which reason.
     """
-    from tuili.data.gsm8k import Outcome, import_gsm8k, outcomes
-    from tuili.data.records import write_records
+    from tuili.data import ImportOutcome, count_outcomes, import_gsm8k, write_records
 
     items = list(import_gsm8k(file))
     if not items:
         raise RecordError(f"{file} holds no problem: give a GSM8K file in JSONL")
-    written = write_records(out, (item.record for item in items if item.outcome is Outcome.CHECKED))
-    for outcome, number in outcomes(items).most_common():
+    written = write_records(out, (item.record for item in items if item.outcome is ImportOutcome.CHECKED))
+    for outcome, number in count_outcomes(items).most_common():
         print(f"{number} of {len(items)}: {outcome}")
     print(f"{out}: {written} problems")
 
@@ -106,9 +105,10 @@ def tokenizer(
     folder = parse_folder("FOLDER", out)
     from statistics import fmean
 
-    from tuili.data.sources import SAMPLE, FileSource, Source, TaskSource, document, sample_texts
+    from tuili.data import TOKENIZER_SAMPLE_RECORDS, FileSource, Source, TaskSource, encode_record, sample_texts
     from tuili.data.tokenizer import train_tokenizer
     from tuili.files import check_file_place, writing
+    from tuili.model.tokenizer import transformers_tokenizer
     from tuili.tasks import LEVELS
 
     sources: list[Source] = [TaskSource(name, dict.fromkeys(LEVELS, 1.0), seed=0) for name in parse_domains(domains)]
@@ -116,9 +116,9 @@ def tokenizer(
     check_file_place(folder / "tokenizer.json")
     trained = train_tokenizer(sample_texts(sources), vocabulary)
     with writing(folder, "choose another place"):
-        trained.save_pretrained(folder)
+        transformers_tokenizer(trained).save_pretrained(folder)
     for source in sources:
-        unseen = [document(trained, source.record(SAMPLE + number)) for number in range(100)]
+        unseen = [encode_record(trained, source.record(TOKENIZER_SAMPLE_RECORDS + number)) for number in range(100)]
         prompts, responses = zip(*((one.prompt_length, one.response_length) for one in unseen), strict=True)
         print(f"{source.name}: {fmean(prompts):.0f} + {fmean(responses):.0f} tokens")
-    print(f"{folder}: {len(trained)} entries")
+    print(f"{folder}: {trained.size} entries")

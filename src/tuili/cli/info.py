@@ -68,7 +68,7 @@ def _verifier(path: Path) -> dict[str, float] | None:
 
 def _promises(path: Path, threshold: float) -> dict[str, Any]:
     """The promises that a model can be asked for, or why there are none."""
-    from tuili.engine.promises.promises import valid_calibration
+    from tuili.engine import valid_calibration
 
     calibration, reason = valid_calibration(path, threshold)
     entries = () if calibration is None else calibration.entries

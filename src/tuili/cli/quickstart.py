@@ -131,11 +131,10 @@ def _further_questions(settings: EvalSettings) -> list[Problem]:
 def _ask(console: Console, loaded: LoadedModel, questions: list[Problem]) -> list[ScoredResponse]:
     """Ask questions, and show how they are answered."""
     from tuili.cli.show import show_answer
-    from tuili.engine.answer import explain
-    from tuili.engine.decode import Decoder
+    from tuili.engine import explain, load_decoder
     from tuili.eval import answer_problems
 
-    one_by_one = Decoder(loaded.model, loaded.tokenizer, batch_size=1)
+    one_by_one = load_decoder(loaded.model, loaded.tokenizer, batch_size=1)
     responses = answer_problems(one_by_one, questions)
     for response in responses:
         problem = response.problem

@@ -34,7 +34,7 @@ _SPELLING = (
 )
 
 
-class Outcome(StrEnum):
+class ImportOutcome(StrEnum):
     """Whether an item may be used, or the first reason why not."""
 
     CHECKED = "every calculation is valid and one gives the answer"
@@ -46,7 +46,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Item:
+class Gsm8kItem:
     """One question of GSM8K with its calculations as steps in canonical printing, and a verdict on each."""
 
     line: int
@@ -56,17 +56,17 @@ class Item:
     verdicts: tuple[Verdict, ...]
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ImportOutcome:
         """What the verdicts amount to."""
         if not self.steps:
-            return Outcome.NO_CALCULATION
+            return ImportOutcome.NO_CALCULATION
         for step, verdict in zip(self.steps, self.verdicts, strict=True):
             if verdict.status is Status.INVALID:
-                return Outcome.ROUNDED if _is_rounded(step, verdict) else Outcome.WRONG
+                return ImportOutcome.ROUNDED if _is_rounded(step, verdict) else ImportOutcome.WRONG
             if verdict.status is not Status.VALID:
-                return Outcome.UNDECIDED
+                return ImportOutcome.UNDECIDED
         results = (_number(str(verdict.witness.get("value"))) for verdict in self.verdicts)
-        return Outcome.CHECKED if _number(self.answer) in results else Outcome.NO_RESULT
+        return ImportOutcome.CHECKED if _number(self.answer) in results else ImportOutcome.NO_RESULT
 
     @property
     def record(self) -> Record:
@@ -82,7 +82,7 @@ class Item:
         )
 
 
-def import_gsm8k(path: str | Path) -> Iterator[Item]:
+def import_gsm8k(path: str | Path) -> Iterator[Gsm8kItem]:
     """Yield the items of a GSM8K file (`train.jsonl`, `test.jsonl`) in order, the unusable ones too.
 
     Raises `RecordError` for a file that cannot be read and at the first line that is not in the format.
@@ -96,12 +96,12 @@ def import_gsm8k(path: str | Path) -> Iterator[Item]:
         raise RecordError(f"{path} cannot be read as text: {error}; give a GSM8K file in JSONL") from error
 
 
-def outcomes(items: Iterable[Item]) -> Counter[Outcome]:
+def count_outcomes(items: Iterable[Gsm8kItem]) -> Counter[ImportOutcome]:
     """How many items check, and how many do not for which reason."""
     return Counter(item.outcome for item in items)
 
 
-def _item(where: str, number: int, line: str) -> Item:
+def _item(where: str, number: int, line: str) -> Gsm8kItem:
     try:
         fields = json.loads(line)
         question, solution = fields["question"].strip(), fields["answer"]
@@ -116,7 +116,7 @@ def _item(where: str, number: int, line: str) -> Item:
             f"{where}: the answer after #### is {answer[:50]!r}: it must be a number of at most 40 digits"
         )
     steps = tuple(map(_step, filter(str.strip, _CALCULATION.findall(solution))))
-    return Item(number, question, steps, answer, tuple(check_chain(steps)))
+    return Gsm8kItem(number, question, steps, answer, tuple(check_chain(steps)))
 
 
 def _step(calculation: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-IGNORED = -100
+IGNORE_INDEX = -100
 """The target of a position that is not learnt from, as in `torch.nn.functional.cross_entropy`."""
 
 
@@ -44,7 +44,7 @@ class Block:
     documents_BT: Tensor
     """0, 1, 2 … in the order of the row; -1 in filler."""
     targets_BT: Tensor
-    """The next token of the same document where that is part of a response, else `IGNORED`."""
+    """The next token of the same document where that is part of a response, else `IGNORE_INDEX`."""
     domains_BT: Tensor
     """The document's expert; -1 where unknown and in filler."""
 
@@ -58,7 +58,7 @@ class Block:
         return int((self.documents_BT >= 0).sum())
 
 
-def choose(lengths: Sequence[int], capacity: int) -> list[int]:
+def fill_row(lengths: Sequence[int], capacity: int) -> list[int]:
     """Rising indices of the documents that fill a row best: the first, and whichever others leave least.
 
     Among equally full rows the one that reaches least far down the list wins, so that no document waits long.
@@ -85,7 +85,7 @@ def choose(lengths: Sequence[int], capacity: int) -> list[int]:
 def pack(rows: Sequence[Sequence[Document]], length: int, pad_id: int) -> Block:
     """Lay out rows of documents, each row at most `length` tokens in all."""
     tokens, positions, documents, targets, domains = (
-        torch.full((len(rows), length), value) for value in (pad_id, 0, -1, IGNORED, -1)
+        torch.full((len(rows), length), value) for value in (pad_id, 0, -1, IGNORE_INDEX, -1)
     )
     for row, row_documents in enumerate(rows):
         start = 0

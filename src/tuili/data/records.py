@@ -20,10 +20,10 @@ from tuili.files import whole_file
 from tuili.steps import END, END_THINK, THINK, Context, Status, check_chain, render_response, split_response
 from tuili.tasks import LEVELS, Problem, Split, domain_names
 
-OWN = "tuili"
+GENERATED_SOURCE = "tuili"
 """The source of generated problems."""
-Text = Annotated[str, StringConstraints(pattern=r"\S")]
-Stripped = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+NonBlankText = Annotated[str, StringConstraints(pattern=r"\S")]
+StrippedText = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
 
 class Record(BaseModel):
@@ -34,11 +34,11 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", title="Tuili record")
 
-    input: Text = Field(description="The prompt.")
-    output: Stripped = Field(description="A bare answer, or a whole response `<think>\\n…\\n</think>answer`.")
-    domain: Text = Field("own", description="A domain's name; one of the 16 built-in ones leads to its expert.")
+    input: NonBlankText = Field(description="The prompt.")
+    output: StrippedText = Field(description="A bare answer, or a whole response `<think>\\n…\\n</think>answer`.")
+    domain: NonBlankText = Field("own", description="A domain's name; one of the 16 built-in ones leads to its expert.")
     level: int = Field(1, strict=True, ge=LEVELS[0], le=LEVELS[-1], description="Difficulty, 1 (easy) to 5 (hard).")
-    steps: tuple[Stripped, ...] = Field((), description="The reasoning, one step a line, where `output` is bare.")
+    steps: tuple[StrippedText, ...] = Field((), description="The reasoning, one step a line, where `output` is bare.")
     source: str = Field("", description="Where it comes from; by default the file's name.")
     id: str = Field("", description="A name unique in the file; by default `file:line`.")
 
@@ -52,7 +52,7 @@ class Record(BaseModel):
                 domain=problem.domain,
                 level=problem.level,
                 steps=problem.steps,
-                source=OWN,
+                source=GENERATED_SOURCE,
                 id=problem.id,
             )
         except ValidationError as error:
@@ -66,7 +66,11 @@ class Record(BaseModel):
     @property
     def is_held_out(self) -> bool:
         """Whether it is a generated problem that is kept for validation or test."""
-        return self.source == OWN and self.domain in domain_names() and Split.of_prompt(self.input) is not Split.TRAIN
+        return (
+            self.source == GENERATED_SOURCE
+            and self.domain in domain_names()
+            and Split.of_prompt(self.input) is not Split.TRAIN
+        )
 
     @field_validator("output")
     @classmethod

@@ -12,18 +12,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
-from transformers import PreTrainedTokenizerFast
-
 from tuili.data.packing import Document
 from tuili.data.records import Record, read_training_records
-from tuili.data.tokenizer import encode_example
 from tuili.steps import split_response
-from tuili.tasks import Problem, Split, generate
-from tuili.tasks.registry import BUILT_IN
+from tuili.store import Tokenizer
+from tuili.tasks import BUILT_IN_DOMAINS, Problem, Split, generate
 
-SAMPLE = 400
+TOKENIZER_SAMPLE_RECORDS = 400
 """Records of each source that a tokenizer learns from."""
-CHECKED = 20
+CHECKED_PROBLEMS = 20
 """Problems of each domain whose steps are checked before a run begins."""
 
 
@@ -82,10 +79,10 @@ class FileSource:
         return order
 
 
-def document(tokenizer: PreTrainedTokenizerFast, record: Record) -> Document:
+def encode_record(tokenizer: Tokenizer, record: Record) -> Document:
     """The token ids of a record, labelled with its domain's expert."""
-    tokens, prompt_length = encode_example(tokenizer, record.input, record.response)
-    expert = BUILT_IN.index(record.domain) if record.domain in BUILT_IN else -1
+    tokens, prompt_length = tokenizer.encode_example(record.input, record.response)
+    expert = BUILT_IN_DOMAINS.index(record.domain) if record.domain in BUILT_IN_DOMAINS else -1
     return Document(tuple(tokens), prompt_length, expert)
 
 
@@ -93,13 +90,13 @@ def check_sample(sources: Iterable[Source]) -> None:
     """Raise `InputError` for the first of some problems of the domains that has a step which is not valid."""
     for source in sources:
         if isinstance(source, TaskSource):
-            for number in range(CHECKED):
+            for number in range(CHECKED_PROBLEMS):
                 source.problem(number).checked()
 
 
 def sample_texts(sources: Iterable[Source]) -> Iterator[str]:
     """The plain texts of the first records of each source, for a tokenizer to learn from."""
     for source in sources:
-        for record in map(source.record, range(SAMPLE)):
+        for record in map(source.record, range(TOKENIZER_SAMPLE_RECORDS)):
             response = split_response(record.response)
             yield from (record.input, *response.steps, response.answer)

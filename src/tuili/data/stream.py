@@ -13,19 +13,18 @@ from queue import Full, Queue
 from threading import Event, Thread
 from typing import NamedTuple
 
-from transformers import PreTrainedTokenizerFast
-
-from tuili.data.packing import Block, Document, choose, pack
-from tuili.data.sources import Source, document
+from tuili.data.packing import Block, Document, fill_row, pack
+from tuili.data.sources import Source, encode_record
 from tuili.errors import InputError
+from tuili.store import PAD, Tokenizer
 
-POOL = 64
+MAX_PENDING_DOCUMENTS = 64
 """Documents that wait to be packed: enough to fill almost every row exactly."""
 
-MOST_REFUSALS = 1000
+MAX_REFUSALS_IN_A_ROW = 1000
 """Documents in a row that a source may offer beyond the row's length before it counts as unusable."""
 
-Weights = Callable[[int], Mapping[str, float]]
+SourceWeights = Callable[[int], Mapping[str, float]]
 """From the number of a block to the weight of each source; one that is not named has weight 0."""
 
 
@@ -58,8 +57,8 @@ class BlockStream:
     def __init__(
         self,
         sources: Sequence[Source],
-        tokenizer: PreTrainedTokenizerFast,
-        weights: Weights,
+        tokenizer: Tokenizer,
+        weights: SourceWeights,
         *,
         rows: int,
         length: int,
@@ -93,12 +92,12 @@ class BlockStream:
         shares = {name: weights.get(name, 0.0) / total for name in self._sources}
         rows = [self._next_row(shares) for _ in range(self._rows)]
         self._blocks += 1
-        return pack(rows, self._length, self._tokenizer.pad_token_id)
+        return pack(rows, self._length, self._tokenizer.token_id(PAD))
 
     def _next_row(self, shares: Mapping[str, float]) -> list[Document]:
-        while len(self._pending) < POOL:
+        while len(self._pending) < MAX_PENDING_DOCUMENTS:
             self._draw(shares)
-        chosen = choose([len(waiting.document) for waiting in self._pending], self._length)
+        chosen = fill_row([len(waiting.document) for waiting in self._pending], self._length)
         row = [self._pending[index].document for index in chosen]
         self._pending = [waiting for index, waiting in enumerate(self._pending) if index not in chosen]
         return row
@@ -106,14 +105,16 @@ class BlockStream:
     def _draw(self, shares: Mapping[str, float]) -> None:
         """The source that is owed most pays for its next document (deficit round robin; Shreedhar 1995)."""
         name = max((name for name in self._sources if shares[name] > 0), key=self._credit.__getitem__)
-        for _ in range(MOST_REFUSALS):
+        for _ in range(MAX_REFUSALS_IN_A_ROW):
             drawn = self._read(name, self._drawn[name])
             self._drawn[name] += 1
             if len(drawn.document) <= self._length:
                 break
             self._refused[name] += 1
         else:
-            raise InputError(f"{name}: {MOST_REFUSALS} documents in a row exceed the row length of {self._length}")
+            raise InputError(
+                f"{name}: {MAX_REFUSALS_IN_A_ROW} documents in a row exceed the row length of {self._length}"
+            )
         learnt = drawn.document.response_length
         for other, share in shares.items():
             self._credit[other] += share * learnt
@@ -121,7 +122,7 @@ class BlockStream:
         self._pending.append(drawn)
 
     def _read(self, name: str, number: int) -> _Waiting:
-        return _Waiting(name, number, document(self._tokenizer, self._sources[name].record(number)))
+        return _Waiting(name, number, encode_record(self._tokenizer, self._sources[name].record(number)))
 
 
 @contextmanager

@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedTokenizerFast
 from transformers.utils import SAFE_WEIGHTS_INDEX_NAME
 from transformers.utils import logging as hf_logging
 
-from tuili.data.tokenizer import load_tokenizer
 from tuili.errors import InputError, ModelFolderError
 from tuili.files import flush, flush_all
 from tuili.model import TuiliConfig, TuiliForCausalLM
 from tuili.model.size import count_parameters
+from tuili.model.tokenizer import transformers_tokenizer
+from tuili.store import Tokenizer
 from tuili.store.lineage import LineageEntry, model_hash, write_lineage
 
 SHIPPED = Path(__file__).parents[1] / "models"
@@ -48,7 +48,7 @@ class LoadedModel:
     """A model in evaluation mode with its tokenizer and the folder that both came from."""
 
     model: TuiliForCausalLM
-    tokenizer: PreTrainedTokenizerFast
+    tokenizer: Tokenizer
     path: Path
 
 
@@ -110,20 +110,18 @@ def load_model(name: str | Path, dtype: torch.dtype = torch.float32, config: Tui
             more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
             raise ModelFolderError(f"{path}: {kind} tensor {keys[0]}{more}: {remedy}")
     try:
-        tokenizer = load_tokenizer(path)
+        tokenizer = Tokenizer.load(path)
     except InputError as error:
         raise ModelFolderError(str(error)) from error
-    if len(tokenizer) > model.config.vocab_size:
+    if tokenizer.size > model.config.vocab_size:
         raise ModelFolderError(
-            f"{path}: the tokenizer has {len(tokenizer)} entries and the model {model.config.vocab_size}: "
+            f"{path}: the tokenizer has {tokenizer.size} entries and the model {model.config.vocab_size}: "
             "they do not belong together"
         )
     return LoadedModel(model.eval(), tokenizer, path)
 
 
-def save_model(
-    folder: Path, model: TuiliForCausalLM, tokenizer: PreTrainedTokenizerFast, lineage: Sequence[LineageEntry]
-) -> str:
+def save_model(folder: Path, model: TuiliForCausalLM, tokenizer: Tokenizer, lineage: Sequence[LineageEntry]) -> str:
     """Write a model folder in one move and return its hash, which is also noted in the last lineage entry.
 
     A model folder already there is replaced as a whole; a folder that holds anything else is refused with
@@ -140,7 +138,7 @@ def save_model(
             stale.rename(scratch / "older" if folder.exists() else folder)
         with _quiet():
             model.save_pretrained(fresh)
-            tokenizer.save_pretrained(fresh)
+            transformers_tokenizer(tokenizer).save_pretrained(fresh)
         for weights in fresh.glob("*.safetensors"):  # safetensors lets their owner alone read them
             weights.chmod(stat.S_IMODE((fresh / "config.json").stat().st_mode))
         digest = model_hash(fresh)

@@ -9,31 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from tuili.errors import ModelFolderError
+from tuili.provenance import current_versions, timestamp
 
 LINEAGE_FILE = Path("tuili") / "lineage.json"
 _HASH_BLOCK = 1 << 20
-
-
-def current_versions() -> dict[str, str]:
-    """The versions that decide what a step computes: Python and the packages below the model."""
-    found = {"python": platform.python_version()}
-    for package in ("tuili", "torch", "transformers", "tokenizers", "safetensors"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
 
 
 @dataclass(frozen=True)
@@ -50,7 +37,7 @@ class LineageEntry:
     hours: float = 0.0
     parent: str | None = None
     hash: str | None = None
-    date: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    date: str = field(default_factory=timestamp)
     versions: Mapping[str, str] = field(default_factory=current_versions)
 
 

@@ -1,9 +1,14 @@
-from .problem import LEVELS, Draft, Problem, Split
-from .registry import Domain, domain, domain_names, generate, phase
-from .scoring import score
+from .mutation.mutations import MUTATION_KINDS, mutants, mutate
+from .mutation.rewriting import result_start, same_form
+from .problem import LEVELS, SEEDS_PER_SPLIT, Draft, Problem, Split
+from .registry import BUILT_IN_DOMAINS, Domain, domain, domain_names, generate, phase
+from .scoring import same_answer, score
 
 __all__ = [
+    "BUILT_IN_DOMAINS",
     "LEVELS",
+    "MUTATION_KINDS",
+    "SEEDS_PER_SPLIT",
     "Domain",
     "Draft",
     "Problem",
@@ -11,6 +16,11 @@ __all__ = [
     "domain",
     "domain_names",
     "generate",
+    "mutants",
+    "mutate",
     "phase",
+    "result_start",
+    "same_answer",
+    "same_form",
     "score",
 ]

@@ -1,7 +1,7 @@
-"""The registry of domains and the one function that generates their problems.
+"""The registry of domains, and `generate`, which draws their problems.
 
-Built-in domains register themselves on import; other packages add theirs through the entry-point group
-`tuili.domains`, each entry a class of the `Domain` protocol. What a domain asks is left to its own file.
+Built-in domains register themselves on import. Other packages add theirs through the entry-point group
+`tuili.domains`, in which each entry is a class of the `Domain` protocol. What a domain asks is left to `domains`.
 """
 
 from __future__ import annotations
@@ -23,53 +23,59 @@ PHASES: dict[int, tuple[str, ...]] = {
     2: ("arithmetic", "fractions", "equations", "number_theory", "word_problems", "calendar", "counting"),
     3: ("geometry", "mechanics", "electricity", "tracing", "composed"),
 }
-BUILT_IN = tuple(name for names in PHASES.values() for name in names)
+BUILT_IN_DOMAINS = tuple(name for names in PHASES.values() for name in names)
 ENTRY_POINT_GROUP = "tuili.domains"
 MAX_DRAWS = 10_000
+"""Drafts that are drawn for one problem before its domain counts as one with too few prompts."""
 
 
 class Domain(Protocol):
-    """A family of problems. `sample` draws from `rng` only, so that a problem is a function of its seed."""
+    """A family of problems. `sample` draws from `rng` and nothing else, so that the seed decides the problem."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        """One problem of a level from 1 (easy) to 5 (hard)."""
+        """A problem of a level from 1 (easy) to 5 (hard)."""
         ...
 
 
 @dataclass(frozen=True)
-class _Entry:
+class RegisteredDomain:
+    """A domain with the phase of the curriculum that it belongs to."""
+
     domain: Domain
     phase: int
 
 
-_REGISTERED: dict[str, _Entry] = {}
+REGISTERED: dict[str, RegisteredDomain] = {}
 D = TypeVar("D", bound=Domain)
 
 
 def domain(name: str, phase: int) -> Callable[[type[D]], type[D]]:
-    """Class decorator that adds a domain under `name` to curriculum phase 1, 2 or 3."""
+    """Class decorator that registers a domain under `name`, in phase 1, 2 or 3 of the curriculum.
+
+    Raises `InputError` for another phase and for a name that is taken.
+    """
     if phase not in PHASES:
         raise InputError(f"domain {name!r}: phase {phase} does not exist, use one of {sorted(PHASES)}")
 
     def register(cls: type[D]) -> type[D]:
-        if name in _REGISTERED:
+        if name in REGISTERED:
             raise InputError(f"domain {name!r} is registered twice")
-        _REGISTERED[name] = _Entry(cls(), phase)
+        REGISTERED[name] = RegisteredDomain(cls(), phase)
         return cls
 
     return register
 
 
 @cache
-def _load() -> None:
-    for name in BUILT_IN:
+def _load_domains() -> None:
+    for name in BUILT_IN_DOMAINS:
         import_module(f"tuili.tasks.domains.{name}")
     for entry in entry_points(group=ENTRY_POINT_GROUP):
         try:
             entry.load()
         except Exception as error:
             raise InputError(f"entry point {entry.name!r} ({entry.value}) does not load: {error!r}") from error
-        if entry.name not in _REGISTERED:
+        if entry.name not in REGISTERED:
             raise InputError(
                 f"entry point {entry.name!r} ({entry.value}) registers no domain of that name: "
                 f"decorate the class with @domain({entry.name!r}, phase=...)"
@@ -77,36 +83,37 @@ def _load() -> None:
 
 
 def domain_names() -> tuple[str, ...]:
-    """Every domain: the 16 built-in ones in the order of their experts, then others in alphabetical order."""
-    _load()
-    return BUILT_IN + tuple(sorted(set(_REGISTERED) - set(BUILT_IN)))
+    """The names of all domains: the 16 built-in ones in the order of their experts, then others by the alphabet."""
+    _load_domains()
+    return BUILT_IN_DOMAINS + tuple(sorted(set(REGISTERED) - set(BUILT_IN_DOMAINS)))
 
 
-def _entry(name: str) -> _Entry:
-    _load()
-    if name not in _REGISTERED:
+def find_domain(name: str) -> RegisteredDomain:
+    """The domain registered under a name. Raises `InputError` for an unknown name."""
+    _load_domains()
+    if name not in REGISTERED:
         raise InputError(f"unknown domain {name!r}: use one of {', '.join(domain_names())}")
-    return _REGISTERED[name]
+    return REGISTERED[name]
 
 
 def phase(name: str) -> int:
     """The curriculum phase (1, 2 or 3) of a domain. Raises `InputError` for an unknown domain."""
-    return _entry(name).phase
+    return find_domain(name).phase
 
 
 def generate(domain: str, seed: int, index: int, level: int) -> Problem:
-    """The problem number `index` of a seed: the same on every machine and in every process.
+    """Problem number `index` of a seed: the same on every machine and in every process.
 
-    The seed decides the split (`Split.of_seed`); prompts that belong to another split by their hash are drawn
-    again. Raises `InputError` for an unknown domain, seed, index or level, and for a domain with too few prompts
-    to fill a split.
+    The seed decides the split (`Split.of_seed`). A prompt whose hash belongs to another split is drawn again.
+    Raises `InputError` for an unknown domain, seed, index or level, and for a domain with too few prompts to fill
+    a split.
     """
     for name, number in (("seed", seed), ("index", index), ("level", level)):
         if type(number) is not int:
             raise InputError(f"{name} {number!r} is no integer")
     if index < 0:
         raise InputError(f"index {index} is out of range: use 0 or more")
-    entry, split = _entry(domain), Split.of_seed(seed)
+    entry, split = find_domain(domain), Split.of_seed(seed)
     if level not in LEVELS:
         raise InputError(f"level {level} does not exist: use one of {LEVELS}")
     rng = random.Random(f"{domain}/{level}/{seed}/{index}")

@@ -21,13 +21,13 @@ import torch
 from tuili.errors import InputError
 from tuili.files import check_folder_place, flush, flush_all, write_durably, writing
 from tuili.model.folder import check_folder, resolve
-from tuili.store.lineage import LineageEntry, current_versions, model_hash, read_lineage
+from tuili.provenance import code_hash, current_versions
+from tuili.store.lineage import LineageEntry, model_hash, read_lineage
 from tuili.train.checkpoint import PREFIX
 from tuili.train.precision import Precision
 from tuili.train.recipe import Recipe
 
 RUN_FILE = "run.json"
-PACKAGE = Path(__file__).parents[1]
 FREE_SECTIONS = {"checkpoint", "log"}
 """What a later session may change: it has no influence on the weights."""
 
@@ -153,14 +153,6 @@ class RunFolder:
 def environment() -> dict[str, Any]:
     """What else the bits of a run depend on: the threads that torch uses now, this code, and the versions below it."""
     return {"threads": torch.get_num_threads(), "code": code_hash()} | current_versions()
-
-
-def code_hash() -> str:
-    """The start of the SHA-256 of all modules of this package, which one version may have many of."""
-    digest = hashlib.sha256()
-    for file in sorted(PACKAGE.rglob("*.py")):
-        digest.update(f"{file.relative_to(PACKAGE)}\0".encode() + file.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

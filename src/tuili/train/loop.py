@@ -21,8 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from tuili.data.packing import Block
-from tuili.data.stream import BlockStream, StreamState, prefetch
+from tuili.data import Block, BlockStream, StreamState, prefetch
 from tuili.errors import TuiliError
 from tuili.model import TuiliForCausalLM
 from tuili.train.checkpoint import Checkpoint, Checkpoints, Tensors

@@ -18,7 +18,7 @@ from pydantic import NonNegativeFloat, PositiveFloat, model_validator
 from torch import Tensor
 
 from tuili.config import Config
-from tuili.data.packing import IGNORED, Block
+from tuili.data import IGNORE_INDEX, Block
 from tuili.model import TuiliForCausalLM
 from tuili.model.experts import Route
 
@@ -157,7 +157,7 @@ class Objective:
 
 def _shuffle_learnt(targets_BT: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """The columns of each row with the learnt ones first, in random order, and their number."""
-    learnt_BT = targets_BT != IGNORED
+    learnt_BT = targets_BT != IGNORE_INDEX
     key_BT = torch.rand(targets_BT.shape, generator=generator, device=targets_BT.device)
     return (key_BT + ~learnt_BT).argsort(dim=1), learnt_BT.sum(dim=1)
 

@@ -28,8 +28,7 @@ from tuili.data.tokenizer import SMALLEST_VOCABULARY, VOCABULARY
 from tuili.errors import ConfigError
 from tuili.model import TuiliConfig
 from tuili.model.presets import preset
-from tuili.tasks import LEVELS, domain_names
-from tuili.tasks.problem import SEEDS_PER_SPLIT
+from tuili.tasks import LEVELS, SEEDS_PER_SPLIT, domain_names
 from tuili.train.checkpoint import CheckpointConfig
 from tuili.train.curriculum import CurriculumConfig
 from tuili.train.log import LogConfig

@@ -11,22 +11,22 @@ from typing import Any
 import torch
 from rich.console import Console
 from torch import nn
-from transformers import PreTrainedTokenizerFast
 
-from tuili.data.packing import Block
-from tuili.data.sources import FileSource, Source, TaskSource, check_sample, sample_texts
-from tuili.data.stream import BlockStream, StreamState
-from tuili.data.tokenizer import load_tokenizer, separator_ids, train_tokenizer
+from tuili.data import Block, BlockStream, FileSource, Source, StreamState, TaskSource, check_sample, sample_texts
+from tuili.data.tokenizer import train_tokenizer
 from tuili.errors import ConfigError, ModelFolderError, TuiliError
 from tuili.files import writing
 from tuili.model import TuiliForCausalLM
 from tuili.model.folder import check_folder, load_model, save_model
 from tuili.model.kernels import set_fused
+from tuili.model.tokenizer import transformers_tokenizer
+from tuili.provenance import code_hash
+from tuili.store import BEGIN, PAD, Tokenizer
 from tuili.store.lineage import LineageEntry
-from tuili.tasks.registry import BUILT_IN
+from tuili.tasks import BUILT_IN_DOMAINS
 from tuili.train.checkpoint import Checkpoints, read_checkpoint
 from tuili.train.curriculum import Curriculum
-from tuili.train.folder import Choices, RunFolder, code_hash
+from tuili.train.folder import Choices, RunFolder
 from tuili.train.log import LOG_FILE, TrainingLog
 from tuili.train.loop import Position, Training, fit, follow
 from tuili.train.objective import Objective
@@ -117,16 +117,16 @@ def train_once(
         if begun is None:
             check_sample(sources)
             if parent:
-                tokenizer = load_tokenizer(parent.folder)
+                tokenizer = Tokenizer.load(parent.folder)
             else:
                 tell("learning the tokenizer")
                 tokenizer = train_tokenizer(sample_texts(sources), recipe.data.vocabulary)
-            if len(tokenizer) > recipe.data.vocabulary:
-                raise ConfigError(f"data.vocabulary = {recipe.data.vocabulary}: the tokenizer has {len(tokenizer)}")
+            if tokenizer.size > recipe.data.vocabulary:
+                raise ConfigError(f"data.vocabulary = {recipe.data.vocabulary}: the tokenizer has {tokenizer.size}")
             with writing(folder.tokenizer, AGAIN):
-                tokenizer.save_pretrained(folder.tokenizer)
+                transformers_tokenizer(tokenizer).save_pretrained(folder.tokenizer)
         else:
-            tokenizer = load_tokenizer(folder.tokenizer)
+            tokenizer = Tokenizer.load(folder.tokenizer)
 
         with divided_cores(count):
             if changes := folder.changes():
@@ -190,7 +190,7 @@ def work(replica: Replica, recipe: Recipe, out: Path, step: int | None) -> None:
     """
     folder = RunFolder(out, recipe)
     curriculum, sources = build_curriculum(recipe), build_sources(recipe.data, recipe.train.seed)
-    training = build(recipe, curriculum, sources, load_tokenizer(folder.tokenizer))
+    training = build(recipe, curriculum, sources, Tokenizer.load(folder.tokenizer))
     follow(replica, training, None if step is None else read_checkpoint(folder.checkpoints, step))
 
 
@@ -198,7 +198,7 @@ def build(
     recipe: Recipe,
     curriculum: Curriculum,
     sources: Sequence[Source],
-    tokenizer: PreTrainedTokenizerFast,
+    tokenizer: Tokenizer,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Training:
     """The parts of a training that every replica has, with kernels compiled."""
@@ -222,7 +222,7 @@ def block_stream(
     train: TrainConfig,
     curriculum: Curriculum,
     sources: Sequence[Source],
-    tokenizer: PreTrainedTokenizerFast,
+    tokenizer: Tokenizer,
     state: StreamState,
 ) -> BlockStream:
     """The blocks of a run from a place in it on; all blocks of a step have the weights of its progress."""
@@ -247,7 +247,7 @@ def build_sources(data: DataConfig, seed: int) -> list[Source]:
 
 
 def build_model(
-    config: ModelConfig, tokenizer: PreTrainedTokenizerFast, tell: Callable[[str], None] = lambda line: None
+    config: ModelConfig, tokenizer: Tokenizer, tell: Callable[[str], None] = lambda line: None
 ) -> TuiliForCausalLM:
     """A model of the wanted size that fits the tokenizer, with the weights that the recipe names. Tells where its
     configuration is another than these weights had.
@@ -255,13 +255,13 @@ def build_model(
     If it names none they are new, and follow from torch's global seed. Raises `ConfigError` where they do not fit.
     """
     fitted = {
-        "vocab_size": len(tokenizer),
-        "pad_token_id": tokenizer.pad_token_id,
-        "bos_token_id": tokenizer.bos_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-        "separator_token_ids": separator_ids(tokenizer),
-        "num_experts": len(BUILT_IN),
-        "domains": list(BUILT_IN),
+        "vocab_size": tokenizer.size,
+        "pad_token_id": tokenizer.token_id(PAD),
+        "bos_token_id": tokenizer.token_id(BEGIN),
+        "eos_token_id": tokenizer.end_id,
+        "separator_token_ids": tokenizer.separator_ids(),
+        "num_experts": len(BUILT_IN_DOMAINS),
+        "domains": list(BUILT_IN_DOMAINS),
     }
     wanted = config.configuration(**fitted)
     if config.start is None:

@@ -6,6 +6,7 @@ import json
 
 from benchmarks.harness.texts import gsm8k_records, long_rows, task_records
 from tests.tiny import tiny_model
+from tuili.store import PAD
 from tuili.tasks import domain_names
 
 
@@ -14,7 +15,7 @@ def test_rows_are_full_and_differ():
     rows_NS = long_rows(tokenizer, task_records(), rows=2, length=700)
     assert rows_NS.shape == (2, 700)
     assert not rows_NS[0].equal(rows_NS[1])
-    assert (rows_NS != tokenizer.pad_token_id).all()
+    assert (rows_NS != tokenizer.token_id(PAD)).all()
 
 
 def test_task_records_go_through_all_domains():

@@ -11,7 +11,7 @@ from tests.tiny import save_tiny, tiny_model
 def test_reading_a_prompt_ends_alike_and_costs_the_twin_all_layers():
     network, tokenizer = tiny_model()
     network.eval()
-    tokens_1T = tokenizer("1 + 1 = 2 and so on", return_tensors="pt").input_ids
+    tokens_1T = torch.tensor([tokenizer.encode_text("1 + 1 = 2 and so on")])
     rows: list[int] = []
     for layer in network.model.reasoning:
         layer.register_forward_hook(lambda module, given, output: rows.append(output[0].shape[1]))

@@ -8,7 +8,7 @@ import torch
 from benchmarks.training.mixtral import VARIANTS, Variant, equal_mixtral, examples, mixtral_parameters
 from benchmarks.training.training import matmul_shapes, measure
 from tuili.config import load_recipe
-from tuili.data.packing import IGNORED, Document, pack
+from tuili.data.packing import IGNORE_INDEX, Document, pack
 from tuili.model.presets import preset
 from tuili.model.size import count_parameters
 from tuili.train.recipe import Recipe
@@ -25,9 +25,9 @@ def test_mixtral_learns_from_the_same_tokens():
     rows = [[Document((1, 5, 6, 7), 2, 0), Document((1, 8, 9), 1, 0)], [Document((1, 5, 4), 2, 0)]]
     block = pack(rows, length=8, pad_id=0)
     assert examples(block) == [
-        {"input_ids": [1, 5, 6, 7], "labels": [IGNORED, IGNORED, 6, 7]},
-        {"input_ids": [1, 8, 9], "labels": [IGNORED, 8, 9]},
-        {"input_ids": [1, 5, 4], "labels": [IGNORED, IGNORED, 4]},
+        {"input_ids": [1, 5, 6, 7], "labels": [IGNORE_INDEX, IGNORE_INDEX, 6, 7]},
+        {"input_ids": [1, 8, 9], "labels": [IGNORE_INDEX, 8, 9]},
+        {"input_ids": [1, 5, 4], "labels": [IGNORE_INDEX, IGNORE_INDEX, 4]},
     ]
     assert sum(len(example["input_ids"]) for example in examples(block)) == block.real_tokens
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from tests.tiny import tiny_model
-from tuili.data.tokenizer import encode_example
 from tuili.model.folder import LoadedModel, load_model
 from tuili.posttrain.verifier.chains import OWN, RIGHT, UNKNOWN, Chain, Way, mutated, rendered, written
 from tuili.steps import Context, check_chain, render_response, split_response
@@ -123,7 +122,7 @@ def test_a_response_of_another_form_is_left_out() -> None:
     problem = generate("arithmetic", 0, 0, 1)
     assert rendered(loaded, problem, ("1 + 1 = 2",), "2", RIGHT) is not None
     assert rendered(loaded, problem, ("1 + 1 = 2", ""), "2", RIGHT) is None
-    ids, prompt = encode_example(tokenizer, problem.prompt, render_response(("1 + 1 = 2",), "2"))
+    ids, prompt = tokenizer.encode_example(problem.prompt, render_response(("1 + 1 = 2",), "2"))
     from tuili.posttrain.verifier.chains import label
 
     assert label(tokenizer, problem, ids[:prompt], ids[prompt:-1], OWN) is None

@@ -5,34 +5,40 @@ from __future__ import annotations
 import random
 
 from tuili.steps import Status, check_chain
-from tuili.tasks.building.quantities import DIVISORS, Formula, over, sum_of, times
+from tuili.tasks.building.quantities import DIVISORS, Formula, named_product, named_quotient, named_sum
 
-SPEED = Formula(("d", "m"), ("v", "m/s"), ("t", "s"), ("dog",), ("{first} {second}", "{whole}", "{whole} {first}"))
+SPEED = Formula(
+    whole=("d", "m"),
+    first=("v", "m/s"),
+    second=("t", "s"),
+    things=("dog",),
+    questions=("{first} {second}", "{whole}", "{whole} {first}"),
+)
 
 
 def test_known_working() -> None:
-    assert times("F", 3, "kg", 4, "m/s^2", "N") == ["F = 3 kg * 4 m/s^2 = 12 N"]
-    assert times("F", 87, "kg", 5, "m/s^2", "N") == [
+    assert named_product("F", 3, "kg", 4, "m/s^2", "N") == ["F = 3 kg * 4 m/s^2 = 12 N"]
+    assert named_product("F", 87, "kg", 5, "m/s^2", "N") == [
         "80 * 5 = 400",
         "7 * 5 = 35",
         "400 + 35 = 435",
         "F = 87 kg * 5 m/s^2 = 435 N",
     ]
-    assert over("v", 120, "km", 3, "h", "km/h") == ["v = 120 km / 3 h = 40 km/h"]
-    assert over("I", 330, "V", 30, "ohm", "A") == [
+    assert named_quotient("v", 120, "km", 3, "h", "km/h") == ["v = 120 km / 3 h = 40 km/h"]
+    assert named_quotient("I", 330, "V", 30, "ohm", "A") == [
         "330 / 10 = 33",
         "3 = 3 * 1 + 0",
         "3 = 3 * 1 + 0",
         "33 / 3 = 11",
         "I = 330 V / 30 ohm = 11 A",
     ]
-    assert sum_of("F", 9, 4, "N", "-") == "F = 9 N - 4 N = 5 N"
+    assert named_sum("F", 9, 4, "N", "-") == "F = 9 N - 4 N = 5 N"
 
 
 def test_every_quotient_is_valid() -> None:
     for divisor in DIVISORS:
         for result in range(2, 60):
-            steps = over("v", divisor * result, "m", divisor, "s", "m/s")
+            steps = named_quotient("v", divisor * result, "m", divisor, "s", "m/s")
             assert all(verdict.status is Status.VALID for verdict in check_chain(steps))
             assert steps[-1].endswith(f"= {result} m/s")
 

@@ -8,7 +8,7 @@ from tuili.steps.language.grammar import FUNCTIONS, KEYWORDS
 from tuili.steps.language.units import UNITS
 from tuili.tasks.building import words
 from tuili.tasks.building.wording import conjoin, labelled, listing, yes_no
-from tuili.tasks.domains.propositional import EVENTS, LETTERS
+from tuili.tasks.domains.propositional import EVENT_ATOMS, LETTER_ATOMS
 
 LISTS = {name: value for name, value in vars(words).items() if isinstance(value, tuple)}
 
@@ -20,13 +20,13 @@ def test_words_are_short_and_different(name):
 
 
 def test_names_and_atoms_mean_nothing_else():
-    assert {*KEYWORDS, *FUNCTIONS}.isdisjoint((*words.NAMES, *words.KINDS, *words.VARIABLES, *EVENTS))
-    assert set(UNITS).isdisjoint((*words.NAMES, *words.KINDS, *EVENTS))
-    assert {"P", "L"}.isdisjoint(LETTERS)
+    assert {*KEYWORDS, *FUNCTIONS}.isdisjoint((*words.FIRST_NAMES, *words.CLASS_NOUNS, *words.VARIABLES, *EVENT_ATOMS))
+    assert set(UNITS).isdisjoint((*words.FIRST_NAMES, *words.CLASS_NOUNS, *EVENT_ATOMS))
+    assert {"P", "L"}.isdisjoint(LETTER_ATOMS)
 
 
 def test_plurals_have_a_regular_singular():
-    for plural in words.THINGS + words.KINDS + words.CONTAINERS:
+    for plural in words.THINGS + words.CLASS_NOUNS + words.CONTAINERS:
         assert words.singular(plural) + "s" == plural
 
 

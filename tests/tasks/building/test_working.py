@@ -13,14 +13,14 @@ from tuili.steps import Status, check_chain
 from tuili.tasks.building.working import (
     cancel,
     combinations,
+    exact_division,
+    grid_multiplication,
     long_division,
-    multiply,
+    long_multiplication,
+    multiplication,
     percentage,
-    product,
-    quotient,
     residue,
-    times,
-    total,
+    running_sums,
 )
 
 
@@ -33,27 +33,27 @@ def last_number(lines: list[str]) -> int:
 
 
 def test_a_product_is_split_by_the_places_of_the_shorter_factor() -> None:
-    assert product(23, 14) == ["23 * 10 = 230", "23 * 4 = 92", "230 + 92 = 322"]
-    assert product(12, 345) == ["345 * 10 = 3450", "345 * 2 = 690", "3450 + 690 = 4140"]
-    assert product(304, 205)[:2] == ["304 * 200 = 60800", "304 * 5 = 1520"]
+    assert long_multiplication(23, 14) == ["23 * 10 = 230", "23 * 4 = 92", "230 + 92 = 322"]
+    assert long_multiplication(12, 345) == ["345 * 10 = 3450", "345 * 2 = 690", "3450 + 690 = 4140"]
+    assert long_multiplication(304, 205)[:2] == ["304 * 200 = 60800", "304 * 5 = 1520"]
 
 
 @pytest.mark.parametrize(("a", "b"), [(7, 8), (345, 7), (30, 45), (45, 200)])
 def test_an_elementary_product_needs_no_working(a: int, b: int) -> None:
-    assert product(a, b) == []
+    assert long_multiplication(a, b) == []
 
 
 @given(st.integers(1, 9999), st.integers(1, 999))
 def test_partial_products_add_up(a: int, b: int) -> None:
-    lines = product(a, b)
+    lines = long_multiplication(a, b)
     assert valid(lines)
     assert not lines or last_number(lines) == a * b
 
 
 def test_a_total_runs_from_left_to_right() -> None:
-    assert total([5, 7, 9]) == ["5 + 7 = 12", "12 + 9 = 21"]
-    assert total([5, 7], "cm") == ["5 cm + 7 cm = 12 cm"]
-    assert total([5]) == []
+    assert running_sums([5, 7, 9]) == ["5 + 7 = 12", "12 + 9 = 21"]
+    assert running_sums([5, 7], "cm") == ["5 cm + 7 cm = 12 cm"]
+    assert running_sums([5]) == []
 
 
 @pytest.mark.parametrize("percent", [10, 20, 25, 30, 50, 60, 90])
@@ -73,27 +73,27 @@ def test_combinations(n: int, data: st.DataObject) -> None:
 
 
 def test_times_splits_both_factors_by_their_places() -> None:
-    assert times(87, 5) == ["80 * 5 = 400", "7 * 5 = 35", "400 + 35 = 435"]
-    assert times(12, 30) == ["10 * 30 = 300", "2 * 30 = 60", "300 + 60 = 360"]
-    assert times(7, 80) == times(87, 10) == times(1, 87) == []
+    assert grid_multiplication(87, 5) == ["80 * 5 = 400", "7 * 5 = 35", "400 + 35 = 435"]
+    assert grid_multiplication(12, 30) == ["10 * 30 = 300", "2 * 30 = 60", "300 + 60 = 360"]
+    assert grid_multiplication(7, 80) == grid_multiplication(87, 10) == grid_multiplication(1, 87) == []
 
 
 @given(st.integers(1, 999), st.integers(1, 999))
 def test_times_ends_with_the_product(a: int, b: int) -> None:
-    lines = times(a, b)
+    lines = grid_multiplication(a, b)
     assert valid(lines)
     assert not lines or last_number(lines) == a * b
 
 
 def test_a_quotient_is_divided_digit_by_digit() -> None:
-    assert quotient(435, 5) == ["43 = 5 * 8 + 3", "35 = 5 * 7 + 0"]
-    assert quotient(804, 4) == ["8 = 4 * 2 + 0", "0 = 4 * 0 + 0", "4 = 4 * 1 + 0"]
-    assert quotient(56, 8) == quotient(560, 8) == quotient(360, 12) == []
+    assert exact_division(435, 5) == ["43 = 5 * 8 + 3", "35 = 5 * 7 + 0"]
+    assert exact_division(804, 4) == ["8 = 4 * 2 + 0", "0 = 4 * 0 + 0", "4 = 4 * 1 + 0"]
+    assert exact_division(56, 8) == exact_division(560, 8) == exact_division(360, 12) == []
 
 
 @given(st.integers(1, 999), st.integers(2, 9))
 def test_a_quotient_has_a_line_for_each_digit(whole: int, divisor: int) -> None:
-    lines = quotient(whole * divisor, divisor)
+    lines = exact_division(whole * divisor, divisor)
     assert valid(lines)
     assert not lines or [line.split()[4] for line in lines] == list(str(whole))
 
@@ -140,5 +140,5 @@ def test_a_residue_is_right(number: int, modulus: int) -> None:
 
 
 def test_a_wide_product_is_split_once() -> None:
-    assert len(multiply(87, 65)) == 7
-    assert multiply(234, 65) == ["234 * 60 = 14040", "234 * 5 = 1170", "14040 + 1170 = 15210"]
+    assert len(multiplication(87, 65)) == 7
+    assert multiplication(234, 65) == ["234 * 60 = 14040", "234 * 5 = 1170", "14040 + 1170 = 15210"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.tasks.twin import Rule, problems, solve
 from tuili.steps import Status, check_chain
-from tuili.tasks.domains.arithmetic import Node, divide, multiply
+from tuili.tasks.domains.arithmetic import Node, division_steps, multiplication_steps
 
 OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
@@ -45,23 +45,23 @@ def test_the_answer_is_what_python_says():
 
 
 def test_long_division():
-    assert divide(7431, 6) == [
+    assert division_steps(7431, 6) == [
         "7 = 6 * 1 + 1",
         "14 = 6 * 2 + 2",
         "23 = 6 * 3 + 5",
         "51 = 6 * 8 + 3",
         "7431 = 6 * 1238 + 3",
     ]
-    assert divide(47, 6) == ["47 = 6 * 7 + 5"]
-    assert divide(3, 6) == ["3 = 6 * 0 + 3"]
-    assert divide(933, 98) == ["98 * 9 = 882", "933 - 882 = 51", "933 = 98 * 9 + 51"]
+    assert division_steps(47, 6) == ["47 = 6 * 7 + 5"]
+    assert division_steps(3, 6) == ["3 = 6 * 0 + 3"]
+    assert division_steps(933, 98) == ["98 * 9 = 882", "933 - 882 = 51", "933 = 98 * 9 + 51"]
 
 
 def test_a_product():
-    assert multiply(4, 7) == ["4 * 7 = 28"]
-    assert multiply(34, 7) == ["30 * 7 = 210", "4 * 7 = 28", "210 + 28 = 238"]
-    assert multiply(34, 20) == ["30 * 20 = 600", "4 * 20 = 80", "600 + 80 = 680"]
-    assert multiply(134, 27) == ["134 * 20 = 2680", "134 * 7 = 938", "2680 + 938 = 3618"]
+    assert multiplication_steps(4, 7) == ["4 * 7 = 28"]
+    assert multiplication_steps(34, 7) == ["30 * 7 = 210", "4 * 7 = 28", "210 + 28 = 238"]
+    assert multiplication_steps(34, 20) == ["30 * 20 = 600", "4 * 20 = 80", "600 + 80 = 680"]
+    assert multiplication_steps(134, 27) == ["134 * 20 = 2680", "134 * 7 = 938", "2680 + 938 = 3618"]
 
 
 def test_an_expression_is_worked_out_from_the_left_and_from_the_inside():
@@ -87,13 +87,13 @@ def test_brackets_stand_where_they_are_needed(node, text):
 
 @given(st.integers(1, 10**6), st.integers(1, 99))
 def test_a_division_is_checked_and_ends_with_quotient_and_remainder(dividend, divisor):
-    steps = divide(dividend, divisor)
+    steps = division_steps(dividend, divisor)
     assert {verdict.status for verdict in check_chain(steps)} == {Status.VALID}
     assert steps[-1] == f"{dividend} = {divisor} * {dividend // divisor} + {dividend % divisor}"
 
 
 @given(st.integers(1, 9999), st.integers(1, 9999))
 def test_a_product_is_checked_and_ends_with_the_result(left, right):
-    steps = multiply(left, right)
+    steps = multiplication_steps(left, right)
     assert {verdict.status for verdict in check_chain(steps)} == {Status.VALID}
     assert steps[-1].endswith(f"= {left * right}")

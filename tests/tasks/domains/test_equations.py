@@ -10,7 +10,7 @@ import pytest
 from tests.tasks.domains.test_arithmetic import value
 from tests.tasks.twin import problems
 from tuili.steps import Status, check
-from tuili.tasks.domains.equations import Part, joined, solve_linear
+from tuili.tasks.domains.equations import LinearPart, signed_sum, solve_linear
 
 
 def difference(equation: str, **values: Fraction) -> Fraction:
@@ -69,11 +69,13 @@ def test_the_answer_of_a_system_follows_from_all_equations_at_once():
     ],
 )
 def test_sums_are_printed_as_one_writes_them(terms, text):
-    assert joined(terms) == text
+    assert signed_sum(terms) == text
 
 
 def test_a_linear_equation_step_by_step():
-    steps, solution = solve_linear([Part(1, -2, 3), Part(0, 4)], [Part(1, 5, 2), Part(0, -1)], "x")
+    steps, solution = solve_linear(
+        [LinearPart(1, -2, 3), LinearPart(0, 4)], [LinearPart(1, 5, 2), LinearPart(0, -1)], "x"
+    )
     assert steps == [
         "3 * -2 = -6",
         "2 * 5 = 10",
@@ -90,9 +92,9 @@ def test_a_linear_equation_step_by_step():
 
 
 def test_a_bracket_alone_is_divided_by_its_factor():
-    steps, solution = solve_linear([Part(1, -1, 8)], [Part(0, 32)], "k")
+    steps, solution = solve_linear([LinearPart(1, -1, 8)], [LinearPart(0, 32)], "k")
     assert (steps, solution) == (["32 / 8 = 4", "P1 => k - 1 = 4", "4 + 1 = 5", "k - 1 = 4 => k = 5"], 5)
-    steps, solution = solve_linear([Part(1, -1, 8)], [Part(0, 36)], "k")
+    steps, solution = solve_linear([LinearPart(1, -1, 8)], [LinearPart(0, 36)], "k")
     assert (steps[:2], solution) == (["P1 => 8k - 8 = 36", "36 + 8 = 44"], Fraction(11, 2))
 
 
@@ -105,5 +107,5 @@ def test_the_last_division_is_in_the_times_table(level):
 
 
 def test_long_sides_get_a_running_sum():
-    steps, _ = solve_linear([Part(2, 1, 2), Part(1, 3, 4), Part(0, 5)], [Part(0, 43)], "n")
+    steps, _ = solve_linear([LinearPart(2, 1, 2), LinearPart(1, 3, 4), LinearPart(0, 5)], [LinearPart(0, 43)], "n")
     assert steps[2:5] == ["P1 => 4n + 2 + 4n + 12 + 5 = 43", "4 + 4 = 8", "2 + 12 + 5 = 14 + 5 = 19"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.tasks.domains.test_arithmetic import value
 from tests.tasks.twin import Rule, problems, solve
 from tuili.steps import Status, check_chain
-from tuili.tasks.domains.fractions import add, reduce
+from tuili.tasks.domains.fractions import add_fractions, reduce_fraction
 
 RATIO = r"(\d+/\d+)"
 RULES: tuple[Rule, ...] = (
@@ -35,7 +35,7 @@ def test_the_answer_is_what_python_says():
 
 
 def test_a_sum_over_the_least_common_denominator():
-    assert add(Fraction(3, 4), "-", Fraction(1, 6)) == (
+    assert add_fractions(Fraction(3, 4), "-", Fraction(1, 6)) == (
         [
             *("6 mod 4 = 2", "6 * 2 = 12", "12 mod 4 = 0", "lcm(4, 6) = 12"),
             *("12 / 4 = 3", "3/4 = 9/12", "12 / 6 = 2", "1/6 = 2/12"),
@@ -43,19 +43,19 @@ def test_a_sum_over_the_least_common_denominator():
         ],
         Fraction(7, 12),
     )
-    assert add(Fraction(1, 6), "+", Fraction(1, 6)) == (
+    assert add_fractions(Fraction(1, 6), "+", Fraction(1, 6)) == (
         ["1/6 + 1/6 = 2/6", "2 / 2 = 1", "6 / 2 = 3", "2/6 = 1/3"],
         Fraction(1, 3),
     )
 
 
 def test_a_fraction_in_lowest_terms_needs_no_step():
-    assert reduce(35, 48) == []
-    assert reduce(16, 18) == ["16 / 2 = 8", "18 / 2 = 9", "16/18 = 8/9"]
+    assert reduce_fraction(35, 48) == []
+    assert reduce_fraction(16, 18) == ["16 / 2 = 8", "18 / 2 = 9", "16/18 = 8/9"]
 
 
 @given(proper, proper)
 def test_a_sum_is_checked(first, second):
-    steps, result = add(first, "+", second)
+    steps, result = add_fractions(first, "+", second)
     assert result == first + second
     assert {verdict.status for verdict in check_chain(steps)} == {Status.VALID}

@@ -11,14 +11,14 @@ import pytest
 from tests.tasks.twin import problems
 from tuili.steps import Status, check
 from tuili.tasks.building.literals import Literal
-from tuili.tasks.domains.knights import RUNGS, Remark, Solver, _remark
+from tuili.tasks.domains.knights import LEVEL_SPECS, Remark, Solver, draw_remark
 
 ANN, BOB, CID = Literal("Ann"), Literal("Bob"), Literal("Cid")
 
 
-def solved(*remarks: Remark, most: int = 20) -> list[str]:
+def solved(*remarks: Remark, max_derivations: int = 20) -> list[str]:
     solver = Solver({f"P{number}": remark for number, remark in enumerate(remarks, start=1)})
-    solver.run(most, cases=True)
+    solver.run(max_derivations, cases=True)
     return [line for derivation in solver.derivations for line in derivation]
 
 
@@ -88,12 +88,12 @@ def test_nothing_is_said_about_an_open_puzzle():
     assert solver.settled_after == {}
 
 
-@pytest.mark.parametrize("link", sorted(set(RUNGS[5].links)))
+@pytest.mark.parametrize("link", sorted(set(LEVEL_SPECS[5].links)))
 def test_sentence_formula_and_meaning_agree(link):
-    rung, rng = RUNGS[5], random.Random(1)
-    remark = _remark(rng, rung, "Ann", ["Ann", "Bob", "Cid"])
+    spec, rng = LEVEL_SPECS[5], random.Random(1)
+    remark = draw_remark(rng, spec, "Ann", ["Ann", "Bob", "Cid"])
     while remark.link != link:
-        remark = _remark(rng, rung, "Ann", ["Ann", "Bob", "Cid"])
+        remark = draw_remark(rng, spec, "Ann", ["Ann", "Bob", "Cid"])
     for values in product((True, False), repeat=len(remark.people)):
         kinds = dict(zip(remark.people, values, strict=True))
         known = ", ".join(str(Literal(name, knight)) for name, knight in kinds.items())

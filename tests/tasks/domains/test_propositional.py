@@ -10,7 +10,7 @@ from tests.tasks.twin import problems
 from tuili.steps import Context, Status, check
 from tuili.tasks import Problem
 from tuili.tasks.building.literals import Literal
-from tuili.tasks.domains.propositional import ONE_WAY, RUNGS
+from tuili.tasks.domains.propositional import LEVEL_SPECS, ONE_WAY
 
 P, Q = Literal("A"), Literal("B", False)
 
@@ -30,7 +30,7 @@ def test_literals_are_printed_as_the_step_language_reads_them():
 
 
 @pytest.mark.parametrize(
-    "rule", dict.fromkeys(rule for rung in RUNGS.values() for rule in rung.rules), ids=lambda r: r.__name__
+    "rule", dict.fromkeys(rule for spec in LEVEL_SPECS.values() for rule in spec.rules), ids=lambda r: r.__name__
 )
 def test_each_rule_leads_from_the_known_literal_to_the_new_one(rule):
     assert valid(f"{P}, {rule(P, Q)} => {Q}")

@@ -8,7 +8,7 @@ from itertools import product
 
 from tests.tasks.twin import problems
 from tuili.tasks import Problem
-from tuili.tasks.domains.relations import ORDERS, Fact, _follow
+from tuili.tasks.domains.relations import ORDERS, Fact, follow_facts
 
 Pair = tuple[str, str]
 
@@ -84,7 +84,7 @@ def test_a_blind_alley_is_walked_before_the_way_out():
         "P3": Fact("Eve", "=", "Fay"),
         "P4": Fact("Cid", "<", "Bob"),
     }
-    assert _follow(given, "Ann", ">", "Cid") == (
+    assert follow_facts(given, "Ann", ">", "Cid") == (
         [
             "Ann > Bob",
             "Ann > Bob, Bob > Eve => Ann > Eve",
@@ -93,4 +93,4 @@ def test_a_blind_alley_is_walked_before_the_way_out():
         ],
         True,
     )
-    assert _follow(given, "Ann", "<", "Cid") == ([], False)
+    assert follow_facts(given, "Ann", "<", "Cid") == ([], False)

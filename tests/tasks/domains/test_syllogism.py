@@ -9,15 +9,17 @@ import pytest
 
 from tests.tasks.twin import problems
 from tuili.steps import Status, check
-from tuili.tasks.domains.syllogism import Statement
+from tuili.tasks.domains.syllogism import CategoricalStatement
 
 READ = re.compile(r"(all|no|some) (\w+) are (not )?(\w+)")
-FORMS = [Statement(universal, positive, "a", "b") for universal in (True, False) for positive in (True, False)]
+FORMS = [
+    CategoricalStatement(universal, positive, "a", "b") for universal in (True, False) for positive in (True, False)
+]
 
 
-def read(text: str) -> Statement:
+def read(text: str) -> CategoricalStatement:
     quantifier, subject, negation, predicate = READ.fullmatch(text).groups()
-    return Statement(
+    return CategoricalStatement(
         quantifier != "some",
         quantifier == "all" or (quantifier == "some" and not negation),
         subject,
@@ -25,17 +27,17 @@ def read(text: str) -> Statement:
     )
 
 
-def counterexample(statement: Statement, region: dict[str, bool]) -> bool:
+def counterexample(statement: CategoricalStatement, region: dict[str, bool]) -> bool:
     """Whether a thing of this region makes a universal statement false."""
     return region[statement.subject] and region[statement.predicate] is not statement.positive
 
 
-def instance(statement: Statement, region: dict[str, bool]) -> bool:
+def instance(statement: CategoricalStatement, region: dict[str, bool]) -> bool:
     """Whether a thing of this region makes a particular statement true."""
     return region[statement.subject] and region[statement.predicate] is statement.positive
 
 
-def follows(premises: list[Statement], conclusion: Statement) -> bool:
+def follows(premises: list[CategoricalStatement], conclusion: CategoricalStatement) -> bool:
     """No model of the premises makes the conclusion false. Raises if the premises have no model."""
     terms = sorted({term for one in (*premises, conclusion) for term in (one.subject, one.predicate)})
     regions = [dict(zip(terms, values, strict=True)) for values in product((True, False), repeat=len(terms))]

@@ -12,7 +12,18 @@ import reasoning_gym
 from tests.tasks.twin import problems
 from tuili.errors import TuiliError
 from tuili.steps import Status, check_chain
-from tuili.tasks.domains.tracing import EVENTS, Assign, Condition, Expression, For, If, TooHard, While, events, trace
+from tuili.tasks.domains.tracing import (
+    EVENTS_BY_LEVEL,
+    Assign,
+    Condition,
+    Expression,
+    For,
+    If,
+    TooHard,
+    While,
+    run_program,
+    trace_events,
+)
 
 OPERATORS = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "mod": operator.mod, "div": operator.floordiv,
@@ -63,7 +74,7 @@ def test_the_answers_and_events_are_those_of_the_interpreter() -> None:
         assert asked
         assert str(state[asked[1]]) == problem.answer
         assert problem.steps[-1] == f"{asked[1]} = {problem.answer}"
-        for event, step in zip(log, events(problem.steps), strict=True):
+        for event, step in zip(log, trace_events(problem.steps), strict=True):
             *name, result = event.split()
             assert step.endswith(f"= {result}")
             assert not name or step.split(": ")[1] == f"{name[0]} = {result}"
@@ -75,7 +86,7 @@ def test_a_wrong_event_is_caught() -> None:
         wrong = re.sub(r"\w+$", lambda m: {"true": "false", "false": "true"}.get(m[0]) or str(int(m[0]) + 1), last)
         verdicts = check_chain([*head, wrong], problem.context)
         assert verdicts[-1].status is Status.INVALID
-        skipped = [step for step in head if step != events(head)[-1]]
+        skipped = [step for step in head if step != trace_events(head)[-1]]
         assert check_chain([*skipped, last], problem.context)[-1].status is Status.INVALID
 
 
@@ -86,7 +97,7 @@ def test_known_trace() -> None:
         "L3": While(Condition(Expression("x"), "<", 8), Assign("x", Expression("x", (("+", 4),)))),
         "L4": If(Condition(Expression("x", (("mod", 2),)), "==", 1), Assign("x", Expression(0))),
     }
-    lines, values = trace(program, limit=20)
+    lines, values = run_program(program, limit=20)
     assert [str(statement) for statement in program.values()] == [
         "x = 3", "for i in range(1, 3): x *= i", "while x < 8: x = x + 4", "if x mod 2 == 1: x = 0",
     ]  # fmt: skip
@@ -106,13 +117,13 @@ def test_known_trace() -> None:
     ]
     assert values == {"x": 10, "i": 2}
     with pytest.raises(TooHard):
-        trace(program, limit=5)
+        run_program(program, limit=5)
 
 
 def test_numbers_stay_small_and_traces_within_bounds() -> None:
     for problem in problems("tracing", 100):
-        low, high = EVENTS[problem.level]
-        assert low <= len(events(problem.steps)) <= high
+        low, high = EVENTS_BY_LEVEL[problem.level]
+        assert low <= len(trace_events(problem.steps)) <= high
         assert max(map(int, re.findall(r"\d+", " ".join(problem.steps)))) <= 999
 
 
@@ -130,7 +141,7 @@ def test_products_are_in_the_times_table_at_first() -> None:
 
 def test_the_answer_is_not_always_the_last_event() -> None:
     for level in (2, 3, 4, 5):
-        last = [events(p.steps)[-1].endswith(f"= {p.answer}") for p in problems("tracing", 150, levels=(level,))]
+        last = [trace_events(p.steps)[-1].endswith(f"= {p.answer}") for p in problems("tracing", 150, levels=(level,))]
         assert mean(last) < 0.75
 
 
@@ -150,9 +161,11 @@ def test_level_3_is_as_hard_as_reasoning_gym() -> None:
     (What `bf` shows are machine instructions, which have no counterpart here.)
     """
     theirs = [item["metadata"]["bfit_code"].count(";") for item in reasoning_gym.create_dataset("bf", size=50, seed=1)]
-    assert median(len(events(problem.steps)) for problem in problems("tracing", 100, levels=(3,))) > median(theirs)
+    assert median(len(trace_events(problem.steps)) for problem in problems("tracing", 100, levels=(3,))) > median(
+        theirs
+    )
 
 
 def test_a_program_that_is_too_hard_raises_an_error_of_tuilis_own():
     with pytest.raises(TuiliError):
-        trace({"L1": Assign("x", Expression(2, (("-", 3),)))}, limit=3)
+        run_program({"L1": Assign("x", Expression(2, (("-", 3),)))}, limit=3)

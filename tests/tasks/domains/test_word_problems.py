@@ -10,8 +10,8 @@ from statistics import mean
 import reasoning_gym
 
 from tests.tasks.twin import problems, shown
-from tuili.tasks.building.working import quotient, times
-from tuili.tasks.domains.word_problems import OPERATIONS
+from tuili.tasks.building.working import exact_division, grid_multiplication
+from tuili.tasks.domains.word_problems import OPERATIONS_BY_LEVEL
 
 FACTORS = {"twice": 2, "3 times": 3, "4 times": 4, "5 times": 5}
 CHANGES: tuple[tuple[str, Callable[..., Fraction]], ...] = (
@@ -129,7 +129,7 @@ def calculations(steps: Sequence[str]) -> list[str]:
     for step in steps:
         match = re.fullmatch(r"(?:\w+ = )?(\d+) ([*/]) (\d+) = \d+", step)
         if match:
-            working = (times if match[2] == "*" else quotient)(int(match[1]), int(match[3]))
+            working = (grid_multiplication if match[2] == "*" else exact_division)(int(match[1]), int(match[3]))
             if working and kept[-len(working) :] == working:
                 del kept[-len(working) :]
         kept.append(step)
@@ -141,7 +141,7 @@ def test_products_and_quotients_are_broken_up() -> None:
     for problem in problems("word_problems", 100, levels=(1, 2)):
         for line in problem.steps:
             if match := re.fullmatch(r"(?:\w+ = )?(\d+) ([*/]) (\d+) = \d+", line):
-                working = (times if match[2] == "*" else quotient)(int(match[1]), int(match[3]))
+                working = (grid_multiplication if match[2] == "*" else exact_division)(int(match[1]), int(match[3]))
                 at = problem.steps.index(line)
                 assert list(problem.steps[at - len(working) : at]) == working, problem.steps
 
@@ -149,7 +149,7 @@ def test_products_and_quotients_are_broken_up() -> None:
 def test_a_level_has_the_calculations_it_promises() -> None:
     """A percentage may take one more line than its one calculation."""
     for problem in problems("word_problems", 100):
-        low, high = OPERATIONS[problem.level]
+        low, high = OPERATIONS_BY_LEVEL[problem.level]
         extra = sum(" 10% * " in f" {step}" for step in problem.steps)
         assert low <= len(calculations(problem.steps)) <= high + extra
 

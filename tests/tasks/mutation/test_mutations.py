@@ -22,9 +22,9 @@ from tuili.errors import InputError
 from tuili.steps import Context, Status, check_chain, render_response
 from tuili.tasks import Problem, generate, score
 from tuili.tasks.mutation.carrying import carried, misread
-from tuili.tasks.mutation.mutations import KINDS, Mutant, changed, mutants, mutate
+from tuili.tasks.mutation.mutations import MUTATION_KINDS, Mutant, candidates, mutants, mutate
 from tuili.tasks.mutation.rewriting import numbers, recalculated
-from tuili.tasks.registry import BUILT_IN
+from tuili.tasks.registry import BUILT_IN_DOMAINS
 
 ROOT = Path(__file__).parents[3]
 LEVELS = (1, 2, 3)
@@ -39,7 +39,7 @@ APPLIES: dict[str, int] = {
 }  # fmt: skip
 """In how many domains a kind must apply at least."""
 
-every_kind = pytest.mark.parametrize("kind", KINDS)
+every_kind = pytest.mark.parametrize("kind", MUTATION_KINDS)
 
 
 @cache
@@ -50,7 +50,7 @@ def problems(domain: str) -> tuple[Problem, ...]:
 @cache
 def found(kind: str) -> dict[str, list[Mutant]]:
     """The mutants of a kind by domain."""
-    drawn = {domain: [mutate(problem, kind, 0) for problem in problems(domain)] for domain in BUILT_IN}
+    drawn = {domain: [mutate(problem, kind, 0) for problem in problems(domain)] for domain in BUILT_IN_DOMAINS}
     return {domain: [mutant for mutant in some if mutant] for domain, some in drawn.items()}
 
 
@@ -83,9 +83,9 @@ def test_a_kind_applies_to_many_domains(kind):
     assert len(domains) >= APPLIES[kind], domains
 
 
-@pytest.mark.parametrize("domain", BUILT_IN)
+@pytest.mark.parametrize("domain", BUILT_IN_DOMAINS)
 def test_many_kinds_apply_to_a_domain(domain):
-    kinds = [kind for kind in KINDS if found(kind)[domain]]
+    kinds = [kind for kind in MUTATION_KINDS if found(kind)[domain]]
     assert len(kinds) >= 6, kinds
 
 
@@ -109,7 +109,7 @@ def test_a_mutant_is_written_like_a_right_chain(kind):
 
 @every_kind
 def test_the_checker_decides_nearly_every_first_error(kind):
-    verdicts = sum((outcomes(kind, domain) for domain in BUILT_IN), Counter())
+    verdicts = sum((outcomes(kind, domain) for domain in BUILT_IN_DOMAINS), Counter())
     # Most that are left say the opposite of an order among the facts, which the checker does not refute.
     assert verdicts["undecided"] <= 0.25 * verdicts["wrong"], verdicts
 
@@ -118,7 +118,7 @@ def outcomes(kind: str, domain: str) -> Counter[str]:
     """How many of the first changed chains are wrong, right by accident, or undecided before the first error."""
     counts: Counter[str] = Counter()
     for given_problem in problems(domain):
-        for mutant in islice(changed(given_problem, kind, 0), 3):
+        for mutant in islice(candidates(given_problem, kind, 0), 3):
             at, first = mutant.first_error, min(mutant.undecided, default=len(mutant.steps))
             counts["wrong" if at is not None and at <= first else "undecided" if mutant.undecided else "right"] += 1
     return counts
@@ -134,13 +134,11 @@ def test_errors_in_the_plan_leave_every_step_valid():
 
 DIGEST = """
 import hashlib
-from tuili.tasks import generate
-from tuili.tasks.mutation.mutations import KINDS, mutants, mutate
-from tuili.tasks.registry import BUILT_IN
+from tuili.tasks import BUILT_IN_DOMAINS, MUTATION_KINDS, generate, mutants, mutate
 digest = hashlib.sha256()
-for name in BUILT_IN:
+for name in BUILT_IN_DOMAINS:
     problem = generate(name, 5, 3, 2)
-    for mutant in (*(mutate(problem, kind, 7) for kind in KINDS), *mutants(problem, 7, 10)):
+    for mutant in (*(mutate(problem, kind, 7) for kind in MUTATION_KINDS), *mutants(problem, 7, 10)):
         digest.update(repr(mutant and (mutant.steps, mutant.answer, mutant.kind, mutant.first_error)).encode())
 print(digest.hexdigest())
 """
@@ -157,11 +155,11 @@ def test_mutants_are_the_same_in_every_process():
 
 @settings(max_examples=150, deadline=None)
 @given(
-    domain=st.sampled_from(BUILT_IN),
+    domain=st.sampled_from(BUILT_IN_DOMAINS),
     seed=st.integers(0, 10**6),
     index=st.integers(0, 10**4),
     level=st.integers(1, 5),
-    kind=st.sampled_from(KINDS),
+    kind=st.sampled_from(MUTATION_KINDS),
 )
 def test_whatever_the_problem_a_mutant_is_wrong(domain, seed, index, level, kind):
     right = generate(domain, seed, index, level)
@@ -176,7 +174,7 @@ def test_other_seeds_give_other_mutants():
     assert len({mutate(right, "wrong_digit", seed).steps for seed in range(20)}) > 10
 
 
-@pytest.mark.parametrize("domain", BUILT_IN)
+@pytest.mark.parametrize("domain", BUILT_IN_DOMAINS)
 def test_many_mutants_are_different_and_of_all_kinds_that_apply(domain):
     right = problems(domain)[-1]
     many = mutants(right, 3, 30)
@@ -198,7 +196,7 @@ def test_bad_requests_are_refused_in_one_line():
     right = problems("arithmetic")[0]
     with pytest.raises(InputError, match=r"unknown kind of error 'typo': use one of wrong_digit, .*") as refusal:
         mutate(right, "typo", 0)
-    assert all(kind in str(refusal.value) for kind in KINDS)
+    assert all(kind in str(refusal.value) for kind in MUTATION_KINDS)
     with pytest.raises(InputError, match="count -1 is negative"):
         mutants(right, 0, -1)
     assert mutants(right, 0, 0) == []
@@ -267,10 +265,12 @@ def test_facts_are_not_rewritten_by_an_error_in_the_steps():
 
 def table() -> Iterator[str]:
     """How often each kind applies per domain, and the share of first errors that the checker decides."""
-    yield " " * 25 + " ".join(domain[:5] for domain in BUILT_IN) + "   decided  right by accident  in the answer"
-    for kind in KINDS:
+    yield (
+        " " * 25 + " ".join(domain[:5] for domain in BUILT_IN_DOMAINS) + "   decided  right by accident  in the answer"
+    )
+    for kind in MUTATION_KINDS:
         shares = [len(some) / len(problems(domain)) for domain, some in found(kind).items()]
-        counts = sum((outcomes(kind, domain) for domain in BUILT_IN), Counter())
+        counts = sum((outcomes(kind, domain) for domain in BUILT_IN_DOMAINS), Counter())
         last = [mutant.first_error == len(mutant.steps) for mutant in all_of(kind)]
         decided = counts["wrong"] / (counts["wrong"] + counts["undecided"])
         accident = counts["right"] / counts.total()

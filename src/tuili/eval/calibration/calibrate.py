@@ -18,14 +18,26 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from tuili.engine.attempt import best_of
-from tuili.engine.controller import Pursuit, unread
-from tuili.engine.engine import Engine
-from tuili.engine.promises.calibration import Calibration, Curve, Entry, Point, Sample
-from tuili.engine.promises.confidence import Confidence, calibration_error, features, fit
-from tuili.engine.promises.promises import has_wrong_step
-from tuili.engine.request import Budget, Request, parse
-from tuili.engine.sequence import Stop
+from tuili.engine import (
+    Budget,
+    Calibration,
+    Confidence,
+    Curve,
+    Entry,
+    Point,
+    Request,
+    RequestState,
+    Sample,
+    StopReason,
+    best_of,
+    calibration_error,
+    features,
+    fit,
+    has_wrong_step,
+    load_engine,
+    parse_settings,
+    verifier_missed_some,
+)
 from tuili.errors import InputError
 from tuili.eval.calibration.guarantee import (
     CertifiedSetting,
@@ -39,7 +51,7 @@ from tuili.eval.parallel import Job, JobProgress, Progress, plan_workers, run_jo
 from tuili.model.folder import LoadedModel
 from tuili.model.verifier import verifier_hash
 from tuili.store.lineage import model_hash
-from tuili.tasks.scoring import same_answer
+from tuili.tasks import same_answer
 
 UNREACHABLE_CONFIDENCE = float("inf")
 """A confidence that no answer has, so that every attempt is made."""
@@ -110,7 +122,7 @@ class CalibrationGrid:
             if not 0 < share < 1:
                 raise InputError(f"tolerance and delta are shares between 0 and 1 such as 0.05, not {share:g}")
         for extreme in (max, min):
-            parse(Budget, {"max_steps": extreme(self.max_steps), "max_tokens": extreme(self.max_tokens)}, str)
+            parse_settings(Budget, {"max_steps": extreme(self.max_steps), "max_tokens": extreme(self.max_tokens)}, str)
 
 
 def calibrate(
@@ -153,35 +165,34 @@ def collect_histories(
 def _collect(
     prompts: Sequence[LabelledPrompt], max_steps: int, max_tokens: int, loaded: LoadedModel, progress: JobProgress
 ) -> list[AttemptHistory]:
-    engine = Engine(loaded, slots=32, waiting=len(prompts) + 1)
+    engine = load_engine(loaded, slots=32, waiting=len(prompts) + 1)
     budget = Budget(max_steps=max_steps, max_tokens=max_tokens)
-    tickets = [engine.admit(Request(one.prompt, budget), sure=UNREACHABLE_CONFIDENCE) for one in prompts]
+    tickets = [engine.admit(Request(one.prompt, budget), min_confidence=UNREACHABLE_CONFIDENCE) for one in prompts]
     answered = 0
     while engine.busy:
         if ended := len(engine.step()):
             answered += ended
             progress(answered, len(prompts))
     return [
-        attempt_history(ticket.pursuit, one.answer, engine.verifies)
-        for ticket, one in zip(tickets, prompts, strict=True)
+        attempt_history(ticket.state, one.answer, engine.verifies) for ticket, one in zip(tickets, prompts, strict=True)
     ]
 
 
-def attempt_history(pursuit: Pursuit, expected: str, verifies: bool) -> AttemptHistory:
+def attempt_history(state: RequestState, expected: str, verifies: bool) -> AttemptHistory:
     """The history of a request that made all its attempts; `verifies`: the verifier should have read them."""
-    snapshots, first = [], pursuit.tried[0]
-    for count in range(1, len(pursuit.tried) + 1):
-        tried = pursuit.tried[:count]
-        best = best_of(tried)
+    snapshots, first = [], state.attempts[0]
+    for count in range(1, len(state.attempts) + 1):
+        attempts = state.attempts[:count]
+        best = best_of(attempts)
         snapshots.append(
             AttemptSnapshot(
-                sum(len(attempt.row.tokens) for attempt in tried),
-                None if best.lacks or (verifies and unread(tried)) else features(tried),
-                same_answer(expected, best.written.answer),
+                sum(len(attempt.sequence.tokens) for attempt in attempts),
+                None if best.shortcoming or (verifies and verifier_missed_some(attempts)) else features(attempts),
+                same_answer(expected, best.response.answer),
             )
         )
-    rejected = has_wrong_step(first) if first.row.stop is Stop.END else None
-    return AttemptHistory(len(pursuit.prompt), tuple(snapshots), rejected)
+    rejected = has_wrong_step(first) if first.sequence.stop is StopReason.END else None
+    return AttemptHistory(len(state.prompt), tuple(snapshots), rejected)
 
 
 def certify_grid(

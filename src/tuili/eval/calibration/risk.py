@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from tuili.engine.promises.calibration import Calibration
+from tuili.engine import Calibration
 from tuili.eval.reporting.figures import ACCENT_COLOUR, LEVEL_COLOURS, MUTED_COLOUR, PLOT_STYLE
 from tuili.files import whole_file
 

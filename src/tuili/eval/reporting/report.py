@@ -10,15 +10,13 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from transformers import PreTrainedTokenizerFast
 
-from tuili.engine.answer import Answer, explain
+from tuili.engine import Answer, explain
 from tuili.eval.accuracy import accuracy, cells, mean_by_level, mean_depth
 from tuili.eval.depth import DepthPoint, DepthTrend
 from tuili.eval.experts import ExpertReport
@@ -26,9 +24,9 @@ from tuili.eval.reporting import figures
 from tuili.eval.runner import ScoredResponse
 from tuili.files import whole_file
 from tuili.machine import machine
+from tuili.provenance import code_hash, current_versions, timestamp
 from tuili.steps import Status
-from tuili.store.lineage import current_versions
-from tuili.train.folder import code_hash
+from tuili.store import Tokenizer
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _DEPTH_COLOURS = ("#eef3f8", "#fdebd3", "#f9cf9c", "#f0a860")
@@ -83,16 +81,14 @@ def provenance(processes: int = 1, threads: int | None = None) -> dict[str, Any]
     """
     facts = machine()
     return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "date": timestamp(),
         "versions": current_versions(),
         "code": code_hash(),
         "machine": facts | {"processes": processes, "threads": threads or facts["threads"]},
     }
 
 
-def samples(
-    responses: Iterable[ScoredResponse], tokenizer: PreTrainedTokenizerFast, wrong: int = 3
-) -> list[dict[str, Any]]:
+def samples(responses: Iterable[ScoredResponse], tokenizer: Tokenizer, wrong: int = 3) -> list[dict[str, Any]]:
     """Answers worth showing: the hardest right one of each domain, then the hardest wrong one of up to `wrong` domains.
 
     Of one level, the domains with most wrong answers come first.
@@ -106,7 +102,7 @@ def samples(
     return [sample(response, tokenizer) for response in shown]
 
 
-def sample(response: ScoredResponse, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+def sample(response: ScoredResponse, tokenizer: Tokenizer) -> dict[str, Any]:
     """One response with its checked steps; `pieces` gives each token of a step with the number of layers it used."""
     problem = response.problem
     answer: Answer = explain(problem.prompt, response.generation, tokenizer, problem.context)

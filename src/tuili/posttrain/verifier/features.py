@@ -19,9 +19,9 @@ from tuili.files import whole_file
 from tuili.model import TuiliForCausalLM
 from tuili.model.verifier import features_of
 from tuili.posttrain.verifier.chains import OWN, RIGHT, Chain
-from tuili.tasks.mutation.mutations import KINDS
+from tuili.tasks import MUTATION_KINDS
 
-SOURCES = (RIGHT, OWN, *KINDS)
+SOURCES = (RIGHT, OWN, *MUTATION_KINDS)
 ROWS = 16
 
 

@@ -11,13 +11,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from tuili.engine.promises.confidence import calibration_error
+from tuili.engine import calibration_error
 from tuili.errors import InputError
 from tuili.model.verifier import SCALARS, SCALE, Calibration, Curve, Verifier
 from tuili.posttrain.verifier.chains import OWN, RIGHT, UNKNOWN
 from tuili.posttrain.verifier.features import Examples
 from tuili.posttrain.verifier.fit import judged
-from tuili.tasks.mutation.mutations import KINDS
+from tuili.tasks import MUTATION_KINDS
 
 THRESHOLDS, TURNS = 200, 2
 LIKELIHOOD = -SCALARS
@@ -106,7 +106,8 @@ def calibrate(verifier: Verifier, validation: Examples, kinds: Sequence[str]) ->
 def report(examples: Examples, chance_E: Tensor, thresholds: Thresholds, held_out: Sequence[str]) -> dict[str, float]:
     """Every figure of the probabilities that a verifier gives to the ends of chains."""
     figures: dict[str, float] = {}
-    groups = {"held_out": held_out, "seen": [kind for kind in KINDS if kind not in held_out]} | {k: [k] for k in KINDS}
+    seen = [kind for kind in MUTATION_KINDS if kind not in held_out]
+    groups = {"held_out": held_out, "seen": seen} | {kind: [kind] for kind in MUTATION_KINDS}
     for name, kinds in groups.items():
         shares = first_error(examples, chance_E, thresholds, kinds)
         if shares[1] == shares[1]:  # there are mutants of these kinds

@@ -8,8 +8,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, field
 
 from tuili.config import Config
 from tuili.posttrain.verifier.fit import FitConfig
-from tuili.tasks import LEVELS
-from tuili.tasks.mutation.mutations import KINDS
+from tuili.tasks import LEVELS, MUTATION_KINDS
 
 
 class Amount(Config):
@@ -55,7 +54,7 @@ class Plan(Config):
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of mutants to learn from."""
-        return tuple(kind for kind in KINDS if kind not in self.held_out)
+        return tuple(kind for kind in MUTATION_KINDS if kind not in self.held_out)
 
     @field_validator("levels")
     @classmethod
@@ -67,9 +66,9 @@ class Plan(Config):
     @field_validator("held_out")
     @classmethod
     def _known_kinds(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := [kind for kind in kinds if kind not in KINDS]:
-            raise ValueError(f"unknown kind of error {unknown[0]!r}: use some of {', '.join(KINDS)}")
-        if set(kinds) == set(KINDS):
+        if unknown := [kind for kind in kinds if kind not in MUTATION_KINDS]:
+            raise ValueError(f"unknown kind of error {unknown[0]!r}: use some of {', '.join(MUTATION_KINDS)}")
+        if set(kinds) == set(MUTATION_KINDS):
             raise ValueError("no kind of error is left to learn from")
         return kinds
 

@@ -27,8 +27,7 @@ from tuili.posttrain.verifier.fit import fit, judged
 from tuili.posttrain.verifier.measure import calibrate, report
 from tuili.posttrain.verifier.recipe import Amount, Plan
 from tuili.store.lineage import LineageEntry, model_hash, read_lineage, write_lineage
-from tuili.tasks import Split, domain_names, generate
-from tuili.tasks.mutation.mutations import KINDS
+from tuili.tasks import MUTATION_KINDS, Split, domain_names, generate
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many parts of it are finished, and how many there are."""
@@ -92,7 +91,7 @@ class Run:
 
     def test(self) -> Examples:
         """What the figures are taken from: all kinds of errors."""
-        return self._kept("test", partial(self._chains, Split.TEST, 0, self.plan.test, (DEFAULT,), KINDS))
+        return self._kept("test", partial(self._chains, Split.TEST, 0, self.plan.test, (DEFAULT,), MUTATION_KINDS))
 
     def pool(self, number: int) -> Examples:
         """What the generator tries in a round."""

@@ -1,13 +1,13 @@
-"""The short word lists that every domain draws from, so that all prompts fit a vocabulary of 2,000 tokens.
+"""The words that domains draw from: the lists are short, so that all prompts fit a vocabulary of 2,000 tokens.
 
-Only words live here; the sentences around them belong to the domain that writes them. Every plural ends in a
-plain `s`, so that `singular` is exact, and no word is a keyword, function or unit of the step language.
+Every plural ends in a plain `s`, so that `singular` is exact. No word is a keyword, a function or a unit of the step
+language. The sentences around the words are left to each domain, and what they share to `wording`.
 """
 
 from __future__ import annotations
 
 # fmt: off
-NAMES = (
+FIRST_NAMES = (
     "Amy", "Ann", "Ben", "Bob", "Cid", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Ira", "Jim", "Joe", "Kay",
     "Kim", "Leo", "Liz", "Mel", "Mia", "Ned", "Nia", "Ola", "Pam", "Ray", "Roy", "Sam", "Sue", "Tom", "Uma",
     "Wes", "Zoe",
@@ -42,7 +42,8 @@ VARIABLES = ("a", "b", "c", "d", "k", "n", "p", "q", "r", "t", "u", "v", "w", "x
 # fmt: on
 
 THINGS = FOODS + OBJECTS
-KINDS = ANIMALS + PEOPLE
+CLASS_NOUNS = ANIMALS + PEOPLE
+"""The classes that syllogisms speak of."""
 
 
 def singular(plural: str) -> str:

@@ -1,15 +1,18 @@
-"""Calendar and clock: weekdays, dates, leap years, times of day and durations, worked out step by step."""
+"""Calendar and clock: weekdays, dates, leap years, times of day and durations.
+
+The working itself is that of `timekeeping`.
+"""
 
 from __future__ import annotations
 
 import random
 from calendar import isleap
-from collections.abc import Callable
 from datetime import date, timedelta
 
 from tuili.steps import WEEKDAYS
+from tuili.tasks.building.levels import Template
 from tuili.tasks.building.timekeeping import (
-    DAY,
+    MINUTES_PER_DAY,
     clock,
     days_between,
     hours_between,
@@ -21,16 +24,16 @@ from tuili.tasks.building.timekeeping import (
     weekday,
 )
 from tuili.tasks.building.wording import yes_no
-from tuili.tasks.building.working import product, residue, times, total
+from tuili.tasks.building.working import grid_multiplication, long_multiplication, residue, running_sums
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
-EVENTS = ("class", "concert", "film", "game", "lunch", "meeting", "race", "show", "trip", "visit")
+OCCASIONS = ("class", "concert", "film", "game", "lunch", "meeting", "race", "show", "trip", "visit")
 ORDINALS = {2: "second", 3: "third", 4: "fourth"}
 
 
 def _date(rng: random.Random, first: int = 1900, last: int = 2099) -> date:
-    """Any date of these years but a 29th of February, which not every year has."""
+    """A date from the first to the last year, but never a 29th of February, which not every year has."""
     day = date(rng.randint(first, last), 1, 1) + timedelta(days=rng.randrange(365))
     return day.replace(day=28) if (day.month, day.day) == (2, 29) else day
 
@@ -42,7 +45,7 @@ def _amount(minutes: int) -> str:
 
 def _weekday_shift(rng: random.Random, low: int, high: int) -> Draft:
     start, days = rng.choice(WEEKDAYS), rng.randint(low, high)
-    event = rng.choice(EVENTS)
+    event = rng.choice(OCCASIONS)
     prompt = rng.choice(
         (
             f"Today is {start}. Which weekday is it in {days} days?",
@@ -55,19 +58,19 @@ def _weekday_shift(rng: random.Random, low: int, high: int) -> Draft:
 
 
 def _weekday_before(rng: random.Random, low: int, high: int) -> Draft:
-    start, days, event = rng.choice(WEEKDAYS), rng.randint(low, high), rng.choice(EVENTS)
+    start, days, event = rng.choice(WEEKDAYS), rng.randint(low, high), rng.choice(OCCASIONS)
     prompt = rng.choice(
         (
             f"Today is {start}. The {event} was {days} days ago. On which weekday was it?",
             f"The {event} was {days} days before a {start}. On which weekday was it?",
         )
     )
-    found = WEEKDAYS[(WEEKDAYS.index(start) - days) % 7]
-    return Draft(prompt, (*residue(days, 7), f"{start} - {days % 7} day = {found}"), found)
+    answer = WEEKDAYS[(WEEKDAYS.index(start) - days) % 7]
+    return Draft(prompt, (*residue(days, 7), f"{start} - {days % 7} day = {answer}"), answer)
 
 
 def _clock_shift(rng: random.Random, low: int, high: int) -> Draft:
-    start, minutes, event = rng.randrange(DAY), rng.randint(low, high), rng.choice(EVENTS)
+    start, minutes, event = rng.randrange(MINUTES_PER_DAY), rng.randint(low, high), rng.choice(OCCASIONS)
     prompt = rng.choice(
         (
             f"A {event} starts at {clock(start)} and takes {_amount(minutes)}. When does it end?",
@@ -78,10 +81,10 @@ def _clock_shift(rng: random.Random, low: int, high: int) -> Draft:
 
 
 def _clock_difference(rng: random.Random, low: int, high: int) -> Draft:
-    minutes, event = rng.randint(low, high), rng.choice(EVENTS)
-    start = rng.randrange(DAY)
+    minutes, event = rng.randint(low, high), rng.choice(OCCASIONS)
+    start = rng.randrange(MINUTES_PER_DAY)
     end = start + minutes
-    day = " the next day" if end >= DAY else ""
+    day = " the next day" if end >= MINUTES_PER_DAY else ""
     prompt = rng.choice(
         (
             (f"A {event} starts at {clock(start)} and ends at {clock(end)}{day}. How many minutes does it take?"),
@@ -101,7 +104,7 @@ def _clock_difference(rng: random.Random, low: int, high: int) -> Draft:
     if rest:
         steps.append(f"{clock(now)} + {rest} min = {clock(end)}")
     if hours:
-        steps += times(hours, 60)
+        steps += grid_multiplication(hours, 60)
         steps.append(f"{hours} h = {hours} * 60 min = {hours * 60} min")
     if hours and rest:
         steps.append(f"{hours * 60} min + {rest} min = {minutes} min")
@@ -109,7 +112,7 @@ def _clock_difference(rng: random.Random, low: int, high: int) -> Draft:
 
 
 def _date_shift(rng: random.Random, low: int, high: int) -> Draft:
-    start, days, event = _date(rng), rng.randint(low, high), rng.choice(EVENTS)
+    start, days, event = _date(rng), rng.randint(low, high), rng.choice(OCCASIONS)
     prompt = rng.choice(
         (
             f"Today is {start}. What is the date in {days} days?",
@@ -120,7 +123,7 @@ def _date_shift(rng: random.Random, low: int, high: int) -> Draft:
 
 
 def _date_difference(rng: random.Random, low: int, high: int) -> Draft:
-    start, days, event = _date(rng), rng.randint(low, high), rng.choice(EVENTS)
+    start, days, event = _date(rng), rng.randint(low, high), rng.choice(OCCASIONS)
     end = start + timedelta(days)
     prompt = rng.choice(
         (
@@ -132,7 +135,7 @@ def _date_difference(rng: random.Random, low: int, high: int) -> Draft:
 
 
 def _leap_year(rng: random.Random) -> Draft:
-    """A leap year or not, equally likely, and full centuries far more often than by chance."""
+    """Whether a year is a leap year: half of the years are, and half are drawn from the full centuries."""
     wanted, step = rng.random() < 0.5, rng.choice((1, 100))
     year = rng.randrange(1600, 3000, step)
     while isleap(year) != wanted:
@@ -149,20 +152,20 @@ def _weekday_of_date(rng: random.Random, low: int, high: int) -> Draft:
 
 
 def _programme(rng: random.Random, parts: int) -> Draft:
-    """Several things one after the other on the clock."""
-    start, events = rng.randrange(DAY), rng.sample(EVENTS, parts)
-    now, told, steps = start, [], []
+    """When a day's programme ends: several events one after the other."""
+    start, events = rng.randrange(MINUTES_PER_DAY), rng.sample(OCCASIONS, parts)
+    now, entries, steps = start, [], []
     for event in events:
         minutes = rng.randint(10, 240)
-        told.append(f"a {event} of {_amount(minutes)}")
+        entries.append(f"a {event} of {_amount(minutes)}")
         steps += shift_clock(now, minutes)
         now += minutes
-    prompt = f"The day starts at {clock(start)}: {', then '.join(told)}. When does it end?"
+    prompt = f"The day starts at {clock(start)}: {', then '.join(entries)}. When does it end?"
     return Draft(prompt, tuple(steps), clock(now))
 
 
 def _lessons(rng: random.Random) -> Draft:
-    """Equal lessons with equal breaks between them."""
+    """When the last of several equal lessons ends, with equal breaks between them."""
     start, count, lesson, rest = (
         rng.randrange(8 * 60, 20 * 60),
         rng.randint(3, 9),
@@ -186,7 +189,7 @@ def _lessons(rng: random.Random) -> Draft:
 
 
 def _nth_weekday(rng: random.Random) -> Draft:
-    """The date of, say, the third Friday of a month whose first weekday is known."""
+    """The date of, for example, the third Friday of a month of which the first weekday is given."""
     first, nth, wanted = _date(rng).replace(day=1), rng.choice(tuple(ORDINALS)), rng.choice(WEEKDAYS)
     ahead = (WEEKDAYS.index(wanted) - first.weekday()) % 7
     weeks = 7 * (nth - 1)
@@ -202,24 +205,24 @@ def _nth_weekday(rng: random.Random) -> Draft:
 
 
 def _recurring(rng: random.Random, low: int, high: int) -> Draft:
-    """Something repeats every few days: the date of one of its later times."""
-    start, every, times = _date(rng), rng.randint(3, 14), rng.randint(low, high)
-    days = every * (times - 1)
-    event = rng.choice(EVENTS)
-    steps = [f"{times} - 1 = {times - 1}", *product(every, times - 1)]
-    steps += [f"{every} * {times - 1} = {days}", *shift_date(start, days)]
+    """The date of a later occurrence of an event that repeats every few days."""
+    start, every, occurrence = _date(rng), rng.randint(3, 14), rng.randint(low, high)
+    days = every * (occurrence - 1)
+    event = rng.choice(OCCASIONS)
+    steps = [f"{occurrence} - 1 = {occurrence - 1}", *long_multiplication(every, occurrence - 1)]
+    steps += [f"{every} * {occurrence - 1} = {days}", *shift_date(start, days)]
     prompt = (
         f"A {event} takes place every {every} days, for the first time on {start}. What is the date of "
-        f"{event} number {times}?"
+        f"{event} number {occurrence}?"
     )
     return Draft(prompt, tuple(steps), str(start + timedelta(days)))
 
 
-def _weekday_over_years(rng: random.Random, years: int, count: int) -> Draft:
-    """Whole years first, each 365 or 366 days by the leap year rule, then the months and days left over."""
+def _weekday_over_years(rng: random.Random, max_years: int, max_days: int) -> Draft:
+    """A weekday some years later: first whole years of 365 or 366 days, then the months and days that are left."""
     start = _date(rng)
     end, steps, days = start, [], []
-    for _ in range(rng.randint(1, years)):
+    for _ in range(rng.randint(1, max_years)):
         following = end.replace(year=end.year + 1)
         days.append((following - end).days)
         steps += [
@@ -227,19 +230,19 @@ def _weekday_over_years(rng: random.Random, years: int, count: int) -> Draft:
             f"{end} + {days[-1]} day = {following}",
         ]
         end = following
-    extra = rng.randint(10, count)
+    extra = rng.randint(10, max_days)
     target = end + timedelta(extra)
     steps += [
         *days_between(end, target),
-        *total([*days, extra]),
+        *running_sums([*days, extra]),
         *shift_weekday(weekday(start), sum(days) + extra),
     ]
     return Draft(f"{start} is a {weekday(start)}. What weekday is {target}?", tuple(steps), weekday(target))
 
 
 def _journey(rng: random.Random) -> Draft:
-    """Hours added to a date and a time of day: full days move the date, the rest moves the clock."""
-    day, start, hours = _date(rng), rng.randrange(DAY), rng.randint(50, 900)
+    """Hours added to a date and a time of day: full days move the date, the other hours move the clock."""
+    day, start, hours = _date(rng), rng.randrange(MINUTES_PER_DAY), rng.randint(50, 900)
     days, rest = divmod(hours, 24)
     tens, ones = divmod(days, 10)
     steps, left = [], hours
@@ -249,7 +252,7 @@ def _journey(rng: random.Random) -> Draft:
             left -= part * 24
     if tens and ones:
         steps.append(f"{10 * tens} + {ones} = {days}")
-    late = start + rest * 60 >= DAY
+    late = start + rest * 60 >= MINUTES_PER_DAY
     steps.append(f"{start // 60} + {rest} = {start // 60 + rest}")
     if late:
         steps += [f"{start // 60 + rest} - 24 = {start // 60 + rest - 24}", f"{days} + 1 = {days + 1}"]
@@ -262,8 +265,7 @@ def _journey(rng: random.Random) -> Draft:
     return Draft(prompt, tuple(steps), end)
 
 
-Kind = Callable[[random.Random], Draft]
-KINDS: dict[int, tuple[Kind, ...]] = {
+TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
     1: (
         lambda rng: _weekday_shift(rng, 8, 30),
         lambda rng: _weekday_before(rng, 8, 30),
@@ -281,7 +283,7 @@ KINDS: dict[int, tuple[Kind, ...]] = {
     3: (
         lambda rng: _weekday_shift(rng, 500, 5000),
         lambda rng: _weekday_before(rng, 500, 5000),
-        lambda rng: _clock_difference(rng, 600, DAY - 1),
+        lambda rng: _clock_difference(rng, 600, MINUTES_PER_DAY - 1),
         lambda rng: _date_shift(rng, 40, 150),
         lambda rng: _date_difference(rng, 40, 160),
         lambda rng: _weekday_of_date(rng, 30, 160),
@@ -313,4 +315,4 @@ class Calendar:
     """Weekdays and clocks at level 1, dates and leap years from level 2 on, several years at level 5."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        return rng.choice(KINDS[level])(rng)
+        return rng.choice(TEMPLATES_BY_LEVEL[level])(rng)

@@ -1,15 +1,15 @@
-"""Counting: choices, orders, combinations, paths and overlapping groups, and the draws of `probability`.
+"""Counting: choices, orders, combinations, paths and overlapping groups, and the templates of `probability`.
 
-A binomial coefficient is built up factor by factor
-(`working.combinations`), so that every step divides by a single digit or a small number.
+A binomial coefficient is built up factor by factor (`working.combinations`), so that every step divides by a small
+number.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from math import comb, perm
 
+from tuili.tasks.building.levels import Template
 from tuili.tasks.building.probability import (
     at_least_one,
     coins,
@@ -22,16 +22,16 @@ from tuili.tasks.building.probability import (
     two_draws,
 )
 from tuili.tasks.building.wording import conjoin
-from tuili.tasks.building.words import COLOURS, NAMES, OBJECTS, PEOPLE, PLACES, THINGS
-from tuili.tasks.building.working import combinations, product, total, worked_product
+from tuili.tasks.building.words import COLOURS, FIRST_NAMES, OBJECTS, PEOPLE, PLACES, THINGS
+from tuili.tasks.building.working import combinations, long_multiplication, running_sums, worked_product
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
 RANKS = {2: "first and second", 3: "first, second and third"}
 
 
-def _falling(n: int, k: int) -> list[str]:
-    """The working of n (n - 1) ... down to k factors, the last line stating P(n, k) unless k is 1."""
+def _permutations(n: int, k: int) -> list[str]:
+    """The working of P(n, k), the product of k factors from n downwards. The last line states P(n, k)."""
     lines, value = [], n
     for factor in range(n - 1, n - k, -1):
         lines += worked_product(value, factor)
@@ -40,7 +40,7 @@ def _falling(n: int, k: int) -> list[str]:
 
 
 def _choices(rng: random.Random, kinds: int) -> Draft:
-    things, name = rng.sample(THINGS, kinds), rng.choice(NAMES)
+    things, name = rng.sample(THINGS, kinds), rng.choice(FIRST_NAMES)
     counts = [rng.randint(2, 40 if kinds == 2 else 12), *(rng.randint(2, 9) for _ in range(kinds - 1))]
     steps, value = [], counts[0]
     for count in counts[1:]:
@@ -68,12 +68,12 @@ def _pairs(rng: random.Random) -> Draft:
 def _podium(rng: random.Random, places: int, high: int) -> Draft:
     n, people, place = rng.randint(places + 2, high), rng.choice(PEOPLE), rng.choice(PLACES)
     prompt = f"{n} {people} race at the {place}. In how many ways can the {RANKS[places]} place go to them?"
-    return Draft(prompt, tuple(_falling(n, places)), str(perm(n, places)))
+    return Draft(prompt, tuple(_permutations(n, places)), str(perm(n, places)))
 
 
 def _row(rng: random.Random) -> Draft:
     n = rng.randint(3, 7)
-    names, value, steps = rng.sample(NAMES, n), n, []
+    names, value, steps = rng.sample(FIRST_NAMES, n), n, []
     for factor in range(n - 1, 1, -1):
         steps += worked_product(value, factor)
         value *= factor
@@ -86,12 +86,12 @@ def _two_groups(rng: random.Random) -> Draft:
     a, b = rng.randint(12, 99), rng.randint(12, 99)
     both, none = rng.randint(3, min(a, b) - 1), rng.randint(1, 30)
     either = a + b - both
-    told = f"Of some {rng.choice(PEOPLE)}, {a} like {first}, {b} like {second} and {both} like both"
+    setting = f"Of some {rng.choice(PEOPLE)}, {a} like {first}, {b} like {second} and {both} like both"
     steps = [f"{a} + {b} = {a + b}", f"{a + b} - {both} = {either}"]
     if rng.random() < 0.5:
-        prompt = f"{told}. How many like {first} or {second} or both?"
+        prompt = f"{setting}. How many like {first} or {second} or both?"
         return Draft(prompt, tuple(steps), str(either))
-    prompt = f"{told}. {none} like neither. How many are there in all?"
+    prompt = f"{setting}. {none} like neither. How many are there in all?"
     return Draft(prompt, (*steps, f"{either} + {none} = {either + none}"), str(either + none))
 
 
@@ -107,11 +107,11 @@ def _team(rng: random.Random, low: int, high: int, most: int, *, fully: bool = F
 
 
 def _two_teams(rng: random.Random) -> Draft:
-    """A choice from each of two groups."""
+    """The ways to choose a team from two groups."""
     (first, second), (n, m) = rng.sample(PEOPLE, 2), (rng.randint(5, 10), rng.randint(5, 10))
     k = rng.randint(2, 3)
     a, b = comb(n, k), comb(m, 2)
-    steps = [*combinations(n, k), *combinations(m, 2), *product(a, b), f"{a} * {b} = {a * b}"]
+    steps = [*combinations(n, k), *combinations(m, 2), *long_multiplication(a, b), f"{a} * {b} = {a * b}"]
     prompt = f"In how many ways can a team of {k} {first} and 2 {second} be chosen from {n} {first} and {m} {second}?"
     return Draft(prompt, tuple(steps), str(a * b))
 
@@ -128,7 +128,7 @@ def _flags(rng: random.Random, high: int) -> Draft:
 
 
 def _multiples(rng: random.Random) -> Draft:
-    """How many numbers up to a bound two divisors reach, by inclusion and exclusion."""
+    """How many numbers up to a bound are divisible by one of two divisors, by inclusion and exclusion."""
     a, b = rng.choice([(2, 3), (2, 5), (2, 7), (3, 4), (3, 5), (3, 7), (4, 5), (5, 7), (5, 6), (4, 7)])
     bound = rng.randint(400, 3000)
     m, n, both = bound // a, bound // b, bound // (a * b)
@@ -153,13 +153,13 @@ def _multiples(rng: random.Random) -> Draft:
 
 
 def _three_groups(rng: random.Random) -> Draft:
-    """Three overlapping groups, drawn by their seven parts so that the numbers always fit."""
+    """The size of the union of three overlapping groups. Their seven parts are drawn, so that the numbers fit."""
     things, parts = rng.sample(THINGS, 3), [rng.randint(2, 40) for _ in range(7)]
     only_a, only_b, only_c, ab, ac, bc, abc = parts
     a, b, c = only_a + ab + ac + abc, only_b + ab + bc + abc, only_c + ac + bc + abc
     ab, ac, bc = ab + abc, ac + abc, bc + abc
     singles, doubles = a + b + c, ab + ac + bc
-    steps = [*total([a, b, c]), *total([ab, ac, bc]), f"{singles} - {doubles} = {singles - doubles}"]
+    steps = [*running_sums([a, b, c]), *running_sums([ab, ac, bc]), f"{singles} - {doubles} = {singles - doubles}"]
     steps.append(f"{singles - doubles} + {abc} = {sum(parts)}")
     x, y, z = things
     prompt = (
@@ -171,7 +171,7 @@ def _three_groups(rng: random.Random) -> Draft:
 
 
 def _sharing(rng: random.Random, high: int) -> Draft:
-    """Equal things to different people: n + k - 1 places for k - 1 bars."""
+    """The ways to share n equal things among k people: n + k - 1 places hold k - 1 bars."""
     n, k, things, people = rng.randint(5, high), rng.randint(3, 4), rng.choice(THINGS), rng.choice(PEOPLE)
     steps = [f"{k} - 1 = {k - 1}", f"{n} + {k - 1} = {n + k - 1}", *combinations(n + k - 1, k - 1)]
     prompt = f"In how many ways can {n} equal {things} be shared among {k} {people}, if some may get none?"
@@ -179,7 +179,7 @@ def _sharing(rng: random.Random, high: int) -> Draft:
 
 
 def _paths(rng: random.Random) -> Draft:
-    """Shortest paths through a grid by way of a given point: two binomials and their product."""
+    """The shortest paths through a grid that pass a given point: the product of two binomials."""
     (a, b), (c, d) = [(rng.randint(2, 4), rng.randint(2, 6)) for _ in range(2)]
     first, second = comb(a + b, a), comb(c + d, c)
     steps = [
@@ -188,9 +188,9 @@ def _paths(rng: random.Random) -> Draft:
         f"{c} + {d} = {c + d}",
         *combinations(c + d, c),
     ]
-    steps += [*product(first, second), f"{first} * {second} = {first * second}"]
+    steps += [*long_multiplication(first, second), f"{first} * {second} = {first * second}"]
     prompt = (
-        f"{rng.choice(NAMES)} walks {a + c} blocks north and {b + d} blocks east, one block at a time, and "
+        f"{rng.choice(FIRST_NAMES)} walks {a + c} blocks north and {b + d} blocks east, one block at a time, and "
         f"passes the point that is {a} blocks north and {b} blocks east of the start. How many paths are "
         "there?"
     )
@@ -198,24 +198,23 @@ def _paths(rng: random.Random) -> Draft:
 
 
 def _three_colours(rng: random.Random) -> Draft:
-    """The orders of things of three colours: the places of the first, then those of the second."""
+    """The orders of things of three colours: first the places of one colour are chosen, then those of the next."""
     counts = a, b, c = [rng.randint(2, 4) for _ in range(3)]
     colours, things = rng.sample(COLOURS, 3), rng.choice(OBJECTS)
     n, first, second = a + b + c, comb(a + b + c, a), comb(b + c, b)
     steps = [
-        *total(counts),
+        *running_sums(counts),
         *combinations(n, a),
         f"{n} - {a} = {b + c}",
         *combinations(b + c, b),
     ]
-    steps += [*product(first, second), f"{first} * {second} = {first * second}"]
+    steps += [*long_multiplication(first, second), f"{first} * {second} = {first * second}"]
     listed = conjoin([f"{count} {colour}" for colour, count in zip(colours, counts, strict=True)])
     prompt = f"In how many orders can {listed} {things} lie in a row, if those of one colour look the same?"
     return Draft(prompt, tuple(steps), str(first * second))
 
 
-Kind = Callable[[random.Random], Draft]
-KINDS: dict[int, tuple[Kind, ...]] = {
+TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
     1: (
         lambda rng: _choices(rng, rng.randint(2, 3)),
         lambda rng: _podium(rng, 2, 11),
@@ -258,7 +257,7 @@ KINDS: dict[int, tuple[Kind, ...]] = {
 
 @domain("counting", phase=2)
 class Counting:
-    """Choices and single draws at level 1, combinations at 2, several draws, coins and groups above."""
+    """Choices and single draws at level 1, combinations from 2 on, several draws, coins and groups from 3 on."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        return rng.choice(KINDS[level])(rng)
+        return rng.choice(TEMPLATES_BY_LEVEL[level])(rng)

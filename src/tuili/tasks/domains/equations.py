@@ -1,16 +1,17 @@
-"""Equations: linear in one unknown, systems in two, and quadratics with rational roots.
+"""Equations: linear ones in one unknown, systems in two or three, and quadratic ones with rational roots.
 
-Each step changes an equation in one way; the calculations that this takes are written ahead of it.
+Each step changes an equation in one way. The calculations that the step needs are written before it.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt, lcm
 
+from tuili.tasks.building.levels import LevelTemplate
 from tuili.tasks.building.wording import labelled, listing
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
@@ -18,23 +19,24 @@ from tuili.tasks.registry import domain
 UNKNOWNS = ("x", "y", "n", "k", "t", "a", "b", "w")
 FIND = ("Find {0}.\n{1}", "{1}\nFind {0}.", "{1}\nWhat is {0}?")
 SOLVE = ("Solve for {0}.\n{1}", *FIND)
+"""Ways to ask for something, {0}, that equations, {1}, determine."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """`factor * (a x + b)`, or `a x + b` without brackets where the factor is 1."""
+class LinearPart:
+    """A part of a side: `factor * (a x + b)`, or `a x + b` without brackets where the factor is 1."""
 
     a: int
     b: int
     factor: int = 1
 
     def terms(self, unknown: str) -> list[tuple[int, str]]:
-        """Its terms once expanded: a coefficient and what it multiplies."""
+        """The terms after expansion, each as a coefficient and what it multiplies (nothing for a plain number)."""
         return [(self.factor * self.a, unknown), (self.factor * self.b, "")]
 
 
-def joined(terms: Sequence[tuple[int, str]]) -> str:
-    """A sum with signs, `3x - 5`, from coefficients and what they multiply (nothing for a plain number)."""
+def signed_sum(terms: Sequence[tuple[int, str]]) -> str:
+    """The text of a sum with signs, `3x - 5`, from coefficients and what they multiply."""
     text = ""
     for value, what in [term for term in terms if term[0]]:
         size = what if what and abs(value) == 1 else f"{abs(value)}{what}"
@@ -43,34 +45,37 @@ def joined(terms: Sequence[tuple[int, str]]) -> str:
     return text or "0"
 
 
-def _flat(side: Sequence[Part], unknown: str) -> str:
-    """A side once expanded."""
-    return joined([term for part in side for term in part.terms(unknown)])
+def _flat(side: Sequence[LinearPart], unknown: str) -> str:
+    """The text of a side after expansion."""
+    return signed_sum([term for part in side for term in part.terms(unknown)])
 
 
-def _given(side: Sequence[Part], unknown: str) -> str:
-    """A side as the prompt shows it, brackets included."""
+def _given(side: Sequence[LinearPart], unknown: str) -> str:
+    """The text of a side as the prompt shows it, with brackets."""
     terms: list[tuple[int, str]] = []
     for part in side:
-        inside = Part(part.a, part.b).terms(unknown)
-        terms += inside if part.factor == 1 else [(part.factor, f" * ({joined(inside)})")]
-    return joined(terms)
+        inside = LinearPart(part.a, part.b).terms(unknown)
+        terms += inside if part.factor == 1 else [(part.factor, f" * ({signed_sum(inside)})")]
+    return signed_sum(terms)
 
 
-def _collected(side: Sequence[Part]) -> Part:
-    return Part(sum(part.factor * part.a for part in side), sum(part.factor * part.b for part in side))
+def _collected(side: Sequence[LinearPart]) -> LinearPart:
+    return LinearPart(sum(part.factor * part.a for part in side), sum(part.factor * part.b for part in side))
 
 
 @dataclass(frozen=True)
 class Move:
-    """An equation that follows from the one before, and the calculations that are written ahead of it."""
+    """An equation that follows from the one before, and the calculations that are written before it."""
 
     form: str
     calculations: Sequence[str] = ()
 
 
 def _lead(premise: str, moves: Sequence[Move], shown: str = "") -> list[str]:
-    """Each move's calculations and what follows; a move that repeats the last form, at first `shown`, is left out."""
+    """The steps of some moves: the calculations of each, then the inference from the equation before.
+
+    A move that repeats the equation before is left out. `shown` is the equation before the first move.
+    """
     steps, last = [], shown
     for move in moves:
         if move.form != last:
@@ -80,34 +85,34 @@ def _lead(premise: str, moves: Sequence[Move], shown: str = "") -> list[str]:
 
 
 def _sums(*numbers: int) -> list[str]:
-    """The sum of two numbers or more, from left to right, on one line; nothing for fewer."""
+    """The line that adds two or more numbers from left to right; none for fewer numbers."""
     numbers = tuple(number for number in numbers if number)
     if len(numbers) < 2:
         return []
     sums = [[sum(numbers[:count]), *numbers[count:]] for count in range(1, len(numbers) + 1)]
-    return [" = ".join(joined([(number, "") for number in left]) for left in sums)]
+    return [" = ".join(signed_sum([(number, "") for number in left]) for left in sums)]
 
 
 def _products(factor: int, numbers: Sequence[int]) -> list[str]:
-    """A line for each product that takes a calculation."""
+    """A line for each product of the factor and a number, where neither is 0, 1 or -1."""
     return [f"{factor} * {number} = {factor * number}" for number in numbers if min(abs(factor), abs(number)) > 1]
 
 
 def _division(number: int, divisor: int) -> list[str]:
-    """The line that divides, unless that takes no calculation."""
+    """The line of a division; none for a division by 1."""
     return [] if divisor == 1 else [f"{number} / {divisor} = {Fraction(number, divisor)}"]
 
 
-def solve_linear(left: Sequence[Part], right: Sequence[Part], unknown: str) -> tuple[list[str], Fraction]:
-    """Steps and solution: expand, collect, unknowns to the left, numbers to the right, divide.
+def solve_linear(left: Sequence[LinearPart], right: Sequence[LinearPart], unknown: str) -> tuple[list[str], Fraction]:
+    """The steps and the solution: expand, collect, bring unknowns to the left and numbers to the right, divide.
 
-    A bracket that stands alone against a multiple of its factor is divided by the factor instead.
+    Where one side is a single bracket and the other a multiple of its factor, both are divided by the factor instead.
     """
     here, there = _collected(left), _collected(right)
     moves = []
     if len(left) == len(right) == 1 and not there.a and left[0].factor != 1 and not there.b % left[0].factor:
         quotients = _division(there.b, left[0].factor)
-        here, there = Part(left[0].a, left[0].b), Part(0, there.b // left[0].factor)
+        here, there = LinearPart(left[0].a, left[0].b), LinearPart(0, there.b // left[0].factor)
         moves.append(Move(f"{_flat([here], unknown)} = {there.b}", quotients))
     else:
         parts = [*left, *right]
@@ -123,8 +128,8 @@ def solve_linear(left: Sequence[Part], right: Sequence[Part], unknown: str) -> t
     coefficient, constant = here.a - there.a, there.b - here.b
     solution = Fraction(constant, coefficient)
     moves += [
-        Move(f"{_flat([Part(coefficient, here.b)], unknown)} = {there.b}", _sums(here.a, -there.a)),
-        Move(f"{_flat([Part(coefficient, 0)], unknown)} = {constant}", _sums(there.b, -here.b)),
+        Move(f"{_flat([LinearPart(coefficient, here.b)], unknown)} = {there.b}", _sums(here.a, -there.a)),
+        Move(f"{_flat([LinearPart(coefficient, 0)], unknown)} = {constant}", _sums(there.b, -here.b)),
         Move(f"{unknown} = {solution}", _division(constant, coefficient)),
     ]
     return _lead("P1", moves, shown=f"{_given(left, unknown)} = {_given(right, unknown)}"), solution
@@ -132,17 +137,17 @@ def solve_linear(left: Sequence[Part], right: Sequence[Part], unknown: str) -> t
 
 @domain("equations", phase=2)
 class Equations:
-    """Find an unknown, the sum of two, or the larger or smaller root."""
+    """The value of an unknown, the sum of two unknowns, or the larger or smaller root."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        return rng.choice(KINDS[level])(rng, level)
+        return rng.choice(TEMPLATES_BY_LEVEL[level])(rng, level)
 
 
 def _nonzero(rng: random.Random, low: int, high: int) -> int:
     return rng.choice([value for value in range(low, high + 1) if value])
 
 
-def _linear(rng: random.Random, left: list[Part], right: list[Part]) -> Draft:
+def _linear(rng: random.Random, left: list[LinearPart], right: list[LinearPart]) -> Draft:
     unknown = rng.choice(UNKNOWNS)
     steps, solution = solve_linear(left, right, unknown)
     facts = labelled([f"{_given(left, unknown)} = {_given(right, unknown)}"])
@@ -152,7 +157,7 @@ def _linear(rng: random.Random, left: list[Part], right: list[Part]) -> Draft:
 def _prompt(
     wordings: Sequence[str], rng: random.Random, wanted: str, facts: Mapping[str, str], answer: Fraction
 ) -> str:
-    """The question; it asks for the form that a fraction is to have."""
+    """The prompt. It asks for lowest terms where the answer is a fraction."""
     prompt = rng.choice(wordings).format(wanted, listing(facts))
     return prompt if answer.denominator == 1 else f"{prompt}\nGive a fraction in lowest terms."
 
@@ -160,18 +165,18 @@ def _prompt(
 def _simple(rng: random.Random, level: int) -> Draft:
     """`3x + 5 = 20`"""
     a, b, solution = rng.randint(2, 9), _nonzero(rng, -20, 20), rng.randint(1, 10)
-    return _linear(rng, [Part(a, b)], [Part(0, a * solution + b)])
+    return _linear(rng, [LinearPart(a, b)], [LinearPart(0, a * solution + b)])
 
 
 def _bracket(rng: random.Random, level: int) -> Draft:
-    """`3 * (x + 2) = 21`, from level 2 on `3 * (2x + 5) + 4 = 37`: every product and quotient is in the times table."""
+    """`3 * (x + 2) = 21`, from level 2 on `3 * (2x + 5) + 4 = 37`. No factor of a product is larger than 10."""
     factor = rng.randint(2, 9)
     if level == 1:
         b = _nonzero(rng, -9, 8)
-        return _linear(rng, [Part(1, b, factor)], [Part(0, factor * rng.randint(max(1, b + 1), 10))])
-    left = [Part(rng.randint(1, 9 // factor), _nonzero(rng, -9, 9), factor), Part(0, _nonzero(rng, -9, 9))]
+        return _linear(rng, [LinearPart(1, b, factor)], [LinearPart(0, factor * rng.randint(max(1, b + 1), 10))])
+    left = [LinearPart(rng.randint(1, 9 // factor), _nonzero(rng, -9, 9), factor), LinearPart(0, _nonzero(rng, -9, 9))]
     whole = _collected(left)
-    return _linear(rng, left, [Part(0, whole.a * _nonzero(rng, -10, 10) + whole.b)])
+    return _linear(rng, left, [LinearPart(0, whole.a * _nonzero(rng, -10, 10) + whole.b)])
 
 
 def _quotient(rng: random.Random, level: int) -> Draft:
@@ -196,15 +201,15 @@ def _both_sides(rng: random.Random, level: int) -> Draft:
         a, c = rng.randint(3, 12), rng.randint(1, 9)
     solution, b = _nonzero(rng, -10, 10), _nonzero(rng, -20, 20)
     d = (a - c) * solution + b
-    return _linear(rng, [Part(a, b)], [Part(c, d)]) if d else _both_sides(rng, level)
+    return _linear(rng, [LinearPart(a, b)], [LinearPart(c, d)]) if d else _both_sides(rng, level)
 
 
 def _brackets(rng: random.Random, level: int) -> Draft:
-    """`3 * (x - 2) + 4 = 2 * (x + 5) - 1`, with more brackets and fractions as solutions at higher levels."""
+    """`3 * (x - 2) + 4 = 2 * (x + 5) - 1`, at higher levels with more brackets and with fractions as solutions."""
     count = max(1, level - 2)
     while True:
-        left = [_random_bracket(rng) for _ in range(count)] + [Part(0, _nonzero(rng, -9, 9))]
-        right = [_random_bracket(rng) for _ in range(count - (level == 5))] + [Part(0, _nonzero(rng, -9, 9))]
+        left = [_random_bracket(rng) for _ in range(count)] + [LinearPart(0, _nonzero(rng, -9, 9))]
+        right = [_random_bracket(rng) for _ in range(count - (level == 5))] + [LinearPart(0, _nonzero(rng, -9, 9))]
         here, there = _collected(left), _collected(right)
         if here.a == there.a or not (here.a and here.b and there.a and there.b):
             continue
@@ -213,12 +218,12 @@ def _brackets(rng: random.Random, level: int) -> Draft:
             return _linear(rng, left, right)
 
 
-def _random_bracket(rng: random.Random) -> Part:
-    return Part(rng.choice((1, 1, 2, 3)), _nonzero(rng, -9, 9), rng.choice((-3, -2, 2, 3, 4, 5, 6)))
+def _random_bracket(rng: random.Random) -> LinearPart:
+    return LinearPart(rng.choice((1, 1, 2, 3)), _nonzero(rng, -9, 9), rng.choice((-3, -2, 2, 3, 4, 5, 6)))
 
 
 def _system(rng: random.Random, level: int) -> Draft:
-    """Two equations in two unknowns; at level 4 both are needed, at level 5 to find a third one."""
+    """Two equations in two unknowns. One unknown is asked for, at level 4 the sum of both, at level 5 a third one."""
     names = sorted(rng.sample(UNKNOWNS, 2))
     values = [_nonzero(rng, -9, 9), _nonzero(rng, -9, 9)]
     rows = _rows(rng, level)
@@ -254,7 +259,7 @@ def _system(rng: random.Random, level: int) -> Draft:
 
 
 def _rows(rng: random.Random, level: int) -> list[tuple[int, int]]:
-    """Coefficients of two independent equations: x ± y at level 2, any up to 7 at level 5."""
+    """The coefficients of two independent equations: 1 and -1 at level 2, up to 7 at level 5."""
     if level == 2:
         return [(1, 1), (1, -1)] if rng.random() < 0.5 else [(1, -1), (1, 1)]
     big = level + 2
@@ -269,7 +274,7 @@ def _rows(rng: random.Random, level: int) -> list[tuple[int, int]]:
 def _eliminate(
     rows: list[tuple[int, int]], totals: list[int], names: list[str], values: list[int], wanted: int
 ) -> list[str]:
-    """Give the unwanted unknown coefficients of one size, add or subtract the equations, and divide."""
+    """The steps that eliminate the unwanted unknown: scale the equations, add or subtract them, and divide."""
     unwanted = [row[1 - wanted] for row in rows]
     size = lcm(*unwanted)
     steps, premises, coefficients, sums = [], [], [], []
@@ -294,7 +299,7 @@ def _eliminate(
 
 
 def _substitute(row: tuple[int, int], total: int, names: list[str], values: list[int]) -> list[str]:
-    """Put the first unknown into the first equation and solve for the second."""
+    """The steps that put the first unknown's value into the first equation and solve it for the second unknown."""
     known = row[0] * values[0]
     moves = (
         Move(f"{_sum([known, row[1]], ['', names[1]])} = {total}", _products(row[0], values[:1])),
@@ -305,11 +310,11 @@ def _substitute(row: tuple[int, int], total: int, names: list[str], values: list
 
 
 def _sum(coefficients: Sequence[int], names: Sequence[str]) -> str:
-    return joined(list(zip(coefficients, names, strict=True)))
+    return signed_sum(list(zip(coefficients, names, strict=True)))
 
 
 def _quadratic(rng: random.Random, level: int) -> Draft:
-    """`x^2 - 5x + 6 = 0` by its discriminant; at level 5 the leading coefficient is not 1."""
+    """`x^2 - 5x + 6 = 0`, solved by the discriminant. At level 5 the leading coefficient is 2 to 4."""
     unknown = rng.choice(UNKNOWNS)
     a = 1 if level == 4 else rng.randint(2, 4)
     while True:
@@ -335,7 +340,7 @@ def _quadratic(rng: random.Random, level: int) -> Draft:
     return Draft(_prompt(FIND, rng, find, facts, roots[which]), tuple(steps), str(roots[which]), facts=facts)
 
 
-KINDS: dict[int, tuple[Callable[[random.Random, int], Draft], ...]] = {
+TEMPLATES_BY_LEVEL: dict[int, tuple[LevelTemplate, ...]] = {
     1: (_simple, _simple, _quotient, _bracket),
     2: (_both_sides, _both_sides, _bracket, _system),
     3: (_brackets, _brackets, _system),

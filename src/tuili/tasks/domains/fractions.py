@@ -1,32 +1,33 @@
 """Fractions: sums, products and quotients, comparison, lowest terms, parts of a number, decimals.
 
-Denominators divide one round number a problem, so that their common multiples stay in a small table.
+The denominators of a sum all divide one round number, so that their common multiples stay small.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from math import gcd, lcm
 
+from tuili.tasks.building.levels import LevelTemplate
 from tuili.tasks.building.wording import COMPUTE
-from tuili.tasks.building.working import cancel, euclid, quotient, residue, times, worked_product
+from tuili.tasks.building.working import cancel, euclid, exact_division, grid_multiplication, residue, worked_product
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
-LOWEST = " Give a fraction in lowest terms."
-ROUND_NUMBERS = {
+LOWEST_TERMS = " Give a fraction in lowest terms."
+ROUND_NUMBERS_BY_LEVEL = {
     1: (12, 14, 15, 16, 18, 20, 24, 28, 30, 36, 40, 42),
     2: (16, 18, 20, 24, 28, 30, 36),
     3: (24, 30, 36, 40, 48, 60),
     4: (60, 72, 80, 84, 90),
     5: (84, 90, 96, 108, 120),
 }
-TRIED = 3
-"""Multiples that are written out on the way to a common denominator; more are taken as known."""
+MAX_MULTIPLES_WRITTEN = 3
+"""The largest number of multiples that are tried in writing for a common denominator. Beyond it one line is enough."""
 
-TERMS = {1: 2, 2: 2, 3: 3, 4: 4, 5: 4}
+TERMS_BY_LEVEL = {1: 2, 2: 2, 3: 3, 4: 4, 5: 4}
 
 
 @domain("fractions", phase=2)
@@ -34,24 +35,24 @@ class Fractions:
     """Sums, products, quotients, comparison and reduction of fractions; answers are in lowest terms."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        return rng.choice(KINDS[level])(rng, level)
+        return rng.choice(TEMPLATES_BY_LEVEL[level])(rng, level)
 
 
-def reduce(numerator: int, denominator: int) -> list[str]:
-    """The steps to lowest terms, if there is any common factor."""
+def reduce_fraction(numerator: int, denominator: int) -> list[str]:
+    """The steps that reduce a fraction to lowest terms; none where it is in lowest terms."""
     lines, forms = cancel(numerator, denominator)
     return [*lines, forms] if lines else []
 
 
 def common_denominator(first: int, second: int) -> list[str]:
-    """The least common multiple: the first few multiples of the larger number are tried in turn.
+    """The steps to the least common multiple: the multiples of the larger number are tried in turn.
 
     `common_denominator(4, 6)` → `6 mod 4 = 2`, `6 * 2 = 12`, `12 mod 4 = 0`, `lcm(4, 6) = 12`.
     """
     small, large = sorted((first, second))
     common = lcm(first, second)
     lines: list[str] = []
-    if common // large <= TRIED:
+    if common // large <= MAX_MULTIPLES_WRITTEN:
         for factor in range(1, common // large + 1):
             lines += [f"{large} * {factor} = {large * factor}"] if factor > 1 else []
             multiple = large * factor
@@ -62,7 +63,7 @@ def common_denominator(first: int, second: int) -> list[str]:
 
 
 def _proper(rng: random.Random, denominators: Sequence[int]) -> Fraction:
-    """A proper fraction in lowest terms with one of the denominators."""
+    """A random proper fraction in lowest terms; its denominator is one of those given."""
     denominator = rng.choice(denominators)
     return Fraction(rng.choice([n for n in range(1, denominator) if gcd(n, denominator) == 1]), denominator)
 
@@ -71,8 +72,8 @@ def _divisors(number: int) -> list[int]:
     return [divisor for divisor in range(2, number + 1) if number % divisor == 0]
 
 
-def add(first: Fraction, sign: str, second: Fraction) -> tuple[list[str], Fraction]:
-    """Steps of a sum or difference over the least common denominator, and its result."""
+def add_fractions(first: Fraction, sign: str, second: Fraction) -> tuple[list[str], Fraction]:
+    """The steps of a sum or difference by the least common denominator, and the result."""
     common = lcm(first.denominator, second.denominator)
     steps = []
     if first.denominator != second.denominator:
@@ -82,37 +83,37 @@ def add(first: Fraction, sign: str, second: Fraction) -> tuple[list[str], Fracti
         scale = common // term.denominator
         over.append(term.numerator * scale)
         if scale > 1:
-            steps += [*quotient(common, term.denominator), f"{common} / {term.denominator} = {scale}"]
-            steps += [*times(term.numerator, scale), f"{term} = {over[-1]}/{common}"]
+            steps += [*exact_division(common, term.denominator), f"{common} / {term.denominator} = {scale}"]
+            steps += [*grid_multiplication(term.numerator, scale), f"{term} = {over[-1]}/{common}"]
     total = over[0] + over[1] if sign == "+" else over[0] - over[1]
     steps.append(f"{over[0]}/{common} {sign} {over[1]}/{common} = {total}/{common}")
-    return steps + reduce(total, common), Fraction(total, common)
+    return steps + reduce_fraction(total, common), Fraction(total, common)
 
 
 def _sum(rng: random.Random, level: int) -> Draft:
-    """From left to right; every running total is positive and no whole number.
+    """A sum from left to right, of which every running total is positive and no whole number.
 
     At level 1 one denominator is a multiple of the other.
     """
-    denominators = _divisors(rng.choice(ROUND_NUMBERS[level]))
+    denominators = _divisors(rng.choice(ROUND_NUMBERS_BY_LEVEL[level]))
     while True:
         total = _proper(rng, denominators)
         text = str(total)
         steps: list[str] = []
-        for _ in range(TERMS[level] - 1):
+        for _ in range(TERMS_BY_LEVEL[level] - 1):
             nested = [d for d in denominators if d % total.denominator == 0 or total.denominator % d == 0]
             term = _proper(rng, nested if level == 1 else denominators)
             sign = "-" if term < total and rng.random() < 0.5 else "+"
-            more, result = add(total, sign, term)
+            more, result = add_fractions(total, sign, term)
             text, steps, total = f"{text} {sign} {term}", steps + more, result
             if total.denominator == 1:
                 break
         else:
-            return Draft(rng.choice(COMPUTE).format(text) + LOWEST, tuple(steps), str(total))
+            return Draft(rng.choice(COMPUTE).format(text) + LOWEST_TERMS, tuple(steps), str(total))
 
 
 def _product(rng: random.Random, level: int) -> Draft:
-    """Two fractions, three from level 4 on; dividing is multiplying by the inverse."""
+    """A product or quotient of two fractions, of three from level 4 on. Dividing is multiplying by the inverse."""
     denominators = range(2, (11, 12, 14, 10, 12)[level - 1])
     while True:
         factors = [_proper(rng, denominators) for _ in range(2 if level < 4 else 3)]
@@ -127,12 +128,12 @@ def _product(rng: random.Random, level: int) -> Draft:
                 steps.append(f"({total}) / ({factor}) = {product}")
             for a, b in ((total.numerator, inverse.numerator), (total.denominator, inverse.denominator)):
                 steps += worked_product(a, b)
-            steps += [f"{product} = {over}/{under}", *reduce(over, under)]
+            steps += [f"{product} = {over}/{under}", *reduce_fraction(over, under)]
             total *= inverse
             if total.denominator == 1:
                 break
         else:
-            return Draft(rng.choice(COMPUTE).format(text) + LOWEST, tuple(steps), str(total))
+            return Draft(rng.choice(COMPUTE).format(text) + LOWEST_TERMS, tuple(steps), str(total))
 
 
 def _ratio(value: Fraction) -> str:
@@ -140,7 +141,7 @@ def _ratio(value: Fraction) -> str:
 
 
 def _compare(rng: random.Random, level: int) -> Draft:
-    """Cross products decide; both fractions are close enough that size alone does not show it."""
+    """The larger or smaller of two close fractions, by cross products."""
     denominators = range(3, (13, 16, 24, 30, 50)[level - 1])
     first, second = _proper(rng, denominators), _proper(rng, denominators)
     while first == second or abs(first - second) > Fraction(1, 2 + level) or first.denominator == second.denominator:
@@ -165,16 +166,16 @@ def _compare(rng: random.Random, level: int) -> Draft:
 
 
 def _reduce(rng: random.Random, level: int) -> Draft:
-    """To lowest terms: factor by factor, from three digits on by the divisor that Euclid's algorithm finds."""
+    """Reduction to lowest terms: factor by factor, or by the gcd where the denominator has three digits or more."""
     value, factor = {1: (24, 6), 2: (24, 9), 3: (1000, 100), 4: (2000, 150), 5: (5000, 200)}[level]
     fraction, common = _proper(rng, range(3, value)), rng.randint(2, factor)
     numerator, denominator = fraction.numerator * common, fraction.denominator * common
     if denominator < 100:
-        steps = reduce(numerator, denominator)
+        steps = reduce_fraction(numerator, denominator)
     else:
         steps = euclid(denominator, numerator, fully=level < 3)
         for number in (numerator, denominator):
-            steps += [*quotient(number, common), f"{number} / {common} = {number // common}"]
+            steps += [*exact_division(number, common), f"{number} / {common} = {number // common}"]
         steps.append(f"{numerator}/{denominator} = {fraction}")
     wording = rng.choice(("Reduce {}/{} to lowest terms.", "Write {}/{} in lowest terms.", "Simplify {}/{}."))
     return Draft(wording.format(numerator, denominator), tuple(steps), str(fraction))
@@ -184,7 +185,7 @@ def _part(rng: random.Random, level: int) -> Draft:
     fraction = _proper(rng, range(2, 11 if level == 1 else 13))
     share = rng.randint(2, 80 if level == 1 else 99)
     whole, part = share * fraction.denominator, share * fraction.numerator
-    steps = [*quotient(whole, fraction.denominator), f"{whole} / {fraction.denominator} = {share}"]
+    steps = [*exact_division(whole, fraction.denominator), f"{whole} / {fraction.denominator} = {share}"]
     if fraction.numerator > 1:
         steps += worked_product(share, fraction.numerator)
     wording = rng.choice(("What is {} of {}?", "How much is {} of {}?", "Find {} of {}."))
@@ -199,11 +200,11 @@ def _decimal(rng: random.Random, level: int) -> Draft:
         numerator = rng.randint(1, over - 1)
     decimal = f"0.{numerator:0{places}}"
     wording = rng.choice(("Write {} as a fraction in lowest terms.", "Which fraction in lowest terms equals {}?"))
-    steps = (f"{decimal} = {numerator}/{over}", *reduce(numerator, over))
+    steps = (f"{decimal} = {numerator}/{over}", *reduce_fraction(numerator, over))
     return Draft(wording.format(decimal), steps, str(Fraction(numerator, over)))
 
 
-KINDS: dict[int, tuple[Callable[[random.Random, int], Draft], ...]] = {
+TEMPLATES_BY_LEVEL: dict[int, tuple[LevelTemplate, ...]] = {
     1: (_sum, _product, _compare, _reduce, _part),
     2: (_sum, _sum, _product, _compare, _reduce, _part, _decimal),
     3: (_sum, _sum, _product, _compare, _reduce, _decimal),

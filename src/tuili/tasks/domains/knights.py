@@ -1,6 +1,7 @@
-"""Knights, who tell the truth, and knaves, who lie: propagate what is known, then reason by cases.
+"""Knights tell the truth and knaves lie: who is which follows by propagation, and at higher levels by cases.
 
-A person is the atom "is a knight", so that "Ann says F" is `Ann <-> F`; prompts give sentence and formula.
+A person's name is the atom "is a knight", so that "Ann says F" is `Ann <-> F`. A prompt gives each remark as a
+sentence and as a formula.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, combinations, product
 
+from tuili.tasks.building.levels import Bounds, LevelSpec
 from tuili.tasks.building.literals import Literal
 from tuili.tasks.building.wording import conjoin, yes_no
-from tuili.tasks.building.words import NAMES
+from tuili.tasks.building.words import FIRST_NAMES
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
 
 @dataclass(frozen=True)
 class Remark:
-    """What `speaker` says about one or two persons; without a speaker it is simply so.
+    """What `speaker` says about one or two persons. A remark without a speaker is a fact.
 
-    `link` joins the literals `about`: `is`, `and`, `or`, `->`, or `same` and `differ` for their kinds.
+    `link` says how the literals in `about` are joined: `is` (one literal alone), `and`, `or`, `->`, `same` (of one
+    kind) or `differ`.
     """
 
     speaker: str
@@ -31,12 +34,12 @@ class Remark:
 
     @cached_property
     def people(self) -> tuple[str, ...]:
-        """Everyone whose kind the remark depends on, the speaker first, without repetition."""
+        """Everyone whose kind the remark depends on: the speaker first, nobody twice."""
         names = (self.speaker, *(literal.atom for literal in self.about))
         return tuple(dict.fromkeys(name for name in names if name))
 
     def holds(self, kinds: Mapping[str, bool]) -> bool:
-        """Whether the remark fits an assignment of kinds (true for a knight)."""
+        """Whether the remark is possible under an assignment of kinds (true for a knight)."""
         first, *others = (kinds[literal.atom] is literal.positive for literal in self.about)
         match self.link:
             case "is":
@@ -55,7 +58,7 @@ class Remark:
 
     @cached_property
     def worlds(self) -> tuple[dict[str, bool], ...]:
-        """Every assignment of kinds to its people that the remark fits."""
+        """The assignments of kinds to its people under which the remark is possible."""
         assignments = product((True, False), repeat=len(self.people))
         worlds = (dict(zip(self.people, values, strict=True)) for values in assignments)
         return tuple(world for world in worlds if self.holds(world))
@@ -69,7 +72,7 @@ class Remark:
         return f"{self.speaker} <-> {content}" if self.speaker else content
 
     def content(self, true: bool = True) -> str:
-        """What is said, or that it is false: `Bob and not Cid`, `not (Bob and not Cid)`."""
+        """The formula of what is said, or of its opposite: `Bob and not Cid`, `not (Bob and not Cid)`."""
         first, last = self.about[0], self.about[-1]
         if self.link == "is":
             return str(first if true else ~first)
@@ -95,31 +98,59 @@ class Remark:
 
 
 FALSE = Literal("false")
-"""What a remark says that cannot hold."""
+"""What follows from a remark that is not possible."""
 
 
 def kind(knight: bool) -> str:
-    """What a person is called."""
+    """The word for a kind of person."""
     return "knight" if knight else "knave"
 
 
-@dataclass(frozen=True)
-class _Rung:
-    """What a level draws from; `cases` says whether its problems need a supposition."""
+@dataclass(frozen=True, kw_only=True)
+class KnightsLevel(LevelSpec):
+    """Who speaks at a level, in what forms, and how long the way to the answer is."""
 
-    people: tuple[int, int]
+    people: Bounds
     derivations: range
+    """How many derivations may settle the person who is asked about."""
     links: tuple[str, ...]
+    """The forms that a remark may have, repeated where one is to come more often."""
     cases: bool
+    """Whether the answer takes a supposition."""
 
 
-SIMPLE = ("is", "is", "same", "differ")
-RUNGS = {
-    1: _Rung((2, 3), range(2, 4), SIMPLE, False),
-    2: _Rung((3, 4), range(3, 6), (*SIMPLE, "and", "or"), False),
-    3: _Rung((3, 4), range(5, 9), (*SIMPLE, "and", "or"), True),
-    4: _Rung((4, 5), range(9, 14), (*SIMPLE, "and", "or", "->"), True),
-    5: _Rung((5, 6), range(12, 17), (*SIMPLE, "and", "or", "->"), True),
+SIMPLE_LINKS = ("is", "is", "same", "differ")
+LEVEL_SPECS = {
+    1: KnightsLevel(
+        people=(2, 3),
+        derivations=range(2, 4),
+        links=SIMPLE_LINKS,
+        cases=False,
+    ),
+    2: KnightsLevel(
+        people=(3, 4),
+        derivations=range(3, 6),
+        links=(*SIMPLE_LINKS, "and", "or"),
+        cases=False,
+    ),
+    3: KnightsLevel(
+        people=(3, 4),
+        derivations=range(5, 9),
+        links=(*SIMPLE_LINKS, "and", "or"),
+        cases=True,
+    ),
+    4: KnightsLevel(
+        people=(4, 5),
+        derivations=range(9, 14),
+        links=(*SIMPLE_LINKS, "and", "or", "->"),
+        cases=True,
+    ),
+    5: KnightsLevel(
+        people=(5, 6),
+        derivations=range(12, 17),
+        links=(*SIMPLE_LINKS, "and", "or", "->"),
+        cases=True,
+    ),
 }
 
 
@@ -128,18 +159,18 @@ class Knights:
     """Is this person a knight or a knave? What is asked always follows."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        rung = RUNGS[level]
+        spec = LEVEL_SPECS[level]
         knight = rng.random() < 0.5
         while True:
-            people = rng.sample(NAMES, rng.randint(*rung.people))
+            people = rng.sample(FIRST_NAMES, rng.randint(*spec.people))
             kinds = {name: rng.random() < 0.5 for name in people}
-            remarks = _remarks(rng, rung, kinds)
+            remarks = _remarks(rng, spec, kinds)
             solver = Solver(remarks)
-            solver.run(rung.derivations[-1], rung.cases)
+            solver.run(spec.derivations[-1], spec.cases)
             candidates = [
                 name
                 for name, count in solver.settled_after.items()
-                if kinds[name] is knight and count in rung.derivations and (count > solver.direct) is rung.cases
+                if kinds[name] is knight and count in spec.derivations and (count > solver.direct) is spec.cases
             ]
             if candidates:
                 break
@@ -152,32 +183,33 @@ class Knights:
                 ("Knights never lie, knaves always do.", "Is {} a knight? Answer yes or no.", yes_no(knight)),
             )
         )
-        told = "\n".join(f"{remark.sentence}. {label}: {remark.formula}" for label, remark in remarks.items())
+        statements = "\n".join(f"{remark.sentence}. {label}: {remark.formula}" for label, remark in remarks.items())
         facts = {label: remark.formula for label, remark in remarks.items()}
-        return Draft(f"{intro}\n{told}\n{question.format(asked)}", tuple(steps), answer, facts=facts)
+        return Draft(f"{intro}\n{statements}\n{question.format(asked)}", tuple(steps), answer, facts=facts)
 
 
-def _remarks(rng: random.Random, rung: _Rung, kinds: Mapping[str, bool]) -> dict[str, Remark]:
-    """One remark of everyone that fits the hidden kinds.
+def _remarks(rng: random.Random, spec: KnightsLevel, kinds: Mapping[str, bool]) -> dict[str, Remark]:
+    """A remark of each person that fits the hidden kinds.
 
-    Where cases are wanted, no remark settles anything alone; where not, half of the time one kind is told.
+    Where the level needs cases, no remark alone tells anyone's kind. Elsewhere half of the problems state one kind.
     """
     people = list(kinds)
     remarks = []
     for speaker in people:
-        remark = _remark(rng, rung, speaker, people)
-        while not remark.holds(kinds) or (rung.cases and _forced(remark.worlds, {}) is not None):
-            remark = _remark(rng, rung, speaker, people)
+        remark = draw_remark(rng, spec, speaker, people)
+        while not remark.holds(kinds) or (spec.cases and _forced(remark.worlds, {}) is not None):
+            remark = draw_remark(rng, spec, speaker, people)
         remarks.append(remark)
-    if not rung.cases and rng.random() < 0.5:
-        told = rng.choice(people)
-        remarks[people.index(told)] = Remark("", "is", (Literal(told, kinds[told]),))
+    if not spec.cases and rng.random() < 0.5:
+        person = rng.choice(people)
+        remarks[people.index(person)] = Remark("", "is", (Literal(person, kinds[person]),))
     rng.shuffle(remarks)
     return {f"P{number}": remark for number, remark in enumerate(remarks, start=1)}
 
 
-def _remark(rng: random.Random, rung: _Rung, speaker: str, people: list[str]) -> Remark:
-    link = rng.choice(rung.links)
+def draw_remark(rng: random.Random, spec: KnightsLevel, speaker: str, people: list[str]) -> Remark:
+    """A random remark of `speaker`, in one of the level's forms, true or not."""
+    link = rng.choice(spec.links)
     if link == "is":
         other = rng.choice([name for name in people if name != speaker])
         return Remark(speaker, link, (Literal(other, rng.random() < 0.5),))
@@ -189,10 +221,10 @@ def _remark(rng: random.Random, rung: _Rung, speaker: str, people: list[str]) ->
 class Solver:
     """Derives the kinds of persons from labelled remarks, always in the same order.
 
-    What was learnt last is used first, remarks in the order of their labels. Where nothing follows any more,
-    the first undecided person is supposed a knight, then a knave, until one supposition fails.
-    A derivation is what one remark tells about one person, in one line or two. `settled_after` says for each
-    person after how many derivations the kind is known, `direct` how many came before the first supposition.
+    The person learnt last is used first, and remarks in the order of their labels. Where nothing more follows, the
+    first undecided person is supposed a knight, then a knave, until a supposition fails. A derivation is what one
+    remark tells about one person; it has one line or two. `settled_after` gives, for each person, the number of
+    derivations after which the kind is known, `direct` the number of derivations before the first supposition.
     """
 
     def __init__(self, remarks: Mapping[str, Remark]) -> None:
@@ -203,10 +235,13 @@ class Solver:
         self.settled_after: dict[str, int] = {}
         self.direct = 0
 
-    def run(self, most: int, cases: bool) -> None:
-        """Derive until all are settled, after more than `most` derivations or, without cases, when stuck."""
+    def run(self, max_derivations: int, cases: bool) -> None:
+        """Derive until all kinds are known, there are more than `max_derivations`, or nothing follows.
+
+        `cases` says whether a person may be supposed to be a knight or a knave.
+        """
         supposed = False
-        while len(self.known) < len(self.people) and len(self.derivations) <= most:
+        while len(self.known) < len(self.people) and len(self.derivations) <= max_derivations:
             learnt = self._advance(self.known, None)
             if learnt is not None and not supposed:
                 self.direct = len(self.derivations)
@@ -218,7 +253,10 @@ class Solver:
             self.settled_after[learnt.atom] = len(self.derivations)
 
     def _split(self) -> Literal | None:
-        """Suppose the first undecided person a knight, then a knave, and learn the opposite of what fails."""
+        """Suppose the first undecided person a knight, then a knave.
+
+        Returns the opposite of the supposition that fails, or None where neither does.
+        """
         first = next(name for name in self.people if name not in self.known)
         for knight in (True, False):
             supposition = Literal(first, knight)
@@ -232,7 +270,10 @@ class Solver:
         return None
 
     def _advance(self, known: dict[str, bool], supposition: Literal | None) -> Literal | None:
-        """Write the next derivation and put its news into `known`; `FALSE` if a remark fails, None if stuck."""
+        """Write the next derivation and add its result to `known`.
+
+        Returns the result, `FALSE` where a remark is not possible, or None where nothing follows.
+        """
         for label, settled in self._places(known):
             for size in range(min(1, len(settled)), len(settled) + 1):
                 for needed in combinations(settled, size):
@@ -248,7 +289,10 @@ class Solver:
         return None
 
     def _places(self, known: dict[str, bool]) -> Iterator[tuple[str, list[str]]]:
-        """Remarks with news, and the known persons in each; those about who was learnt last come first."""
+        """Yield the labels of remarks from which something follows, with the known persons in each.
+
+        Remarks about the person learnt last come first.
+        """
         for name in (*reversed(known), None):
             for label, remark in self.remarks.items():
                 settled = [person for person in remark.people if person in known]
@@ -257,13 +301,17 @@ class Solver:
                     yield label, settled
 
     def _news(self, label: str, needed: Sequence[str], known: Mapping[str, bool]) -> Literal | None:
-        """What a remark and these kinds say about a person not yet known; `FALSE` if they cannot all hold."""
+        """What follows about a person not yet known from a remark and the kinds of the persons in `needed`.
+
+        Returns `FALSE` where the remark contradicts these kinds, and None where nothing follows.
+        """
         worlds = [world for world in self.remarks[label].worlds if all(world[name] is known[name] for name in needed)]
         return _forced(worlds, known) if worlds else FALSE
 
     def _write(self, needed: Sequence[str], label: str, news: Literal) -> None:
-        """`Ann, Ann <-> Bob => Bob`, or by way of what is said: `Ann, Ann <-> (Bob <-> Cid) => Bob <-> Cid` and
-        `Bob <-> Cid, Bob => Cid`.
+        """Write `Ann, Ann <-> Bob => Bob`, or two lines by way of what is said.
+
+        Two lines are, for example, `Ann, Ann <-> (Bob <-> Cid) => Bob <-> Cid` and `Bob <-> Cid, Bob => Cid`.
         """
         remark = self.remarks[label]
         formula = remark.formula
@@ -282,7 +330,7 @@ class Solver:
         self.derivations.append([line for line in lines if line not in written])
 
     def _link(self, remark: Remark, needed: Sequence[str], news: Literal) -> str | None:
-        """What lies between the premises and the news, where they are two rules apart."""
+        """The conclusion between the premises and `news`, where two rules lead from one to the other, else None."""
         if len(remark.about) == 1:
             return None
         if not needed and news.atom == remark.speaker:
@@ -295,7 +343,10 @@ class Solver:
     def _write_supposed(
         self, needed: Sequence[str], label: str, news: Literal, known: Mapping[str, bool], supposition: Literal
     ) -> None:
-        """Supposing Ann, `Ann -> Bob, Bob <-> Cid => Ann -> Cid` or, refuted, `Ann -> Bob, Bob <-> Cid => not Ann`."""
+        """Write a derivation under a supposition.
+
+        Supposing Ann: `Ann -> Bob, Bob <-> Cid => Ann -> Cid`, or `Ann -> Bob, Bob <-> Cid => not Ann` if refuted.
+        """
         premises = []
         for name in sorted(needed, key=list(known).index):
             literal = Literal(name, known[name])
@@ -312,7 +363,7 @@ def _inference(premises: Iterable[str], conclusion: Literal | str) -> str:
 
 
 def _forced(worlds: Sequence[dict[str, bool]], known: Mapping[str, bool]) -> Literal | None:
-    """The first person not yet known who has the same kind in all worlds."""
+    """The first person not yet known who has the same kind in all worlds, with that kind. None if there is none."""
     for name, knight in worlds[0].items():
         if name not in known and all(world[name] is knight for world in worlds):
             return Literal(name, knight)

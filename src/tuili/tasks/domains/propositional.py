@@ -1,7 +1,7 @@
-"""Propositional logic: walk from a given fact, rule by rule, to the truth value of one atom.
+"""Propositional logic: a chain of rules leads from a given fact to the truth value of one atom.
 
-Every derivation has one way to go on: distractors are consistent with the premises but never fire on what is
-known. Persons as atoms and reasoning by cases are left to `knights`.
+A derivation can go on in one way only: distractors are consistent with the premises, but nothing follows from them
+and what is known. Persons as atoms and reasoning by cases are left to `knights`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tuili.tasks.building.levels import Bounds, LevelSpec
 from tuili.tasks.building.literals import Literal
 from tuili.tasks.building.wording import labelled, listing, yes_no
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
-LETTERS = tuple("ABCDEFGHJKMNQRSTUVWXYZ")
-EVENTS = (
+LETTER_ATOMS = tuple("ABCDEFGHJKMNQRSTUVWXYZ")
+EVENT_ATOMS = (
     "alarm", "bell", "calm", "cold", "dark", "dry", "dust", "fire", "fog", "frost", "hail", "heat", "ice",
     "light", "mist", "noise", "rain", "smoke", "snow", "storm", "sun", "thunder", "warm", "wet", "wind",
 )  # fmt: skip
@@ -47,38 +48,67 @@ def _exclusion(p: Literal, q: Literal) -> str:
 
 
 Rule = Callable[[Literal, Literal], str]
-"""A way to print a premise that leads from the known literal `p` to `q`."""
+"""Prints a premise that leads from the known literal `p` to the literal `q`."""
 
 ONE_WAY: tuple[Rule, ...] = (_implication, _contrapositive, _disjunction, _turned_disjunction, _exclusion)
+"""The rules that do not lead from `q` back to `p`."""
 
 
-@dataclass(frozen=True)
-class _Rung:
-    """What a level draws from; `joint` is the chance that a rule needs a second, earlier literal."""
+@dataclass(frozen=True, kw_only=True)
+class PropositionalLevel(LevelSpec):
+    """How long the derivation of a level is, and in what forms its premises are printed."""
 
-    links: tuple[int, int]
-    distractors: tuple[int, int]
+    links: Bounds
+    """Rules between the given fact and the atom asked about."""
+    distractors: Bounds
     rules: tuple[Rule, ...]
+    """The forms that a rule may have, repeated where one is to come more often."""
     joint: float
+    """The probability that a rule needs a second, earlier literal."""
 
 
-RUNGS = {
-    1: _Rung((2, 3), (1, 1), (_implication,), 0.0),
-    2: _Rung((3, 4), (1, 2), (_implication, _implication, _contrapositive), 0.0),
-    3: _Rung((5, 6), (2, 3), (_implication, _contrapositive, _disjunction, _turned_disjunction), 0.2),
-    4: _Rung((7, 8), (3, 4), (*ONE_WAY[:4], _equivalence), 0.3),
-    5: _Rung((9, 11), (4, 5), (*ONE_WAY, _equivalence), 0.3),
+LEVEL_SPECS = {
+    1: PropositionalLevel(
+        links=(2, 3),
+        distractors=(1, 1),
+        rules=(_implication,),
+        joint=0.0,
+    ),
+    2: PropositionalLevel(
+        links=(3, 4),
+        distractors=(1, 2),
+        rules=(_implication, _implication, _contrapositive),
+        joint=0.0,
+    ),
+    3: PropositionalLevel(
+        links=(5, 6),
+        distractors=(2, 3),
+        rules=(_implication, _contrapositive, _disjunction, _turned_disjunction),
+        joint=0.2,
+    ),
+    4: PropositionalLevel(
+        links=(7, 8),
+        distractors=(3, 4),
+        rules=(*ONE_WAY[:4], _equivalence),
+        joint=0.3,
+    ),
+    5: PropositionalLevel(
+        links=(9, 11),
+        distractors=(4, 5),
+        rules=(*ONE_WAY, _equivalence),
+        joint=0.3,
+    ),
 }
 
 
 @domain("propositional", phase=1)
 class Propositional:
-    """Is an atom true? By forward chaining with implications, disjunctions, equivalences and negations."""
+    """Whether an atom is true, by forward chaining through implications, disjunctions, equivalences and negations."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        rung = RUNGS[level]
-        links = rng.randint(*rung.links)
-        atoms = rng.sample(rng.choice((LETTERS, LETTERS, EVENTS)), 22)
+        spec = LEVEL_SPECS[level]
+        links = rng.randint(*spec.links)
+        atoms = rng.sample(rng.choice((LETTER_ATOMS, LETTER_ATOMS, EVENT_ATOMS)), 22)
         path = [Literal(atom, rng.random() < 0.65) for atom in atoms[:links]]
         path.append(Literal(atoms[links], rng.random() < 0.5))
         spare = atoms[links + 1 :]
@@ -87,15 +117,15 @@ class Propositional:
         uses: list[tuple[list[Literal], str, Literal]] = []
         for number in range(links):
             needed, new = path[number : number + 1], path[number + 1]
-            if number and rng.random() < rung.joint:
+            if number and rng.random() < spec.joint:
                 needed = [*needed, rng.choice(path[:number])]
                 premise = f"{' and '.join(map(str, rng.sample(needed, 2)))} -> {new}"
             else:
-                premise = rng.choice(rung.rules)(path[number], new)
+                premise = rng.choice(spec.rules)(path[number], new)
             premises.append(premise)
             uses.append((needed, premise, new))
-        for number in range(rng.randint(*rung.distractors)):
-            premises.append(_distractor(rng, rung, path, spare[2 * number :], contrary=number == 0))
+        for number in range(rng.randint(*spec.distractors)):
+            premises.append(_distractor(rng, spec, path, spare[2 * number :], contrary=number == 0))
 
         rng.shuffle(premises)
         facts = labelled(premises)
@@ -111,12 +141,14 @@ class Propositional:
         return Draft(wording.format(facts=listing(facts), atom=goal.atom), steps, answer, facts=facts)
 
 
-def _distractor(rng: random.Random, rung: _Rung, path: list[Literal], spare: list[str], contrary: bool) -> str:
-    """A premise that never fires: it mentions what is known only where it is already satisfied.
+def _distractor(
+    rng: random.Random, spec: PropositionalLevel, path: list[Literal], spare: list[str], contrary: bool
+) -> str:
+    """A premise from which nothing follows: it mentions a known literal only where that already satisfies it.
 
-    A contrary one would give the opposite of the goal, if only its unknown condition held.
+    A contrary one would give the opposite of the goal if its condition, which stays unknown, held.
     """
-    rules = [rule for rule in rung.rules if rule in ONE_WAY]
+    rules = [rule for rule in spec.rules if rule in ONE_WAY]
     unknown = Literal(spare[0], rng.random() < 0.65)
     if contrary:
         return rng.choice(rules)(unknown, ~path[-1])

@@ -1,6 +1,7 @@
 """Orders of people: compare two, find the first, sort all, or compute an amount from differences.
 
-One person is followed through the facts, depth first in the order of labels, so that the way is settled.
+A chain follows one person through the facts, depth first and in the order of their labels, so that there is one chain
+for each problem.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from tuili.tasks.building.levels import Bounds, LevelSpec
 from tuili.tasks.building.wording import listing, yes_no
-from tuili.tasks.building.words import NAMES
+from tuili.tasks.building.words import FIRST_NAMES
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
@@ -33,7 +35,7 @@ FLIPPED = {">": "<", "<": ">", "=": "="}
 
 @dataclass(frozen=True)
 class Fact:
-    """`left relation right`; between amounts, left equals right and `more`."""
+    """`left relation right`, for example `Ann > Bob`. Of amounts, left equals right plus `more`."""
 
     left: str
     relation: str
@@ -45,59 +47,95 @@ class Fact:
         return f"{self.left} {self.relation} {self.right}{change}"
 
     def turned(self) -> Fact:
-        """The same fact, read from the other side."""
+        """The same fact with its sides exchanged."""
         return Fact(self.right, FLIPPED[self.relation], self.left, -self.more)
 
     def seen_from(self, person: str) -> Fact | None:
-        """The fact with `person` on the left, if it is about that person."""
+        """The fact with `person` on the left, or None if it is not about that person."""
         if person == self.left:
             return self
         return self.turned() if person == self.right else None
 
 
-@dataclass(frozen=True)
-class _Rung:
-    """What a level draws from; `both_ways` levels also print facts from the other side and use equality."""
+@dataclass(frozen=True, kw_only=True)
+class RelationsLevel(LevelSpec):
+    """How many people a level has, how their facts are printed, and what it asks."""
 
-    people: tuple[int, int]
+    people: Bounds
+    """People on the path that leads to the answer."""
     distractors: int
+    """People off that path."""
     questions: tuple[str, ...]
+    """The types of question, repeated where one is to come more often."""
     both_ways: bool
-    step: int
+    """Whether facts are also printed from the other side, and comparisons include equality."""
+    max_difference: int
+    """The largest difference between two amounts."""
 
 
-RUNGS = {
-    1: _Rung((3, 4), 1, ("compare", "compare", "extreme"), False, 9),
-    2: _Rung((5, 6), 2, ("compare", "compare", "extreme", "sort", "amount"), False, 19),
-    3: _Rung((6, 8), 3, ("compare", "compare", "sort", "amount"), True, 29),
-    4: _Rung((9, 10), 4, ("compare", "compare", "sort", "amount"), True, 49),
-    5: _Rung((10, 12), 4, ("compare", "compare", "sort", "amount"), True, 99),
+LEVEL_SPECS = {
+    1: RelationsLevel(
+        people=(3, 4),
+        distractors=1,
+        questions=("compare", "compare", "extreme"),
+        both_ways=False,
+        max_difference=9,
+    ),
+    2: RelationsLevel(
+        people=(5, 6),
+        distractors=2,
+        questions=("compare", "compare", "extreme", "sort", "amount"),
+        both_ways=False,
+        max_difference=19,
+    ),
+    3: RelationsLevel(
+        people=(6, 8),
+        distractors=3,
+        questions=("compare", "compare", "sort", "amount"),
+        both_ways=True,
+        max_difference=29,
+    ),
+    4: RelationsLevel(
+        people=(9, 10),
+        distractors=4,
+        questions=("compare", "compare", "sort", "amount"),
+        both_ways=True,
+        max_difference=49,
+    ),
+    5: RelationsLevel(
+        people=(10, 12),
+        distractors=4,
+        questions=("compare", "compare", "sort", "amount"),
+        both_ways=True,
+        max_difference=99,
+    ),
 }
 
 
 @domain("relations", phase=1)
 class Relations:
-    """Is Ann taller than Dan? Who is the oldest? Sort everyone. How old is Eve?"""
+    """Comparisons (is Ann taller than Dan?), extremes (who is oldest?), sorting, and amounts (how old is Eve?)."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        rung = RUNGS[level]
-        question = rng.choice(rung.questions)
-        count = rng.randint(*rung.people)
-        people = rng.sample(NAMES, count + rung.distractors)
+        spec = LEVEL_SPECS[level]
+        question = rng.choice(spec.questions)
+        count = rng.randint(*spec.people)
+        people = rng.sample(FIRST_NAMES, count + spec.distractors)
         path, others = people[:count], people[count:]
         if question == "compare":
-            return _compare(rng, rung, path, others)
+            return _compare(rng, spec, path, others)
         if question == "amount":
-            return _amount(rng, rung, path, others)
-        return _arrange(rng, rung, path, question)
+            return _amount(rng, spec, path, others)
+        return _arrange(rng, spec, path, question)
 
 
-def _compare(rng: random.Random, rung: _Rung, path: list[str], others: list[str]) -> Draft:
-    """Two persons at the ends of a falling path; the others hang off it, the first of them at the person
-    asked about.
+def _compare(rng: random.Random, spec: RelationsLevel, path: list[str], others: list[str]) -> Draft:
+    """Compare the two persons at the ends of a falling path.
+
+    The other persons are related to persons on the path, the first of them to the person asked about.
     """
     relations = [">"] * (len(path) - 1)
-    if rung.both_ways:
+    if spec.both_ways:
         relations[rng.randrange(len(relations))] = "="
     facts = [Fact(path[at], relation, path[at + 1]) for at, relation in enumerate(relations)]
     greater = rng.random() < 0.5
@@ -105,29 +143,29 @@ def _compare(rng: random.Random, rung: _Rung, path: list[str], others: list[str]
     facts.append(Fact(others[0], ">" if greater else "<", asked))
     for number, person in enumerate(others[1:], start=1):
         facts.append(Fact(rng.choice([*path, *others[:number]]), rng.choice("<>"), person))
-    given = _print_order(rng, rung, facts)
+    given = _print_order(rng, spec, facts)
 
-    steps, found = _follow(given, asked, ">", other)
-    if not found:
-        more_steps, _ = _follow(given, asked, "<", other)
+    steps, reached = follow_facts(given, asked, ">", other)
+    if not reached:
+        more_steps, _ = follow_facts(given, asked, "<", other)
         steps += more_steps
     comparative, *_ = rng.choice(ORDERS)
     question = f"Is {asked} {comparative} than {other}? Answer yes or no."
     return _draft(_meaning(given, comparative), given, question, steps, yes_no(greater))
 
 
-def _arrange(rng: random.Random, rung: _Rung, path: list[str], question: str) -> Draft:
-    """Everyone on one falling path: who is at an end of it, or in what order do they stand?
+def _arrange(rng: random.Random, spec: RelationsLevel, path: list[str], question: str) -> Draft:
+    """Find the person at an end of a falling path, or sort everyone on it.
 
-    The way starts at the first premise and leads to the end, and from there past everyone.
+    The chain starts at the first premise, goes to one end of the path and from there to everyone.
     """
-    given = _print_order(rng, rung, [Fact(high, ">", low) for high, low in pairwise(path)])
+    given = _print_order(rng, spec, [Fact(high, ">", low) for high, low in pairwise(path)])
     comparative, most, least = rng.choice(ORDERS)
     lowest = question == "extreme" and rng.random() < 0.5
     ends = sorted((given["P1"].left, given["P1"].right), key=path.index)
     there, back = "><" if lowest else "<>"
-    steps, _ = _follow(given, ends[0] if lowest else ends[1], there, None)
-    steps += _follow(given, path[-1] if lowest else path[0], back, None)[0]
+    steps, _ = follow_facts(given, ends[0] if lowest else ends[1], there, None)
+    steps += follow_facts(given, path[-1] if lowest else path[0], back, None)[0]
     if question == "sort":
         question, answer = f"List everyone from {most} to {least}, with commas.", ", ".join(path)
     else:
@@ -135,18 +173,22 @@ def _arrange(rng: random.Random, rung: _Rung, path: list[str], question: str) ->
     return _draft(_meaning(given, comparative), given, question, steps, answer)
 
 
-def _amount(rng: random.Random, rung: _Rung, path: list[str], others: list[str]) -> Draft:
-    """The amount of the first person is known, that of the last one is asked for; the others lead nowhere."""
+def _amount(rng: random.Random, spec: RelationsLevel, path: list[str], others: list[str]) -> Draft:
+    """Compute the amount of the last person on a path from that of the first. The other persons are not needed."""
     meaning, question, low, high = rng.choice(AMOUNTS)
     amount = {path[0]: rng.randint(low, high)}
     facts = []
     for person in path[1:] + others:
         known = path[len(amount) - 1] if person in path else rng.choice(list(amount))
-        changes = [change for change in range(-rung.step, rung.step + 1) if low <= amount[known] + change <= high]
+        changes = [
+            change
+            for change in range(-spec.max_difference, spec.max_difference + 1)
+            if low <= amount[known] + change <= high
+        ]
         change = rng.choice([change for change in changes if change])
         amount[person] = amount[known] + change
         fact = Fact(person, "=", known, change)
-        facts.append(fact.turned() if rung.both_ways and rng.random() < 0.4 else fact)
+        facts.append(fact.turned() if spec.both_ways and rng.random() < 0.4 else fact)
     start = f"{path[0]} = {amount[path[0]]}"
     entries: list[str | Fact] = [start, *facts]
     rng.shuffle(entries)
@@ -155,9 +197,9 @@ def _amount(rng: random.Random, rung: _Rung, path: list[str], others: list[str])
 
     steps = [start]
     for label, seen in _depth_first(given, path[0], "="):
-        had, found = amount[seen.left], amount[seen.right]
-        steps.append(f"{had} {'+' if found > had else '-'} {abs(found - had)} = {found}")
-        steps.append(f"{seen.left} = {had}, {given[label]} => {seen.right} = {found}")
+        before, after = amount[seen.left], amount[seen.right]
+        steps.append(f"{before} {'+' if after > before else '-'} {abs(after - before)} = {after}")
+        steps.append(f"{seen.left} = {before}, {given[label]} => {seen.right} = {after}")
         if seen.right == path[-1]:
             break
     intro = f"Each name stands for {meaning}."
@@ -170,17 +212,20 @@ def _amount(rng: random.Random, rung: _Rung, path: list[str], others: list[str])
     )
 
 
-def _print_order(rng: random.Random, rung: _Rung, facts: list[Fact]) -> dict[str, Fact]:
-    """The facts in random order, each from a random side where the level has both, with labels."""
+def _print_order(rng: random.Random, spec: RelationsLevel, facts: list[Fact]) -> dict[str, Fact]:
+    """The facts in random order with labels; where the level allows both ways, some with their sides exchanged."""
     facts = [fact if fact.relation != "<" else fact.turned() for fact in facts]
-    if rung.both_ways:
+    if spec.both_ways:
         facts = [fact.turned() if rng.random() < 0.4 else fact for fact in facts]
     rng.shuffle(facts)
     return {f"P{number}": fact for number, fact in enumerate(facts, start=1)}
 
 
 def _depth_first(given: Mapping[str, Fact], start: str, allowed: str) -> Iterator[tuple[str, Fact]]:
-    """Each fact that leads from a person met to a new one by an allowed relation, seen from the former."""
+    """Yield each fact that leads from a person already met to a new one by an allowed relation, with its label.
+
+    The person already met is on the left of the fact.
+    """
     met = {start}
 
     def visit(person: str) -> Iterator[tuple[str, Fact]]:
@@ -194,8 +239,8 @@ def _depth_first(given: Mapping[str, Fact], start: str, allowed: str) -> Iterato
     return visit(start)
 
 
-def _follow(given: Mapping[str, Fact], start: str, sign: str, goal: str | None) -> tuple[list[str], bool]:
-    """Steps that relate `start` to everyone in one direction, a premise a step, until `goal` is met."""
+def follow_facts(given: Mapping[str, Fact], start: str, sign: str, goal: str | None) -> tuple[list[str], bool]:
+    """The steps that relate `start` to everyone in one direction, and whether they reach `goal`, where they end."""
     steps: list[str] = []
     known: dict[str, tuple[Fact, Fact]] = {}  # what relates the start to a person met: as written, as seen from there
     for label, seen in _depth_first(given, start, f"={sign}"):

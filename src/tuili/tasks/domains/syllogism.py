@@ -1,8 +1,7 @@
-"""Categorical syllogisms: carry one statement about a subject from term to term, premise by premise.
+"""Categorical syllogisms: a statement about a subject is carried from term to term, premise by premise.
 
-Every derivation has one way to go on. Questions are answered "no" only by deriving the contradictory
-statement, because "does not follow" has no derivation; statements carry no existential import, as in
-`tuili.steps`.
+A derivation can go on in one way only. The answer is "no" only where the contradictory statement follows, because
+there is no derivation of "does not follow". Statements have no existential import, as in `tuili.steps`.
 """
 
 from __future__ import annotations
@@ -10,14 +9,15 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
+from tuili.tasks.building.levels import Bounds, LevelSpec
 from tuili.tasks.building.wording import labelled, listing, yes_no
-from tuili.tasks.building.words import KINDS
+from tuili.tasks.building.words import CLASS_NOUNS
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
 
 @dataclass(frozen=True)
-class Statement:
+class CategoricalStatement:
     """`all a are b`, `no a are b`, `some a are b` or `some a are not b`."""
 
     universal: bool
@@ -30,64 +30,86 @@ class Statement:
             return f"{'all' if self.positive else 'no'} {self.subject} are {self.predicate}"
         return f"some {self.subject} are {'' if self.positive else 'not '}{self.predicate}"
 
-    def __invert__(self) -> Statement:
-        """The contradictory statement: exactly one of the two is true."""
+    def __invert__(self) -> CategoricalStatement:
+        """The contradictory statement: exactly one of both is true."""
         return replace(self, universal=not self.universal, positive=not self.positive)
 
     @property
     def convertible(self) -> bool:
-        """Whether subject and predicate may change places: in `no` and `some` statements."""
+        """Whether subject and predicate may be exchanged: true of `no … are` and `some … are`."""
         return self.universal is not self.positive
 
-    def converse(self) -> Statement:
-        """The same statement with subject and predicate exchanged."""
+    def converse(self) -> CategoricalStatement:
+        """The statement with subject and predicate exchanged."""
         return replace(self, subject=self.predicate, predicate=self.subject)
 
 
-@dataclass(frozen=True)
-class _Rung:
-    """What a level draws from; `mixed` levels convert statements and go on after a negative one."""
+@dataclass(frozen=True, kw_only=True)
+class SyllogismLevel(LevelSpec):
+    """How many premises a level has, and whether they are mixed."""
 
-    premises: tuple[int, int]
-    distractors: tuple[int, int]
+    premises: Bounds
+    """Premises that the conclusion needs."""
+    distractors: Bounds
     mixed: bool
+    """Whether premises may be converted, and the chain may go on after a negative one."""
 
 
-RUNGS = {
-    1: _Rung((2, 3), (1, 1), False),
-    2: _Rung((3, 4), (1, 2), False),
-    3: _Rung((4, 5), (2, 3), True),
-    4: _Rung((6, 7), (3, 4), True),
-    5: _Rung((8, 9), (4, 5), True),
+LEVEL_SPECS = {
+    1: SyllogismLevel(
+        premises=(2, 3),
+        distractors=(1, 1),
+        mixed=False,
+    ),
+    2: SyllogismLevel(
+        premises=(3, 4),
+        distractors=(1, 2),
+        mixed=False,
+    ),
+    3: SyllogismLevel(
+        premises=(4, 5),
+        distractors=(2, 3),
+        mixed=True,
+    ),
+    4: SyllogismLevel(
+        premises=(6, 7),
+        distractors=(3, 4),
+        mixed=True,
+    ),
+    5: SyllogismLevel(
+        premises=(8, 9),
+        distractors=(4, 5),
+        mixed=True,
+    ),
 }
 
 
 @domain("syllogism", phase=1)
 class Syllogism:
-    """Does a categorical statement follow, or which one does? All, no, some and some-not premises."""
+    """Whether a categorical statement follows, or which one does, from all, no, some and some-not premises."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        rung = RUNGS[level]
-        count = rng.randint(*rung.premises)
-        words = rng.sample(KINDS, count + 1 + 10)
+        spec = LEVEL_SPECS[level]
+        count = rng.randint(*spec.premises)
+        words = rng.sample(CLASS_NOUNS, count + 1 + 10)
         terms, spare = words[: count + 1], words[count + 1 :]
         negative_from = count  # the number of the premise that turns the statement negative, none by default
         if rng.random() < 0.5:
-            negative_from = rng.randrange(count) if rung.mixed else count - 1
+            negative_from = rng.randrange(count) if spec.mixed else count - 1
 
-        derived = [Statement(rng.random() < 0.5, negative_from > 0, terms[0], terms[1])]
-        premises = [_turned(rng, derived[0], rung.mixed)]
+        derived = [CategoricalStatement(rng.random() < 0.5, negative_from > 0, terms[0], terms[1])]
+        premises = [_turned(rng, derived[0], spec.mixed)]
         for number in range(1, count):
             here, there = terms[number], terms[number + 1]
             if number > negative_from:
-                premises.append(Statement(True, True, there, here))
+                premises.append(CategoricalStatement(True, True, there, here))
             else:
-                link = Statement(True, number < negative_from, here, there)
-                premises.append(_turned(rng, link, rung.mixed))
-            derived.append(Statement(derived[0].universal, number < negative_from, terms[0], there))
+                link = CategoricalStatement(True, number < negative_from, here, there)
+                premises.append(_turned(rng, link, spec.mixed))
+            derived.append(CategoricalStatement(derived[0].universal, number < negative_from, terms[0], there))
 
         given = premises.copy()
-        for number in range(rng.randint(*rung.distractors)):
+        for number in range(rng.randint(*spec.distractors)):
             fresh, other = spare[2 * number], spare[2 * number + 1]
             given.append(_distractor(rng, derived, fresh, other, contrary=number == 0))
         rng.shuffle(given)
@@ -100,31 +122,32 @@ class Syllogism:
         return Draft(f"{listing(facts)}\n{question}", tuple(steps), answer, facts=facts)
 
 
-def _turned(rng: random.Random, statement: Statement, allowed: bool) -> Statement:
-    """The statement or, where the level allows it, its equivalent converse."""
+def _turned(rng: random.Random, statement: CategoricalStatement, allowed: bool) -> CategoricalStatement:
+    """The statement or, where that is allowed and equivalent, its converse."""
     turn = allowed and statement.convertible and rng.random() < 0.5
     return statement.converse() if turn else statement
 
 
-def _distractor(rng: random.Random, derived: list[Statement], fresh: str, other: str, contrary: bool) -> Statement:
-    """A premise about a fresh term that never fires: a fresh term may always be empty, so it contradicts
-    nothing.
+def _distractor(
+    rng: random.Random, derived: list[CategoricalStatement], fresh: str, other: str, contrary: bool
+) -> CategoricalStatement:
+    """A premise about a fresh term from which nothing follows. It contradicts nothing, as a fresh term may be empty.
 
-    A contrary one says the opposite of the conclusion's predicate about the fresh term.
+    A contrary one denies the conclusion's predicate of the fresh term, or affirms it where the conclusion denies it.
     """
     goal = derived[-1]
     if contrary:
-        return Statement(True, not goal.positive, fresh, goal.predicate)
+        return CategoricalStatement(True, not goal.positive, fresh, goal.predicate)
     if rng.random() < 0.5:
         middle = rng.choice(derived[:-1])
         if middle.positive:
-            return Statement(True, True, fresh, middle.predicate)
-        return Statement(True, rng.random() < 0.5, middle.predicate, fresh)
-    return Statement(rng.random() < 0.5, rng.random() < 0.5, fresh, other)
+            return CategoricalStatement(True, True, fresh, middle.predicate)
+        return CategoricalStatement(True, rng.random() < 0.5, middle.predicate, fresh)
+    return CategoricalStatement(rng.random() < 0.5, rng.random() < 0.5, fresh, other)
 
 
-def _question(rng: random.Random, conclusion: Statement) -> tuple[str, str]:
-    # What can be turned round would have two right answers.
+def _question(rng: random.Random, conclusion: CategoricalStatement) -> tuple[str, str]:
+    # A statement that can be converted would be one of two right answers.
     if rng.random() < 0.3 and not conclusion.convertible:
         return f"Which statement follows about {conclusion.subject} and {conclusion.predicate}?", str(conclusion)
     truth = rng.random() < 0.5

@@ -1,8 +1,8 @@
-"""Program tracing: a short program of labelled lines is run by hand, one trace line per event, after the
-calculation that it takes; the last line repeats the value that is asked for.
+"""Program tracing: a short program of labelled lines is run by hand.
 
-The programs are in the mini language of `tuili.steps`: assignments, `if`, `for`, `while`, a statement a line.
-This file writes and runs them on its own; whether a trace follows its program is for the checker to decide.
+A trace has one line for each event, after the calculation that the event needs; its last line repeats the value that
+is asked for. Programs are in the language of `tuili.steps`: assignments, `if`, `for`, `while`, one statement a line.
+They are drawn and run here; whether a trace follows its program is left to the checker.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tuili.tasks.building.words import VARIABLES
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
-Values = dict[str, int]
+Bindings = dict[str, int]
 APPLY: Mapping[str, Callable[[int, int], int]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -34,21 +34,23 @@ COMPARE: Mapping[str, Callable[[int, int], bool]] = {
     ">=": operator.ge,
     "==": operator.eq,
 }
-LARGEST = 999
-EVENTS = {1: (3, 4), 2: (5, 7), 3: (9, 14), 4: (14, 20), 5: (20, 28)}
+MAX_VALUE = 999
+"""The largest value of a variable; a `while` loop also ends after at most that many rounds."""
+EVENTS_BY_LEVEL = {1: (3, 4), 2: (5, 7), 3: (9, 14), 4: (14, 20), 5: (20, 28)}
+"""The smallest and the largest number of events in a trace."""
 
 
 class TooHard(TuiliError):
-    """A drawn program leaves the range of numbers that are easy to write down."""
+    """A drawn program is too long, or its numbers leave the range that is easy to calculate with."""
 
 
-def _value(operand: str | int, values: Values) -> int:
+def _value(operand: str | int, values: Bindings) -> int:
     return values[operand] if isinstance(operand, str) else operand
 
 
 @dataclass(frozen=True)
 class Expression:
-    """Operands joined by operators; `*`, `mod` and `div` only come first, so that it reads from the left."""
+    """Operands joined by operators. `*`, `mod` and `div` come first, so that it is evaluated from the left."""
 
     first: str | int
     rest: tuple[tuple[str, str | int], ...] = ()
@@ -56,8 +58,11 @@ class Expression:
     def __str__(self) -> str:
         return "".join([str(self.first), *(f" {op} {operand}" for op, operand in self.rest)])
 
-    def forms(self, values: Values) -> list[str]:
-        """The expression with values filled in, then with one operator less at a time, down to its value."""
+    def forms(self, values: Bindings) -> list[str]:
+        """The expression with the values of its variables, then with one operator less each time, down to its value.
+
+        Raises `TooHard` for a product or a value that is too large, and for a value below 0.
+        """
         running = _value(self.first, values)
         rest = [(op, _value(operand, values)) for op, operand in self.rest]
         forms = [str(Expression(running, tuple(rest)))]
@@ -66,7 +71,7 @@ class Expression:
             if op == "*" and min(running, operand) > 12:
                 raise TooHard
             running = APPLY[op](running, operand)
-            if not 0 <= running <= LARGEST:
+            if not 0 <= running <= MAX_VALUE:
                 raise TooHard
             forms.append(str(Expression(running, tuple(rest))))
         return forms
@@ -74,7 +79,7 @@ class Expression:
 
 @dataclass(frozen=True)
 class Assign:
-    """`x = expression`, or `x += expression` written from the same parts."""
+    """`x = y + 2`, or `x += 2` for `x = x + 2` where it is `augmented`."""
 
     target: str
     expression: Expression
@@ -86,8 +91,8 @@ class Assign:
             return f"{self.target} {op}= {operand}"
         return f"{self.target} = {self.expression}"
 
-    def run(self, values: Values, label: str) -> Iterator[str]:
-        """The event, `x = 7`, after the calculation that it takes, `y - 5 = 12 - 5 = 7`."""
+    def run(self, values: Bindings, label: str) -> Iterator[str]:
+        """Yield the calculation, `y - 5 = 12 - 5 = 7`, where there is one, and then the event, `x = 7`."""
         forms = list(dict.fromkeys([str(self.expression), *self.expression.forms(values)]))
         values[self.target] = int(forms[-1])
         if len(forms) > 1:
@@ -106,7 +111,7 @@ class Condition:
     def __str__(self) -> str:
         return f"{self.left} {self.relation} {self.right}"
 
-    def decide(self, values: Values) -> tuple[bool, str]:
+    def decide(self, values: Bindings) -> tuple[bool, str]:
         """Whether it holds, and the line that says so."""
         right = _value(self.right, values)
         forms = self.left.forms(values)
@@ -125,7 +130,7 @@ class If:
     def __str__(self) -> str:
         return f"if {self.condition}: {self.body}"
 
-    def run(self, values: Values, label: str) -> Iterator[str]:
+    def run(self, values: Bindings, label: str) -> Iterator[str]:
         holds, line = self.condition.decide(values)
         yield f"{label}: {line}"
         if holds:
@@ -144,7 +149,7 @@ class For:
     def __str__(self) -> str:
         return f"for {self.variable} in range({self.start}, {self.stop}): {self.body}"
 
-    def run(self, values: Values, label: str) -> Iterator[str]:
+    def run(self, values: Bindings, label: str) -> Iterator[str]:
         for value in range(self.start, self.stop):
             values[self.variable] = value
             yield f"{label}: {self.variable} = {value}"
@@ -161,8 +166,8 @@ class While:
     def __str__(self) -> str:
         return f"while {self.condition}: {self.body}"
 
-    def run(self, values: Values, label: str) -> Iterator[str]:
-        for _ in range(LARGEST):
+    def run(self, values: Bindings, label: str) -> Iterator[str]:
+        for _ in range(MAX_VALUE):
             holds, line = self.condition.decide(values)
             yield f"{label}: {line}"
             if not holds:
@@ -174,27 +179,27 @@ class While:
 Statement = Assign | If | For | While
 
 
-def trace(program: Mapping[str, Statement], limit: int) -> tuple[list[str], Values]:
-    """The trace of a program, with its calculations, and its final values.
+def run_program(program: Mapping[str, Statement], limit: int) -> tuple[list[str], Bindings]:
+    """The trace of a program with its calculations, and the final values of its variables.
 
-    Raises `TooHard` beyond so many events.
+    Raises `TooHard` for more than `limit` events.
     """
-    values: Values = {}
+    values: Bindings = {}
     lines: list[str] = []
     for label, statement in program.items():
         for line in statement.run(values, label):
             lines.append(line)
-            if len(events(lines)) > limit:
+            if len(trace_events(lines)) > limit:
                 raise TooHard
     return lines, values
 
 
-def events(lines: Sequence[str]) -> list[str]:
-    """The lines of a trace that are events of the program; the others are calculations."""
+def trace_events(lines: Sequence[str]) -> list[str]:
+    """The lines of a trace that are events of its program. The others are calculations."""
     return [line for line in lines if ": " in line]
 
 
-class Writer:
+class ProgramWriter:
     """Draws the statements of one program over a few variables."""
 
     def __init__(self, rng: random.Random, level: int) -> None:
@@ -212,7 +217,10 @@ class Writer:
         return self._rng.choice(self.known) if self._rng.random() < 0.5 else self._rng.randint(2, 9)
 
     def assignment(self, fresh: bool = False, extra: tuple[str, ...] = ()) -> Assign:
-        """A calculation for a new variable or a known one, in place of its old value or on top of it."""
+        """An assignment of a calculation to a variable, which may be a new one if `fresh`.
+
+        Variables in `extra` are preferred as operands.
+        """
         rng = self._rng
         operand = rng.choice(extra) if extra and rng.random() < 0.7 else self._operand()
         if not fresh and rng.random() < 0.6:
@@ -232,7 +240,7 @@ class Writer:
         return Assign(target, Expression(source, rest))
 
     def condition(self) -> Condition:
-        """A comparison of a variable that either outcome is likely for."""
+        """A comparison of a variable with another one or with a number from 5 to 30."""
         rng = self._rng
         if len(self.known) > 1 and rng.random() < 0.3:
             left, right = rng.sample(self.known, 2)
@@ -244,7 +252,7 @@ class Writer:
         return If(self.condition(), self.assignment())
 
     def counting_loop(self, rounds: int) -> For:
-        """A `for` loop; from level 4 on its body may depend on a condition."""
+        """A `for` loop of some rounds. From level 4 on its body may be conditional."""
         rng = self._rng
         start = rng.randint(0, 5)
         change = self.assignment(extra=("i",))
@@ -257,7 +265,7 @@ class Writer:
         return For("i", start, start + rounds, body)
 
     def conditional_loop(self) -> While:
-        """A `while` loop that moves one variable towards a bound."""
+        """A `while` loop that brings one variable to a bound."""
         rng, target = self._rng, self._rng.choice(self.known)
         if rng.random() < 0.5:
             step = (
@@ -270,7 +278,7 @@ class Writer:
         return While(Condition(Expression(target), ">", rng.randint(4, 9)), Assign(target, down, augmented=True))
 
     def program(self) -> list[Statement]:
-        """A whole program of the level's kind."""
+        """A whole program of the level."""
         rng = self._rng
         match self._level:
             case 1:
@@ -305,7 +313,7 @@ def _targets(statement: Statement) -> list[str]:
 
 
 def _in_table(step: str, level: int) -> bool:
-    """Whether every product of a step has factors up to 9, or from level 2 on round ones such as 20 or 300."""
+    """Whether all factors in a step have one digit, or from level 2 on one digit and zeros, such as 20 or 300."""
     factors = [text for pair in re.findall(r"(\d+) \* (\d+)", step) for text in pair]
     return all(len(factor if level == 1 else factor.rstrip("0")) <= 1 for factor in factors)
 
@@ -315,15 +323,15 @@ class Tracing:
     """Straight lines at level 1, branches at 2, a `for` loop at 3, a `while` loop too at 4, all at 5."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        low, high = EVENTS[level]
+        low, high = EVENTS_BY_LEVEL[level]
         while True:
-            statements = Writer(rng, level).program()
+            statements = ProgramWriter(rng, level).program()
             program = dict(zip(labelled(map(str, statements), "L"), statements, strict=True))
             try:
-                steps, values = trace(program, high)
+                steps, values = run_program(program, high)
             except TooHard:
                 continue
-            if len(events(steps)) >= low and (level > 2 or all(_in_table(step, level) for step in steps)):
+            if len(trace_events(steps)) >= low and (level > 2 or all(_in_table(step, level) for step in steps)):
                 break
         asked = rng.choice([target for statement in statements for target in _targets(statement)])
         question = rng.choice(

@@ -7,8 +7,7 @@ import torch
 
 from benchmarks.engine.budgets.calm import decode, saturation, softmax
 from tests.tiny import tiny_model
-from tuili.data.tokenizer import encode_prompt
-from tuili.engine.decode import Decoder
+from tuili.engine import load_decoder
 
 PROMPTS = ["What is 1 + 1?", "1 + 1 = 2 and 2 + 2", "1?"]
 
@@ -18,18 +17,18 @@ PROMPTS = ["What is 1 + 1?", "1 + 1 = 2 and 2 + 2", "1?"]
 def test_a_rule_that_never_or_always_lets_go_is_a_fixed_depth(rule, threshold, depth):
     model, tokenizer = tiny_model()
     model.eval()
-    prompts = [encode_prompt(tokenizer, prompt) for prompt in PROMPTS]
-    written = decode(model, prompts, [(rule, threshold)] * 3, tokenizer.eos_token_id, 12)
-    twin = Decoder(model, tokenizer, depth, max_new_tokens=12).generate(PROMPTS)
+    prompts = [tokenizer.encode_prompt(prompt) for prompt in PROMPTS]
+    written = decode(model, prompts, [(rule, threshold)] * 3, tokenizer.end_id, 12)
+    twin = load_decoder(model, tokenizer, depth, max_new_tokens=12).generate(PROMPTS)
     assert written == [(generation.tokens, generation.depths) for generation in twin]
 
 
 def test_each_prompt_has_its_own_rule():
     model, tokenizer = tiny_model()
     model.eval()
-    prompt = encode_prompt(tokenizer, PROMPTS[0])
+    prompt = tokenizer.encode_prompt(PROMPTS[0])
     rules = [(softmax, -2.0), (saturation, 2.0)]
-    shallow, deep = decode(model, [prompt, prompt], rules, tokenizer.eos_token_id, 6)
+    shallow, deep = decode(model, [prompt, prompt], rules, tokenizer.end_id, 6)
     assert set(shallow[1]) == {1}
     assert set(deep[1]) == {4}
 

@@ -1,0 +1,44 @@
+"""The tokenizer as transformers knows it: what `AutoTokenizer` reads from a model's folder, and the chat template.
+
+What Tuili itself does with texts and ids is in `tuili.store`.
+"""
+
+from __future__ import annotations
+
+from transformers import PreTrainedTokenizerFast
+
+from tuili.steps import END
+from tuili.store import ASSISTANT, BEGIN, PAD, USER, Tokenizer
+
+CHAT_TEMPLATE = (
+    "{{ bos_token }}"
+    "{% for message in messages %}"
+    "{% if message.role == 'user' %}{{ '<|user|>' + message.content }}"
+    "{% elif message.role == 'assistant' %}{{ '<|assistant|>' }}"
+    "{% generation %}{{ message.content + eos_token }}{% endgeneration %}"
+    "{% else %}{{ raise_exception('role ' + message.role + ' is unknown: use user and assistant') }}"
+    "{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+"""It gives the ids of `Tokenizer.encode_prompt` and `Tokenizer.encode_example`."""
+
+
+def transformers_tokenizer(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+    """A tokenizer for transformers, which saves itself in Hugging Face layout.
+
+    One that was read from a folder is read from there again, with all that its folder says of it.
+    """
+    if tokenizer.folder is not None:
+        saved: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(
+            tokenizer.folder, local_files_only=True
+        )
+        return saved
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer.backend,
+        pad_token=PAD,
+        bos_token=BEGIN,
+        eos_token=END,
+        extra_special_tokens=[USER, ASSISTANT],
+        padding_side="left",
+        chat_template=CHAT_TEMPLATE,
+    )

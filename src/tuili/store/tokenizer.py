@@ -1,0 +1,123 @@
+"""The tokenizer of a model's folder: texts to token ids and back.
+
+It needs the tokenizers library alone. What a prompt and a response consist of is decided in `tuili.steps`; a tokenizer
+is trained by `tuili.data`, and saved in Hugging Face layout by `tuili.model`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import tokenizers
+
+from tuili.errors import InputError
+from tuili.steps import END, END_THINK, THINK
+
+PAD, BEGIN, USER, ASSISTANT = "<|pad|>", "<|begin|>", "<|user|>", "<|assistant|>"
+SPECIAL_TOKENS = (PAD, BEGIN, USER, ASSISTANT, END, THINK, END_THINK)
+"""In the order of their ids, from 0 on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tokenizer:
+    """Byte-level BPE with Tuili's special tokens.
+
+    backend: the tokenizer of the library. end_id: the id of the token that ends a response. folder: the folder that
+    the tokenizer was read from; None for one that was trained in this process.
+    """
+
+    backend: tokenizers.Tokenizer
+    end_id: int
+    folder: Path | None = None
+
+    @classmethod
+    def load(cls, folder: Path) -> Tokenizer:
+        """Read the tokenizer of a folder. Raises `InputError` for one that is damaged or that Tuili has not trained."""
+        file = folder / "tokenizer.json"
+        try:
+            text = file.read_text(encoding="utf-8")
+            json.loads(text)  # its errors name line and column in plain words
+            backend = tokenizers.Tokenizer.from_str(text)
+            end = _end_token(folder / "tokenizer_config.json")
+        except Exception as error:  # the Rust library raises a plain Exception
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise InputError(f"{file} is damaged: {lines[0]}") from error
+        vocabulary = backend.get_vocab(with_added_tokens=True)
+        if missing := [token for token in (*SPECIAL_TOKENS, end) if token not in vocabulary]:
+            raise InputError(f"{file} lacks {missing[0]}: use a tokenizer that Tuili has trained")
+        return cls(backend, vocabulary[end], folder)
+
+    @cached_property
+    def size(self) -> int:
+        """The number of entries, added tokens included."""
+        return int(self.backend.get_vocab_size(with_added_tokens=True))
+
+    @cached_property
+    def max_token_bytes(self) -> int:
+        """The bytes of the longest entry in UTF-8: no token stands for more bytes of text."""
+        return max(len(entry.encode()) for entry in self.backend.get_vocab(with_added_tokens=True))
+
+    def encode_text(self, text: str) -> list[int]:
+        """The ids of plain text: `<|end|>` or `<think>` in it are ordinary characters, never special tokens."""
+        return list(self._plain.encode(text).ids)
+
+    def encode_prompt(self, prompt: str, earlier: Sequence[tuple[str, str]] = ()) -> list[int]:
+        """The ids of `<|begin|><|user|>{prompt}<|assistant|>`, which the model reads before it writes a response.
+
+        Earlier questions and answers stand before the prompt, as in the chat template.
+        """
+        begin, user, assistant, end = map(self.token_id, (BEGIN, USER, ASSISTANT, END))
+        ids = [begin]
+        for question, answer in earlier:
+            ids += [user, *self.encode_text(question), assistant, *self.encode_text(answer), end]
+        return [*ids, user, *self.encode_text(prompt), assistant]
+
+    def encode_example(self, prompt: str, response: str) -> tuple[list[int], int]:
+        """The ids of a prompt, its response and `<|end|>`, and the number of ids that belong to the prompt.
+
+        `response` is `<think>…</think>answer`; only its first `<think>` and `</think>` become special tokens. Raises
+        `InputError` for a response of another form.
+        """
+        thinking, close, answer = response.removeprefix(THINK).partition(END_THINK)
+        if not response.startswith(THINK) or not close:
+            raise InputError(f"response {response[:40]!r} must have the form {THINK}…{END_THINK}answer")
+        prompt_ids = self.encode_prompt(prompt)
+        opening, closing, end = map(self.token_id, (THINK, END_THINK, END))
+        response_ids = [opening, *self.encode_text(thinking), closing, *self.encode_text(answer), end]
+        return prompt_ids + response_ids, len(prompt_ids)
+
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
+        """The text of these ids. `<think>` and `</think>` are kept where special tokens are skipped."""
+        return str(self.backend.decode(list(ids), skip_special_tokens=skip_special_tokens))
+
+    def token_id(self, text: str) -> int:
+        """The id of the entry `text`. Raises `InputError` where there is none."""
+        token = self._plain.token_to_id(text)
+        if token is None:
+            raise InputError(f"the tokenizer has no token {text}: use one that Tuili has trained")
+        return int(token)
+
+    def separator_ids(self) -> list[int]:
+        """The ids of the tokens that end a sentence, a line or a step: the borders of semantic units."""
+        texts = {token: self._plain.decode([token]) for token in self._plain.get_vocab().values()}
+        ends = (token for token, text in texts.items() if text in {"\n", ". ", "? ", "; "})
+        return sorted({*ends, *map(self.token_id, (USER, ASSISTANT, THINK, END_THINK))})
+
+    @cached_property
+    def _plain(self) -> tokenizers.Tokenizer:
+        """The same BPE without any added token, so that no text can become one."""
+        state = json.loads(self.backend.to_str())
+        state |= {"added_tokens": [], "truncation": None, "padding": None}
+        return tokenizers.Tokenizer.from_str(json.dumps(state))
+
+
+def _end_token(config: Path) -> str:
+    """The token that ends a response, as a folder's tokenizer_config.json names it; `<|end|>` where it names none."""
+    if not config.is_file():
+        return END
+    token = json.loads(config.read_text(encoding="utf-8")).get("eos_token") or END
+    return str(token["content"] if isinstance(token, dict) else token)

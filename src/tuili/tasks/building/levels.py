@@ -1,0 +1,27 @@
+"""What describes the five levels of a domain: settings (`LevelSpec`) or templates that draw whole problems.
+
+Each domain has a table of its levels, which is named `LEVEL_SPECS` or `TEMPLATES_BY_LEVEL`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tuili.tasks.problem import Draft
+
+Bounds: TypeAlias = tuple[int, int]
+"""The smallest and the largest number that may be drawn, both included."""
+
+Template: TypeAlias = Callable[[random.Random], Draft]
+"""Draws a problem of one type. The template fixes the difficulty."""
+
+LevelTemplate: TypeAlias = Callable[[random.Random, int], Draft]
+"""Draws a problem of one type. The second argument is the level and sets the difficulty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelSpec:
+    """The settings of one level of a domain. Each domain lists its settings in a subclass, with keywords only."""
