@@ -20,7 +20,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def by_heart(monkeypatch: pytest.MonkeyPatch) -> None:
     problems = unseen_problems(DOMAINS, [1, 2], 4, seed=5)
     wrong = {problems[0].prompt}
-    monkeypatch.setattr(evaluation, "Decoder", lambda *_, **__: Oracle(problems, wrong))
+    monkeypatch.setattr(evaluation, "load_decoder", lambda *_, **__: Oracle(problems, wrong))
 
 
 @pytest.mark.usefixtures("by_heart")

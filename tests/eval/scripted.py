@@ -30,7 +30,7 @@ def response(
 class Oracle:
     """Stands for a decoder: knows every chain by heart, and answers `wrong` prompts and masked domains wrongly."""
 
-    threshold = 0.9
+    exit_threshold = 0.9
 
     def __init__(self, problems: Sequence[Problem], wrong: Collection[str] = (), depth: int = 3) -> None:
         self.tokenizer = TOKENIZER

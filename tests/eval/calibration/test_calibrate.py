@@ -71,11 +71,15 @@ def test_a_replay_is_what_the_engine_does(nano: LoadedModel, cases: list[Labelle
     )
     middle = len(confidences) // 2
     threshold_S = np.array([(confidences[place] + confidences[place - 1]) / 2 for place in (-1, middle)])
+    calibration = read_calibration(nano.path)
+    assert calibration is not None
+    fitted = {"coefficients": confidence.coefficients, "constant": confidence.constant}
+    promises = Promises(calibration.model_copy(update=fitted))
     for steps, tokens in ((3, 120), (2, 60)):
         wanted = replay(histories, confidence, threshold_S, steps, tokens)
         for setting, sure in enumerate(threshold_S):
-            engine = load_engine(nano, slots=32)
-            engine._judge = replace(engine._judge, confidence=confidence)
+            scheduler = load_scheduler(nano.model, nano.tokenizer, slots=32, verifier=read_verifier(nano.path))
+            engine = Engine(scheduler, nano.tokenizer, promises)
             tickets = [
                 engine.admit(Request(case.prompt, Budget(max_steps=steps, max_tokens=tokens)), sure=float(sure))
                 for case in cases
