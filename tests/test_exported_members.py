@@ -23,9 +23,13 @@ FACES = {
         domain domain_names generate mutants mutate phase result_start same_answer same_form score
     """,
     "data": """
-        Block BlockStream FileSource IGNORE_INDEX ImportOutcome Record Source StreamState TaskSource
-        TOKENIZER_SAMPLE_RECORDS check_records check_sample count_outcomes encode_record import_gsm8k
-        prefetch read_records record_schema sample_texts write_records
+        Block BlockStream FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE Record Source StreamState
+        TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes encode_record
+        import_gsm8k prefetch read_records record_schema sample_texts train_tokenizer write_records
+    """,
+    "serve": """
+        HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces
+        engine_factory make_app new_key otlp_traces read_keys serve
     """,
     "eval": """
         ACCENT_COLOUR EVAL_FILE LEVEL_COLOURS MUTED_COLOUR PLOT_STYLE

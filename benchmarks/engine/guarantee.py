@@ -1,10 +1,13 @@
-"""Whether promises hold: calibrated again and again on random parts of many problems, and held against all of them.
+"""Whether promises hold: many calibrations on random samples of a pool of problems, each compared with the whole pool.
 
 A pool of problems that neither training nor the confidence has seen is answered once, with all attempts. Each of many
-splits draws a calibration sample from it; the threshold that it certifies is broken where the error among all that the
-pool would have been answered exceeds the tolerance, or among those of the pool that were not drawn. Beside it stands
-the usual choice, the threshold whose error on the sample is just within the tolerance, and what an oracle that knew the
-pool would answer. Answers are kept in an ignored folder and go on where they were stopped.
+splits draws a calibration sample from the pool and certifies a threshold on it. The promise is broken where the error
+among the pool's answers above the threshold exceeds the tolerance; the same is counted for the part that was not drawn.
+Beside it stand the empirical threshold, whose error on the sample is just within the tolerance, and the oracle's
+threshold, chosen with knowledge of the pool. Answers are kept in an ignored folder; a benchmark that was stopped goes
+on when it is called again.
+
+Dimensions: S settings (thresholds), N problems.
 """
 
 from __future__ import annotations
@@ -50,8 +53,8 @@ from tuili.model.verifier import verifier_hash
 from tuili.store.lineage import model_hash
 from tuili.tasks import Split, domain_names
 
-PART = 960
-"""Problems that are answered before they are written down."""
+BLOCK_PROBLEMS = 960
+"""Answered before their histories are written to a file."""
 PICTURE = ROOT / "docs" / "img" / "guarantee.svg"
 
 
@@ -69,7 +72,7 @@ def measure(
     seed: int = 11,
     runs: str = str(ROOT / "runs" / "guarantee"),
 ) -> Measured:
-    """For each limit on attempts and each tolerance: shares of splits that break it, and of requests answered."""
+    """Shares of splits that break a promise and of requests answered, for each limit on attempts and each tolerance."""
     loaded = load_model(model)
     most = max(max_steps)
     fitting = answered(loaded, cases(levels, fitted_per_cell, seed, Split.VALIDATION), most, max_tokens, Path(runs))
@@ -82,9 +85,9 @@ def measure(
         whole = replay(pool, confidence, threshold_S, steps, max_tokens)
         for tolerance in tolerances:
             start = starting_setting(seen, tolerance, delta, sample)
-            found = [one_split(whole, tolerance, delta, start, sample, number) for number in range(splits)]
+            by_split = [one_split(whole, tolerance, delta, start, sample, number) for number in range(splits)]
             oracle = best_in_hindsight(whole, tolerance)
-            for name, values in gathered(found, oracle).items():
+            for name, values in means(by_split, oracle).items():
                 figures[f"steps{steps}_error{tolerance:g}_{name}"] = values
     draw(figures, max_steps, tolerances, delta, PICTURE)
     return {
@@ -93,7 +96,7 @@ def measure(
         "verifier": verifier_hash(loaded.path),
         "problems": {"domains": len(domain_names()), "levels": list(levels), "pool": len(pool), "fitted": len(fitting)},
         "accuracy": {
-            f"after {steps}": fmean(trace.snapshots[min(steps, len(trace.snapshots)) - 1].right for trace in pool)
+            f"after {steps}": fmean(history.snapshots[min(steps, len(history.snapshots)) - 1].right for history in pool)
             for steps in max_steps
         },
         "sample": sample,
@@ -112,31 +115,31 @@ def cases(levels: Sequence[int], per_cell: int, seed: int, split: Split) -> list
 
 
 def answered(
-    loaded: LoadedModel, wanted: Sequence[LabelledPrompt], max_steps: int, max_tokens: int, folder: Path
+    loaded: LoadedModel, problems: Sequence[LabelledPrompt], max_steps: int, max_tokens: int, folder: Path
 ) -> list[AttemptHistory]:
-    """The trace of each case; those of earlier calls are read."""
+    """The history of each problem. Histories of earlier calls are read from their files."""
     folder.mkdir(parents=True, exist_ok=True)
-    own = f"{model_hash(loaded.path)}{verifier_hash(loaded.path)}{max_steps}/{max_tokens}"
-    traces: list[AttemptHistory] = []
-    for start in range(0, len(wanted), PART):
-        part = wanted[start : start + PART]
-        key = hashlib.sha256(f"{own}{[asdict(case) for case in part]}".encode()).hexdigest()[:16]
+    setting = f"{model_hash(loaded.path)}{verifier_hash(loaded.path)}{max_steps}/{max_tokens}"
+    histories: list[AttemptHistory] = []
+    for start in range(0, len(problems), BLOCK_PROBLEMS):
+        block = problems[start : start + BLOCK_PROBLEMS]
+        key = hashlib.sha256(f"{setting}{[asdict(case) for case in block]}".encode()).hexdigest()[:16]
         file = folder / f"{key}.json"
         if not file.exists():
-            found = collect_histories(loaded, part, max_steps, max_tokens, lambda *_: None)
-            write_durably(file, json.dumps([_as_kept(history) for history in found]).encode())
-            print(f"{start + len(part)} of {len(wanted)} problems answered", flush=True)
-        traces += map(_trace, json.loads(file.read_text()))
-    return traces
+            answers = collect_histories(loaded, block, max_steps, max_tokens, lambda *_: None)
+            write_durably(file, json.dumps([_as_kept(history) for history in answers]).encode())
+            print(f"{start + len(block)} of {len(problems)} problems answered", flush=True)
+        histories += map(_history, json.loads(file.read_text()))
+    return histories
 
 
 def _as_kept(history: AttemptHistory) -> dict[str, Any]:
-    """A history as files keep it: their keys are older than the names of its fields."""
+    """A history as a file keeps it. The file's keys are older than the names of the fields."""
     moments = [asdict(snapshot) for snapshot in history.snapshots]
     return {"prompt": history.prompt_tokens, "moments": moments, "rejected": history.rejected}
 
 
-def _trace(kept: dict[str, Any]) -> AttemptHistory:
+def _history(kept: dict[str, Any]) -> AttemptHistory:
     moments = [
         AttemptSnapshot(m["tokens"], None if m["features"] is None else tuple(m["features"]), m["right"])
         for m in kept["moments"]
@@ -147,31 +150,31 @@ def _trace(kept: dict[str, Any]) -> AttemptHistory:
 def one_split(
     whole: LossTable, tolerance: float, delta: float, start: int, sample: int, number: int
 ) -> dict[str, float]:
-    """What one calibration sample comes to; without `coverage` where it certifies nothing."""
+    """The figures of one calibration sample; without `coverage` and `error` where it certifies no threshold."""
     order_N = np.random.default_rng(number).permutation(whole.answered_SN.shape[1])
     drawn, rest = part(whole, order_N[:sample]), part(whole, order_N[sample:])
-    found = certify(drawn, tolerance, delta, start)
-    own: dict[str, float] = {"broken": 0.0, "broken_on_rest": 0.0, "infeasible": 1.0}
-    if isinstance(found, CertifiedSetting):
-        own = {
-            "broken": float(error(whole, found.setting) > tolerance),
-            "broken_on_rest": float(error(rest, found.setting) > tolerance),
+    certified = certify(drawn, tolerance, delta, start)
+    figures: dict[str, float] = {"broken": 0.0, "broken_on_rest": 0.0, "infeasible": 1.0}
+    if isinstance(certified, CertifiedSetting):
+        figures = {
+            "broken": float(error(whole, certified.setting) > tolerance),
+            "broken_on_rest": float(error(rest, certified.setting) > tolerance),
             "infeasible": 0.0,
-            "coverage": float(whole.answered_SN[found.setting].mean()),
-            "error": error(whole, found.setting),
+            "coverage": float(whole.answered_SN[certified.setting].mean()),
+            "error": error(whole, certified.setting),
         }
-    usual = empirical_setting(drawn, tolerance)
-    return own | {"uncertified_broken": float(usual is not None and error(whole, usual) > tolerance)}
+    empirical = empirical_setting(drawn, tolerance)
+    return figures | {"uncertified_broken": float(empirical is not None and error(whole, empirical) > tolerance)}
 
 
-def part(trials: LossTable, chosen_N: NDArray[np.int64]) -> LossTable:
-    """The trials of some of the problems."""
-    return LossTable(trials.answered_SN[:, chosen_N], trials.wrong_SN[:, chosen_N])
+def part(losses: LossTable, chosen_N: NDArray[np.int64]) -> LossTable:
+    """The losses of some of the problems."""
+    return LossTable(losses.answered_SN[:, chosen_N], losses.wrong_SN[:, chosen_N])
 
 
-def error(trials: LossTable, setting: int) -> float:
+def error(losses: LossTable, setting: int) -> float:
     """The share of a setting's answers that are wrong."""
-    wrong, n = trials.error_counts()[setting]
+    wrong, n = losses.error_counts()[setting]
     return wrong / n if n else 0.0
 
 
@@ -181,16 +184,16 @@ def best_in_hindsight(whole: LossTable, tolerance: float) -> float:
     return max((answered / n for wrong, answered in whole.error_counts() if wrong <= tolerance * answered), default=0.0)
 
 
-def gathered(found: Sequence[dict[str, float]], oracle: float) -> dict[str, list[float]]:
-    """Means over the splits, and the mean coverage of those that certify something against the oracle's."""
+def means(splits: Sequence[dict[str, float]], oracle: float) -> dict[str, list[float]]:
+    """Means over the splits, and the mean coverage of those that certify a threshold over the oracle's."""
     names = ("broken", "broken_on_rest", "uncertified_broken", "infeasible")
-    own = {name: [fmean(split[name] for split in found)] for name in names} | {"oracle_coverage": [oracle]}
-    covered = [split for split in found if "coverage" in split]
+    figures = {name: [fmean(split[name] for split in splits)] for name in names} | {"oracle_coverage": [oracle]}
+    covered = [split for split in splits if "coverage" in split]
     if covered:
-        own["error"] = [fmean(split["error"] for split in covered)]
-        own["coverage"] = [fmean(split["coverage"] for split in covered)]
-        own["coverage_of_oracle"] = [fmean(split["coverage"] for split in covered) / oracle]
-    return own
+        figures["error"] = [fmean(split["error"] for split in covered)]
+        figures["coverage"] = [fmean(split["coverage"] for split in covered)]
+        figures["coverage_of_oracle"] = [fmean(split["coverage"] for split in covered) / oracle]
+    return figures
 
 
 def draw(
@@ -200,7 +203,7 @@ def draw(
     delta: float,
     path: Path,
 ) -> None:
-    """How often promises are broken, and how much is answered, by tolerance."""
+    """Draw the shares of broken promises and of requests answered, by tolerance."""
     most = max(max_steps)
 
     def values(name: str) -> list[float]:

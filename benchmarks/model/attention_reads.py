@@ -21,8 +21,7 @@ from transformers import DynamicCache
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.texts import gsm8k_records, long_rows, task_records
-from tuili.data import sample_texts
-from tuili.data.tokenizer import train_tokenizer
+from tuili.data import sample_texts, train_tokenizer
 from tuili.model import TuiliForCausalLM, attention
 from tuili.model.attention import KeyValues, View
 from tuili.model.folder import load_model, shipped_names

@@ -19,7 +19,7 @@ import httpx2
 import yaml
 
 from tests.deploy.manifests import DEPLOY
-from tuili.serve.keys import new_key
+from tuili.serve import new_key
 
 CONFIGURATION = DEPLOY / "monitoring" / "prometheus.yml"
 INTERVAL = 0.5

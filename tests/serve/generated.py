@@ -20,7 +20,7 @@ from schemathesis.openapi.checks import RejectedPositiveData
 
 from tests.serve.conftest import Running
 from tests.serve.replies import check_reply
-from tuili.serve.schemas.requests import OF_ANSWERS
+from tuili.serve.schemas.messages import ASSISTANT_FIELDS
 
 SEED = 7
 EXACT = 2**53
@@ -205,7 +205,7 @@ def _help(body: dict[str, Any]) -> None:
                 if len(spoken) % 2 == 0 and message is spoken[0]:
                     message["role"] = "system"
                 if message["role"] != "assistant":
-                    for name in OF_ANSWERS:
+                    for name in ASSISTANT_FIELDS:
                         message.pop(name, None)
                 if message.get("content") is None:
                     message["content"] = QUESTION

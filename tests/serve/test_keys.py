@@ -16,7 +16,7 @@ from tests.serve.conftest import Running, running
 from tuili.errors import InputError
 from tuili.serve.app import Settings
 from tuili.serve.errors import HttpError
-from tuili.serve.keys import Bucket, Key, Keys, new_key, read_keys
+from tuili.serve.keys import Key, Keys, QuotaBucket, new_key, read_keys
 
 ASKED: Any = [{"role": "user", "content": "What is 2 + 2?"}]
 
@@ -87,18 +87,18 @@ def test_many_at_once_cannot_all_pass_on_a_small_rest(guarded: Running) -> None:
 
 def test_a_bucket_fills_up_steadily_and_not_beyond_a_minute() -> None:
     now = [0.0]
-    bucket = Bucket(60, lambda: now[0])
-    assert bucket.wait(60) == 0
+    bucket = QuotaBucket(60, lambda: now[0])
+    assert bucket.wait_seconds(60) == 0
     bucket.take(60)
-    assert bucket.wait(1) == pytest.approx(1.0)
+    assert bucket.wait_seconds(1) == pytest.approx(1.0)
     now[0] = 10
-    assert bucket.wait(10) == 0
+    assert bucket.wait_seconds(10) == 0
     bucket.take(70)
-    assert bucket.wait(1) == pytest.approx(61.0)
+    assert bucket.wait_seconds(1) == pytest.approx(61.0)
     now[0] = 10_000
-    assert bucket.wait(60) == 0
+    assert bucket.wait_seconds(60) == 0
     bucket.take(60)
-    assert bucket.wait(1) > 0, "no more than a minute's worth is kept"
+    assert bucket.wait_seconds(1) > 0, "no more than a minute's worth is kept"
 
 
 def test_a_new_key_opens_and_its_line_does_not_tell_it(tmp_path: Path) -> None:
@@ -107,9 +107,9 @@ def test_a_new_key_opens_and_its_line_does_not_tell_it(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text(line + "\n\n")
     keys = Keys(read_keys(file))
-    assert keys.caller(f"Bearer {secret}").name == "team-a"
+    assert keys.authenticate(f"Bearer {secret}").name == "team-a"
     with pytest.raises(HttpError):
-        keys.caller(f"Bearer {json.loads(line)['sha256']}")
+        keys.authenticate(f"Bearer {json.loads(line)['sha256']}")
 
 
 @pytest.mark.parametrize(

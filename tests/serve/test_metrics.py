@@ -17,12 +17,13 @@ from tuili.serve.app import Settings
 
 ROOT = Path(__file__).parents[2]
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
+MAX_FEEDBACK_BYTES = 10_000
 
 
 @pytest.fixture(scope="module")
 def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Path]]:
     file = tmp_path_factory.mktemp("feedback") / "feedback.jsonl"
-    for server in running(Settings(feedback=file, observe_seconds=0.3)):
+    for server in running(Settings(feedback=file, max_feedback_bytes=MAX_FEEDBACK_BYTES, observe_seconds=0.3)):
         yield server, file
 
 
@@ -130,18 +131,17 @@ def test_feedback_is_counted_and_kept(counted: tuple[Running, Path]) -> None:
     assert (told["tuili_feedback_total", "verdict=down"], told["tuili_feedback_total", "verdict=correction"]) == (1, 1)
 
 
-def test_a_file_of_feedback_does_not_grow_without_end(
-    counted: tuple[Running, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_of_feedback_does_not_grow_without_end(counted: tuple[Running, Path]) -> None:
     server, file = counted
     name = server.client().chat.completions.create(model="nano", messages=ASKED).id
 
     def give() -> str:
-        found = server.client()._client.post(f"{server.url}/v1/feedback", json={"id": name, "thumb": "up"})
-        status: str = found.json()["status"]
+        reply = server.client()._client.post(f"{server.url}/v1/feedback", json={"id": name, "thumb": "up"})
+        status: str = reply.json()["status"]
         return status
 
     assert give() == "kept"
+    with file.open("ab") as filled:
+        filled.write(b"\n" * MAX_FEEDBACK_BYTES)
     size = file.stat().st_size
-    monkeypatch.setattr("tuili.serve.routes.feedback.LARGEST", size + 10)
     assert (give(), file.stat().st_size) == ("counted", size)

@@ -14,14 +14,15 @@ import pytest
 
 from tests.serve.conftest import Running, running
 from tuili.serve.app import Settings
-from tuili.serve.middleware import Limits
+from tuili.serve.middleware import RequestLimits
 
 PATH = "/v1/chat/completions"
 
 
 @pytest.fixture(scope="module")
 def narrow() -> Iterator[Running]:
-    yield from running(Settings(limits=Limits(body=2_000, headers=20, header_bytes=2_000, seconds=0.6)))
+    limits = RequestLimits(max_body_bytes=2_000, max_headers=20, max_header_bytes=2_000, body_seconds=0.6)
+    yield from running(Settings(limits=limits))
 
 
 def send(server: Running, *parts: bytes, pause: float = 0.0) -> tuple[int, dict[str, object]]:
@@ -82,7 +83,7 @@ def test_request_ids_come_back_and_the_log_has_no_prompt(server: Running, caplog
 
 
 def test_too_many_at_a_time_are_refused_but_probes_are_not() -> None:
-    for server in running(Settings(limits=Limits(requests=0))):
+    for server in running(Settings(limits=RequestLimits(max_requests=0))):
         raw = server.client()._client
         refused = raw.get(f"{server.url}/v1/models")
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too_many_requests")

@@ -20,10 +20,10 @@ from tuili.engine import Engine
 from tuili.errors import InputError
 from tuili.model.folder import SHIPPED
 from tuili.serve.app import Settings, make_app
-from tuili.serve.models import Models, make_engine
+from tuili.serve.models import ModelRegistry, engine_factory
 
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
-MAKE = make_engine(2, 8, compiled=False, int8=False)
+MAKE = engine_factory(2, 8, compiled=False, int8=False)
 
 
 def test_a_changed_folder_is_loaded_anew_under_load(tmp_path: Path) -> None:
@@ -79,9 +79,9 @@ def test_names_must_differ_and_models_exist(tmp_path: Path) -> None:
     for place in ("a", "b"):
         save_tiny(tmp_path / place / "same")
     with pytest.raises(InputError, match="two models are called same"):
-        Models([str(tmp_path / "a" / "same"), str(tmp_path / "b" / "same")], MAKE)
+        ModelRegistry([str(tmp_path / "a" / "same"), str(tmp_path / "b" / "same")], MAKE)
     with pytest.raises(InputError, match="not found"):
-        Models(["no-such-model"], MAKE)
+        ModelRegistry(["no-such-model"], MAKE)
 
 
 def test_until_models_are_loaded_probes_say_so_and_clients_wait() -> None:
@@ -92,7 +92,7 @@ def test_until_models_are_loaded_probes_say_so_and_clients_wait() -> None:
         assert go_on.wait(30)
         return MAKE(path)
 
-    app = make_app(Models(["nano"], slowly))
+    app = make_app(ModelRegistry(["nano"], slowly))
     with TestClient(app) as client:
         assert loading.wait(10)
         assert client.get("/health").status_code == 200

@@ -216,12 +216,12 @@ def test_whoever_leaves_frees_the_place_and_is_counted(server: Running) -> None:
             await asyncio.sleep(0.01)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            scheduler = server.app.state.models.find("nano").engine.scheduler
+            served = server.app.state.models.find("nano")
             for _ in range(200):
-                if not scheduler.running and not scheduler.waiting:
+                if not served.running and not served.waiting:
                     break
                 await asyncio.sleep(0.02)
-            assert (scheduler.running, scheduler.waiting) == (0, 0)
+            assert (served.running, served.waiting) == (0, 0)
             assert counter._value.get() >= before + 1
 
     asyncio.run(main())

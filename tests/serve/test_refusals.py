@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx2
 import pytest
 
 from tests.serve.conftest import Running
-from tests.serve.replies import check_kind
+from tests.serve.replies import check_type
 from tuili.engine import Request
-from tuili.serve.dispatch import server_sent
 from tuili.serve.errors import HttpError
-from tuili.serve.metrics import Listener
+from tuili.serve.request_metrics import RequestMetrics
+from tuili.serve.sse import encode_events
 
 QUESTION = "What is 2 + 2?"
 ASKED: dict[str, Any] = {
@@ -116,17 +116,17 @@ def test_a_method_that_is_not_taken_hears_which_are(server: Running) -> None:
 
 
 def test_an_error_in_a_named_stream_is_an_event_of_its_own_number() -> None:
-    async def events() -> AsyncIterator[dict[str, Any]]:
+    async def events() -> AsyncGenerator[dict[str, Any], None]:
         yield {"type": "response.created", "sequence_number": 0}
         raise HttpError(500, "an error inside", "engine_failed")
 
     async def main() -> list[str]:
-        return [text async for text in server_sent(events(), named=True)]
+        return [text async for text in encode_events(events(), named=True)]
 
     *_, last = asyncio.run(main())
     event, data = last.strip().split("\n")
     assert event == "event: error"
-    check_kind("ResponseEvent", data.removeprefix("data: "))
+    check_type("ResponseEvent", data.removeprefix("data: "))
     told = json.loads(data.removeprefix("data: "))
     assert (told["type"], told["sequence_number"], told["code"]) == ("error", 1, "engine_failed")
 
@@ -135,12 +135,12 @@ def test_who_leaves_before_the_first_token_is_counted(server: Running) -> None:
     metrics = server.app.state.metrics
     counter = metrics.outcomes.labels("nano", "cancelled", "cancelled")
     before = counter._value.get()
-    refused = Listener(metrics, "nano", Request(QUESTION), 0.0)
-    refused.fails(HttpError(429, "too many", "overloaded"))
-    assert refused.ends() == 0
+    refused = RequestMetrics(metrics, "nano", Request(QUESTION), 0.0)
+    refused.record_error(HttpError(429, "too many", "overloaded"))
+    assert refused.finish() == 0
     assert counter._value.get() == before, "what was refused is counted elsewhere"
-    left = Listener(metrics, "nano", Request(QUESTION), 0.0)
-    assert left.ends() == 0
+    left = RequestMetrics(metrics, "nano", Request(QUESTION), 0.0)
+    assert left.finish() == 0
     assert counter._value.get() == before + 1
 
 

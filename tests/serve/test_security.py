@@ -21,7 +21,7 @@ from tuili.errors import ModelFolderError
 from tuili.model.folder import SHIPPED
 from tuili.serve.errors import HttpError
 from tuili.serve.keys import Key, Keys
-from tuili.serve.models import Models, make_engine
+from tuili.serve.models import engine_factory
 
 PATH = "/v1/chat/completions"
 
@@ -41,7 +41,7 @@ def test_a_pickle_is_never_loaded(tmp_path: Path, name: str) -> None:
     folder = save_tiny(tmp_path / "model")
     (folder / name).write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(ModelFolderError):
-        make_engine(1, 1, compiled=False, int8=False)(folder)
+        engine_factory(1, 1, compiled=False, int8=False)(folder)
 
 
 def test_a_url_is_never_fetched(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,8 +139,7 @@ def test_a_folders_template_is_not_run(tmp_path: Path) -> None:
     folder = tmp_path / "own"
     shutil.copytree(SHIPPED / "nano", folder)
     (folder / "chat_template.jinja").write_text("{{ ''.__class__.__mro__[1].__subclasses__() }}")
-    models = Models([str(folder)], make_engine(1, 4, compiled=False, int8=False))
-    engine = models._make(folder)
+    engine = engine_factory(1, 4, compiled=False, int8=False)(folder)
     (answer,) = engine.answer([Request("What is 2 + 2?")])
     assert answer.answer == "4", "questions are put together by hand"
 
@@ -155,7 +154,7 @@ def test_how_long_a_key_is_compared_tells_nothing() -> None:
         for _ in range(400):
             begun = time.perf_counter()
             with suppress(HttpError):
-                keys.caller(header)
+                keys.authenticate(header)
             times.append(time.perf_counter() - begun)
         return median(times)
 

@@ -19,7 +19,7 @@ from tests.serve.conftest import Running, running
 from tuili.errors import InputError
 from tuili.serve import traces
 from tuili.serve.app import Settings
-from tuili.serve.traces import Traces, collector
+from tuili.serve.traces import Traces, otlp_traces
 
 QUESTION = "What is 48 + 27 * 3?"
 ASKED: Any = [{"role": "user", "content": QUESTION}]
@@ -80,7 +80,7 @@ def attributes(span: Any) -> dict[str, Any]:
 
 
 def test_calls_are_told_without_a_word_of_them(listening: Collector) -> None:
-    for server in running(Settings(traces=collector(listening.url + "/"))):
+    for server in running(Settings(traces=otlp_traces(listening.url + "/"))):
         usage = ask(server)
     chat, several, refused, left, completion = spans(listening)
     told = attributes(chat)
@@ -143,10 +143,10 @@ async def leave(server: Running) -> None:
 
 def test_a_collector_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="give the URL of a collector"):
-        collector("localhost:4318")
+        otlp_traces("localhost:4318")
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(InputError, match=r"pip install 'tuili\[traces\]'"):
-        collector("http://127.0.0.1:4318")
+        otlp_traces("http://127.0.0.1:4318")
 
 
 @pytest.mark.parametrize("listens", [False, True])
@@ -155,10 +155,10 @@ def test_a_collector_that_does_not_answer_holds_nothing_up(listens: bool) -> Non
         silent.bind(("127.0.0.1", 0))
         if listens:
             silent.listen()
-        own = collector(f"http://127.0.0.1:{silent.getsockname()[1]}")
-        for server in running(Settings(traces=Traces(own._tracer))):
+        own = otlp_traces(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        for server in running(Settings(traces=Traces(own.tracer))):
             found = server.client().chat.completions.create(model="nano", messages=ASKED)
             assert found.choices[0].message.content == "129"
         begun = time.monotonic()
         own.close()
-        assert time.monotonic() - begun < traces.LATEST + 2
+        assert time.monotonic() - begun < traces.EXPORT_TIMEOUT_SECONDS + 2

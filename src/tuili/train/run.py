@@ -12,8 +12,17 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from tuili.data import Block, BlockStream, FileSource, Source, StreamState, TaskSource, check_sample, sample_texts
-from tuili.data.tokenizer import train_tokenizer
+from tuili.data import (
+    Block,
+    BlockStream,
+    FileSource,
+    Source,
+    StreamState,
+    TaskSource,
+    check_sample,
+    sample_texts,
+    train_tokenizer,
+)
 from tuili.errors import ConfigError, ModelFolderError, TuiliError
 from tuili.files import writing
 from tuili.model import TuiliForCausalLM

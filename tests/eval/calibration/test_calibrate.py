@@ -14,12 +14,15 @@ from tuili.engine import (
     Budget,
     Confidence,
     Curve,
+    Engine,
     Entry,
+    Promises,
     Request,
     calibration_bins,
     calibration_error,
     fit,
-    load_engine,
+    load_scheduler,
+    read_calibration,
 )
 from tuili.errors import InputError
 from tuili.eval import unseen_problems
@@ -39,8 +42,8 @@ from tuili.eval.calibration.calibrate import (
 from tuili.eval.calibration.guarantee import CertifiedSetting, LossTable, certify
 from tuili.eval.calibration.risk import draw_risk_coverage
 from tuili.model.folder import LoadedModel, load_model
-from tuili.tasks import Split
-from tuili.tasks.scoring import same_answer
+from tuili.model.verifier import read_verifier
+from tuili.tasks import Split, same_answer
 
 STEPS, TOKENS = 3, 120
 
@@ -81,7 +84,9 @@ def test_a_replay_is_what_the_engine_does(nano: LoadedModel, cases: list[Labelle
             scheduler = load_scheduler(nano.model, nano.tokenizer, slots=32, verifier=read_verifier(nano.path))
             engine = Engine(scheduler, nano.tokenizer, promises)
             tickets = [
-                engine.admit(Request(case.prompt, Budget(max_steps=steps, max_tokens=tokens)), sure=float(sure))
+                engine.admit(
+                    Request(case.prompt, Budget(max_steps=steps, max_tokens=tokens)), min_confidence=float(sure)
+                )
                 for case in cases
             ]
             while engine.busy:
