@@ -23,7 +23,7 @@ from benchmarks.harness.record import ROOT, Figure
 from tuili.config import load_recipe
 from tuili.engine import calibration_bins
 from tuili.eval import reliability_diagrams
-from tuili.model.verifier import Verifier
+from tuili.model import Verifier, probabilities
 from tuili.posttrain.verifier.chains import OWN, UNKNOWN
 from tuili.posttrain.verifier.features import Examples
 from tuili.posttrain.verifier.fit import judged
@@ -51,7 +51,7 @@ class Sets:
     def take(self, name: str, verifier: Verifier, held_out: Sequence[str]) -> Tensor:
         """Measure a head, note its figures under a name, and return its probabilities of the ends of the test."""
         calibration = calibrate(verifier, self.validation.some(~self.validation.of(*held_out)), self.run.plan.kinds)
-        chance_E = calibration.chances(judged(verifier, self.test)[self.test.end_E], self.test.last_E)
+        chance_E = probabilities(calibration, judged(verifier, self.test)[self.test.end_E], self.test.last_E)
         self.note(name, report(self.test, chance_E, calibration.thresholds, held_out))
         return chance_E
 

@@ -18,7 +18,8 @@ from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
 from tuili.engine import Depth, Generation, load_decoder
 from tuili.eval import unseen_problems
-from tuili.model.folder import LoadedModel, load_model, shipped_names
+from tuili.model import LoadedModel, load_model
+from tuili.store import shipped_names
 from tuili.tasks import domain_names
 
 SEED = 3

@@ -41,8 +41,7 @@ from tuili.engine import (
     warm_up,
 )
 from tuili.errors import InputError, Overloaded
-from tuili.model.folder import LoadedModel
-from tuili.model.verifier import read_verifier
+from tuili.model import LoadedModel, read_verifier
 
 BUDGETS = ("max_steps", "max_tokens", "max_layer_steps", "deadline_ms")
 REQUESTS_PER_ENGINE = 1_000

@@ -27,11 +27,9 @@ from tuili.engine import (
     StepOutput,
     StepPolicy,
 )
-from tuili.model.folder import LoadedModel, load_model
-from tuili.model.verifier import Calibration as Curves
-from tuili.model.verifier import LoadedVerifier, Verifier, VerifierConfig, verifier_hash, write_verifier
-from tuili.store import Tokenizer
-from tuili.store.lineage import model_hash
+from tuili.model import LoadedModel, LoadedVerifier, Verifier, load_model, write_verifier
+from tuili.store import Tokenizer, VerifierConfig, model_hash, verifier_hash
+from tuili.store import VerifierCalibration as Curves
 
 OPENINGS = ("What is 48 / 2 + 7?", "Each name stands for a number.\nP1: Leo = Zoe + 3\n", "Solve for t: ")
 

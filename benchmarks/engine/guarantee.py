@@ -48,9 +48,8 @@ from tuili.eval import (
     unseen_problems,
 )
 from tuili.files import write_durably
-from tuili.model.folder import LoadedModel, load_model
-from tuili.model.verifier import verifier_hash
-from tuili.store.lineage import model_hash
+from tuili.model import LoadedModel, load_model
+from tuili.store import model_hash, verifier_hash
 from tuili.tasks import Split, domain_names
 
 BLOCK_PROBLEMS = 960

@@ -30,7 +30,8 @@ from benchmarks.harness.record import Figure
 from tuili.engine import Budget, Engine, Request, Ticket, load_engine
 from tuili.errors import InputError, Overloaded
 from tuili.eval import unseen_problems
-from tuili.model.folder import LoadedModel, load_model, shipped_names
+from tuili.model import LoadedModel, load_model
+from tuili.store import shipped_names
 from tuili.tasks import domain_names
 
 POLICIES = ("ours", "fcfs")

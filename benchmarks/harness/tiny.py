@@ -9,10 +9,8 @@ import torch
 from torch import nn
 
 from tuili.data import train_tokenizer
-from tuili.model import TuiliConfig, TuiliForCausalLM
-from tuili.model.folder import save_model
-from tuili.store import Tokenizer
-from tuili.store.lineage import LineageEntry
+from tuili.model import TuiliConfig, TuiliForCausalLM, save_model
+from tuili.store import LineageEntry, Tokenizer
 
 
 def tiny_model(**overrides: Any) -> tuple[TuiliForCausalLM, Tokenizer]:

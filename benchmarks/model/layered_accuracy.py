@@ -23,8 +23,7 @@ from benchmarks.model.attention_reads import DECODED_TOKENS, read_shares
 from tuili.config import load_recipe
 from tuili.engine import load_decoder
 from tuili.eval import answer_problems, paired_difference, unseen_problems
-from tuili.model import modeling
-from tuili.model.folder import LoadedModel, load_model
+from tuili.model import LoadedModel, load_model
 from tuili.provenance import code_hash
 from tuili.steps import render_response
 from tuili.tasks import Problem
@@ -111,7 +110,7 @@ def mean_reads(loaded: LoadedModel, problems: Sequence[Problem]) -> float:
     """The mean share of keys that the last tokens of right responses to these problems read."""
     texts = [(problem.prompt, render_response(problem.steps, problem.answer)) for problem in problems]
     rows = [loaded.tokenizer.encode_example(prompt, response)[0] for prompt, response in texts]
-    with patch.object(modeling, "SPARSE_ABOVE", 0):
+    with patch.object(loaded.model.model, "sparse_above", 0):
         shares = [read_shares(loaded.model, torch.tensor(row))[..., 0] for row in rows if len(row) > DECODED_TOKENS]
     return fmean(float(share.mean()) for share in shares)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from tests.eval.scripted import Oracle
 from tuili.eval.experts import max_violation, measure_experts
 from tuili.eval.runner import unseen_problems
-from tuili.model.experts import Routing, RoutingRecord
+from tuili.model import Routing, RoutingRecord
 from tuili.tasks import Problem, Split
 
 DOMAINS = ["arithmetic", "calendar", "knights"]

@@ -16,7 +16,7 @@ import torch
 from tests.tiny import save_tiny
 from tuili.errors import InputError, TuiliError
 from tuili.eval.parallel import JobProgress, WorkerPlan, plan_workers, run_jobs
-from tuili.model.folder import LoadedModel, load_model
+from tuili.model import LoadedModel, load_model
 
 STALL_SECONDS = 300
 TWO_WORKERS = WorkerPlan(processes=2, threads=1)

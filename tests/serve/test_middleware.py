@@ -33,10 +33,10 @@ def send(server: Running, *parts: bytes, pause: float = 0.0) -> tuple[int, dict[
             for part in parts:
                 connection.sendall(part)
                 time.sleep(pause)
-        found = b""
-        while b"}}" not in found and (more := connection.recv(65536)):
-            found += more
-    head, _, body = found.partition(b"\r\n\r\n")
+        received = b""
+        while b"}}" not in received and (more := connection.recv(65536)):
+            received += more
+    head, _, body = received.partition(b"\r\n\r\n")
     return int(head.split()[1]), json.loads(body)
 
 
@@ -57,14 +57,14 @@ def post(body: bytes, *headers: str) -> bytes:
     ],
 )
 def test_what_is_too_large_is_refused(narrow: Running, request_bytes: bytes, status: int, code: str) -> None:
-    found, body = send(narrow, request_bytes)
-    assert (found, body["error"]["code"]) == (status, code)  # type: ignore[index]
+    got, body = send(narrow, request_bytes)
+    assert (got, body["error"]["code"]) == (status, code)  # type: ignore[index]
 
 
 def test_a_body_that_trickles_in_is_not_waited_for(narrow: Running) -> None:
     begun = time.perf_counter()
-    found, body = send(narrow, post(b"{", "Content-Length: 1000"), *[b" "] * 2, pause=0.25)
-    assert (found, body["error"]["code"]) == (408, "body_too_slow")  # type: ignore[index]
+    status, body = send(narrow, post(b"{", "Content-Length: 1000"), *[b" "] * 2, pause=0.25)
+    assert (status, body["error"]["code"]) == (408, "body_too_slow")  # type: ignore[index]
     assert time.perf_counter() - begun < 5
 
 
@@ -72,8 +72,8 @@ def test_request_ids_come_back_and_the_log_has_no_prompt(server: Running, caplog
     caplog.set_level(logging.INFO, "tuili.access")
     raw = server.client()._client
     body = {"model": "nano", "messages": [{"role": "user", "content": "What is 123 + 456?"}]}
-    found = raw.post(f"{server.url}{PATH}", json=body, headers={"x-request-id": "mine-1"})
-    assert (found.status_code, found.headers["x-request-id"]) == (200, "mine-1")
+    reply = raw.post(f"{server.url}{PATH}", json=body, headers={"x-request-id": "mine-1"})
+    assert (reply.status_code, reply.headers["x-request-id"]) == (200, "mine-1")
     other = raw.get(f"{server.url}/v1/models", headers={"x-request-id": "a b\tc"})
     assert len(other.headers["x-request-id"]) == 32, "an id that could forge lines is replaced"
     line = json.loads(next(record.getMessage() for record in caplog.records if "mine-1" in record.getMessage()))

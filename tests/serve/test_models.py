@@ -18,9 +18,9 @@ from tests.serve.conftest import Running, running
 from tests.tiny import save_tiny
 from tuili.engine import Engine
 from tuili.errors import InputError
-from tuili.model.folder import SHIPPED
 from tuili.serve.app import Settings, make_app
 from tuili.serve.models import ModelRegistry, engine_factory
+from tuili.store import SHIPPED_MODELS
 
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
 MAKE = engine_factory(2, 8, compiled=False, int8=False)
@@ -40,11 +40,11 @@ def change_under_load(server: Running, folder: Path) -> None:
     failures, answers, over = list[Exception](), list[str | None](), threading.Event()
 
     def ask() -> None:
-        own = server.client()
+        client = server.client()
         while not over.is_set():
             try:
-                found = own.chat.completions.create(model="own", messages=ASKED, max_tokens=60)
-                answers.append(found.choices[0].message.content)
+                completion = client.chat.completions.create(model="own", messages=ASKED, max_tokens=60)
+                answers.append(completion.choices[0].message.content)
             except Exception as error:
                 failures.append(error)
 
@@ -68,7 +68,7 @@ def change(client: OpenAI, folder: Path, answers: list[str | None]) -> None:
     time.sleep(0.7)
     assert client.models.retrieve("own").created == first.created, "a damaged folder changes nothing"
     shutil.rmtree(folder / "tuili")
-    for file in SHIPPED.joinpath("nano").glob("*.*"):
+    for file in SHIPPED_MODELS.joinpath("nano").glob("*.*"):
         shutil.copy(file, folder)
     until = time.monotonic() + 30
     while "129" not in answers and time.monotonic() < until:

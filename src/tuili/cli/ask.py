@@ -36,7 +36,7 @@ def run(
 
     from tuili.cli.show import show_answer
     from tuili.engine import Budget, Request, Sampling, load_engine, parse_settings
-    from tuili.model.folder import load_model
+    from tuili.model import load_model
 
     spend = {
         "max_steps": max_steps,

@@ -44,7 +44,7 @@ def run(
     from tuili.engine import CALIBRATION_FILE
     from tuili.eval import CalibrationGrid, calibrate, draw_risk_coverage
     from tuili.files import check_file_place, whole_file
-    from tuili.model.folder import load_model
+    from tuili.model import load_model
 
     grid = CalibrationGrid(
         _numbers("--tolerance", tolerance, float),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tuili.eval import EvalSettings, ScoredResponse
-    from tuili.model.folder import LoadedModel
+    from tuili.model import LoadedModel
     from tuili.tasks import Problem
     from tuili.train.recipe import Recipe
 
@@ -57,7 +57,7 @@ def run(
     from tuili.config import load_recipe
     from tuili.eval import EvalSettings, cells_by_domain, evaluate
     from tuili.files import check_file_place
-    from tuili.model.folder import load_model
+    from tuili.model import load_model
     from tuili.train.recipe import Recipe
     from tuili.train.run import train
 

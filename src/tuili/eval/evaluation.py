@@ -18,8 +18,8 @@ from tuili.eval.experts import ExpertReport, measure_experts
 from tuili.eval.parallel import Job, JobProgress, Progress, plan_workers, run_jobs
 from tuili.eval.reporting import report
 from tuili.eval.runner import ScoredResponse, answer_problems, unseen_problems
-from tuili.model.folder import LoadedModel
-from tuili.store.lineage import model_hash
+from tuili.model import LoadedModel
+from tuili.store import model_hash
 from tuili.tasks import Problem, Split
 
 ROUTING_PROBLEMS_PER_DOMAIN = 50

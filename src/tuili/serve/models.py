@@ -18,8 +18,9 @@ from stat import S_ISREG
 
 from tuili.engine import Engine, Event, Observation, PreparedRequest, Request, Service, load_engine
 from tuili.errors import InputError
-from tuili.model.folder import load_model, resolve
+from tuili.model import load_model
 from tuili.serve.errors import HttpError
+from tuili.store import resolve_model
 
 LOG = logging.getLogger(__name__)
 EngineFactory = Callable[[Path], Engine]
@@ -110,7 +111,7 @@ class ModelRegistry:
         self._make_engine = make_engine
         self._paths: dict[str, Path] = {}
         for folder in folders:
-            path = resolve(folder)
+            path = resolve_model(folder)
             name = path.name if path.name != "model" else path.parent.name
             if name in self._paths:
                 raise InputError(f"two models are called {name}: name their folders otherwise")

@@ -41,7 +41,7 @@ from tuili.eval.calibration.calibrate import (
 )
 from tuili.eval.calibration.guarantee import CertifiedSetting, LossTable, certify
 from tuili.eval.calibration.risk import draw_risk_coverage
-from tuili.model.folder import LoadedModel, load_model
+from tuili.model import LoadedModel, load_model
 from tuili.model.verifier import read_verifier
 from tuili.tasks import Split, same_answer
 

@@ -31,9 +31,9 @@ def source(name: str) -> str:
 def words() -> dict[str, dict[str, str]]:
     """Every text by language and name."""
     block = re.compile(r"^  (\w+): \{\n(.*?)^  \},$", re.MULTILINE | re.DOTALL)
-    found = {language: WORD.findall(body) for language, body in block.findall(source("words.js"))}
-    assert all(len(pairs) == len(dict(pairs)) for pairs in found.values()), "a name is given twice"
-    return {language: dict(pairs) for language, pairs in found.items()}
+    pairs_by_language = {language: WORD.findall(body) for language, body in block.findall(source("words.js"))}
+    assert all(len(pairs) == len(dict(pairs)) for pairs in pairs_by_language.values()), "a name is given twice"
+    return {language: dict(pairs) for language, pairs in pairs_by_language.items()}
 
 
 def test_every_file_is_served_and_no_served_file_is_missing() -> None:

@@ -78,10 +78,10 @@ def test_every_reference_leads_somewhere(server: Running) -> None:
 
 
 def test_some_made_up_requests_are_answered_as_the_document_says(patient: Running) -> None:
-    found = explore(patient, ["fuzzing"], 6, key="one", only="^/v1/(chat|completions|responses|models)")
-    assert found.wrong == []
-    assert found.requests >= 30
-    assert found.by_status()[200] >= 8
+    drawn = explore(patient, ["fuzzing"], 6, key="one", only="^/v1/(chat|completions|responses|models)")
+    assert drawn.wrong == []
+    assert drawn.requests >= 30
+    assert drawn.by_status()[200] >= 8
     narrow = explore(patient, ["coverage"], 1, key="one", only="^/(v1/models|v1/feedback|health|ready|metrics)")
     assert narrow.wrong == []
     assert {200, 202, 400, 401, 404, 405} <= set(narrow.by_status())
@@ -95,15 +95,15 @@ def test_thousands_of_made_up_requests_are_answered_as_the_document_says(
     drawn = explore(patient, ["fuzzing"], 950, key="one")
     chained = explore(patient, ["stateful"], 30, key="one")
     with capsys.disabled():
-        for name, found in (("covering", covered), ("drawn", drawn), ("chained", chained)):
-            sys.stdout.write(f"\n{name}: {found.requests} requests, by status {found.by_status()}\n")
+        for name, explored in (("covering", covered), ("drawn", drawn), ("chained", chained)):
+            sys.stdout.write(f"\n{name}: {explored.requests} requests, by status {explored.by_status()}\n")
     assert covered.wrong + drawn.wrong + chained.wrong == []
     assert covered.requests + drawn.requests + chained.requests >= ENOUGH
     assert chained.by_status()[200] > 0
-    for found in (covered, drawn):
-        assert not [status for status in found.by_status() if status >= 500]
+    for explored in (covered, drawn):
+        assert not [status for status in explored.by_status() if status >= 500]
         for path in (CHAT, "/v1/completions", "/v1/responses"):
-            assert found.share(path) > 0.6, "right requests are answered more often than not"
+            assert explored.share(path) > 0.6, "right requests are answered more often than not"
 
 
 def send(server: Running, path: str, body: Any = None, secret: str = "one", **more: Any) -> httpx2.Response:
@@ -111,10 +111,10 @@ def send(server: Running, path: str, body: Any = None, secret: str = "one", **mo
     method = "GET" if body is None else "POST"
     headers = {"authorization": f"Bearer {secret}", "content-type": "application/json", **more.pop("headers", {})}
     content = json.dumps(body) if isinstance(body, dict) else body
-    found = httpx2.request(method, server.url + path, content=content, headers=headers, timeout=60, **more)
+    reply = httpx2.request(method, server.url + path, content=content, headers=headers, timeout=60, **more)
     declared = "/v1/models/{name}" if path.startswith("/v1/models/") else path
-    check_reply(method, declared, found.status_code, found.headers, found.content)
-    return found
+    check_reply(method, declared, reply.status_code, reply.headers, reply.content)
+    return reply
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -48,13 +48,13 @@ INTEGER = schema(answer={"type": "integer"})
     ],
 )
 def test_values_of_each_type(kind: str, text: str, value: Any) -> None:
-    found = AnswerForm.from_schema(schema(x={"type": kind}), "schema").fill(answer(text))
+    filled = AnswerForm.from_schema(schema(x={"type": kind}), "schema").fill(answer(text))
     if value is None:
-        assert (found.answer, found.receipt.outcome) == ("", Outcome.ABSTAINED)
-        assert f"of type {kind}" in found.receipt.reason
+        assert (filled.answer, filled.receipt.outcome) == ("", Outcome.ABSTAINED)
+        assert f"of type {kind}" in filled.receipt.reason
     else:
-        assert json.loads(found.answer) == {"x": value}
-        assert type(json.loads(found.answer)["x"]) is type(value)
+        assert json.loads(filled.answer) == {"x": value}
+        assert type(json.loads(filled.answer)["x"]) is type(value)
 
 
 def test_the_schema_of_a_model_of_pydantic_fits() -> None:
@@ -122,13 +122,13 @@ SCHEMAS = st.fixed_dictionaries(
 
 
 @given(SCHEMAS, VALUES)
-def test_what_is_filled_fits_its_schema(own: dict[str, Any], text: str) -> None:
+def test_what_is_filled_fits_its_schema(wanted: dict[str, Any], text: str) -> None:
     try:
-        form = AnswerForm.from_schema(own, "schema")
+        form = AnswerForm.from_schema(wanted, "schema")
     except HttpError:
         return
     if filled := form.fill(answer(text)).answer:
-        jsonschema.validate(json.loads(filled), own)
+        jsonschema.validate(json.loads(filled), wanted)
 
 
 def test_an_exact_choice_comes_before_one_in_other_letters() -> None:

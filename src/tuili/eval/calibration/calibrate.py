@@ -48,9 +48,8 @@ from tuili.eval.calibration.guarantee import (
     p_value,
 )
 from tuili.eval.parallel import Job, JobProgress, Progress, plan_workers, run_jobs
-from tuili.model.folder import LoadedModel
-from tuili.model.verifier import verifier_hash
-from tuili.store.lineage import model_hash
+from tuili.model import LoadedModel
+from tuili.store import model_hash, verifier_hash
 from tuili.tasks import same_answer
 
 UNREACHABLE_CONFIDENCE = float("inf")
