@@ -27,8 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import free_port
-from tuili.engine import Engine, controller
-from tuili.engine.events import EventBuilder
+from tuili.engine import Attempt, Engine, TokenWritten
 from tuili.errors import TuiliError
 from tuili.serve import (
     HeaderTimeoutProtocol,
@@ -66,11 +65,11 @@ CLIENT_WEIGHTS = {
 """What a client does, and how often in proportion."""
 FAILURE_SHARES: tuple[tuple[Any, str, float], ...] = (
     (Engine, "prepare", 0.02),
-    (EventBuilder, "new_events", 0.001),
-    (controller, "check_attempt", 0.01),
+    (TokenWritten, "__init__", 0.001),
+    (Attempt, "__init__", 0.01),
     (RequestMetrics, "observe", 0.001),
 )
-"""Functions inside the server, and the share of their calls that fail."""
+"""What fails inside the server, and in which share of its calls: reading, streaming, checking and counting."""
 
 
 class Injected(Exception):

@@ -49,9 +49,12 @@ class Methods:
 
     def at_depth(self, problems: abc.Sequence[Problem], depth: Depth, threshold: float) -> list[Spent]:
         """One response to each problem: at a fixed depth, or at `auto` with a threshold on a token's probability."""
-        rows = [self._row(self.tokenizer.encode_prompt(problem.prompt), depth, threshold) for problem in problems]
-        self._write(rows)
-        return [self._spent(problem, row.tokens, row.layer_steps) for problem, row in zip(problems, rows, strict=True)]
+        sequences = [
+            self._sequence(self.tokenizer.encode_prompt(problem.prompt), depth, threshold) for problem in problems
+        ]
+        self._write(sequences)
+        pairs = zip(problems, sequences, strict=True)
+        return [self._spent(problem, sequence.tokens, sequence.layer_steps) for problem, sequence in pairs]
 
     def calm(self, problems: abc.Sequence[Problem], rules: abc.Sequence[Rule]) -> list[list[Spent]]:
         """One response to each problem with each exit rule of CALM."""
@@ -74,7 +77,7 @@ class Methods:
         """
         prompts = [self.tokenizer.encode_prompt(problem.prompt) for problem in problems]
         threshold = self.model.config.exit_threshold
-        whole = [self._row(prompt, "auto", threshold) for prompt in prompts]
+        whole = [self._sequence(prompt, "auto", threshold) for prompt in prompts]
         self._write(whole)
         closing = self.tokenizer.token_id(END_THINK)
         assert isinstance(closing, int)
@@ -82,19 +85,21 @@ class Methods:
         by_budget = {}
         for budget in budgets:
             forced: dict[int, Sequence] = {}
-            for index, (prompt, row) in enumerate(zip(prompts, whole, strict=True)):
-                if closing not in row.tokens[:budget] and len(row.tokens) > budget:
-                    head = row.tokens[:budget]
+            for index, (prompt, sequence) in enumerate(zip(prompts, whole, strict=True)):
+                if closing not in sequence.tokens[:budget] and len(sequence.tokens) > budget:
+                    head = sequence.tokens[:budget]
                     closing_ids = [*([] if head[-1:] == newline else newline), closing]
-                    forced[index] = self._row(prompt + head + closing_ids, "auto", threshold, MAX_FORCED_ANSWER_TOKENS)
+                    forced[index] = self._sequence(
+                        prompt + head + closing_ids, "auto", threshold, MAX_FORCED_ANSWER_TOKENS
+                    )
             self._write(list(forced.values()))
             spent = []
-            for index, (problem, prompt, row) in enumerate(zip(problems, prompts, whole, strict=True)):
-                tokens, layers = row.tokens, row.layer_steps
+            for index, (problem, prompt, sequence) in enumerate(zip(problems, prompts, whole, strict=True)):
+                tokens, layers = sequence.tokens, sequence.layer_steps
                 if answer := forced.get(index):
                     tokens = answer.prompt[len(prompt) :] + answer.tokens
                     closing_layers = (len(answer.prompt) - len(prompt) - budget) * self.model.config.trunk_layers
-                    layers = sum(row.depths[:budget]) + closing_layers + answer.layer_steps
+                    layers = sum(sequence.depths[:budget]) + closing_layers + answer.layer_steps
                 spent.append(self._spent(problem, tokens, layers))
             by_budget[budget] = spent
         return by_budget
@@ -126,12 +131,12 @@ class Methods:
         ]
         return [drawn[start : start + count] for start in range(0, len(drawn), count)]
 
-    def _row(self, prompt: list[int], depth: Depth, threshold: float, most: int = MAX_RESPONSE_TOKENS) -> Sequence:
+    def _sequence(self, prompt: list[int], depth: Depth, threshold: float, most: int = MAX_RESPONSE_TOKENS) -> Sequence:
         return Sequence(prompt, SequenceLimits(most), depth=depth, exit_threshold=threshold)
 
-    def _write(self, rows: abc.Sequence[Sequence]) -> None:
-        for row in rows:
-            self._scheduler.submit(row)
+    def _write(self, sequences: abc.Sequence[Sequence]) -> None:
+        for sequence in sequences:
+            self._scheduler.submit(sequence)
         while self._scheduler.busy:
             self._scheduler.step()
 

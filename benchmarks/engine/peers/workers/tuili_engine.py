@@ -43,19 +43,19 @@ class TuiliEngine:
 
     def _write(self, work: Work, scheduler: Scheduler) -> Tokens:
         exits = self._model.config.exit_layers
-        rows = [Sequence(prompt, SequenceLimits(work.new), depth=exits[-1]) for prompt in work.prompts()]
-        depths = [[exits[-1]] * work.new for _ in rows]
+        sequences = [Sequence(prompt, SequenceLimits(work.new), depth=exits[-1]) for prompt in work.prompts()]
+        depths = [[exits[-1]] * work.new for _ in sequences]
         if shares := work.variant.get("shares"):
             rng = random.Random(work.seed)
-            depths = [rng.choices(exits, shares, k=work.new) for _ in rows]
-        for row in rows:
-            scheduler.submit(row)
+            depths = [rng.choices(exits, shares, k=work.new) for _ in sequences]
+        for sequence in sequences:
+            scheduler.submit(sequence)
         while scheduler.busy:
-            for row, row_depths in zip(rows, depths, strict=True):
-                if len(row.tokens) < work.new:
-                    row.depth = row_depths[len(row.tokens)]
+            for sequence, its_depths in zip(sequences, depths, strict=True):
+                if len(sequence.tokens) < work.new:
+                    sequence.depth = its_depths[len(sequence.tokens)]
             scheduler.step()
-        return [row.tokens for row in rows]
+        return [sequence.tokens for sequence in sequences]
 
 
 if __name__ == "__main__":

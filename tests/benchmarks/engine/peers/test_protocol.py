@@ -31,8 +31,11 @@ serve(prepare)
 def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A worker that sleeps and counts."""
     monkeypatch.setattr(protocol, "ROOT", Path(protocol.__file__).parents[3])
-    started = Worker(sys.executable, "unused", [], 1, tmp_path / "log")
-    started._command = [sys.executable, "-c", WORKER, "1"]
+    program, python = tmp_path / "worker.py", tmp_path / "python"
+    program.write_text(WORKER)
+    python.write_text(f"#!/bin/sh\nexec {sys.executable} {program}\n")
+    python.chmod(0o755)
+    started = Worker(str(python), "unused", [], 1, tmp_path / "log")
     yield started
     started.close()
 

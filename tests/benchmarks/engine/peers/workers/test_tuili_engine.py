@@ -1,4 +1,4 @@
-"""Our worker writes what was asked for: all tokens, never an end, as deep as was drawn; sizes are equal as claimed."""
+"""Our worker writes all tokens, never an end, at the depths that were drawn; the models are of equal active size."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def test_a_token_uses_as_many_parameters_of_ours_as_of_the_llama(size: str):
 
 @pytest.mark.parametrize(("batch", "shares"), [(1, None), (3, [0.5, 0.2, 0.2, 0.1])])
 def test_every_response_has_its_tokens_at_the_depths_that_were_drawn(tiny: TuiliEngine, batch, shares, monkeypatch):
-    rows: list[Sequence] = []
+    sequences: list[Sequence] = []
 
     def noted(*given, **more) -> Sequence:
-        rows.append(Sequence(*given, **more))
-        return rows[-1]
+        sequences.append(Sequence(*given, **more))
+        return sequences[-1]
 
     monkeypatch.setattr(tuili_engine, "Sequence", noted)
     tokens = tiny.prepare(Work(batch, 16, 40, 2048, {"shares": shares}))()
-    written = rows[-batch:]
-    assert tokens == [row.tokens for row in written]
+    written = sequences[-batch:]
+    assert tokens == [sequence.tokens for sequence in written]
     assert {len(response) for response in tokens} == {40}
-    depths = [depth for row in written for depth in row.depths]
+    depths = [depth for sequence in written for depth in sequence.depths]
     if shares is None:
         assert set(depths) == {12}
     else:
         assert set(depths) == {3, 6, 9, 12}
         assert depths.count(3) / len(depths) == pytest.approx(0.5, abs=0.15)
-        assert len({tuple(row.depths) for row in written}) == batch
+        assert len({tuple(sequence.depths) for sequence in written}) == batch
 
 
 def test_drawn_depths_cost_as_many_layers(tiny: TuiliEngine):
