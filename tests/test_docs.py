@@ -50,7 +50,7 @@ def check_command(line: str) -> None:
         context = command.make_context(name, rest, parent=context)
     if "overrides" in context.params:
         from tuili.posttrain.verifier.recipe import VerifierRecipe
-        from tuili.train.recipe import Recipe
+        from tuili.train import Recipe
 
         recipe = context.params.get("recipe", name)
         own = recipe.endswith(".yaml") and not Path(recipe).exists()  # a reader's

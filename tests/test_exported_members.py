@@ -22,6 +22,10 @@ FACES = {
         BUILT_IN_DOMAINS Domain Draft LEVELS MUTATION_KINDS Problem SEEDS_PER_SPLIT Split
         domain domain_names generate mutants mutate phase result_start same_answer same_form score
     """,
+    "train": """
+        DataConfig ExecutionPlan ModelConfig RUN_FILE Recipe RunFolder TrainingResult
+        build_model build_sources can_compile read_log train training_stream warmup_cosine
+    """,
     "data": """
         Block BlockStream FileSource IGNORE_INDEX ImportOutcome Record Source StreamState TaskSource
         TOKENIZER_SAMPLE_RECORDS check_records check_sample count_outcomes encode_record import_gsm8k

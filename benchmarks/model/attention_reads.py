@@ -26,8 +26,7 @@ from tuili.model.attention import KeyValues, View
 from tuili.model.folder import load_model, shipped_names
 from tuili.model.units import Units
 from tuili.store import Tokenizer
-from tuili.train.recipe import DataConfig, ModelConfig
-from tuili.train.run import build_model, build_sources
+from tuili.train import DataConfig, ModelConfig, build_model, build_sources
 
 DECODED = 16
 """Tokens at the end of each text that are fed one by one."""

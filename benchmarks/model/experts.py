@@ -24,7 +24,7 @@ from tuili.model.experts import Experts, MixtureOfExperts
 from tuili.model.kernels import set_fused
 from tuili.model.layers import FeedForward
 from tuili.model.presets import preset
-from tuili.train.precision import can_compile
+from tuili.train import can_compile
 
 Block = Callable[[Tensor], Tensor]
 

@@ -30,8 +30,7 @@ from tuili.model.folder import LoadedModel, load_model
 from tuili.provenance import code_hash
 from tuili.steps import render_response
 from tuili.tasks import Problem
-from tuili.train.recipe import Recipe
-from tuili.train.run import train
+from tuili.train import Recipe, train
 
 INTERRUPTED = 130
 SIDES = {

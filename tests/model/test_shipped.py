@@ -26,7 +26,7 @@ from tuili.posttrain.verifier.recipe import VerifierRecipe
 from tuili.store import PAD
 from tuili.store.lineage import model_hash, read_lineage
 from tuili.tasks import domain_names
-from tuili.train.recipe import Recipe
+from tuili.train import Recipe
 
 NANO = SHIPPED / "nano"
 REPORT = json.loads((NANO / EVAL_FILE).read_text())

@@ -52,8 +52,7 @@ def run(
     from tuili.eval.reporting.report import write_html, write_json
     from tuili.files import check_file_place, is_special
     from tuili.model.folder import load_model
-    from tuili.train.folder import RUN_FILE
-    from tuili.train.log import read_log
+    from tuili.train import RUN_FILE, read_log
 
     settings = EvalSettings(
         domains=parse_domains(domains),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tuili.eval.runner import Trial
     from tuili.model.folder import LoadedModel
     from tuili.tasks import Problem
-    from tuili.train.recipe import Recipe
+    from tuili.train import Recipe
 
 STARTED = time.perf_counter()  # this module is the first thing that the verb loads
 RECIPE = "quickstart"
@@ -62,8 +62,7 @@ def run(
     from tuili.eval.reporting.report import by_domain
     from tuili.files import check_file_place
     from tuili.model.folder import load_model
-    from tuili.train.recipe import Recipe
-    from tuili.train.run import train
+    from tuili.train import Recipe, train
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     recipe = load_recipe(RECIPE, overrides or [], Recipe)
@@ -157,7 +156,7 @@ def _write(
 ) -> None:
     """Write the reports, one for programs and one for people."""
     from tuili.eval.reporting.report import sample, write_html, write_json
-    from tuili.train.log import read_log
+    from tuili.train import read_log
 
     questions = [sample(trial, loaded.tokenizer) for trial in trials]
     write_json(folder / JSON_FILE, {**figures, "evaluation": report, "questions": questions})

@@ -1,4 +1,7 @@
-"""`tuili train`: a recipe to a model folder. The training is left to `tuili.train`, a verifier's to `tuili.verify`."""
+"""`tuili train`: a recipe to a model folder.
+
+The training is left to `tuili.train`, that of a verifier to `tuili.posttrain`.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +33,7 @@ def run(
     folder = Path("runs", Path(recipe).stem) if out is None else parse_folder("--out", out)
     from tuili.config import has_section, load_recipe
     from tuili.files import check_file_place
-    from tuili.train.folder import RUN_FILE
-    from tuili.train.recipe import Recipe
-    from tuili.train.run import train
+    from tuili.train import RUN_FILE, Recipe, train
 
     if has_section(recipe, "verifier"):
         _train_verifier(recipe, overrides or [], folder, resume)

@@ -11,7 +11,7 @@ from tuili.config import load_recipe
 from tuili.data.packing import IGNORE_INDEX, Document, pack
 from tuili.model.presets import preset
 from tuili.model.size import count_parameters
-from tuili.train.recipe import Recipe
+from tuili.train import Recipe
 
 
 @pytest.mark.parametrize("size", ["nano", "micro", "small"])
