@@ -157,7 +157,7 @@ def test_the_answer_on_the_page_is_printed_as_tuili_ask_prints_it() -> None:
     from rich.console import Console
 
     from tuili.cli.show import show_answer
-    from tuili.engine.answer import Answer, CheckedStep, Receipt
+    from tuili.engine import Answer, CheckedStep, Receipt
     from tuili.steps import check_chain
 
     shown = re.search(r"```text\n(.*?)```", (ROOT / "docs" / "asking.md").read_text(), re.DOTALL)

@@ -27,9 +27,9 @@ FACES = {
         build_model build_sources can_compile read_log train training_stream warmup_cosine
     """,
     "data": """
-        Block BlockStream FileSource IGNORE_INDEX ImportOutcome Record Source StreamState TaskSource
-        TOKENIZER_SAMPLE_RECORDS check_records check_sample count_outcomes encode_record import_gsm8k
-        prefetch read_records record_schema sample_texts write_records
+        Block BlockStream FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE Record Source StreamState
+        TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes encode_record
+        import_gsm8k prefetch read_records record_schema sample_texts train_tokenizer write_records
     """,
 }
 

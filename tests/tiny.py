@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from tuili.data.tokenizer import train_tokenizer
+from tuili.data import train_tokenizer
 from tuili.model import TuiliConfig, TuiliForCausalLM
 from tuili.model.folder import save_model
 from tuili.store import Tokenizer

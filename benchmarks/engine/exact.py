@@ -15,8 +15,7 @@ from benchmarks.engine.peers.workers.tuili_engine import compiles
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
-from tuili.engine.decode import Decoder, Generation
-from tuili.engine.request import Depth
+from tuili.engine import Depth, Generation, load_decoder
 from tuili.eval.runner import unseen_problems
 from tuili.model.folder import LoadedModel, load_model, shipped_names
 from tuili.tasks import domain_names
@@ -77,7 +76,7 @@ class Decoders:
         kinds |= {"compiled": compiled} if compiled else {}
         kinds["int8"] = {"int8": True} | compiled
         self._decoders = {
-            kind: Decoder(loaded.model, loaded.tokenizer, batch_size=batch, **options)
+            kind: load_decoder(loaded.model, loaded.tokenizer, batch_size=batch, **options)
             for kind, options in kinds.items()
         }
         for kind in kinds:

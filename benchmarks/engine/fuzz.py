@@ -14,7 +14,7 @@ import time
 import weakref
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -24,20 +24,42 @@ import torch
 
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
-from tests.clock import Clock, take_time
+from benchmarks.harness.simulated import Clock, SimulatedRunner
 from tests.tiny import loud, save_tiny
-from tuili.engine.answer import Answer, Outcome
-from tuili.engine.engine import Engine, Ticket
-from tuili.engine.events import Answered, Event, TokenWritten
-from tuili.engine.promises.calibration import CALIBRATION_FILE, Calibration, Entry, Sample
-from tuili.engine.promises.confidence import FEATURES
-from tuili.engine.request import Budget, Depth, Request, Sampling
-from tuili.engine.scheduling.scheduler import Scheduler
-from tuili.engine.sequence import Row, Stop
+from tuili.engine import (
+    CALIBRATION_FILE,
+    FEATURES,
+    Answer,
+    Answered,
+    Budget,
+    Calibration,
+    Depth,
+    Engine,
+    Entry,
+    Event,
+    ModelRunner,
+    Outcome,
+    PrefillOutput,
+    Promises,
+    Request,
+    Sample,
+    Sampling,
+    Scheduler,
+    Sequence,
+    StepOutput,
+    StepPolicy,
+    StopReason,
+    Ticket,
+    TokenWritten,
+    load_runner,
+    valid_calibration,
+    warm_up,
+)
 from tuili.errors import InputError, Overloaded
 from tuili.model.folder import LoadedModel, load_model
 from tuili.model.verifier import Calibration as Curves
-from tuili.model.verifier import LoadedVerifier, Verifier, VerifierConfig, verifier_hash, write_verifier
+from tuili.model.verifier import LoadedVerifier, Verifier, VerifierConfig, read_verifier, verifier_hash, write_verifier
+from tuili.store import Tokenizer
 from tuili.store.lineage import model_hash
 
 OPENINGS = ("What is 48 / 2 + 7?", "Each name stands for a number.\nP1: Leo = Zoe + 3\n", "Solve for t: ")
@@ -137,20 +159,20 @@ class _Run:
 
     def __init__(self, loaded: LoadedModel, random: Random, tally: Tally) -> None:
         self.random, self.tally, self.clock = random, tally, Clock(step=1e-6)
-        self.engine = Engine(
-            loaded,
-            threshold=random.choice((0.0, 0.3, 0.97)) if loaded.path.name == "plain" else None,
-            slots=random.choice((1, 2, 5, 16)),
-            waiting=random.choice((1, 8, 64)),
-            clock=self.clock,
-        )
-        scheduler = self.engine.scheduler
-        take_time(scheduler, self.clock, lambda: random.uniform(0.8, 1.2))
-        scheduler.warm()
-        lead(scheduler, random)
+        own_threshold = loaded.model.config.exit_threshold
+        threshold = random.choice((0.0, 0.3, 0.97)) if loaded.path.name == "plain" else own_threshold
+        slots, waiting = random.choice((1, 2, 5, 16)), random.choice((1, 8, 64))
+        verifier = read_verifier(loaded.path)
+        runner = load_runner(loaded.model, loaded.tokenizer, slots=slots, verifier=verifier, clock=self.clock)
+        leading = LeadingRunner(runner, loaded.tokenizer, self.clock, random)
+        scheduler = Scheduler.of(leading, loaded.tokenizer, waiting=waiting, clock=self.clock)
+        warm_up(scheduler)
+        leading.leads = True
+        promises = Promises(*valid_calibration(loaded.path, threshold))
+        self.engine = Engine(scheduler, loaded.tokenizer, promises, threshold)
         self.live: dict[Asked, int] = {}
         """Requests that have not ended, with the steps made since they came."""
-        self.seen = weakref.WeakSet[Row | Ticket | Asked]()
+        self.seen = weakref.WeakSet[Sequence | Ticket | Asked]()
         self.spent: Counter[str] = Counter()
 
     def ask(self, requests: int) -> None:
@@ -183,7 +205,7 @@ class _Run:
             self._refused(error)
             return
         self.live[asked] = 0
-        self.seen.update((asked, asked.ticket, asked.ticket.row))
+        self.seen.update((asked, asked.ticket, asked.ticket.sequence))
 
     def _refused(self, error: InputError | Overloaded) -> None:
         assert "\n" not in str(error)
@@ -214,7 +236,7 @@ class _Run:
         self.engine.check()
         for asked in list(self.live):
             assert asked.ticket is not None
-            self.seen.add(asked.ticket.row)
+            self.seen.add(asked.ticket.sequence)
             if asked.ticket.answer is not None:
                 del self.live[asked]
                 self._judge(asked, asked.ticket.answer)
@@ -253,8 +275,8 @@ class _Run:
 
     def _reconcile(self) -> None:
         """What was spent is what was charged, and nothing is left."""
-        scheduler, account = self.engine.scheduler, self.engine.scheduler.account
-        read = account.ended[Stop.READ]
+        scheduler, account = self.engine.scheduler, self.engine.scheduler.stats
+        read = account.ended[StopReason.READ]
         tally = self.tally
         tally.read += read
         assert account.submitted == account.ended.total() >= self.spent["attempts"] + read
@@ -267,19 +289,34 @@ class _Run:
         self.tally.leaked += len(self.seen)
 
 
-def lead(scheduler: Scheduler, random: Random) -> None:
-    """Put in now and then what a response is made of, so that some are whole."""
-    names = ("<think>", "</think>", "7", "=", "<|end|>")
-    opening, closing, *others, end = (scheduler._tokenizer.token_id(name) for name in names)
-    append = scheduler._append
+class LeadingRunner(SimulatedRunner):
+    """Puts in now and then what a response is made of, so that some responses are whole."""
 
-    def led(row: Row, token: int, depth: int, chance: float, more: bool = False) -> None:
-        if random.random() < 0.7:
-            usual = [closing, *others] if closing not in row.tokens else [*others, end]
-            token = random.choice(usual) if row.tokens else opening
-        append(row, token, depth, chance, more)
+    def __init__(self, runner: ModelRunner, tokenizer: Tokenizer, clock: Clock, random: Random) -> None:
+        super().__init__(runner, clock, lambda: random.uniform(0.8, 1.2))
+        names = ("<think>", "</think>", "7", "=", "<|end|>")
+        self._opening, self._closing, *self._others, self._end = map(tokenizer.token_id, names)
+        self._random = random
+        self.leads = False
 
-    scheduler._append = led  # type: ignore[method-assign]
+    def prefill(self, sequence: Sequence, tokens: list[int], policy: StepPolicy) -> PrefillOutput:
+        """See `ModelRunner`."""
+        output = super().prefill(sequence, tokens, policy)
+        return output if output.first is None else replace(output, first=self._led(output.first))
+
+    def decode(self, policy: StepPolicy) -> list[StepOutput]:
+        """See `ModelRunner`."""
+        return [self._led(output) for output in super().decode(policy)]
+
+    def _led(self, output: StepOutput) -> StepOutput:
+        """The output with some tokens replaced."""
+        tokens = list(output.sequence.tokens)
+        for token in output.tokens:
+            if self.leads and self._random.random() < 0.7:
+                usual = [*self._others, self._end] if self._closing in tokens else [self._closing, *self._others]
+                token = self._random.choice(usual) if tokens else self._opening
+            tokens.append(token)
+        return replace(output, tokens=tokens[len(output.sequence.tokens) :])
 
 
 def random_request(random: Random) -> Request:

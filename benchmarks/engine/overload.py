@@ -26,8 +26,7 @@ from statistics import fmean, median, quantiles
 
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
-from tuili.engine.engine import Engine, Ticket
-from tuili.engine.request import Budget, Request
+from tuili.engine import Budget, Engine, Request, Ticket, load_engine
 from tuili.errors import InputError, Overloaded
 from tuili.eval.runner import unseen_problems
 from tuili.model.folder import LoadedModel, load_model, shipped_names
@@ -120,7 +119,7 @@ class Load:
         unended = [self.clock() - due for due in self.due.values()]
         overruns = [1e3 * max(0.0, behind) for behind in (*self.behind, *unended)] or [0.0]
         p99 = quantiles(overruns, n=100)[-1] if len(overruns) > 1 else overruns[0]
-        group = 1e3 * self.engine.scheduler.costs.group.of(1)
+        group = 1e3 * self.engine.scheduler.costs.group.expected(1)
         return {
             "goodput": len(self.depths) / seconds,
             "offered": self.offered / seconds,
@@ -193,7 +192,7 @@ def prompts() -> list[str]:
 
 def time_alone(loaded: LoadedModel, texts: list[str], clock: Clock) -> float:
     """The median seconds of an answer while nothing else is asked."""
-    engine, spent = Engine(loaded, clock=clock), list[float]()
+    engine, spent = load_engine(loaded, clock=clock), list[float]()
     for text in texts:
         start = clock()
         engine.answer([Request(text)])
@@ -203,7 +202,7 @@ def time_alone(loaded: LoadedModel, texts: list[str], clock: Clock) -> float:
 
 def warmed(loaded: LoadedModel, texts: list[str], clock: Clock) -> Engine:
     """An engine that has answered some requests, and so knows what they take."""
-    engine = Engine(loaded, clock=clock)
+    engine = load_engine(loaded, clock=clock)
     engine.answer([Request(text) for text in texts[-ALONE:]])
     return engine
 

@@ -1,4 +1,4 @@
-"""Measured results that outlive an interruption: a benchmark of many cells goes on where it was stopped.
+"""Results that outlive an interruption: a benchmark of many cells goes on where it was stopped.
 
 What a cell is and how it is measured is left to each benchmark.
 """
@@ -17,31 +17,32 @@ Result = TypeVar("Result")
 
 
 class Cells:
-    """Results by key, one a line of `folder/NAME.jsonl`, of one commit and setting; those of another are dropped.
+    """Results by key, one a line of `folder/NAME.jsonl`, of one commit and setting.
 
-    Where the work tree differs from its commit, nobody knows what an earlier result was measured on: all is measured.
+    Results of another commit or setting are dropped. Where the work tree differs from its commit, all results are
+    dropped, for nobody knows what code gave them.
     """
 
     def __init__(self, name: str, setting: Mapping[str, Any], folder: Path = RUNS) -> None:
         self._file = folder / f"{name}.jsonl"
-        self._known: dict[str, Any] = {}
+        self._results: dict[str, Any] = {}
         measured = commit()
         header = json.loads(json.dumps({"commit": measured, "setting": dict(setting)}))
         lines = self._file.read_text().splitlines() if self._file.is_file() else []
         if lines and measured and not measured.endswith("+") and json.loads(lines[0]) == header:
             for line in lines[1:]:
                 if line.endswith("}"):  # a kill may have cut the last one
-                    self._known.update(json.loads(line))
+                    self._results.update(json.loads(line))
         folder.mkdir(parents=True, exist_ok=True)
-        kept = [json.dumps({key: value}) for key, value in self._known.items()]
+        kept = [json.dumps({key: value}) for key, value in self._results.items()]
         self._file.write_text("".join(f"{line}\n" for line in (json.dumps(header), *kept)))
 
     def get(self, key: str, measure: Callable[[], Result]) -> Result:
-        """The result of a cell as JSON gives it back, measured now where it is not known."""
-        if key not in self._known:
+        """The result of a cell as JSON gives it back. A cell whose result is not known is measured now."""
+        if key not in self._results:
             line = json.dumps({key: measure()})
             with self._file.open("a") as file:
                 file.write(f"{line}\n")
-            self._known.update(json.loads(line))
-        result: Result = self._known[key]
+            self._results.update(json.loads(line))
+        result: Result = self._results[key]
         return result

@@ -1,6 +1,6 @@
-"""What every benchmark's command does alike: options, threads, the record, and a table of its figures.
+"""The command of a benchmark: it reads the options, sets the threads, writes the record and prints the figures.
 
-A benchmark's options are the keyword arguments of its `measure`, whose defaults are the setting that is recorded.
+A benchmark's options are the keyword arguments of its `measure`. Their defaults are the setting that is recorded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Measured = tuple[Mapping[str, Any], Mapping[str, Figure]]
 
 
 def run(name: str, measure: Callable[..., Measured], arguments: Sequence[str] | None = None) -> None:
-    """Read the options of `measure` from the command line, measure, write the record `name` and show it."""
+    """Read the options of `measure` from the command line, measure, write the record `name` and print its figures."""
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     measured = commit()
     config, figures = measure(**_options(name, measure, arguments))

@@ -1,7 +1,7 @@
-"""What a benchmark leaves behind: a JSON file with its figures and everything needed to repeat them.
+"""The record of a benchmark: a JSON file with its figures and everything that repeating them needs.
 
-A record names the commit, the configuration, the versions and the machine, never a host or a path. Every
-figure keeps all its runs, so that the spread can be judged. What is measured is left to each benchmark.
+A record names the commit, the configuration, the versions and the machine, never a host or a path. Every figure keeps
+all its runs, so that the spread can be judged. What is measured is left to each benchmark, its command to `command`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from tuili.provenance import installed_versions
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "accelerate")
-MEASURED = ("src", "benchmarks/*.py", "recipes", "pyproject.toml")
+MEASURED_PATHS = ("src", "benchmarks/*.py", "recipes", "pyproject.toml")
+"""What a record depends on, as git's pathspecs: a star matches folders too."""
 
 
 @dataclass(frozen=True)
@@ -60,22 +61,29 @@ class Figure:
 
 
 def time_runs(*functions: Callable[[], object], n: int = 5, warmup: int = 1) -> tuple[Figure, ...]:
-    """Wall-clock milliseconds of each function; they take turns, so that all see the same machine."""
+    """Wall-clock milliseconds of `n` calls of each function, after `warmup` calls that are not timed.
+
+    The functions take turns, so that all see the same machine.
+    """
     for function in functions * warmup:
         function()
     runs: list[list[float]] = [[] for _ in functions]
     for _ in range(n):
-        for function, own in zip(functions, runs, strict=True):
+        for function, times in zip(functions, runs, strict=True):
             start = time.perf_counter()
             function()
-            own.append((time.perf_counter() - start) * 1e3)
-    return tuple(Figure("ms", own) for own in runs)
+            times.append((time.perf_counter() - start) * 1e3)
+    return tuple(Figure("ms", times) for times in runs)
 
 
 def write_record(
     name: str, measured: str | None, config: Mapping[str, Any], figures: Mapping[str, Figure], folder: Path = RESULTS
 ) -> Path:
-    """Write `folder/name.json`, replacing an earlier record, and return its path; `measured` is the commit."""
+    """Write `folder/name.json`, replacing an earlier record, and return its path.
+
+    measured: the commit that was measured, as `commit` gives it.
+    Raises `ValueError` for a figure that is not a number.
+    """
     record = {
         "benchmark": name,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -94,7 +102,7 @@ def write_record(
 def commit() -> str | None:
     """The commit that was measured, with `+` behind it where the work tree differs; None without a commit."""
     try:
-        return _git("rev-parse", "HEAD") + ("+" if _git("status", "--porcelain", "--", *MEASURED) else "")
+        return _git("rev-parse", "HEAD") + ("+" if _git("status", "--porcelain", "--", *MEASURED_PATHS) else "")
     except (OSError, subprocess.CalledProcessError):  # no git, or no repository
         return None
 

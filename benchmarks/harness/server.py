@@ -1,4 +1,4 @@
-"""A server in a process of its own, as benchmarks of serving need it: started, watched, read out, stopped."""
+"""A server in a process of its own: benchmarks of serving start it, read its use of the machine, and stop it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tuili.errors import TuiliError
 
-WAIT = 120.0
-"""Seconds in which a server must be ready."""
+TIMEOUT_SECONDS = 120.0
+"""Within which a server must be ready, and must have ended after SIGTERM."""
 
 
 def free_port() -> int:
@@ -29,7 +29,11 @@ def free_port() -> int:
 
 
 class Server:
-    """A process that listens on a port. `probe` is the path that answers 200 once it is ready."""
+    """A process that listens on a port, ready when it is made.
+
+    probe: the path that answers with status 200 once the server is ready.
+    Raises `TuiliError` where it is not ready in time.
+    """
 
     def __init__(
         self, command: Sequence[str], port: int, probe: str = "/ready", environment: Mapping[str, str] | None = None
@@ -40,9 +44,9 @@ class Server:
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **(environment or {})}
         )
         while not self._answers():
-            if self.process.poll() is not None or time.perf_counter() - begun > WAIT:
+            if self.process.poll() is not None or time.perf_counter() - begun > TIMEOUT_SECONDS:
                 self.process.kill()
-                raise TuiliError(f"{command[0]} is not ready within {WAIT:g} s, or has ended")
+                raise TuiliError(f"{command[0]} is not ready within {TIMEOUT_SECONDS:g} s, or has ended")
             time.sleep(0.02)
         self.seconds_to_ready = time.perf_counter() - begun
 
@@ -60,17 +64,17 @@ class Server:
 
     @property
     def processor_seconds(self) -> float:
-        """What it has used so far."""
+        """Seconds of processor time that the process has used so far."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def metrics(self) -> dict[str, float]:
         """The sum of each metric over its labels, by the sample's name."""
-        found: dict[str, float] = {}
+        sums: dict[str, float] = {}
         for family in text_string_to_metric_families(httpx2.get(f"{self.url}/metrics", timeout=30).text):
             for sample in family.samples:
-                found[sample.name] = found.get(sample.name, 0.0) + sample.value
-        return found
+                sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
+        return sums
 
     def __enter__(self) -> Server:
         return self
@@ -81,13 +85,13 @@ class Server:
             self.process.wait()
 
     def stop(self) -> int:
-        """SIGTERM, and its exit status."""
+        """Send SIGTERM and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(WAIT)
+        return self.process.wait(TIMEOUT_SECONDS)
 
 
-def ours(*options: str, model: str = "nano", threads: int = 1, port: int | None = None) -> Server:
-    """`tuili serve`."""
+def tuili_server(*options: str, model: str = "nano", threads: int = 1, port: int | None = None) -> Server:
+    """`tuili serve`, with options of its command line."""
     port = port or free_port()
     command = [sys.executable, "-m", "tuili", "serve", model, "--port", str(port), *options]
     return Server(command, port, environment={"OMP_NUM_THREADS": str(threads)})

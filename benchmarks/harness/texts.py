@@ -1,4 +1,4 @@
-"""Real text for benchmarks of inference: long rows of tokens from task problems, and from GSM8K where it is at hand."""
+"""Text for benchmarks of inference: long rows of tokens from task problems, and from GSM8K where its file exists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GSM8K = ROOT.parent / "shared" / "data" / "gsm8k" / "train.jsonl"
 
 
 def task_records(seed: int = 0, levels: tuple[int, ...] = (1, 2, 3)) -> Iterator[Record]:
-    """Unseen problems without end: every domain in turn, at each level, then the next problem of each."""
+    """Unseen problems without end: one of each domain and level, then the next one of each."""
     for index in itertools.count():
         for level, domain in itertools.product(levels, domain_names()):
             yield Record.of(generate(domain, Split.TEST.seed(seed), index, level))
@@ -30,7 +30,7 @@ def gsm8k_records(path: Path = GSM8K) -> Iterator[Record]:
 
 
 def long_rows(tokenizer: Tokenizer, records: Iterator[Record], rows: int, length: int) -> Tensor:
-    """[rows or fewer, length]: worked examples one after the other, as one text that is read to its end."""
+    """Token ids [rows, length], each row a sequence of worked examples. Records that end early give fewer rows."""
     kept: list[list[int]] = []
     while len(kept) < rows:
         row: list[int] = []

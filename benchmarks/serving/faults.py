@@ -1,10 +1,10 @@
-"""Thousands of requests of which most go wrong: whether each comes to one end, and all counters to zero.
+"""Thousands of requests of which most go wrong: whether each comes to one end, and the counters of work to zero.
 
-A real server with nano; clients speak HTTP over sockets of their own. They break off in the body, while they wait, or
-amid a stream (with a reset or an orderly end); they send what is malformed, or cannot be kept. Inside, reading,
-judging, telling and counting fail at random, and now and then the engine as a whole, which is then made anew. Whole
-requests are among them. A client that stays must hear one answer or one error in the API's form; in the end nothing may
-be in flight, the engine's books must balance, and the counters must agree with each other and with the clients'.
+A real server serves nano; clients speak HTTP over sockets of their own. Some ask whole requests. Others break off in
+the body, while they wait, or amid a stream (with a reset or an orderly end), or send a malformed request or one that
+must be refused. Inside the server, some calls of the engine and of its listeners fail at random; now and then the whole
+engine fails and is made anew. A client that stays must read one answer or one error in the API's form. At the end
+nothing may be in flight, the engine's accounts must balance, and the counters must agree with the clients'.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import free_port
-from tuili.engine import controller
-from tuili.engine.engine import Engine
-from tuili.engine.events import Narrator
+from tuili.engine import Engine, controller
+from tuili.engine.events import EventBuilder
 from tuili.errors import TuiliError
 from tuili.serve.app import Settings, make_app
 from tuili.serve.keys import Key, Keys
@@ -39,10 +38,10 @@ from tuili.serve.server import Impatient
 
 PATH, SECRET, QUOTA = "/v1/chat/completions", "secret", 1e9
 QUESTION = "What is 48 + 27 * 3?"
-LATEST = 60.0
-"""Seconds after which a client that hears nothing counts as forgotten."""
-WELL: dict[str, Any] = {"model": "nano", "messages": [{"role": "user", "content": QUESTION}], "max_tokens": 24}
-MALFORMED: tuple[dict[str, Any], ...] = (
+FORGOTTEN_SECONDS = 60.0
+"""After which a client that reads nothing counts as forgotten."""
+VALID_BODY: dict[str, Any] = {"model": "nano", "messages": [{"role": "user", "content": QUESTION}], "max_tokens": 24}
+REFUSED_FIELDS: tuple[dict[str, Any], ...] = (
     {"tools": []},
     {"n": 99},
     {"model": "none"},
@@ -50,7 +49,7 @@ MALFORMED: tuple[dict[str, Any], ...] = (
     {"budget": {"deadline_ms": 1e-6}},
     {"messages": []},
 )
-KINDS = {
+CLIENT_WEIGHTS = {
     "whole": 4,
     "streamed": 4,
     "several": 1,
@@ -59,46 +58,46 @@ KINDS = {
     "leaves_while_waiting": 4,
     "leaves_amid_the_stream": 6,
 }
-"""What clients do, and how often."""
-INSIDE: tuple[tuple[Any, str, float], ...] = (
+"""What a client does, and how often in proportion."""
+FAILURE_SHARES: tuple[tuple[Any, str, float], ...] = (
     (Engine, "read", 0.02),
-    (Narrator, "news", 0.001),
+    (EventBuilder, "news", 0.001),
     (controller, "_judged", 0.01),
     (Listener, "hears", 0.001),
 )
-"""What fails inside, and how often in a call."""
+"""Functions inside the server, and the share of their calls that fail."""
 
 
 class Injected(Exception):
-    """An error that was meant."""
+    """A failure that this benchmark causes."""
 
 
 @contextmanager
 def failing(rng: Random) -> Iterator[Counter[str]]:
-    """Have parts of the server fail at random; counts how often."""
+    """Let functions inside the server fail at random; yields how often each has failed."""
     counts: Counter[str] = Counter()
 
-    def wrapped(name: str, own: Callable[..., Any], share: float) -> Callable[..., Any]:
+    def wrapped(name: str, function: Callable[..., Any], share: float) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
             if rng.random() < share:
                 counts[name] += 1
                 raise Injected(name)
-            return own(*arguments, **named)
+            return function(*arguments, **named)
 
         return call
 
-    kept = [(part, name, getattr(part, name)) for part, name, _ in INSIDE]
+    originals = [(part, name, getattr(part, name)) for part, name, _ in FAILURE_SHARES]
     try:
-        for part, name, share in INSIDE:
+        for part, name, share in FAILURE_SHARES:
             setattr(part, name, wrapped(f"{part.__name__}.{name}", getattr(part, name), share))
         yield counts
     finally:
-        for part, name, own in kept:
-            setattr(part, name, own)
+        for part, name, function in originals:
+            setattr(part, name, function)
 
 
 class Clients:
-    """What they ask, and what becomes of it."""
+    """Clients on one port, and how many came to each end."""
 
     def __init__(self, port: int, rng: Random) -> None:
         self._port, self._rng = port, rng
@@ -106,22 +105,22 @@ class Clients:
         self.headers_sent = 0
 
     async def ask(self, kind: str) -> None:
-        """One request."""
+        """Ask one request of a kind of `CLIENT_WEIGHTS` and count its end."""
         rng = self._rng
-        body = WELL | {"stream": kind in ("streamed", "leaves_amid_the_stream") or rng.random() < 0.3}
+        body = VALID_BODY | {"stream": kind in ("streamed", "leaves_amid_the_stream") or rng.random() < 0.3}
         if kind == "malformed":
-            body |= rng.choice(MALFORMED)
+            body |= rng.choice(REFUSED_FIELDS)
         if kind == "several":
             body |= {"n": rng.randrange(2, 5)}
-        sent = json.dumps(body).encode()
+        content = json.dumps(body).encode()
         head = (
             f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(sent)}\r\nConnection: close\r\n\r\n"
+            f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n"
         )
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
-            cut = rng.randrange(len(sent)) if kind == "breaks_off_in_the_body" else len(sent)
-            writer.write(head.encode() + sent[:cut])
+            cut = rng.randrange(len(content)) if kind == "breaks_off_in_the_body" else len(content)
+            writer.write(head.encode() + content[:cut])
             await writer.drain()
             self.headers_sent += 1
             if kind == "breaks_off_in_the_body":
@@ -130,10 +129,10 @@ class Clients:
                 await asyncio.sleep(rng.expovariate(20) + 0.001)
             elif kind == "leaves_amid_the_stream":
                 for _ in range(rng.randrange(1, 30)):
-                    await asyncio.wait_for(reader.readline(), LATEST)
+                    await asyncio.wait_for(reader.readline(), FORGOTTEN_SECONDS)
             else:
-                said = await asyncio.wait_for(reader.read(), LATEST)
-                self.ends[f"{kind}: {told(said)}"] += 1
+                response = await asyncio.wait_for(reader.read(), FORGOTTEN_SECONDS)
+                self.ends[f"{kind}: {end_of(response)}"] += 1
                 return
             self.ends[f"{kind}: left"] += 1
         except TimeoutError:
@@ -148,9 +147,9 @@ class Clients:
                 await writer.wait_closed()
 
 
-def told(said: bytes) -> str:
-    """What a client heard: `answer`, `error` with its status or amid the stream, or `garbled` for anything else."""
-    head, _, rest = said.partition(b"\r\n\r\n")
+def end_of(response: bytes) -> str:
+    """What a client read: `answer`, `error` with its status or amid the stream, or `garbled` for anything else."""
+    head, _, rest = response.partition(b"\r\n\r\n")
     try:
         status = int(head.split()[1])
         if b"text/event-stream" not in head:
@@ -168,8 +167,8 @@ def told(said: bytes) -> str:
 async def ask_all(
     clients: Clients, models: Models, requests: int, together: int, rng: Random, crash_every: int
 ) -> None:
-    """So many requests, a few at once. After every `crash_every` the engine as a whole fails."""
-    kinds = rng.choices(list(KINDS), list(KINDS.values()), k=requests)
+    """Ask so many requests, `together` at once. After every `crash_every` requests the whole engine fails."""
+    kinds = rng.choices(list(CLIENT_WEIGHTS), list(CLIENT_WEIGHTS.values()), k=requests)
     numbers = iter(range(requests))
 
     def crash() -> None:
@@ -188,25 +187,25 @@ async def ask_all(
     await asyncio.gather(*(go_on() for _ in range(together)))
 
 
-def odd(end: str) -> bool:
-    """Whether a client did something that it should not."""
+def disconnected_or_malformed(end: str) -> bool:
+    """Whether a client has left early, or has sent a malformed request."""
     return end.startswith(("malformed", "breaks_off", "leaves"))
 
 
 def sums(text: str) -> Counter[str]:
-    """The sums of metrics over their labels, but those of HTTP only for the path that is asked here."""
-    found: Counter[str] = Counter()
+    """The sums of metrics over their labels; of HTTP metrics, those of `PATH` alone."""
+    totals: Counter[str] = Counter()
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.labels.get("endpoint", PATH) == PATH and sample.labels.get("kind") != "reused":
-                found[sample.name] += sample.value  # type: ignore[assignment]
-    return found
+                totals[sample.name] += sample.value  # type: ignore[assignment]
+    return totals
 
 
 def measure(requests: int = 16_000, together: int = 48, crash_every: int = 600, seed: int = 0) -> Measured:
-    """Ends of `requests`, of which `together` are asked at once."""
+    """The ends of `requests`, of which `together` are asked at once."""
     logging.disable(logging.CRITICAL)
-    threading.excepthook = lambda _: None  # the engine's thread says why it ends
+    threading.excepthook = lambda _: None  # else the engine's thread prints why it ends
     rng, made = Random(seed), Counter[str]()
     keys = Keys(
         [Key(name="one", sha256=sha256(SECRET.encode()).hexdigest(), tokens_per_minute=QUOTA)], clock=lambda: 0.0
@@ -215,18 +214,18 @@ def measure(requests: int = 16_000, together: int = 48, crash_every: int = 600, 
     app = make_app(models, Settings(keys, watch_seconds=0.1))
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, backlog=1024, http=Impatient))
-    begin = Listener.__init__
+    original = Listener.__init__
 
     def counted(self: Listener, *arguments: Any) -> None:
         made["listeners"] += 1
-        begin(self, *arguments)
+        original(self, *arguments)
 
     async def main() -> None:
         serving = asyncio.create_task(asyncio.to_thread(server.run))
         while not models.ready:
             await asyncio.sleep(0.05)
         await ask_all(clients, models, requests, together, rng, crash_every)
-        until = time.monotonic() + LATEST
+        until = time.monotonic() + FORGOTTEN_SECONDS
         while app.state.metrics.in_flight.labels("nano")._value.get() and time.monotonic() < until:
             await asyncio.sleep(0.1)
         await asyncio.sleep(1)
@@ -240,14 +239,15 @@ def measure(requests: int = 16_000, together: int = 48, crash_every: int = 600, 
         with failing(rng) as injected:
             asyncio.run(main())
     finally:
-        Listener.__init__ = begin  # type: ignore[method-assign]
+        Listener.__init__ = original  # type: ignore[method-assign]
         logging.disable(logging.NOTSET)
     counters = sums(app.state.metrics.text().decode())
     charged = QUOTA - keys.caller(f"Bearer {SECRET}").tokens.level  # type: ignore[union-attr]
     wrong = ("garbled", "forgotten", "Error")
     checks = {
         "requests": requests,
-        "disconnects_and_faults": injected.total() + sum(count for end, count in clients.ends.items() if odd(end)),
+        "disconnects_and_faults": injected.total()
+        + sum(count for end, count in clients.ends.items() if disconnected_or_malformed(end)),
         "forgotten_or_garbled": sum(count for end, count in clients.ends.items() if end.endswith(wrong)),
         "http_not_counted_once": clients.headers_sent - counters["tuili_requests_total"],
         "without_one_end": made["listeners"] - counters["tuili_outcomes_total"] - counters["tuili_refused_total"],
@@ -258,14 +258,14 @@ def measure(requests: int = 16_000, together: int = 48, crash_every: int = 600, 
         "budget_overruns": counters["tuili_budget_overruns_total"],
         "asked_of_the_engine": made["listeners"],
     }
-    figures = {name: Figure("tokens" if "tokens" in name else "requests", [float(own)]) for name, own in checks.items()}
-    figures |= {f"injected_{name}": Figure("faults", [float(own)]) for name, own in sorted(injected.items())}
-    figures |= {f"end_{name}": Figure("requests", [float(own)]) for name, own in sorted(clients.ends.items())}
+    figures = {name: Figure("tokens" if "tokens" in name else "requests", [float(n)]) for name, n in checks.items()}
+    figures |= {f"injected_{name}": Figure("faults", [float(n)]) for name, n in sorted(injected.items())}
+    figures |= {f"end_{name}": Figure("requests", [float(n)]) for name, n in sorted(clients.ends.items())}
     return {"requests": requests, "together": together, "crash_every": crash_every, "seed": seed}, figures
 
 
 def check(models: Models) -> None:
-    """Whether the books of the engine balance. Raises `TuiliError` where it still holds something."""
+    """Check the accounts of the engine. Raises `TuiliError` where it still holds a request."""
     for served in models.all:
         served.engine.check()
         if served.service._streams or served.service._live or served.engine.busy:

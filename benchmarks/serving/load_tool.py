@@ -1,7 +1,7 @@
 """`tuili bench serve` against guidellm: whether two load generators see the same server.
 
-Both keep as many questions in the air, over the same problems, for as long, in turns. guidellm is called as its own
-command, unchanged, and its report is read; it runs in an environment of its own.
+Both take turns, with as many clients, the same problems and the same duration. guidellm is called by its own command,
+unchanged, in an environment of its own, and its report is read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import ROOT, Figure
-from benchmarks.harness.server import Server, ours
+from benchmarks.harness.server import Server, tuili_server
 from tuili.bench.load import LoadSettings, load
 from tuili.errors import TuiliError
 from tuili.eval.runner import unseen_problems
@@ -28,8 +28,8 @@ GUIDELLM = ROOT / ".venv-guidellm" / "bin" / "guidellm"
 UNITS = {"answers_per_second": "answers/s", "first_p50": "ms", "whole_p50": "ms", "whole_p90": "ms"}
 
 
-def ours_sees(server: Server, questions: list[str], clients: int, seconds: float) -> dict[str, float]:
-    """What `tuili bench serve` measures."""
+def seen_by_tuili(server: Server, questions: list[str], clients: int, seconds: float) -> dict[str, float]:
+    """The figures of `tuili bench serve`, by their names in `UNITS`."""
     settings = LoadSettings(server.url, "nano", clients=clients, seconds=seconds)
     asked = asyncio.run(load(settings, questions, lambda *_: None))
     within = [one for one in asked if one.status == 200 and one.ended <= seconds]
@@ -43,10 +43,10 @@ def ours_sees(server: Server, questions: list[str], clients: int, seconds: float
     }
 
 
-def guidellm_sees(
+def seen_by_guidellm(
     server: Server, questions: list[str], clients: int, seconds: float, command: Path = GUIDELLM
 ) -> dict[str, float]:
-    """What guidellm measures. Raises `TuiliError` where it fails."""
+    """The figures of guidellm, by their names in `UNITS`. Raises `TuiliError` where it fails."""
     with TemporaryDirectory() as folder:
         asked, report = Path(folder) / "questions.jsonl", Path(folder) / "report.json"
         asked.write_text("".join(json.dumps({"prompt": question}) + "\n" for question in questions))
@@ -59,21 +59,21 @@ def guidellm_sees(
             "output": {"kind": "json", "path": str(report)},
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", json.dumps(value))]
-        own = {"HF_HUB_OFFLINE": "1", "GUIDELLM__MAX_WORKER_PROCESSES": "1", "OMP_NUM_THREADS": "1"}
+        environment = {"HF_HUB_OFFLINE": "1", "GUIDELLM__MAX_WORKER_PROCESSES": "1", "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
             [str(command), "run", *arguments, "--disable-console"],
-            env=os.environ | own,
+            env=os.environ | environment,
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode or not report.is_file():
             raise TuiliError(f"guidellm has failed: {done.stderr[-500:]}")
-        return of_report(json.loads(report.read_text()))
+        return read_report(json.loads(report.read_text()))
 
 
-def of_report(report: dict[str, Any]) -> dict[str, float]:
-    """The same figures from a report of guidellm, of whole answers alone."""
+def read_report(report: dict[str, Any]) -> dict[str, float]:
+    """The figures in a report of guidellm, of whole answers alone, by their names in `UNITS`."""
     (benchmark,) = report["benchmarks"]
     metrics = benchmark["metrics"]
 
@@ -90,28 +90,30 @@ def of_report(report: dict[str, Any]) -> dict[str, float]:
 
 
 def measure(clients: int = 8, seconds: float = 20.0, rounds: int = 5) -> Measured:
-    """What both see, and ours over guidellm's."""
+    """The figures of both, and those of `tuili bench serve` over guidellm's."""
     questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=64, seed=5)]
     runs: dict[str, dict[str, list[float]]] = {name: {unit: [] for unit in UNITS} for name in ("ours", "guidellm")}
-    with ours() as server:
-        ours_sees(server, questions, clients, 3.0)
+    with tuili_server() as server:
+        seen_by_tuili(server, questions, clients, 3.0)
         for number in range(rounds):
-            for name, see in (("ours", ours_sees), ("guidellm", guidellm_sees))[:: 1 if number % 2 else -1]:
+            for name, see in (("ours", seen_by_tuili), ("guidellm", seen_by_guidellm))[:: 1 if number % 2 else -1]:
                 for unit, value in see(server, questions, clients, seconds).items():
                     runs[name][unit].append(value)
                 print(f"round {number}: {name}: {runs[name]['answers_per_second'][-1]:.1f} answers/s", flush=True)
-        told = server.metrics()
+        metrics = server.metrics()
         assert server.stop() == 0
-    assert told.get("tuili_refused_total", 0) == 0
+    assert metrics.get("tuili_refused_total", 0) == 0
     figures = {
-        f"{name}_{unit}": Figure(UNITS[unit], values) for name, own in runs.items() for unit, values in own.items()
+        f"{name}_{unit}": Figure(UNITS[unit], values)
+        for name, by_unit in runs.items()
+        for unit, values in by_unit.items()
     }
     figures |= {f"{unit}_over_guidellm": ratio(figures[f"ours_{unit}"], figures[f"guidellm_{unit}"]) for unit in UNITS}
     return {"clients": clients, "seconds": seconds, "rounds": rounds, "guidellm": version()}, figures
 
 
 def version() -> str:
-    """guidellm's."""
+    """The version of guidellm."""
     done = subprocess.run([str(GUIDELLM), "--version"], capture_output=True, text=True, check=True)
     return done.stdout.split()[-1]
 

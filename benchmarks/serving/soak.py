@@ -1,8 +1,8 @@
 """An hour of requests, far below what the server can bear: whether memory stays flat and no request is lost.
 
 Questions come at random (open loop) and are streamed. Beside them, one client after the other hangs up amid its stream.
-Resident memory is read every few seconds. The first sixth of the time is for warming up: caches fill, and the allocator
-finds its size. The slope is that of a line through the rest (least squares). In the end the server's own counters must
+Resident memory is read every few seconds. The first sixth of the time is the warm-up: caches fill, and the allocator
+finds its size. The slope is that of a line through the rest (least squares). At the end the server's own counters must
 account for every request.
 """
 
@@ -17,13 +17,15 @@ import httpx2
 
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
-from benchmarks.harness.server import Server, ours
+from benchmarks.harness.server import Server, tuili_server
 from tuili.bench.load import WAIT, Asked, LoadSettings, load
 from tuili.eval.runner import unseen_problems
 from tuili.tasks import domain_names
 
-WARM = 1 / 6
+WARM_UP_SHARE = 1 / 6
+"""Of the time, which the slope of memory leaves out."""
 MEGABYTE = 1e6
+"""Bytes."""
 
 
 async def soak(server: Server, minutes: float, rate: float, every: float) -> tuple[list[Asked], int, list[float]]:
@@ -68,14 +70,14 @@ async def soak(server: Server, minutes: float, rate: float, every: float) -> tup
 
 def measure(minutes: float = 60.0, rate: float = 2.0, every: float = 5.0) -> Measured:
     """Memory and fates of requests over `minutes` at `rate` questions a second."""
-    with ours() as server:
+    with tuili_server() as server:
         idle = server.memory / MEGABYTE
         asked, left, memory = asyncio.run(soak(server, minutes, rate, every))
         time.sleep(2)  # those that hung up last are cancelled
-        told = server.metrics()
+        metrics = server.metrics()
         assert server.stop() == 0
-    ended = told["tuili_outcomes_total"] + told.get("tuili_refused_total", 0)
-    warm = memory[int(WARM * len(memory)) :]
+    ended = metrics["tuili_outcomes_total"] + metrics.get("tuili_refused_total", 0)
+    warm = memory[int(WARM_UP_SHARE * len(memory)) :]
     slope = linear_regression([place * every / 3600 for place in range(len(warm))], warm).slope
     counts = {
         "requests": len(asked),
@@ -83,10 +85,10 @@ def measure(minutes: float = 60.0, rate: float = 2.0, every: float = 5.0) -> Mea
         "lost": sum(one.status == 0 for one in asked),
         "refused": sum(one.status not in (0, 200) for one in asked),
         "not_accounted_for": len(asked) + left - ended,
-        "in_flight_at_the_end": told["tuili_requests_in_flight"]
-        + told["tuili_queue_waiting"]
-        + told["tuili_rows_running"],
-        "budget_overruns": told.get("tuili_budget_overruns_total", 0),
+        "in_flight_at_the_end": metrics["tuili_requests_in_flight"]
+        + metrics["tuili_queue_waiting"]
+        + metrics["tuili_rows_running"],
+        "budget_overruns": metrics.get("tuili_budget_overruns_total", 0),
     }
     figures = {name: Figure("requests", [float(count)]) for name, count in counts.items()}
     figures |= {

@@ -1,4 +1,4 @@
-"""How long `tuili serve` takes to be ready and to answer first, and what it holds while nobody asks."""
+"""Seconds until `tuili serve` is ready, milliseconds of its first answer, and its memory while nobody asks."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ import httpx2
 
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
-from benchmarks.harness.server import ours
+from benchmarks.harness.server import tuili_server
 
-IDLE = 5.0
-"""Seconds after which memory is read."""
+IDLE_SECONDS = 5.0
+"""Without a request, after which memory is read."""
 QUESTION = {"role": "user", "content": "What is 48 + 27 * 3?"}
 
 
 def measure(starts: int = 10, threads: int = 2) -> Measured:
-    """Seconds and memory of `starts`, one after the other, each with its first answer."""
+    """The figures of so many starts, one after the other."""
     runs: dict[str, list[float]] = {"ready": [], "first_answer": [], "idle": [], "idle_after_an_answer": []}
     for _ in range(starts):
-        with ours(threads=threads) as server:
+        with tuili_server(threads=threads) as server:
             runs["ready"].append(server.seconds_to_ready)
-            time.sleep(IDLE)
+            time.sleep(IDLE_SECONDS)
             runs["idle"].append(server.memory / 1e6)
             begun = time.perf_counter()
             body = {"model": "nano", "messages": [QUESTION]}
             httpx2.post(f"{server.url}/v1/chat/completions", json=body, timeout=60).raise_for_status()
             runs["first_answer"].append(1e3 * (time.perf_counter() - begun))
-            time.sleep(IDLE)
+            time.sleep(IDLE_SECONDS)
             runs["idle_after_an_answer"].append(server.memory / 1e6)
             assert server.stop() == 0
     units = {"ready": "s", "first_answer": "ms"}
     return {"starts": starts, "threads": threads}, {
-        name: Figure(units.get(name, "MB"), own) for name, own in runs.items()
+        name: Figure(units.get(name, "MB"), values) for name, values in runs.items()
     }
 
 

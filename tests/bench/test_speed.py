@@ -8,8 +8,7 @@ import pytest
 
 from tests.tiny import tiny_model
 from tuili.bench.speed import LEVELS, SEED, _write, worked_prompts
-from tuili.engine.scheduling.scheduler import Scheduler
-from tuili.engine.sequence import Limits, Row
+from tuili.engine import Sequence, SequenceLimits, load_scheduler
 from tuili.eval.runner import unseen_problems
 from tuili.model.folder import load_model
 from tuili.tasks import domain_names
@@ -30,8 +29,8 @@ def test_prompts_have_their_length_differ_and_end_in_a_question(length: int) -> 
 def test_there_is_a_time_for_each_token_behind_the_first(depth) -> None:
     model, tokenizer = tiny_model()
     model.eval()
-    rows = [Row([5] * length, Limits(9), depth=depth) for length in (3, 30)]
+    rows = [Sequence([5] * length, SequenceLimits(9), depth=depth) for length in (3, 30)]
     start = time.perf_counter()
-    gaps = _write(Scheduler(model, tokenizer, slots=1), rows)
+    gaps = _write(load_scheduler(model, tokenizer, slots=1), rows)
     assert len(gaps) == sum(len(row.tokens) - 1 for row in rows if row.tokens)
     assert 0 < sum(gaps) < time.perf_counter() - start

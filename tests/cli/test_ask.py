@@ -6,9 +6,7 @@ import pytest
 from tests.eval.trials import Oracle
 from tests.tiny import save_tiny
 from tuili.cli.app import main
-from tuili.engine import engine
-from tuili.engine.answer import Answer, explain
-from tuili.engine.request import Request
+from tuili.engine import Answer, Request, engine, explain
 from tuili.eval.runner import unseen_problems
 from tuili.steps import Context
 from tuili.tasks import Problem

@@ -10,7 +10,7 @@ import pytest
 
 from tests.tiny import save_tiny
 from tuili.cli.app import main
-from tuili.engine.promises.calibration import read_calibration
+from tuili.engine import read_calibration
 from tuili.model.folder import resolve
 
 SMALL = ("--steps", "1,2", "--tokens", "60,100", "--delta", "0.1")

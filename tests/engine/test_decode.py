@@ -11,6 +11,7 @@ from tests.tiny import loud, tiny_model
 from tuili.engine import Decoder, Generation
 from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Depth
+from tuili.engine.runtime.torch.load import load_decoder
 from tuili.errors import InputError, PromptError
 from tuili.model import TuiliForCausalLM
 from tuili.model.tokenizer import transformers_tokenizer
@@ -53,7 +54,7 @@ def by_hand(tiny: Tiny, prompt_ids: list[int], threshold: float, length: int) ->
 @torch.inference_mode()
 def test_full_depth_equals_generate_on_200_prompts(tiny: Tiny) -> None:
     model, tokenizer = tiny
-    decoder = Decoder(model, tokenizer, depth=model.config.exit_layers[-1], max_new_tokens=12, batch_size=50)
+    decoder = load_decoder(model, tokenizer, depth=model.config.exit_layers[-1], max_new_tokens=12, batch_size=50)
     generations = decoder.generate(PROMPTS)
     for start in range(0, len(PROMPTS), 50):
         chats = [[{"role": "user", "content": prompt}] for prompt in PROMPTS[start : start + 50]]
@@ -73,7 +74,7 @@ def test_full_depth_equals_generate_on_200_prompts(tiny: Tiny) -> None:
 @pytest.mark.parametrize("threshold", [0.0, 0.4, 1.0])
 def test_a_batch_equals_the_definition_of_adaptive_depth(tiny: Tiny, threshold: float) -> None:
     model, tokenizer = tiny
-    decoder = Decoder(model, tokenizer, threshold=threshold, max_new_tokens=10, batch_size=8)
+    decoder = load_decoder(model, tokenizer, threshold=threshold, max_new_tokens=10, batch_size=8)
     used = set()
     for prompt, generation in zip(PROMPTS[:16], decoder.generate(PROMPTS[:16]), strict=True):
         tokens, depths = by_hand(tiny, ids_of(decoder, prompt), threshold, 10)
@@ -89,13 +90,13 @@ def test_rows_that_leave_deepen_and_end_at_different_times_equal_the_definition(
     """Units are many and prompts of other lengths."""
     model, tokenizer = tiny
     prompts = [f"What is {' + '.join(str(n) for n in range(7, 8 + 3 * length))}?" for length in range(8)]
-    decoder = Decoder(*tiny, threshold=0.4, max_new_tokens=60, batch_size=8)
+    decoder = load_decoder(*tiny, exit_threshold=0.4, max_new_tokens=60, batch_size=8)
     endless = [by_hand(tiny, ids_of(decoder, prompt), 0.4, 60)[0] for prompt in prompts]
     firsts = {token: {text.index(token) for text in endless if token in text} for token in itertools.chain(*endless)}
     ending = max(firsts, key=lambda token: len(firsts[token]))
     tokenizer = replace(tokenizer, end_id=ending)
     expected = [by_hand((model, tokenizer), ids_of(decoder, prompt), 0.4, 60) for prompt in prompts]
-    decoder = Decoder(model, tokenizer, threshold=0.4, max_new_tokens=60, batch_size=8)
+    decoder = load_decoder(model, tokenizer, exit_threshold=0.4, max_new_tokens=60, batch_size=8)
     assert len({len(tokens) for tokens, _ in expected}) > 3, "rows must leave the batch one after the other"
     for generation, (tokens, depths) in zip(decoder.generate(prompts), expected, strict=True):
         assert (generation.tokens, generation.depths) == (tokens, depths)
@@ -104,7 +105,7 @@ def test_rows_that_leave_deepen_and_end_at_different_times_equal_the_definition(
 @torch.inference_mode()
 @pytest.mark.parametrize("batch_size", [1, 7])
 def test_verified_drafts_are_what_the_full_depth_writes(tiny: Tiny, batch_size: int) -> None:
-    full, exact = (Decoder(*tiny, depth=depth, max_new_tokens=25, batch_size=batch_size) for depth in (4, "exact"))
+    full, exact = (load_decoder(*tiny, depth=depth, max_new_tokens=25, batch_size=batch_size) for depth in (4, "exact"))
     written = exact.generate(PROMPTS[:40])
     assert [g.tokens for g in written] == [g.tokens for g in full.generate(PROMPTS[:40])]
     assert {depth for g in written for depth in g.depths} == {4}
@@ -113,25 +114,25 @@ def test_verified_drafts_are_what_the_full_depth_writes(tiny: Tiny, batch_size: 
 def test_a_model_that_has_decoded_can_still_be_saved_and_trained(tiny: Tiny, tmp_path: Path) -> None:
     model, tokenizer = tiny_model()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    Decoder(model, tokenizer, depth=4, max_new_tokens=8).generate(PROMPTS[:2])
+    load_decoder(model, tokenizer, depth=4, max_new_tokens=8).generate(PROMPTS[:2])
     ids = torch.tensor([[1, 5, 9, 12]])
     model(ids, labels=ids, use_cache=False).loss.backward()
     optimizer.step()
     model.save_pretrained(tmp_path)
     again = TuiliForCausalLM.from_pretrained(tmp_path).eval()
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
-    here, there = (Decoder(m, tokenizer, depth=4, max_new_tokens=8).generate(PROMPTS[:9]) for m in (model, again))
+    here, there = (load_decoder(m, tokenizer, depth=4, max_new_tokens=8).generate(PROMPTS[:9]) for m in (model, again))
     assert [g.tokens for g in here] == [g.tokens for g in there]
 
 
 def test_every_token_of_a_fixed_depth_uses_it(tiny: Tiny) -> None:
-    decoder = Decoder(*tiny, depth=2, max_new_tokens=5)
+    decoder = load_decoder(*tiny, depth=2, max_new_tokens=5)
     assert {depth for generation in decoder.generate(PROMPTS[:4]) for depth in generation.depths} == {2}
 
 
 def test_the_text_is_what_the_tokens_say_and_progress_adds_up(tiny: Tiny) -> None:
     counts: list[int] = []
-    generations = Decoder(*tiny, max_new_tokens=4, batch_size=3).generate(PROMPTS[:7], counts.append)
+    generations = load_decoder(*tiny, max_new_tokens=4, batch_size=3).generate(PROMPTS[:7], counts.append)
     assert sum(counts) == 7
     assert max(counts) <= 3
     for generation in generations:
@@ -145,7 +146,7 @@ def test_the_text_is_what_the_tokens_say_and_progress_adds_up(tiny: Tiny) -> Non
 def test_a_row_ends_with_the_models_context(tiny: Tiny, depth: Depth, room: int) -> None:
     model, _ = tiny
     prompt = "1 " * ((model.config.max_position_embeddings - room) // 2)
-    decoder = Decoder(*tiny, depth=depth, max_new_tokens=60)
+    decoder = load_decoder(*tiny, depth=depth, max_new_tokens=60)
     alone = [decoder.generate([text])[0] for text in (prompt, PROMPTS[8])]
     written = [len(ids_of(decoder, prompt)) + len(alone[0].tokens), len(alone[1].tokens)]
     assert written == [model.config.max_position_embeddings, 60], "neither may end by itself"
@@ -154,9 +155,9 @@ def test_a_row_ends_with_the_models_context(tiny: Tiny, depth: Depth, room: int)
 
 def test_nothing_but_responses_is_routed(tiny: Tiny) -> None:
     model, tokenizer = tiny
-    free = Decoder(model, tokenizer, depth=4, max_new_tokens=40).generate(PROMPTS[:30])
+    free = load_decoder(model, tokenizer, depth=4, max_new_tokens=40).generate(PROMPTS[:30])
     tokenizer = replace(tokenizer, end_id=free[0].tokens[3])
-    decoder = Decoder(model, tokenizer, depth=4, max_new_tokens=40)
+    decoder = load_decoder(model, tokenizer, depth=4, max_new_tokens=40)
     with model.record_routing() as record:
         generations = decoder.generate(PROMPTS[:30])
     assert len({len(generation.tokens) for generation in generations}) > 2
@@ -167,7 +168,7 @@ def test_nothing_but_responses_is_routed(tiny: Tiny) -> None:
 @pytest.mark.parametrize(("prompt", "said"), [("", "empty"), (" \n", "empty"), ("1" * 600, "at most 511")])
 def test_bad_prompts_are_refused(tiny: Tiny, prompt: str, said: str) -> None:
     with pytest.raises(PromptError, match=said):
-        Decoder(*tiny).generate([prompt])
+        load_decoder(*tiny).generate([prompt])
 
 
 @pytest.mark.parametrize(
@@ -176,4 +177,4 @@ def test_bad_prompts_are_refused(tiny: Tiny, prompt: str, said: str) -> None:
 )
 def test_bad_settings_are_refused(tiny: Tiny, arguments: dict[str, float]) -> None:
     with pytest.raises(InputError):
-        Decoder(*tiny, **arguments)  # type: ignore[arg-type]  # wrong on purpose
+        load_decoder(*tiny, **arguments)  # type: ignore[arg-type]  # wrong on purpose

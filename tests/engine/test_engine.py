@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections import abc
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,14 @@ from tests.tiny import loud, tiny_model
 from tuili.engine import controller
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.engine import Engine
-from tuili.engine.events import Answered, Event, Narrator, StepJudged, TokenWritten
+from tuili.engine.events import Answered, Event, EventBuilder, StepJudged, TokenWritten
 from tuili.engine.promises.confidence import FEATURES, Confidence
 from tuili.engine.request import Budget, Request, Sampling
+from tuili.engine.runtime.torch.load import load_engine
 from tuili.engine.scheduling.scheduler import Scheduler
-from tuili.engine.sequence import Limits, Row, Stop
+from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.service import Closed, Service
-from tuili.engine.written import read_back
+from tuili.engine.written import parse_tokens
 from tuili.errors import InputError, Overloaded, PromptError, TuiliError
 from tuili.model.folder import LoadedModel
 from tuili.steps import Context
@@ -44,27 +46,27 @@ class Reciting(Scheduler):
     """Instead of the model, writes one text of a list for each row, a token a tick, and remembers the rows."""
 
     texts: Iterable[str] = ()
-    seen: list[Row]
+    seen: list[Sequence]
 
-    def _write(self, row: Row, token: int) -> None:
+    def _write(self, row: Sequence, token: int) -> None:
         self._append(row, token, self.exits[0], 1.0)
         row.layer_steps += self.exits[0]
 
-    def tick(self) -> list[Row]:
+    def tick(self) -> list[Sequence]:
         changed = []
         while (row := self._line.next(self.clock(), self._at_work())) is not None:
             self._rows.append(row)
         for row in list(self._rows):
             if row not in self.seen:
                 self.seen.append(row)
-                row.begun = self.clock()
+                row.started_at = self.clock()
             token = self._ids(self.texts[self.seen.index(row)])[len(row.tokens)]  # type: ignore[index]
             self._write(row, token)
             changed.append(row)
             if row.stop is not None:
                 self._rows.remove(row)
-                row.ended = self.clock()
-                self.account.ended[row.stop] += 1
+                row.ended_at = self.clock()
+                self.stats.ended[row.stop] += 1
         return changed
 
     def _ids(self, text: str) -> list[int]:
@@ -75,9 +77,9 @@ class Reciting(Scheduler):
         return ids[prompt + 2 :]
 
 
-def reciting(loaded: LoadedModel, *texts: str) -> tuple[Engine, list[Row]]:
+def reciting(loaded: LoadedModel, *texts: str) -> tuple[Engine, list[Sequence]]:
     """An engine whose model writes these texts one after the other; and the rows that it was asked for."""
-    engine = Engine(loaded)
+    engine = load_engine(loaded)
     scheduler = Reciting(loaded.model, loaded.tokenizer)
     scheduler.texts, scheduler.seen = texts, []
     engine.scheduler = scheduler
@@ -101,7 +103,7 @@ def test_the_next_attempt_goes_on_behind_the_step_that_the_checker_put_right(loa
     answer = ask(engine)
     assert [step.text for step in answer.steps] == ["48 / 2 = 24", "24 + 7 = 31"]
     assert (answer.answer, answer.receipt.outcome, answer.receipt.attempts) == ("31", Outcome.ANSWERED, 2)
-    assert rows[1].given == ("48 / 2 = 24", "24 + 7 = 31")
+    assert rows[1].prefix_steps == ("48 / 2 = 24", "24 + 7 = 31")
     assert loaded.tokenizer.decode(rows[1].prompt).endswith("<think>\n48 / 2 = 24\n24 + 7 = 31\n")
     assert rows[1].prompt == (rows[0].prompt + rows[0].tokens)[: len(rows[1].prompt) - 4] + rows[1].prompt[-4:]
     assert rows[1].threshold == math.inf, "it goes on at full depth"
@@ -114,7 +116,7 @@ def test_where_nobody_knows_what_is_right_the_rest_is_drawn_anew(loaded: LoadedM
     engine, rows = reciting(loaded, "<think>\nC, A -> B => B\n</think>yes", "<think>\nC => C\n</think>no")
     answer = engine.answer([Request(PROMPT, Budget(max_steps=2), context=facts)])[0]
     assert (answer.answer, answer.receipt.attempts) == ("no", 2)
-    assert (rows[1].given, rows[1].sampling.temperature) == ((), controller.AGAIN)
+    assert (rows[1].prefix_steps, rows[1].sampling.temperature) == ((), controller.AGAIN)
 
 
 def test_without_steps_left_the_best_is_given_with_what_it_lacks(loaded: LoadedModel) -> None:
@@ -182,7 +184,7 @@ def test_an_error_in_judging_ends_one_request_and_no_other(
     right = "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31"
     engine, _ = reciting(loaded, right, right)
 
-    def judge(row: Row, *rest: Any) -> Any:
+    def judge(row: Sequence, *rest: Any) -> Any:
         if row is broken.row:
             raise ValueError("no such thing")
         return judged(row, *rest)
@@ -233,7 +235,7 @@ def test_steps_that_no_longer_fit_the_context_end_the_attempts(loaded: LoadedMod
 
 
 def test_a_listener_may_cancel_and_one_that_fails_stops_nobody_else(loaded: LoadedModel) -> None:
-    engine = Engine(loaded)
+    engine = load_engine(loaded)
     kinds: list[str] = []
 
     def cancels(event: Event) -> None:
@@ -273,15 +275,15 @@ def test_what_is_cancelled_in_a_later_attempt_is_cancelled(loaded: LoadedModel) 
 def test_the_steps_that_are_told_are_those_of_the_answer(loaded: LoadedModel, parts: list[str]) -> None:
     tokenizer = loaded.tokenizer
     ids = tokenizer.backend.encode("".join(parts), add_special_tokens=False).ids
-    row = Row([1], Limits())
-    narrator, told = Narrator(tokenizer, Context(), 1, ()), list[StepJudged]()
+    row = Sequence([1], SequenceLimits())
+    narrator, told = EventBuilder(tokenizer, Context(), 1, ()), list[StepJudged]()
     for place, token in enumerate(ids):
         row.tokens.append(token)
         row.depths.append(1)
         if place == len(ids) - 1:
-            row.stop = Stop.LENGTH
+            row.stop = StopReason.LENGTH
         told += [event for event in narrator.news(row) if isinstance(event, StepJudged)]
-    written = read_back(tokenizer, row.tokens, row.depths, Context())
+    written = parse_tokens(tokenizer, row.tokens, row.depths, Context())
     assert [(step.text, step.verdict) for step in told] == [(step.text, step.verdict) for step in written.steps]
 
 
@@ -300,7 +302,7 @@ def test_events_are_what_comes_out(loaded: LoadedModel) -> None:
 
 
 def test_bad_requests_are_refused(loaded: LoadedModel) -> None:
-    engine = Engine(loaded, waiting=1)
+    engine = load_engine(loaded, waiting=1)
     for request, kind, said in [
         (Request(" "), PromptError, "empty"),
         (Request("\udcff"), PromptError, "UTF-8"),
@@ -332,7 +334,7 @@ def test_an_answer_that_is_not_sure_enough_is_not_taken(loaded: LoadedModel) -> 
 
 
 def test_a_request_that_is_cancelled_ends_at_once(loaded: LoadedModel) -> None:
-    engine = Engine(loaded, slots=1)
+    engine = load_engine(loaded, slots=1)
     tickets = [engine.admit(Request(PROMPT, Budget(max_steps=4))) for _ in range(3)]
     engine.step()
     for ticket in (tickets[0], tickets[2]):
@@ -344,7 +346,7 @@ def test_a_request_that_is_cancelled_ends_at_once(loaded: LoadedModel) -> None:
         assert ticket.attempts == 1
     while engine.busy:
         engine.step()
-    assert engine.scheduler.account.ended[Stop.CANCELLED] == 2
+    assert engine.scheduler.stats.ended[StopReason.CANCELLED] == 2
 
 
 async def answers(service: Service, count: int) -> list[Answer]:
@@ -358,17 +360,17 @@ def cost(answer: Answer) -> tuple[object, ...]:
 
 def test_tasks_get_what_the_blocking_engine_gives(loaded: LoadedModel) -> None:
     async def main() -> list[Answer]:
-        async with Service(Engine(loaded, slots=3)) as service:
+        async with Service(load_engine(loaded, slots=3)) as service:
             return await answers(service, 9)
 
-    blocking = Engine(loaded, slots=3).answer([Request(f"{PROMPT} {n}") for n in range(9)])
+    blocking = load_engine(loaded, slots=3).answer([Request(f"{PROMPT} {n}") for n in range(9)])
     assert list(map(cost, asyncio.run(main()))) == list(map(cost, blocking))
     assert len(set(map(str, map(cost, blocking)))) > 1
 
 
 def test_leaving_a_stream_or_a_task_frees_its_slot(loaded: LoadedModel) -> None:
     async def main() -> None:
-        engine = Engine(loaded, slots=1)
+        engine = load_engine(loaded, slots=1)
         async with Service(engine) as service:
             async for _ in service.stream(Request(PROMPT)):
                 break
@@ -398,7 +400,7 @@ def test_prompts_are_read_outside_the_engines_thread_and_too_long_ones_not_at_al
     threads, lengths = set(), []
 
     class Watched(Tokenizer):
-        def encode_prompt(self, prompt: str, earlier: Sequence[tuple[str, str]] = ()) -> list[int]:
+        def encode_prompt(self, prompt: str, earlier: abc.Sequence[tuple[str, str]] = ()) -> list[int]:
             threads.add(threading.current_thread().name)
             lengths.append(len(prompt))
             return super().encode_prompt(prompt, earlier)
@@ -406,7 +408,7 @@ def test_prompts_are_read_outside_the_engines_thread_and_too_long_ones_not_at_al
     watched = replace(loaded, tokenizer=Watched(loaded.tokenizer.backend, loaded.tokenizer.end_id))
 
     async def main() -> None:
-        async with Service(Engine(watched)) as service:
+        async with Service(load_engine(watched)) as service:
             await service.answer(Request(PROMPT, Budget(max_tokens=5)))
             with pytest.raises(PromptError, match="1000000 bytes: the model's context takes at most 511 tokens"):
                 await service.answer(Request("1" * 10**6))
@@ -422,7 +424,7 @@ def test_a_failure_of_the_engine_reaches_all_who_wait(loaded: LoadedModel, monke
 
     async def main() -> None:
         monkeypatch.setattr("threading.excepthook", lambda _: None)
-        async with Service(Engine(loaded)) as service:
+        async with Service(load_engine(loaded)) as service:
             monkeypatch.setattr(Engine, "step", fail)
             found = await asyncio.gather(*(service.answer(Request(PROMPT)) for _ in range(2)), return_exceptions=True)
             assert any("no memory" in str(error) for error in found)
@@ -439,7 +441,7 @@ def test_a_seed_gives_the_same_answer_again(loaded: LoadedModel) -> None:
 
 
 def written_tokens(loaded: LoadedModel, request: Request) -> list[int]:
-    engine = Engine(loaded)
+    engine = load_engine(loaded)
     ticket = engine.admit(request)
     while engine.busy:
         engine.step()

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.engine.fuzz import fuzz
 from tuili.engine.answer import Outcome
 from tuili.engine.scheduling.scheduler import Scheduler
-from tuili.engine.sequence import Stop
+from tuili.engine.sequence import StopReason
 
 REQUESTS = int(os.environ.get("TUILI_FUZZ", "2000"))
 
@@ -20,7 +20,7 @@ def test_no_budget_is_overrun_and_nothing_is_left() -> None:
     assert tally.leaked == 0
     assert tally.offered == REQUESTS == tally.outcomes.total() + tally.refused.total()
     assert tally.outcomes.keys() == set(Outcome) - {Outcome.FAILED}
-    assert tally.stops.keys() == set(Stop) - {Stop.READ}, "all ways to end have been tried"
+    assert tally.stops.keys() == set(StopReason) - {StopReason.READ}, "all ways to end have been tried"
     assert tally.refused.keys() == {"InputError", "PromptError", "Overloaded", "NotPromised"}
     assert tally.read > 0
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuili.engine.request import MOST_STEPS, MOST_TOKENS, Budget, Sampling, parse
+from tuili.engine.request import MAX_ATTEMPTS, MAX_TOKENS, Budget, Sampling, parse_settings
 from tuili.errors import InputError
 
 
@@ -51,7 +51,7 @@ def named(name: str) -> str:
 )
 def test_a_bad_budget_is_refused_in_one_line(values: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError) as caught:
-        parse(Budget, values, named)
+        parse_settings(Budget, values, named)
     assert str(caught.value).startswith(said)
     assert "\n" not in str(caught.value)
 
@@ -72,7 +72,7 @@ def test_a_bad_budget_is_refused_in_one_line(values: dict[str, Any], said: str) 
 )
 def test_a_bad_way_of_sampling_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=f"budget.{next(iter(values))}"):
-        parse(Sampling, values, named)
+        parse_settings(Sampling, values, named)
 
 
 @given(
@@ -84,16 +84,18 @@ def test_a_bad_way_of_sampling_is_refused(values: dict[str, Any]) -> None:
 def test_whatever_is_given_is_refused_or_makes_sense(values: dict[str, Any]) -> None:
     for part in (Budget, Sampling):
         try:
-            found = parse(part, values, named)
+            found = parse_settings(part, values, named)
         except InputError:
             continue
         if isinstance(found, Budget):
-            assert 1 <= found.max_steps <= MOST_STEPS
-            assert 1 <= found.max_tokens <= MOST_TOKENS
+            assert 1 <= found.max_steps <= MAX_ATTEMPTS
+            assert 1 <= found.max_tokens <= MAX_TOKENS
             assert found.error_tolerance is None or 0 < found.error_tolerance <= 1
             assert found.deadline_ms is None or found.deadline_ms > 0
 
 
 def test_what_json_can_say_is_taken() -> None:
-    assert parse(Sampling, {"stop": ["a", "b"], "temperature": 1}, named) == Sampling(stop=("a", "b"), temperature=1.0)
-    assert parse(Budget, {"deadline_ms": 800, "error_tolerance": None}, named) == Budget(deadline_ms=800.0)
+    assert parse_settings(Sampling, {"stop": ["a", "b"], "temperature": 1}, named) == Sampling(
+        stop=("a", "b"), temperature=1.0
+    )
+    assert parse_settings(Budget, {"deadline_ms": 800, "error_tolerance": None}, named) == Budget(deadline_ms=800.0)

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 from tests.model.conftest import tiny_config, tiny_model
 from tuili.errors import InputError
-from tuili.model.experts import Experts, Router
-from tuili.model.grouped import FILL, Sorting, grouped_linear, grouped_mm, sort_rows, sum_slots
+from tuili.model.experts import Experts, Router, route_tokens
+from tuili.model.grouped import PAD_GROUPS_TO_ROWS, Sorting, grouped_linear, grouped_mm, sort_rows, sum_choices
 from tuili.model.kernels import set_fused
 
 
@@ -34,15 +34,15 @@ def test_grouped_products_equal_separate_ones(
 
 
 @pytest.mark.parametrize("tokens", [5, 200], ids=["few rows", "filled up"])
-def test_sorting_puts_each_slot_among_the_rows_of_its_group(tokens: int) -> None:
+def test_sorting_puts_each_choice_among_the_rows_of_its_group(tokens: int) -> None:
     torch.manual_seed(0)
     group = torch.randint(0, 3, (tokens, 2))
     sorting = Sorting.by_group(group, 4)
     for number, part in enumerate(torch.arange(len(sorting.token_Y)).split(sorting.sizes)):
-        token, slot = (group == number).nonzero(as_tuple=True)
-        assert torch.isin(sorting.row_Nk[token, slot], part).all()
-        assert torch.equal(sorting.token_Y[sorting.row_Nk[token, slot]], token)
-        assert len(part) - len(token) < FILL
+        token, choice = (group == number).nonzero(as_tuple=True)
+        assert torch.isin(sorting.row_Nk[token, choice], part).all()
+        assert torch.equal(sorting.token_Y[sorting.row_Nk[token, choice]], token)
+        assert len(part) - len(token) < PAD_GROUPS_TO_ROWS
     value = torch.rand(tokens, 2)
     torch.testing.assert_close(sorting.sort(value)[sorting.row_Nk], value)
     torch.testing.assert_close(sorting.sort(value).sum(), value.sum())
@@ -57,7 +57,7 @@ def test_moving_rows_has_the_gradients_of_plain_indexing(tokens: int) -> None:
     for fast in (True, False):
         h = hidden.clone().requires_grad_()
         rows = (sort_rows(h, sorting) if fast else h[sorting.token_Y]) * factor
-        output = sum_slots(rows, sorting) if fast else rows[sorting.row_Nk].sum(1)
+        output = sum_choices(rows, sorting) if fast else rows[sorting.row_Nk].sum(1)
         torch.testing.assert_close(output, hidden * factor[sorting.row_Nk].sum(1))
         output.square().sum().backward()
         gradients.append(h.grad)
@@ -68,10 +68,10 @@ def token_by_token(experts: Experts, hidden: torch.Tensor, index: torch.Tensor, 
     """The definition: the weighted sum of the chosen experts."""
     outputs = []
     for token in range(len(hidden)):
-        for slot in range(index.shape[1]):
-            expert = int(index[token, slot])
+        for choice in range(index.shape[1]):
+            expert = int(index[token, choice])
             gate, up = (experts.gate_up_proj[expert] @ hidden[token]).chunk(2)
-            outputs.append(weight[token, slot] * (experts.down_proj[expert] @ (F.silu(gate) * up)))
+            outputs.append(weight[token, choice] * (experts.down_proj[expert] @ (F.silu(gate) * up)))
     return torch.stack(outputs).view(len(hidden), index.shape[1], -1).sum(1)
 
 
@@ -114,7 +114,7 @@ def router(seed: int = 0) -> Router:
     return made
 
 
-def test_the_first_slot_ignores_the_balance_bias() -> None:
+def test_the_first_choice_ignores_the_balance_bias() -> None:
     made, hidden = router(), torch.randn(100, 48)
     before = made(hidden).expert_Nk
     made.balance_bias += torch.tensor([5.0, -5.0, 5.0, -5.0])
@@ -132,8 +132,8 @@ def test_weights_are_the_normalised_scores() -> None:
 
 
 @pytest.mark.parametrize("offset", [0.0, -20.0], ids=["any scores", "scores next to nothing"])
-def test_balancing_evens_the_second_slot_out(offset: float) -> None:
-    """Three of four tokens in the first slot of one expert, which nothing can change; the second slot leans to another.
+def test_balancing_evens_the_second_choices_out(offset: float) -> None:
+    """Three of four tokens take one expert first, which nothing can change; the second choice leans to another.
 
     With the offset all other scores lie below a millionth, far closer together than a step of the bias.
     """
@@ -199,7 +199,7 @@ def test_exploration_draws_the_second_expert_of_some_tokens_while_training(allow
     assert allowed is None or not (explored == 2).any()
 
 
-def test_a_recording_counts_both_slots_of_every_layer() -> None:
+def test_a_recording_counts_both_choices_of_every_layer() -> None:
     model = tiny_model()
     with torch.inference_mode(), model.record_routing() as record:
         model(torch.arange(5, 25)[None])
@@ -208,3 +208,21 @@ def test_a_recording_counts_both_slots_of_every_layer() -> None:
         assert layer.first_E.sum() == 20
         assert layer.all_E.sum() == 40
     assert all(made.recording is None for made in model.routers())
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["plain", "compiled"])
+@pytest.mark.parametrize("tokens", [1, 100])
+@torch.inference_mode()
+def test_the_fast_form_of_the_routing_rule_decides_as_the_router(tokens: int, fused: bool) -> None:
+    made, hidden = router().eval(), torch.randn(tokens, 48)
+    made.balance_bias += torch.tensor([1.0, -1.0, 2.0, -2.0])
+    decide = torch.compile(route_tokens, dynamic=True) if fused else route_tokens
+    route = made(hidden)
+    expert, weight = decide(hidden, made.weight, made.balance_bias, 2)
+    assert torch.equal(expert, route.expert_Nk)
+    torch.testing.assert_close(weight, route.weight_Nk)
+
+
+def test_the_fast_form_gives_the_format_of_its_input() -> None:
+    made, hidden = router().eval(), torch.randn(5, 48, dtype=torch.bfloat16)
+    assert route_tokens(hidden, made.weight, made.balance_bias, 3)[1].dtype is torch.bfloat16

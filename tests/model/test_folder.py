@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.tiny import save_tiny, tiny_model
-from tuili.data.tokenizer import train_tokenizer
+from tuili.data import train_tokenizer
 from tuili.errors import ModelFolderError
 from tuili.model import folder as folder_module
 from tuili.model.folder import check_safetensors, load_model, resolve, save_model

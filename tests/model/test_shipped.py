@@ -9,9 +9,8 @@ import torch
 
 from tuili.cli.app import main
 from tuili.config import load_recipe
-from tuili.engine.decode import Decoder
-from tuili.engine.promises.promises import Pledges
-from tuili.engine.request import Budget, Request
+from tuili.engine import Budget, Request, load_decoder
+from tuili.engine.promises.promises import Promises
 from tuili.eval.accuracy import accuracy
 from tuili.eval.reporting.card import EVAL_FILE
 from tuili.eval.runner import run, unseen_problems
@@ -79,7 +78,7 @@ def test_its_depth_follows_the_difficulty_and_costs_little() -> None:
 
 
 def test_it_is_as_good_here_as_where_it_was_measured(nano: LoadedModel) -> None:
-    trials = run(Decoder(nano.model, nano.tokenizer), unseen_problems(domain_names(), [1], per_cell=4, seed=9))
+    trials = run(load_decoder(nano.model, nano.tokenizer), unseen_problems(domain_names(), [1], per_cell=4, seed=9))
     assert accuracy(trials) >= REPORT["mean"]["1"] - 0.15
 
 
@@ -93,7 +92,7 @@ def test_asking_needs_no_other_model(capsys: pytest.CaptureFixture[str]) -> None
 @torch.inference_mode()
 def test_generate_and_ask_write_the_same_for_200_prompts(nano: LoadedModel) -> None:
     prompts = [problem.prompt for problem in unseen_problems(domain_names(), [1, 2], per_cell=7, seed=3)][:200]
-    decoder = Decoder(nano.model, nano.tokenizer, depth=12, max_new_tokens=120)
+    decoder = load_decoder(nano.model, nano.tokenizer, depth=12, max_new_tokens=120)
     pad, written = nano.tokenizer.token_id(PAD), []
     for start in range(0, len(prompts), 50):
         conversations = [[{"role": "user", "content": prompt}] for prompt in prompts[start : start + 50]]
@@ -123,14 +122,14 @@ def test_its_verifier_believes_right_chains_and_doubts_wrong_ones(nano: LoadedMo
     right = [rendered(nano, problem, problem.steps, problem.answer, RIGHT) for problem in problems]
     wrong = [chain for problem in problems for chain in mutated(nano, problem, HELD_OUT, seed=9, count=1)]
     made = examples(nano.model, [chain for chain in (*right, *wrong) if chain], lambda done, total: None)
-    chance_E = verifier.calibration.chances(judged(verifier.network, made)[made.end_E], made.last_E)
+    chance_E = verifier.calibration.logprobs(judged(verifier.network, made)[made.end_E], made.last_E)
     kept, named = first_error(made, chance_E, verifier.calibration.thresholds, HELD_OUT)
     assert kept >= 0.8
     assert named >= 0.8
 
 
 def test_its_promises_are_those_of_its_weights(nano: LoadedModel) -> None:
-    pledges = Pledges(nano, nano.model.config.exit_threshold)
+    pledges = Promises(nano, nano.model.config.exit_threshold)
     assert pledges.confidence is not None
     entry = pledges.entry(Request("?", Budget(max_steps=4, error_tolerance=0.05)), 20, lambda prompt, tokens: True)
     assert entry.bound is not None

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuili.model.units import FILL, Units, has_hole, membership, segment
+from tuili.model.units import PAD_COUNT_TO_UNITS, Units, has_hole, membership, segment
 
 MAX_UNIT = 4
 
@@ -39,7 +39,7 @@ def test_equals_the_definition_in_one_call_or_two(row: list[tuple[bool, bool]], 
     tensors = [torch.tensor([values]) for values in (ends, starts, real)]
     whole = segment(*tensors, MAX_UNIT, None)
     assert whole.unit_BS[0].tolist() == expected
-    assert max(expected) < whole.count <= max(expected) + FILL
+    assert max(expected) < whole.count <= max(expected) + PAD_COUNT_TO_UNITS
     assert whole.begun_B.tolist() == [max(expected) + 1]
 
     cut = max(1, min(cut, len(ends) - 1))

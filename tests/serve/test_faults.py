@@ -19,8 +19,7 @@ from openai import AsyncOpenAI, OpenAI
 from tests.serve.conftest import Running, running
 from tests.serve.test_keys import key
 from tests.tiny import save_tiny
-from tuili.engine.engine import Engine
-from tuili.engine.request import Request
+from tuili.engine import Engine, Request
 from tuili.model.folder import SHIPPED
 from tuili.serve.app import Settings
 from tuili.serve.keys import Keys

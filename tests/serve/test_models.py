@@ -16,7 +16,7 @@ from openai import OpenAI
 
 from tests.serve.conftest import Running, running
 from tests.tiny import save_tiny
-from tuili.engine.engine import Engine
+from tuili.engine import Engine
 from tuili.errors import InputError
 from tuili.model.folder import SHIPPED
 from tuili.serve.app import Settings, make_app

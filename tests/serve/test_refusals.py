@@ -12,7 +12,7 @@ import pytest
 
 from tests.serve.conftest import Running
 from tests.serve.replies import check_kind
-from tuili.engine.request import Request
+from tuili.engine import Request
 from tuili.serve.dispatch import server_sent
 from tuili.serve.errors import HttpError
 from tuili.serve.metrics import Listener

@@ -16,7 +16,7 @@ import pytest
 
 from tests.serve.conftest import Running
 from tests.tiny import save_tiny
-from tuili.engine.request import Request
+from tuili.engine import Request
 from tuili.errors import ModelFolderError
 from tuili.model.folder import SHIPPED
 from tuili.serve.errors import HttpError

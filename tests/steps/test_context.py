@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tuili.steps import Context, check, check_chain
-from tuili.steps.context import MAX_ENTRIES, MAX_PROMPT
+from tuili.steps.context import MAX_PROMPT_CHARACTERS, MAX_PROMPT_ENTRIES
 
 
 def test_facts_on_lines_and_in_sentences() -> None:
@@ -50,24 +50,24 @@ def test_no_event_is_valid_after_a_line_of_the_program_that_cannot_be_read(promp
 
 
 def test_an_entry_that_is_cut_off_is_left_out() -> None:
-    prompt = "P1: y = 2\n".ljust(MAX_PROMPT - 10) + "P2: x = 3500"
+    prompt = "P1: y = 2\n".ljust(MAX_PROMPT_CHARACTERS - 10) + "P2: x = 3500"
     assert Context.from_prompt(prompt).facts == {"P1": "y = 2"}
     assert Context.from_prompt(prompt[2:]).facts == {"P2": "x = 3500"}
 
 
 def test_no_event_of_a_program_that_is_cut_off_is_valid() -> None:
-    lines = [f"L{i}: x{i} = {i}" for i in range(1, MAX_ENTRIES + 1)]
+    lines = [f"L{i}: x{i} = {i}" for i in range(1, MAX_PROMPT_ENTRIES + 1)]
     whole, longer = "\n".join(lines), "\n".join((*lines, "L300: x1 = 99"))
     assert check("L1: x1 = 1", Context.from_prompt(whole)).status == "valid"
-    for prompt in (longer, whole.ljust(MAX_PROMPT + 1)):
+    for prompt in (longer, whole.ljust(MAX_PROMPT_CHARACTERS + 1)):
         context = Context.from_prompt(prompt)
         assert check("L1: x1 = 1", context).status == "unsupported"
         assert check("x1 = 0 + 1 = 1", context).status == "unsupported"
 
 
 def test_facts_beyond_the_most_entries_are_left_out() -> None:
-    context = Context.from_prompt("\n".join(f"P{i}: x{i} = {i}" for i in range(MAX_ENTRIES + 5)))
-    assert list(context.facts) == [f"P{i}" for i in range(MAX_ENTRIES)]
+    context = Context.from_prompt("\n".join(f"P{i}: x{i} = {i}" for i in range(MAX_PROMPT_ENTRIES + 5)))
+    assert list(context.facts) == [f"P{i}" for i in range(MAX_PROMPT_ENTRIES)]
 
 
 def test_a_question_mark_ends_an_entry() -> None:

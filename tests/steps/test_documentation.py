@@ -59,13 +59,13 @@ def test_the_bounds_are_those_of_the_code() -> None:
         f"{lexer.MAX_DIGITS} digits",
         f"{arithmetic.MAX_BITS} bits",
         f"{units.MAX_FACTORS} factors",
-        f"no power over {arithmetic.MAX_DIMENSION}",
-        f"lists {arithmetic.MAX_ITEMS}",
+        f"no power over {arithmetic.MAX_UNIT_POWER}",
+        f"lists {arithmetic.MAX_ELEMENTS}",
         f"{logic.MAX_ATOMS} atoms",
         f"{regions.MAX_CLASSES} classes",
         f"degree {polynomial.MAX_DEGREE}",
         f"{linear.MAX_BRANCHES} cases",
-        f"{context.MAX_PROMPT} characters",
-        f"{context.MAX_ENTRIES} entries",
+        f"{context.MAX_PROMPT_CHARACTERS} characters",
+        f"{context.MAX_PROMPT_ENTRIES} entries",
     ):
         assert bound in " ".join(section.split())

@@ -142,7 +142,7 @@ def measured(line: str, context: Context | None = None) -> Status:
     """The verdict's status, once its memory and its CPU time (best of three) were found within bounds."""
 
     def fresh() -> Status:
-        interpreter.run.cache_clear()
+        interpreter.execution.cache_clear()
         return check(line, context and replace(context)).status
 
     tracemalloc.start()
@@ -190,7 +190,7 @@ def test_hostile_algebra(line: str, facts: dict[str, str]) -> None:
 
 def test_the_runs_that_are_kept_are_small() -> None:
     assigned = {f"L{i}": f"x{i} = {i}" for i in range(189)}
-    interpreter.run.cache_clear()
+    interpreter.execution.cache_clear()
     tracemalloc.start()
     for number in range(16):
         program = {**assigned, "L189": f"while true: x = {number}"}

@@ -7,15 +7,21 @@ settings. How points are compared is left to `__main__`.
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, abc
 
 from benchmarks.engine.budgets.calm import Rule, decode
-from tuili.engine.answer import Answer, Outcome
-from tuili.engine.engine import Engine
-from tuili.engine.request import Budget, Depth, Request, Sampling
-from tuili.engine.scheduling.scheduler import Scheduler
-from tuili.engine.sequence import Limits, Row
+from tuili.engine import (
+    Answer,
+    Budget,
+    Depth,
+    Outcome,
+    Request,
+    Sampling,
+    Sequence,
+    SequenceLimits,
+    load_engine,
+    load_scheduler,
+)
 from tuili.model.folder import LoadedModel
 from tuili.steps import END_THINK
 from tuili.tasks import Problem, score
@@ -36,16 +42,16 @@ class Methods:
 
     def __init__(self, loaded: LoadedModel) -> None:
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
-        self._scheduler = Scheduler(loaded.model, loaded.tokenizer, slots=TOGETHER, waiting=sys.maxsize)
-        self._engine = Engine(loaded, slots=TOGETHER, waiting=sys.maxsize)
+        self._scheduler = load_scheduler(loaded.model, loaded.tokenizer, slots=TOGETHER, waiting=sys.maxsize)
+        self._engine = load_engine(loaded, slots=TOGETHER, waiting=sys.maxsize)
 
-    def at_depth(self, problems: Sequence[Problem], depth: Depth, threshold: float) -> list[Spent]:
+    def at_depth(self, problems: abc.Sequence[Problem], depth: Depth, threshold: float) -> list[Spent]:
         """One response, every token with a fixed depth, or leaving where the likeliest token is likely enough."""
         rows = [self._row(self.tokenizer.encode_prompt(problem.prompt), depth, threshold) for problem in problems]
         self._write(rows)
         return [self._spent(problem, row.tokens, row.layer_steps) for problem, row in zip(problems, rows, strict=True)]
 
-    def calm(self, problems: Sequence[Problem], rules: Sequence[Rule]) -> list[list[Spent]]:
+    def calm(self, problems: abc.Sequence[Problem], rules: abc.Sequence[Rule]) -> list[list[Spent]]:
         """One response to each problem with each exit rule of CALM."""
         prompts = [self.tokenizer.encode_prompt(problem.prompt) for problem in problems]
         end = self.tokenizer.end_id
@@ -58,7 +64,7 @@ class Methods:
         ]
         return [spent[start : start + len(problems)] for start in range(0, len(spent), len(problems))]
 
-    def thinking_budgets(self, problems: Sequence[Problem], budgets: Sequence[int]) -> dict[int, list[Spent]]:
+    def thinking_budgets(self, problems: abc.Sequence[Problem], budgets: abc.Sequence[int]) -> dict[int, list[Spent]]:
         """One response whose reasoning is cut at so many tokens: the block is closed and the answer forced.
 
         The line that was cut stays as it is. What is put in counts as written, with the layers of the trunk.
@@ -72,7 +78,7 @@ class Methods:
         newline = self.tokenizer.encode_text("\n")
         found = {}
         for budget in budgets:
-            forced: dict[int, Row] = {}
+            forced: dict[int, Sequence] = {}
             for index, (prompt, row) in enumerate(zip(prompts, whole, strict=True)):
                 if closing not in row.tokens[:budget] and len(row.tokens) > budget:
                     head = row.tokens[:budget]
@@ -90,13 +96,13 @@ class Methods:
             found[budget] = spent
         return found
 
-    def steps(self, problems: Sequence[Problem], most: int) -> list[Spent]:
+    def steps(self, problems: abc.Sequence[Problem], most: int) -> list[Spent]:
         """The engine's control loop: what the checker finds wrong is put right, up to so many attempts."""
         budget = Budget(max_steps=most, max_tokens=most * LONGEST)
         answers = self._engine.answer([Request(problem.prompt, budget) for problem in problems])
         return [_answered(problem, answer) for problem, answer in zip(problems, answers, strict=True)]
 
-    def samples(self, problems: Sequence[Problem], count: int) -> list[list[tuple[str, bool, int, int]]]:
+    def samples(self, problems: abc.Sequence[Problem], count: int) -> list[list[tuple[str, bool, int, int]]]:
         """So many responses to each problem, drawn at random: answer, whether the checker takes it, tokens, layers."""
         requests = [
             Request(problem.prompt, Budget(max_tokens=LONGEST), Sampling(temperature=TEMPERATURE, seed=seed))
@@ -115,16 +121,16 @@ class Methods:
         ]
         return [drawn[start : start + count] for start in range(0, len(drawn), count)]
 
-    def _row(self, prompt: list[int], depth: Depth, threshold: float, most: int = LONGEST) -> Row:
-        return Row(prompt, Limits(most), depth=depth, threshold=threshold)
+    def _row(self, prompt: list[int], depth: Depth, threshold: float, most: int = LONGEST) -> Sequence:
+        return Sequence(prompt, SequenceLimits(most), depth=depth, exit_threshold=threshold)
 
-    def _write(self, rows: Sequence[Row]) -> None:
+    def _write(self, rows: abc.Sequence[Sequence]) -> None:
         for row in rows:
             self._scheduler.submit(row)
         while self._scheduler.busy:
-            self._scheduler.tick()
+            self._scheduler.step()
 
-    def _spent(self, problem: Problem, tokens: Sequence[int], layer_steps: int) -> Spent:
+    def _spent(self, problem: Problem, tokens: abc.Sequence[int], layer_steps: int) -> Spent:
         text = self.tokenizer.decode(list(tokens), skip_special_tokens=True)
         return score(problem, text) == 1.0, len(tokens), layer_steps
 
@@ -134,7 +140,7 @@ def _answered(problem: Problem, answer: Answer) -> Spent:
     return score(problem, answer.answer) == 1.0, receipt.tokens["generated"], receipt.layer_steps
 
 
-def vote(problem: Problem, samples: Sequence[tuple[str, bool, int, int]], checked: bool = False) -> Spent:
+def vote(problem: Problem, samples: abc.Sequence[tuple[str, bool, int, int]], checked: bool = False) -> Spent:
     """What the most samples say, the first of those that are alike often; with `checked`, among those without a wrong
     step where there are any. No answer has no vote.
     """

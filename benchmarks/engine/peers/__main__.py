@@ -20,7 +20,7 @@ from benchmarks.engine.peers.sizes import SIZES
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
-from tuili.engine.decode import Decoder
+from tuili.engine import load_decoder
 from tuili.eval.runner import unseen_problems
 from tuili.model.folder import LoadedModel, load_model
 from tuili.tasks import domain_names
@@ -138,7 +138,7 @@ def agreement(place: str, runs: dict[tuple[str, str], list[dict[str, Any]]]) -> 
 def exit_shares(loaded: LoadedModel) -> list[float]:
     """The share of a model's tokens that leave at each exit where depth is chosen, on unseen problems."""
     problems = unseen_problems(domain_names(), (1, 2, 3), per_cell=1, seed=SEED)
-    written = Decoder(loaded.model, loaded.tokenizer, "auto").generate([problem.prompt for problem in problems])
+    written = load_decoder(loaded.model, loaded.tokenizer, "auto").generate([problem.prompt for problem in problems])
     depths = Counter(depth for generation in written for depth in generation.depths)
     return [depths[depth] / depths.total() for depth in loaded.model.config.exit_layers]
 

@@ -1,1 +1,1 @@
-"""Servers under load: ours and peers."""
+"""Other servers beside ours, under the same load: llama.cpp's and transformers'."""

@@ -1,10 +1,10 @@
 """Servers under load, side by side: ours with nano, and peers with a Llama of the size of nano's active part.
 
-Closed loops of 1, 8 and 64 clients ask unseen problems of nano's domains over HTTP and are streamed the answers, by
-`tuili bench serve`'s own load generator, which runs on the same cores. nano ends its answers itself, with checked
-steps; the peers write as many tokens as nano does on average, of random weights. All servers are started once and take
-turns in every round; those that wait are idle. Percentiles are of all that was answered, throughput of what was
-answered within the time; processor time is the server's.
+Closed loops of 1, 8 and 64 clients ask unseen problems of nano's domains over HTTP and are streamed the answers. The
+load generator is that of `tuili bench serve` and runs on the same cores. nano ends its answers itself, with checked
+steps; the peers have random weights and write as many tokens as nano does on average. All servers are started once and
+take turns in every round; those that wait are idle. Percentiles are of all answers, throughput is of the answers within
+the time, and processor time is the server's.
 """
 
 from __future__ import annotations
@@ -48,28 +48,28 @@ def measure(
     only: tuple[str, ...] = (),
     folder: str = str(RUNS / "serving"),
 ) -> Measured:
-    """Throughput and latency of each server (or `only` some) by number of clients, and what each needs when idle."""
+    """Throughput and latency of each server (or `only` some) by number of clients; start and idle memory of each."""
     files = Path(folder)
     files.mkdir(parents=True, exist_ok=True)
-    field = [one for one in contenders(files, threads) if not only or one.name in only]
+    chosen = [one for one in contenders(files, threads) if not only or one.name in only]
     questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=8, seed=5)]
     runs: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     figures: dict[str, Figure] = {}
     with ExitStack() as stack:
         servers = {}
-        for one in field:
+        for one in chosen:
             server = servers[one.name] = stack.enter_context(one.start())
             figures[f"{one.name}_seconds_to_ready"] = Figure("s", [server.seconds_to_ready])
             figures[f"{one.name}_idle_memory"] = Figure("MB", [server.memory / 1e6])
-        length = mean_length(servers, field, questions)
+        length = mean_length(servers, chosen, questions)
         for number in range(rounds + 1):
-            for one in field if number % 2 else reversed(field):
+            for one in chosen if number % 2 else reversed(chosen):
                 for count in [count for count in clients if one.only in (None, count)] if number else [8]:
-                    told = ask(servers[one.name], one, count, seconds if number else 2.0, length, questions)
+                    loop = ask(servers[one.name], one, count, seconds if number else 2.0, length, questions)
                     print(
-                        f"round {number}: {one.name}, {count} clients: {told['answers_per_second']:.1f}/s", flush=True
+                        f"round {number}: {one.name}, {count} clients: {loop['answers_per_second']:.1f}/s", flush=True
                     )
-                    for name, value in told.items() if number else ():  # the first warms up
+                    for name, value in loop.items() if number else ():  # the first warms up
                         runs[f"{one.name}_{count}"][name].append(value)
     for cell, values in runs.items():
         figures |= {f"{cell}_{name}": Figure(unit, values[name]) for name, unit in UNITS.items()}
@@ -83,12 +83,12 @@ def measure(
     return {**config, "tokens": length, "parameters": parameters(), "llama_server": llama_server_version()}, figures
 
 
-def mean_length(servers: dict[str, Server], field: Sequence[Contender], questions: Sequence[str]) -> int:
-    """Tokens of an answer of nano's on average; 60 where it does not take part."""
-    own = next((one for one in field if not one.fixed), None)
-    if own is None:
+def mean_length(servers: dict[str, Server], chosen: Sequence[Contender], questions: Sequence[str]) -> int:
+    """The mean tokens of an answer of nano; 60 where nano does not take part."""
+    nano = next((one for one in chosen if not one.fixed), None)
+    if nano is None:
         return 60
-    settings = LoadSettings(servers[own.name].url, own.model, clients=8, seconds=10)
+    settings = LoadSettings(servers[nano.name].url, nano.model, clients=8, seconds=10)
     asked = asyncio.run(load(settings, questions, lambda *_: None))
     return round(fmean(one.tokens for one in asked if one.status == 200))
 
@@ -96,7 +96,7 @@ def mean_length(servers: dict[str, Server], field: Sequence[Contender], question
 def ask(
     server: Server, one: Contender, clients: int, seconds: float, length: int, questions: Sequence[str]
 ) -> dict[str, float]:
-    """What a closed loop of so many clients meets."""
+    """The figures of a closed loop of so many clients, by their names in `UNITS`."""
     tokens = length if one.fixed else 400
     settings = LoadSettings(server.url, one.model, clients=clients, seconds=seconds, max_tokens=tokens)
     before = server.processor_seconds
@@ -106,7 +106,7 @@ def ask(
 
 
 def summary(asked: Sequence[Asked], seconds: float, processor: float) -> dict[str, float]:
-    """Figures of one loop. Raises `TuiliError` where nothing was answered."""
+    """The figures of one loop of so many seconds. Raises `TuiliError` where no question was answered."""
     answered = [answer for answer in asked if answer.status == 200 and answer.first is not None]
     if not answered:
         raise TuiliError(f"none of {len(asked)} questions was answered")
@@ -124,7 +124,7 @@ def summary(asked: Sequence[Asked], seconds: float, processor: float) -> dict[st
 
 
 def cut(values: Sequence[float], part: int) -> float:
-    """A percentile."""
+    """The percentile `part` of some values."""
     return values[0] if len(values) == 1 else quantiles(values, n=100, method="inclusive")[part - 1]
 
 

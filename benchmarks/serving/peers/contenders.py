@@ -1,4 +1,4 @@
-"""Which servers take part, and how each is started on all cores of the machine, as its makers have it by default."""
+"""Which servers take part, and how each is started: on all cores of the machine, with its own defaults."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from pathlib import Path
 
 from benchmarks.engine.peers.contenders import GGUF, PEERS, made
 from benchmarks.harness.record import ROOT
-from benchmarks.harness.server import Server, free_port, ours
+from benchmarks.harness.server import Server, free_port, tuili_server
 from benchmarks.serving.peers.llama import save_llama
 
 LLAMA_SERVER = ROOT / ".venv-peers" / "bin" / "llama-server"
 """Made by `make bench`."""
-TOGETHER, CONTEXT = 64, 512
-"""Answers that peers write at once, and tokens that each may take."""
+PARALLEL_ANSWERS, CONTEXT_TOKENS = 64, 512
+"""Answers that llama.cpp writes at once, and tokens that each may take."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A server, and the name of its model. fixed: whether it writes as many tokens as it is asked for; nano ends its
-    answers itself. only: with so many clients alone, where it is so slow here that one figure must do.
+    """A server, and the name of its model.
+
+    fixed: whether it writes as many tokens as it is asked for; nano ends its answers itself.
+    only: the one number of clients that it is measured with, where it is too slow here for more.
     """
 
     name: str
@@ -34,30 +36,38 @@ class Contender:
 
 
 def contenders(folder: Path, threads: int) -> list[Contender]:
-    """All of them; what peers read is written into `folder` where it is not there."""
+    """All servers. The model files of the peers are written into `folder` where they are missing."""
     llama = folder / "llama"
     if not (llama / "config.json").is_file():
         save_llama(llama)
-    found = [
-        Contender("ours", partial(ours, threads=threads), fixed=False),
-        Contender("ours_compiled", partial(ours, "--compiled", threads=threads), fixed=False),
+    chosen = [
+        Contender("ours", partial(tuili_server, threads=threads), fixed=False),
+        Contender("ours_compiled", partial(tuili_server, "--compiled", threads=threads), fixed=False),
     ]
     for kind in GGUF:
         file = folder / f"{kind}.gguf"
         made(file, str(PEERS), "benchmarks.engine.peers.gguf_export", str(llama), str(file), kind)
-        found.append(Contender(f"llama_cpp_{kind}", partial(llama_cpp, file, threads)))
+        chosen.append(Contender(f"llama_cpp_{kind}", partial(llama_cpp, file, threads)))
     plain = partial(transformers, llama, threads)
     continuous = partial(transformers, llama, threads, "--continuous-batching")
-    found.append(Contender("transformers", plain, str(llama)))
-    found.append(Contender("transformers_continuous", continuous, str(llama), only=8))
-    return found
+    chosen.append(Contender("transformers", plain, str(llama)))
+    chosen.append(Contender("transformers_continuous", continuous, str(llama), only=8))
+    return chosen
 
 
 def llama_cpp(file: Path, threads: int) -> Server:
     """llama.cpp's own server, built as `make bench` does it."""
     port = free_port()
-    command = [str(LLAMA_SERVER), "--model", str(file), "--port", str(port), "--parallel", str(TOGETHER)]
-    command += ["--ctx-size", str(TOGETHER * CONTEXT), "--threads", str(threads), "--temp", "0", "--no-webui"]
+    command = [str(LLAMA_SERVER), "--model", str(file), "--port", str(port), "--parallel", str(PARALLEL_ANSWERS)]
+    command += [
+        "--ctx-size",
+        str(PARALLEL_ANSWERS * CONTEXT_TOKENS),
+        "--threads",
+        str(threads),
+        "--temp",
+        "0",
+        "--no-webui",
+    ]
     return Server(command, port, "/health")
 
 
@@ -70,6 +80,6 @@ def transformers(folder: Path, threads: int, *options: str) -> Server:
 
 
 def llama_server_version() -> str:
-    """What llama.cpp's server says of itself."""
+    """The version that llama.cpp's server prints."""
     done = subprocess.run([str(LLAMA_SERVER), "--version"], capture_output=True, text=True, check=True)
     return (done.stdout + done.stderr).splitlines()[0].removeprefix("version: ")

@@ -1,7 +1,7 @@
-"""The peers' model: a Llama that has about as many parameters as one of nano's tokens uses, with nano's vocabulary.
+"""The model of the other servers: a Llama with about as many parameters as a token of nano uses, and nano's vocabulary.
 
-Its weights are random, for none is to be had that was trained on the same problems; writing a token costs the same. It
-never writes its end, so that every answer is as long as it is asked to be.
+Its weights are random, for no Llama is trained on the same problems; writing a token costs the same. It never writes
+the end token, so that every answer is as long as it is asked to be.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tuili.model.tokenizer import transformers_tokenizer
 from tuili.store import BEGIN, PAD, Tokenizer
 
 TEMPLATE = "<|begin|>{% for message in messages %}<|{{ message.role }}|>{{ message.content }}{% endfor %}<|assistant|>"
-FEED_FORWARD = 224
-"""A multiple of 32, as 8-bit blocks want it, which makes the Llama a little smaller than nano's active part."""
+FEED_FORWARD_SIZE = 224
+"""A multiple of 32, which 8-bit blocks need. It makes the Llama a little smaller than what a token of nano uses."""
 
 
 def llama_config() -> LlamaConfig:
@@ -30,7 +30,7 @@ def llama_config() -> LlamaConfig:
     return LlamaConfig(
         vocab_size=nano.vocab_size,
         hidden_size=nano.hidden_size,
-        intermediate_size=FEED_FORWARD,
+        intermediate_size=FEED_FORWARD_SIZE,
         num_hidden_layers=nano.num_hidden_layers,
         num_attention_heads=nano.num_attention_heads,
         num_key_value_heads=nano.num_key_value_heads,
@@ -58,8 +58,13 @@ def save_llama(folder: Path) -> None:
 
 
 def parameters() -> dict[str, int]:
-    """Those of nano, those that one of its tokens uses at full depth and where it leaves the trunk, and the Llama's."""
-    own = count_parameters(TuiliConfig.from_pretrained(SHIPPED / "nano"))
+    """Numbers of parameters: all of nano, those that a token uses at full depth and in the trunk alone, the Llama's."""
+    nano = count_parameters(TuiliConfig.from_pretrained(SHIPPED / "nano"))
     with torch.device("meta"):
         llama = sum(parameter.numel() for parameter in LlamaForCausalLM(llama_config()).parameters())
-    return {"nano_total": own.total, "nano_active": own.active, "nano_active_trunk": own.active_trunk, "llama": llama}
+    return {
+        "nano_total": nano.total,
+        "nano_active": nano.active,
+        "nano_active_trunk": nano.active_trunk,
+        "llama": llama,
+    }

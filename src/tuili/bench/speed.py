@@ -9,8 +9,8 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import abc, defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import product
 from statistics import fmean, median, quantiles
@@ -19,9 +19,7 @@ from typing import Any
 import torch
 
 from tuili.data import Record
-from tuili.engine.request import Depth
-from tuili.engine.scheduling.scheduler import Scheduler
-from tuili.engine.sequence import Limits, Row
+from tuili.engine import Depth, Scheduler, Sequence, SequenceLimits, load_scheduler
 from tuili.errors import InputError
 from tuili.eval.runner import unseen_problems
 from tuili.machine import machine, usable_cores
@@ -40,9 +38,9 @@ class SpeedSettings:
     whether the engine writes through graphs that are compiled first, and with rounded weights.
     """
 
-    batch: Sequence[int] = (1, 16)
-    prompt: Sequence[int] = (32, 512)
-    depth: Sequence[Depth] = ("auto",)
+    batch: abc.Sequence[int] = (1, 16)
+    prompt: abc.Sequence[int] = (32, 512)
+    depth: abc.Sequence[Depth] = ("auto",)
     new: int = 64
     rounds: int = 3
     compiled: bool = False
@@ -82,11 +80,11 @@ def measure_speed(
         raise InputError(f"batch {max(settings.batch)}: use 1 to {LARGEST_BATCH}")
     if settings.new < 2 or min(settings.prompt) < 1 or max(settings.prompt) + settings.new > context:
         raise InputError(f"prompts and at least 2 new tokens must fit the model's context of {context} tokens")
-    scheduler = Scheduler(
+    scheduler = load_scheduler(
         loaded.model,
         loaded.tokenizer,
         slots=max(settings.batch),
-        prefix_bytes=0,
+        prefix_cache_bytes=0,
         compiled=settings.compiled,
         int8=settings.int8,
     )
@@ -135,14 +133,14 @@ def worked_prompts(loaded: LoadedModel, length: int, count: int) -> list[list[in
 def _run(scheduler: Scheduler, loaded: LoadedModel, prompts: list[list[int]], depth: Depth, new: int) -> Speed:
     threshold = loaded.model.config.exit_threshold
     read = time.perf_counter()
-    _write(scheduler, [Row(ids, Limits(1), depth=loaded.model.config.exit_layers[0]) for ids in prompts])
+    _write(scheduler, [Sequence(ids, SequenceLimits(1), depth=loaded.model.config.exit_layers[0]) for ids in prompts])
     read = time.perf_counter() - read
-    rows = [Row(ids, Limits(new), depth=depth, threshold=threshold) for ids in prompts]
+    rows = [Sequence(ids, SequenceLimits(new), depth=depth, exit_threshold=threshold) for ids in prompts]
     wall, processor = time.perf_counter(), time.process_time()
     gaps = _write(scheduler, rows)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     tokens = sum(len(row.tokens) for row in rows)
-    firsts = [row.first - row.submitted for row in rows if row.first is not None]
+    firsts = [row.first_token_at - row.submitted_at for row in rows if row.first_token_at is not None]
     cuts = quantiles(gaps or [0.0], n=100, method="inclusive") if len(gaps) > 1 else [0.0] * 99
     return Speed(
         batch=len(prompts),
@@ -158,27 +156,27 @@ def _run(scheduler: Scheduler, loaded: LoadedModel, prompts: list[list[int]], de
     )
 
 
-def _write(scheduler: Scheduler, rows: list[Row]) -> list[float]:
+def _write(scheduler: Scheduler, rows: list[Sequence]) -> list[float]:
     """Write the rows to their ends: seconds for each token behind the first; several at once share them evenly."""
     for row in rows:
         scheduler.submit(row)
-    last: dict[Row, tuple[float, int]] = {}
+    last: dict[Sequence, tuple[float, int]] = {}
     gaps: list[float] = []
     while scheduler.busy:
-        scheduler.tick()
+        scheduler.step()
         now = time.perf_counter()
         for row in rows:
-            if row.first is None:
+            if row.first_token_at is None:
                 continue
-            before, count = last.get(row, (row.first, 1))
+            before, count = last.get(row, (row.first_token_at, 1))
             more = len(row.tokens) - count
             gaps += [(now - before) / more] * more if more else []
             if more or row not in last:
-                last[row] = now if more else row.first, len(row.tokens)
+                last[row] = now if more else row.first_token_at, len(row.tokens)
     return gaps
 
 
-def _middle(runs: Sequence[Speed]) -> Speed:
+def _middle(runs: abc.Sequence[Speed]) -> Speed:
     """The median of each figure over runs of one combination."""
     first = runs[0]
     figures = {name: median(getattr(own, name) for own in runs) for name in asdict(first) if name not in _WHAT}

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tuili.cli.options import DepthOption, JsonFlag, ModelOption, parse_depth
+from tuili.engine import load_engine
 
 
 def run(
@@ -35,8 +36,7 @@ def run(
     from rich.console import Console
 
     from tuili.cli.show import show_answer
-    from tuili.engine.engine import Engine
-    from tuili.engine.request import Budget, Request, Sampling, parse
+    from tuili.engine import Budget, Request, Sampling, parse_settings
     from tuili.model.folder import load_model
 
     spend = {
@@ -46,9 +46,9 @@ def run(
         "max_tokens": max_tokens,
         "max_layer_steps": max_layer_steps,
     }
-    budget = parse(Budget, spend, _option)
-    sampling = parse(Sampling, {"temperature": temperature, "seed": seed}, _option)
-    engine = Engine(load_model(model), slots=1)
+    budget = parse_settings(Budget, spend, _option)
+    sampling = parse_settings(Sampling, {"temperature": temperature, "seed": seed}, _option)
+    engine = load_engine(load_model(model), slots=1)
     (answer,) = engine.answer([Request(prompt, budget, sampling, layers)])
     if as_json:
         print(json.dumps(answer.as_json(), ensure_ascii=False, indent=2))

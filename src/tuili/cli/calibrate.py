@@ -41,7 +41,7 @@ def run(
 
     from tuili.cli.options import progress_bar
     from tuili.cli.show import show_calibration
-    from tuili.engine.promises.calibration import CALIBRATION_FILE
+    from tuili.engine import CALIBRATION_FILE
     from tuili.eval.calibration.calibrate import Classes, calibrate
     from tuili.eval.calibration.risk import draw_risk
     from tuili.files import check_file_place, whole_file

@@ -68,7 +68,7 @@ def _verifier(path: Path) -> dict[str, float] | None:
 
 def _promises(path: Path, threshold: float) -> dict[str, Any]:
     """What a model may be asked to promise, or why that is nothing."""
-    from tuili.engine.promises.promises import valid_calibration
+    from tuili.engine import valid_calibration
 
     found, why = valid_calibration(path, threshold)
     entries = () if found is None else found.entries

@@ -17,6 +17,7 @@ import typer
 
 from tuili.cli.app import EXIT_INTERRUPTED
 from tuili.cli.options import parse_folder, progress_bar
+from tuili.engine import load_decoder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -131,11 +132,10 @@ def _further_questions(settings: EvalSettings) -> list[Problem]:
 def _ask(console: Console, loaded: LoadedModel, questions: list[Problem]) -> list[Trial]:
     """Ask questions, and show how they are answered."""
     from tuili.cli.show import show_answer
-    from tuili.engine.answer import explain
-    from tuili.engine.decode import Decoder
+    from tuili.engine import explain
     from tuili.eval.runner import run as run_problems
 
-    one_by_one = Decoder(loaded.model, loaded.tokenizer, batch_size=1)
+    one_by_one = load_decoder(loaded.model, loaded.tokenizer, batch_size=1)
     trials = run_problems(one_by_one, questions)
     for trial in trials:
         problem = trial.problem

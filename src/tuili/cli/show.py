@@ -9,9 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from tuili.engine.answer import Answer
-    from tuili.engine.promises.calibration import Calibration
-    from tuili.engine.written import CheckedStep
+    from tuili.engine import Answer, Calibration, CheckedStep
 
 UNLIMITED = 1000
 """Columns, more than any table here takes."""

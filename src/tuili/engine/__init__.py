@@ -1,4 +1,7 @@
-"""The engine: prompts in, checked answers with a receipt out."""
+"""The engine: requests in, checked answers with receipts out, each within its budget.
+
+`load_engine` makes an `Engine` from a model folder; a `Service` runs it for asyncio.
+"""
 
 import lazy_loader
 

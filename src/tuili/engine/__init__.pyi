@@ -1,6 +1,109 @@
+from .answer import Answer, AnswerToken, Outcome, Promise, Receipt, explain
+from .attempt import Attempt, best_of
+from .controller import RequestState, verifier_missed_some
 from .decode import Decoder, Generation
+from .engine import Engine, PreparedRequest, Ticket
+from .events import Answered, Event, StepJudged, TokenWritten
+from .promises.calibration import (
+    CALIBRATION_FILE,
+    Calibration,
+    Curve,
+    Entry,
+    NotPromised,
+    Point,
+    Sample,
+    read_calibration,
+)
+from .promises.confidence import FEATURES, Confidence, calibration_bins, calibration_error, features, fit
+from .promises.promises import Promises, has_wrong_step, valid_calibration
+from .request import (
+    MAX_ATTEMPTS,
+    MAX_DEADLINE_MS,
+    MAX_LAYER_STEPS,
+    MAX_LOGPROBS,
+    MAX_STOP_CHARACTERS,
+    MAX_STOP_TEXTS,
+    MAX_TOKENS,
+    Budget,
+    Depth,
+    Request,
+    Sampling,
+    parse_settings,
+)
+from .runtime.runner import ModelRunner, Observation, PrefillOutput, StepOutput, StepPolicy
+from .runtime.torch.load import load_decoder, load_engine, load_runner, load_scheduler
+from .scheduling.scheduler import Scheduler
+from .scheduling.stats import SchedulerStats
+from .scheduling.warm_up import warm_up
+from .sequence import Sequence, SequenceLimits, StopReason
+from .service import Closed, Service
+from .written import CheckedStep
 
 __all__ = [
+    "CALIBRATION_FILE",
+    "FEATURES",
+    "MAX_ATTEMPTS",
+    "MAX_DEADLINE_MS",
+    "MAX_LAYER_STEPS",
+    "MAX_LOGPROBS",
+    "MAX_STOP_CHARACTERS",
+    "MAX_STOP_TEXTS",
+    "MAX_TOKENS",
+    "Answer",
+    "AnswerToken",
+    "Answered",
+    "Attempt",
+    "Budget",
+    "Calibration",
+    "CheckedStep",
+    "Closed",
+    "Confidence",
+    "Curve",
     "Decoder",
+    "Depth",
+    "Engine",
+    "Entry",
+    "Event",
     "Generation",
+    "ModelRunner",
+    "NotPromised",
+    "Observation",
+    "Outcome",
+    "Point",
+    "PrefillOutput",
+    "PreparedRequest",
+    "Promise",
+    "Promises",
+    "Receipt",
+    "Request",
+    "RequestState",
+    "Sample",
+    "Sampling",
+    "Scheduler",
+    "SchedulerStats",
+    "Sequence",
+    "SequenceLimits",
+    "Service",
+    "StepJudged",
+    "StepOutput",
+    "StepPolicy",
+    "StopReason",
+    "Ticket",
+    "TokenWritten",
+    "best_of",
+    "calibration_bins",
+    "calibration_error",
+    "explain",
+    "features",
+    "fit",
+    "has_wrong_step",
+    "load_decoder",
+    "load_engine",
+    "load_runner",
+    "load_scheduler",
+    "parse_settings",
+    "read_calibration",
+    "valid_calibration",
+    "verifier_missed_some",
+    "warm_up",
 ]

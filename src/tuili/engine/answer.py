@@ -1,7 +1,6 @@
-"""An answer a person can judge: its steps, checked one by one, and a receipt of what it cost and how sure it is.
+"""An answer: its steps, checked one by one, and a receipt of what it cost and how sure it is.
 
-How tokens become steps is left to `written`, what is tried until an answer stands to `controller`, how an answer is
-shown to the command line.
+`written` turns tokens into steps, `controller` makes attempts until an answer stands, `promises` says what is promised.
 """
 
 from __future__ import annotations
@@ -14,36 +13,54 @@ from statistics import fmean
 from typing import Any
 
 from tuili.engine.decode import Generation
-from tuili.engine.promises.calibration import Promise
-from tuili.engine.written import CheckedStep, Written, read_back
+from tuili.engine.written import CheckedStep, ParsedResponse, parse_tokens
 from tuili.steps import Context, Status
 from tuili.store import Tokenizer
 
 
 class Outcome(StrEnum):
-    """How a request ended. Every request ends in exactly one of these."""
+    """How a request ended. Every request ends in exactly one of these ways."""
 
     ANSWERED = "answered"
-    """No step is wrong, and where an error is tolerated only within bounds, the answer is sure enough."""
+    """No step is wrong, and the confidence is high enough for the error tolerance, if there is one."""
     BEST_EFFORT = "best_effort"
-    """The best that came of the budget; the receipt's `reason` says what is wanting."""
+    """The best answer within the budget. The receipt's `reason` names its shortcoming."""
     ABSTAINED = "abstained"
-    """No answer is sure enough for the error that is tolerated, or there is none."""
+    """There is no answer, or none with enough confidence for the error tolerance."""
     CANCELLED = "cancelled"
     FAILED = "failed"
-    """An error inside the engine, which the log has in full."""
+    """An error inside the engine, which is in the log."""
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What is guaranteed about an answer, or in `why` the reason that nothing is.
+
+    With probability 1 - delta over the calibration sample, at most a share `error_tolerance` of the answers given to
+    requests of this class is wrong, if requests come as that sample came. Of `n` answers to the sample `wrong` were
+    wrong, which bounds their error by `bound`.
+    """
+
+    error_tolerance: float | None = None
+    delta: float | None = None
+    n: int = 0
+    wrong: int = 0
+    bound: float | None = None
+    max_steps: int | None = None
+    max_tokens: int | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True)
 class Receipt:
     """What an answer cost and how sure it is.
 
-    attempts: responses that were tried. milliseconds: `total` from handing it in to its end, tokenising and judging
-    included; of all attempts `queue`, `prefill` and `decode`. tokens: `prompt`, and `generated` in all attempts; of the
-    answer given, `reasoning` and `answer`. layer_steps: layers times tokens of all attempts, drafts that were not taken
-    and what the verifier read among them; mean_depth: layers for each token written. stop: why the writing of the
-    answer given ended. checked: its steps by verdict. confidence: the probability that the answer is right, None where
-    the model has neither a verifier nor been calibrated. promise: what is guaranteed about it, or why nothing is.
+    attempts: responses that were decoded. milliseconds: `total` from receiving the request to its end, tokenising and
+    judging included; `queue`, `prefill` and `decode` are sums over the attempts. tokens: of the `prompt`, and
+    `generated` in all attempts; of the answer given, `reasoning` and `answer`. layer_steps: layers times tokens of all
+    attempts, rejected drafts and the verifier's reading included. mean_depth: layers a decoded token. stop: why the
+    attempt that is given ended. checked: its number of steps by verdict. confidence: the probability that the answer is
+    right, None for a model that has no verifier and is not calibrated. promise: what is guaranteed about the answer.
     """
 
     attempts: int
@@ -58,29 +75,31 @@ class Receipt:
     confidence: float | None = None
     promise: Promise = field(default_factory=Promise)
     reused: int = 0
-    """Tokens of the prompt that had been read before, for another request."""
+    """Prompt tokens that were taken from the prefix cache."""
 
 
 @dataclass(frozen=True)
-class TokenChance:
-    """A token of an answer with its log-probability, and the likeliest ones at its place with theirs."""
+class AnswerToken:
+    """A token of an answer with its log-probability, and the likeliest tokens at its place with theirs."""
 
     text: str
     logprob: float
-    likeliest: tuple[tuple[str, float], ...]
+    top: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one prompt; `answer` is empty when no response reached one, or it was not sure enough. `chances`
-    has its tokens where log-probabilities were asked for.
+    """The answer to one prompt.
+
+    answer: empty if no response has one, or none with enough confidence. logprobs: the answer's tokens, where
+    log-probabilities were asked for.
     """
 
     prompt: str
     answer: str
     steps: tuple[CheckedStep, ...]
     receipt: Receipt
-    chances: tuple[TokenChance, ...] = ()
+    logprobs: tuple[AnswerToken, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The documented form: `answer`, `steps` and `receipt`."""
@@ -92,43 +111,46 @@ class Answer:
 
 
 def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: Context) -> Answer:
-    """Check every step of a single generation in `context` and add up its cost."""
-    written = read_back(tokenizer, generation.tokens, generation.depths, context, cut=generation.stop != "end")
-    spent = generation.seconds
-    reason = want(written, generation.stop)
+    """The answer that a single generation is, with its steps checked in `context`."""
+    response = parse_tokens(tokenizer, generation.tokens, generation.depths, context, cut=generation.stop != "end")
+    seconds = generation.seconds
+    reason = shortcoming(response, generation.stop)
     return Answer(
         prompt=prompt,
-        answer=written.answer,
-        steps=written.steps,
+        answer=response.answer,
+        steps=response.steps,
         receipt=Receipt(
             attempts=1,
-            milliseconds=in_milliseconds({"total": sum(spent.values()), **spent}),
+            milliseconds=to_milliseconds({"total": sum(seconds.values()), **seconds}),
             tokens=count_tokens(
-                tokenizer.encode_prompt(prompt), len(generation.tokens), written.reasoning, written.answering
+                tokenizer.encode_prompt(prompt),
+                len(generation.tokens),
+                response.reasoning_tokens,
+                response.answer_tokens,
             ),
             mean_depth=fmean(generation.depths) if generation.depths else 0.0,
             layer_steps=sum(generation.depths),
             stop=generation.stop,
-            checked=by_verdict(written),
+            checked=count_verdicts(response),
             outcome=Outcome.BEST_EFFORT if reason else Outcome.ANSWERED,
             reason=reason,
         ),
     )
 
 
-def want(written: Written, stop: str) -> str:
-    """What a response lacks to be taken for an answer, by the checker alone; empty for nothing."""
-    for number, step in enumerate(written.steps, start=1):
+def shortcoming(response: ParsedResponse, stop: str) -> str:
+    """Why the checker does not accept a response as an answer; empty if it does."""
+    for number, step in enumerate(response.steps, start=1):
         if step.verdict.status is Status.INVALID:
             return (
                 f"step {number} is wrong: {step.verdict.reason}" if step.verdict.reason else f"step {number} is wrong"
             )
-    return "" if written.complete else f"the response has no whole answer (it ended by {stop})"
+    return "" if response.complete else f"the response has no whole answer (it ended by {stop})"
 
 
-def by_verdict(written: Written) -> dict[str, int]:
+def count_verdicts(response: ParsedResponse) -> dict[str, int]:
     """The number of steps by verdict."""
-    return dict(Counter(str(step.verdict.status) for step in written.steps))
+    return dict(Counter(str(step.verdict.status) for step in response.steps))
 
 
 def count_tokens(prompt: Sequence[int], generated: int, reasoning: int, answering: int) -> dict[str, int]:
@@ -136,6 +158,6 @@ def count_tokens(prompt: Sequence[int], generated: int, reasoning: int, answerin
     return {"prompt": len(prompt), "generated": generated, "reasoning": reasoning, "answer": answering}
 
 
-def in_milliseconds(seconds: Mapping[str, float]) -> dict[str, float]:
+def to_milliseconds(seconds: Mapping[str, float]) -> dict[str, float]:
     """Seconds by name as milliseconds."""
     return {name: round(1000 * value, 3) for name, value in seconds.items()}

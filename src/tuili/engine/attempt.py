@@ -1,60 +1,60 @@
-"""One try at an answer, checked; and of several tries the one to give.
+"""One attempt at an answer, checked; and the choice among several attempts.
 
-What the next one is told is left to `controller`, how sure an answer is to `confidence`.
+How the next attempt begins is left to `controller`, the confidence in an answer to `promises`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import exp, log
 from statistics import fmean
 
-from tuili.engine.sequence import Row
-from tuili.engine.written import Written
+from tuili.engine.sequence import Sequence
+from tuili.engine.written import ParsedResponse
 
-DOUBTED = 0.1
-"""Weight in the vote of an answer with a wrong step."""
-LEAST_CHANCE = 1e-6
-"""Tokens are taken to be at least so likely, lest one of them decide everything."""
+WRONG_STEP_WEIGHT = 0.1
+"""Factor on the vote of an answer that has a shortcoming."""
+MIN_TOKEN_PROB = 1e-6
+"""Token probabilities count as at least this, so that a single token does not decide the mean."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One row that has ended, and what it says behind the steps that it was given.
+    """A sequence that has ended, and its response, steps of the prompt included.
 
-    lacks: why it is no answer, empty if it is one. validity, believed: for each token of the response the verifier's
-    logit and probability that nothing up to and with it is wrong, for the last one that the answer is right; empty
-    where there is no verifier, or it was not asked.
+    shortcoming: why the response is no acceptable answer, empty if it is one. validity_logits, validity_probs: as in
+    `Sequence`; empty without a verifier, or where it has not read the response.
     """
 
-    row: Row
-    written: Written
-    lacks: str
-    validity: tuple[float, ...] = ()
-    believed: tuple[float, ...] = ()
+    sequence: Sequence
+    response: ParsedResponse
+    shortcoming: str
+    validity_logits: tuple[float, ...] = ()
+    validity_probs: tuple[float, ...] = ()
 
     @property
-    def log_chances(self) -> list[float]:
-        """For each token that was written, the logarithm of the probability of the likeliest one there."""
-        return [log(max(chance, LEAST_CHANCE)) for chance in self.row.chances]
+    def top_logprobs(self) -> list[float]:
+        """For each decoded token, the log-probability of the likeliest token at its place."""
+        return [log(max(prob, MIN_TOKEN_PROB)) for prob in self.sequence.top_probs]
 
     @property
     def weight(self) -> float:
-        """How much it counts in a vote."""
-        if not self.written.complete:
+        """The weight of the attempt in a vote."""
+        if not self.response.complete:
             return 0.0
-        sure = self.believed[-1] if self.believed else exp(fmean(self.log_chances))
-        return sure * (DOUBTED if self.lacks else 1.0)
+        prob = self.validity_probs[-1] if self.validity_probs else exp(fmean(self.top_logprobs))
+        return prob * (WRONG_STEP_WEIGHT if self.shortcoming else 1.0)
 
 
-def best_of(tried: Sequence[Attempt]) -> Attempt:
-    """The attempt whose answer is to be given: one that lacks nothing, of the answer that weighs most."""
+def best_of(attempts: Iterable[Attempt]) -> Attempt:
+    """The attempt to answer with: first those without a shortcoming, then by the weighted votes for their answers."""
+    attempts = list(attempts)
     votes: defaultdict[str, float] = defaultdict(float)
-    for attempt in tried:
-        votes[attempt.written.answer] += attempt.weight
-    return max(tried, key=lambda attempt: (not attempt.lacks, votes[attempt.written.answer], attempt.weight))
+    for attempt in attempts:
+        votes[attempt.response.answer] += attempt.weight
+    return max(attempts, key=lambda each: (not each.shortcoming, votes[each.response.answer], each.weight))
 
 
 def sigmoid(logit: float) -> float:

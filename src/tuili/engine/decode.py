@@ -1,21 +1,15 @@
-"""Greedy decoding of many prompts, with a depth chosen for each token: texts, tokens and the layers they used.
-
-A token leaves at the first exit whose most likely token has at least the threshold's probability. The writing itself is
-left to `scheduler`, what an answer means to `answer`.
-"""
+"""Greedy decoding of many prompts, with a depth chosen for each token. `answer` turns a generation into an answer."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Depth
 from tuili.engine.scheduling.scheduler import Scheduler
-from tuili.engine.sequence import Limits, Row
+from tuili.engine.sequence import Sequence, SequenceLimits
 from tuili.errors import InputError
-from tuili.model import TuiliForCausalLM
 from tuili.store import Tokenizer
 
 
@@ -23,9 +17,9 @@ from tuili.store import Tokenizer
 class Generation:
     """The response to one prompt.
 
-    text: without special tokens other than `<think>`. tokens: ids, `<|end|>` included. depths: layers used by each of
-    them. stop: `end`, or `length` where the limit cut it. seconds: wall-clock of waiting for a place in the batch
-    (`queue`), of reading the prompt (`prefill`) and of writing (`decode`).
+    text: without special tokens other than `<think>`. tokens: ids, `<|end|>` included. depths: layers that ran for each
+    token. stop: `end`, or `length` where the limit cut the response. seconds: wall-clock of waiting for a slot
+    (`queue`), of reading the prompt (`prefill`) and of decoding (`decode`).
     """
 
     text: str
@@ -36,62 +30,61 @@ class Generation:
 
 
 class Decoder:
-    """Answers prompts with one model, whose weights are to stay as they are.
+    """Answers prompts with one model. `load_decoder` makes one.
 
     Args:
-        depth: layers for every token, one of `model.config.exit_layers`; `auto` for as many as each needs; `exact` for
-            those of the full depth, which verifies what the trunk drafts.
-        threshold: probability at which `auto` leaves; the model's own `exit_threshold` if None.
-        max_new_tokens: longest response.
-        batch_size: prompts that are answered together; the next one begins when one has ended.
-        compiled: write through graphs that are compiled first; int8: with rounded weights; see `Network`.
-    Raises `InputError` for a depth the model does not have, or a threshold outside [0, 1].
+        scheduler: runs the sequences; its slots are the batch size.
+        depth: layers for every token, one of the model's exits; `auto`: as many as each token needs; `exact`: the full
+            depth, drafted by the trunk.
+        exit_threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
+        max_new_tokens: tokens of a response, at most.
+    Raises `InputError` for a depth that is no exit of the model, or a threshold outside [0, 1].
     """
 
     def __init__(
         self,
-        model: TuiliForCausalLM,
+        scheduler: Scheduler,
         tokenizer: Tokenizer,
         depth: Depth = "auto",
-        threshold: float | None = None,
+        exit_threshold: float | None = None,
         max_new_tokens: int = 400,
-        batch_size: int = 64,
-        compiled: bool = False,
-        int8: bool = False,
     ) -> None:
-        self.model, self.tokenizer = model, tokenizer
-        model.train(False)
-        self.threshold = model.config.exit_threshold if threshold is None else threshold
-        if not 0 <= self.threshold <= 1:
-            raise InputError(f"threshold {self.threshold} is no probability: use 0 to 1")
-        if max_new_tokens < 1 or batch_size < 1:
-            raise InputError(f"max_new_tokens {max_new_tokens} and batch_size {batch_size} must be at least 1")
-        model.model.groups(depth if isinstance(depth, int) else None)
-        self.depth, self.max_new_tokens = depth, max_new_tokens
-        self._scheduler = Scheduler(
-            model, tokenizer, slots=batch_size, waiting=sys.maxsize, compiled=compiled, int8=int8
-        )
+        runner = scheduler.runner
+        self.exit_threshold = runner.exit_threshold if exit_threshold is None else exit_threshold
+        if not 0 <= self.exit_threshold <= 1:
+            raise InputError(f"threshold {self.exit_threshold} is no probability: use 0 to 1")
+        if max_new_tokens < 1:
+            raise InputError(f"max_new_tokens {max_new_tokens} and batch_size {runner.slots} must be at least 1")
+        if isinstance(depth, int) and depth not in runner.exits:
+            raise InputError(f"depth {depth} is no exit of this model: use one of {', '.join(map(str, runner.exits))}")
+        self.tokenizer, self.depth, self.max_new_tokens = tokenizer, depth, max_new_tokens
+        self.context = runner.context
+        self._scheduler = scheduler
 
-    def generate(self, prompts: Sequence[str], progress: Callable[[int], None] | None = None) -> list[Generation]:
-        """One generation for each prompt, in order; `progress` is called with the number of prompts just answered.
+    def generate(self, prompts: Iterable[str], progress: Callable[[int], None] | None = None) -> list[Generation]:
+        """One generation for each prompt, in order.
 
+        Args:
+            progress: called with the number of prompts that have just been answered.
         Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context.
         """
-        limits = Limits(self.max_new_tokens)
-        context = self.model.config.max_position_embeddings
-        encoded = [prompt_ids(self.tokenizer, prompt, context) for prompt in prompts]
-        rows = [Row(ids, limits, depth=self.depth, threshold=self.threshold) for ids in encoded]
-        for row in rows:
-            self._scheduler.submit(row)
+        limits = SequenceLimits(self.max_new_tokens)
+        encoded = [prompt_ids(self.tokenizer, prompt, self.context) for prompt in prompts]
+        sequences = [Sequence(ids, limits, depth=self.depth, exit_threshold=self.exit_threshold) for ids in encoded]
+        for each in sequences:
+            self._scheduler.submit(each)
         try:
             while self._scheduler.busy:
-                ended = sum(row.stop is not None for row in self._scheduler.tick())
+                ended = sum(each.stop is not None for each in self._scheduler.step())
                 if ended and progress is not None:
                     progress(ended)
         finally:
-            for row in rows:
-                self._scheduler.cancel(row)
-        return [Generation(self._text(row.tokens), row.tokens, row.depths, str(row.stop), row.seconds) for row in rows]
+            for each in sequences:
+                self._scheduler.cancel(each)
+        return [
+            Generation(self._text(each.tokens), each.tokens, each.depths, str(each.stop), each.seconds)
+            for each in sequences
+        ]
 
-    def _text(self, ids: Sequence[int]) -> str:
-        return self.tokenizer.decode(list(ids), skip_special_tokens=True)
+    def _text(self, ids: list[int]) -> str:
+        return self.tokenizer.decode(ids, skip_special_tokens=True)

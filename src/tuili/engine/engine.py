@@ -1,30 +1,30 @@
-"""The engine of one process: requests in, answers out. `service` has the same for asyncio.
+"""The engine of one process: requests in, answers out. `service` offers the same for asyncio.
 
-It drives the control loop of every request and hands its attempts to one scheduler, which writes them together.
+It drives the control loop of every request, and hands the sequences of all attempts to one scheduler.
 """
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tuili.engine.answer import Answer
-from tuili.engine.controller import Judge, Pursuit, failed, pursue
-from tuili.engine.events import Answered, Event, Narrator
-from tuili.engine.promises.promises import Pledges, replace_budget
+from tuili.engine.conclusion import conclude, failure
+from tuili.engine.controller import ControlSettings, RequestState, run_attempts
+from tuili.engine.events import Answered, Event, EventBuilder
+from tuili.engine.promises.promises import Promises, replace_budget
 from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Request
-from tuili.engine.runtime.torch.probe import Observed, observe
-from tuili.engine.scheduling.admission import Turn
+from tuili.engine.runtime.runner import Observation
+from tuili.engine.scheduling.admission import QueueKey
 from tuili.engine.scheduling.scheduler import Scheduler
-from tuili.engine.sequence import Row, Stop
+from tuili.engine.scheduling.stats import SchedulerStats
+from tuili.engine.sequence import Sequence, StopReason
 from tuili.errors import InputError
-from tuili.model.folder import LoadedModel
-from tuili.model.verifier import read_verifier
 from tuili.steps import Context
+from tuili.store import Tokenizer
 
 LOG = logging.getLogger(__name__)
 Listener = Callable[[Event], None]
@@ -34,129 +34,129 @@ Listener = Callable[[Event], None]
 class Ticket:
     """A request that has been admitted. `answer` is there once it has ended."""
 
-    pursuit: Pursuit
-    row: Row
-    """The attempt at work, or the last one."""
-    loop: Generator[Row, bool, Answer] = field(repr=False)
-    turn: Turn = field(repr=False)
-    listen: Listener | None = field(repr=False)
+    state: RequestState
+    sequence: Sequence
+    """The running sequence, or the last one."""
+    loop: Generator[Sequence, bool, bool] = field(repr=False)
+    key: QueueKey = field(repr=False)
+    listener: Listener | None = field(repr=False)
     attempts: int = 0
-    narrator: Narrator | None = field(default=None, repr=False)
+    events: EventBuilder | None = field(default=None, repr=False)
     cancelled: bool = False
     answer: Answer | None = None
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A request whose prompt has been read: its ids, and when that began by the engine's clock."""
+class PreparedRequest:
+    """A request whose prompt has been tokenised. `received_at`: by the engine's clock, in seconds."""
 
     request: Request
     ids: list[int]
-    begun: float
+    received_at: float
 
 
 class Engine:
-    """Answers requests with one model. Not thread-safe: one thread admits, steps and cancels.
+    """Answers requests with one model. Not thread-safe: one thread admits, steps and cancels. `load_engine` makes one.
 
     Args:
-        threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
-        slots: responses that are written together.
-        waiting: attempts that may wait for a slot; further requests are refused.
-        compiled: write through graphs that are compiled first; int8: with rounded weights; see `Network`.
+        scheduler: runs the sequences of all requests.
+        promises: what is promised about answers.
+        exit_threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
     """
 
     def __init__(
-        self,
-        loaded: LoadedModel,
-        *,
-        threshold: float | None = None,
-        slots: int = 16,
-        waiting: int = 1024,
-        compiled: bool = False,
-        int8: bool = False,
-        clock: Callable[[], float] = time.perf_counter,
+        self, scheduler: Scheduler, tokenizer: Tokenizer, promises: Promises, exit_threshold: float | None = None
     ) -> None:
-        config = loaded.model.config
-        self.slots, self._model = slots, loaded.model
-        self._recent: list[int] = []
-        """Prompt and response of the last request that was answered, until somebody has looked at them."""
-        self._tokenizer = loaded.tokenizer
-        verifier = read_verifier(loaded.path)
-        self.scheduler = Scheduler(
-            loaded.model,
-            loaded.tokenizer,
-            slots=slots,
-            waiting=waiting,
-            verifier=verifier,
-            compiled=compiled,
-            int8=int8,
-            clock=clock,
+        runner = scheduler.runner
+        threshold = runner.exit_threshold if exit_threshold is None else exit_threshold
+        if not 0 <= threshold <= 1:
+            raise InputError(f"threshold {threshold} is no probability: use 0 to 1")
+        self.scheduler, self.promises = scheduler, promises
+        self._tokenizer = tokenizer
+        self._settings = ControlSettings(
+            tokenizer,
+            runner.exits,
+            runner.context,
+            threshold,
+            runner.verifies,
+            promises.confidence,
+            scheduler.clock,
         )
-        self.scheduler.warm()
-        own = config.exit_threshold if threshold is None else threshold
-        if not 0 <= own <= 1:
-            raise InputError(f"threshold {own} is no probability: use 0 to 1")
-        self.pledges = Pledges(loaded, own, int8)
-        self._judge = Judge(
-            loaded.tokenizer,
-            config.exit_layers,
-            config.max_position_embeddings,
-            own,
-            verifier is not None,
-            self.pledges.confidence,
-            clock,
-        )
-        self._tickets: dict[Row, Ticket] = {}
-        self._failures: list[Exception] = []
+        self._tickets: dict[Sequence, Ticket] = {}
+        self._listener_errors: list[Exception] = []
         """What listeners raised in this step."""
+        self._unobserved: list[int] = []
+        """Prompt and response of the latest answer, until `observe` has taken them."""
 
-    def admit(self, request: Request, listen: Listener | None = None, *, sure: float | None = None) -> Ticket:
-        """Take a request in; `listen` is called with its events, in order, the last of which is `Answered`.
+    @property
+    def slots(self) -> int:
+        """Responses that are decoded together, at most."""
+        return self.scheduler.runner.slots
 
-        `sure` is the confidence that its answer needs where no error tolerance says that.
-
-        Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context, `InputError`
-        for what the model cannot do or no time is enough for, `NotPromised` for a tolerance that cannot be promised,
-        `Overloaded` when too many wait or it cannot be answered in time with those that have been admitted.
-        """
-        return self.admit_read(self.read(request), listen, sure=sure)
-
-    def read(self, request: Request) -> Prepared:
-        """What is to be found out about a request before it is admitted. Any thread may ask; time runs from here."""
-        begun = self.scheduler.clock()
-        ids = prompt_ids(self._tokenizer, request.prompt, self._judge.context, request.earlier)
-        if not (request.context.facts or request.context.program):
-            request = replace(request, context=Context.from_prompt(request.prompt))
-        return Prepared(request, ids, begun)
-
-    def admit_read(self, read: Prepared, listen: Listener | None = None, *, sure: float | None = None) -> Ticket:
-        """`admit` for a request that has been read."""
-        request, ids = read.request, read.ids
-        milliseconds = request.budget.deadline_ms
-        deadline = None if milliseconds is None else read.begun + milliseconds / 1000
-        entry = None
-        if request.budget.error_tolerance is not None:
-            in_time = partial(self.scheduler.in_time, deadline=deadline)
-            entry = self.pledges.entry(request, len(ids), in_time)
-            within = replace_budget(request.budget, max_steps=entry.max_steps, max_tokens=entry.max_tokens)
-            request, sure = replace(request, budget=within), entry.threshold
-        pursuit = Pursuit(request, ids, deadline, sure, partial(self.pledges.promise, entry), read.begun)
-        loop = pursue(pursuit, self._judge)
-        row = next(loop)
-        turn = self.scheduler.submit(row)
-        ticket = Ticket(pursuit, row, loop, turn, listen)
-        self._attend(ticket, row)
-        return ticket
+    @property
+    def exits(self) -> tuple[int, ...]:
+        """Layers at each exit of the model, the full depth last."""
+        return self.scheduler.runner.exits
 
     @property
     def verifies(self) -> bool:
         """Whether the model has a verifier."""
-        return self._judge.verifies
+        return self.scheduler.runner.verifies
+
+    @property
+    def stats(self) -> SchedulerStats:
+        """Counts of what has been done so far."""
+        return self.scheduler.stats
 
     @property
     def busy(self) -> bool:
         """Whether a request is still to be answered."""
         return bool(self._tickets)
+
+    def admit(
+        self, request: Request, listener: Listener | None = None, *, min_confidence: float | None = None
+    ) -> Ticket:
+        """Admit a request.
+
+        Args:
+            listener: called with the events of the request, in order, the last of which is `Answered`.
+            min_confidence: the confidence that the answer needs, where no error tolerance determines it.
+
+        Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context, `InputError`
+        for what the model cannot do or has no time for, `NotPromised` for an error tolerance that cannot be promised,
+        `Overloaded` when too many requests wait, or this one cannot be answered in time behind those admitted before.
+        """
+        return self.admit_prepared(self.prepare(request), listener, min_confidence=min_confidence)
+
+    def prepare(self, request: Request) -> PreparedRequest:
+        """Check and tokenise the prompt of a request. Any thread may do this. The request's time runs from here."""
+        received_at = self.scheduler.clock()
+        ids = prompt_ids(self._tokenizer, request.prompt, self._settings.context, request.earlier)
+        if not (request.context.facts or request.context.program):
+            request = replace(request, context=Context.from_prompt(request.prompt))
+        return PreparedRequest(request, ids, received_at)
+
+    def admit_prepared(
+        self, prepared: PreparedRequest, listener: Listener | None = None, *, min_confidence: float | None = None
+    ) -> Ticket:
+        """`admit` for a request that has been prepared."""
+        request, ids = prepared.request, prepared.ids
+        milliseconds = request.budget.deadline_ms
+        deadline = None if milliseconds is None else prepared.received_at + milliseconds / 1000
+        entry = None
+        if request.budget.error_tolerance is not None:
+            in_time = partial(self.scheduler.in_time, deadline=deadline)
+            entry = self.promises.entry(request, len(ids), in_time)
+            within = replace_budget(request.budget, max_steps=entry.max_steps, max_tokens=entry.max_tokens)
+            request, min_confidence = replace(request, budget=within), entry.threshold
+        promise = partial(self.promises.promise, entry)
+        state = RequestState(request, ids, deadline, min_confidence, promise, prepared.received_at)
+        loop = run_attempts(state, self._settings)
+        sequence = next(loop)
+        key = self.scheduler.submit(sequence)
+        ticket = Ticket(state, sequence, loop, key, listener)
+        self._track(ticket, sequence)
+        return ticket
 
     def step(self) -> list[Ticket]:
         """Go on with all requests by one token. Returns those that have been answered.
@@ -164,105 +164,114 @@ class Engine:
         A request whose listener raises is cancelled; the error is raised here when the others have gone on.
         """
         answered = []
-        for row in self.scheduler.tick():
-            ticket = self._tickets.get(row)
+        for sequence in self.scheduler.step():
+            ticket = self._tickets.get(sequence)
             if ticket is None:  # a listener has cancelled it meanwhile
                 continue
             try:
-                for event in ticket.narrator.news(row) if ticket.narrator else ():
+                for event in ticket.events.new_events(sequence) if ticket.events else ():
                     if ticket.answer is None:
-                        self._tell(ticket, event)
+                        self._send(ticket, event)
             except Exception as error:
                 self._fail(ticket, error)
-            if row.stop is not None and self._tickets.get(row) is ticket:
+            if sequence.stop is not None and self._tickets.get(sequence) is ticket:
                 self._go_on(ticket)
             if ticket.answer is not None:
                 answered.append(ticket)
-        if self._failures:
-            failure, self._failures = self._failures[0], []
-            raise failure
+        if self._listener_errors:
+            first_error, self._listener_errors = self._listener_errors[0], []
+            raise first_error
         return answered
 
     def cancel(self, ticket: Ticket) -> None:
-        """End a request at once; what it held is free. Nothing happens to one that has been answered."""
+        """End a request at once and free what it holds. Nothing happens to one that has been answered."""
         if ticket.answer is None:
             ticket.cancelled = True
-            self.scheduler.cancel(ticket.row)
+            self.scheduler.cancel(ticket.sequence)
             self._go_on(ticket)
 
     def _go_on(self, ticket: Ticket) -> None:
-        """Begin the next attempt of a request whose row has ended, or note its answer."""
-        del self._tickets[ticket.row]
-        begun, row = self.scheduler.clock(), None
+        """Start the next attempt of a request whose sequence has ended, or conclude the request."""
+        del self._tickets[ticket.sequence]
+        begun = self.scheduler.clock()
         try:
-            row = ticket.loop.send(ticket.cancelled)
-        except StopIteration as done:
-            ticket.answer = done.value
+            sequence = self._next_sequence(ticket)
         except Exception as error:
             self._fail(ticket, error)
             return
-        if ticket.row.tokens:
-            self.scheduler.costs.judge.saw(1, self.scheduler.clock() - begun)
-        if row is None:
+        if ticket.sequence.tokens:
+            self.scheduler.costs.judge.observe(1, self.scheduler.clock() - begun)
+        if sequence is None:
             assert ticket.answer is not None
-            if ticket.pursuit.tried:
-                best = ticket.pursuit.tried[0].row
-                self._recent = best.prompt + best.tokens
-                self.pledges.tried(ticket.pursuit.request, ticket.pursuit.tried[0])
-            self._tell(ticket, Answered(ticket.answer))
+            if ticket.state.attempts:
+                first = ticket.state.attempts[0]
+                self._unobserved = first.sequence.prompt + first.sequence.tokens
+                self.promises.observe_attempt(ticket.state.request, first)
+            self._send(ticket, Answered(ticket.answer))
             return
-        self.scheduler.submit(row, ticket.turn)
-        self._attend(ticket, row)
+        self.scheduler.submit(sequence, ticket.key)
+        self._track(ticket, sequence)
+
+    def _next_sequence(self, ticket: Ticket) -> Sequence | None:
+        """The sequence of the next attempt; None where there is none, and the ticket has its answer."""
+        try:
+            return ticket.loop.send(ticket.cancelled)
+        except StopIteration as end:
+            ticket.answer = conclude(ticket.state, self._settings, end.value)
+            return None
 
     def _fail(self, ticket: Ticket, error: Exception) -> None:
-        """End a request in which an error came up: it is this one's end, and nobody else's."""
+        """End a request in which an error came up, and no other."""
         LOG.exception("a request has failed")
-        self._tickets.pop(ticket.row, None)
-        self.scheduler.cancel(ticket.row)
+        self._tickets.pop(ticket.sequence, None)
+        self.scheduler.cancel(ticket.sequence)
         if ticket.answer is None:
-            ticket.answer = failed(ticket.pursuit, self._judge, error)
-            self._tell(ticket, Answered(ticket.answer))
+            ticket.answer = failure(ticket.state, self._settings, error)
+            self._send(ticket, Answered(ticket.answer))
 
-    def _tell(self, ticket: Ticket, event: Event) -> None:
-        """Let a listener hear of an event; one that raises hears no more."""
-        if ticket.listen is None:
+    def _send(self, ticket: Ticket, event: Event) -> None:
+        """Call the listener with an event. A listener that raises is not called again."""
+        if ticket.listener is None:
             return
         try:
-            ticket.listen(event)
+            ticket.listener(event)
         except Exception as error:
-            ticket.listen = None
-            self._failures.append(error)
+            ticket.listener = None
+            self._listener_errors.append(error)
             self.cancel(ticket)
 
-    def _attend(self, ticket: Ticket, row: Row) -> None:
-        ticket.row, ticket.narrator = row, None
-        self._tickets[row] = ticket
-        if row.verify_from is not None:
+    def _track(self, ticket: Ticket, sequence: Sequence) -> None:
+        """Note that a request now waits for this sequence."""
+        ticket.sequence, ticket.events = sequence, None
+        self._tickets[sequence] = ticket
+        if sequence.verify_from is not None:
             return
         ticket.attempts += 1
-        if ticket.listen is not None:
-            request = ticket.pursuit.request
+        if ticket.listener is not None:
+            request = ticket.state.request
             try:
-                ticket.narrator = Narrator(
-                    self._tokenizer, request.context, ticket.attempts, row.given, request.sampling.stop
+                ticket.events = EventBuilder(
+                    self._tokenizer, request.context, ticket.attempts, sequence.prefix_steps, request.sampling.stop
                 )
             except Exception as error:
                 self._fail(ticket, error)
 
-    def observe(self) -> Observed | None:
-        """What experts and attention heads do with the latest response; None where there is no new one, and while
-        somebody is hurried, for it takes as long as some tokens do.
-        """
-        if self.scheduler.hurried or not self._recent:
-            return None
-        ids, self._recent = self._recent, []
-        try:
-            return observe(self._model, ids)
-        finally:
-            self.scheduler.rest()
+    def observe(self) -> Observation | None:
+        """What experts and attention heads do with the latest answer.
 
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
-        """Answer requests together, and wait for all; see `admit` for what is raised, by the first that is refused."""
+        None where there is no new answer, and while a running request has a deadline, because it takes as long as
+        decoding some tokens.
+        """
+        if self.scheduler.has_deadlines or not self._unobserved:
+            return None
+        ids, self._unobserved = self._unobserved, []
+        try:
+            return self.scheduler.runner.observe(ids)
+        finally:
+            self.scheduler.pause()
+
+    def answer(self, requests: Iterable[Request]) -> list[Answer]:
+        """Answer requests together, and wait for all. Raises what `admit` raises for the first that is refused."""
         tickets: list[Ticket] = []
         try:
             tickets.extend(self.admit(request) for request in requests)
@@ -274,9 +283,9 @@ class Engine:
         return [ticket.answer for ticket in tickets if ticket.answer is not None]
 
     def check(self) -> None:
-        """Assert that nothing has been lost: every row belongs to a request, and every request has one."""
+        """Assert that every running sequence belongs to one request, and every request has one sequence."""
         self.scheduler.check()
         live = self.scheduler.running + self.scheduler.waiting
         assert live == len(self._tickets)
-        assert all(ticket.answer is None and ticket.row is row for row, ticket in self._tickets.items())
-        assert all(row.stop is not Stop.CANCELLED for row in self._tickets)
+        assert all(ticket.answer is None and ticket.sequence is each for each, ticket in self._tickets.items())
+        assert all(sequence.stop is not StopReason.CANCELLED for sequence in self._tickets)

@@ -1,20 +1,20 @@
-"""What a listener hears while a request is answered: tokens as written, steps as judged, the answer."""
+"""The events of a request: tokens as they are decoded, steps as they are checked, and at last the answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tuili.engine.answer import Answer
-from tuili.engine.sequence import Row
-from tuili.engine.written import Speller
+from tuili.engine.sequence import Sequence
+from tuili.engine.written import IncrementalDetokenizer
 from tuili.steps import END_THINK, THINK, Context, Verdict, check, split_response
 from tuili.store import Tokenizer
 
 
 @dataclass(frozen=True)
 class TokenWritten:
-    """The text that one token added in an attempt (counted from 1), and the layers that it took."""
+    """The text that one token adds, and the layers that ran for it. Attempts count from 1."""
 
     attempt: int
     text: str
@@ -23,7 +23,7 @@ class TokenWritten:
 
 @dataclass(frozen=True)
 class StepJudged:
-    """A whole line of an attempt with the checker's verdict; `number` counts the lines of the response from 1."""
+    """A whole step with the checker's verdict. `number` counts the steps of the response from 1."""
 
     attempt: int
     number: int
@@ -33,7 +33,7 @@ class StepJudged:
 
 @dataclass(frozen=True)
 class Answered:
-    """The end: nothing comes after it."""
+    """The last event."""
 
     answer: Answer
 
@@ -41,61 +41,61 @@ class Answered:
 Event = TokenWritten | StepJudged | Answered
 
 
-class Narrator:
-    """Turns what a row has newly written into events. The lines are those that `split_response` finds in the whole."""
+class EventBuilder:
+    """Turns the new tokens of a sequence into events. Its steps are those that `split_response` finds in the whole."""
 
     def __init__(
         self,
         tokenizer: Tokenizer,
         context: Context,
         attempt: int,
-        given: Sequence[str],
-        stops: Sequence[str] = (),
+        prefix_steps: tuple[str, ...],
+        stops: tuple[str, ...] = (),
     ) -> None:
-        self._speller, self._context, self._attempt = Speller(tokenizer), context, attempt
-        self._stops, self._held = stops, ""
-        self._text = "".join(f"{line}\n" for line in (THINK, *given)) if given else ""
-        self._told_tokens, self._told_steps = 0, len(given)
-        for line in given:
+        self._detokenizer, self._context, self._attempt = IncrementalDetokenizer(tokenizer), context, attempt
+        self._stops, self._withheld = stops, ""
+        self._text = "".join(f"{line}\n" for line in (THINK, *prefix_steps)) if prefix_steps else ""
+        self._seen_tokens, self._seen_steps = 0, len(prefix_steps)
+        for line in prefix_steps:
             self._context = self._context.after(line, check(line, self._context))
 
-    def news(self, row: Row) -> Iterator[TokenWritten | StepJudged]:
+    def new_events(self, sequence: Sequence) -> Iterator[TokenWritten | StepJudged]:
         """The events since the last call."""
-        for place in range(self._told_tokens, len(row.tokens)):
-            text = self._speller.spell(row.tokens[place])
-            ends = place == len(row.tokens) - 1 and row.stop is not None
+        for place in range(self._seen_tokens, len(sequence.tokens)):
+            text = self._detokenizer.add(sequence.tokens[place])
+            ends = place == len(sequence.tokens) - 1 and sequence.stop is not None
             if ends:
-                text += self._speller.rest()
+                text += self._detokenizer.flush()
             text = self._without_stop(text, ends)
             self._text += text
-            self._told_tokens += 1
-            yield TokenWritten(self._attempt, text, row.depths[place])
+            self._seen_tokens += 1
+            yield TokenWritten(self._attempt, text, sequence.depths[place])
             if ends or "\n" in text or END_THINK in text:
-                yield from self._judged(ends)
+                yield from self._checked(ends)
 
     def _without_stop(self, text: str, ends: bool) -> str:
-        """What may be told when this text has come: nothing from a stop text on, nor what may become the beginning of
-        one."""
-        held = self._held + text
-        told = min((held.index(stop) for stop in self._stops if stop in held), default=None)
-        if told is None:
-            told = len(held) if ends else min((_open_end(held, stop) for stop in self._stops), default=len(held))
-        self._held = held[told:]
-        return held[:told]
+        """The text that can be shown now: it ends before a stop text, and before what may become one."""
+        pending = self._withheld + text
+        end = min((pending.index(stop) for stop in self._stops if stop in pending), default=None)
+        if end is None:
+            partial = (_partial_stop(pending, stop) for stop in self._stops)
+            end = len(pending) if ends else min(partial, default=len(pending))
+        self._withheld = pending[end:]
+        return pending[:end]
 
-    def _judged(self, ends: bool) -> Iterator[StepJudged]:
-        """The steps that have become whole."""
+    def _checked(self, ends: bool) -> Iterator[StepJudged]:
+        """The steps that have become whole since the last call."""
         whole = self._text
         if not ends and END_THINK not in whole:
             whole = whole[: whole.rfind("\n") + 1]
-        for line in split_response(whole).steps[self._told_steps :]:
+        for line in split_response(whole).steps[self._seen_steps :]:
             verdict = check(line, self._context)
             self._context = self._context.after(line, verdict)
-            self._told_steps += 1
-            yield StepJudged(self._attempt, self._told_steps, line, verdict)
+            self._seen_steps += 1
+            yield StepJudged(self._attempt, self._seen_steps, line, verdict)
 
 
-def _open_end(text: str, stop: str) -> int:
-    """Where the end of a text begins that is the beginning of a stop text."""
+def _partial_stop(text: str, stop: str) -> int:
+    """The start of the longest suffix of a text that is a beginning of a stop text; the length where there is none."""
     starts = range(max(0, len(text) - len(stop) + 1), len(text))
     return next((start for start in starts if stop.startswith(text[start:])), len(text))

@@ -1,6 +1,6 @@
-"""One response while it is written: its prompt, its limits, and what has come of it so far.
+"""A sequence: one prompt, the limits of the response to it, and the response as far as it is decoded.
 
-A request may need several of them. When each is read and written is decided in `scheduler`.
+A request may need several sequences. The scheduler decides when each is prefilled and decoded.
 """
 
 from __future__ import annotations
@@ -8,30 +8,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import torch
-
 from tuili.engine.request import Depth, Sampling
 
 
-class Stop(StrEnum):
-    """Why the writing ended."""
+class StopReason(StrEnum):
+    """Why decoding ended."""
 
     END = "end"
-    """The model ended it."""
+    """The model wrote its end token."""
     STOP = "stop"
-    """A stop text came."""
+    """The text contains a stop text."""
     LENGTH = "length"
-    """Its tokens are spent, or the model's context is full."""
+    """The token limit is reached, or the model's context is full."""
     LAYERS = "layer_steps"
-    """Its layer-steps are spent."""
+    """The limit of layer-steps is reached."""
     READ = "read"
-    """It was only to be read."""
+    """The verifier has read the response. Nothing was to be decoded."""
     DEADLINE = "deadline"
     CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True)
-class Limits:
+class SequenceLimits:
     """What one response may take. `deadline` is a time of the scheduler's clock, in seconds."""
 
     tokens: int = 400
@@ -39,58 +37,80 @@ class Limits:
     deadline: float | None = None
 
 
-@dataclass(eq=False)
-class Row:
-    """A prompt and the response to it, token by token; or a response that the verifier is to read.
+@dataclass(frozen=True)
+class TokenLogprobs:
+    """The log-probability of a token, and the likeliest tokens at its place with theirs, before temperature."""
 
-    `depths` and `chances` go with `tokens`: the layers that each took, the probability of the likeliest token when it
-    was drawn.
+    chosen: float
+    top: tuple[tuple[int, float], ...]
+
+
+@dataclass(eq=False)
+class Sequence:
+    """A prompt and its response, token by token; or a response that the verifier is to read.
+
+    `tokens`, `depths` and `top_probs` have equal lengths: a depth is the number of layers that ran for the token, a top
+    probability that of the likeliest token at its place.
     """
 
     prompt: list[int]
-    limits: Limits
+    limits: SequenceLimits
     sampling: Sampling = field(default_factory=Sampling)
     depth: Depth = "auto"
-    threshold: float = 1.0
+    exit_threshold: float = 1.0
+    """At depth `auto`, a token leaves at the first exit whose likeliest token has at least this probability."""
     priority: int = 0
-    """Higher ones are begun first; equal ones by their deadline, then as they came."""
-    given: tuple[str, ...] = ()
-    """Steps of the response that stand in the prompt already."""
+    """Higher ones are started first; equal ones by their deadlines, then in the order of arrival."""
+    prefix_steps: tuple[str, ...] = ()
+    """Steps of the response that are part of the prompt already."""
     verify_from: int | None = None
-    """Where in the prompt the response begins that the verifier is to read; then nothing is written."""
+    """Where in the prompt the response begins that the verifier is to read. Nothing is decoded then."""
 
     tokens: list[int] = field(default_factory=list)
     depths: list[int] = field(default_factory=list)
-    chances: list[float] = field(default_factory=list)
-    logprobs: list[tuple[float, tuple[tuple[int, float], ...]]] = field(default_factory=list)
-    """For each token, where they were asked for: its log-probability, and the likeliest tokens with theirs."""
-    validity: list[float] = field(default_factory=list)
-    """For each token of the prompt from `verify_from` on, the verifier's logit that nothing up to it is wrong; for the
-    last one, that the answer is right."""
-    believed: list[float] = field(default_factory=list)
-    """The same as probabilities."""
-    stop: Stop | None = None
-    hurried: bool = False
-    """Whether a token left earlier than it would have, for want of time or layer-steps."""
-    reused: int = 0
-    """Prompt tokens that had been read before."""
-    submitted: float = 0.0
-    begun: float | None = None
-    first: float | None = None
-    ended: float | None = None
-    """Times of the scheduler's clock: when it was handed in, first read, when its first token came, when it ended."""
+    top_probs: list[float] = field(default_factory=list)
+    logprobs: list[TokenLogprobs] = field(default_factory=list)
+    """One for each token, where the sampling asks for them."""
+    validity_logits: list[float] = field(default_factory=list)
+    """One for each prompt token from `verify_from` on: the verifier's logit that everything up to the token is right;
+    the last one is the logit that the answer is right."""
+    validity_probs: list[float] = field(default_factory=list)
+    """The same as calibrated probabilities."""
+    stop: StopReason | None = None
+    depth_limited: bool = False
+    """Whether a token left at an earlier exit than it needed, because time or layer-steps were short."""
+    cached_tokens: int = 0
+    """Prompt tokens that were taken from the prefix cache."""
+    submitted_at: float = 0.0
+    started_at: float | None = None
+    first_token_at: float | None = None
+    ended_at: float | None = None
+    """Times of the scheduler's clock, in seconds."""
     layer_steps: int = 0
-    """Layers that ran for its tokens. Drafts that were not taken count as well."""
-    generator: torch.Generator | None = None
+    """Layers times tokens so far. Drafts that were rejected count as well."""
+
+    def min_layers(self, exits: tuple[int, ...]) -> int:
+        """The fewest layers that a token can take, given the depths of the model's exits."""
+        if self.depth == "exact":
+            return exits[-1]
+        return exits[0] if self.depth == "auto" else self.depth
+
+    def tokens_left(self, context: int, full_depth: int) -> int:
+        """Tokens of full depth that the limits and the model's context leave room for."""
+        written = len(self.tokens)
+        left = min(self.limits.tokens - written, context - len(self.prompt) - written)
+        if self.limits.layer_steps is not None:
+            left = min(left, (self.limits.layer_steps - self.layer_steps) // full_depth)
+        return left
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Time in the queue, reading the prompt, and writing."""
-        begun = self.submitted if self.begun is None else self.begun
-        first = begun if self.first is None else self.first
-        ended = first if self.ended is None else self.ended
-        if self.begun is None and self.ended is not None:
-            return {"queue": self.ended - self.submitted, "prefill": 0.0, "decode": 0.0}
-        if self.first is None and self.ended is not None:
-            return {"queue": begun - self.submitted, "prefill": self.ended - begun, "decode": 0.0}
-        return {"queue": begun - self.submitted, "prefill": first - begun, "decode": ended - first}
+        """Seconds in the queue, of reading the prompt (`prefill`) and of decoding."""
+        started = self.submitted_at if self.started_at is None else self.started_at
+        first = started if self.first_token_at is None else self.first_token_at
+        ended = first if self.ended_at is None else self.ended_at
+        if self.started_at is None and self.ended_at is not None:
+            return {"queue": self.ended_at - self.submitted_at, "prefill": 0.0, "decode": 0.0}
+        if self.first_token_at is None and self.ended_at is not None:
+            return {"queue": started - self.submitted_at, "prefill": self.ended_at - started, "decode": 0.0}
+        return {"queue": started - self.submitted_at, "prefill": first - started, "decode": ended - first}

@@ -1,4 +1,4 @@
-"""The engine for asyncio: a thread of its own steps it, tasks of one event loop hand requests in and hear of them."""
+"""The engine for asyncio: it runs in a thread of its own, and tasks of any event loop await answers or events."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
+from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread
 from types import TracebackType
 from typing import Any, TypeVar
 
 from tuili.engine.answer import Answer
-from tuili.engine.engine import Engine, Prepared, Ticket
+from tuili.engine.engine import Engine, PreparedRequest, Ticket
 from tuili.engine.events import Answered, Event
 from tuili.engine.request import Request
-from tuili.engine.runtime.torch.probe import Observed
+from tuili.engine.runtime.runner import Observation
 from tuili.errors import TuiliError
 
-ATTENTION = 0.002
-"""Seconds that commands may take between two steps, so that many newcomers do not hold up those at work."""
+MAX_COMMAND_SECONDS = 0.002
+"""Time for commands between two steps, so that many new requests do not hold up running ones."""
 
 Result = TypeVar("Result")
-Hearer = Callable[[Event | TuiliError], None]
+Receiver = Callable[[Event | TuiliError], None]
 
 
 class Closed(TuiliError):
@@ -31,13 +32,14 @@ class Closed(TuiliError):
 
 
 class Service:
-    """`async with Service(engine) as service:` and then `answer` or `stream`; at the end what is still at work is
-    cancelled. Requests may come from any task of any event loop.
+    """Use it as `async with Service(engine) as service:`, and call `answer` or `stream`.
+
+    Requests may come from any task of any event loop. Those that are running at the end of the block are cancelled.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._live: dict[Ticket, Hearer] = {}
+        self._live: dict[Ticket, Receiver] = {}
         self._lock = Lock()
         self._commands: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="engine", daemon=True)
@@ -60,25 +62,25 @@ class Service:
         self._close()
         await asyncio.to_thread(self._thread.join)
 
-    async def observed(self) -> Observed | None:
-        """What `Engine.observe` says, between two steps."""
+    async def observe(self) -> Observation | None:
+        """`Engine.observe`, between two steps."""
         return await asyncio.wrap_future(self._post(self._engine.observe))
 
     async def drained(self) -> None:
-        """Wait until all that was taken in has been answered."""
+        """Wait until all requests have been answered."""
         while self._open and self._streams:
             await asyncio.sleep(0.01)
 
     async def answer(self, request: Request) -> Answer:
-        """Answer one request. Cancelling the task cancels it; see `Engine.admit` for what is raised."""
+        """Answer one request. Cancelling the task cancels the request. Raises what `Engine.admit` raises."""
         async for event in self.stream(request):
             if isinstance(event, Answered):
                 return event.answer
         raise AssertionError("a request ends with its answer")
 
-    async def stream(self, request: Request | Prepared) -> AsyncIterator[Event]:
-        """The events of one request as they come, the last of which is `Answered`. Closing the iterator cancels it. One
-        that has been read (`Engine.read`) is not read again.
+    async def stream(self, request: Request | PreparedRequest) -> AsyncIterator[Event]:
+        """The events of one request as they come, the last of which is `Answered`. Closing the iterator cancels the
+        request.
         """
         self._streams += 1
         try:
@@ -88,15 +90,17 @@ class Service:
         finally:
             self._streams -= 1
 
-    async def _events(self, request: Request | Prepared) -> AsyncGenerator[Event, None]:
+    async def _events(self, request: Request | PreparedRequest) -> AsyncGenerator[Event, None]:
         loop, events = asyncio.get_running_loop(), asyncio.Queue[Event | TuiliError]()
 
-        def hear(event: Event | TuiliError) -> None:
-            with suppress(RuntimeError):  # the loop has been closed, so nobody waits any more
+        def receive(event: Event | TuiliError) -> None:
+            with suppress(RuntimeError):  # the loop has been closed, and nobody waits
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
-        read = request if isinstance(request, Prepared) else await asyncio.to_thread(self._engine.read, request)
-        admission = self._post(lambda: self._admit(read, hear))
+        prepared = request
+        if isinstance(prepared, Request):
+            prepared = await asyncio.to_thread(self._engine.prepare, prepared)
+        admission = self._post(partial(self._admit, prepared, receive))
         try:
             ticket = await asyncio.wrap_future(admission)
         except asyncio.CancelledError:
@@ -115,26 +119,26 @@ class Service:
                 self._cancel(ticket)
 
     def _withdraw(self, admission: Future[Ticket]) -> None:
-        """Cancel what was admitted after nobody waited for it any more."""
+        """Cancel a request that was admitted after its task had been cancelled."""
         if not admission.cancelled() and admission.exception() is None:
             self._cancel(admission.result())
 
     def _cancel(self, ticket: Ticket) -> None:
-        with suppress(Closed):  # which cancels everything itself
+        with suppress(Closed):  # a closed service has cancelled everything
             self._post(lambda: self._engine.cancel(ticket))
 
-    def _admit(self, read: Prepared, hear: Hearer) -> Ticket:
+    def _admit(self, prepared: PreparedRequest, receive: Receiver) -> Ticket:
         def listen(event: Event) -> None:
             if isinstance(event, Answered):
                 self._live.pop(ticket, None)
-            hear(event)
+            receive(event)
 
-        ticket = self._engine.admit_read(read, listen)
-        self._live[ticket] = hear
+        ticket = self._engine.admit_prepared(prepared, listen)
+        self._live[ticket] = receive
         return ticket
 
     def _post(self, command: Callable[[], Result]) -> Future[Result]:
-        """Have the engine's thread do something between two steps."""
+        """Run a command in the engine's thread, between two steps."""
         future: Future[Result] = Future()
         with self._lock:
             if not self._open:
@@ -143,31 +147,31 @@ class Service:
         return future
 
     def _close(self) -> None:
-        """Take no more commands; the thread ends behind those that have been taken."""
+        """Take no more commands. The thread ends after those that have been taken."""
         with self._lock:
             self._open = False
             self._commands.put(None)
 
     def _run(self) -> None:
-        """What the engine's thread does: commands first, then a step, until it is closed."""
+        """The engine's thread: commands, then a step, until the service is closed."""
         try:
-            while self._obey():
+            while self._run_commands():
                 self._engine.step()
         except Exception as error:
             self._close()
             failure = TuiliError(f"the engine has failed: {error!r}")
             failure.__cause__ = error
-            for hear in self._live.values():
-                hear(failure)
+            for receive in self._live.values():
+                receive(failure)
             self._live.clear()
             while (entry := self._commands.get()) is not None:
                 if entry[1].set_running_or_notify_cancel():
                     entry[1].set_exception(failure)
             raise
 
-    def _obey(self) -> bool:
-        """Do what was posted, but a moment only where there is something to step, or wait; false when it is closed."""
-        until = time.perf_counter() + ATTENTION
+    def _run_commands(self) -> bool:
+        """Run posted commands: for a moment while the engine is busy, else until it is. False once closed."""
+        until = time.perf_counter() + MAX_COMMAND_SECONDS
         while not self._engine.busy or (not self._commands.empty() and time.perf_counter() < until):
             entry = self._commands.get()
             if entry is None:
@@ -179,6 +183,6 @@ class Service:
                 continue
             try:
                 future.set_result(command())
-            except Exception as error:  # belongs to whoever asked
+            except Exception as error:  # it is raised where the command was posted
                 future.set_exception(error)
         return True

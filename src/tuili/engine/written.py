@@ -1,6 +1,6 @@
-"""From tokens back to text: the lines of a response, each with the checker's verdict and the layers it used.
+"""From decoded tokens back to text: the steps of a response, each with the checker's verdict and its mean depth.
 
-How the tokens came about is left to `scheduler`, what an answer cost to `answer`.
+What an answer cost is left to `answer`.
 """
 
 from __future__ import annotations
@@ -18,33 +18,32 @@ from tuili.store import Tokenizer
 REPLACEMENT = "\ufffd"  # what bytes that are no character decode to
 MAX_UTF8_BYTES = 4
 Pieces = tuple[tuple[str, int], ...]
-"""The text of each token with the number of layers it used."""
+"""The text of each token, and the layers that ran for it."""
 
 
 @dataclass(frozen=True)
 class CheckedStep:
-    """One step as written, the checker's verdict, and the mean number of layers its tokens used.
+    """One step of a response, the checker's verdict, and the mean number of layers that its tokens used.
 
-    A step that the checker put right was written by nobody: its depth is 0.
+    The depth of a step that the checker corrected is 0, because no layer ran for it.
     """
 
     text: str
     verdict: Verdict
     depth: float
     pieces: Pieces
-    last: int | None = None
-    """The place of its last token among those written, None where nobody wrote it in this attempt."""
+    last_token: int | None = None
+    """The place of the step's last token among those of the attempt, None where the attempt did not decode it."""
     confidence: float | None = None
-    """The verifier's probability that it holds, where the checker cannot decide it."""
+    """The verifier's probability that the step holds, where the checker cannot decide it."""
 
     @property
-    def put_right(self) -> bool:
-        """Whether the checker put it right."""
+    def corrected(self) -> bool:
+        """Whether the checker corrected the step."""
         return not self.depth
 
     def as_json(self) -> dict[str, Any]:
-        """`text`, `verdict`, `depth`, the reason and right value where the verdict has them, and the verifier's
-        confidence where there is one."""
+        """The documented form. `reason`, `expected` and `confidence` are null where there are none."""
         return {
             "text": self.text,
             "verdict": str(self.verdict.status),
@@ -56,42 +55,46 @@ class CheckedStep:
 
 
 @dataclass(frozen=True)
-class Written:
-    """A response read back. `complete` says that it has an answer, whole, behind a block of steps that was closed.
+class ParsedResponse:
+    """A response as text. complete: whether it has a whole answer behind a closed block of steps.
 
-    `reasoning` and `answering` are the numbers of tokens written for the steps and behind them.
+    reasoning_tokens, answer_tokens: decoded tokens of the steps, and those behind them.
     """
 
     steps: tuple[CheckedStep, ...]
     answer: str
     complete: bool
-    reasoning: int
-    answering: int
+    reasoning_tokens: int
+    answer_tokens: int
 
 
-def read_back(
+def parse_tokens(
     tokenizer: Tokenizer,
     tokens: Sequence[int],
     depths: Sequence[int],
     context: Context,
-    given: Sequence[CheckedStep] = (),
+    prefix_steps: Sequence[CheckedStep] = (),
     stops: Sequence[str] = (),
     cut: bool = False,
-) -> Written:
-    """The response that tokens say, when they go on behind the steps that were `given`, checked in `context`.
+) -> ParsedResponse:
+    """The response that tokens spell out, with each step checked in `context`.
 
-    It ends before the first of the texts in `stops`. `cut`: something else than the model ended it in midst of it.
+    Args:
+        prefix_steps: steps that the prompt has already, which the tokens continue.
+        stops: texts before the first of which the response ends.
+        cut: whether a limit ended the response, so that its last line may be incomplete.
     """
     pieces = tuple(zip(_pieces(tokenizer, tokens), depths, strict=True))
-    own = "".join(piece for piece, _ in pieces)
-    own = own[: min((own.index(stop) for stop in stops if stop in own), default=len(own))]
-    text = "\n".join((THINK, *(step.text for step in given), own)) if given else own
+    decoded = "".join(piece for piece, _ in pieces)
+    decoded = decoded[: min((decoded.index(stop) for stop in stops if stop in decoded), default=len(decoded))]
+    text = "\n".join((THINK, *(step.text for step in prefix_steps), decoded)) if prefix_steps else decoded
     response = split_response(text)
     verdicts = check_chain(response.steps, context)
-    steps, start = [replace(step, last=None) for step in given], 0 if given else len(THINK) * own.startswith(THINK)
+    steps = [replace(step, last_token=None) for step in prefix_steps]
+    start = 0 if prefix_steps else len(THINK) * decoded.startswith(THINK)
     ends = list(accumulate(len(piece) for piece, _ in pieces))
-    for line, verdict in list(zip(response.steps, verdicts, strict=True))[len(given) :]:
-        start = own.index(line, start)
+    for line, verdict in list(zip(response.steps, verdicts, strict=True))[len(prefix_steps) :]:
+        start = decoded.index(line, start)
         part = _between(pieces, start, start + len(line))
         start += len(line)
         last = bisect_left(ends, start)
@@ -99,29 +102,29 @@ def read_back(
     closing = tokenizer.token_id(END_THINK)
     reasoning = tokens.index(closing) + 1 if closing in tokens else len(tokens)
     complete = response.complete and bool(response.answer) and not cut
-    return Written(tuple(steps), response.answer, complete, reasoning, len(tokens) - reasoning)
+    return ParsedResponse(tuple(steps), response.answer, complete, reasoning, len(tokens) - reasoning)
 
 
-class Speller:
-    """The text of one token after the other; that of a character spread over several comes with the last of them."""
+class IncrementalDetokenizer:
+    """Decodes one token after the other. A character that spans several tokens comes with the last of them."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer, self._open = tokenizer, list[int]()
 
-    def spell(self, token: int) -> str:
-        """What a token adds to the text."""
+    def add(self, token: int) -> str:
+        """The text that a token adds."""
         self._open.append(token)
         broken = ""
         while (text := self._decoded()).endswith(REPLACEMENT):
             if len(self._open) < MAX_UTF8_BYTES:
                 return broken
             broken += self._tokenizer.decode(self._open[:1], skip_special_tokens=True)
-            self._open = self._open[1:]  # no character begins with it
+            self._open = self._open[1:]  # no character starts with this token
         self._open = []
         return broken + text
 
-    def rest(self) -> str:
-        """What a character that never became whole adds to it."""
+    def flush(self) -> str:
+        """The text of a character that never became whole."""
         return self._decoded() if self._open else ""
 
     def _decoded(self) -> str:
@@ -130,19 +133,19 @@ class Speller:
 
 def _pieces(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[str]:
     """The text of each token."""
-    speller = Speller(tokenizer)
-    pieces = [speller.spell(token) for token in tokens]
+    detokenizer = IncrementalDetokenizer(tokenizer)
+    pieces = [detokenizer.add(token) for token in tokens]
     if pieces:
-        pieces[-1] += speller.rest()
+        pieces[-1] += detokenizer.flush()
     return pieces
 
 
 def _between(pieces: Pieces, start: int, end: int) -> Pieces:
-    """The pieces that have a character in [start, end), cut to it."""
-    found = []
+    """The pieces that have characters in [start, end), cut to these."""
+    parts = []
     ends = accumulate(len(text) for text, _ in pieces)
     for (text, depth), piece_end in zip(pieces, ends, strict=True):
         first = piece_end - len(text)
         if first < end and piece_end > start:
-            found.append((text[max(0, start - first) : end - first], depth))
-    return tuple(found)
+            parts.append((text[max(0, start - first) : end - first], depth))
+    return tuple(parts)

@@ -14,7 +14,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from tuili.engine.request import Depth
+from tuili.engine import Depth
 from tuili.eval.accuracy import Z95, accuracy, cells, mean_by_level, mean_depth
 from tuili.eval.runner import Trial
 

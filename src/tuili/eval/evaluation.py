@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from tuili.engine.decode import Decoder
-from tuili.engine.request import Depth
+from tuili.engine import Decoder, Depth, load_decoder
 from tuili.errors import InputError
 from tuili.eval.depth import depth_against_level, depth_point
 from tuili.eval.experts import ExpertReport, expert_report
@@ -77,7 +76,7 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
         **report.accuracy_report(trials, seconds),
         "settings": {
             **asdict(settings),
-            "threshold": chosen.threshold if automatic else None,
+            "threshold": chosen.exit_threshold if automatic else None,
             "split": str(Split.TEST),
         },
         "model_hash": model_hash(loaded.path),
@@ -99,7 +98,7 @@ class Answers(NamedTuple):
 
 
 def _decoder(loaded: LoadedModel, settings: EvalSettings, depth: Depth, **options: Any) -> Decoder:
-    return Decoder(loaded.model, loaded.tokenizer, depth=depth, threshold=settings.threshold, **options)
+    return load_decoder(loaded.model, loaded.tokenizer, depth=depth, exit_threshold=settings.threshold, **options)
 
 
 def _problems(settings: EvalSettings) -> list[Problem]:

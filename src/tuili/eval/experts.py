@@ -14,7 +14,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from tuili.engine.decode import Decoder
+from tuili.engine import Decoder
 from tuili.eval.accuracy import accuracy, paired_difference
 from tuili.eval.runner import Trial, run
 from tuili.model import TuiliForCausalLM

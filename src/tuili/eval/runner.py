@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from tuili.engine.decode import Decoder, Generation
+from tuili.engine import Decoder, Generation
 from tuili.errors import InputError
 from tuili.tasks import Problem, Split, generate, score
 

@@ -1,11 +1,12 @@
 """Domain experts: a router that sends each token to two of the experts, and the experts as 3-D tensors.
 
-The first slot is the expert with the best score; the second slot is chosen by logit plus a bias that is moved
-after each step towards equal load of that slot (loss-free balancing, Wang et al. 2024, arXiv 2408.15664). So balancing
-never pulls a token away from its domain's expert, and whatever the mixture of domains, its goal can be reached. Logits,
-because scores near 0 differ by less than any step of the bias. Auxiliary losses are left to the training objective.
+A token's first choice is the expert with the best score. Its second choice is made by logit plus a bias, which moves
+after each step towards equal load by second choices (loss-free balancing, Wang et al. 2024, arXiv 2408.15664). So
+balancing never pulls a token away from its domain's expert, and can reach its goal whatever the mixture of domains. The
+bias is added to logits, because scores near 0 differ by less than any of its steps. Auxiliary losses are left to the
+training objective.
 
-Dimensions: N tokens, E experts, k slots, D hidden size, F expert size.
+Dimensions: N tokens, E experts, k choices of each token, D hidden size, F expert size.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from torch import Tensor, nn
 from transformers.integrations import use_experts_implementation
 
 from tuili.model.config import TuiliConfig
-from tuili.model.grouped import Sorting, grouped_linear, sort_rows, sum_slots
+from tuili.model.grouped import Sorting, grouped_linear, sort_rows, sum_choices
 from tuili.model.kernels import Fusable, gated_silu, output_dtype, weighted_gated_silu
 
 
 @dataclass
 class Routing:
-    """Counts of tokens by expert: by the first slot, and by all slots. Filled while a recording runs."""
+    """Counts of tokens by expert: by the first choice, and by all choices. Filled while a recording runs."""
 
     first_E: Tensor
     all_E: Tensor
@@ -49,7 +50,7 @@ class Router(nn.Module):
 
     def __init__(self, config: TuiliConfig) -> None:
         super().__init__()
-        self.slots, self.exploration = config.num_experts_per_tok, config.router_exploration
+        self.top_k, self.exploration = config.num_experts_per_tok, config.router_exploration
         self.weight = nn.Parameter(torch.empty(config.num_experts, config.hidden_size))
         self.register_buffer("balance_bias", torch.zeros(config.num_experts))
         self.register_buffer("load", torch.zeros(config.num_experts, dtype=torch.long), persistent=False)
@@ -69,10 +70,10 @@ class Router(nn.Module):
             explores_N1 = torch.rand_like(first_N1, dtype=torch.float32) < self.exploration
             rest_NE = torch.where(explores_N1 & rest_NE.isfinite(), torch.rand_like(rest_NE), rest_NE)
         rest_NE = rest_NE.scatter(1, first_N1, float("-inf"))
-        rest = rest_NE.topk(self.slots - 1, dim=-1)
+        rest = rest_NE.topk(self.top_k - 1, dim=-1)
         expert_Nk = torch.cat([first_N1, rest.indices], dim=1)
         weight_Nk = score_NE.gather(1, expert_Nk)
-        if self.allowed_E is not None:  # where fewer experts are allowed than there are slots, the rest weigh nothing
+        if self.allowed_E is not None:  # where fewer experts are allowed than are chosen, the rest weigh nothing
             weight_Nk[:, 1:] = weight_Nk[:, 1:] * rest.values.isfinite()
         weight_Nk = weight_Nk / weight_Nk.sum(-1, keepdim=True).clamp(min=1e-9)
         if self.training or self.recording is not None:
@@ -93,11 +94,29 @@ class Router(nn.Module):
 
     @torch.no_grad()
     def balance(self, rate: float) -> None:
-        """Moves the second slot's bias one step of size `rate` towards equal load there, and forgets the load."""
+        """Moves the bias of the second choice one step of size `rate` towards equal load, and forgets the load."""
         load_E = self.load.float()
         self.balance_bias += rate * (load_E.mean() - load_E).sign()
         self.balance_bias -= self.balance_bias.mean()  # what all have in common decides nothing
         self.load.zero_()
+
+
+def route_tokens(hidden_ND: Tensor, weight_ED: Tensor, balance_bias_E: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
+    """The chosen experts of each token and their weights [N, k], with the weight and the bias of a router.
+
+    The fast form of `Router` for inference with all experts allowed: a compiler fuses it, and for a few tokens it is
+    fewer operations. It takes the same experts, of equal logits perhaps another one, and gives their weights up to the
+    rounding of a sigmoid.
+    """
+    logit_NE = F.linear(hidden_ND.float(), weight_ED.float())
+    choices, rest_NE = [logit_NE.argmax(-1, keepdim=True)], logit_NE + balance_bias_E
+    for _ in range(top_k - 1):
+        rest_NE = rest_NE.scatter(1, choices[-1], float("-inf"))
+        choices.append(rest_NE.argmax(-1, keepdim=True))
+    expert_Nk = torch.cat(choices, dim=1)
+    weight_Nk = logit_NE.gather(1, expert_Nk).sigmoid_()
+    weight_Nk /= weight_Nk.sum(-1, keepdim=True).clamp_(min=1e-9)
+    return expert_Nk, weight_Nk.to(hidden_ND.dtype)
 
 
 @use_experts_implementation
@@ -125,7 +144,7 @@ class Experts(Fusable):
         # A filler weighs nothing, so that neither it nor its gradient counts.
         weight_Y1 = sorting.sort(top_k_weights)[:, None]
         active_YF = self.kernel(weighted_gated_silu)(gate_up_YF, weight_Y1)
-        return sum_slots(grouped_linear(active_YF, self.down_proj, sorting.sizes), sorting)
+        return sum_choices(grouped_linear(active_YF, self.down_proj, sorting.sizes), sorting)
 
     def _one_token(self, hidden_1D: Tensor, index_1k: Tensor, weight_1k: Tensor) -> Tensor:
         """The experts of a single token, without sorting."""

@@ -3,7 +3,7 @@
 Autograd's own gradient of `weight[e]` fills a tensor of the size of all weights for every group, and that of an index
 adds rows one by one; both are avoided here. On a GPU the product is torch's `grouped_mm`.
 
-Dimensions: N tokens, k slots, X = N * k of them, Y sorted rows, E groups, I inputs, O outputs.
+Dimensions: N tokens, k choices of each token, X = N * k of them, Y sorted rows, E groups, I inputs, O outputs.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-FILL = 16
-"""Rows to whose multiple each group is filled up, where there are enough rows for it to pay."""
+PAD_GROUPS_TO_ROWS = 16
+"""Each group is filled up to a multiple of so many rows, where there are enough rows for that to pay."""
 
 
 def grouped_linear(input_YI: Tensor, weight_EOI: Tensor, sizes: list[int]) -> Tensor:
@@ -77,10 +77,10 @@ def _parts(sizes: list[int], first: Tensor, second: Tensor, per_group: Tensor) -
 
 @dataclass(frozen=True)
 class Sorting:
-    """Where the slots of N tokens go when sorted by group, each group filled up to a multiple of some rows.
+    """Where the choices of N tokens go when sorted by group, each group filled up to a multiple of some rows.
 
     Matrix libraries build a kernel for each new shape, and the fillers keep the shapes few. `row_Nk` is the sorted row
-    of each slot, `token_Y` the token of each sorted row (0 in fillers), `sizes` the rows of each group.
+    of each choice, `token_Y` the token of each sorted row (0 in fillers), `sizes` the rows of each group.
     """
 
     row_Nk: Tensor
@@ -89,21 +89,21 @@ class Sorting:
 
     @classmethod
     def by_group(cls, group_Nk: Tensor, groups: int) -> Sorting:
-        """Sort the slots of each token, given their groups."""
+        """Sort the choices of each token, given their groups."""
         group_X = group_Nk.flatten()
-        slots, device = len(group_X), group_X.device
-        multiple = FILL if slots >= 2 * FILL * groups else 1
+        choices, device = len(group_X), group_X.device
+        multiple = PAD_GROUPS_TO_ROWS if choices >= 2 * PAD_GROUPS_TO_ROWS * groups else 1
         counts_E = torch.bincount(group_X, minlength=groups)
         sizes_E = (counts_E + multiple - 1) // multiple * multiple
         shift_E = (sizes_E - counts_E).cumsum(0) - (sizes_E - counts_E)  # fillers of the groups before
         order_X = group_X.argsort(stable=True)
-        sorted_row_X = torch.arange(slots, device=device) + shift_E[group_X[order_X]]
+        sorted_row_X = torch.arange(choices, device=device) + shift_E[group_X[order_X]]
         token_Y = group_X.new_zeros(int(sizes_E.sum())).scatter_(0, sorted_row_X, order_X // group_Nk.shape[1])
         row_X = torch.empty_like(order_X).scatter_(0, order_X, sorted_row_X)
         return cls(row_X.view_as(group_Nk), token_Y, sizes_E.tolist())
 
     def sort(self, value_Nk: Tensor) -> Tensor:
-        """[Y]: one value for each slot, in sorted order; 0 in fillers."""
+        """[Y]: one value for each choice, in sorted order; 0 in fillers."""
         return value_Nk.new_zeros(len(self.token_Y)).index_copy(0, self.row_Nk.flatten(), value_Nk.flatten())
 
 
@@ -112,9 +112,9 @@ def sort_rows(hidden_ND: Tensor, sorting: Sorting) -> Tensor:
     return _SortRows.apply(hidden_ND, sorting)  # type: ignore[no-any-return]  # apply is untyped
 
 
-def sum_slots(sorted_YD: Tensor, sorting: Sorting) -> Tensor:
+def sum_choices(sorted_YD: Tensor, sorting: Sorting) -> Tensor:
     """[N, D]: the sum of each token's sorted rows. Fillers are left out, yet get the gradient of token 0."""
-    return _SumSlots.apply(sorted_YD, sorting)  # type: ignore[no-any-return]  # apply is untyped
+    return _SumChoices.apply(sorted_YD, sorting)  # type: ignore[no-any-return]  # apply is untyped
 
 
 class _SortRows(torch.autograd.Function):
@@ -129,7 +129,7 @@ class _SortRows(torch.autograd.Function):
         return F.embedding_bag(ctx.sorting.row_Nk, grad_YD, mode="sum"), None
 
 
-class _SumSlots(torch.autograd.Function):
+class _SumChoices(torch.autograd.Function):
     """The transpose of `_SortRows`. `embedding_bag` gathers and adds in one pass over memory."""
 
     @staticmethod

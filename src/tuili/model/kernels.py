@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tuili.model.rotary import rotate
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -51,10 +53,8 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tenso
 def norm_and_rotate(x_BTHD: Tensor, weight_D: Tensor, cos_BTD: Tensor, sin_BTD: Tensor, eps: float) -> Tensor:
     """The norm of each head, then rotary position embedding of the pairs (i, i + D/2). Returns [B, H, T, D]."""
     x_BTHD = rms_norm(x_BTHD, weight_D, eps, torch.float32).to(x_BTHD.dtype)
-    low, high = x_BTHD.chunk(2, dim=-1)
     cos_BT1D, sin_BT1D = cos_BTD[:, :, None].to(x_BTHD.dtype), sin_BTD[:, :, None].to(x_BTHD.dtype)
-    turned_BTHD = x_BTHD * cos_BT1D + torch.cat([-high, low], dim=-1) * sin_BT1D
-    return turned_BTHD.transpose(1, 2).contiguous()
+    return rotate(x_BTHD, cos_BT1D, sin_BT1D).transpose(1, 2).contiguous()
 
 
 def gated_silu(gate_up: Tensor) -> Tensor:

@@ -81,13 +81,6 @@ class RMSNorm(Fusable):
         return self.kernel(rms_norm)(x, self.weight, self.eps, output_dtype(x))
 
 
-def rotary(position_BT: Tensor, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosines and sines [B, T, D] of rotary position embedding (Su et al. 2021, arXiv 2104.09864), in fp32."""
-    exponent = torch.arange(0, head_dim, 2, device=position_BT.device, dtype=torch.float32) / head_dim
-    angle_BTD = (position_BT[..., None].float() * theta**-exponent).repeat(1, 1, 2)
-    return angle_BTD.cos(), angle_BTD.sin()
-
-
 class Projection(nn.Linear):
     """A linear layer without bias whose initial weights have variance `scale`² / inputs."""
 

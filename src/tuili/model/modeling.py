@@ -35,8 +35,8 @@ from tuili.model.layers import (
     RMSNorm,
     ShortConvolution,
     TrunkLayer,
-    rotary,
 )
+from tuili.model.rotary import rotary
 from tuili.model.units import has_hole, segment, unit_ends_of
 
 SPARSE_ABOVE = 256

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-FILL = 8
+PAD_COUNT_TO_UNITS = 8
+"""The number of units, as a dimension of tensors, is rounded up to a multiple of it."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Units:
     @property
     def count(self) -> int:
         """The largest number of units in a row, rounded up so that the shapes of tensors over units are few."""
-        return -(-max(1, int(self.begun_B.max())) // FILL) * FILL
+        return -(-max(1, int(self.begun_B.max())) // PAD_COUNT_TO_UNITS) * PAD_COUNT_TO_UNITS
 
     def select(self, rows: Tensor) -> Units:
         """The same for some rows, which may repeat."""

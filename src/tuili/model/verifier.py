@@ -28,6 +28,7 @@ from tuili.errors import InputError, ModelFolderError
 from tuili.files import whole_file
 from tuili.model import TuiliForCausalLM
 from tuili.model.folder import check_safetensors
+from tuili.model.rotary import rotary, rotate
 from tuili.store.lineage import model_hash
 
 VERIFIER_FILE = Path("tuili") / "verifier.safetensors"
@@ -35,7 +36,7 @@ SCALARS = 6
 """Features of a token beside states and embeddings."""
 FLOOR, SCALE = -15.0, 3.0
 """Log-probabilities below the first are alike; they are divided by the second."""
-_ROPE_BASE = 1000.0
+_ROTARY_BASE = 1000.0
 _SPANS = (4, 8, 16, None)
 """Last tokens, or all, of which the least is taken."""
 _STATE_SCALE = 0.1
@@ -130,9 +131,11 @@ class Verifier(nn.Module):
         """The logits [A, T] that nothing is wrong up to and with each token; at `<|end|>`, that the answer is right."""
         state_AT2M, scalar_ATS = feature_ATF.split([2 * self.config.state_size, SCALARS], dim=-1)
         hidden_ATC = self.scalars(_least(scalar_ATS)) + _STATE_SCALE * self.states(self.dropout(state_AT2M))
-        turn = _rotary(feature_ATF.shape[1], self.config.channels // self.config.heads, hidden_ATC)
+        position_1T = torch.arange(feature_ATF.shape[1], device=feature_ATF.device)[None]
+        angles = rotary(position_1T, self.config.channels // self.config.heads, _ROTARY_BASE)
+        cos_1TD, sin_1TD = (part_1TD.to(hidden_ATC.dtype) for part_1TD in angles)
         for block in self.blocks:
-            hidden_ATC = block(hidden_ATC, *turn)
+            hidden_ATC = block(hidden_ATC, cos_1TD, sin_1TD)
         logit_AT1: Tensor = self.output(self.norm(hidden_ATC))
         return logit_AT1[..., 0]
 
@@ -149,11 +152,11 @@ class _Block(nn.Module):
         nn.init.zeros_(self.read.weight)
         nn.init.zeros_(self.down.weight)
 
-    def forward(self, hidden_ATC: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
+    def forward(self, hidden_ATC: Tensor, cos_1TD: Tensor, sin_1TD: Tensor) -> Tensor:
         A, T, C = hidden_ATC.shape
         parts_AT3HD = self.query_key_value(self.attention_norm(hidden_ATC)).view(A, T, 3, self.heads, -1)
         query_AHTD, key_AHTD, value_AHTD = parts_AT3HD.permute(2, 0, 3, 1, 4)
-        query_AHTD, key_AHTD = _turn(query_AHTD, cos_TD, sin_TD), _turn(key_AHTD, cos_TD, sin_TD)
+        query_AHTD, key_AHTD = rotate(query_AHTD, cos_1TD, sin_1TD), rotate(key_AHTD, cos_1TD, sin_1TD)
         read_AHTD = F.scaled_dot_product_attention(query_AHTD, key_AHTD, value_AHTD, is_causal=True)
         hidden_ATC = hidden_ATC + self.read(read_AHTD.transpose(1, 2).reshape(A, T, C))
         update_ATC: Tensor = self.down(F.gelu(self.up(self.mlp_norm(hidden_ATC))))
@@ -170,17 +173,6 @@ def _least(scalar_ATS: Tensor) -> Tensor:
         else:
             found.append(-F.max_pool1d(F.pad(-scalar_AST, (span - 1, 0), value=float("-inf")), span, 1))
     return torch.cat(found, dim=1).transpose(1, 2)
-
-
-def _rotary(tokens: int, size: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    frequency_D = _ROPE_BASE ** -(torch.arange(0, size, 2, device=like.device) / size)
-    angle_TD = torch.outer(torch.arange(tokens, device=like.device), frequency_D).repeat(1, 2)
-    return angle_TD.cos().to(like.dtype), angle_TD.sin().to(like.dtype)
-
-
-def _turn(x_AHTD: Tensor, cos_TD: Tensor, sin_TD: Tensor) -> Tensor:
-    first, second = x_AHTD.chunk(2, dim=-1)
-    return x_AHTD * cos_TD + torch.cat([-second, first], dim=-1) * sin_TD
 
 
 Curve = tuple[tuple[float, float], ...]

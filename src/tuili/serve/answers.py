@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Unpack
 
-from tuili.engine.answer import Answer, Outcome
-from tuili.engine.events import StepJudged, TokenWritten
+from tuili.engine import Answer, Outcome, StepJudged, TokenWritten
 from tuili.serve.schemas.replies import (
     ChatChunk,
     ChatCompletion,
@@ -85,8 +84,7 @@ def logprobs(answer: Answer) -> Logprobs | None:
         return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
 
     content: list[TokenLogprob] = [
-        {**told(own.text, own.logprob), "top_logprobs": [told(*other) for other in own.likeliest]}
-        for own in answer.chances
+        {**told(own.text, own.logprob), "top_logprobs": [told(*other) for other in own.top]} for own in answer.logprobs
     ]
     return {"content": content, "refusal": None} if content else None
 

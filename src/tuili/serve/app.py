@@ -113,12 +113,12 @@ async def _observe(models: Models, metrics: Metrics, seconds: float) -> None:
         await asyncio.sleep(seconds)
         for served in models.all:
             with suppress(TuiliError):  # it has just been replaced, or has failed
-                if (observed := await served.service.observed()) is not None:
+                if (observed := await served.service.observe()) is not None:
                     metrics.saw(served.name, observed)
 
 
 def _model(served: Served) -> Model:
-    exits = list(served.engine.scheduler.exits)
+    exits = list(served.engine.exits)
     return {"id": served.name, "object": "model", "created": served.created, "owned_by": "tuili", "exits": exits}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from tuili.engine.request import Budget, parse
+from tuili.engine import Budget, parse_settings
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 
@@ -29,7 +29,7 @@ def budget_of(effort: Effort | None, max_tokens: int | None, own: Mapping[str, A
     values: dict[str, Any] = dict(EFFORTS[effort or DEFAULT])
     if max_tokens is not None:
         values["max_tokens"] = max_tokens
-    return parse(Budget, values | {name: value for name, value in own.items() if value is not None}, _named)
+    return parse_settings(Budget, values | {name: value for name, value in own.items() if value is not None}, _named)
 
 
 def _named(name: str) -> str:

@@ -12,10 +12,7 @@ from typing import Any, TypeVar
 
 from fastapi import Request as HttpRequest
 
-from tuili.engine.answer import Answer, Outcome
-from tuili.engine.events import Answered, Event
-from tuili.engine.request import Request
-from tuili.engine.service import Closed
+from tuili.engine import Answer, Answered, Closed, Event, Outcome, Request
 from tuili.errors import TuiliError
 from tuili.serve.errors import HttpError, of_engine
 from tuili.serve.keys import Caller
@@ -133,7 +130,7 @@ class Desk:
             while True:
                 served = self._models.find(self.served.name)
                 try:
-                    read = await asyncio.to_thread(served.engine.read, listener.request)
+                    read = await asyncio.to_thread(served.engine.prepare, listener.request)
                     listener.reads(len(read.ids))
                     async with aclosing(served.service.stream(read)) as events:  # type: ignore[type-var]
                         async for event in events:

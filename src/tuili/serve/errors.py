@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from tuili.engine.promises.calibration import NotPromised
-from tuili.engine.request import Budget, Sampling
-from tuili.engine.service import Closed
+from tuili.engine import Budget, Closed, NotPromised, Sampling
 from tuili.errors import InputError, Overloaded, PromptError, TuiliError
 from tuili.serve.schemas.replies import Error, Kind
 

@@ -12,10 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tuili.engine.answer import Answer
-from tuili.engine.events import Answered, Event, StepJudged, TokenWritten
-from tuili.engine.request import Request
-from tuili.engine.runtime.torch.probe import Observed
+from tuili.engine import Answer, Answered, Event, Observation, Request, StepJudged, TokenWritten
 from tuili.serve.errors import HttpError
 from tuili.serve.histogram import Tallies
 from tuili.serve.models import Models
@@ -87,7 +84,7 @@ class Metrics:
                 for value in values:
                     counter.labels(model, value)
 
-    def saw(self, model: str, observed: Observed) -> None:
+    def saw(self, model: str, observed: Observation) -> None:
         """Count what experts and attention heads did with one answer."""
         for layer, share in enumerate(observed.active_heads):
             self.heads.labels(model, str(layer)).set(share)
@@ -204,7 +201,7 @@ class _Engines(Collector):
             ),
             "tuili_promise_revoked": (
                 "Whether promises were revoked because requests have changed.",
-                [(s.name, float(s.engine.pledges.revoked)) for s in self._models.all],
+                [(s.name, float(s.engine.promises.revoked)) for s in self._models.all],
             ),
         }
         for name, (said, values) in told.items():

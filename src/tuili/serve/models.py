@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 
-from tuili.engine.engine import Engine
-from tuili.engine.service import Service
+from tuili.engine import Engine, Service, load_engine
 from tuili.errors import InputError
 from tuili.model.folder import load_model, resolve
 from tuili.serve.errors import HttpError
@@ -171,6 +170,6 @@ def make_engine(slots: int, waiting: int, compiled: bool, int8: bool) -> Make:
         loaded = load_model(path)
         for tensor in (*loaded.model.parameters(), *loaded.model.buffers()):
             tensor.data = tensor.data.clone()
-        return Engine(loaded, slots=slots, waiting=waiting, compiled=compiled, int8=int8)
+        return load_engine(loaded, slots=slots, waiting=waiting, compiled=compiled, int8=int8)
 
     return make

@@ -14,9 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from tuili import __version__
-from tuili.engine.answer import Answer
-from tuili.engine.events import Answered, Event, StepJudged
-from tuili.engine.request import Request
+from tuili.engine import Answer, Answered, Event, Request, StepJudged
 from tuili.errors import InputError
 from tuili.serve.answers import finish_reason, usage
 from tuili.serve.errors import HttpError

@@ -1,6 +1,6 @@
 """The step language and its exact checker: parse a line, decide it, print it.
 
-`check` answers one line, `check_chain` a whole chain; `docs/steps.md` describes the language by example.
+`check` answers one line, `check_chain` a whole chain. `docs/steps.md` describes the language by example.
 """
 
 import lazy_loader

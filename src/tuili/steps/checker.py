@@ -1,4 +1,7 @@
-"""The exact checker: one line in, one verdict out, total and bounded. Deciding is left to the theories."""
+"""The exact checker: it gives every line a verdict, within bounds on size and work.
+
+Deciding is left to `claims`, `inference` and `trace`, what later lines may rely on to `context`.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from tuili.steps.language.parser import parse
 from tuili.steps.language.terms import Claim, Inference, Prose, Trace
 from tuili.steps.verdict import Status, StepFault, Verdict
 
-_NOTHING_KNOWN = Context()
+_EMPTY_CONTEXT = Context()
 
 
 def check(line: str, context: Context | None = None) -> Verdict:
     """The verdict on one line. Never raises and never changes the context."""
-    context = context or _NOTHING_KNOWN
+    context = context or _EMPTY_CONTEXT
     step = parse(line)
     try:
         match step:
@@ -33,7 +36,7 @@ def check(line: str, context: Context | None = None) -> Verdict:
 
 def check_chain(lines: Iterable[str], context: Context | None = None) -> list[Verdict]:
     """The verdicts on the lines of a chain; each may rely on the valid lines before it."""
-    context = context or _NOTHING_KNOWN
+    context = context or _EMPTY_CONTEXT
     verdicts: list[Verdict] = []
     for line in lines:
         verdict = check(line, context)

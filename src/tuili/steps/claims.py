@@ -1,4 +1,4 @@
-"""Decides a claim: evaluates its parts and compares neighbours; a name at its head may be a definition."""
+"""Decides a claim: evaluates its parts and compares neighbouring ones. A name at its head may be a definition."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _failure(kind: str, term: Term, value: Value, relation: str, other: Term) ->
 
 
 def _definition(name: str, rest: Sequence[tuple[str, Term]], context: Context) -> Verdict:
-    """A name without a value at the head of a chain: free to define, unless it belongs to the problem."""
+    """The verdict on a chain that begins with a name without a value: a definition, unless the problem has the name."""
     if any(name in terms.names(term) for _, term in rest):
         raise Undecided(f"{name} is defined by itself")
     verdict = _compare(rest[0][1], rest[1:], context.values)
@@ -86,7 +86,7 @@ def _definition(name: str, rest: Sequence[tuple[str, Term]], context: Context) -
 
 
 def _is_repeated(term: Term, other: Term) -> bool:
-    """Whether two terms are written alike but for zeros at the end of decimals: `5` and `5.0`."""
+    """Whether two terms are written alike, zeros at the end of decimals apart: `5` and `5.0`."""
     match term, other:
         case terms.Number(), terms.Number():
             return term.value == other.value
@@ -99,7 +99,7 @@ def _is_repeated(term: Term, other: Term) -> bool:
 
 
 def _determined(name: str, term: Term, context: Context) -> Verdict:
-    """A name of the problem cannot be set at will: its value must follow from the facts."""
+    """The verdict on a value for a name of the problem: it must follow from the facts."""
     statements = (*context.statements.values(), *context.conclusions)
     budget = evaluation_budget()
     facts = [statement for statement in statements if linear.is_linear(statement, budget)]
@@ -109,9 +109,9 @@ def _determined(name: str, term: Term, context: Context) -> Verdict:
         if decision.follows and decision.consistent:
             witness = {"rule": "facts", "premises": tuple(render_term(facts[i]) for i in decision.used)}
             return Verdict(Status.VALID, "linear", witness=witness)
-        # What solves the linear facts is a counter-model only if nothing else is said about their unknowns.
+        # A solution of the linear facts is a counter-model only if nothing else constrains their unknowns.
         unknowns = frozenset().union(*map(terms.names, facts))
-        others = context.run.variables.union(*(terms.names(term) for term in statements if term not in facts))
+        others = context.execution.variables.union(*(terms.names(term) for term in statements if term not in facts))
         if not decision.follows and name in unknowns and unknowns.isdisjoint(others):
             reason = f"{name} belongs to the problem, and the facts do not force this value"
             return Verdict(Status.INVALID, "linear", reason, witness={"counter_model": decision.counter_model})

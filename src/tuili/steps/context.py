@@ -1,4 +1,7 @@
-"""What a line may rely on: the labelled facts and the program of the prompt, and what the chain has shown."""
+"""What a line may rely on: the labelled facts and the program of the prompt, and what the chain has shown so far.
+
+Whether an inference may use a premise is decided by `grounding`.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from functools import cached_property, lru_cache
 from tuili.steps.language import terms
 from tuili.steps.language.parser import parse, parse_statement
 from tuili.steps.language.terms import Term
-from tuili.steps.theories.interpreter import Run, run
+from tuili.steps.theories.interpreter import Execution, execution
 from tuili.steps.values.evaluate import evaluate, evaluation_budget
 from tuili.steps.values.values import Value
 from tuili.steps.verdict import Status, StepFault, Unreadable, Verdict
 from tuili.steps.work_budget import WorkBudget
 
-MAX_PROMPT = 20_000
-MAX_ENTRIES = 200
+MAX_PROMPT_CHARACTERS = 20_000
+MAX_PROMPT_ENTRIES = 200
 _UNREADABLE = ""
 LABEL = re.compile(r"[A-Z][0-9]{1,3}")
 _ENTRY = re.compile(r"(?<![A-Za-z0-9_])(L[0-9]+:|[A-Z][0-9]{1,3}: )")
@@ -26,11 +29,11 @@ _END_OF_FACT = re.compile(r"[.;?](?:\s|$)")
 
 @dataclass(frozen=True)
 class Context:
-    """The ground a chain of steps stands on.
+    """What a line of a chain may rely on.
 
-    `facts` and `program` map the labels of a prompt to statements and to lines of a program; `names` holds
-    the values of names defined so far, `conclusions` what was inferred, `events` how many events of the
-    program were retold.
+    `facts` maps the labels of a prompt to statements, `program` maps them to lines of a program. `names` holds the
+    values of the names that were defined so far, `conclusions` what was inferred so far. `events` is the number of
+    the program's events that were retold so far.
     """
 
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -44,16 +47,16 @@ class Context:
         """Reads entries like `P1: A -> B` or `L2: y = x * 3` from a prompt.
 
         An entry ends with its line or before the next label, a fact also at `. `, `; ` or `? `. Labels with L are
-        lines of a program, all others are facts. A fact that does not parse, or whose label stands there twice, is
-        left out; such a line of a program is kept as one that cannot be read, so that no event after it is valid.
-        Entries that do not lie whole within `MAX_PROMPT` characters and `MAX_ENTRIES` entries are left out, and
+        lines of a program, all others are facts. A fact is left out if it does not parse or if its label occurs twice.
+        Such a line of a program is kept as one that cannot be read, so that no event after it is valid.
+        An entry is left out that does not lie whole within `MAX_PROMPT_CHARACTERS` or is beyond `MAX_PROMPT_ENTRIES`;
         then no event of the program is valid.
         """
         facts: dict[str, str] = {}
         program: dict[str, str] = {}
-        pieces = _ENTRY.split(text[:MAX_PROMPT], maxsplit=MAX_ENTRIES + 1)[1:]
+        pieces = _ENTRY.split(text[:MAX_PROMPT_CHARACTERS], maxsplit=MAX_PROMPT_ENTRIES + 1)[1:]
         entries = list(zip(pieces[::2], pieces[1::2], strict=True))
-        is_cut = len(text) > MAX_PROMPT or len(entries) > MAX_ENTRIES
+        is_cut = len(text) > MAX_PROMPT_CHARACTERS or len(entries) > MAX_PROMPT_ENTRIES
         for mark, rest in entries[:-1] if is_cut else entries:
             label, line = mark.rstrip(": "), rest.partition("\n")[0]
             if label.startswith("L"):
@@ -80,15 +83,15 @@ class Context:
 
     @property
     def is_grounded(self) -> bool:
-        """Whether the problem says where premises come from, so that a conclusion can be more than an if."""
+        """Whether the problem says where premises come from. Otherwise a conclusion only holds if its premises do."""
         return bool(self.facts or self.program)
 
     def _with_event(self) -> Context:
-        """The next event has happened; what was concluded from the old value of its variable is out of date.
+        """The context after the next event, without the conclusions that the variable's new value puts out of date.
 
-        With a fact about the variable that may be any conclusion, and every value of a name of the facts.
+        If a fact mentions the variable, these are all conclusions, and all values of names that the facts mention.
         """
-        event = self.run.event(self.events)
+        event = self.execution.event(self.events)
         assert event is not None, "a valid trace line retells an event"
         mentioned = _mentioned(self.statements.values())
         if event.name in mentioned:
@@ -112,11 +115,11 @@ class Context:
         """The value of every name that has one: in the program's state, by a definition, or by a fact."""
         known: dict[str, Value] = dict(self.names)
         if self.program:
-            known.update(self.run.state(self.events))
+            known.update(self.execution.state(self.events))
         budget = evaluation_budget()
-        waiting = [(name, term, terms.names(term)) for name, term in self._definitions]
-        while ready := [(name, term) for name, term, needed in waiting if needed <= known.keys()]:
-            waiting = [fact for fact in waiting if not fact[2] <= known.keys()]
+        pending = [(name, term, terms.names(term)) for name, term in self._definitions]
+        while ready := [(name, term) for name, term, needed in pending if needed <= known.keys()]:
+            pending = [fact for fact in pending if not fact[2] <= known.keys()]
             for name, term in ready:
                 value = None if name in known else _value(term, known, budget)
                 if value is not None:
@@ -125,29 +128,29 @@ class Context:
 
     @property
     def _definitions(self) -> list[tuple[str, Term]]:
-        found = map(_definition, self.statements.values())
-        return [(name, term) for name, term in found if term is not None]
+        definitions = map(_definition, self.statements.values())
+        return [(name, term) for name, term in definitions if term is not None]
 
     @cached_property
     def unknowns(self) -> frozenset[str]:
         """The names of the problem, which a line may not define at will."""
-        return _mentioned((*self.statements.values(), *self.conclusions)) | self.run.variables
+        return _mentioned((*self.statements.values(), *self.conclusions)) | self.execution.variables
 
     @property
-    def run(self) -> Run:
-        """The run of the program."""
-        return run(tuple(self.program.items()))
+    def execution(self) -> Execution:
+        """The execution of the program."""
+        return execution(tuple(self.program.items()))
 
 
 @lru_cache(maxsize=32)
 def _statements(facts: tuple[tuple[str, str], ...]) -> Mapping[str, Term]:
-    found: dict[str, Term] = {}
+    statements: dict[str, Term] = {}
     for label, text in facts:
         try:
-            found[label] = parse_statement(text)
+            statements[label] = parse_statement(text)
         except Unreadable:
             continue
-    return found
+    return statements
 
 
 def _mentioned(statements: Iterable[Term]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Which premises an inference may use: labelled or restated facts, former conclusions, what is computable."""
+"""Which premises an inference may use: labelled or restated facts, former conclusions, and what can be computed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tuili.steps.work_budget import WorkBudget
 def resolve(premises: Sequence[Term], context: Context) -> list[Term]:
     """The premises as statements, each once.
 
-    Without facts or a program a premise is granted unless the known values refute it.
+    Without facts or a program, every premise is granted that the known values do not refute.
     Raises `Undecided` for an unknown label and `Ungrounded` for a premise that nothing supports.
     """
     budget = evaluation_budget()

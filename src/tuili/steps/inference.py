@@ -1,7 +1,7 @@
 """Decides an inference: to which theory its statements belong, and whether the conclusion follows.
 
-From premises that contradict each other only `false` may be concluded: everything follows from them, so that
-nothing else is shown. Whether the premises may be used at all is `grounding`'s work.
+From premises that contradict each other only `false` may be concluded: everything follows from them, so nothing else
+is shown. Whether the premises may be used is decided by `grounding`.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _FALSE = Boolean(False)
 def decide(premises: Sequence[Term], conclusion: Term) -> Verdict:
     """The verdict on an inference whose premises are given as statements. Raises a `StepFault`."""
     kind, decision = _decide(premises, conclusion)
-    shown = tuple(render_term(premises[i]) for i in decision.used)
+    used = tuple(render_term(premises[i]) for i in decision.used)
     if not decision.follows:
         model = decision.counter_model
         witness: dict[str, object] = {} if model is None else {"counter_model": model}
         return Verdict(Status.INVALID, kind, "the conclusion does not follow", decision.expected, witness)
     if not decision.consistent and conclusion != _FALSE:
         reason = "the premises contradict each other: only false may be concluded"
-        return Verdict(Status.INVALID, kind, reason, "false", {"inconsistent": True, "premises": shown})
-    witness = {"rule": decision.rule, "premises": shown, **decision.evidence}
+        return Verdict(Status.INVALID, kind, reason, "false", {"inconsistent": True, "premises": used})
+    witness = {"rule": decision.rule, "premises": used, **decision.evidence}
     return Verdict(Status.VALID, kind, witness=witness)
 
 

@@ -1,7 +1,7 @@
 """Decides a trace line: it must retell the next event of the program in the context.
 
-The parts of an assignment must all be worth what was assigned. A condition comes first as the program has it;
-what follows must be the same comparison of the same values, or the truth value.
+Every part of an assignment must have the assigned value. The first part of a decided condition must be the condition
+as the program has it; each further part must be the same comparison of the same values, or the truth value.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from tuili.steps.work_budget import WorkBudget
 
 
 def decide(step: terms.Trace, context: Context) -> Verdict:
-    """The verdict on a trace line. Raises a `StepFault`, also for an event that has no value."""
+    """The verdict on a trace line. Raises a `StepFault`, for an event that has no value, too."""
     if not context.program:
         raise Undecided("no program to trace")
-    event = context.run.event(context.events)
+    event = context.execution.event(context.events)
     if event is None:
         return Verdict(Status.INVALID, "trace", "the program has ended")
     if step.label != event.label:
@@ -49,7 +49,7 @@ def decide(step: terms.Trace, context: Context) -> Verdict:
 
 
 def _restates(part: Term, condition: Term, values: Mapping[str, Value], budget: WorkBudget) -> bool:
-    """Whether a part is the condition, perhaps with values in the place of what they are the values of."""
+    """Whether a part is the condition, in which any operand may be replaced by another with the same value."""
     if isinstance(part, terms.Boolean) or part == condition:
         return True
     if not terms.operators(condition) or terms.operators(part) != terms.operators(condition):

@@ -1,6 +1,6 @@
 """What the checker answers about a line: a status, the reason, the right value and a witness.
 
-The faults are how the theories refuse a line; `checker` turns them into verdicts, so that none ever escapes.
+The theories refuse a line by raising a `StepFault`; `checker` turns every fault into a verdict.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Status(StrEnum):
 class Verdict:
     """The answer about one line.
 
-    `kind` is the theory that decided it (`arithmetic`, `quantity`, `boolean`, `date`, `set`,
-    `propositional`, `categorical`, `linear`, `polynomial`, `trace` or `none`), `expected` the right value or
-    conclusion as a text where there is one, and `witness` the evidence: rule, premises used, counter-model,
-    definition, event.
+    `kind` names the theory that decided the line: `arithmetic`, `quantity`, `boolean`, `date`, `set`,
+    `propositional`, `categorical`, `linear`, `polynomial`, `trace` or `none`. `expected` is the right value or
+    conclusion as a text, where there is one. `witness` is the evidence: the rule, the premises used, a
+    counter-model, a definition or an event.
     """
 
     status: Status
@@ -46,10 +46,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a theory of inference found out.
+    """What a theory of inference decided: whether the conclusion follows, and whether the premises are consistent.
 
-    `rule` names how the conclusion follows, `used` are the positions of premises that suffice. Where it does
-    not follow, `counter_model` makes the premises true and the conclusion false.
+    Where it follows, `rule` names how, and `used` holds the positions of premises that suffice. Where it does not,
+    `counter_model` makes the premises true and the conclusion false.
     """
 
     follows: bool
@@ -62,7 +62,7 @@ class Decision:
 
 
 class StepFault(TuiliError):
-    """A line that cannot be shown right; `status` says in which way."""
+    """A line that cannot be shown to be right. `status` is the status of its verdict."""
 
     status: ClassVar[Status]
 
@@ -74,7 +74,7 @@ class Unreadable(StepFault):
 
 
 class Undecided(StepFault):
-    """The line can be read, but no theory here decides it."""
+    """The line was read, but no theory here decides it."""
 
     status = Status.UNSUPPORTED
 
@@ -92,6 +92,6 @@ class Ungrounded(StepFault):
 
 
 class LimitExceeded(StepFault):
-    """Deciding the line would take more than the bounds on size and time."""
+    """Deciding the line would exceed a bound on size or work."""
 
     status = Status.TIMEOUT

@@ -1,4 +1,4 @@
-"""The work that deciding a line may still do. What counts as work is for the theory that spends it to say."""
+"""A bound on the work of deciding a line. Each module that spends the work says in which unit it counts."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tuili.steps.verdict import LimitExceeded
 
 @dataclass(slots=True)
 class WorkBudget:
-    """Work left, and the reason that is given when there is none."""
+    """The units of work that are left, and the reason to give when they run out."""
 
-    left: int
+    units_left: int
     reason: str
 
     def spend(self, work: int) -> None:
-        """Raises `LimitExceeded` when the work is used up."""
-        self.left -= work
-        if self.left < 0:
+        """Takes units of work from the budget. Raises `LimitExceeded` when fewer were left."""
+        self.units_left -= work
+        if self.units_left < 0:
             raise LimitExceeded(self.reason)

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tuili.data import Source, check_sample, sample_texts
-from tuili.data.tokenizer import train_tokenizer
+from tuili.data import Source, check_sample, sample_texts, train_tokenizer
 from tuili.errors import ConfigError
 from tuili.files import writing
 from tuili.model import TuiliForCausalLM

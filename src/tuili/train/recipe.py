@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from tuili.config import Config
-from tuili.data.tokenizer import SMALLEST_VOCABULARY, VOCABULARY
+from tuili.data import MIN_VOCABULARY_SIZE, VOCABULARY_SIZE
 from tuili.errors import ConfigError
 from tuili.model import TuiliConfig
 from tuili.model.presets import preset
@@ -107,7 +107,7 @@ class DataConfig(Config):
     """Weights of levels 1, 2, … among the problems of each domain."""
     files: dict[Path, PositiveFloat] = Field({})
     """JSONL files of your own, each with its weight against 1 for all domains together."""
-    vocabulary: int = Field(VOCABULARY, ge=SMALLEST_VOCABULARY)
+    vocabulary: int = Field(VOCABULARY_SIZE, ge=MIN_VOCABULARY_SIZE)
     """Most entries of the tokenizer. It is learnt from this data before training starts, or comes with a model."""
 
     @property

@@ -10,7 +10,7 @@ from transformers import DynamicCache
 from benchmarks.harness.record import Figure
 from benchmarks.harness.texts import long_rows, task_records
 from benchmarks.model import attention_reads
-from benchmarks.model.attention_reads import DECODED, counted_reads, measure, read_shares
+from benchmarks.model.attention_reads import DECODED_TOKENS, counted_reads, measure, read_shares
 from tests.tiny import save_tiny, tiny_model
 from tuili.model import attention
 
@@ -46,7 +46,7 @@ def test_shares_have_a_value_for_every_token_layer_and_head_and_fall_with_fewer_
         network, tokenizer = tiny_model(window=8, top_units=top_units)
         row_S = long_rows(tokenizer, task_records(), rows=1, length=400)[0]
         shares = read_shares(network, row_S)
-        assert shares.shape == (DECODED, network.config.num_hidden_layers, network.config.num_key_value_heads, 2)
+        assert shares.shape == (DECODED_TOKENS, network.config.num_hidden_layers, network.config.num_key_value_heads, 2)
         assert ((shares > 0) & (shares < 1)).all()
         means.append(shares.mean())
     assert means[1] < means[0]

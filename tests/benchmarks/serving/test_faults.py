@@ -1,4 +1,4 @@
-"""The storm of faults counts what it says, and its checks can fail."""
+"""The benchmark of faults counts every end, and its checks can fail."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_an_end_that_is_not_counted_shows(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("said", "end"),
+    ("response", "end"),
     [
         (b"HTTP/1.1 500 x\r\n\r\n{'not': json}", "garbled"),
         (b"", "garbled"),
@@ -38,5 +38,5 @@ def test_an_end_that_is_not_counted_shows(monkeypatch):
         (b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: [DONE]\n", "answer"),
     ],
 )
-def test_what_a_client_heard(said, end):
-    assert faults.told(said) == end
+def test_what_a_client_read(response, end):
+    assert faults.end_of(response) == end

@@ -1,4 +1,4 @@
-"""The server counts when it is told to, and answers either way."""
+"""Signals switch the metrics of a server on and off; it answers either way."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from benchmarks.serving import metrics_cost
 
 
-def test_the_server_counts_when_it_is_told_to():
+def test_signals_switch_the_metrics():
     def counted(number):
         before = server.metrics().get("tuili_token_depth_layers_count", 0)
         server.process.send_signal(number)
@@ -21,7 +21,7 @@ def test_the_server_counts_when_it_is_told_to():
         time.sleep(0.2)
         return server.metrics()["tuili_token_depth_layers_count"] - before
 
-    with metrics_cost.server_to_switch() as server:
+    with metrics_cost.switchable_server() as server:
         assert counted(signal.SIGUSR1) > 0
         assert counted(signal.SIGUSR2) == 0
         assert counted(signal.SIGUSR1) > 0

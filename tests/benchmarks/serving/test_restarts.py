@@ -1,4 +1,4 @@
-"""The restarts count answers that are whole, and only those."""
+"""The benchmark of restarts counts whole answers, and only those."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_nothing_in_flight_is_lost():
 
 
 def test_a_server_that_is_killed_loses_what_is_in_flight(monkeypatch):
-    monkeypatch.setattr(restarts, "ours", _killed(restarts.ours))
+    monkeypatch.setattr(restarts, "tuili_server", _killed(restarts.tuili_server))
     _, figures = restarts.measure(restarts=1, clients=6, tokens=40)
     assert figures["lost"].median > 0
 
@@ -26,11 +26,11 @@ def test_a_server_that_is_killed_loses_what_is_in_flight(monkeypatch):
 def _killed(make):
     """A server that ends at once, and says that all was well."""
 
-    def ours():
+    def killed():
         server = make()
         server.process.send_signal = lambda _: os.kill(server.process.pid, signal.SIGKILL)
         wait = server.process.wait
         server.process.wait = lambda *arguments: wait(*arguments) and 0
         return server
 
-    return ours
+    return killed

@@ -14,7 +14,7 @@ from tuili.errors import InputError
 def raised(epsilon: float, alpha: float, wrong_T: np.ndarray) -> int | None:
     alarm = DriftAlarm(epsilon, alpha)
     for number, wrong in enumerate(wrong_T.tolist(), start=1):
-        alarm.saw(wrong)
+        alarm.observe(wrong)
         if alarm.revoked:
             return number
     return None
@@ -42,22 +42,22 @@ def test_a_state_goes_through_json_and_goes_on_alike() -> None:
     rng = np.random.default_rng(2)
     one = DriftAlarm(0.05)
     for wrong in (rng.random(200) < 0.1).tolist():
-        one.saw(wrong)
+        one.observe(wrong)
     other = DriftAlarm.restored(json.loads(json.dumps(one.state())))
     for wrong in (rng.random(50) < 0.1).tolist():
-        one.saw(wrong)
-        other.saw(wrong)
+        one.observe(wrong)
+        other.observe(wrong)
     assert (one.evidence, one.seen, one.revoked) == (other.evidence, other.seen, other.revoked)
 
 
 def test_a_revocation_stays() -> None:
     alarm = DriftAlarm(0.05)
     for _ in range(100):
-        alarm.saw(True)
+        alarm.observe(True)
     assert alarm.revoked
     evidence = alarm.evidence
     for _ in range(1000):
-        alarm.saw(False)
+        alarm.observe(False)
     assert alarm.revoked
     assert alarm.evidence == evidence
 

@@ -10,7 +10,6 @@ import pytest
 from tests.tiny import loud, save_tiny
 from tuili.engine.answer import Answer, Outcome, Receipt
 from tuili.engine.attempt import Attempt
-from tuili.engine.engine import Engine
 from tuili.engine.promises.calibration import (
     CALIBRATION_FILE,
     Calibration,
@@ -23,10 +22,11 @@ from tuili.engine.promises.calibration import (
     read_calibration,
 )
 from tuili.engine.promises.confidence import FEATURES, Confidence
-from tuili.engine.promises.promises import Pledges
+from tuili.engine.promises.promises import Promises
 from tuili.engine.request import Budget, Request, Sampling
-from tuili.engine.sequence import Limits, Row, Stop
-from tuili.engine.written import read_back
+from tuili.engine.runtime.torch.load import load_engine
+from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
+from tuili.engine.written import parse_tokens
 from tuili.errors import ModelFolderError
 from tuili.model.folder import LoadedModel, load_model
 from tuili.steps import Context
@@ -75,7 +75,7 @@ def calibration(folder: Path, **changes: Any) -> Calibration:
             for tokens in (20, 40)
             for tolerance in (0.01, 0.1)
         ),
-        curves=(Curve(max_steps=1, max_tokens=20, tested=(Point(threshold=0.6, answered=100, wrong=1),)),),
+        curves=(Curve(max_steps=1, max_tokens=20, tested=(Point(exit_threshold=0.6, answered=100, wrong=1),)),),
     )
     return found.model_copy(update=changes)
 
@@ -98,7 +98,7 @@ def always(prompt: int, tokens: int) -> bool:
 
 
 def wanted(loaded: LoadedModel, in_time: Any = always, prompt: int = 20, **budget: Any) -> Entry:
-    own = Pledges(loaded, loaded.model.config.exit_threshold)
+    own = Promises(loaded, loaded.model.config.exit_threshold)
     return own.entry(Request(PROMPT, Budget(**budget)), prompt, in_time)
 
 
@@ -136,7 +136,7 @@ def test_what_cannot_be_promised_is_refused_with_what_could_be(
 def test_too_short_a_deadline_and_other_ways_of_drawing_are_refused(calibrated: LoadedModel) -> None:
     with pytest.raises(NotPromised, match="deadline_ms = 3: too short for an answer of 20 tokens"):
         wanted(calibrated, lambda prompt, tokens: False, error_tolerance=0.1, deadline_ms=3.0)
-    pledges = Pledges(calibrated, calibrated.model.config.exit_threshold)
+    pledges = Promises(calibrated, calibrated.model.config.exit_threshold)
     facts = Context(facts={"P1": "A"})
     others = ({"temperature": 0.5}, {"stop": ("x",)}, {"seed": 3})
     for other in (*({"sampling": Sampling(**own)} for own in others), {"depth": 4}, {"context": facts}):
@@ -162,7 +162,7 @@ def test_what_a_deadline_leaves_time_for_does_not_depend_on_the_prompt(calibrate
 
 
 def test_an_answer_comes_with_its_promise_and_the_confidence_it_needs(calibrated: LoadedModel) -> None:
-    engine = Engine(calibrated)
+    engine = load_engine(calibrated)
     plain, promised = engine.answer(
         [Request(PROMPT, Budget(max_tokens=25)), Request(PROMPT, Budget(error_tolerance=0.1))]
     )
@@ -184,7 +184,7 @@ def test_without_a_calibration_that_fits_nothing_is_promised(calibrated: LoadedM
         with pytest.raises(NotPromised, match=said):
             wanted(write(folder, other), error_tolerance=0.1)
     with pytest.raises(NotPromised, match="calibrated without int8"):
-        Pledges(write(folder, good), good.exit_threshold, int8=True).entry(
+        Promises(write(folder, good), good.exit_threshold, int8=True).entry(
             Request(PROMPT, Budget(error_tolerance=0.1)), 20, always
         )
     (folder / CALIBRATION_FILE).write_text('{"version": 2}')
@@ -203,13 +203,13 @@ def answered(promise: Promise) -> Answer:
 
 
 def test_too_many_wrong_answers_revoke_the_promise_of_their_tolerance(calibrated: LoadedModel) -> None:
-    own = Pledges(calibrated, calibrated.model.config.exit_threshold)
+    own = Promises(calibrated, calibrated.model.config.exit_threshold)
     one, tenth = entry(0.01, 4, 40), entry(0.1, 1, 40)
     given = own.promise(one)
     for number in range(400):
-        own.heard(answered(given), right=number % 20 > 0)
-        own.heard(answered(own.promise(tenth)), right=number % 20 > 0)
-        own.heard(answered(Promise(why="none")), right=False)
+        own.observe_judged(answered(given), right=number % 20 > 0)
+        own.observe_judged(answered(own.promise(tenth)), right=number % 20 > 0)
+        own.observe_judged(answered(Promise(why="none")), right=False)
     assert own.promise(tenth).why == "", "a twentieth is within a tenth"
     assert own.promise(one).why.startswith("revoked: of ")
     assert own.promise(one).error_tolerance == 0.01
@@ -218,17 +218,17 @@ def test_too_many_wrong_answers_revoke_the_promise_of_their_tolerance(calibrated
 def test_more_wrong_first_attempts_than_there_were_revoke_all_promises(calibrated: LoadedModel) -> None:
     tokenizer = calibrated.tokenizer
 
-    def tried(text: str, stop: Stop = Stop.END) -> Attempt:
+    def tried(text: str, stop: StopReason = StopReason.END) -> Attempt:
         tokens = tokenizer.encode_text(text)
-        written = read_back(tokenizer, tokens, [1] * len(tokens), Context())
-        return Attempt(Row([1], Limits(), tokens=tokens, stop=stop), written, "")
+        written = parse_tokens(tokenizer, tokens, [1] * len(tokens), Context())
+        return Attempt(Sequence([1], SequenceLimits(), tokens=tokens, stop=stop), written, "")
 
     right, wrong = tried("<think>\n1 + 1 = 2\n</think>2"), tried("<think>\n1 + 1 = 3\n</think>3")
-    cut = tried("<think>\n1 + 1 = 3\n</think>3", Stop.DEADLINE)
+    cut = tried("<think>\n1 + 1 = 3\n</think>3", StopReason.DEADLINE)
     hurried = tried("<think>\n1 + 1 = 3\n</think>3")
-    hurried.row.hurried = True
+    hurried.row.depth_limited = True
     usual, other = Request(PROMPT), Request(PROMPT, sampling=Sampling(temperature=1.0))
-    own = Pledges(calibrated, calibrated.model.config.exit_threshold)
+    own = Promises(calibrated, calibrated.model.config.exit_threshold)
     for number in range(300):
         own.tried(usual, wrong if number % 6 == 0 else right)
         own.tried(other, wrong)
@@ -243,10 +243,10 @@ def test_more_wrong_first_attempts_than_there_were_revoke_all_promises(calibrate
 
 
 def test_what_is_revoked_meanwhile_is_not_promised_in_the_end(calibrated: LoadedModel) -> None:
-    engine = Engine(calibrated)
+    engine = load_engine(calibrated)
     ticket = engine.admit(Request(PROMPT, Budget(error_tolerance=0.1)))
     for _ in range(200):
-        engine.pledges.heard(answered(engine.pledges.promise(entry(0.1, 1, 40))), right=False)
+        engine.promises.observe_judged(answered(engine.promises.promise(entry(0.1, 1, 40))), right=False)
     while ticket.answer is None:
         engine.step()
     assert ticket.answer.receipt.promise.why.startswith("revoked")

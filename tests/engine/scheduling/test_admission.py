@@ -12,15 +12,21 @@ from pathlib import Path
 from random import Random
 
 import pytest
-
 from tests.clock import Clock, take_time
+
 from tests.tiny import tiny_model
-from tuili.engine.engine import Engine, Ticket
+from tuili.engine.engine import Ticket
 from tuili.engine.request import Budget, Request
-from tuili.engine.scheduling.admission import PATIENCE, Line, Need, Turn, overdue
+from tuili.engine.runtime.torch.load import load_engine, load_scheduler
+from tuili.engine.scheduling.admission import (
+    DEADLINE_WHERE_NONE_SECONDS,
+    PendingWork,
+    QueueKey,
+    WaitingQueue,
+    predict_late,
+)
 from tuili.engine.scheduling.costs import Costs
-from tuili.engine.scheduling.scheduler import Scheduler
-from tuili.engine.sequence import Limits, Row, Stop
+from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.errors import InputError, Overloaded
 from tuili.model import TuiliForCausalLM
 from tuili.model.folder import LoadedModel
@@ -42,35 +48,35 @@ def tiny() -> tuple[TuiliForCausalLM, Tokenizer]:
 def costs() -> Costs:
     costs = Costs(SLOTS, 256)
     for rows in (1, SLOTS):
-        costs.whole.saw(rows, 0.010)
-        costs.trunk.saw(rows, 0.005)
-    costs.read.saw(1, 0.010)
+        costs.whole.observe(rows, 0.010)
+        costs.trunk.observe(rows, 0.005)
+    costs.read.observe(1, 0.010)
     costs.lengths._last.clear()
     for _ in range(3):
-        costs.lengths.saw(50)
+        costs.lengths.observe(50)
     return costs
 
 
-def row(deadline: float | None = None, priority: int = 0, tokens: int = 400) -> Row:
-    return Row([8] * 10, Limits(tokens, deadline=deadline), priority=priority)
+def row(deadline: float | None = None, priority: int = 0, tokens: int = 400) -> Sequence:
+    return Sequence([8] * 10, SequenceLimits(tokens, deadline=deadline), priority=priority)
 
 
-def ask(line: Line, *rows: Row, now: float = 0.0, running: tuple[Row, ...] = ()) -> None:
+def ask(line: WaitingQueue, *rows: Sequence, now: float = 0.0, running: tuple[Sequence, ...] = ()) -> None:
     for each in rows:
-        turn = Turn.of(each, now, len(line))
-        line.admit(each, turn, now, [Need(other, 0) for other in running])
+        turn = QueueKey.of(each, now, len(line))
+        line.admit(each, turn, now, [PendingWork(other, 0) for other in running])
         line.join(each, turn)
 
 
 def test_a_look_ahead_counts_reading_and_writing_and_waiting_for_a_slot(costs: Costs) -> None:
     rows = [row(deadline=0.0) for _ in range(6)]
-    late = overdue(0.0, [Need(each, 10) for each in rows], SLOTS, costs)
+    late = predict_late(0.0, [PendingWork(each, 10) for each in rows], SLOTS, costs)
     assert list(late.values()) == pytest.approx([0.54, 0.55, 0.56, 0.56, 1.06, 1.06])
-    assert overdue(0.0, [Need(each, 10) for each in rows[:1]], SLOTS, costs)[rows[0]] == pytest.approx(0.51)
+    assert predict_late(0.0, [PendingWork(each, 10) for each in rows[:1]], SLOTS, costs)[rows[0]] == pytest.approx(0.51)
 
 
 def test_a_deadline_that_cannot_be_met_is_refused_with_the_time_after_which_it_can(costs: Costs) -> None:
-    line = Line(100, SLOTS, costs)
+    line = WaitingQueue(100, SLOTS, costs)
     ask(line, *(row(deadline=0.6) for _ in range(4)))
     with pytest.raises(
         Overloaded, match=r"^the deadline cannot be met behind 4 requests: ask again in 0\.5 s$"
@@ -81,7 +87,7 @@ def test_a_deadline_that_cannot_be_met_is_refused_with_the_time_after_which_it_c
 
 
 def test_nobody_is_let_in_who_would_make_others_late(costs: Costs) -> None:
-    line = Line(100, SLOTS, costs)
+    line = WaitingQueue(100, SLOTS, costs)
     ask(line, *(row(deadline=0.6) for _ in range(4)))
     for newcomer in (row(deadline=0.57), row(deadline=2.0, priority=1)):
         with pytest.raises(Overloaded, match=r"^[14] others would be late behind 4 requests"):
@@ -91,17 +97,17 @@ def test_nobody_is_let_in_who_would_make_others_late(costs: Costs) -> None:
 
 def test_a_deadline_that_is_too_near_for_an_idle_machine_is_refused_for_good(costs: Costs) -> None:
     with pytest.raises(InputError, match=r"the deadline is in 100 ms: .* takes about 255 ms"):
-        ask(Line(100, SLOTS, costs), row(deadline=0.1))
+        ask(WaitingQueue(100, SLOTS, costs), row(deadline=0.1))
     alone = row(deadline=0.3)
-    line = Line(100, SLOTS, costs)
+    line = WaitingQueue(100, SLOTS, costs)
     ask(line, alone)
     assert line.hopeless(0.0, 0) == [], "it may be a short one, and harms nobody"
     assert line.hopeless(0.0, 1) == line.hopeless(0.1, 0) == [alone]
 
 
 def test_a_row_that_would_make_others_late_is_not_begun_before_them(costs: Costs) -> None:
-    line = Line(100, SLOTS, costs)
-    running = [Need(row(), 0) for _ in range(3)]
+    line = WaitingQueue(100, SLOTS, costs)
+    running = [PendingWork(row(), 0) for _ in range(3)]
     first, urgent = row(priority=1), row(deadline=0.6)
     ask(line, urgent)
     ask(line, first)
@@ -111,15 +117,15 @@ def test_a_row_that_would_make_others_late_is_not_begun_before_them(costs: Costs
 
 
 def test_who_waits_without_a_deadline_waits_no_longer_than_a_minute(costs: Costs) -> None:
-    line = Line(100, SLOTS, costs)
+    line = WaitingQueue(100, SLOTS, costs)
     patient = row()
     ask(line, patient)
-    ask(line, row(deadline=PATIENCE + 10.0), now=PATIENCE / 2)
-    assert line.next(PATIENCE, []) is patient
+    ask(line, row(deadline=DEADLINE_WHERE_NONE_SECONDS + 10.0), now=DEADLINE_WHERE_NONE_SECONDS / 2)
+    assert line.next(DEADLINE_WHERE_NONE_SECONDS, []) is patient
 
 
 def test_the_line_takes_only_so_many(costs: Costs) -> None:
-    line = Line(2, SLOTS, costs)
+    line = WaitingQueue(2, SLOTS, costs)
     ask(line, row(), row())
     with pytest.raises(Overloaded, match="2 requests wait already") as said:
         ask(line, row(deadline=9.0))
@@ -145,16 +151,16 @@ def offer(
 ) -> Load:
     """Serve this load: `told` of its deadlines, or first come, first served."""
     clock, random, load = Clock(), Random(1), Load()
-    scheduler = Scheduler(*tiny, clock=clock)
+    scheduler = load_scheduler(*tiny, clock=clock)
     take_time(scheduler, clock)
-    tokens: dict[Row, int] = {}
+    tokens: dict[Sequence, int] = {}
     end = tiny[1].eos_token_id
     monkeypatch.setattr(
         "tuili.engine.scheduling.scheduler.draw",
         lambda _, rows: [end if len(row.tokens) + 1 >= tokens.get(row, 6) else 20 for row in rows],
     )
     scheduler.warm()
-    due: dict[Row, float] = {}
+    due: dict[Sequence, float] = {}
     comes = clock.now
     while requests or scheduler.busy:
         if not scheduler.busy:
@@ -162,24 +168,24 @@ def offer(
         while requests and comes <= clock.now:
             requests -= 1
             prompt = [random.randrange(7, 265) for _ in range(random.randint(10, 70))]
-            row = Row(prompt, Limits(400, deadline=comes + DEADLINE if told else None), depth=1)
+            row = Sequence(prompt, SequenceLimits(400, deadline=comes + DEADLINE if told else None), depth=1)
             tokens[row], due[row] = random.choice(LENGTHS), comes + DEADLINE
             comes += random.expovariate(rate)
             try:
                 scheduler.submit(row)
             except Overloaded:
                 load.refused += 1
-        for row in scheduler.tick():
+        for row in scheduler.step():
             if row.stop is not None:
                 load.late.append(clock.now - due[row])
-                load.good += row.stop is Stop.END and clock.now <= due[row]
+                load.good += row.stop is StopReason.END and clock.now <= due[row]
     return load
 
 
 def test_a_flood_is_refused_and_takes_no_memory(
     tiny: tuple[TuiliForCausalLM, Tokenizer],
 ) -> None:
-    engine = Engine(LoadedModel(*tiny, Path()), waiting=50)
+    engine = load_engine(LoadedModel(*tiny, Path()), waiting=50)
     scheduler, taken, refused = engine.scheduler, list[Ticket](), Counter[str]()
     sizes: list[int] = []
     for number in range(10_000):

@@ -6,17 +6,17 @@ from math import inf
 
 import pytest
 
-from tuili.engine.scheduling.costs import REMEMBERED, TYPICAL, Cost, Costs, Lengths
-from tuili.engine.sequence import Limits, Row
+from tuili.engine.scheduling.costs import INITIAL_RESPONSE_TOKENS, REMEMBERED_RESPONSES, Cost, Costs, ResponseLengths
+from tuili.engine.sequence import Sequence, SequenceLimits
 
 
 def test_a_cost_is_a_line_between_the_sizes_that_were_seen() -> None:
     cost = Cost(16)
     assert cost.of(4) == 0.0
-    cost.saw(1, 3.0)
+    cost.observe(1, 3.0)
     assert cost.of(1) == cost.of(16) == 3.0
     for _ in range(9):
-        cost.saw(16, 9.0)
+        cost.observe(16, 9.0)
     assert (cost.of(1), cost.of(16), cost.of(6)) == pytest.approx((3.0, 9.0, 5.0))
     assert [cost.within(seconds) for seconds in (2.9, 3.0, 5.1, 9.0, 99.0)] == [0, 1, 6, 16, 16]
 
@@ -26,32 +26,32 @@ def test_a_machine_that_slows_down_is_followed() -> None:
     for factor in (1.0, 2.0):
         for _ in range(200):
             for size in (1, 4, 10, 16):
-                cost.saw(size, factor * (1.0 + 0.5 * size))
+                cost.observe(size, factor * (1.0 + 0.5 * size))
     assert [cost.of(size) for size in (1, 8, 16)] == pytest.approx([3.0, 10.0, 18.0], rel=0.01)
 
 
 def test_half_of_the_longer_responses_say_what_is_left() -> None:
-    lengths = Lengths()
-    assert (lengths.left(0), lengths.left(60), lengths.left(max(TYPICAL))) == (60, 60, inf)
-    for number in range(REMEMBERED):
-        lengths.saw(number % 100 + 1)
+    lengths = ResponseLengths()
+    assert (lengths.left(0), lengths.left(60), lengths.left(max(INITIAL_RESPONSE_TOKENS))) == (60, 60, inf)
+    for number in range(REMEMBERED_RESPONSES):
+        lengths.observe(number % 100 + 1)
     assert (lengths.left(0), lengths.left(90), lengths.left(100), lengths.short) == (43, 5, inf, 9)
 
 
 def test_a_response_that_was_cut_counts_with_what_it_had_to_come() -> None:
-    lengths = Lengths()
-    for _ in range(REMEMBERED):
-        lengths.saw(40)
+    lengths = ResponseLengths()
+    for _ in range(REMEMBERED_RESPONSES):
+        lengths.observe(40)
     for _ in range(200):
-        lengths.saw(20, cut=True)
+        lengths.observe(20, cut=True)
     assert (lengths.left(0), lengths.left(20)) == (40, 20)
-    lengths.saw(50, cut=True)
+    lengths.observe(50, cut=True)
     assert lengths.left(40) == inf, "nothing is known of longer ones"
 
 
 def test_no_row_needs_more_than_its_limit() -> None:
     costs = Costs(4, 256)
-    row = Row([1], Limits(7), tokens=[1, 2])
+    row = Sequence([1], SequenceLimits(7), tokens=[1, 2])
     assert costs.to_come(row) == 5
     row.tokens += [3] * 5
     assert costs.to_come(row) == 1

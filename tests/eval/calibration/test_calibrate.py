@@ -9,10 +9,18 @@ import numpy as np
 import pytest
 
 from tests.tiny import save_tiny
-from tuili.engine.engine import Engine
-from tuili.engine.promises.calibration import Curve, Entry
-from tuili.engine.promises.confidence import FEATURES, Confidence, bins, calibration_error, fit
-from tuili.engine.request import Budget, Request
+from tuili.engine import (
+    FEATURES,
+    Budget,
+    Confidence,
+    Curve,
+    Entry,
+    Request,
+    calibration_bins,
+    calibration_error,
+    fit,
+    load_engine,
+)
 from tuili.errors import InputError
 from tuili.eval.calibration.calibrate import (
     Case,
@@ -60,7 +68,7 @@ def test_a_replay_is_what_the_engine_does(nano: LoadedModel, cases: list[Case]) 
     for steps, tokens in ((3, 120), (2, 60)):
         wanted = replay(traces, confidence, threshold_S, steps, tokens)
         for setting, sure in enumerate(threshold_S):
-            engine = Engine(nano, slots=32)
+            engine = load_engine(nano, slots=32)
             engine._judge = replace(engine._judge, confidence=confidence)
             tickets = [
                 engine.admit(Request(case.prompt, Budget(max_steps=steps, max_tokens=tokens)), sure=float(sure))
@@ -179,7 +187,7 @@ def test_a_regression_finds_what_made_the_answers() -> None:
 def test_the_calibration_error_is_the_distance_of_promise_and_share() -> None:
     chance_N = np.array([0.95] * 10 + [0.05] * 10)
     right_N = np.array([True] * 9 + [False] + [False] * 8 + [True] * 2)
-    assert [count for count, _, _ in bins(chance_N, right_N)] == [10, 10]
+    assert [count for count, _, _ in calibration_bins(chance_N, right_N)] == [10, 10]
     assert calibration_error(chance_N, right_N) == pytest.approx((0.05 + 0.15) / 2)
     assert calibration_error(np.ones(4), np.ones(4, dtype=bool)) == 0.0
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tuili.engine.promises.confidence import calibration_error
+from tuili.engine import calibration_error
 from tuili.model.verifier import SCALE, Calibration
 from tuili.posttrain.verifier.chains import RIGHT
 from tuili.posttrain.verifier.features import SOURCES, Examples

@@ -38,7 +38,7 @@ def plan(*overrides: str) -> Plan:
 
 @pytest.fixture(autouse=True)
 def two_domains(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rounds, "domains", lambda: ("arithmetic", "tracing"))
+    monkeypatch.setattr(rounds, "domain_names", lambda: ("arithmetic", "tracing"))
 
 
 def test_the_shipped_recipe_shows_every_key_with_its_default() -> None:

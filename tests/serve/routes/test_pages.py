@@ -123,7 +123,7 @@ def test_every_text_that_is_named_exists_and_is_used() -> None:
 
 def of_the_server() -> set[str]:
     """Texts for what the server names: outcomes and verdicts."""
-    from tuili.engine.answer import Outcome
+    from tuili.engine import Outcome
     from tuili.steps import Status
 
     names = {str(outcome) for outcome in Outcome} | {str(status) for status in Status}

@@ -19,7 +19,7 @@ from tests.serve.conftest import Running, running
 from tests.serve.generated import explore
 from tests.serve.replies import check_kind, check_reply
 from tests.serve.test_keys import key
-from tuili.engine.engine import Engine
+from tuili.engine import Engine
 from tuili.serve.app import Settings
 from tuili.serve.errors import HttpError
 from tuili.serve.keys import Keys

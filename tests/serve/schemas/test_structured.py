@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from tuili.engine.answer import Answer, Outcome, Receipt
+from tuili.engine import Answer, Outcome, Receipt
 from tuili.serve.errors import HttpError
 from tuili.serve.schemas.structured import KINDS, Form
 

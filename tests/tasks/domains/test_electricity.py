@@ -6,7 +6,7 @@ import re
 from fractions import Fraction as F
 
 from tests.tasks.twin import Rule, integers, problems, shown, solve
-from tuili.tasks.domains.electricity import PARALLEL, heat, parallel
+from tuili.tasks.domains.electricity import PARALLEL_PAIRS, heat, parallel
 
 N = r"(\d+)"
 
@@ -136,8 +136,8 @@ def test_known_working() -> None:
 
 
 def test_parallel_pairs_have_whole_resistances() -> None:
-    assert all(beside(a, b).denominator == 1 for a, b in PARALLEL)
-    assert len(PARALLEL) > 50
+    assert all(beside(a, b).denominator == 1 for a, b in PARALLEL_PAIRS)
+    assert len(PARALLEL_PAIRS) > 50
 
 
 def test_temperatures_are_those_of_liquids() -> None:

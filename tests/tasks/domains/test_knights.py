@@ -16,9 +16,9 @@ from tuili.tasks.domains.knights import LEVEL_SPECS, Remark, Solver, draw_remark
 ANN, BOB, CID = Literal("Ann"), Literal("Bob"), Literal("Cid")
 
 
-def solved(*remarks: Remark, most: int = 20) -> list[str]:
+def solved(*remarks: Remark, max_derivations: int = 20) -> list[str]:
     solver = Solver({f"P{number}": remark for number, remark in enumerate(remarks, start=1)})
-    solver.run(most, cases=True)
+    solver.run(max_derivations, cases=True)
     return [line for derivation in solver.derivations for line in derivation]
 
 

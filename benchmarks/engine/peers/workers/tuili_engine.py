@@ -16,8 +16,7 @@ import torch
 
 from benchmarks.engine.peers.protocol import Tokens, Work, serve
 from benchmarks.engine.peers.sizes import SIZES, build_ours
-from tuili.engine.scheduling.scheduler import Scheduler
-from tuili.engine.sequence import Limits, Row
+from tuili.engine import Scheduler, Sequence, SequenceLimits, load_scheduler
 
 
 def compiles() -> bool:
@@ -36,15 +35,15 @@ class Ours:
         """Rows for the prompts, and a scheduler that has done such work before."""
         key = work.batch, bool(work.variant.get("compiled")), bool(work.variant.get("int8"))
         if key not in self._schedulers:
-            self._schedulers[key] = Scheduler(
-                self._model, self._tokenizer, slots=work.batch, prefix_bytes=0, compiled=key[1], int8=key[2]
+            self._schedulers[key] = load_scheduler(
+                self._model, self._tokenizer, slots=work.batch, prefix_cache_bytes=0, compiled=key[1], int8=key[2]
             )
             self._write(Work(work.batch, work.prompt, 4, work.vocabulary, work.variant, seed=-1), self._schedulers[key])
         return lambda: self._write(work, self._schedulers[key])
 
     def _write(self, work: Work, scheduler: Scheduler) -> Tokens:
         exits = self._model.config.exit_layers
-        rows = [Row(prompt, Limits(work.new), depth=exits[-1]) for prompt in work.prompts()]
+        rows = [Sequence(prompt, SequenceLimits(work.new), depth=exits[-1]) for prompt in work.prompts()]
         depths = [[exits[-1]] * work.new for _ in rows]
         if shares := work.variant.get("shares"):
             rng = random.Random(work.seed)
@@ -55,7 +54,7 @@ class Ours:
             for row, own in zip(rows, depths, strict=True):
                 if len(row.tokens) < work.new:
                     row.depth = own[len(row.tokens)]
-            scheduler.tick()
+            scheduler.step()
         return [row.tokens for row in rows]
 
 

@@ -1,16 +1,16 @@
-"""How sure an answer is: the probability that it is right, from all that was seen while it was found.
+"""The confidence in an answer: an estimate of the probability that it is right.
 
-A logistic regression on a handful of features, because each of them alone misses something: the verifier has read the
-answer but not the other attempts, agreement says nothing about a single one, the checker cannot decide every step. It
-is fitted when a model is calibrated, on other problems than the guarantee rests on; a guarantee holds however good or
-bad it is. Which answers are sure enough is left to `calibration`.
+A logistic regression on a few features of all attempts. Each feature alone misses something: the verifier has not read
+the other attempts, agreement says nothing about a single attempt, the checker cannot decide every step. The regression
+is fitted when a model is calibrated, on other problems than the guarantee rests on; the guarantee holds whatever its
+quality. Which confidence an answer needs is left to `calibration`.
 
 Dimensions: N answers, F features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import log, log1p
 from statistics import fmean
@@ -33,36 +33,36 @@ FEATURES = (
     "agreeing",
     "disagreeing",
 )
-"""The verifier's logit at the end and at its lowest (0 without one); of the likeliest tokens the mean and the least
-log-probability; the share of steps that the checker cannot decide; the logarithm of the tokens written; whether the
-checker put a step right; the logarithm of one more than the other attempts of the same, and of another, answer."""
-RIDGE = 1.0
-"""Weight of the penalty on squared coefficients of standardised features, against a sum over answers."""
-BINS = 15
-LIMIT = 20.0
-"""Logits are held within this."""
+"""The verifier's logit at the end and at its lowest (0 without a verifier); the mean and the least log-probability of
+the likeliest tokens; the share of steps that the checker cannot decide; the logarithm of the decoded tokens; whether
+the checker corrected a step; log(1 + n) for the n other attempts with the same answer, and for those with another."""
+RIDGE_PENALTY = 1.0
+"""Weight of the squared coefficients of standardised features in the loss, which is a sum over answers."""
+CALIBRATION_BINS = 15
+MAX_LOGIT = 20.0
+"""Logits are clipped to this, and to its negative."""
 
 
-def features(tried: Sequence[Attempt]) -> tuple[float, ...]:
-    """The `FEATURES` of the answer that these attempts come to; attempts that were cut count for nothing.
+def features(attempts: Iterable[Attempt]) -> tuple[float, ...]:
+    """The `FEATURES` of the answer of these attempts. Attempts without a whole answer are left out.
 
-    Raises `InputError` where none has an answer.
+    Raises `InputError` where none has a whole answer.
     """
-    whole = [attempt for attempt in tried if attempt.written.complete]
+    whole = [attempt for attempt in attempts if attempt.response.complete]
     if not whole:
         raise InputError("no attempt has a whole answer whose confidence could be told")
     best = best_of(whole)
-    steps, chances = best.written.steps, best.log_chances
+    steps, logprobs, logits = best.response.steps, best.top_logprobs, best.validity_logits
     undecided = sum(step.verdict.status is not Status.VALID for step in steps)
-    others = [attempt.written.answer == best.written.answer for attempt in whole if attempt is not best]
+    others = [attempt.response.answer == best.response.answer for attempt in whole if attempt is not best]
     return (
-        _held(best.validity[-1]) if best.validity else 0.0,
-        _held(min(best.validity)) if best.validity else 0.0,
-        fmean(chances),
-        min(chances),
+        _clip(logits[-1]) if logits else 0.0,
+        _clip(min(logits)) if logits else 0.0,
+        fmean(logprobs),
+        min(logprobs),
         undecided / len(steps) if steps else 1.0,
-        log(len(chances)),
-        float(any(step.put_right for step in steps)),
+        log(len(logprobs)),
+        float(any(step.corrected for step in steps)),
         log1p(others.count(True)),
         log1p(others.count(False)),
     )
@@ -70,7 +70,7 @@ def features(tried: Sequence[Attempt]) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Confidence:
-    """Coefficients for `FEATURES` as they are, and a constant. Raises `InputError` for another number of them."""
+    """A coefficient for each of `FEATURES`, and a constant. Raises `InputError` for another number of coefficients."""
 
     coefficients: tuple[float, ...]
     constant: float
@@ -79,23 +79,23 @@ class Confidence:
         if len(self.coefficients) != len(FEATURES):
             raise InputError(f"confidence has {len(self.coefficients)} coefficients: {len(FEATURES)} are needed")
 
-    def of(self, tried: Sequence[Attempt]) -> float:
-        """The probability that the answer which these attempts come to is right; 0.0 if there is none."""
-        if not any(attempt.written.complete for attempt in tried):
+    def of(self, attempts: list[Attempt]) -> float:
+        """The probability that the answer of these attempts is right; 0.0 if there is none."""
+        if not any(attempt.response.complete for attempt in attempts):
             return 0.0
-        return self.of_features(features(tried))
+        return self.of_features(features(attempts))
 
-    def of_features(self, found: Sequence[float]) -> float:
-        """The same from its features."""
-        logit = self.constant + sum(a * b for a, b in zip(self.coefficients, found, strict=True))
-        return sigmoid(_held(logit))
+    def of_features(self, values: Sequence[float]) -> float:
+        """The probability for the values of `FEATURES`."""
+        logit = self.constant + sum(a * b for a, b in zip(self.coefficients, values, strict=True))
+        return sigmoid(_clip(logit))
 
 
 def fit(features_NF: NDArray[np.float64], right_N: NDArray[np.bool_]) -> Confidence:
-    """The coefficients that explain best which answers are right, by Newton's method on standardised features,
-    with steps halved until they help.
+    """Fit the regression to which answers are right, by Newton's method with halved steps on standardised features.
 
-    A feature that never varies gets none; and where all answers are right, or none is, only their number counts.
+    A feature that never varies gets a coefficient of 0. Where all answers are right, or none is, only the constant is
+    fitted.
     """
     right = int(right_N.sum())
     prior = log((right + 1) / (len(right_N) - right + 1))
@@ -105,21 +105,21 @@ def fit(features_NF: NDArray[np.float64], right_N: NDArray[np.bool_]) -> Confide
     varies_F = scale_F > 1e-9
     scale_F = np.where(varies_F, scale_F, 1.0)
     x_NG = np.column_stack([(features_NF - mean_F) / scale_F * varies_F, np.ones(len(features_NF))])
-    penalty_G = np.append(np.full(len(mean_F), RIDGE), 0.0)
+    penalty_G = np.append(np.full(len(mean_F), RIDGE_PENALTY), 0.0)
     weight_G = np.append(np.zeros(len(mean_F)), prior)
     loss = _loss(x_NG, right_N, weight_G, penalty_G)
     for _ in range(100):
-        p_N = 1 / (1 + np.exp(-np.clip(x_NG @ weight_G, -LIMIT, LIMIT)))
+        p_N = 1 / (1 + np.exp(-np.clip(x_NG @ weight_G, -MAX_LOGIT, MAX_LOGIT)))
         gradient_G = x_NG.T @ (p_N - right_N) + penalty_G * weight_G
         curvature_GG = (x_NG.T * (p_N * (1 - p_N))) @ x_NG + np.diag(penalty_G + 1e-6)
         step_G = np.linalg.solve(curvature_GG, gradient_G)
-        while (found := _loss(x_NG, right_N, weight_G - step_G, penalty_G)) > loss and np.abs(step_G).max() > 1e-8:
+        while (next_loss := _loss(x_NG, right_N, weight_G - step_G, penalty_G)) > loss and np.abs(step_G).max() > 1e-8:
             step_G = step_G / 2
         if np.abs(step_G).max() <= 1e-8:
             break
-        weight_G, loss = weight_G - step_G, found
-    own_F = weight_G[:-1] * varies_F / scale_F
-    return Confidence(tuple(own_F.tolist()), float(weight_G[-1] - own_F @ mean_F))
+        weight_G, loss = weight_G - step_G, next_loss
+    coefficient_F = weight_G[:-1] * varies_F / scale_F
+    return Confidence(tuple(coefficient_F.tolist()), float(weight_G[-1] - coefficient_F @ mean_F))
 
 
 def _loss(
@@ -130,20 +130,24 @@ def _loss(
     return float(np.logaddexp(0, np.where(right_N, -logit_N, logit_N)).sum() + penalty_G @ weight_G**2 / 2)
 
 
-def bins(chance_N: NDArray[np.float64], right_N: NDArray[np.bool_]) -> list[tuple[int, float, float]]:
-    """For each of `BINS` equal parts of [0, 1] that has any: how many, their mean probability, the share of right."""
-    place_N = np.minimum((chance_N * BINS).astype(int), BINS - 1)
-    found = (place_N == number for number in range(BINS))
-    return [(int(own.sum()), float(chance_N[own].mean()), float(right_N[own].mean())) for own in found if own.any()]
-
-
-def calibration_error(chance_N: NDArray[np.float64], right_N: NDArray[np.bool_]) -> float:
-    """Expected calibration error: the mean distance of probability and share over `bins`, weighted by how many (Guo et
-    al. 2017, arXiv 1706.04599).
+def calibration_bins(prob_N: NDArray[np.float64], right_N: NDArray[np.bool_]) -> list[tuple[int, float, float]]:
+    """For each of `CALIBRATION_BINS` equal parts of [0, 1] that has any answers: their number, their mean probability,
+    and the share of right ones.
     """
-    return sum(count * abs(mean - share) for count, mean, share in bins(chance_N, right_N)) / len(chance_N)
+    bin_N = np.minimum((prob_N * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    members = (bin_N == number for number in range(CALIBRATION_BINS))
+    return [
+        (int(in_N.sum()), float(prob_N[in_N].mean()), float(right_N[in_N].mean())) for in_N in members if in_N.any()
+    ]
 
 
-def _held(logit: float) -> float:
-    """A logit within the limits; what is no number inspires no confidence."""
-    return -LIMIT if logit != logit else max(-LIMIT, min(LIMIT, logit))
+def calibration_error(prob_N: NDArray[np.float64], right_N: NDArray[np.bool_]) -> float:
+    """Expected calibration error: the mean distance of probability and share over `calibration_bins`, weighted by the
+    number of answers (Guo et al. 2017, arXiv 1706.04599).
+    """
+    return sum(count * abs(mean - share) for count, mean, share in calibration_bins(prob_N, right_N)) / len(prob_N)
+
+
+def _clip(logit: float) -> float:
+    """A logit within the limits; NaN counts as the lowest."""
+    return -MAX_LOGIT if logit != logit else max(-MAX_LOGIT, min(MAX_LOGIT, logit))

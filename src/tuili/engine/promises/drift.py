@@ -1,9 +1,10 @@
-"""When to take a promise back: evidence, from answers that can be checked, that more than epsilon of them are wrong.
+"""The drift alarm: revokes a promise once judged answers are evidence that more than a share epsilon is wrong.
 
-A bet on errors whose odds are fair at epsilon (Waudby-Smith and Ramdas 2020, arXiv 2010.09686): while the promise
-holds, wealth is a supermartingale that starts at 1, so with probability 1 - alpha it never reaches 1 / alpha, however
-long one watches (Ville's inequality). Part of the wealth is held back for bets that begin later, so that an hour of
-faults is seen after a year without any. What to check, and what follows a revocation, is left to the caller.
+It bets on errors at odds that are fair at epsilon (Waudby-Smith and Ramdas 2020, arXiv 2010.09686). While the promise
+holds, its wealth is a supermartingale that starts at 1, so with probability 1 - alpha the wealth never reaches
+1 / alpha, however long one watches (Ville's inequality). Part of the wealth is reserved for bets that begin later, so
+that an hour of faults shows even after a year without any. The caller chooses the answers to judge, and acts on a
+revocation.
 
 Dimension: B bets, each on one error rate above epsilon.
 """
@@ -17,16 +18,18 @@ from typing import Any
 from tuili.errors import InputError
 
 ODDS_B = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
-"""The rates that are bet on, as multiples of epsilon's odds. Rates closer to epsilon than about an eighth of it are
-below what the least of these bets can win on."""
+"""The error rates that are bet on, as multiples of epsilon's odds. A true rate that exceeds epsilon by less than an
+eighth of it cannot be detected by these bets."""
 
 
 class DriftAlarm:
-    """Watches the error of answers given under one promise; `revoked` becomes true once and stays so.
+    """Watches the error of answers given under one promise. Once `revoked` is true, it stays so. Not thread-safe.
 
-    epsilon: the share of wrong answers promised. alpha: the probability that the alarm is ever raised while the promise
-    holds. Answers must be chosen for checking without regard to whether they are right. Not safe for several threads.
-    Raises `InputError` for a share that is not between 0 and 1.
+    Args:
+        epsilon: the promised share of wrong answers.
+        alpha: the probability that the alarm is ever raised although the promise holds.
+    Answers must be chosen for judging without regard to whether they are right. Raises `InputError` for a share that is
+    not between 0 and 1.
     """
 
     def __init__(self, epsilon: float, alpha: float = 0.01) -> None:
@@ -40,36 +43,36 @@ class DriftAlarm:
         self._pays_if_right_B = pays_if_right_B
         self._pays_if_wrong_B = [ratio * pay for ratio, pay in zip(ODDS_B, pays_if_right_B, strict=True)]
 
-    def saw(self, wrong: bool) -> None:
-        """Take in one checked answer. After a revocation nothing more is learnt, so wealth cannot overflow."""
+    def observe(self, wrong: bool) -> None:
+        """Take in one judged answer. After a revocation nothing changes, so that wealth cannot overflow."""
         if self.revoked:
             return
-        stake = (_held_back(self.seen) - _held_back(self.seen + 1)) / len(ODDS_B)
+        stake = (_reserve(self.seen) - _reserve(self.seen + 1)) / len(ODDS_B)
         pays_B = self._pays_if_wrong_B if wrong else self._pays_if_right_B
         self._wealth_B = [(wealth + stake) * pay for wealth, pay in zip(self._wealth_B, pays_B, strict=True)]
         self.seen += 1
 
     @property
     def evidence(self) -> float:
-        """The logarithm of wealth against the promise: 0 at first, at least log(1 / alpha) once revoked."""
+        """The logarithm of the wealth: 0 at first, at least log(1 / alpha) once revoked."""
         return log(self._wealth)
 
     @property
     def revoked(self) -> bool:
-        """Whether the promise has been shown not to hold."""
+        """Whether the evidence against the promise is sufficient."""
         return self._wealth * self.alpha >= 1
 
     @property
     def _wealth(self) -> float:
-        return sum(self._wealth_B) + _held_back(self.seen)
+        return sum(self._wealth_B) + _reserve(self.seen)
 
     def state(self) -> dict[str, Any]:
-        """All that it knows, as plain values that JSON keeps exactly."""
+        """The whole state as plain values that JSON keeps exactly."""
         return {"epsilon": self.epsilon, "alpha": self.alpha, "seen": self.seen, "wealth": list(self._wealth_B)}
 
     @classmethod
     def restored(cls, state: Mapping[str, Any]) -> DriftAlarm:
-        """An alarm that goes on from a `state`; raises `InputError` for one that cannot have come from here."""
+        """An alarm that goes on from a `state`. Raises `InputError` for what is no such state."""
         try:
             alarm = cls(float(state["epsilon"]), float(state["alpha"]))
             seen, wealth_B = int(state["seen"]), [float(wealth) for wealth in state["wealth"]]
@@ -83,6 +86,6 @@ class DriftAlarm:
         return alarm
 
 
-def _held_back(seen: int) -> float:
-    """The share of wealth not yet staked after so many answers: as late as the n-th, 1 / (n log² n) is still put in."""
+def _reserve(seen: int) -> float:
+    """The share of wealth not yet staked after so many answers. The n-th answer is still staked 1 / (n log² n)."""
     return 1 / (1 + log1p(seen))

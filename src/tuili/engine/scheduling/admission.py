@@ -1,155 +1,173 @@
-"""Who is let in and who is begun next: the line of those that wait, and a look ahead over them and those at work.
+"""Who is admitted and who is started next: the queue of waiting sequences, and a look ahead over all of them.
 
-A request with a deadline is let in only if it and all that were let in before can be expected to end in time. What
-things take comes from `costs`; how rows are written, and ended at their deadlines after all, is up to `scheduler`.
+A request with a deadline is admitted only if it and all that were admitted before are expected to end in time. `costs`
+says what work takes. Running the sequences, and ending them at their deadlines, is left to `scheduler`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from tuili.engine.scheduling.costs import Costs
-from tuili.engine.sequence import Row
+from tuili.engine.sequence import Sequence
 from tuili.errors import InputError, Overloaded
 
-PATIENCE = 60.0
-"""Seconds after which a row without a deadline is as urgent as one whose deadline has come."""
-LOOKS = 8
-"""Waiting rows that are considered for a free slot."""
+DEADLINE_WHERE_NONE_SECONDS = 60.0
+"""A sequence without a deadline is queued as if it had this one, counted from its arrival."""
+MAX_CANDIDATES = 8
+"""Waiting sequences that are considered for a free slot."""
 
 
 @dataclass(frozen=True, order=True)
-class Turn:
-    """A request's place in the line, which all its attempts keep: lower ones are begun first."""
+class QueueKey:
+    """The place of a request in the queue, which all its attempts keep. Lower keys are started first."""
 
     rank: int
     """Its priority, negative."""
     due: float
+    """Its deadline by the scheduler's clock, in seconds."""
     number: int
 
     @staticmethod
-    def of(row: Row, now: float, number: int) -> Turn:
-        """The turn of a row that comes now."""
-        return Turn(-row.priority, now + PATIENCE if row.limits.deadline is None else row.limits.deadline, number)
+    def of(sequence: Sequence, now: float, number: int) -> QueueKey:
+        """The key of a sequence that arrives now."""
+        deadline = sequence.limits.deadline
+        return QueueKey(-sequence.priority, now + DEADLINE_WHERE_NONE_SECONDS if deadline is None else deadline, number)
 
 
 @dataclass(frozen=True)
-class Need:
-    """A row, and the tokens of its prompt that are still to be read."""
+class PendingWork:
+    """A sequence, and the tokens of its prompt that are still to be read."""
 
-    row: Row
+    sequence: Sequence
     unread: int
 
 
-def overdue(now: float, needs: Iterable[Need], slots: int, costs: Costs) -> dict[Row, float]:
-    """The rows that would end behind their deadlines, and by how many seconds, if all are done in this order.
+def predict_late(now: float, works: Iterable[PendingWork], slots: int, costs: Costs) -> dict[Sequence, float]:
+    """The sequences that would miss their deadlines, and by how many seconds, if all are run in this order.
 
-    Prompts are read one after the other, `slots` rows are written at a time, and each takes as many tokens as usual.
+    The prediction reads one prompt after the other, decodes `slots` sequences together, and lets each take as many
+    tokens as are expected of it.
     """
-    late: dict[Row, float] = {}
-    ends: list[tuple[float, int, Row]] = []
-    ticks, time = 0.0, now + costs.between.of(1) + costs.judge.of(1)
+    late: dict[Sequence, float] = {}
+    ends: list[tuple[float, int, Sequence]] = []
+    steps, time = 0.0, now + costs.between_steps.expected(1) + costs.judge.expected(1)
 
     def end_one() -> None:
-        nonlocal ticks, time
-        rows = len(ends)
-        end, _, row = heappop(ends)
-        time += (end - ticks) * costs.pace(rows)
-        ticks = end
-        if row.limits.deadline is not None and time > row.limits.deadline:
-            late[row] = time - row.limits.deadline
+        nonlocal steps, time
+        together = len(ends)
+        end, _, sequence = heappop(ends)
+        time += (end - steps) * costs.seconds_a_token(together)
+        steps = end
+        if sequence.limits.deadline is not None and time > sequence.limits.deadline:
+            late[sequence] = time - sequence.limits.deadline
 
-    for number, need in enumerate(needs):
+    for number, work in enumerate(works):
         if len(ends) == slots:
             end_one()
-        time += costs.to_finish_reading(need.row, need.unread)
-        heappush(ends, (ticks + costs.to_come(need.row), number, need.row))
+        time += costs.seconds_to_finish_prompt(work.sequence, work.unread)
+        heappush(ends, (steps + costs.expected_tokens_left(work.sequence), number, work.sequence))
     while ends:
         end_one()
     return late
 
 
-class Line:
-    """The rows that wait, in the order of their turns. `room` of them are taken in; `slots` are written together."""
+class WaitingQueue:
+    """The waiting sequences, in the order of their keys.
 
-    def __init__(self, room: int, slots: int, costs: Costs) -> None:
-        self._room, self._slots, self._costs = room, slots, costs
-        self._entries: list[tuple[Turn, Row]] = []
+    Args:
+        capacity: sequences that may wait.
+        slots: sequences that are decoded together.
+    """
+
+    def __init__(self, capacity: int, slots: int, costs: Costs) -> None:
+        assert min(capacity, slots) >= 1
+        self._capacity, self._slots, self._costs = capacity, slots, costs
+        self._entries: list[tuple[QueueKey, Sequence]] = []
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __iter__(self) -> Iterator[Row]:
-        return (row for _, row in self._entries)
+    def __iter__(self) -> Iterator[Sequence]:
+        return (sequence for _, sequence in self._entries)
 
-    def join(self, row: Row, turn: Turn) -> None:
-        """Let a row wait."""
-        insort(self._entries, (turn, row))
+    def push(self, sequence: Sequence, key: QueueKey) -> None:
+        """Add a sequence."""
+        insort(self._entries, (key, sequence))
 
-    def leave(self, row: Row) -> None:
-        """Let it wait no longer."""
-        self._entries = [entry for entry in self._entries if entry[1] is not row]
+    def remove(self, sequence: Sequence) -> None:
+        """Take a sequence out, if it is there."""
+        self._entries = [entry for entry in self._entries if entry[1] is not sequence]
 
-    def admit(self, row: Row, turn: Turn, now: float, running: Sequence[Need]) -> None:
-        """Refuse a newcomer that cannot be kept or expected to be answered in time, or that would make others late.
+    def admit(self, sequence: Sequence, key: QueueKey, now: float, running: list[PendingWork]) -> None:
+        """Refuse a newcomer for which there is no room, or that would be late or make others late.
 
-        Raises `Overloaded`; and `InputError` where its deadline would be too near on an idle machine as well.
+        Raises `Overloaded`; and `InputError` where its deadline is too near even for an idle machine.
         """
-        costs, deadline = self._costs, row.limits.deadline
-        if len(self) >= self._room:
-            wait = len(self) / self._slots * costs.needs(row, self._slots)
+        costs, deadline = self._costs, sequence.limits.deadline
+        if len(self) >= self._capacity:
+            wait = len(self) / self._slots * costs.expected_seconds(sequence, self._slots)
             raise Overloaded(f"{len(self)} requests wait already", wait)
         if deadline is None:
             return
-        if now + (least := costs.needs_at_least(row)) > deadline:
+        if now + (least := costs.min_seconds(sequence)) > deadline:
             raise InputError(
                 f"deadline_ms: the deadline is in {1000 * max(0.0, deadline - now):.0f} ms: to read the prompt and "
                 f"write a short response takes about {1000 * least:.0f} ms"
             )
         if running or self._entries:
-            line = self._promised()
-            place = min(bisect(self._entries, turn, key=lambda entry: entry[0]), len(line))
-            if late := self._harm(now, running, line, place, Need(row, len(row.prompt))):
-                said = "the deadline cannot be met" if row in late else f"{len(late)} others would be late"
-                next_end = costs.needs(row, self._slots) / self._slots
-                raise Overloaded(f"{said} behind {len(running) + len(self)} requests", max(next_end, *late.values()))
+            waiting = self._up_to_last_deadline()
+            place = min(bisect(self._entries, key, key=lambda entry: entry[0]), len(waiting))
+            newcomer = PendingWork(sequence, len(sequence.prompt))
+            if late := self._made_late(now, running, waiting, place, newcomer):
+                reason = "the deadline cannot be met" if sequence in late else f"{len(late)} others would be late"
+                next_end = costs.expected_seconds(sequence, self._slots) / self._slots
+                raise Overloaded(f"{reason} behind {len(running) + len(self)} requests", max(next_end, *late.values()))
 
-    def hopeless(self, now: float, rows: int) -> list[Row]:
-        """Those that would be late if they were begun now beside so many; one that is all alone may try its luck."""
-        hurried = [(row, row.limits.deadline) for row in self if row.limits.deadline is not None]
-        costs, alone, rows = self._costs, rows + len(self) == 1, min(rows + 1, self._slots)
+    def hopeless(self, now: float, running: int) -> list[Sequence]:
+        """The waiting sequences that would be late even if they were started now beside `running` others.
+
+        One that is all alone is tried as long as a short response would be in time.
+        """
+        with_deadline = [(each, each.limits.deadline) for each in self if each.limits.deadline is not None]
+        costs, alone, together = self._costs, running + len(self) == 1, min(running + 1, self._slots)
         return [
-            row
-            for row, deadline in hurried
-            if now + (costs.needs_at_least(row) if alone else costs.needs(row, rows)) >= deadline
+            sequence
+            for sequence, deadline in with_deadline
+            if now + (costs.min_seconds(sequence) if alone else costs.expected_seconds(sequence, together)) >= deadline
         ]
 
-    def next(self, now: float, running: Sequence[Need]) -> Row | None:
-        """Take out the first row that may be begun without making others late; any that comes first, if none runs."""
-        line = self._promised()
-        hurried = bool(line) or any(need.row.limits.deadline is not None for need in running)
-        for place, (_, row) in enumerate(self._entries[:LOOKS]):
-            others = line[:place] + line[place + 1 :]
-            newcomer = Need(row, len(row.prompt))
-            if not running or not hurried or not self._harm(now, running, others, 0, newcomer).keys() - {row}:
+    def pop(self, now: float, running: list[PendingWork]) -> Sequence | None:
+        """Take out the first sequence that can start without making others late; simply the first if none runs."""
+        waiting = self._up_to_last_deadline()
+        deadlines = bool(waiting) or any(work.sequence.limits.deadline is not None for work in running)
+        for place, (_, sequence) in enumerate(self._entries[:MAX_CANDIDATES]):
+            others = waiting[:place] + waiting[place + 1 :]
+            newcomer = PendingWork(sequence, len(sequence.prompt))
+            if (
+                not running
+                or not deadlines
+                or not self._made_late(now, running, others, 0, newcomer).keys() - {sequence}
+            ):
                 del self._entries[place]
-                return row
+                return sequence
         return None
 
-    def _promised(self) -> list[Need]:
-        """Those that wait, up to the last one with a deadline."""
-        last = max((place for place, row in enumerate(self) if row.limits.deadline is not None), default=-1)
-        return [Need(row, len(row.prompt)) for _, row in self._entries[: last + 1]]
+    def _up_to_last_deadline(self) -> list[PendingWork]:
+        """The waiting sequences, up to the last one with a deadline."""
+        last = max((place for place, each in enumerate(self) if each.limits.deadline is not None), default=-1)
+        return [PendingWork(each, len(each.prompt)) for _, each in self._entries[: last + 1]]
 
-    def _harm(
-        self, now: float, running: Sequence[Need], line: Sequence[Need], place: int, newcomer: Need
-    ) -> dict[Row, float]:
-        """The rows that would be late, and by how much, because of a newcomer at this place; it may be one of them."""
-        joined = overdue(now, (*running, *line[:place], newcomer, *line[place:]), self._slots, self._costs)
-        if not joined.keys() - {newcomer.row}:
-            return joined
-        before = overdue(now, (*running, *line), self._slots, self._costs)
-        return {row: seconds for row, seconds in joined.items() if row not in before}
+    def _made_late(
+        self, now: float, running: list[PendingWork], waiting: list[PendingWork], place: int, newcomer: PendingWork
+    ) -> dict[Sequence, float]:
+        """The sequences that a newcomer at this place would make late, and by how many seconds; itself among them."""
+        order = (*running, *waiting[:place], newcomer, *waiting[place:])
+        with_newcomer = predict_late(now, order, self._slots, self._costs)
+        if not with_newcomer.keys() - {newcomer.sequence}:
+            return with_newcomer
+        without = predict_late(now, (*running, *waiting), self._slots, self._costs)
+        return {sequence: seconds for sequence, seconds in with_newcomer.items() if sequence not in without}

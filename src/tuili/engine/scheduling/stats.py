@@ -1,21 +1,25 @@
-"""What a scheduler has done since it was made, for whoever wants to check or to show it."""
+"""Counts of what a scheduler has done since it was made."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tuili.engine.sequence import Stop
+from tuili.engine.sequence import StopReason
 
 
 @dataclass
-class Account:
-    """All rows that were submitted are waiting, at work, or ended."""
+class SchedulerStats:
+    """Every submitted sequence is waiting, running or ended.
+
+    prompt_tokens: tokens that were prefilled; cached_tokens: those that the prefix cache filled in. tokens: tokens that
+    were decoded. layer_steps: layers times tokens of ended sequences.
+    """
 
     submitted: int = 0
-    ended: Counter[Stop] = field(default_factory=Counter)
+    ended: Counter[StopReason] = field(default_factory=Counter)
     prompt_tokens: int = 0
-    reused_tokens: int = 0
+    cached_tokens: int = 0
     tokens: int = 0
     layer_steps: int = 0
-    ticks: int = 0
+    steps: int = 0

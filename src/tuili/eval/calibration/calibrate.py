@@ -18,14 +18,26 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from tuili.engine.attempt import best_of
-from tuili.engine.controller import Pursuit, unread
-from tuili.engine.engine import Engine
-from tuili.engine.promises.calibration import Calibration, Curve, Entry, Point, Sample
-from tuili.engine.promises.confidence import Confidence, calibration_error, features, fit
-from tuili.engine.promises.promises import has_wrong_step
-from tuili.engine.request import Budget, Request, parse
-from tuili.engine.sequence import Stop
+from tuili.engine import (
+    Budget,
+    Calibration,
+    Confidence,
+    Curve,
+    Entry,
+    Point,
+    Request,
+    RequestState,
+    Sample,
+    StopReason,
+    best_of,
+    calibration_error,
+    features,
+    fit,
+    has_wrong_step,
+    load_engine,
+    parse_settings,
+    verifier_missed_some,
+)
 from tuili.errors import InputError
 from tuili.eval.calibration.guarantee import Certified, Trials, answered_needed, certify, p_value, upper_bound
 from tuili.eval.parallel import Measurement, Progress, Told, measure, share_cores
@@ -99,7 +111,7 @@ class Classes:
             if not 0 < share < 1:
                 raise InputError(f"tolerance and delta are shares between 0 and 1 such as 0.05, not {share:g}")
         for most in (max, min):
-            parse(Budget, {"max_steps": most(self.max_steps), "max_tokens": most(self.max_tokens)}, str)
+            parse_settings(Budget, {"max_steps": most(self.max_steps), "max_tokens": most(self.max_tokens)}, str)
 
 
 def calibrate(
@@ -134,33 +146,35 @@ def collect(
 
 
 def _collect(cases: Sequence[Case], max_steps: int, max_tokens: int, loaded: LoadedModel, told: Told) -> list[Trace]:
-    engine = Engine(loaded, slots=32, waiting=len(cases) + 1)
+    engine = load_engine(loaded, slots=32, waiting=len(cases) + 1)
     budget = Budget(max_steps=max_steps, max_tokens=max_tokens)
-    tickets = [engine.admit(Request(case.prompt, budget), sure=NEVER) for case in cases]
+    tickets = [engine.admit(Request(case.prompt, budget), min_confidence=NEVER) for case in cases]
     answered = 0
     while engine.busy:
         if ended := len(engine.step()):
             answered += ended
             told(answered, len(cases))
-    return [trace(ticket.pursuit, case.answer, engine.verifies) for ticket, case in zip(tickets, cases, strict=True)]
+    return [trace(ticket.state, case.answer, engine.verifies) for ticket, case in zip(tickets, cases, strict=True)]
 
 
-def trace(pursuit: Pursuit, expected: str, verifies: bool) -> Trace:
+def trace(state: RequestState, expected: str, verifies: bool) -> Trace:
     """What a request that made all its attempts would have said after each of them; `verifies`: the verifier should
     have read them.
     """
-    moments, first = [], pursuit.tried[0]
-    for count in range(1, len(pursuit.tried) + 1):
-        tried = pursuit.tried[:count]
+    moments, first = [], state.attempts[0]
+    for count in range(1, len(state.attempts) + 1):
+        tried = state.attempts[:count]
         best = best_of(tried)
         moments.append(
             Moment(
-                sum(len(attempt.row.tokens) for attempt in tried),
-                None if best.lacks or (verifies and unread(tried)) else features(tried),
-                same_answer(expected, best.written.answer),
+                sum(len(attempt.sequence.tokens) for attempt in tried),
+                None if best.shortcoming or (verifies and verifier_missed_some(tried)) else features(tried),
+                same_answer(expected, best.response.answer),
             )
         )
-    return Trace(len(pursuit.prompt), tuple(moments), has_wrong_step(first) if first.row.stop is Stop.END else None)
+    return Trace(
+        len(state.prompt), tuple(moments), has_wrong_step(first) if first.sequence.stop is StopReason.END else None
+    )
 
 
 def certified(traces: Sequence[Trace], loaded: LoadedModel, source: str, digest: str, classes: Classes) -> Calibration:

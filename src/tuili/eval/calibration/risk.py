@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from tuili.engine.promises.calibration import Calibration
+from tuili.engine import Calibration
 from tuili.eval.reporting.figures import ACCENT, LEVEL_COLOURS, MUTED, STYLE
 from tuili.files import whole_file
 

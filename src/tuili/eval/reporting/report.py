@@ -16,7 +16,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tuili.engine.answer import Answer, explain
+from tuili.engine import Answer, explain
 from tuili.eval.accuracy import accuracy, cells, mean_by_level, mean_depth
 from tuili.eval.depth import DepthPoint, DepthTrend
 from tuili.eval.experts import ExpertReport

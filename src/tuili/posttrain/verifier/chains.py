@@ -7,13 +7,12 @@ language model makes of the tokens is worked out in `features`.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections import abc
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tuili.engine.request import Depth, Sampling
-from tuili.engine.scheduling.scheduler import Scheduler
-from tuili.engine.sequence import Limits, Row, Stop
+from tuili.engine import Depth, Sampling, Sequence, SequenceLimits, StopReason, load_scheduler
 from tuili.model.folder import LoadedModel
 from tuili.steps import END_THINK, Context, Status, Verdict, check, render_response, split_response
 from tuili.store import Tokenizer
@@ -21,7 +20,7 @@ from tuili.tasks import Problem, mutate, result_start, same_form, score
 
 RIGHT, OWN = "right", "own"
 Told = Callable[[int, int], None]
-SLOTS, LIMITS = 64, Limits(300)
+SLOTS, LIMITS = 64, SequenceLimits(300)
 UNKNOWN = -1
 """The label of a token of which the checker cannot say whether something is wrong."""
 
@@ -47,7 +46,7 @@ class Chain:
 
 
 def label(
-    tokenizer: Tokenizer, problem: Problem, prompt: Sequence[int], response: Sequence[int], source: str
+    tokenizer: Tokenizer, problem: Problem, prompt: abc.Sequence[int], response: abc.Sequence[int], source: str
 ) -> Chain | None:
     """A response with its labels; None where it is not steps and an answer, ended by `<|end|>`."""
     closing, newline = tokenizer.token_id(END_THINK), tokenizer.encode_text("\n")[0]
@@ -98,14 +97,14 @@ def _right_tokens(tokenizer: Tokenizer, line: str, verdict: Verdict, context: Co
     return next((place for place, (own, other) in enumerate(pairs) if own != other), None)
 
 
-def rendered(loaded: LoadedModel, problem: Problem, steps: Sequence[str], answer: str, source: str) -> Chain | None:
+def rendered(loaded: LoadedModel, problem: Problem, steps: abc.Sequence[str], answer: str, source: str) -> Chain | None:
     """The chain of some steps and an answer."""
     ids, prompt = loaded.tokenizer.encode_example(problem.prompt, render_response(steps, answer))
     return label(loaded.tokenizer, problem, ids[:prompt], ids[prompt:], source)
 
 
 def mutated(
-    loaded: LoadedModel, problem: Problem, kinds: Sequence[str], seed: int, count: int, twice: bool = False
+    loaded: LoadedModel, problem: Problem, kinds: abc.Sequence[str], seed: int, count: int, twice: bool = False
 ) -> list[Chain]:
     """Up to `count` mutants of different kinds; `twice`: the last of them has a second error where one can be made."""
     rng = random.Random(f"{problem.id}/{seed}")
@@ -136,26 +135,26 @@ class Way:
     threshold: float | None = None
 
 
-def written(loaded: LoadedModel, asked: Sequence[tuple[Problem, Way]], seed: int, tell: Told) -> list[Chain]:
+def written(loaded: LoadedModel, asked: abc.Sequence[tuple[Problem, Way]], seed: int, tell: Told) -> list[Chain]:
     """What the model writes for each problem in its way; what it does not end itself is left out.
 
     `tell` is called with how many are written, of how many.
     """
-    scheduler = Scheduler(loaded.model, loaded.tokenizer, slots=SLOTS, waiting=len(asked))
+    scheduler = load_scheduler(loaded.model, loaded.tokenizer, slots=SLOTS, waiting=len(asked))
     rows = []
     for number, (problem, way) in enumerate(asked):
         sampling = Sampling(temperature=way.temperature, seed=seed * len(asked) + number)
         threshold = loaded.model.config.exit_threshold if way.threshold is None else way.threshold
         depth: Depth = "auto" if way.exit is None else loaded.model.config.exit_layers[way.exit]
-        rows.append(Row(loaded.tokenizer.encode_prompt(problem.prompt), LIMITS, sampling, depth, threshold))
+        rows.append(Sequence(loaded.tokenizer.encode_prompt(problem.prompt), LIMITS, sampling, depth, threshold))
         scheduler.submit(rows[-1])
     ended = 0
     while scheduler.busy:
-        ended += sum(row.stop is not None for row in scheduler.tick())
+        ended += sum(row.stop is not None for row in scheduler.step())
         tell(ended, len(rows))
     found = (
         label(loaded.tokenizer, problem, row.prompt, row.tokens, OWN)
         for (problem, _), row in zip(asked, rows, strict=True)
-        if row.stop is Stop.END
+        if row.stop is StopReason.END
     )
     return [chain for chain in found if chain is not None]

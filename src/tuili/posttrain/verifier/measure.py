@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from tuili.engine.promises.confidence import calibration_error
+from tuili.engine import calibration_error
 from tuili.errors import InputError
 from tuili.model.verifier import SCALARS, SCALE, Calibration, Curve, Verifier
 from tuili.posttrain.verifier.chains import OWN, RIGHT, UNKNOWN

@@ -12,9 +12,7 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from tuili.engine.answer import Answer
-from tuili.engine.events import Answered, StepJudged, TokenWritten
-from tuili.engine.request import Request
+from tuili.engine import Answer, Answered, Request, StepJudged, TokenWritten
 from tuili.serve.answers import (
     ReasoningText,
     chat_completion,
@@ -129,6 +127,6 @@ async def _with_usage(
                 yield own
                 continue
             if prompt is None:
-                prompt = len((await asyncio.to_thread(desk.served.engine.read, request)).ids)
+                prompt = len((await asyncio.to_thread(desk.served.engine.prepare, request)).ids)
             written += any("depth" in choice for choice in own["choices"])
             yield {**own, "usage": tokens_used(prompt, 0, written, written)}

@@ -11,9 +11,7 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from tuili.engine.answer import Answer
-from tuili.engine.events import Answered
-from tuili.engine.request import Request
+from tuili.engine import Answer, Answered, Request
 from tuili.serve.answers import finish_reason, receipt, usage
 from tuili.serve.budgets import budget_of
 from tuili.serve.dispatch import Desk, server_sent

@@ -13,9 +13,7 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from tuili.engine.answer import Answer, Outcome
-from tuili.engine.events import Answered, StepJudged, TokenWritten
-from tuili.engine.request import Request
+from tuili.engine import Answer, Answered, Outcome, Request, StepJudged, TokenWritten
 from tuili.serve.answers import ReasoningText, finish_reason, reasoning_text, receipt, refusal, step_json, usage
 from tuili.serve.budgets import DEFAULT, budget_of
 from tuili.serve.dispatch import Desk, server_sent

@@ -11,8 +11,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from tuili.engine.answer import Outcome
-from tuili.engine.sequence import Stop
+from tuili.engine import Outcome, StopReason
 from tuili.steps import Status
 
 Count = Annotated[int, Field(ge=0)]
@@ -112,7 +111,7 @@ class Receipt(TypedDict):
     tokens: Tokens
     mean_depth: float
     layer_steps: Count
-    stop: Stop
+    stop: StopReason
     checked: Annotated[dict[Status, Count], Field(description="Number of steps by verdict.")]
     outcome: Outcome
     reason: str

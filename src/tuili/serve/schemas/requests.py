@@ -12,16 +12,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic.config import JsonDict
 
-from tuili.engine.request import (
-    LONGEST_MS,
-    LONGEST_STOP,
-    MOST_LAYER_STEPS,
-    MOST_STEPS,
-    MOST_STOPS,
-    MOST_TOKENS,
+from tuili.engine import (
+    MAX_ATTEMPTS,
+    MAX_DEADLINE_MS,
+    MAX_LAYER_STEPS,
+    MAX_STOP_CHARACTERS,
+    MAX_STOP_TEXTS,
+    MAX_TOKENS,
     Request,
     Sampling,
-    parse,
+    parse_settings,
 )
 from tuili.serve.budgets import Effort
 
@@ -50,10 +50,10 @@ def _writable(value: object) -> object:
 WHOLE = BeforeValidator(_whole)
 """JSON has one kind of numbers: 2.0 is whole."""
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
-StopText = Annotated[str, Field(min_length=1, max_length=LONGEST_STOP)]
-Stops = StopText | Annotated[list[StopText], Field(max_length=MOST_STOPS)] | None
+StopText = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
+Stops = StopText | Annotated[list[StopText], Field(max_length=MAX_STOP_TEXTS)] | None
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1), WHOLE] | None
-Tokens = Annotated[int, Field(ge=1, le=MOST_TOKENS), WHOLE] | None
+Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS), WHOLE] | None
 Question = Annotated[str, Field(json_schema_extra={"pattern": r"\S"})]
 """The engine refuses an empty one, by a code of its own."""
 Metadata = Annotated[
@@ -114,10 +114,10 @@ def given(*fields: str) -> JsonDict:
 class OwnBudget(Part):
     """Limits of this request; see `tuili.engine.request.Budget`."""
 
-    max_steps: Annotated[int, Field(ge=1, le=MOST_STEPS), WHOLE] | None = None
+    max_steps: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS), WHOLE] | None = None
     error_tolerance: Share | None = None
-    deadline_ms: Annotated[float, Field(gt=0, le=LONGEST_MS)] | None = None
-    max_layer_steps: Annotated[int, Field(ge=1, le=MOST_LAYER_STEPS), WHOLE] | None = None
+    deadline_ms: Annotated[float, Field(gt=0, le=MAX_DEADLINE_MS)] | None = None
+    max_layer_steps: Annotated[int, Field(ge=1, le=MAX_LAYER_STEPS), WHOLE] | None = None
 
 
 Empty = Annotated[list[Any], Field(max_length=0)]
@@ -372,7 +372,7 @@ def sampling(body: Asked, stop: Stops) -> Sampling:
     values = {"temperature": body.temperature, "top_p": body.top_p, "top_k": body.top_k, "seed": body.seed}
     if isinstance(body, ChatRequest) and body.logprobs:
         values["logprobs"] = body.top_logprobs or 0
-    return parse(Sampling, {key: own for key, own in values.items() if own is not None} | {"stop": stops}, str)
+    return parse_settings(Sampling, {key: own for key, own in values.items() if own is not None} | {"stop": stops}, str)
 
 
 def seeds(request: Request, count: int) -> list[Request]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, NoReturn
 
-from tuili.engine.answer import Answer, Outcome
+from tuili.engine import Answer, Outcome
 from tuili.serve.errors import HttpError
 from tuili.serve.schemas.requests import ChatSchema, ItemSchema, JsonObject, Text
 

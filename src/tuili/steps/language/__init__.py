@@ -1,4 +1,4 @@
-"""The step language as text: lexer, parser, terms, printer, and the form of a whole response."""
+"""The step language as text: grammar, terms and units, lexer, parser and printer, and the form of a whole response."""
 
 from tuili.steps.language import terms, units
 

@@ -1,4 +1,7 @@
-"""Splits a line into tokens. What only spacing tells apart (`3/4`, `3 kg`, `2024-03-01`) is settled here."""
+"""Splits a line into tokens, and settles what spacing alone tells apart: `3/4`, `3 kg`, `2024-03-01`.
+
+How tokens form terms is left to `parser`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from tuili.steps.verdict import Unreadable
 MAX_LINE_CHARACTERS = 2000
 MAX_TOKENS = 600
 MAX_DIGITS = 600
+"""Digits of one number as written."""
 
 _TOKEN = re.compile(
     r"""(?P<space>[ \t]+)
@@ -28,7 +32,7 @@ _LEADING_ZERO = re.compile(r"(?:^|/)0[0-9]")
 
 
 class Token(NamedTuple):
-    """A piece of the line. `kind` is a group of the pattern above, `unit` or `end`."""
+    """A piece of a line. `kind` is the name of a group of `_TOKEN`, `unit` or `end`."""
 
     kind: str
     text: str
@@ -40,7 +44,7 @@ END_OF_LINE = Token("end", "the end of the line", spaced=False)
 
 
 def tokenize(line: str) -> list[Token]:
-    """The tokens of a line and a last one of kind `end`. Raises `Unreadable`."""
+    """The tokens of a line, and `END_OF_LINE` as the last one. Raises `Unreadable`."""
     if len(line) > MAX_LINE_CHARACTERS:
         raise Unreadable(f"longer than {MAX_LINE_CHARACTERS} characters")
     if not line.isascii():

@@ -1,6 +1,7 @@
 """Reads a line of the step language: an operator-precedence parser with bounded depth.
 
-It decides form only. What a reader could take in two ways (`6 / 2x`, `3/4 ^ 2`) is refused, not guessed.
+It decides the form of a line only. It refuses what a reader could take in two ways, such as `6 / 2x` and `3/4 ^ 2`.
+Precedences and words are in `grammar`.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ from tuili.steps.language.terms import Step, Term
 from tuili.steps.verdict import Unreadable
 
 MAX_DEPTH = 50
+"""Levels of nesting."""
 MAX_OPERATORS = 120
 
 _POWERS = frozenset({"^", "**"})
 _DIVISIONS = frozenset({"/", "//", "div", "mod", "%"})
-_LITERAL_OF_TWO = frozenset({"ratio", "unit"})
+_TWO_PART_LITERALS = frozenset({"ratio", "unit"})
 
 
 def _relation(parts: Sequence[tuple[Term, bool]]) -> terms.Compare | terms.Binary:
-    """What the sides of loose `=` say together; a bare comparison among them may join the chain.
+    """The relation between the sides of a loose `=`. `parts` holds each side, and whether it is a bare comparison.
 
-    Truth values are compared if a side is one by its form (`3 < 5 = true`); `1 < 2 = 2` is one chain.
+    If a side other than a bare comparison has the form of a truth value, truth values are compared: `3 < 5 = true`.
+    Otherwise bare comparisons join the chain: `1 < 2 = 2`.
     """
     sides = [term for term, _ in parts]
     if any(terms.is_boolean(term) and not bare for term, bare in parts):
@@ -45,7 +48,7 @@ def _relation(parts: Sequence[tuple[Term, bool]]) -> terms.Compare | terms.Binar
 
 
 class Parser:
-    """Reads one line. The methods consume tokens from the left and raise `Unreadable`."""
+    """Reads one line. Its methods consume tokens from the left, and raise `Unreadable` for what they cannot read."""
 
     def __init__(self, line: str) -> None:
         self._tokens = tokenize(line)
@@ -67,7 +70,7 @@ class Parser:
         return token
 
     def accept(self, text: str) -> bool:
-        """Consumes the next token when it is the given operator, bracket or word."""
+        """Consumes the next token if it is the given operator, bracket or word. Says whether it was."""
         token = self._tokens[self._at]
         if token.text == text and token is not END_OF_LINE:
             self._at += 1
@@ -75,12 +78,12 @@ class Parser:
         return False
 
     def expect(self, text: str) -> None:
-        """Consumes the given token or refuses the line."""
+        """Consumes the next token. Refuses the line if that is not the given one."""
         if not self.accept(text):
             raise Unreadable(f"expected {text!r}, found {self._next.text!r}")
 
     def finish(self) -> None:
-        """Refuses a line that goes on."""
+        """Refuses the line if any tokens are left."""
         token = self._next
         if token is not END_OF_LINE:
             previous = self._tokens[self._at - 1] if self._at else END_OF_LINE
@@ -109,7 +112,7 @@ class Parser:
         return terms.Inference(tuple(premises), conclusion)
 
     def claim(self) -> terms.Claim:
-        """A chain of relations, in which `=` binds loosest: `true and not false = false`."""
+        """A chain of relations, in which `=` binds loosest of all: `true and not false = false`."""
         self._loose_equals = True
         parts = [self._part()]
         while self.accept("="):
@@ -142,7 +145,7 @@ class Parser:
         return token.text
 
     def descend(self) -> None:
-        """Counts one more level of nesting and refuses too many."""
+        """Counts one more level of nesting. Refuses the line beyond `MAX_DEPTH`."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise Unreadable(f"nested deeper than {MAX_DEPTH}")
@@ -161,7 +164,7 @@ class Parser:
                 left = self._comparison(left)
                 continue
             self._count_operator()
-            if op == "^" and self._tokens[self._at - 1].kind in _LITERAL_OF_TWO:
+            if op == "^" and self._tokens[self._at - 1].kind in _TWO_PART_LITERALS:
                 raise Unreadable("ambiguous power: put brackets round its base")
             self._take()
             right = self.expression(precedence - 1 if op in grammar.RIGHT_ASSOCIATIVE else precedence)
@@ -187,7 +190,10 @@ class Parser:
             raise Unreadable(f"more than {MAX_OPERATORS} operators")
 
     def _refuse_after(self, operators: frozenset[str], what: str) -> None:
-        """Refuses a literal just read when it stands as the right operand of such an operator."""
+        """Refuses the literal that was just read if it is the right operand of one of the operators.
+
+        `what` names the literal in the message.
+        """
         at = self._at - 2
         while at >= 0 and self._tokens[at].text == "-":
             at -= 1
@@ -270,7 +276,7 @@ class Parser:
             token = self._next
             if token.text == "!" or (token.text == "%" and not token.spaced):
                 previous = self._tokens[self._at - 1]
-                if previous.kind in _LITERAL_OF_TWO or previous.text == token.text == "!":
+                if previous.kind in _TWO_PART_LITERALS or previous.text == token.text == "!":
                     raise Unreadable(f"ambiguous {token.text!r}: put brackets round its operand")
                 self._count_operator()
                 self._take()
@@ -290,7 +296,7 @@ class Parser:
         return inner[0]
 
     def _bracketed(self, closing: str) -> tuple[Term, ...]:
-        """Terms separated by commas up to the closing bracket; `=` compares inside brackets."""
+        """The terms between commas up to the closing bracket. Inside brackets `=` binds like any other relation."""
         loose, self._loose_equals = self._loose_equals, False
         items: list[Term] = []
         if not self.accept(closing):
@@ -303,7 +309,7 @@ class Parser:
 
 
 def parse(line: str) -> Step:
-    """The typed form of a line. Total: a line outside the step language becomes `Prose` with the reason."""
+    """The typed form of a line. A line outside the step language becomes `Prose` with the reason. Never raises."""
     try:
         return Parser(line).step()
     except Unreadable as fault:

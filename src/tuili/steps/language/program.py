@@ -1,7 +1,7 @@
-"""The mini language of traced programs: one statement on one labelled line, its body on the same line.
+"""The small language of traced programs: each labelled line holds one statement with its body.
 
 Statements are `x = expr`, `x += expr` (also `-=`, `*=`), `if cond: stmt`, `while cond: stmt` and
-`for i in range(a, b): stmt`. Expressions are those of the step language. Running is left to `interpreter`.
+`for i in range(a, b): stmt`. Expressions are those of the step language. Running is left to `theories.interpreter`.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def parse_program_line(source: str) -> Statement:
 
 
 def assigned_names(statement: Statement) -> frozenset[str]:
-    """Every variable that a statement may give a value."""
+    """Every variable to which a statement may give a value."""
     match statement:
         case Assign():
             return frozenset((statement.name,))

@@ -1,6 +1,6 @@
 """The text form of a response: steps inside a think block, one a line, then the answer.
 
-Says nothing about whether a step is right (`checker`) or about the special tokens around it (the tokenizer).
+Whether a step is right is decided by `checker`. The tokens of a prompt and a response are left to the tokenizer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ END = "<|end|>"
 
 @dataclass(frozen=True)
 class Response:
-    """What a response says. `complete` is true when the think block was opened first thing and closed."""
+    """The parts of a response. It is `complete` if it begins with a think block that is closed."""
 
     steps: tuple[str, ...]
     answer: str
@@ -28,9 +28,9 @@ def render_response(steps: Iterable[str], answer: str) -> str:
 
 
 def split_response(text: str) -> Response:
-    """The steps and the answer of a response. Total: a text of any other shape gives an incomplete response.
+    """The steps and the answer of a response. A text of any other form gives an incomplete response. Never raises.
 
-    Without a think block the whole text is the answer; with a block that is never closed there is no answer.
+    Without a think block the whole text is the answer. If the block is never closed, the answer is empty.
     """
     body = text.split(END, 1)[0]
     before, opened, rest = body.partition(THINK)

@@ -1,6 +1,6 @@
 """The typed syntax of the step language: what a line is once it has been read.
 
-Reading is `parser`'s work, printing `printer`'s; `evaluate` and the theories decide what a term is worth.
+Reading is left to `parser`, printing to `printer`, the value of a term to `values.evaluate`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A fraction as a value, `3/4` without spaces, kept as written: `6/8` stays `6/8`."""
+    """A fraction as one literal, `3/4` without spaces. It is kept as written: `6/8` stays `6/8`."""
 
     numerator: int
     denominator: int
@@ -46,7 +46,7 @@ class Boolean:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A calendar date as written: `2024-02-30` can be read, but has no value."""
+    """A calendar date as written. `2024-02-30` is a `Day` too, but has no value."""
 
     year: int
     month: int
@@ -55,7 +55,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month as written, `2024-02`; only `days_in` takes one."""
+    """A month as written, `2024-02`. Only the function `days_in` takes one."""
 
     year: int
     month: int
@@ -166,7 +166,7 @@ class Inference:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What one execution of a program line does: an assignment or a decided condition."""
+    """What a program line does when it is executed once: an assignment or a decided condition."""
 
     label: str
     claim: Claim
@@ -174,7 +174,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """A line outside the step language, with the reason why it could not be read."""
+    """A line outside the step language, with the reason why it cannot be read."""
 
     text: str
     reason: str
@@ -214,7 +214,7 @@ def children(term: Term) -> tuple[Term, ...]:
 
 
 def operators(term: Term) -> tuple[str, ...]:
-    """The operators at the top of a term: several for a chain of relations, none for a literal."""
+    """The operators at the top of a term: several in a chain of relations, none in a literal."""
     match term:
         case Unary() | Binary():
             return (term.op,)

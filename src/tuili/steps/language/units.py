@@ -1,6 +1,6 @@
-"""Units of measurement: their spelling, their size in base units and their dimension.
+"""Units of measurement: their spelling, their size in base units, and their dimension. All factors are exact.
 
-All factors are exact. Arithmetic on quantities is `arithmetic`'s work; this file only knows what a unit is.
+Arithmetic on quantities is left to `values.arithmetic`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from functools import lru_cache
 
 BASE_UNITS = ("m", "kg", "s", "A", "K", "mol", "deg", "dollar")
 MAX_FACTORS = 8
+"""Symbols in one unit: `J/(kg*K)` has three."""
 Dimension = tuple[int, ...]
+"""The power of each of `BASE_UNITS`, in their order."""
 DIMENSIONLESS: Dimension = (0,) * len(BASE_UNITS)
 _PREFIXES = {
     "G": Fraction(10**9),
@@ -27,7 +29,7 @@ _FACTOR = re.compile(r"([A-Za-z]+)(?:\^(-?[1-9][0-9]?)(?![0-9]))?")
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A product of powers of unit symbols, those of the numerator first."""
+    """A product of powers of unit symbols. Those with positive powers come first."""
 
     factors: tuple[tuple[str, int], ...]
 
@@ -109,10 +111,14 @@ def _table() -> dict[str, tuple[Fraction, Dimension]]:
 
 
 UNITS = _table()
+"""The size in base units, and the dimension, of every unit symbol and word."""
 
 
 def match_unit(line: str, start: int) -> tuple[Unit, int] | None:
-    """The longest unit written without spaces at a place of a line and its end; None if there is none."""
+    """The longest unit without spaces that begins at position `start` of a line, and the position where it ends.
+
+    None if no unit begins there.
+    """
     first = _FACTOR.match(line, start)
     if first is None or first[1] not in UNITS:
         return None
@@ -131,23 +137,23 @@ def match_unit(line: str, start: int) -> tuple[Unit, int] | None:
 
 
 def _match_factors(line: str, start: int, single: bool = False) -> tuple[list[tuple[str, int]], int]:
-    found: list[tuple[str, int]] = []
+    factors: list[tuple[str, int]] = []
     end = start
     while (factor := _FACTOR.match(line, end)) and factor[1] in UNITS:
-        found.append((factor[1], int(factor[2] or 1)))
+        factors.append((factor[1], int(factor[2] or 1)))
         end = factor.end()
         if single or not line.startswith("*", end):
             break
         end += 1
-    return found, end
+    return factors, end
 
 
 @lru_cache(maxsize=1024)
 def conversion(unit: Unit) -> tuple[Fraction, Dimension]:
-    """The size of a unit in base units, and its dimension as powers of `BASE_UNITS`."""
+    """The size of a unit in base units, and its dimension."""
     size, dimension = Fraction(1), list(DIMENSIONLESS)
     for symbol, power in unit.factors:
-        base_size, base_dimension = UNITS[symbol]
-        size *= base_size**power
-        dimension = [own + power * other for own, other in zip(dimension, base_dimension, strict=True)]
+        symbol_size, symbol_dimension = UNITS[symbol]
+        size *= symbol_size**power
+        dimension = [total + power * part for total, part in zip(dimension, symbol_dimension, strict=True)]
     return size, tuple(dimension)

@@ -1,1 +1,1 @@
-"""The decision procedures of the checker, one file for each theory."""
+"""The decision procedures of the checker. `inference` chooses one by the statements, `context` runs the interpreter."""

@@ -1,4 +1,7 @@
-"""The exact, bounded interpreter of traced programs: it yields what a program does, event by event."""
+"""The exact, bounded interpreter of traced programs: it yields what a program does, event by event.
+
+Reading a program line is left to `language.program`, the values of expressions to `values.evaluate`.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,13 @@ from tuili.steps.values.values import Value
 from tuili.steps.verdict import StepFault, Unreadable
 from tuili.steps.work_budget import WorkBudget
 
-MAX_WORK = 2500  # events, nodes of expressions evaluated, and elements of collections
+MAX_PROGRAM_WORK = 2500
+"""Work for one program: one for each event, and that of `evaluate` for each expression."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that a line does: it gives `name` a value, or else decides a `condition`."""
+    """One thing that a program line does: it gives the variable `name` a value, or it decides a `condition`."""
 
     label: str
     value: Value
@@ -29,28 +33,28 @@ class Event:
     condition: Term | None = None
 
 
-class Run:
-    """The events of a program, computed as far as they are asked for."""
+class Execution:
+    """The events of one program. An event is computed when it is first asked for."""
 
     def __init__(self, program: tuple[tuple[str, str], ...]) -> None:
         self._events: list[Event] = []
-        self._rest = _Machine().run(program)
+        self._pending = _Interpreter().run(program)
         self._fault: StepFault | None = None
-        self._lock = Lock()  # a run is shared by all who check the same program, in threads as well
+        self._lock = Lock()  # threads that check the same program share its execution
         self._program = program
 
     def event(self, number: int) -> Event | None:
         """Event number 0, 1, …, or None after the last one.
 
-        Raises a `StepFault` where the program cannot go on: at a line that cannot be read, at a division by
-        zero, or after too many steps.
+        Raises a `StepFault` where the program cannot go on: at a line that cannot be read, at an expression without
+        a value, or beyond `MAX_PROGRAM_WORK`.
         """
         with self._lock:
             while len(self._events) <= number:
                 if self._fault is not None:
                     raise self._fault.with_traceback(None)
                 try:
-                    self._events.append(next(self._rest))
+                    self._events.append(next(self._pending))
                 except StopIteration:
                     return None
                 except StepFault as fault:
@@ -66,27 +70,27 @@ class Run:
     @property
     def variables(self) -> frozenset[str]:
         """Every name that some line of the program may give a value."""
-        found: frozenset[str] = frozenset()
+        names: frozenset[str] = frozenset()
         for _, source in self._program:
             try:
-                found |= assigned_names(parse_program_line(source))
+                names |= assigned_names(parse_program_line(source))
             except Unreadable:
                 continue
-        return found
+        return names
 
 
 @lru_cache(maxsize=16)
-def run(program: tuple[tuple[str, str], ...]) -> Run:
-    """The run of a program given as labels and sources in order."""
-    return Run(program)
+def execution(program: tuple[tuple[str, str], ...]) -> Execution:
+    """The execution of a program, given as pairs of label and source in order."""
+    return Execution(program)
 
 
-class _Machine:
-    """The variables of a running program and the work it may still do."""
+class _Interpreter:
+    """The variables of a running program, and the work that it may still take."""
 
     def __init__(self) -> None:
         self._state: dict[str, Value] = {}
-        self._budget = WorkBudget(MAX_WORK, "the program runs for too many steps")
+        self._budget = WorkBudget(MAX_PROGRAM_WORK, "the program runs for too many steps")
 
     def run(self, program: tuple[tuple[str, str], ...]) -> Iterator[Event]:
         """Executes labelled lines in order."""
@@ -98,8 +102,8 @@ class _Machine:
             case Assign():
                 yield self._set(label, statement.name, self._value(statement.value))
             case If():
-                decided = yield from self._decide(label, statement.condition)
-                if decided:
+                holds = yield from self._decide(label, statement.condition)
+                if holds:
                     yield from self._execute(label, statement.body)
             case While():
                 while (yield from self._decide(label, statement.condition)):

@@ -1,26 +1,27 @@
 """Linear inference over the rationals: does a conclusion follow from equations and inequalities?
 
-The premises and the negated conclusion are brought into disjunctive normal form; the conclusion follows when
-every branch is unsolvable. `elimination` decides that: multipliers are the witness of "yes", a solution is
-the witness of "no".
+The premises and the negated conclusion are brought into disjunctive normal form; the conclusion follows if no branch
+has a solution. `elimination` decides a branch: multipliers are the witness that the conclusion follows, a solution is
+the witness that it does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise, product
+from itertools import chain, pairwise, product
 
 from tuili.steps.language.grammar import CONNECTIVES, NEGATED_RELATION
 from tuili.steps.language.terms import Binary, Boolean, Compare, Term, Unary
-from tuili.steps.theories.elimination import MAX_WORK, Contradiction, Row, solve
+from tuili.steps.theories.elimination import MAX_ELIMINATION_WORK, Constraint, Contradiction, solve
 from tuili.steps.theories.polynomial import degree, expand, render_polynomial, subtract
 from tuili.steps.values.rendering import render_number
 from tuili.steps.verdict import Decision, LimitExceeded, StepFault, Undecided
 from tuili.steps.work_budget import WorkBudget
 
 MAX_BRANCHES = 64
+"""Branches of the disjunctive normal form."""
 
-_Branch = list[Row]
+_Branch = list[Constraint]
 
 
 def is_about_numbers(term: Term) -> bool:
@@ -36,7 +37,7 @@ def is_about_numbers(term: Term) -> bool:
 
 
 def is_linear(term: Term, budget: WorkBudget) -> bool:
-    """Whether a statement is about numbers and has no product of unknowns, as far as the budget lets that be seen."""
+    """Whether a statement is about numbers and has no product of unknowns. False for one that raises a `StepFault`."""
     try:
         return is_about_numbers(term) and bool(normal_form(term, True, budget))
     except StepFault:
@@ -46,38 +47,38 @@ def is_linear(term: Term, budget: WorkBudget) -> bool:
 def decide(premises: Sequence[Term], conclusion: Term, budget: WorkBudget) -> Decision:
     """Whether the conclusion holds in every rational solution of the premises. Raises a `StepFault`.
 
-    The budget is for reading the statements; eliminating unknowns has one of its own.
+    `budget` bounds the reading of the statements; the elimination of unknowns has a budget of its own.
     """
-    granted = [normal_form(premise, True, budget) for premise in premises]
-    refuted = normal_form(conclusion, False, budget)
-    _bound_branches([*granted, refuted])
-    elimination = WorkBudget(MAX_WORK, "too many inequalities")
+    asserted = [normal_form(premise, True, budget) for premise in premises]
+    negated = normal_form(conclusion, False, budget)
+    _bound_branches([*asserted, negated])
+    elimination_budget = WorkBudget(MAX_ELIMINATION_WORK, "too many inequalities")
     used: set[int] = set()
     proofs: list[tuple[tuple[str, str], ...]] = []
-    for branch in product(*granted, refuted):
-        origins = [i for i, rows in enumerate(branch) for _ in rows]
-        rows = [row for rows in branch for row in rows]
-        solution = solve(rows, elimination)
+    for choice in product(*asserted, negated):
+        origins = [i for i, branch in enumerate(choice) for _ in branch]
+        constraints = list(chain.from_iterable(choice))
+        solution = solve(constraints, elimination_budget)
         if not isinstance(solution, Contradiction):
             model = {name: render_number(value) for name, value in sorted(solution.items())}
             return Decision(False, counter_model=model)
         multipliers = sorted(solution.multipliers.items())
         used |= {origins[i] for i, _ in multipliers if origins[i] < len(premises)}
-        proofs.append(tuple((_text(rows[i]), render_number(factor)) for i, factor in multipliers))
+        proofs.append(tuple((_text(constraints[i]), render_number(factor)) for i, factor in multipliers))
     consistent = any(
-        not isinstance(solve([row for rows in branch for row in rows], elimination), Contradiction)
-        for branch in product(*granted)
+        not isinstance(solve(list(chain.from_iterable(choice)), elimination_budget), Contradiction)
+        for choice in product(*asserted)
     )
     rule = "restatement" if conclusion in premises else "linear combination"
     return Decision(True, consistent, rule, tuple(sorted(used)), evidence={"combinations": tuple(proofs)})
 
 
-def _text(row: Row) -> str:
-    return f"{render_polynomial(row.form)} {row.relation} 0"
+def _text(constraint: Constraint) -> str:
+    return f"{render_polynomial(constraint.form)} {constraint.relation} 0"
 
 
 def normal_form(term: Term, wanted: bool, budget: WorkBudget) -> list[_Branch]:
-    """The ways to make a statement true (or false): all rows of one of these branches must hold."""
+    """The branches that make a statement true, or false unless `wanted`: all constraints of one branch must hold."""
     match term:
         case Boolean():
             return [[]] if term.value is wanted else []
@@ -88,13 +89,13 @@ def normal_form(term: Term, wanted: bool, budget: WorkBudget) -> list[_Branch]:
                 difference = subtract(left, right)
                 if degree(difference) > 1:
                     raise Undecided("a product of unknowns")
-                links.append(_rows(Row(difference, relation if wanted else NEGATED_RELATION[relation])))
-            return _all(links) if wanted else [branch for link in links for branch in link]
+                links.append(_branches(Constraint(difference, relation if wanted else NEGATED_RELATION[relation])))
+            return _conjunction(links) if wanted else [branch for link in links for branch in link]
         case Unary(op="not"):
             return normal_form(term.operand, not wanted, budget)
         case Binary(op="and" | "or"):
             sides = [normal_form(side, wanted, budget) for side in (term.left, term.right)]
-            return _all(sides) if (term.op == "and") is wanted else sides[0] + sides[1]
+            return _conjunction(sides) if (term.op == "and") is wanted else sides[0] + sides[1]
         case Binary(op="->"):
             return normal_form(Binary("or", Unary("not", term.left), term.right), wanted, budget)
         case Binary(op="<->" | "xor"):
@@ -102,29 +103,29 @@ def normal_form(term: Term, wanted: bool, budget: WorkBudget) -> list[_Branch]:
             return [
                 branch
                 for left in (True, False)
-                for branch in _all(
+                for branch in _conjunction(
                     [normal_form(term.left, left, budget), normal_form(term.right, left is alike, budget)]
                 )
             ]
     raise AssertionError(f"not a statement about numbers: {term}")
 
 
-def _rows(row: Row) -> list[_Branch]:
-    """A relation to 0 by `=`, `<` and `<=` alone; `!=` is two cases."""
-    opposite = subtract({}, row.form)
-    match row.relation:
+def _branches(constraint: Constraint) -> list[_Branch]:
+    """The branches of one constraint, with the relations `=`, `<` and `<=` alone: `!=` has two branches."""
+    opposite = subtract({}, constraint.form)
+    match constraint.relation:
         case "!=":
-            return [[Row(row.form, "<")], [Row(opposite, "<")]]
+            return [[Constraint(constraint.form, "<")], [Constraint(opposite, "<")]]
         case ">" | ">=":
-            return [[Row(opposite, row.relation.replace(">", "<"))]]
+            return [[Constraint(opposite, constraint.relation.replace(">", "<"))]]
         case "==":
-            return [[Row(row.form, "=")]]
-    return [[row]]
+            return [[Constraint(constraint.form, "=")]]
+    return [[constraint]]
 
 
-def _all(statements: Sequence[list[_Branch]]) -> list[_Branch]:
+def _conjunction(statements: Sequence[list[_Branch]]) -> list[_Branch]:
     _bound_branches(statements)
-    return [[row for rows in choice for row in rows] for choice in product(*statements)]
+    return [list(chain.from_iterable(choice)) for choice in product(*statements)]
 
 
 def _bound_branches(statements: Sequence[list[_Branch]]) -> None:

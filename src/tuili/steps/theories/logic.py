@@ -1,4 +1,7 @@
-"""Propositional inference by truth tables. A table is one integer: bit i is the formula's value in row i."""
+"""Propositional inference by truth tables.
+
+A column of a table is one integer: bit i is the formula's value in row i. `regions` uses the same columns.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,10 @@ from tuili.steps.verdict import Decision, LimitExceeded
 MAX_ATOMS = 14
 
 
-def columns(count: int) -> list[int]:
-    """The tables of `count` independent atoms: the value of atom i in row r is bit i of r."""
-    everything = (1 << (1 << count)) - 1
-    return [everything // ((1 << (1 << i)) + 1) << (1 << i) for i in range(count)]
+def atom_columns(count: int) -> list[int]:
+    """The columns of `count` independent atoms: the value of atom i in row r is bit i of r."""
+    all_rows = (1 << (1 << count)) - 1
+    return [all_rows // ((1 << (1 << i)) + 1) << (1 << i) for i in range(count)]
 
 
 def is_propositional(term: Term) -> bool:
@@ -31,32 +34,38 @@ def is_propositional(term: Term) -> bool:
 
 
 def decide(premises: Sequence[Term], conclusion: Term) -> Decision:
-    """Whether every row that makes the premises true makes the conclusion true. Raises `LimitExceeded`."""
+    """Whether every row that makes the premises true makes the conclusion true.
+
+    Raises `LimitExceeded` for more than `MAX_ATOMS`.
+    """
     atoms = sorted(frozenset().union(*map(names, (*premises, conclusion))))
     if len(atoms) > MAX_ATOMS:
         raise LimitExceeded(f"more than {MAX_ATOMS} atoms")
-    everything = (1 << (1 << len(atoms))) - 1
-    atom_tables = dict(zip(atoms, columns(len(atoms)), strict=True))
-    tables = [_table(premise, atom_tables, everything) for premise in premises]
-    goal = _table(conclusion, atom_tables, everything)
+    all_rows = (1 << (1 << len(atoms))) - 1
+    by_atom = dict(zip(atoms, atom_columns(len(atoms)), strict=True))
+    columns = [_column(premise, by_atom, all_rows) for premise in premises]
+    goal = _column(conclusion, by_atom, all_rows)
 
     def rows(kept: Sequence[int]) -> int:
-        result = everything
+        result = all_rows
         for i in kept:
-            result &= tables[i]
+            result &= columns[i]
         return result
 
-    possible = rows(range(len(tables)))
+    possible = rows(range(len(columns)))
     counter_rows = possible & ~goal
     if counter_rows:
         row = (counter_rows & -counter_rows).bit_length() - 1
         return Decision(False, counter_model={atom: bool(row >> i & 1) for i, atom in enumerate(atoms)})
-    used = needed(len(tables), lambda kept: not rows(kept) & ~goal)
+    used = minimal_premises(len(columns), lambda kept: not rows(kept) & ~goal)
     return Decision(True, bool(possible), _rule([premises[i] for i in used], conclusion), used)
 
 
-def needed(count: int, suffices: Callable[[Sequence[int]], bool]) -> tuple[int, ...]:
-    """Positions of premises that still suffice when none of them can be left out."""
+def minimal_premises(count: int, suffices: Callable[[Sequence[int]], bool]) -> tuple[int, ...]:
+    """The positions of premises that suffice together, and of which none can be left out.
+
+    `suffices` says whether the premises at some positions suffice; all `count` of them must.
+    """
     kept = list(range(count))
     for i in range(count):
         fewer = [j for j in kept if j != i]
@@ -65,16 +74,16 @@ def needed(count: int, suffices: Callable[[Sequence[int]], bool]) -> tuple[int, 
     return tuple(kept)
 
 
-def _table(term: Term, atoms: Mapping[str, int], everything: int) -> int:
+def _column(term: Term, atoms: Mapping[str, int], all_rows: int) -> int:
     match term:
         case Name():
             return atoms[term.id]
         case Boolean():
-            return everything if term.value else 0
+            return all_rows if term.value else 0
         case Unary():
-            return everything ^ _table(term.operand, atoms, everything)
+            return all_rows ^ _column(term.operand, atoms, all_rows)
         case Binary():
-            left, right = _table(term.left, atoms, everything), _table(term.right, atoms, everything)
+            left, right = _column(term.left, atoms, all_rows), _column(term.right, atoms, all_rows)
             match term.op:
                 case "and":
                     return left & right
@@ -83,9 +92,9 @@ def _table(term: Term, atoms: Mapping[str, int], everything: int) -> int:
                 case "xor":
                     return left ^ right
                 case "->":
-                    return everything ^ left | right
+                    return all_rows ^ left | right
                 case "<->":
-                    return everything ^ left ^ right
+                    return all_rows ^ left ^ right
     raise AssertionError(f"not a propositional term: {term}")
 
 

@@ -1,4 +1,7 @@
-"""Polynomials over the rationals: reading one from a term, and the real roots of one in a single unknown."""
+"""Polynomials over the rationals: reading one from a term, and the real roots of one in a single unknown.
+
+What the roots mean for an inference is left to `roots`.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,12 @@ from tuili.steps.verdict import LimitExceeded, Undecided, Undefined
 from tuili.steps.work_budget import WorkBudget
 
 MAX_PRODUCTS = 200
+"""Products of two coefficients in one multiplication of polynomials."""
 MAX_DEGREE = 8
-MAX_ROOT_SEARCH = 10**6
+MAX_FACTORED_NUMBER = 10**6
+"""The largest coefficient whose divisors are searched for candidates for roots."""
 MAX_CANDIDATES = 500
+"""Candidates for the roots of one polynomial."""
 
 Monomial = tuple[str, ...]  # the unknowns of a product, sorted: x·x·y is ("x", "x", "y"); a constant is ()
 Polynomial = Mapping[Monomial, Fraction]
@@ -25,9 +31,9 @@ Coefficients = tuple[Fraction, ...]  # of one unknown, constant first, without l
 
 
 def expand(term: Term, budget: WorkBudget) -> dict[Monomial, Fraction]:
-    """The polynomial that a term is worth. Raises `Undecided` for any other term.
+    """The polynomial that a term stands for. Raises `Undecided` for a term that is no polynomial.
 
-    The work is the nodes of the term and the terms of the polynomials that they are worth.
+    The work is one for each node of the term, and one for each product of the polynomial that a node stands for.
     """
     budget.spend(1)
     polynomial = _expand(term, budget)
@@ -147,15 +153,15 @@ def value_at(polynomial: Coefficients, x: Fraction) -> Fraction:
 
 
 def divide(dividend: Coefficients, divisor: Coefficients) -> tuple[Coefficients, Coefficients]:
-    """Quotient and rest of a division with rest by a polynomial that is not zero."""
-    rest = list(dividend)
+    """The quotient and the remainder of a division by a polynomial that is not zero."""
+    remainder = list(dividend)
     quotient = [Fraction(0)] * max(len(dividend) - len(divisor) + 1, 0)
     for shift in reversed(range(len(quotient))):
-        factor = bounded(rest[shift + len(divisor) - 1] / divisor[-1])
+        factor = bounded(remainder[shift + len(divisor) - 1] / divisor[-1])
         quotient[shift] = factor
         for i, coefficient in enumerate(divisor):
-            rest[shift + i] -= factor * coefficient
-    return _trimmed(quotient), _trimmed(rest)
+            remainder[shift + i] -= factor * coefficient
+    return _trimmed(quotient), _trimmed(remainder)
 
 
 def common_divisor(a: Coefficients, b: Coefficients) -> Coefficients:
@@ -182,25 +188,25 @@ def _sign_changes(values: Sequence[Fraction]) -> int:
 def real_roots(polynomial: Coefficients, budget: WorkBudget) -> frozenset[Fraction]:
     """All real roots of a polynomial that is not zero. Raises `Undecided` unless every one is rational.
 
-    The work is the candidates that are tried.
+    The work is one for each candidate that is tried.
     """
     roots: set[Fraction] = set()
-    rest = polynomial
-    while len(rest) > 1 and not rest[0]:
+    remainder = polynomial
+    while len(remainder) > 1 and not remainder[0]:
         roots.add(Fraction(0))
-        rest = rest[1:]
-    for candidate in _candidates(rest) if len(rest) > 1 else ():
+        remainder = remainder[1:]
+    for candidate in _candidates(remainder) if len(remainder) > 1 else ():
         budget.spend(1)
-        while len(rest) > 1 and not value_at(rest, candidate):
+        while len(remainder) > 1 and not value_at(remainder, candidate):
             roots.add(candidate)
-            rest = divide(rest, (-candidate, Fraction(1)))[0]
-    if len(rest) > 1 and count_real_roots(rest):
+            remainder = divide(remainder, (-candidate, Fraction(1)))[0]
+    if len(remainder) > 1 and count_real_roots(remainder):
         raise Undecided("a root that is not rational")
     return frozenset(roots)
 
 
 def _candidates(polynomial: Coefficients) -> list[Fraction]:
-    """Every rational that can be a root; from degree 3 on by the rational root theorem."""
+    """Every rational number that can be a root: from degree 3 on by the rational root theorem."""
     if len(polynomial) == 2:
         return [-polynomial[0] / polynomial[1]]
     if len(polynomial) == 3:
@@ -223,7 +229,7 @@ def _candidates(polynomial: Coefficients) -> list[Fraction]:
 
 def _divisors(number: int) -> list[int]:
     number = abs(number)
-    if number > MAX_ROOT_SEARCH:
+    if number > MAX_FACTORED_NUMBER:
         raise LimitExceeded("coefficients too large for a search of roots")
     small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
     return sorted({*small, *(number // d for d in small)})

@@ -1,7 +1,7 @@
 """Categorical and set inference over the regions of a Venn diagram.
 
-A region is a row of a truth table over the classes, a set of regions one integer (`logic.columns`). A class
-may be empty (no existential import): `all a are b` only says that no region inside a, outside b is inhabited.
+A region is a row of a truth table over the classes; a set of regions is one integer, as in `logic`. A class may be
+empty (no existential import): `all a are b` only says that no region inside a and outside b has a member.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tuili.steps.language.terms import Binary, Boolean, Categorical, Name, Term, Unary
-from tuili.steps.theories.logic import columns, needed
+from tuili.steps.theories.logic import atom_columns, minimal_premises
 from tuili.steps.verdict import Decision, LimitExceeded
 
 MAX_CLASSES = 10
@@ -18,7 +18,7 @@ MAX_CLASSES = 10
 
 @dataclass(frozen=True)
 class _Fact:
-    """What a statement says: the regions `empty` have no member, or (where `inhabited`) at least one has."""
+    """What a statement says about a set of regions: one of them has a member if `inhabited`, otherwise none has."""
 
     regions: int
     inhabited: bool
@@ -48,14 +48,17 @@ def _is_class(term: Term) -> bool:
 
 
 def decide(premises: Sequence[Term], conclusion: Term) -> Decision:
-    """Whether every inhabitation of the regions that fits the premises fits the conclusion."""
+    """Whether the conclusion holds for every choice of inhabited regions for which the premises hold.
+
+    Raises `LimitExceeded` for more than `MAX_CLASSES` classes and elements.
+    """
     statements = (*premises, conclusion)
     elements = sorted({f"element {e}" for term in statements for e in _elements(term)})
     classes = sorted(frozenset().union(*map(_classes, statements))) + elements
     if len(classes) > MAX_CLASSES:
         raise LimitExceeded(f"more than {MAX_CLASSES} classes")
-    tables = dict(zip(classes, columns(len(classes)), strict=True))
-    # An element is a class with exactly one member, so that it lies wholly inside or outside any class.
+    tables = dict(zip(classes, atom_columns(len(classes)), strict=True))
+    # An element is a class with exactly one member: it lies wholly inside or wholly outside any other class.
     singles = [_Fact(tables[element], inhabited=True) for element in elements]
     facts = [_fact(premise, tables) for premise in premises]
     goal = _fact(conclusion, tables)
@@ -67,22 +70,22 @@ def decide(premises: Sequence[Term], conclusion: Term) -> Decision:
     if model is not None:
         inhabited = [[name for i, name in enumerate(classes) if region >> i & 1] for region in model]
         return Decision(False, counter_model={"inhabited": inhabited})
-    used = needed(len(facts), lambda kept: counter_model(kept) is None)
+    used = minimal_premises(len(facts), lambda kept: counter_model(kept) is None)
     nothing = _Fact(0, inhabited=True)
     consistent = _counter_model([*singles, *facts], nothing) is not None
     return Decision(True, consistent, "Venn regions", used)
 
 
 def _counter_model(facts: Sequence[_Fact], goal: _Fact) -> tuple[int, ...] | None:
-    """Regions whose inhabitation fits the facts and not the goal, or None if there are none."""
+    """Inhabited regions for which the facts hold and the goal does not, or None if there are none."""
     # The goal's negation comes first: where it puts an element, no other fact may put it elsewhere.
-    needs = [_Fact(goal.regions, not goal.inhabited), *facts]
+    requirements = [_Fact(goal.regions, not goal.inhabited), *facts]
     empty = 0
-    for fact in needs:
+    for fact in requirements:
         if not fact.inhabited:
             empty |= fact.regions
     model = 0
-    for fact in needs:
+    for fact in requirements:
         if fact.inhabited and not fact.regions & model:
             open_regions = fact.regions & ~empty
             if not open_regions:

@@ -1,7 +1,7 @@
-"""Inference about one unknown whose equations are of a higher degree: `x^2 - 5*x + 6 = 0 => x = 2 or x = 3`.
+"""Inference about one unknown from equations of a higher degree: `x^2 - 5*x + 6 = 0 => x = 2 or x = 3`.
 
-The premises must have finitely many real solutions, all rational. A conclusion that lists values must list
-exactly those; any other must hold for each of them. A rewritten equation must keep every real solution.
+The premises must have finitely many real solutions, all of them rational. A conclusion that lists values must list
+exactly the solutions; any other conclusion must hold for each. A rewritten equation must keep every real solution.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tuili.steps.work_budget import WorkBudget
 
 
 def is_higher_degree(term: Term, budget: WorkBudget) -> bool:
-    """Whether some comparison in a statement has a product of unknowns that does not cancel out."""
+    """Whether a comparison in a statement has a product of unknowns that does not cancel out."""
     match term:
         case Compare():
             forms = [expand(part, budget) for part in (term.first, *(part for _, part in term.rest))]
@@ -33,7 +33,7 @@ def is_higher_degree(term: Term, budget: WorkBudget) -> bool:
 
 
 def decide(premises: Sequence[Term], conclusion: Term, budget: WorkBudget) -> Decision:
-    """Whether the conclusion fits the solutions of the premises. Raises `Undecided` if one is irrational."""
+    """Whether the conclusion holds for the solutions of the premises. Raises `Undecided` if one is irrational."""
     unknowns = frozenset().union(*map(names, (*premises, conclusion)))
     if len(unknowns) != 1:
         raise Undecided("equations of a higher degree in several unknowns")
@@ -57,7 +57,7 @@ def decide(premises: Sequence[Term], conclusion: Term, budget: WorkBudget) -> De
 
 
 def _solutions(premises: Sequence[Term], unknown: str, budget: WorkBudget) -> frozenset[Fraction]:
-    """The values that make every premise true, if one of the premises leaves only finitely many."""
+    """The values that make every premise true. Raises `Undecided` if each premise has infinitely many solutions."""
 
     def solves(x: Fraction) -> bool:
         return all(truth(premise, {unknown: x}, budget) for premise in premises)
@@ -73,7 +73,7 @@ def _solutions(premises: Sequence[Term], unknown: str, budget: WorkBudget) -> fr
 
 
 def _candidates(term: Term, unknown: str, budget: WorkBudget) -> frozenset[Fraction] | None:
-    """Finitely many values that include all solutions of a statement, or None if it has infinitely many."""
+    """Finitely many values that include all solutions of a statement, or None if no finite set is known to."""
     equation = _equation(term, budget)
     if equation is not None:
         return polynomial.real_roots(equation, budget) if equation else None
@@ -110,7 +110,7 @@ def _listed(term: Term, unknown: str, budget: WorkBudget) -> list[Fraction] | No
 
 
 def _rewritten(before: Coefficients, after: Coefficients) -> Decision:
-    """Whether every real root of one equation solves the other, decided without knowing the roots."""
+    """Whether every real root of one equation solves the other. The roots themselves are not needed for it."""
     lost = before
     while after and len(lost) > 1:
         shared = polynomial.common_divisor(lost, after)

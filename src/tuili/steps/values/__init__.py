@@ -1,1 +1,1 @@
-"""Exact values and how expressions are evaluated to them."""
+"""The exact values of terms: their types, how terms are evaluated, and how values are compared and written."""

@@ -1,7 +1,7 @@
-"""Exact operations on numbers, quantities and collections, every one bounded in the size of its result.
+"""Exact operations on numbers, quantities and collections. The size of every result is bounded.
 
-Raises `Undefined` where mathematics gives no value, `Undecided` where the value is not rational, `LimitExceeded`
-where it would be too large to write down.
+An operation raises `Undefined` where mathematics gives no value, `Undecided` where the value is not rational, and
+`LimitExceeded` where the value would exceed a bound. Dates and times are left to `dates`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from tuili.steps.values.values import Quantity, Value, comparable, describe_type
 from tuili.steps.verdict import LimitExceeded, Undecided, Undefined
 
 MAX_BITS = 2048
-MAX_ITEMS = 200
-MAX_DIMENSION = 100
+"""Bits of a numerator or a denominator."""
+MAX_ELEMENTS = 200
+MAX_UNIT_POWER = 100
 
 
 def bounded(value: Fraction) -> Fraction:
-    """The value itself, unless it has too many digits."""
+    """The value itself. Raises `LimitExceeded` if it has more than `MAX_BITS`."""
     if value.numerator.bit_length() > MAX_BITS or value.denominator.bit_length() > MAX_BITS:
         raise LimitExceeded("a number has too many digits")
     return value
@@ -33,11 +34,11 @@ def add(left: Value, right: Value) -> Value:
     if isinstance(left, Quantity) and isinstance(right, Quantity) and comparable(left, right):
         return Quantity(bounded(left.amount + right.amount), left.dimension)
     if isinstance(left, tuple) and isinstance(right, tuple):
-        return uniform(left + right)
+        return check_elements(left + right)
     raise Undefined(f"{describe_type(left)} and {describe_type(right)} have no sum")
 
 
-def negative(value: Value) -> Value:
+def negate(value: Value) -> Value:
     """The value with the other sign."""
     if isinstance(value, Fraction):
         return -value
@@ -55,7 +56,7 @@ def subtract(left: Value, right: Value) -> Value:
     raise Undefined(f"{describe_type(left)} and {describe_type(right)} have no difference")
 
 
-def _factor(value: Value, operation: str) -> tuple[Fraction, Dimension]:
+def _amount_and_dimension(value: Value, operation: str) -> tuple[Fraction, Dimension]:
     if isinstance(value, Fraction):
         return value, DIMENSIONLESS
     if isinstance(value, Quantity):
@@ -67,40 +68,43 @@ def multiply(left: Value, right: Value) -> Value:
     """Product of numbers and quantities."""
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         return bounded(left * right)
-    (a, a_dimension), (b, b_dimension) = _factor(left, "product"), _factor(right, "product")
+    a, a_dimension = _amount_and_dimension(left, "product")
+    b, b_dimension = _amount_and_dimension(right, "product")
     powers = tuple(p + q for p, q in zip(a_dimension, b_dimension, strict=True))
-    return quantity(bounded(a * b), _small(powers))
+    return quantity(bounded(a * b), _bounded_dimension(powers))
 
 
 def divide(left: Value, right: Value) -> Value:
     """Quotient of numbers and quantities."""
-    (a, a_dimension), (b, b_dimension) = _factor(left, "quotient"), _factor(right, "quotient")
+    a, a_dimension = _amount_and_dimension(left, "quotient")
+    b, b_dimension = _amount_and_dimension(right, "quotient")
     if not b:
         raise Undefined("division by zero")
     powers = tuple(p - q for p, q in zip(a_dimension, b_dimension, strict=True))
-    return quantity(bounded(a / b), _small(powers))
+    return quantity(bounded(a / b), _bounded_dimension(powers))
 
 
-def _small(dimension: Dimension) -> Dimension:
-    if max(map(abs, dimension)) > MAX_DIMENSION:
+def _bounded_dimension(dimension: Dimension) -> Dimension:
+    if max(map(abs, dimension)) > MAX_UNIT_POWER:
         raise LimitExceeded("a unit has too large a power")
     return dimension
 
 
-def quotient(left: Value, right: Value) -> Value:
-    """`div`: the floor of the quotient of two numbers, or of two quantities of one dimension."""
-    a, b, _ = _divisible(left, right)
+def floor_divide(left: Value, right: Value) -> Value:
+    """`div`: the quotient, rounded down, of two numbers or of two quantities of one dimension."""
+    a, b, _ = _division_operands(left, right)
     return bounded(Fraction(a // b))
 
 
-def rest(left: Value, right: Value) -> Value:
-    """`mod`: what `div` leaves over, with the sign of the divisor."""
-    a, b, dimension = _divisible(left, right)
+def modulo(left: Value, right: Value) -> Value:
+    """`mod`: the remainder of `div`, with the sign of the divisor."""
+    a, b, dimension = _division_operands(left, right)
     return quantity(bounded(a % b), dimension)
 
 
-def _divisible(left: Value, right: Value) -> tuple[Fraction, Fraction, Dimension]:
-    (a, dimension), (b, _) = _factor(left, "quotient"), _factor(right, "quotient")
+def _division_operands(left: Value, right: Value) -> tuple[Fraction, Fraction, Dimension]:
+    a, dimension = _amount_and_dimension(left, "quotient")
+    b, _ = _amount_and_dimension(right, "quotient")
     if not comparable(left, right):
         raise Undefined(f"{describe_type(left)} and {describe_type(right)} have no remainder")
     if not b:
@@ -109,30 +113,30 @@ def _divisible(left: Value, right: Value) -> tuple[Fraction, Fraction, Dimension
 
 
 def power(base: Value, exponent: Value) -> Value:
-    """A power with an integer exponent, or the exact root that a fractional one asks for."""
+    """A power. A fractional exponent such as 1/2 asks for an exact root."""
     if not isinstance(exponent, Fraction):
         raise Undefined(f"{describe_type(exponent)} cannot be an exponent")
     if exponent.denominator != 1:
         return power(root(base, exponent.denominator), Fraction(exponent.numerator))
     n = exponent.numerator
-    amount, dimension = _factor(base, "power")
+    amount, dimension = _amount_and_dimension(base, "power")
     if not amount and n <= 0:
         raise Undefined("zero to a power that is not positive")
     size = max(amount.numerator.bit_length(), amount.denominator.bit_length())
     if size > 1 and (size - 1) * abs(n) > MAX_BITS:
         raise LimitExceeded("a power has too many digits")
-    # Powers of 1 and −1 depend on the exponent's parity only, so that any exponent is allowed.
+    # A power of 1 or −1 depends on the parity of the exponent alone, so any exponent is allowed.
     result = Fraction(amount ** (n if size > 1 else n % 2 or 2))
     if dimension == DIMENSIONLESS:
         return bounded(result)
-    if abs(n) > MAX_DIMENSION:
+    if abs(n) > MAX_UNIT_POWER:
         raise LimitExceeded("a unit has too large a power")
-    return quantity(bounded(result), _small(tuple(n * exponent for exponent in dimension)))
+    return quantity(bounded(result), _bounded_dimension(tuple(n * exponent for exponent in dimension)))
 
 
 def root(value: Value, degree: int) -> Value:
-    """The exact real root; only the non-negative root of a non-negative value is defined."""
-    amount, dimension = _factor(value, "root")
+    """The exact real root. Only a value that is not negative has one, and the root is not negative either."""
+    amount, dimension = _amount_and_dimension(value, "root")
     if amount < 0:
         raise Undefined("root of a negative number")
     if degree > MAX_BITS:
@@ -144,7 +148,7 @@ def root(value: Value, degree: int) -> Value:
 
 
 def _integer_root(value: int, degree: int) -> int:
-    """The exact root by Newton's method, which falls to the floor of the root from any start above it."""
+    """The exact root by Newton's method: from any start above the root, the guesses fall to the root's floor."""
     if not value:
         return 0
     guess = 1 << (value.bit_length() // degree + 1)
@@ -158,7 +162,7 @@ def _integer_root(value: int, degree: int) -> int:
 def integer(value: Value) -> int:
     """The value as an integer.
 
-    A fraction is undecided, not wrong: some authors extend operations on integers to it.
+    Raises `Undecided` for a fraction: some authors extend operations on integers to fractions.
     """
     if not isinstance(value, Fraction):
         raise Undefined(f"{describe_type(value)} where an integer is expected")
@@ -168,15 +172,15 @@ def integer(value: Value) -> int:
 
 
 def natural(value: Value) -> int:
-    """The value as an integer that is not negative. A negative one is undecided, as in `integer`."""
+    """The value as an integer that is not negative. Raises `Undecided` for a negative one, as `integer` does."""
     number = integer(value)
     if number < 0:
         raise Undecided("an operation that is not for negative numbers here")
     return number
 
 
-def falling(n: int, k: int) -> int:
-    """n (n−1) … (n−k+1): the arrangements of k out of n things."""
+def falling_factorial(n: int, k: int) -> int:
+    """n (n−1) … (n−k+1): the number of arrangements of k out of n things."""
     if k > n:
         return 0
     result = 1
@@ -188,7 +192,7 @@ def falling(n: int, k: int) -> int:
 
 
 def binomial(n: int, k: int) -> int:
-    """The choices of k out of n things."""
+    """The number of choices of k out of n things."""
     if k > n:
         return 0
     k = min(k, n - k)
@@ -204,7 +208,7 @@ def factorial(n: int) -> int:
         raise Undefined("the factorial of a negative number")
     if n > MAX_BITS:
         raise LimitExceeded("a factorial has too many digits")
-    return falling(n, n)
+    return falling_factorial(n, n)
 
 
 def gcd(numbers: Sequence[int]) -> int:
@@ -221,10 +225,14 @@ def lcm(numbers: Sequence[int]) -> int:
     return result
 
 
-def uniform(items: tuple[Value, ...]) -> tuple[Value, ...]:
-    """The items, if they can make a set or list: few, all of one sort, and no collections themselves."""
-    if len(items) > MAX_ITEMS:
-        raise LimitExceeded(f"more than {MAX_ITEMS} elements")
+def check_elements(items: tuple[Value, ...]) -> tuple[Value, ...]:
+    """The items, if they can be the elements of a set or list.
+
+    Raises `LimitExceeded` for more than `MAX_ELEMENTS`, `Undecided` for collections in a collection, and `Undefined`
+    for items of different types or dimensions.
+    """
+    if len(items) > MAX_ELEMENTS:
+        raise LimitExceeded(f"more than {MAX_ELEMENTS} elements")
     if any(isinstance(item, (tuple, frozenset)) for item in items):
         raise Undecided("a collection of collections")
     if any(not comparable(items[0], item) for item in items[1:]):

@@ -1,4 +1,7 @@
-"""To which theory a claim belongs, by the most special kind of literal or value in it."""
+"""The kind of a claim: the name of its theory, by the most special literal or value in it.
+
+The kinds of inferences are given by `inference`.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,16 @@ from tuili.steps.language import terms
 from tuili.steps.language.terms import Term
 from tuili.steps.values.values import Quantity, TimeOfDay, Value, Weekday
 
-_RANKS = ("arithmetic", "quantity", "boolean", "set", "date")
+_KINDS = ("arithmetic", "quantity", "boolean", "set", "date")
+"""From the most general to the most special. The rank of a kind is its position."""
 _QUANTITY, _BOOLEAN, _SET, _DATE = range(1, 5)
-_BY_TERM: dict[type, int] = {
+_RANK_BY_TERM: dict[type, int] = {
     terms.Measure: _QUANTITY,
     **dict.fromkeys((terms.Boolean, terms.Compare), _BOOLEAN),
     terms.Collection: _SET,
     **dict.fromkeys((terms.Day, terms.Month, terms.Clock, terms.WeekdayName), _DATE),
 }
-_BY_VALUE: dict[type, int] = {
+_RANK_BY_VALUE: dict[type, int] = {
     Quantity: _QUANTITY,
     bool: _BOOLEAN,
     **dict.fromkeys((frozenset, tuple), _SET),
@@ -26,16 +30,16 @@ _BY_VALUE: dict[type, int] = {
 
 
 def kind_of_terms(parts: Sequence[Term]) -> str:
-    """The kind of a claim, as far as its literals show it."""
+    """The kind of a claim by the literals in its parts."""
     rank = 0
     pending = list(parts)
     while pending:
         term = pending.pop()
-        rank = max(rank, _BY_TERM.get(type(term), 0))
+        rank = max(rank, _RANK_BY_TERM.get(type(term), 0))
         pending.extend(terms.children(term))
-    return _RANKS[rank]
+    return _KINDS[rank]
 
 
 def kind_of_values(kind: str, values: Sequence[Value]) -> str:
-    """The kind of a claim when the values of its parts are known too."""
-    return _RANKS[max(_RANKS.index(kind), *(_BY_VALUE.get(type(value), 0) for value in values))]
+    """The kind of a claim that has the given kind by its literals and whose parts have the given values."""
+    return _KINDS[max(_KINDS.index(kind), *(_RANK_BY_VALUE.get(type(value), 0) for value in values))]

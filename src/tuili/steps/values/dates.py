@@ -10,35 +10,36 @@ from tuili.steps.language.units import BASE_UNITS
 from tuili.steps.values.values import Quantity, TimeOfDay, Value, Weekday
 from tuili.steps.verdict import Undefined
 
-DAY = 86_400
-_TIME = tuple(int(base == "s") for base in BASE_UNITS)
+DAY_SECONDS = 86_400
+_TIME_DIMENSION = tuple(int(base == "s") for base in BASE_UNITS)
 
 
 def seconds(value: Value) -> int | None:
-    """A whole number of seconds if the value is such a duration."""
-    if isinstance(value, Quantity) and value.dimension == _TIME and value.amount.denominator == 1:
+    """The seconds of a duration; None if the value is no duration of whole seconds."""
+    if isinstance(value, Quantity) and value.dimension == _TIME_DIMENSION and value.amount.denominator == 1:
         return value.amount.numerator
     return None
 
 
 def duration(amount: int) -> Quantity:
-    """A duration of so many seconds."""
-    return Quantity(Fraction(amount), _TIME)
+    """A duration of `amount` seconds."""
+    return Quantity(Fraction(amount), _TIME_DIMENSION)
 
 
 def shift(start: Value, by: Value, sign: int) -> Value | None:
-    """`start` plus (sign 1) or minus (sign −1) a duration; None if the two are not a time and a duration.
+    """`start` plus (sign 1) or minus (sign −1) the duration `by`; None if they are not a time and a duration.
 
-    A time of day wraps at midnight. Dates and weekdays move by whole days.
+    A time of day wraps at midnight. Raises `Undefined` where a date or weekday would move by a part of a day, or
+    where a date would leave the years 1 to 9999.
     """
     span = seconds(by)
     if span is None or not isinstance(start, (datetime.date, Weekday, TimeOfDay)):
         return None
     if isinstance(start, TimeOfDay):
-        return TimeOfDay((start.seconds + sign * span) % DAY)
-    if span % DAY:
+        return TimeOfDay((start.seconds + sign * span) % DAY_SECONDS)
+    if span % DAY_SECONDS:
         raise Undefined("a date moves by whole days only")
-    days = sign * span // DAY
+    days = sign * span // DAY_SECONDS
     if isinstance(start, Weekday):
         return Weekday((start.number + days) % 7)
     try:
@@ -48,13 +49,16 @@ def shift(start: Value, by: Value, sign: int) -> Value | None:
 
 
 def difference(end: Value, start: Value) -> Value | None:
-    """The duration from `start` to `end`: never negative for times of day (over midnight) and weekdays."""
+    """The duration from `start` to `end`; None if they are not two times of one type.
+
+    It is never negative between times of day, where it may pass midnight, and between weekdays.
+    """
     if isinstance(end, datetime.date) and isinstance(start, datetime.date):
-        return duration((end - start).days * DAY)
+        return duration((end - start).days * DAY_SECONDS)
     if isinstance(end, TimeOfDay) and isinstance(start, TimeOfDay):
-        return duration((end.seconds - start.seconds) % DAY)
+        return duration((end.seconds - start.seconds) % DAY_SECONDS)
     if isinstance(end, Weekday) and isinstance(start, Weekday):
-        return duration((end.number - start.number) % 7 * DAY)
+        return duration((end.number - start.number) % 7 * DAY_SECONDS)
     return None
 
 

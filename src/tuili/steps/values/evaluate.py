@@ -1,6 +1,6 @@
-"""The value of a term without unknowns. Operations are left to `arithmetic`, `dates` and `functions`.
+"""Evaluates a term without unknowns. The operations are left to `arithmetic`, `dates` and `functions`.
 
-Every operation is bounded by itself; the budget bounds how many of them a line may ask for.
+Each operation bounds the size of its result. A `WorkBudget` bounds how many operations a line may ask for.
 """
 
 from __future__ import annotations
@@ -20,21 +20,24 @@ from tuili.steps.values.values import TimeOfDay, Value, Weekday, compare, descri
 from tuili.steps.verdict import Undecided, Undefined
 from tuili.steps.work_budget import WorkBudget
 
-MAX_WORK = 1500  # nodes of terms, and elements of the collections that they are worth
-CALL = 5  # what a call counts for, as a node
+MAX_EVALUATION_WORK = 1500
+"""Work for one line: one for each node of a term, and one for each element of a collection that a node gives."""
+CALL_WORK = 5
+"""Work for calling a function, in nodes."""
 _NO_NAMES: Mapping[str, Value] = {}
 _COLLECTIONS = (tuple, frozenset)
 
 
 def evaluation_budget() -> WorkBudget:
-    """The work that one line may do."""
-    return WorkBudget(MAX_WORK, "too many values to work out")
+    """A fresh budget of the work that evaluating one line may take."""
+    return WorkBudget(MAX_EVALUATION_WORK, "too many values to work out")
 
 
 def evaluate(term: Term, names: Mapping[str, Value] = _NO_NAMES, budget: WorkBudget | None = None) -> Value:
-    """The exact value of a term. Raises `Undefined`, `Undecided` (also for unknown names) or `LimitExceeded`.
+    """The exact value of a term. `names` maps the names that it may use to their values.
 
-    Terms of one line share a `budget`; without one the term has a budget of its own.
+    The terms of one line share a `budget`; without a budget the term gets a fresh one.
+    Raises `Undefined`, `Undecided` (for an unknown name, too) or `LimitExceeded`.
     """
     handler = _HANDLERS.get(type(term))
     if handler is None:
@@ -46,7 +49,7 @@ def evaluate(term: Term, names: Mapping[str, Value] = _NO_NAMES, budget: WorkBud
 
 
 def truth(term: Term, names: Mapping[str, Value], budget: WorkBudget | None = None) -> bool:
-    """The value of a term that must be true or false."""
+    """The value of a term that must be true or false. Raises `Undefined` for any other value."""
     value = evaluate(term, names, budget)
     if not isinstance(value, bool):
         raise Undefined(f"{describe_type(value)} where a truth value is expected")
@@ -88,7 +91,7 @@ def _clock(term: terms.Clock, *_: object) -> Value:
 
 
 def _collection(term: terms.Collection, names: Mapping[str, Value], budget: WorkBudget) -> Value:
-    items = arithmetic.uniform(tuple(evaluate(item, names, budget) for item in term.items))
+    items = arithmetic.check_elements(tuple(evaluate(item, names, budget) for item in term.items))
     return frozenset(items) if term.brackets == "{}" else items
 
 
@@ -107,7 +110,7 @@ def _unary(term: terms.Unary, names: Mapping[str, Value], budget: WorkBudget) ->
         return not truth(term.operand, names, budget)
     value = evaluate(term.operand, names, budget)
     if term.op == "-":
-        return arithmetic.negative(value)
+        return arithmetic.negate(value)
     if term.op == "!":
         return Fraction(arithmetic.factorial(arithmetic.integer(value)))
     return arithmetic.divide(value, Fraction(100))
@@ -137,37 +140,37 @@ def _subtract(left: Value, right: Value) -> Value:
     return arithmetic.subtract(left, right) if moved is None else moved
 
 
-def _sets(left: Value, right: Value) -> tuple[frozenset[Value], frozenset[Value]]:
+def _two_sets(left: Value, right: Value) -> tuple[frozenset[Value], frozenset[Value]]:
     if not isinstance(left, frozenset) or not isinstance(right, frozenset):
         raise Undefined(f"an operation on sets was given {describe_type(left)} and {describe_type(right)}")
-    arithmetic.uniform((*left, *right))
+    arithmetic.check_elements((*left, *right))
     return left, right
 
 
 def _union(left: Value, right: Value) -> Value:
-    a, b = _sets(left, right)
+    a, b = _two_sets(left, right)
     return a | b
 
 
 def _intersection(left: Value, right: Value) -> Value:
-    a, b = _sets(left, right)
+    a, b = _two_sets(left, right)
     return a & b
 
 
-def _minus(left: Value, right: Value) -> Value:
-    a, b = _sets(left, right)
+def _difference(left: Value, right: Value) -> Value:
+    a, b = _two_sets(left, right)
     return a - b
 
 
 def _subset(left: Value, right: Value) -> Value:
-    a, b = _sets(left, right)
+    a, b = _two_sets(left, right)
     return a <= b
 
 
 def _in(left: Value, right: Value) -> Value:
     if not isinstance(right, (frozenset, tuple)):
         raise Undefined(f"{describe_type(right)} has no elements")
-    arithmetic.uniform((left, *right))
+    arithmetic.check_elements((left, *right))
     return left in right
 
 
@@ -177,11 +180,11 @@ _BINARY: dict[str, Callable[[Value, Value], Value]] = {
     "*": arithmetic.multiply,
     "/": arithmetic.divide,
     "^": arithmetic.power,
-    "div": arithmetic.quotient,
-    "mod": arithmetic.rest,
+    "div": arithmetic.floor_divide,
+    "mod": arithmetic.modulo,
     "union": _union,
     "inter": _intersection,
-    "minus": _minus,
+    "minus": _difference,
     "subset": _subset,
     "in": _in,
 }
@@ -202,7 +205,7 @@ def _binary(term: terms.Binary, names: Mapping[str, Value], budget: WorkBudget) 
 
 
 def _call(term: terms.Call, names: Mapping[str, Value], budget: WorkBudget) -> Value:
-    budget.spend(CALL - 1)
+    budget.spend(CALL_WORK - 1)
     match term:
         case terms.Call("days_in", (terms.Month() as month,)):
             return Fraction(dates.days_in_month(month.year, month.month))

@@ -17,7 +17,7 @@ from tuili.steps.verdict import Undecided, Undefined
 
 
 def call(function: str, arguments: tuple[Value, ...]) -> Value:
-    """The value of a function. Raises `Undefined` for arguments outside its domain."""
+    """The value of a function. Raises `Undefined` for a wrong number of arguments or one outside its domain."""
     arity = FUNCTIONS[function]
     if arity is not None and len(arguments) != arity:
         raise Undefined(f"{function} takes {arity} argument{'s' if arity > 1 else ''}, not {len(arguments)}")
@@ -25,7 +25,7 @@ def call(function: str, arguments: tuple[Value, ...]) -> Value:
 
 
 def _items(values: tuple[Value, ...]) -> tuple[Value, ...]:
-    """The arguments themselves, or the elements of the only one."""
+    """The arguments, or the elements of the only argument if that is a set or list."""
     if len(values) == 1 and isinstance(values[0], (tuple, frozenset)):
         values = tuple(values[0])
     if not values:
@@ -75,11 +75,11 @@ def _floor(value: Value) -> Fraction:
 
 
 def _ceil(value: Value) -> Value:
-    return -_floor(arithmetic.negative(value))
+    return -_floor(arithmetic.negate(value))
 
 
 def _absolute(value: Value) -> Value:
-    return arithmetic.negative(value) if compare(value, "<", arithmetic.multiply(value, Fraction(0))) else value
+    return arithmetic.negate(value) if compare(value, "<", arithmetic.multiply(value, Fraction(0))) else value
 
 
 def _weekday(value: Value) -> Value:
@@ -92,7 +92,7 @@ COMPUTATIONS: dict[str, Callable[..., Value]] = {
     "gcd": lambda *values: Fraction(arithmetic.gcd(_integers(values))),
     "lcm": lambda *values: Fraction(arithmetic.lcm(_integers(values))),
     "C": lambda n, k: Fraction(arithmetic.binomial(natural(n), natural(k))),
-    "P": lambda n, k: Fraction(arithmetic.falling(natural(n), natural(k))),
+    "P": lambda n, k: Fraction(arithmetic.falling_factorial(natural(n), natural(k))),
     "floor": _floor,
     "ceil": _ceil,
     "abs": _absolute,

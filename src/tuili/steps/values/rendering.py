@@ -19,9 +19,9 @@ MAX_DECIMALS = 12
 
 
 def render_value(value: Value, unit: Unit | None = None, decimal: bool = False) -> str:
-    """A value in canonical printing; a quantity in the given unit if that fits, else in base units.
+    """The canonical text of a value. A quantity is written in `unit` if that has its dimension, else in base units.
 
-    With `decimal`, numbers are written as decimals where those end.
+    With `decimal`, a number is written as a decimal where at most `MAX_DECIMALS` digits write it out.
     """
     match value:
         case bool():
@@ -59,12 +59,15 @@ def render_number(value: Fraction, decimal: bool = False) -> str:
 
 
 def _places(denominator: int) -> int:
-    """How many decimals a fraction needs; 0 if it never ends or needs more than `MAX_DECIMALS`."""
+    """How many digits behind the point a fraction needs; 0 if `MAX_DECIMALS` digits do not write it out."""
     return next((places for places in range(1, MAX_DECIMALS + 1) if 10**places % denominator == 0), 0)
 
 
 def render_value_like(value: Value, *terms: Term) -> str:
-    """The value in a unit and form of the terms; the first term counts most."""
+    """The value in a unit of the terms, and as a decimal if the terms have decimals.
+
+    Of several units that fit, the first one counts.
+    """
     literals = [literal for term in terms for literal in _literals(term)]
     decimal = any(isinstance(literal, Number) and literal.places for literal in literals)
     units = [literal.unit for literal in literals if isinstance(literal, Measure)]
@@ -82,7 +85,7 @@ def _literals(term: Term) -> Iterator[Term]:
 
 
 def _fitting(value: Quantity, units: list[Unit]) -> Unit | None:
-    """The first unit of the value's dimension, or else a power of a unit: cm^2 where cm is written."""
+    """The first unit that has the value's dimension, or else a power of a unit: cm^2 if cm is among them."""
     for unit in units:
         if conversion(unit)[1] == value.dimension:
             return unit
@@ -90,6 +93,6 @@ def _fitting(value: Quantity, units: list[Unit]) -> Unit | None:
         dimension = conversion(unit)[1]
         for power in (2, 3):
             if len(unit.factors) == 1 and tuple(power * p for p in dimension) == value.dimension:
-                ((symbol, own),) = unit.factors
-                return Unit(((symbol, own * power),))
+                ((symbol, unit_power),) = unit.factors
+                return Unit(((symbol, unit_power * power),))
     return None

@@ -1,6 +1,6 @@
-"""What terms are worth: exact values, how two of them compare, and how they are written.
+"""The types of exact values, and how two values compare.
 
-Operations that make new values are left to `arithmetic` (numbers, quantities, collections) and `dates`.
+Operations that make new values are left to `arithmetic` and `dates`, writing values to `rendering`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tuili.steps.verdict import Undefined
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """An amount in base units with a dimension that is not plain; plain amounts are numbers."""
+    """An amount in base units, with its dimension. An amount without a dimension is a number, a `Fraction`."""
 
     amount: Fraction
     dimension: Dimension
@@ -43,7 +43,7 @@ Value: TypeAlias = (
     Fraction | bool | Quantity | datetime.date | Weekday | TimeOfDay | frozenset["Value"] | tuple["Value", ...]
 )
 
-_SORTS = {
+_TYPE_NAMES = {
     Fraction: "a number",
     bool: "a truth value",
     Quantity: "a quantity",
@@ -53,8 +53,8 @@ _SORTS = {
     frozenset: "a set",
     tuple: "a list",
 }
-_ORDERED = frozenset({Fraction, Quantity, datetime.date, TimeOfDay})
-_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+_ORDERED_TYPES = frozenset({Fraction, Quantity, datetime.date, TimeOfDay})
+_ORDER_RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -63,10 +63,10 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def describe_type(value: Value) -> str:
-    """The kind of a value in words."""
+    """The type of a value in words, for messages."""
     if isinstance(value, Quantity):
         return f"a quantity in {base_unit(value.dimension)}"
-    return _SORTS[type(value)]
+    return _TYPE_NAMES[type(value)]
 
 
 def base_unit(dimension: Dimension) -> Unit:
@@ -76,35 +76,35 @@ def base_unit(dimension: Dimension) -> Unit:
 
 
 def quantity(amount: Fraction, dimension: Dimension) -> Value:
-    """A quantity, or a number when the dimension is plain."""
+    """A quantity, or a number if there is no dimension."""
     return amount if dimension == DIMENSIONLESS else Quantity(amount, dimension)
 
 
 def comparable(left: Value, right: Value) -> bool:
-    """Whether two values are of one sort and, for quantities, of one dimension."""
+    """Whether two values are of one type and, if they are quantities, of one dimension."""
     if isinstance(left, Quantity) and isinstance(right, Quantity):
         return left.dimension == right.dimension
     return type(left) is type(right)
 
 
 def equal(left: Value, right: Value) -> bool:
-    """Whether two values are equal and of one sort; `1` and `true` are not, and neither are `{1}` and `{true}`."""
+    """Whether two values are equal and of one type: `1` and `true` are not, and neither are `{1}` and `{true}`."""
     if not comparable(left, right) or left != right:
         return False
     if isinstance(left, (tuple, frozenset)) and isinstance(right, (tuple, frozenset)):
-        # All elements of a collection are of one sort. Python takes True for 1, in sets as well.
-        return all(comparable(own, other) for own, other in zip(left, right, strict=True))
+        # All elements of a collection are of one type. Python holds True and 1 for equal, in sets as well.
+        return all(comparable(a, b) for a, b in zip(left, right, strict=True))
     return True
 
 
 def compare(left: Value, relation: str, right: Value) -> bool:
-    """Whether two values stand in a relation. Raises `Undefined` where it makes no sense (`1 m < 2 s`)."""
+    """Whether the relation holds between two values. Raises `Undefined` for values without one (`1 m < 2 s`)."""
     if not comparable(left, right):
         raise Undefined(f"{describe_type(left)} cannot be compared with {describe_type(right)}")
     if relation in EQUALITIES:
         return equal(left, right) is (relation != "!=")
-    if type(left) not in _ORDERED:
+    if type(left) not in _ORDERED_TYPES:
         raise Undefined(f"{describe_type(left)} has no order")
     if isinstance(left, Quantity) and isinstance(right, Quantity):
         left, right = left.amount, right.amount
-    return _ORDERS[relation](left, right)
+    return _ORDER_RELATIONS[relation](left, right)

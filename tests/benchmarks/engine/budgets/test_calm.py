@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.engine.budgets.calm import decode, saturation, softmax
 from tests.tiny import tiny_model
-from tuili.engine.decode import Decoder
+from tuili.engine import load_decoder
 
 PROMPTS = ["What is 1 + 1?", "1 + 1 = 2 and 2 + 2", "1?"]
 
@@ -19,7 +19,7 @@ def test_a_rule_that_never_or_always_lets_go_is_a_fixed_depth(rule, threshold, d
     model.eval()
     prompts = [tokenizer.encode_prompt(prompt) for prompt in PROMPTS]
     written = decode(model, prompts, [(rule, threshold)] * 3, tokenizer.end_id, 12)
-    twin = Decoder(model, tokenizer, depth, max_new_tokens=12).generate(PROMPTS)
+    twin = load_decoder(model, tokenizer, depth, max_new_tokens=12).generate(PROMPTS)
     assert written == [(generation.tokens, generation.depths) for generation in twin]
 
 

@@ -1,4 +1,4 @@
-"""The loads are summed up rightly, and the peers' model is of the size that the record says."""
+"""The figures of a load are right, and the peers' model has the size that the record says."""
 
 from __future__ import annotations
 
@@ -19,18 +19,22 @@ def test_throughput_is_of_the_time_and_latency_of_all_answers():
         Asked(0, whole=0.1, ended=1.0),
         Asked(429, whole=0.1, ended=1.0),
     ]
-    told = summary(asked, seconds=2.0, processor=3.0)
-    assert (told["answers_per_second"], told["tokens_per_second"], told["tokens_per_cpu_second"]) == (1.0, 15.0, 20.0)
-    assert (told["first_p50"], told["whole_p50"], told["unanswered"]) == (300.0, 400.0, 2)
-    assert told["whole_p99"] == pytest.approx(1184.0)
+    figures = summary(asked, seconds=2.0, processor=3.0)
+    assert (figures["answers_per_second"], figures["tokens_per_second"], figures["tokens_per_cpu_second"]) == (
+        1.0,
+        15.0,
+        20.0,
+    )
+    assert (figures["first_p50"], figures["whole_p50"], figures["unanswered"]) == (300.0, 400.0, 2)
+    assert figures["whole_p99"] == pytest.approx(1184.0)
     with pytest.raises(TuiliError, match="none of 2"):
         summary(asked[3:], 1.0, 1.0)
 
 
 def test_the_peers_model_has_the_size_of_what_a_token_of_nano_uses(tmp_path):
     save_llama(tmp_path)
-    told = parameters()
-    assert 0.95 < told["llama"] / told["nano_active"] < 1.05
+    figures = parameters()
+    assert 0.95 < figures["llama"] / figures["nano_active"] < 1.05
     assert (tmp_path / "chat_template.jinja").read_text().startswith("<|begin|>")
 
 

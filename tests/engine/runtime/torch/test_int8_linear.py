@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tiny import loud, tiny_model
-from tuili.engine.decode import Decoder
 from tuili.engine.runtime.torch.int8_linear import FEW, Int8, product, rounded
-from tuili.engine.runtime.torch.kv_cache import Slots
-from tuili.engine.runtime.torch.lean_model import Network
+from tuili.engine.runtime.torch.kv_cache import KVCache
+from tuili.engine.runtime.torch.lean_model import LeanModel
+from tuili.engine.runtime.torch.load import load_decoder
 from tuili.errors import InputError
 
 
@@ -53,8 +53,8 @@ def test_a_rounded_network_is_nearly_the_same(layered: bool) -> None:
     model, _ = tiny_model(top_units=2, window=4, max_unit=4, **sizes)
     outputs = []
     for int8 in (False, True):
-        network = Network(model.eval(), int8=int8)
-        slots = Slots(model.config, 2, torch.float32, torch.device("cpu"))
+        network = LeanModel(model.eval(), int8=int8)
+        slots = KVCache(model.config, 2, torch.float32, torch.device("cpu"))
         ids = torch.arange(40).view(2, 20) + 10
         network.trunk(slots, slice(0, 2), ids[:, :19])
         hidden, kv, step = network.trunk(slots, slice(0, 2), ids[:, 19:])
@@ -71,6 +71,6 @@ def test_a_rounded_network_is_nearly_the_same(layered: bool) -> None:
 def test_a_rounded_model_is_not_changed_itself() -> None:
     model, tokenizer = tiny_model(hidden_size=32, intermediate_size=32, head_dim=16)
     loud(model).eval()
-    before = Decoder(model, tokenizer, depth=4, max_new_tokens=12).generate(["1 + 1?"])[0].tokens
-    Decoder(model, tokenizer, depth=4, max_new_tokens=12, int8=True).generate(["1 + 1?"])
-    assert Decoder(model, tokenizer, depth=4, max_new_tokens=12).generate(["1 + 1?"])[0].tokens == before
+    before = load_decoder(model, tokenizer, depth=4, max_new_tokens=12).generate(["1 + 1?"])[0].tokens
+    load_decoder(model, tokenizer, depth=4, max_new_tokens=12, int8=True).generate(["1 + 1?"])
+    assert load_decoder(model, tokenizer, depth=4, max_new_tokens=12).generate(["1 + 1?"])[0].tokens == before

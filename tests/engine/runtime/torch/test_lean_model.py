@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.tiny import tiny_model
-from tuili.engine.runtime.torch.kv_cache import Saved, Slots
-from tuili.engine.runtime.torch.lean_model import Network
+from tuili.engine.runtime.torch.kv_cache import KVCache, SavedRow
+from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.model import TuiliForCausalLM
 
 
@@ -44,8 +44,8 @@ actions = st.one_of(
 @given(st.lists(actions, min_size=1, max_size=12))
 @torch.inference_mode()
 def test_rows_that_grow_shrink_and_move_equal_the_model(model: TuiliForCausalLM, plan: list[tuple[str, int]]) -> None:
-    network = Network(model)
-    slots = Slots(model.config, 3, torch.float32, torch.device("cpu"))
+    network = LeanModel(model)
+    slots = KVCache(model.config, 3, torch.float32, torch.device("cpu"))
     texts, saved = [ids(0, 0), ids(0, 0)], None
     for number, (action, size) in enumerate([("read", 3), *plan, ("write", 1)]):
         if action == "read":  # a chunk of one row
@@ -64,12 +64,14 @@ def test_rows_that_grow_shrink_and_move_equal_the_model(model: TuiliForCausalLM,
             texts.reverse()
         elif action == "save":
             saved = slots.save(0)
-        elif isinstance(saved, Saved):
+        elif isinstance(saved, SavedRow):
             texts[1] = torch.tensor(saved.ids[:size], dtype=torch.long)
             slots.load(1, saved, len(texts[1]))
 
 
-def check(model: TuiliForCausalLM, network: Network, slots: Slots, rows: slice, texts: list[Tensor], new: int) -> None:
+def check(
+    model: TuiliForCausalLM, network: LeanModel, slots: KVCache, rows: slice, texts: list[Tensor], new: int
+) -> None:
     """Read the last `new` ids of these rows; all exits, and the last token alone, give what the model gives."""
     id_AT = torch.stack([texts[row][-new:] for row in range(rows.start, rows.stop)])
     hidden_ATM, kv, step = network.trunk(slots, rows, id_AT)
@@ -89,7 +91,7 @@ def check(model: TuiliForCausalLM, network: Network, slots: Slots, rows: slice, 
 
 @torch.inference_mode()
 def test_some_rows_go_on_without_the_others(model: TuiliForCausalLM) -> None:
-    network, slots = Network(model), Slots(model.config, 3, torch.float32, torch.device("cpu"))
+    network, slots = LeanModel(model), KVCache(model.config, 3, torch.float32, torch.device("cpu"))
     hidden_ATM, kv, step = network.trunk(slots, slice(0, 3), torch.stack([ids(n, 20) for n in range(3)]))
     chosen_N = torch.tensor([2, 0])
     some = network.group(0, hidden_ATM[chosen_N], kv.some(chosen_N), step.some(chosen_N))
@@ -100,8 +102,8 @@ def test_some_rows_go_on_without_the_others(model: TuiliForCausalLM) -> None:
 
 @torch.inference_mode()
 def test_what_stood_in_a_slot_before_leaves_no_trace(model: TuiliForCausalLM) -> None:
-    network = Network(model)
-    fresh, used = (Slots(model.config, 1, torch.float32, torch.device("cpu")) for _ in range(2))
+    network = LeanModel(model)
+    fresh, used = (KVCache(model.config, 1, torch.float32, torch.device("cpu")) for _ in range(2))
     network.trunk(used, slice(0, 1), ids(1, 200)[None])
     used.clear(0)
     for start in range(0, 60, 20):
@@ -116,11 +118,11 @@ def test_compiled_equals_eager_for_any_number_of_rows_tokens_and_units(int8: boo
     """The graphs are made once, from three rows: nothing may be taken for granted that holds for those alone."""
     sizes = {"num_attention_heads": 4, "num_key_value_heads": 2, "hidden_size": 32, "intermediate_size": 32}
     made, _ = tiny_model(top_units=2, window=4, max_unit=4, **sizes)
-    networks = [Network(made.eval(), int8=int8), Network(made, compiled=True, int8=int8)]
+    networks = [LeanModel(made.eval(), int8=int8), LeanModel(made, compiled=True, int8=int8)]
     for rows, length in ((1, 1), (1, 30), (2, 5), (8, 126), (16, 40), (3, 200)):
         results = []
         for network in networks:
-            slots = Slots(made.config, 16, torch.float32, torch.device("cpu"))
+            slots = KVCache(made.config, 16, torch.float32, torch.device("cpu"))
             id_AT = torch.stack([ids(row, length + 4) for row in range(rows)])
             network.trunk(slots, slice(0, rows), id_AT[:, :length])
             outputs = []

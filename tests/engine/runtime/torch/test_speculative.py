@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import abc
 
 import pytest
 import torch
 
 from tests.tiny import loud, tiny_model
 from tuili.engine.runtime.torch import speculative as drafting
-from tuili.engine.runtime.torch.speculative import Drafting, Verified
+from tuili.engine.runtime.torch.load import load_scheduler
+from tuili.engine.runtime.torch.speculative import SpeculativeDecoder, Verified
 from tuili.engine.scheduling.scheduler import Scheduler
-from tuili.engine.sequence import Limits, Row
+from tuili.engine.sequence import Sequence, SequenceLimits
 
 ROWS = [[40 + number, 8, *range(60, 60 + 3 * (number % 5))] for number in range(25)]
 
 
-def write(scheduler: Scheduler, depth: int | str) -> list[Row]:
-    rows = [Row(list(prompt), Limits(15 + number), depth=depth) for number, prompt in enumerate(ROWS)]  # type: ignore[arg-type]
+def write(scheduler: Scheduler, depth: int | str) -> list[Sequence]:
+    rows = [Sequence(list(prompt), SequenceLimits(15 + number), depth=depth) for number, prompt in enumerate(ROWS)]  # type: ignore[arg-type]
     for row in rows:
         scheduler.submit(row)
     while scheduler.busy:
-        scheduler.tick()
+        scheduler.step()
         scheduler.check()
     return rows
 
@@ -36,17 +37,17 @@ def test_what_is_written_is_the_full_depths(monkeypatch: pytest.MonkeyPatch, sur
         for layer in model.model.reasoning:
             layer.attention.o_proj.weight *= blend
             layer.moe.experts.down_proj *= blend
-    wanted = write(Scheduler(model, tokenizer, slots=5), model.config.exit_layers[-1])
+    wanted = write(load_scheduler(model, tokenizer, slots=5), model.config.exit_layers[-1])
     passes: list[list[Verified]] = []
-    verify = Drafting.verify
+    verify = SpeculativeDecoder.verify
 
-    def counted(self: Drafting, first: int, rows: Sequence[Row]) -> list[Verified]:
+    def counted(self: SpeculativeDecoder, first: int, rows: abc.Sequence[Sequence]) -> list[Verified]:
         passes.append(verify(self, first, rows))
         return passes[-1]
 
-    monkeypatch.setattr(Drafting, "verify", counted)
+    monkeypatch.setattr(SpeculativeDecoder, "verify", counted)
     monkeypatch.setattr(drafting, "SURE", sure)
-    rows = write(Scheduler(model, tokenizer, slots=5), "exact")
+    rows = write(load_scheduler(model, tokenizer, slots=5), "exact")
     assert [row.tokens for row in rows] == [row.tokens for row in wanted]
     assert [row.stop for row in rows] == [row.stop for row in wanted]
     assert max(map(len, passes)) > 1, "rows side by side are verified in one pass"

@@ -1,8 +1,8 @@
-"""Functions of tensors as graphs, compiled once and called without asking each time whether they fit.
+"""Functions of tensors compiled into graphs that are called without guards.
 
-For small models that question, which `torch.compile` asks of every tensor in every call, takes as long as the answer.
-A graph is made from one example, of which named dimensions may then take any size; what else differs goes unnoticed.
-So whoever calls it answers for that, which is `network`, and tests compare it with what was compiled.
+`torch.compile` checks every tensor of every call against the graph. For a small model these guards take as long as the
+graph. So a graph is made here from one example, of which named dimensions may take any size; any other difference goes
+unnoticed. The caller, `lean_model`, answers for that, and tests compare graphs with the functions they were made from.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ OPTIONS: dict[str, str | int | bool | Callable[..., Any]] = {
 def graph(
     function: Callable[..., Any], example: tuple[Any, ...], free: Mapping[Tensor, tuple[int, ...]]
 ) -> Callable[..., Any]:
-    """A function compiled for one example of its arguments, and for others that differ in free sizes alone.
+    """Compile a function for arguments that differ from an example in free dimensions alone.
 
     Args:
-        free: dimensions of tensors in the example that may take any size. No two that may differ may be alike in the
-            example, and none may be 1 there.
+        free: dimensions of tensors in the example that may take any size. In the example, dimensions that are free
+            independently of each other must have different sizes, and none may be 1.
     Raises `InputError` where nothing can be compiled.
     """
     for tensor, dimensions in free.items():
@@ -43,5 +43,5 @@ def graph(
             f"compiled: no graph can be made here ({reason}); install a C++ compiler, or leave it out"
         ) from error
     compiled.disable_guard_check()
-    called: Callable[..., Any] = compiled.fn
-    return called
+    unguarded: Callable[..., Any] = compiled.fn
+    return unguarded

@@ -1,9 +1,11 @@
-"""The experts of one reasoning layer for few tokens: the model's own choice and weights, in fewer operations.
+"""The experts of one reasoning layer for few tokens: the routing and weights of the model in fewer operations.
 
-At most `FEW` tokens are sorted by expert in plain Python, for which the memory of a graph or of autograd is not needed;
-more of them, and all while routing is recorded or restricted, go through the model's own `MixtureOfExperts`.
+Up to `MAX_SORTED_TOKENS` tokens are sorted by expert in plain Python, which is faster than tensor operations for so
+few. More tokens go through the model's own `MixtureOfExperts`, and so do all tokens while routing is recorded or
+restricted.
 
-Dimensions: N tokens, k slots, Y = N * k of them sorted by expert, E experts, F expert size, M hidden size.
+Dimensions: N tokens, k experts of each token, Y = N * k pairs of token and expert, E experts, F expert size, M hidden
+size.
 """
 
 from __future__ import annotations
@@ -11,37 +13,37 @@ from __future__ import annotations
 from itertools import groupby
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from tuili.model.experts import MixtureOfExperts
+from tuili.model.experts import MixtureOfExperts, route_tokens
 from tuili.model.kernels import gated_silu
 
-FEW = 64
+MAX_SORTED_TOKENS = 64
+"""For more tokens than this, the tensor operations of `MixtureOfExperts` are faster."""
 
 
-class Experts:
-    """A router and its experts, with their weights as they are now."""
+class LeanExperts:
+    """A router and its experts, with their weights at the time of construction."""
 
-    def __init__(self, own: MixtureOfExperts) -> None:
-        self._own, router = own, own.router
-        self._slots = router.slots
+    def __init__(self, moe: MixtureOfExperts) -> None:
+        self._moe, router = moe, moe.router
+        self._experts_per_token = router.top_k
         self._router_EM, self._bias_E = router.weight.detach().float(), router.balance_bias
-        self._gate_up_EFM, self._down_EMF = own.experts.gate_up_proj.detach(), own.experts.down_proj.detach()
+        self._gate_up_EFM, self._down_EMF = moe.experts.gate_up_proj.detach(), moe.experts.down_proj.detach()
         self._gate_up = [weight_FM.t() for weight_FM in self._gate_up_EFM]
         self._down = [weight_MF.t() for weight_MF in self._down_EMF]
 
     @property
     def as_trained(self) -> bool:
-        """Whether all experts are open to the router and nobody counts which it takes."""
-        return self._own.router.allowed_E is None and self._own.router.recording is None
+        """Whether routing is neither restricted to some experts nor recorded."""
+        return self._moe.router.allowed_E is None and self._moe.router.recording is None
 
     def __call__(self, hidden_NM: Tensor) -> Tensor:
-        """What the chosen experts add to each token [N, M]."""
+        """The weighted sum [N, M] of the outputs of each token's experts."""
         if torch.compiler.is_compiling():
             return self._gathered(hidden_NM)
-        if len(hidden_NM) > FEW or not self.as_trained:
-            update_NM: Tensor = self._own(hidden_NM)[0]
+        if len(hidden_NM) > MAX_SORTED_TOKENS or not self.as_trained:
+            update_NM: Tensor = self._moe(hidden_NM)[0]
             return update_NM
         expert_Nk, weight_Nk = self._route(hidden_NM)
         if len(hidden_NM) == 1:
@@ -49,17 +51,8 @@ class Experts:
         return self._sorted(hidden_NM, expert_Nk.flatten().tolist(), weight_Nk)
 
     def _route(self, hidden_NM: Tensor) -> tuple[Tensor, Tensor]:
-        """The experts of each token and their weights: what `Router` decides."""
-        logit_NE = F.linear(hidden_NM.float(), self._router_EM)
-        first_N1 = logit_NE.argmax(-1, keepdim=True)
-        chosen, rest_NE = [first_N1], logit_NE + self._bias_E
-        for _ in range(self._slots - 1):
-            rest_NE = rest_NE.scatter(1, chosen[-1], float("-inf"))
-            chosen.append(rest_NE.argmax(-1, keepdim=True))
-        expert_Nk = torch.cat(chosen, dim=1)
-        weight_Nk = logit_NE.gather(1, expert_Nk).sigmoid_()
-        weight_Nk /= weight_Nk.sum(-1, keepdim=True).clamp_(min=1e-9)
-        return expert_Nk, weight_Nk.to(hidden_NM.dtype)
+        """The experts of each token and their weights [N, k]."""
+        return route_tokens(hidden_NM, self._router_EM, self._bias_E, self._experts_per_token)
 
     def _one(self, hidden_M: Tensor, experts: list[int], weight_1k: Tensor) -> Tensor:
         """The experts of a single token: products of a matrix with a vector."""
@@ -71,10 +64,10 @@ class Experts:
         return update_M[None]
 
     def _sorted(self, hidden_NM: Tensor, experts: list[int], weight_Nk: Tensor) -> Tensor:
-        """The experts of some tokens, each over its own run of sorted slots."""
+        """The experts of some tokens, each expert over its own run of the sorted pairs."""
         order = sorted(range(len(experts)), key=experts.__getitem__)
-        slot_Y = torch.tensor(order, device=hidden_NM.device)
-        token_Y = slot_Y // self._slots
+        pair_Y = torch.tensor(order, device=hidden_NM.device)
+        token_Y = pair_Y // self._experts_per_token
         runs, start = [], 0
         for expert, run in groupby(order, key=experts.__getitem__):
             end = start + len(list(run))
@@ -84,14 +77,14 @@ class Experts:
         gate_up_YF = input_YM.new_empty(start, self._gate_up_EFM.shape[1])
         for expert, rows in runs:
             torch.mm(input_YM[rows], self._gate_up[expert], out=gate_up_YF[rows])
-        active_YF = gated_silu(gate_up_YF) * weight_Nk.flatten()[slot_Y][:, None]
+        active_YF = gated_silu(gate_up_YF) * weight_Nk.flatten()[pair_Y][:, None]
         output_YM = torch.empty_like(input_YM)
         for expert, rows in runs:
             torch.mm(active_YF[rows], self._down[expert], out=output_YM[rows])
         return torch.zeros_like(hidden_NM).index_add_(0, token_Y, output_YM)
 
     def _gathered(self, hidden_NM: Tensor) -> Tensor:
-        """The experts of any number of tokens as one loop, which a compiler makes of it: nothing is gathered then."""
+        """The experts of any number of tokens, in a form that a compiler fuses into one loop without copies."""
         expert_Nk, weight_Nk = self._route(hidden_NM)
         gate_up_NkF = (self._gate_up_EFM[expert_Nk] * hidden_NM[:, None, None]).sum(-1)
         active_NkF = gated_silu(gate_up_NkF) * weight_Nk[..., None]

@@ -1,57 +1,67 @@
-"""Drawing tokens from logits. Greedy rows are drawn together, each other row with a generator of its own.
+"""Sampling tokens from logits. Each sequence with a temperature has a random generator of its own.
 
-A row's draws depend on its seed and its own logits alone, not on the company it keeps.
+So the tokens of a sequence depend on its seed and its own logits, and not on the sequences decoded beside it.
 
-Dimensions: A rows, V vocabulary.
+Dimensions: A sequences, V vocabulary.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from tuili.engine.request import Sampling
-from tuili.engine.sequence import Row
+from tuili.engine.sequence import Sequence, TokenLogprobs
 
 
-def draw(logits_AV: Tensor, rows: Sequence[Row]) -> list[int]:
-    """The next token of each row."""
-    tokens: list[int] = logits_AV.argmax(-1).tolist()
-    for index, row in enumerate(rows):
-        if row.sampling.temperature > 0:
-            if row.generator is None:
-                row.generator = torch.Generator().manual_seed(row.sampling.seed)
-            chance_V = probabilities(logits_AV[index], row.sampling).cpu()
-            if bool(chance_V.isfinite().all()):  # else the model is broken, which the others are not to feel
-                tokens[index] = int(torch.multinomial(chance_V, 1, generator=row.generator))
-    return tokens
+class Sampler:
+    """Draws tokens, and keeps the generators of running sequences."""
+
+    def __init__(self) -> None:
+        self._generators: dict[Sequence, torch.Generator] = {}
+
+    def draw(self, logits_AV: Tensor, sequences: list[Sequence]) -> list[int]:
+        """The next token of each sequence."""
+        tokens: list[int] = logits_AV.argmax(-1).tolist()
+        for index, sequence in enumerate(sequences):
+            if sequence.sampling.temperature > 0:
+                prob_V = probabilities(logits_AV[index], sequence.sampling).cpu()
+                if bool(prob_V.isfinite().all()):  # a broken model must not end the step of the other sequences
+                    tokens[index] = int(torch.multinomial(prob_V, 1, generator=self._generator(sequence)))
+        return tokens
+
+    def forget(self, sequence: Sequence) -> None:
+        """Drop the generator of a sequence that has ended."""
+        self._generators.pop(sequence, None)
+
+    def _generator(self, sequence: Sequence) -> torch.Generator:
+        if sequence not in self._generators:
+            self._generators[sequence] = torch.Generator().manual_seed(sequence.sampling.seed)
+        return self._generators[sequence]
 
 
-def note_logprobs(logits_AV: Tensor, tokens: Sequence[int], rows: Sequence[Row]) -> None:
-    """Write down the log-probabilities of tokens that were drawn from these logits, where rows ask for them."""
-    for index, row in enumerate(rows):
-        if row.sampling.logprobs is not None:
-            log_V = logits_AV[index].double().log_softmax(-1)
-            best = log_V.topk(min(row.sampling.logprobs, len(log_V)))
-            likeliest = tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
-            row.logprobs.append((float(log_V[tokens[index]]), likeliest))
+def logprobs(logits_V: Tensor, token: int, sampling: Sampling) -> list[TokenLogprobs]:
+    """The log-probabilities of a token and of the likeliest ones, where the sampling asks for them; else nothing."""
+    if sampling.logprobs is None:
+        return []
+    log_V = logits_V.double().log_softmax(-1)
+    best = log_V.topk(min(sampling.logprobs, len(log_V)))
+    return [TokenLogprobs(float(log_V[token]), tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True)))]
 
 
 def probabilities(logits_V: Tensor, sampling: Sampling) -> Tensor:
-    """The probability [V] of each token under a temperature above 0, `top_k` and `top_p`: at least one stays possible.
+    """The probability [V] of each token under a temperature above 0, `top_k` and `top_p`. At least one is above 0.
 
-    Nucleus: Holtzman et al. 2020, arXiv 1904.09751. A temperature next to 0 is as good as greedy.
+    Nucleus sampling: Holtzman et al. 2020, arXiv 1904.09751. A temperature close to 0 becomes greedy.
     """
     scaled_V = (logits_V.double() - logits_V.double().max()) / sampling.temperature
-    chance_V = scaled_V.softmax(-1)
+    prob_V = scaled_V.softmax(-1)
     if sampling.top_k == 0 and sampling.top_p == 1:
-        return chance_V
-    ordered = chance_V.sort(descending=True, stable=True)
+        return prob_V
+    ordered = prob_V.sort(descending=True, stable=True)
     kept_V = ordered.values.cumsum(-1) - ordered.values < sampling.top_p
     if sampling.top_k:
         kept_V[sampling.top_k :] = False
     kept_V[0] = True
-    chance_V = torch.zeros_like(chance_V).scatter_(-1, ordered.indices, ordered.values * kept_V)
-    return chance_V / chance_V.sum()
+    prob_V = torch.zeros_like(prob_V).scatter_(-1, ordered.indices, ordered.values * kept_V)
+    return prob_V / prob_V.sum()

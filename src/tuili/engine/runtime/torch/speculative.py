@@ -1,100 +1,103 @@
-"""Verified drafts: the trunk guesses some tokens ahead, then the full depth reads them all at once and keeps those that
-it would have written itself (speculative decoding with the model's own first layers: Leviathan et al. 2023, arXiv
-2211.17192; Zhang et al. 2024, arXiv 2309.08168).
+"""Speculative decoding with the model's own trunk (Leviathan et al. 2023, arXiv 2211.17192; Zhang et al. 2024, arXiv
+2309.08168): the trunk drafts some tokens, then the full depth reads them all at once and accepts those that it would
+have decoded itself.
 
-What is written equals plain full depth token for token. How far a row may be drafted, and what becomes of the tokens,
-is left to `scheduler`.
+The tokens are those of plain decoding at full depth. The scheduler's limits say how far a sequence may be drafted.
 
-Dimensions: A rows, T tokens of each, M hidden size, V vocabulary.
+Dimensions: A sequences, T tokens of each, M hidden size, V vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from tuili.engine.runtime.torch.kv_cache import Slots
-from tuili.engine.runtime.torch.lean_model import Network
-from tuili.engine.sequence import Row
+from tuili.engine.runtime.torch.kv_cache import KVCache
+from tuili.engine.runtime.torch.lean_model import LeanModel
+from tuili.engine.sequence import Sequence
 
-DRAFTS = 12
+MAX_DRAFT_TOKENS = 12
 """Tokens that are drafted before they are verified, at most."""
-SURE = 0.7
-"""Under this probability a guess is so often wrong that what is drafted behind it would be in vain."""
+MIN_DRAFT_PROB = 0.7
+"""A draft token below this probability is wrong so often that tokens drafted behind it are mostly rejected."""
 
 
 @dataclass
 class Draft:
-    """What the trunk has guessed for one row: the ids, and the states [1, M] that they were guessed from."""
+    """What the trunk has drafted for one sequence: the ids, and the hidden states [1, M] that they were drawn from."""
 
     ids: list[int] = field(default_factory=list)
     hidden: list[Tensor] = field(default_factory=list)
     doubtful: bool = False
-    """Whether a guess may well be wrong, or ends the text: the next ones may be in vain."""
+    """Whether a token is likely to be rejected, or ends the text."""
     full: bool = False
     """Whether no more may be drafted."""
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What the full depth wrote for one row, with the probabilities of its tokens; `drafted` of them were read."""
+    """The tokens that the full depth decoded for one sequence, and their probabilities. It read `drafted` tokens."""
 
     tokens: list[int]
-    chances: list[float]
+    top_probs: list[float]
     drafted: int
 
 
-class Drafting:
-    """The drafts of all rows that are written so."""
+class SpeculativeDecoder:
+    """The drafts of all sequences that are decoded speculatively."""
 
-    def __init__(self, network: Network, slots: Slots, end_id: int) -> None:
-        self._network, self._slots, self._end_id = network, slots, end_id
-        self._drafts: dict[Row, Draft] = {}
+    def __init__(self, model: LeanModel, cache: KVCache, end_id: int) -> None:
+        self._model, self._cache, self._end_id = model, cache, end_id
+        self._drafts: dict[Sequence, Draft] = {}
 
-    def ahead(self, row: Row) -> int:
-        """How many tokens of a row are drafted."""
-        return len(self._drafts[row].ids) if row in self._drafts else 0
+    def draft_length(self, sequence: Sequence) -> int:
+        """How many tokens of a sequence are drafted."""
+        return len(self._drafts[sequence].ids) if sequence in self._drafts else 0
 
-    def last(self, row: Row) -> int:
-        """The last token of a row, drafts included: what the trunk reads next."""
-        return self._drafts[row].ids[-1] if row in self._drafts else row.tokens[-1]
+    def last_token(self, sequence: Sequence) -> int:
+        """The last token of a sequence, drafts included: the one that the trunk reads next."""
+        return self._drafts[sequence].ids[-1] if sequence in self._drafts else sequence.tokens[-1]
 
-    def drop(self, row: Row) -> None:
-        """Forget the draft of a row, if there is one."""
-        self._drafts.pop(row, None)
+    def drop(self, sequence: Sequence) -> None:
+        """Forget the draft of a sequence, if there is one."""
+        self._drafts.pop(sequence, None)
 
-    def guess(self, hidden_A1M: Tensor, rows: Sequence[Row], most: Sequence[int]) -> bool:
-        """Let the trunk guess the next token of each row, `most` tokens ahead at most. Returns whether to verify: all
-        rows together, when one can wait no longer or the next guesses would be in vain for all.
+    def draft(self, hidden_A1M: Tensor, sequences: list[Sequence], max_tokens: list[int]) -> bool:
+        """Draft the next token of each sequence from the trunk's output.
+
+        Args:
+            max_tokens: for each sequence, how many tokens may be drafted.
+        Returns whether to verify now. All sequences are verified together: when one may not be drafted further, or
+        when further tokens would probably be rejected for all of them.
         """
-        logits_AV = self._network.exit(hidden_A1M)[:, 0]
-        guesses, chances = logits_AV.argmax(-1).tolist(), logits_AV.softmax(-1).amax(-1).tolist()
-        found = zip(hidden_A1M, guesses, chances, rows, most, strict=True)
-        for hidden_1M, guess, chance, row, room in found:
-            draft = self._drafts.setdefault(row, Draft())
-            draft.ids.append(guess)
+        logits_AV = self._model.exit(hidden_A1M)[:, 0]
+        ids, probs = logits_AV.argmax(-1).tolist(), logits_AV.softmax(-1).amax(-1).tolist()
+        for hidden_1M, token, prob, sequence, most in zip(hidden_A1M, ids, probs, sequences, max_tokens, strict=True):
+            draft = self._drafts.setdefault(sequence, Draft())
+            draft.ids.append(token)
             draft.hidden.append(hidden_1M)
-            draft.doubtful |= chance < SURE or guess == self._end_id
-            draft.full = len(draft.ids) >= min(DRAFTS, room)
-        own = [self._drafts[row] for row in rows]
-        return any(draft.full for draft in own) or all(draft.doubtful for draft in own)
+            draft.doubtful |= prob < MIN_DRAFT_PROB or token == self._end_id
+            draft.full = len(draft.ids) >= min(MAX_DRAFT_TOKENS, most)
+        drafts = [self._drafts[sequence] for sequence in sequences]
+        return any(draft.full for draft in drafts) or all(draft.doubtful for draft in drafts)
 
-    def verify(self, first: int, rows: Sequence[Row]) -> list[Verified]:
-        """Take the drafts of rows in adjacent slots, as long as each other, to the full depth: what that writes is
-        kept up to the first token that was not guessed, and that one. Drafts that were not kept leave the slots.
+    def verify(self, first_slot: int, sequences: list[Sequence]) -> list[Verified]:
+        """Take the equally long drafts of sequences in adjacent slots to the full depth.
+
+        Accepts draft tokens up to the first that the full depth would not have decoded, and decodes that one instead.
+        Rejected tokens leave the cache.
         """
-        drafts = [self._drafts.pop(row) for row in rows]
+        drafts = [self._drafts.pop(sequence) for sequence in sequences]
         hidden_ATM = torch.stack([torch.stack(draft.hidden, dim=1)[0] for draft in drafts])
-        logits_ATV = self._network.exit(self._network.to_full_depth(self._slots, first, hidden_ATM))
-        written, chances = logits_ATV.argmax(-1).tolist(), logits_ATV.softmax(-1).amax(-1).tolist()
-        found = []
-        for place, (draft, own, sure) in enumerate(zip(drafts, written, chances, strict=True), first):
-            count = len(own)
-            kept = next((at + 1 for at in range(count) if own[at] != draft.ids[at]), count)
-            if kept < count:
-                self._slots.truncate(place, self._slots.length[place] - (count - kept))
-            found.append(Verified(own[:kept], sure[:kept], count))
-        return found
+        logits_ATV = self._model.exit(self._model.to_full_depth(self._cache, first_slot, hidden_ATM))
+        decoded, probs = logits_ATV.argmax(-1).tolist(), logits_ATV.softmax(-1).amax(-1).tolist()
+        results = []
+        for slot, (draft, tokens, top_probs) in enumerate(zip(drafts, decoded, probs, strict=True), first_slot):
+            count = len(tokens)
+            accepted = next((at + 1 for at in range(count) if tokens[at] != draft.ids[at]), count)
+            if accepted < count:
+                self._cache.truncate(slot, self._cache.length[slot] - (count - accepted))
+            results.append(Verified(tokens[:accepted], top_probs[:accepted], count))
+        return results

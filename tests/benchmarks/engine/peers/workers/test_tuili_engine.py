@@ -9,7 +9,7 @@ from benchmarks.engine.peers import ours
 from benchmarks.engine.peers.protocol import Work
 from benchmarks.engine.peers.sizes import SIZES, Size, build_ours
 from benchmarks.engine.peers.workers.tuili_engine import Ours
-from tuili.engine.sequence import Row
+from tuili.engine import Sequence
 
 TINY = Size(2048, 64, 12, 2, 1, 32, 16, 3)
 
@@ -29,10 +29,10 @@ def test_a_token_uses_as_many_parameters_of_ours_as_of_the_llama(size: str):
 
 @pytest.mark.parametrize(("batch", "shares"), [(1, None), (3, [0.5, 0.2, 0.2, 0.1])])
 def test_every_response_has_its_tokens_at_the_depths_that_were_drawn(tiny: Ours, batch, shares, monkeypatch):
-    rows: list[Row] = []
+    rows: list[Sequence] = []
 
-    def noted(*given, **more) -> Row:
-        rows.append(Row(*given, **more))
+    def noted(*given, **more) -> Sequence:
+        rows.append(Sequence(*given, **more))
         return rows[-1]
 
     monkeypatch.setattr(ours, "Row", noted)
@@ -52,7 +52,7 @@ def test_every_response_has_its_tokens_at_the_depths_that_were_drawn(tiny: Ours,
 def test_drawn_depths_cost_as_many_layers(tiny: Ours):
     tiny.prepare(Work(1, 16, 20, 2048, {"shares": [1.0, 0, 0, 0]}))()
     (scheduler,) = tiny._schedulers.values()
-    assert scheduler.account.layer_steps == 3 * scheduler.account.tokens
+    assert scheduler.stats.layer_steps == 3 * scheduler.stats.tokens
 
 
 def test_the_end_is_never_the_likeliest():

@@ -1,0 +1,91 @@
+"""Simulated time: a clock that goes on only where it is told to, and a model runner whose work takes time by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tuili.engine import ModelRunner, Observation, PrefillOutput, Sequence, StepOutput, StepPolicy
+
+
+@dataclass
+class Clock:
+    """Goes on by `step` seconds with each look, and by what is added to `now`."""
+
+    now: float = 0.0
+    step: float = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+class SimulatedRunner:
+    """A runner whose work takes as many milliseconds as that of nano on one core, each time multiplied by a jitter."""
+
+    def __init__(self, runner: ModelRunner, clock: Clock, jitter: Callable[[], float] = lambda: 1.0) -> None:
+        self._runner, self._clock, self._jitter = runner, clock, jitter
+        self.slots, self.context, self.exits, self.end_id = runner.slots, runner.context, runner.exits, runner.end_id
+        self.exit_threshold, self.verifies = runner.exit_threshold, runner.verifies
+        self._decoding = 0
+
+    def start(self, sequence: Sequence) -> int:
+        """See `ModelRunner`."""
+        return self._runner.start(sequence)
+
+    def prefill(self, sequence: Sequence, tokens: list[int], policy: StepPolicy) -> PrefillOutput:
+        """See `ModelRunner`."""
+        self.take(3.4 + 0.1 * (len(tokens) - 1))
+        output = self._runner.prefill(sequence, tokens, _SimulatedPolicy(self, policy))
+        if output.layer_steps:
+            self.take(3.0 + 0.3 * output.layer_steps / self.exits[-1])
+        self._decoding += output.first is not None
+        return output
+
+    def decode(self, policy: StepPolicy) -> list[StepOutput]:
+        """See `ModelRunner`."""
+        self.take(3.0 + 0.4 * self._decoding)
+        return self._runner.decode(_SimulatedPolicy(self, policy))
+
+    def draft_length(self, sequence: Sequence) -> int:
+        """See `ModelRunner`."""
+        return self._runner.draft_length(sequence)
+
+    def release(self, sequence: Sequence) -> None:
+        """See `ModelRunner`."""
+        self._decoding -= sequence.first_token_at is not None
+        self._runner.release(sequence)
+
+    def observe(self, tokens: list[int]) -> Observation:
+        """See `ModelRunner`."""
+        return self._runner.observe(tokens)
+
+    def check(self, sequences: Iterable[Sequence]) -> None:
+        """See `ModelRunner`."""
+        self._runner.check(sequences)
+
+    def take(self, milliseconds: float) -> float:
+        """Let the clock go on. Returns the seconds."""
+        seconds = self._jitter() * 1e-3 * milliseconds
+        self._clock.now += seconds
+        return seconds
+
+
+class _SimulatedPolicy:
+    """A step policy to which groups of layers and drafts take simulated time."""
+
+    def __init__(self, runner: SimulatedRunner, policy: StepPolicy) -> None:
+        self._runner, self._policy = runner, policy
+
+    @property
+    def timed(self) -> bool:
+        return self._policy.timed
+
+    def may_go_deeper(self, sequence: Sequence, exit_index: int, together: int) -> bool:
+        return self._policy.may_go_deeper(sequence, exit_index, together)
+
+    def group_took(self, together: int, seconds: float) -> None:
+        self._policy.group_took(together, self._runner.take(1.2 + 0.05 * together))
+
+    def drafts_took(self, tokens: int, seconds: float) -> None:
+        self._policy.drafts_took(tokens, self._runner.take(3.0 + 0.3 * tokens))

@@ -1,0 +1,136 @@
+"""The ten headline results of the README. All the others stand in `results`."""
+
+from __future__ import annotations
+
+from benchmarks.table.rows import (
+    NANO_REPORT,
+    Row,
+    Value,
+    at_depth,
+    difference,
+    figure,
+    joined,
+    layers_over_full_depth,
+    mean_accuracy,
+    middle,
+    ratio,
+    results,
+    text,
+)
+
+COLUMNS = ("measured", "Tuili", "beside it", "ratio or difference", "record")
+NONE = text("–")
+
+
+def headline(what: str, name: str, tuili: Value, other: Value = NONE, compared: Value = NONE) -> Row:
+    """A row from a benchmark's record: Tuili's value, the other side's, and both compared."""
+    return Row(what, results(name), (tuili, other, compared))
+
+
+def writing(
+    what: str, tuili: tuple[str, str], other: tuple[str, str], shape: str, compared: Value | None = None
+) -> Row:
+    """A row of the engine beside another: for each side how it wrote, and its key in the record."""
+    over, under = (speed(key, shape) for _, key in (tuili, other))
+    ours, others = (joined(f"{how}: {{}}", middle(speed(key, shape), "{:,.0f}")) for how, key in (tuili, other))
+    return headline(what, "engine", ours, others, compared or ratio(over, under))
+
+
+def speed(key: str, shape: str) -> str:
+    """The figure of one way to write with models of 24M active parameters on one thread."""
+    return f"24m_1_{key}_{shape}_tokens_per_cpu_second"
+
+
+HEADLINES = (
+    Row(
+        "`nano`: share of right answers to unseen problems of 16 domains, level 1",
+        NANO_REPORT,
+        (mean_accuracy("1"), NONE, NONE),
+    ),
+    Row(
+        "`nano`: mean layers that a token runs, levels 1 to 3",
+        NANO_REPORT,
+        (
+            joined(
+                "{}; share right {}",
+                at_depth("auto", "mean_depth", "{:.2f}"),
+                at_depth("auto", "accuracy", "{:.3f}"),
+            ),
+            joined(
+                "full depth: {}; share right {}",
+                at_depth("12", "mean_depth", "{:.0f}"),
+                at_depth("12", "accuracy", "{:.3f}"),
+            ),
+            layers_over_full_depth,
+        ),
+    ),
+    headline(
+        "`make quickstart`: time to train a model on four domains, evaluate it and ask it",
+        "quickstart",
+        joined(
+            "{} s; share right in the lowest domain {}",
+            middle("seconds", "{:.0f}"),
+            middle("lowest_accuracy", "{:.2f}"),
+        ),
+    ),
+    headline(
+        "`nano`, fp32, 16 prompts at a time: tokens a second with verified drafts, which write what full depth writes",
+        "exact",
+        joined(
+            "{}; {} of {} answers are the same",
+            middle("batch_16_eager_exact_tokens_per_second", "{:,.0f}"),
+            middle("batch_16_eager_identical", "{:,.0f}"),
+            middle("batch_16_prompts", "{:,.0f}"),
+        ),
+        joined("full depth, fp32: {}", middle("batch_16_eager_full_tokens_per_second", "{:,.0f}")),
+        figure("batch_16_eager_exact_tokens_per_second_over_full", "{:.2f}"),
+    ),
+    writing(
+        "Writing in fp32, 1 prompt at a time, 24M active parameters: tokens a second of processor time",
+        ("fp32, full depth", "ours_fp32_eager_full"),
+        ("transformers `generate`, a Llama in fp32", "transformers"),
+        "1x32",
+    ),
+    writing(
+        "Writing in fp32, 16 prompts at a time, 24M active parameters: tokens a second of processor time",
+        ("fp32, full depth", "ours_fp32_eager_full"),
+        ("transformers `generate`, a Llama in fp32", "transformers"),
+        "16x32",
+    ),
+    writing(
+        "Writing in 8 bits, 1 prompt at a time, 24M active parameters: tokens a second of processor time",
+        ("8 bits (experts bf16), depth chosen", "ours_int8_compiled_exits"),
+        ("llama.cpp, a Llama in 8 bits (q8_0)", "llama_cpp_q8_0"),
+        "1x32",
+        joined(
+            "{}; at full depth {}",
+            ratio(speed("ours_int8_compiled_exits", "1x32"), speed("llama_cpp_q8_0", "1x32")),
+            ratio(speed("ours_int8_compiled_full", "1x32"), speed("llama_cpp_q8_0", "1x32")),
+        ),
+    ),
+    headline(
+        "`nano`: share of right answers with up to 4 attempts, and tokens a problem, levels 1 to 3",
+        "budgets",
+        joined("{}; {} tokens", middle("steps_4_accuracy", "{:.3f}"), middle("steps_4_tokens", "{:,.0f}")),
+        joined(
+            "a vote of 40 samples: {}; {} tokens",
+            middle("votes_40_accuracy", "{:.3f}"),
+            middle("votes_40_tokens", "{:,.0f}"),
+        ),
+        joined("points: {}", difference("steps_4_over_votes_40", "{:+.1f}")),
+    ),
+    headline(
+        "Promises “at most 5% of the answers are wrong” that did not hold, as a share of 1,000 calibrations",
+        "guarantee",
+        middle("steps4_error0.05_broken", "{:.3f}"),
+        joined("empirical threshold: {}", middle("steps4_error0.05_uncertified_broken", "{:.3f}")),
+        NONE,
+    ),
+    headline(
+        "`nano`, fp32, offered twice what the machine can answer: whole answers in time, a second",
+        "overload",
+        middle("ours_2x_goodput", "{:.1f}"),
+        joined("the same engine, first come, first served: {}", middle("fcfs_2x_goodput", "{:.1f}")),
+        figure("2x_goodput_ratio", "{:.1f}"),
+    ),
+)

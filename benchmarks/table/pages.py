@@ -1,0 +1,35 @@
+"""The pages that hold tables, and the marks between which a table stands: `<!-- results: NAME -->`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.harness.record import ROOT
+from benchmarks.table import headlines, results
+from benchmarks.table.rows import Row
+
+README = ROOT / "README.md"
+BENCHMARKS = ROOT / "docs" / "benchmarks.md"
+SECTION = re.compile(r"(<!-- results: ([a-z ]+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
+
+TABLES: dict[Path, dict[str, tuple[Sequence[str], Sequence[Row]]]] = {
+    README: {"headlines": (headlines.COLUMNS, headlines.HEADLINES)},
+    BENCHMARKS: {name: (results.COLUMNS, rows) for name, rows in results.GROUPS.items()},
+}
+"""The columns and rows of each section of each page."""
+
+
+def table(columns: Sequence[str], rows: Sequence[Row], folder: Path) -> str:
+    """A table in Markdown for a page in `folder`. A row whose record lacks the figure is left out."""
+    lines = [line for row in rows if (line := row.line(folder))]
+    return "\n".join([f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}", *lines]) + "\n"
+
+
+def filled(page: Path, text: str) -> str:
+    """The text of a page with the present tables. Raises `ValueError` where its sections are not those of `TABLES`."""
+    sections = [match[2] for match in SECTION.finditer(text)]
+    if sorted(sections) != sorted(TABLES[page]):
+        raise ValueError(f"{page.name} has the sections {sections}, not {sorted(TABLES[page])}")
+    return SECTION.sub(lambda match: match[1] + table(*TABLES[page][match[2]], page.parent) + match[3], text)

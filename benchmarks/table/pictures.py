@@ -1,0 +1,83 @@
+"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of two benchmarks.
+
+Benchmarks that draw their own picture are `guarantee` and `verifier`. The plots themselves are `tuili.eval`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode
+
+from benchmarks.harness.record import ROOT
+from benchmarks.table.rows import NANO_REPORT, Record, results
+from tuili.eval.reporting.figures import cost_curves, depth_lines, goodput_lines, heat_map
+
+PICTURES = ROOT / "docs" / "img"
+WAYS = {
+    "steps": "attempts, put right",
+    "votes": "votes of samples",
+    "checked_votes": "votes, checked",
+    "thinking": "reasoning cut",
+    "likely": "depth chosen",
+    "depth": "fixed depth",
+    "calm_softmax": "CALM, softmax",
+    "calm_saturation": "CALM, saturation",
+}
+"""What the picture calls the ways of the benchmark `budgets`."""
+
+
+def drawn() -> dict[str, str]:
+    """The SVG of every picture whose record is there, by name."""
+    pictures: dict[str, str] = {}
+    for record, draw in (
+        (NANO_REPORT, of_model),
+        (results("overload"), lambda record: {"overload": goodput_by_load(record)}),
+        (results("budgets"), lambda record: {"budgets": budget_curves(record)}),
+    ):
+        if record.is_file():
+            pictures |= draw(json.loads(record.read_bytes()))
+    return pictures
+
+
+def of_model(report: Record) -> dict[str, str]:
+    """SVG by name: depth against level, the domains' experts, and what each domain loses without each expert."""
+    uris = {"depth": depth_lines({trend["domain"]: trend["by_level"] for trend in report["depth"]["trends"]})}
+    if experts := report.get("experts"):
+        names = experts["domains"], experts["expert_names"]
+        uris["experts"] = heat_map(experts["first_share"], *names)
+        uris["knock-out"] = heat_map(experts["knock_out"], *names, diverging=True)
+    return {name: on_white(uri, f'data-model="{report["model_hash"]}" ') for name, uri in uris.items()}
+
+
+def on_white(uri: str, attributes: str = "") -> str:
+    """The SVG of a data URI with a white background: a page may be dark, and the lines are made for white."""
+    svg = b64decode(uri.partition(",")[2]).decode()
+    return svg.replace("<svg ", f'<svg style="background: #ffffff" {attributes}', 1)
+
+
+def budget_curves(record: Record) -> str:
+    """Accuracy over tokens, and over layers times tokens, of the ways that the benchmark `budgets` compares."""
+
+    def curve(way: str, cost: str) -> list[tuple[float, float]]:
+        matches = [re.fullmatch(rf"{way}_([0-9.]+)_accuracy", key) for key in record["figures"]]
+        keys = [match[0].removesuffix("_accuracy") for match in matches if match]
+        return [
+            (record["figures"][f"{key}_{cost}"]["median"], record["figures"][f"{key}_accuracy"]["median"])
+            for key in keys
+        ]
+
+    panels = {
+        "tokens": ("tokens", ("steps", "votes", "checked_votes", "thinking")),
+        "layers x tokens": ("layer_steps", ("likely", "depth", "calm_softmax", "calm_saturation")),
+    }
+    curves = {label: {WAYS[way]: curve(way, cost) for way in ways} for label, (cost, ways) in panels.items()}
+    return on_white(cost_curves(curves))
+
+
+def goodput_by_load(record: Record) -> str:
+    """What each policy answers at each load, from the record `overload`."""
+    loads, figures = record["config"]["loads"], record["figures"]
+    names = {"ours": "admitting what can be answered in time", "fcfs": "first come, first served"}
+    lines = {name: [figures[f"{key}_{load:g}x_goodput"] for load in loads] for key, name in names.items()}
+    return on_white(goodput_lines(loads, lines))

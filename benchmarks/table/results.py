@@ -1,0 +1,17 @@
+"""All measured results, as `docs/benchmarks.md` has them, by the section that holds them."""
+
+from __future__ import annotations
+
+from benchmarks.table.engine_rows import ENGINE, OTHER_ENGINES, SERVING
+from benchmarks.table.model_rows import CHECKER, MODEL, SHIPPED_MODEL, TRAINING
+
+COLUMNS = ("measured", "result", "goal", "record")
+GROUPS = {
+    "model": MODEL,
+    "engine": ENGINE,
+    "other engines": OTHER_ENGINES,
+    "serving": SERVING,
+    "training": TRAINING,
+    "checker and verifier": CHECKER,
+    "shipped model": SHIPPED_MODEL,
+}

@@ -1,0 +1,142 @@
+"""The interface of a model runner: what the scheduler asks of a model, in plain numbers and lists.
+
+A runner holds the weights, the key/value cache and the prefix cache. It chooses exits, samples tokens, drafts and
+verifies. Which sequence runs next, and for how long, is left to the scheduler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tuili.engine.sequence import Sequence, TokenLogprobs
+
+
+class StepPolicy(Protocol):
+    """What a runner asks of the scheduler, and tells it, during a step."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether a deadline depends on how long the step takes. An accelerator is then waited for."""
+        ...
+
+    def may_go_deeper(self, sequence: Sequence, exit_index: int, together: int) -> bool:
+        """Whether the limits of a sequence leave room for the group of layers behind an exit, where `together`
+        sequences would run it."""
+        ...
+
+    def group_took(self, together: int, seconds: float) -> None:
+        """Note the time of one group of layers over so many sequences."""
+        ...
+
+    def drafts_took(self, tokens: int, seconds: float) -> None:
+        """Note the time of verifying so many draft tokens."""
+        ...
+
+
+@dataclass(frozen=True)
+class StepOutput:
+    """What one step decoded for one sequence: several tokens where drafts were verified, else one.
+
+    depths, top_probs: as in `Sequence`, for these tokens. layer_steps: layers times tokens that ran, rejected drafts
+    included. depth_limited: whether the policy kept a token from going as deep as it needed.
+    """
+
+    sequence: Sequence
+    tokens: list[int]
+    depths: list[int]
+    top_probs: list[float]
+    layer_steps: int
+    logprobs: list[TokenLogprobs] = field(default_factory=list)
+    depth_limited: bool = False
+
+
+@dataclass(frozen=True)
+class PrefillOutput:
+    """What one piece of a prompt led to.
+
+    layer_steps: layers times tokens that ran for the verifier. first: the first decoded token, behind a whole prompt.
+    validity: logits and probabilities of a whole response that the verifier was to read.
+    """
+
+    layer_steps: int = 0
+    first: StepOutput | None = None
+    validity: tuple[list[float], list[float]] | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """expert_tokens: for each reasoning layer, how many tokens took each expert. active_heads: for each layer, trunk
+    first, the share of attention heads that were active, mean over tokens.
+    """
+
+    expert_tokens: tuple[tuple[int, ...], ...]
+    active_heads: tuple[float, ...]
+
+
+class ModelRunner(Protocol):
+    """Runs sequences through one model. Not thread-safe.
+
+    A sequence takes a slot by `start`, gets its prompt read by `prefill` piece by piece, one token or more by each
+    `decode`, and gives the slot back by `release`. At most one sequence is being prefilled at a time.
+    """
+
+    @property
+    def slots(self) -> int:
+        """Sequences that are decoded together, at most."""
+        ...
+
+    @property
+    def context(self) -> int:
+        """Tokens of a prompt and its response together, at most."""
+        ...
+
+    @property
+    def exits(self) -> tuple[int, ...]:
+        """Layers at each exit, the full depth last."""
+        ...
+
+    @property
+    def exit_threshold(self) -> float:
+        """The probability at which the model was trained to leave early."""
+        ...
+
+    @property
+    def end_id(self) -> int:
+        """The token that ends a response."""
+        ...
+
+    @property
+    def verifies(self) -> bool:
+        """Whether there is a verifier."""
+        ...
+
+    def start(self, sequence: Sequence) -> int:
+        """Give a sequence a slot. Returns how many of its prompt tokens the prefix cache has filled in."""
+        ...
+
+    def prefill(self, sequence: Sequence, tokens: list[int], policy: StepPolicy) -> PrefillOutput:
+        """Read the next tokens of a prompt; behind the last of them the first token is decoded."""
+        ...
+
+    def decode(self, policy: StepPolicy) -> list[StepOutput]:
+        """One more token for every sequence whose prompt has been read. Those whose token is a draft are left out until
+        their drafts have been verified."""
+        ...
+
+    def draft_length(self, sequence: Sequence) -> int:
+        """How many tokens of a sequence are drafted and not verified yet."""
+        ...
+
+    def release(self, sequence: Sequence) -> None:
+        """Take the slot of a sequence back."""
+        ...
+
+    def observe(self, tokens: list[int]) -> Observation:
+        """What experts and attention heads do with a text."""
+        ...
+
+    def check(self, sequences: Iterable[Sequence]) -> None:
+        """Assert that exactly these sequences have been prefilled and hold slots, and that the cache fits them."""
+        ...

@@ -1,0 +1,138 @@
+"""Making runners, schedulers, decoders and engines that run a model by torch."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+from tuili.engine.decode import Decoder
+from tuili.engine.engine import Engine
+from tuili.engine.promises.promises import Promises, valid_calibration
+from tuili.engine.request import Depth
+from tuili.engine.runtime.torch.lean_model import LeanModel
+from tuili.engine.runtime.torch.model_runner import PREFIX_CACHE_BYTES, TorchModelRunner
+from tuili.engine.runtime.torch.prefix_cache import PrefixCache
+from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.scheduling.warm_up import warm_up
+from tuili.errors import InputError
+from tuili.model import TuiliForCausalLM
+from tuili.model.folder import LoadedModel
+from tuili.model.verifier import LoadedVerifier, read_verifier
+from tuili.store import Tokenizer
+
+
+def load_runner(
+    model: TuiliForCausalLM,
+    tokenizer: Tokenizer,
+    *,
+    slots: int = 16,
+    prefix_cache_bytes: int = PREFIX_CACHE_BYTES,
+    verifier: LoadedVerifier | None = None,
+    compiled: bool = False,
+    int8: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
+) -> TorchModelRunner:
+    """A runner of a model, whose weights must not change afterwards.
+
+    Args:
+        slots: sequences that are decoded together.
+        prefix_cache_bytes: memory for prompts that are kept for others that begin alike.
+        verifier: reads responses that are submitted with `verify_from`.
+        compiled: compile the decoding of one token a sequence, which takes a C++ compiler a minute or more.
+        int8: use a copy of the weights that is rounded to 8 bits, except for experts. On a CPU only.
+        clock: the time in seconds.
+    """
+    lean, cache = LeanModel(model, compiled, int8), PrefixCache(prefix_cache_bytes)
+    return TorchModelRunner(lean, tokenizer.end_id, slots=slots, prefix_cache=cache, verifier=verifier, clock=clock)
+
+
+def load_scheduler(
+    model: TuiliForCausalLM,
+    tokenizer: Tokenizer,
+    *,
+    slots: int = 16,
+    chunk: int = 256,
+    waiting: int = 1024,
+    prefix_cache_bytes: int = PREFIX_CACHE_BYTES,
+    verifier: LoadedVerifier | None = None,
+    compiled: bool = False,
+    int8: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Scheduler:
+    """A scheduler over a runner; see `load_runner` and `Scheduler.of` for the arguments."""
+    runner = load_runner(
+        model,
+        tokenizer,
+        slots=slots,
+        prefix_cache_bytes=prefix_cache_bytes,
+        verifier=verifier,
+        compiled=compiled,
+        int8=int8,
+        clock=clock,
+    )
+    return Scheduler.of(runner, tokenizer, chunk=chunk, waiting=waiting, clock=clock)
+
+
+def load_engine(
+    loaded: LoadedModel,
+    *,
+    exit_threshold: float | None = None,
+    slots: int = 16,
+    waiting: int = 1024,
+    compiled: bool = False,
+    int8: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Engine:
+    """An engine that has been warmed up, with the verifier and the calibration of the model's folder.
+
+    Args:
+        exit_threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
+        slots: responses that are decoded together.
+        waiting: attempts that may wait for a slot; further requests are refused.
+        compiled, int8: see `load_runner`.
+        clock: the time in seconds.
+    """
+    verifier = read_verifier(loaded.path)
+    scheduler = load_scheduler(
+        loaded.model,
+        loaded.tokenizer,
+        slots=slots,
+        waiting=waiting,
+        verifier=verifier,
+        compiled=compiled,
+        int8=int8,
+        clock=clock,
+    )
+    warm_up(scheduler)
+    threshold = loaded.model.config.exit_threshold if exit_threshold is None else exit_threshold
+    if int8:
+        promises = Promises(None, "it was calibrated without int8")
+    else:
+        promises = Promises(*valid_calibration(loaded.path, threshold))
+    return Engine(scheduler, loaded.tokenizer, promises, threshold)
+
+
+def load_decoder(
+    model: TuiliForCausalLM,
+    tokenizer: Tokenizer,
+    depth: Depth = "auto",
+    exit_threshold: float | None = None,
+    max_new_tokens: int = 400,
+    batch_size: int = 64,
+    *,
+    compiled: bool = False,
+    int8: bool = False,
+) -> Decoder:
+    """A decoder over a model, whose weights must not change afterwards.
+
+    Args:
+        depth, exit_threshold, max_new_tokens: see `Decoder`.
+        batch_size: prompts that are answered together; the next one starts when one has ended.
+        compiled, int8: see `load_runner`.
+    """
+    if max_new_tokens < 1 or batch_size < 1:
+        raise InputError(f"max_new_tokens {max_new_tokens} and batch_size {batch_size} must be at least 1")
+    model.train(False)
+    scheduler = load_scheduler(model, tokenizer, slots=batch_size, waiting=sys.maxsize, compiled=compiled, int8=int8)
+    return Decoder(scheduler, tokenizer, depth, exit_threshold, max_new_tokens)

@@ -1,0 +1,47 @@
+"""What a sequence may ask for, and when its text or its limits end it. Deadlines are left to `deadlines`."""
+
+from __future__ import annotations
+
+from tuili.engine.runtime.runner import ModelRunner
+from tuili.engine.sequence import Sequence, StopReason
+from tuili.errors import InputError
+from tuili.store import Tokenizer
+
+
+def check_sequence(sequence: Sequence, runner: ModelRunner) -> None:
+    """Raise `InputError` for a sequence that the runner can never run within its limits."""
+    if not sequence.prompt or len(sequence.prompt) >= runner.context:
+        raise InputError(f"the prompt has {len(sequence.prompt)} tokens: from 1 to {runner.context - 1} can be read")
+    start = sequence.verify_from
+    if start is not None and (not runner.verifies or not 0 < start < len(sequence.prompt)):
+        raise InputError("there is no verifier, or no response behind a prompt, to be read")
+    if sequence.depth == "exact" and sequence.sampling.temperature > 0:
+        raise InputError("depth exact verifies the likeliest token: use it with temperature 0")
+    if sequence.depth == "exact" and sequence.sampling.logprobs is not None:
+        raise InputError("depth exact tells no logprobs: use auto or a number of layers with them")
+    if sequence.depth == "exact" and sequence.limits.deadline is not None:
+        raise InputError("depth exact writes several tokens at once and keeps no deadline: use auto with one")
+    if sequence.depth not in ("auto", "exact", *runner.exits):
+        raise InputError(f"depth {sequence.depth} is no exit of this model: use one of {runner.exits}")
+    least = sequence.min_layers(runner.exits)
+    if sequence.limits.layer_steps is not None and sequence.limits.layer_steps < least:
+        raise InputError(f"max_layer_steps = {sequence.limits.layer_steps}: one token takes {least}")
+
+
+def text_end(sequence: Sequence, runner: ModelRunner, tokenizer: Tokenizer) -> StopReason | None:
+    """Why the last token of a sequence ends it, by its text and its length; None where it does not."""
+    written = len(sequence.tokens)
+    if sequence.tokens[-1] == runner.end_id:
+        return StopReason.END
+    if sequence.sampling.stop and _has_stop_text(sequence, tokenizer):
+        return StopReason.STOP
+    if written >= sequence.limits.tokens or len(sequence.prompt) + written >= runner.context:
+        return StopReason.LENGTH
+    return None
+
+
+def _has_stop_text(sequence: Sequence, tokenizer: Tokenizer) -> bool:
+    # A character may take four tokens, and what has no text, as special tokens, stands at the ends.
+    last = 4 * max(map(len, sequence.sampling.stop)) + 8
+    text = tokenizer.decode(sequence.tokens[-last:], skip_special_tokens=True)
+    return any(stop in text for stop in sequence.sampling.stop)

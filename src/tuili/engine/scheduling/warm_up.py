@@ -1,0 +1,46 @@
+"""Warming up: runs sequences that nobody asked for, so that memory is laid out and costs are known before requests."""
+
+from __future__ import annotations
+
+from math import inf
+
+from tuili.engine.request import Depth
+from tuili.engine.scheduling.admission import QueueKey
+from tuili.engine.scheduling.costs import ResponseLengths
+from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.scheduling.stats import SchedulerStats
+from tuili.engine.sequence import Sequence, SequenceLimits
+
+TOKENS = 6
+"""Tokens that each sequence decodes."""
+SHORT_PROMPT_TOKENS = 16
+
+
+def warm_up(scheduler: Scheduler) -> None:
+    """Decode a few tokens alone and together, and let the verifier read. The stats are reset afterwards."""
+    runner = scheduler.runner
+    shallow, deep, all_slots = runner.exits[0], runner.exits[-1], runner.slots
+    short, long = SHORT_PROMPT_TOKENS, min(scheduler.chunk, runner.context - TOKENS)
+    rounds: tuple[tuple[int, int, Depth], ...] = (
+        (1, short, deep),
+        (1, short, shallow),
+        (1, long, deep),
+        (all_slots, short, deep),
+        (1, short, "exact"),
+        (all_slots, short, "exact"),
+    )
+    limits = SequenceLimits(TOKENS)
+    for number, (count, length, depth) in enumerate(rounds):
+        _run(scheduler, [Sequence([runner.end_id] * length, limits, depth=depth) for _ in range(count)])
+        if number == 0:  # its measurements include the laying out of memory
+            scheduler.costs.reset()
+    for length in (short, short, long) if runner.verifies else ():
+        _run(scheduler, [Sequence([runner.end_id] * length, limits, verify_from=1)])
+    scheduler.stats, scheduler.costs.lengths = SchedulerStats(), ResponseLengths()
+
+
+def _run(scheduler: Scheduler, sequences: list[Sequence]) -> None:
+    for number, sequence in enumerate(sequences):
+        scheduler.submit(sequence, QueueKey(0, inf, number))
+    while scheduler.busy:
+        scheduler.step()
