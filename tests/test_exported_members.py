@@ -26,6 +26,10 @@ FACES = {
         DataConfig ExecutionPlan ModelConfig RUN_FILE Recipe RunFolder TrainingResult
         build_model build_sources can_compile read_log train training_stream warmup_cosine
     """,
+    "posttrain": """
+        Examples GENERATED UNKNOWN_LABEL VerifierRecipe VerifierRun VerifierTrainingResult
+        best_thresholds calibrate_verifier min_token_probability predict_logits train_verifier verifier_figures
+    """,
     "data": """
         Block BlockStream FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE Record Source StreamState
         TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes encode_record

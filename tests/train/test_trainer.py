@@ -40,7 +40,7 @@ def draws(seed: int, first: int = 0) -> dict[int, list[tuple[float, ...]]]:
     drawn = {}
 
     def objective(block: Block, progress: float, exits: torch.Generator) -> ObjectiveResult:
-        drawn[first + len(drawn)] = [tuple(torch.rand(3, generator=own).tolist()) for own in (None, exits)]
+        drawn[first + len(drawn)] = [tuple(torch.rand(3, generator=generator).tolist()) for generator in (None, exits)]
         return ObjectiveResult(model.lm_head.weight.sum(), {})
 
     plan = ExecutionPlan("fp32", 1, torch.device("cpu"), compiled=False)

@@ -50,8 +50,7 @@ def run(
 
 def _train_verifier(recipe: str, overrides: list[str], folder: Path, resume: bool) -> None:
     from tuili.config import load_recipe
-    from tuili.posttrain.verifier.recipe import VerifierRecipe
-    from tuili.posttrain.verifier.rounds import train_verifier
+    from tuili.posttrain import VerifierRecipe, train_verifier
 
     plan = load_recipe(recipe, overrides, VerifierRecipe).verifier
     with progress_bar() as tell:

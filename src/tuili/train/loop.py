@@ -19,7 +19,7 @@ from tuili.train.log import TrainingLog
 from tuili.train.trainer import Trainer, TrainingSetup, TrainingState
 
 
-def fit(
+def training_loop(
     setup: TrainingSetup,
     open_log: Callable[[TrainingState], TrainingLog],
     checkpoints: Checkpoints,
@@ -61,8 +61,8 @@ def fit(
     return state, log
 
 
-def fit_worker(group: ReplicaGroup, setup: TrainingSetup, checkpoint: Checkpoint | None) -> None:
-    """What the other replicas do while the first one runs `fit`: the same steps, without log and checkpoints."""
+def worker_loop(group: ReplicaGroup, setup: TrainingSetup, checkpoint: Checkpoint | None) -> None:
+    """What the other replicas run beside `training_loop`: the same steps, without log and checkpoints."""
     trainer = Trainer(setup, checkpoint)
     group.all_gather(None)
     for _ in trainer.steps(group, lambda: False):

@@ -26,7 +26,7 @@ from tuili.train.dist.replicas import launch_replicas
 from tuili.train.execution import ExecutionPlan, divided_cores
 from tuili.train.folder import REWRITE_REMEDY, TrainingFolder
 from tuili.train.log import LOG_FILE, TrainingLog
-from tuili.train.loop import fit, fit_worker
+from tuili.train.loop import training_loop, worker_loop
 from tuili.train.recipe import Recipe
 from tuili.train.trainer import TrainingState
 
@@ -58,7 +58,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
     Raises `InputError` when `out` already holds a run and `resume` is not set, when that run began with another
     recipe or other files or on another kind of device, and while another process trains it. Raises `TuiliError`
     when something cannot be written, after `MAX_RESTARTS` deaths of replicas, and when Tuili's code has changed before
-    a restart; see `loop.fit` for what else may happen while training.
+    a restart; see `loop.training_loop` for what else may happen while training.
     """
     console = console or Console(stderr=True)
     code, earlier = code_hash(), list[float]()
@@ -120,7 +120,7 @@ def train_once(
             checkpoint = checkpoints.latest()
             arguments = (recipe, plan, out, checkpoint.step if checkpoint else None)
             with launch_replicas(plan.replicas, setup.reduced_tensors(), run_worker, *arguments) as group:
-                state, log = fit(setup, open_log, checkpoints, checkpoint, group)
+                state, log = training_loop(setup, open_log, checkpoints, checkpoint, group)
 
         tell(f"checkpoints held the training up for {checkpoints.stall:.2f} s of {state.seconds:.0f} s")
         _tell_refused_documents(state.stream, tell)
@@ -136,7 +136,7 @@ def run_worker(group: ReplicaGroup, recipe: Recipe, plan: ExecutionPlan, out: Pa
     folder = TrainingFolder(out, recipe)
     curriculum, sources = build_curriculum(recipe), build_sources(recipe.data, recipe.train.seed)
     setup = build_training(recipe, plan, curriculum, sources, Tokenizer.load(folder.tokenizer))
-    fit_worker(group, setup, None if step is None else read_checkpoint(folder.checkpoints, step))
+    worker_loop(group, setup, None if step is None else read_checkpoint(folder.checkpoints, step))
 
 
 def _tell_refused_documents(stream: StreamState, tell: Callable[[str], None]) -> None:
