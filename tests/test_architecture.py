@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 
-FACES = {"data", "posttrain", "steps", "tasks", "train"}
+FACES = {"data", "model", "posttrain", "serve", "steps", "store", "tasks", "train"}
 """Packages of which others import public names alone; `tests/test_exported_members.py` has the lists."""
 
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "torch.load", "yaml.load", "yaml.unsafe_load"}
@@ -166,6 +166,15 @@ def test_only_training_knows_how_processes_share_its_steps():
     files = sources(PACKAGE, ROOT / "benchmarks")
     outside = [file for file in files if not file.is_relative_to(PACKAGE / "train")]
     assert [str(file) for file in outside if any(n.startswith("tuili.train.dist") for n in imported(tree(file)))] == []
+
+
+def test_benchmarks_import_no_tests():
+    wrong = {
+        file.name
+        for file in sources(ROOT / "benchmarks")
+        if any(n.split(".")[0] == "tests" for n in imported(tree(file)))
+    }
+    assert wrong == set()
 
 
 def test_the_scan_for_deep_imports_sees_modules_and_private_names(monkeypatch):

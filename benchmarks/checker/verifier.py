@@ -23,7 +23,7 @@ from benchmarks.harness.record import ROOT, Figure
 from tuili.config import load_recipe
 from tuili.engine import calibration_bins
 from tuili.eval.reporting.figures import reliability
-from tuili.model.verifier import Verifier
+from tuili.model import Verifier, probabilities
 from tuili.posttrain import (
     GENERATED,
     UNKNOWN_LABEL,
@@ -59,7 +59,7 @@ class Sets:
         """Measure a head, note its figures under a name, and return its probabilities of the ends of the test."""
         seen = self.validation.select(~self.validation.from_sources(*held_out))
         calibration = calibrate_verifier(verifier, seen, self.run.config.kinds)
-        chance_E = calibration.chances(predict_logits(verifier, self.test)[self.test.end_E], self.test.last_E)
+        chance_E = probabilities(calibration, predict_logits(verifier, self.test)[self.test.end_E], self.test.last_E)
         self.note(name, verifier_figures(self.test, chance_E, calibration.thresholds, held_out))
         return chance_E
 

@@ -21,11 +21,7 @@ from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure, time_runs
-from tuili.model import TuiliConfig
-from tuili.model.experts import Experts, MixtureOfExperts
-from tuili.model.kernels import set_fused
-from tuili.model.layers import FeedForward
-from tuili.model.presets import preset
+from tuili.model import Experts, FeedForward, MixtureOfExperts, TuiliConfig, preset, set_fused
 from tuili.train import can_compile
 
 Block = Callable[[Tensor], Tensor]

@@ -25,8 +25,7 @@ from tuili.engine import load_decoder
 from tuili.eval.accuracy import paired_difference
 from tuili.eval.runner import run as answer
 from tuili.eval.runner import unseen_problems
-from tuili.model import modeling
-from tuili.model.folder import LoadedModel, load_model
+from tuili.model import LoadedModel, load_model
 from tuili.provenance import code_hash
 from tuili.steps import render_response
 from tuili.tasks import Problem
@@ -112,7 +111,7 @@ def mean_reads(loaded: LoadedModel, problems: Sequence[Problem]) -> float:
     """The mean share of keys that the last tokens of right responses to these problems read."""
     texts = [(problem.prompt, render_response(problem.steps, problem.answer)) for problem in problems]
     rows = [loaded.tokenizer.encode_example(prompt, response)[0] for prompt, response in texts]
-    with patch.object(modeling, "SPARSE_ABOVE", 0):
+    with patch.object(loaded.model.model, "sparse_above", 0):
         shares = [read_shares(loaded.model, torch.tensor(row))[..., 0] for row in rows if len(row) > DECODED_TOKENS]
     return fmean(float(share.mean()) for share in shares)
 

@@ -24,8 +24,7 @@ from transformers import (
 
 from benchmarks.training.tuili_training import Segment
 from tuili.data import IGNORE_INDEX, Block
-from tuili.model import TuiliConfig
-from tuili.model.size import Parameters, count_parameters
+from tuili.model import Parameters, TuiliConfig, count_parameters
 
 Example = dict[str, list[int]]
 

@@ -23,9 +23,7 @@ from benchmarks.harness.record import Figure
 from benchmarks.training.mixtral import VARIANTS, equal_mixtral, mixtral_parameters, train_mixtral
 from benchmarks.training.tuili_training import Segment, TuiliTraining
 from tuili.config import load_recipe
-from tuili.model import TuiliConfig
-from tuili.model.size import count_parameters
-from tuili.model.tokenizer import transformers_tokenizer
+from tuili.model import TuiliConfig, count_parameters, transformers_tokenizer
 from tuili.train import Recipe
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}

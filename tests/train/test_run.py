@@ -16,8 +16,8 @@ from tuili import machine as machine_module
 from tuili.data import sources
 from tuili.data.records import Record, write_records
 from tuili.errors import CheckpointError, InputError, RecordError, TuiliError
-from tuili.model.folder import load_model
-from tuili.store.lineage import read_lineage
+from tuili.model import load_model
+from tuili.store import read_lineage
 from tuili.train import build, execution, trainer
 from tuili.train.build import untouched
 from tuili.train.execution import find_device

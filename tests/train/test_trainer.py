@@ -14,7 +14,7 @@ from tests.tiny import tiny_model
 from tests.train.conftest import go, small
 from tuili.data.packing import Block, pack
 from tuili.data.stream import StreamState
-from tuili.model.folder import load_model
+from tuili.model import load_model
 from tuili.train.dist.group import SingleProcess
 from tuili.train.execution import ExecutionPlan
 from tuili.train.objective import Objective, ObjectiveResult

@@ -115,7 +115,7 @@ def tokenizer(
         train_tokenizer,
     )
     from tuili.files import check_file_place, writing
-    from tuili.model.tokenizer import transformers_tokenizer
+    from tuili.model import transformers_tokenizer
     from tuili.tasks import LEVELS
 
     sources: list[Source] = [TaskSource(name, dict.fromkeys(LEVELS, 1.0), seed=0) for name in parse_domains(domains)]

@@ -11,11 +11,8 @@ from typing import Any
 from tuili.data import Source, check_sample, sample_texts, train_tokenizer
 from tuili.errors import ConfigError
 from tuili.files import writing
-from tuili.model import TuiliForCausalLM
-from tuili.model.folder import save_model
-from tuili.model.tokenizer import transformers_tokenizer
-from tuili.store import Tokenizer
-from tuili.store.lineage import LineageEntry
+from tuili.model import TuiliForCausalLM, save_model, transformers_tokenizer
+from tuili.store import LineageEntry, Tokenizer
 from tuili.train.folder import REWRITE_REMEDY, ParentModel, TrainingFolder
 from tuili.train.recipe import Recipe
 from tuili.train.trainer import TrainingState

@@ -15,9 +15,7 @@ from torch import nn
 
 from tuili.data import Block, BlockStream, FileSource, Source, StreamState, TaskSource
 from tuili.errors import ConfigError, ModelFolderError
-from tuili.model import TuiliForCausalLM
-from tuili.model.folder import check_folder, load_model
-from tuili.model.kernels import set_fused
+from tuili.model import TuiliForCausalLM, check_folder, load_model, set_fused
 from tuili.store import BEGIN, PAD, Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS
 from tuili.train.curriculum import Curriculum

@@ -21,9 +21,9 @@ import torch
 
 from tuili.errors import InputError
 from tuili.files import check_folder_place, flush, flush_all, write_durably, writing
-from tuili.model.folder import check_folder, resolve
+from tuili.model import check_folder
 from tuili.provenance import code_hash, current_versions
-from tuili.store.lineage import LineageEntry, model_hash, read_lineage
+from tuili.store import LineageEntry, model_hash, read_lineage, resolve_model
 from tuili.train.checkpoint import CHECKPOINT_PREFIX
 from tuili.train.execution import ExecutionPlan
 from tuili.train.recipe import Recipe
@@ -92,7 +92,7 @@ class TrainingFolder(RunFolder):
         """The model that the run starts from. Raises `ModelFolderError` where it is not found or not sound."""
         if self._recipe.model.start is None:
             return None
-        start = resolve(self._recipe.model.start)
+        start = resolve_model(self._recipe.model.start)
         check_folder(start)
         self.refuse_own_model(start, f"model.start = {start}")
         return ParentModel(start, model_hash(start), read_lineage(start))

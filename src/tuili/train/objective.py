@@ -20,8 +20,7 @@ from torch import Tensor
 
 from tuili.config import Config
 from tuili.data import IGNORE_INDEX, Block
-from tuili.model import TuiliForCausalLM
-from tuili.model.experts import Route
+from tuili.model import Route, TuiliForCausalLM
 
 DOMAIN_LOGIT_MARGIN = 2.0
 """The logit of the domain's expert is led this far above all others, and no further: an expert with a score near zero

@@ -26,8 +26,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from tuili.config import Config
 from tuili.data import MIN_VOCABULARY_SIZE, VOCABULARY_SIZE
 from tuili.errors import ConfigError
-from tuili.model import TuiliConfig
-from tuili.model.presets import preset
+from tuili.model import TuiliConfig, preset
 from tuili.tasks import LEVELS, SEEDS_PER_SPLIT, domain_names
 from tuili.train.checkpoint import CheckpointConfig
 from tuili.train.curriculum import CurriculumConfig

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.checker.verifier import measure
 from tests.posttrain.verifier.test_run import SMALL
-from tuili.model.verifier import read_verifier
+from tuili.model import read_verifier
 from tuili.posttrain.verifier import run
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks.model.experts import contenders, forward_backward, measure
-from tuili.model.presets import preset
+from tuili.model import preset
 
 CONFIG = {"hidden_size": 32, "moe_intermediate_size": 16, "num_experts": 4}
 

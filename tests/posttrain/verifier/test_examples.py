@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from tests.tiny import tiny_model
-from tuili.model.folder import LoadedModel
-from tuili.model.verifier import response_features
+from tuili.model import LoadedModel, response_features
 from tuili.posttrain.verifier.chains import CORRECT, Chain, mutant_chains, render_chain
 from tuili.posttrain.verifier.examples import Examples, build_examples, concatenate
 from tuili.tasks import generate

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tuili.model.verifier import VerifierConfig
 from tuili.posttrain.verifier.chains import UNKNOWN_LABEL
 from tuili.posttrain.verifier.examples import Examples
 from tuili.posttrain.verifier.fit import FitConfig, fit_verifier, padded_places, predict_logits
+from tuili.store import VerifierConfig
 
 CONFIG = VerifierConfig(state_size=1, channels=16, layers=1, heads=2, dropout=0)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tuili.engine import calibration_error
-from tuili.model.verifier import SCALE, Calibration
+from tuili.model import LOG_PROBABILITY_SCALE, probabilities
 from tuili.posttrain.verifier.chains import CORRECT
 from tuili.posttrain.verifier.examples import SOURCES, Examples
 from tuili.posttrain.verifier.metrics import (
@@ -21,6 +21,7 @@ from tuili.posttrain.verifier.metrics import (
     isotonic_curve,
     min_token_probability,
 )
+from tuili.store import VerifierCalibration
 
 
 def sample() -> Examples:
@@ -100,7 +101,7 @@ def test_the_curve_makes_probabilities_of_logits() -> None:
     curve = isotonic_curve(logit[::2], is_right[::2])
     assert all(left[1] <= right[1] for left, right in pairwise(curve))
     answers = torch.ones(10_000, dtype=torch.bool)
-    chance = Calibration(curve, curve).chances(logit[1::2], answers)
+    chance = probabilities(VerifierCalibration(curve, curve), logit[1::2], answers)
     right_N = is_right[1::2].numpy()
     assert calibration_error(chance.numpy(), right_N) < 0.02 < calibration_error(logit[1::2].sigmoid().numpy(), right_N)
 
@@ -108,7 +109,7 @@ def test_the_curve_makes_probabilities_of_logits() -> None:
 def test_without_training_the_least_likely_token_of_a_step_speaks_for_it() -> None:
     made = sample()
     log_N = -(torch.arange(len(made.label_N)).float() * 5 % 7)
-    made.feature_NF[:, 0] = log_N / SCALE
+    made.feature_NF[:, 0] = log_N / LOG_PROBABILITY_SCALE
     probability_E, begin = min_token_probability(made), 0
     for place, end in enumerate(made.end_E.tolist()):
         assert float(probability_E[place]) == pytest.approx(float(log_N[begin : end + 1].min().exp()))

@@ -13,13 +13,12 @@ from tests.tiny import save_tiny
 from tuili.cli.app import main
 from tuili.config import load_recipe, shipped_recipes
 from tuili.errors import ConfigError, InputError
-from tuili.model.folder import load_model
-from tuili.model.verifier import VERIFIER_FILE, read_verifier
+from tuili.model import load_model, read_verifier
 from tuili.posttrain.verifier import run as run_module
 from tuili.posttrain.verifier.fit import predict_logits
 from tuili.posttrain.verifier.recipe import VerifierRecipe, VerifierTrainingConfig
 from tuili.posttrain.verifier.run import REPORT_FILE, VerifierRun, train_verifier
-from tuili.store.lineage import model_hash, read_lineage
+from tuili.store import VERIFIER_FILE, model_hash, read_lineage
 
 COUNTS = {"problems": 2, "mutants": 2, "written": 1}
 SMALL = [

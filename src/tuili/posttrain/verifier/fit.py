@@ -14,9 +14,10 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from tuili.config import Config
-from tuili.model.verifier import Verifier, VerifierConfig
+from tuili.model import Verifier
 from tuili.posttrain.verifier.chains import UNKNOWN_LABEL, ProgressCallback
 from tuili.posttrain.verifier.examples import Examples
+from tuili.store import VerifierConfig
 from tuili.train import warmup_cosine
 
 WARMUP_SHARE = 0.05

@@ -14,17 +14,18 @@ from torch import Tensor
 
 from tuili.engine import calibration_error
 from tuili.errors import InputError
-from tuili.model.verifier import SCALARS, SCALE, Calibration, Curve, Verifier
+from tuili.model import LOG_PROBABILITY_SCALE, Verifier, probabilities
 from tuili.posttrain.verifier.chains import CORRECT, GENERATED, UNKNOWN_LABEL
 from tuili.posttrain.verifier.examples import Examples
 from tuili.posttrain.verifier.fit import predict_logits
+from tuili.store import SCALAR_FEATURES, Curve, VerifierCalibration
 from tuili.tasks import MUTATION_KINDS
 
 THRESHOLD_CANDIDATES = 200
 """Quantiles of the probabilities that are tried as thresholds."""
 THRESHOLD_SEARCH_PASSES = 2
-LOG_PROBABILITY_FEATURE = -SCALARS
-"""The index of the feature that is the log-probability of a token at full depth, divided by `SCALE`."""
+LOG_PROBABILITY_FEATURE = -SCALAR_FEATURES
+"""The index of the feature that is the log-probability of a token at full depth, divided by `LOG_PROBABILITY_SCALE`."""
 
 Thresholds = tuple[float, float]
 """The probabilities below which a step, and an answer, counts as wrong."""
@@ -90,7 +91,7 @@ def isotonic_curve(logit: Tensor, is_right: Tensor) -> Curve:
     return tuple(points) if len(points) > 1 else (points[0], (points[0][0] + 1, points[0][1]))
 
 
-def calibrate_verifier(verifier: Verifier, validation: Examples, kinds: Sequence[str]) -> Calibration:
+def calibrate_verifier(verifier: Verifier, validation: Examples, kinds: Sequence[str]) -> VerifierCalibration:
     """Probabilities fitted to what the model wrote itself, and the thresholds that name errors of these kinds best.
 
     Raises `InputError` where the model has ended none of its responses.
@@ -103,8 +104,9 @@ def calibrate_verifier(verifier: Verifier, validation: Examples, kinds: Sequence
     step, answer = (
         isotonic_curve(logit_E[generated_E & of], label_E[generated_E & of] == 1) for of in (~last_E, last_E)
     )
-    calibration = Calibration(step, answer)
-    return replace(calibration, thresholds=best_thresholds(validation, calibration.chances(logit_E, last_E), kinds))
+    calibration = VerifierCalibration(step, answer)
+    chance_E = probabilities(calibration, logit_E, last_E)
+    return replace(calibration, thresholds=best_thresholds(validation, chance_E, kinds))
 
 
 def verifier_figures(
@@ -151,5 +153,5 @@ def min_token_probability(examples: Examples) -> Tensor:
     step_N = torch.zeros(len(examples.label_N), dtype=torch.long)
     step_N[examples.end_E[:-1] + 1] = 1
     step_N = step_N.cumsum(0)
-    log_N = examples.feature_NF[:, LOG_PROBABILITY_FEATURE].float() * SCALE
+    log_N = examples.feature_NF[:, LOG_PROBABILITY_FEATURE].float() * LOG_PROBABILITY_SCALE
     return torch.zeros(len(examples.end_E)).scatter_reduce(0, step_N, log_N, "amin").exp()

@@ -19,8 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from tuili.errors import InputError
 from tuili.files import whole_file, write_durably, writing
-from tuili.model.folder import load_model
-from tuili.model.verifier import LoadedVerifier, Verifier, VerifierConfig, write_verifier
+from tuili.model import LoadedVerifier, Verifier, load_model, probabilities, write_verifier
 from tuili.posttrain.verifier.chains import (
     CORRECT,
     UNKNOWN_LABEL,
@@ -34,7 +33,7 @@ from tuili.posttrain.verifier.examples import Examples, build_examples, concaten
 from tuili.posttrain.verifier.fit import fit_verifier, predict_logits
 from tuili.posttrain.verifier.metrics import calibrate_verifier, verifier_figures
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierTrainingConfig
-from tuili.store.lineage import LineageEntry, model_hash, read_lineage, write_lineage
+from tuili.store import LineageEntry, VerifierConfig, model_hash, read_lineage, write_lineage
 from tuili.tasks import MUTATION_KINDS, Split, domain_names, generate
 from tuili.train import RunFolder
 
@@ -199,7 +198,7 @@ def train_verifier(
     without_rounds, with_rounds = (
         verifier_figures(
             test,
-            calibration.chances(predict_logits(verifier, test)[test.end_E], test.last_E),
+            probabilities(calibration, predict_logits(verifier, test)[test.end_E], test.last_E),
             calibration.thresholds,
             config.held_out,
         )

@@ -19,7 +19,7 @@ from tuili.tasks.mutation.rewriting import MutatedChain, Mutation
 from tuili.tasks.problem import Problem
 from tuili.tasks.scoring import same_answer
 
-MAX_CANDIDATES = 24
+MAX_CHANGED_CHAINS = 24
 """Changed chains that are checked before a kind of error counts as one that does not apply to a problem."""
 
 _MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
@@ -99,7 +99,7 @@ def mutate(problem: Problem, kind: str, seed: int | str) -> Mutant | None:
     The same problem, kind and seed give the same mutant everywhere. All steps before its `first_error` are valid.
     Raises `InputError` for an unknown kind.
     """
-    for mutant in islice(candidates(problem, kind, seed), MAX_CANDIDATES):
+    for mutant in islice(candidates(problem, kind, seed), MAX_CHANGED_CHAINS):
         at = mutant.first_error
         if at is not None and all(at < place for place in mutant.undecided):
             return mutant
