@@ -17,7 +17,7 @@ from tuili.engine.runtime.torch.load import load_engine, load_scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.written import parse_tokens
 from tuili.errors import InputError
-from tuili.eval.runner import unseen_problems
+from tuili.eval import unseen_problems
 from tuili.model import LoadedModel, LoadedVerifier, Verifier, load_model, write_verifier
 from tuili.posttrain.verifier.chains import render_chain
 from tuili.posttrain.verifier.examples import build_examples
