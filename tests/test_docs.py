@@ -49,8 +49,8 @@ def check_command(line: str) -> None:
         name, command = verb, found
         context = command.make_context(name, rest, parent=context)
     if "overrides" in context.params:
-        from tuili.posttrain.verifier.recipe import VerifierRecipe
-        from tuili.train.recipe import Recipe
+        from tuili.posttrain import VerifierRecipe
+        from tuili.train import Recipe
 
         recipe = context.params.get("recipe", name)
         own = recipe.endswith(".yaml") and not Path(recipe).exists()  # a reader's
@@ -121,7 +121,7 @@ def test_a_command_line_that_tuili_does_not_take_is_found(line: str) -> None:
 
 def test_what_the_quickstart_suggests_is_what_tuili_takes() -> None:
     values = {"tuili": "tuili", "out": "run", "seconds": 1.0, "prompt": "'1 + 1'", "model": "run/model"}
-    shown = quickstart.NEXT.format(**values, domains="arithmetic", levels="1", recipe=quickstart.RECIPE, steps=2)
+    shown = quickstart.NEXT_STEPS.format(**values, domains="arithmetic", levels="1", recipe=quickstart.RECIPE, steps=2)
     lines = [line.strip() for line in shown.splitlines() if line.startswith("  ")]
     assert len(lines) == 4
     for line in lines:

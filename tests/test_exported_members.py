@@ -34,6 +34,14 @@ FACES = {
         BUILT_IN_DOMAINS Domain Draft LEVELS MUTATION_KINDS Problem SEEDS_PER_SPLIT Split
         domain domain_names generate mutants mutate phase result_start same_answer same_form score
     """,
+    "train": """
+        DataConfig ExecutionPlan ModelConfig RUN_FILE Recipe RunFolder TrainingResult
+        build_model build_sources can_compile read_log train training_stream warmup_cosine
+    """,
+    "posttrain": """
+        Examples GENERATED UNKNOWN_LABEL VerifierRecipe VerifierRun VerifierTrainingResult
+        best_thresholds calibrate_verifier min_token_probability predict_logits train_verifier verifier_figures
+    """,
     "data": """
         Block BlockStream FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE Record Source StreamState
         TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes encode_record
@@ -42,6 +50,19 @@ FACES = {
     "serve": """
         HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces
         engine_factory make_app new_key otlp_traces read_keys serve
+    """,
+    "eval": """
+        ACCENT_COLOUR EVAL_FILE LEVEL_COLOURS MUTED_COLOUR PLOT_STYLE
+        AttemptHistory AttemptSnapshot CalibrationGrid CertifiedSetting EvalSettings LabelledPrompt LossTable
+        ScoredResponse
+        answer_problems calibrate candidate_thresholds cells_by_domain certify collect_histories cost_curves depth_lines
+        draw_risk_coverage empirical_setting evaluate figures_line fit_confidence goodput_lines heat_map
+        paired_difference read_figures reliability_diagrams replay sample starting_setting unseen_problems
+        wilson_interval write_card write_html write_json
+    """,
+    "bench": """
+        REQUEST_TIMEOUT_SECONDS LoadSettings RequestResult SpeedSettings
+        load_report measure_speed run_load set_threads
     """,
 }
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tiny import loud, tiny_model
+from tests.tiny import randomize_weights, tiny_model
 from tuili.engine import controller
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.engine import Engine
@@ -38,7 +38,7 @@ PROMPT = "What is 48 / 2 + 7?"
 @pytest.fixture(scope="module")
 def loaded() -> LoadedModel:
     model, tokenizer = tiny_model()
-    loud(model)
+    randomize_weights(model)
     return LoadedModel(model.eval(), tokenizer, Path())
 
 

@@ -1,4 +1,6 @@
-"""`tuili train`: a recipe to a model folder. The training is left to `tuili.train`, a verifier's to `tuili.verify`."""
+"""`tuili train`: a recipe to a model folder. A model's training is left to `tuili.train`, a verifier's to
+`tuili.posttrain`.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,7 @@ def run(
     folder = Path("runs", Path(recipe).stem) if out is None else parse_folder("--out", out)
     from tuili.config import has_section, load_recipe
     from tuili.files import check_file_place
-    from tuili.train.folder import RUN_FILE
-    from tuili.train.recipe import Recipe
-    from tuili.train.run import train
+    from tuili.train import RUN_FILE, Recipe, train
 
     if has_section(recipe, "verifier"):
         _train_verifier(recipe, overrides or [], folder, resume)
@@ -49,12 +49,11 @@ def run(
 
 def _train_verifier(recipe: str, overrides: list[str], folder: Path, resume: bool) -> None:
     from tuili.config import load_recipe
-    from tuili.posttrain.verifier.recipe import VerifierRecipe
-    from tuili.posttrain.verifier.rounds import train_verifier
+    from tuili.posttrain import VerifierRecipe, train_verifier
 
     plan = load_recipe(recipe, overrides, VerifierRecipe).verifier
-    with progress_bar() as tell:
-        outcome = train_verifier(plan, folder, resume=resume, tell=tell)
+    with progress_bar() as progress:
+        outcome = train_verifier(plan, folder, resume=resume, tell=progress)
     figures = outcome.figures
     print(f"{outcome.model}: {figures['chains']:,} chains, {figures['tokens']:,} tokens")
     if "f1_held_out" in figures:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tests.clock import Clock
 
-from tests.tiny import loud, tiny_model
+from tests.tiny import randomize_weights, tiny_model
 from tuili.engine.request import Depth, Sampling
 from tuili.engine.runtime.torch.kv_cache import KVCache
 from tuili.engine.runtime.torch.load import load_scheduler
@@ -26,7 +26,7 @@ Tiny = tuple[TuiliForCausalLM, Tokenizer]
 @pytest.fixture(scope="module")
 def tiny() -> Tiny:
     model, tokenizer = tiny_model(top_units=2, window=4, max_unit=4)
-    loud(model)
+    randomize_weights(model)
     free = rows(9, depth=4)
     finish(load_scheduler(model.eval(), tokenizer), free)
     counts = Counter(token for row in free for token in set(row.tokens[2:]) - set(row.tokens[:2]))
