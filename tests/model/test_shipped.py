@@ -10,7 +10,7 @@ import torch
 from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.engine import Budget, Request, load_decoder
-from tuili.engine.promises.promises import Promises
+from tuili.engine.promises.promises import Promises, valid_calibration
 from tuili.eval import EVAL_FILE, answer_problems, unseen_problems
 from tuili.eval.accuracy import accuracy
 from tuili.model.folder import LoadedModel, load_model
