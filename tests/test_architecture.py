@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 
-FACES = {"steps", "tasks"}
+FACES = {"data", "model", "serve", "steps", "store", "tasks"}
 """Packages of which others import public names alone; `tests/test_exported_members.py` has the lists."""
 
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "torch.load", "yaml.load", "yaml.unsafe_load"}
@@ -159,6 +159,15 @@ def test_packages_meet_by_their_public_names():
     files = [(file, part(file)) for file in sources(PACKAGE)] + [(file, "") for file in sources(ROOT / "benchmarks")]
     deep = {str(file.relative_to(ROOT)): names for file, own in files if (names := reaching_deep(tree(file), own))}
     assert deep == {}
+
+
+def test_benchmarks_import_no_tests():
+    wrong = {
+        file.name
+        for file in sources(ROOT / "benchmarks")
+        if any(n.split(".")[0] == "tests" for n in imported(tree(file)))
+    }
+    assert wrong == set()
 
 
 def test_the_scan_for_deep_imports_sees_modules_and_private_names(monkeypatch):

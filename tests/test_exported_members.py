@@ -17,15 +17,31 @@ FACES = {
         check check_chain evaluate parse parse_statement render render_response render_term render_value_like
         split_response terms units
     """,
-    "store": "ASSISTANT BEGIN PAD SPECIAL_TOKENS USER Tokenizer",
+    "store": """
+        ASSISTANT BEGIN Curve LineageEntry ModelShape PAD SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS
+        Tokenizer USER VERIFIER_FILE VerifierCalibration VerifierConfig VerifierFile check_files check_size
+        model_hash not_a_verifier read_lineage read_shape read_tensors read_verifier_file replaced_folder
+        resolve_model shipped_names verifier_hash write_lineage write_verifier_file
+    """,
+    "model": """
+        Experts FeedForward KeyValueProjection LOG_PROBABILITY_SCALE LayeredAttention LoadedModel
+        LoadedVerifier MixtureOfExperts PRESETS Parameters Projection RMSNorm ReasoningLayer Route Routing
+        RoutingRecord TrunkLayer TuiliConfig TuiliForCausalLM TuiliModel TuiliOutput Verifier check_folder
+        count_parameters features_of gated_silu load_model preset probabilities read_verifier record_reads
+        response_features rotary route_tokens save_model set_fused transformers_tokenizer write_verifier
+    """,
     "tasks": """
         BUILT_IN_DOMAINS Domain Draft LEVELS MUTATION_KINDS Problem SEEDS_PER_SPLIT Split
         domain domain_names generate mutants mutate phase result_start same_answer same_form score
     """,
     "data": """
-        Block BlockStream FileSource IGNORE_INDEX ImportOutcome Record Source StreamState TaskSource
-        TOKENIZER_SAMPLE_RECORDS check_records check_sample count_outcomes encode_record import_gsm8k
-        prefetch read_records record_schema sample_texts write_records
+        Block BlockStream FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE Record Source StreamState
+        TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes encode_record
+        import_gsm8k prefetch read_records record_schema sample_texts train_tokenizer write_records
+    """,
+    "serve": """
+        HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces
+        engine_factory make_app new_key otlp_traces read_keys serve
     """,
 }
 

@@ -1,4 +1,4 @@
-"""How many arithmetic lines a second the checker decides on one core, over the steps of generated problems."""
+"""Arithmetic lines that the checker decides a second on one core, over the steps of generated problems."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def measure(problems: int = 20, runs: int = 9) -> Measured:
 
 
 def arithmetic_lines(problems: int) -> list[str]:
-    """The different steps, of all domains, that are arithmetic and valid by themselves."""
+    """The distinct steps of all domains that are arithmetic and valid without a context."""
     seed = Split.TEST.seed(0)
     each = ((name, level, index) for name in BUILT_IN_DOMAINS for level in LEVELS for index in range(problems))
     steps = (step for name, level, index in each for step in generate(name, seed, index, level).steps)
     verdicts = ((step, check(step)) for step in dict.fromkeys(steps))
-    return [step for step, found in verdicts if (found.status, found.kind) == (Status.VALID, "arithmetic")]
+    return [step for step, verdict in verdicts if (verdict.status, verdict.kind) == (Status.VALID, "arithmetic")]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""What the verifier knows: first errors of kinds that it never saw, and probabilities that mean what they say.
+"""What the verifier knows: first errors of kinds that it never saw, and whether its probabilities are calibrated.
 
-Chains and features are those of a run of the recipe, which is made or goes on in an ignored folder. On these the head
-is trained anew for further seeds, with the chains of the rounds against the generator and without; and, with the
-recipe's own, without what the model wrote itself, and with other kinds of errors held out. Thresholds and probabilities
-are fitted to validation problems without the kinds held out, figures taken from test problems. What needs no training
-stands beside them: the least probability that the full depth gave to a token of a step or answer.
+Chains and features are those of a run of the recipe, which is made or resumed in an ignored folder. The head is trained
+anew on them for further seeds, with the chains of the rounds against the generator and without. With the recipe's seed
+it is also trained without the chains that the model wrote itself, and with other kinds of errors held out. Thresholds
+and probabilities are fitted to validation problems without the kinds held out; figures are of test problems. A verifier
+without training stands beside: the least probability that full depth gave to a token of a step or answer.
+
+Dimensions: E ends of steps and answers, N tokens.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from benchmarks.harness.record import ROOT, Figure
 from tuili.config import load_recipe
 from tuili.engine import calibration_bins
 from tuili.eval.reporting.figures import reliability
-from tuili.model.verifier import Verifier
+from tuili.model import Verifier, probabilities
 from tuili.posttrain.verifier.chains import OWN, UNKNOWN
 from tuili.posttrain.verifier.features import Examples
 from tuili.posttrain.verifier.fit import judged
@@ -29,45 +31,49 @@ from tuili.posttrain.verifier.measure import best_thresholds, calibrate, likelih
 from tuili.posttrain.verifier.recipe import VerifierRecipe
 from tuili.posttrain.verifier.rounds import Run, train_verifier
 
-OTHERS = (("copied_number", "wrong_operation"), ("dropped_step", "premature_end"), ("negated_conclusion", "converse"))
-"""Kinds of errors that are held out besides, two and two."""
+OTHER_HELD_OUT = (
+    ("copied_number", "wrong_operation"),
+    ("dropped_step", "premature_end"),
+    ("negated_conclusion", "converse"),
+)
+"""Pairs of kinds of errors, each held out from one more head."""
 
 
 @dataclass(frozen=True)
 class Sets:
-    """The chains of a run, and how a head is trained on them."""
+    """The chains of a run, and the figures of the heads that are measured on them, by name."""
 
     run: Run
     validation: Examples
     test: Examples
-    found: dict[str, list[float]] = field(default_factory=dict)
+    figures: dict[str, list[float]] = field(default_factory=dict)
 
     def take(self, name: str, verifier: Verifier, held_out: Sequence[str]) -> Tensor:
-        """Measure and note the figures under a name; gives the probabilities of the ends of the test."""
-        own = calibrate(verifier, self.validation.some(~self.validation.of(*held_out)), self.run.plan.kinds)
-        chance_E = own.chances(judged(verifier, self.test)[self.test.end_E], self.test.last_E)
-        self.note(name, report(self.test, chance_E, own.thresholds, held_out))
+        """Measure a head, note its figures under a name, and return its probabilities of the ends of the test."""
+        calibration = calibrate(verifier, self.validation.some(~self.validation.of(*held_out)), self.run.plan.kinds)
+        chance_E = probabilities(calibration, judged(verifier, self.test)[self.test.end_E], self.test.last_E)
+        self.note(name, report(self.test, chance_E, calibration.thresholds, held_out))
         return chance_E
 
     def note(self, name: str, figures: Mapping[str, float]) -> None:
-        """Add a run's figures to those of a name."""
+        """Add the figures of one head to those of a name."""
         for key, value in figures.items():
-            self.found.setdefault(f"{name}_{key}", []).append(value)
+            self.figures.setdefault(f"{name}_{key}", []).append(value)
 
 
 def measure(
     recipe: str = "verifier",
     overrides: tuple[str, ...] = (),
     seeds: tuple[int, ...] = (2, 3),
-    others: int = len(OTHERS),
+    others: int = len(OTHER_HELD_OUT),
     folder: str = str(ROOT / "runs" / "verifier"),
     picture: str = str(ROOT / "docs" / "img" / "verifier.svg"),
 ) -> Measured:
     """F1, AUROC and calibration error with rounds and without, over seeds of the head, and without any training."""
     plan = load_recipe(recipe, overrides, VerifierRecipe).verifier
     train_verifier(plan, Path(folder), resume=True, tell=lambda what, done, total: None)
-    own = Run(plan, Path(folder), True, lambda what, done, total: None)
-    first, learnt, sets = own.first(), own.learnt(), Sets(own, own.validation(), own.test())
+    rounds = Run(plan, Path(folder), True, lambda what, done, total: None)
+    first, learnt, sets = rounds.first(), rounds.learnt(), Sets(rounds, rounds.validation(), rounds.test())
     untrained = likelihood(sets.validation)
     sets.note(
         "untrained",
@@ -76,16 +82,16 @@ def measure(
         ),
     )
     for name, number, chains in (("without_rounds", 0, first), ("rounds", plan.rounds, learnt)):
-        chance_E = sets.take(name, own.verifier(number, chains), plan.held_out)
+        chance_E = sets.take(name, rounds.verifier(number, chains), plan.held_out)
         for seed in seeds:
-            sets.take(name, own.trained(f"{name}-{seed}", chains, seed), plan.held_out)
+            sets.take(name, rounds.trained(f"{name}-{seed}", chains, seed), plan.held_out)
         if number == plan.rounds:
             draw(Path(picture), sets.test, chance_E)
     unwritten = first.some(~first.of(OWN))
-    sets.take("no_own_chains", own.trained("no_own_chains", unwritten, plan.seed), plan.held_out)
-    for kinds in OTHERS[:others]:
+    sets.take("no_own_chains", rounds.trained("no_own_chains", unwritten, plan.seed), plan.held_out)
+    for kinds in OTHER_HELD_OUT[:others]:
         name = "without_" + "_and_".join(kinds)
-        sets.take(name, own.trained(name, learnt.some(~learnt.of(*kinds)), plan.seed), kinds)
+        sets.take(name, rounds.trained(name, learnt.some(~learnt.of(*kinds)), plan.seed), kinds)
     counts = {"first": len(first), "with_rounds": len(learnt), "test": len(sets.test), "tokens": len(learnt.label_N)}
     return {
         "recipe": plan.model_dump(mode="json"),
@@ -93,18 +99,18 @@ def measure(
         "seeds": [plan.seed, *seeds],
         "chains": counts,
         "goal": "rounds_f1_held_out >= 0.90, rounds_answer_ece and rounds_step_ece <= 0.03",
-    }, {key: Figure(_unit(key), values) for key, values in sets.found.items()}
+    }, {key: Figure(_unit(key), values) for key, values in sets.figures.items()}
 
 
 def draw(file: Path, test: Examples, chance_E: Tensor) -> None:
-    """The picture of promise and share, of steps and answers that the model wrote itself."""
+    """Draw the share that is right over the probability given, of steps and answers that the model wrote itself."""
     label_E = test.label_N[test.end_E]
-    own_E = test.of(OWN)[test.chain_E] & (label_E != UNKNOWN)
-    kinds = {"steps": own_E & ~test.last_E, "answers": own_E & test.last_E}
+    known_E = test.of(OWN)[test.chain_E] & (label_E != UNKNOWN)
+    kinds = {"steps": known_E & ~test.last_E, "answers": known_E & test.last_E}
     drawn = reliability(
         {
-            name: calibration_bins(chance_E[own].double().numpy(), (label_E[own] == 1).numpy())
-            for name, own in kinds.items()
+            name: calibration_bins(chance_E[kind_E].double().numpy(), (label_E[kind_E] == 1).numpy())
+            for name, kind_E in kinds.items()
         }
     )
     file.write_bytes(base64.b64decode(drawn.partition(",")[2]))

@@ -1,7 +1,8 @@
-"""Verified drafts (`depth="exact"`) against plain full depth: whether every token is the same, and what time it takes.
+"""Verified drafts (`depth="exact"`) beside plain full depth: whether every token is the same, and the time of both.
 
-The shipped model on unseen problems of all domains at levels 1 to 3, greedy, in blocks of one for each domain and level
-that all decoders write in turns; `auto` stands beside them. One prompt at a time is measured on fewer blocks.
+The shipped model answers unseen problems of all domains at levels 1 to 3, greedily. A block has one problem of each
+domain and level; all decoders answer a block in turns, `depth="auto"` among them. One prompt at a time is measured on
+fewer blocks than 16 prompts at a time.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
 from tuili.engine import Depth, Generation, load_decoder
 from tuili.eval.runner import unseen_problems
-from tuili.model.folder import LoadedModel, load_model, shipped_names
+from tuili.model import LoadedModel, load_model
+from tuili.store import shipped_names
 from tuili.tasks import domain_names
 
 SEED = 3
+"""Of the problems."""
 
 
 def prompts(per_cell: int) -> list[list[str]]:
@@ -30,17 +33,21 @@ def prompts(per_cell: int) -> list[list[str]]:
 
 
 def measure(model: str = "nano", per_cell: int = 21, single: int = 2) -> Measured:
-    """Speeds and their ratio by block, 16 prompts at a time and (`single` blocks) one, and how many are identical."""
+    """Speeds by block and their ratios, and how many responses are identical.
+
+    per_cell: blocks of which 16 prompts at a time are answered.
+    single: blocks of which one prompt at a time is answered.
+    """
     loaded, blocks = load_model(model), prompts(per_cell)
     cells = Cells("exact", {"model": model})
     figures: dict[str, Figure] = {}
     for batch, texts in ((1, blocks[:single]), (16, blocks)):
         decoders = Decoders(loaded, batch)
-        own = []
+        results = []
         for number, block in enumerate(texts):
-            own.append(cells.get(f"{batch}/{number}", partial(decoders.block, block)))
+            results.append(cells.get(f"{batch}/{number}", partial(decoders.block, block)))
             print(f"bench: exact: batch {batch}, {number + 1} of {len(texts)} blocks", flush=True)
-        figures |= {f"batch_{batch}_{key}": figure for key, figure in summary(own).items()}
+        figures |= {f"batch_{batch}_{key}": figure for key, figure in summary(results).items()}
     return {
         "model": model if model in shipped_names() else "given",
         "problems": {"per_cell": per_cell, "levels": [1, 2, 3], "seed": SEED},
@@ -49,8 +56,8 @@ def measure(model: str = "nano", per_cell: int = 21, single: int = 2) -> Measure
 
 
 def summary(blocks: Sequence[dict[str, Any]]) -> dict[str, Figure]:
-    """The figures of some blocks, each a run."""
-    names = [name for name, own in blocks[0].items() if isinstance(own, dict)]
+    """The figures of some blocks, of which each is a run."""
+    names = [name for name, result in blocks[0].items() if isinstance(result, dict)]
     figures = {
         f"{name}_{speed}": Figure("tokens/s", [block[name][speed] for block in blocks])
         for name in names
@@ -67,7 +74,7 @@ def summary(blocks: Sequence[dict[str, Any]]) -> dict[str, Figure]:
 
 
 class Decoders:
-    """nano at full depth, at chosen depth, and with verified drafts, eager and compiled where that is offered."""
+    """A model at full depth, chosen depth and with verified drafts: eager, compiled where possible, and in 8 bits."""
 
     def __init__(self, loaded: LoadedModel, batch: int) -> None:
         self._depths: dict[str, Depth] = {"full": loaded.model.config.exit_layers[-1], "auto": "auto", "exact": "exact"}
@@ -89,10 +96,12 @@ class Decoders:
         return decoder.generate(texts)
 
     def block(self, texts: Sequence[str]) -> dict[str, Any]:
-        """All of them on the same prompts in turns: tokens and processor tokens a second, and how many responses of
-        `exact` are those of full depth in each kind, and of full depth those of the eager one.
+        """Answer the same prompts with all decoders in turns.
+
+        Gives tokens per second, by the clock and of processor time; for each kind of decoder, how many responses of
+        `exact` are those of its full depth, and how many of its full depth are those of the eager kind.
         """
-        found: dict[str, Any] = {"prompts": len(texts)}
+        results: dict[str, Any] = {"prompts": len(texts)}
         eager: list[Generation] = []
         for kind in self._decoders:
             written: dict[str, list[Generation]] = {}
@@ -101,16 +110,16 @@ class Decoders:
                 written[name] = self._write(kind, name, texts)
                 wall, processor = time.perf_counter() - wall, time.process_time() - processor
                 tokens = sum(len(generation.tokens) for generation in written[name])
-                found[f"{kind}_{name}"] = {
+                results[f"{kind}_{name}"] = {
                     "tokens_per_second": tokens / wall,
                     "tokens_per_cpu_second": tokens / processor,
                 }
             pairs = zip(written["exact"], written["full"], strict=True)
-            found[f"{kind}_identical"] = sum(one.tokens == other.tokens for one, other in pairs)
+            results[f"{kind}_identical"] = sum(one.tokens == other.tokens for one, other in pairs)
             eager = eager or written["full"]
             pairs = zip(written["full"], eager, strict=True)
-            found[f"{kind}_as_eager"] = sum(one.tokens == other.tokens for one, other in pairs)
-        return found
+            results[f"{kind}_as_eager"] = sum(one.tokens == other.tokens for one, other in pairs)
+        return results
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""Whether promises hold: calibrated again and again on random parts of many problems, and held against all of them.
+"""Whether promises hold: many calibrations on random samples of a pool of problems, each compared with the whole pool.
 
 A pool of problems that neither training nor the confidence has seen is answered once, with all attempts. Each of many
-splits draws a calibration sample from it; the threshold that it certifies is broken where the error among all that the
-pool would have been answered exceeds the tolerance, or among those of the pool that were not drawn. Beside it stands
-the usual choice, the threshold whose error on the sample is just within the tolerance, and what an oracle that knew the
-pool would answer. Answers are kept in an ignored folder and go on where they were stopped.
+splits draws a calibration sample from the pool and certifies a threshold on it. The promise is broken where the error
+among the pool's answers above the threshold exceeds the tolerance; the same is counted for the part that was not drawn.
+Beside it stand the empirical threshold, whose error on the sample is just within the tolerance, and the oracle's
+threshold, chosen with knowledge of the pool. Answers are kept in an ignored folder; a benchmark that was stopped goes
+on when it is called again.
+
+Dimensions: S settings (thresholds), N problems.
 """
 
 from __future__ import annotations
@@ -39,13 +42,12 @@ from tuili.eval.calibration.guarantee import Certified, Trials, certify, thresho
 from tuili.eval.reporting.figures import ACCENT, LEVEL_COLOURS, MUTED, STYLE
 from tuili.eval.runner import unseen_problems
 from tuili.files import write_durably
-from tuili.model.folder import LoadedModel, load_model
-from tuili.model.verifier import verifier_hash
-from tuili.store.lineage import model_hash
+from tuili.model import LoadedModel, load_model
+from tuili.store import model_hash, verifier_hash
 from tuili.tasks import Split, domain_names
 
-PART = 960
-"""Problems that are answered before they are written down."""
+BLOCK_PROBLEMS = 960
+"""Answered before their traces are written to a file."""
 PICTURE = ROOT / "docs" / "img" / "guarantee.svg"
 
 
@@ -63,7 +65,7 @@ def measure(
     seed: int = 11,
     runs: str = str(ROOT / "runs" / "guarantee"),
 ) -> Measured:
-    """For each limit on attempts and each tolerance: shares of splits that break it, and of requests answered."""
+    """Shares of splits that break a promise and of requests answered, for each limit on attempts and each tolerance."""
     loaded = load_model(model)
     most = max(max_steps)
     fitting = answered(loaded, cases(levels, fitted_per_cell, seed, Split.VALIDATION), most, max_tokens, Path(runs))
@@ -76,9 +78,9 @@ def measure(
         whole = replay(pool, confidence, threshold_S, steps, max_tokens)
         for tolerance in tolerances:
             start = first_setting(seen, tolerance, delta, sample)
-            found = [one_split(whole, tolerance, delta, start, sample, number) for number in range(splits)]
+            by_split = [one_split(whole, tolerance, delta, start, sample, number) for number in range(splits)]
             oracle = best_in_hindsight(whole, tolerance)
-            for name, values in gathered(found, oracle).items():
+            for name, values in means(by_split, oracle).items():
                 figures[f"steps{steps}_error{tolerance:g}_{name}"] = values
     draw(figures, max_steps, tolerances, delta, PICTURE)
     return {
@@ -105,19 +107,21 @@ def cases(levels: Sequence[int], per_cell: int, seed: int, split: Split) -> list
     return [Case(problem.prompt, problem.answer) for problem in problems]
 
 
-def answered(loaded: LoadedModel, wanted: Sequence[Case], max_steps: int, max_tokens: int, folder: Path) -> list[Trace]:
-    """The trace of each case; those of earlier calls are read."""
+def answered(
+    loaded: LoadedModel, problems: Sequence[Case], max_steps: int, max_tokens: int, folder: Path
+) -> list[Trace]:
+    """The trace of each case. Traces of earlier calls are read from their files."""
     folder.mkdir(parents=True, exist_ok=True)
-    own = f"{model_hash(loaded.path)}{verifier_hash(loaded.path)}{max_steps}/{max_tokens}"
+    setting = f"{model_hash(loaded.path)}{verifier_hash(loaded.path)}{max_steps}/{max_tokens}"
     traces: list[Trace] = []
-    for start in range(0, len(wanted), PART):
-        part = wanted[start : start + PART]
-        key = hashlib.sha256(f"{own}{[asdict(case) for case in part]}".encode()).hexdigest()[:16]
+    for start in range(0, len(problems), BLOCK_PROBLEMS):
+        block = problems[start : start + BLOCK_PROBLEMS]
+        key = hashlib.sha256(f"{setting}{[asdict(case) for case in block]}".encode()).hexdigest()[:16]
         file = folder / f"{key}.json"
         if not file.exists():
-            found = collect(loaded, part, max_steps, max_tokens, lambda *_: None)
-            write_durably(file, json.dumps([asdict(trace) for trace in found]).encode())
-            print(f"{start + len(part)} of {len(wanted)} problems answered", flush=True)
+            answers = collect(loaded, block, max_steps, max_tokens, lambda *_: None)
+            write_durably(file, json.dumps([asdict(trace) for trace in answers]).encode())
+            print(f"{start + len(block)} of {len(problems)} problems answered", flush=True)
         traces += map(_trace, json.loads(file.read_text()))
     return traces
 
@@ -131,21 +135,21 @@ def _trace(kept: dict[str, Any]) -> Trace:
 
 
 def one_split(whole: Trials, tolerance: float, delta: float, start: int, sample: int, number: int) -> dict[str, float]:
-    """What one calibration sample comes to; without `coverage` where it certifies nothing."""
+    """The figures of one calibration sample; without `coverage` and `error` where it certifies no threshold."""
     order_N = np.random.default_rng(number).permutation(whole.answered_SN.shape[1])
     drawn, rest = part(whole, order_N[:sample]), part(whole, order_N[sample:])
-    found = certify(drawn, tolerance, delta, start)
-    own: dict[str, float] = {"broken": 0.0, "broken_on_rest": 0.0, "infeasible": 1.0}
-    if isinstance(found, Certified):
-        own = {
-            "broken": float(error(whole, found.setting) > tolerance),
-            "broken_on_rest": float(error(rest, found.setting) > tolerance),
+    certified = certify(drawn, tolerance, delta, start)
+    figures: dict[str, float] = {"broken": 0.0, "broken_on_rest": 0.0, "infeasible": 1.0}
+    if isinstance(certified, Certified):
+        figures = {
+            "broken": float(error(whole, certified.setting) > tolerance),
+            "broken_on_rest": float(error(rest, certified.setting) > tolerance),
             "infeasible": 0.0,
-            "coverage": float(whole.answered_SN[found.setting].mean()),
-            "error": error(whole, found.setting),
+            "coverage": float(whole.answered_SN[certified.setting].mean()),
+            "error": error(whole, certified.setting),
         }
-    usual = threshold_uncertified(drawn, tolerance)
-    return own | {"uncertified_broken": float(usual is not None and error(whole, usual) > tolerance)}
+    empirical = threshold_uncertified(drawn, tolerance)
+    return figures | {"uncertified_broken": float(empirical is not None and error(whole, empirical) > tolerance)}
 
 
 def part(trials: Trials, chosen_N: NDArray[np.int64]) -> Trials:
@@ -165,16 +169,16 @@ def best_in_hindsight(whole: Trials, tolerance: float) -> float:
     return max((answered / n for wrong, answered in whole.counts() if wrong <= tolerance * answered), default=0.0)
 
 
-def gathered(found: Sequence[dict[str, float]], oracle: float) -> dict[str, list[float]]:
-    """Means over the splits, and the mean coverage of those that certify something against the oracle's."""
+def means(splits: Sequence[dict[str, float]], oracle: float) -> dict[str, list[float]]:
+    """Means over the splits, and the mean coverage of those that certify a threshold over the oracle's."""
     names = ("broken", "broken_on_rest", "uncertified_broken", "infeasible")
-    own = {name: [fmean(split[name] for split in found)] for name in names} | {"oracle_coverage": [oracle]}
-    covered = [split for split in found if "coverage" in split]
+    figures = {name: [fmean(split[name] for split in splits)] for name in names} | {"oracle_coverage": [oracle]}
+    covered = [split for split in splits if "coverage" in split]
     if covered:
-        own["error"] = [fmean(split["error"] for split in covered)]
-        own["coverage"] = [fmean(split["coverage"] for split in covered)]
-        own["coverage_of_oracle"] = [fmean(split["coverage"] for split in covered) / oracle]
-    return own
+        figures["error"] = [fmean(split["error"] for split in covered)]
+        figures["coverage"] = [fmean(split["coverage"] for split in covered)]
+        figures["coverage_of_oracle"] = [fmean(split["coverage"] for split in covered) / oracle]
+    return figures
 
 
 def draw(
@@ -184,7 +188,7 @@ def draw(
     delta: float,
     path: Path,
 ) -> None:
-    """How often promises are broken, and how much is answered, by tolerance."""
+    """Draw the shares of broken promises and of requests answered, by tolerance."""
     most = max(max_steps)
 
     def values(name: str) -> list[float]:

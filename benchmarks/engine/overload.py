@@ -1,17 +1,18 @@
-"""What comes of more requests than the machine can answer: the engine against first come, first served.
+"""More requests than the machine can answer: the engine's admission beside first come, first served.
 
-Both are the same engine with the same weights and prompts. Ours is told of the deadlines; the other admits whatever
-comes, serves it in that order and cuts nothing, and an answer behind its deadline counts as none. The deadline is three
-times the median time of an answer that is alone. The capacity is what the other gives when so many clients as keep all
-its slots busy ask one question after the other. Open loop: requests come at random (Poisson) at a multiple of the
-capacity, whatever comes of those before. Closed loop: as many clients ask again once they have been answered; one that
-was refused waits as long as it was told to.
+Both policies have the same engine, weights and prompts. Under ours, requests carry their deadlines. Under first come,
+first served they carry none: the engine admits every request, serves them in order and cuts nothing, and an answer
+after the deadline counts as none. The deadline is three times the median time of an answer that is alone. The capacity
+is the rate of answers of first come, first served to clients that keep all its slots busy and ask one question after
+the other. Open loop: requests come at random (Poisson) at a multiple of the capacity. Closed loop: a client asks again
+once it is answered; a client that is refused waits as long as the refusal says.
 
-An answer is good if it is whole and in time; goodput counts them a second. Those that were admitted are in time if they
-have been answered or abstained from before their deadline; overrun is the time behind it, also in groups of layers.
+An answer is good if it is whole and in time; goodput is the number of good answers a second. An admitted request is in
+time if it is answered, or abstained from, before its deadline. Overrun is the time after the deadline, in milliseconds
+and in groups of layers.
 
-`--clock cpu` counts the time of the process instead of the wall's and leaps over what it would wait, so that other
-processes of a busy machine do not count. It is for one thread.
+`--clock cpu` counts the processor time of this process and skips what it would wait, so that other processes of a busy
+machine do not count. It is for one thread.
 """
 
 from __future__ import annotations
@@ -29,13 +30,15 @@ from benchmarks.harness.record import Figure
 from tuili.engine import Budget, Engine, Request, Ticket, load_engine
 from tuili.errors import InputError, Overloaded
 from tuili.eval.runner import unseen_problems
-from tuili.model.folder import LoadedModel, load_model, shipped_names
+from tuili.model import LoadedModel, load_model
+from tuili.store import shipped_names
 from tuili.tasks import domain_names
 
 POLICIES = ("ours", "fcfs")
-TIMES_ALONE = 3.0
-ALONE = 32
-"""Answers that are timed alone, and that an engine has given before it is measured."""
+DEADLINE_FACTOR = 3.0
+"""Of the median time of an answer that is alone."""
+WARM_UP_ANSWERS = 32
+"""That are timed alone, and that an engine gives before it is measured."""
 UNITS = {
     "goodput": "requests/s",
     "offered": "requests/s",
@@ -50,24 +53,24 @@ UNITS = {
 
 
 class Clock:
-    """Seconds, of the wall or of this process."""
+    """Seconds of the `wall` clock, or of the processor time (`cpu`) of this process. Raises `InputError` for others."""
 
     def __init__(self, of: str) -> None:
         if of not in ("wall", "cpu"):
             raise InputError(f"clock {of}: use wall or cpu")
         self._read = time.process_time if of == "cpu" else time.perf_counter
-        self._waits, self._leapt = of == "wall", 0.0
+        self._waits, self._skipped = of == "wall", 0.0
 
     def __call__(self) -> float:
-        return self._read() + self._leapt
+        return self._read() + self._skipped
 
     def wait(self, until: float) -> None:
-        """Do nothing for a while."""
+        """Wait until this time, at most a hundredth of a second."""
         left = max(0.0, min(0.01, until - self()))
         if self._waits:
             time.sleep(left)
         else:
-            self._leapt += left
+            self._skipped += left
 
 
 @dataclass
@@ -77,21 +80,22 @@ class Load:
     engine: Engine
     clock: Clock
     deadline: float
-    told: bool
+    tells_deadlines: bool
+    """Whether a request carries its deadline."""
     offered: int = 0
     refused: int = 0
     depths: list[float] = field(default_factory=list)
-    """Mean layers a token of the good answers."""
+    """Mean layers of a token, for each good answer."""
     behind: list[float] = field(default_factory=list)
-    """Of those that were admitted, the seconds from deadline to end."""
+    """Seconds from the deadline to the end, for each request that was admitted and has ended."""
     due: dict[Ticket, float] = field(default_factory=dict)
 
     def offer(self, prompt: str, came: float) -> float | None:
-        """A request that came at that time; the seconds to wait where it is refused."""
+        """Offer a request that came at this time. Returns the seconds to wait where it is refused."""
         self.offered += 1
         left = came + self.deadline - self.clock()
         try:
-            budget = Budget(deadline_ms=max(1e-3, 1e3 * left) if self.told else None)
+            budget = Budget(deadline_ms=max(1e-3, 1e3 * left) if self.tells_deadlines else None)
             ticket = self.engine.admit(Request(prompt, budget))
         except (Overloaded, InputError) as error:
             self.refused += 1
@@ -100,7 +104,7 @@ class Load:
         return None
 
     def step(self) -> int:
-        """Go on by one step; the number of requests that have ended."""
+        """Let the engine take one step. Returns the number of requests that it has ended."""
         ended = self.engine.step()
         for ticket in ended:
             behind = self.clock() - self.due.pop(ticket)
@@ -110,12 +114,12 @@ class Load:
         return len(ended)
 
     def close(self) -> None:
-        """Cancel what has not ended."""
+        """Cancel the requests that have not ended."""
         for ticket in self.due:
             self.engine.cancel(ticket)
 
     def figures(self, seconds: float) -> dict[str, float]:
-        """By name as in `UNITS`. What has not ended when the load does counts as late."""
+        """The figures, by their names in `UNITS`. A request that has not ended when the load ends counts as late."""
         unended = [self.clock() - due for due in self.due.values()]
         overruns = [1e3 * max(0.0, behind) for behind in (*self.behind, *unended)] or [0.0]
         p99 = quantiles(overruns, n=100)[-1] if len(overruns) > 1 else overruns[0]
@@ -141,42 +145,41 @@ def measure(
     runs: int = 3,
     clock: str = "wall",
 ) -> Measured:
-    """The figures of both policies in turns, for each load of the open loop and for the closed one."""
+    """The figures of both policies, in turns, for each load of the open loop and for the closed loop."""
     loaded, texts, time_of = load_model(model), prompts(), Clock(clock)
     figures: defaultdict[str, list[float]] = defaultdict(list)
     for number in range(runs):
-        deadline = TIMES_ALONE * time_alone(loaded, texts[:ALONE], time_of)
-        capacity = closed(Load(warmed(loaded, texts, time_of), time_of, deadline, told=False), texts, clients, seconds)[
-            "ended"
-        ]
+        deadline = DEADLINE_FACTOR * time_alone(loaded, texts[:WARM_UP_ANSWERS], time_of)
+        uncut = Load(warmed(loaded, texts, time_of), time_of, deadline, tells_deadlines=False)
+        capacity = closed_loop(uncut, texts, clients, seconds)["ended"]
         if capacity == 0:
             raise InputError(f"seconds {seconds:g}: too few for an answer")
         figures["deadline"].append(1e3 * deadline)
         figures["capacity"].append(capacity)
         for load in loads:
             for policy in POLICIES:
-                each = Load(warmed(loaded, texts, time_of), time_of, deadline, policy == "ours")
-                for name, value in opened(each, texts, load * capacity, seconds, number).items():
+                current = Load(warmed(loaded, texts, time_of), time_of, deadline, policy == "ours")
+                for name, value in open_loop(current, texts, load * capacity, seconds, number).items():
                     figures[f"{policy}_{load:g}x_{name}"].append(value)
         for policy in POLICIES:
-            each = Load(warmed(loaded, texts, time_of), time_of, deadline, policy == "ours")
-            for name, value in closed(each, texts, clients, seconds).items():
+            current = Load(warmed(loaded, texts, time_of), time_of, deadline, policy == "ours")
+            for name, value in closed_loop(current, texts, clients, seconds).items():
                 figures[f"{policy}_closed_{name}"].append(value)
     units = UNITS | {"deadline": "ms", "capacity": "requests/s", "ended": "requests/s"}
-    known = {key: Figure(_unit(key, units), runs) for key, runs in figures.items()}
+    measured = {key: Figure(_unit(key, units), runs) for key, runs in figures.items()}
     for load in loads:
         key = f"{load:g}x_goodput"
-        if min(known[f"fcfs_{key}"].runs) > 0:
-            known[f"{key}_ratio"] = ratio(known[f"ours_{key}"], known[f"fcfs_{key}"])
+        if min(measured[f"fcfs_{key}"].runs) > 0:
+            measured[f"{key}_ratio"] = ratio(measured[f"ours_{key}"], measured[f"fcfs_{key}"])
     return {
         "model": model if model in shipped_names() else "given",
         "loads": loads,
         "clients": clients,
         "seconds": seconds,
         "clock": clock,
-        "deadline": f"{TIMES_ALONE:g} times the median time of an answer alone",
+        "deadline": f"{DEADLINE_FACTOR:g} times the median time of an answer alone",
         "goal": "2x_goodput_ratio >= 2.5, ours in time >= 0.999, its overrun_p99_groups <= 1",
-    }, known
+    }, measured
 
 
 def _unit(key: str, units: dict[str, str]) -> str:
@@ -201,14 +204,14 @@ def time_alone(loaded: LoadedModel, texts: list[str], clock: Clock) -> float:
 
 
 def warmed(loaded: LoadedModel, texts: list[str], clock: Clock) -> Engine:
-    """An engine that has answered some requests, and so knows what they take."""
+    """An engine that has answered some requests, so that it knows their costs."""
     engine = load_engine(loaded, clock=clock)
-    engine.answer([Request(text) for text in texts[-ALONE:]])
+    engine.answer([Request(text) for text in texts[-WARM_UP_ANSWERS:]])
     return engine
 
 
-def opened(load: Load, texts: list[str], rate: float, seconds: float, seed: int) -> dict[str, float]:
-    """Requests at random times, so many a second."""
+def open_loop(load: Load, texts: list[str], rate: float, seconds: float, seed: int) -> dict[str, float]:
+    """The figures of requests that come at random times, `rate` of them a second."""
     random, next_text, clock = Random(seed), cycle(texts), load.clock
     start = comes = clock()
     while (now := clock()) < start + seconds + load.deadline:
@@ -219,13 +222,13 @@ def opened(load: Load, texts: list[str], rate: float, seconds: float, seed: int)
             load.step()
         else:
             clock.wait(comes)
-    found = load.figures(seconds)
+    figures = load.figures(seconds)
     load.close()
-    return found
+    return figures
 
 
-def closed(load: Load, texts: list[str], clients: int, seconds: float) -> dict[str, float]:
-    """So many clients that ask again once they have been answered, or have waited as long as they were told."""
+def closed_loop(load: Load, texts: list[str], clients: int, seconds: float) -> dict[str, float]:
+    """The figures of so many clients, each of which asks again once it is answered or has waited after a refusal."""
     clock, next_text, ended = load.clock, cycle(texts), 0
     start = clock()
     asks = [start] * clients
@@ -240,9 +243,9 @@ def closed(load: Load, texts: list[str], clients: int, seconds: float) -> dict[s
             ended += done
         else:
             clock.wait(asks[0])
-    found = load.figures(seconds) | {"ended": ended / seconds}
+    figures = load.figures(seconds) | {"ended": ended / seconds}
     load.close()
-    return found
+    return figures
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What choosing the depth by token saves in wall-clock: in decoding, and in reading a prompt.
+"""Time saved by choosing the depth of each token: in writing, and in reading a prompt.
 
-Decoding: one `Decoder` at depth `auto` and one at full depth, same weights, same unseen problems; each may write its
-own response, so time is given per token written, prompts included. Reading: our prefill runs the trunk over the prompt
-and all layers over its last token; the twin is the same model with every prompt token through all layers, as a model
-without the shared key/value set must do (and would further have to write keys and values in each of its layers).
-Both end with the logits of the last token at full depth; the prompt is a row of worked problems.
+Writing: one `Decoder` at depth `auto` and one at full depth, with the same weights and unseen problems. Their responses
+may differ, so that time is given per token written, reading the prompts included. Reading: our prefill runs the trunk
+over the prompt and all layers over its last token. Its twin is the same model with all layers over every prompt token,
+as a model without the shared key/value set must run them; such a model would also write keys and values in each layer.
+Both end with the logits of the last token at full depth. The prompt is a row of worked problems.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from benchmarks.harness.record import Figure, time_runs
 from benchmarks.harness.texts import long_rows, task_records
 from tuili.engine import Decoder, Generation, load_decoder
 from tuili.eval.runner import unseen_problems
-from tuili.model import TuiliForCausalLM
-from tuili.model.folder import LoadedModel, load_model, shipped_names
+from tuili.model import LoadedModel, TuiliForCausalLM, load_model
+from tuili.store import shipped_names
 from tuili.tasks import domain_names
 
 
@@ -35,7 +35,7 @@ def measure(
     prefill: tuple[int, ...] = (512, 1024),
     runs: int = 5,
 ) -> Measured:
-    """Milliseconds a token for each batch size at `auto` and full depth, and of prefill for ours and the twin."""
+    """Milliseconds per token written at `auto` and full depth for each batch size, and of our prefill and its twin."""
     loaded = load_model(model)
     figures: dict[str, Figure] = {}
     for batch in batches:
@@ -56,7 +56,7 @@ def measure(
 
 
 def decoding(loaded: LoadedModel, batch: int, prompts: int, runs: int) -> dict[str, Figure]:
-    """The two decoders in turns over the same problems, evenly from all domains and levels 1 to 3."""
+    """Both decoders in turns on the same problems, evenly from all domains and levels 1 to 3."""
     cells = len(domain_names()) * 3
     problems = unseen_problems(domain_names(), (1, 2, 3), per_cell=-(-prompts // cells), seed=1)
     texts = [problem.prompt for problem in problems[:: max(1, len(problems) // prompts)]][:prompts]
@@ -75,7 +75,7 @@ def decoding(loaded: LoadedModel, batch: int, prompts: int, runs: int) -> dict[s
             times[name].append(milliseconds)
             if name == "auto":
                 depths.append(fmean(depth for generation in written for depth in generation.depths))
-    figures = {f"decode_{batch}_{name}": Figure("ms/token", own) for name, own in times.items()}
+    figures = {f"decode_{batch}_{name}": Figure("ms/token", runs) for name, runs in times.items()}
     speedup = ratio(figures[f"decode_{batch}_full"], figures[f"decode_{batch}_auto"])
     return figures | {
         f"decode_{batch}_speedup": speedup,

@@ -1,8 +1,10 @@
-"""Forward and backward of one expert block against a dense network of equal active size and other expert code.
+"""Forward and backward of one expert block, beside a dense network of equal active size and other expert code.
 
-Every contender maps the same T tokens and gives the gradients of the tokens and of all its weights. Ours, its loop
-twin and Mixtral's block route by their own router, which is part of the time; the dense network has none. Routers
-are untrained, so that the load is nearly even. Each run has new tokens, which all contenders see.
+Every contender maps the same T tokens and gives the gradients of the tokens and of all its weights. Our block, its loop
+twin and Mixtral's block have a router each, which is part of the time; the dense network has none. Routers are
+untrained, so that the load is nearly even. Each run has new tokens, the same for all contenders.
+
+Dimensions: N runs, then tokens; T tokens of a run, M model width, D the same in our block, k experts of a token.
 """
 
 from __future__ import annotations
@@ -19,11 +21,7 @@ from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure, time_runs
-from tuili.model import TuiliConfig
-from tuili.model.experts import Experts, MixtureOfExperts
-from tuili.model.kernels import set_fused
-from tuili.model.layers import FeedForward
-from tuili.model.presets import preset
+from tuili.model import Experts, FeedForward, MixtureOfExperts, TuiliConfig, preset, set_fused
 from tuili.train.precision import can_compile
 
 Block = Callable[[Tensor], Tensor]
@@ -38,8 +36,8 @@ def measure(
 ) -> Measured:
     """Milliseconds of each contender and its ratio to the dense network, by size, number format and tokens.
 
-    One thread by default, as a replica of a training run has. Every run has new numbers of rows for an expert, for each
-    of which the libraries prepare a kernel once: the warm-up leaves that behind, as a training run does.
+    One thread by default, as a replica of a training run has. In every run an expert has another number of tokens, and
+    the libraries prepare a kernel for each new number: the warm-up takes that out of the time.
     """
     torch.set_num_threads(threads)
     figures: dict[str, Figure] = {}
@@ -75,27 +73,27 @@ def contenders(config: TuiliConfig) -> dict[str, nn.Module]:
         for parameter in block.parameters():
             nn.init.normal_(parameter, std=config.hidden_size**-0.5)
     loop.load_state_dict(ours.state_dict())
-    loop.experts.forward = lambda *given: loop_forward(loop.experts, *given)  # type: ignore[method-assign]
+    loop.experts.forward = lambda *inputs: loop_forward(loop.experts, *inputs)  # type: ignore[method-assign]
     mixtrals = {name: mixtral_block(config, name) for name in ("eager", "grouped_mm")}
-    named = {"dense": dense, "ours": ours, "loop": loop, **{f"mixtral_{k}": v for k, v in mixtrals.items()}}
-    for module in named.values():
+    blocks = {"dense": dense, "ours": ours, "loop": loop, **{f"mixtral_{k}": v for k, v in mixtrals.items()}}
+    for module in blocks.values():
         set_fused(module.train(), can_compile("auto", torch.device("cpu")))
-    return named
+    return blocks
 
 
 def loop_forward(experts: Experts, hidden_ND: Tensor, index_Nk: Tensor, weight_Nk: Tensor) -> Tensor:
-    """Our experts written plainly: one after the other over its tokens, the gradients left to autograd."""
+    """Our experts written plainly: one expert after the other maps its tokens, and autograd gives the gradients."""
     output_ND = torch.zeros_like(hidden_ND)
     for expert in range(experts.num_experts):
         token, slot = (index_Nk == expert).nonzero(as_tuple=True)
         gate, up = F.linear(hidden_ND[token], experts.gate_up_proj[expert]).chunk(2, dim=-1)
-        own = F.linear(F.silu(gate) * up, experts.down_proj[expert])
-        output_ND = output_ND.index_add(0, token, (own * weight_Nk[token, slot, None]).to(output_ND.dtype))
+        expert_output = F.linear(F.silu(gate) * up, experts.down_proj[expert])
+        output_ND = output_ND.index_add(0, token, (expert_output * weight_Nk[token, slot, None]).to(output_ND.dtype))
     return output_ND
 
 
 def mixtral_block(config: TuiliConfig, experts_implementation: str) -> MixtralSparseMoeBlock:
-    """Mixtral's block with as many experts of the same size."""
+    """Mixtral's block with as many experts as ours, of the same size."""
     mixtral = MixtralConfig(
         hidden_size=config.hidden_size,
         intermediate_size=config.moe_intermediate_size,

@@ -1,11 +1,11 @@
-"""What layered attention costs in accuracy: models trained alike, with it and with plain attention.
+"""What layered attention costs in accuracy: models trained alike, with it and with dense attention.
 
-All sides of a seed learn from the same blocks in order and answer the same unseen problems at full depth. A text
-that window and chosen units cover is read whole, and texts of tasks are short: beside the window and the units of the
-sizes that ship there is therefore a `tight` side, with so few that it must leave most of a text out. The share of the
-keys that each reads is measured. The runs stand in an ignored folder and go on where
-they were stopped: call it again. Intervals are of the paired difference over problems, of one seed's and of all seeds'
-together; what else a training run would have given shows in the spread over seeds.
+All sides of a seed learn from the same blocks in order and answer the same unseen problems at full depth. A text that
+the window and the chosen units cover is read whole, and texts of tasks are short. Beside the `layered` side, which has
+the window and units of the shipped sizes, stands therefore a `tight` side, whose window and units leave most of a text
+out. The share of the keys that each side reads is measured. Runs stand in an ignored folder; a benchmark that was
+stopped goes on when it is called again. Intervals are of the paired difference over problems, for one seed and for all
+seeds together. The spread over seeds shows how far training runs differ.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ import torch
 
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import ROOT, Figure
-from benchmarks.model.attention_reads import DECODED, read_shares
+from benchmarks.model.attention_reads import DECODED_TOKENS, read_shares
 from tuili.config import load_recipe
 from tuili.engine import load_decoder
 from tuili.eval.accuracy import paired_difference
 from tuili.eval.runner import run as answer
 from tuili.eval.runner import unseen_problems
-from tuili.model import modeling
-from tuili.model.folder import LoadedModel, load_model
+from tuili.model import LoadedModel, load_model
 from tuili.provenance import code_hash
 from tuili.steps import render_response
 from tuili.tasks import Problem
 from tuili.train.recipe import Recipe
 from tuili.train.run import train
 
-INTERRUPTED = 130
+INTERRUPTED_STATUS = 130
+"""The exit status of a training run that was stopped."""
 SIDES = {
     "dense": ("model.overrides.layered=false",),
     "layered": (),
@@ -54,7 +54,7 @@ def measure(
 ) -> Measured:
     """For each seed the accuracy of each side, its difference in points to dense attention, and what it reads."""
     figures: dict[str, list[float]] = {}
-    every: dict[str, list[bool]] = {side: [] for side in ("dense", *sides)}
+    all_correct: dict[str, list[bool]] = {side: [] for side in ("dense", *sides)}
     folder = Path(runs, code_hash())
     for seed in seeds:
         correct: dict[str, list[bool]] = {}
@@ -71,15 +71,15 @@ def measure(
             loaded = trained(plan, folder / f"{side}-{seed}-{steps}")
             decoder = load_decoder(loaded.model, loaded.tokenizer, loaded.model.config.exit_layers[-1])
             correct[side] = [trial.correct for trial in answer(decoder, problems)]
-            every[side] += correct[side]
-            own = {"accuracy": fmean(correct[side])}
+            all_correct[side] += correct[side]
+            values = {"accuracy": fmean(correct[side])}
             if side != "dense":
-                own |= in_points(correct[side], correct["dense"])
-                own["reads"] = mean_reads(loaded, problems[:: max(1, len(problems) // 64)])
-            for name, value in own.items():
+                values |= in_points(correct[side], correct["dense"])
+                values["reads"] = mean_reads(loaded, problems[:: max(1, len(problems) // 64)])
+            for name, value in values.items():
                 figures.setdefault(f"{side}_{name}", []).append(value)
     for side in sides:
-        for name, value in in_points(every[side], every["dense"]).items():
+        for name, value in in_points(all_correct[side], all_correct["dense"]).items():
             figures[f"{side}_all_{name}"] = [value]
     units = {"accuracy": "share", "reads": "share of dense"}
     return {
@@ -95,25 +95,25 @@ def measure(
 
 
 def in_points(correct: Sequence[bool], dense: Sequence[bool]) -> dict[str, float]:
-    """The difference of accuracy over the same problems, and its interval."""
+    """The difference of accuracy over the same problems and its 95% interval, in points."""
     points, (low, high) = paired_difference(correct, dense)
     return {"difference": 100 * points, "low95": 100 * low, "high95": 100 * high}
 
 
 def trained(plan: Recipe, folder: Path) -> LoadedModel:
-    """The model of a plan, trained as far as that is still to be done."""
+    """The model of a plan, whose run in `folder` is begun or resumed. Raises `SystemExit` where the run is stopped."""
     finished = train(plan, folder, resume=True).model
     if finished is None:
-        raise SystemExit(INTERRUPTED)
+        raise SystemExit(INTERRUPTED_STATUS)
     return load_model(finished)
 
 
 def mean_reads(loaded: LoadedModel, problems: Sequence[Problem]) -> float:
-    """The share of keys and values that the last tokens of right answers to these problems read."""
+    """The mean share of keys that the last tokens of right responses to these problems read."""
     texts = [(problem.prompt, render_response(problem.steps, problem.answer)) for problem in problems]
     rows = [loaded.tokenizer.encode_example(prompt, response)[0] for prompt, response in texts]
-    with patch.object(modeling, "SPARSE_ABOVE", 0):
-        shares = [read_shares(loaded.model, torch.tensor(row))[..., 0] for row in rows if len(row) > DECODED]
+    with patch.object(loaded.model.model, "sparse_above", 0):
+        shares = [read_shares(loaded.model, torch.tensor(row))[..., 0] for row in rows if len(row) > DECODED_TOKENS]
     return fmean(float(share.mean()) for share in shares)
 
 

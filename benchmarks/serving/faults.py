@@ -27,14 +27,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import free_port
-from tuili.engine import Engine, controller
-from tuili.engine.events import EventBuilder
+from tuili.engine import Attempt, Engine, TokenWritten
 from tuili.errors import TuiliError
-from tuili.serve.app import Settings, make_app
-from tuili.serve.keys import Key, Keys
-from tuili.serve.metrics import Listener
-from tuili.serve.models import Models, make_engine
-from tuili.serve.server import Impatient
+from tuili.serve import (
+    HeaderTimeoutProtocol,
+    Key,
+    Keys,
+    ModelRegistry,
+    RequestMetrics,
+    Settings,
+    engine_factory,
+    make_app,
+)
 
 PATH, SECRET, QUOTA = "/v1/chat/completions", "secret", 1e9
 QUESTION = "What is 48 + 27 * 3?"
@@ -60,12 +64,12 @@ CLIENT_WEIGHTS = {
 }
 """What a client does, and how often in proportion."""
 FAILURE_SHARES: tuple[tuple[Any, str, float], ...] = (
-    (Engine, "read", 0.02),
-    (EventBuilder, "news", 0.001),
-    (controller, "_judged", 0.01),
-    (Listener, "hears", 0.001),
+    (Engine, "prepare", 0.02),
+    (TokenWritten, "__init__", 0.001),
+    (Attempt, "__init__", 0.01),
+    (RequestMetrics, "observe", 0.001),
 )
-"""Functions inside the server, and the share of their calls that fail."""
+"""What fails inside the server, and in which share of its calls: reading, streaming, checking and counting."""
 
 
 class Injected(Exception):
@@ -165,7 +169,7 @@ def end_of(response: bytes) -> str:
 
 
 async def ask_all(
-    clients: Clients, models: Models, requests: int, together: int, rng: Random, crash_every: int
+    clients: Clients, models: ModelRegistry, requests: int, together: int, rng: Random, crash_every: int
 ) -> None:
     """Ask so many requests, `together` at once. After every `crash_every` requests the whole engine fails."""
     kinds = rng.choices(list(CLIENT_WEIGHTS), list(CLIENT_WEIGHTS.values()), k=requests)
@@ -210,13 +214,13 @@ def measure(requests: int = 16_000, together: int = 48, crash_every: int = 600, 
     keys = Keys(
         [Key(name="one", sha256=sha256(SECRET.encode()).hexdigest(), tokens_per_minute=QUOTA)], clock=lambda: 0.0
     )
-    models = Models(["nano"], make_engine(16, 256, compiled=False, int8=False))
+    models = ModelRegistry(["nano"], engine_factory(16, 256, compiled=False, int8=False))
     app = make_app(models, Settings(keys, watch_seconds=0.1))
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, backlog=1024, http=Impatient))
-    original = Listener.__init__
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, backlog=1024, http=HeaderTimeoutProtocol))
+    original = RequestMetrics.__init__
 
-    def counted(self: Listener, *arguments: Any) -> None:
+    def counted(self: RequestMetrics, *arguments: Any) -> None:
         made["listeners"] += 1
         original(self, *arguments)
 
@@ -234,15 +238,15 @@ def measure(requests: int = 16_000, together: int = 48, crash_every: int = 600, 
         await serving
 
     clients = Clients(port, rng)
-    Listener.__init__ = counted  # type: ignore[method-assign,assignment]
+    RequestMetrics.__init__ = counted  # type: ignore[method-assign,assignment]
     try:
         with failing(rng) as injected:
             asyncio.run(main())
     finally:
-        Listener.__init__ = original  # type: ignore[method-assign]
+        RequestMetrics.__init__ = original  # type: ignore[method-assign]
         logging.disable(logging.NOTSET)
     counters = sums(app.state.metrics.text().decode())
-    charged = QUOTA - keys.caller(f"Bearer {SECRET}").tokens.level  # type: ignore[union-attr]
+    charged = QUOTA - keys.authenticate(f"Bearer {SECRET}").tokens.level  # type: ignore[union-attr]
     wrong = ("garbled", "forgotten", "Error")
     checks = {
         "requests": requests,
@@ -264,9 +268,9 @@ def measure(requests: int = 16_000, together: int = 48, crash_every: int = 600, 
     return {"requests": requests, "together": together, "crash_every": crash_every, "seed": seed}, figures
 
 
-def check(models: Models) -> None:
+def check(models: ModelRegistry) -> None:
     """Check the accounts of the engine. Raises `TuiliError` where it still holds a request."""
-    for served in models.all:
+    for served in models.loaded:
         served.engine.check()
         if served.service._streams or served.service._live or served.engine.busy:
             raise TuiliError("the engine holds requests that nobody asks for")

@@ -22,10 +22,7 @@ from benchmarks.harness.record import Figure
 from benchmarks.harness.server import Server, free_port
 from tuili.engine import Engine
 from tuili.eval.runner import unseen_problems
-from tuili.serve.app import Settings
-from tuili.serve.metrics import Listener
-from tuili.serve.models import Models, make_engine
-from tuili.serve.server import serve
+from tuili.serve import ModelRegistry, RequestMetrics, Settings, engine_factory, serve
 from tuili.tasks import domain_names
 
 SCRAPE_SECONDS = 15.0
@@ -36,10 +33,12 @@ METRIC_TYPES, METRIC_CHANGES = (Counter, Gauge, Histogram), ("inc", "dec", "set"
 def serve_switchable(port: int) -> None:
     """Serve until the process is ended. SIGUSR2 switches the metrics off, SIGUSR1 on."""
     nothing: dict[tuple[type, str], Any] = {
-        (Listener, "__init__"): lambda listener, metrics, model, request, clock: setattr(listener, "request", request),
-        (Listener, "ends"): lambda _: 0,
+        (RequestMetrics, "__init__"): lambda listener, metrics, model, request, now: setattr(
+            listener, "request", request
+        ),
+        (RequestMetrics, "finish"): lambda _: 0,
         (Engine, "observe"): lambda _: None,
-        **{(Listener, name): lambda *_: None for name in ("reads", "hears", "fails")},
+        **{(RequestMetrics, name): lambda *_: None for name in ("set_prompt_tokens", "observe", "record_error")},
         **{(metric, "labels"): lambda counter, *_: counter for metric in METRIC_TYPES},
         **{
             (metric, name): lambda *_: None
@@ -56,7 +55,7 @@ def serve_switchable(port: int) -> None:
 
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, switch)
-    serve(Models(["nano"], make_engine(16, 256, compiled=False, int8=False)), Settings(), "127.0.0.1", port)
+    serve(ModelRegistry(["nano"], engine_factory(16, 256, compiled=False, int8=False)), Settings(), "127.0.0.1", port)
 
 
 def switchable_server() -> Server:

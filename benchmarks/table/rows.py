@@ -15,13 +15,13 @@ from typing import Any
 
 from benchmarks.harness.record import RESULTS
 from tuili.eval.reporting.card import EVAL_FILE
-from tuili.model.folder import SHIPPED
+from tuili.store import SHIPPED_MODELS
 
 Record = dict[str, Any]
 Value = Callable[[Record], str]
 """Reads the text of a cell from a record. Raises `LookupError` or `ValueError` where the record lacks it."""
 
-NANO_REPORT = SHIPPED / "nano" / EVAL_FILE
+NANO_REPORT = SHIPPED_MODELS / "nano" / EVAL_FILE
 """The evaluation of the shipped model, which stands beside its weights."""
 
 

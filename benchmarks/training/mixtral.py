@@ -1,4 +1,4 @@
-"""The other side of `training`: a Mixtral of the same size as a Tuili model, trained by the Hugging Face Trainer."""
+"""The other side of the benchmark `training`: a Mixtral as large as a Tuili model, under the Hugging Face Trainer."""
 
 from __future__ import annotations
 
@@ -24,16 +24,18 @@ from transformers import (
 
 from benchmarks.training.tuili_training import Segment
 from tuili.data import IGNORE_INDEX, Block
-from tuili.model import TuiliConfig
-from tuili.model.size import Parameters, count_parameters
+from tuili.model import Parameters, TuiliConfig, count_parameters
 
 Example = dict[str, list[int]]
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to use the Trainer: batches padded (sorted by length) or flattened into one row, format, expert code, and
-    whether the model is compiled.
+    """One way to use the Trainer.
+
+    packing: documents flattened into one row; else padded, in batches of similar length.
+    bf16: autocast; else fp32.
+    experts: transformers' name of the expert code.
     """
 
     packing: bool
@@ -50,8 +52,9 @@ VARIANTS = tuple(Variant(p, b, e) for p in (False, True) for b in (False, True) 
 
 
 def equal_mixtral(config: TuiliConfig) -> MixtralConfig:
-    """A Mixtral as deep and wide, with experts in every layer: their size gives the same active number of parameters,
-    their number the same total.
+    """A Mixtral as deep and wide, with experts in every layer.
+
+    The size of its experts gives as many active parameters, their number as many parameters in all.
     """
     wanted, multiple = count_parameters(config), 8  # rows of experts must be aligned for `grouped_mm`
     assert config.num_hidden_layers is not None
@@ -84,13 +87,13 @@ def mixtral_parameters(config: MixtralConfig) -> Parameters:
 
 def examples(block: Block) -> list[Example]:
     """The documents of a block as the Trainer takes them: ids, and labels that leave out the prompt."""
-    found = []
+    documents: list[Example] = []
     for tokens_T, documents_T, targets_T in zip(block.tokens_BT, block.documents_BT, block.targets_BT, strict=True):
         for number in range(int(documents_T.max()) + 1):
-            own_T = documents_T == number
-            labels = [IGNORE_INDEX, *targets_T[own_T].tolist()[:-1]]
-            found.append({"input_ids": tokens_T[own_T].tolist(), "labels": labels})
-    return found
+            document_T = documents_T == number
+            labels = [IGNORE_INDEX, *targets_T[document_T].tolist()[:-1]]
+            documents.append({"input_ids": tokens_T[document_T].tolist(), "labels": labels})
+    return documents
 
 
 def train_mixtral(
@@ -103,8 +106,9 @@ def train_mixtral(
     *,
     warmup: int,
 ) -> Segment:
-    """One step for `accumulation` blocks, with as many documents a batch as a block holds; the first `warmup` steps are
-    not timed.
+    """Train one step for every `accumulation` blocks, with as many documents a batch as a block holds.
+
+    warmup: the first steps, which are not timed.
     """
     torch.manual_seed(0)
     config._experts_implementation = variant.experts

@@ -1,4 +1,4 @@
-"""How long `tuili quickstart` takes on this machine, and how well the model that it trains does."""
+"""Seconds that `tuili quickstart` takes on this machine, and the accuracy of the model that it trains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.harness.record import Figure
 
 
 def measure(runs: int = 1, overrides: tuple[str, ...] = ()) -> Measured:
-    """Seconds from the start of the verb to its report, and accuracy, of whole runs in new folders."""
+    """Seconds from the start of the command to its report, and accuracy, of whole runs in new folders."""
     reports = [quickstart(overrides) for _ in range(runs)]
     domains = list(reports[0]["accuracy"])
     figures = {

@@ -1,13 +1,12 @@
-"""How fast training is: against this machine's own matrix products, and against a Mixtral of equal size.
+"""The speed of training, over this machine's own matrix products and over that of a Mixtral of equal size.
 
-Operations are those of the linear layers that are really executed, forward and backward: 6 for each parameter and
-token, of attention itself none. Ours are runs of a recipe by the code of `tuili train`, replicas included, on its real
-stream (problems are generated beside the training, on the same cores). Prompt tokens stay in the trunk, learnt tokens
-leave at their exits, in the shares that the recipe has on average, which is why tokens a second alone would flatter it.
-"Equal-model" tokens a second are therefore given too: our operations a second over those of a token that goes through
-all layers, which is what every token of Mixtral does. Mixtral reads the same documents from memory, in whichever of the
-Trainer's variants is the fastest here, and takes a step as often. The Trainer runs in one process on all cores, as it
-does unless it is started by torchrun; ours divides itself.
+Operations are those of the linear layers that run, forward and backward: 6 for each parameter and token. Attention
+itself counts none. Our side runs a recipe by the code of `tuili train`, replicas included, on its real stream (problems
+are generated beside the training, on the same cores). Prompt tokens run the trunk alone, and learnt tokens leave at
+their exits in the mean shares of the recipe, so that tokens a second alone would flatter it. "Equal-model" tokens a
+second are therefore given too: our operations a second over those of a token that runs all layers, as every token of
+Mixtral does. Mixtral reads the same documents from memory, in the fastest of the Trainer's variants here, with as many
+documents a step. The Trainer runs in one process on all cores, its default; our training divides itself into replicas.
 """
 
 from __future__ import annotations
@@ -22,11 +21,9 @@ import torch
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
 from benchmarks.training.mixtral import VARIANTS, equal_mixtral, mixtral_parameters, train_mixtral
-from benchmarks.training.tuili_training import OurTraining, Segment
+from benchmarks.training.tuili_training import Segment, TuiliTraining
 from tuili.config import load_recipe
-from tuili.model import TuiliConfig
-from tuili.model.size import count_parameters
-from tuili.model.tokenizer import transformers_tokenizer
+from tuili.model import TuiliConfig, count_parameters, transformers_tokenizer
 from tuili.train.recipe import Recipe
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -39,15 +36,15 @@ def measure(
     runs: int = 3,
     overrides: tuple[str, ...] = (),
 ) -> Measured:
-    """Rates of runs of `steps` steps, ours, Mixtral's and the products' in turns, for each size of the recipe."""
+    """Rates of our training, Mixtral's and the products', in turns, in runs of `steps` steps, for each model size."""
     figures: dict[str, Figure] = {}
     chosen: dict[str, Any] = {}
     warmup = steps // 3
     for size in sizes:
         short = (f"train.steps={steps}", f"log.interval={warmup}", f"checkpoint.interval={steps}", "train.device=cpu")
         loaded = load_recipe(recipe, (*overrides, f"model.preset={size}", *short), Recipe)
-        own_figures, chosen[size] = compare(at_mean_depth(loaded), runs)
-        figures |= {f"{size}_{name}": figure for name, figure in own_figures.items()}
+        size_figures, chosen[size] = compare(at_mean_depth(loaded), runs)
+        figures |= {f"{size}_{name}": figure for name, figure in size_figures.items()}
     return {
         "recipe": recipe,
         "overrides": list(overrides),
@@ -59,15 +56,15 @@ def measure(
 
 
 def at_mean_depth(recipe: Recipe) -> Recipe:
-    """The recipe with the mean of its exit shares from first to last, so that a few of its steps cost what all do."""
+    """The recipe with its exit shares at their mean over the run, so that a step costs what a step costs on average."""
     first, last = recipe.objective.exits
     mean = tuple((a + b) / 2 for a, b in zip(first, last, strict=True))
     return recipe.model_copy(update={"objective": recipe.objective.model_copy(update={"exits": (mean, mean)})})
 
 
 def compare(recipe: Recipe, runs: int) -> tuple[dict[str, Figure], dict[str, Any]]:
-    """The figures of one size, and what was chosen for both sides."""
-    ours = OurTraining(recipe)
+    """The figures of one model size, and the settings that were chosen for both sides."""
+    ours = TuiliTraining(recipe)
     steps, accumulation, rate = recipe.train.steps, recipe.train.accumulation, recipe.optimizer.learning_rate
     blocks = list(islice(ours.stream(), steps * accumulation))
     config = equal_mixtral(ours.config)
@@ -90,9 +87,9 @@ def compare(recipe: Recipe, runs: int) -> tuple[dict[str, Figure], dict[str, Any
         segments["ours"].append(ours.segment())
         segments["mixtral"].append(train_mixtral(*arguments, blocks, variant, rate, warmup=warmup))
     figures = {key: Figure("GFLOP/s", rates) for key, rates in products.items()}
-    for side, own in segments.items():
-        figures[f"{side}_tokens"] = Figure("tokens/s", [segment.tokens for segment in own])
-        figures[f"{side}_gflops"] = Figure("GFLOP/s", [segment.flops / 1e9 for segment in own])
+    for side, runs_of_side in segments.items():
+        figures[f"{side}_tokens"] = Figure("tokens/s", [segment.tokens for segment in runs_of_side])
+        figures[f"{side}_gflops"] = Figure("GFLOP/s", [segment.flops / 1e9 for segment in runs_of_side])
     active = count_parameters(ours.config).active
     equal = Figure("tokens/s", [segment.flops / (6 * active) for segment in segments["ours"]])
     figures["ours_equal_model_tokens"] = equal
@@ -110,7 +107,7 @@ def compare(recipe: Recipe, runs: int) -> tuple[dict[str, Figure], dict[str, Any
 
 
 def matmul_shapes(recipe: Recipe, config: TuiliConfig) -> dict[str, tuple[int, int, int]]:
-    """Rows, inputs and outputs of the products: a large square, and the first layers of the trunk and of an expert."""
+    """Rows, inputs and outputs of the products: a large square, and the first matrix of the trunk and of an expert."""
     rows = recipe.train.rows * recipe.train.length
     return {
         "1024": (1024, 1024, 1024),

@@ -1,4 +1,4 @@
-"""Our side of `training`: runs of a recipe by `tuili.train` itself, a few steps each."""
+"""Our side of the benchmark `training`: runs of a recipe by `tuili.train`, a few steps each. Mixtral's is `mixtral`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Segment:
     flops: float
 
 
-class OurTraining:
-    """New runs of one recipe, whose log is read. The first one, which nothing is read from, settles what `auto` means.
+class TuiliTraining:
+    """New runs of one recipe, whose speed is read from their logs. A first run settles what the recipe's `auto` means.
 
-    The log's lines must each hold as many steps, and there must be two of them: the first one is not timed.
+    A log must have at least two lines, each of as many steps. The first line is not timed.
     """
 
     def __init__(self, recipe: Recipe) -> None:

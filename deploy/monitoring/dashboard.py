@@ -1,6 +1,6 @@
-"""The Grafana dashboard, written by `python -m deploy.monitoring.dashboard`: service, reasoning, outcome, and details.
+"""The Grafana dashboard. `python -m deploy.monitoring.dashboard` writes it to `dashboard.json`.
 
-What the recorded figures mean is left to `rules.yaml`.
+`rules.yaml` defines the figures that it shows by the name of a recording rule.
 """
 
 from __future__ import annotations
@@ -21,35 +21,38 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 FILE = Path(__file__).with_name("dashboard.json")
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
-CHOSEN = 'model=~"$model"'
-COLUMNS, HEIGHT = 24, 7
+MODEL_FILTER = 'model=~"$model"'
+COLUMNS, PANEL_HEIGHT = 24, 7
+"""Of Grafana's grid: the columns of a row, and the rows of cells that a panel takes."""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """One picture. queries: the legend of each expression. unit: one of Grafana's; a share reaches from 0 to 1."""
+    """One panel. queries: its expressions by legend. unit: one of Grafana's; a share reaches from 0 to 1. heat: a heat
+    map in place of lines.
+    """
 
     title: str
-    says: str
+    description: str
     queries: dict[str, str]
     unit: str = units.Short
     heat: bool = False
 
 
 def recorded(name: str) -> dict[str, str]:
-    """A figure of rules.yaml, by model."""
-    return {"{{model}}": f"{name}{{{CHOSEN}}}"}
+    """The query for a figure that `rules.yaml` records, with a line for each model."""
+    return {"{{model}}": f"{name}{{{MODEL_FILTER}}}"}
 
 
 def rates(counter: str, label: str, range_: str = "$__rate_interval") -> dict[str, str]:
-    """How much a counter rises a second, by one of its labels."""
-    return {f"{{{{{label}}}}}": f"sum by ({label}) (rate({counter}{{{CHOSEN}}}[{range_}]))"}
+    """The query for the rise of a counter a second, with a line for each value of one of its labels."""
+    return {f"{{{{{label}}}}}": f"sum by ({label}) (rate({counter}{{{MODEL_FILTER}}}[{range_}]))"}
 
 
 def quantiles(histogram: str) -> dict[str, str]:
-    """The middle of a histogram, and what one in a hundred exceeds."""
-    buckets = f"sum by (le) (rate({histogram}_bucket{{{CHOSEN}}}[$__rate_interval]))"
-    return {said: f"histogram_quantile({share}, {buckets})" for said, share in (("p50", 0.5), ("p99", 0.99))}
+    """The queries for the median of a histogram and its 99th percentile."""
+    buckets = f"sum by (le) (rate({histogram}_bucket{{{MODEL_FILTER}}}[$__rate_interval]))"
+    return {legend: f"histogram_quantile({share}, {buckets})" for legend, share in (("p50", 0.5), ("p99", 0.99))}
 
 
 ROWS: dict[str, list[Graph]] = {
@@ -98,15 +101,15 @@ ROWS: dict[str, list[Graph]] = {
             "Requests and attempts",
             "Requests that have not ended, and their attempts: those that wait, and those that are being written.",
             {
-                "requests": f"sum(tuili_requests_in_flight{{{CHOSEN}}})",
-                "waiting": f"sum(tuili_queue_waiting{{{CHOSEN}}})",
-                "running": f"sum(tuili_rows_running{{{CHOSEN}}})",
+                "requests": f"sum(tuili_requests_in_flight{{{MODEL_FILTER}}})",
+                "waiting": f"sum(tuili_queue_waiting{{{MODEL_FILTER}}})",
+                "running": f"sum(tuili_rows_running{{{MODEL_FILTER}}})",
             },
         ),
         Graph(
             "Slots in use",
             "Mean share over replicas.",
-            {"{{model}}": f"avg by (model) (tuili_cache_used_ratio{{{CHOSEN}}})"},
+            {"{{model}}": f"avg by (model) (tuili_cache_used_ratio{{{MODEL_FILTER}}})"},
             units.PercentUnit,
         ),
         Graph("Refused", "By reason.", rates("tuili_refused_total", "reason"), units.RequestsPerSecond),
@@ -133,54 +136,54 @@ ROWS: dict[str, list[Graph]] = {
         Graph(
             "Depth of tokens",
             "Tokens a second that leave the network at each depth.",
-            {"{{le}}": f"sum by (le) (rate(tuili_token_depth_layers_bucket{{{CHOSEN}}}[$__rate_interval]))"},
+            {"{{le}}": f"sum by (le) (rate(tuili_token_depth_layers_bucket{{{MODEL_FILTER}}}[$__rate_interval]))"},
             heat=True,
         ),
         Graph("Tokens by expert", "A second, over all layers.", rates("tuili_expert_tokens_total", "expert")),
         Graph(
             "Attention heads by layer",
             "Share that is active.",
-            {"{{layer}}": f"avg by (layer) (tuili_attention_head_activation_ratio{{{CHOSEN}}})"},
+            {"{{layer}}": f"avg by (layer) (tuili_attention_head_activation_ratio{{{MODEL_FILTER}}})"},
             units.PercentUnit,
         ),
         Graph(
             "Promises",
             "1 while a model answers, and 1 when its promises were revoked.",
             {
-                "{{model}} ready": f"max by (model) (tuili_ready{{{CHOSEN}}})",
-                "{{model}} revoked": f"max by (model) (tuili_promise_revoked{{{CHOSEN}}})",
+                "{{model}} ready": f"max by (model) (tuili_ready{{{MODEL_FILTER}}})",
+                "{{model}} revoked": f"max by (model) (tuili_promise_revoked{{{MODEL_FILTER}}})",
             },
         ),
         Graph("Budgets overrun", "There should be none.", rates("tuili_budget_overruns_total", "budget", "1h")),
         Graph("Feedback", "A second.", rates("tuili_feedback_total", "verdict", "1h")),
     ],
 }
-"""Rows of three pictures each, or of two times three."""
+"""The rows of the dashboard. A panel is a third of a row wide."""
 
 
 def lines() -> timeseries.Panel:
-    """A picture of lines from 0 on, with a legend."""
+    """A panel of lines, with a legend and an axis that begins at 0."""
     legend = VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM).show_legend(True)
     return timeseries.Panel().min(0).legend(legend).tooltip(VizTooltipOptions().mode(TooltipDisplayMode.MULTI))
 
 
 def panel(graph: Graph) -> timeseries.Panel | heatmap.Panel:
-    """A picture as Grafana has it, a third of a row wide."""
-    made = heatmap.Panel().show_tooltip() if graph.heat else lines()
-    made.title(graph.title).description(graph.says).unit(graph.unit).datasource(SOURCE)
-    made.span(COLUMNS // 3).height(HEIGHT)
+    """The panel of a graph, a third of a row wide."""
+    built = heatmap.Panel().show_tooltip() if graph.heat else lines()
+    built.title(graph.title).description(graph.description).unit(graph.unit).datasource(SOURCE)
+    built.span(COLUMNS // 3).height(PANEL_HEIGHT)
     if graph.unit == units.PercentUnit:
-        made.max(1)
+        built.max(1)
     for letter, (legend, expression) in zip(ascii_uppercase, graph.queries.items(), strict=False):
         query = Dataquery().expr(expression).legend_format(legend).ref_id(letter).range()
-        made.with_target(query.format(PromQueryFormat.HEATMAP) if graph.heat else query)
-    return made
+        built.with_target(query.format(PromQueryFormat.HEATMAP) if graph.heat else query)
+    return built
 
 
 def build() -> str:
     """The dashboard as JSON."""
     models = QueryVariable("model").label("Model").datasource(SOURCE).query("label_values(tuili_ready, model)")
-    made = (
+    dashboard = (
         Dashboard("Tuili")
         .uid("tuili")
         .tags(["tuili"])
@@ -195,10 +198,10 @@ def build() -> str:
     )
     number = 0
     for title, graphs in ROWS.items():
-        made.with_row(Row(title).id(number := number + 1))
+        dashboard.with_row(Row(title).id(number := number + 1))
         for graph in graphs:
-            made.with_panel(panel(graph).id(number := number + 1))
-    return JSONEncoder(indent=2, sort_keys=True).encode(made.build()) + "\n"
+            dashboard.with_panel(panel(graph).id(number := number + 1))
+    return JSONEncoder(indent=2, sort_keys=True).encode(dashboard.build()) + "\n"
 
 
 if __name__ == "__main__":

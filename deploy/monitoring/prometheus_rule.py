@@ -1,4 +1,6 @@
-"""The rules in the form of the Prometheus operator, written by `python -m deploy.monitoring.prometheus_rule`."""
+"""The rules as a resource for the Prometheus operator. `python -m deploy.monitoring.prometheus_rule` writes it to
+`prometheus_rule.yaml`.
+"""
 
 from __future__ import annotations
 

@@ -44,3 +44,8 @@ class Overloaded(TuiliError):
     def __init__(self, said: str, retry_after: float) -> None:
         super().__init__(f"{said}: ask again in {retry_after:.1f} s")
         self.retry_after = retry_after
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of what an error of a library says; the name of its class where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -10,7 +10,7 @@ from tests.tiny import tiny_model
 from tuili.bench.speed import LEVELS, SEED, _write, worked_prompts
 from tuili.engine import Sequence, SequenceLimits, load_scheduler
 from tuili.eval.runner import unseen_problems
-from tuili.model.folder import load_model
+from tuili.model import load_model
 from tuili.tasks import domain_names
 
 

@@ -11,14 +11,14 @@ import pytest
 from tests.tiny import save_tiny
 from tuili.cli.app import main
 from tuili.engine import read_calibration
-from tuili.model.folder import resolve
+from tuili.store import resolve_model
 
 SMALL = ("--steps", "1,2", "--tokens", "60,100", "--delta", "0.1")
 
 
 @pytest.fixture(scope="module")
 def nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(shutil.copytree(resolve("nano"), tmp_path_factory.mktemp("calibrate") / "nano"))
+    return Path(shutil.copytree(resolve_model("nano"), tmp_path_factory.mktemp("calibrate") / "nano"))
 
 
 def test_a_calibrated_model_keeps_to_what_it_promises(nano: Path, capsys: pytest.CaptureFixture[str]) -> None:

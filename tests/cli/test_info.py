@@ -5,7 +5,7 @@ import pytest
 
 from tests.tiny import save_tiny, tiny_model
 from tuili.cli.app import main
-from tuili.store.lineage import model_hash
+from tuili.store import model_hash
 
 
 @pytest.fixture

@@ -109,5 +109,5 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not TRAINING_SET.exists(), reason=f"GSM8K is not at {TRAINING_SET}")
 def test_the_whole_training_set() -> None:
-    found = count_outcomes(import_gsm8k(TRAINING_SET))
-    assert found == {ImportOutcome.CHECKED: 7014, ImportOutcome.NO_RESULT: 364, ImportOutcome.NO_CALCULATION: 95}
+    counts = count_outcomes(import_gsm8k(TRAINING_SET))
+    assert counts == {ImportOutcome.CHECKED: 7014, ImportOutcome.NO_RESULT: 364, ImportOutcome.NO_CALCULATION: 95}

@@ -1,3 +1,5 @@
+"""Packing: rows are filled as well as a search of all sums fills them, and every document can be read back."""
+
 from __future__ import annotations
 
 import pytest
@@ -16,18 +18,18 @@ def best_sum(lengths: list[int], capacity: int) -> int:
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=14), st.integers(60, 150))
-def test_choose_fills_a_row_as_well_as_possible_and_takes_the_oldest(lengths: list[int], capacity: int) -> None:
+def test_a_row_is_filled_as_well_as_possible_and_takes_the_oldest(lengths: list[int], capacity: int) -> None:
     chosen = fill_row(lengths, capacity)
     assert chosen[0] == 0
     assert chosen == sorted(set(chosen))
     assert sum(lengths[index] for index in chosen) == best_sum(lengths, capacity)
 
 
-def test_choose_reaches_no_further_down_the_list_than_needed() -> None:
+def test_a_row_reaches_no_further_down_the_list_than_needed() -> None:
     assert fill_row([4, 3, 3, 3], 10) == [0, 1, 2]
 
 
-def test_choose_refuses_a_first_document_that_does_not_fit() -> None:
+def test_a_first_document_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="11 tokens does not fit a row of 10"):
         fill_row([11, 3], 10)
 

@@ -1,3 +1,5 @@
+"""Records: what a line of a data file may hold, what is refused and with which message, and what is written."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""The stream of blocks: each document comes once, shares follow weights, and a resumed stream goes on bit for bit."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,4 @@
-"""Runs what an image holds, from its unpacked files, as `docker run --read-only --tmpfs /tmp --network none` would."""
+"""Runs an image from its unpacked files, as `docker run --read-only --tmpfs /tmp --network none` would."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 120
-"""Seconds; the machine may be busy."""
+PATIENCE_SECONDS = 120
+"""How long something may take: the machine may be busy."""
 
-SHUT_IN = r"""
+ISOLATE = r"""
 set -e
 mount --bind "$ROOT" "$ROOT"
 mount -t proc proc "$ROOT/proc"
@@ -33,7 +33,7 @@ mount -o remount,bind,ro "$ROOT"
 "$PYTHON" -c "$LOOPBACK"
 exec "$@"
 """
-"""Run in namespaces of its own, so that no mount is seen or left outside, and nothing but itself is reached."""
+"""A script that runs in new namespaces: its mounts do not exist outside, and it reaches no network but its own."""
 LOOPBACK = """
 import fcntl, socket, struct
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any:
@@ -62,35 +62,42 @@ class Image:
 
     @classmethod
     def of(cls, folder: Path) -> Image:
-        """What `scripts/image` has left in a folder."""
+        """The image that `scripts/image` has written to a folder."""
         return cls(folder / "root", json.loads((folder / "image.json").read_text())["Docker"]["config"])
 
-    def nobody(self, command: list[str], variables: dict[str, str]) -> list[str]:
-        """A command as the image's user, with its environment and without any right. It comes from the image."""
+    def as_user(self, command: list[str], variables: dict[str, str]) -> list[str]:
+        """A command of the image, run by the image's user without any privilege, with the image's environment."""
         user, group = self.config["User"].split(":")
-        own = dict(word.split("=", 1) for word in self.config["Env"]) | variables
+        environment = dict(word.split("=", 1) for word in self.config["Env"]) | variables
         privileges = [f"--reuid={user}", f"--regid={group}", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
-        return ["setpriv", *privileges, "env", "-i", *(f"{name}={value}" for name, value in own.items()), *command]
+        return [
+            "setpriv",
+            *privileges,
+            "env",
+            "-i",
+            *(f"{name}={value}" for name, value in environment.items()),
+            *command,
+        ]
 
 
 @dataclass(frozen=True)
 class Container:
-    """An image at work, with some variables. `number` is that of its first process, as it is seen from outside."""
+    """An image at work with these environment variables. process_id: that of its first process, seen from outside."""
 
     image: Image
     variables: dict[str, str]
     outer: subprocess.Popen[bytes]
-    number: int
+    process_id: int
     log: Path
 
     def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        """A command beside what is at work."""
-        inside = [f"--target={self.number}", "--mount", "--pid", "--net", "--root", "--wd"]
-        command = ["nsenter", *inside, *self.image.nobody(command, self.variables)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        """Run a command inside, beside the program."""
+        inside = [f"--target={self.process_id}", "--mount", "--pid", "--net", "--root", "--wd"]
+        command = ["nsenter", *inside, *self.image.as_user(command, self.variables)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
 
     def healthy(self) -> bool:
-        """Whether the image's own check is content."""
+        """Whether the image's health check passes."""
         form, *command = self.image.config["Healthcheck"]["Test"]
         assert form == "CMD"
         return self.run(command).returncode == 0
@@ -103,42 +110,42 @@ class Container:
         return int(status), text
 
     def until_ready(self) -> None:
-        """Wait for its health, and then for its model."""
-        until = time.monotonic() + PATIENCE
+        """Wait until it is healthy and its model is ready."""
+        until = time.monotonic() + PATIENCE_SECONDS
         while not self.healthy() or self.ask("/ready")[0] != 200:
             assert self.outer.poll() is None, self.log.read_text()
             assert time.monotonic() < until, self.log.read_text()
             time.sleep(0.2)
 
     def stop(self) -> int:
-        """What it ends with when it is told to, by the image's signal."""
-        subprocess.run(["kill", f"-{self.image.config['StopSignal']}", str(self.number)], check=True)
-        return self.outer.wait(PATIENCE)
+        """End it by the image's signal. Returns its exit status."""
+        subprocess.run(["kill", f"-{self.image.config['StopSignal']}", str(self.process_id)], check=True)
+        return self.outer.wait(PATIENCE_SECONDS)
 
 
 @contextmanager
 def container(
     image: Image, log: Path, *arguments: str, model: Path | None = None, **variables: str
 ) -> Iterator[Container]:
-    """The image's program, until the end; `model`: a folder that is mounted as /models/mine."""
-    own = {"ROOT": str(image.root), "PYTHON": sys.executable, "LOOPBACK": LOOPBACK, "MODEL": str(model or "")}
+    """The image's program at work. model: a folder that is mounted as /models/mine."""
+    environment = {"ROOT": str(image.root), "PYTHON": sys.executable, "LOOPBACK": LOOPBACK, "MODEL": str(model or "")}
     program = [*image.config["Entrypoint"], *arguments]
     inner = ["unshare", f"--root={image.root}", f"--wd={image.config['WorkingDir']}"]
     outer = ["unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child"]
-    command = [*outer, "sh", "-c", SHUT_IN, "sh", *inner, *image.nobody(program, variables)]
+    command = [*outer, "sh", "-c", ISOLATE, "sh", *inner, *image.as_user(program, variables)]
     with log.open("wb") as file:
         process = subprocess.Popen(
-            command, stdout=file, stderr=file, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"} | own
+            command, stdout=file, stderr=file, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"} | environment
         )
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     try:
         begun = time.monotonic()
         while not (numbers := children.read_text().split()):
-            assert process.poll() is None and time.monotonic() < begun + PATIENCE, log.read_text()
+            assert process.poll() is None and time.monotonic() < begun + PATIENCE_SECONDS, log.read_text()
             time.sleep(0.01)
         yield Container(image, variables, process, int(numbers[0]), log)
     finally:
-        # The first process inside outlives the outer one, for what is to end it with that is lost as it takes a user.
+        # Changing the user clears the signal by which the first process inside would end with the outer one.
         numbers = children.read_text().split() if process.poll() is None else []
         for number in numbers:
             with suppress(ProcessLookupError):

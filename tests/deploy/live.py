@@ -1,4 +1,4 @@
-"""A real `tuili serve` and a real Prometheus that scrapes it, by the configuration and rules of the deployment."""
+"""A real `tuili serve`, and a real Prometheus that scrapes it with the configuration and rules of the deployment."""
 
 from __future__ import annotations
 
@@ -19,104 +19,106 @@ import httpx2
 import yaml
 
 from tests.deploy.manifests import DEPLOY
-from tuili.serve.keys import new_key
+from tuili.serve import new_key
 
 CONFIGURATION = DEPLOY / "monitoring" / "prometheus.yml"
-INTERVAL = 0.5
-"""Seconds from one scrape to the next, and between workings of rules: the quarter of a minute is long for a test."""
-PATIENCE = 60
-"""Seconds; the machine may be busy."""
+INTERVAL_SECONDS = 0.5
+"""Seconds between scrapes, and between evaluations of the rules; the deployment has 15, which is long for a test."""
+PATIENCE_SECONDS = 60
+"""How long something may take: the machine may be busy."""
 
 
 @dataclass
 class Live:
-    """Both at work. `url` and `key` lead to the server."""
+    """Both processes at work. `url` and `key` are those of the server."""
 
     server: subprocess.Popen[bytes]
     url: str
     key: str
     prometheus: httpx2.Client
 
-    def get(self, path: str, **asked: Any) -> Any:
-        """What Prometheus's API answers."""
-        answer = self.prometheus.get(f"/api/v1/{path}", params=asked).json()
+    def get(self, path: str, **parameters: Any) -> Any:
+        """The data that Prometheus's API answers with."""
+        answer = self.prometheus.get(f"/api/v1/{path}", params=parameters).json()
         assert answer["status"] == "success", answer
         return answer["data"]
 
     def rules(self) -> dict[str, dict[str, Any]]:
-        """The rules that Prometheus works with, by name."""
+        """The rules that Prometheus has loaded, by name."""
         return {rule["name"]: rule for group in self.get("rules")["groups"] for rule in group["rules"]}
 
     def values(self, expression: str) -> list[float]:
-        """What an expression is worth now, as soon as that is a number for each series, and there is one."""
+        """The values of an expression now, one for each series, as soon as there is one and all are finite."""
         return self._numbers(
             expression, lambda: [one["value"] for one in self.get("query", query=expression)["result"]]
         )
 
-    def drawn(self, expression: str) -> list[float]:
-        """The last point of each line, asked for as Grafana does for a panel."""
+    def last_points(self, expression: str) -> list[float]:
+        """The last point of each line of an expression, asked for as Grafana does for a panel."""
 
         def last() -> list[Any]:
-            asked = {"query": expression, "start": time.time() - 2, "end": time.time(), "step": INTERVAL}
+            asked = {"query": expression, "start": time.time() - 2, "end": time.time(), "step": INTERVAL_SECONDS}
             return [line["values"][-1] for line in self.get("query_range", **asked)["result"]]
 
         return self._numbers(expression, last)
 
     def _numbers(self, expression: str, samples: Callable[[], list[Any]]) -> list[float]:
         def finite() -> list[float]:
-            found = [float(value) for _, value in samples()]
-            return found if all(map(math.isfinite, found)) else []
+            numbers = [float(value) for _, value in samples()]
+            return numbers if all(map(math.isfinite, numbers)) else []
 
         return eventually(finite, f"no data: {expression}")
 
-    def scraped(self) -> None:
-        """Wait until Prometheus has what is counted now."""
+    def wait_for_scrape(self) -> None:
+        """Wait until Prometheus has read all that the server has counted so far."""
         begun = time.time()
         eventually(lambda: self.values("timestamp(tuili_ready)")[0] > begun, "nothing is scraped")
 
 
 def eventually(find: Callable[[], Any], missing: str) -> Any:
-    """What is found, once it is something. Who does not listen yet has nothing."""
-    until = time.monotonic() + PATIENCE
+    """What `find` returns, once that is not empty. It is empty while a server does not listen yet."""
+    until = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            if found := find():
-                return found
+            if value := find():
+                return value
         except httpx2.TransportError:
             pass
         assert time.monotonic() < until, missing
-        time.sleep(INTERVAL / 5)
+        time.sleep(INTERVAL_SECONDS / 5)
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """A port of this machine on which no process listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
 def configured(port: int, key_file: Path) -> dict[str, Any]:
-    """The deployment's configuration, for a server on a port of this machine; with a key, as its comment says."""
+    """The deployment's configuration of Prometheus, for a server at `port` of this machine, with the key that its
+    comment shows.
+    """
     text = CONFIGURATION.read_text()
     (authorization,) = re.findall(r"^# +(authorization: .*)$", text, re.MULTILINE)
-    found: dict[str, Any] = yaml.safe_load(text)
-    (job,) = found["scrape_configs"]
+    configuration: dict[str, Any] = yaml.safe_load(text)
+    (job,) = configuration["scrape_configs"]
     job |= yaml.safe_load(authorization.replace("/etc/prometheus/key", str(key_file)))
     job["static_configs"][0]["targets"] = [f"127.0.0.1:{port}"]
-    found["global"] = dict.fromkeys(found["global"], f"{INTERVAL * 1000:.0f}ms")
-    found["rule_files"] = [str(CONFIGURATION.with_name(name)) for name in found["rule_files"]]
-    return found
+    configuration["global"] = dict.fromkeys(configuration["global"], f"{INTERVAL_SECONDS * 1000:.0f}ms")
+    configuration["rule_files"] = [str(CONFIGURATION.with_name(name)) for name in configuration["rule_files"]]
+    return configuration
 
 
 @contextmanager
 def started(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process, which is told to end in the end."""
+    """A process, which is terminated at the end."""
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, env=os.environ | {"OMP_NUM_THREADS": "1"})
     try:
         yield process
         process.terminate()
-        process.wait(PATIENCE)
+        process.wait(PATIENCE_SECONDS)
     finally:
         process.kill()
         process.wait()
@@ -124,7 +126,7 @@ def started(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def live(folder: Path) -> Iterator[Live]:
-    """Both, until the end; files and logs go to a folder. The server writes one answer at a time, and one may wait."""
+    """Both processes, with their files and logs in `folder`. The server has one slot, and one request may wait."""
     port, watching = free_port(), free_port()
     key, line = new_key("test")
     (folder / "keys").write_text(line + "\n")

@@ -1,4 +1,4 @@
-"""What `kubectl kustomize` makes of the overlays, alone and with every component."""
+"""The resources that `kubectl kustomize` makes of the overlays, alone and with components."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 OVERLAYS = ("cpu", "gpu")
 COMPONENTS = ("monitoring", "keda", "keys")
-"""`keys` last, as it says itself."""
+"""`keys` is last: its kustomization asks for that."""
 
 Resource = dict[str, Any]
 
 
 def needs(program: str, package: str) -> pytest.MarkDecorator:
-    """Leaves a test out on a desk without a program; CI installs it."""
+    """Skips a test where a program is not installed. CI installs it."""
     return pytest.mark.skipif(shutil.which(program) is None, reason=f"needs {program}: Debian package {package}")
 
 
@@ -61,13 +61,13 @@ def with_components(name: str, folder: Path, components: tuple[str, ...] = COMPO
 
 
 def of_kind(resources: list[Resource], kind: str) -> Resource:
-    """The one resource of a kind."""
-    (found,) = (resource for resource in resources if resource["kind"] == kind)
-    return found
+    """The resource of a kind, of which there is one."""
+    (match,) = (resource for resource in resources if resource["kind"] == kind)
+    return match
 
 
 def pod_of(resource: Resource) -> Resource | None:
-    """The specification of the pods that a resource makes; None where it makes none."""
+    """The pod specification of a resource; None where the resource makes no pods."""
     if resource["kind"] == "Pod":
         return resource["spec"]
     template = resource.get("spec", {}).get("template")
@@ -83,5 +83,5 @@ def container(resources: list[Resource]) -> Resource:
 
 
 def environment(resources: list[Resource]) -> dict[str, str | None]:
-    """Its environment variables; None for one whose value is a reference."""
+    """The environment variables of that container; None for a value that is a reference."""
     return {variable["name"]: variable.get("value") for variable in container(resources)["env"]}

@@ -1,4 +1,4 @@
-"""The variables that image and manifests set are those that `tuili serve` reads."""
+"""The environment variables that image and manifests set are variables that `tuili serve` reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.deploy.manifests import environment, needs_kubectl, overlay, with_com
 from tests.deploy.test_image import variables
 from tuili.cli import serve
 
-OF_OTHERS = {"HF_HUB_OFFLINE", "OMP_NUM_THREADS"}
+OF_LIBRARIES = {"HF_HUB_OFFLINE", "OMP_NUM_THREADS"}
 
 
 def read_by_serve() -> set[str]:
@@ -24,13 +24,13 @@ def read_by_serve() -> set[str]:
 @pytest.mark.parametrize("name", ["cpu", "gpu"])
 def test_the_cluster_sets_only_variables_that_are_read(name: str, tmp_path) -> None:
     set_here = environment(overlay(name)).keys() | environment(with_components(name, tmp_path)).keys()
-    assert set_here - OF_OTHERS == read_by_serve() & set_here
+    assert set_here - OF_LIBRARIES == read_by_serve() & set_here
     assert {"MODEL_VARIANT", "BATCH_SIZE", "TUILI_KEYS_FILE"} <= set_here
 
 
 @pytest.mark.parametrize("target", ["cpu", "gpu"])
 def test_the_image_sets_only_variables_that_are_read(target: str) -> None:
-    own = variables("runtime") | variables(target)
-    ours = {name for name in own if name.startswith(("TUILI_", "MODEL_", "BATCH_"))}
+    image = variables("runtime") | variables(target)
+    ours = {name for name in image if name.startswith(("TUILI_", "MODEL_", "BATCH_"))}
     assert ours == {"TUILI_HOST", "TUILI_PORT", "MODEL_VARIANT", "BATCH_SIZE"}
     assert ours <= read_by_serve()

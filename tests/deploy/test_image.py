@@ -1,4 +1,4 @@
-"""The image and the composition on one machine, as they are written. The image is built by `test_image_built.py`."""
+"""The Dockerfile and the compose files, as they are written. `test_image_built.py` builds the image."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def hadolint(text: str) -> str:
 
 
 def variables(stage: str) -> dict[str, str]:
-    """The environment that a stage sets itself."""
+    """The environment variables that a stage of the Dockerfile sets."""
     (body,) = re.findall(rf"^FROM \S+ AS {stage}\n(.*?)(?=^FROM|\Z)", DOCKERFILE, re.DOTALL | re.MULTILINE)
     lines = " ".join(re.findall(r"^ENV ((?:.*\\\n)*.*)", body, re.MULTILINE)).replace("\\\n", " ")
     return dict(word.split("=", 1) for word in lines.split())
@@ -38,13 +38,13 @@ def variables(stage: str) -> dict[str, str]:
 
 def default(value: str) -> str:
     """What `${NAME:-default}` stands for."""
-    found = re.fullmatch(r"\$\{\w+:-(.*)\}", value)
-    assert found
-    return found[1]
+    match = re.fullmatch(r"\$\{\w+:-(.*)\}", value)
+    assert match
+    return match[1]
 
 
 def healthy(status: int | None) -> bool:
-    """Whether the image's own check holds a server for healthy that answers with `status`; None for no server."""
+    """Whether the image's health check passes for a server that answers with `status`; None for no server."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -63,8 +63,10 @@ def healthy(status: int | None) -> bool:
             server.server_close()
         else:
             threading.Thread(target=server.handle_request, daemon=True).start()
-        own = os.environ | {"TUILI_PORT": port, "http_proxy": "http://127.0.0.1:9"}
-        done = subprocess.run([sys.executable, "-S", *arguments], env=own, capture_output=True, timeout=30, check=False)
+        environment = os.environ | {"TUILI_PORT": port, "http_proxy": "http://127.0.0.1:9"}
+        done = subprocess.run(
+            [sys.executable, "-S", *arguments], env=environment, capture_output=True, timeout=30, check=False
+        )
     return done.returncode == 0
 
 
@@ -84,8 +86,8 @@ def test_both_targets_are_there_and_run_as_nobody() -> None:
 
 
 def test_everything_that_is_written_goes_to_the_folder_that_may_be() -> None:
-    own = variables("runtime")
-    places = {name: value for name, value in own.items() if re.search("HOME|DIR$", name)}
+    environment = variables("runtime")
+    places = {name: value for name, value in environment.items() if re.search("HOME|DIR$", name)}
     assert {"HOME", "TMPDIR", "HF_HOME", "XDG_CACHE_HOME", "TORCHINDUCTOR_CACHE_DIR"} <= set(places)
     assert {value.split("/")[1] for value in places.values()} == {"tmp"}
 
@@ -109,9 +111,9 @@ def test_image_composition_and_cluster_have_the_same_defaults(target: str) -> No
     image = variables("runtime") | variables(target)
     cluster = environment(overlay(target))
     composed = COMPOSE["services"]["tuili"] | (COMPOSE_GPU["services"]["tuili"] if target == "gpu" else {})
-    said = {name: default(value) for name, value in composed["environment"].items()}
-    assert said == {name: cluster[name] for name in ("MODEL_VARIANT", "BATCH_SIZE")}
-    assert image["BATCH_SIZE"] == said["BATCH_SIZE"]
+    defaults = {name: default(value) for name, value in composed["environment"].items()}
+    assert defaults == {name: cluster[name] for name in ("MODEL_VARIANT", "BATCH_SIZE")}
+    assert image["BATCH_SIZE"] == defaults["BATCH_SIZE"]
     assert image["MODEL_VARIANT"] == "nano"  # the one that is in the image
     assert {name: image[name] for name in ("TUILI_HOST", "TUILI_PORT")}.items() <= cluster.items()
 

@@ -1,4 +1,4 @@
-"""The image as it is built by the steps of the Dockerfile, and at work. Run by `make image`, as root; takes minutes."""
+"""The image, built by the steps of the Dockerfile, and at work. `make image` runs this as root; it takes minutes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from tests.deploy.container import Container, Image, container
 from tests.deploy.manifests import ROOT
-from tuili.model.folder import SHIPPED
+from tuili.store import SHIPPED_MODELS
 
 pytestmark = pytest.mark.image
 QUESTION = {"model": "nano", "messages": [{"role": "user", "content": "What is 48 + 27 * 3?"}]}
@@ -23,7 +23,7 @@ QUESTION = {"model": "nano", "messages": [{"role": "user", "content": "What is 4
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    """The image for a CPU. It is as large as a model's program is, and does not stay."""
+    """The image for a CPU. It takes gigabytes, and is deleted in the end."""
     folder = tmp_path_factory.mktemp("image") / "cpu"
     try:
         built = subprocess.run(
@@ -41,7 +41,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
 
 @pytest.fixture(scope="module")
 def at_work(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """The image as it is, healthy."""
+    """The image at work with its defaults, ready."""
     with container(image, tmp_path_factory.mktemp("log") / "log") as running:
         running.until_ready()
         yield running
@@ -54,7 +54,7 @@ def test_it_is_what_the_dockerfile_says(image: Image) -> None:
 
 
 def test_nobody_inside_may_change_the_program(image: Image) -> None:
-    """Even where the root could be written to."""
+    """This holds even where the root is mounted writable."""
     for path in image.root.rglob("*"):
         mode = path.lstat().st_mode
         if stat.S_ISLNK(mode) or stat.S_ISCHR(mode):
@@ -89,27 +89,27 @@ def test_it_may_write_to_tmp_only(at_work: Container) -> None:
     assert at_work.run(["id", "-u"]).stdout == "10001\n"
 
 
-def test_it_asks_nobody_and_has_nothing_to_complain_of(at_work: Container) -> None:
-    """There is no network but its own."""
+def test_without_a_network_it_logs_no_warning(at_work: Container) -> None:
+    """It runs without a network."""
     lines = [json.loads(line) for line in at_work.log.read_text().splitlines()]
     assert {line["level"] for line in lines} == {"info"}, lines
 
 
 def test_model_and_port_are_chosen_by_variables(image: Image, tmp_path: Path) -> None:
     mine = {"MODEL_VARIANT": "mine", "TUILI_PORT": "8001"}
-    with container(image, tmp_path / "log", model=SHIPPED / "nano", **mine) as running:
+    with container(image, tmp_path / "log", model=SHIPPED_MODELS / "nano", **mine) as running:
         running.until_ready()
         status, body = running.ask("/v1/chat/completions", QUESTION | {"model": "mine"})
         assert (status, json.loads(body)["model"]) == (200, "mine")
 
 
-def test_one_that_hangs_is_told(at_work: Container) -> None:
-    os.kill(at_work.number, signal.SIGSTOP)
+def test_one_that_hangs_is_unhealthy(at_work: Container) -> None:
+    os.kill(at_work.process_id, signal.SIGSTOP)
     assert not at_work.healthy()
-    os.kill(at_work.number, signal.SIGCONT)
+    os.kill(at_work.process_id, signal.SIGCONT)
     assert at_work.healthy()
 
 
 def test_it_ends_when_it_is_told_to(at_work: Container) -> None:
-    """As the first process of its own space, which no signal ends that it does not listen to. It is the last test."""
+    """It is process 1 of its namespace, which only a signal that it handles can end. This is the last test."""
     assert at_work.stop() == 0, at_work.log.read_text()

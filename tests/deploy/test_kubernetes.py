@@ -1,4 +1,4 @@
-"""The manifests: the schemas take them, their parts find each other, and the overlays say what was asked for."""
+"""The manifests fit the schemas of Kubernetes, refer to each other rightly, and give the overlays what they are for."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from tests.deploy.manifests import (
 )
 
 pytestmark = needs_kubectl
-OLDEST, NEWEST = "1.27", kubernetes_validate.latest_version()
-"""Versions of Kubernetes. The oldest is the first that knows `unhealthyPodEvictionPolicy` by default."""
-OF_OPERATORS = {"ServiceMonitor", "PrometheusRule", "ScaledObject"}
+OLDEST_VERSION, NEWEST_VERSION = "1.27", kubernetes_validate.latest_version()
+"""Of Kubernetes. In the oldest one `unhealthyPodEvictionPolicy` became available by default."""
+OPERATOR_KINDS = {"ServiceMonitor", "PrometheusRule", "ScaledObject"}
 FILL = KUBERNETES / "overlays" / "gpu" / "fill.yaml"
 
 
@@ -43,38 +43,38 @@ def selected(selector: dict[str, str], labels: dict[str, str]) -> bool:
 
 
 def weaknesses(pod: Resource) -> set[str]:
-    """What a pod may do that none of ours needs to."""
-    found = set()
+    """What a pod may do although none of ours needs to."""
+    faults = set()
     whole = pod.get("securityContext", {})
     if not whole.get("runAsNonRoot") or not whole.get("runAsUser") or not whole.get("runAsGroup"):
-        found.add("root")
+        faults.add("root")
     if whole.get("seccompProfile") != {"type": "RuntimeDefault"}:
-        found.add("seccomp")
+        faults.add("seccomp")
     if pod.get("automountServiceAccountToken") is not False:
-        found.add("token")
+        faults.add("token")
     if any(pod.get(name) for name in ("hostNetwork", "hostPID", "hostIPC")):
-        found.add("host")
+        faults.add("host")
     if any("hostPath" in volume for volume in pod.get("volumes", [])):
-        found.add("host path")
+        faults.add("host path")
     for one in [*pod["containers"], *pod.get("initContainers", [])]:
-        own = one.get("securityContext", {})
-        if own.get("allowPrivilegeEscalation") is not False or own.get("privileged"):
-            found.add("privilege")
-        if not own.get("readOnlyRootFilesystem"):
-            found.add("writable")
-        if own.get("capabilities") != {"drop": ["ALL"]}:
-            found.add("capabilities")
-        if own.get("runAsUser") == 0 or own.get("runAsNonRoot") is False:
-            found.add("root")
+        context = one.get("securityContext", {})
+        if context.get("allowPrivilegeEscalation") is not False or context.get("privileged"):
+            faults.add("privilege")
+        if not context.get("readOnlyRootFilesystem"):
+            faults.add("writable")
+        if context.get("capabilities") != {"drop": ["ALL"]}:
+            faults.add("capabilities")
+        if context.get("runAsUser") == 0 or context.get("runAsNonRoot") is False:
+            faults.add("root")
         if "memory" not in one.get("resources", {}).get("limits", {}):
-            found.add("memory")
-    return found
+            faults.add("memory")
+    return faults
 
 
-@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+@pytest.mark.parametrize("version", [OLDEST_VERSION, NEWEST_VERSION])
 def test_the_schemas_of_kubernetes_take_every_resource(resources: list[Resource], version: str) -> None:
     for resource in resources:
-        if resource["kind"] not in OF_OPERATORS:
+        if resource["kind"] not in OPERATOR_KINDS:
             kubernetes_validate.validate(resource, version, strict=True)
 
 
@@ -82,11 +82,11 @@ def test_the_schemas_find_a_misspelt_key() -> None:
     spoilt = copy.deepcopy(of_kind(overlay("cpu"), "Deployment"))
     spoilt["spec"]["template"]["spec"]["enableServiceLink"] = False
     with pytest.raises(kubernetes_validate.ValidationError, match="enableServiceLink"):
-        kubernetes_validate.validate(spoilt, NEWEST, strict=True)
+        kubernetes_validate.validate(spoilt, NEWEST_VERSION, strict=True)
 
 
 def test_the_schemas_take_the_pod_that_fills_the_volume() -> None:
-    kubernetes_validate.validate(yaml.safe_load(FILL.read_text()), NEWEST, strict=True)
+    kubernetes_validate.validate(yaml.safe_load(FILL.read_text()), NEWEST_VERSION, strict=True)
 
 
 def test_no_pod_may_do_more_than_it_needs(resources: list[Resource]) -> None:
@@ -122,20 +122,20 @@ def test_a_pod_that_may_do_more_is_found(path: list[str | int], value: object, w
 
 
 def test_the_gpu_overlay_has_the_defaults_that_were_asked_for() -> None:
-    own = overlay("gpu")
-    assert container(own)["resources"] == {
+    resources = overlay("gpu")
+    assert container(resources)["resources"] == {
         "requests": {"cpu": "8", "memory": "32Gi", "nvidia.com/gpu": "1"},
         "limits": {"memory": "48Gi", "nvidia.com/gpu": "1"},
     }
-    assert environment(own)["MODEL_VARIANT"] == "r1-7b-quantized"
-    assert environment(own)["BATCH_SIZE"] == "32"
+    assert environment(resources)["MODEL_VARIANT"] == "r1-7b-quantized"
+    assert environment(resources)["BATCH_SIZE"] == "32"
 
 
 def test_the_cpu_overlay_serves_the_model_that_is_in_the_image() -> None:
-    own = overlay("cpu")
-    assert environment(own)["MODEL_VARIANT"] == "nano"
-    assert [volume["name"] for volume in pod_of(of_kind(own, "Deployment"))["volumes"]] == ["tmp"]
-    assert "nvidia" not in str(own)
+    resources = overlay("cpu")
+    assert environment(resources)["MODEL_VARIANT"] == "nano"
+    assert [volume["name"] for volume in pod_of(of_kind(resources, "Deployment"))["volumes"]] == ["tmp"]
+    assert "nvidia" not in str(resources)
 
 
 def test_the_service_finds_the_pods_and_all_else_finds_the_service(resources: list[Resource]) -> None:
@@ -161,10 +161,10 @@ def test_the_service_finds_the_pods_and_all_else_finds_the_service(resources: li
 
 
 def test_probes_ask_the_right_questions(resources: list[Resource]) -> None:
-    own = container(resources)
-    asked = {name: own[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
-    assert {probe["port"] for probe in asked.values()} == {"http"}
-    paths = {name: probe["path"] for name, probe in asked.items()}
+    only_container = container(resources)
+    probes = {name: only_container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
+    assert {probe["port"] for probe in probes.values()} == {"http"}
+    paths = {name: probe["path"] for name, probe in probes.items()}
     assert paths == {"startup": "/health", "liveness": "/health", "readiness": "/ready"}
 
 
@@ -184,8 +184,8 @@ def test_the_network_policy_lets_in_the_port_and_out_only_names(resources: list[
     assert set(spec["policyTypes"]) == {"Ingress", "Egress"}
     ((coming,), (going,)) = spec["ingress"], spec["egress"]
     assert [port["port"] for port in coming["ports"]] == [8000]
-    own, prometheus = coming["from"]
-    assert own == {"podSelector": {}}
+    neighbours, prometheus = coming["from"]
+    assert neighbours == {"podSelector": {}}
     assert set(prometheus) == {"namespaceSelector", "podSelector"}
     assert {port["port"] for port in going["ports"]} == {53}
     assert going["to"]
@@ -232,7 +232,7 @@ def test_the_kustomization_on_the_page_works(tmp_path: Path) -> None:
     (shown,) = re.findall(r"```yaml\n(apiVersion: kustomize.*?)```", page, re.DOTALL)
     up = "/".join([".."] * (len(tmp_path.resolve().parts) - 1))
     (tmp_path / "kustomization.yaml").write_text(re.sub(r"(?<=- )deploy/", f"{up}{ROOT.resolve()}/deploy/", shown))
-    own = kustomize(tmp_path)
-    assert {resource["metadata"]["namespace"] for resource in own} == {"reasoning"}
-    assert container(own)["image"] == "registry.example.com/tuili:1.0"
-    assert environment(own)["MODEL_VARIANT"] == "mine"
+    resources = kustomize(tmp_path)
+    assert {resource["metadata"]["namespace"] for resource in resources} == {"reasoning"}
+    assert container(resources)["image"] == "registry.example.com/tuili:1.0"
+    assert environment(resources)["MODEL_VARIANT"] == "mine"

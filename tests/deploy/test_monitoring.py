@@ -1,4 +1,4 @@
-"""Rules, dashboard and scalers: right by promtool, and made of metrics that Tuili has."""
+"""Rules, dashboard and scalers: promtool accepts them, and they use only metrics that Tuili has."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ RULES = [rule for group in yaml.safe_load((MONITORING / "rules.yaml").read_text(
 RECORDED = {rule["record"] for rule in RULES if "record" in rule}
 ALERTS = {rule["alert"] for rule in RULES if "alert" in rule}
 TESTS = yaml.safe_load((MONITORING / "rules_test.yaml").read_text())["tests"]
-OF_PROMETHEUS = {"le", "job", "instance"}
-"""Labels that metrics get on the way."""
-PARTS = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("",), "gauge": ("",)}
-SERIES = {name + part: name for name, metric in METRICS.items() for part in PARTS[metric["type"]]}
-USE = re.compile(r"\b(tuili_\w+)(?:\{([^}]*)\})?")
-MATCH = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
+ADDED_LABELS = {"le", "job", "instance"}
+"""Labels that Prometheus adds to metrics."""
+SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("",), "gauge": ("",)}
+SERIES = {name + part: name for name, metric in METRICS.items() for part in SUFFIXES[metric["type"]]}
+SERIES_USE = re.compile(r"\b(tuili_\w+)(?:\{([^}]*)\})?")
+LABEL_MATCH = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
 
 
 def panels() -> Iterator[dict[str, Any]]:
@@ -46,26 +46,26 @@ def expressions() -> list[str]:
 
 
 def faults(expression: str) -> list[str]:
-    """Series, labels and values that do not exist."""
-    found, labels = [], set(OF_PROMETHEUS)
-    for name, selector in USE.findall(expression):
+    """The series, labels and label values of an expression that do not exist."""
+    wrong, labels = [], set(ADDED_LABELS)
+    for name, selector in SERIES_USE.findall(expression):
         if name in RECORDED:
             known: dict[str, list[str] | None] = {"model": None}
         elif name in SERIES:
             known = METRICS[SERIES[name]]["labels"]
         else:
-            found.append(name)
+            wrong.append(name)
             continue
         labels |= known.keys()
-        for label, operator, value in MATCH.findall(selector):
-            if label not in known.keys() | OF_PROMETHEUS:
-                found.append(f"{name}{{{label}}}")
+        for label, operator, value in LABEL_MATCH.findall(selector):
+            if label not in known.keys() | ADDED_LABELS:
+                wrong.append(f"{name}{{{label}}}")
             elif (values := known.get(label)) and operator in {"=", "!="} and value not in values:
-                found.append(f"{label}={value}")
+                wrong.append(f"{label}={value}")
             elif values and operator in {"=~", "!~"} and not set(value.split("|")) <= set(values):
-                found.append(f"{label}{operator}{value}")
+                wrong.append(f"{label}{operator}{value}")
     grouped = {label.strip() for group in re.findall(r"\bby \(([^)]*)\)", expression) for label in group.split(",")}
-    return found + sorted(grouped - labels)
+    return wrong + sorted(grouped - labels)
 
 
 def promtool(*arguments: str, folder: Path = MONITORING) -> subprocess.CompletedProcess[str]:
@@ -92,7 +92,7 @@ def test_a_name_that_does_not_exist_is_found(expression: str, fault: str) -> Non
 
 
 def test_every_metric_is_used() -> None:
-    used = {SERIES[name] for text in expressions() for name, _ in USE.findall(text) if name in SERIES}
+    used = {SERIES[name] for text in expressions() for name, _ in SERIES_USE.findall(text) if name in SERIES}
     assert used == set(METRICS)
 
 
@@ -135,16 +135,18 @@ def test_every_alert_has_a_case_in_which_it_is_raised_and_one_in_which_it_is_not
 
 
 def test_the_page_tells_every_alert_with_how_long_it_waits() -> None:
-    told = dict(
+    waits = dict(
         re.findall(r"^\| `(Tuili\w+)` \|.*\| ([^|]*) \|$", (ROOT / "docs" / "deploy.md").read_text(), re.MULTILINE)
     )
-    minutes = {name: said.replace(" min", "m").replace(" h", "h").replace("at once", "") for name, said in told.items()}
+    minutes = {
+        name: wait.replace(" min", "m").replace(" h", "h").replace("at once", "") for name, wait in waits.items()
+    }
     assert minutes == {rule["alert"]: rule.get("for", "") for rule in RULES if "alert" in rule}
 
 
 def test_every_figure_has_a_case() -> None:
     cases = [case["expr"] for test in TESTS for case in test.get("promql_expr_test", []) if case["exp_samples"]]
-    assert {name for expression in cases for name, _ in USE.findall(expression)} == RECORDED
+    assert {name for expression in cases for name, _ in SERIES_USE.findall(expression)} == RECORDED
 
 
 @needs_promtool

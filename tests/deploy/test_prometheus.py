@@ -1,4 +1,4 @@
-"""A real Prometheus finds in a real server what dashboard, rules and scalers ask for, and works out all of them."""
+"""A real Prometheus reads from a real server all that dashboard, rules and scalers use, and evaluates all of them."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from openai import APIStatusError, OpenAI
 from deploy.monitoring import dashboard
 from tests.deploy.live import Live, eventually, live
 from tests.deploy.manifests import KUBERNETES, needs
-from tests.deploy.test_monitoring import ALERTS, METRICS, RECORDED, SERIES, USE, expressions, panels
+from tests.deploy.test_monitoring import ALERTS, METRICS, RECORDED, SERIES, SERIES_USE, expressions, panels
 
 pytestmark = needs("prometheus", "prometheus")
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
 AT_ONCE = {"TuiliBudgetOverrun", "TuiliPromiseRevoked", "TuiliNotReady", "TuiliAbsent"}
-"""Alerts of what was not the case for a moment."""
+"""Alerts of conditions that did not hold at any moment."""
 
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Prometheus has seen the server before and after a first round of traffic, and after a second."""
+    """Both processes, after a scrape, traffic, a scrape, more traffic and a scrape."""
     with live(tmp_path_factory.mktemp("live")) as both:
-        # A counter that begins later than the first scrape rises only in the second round.
+        # A counter that does not exist at the first scrape can only grow in the second round.
         for thumbs in (("up", "down"), ("up",)):
-            both.scraped()
+            both.wait_for_scrape()
             traffic(both, thumbs)
-        both.scraped()
-        both.values("tuili_attention_head_activation_mean")  # of an answer that is sampled some seconds after the start
+        both.wait_for_scrape()
+        both.values("tuili_attention_head_activation_mean")  # there is one some seconds after the start
         yield both
 
 
 def traffic(both: Live, thumbs: tuple[str, ...]) -> None:
-    """Answers of all kinds, and what becomes of requests otherwise."""
+    """Requests of all kinds: answered, cut short, cancelled, refused; and feedback."""
     client = OpenAI(base_url=f"{both.url}/v1", api_key=both.key, max_retries=0)
     chat = client.chat.completions
     name = chat.create(model="nano", messages=ASKED).id
@@ -51,12 +51,15 @@ def traffic(both: Live, thumbs: tuple[str, ...]) -> None:
             chat.create(**{"model": "nano", "messages": ASKED, **wrong})
             pytest.fail(f"{wrong} is answered")
     for thumb in thumbs:
-        told = {"id": name, "model": "nano", "thumb": thumb, "correction": "130"}
-        assert client._client.post(f"{both.url}/v1/feedback", json=told, headers=client.auth_headers).status_code == 202
+        feedback = {"id": name, "model": "nano", "thumb": thumb, "correction": "130"}
+        assert (
+            client._client.post(f"{both.url}/v1/feedback", json=feedback, headers=client.auth_headers).status_code
+            == 202
+        )
 
 
 def in_grafana(expression: str) -> str:
-    """What Grafana makes of an expression, with all models chosen."""
+    """An expression as Grafana sends it, with all models chosen."""
     return expression.replace("$__rate_interval", "1m").replace("$model", ".*")
 
 
@@ -67,29 +70,29 @@ def test_the_server_is_scraped_with_a_key(watched: Live) -> None:
 
 
 def test_what_is_scraped_is_what_is_listed(watched: Live) -> None:
-    told = {name: one["type"] for name, (one,) in watched.get("metadata").items() if name.startswith("tuili_")}
-    assert told == {name: metric["type"] for name, metric in METRICS.items()}
+    types = {name: one["type"] for name, (one,) in watched.get("metadata").items() if name.startswith("tuili_")}
+    assert types == {name: metric["type"] for name, metric in METRICS.items()}
 
 
 def test_every_name_that_is_used_has_series(watched: Live) -> None:
     scraped = set(watched.get("label/__name__/values"))
-    assert {name for expression in expressions() for name, _ in USE.findall(expression)} - scraped == set()
+    assert {name for expression in expressions() for name, _ in SERIES_USE.findall(expression)} - scraped == set()
     assert SERIES.keys() - scraped == set()
 
 
 def test_labels_have_the_values_that_are_listed(watched: Live) -> None:
     for name, metric in METRICS.items():
         for label, listed in metric["labels"].items():
-            told = set(watched.get(f"label/{label}/values", **{"match[]": name}))
-            assert told <= set(listed or told), name
+            scraped = set(watched.get(f"label/{label}/values", **{"match[]": name}))
+            assert scraped <= set(listed or scraped), name
             if listed and label != "outcome":  # the others are there from the start
-                assert told == set(listed), name
+                assert scraped == set(listed), name
 
 
 def test_every_rule_is_loaded_and_healthy(watched: Live) -> None:
     def worked_out() -> dict[str, Any]:
-        found = watched.rules()
-        return found if all(rule["health"] != "unknown" for rule in found.values()) else {}
+        rules = watched.rules()
+        return rules if all(rule["health"] != "unknown" for rule in rules.values()) else {}
 
     rules = eventually(worked_out, "some rule was never worked out")
     assert rules.keys() == RECORDED | ALERTS
@@ -103,7 +106,7 @@ def test_every_recorded_figure_has_a_value(watched: Live) -> None:
 def test_every_panel_has_something_to_draw(watched: Live) -> None:
     asked = [in_grafana(target["expr"]) for panel in panels() for target in panel["targets"]]
     assert len(asked) > 30
-    assert all(watched.drawn(expression) for expression in asked)
+    assert all(watched.last_points(expression) for expression in asked)
 
 
 def test_the_choice_of_models_is_that_of_the_server(watched: Live) -> None:
@@ -120,7 +123,7 @@ def test_the_scaler_finds_one_number_for_each_trigger(watched: Live) -> None:
 
 
 def test_the_first_of_each_kind_is_counted(watched: Live) -> None:
-    """Prometheus takes a counter's first value for where it stood: one that is not there from the start loses it."""
+    """A counter that Prometheus sees late loses its first event, for the first value is taken for the level before."""
     satisfied = watched.values("tuili_user_satisfaction_ratio")[0]
     assert satisfied == pytest.approx(2 / 3), "two thumbs up, one down"
 
@@ -132,15 +135,15 @@ def test_no_alert_is_raised_for_nothing(watched: Live) -> None:
 
 
 def test_what_does_not_exist_is_missed(watched: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.deploy.live.PATIENCE", 1)
+    monkeypatch.setattr("tests.deploy.live.PATIENCE_SECONDS", 1)
     with pytest.raises(AssertionError, match="no data: tuili_request_total"):
         watched.values("tuili_request_total")
     with pytest.raises(AssertionError, match="bad_data"):
-        watched.drawn("sum by (tuili_ready)")
+        watched.last_points("sum by (tuili_ready)")
 
 
 def test_a_server_that_has_gone_is_missed(watched: Live) -> None:
-    """The last test: it ends the server."""
+    """This is the last test: it ends the server."""
     watched.server.terminate()
     assert watched.server.wait(60) == 0
     eventually(lambda: watched.values('up{job="tuili"}') == [0], "still up")

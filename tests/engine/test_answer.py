@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuili.data.tokenizer import train_tokenizer
+from tuili.data import train_tokenizer
 from tuili.engine.answer import Answer, explain
 from tuili.engine.decode import Generation
 from tuili.steps import Context, split_response

@@ -13,8 +13,7 @@ from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Depth
 from tuili.engine.runtime.torch.load import load_decoder
 from tuili.errors import InputError, PromptError
-from tuili.model import TuiliForCausalLM
-from tuili.model.tokenizer import transformers_tokenizer
+from tuili.model import TuiliForCausalLM, transformers_tokenizer
 from tuili.store import Tokenizer
 
 Tiny = tuple[TuiliForCausalLM, Tokenizer]

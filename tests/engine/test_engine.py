@@ -29,7 +29,7 @@ from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.service import Closed, Service
 from tuili.engine.written import parse_tokens
 from tuili.errors import InputError, Overloaded, PromptError, TuiliError
-from tuili.model.folder import LoadedModel
+from tuili.model import LoadedModel
 from tuili.steps import Context
 from tuili.store import Tokenizer
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from tests.eval.trials import Oracle
 from tuili.eval.experts import expert_report, max_violation
 from tuili.eval.runner import unseen_problems
-from tuili.model.experts import Routing, RoutingRecord
+from tuili.model import Routing, RoutingRecord
 from tuili.tasks import Problem, Split
 
 DOMAINS = ["arithmetic", "calendar", "knights"]

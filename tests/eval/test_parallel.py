@@ -17,7 +17,7 @@ from tests.tiny import save_tiny
 from tuili.errors import InputError, TuiliError
 from tuili.eval import parallel
 from tuili.eval.parallel import measure, share_cores
-from tuili.model.folder import LoadedModel, load_model
+from tuili.model import LoadedModel, load_model
 
 Told = Callable[[int, int], None]
 SLEEP = 300

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from tuili.data.tokenizer import train_tokenizer
+from tuili.data import train_tokenizer
 from tuili.engine import Generation
 from tuili.eval.runner import Trial
 from tuili.steps import Context, render_response

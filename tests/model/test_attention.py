@@ -6,8 +6,7 @@ import torch.nn.functional as F
 from transformers import DynamicCache
 
 from tests.model.conftest import SEPARATORS, close, logits, tiny_model, tokens
-from tuili.model import TuiliForCausalLM
-from tuili.model import modeling as modeling_module
+from tuili.model import TuiliForCausalLM, TuiliModel
 from tuili.model.attention import attend, attend_joint, attend_sparse, blend_weights
 from tuili.model.kernels import compiled
 
@@ -20,7 +19,7 @@ TOLERANCE = 1e-5
 def test_cached_equals_uncached(
     model: TuiliForCausalLM, chunks: list[int], sparse_above: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(modeling_module, "SPARSE_ABOVE", sparse_above)
+    monkeypatch.setattr(TuiliModel, "sparse_above", sparse_above)
     ids = tokens(3, 70)
     cache = DynamicCache(config=model.config)
     pieces = [model(piece, cache=cache, use_cache=True).logits for piece in ids.split(chunks, dim=1)]

@@ -9,7 +9,7 @@ from transformers import DynamicCache
 from tests.model.conftest import close, logits, tiny_model, tokens
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM
-from tuili.model.cache import RECENT, TuiliCacheLayer, add_to_units
+from tuili.model.cache import MIN_RECENT_TOKENS, TuiliCacheLayer, add_to_units
 
 OPERATIONS = {
     "reorder_cache": (torch.tensor([2, 0, 0]), [2, 0, 0]),
@@ -86,20 +86,20 @@ def test_more_tokens_than_are_remembered_cannot_be_taken_back(model: TuiliForCau
     model(ids[:, 199:], cache=cache)
     before = model.config.convolution_width - 1
     cache.crop(-20)
-    cache.crop(20 + before - RECENT)
+    cache.crop(20 + before - MIN_RECENT_TOKENS)
     with pytest.raises(InputError, match="1 tokens cannot be taken back: here at most 0"):
         cache.crop(-1)
-    piece = ids[:, before - RECENT :]
-    close(model(piece, cache=cache).logits, logits(model, ids)[:, before - RECENT :])
+    piece = ids[:, before - MIN_RECENT_TOKENS :]
+    close(model(piece, cache=cache).logits, logits(model, ids)[:, before - MIN_RECENT_TOKENS :])
 
 
 @torch.inference_mode()
 def test_the_tokens_of_the_last_call_can_all_be_taken_back(model: TuiliForCausalLM) -> None:
     ids = tokens(1, 240)
     cache = DynamicCache(config=model.config)
-    for piece in (ids[:, :40], tokens(1, RECENT + 20, seed=2)):
+    for piece in (ids[:, :40], tokens(1, MIN_RECENT_TOKENS + 20, seed=2)):
         model(piece, cache=cache)
-    cache.crop(-RECENT - 20)
+    cache.crop(-MIN_RECENT_TOKENS - 20)
     close(model(ids[:, 40:], cache=cache).logits, logits(model, ids)[:, 40:])
 
 

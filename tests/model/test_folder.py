@@ -3,7 +3,6 @@ import json
 import os
 import pickle
 import shutil
-import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.tiny import save_tiny, tiny_model
-from tuili.data.tokenizer import train_tokenizer
+from tuili.data import train_tokenizer
 from tuili.errors import ModelFolderError
 from tuili.model import folder as folder_module
-from tuili.model.folder import check_safetensors, load_model, resolve, save_model
+from tuili.model.folder import load_model, save_model
 from tuili.model.size import count_parameters
 from tuili.model.tokenizer import transformers_tokenizer
-from tuili.store.lineage import LineageEntry, model_hash, read_lineage, write_lineage
+from tuili.store import LineageEntry, model_hash, read_lineage
 
 WEIGHTS = "model.safetensors"
 
@@ -109,129 +108,12 @@ def test_a_crash_while_saving_leaves_the_old_folder_whole(saved: Path, monkeypat
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
 
 
-def test_an_interrupt_between_the_moves_leaves_the_old_folder(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, rename, moved = model_hash(saved), Path.rename, []
-
-    def interrupted(self: Path, target: Path) -> Path:
-        moved.append(self.name)
-        if self.name == "new":
-            raise KeyboardInterrupt
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        save_model(saved, *tiny_model(), [LineageEntry("train")])
-    assert moved[:2] == ["model", "new"]
-    assert model_hash(saved) == before
-    assert [path.name for path in saved.parent.iterdir()] == ["model"]
-
-
-def test_the_old_folder_stays_until_the_new_one_is_on_the_disk(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    old, there = saved.with_name(".model.old"), []
-    monkeypatch.setattr(folder_module, "flush", lambda path: there.append((path, old.is_dir(), saved.is_dir())))
-    save_model(saved, *tiny_model(), [LineageEntry("train")])
-    assert there == [(saved.parent, True, True)]
-    assert not old.exists()
-
-
-def test_what_a_kill_left_between_the_moves_is_put_back_or_removed(
-    saved: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before, old = model_hash(saved), saved.with_name(".model.old")
-
-    def fail(*_: object) -> None:
-        raise OSError("disk full")
-
-    saved.rename(old)
-    with monkeypatch.context() as patched:
-        patched.setattr(folder_module, "write_lineage", fail)
-        with pytest.raises(OSError, match="disk full"):
-            save_model(saved, *tiny_model(), [LineageEntry("train")])
-    assert model_hash(saved) == before
-    shutil.copytree(saved, old)
-    save_model(saved, *tiny_model(), [LineageEntry("train")])
-    assert [path.name for path in saved.parent.iterdir()] == ["model"]
-
-
-def test_what_a_kill_left_while_writing_is_removed(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise OSError("disk full")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(folder_module, "write_lineage", fail)
-        patched.setattr(shutil, "rmtree", lambda *_, **__: None)  # who is killed removes nothing
-        with pytest.raises(OSError, match="disk full"):
-            save_model(saved, *tiny_model(), [LineageEntry("train")])
-    (saved.parent / ".model.gitkeep").touch()
-    (saved.parent / ".model.b.scratch").mkdir()
-    save_model(saved, *tiny_model(), [LineageEntry("train")])
-    assert {path.name for path in saved.parent.iterdir()} == {"model", ".model.gitkeep", ".model.b.scratch"}
-
-
-def test_what_another_process_is_writing_is_left_alone(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def meanwhile(*arguments: Any) -> None:
-        with pytest.raises(ModelFolderError, match="model is being written by another process"):
-            save_model(saved, *tiny_model(), [LineageEntry("second")])
-        write_lineage(*arguments)
-
-    monkeypatch.setattr(folder_module, "write_lineage", meanwhile)
-    save_model(saved, *tiny_model(), [LineageEntry("first")])
-    assert [entry.step for entry in read_lineage(saved)] == ["first"]
-    assert [path.name for path in saved.parent.iterdir()] == ["model"]
-
-
-def test_a_folder_with_other_things_in_it_is_not_replaced(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(ModelFolderError, match="is not a model folder"):
-        save_model(tmp_path, *tiny_model(), [LineageEntry("train")])
-    assert (tmp_path / "notes.txt").read_text() == "mine"
-
-
 def test_a_missing_folder_says_what_would_be_right(tmp_path: Path) -> None:
     assert "give a folder, a hub name (owner/name) or a shipped name" in refusal(tmp_path / "nowhere")
 
 
 def test_a_file_is_not_a_folder(saved: Path) -> None:
     assert "is a file" in refusal(saved / WEIGHTS)
-
-
-def test_a_name_below_an_existing_folder_never_asks_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("runs").mkdir()
-    monkeypatch.setattr(folder_module, "_download", lambda name: pytest.fail(f"asked the hub for {name}"))
-    with pytest.raises(ModelFolderError, match="not found"):
-        resolve("runs/typo")
-
-
-def test_a_hub_name_fetches_nothing_but_safetensors_and_json(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
-
-    asked: dict[str, object] = {}
-
-    def fetch(name: str, allow_patterns: list[str]) -> str:
-        asked.update(name=name, patterns=allow_patterns)
-        return str(saved)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
-    assert resolve("someone/model") == saved
-    assert asked == {"name": "someone/model", "patterns": ["*.safetensors", "*.json", "chat_template.jinja"]}
-
-
-def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
-
-    def fail(*_: object, **__: object) -> str:
-        raise OSError("no network\nsecond line")
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
-    with pytest.raises(ModelFolderError) as caught:
-        resolve("someone/model")
-    assert str(caught.value).endswith("could not be fetched from the hub: no network")
-
-
-def test_a_shipped_name_means_the_folder_in_the_package(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder_module, "SHIPPED", saved.parent)
-    assert resolve("model") == saved
 
 
 def test_a_folder_without_configuration_is_refused(saved: Path) -> None:
@@ -298,23 +180,6 @@ def test_weights_with_bytes_behind_the_end_are_refused(saved: Path) -> None:
     with (saved / WEIGHTS).open("ab") as file:
         file.write(b"more")
     assert "damaged" in refusal(saved)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        struct.pack("<Q", 1 << 62) + b"{}",
-        struct.pack("<Q", 2) + b"[]",
-        struct.pack("<Q", 2) + b"\xff\xff",
-        struct.pack("<Q", 9) + b'{"a": {}}',
-        struct.pack("<Q", 5000) + b"9" * 5000,
-    ],
-)
-def test_a_header_that_cannot_be_one_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / WEIGHTS
-    path.write_bytes(content)
-    with pytest.raises(ModelFolderError, match="damaged"):
-        check_safetensors(path)
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "old.pt", "optimizer.PTH", "tuili/cache.pkl", "last.ckpt"])

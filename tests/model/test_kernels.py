@@ -8,15 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.model.conftest import tiny_model
-from tuili.model.kernels import (
-    Fusable,
-    compiled,
-    gated_silu,
-    norm_and_rotate,
-    output_dtype,
-    rms_norm,
-    set_fused,
-)
+from tuili.model.kernels import Fusable, compiled, gated_silu, norm_and_rotate, output_dtype, rms_norm, set_fused
 
 
 def angles() -> tuple[Tensor, Tensor]:

@@ -14,20 +14,19 @@ from tuili.engine.promises.promises import Promises
 from tuili.eval.accuracy import accuracy
 from tuili.eval.reporting.card import EVAL_FILE
 from tuili.eval.runner import run, unseen_problems
-from tuili.model.folder import SHIPPED, LoadedModel, load_model
+from tuili.model.folder import LoadedModel, load_model
 from tuili.model.tokenizer import transformers_tokenizer
-from tuili.model.verifier import VERIFIER_FILE, read_verifier
+from tuili.model.verifier import read_verifier
 from tuili.posttrain.verifier.chains import RIGHT, mutated, rendered
 from tuili.posttrain.verifier.features import examples
 from tuili.posttrain.verifier.fit import judged
 from tuili.posttrain.verifier.measure import first_error
 from tuili.posttrain.verifier.recipe import VerifierRecipe
-from tuili.store import PAD
-from tuili.store.lineage import model_hash, read_lineage
+from tuili.store import PAD, SHIPPED_MODELS, VERIFIER_FILE, model_hash, read_lineage
 from tuili.tasks import domain_names
 from tuili.train.recipe import Recipe
 
-NANO = SHIPPED / "nano"
+NANO = SHIPPED_MODELS / "nano"
 REPORT = json.loads((NANO / EVAL_FILE).read_text())
 HELD_OUT = load_recipe("verifier", (), VerifierRecipe).verifier.held_out
 
@@ -122,7 +121,7 @@ def test_its_verifier_believes_right_chains_and_doubts_wrong_ones(nano: LoadedMo
     right = [rendered(nano, problem, problem.steps, problem.answer, RIGHT) for problem in problems]
     wrong = [chain for problem in problems for chain in mutated(nano, problem, HELD_OUT, seed=9, count=1)]
     made = examples(nano.model, [chain for chain in (*right, *wrong) if chain], lambda done, total: None)
-    chance_E = verifier.calibration.logprobs(judged(verifier.network, made)[made.end_E], made.last_E)
+    chance_E = verifier.probabilities(judged(verifier.network, made)[made.end_E], made.last_E)
     kept, named = first_error(made, chance_E, verifier.calibration.thresholds, HELD_OUT)
     assert kept >= 0.8
     assert named >= 0.8

@@ -11,18 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from tests.tiny import save_tiny
 from tuili.errors import InputError, ModelFolderError
-from tuili.model.verifier import (
-    SCALARS,
-    VERIFIER_FILE,
-    Calibration,
-    LoadedVerifier,
-    Verifier,
-    VerifierConfig,
-    read_verifier,
-    response_features,
-    write_verifier,
-)
-from tuili.store.lineage import model_hash
+from tuili.model import probabilities
+from tuili.model.verifier import LoadedVerifier, Verifier, read_verifier, response_features, write_verifier
+from tuili.store import SCALAR_FEATURES, VERIFIER_FILE, VerifierCalibration, VerifierConfig, model_hash
 
 CONFIG = VerifierConfig(state_size=16, channels=16, layers=2, heads=2)
 LINE = ((-8.0, 0.0), (8.0, 1.0))
@@ -65,20 +56,20 @@ def test_features_are_states_embeddings_and_what_was_expected() -> None:
     assert torch.equal(feature_ATF[..., :16], state_ATM)
     assert torch.equal(feature_ATF[..., 16:32], embedding_VM[id_AT] * 4)
     own = torch.distributions.Categorical(logits=logit_ATV)
-    assert torch.allclose(feature_ATF[1, :, -SCALARS], own.log_prob(id_AT)[1] / 3, atol=1e-5)
-    assert feature_ATF[0, 0, -SCALARS] == -5, "no surprise is larger than this"
+    assert torch.allclose(feature_ATF[1, :, -SCALAR_FEATURES], own.log_prob(id_AT)[1] / 3, atol=1e-5)
+    assert feature_ATF[0, 0, -SCALAR_FEATURES] == -5, "no surprise is larger than this"
     assert torch.allclose(feature_ATF[..., -1], -own.entropy(), atol=1e-5)
 
 
 def test_probabilities_are_fitted_for_steps_and_for_answers() -> None:
-    calibration = Calibration(step=((0.0, 0.2), (4.0, 0.6), (5.0, 0.9)), answer=((-2.0, 0.1), (4.0, 0.7)))
+    calibration = VerifierCalibration(step=((0.0, 0.2), (4.0, 0.6), (5.0, 0.9)), answer=((-2.0, 0.1), (4.0, 0.7)))
     logit_E = torch.tensor([3.0, 3.0, 4.5, -9.0, 9.0, -9.0, 4.0])
     is_answer_E = torch.tensor([False, True, False, False, False, True, True])
     wanted_E = torch.tensor([0.5, 0.6, 0.75, 0.2, 0.9, 0.1, 0.7])
-    assert torch.allclose(calibration.chances(logit_E, is_answer_E), wanted_E)
+    assert torch.allclose(probabilities(calibration, logit_E, is_answer_E), wanted_E)
     for curve in ((), ((0.0, 0.5),), ((1.0, 0.2), (1.0, 0.3))):
         with pytest.raises(InputError, match="two points at least"):
-            Calibration(curve, calibration.answer)
+            VerifierCalibration(curve, calibration.answer)
 
 
 @pytest.fixture
@@ -89,7 +80,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_verifier_is_read_as_it_was_written(folder: Path) -> None:
     assert read_verifier(folder) is None
     before = model_hash(folder)
-    written = LoadedVerifier(verifier(), Calibration(LINE, LINE, (0.3, 0.4)), {"f1": 0.9})
+    written = LoadedVerifier(verifier(), VerifierCalibration(LINE, LINE, (0.3, 0.4)), {"f1": 0.9})
     write_verifier(folder, written)
     read = read_verifier(folder)
     assert read is not None
@@ -103,7 +94,7 @@ def test_a_verifier_is_read_as_it_was_written(folder: Path) -> None:
 
 def tampered(folder: Path, **changes: object) -> None:
     """Write the verifier's file anew with other metadata."""
-    write_verifier(folder, LoadedVerifier(verifier(), Calibration(LINE, LINE), {}))
+    write_verifier(folder, LoadedVerifier(verifier(), VerifierCalibration(LINE, LINE), {}))
     tensors = load_file(folder / VERIFIER_FILE)
     parts: dict[str, object] = {
         "config": {"state_size": 16, "channels": 16, "layers": 2, "heads": 2},
@@ -149,8 +140,3 @@ def test_a_file_without_its_metadata_is_refused(folder: Path) -> None:
     save_file(verifier().state_dict(), folder / VERIFIER_FILE)
     with pytest.raises(ModelFolderError, match="is no verifier"):
         read_verifier(folder)
-
-
-def test_heads_must_be_whole() -> None:
-    with pytest.raises(InputError, match="channels 20: use a multiple of twice the 4 heads"):
-        VerifierConfig(state_size=16, channels=20)

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from openai import OpenAI
 
 from tuili.serve.app import Settings, make_app
-from tuili.serve.models import Models, make_engine
+from tuili.serve.models import EngineFactory, ModelRegistry, engine_factory
 
 
 @dataclass
@@ -32,23 +32,27 @@ class Running:
 
 
 def running(
-    settings: Settings | None = None, folders: tuple[str, ...] = ("nano",), slots: int = 8
+    settings: Settings | None = None,
+    folders: tuple[str, ...] = ("nano",),
+    slots: int = 8,
+    make_engine: EngineFactory | None = None,
 ) -> Iterator[Running]:
-    """A server until the generator is closed."""
-    app = make_app(Models(folders, make_engine(slots=slots, waiting=64, compiled=False, int8=False)), settings)
+    """A server until the generator is closed. `make_engine` takes the place of the usual engine with these `slots`."""
+    make_engine = make_engine or engine_factory(slots=slots, waiting=64, compiled=False, int8=False)
+    app = make_app(ModelRegistry(folders, make_engine), settings)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=5))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    until = time.monotonic() + 60
-    while not (server.started and app.state.models.ready) and time.monotonic() < until:
+    deadline = time.monotonic() + 60
+    while not (server.started and app.state.models.ready) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert app.state.models.ready
-    found = Running(app, f"http://127.0.0.1:{port}")
-    yield found
-    for client in found.clients:
+    server_at_work = Running(app, f"http://127.0.0.1:{port}")
+    yield server_at_work
+    for client in server_at_work.clients:
         client.close()
     server.should_exit = True
     thread.join(30)

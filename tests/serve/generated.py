@@ -20,7 +20,7 @@ from schemathesis.openapi.checks import RejectedPositiveData
 
 from tests.serve.conftest import Running
 from tests.serve.replies import check_reply
-from tuili.serve.schemas.requests import OF_ANSWERS
+from tuili.serve.schemas.messages import ASSISTANT_FIELDS
 
 SEED = 7
 EXACT = 2**53
@@ -56,10 +56,10 @@ class Explored:
         return sum(n for (_, _, status), n in asked.items() if status < 300) / max(1, sum(asked.values()))
 
     def by_status(self) -> dict[int, int]:
-        found = Counter[int]()
+        counts = Counter[int]()
         for (_, _, status), n in self.statuses.items():
-            found[status] += n
-        return dict(sorted(found.items()))
+            counts[status] += n
+        return dict(sorted(counts.items()))
 
 
 def explore(
@@ -78,7 +78,7 @@ def explore(
         if not rules:
             kinds[kind].pop("allOf", None)
     document["paths"]["/v1/models/{name}"]["get"]["parameters"][0]["schema"]["enum"] = ["nano"]
-    own: dict[str, Any] = {"auth": {"openapi": {"bearer": {"bearer": key}}}} if key else {}
+    authentication: dict[str, Any] = {"auth": {"openapi": {"bearer": {"bearer": key}}}} if key else {}
     config = {
         "seed": SEED,
         "base-url": server.url,
@@ -94,7 +94,7 @@ def explore(
             "with-security-parameters": "coverage" in phases,
         },
         "phases": {name: {"enabled": name in phases} for name in ("examples", "coverage", "fuzzing", "stateful")},
-        **own,
+        **authentication,
     }
     schema = schemathesis.openapi.from_dict(document, config=schemathesis.Config.from_dict(config))
     if only:
@@ -107,11 +107,11 @@ def explore(
             return not (isinstance(seed, int) and EXACT < seed < 2**63)
         return not (isinstance(failure, RejectedPositiveData) and _model_knows(response.content))
 
-    found = Explored()
+    explored = Explored()
     with _helped(rules):
         for event in from_schema(schema).execute():
-            _note(event, found)
-    return found
+            _note(event, explored)
+    return explored
 
 
 def _model_knows(body: bytes) -> bool:
@@ -122,33 +122,33 @@ def _model_knows(body: bytes) -> bool:
     return False
 
 
-def _note(event: Any, found: Explored) -> None:
+def _note(event: Any, explored: Explored) -> None:
     """Count what an event tells."""
     if isinstance(event, events.FatalError):
         raise event.exception
     if isinstance(event, events.NonFatalError):
-        found.wrong.append(f"{event.label}: {event.value}")
+        explored.wrong.append(f"{event.label}: {event.value}")
     if not isinstance(event, events.ScenarioFinished):
         return
-    told = event.recorder
-    for name, exchange in told.interactions.items():
-        case, response = told.cases[name].value, exchange.response
+    recorder = event.recorder
+    for name, exchange in recorder.interactions.items():
+        case, response = recorder.cases[name].value, exchange.response
         if response is None:
-            found.wrong.append(f"{told.label}: no answer to {case.as_curl_command()}")
+            explored.wrong.append(f"{recorder.label}: no answer to {case.as_curl_command()}")
             continue
         mode = case.meta.generation.mode.value if case.meta is not None else "none"
         operation = case.operation.label
-        found.statuses[operation, mode, response.status_code] += 1
+        explored.statuses[operation, mode, response.status_code] += 1
         headers = {key: values[0] for key, values in response.headers.items()}
         try:
             if operation.split()[0] == case.method and not (mode == "negative" and response.status_code == 404):
                 check_reply(case.method, case.operation.path, response.status_code, headers, response.content)
         except Exception as error:
-            found.wrong.append(f"{operation}: {error!r} in the answer to {case.as_curl_command()}"[:2000])
-        for check in told.checks.get(name, ()):
+            explored.wrong.append(f"{operation}: {error!r} in the answer to {case.as_curl_command()}"[:2000])
+        for check in recorder.checks.get(name, ()):
             if check.failure_info is not None:
                 failure = check.failure_info.failure
-                found.wrong.append(f"{operation}: {check.name}: {failure.message}: {case.as_curl_command()}"[:2000])
+                explored.wrong.append(f"{operation}: {check.name}: {failure.message}: {case.as_curl_command()}"[:2000])
 
 
 @contextmanager
@@ -187,8 +187,8 @@ def _shorten(body: dict[str, Any]) -> None:
     """Let answers be short and few, so that thousands of them take minutes."""
     for place, names in TOKENS.items():
         if place in body and "id" not in body:
-            own = next((name for name in names if body.get(name) is not None), names[0])
-            body[own] = min(body.get(own) or LENGTH, LENGTH)
+            limit = next((name for name in names if body.get(name) is not None), names[0])
+            body[limit] = min(body.get(limit) or LENGTH, LENGTH)
     if isinstance(body.get("prompt"), list):
         del body["prompt"][MOST:]
     if body.get("n") is not None:
@@ -205,7 +205,7 @@ def _help(body: dict[str, Any]) -> None:
                 if len(spoken) % 2 == 0 and message is spoken[0]:
                     message["role"] = "system"
                 if message["role"] != "assistant":
-                    for name in OF_ANSWERS:
+                    for name in ASSISTANT_FIELDS:
                         message.pop(name, None)
                 if message.get("content") is None:
                     message["content"] = QUESTION

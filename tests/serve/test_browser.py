@@ -98,11 +98,11 @@ def test_a_question_its_steps_its_answer_and_its_receipt(open_page: Open) -> Non
     assert set(tokens.evaluate_all("list => list.map(token => token.title)")) <= {f"{n} layers" for n in (3, 6, 9, 12)}
     colours = tokens.evaluate_all("list => list.map(token => token.title + getComputedStyle(token).backgroundColor)")
     assert len({one.partition("rgb")[0] for one in colours}) == len(set(colours))  # one colour for each depth
-    told = page.inner_text(".receipt")
-    assert re.search(r"Confidence\s+\d+(\.\d)?%", told)
-    assert re.search(r"Tokens\s+41\b", told)
-    assert re.search(r"queue \d+ · prefill \d+ · decode \d+", told)
-    assert "no error_tolerance was asked for" in told
+    receipt = page.inner_text(".receipt")
+    assert re.search(r"Confidence\s+\d+(\.\d)?%", receipt)
+    assert re.search(r"Tokens\s+41\b", receipt)
+    assert re.search(r"queue \d+ · prefill \d+ · decode \d+", receipt)
+    assert "no error_tolerance was asked for" in receipt
     assert page.inner_text("#spoken") == "Answer: 129"
 
 
@@ -234,9 +234,9 @@ def test_thumbs_and_a_correction_reach_the_server(open_page: Open, server: Runni
     page.wait_for_selector(".correction")
     assert page.inner_text(".said") == "Thank you."
     page.keyboard.type("130")
-    with page.expect_response("**/v1/feedback") as told:
+    with page.expect_response("**/v1/feedback") as reply:
         page.keyboard.press("Enter")
-    assert told.value.ok
+    assert reply.value.ok
     assert [(one["thumb"], one.get("correction")) for one in sent] == [("down", None), ("down", "130")]
     assert sent[0]["id"].startswith("chatcmpl-")
     assert (sent[0]["model"], sent[0]["prompt"]) == ("nano", SUM)
@@ -296,8 +296,8 @@ def test_chinese_by_the_browser_and_back_by_the_button(open_page: Open) -> None:
     assert page.inner_text("#send") == "提问"
     ask(page, SUM)
     assert "把握" in page.inner_text(".receipt")
-    said = page.inner_text("body")
-    assert not re.search(r"\b(Ask|Budget|Attempts|Confidence|Stop|valid|Outcome|layers)\b", said)
+    text = page.inner_text("body")
+    assert not re.search(r"\b(Ask|Budget|Attempts|Confidence|Stop|valid|Outcome|layers)\b", text)
     page.click("#language")
     assert page.inner_text("#send") == "Ask"
     assert "Confidence" in page.inner_text(".receipt")
@@ -343,9 +343,9 @@ def test_every_control_is_reached_by_the_keyboard_and_has_a_name(open_page: Open
     assert {"language", "theme", "clear", "question", "attempts", "deadline", "tokens", "thumb"} <= reached
     nameless = page.evaluate(
         """() => [...document.querySelectorAll("button, input, select, textarea, summary")]
-          .filter((own) => own.checkVisibility())
-          .filter((own) => !(own.ariaLabel || own.textContent.trim()))
-          .filter((own) => ![...(own.labels ?? [])].some((label) => label.textContent.trim()))
-          .map((own) => own.outerHTML)"""
+          .filter((control) => control.checkVisibility())
+          .filter((control) => !(control.ariaLabel || control.textContent.trim()))
+          .filter((control) => ![...(control.labels ?? [])].some((label) => label.textContent.trim()))
+          .map((control) => control.outerHTML)"""
     )
     assert nameless == []

@@ -39,8 +39,8 @@ def test_what_has_begun_is_answered_before_the_end() -> None:
         whole: list[str | None] = []
 
         def ask() -> None:
-            found = client.chat.completions.create(model="nano", messages=ASKED, extra_body={"depth": 12})
-            whole.append(found.choices[0].message.content)
+            completion = client.chat.completions.create(model="nano", messages=ASKED, extra_body={"depth": 12})
+            whole.append(completion.choices[0].message.content)
 
         thread = threading.Thread(target=ask)
         thread.start()

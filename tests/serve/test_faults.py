@@ -20,11 +20,11 @@ from tests.serve.conftest import Running, running
 from tests.serve.test_keys import key
 from tests.tiny import save_tiny
 from tuili.engine import Engine, Request
-from tuili.model.folder import SHIPPED
 from tuili.serve.app import Settings
 from tuili.serve.keys import Keys
-from tuili.serve.models import make_engine, stamp
-from tuili.serve.server import Impatient
+from tuili.serve.models import engine_factory, folder_stamp
+from tuili.serve.server import HeaderTimeoutProtocol
+from tuili.store import SHIPPED_MODELS
 
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
 
@@ -46,12 +46,12 @@ def test_an_engine_that_has_failed_is_not_ready_and_is_made_anew(
         raise RuntimeError("no memory")
 
     served.engine.step = fail
-    found = raw.post(
+    reply = raw.post(
         f"{fragile.url}/v1/chat/completions",
         json={"model": "nano", "messages": ASKED},
         headers={"authorization": "Bearer two"},
     )
-    assert (found.status_code, found.json()["error"]["type"]) == (500, "server_error")
+    assert (reply.status_code, reply.json()["error"]["type"]) == (500, "server_error")
     until, seen = time.monotonic() + 20, set()
     while time.monotonic() < until and not (200 in seen and len(seen) > 1):
         seen.add(raw.get(f"{fragile.url}/ready").status_code)
@@ -63,15 +63,15 @@ def test_an_error_nobody_thought_of_is_told_and_counted(fragile: Running, monkey
     def fail(*_: Any) -> Any:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr(Engine, "read", fail)
+    monkeypatch.setattr(Engine, "prepare", fail)
     monkeypatch.setattr("tuili.serve.routes.responses.engine_request", fail)
     raw, headers = fragile.client()._client, {"authorization": "Bearer two"}
     for path, body in (("chat/completions", {"messages": ASKED}), ("responses", {"input": "2 + 2"})):
-        found = raw.post(f"{fragile.url}/v1/{path}", json={"model": "nano", **body}, headers=headers)
-        assert found.status_code == 500
-        assert found.json()["error"]["code"] == "server_error"
-        assert found.headers["x-request-id"]
-        assert "secret" not in found.text
+        reply = raw.post(f"{fragile.url}/v1/{path}", json={"model": "nano", **body}, headers=headers)
+        assert reply.status_code == 500
+        assert reply.json()["error"]["code"] == "server_error"
+        assert reply.headers["x-request-id"]
+        assert "secret" not in reply.text
         counted = raw.get(f"{fragile.url}/metrics", headers=headers).text
         assert f'endpoint="/v1/{path}",model="nano",status="500"' in counted
 
@@ -101,27 +101,27 @@ def test_who_leaves_the_queue_gives_up_the_place(stream: bool) -> None:
 
 
 async def leave_the_queue(server: Running, stream: bool) -> None:
-    engine = server.app.state.models.find("nano").engine
-    step, steps = engine.step, list[float]()
+    served = server.app.state.models.find("nano")
+    step, steps = served.engine.step, list[float]()
 
     def slowly() -> Any:
         steps.append(time.monotonic())
         time.sleep(0.3)
         return step()
 
-    engine.step = slowly
+    served.engine.step = slowly
     async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=60) as client:
         asked = [
             asyncio.create_task(client.chat.completions.create(model="nano", messages=ASKED, stream=stream))
             for _ in range(6)
         ]
-        while engine.scheduler.waiting < 5:
+        while served.waiting < 5:
             await asyncio.sleep(0.01)
         before = len(steps)
         for task in asked:
             task.cancel()
         until = time.monotonic() + 20
-        while engine.scheduler.waiting + engine.scheduler.running and time.monotonic() < until:
+        while served.waiting + served.running and time.monotonic() < until:
             await asyncio.sleep(0.01)
         assert time.monotonic() < until
         assert len(steps) - before < 5, "nothing is written for those who waited, one after the other"
@@ -131,8 +131,8 @@ async def leave_the_queue(server: Running, stream: bool) -> None:
 def test_weights_at_work_are_not_the_files(tmp_path: Path) -> None:
     """A mapped file that is overwritten in its place would end the process."""
     folder = tmp_path / "own"
-    shutil.copytree(SHIPPED / "nano", folder)
-    engine = make_engine(1, 4, compiled=False, int8=False)(folder)
+    shutil.copytree(SHIPPED_MODELS / "nano", folder)
+    engine = engine_factory(1, 4, compiled=False, int8=False)(folder)
     weights = folder / "model.safetensors"
     weights.write_bytes(b"")
     (answer,) = engine.answer([Request("What is 48 + 27 * 3?", depth=12)])
@@ -141,21 +141,23 @@ def test_weights_at_work_are_not_the_files(tmp_path: Path) -> None:
 
 def test_a_file_that_vanishes_meanwhile_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = save_tiny(tmp_path / "model")
-    whole = stamp(folder)
-    own = Path.stat
+    whole = folder_stamp(folder)
+    real_stat = Path.stat
 
     def vanish(self: Path, **options: Any) -> Any:
         if self.name == "config.json":
             raise FileNotFoundError
-        return own(self, **options)
+        return real_stat(self, **options)
 
     monkeypatch.setattr(Path, "stat", vanish)
-    assert [entry[0] for entry in stamp(folder)] == [entry[0] for entry in whole if entry[0] != "config.json"]
+    assert [entry[0] for entry in folder_stamp(folder)] == [entry[0] for entry in whole if entry[0] != "config.json"]
 
 
-def test_a_connection_that_asks_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuili.serve.server.HEADER_SECONDS", 0.3)
+class HastyProtocol(HeaderTimeoutProtocol):
+    header_seconds = 0.3
 
+
+def test_a_connection_that_asks_nothing_is_closed() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
@@ -163,7 +165,7 @@ def test_a_connection_that_asks_nothing_is_closed(monkeypatch: pytest.MonkeyPatc
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, http=Impatient, lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, http=HastyProtocol, lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -189,9 +191,9 @@ def test_a_connection_that_asks_nothing_is_closed(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_official_client_sees_an_error_of_its_own_kind(fragile: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Engine, "read", lambda *_: 1 / 0)
-    with pytest.raises(Exception, match="an error inside the server") as told:
+    monkeypatch.setattr(Engine, "prepare", lambda *_: 1 / 0)
+    with pytest.raises(Exception, match="an error inside the server") as raised:
         OpenAI(base_url=f"{fragile.url}/v1", api_key="two", max_retries=0).chat.completions.create(
             model="nano", messages=ASKED
         )
-    assert type(told.value).__name__ == "InternalServerError"
+    assert type(raised.value).__name__ == "InternalServerError"

@@ -16,7 +16,7 @@ from tests.serve.conftest import Running, running
 from tuili.errors import InputError
 from tuili.serve.app import Settings
 from tuili.serve.errors import HttpError
-from tuili.serve.keys import Bucket, Key, Keys, new_key, read_keys
+from tuili.serve.keys import Key, Keys, QuotaBucket, new_key, read_keys
 
 ASKED: Any = [{"role": "user", "content": "What is 2 + 2?"}]
 
@@ -44,8 +44,8 @@ def test_every_route_but_probes_and_page_needs_a_key(guarded: Running) -> None:
         guarded.client("no").models.list()
     assert (refused.value.code, refused.value.response.headers["www-authenticate"]) == ("invalid_api_key", "Bearer")
     for header in ("Bearer no", "Basic one", "one", "Bearer"):
-        found = raw.get(f"{guarded.url}/v1/models", headers={"authorization": header})
-        assert (found.status_code, found.json()["error"]["code"]) == (401, "invalid_api_key")
+        reply = raw.get(f"{guarded.url}/v1/models", headers={"authorization": header})
+        assert (reply.status_code, reply.json()["error"]["code"]) == (401, "invalid_api_key")
     assert guarded.client("one").models.list().data[0].id == "nano"
 
 
@@ -67,38 +67,38 @@ def test_quotas_are_kept_by_key(guarded: Running) -> None:
 
 
 def test_many_at_once_cannot_all_pass_on_a_small_rest(guarded: Running) -> None:
-    own, told = guarded.client("large").chat.completions, list[str]()
+    chat, outcomes = guarded.client("large").chat.completions, list[str]()
 
     def ask() -> None:
         try:
-            own.create(model="nano", messages=ASKED, max_tokens=400)
-            told.append("answered")
+            chat.create(model="nano", messages=ASKED, max_tokens=400)
+            outcomes.append("answered")
         except openai.RateLimitError:
-            told.append("refused")
+            outcomes.append("refused")
 
     threads = [threading.Thread(target=ask) for _ in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert 0 < told.count("answered") < 12
-    own.create(model="nano", messages=ASKED, max_tokens=400)  # what was counted and not written has been given back
+    assert 0 < outcomes.count("answered") < 12
+    chat.create(model="nano", messages=ASKED, max_tokens=400)  # what was counted and not written has been given back
 
 
 def test_a_bucket_fills_up_steadily_and_not_beyond_a_minute() -> None:
     now = [0.0]
-    bucket = Bucket(60, lambda: now[0])
-    assert bucket.wait(60) == 0
+    bucket = QuotaBucket(60, lambda: now[0])
+    assert bucket.wait_seconds(60) == 0
     bucket.take(60)
-    assert bucket.wait(1) == pytest.approx(1.0)
+    assert bucket.wait_seconds(1) == pytest.approx(1.0)
     now[0] = 10
-    assert bucket.wait(10) == 0
+    assert bucket.wait_seconds(10) == 0
     bucket.take(70)
-    assert bucket.wait(1) == pytest.approx(61.0)
+    assert bucket.wait_seconds(1) == pytest.approx(61.0)
     now[0] = 10_000
-    assert bucket.wait(60) == 0
+    assert bucket.wait_seconds(60) == 0
     bucket.take(60)
-    assert bucket.wait(1) > 0, "no more than a minute's worth is kept"
+    assert bucket.wait_seconds(1) > 0, "no more than a minute's worth is kept"
 
 
 def test_a_new_key_opens_and_its_line_does_not_tell_it(tmp_path: Path) -> None:
@@ -107,13 +107,13 @@ def test_a_new_key_opens_and_its_line_does_not_tell_it(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text(line + "\n\n")
     keys = Keys(read_keys(file))
-    assert keys.caller(f"Bearer {secret}").name == "team-a"
+    assert keys.authenticate(f"Bearer {secret}").name == "team-a"
     with pytest.raises(HttpError):
-        keys.caller(f"Bearer {json.loads(line)['sha256']}")
+        keys.authenticate(f"Bearer {json.loads(line)['sha256']}")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "has no key"),
         ("{}", ":1: name"),
@@ -124,10 +124,10 @@ def test_a_new_key_opens_and_its_line_does_not_tell_it(tmp_path: Path) -> None:
         (('{"name": "a", "sha256": "' + "0" * 64 + '"}\n') * 2, "two keys are alike"),
     ],
 )
-def test_a_file_that_is_wrong_is_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_that_is_wrong_is_refused(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "keys"
     file.write_text(text)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         read_keys(file)
     with pytest.raises(InputError, match="cannot be read"):
         read_keys(tmp_path / "none")

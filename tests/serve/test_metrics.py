@@ -17,12 +17,13 @@ from tuili.serve.app import Settings
 
 ROOT = Path(__file__).parents[2]
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
+MAX_FEEDBACK_BYTES = 10_000
 
 
 @pytest.fixture(scope="module")
 def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Path]]:
     file = tmp_path_factory.mktemp("feedback") / "feedback.jsonl"
-    for server in running(Settings(feedback=file, observe_seconds=0.3)):
+    for server in running(Settings(feedback=file, max_feedback_bytes=MAX_FEEDBACK_BYTES, observe_seconds=0.3)):
         yield server, file
 
 
@@ -42,25 +43,31 @@ def samples(server: Running) -> dict[tuple[str, str], float]:
 def test_counts_are_those_of_the_answers(counted: tuple[Running, Path]) -> None:
     server, _ = counted
     client = server.client().chat.completions
-    found = [client.create(model="nano", messages=ASKED, max_completion_tokens=tokens) for tokens in (400, 400, 5)]
+    completions = [
+        client.create(model="nano", messages=ASKED, max_completion_tokens=tokens) for tokens in (400, 400, 5)
+    ]
     list(client.create(model="nano", messages=ASKED, stream=True))
-    told = samples(server)
-    usages = [one.usage for one in (*found, found[0]) if one.usage]
-    assert told["tuili_tokens_total", "kind=reused"] == 0, "so short a prompt is read again"
-    written = told["tuili_tokens_total", "kind=reasoning"] + told["tuili_tokens_total", "kind=answer"]
+    values = samples(server)
+    usages = [one.usage for one in (*completions, completions[0]) if one.usage]
+    assert values["tuili_tokens_total", "kind=reused"] == 0, "so short a prompt is read again"
+    written = values["tuili_tokens_total", "kind=reasoning"] + values["tuili_tokens_total", "kind=answer"]
     assert written == sum(usage.completion_tokens for usage in usages)
-    assert told["tuili_token_depth_layers_count", ""] == written
-    assert told["tuili_time_to_first_token_seconds_count", ""] == 4
-    assert told["tuili_inter_token_seconds_count", ""] == written - 4
-    assert told["tuili_outcomes_total", "outcome=answered,stop=end"] == 3
-    assert told["tuili_outcomes_total", "outcome=abstained,stop=length"] == 1
-    assert told["tuili_requests_total", "endpoint=/v1/chat/completions,status=200"] == 4
-    assert told["tuili_steps_total", "verdict=valid"] == sum(
+    assert values["tuili_token_depth_layers_count", ""] == written
+    assert values["tuili_time_to_first_token_seconds_count", ""] == 4
+    assert values["tuili_inter_token_seconds_count", ""] == written - 4
+    assert values["tuili_outcomes_total", "outcome=answered,stop=end"] == 3
+    assert values["tuili_outcomes_total", "outcome=abstained,stop=length"] == 1
+    assert values["tuili_requests_total", "endpoint=/v1/chat/completions,status=200"] == 4
+    assert values["tuili_steps_total", "verdict=valid"] == sum(
         one.choices[0].model_extra["receipt"]["checked"].get("valid", 0)  # type: ignore[index]
-        for one in (*found, found[0])
+        for one in (*completions, completions[0])
     )
-    assert {value for (name, _), value in told.items() if name == "tuili_budget_overruns_total"} == {0}
-    assert (told["tuili_ready", ""], told["tuili_queue_waiting", ""], told["tuili_promise_revoked", ""]) == (1, 0, 0)
+    assert {value for (name, _), value in values.items() if name == "tuili_budget_overruns_total"} == {0}
+    assert (values["tuili_ready", ""], values["tuili_queue_waiting", ""], values["tuili_promise_revoked", ""]) == (
+        1,
+        0,
+        0,
+    )
 
 
 def test_what_was_read_before_is_told(counted: tuple[Running, Path]) -> None:
@@ -77,23 +84,25 @@ def test_what_was_read_before_is_told(counted: tuple[Running, Path]) -> None:
 
 def test_what_experts_and_heads_do_is_sampled(counted: tuple[Running, Path]) -> None:
     server, _ = counted
-    found = server.client().chat.completions.create(model="nano", messages=ASKED)
-    assert found.usage is not None
+    completion = server.client().chat.completions.create(model="nano", messages=ASKED)
+    assert completion.usage is not None
     until = time.monotonic() + 20
-    while _taken(told := samples(server)) < 2 * (found.usage.total_tokens - 1) and time.monotonic() < until:
+    while _taken(values := samples(server)) < 2 * (completion.usage.total_tokens - 1) and time.monotonic() < until:
         time.sleep(0.1)
-    assert _taken(told) >= 2 * (found.usage.total_tokens - 1)
-    assert _taken(told) % 2 == 0, "two experts a token"
-    heads = {labels: value for (name, labels), value in told.items() if name == "tuili_attention_head_activation_ratio"}
+    assert _taken(values) >= 2 * (completion.usage.total_tokens - 1)
+    assert _taken(values) % 2 == 0, "two experts a token"
+    heads = {
+        labels: value for (name, labels), value in values.items() if name == "tuili_attention_head_activation_ratio"
+    }
     assert len(heads) == 12, "every layer has its share"
     assert all(0 < share <= 1 for share in heads.values())
-    assert sum(name == "tuili_expert_tokens_total" for name, _ in told) == 9 * 16
+    assert sum(name == "tuili_expert_tokens_total" for name, _ in values) == 9 * 16
 
 
-def _taken(told: dict[tuple[str, str], float]) -> float:
+def _taken(values: dict[tuple[str, str], float]) -> float:
     """Experts that tokens took in the first reasoning layer."""
     return sum(
-        value for (name, labels), value in told.items() if name == "tuili_expert_tokens_total" and "layer=3" in labels
+        value for (name, labels), value in values.items() if name == "tuili_expert_tokens_total" and "layer=3" in labels
     )
 
 
@@ -107,8 +116,8 @@ def test_every_metric_is_on_the_list_of_the_deployment(counted: tuple[Running, P
         assert listed[name]["type"] == family.type, name
         for sample in family.samples:
             assert set(sample.labels) - {"le"} == set(listed[name]["labels"]), name
-    told = {family.name for family in text_string_to_metric_families(text)}
-    assert told >= {name.removesuffix("_total") for name in listed}
+    names = {family.name for family in text_string_to_metric_families(text)}
+    assert names >= {name.removesuffix("_total") for name in listed}
 
 
 def test_feedback_is_counted_and_kept(counted: tuple[Running, Path]) -> None:
@@ -116,8 +125,8 @@ def test_feedback_is_counted_and_kept(counted: tuple[Running, Path]) -> None:
     name = server.client().chat.completions.create(model="nano", messages=ASKED).id
     raw = server.client()._client
     for body in ({"thumb": "up"}, {"thumb": "down", "correction": "130", "model": "nano"}):
-        found = raw.post(f"{server.url}/v1/feedback", json={"id": name, **body})
-        assert found.status_code == 202, found.text
+        reply = raw.post(f"{server.url}/v1/feedback", json={"id": name, **body})
+        assert reply.status_code == 202, reply.text
     for body in ({}, {"thumb": "sideways"}, {"correction": "x" * 5000}, {"thumb": "up", "more": 1}):
         assert raw.post(f"{server.url}/v1/feedback", json={"id": name, **body}).status_code == 400
     assert raw.post(f"{server.url}/v1/feedback", json={"id": "../x", "thumb": "up"}).status_code == 400
@@ -126,22 +135,24 @@ def test_feedback_is_counted_and_kept(counted: tuple[Running, Path]) -> None:
         (name, "up", None),
         (name, "down", "130"),
     ]
-    told = samples(server)
-    assert (told["tuili_feedback_total", "verdict=down"], told["tuili_feedback_total", "verdict=correction"]) == (1, 1)
+    values = samples(server)
+    assert (values["tuili_feedback_total", "verdict=down"], values["tuili_feedback_total", "verdict=correction"]) == (
+        1,
+        1,
+    )
 
 
-def test_a_file_of_feedback_does_not_grow_without_end(
-    counted: tuple[Running, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_of_feedback_does_not_grow_without_end(counted: tuple[Running, Path]) -> None:
     server, file = counted
     name = server.client().chat.completions.create(model="nano", messages=ASKED).id
 
     def give() -> str:
-        found = server.client()._client.post(f"{server.url}/v1/feedback", json={"id": name, "thumb": "up"})
-        status: str = found.json()["status"]
+        reply = server.client()._client.post(f"{server.url}/v1/feedback", json={"id": name, "thumb": "up"})
+        status: str = reply.json()["status"]
         return status
 
     assert give() == "kept"
+    with file.open("ab") as filled:
+        filled.write(b"\n" * MAX_FEEDBACK_BYTES)
     size = file.stat().st_size
-    monkeypatch.setattr("tuili.serve.routes.feedback.LARGEST", size + 10)
     assert (give(), file.stat().st_size) == ("counted", size)

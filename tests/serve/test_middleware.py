@@ -14,14 +14,15 @@ import pytest
 
 from tests.serve.conftest import Running, running
 from tuili.serve.app import Settings
-from tuili.serve.middleware import Limits
+from tuili.serve.middleware import RequestLimits
 
 PATH = "/v1/chat/completions"
 
 
 @pytest.fixture(scope="module")
 def narrow() -> Iterator[Running]:
-    yield from running(Settings(limits=Limits(body=2_000, headers=20, header_bytes=2_000, seconds=0.6)))
+    limits = RequestLimits(max_body_bytes=2_000, max_headers=20, max_header_bytes=2_000, body_seconds=0.6)
+    yield from running(Settings(limits=limits))
 
 
 def send(server: Running, *parts: bytes, pause: float = 0.0) -> tuple[int, dict[str, object]]:
@@ -32,10 +33,10 @@ def send(server: Running, *parts: bytes, pause: float = 0.0) -> tuple[int, dict[
             for part in parts:
                 connection.sendall(part)
                 time.sleep(pause)
-        found = b""
-        while b"}}" not in found and (more := connection.recv(65536)):
-            found += more
-    head, _, body = found.partition(b"\r\n\r\n")
+        received = b""
+        while b"}}" not in received and (more := connection.recv(65536)):
+            received += more
+    head, _, body = received.partition(b"\r\n\r\n")
     return int(head.split()[1]), json.loads(body)
 
 
@@ -56,14 +57,14 @@ def post(body: bytes, *headers: str) -> bytes:
     ],
 )
 def test_what_is_too_large_is_refused(narrow: Running, request_bytes: bytes, status: int, code: str) -> None:
-    found, body = send(narrow, request_bytes)
-    assert (found, body["error"]["code"]) == (status, code)  # type: ignore[index]
+    got, body = send(narrow, request_bytes)
+    assert (got, body["error"]["code"]) == (status, code)  # type: ignore[index]
 
 
 def test_a_body_that_trickles_in_is_not_waited_for(narrow: Running) -> None:
     begun = time.perf_counter()
-    found, body = send(narrow, post(b"{", "Content-Length: 1000"), *[b" "] * 2, pause=0.25)
-    assert (found, body["error"]["code"]) == (408, "body_too_slow")  # type: ignore[index]
+    status, body = send(narrow, post(b"{", "Content-Length: 1000"), *[b" "] * 2, pause=0.25)
+    assert (status, body["error"]["code"]) == (408, "body_too_slow")  # type: ignore[index]
     assert time.perf_counter() - begun < 5
 
 
@@ -71,8 +72,8 @@ def test_request_ids_come_back_and_the_log_has_no_prompt(server: Running, caplog
     caplog.set_level(logging.INFO, "tuili.access")
     raw = server.client()._client
     body = {"model": "nano", "messages": [{"role": "user", "content": "What is 123 + 456?"}]}
-    found = raw.post(f"{server.url}{PATH}", json=body, headers={"x-request-id": "mine-1"})
-    assert (found.status_code, found.headers["x-request-id"]) == (200, "mine-1")
+    reply = raw.post(f"{server.url}{PATH}", json=body, headers={"x-request-id": "mine-1"})
+    assert (reply.status_code, reply.headers["x-request-id"]) == (200, "mine-1")
     other = raw.get(f"{server.url}/v1/models", headers={"x-request-id": "a b\tc"})
     assert len(other.headers["x-request-id"]) == 32, "an id that could forge lines is replaced"
     line = json.loads(next(record.getMessage() for record in caplog.records if "mine-1" in record.getMessage()))
@@ -82,7 +83,7 @@ def test_request_ids_come_back_and_the_log_has_no_prompt(server: Running, caplog
 
 
 def test_too_many_at_a_time_are_refused_but_probes_are_not() -> None:
-    for server in running(Settings(limits=Limits(requests=0))):
+    for server in running(Settings(limits=RequestLimits(max_requests=0))):
         raw = server.client()._client
         refused = raw.get(f"{server.url}/v1/models")
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too_many_requests")

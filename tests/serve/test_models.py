@@ -18,12 +18,12 @@ from tests.serve.conftest import Running, running
 from tests.tiny import save_tiny
 from tuili.engine import Engine
 from tuili.errors import InputError
-from tuili.model.folder import SHIPPED
 from tuili.serve.app import Settings, make_app
-from tuili.serve.models import Models, make_engine
+from tuili.serve.models import ModelRegistry, engine_factory
+from tuili.store import SHIPPED_MODELS
 
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
-MAKE = make_engine(2, 8, compiled=False, int8=False)
+MAKE = engine_factory(2, 8, compiled=False, int8=False)
 
 
 def test_a_changed_folder_is_loaded_anew_under_load(tmp_path: Path) -> None:
@@ -40,11 +40,11 @@ def change_under_load(server: Running, folder: Path) -> None:
     failures, answers, over = list[Exception](), list[str | None](), threading.Event()
 
     def ask() -> None:
-        own = server.client()
+        client = server.client()
         while not over.is_set():
             try:
-                found = own.chat.completions.create(model="own", messages=ASKED, max_tokens=60)
-                answers.append(found.choices[0].message.content)
+                completion = client.chat.completions.create(model="own", messages=ASKED, max_tokens=60)
+                answers.append(completion.choices[0].message.content)
             except Exception as error:
                 failures.append(error)
 
@@ -68,7 +68,7 @@ def change(client: OpenAI, folder: Path, answers: list[str | None]) -> None:
     time.sleep(0.7)
     assert client.models.retrieve("own").created == first.created, "a damaged folder changes nothing"
     shutil.rmtree(folder / "tuili")
-    for file in SHIPPED.joinpath("nano").glob("*.*"):
+    for file in SHIPPED_MODELS.joinpath("nano").glob("*.*"):
         shutil.copy(file, folder)
     until = time.monotonic() + 30
     while "129" not in answers and time.monotonic() < until:
@@ -79,9 +79,9 @@ def test_names_must_differ_and_models_exist(tmp_path: Path) -> None:
     for place in ("a", "b"):
         save_tiny(tmp_path / place / "same")
     with pytest.raises(InputError, match="two models are called same"):
-        Models([str(tmp_path / "a" / "same"), str(tmp_path / "b" / "same")], MAKE)
+        ModelRegistry([str(tmp_path / "a" / "same"), str(tmp_path / "b" / "same")], MAKE)
     with pytest.raises(InputError, match="not found"):
-        Models(["no-such-model"], MAKE)
+        ModelRegistry(["no-such-model"], MAKE)
 
 
 def test_until_models_are_loaded_probes_say_so_and_clients_wait() -> None:
@@ -92,7 +92,7 @@ def test_until_models_are_loaded_probes_say_so_and_clients_wait() -> None:
         assert go_on.wait(30)
         return MAKE(path)
 
-    app = make_app(Models(["nano"], slowly))
+    app = make_app(ModelRegistry(["nano"], slowly))
     with TestClient(app) as client:
         assert loading.wait(10)
         assert client.get("/health").status_code == 200

@@ -19,19 +19,19 @@ ASKED: Any = [{"role": "user", "content": QUESTION}]
 
 
 def test_a_chat_is_answered_with_its_reasoning_and_a_receipt(server: Running) -> None:
-    found = server.client().chat.completions.create(model="nano", messages=ASKED)
-    (choice,) = found.choices
+    completion = server.client().chat.completions.create(model="nano", messages=ASKED)
+    (choice,) = completion.choices
     assert (choice.message.content, choice.finish_reason, choice.message.refusal) == ("129", "stop", None)
     extra: Any = choice.message.model_extra
     assert extra["reasoning"] == extra["reasoning_content"] == "20 * 3 = 60\n7 * 3 = 21\n60 + 21 = 81\n48 + 81 = 129"
     receipt: Any = choice.model_extra["receipt"]  # type: ignore[index]
     assert (receipt["outcome"], receipt["checked"]) == ("answered", {"valid": 4})
     assert [step["verdict"] for step in receipt["steps"]] == ["valid"] * 4
-    assert found.usage is not None
-    assert found.usage.total_tokens == found.usage.prompt_tokens + found.usage.completion_tokens
-    details = found.usage.completion_tokens_details
+    assert completion.usage is not None
+    assert completion.usage.total_tokens == completion.usage.prompt_tokens + completion.usage.completion_tokens
+    details = completion.usage.completion_tokens_details
     assert details is not None
-    assert 0 < (details.reasoning_tokens or 0) < found.usage.completion_tokens
+    assert 0 < (details.reasoning_tokens or 0) < completion.usage.completion_tokens
 
 
 def test_a_stream_says_the_same_and_ends_with_the_usage(server: Running) -> None:
@@ -41,16 +41,16 @@ def test_a_stream_says_the_same_and_ends_with_the_usage(server: Running) -> None
             model="nano", messages=ASKED, stream=True, stream_options={"include_usage": True}
         )
     )
-    told = [chunk.choices[0] for chunk in chunks if chunk.choices]
-    assert "".join(choice.delta.content or "" for choice in told) == whole.choices[0].message.content
-    reasoning = "".join((choice.delta.model_extra or {}).get("reasoning", "") for choice in told)
+    choices = [chunk.choices[0] for chunk in chunks if chunk.choices]
+    assert "".join(choice.delta.content or "" for choice in choices) == whole.choices[0].message.content
+    reasoning = "".join((choice.delta.model_extra or {}).get("reasoning", "") for choice in choices)
     assert reasoning.strip() == whole.choices[0].message.model_extra["reasoning"]  # type: ignore[index]
-    assert [choice.finish_reason for choice in told if choice.finish_reason] == ["stop"]
+    assert [choice.finish_reason for choice in choices if choice.finish_reason] == ["stop"]
     assert chunks[-1].usage == whole.usage
     assert len({chunk.id for chunk in chunks}) == 1
-    extra = [choice.model_extra or {} for choice in told]
-    assert sum("depth" in own for own in extra) == whole.usage.completion_tokens  # type: ignore[union-attr]
-    assert [own["step"]["verdict"] for own in extra if "step" in own] == ["valid"] * 4
+    extra = [choice.model_extra or {} for choice in choices]
+    assert sum("depth" in one for one in extra) == whole.usage.completion_tokens  # type: ignore[union-attr]
+    assert [one["step"]["verdict"] for one in extra if "step" in one] == ["valid"] * 4
 
 
 def test_several_choices_are_drawn_with_seeds_that_count_up(server: Running) -> None:
@@ -84,8 +84,8 @@ def test_a_budget_is_kept_and_an_effort_is_one(server: Running) -> None:
 
 
 def test_what_a_stop_text_begins_is_left_out(server: Running) -> None:
-    found = server.client().chat.completions.create(model="nano", messages=ASKED, stop=[" = 81"])
-    (choice,) = found.choices
+    completion = server.client().chat.completions.create(model="nano", messages=ASKED, stop=[" = 81"])
+    (choice,) = completion.choices
     assert choice.message.content is None
     assert choice.model_extra["receipt"]["stop"] == "stop"  # type: ignore[index]
     assert "81" not in choice.message.model_extra["reasoning"]  # type: ignore[index]
@@ -93,21 +93,21 @@ def test_what_a_stop_text_begins_is_left_out(server: Running) -> None:
 
 def test_logprobs_are_those_of_the_answers_tokens(server: Running) -> None:
     client = server.client().chat.completions
-    found = client.create(model="nano", messages=ASKED, logprobs=True, top_logprobs=3)
-    told = found.choices[0].logprobs
-    assert told is not None
-    assert told.content is not None
-    assert "".join(own.token for own in told.content) == "129"
-    for own in told.content:
-        assert own.top_logprobs[0].token == own.token, "temperature 0 takes the likeliest"
-        assert own.logprob == own.top_logprobs[0].logprob <= 0
-        assert [other.logprob for other in own.top_logprobs] == sorted(
-            (o.logprob for o in own.top_logprobs), reverse=True
+    completion = client.create(model="nano", messages=ASKED, logprobs=True, top_logprobs=3)
+    logprobs = completion.choices[0].logprobs
+    assert logprobs is not None
+    assert logprobs.content is not None
+    assert "".join(token.token for token in logprobs.content) == "129"
+    for token in logprobs.content:
+        assert token.top_logprobs[0].token == token.token, "temperature 0 takes the likeliest"
+        assert token.logprob == token.top_logprobs[0].logprob <= 0
+        assert [other.logprob for other in token.top_logprobs] == sorted(
+            (o.logprob for o in token.top_logprobs), reverse=True
         )
-        assert sum(math.exp(other.logprob) for other in own.top_logprobs) <= 1 + 1e-9
+        assert sum(math.exp(other.logprob) for other in token.top_logprobs) <= 1 + 1e-9
     streamed = client.create(model="nano", messages=ASKED, logprobs=True, stream=True)
     content = [chunk.choices[0].logprobs.content for chunk in streamed if chunk.choices and chunk.choices[0].logprobs]
-    assert [own.token for part in content for own in part or ()] == ["1", "2", "9"]
+    assert [token.token for part in content for token in part or ()] == ["1", "2", "9"]
     assert client.create(model="nano", messages=ASKED).choices[0].logprobs is None
 
 
@@ -118,10 +118,10 @@ def test_earlier_messages_are_part_of_the_conversation(server: Running) -> None:
         {"role": "assistant", "content": "2"},
     ]
     alone = server.client().chat.completions.create(model="nano", messages=ASKED)
-    found = server.client().chat.completions.create(model="nano", messages=[*earlier, *ASKED])
-    assert found.usage is not None
+    completion = server.client().chat.completions.create(model="nano", messages=[*earlier, *ASKED])
+    assert completion.usage is not None
     assert alone.usage is not None
-    assert found.usage.prompt_tokens > alone.usage.prompt_tokens + 10
+    assert completion.usage.prompt_tokens > alone.usage.prompt_tokens + 10
     with pytest.raises(openai.BadRequestError, match="the last one must be of the user"):
         server.client().chat.completions.create(model="nano", messages=earlier)
 
@@ -163,8 +163,8 @@ def test_models_are_listed_and_others_are_not_found(server: Running) -> None:
 
 
 def test_completions_answer_each_prompt(server: Running) -> None:
-    found = server.client().completions.create(model="nano", prompt=[QUESTION, "What is 2 + 2?"], n=2)
-    assert [choice.text for choice in found.choices] == ["129", "129", "4", "4"]
+    completion = server.client().completions.create(model="nano", prompt=[QUESTION, "What is 2 + 2?"], n=2)
+    assert [choice.text for choice in completion.choices] == ["129", "129", "4", "4"]
     streamed = list(server.client().completions.create(model="nano", prompt=QUESTION, stream=True))
     assert "".join(chunk.choices[0].text for chunk in streamed) == "129"
     last = list(
@@ -179,11 +179,11 @@ def test_completions_answer_each_prompt(server: Running) -> None:
 
 def test_responses_come_as_items_and_as_events(server: Running) -> None:
     client = server.client().responses
-    found = client.create(model="nano", input=QUESTION, reasoning={"effort": "low"})
-    assert (found.output_text, found.status) == ("129", "completed")
-    assert [item.type for item in found.output] == ["reasoning", "message"]
-    assert found.usage is not None
-    assert 0 < found.usage.output_tokens_details.reasoning_tokens < found.usage.output_tokens
+    response = client.create(model="nano", input=QUESTION, reasoning={"effort": "low"})
+    assert (response.output_text, response.status) == ("129", "completed")
+    assert [item.type for item in response.output] == ["reasoning", "message"]
+    assert response.usage is not None
+    assert 0 < response.usage.output_tokens_details.reasoning_tokens < response.usage.output_tokens
     with client.stream(model="nano", input=QUESTION) as stream:
         events = list(stream)
         final = stream.get_final_response()
@@ -192,10 +192,10 @@ def test_responses_come_as_items_and_as_events(server: Running) -> None:
     kinds = [event.type for event in events]
     assert kinds[0] == "response.created"
     assert kinds[-1] == "response.completed"
-    told = client.create(model="nano", input=QUESTION, instructions="Be exact.")
-    assert told.instructions == "Be exact."
-    assert told.usage is not None
-    assert told.usage.input_tokens > found.usage.input_tokens
+    instructed = client.create(model="nano", input=QUESTION, instructions="Be exact.")
+    assert instructed.instructions == "Be exact."
+    assert instructed.usage is not None
+    assert instructed.usage.input_tokens > response.usage.input_tokens
     cut = client.create(model="nano", input=QUESTION, max_output_tokens=5)
     assert (cut.status, cut.incomplete_details.reason) == ("incomplete", "max_output_tokens")  # type: ignore[union-attr]
 
@@ -216,12 +216,12 @@ def test_whoever_leaves_frees_the_place_and_is_counted(server: Running) -> None:
             await asyncio.sleep(0.01)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            scheduler = server.app.state.models.find("nano").engine.scheduler
+            served = server.app.state.models.find("nano")
             for _ in range(200):
-                if not scheduler.running and not scheduler.waiting:
+                if not served.running and not served.waiting:
                     break
                 await asyncio.sleep(0.02)
-            assert (scheduler.running, scheduler.waiting) == (0, 0)
+            assert (served.running, served.waiting) == (0, 0)
             assert counter._value.get() >= before + 1
 
     asyncio.run(main())
@@ -230,11 +230,11 @@ def test_whoever_leaves_frees_the_place_and_is_counted(server: Running) -> None:
 def test_raw_bodies_that_are_no_requests_are_refused(server: Running) -> None:
     raw = server.client()._client
     for body, status in ((b"{", 400), (b"[]", 400), (b'{"model": 1}', 400), (b"x" * 1_100_000, 413)):
-        found = raw.post(
+        reply = raw.post(
             f"{server.url}/v1/chat/completions", content=body, headers={"content-type": "application/json"}
         )
-        assert found.status_code == status, found.text
-        assert set(found.json()["error"]) == {"message", "type", "param", "code"}
+        assert reply.status_code == status, reply.text
+        assert set(reply.json()["error"]) == {"message", "type", "param", "code"}
     assert raw.get(f"{server.url}/nothing").status_code == 404
     assert raw.get(f"{server.url}/v1/chat/completions").status_code == 405
 
@@ -251,10 +251,10 @@ def test_answers_as_json_of_a_schema(server: Running) -> None:
     assert (parsed.answer, parsed.steps[0]) == (129, "20 * 3 = 60")
     plain = client.chat.completions.create(model="nano", messages=ASKED, response_format={"type": "json_object"})
     assert json.loads(plain.choices[0].message.content or "")["answer"] == "129"
-    told = client.responses.parse(model="nano", input=QUESTION, text_format=Sum)
-    assert told.output_parsed == parsed
-    assert told.text is not None
-    assert told.text.format.name == "Sum"  # type: ignore[union-attr]
+    response = client.responses.parse(model="nano", input=QUESTION, text_format=Sum)
+    assert response.output_parsed == parsed
+    assert response.text is not None
+    assert response.text.format.name == "Sum"  # type: ignore[union-attr]
     with client.chat.completions.stream(model="nano", messages=ASKED, response_format=Sum) as stream:
         assert stream.get_final_completion().choices[0].message.parsed == parsed
 
@@ -262,8 +262,8 @@ def test_answers_as_json_of_a_schema(server: Running) -> None:
 def test_an_answer_that_does_not_fit_the_schema_is_refused(server: Running) -> None:
     schema = {"type": "object", "properties": {"holds": {"type": "boolean"}}}
     format: Any = {"type": "json_schema", "json_schema": {"name": "holds", "schema": schema}}
-    found = server.client().chat.completions.create(model="nano", messages=ASKED, response_format=format)
-    message = found.choices[0].message
+    completion = server.client().chat.completions.create(model="nano", messages=ASKED, response_format=format)
+    message = completion.choices[0].message
     assert (message.content, message.refusal) == (None, "abstained: '129' is not of type boolean")
     format["json_schema"]["schema"] = {"type": "array"}
     with pytest.raises(openai.BadRequestError) as refused:
@@ -289,14 +289,14 @@ def test_usage_so_far_in_every_chunk(server: Running) -> None:
 def test_what_was_answered_can_be_sent_back(server: Running) -> None:
     client, more = server.client(), {"role": "user", "content": "What is 2 + 2?"}
     for tokens in (400, 3):
-        found = client.chat.completions.create(model="nano", messages=ASKED, max_tokens=tokens)
-        said = found.choices[0].message
-        assert (said.content is None) == (tokens == 3), "of so few tokens there is no answer"
-        again: Any = [*ASKED, said, more]
+        completion = client.chat.completions.create(model="nano", messages=ASKED, max_tokens=tokens)
+        message = completion.choices[0].message
+        assert (message.content is None) == (tokens == 3), "of so few tokens there is no answer"
+        again: Any = [*ASKED, message, more]
         second = client.chat.completions.create(model="nano", messages=again)
-        assert found.usage is not None
+        assert completion.usage is not None
         assert second.usage is not None
-        assert second.usage.prompt_tokens > found.usage.prompt_tokens + 5, "all of it is read"
+        assert second.usage.prompt_tokens > completion.usage.prompt_tokens + 5, "all of it is read"
     question: Any = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": QUESTION}]}
     for tokens in (400, 3):
         answered = client.responses.create(model="nano", input=QUESTION, max_output_tokens=tokens)
@@ -310,8 +310,8 @@ def test_what_is_wrong_with_an_item_is_told_where_it_is(server: Running) -> None
         server.client().responses.create(model="nano", input=odd)
     assert (refused.value.code, refused.value.param) == ("unknown_parameter", "input.0.weight")
     for role, field in (("user", "refusal"), ("system", "reasoning")):
-        told: Any = [{"role": role, "content": "x", field: "y"}, *ASKED]
+        messages: Any = [{"role": role, "content": "x", field: "y"}, *ASKED]
         with pytest.raises(openai.BadRequestError, match="are of the assistant"):
-            server.client().chat.completions.create(model="nano", messages=told)
+            server.client().chat.completions.create(model="nano", messages=messages)
     with pytest.raises(openai.BadRequestError, match="content is missing"):
         server.client().chat.completions.create(model="nano", messages=[{"role": "user"}])  # type: ignore[list-item]

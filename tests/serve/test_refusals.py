@@ -1,21 +1,21 @@
-"""What a request gets wrong is told by the name that its route has for the field, and nothing wrong gets through."""
+"""An error names the field of a request as its route names it, and no wrong request gets through."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx2
 import pytest
 
 from tests.serve.conftest import Running
-from tests.serve.replies import check_kind
+from tests.serve.replies import check_type
 from tuili.engine import Request
-from tuili.serve.dispatch import server_sent
 from tuili.serve.errors import HttpError
-from tuili.serve.metrics import Listener
+from tuili.serve.request_metrics import RequestMetrics
+from tuili.serve.sse import encode_events
 
 QUESTION = "What is 2 + 2?"
 ASKED: dict[str, Any] = {
@@ -56,9 +56,9 @@ def post(server: Running, path: str, body: Any) -> httpx2.Response:
 def test_the_field_is_named_as_the_route_names_it(
     server: Running, path: str, wrong: dict[str, Any], code: str, param: str
 ) -> None:
-    found = post(server, path, wrong)
-    assert found.status_code == 400
-    error = found.json()["error"]
+    reply = post(server, path, wrong)
+    assert reply.status_code == 400
+    error = reply.json()["error"]
     assert (error["code"], error["param"]) == (code, param)
     assert "-0 ms" not in error["message"]
 
@@ -83,64 +83,64 @@ def test_the_field_is_named_as_the_route_names_it(
     ],
 )
 def test_a_value_of_another_type_is_refused(server: Running, path: str, wrong: dict[str, Any]) -> None:
-    found = post(server, path, wrong)
-    assert found.status_code == 400
+    reply = post(server, path, wrong)
+    assert reply.status_code == 400
     (name,) = wrong
-    assert found.json()["error"]["param"].partition(".")[0] == name
+    assert reply.json()["error"]["param"].partition(".")[0] == name
 
 
 def test_a_whole_number_may_be_written_with_a_point(server: Running) -> None:
-    found = post(server, CHAT, {"n": 2.0, "seed": 3.0, "depth": 12.0})
-    assert found.status_code == 200
-    assert len(found.json()["choices"]) == 2
+    reply = post(server, CHAT, {"n": 2.0, "seed": 3.0, "depth": 12.0})
+    assert reply.status_code == 200
+    assert len(reply.json()["choices"]) == 2
 
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("text", ['{"\\udfff": "a"}', '{"a": "\\udfff"}'])
 def test_half_a_character_is_refused_where_it_would_come_back(server: Running, text: str, stream: bool) -> None:
     body = json.dumps({"model": "nano", "input": QUESTION, "stream": stream})[:-1] + f', "metadata": {text}}}'
-    found = post(server, ITEMS, body.encode())
-    assert (found.status_code, found.json()["error"]["code"]) == (400, "invalid_value")
+    reply = post(server, ITEMS, body.encode())
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_value")
 
 
 @pytest.mark.parametrize("body", [b"{", b'{"model": "\xff"}', b"[" * 100_000, b'{"seed": %s}' % (b"9" * 5000)])
 def test_what_is_no_json_is_called_so(server: Running, body: bytes) -> None:
-    found = post(server, CHAT, body)
-    assert (found.status_code, found.json()["error"]["code"]) == (400, "invalid_json")
+    reply = post(server, CHAT, body)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_json")
 
 
 def test_a_method_that_is_not_taken_hears_which_are(server: Running) -> None:
-    found = httpx2.delete(f"{server.url}{CHAT}")
-    assert (found.status_code, found.headers["allow"]) == (405, "POST")
-    assert found.json()["error"]["code"] == "method_not_allowed"
+    reply = httpx2.delete(f"{server.url}{CHAT}")
+    assert (reply.status_code, reply.headers["allow"]) == (405, "POST")
+    assert reply.json()["error"]["code"] == "method_not_allowed"
 
 
 def test_an_error_in_a_named_stream_is_an_event_of_its_own_number() -> None:
-    async def events() -> AsyncIterator[dict[str, Any]]:
+    async def events() -> AsyncGenerator[dict[str, Any], None]:
         yield {"type": "response.created", "sequence_number": 0}
         raise HttpError(500, "an error inside", "engine_failed")
 
     async def main() -> list[str]:
-        return [text async for text in server_sent(events(), named=True)]
+        return [text async for text in encode_events(events(), named=True)]
 
     *_, last = asyncio.run(main())
     event, data = last.strip().split("\n")
     assert event == "event: error"
-    check_kind("ResponseEvent", data.removeprefix("data: "))
-    told = json.loads(data.removeprefix("data: "))
-    assert (told["type"], told["sequence_number"], told["code"]) == ("error", 1, "engine_failed")
+    check_type("ResponseEvent", data.removeprefix("data: "))
+    event = json.loads(data.removeprefix("data: "))
+    assert (event["type"], event["sequence_number"], event["code"]) == ("error", 1, "engine_failed")
 
 
 def test_who_leaves_before_the_first_token_is_counted(server: Running) -> None:
     metrics = server.app.state.metrics
     counter = metrics.outcomes.labels("nano", "cancelled", "cancelled")
     before = counter._value.get()
-    refused = Listener(metrics, "nano", Request(QUESTION), 0.0)
-    refused.fails(HttpError(429, "too many", "overloaded"))
-    assert refused.ends() == 0
+    refused = RequestMetrics(metrics, "nano", Request(QUESTION), 0.0)
+    refused.record_error(HttpError(429, "too many", "overloaded"))
+    assert refused.finish() == 0
     assert counter._value.get() == before, "what was refused is counted elsewhere"
-    left = Listener(metrics, "nano", Request(QUESTION), 0.0)
-    assert left.ends() == 0
+    left = RequestMetrics(metrics, "nano", Request(QUESTION), 0.0)
+    assert left.finish() == 0
     assert counter._value.get() == before + 1
 
 

@@ -18,10 +18,10 @@ from tests.serve.conftest import Running
 from tests.tiny import save_tiny
 from tuili.engine import Request
 from tuili.errors import ModelFolderError
-from tuili.model.folder import SHIPPED
 from tuili.serve.errors import HttpError
 from tuili.serve.keys import Key, Keys
-from tuili.serve.models import Models, make_engine
+from tuili.serve.models import engine_factory
+from tuili.store import SHIPPED_MODELS
 
 PATH = "/v1/chat/completions"
 
@@ -41,7 +41,7 @@ def test_a_pickle_is_never_loaded(tmp_path: Path, name: str) -> None:
     folder = save_tiny(tmp_path / "model")
     (folder / name).write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(ModelFolderError):
-        make_engine(1, 1, compiled=False, int8=False)(folder)
+        engine_factory(1, 1, compiled=False, int8=False)(folder)
 
 
 def test_a_url_is_never_fetched(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,8 +97,8 @@ def test_deep_and_odd_json_is_refused(server: Running) -> None:
         b'"\\ud800"',
         b"1e999",
     ):
-        found = raw.post(f"{server.url}{PATH}", content=body, headers=headers)
-        assert found.status_code == 400, body[:20]
+        reply = raw.post(f"{server.url}{PATH}", content=body, headers=headers)
+        assert reply.status_code == 400, body[:20]
     lone = b'{"model": "nano", "messages": [{"role": "user", "content": "\\ud800 2 + 2?"}]}'
     assert raw.post(f"{server.url}{PATH}", content=lone, headers=headers).status_code == 400
 
@@ -115,8 +115,8 @@ def test_a_schema_that_cannot_be_written_is_refused(server: Running, odd: bytes,
     chat += b'{"type": "json_schema", "json_schema": {"name": "a", "schema": ' + odd + b"}}" + more
     item = b'{"model": "nano", "input": "2 + 2?", "text": {"format": {' + named + b"}}" + more
     for path, body in ((PATH, chat), ("/v1/responses", item)):
-        found = raw.post(f"{server.url}{path}", content=body, headers=headers)
-        assert (found.status_code, found.json()["error"]["code"]) == (400, "invalid_value"), found.text
+        reply = raw.post(f"{server.url}{path}", content=body, headers=headers)
+        assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_value"), reply.text
 
 
 def test_special_tokens_and_templates_in_a_prompt_are_plain_text(server: Running) -> None:
@@ -125,8 +125,8 @@ def test_special_tokens_and_templates_in_a_prompt_are_plain_text(server: Running
         assert ask(server, "abc" + text).json()["usage"]["prompt_tokens"] >= plain + 3, (
             "several tokens, not a special one"
         )
-    found = ask(server, "{{ 7 * 7 }}{% for x in ''.__class__.__mro__ %}{{ x }}{% endfor %}", max_completion_tokens=40)
-    assert "class" not in str(found.json()["choices"])
+    reply = ask(server, "{{ 7 * 7 }}{% for x in ''.__class__.__mro__ %}{{ x }}{% endfor %}", max_completion_tokens=40)
+    assert "class" not in str(reply.json()["choices"])
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "nano/../nano", "%2e%2e/nano", "~"])
@@ -137,10 +137,9 @@ def test_a_models_name_is_never_a_path(server: Running, name: str) -> None:
 
 def test_a_folders_template_is_not_run(tmp_path: Path) -> None:
     folder = tmp_path / "own"
-    shutil.copytree(SHIPPED / "nano", folder)
+    shutil.copytree(SHIPPED_MODELS / "nano", folder)
     (folder / "chat_template.jinja").write_text("{{ ''.__class__.__mro__[1].__subclasses__() }}")
-    models = Models([str(folder)], make_engine(1, 4, compiled=False, int8=False))
-    engine = models._make(folder)
+    engine = engine_factory(1, 4, compiled=False, int8=False)(folder)
     (answer,) = engine.answer([Request("What is 2 + 2?")])
     assert answer.answer == "4", "questions are put together by hand"
 
@@ -155,7 +154,7 @@ def test_how_long_a_key_is_compared_tells_nothing() -> None:
         for _ in range(400):
             begun = time.perf_counter()
             with suppress(HttpError):
-                keys.caller(header)
+                keys.authenticate(header)
             times.append(time.perf_counter() - begun)
         return median(times)
 

@@ -19,7 +19,7 @@ from tests.serve.conftest import Running, running
 from tuili.errors import InputError
 from tuili.serve import traces
 from tuili.serve.app import Settings
-from tuili.serve.traces import Traces, collector
+from tuili.serve.traces import Traces, otlp_traces
 
 QUESTION = "What is 48 + 27 * 3?"
 ASKED: Any = [{"role": "user", "content": QUESTION}]
@@ -60,9 +60,9 @@ def listening() -> Iterator[Collector]:
         thread.join()
 
 
-def value(own: Any) -> Any:
-    kind = own.WhichOneof("value")
-    return [value(part) for part in own.array_value.values] if kind == "array_value" else getattr(own, kind)
+def value(attribute: Any) -> Any:
+    kind = attribute.WhichOneof("value")
+    return [value(part) for part in attribute.array_value.values] if kind == "array_value" else getattr(attribute, kind)
 
 
 def spans(server: Collector) -> list[Any]:
@@ -80,24 +80,24 @@ def attributes(span: Any) -> dict[str, Any]:
 
 
 def test_calls_are_told_without_a_word_of_them(listening: Collector) -> None:
-    for server in running(Settings(traces=collector(listening.url + "/"))):
+    for server in running(Settings(traces=otlp_traces(listening.url + "/"))):
         usage = ask(server)
     chat, several, refused, left, completion = spans(listening)
-    told = attributes(chat)
+    values = attributes(chat)
     assert (chat.name, chat.kind, chat.trace_id.hex(), chat.parent_span_id.hex()) == (
         "chat nano",
         chat.SPAN_KIND_SERVER,
         PARENT[3:35],
         PARENT[36:52],
     )
-    assert told["gen_ai.operation.name"] == "chat"
-    assert told["gen_ai.provider.name"] == "tuili"
-    assert told["gen_ai.request.model"] == "nano"
-    assert told["gen_ai.request.max_tokens"] == 300
-    assert (told["gen_ai.usage.input_tokens"], told["gen_ai.usage.output_tokens"]) == usage
-    assert 0 < told["gen_ai.response.time_to_first_chunk"] < 60
-    assert (told["gen_ai.response.finish_reasons"], told["tuili.outcome"]) == (["stop"], ["answered"])
-    assert told["tuili.request_id"] == "mine"
+    assert values["gen_ai.operation.name"] == "chat"
+    assert values["gen_ai.provider.name"] == "tuili"
+    assert values["gen_ai.request.model"] == "nano"
+    assert values["gen_ai.request.max_tokens"] == 300
+    assert (values["gen_ai.usage.input_tokens"], values["gen_ai.usage.output_tokens"]) == usage
+    assert 0 < values["gen_ai.response.time_to_first_chunk"] < 60
+    assert (values["gen_ai.response.finish_reasons"], values["tuili.outcome"]) == (["stop"], ["answered"])
+    assert values["tuili.request_id"] == "mine"
     steps = [{pair.key: value(pair.value) for pair in event.attributes} for event in chat.events]
     assert {step["tuili.verdict"] for step in steps} == {"valid"}
     assert [step["tuili.step"] for step in steps] == list(range(1, len(steps) + 1))
@@ -143,10 +143,10 @@ async def leave(server: Running) -> None:
 
 def test_a_collector_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="give the URL of a collector"):
-        collector("localhost:4318")
+        otlp_traces("localhost:4318")
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(InputError, match=r"pip install 'tuili\[traces\]'"):
-        collector("http://127.0.0.1:4318")
+        otlp_traces("http://127.0.0.1:4318")
 
 
 @pytest.mark.parametrize("listens", [False, True])
@@ -155,10 +155,10 @@ def test_a_collector_that_does_not_answer_holds_nothing_up(listens: bool) -> Non
         silent.bind(("127.0.0.1", 0))
         if listens:
             silent.listen()
-        own = collector(f"http://127.0.0.1:{silent.getsockname()[1]}")
-        for server in running(Settings(traces=Traces(own._tracer))):
-            found = server.client().chat.completions.create(model="nano", messages=ASKED)
-            assert found.choices[0].message.content == "129"
+        otlp = otlp_traces(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        for server in running(Settings(traces=Traces(otlp.tracer))):
+            completion = server.client().chat.completions.create(model="nano", messages=ASKED)
+            assert completion.choices[0].message.content == "129"
         begun = time.monotonic()
-        own.close()
-        assert time.monotonic() - begun < traces.LATEST + 2
+        otlp.close()
+        assert time.monotonic() - begun < traces.EXPORT_TIMEOUT_SECONDS + 2

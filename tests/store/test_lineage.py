@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tuili.errors import ModelFolderError
-from tuili.store.lineage import LINEAGE_FILE, LineageEntry, model_hash, read_lineage, write_lineage
+from tuili.store import LineageEntry, model_hash, read_lineage, write_lineage
+from tuili.store.lineage import LINEAGE_FILE
 
 
 def write(folder: Path, text: str) -> None:

@@ -158,12 +158,12 @@ def test_levels_rise(name):
 @every_level
 @every_domain
 def test_texts_fit_their_budget(name, level):
-    asked = [tokens(problem.prompt) for problem in problems(name, level)]
-    said = [tokens(render_response(problem.steps, problem.answer)) for problem in problems(name, level)]
+    read = [tokens(problem.prompt) for problem in problems(name, level)]
+    written = [tokens(render_response(problem.steps, problem.answer)) for problem in problems(name, level)]
     if level in TOKEN_BUDGET:
-        assert mean(asked) <= TOKEN_BUDGET[level][0]
-        assert mean(said) <= TOKEN_BUDGET[level][1]
-    totals = [one + other for one, other in zip(asked, said, strict=True)]
+        assert mean(read) <= TOKEN_BUDGET[level][0]
+        assert mean(written) <= TOKEN_BUDGET[level][1]
+    totals = [one + other for one, other in zip(read, written, strict=True)]
     assert mean(totals) <= 500
     assert max(totals) <= 640
 

@@ -93,11 +93,11 @@ class Monotone:
 @pytest.mark.usefixtures("added")
 def test_a_domain_with_too_few_prompts_cannot_fill_every_split():
     domain("monotone", phase=1)(Monotone)
-    own = Split.of_prompt("What is 1 + 1?")
-    other = next(split for split in Split if split is not own)
-    assert generate("monotone", own.seed(0), 0, 1).answer == "2"
+    split = Split.of_prompt("What is 1 + 1?")
+    other_split = next(each for each in Split if each is not split)
+    assert generate("monotone", split.seed(0), 0, 1).answer == "2"
     with pytest.raises(InputError, match="monotone"):
-        generate("monotone", other.seed(0), 0, 1)
+        generate("monotone", other_split.seed(0), 0, 1)
 
 
 @pytest.mark.usefixtures("added")

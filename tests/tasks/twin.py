@@ -18,9 +18,9 @@ def problems(domain: str, count: int, levels: Sequence[int] = LEVELS) -> Iterato
 
 def solve(rules: Sequence[Rule], prompt: str) -> str:
     """The answer by the one rule that matches the whole prompt; groups that are numbers come as int."""
-    found = [(match, rule) for pattern, rule in rules if (match := re.fullmatch(pattern, prompt, re.DOTALL))]
-    assert len(found) == 1, f"{len(found)} rules for {prompt!r}"
-    match, rule = found[0]
+    matching = [(match, rule) for pattern, rule in rules if (match := re.fullmatch(pattern, prompt, re.DOTALL))]
+    assert len(matching) == 1, f"{len(matching)} rules for {prompt!r}"
+    match, rule = matching[0]
     groups = [int(text) if text and re.fullmatch(r"\d+", text) else text for text in match.groups()]
     return shown(rule(*groups))
 

@@ -13,7 +13,7 @@ import torch
 from tests.tiny import tiny_model
 from tests.train.conftest import go, small
 from tuili.data.packing import Block, pack
-from tuili.model.folder import load_model
+from tuili.model import load_model
 from tuili.train.loop import Learner, Training
 from tuili.train.objective import Objective, ObjectiveResult
 

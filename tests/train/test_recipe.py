@@ -9,7 +9,7 @@ import yaml
 from tuili.config import has_section, load_recipe, shipped_recipes
 from tuili.data import sources
 from tuili.errors import ConfigError
-from tuili.store.lineage import read_lineage
+from tuili.store import read_lineage
 from tuili.tasks import domain_names
 from tuili.train import log as log_module
 from tuili.train.recipe import FITTED, Recipe

@@ -16,8 +16,8 @@ from tuili import machine as machine_module
 from tuili.data import sources
 from tuili.data.records import Record, write_records
 from tuili.errors import CheckpointError, InputError, RecordError, TuiliError
-from tuili.model.folder import load_model
-from tuili.store.lineage import read_lineage
+from tuili.model import load_model
+from tuili.store import read_lineage
 from tuili.train import loop
 from tuili.train import precision as precision_module
 from tuili.train import run as run_module

@@ -11,8 +11,8 @@ import torch
 
 from tests.train.conftest import go, small
 from tuili.errors import ConfigError, InputError, ModelFolderError
-from tuili.model.folder import load_model
-from tuili.store.lineage import model_hash, read_lineage
+from tuili.model import load_model
+from tuili.store import model_hash, read_lineage
 from tuili.train import run as run_module
 from tuili.train.loop import Training
 from tuili.train.objective import Objective, ObjectiveResult

@@ -1,1 +1,1 @@
-"""What a budget buys: the engine's control loop against published ways to spend tokens and layers, on one model."""
+"""What a budget buys: the engine's attempts beside published ways to spend tokens and layers, on one model."""

@@ -1,11 +1,10 @@
-"""Confident adaptive language modeling (Schuster et al. 2022, arXiv 2207.07061): two of its measures of when a token
-may leave, on a model of ours.
+"""Confident adaptive language modeling (Schuster et al. 2022, arXiv 2207.07061): two of its exit rules, on our model.
 
 Softmax: the likeliest token's probability less that of the second. Saturation: the cosine between the states before and
-behind the last layer. Its third measure, a classifier that is trained for it, is left out. All layers are computed and
-those behind the exit that was chosen are not counted: this gives the texts and counts of an early exit, not its speed.
+behind the last layer of an exit. CALM's third measure, a trained classifier, is left out. All layers are computed, and
+those behind the chosen exit are not counted: this gives the texts and counts of an early exit, not its speed.
 
-Dimensions: B prompts, T their columns, M hidden size, V vocabulary, E exits.
+Dimensions: B prompts, T columns, Q columns of this step, M hidden size, V vocabulary, E exits.
 """
 
 from __future__ import annotations
@@ -77,11 +76,13 @@ def decode(
 def _at_exits(
     network: TuiliForCausalLM, id_BT: Tensor, real_BT: Tensor, cache: DynamicCache
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Read some more columns: for the last one, at each exit, the logits and the states around the last layer."""
+    """Read more columns. Gives, for the last column at each exit, the logits and the states around the last layer."""
     model, size = network.model, network.config.group_layers
     before: list[Tensor] = []
     last_layers = [model.trunk[-1], *(model.reasoning[group * size + size - 1] for group in model.groups())]
-    hooks = [layer.register_forward_pre_hook(lambda _, given: before.append(given[0][:, -1])) for layer in last_layers]
+    hooks = [
+        layer.register_forward_pre_hook(lambda _, inputs: before.append(inputs[0][:, -1])) for layer in last_layers
+    ]
     try:
         hidden_BQM, shared, frame = model.encode(id_BT, real_BT, cache=cache)
         last_BQ = torch.full((len(id_BT), 1), id_BT.shape[1] - 1)

@@ -1,9 +1,9 @@
-"""Tokens a second, and a second of processor time, of every engine for the same work.
+"""Tokens per second, by the clock and of processor time, of every engine for the same work.
 
-In each round every contender does the same work in turn, with other prompts in the next. Time includes reading the
-prompt. Each contender runs in a process of its own on 1 or 2 threads; the others wait. What was measured before an
-interruption is kept: call it again. Models are of equal active size: ours has more parameters in all, as the record
-says, and runs fewer of them where tokens leave early, which it does as often as nano's do.
+In each round every contender does the same work in turn; the next round has other prompts. Time includes reading the
+prompt. Each contender runs in a process of its own on 1 or 2 threads, while the others wait. Results before an
+interruption are kept: call the benchmark again. The models have equal active sizes. Ours has more parameters in all, as
+the record says. At chosen depth its tokens leave as early and as often as nano's, and run fewer layers than a Llama's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
 from tuili.engine import load_decoder
 from tuili.eval.runner import unseen_problems
-from tuili.model.folder import LoadedModel, load_model
+from tuili.model import LoadedModel, load_model
 from tuili.tasks import domain_names
 
 PLAN = {
@@ -31,7 +31,7 @@ PLAN = {
     ("135m", 1): ((1, 32),),
     ("135m", 2): ((1, 32), (16, 32)),
 }
-"""Batch and prompt length by size and threads: what fits into the time that a benchmark may take."""
+"""Batch size and prompt tokens, by model size and threads: what fits into the time of a benchmark."""
 SEED = 3
 """Of the problems on which nano's exits are counted."""
 SPEEDS = {"tokens_per_second": "seconds", "tokens_per_cpu_second": "cpu_seconds"}
@@ -52,12 +52,12 @@ def measure(
     cells = Cells("engine", {"new": new})
     shares = cells.get("shares", lambda: exit_shares(load_model("nano")))
     figures: dict[str, Figure] = {}
-    for (size, count), works in PLAN.items():
+    for (size, count), shapes in PLAN.items():
         if size in sizes and count in threads:
             prepare_files(size, files, peers)
-            field = [one for one in contenders(size, files, peers, shares) if not only or one.name in only]
-            own = [Work(batch, prompt, new, SIZES[size].vocabulary) for batch, prompt in works]
-            figures |= compete(cells, f"{size}_{count}", field, own, count, rounds, files)
+            chosen = [one for one in contenders(size, files, peers, shares) if not only or one.name in only]
+            works = [Work(batch, prompt, new, SIZES[size].vocabulary) for batch, prompt in shapes]
+            figures |= compete(cells, f"{size}_{count}", chosen, works, count, rounds, files)
             print(f"bench: engine: {size} on {count} threads", flush=True)
     return {
         "new": new,
@@ -71,9 +71,12 @@ def measure(
 
 
 def compete(
-    cells: Cells, place: str, field: list[Contender], works: list[Work], threads: int, rounds: int, folder: Path
+    cells: Cells, place: str, competing: list[Contender], works: list[Work], threads: int, rounds: int, folder: Path
 ) -> dict[str, Figure]:
-    """Every contender does every piece of work in every round."""
+    """Let every contender do every piece of work in every round.
+
+    place: the model size and the number of threads, as keys of the record begin.
+    """
     workers: dict[tuple[str, ...], Worker] = {}
     runs: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
 
@@ -88,55 +91,56 @@ def compete(
     try:
         for number in range(rounds):
             for work in works:
-                for contender in field:
+                for contender in competing:
                     if contender.takes(work):
                         shape = f"{work.batch}x{work.prompt}"
-                        own = Work(**{**vars(work), "variant": contender.variant, "seed": number})
+                        this_round = Work(**{**vars(work), "variant": contender.variant, "seed": number})
                         cell = f"{place}/{contender.name}/{shape}/{number}"
-                        runs[contender.name, shape].append(cells.get(cell, partial(do, contender, own)))
+                        runs[contender.name, shape].append(cells.get(cell, partial(do, contender, this_round)))
     finally:
         for worker in workers.values():
             worker.close()
     figures = {
         f"{place}_{name}_{shape}_{speed}": Figure(
-            "tokens/s", [int(shape.partition("x")[0]) * works[0].new / one[took] for one in own]
+            "tokens/s", [int(shape.partition("x")[0]) * works[0].new / result[took] for result in results]
         )
-        for (name, shape), own in runs.items()
+        for (name, shape), results in runs.items()
         for speed, took in SPEEDS.items()
     }
     return figures | against_peers(place, figures, list(runs)) | agreement(place, runs)
 
 
 def against_peers(place: str, figures: dict[str, Figure], keys: list[tuple[str, str]]) -> dict[str, Figure]:
-    """Each of ours over the peer that is the fastest at the same work."""
-    found = {}
+    """The speeds of each of our contenders over those of the fastest peer at the same work."""
+    ratios = {}
     for name, shape in keys:
-        peers = [other for other, own in keys if own == shape and not other.startswith("ours")]
+        peers = [other for other, its_shape in keys if its_shape == shape and not other.startswith("ours")]
         if name.startswith("ours") and peers:
             for speed in SPEEDS:
                 best = max(peers, key=lambda peer: median(figures[f"{place}_{peer}_{shape}_{speed}"].runs))
                 key = f"{place}_{name}_{shape}_{speed}"
-                found[f"{key}_over_{best}"] = ratio(figures[key], figures[f"{place}_{best}_{shape}_{speed}"])
-    return found
+                ratios[f"{key}_over_{best}"] = ratio(figures[key], figures[f"{place}_{best}_{shape}_{speed}"])
+    return ratios
 
 
 def agreement(place: str, runs: dict[tuple[str, str], list[dict[str, Any]]]) -> dict[str, Figure]:
-    """With how many first tokens each peer agrees with transformers: all of them where it computes in fp32 or fp16.
+    """The share of first tokens in which each peer agrees with transformers: 1 where it computes in fp32 or fp16.
 
-    Under random weights the likeliest tokens lie so close that bf16 (OpenVINO's default) and int8 soon choose others.
+    With random weights the likeliest tokens have so close chances that bf16 (OpenVINO's default) and int8 soon choose
+    others.
     """
-    found = {}
-    for (name, shape), own in runs.items():
+    shares = {}
+    for (name, shape), results in runs.items():
         reference = runs.get(("transformers", shape))
         if reference and name != "transformers" and not name.startswith("ours"):
-            pairs = [(one["tokens"], other["tokens"]) for one, other in zip(own, reference, strict=True)]
+            pairs = [(one["tokens"], other["tokens"]) for one, other in zip(results, reference, strict=True)]
             same = [sum(a == b for a, b in zip(*pair, strict=True)) / len(pair[0]) for pair in pairs]
-            found[f"{place}_{name}_{shape}_first_tokens_as_transformers"] = Figure("share", same)
-    return found
+            shares[f"{place}_{name}_{shape}_first_tokens_as_transformers"] = Figure("share", same)
+    return shares
 
 
 def exit_shares(loaded: LoadedModel) -> list[float]:
-    """The share of a model's tokens that leave at each exit where depth is chosen, on unseen problems."""
+    """The share of a model's tokens that leave at each exit at chosen depth, on unseen problems."""
     problems = unseen_problems(domain_names(), (1, 2, 3), per_cell=1, seed=SEED)
     written = load_decoder(loaded.model, loaded.tokenizer, "auto").generate([problem.prompt for problem in problems])
     depths = Counter(depth for generation in written for depth in generation.depths)

@@ -1,4 +1,4 @@
-"""Who takes part, how each is started, and the model files that they read."""
+"""Which engines take part, how each is started, and the model files that they read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DTYPES = {"fp32": "float32", "bf16": "bfloat16", "int8": "bfloat16"}
 
 @dataclass(frozen=True)
 class Contender:
-    """A worker and a way to use it; those that are started alike share one process."""
+    """A worker and a way to use it. Contenders with the same module and arguments share a process."""
 
     name: str
     python: str
@@ -32,17 +32,18 @@ class Contender:
     variant: Mapping[str, Any] = field(default_factory=dict)
 
     def takes(self, work: Work) -> bool:
-        """Whether it takes part: continuous batching of transformers is so slow here that one kind of work must do."""
+        """Whether it does this work: continuous batching of transformers is too slow here for more than one kind."""
         return not self.variant.get("continuous") or (work.batch, work.prompt) == (16, 32)
 
 
 def contenders(size: str, folder: Path, peers: str, shares: Sequence[float]) -> list[Contender]:
-    """All for a size of model, whose files lie in `folder`; `exits` lets `shares` of the tokens leave at each exit.
+    """All contenders for a model size, whose files lie in `folder`.
 
-    The small model runs at full depth in fp32, eager, as well, as the weights are loaded by default.
+    Those of ours named `exits` let these shares of their tokens leave at each exit. The small model also runs in fp32,
+    eager, at full depth, as the weights are loaded by default.
     """
-    own, llama = sys.executable, folder / size
-    found = []
+    python, llama = sys.executable, folder / size
+    competing = []
     best = "compiled" if compiles() else "eager"
     plain = [("fp32", "eager", "full")] if size == "24m" else []
     both = [("bf16", best, "full"), ("bf16", best, "exits"), ("int8", best, "full"), ("int8", best, "exits")]
@@ -51,30 +52,33 @@ def contenders(size: str, folder: Path, peers: str, shares: Sequence[float]) -> 
         if depth == "exits":
             variant["shares"] = list(shares)
         name = f"ours_{weights}_{kind}_{depth}"
-        found.append(Contender(name, own, f"{PACKAGE}.workers.tuili_engine", [size, DTYPES[weights]], variant))
-    found += [
+        competing.append(Contender(name, python, f"{PACKAGE}.workers.tuili_engine", [size, DTYPES[weights]], variant))
+    competing += [
         Contender(f"llama_cpp_{kind}", peers, f"{PACKAGE}.workers.llama_cpp", [str(llama / f"{kind}.gguf")])
         for kind in GGUF
     ]
-    found.append(Contender("openvino", peers, f"{PACKAGE}.workers.openvino_genai", [str(llama / "openvino")]))
+    competing.append(Contender("openvino", peers, f"{PACKAGE}.workers.openvino_genai", [str(llama / "openvino")]))
     hugging_face = f"{PACKAGE}.workers.hugging_face", [str(llama), "float32"]
-    found.append(Contender("transformers", own, *hugging_face))
+    competing.append(Contender("transformers", python, *hugging_face))
     if size == "24m":
-        found.append(Contender("transformers_continuous", own, *hugging_face, {"continuous": True}))
-    return found
+        competing.append(Contender("transformers_continuous", python, *hugging_face, {"continuous": True}))
+    return competing
 
 
 def prepare_files(size: str, folder: Path, peers: str) -> None:
-    """Write what the peers read, where it is not there: one random Llama in their three formats."""
+    """Write the model files of the peers where they are missing: one random Llama in their three formats."""
     llama = folder / size
     if not (llama / "config.json").is_file():
         save_llama(SIZES[size], llama)
     for kind in GGUF:
-        made(llama / f"{kind}.gguf", peers, f"{PACKAGE}.gguf_export", str(llama), str(llama / f"{kind}.gguf"), kind)
-    made(llama / "openvino", peers, f"{PACKAGE}.openvino_export", str(llama), str(llama / "openvino"))
+        write_missing(
+            llama / f"{kind}.gguf", peers, f"{PACKAGE}.gguf_export", str(llama), str(llama / f"{kind}.gguf"), kind
+        )
+    write_missing(llama / "openvino", peers, f"{PACKAGE}.openvino_export", str(llama), str(llama / "openvino"))
 
 
-def made(path: Path, python: str, module: str, *arguments: str) -> None:
+def write_missing(path: Path, python: str, module: str, *arguments: str) -> None:
+    """Run a module that writes `path`, where that is missing. Raises `RuntimeError` where the module fails."""
     if not path.exists():
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(

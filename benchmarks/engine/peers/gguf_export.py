@@ -1,7 +1,7 @@
 """A Llama in Hugging Face layout as a GGUF file: `python -m benchmarks.engine.peers.gguf_export FOLDER FILE f16|q8_0`.
 
-A folder without a tokenizer gives a file without vocabulary, which can only be given ids; else it is byte-level BPE.
-Norms stay fp32, as llama.cpp's own converter has it.
+A folder without a tokenizer gives a file without vocabulary, which takes ids alone; a tokenizer must be byte-level BPE.
+Norms stay fp32, as llama.cpp's own converter leaves them.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ TYPES = {
 
 
 def pairs(weight: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
-    """The rows of a projection in llama.cpp's order, which turns neighbours where Hugging Face turns halves."""
+    """A projection in llama.cpp's order of rows: its rotary embedding turns neighbours, Hugging Face's turns halves."""
     halves = weight.reshape(heads, 2, weight.shape[0] // heads // 2, -1)
     return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(weight.shape))
 
 
 def add_vocabulary(writer: gguf.GGUFWriter, folder: Path) -> None:
-    """Tokens, merges and the chat template of a folder, where it has them."""
+    """Write the tokens, merges and chat template of a folder, where it has them."""
     file = folder / "tokenizer.json"
     if not file.is_file():
         writer.add_tokenizer_model("no_vocab")
         return
-    told = json.loads(file.read_text())
-    special = {own["id"] for own in told["added_tokens"]}
-    tokens = sorted(told["model"]["vocab"], key=told["model"]["vocab"].get)
+    tokenizer = json.loads(file.read_text())
+    special = {token["id"] for token in tokenizer["added_tokens"]}
+    tokens = sorted(tokenizer["model"]["vocab"], key=tokenizer["model"]["vocab"].get)
     kinds = [gguf.TokenType.CONTROL if place in special else gguf.TokenType.NORMAL for place in range(len(tokens))]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(tokens)
     writer.add_token_types(kinds)
-    writer.add_token_merges([" ".join(pair) for pair in told["model"]["merges"]])
+    writer.add_token_merges([" ".join(pair) for pair in tokenizer["model"]["merges"]])
     config = json.loads((folder / "config.json").read_text())
     writer.add_bos_token_id(config["bos_token_id"])
     writer.add_eos_token_id(config["eos_token_id"])
@@ -50,9 +50,9 @@ def add_vocabulary(writer: gguf.GGUFWriter, folder: Path) -> None:
 
 
 def convert(folder: Path, file: Path, kind: str) -> None:
-    """Write the weights of a folder with their sizes into a file."""
+    """Write the weights and sizes of a folder into a GGUF file of a kind of `TYPES`."""
     config = json.loads((folder / "config.json").read_text())
-    matrix, file_type = TYPES[kind]
+    matrix_type, file_type = TYPES[kind]
     writer = gguf.GGUFWriter(file, "llama")
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
@@ -72,9 +72,9 @@ def convert(folder: Path, file: Path, kind: str) -> None:
             weight = pairs(weight, config["num_attention_heads"])
         elif "k_proj" in key:
             weight = pairs(weight, config["num_key_value_heads"])
-        own = gguf.GGMLQuantizationType.F32 if weight.ndim == 1 else matrix
+        weight_type = gguf.GGMLQuantizationType.F32 if weight.ndim == 1 else matrix_type
         name = names.get_name(key, try_suffixes=(".weight",))
-        writer.add_tensor(name, gguf.quants.quantize(weight.astype(np.float32), own), raw_dtype=own)
+        writer.add_tensor(name, gguf.quants.quantize(weight.astype(np.float32), weight_type), raw_dtype=weight_type)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -1,7 +1,7 @@
-"""How the benchmark talks to its workers: one process an engine, model and number of threads, one line a piece of work.
+"""How the benchmark talks to its workers: one process for each engine, model and number of threads; work as JSON lines.
 
-A worker makes ready what the work needs, then is timed: wall-clock, and the processor time of all its threads. Standard
-library only, for workers run in environments of their own.
+A worker prepares a piece of work, then does it and gives the time by the clock and the processor time of all its
+threads. This module needs the standard library alone, for workers run in environments of their own.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[3]
-FIRST_WORD = 8
-"""Ids below it may mean something to a tokenizer and are in no prompt."""
-COMPARED = 8
-"""Tokens of the first response that are handed back, to compare engines by."""
+FIRST_PROMPT_ID = 8
+"""Smaller ids may be special tokens and are in no prompt."""
+COMPARED_TOKENS = 8
+"""Of the first response, which are handed back to compare engines by."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """Prompts of random ids, all of one length, that are to be gone on with greedily by `new` tokens each.
+    """`batch` prompts of `prompt` random ids each, to be continued greedily by `new` tokens each.
 
-    `variant` says how, where an engine has several ways.
+    variant: how, where an engine has several ways.
     """
 
     batch: int
@@ -39,19 +39,21 @@ class Work:
     seed: int = 0
 
     def prompts(self) -> list[list[int]]:
-        """The same for every engine, others with every seed."""
+        """The prompts: the same for every engine, others with every seed."""
         rng = random.Random(f"{self.batch}/{self.prompt}/{self.seed}")
-        return [[rng.randrange(FIRST_WORD, self.vocabulary) for _ in range(self.prompt)] for _ in range(self.batch)]
+        return [
+            [rng.randrange(FIRST_PROMPT_ID, self.vocabulary) for _ in range(self.prompt)] for _ in range(self.batch)
+        ]
 
 
 Tokens = Sequence[Sequence[int]]
 """The new tokens of each prompt."""
 Prepare = Callable[[Work], Callable[[], Tokens]]
-"""Makes ready for a piece of work, and returns what is to be timed."""
+"""Prepares a piece of work and returns the function that does it, which is timed."""
 
 
 def serve(prepare: Prepare) -> None:
-    """The worker's side: do what comes on stdin, line by line, till it is closed. What libraries print is no answer."""
+    """The worker's side: do the work on stdin, line by line, to its end. What libraries print goes to stderr."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -60,14 +62,14 @@ def serve(prepare: Prepare) -> None:
         wall, processor = time.perf_counter(), time.process_time()
         tokens = go()
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
-        lengths = {len(own) for own in tokens}
+        lengths = {len(response) for response in tokens}
         assert len(tokens) == work.batch and lengths == {work.new}, f"{len(tokens)} responses of {lengths} tokens"
-        first = [int(token) for token in tokens[0][:COMPARED]]
+        first = [int(token) for token in tokens[0][:COMPARED_TOKENS]]
         print(json.dumps({"seconds": wall, "cpu_seconds": processor, "tokens": first}), file=answers)
 
 
 class Worker:
-    """The other side: a process that is started with the first piece of work. What it says goes into a file."""
+    """The other side: a process that is started with the first piece of work. Its stderr goes into the file `log`."""
 
     def __init__(self, python: str, module: str, arguments: Sequence[str], threads: int, log: Path) -> None:
         self._command = [python, "-m", module, *arguments, str(threads)]

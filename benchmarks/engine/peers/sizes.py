@@ -1,6 +1,6 @@
-"""The models that are compared: ours and a Llama that has as many parameters as one of our tokens uses at full depth.
+"""The models that are compared: ours, and a Llama with as many parameters as a token of ours uses at full depth.
 
-All have random weights, so that no download decides what is compared; a text is no better or worse to write for it.
+All have random weights, so that no download decides which models are compared; the weights do not change the speed.
 """
 
 from __future__ import annotations
@@ -12,22 +12,19 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from tuili.model import TuiliConfig, TuiliForCausalLM
-from tuili.model.folder import SHIPPED
-from tuili.model.presets import preset
-from tuili.model.size import count_parameters
-from tuili.store import Tokenizer
+from tuili.model import TuiliConfig, TuiliForCausalLM, count_parameters, preset
+from tuili.store import SHIPPED_MODELS, Tokenizer
 
-SPREAD = 0.08
-"""Of the random weights: large enough that layers change what is said, as in a trained model."""
+WEIGHT_STD = 0.08
+"""Of the random weights: so large that each layer changes the text, as in a trained model."""
 
-EMBEDDED = 0.02
-"""Of our embeddings' random weights: the model scales them up, and a token is not just to be followed by itself."""
+EMBEDDING_SCALE = 0.02
+"""By which our random embeddings are multiplied: the model scales them up, and a token must not just repeat itself."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """What both models have alike, and the parts in which they differ: see `TuiliConfig` and `LlamaConfig`."""
+    """The sizes that both models share, and those in which they differ: see `TuiliConfig` and `LlamaConfig`."""
 
     vocabulary: int
     hidden: int
@@ -53,7 +50,7 @@ class Size:
             num_key_value_heads=self.kv_heads,
             head_dim=64,
             moe_intermediate_size=self.expert,
-            initializer_range=SPREAD,
+            initializer_range=WEIGHT_STD,
         )
 
     def llama(self) -> LlamaConfig:
@@ -68,21 +65,21 @@ class Size:
             head_dim=64,
             max_position_embeddings=2048,
             tie_word_embeddings=True,
-            initializer_range=SPREAD,
+            initializer_range=WEIGHT_STD,
             bos_token_id=1,
             eos_token_id=2,
             pad_token_id=0,
         )
 
     def parameters(self) -> dict[str, int]:
-        """All parameters of both, and those that a token uses: of ours at full depth and where it leaves the trunk."""
-        own = count_parameters(self.ours())
+        """Numbers of parameters: all of ours, those that a token uses at full depth and in the trunk, the Llama's."""
+        ours = count_parameters(self.ours())
         with torch.device("meta"):
             llama = sum(parameter.numel() for parameter in LlamaForCausalLM(self.llama()).parameters())
         return {
-            "ours_total": own.total,
-            "ours_active": own.active,
-            "ours_active_trunk": own.active_trunk,
+            "ours_total": ours.total,
+            "ours_active": ours.active,
+            "ours_active_trunk": ours.active_trunk,
             "llama_total_and_active": llama,
         }
 
@@ -95,20 +92,20 @@ SIZES = {
 
 
 def build_ours(size: Size, dtype: torch.dtype) -> tuple[TuiliForCausalLM, Tokenizer]:
-    """Our model with a tokenizer whose `<|end|>` it never writes: a token of no weight is never the likeliest."""
-    tokenizer = Tokenizer.load(SHIPPED / "nano")
+    """Our model, with a tokenizer whose `<|end|>` it never writes: a token with weights of 0 is never the likeliest."""
+    tokenizer = Tokenizer.load(SHIPPED_MODELS / "nano")
     config = size.ours()
     config.separator_token_ids = tokenizer.separator_ids()
     torch.manual_seed(0)
     model: Any = TuiliForCausalLM(config)
-    for layer in (*model.model.trunk, *model.model.reasoning):  # what begins as nothing in training says something here
-        torch.nn.init.normal_(layer.attention.o_proj.weight, std=SPREAD)
+    for layer in (*model.model.trunk, *model.model.reasoning):  # training begins them at 0, where they add nothing
+        torch.nn.init.normal_(layer.attention.o_proj.weight, std=WEIGHT_STD)
     for layer in model.model.trunk:
-        torch.nn.init.normal_(layer.mlp.down_proj.weight, std=SPREAD)
+        torch.nn.init.normal_(layer.mlp.down_proj.weight, std=WEIGHT_STD)
     for layer in model.model.reasoning:
-        torch.nn.init.normal_(layer.moe.experts.down_proj, std=SPREAD)
+        torch.nn.init.normal_(layer.moe.experts.down_proj, std=WEIGHT_STD)
     with torch.no_grad():
-        model.model.embed_tokens.weight.mul_(EMBEDDED)
+        model.model.embed_tokens.weight.mul_(EMBEDDING_SCALE)
         model.model.embed_tokens.weight[tokenizer.end_id] = 0
     return model.to(dtype).eval(), tokenizer
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.engine.peers.contenders import GGUF, PEERS, made
+from benchmarks.engine.peers.contenders import GGUF, PEERS, write_missing
 from benchmarks.harness.record import ROOT
 from benchmarks.harness.server import Server, free_port, tuili_server
 from benchmarks.serving.peers.llama import save_llama
@@ -46,7 +46,7 @@ def contenders(folder: Path, threads: int) -> list[Contender]:
     ]
     for kind in GGUF:
         file = folder / f"{kind}.gguf"
-        made(file, str(PEERS), "benchmarks.engine.peers.gguf_export", str(llama), str(file), kind)
+        write_missing(file, str(PEERS), "benchmarks.engine.peers.gguf_export", str(llama), str(file), kind)
         chosen.append(Contender(f"llama_cpp_{kind}", partial(llama_cpp, file, threads)))
     plain = partial(transformers, llama, threads)
     continuous = partial(transformers, llama, threads, "--continuous-batching")

@@ -12,11 +12,8 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from tuili.model import TuiliConfig
-from tuili.model.folder import SHIPPED
-from tuili.model.size import count_parameters
-from tuili.model.tokenizer import transformers_tokenizer
-from tuili.store import BEGIN, PAD, Tokenizer
+from tuili.model import TuiliConfig, count_parameters, transformers_tokenizer
+from tuili.store import BEGIN, PAD, SHIPPED_MODELS, Tokenizer
 
 TEMPLATE = "<|begin|>{% for message in messages %}<|{{ message.role }}|>{{ message.content }}{% endfor %}<|assistant|>"
 FEED_FORWARD_SIZE = 224
@@ -25,7 +22,7 @@ FEED_FORWARD_SIZE = 224
 
 def llama_config() -> LlamaConfig:
     """nano's sizes without its experts."""
-    nano, tokenizer = TuiliConfig.from_pretrained(SHIPPED / "nano"), Tokenizer.load(SHIPPED / "nano")
+    nano, tokenizer = TuiliConfig.from_pretrained(SHIPPED_MODELS / "nano"), Tokenizer.load(SHIPPED_MODELS / "nano")
     assert nano.num_hidden_layers is not None
     return LlamaConfig(
         vocab_size=nano.vocab_size,
@@ -46,7 +43,7 @@ def llama_config() -> LlamaConfig:
 
 def save_llama(folder: Path) -> None:
     """Write it in Hugging Face layout, with nano's tokenizer and a chat template."""
-    tokenizer = Tokenizer.load(SHIPPED / "nano")
+    tokenizer = Tokenizer.load(SHIPPED_MODELS / "nano")
     torch.manual_seed(0)
     model: Any = LlamaForCausalLM(llama_config())
     with torch.no_grad():
@@ -59,7 +56,7 @@ def save_llama(folder: Path) -> None:
 
 def parameters() -> dict[str, int]:
     """Numbers of parameters: all of nano, those that a token uses at full depth and in the trunk alone, the Llama's."""
-    nano = count_parameters(TuiliConfig.from_pretrained(SHIPPED / "nano"))
+    nano = count_parameters(TuiliConfig.from_pretrained(SHIPPED_MODELS / "nano"))
     with torch.device("meta"):
         llama = sum(parameter.numel() for parameter in LlamaForCausalLM(llama_config()).parameters())
     return {

@@ -23,7 +23,7 @@ from tuili.engine import Depth, Scheduler, Sequence, SequenceLimits, load_schedu
 from tuili.errors import InputError
 from tuili.eval.runner import unseen_problems
 from tuili.machine import machine, usable_cores
-from tuili.model.folder import LoadedModel
+from tuili.model import LoadedModel
 from tuili.tasks import domain_names
 
 LEVELS, SEED = (1, 2), 5

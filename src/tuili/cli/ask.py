@@ -37,7 +37,7 @@ def run(
 
     from tuili.cli.show import show_answer
     from tuili.engine import Budget, Request, Sampling, parse_settings
-    from tuili.model.folder import load_model
+    from tuili.model import load_model
 
     spend = {
         "max_steps": max_steps,

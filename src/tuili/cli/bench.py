@@ -54,7 +54,7 @@ def engine(
     from rich.console import Console
 
     from tuili.bench.speed import SpeedSettings, measure_speed, set_threads
-    from tuili.model.folder import load_model
+    from tuili.model import load_model
 
     set_threads(threads)
     loaded = load_model(model)

@@ -45,7 +45,7 @@ def run(
     from tuili.eval.calibration.calibrate import Classes, calibrate
     from tuili.eval.calibration.risk import draw_risk
     from tuili.files import check_file_place, whole_file
-    from tuili.model.folder import load_model
+    from tuili.model import load_model
 
     classes = Classes(
         _numbers("--tolerance", tolerance, float),

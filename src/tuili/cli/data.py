@@ -105,10 +105,17 @@ def tokenizer(
     folder = parse_folder("FOLDER", out)
     from statistics import fmean
 
-    from tuili.data import TOKENIZER_SAMPLE_RECORDS, FileSource, Source, TaskSource, encode_record, sample_texts
-    from tuili.data.tokenizer import train_tokenizer
+    from tuili.data import (
+        TOKENIZER_SAMPLE_RECORDS,
+        FileSource,
+        Source,
+        TaskSource,
+        encode_record,
+        sample_texts,
+        train_tokenizer,
+    )
     from tuili.files import check_file_place, writing
-    from tuili.model.tokenizer import transformers_tokenizer
+    from tuili.model import transformers_tokenizer
     from tuili.tasks import LEVELS
 
     sources: list[Source] = [TaskSource(name, dict.fromkeys(LEVELS, 1.0), seed=0) for name in parse_domains(domains)]

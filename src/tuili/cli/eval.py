@@ -51,7 +51,7 @@ def run(
     from tuili.eval.reporting.card import EVAL_FILE, write_card
     from tuili.eval.reporting.report import write_html, write_json
     from tuili.files import check_file_place, is_special
-    from tuili.model.folder import load_model
+    from tuili.model import load_model
     from tuili.train.folder import RUN_FILE
     from tuili.train.log import read_log
 

@@ -23,9 +23,10 @@ def run(model: ModelArgument = "nano", as_json: JsonFlag = False) -> None:
 
     from rich.console import Console
 
-    from tuili.model.folder import check_folder, resolve
+    from tuili.model import check_folder
+    from tuili.store import resolve_model
 
-    path = resolve(model)
+    path = resolve_model(model)
     facts = describe(path, check_folder(path))
     if as_json:
         print(json.dumps(facts, ensure_ascii=False, indent=2))
@@ -38,8 +39,8 @@ def describe(path: Path, config: TuiliConfig) -> dict[str, Any]:
     from dataclasses import asdict
 
     from tuili.eval.reporting.card import read_figures
-    from tuili.model.size import count_parameters
-    from tuili.store.lineage import model_hash, read_lineage
+    from tuili.model import count_parameters
+    from tuili.store import model_hash, read_lineage
 
     lineage = read_lineage(path)
     digest = model_hash(path)
@@ -60,7 +61,7 @@ def describe(path: Path, config: TuiliConfig) -> dict[str, Any]:
 
 def _verifier(path: Path) -> dict[str, float] | None:
     """The figures of the verifier in a model's folder."""
-    from tuili.model.verifier import read_verifier
+    from tuili.model import read_verifier
 
     found = read_verifier(path)
     return None if found is None else dict(found.figures)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tuili.eval.evaluation import EvalSettings
     from tuili.eval.runner import Trial
-    from tuili.model.folder import LoadedModel
+    from tuili.model import LoadedModel
     from tuili.tasks import Problem
     from tuili.train.recipe import Recipe
 
@@ -62,7 +62,7 @@ def run(
     from tuili.eval.evaluation import EvalSettings, evaluate
     from tuili.eval.reporting.report import by_domain
     from tuili.files import check_file_place
-    from tuili.model.folder import load_model
+    from tuili.model import load_model
     from tuili.train.recipe import Recipe
     from tuili.train.run import train
 

@@ -40,22 +40,20 @@ def run(
     tls_key: Annotated[Path | None, typer.Option(help="Its key.")] = None,
 ) -> None:
     """Serve models over HTTP until SIGTERM, which lets those that are being answered finish."""
-    from tuili.serve.keys import Keys, read_keys
-    from tuili.serve.keys import new_key as make_key
+    from tuili.serve import Keys, read_keys
+    from tuili.serve import new_key as make_key
 
     if new_key is not None:
         key, line = make_key(new_key)
         print(f"{key}\n{line}")
         return
     gc.disable()  # until models are loaded: there is nothing to collect, and looking would take a tenth of the start
-    from tuili.serve.app import Settings
-    from tuili.serve.models import Models, make_engine
-    from tuili.serve.server import serve
-    from tuili.serve.traces import Traces, collector
+    from tuili.serve import ModelRegistry, Settings, Traces, engine_factory, otlp_traces, serve
 
     settings = Settings(
         Keys(read_keys(keys_file)) if keys_file is not None else Keys(),
         feedback=feedback,
-        traces=Traces() if traces is None else collector(traces),
+        traces=Traces() if traces is None else otlp_traces(traces),
     )
-    serve(Models(models, make_engine(slots, waiting, compiled, int8)), settings, host, port, drain, tls_cert, tls_key)
+    registry = ModelRegistry(models, engine_factory(slots, waiting, compiled, int8))
+    serve(registry, settings, host, port, drain, tls_cert, tls_key)

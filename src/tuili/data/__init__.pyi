@@ -11,10 +11,13 @@ from .sources import (
     sample_texts,
 )
 from .stream import BlockStream, StreamState, prefetch
+from .tokenizer import MIN_VOCABULARY_SIZE, VOCABULARY_SIZE, train_tokenizer
 
 __all__ = [
     "IGNORE_INDEX",
+    "MIN_VOCABULARY_SIZE",
     "TOKENIZER_SAMPLE_RECORDS",
+    "VOCABULARY_SIZE",
     "Block",
     "BlockStream",
     "FileSource",
@@ -32,5 +35,6 @@ __all__ = [
     "read_records",
     "record_schema",
     "sample_texts",
+    "train_tokenizer",
     "write_records",
 ]

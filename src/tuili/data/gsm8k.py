@@ -1,9 +1,8 @@
-"""Imports GSM8K: its calculations `<<48/2=24>>` become checked steps, its last line `#### 72` the answer.
+"""Imports GSM8K: its calculations `<<48/2=24>>` become checked steps, its last line `#### 72` becomes the answer.
 
-Every item is yielded, with the reason why it is not to be used: one of its calculations does not check, or none
-of them gives the answer.
-What a record is and how it is written is left to `records`. The format: Cobbe et al., "Training Verifiers to
-Solve Math Word Problems", 2021 (arXiv:2110.14168).
+Every item is yielded, with an outcome that says whether it may be used: every calculation must be valid, and one must
+give the answer. Records and their files are left to `records`. The format: Cobbe et al., "Training Verifiers to Solve
+Math Word Problems", 2021 (arXiv:2110.14168).
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _SPELLING = (
 
 
 class ImportOutcome(StrEnum):
-    """Whether an item may be used, or the first reason why not."""
+    """Whether an item may be used, or the first reason against it. The values are texts for users."""
 
     CHECKED = "every calculation is valid and one gives the answer"
     NO_RESULT = "no calculation gives the answer"
@@ -47,7 +46,7 @@ class ImportOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class Gsm8kItem:
-    """One question of GSM8K with its calculations as steps in canonical printing, and a verdict on each."""
+    """A question of GSM8K, with its calculations as steps in canonical printing and the checker's verdict on each."""
 
     line: int
     question: str
@@ -57,7 +56,7 @@ class Gsm8kItem:
 
     @property
     def outcome(self) -> ImportOutcome:
-        """What the verdicts amount to."""
+        """The outcome that follows from the verdicts."""
         if not self.steps:
             return ImportOutcome.NO_CALCULATION
         for step, verdict in zip(self.steps, self.verdicts, strict=True):
@@ -70,7 +69,7 @@ class Gsm8kItem:
 
     @property
     def record(self) -> Record:
-        """The item as a record. Its level is the number of its steps, at most the highest level there is."""
+        """The item as a record. Its level is the number of its steps, between the lowest and the highest level."""
         return Record(
             input=self.question,
             output=self.answer,
@@ -83,7 +82,7 @@ class Gsm8kItem:
 
 
 def import_gsm8k(path: str | Path) -> Iterator[Gsm8kItem]:
-    """Yield the items of a GSM8K file (`train.jsonl`, `test.jsonl`) in order, the unusable ones too.
+    """Yield the items of a GSM8K file (`train.jsonl`, `test.jsonl`) in order, with those that may not be used.
 
     Raises `RecordError` for a file that cannot be read and at the first line that is not in the format.
     """
@@ -97,7 +96,7 @@ def import_gsm8k(path: str | Path) -> Iterator[Gsm8kItem]:
 
 
 def count_outcomes(items: Iterable[Gsm8kItem]) -> Counter[ImportOutcome]:
-    """How many items check, and how many do not for which reason."""
+    """The number of items for each outcome."""
     return Counter(item.outcome for item in items)
 
 
@@ -120,14 +119,14 @@ def _item(where: str, number: int, line: str) -> Gsm8kItem:
 
 
 def _step(calculation: str) -> str:
-    """A calculation in canonical printing: `48/2=24` becomes `48 / 2 = 24`, `.5*8=4` to `0.5 * 8 = 4`."""
+    """A calculation in canonical printing: `48/2=24` becomes `48 / 2 = 24`, `.5*8=4` becomes `0.5 * 8 = 4`."""
     for pattern, replacement in _SPELLING:
         calculation = pattern.sub(replacement, calculation)
     return render(parse(calculation))
 
 
 def _is_rounded(step: str, verdict: Verdict) -> bool:
-    """Whether a wrong result is the right one, rounded (up, down or to the nearest) to the digits written."""
+    """Whether a wrong result is the right one, rounded up, down or to the nearest number with as many digits."""
     written = step.rpartition("= ")[2]
     if verdict.expected is None or not _NUMBER.fullmatch(written):
         return False

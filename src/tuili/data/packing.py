@@ -1,7 +1,7 @@
-"""Packing: documents of many lengths into rows of one length, none split, almost no position wasted.
+"""Packing: documents of many lengths fill rows of one length. No document is split, and hardly a position is unused.
 
-Which documents come in which order is decided in `stream`; that they do not see each other is left to the
-model, which reads `documents_BT`. Dimensions: B rows, T positions of a row.
+The order of documents is left to `stream`. That attention does not cross documents is left to the model, which reads
+`documents_BT`. Dimensions: B rows, T positions of a row.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ IGNORE_INDEX = -100
 
 @dataclass(frozen=True)
 class Document:
-    """Token ids of a prompt and its response, of which the first `prompt_length` are only read."""
+    """The token ids of a prompt and its response. The first `prompt_length` ids are the prompt and are not learnt."""
 
     tokens: tuple[int, ...]
     prompt_length: int
     expert: int
-    """Index of the domain's expert, -1 where the domain has none."""
+    """The index of the domain's expert; -1 where the domain has none."""
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     @property
     def response_length(self) -> int:
-        """Tokens of the response, `<|end|>` included."""
+        """The number of tokens of the response, including `<|end|>`."""
         return len(self.tokens) - self.prompt_length
 
 
 @dataclass(frozen=True)
 class Block:
-    """B packed rows of T positions, all int64. Positions after the last document of a row are filler."""
+    """B packed rows of T positions; all tensors are int64. Positions after a row's last document are filler."""
 
     tokens_BT: Tensor
     positions_BT: Tensor
     """Counted from 0 in each document; 0 in filler."""
     documents_BT: Tensor
-    """0, 1, 2 … in the order of the row; -1 in filler."""
+    """The number of the document in its row, from 0 on; -1 in filler."""
     targets_BT: Tensor
-    """The next token of the same document where that is part of a response, else `IGNORE_INDEX`."""
+    """The next token of the document where that token belongs to the response, else `IGNORE_INDEX`."""
     domains_BT: Tensor
-    """The document's expert; -1 where unknown and in filler."""
+    """The index of the document's expert; -1 where it has none and in filler."""
 
     def to(self, device: torch.device) -> Block:
         """The same block on another device."""
@@ -54,16 +54,17 @@ class Block:
 
     @property
     def real_tokens(self) -> int:
-        """Positions that carry a document."""
+        """The number of positions that are not filler."""
         return int((self.documents_BT >= 0).sum())
 
 
 def fill_row(lengths: Sequence[int], capacity: int) -> list[int]:
-    """Rising indices of the documents that fill a row best: the first, and whichever others leave least.
+    """The rising indices of documents that fill a row of `capacity` tokens best, given the lengths in tokens.
 
-    Among equally full rows the one that reaches least far down the list wins, so that no document waits long.
-    Exact subset sum: bit s of `sums[i]` says that some of the first i documents, the very first among them,
-    add up to s. Raises `ValueError` when the first document does not fit.
+    The first document is always chosen, with the others that leave the fewest tokens unused. Of equally full rows the
+    one is chosen that reaches least far down the list, so that no document waits long. Method: exact subset sum. Bit
+    s of `sums[i]` says that the first document and some of the i that follow it have s tokens together. Raises
+    `ValueError` when the first document does not fit.
     """
     if lengths[0] > capacity:
         raise ValueError(f"a document of {lengths[0]} tokens does not fit a row of {capacity}")
@@ -83,7 +84,7 @@ def fill_row(lengths: Sequence[int], capacity: int) -> list[int]:
 
 
 def pack(rows: Sequence[Sequence[Document]], length: int, pad_id: int) -> Block:
-    """Lay out rows of documents, each row at most `length` tokens in all."""
+    """The block of these rows of documents. The documents of a row have at most `length` tokens together."""
     tokens, positions, documents, targets, domains = (
         torch.full((len(rows), length), value) for value in (pad_id, 0, -1, IGNORE_INDEX, -1)
     )

@@ -1,7 +1,7 @@
-"""Records: what a line of a JSONL data file says, and how such files are read, counted and written.
+"""Records: the lines of JSONL data files, and how such files are read, checked and written.
 
-A bad line is refused with file, line number and what would be right; nothing is skipped in silence. What the
-text of a response looks like is left to `tuili.steps`, where problems come from to `tuili.tasks`.
+A bad line is refused with the file, the line number and what would be right; no line is skipped in silence. The form
+of a response is left to `tuili.steps`, problems and their splits to `tuili.tasks`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tuili.steps import END, END_THINK, THINK, Context, Status, check_chain, ren
 from tuili.tasks import LEVELS, Problem, Split, domain_names
 
 GENERATED_SOURCE = "tuili"
-"""The source of generated problems."""
+"""The `source` of records that are generated problems."""
 NonBlankText = Annotated[str, StringConstraints(pattern=r"\S")]
 StrippedText = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
@@ -44,7 +44,7 @@ class Record(BaseModel):
 
     @classmethod
     def of(cls, problem: Problem) -> Record:
-        """The record of a generated problem. Raises `RecordError` for one that cannot be a record."""
+        """The record of a generated problem. Raises `RecordError` for a problem that cannot be a record."""
         try:
             return cls(
                 input=problem.prompt,
@@ -65,7 +65,7 @@ class Record(BaseModel):
 
     @property
     def is_held_out(self) -> bool:
-        """Whether it is a generated problem that is kept for validation or test."""
+        """Whether the record is a generated problem of the validation or the test split."""
         return (
             self.source == GENERATED_SOURCE
             and self.domain in domain_names()
@@ -98,18 +98,18 @@ def record_schema() -> dict[str, Any]:
 
 
 def read_records(path: str | Path) -> Iterator[Record]:
-    """Yield the records of a JSONL file in order; blank lines are allowed.
+    """Yield the records of a JSONL file in order. Blank lines are allowed.
 
-    Raises `RecordError` at the first bad line, naming file, line and what would be right, and for a file that
+    Raises `RecordError` at the first bad line, with the file, the line and what would be right, and for a file that
     is missing or holds no record.
     """
     return (record for _, record in _numbered(Path(path)))
 
 
 def read_training_records(path: str | Path) -> Iterator[Record]:
-    """Yield the records of a file as `read_records` does, to train on.
+    """Yield the records of a file that is to be trained on, as `read_records` does.
 
-    Raises `RecordError` also at the first generated problem that is kept for validation or test.
+    Raises `RecordError` also at the first generated problem of the validation or the test split.
     """
     for number, record in _numbered(Path(path)):
         if record.is_held_out:
@@ -120,7 +120,7 @@ def read_training_records(path: str | Path) -> Iterator[Record]:
 
 @dataclass(frozen=True)
 class RecordReport:
-    """What a data file holds: records by (domain, level), their steps by verdict, what is wrong with it."""
+    """What a data file holds: the numbers of records by domain and level and of steps by verdict, and its errors."""
 
     records: Counter[tuple[str, int]] = field(default_factory=Counter)
     steps: Counter[Status] = field(default_factory=Counter)
@@ -129,12 +129,12 @@ class RecordReport:
 
     @property
     def lines(self) -> int:
-        """Lines that are not blank."""
+        """The number of lines that are not blank."""
         return self.records.total() + len(self.errors)
 
 
 def check_records(path: str | Path) -> RecordReport:
-    """Read a file past its bad lines and check every step. Raises `RecordError` if it cannot be opened."""
+    """Read a whole file, with its bad lines, and check every step. Raises `RecordError` if it cannot be opened."""
     report = RecordReport()
     for number, line in _lines(Path(path)):
         try:
@@ -149,7 +149,7 @@ def check_records(path: str | Path) -> RecordReport:
 
 
 def write_records(path: str | Path, records: Iterable[Record]) -> int:
-    """Write records as JSONL and return their number. The file appears when it is complete, or not at all.
+    """Write records as JSONL and return their number. The file appears complete or not at all.
 
     Raises `InputError` where it cannot be written.
     """

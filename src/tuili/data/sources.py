@@ -1,7 +1,7 @@
-"""Sources of training documents: endless, numbered, and each document a function of its number alone.
+"""Sources of training documents: endless lists of records, in which the number alone decides the record.
 
-A domain's problems are generated from the training seeds; a file's records come in a new order each epoch.
-Which source is asked for its next document is decided in `stream`.
+A domain's problems are generated from the training seeds. A file's records come in a new order in each epoch. Which
+source gives the next document is left to `stream`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tuili.store import Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS, Problem, Split, generate
 
 TOKENIZER_SAMPLE_RECORDS = 400
-"""Records of each source that a tokenizer learns from."""
+"""Records of each source that a tokenizer is trained on."""
 CHECKED_PROBLEMS = 20
 """Problems of each domain whose steps are checked before a run begins."""
 
@@ -29,16 +29,16 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name, unique in a run."""
+        """The name of the source, unique in a run."""
         ...
 
     def record(self, number: int) -> Record:
-        """The record with this number (from 0), the same whenever it is asked for."""
+        """The record with this number, from 0 on. A number always gives the same record."""
         ...
 
 
 class TaskSource:
-    """The training problems of one domain; the level of each is drawn by weight."""
+    """The training problems of one domain. The level of each problem is drawn by the weights in `levels`."""
 
     def __init__(self, domain: str, levels: Mapping[int, float], seed: int) -> None:
         self.name = domain
@@ -46,20 +46,20 @@ class TaskSource:
         self._seed = Split.TRAIN.seed(seed)
 
     def problem(self, number: int) -> Problem:
-        """Problem `number` of the seed."""
+        """Problem number `number` of the seed."""
         rng = random.Random(f"level/{self.name}/{self._seed}/{number}")
         (level,) = rng.choices(self._levels, self._weights)
         return generate(self.name, self._seed, number, level)
 
     def record(self, number: int) -> Record:
-        """The record of a problem."""
+        """The record of problem number `number`."""
         return Record.of(self.problem(number))
 
 
 class FileSource:
-    """The records of a JSONL file, shuffled anew in every epoch.
+    """The records of a JSONL file, in a new order in each epoch.
 
-    Raises `RecordError` for a bad file, and for one with problems that are kept for validation and test.
+    Raises `RecordError` for a bad file, and for one with generated problems of the validation or the test split.
     """
 
     def __init__(self, path: str | Path, seed: int) -> None:
@@ -69,7 +69,7 @@ class FileSource:
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
     def record(self, number: int) -> Record:
-        """Record `number` of all epochs one after the other."""
+        """Record number `number`, counted on from epoch to epoch."""
         epoch, place = divmod(number, len(self._records))
         return self._records[self._order(epoch)[place]]
 
@@ -80,14 +80,14 @@ class FileSource:
 
 
 def encode_record(tokenizer: Tokenizer, record: Record) -> Document:
-    """The token ids of a record, labelled with its domain's expert."""
+    """The token ids of a record's prompt and response, with the index of its domain's expert."""
     tokens, prompt_length = tokenizer.encode_example(record.input, record.response)
     expert = BUILT_IN_DOMAINS.index(record.domain) if record.domain in BUILT_IN_DOMAINS else -1
     return Document(tuple(tokens), prompt_length, expert)
 
 
 def check_sample(sources: Iterable[Source]) -> None:
-    """Raise `InputError` for the first of some problems of the domains that has a step which is not valid."""
+    """Check the first `CHECKED_PROBLEMS` problems of each domain. Raises `InputError` for a step that is not valid."""
     for source in sources:
         if isinstance(source, TaskSource):
             for number in range(CHECKED_PROBLEMS):
@@ -95,7 +95,7 @@ def check_sample(sources: Iterable[Source]) -> None:
 
 
 def sample_texts(sources: Iterable[Source]) -> Iterator[str]:
-    """The plain texts of the first records of each source, for a tokenizer to learn from."""
+    """Yield the texts of the first records of each source (prompts, steps, answers), to train a tokenizer on."""
     for source in sources:
         for record in map(source.record, range(TOKENIZER_SAMPLE_RECORDS)):
             response = split_response(record.response)

@@ -1,7 +1,7 @@
-"""The stream of training blocks: which source comes next, what fills a row, and a state to go on from.
+"""The stream of training blocks: which source gives the next document, and a state from which a stream is resumed.
 
-The stream is a pure function of its sources, its weights and its state: a resumed stream gives the same
-blocks bit for bit. What the documents are is left to `sources`, the layout of a row to `packing`.
+The sources, the weights and the state decide the blocks: a resumed stream gives the same blocks, bit for bit. The
+documents are left to `sources`, the choice of documents for a row and the layout to `packing`.
 """
 
 from __future__ import annotations
@@ -19,27 +19,28 @@ from tuili.errors import InputError
 from tuili.store import PAD, Tokenizer
 
 MAX_PENDING_DOCUMENTS = 64
-"""Documents that wait to be packed: enough to fill almost every row exactly."""
+"""Documents that wait to be packed. That many are enough to fill almost every row exactly."""
 
 MAX_REFUSALS_IN_A_ROW = 1000
-"""Documents in a row that a source may offer beyond the row's length before it counts as unusable."""
+"""Documents longer than a row that a source may give one after the other before it is refused."""
 
 SourceWeights = Callable[[int], Mapping[str, float]]
-"""From the number of a block to the weight of each source; one that is not named has weight 0."""
+"""Gives the weight of each source for the number of a block. A source without a weight has weight 0."""
 
 
 @dataclass(frozen=True)
 class StreamState:
-    """All that a stream must know to go on; holds only what JSON can hold."""
+    """The state of a stream, from which it can be resumed. It holds values of JSON alone."""
 
     blocks: int = 0
     credit: Mapping[str, float] = field(default_factory=dict)
-    """Response tokens that a source is owed."""
+    """The number of response tokens that each source is owed."""
     drawn: Mapping[str, int] = field(default_factory=dict)
+    """The number of documents drawn from each source."""
     refused: Mapping[str, int] = field(default_factory=dict)
-    """Documents longer than a row, which are left out, of those drawn."""
+    """The number of drawn documents that were longer than a row and left out, for each source."""
     pending: Sequence[tuple[str, int]] = ()
-    """Source and number of each document drawn and not yet packed, oldest first."""
+    """The source and number of each document that is drawn and not yet packed, the oldest first."""
 
 
 class _Waiting(NamedTuple):
@@ -49,9 +50,10 @@ class _Waiting(NamedTuple):
 
 
 class BlockStream:
-    """An endless iterator of blocks in which each source's share of response tokens follows its weight.
+    """An endless iterator of blocks, in which each source's share of response tokens follows its weight.
 
-    Raises `InputError` when all weights are 0 and when a source has only documents longer than a row.
+    A block has `rows` rows of `length` tokens. Raises `InputError` when all weights are 0, and when a source gives only
+    documents longer than a row.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class BlockStream:
 
     @property
     def state(self) -> StreamState:
-        """The state after the last block given out."""
+        """The state after the last block that was given out."""
         pending = tuple((waiting.source, waiting.number) for waiting in self._pending)
         return StreamState(self._blocks, dict(self._credit), dict(self._drawn), dict(self._refused), pending)
 
@@ -103,7 +105,7 @@ class BlockStream:
         return row
 
     def _draw(self, shares: Mapping[str, float]) -> None:
-        """The source that is owed most pays for its next document (deficit round robin; Shreedhar 1995)."""
+        """Draw the next document, from the source that is owed most (deficit round robin; Shreedhar 1995)."""
         name = max((name for name in self._sources if shares[name] > 0), key=self._credit.__getitem__)
         for _ in range(MAX_REFUSALS_IN_A_ROW):
             drawn = self._read(name, self._drawn[name])
@@ -127,9 +129,9 @@ class BlockStream:
 
 @contextmanager
 def prefetch(stream: BlockStream, ahead: int = 4) -> Iterator[Iterator[tuple[Block, StreamState]]]:
-    """Let a thread prepare blocks ahead of their use; gives each with the stream's state right after it.
+    """Prepare blocks in a thread, up to `ahead` of their use. Yields each block with the stream's state after it.
 
-    An error in the stream is raised where its block would have come. The thread ends with the `with` block.
+    An error in the stream is raised in the place of its block. The thread ends with the `with` block.
     """
     queue: Queue[tuple[Block, StreamState] | BaseException] = Queue(maxsize=ahead)
     stop = Event()

@@ -1,7 +1,6 @@
-"""Training of the tokenizer: byte-level BPE of about 2,000 entries in which every digit and every newline is its own
-token.
+"""Training of the tokenizer: byte-level BPE of about 2,000 entries, in which each digit and newline is a token.
 
-What a trained tokenizer does is in `tuili.store`.
+What a trained tokenizer does is left to `tuili.store`, the texts that it is trained on to `sources`.
 """
 
 from __future__ import annotations
@@ -16,37 +15,38 @@ from tuili.errors import InputError
 from tuili.steps import END, END_THINK, THINK
 from tuili.store import SPECIAL_TOKENS, Tokenizer
 
-VOCABULARY = 2048
-SMALLEST_VOCABULARY = len(SPECIAL_TOKENS) + 256
-LARGEST_VOCABULARY = 1_000_000
-"""The trainer takes memory for all entries before it learns the first."""
+VOCABULARY_SIZE = 2048
+"""Entries of a tokenizer, unless a recipe says otherwise."""
+MIN_VOCABULARY_SIZE = len(SPECIAL_TOKENS) + 256
+MAX_VOCABULARY_SIZE = 1_000_000
+"""The bound on entries: the trainer allocates memory for all of them before it learns the first."""
 
-SPLIT = (
+PIECE_PATTERN = (
     r"\p{N}|(?<=\p{N}) \p{L}+| ?\p{Ll}\p{L}+|\p{Lu}\p{L}*|\p{L}"
     r"|\n| ?[(\[{]|[)\]}]| ?[^\s\p{L}\p{N}()\[\]{}]+ ?|\s"
 )
-"""No token reaches across these pieces: a digit, a unit, a word, a name, a newline, a bracket, an operator.
+"""The pieces of text that a token may not exceed: a digit, a unit, a word, a name, a newline, a bracket, an operator.
 
-Names and single letters come without the space before them, so that they are the same tokens in a question as in a
-formula. Operators come with their spaces, and brackets stand alone, so that an operator is the same token after one as
-after a number.
+A name and a single letter exclude the space before them, so that their tokens are the same in a question and in a
+formula. An operator includes its spaces and a bracket is a piece of its own, so that an operator is the same token
+after a bracket and after a number.
 """
 
 
-def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY) -> Tokenizer:
-    """Learn a tokenizer from plain texts (prompts, steps, answers): the same texts give the same tokenizer.
+def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY_SIZE) -> Tokenizer:
+    """Learn a tokenizer from plain texts (prompts, steps, answers). The same texts give the same tokenizer.
 
-    Few texts give fewer than `vocabulary` entries. Method: byte-level BPE, Radford et al. 2019, "Language
-    Models are Unsupervised Multitask Learners". Raises `InputError` for a vocabulary that cannot hold all
-    bytes, or is larger than `LARGEST_VOCABULARY`.
+    `vocabulary` is the number of entries; few texts give fewer. Raises `InputError` for a number that is too small for
+    all bytes or larger than `MAX_VOCABULARY_SIZE`. Method: byte-level BPE, Radford et al. 2019, "Language Models are
+    Unsupervised Multitask Learners".
     """
-    if not SMALLEST_VOCABULARY <= vocabulary <= LARGEST_VOCABULARY:
-        allowed = f"{SMALLEST_VOCABULARY} to {LARGEST_VOCABULARY}"
+    if not MIN_VOCABULARY_SIZE <= vocabulary <= MAX_VOCABULARY_SIZE:
+        allowed = f"{MIN_VOCABULARY_SIZE} to {MAX_VOCABULARY_SIZE}"
         raise InputError(f"a vocabulary of {vocabulary} is out of range: use {allowed}")
     backend = tokenizers.Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(SPLIT), "isolated"),
+            pre_tokenizers.Split(Regex(PIECE_PATTERN), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
@@ -63,7 +63,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY) -> Token
 
 
 def _keep_thinking(backend: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
-    """Let `<think>` and `</think>` survive `decode(skip_special_tokens=True)`: answers are read from that."""
+    """Keep `<think>` and `</think>` in `decode(skip_special_tokens=True)`, from which answers are read."""
     state = json.loads(backend.to_str())
     for token in state["added_tokens"]:
         token["special"] = token["content"] not in (THINK, END_THINK)

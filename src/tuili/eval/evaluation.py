@@ -18,8 +18,8 @@ from tuili.eval.experts import ExpertReport, expert_report
 from tuili.eval.parallel import Measurement, Progress, Told, measure, share_cores
 from tuili.eval.reporting import report
 from tuili.eval.runner import Trial, run, unseen_problems
-from tuili.model.folder import LoadedModel
-from tuili.store.lineage import model_hash
+from tuili.model import LoadedModel
+from tuili.store import model_hash
 from tuili.tasks import Problem, Split
 
 ROUTING_PROBLEMS = 50

@@ -16,7 +16,7 @@ import torch
 
 from tuili.errors import TuiliError
 from tuili.machine import usable_cores
-from tuili.model.folder import LoadedModel, load_model
+from tuili.model import LoadedModel, load_model
 from tuili.parent import end_with_parent
 
 Progress = Callable[[str, int, int], None]

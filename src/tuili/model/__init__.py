@@ -1,11 +1,81 @@
-"""The reasoning model: configuration, sizes and the transformers classes, registered with the Auto classes."""
+"""The reasoning model: configuration and network, registered with transformers' Auto classes; verifier; folders.
+
+Importing it registers the model type `tuili`, so it imports torch and transformers at once. What a folder holds is read
+without them by `tuili.store`.
+"""
 
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from tuili.model.attention import record_reads
 from tuili.model.config import TuiliConfig
+from tuili.model.experts import Experts, MixtureOfExperts, Route, Routing, RoutingRecord, route_tokens
+from tuili.model.folder import LoadedModel, check_folder, load_model, save_model
+from tuili.model.kernels import gated_silu, set_fused
+from tuili.model.layers import (
+    FeedForward,
+    KeyValueProjection,
+    LayeredAttention,
+    Projection,
+    ReasoningLayer,
+    RMSNorm,
+    TrunkLayer,
+)
 from tuili.model.modeling import TuiliForCausalLM, TuiliModel, TuiliOutput
+from tuili.model.presets import PRESETS, preset
+from tuili.model.rotary import rotary
+from tuili.model.size import Parameters, count_parameters
+from tuili.model.tokenizer import transformers_tokenizer
+from tuili.model.verifier import (
+    LOG_PROBABILITY_SCALE,
+    LoadedVerifier,
+    Verifier,
+    features_of,
+    probabilities,
+    read_verifier,
+    response_features,
+    write_verifier,
+)
 
 AutoConfig.register("tuili", TuiliConfig)
 AutoModelForCausalLM.register(TuiliConfig, TuiliForCausalLM)
 
-__all__ = ["TuiliConfig", "TuiliForCausalLM", "TuiliModel", "TuiliOutput"]
+__all__ = [
+    "LOG_PROBABILITY_SCALE",
+    "PRESETS",
+    "Experts",
+    "FeedForward",
+    "KeyValueProjection",
+    "LayeredAttention",
+    "LoadedModel",
+    "LoadedVerifier",
+    "MixtureOfExperts",
+    "Parameters",
+    "Projection",
+    "RMSNorm",
+    "ReasoningLayer",
+    "Route",
+    "Routing",
+    "RoutingRecord",
+    "TrunkLayer",
+    "TuiliConfig",
+    "TuiliForCausalLM",
+    "TuiliModel",
+    "TuiliOutput",
+    "Verifier",
+    "check_folder",
+    "count_parameters",
+    "features_of",
+    "gated_silu",
+    "load_model",
+    "preset",
+    "probabilities",
+    "read_verifier",
+    "record_reads",
+    "response_features",
+    "rotary",
+    "route_tokens",
+    "save_model",
+    "set_fused",
+    "transformers_tokenizer",
+    "write_verifier",
+]

@@ -9,7 +9,9 @@ Dimensions: B rows, T queries, S stored tokens, U units, H query heads, K key/va
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,7 +22,7 @@ from tuili.model.units import Units
 
 Blend = Callable[..., tuple[Tensor, Tensor]]
 
-SMALLEST = 1e-30
+MIN_SUM = 1e-30
 """A sum of exponentials is at least this, so that one that vanishes gives weights of 0 and no NaN."""
 
 
@@ -189,7 +191,7 @@ def blend_weights(
     exp_unit = (unit_BHTU - top).clamp(max=0).exp() * units
     near, far = exp_token * window, exp_token * chosen
     gate = gate.float().softmax(-1)
-    sum_unit, sum_near, sum_far = (own.sum(-1, True).clamp(min=SMALLEST) for own in (exp_unit, near, far))
+    sum_unit, sum_near, sum_far = (part.sum(-1, True).clamp(min=MIN_SUM) for part in (exp_unit, near, far))
     weight_unit = gate[..., 0:1] / sum_unit * exp_unit
     weight_token = gate[..., 1:2] / sum_near * near + gate[..., 2:3] / sum_far * far
     return weight_token.to(dtype), weight_unit.to(dtype)
@@ -251,7 +253,40 @@ def attend_sparse(query_BH1D: Tensor, kv: KeyValues, gate_B1H3: Tensor, view: Vi
     real_BKkM = (token_BKkM < end_BKk[..., None]) & (best.values > float("-inf"))[..., None]
     real_BKX, token_BKX = _real_first(real_BKkM.flatten(2), token_BKkM.clamp(max=S - 1).flatten(2))
     selected = _gathered(query_BH1D, kv, token_BKX, real_BKX)
+    if (reads := _READS.get()) is not None:
+        token_BKY = torch.cat([local_BX[:, None].expand(B, K, -1), token_BKX], dim=2)
+        real_BKY = torch.cat([local_real_BX[:, None].expand(B, K, -1), real_BKX], dim=2)
+        reads.append(_count_reads(token_BKY, real_BKY, view.units_BTU))
     return _blend(gate_B1H3, pooled, local, selected)
+
+
+@contextmanager
+def record_reads() -> Iterator[list[Tensor]]:
+    """Collects, for the time of the `with` block, what each call of `attend_sparse` reads: [B, K, 2].
+
+    For each key/value head, the pooled units and tokens that it needs, each once, and the rows that it touches: with
+    fillers, and with tokens that it reads twice.
+    """
+    reads = list[Tensor]()
+    token = _READS.set(reads)
+    try:
+        yield reads
+    finally:
+        _READS.reset(token)
+
+
+_READS: ContextVar[list[Tensor] | None] = ContextVar("reads", default=None)
+
+
+def _count_reads(token_BKY: Tensor, real_BKY: Tensor, units_B1U: Tensor) -> Tensor:
+    distinct_BK = torch.tensor(
+        [
+            [len(token_Y[real_Y].unique()) for token_Y, real_Y in zip(token_KY, real_KY, strict=True)]
+            for token_KY, real_KY in zip(token_BKY, real_BKY, strict=True)
+        ]
+    )
+    needed_BK = distinct_BK + units_B1U.sum((1, 2)).cpu()[:, None]
+    return torch.stack([needed_BK, torch.full_like(needed_BK, token_BKY.shape[2] + units_B1U.shape[2])], dim=2)
 
 
 def _real_first(real_BKX: Tensor, token_BKX: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,11 +17,9 @@ from transformers.cache_utils import DynamicLayer
 from tuili.errors import InputError
 from tuili.model.units import Units, membership
 
-RECENT = 128
-"""Embeddings that are kept at least. Those of the last call are all kept, so that any of them can be taken back."""
-
-WIDEST = 32
-"""Tokens that the convolution may span."""
+MIN_RECENT_TOKENS = 128
+"""The embeddings of at least so many tokens are kept, and of all tokens of the last call, so that any of these can be
+taken back."""
 
 
 class TuiliCacheLayer(DynamicLayer):
@@ -49,8 +47,8 @@ class TuiliCacheLayer(DynamicLayer):
         """Remembers new embeddings and returns them after the `before` ones stored last, zeros where there are none."""
         new = embeds_BTM.shape[1]
         if self._recent_BTM is not None:
-            embeds_BTM = torch.cat([self._recent_BTM[:, -RECENT:], embeds_BTM], dim=1)
-        self._recent_BTM, self._before = embeds_BTM[:, -max(RECENT, new + before) :], before
+            embeds_BTM = torch.cat([self._recent_BTM[:, -MIN_RECENT_TOKENS:], embeds_BTM], dim=1)
+        self._recent_BTM, self._before = embeds_BTM[:, -max(MIN_RECENT_TOKENS, new + before) :], before
         return F.pad(embeds_BTM, (0, 0, before, 0))[:, -(new + before) :]
 
     def crop(self, tokens_to_remove: int) -> None:

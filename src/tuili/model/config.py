@@ -1,40 +1,18 @@
 """The configuration of a Tuili model: every size and switch that its folder's `config.json` records.
 
-Named sizes (`nano` … `r1-70b`) are in `presets.py`; the network that reads this is in `modeling.py`. Annotations are
-evaluated here, unlike elsewhere: `strict` checks values only against types that are no strings.
+Named sizes (`nano` … `r1-70b`) are in `presets.py`; the network that reads this is in `modeling.py`; what a runner
+without torch reads is `tuili.store.ModelShape`, which also checks the values. Annotations are evaluated here, unlike
+elsewhere: `strict` checks values only against types that are no strings.
 """
 
+from dataclasses import fields
 from sys import float_info
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-from tuili.model.cache import WIDEST
-
-SIZES = (
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "trunk_layers",
-    "group_layers",
-    "num_groups",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "head_dim",
-    "max_position_embeddings",
-    "window",
-    "top_units",
-    "max_unit",
-    "num_experts",
-    "num_experts_per_tok",
-    "moe_intermediate_size",
-    "convolution_width",
-)
-"""Fields that count something of which there must be at least one."""
-
-LARGEST, DEEPEST = 2**24, 1000
-"""The largest of these sizes and the most layers that are taken for earnest."""
+from tuili.store import ModelShape
 
 
 @strict
@@ -55,52 +33,45 @@ class TuiliConfig(PreTrainedConfig):
     keys_to_ignore_at_inference = ["last_hidden_state", "cache"]
     attribute_map = {"num_local_experts": "num_experts"}
 
-    vocab_size: int = 2048
-    hidden_size: int = 192
-    intermediate_size: int = 512
-    trunk_layers: int = 3
-    group_layers: int = 3
-    num_groups: int = 3
+    vocab_size: int = ModelShape.vocab_size
+    hidden_size: int = ModelShape.hidden_size
+    intermediate_size: int = ModelShape.intermediate_size
+    trunk_layers: int = ModelShape.trunk_layers
+    group_layers: int = ModelShape.group_layers
+    num_groups: int = ModelShape.num_groups
     num_hidden_layers: int | None = None
-    num_attention_heads: int = 6
-    num_key_value_heads: int = 2
-    head_dim: int = 32
-    max_position_embeddings: int = 2048
-    rope_theta: int | float = 10_000.0
-    convolution_width: int = 4
-    rms_norm_eps: int | float = 1e-6
+    num_attention_heads: int = ModelShape.num_attention_heads
+    num_key_value_heads: int = ModelShape.num_key_value_heads
+    head_dim: int = ModelShape.head_dim
+    max_position_embeddings: int = ModelShape.max_position_embeddings
+    rope_theta: int | float = ModelShape.rope_theta
+    convolution_width: int = ModelShape.convolution_width
+    rms_norm_eps: int | float = ModelShape.rms_norm_eps
     initializer_range: int | float = 0.02
 
-    layered: bool = True
-    window: int = 64
-    top_units: int = 16
-    max_unit: int = 16
+    layered: bool = ModelShape.layered
+    window: int = ModelShape.window
+    top_units: int = ModelShape.top_units
+    max_unit: int = ModelShape.max_unit
     separator_token_ids: list[int] | None = None
 
-    num_experts: int = 16
-    num_experts_per_tok: int = 2
-    moe_intermediate_size: int = 80
+    num_experts: int = ModelShape.num_experts
+    num_experts_per_tok: int = ModelShape.num_experts_per_tok
+    moe_intermediate_size: int = ModelShape.moe_intermediate_size
     router_bias_rate: int | float = 1e-3
     router_exploration: int | float = 0.0
     domains: list[str] | None = None
 
-    exit_threshold: int | float = 0.97
+    exit_threshold: int | float = ModelShape.exit_threshold
     use_cache: bool = True
     tie_word_embeddings: bool = True
-    pad_token_id: int | None = 0
-    bos_token_id: int | None = 1
+    pad_token_id: int | None = ModelShape.pad_token_id
+    bos_token_id: int | None = ModelShape.bos_token_id
     eos_token_id: int | list[int] | None = 4
     layer_types: list[str] | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
-        depth = self.trunk_layers + self.num_groups * self.group_layers
-        if self.num_hidden_layers not in (None, depth):
-            raise ValueError(
-                f"num_hidden_layers is {self.num_hidden_layers}, but {self.trunk_layers} trunk layers and "
-                f"{self.num_groups} groups of {self.group_layers} make {depth}"
-            )
-        if depth > DEEPEST:  # before one entry is made for each
-            raise ValueError(f"num_groups is {self.num_groups}: {depth} layers in all, use at most {DEEPEST}")
+        depth = ModelShape.count_layers(self.trunk_layers, self.group_layers, self.num_groups, self.num_hidden_layers)
         self.num_hidden_layers = depth
         # One cache layer for each trunk layer and one for the shared set; the other layers store nothing.
         stored = self.trunk_layers + 1
@@ -108,49 +79,34 @@ class TuiliConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
 
     def validate_architecture(self) -> None:
-        """Refuses sizes that no network can have. `strict` calls this."""
-        for name in SIZES:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
-            if getattr(self, name) > LARGEST:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at most {LARGEST}")
-        if self.convolution_width > WIDEST:
-            raise ValueError(f"convolution_width is {self.convolution_width}: it must be at most {WIDEST}")
-        for name in ("rope_theta", "rms_norm_eps", "initializer_range"):
-            if not 0 < getattr(self, name) <= float_info.max:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0 and finite")
+        """Refuses values that no network can have. `strict` calls this."""
+        assert self.shape
+        if not 0 < self.initializer_range <= float_info.max:
+            raise ValueError(f"initializer_range is {self.initializer_range}: it must be above 0 and finite")
         if not 0 <= self.router_bias_rate <= float_info.max:
             raise ValueError(f"router_bias_rate is {self.router_bias_rate}: it must be at least 0 and finite")
-        for name in ("exit_threshold", "router_exploration"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be a probability, 0 to 1")
-        if self.num_attention_heads % self.num_key_value_heads:
-            raise ValueError(
-                f"num_attention_heads is {self.num_attention_heads}: it must be a multiple of num_key_value_heads, "
-                f"{self.num_key_value_heads}"
-            )
-        if self.head_dim % 2:
-            raise ValueError(f"head_dim is {self.head_dim}: it must be even, to be rotated in pairs")
-        if self.num_experts_per_tok > self.num_experts:
-            raise ValueError(f"num_experts_per_tok is {self.num_experts_per_tok}: there are {self.num_experts} experts")
-        if self.domains is not None and len(self.domains) != self.num_experts:
-            raise ValueError(f"domains has {len(self.domains)} names: give one for each of {self.num_experts} experts")
+        if not 0 <= self.router_exploration <= 1:
+            raise ValueError(f"router_exploration is {self.router_exploration}: it must be a probability, 0 to 1")
 
     def validate_token_ids(self) -> None:
-        """Refuses ids beyond the vocabulary, of which transformers only warns. `strict` calls this."""
-        for name in ("pad_token_id", "bos_token_id", "eos_token_id", "separator_token_ids"):
-            given = getattr(self, name)
-            ids = given if isinstance(given, list) else [given]
-            if wrong := [token for token in ids if token is not None and not 0 <= token < self.vocab_size]:
-                raise ValueError(f"{name} is {wrong[0]}: the vocabulary goes from 0 to {self.vocab_size - 1}")
+        """`ModelShape` refuses ids beyond the vocabulary, of which transformers only warns."""
 
     def validate_layer_type(self) -> None:
         """`layer_types` is derived above, and names a cache layer that transformers does not know."""
 
     @property
+    def shape(self) -> ModelShape:
+        """The fields that say what network it is, without torch and transformers."""
+        values: dict[str, Any] = {}
+        for field in fields(ModelShape):
+            value = getattr(self, field.name)
+            values[field.name] = tuple(value) if isinstance(value, list) else value
+        return ModelShape(**values)
+
+    @property
     def exit_layers(self) -> tuple[int, ...]:
         """The depths at which a token may leave, from the trunk's to the full one."""
-        return tuple(self.trunk_layers + g * self.group_layers for g in range(self.num_groups + 1))
+        return ModelShape.exits(self.trunk_layers, self.group_layers, self.num_groups)
 
     @property
     def residual_scale(self) -> float:

@@ -39,9 +39,6 @@ from tuili.model.layers import (
 from tuili.model.rotary import rotary
 from tuili.model.units import has_hole, segment, unit_ends_of
 
-SPARSE_ABOVE = 256
-"""A decoded token gathers what it reads once this many tokens are stored; below that, masks are faster."""
-
 
 @dataclass
 class TuiliOutput(ModelOutput):
@@ -57,7 +54,12 @@ class TuiliOutput(ModelOutput):
 
 
 class TuiliModel(TuiliPreTrainedModel):
-    """The network without its head."""
+    """The network without its head.
+
+    sparse_above: with more tokens stored than this, a decoded token gathers what it reads; below, masks are faster.
+    """
+
+    sparse_above = 256
 
     def __init__(self, config: TuiliConfig) -> None:
         super().__init__(config)
@@ -215,7 +217,7 @@ class TuiliModel(TuiliPreTrainedModel):
             view = dense_view(document_BT, document_BS)
         if memory is not None:
             memory.document_BS, memory.units = document_BS, units
-        sparse = units is not None and T == 1 and document_BS.shape[1] > SPARSE_ABOVE and mask_BT is None
+        sparse = units is not None and T == 1 and document_BS.shape[1] > self.sparse_above and mask_BT is None
         reach_BT = torch.minimum(position_BT, seen_BT)
         return Frame(view, cos_BTD, sin_BTD, units, cache, mask_BT, sparse), reach_BT
 

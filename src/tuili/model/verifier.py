@@ -1,7 +1,8 @@
 """The verifier: a small network on a frozen language model that says, token for token, whether all so far is right.
 
-It reads what the full depth found at every token of a response, and how much each token surprised it. How it is trained
-is left to `tuili.verify`, what is done with its judgement to the engine.
+It reads the states of the full depth at every token of a response, and how likely the full depth and the trunk found
+the token. Its file is read and written by `tuili.store`, and it is trained by `tuili.posttrain`. What its probabilities
+lead to is decided by the engine.
 
 Dimensions: A rows, T tokens, Q tokens of a response, M hidden size of the language model, V its vocabulary, F features,
 C the verifier's channels, H heads, D head size, S scalars, E ends of steps and answers, P points of a curve.
@@ -9,60 +10,34 @@ C the verifier's channels, H heads, D head size, S scalars, E ends of steps and 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, TypeAdapter
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from tuili.errors import InputError, ModelFolderError
-from tuili.files import whole_file
-from tuili.model import TuiliForCausalLM
-from tuili.model.folder import check_safetensors
+from tuili.model.modeling import TuiliForCausalLM
 from tuili.model.rotary import rotary, rotate
-from tuili.store.lineage import model_hash
+from tuili.store import (
+    SCALAR_FEATURES,
+    Curve,
+    VerifierCalibration,
+    VerifierConfig,
+    VerifierFile,
+    not_a_verifier,
+    read_verifier_file,
+    write_verifier_file,
+)
 
-VERIFIER_FILE = Path("tuili") / "verifier.safetensors"
-SCALARS = 6
-"""Features of a token beside states and embeddings."""
-FLOOR, SCALE = -15.0, 3.0
+MIN_LOG_PROBABILITY, LOG_PROBABILITY_SCALE = -15.0, 3.0
 """Log-probabilities below the first are alike; they are divided by the second."""
-_ROTARY_BASE = 1000.0
-_SPANS = (4, 8, 16, None)
-"""Last tokens, or all, of which the least is taken."""
-_STATE_SCALE = 0.1
+ROTARY_BASE_TOKENS = 1000.0
+SPANS_TOKENS = (4, 8, 16, None)
+"""The least of each scalar is taken over so many last tokens; None for all tokens so far."""
+STATE_SCALE = 0.1
 """So that at first the scalars, which say most, are heard."""
-
-
-@dataclass(frozen=True)
-class VerifierConfig:
-    """The sizes of a verifier. `state_size` is the hidden size of its language model."""
-
-    state_size: Annotated[int, Field(ge=1, le=65_536)]
-    channels: Annotated[int, Field(ge=2, le=4096)] = 128
-    layers: Annotated[int, Field(ge=1, le=64)] = 2
-    heads: Annotated[int, Field(ge=1, le=64)] = 4
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
-    """The share of states and embeddings that is left out in training."""
-
-    def __post_init__(self) -> None:
-        """Raises `InputError` where a head would be no whole number of pairs."""
-        if self.channels % (2 * self.heads):
-            raise InputError(f"channels {self.channels}: use a multiple of twice the {self.heads} heads")
-
-    @property
-    def features(self) -> int:
-        """The number of features of a token."""
-        return 2 * self.state_size + SCALARS
 
 
 def response_features(
@@ -82,8 +57,13 @@ def response_features(
     entropy_AT1 = -(log_ATV.exp() * log_ATV).sum(-1, keepdim=True)
     scalar_ATS = torch.cat([full_AT1, top_AT1, full_AT1 - top_AT1, trunk_AT1, trunk_AT1 - trunk_top_AT1], dim=-1)
     scale = state_ATM.shape[-1] ** 0.5
-    own_ATM = F.embedding(id_AT, embedding_VM) * scale
-    parts = (state_ATM.float(), own_ATM.float(), scalar_ATS.clamp(min=FLOOR) / SCALE, -entropy_AT1)
+    embedded_ATM = F.embedding(id_AT, embedding_VM) * scale
+    parts = (
+        state_ATM.float(),
+        embedded_ATM.float(),
+        scalar_ATS.clamp(min=MIN_LOG_PROBABILITY) / LOG_PROBABILITY_SCALE,
+        -entropy_AT1,
+    )
     return torch.cat(parts, dim=-1)
 
 
@@ -108,7 +88,7 @@ def features_of(model: TuiliForCausalLM, rows: Sequence[tuple[Sequence[int], int
     for group in model.model.groups():
         hidden_AQM, _ = model.model.reason(hidden_AQM, shared, frame, group)
     state_AQM = model.model.norm(hidden_AQM)
-    full_AQV, trunk_AQV = (model.lm_head(own[:, :-1]) for own in (state_AQM, model.model.norm(trunk_AQM)))
+    full_AQV, trunk_AQV = (model.lm_head(x_AQM[:, :-1]) for x_AQM in (state_AQM, model.model.norm(trunk_AQM)))
     embedding_VM = model.model.embed_tokens.weight
     return response_features(state_AQM[:, 1:], full_AQV, trunk_AQV, id_AT.gather(1, column_AQ[:, 1:]), embedding_VM)
 
@@ -122,17 +102,19 @@ class Verifier(nn.Module):
         size = config.channels
         self.dropout = nn.Dropout(config.dropout)
         self.states = nn.Linear(2 * config.state_size, size)
-        self.scalars = nn.Sequential(nn.Linear(SCALARS * (1 + len(_SPANS)), size), nn.GELU(), nn.Linear(size, size))
+        self.scalars = nn.Sequential(
+            nn.Linear(SCALAR_FEATURES * (1 + len(SPANS_TOKENS)), size), nn.GELU(), nn.Linear(size, size)
+        )
         self.blocks = nn.ModuleList([_Block(config) for _ in range(config.layers)])
         self.norm = nn.RMSNorm(size)
         self.output = nn.Linear(size, 1)
 
     def forward(self, feature_ATF: Tensor) -> Tensor:
         """The logits [A, T] that nothing is wrong up to and with each token; at `<|end|>`, that the answer is right."""
-        state_AT2M, scalar_ATS = feature_ATF.split([2 * self.config.state_size, SCALARS], dim=-1)
-        hidden_ATC = self.scalars(_least(scalar_ATS)) + _STATE_SCALE * self.states(self.dropout(state_AT2M))
+        state_AT2M, scalar_ATS = feature_ATF.split([2 * self.config.state_size, SCALAR_FEATURES], dim=-1)
+        hidden_ATC = self.scalars(_least(scalar_ATS)) + STATE_SCALE * self.states(self.dropout(state_AT2M))
         position_1T = torch.arange(feature_ATF.shape[1], device=feature_ATF.device)[None]
-        angles = rotary(position_1T, self.config.channels // self.config.heads, _ROTARY_BASE)
+        angles = rotary(position_1T, self.config.channels // self.config.heads, ROTARY_BASE_TOKENS)
         cos_1TD, sin_1TD = (part_1TD.to(hidden_ATC.dtype) for part_1TD in angles)
         for block in self.blocks:
             hidden_ATC = block(hidden_ATC, cos_1TD, sin_1TD)
@@ -166,39 +148,18 @@ class _Block(nn.Module):
 def _least(scalar_ATS: Tensor) -> Tensor:
     """The scalars of each token, and the least of those of the last few tokens and of all up to it."""
     scalar_AST = scalar_ATS.transpose(1, 2)
-    found = [scalar_AST]
-    for span in _SPANS:
+    parts = [scalar_AST]
+    for span in SPANS_TOKENS:
         if span is None:
-            found.append(scalar_AST.cummin(-1).values)
+            parts.append(scalar_AST.cummin(-1).values)
         else:
-            found.append(-F.max_pool1d(F.pad(-scalar_AST, (span - 1, 0), value=float("-inf")), span, 1))
-    return torch.cat(found, dim=1).transpose(1, 2)
+            parts.append(-F.max_pool1d(F.pad(-scalar_AST, (span - 1, 0), value=float("-inf")), span, 1))
+    return torch.cat(parts, dim=1).transpose(1, 2)
 
 
-Curve = tuple[tuple[float, float], ...]
-"""Pairs of a logit and its probability, rising; linear between them, level outside."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How logits become probabilities, for steps and for answers.
-
-    `thresholds`: a step, or an answer, whose probability is below counts as wrong.
-    """
-
-    step: Curve
-    answer: Curve
-    thresholds: tuple[float, float] = (0.5, 0.5)
-
-    def __post_init__(self) -> None:
-        """Raises `InputError` for what is no curve."""
-        for curve in (self.step, self.answer):
-            if len(curve) < 2 or any(left[0] >= right[0] for left, right in pairwise(curve)):
-                raise InputError("a curve has two points at least, with rising logits")
-
-    def chances(self, logit_E: Tensor, is_answer_E: Tensor) -> Tensor:
-        """The probability for each logit of a step's or of an answer's end."""
-        return torch.where(is_answer_E, _along(self.answer, logit_E), _along(self.step, logit_E))
+def probabilities(calibration: VerifierCalibration, logit_E: Tensor, is_answer_E: Tensor) -> Tensor:
+    """The probability for each logit of a step's or of an answer's end."""
+    return torch.where(is_answer_E, _along(calibration.answer, logit_E), _along(calibration.step, logit_E))
 
 
 def _along(curve: Curve, logit_E: Tensor) -> Tensor:
@@ -215,22 +176,24 @@ class LoadedVerifier:
     """A verifier in evaluation mode, how its logits become probabilities, and the figures it was measured at."""
 
     network: Verifier
-    calibration: Calibration
+    calibration: VerifierCalibration
     figures: Mapping[str, float]
+
+    def probabilities(self, logit_E: Tensor, is_answer_E: Tensor) -> Tensor:
+        """The probability for each logit of a step's or of an answer's end."""
+        return probabilities(self.calibration, logit_E, is_answer_E)
 
     def judge(self, feature_TF: Tensor) -> tuple[Tensor, Tensor]:
         """For each token of a whole response the logit, and the probability of a step, for the last of an answer."""
         logit_T: Tensor = self.network(feature_TF[None])[0]
         is_answer_T = torch.arange(len(logit_T), device=logit_T.device) == len(logit_T) - 1
-        return logit_T, self.calibration.chances(logit_T, is_answer_T)
+        return logit_T, self.probabilities(logit_T, is_answer_T)
 
 
 def write_verifier(folder: Path, verifier: LoadedVerifier) -> None:
     """Write a verifier into the folder of its language model, whole or not at all."""
-    stored = _Stored(verifier.network.config, verifier.calibration, verifier.figures, model_hash(folder))
-    with whole_file(folder / VERIFIER_FILE) as part:
-        save_file(verifier.network.state_dict(), part, {_KEY: json.dumps(asdict(stored))})
-        part.chmod((folder / "config.json").stat().st_mode)  # safetensors lets its owner alone read it
+    tensors = {name: tensor.numpy(force=True) for name, tensor in verifier.network.state_dict().items()}
+    write_verifier_file(folder, VerifierFile(verifier.network.config, verifier.calibration, verifier.figures, tensors))
 
 
 def read_verifier(folder: Path) -> LoadedVerifier | None:
@@ -238,39 +201,15 @@ def read_verifier(folder: Path) -> LoadedVerifier | None:
 
     Raises `ModelFolderError` for a file that is damaged, that is no verifier, or that belongs to another model.
     """
-    path = folder / VERIFIER_FILE
-    if not path.is_file():
+    stored = read_verifier_file(folder)
+    if stored is None:
         return None
-    check_safetensors(path)
+    with torch.device("meta"):
+        network = Verifier(stored.config)
     try:
-        with safe_open(path, "pt") as file:
-            stored = _STORED.validate_json((file.metadata() or {})[_KEY], strict=True, extra="forbid")
-        with torch.device("meta"):
-            network = Verifier(stored.config)
-        network.load_state_dict({name: own.float().clone() for name, own in load_file(path).items()}, assign=True)
-    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:  # pydantic's are among the last
-        reason = str(error).strip().splitlines()[0]
-        raise ModelFolderError(f"{path} is no verifier: {reason}; train one with recipes/verifier.yaml") from error
-    if stored.model != model_hash(folder):
-        raise ModelFolderError(f"{path} was trained on another model: train one with recipes/verifier.yaml")
+        network.load_state_dict(
+            {name: torch.from_numpy(array).clone() for name, array in stored.tensors.items()}, assign=True
+        )
+    except RuntimeError as error:
+        raise not_a_verifier(folder, error) from error
     return LoadedVerifier(network.eval(), stored.calibration, stored.figures)
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """What stands beside the weights: also the hash of the language model."""
-
-    config: VerifierConfig
-    calibration: Calibration
-    figures: Mapping[str, float]
-    model: str
-
-
-_STORED = TypeAdapter(_Stored)
-_KEY = "verifier"
-
-
-def verifier_hash(folder: Path) -> str | None:
-    """SHA-256 of a model folder's verifier, None where it has none."""
-    path = folder / VERIFIER_FILE
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None

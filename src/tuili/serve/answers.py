@@ -1,4 +1,4 @@
-"""What the engine says, in the words of OpenAI's API: whole objects and the chunks of a stream."""
+"""Answers and events of the engine in the form of OpenAI's API: what replies of several routes have in common."""
 
 from __future__ import annotations
 
@@ -8,33 +8,32 @@ from dataclasses import dataclass
 from typing import Unpack
 
 from tuili.engine import Answer, Outcome, StepJudged, TokenWritten
+from tuili.serve.schemas.receipts import JudgedStep, ReceiptReply
 from tuili.serve.schemas.replies import (
     ChatChunk,
     ChatCompletion,
     ChunkChoice,
-    ChunkMore,
+    ChunkExtras,
     Delta,
-    Finish,
-    JudgedStep,
-    Likely,
+    FinishReason,
     Logprobs,
-    Receipt,
     TokenLogprob,
+    TokenProbability,
     Usage,
 )
 from tuili.steps import END_THINK, THINK
 
-CUT = {"length", "layer_steps", "deadline"}
-"""Ways to end that count as `length`: what was allowed is spent."""
+BUDGET_STOPS = {"length", "layer_steps", "deadline"}
+"""Reasons to stop writing for which the API says `length`: the budget is spent."""
 
 
-def finish_reason(answer: Answer) -> Finish:
-    """Why it ended, in OpenAI's words."""
-    return "length" if answer.receipt.stop in CUT else "stop"
+def finish_reason(answer: Answer) -> FinishReason:
+    """Why an answer ended, in OpenAI's words."""
+    return "length" if answer.receipt.stop in BUDGET_STOPS else "stop"
 
 
 def refusal(answer: Answer) -> str | None:
-    """Why no answer is given, if that is so."""
+    """Why no answer is given; None where one is."""
     receipt = answer.receipt
     return f"{receipt.outcome}: {receipt.reason}" if receipt.outcome in (Outcome.ABSTAINED, Outcome.FAILED) else None
 
@@ -45,17 +44,19 @@ def reasoning_text(answer: Answer) -> str:
 
 
 def usage(answers: Iterable[Answer]) -> Usage:
-    """Tokens of all choices together; a prompt of several choices counts once, as it does at OpenAI."""
-    found = list(answers)
-    prompt = sum({answer.prompt: answer.receipt.tokens["prompt"] for answer in found}.values())
-    reused = sum({answer.prompt: answer.receipt.reused for answer in reversed(found)}.values())
-    written = sum(answer.receipt.tokens["generated"] for answer in found)
-    answering = sum(answer.receipt.tokens["answer"] for answer in found)
-    return tokens_used(prompt, reused, written, written - answering)
+    """The tokens of all choices together. The prompt of several choices counts once, as it does at OpenAI."""
+    choices = list(answers)
+    prompt = sum({answer.prompt: answer.receipt.tokens["prompt"] for answer in choices}.values())
+    reused = sum({answer.prompt: answer.receipt.reused for answer in reversed(choices)}.values())
+    written = sum(answer.receipt.tokens["generated"] for answer in choices)
+    answering = sum(answer.receipt.tokens["answer"] for answer in choices)
+    return usage_of_tokens(prompt, reused, written, written - answering)
 
 
-def tokens_used(prompt: int, reused: int, written: int, reasoning: int) -> Usage:
-    """Tokens of a prompt, of which some had been read before, and tokens written, of which some were steps."""
+def usage_of_tokens(prompt: int, reused: int, written: int, reasoning: int) -> Usage:
+    """A usage from its numbers of tokens: of the prompt, of those `reused` from an earlier request; written, and of
+    those the ones for `reasoning`.
+    """
     return {
         "prompt_tokens": prompt,
         "completion_tokens": written,
@@ -70,29 +71,33 @@ def tokens_used(prompt: int, reused: int, written: int, reasoning: int) -> Usage
     }
 
 
-def receipt(answer: Answer) -> Receipt:
-    """The receipt with the steps it speaks of."""
-    told = answer.as_json()
-    found: Receipt = told["receipt"] | {"steps": told["steps"]}
-    return found
+def receipt(answer: Answer) -> ReceiptReply:
+    """The receipt of an answer together with its steps."""
+    fields = answer.as_json()
+    reply: ReceiptReply = fields["receipt"] | {"steps": fields["steps"]}
+    return reply
 
 
 def logprobs(answer: Answer) -> Logprobs | None:
-    """Those of the answer's tokens, where they were asked for."""
+    """The log-probabilities of the answer's tokens; None where they were not asked for."""
 
-    def told(text: str, logprob: float) -> Likely:
+    def probability(text: str, logprob: float) -> TokenProbability:
         return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
 
     content: list[TokenLogprob] = [
-        {**told(own.text, own.logprob), "top_logprobs": [told(*other) for other in own.top]} for own in answer.logprobs
+        {
+            **probability(token.text, token.logprob),
+            "top_logprobs": [probability(text, logprob) for text, logprob in token.top],
+        }
+        for token in answer.logprobs
     ]
     return {"content": content, "refusal": None} if content else None
 
 
-def chat_completion(name: str, model: str, answers: Sequence[Answer]) -> ChatCompletion:
-    """The answer to `POST /v1/chat/completions`."""
+def chat_completion(completion_id: str, model: str, answers: Sequence[Answer]) -> ChatCompletion:
+    """The reply to `POST /v1/chat/completions`, with one choice for each answer."""
     return {
-        "id": name,
+        "id": completion_id,
         "object": "chat.completion",
         "created": int(time.time()),
         "model": model,
@@ -120,32 +125,45 @@ def chat_completion(name: str, model: str, answers: Sequence[Answer]) -> ChatCom
 
 @dataclass
 class ReasoningText:
-    """Of the tokens of one request those that are reasoning: what stands inside the block of an attempt."""
+    """Finds the reasoning among the tokens of one request: the text between the marks of thinking, in each attempt.
+
+    text: what the attempt has written so far, marks included. sent: characters of its reasoning that were returned.
+    """
 
     attempt: int = 0
     text: str = ""
-    told: int = 0
+    sent: int = 0
 
-    def of(self, event: TokenWritten) -> str:
-        """What a token adds to it. Later attempts go on behind steps that hold, on a line of their own."""
-        begins = "\n" if self.attempt and event.attempt != self.attempt else ""
+    def delta(self, event: TokenWritten) -> str:
+        """The reasoning that a token adds. That of a later attempt continues behind the steps that were kept, and so
+        begins on a line of its own.
+        """
+        line_break = "\n" if self.attempt and event.attempt != self.attempt else ""
         if event.attempt != self.attempt:
-            self.attempt, self.text, self.told = event.attempt, "", 0
+            self.attempt, self.text, self.sent = event.attempt, "", 0
         self.text += event.text
         inside = self.text.removeprefix(THINK) if event.attempt == 1 or self.text.startswith(THINK) else self.text
-        whole = inside.partition(END_THINK)[0].lstrip("\n")
-        new, self.told = whole[self.told :], len(whole)
-        return begins + new
+        reasoning = inside.partition(END_THINK)[0].lstrip("\n")
+        new, self.sent = reasoning[self.sent :], len(reasoning)
+        return line_break + new
 
 
-def chunk(name: str, model: str, created: int, index: int, delta: Delta, **more: Unpack[ChunkMore]) -> ChatChunk:
-    """A chunk of a stream of chat."""
-    choice: ChunkChoice = {"index": index, "delta": delta, "finish_reason": None, "logprobs": None, **more}
-    return {"id": name, "object": "chat.completion.chunk", "created": created, "model": model, "choices": [choice]}
+def chunk(
+    completion_id: str, model: str, created: int, index: int, delta: Delta, **extras: Unpack[ChunkExtras]
+) -> ChatChunk:
+    """A chunk of a streamed chat, about the choice with this index. created: Unix time in seconds."""
+    choice: ChunkChoice = {"index": index, "delta": delta, "finish_reason": None, "logprobs": None, **extras}
+    return {
+        "id": completion_id,
+        "object": "chat.completion.chunk",
+        "created": created,
+        "model": model,
+        "choices": [choice],
+    }
 
 
-def step_json(event: StepJudged) -> JudgedStep:
-    """A step as it is judged, beside the chunks of a stream."""
+def judged_step(event: StepJudged) -> JudgedStep:
+    """A step with its verdict, as it is sent amid a stream."""
     verdict = event.verdict
     return {
         "attempt": event.attempt,

@@ -1,4 +1,4 @@
-"""The application: its routes, how errors look, and what is started and stopped with it."""
+"""The application: its routes, its replies to errors, and what runs beside it from start to end."""
 
 from __future__ import annotations
 
@@ -16,42 +16,50 @@ from starlette.exceptions import HTTPException
 
 from tuili import __version__
 from tuili.errors import TuiliError
-from tuili.serve.errors import HttpError, of_engine, of_validation
+from tuili.serve.errors import HttpError, from_engine_error, from_validation_errors
 from tuili.serve.keys import Keys
 from tuili.serve.metrics import Metrics
-from tuili.serve.middleware import Guard, Limits
-from tuili.serve.models import Models, Served
+from tuili.serve.middleware import AccessMiddleware, RequestLimits
+from tuili.serve.models import ModelRegistry, ServedModel
 from tuili.serve.routes import chat, completions, feedback, pages, responses
-from tuili.serve.routes.feedback import FeedbackFile
-from tuili.serve.schemas.openapi import document
+from tuili.serve.routes.feedback import MAX_FILE_BYTES, FeedbackFile
+from tuili.serve.schemas.openapi import openapi_document
 from tuili.serve.schemas.replies import Health, Model, ModelList
 from tuili.serve.traces import Traces
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything about a server but its models. watch_seconds: how often folders are looked at for new weights;
-    observe_seconds: how often an answer is looked at for what experts and attention heads do with it.
+    """The settings of a server, apart from its models.
+
+    feedback: the file that keeps feedback, None for none, and its largest size in bytes. watch_seconds: seconds from
+    one look for new weights to the next. observe_seconds: seconds from one answer whose experts and attention heads are
+    counted to the next.
     """
 
     keys: Keys = field(default_factory=Keys)
-    limits: Limits = field(default_factory=Limits)
+    limits: RequestLimits = field(default_factory=RequestLimits)
     feedback: Path | None = None
+    max_feedback_bytes: int = MAX_FILE_BYTES
     watch_seconds: float = 2.0
     observe_seconds: float = 30.0
     traces: Traces = field(default_factory=Traces)
 
 
-def make_app(models: Models, settings: Settings | None = None, give_up: Callable[[], None] = lambda: None) -> FastAPI:
-    """An application that serves some models. It begins to load them when it starts, and answers probes meanwhile;
+def make_app(
+    models: ModelRegistry, settings: Settings | None = None, give_up: Callable[[], None] = lambda: None
+) -> FastAPI:
+    """An application that serves these models. It begins to load them when it starts, and answers probes meanwhile;
     `give_up` is called when one of them cannot be loaded.
     """
     settings = settings or Settings()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        seen = _observe(models, app.state.metrics, settings.observe_seconds)
-        tasks = [asyncio.create_task(task) for task in (_look_after(models, settings.watch_seconds, give_up), seen)]
+        tasks = [
+            asyncio.create_task(_load_and_watch(models, settings.watch_seconds, give_up)),
+            asyncio.create_task(_sample_activity(models, app.state.metrics, settings.observe_seconds)),
+        ]
         try:
             yield
         finally:
@@ -63,29 +71,29 @@ def make_app(models: Models, settings: Settings | None = None, give_up: Callable
 
     app = FastAPI(title="Tuili", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.models, app.state.metrics, app.state.traces = models, Metrics(models), settings.traces
-    app.openapi = partial(document, app, settings.keys.needed)  # type: ignore[method-assign]
-    app.state.feedback = FeedbackFile(settings.feedback)
-    app.add_middleware(Guard, keys=settings.keys, limits=settings.limits, metrics=app.state.metrics)
-    app.add_exception_handler(HttpError, _http_error)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(TuiliError, _engine_error)
-    app.add_exception_handler(HTTPException, _no_route)
-    for part in (chat, completions, responses, feedback, pages):
-        app.include_router(part.routes)
+    app.openapi = partial(openapi_document, app, settings.keys.required)  # type: ignore[method-assign]
+    app.state.feedback = FeedbackFile(settings.feedback, settings.max_feedback_bytes)
+    app.add_middleware(AccessMiddleware, keys=settings.keys, limits=settings.limits, metrics=app.state.metrics)
+    app.add_exception_handler(HttpError, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(TuiliError, _on_engine_error)
+    app.add_exception_handler(HTTPException, _on_framework_error)
+    for module in (chat, completions, responses, feedback, pages):
+        app.include_router(module.router)
 
     @app.get("/v1/models", summary="List the models")
     async def list_models() -> JSONResponse:
-        told: ModelList = {"object": "list", "data": [_model(served) for served in models.all]}
-        return JSONResponse(told)
+        reply: ModelList = {"object": "list", "data": [_model_reply(served) for served in models.loaded]}
+        return JSONResponse(reply)
 
     @app.get("/v1/models/{name}", summary="One model")
     async def one_model(name: str) -> JSONResponse:
-        return JSONResponse(_model(models.find(name)))
+        return JSONResponse(_model_reply(models.find(name)))
 
     @app.get("/health", summary="Whether the process lives")
     async def health() -> JSONResponse:
-        told: Health = {"status": "ok"}
-        return JSONResponse(told)
+        reply: Health = {"status": "ok"}
+        return JSONResponse(reply)
 
     @app.get("/ready", summary="Whether every model answers")
     async def ready() -> JSONResponse:
@@ -99,53 +107,60 @@ def make_app(models: Models, settings: Settings | None = None, give_up: Callable
     return app
 
 
-async def _look_after(models: Models, seconds: float, give_up: Callable[[], None]) -> None:
-    """Load the models, and then load those anew that change."""
+async def _load_and_watch(models: ModelRegistry, seconds: float, give_up: Callable[[], None]) -> None:
+    """Load the models, and then load anew those that change."""
     if await models.start():
         await models.watch(seconds)
     else:
         give_up()
 
 
-async def _observe(models: Models, metrics: Metrics, seconds: float) -> None:
-    """Look at an answer of each model again and again."""
+async def _sample_activity(models: ModelRegistry, metrics: Metrics, seconds: float) -> None:
+    """Count what experts and attention heads do with one answer of each model, every so many seconds."""
     while True:
         await asyncio.sleep(seconds)
-        for served in models.all:
+        for served in models.loaded:
             with suppress(TuiliError):  # it has just been replaced, or has failed
-                if (observed := await served.service.observe()) is not None:
-                    metrics.saw(served.name, observed)
+                if (observation := await served.observe()) is not None:
+                    metrics.record_activity(served.name, observation)
 
 
-def _model(served: Served) -> Model:
-    exits = list(served.engine.exits)
-    return {"id": served.name, "object": "model", "created": served.created, "owned_by": "tuili", "exits": exits}
+def _model_reply(served: ServedModel) -> Model:
+    return {
+        "id": served.name,
+        "object": "model",
+        "created": served.created,
+        "owned_by": "tuili",
+        "exits": served.exits,
+    }
 
 
-def _answer(error: HttpError) -> JSONResponse:
+def _error_reply(error: HttpError) -> JSONResponse:
     return JSONResponse(error.body, error.status, error.headers)
 
 
-async def _http_error(request: Request, error: Exception) -> JSONResponse:
+async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HttpError)
-    return _answer(error)
+    return _error_reply(error)
 
 
-async def _engine_error(request: Request, error: Exception) -> JSONResponse:
+async def _on_engine_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, TuiliError)
-    return _answer(of_engine(error))
+    return _error_reply(from_engine_error(error))
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
+async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return _answer(of_validation(error.errors(), error.body))
+    return _error_reply(from_validation_errors(error.errors(), error.body))
 
 
-async def _no_route(request: Request, error: Exception) -> JSONResponse:
+async def _on_framework_error(request: Request, error: Exception) -> JSONResponse:
+    """The reply to what no route takes, and to a body that is not JSON at all."""
     assert isinstance(error, HTTPException)
     path = request.url.path[:200]
-    said = {404: f"no such route: {request.method} {path}", 405: f"{request.method} is not for {path}"}
+    messages = {404: f"no such route: {request.method} {path}", 405: f"{request.method} is not for {path}"}
+    message = messages.get(error.status_code, str(error.detail))
     code = {400: "invalid_json", 404: "unknown_url", 405: "method_not_allowed"}.get(error.status_code)
-    told = _answer(HttpError(error.status_code, said.get(error.status_code, str(error.detail)), code))
-    told.headers.update(error.headers or {})  # of 405: what is allowed
-    return told
+    reply = _error_reply(HttpError(error.status_code, message, code))
+    reply.headers.update(error.headers or {})  # with status 405, the methods that are allowed
+    return reply

@@ -1,4 +1,4 @@
-"""Histograms of what is observed for every token, in which counting takes no lock: one thread alone observes."""
+"""A histogram for values that are observed with every token. Observing takes no lock: only one thread may observe."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 
-class Tally:
-    """Counts of values by the first of the rising `bounds` that they do not exceed, and their sum."""
+class BucketCounts:
+    """The number of observed values for each bucket, and the sum of the values.
+
+    A value is counted in the bucket of the first bound that it does not exceed, and above all bounds in the last
+    bucket. bounds: rising numbers, one fewer than buckets.
+    """
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self._bounds, self.counts, self.sum = bounds, [0] * (len(bounds) + 1), 0.0
@@ -24,22 +28,24 @@ class Tally:
         self.sum += value
 
 
-class Tallies(Collector):
-    """A histogram with the label `model`, as Prometheus reads it; see `prometheus_client.Histogram`, its slow twin."""
+class LockFreeHistogram(Collector):
+    """A histogram with the label `model` that Prometheus can read. `prometheus_client.Histogram`, which takes a lock
+    for each value, is its slow twin.
+    """
 
-    def __init__(self, name: str, said: str, bounds: Sequence[float], registry: CollectorRegistry) -> None:
-        self._name, self._said, self._bounds = name, said, bounds
-        self._tallies: dict[str, Tally] = {}
+    def __init__(self, name: str, documentation: str, bounds: Sequence[float], registry: CollectorRegistry) -> None:
+        self._name, self._documentation, self._bounds = name, documentation, bounds
+        self._by_model: dict[str, BucketCounts] = {}
         registry.register(self)
 
-    def labels(self, model: str) -> Tally:
-        """Where a model's values are counted."""
-        return self._tallies.setdefault(model, Tally(self._bounds))
+    def labels(self, model: str) -> BucketCounts:
+        """Where the values of a model are counted."""
+        return self._by_model.setdefault(model, BucketCounts(self._bounds))
 
     def collect(self) -> Iterator[Metric]:
-        """All of them."""
-        family = HistogramMetricFamily(self._name, self._said, labels=["model"])
+        """The histogram with the values of every model."""
+        family = HistogramMetricFamily(self._name, self._documentation, labels=["model"])
         names = [*map(floatToGoString, self._bounds), "+Inf"]
-        for model, tally in list(self._tallies.items()):
-            family.add_metric([model], list(zip(names, accumulate(tally.counts), strict=True)), tally.sum)
+        for model, buckets in list(self._by_model.items()):
+            family.add_metric([model], list(zip(names, accumulate(buckets.counts), strict=True)), buckets.sum)
         yield family

@@ -1,8 +1,8 @@
-"""Who may ask, and how much: API keys, known by their hashes, with quotas of requests and tokens a minute.
+"""API keys, known by their hashes, with quotas of requests and tokens a minute.
 
 A keys file has one JSON object a line: `{"name": "team-a", "sha256": "…", "requests_per_minute": 60,
-"tokens_per_minute": 20000}`; both quotas may be left out. `tuili serve --new-key NAME` makes a line. Keys
-are random, so a plain hash is enough to keep them: there is nothing to guess.
+"tokens_per_minute": 20000}`; both quotas may be left out. `tuili serve --new-key NAME` makes a line. Keys are random,
+so a plain hash keeps them well enough: there is nothing to guess.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tuili.errors import InputError
 from tuili.serve.errors import HttpError
 
-PREFIX, MINUTE = "sk-tuili-", 60.0
+KEY_PREFIX = "sk-tuili-"
+MINUTE_SECONDS = 60.0
 
 
 class Key(BaseModel):
-    """A line of the file."""
+    """A line of the keys file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,64 +37,69 @@ class Key(BaseModel):
 
 
 @dataclass
-class Bucket:
-    """A quota that fills up steadily, a minute's worth at most. What was not foreseen may take it below nothing."""
+class QuotaBucket:
+    """A quota kept by the token bucket algorithm: it fills up steadily, by `per_minute`, which is also the most that it
+    holds. Its level may fall below 0, for what a request will cost is not known when it begins. `clock` tells seconds.
+    """
 
     per_minute: float
     clock: Callable[[], float]
     level: float = field(init=False)
-    seen: float = field(init=False)
+    filled_at: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.level, self.seen = self.per_minute, self.clock()
+        self.level, self.filled_at = self.per_minute, self.clock()
 
-    def wait(self, amount: float) -> float:
-        """Seconds until so much may be taken; 0 for now."""
+    def wait_seconds(self, amount: float) -> float:
+        """Seconds until `amount` may be taken; 0 where it may be taken now."""
         now = self.clock()
-        self.level = min(self.per_minute, self.level + (now - self.seen) * self.per_minute / MINUTE)
-        self.seen = now
-        return max(0.0, (min(amount, self.per_minute) - self.level) * MINUTE / self.per_minute)
+        self.level = min(self.per_minute, self.level + (now - self.filled_at) * self.per_minute / MINUTE_SECONDS)
+        self.filled_at = now
+        return max(0.0, (min(amount, self.per_minute) - self.level) * MINUTE_SECONDS / self.per_minute)
 
     def take(self, amount: float) -> None:
-        """Take so much, be there enough or not."""
+        """Take `amount`, whether or not the bucket holds so much."""
         self.level -= amount
 
 
 @dataclass
 class Caller:
-    """Who asks. Without keys everybody is the same caller without quotas."""
+    """Who sends requests, with what is left of the quotas; None is no quota. On a server without keys everybody is the
+    same caller.
+    """
 
     name: str = "anonymous"
-    requests: Bucket | None = None
-    tokens: Bucket | None = None
+    requests: QuotaBucket | None = None
+    tokens: QuotaBucket | None = None
 
-    def begin(self, requests: int = 1, tokens: int = 0) -> int:
-        """Count requests, and the tokens that they may write, before they are answered: else many at once could all
-        pass on the same small rest. Returns the tokens that were counted, a minute's worth at most. Raises `HttpError`
-        where a quota is spent.
+    def charge(self, requests: int = 1, tokens: int = 0) -> int:
+        """Charge requests, and the tokens that they may write, before they are answered: otherwise many requests at the
+        same time could all pass on one small rest.
+
+        Returns the tokens that were charged, a minute's worth at most. Raises `HttpError` where a quota is spent.
         """
         if self.tokens is not None:
             tokens = min(tokens, int(self.tokens.per_minute))
         amounts = ((self.requests, requests, "requests"), (self.tokens, tokens, "tokens"))
-        for bucket, amount, what in amounts:
-            if bucket is not None and amount and (seconds := bucket.wait(amount)) > 0:
-                said = f"{what} a minute: the quota of {self.name} ({bucket.per_minute:g}) is spent"
+        for bucket, amount, unit in amounts:
+            if bucket is not None and amount and (seconds := bucket.wait_seconds(amount)) > 0:
+                message = f"{unit} a minute: the quota of {self.name} ({bucket.per_minute:g}) is spent"
                 raise HttpError(
-                    429, f"{said}, ask again in {seconds:.1f} s", "rate_limit_exceeded", retry_after=seconds
+                    429, f"{message}, ask again in {seconds:.1f} s", "rate_limit_exceeded", retry_after=seconds
                 )
         for bucket, amount, _ in amounts:
             if bucket is not None:
                 bucket.take(amount)
         return tokens
 
-    def spent(self, tokens: int, counted: int) -> None:
-        """Count tokens that were read and written, in place of those that were counted before."""
+    def settle(self, used: int, charged: int) -> None:
+        """Charge the tokens that were read and written (`used`) in place of those that were `charged` beforehand."""
         if self.tokens is not None:
-            self.tokens.take(tokens - counted)
+            self.tokens.take(used - charged)
 
 
 class Keys:
-    """All keys of a server, or none, in which case nobody needs one."""
+    """The keys of a server. Without any, nobody needs a key. `clock` tells seconds."""
 
     def __init__(self, keys: Sequence[Key] = (), clock: Callable[[], float] = time.monotonic) -> None:
         self._callers = [
@@ -101,40 +107,40 @@ class Keys:
                 key.sha256,
                 Caller(
                     key.name,
-                    None if key.requests_per_minute is None else Bucket(key.requests_per_minute, clock),
-                    None if key.tokens_per_minute is None else Bucket(key.tokens_per_minute, clock),
+                    None if key.requests_per_minute is None else QuotaBucket(key.requests_per_minute, clock),
+                    None if key.tokens_per_minute is None else QuotaBucket(key.tokens_per_minute, clock),
                 ),
             )
             for key in keys
         ]
-        self._anyone = Caller()
+        self._anonymous = Caller()
 
     @property
-    def needed(self) -> bool:
-        """Whether nobody may ask without one."""
+    def required(self) -> bool:
+        """Whether requests need a key."""
         return bool(self._callers)
 
-    def caller(self, header: str | None) -> Caller:
+    def authenticate(self, header: str | None) -> Caller:
         """Who sent this `Authorization` header. Raises `HttpError` for one without a known key.
 
-        Every key is compared, in constant time each, so that how long it takes tells nothing.
+        The given key is compared with every known key, each in constant time, so that the time taken tells nothing.
         """
         if not self._callers:
-            return self._anyone
-        scheme, _, given = (header or "").partition(" ")
-        digest = hashlib.sha256(given.strip().encode()).hexdigest()
-        found = None
-        for known, caller in self._callers:
-            if hmac.compare_digest(known, digest):
-                found = caller
-        if found is None or scheme.lower() != "bearer":
-            said = "the API key is not known here" if header else "an API key is needed: Authorization: Bearer …"
-            raise HttpError(401, said, "invalid_api_key")
-        return found
+            return self._anonymous
+        scheme, _, secret = (header or "").partition(" ")
+        digest = hashlib.sha256(secret.strip().encode()).hexdigest()
+        match = None
+        for known_digest, caller in self._callers:
+            if hmac.compare_digest(known_digest, digest):
+                match = caller
+        if match is None or scheme.lower() != "bearer":
+            message = "the API key is not known here" if header else "an API key is needed: Authorization: Bearer …"
+            raise HttpError(401, message, "invalid_api_key")
+        return match
 
 
 def read_keys(path: Path) -> list[Key]:
-    """The keys of a file. Raises `InputError` naming the line that is wrong."""
+    """The keys of a file. Raises `InputError` that names the line that is wrong."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -156,7 +162,7 @@ def read_keys(path: Path) -> list[Key]:
 
 
 def new_key(name: str) -> tuple[str, str]:
-    """A new key, and its line for the file, which does not tell it."""
-    key = PREFIX + secrets.token_urlsafe(32)
-    made = Key(name=name, sha256=hashlib.sha256(key.encode()).hexdigest())
-    return key, json.dumps(made.model_dump(exclude_none=True))
+    """A new random key, and its line for the keys file, which has only the key's hash."""
+    secret = KEY_PREFIX + secrets.token_urlsafe(32)
+    key = Key(name=name, sha256=hashlib.sha256(secret.encode()).hexdigest())
+    return secret, json.dumps(key.model_dump(exclude_none=True))

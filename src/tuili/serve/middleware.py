@@ -1,7 +1,7 @@
-"""What stands before every route: request ids, keys, the size of a body and of headers, the time a request may take to
-come in, and one line of log for each answer.
+"""What happens to every request before and after its route: request ids, keys, limits of size, time and number, and one
+line of log and one count for each answer.
 
-An ASGI middleware of its own, because the usual ones read a body whole or wrap streams in tasks.
+An ASGI middleware of our own, because Starlette's base class reads a body whole or wraps streams in tasks.
 """
 
 from __future__ import annotations
@@ -17,150 +17,155 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuili.serve.errors import HttpError
-from tuili.serve.keys import Keys
+from tuili.serve.keys import Caller, Keys
 from tuili.serve.metrics import Metrics
 
-ACCESS, LOG = logging.getLogger("tuili.access"), logging.getLogger(__name__)
-OPEN = {"/health", "/ready"}
-"""Probes need no key."""
-PAGE = re.compile(r"/|/page/[\w.-]+|/favicon\.ico")
-"""Nor does the page, which holds no secret; what it asks for does."""
-COUNTED = {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/models", "/v1/feedback"}
-"""Endpoints with figures of their own, so that nobody can make up more."""
-LONGEST_PATH = 200
-ID = re.compile(r"[\w.-]{1,64}")
+ACCESS_LOG, LOG = logging.getLogger("tuili.access"), logging.getLogger(__name__)
+PROBE_PATHS = {"/health", "/ready"}
+"""Probes need no key, and no limit of number keeps them out."""
+PAGE_PATHS = re.compile(r"/|/page/[\w.-]+|/favicon\.ico")
+"""The page needs no key: it holds no secret, and the requests that it sends need one."""
+COUNTED_PATHS = {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/models", "/v1/feedback"}
+"""Paths that metrics tell apart. All others count as one, lest a client makes metrics grow by making up paths."""
+MAX_LOGGED_PATH_CHARS = 200
+REQUEST_ID = re.compile(r"[\w.-]{1,64}")
+"""Ids of clients that are taken over; a new one replaces any other, which could forge lines of the log."""
 
 Message = MutableMapping[str, Any]
+Headers = dict[bytes, bytes]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Largest body in bytes, most headers, their bytes in all, seconds for a body to come in, and requests at a time,
-    probes not among them.
+class RequestLimits:
+    """What a request may be at most: bytes of the body, number and bytes of all headers together, and seconds until the
+    body has come in whole. max_requests: requests at work at a time, without probes.
     """
 
-    body: int = 1_000_000
-    headers: int = 100
-    header_bytes: int = 16_384
-    seconds: float = 30.0
-    requests: int = 1024
+    max_body_bytes: int = 1_000_000
+    max_headers: int = 100
+    max_header_bytes: int = 16_384
+    body_seconds: float = 30.0
+    max_requests: int = 1024
 
 
-class Guard:
-    """Lets through what keeps to the limits and has a known key."""
+class AccessMiddleware:
+    """Lets a request through that keeps to the limits and has a known key; logs and counts every answer."""
 
-    def __init__(self, app: App, keys: Keys, limits: Limits, metrics: Metrics) -> None:
+    def __init__(self, app: App, keys: Keys, limits: RequestLimits, metrics: Metrics) -> None:
         self._app, self._keys, self._limits, self._metrics = app, keys, limits, metrics
         self._at_work = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun, status, begun_to_answer = time.perf_counter(), 500, False
+        start, status, response_started = time.perf_counter(), 500, False
         headers = {name.lower(): value for name, value in scope["headers"]}
-        asked = headers.get(b"x-request-id", b"").decode("latin-1")
-        name = asked if ID.fullmatch(asked) else uuid.uuid4().hex
+        given_id = headers.get(b"x-request-id", b"").decode("latin-1")
+        request_id = given_id if REQUEST_ID.fullmatch(given_id) else uuid.uuid4().hex
         state = scope.setdefault("state", {})
-        state["request_id"] = name
+        state["request_id"] = request_id
 
-        async def told(message: Message) -> None:
-            nonlocal status, begun_to_answer
-            if state.get("broken") is not None:  # what was made of a body that never came whole
+        async def send_with_id(message: Message) -> None:
+            nonlocal status, response_started
+            if state.get("body_error") is not None:  # the framework's answer to a body that did not come whole
                 return
             if message["type"] == "http.response.start":
-                status, begun_to_answer = message["status"], True
-                message["headers"] = [*message.get("headers", []), (b"x-request-id", name.encode())]
+                status, response_started = message["status"], True
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
             await send(message)
 
         error: HttpError | None = None
         self._at_work += 1
         try:
             try:
-                self._check(scope, headers)
+                self._check_limits(scope, headers)
                 state["caller"] = self._caller(scope["path"], headers)
-                await self._app(scope, self._limited(receive, state), told)
-            except HttpError as found:
-                error = found
+                await self._app(scope, self._limited(receive, state), send_with_id)
+            except HttpError as refusal:
+                error = refusal
             except Exception:
                 LOG.exception("an error inside the server")
                 error = HttpError(500, "an error inside the server; its log has it", "server_error")
-            error = state.pop("broken", error)
-            if error is not None and not begun_to_answer:
-                await _refuse(error, told)
+            error = state.pop("body_error", error)
+            if error is not None and not response_started:
+                await _send_error(error, send_with_id)
         finally:
             self._at_work -= 1
-            caller, path = state.get("caller"), scope["path"]
-            model, seconds = state.get("model", ""), time.perf_counter() - begun
-            endpoint = path if path in COUNTED else "other"
-            self._metrics.requests.labels(model, endpoint, str(status)).inc()
-            self._metrics.seconds.labels(model, endpoint).observe(seconds)
-            ACCESS.info(
-                json.dumps(
-                    {
-                        "request_id": name,
-                        "method": scope["method"],
-                        "path": path[:LONGEST_PATH],
-                        "status": status,
-                        "milliseconds": round(1000 * seconds, 3),
-                        "caller": caller.name if caller is not None else None,
-                    }
-                )
-            )
+            self._record(scope, request_id, status, time.perf_counter() - start)
 
-    def _check(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> None:
-        """Refuse what is too large by its own word."""
+    def _record(self, scope: MutableMapping[str, Any], request_id: str, status: int, seconds: float) -> None:
+        """Count an answer and log it in one line."""
+        state, path = scope["state"], scope["path"]
+        caller, model = state.get("caller"), state.get("model", "")
+        endpoint = path if path in COUNTED_PATHS else "other"
+        self._metrics.requests.labels(model, endpoint, str(status)).inc()
+        self._metrics.request_seconds.labels(model, endpoint).observe(seconds)
+        line = {
+            "request_id": request_id,
+            "method": scope["method"],
+            "path": path[:MAX_LOGGED_PATH_CHARS],
+            "status": status,
+            "milliseconds": round(1000 * seconds, 3),
+            "caller": caller.name if caller is not None else None,
+        }
+        ACCESS_LOG.info(json.dumps(line))
+
+    def _check_limits(self, scope: MutableMapping[str, Any], headers: Headers) -> None:
+        """Raise `HttpError` for a request too many, or one whose headers are, or announce, too much."""
         limits = self._limits
-        if self._at_work > limits.requests and scope["path"] not in OPEN:
-            raise HttpError(503, f"{limits.requests} requests are at work", "too_many_requests", retry_after=1)
-        size = sum(len(name) + len(value) for name, value in scope["headers"])
-        if len(scope["headers"]) > limits.headers or size > limits.header_bytes:
-            raise HttpError(
-                431, f"at most {limits.headers} headers of {limits.header_bytes} bytes in all", "headers_too_large"
-            )
+        if self._at_work > limits.max_requests and scope["path"] not in PROBE_PATHS:
+            raise HttpError(503, f"{limits.max_requests} requests are at work", "too_many_requests", retry_after=1)
+        header_bytes = sum(len(name) + len(value) for name, value in scope["headers"])
+        if len(scope["headers"]) > limits.max_headers or header_bytes > limits.max_header_bytes:
+            message = f"at most {limits.max_headers} headers of {limits.max_header_bytes} bytes in all"
+            raise HttpError(431, message, "headers_too_large")
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length[:20]) > limits.body:
-            raise HttpError(413, f"the body may have at most {limits.body} bytes", "body_too_large")
+        if not length.isdigit() or int(length[:20]) > limits.max_body_bytes:
+            raise self._body_too_large()
 
-    def _caller(self, path: str, headers: dict[bytes, bytes]) -> Any:
-        if path in OPEN or PAGE.fullmatch(path):
+    def _body_too_large(self) -> HttpError:
+        return HttpError(413, f"the body may have at most {self._limits.max_body_bytes} bytes", "body_too_large")
+
+    def _caller(self, path: str, headers: Headers) -> Caller | None:
+        """Who sends a request; None for paths that need no key. Raises `HttpError` without a known key."""
+        if path in PROBE_PATHS or PAGE_PATHS.fullmatch(path):
             return None
         header = headers.get(b"authorization")
-        return self._keys.caller(None if header is None else header.decode("latin-1"))
+        return self._keys.authenticate(None if header is None else header.decode("latin-1"))
 
     def _limited(self, receive: Receive, state: dict[str, Any]) -> Receive:
-        """A body that may be neither longer nor slower than the limits say. What is wrong is noted in `state`, for
-        frameworks take any error of reading for one of their own kind.
+        """`receive` for a body that may be neither longer nor slower than the limits say. It notes an error in `state`
+        as `body_error`, for FastAPI would turn any error of reading a body into one of its own.
         """
-        seen, until, whole = 0, time.monotonic() + self._limits.seconds, False
+        received, deadline, complete = 0, time.monotonic() + self._limits.body_seconds, False
 
-        async def limited() -> Message:
-            nonlocal seen, whole
-            if whole:  # waits for the client to leave
+        async def limited_receive() -> Message:
+            nonlocal received, complete
+            if complete:  # all that can still come is that the client leaves
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
+                message = await asyncio.wait_for(receive(), max(0.0, deadline - time.monotonic()))
             except TimeoutError:
-                said = f"the body has not come within {self._limits.seconds:g} s"
-                state["broken"] = HttpError(408, said, "body_too_slow")
-                raise state["broken"] from None
+                text = f"the body has not come within {self._limits.body_seconds:g} s"
+                state["body_error"] = HttpError(408, text, "body_too_slow")
+                raise state["body_error"] from None
             if message["type"] == "http.request":
-                seen += len(message.get("body", b""))
-                whole = not message.get("more_body", False)
-                if seen > self._limits.body:
-                    said = f"the body may have at most {self._limits.body} bytes"
-                    state["broken"] = HttpError(413, said, "body_too_large")
-                    raise state["broken"]
+                received += len(message.get("body", b""))
+                complete = not message.get("more_body", False)
+                if received > self._limits.max_body_bytes:
+                    state["body_error"] = self._body_too_large()
+                    raise state["body_error"]
             return message
 
-        return limited
+        return limited_receive
 
 
-async def _refuse(error: HttpError, send: Send) -> None:
+async def _send_error(error: HttpError, send: Send) -> None:
     body = json.dumps(error.body).encode()
     headers = {
         "content-type": "application/json",
@@ -168,6 +173,6 @@ async def _refuse(error: HttpError, send: Send) -> None:
         "connection": "close",
         **error.headers,
     }
-    own = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": error.status, "headers": own})
+    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": error.status, "headers": encoded})
     await send({"type": "http.response.body", "body": body})

@@ -1,4 +1,7 @@
-"""The models that are served: found by name, loaded anew when their folder changes, none of their requests dropped."""
+"""The models of a server: found by name, and loaded anew when a file of their folder changes, without losing a request.
+
+All that the server reads of an engine goes through `ServedModel`; answering is left to `tuili.engine`.
+"""
 
 from __future__ import annotations
 
@@ -7,169 +10,230 @@ import ctypes
 import gc
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 
-from tuili.engine import Engine, Service, load_engine
+from tuili.engine import Engine, Event, Observation, PreparedRequest, Request, Service, load_engine
 from tuili.errors import InputError
-from tuili.model.folder import load_model, resolve
+from tuili.model import load_model
 from tuili.serve.errors import HttpError
+from tuili.store import resolve_model
 
 LOG = logging.getLogger(__name__)
-Make = Callable[[Path], Engine]
+EngineFactory = Callable[[Path], Engine]
+"""Makes an engine of the model in a folder."""
+FolderStamp = tuple[tuple[str, int, int], ...]
+"""The files of a folder: path, size in bytes, and time of the last change in nanoseconds."""
+
+
+def folder_stamp(folder: Path) -> FolderStamp:
+    """The files of a folder as they are now. Two stamps differ where a file has changed; a file that vanishes meanwhile
+    is left out.
+    """
+    files = []
+    for file in sorted(folder.rglob("*")):
+        with suppress(FileNotFoundError):
+            status = file.stat()
+            if S_ISREG(status.st_mode):
+                files.append((str(file.relative_to(folder)), status.st_size, status.st_mtime_ns))
+    return tuple(files)
 
 
 @dataclass
-class Served:
-    """One model at work. `created`: when it was loaded, in seconds of Unix time."""
+class ServedModel:
+    """A loaded model with its engine. stamp: its folder when it was loaded. created: when that was, in Unix seconds."""
 
     name: str
     path: Path
     service: Service
     engine: Engine
-    stamp: tuple[tuple[str, int, int], ...]
+    stamp: FolderStamp
     created: int = field(default_factory=lambda: int(time.time()))
 
+    @property
+    def alive(self) -> bool:
+        """Whether it takes requests."""
+        return self.service.alive
 
-def stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
-    """Names, sizes and times of a folder's files, by which a change shows. What vanishes meanwhile is left out."""
-    found = []
-    for file in sorted(path.rglob("*")):
-        with suppress(FileNotFoundError):
-            told = file.stat()
-            if S_ISREG(told.st_mode):
-                found.append((str(file.relative_to(path)), told.st_size, told.st_mtime_ns))
-    return tuple(found)
+    @property
+    def exits(self) -> list[int]:
+        """The numbers of layers after which a token may be done."""
+        return list(self.engine.exits)
+
+    @property
+    def waiting(self) -> int:
+        """Attempts that wait for a slot."""
+        return self.engine.scheduler.waiting
+
+    @property
+    def running(self) -> int:
+        """Attempts that have a slot."""
+        return self.engine.scheduler.running
+
+    @property
+    def slots(self) -> int:
+        """Attempts that can be written together."""
+        return self.engine.slots
+
+    @property
+    def promise_revoked(self) -> bool:
+        """Whether promises were revoked because requests have changed."""
+        return self.engine.promises.revoked
+
+    async def prepare(self, request: Request) -> PreparedRequest:
+        """The request with its prompt as tokens; see `Engine.prepare`. It runs beside the event loop."""
+        return await asyncio.to_thread(self.engine.prepare, request)
+
+    def stream(self, prepared: PreparedRequest) -> AsyncIterator[Event]:
+        """The events of a request that has been prepared; see `Service.stream`."""
+        return self.service.stream(prepared)
+
+    async def observe(self) -> Observation | None:
+        """What experts and attention heads did with the last answer; None where there is no new one."""
+        return await self.service.observe()
+
+    async def close(self) -> None:
+        """End the engine; what it is still answering is cancelled."""
+        await self.service.__aexit__(None, None, None)
 
 
-def _settle() -> None:
-    """Give back the memory that loading has left free, which glibc keeps otherwise: some 35 MB each time with nano. And
-    have the garbage collector leave alone what is there now, which stays: looking through it all would hold up every
-    answer for a fifth of a second, again and again.
+class ModelRegistry:
+    """All models of a server, by name, in the order in which they were given.
+
+    folders: folders, hub names or shipped names. A model has the name of its folder; for a folder called `model`, that
+    of the folder above.
     """
-    with suppress(AttributeError, OSError):  # other C libraries
-        ctypes.CDLL(None).malloc_trim(0)
-    gc.freeze()
-    gc.enable()
 
-
-class Models:
-    """All models of a server, by name; the first is the default of pages and probes."""
-
-    def __init__(self, folders: Sequence[str], make: Make) -> None:
-        self._make = make
+    def __init__(self, folders: Sequence[str], make_engine: EngineFactory) -> None:
+        self._make_engine = make_engine
         self._paths: dict[str, Path] = {}
         for folder in folders:
-            path = resolve(folder)
+            path = resolve_model(folder)
             name = path.name if path.name != "model" else path.parent.name
             if name in self._paths:
                 raise InputError(f"two models are called {name}: name their folders otherwise")
             self._paths[name] = path
-        self._served: dict[str, Served] = {}
-        self._seen: dict[str, tuple[tuple[str, int, int], ...]] = {}
-        """What folders were like at the last look."""
+        self._loaded: dict[str, ServedModel] = {}
+        self._last_stamps: dict[str, FolderStamp] = {}
+        """Folders as they were at the last look."""
         self.failure: Exception | None = None
         """Why a model could not be loaded at the start."""
 
     @property
     def names(self) -> list[str]:
-        """Names, in the order in which they were given."""
+        """The names of all models, loaded or not."""
         return list(self._paths)
 
     @property
-    def all(self) -> list[Served]:
-        """Those that are loaded."""
-        return list(self._served.values())
+    def loaded(self) -> list[ServedModel]:
+        """The models that are loaded."""
+        return list(self._loaded.values())
 
     @property
     def ready(self) -> bool:
-        """Whether all of them are, and answer."""
-        return all(self.answers(name) for name in self._paths)
+        """Whether every model is loaded and takes requests."""
+        return all(self.is_ready(name) for name in self._paths)
 
-    def answers(self, name: str) -> bool:
+    def is_ready(self, name: str) -> bool:
         """Whether a model is loaded and takes requests."""
-        return name in self._served and self._served[name].service.alive
+        return name in self._loaded and self._loaded[name].alive
 
-    def find(self, name: str) -> Served:
-        """A model by its name. Raises `HttpError` for one that is not served, or not yet."""
-        found = self._served.get(name)
-        if found is None and name in self._paths:
+    def find(self, name: str) -> ServedModel:
+        """The model of this name. Raises `HttpError` for one that is not served, or not loaded yet."""
+        served = self._loaded.get(name)
+        if served is None and name in self._paths:
             raise HttpError(503, f"model {name!r} is being loaded", "model_loading", "model", retry_after=1)
-        if found is None:
+        if served is None:
             raise HttpError(
                 404, f"model {name[:100]!r} is not served here: use {', '.join(self.names)}", "model_not_found", "model"
             )
-        return found
+        return served
 
     async def start(self) -> bool:
-        """Load all of them. Returns false, and notes the `failure`, where one cannot be loaded."""
+        """Load all models. Returns false, and notes the `failure`, where one cannot be loaded."""
         try:
             for name in self._paths:
-                self._served[name] = await self._load(name)
+                self._loaded[name] = await self._load(name)
         except Exception as error:
             self.failure = error
-        _settle()
+        _settle_memory()
         return self.failure is None
 
     async def stop(self) -> None:
-        """End all of them; what is still at work is cancelled."""
-        for served in self._served.values():
-            await served.service.__aexit__(None, None, None)
+        """End all engines; what they are still answering is cancelled."""
+        for served in self._loaded.values():
+            await served.close()
         gc.unfreeze()
 
     async def refresh(self) -> list[str]:
-        """Load those anew whose folders have changed, and are still since the last look, as when all has been copied.
-        What they were asked before is answered by the old weights.
+        """Load each model anew whose engine has failed, or whose folder has changed since it was loaded but not since
+        the last look, for then copying has ended. The old weights answer the requests that they have taken in.
 
-        A folder that cannot be loaded leaves the old model in its place. Returns the names of those that are new.
+        A folder that cannot be loaded leaves the old model in its place. Returns the names of the models that are new.
         """
         changed = []
-        for name, served in list(self._served.items()):
-            now, last = stamp(served.path), self._seen.get(name)
-            self._seen[name] = now
-            if served.service.alive and (now == served.stamp or now != last):
+        for name, served in list(self._loaded.items()):
+            stamp, last_stamp = folder_stamp(served.path), self._last_stamps.get(name)
+            self._last_stamps[name] = stamp
+            if served.alive and (stamp == served.stamp or stamp != last_stamp):
                 continue
             try:
-                self._served[name] = await self._load(name)
+                self._loaded[name] = await self._load(name)
             except Exception as error:  # whatever it is, the old model serves on
                 LOG.error("model %s stays as it was: %s", name, error)
-                served.stamp = now
+                served.stamp = stamp
                 continue
             changed.append(name)
             await served.service.drained()
-            await served.service.__aexit__(None, None, None)
+            await served.close()
         return changed
 
     async def watch(self, seconds: float) -> None:
-        """Look for changed folders again and again, and for engines that have failed."""
+        """Refresh the models every so many seconds, for ever."""
         while True:
             await asyncio.sleep(seconds)
             try:
-                if await self.refresh():  # what the old ones leave behind can go
+                if await self.refresh():
                     gc.unfreeze()
-                    await asyncio.to_thread(gc.collect)
-                    _settle()
+                    await asyncio.to_thread(gc.collect)  # frees the engines that were replaced
+                    _settle_memory()
             except Exception:
                 LOG.exception("looking for changed models failed")
 
-    async def _load(self, name: str) -> Served:
+    async def _load(self, name: str) -> ServedModel:
         path = self._paths[name]
-        before = stamp(path)
-        engine = await asyncio.to_thread(self._make, path)
+        stamp = folder_stamp(path)
+        engine = await asyncio.to_thread(self._make_engine, path)
         service = await Service(engine).__aenter__()
-        return Served(name, path, service, engine, before)
+        return ServedModel(name, path, service, engine, stamp)
 
 
-def make_engine(slots: int, waiting: int, compiled: bool, int8: bool) -> Make:
-    """How a server makes its engines. Weights are copied, lest a folder that is overwritten changes what is at work."""
+def _settle_memory() -> None:
+    """Free what loading has left over, and take all that is loaded out of garbage collection.
 
-    def make(path: Path) -> Engine:
+    glibc keeps memory that was freed unless it is told to return it: some 35 MB for each load of nano. A collection
+    that looks through all loaded objects holds every answer up for a fifth of a second, again and again.
+    """
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
+    gc.freeze()
+    gc.enable()
+
+
+def engine_factory(slots: int, waiting: int, compiled: bool, int8: bool) -> EngineFactory:
+    """How a server makes its engines: `slots` attempts written together, at most `waiting` requests in the queue,
+    layers `compiled` or not, weights rounded to 8 bits (`int8`) or not.
+
+    Weights are copied into memory, so that writing over the files of a folder changes nothing in an engine at work.
+    """
+
+    def make_engine(path: Path) -> Engine:
         loaded = load_model(path)
         for tensor in (*loaded.model.parameters(), *loaded.model.buffers()):
             tensor.data = tensor.data.clone()
         return load_engine(loaded, slots=slots, waiting=waiting, compiled=compiled, int8=int8)
 
-    return make
+    return make_engine

@@ -1,4 +1,4 @@
-"""The process: uvicorn around the application, logs as lines of JSON, and an end in which nothing is lost."""
+"""The process of a server: uvicorn around the application, a log of JSON lines, and an end that loses no answer."""
 
 from __future__ import annotations
 
@@ -13,94 +13,100 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from tuili.serve.app import Settings, make_app
-from tuili.serve.models import Models
+from tuili.serve.models import ModelRegistry
 
-HEADER_SECONDS = 15.0
-BACKLOG, KEPT_ALIVE, HEADER_BYTES = 512, 15, 32_768
+LISTEN_BACKLOG = 512
+KEEP_ALIVE_SECONDS = 15
+MAX_HEADER_BYTES = 32_768
 
 
-class JsonLines(logging.Formatter):
-    """One object a line: time, level, logger, and what was said, itself JSON where the access log says it."""
+class JsonLinesFormatter(logging.Formatter):
+    """Writes a record as one JSON object a line: time, level and logger, and the message. A message of the access log
+    is itself JSON, and its fields stand in the same object.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        """A line."""
-        said = record.getMessage()
+        """The line of a record."""
+        message = record.getMessage()
         line = {"time": round(time.time(), 3), "level": record.levelname.lower(), "logger": record.name}
-        line |= json.loads(said) if record.name == "tuili.access" else {"message": said}
+        line |= json.loads(message) if record.name == "tuili.access" else {"message": message}
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
 
 
-class Impatient(H11Protocol):
-    """Closes a connection on which a request has not begun in time: headers that trickle in would hold it for ever."""
+class HeaderTimeoutProtocol(H11Protocol):
+    """HTTP/1.1 that closes a connection whose next request has not come in, to the end of its headers, within
+    `header_seconds`. Without it a client that sends its headers byte by byte would hold a connection for ever.
+    """
 
-    _waiting: asyncio.TimerHandle | None = None
+    header_seconds = 15.0
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait."""
+        """Start the timer."""
         super().connection_made(transport)
-        self._wait()
+        self._start_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Go on waiting from the first byte of a request to the last one of its headers."""
+        """Let the timer run while headers are incomplete, and stop it while a request is answered."""
         super().data_received(data)
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is None or cycle.response_complete:
-            self._wait()
+            self._start_timer()
         else:
-            self._wait_no_more()
+            self._stop_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is waited for."""
-        self._wait_no_more()
+        """Stop the timer."""
+        self._stop_timer()
         super().connection_lost(exc)
 
-    def _wait(self) -> None:
-        if self._waiting is None:
-            self._waiting = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+    def _start_timer(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.header_seconds, self.transport.close)
 
-    def _wait_no_more(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 def serve(
-    models: Models,
+    models: ModelRegistry,
     settings: Settings,
     host: str,
     port: int,
-    drain: int = 55,
+    drain_seconds: int = 55,
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
 ) -> None:
-    """Serve until the process is told to end, and then until what is being answered has ended, `drain` seconds at most.
+    """Serve until SIGTERM or SIGINT, and then until all answers that have begun are complete, at most `drain_seconds`.
 
-    Raises what was wrong with a model that could not be loaded.
+    Raises the error of a model that could not be loaded.
     """
     server: uvicorn.Server
 
     def give_up() -> None:
         server.should_exit = True
 
-    for number in (signal.SIGTERM, signal.SIGINT):  # which uvicorn raises once more when it has ended all
+    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the signal once more after its end
         signal.signal(number, lambda *_: None)
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLinesFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     config = uvicorn.Config(
         make_app(models, settings, give_up),
         host=host,
         port=port,
-        http=Impatient,
+        http=HeaderTimeoutProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=KEPT_ALIVE,
-        timeout_graceful_shutdown=drain,
-        h11_max_incomplete_event_size=HEADER_BYTES,
+        backlog=LISTEN_BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=drain_seconds,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         ssl_certfile=tls_cert,
         ssl_keyfile=None if tls_key is None else str(tls_key),
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import tokenizers
 
-from tuili.errors import InputError
+from tuili.errors import InputError, one_line
 from tuili.steps import END, END_THINK, THINK
 
 PAD, BEGIN, USER, ASSISTANT = "<|pad|>", "<|begin|>", "<|user|>", "<|assistant|>"
@@ -44,8 +44,7 @@ class Tokenizer:
             backend = tokenizers.Tokenizer.from_str(text)
             end = _end_token(folder / "tokenizer_config.json")
         except Exception as error:  # the Rust library raises a plain Exception
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise InputError(f"{file} is damaged: {lines[0]}") from error
+            raise InputError(f"{file} is damaged: {one_line(error)}") from error
         vocabulary = backend.get_vocab(with_added_tokens=True)
         if missing := [token for token in (*SPECIAL_TOKENS, end) if token not in vocabulary]:
             raise InputError(f"{file} lacks {missing[0]}: use a tokenizer that Tuili has trained")

@@ -1,8 +1,7 @@
-"""What a problem is, and how the seed space is divided into train, validation and test.
+"""What a problem is, and how problems are divided into train, validation and test.
 
-The splits are disjoint twice over: their seeds do not overlap, and a prompt belongs to exactly one split by
-its hash, so that no prompt of one split can ever appear in another. The domains themselves live in their own
-files.
+The splits are disjoint twice over: their seeds do not overlap, and the hash of a prompt assigns it to exactly one
+split, so that no prompt occurs in two. What a problem asks is left to `domains`, how it is drawn to `registry`.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ LEVELS = (1, 2, 3, 4, 5)
 
 
 class Split(StrEnum):
-    """The three parts of the problem space."""
+    """The three parts into which problems are divided."""
 
     TRAIN = "train"
     VALIDATION = "validation"
     TEST = "test"
 
     def seed(self, number: int) -> int:
-        """The seed with this number (0 ≤ number < 10⁹) in the split's own range."""
+        """The seed with this number in the split's range. Raises `InputError` unless 0 ≤ number < 10⁹."""
         if not 0 <= number < SEEDS_PER_SPLIT:
             raise InputError(f"seed {number} is out of range: use 0 to {SEEDS_PER_SPLIT - 1}")
         return list(Split).index(self) * SEEDS_PER_SPLIT + number
@@ -48,9 +47,9 @@ class Split(StrEnum):
 
 @dataclass(frozen=True)
 class Draft:
-    """What a domain's sampler writes: a problem without its place in the seed space.
+    """What a domain's `sample` returns: a problem that has no seed and index yet.
 
-    `facts` and `program` map a label in the prompt (`P1`, `L2`) to a statement or a line of a program.
+    `facts` maps a label in the prompt (`P1`) to a statement, `program` a label (`L2`) to a line of a program.
     """
 
     prompt: str
@@ -85,7 +84,7 @@ class Problem:
         return f"{self.domain}/{self.level}/{self.seed}/{self.index}"
 
     def checked(self) -> Problem:
-        """The problem itself. Raises `InputError` for the first of its steps that the checker does not find valid."""
+        """The problem itself. Raises `InputError` for its first step that is not valid."""
         for step, verdict in zip(self.steps, check_chain(self.steps, self.context), strict=True):
             if verdict.status is not Status.VALID:
                 raise InputError(f"problem {self.id}: the step {step!r} is {verdict.status}: {verdict.reason}")

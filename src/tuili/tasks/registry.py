@@ -1,7 +1,7 @@
-"""The registry of domains and the one function that generates their problems.
+"""The registry of domains, and `generate`, which draws their problems.
 
-Built-in domains register themselves on import; other packages add theirs through the entry-point group
-`tuili.domains`, each entry a class of the `Domain` protocol. What a domain asks is left to its own file.
+Built-in domains register themselves on import. Other packages add theirs through the entry-point group
+`tuili.domains`, in which each entry is a class of the `Domain` protocol. What a domain asks is left to `domains`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ PHASES: dict[int, tuple[str, ...]] = {
 BUILT_IN_DOMAINS = tuple(name for names in PHASES.values() for name in names)
 ENTRY_POINT_GROUP = "tuili.domains"
 MAX_DRAWS = 10_000
+"""Drafts that are drawn for one problem before its domain counts as one with too few prompts."""
 
 
 class Domain(Protocol):
-    """A family of problems. `sample` draws from `rng` only, so that a problem is a function of its seed."""
+    """A family of problems. `sample` draws from `rng` and nothing else, so that the seed decides the problem."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
-        """One problem of a level from 1 (easy) to 5 (hard)."""
+        """A problem of a level from 1 (easy) to 5 (hard)."""
         ...
 
 
@@ -49,7 +50,10 @@ D = TypeVar("D", bound=Domain)
 
 
 def domain(name: str, phase: int) -> Callable[[type[D]], type[D]]:
-    """Class decorator that adds a domain under `name` to curriculum phase 1, 2 or 3."""
+    """Class decorator that registers a domain under `name`, in phase 1, 2 or 3 of the curriculum.
+
+    Raises `InputError` for another phase and for a name that is taken.
+    """
     if phase not in PHASES:
         raise InputError(f"domain {name!r}: phase {phase} does not exist, use one of {sorted(PHASES)}")
 
@@ -79,7 +83,7 @@ def _load_domains() -> None:
 
 
 def domain_names() -> tuple[str, ...]:
-    """Every domain: the 16 built-in ones in the order of their experts, then others in alphabetical order."""
+    """The names of all domains: the 16 built-in ones in the order of their experts, then others by the alphabet."""
     _load_domains()
     return BUILT_IN_DOMAINS + tuple(sorted(set(REGISTERED) - set(BUILT_IN_DOMAINS)))
 
@@ -98,11 +102,11 @@ def phase(name: str) -> int:
 
 
 def generate(domain: str, seed: int, index: int, level: int) -> Problem:
-    """The problem number `index` of a seed: the same on every machine and in every process.
+    """Problem number `index` of a seed: the same on every machine and in every process.
 
-    The seed decides the split (`Split.of_seed`); prompts that belong to another split by their hash are drawn
-    again. Raises `InputError` for an unknown domain, seed, index or level, and for a domain with too few prompts
-    to fill a split.
+    The seed decides the split (`Split.of_seed`). A prompt whose hash belongs to another split is drawn again.
+    Raises `InputError` for an unknown domain, seed, index or level, and for a domain with too few prompts to fill
+    a split.
     """
     for name, number in (("seed", seed), ("index", index), ("level", level)):
         if type(number) is not int:

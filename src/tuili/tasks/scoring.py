@@ -1,6 +1,6 @@
-"""Strict scoring: the whole answer or nothing, compared by type and never by substring.
+"""Strict scoring: an answer is right as a whole or wrong; it is compared by its type, never by substring.
 
-Only the answer counts here; whether the steps before it hold is left to `tuili.steps.check_chain`.
+Only the answer counts here. Whether the steps before it are valid is left to `tuili.steps.check_chain`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ _AMOUNT = re.compile(rf"({_NUMBER})(%| {_UNIT})?", re.ASCII)
 def score(problem: Problem, response: str) -> float:
     """1.0 if the response gives exactly the problem's answer, else 0.0. Takes any text and never raises.
 
-    `response` is a full response `<think>…</think>answer` or a bare answer. A problem asks for a form as much as
-    for a value (`Reduce 15/40`, `How fast is that in m/s?`), so that the question may not be its own answer:
-    whole numbers and decimals are equal by exact value, fractions only in the form asked for, in lowest terms,
-    quantities only in a unit of the same size, percentages only as such; everything else as text with case
-    ignored.
+    `response` is a whole response `<think>…</think>answer` or a bare answer. A problem asks for a form as well as for
+    a value (`Reduce 15/40`, `How fast is that in m/s?`); otherwise the question could be copied as the answer. So
+    whole numbers and decimals are compared by exact value, fractions must be in lowest terms, quantities must have a
+    unit of the same size, a percentage must be a percentage, and all else is compared as text with case ignored.
     """
     return float(same_answer(problem.answer, _answer(response)))
 
@@ -33,9 +32,9 @@ def same_answer(expected: str, given: str) -> bool:
     """Whether `given` is the same whole answer as `expected` under the rules of `score`."""
     if expected == given:
         return True
-    if amount := _AMOUNT.fullmatch(expected):
-        found = _AMOUNT.fullmatch(given)
-        return found is not None and _same_number(amount[1], found[1]) and _same_unit(amount[2], found[2])
+    if right := _AMOUNT.fullmatch(expected):
+        amount = _AMOUNT.fullmatch(given)
+        return amount is not None and _same_number(right[1], amount[1]) and _same_unit(right[2], amount[2])
     return given.isascii() and expected.lower() == given.lower()
 
 
@@ -46,7 +45,7 @@ def _same_number(expected: str, given: str) -> bool:
 
 
 def _same_unit(expected: str | None, given: str | None) -> bool:
-    """Whether two units are of one size: `N` and `kg*m/s^2`, but not `m/s` and `km/h`."""
+    """Whether two units have the same size: `N` and `kg*m/s^2` do, `m/s` and `km/h` do not."""
     if expected is None or given is None or "%" in (expected, given):
         return expected == given
     sizes = _unit(expected), _unit(given)
@@ -54,12 +53,12 @@ def _same_unit(expected: str | None, given: str | None) -> bool:
 
 
 def _unit(text: str) -> tuple[Fraction, units.Dimension] | None:
-    """The size and dimension of a unit behind a space, if the text is a unit and nothing else."""
+    """The size and dimension of a unit, if the text is a space and a unit and nothing else."""
     match = units.match_unit(text, 1)
     return units.conversion(match[0]) if match and match[1] == len(text) else None
 
 
 def _answer(response: str) -> str:
-    """The answer of a bare or complete response; one that never closes its think block answers nothing."""
+    """The answer of a bare or a complete response; empty for a response whose think block is never closed."""
     parts = split_response(response)
     return parts.answer if parts.complete or THINK not in response.partition(END)[0] else ""

@@ -20,9 +20,9 @@ import torch
 
 from tuili.errors import InputError
 from tuili.files import check_folder_place, flush, flush_all, write_durably, writing
-from tuili.model.folder import check_folder, resolve
+from tuili.model import check_folder
 from tuili.provenance import code_hash, current_versions
-from tuili.store.lineage import LineageEntry, model_hash, read_lineage
+from tuili.store import LineageEntry, model_hash, read_lineage, resolve_model
 from tuili.train.checkpoint import PREFIX
 from tuili.train.precision import Precision
 from tuili.train.recipe import Recipe
@@ -76,7 +76,7 @@ class RunFolder:
         """The model that the run starts from. Raises `ModelFolderError` where it is not found or not sound."""
         if self._recipe.model.start is None:
             return None
-        start = resolve(self._recipe.model.start)
+        start = resolve_model(self._recipe.model.start)
         check_folder(start)
         if start.resolve() == self.model.resolve():
             raise InputError(f"model.start = {start} is where this run writes its own model: choose another --out")

@@ -19,8 +19,7 @@ from torch import Tensor
 
 from tuili.config import Config
 from tuili.data import IGNORE_INDEX, Block
-from tuili.model import TuiliForCausalLM
-from tuili.model.experts import Route
+from tuili.model import Route, TuiliForCausalLM
 
 MARGIN = 2.0
 """The logit of a token's own expert is led this far above all others, and no further: an expert whose score is next to

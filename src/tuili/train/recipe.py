@@ -24,10 +24,9 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from tuili.config import Config
-from tuili.data.tokenizer import SMALLEST_VOCABULARY, VOCABULARY
+from tuili.data import MIN_VOCABULARY_SIZE, VOCABULARY_SIZE
 from tuili.errors import ConfigError
-from tuili.model import TuiliConfig
-from tuili.model.presets import preset
+from tuili.model import TuiliConfig, preset
 from tuili.tasks import LEVELS, SEEDS_PER_SPLIT, domain_names
 from tuili.train.checkpoint import CheckpointConfig
 from tuili.train.curriculum import CurriculumConfig
@@ -107,7 +106,7 @@ class DataConfig(Config):
     """Weights of levels 1, 2, … among the problems of each domain."""
     files: dict[Path, PositiveFloat] = Field({})
     """JSONL files of your own, each with its weight against 1 for all domains together."""
-    vocabulary: int = Field(VOCABULARY, ge=SMALLEST_VOCABULARY)
+    vocabulary: int = Field(VOCABULARY_SIZE, ge=MIN_VOCABULARY_SIZE)
     """Most entries of the tokenizer, which is learnt from this data before training starts, or comes with a model."""
 
     @property

@@ -12,17 +12,22 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from tuili.data import Block, BlockStream, FileSource, Source, StreamState, TaskSource, check_sample, sample_texts
-from tuili.data.tokenizer import train_tokenizer
+from tuili.data import (
+    Block,
+    BlockStream,
+    FileSource,
+    Source,
+    StreamState,
+    TaskSource,
+    check_sample,
+    sample_texts,
+    train_tokenizer,
+)
 from tuili.errors import ConfigError, ModelFolderError, TuiliError
 from tuili.files import writing
-from tuili.model import TuiliForCausalLM
-from tuili.model.folder import check_folder, load_model, save_model
-from tuili.model.kernels import set_fused
-from tuili.model.tokenizer import transformers_tokenizer
+from tuili.model import TuiliForCausalLM, check_folder, load_model, save_model, set_fused, transformers_tokenizer
 from tuili.provenance import code_hash
-from tuili.store import BEGIN, PAD, Tokenizer
-from tuili.store.lineage import LineageEntry
+from tuili.store import BEGIN, PAD, LineageEntry, Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS
 from tuili.train.checkpoint import Checkpoints, read_checkpoint
 from tuili.train.curriculum import Curriculum

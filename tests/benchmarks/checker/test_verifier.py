@@ -1,4 +1,4 @@
-"""The benchmark of the verifier takes the heads of its run as they are, and draws what it found."""
+"""The benchmark of the verifier takes the heads of its run as they are, and draws a picture."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 
 from benchmarks.checker.verifier import measure
 from tests.posttrain.verifier.test_rounds import SMALL
-from tuili.model.verifier import read_verifier
+from tuili.model import read_verifier
 from tuili.posttrain.verifier import rounds
 
 
 def test_the_recipes_own_head_is_measured_beside_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rounds, "domains", lambda: ("arithmetic", "tracing"))
+    monkeypatch.setattr(rounds, "domain_names", lambda: ("arithmetic", "tracing"))
     picture = tmp_path / "picture.svg"
     config, figures = measure(
         overrides=tuple(SMALL), seeds=(2,), others=1, folder=str(tmp_path / "run"), picture=str(picture)
@@ -22,8 +22,8 @@ def test_the_recipes_own_head_is_measured_beside_others(tmp_path: Path, monkeypa
     assert shipped is not None
     assert config["seeds"] == [1, 2]
     for name in ("answer_auroc", "step_ece", "right_kept"):
-        own, _ = figures[f"rounds_{name}"].runs
-        assert own == shipped.figures[name]
+        first_seed, _ = figures[f"rounds_{name}"].runs
+        assert first_seed == shipped.figures[name]
         assert len(figures[f"untrained_{name}"].runs) == len(figures[f"no_own_chains_{name}"].runs) == 1
     assert "without_copied_number_and_wrong_operation_f1_seen" in figures
     assert figures["rounds_f1_held_out"].unit == "F1"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.engine import guarantee
-from benchmarks.engine.guarantee import best_in_hindsight, error, gathered, measure, one_split
+from benchmarks.engine.guarantee import best_in_hindsight, error, means, measure, one_split
 from tuili.eval.calibration.calibrate import Case, Moment, Trace
 from tuili.eval.calibration.guarantee import Trials
 
@@ -17,24 +17,24 @@ def trials(rates: list[float], problems: int = 4000) -> Trials:
     """Settings that each answer more problems than the one before, of which these shares are wrong."""
     rng = np.random.default_rng(0)
     answered = [np.arange(problems) < problems * (place + 1) / len(rates) for place in range(len(rates))]
-    wrong = [own & (rng.random(problems) < rate) for own, rate in zip(answered, rates, strict=True)]
+    wrong = [chosen & (rng.random(problems) < rate) for chosen, rate in zip(answered, rates, strict=True)]
     return Trials(np.array(answered), np.array(wrong))
 
 
 def test_a_promise_is_broken_where_the_pool_says_so() -> None:
     whole = trials([0.01, 0.02, 0.049, 0.2])
-    found = [one_split(whole, 0.05, 0.05, 0, 1000, number) for number in range(60)]
-    own = gathered(found, best_in_hindsight(whole, 0.05))
-    assert own["oracle_coverage"] == [0.75]
-    assert own["broken"][0] <= 0.05
-    assert own["uncertified_broken"][0] <= 0.05, "the next setting is far beyond"
-    assert 0.5 <= own["coverage"][0] <= 0.75
-    assert own["infeasible"][0] <= 0.1
-    assert own["error"][0] < 0.05
+    splits = [one_split(whole, 0.05, 0.05, 0, 1000, number) for number in range(60)]
+    figures = means(splits, best_in_hindsight(whole, 0.05))
+    assert figures["oracle_coverage"] == [0.75]
+    assert figures["broken"][0] <= 0.05
+    assert figures["uncertified_broken"][0] <= 0.05, "the next setting is far beyond"
+    assert 0.5 <= figures["coverage"][0] <= 0.75
+    assert figures["infeasible"][0] <= 0.1
+    assert figures["error"][0] < 0.05
     close = trials([0.01, 0.051, 0.0515, 0.052])
-    own = gathered([one_split(close, 0.05, 0.05, 0, 1000, number) for number in range(60)], 0.25)
-    assert own["broken"][0] < 0.1 < own["uncertified_broken"][0]
-    hopeless = gathered([one_split(trials([0.5]), 0.05, 0.05, 0, 1000, 1)], 0.0)
+    figures = means([one_split(close, 0.05, 0.05, 0, 1000, number) for number in range(60)], 0.25)
+    assert figures["broken"][0] < 0.1 < figures["uncertified_broken"][0]
+    hopeless = means([one_split(trials([0.5]), 0.05, 0.05, 0, 1000, 1)], 0.0)
     assert hopeless["infeasible"] == [1.0]
     assert "coverage" not in hopeless
     assert error(trials([0.0, 0.5]), 0) == 0.0

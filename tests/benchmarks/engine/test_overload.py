@@ -1,4 +1,4 @@
-"""The load generators offer what they say and judge every end alike."""
+"""The load generators measure both policies at each load, by a clock that goes on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tuili.errors import InputError
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overload, "ALONE", 2)
+    monkeypatch.setattr(overload, "WARM_UP_ANSWERS", 2)
     monkeypatch.setattr(overload, "prompts", lambda: [f"{n} + 1" for n in range(8)])
 
 

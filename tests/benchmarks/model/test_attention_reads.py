@@ -10,9 +10,9 @@ from transformers import DynamicCache
 from benchmarks.harness.record import Figure
 from benchmarks.harness.texts import long_rows, task_records
 from benchmarks.model import attention_reads
-from benchmarks.model.attention_reads import DECODED, counted_reads, measure, read_shares
+from benchmarks.model.attention_reads import DECODED_TOKENS, measure, read_shares
 from tests.tiny import save_tiny, tiny_model
-from tuili.model import attention
+from tuili.model import attention, record_reads
 
 
 def test_counts_equal_the_masks_of_the_slow_form():
@@ -30,12 +30,12 @@ def test_counts_equal_the_masks_of_the_slow_form():
         return fast(query, kv, gate, view, units)
 
     fast = attention.attend_sparse
-    with torch.inference_mode(), patch.object(attention, "attend_sparse", slow), counted_reads() as reads:
+    with torch.inference_mode(), patch("tuili.model.layers.attend_sparse", slow), record_reads() as reads:
         hidden, shared, frame = model.encode(row_1S[:, -1:], cache=cache)
         for group in model.groups():
             hidden, _ = model.reason(hidden, shared, frame, group)
     assert len(reads) == network.config.num_hidden_layers
-    for counted, masks in zip(reads, expected, strict=True):
+    for (counted,), masks in zip(reads, expected, strict=True):
         assert counted[:, 0].tolist() == masks.tolist()
         assert (counted[:, 1] >= counted[:, 0]).all()
 
@@ -46,7 +46,7 @@ def test_shares_have_a_value_for_every_token_layer_and_head_and_fall_with_fewer_
         network, tokenizer = tiny_model(window=8, top_units=top_units)
         row_S = long_rows(tokenizer, task_records(), rows=1, length=400)[0]
         shares = read_shares(network, row_S)
-        assert shares.shape == (DECODED, network.config.num_hidden_layers, network.config.num_key_value_heads, 2)
+        assert shares.shape == (DECODED_TOKENS, network.config.num_hidden_layers, network.config.num_key_value_heads, 2)
         assert ((shares > 0) & (shares < 1)).all()
         means.append(shares.mean())
     assert means[1] < means[0]

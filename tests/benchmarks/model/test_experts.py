@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks.model.experts import contenders, forward_backward, measure
-from tuili.model.presets import preset
+from tuili.model import preset
 
 CONFIG = {"hidden_size": 32, "moe_intermediate_size": 16, "num_experts": 4}
 
@@ -35,8 +35,8 @@ def test_ours_and_its_loop_twin_give_the_same_gradients():
         torch.manual_seed(0)
         gradients.append(forward_backward(blocks[name], inputs, torch.float32)())
     assert len(gradients[0]) == 4  # of the tokens, the router and both expert tensors
-    for own, twin in zip(*gradients, strict=True):
-        torch.testing.assert_close(own, twin)
+    for ours, twin in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, twin)
 
 
 def test_the_forms_of_mixtral_agree_and_no_contender_is_idle():

@@ -19,12 +19,12 @@ def test_all_sides_are_trained_alike_and_only_once(small, tmp_path: Path):
         for file in tmp_path.rglob("run.json")
     }
     assert set(plans) == {"dense", "layered", "tight"}
-    own = {
+    overrides = {
         side: {key: plan["model"]["overrides"].pop(key, None) for key in ("layered", "window", "top_units")}
         for side, plan in plans.items()
     }
-    assert own["dense"] == {"layered": False, "window": None, "top_units": None}
-    assert own["tight"] == {"layered": None, "window": 8, "top_units": 2}
+    assert overrides["dense"] == {"layered": False, "window": None, "top_units": None}
+    assert overrides["tight"] == {"layered": None, "window": 8, "top_units": 2}
     assert plans["layered"] == plans["dense"] == plans["tight"]
     assert config["problems"] == {"levels": [1], "per_cell": 1, "depth": "full"}
     for side in ("layered", "tight"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.serving import faults
-from tuili.serve.metrics import Listener
+from tuili.serve import RequestMetrics
 
 CHECKS = ("forgotten_or_garbled", "http_not_counted_once", "without_one_end", "in_flight_at_the_end")
 
@@ -22,7 +22,7 @@ def test_every_request_comes_to_one_end():
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_end_that_is_not_counted_shows(monkeypatch):
-    monkeypatch.setattr(Listener, "_unanswered", lambda *_: None)
+    monkeypatch.setattr(RequestMetrics, "record_unanswered", lambda *_: None)
     _, figures = faults.measure(requests=60, together=16, crash_every=100, seed=1)
     assert figures["without_one_end"].median > 0
 

@@ -9,8 +9,7 @@ from benchmarks.training.mixtral import VARIANTS, Variant, equal_mixtral, exampl
 from benchmarks.training.training import matmul_shapes, measure
 from tuili.config import load_recipe
 from tuili.data.packing import IGNORE_INDEX, Document, pack
-from tuili.model.presets import preset
-from tuili.model.size import count_parameters
+from tuili.model import count_parameters, preset
 from tuili.train.recipe import Recipe
 
 

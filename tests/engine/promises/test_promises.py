@@ -28,9 +28,9 @@ from tuili.engine.runtime.torch.load import load_engine
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.written import parse_tokens
 from tuili.errors import ModelFolderError
-from tuili.model.folder import LoadedModel, load_model
+from tuili.model import LoadedModel, load_model
 from tuili.steps import Context
-from tuili.store.lineage import model_hash
+from tuili.store import model_hash
 
 PROMPT = "What is 48 / 2 + 7?"
 

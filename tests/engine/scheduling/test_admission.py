@@ -31,8 +31,7 @@ from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.errors import InputError, Overloaded
-from tuili.model import TuiliForCausalLM
-from tuili.model.folder import LoadedModel
+from tuili.model import LoadedModel, TuiliForCausalLM
 from tuili.store import Tokenizer
 
 LENGTHS = (14, 20, 24, 27, 30, 33, 36, 38, 42, 46, 50, 55, 61, 66, 72, 80, 88, 93, 105, 118, 130, 143, 180, 237)

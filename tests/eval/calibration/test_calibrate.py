@@ -38,7 +38,7 @@ from tuili.eval.calibration.calibrate import (
 from tuili.eval.calibration.guarantee import Certified, Trials, certify
 from tuili.eval.calibration.risk import draw_risk
 from tuili.eval.runner import unseen_problems
-from tuili.model.folder import LoadedModel, load_model
+from tuili.model import LoadedModel, load_model
 from tuili.tasks import Split
 from tuili.tasks.scoring import same_answer
 

@@ -9,8 +9,8 @@ from tuili.eval.depth import depth_against_level, depth_point
 from tuili.eval.reporting.card import EVAL_FILE, figures_line, read_figures, write_card
 from tuili.eval.reporting.report import accuracy_report, depth_report, provenance, samples
 from tuili.eval.runner import run, unseen_problems
-from tuili.model.folder import load_model
-from tuili.store.lineage import model_hash
+from tuili.model import load_model
+from tuili.store import model_hash
 
 
 @pytest.fixture

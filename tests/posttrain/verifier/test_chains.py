@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.tiny import tiny_model
-from tuili.model.folder import LoadedModel, load_model
+from tuili.model import LoadedModel, load_model
 from tuili.posttrain.verifier.chains import OWN, RIGHT, UNKNOWN, Chain, Way, mutated, rendered, written
 from tuili.steps import Context, check_chain, render_response, split_response
 from tuili.tasks import Problem, generate, score

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from tests.tiny import tiny_model
-from tuili.model.folder import LoadedModel
-from tuili.model.verifier import response_features
+from tuili.model import LoadedModel, response_features
 from tuili.posttrain.verifier.chains import RIGHT, Chain, mutated, rendered
 from tuili.posttrain.verifier.features import Examples, examples, joined
 from tuili.tasks import generate

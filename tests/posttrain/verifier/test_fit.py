@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tuili.model.verifier import VerifierConfig
 from tuili.posttrain.verifier.chains import UNKNOWN
 from tuili.posttrain.verifier.features import Examples
 from tuili.posttrain.verifier.fit import FitConfig, fit, judged, padded
+from tuili.store import VerifierConfig
 
 CONFIG = VerifierConfig(state_size=1, channels=16, layers=1, heads=2, dropout=0)
 

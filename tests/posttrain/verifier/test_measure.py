@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from tuili.engine import calibration_error
-from tuili.model.verifier import SCALE, Calibration
+from tuili.model import LOG_PROBABILITY_SCALE, probabilities
 from tuili.posttrain.verifier.chains import RIGHT
 from tuili.posttrain.verifier.features import SOURCES, Examples
 from tuili.posttrain.verifier.measure import auroc, best_thresholds, f1, first_error, isotonic, likelihood, named
+from tuili.store import VerifierCalibration
 
 
 def sample() -> Examples:
@@ -90,7 +91,7 @@ def test_the_curve_makes_probabilities_of_logits() -> None:
     curve = isotonic(logit[::2], is_right[::2])
     assert all(left[1] <= right[1] for left, right in pairwise(curve))
     answers = torch.ones(10_000, dtype=torch.bool)
-    chance = Calibration(curve, curve).chances(logit[1::2], answers)
+    chance = probabilities(VerifierCalibration(curve, curve), logit[1::2], answers)
     right_N = is_right[1::2].numpy()
     assert calibration_error(chance.numpy(), right_N) < 0.02 < calibration_error(logit[1::2].sigmoid().numpy(), right_N)
 
@@ -98,7 +99,7 @@ def test_the_curve_makes_probabilities_of_logits() -> None:
 def test_without_training_the_least_likely_token_of_a_step_speaks_for_it() -> None:
     made = sample()
     log_N = -(torch.arange(len(made.label_N)).float() * 5 % 7)
-    made.feature_NF[:, 0] = log_N / SCALE
+    made.feature_NF[:, 0] = log_N / LOG_PROBABILITY_SCALE
     found_E, begin = likelihood(made), 0
     for place, end in enumerate(made.end_E.tolist()):
         assert float(found_E[place]) == pytest.approx(float(log_N[begin : end + 1].min().exp()))

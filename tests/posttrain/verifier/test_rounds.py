@@ -13,13 +13,12 @@ from tests.tiny import save_tiny
 from tuili.cli.app import main
 from tuili.config import load_recipe, shipped_recipes
 from tuili.errors import ConfigError, InputError
-from tuili.model.folder import load_model
-from tuili.model.verifier import VERIFIER_FILE, read_verifier
+from tuili.model import load_model, read_verifier
 from tuili.posttrain.verifier import rounds
 from tuili.posttrain.verifier.fit import judged
 from tuili.posttrain.verifier.recipe import Plan, VerifierRecipe
 from tuili.posttrain.verifier.rounds import REPORT, Run, train_verifier
-from tuili.store.lineage import model_hash, read_lineage
+from tuili.store import VERIFIER_FILE, model_hash, read_lineage
 
 FEW = {"problems": 2, "mutants": 2, "written": 1}
 SMALL = [
@@ -38,7 +37,7 @@ def plan(*overrides: str) -> Plan:
 
 @pytest.fixture(autouse=True)
 def two_domains(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rounds, "domains", lambda: ("arithmetic", "tracing"))
+    monkeypatch.setattr(rounds, "domain_names", lambda: ("arithmetic", "tracing"))
 
 
 def test_the_shipped_recipe_shows_every_key_with_its_default() -> None:

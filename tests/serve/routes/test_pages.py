@@ -20,31 +20,31 @@ NAMESPACES = ("http://www.w3.org/2000/svg",)
 @pytest.fixture(scope="module")
 def client() -> TestClient:
     app = FastAPI()
-    app.include_router(pages.routes)
+    app.include_router(pages.router)
     return TestClient(app)
 
 
 def source(name: str) -> str:
-    return (pages.FOLDER / name).read_text()
+    return (pages.PAGE_FOLDER / name).read_text()
 
 
 def words() -> dict[str, dict[str, str]]:
     """Every text by language and name."""
     block = re.compile(r"^  (\w+): \{\n(.*?)^  \},$", re.MULTILINE | re.DOTALL)
-    found = {language: WORD.findall(body) for language, body in block.findall(source("words.js"))}
-    assert all(len(pairs) == len(dict(pairs)) for pairs in found.values()), "a name is given twice"
-    return {language: dict(pairs) for language, pairs in found.items()}
+    pairs_by_language = {language: WORD.findall(body) for language, body in block.findall(source("words.js"))}
+    assert all(len(pairs) == len(dict(pairs)) for pairs in pairs_by_language.values()), "a name is given twice"
+    return {language: dict(pairs) for language, pairs in pairs_by_language.items()}
 
 
 def test_every_file_is_served_and_no_served_file_is_missing() -> None:
-    assert set(pages.NAMES) == {path.name for path in pages.FOLDER.iterdir()}
+    assert set(pages.FILE_NAMES) == {path.name for path in pages.PAGE_FOLDER.iterdir()}
 
 
-@pytest.mark.parametrize("name", pages.NAMES)
+@pytest.mark.parametrize("name", pages.FILE_NAMES)
 def test_a_part_comes_with_its_type_and_safe_headers(client: TestClient, name: str) -> None:
     answer = client.get(f"/page/{name}")
     assert answer.status_code == 200
-    assert answer.content == (pages.FOLDER / name).read_bytes()
+    assert answer.content == (pages.PAGE_FOLDER / name).read_bytes()
     kind = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
     assert answer.headers["content-type"].partition(";")[0] == kind[name.rpartition(".")[2]]
     assert answer.headers["content-security-policy"].startswith("default-src 'self';")
@@ -112,7 +112,7 @@ def test_both_languages_have_every_text_with_the_same_values() -> None:
 
 def test_every_text_that_is_named_exists_and_is_used() -> None:
     known = set(words()["en"])
-    code = "".join(source(name) for name in pages.NAMES if name.endswith((".js", ".html")) and name != "words.js")
+    code = "".join(source(name) for name in pages.FILE_NAMES if name.endswith((".js", ".html")) and name != "words.js")
     named = set(re.findall(r"data-(?:word|label|placeholder)=\"(\w+)\"", code))
     named |= set(re.findall(r"\bsay\([^\"\n]*(?:\([^()]*\))?[^\"\n]*, \"(\w+)\"", code))
     named |= set(re.findall(r"\btext\(\"(\w+)\"", code))
@@ -131,7 +131,7 @@ def of_the_server() -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("name", pages.NAMES)
+@pytest.mark.parametrize("name", pages.FILE_NAMES)
 def test_nothing_comes_from_elsewhere(name: str) -> None:
     text = source(name)
     for namespace in NAMESPACES:
@@ -158,10 +158,11 @@ def test_the_page_has_no_script_or_style_of_its_own() -> None:
 
 
 def test_modules_import_only_what_is_served() -> None:
-    for name in pages.NAMES:
+    for name in pages.FILE_NAMES:
         if name.endswith(".js"):
-            assert set(re.findall(r"from \"\./([^\"]+)\"", source(name))) <= set(pages.NAMES)
+            assert set(re.findall(r"from \"\./([^\"]+)\"", source(name))) <= set(pages.FILE_NAMES)
 
 
 def test_files_of_the_page_are_short() -> None:
-    assert {name: len(source(name).splitlines()) for name in pages.NAMES if len(source(name).splitlines()) > 200} == {}
+    lengths = {name: len(source(name).splitlines()) for name in pages.FILE_NAMES}
+    assert {name: length for name, length in lengths.items() if length > 200} == {}

@@ -17,14 +17,14 @@ from fastapi.routing import APIRoute
 
 from tests.serve.conftest import Running, running
 from tests.serve.generated import explore
-from tests.serve.replies import check_kind, check_reply
+from tests.serve.replies import check_reply, check_type
 from tests.serve.test_keys import key
 from tuili.engine import Engine
 from tuili.serve.app import Settings
 from tuili.serve.errors import HttpError
 from tuili.serve.keys import Keys
-from tuili.serve.middleware import OPEN, Limits
-from tuili.serve.schemas.openapi import MEANING, ROUTES
+from tuili.serve.middleware import PROBE_PATHS, RequestLimits
+from tuili.serve.schemas.openapi import ROUTE_REPLIES, STATUS_DESCRIPTIONS
 
 CHAT = "/v1/chat/completions"
 ASKED: Any = {"model": "nano", "messages": [{"role": "user", "content": "What is 48 + 27 * 3?"}]}
@@ -35,7 +35,8 @@ ENOUGH = 5000
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Running]:
     keys = Keys([key("free", "one"), key("slow", "two", requests_per_minute=1)])
-    yield from running(Settings(keys, Limits(body=50_000, headers=50, header_bytes=4_000, seconds=0.5)))
+    limits = RequestLimits(max_body_bytes=50_000, max_headers=50, max_header_bytes=4_000, body_seconds=0.5)
+    yield from running(Settings(keys, limits))
 
 
 @pytest.fixture(scope="module")
@@ -48,17 +49,17 @@ def test_the_document_has_every_route_and_nothing_that_is_not(guarded: Running, 
     document = guarded.app.openapi()
     schemathesis.openapi.from_dict(document).validate()
     routes = [route for route in guarded.app.routes if isinstance(route, APIRoute) and route.include_in_schema]
-    assert {(method.lower(), route.path) for route in routes for method in route.methods} <= set(ROUTES)
+    assert {(method.lower(), route.path) for route in routes for method in route.methods} <= set(ROUTE_REPLIES)
     told = {(method, path) for path, own in document["paths"].items() for method in own}
-    assert told == set(ROUTES)
+    assert told == set(ROUTE_REPLIES)
     statuses = [told["responses"] for own in document["paths"].values() for told in own.values()]
-    assert {int(status) for told in statuses for status in told} == set(MEANING)
+    assert {int(status) for told in statuses for status in told} == set(STATUS_DESCRIPTIONS)
     assert "422" not in json.dumps(document)
     assert "ValidationError" not in json.dumps(document)
     for needed, app in ((True, guarded.app), (False, server.app)):
         for path, own in app.openapi()["paths"].items():
             for operation in own.values():
-                expected = None if path in OPEN else [{"bearer": []}] if needed else [{}, {"bearer": []}]
+                expected = None if path in PROBE_PATHS else [{"bearer": []}] if needed else [{}, {"bearer": []}]
                 assert operation.get("security") == expected
 
 
@@ -77,10 +78,10 @@ def test_every_reference_leads_somewhere(server: Running) -> None:
 
 
 def test_some_made_up_requests_are_answered_as_the_document_says(patient: Running) -> None:
-    found = explore(patient, ["fuzzing"], 6, key="one", only="^/v1/(chat|completions|responses|models)")
-    assert found.wrong == []
-    assert found.requests >= 30
-    assert found.by_status()[200] >= 8
+    drawn = explore(patient, ["fuzzing"], 6, key="one", only="^/v1/(chat|completions|responses|models)")
+    assert drawn.wrong == []
+    assert drawn.requests >= 30
+    assert drawn.by_status()[200] >= 8
     narrow = explore(patient, ["coverage"], 1, key="one", only="^/(v1/models|v1/feedback|health|ready|metrics)")
     assert narrow.wrong == []
     assert {200, 202, 400, 401, 404, 405} <= set(narrow.by_status())
@@ -94,15 +95,15 @@ def test_thousands_of_made_up_requests_are_answered_as_the_document_says(
     drawn = explore(patient, ["fuzzing"], 950, key="one")
     chained = explore(patient, ["stateful"], 30, key="one")
     with capsys.disabled():
-        for name, found in (("covering", covered), ("drawn", drawn), ("chained", chained)):
-            sys.stdout.write(f"\n{name}: {found.requests} requests, by status {found.by_status()}\n")
+        for name, explored in (("covering", covered), ("drawn", drawn), ("chained", chained)):
+            sys.stdout.write(f"\n{name}: {explored.requests} requests, by status {explored.by_status()}\n")
     assert covered.wrong + drawn.wrong + chained.wrong == []
     assert covered.requests + drawn.requests + chained.requests >= ENOUGH
     assert chained.by_status()[200] > 0
-    for found in (covered, drawn):
-        assert not [status for status in found.by_status() if status >= 500]
+    for explored in (covered, drawn):
+        assert not [status for status in explored.by_status() if status >= 500]
         for path in (CHAT, "/v1/completions", "/v1/responses"):
-            assert found.share(path) > 0.6, "right requests are answered more often than not"
+            assert explored.share(path) > 0.6, "right requests are answered more often than not"
 
 
 def send(server: Running, path: str, body: Any = None, secret: str = "one", **more: Any) -> httpx2.Response:
@@ -110,10 +111,10 @@ def send(server: Running, path: str, body: Any = None, secret: str = "one", **mo
     method = "GET" if body is None else "POST"
     headers = {"authorization": f"Bearer {secret}", "content-type": "application/json", **more.pop("headers", {})}
     content = json.dumps(body) if isinstance(body, dict) else body
-    found = httpx2.request(method, server.url + path, content=content, headers=headers, timeout=60, **more)
+    reply = httpx2.request(method, server.url + path, content=content, headers=headers, timeout=60, **more)
     declared = "/v1/models/{name}" if path.startswith("/v1/models/") else path
-    check_reply(method, declared, found.status_code, found.headers, found.content)
-    return found
+    check_reply(method, declared, reply.status_code, reply.headers, reply.content)
+    return reply
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -157,22 +158,22 @@ def test_errors_of_every_kind_are_as_declared(guarded: Running, monkeypatch: pyt
         send(guarded, CHAT, ASKED, headers={"x-long": "y" * 5_000}),
         *(send(guarded, CHAT, ASKED, secret="two") for _ in range(2)),
     ]
-    monkeypatch.setattr(Engine, "read", lambda *_: 1 / 0)
+    monkeypatch.setattr(Engine, "prepare", lambda *_: 1 / 0)
     seen.append(send(guarded, CHAT, ASKED))
-    monkeypatch.setattr("tuili.serve.models.Models.ready", False)
+    monkeypatch.setattr("tuili.serve.models.ModelRegistry.ready", False)
     seen.append(send(guarded, "/ready"))
 
     def refuse(*_: Any) -> Any:
         raise HttpError(503, "the server is shutting down", "shutting_down", retry_after=5)
 
-    monkeypatch.setattr("tuili.serve.models.Models.find", refuse)
+    monkeypatch.setattr("tuili.serve.models.ModelRegistry.find", refuse)
     seen += [send(guarded, CHAT, ASKED), send(guarded, "/v1/models/nano")]
     statuses = [one.status_code for one in seen]
     assert statuses == [400, 401, 404, 404, 408, 413, 431, 200, 429, 500, 503, 503, 503]
 
 
 def test_a_reply_with_a_field_too_many_or_too_few_is_noticed() -> None:
-    check_kind("Health", '{"status": "ok"}')
+    check_type("Health", '{"status": "ok"}')
     for wrong in ('{"status": "ok", "more": 1}', "{}", '{"status": "fine"}'):
         with pytest.raises(ValueError, match="validation error"):
-            check_kind("Health", wrong)
+            check_type("Health", wrong)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from tuili.engine import Answer, Outcome, Receipt
 from tuili.serve.errors import HttpError
-from tuili.serve.schemas.structured import KINDS, Form
+from tuili.serve.schemas.structured import VALUE_TYPES, AnswerForm
 
 
 def answer(text: str, outcome: Outcome = Outcome.ANSWERED) -> Answer:
@@ -48,13 +48,13 @@ INTEGER = schema(answer={"type": "integer"})
     ],
 )
 def test_values_of_each_type(kind: str, text: str, value: Any) -> None:
-    found = Form.of(schema(x={"type": kind}), "schema").filled(answer(text))
+    filled = AnswerForm.from_schema(schema(x={"type": kind}), "schema").fill(answer(text))
     if value is None:
-        assert (found.answer, found.receipt.outcome) == ("", Outcome.ABSTAINED)
-        assert f"of type {kind}" in found.receipt.reason
+        assert (filled.answer, filled.receipt.outcome) == ("", Outcome.ABSTAINED)
+        assert f"of type {kind}" in filled.receipt.reason
     else:
-        assert json.loads(found.answer) == {"x": value}
-        assert type(json.loads(found.answer)["x"]) is type(value)
+        assert json.loads(filled.answer) == {"x": value}
+        assert type(json.loads(filled.answer)["x"]) is type(value)
 
 
 def test_the_schema_of_a_model_of_pydantic_fits() -> None:
@@ -62,15 +62,15 @@ def test_the_schema_of_a_model_of_pydantic_fits() -> None:
         steps: list[str]
         day: Literal["Monday", "Tuesday"]
 
-    form = Form.of(Day.model_json_schema(), "schema")
-    assert Day.model_validate_json(form.filled(answer("tuesday")).answer).day == "Tuesday"
-    refused = form.filled(answer("Friday"))
+    form = AnswerForm.from_schema(Day.model_json_schema(), "schema")
+    assert Day.model_validate_json(form.fill(answer("tuesday")).answer).day == "Tuesday"
+    refused = form.fill(answer("Friday"))
     assert refused.receipt.reason == "'Friday' is not one of Monday, Tuesday"
 
 
 def test_what_is_refused_already_stays_so() -> None:
     abstained = answer("", Outcome.ABSTAINED)
-    assert Form.of(INTEGER, "schema").filled(abstained) is abstained
+    assert AnswerForm.from_schema(INTEGER, "schema").fill(abstained) is abstained
 
 
 @pytest.mark.parametrize(
@@ -102,14 +102,14 @@ def test_what_is_refused_already_stays_so() -> None:
 )
 def test_a_schema_of_more_is_refused_with_its_place(wrong: dict[str, Any], place: str) -> None:
     with pytest.raises(HttpError) as refused:
-        Form.of(wrong, "schema")
+        AnswerForm.from_schema(wrong, "schema")
     assert (refused.value.status, refused.value.param) == (400, place)
 
 
 VALUES = st.sampled_from(["1", "1/2", "true", "No", "a", "A", "b", "", "1e9", "Tuesday"])
 ENUMS = st.lists(st.sampled_from(["a", "A", "b", 1, 2, 0.5, True, False, None]), max_size=3)
 PROPERTY = st.fixed_dictionaries(
-    {}, optional={"type": st.sampled_from([*KINDS, "object", None]), "enum": ENUMS, "title": st.text(max_size=3)}
+    {}, optional={"type": st.sampled_from([*VALUE_TYPES, "object", None]), "enum": ENUMS, "title": st.text(max_size=3)}
 )
 STEPS = st.just({"type": "array", "items": {"type": "string"}})
 SCHEMAS = st.fixed_dictionaries(
@@ -122,15 +122,15 @@ SCHEMAS = st.fixed_dictionaries(
 
 
 @given(SCHEMAS, VALUES)
-def test_what_is_filled_fits_its_schema(own: dict[str, Any], text: str) -> None:
+def test_what_is_filled_fits_its_schema(wanted: dict[str, Any], text: str) -> None:
     try:
-        form = Form.of(own, "schema")
+        form = AnswerForm.from_schema(wanted, "schema")
     except HttpError:
         return
-    if filled := form.filled(answer(text)).answer:
-        jsonschema.validate(json.loads(filled), own)
+    if filled := form.fill(answer(text)).answer:
+        jsonschema.validate(json.loads(filled), wanted)
 
 
 def test_an_exact_choice_comes_before_one_in_other_letters() -> None:
-    form = Form.of(schema(x={"enum": ["A", "a", "Ab"]}), "schema")
-    assert [form.filled(answer(text)).answer for text in ("a", "AB", "c")] == ['{"x": "a"}', '{"x": "Ab"}', ""]
+    form = AnswerForm.from_schema(schema(x={"enum": ["A", "a", "Ab"]}), "schema")
+    assert [form.fill(answer(text)).answer for text in ("a", "AB", "c")] == ['{"x": "a"}', '{"x": "Ab"}', ""]

@@ -7,7 +7,13 @@ import random
 from tuili.steps import Status, check_chain
 from tuili.tasks.building.quantities import DIVISORS, Formula, named_product, named_quotient, named_sum
 
-SPEED = Formula(("d", "m"), ("v", "m/s"), ("t", "s"), ("dog",), ("{first} {second}", "{whole}", "{whole} {first}"))
+SPEED = Formula(
+    whole=("d", "m"),
+    first=("v", "m/s"),
+    second=("t", "s"),
+    things=("dog",),
+    questions=("{first} {second}", "{whole}", "{whole} {first}"),
+)
 
 
 def test_known_working() -> None:

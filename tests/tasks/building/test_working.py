@@ -50,7 +50,7 @@ def test_partial_products_add_up(a: int, b: int) -> None:
     assert not lines or last_number(lines) == a * b
 
 
-def test_a_total_runs_from_left_to_right() -> None:
+def test_running_sums_go_from_left_to_right() -> None:
     assert running_sums([5, 7, 9]) == ["5 + 7 = 12", "12 + 9 = 21"]
     assert running_sums([5, 7], "cm") == ["5 cm + 7 cm = 12 cm"]
     assert running_sums([5]) == []
@@ -72,14 +72,14 @@ def test_combinations(n: int, data: st.DataObject) -> None:
     assert last_number(lines) == comb(n, k)
 
 
-def test_times_splits_both_factors_by_their_places() -> None:
+def test_grid_multiplication_splits_both_factors_by_their_places() -> None:
     assert grid_multiplication(87, 5) == ["80 * 5 = 400", "7 * 5 = 35", "400 + 35 = 435"]
     assert grid_multiplication(12, 30) == ["10 * 30 = 300", "2 * 30 = 60", "300 + 60 = 360"]
     assert grid_multiplication(7, 80) == grid_multiplication(87, 10) == grid_multiplication(1, 87) == []
 
 
 @given(st.integers(1, 999), st.integers(1, 999))
-def test_times_ends_with_the_product(a: int, b: int) -> None:
+def test_grid_multiplication_ends_with_the_product(a: int, b: int) -> None:
     lines = grid_multiplication(a, b)
     assert valid(lines)
     assert not lines or last_number(lines) == a * b

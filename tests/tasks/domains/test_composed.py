@@ -48,7 +48,7 @@ QUESTIONS: tuple[Rule, ...] = (
         lambda day, n: date.fromisoformat(day) + timedelta(n),
     ),
     (rf"\w+ buys {N} \w+ at {N} dollars each\. .*", lambda n, price: n * price),
-    (rf"\w+ has {N} dollars and pays {N} dollars .*", lambda have, n: have - n),
+    (rf"\w+ has {N} dollars and pays {N} dollars .*", lambda money, n: money - n),
     (rf"A body of {N} kg speeds up at {N} m/s\^2\. .*", lambda n, a: f"{n * a} N"),
     (rf"A lamp of {N} W burns for {N} h\. .*", lambda n, t: n * t),
     (rf"A bag holds {N} \w+ and {N} \w+ \w+\. .*", lambda n, other: Fraction(n, n + other)),
@@ -76,8 +76,8 @@ def read(prompt: str) -> str:
     while match := re.match(r"Let (\w) be (.*?)\. ", text):
         letter, phrase = match.groups()
         special = {"the number x in P1": search_root, "the value of y after the program": final_y}
-        found = str(special[phrase](prompt)) if phrase in special else solve(PHRASES, phrase)
-        text = re.sub(rf"\b{letter}\b", found, text[match.end() :])
+        value = str(special[phrase](prompt)) if phrase in special else solve(PHRASES, phrase)
+        text = re.sub(rf"\b{letter}\b", value, text[match.end() :])
     return solve(QUESTIONS, text)
 
 

@@ -68,7 +68,7 @@ def two_bags(a: int, a_rest: int, b: int, b_rest: int) -> Fraction:
 RULES: tuple[Rule, ...] = (
     (
         r"\w+ can choose from (.*)\. In how many ways .*",
-        lambda told: len(list(product(*map(range, integers(told))))),
+        lambda listed: len(list(product(*map(range, integers(listed))))),
     ),
     (r"(\d+) \w+ meet at the .*", lambda n: len(list(combinations(range(n), 2)))),
     (

@@ -6,7 +6,7 @@ import re
 from fractions import Fraction as F
 
 from tests.tasks.twin import Rule, integers, problems, shown, solve
-from tuili.tasks.domains.electricity import PARALLEL, heat, parallel
+from tuili.tasks.domains.electricity import PARALLEL_PAIRS, heat, parallel
 
 N = r"(\d+)"
 
@@ -20,14 +20,14 @@ def beside(*resistances: int) -> F:
     return 1 / sum(F(1, resistance) for resistance in resistances)
 
 
-def bill(told: str, price: int, days: int) -> str:
-    use = [(int(p), int(t)) for p, t in re.findall(r"(\d+) kW for (\d+) h", told)]
+def bill(listed: str, price: int, days: int) -> str:
+    use = [(int(p), int(t)) for p, t in re.findall(r"(\d+) kW for (\d+) h", listed)]
     return shown(sum(F(p * t * price, 100) for p, t in use) * days)
 
 
-def mixed(c: int, told: str, target: int) -> str:
+def mixed(c: int, listed: str, target: int) -> str:
     """The heat that brings each part to the target adds up to that of the mixture."""
-    numbers = integers(told)
+    numbers = integers(listed)
     return unit(sum(m * c * (target - t) for m, t in zip(numbers[::2], numbers[1::2], strict=True)), "kJ")
 
 
@@ -55,7 +55,7 @@ RULES: tuple[Rule, ...] = (
     ),
     (
         r"Resistors of (.*) are in series\. What is the total resistance\?",
-        lambda told: unit(sum(integers(told)), "ohm"),
+        lambda listed: unit(sum(integers(listed)), "ohm"),
     ),
     (
         rf"Resistors of {N} ohm and {N} ohm are in series at {N} V\. What current flows\?",
@@ -93,7 +93,7 @@ RULES: tuple[Rule, ...] = (
     ),
     (
         rf"Devices of (.*) run in parallel at {N} V\. .*",
-        lambda told, u: unit(sum(F(p, u) for p in integers(told)), "A"),
+        lambda listed, u: unit(sum(F(p, u) for p in integers(listed)), "A"),
     ),
     (
         rf"A resistor of {N} ohm is in series with two of {N} ohm and {N} ohm .* is {N} V\. .* power\?",
@@ -136,8 +136,8 @@ def test_known_working() -> None:
 
 
 def test_parallel_pairs_have_whole_resistances() -> None:
-    assert all(beside(a, b).denominator == 1 for a, b in PARALLEL)
-    assert len(PARALLEL) > 50
+    assert all(beside(a, b).denominator == 1 for a, b in PARALLEL_PAIRS)
+    assert len(PARALLEL_PAIRS) > 50
 
 
 def test_temperatures_are_those_of_liquids() -> None:

@@ -101,9 +101,9 @@ def test_a_bracket_alone_is_divided_by_its_factor():
 @pytest.mark.parametrize("level", [1, 2])
 def test_the_last_division_is_in_the_times_table(level):
     for problem in problems("equations", 200, levels=(level,)):
-        if found := re.fullmatch(r"(-?\d+)\w = \S+ => \w = (\S+)", problem.steps[-1]):
-            assert abs(int(found[1])) <= 9, problem.steps
-            assert abs(int(found[2])) <= 10, problem.steps
+        if match := re.fullmatch(r"(-?\d+)\w = \S+ => \w = (\S+)", problem.steps[-1]):
+            assert abs(int(match[1])) <= 9, problem.steps
+            assert abs(int(match[2])) <= 10, problem.steps
 
 
 def test_long_sides_get_a_running_sum():

@@ -16,9 +16,9 @@ from tuili.tasks.domains.knights import LEVEL_SPECS, Remark, Solver, draw_remark
 ANN, BOB, CID = Literal("Ann"), Literal("Bob"), Literal("Cid")
 
 
-def solved(*remarks: Remark, most: int = 20) -> list[str]:
+def solved(*remarks: Remark, max_derivations: int = 20) -> list[str]:
     solver = Solver({f"P{number}": remark for number, remark in enumerate(remarks, start=1)})
-    solver.run(most, cases=True)
+    solver.run(max_derivations, cases=True)
     return [line for derivation in solver.derivations for line in derivation]
 
 
@@ -67,8 +67,8 @@ def test_each_line_uses_one_rule(level):
             premises, conclusion = step.split(" => ")
             nested = [fact for fact in problem.context.facts.values() if fact in premises and "(" in fact]
             if nested and re.fullmatch(r"(not )?[A-Z][a-z]+", conclusion):
-                said = re.search(r"\((.+)\)", nested[0])[1]
-                assert premises.count(said) == 2, step
+                content = re.search(r"\((.+)\)", nested[0])[1]
+                assert premises.count(content) == 2, step
 
 
 def test_a_supposition_that_fails():
@@ -118,6 +118,6 @@ def test_the_person_asked_about_is_of_one_kind_in_every_solution():
 def test_cases_begin_at_level_three(level):
     for problem in problems("knights", 12, levels=(level,)):
         suppositions = [re.search(r"=> (.+) -> (.+)", step) for step in problem.steps]
-        assert any(found and found[1] not in (found[2], f"not {found[2]}", found[2][4:]) for found in suppositions) is (
+        assert any(match and match[1] not in (match[2], f"not {match[2]}", match[2][4:]) for match in suppositions) is (
             level >= 3
         )

@@ -16,8 +16,8 @@ def unit(value: F | int, name: str) -> str:
     return f"{shown(F(value))} {name}"
 
 
-def mean_speed(told: str) -> str:
-    parts = integers(told)
+def mean_speed(listed: str) -> str:
+    parts = integers(listed)
     return unit(F(sum(t * v for t, v in zip(parts[::2], parts[1::2], strict=True)), sum(parts[::2])), "km/h")
 
 

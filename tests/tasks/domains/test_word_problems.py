@@ -15,13 +15,13 @@ from tuili.tasks.domains.word_problems import OPERATIONS_BY_LEVEL
 
 FACTORS = {"twice": 2, "3 times": 3, "4 times": 4, "5 times": 5}
 CHANGES: tuple[tuple[str, Callable[..., Fraction]], ...] = (
-    (r"\w+ (?:buys|finds) (\d+) more \w+", lambda have, n: have + n),
-    (r"\w+ (?:gives|loses) (\d+) \w+(?: to \w+)?", lambda have, n: have - n),
-    (r"\w+ gets (\d+) \w+ with (\d+) \w+ each", lambda have, packs, each: have + packs * each),
-    (r"\w+ sells half of the \w+", lambda have: have / 2),
-    (r"\w+ sells (\d+)% of the \w+", lambda have, percent: have * (1 - percent / 100)),
-    (r"Then the number of \w+ doubles", lambda have: 2 * have),
-    (r"\w+ shares the \w+ equally among (\d+) friends", lambda have, friends: have / friends),
+    (r"\w+ (?:buys|finds) (\d+) more \w+", lambda count, n: count + n),
+    (r"\w+ (?:gives|loses) (\d+) \w+(?: to \w+)?", lambda count, n: count - n),
+    (r"\w+ gets (\d+) \w+ with (\d+) \w+ each", lambda count, packs, each: count + packs * each),
+    (r"\w+ sells half of the \w+", lambda count: count / 2),
+    (r"\w+ sells (\d+)% of the \w+", lambda count, percent: count * (1 - percent / 100)),
+    (r"Then the number of \w+ doubles", lambda count: 2 * count),
+    (r"\w+ shares the \w+ equally among (\d+) friends", lambda count, friends: count / friends),
 )  # fmt: skip
 DISTRACTION = (
     r"The \w+ is \d+ years old|The way to the \w+ takes \d+ minutes|"
@@ -45,44 +45,44 @@ def understood(events: list[str]) -> Callable[[Fraction], Fraction]:
         ((match, change),) = [(m, change) for p, change in CHANGES if (m := re.fullmatch(p, event))]
         changes.append((change, numbers(match)))
 
-    def changed(have: Fraction) -> Fraction:
+    def changed(count: Fraction) -> Fraction:
         for change, amounts in changes:
-            have = change(have, *amounts)
-        return have
+            count = change(count, *amounts)
+        return count
 
     return changed
 
 
-def compared(told: list[str], what: str) -> Mapping[str, Fraction]:
+def compared(story: list[str], what: str) -> Mapping[str, Fraction]:
     """What each person has, from sentences that lean on an earlier person."""
-    have: dict[str, Fraction] = {}
-    for sentence in told:
+    counts: dict[str, Fraction] = {}
+    for sentence in story:
         if match := re.fullmatch(rf"(\w+) (?:has|is) (\d+) {what}", sentence):
-            have[match[1]] = Fraction(match[2])
+            counts[match[1]] = Fraction(match[2])
         elif match := re.fullmatch(
             r"(\w+) (?:has|is) (\d+) (?:years )?(more|fewer|older|younger) (?:\w+ )?than (\w+)", sentence
         ):
             sign = 1 if match[3] in ("more", "older") else -1
-            have[match[1]] = have[match[4]] + sign * int(match[2])
+            counts[match[1]] = counts[match[4]] + sign * int(match[2])
         elif match := re.fullmatch(r"(\w+) (?:has|is) (twice|half|\d times) as (?:many \w+|old) as (\w+)", sentence):
-            have[match[1]] = have[match[3]] * FACTORS.get(match[2], Fraction(1, 2))
+            counts[match[1]] = counts[match[3]] * FACTORS.get(match[2], Fraction(1, 2))
         else:
             assert re.fullmatch(rf"Together they need \d+ {what}", sentence), sentence
-    return have
+    return counts
 
 
-def bought(told: list[str], question: str) -> Fraction:
-    pay = sum(int(count) * Fraction(price) for count, price in re.findall(r"(\d+) \w+ at (\d+) dollars each", told[0]))
-    for sentence in told[1:]:
+def bought(story: list[str], question: str) -> Fraction:
+    pay = sum(int(count) * Fraction(price) for count, price in re.findall(r"(\d+) \w+ at (\d+) dollars each", story[0]))
+    for sentence in story[1:]:
         if match := re.fullmatch(r"The whole price is reduced by (\d+)%", sentence):
             pay *= 1 - Fraction(int(match[1]), 100)
     return (
-        int(re.findall(r"gives the seller (\d+) dollars", " ".join(told))[0]) - pay if "get back" in question else pay
+        int(re.findall(r"gives the seller (\d+) dollars", " ".join(story))[0]) - pay if "get back" in question else pay
     )
 
 
-def produced(told: list[str], question: str) -> Fraction:
-    text = ". ".join(told)
+def produced(story: list[str], question: str) -> Fraction:
+    text = ". ".join(story)
     made = sum(
         int(rate) * Fraction(hours) for rate, hours in re.findall(r"makes (\d+) \w+ an hour for (\d+) hours", text)
     )
@@ -93,29 +93,29 @@ def produced(told: list[str], question: str) -> Fraction:
 
 def read(prompt: str) -> Fraction:
     """The answer to a story."""
-    *told, question = sentences(prompt)
+    *story, question = sentences(prompt)
     if match := re.fullmatch(r"How many (\w+) did (\w+) have at first", question):
-        end = int(re.findall(r"^Now \w+ has (\d+) \w+$", told[-1])[0])
-        changed = understood(told[1:-1])
+        end = int(re.findall(r"^Now \w+ has (\d+) \w+$", story[-1])[0])
+        changed = understood(story[1:-1])
         (start,) = [n for n in range(1000) if changed(Fraction(n)) == end]
         return Fraction(start)
     if match := re.fullmatch(r"How old will (\w+) be in (\d+) years", question):
-        return compared(told, "years old")[match[1]] + int(match[2])
-    if " buys " in told[0] and "dollars" in told[0]:
-        return bought(told, question)
-    if " an hour " in told[0]:
-        return produced(told, question)
+        return compared(story, "years old")[match[1]] + int(match[2])
+    if " buys " in story[0] and "dollars" in story[0]:
+        return bought(story, question)
+    if " an hour " in story[0]:
+        return produced(story, question)
     if match := re.fullmatch(
         r"How many (\w+) does (\w+) have (?:now|in the end)|How many \w+ does each friend get", question
     ):
-        return understood(told[1:])(Fraction(re.findall(r"\d+", told[0])[0]))
-    things = re.search(r"\d+ (\w+)$", told[0])
-    have = compared(told, things[1] if things else "")
+        return understood(story[1:])(Fraction(re.findall(r"\d+", story[0])[0]))
+    things = re.search(r"\d+ (\w+)$", story[0])
+    counts = compared(story, things[1] if things else "")
     if "missing" in question:
-        return int(re.findall(r"Together they need (\d+)", " ".join(told))[0]) - sum(have.values(), Fraction())
+        return int(re.findall(r"Together they need (\d+)", " ".join(story))[0]) - sum(counts.values(), Fraction())
     if "together" in question:
-        return sum(have.values(), Fraction())
-    return have[re.findall(r"does (\w+) have", question)[0]]
+        return sum(counts.values(), Fraction())
+    return counts[re.findall(r"does (\w+) have", question)[0]]
 
 
 def test_the_answers_are_those_of_the_reader() -> None:

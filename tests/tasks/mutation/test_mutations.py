@@ -48,14 +48,14 @@ def problems(domain: str) -> tuple[Problem, ...]:
 
 
 @cache
-def found(kind: str) -> dict[str, list[Mutant]]:
+def mutants_by_domain(kind: str) -> dict[str, list[Mutant]]:
     """The mutants of a kind by domain."""
     drawn = {domain: [mutate(problem, kind, 0) for problem in problems(domain)] for domain in BUILT_IN_DOMAINS}
     return {domain: [mutant for mutant in some if mutant] for domain, some in drawn.items()}
 
 
 def all_of(kind: str) -> Iterator[Mutant]:
-    return (mutant for some in found(kind).values() for mutant in some)
+    return (mutant for some in mutants_by_domain(kind).values() for mutant in some)
 
 
 def problem(steps: tuple[str, ...], answer: str, prompt: str, **facts: str) -> Problem:
@@ -79,13 +79,13 @@ def assert_is_wrong(mutant: Mutant) -> None:
 
 @every_kind
 def test_a_kind_applies_to_many_domains(kind):
-    domains = [domain for domain, some in found(kind).items() if some]
+    domains = [domain for domain, some in mutants_by_domain(kind).items() if some]
     assert len(domains) >= APPLIES[kind], domains
 
 
 @pytest.mark.parametrize("domain", BUILT_IN_DOMAINS)
 def test_many_kinds_apply_to_a_domain(domain):
-    kinds = [kind for kind in MUTATION_KINDS if found(kind)[domain]]
+    kinds = [kind for kind in MUTATION_KINDS if mutants_by_domain(kind)[domain]]
     assert len(kinds) >= 6, kinds
 
 
@@ -269,7 +269,7 @@ def table() -> Iterator[str]:
         " " * 25 + " ".join(domain[:5] for domain in BUILT_IN_DOMAINS) + "   decided  right by accident  in the answer"
     )
     for kind in MUTATION_KINDS:
-        shares = [len(some) / len(problems(domain)) for domain, some in found(kind).items()]
+        shares = [len(some) / len(problems(domain)) for domain, some in mutants_by_domain(kind).items()]
         counts = sum((outcomes(kind, domain) for domain in BUILT_IN_DOMAINS), Counter())
         last = [mutant.first_error == len(mutant.steps) for mutant in all_of(kind)]
         decided = counts["wrong"] / (counts["wrong"] + counts["undecided"])

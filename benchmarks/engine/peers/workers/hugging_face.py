@@ -1,7 +1,7 @@
 """The worker of transformers: `python -m benchmarks.engine.peers.workers.hugging_face FOLDER DTYPE THREADS`.
 
-Variant `continuous`: `generate_batch`, which batches continuously over a paged cache, in place of `generate`,
-with a manager of its own for each call, as it has by default.
+Variant `continuous`: `generate_batch`, which batches continuously over a paged cache, in place of `generate`. Each call
+has a new manager, its default.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from transformers.generation.configuration_utils import ContinuousBatchingConfig
 
 from benchmarks.engine.peers.protocol import Tokens, Work, serve
 
-PAGE, PAGES = 32, 512
-"""Tokens of a page of the paged cache, and its pages: room for all that is asked here."""
+PAGE_TOKENS, PAGES = 32, 512
+"""Of the paged cache: room for all work of this benchmark."""
 
 
 class HuggingFace:
@@ -48,7 +48,7 @@ class HuggingFace:
                 max_new_tokens=work.new, do_sample=False, pad_token_id=0, eos_token_id=-1
             ),
             continuous_batching_config=ContinuousBatchingConfig(
-                page_size=PAGE, num_blocks=PAGES, max_batch_tokens=512, allow_block_sharing=False
+                page_size=PAGE_TOKENS, num_blocks=PAGES, max_batch_tokens=512, allow_block_sharing=False
             ),
             progress_bar=False,
             warmup=False,

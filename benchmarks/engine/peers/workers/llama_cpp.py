@@ -1,6 +1,7 @@
 """The worker of llama.cpp: `python -m benchmarks.engine.peers.workers.llama_cpp FILE THREADS`.
 
-By its C interface, as its own batched benchmark does it: each prompt in one call, then one call a step for all rows.
+It uses the C interface as llama.cpp's batched benchmark does: each prompt in one call, then one call a step for all
+rows.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from llama_cpp_py_sync._cffi_bindings import get_ffi, get_lib
 
 from benchmarks.engine.peers.protocol import Tokens, Work, serve
 
-LARGEST = 2048
-"""Tokens of one call."""
+MAX_CALL_TOKENS = 2048
+"""Of one call."""
 
 
 class LlamaCpp:
@@ -26,16 +27,16 @@ class LlamaCpp:
         self._lib.llama_backend_init()
         self._model = self._lib.llama_model_load_from_file(file.encode(), self._lib.llama_model_default_params())
         assert self._model != self._ffi.NULL, f"{file} cannot be loaded"
-        self._batch, self._threads = self._lib.llama_batch_init(LARGEST, 0, 1), threads
+        self._batch, self._threads = self._lib.llama_batch_init(MAX_CALL_TOKENS, 0, 1), threads
         self._context: Any = None
 
     def prepare(self, work: Work) -> Callable[[], Tokens]:
-        """A context with room for the work, and nothing in it."""
+        """An empty context with room for the work."""
         if self._context is not None:
             self._lib.llama_free(self._context)
         settings = self._lib.llama_context_default_params()
         settings.n_ctx = work.batch * (work.prompt + work.new)
-        settings.n_seq_max, settings.n_batch = work.batch, LARGEST
+        settings.n_seq_max, settings.n_batch = work.batch, MAX_CALL_TOKENS
         settings.n_threads = settings.n_threads_batch = self._threads
         self._context = self._lib.llama_init_from_model(self._model, settings)
         assert self._context != self._ffi.NULL, "no context for this work"
@@ -49,9 +50,9 @@ class LlamaCpp:
             self._decode((token, place, row, place == last) for place, token in enumerate(prompt))
             new.append([self._likeliest(last, work.vocabulary)])
         for step in range(1, work.new):
-            self._decode((own[-1], work.prompt + step - 1, row, True) for row, own in enumerate(new))
-            for row, own in enumerate(new):
-                own.append(self._likeliest(row, work.vocabulary))
+            self._decode((tokens[-1], work.prompt + step - 1, row, True) for row, tokens in enumerate(new))
+            for row, tokens in enumerate(new):
+                tokens.append(self._likeliest(row, work.vocabulary))
         return new
 
     def _decode(self, entries: Iterable[tuple[int, int, int, bool]]) -> None:

@@ -1,6 +1,6 @@
 """The worker of OpenVINO GenAI: `python -m benchmarks.engine.peers.workers.openvino_genai FOLDER THREADS`.
 
-As it runs by default, which is bf16 where the processor multiplies it.
+It runs with its defaults, which compute in bf16 where the processor has instructions for it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The worker of our engine: `python -m benchmarks.engine.peers.workers.tuili_engine SIZE DTYPE THREADS`.
 
-Variants: `compiled`, `int8`, and `shares`: the share of tokens that leave at each exit. Random
-weights are never sure, so where shares are given each token's depth is drawn beforehand by them; the exits that a token
-passes on its way are looked at only where another token leaves there.
+Variants: `compiled`, `int8`, and `shares`, the share of tokens that leave at each exit. No exit is sure enough with
+random weights, so that each token's depth is drawn beforehand by the shares. An exit is computed where a token leaves
+at it.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ def compiles() -> bool:
     return any(shutil.which(name) for name in ("g++", "clang++", "c++"))
 
 
-class Ours:
-    """One model with a scheduler for each batch size and variant, so that each is laid out and compiled once."""
+class TuiliEngine:
+    """One model with a scheduler for each batch size and variant, so that each is made and compiled once."""
 
     def __init__(self, size: str, dtype: torch.dtype) -> None:
         self._model, self._tokenizer = build_ours(SIZES[size], dtype)
         self._schedulers: dict[tuple[int, bool, bool], Scheduler] = {}
 
     def prepare(self, work: Work) -> Callable[[], Tokens]:
-        """Rows for the prompts, and a scheduler that has done such work before."""
+        """A scheduler that has done such work before; the work makes the sequences."""
         key = work.batch, bool(work.variant.get("compiled")), bool(work.variant.get("int8"))
         if key not in self._schedulers:
             self._schedulers[key] = load_scheduler(
@@ -43,22 +43,22 @@ class Ours:
 
     def _write(self, work: Work, scheduler: Scheduler) -> Tokens:
         exits = self._model.config.exit_layers
-        rows = [Sequence(prompt, SequenceLimits(work.new), depth=exits[-1]) for prompt in work.prompts()]
-        depths = [[exits[-1]] * work.new for _ in rows]
+        sequences = [Sequence(prompt, SequenceLimits(work.new), depth=exits[-1]) for prompt in work.prompts()]
+        depths = [[exits[-1]] * work.new for _ in sequences]
         if shares := work.variant.get("shares"):
             rng = random.Random(work.seed)
-            depths = [rng.choices(exits, shares, k=work.new) for _ in rows]
-        for row in rows:
-            scheduler.submit(row)
+            depths = [rng.choices(exits, shares, k=work.new) for _ in sequences]
+        for sequence in sequences:
+            scheduler.submit(sequence)
         while scheduler.busy:
-            for row, own in zip(rows, depths, strict=True):
-                if len(row.tokens) < work.new:
-                    row.depth = own[len(row.tokens)]
+            for sequence, its_depths in zip(sequences, depths, strict=True):
+                if len(sequence.tokens) < work.new:
+                    sequence.depth = its_depths[len(sequence.tokens)]
             scheduler.step()
-        return [row.tokens for row in rows]
+        return [sequence.tokens for sequence in sequences]
 
 
 if __name__ == "__main__":
     size, dtype, threads = sys.argv[1:]
     torch.set_num_threads(int(threads))
-    serve(Ours(size, getattr(torch, dtype)).prepare)
+    serve(TuiliEngine(size, getattr(torch, dtype)).prepare)

@@ -19,9 +19,8 @@ from tuili.engine.promises.drift import DriftAlarm
 from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.sequence import StopReason
 from tuili.errors import ModelFolderError
-from tuili.model.verifier import verifier_hash
 from tuili.steps import Context, Status
-from tuili.store.lineage import model_hash
+from tuili.store import model_hash, verifier_hash
 
 NOT_REQUESTED = Promise(why="no error_tolerance was asked for")
 

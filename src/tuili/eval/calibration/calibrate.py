@@ -41,9 +41,8 @@ from tuili.engine import (
 from tuili.errors import InputError
 from tuili.eval.calibration.guarantee import Certified, Trials, answered_needed, certify, p_value, upper_bound
 from tuili.eval.parallel import Measurement, Progress, Told, measure, share_cores
-from tuili.model.folder import LoadedModel
-from tuili.model.verifier import verifier_hash
-from tuili.store.lineage import model_hash
+from tuili.model import LoadedModel
+from tuili.store import model_hash, verifier_hash
 from tuili.tasks import same_answer
 
 NEVER = float("inf")

@@ -15,9 +15,8 @@ import yaml
 
 from tuili.errors import ModelFolderError
 from tuili.eval.reporting.report import by_domain, environment, write_json, write_text
-from tuili.model.folder import check_folder
-from tuili.model.size import count_parameters
-from tuili.store.lineage import read_lineage
+from tuili.model import check_folder, count_parameters
+from tuili.store import read_lineage
 
 EVAL_FILE = Path("tuili") / "eval.json"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from tuili.engine import Depth, Sampling, Sequence, SequenceLimits, StopReason, load_scheduler
-from tuili.model.folder import LoadedModel
+from tuili.model import LoadedModel
 from tuili.steps import END_THINK, Context, Status, Verdict, check, render_response, split_response
 from tuili.store import Tokenizer
 from tuili.tasks import Problem, mutate, result_start, same_form, score

@@ -16,8 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tuili.files import whole_file
-from tuili.model import TuiliForCausalLM
-from tuili.model.verifier import features_of
+from tuili.model import TuiliForCausalLM, features_of
 from tuili.posttrain.verifier.chains import OWN, RIGHT, Chain
 from tuili.tasks import MUTATION_KINDS
 

@@ -14,9 +14,10 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from tuili.config import Config
-from tuili.model.verifier import Verifier, VerifierConfig
+from tuili.model import Verifier
 from tuili.posttrain.verifier.chains import UNKNOWN
 from tuili.posttrain.verifier.features import Examples
+from tuili.store import VerifierConfig
 
 WARMUP = 0.05
 """The share of the steps until the full rate is reached."""

@@ -13,14 +13,15 @@ from torch import Tensor
 
 from tuili.engine import calibration_error
 from tuili.errors import InputError
-from tuili.model.verifier import SCALARS, SCALE, Calibration, Curve, Verifier
+from tuili.model import LOG_PROBABILITY_SCALE, Verifier, probabilities
 from tuili.posttrain.verifier.chains import OWN, RIGHT, UNKNOWN
 from tuili.posttrain.verifier.features import Examples
 from tuili.posttrain.verifier.fit import judged
+from tuili.store import SCALAR_FEATURES, Curve, VerifierCalibration
 from tuili.tasks import MUTATION_KINDS
 
 THRESHOLDS, TURNS = 200, 2
-LIKELIHOOD = -SCALARS
+LIKELIHOOD = -SCALAR_FEATURES
 """The feature that is the log-probability of a token at full depth."""
 
 
@@ -88,7 +89,7 @@ def isotonic(logit: Tensor, is_right: Tensor) -> Curve:
     return tuple(points) if len(points) > 1 else (points[0], (points[0][0] + 1, points[0][1]))
 
 
-def calibrate(verifier: Verifier, validation: Examples, kinds: Sequence[str]) -> Calibration:
+def calibrate(verifier: Verifier, validation: Examples, kinds: Sequence[str]) -> VerifierCalibration:
     """Probabilities fitted to what the model wrote itself, and the thresholds that name errors of these kinds best.
 
     Raises `InputError` where the model has written nothing.
@@ -99,8 +100,9 @@ def calibrate(verifier: Verifier, validation: Examples, kinds: Sequence[str]) ->
     if not own_E.any():
         raise InputError("the model ended none of its answers to the validation problems: train it further")
     step, answer = (isotonic(logit_E[own_E & of], label_E[own_E & of] == 1) for of in (~last_E, last_E))
-    calibration = Calibration(step, answer)
-    return replace(calibration, thresholds=best_thresholds(validation, calibration.chances(logit_E, last_E), kinds))
+    calibration = VerifierCalibration(step, answer)
+    chance_E = probabilities(calibration, logit_E, last_E)
+    return replace(calibration, thresholds=best_thresholds(validation, chance_E, kinds))
 
 
 def report(examples: Examples, chance_E: Tensor, thresholds: Thresholds, held_out: Sequence[str]) -> dict[str, float]:
@@ -141,5 +143,5 @@ def likelihood(examples: Examples) -> Tensor:
     step_N = torch.zeros(len(examples.label_N), dtype=torch.long)
     step_N[examples.end_E[:-1] + 1] = 1
     step_N = step_N.cumsum(0)
-    log_N = examples.feature_NF[:, LIKELIHOOD].float() * SCALE
+    log_N = examples.feature_NF[:, LIKELIHOOD].float() * LOG_PROBABILITY_SCALE
     return torch.zeros(len(examples.end_E)).scatter_reduce(0, step_N, log_N, "amin").exp()

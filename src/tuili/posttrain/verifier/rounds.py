@@ -19,14 +19,13 @@ from safetensors.torch import load_file, save_file
 
 from tuili.errors import InputError
 from tuili.files import check_folder_place, whole_file, write_durably, writing
-from tuili.model.folder import load_model
-from tuili.model.verifier import LoadedVerifier, Verifier, VerifierConfig, write_verifier
+from tuili.model import LoadedVerifier, Verifier, load_model, probabilities, write_verifier
 from tuili.posttrain.verifier.chains import RIGHT, UNKNOWN, Chain, Way, mutated, rendered, written
 from tuili.posttrain.verifier.features import Examples, examples, joined
 from tuili.posttrain.verifier.fit import fit, judged
 from tuili.posttrain.verifier.measure import calibrate, report
 from tuili.posttrain.verifier.recipe import Amount, Plan
-from tuili.store.lineage import LineageEntry, model_hash, read_lineage, write_lineage
+from tuili.store import LineageEntry, VerifierConfig, model_hash, read_lineage, write_lineage
 from tuili.tasks import MUTATION_KINDS, Split, domain_names, generate
 
 Progress = Callable[[str, int, int], None]
@@ -173,7 +172,7 @@ def train_verifier(plan: Plan, out: Path, *, resume: bool, tell: Progress) -> Ou
     validation, test = run.validation(), run.test()
     calibration = [calibrate(verifier, validation, plan.kinds) for verifier in verifiers]
     first, last = (
-        report(test, own.chances(judged(verifier, test)[test.end_E], test.last_E), own.thresholds, plan.held_out)
+        report(test, probabilities(own, judged(verifier, test)[test.end_E], test.last_E), own.thresholds, plan.held_out)
         for verifier, own in zip(verifiers, calibration, strict=True)
     )
     figures = last | {"chains": len(learnt), "tokens": len(learnt.label_N)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
@@ -10,7 +9,7 @@ from contextlib import aclosing
 
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from tuili.engine import Answer, Answered, Request, StepJudged, TokenWritten
 from tuili.serve.answers import (
@@ -18,115 +17,92 @@ from tuili.serve.answers import (
     chat_completion,
     chunk,
     finish_reason,
+    judged_step,
     logprobs,
     receipt,
     refusal,
-    step_json,
-    tokens_used,
     usage,
+    usage_of_tokens,
 )
-from tuili.serve.budgets import budget_of
-from tuili.serve.dispatch import Desk, server_sent
-from tuili.serve.errors import HttpError
-from tuili.serve.schemas.replies import ChatChunk, ChunkMore, Delta
-from tuili.serve.schemas.requests import ChatRequest, Message, ReasoningInput, sampling, seeds
-from tuili.serve.schemas.structured import form_of
+from tuili.serve.dispatch import Dispatcher
+from tuili.serve.engine_requests import budget_for, sampling_for, split_conversation, with_seeds
+from tuili.serve.schemas.replies import ChatChunk, ChunkExtras, Delta
+from tuili.serve.schemas.requests import ChatRequest
+from tuili.serve.schemas.structured import form_for
+from tuili.serve.sse import sse_response
 
-routes = APIRouter()
-STREAM = {"media_type": "text/event-stream", "headers": {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}}
+router = APIRouter()
 
 
-@routes.post("/v1/chat/completions", summary="Answer a conversation")
+@router.post("/v1/chat/completions", summary="Answer a conversation")
 async def chat(body: ChatRequest, http: HttpRequest) -> Response:
     """One choice or several; `stream: true` sends server-sent events that end in `[DONE]`."""
-    desk, requests = Desk.of(http, body.model, form_of(body.response_format)), engine_requests(body)
-    name = f"chatcmpl-{uuid.uuid4().hex}"
+    dispatcher = Dispatcher.for_model(http, body.model, form_for(body.response_format))
+    requests = engine_requests(body)
+    completion_id = f"chatcmpl-{uuid.uuid4().hex}"
     if body.stream:
-        chunks = _chunks(name, desk, body, requests)
+        chunks = _chunks(completion_id, dispatcher, body, requests)
         if body.stream_options is not None and body.stream_options.continuous_usage_stats:
-            chunks = _with_usage(chunks, desk, requests[0])
-        return StreamingResponse(server_sent(await desk.begun(chunks)), **STREAM)  # type: ignore[arg-type]
-    return JSONResponse(chat_completion(name, desk.served.name, await desk.answers(requests)))
+            chunks = _with_usage(chunks, dispatcher, requests[0])
+        return sse_response(await dispatcher.after_first(chunks))
+    answers = await dispatcher.answers(requests)
+    return JSONResponse(chat_completion(completion_id, dispatcher.served.name, answers))
 
 
 def engine_requests(body: ChatRequest) -> list[Request]:
     """What the engine is asked: one request for each choice, with seeds that count up."""
-    tokens = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
-    budget = budget_of(body.reasoning_effort, tokens, body.budget.model_dump())
-    prompt, earlier = conversation(body.messages)
-    drawn = sampling(body, body.stop)
-    one = Request(prompt, budget, drawn, body.depth, body.priority, earlier=earlier)
-    return seeds(one, body.n or 1)
-
-
-def conversation(
-    messages: Sequence[Message | ReasoningInput], field: str = "messages", first: int = 0
-) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """The last question, and the questions and answers before it. What system and developer say stands before the
-    question that follows, on lines of its own. `field` is where a request has the messages, `first` the
-    number of the first one there.
-
-    Raises `HttpError` for another order than question, answer, question.
-    """
-    earlier: list[tuple[str, str]] = []
-    question: list[str] = []
-    asked = False
-    for number, message in enumerate(messages, first):
-        if isinstance(message, ReasoningInput):
-            continue
-        if message.role == "assistant":
-            if not asked:
-                raise HttpError(400, "an answer without a question before it", "invalid_value", f"{field}.{number}")
-            earlier.append(("\n".join(question), message.text))
-            question, asked = [], False
-        elif asked and message.role != "user":
-            raise HttpError(400, "instructions stand before the question", "invalid_value", f"{field}.{number}")
-        else:
-            question.append(message.text)
-            asked = asked or message.role == "user"
-    return "\n".join(question), tuple(earlier)
+    max_tokens = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
+    budget = budget_for(body.reasoning_effort, max_tokens, body.budget.model_dump())
+    prompt, earlier = split_conversation(body.messages)
+    sampling = sampling_for(body, body.stop)
+    request = Request(prompt, budget, sampling, body.depth, body.priority, earlier=earlier)
+    return with_seeds(request, body.n or 1)
 
 
 async def _chunks(
-    name: str, desk: Desk, body: ChatRequest, requests: Sequence[Request]
+    completion_id: str, dispatcher: Dispatcher, body: ChatRequest, requests: Sequence[Request]
 ) -> AsyncGenerator[ChatChunk, None]:
     """The chunks of all choices, as they come."""
-    created, model = int(time.time()), desk.served.name
+    created, model = int(time.time()), dispatcher.served.name
     answers: dict[int, Answer] = {}
     reasoning: dict[int, ReasoningText] = {}
-    async with aclosing(desk.events(requests)) as events:
+    async with aclosing(dispatcher.events(requests)) as events:
         async for index, event in events:
             if index not in reasoning:
                 reasoning[index] = ReasoningText()
-                yield chunk(name, model, created, index, {"role": "assistant", "content": "", "refusal": None})
+                role: Delta = {"role": "assistant", "content": "", "refusal": None}
+                yield chunk(completion_id, model, created, index, role)
             if isinstance(event, TokenWritten):
-                text = reasoning[index].of(event)
+                text = reasoning[index].delta(event)
                 delta: Delta = {"reasoning": text, "reasoning_content": text} if text else {}
-                yield chunk(name, model, created, index, delta, depth=event.depth, attempt=event.attempt)
+                yield chunk(completion_id, model, created, index, delta, depth=event.depth, attempt=event.attempt)
             elif isinstance(event, StepJudged):
-                yield chunk(name, model, created, index, {}, step=step_json(event))
+                yield chunk(completion_id, model, created, index, {}, step=judged_step(event))
             elif isinstance(event, Answered):
                 answers[index] = answer = event.answer
-                refused = refusal(answer)
-                said: Delta = {"content": answer.answer} if refused is None else {"refusal": refused}
-                yield chunk(name, model, created, index, said, logprobs=logprobs(answer))
-                ended: ChunkMore = {"finish_reason": finish_reason(answer), "receipt": receipt(answer)}
-                yield chunk(name, model, created, index, {}, **ended)
+                reason = refusal(answer)
+                content: Delta = {"content": answer.answer} if reason is None else {"refusal": reason}
+                yield chunk(completion_id, model, created, index, content, logprobs=logprobs(answer))
+                end: ChunkExtras = {"finish_reason": finish_reason(answer), "receipt": receipt(answer)}
+                yield chunk(completion_id, model, created, index, {}, **end)
     if body.stream_options is not None and body.stream_options.include_usage:
-        yield {**chunk(name, model, created, 0, {}), "choices": [], "usage": usage(answers.values())}
+        last = chunk(completion_id, model, created, 0, {})
+        yield {**last, "choices": [], "usage": usage(answers.values())}
 
 
 async def _with_usage(
-    chunks: AsyncGenerator[ChatChunk, None], desk: Desk, request: Request
+    chunks: AsyncGenerator[ChatChunk, None], dispatcher: Dispatcher, request: Request
 ) -> AsyncGenerator[ChatChunk, None]:
-    """The same chunks, each with the tokens so far, all of which count as reasoning until the last one tells."""
-    prompt, written = None, 0
+    """The same chunks, each with the tokens so far. All tokens count as reasoning: only the last chunk of a stream,
+    which has a usage of its own, knows which ones were the answer.
+    """
+    prompt_tokens, written = None, 0
     async with aclosing(chunks):
-        async for own in chunks:
-            if "usage" in own:
-                yield own
+        async for one in chunks:
+            if "usage" in one:
+                yield one
                 continue
-            if prompt is None:
-                prompt = len((await asyncio.to_thread(desk.served.engine.prepare, request)).ids)
-            written += any("depth" in choice for choice in own["choices"])
-            yield {**own, "usage": tokens_used(prompt, 0, written, written)}
+            if prompt_tokens is None:
+                prompt_tokens = len((await dispatcher.served.prepare(request)).ids)
+            written += any("depth" in choice for choice in one["choices"])
+            yield {**one, "usage": usage_of_tokens(prompt_tokens, 0, written, written)}

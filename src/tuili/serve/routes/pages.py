@@ -1,4 +1,6 @@
-"""The page at `/`: a fixed list of files, read once. No path that a client sends ever reaches the file system."""
+"""The page at `/`: a fixed list of files, each read once, at the start. Clients name a file of the list; no path that
+they send reaches the file system.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +12,21 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
-FOLDER = Path(__file__).parents[1] / "page"
-TYPES: Mapping[str, str] = {
+PAGE_FOLDER = Path(__file__).parents[1] / "page"
+MEDIA_TYPES: Mapping[str, str] = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-HEADERS: Mapping[str, str] = {
-    "Cache-Control": "no-cache",  # kept, but asked for each time: a new version is seen at once
+PAGE_HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-cache",  # browsers keep files, but ask each time whether they have changed
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
 INDEX = "index.html"
-NAMES = (
+FILE_NAMES = (
     INDEX,
     "budget.js",
     "depth.js",
@@ -44,44 +46,44 @@ NAMES = (
     "words.js",
 )
 
-routes = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 
 
 @dataclass(frozen=True)
-class File:
-    """One file of the page as it goes over the wire."""
+class PageFile:
+    """One file of the page, with the headers that depend on its content."""
 
     content: bytes
     media_type: str
     etag: str
 
 
-def _read(name: str) -> File:
-    content = (FOLDER / name).read_bytes()
-    return File(content, TYPES[Path(name).suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+def _read(name: str) -> PageFile:
+    content = (PAGE_FOLDER / name).read_bytes()
+    return PageFile(content, MEDIA_TYPES[Path(name).suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
 
 
-FILES: Mapping[str, File] = {name: _read(name) for name in NAMES}
+FILES: Mapping[str, PageFile] = {name: _read(name) for name in FILE_NAMES}
 
 
-@routes.api_route("/", methods=["GET", "HEAD"])
+@router.api_route("/", methods=["GET", "HEAD"])
 async def index(http: Request) -> Response:
     """The page itself."""
-    return _answer(FILES[INDEX], http)
+    return _file_reply(FILES[INDEX], http)
 
 
-@routes.api_route("/page/{name}", methods=["GET", "HEAD"])
-async def part(name: str, http: Request) -> Response:
-    """A part of it, by name."""
+@router.api_route("/page/{name}", methods=["GET", "HEAD"])
+async def page_file(name: str, http: Request) -> Response:
+    """A file of the page, by name."""
     file = FILES.get(name)
     if file is None:
-        raise HTTPException(404)  # the application words it
-    return _answer(file, http)
+        raise HTTPException(404)  # `app` says in words what is missing
+    return _file_reply(file, http)
 
 
-def _answer(file: File, http: Request) -> Response:
-    known = {tag.strip().removeprefix("W/") for tag in http.headers.get("If-None-Match", "").split(",")}
-    headers = {**HEADERS, "ETag": file.etag}
-    if file.etag in known or "*" in known:
+def _file_reply(file: PageFile, http: Request) -> Response:
+    known_tags = {tag.strip().removeprefix("W/") for tag in http.headers.get("If-None-Match", "").split(",")}
+    headers = {**PAGE_HEADERS, "ETag": file.etag}
+    if file.etag in known_tags or "*" in known_tags:
         return Response(status_code=304, headers=headers)
     return Response(file.content, media_type=file.media_type, headers=headers)

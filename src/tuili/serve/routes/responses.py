@@ -1,4 +1,6 @@
-"""`POST /v1/responses`: one question, or a conversation, as items of reasoning and a message. Nothing is stored."""
+"""`POST /v1/responses`: answers a question or a conversation with an item of reasoning and a message. Nothing is
+stored.
+"""
 
 from __future__ import annotations
 
@@ -11,31 +13,34 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from tuili.engine import Answer, Answered, Outcome, Request, StepJudged, TokenWritten
-from tuili.serve.answers import ReasoningText, finish_reason, reasoning_text, receipt, refusal, step_json, usage
-from tuili.serve.budgets import DEFAULT, budget_of
-from tuili.serve.dispatch import Desk, server_sent
-from tuili.serve.routes.chat import STREAM, conversation
-from tuili.serve.schemas.items import MessageItem, OutputText, ReasoningItem, Refusal
-from tuili.serve.schemas.items import Response as Told
-from tuili.serve.schemas.requests import Message, ReasoningInput, ResponsesRequest, TextFormat, sampling
-from tuili.serve.schemas.structured import form_of
+from tuili.serve.answers import ReasoningText, finish_reason, judged_step, reasoning_text, receipt, refusal, usage
+from tuili.serve.dispatch import Dispatcher
+from tuili.serve.engine_requests import DEFAULT_EFFORT, budget_for, sampling_for, split_conversation
+from tuili.serve.schemas.fields import Effort
+from tuili.serve.schemas.formats import TextFormat
+from tuili.serve.schemas.items import MessageItem, OutputText, ReasoningItem, Refusal, ResponseReply
+from tuili.serve.schemas.messages import Message, ReasoningInput
+from tuili.serve.schemas.requests import ResponsesRequest
+from tuili.serve.schemas.structured import form_for
+from tuili.serve.sse import sse_response
 
-routes = APIRouter()
+router = APIRouter()
 
 
-@routes.post("/v1/responses", summary="Answer a conversation, as items")
+@router.post("/v1/responses", summary="Answer a conversation, as items")
 async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
     """`stream: true` sends events named by their type, the last of which holds the whole."""
-    form = form_of(None if body.text is None else body.text.format)
-    desk, request, shell = Desk.of(http, body.model, form), engine_request(body), _Shell(body)
+    form = form_for(None if body.text is None else body.text.format)
+    dispatcher = Dispatcher.for_model(http, body.model, form)
+    request = engine_request(body)
+    builder = _ResponseBuilder(body, dispatcher.served.name)
     if body.stream:
-        events = await desk.begun(_events(desk, request, shell))
-        return StreamingResponse(server_sent(events, named=True), **STREAM)  # type: ignore[arg-type]
-    (answer,) = await desk.answers([request])
-    return JSONResponse(shell.whole(desk.served.name, answer))
+        return sse_response(await dispatcher.after_first(_events(dispatcher, request, builder)), named=True)
+    (answer,) = await dispatcher.answers([request])
+    return JSONResponse(builder.ended(answer))
 
 
 def engine_request(body: ResponsesRequest) -> Request:
@@ -44,26 +49,30 @@ def engine_request(body: ResponsesRequest) -> Request:
     messages += [Message(role="user", content=body.input)] if isinstance(body.input, str) else body.input
     if body.instructions:
         messages.insert(0, Message(role="developer", content=body.instructions))
-    prompt, earlier = conversation(messages, "input", -1 if body.instructions else 0)
-    effort = body.reasoning.effort if body.reasoning is not None else None
-    budget = budget_of(effort, body.max_output_tokens, body.budget.model_dump())
-    return Request(prompt, budget, sampling(body, None), body.depth, body.priority, earlier=earlier)
+    prompt, earlier = split_conversation(messages, "input", -1 if body.instructions else 0)
+    budget = budget_for(_effort(body), body.max_output_tokens, body.budget.model_dump())
+    return Request(prompt, budget, sampling_for(body, None), body.depth, body.priority, earlier=earlier)
 
 
-class _Shell:
-    """The response around the answer. Its items have the same names from the first event to the last."""
+def _effort(body: ResponsesRequest) -> Effort | None:
+    return body.reasoning.effort if body.reasoning is not None else None
 
-    def __init__(self, body: ResponsesRequest) -> None:
-        self._body, self._created = body, time.time()
-        self.name, self.reasoning, self.message = (f"{kind}_{uuid.uuid4().hex}" for kind in ("resp", "rs", "msg"))
 
-    def begun(self, model: str) -> Told:
-        """Before there is an answer."""
+class _ResponseBuilder:
+    """Builds a response and its items, whose ids stay the same from the first event to the last."""
+
+    def __init__(self, body: ResponsesRequest, model: str) -> None:
+        self._body, self._model, self._created = body, model, time.time()
+        self.response_id, self.reasoning_id, self.message_id = (
+            f"{prefix}_{uuid.uuid4().hex}" for prefix in ("resp", "rs", "msg")
+        )
+
+    def in_progress(self) -> ResponseReply:
+        """The response before there is an answer."""
         body = self._body
-        effort = body.reasoning.effort if body.reasoning is not None else None
         format: Any = (body.text or TextFormat()).format.model_dump(by_alias=True)
         return {
-            "id": self.name,
+            "id": self.response_id,
             "object": "response",
             "created_at": self._created,
             "status": "in_progress",
@@ -72,11 +81,11 @@ class _Shell:
             "instructions": body.instructions,
             "max_output_tokens": body.max_output_tokens,
             "metadata": body.metadata or {},
-            "model": model,
+            "model": self._model,
             "output": [],
             "parallel_tool_calls": False,
             "previous_response_id": None,
-            "reasoning": {"effort": effort or DEFAULT, "summary": None},
+            "reasoning": {"effort": _effort(body) or DEFAULT_EFFORT, "summary": None},
             "store": False,
             "temperature": body.temperature or 0.0,
             "text": {"format": format},
@@ -88,31 +97,31 @@ class _Shell:
             "user": body.user,
         }
 
-    def whole(self, model: str, answer: Answer) -> Told:
-        """With the answer."""
-        told = usage([answer])
-        cut = finish_reason(answer) == "length"
+    def ended(self, answer: Answer) -> ResponseReply:
+        """The response with its answer."""
+        tokens = usage([answer])
+        incomplete = finish_reason(answer) == "length"
         failed = answer.receipt.outcome is Outcome.FAILED
         return {
-            **self.begun(model),
-            "status": "failed" if failed else "incomplete" if cut else "completed",
+            **self.in_progress(),
+            "status": "failed" if failed else "incomplete" if incomplete else "completed",
             "error": {"code": "server_error", "message": answer.receipt.reason} if failed else None,
-            "incomplete_details": {"reason": "max_output_tokens"} if cut and not failed else None,
+            "incomplete_details": {"reason": "max_output_tokens"} if incomplete and not failed else None,
             "output": [self.reasoning_item(reasoning_text(answer)), self.message_item(answer)],
             "usage": {
-                "input_tokens": told["prompt_tokens"],
-                "input_tokens_details": {"cached_tokens": told["prompt_tokens_details"]["cached_tokens"]},
-                "output_tokens": told["completion_tokens"],
-                "output_tokens_details": {"reasoning_tokens": told["completion_tokens_details"]["reasoning_tokens"]},
-                "total_tokens": told["total_tokens"],
+                "input_tokens": tokens["prompt_tokens"],
+                "input_tokens_details": {"cached_tokens": tokens["prompt_tokens_details"]["cached_tokens"]},
+                "output_tokens": tokens["completion_tokens"],
+                "output_tokens_details": {"reasoning_tokens": tokens["completion_tokens_details"]["reasoning_tokens"]},
+                "total_tokens": tokens["total_tokens"],
             },
             "receipt": receipt(answer),
         }
 
     def reasoning_item(self, text: str | None) -> ReasoningItem:
-        """The item of the steps; None before they are there."""
+        """The item with the text of the steps; None before they are complete."""
         return {
-            "id": self.reasoning,
+            "id": self.reasoning_id,
             "type": "reasoning",
             "summary": [],
             "content": [] if text is None else [{"type": "reasoning_text", "text": text}],
@@ -120,63 +129,65 @@ class _Shell:
         }
 
     def message_item(self, answer: Answer | None) -> MessageItem:
-        """The item of the answer."""
-        cut = answer is not None and finish_reason(answer) == "length"
+        """The item with the answer; None before it is there."""
+        incomplete = answer is not None and finish_reason(answer) == "length"
         return {
-            "id": self.message,
+            "id": self.message_id,
             "type": "message",
             "role": "assistant",
-            "status": "in_progress" if answer is None else "incomplete" if cut else "completed",
-            "content": [] if answer is None else [part(answer)],
+            "status": "in_progress" if answer is None else "incomplete" if incomplete else "completed",
+            "content": [] if answer is None else [_message_part(answer)],
         }
 
 
-def part(answer: Answer | None) -> OutputText | Refusal:
-    """What a message says."""
-    refused = None if answer is None else refusal(answer)
-    if refused is not None:
-        return {"type": "refusal", "refusal": refused}
+def _message_part(answer: Answer | None) -> OutputText | Refusal:
+    """The content of a message: the answer, or why there is none. None stands for an answer that is still empty."""
+    reason = None if answer is None else refusal(answer)
+    if reason is not None:
+        return {"type": "refusal", "refusal": reason}
     return {"type": "output_text", "text": answer.answer if answer else "", "annotations": [], "logprobs": []}
 
 
-async def _events(desk: Desk, request: Request, shell: _Shell) -> AsyncGenerator[dict[str, Any], None]:
-    """The events of one response, numbered."""
-    numbers, model, reasoning, text = count(), desk.served.name, ReasoningText(), ""
+async def _events(
+    dispatcher: Dispatcher, request: Request, builder: _ResponseBuilder
+) -> AsyncGenerator[dict[str, Any], None]:
+    """The events of one response, numbered from 0."""
+    numbers, reasoning, text = count(), ReasoningText(), ""
 
-    def told(kind: str, **values: object) -> dict[str, Any]:
-        return {"type": f"response.{kind}", "sequence_number": next(numbers), **values}
+    def named(name: str, **fields: object) -> dict[str, Any]:
+        return {"type": f"response.{name}", "sequence_number": next(numbers), **fields}
 
-    steps = {"item_id": shell.reasoning, "output_index": 0, "content_index": 0}
-    says = {"item_id": shell.message, "output_index": 1, "content_index": 0}
-    async with aclosing(desk.events([request])) as events:
+    in_reasoning = {"item_id": builder.reasoning_id, "output_index": 0, "content_index": 0}
+    in_message = {"item_id": builder.message_id, "output_index": 1, "content_index": 0}
+    async with aclosing(dispatcher.events([request])) as events:
         async for _, event in events:
             if not text and reasoning.attempt == 0:
-                yield told("created", response=shell.begun(model))
-                yield told("in_progress", response=shell.begun(model))
-                yield told("output_item.added", output_index=0, item=shell.reasoning_item(None))
-                yield told("content_part.added", **steps, part={"type": "reasoning_text", "text": ""})
+                yield named("created", response=builder.in_progress())
+                yield named("in_progress", response=builder.in_progress())
+                yield named("output_item.added", output_index=0, item=builder.reasoning_item(None))
+                yield named("content_part.added", **in_reasoning, part={"type": "reasoning_text", "text": ""})
             if isinstance(event, TokenWritten):
-                new = reasoning.of(event)
+                new = reasoning.delta(event)
                 text += new
-                yield told("reasoning_text.delta", **steps, delta=new, depth=event.depth)
+                yield named("reasoning_text.delta", **in_reasoning, delta=new, depth=event.depth)
             elif isinstance(event, StepJudged):
-                yield told("reasoning_text.delta", **steps, delta="", step=step_json(event))
+                yield named("reasoning_text.delta", **in_reasoning, delta="", step=judged_step(event))
             elif isinstance(event, Answered):
                 answer = event.answer
-                yield told("reasoning_text.done", **steps, text=text)
-                yield told("content_part.done", **steps, part={"type": "reasoning_text", "text": text})
-                yield told("output_item.done", output_index=0, item=shell.reasoning_item(text))
-                yield told("output_item.added", output_index=1, item=shell.message_item(None))
-                refused = refusal(answer)
-                if refused is None:
-                    yield told("content_part.added", **says, part=part(None))
-                    yield told("output_text.delta", **says, delta=answer.answer, logprobs=[])
-                    yield told("output_text.done", **says, text=answer.answer, logprobs=[])
+                yield named("reasoning_text.done", **in_reasoning, text=text)
+                yield named("content_part.done", **in_reasoning, part={"type": "reasoning_text", "text": text})
+                yield named("output_item.done", output_index=0, item=builder.reasoning_item(text))
+                yield named("output_item.added", output_index=1, item=builder.message_item(None))
+                reason = refusal(answer)
+                if reason is None:
+                    yield named("content_part.added", **in_message, part=_message_part(None))
+                    yield named("output_text.delta", **in_message, delta=answer.answer, logprobs=[])
+                    yield named("output_text.done", **in_message, text=answer.answer, logprobs=[])
                 else:
-                    yield told("content_part.added", **says, part={"type": "refusal", "refusal": ""})
-                    yield told("refusal.delta", **says, delta=refused)
-                    yield told("refusal.done", **says, refusal=refused)
-                yield told("content_part.done", **says, part=part(answer))
-                yield told("output_item.done", output_index=1, item=shell.message_item(answer))
-                whole = shell.whole(model, answer)
-                yield told(whole["status"], response=whole)
+                    yield named("content_part.added", **in_message, part={"type": "refusal", "refusal": ""})
+                    yield named("refusal.delta", **in_message, delta=reason)
+                    yield named("refusal.done", **in_message, refusal=reason)
+                yield named("content_part.done", **in_message, part=_message_part(answer))
+                yield named("output_item.done", output_index=1, item=builder.message_item(answer))
+                response = builder.ended(answer)
+                yield named(response["status"], response=response)

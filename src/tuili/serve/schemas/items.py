@@ -1,4 +1,6 @@
-"""What `POST /v1/responses` sends, as types: the response, its items and parts, and the named events of its stream."""
+"""What `POST /v1/responses` sends, as types: the response with its items and their parts. The events of its stream are
+in `item_events`.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,8 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from tuili.serve.budgets import Effort
-from tuili.serve.schemas.replies import Count, JudgedStep, Receipt
-
-Empty = Annotated[list[Any], Field(max_length=0)]
-"""What OpenAI's clients expect to be there, of which there is nothing here."""
+from tuili.serve.schemas.fields import Count, Effort, EmptyList, documented_as
+from tuili.serve.schemas.receipts import ReceiptReply
 
 
 class ReasoningPart(TypedDict):
@@ -26,8 +25,8 @@ class OutputText(TypedDict):
 
     type: Literal["output_text"]
     text: str
-    annotations: Empty
-    logprobs: Empty
+    annotations: EmptyList
+    logprobs: EmptyList
 
 
 class Refusal(TypedDict):
@@ -37,8 +36,8 @@ class Refusal(TypedDict):
     refusal: str
 
 
-Part = Annotated[ReasoningPart | OutputText | Refusal, Field(discriminator="type")]
-Said = Annotated[OutputText | Refusal, Field(discriminator="type")]
+ContentPart = Annotated[ReasoningPart | OutputText | Refusal, Field(discriminator="type")]
+MessagePart = Annotated[OutputText | Refusal, Field(discriminator="type")]
 Progress = Literal["in_progress", "completed", "incomplete"]
 
 
@@ -47,7 +46,7 @@ class ReasoningItem(TypedDict):
 
     id: str
     type: Literal["reasoning"]
-    summary: Empty
+    summary: EmptyList
     content: list[ReasoningPart]
     status: Progress
 
@@ -59,10 +58,10 @@ class MessageItem(TypedDict):
     type: Literal["message"]
     role: Literal["assistant"]
     status: Progress
-    content: list[Said]
+    content: list[MessagePart]
 
 
-Item = Annotated[ReasoningItem | MessageItem, Field(discriminator="type")]
+OutputItem = Annotated[ReasoningItem | MessageItem, Field(discriminator="type")]
 
 
 class InputDetails(TypedDict):
@@ -100,7 +99,8 @@ class Incomplete(TypedDict):
     reason: Literal["max_output_tokens"]
 
 
-class Reasons(TypedDict):
+@documented_as("Reasons")
+class ReasoningReply(TypedDict):
     """The effort, which names a budget."""
 
     effort: Effort
@@ -129,7 +129,8 @@ class TextForm(TypedDict):
     format: Format | SchemaFormat
 
 
-class Response(TypedDict):
+@documented_as("Response")
+class ResponseReply(TypedDict):
     """A response; `receipt` is there when it is answered."""
 
     id: str
@@ -142,128 +143,17 @@ class Response(TypedDict):
     max_output_tokens: int | None
     metadata: dict[str, str]
     model: str
-    output: list[Item]
+    output: list[OutputItem]
     parallel_tool_calls: Literal[False]
     previous_response_id: None
-    reasoning: Reasons
+    reasoning: ReasoningReply
     store: Literal[False]
     temperature: float
     text: TextForm
     tool_choice: Literal["none"]
-    tools: Empty
+    tools: EmptyList
     top_p: float
     truncation: Literal["disabled"]
     usage: ItemUsage | None
     user: str | None
-    receipt: NotRequired[Receipt]
-
-
-class Numbered(TypedDict):
-    """Events are counted from 0."""
-
-    sequence_number: Count
-
-
-class ResponseTold(Numbered):
-    """The response as it stands: at first, and as the last event."""
-
-    type: Literal[
-        "response.created", "response.in_progress", "response.completed", "response.incomplete", "response.failed"
-    ]
-    response: Response
-
-
-class ItemTold(Numbered):
-    """An item begins or is done."""
-
-    type: Literal["response.output_item.added", "response.output_item.done"]
-    output_index: Count
-    item: Item
-
-
-class Placed(Numbered):
-    """Where in the output an event belongs."""
-
-    item_id: str
-    output_index: Count
-    content_index: Count
-
-
-class PartTold(Placed):
-    """A part of an item begins or is done."""
-
-    type: Literal["response.content_part.added", "response.content_part.done"]
-    part: Part
-
-
-class ReasoningDelta(Placed):
-    """A token of the steps with the layers that it took; or, without text, a step whose line is whole. That is no event
-    of its own, for OpenAI's clients fail at one that they do not know.
-    """
-
-    type: Literal["response.reasoning_text.delta"]
-    delta: str
-    depth: NotRequired[Count]
-    step: NotRequired[JudgedStep]
-
-
-class ReasoningDone(Placed):
-    """All of the steps' text."""
-
-    type: Literal["response.reasoning_text.done"]
-    text: str
-
-
-class TextDelta(Placed):
-    """The answer, which comes in one piece."""
-
-    type: Literal["response.output_text.delta"]
-    delta: str
-    logprobs: Empty
-
-
-class TextDone(Placed):
-    """The answer once more."""
-
-    type: Literal["response.output_text.done"]
-    text: str
-    logprobs: Empty
-
-
-class RefusalDelta(Placed):
-    """Why there is no answer."""
-
-    type: Literal["response.refusal.delta"]
-    delta: str
-
-
-class RefusalDone(Placed):
-    """The same once more."""
-
-    type: Literal["response.refusal.done"]
-    refusal: str
-
-
-class ErrorTold(Numbered):
-    """The stream ends with an error."""
-
-    type: Literal["error"]
-    message: str
-    param: str | None
-    code: str | None
-
-
-Event = Annotated[
-    ResponseTold
-    | ItemTold
-    | PartTold
-    | ReasoningDelta
-    | ReasoningDone
-    | TextDelta
-    | TextDone
-    | RefusalDelta
-    | RefusalDone
-    | ErrorTold,
-    Field(discriminator="type"),
-]
-"""Any event of a stream, by its `type`, which is also its name as a server-sent event."""
+    receipt: NotRequired[ReceiptReply]

@@ -1,5 +1,5 @@
-"""The OpenAPI document: what each route answers, in every status. It is made when it is asked for, and costs nothing at
-the start. What clients may send comes from the routes themselves.
+"""The OpenAPI document: what each route replies, in every status. It is made when it is first asked for, so that it
+costs nothing at the start. FastAPI reads what clients may send from the routes themselves.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
-from tuili.serve.middleware import OPEN
-from tuili.serve.schemas import items, replies
+from tuili.serve.middleware import PROBE_PATHS
+from tuili.serve.schemas import item_events, items, replies
 
 Json = dict[str, Any]
 REF = "#/components/schemas/"
-VERSION = "3.2.0"
-"""The first that can say what the events of a stream look like."""
+OPENAPI_VERSION = "3.2.0"
+"""The first version that can describe the events of a stream."""
 
-KINDS: Mapping[str, Any] = {
+REPLY_TYPES: Mapping[str, Any] = {
     "ChatCompletion": replies.ChatCompletion,
     "ChatChunk": replies.ChatChunk,
     "TextCompletion": replies.TextCompletion,
-    "Response": items.Response,
-    "ResponseEvent": items.Event,
+    "Response": items.ResponseReply,
+    "ResponseEvent": item_events.ResponseEvent,
     "FeedbackTaken": replies.FeedbackTaken,
     "ModelList": replies.ModelList,
     "Model": replies.Model,
@@ -34,14 +34,14 @@ KINDS: Mapping[str, Any] = {
     "Readiness": replies.Readiness,
     "Error": replies.Error,
 }
-"""Whatever is sent, by its name in the document."""
+"""The types of whole bodies and of stream events, by their names in the document."""
 
-ALWAYS = (413, 431, 500)
-KEYED = (401, 503, *ALWAYS)
-READ = (400, 408, 429, *KEYED)
-ASKED = (404, *READ)
-"""Errors of probes; of what needs a key; of what reads a body; of what asks a model."""
-MEANING: Mapping[int, str] = {
+PROBE_ERRORS = (413, 431, 500)
+KEY_ERRORS = (401, 503, *PROBE_ERRORS)
+BODY_ERRORS = (400, 408, 429, *KEY_ERRORS)
+MODEL_ERRORS = (404, *BODY_ERRORS)
+"""Error statuses of routes that are probes, that need a key, that read a body as well, and that ask a model as well."""
+STATUS_DESCRIPTIONS: Mapping[int, str] = {
     200: "The answer",
     202: "Taken",
     400: "Something is wrong with the body; `param` says where",
@@ -54,108 +54,124 @@ MEANING: Mapping[int, str] = {
     500: "An error inside, which the log has",
     503: "Not now: models are being loaded, too many requests are at work, or the server is shutting down",
 }
-RETRY = {
+RETRY_AFTER_HEADER = {
     "description": "Seconds after which to ask again.",
     "required": True,
     "schema": {"type": "integer", "minimum": 1},
 }
-REQUEST_ID = {"description": "The id of the request, as in the log.", "required": True, "schema": {"type": "string"}}
-CHALLENGE = {"description": "How to say who asks.", "required": True, "schema": {"type": "string"}}
-ABOUT = """OpenAI's API, with budgets in requests and receipts in answers. A method that a path does not take is told
-by 405 and an error in the same form."""
+REQUEST_ID_HEADER = {
+    "description": "The id of the request, as in the log.",
+    "required": True,
+    "schema": {"type": "string"},
+}
+AUTHENTICATE_HEADER = {"description": "How to say who asks.", "required": True, "schema": {"type": "string"}}
+API_DESCRIPTION = (
+    "OpenAI's API, with budgets in requests and receipts in answers. A method that a path does not take is told\n"
+    "by 405 and an error in the same form."
+)
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a route answers: `whole` as JSON, or `stream` as server-sent events, or plain `text`; and its errors."""
+class RouteReplies:
+    """What a route replies.
 
-    whole: str = ""
+    json: the type of the JSON body. stream: the type of the JSON in server-sent events; named: whether these events
+    have names. text: whether the body is plain text. status: of a reply without error. errors: the statuses of errors.
+    also: further statuses that come with the same body and are no errors.
+    """
+
+    json: str = ""
     stream: str = ""
     named: bool = False
     text: bool = False
     status: int = 200
-    errors: tuple[int, ...] = KEYED
+    errors: tuple[int, ...] = KEY_ERRORS
     also: tuple[int, ...] = ()
-    """Statuses other than errors that come with the same body."""
 
 
-ROUTES: Mapping[tuple[str, str], Answers] = {
-    ("post", "/v1/chat/completions"): Answers("ChatCompletion", "ChatChunk", errors=ASKED),
-    ("post", "/v1/completions"): Answers("TextCompletion", "TextCompletion", errors=ASKED),
-    ("post", "/v1/responses"): Answers("Response", "ResponseEvent", named=True, errors=ASKED),
-    ("post", "/v1/feedback"): Answers("FeedbackTaken", status=202, errors=READ),
-    ("get", "/v1/models"): Answers("ModelList"),
-    ("get", "/v1/models/{name}"): Answers("Model", errors=(404, *KEYED)),
-    ("get", "/health"): Answers("Health", errors=ALWAYS),
-    ("get", "/ready"): Answers("Readiness", errors=ALWAYS, also=(503,)),
-    ("get", "/metrics"): Answers(text=True),
+ROUTE_REPLIES: Mapping[tuple[str, str], RouteReplies] = {
+    ("post", "/v1/chat/completions"): RouteReplies("ChatCompletion", "ChatChunk", errors=MODEL_ERRORS),
+    ("post", "/v1/completions"): RouteReplies("TextCompletion", "TextCompletion", errors=MODEL_ERRORS),
+    ("post", "/v1/responses"): RouteReplies("Response", "ResponseEvent", named=True, errors=MODEL_ERRORS),
+    ("post", "/v1/feedback"): RouteReplies("FeedbackTaken", status=202, errors=BODY_ERRORS),
+    ("get", "/v1/models"): RouteReplies("ModelList"),
+    ("get", "/v1/models/{name}"): RouteReplies("Model", errors=(404, *KEY_ERRORS)),
+    ("get", "/health"): RouteReplies("Health", errors=PROBE_ERRORS),
+    ("get", "/ready"): RouteReplies("Readiness", errors=PROBE_ERRORS, also=(503,)),
+    ("get", "/metrics"): RouteReplies(text=True),
 }
 
 
-def document(app: FastAPI, keys_needed: bool) -> Json:
-    """The document of an application; `keys_needed` says whether it has keys."""
+def openapi_document(app: FastAPI, keys_required: bool) -> Json:
+    """The document of an application; `keys_required` says whether requests need a key."""
     if app.openapi_schema is None:
-        made = get_openapi(
-            title=app.title, version=app.version, openapi_version=VERSION, description=ABOUT, routes=app.routes
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            openapi_version=OPENAPI_VERSION,
+            description=API_DESCRIPTION,
+            routes=app.routes,
         )
-        parts = made["components"]
-        for path, operations in made["paths"].items():
+        components = document["components"]
+        for path, operations in document["paths"].items():
             for method, operation in operations.items():
-                operation["responses"] = _responses(ROUTES[method, path])
-                if path not in OPEN:
-                    operation["security"] = [{"bearer": []}] if keys_needed else [{}, {"bearer": []}]
-        for name in ("HTTPValidationError", "ValidationError"):  # of FastAPI, whose 422 is a 400 here
-            parts["schemas"].pop(name, None)
-        sent = _schemas()
-        assert not sent.keys() & parts["schemas"].keys(), "types of requests and of answers must differ in name"
-        parts["schemas"] |= sent
-        parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-        app.openapi_schema = made
+                operation["responses"] = _responses(ROUTE_REPLIES[method, path])
+                if path not in PROBE_PATHS:
+                    operation["security"] = [{"bearer": []}] if keys_required else [{}, {"bearer": []}]
+        for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's, with status 422, for which we send 400
+            components["schemas"].pop(name, None)
+        reply_schemas = _reply_schemas()
+        overlap = reply_schemas.keys() & components["schemas"].keys()
+        assert not overlap, "types of requests and of replies must differ in name"
+        components["schemas"] |= reply_schemas
+        components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        app.openapi_schema = document
     return app.openapi_schema
 
 
-def _responses(answers: Answers) -> Json:
-    """Every status of a route."""
+def _responses(replies: RouteReplies) -> Json:
+    """The `responses` of an operation, by status."""
     content: Json = {}
-    if answers.whole:
-        content["application/json"] = {"schema": {"$ref": REF + answers.whole}}
-    if answers.stream:
-        content["text/event-stream"] = {"itemSchema": _event(answers)}
-    if answers.text:
+    if replies.json:
+        content["application/json"] = {"schema": {"$ref": REF + replies.json}}
+    if replies.stream:
+        content["text/event-stream"] = {"itemSchema": _event_schema(replies)}
+    if replies.text:
         content["text/plain"] = {"schema": {"type": "string"}}
-    found = dict.fromkeys((answers.status, *answers.also), content)
-    found |= {status: {"application/json": {"schema": {"$ref": REF + "Error"}}} for status in answers.errors}
-    return {str(status): _response(status, found[status], status in answers.errors) for status in sorted(found)}
+    contents = dict.fromkeys((replies.status, *replies.also), content)
+    contents |= {status: {"application/json": {"schema": {"$ref": REF + "Error"}}} for status in replies.errors}
+    return {str(status): _response(status, contents[status], status in replies.errors) for status in sorted(contents)}
 
 
 def _response(status: int, content: Json, error: bool) -> Json:
-    headers: Json = {"X-Request-Id": REQUEST_ID}
+    """The response of one status, with its headers."""
+    headers: Json = {"X-Request-Id": REQUEST_ID_HEADER}
     if error and status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        headers["Retry-After"] = RETRY
+        headers["Retry-After"] = RETRY_AFTER_HEADER
     if status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = CHALLENGE
-    return {"description": MEANING[status], "headers": headers, "content": content}
+        headers["WWW-Authenticate"] = AUTHENTICATE_HEADER
+    return {"description": STATUS_DESCRIPTIONS[status], "headers": headers, "content": content}
 
 
-def _event(answers: Answers) -> Json:
-    """A server-sent event: JSON in its data, or the mark of the end."""
+def _event_schema(replies: RouteReplies) -> Json:
+    """The schema of a server-sent event: its data is JSON or, where events have no names, the mark of the end."""
     error = {"$ref": REF + "Error"}
-    told = {"$ref": REF + answers.stream}
+    event = {"$ref": REF + replies.stream}
     data: Json = {"type": "string", "contentMediaType": "application/json"}
-    if answers.named:
-        data["contentSchema"] = told
+    if replies.named:
+        data["contentSchema"] = event
         return {
             "type": "object",
             "required": ["event", "data"],
             "properties": {"event": {"type": "string"}, "data": data},
         }
-    data["contentSchema"] = {"anyOf": [told, error]}
+    data["contentSchema"] = {"anyOf": [event, error]}
     return {"type": "object", "required": ["data"], "properties": {"data": {"anyOf": [{"const": "[DONE]"}, data]}}}
 
 
-def _schemas() -> Json:
-    """The types of everything that is sent."""
-    kinds = [(name, "serialization", TypeAdapter(kind)) for name, kind in KINDS.items()]
-    places, found = TypeAdapter.json_schemas(kinds, ref_template=REF + "{model}")  # type: ignore[arg-type]
-    own = {name: place for (name, _), place in places.items() if place != {"$ref": REF + name}}
-    return {**found["$defs"], **own}
+def _reply_schemas() -> Json:
+    """The schemas of `REPLY_TYPES` and of all types inside them, by name."""
+    adapters = [(name, "serialization", TypeAdapter(reply_type)) for name, reply_type in REPLY_TYPES.items()]
+    places, schemas = TypeAdapter.json_schemas(adapters, ref_template=REF + "{model}")  # type: ignore[arg-type]
+    unnamed = {name: place for (name, _), place in places.items() if place != {"$ref": REF + name}}
+    return {**schemas["$defs"], **unnamed}

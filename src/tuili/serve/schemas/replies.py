@@ -1,30 +1,30 @@
-"""What the server sends, as types: the builders of answers are checked against them, and the OpenAPI document is made
-of them. The items and events of `POST /v1/responses` are in `items`, what clients may send is in `protocol`.
+"""What the server sends, as types. The code that builds replies is checked against them, and the OpenAPI document is
+made of them. Receipts are in `receipts`, the items and events of `POST /v1/responses` in `items` and `item_events`,
+what clients may send in `requests`.
 
-They are plain dictionaries at work, so that a chunk of a stream costs nothing more.
+At run time they are plain dictionaries: a chunk of a stream costs nothing more.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NotRequired
+from typing import Literal, NotRequired
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
-from tuili.engine import Outcome, StopReason
-from tuili.steps import Status
+from tuili.serve.schemas.fields import Count, UnixSeconds, documented_as
+from tuili.serve.schemas.receipts import JudgedStep, ReceiptReply
 
-Count = Annotated[int, Field(ge=0)]
-Seconds = Annotated[int, Field(ge=0, description="Unix time in seconds.")]
-Finish = Literal["stop", "length"]
-Kind = Literal["invalid_request_error", "authentication_error", "permission_error", "rate_limit_error", "server_error"]
+FinishReason = Literal["stop", "length"]
+ErrorType = Literal[
+    "invalid_request_error", "authentication_error", "permission_error", "rate_limit_error", "server_error"
+]
 
 
 class ErrorBody(TypedDict):
     """What went wrong, in OpenAI's words. `param` is the field that is wrong."""
 
     message: str
-    type: Kind
+    type: ErrorType
     param: str | None
     code: str | None
 
@@ -61,78 +61,8 @@ class Usage(TypedDict):
     completion_tokens_details: CompletionDetails
 
 
-class Milliseconds(TypedDict):
-    """Wall clock: `total` from handing in to the end, the others summed over attempts."""
-
-    total: float
-    queue: float
-    prefill: float
-    decode: float
-
-
-class Tokens(TypedDict):
-    """`generated` in all attempts; `reasoning` and `answer` of the answer that is given."""
-
-    prompt: Count
-    generated: Count
-    reasoning: Count
-    answer: Count
-
-
-class Promised(TypedDict):
-    """What is guaranteed about an answer, or in `why` the reason that nothing is."""
-
-    error_tolerance: float | None
-    delta: float | None
-    n: Count
-    wrong: Count
-    bound: float | None
-    max_steps: int | None
-    max_tokens: int | None
-    why: str
-
-
-class Step(TypedDict):
-    """A step of an answer with the checker's verdict, and the mean number of layers of its tokens."""
-
-    text: str
-    verdict: Status
-    depth: float
-    reason: str
-    expected: str | None
-    confidence: float | None
-
-
-class Receipt(TypedDict):
-    """What an answer cost, how sure it is, and its steps."""
-
-    attempts: Count
-    milliseconds: Milliseconds
-    tokens: Tokens
-    mean_depth: float
-    layer_steps: Count
-    stop: StopReason
-    checked: Annotated[dict[Status, Count], Field(description="Number of steps by verdict.")]
-    outcome: Outcome
-    reason: str
-    confidence: float | None
-    promise: Promised
-    reused: Count
-    steps: list[Step]
-
-
-class JudgedStep(TypedDict):
-    """A step in the midst of a stream, when its line is whole."""
-
-    attempt: Count
-    number: Count
-    text: str
-    verdict: Status
-    reason: str
-    expected: str | None
-
-
-class Likely(TypedDict):
+@documented_as("Likely")
+class TokenProbability(TypedDict):
     """A token and the logarithm of its probability, before temperature."""
 
     token: str
@@ -140,10 +70,10 @@ class Likely(TypedDict):
     bytes: list[int]
 
 
-class TokenLogprob(Likely):
+class TokenLogprob(TokenProbability):
     """A token of the answer with the likeliest ones at its place."""
 
-    top_logprobs: list[Likely]
+    top_logprobs: list[TokenProbability]
 
 
 class Logprobs(TypedDict):
@@ -171,8 +101,8 @@ class ChatChoice(TypedDict):
     index: Count
     message: ChatMessage
     logprobs: Logprobs | None
-    finish_reason: Finish
-    receipt: Receipt
+    finish_reason: FinishReason
+    receipt: ReceiptReply
 
 
 class ChatCompletion(TypedDict):
@@ -180,7 +110,7 @@ class ChatCompletion(TypedDict):
 
     id: str
     object: Literal["chat.completion"]
-    created: Seconds
+    created: UnixSeconds
     model: str
     choices: list[ChatChoice]
     usage: Usage
@@ -198,7 +128,7 @@ class Delta(TypedDict, total=False):
     reasoning_content: str
 
 
-class ChunkMore(TypedDict, total=False):
+class ChunkExtras(TypedDict, total=False):
     """What some chunks tell beside: of a token its layers and attempt, a step that was judged, and at the end the
     reason and the receipt.
     """
@@ -207,11 +137,11 @@ class ChunkMore(TypedDict, total=False):
     attempt: Count
     step: JudgedStep
     logprobs: Logprobs | None
-    finish_reason: Finish | None
-    receipt: Receipt
+    finish_reason: FinishReason | None
+    receipt: ReceiptReply
 
 
-class ChunkChoice(ChunkMore):
+class ChunkChoice(ChunkExtras):
     """A piece of one answer."""
 
     index: Count
@@ -225,7 +155,7 @@ class ChatChunk(TypedDict):
 
     id: str
     object: Literal["chat.completion.chunk"]
-    created: Seconds
+    created: UnixSeconds
     model: str
     choices: list[ChunkChoice]
     usage: NotRequired[Usage]
@@ -237,8 +167,8 @@ class TextChoice(TypedDict):
     index: Count
     text: str
     logprobs: None
-    finish_reason: Finish
-    receipt: Receipt
+    finish_reason: FinishReason
+    receipt: ReceiptReply
 
 
 class TextCompletion(TypedDict):
@@ -248,7 +178,7 @@ class TextCompletion(TypedDict):
 
     id: str
     object: Literal["text_completion"]
-    created: Seconds
+    created: UnixSeconds
     model: str
     choices: list[TextChoice]
     usage: NotRequired[Usage]
@@ -259,7 +189,7 @@ class Model(TypedDict):
 
     id: str
     object: Literal["model"]
-    created: Seconds
+    created: UnixSeconds
     owned_by: Literal["tuili"]
     exits: list[Count]
 

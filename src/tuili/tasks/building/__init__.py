@@ -1,1 +1,1 @@
-"""What domains share: quantities, figures, times, words, and the steps of written arithmetic."""
+"""What domains share: levels, written arithmetic, quantities, figures, probability, dates, words and sentences."""

@@ -1,6 +1,7 @@
-"""Plane figures: rectangles, triangles, polygons and a trapezoid, as kinds of the problems of `geometry`.
+"""Plane figures: rectangles, triangles, polygons and a trapezoid, as templates and working for `geometry`.
 
-Every side is a whole number (Pythagorean triples), and a step names what it finds.
+Every side is a whole number: right triangles are Pythagorean triples. A step names what it finds. Solids and composite
+shapes are left to `geometry`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,9 @@ from tuili.tasks.building.wording import conjoin
 from tuili.tasks.building.working import exact_division, grid_multiplication, running_sums
 from tuili.tasks.problem import Draft
 
-LENGTHS = ("mm", "cm", "m", "km")
-SMALL, LARGE = (
-    ("card", "page", "photo", "plate"),
-    ("field", "floor", "garden", "park", "room", "wall", "yard"),
-)
+LENGTH_UNITS = ("mm", "cm", "m", "km")
+SMALL_SURFACES = ("card", "page", "photo", "plate")
+LARGE_SURFACES = ("field", "floor", "garden", "park", "room", "wall", "yard")
 TRIPLES = tuple(
     (a, b, isqrt(a * a + b * b))
     for a in range(3, 64)
@@ -27,22 +26,24 @@ POLYGONS = {4: "quadrilateral", 5: "pentagon", 6: "hexagon", 7: "heptagon", 8: "
 
 
 def surface(rng: random.Random) -> tuple[str, str]:
-    """A thing with a rectangular surface and a unit that suits it."""
-    return (rng.choice(SMALL), rng.choice(("mm", "cm"))) if rng.random() < 0.4 else (rng.choice(LARGE), "m")
+    """A thing with a rectangular surface, and a unit of length that suits it."""
+    if rng.random() < 0.4:
+        return rng.choice(SMALL_SURFACES), rng.choice(("mm", "cm"))
+    return rng.choice(LARGE_SURFACES), "m"
 
 
 def area(name: str, a: int, b: int, unit: str) -> list[str]:
-    """The working of a rectangle's area, named."""
+    """The working of a rectangle's area, which the last line gives a name."""
     return [*grid_multiplication(a, b), f"{name} = {a} {unit} * {b} {unit} = {a * b} {unit}^2"]
 
 
 def square(name: str, a: int, unit: str) -> list[str]:
-    """The working of a square's area, named."""
+    """The working of a square's area, which the last line gives a name."""
     return area(name, a, a, unit)
 
 
 def hypotenuse(a: int, b: int, c: int, unit: str) -> list[str]:
-    """The working of the third side `c` of a right triangle from its legs."""
+    """The working of the hypotenuse `c` of a right triangle from its legs."""
     return [
         *square("a2", a, unit),
         *square("b2", b, unit),
@@ -52,12 +53,12 @@ def hypotenuse(a: int, b: int, c: int, unit: str) -> list[str]:
 
 
 def triple(rng: random.Random, largest: int) -> tuple[int, int, int]:
-    """A right triangle with whole sides, the hypotenuse last and at most `largest`."""
+    """The sides of a right triangle in whole numbers; the hypotenuse comes last and is at most `largest`."""
     return rng.choice([sides for sides in TRIPLES if sides[2] <= largest])
 
 
 def rectangle_area(rng: random.Random, low: int, high: int) -> Draft:
-    """The area of a rectangle, one side of which lies between the bounds."""
+    """The area of a rectangle; one side lies between `low` and `high`."""
     a, b, (field, unit) = rng.randint(low, high), rng.randint(11, 99), surface(rng)
     prompt = rng.choice(
         (
@@ -69,7 +70,7 @@ def rectangle_area(rng: random.Random, low: int, high: int) -> Draft:
 
 
 def rectangle_perimeter(rng: random.Random) -> Draft:
-    """The way round a rectangle."""
+    """The perimeter of a rectangle."""
     a, b, (field, unit) = rng.randint(5, 99), rng.randint(5, 99), surface(rng)
     prompt = rng.choice(
         (
@@ -85,8 +86,8 @@ def rectangle_perimeter(rng: random.Random) -> Draft:
 
 
 def triangle_perimeter(rng: random.Random) -> Draft:
-    """The way round a triangle that exists: no side is as long as the others together."""
-    unit, sides = rng.choice(LENGTHS), sorted(rng.randint(10, 60) for _ in range(3))
+    """The perimeter of a triangle. Its longest side is shorter than the other two together."""
+    unit, sides = rng.choice(LENGTH_UNITS), sorted(rng.randint(10, 60) for _ in range(3))
     while sides[0] + sides[1] <= sides[2]:
         sides = sorted(rng.randint(10, 60) for _ in range(3))
     listed = conjoin([f"{side} {unit}" for side in sides])
@@ -100,7 +101,7 @@ def triangle_perimeter(rng: random.Random) -> Draft:
 
 
 def angles(rng: random.Random, corners: int) -> Draft:
-    """The last interior angle of a convex polygon whose other angles are given."""
+    """The last interior angle of a convex polygon of which the other angles are given."""
     sum_ = 180 * (corners - 2)
     mean = sum_ // corners
     while True:
@@ -119,8 +120,8 @@ def angles(rng: random.Random, corners: int) -> Draft:
 
 
 def triangle_area(rng: random.Random) -> Draft:
-    """Half the height times the base."""
-    unit, base, height = rng.choice(LENGTHS), rng.randint(4, 60), rng.randint(2, 20) * 2
+    """The area of a triangle: half the height times the base."""
+    unit, base, height = rng.choice(LENGTH_UNITS), rng.randint(4, 60), rng.randint(2, 20) * 2
     prompt = f"A triangle has a base of {base} {unit} and a height of {height} {unit}. What is its area?"
     steps = [
         *exact_division(height, 2),
@@ -131,7 +132,7 @@ def triangle_area(rng: random.Random) -> Draft:
 
 
 def missing_side(rng: random.Random) -> Draft:
-    """A side from the other side and the area or the perimeter."""
+    """A side of a rectangle from the other side and the area or the perimeter."""
     (field, unit), a, b = surface(rng), rng.randint(2, 9), rng.randint(11, 99)
     if rng.random() < 0.5:
         prompt = f"A {field} has an area of {a * b} {unit}^2 and is {a} {unit} wide. How long is it?"
@@ -148,7 +149,7 @@ def missing_side(rng: random.Random) -> Draft:
 
 
 def right_triangle(rng: random.Random) -> Draft:
-    """The hypotenuse from the legs, or a leg from the other two sides."""
+    """The hypotenuse of a right triangle from its legs, or a leg from the other two sides."""
     unit, (a, b, c) = rng.choice(("cm", "m")), triple(rng, 65)
     if rng.random() < 0.5:
         prompt = rng.choice(
@@ -176,7 +177,7 @@ def right_triangle(rng: random.Random) -> Draft:
 
 def trapezoid(rng: random.Random) -> Draft:
     """The area of a trapezoid: half the height times the sum of the parallel sides."""
-    unit, a, b, half = rng.choice(LENGTHS), rng.randint(11, 60), rng.randint(5, 40), rng.randint(4, 20)
+    unit, a, b, half = rng.choice(LENGTH_UNITS), rng.randint(11, 60), rng.randint(5, 40), rng.randint(4, 20)
     prompt = (
         f"The parallel sides of a trapezoid are {a} {unit} and {b} {unit}, its height is {2 * half} {unit}. "
         "What is its area?"

@@ -1,6 +1,6 @@
-"""What the five levels of a domain are made of: settings to draw from, and templates that draw whole problems.
+"""What describes the five levels of a domain: settings (`LevelSpec`) or templates that draw whole problems.
 
-The tables themselves, `LEVEL_SPECS` or `TEMPLATES_BY_LEVEL`, stand in each domain.
+Each domain has a table of its levels, which is named `LEVEL_SPECS` or `TEMPLATES_BY_LEVEL`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import TypeAlias
 from tuili.tasks.problem import Draft
 
 Bounds: TypeAlias = tuple[int, int]
-"""The smallest and the largest number that may be drawn."""
+"""The smallest and the largest number that may be drawn, both included."""
 
 Template: TypeAlias = Callable[[random.Random], Draft]
-"""Draws one problem of one type, in a difficulty that is the template's own."""
+"""Draws a problem of one type. The template fixes the difficulty."""
 
 LevelTemplate: TypeAlias = Callable[[random.Random, int], Draft]
-"""Draws one problem of one type at the level it is given."""
+"""Draws a problem of one type. The second argument is the level and sets the difficulty."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LevelSpec:
-    """The settings that one level of a domain draws its problems from. A domain names its settings in a subclass."""
+    """The settings of one level of a domain. Each domain lists its settings in a subclass, with keywords only."""

@@ -1,6 +1,4 @@
-"""A propositional literal, printed in the step language: what the propositional and knights domains reason
-with.
-"""
+"""Propositional literals, printed in the step language: `propositional` and `knights` reason with them."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Literal:
-    """An atom or its negation: `A` or `not A`."""
+    """An atom or its negation: `A` or `not A`. `~literal` is the opposite."""
 
     atom: str
     positive: bool = True

@@ -1,4 +1,7 @@
-"""Working with named quantities, shared by the domains that calculate with units."""
+"""The working of products, quotients and sums of quantities with a name and a unit, and formulas of such quantities.
+
+`working` breaks up the numbers; which quantities a problem has is left to each domain.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,16 @@ from tuili.tasks.building.working import exact_division, multiplication
 from tuili.tasks.problem import Draft
 
 DIVISORS = (*range(2, 10), 10, 20, 30, 40)
+"""The divisors for which `named_quotient` has elementary lines."""
 
 
 def named_product(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: str) -> list[str]:
-    """The working of a product of two quantities, named: `F = 3 kg * 4 m/s^2 = 12 N`."""
+    """The working of a product of two quantities, which ends in `F = 3 kg * 4 m/s^2 = 12 N`."""
     return [*multiplication(a, b), f"{name} = {a} {a_unit} * {b} {b_unit} = {a * b} {unit}"]
 
 
 def named_quotient(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: str) -> list[str]:
-    """The working of a quotient without remainder of two quantities, named: `v = 120 km / 3 h = 40 km/h`."""
+    """The working of a quotient of two quantities without remainder, which ends in `v = 120 km / 3 h = 40 km/h`."""
     steps = exact_division(a, b)
     if b in DIVISORS and b > 10 and (tens := exact_division(a // 10, b // 10)):
         steps = [f"{a} / 10 = {a // 10}", *tens, f"{a // 10} / {b // 10} = {a // b}"]
@@ -25,21 +29,21 @@ def named_quotient(name: str, a: int, a_unit: str, b: int, b_unit: str, unit: st
 
 
 def named_sum(name: str, a: int, b: int, unit: str, sign: str = "+") -> str:
-    """The step of a sum or difference of two quantities of one unit, named."""
+    """The step of a sum or difference of two quantities in one unit: `F = 9 N - 4 N = 5 N`."""
     return f"{name} = {a} {unit} {sign} {b} {unit} = {a + b if sign == '+' else a - b} {unit}"
 
 
 def easy_number(rng: random.Random) -> int:
-    """A number with one digit, or ten times as much: a product with a digit is one look-up."""
+    """A number from 2 to 9, or ten times such a number: its product with one digit is elementary."""
     return rng.randint(2, 9) * rng.choice((1, 10))
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A law `whole = first * second`: the name and unit of each, and a question for each in this order.
+    """A law `whole = first * second`: the name and unit of each quantity, and a question for each in this order.
 
-    A question holds `{thing}` and the two quantities that are given, as `{whole}`, `{first}` or `{second}`; `{unit}` is
-    that of the whole, and where it is named the answer is a bare number.
+    A question holds `{thing}` and the two quantities that are given, as `{whole}`, `{first}` or `{second}`. `{unit}`
+    stands for the unit of the whole; the answer to a question that names it is a bare number.
     """
 
     whole: tuple[str, str]
@@ -49,7 +53,7 @@ class Formula:
     questions: tuple[str, str, str]
 
     def draw(self, rng: random.Random) -> Draft:
-        """Ask for one of the three from the other two; a divisor always has one digit."""
+        """A problem that asks for one of the three quantities. A divisor has one digit."""
         a, b, asked = easy_number(rng), rng.randint(2, 9), rng.randrange(3)
         if asked == 2:
             a, b = b, a

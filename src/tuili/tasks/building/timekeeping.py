@@ -1,7 +1,7 @@
-"""The working with dates and times of day: shifts, differences, leap years, the same for every domain that has them.
+"""The working with dates and times of day: shifts, differences, leap years.
 
 Dates are written `2024-03-01`, times of day `14:30` on a 24-hour clock. Every function returns its lines in one
-canonical order.
+canonical order. What happens on these dates is left to `calendar` and `composed`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def clock(minutes: int) -> str:
 
 
 def shift_weekday(start: str, days: int) -> list[str]:
-    """The working of a weekday some days later; the last line ends in it."""
+    """The working of a weekday some days later. The last line ends in that weekday."""
     lines = [] if days < 7 else residue(days, 7)
     return [*lines, f"{start} + {days % 7} day = {WEEKDAYS[(WEEKDAYS.index(start) + days) % 7]}"]
 
 
 def shift_clock(start: int, minutes: int) -> list[str]:
-    """The working of a time of day some minutes later: the hours first, then the minutes past a full hour."""
+    """The working of a time of day some minutes later: first the full hours are added, then the other minutes."""
     lines, (hours, rest) = [], divmod(minutes, 60)
     if hours:
         hour = start // 60 % 24 + hours
@@ -49,7 +49,7 @@ def shift_clock(start: int, minutes: int) -> list[str]:
 
 
 def hours_between(start: int, end: int) -> list[str]:
-    """The working of the full hours between two times of day, the second within a day of the first."""
+    """The working of the full hours between two times, in minutes since midnight; `end` is less than a day later."""
     first, last = start // 60, end // 60 % 24
     lines = [f"{last} + 24 = {last + 24}"] if end >= MINUTES_PER_DAY else []
     gap = end // 60 - first
@@ -58,19 +58,19 @@ def hours_between(start: int, end: int) -> list[str]:
 
 
 def to_hours(minutes: int) -> list[str]:
-    """The working that splits minutes into hours and minutes; none for less than an hour."""
+    """The working that splits minutes into hours and minutes. No line for less than an hour."""
     hours, rest = divmod(minutes, 60)
     return [f"{hours} * 60 = {hours * 60}", f"{minutes} - {hours * 60} = {rest}"] if hours else []
 
 
 def month_length(year: int, month: int) -> list[str]:
-    """The working of the length of a month: for February, whether the year is a leap year comes first."""
+    """The working of the number of days in a month. For February the leap year rule comes first."""
     lines = leap_year(year) if month == 2 else []
     return [*lines, f"days_in({year}-{month:02}) = {monthrange(year, month)[1]}"]
 
 
 def leap_year(year: int) -> list[str]:
-    """The working of the leap year rule: by 4 (from the last two digits), and in a full century by 400."""
+    """The working of the leap year rule: the remainder by 4, from the last two digits, or by 400 in a full century."""
     if year % 100:
         return [*residue(year % 100, 4), f"{year} mod 4 = {year % 100} mod 4 = {year % 4}"]
     below = year - year % 400
@@ -79,7 +79,7 @@ def leap_year(year: int) -> list[str]:
 
 
 def shift_date(start: date, days: int) -> list[str]:
-    """The working of a date some days later: the days are counted on, and each full month is taken off."""
+    """The working of a date some days later: the days are added to the day, then full months are taken off."""
     left, month = start.day + days, start.replace(day=1)
     lines = [f"{start.day} + {days} = {left}"]
     while left > (length := monthrange(month.year, month.month)[1]):
@@ -90,7 +90,7 @@ def shift_date(start: date, days: int) -> list[str]:
 
 
 def days_between(start: date, end: date) -> list[str]:
-    """The working of the days between two dates: the rest of the month, the whole months, the last days."""
+    """The working of the days between two dates: the rest of the first month, the full months, the days of the last."""
     if (start.year, start.month) == (end.year, end.month):
         return [f"{end.day} - {start.day} = {end.day - start.day}"]
     length = monthrange(start.year, start.month)[1]

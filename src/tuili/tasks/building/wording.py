@@ -1,5 +1,6 @@
-"""Small pieces of English and of labelled listings that the domains share; whole sentences stay in each
-domain.
+"""Pieces of prompts that domains share: labelled listings, lists in English, ways to ask for a result.
+
+Whole sentences are left to each domain, and the words in them to `words`.
 """
 
 from __future__ import annotations
@@ -7,20 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 COMPUTE = ("Compute {}.", "What is {}?", "Work out {}.", "Calculate {}.")
+"""Ways to ask for the value of an expression."""
 
 
 def labelled(statements: Iterable[str], letter: str = "P") -> dict[str, str]:
-    """Number the statements from 1 on: `{"P1": "A -> B", "P2": "A"}`."""
+    """The statements, numbered from 1 on: `{"P1": "A -> B", "P2": "A"}`."""
     return {f"{letter}{number}": text for number, text in enumerate(statements, start=1)}
 
 
 def listing(entries: Mapping[str, str]) -> str:
-    """One `label: text` a line, the form that `Context.from_prompt` reads back."""
+    """A line `label: text` for each entry, as `Context.from_prompt` reads it."""
     return "\n".join(f"{label}: {text}" for label, text in entries.items())
 
 
 def conjoin(words: Sequence[str]) -> str:
-    """`Ann`, `Ann and Bob`, `Ann, Bob and Cid`."""
+    """The words as a list in English: `Ann`, `Ann and Bob`, `Ann, Bob and Cid`."""
     *head, last = words
     return f"{', '.join(head)} and {last}" if head else last
 

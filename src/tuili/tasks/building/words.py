@@ -1,7 +1,7 @@
-"""The short word lists that every domain draws from, so that all prompts fit a vocabulary of 2,000 tokens.
+"""The words that domains draw from: the lists are short, so that all prompts fit a vocabulary of 2,000 tokens.
 
-Only words live here; the sentences around them belong to the domain that writes them. Every plural ends in a
-plain `s`, so that `singular` is exact, and no word is a keyword, function or unit of the step language.
+Every plural ends in a plain `s`, so that `singular` is exact. No word is a keyword, a function or a unit of the step
+language. The sentences around the words are left to each domain, and what they share to `wording`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ VARIABLES = ("a", "b", "c", "d", "k", "n", "p", "q", "r", "t", "u", "v", "w", "x
 
 THINGS = FOODS + OBJECTS
 CLASS_NOUNS = ANIMALS + PEOPLE
+"""The classes that syllogisms speak of."""
 
 
 def singular(plural: str) -> str:

@@ -1,7 +1,7 @@
-"""Written working: the lines that break one large calculation into elementary ones, as on paper.
+"""Written working: the lines that break a large calculation into elementary ones, as on paper.
 
-Only numbers live here; each domain states the result in its own names and units. Every function returns its
-lines in one canonical order, and no line when the calculation is elementary as it stands.
+Every function returns its lines in one canonical order. Most return no line for a calculation that is elementary as
+it stands. Only numbers are handled here; names and units of the result are left to `quantities` and to each domain.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import gcd
 
-_SHARES = {50: 2, 25: 4, 20: 5, 10: 10}
+_DIVISOR_OF_PERCENT = {50: 2, 25: 4, 20: 5, 10: 10}
 
 
 def _places(number: int) -> list[int]:
-    """A positive number by its places: 304 → [300, 4]."""
+    """The values of the non-zero digits of a positive number: 304 → [300, 4]."""
     digits = str(number)
     return [int(digit) * 10 ** (len(digits) - 1 - i) for i, digit in enumerate(digits) if digit != "0"]
 
 
 def long_multiplication(a: int, b: int) -> list[str]:
-    """Partial products of two positive numbers that both have two or more non-zero digits, and their sums.
+    """The product of two positive numbers by the digits of the shorter one: partial products, then their sums.
 
-    `product(23, 14)` → `23 * 10 = 230`, `23 * 4 = 92`, `230 + 92 = 322`: the shorter factor is split.
+    `long_multiplication(23, 14)` → `23 * 10 = 230`, `23 * 4 = 92`, `230 + 92 = 322`. No line where a factor has only
+    one non-zero digit.
     """
     whole, split = (b, a) if len(_places(a)) < len(_places(b)) else (a, b)
     places = _places(split)
@@ -32,9 +33,10 @@ def long_multiplication(a: int, b: int) -> list[str]:
 
 
 def grid_multiplication(a: int, b: int) -> list[str]:
-    """Every place of one positive number times every place of the other, and the running sums of these products.
+    """The product of two positive numbers by the digits of both: a product for each pair of digits, then their sums.
 
-    `times(87, 5)` → `80 * 5 = 400`, `7 * 5 = 35`, `400 + 35 = 435`; no line where one is a power of ten.
+    `grid_multiplication(87, 5)` → `80 * 5 = 400`, `7 * 5 = 35`, `400 + 35 = 435`. No line where both factors have only
+    one non-zero digit, or where one factor is a power of ten.
     """
     if any(number.strip("0") == "1" for number in (str(a), str(b))):
         return []
@@ -44,26 +46,30 @@ def grid_multiplication(a: int, b: int) -> list[str]:
 
 
 def worked_product(a: int, b: int) -> list[str]:
-    """`times`, and then the product itself: `worked_product(12, 3)` ends with `12 * 3 = 36`."""
+    """The lines of `grid_multiplication`, then the whole product: `worked_product(12, 3)` ends with `12 * 3 = 36`."""
     return [*grid_multiplication(a, b), f"{a} * {b} = {a * b}"]
 
 
 def multiplication(a: int, b: int) -> list[str]:
-    """`times` where that makes at most four products, else `product`."""
+    """The lines of `grid_multiplication` where it has at most four products, else those of `long_multiplication`."""
     return (grid_multiplication if len(_places(a)) * len(_places(b)) <= 4 else long_multiplication)(a, b)
 
 
 def exact_division(dividend: int, divisor: int) -> list[str]:
-    """Long division by one digit that leaves nothing over.
+    """Long division by one digit, for a dividend that the divisor divides.
 
-    `quotient(435, 5)` → `43 = 5 * 8 + 3`, `35 = 5 * 7 + 0`; no line where one fact is enough, as in `350 / 5`.
+    `exact_division(435, 5)` → `43 = 5 * 8 + 3`, `35 = 5 * 7 + 0`. No line where the quotient has only one non-zero
+    digit, as in `350 / 5`, or where the divisor has more than one digit.
     """
     elementary = divisor > 9 or len(_places(dividend // divisor)) == 1
     return [] if elementary else long_division(dividend, divisor)
 
 
 def long_division(dividend: int, divisor: int) -> list[str]:
-    """A line for each digit of the quotient: `long_division(437, 5)` → `43 = 5 * 8 + 3`, `37 = 5 * 7 + 2`."""
+    """A division with a line for each digit of the quotient.
+
+    `long_division(437, 5)` → `43 = 5 * 8 + 3`, `37 = 5 * 7 + 2`.
+    """
     lines: list[str] = []
     rest = 0
     for figure in str(dividend):
@@ -75,10 +81,10 @@ def long_division(dividend: int, divisor: int) -> list[str]:
 
 
 def cancel(numerator: int, denominator: int) -> tuple[list[str], str]:
-    """The divisions that bring a fraction to lowest terms, factor after factor, and the chain of its forms.
+    """The divisions that reduce a fraction to lowest terms, and the equation of the forms that it takes.
 
-    `cancel(16, 22)` → `16 / 2 = 8`, `22 / 2 = 11` and `16/22 = 8/11`. A factor is the largest common one of one
-    digit, or else the whole common divisor.
+    `cancel(16, 22)` → [`16 / 2 = 8`, `22 / 2 = 11`] and `16/22 = 8/11`. Each division is by the largest common factor
+    of one digit, or by the greatest common divisor where there is none.
     """
     lines: list[str] = []
     forms = [f"{numerator}/{denominator}"]
@@ -92,7 +98,7 @@ def cancel(numerator: int, denominator: int) -> tuple[list[str], str]:
 
 
 def running_sums(terms: Sequence[int], unit: str = "") -> list[str]:
-    """The running sums of the terms: `total([5, 7, 9])` → `5 + 7 = 12`, `12 + 9 = 21`."""
+    """The sums of the first two, three, ... terms: `running_sums([5, 7, 9])` → `5 + 7 = 12`, `12 + 9 = 21`."""
     unit = unit and f" {unit}"
     lines, running = [], terms[0]
     for term in terms[1:]:
@@ -102,7 +108,7 @@ def running_sums(terms: Sequence[int], unit: str = "") -> list[str]:
 
 
 def residue(number: int, modulus: int) -> list[str]:
-    """`number mod modulus` for one digit of modulus, by long division.
+    """A remainder by long division; the modulus has one digit.
 
     `residue(82, 7)` → `8 = 7 * 1 + 1`, `12 = 7 * 1 + 5`, `82 mod 7 = 5`.
     """
@@ -110,10 +116,14 @@ def residue(number: int, modulus: int) -> list[str]:
 
 
 def percentage(percent: int, number: int) -> list[str]:
-    """A round percentage of a number that it divides: `25% * 120 = 120 / 4 = 30`; 30% goes by way of 10%."""
-    if percent in _SHARES:
-        share = _SHARES[percent]
-        return [f"{percent}% * {number} = {number} / {share} = {number // share}"]
+    """25% or a multiple of 10% of a number, for a whole result.
+
+    `percentage(25, 120)` → `25% * 120 = 120 / 4 = 30`. 10, 20, 25 and 50% take one division; any other percentage is a
+    multiple of 10%.
+    """
+    if percent in _DIVISOR_OF_PERCENT:
+        divisor = _DIVISOR_OF_PERCENT[percent]
+        return [f"{percent}% * {number} = {number} / {divisor} = {number // divisor}"]
     tenth = number // 10
     return [
         f"10% * {number} = {number} / 10 = {tenth}",
@@ -122,9 +132,9 @@ def percentage(percent: int, number: int) -> list[str]:
 
 
 def euclid(a: int, b: int, *, fully: bool = False) -> list[str]:
-    """Euclid's algorithm for a > b > 0, each remainder as a difference, and the gcd it ends with.
+    """Euclid's algorithm for a > b > 0: each remainder as a difference, and the gcd at the end.
 
-    `fully` breaks every product up.
+    `fully` also writes the working of each product.
     """
     steps, larger, smaller = [], a, b
     while smaller:
@@ -138,10 +148,10 @@ def euclid(a: int, b: int, *, fully: bool = False) -> list[str]:
 
 
 def combinations(n: int, k: int, *, fully: bool = False) -> list[str]:
-    """C(n, k) from C(n, 2) up: each line multiplies by the next smaller factor and divides by the next place.
+    """C(n, k) for 0 ≤ k ≤ n, from C(n, 2) up: C(n, j) is C(n, j - 1) times n - j + 1, divided by j.
 
-    `combinations(7, 3)` → `C(7, 2) = 7 * 6 / 2 = 42 / 2 = 21`, `C(7, 3) = 21 * 5 / 3 = 105 / 3 = 35`.
-    Needs 0 ≤ k ≤ n; a k beyond n / 2 goes by way of the complement. `fully` writes every product and quotient out.
+    `combinations(7, 3)` → `C(7, 2) = 7 * 6 / 2 = 42 / 2 = 21`, `C(7, 3) = 21 * 5 / 3 = 105 / 3 = 35`. A k beyond n / 2
+    is replaced by n - k. `fully` also writes the working of each product and quotient.
     """
     if 2 * k > n > k:
         inverse = combinations(n, n - k, fully=fully)

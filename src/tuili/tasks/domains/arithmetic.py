@@ -1,7 +1,6 @@
 """Integer arithmetic: signed sums, products, long division, and expressions with brackets.
 
-Every step is one operation on numbers of at most a few digits. Fractions and powers are left to `fractions`
-and `number_theory`.
+Each step is one operation on whole numbers. Fractions are left to `fractions`, powers to `number_theory`.
 """
 
 from __future__ import annotations
@@ -84,7 +83,7 @@ LEVEL_SPECS = {
 
 
 def number(rng: random.Random, digits: int) -> int:
-    """A number with exactly so many digits, never 0 or 1."""
+    """A random number with the given number of digits, never 0 or 1."""
     return rng.randint(max(2, 10 ** (digits - 1)), 10**digits - 1)
 
 
@@ -98,7 +97,7 @@ class Arithmetic:
 
 
 def _sum(rng: random.Random, spec: ArithmeticLevel) -> Draft:
-    """A signed sum from left to right; from level 3 on the running total may fall below zero."""
+    """A signed sum from left to right. From level 3 on its running total may be negative."""
     count = rng.randint(*spec.terms)
     total = number(rng, rng.randint(*spec.term_digits))
     text, steps = str(total), []
@@ -121,7 +120,7 @@ def _product(rng: random.Random, spec: ArithmeticLevel) -> Draft:
 
 
 def multiplication_steps(left: int, right: int) -> list[str]:
-    """Steps of a product of positive numbers: partial products and their sum, or one line if enough."""
+    """The steps of a product of positive numbers: partial products and their sums, or one line where that is enough."""
     return multiplication(left, right) or [f"{left} * {right} = {left * right}"]
 
 
@@ -135,7 +134,7 @@ def _division(rng: random.Random, spec: ArithmeticLevel) -> Draft:
 
 
 def division_steps(dividend: int, divisor: int) -> list[str]:
-    """Steps of a long division, one digit of the quotient after the other, and then the whole division."""
+    """The steps of a long division, one digit of the quotient after the other, and then the whole division."""
     whole = f"{dividend} = {divisor} * {dividend // divisor} + {dividend % divisor}"
     if divisor < 10:
         steps = long_division(dividend, divisor)
@@ -151,7 +150,7 @@ def division_steps(dividend: int, divisor: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Node:
-    """A number (no operator) or an operation on two nodes; `value` is what it comes to."""
+    """A number (without operator) or an operation on two nodes. `value` is its value."""
 
     value: int
     operator: str = ""
@@ -167,7 +166,7 @@ class Node:
         return f"{left_text} {self.operator} {right_text}"
 
     def steps(self) -> list[str]:
-        """The operations in the order in which they can be done, from left to right, inner ones first."""
+        """The steps of the operations, from left to right and inner ones first."""
         if not self.parts:
             return []
         left, right = self.parts
@@ -191,7 +190,7 @@ def _expression(rng: random.Random, spec: ArithmeticLevel) -> Draft:
 
 
 def _node(rng: random.Random, operators: int, largest: int) -> Node:
-    """A random expression with so many operators; every part comes to a positive whole number."""
+    """A random expression with the given number of operators. The value of every part is a positive whole number."""
     if operators == 0:
         return Node(rng.randint(2, rng.choice((9, largest))))
     on_left = rng.randrange(operators)

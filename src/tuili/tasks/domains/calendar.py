@@ -1,4 +1,7 @@
-"""Calendar and clock: weekdays, dates, leap years, times of day and durations, worked out step by step."""
+"""Calendar and clock: weekdays, dates, leap years, times of day and durations.
+
+The working itself is that of `timekeeping`.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ ORDINALS = {2: "second", 3: "third", 4: "fourth"}
 
 
 def _date(rng: random.Random, first: int = 1900, last: int = 2099) -> date:
-    """Any date of these years but a 29th of February, which not every year has."""
+    """A date from the first to the last year, but never a 29th of February, which not every year has."""
     day = date(rng.randint(first, last), 1, 1) + timedelta(days=rng.randrange(365))
     return day.replace(day=28) if (day.month, day.day) == (2, 29) else day
 
@@ -62,8 +65,8 @@ def _weekday_before(rng: random.Random, low: int, high: int) -> Draft:
             f"The {event} was {days} days before a {start}. On which weekday was it?",
         )
     )
-    found = WEEKDAYS[(WEEKDAYS.index(start) - days) % 7]
-    return Draft(prompt, (*residue(days, 7), f"{start} - {days % 7} day = {found}"), found)
+    answer = WEEKDAYS[(WEEKDAYS.index(start) - days) % 7]
+    return Draft(prompt, (*residue(days, 7), f"{start} - {days % 7} day = {answer}"), answer)
 
 
 def _clock_shift(rng: random.Random, low: int, high: int) -> Draft:
@@ -132,7 +135,7 @@ def _date_difference(rng: random.Random, low: int, high: int) -> Draft:
 
 
 def _leap_year(rng: random.Random) -> Draft:
-    """A leap year or not, equally likely, and full centuries far more often than by chance."""
+    """Whether a year is a leap year: half of the years are, and half are drawn from the full centuries."""
     wanted, step = rng.random() < 0.5, rng.choice((1, 100))
     year = rng.randrange(1600, 3000, step)
     while isleap(year) != wanted:
@@ -149,20 +152,20 @@ def _weekday_of_date(rng: random.Random, low: int, high: int) -> Draft:
 
 
 def _programme(rng: random.Random, parts: int) -> Draft:
-    """Several things one after the other on the clock."""
+    """When a day's programme ends: several events one after the other."""
     start, events = rng.randrange(MINUTES_PER_DAY), rng.sample(OCCASIONS, parts)
-    now, told, steps = start, [], []
+    now, entries, steps = start, [], []
     for event in events:
         minutes = rng.randint(10, 240)
-        told.append(f"a {event} of {_amount(minutes)}")
+        entries.append(f"a {event} of {_amount(minutes)}")
         steps += shift_clock(now, minutes)
         now += minutes
-    prompt = f"The day starts at {clock(start)}: {', then '.join(told)}. When does it end?"
+    prompt = f"The day starts at {clock(start)}: {', then '.join(entries)}. When does it end?"
     return Draft(prompt, tuple(steps), clock(now))
 
 
 def _lessons(rng: random.Random) -> Draft:
-    """Equal lessons with equal breaks between them."""
+    """When the last of several equal lessons ends, with equal breaks between them."""
     start, count, lesson, rest = (
         rng.randrange(8 * 60, 20 * 60),
         rng.randint(3, 9),
@@ -186,7 +189,7 @@ def _lessons(rng: random.Random) -> Draft:
 
 
 def _nth_weekday(rng: random.Random) -> Draft:
-    """The date of, say, the third Friday of a month whose first weekday is known."""
+    """The date of, for example, the third Friday of a month of which the first weekday is given."""
     first, nth, wanted = _date(rng).replace(day=1), rng.choice(tuple(ORDINALS)), rng.choice(WEEKDAYS)
     ahead = (WEEKDAYS.index(wanted) - first.weekday()) % 7
     weeks = 7 * (nth - 1)
@@ -202,7 +205,7 @@ def _nth_weekday(rng: random.Random) -> Draft:
 
 
 def _recurring(rng: random.Random, low: int, high: int) -> Draft:
-    """Something repeats every few days: the date of one of its later times."""
+    """The date of a later occurrence of an event that repeats every few days."""
     start, every, occurrence = _date(rng), rng.randint(3, 14), rng.randint(low, high)
     days = every * (occurrence - 1)
     event = rng.choice(OCCASIONS)
@@ -215,11 +218,11 @@ def _recurring(rng: random.Random, low: int, high: int) -> Draft:
     return Draft(prompt, tuple(steps), str(start + timedelta(days)))
 
 
-def _weekday_over_years(rng: random.Random, years: int, count: int) -> Draft:
-    """Whole years first, each 365 or 366 days by the leap year rule, then the months and days left over."""
+def _weekday_over_years(rng: random.Random, max_years: int, max_days: int) -> Draft:
+    """A weekday some years later: first whole years of 365 or 366 days, then the months and days that are left."""
     start = _date(rng)
     end, steps, days = start, [], []
-    for _ in range(rng.randint(1, years)):
+    for _ in range(rng.randint(1, max_years)):
         following = end.replace(year=end.year + 1)
         days.append((following - end).days)
         steps += [
@@ -227,7 +230,7 @@ def _weekday_over_years(rng: random.Random, years: int, count: int) -> Draft:
             f"{end} + {days[-1]} day = {following}",
         ]
         end = following
-    extra = rng.randint(10, count)
+    extra = rng.randint(10, max_days)
     target = end + timedelta(extra)
     steps += [
         *days_between(end, target),
@@ -238,7 +241,7 @@ def _weekday_over_years(rng: random.Random, years: int, count: int) -> Draft:
 
 
 def _journey(rng: random.Random) -> Draft:
-    """Hours added to a date and a time of day: full days move the date, the rest moves the clock."""
+    """Hours added to a date and a time of day: full days move the date, the other hours move the clock."""
     day, start, hours = _date(rng), rng.randrange(MINUTES_PER_DAY), rng.randint(50, 900)
     days, rest = divmod(hours, 24)
     tens, ones = divmod(days, 10)

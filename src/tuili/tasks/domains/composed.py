@@ -1,7 +1,7 @@
-"""Composed problems: the answer of one domain is the given number of another, over two to four domains.
+"""Composed problems: two or more small problems of other domains, where the result of one is given to the next.
 
-A problem is a source (which finds a number), links (which turn it into the next number) and a goal (which
-asks the question). Each is one small problem of another domain, with the working of that domain.
+A problem has a source, which gives a number, links, which turn a number into the next one, and a goal, which asks the
+question. The working of each part is that of its domain (`building`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from fractions import Fraction
 from math import comb, gcd
+from typing import TypeAlias
 
 from tuili.steps import WEEKDAYS
 from tuili.tasks.building.figures import area
@@ -33,15 +34,18 @@ from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
 LETTERS = ("n", "k", "q")
+"""The names of the source's number and of those that links make of it."""
 SECOND_LETTER, SUM_LETTER = "r", "z"
+"""The names of a second source's number, and of its sum with the last one of the first source's."""
 MAX_NUMBER = 600
+"""The largest number that a link may give."""
 MAX_NUMBER_AT_LEVEL_1 = 100
 LINKS_BY_LEVEL = {1: 0, 2: 0, 3: 1, 4: 2, 5: 2}
 
 
 @dataclass(frozen=True)
 class WorkedNumber:
-    """A number that a part finds: the phrase that describes it, its working and its labelled lines."""
+    """A number that a part gives: the phrase that describes it, the steps to it, its labelled lines in the prompt."""
 
     phrase: str
     steps: list[str]
@@ -52,16 +56,21 @@ class WorkedNumber:
 
 @dataclass(frozen=True)
 class Goal:
-    """The question at the end."""
+    """The question of a problem, with the steps from the last number to the answer."""
 
     question: str
     steps: list[str]
     answer: str
 
 
-SourceTemplate = Callable[[random.Random, str, int], WorkedNumber]
-LinkTemplate = Callable[[random.Random, str, str, int], WorkedNumber | None]
-GoalTemplate = Callable[[random.Random, str, int], Goal | None]
+SourceTemplate: TypeAlias = Callable[[random.Random, str, int], WorkedNumber]
+"""Draws a number from its name and from a size, on which the number depends."""
+
+LinkTemplate: TypeAlias = Callable[[random.Random, str, str, int], WorkedNumber | None]
+"""Draws the next number from its name and from the letter and value of the one before. None where that does not fit."""
+
+GoalTemplate: TypeAlias = Callable[[random.Random, str, int], Goal | None]
+"""Draws the question from the letter and value of the last number. None where that does not fit."""
 
 
 def _area(rng: random.Random, name: str, size: int) -> WorkedNumber:
@@ -106,7 +115,7 @@ def _trees(rng: random.Random, name: str, size: int) -> WorkedNumber:
 
 
 def _root(rng: random.Random, name: str, size: int) -> WorkedNumber:
-    """The unknown keeps its own name, as does the variable of a program, which is another one."""
+    """The solution of an equation. Its unknown is always `x`, and a program's variable `y`, so that they differ."""
     a, b = rng.randint(2, 9), rng.randint(2, 60)
     product = a * size
     steps = [f"{product + b} - {b} = {product}", f"P1 => {a}x = {product}", *exact_division(product, a)]
@@ -287,11 +296,11 @@ LONG_GOAL_TEMPLATES: tuple[GoalTemplate, ...] = (*GOAL_TEMPLATES, _date)
 
 
 def _link(
-    rng: random.Random, name: str, letter: str, found: WorkedNumber, used: set[LinkTemplate]
+    rng: random.Random, name: str, letter: str, number: WorkedNumber, used: set[LinkTemplate]
 ) -> WorkedNumber | None:
-    """The next number from the one found, by a link not used before; None if the drawn one does not fit."""
+    """The number that a link not used before makes of `number`. None where the drawn link does not fit it."""
     link = rng.choice([link for link in LINK_TEMPLATES if link not in used])
-    following = link(rng, name, letter, found.value)
+    following = link(rng, name, letter, number.value)
     if following is None or not 2 <= following.value <= MAX_NUMBER:
         return None
     used.add(link)
@@ -299,7 +308,7 @@ def _link(
 
 
 def _chain(rng: random.Random, level: int) -> list[tuple[str, WorkedNumber]]:
-    """The numbers of a problem in order, each with its letter; the last one goes into the question."""
+    """The numbers of a problem in their order, each with its letter. The question uses the last one."""
     first, second = rng.sample(SHORT_SOURCE_TEMPLATES if level == 1 else SOURCE_TEMPLATES, 2)
     size, other_size = (easy_number(rng) if level == 1 else rng.randint(5, 60) for _ in range(2))
     chain = [(LETTERS[0], first(rng, LETTERS[0], size))]
@@ -321,7 +330,7 @@ def _chain(rng: random.Random, level: int) -> list[tuple[str, WorkedNumber]]:
 
 @domain("composed", phase=3)
 class Composed:
-    """Two short parts at level 1, two longer ones at 2, links between them from 3 on, two branches at 5."""
+    """Two short parts at level 1, two longer ones at 2, links between them from 3 on, two sources at 5."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         goals = {1: SHORT_GOAL_TEMPLATES, 2: GOAL_TEMPLATES}.get(level, LONG_GOAL_TEMPLATES)
@@ -332,9 +341,9 @@ class Composed:
             if level == 1 and last.value > MAX_NUMBER_AT_LEVEL_1:
                 continue
             goal = rng.choice(goals)(rng, letter, last.value)
-        told = [f"Let {letter} be {found.phrase}." for letter, found in chain]
-        facts = {label: text for _, found in chain for label, text in found.facts.items()}
-        program = {label: text for _, found in chain for label, text in found.program.items()}
-        lines = [" ".join([*told, goal.question]), *filter(None, (listing(facts), listing(program)))]
-        steps = [line for _, found in chain for line in found.steps]
+        definitions = [f"Let {letter} be {number.phrase}." for letter, number in chain]
+        facts = {label: text for _, number in chain for label, text in number.facts.items()}
+        program = {label: text for _, number in chain for label, text in number.program.items()}
+        lines = [" ".join([*definitions, goal.question]), *filter(None, (listing(facts), listing(program)))]
+        steps = [line for _, number in chain for line in number.steps]
         return Draft("\n".join(lines), (*steps, *goal.steps), goal.answer, facts, program)

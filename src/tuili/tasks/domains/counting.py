@@ -1,7 +1,7 @@
-"""Counting: choices, orders, combinations, paths and overlapping groups, and the draws of `probability`.
+"""Counting: choices, orders, combinations, paths and overlapping groups, and the templates of `probability`.
 
-A binomial coefficient is built up factor by factor
-(`working.combinations`), so that every step divides by a single digit or a small number.
+A binomial coefficient is built up factor by factor (`working.combinations`), so that every step divides by a small
+number.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from tuili.tasks.registry import domain
 RANKS = {2: "first and second", 3: "first, second and third"}
 
 
-def _falling(n: int, k: int) -> list[str]:
-    """The working of n (n - 1) ... down to k factors, the last line stating P(n, k) unless k is 1."""
+def _permutations(n: int, k: int) -> list[str]:
+    """The working of P(n, k), the product of k factors from n downwards. The last line states P(n, k)."""
     lines, value = [], n
     for factor in range(n - 1, n - k, -1):
         lines += worked_product(value, factor)
@@ -68,7 +68,7 @@ def _pairs(rng: random.Random) -> Draft:
 def _podium(rng: random.Random, places: int, high: int) -> Draft:
     n, people, place = rng.randint(places + 2, high), rng.choice(PEOPLE), rng.choice(PLACES)
     prompt = f"{n} {people} race at the {place}. In how many ways can the {RANKS[places]} place go to them?"
-    return Draft(prompt, tuple(_falling(n, places)), str(perm(n, places)))
+    return Draft(prompt, tuple(_permutations(n, places)), str(perm(n, places)))
 
 
 def _row(rng: random.Random) -> Draft:
@@ -86,12 +86,12 @@ def _two_groups(rng: random.Random) -> Draft:
     a, b = rng.randint(12, 99), rng.randint(12, 99)
     both, none = rng.randint(3, min(a, b) - 1), rng.randint(1, 30)
     either = a + b - both
-    told = f"Of some {rng.choice(PEOPLE)}, {a} like {first}, {b} like {second} and {both} like both"
+    setting = f"Of some {rng.choice(PEOPLE)}, {a} like {first}, {b} like {second} and {both} like both"
     steps = [f"{a} + {b} = {a + b}", f"{a + b} - {both} = {either}"]
     if rng.random() < 0.5:
-        prompt = f"{told}. How many like {first} or {second} or both?"
+        prompt = f"{setting}. How many like {first} or {second} or both?"
         return Draft(prompt, tuple(steps), str(either))
-    prompt = f"{told}. {none} like neither. How many are there in all?"
+    prompt = f"{setting}. {none} like neither. How many are there in all?"
     return Draft(prompt, (*steps, f"{either} + {none} = {either + none}"), str(either + none))
 
 
@@ -107,7 +107,7 @@ def _team(rng: random.Random, low: int, high: int, most: int, *, fully: bool = F
 
 
 def _two_teams(rng: random.Random) -> Draft:
-    """A choice from each of two groups."""
+    """The ways to choose a team from two groups."""
     (first, second), (n, m) = rng.sample(PEOPLE, 2), (rng.randint(5, 10), rng.randint(5, 10))
     k = rng.randint(2, 3)
     a, b = comb(n, k), comb(m, 2)
@@ -128,7 +128,7 @@ def _flags(rng: random.Random, high: int) -> Draft:
 
 
 def _multiples(rng: random.Random) -> Draft:
-    """How many numbers up to a bound two divisors reach, by inclusion and exclusion."""
+    """How many numbers up to a bound are divisible by one of two divisors, by inclusion and exclusion."""
     a, b = rng.choice([(2, 3), (2, 5), (2, 7), (3, 4), (3, 5), (3, 7), (4, 5), (5, 7), (5, 6), (4, 7)])
     bound = rng.randint(400, 3000)
     m, n, both = bound // a, bound // b, bound // (a * b)
@@ -153,7 +153,7 @@ def _multiples(rng: random.Random) -> Draft:
 
 
 def _three_groups(rng: random.Random) -> Draft:
-    """Three overlapping groups, drawn by their seven parts so that the numbers always fit."""
+    """The size of the union of three overlapping groups. Their seven parts are drawn, so that the numbers fit."""
     things, parts = rng.sample(THINGS, 3), [rng.randint(2, 40) for _ in range(7)]
     only_a, only_b, only_c, ab, ac, bc, abc = parts
     a, b, c = only_a + ab + ac + abc, only_b + ab + bc + abc, only_c + ac + bc + abc
@@ -171,7 +171,7 @@ def _three_groups(rng: random.Random) -> Draft:
 
 
 def _sharing(rng: random.Random, high: int) -> Draft:
-    """Equal things to different people: n + k - 1 places for k - 1 bars."""
+    """The ways to share n equal things among k people: n + k - 1 places hold k - 1 bars."""
     n, k, things, people = rng.randint(5, high), rng.randint(3, 4), rng.choice(THINGS), rng.choice(PEOPLE)
     steps = [f"{k} - 1 = {k - 1}", f"{n} + {k - 1} = {n + k - 1}", *combinations(n + k - 1, k - 1)]
     prompt = f"In how many ways can {n} equal {things} be shared among {k} {people}, if some may get none?"
@@ -179,7 +179,7 @@ def _sharing(rng: random.Random, high: int) -> Draft:
 
 
 def _paths(rng: random.Random) -> Draft:
-    """Shortest paths through a grid by way of a given point: two binomials and their product."""
+    """The shortest paths through a grid that pass a given point: the product of two binomials."""
     (a, b), (c, d) = [(rng.randint(2, 4), rng.randint(2, 6)) for _ in range(2)]
     first, second = comb(a + b, a), comb(c + d, c)
     steps = [
@@ -198,7 +198,7 @@ def _paths(rng: random.Random) -> Draft:
 
 
 def _three_colours(rng: random.Random) -> Draft:
-    """The orders of things of three colours: the places of the first, then those of the second."""
+    """The orders of things of three colours: first the places of one colour are chosen, then those of the next."""
     counts = a, b, c = [rng.randint(2, 4) for _ in range(3)]
     colours, things = rng.sample(COLOURS, 3), rng.choice(OBJECTS)
     n, first, second = a + b + c, comb(a + b + c, a), comb(b + c, b)
@@ -257,7 +257,7 @@ TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
 
 @domain("counting", phase=2)
 class Counting:
-    """Choices and single draws at level 1, combinations at 2, several draws, coins and groups above."""
+    """Choices and single draws at level 1, combinations from 2 on, several draws, coins and groups from 3 on."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         return rng.choice(TEMPLATES_BY_LEVEL[level])(rng)

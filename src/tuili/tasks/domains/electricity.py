@@ -1,6 +1,7 @@
 """Electricity and heat: Ohm's law, power, circuits, energy and its cost, heating and mixing, with units.
 
-Temperatures are in kelvin, so that their sums and ratios are exact quantities; every result is whole.
+Temperatures are in kelvin, so that they can be added and divided like other quantities. Every result is a whole
+number.
 """
 
 from __future__ import annotations
@@ -17,27 +18,28 @@ from tuili.tasks.registry import domain
 DEVICES = ("fan", "grill", "heater", "kettle", "lamp", "motor", "pump", "radio", "toaster")
 MATERIALS = ("alcohol", "brine", "glass", "juice", "milk", "oil", "soup", "steel", "syrup", "water")
 LIQUIDS = ("alcohol", "juice", "milk", "oil", "soup", "water")
-PARALLEL = tuple((a, b) for a in range(2, 79) for b in range(2, 81 - a) if a * b % (a + b) == 0)
+PARALLEL_PAIRS = tuple((a, b) for a in range(2, 79) for b in range(2, 81 - a) if a * b % (a + b) == 0)
+"""Resistances in ohm of two resistors that have a whole resistance in parallel."""
 
 
 FORMULAS = (
     Formula(
-        ("U", "V"),
-        ("R", "ohm"),
-        ("I", "A"),
-        DEVICES,
-        (
+        whole=("U", "V"),
+        first=("R", "ohm"),
+        second=("I", "A"),
+        things=DEVICES,
+        questions=(
             "A current of {second} flows through a {thing} of {first}. What is the voltage?",
             "At {whole}, a current of {second} flows through a {thing}. What is its resistance?",
             "A {thing} of {first} is connected to {whole}. What current flows?",
         ),
     ),
     Formula(
-        ("P", "W"),
-        ("U", "V"),
-        ("I", "A"),
-        DEVICES,
-        (
+        whole=("P", "W"),
+        first=("U", "V"),
+        second=("I", "A"),
+        things=DEVICES,
+        questions=(
             "A {thing} takes {second} at {first}. What is its power?",
             "A {thing} takes {second} and has a power of {whole}. What is its voltage?",
             "A {thing} has a power of {whole} at {first}. What current does it take?",
@@ -45,11 +47,11 @@ FORMULAS = (
     ),
     *(
         Formula(
-            ("E", energy),
-            ("P", power),
-            ("t", time),
-            DEVICES,
-            (
+            whole=("E", energy),
+            first=("P", power),
+            second=("t", time),
+            things=DEVICES,
+            questions=(
                 "A {thing} of {first} runs for {second}. How much energy does it use in {unit}?",
                 "A {thing} uses {whole} in {second}. What is its power?",
                 "A {thing} of {first} has used {whole}. How long did it run?",
@@ -69,20 +71,20 @@ def _series(rng: random.Random) -> Draft:
 
 
 def _series_current(rng: random.Random) -> Draft:
-    """Two resistors in series: the current, or the voltage over the first."""
+    """The current through two resistors in series, or the voltage over the first."""
     while (sum_ := (r := rng.randint(1, 30)) + (s := rng.randint(1, 30))) not in DIVISORS:
         pass
     i = rng.randint(2, 20)
     steps = [named_sum("R", r, s, "ohm"), *named_quotient("I", sum_ * i, "V", sum_, "ohm", "A")]
-    told = f"Resistors of {r} ohm and {s} ohm are in series at {sum_ * i} V."
+    setting = f"Resistors of {r} ohm and {s} ohm are in series at {sum_ * i} V."
     if rng.random() < 0.5:
-        return Draft(f"{told} What current flows?", tuple(steps), f"{i} A")
+        return Draft(f"{setting} What current flows?", tuple(steps), f"{i} A")
     steps += named_product("U", r, "ohm", i, "A", "V")
-    return Draft(f"{told} What is the voltage over the first?", tuple(steps), f"{r * i} V")
+    return Draft(f"{setting} What is the voltage over the first?", tuple(steps), f"{r * i} V")
 
 
 def _cost(rng: random.Random) -> Draft:
-    """Energy and what it costs."""
+    """The cost of the energy that a device uses."""
     device, p, t, price = rng.choice(DEVICES), rng.randint(2, 9), rng.randint(2, 12), rng.randint(11, 60)
     energy = p * t
     steps = [
@@ -94,7 +96,7 @@ def _cost(rng: random.Random) -> Draft:
 
 
 def _lost_power(rng: random.Random) -> Draft:
-    """P = I^2 R."""
+    """The power of a current through a resistance: P = I^2 R."""
     device, i, r = rng.choice(DEVICES), rng.randint(2, 9), rng.randint(2, 60)
     steps = [*named_product("U", r, "ohm", i, "A", "V"), *named_product("P", r * i, "V", i, "A", "W")]
     prompt = f"A current of {i} A flows through a {device} of {r} ohm. What is its power?"
@@ -102,7 +104,7 @@ def _lost_power(rng: random.Random) -> Draft:
 
 
 def heat(m: int, c: int, low: int, high: int) -> list[str]:
-    """The working of Q = m c (high - low), with c in kJ/(kg*K)."""
+    """The working of the heat Q = m c (high - low), with m in kg, c in kJ/(kg*K) and temperatures in K."""
     rise, capacity = high - low, m * c
     steps = [named_sum("T", high, low, "K", "-"), *named_product("k", m, "kg", c, "kJ/(kg*K)", "kJ/K")]
     return steps + named_product("Q", capacity, "kJ/K", rise, "K", "kJ")
@@ -124,7 +126,7 @@ def _heating(rng: random.Random) -> Draft:
 
 
 def parallel(name: str, a: int, b: int) -> list[str]:
-    """The working of two resistors side by side, product over sum, named."""
+    """The working of the resistance of two parallel resistors: their product divided by their sum."""
     return [
         named_sum(f"{name}s", a, b, "ohm"),
         *named_product(f"{name}p", a, "ohm", b, "ohm", "ohm^2"),
@@ -133,18 +135,18 @@ def parallel(name: str, a: int, b: int) -> list[str]:
 
 
 def _parallel(rng: random.Random) -> Draft:
-    """Two resistors side by side and the whole current."""
-    (a, b), i, (first, second) = rng.choice(PARALLEL), rng.randint(2, 9), rng.sample(DEVICES, 2)
+    """The resistance of two parallel devices, or the total current through them."""
+    (a, b), i, (first, second) = rng.choice(PARALLEL_PAIRS), rng.randint(2, 9), rng.sample(DEVICES, 2)
     r = a * b // (a + b)
     steps = [*parallel("R", a, b), *named_quotient("I", r * i, "V", r, "ohm", "A")]
-    told = f"A {first} of {a} ohm and a {second} of {b} ohm are in parallel"
+    setting = f"A {first} of {a} ohm and a {second} of {b} ohm are in parallel"
     if rng.random() < 0.5:
-        return Draft(f"{told}. What is the total resistance?", tuple(steps[:-1]), f"{r} ohm")
-    return Draft(f"{told} at {r * i} V. What current flows in all?", tuple(steps), f"{i} A")
+        return Draft(f"{setting}. What is the total resistance?", tuple(steps[:-1]), f"{r} ohm")
+    return Draft(f"{setting} at {r * i} V. What current flows in all?", tuple(steps), f"{i} A")
 
 
 def _mixing(rng: random.Random) -> Draft:
-    """Two parts of one liquid at different temperatures."""
+    """The temperature of a mixture of two parts of one liquid."""
     while True:
         m, n, low, high = rng.randint(1, 9), rng.randint(1, 9), rng.randint(274, 310), rng.randint(315, 370)
         sum_ = m * low + n * high
@@ -165,7 +167,7 @@ def _mixing(rng: random.Random) -> Draft:
 
 
 def _monthly_bill(rng: random.Random, devices: int) -> Draft:
-    """Several devices, each some hours a day, for some days, and the bill."""
+    """The bill for several devices that each run some hours a day."""
     names, days, price = rng.sample(DEVICES, devices), rng.randint(2, 9) * 10, rng.randint(2, 9) * 10
     use = [(rng.randint(1, 5), rng.randint(1, 9)) for _ in names]
     daily = [p * t for p, t in use]
@@ -180,13 +182,13 @@ def _monthly_bill(rng: random.Random, devices: int) -> Draft:
         *named_product("c", whole, "kWh", price, "cents/kWh", "cents"),
         f"{whole * price} cents = {whole * price // 100} dollars",
     ]
-    told = " and ".join(f"a {name} of {p} kW for {t} h" for name, (p, t) in zip(names, use, strict=True))
-    prompt = f"Every day, {told} runs. The price is {price} cents/kWh. What is the cost of {days} days in dollars?"
+    setting = " and ".join(f"a {name} of {p} kW for {t} h" for name, (p, t) in zip(names, use, strict=True))
+    prompt = f"Every day, {setting} runs. The price is {price} cents/kWh. What is the cost of {days} days in dollars?"
     return Draft(prompt, tuple(steps), str(whole * price // 100))
 
 
 def _kettle(rng: random.Random) -> Draft:
-    """How long a heater takes to heat something."""
+    """The time that a heater takes to heat a liquid."""
     while True:
         m, c, rise, p = rng.randint(1, 9), rng.randint(2, 5), rng.randint(10, 80), rng.randint(2, 9)
         if m * c * rise % p == 0:
@@ -201,28 +203,28 @@ def _kettle(rng: random.Random) -> Draft:
 
 
 def _mixed_circuit(rng: random.Random) -> Draft:
-    """A resistor before two that are side by side: the current and the power of the whole."""
+    """A resistor in series with two parallel ones: the total power, or the voltage over the parallel part."""
     while True:
-        (a, b), r = rng.choice(PARALLEL), rng.randint(1, 30)
+        (a, b), r = rng.choice(PARALLEL_PAIRS), rng.randint(1, 30)
         side = a * b // (a + b)
         if r + side in DIVISORS:
             break
     i, whole = rng.randint(2, 9), r + side
     u = whole * i
     steps = [*parallel("S", a, b), named_sum("R", r, side, "ohm"), *named_quotient("I", u, "V", whole, "ohm", "A")]
-    told = (
+    setting = (
         f"A resistor of {r} ohm is in series with two of {a} ohm and {b} ohm that are in parallel. The "
         f"voltage is {u} V."
     )
     if rng.random() < 0.5:
         steps += named_product("P", u, "V", i, "A", "W")
-        return Draft(f"{told} What is the total power?", tuple(steps), f"{u * i} W")
+        return Draft(f"{setting} What is the total power?", tuple(steps), f"{u * i} W")
     steps += named_product("U", side, "ohm", i, "A", "V")
-    return Draft(f"{told} What is the voltage over the parallel part?", tuple(steps), f"{side * i} V")
+    return Draft(f"{setting} What is the voltage over the parallel part?", tuple(steps), f"{side * i} V")
 
 
 def _branches(rng: random.Random) -> Draft:
-    """Devices side by side at one voltage: the whole current."""
+    """The total current through parallel devices of given powers."""
     u, currents = rng.randint(2, 9) * 10, [rng.randint(2, 12) for _ in range(rng.randint(3, 4))]
     powers = [u * i for i in currents]
     steps = [*running_sums(powers, "W"), *named_quotient("I", sum(powers), "W", u, "V", "A")]
@@ -232,7 +234,7 @@ def _branches(rng: random.Random) -> Draft:
 
 
 def _electric_heating(rng: random.Random) -> Draft:
-    """A resistor at a voltage heats a liquid: current, power, energy, rise of temperature."""
+    """The temperature of a liquid that a resistor heats: current, power, energy, rise of temperature."""
     while True:
         r, i, t, m, c = (
             rng.randint(2, 9),
@@ -262,9 +264,9 @@ def _electric_heating(rng: random.Random) -> Draft:
 
 
 def _ladder(rng: random.Random) -> Draft:
-    """Two pairs side by side, one after the other, with a resistor before them: the power of the whole."""
+    """The total power of a resistor and two parallel pairs, all in series."""
     while True:
-        (a, b), (c, d), r = rng.choice(PARALLEL), rng.choice(PARALLEL), rng.randint(1, 20)
+        (a, b), (c, d), r = rng.choice(PARALLEL_PAIRS), rng.choice(PARALLEL_PAIRS), rng.randint(1, 20)
         first, second = a * b // (a + b), c * d // (c + d)
         whole = r + first + second
         if whole in DIVISORS:
@@ -281,7 +283,7 @@ def _ladder(rng: random.Random) -> Draft:
 
 
 def _three_mixed(rng: random.Random) -> Draft:
-    """Three parts of one liquid, then the heat that brings the mixture to another temperature."""
+    """The heat that brings a mixture of three parts of one liquid to a given temperature."""
     while True:
         masses, temperatures = (
             [rng.randint(1, 4) for _ in range(3)],
@@ -303,9 +305,9 @@ def _three_mixed(rng: random.Random) -> Draft:
         *named_quotient("M", sum(parts), "kg*K", m, "kg", "K"),
         *heat(m, c, mean, mean + rise),
     ]
-    told = " and ".join(f"{mass} kg at {t} K" for mass, t in zip(masses, temperatures, strict=True))
+    setting = " and ".join(f"{mass} kg at {t} K" for mass, t in zip(masses, temperatures, strict=True))
     prompt = (
-        f"Of {liquid} with a heat capacity of {c} kJ/(kg*K), {told} are mixed. What heat is needed to bring "
+        f"Of {liquid} with a heat capacity of {c} kJ/(kg*K), {setting} are mixed. What heat is needed to bring "
         f"the mixture to {mean + rise} K?"
     )
     return Draft(prompt, tuple(steps), f"{m * c * rise} kJ")

@@ -1,6 +1,6 @@
-"""Equations: linear in one unknown, systems in two, and quadratics with rational roots.
+"""Equations: linear ones in one unknown, systems in two or three, and quadratic ones with rational roots.
 
-Each step changes an equation in one way; the calculations that this takes are written ahead of it.
+Each step changes an equation in one way. The calculations that the step needs are written before it.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from tuili.tasks.registry import domain
 UNKNOWNS = ("x", "y", "n", "k", "t", "a", "b", "w")
 FIND = ("Find {0}.\n{1}", "{1}\nFind {0}.", "{1}\nWhat is {0}?")
 SOLVE = ("Solve for {0}.\n{1}", *FIND)
+"""Ways to ask for something, {0}, that equations, {1}, determine."""
 
 
 @dataclass(frozen=True)
 class LinearPart:
-    """`factor * (a x + b)`, or `a x + b` without brackets where the factor is 1."""
+    """A part of a side: `factor * (a x + b)`, or `a x + b` without brackets where the factor is 1."""
 
     a: int
     b: int
     factor: int = 1
 
     def terms(self, unknown: str) -> list[tuple[int, str]]:
-        """Its terms once expanded: a coefficient and what it multiplies."""
+        """The terms after expansion, each as a coefficient and what it multiplies (nothing for a plain number)."""
         return [(self.factor * self.a, unknown), (self.factor * self.b, "")]
 
 
 def signed_sum(terms: Sequence[tuple[int, str]]) -> str:
-    """A sum with signs, `3x - 5`, from coefficients and what they multiply (nothing for a plain number)."""
+    """The text of a sum with signs, `3x - 5`, from coefficients and what they multiply."""
     text = ""
     for value, what in [term for term in terms if term[0]]:
         size = what if what and abs(value) == 1 else f"{abs(value)}{what}"
@@ -45,12 +46,12 @@ def signed_sum(terms: Sequence[tuple[int, str]]) -> str:
 
 
 def _flat(side: Sequence[LinearPart], unknown: str) -> str:
-    """A side once expanded."""
+    """The text of a side after expansion."""
     return signed_sum([term for part in side for term in part.terms(unknown)])
 
 
 def _given(side: Sequence[LinearPart], unknown: str) -> str:
-    """A side as the prompt shows it, brackets included."""
+    """The text of a side as the prompt shows it, with brackets."""
     terms: list[tuple[int, str]] = []
     for part in side:
         inside = LinearPart(part.a, part.b).terms(unknown)
@@ -64,14 +65,17 @@ def _collected(side: Sequence[LinearPart]) -> LinearPart:
 
 @dataclass(frozen=True)
 class Move:
-    """An equation that follows from the one before, and the calculations that are written ahead of it."""
+    """An equation that follows from the one before, and the calculations that are written before it."""
 
     form: str
     calculations: Sequence[str] = ()
 
 
 def _lead(premise: str, moves: Sequence[Move], shown: str = "") -> list[str]:
-    """Each move's calculations and what follows; a move that repeats the last form, at first `shown`, is left out."""
+    """The steps of some moves: the calculations of each, then the inference from the equation before.
+
+    A move that repeats the equation before is left out. `shown` is the equation before the first move.
+    """
     steps, last = [], shown
     for move in moves:
         if move.form != last:
@@ -81,7 +85,7 @@ def _lead(premise: str, moves: Sequence[Move], shown: str = "") -> list[str]:
 
 
 def _sums(*numbers: int) -> list[str]:
-    """The sum of two numbers or more, from left to right, on one line; nothing for fewer."""
+    """The line that adds two or more numbers from left to right; none for fewer numbers."""
     numbers = tuple(number for number in numbers if number)
     if len(numbers) < 2:
         return []
@@ -90,19 +94,19 @@ def _sums(*numbers: int) -> list[str]:
 
 
 def _products(factor: int, numbers: Sequence[int]) -> list[str]:
-    """A line for each product that takes a calculation."""
+    """A line for each product of the factor and a number, where neither is 0, 1 or -1."""
     return [f"{factor} * {number} = {factor * number}" for number in numbers if min(abs(factor), abs(number)) > 1]
 
 
 def _division(number: int, divisor: int) -> list[str]:
-    """The line that divides, unless that takes no calculation."""
+    """The line of a division; none for a division by 1."""
     return [] if divisor == 1 else [f"{number} / {divisor} = {Fraction(number, divisor)}"]
 
 
 def solve_linear(left: Sequence[LinearPart], right: Sequence[LinearPart], unknown: str) -> tuple[list[str], Fraction]:
-    """Steps and solution: expand, collect, unknowns to the left, numbers to the right, divide.
+    """The steps and the solution: expand, collect, bring unknowns to the left and numbers to the right, divide.
 
-    A bracket that stands alone against a multiple of its factor is divided by the factor instead.
+    Where one side is a single bracket and the other a multiple of its factor, both are divided by the factor instead.
     """
     here, there = _collected(left), _collected(right)
     moves = []
@@ -133,7 +137,7 @@ def solve_linear(left: Sequence[LinearPart], right: Sequence[LinearPart], unknow
 
 @domain("equations", phase=2)
 class Equations:
-    """Find an unknown, the sum of two, or the larger or smaller root."""
+    """The value of an unknown, the sum of two unknowns, or the larger or smaller root."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         return rng.choice(TEMPLATES_BY_LEVEL[level])(rng, level)
@@ -153,7 +157,7 @@ def _linear(rng: random.Random, left: list[LinearPart], right: list[LinearPart])
 def _prompt(
     wordings: Sequence[str], rng: random.Random, wanted: str, facts: Mapping[str, str], answer: Fraction
 ) -> str:
-    """The question; it asks for the form that a fraction is to have."""
+    """The prompt. It asks for lowest terms where the answer is a fraction."""
     prompt = rng.choice(wordings).format(wanted, listing(facts))
     return prompt if answer.denominator == 1 else f"{prompt}\nGive a fraction in lowest terms."
 
@@ -165,7 +169,7 @@ def _simple(rng: random.Random, level: int) -> Draft:
 
 
 def _bracket(rng: random.Random, level: int) -> Draft:
-    """`3 * (x + 2) = 21`, from level 2 on `3 * (2x + 5) + 4 = 37`: every product and quotient is in the times table."""
+    """`3 * (x + 2) = 21`, from level 2 on `3 * (2x + 5) + 4 = 37`. No factor of a product is larger than 10."""
     factor = rng.randint(2, 9)
     if level == 1:
         b = _nonzero(rng, -9, 8)
@@ -201,7 +205,7 @@ def _both_sides(rng: random.Random, level: int) -> Draft:
 
 
 def _brackets(rng: random.Random, level: int) -> Draft:
-    """`3 * (x - 2) + 4 = 2 * (x + 5) - 1`, with more brackets and fractions as solutions at higher levels."""
+    """`3 * (x - 2) + 4 = 2 * (x + 5) - 1`, at higher levels with more brackets and with fractions as solutions."""
     count = max(1, level - 2)
     while True:
         left = [_random_bracket(rng) for _ in range(count)] + [LinearPart(0, _nonzero(rng, -9, 9))]
@@ -219,7 +223,7 @@ def _random_bracket(rng: random.Random) -> LinearPart:
 
 
 def _system(rng: random.Random, level: int) -> Draft:
-    """Two equations in two unknowns; at level 4 both are needed, at level 5 to find a third one."""
+    """Two equations in two unknowns. One unknown is asked for, at level 4 the sum of both, at level 5 a third one."""
     names = sorted(rng.sample(UNKNOWNS, 2))
     values = [_nonzero(rng, -9, 9), _nonzero(rng, -9, 9)]
     rows = _rows(rng, level)
@@ -255,7 +259,7 @@ def _system(rng: random.Random, level: int) -> Draft:
 
 
 def _rows(rng: random.Random, level: int) -> list[tuple[int, int]]:
-    """Coefficients of two independent equations: x ± y at level 2, any up to 7 at level 5."""
+    """The coefficients of two independent equations: 1 and -1 at level 2, up to 7 at level 5."""
     if level == 2:
         return [(1, 1), (1, -1)] if rng.random() < 0.5 else [(1, -1), (1, 1)]
     big = level + 2
@@ -270,7 +274,7 @@ def _rows(rng: random.Random, level: int) -> list[tuple[int, int]]:
 def _eliminate(
     rows: list[tuple[int, int]], totals: list[int], names: list[str], values: list[int], wanted: int
 ) -> list[str]:
-    """Give the unwanted unknown coefficients of one size, add or subtract the equations, and divide."""
+    """The steps that eliminate the unwanted unknown: scale the equations, add or subtract them, and divide."""
     unwanted = [row[1 - wanted] for row in rows]
     size = lcm(*unwanted)
     steps, premises, coefficients, sums = [], [], [], []
@@ -295,7 +299,7 @@ def _eliminate(
 
 
 def _substitute(row: tuple[int, int], total: int, names: list[str], values: list[int]) -> list[str]:
-    """Put the first unknown into the first equation and solve for the second."""
+    """The steps that put the first unknown's value into the first equation and solve it for the second unknown."""
     known = row[0] * values[0]
     moves = (
         Move(f"{_sum([known, row[1]], ['', names[1]])} = {total}", _products(row[0], values[:1])),
@@ -310,7 +314,7 @@ def _sum(coefficients: Sequence[int], names: Sequence[str]) -> str:
 
 
 def _quadratic(rng: random.Random, level: int) -> Draft:
-    """`x^2 - 5x + 6 = 0` by its discriminant; at level 5 the leading coefficient is not 1."""
+    """`x^2 - 5x + 6 = 0`, solved by the discriminant. At level 5 the leading coefficient is 2 to 4."""
     unknown = rng.choice(UNKNOWNS)
     a = 1 if level == 4 else rng.randint(2, 4)
     while True:

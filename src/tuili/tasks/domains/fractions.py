@@ -1,6 +1,6 @@
 """Fractions: sums, products and quotients, comparison, lowest terms, parts of a number, decimals.
 
-Denominators divide one round number a problem, so that their common multiples stay in a small table.
+The denominators of a sum all divide one round number, so that their common multiples stay small.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tuili.tasks.building.working import cancel, euclid, exact_division, grid_mu
 from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
-LOWEST = " Give a fraction in lowest terms."
+LOWEST_TERMS = " Give a fraction in lowest terms."
 ROUND_NUMBERS_BY_LEVEL = {
     1: (12, 14, 15, 16, 18, 20, 24, 28, 30, 36, 40, 42),
     2: (16, 18, 20, 24, 28, 30, 36),
@@ -25,7 +25,7 @@ ROUND_NUMBERS_BY_LEVEL = {
     5: (84, 90, 96, 108, 120),
 }
 MAX_MULTIPLES_WRITTEN = 3
-"""Multiples that are written out on the way to a common denominator; more are taken as known."""
+"""The largest number of multiples that are tried in writing for a common denominator. Beyond it one line is enough."""
 
 TERMS_BY_LEVEL = {1: 2, 2: 2, 3: 3, 4: 4, 5: 4}
 
@@ -39,13 +39,13 @@ class Fractions:
 
 
 def reduce_fraction(numerator: int, denominator: int) -> list[str]:
-    """The steps to lowest terms, if there is any common factor."""
+    """The steps that reduce a fraction to lowest terms; none where it is in lowest terms."""
     lines, forms = cancel(numerator, denominator)
     return [*lines, forms] if lines else []
 
 
 def common_denominator(first: int, second: int) -> list[str]:
-    """The least common multiple: the first few multiples of the larger number are tried in turn.
+    """The steps to the least common multiple: the multiples of the larger number are tried in turn.
 
     `common_denominator(4, 6)` → `6 mod 4 = 2`, `6 * 2 = 12`, `12 mod 4 = 0`, `lcm(4, 6) = 12`.
     """
@@ -63,7 +63,7 @@ def common_denominator(first: int, second: int) -> list[str]:
 
 
 def _proper(rng: random.Random, denominators: Sequence[int]) -> Fraction:
-    """A proper fraction in lowest terms with one of the denominators."""
+    """A random proper fraction in lowest terms; its denominator is one of those given."""
     denominator = rng.choice(denominators)
     return Fraction(rng.choice([n for n in range(1, denominator) if gcd(n, denominator) == 1]), denominator)
 
@@ -73,7 +73,7 @@ def _divisors(number: int) -> list[int]:
 
 
 def add_fractions(first: Fraction, sign: str, second: Fraction) -> tuple[list[str], Fraction]:
-    """Steps of a sum or difference over the least common denominator, and its result."""
+    """The steps of a sum or difference by the least common denominator, and the result."""
     common = lcm(first.denominator, second.denominator)
     steps = []
     if first.denominator != second.denominator:
@@ -91,7 +91,7 @@ def add_fractions(first: Fraction, sign: str, second: Fraction) -> tuple[list[st
 
 
 def _sum(rng: random.Random, level: int) -> Draft:
-    """From left to right; every running total is positive and no whole number.
+    """A sum from left to right, of which every running total is positive and no whole number.
 
     At level 1 one denominator is a multiple of the other.
     """
@@ -109,11 +109,11 @@ def _sum(rng: random.Random, level: int) -> Draft:
             if total.denominator == 1:
                 break
         else:
-            return Draft(rng.choice(COMPUTE).format(text) + LOWEST, tuple(steps), str(total))
+            return Draft(rng.choice(COMPUTE).format(text) + LOWEST_TERMS, tuple(steps), str(total))
 
 
 def _product(rng: random.Random, level: int) -> Draft:
-    """Two fractions, three from level 4 on; dividing is multiplying by the inverse."""
+    """A product or quotient of two fractions, of three from level 4 on. Dividing is multiplying by the inverse."""
     denominators = range(2, (11, 12, 14, 10, 12)[level - 1])
     while True:
         factors = [_proper(rng, denominators) for _ in range(2 if level < 4 else 3)]
@@ -133,7 +133,7 @@ def _product(rng: random.Random, level: int) -> Draft:
             if total.denominator == 1:
                 break
         else:
-            return Draft(rng.choice(COMPUTE).format(text) + LOWEST, tuple(steps), str(total))
+            return Draft(rng.choice(COMPUTE).format(text) + LOWEST_TERMS, tuple(steps), str(total))
 
 
 def _ratio(value: Fraction) -> str:
@@ -141,7 +141,7 @@ def _ratio(value: Fraction) -> str:
 
 
 def _compare(rng: random.Random, level: int) -> Draft:
-    """Cross products decide; both fractions are close enough that size alone does not show it."""
+    """The larger or smaller of two close fractions, by cross products."""
     denominators = range(3, (13, 16, 24, 30, 50)[level - 1])
     first, second = _proper(rng, denominators), _proper(rng, denominators)
     while first == second or abs(first - second) > Fraction(1, 2 + level) or first.denominator == second.denominator:
@@ -166,7 +166,7 @@ def _compare(rng: random.Random, level: int) -> Draft:
 
 
 def _reduce(rng: random.Random, level: int) -> Draft:
-    """To lowest terms: factor by factor, from three digits on by the divisor that Euclid's algorithm finds."""
+    """Reduction to lowest terms: factor by factor, or by the gcd where the denominator has three digits or more."""
     value, factor = {1: (24, 6), 2: (24, 9), 3: (1000, 100), 4: (2000, 150), 5: (5000, 200)}[level]
     fraction, common = _proper(rng, range(3, value)), rng.randint(2, factor)
     numerator, denominator = fraction.numerator * common, fraction.denominator * common

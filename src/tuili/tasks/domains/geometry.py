@@ -1,6 +1,7 @@
-"""Geometry: plane figures (`figures`), volumes and composite shapes, in exact units.
+"""Geometry: solids and composite shapes, and the plane figures of `figures`.
 
-Every root is a whole number (Pythagorean triples), so that no answer is rounded. A step names what it finds.
+Right triangles are Pythagorean triples, so that every root is a whole number and no answer is rounded. A step names
+what it finds.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 import random
 
 from tuili.tasks.building.figures import (
-    LARGE,
-    LENGTHS,
+    LARGE_SURFACES,
+    LENGTH_UNITS,
     angles,
     area,
     hypotenuse,
@@ -31,7 +32,7 @@ from tuili.tasks.registry import domain
 
 
 def _box_volume(rng: random.Random) -> Draft:
-    unit, a, b, c = rng.choice(LENGTHS), rng.randint(4, 40), rng.randint(2, 9), rng.randint(2, 9)
+    unit, a, b, c = rng.choice(LENGTH_UNITS), rng.randint(4, 40), rng.randint(2, 9), rng.randint(2, 9)
     prompt = f"A box is {a} {unit} long, {b} {unit} wide and {c} {unit} high. What is its volume?"
     steps = [
         *area("A", a, b, unit),
@@ -42,7 +43,7 @@ def _box_volume(rng: random.Random) -> Draft:
 
 
 def _box_surface(rng: random.Random) -> Draft:
-    unit, a, b, c = rng.choice(LENGTHS), rng.randint(11, 30), rng.randint(3, 12), rng.randint(2, 9)
+    unit, a, b, c = rng.choice(LENGTH_UNITS), rng.randint(11, 30), rng.randint(3, 12), rng.randint(2, 9)
     faces = [a * b, a * c, b * c]
     steps = [
         *area("x", a, b, unit),
@@ -57,7 +58,7 @@ def _box_surface(rng: random.Random) -> Draft:
 
 
 def _l_shape(rng: random.Random) -> Draft:
-    """A rectangle from whose corner a smaller one is cut out."""
+    """The area of a rectangle after a smaller one is cut off at its corner."""
     (field, unit), a, b = surface(rng), rng.randint(12, 60), rng.randint(11, 40)
     c, d = rng.randint(2, a - 2), rng.randint(2, min(b - 2, 20))
     steps = [*area("x", a, b, unit), *area("y", c, d, unit)]
@@ -70,7 +71,7 @@ def _l_shape(rng: random.Random) -> Draft:
 
 
 def _frame(rng: random.Random) -> Draft:
-    """A path of equal width round a rectangle."""
+    """The area of a path of equal width around a rectangle."""
     a, b, width = rng.randint(11, 50), rng.randint(6, 40), rng.randint(1, 6)
     outer_a, outer_b = a + 2 * width, b + 2 * width
     ring = outer_a * outer_b - a * b
@@ -90,7 +91,7 @@ def _frame(rng: random.Random) -> Draft:
 
 
 def _house(rng: random.Random) -> Draft:
-    """A rectangle with a triangle on top, as the end wall of a house, and what its paint costs."""
+    """The cost of paint for the end wall of a house: a rectangle with a triangle on top."""
     a, b, half, price = rng.randint(4, 20), rng.randint(3, 12), rng.randint(2, 6), rng.randint(2, 9)
     wall = a * b + a * half
     steps = [
@@ -109,16 +110,16 @@ def _house(rng: random.Random) -> Draft:
     return Draft(prompt, tuple(steps), f"{wall * price} dollars")
 
 
-def _triangle_round(rng: random.Random) -> Draft:
-    """Perimeter and area of a right triangle of which the legs are known."""
-    unit, (a, b, c) = rng.choice(LENGTHS), triple(rng, 75)
+def _right_triangle_perimeter(rng: random.Random) -> Draft:
+    """The perimeter of a right triangle from its legs."""
+    unit, (a, b, c) = rng.choice(LENGTH_UNITS), triple(rng, 75)
     prompt = f"The legs of a right triangle are {a} {unit} and {b} {unit}. What is its perimeter?"
     return Draft(prompt, (*hypotenuse(a, b, c, unit), *running_sums([a, b, c], unit)), f"{a + b + c} {unit}")
 
 
 def _isosceles(rng: random.Random) -> Draft:
-    """The area of an isosceles triangle: half the base and an equal side give the height."""
-    unit, (half, height, side) = rng.choice(LENGTHS), triple(rng, 60)
+    """The area of an isosceles triangle; half the base and one of the equal sides give the height."""
+    unit, (half, height, side) = rng.choice(LENGTH_UNITS), triple(rng, 60)
     steps = [
         *exact_division(2 * half, 2),
         f"a = {2 * half} {unit} / 2 = {half} {unit}",
@@ -133,7 +134,7 @@ def _isosceles(rng: random.Random) -> Draft:
 
 
 def _tiles(rng: random.Random) -> Draft:
-    """Square tiles on a floor, with lengths in two units."""
+    """The number of square tiles on a floor, with lengths in metres and centimetres."""
     size = rng.choice((10, 20, 25, 50))
     a, b = rng.randint(12, 30), rng.randint(5, 20)
     along, across = a * 100 // size, b * 100 // size
@@ -146,15 +147,15 @@ def _tiles(rng: random.Random) -> Draft:
         f"{along} * {across} = {along * across}",
     ]
     prompt = (
-        f"A {rng.choice(LARGE)} of {a} m by {b} m is laid with square tiles of {size} cm by {size} cm. How "
+        f"A {rng.choice(LARGE_SURFACES)} of {a} m by {b} m is laid with square tiles of {size} cm by {size} cm. How "
         "many tiles are needed?"
     )
     return Draft(prompt, tuple(steps), str(along * across))
 
 
 def _prism(rng: random.Random) -> Draft:
-    """The volume of a prism over a right triangle."""
-    unit, (a, b, _) = rng.choice(LENGTHS), triple(rng, 60)
+    """The volume of a prism on a right triangle."""
+    unit, (a, b, _) = rng.choice(LENGTH_UNITS), triple(rng, 60)
     length, even, odd = rng.randint(3, 30), *((a, b) if a % 2 == 0 else (b, a))
     base = even // 2 * odd
     steps = [
@@ -172,8 +173,8 @@ def _prism(rng: random.Random) -> Draft:
 
 
 def _rhombus(rng: random.Random) -> Draft:
-    """Perimeter and area of a rhombus from its diagonals, which halve each other at right angles."""
-    unit, (a, b, c) = rng.choice(LENGTHS), triple(rng, 75)
+    """The perimeter of a rhombus from its diagonals, which bisect each other at right angles."""
+    unit, (a, b, c) = rng.choice(LENGTH_UNITS), triple(rng, 75)
     steps = [
         *exact_division(2 * a, 2),
         f"a = {2 * a} {unit} / 2 = {a} {unit}",
@@ -187,8 +188,8 @@ def _rhombus(rng: random.Random) -> Draft:
 
 
 def _walk(rng: random.Random) -> Draft:
-    """Three legs along the axes, then straight home."""
-    unit, (a, b, c) = rng.choice(LENGTHS[2:]), triple(rng, 75)
+    """The length of a walk: three legs along the axes, then straight back to the start."""
+    unit, (a, b, c) = rng.choice(LENGTH_UNITS[2:]), triple(rng, 75)
     back = rng.randint(2, 30)
     steps = [f"a = {a + back} {unit} - {back} {unit} = {a} {unit}", *hypotenuse(a, b, c, unit)]
     walked = [a + back, b, back, c]
@@ -207,21 +208,21 @@ def _shoelace(rng: random.Random) -> Draft:
         first, second = a * d - c * b, c * f - e * d
         if first > 0 and second > 0 and (first + second) % 2 == 0:
             break
-    steps = [line for x, y in ((a, d), (c, b)) for line in [*_partial(x, y), f"{x} * {y} = {x * y}"]]
+    steps = [line for x, y in ((a, d), (c, b)) for line in [*_working_unless_zero(x, y), f"{x} * {y} = {x * y}"]]
     steps.append(f"{a * d} - {c * b} = {first}")
-    steps += [line for x, y in ((c, f), (e, d)) for line in [*_partial(x, y), f"{x} * {y} = {x * y}"]]
+    steps += [line for x, y in ((c, f), (e, d)) for line in [*_working_unless_zero(x, y), f"{x} * {y} = {x * y}"]]
     steps += [f"{c * f} - {e * d} = {second}", f"{first} + {second} = {first + second}"]
     steps.append(f"{first + second} / 2 = {(first + second) // 2}")
     prompt = f"A polygon has the corners (0, 0), ({a}, {b}), ({c}, {d}) and ({e}, {f}) in this order. What is its area?"
     return Draft(prompt, tuple(steps), str((first + second) // 2))
 
 
-def _partial(x: int, y: int) -> list[str]:
+def _working_unless_zero(x: int, y: int) -> list[str]:
     return grid_multiplication(x, y) if x and y else []
 
 
 def _tank(rng: random.Random) -> Draft:
-    """A tank of two boxes and the time to fill it."""
+    """The time to fill a tank that consists of two boxes."""
     a, b, c, d = rng.randint(11, 30), rng.randint(3, 9), rng.randint(2, 9), rng.randint(2, 9)
     e, rate = rng.randint(2, 9), rng.randint(2, 9)
     while (volume := a * b * c + a * d * e) % rate:
@@ -265,14 +266,14 @@ TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
         _l_shape,
         _box_surface,
     ),
-    4: (_frame, _house, _triangle_round, _isosceles, _tiles, _prism, lambda rng: angles(rng, 8)),
+    4: (_frame, _house, _right_triangle_perimeter, _isosceles, _tiles, _prism, lambda rng: angles(rng, 8)),
     5: (_rhombus, _walk, _shoelace, _tank),
 }
 
 
 @domain("geometry", phase=3)
 class Geometry:
-    """One formula at level 1, right triangles and composite shapes at 3, several of both at 5."""
+    """One formula at level 1, right triangles and composite shapes from 3 on, several of both at 5."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         return rng.choice(TEMPLATES_BY_LEVEL[level])(rng)

@@ -1,6 +1,7 @@
-"""Knights, who tell the truth, and knaves, who lie: propagate what is known, then reason by cases.
+"""Knights tell the truth and knaves lie: who is which follows by propagation, and at higher levels by cases.
 
-A person is the atom "is a knight", so that "Ann says F" is `Ann <-> F`; prompts give sentence and formula.
+A person's name is the atom "is a knight", so that "Ann says F" is `Ann <-> F`. A prompt gives each remark as a
+sentence and as a formula.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from tuili.tasks.registry import domain
 
 @dataclass(frozen=True)
 class Remark:
-    """What `speaker` says about one or two persons; without a speaker it is simply so.
+    """What `speaker` says about one or two persons. A remark without a speaker is a fact.
 
-    `link` joins the literals `about`: `is`, `and`, `or`, `->`, or `same` and `differ` for their kinds.
+    `link` says how the literals in `about` are joined: `is` (one literal alone), `and`, `or`, `->`, `same` (of one
+    kind) or `differ`.
     """
 
     speaker: str
@@ -32,12 +34,12 @@ class Remark:
 
     @cached_property
     def people(self) -> tuple[str, ...]:
-        """Everyone whose kind the remark depends on, the speaker first, without repetition."""
+        """Everyone whose kind the remark depends on: the speaker first, nobody twice."""
         names = (self.speaker, *(literal.atom for literal in self.about))
         return tuple(dict.fromkeys(name for name in names if name))
 
     def holds(self, kinds: Mapping[str, bool]) -> bool:
-        """Whether the remark fits an assignment of kinds (true for a knight)."""
+        """Whether the remark is possible under an assignment of kinds (true for a knight)."""
         first, *others = (kinds[literal.atom] is literal.positive for literal in self.about)
         match self.link:
             case "is":
@@ -56,7 +58,7 @@ class Remark:
 
     @cached_property
     def worlds(self) -> tuple[dict[str, bool], ...]:
-        """Every assignment of kinds to its people that the remark fits."""
+        """The assignments of kinds to its people under which the remark is possible."""
         assignments = product((True, False), repeat=len(self.people))
         worlds = (dict(zip(self.people, values, strict=True)) for values in assignments)
         return tuple(world for world in worlds if self.holds(world))
@@ -70,7 +72,7 @@ class Remark:
         return f"{self.speaker} <-> {content}" if self.speaker else content
 
     def content(self, true: bool = True) -> str:
-        """What is said, or that it is false: `Bob and not Cid`, `not (Bob and not Cid)`."""
+        """The formula of what is said, or of its opposite: `Bob and not Cid`, `not (Bob and not Cid)`."""
         first, last = self.about[0], self.about[-1]
         if self.link == "is":
             return str(first if true else ~first)
@@ -96,11 +98,11 @@ class Remark:
 
 
 FALSE = Literal("false")
-"""What a remark says that cannot hold."""
+"""What follows from a remark that is not possible."""
 
 
 def kind(knight: bool) -> str:
-    """What a person is called."""
+    """The word for a kind of person."""
     return "knight" if knight else "knave"
 
 
@@ -181,15 +183,15 @@ class Knights:
                 ("Knights never lie, knaves always do.", "Is {} a knight? Answer yes or no.", yes_no(knight)),
             )
         )
-        told = "\n".join(f"{remark.sentence}. {label}: {remark.formula}" for label, remark in remarks.items())
+        statements = "\n".join(f"{remark.sentence}. {label}: {remark.formula}" for label, remark in remarks.items())
         facts = {label: remark.formula for label, remark in remarks.items()}
-        return Draft(f"{intro}\n{told}\n{question.format(asked)}", tuple(steps), answer, facts=facts)
+        return Draft(f"{intro}\n{statements}\n{question.format(asked)}", tuple(steps), answer, facts=facts)
 
 
 def _remarks(rng: random.Random, spec: KnightsLevel, kinds: Mapping[str, bool]) -> dict[str, Remark]:
-    """One remark of everyone that fits the hidden kinds.
+    """A remark of each person that fits the hidden kinds.
 
-    Where cases are wanted, no remark settles anything alone; where not, half of the time one kind is told.
+    Where the level needs cases, no remark alone tells anyone's kind. Elsewhere half of the problems state one kind.
     """
     people = list(kinds)
     remarks = []
@@ -199,8 +201,8 @@ def _remarks(rng: random.Random, spec: KnightsLevel, kinds: Mapping[str, bool]) 
             remark = draw_remark(rng, spec, speaker, people)
         remarks.append(remark)
     if not spec.cases and rng.random() < 0.5:
-        told = rng.choice(people)
-        remarks[people.index(told)] = Remark("", "is", (Literal(told, kinds[told]),))
+        person = rng.choice(people)
+        remarks[people.index(person)] = Remark("", "is", (Literal(person, kinds[person]),))
     rng.shuffle(remarks)
     return {f"P{number}": remark for number, remark in enumerate(remarks, start=1)}
 
@@ -219,10 +221,10 @@ def draw_remark(rng: random.Random, spec: KnightsLevel, speaker: str, people: li
 class Solver:
     """Derives the kinds of persons from labelled remarks, always in the same order.
 
-    What was learnt last is used first, remarks in the order of their labels. Where nothing follows any more,
-    the first undecided person is supposed a knight, then a knave, until one supposition fails.
-    A derivation is what one remark tells about one person, in one line or two. `settled_after` says for each
-    person after how many derivations the kind is known, `direct` how many came before the first supposition.
+    The person learnt last is used first, and remarks in the order of their labels. Where nothing more follows, the
+    first undecided person is supposed a knight, then a knave, until a supposition fails. A derivation is what one
+    remark tells about one person; it has one line or two. `settled_after` gives, for each person, the number of
+    derivations after which the kind is known, `direct` the number of derivations before the first supposition.
     """
 
     def __init__(self, remarks: Mapping[str, Remark]) -> None:
@@ -233,10 +235,13 @@ class Solver:
         self.settled_after: dict[str, int] = {}
         self.direct = 0
 
-    def run(self, most: int, cases: bool) -> None:
-        """Derive until all are settled, after more than `most` derivations or, without cases, when stuck."""
+    def run(self, max_derivations: int, cases: bool) -> None:
+        """Derive until all kinds are known, there are more than `max_derivations`, or nothing follows.
+
+        `cases` says whether a person may be supposed to be a knight or a knave.
+        """
         supposed = False
-        while len(self.known) < len(self.people) and len(self.derivations) <= most:
+        while len(self.known) < len(self.people) and len(self.derivations) <= max_derivations:
             learnt = self._advance(self.known, None)
             if learnt is not None and not supposed:
                 self.direct = len(self.derivations)
@@ -248,7 +253,10 @@ class Solver:
             self.settled_after[learnt.atom] = len(self.derivations)
 
     def _split(self) -> Literal | None:
-        """Suppose the first undecided person a knight, then a knave, and learn the opposite of what fails."""
+        """Suppose the first undecided person a knight, then a knave.
+
+        Returns the opposite of the supposition that fails, or None where neither does.
+        """
         first = next(name for name in self.people if name not in self.known)
         for knight in (True, False):
             supposition = Literal(first, knight)
@@ -262,7 +270,10 @@ class Solver:
         return None
 
     def _advance(self, known: dict[str, bool], supposition: Literal | None) -> Literal | None:
-        """Write the next derivation and put its news into `known`; `FALSE` if a remark fails, None if stuck."""
+        """Write the next derivation and add its result to `known`.
+
+        Returns the result, `FALSE` where a remark is not possible, or None where nothing follows.
+        """
         for label, settled in self._places(known):
             for size in range(min(1, len(settled)), len(settled) + 1):
                 for needed in combinations(settled, size):
@@ -278,7 +289,10 @@ class Solver:
         return None
 
     def _places(self, known: dict[str, bool]) -> Iterator[tuple[str, list[str]]]:
-        """Remarks with news, and the known persons in each; those about who was learnt last come first."""
+        """Yield the labels of remarks from which something follows, with the known persons in each.
+
+        Remarks about the person learnt last come first.
+        """
         for name in (*reversed(known), None):
             for label, remark in self.remarks.items():
                 settled = [person for person in remark.people if person in known]
@@ -287,13 +301,17 @@ class Solver:
                     yield label, settled
 
     def _news(self, label: str, needed: Sequence[str], known: Mapping[str, bool]) -> Literal | None:
-        """What a remark and these kinds say about a person not yet known; `FALSE` if they cannot all hold."""
+        """What follows about a person not yet known from a remark and the kinds of the persons in `needed`.
+
+        Returns `FALSE` where the remark contradicts these kinds, and None where nothing follows.
+        """
         worlds = [world for world in self.remarks[label].worlds if all(world[name] is known[name] for name in needed)]
         return _forced(worlds, known) if worlds else FALSE
 
     def _write(self, needed: Sequence[str], label: str, news: Literal) -> None:
-        """`Ann, Ann <-> Bob => Bob`, or by way of what is said: `Ann, Ann <-> (Bob <-> Cid) => Bob <-> Cid` and
-        `Bob <-> Cid, Bob => Cid`.
+        """Write `Ann, Ann <-> Bob => Bob`, or two lines by way of what is said.
+
+        Two lines are, for example, `Ann, Ann <-> (Bob <-> Cid) => Bob <-> Cid` and `Bob <-> Cid, Bob => Cid`.
         """
         remark = self.remarks[label]
         formula = remark.formula
@@ -312,7 +330,7 @@ class Solver:
         self.derivations.append([line for line in lines if line not in written])
 
     def _link(self, remark: Remark, needed: Sequence[str], news: Literal) -> str | None:
-        """What lies between the premises and the news, where they are two rules apart."""
+        """The conclusion between the premises and `news`, where two rules lead from one to the other, else None."""
         if len(remark.about) == 1:
             return None
         if not needed and news.atom == remark.speaker:
@@ -325,7 +343,10 @@ class Solver:
     def _write_supposed(
         self, needed: Sequence[str], label: str, news: Literal, known: Mapping[str, bool], supposition: Literal
     ) -> None:
-        """Supposing Ann, `Ann -> Bob, Bob <-> Cid => Ann -> Cid` or, refuted, `Ann -> Bob, Bob <-> Cid => not Ann`."""
+        """Write a derivation under a supposition.
+
+        Supposing Ann: `Ann -> Bob, Bob <-> Cid => Ann -> Cid`, or `Ann -> Bob, Bob <-> Cid => not Ann` if refuted.
+        """
         premises = []
         for name in sorted(needed, key=list(known).index):
             literal = Literal(name, known[name])
@@ -342,7 +363,7 @@ def _inference(premises: Iterable[str], conclusion: Literal | str) -> str:
 
 
 def _forced(worlds: Sequence[dict[str, bool]], known: Mapping[str, bool]) -> Literal | None:
-    """The first person not yet known who has the same kind in all worlds."""
+    """The first person not yet known who has the same kind in all worlds, with that kind. None if there is none."""
     for name, knight in worlds[0].items():
         if name not in known and all(world[name] is knight for world in worlds):
             return Literal(name, knight)

@@ -1,7 +1,7 @@
-"""Mechanics: speed, acceleration, force, momentum, energy, work and power, with units in every step.
+"""Mechanics: speed, acceleration, force, momentum, energy, work and power, with units.
 
-Numbers are drawn from the result backwards, so that every quantity on the way is whole. Where weight matters,
-the prompt gives g = 10 m/s^2.
+Results are drawn first and the given quantities follow from them, so that every quantity is a whole number. Where
+weight matters, the prompt gives g = 10 m/s^2.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from tuili.tasks.registry import domain
 MOVERS = (*VEHICLES, "ball", "bird", "dog", "horse", "robot", "runner", "ship", "stone")
 BODIES = ("ball", "block", "box", "cart", "crate", "disc", "drum", "sled", "stone", "wagon")
 MACHINES = ("crane", "drill", "fan", "lift", "mill", "motor", "press", "pump", "robot", "truck")
-G = "Use g = 10 m/s^2."
+USE_G = "Use g = 10 m/s^2."
 
 
 def _motion(way: str, time: str) -> Formula:
     return Formula(
-        ("d", way),
-        ("v", f"{way}/{time}"),
-        ("t", time),
-        MOVERS,
-        (
+        whole=("d", way),
+        first=("v", f"{way}/{time}"),
+        second=("t", time),
+        things=MOVERS,
+        questions=(
             "A {thing} goes at {first} for {second}. How far does it go?",
             "A {thing} goes {whole} in {second}. What is its speed?",
             "A {thing} goes at {first}. How long does it take for {whole}?",
@@ -39,44 +39,44 @@ FORMULAS = (
     _motion("km", "h"),
     _motion("m", "s"),
     Formula(
-        ("F", "N"),
-        ("m", "kg"),
-        ("a", "m/s^2"),
-        BODIES,
-        (
+        whole=("F", "N"),
+        first=("m", "kg"),
+        second=("a", "m/s^2"),
+        things=BODIES,
+        questions=(
             "A {thing} of {first} speeds up at {second}. What force acts on it?",
             "A force of {whole} gives a {thing} an acceleration of {second}. What is its mass?",
             "A force of {whole} acts on a {thing} of {first}. What is its acceleration?",
         ),
     ),
     Formula(
-        ("p", "kg*m/s"),
-        ("m", "kg"),
-        ("v", "m/s"),
-        BODIES,
-        (
+        whole=("p", "kg*m/s"),
+        first=("m", "kg"),
+        second=("v", "m/s"),
+        things=BODIES,
+        questions=(
             "A {thing} of {first} moves at {second}. What is its momentum?",
             "A {thing} moves at {second} with a momentum of {whole}. What is its mass?",
             "A {thing} of {first} has a momentum of {whole}. What is its speed?",
         ),
     ),
     Formula(
-        ("W", "J"),
-        ("F", "N"),
-        ("d", "m"),
-        BODIES,
-        (
+        whole=("W", "J"),
+        first=("F", "N"),
+        second=("d", "m"),
+        things=BODIES,
+        questions=(
             "A {thing} is pushed {second} with a force of {first}. What work is done?",
             "Work of {whole} is done when a {thing} is pushed {second}. With what force is it pushed?",
             "A {thing} is pushed with a force of {first} until the work is {whole}. How far is it pushed?",
         ),
     ),
     Formula(
-        ("W", "J"),
-        ("P", "W"),
-        ("t", "s"),
-        MACHINES,
-        (
+        whole=("W", "J"),
+        first=("P", "W"),
+        second=("t", "s"),
+        things=MACHINES,
+        questions=(
             "A {thing} has a power of {first} and runs for {second}. What work does it do?",
             "A {thing} does {whole} of work in {second}. What is its power?",
             "A {thing} has a power of {first}. How long does it take for {whole} of work?",
@@ -86,7 +86,7 @@ FORMULAS = (
 
 
 def to_metres_per_second(name: str, speed: int) -> list[str]:
-    """The working of a conversion from km/h, for multiples of 18: divisions by 9 and by 2, then times 5."""
+    """The working of a conversion from km/h, for multiples of 18: divide by 9 and by 2, then multiply by 5."""
     n = speed // 18
     return [
         *exact_division(speed, 9),
@@ -99,7 +99,7 @@ def to_metres_per_second(name: str, speed: int) -> list[str]:
 
 
 def _speeding_up(rng: random.Random) -> Draft:
-    """The final speed, or the acceleration, of a steady change of speed."""
+    """The final speed of a body that speeds up steadily, or its acceleration."""
     mover, u, a, t = rng.choice(MOVERS), rng.randint(2, 40), rng.randint(2, 12), rng.randint(2, 9)
     v = u + a * t
     if rng.random() < 0.5:
@@ -113,7 +113,10 @@ def _speeding_up(rng: random.Random) -> Draft:
 
 
 def kinetic_energy(name: str, m: int, v: int, square_name: str = "w") -> list[str]:
-    """The working of m v^2 / 2 for an even m, named: half the mass times the named square of the speed."""
+    """The working of the energy m v^2 / 2 for an even m: half the mass times the square of the speed.
+
+    The last line names the energy, an earlier one names the square.
+    """
     half, square = m // 2, v * v
     return [
         *named_product(square_name, v, "m/s", v, "m/s", "m^2/s^2"),
@@ -139,9 +142,9 @@ def _conversion(rng: random.Random) -> Draft:
 
 
 def _lifting(rng: random.Random) -> Draft:
-    """The energy of lifting, in two formulas."""
+    """The work of lifting a body: first its weight, then force times height."""
     body, m, h = rng.choice(BODIES), rng.randint(2, 99), rng.randint(2, 9)
-    prompt = f"What work is done when a {body} of {m} kg is lifted by {h} m? {G}"
+    prompt = f"What work is done when a {body} of {m} kg is lifted by {h} m? {USE_G}"
     return Draft(
         prompt,
         (*named_product("F", m, "kg", 10, "m/s^2", "N"), *named_product("W", 10 * m, "N", h, "m", "J")),
@@ -149,23 +152,23 @@ def _lifting(rng: random.Random) -> Draft:
     )
 
 
-def _two_legs(rng: random.Random, legs: int) -> Draft:
-    """The mean speed over a way in several parts."""
+def _legs(rng: random.Random, legs: int) -> Draft:
+    """The mean speed over a journey in several legs."""
     mover = rng.choice(MOVERS)
     while True:
         parts = [(rng.randint(11, 60), rng.randint(1, 6)) for _ in range(legs)]
         way, time = sum(v * t for v, t in parts), sum(t for _, t in parts)
         if time in DIVISORS and way % time == 0 and len({v for v, _ in parts}) > 1:
             break
-    told = ", then ".join(f"{t} h at {v} km/h" for v, t in parts)
+    course = ", then ".join(f"{t} h at {v} km/h" for v, t in parts)
     steps = [line for i, (v, t) in enumerate(parts, 1) for line in named_product(f"d{i}", v, "km/h", t, "h", "km")]
     steps += [*running_sums([v * t for v, t in parts], "km"), *running_sums([t for _, t in parts], "h")]
     steps += named_quotient("v", way, "km", time, "h", "km/h")
-    return Draft(f"A {mover} goes {told}. What is its mean speed?", tuple(steps), f"{way // time} km/h")
+    return Draft(f"A {mover} goes {course}. What is its mean speed?", tuple(steps), f"{way // time} km/h")
 
 
-def _way_when_speeding(rng: random.Random) -> Draft:
-    """d = u t + a t^2 / 2."""
+def _distance_when_speeding_up(rng: random.Random) -> Draft:
+    """The distance of a body that speeds up: d = u t + a t^2 / 2."""
     mover, u, half, t = rng.choice(MOVERS), rng.randint(2, 30), rng.randint(1, 6), rng.randint(3, 9)
     a = 2 * half
     first, second = u * t, a * t * t
@@ -182,7 +185,7 @@ def _way_when_speeding(rng: random.Random) -> Draft:
 
 
 def _collision(rng: random.Random) -> Draft:
-    """Two bodies that move on together."""
+    """The speed of two bodies that move on together after a collision."""
     one, two = rng.sample(BODIES, 2)
     while True:
         m, n, u, w = rng.randint(2, 30), rng.randint(2, 30), rng.randint(3, 30), rng.randint(0, 9)
@@ -201,7 +204,7 @@ def _collision(rng: random.Random) -> Draft:
 
 
 def _friction(rng: random.Random) -> Draft:
-    """Force against friction, the acceleration, and the speed after some time."""
+    """The speed of a body after some time, from the force on it, its friction and its mass."""
     body, m, a, t, drag = (
         rng.choice(BODIES),
         rng.randint(2, 9),
@@ -223,7 +226,7 @@ def _friction(rng: random.Random) -> Draft:
 
 
 def _crane(rng: random.Random) -> Draft:
-    """The power of lifting in some time."""
+    """The power with which a body is lifted: weight, work, then work over time."""
     m, t, speed = rng.randint(11, 90), rng.randint(2, 9), rng.randint(2, 9)
     h = speed * t
     steps = [
@@ -232,12 +235,12 @@ def _crane(rng: random.Random) -> Draft:
         *named_quotient("P", 10 * m * h, "J", t, "s", "W"),
     ]
     machine, body = rng.choice(MACHINES), rng.choice(BODIES)
-    prompt = f"A {machine} lifts a {body} of {m} kg by {h} m in {t} s. What is its power? {G}"
+    prompt = f"A {machine} lifts a {body} of {m} kg by {h} m in {t} s. What is its power? {USE_G}"
     return Draft(prompt, tuple(steps), f"{10 * m * speed} W")
 
 
 def _braking(rng: random.Random) -> Draft:
-    """The braking force from a speed in km/h, by energy and way."""
+    """The braking force from a speed in km/h and a distance, by way of the kinetic energy."""
     while True:
         mover, m, n, d = (
             rng.choice(VEHICLES),
@@ -259,7 +262,7 @@ def _braking(rng: random.Random) -> Draft:
 
 
 def _falling(rng: random.Random) -> Draft:
-    """Time and height of a fall, then the speed and the energy at the ground."""
+    """The kinetic energy at the end of a fall, from the mass and the time."""
     body, t, m = rng.choice(BODIES), rng.randint(2, 9), rng.randint(2, 40)
     h = 5 * t * t
     steps = [
@@ -269,12 +272,12 @@ def _falling(rng: random.Random) -> Draft:
         *named_product("F", m, "kg", 10, "m/s^2", "N"),
         *named_product("E", 10 * m, "N", h, "m", "J"),
     ]
-    prompt = f"A {body} of {m} kg falls for {t} s from rest. What is its kinetic energy at the end? {G}"
+    prompt = f"A {body} of {m} kg falls for {t} s from rest. What is its kinetic energy at the end? {USE_G}"
     return Draft(prompt, tuple(steps), f"{10 * m * h} J")
 
 
 def _engine(rng: random.Random) -> Draft:
-    """Speeding up from rest: acceleration, force with friction, way, work and mean power."""
+    """The mean power of a motor: acceleration, force with friction, distance, work, power."""
     mover, m, a, t, drag = (
         rng.choice(VEHICLES),
         rng.randint(2, 40),
@@ -300,7 +303,7 @@ def _engine(rng: random.Random) -> Draft:
 
 
 def _meeting(rng: random.Random) -> Draft:
-    """Two that start at one time towards each other."""
+    """The distance that one of two has gone when they meet. They start at one time towards each other."""
     one, two = rng.sample(MOVERS, 2)
     u, v, t = rng.randint(11, 60), rng.randint(11, 60), rng.randint(2, 9)
     way = (u + v) * t
@@ -317,7 +320,7 @@ def _meeting(rng: random.Random) -> Draft:
 
 
 def _stages(rng: random.Random) -> Draft:
-    """Speeding up, keeping the speed, braking: the way of all three."""
+    """The distance of a journey in three stages: speeding up, keeping the speed, braking."""
     mover, a, b = rng.choice(MOVERS), rng.randint(1, 6), rng.randint(1, 6)
     v = 2 * a * b * rng.randint(1, 2)
     first, middle, last = v // a, rng.randint(5, 60), v // b
@@ -339,7 +342,7 @@ def _stages(rng: random.Random) -> Draft:
 
 
 def _crash(rng: random.Random) -> Draft:
-    """The kinetic energy that a collision turns into heat."""
+    """The kinetic energy that is lost when two bodies move on together after a collision."""
     one, two = rng.sample(BODIES, 2)
     while True:
         m, n, u = rng.randint(1, 20) * 2, rng.randint(1, 20) * 2, rng.randint(3, 20)
@@ -364,15 +367,15 @@ def _crash(rng: random.Random) -> Draft:
 TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
     1: tuple(formula.draw for formula in FORMULAS),
     2: (_speeding_up, _kinetic, _conversion, _lifting),
-    3: (lambda rng: _two_legs(rng, 2), _way_when_speeding, _collision, _friction, _crane, _meeting),
-    4: (_braking, _falling, _engine, lambda rng: _two_legs(rng, 3)),
-    5: (_engine, _stages, _crash, lambda rng: _two_legs(rng, 4)),
+    3: (lambda rng: _legs(rng, 2), _distance_when_speeding_up, _collision, _friction, _crane, _meeting),
+    4: (_braking, _falling, _engine, lambda rng: _legs(rng, 3)),
+    5: (_engine, _stages, _crash, lambda rng: _legs(rng, 4)),
 }
 
 
 @domain("mechanics", phase=3)
 class Mechanics:
-    """One formula at level 1, two at 2, three and conversions at 3, a whole course of motion at 5."""
+    """One formula at level 1, two at 2, three at 3, a whole course of motion at 5."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         return rng.choice(TEMPLATES_BY_LEVEL[level])(rng)

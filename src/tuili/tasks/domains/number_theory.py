@@ -1,6 +1,6 @@
 """Number theory: remainders, Euclid's algorithm, least common multiples, trial division and modular powers.
 
-Every division is written as a product taken off, so that each step is one elementary operation.
+A division is written as a product and a difference, so that each step is one elementary operation.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ class NumberTheory:
         return rng.choice(TEMPLATES_BY_LEVEL[level])(rng, level)
 
 
-def _two(rng: random.Random, top: int, factor: int, max_quotient: int) -> tuple[int, int]:
-    """Two numbers up to `top` that often share a factor: the larger first, no multiple of the other.
+def _pair(rng: random.Random, top: int, max_factor: int, max_quotient: int) -> tuple[int, int]:
+    """Two numbers up to `top`, the larger first; they often share a factor, and none is a multiple of the other.
 
-    No division in Euclid's algorithm for them gives more than `max_quotient`.
+    Every quotient in Euclid's algorithm for them is at most `max_quotient`.
     """
     while True:
-        common = rng.randint(1, factor)
+        common = rng.randint(1, max_factor)
         b, a = sorted(common * rng.randint(2, max(3, top // common)) for _ in range(2))
         if b > 3 and a <= top and a % b and max(_quotients(a, b)) <= max_quotient:
             return a, b
 
 
 def _quotients(a: int, b: int) -> list[int]:
-    """What each division in Euclid's algorithm gives."""
+    """The quotients of the divisions in Euclid's algorithm."""
     return [a // b, *_quotients(b, a % b)] if b else []
 
 
 def _gcd(rng: random.Random, level: int) -> Draft:
     sizes = {1: (150, 15, 3), 2: (250, 25, 5), 3: (1200, 40, 99), 4: (3000, 60, 99), 5: (99999, 90, 99)}[level]
-    a, b = _two(rng, *sizes)
+    a, b = _pair(rng, *sizes)
     wording = rng.choice(
         (
             "What is the greatest common divisor of {} and {}?",
@@ -57,7 +57,7 @@ def _gcd(rng: random.Random, level: int) -> Draft:
 
 def _lcm(rng: random.Random, level: int) -> Draft:
     sizes = {2: (40, 8, 5), 3: (110, 12, 99), 4: (200, 15, 99), 5: (900, 20, 99)}[level]
-    a, b = _two(rng, *sizes)
+    a, b = _pair(rng, *sizes)
     common = gcd(a, b)
     steps = euclid(a, b, fully=level == 2)
     if common > 1:
@@ -77,7 +77,7 @@ def _remainder(rng: random.Random, level: int) -> Draft:
 
 
 def _divisible(rng: random.Random, level: int) -> Draft:
-    """Half of the numbers are multiples."""
+    """Whether a number is divisible by a digit; half of the numbers are."""
     divisor, truth = rng.randint(3, 9), rng.random() < 0.5
     multiple = divisor * rng.randint(5, 999 // divisor)
     number = multiple if truth else multiple + rng.randint(1, divisor - 1)
@@ -87,7 +87,7 @@ def _divisible(rng: random.Random, level: int) -> Draft:
 
 
 def _prime(rng: random.Random, level: int) -> Draft:
-    """Half of the numbers are primes; the others have any smallest factor that can occur."""
+    """Whether a number is prime; half of the numbers are. For the others the smallest prime factor is drawn first."""
     low, top = {2: (30, 120), 3: (100, 500), 4: (300, 960), 5: (1000, 1800)}[level]
     truth = rng.random() < 0.5
     smallest = rng.choice([prime for prime in PRIMES if prime * prime < top])
@@ -109,7 +109,7 @@ def _prime(rng: random.Random, level: int) -> Draft:
 
 
 def _trial(number: int, prime: int) -> list[str]:
-    """The remainder of a trial division; a divisor with two digits needs its multiple written out."""
+    """A trial division: by long division for a divisor of one digit, else by the multiple of the divisor."""
     if prime < 10:
         return residue(number, prime)
     rest = number % prime
@@ -117,7 +117,7 @@ def _trial(number: int, prime: int) -> list[str]:
 
 
 def _factors(rng: random.Random, level: int) -> Draft:
-    """A product of small primes and at most one prime with two digits, split off from the smallest on."""
+    """The prime factors of a number, from the smallest on; at most one of them has two digits."""
     low, top = {3: (100, 1500), 4: (500, 4000), 5: (2000, 9999)}[level]
     while True:
         primes = sorted([*rng.choices((2, 2, 2, 3, 3, 5, 7), k=rng.randint(2, level + 2)), rng.choice(PRIMES[:11])])
@@ -137,7 +137,7 @@ def _factors(rng: random.Random, level: int) -> Draft:
 
 
 def _power(rng: random.Random, level: int) -> Draft:
-    """Repeated squaring, then the product of the squares that the exponent is made of, the largest first."""
+    """A power modulo a number: repeated squaring, then the product of those squares that the exponent needs."""
     modulus = rng.choice((5, 7, 11, 13) if level == 3 else (7, 11, 13))
     exponent = rng.randint(*{3: (3, 15), 4: (16, 63), 5: (128, 511)}[level])
     base = rng.randint(2, modulus - 1)

@@ -1,7 +1,7 @@
-"""Propositional logic: walk from a given fact, rule by rule, to the truth value of one atom.
+"""Propositional logic: a chain of rules leads from a given fact to the truth value of one atom.
 
-Every derivation has one way to go on: distractors are consistent with the premises but never fire on what is
-known. Persons as atoms and reasoning by cases are left to `knights`.
+A derivation can go on in one way only: distractors are consistent with the premises, but nothing follows from them
+and what is known. Persons as atoms and reasoning by cases are left to `knights`.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ def _exclusion(p: Literal, q: Literal) -> str:
 
 
 Rule = Callable[[Literal, Literal], str]
-"""A way to print a premise that leads from the known literal `p` to `q`."""
+"""Prints a premise that leads from the known literal `p` to the literal `q`."""
 
 ONE_WAY: tuple[Rule, ...] = (_implication, _contrapositive, _disjunction, _turned_disjunction, _exclusion)
+"""The rules that do not lead from `q` back to `p`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +103,7 @@ LEVEL_SPECS = {
 
 @domain("propositional", phase=1)
 class Propositional:
-    """Is an atom true? By forward chaining with implications, disjunctions, equivalences and negations."""
+    """Whether an atom is true, by forward chaining through implications, disjunctions, equivalences and negations."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         spec = LEVEL_SPECS[level]
@@ -143,9 +144,9 @@ class Propositional:
 def _distractor(
     rng: random.Random, spec: PropositionalLevel, path: list[Literal], spare: list[str], contrary: bool
 ) -> str:
-    """A premise that never fires: it mentions what is known only where it is already satisfied.
+    """A premise from which nothing follows: it mentions a known literal only where that already satisfies it.
 
-    A contrary one would give the opposite of the goal, if only its unknown condition held.
+    A contrary one would give the opposite of the goal if its condition, which stays unknown, held.
     """
     rules = [rule for rule in spec.rules if rule in ONE_WAY]
     unknown = Literal(spare[0], rng.random() < 0.65)

@@ -1,6 +1,7 @@
 """Orders of people: compare two, find the first, sort all, or compute an amount from differences.
 
-One person is followed through the facts, depth first in the order of labels, so that the way is settled.
+A chain follows one person through the facts, depth first and in the order of their labels, so that there is one chain
+for each problem.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ FLIPPED = {">": "<", "<": ">", "=": "="}
 
 @dataclass(frozen=True)
 class Fact:
-    """`left relation right`; between amounts, left equals right and `more`."""
+    """`left relation right`, for example `Ann > Bob`. Of amounts, left equals right plus `more`."""
 
     left: str
     relation: str
@@ -46,11 +47,11 @@ class Fact:
         return f"{self.left} {self.relation} {self.right}{change}"
 
     def turned(self) -> Fact:
-        """The same fact, read from the other side."""
+        """The same fact with its sides exchanged."""
         return Fact(self.right, FLIPPED[self.relation], self.left, -self.more)
 
     def seen_from(self, person: str) -> Fact | None:
-        """The fact with `person` on the left, if it is about that person."""
+        """The fact with `person` on the left, or None if it is not about that person."""
         if person == self.left:
             return self
         return self.turned() if person == self.right else None
@@ -113,7 +114,7 @@ LEVEL_SPECS = {
 
 @domain("relations", phase=1)
 class Relations:
-    """Is Ann taller than Dan? Who is the oldest? Sort everyone. How old is Eve?"""
+    """Comparisons (is Ann taller than Dan?), extremes (who is oldest?), sorting, and amounts (how old is Eve?)."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         spec = LEVEL_SPECS[level]
@@ -129,8 +130,9 @@ class Relations:
 
 
 def _compare(rng: random.Random, spec: RelationsLevel, path: list[str], others: list[str]) -> Draft:
-    """Two persons at the ends of a falling path; the others hang off it, the first of them at the person
-    asked about.
+    """Compare the two persons at the ends of a falling path.
+
+    The other persons are related to persons on the path, the first of them to the person asked about.
     """
     relations = [">"] * (len(path) - 1)
     if spec.both_ways:
@@ -143,8 +145,8 @@ def _compare(rng: random.Random, spec: RelationsLevel, path: list[str], others: 
         facts.append(Fact(rng.choice([*path, *others[:number]]), rng.choice("<>"), person))
     given = _print_order(rng, spec, facts)
 
-    steps, found = follow_facts(given, asked, ">", other)
-    if not found:
+    steps, reached = follow_facts(given, asked, ">", other)
+    if not reached:
         more_steps, _ = follow_facts(given, asked, "<", other)
         steps += more_steps
     comparative, *_ = rng.choice(ORDERS)
@@ -153,9 +155,9 @@ def _compare(rng: random.Random, spec: RelationsLevel, path: list[str], others: 
 
 
 def _arrange(rng: random.Random, spec: RelationsLevel, path: list[str], question: str) -> Draft:
-    """Everyone on one falling path: who is at an end of it, or in what order do they stand?
+    """Find the person at an end of a falling path, or sort everyone on it.
 
-    The way starts at the first premise and leads to the end, and from there past everyone.
+    The chain starts at the first premise, goes to one end of the path and from there to everyone.
     """
     given = _print_order(rng, spec, [Fact(high, ">", low) for high, low in pairwise(path)])
     comparative, most, least = rng.choice(ORDERS)
@@ -172,7 +174,7 @@ def _arrange(rng: random.Random, spec: RelationsLevel, path: list[str], question
 
 
 def _amount(rng: random.Random, spec: RelationsLevel, path: list[str], others: list[str]) -> Draft:
-    """The amount of the first person is known, that of the last one is asked for; the others lead nowhere."""
+    """Compute the amount of the last person on a path from that of the first. The other persons are not needed."""
     meaning, question, low, high = rng.choice(AMOUNTS)
     amount = {path[0]: rng.randint(low, high)}
     facts = []
@@ -195,9 +197,9 @@ def _amount(rng: random.Random, spec: RelationsLevel, path: list[str], others: l
 
     steps = [start]
     for label, seen in _depth_first(given, path[0], "="):
-        had, found = amount[seen.left], amount[seen.right]
-        steps.append(f"{had} {'+' if found > had else '-'} {abs(found - had)} = {found}")
-        steps.append(f"{seen.left} = {had}, {given[label]} => {seen.right} = {found}")
+        before, after = amount[seen.left], amount[seen.right]
+        steps.append(f"{before} {'+' if after > before else '-'} {abs(after - before)} = {after}")
+        steps.append(f"{seen.left} = {before}, {given[label]} => {seen.right} = {after}")
         if seen.right == path[-1]:
             break
     intro = f"Each name stands for {meaning}."
@@ -211,7 +213,7 @@ def _amount(rng: random.Random, spec: RelationsLevel, path: list[str], others: l
 
 
 def _print_order(rng: random.Random, spec: RelationsLevel, facts: list[Fact]) -> dict[str, Fact]:
-    """The facts in random order, each from a random side where the level has both, with labels."""
+    """The facts in random order with labels; where the level allows both ways, some with their sides exchanged."""
     facts = [fact if fact.relation != "<" else fact.turned() for fact in facts]
     if spec.both_ways:
         facts = [fact.turned() if rng.random() < 0.4 else fact for fact in facts]
@@ -220,7 +222,10 @@ def _print_order(rng: random.Random, spec: RelationsLevel, facts: list[Fact]) ->
 
 
 def _depth_first(given: Mapping[str, Fact], start: str, allowed: str) -> Iterator[tuple[str, Fact]]:
-    """Each fact that leads from a person met to a new one by an allowed relation, seen from the former."""
+    """Yield each fact that leads from a person already met to a new one by an allowed relation, with its label.
+
+    The person already met is on the left of the fact.
+    """
     met = {start}
 
     def visit(person: str) -> Iterator[tuple[str, Fact]]:
@@ -235,7 +240,7 @@ def _depth_first(given: Mapping[str, Fact], start: str, allowed: str) -> Iterato
 
 
 def follow_facts(given: Mapping[str, Fact], start: str, sign: str, goal: str | None) -> tuple[list[str], bool]:
-    """Steps that relate `start` to everyone in one direction, a premise a step, until `goal` is met."""
+    """The steps that relate `start` to everyone in one direction, and whether they reach `goal`, where they end."""
     steps: list[str] = []
     known: dict[str, tuple[Fact, Fact]] = {}  # what relates the start to a person met: as written, as seen from there
     for label, seen in _depth_first(given, start, f"={sign}"):

@@ -1,8 +1,7 @@
-"""Categorical syllogisms: carry one statement about a subject from term to term, premise by premise.
+"""Categorical syllogisms: a statement about a subject is carried from term to term, premise by premise.
 
-Every derivation has one way to go on. Questions are answered "no" only by deriving the contradictory
-statement, because "does not follow" has no derivation; statements carry no existential import, as in
-`tuili.steps`.
+A derivation can go on in one way only. The answer is "no" only where the contradictory statement follows, because
+there is no derivation of "does not follow". Statements have no existential import, as in `tuili.steps`.
 """
 
 from __future__ import annotations
@@ -32,16 +31,16 @@ class CategoricalStatement:
         return f"some {self.subject} are {'' if self.positive else 'not '}{self.predicate}"
 
     def __invert__(self) -> CategoricalStatement:
-        """The contradictory statement: exactly one of the two is true."""
+        """The contradictory statement: exactly one of both is true."""
         return replace(self, universal=not self.universal, positive=not self.positive)
 
     @property
     def convertible(self) -> bool:
-        """Whether subject and predicate may change places: in `no` and `some` statements."""
+        """Whether subject and predicate may be exchanged: true of `no … are` and `some … are`."""
         return self.universal is not self.positive
 
     def converse(self) -> CategoricalStatement:
-        """The same statement with subject and predicate exchanged."""
+        """The statement with subject and predicate exchanged."""
         return replace(self, subject=self.predicate, predicate=self.subject)
 
 
@@ -87,7 +86,7 @@ LEVEL_SPECS = {
 
 @domain("syllogism", phase=1)
 class Syllogism:
-    """Does a categorical statement follow, or which one does? All, no, some and some-not premises."""
+    """Whether a categorical statement follows, or which one does, from all, no, some and some-not premises."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         spec = LEVEL_SPECS[level]
@@ -124,7 +123,7 @@ class Syllogism:
 
 
 def _turned(rng: random.Random, statement: CategoricalStatement, allowed: bool) -> CategoricalStatement:
-    """The statement or, where the level allows it, its equivalent converse."""
+    """The statement or, where that is allowed and equivalent, its converse."""
     turn = allowed and statement.convertible and rng.random() < 0.5
     return statement.converse() if turn else statement
 
@@ -132,10 +131,9 @@ def _turned(rng: random.Random, statement: CategoricalStatement, allowed: bool) 
 def _distractor(
     rng: random.Random, derived: list[CategoricalStatement], fresh: str, other: str, contrary: bool
 ) -> CategoricalStatement:
-    """A premise about a fresh term that never fires: a fresh term may always be empty, so it contradicts
-    nothing.
+    """A premise about a fresh term from which nothing follows. It contradicts nothing, as a fresh term may be empty.
 
-    A contrary one says the opposite of the conclusion's predicate about the fresh term.
+    A contrary one denies the conclusion's predicate of the fresh term, or affirms it where the conclusion denies it.
     """
     goal = derived[-1]
     if contrary:
@@ -149,7 +147,7 @@ def _distractor(
 
 
 def _question(rng: random.Random, conclusion: CategoricalStatement) -> tuple[str, str]:
-    # What can be turned round would have two right answers.
+    # A statement that can be converted would be one of two right answers.
     if rng.random() < 0.3 and not conclusion.convertible:
         return f"Which statement follows about {conclusion.subject} and {conclusion.predicate}?", str(conclusion)
     truth = rng.random() < 0.5

@@ -1,8 +1,8 @@
-"""Program tracing: a short program of labelled lines is run by hand, one trace line per event, after the
-calculation that it takes; the last line repeats the value that is asked for.
+"""Program tracing: a short program of labelled lines is run by hand.
 
-The programs are in the mini language of `tuili.steps`: assignments, `if`, `for`, `while`, a statement a line.
-This file writes and runs them on its own; whether a trace follows its program is for the checker to decide.
+A trace has one line for each event, after the calculation that the event needs; its last line repeats the value that
+is asked for. Programs are in the language of `tuili.steps`: assignments, `if`, `for`, `while`, one statement a line.
+They are drawn and run here; whether a trace follows its program is left to the checker.
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ COMPARE: Mapping[str, Callable[[int, int], bool]] = {
     "==": operator.eq,
 }
 MAX_VALUE = 999
+"""The largest value of a variable; a `while` loop also ends after at most that many rounds."""
 EVENTS_BY_LEVEL = {1: (3, 4), 2: (5, 7), 3: (9, 14), 4: (14, 20), 5: (20, 28)}
+"""The smallest and the largest number of events in a trace."""
 
 
 class TooHard(TuiliError):
-    """A drawn program leaves the range of numbers that are easy to write down."""
+    """A drawn program is too long, or its numbers leave the range that is easy to calculate with."""
 
 
 def _value(operand: str | int, values: Bindings) -> int:
@@ -48,7 +50,7 @@ def _value(operand: str | int, values: Bindings) -> int:
 
 @dataclass(frozen=True)
 class Expression:
-    """Operands joined by operators; `*`, `mod` and `div` only come first, so that it reads from the left."""
+    """Operands joined by operators. `*`, `mod` and `div` come first, so that it is evaluated from the left."""
 
     first: str | int
     rest: tuple[tuple[str, str | int], ...] = ()
@@ -57,7 +59,10 @@ class Expression:
         return "".join([str(self.first), *(f" {op} {operand}" for op, operand in self.rest)])
 
     def forms(self, values: Bindings) -> list[str]:
-        """The expression with values filled in, then with one operator less at a time, down to its value."""
+        """The expression with the values of its variables, then with one operator less each time, down to its value.
+
+        Raises `TooHard` for a product or a value that is too large, and for a value below 0.
+        """
         running = _value(self.first, values)
         rest = [(op, _value(operand, values)) for op, operand in self.rest]
         forms = [str(Expression(running, tuple(rest)))]
@@ -74,7 +79,7 @@ class Expression:
 
 @dataclass(frozen=True)
 class Assign:
-    """`x = expression`, or `x += expression` written from the same parts."""
+    """`x = y + 2`, or `x += 2` for `x = x + 2` where it is `augmented`."""
 
     target: str
     expression: Expression
@@ -87,7 +92,7 @@ class Assign:
         return f"{self.target} = {self.expression}"
 
     def run(self, values: Bindings, label: str) -> Iterator[str]:
-        """The event, `x = 7`, after the calculation that it takes, `y - 5 = 12 - 5 = 7`."""
+        """Yield the calculation, `y - 5 = 12 - 5 = 7`, where there is one, and then the event, `x = 7`."""
         forms = list(dict.fromkeys([str(self.expression), *self.expression.forms(values)]))
         values[self.target] = int(forms[-1])
         if len(forms) > 1:
@@ -175,9 +180,9 @@ Statement = Assign | If | For | While
 
 
 def run_program(program: Mapping[str, Statement], limit: int) -> tuple[list[str], Bindings]:
-    """The trace of a program, with its calculations, and its final values.
+    """The trace of a program with its calculations, and the final values of its variables.
 
-    Raises `TooHard` beyond so many events.
+    Raises `TooHard` for more than `limit` events.
     """
     values: Bindings = {}
     lines: list[str] = []
@@ -190,7 +195,7 @@ def run_program(program: Mapping[str, Statement], limit: int) -> tuple[list[str]
 
 
 def trace_events(lines: Sequence[str]) -> list[str]:
-    """The lines of a trace that are events of the program; the others are calculations."""
+    """The lines of a trace that are events of its program. The others are calculations."""
     return [line for line in lines if ": " in line]
 
 
@@ -212,7 +217,10 @@ class ProgramWriter:
         return self._rng.choice(self.known) if self._rng.random() < 0.5 else self._rng.randint(2, 9)
 
     def assignment(self, fresh: bool = False, extra: tuple[str, ...] = ()) -> Assign:
-        """A calculation for a new variable or a known one, in place of its old value or on top of it."""
+        """An assignment of a calculation to a variable, which may be a new one if `fresh`.
+
+        Variables in `extra` are preferred as operands.
+        """
         rng = self._rng
         operand = rng.choice(extra) if extra and rng.random() < 0.7 else self._operand()
         if not fresh and rng.random() < 0.6:
@@ -232,7 +240,7 @@ class ProgramWriter:
         return Assign(target, Expression(source, rest))
 
     def condition(self) -> Condition:
-        """A comparison of a variable that either outcome is likely for."""
+        """A comparison of a variable with another one or with a number from 5 to 30."""
         rng = self._rng
         if len(self.known) > 1 and rng.random() < 0.3:
             left, right = rng.sample(self.known, 2)
@@ -244,7 +252,7 @@ class ProgramWriter:
         return If(self.condition(), self.assignment())
 
     def counting_loop(self, rounds: int) -> For:
-        """A `for` loop; from level 4 on its body may depend on a condition."""
+        """A `for` loop of some rounds. From level 4 on its body may be conditional."""
         rng = self._rng
         start = rng.randint(0, 5)
         change = self.assignment(extra=("i",))
@@ -257,7 +265,7 @@ class ProgramWriter:
         return For("i", start, start + rounds, body)
 
     def conditional_loop(self) -> While:
-        """A `while` loop that moves one variable towards a bound."""
+        """A `while` loop that brings one variable to a bound."""
         rng, target = self._rng, self._rng.choice(self.known)
         if rng.random() < 0.5:
             step = (
@@ -270,7 +278,7 @@ class ProgramWriter:
         return While(Condition(Expression(target), ">", rng.randint(4, 9)), Assign(target, down, augmented=True))
 
     def program(self) -> list[Statement]:
-        """A whole program of the level's kind."""
+        """A whole program of the level."""
         rng = self._rng
         match self._level:
             case 1:
@@ -305,7 +313,7 @@ def _targets(statement: Statement) -> list[str]:
 
 
 def _in_table(step: str, level: int) -> bool:
-    """Whether every product of a step has factors up to 9, or from level 2 on round ones such as 20 or 300."""
+    """Whether all factors in a step have one digit, or from level 2 on one digit and zeros, such as 20 or 300."""
     factors = [text for pair in re.findall(r"(\d+) \* (\d+)", step) for text in pair]
     return all(len(factor if level == 1 else factor.rstrip("0")) <= 1 for factor in factors)
 

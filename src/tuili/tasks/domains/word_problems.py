@@ -1,7 +1,7 @@
-"""Word problems: short stories in everyday English, one elementary calculation to a step.
+"""Word problems: short stories in everyday English, with one elementary calculation in each step.
 
-Six kinds of story, each with as many calculations as the level asks for. From level 3 on, sentences whose
-numbers do not matter are mixed in. The answer is a whole number.
+There are six types of story, and a story has as many calculations as its level asks for. From level 3 on there are
+also sentences whose numbers do not matter. The answer is a whole number.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TIMES = {2: "twice", 3: "3 times", 4: "4 times", 5: "5 times"}
 
 @dataclass
 class Story:
-    """Sentences in the order they are told, the question, and the worked steps to its answer."""
+    """The sentences of a story in their order, its question, and the steps that lead to the answer."""
 
     sentences: list[str] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
@@ -33,86 +33,86 @@ class Story:
 
 
 StoryTemplate: TypeAlias = Callable[[random.Random, int], Story | None]
-"""Draws a story with that many calculations, or None where the drawn numbers do not come out even."""
+"""Draws a story with the given number of calculations. None where a division of the drawn numbers leaves a rest."""
 
 
 def _number(rng: random.Random, operations: int) -> int:
-    """A starting number: two digits in short stories, three in long ones."""
+    """The number that a story starts with: 11 to 99 in short stories, 50 to 400 in long ones."""
     return rng.randint(11, 99) if operations < 4 else rng.randint(50, 400)
 
 
 def _holdings(rng: random.Random, operations: int) -> Story | None:
-    """One person's things change by one event after the other."""
+    """The number of one person's things changes by one event after the other."""
     name, other = rng.sample(FIRST_NAMES, 2)
-    things, have = rng.choice(THINGS), _number(rng, operations)
-    story = Story([f"{name} has {have} {things}."])
+    things, count = rng.choice(THINGS), _number(rng, operations)
+    story = Story([f"{name} has {count} {things}."])
     left = operations
     while left:
         change = rng.randint(5, 99)
         event = rng.choice(("buy", "find", "give", "lose", "packs", "half", "double", "percent", "share"))
         if event in ("buy", "find"):
             story.sentences.append(f"{name} {event}s {change} more {things}.")
-            story.steps.append(f"{have} + {change} = {have + change}")
-            have, cost = have + change, 1
-        elif event in ("give", "lose") and change < have:
+            story.steps.append(f"{count} + {change} = {count + change}")
+            count, cost = count + change, 1
+        elif event in ("give", "lose") and change < count:
             story.sentences.append(f"{name} {event}s {change} {things}{f' to {other}' if event == 'give' else ''}.")
-            story.steps.append(f"{have} - {change} = {have - change}")
-            have, cost = have - change, 1
+            story.steps.append(f"{count} - {change} = {count - change}")
+            count, cost = count - change, 1
         elif event == "packs" and left >= 2:
             packs, each = rng.randint(2, 9), rng.randint(3, 20)
             story.sentences.append(f"{name} gets {packs} {rng.choice(CONTAINERS)} with {each} {things} each.")
             story.steps += [
                 *worked_product(packs, each),
-                f"{have} + {packs * each} = {have + packs * each}",
+                f"{count} + {packs * each} = {count + packs * each}",
             ]
-            have, cost = have + packs * each, 2
-        elif event == "half" and have % 2 == 0:
+            count, cost = count + packs * each, 2
+        elif event == "half" and count % 2 == 0:
             story.sentences.append(f"{name} sells half of the {things}.")
-            story.steps += [*exact_division(have, 2), f"{have} / 2 = {have // 2}"]
-            have, cost = have // 2, 1
-        elif event == "double" and have < 500:
+            story.steps += [*exact_division(count, 2), f"{count} / 2 = {count // 2}"]
+            count, cost = count // 2, 1
+        elif event == "double" and count < 500:
             story.sentences.append(f"Then the number of {things} doubles.")
-            story.steps.append(f"{have} * 2 = {have} + {have} = {have * 2}")
-            have, cost = have * 2, 1
-        elif event == "percent" and operations >= 6 and left >= 2 and have % 10 == 0:
+            story.steps.append(f"{count} * 2 = {count} + {count} = {count * 2}")
+            count, cost = count * 2, 1
+        elif event == "percent" and operations >= 6 and left >= 2 and count % 10 == 0:
             percent = 10 * rng.randint(1, 9)
-            sold = have * percent // 100
+            sold = count * percent // 100
             story.sentences.append(f"{name} sells {percent}% of the {things}.")
-            story.steps += [*percentage(percent, have), f"{have} - {sold} = {have - sold}"]
-            have, cost = have - sold, 2
-        elif event == "share" and left == 1 and (divisors := [d for d in range(2, 10) if have % d == 0]):
+            story.steps += [*percentage(percent, count), f"{count} - {sold} = {count - sold}"]
+            count, cost = count - sold, 2
+        elif event == "share" and left == 1 and (divisors := [d for d in range(2, 10) if count % d == 0]):
             friends = rng.choice(divisors)
             story.sentences.append(f"{name} shares the {things} equally among {friends} friends.")
-            story.steps += [*exact_division(have, friends), f"{have} / {friends} = {have // friends}"]
-            story.question, story.answer = f"How many {things} does each friend get?", have // friends
+            story.steps += [*exact_division(count, friends), f"{count} / {friends} = {count // friends}"]
+            story.question, story.answer = f"How many {things} does each friend get?", count // friends
             return story
         else:
             continue
         left -= cost
     end = rng.choice(("now", "in the end"))
-    story.question, story.answer = f"How many {things} does {name} have {end}?", have
+    story.question, story.answer = f"How many {things} does {name} have {end}?", count
     return story
 
 
 def _backwards(rng: random.Random, operations: int) -> Story | None:
-    """The end is known and the beginning is asked: every event is undone, from the last to the first."""
+    """The last number is given and the first one is asked for: the events are undone, from the last to the first."""
     name, other = rng.sample(FIRST_NAMES, 2)
     things, start = rng.choice(THINGS), _number(rng, operations)
-    have, events = start, []
+    count, events = start, []
     for _ in range(operations):
         working: list[str] = []
         change, event = rng.randint(5, 60), rng.choice(("buys", "gives", "doubles"))
-        if event == "doubles" and have < 300:
-            told, undo, after = f"Then the number of {things} doubles.", "/ 2", have * 2
+        if event == "doubles" and count < 300:
+            sentence, undo, after = f"Then the number of {things} doubles.", "/ 2", count * 2
             working = exact_division(after, 2)
-        elif event == "gives" and change < have:
-            told, undo, after = f"{name} gives {change} {things} to {other}.", f"+ {change}", have - change
+        elif event == "gives" and change < count:
+            sentence, undo, after = f"{name} gives {change} {things} to {other}.", f"+ {change}", count - change
         else:
-            told, undo, after = f"{name} buys {change} more {things}.", f"- {change}", have + change
-        events.append((told, [*working, f"{after} {undo} = {have}"]))
-        have = after
+            sentence, undo, after = f"{name} buys {change} more {things}.", f"- {change}", count + change
+        events.append((sentence, [*working, f"{after} {undo} = {count}"]))
+        count = after
     return Story(
-        [f"{name} has some {things}.", *(told for told, _ in events), f"Now {name} has {have} {things}."],
+        [f"{name} has some {things}.", *(sentence for sentence, _ in events), f"Now {name} has {count} {things}."],
         [line for _, undone in reversed(events) for line in undone],
         f"How many {things} did {name} have at first?",
         start,
@@ -120,53 +120,53 @@ def _backwards(rng: random.Random, operations: int) -> Story | None:
 
 
 def _comparison(rng: random.Random, operations: int) -> Story | None:
-    """Each person has more, fewer or a multiple of what an earlier one has; in the end all is added up."""
+    """Each person has more or fewer things than an earlier one, or a multiple; at the end they are added up."""
     relations = max(1, operations // 2)
     names, things = rng.sample(FIRST_NAMES, relations + 1), rng.choice(THINGS)
-    have = [rng.randint(11, 60)]
-    story = Story([f"{names[0]} has {have[0]} {things}."])
+    counts = [rng.randint(11, 60)]
+    story = Story([f"{names[0]} has {counts[0]} {things}."])
     for name in names[1:]:
-        known = rng.randrange(len(have)) if operations >= 4 else len(have) - 1
-        base, whom, change = have[known], names[known], rng.randint(3, 40)
+        known = rng.randrange(len(counts)) if operations >= 4 else len(counts) - 1
+        base, whom, change = counts[known], names[known], rng.randint(3, 40)
         kind, working = rng.choice(("more", "fewer", "times", "half")), list[str]()
         if kind == "times" and base < 100:
             factor = rng.choice(tuple(TIMES))
-            told, sum_, value = f"{TIMES[factor]} as many {things} as {whom}", f"{base} * {factor}", base * factor
+            relation, sum_, value = f"{TIMES[factor]} as many {things} as {whom}", f"{base} * {factor}", base * factor
             if factor == 2:
                 sum_ += f" = {base} + {base}"
             else:
                 working = grid_multiplication(base, factor)
         elif kind == "half" and base % 2 == 0:
-            told, sum_, value = f"half as many {things} as {whom}", f"{base} / 2", base // 2
+            relation, sum_, value = f"half as many {things} as {whom}", f"{base} / 2", base // 2
             working = exact_division(base, 2)
         elif kind == "fewer" and change < base:
-            told, sum_, value = f"{change} fewer {things} than {whom}", f"{base} - {change}", base - change
+            relation, sum_, value = f"{change} fewer {things} than {whom}", f"{base} - {change}", base - change
         else:
-            told, sum_, value = f"{change} more {things} than {whom}", f"{base} + {change}", base + change
-        story.sentences.append(f"{name} has {told}.")
+            relation, sum_, value = f"{change} more {things} than {whom}", f"{base} + {change}", base + change
+        story.sentences.append(f"{name} has {relation}.")
         story.steps += [*working, f"{name} = {sum_} = {value}"]
-        have.append(value)
+        counts.append(value)
     if operations == 1:
-        story.question, story.answer = f"How many {things} does {names[1]} have?", have[1]
+        story.question, story.answer = f"How many {things} does {names[1]} have?", counts[1]
         return story
-    story.steps += running_sums(have)
+    story.steps += running_sums(counts)
     if operations % 2 == 0:
-        story.question, story.answer = f"How many {things} do {conjoin(names)} have together?", sum(have)
+        story.question, story.answer = f"How many {things} do {conjoin(names)} have together?", sum(counts)
         return story
-    needed = sum(have) + rng.randint(5, 80)
-    story.steps.append(f"{needed} - {sum(have)} = {needed - sum(have)}")
+    needed = sum(counts) + rng.randint(5, 80)
+    story.steps.append(f"{needed} - {sum(counts)} = {needed - sum(counts)}")
     story.sentences.append(f"Together they need {needed} {things}.")
-    story.question, story.answer = f"How many {things} are missing?", needed - sum(have)
+    story.question, story.answer = f"How many {things} are missing?", needed - sum(counts)
     return story
 
 
 def _shopping(rng: random.Random, operations: int) -> Story | None:
-    """Some of each thing at a price each; then perhaps a discount, perhaps change from a sum of money."""
+    """The cost of several things; in longer stories also a discount or the change from a sum of money."""
     kinds = (operations + 1) // 2 if operations <= 6 else (operations - 1) // 2
     further = operations - (2 * kinds - 1)
     name, things = rng.choice(FIRST_NAMES), rng.sample(THINGS, kinds)
     amounts = [(rng.randint(2, 30 if kinds == 1 else 9), rng.randint(2, 9 if kinds == 1 else 30)) for _ in things]
-    bought = [f"{count} {kind} at {price} dollars each" for kind, (count, price) in zip(things, amounts, strict=True)]
+    bought = [f"{count} {thing} at {price} dollars each" for thing, (count, price) in zip(things, amounts, strict=True)]
     costs = [count * price for count, price in amounts]
     story = Story(
         [f"{name} buys {conjoin(bought)}."],
@@ -192,7 +192,7 @@ def _shopping(rng: random.Random, operations: int) -> Story | None:
 
 
 def _work(rng: random.Random, operations: int) -> Story | None:
-    """People make things at a steady rate; then perhaps they are packed, perhaps the packs are sold."""
+    """People make things at a steady rate; in longer stories the things are packed and the packs sold."""
     workers = max(1, operations // 2)
     further = operations - (2 * workers - 1)
     names, things, place = rng.sample(FIRST_NAMES, workers), rng.choice(THINGS), rng.choice(PLACES)
@@ -225,19 +225,19 @@ def _work(rng: random.Random, operations: int) -> Story | None:
 
 
 def _ages(rng: random.Random, operations: int) -> Story | None:
-    """Ages given one by the other, the last one asked some years from now."""
+    """Each age is given relative to another one; the last person's age some years from now is asked for."""
     names, age, ages = rng.sample(FIRST_NAMES, operations), rng.randint(8, 40), []
     story = Story([f"{names[0]} is {age} years old."])
     for name, whom in zip(names[1:], names, strict=False):
         years, kind = rng.randint(2, 30), rng.choice(("older", "younger", "twice"))
         if kind == "twice" and age < 40:
-            told, sum_, age = f"twice as old as {whom}", f"{age} * 2 = {age} + {age}", age * 2
+            relation, sum_, age = f"twice as old as {whom}", f"{age} * 2 = {age} + {age}", age * 2
         elif kind == "younger" and years < age:
-            told, sum_, age = f"{years} years younger than {whom}", f"{age} - {years}", age - years
+            relation, sum_, age = f"{years} years younger than {whom}", f"{age} - {years}", age - years
         else:
-            told, sum_, age = f"{years} years older than {whom}", f"{age} + {years}", age + years
+            relation, sum_, age = f"{years} years older than {whom}", f"{age} + {years}", age + years
         ages.append(age)
-        story.sentences.append(f"{name} is {told}.")
+        story.sentences.append(f"{name} is {relation}.")
         story.steps.append(f"{name} = {sum_} = {age}")
     later = rng.randint(3, 40)
     story.steps.append(f"{age} + {later} = {age + later}")
@@ -269,7 +269,7 @@ def _distraction(rng: random.Random) -> str:
 
 @domain("word_problems", phase=2)
 class WordProblems:
-    """Stories of 1–2 calculations at level 1 to 8–9 at level 5."""
+    """Stories of 1 or 2 calculations at level 1, and of 8 or 9 at level 5."""
 
     def sample(self, rng: random.Random, level: int) -> Draft:
         story = None

@@ -1,1 +1,1 @@
-"""Errors put into right chains of steps, as training data for the verifier."""
+"""Errors in right chains of steps: training data for the verifier, and tests of whatever judges a chain."""

@@ -1,6 +1,6 @@
-"""How an error goes on: the later steps, their written working and the answer, worked out from a wrong number.
+"""Errors carried on: the later steps, their written working and the answer, worked out from a wrong number.
 
-Single lines are `rewriting`'s work, making the error that of `slips` and its neighbours.
+Changes of a single line are left to `rewriting`, the choice of errors to `slips`, `mixups` and `gaps`.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _WORKINGS: Mapping[str, tuple[Callable[[int, int], list[str]], ...]] = {
 
 
 def is_new(number: str, problem: Problem, at: int) -> bool:
-    """Whether a number occurs first in this step or its working, so that later ones can only have it from there."""
+    """Whether a number occurs first in step `at` or its working, so that later steps can only take it from there."""
     start = at - len(_working_before(problem.steps[:at], problem.steps[at]))
     return all(number not in numbers(text) for text in (problem.prompt, *problem.steps[:start]))
 
 
 def carried(problem: Problem, at: int, line: str) -> MutatedChain | None:
-    """The chain with another line in one place, from whose result the later steps and the answer go on.
+    """The chain with another line at step `at`, whose result is carried on to the later steps and the answer.
 
-    What follows is worked out anew, with its written working. None where a result would be of another form
-    (a fraction, a negative length), because a solver would notice that.
+    The later steps are worked out anew, with their written working. None where a result would have another form (a
+    fraction, a negative length), because a solver would notice that.
     """
     before = list(problem.steps[:at])
     _rework(before, problem.steps[at], line)
@@ -47,14 +47,17 @@ def carried(problem: Problem, at: int, line: str) -> MutatedChain | None:
 
 
 def misread(problem: Problem, number: str, other: str) -> MutatedChain | None:
-    """The chain of a solver who read another number in the prompt; None as for `carried`."""
+    """The chain of a solver who reads `other` for `number` in the prompt. None as for `carried`."""
     return _continued(problem, 0, [], {number: other}, frozenset())
 
 
 def _continued(
     problem: Problem, at: int, steps: list[str], changes: dict[str, str], facts: Collection[str]
 ) -> MutatedChain | None:
-    """The given steps and then those of the problem from `at` on, with other numbers in place of some."""
+    """The given steps, then those of the problem from `at` on, with the numbers in `changes` replaced.
+
+    Adds to `changes` the numbers that become others in these steps.
+    """
     for i, line in enumerate(problem.steps[at:], at):
         is_stated = IMPLIES in line or line in facts
         new = _inferred(line, changes, facts) if is_stated else _calculated(line, changes)
@@ -71,20 +74,20 @@ def _continued(
 
 
 def _result_changes(line: str, new: str) -> dict[str, str]:
-    """Which numbers of a line's result are others in the new line."""
+    """The numbers of a line's result that are others in the new line."""
     pairs = zip(numbers(line[result_start(line) :]), numbers(new[result_start(new) :]), strict=False)
     return {number: other for number, other in pairs if number != other}
 
 
 def _inferred(line: str, changes: Mapping[str, str], facts: Collection[str]) -> str:
-    """An inference or a restated fact: the facts stay as they are."""
+    """An inference or a restated fact with changed numbers. Facts stay as they are."""
     premises, mark, conclusion = line.rpartition(IMPLIES)
     kept = [text if text in facts else substituted(text, changes) for text in premises.split(", ")]
     return ", ".join(kept) + mark + (conclusion if line in facts else substituted(conclusion, changes))
 
 
 def _calculated(line: str, changes: Mapping[str, str]) -> str | None:
-    """A calculation with changed numbers and the result that follows from them."""
+    """A calculation with changed numbers and the result that follows from them. None as for `recalculated`."""
     start = result_start(line)
     if not numbers(line[:start]):
         return line[:start] + substituted(line[start:], changes)
@@ -93,7 +96,7 @@ def _calculated(line: str, changes: Mapping[str, str]) -> str | None:
 
 
 def _rework(steps: list[str], line: str, new: str) -> None:
-    """Puts the working of the new line's operation in the place of that of the old one's at the end of the steps."""
+    """Replace the working of the old line's operation, at the end of the steps, by that of the new line's."""
     old, now = _OPERATION.search(line), _OPERATION.search(new)
     working = _working_before(steps, line)
     if old is None or not working or (now and now[0] == old[0]):
@@ -103,14 +106,14 @@ def _rework(steps: list[str], line: str, new: str) -> None:
 
 
 def _working_before(steps: Sequence[str], line: str) -> list[str]:
-    """The lines at the end of the steps that work out the operation of the line that comes next."""
+    """The lines at the end of the steps that are the working of the next line's operation."""
     operation = _OPERATION.search(line)
     ways = _WORKINGS[operation[2]] if operation else ()
-    found = (_working(way, operation) for way in ways if operation)
-    return next((lines for lines in found if lines and [*steps[-len(lines) :]] == lines), [])
+    workings = (_working(way, operation) for way in ways if operation)
+    return next((lines for lines in workings if lines and [*steps[-len(lines) :]] == lines), [])
 
 
 def _working(way: Callable[[int, int], list[str]], operation: re.Match[str]) -> list[str]:
-    """The written working of an operation; none with a zero, which needs none."""
+    """The written working of an operation. An operation with a zero needs none."""
     left, right = int(operation[1]), int(operation[3])
     return way(left, right) if left and right else []

@@ -1,7 +1,7 @@
 """Fallacies: conclusions that do not follow, and inferences that lack a premise.
 
-Each function yields changed chains of a problem in random order; that a changed chain is wrong is for
-`mutations` to find out.
+Each function yields changed chains of a problem in random order. Whether a changed chain is wrong is left to
+`mutations`.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _AGAINST = {
 
 
 def opposite_answer(answer: str) -> str | None:
-    """The other answer of a question that has two."""
+    """The other answer to a question with two possible answers, else None."""
     return _OPPOSITE_ANSWERS.get(answer)
 
 
 def negated_conclusion(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """The opposite is concluded, and used by the later steps and for the answer."""
+    """The opposite is concluded, and the later steps and the answer go on from it."""
     for at, premises, conclusion in _inferences(problem, rng):
         options = negations(conclusion)
         for negation in rng.sample(options, len(options)):
@@ -40,7 +40,7 @@ def negated_conclusion(problem: Problem, rng: random.Random) -> Iterator[Mutated
 
 
 def converse(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """`B -> A` is concluded for `A -> B`, `all b are a` for `all a are b`; the later steps use it."""
+    """`B -> A` is concluded for `A -> B`, or `all b are a` for `all a are b`, and the later steps go on from it."""
     for at, premises, conclusion in _inferences(problem, rng):
         match parse_statement(conclusion):
             case terms.Binary(op="->", left=left, right=right):
@@ -53,7 +53,7 @@ def converse(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
 
 
 def overgeneralised(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """More is concluded than follows: `all` for `some`, `no` for `some are not`; the later steps use it."""
+    """More is concluded than follows (`all` for `some`, `no` for `some are not`), and the later steps go on from it."""
     for at, premises, conclusion in _inferences(problem, rng):
         statement = parse_statement(conclusion)
         if isinstance(statement, terms.Categorical) and statement.quantifier == "some":
@@ -62,7 +62,7 @@ def overgeneralised(problem: Problem, rng: random.Random) -> Iterator[MutatedCha
 
 
 def wrong_rule(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A fact and something known before are joined by a rule that is none, such as affirming the consequent."""
+    """A fact and something known before are joined by a false rule, such as affirming the consequent."""
     facts = [problem.context.facts[label] for label in problem.context.statements]
     for at in shuffled(rng, len(problem.steps)):
         if IMPLIES not in problem.steps[at]:
@@ -73,7 +73,7 @@ def wrong_rule(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
             options = _leaps(parse_statement(known), parse_statement(fact))
             for conclusion, opposite in rng.sample(options, len(options)):
                 line = f"{known}, {fact}{IMPLIES}"
-                # What the premises refute is not a rule misused but a conclusion negated.
+                # A conclusion that the premises refute is a `negated_conclusion` and no false rule.
                 if not _follows(line + conclusion) and not _follows(line + opposite):
                     yield replaced(problem, at, line + conclusion)
 
@@ -87,7 +87,7 @@ def missing_premise(problem: Problem, rng: random.Random) -> Iterator[MutatedCha
 
 
 def _inferences(problem: Problem, rng: random.Random) -> Iterator[tuple[int, str, str]]:
-    """The inferences of a chain in random order: place, premises, conclusion."""
+    """Yield the place, the premises and the conclusion of each inference of a chain, in random order."""
     for at in shuffled(rng, len(problem.steps)):
         premises, mark, conclusion = problem.steps[at].rpartition(IMPLIES)
         if mark:
@@ -95,7 +95,7 @@ def _inferences(problem: Problem, rng: random.Random) -> Iterator[tuple[int, str
 
 
 def _with_conclusion(problem: Problem, at: int, premises: str, conclusion: str, other: str) -> MutatedChain:
-    """The chain with another conclusion in one step, also where later steps have it as a premise."""
+    """The chain with another conclusion in one step, and in the premises of later steps."""
     steps = list(replaced(problem, at, premises + IMPLIES + other).steps)
     for i in range(at + 1, len(steps)):
         before, mark, after = steps[i].rpartition(IMPLIES)
@@ -105,7 +105,7 @@ def _with_conclusion(problem: Problem, at: int, premises: str, conclusion: str, 
 
 
 def negations(conclusion: str) -> list[str]:
-    """Statements that contradict a conclusion or say the contrary; none for an equation, a comparison or prose."""
+    """Statements that contradict a conclusion or are contrary to it. None for an equation, a comparison or prose."""
     try:
         statement = parse_statement(conclusion)
     except Unreadable:
@@ -132,7 +132,7 @@ def _negated(term: terms.Term) -> terms.Term:
 
 
 def _leaps(known: terms.Term, fact: terms.Term) -> list[tuple[str, str]]:
-    """What somebody might conclude from two statements about one thing in common, each with its opposite."""
+    """False conclusions from two statements with something in common, each with its opposite."""
     match known, fact:
         case terms.Categorical(), terms.Categorical():
             first, second = {known.subject, known.predicate}, {fact.subject, fact.predicate}

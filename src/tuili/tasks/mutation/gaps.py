@@ -1,7 +1,7 @@
-"""Gaps in a chain: a step left out or too early, an end too soon, an answer that is not that of the steps.
+"""Gaps in a chain: a step is left out or comes too early, the chain ends too soon, or the answer is another one.
 
-Each function yields changed chains of a problem in random order; that a changed chain is wrong is for
-`mutations` to find out.
+Each function yields changed chains of a problem in random order. Whether a changed chain is wrong is left to
+`mutations`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tuili.tasks.problem import Problem
 
 
 def dropped_step(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A step is left out; the later ones rest on it, or go on from the number that it should have changed."""
+    """A step is left out. The later steps still rest on it, or go on from the number that it should have changed."""
     for at in shuffled(rng, max(len(problem.steps) - 1, 0)):
         yield MutatedChain((*problem.steps[:at], *problem.steps[at + 1 :]), problem.answer)
         step = problem.steps[at]
@@ -40,14 +40,14 @@ def dropped_step(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]
 
 
 def swapped_steps(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A step stands before the one that it rests on."""
+    """A step is exchanged with the next one, which may rest on it."""
     for at in shuffled(rng, max(len(problem.steps) - 1, 0)):
         first, second = problem.steps[at : at + 2]
         yield MutatedChain((*problem.steps[:at], second, first, *problem.steps[at + 2 :]), problem.answer)
 
 
 def premature_end(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """The chain breaks off; its last result is taken for the answer, or one is guessed where no result can be."""
+    """The chain breaks off. Its last result is taken as the answer; an answer that is no number is guessed."""
     asked = numbers(problem.answer)
     for length in shuffled(rng, len(problem.steps)):
         steps = problem.steps[:length]
@@ -60,26 +60,26 @@ def premature_end(problem: Problem, rng: random.Random) -> Iterator[MutatedChain
 
 
 def right_steps_wrong_answer(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """Every step is right, and the answer is another one."""
+    """Every step is right and the answer is wrong."""
     for answer in _other_answers(problem, rng):
         yield MutatedChain(problem.steps, answer)
 
 
 def _other_answers(problem: Problem, rng: random.Random) -> list[str]:
-    """Wrong answers of the form of the right one, in random order."""
+    """Other answers in the form of the right one, in random order."""
     answer = problem.answer
     if opposite := opposite_answer(answer):
         return [opposite]
     if " are " in answer:
-        found = negations(answer)
+        answers = negations(answer)
     elif ", " in answer:
         names = answer.split(", ")
-        found = [", ".join((*names[:i], names[i + 1], names[i], *names[i + 2 :])) for i in range(len(names) - 1)]
+        answers = [", ".join((*names[:i], names[i + 1], names[i], *names[i + 2 :])) for i in range(len(names) - 1)]
     elif places := list(NUMBER.finditer(answer)):
-        found = [value for value in map(result, problem.steps) if value is not None and same_form(value, answer)]
+        answers = [value for value in map(result, problem.steps) if value is not None and same_form(value, answer)]
         for place in places:
             edited = (*other_digit(place[0], rng)[:2], *one_off(place[0], rng)[:1])
-            found += [answer[: place.start()] + text + answer[place.end() :] for text in edited]
+            answers += [answer[: place.start()] + text + answer[place.end() :] for text in edited]
     else:
-        found = sorted(problem_names(problem))
-    return rng.sample(found, len(found))
+        answers = sorted(problem_names(problem))
+    return rng.sample(answers, len(answers))

@@ -1,7 +1,7 @@
-"""Mix-ups in a line: one operator, operand, relation, unit or name is written where another belongs.
+"""Mix-ups in a line: an operator, an operand, a relation, a unit or a name is written in the place of another.
 
-Each function yields changed chains of a problem in random order; that a changed chain is wrong is for
-`mutations` to find out.
+Each function yields changed chains of a problem in random order. Whether a changed chain is wrong is left to
+`mutations`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _SIZES = (
 
 
 def wrong_operator(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """An operator is written that does not belong to the result, or the result is that of another operator."""
+    """Another operator is written before the right result, or the result of another operator after the right one."""
     for at, line in _other_operators(problem, rng):
         step, calculated = problem.steps[at], recalculated(line)
         if calculated is not None and rng.random() < 0.5:
@@ -51,15 +51,10 @@ def wrong_operator(problem: Problem, rng: random.Random) -> Iterator[MutatedChai
 
 
 def wrong_operation(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """Another operation is done, rightly, than the problem asks for, and the later steps go on from it."""
+    """An operation is done that the problem does not ask for; it is done rightly, and later steps go on from it."""
     for at, line in _other_operators(problem, rng):
-        found, new = result(problem.steps[at]), recalculated(line)
-        if (
-            not found
-            or not new
-            or found == result(new)
-            or not all(is_new(part, problem, at) for part in numbers(found))
-        ):
+        old, new = result(problem.steps[at]), recalculated(line)
+        if not old or not new or old == result(new) or not all(is_new(part, problem, at) for part in numbers(old)):
             continue
         chain = carried(problem, at, new)
         if chain is not None:
@@ -67,20 +62,20 @@ def wrong_operation(problem: Problem, rng: random.Random) -> Iterator[MutatedCha
 
 
 def swapped_operands(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """The two sides of a difference, quotient or remainder are exchanged, or the numbers of `C` or `P`."""
+    """The operands of a difference, quotient or remainder are exchanged, or the two numbers of `C` or `P`."""
     for at, match in _places(problem, rng, _ORDERED):
         first, middle, second = (group for group in match.groups() if group is not None)
         yield replaced(problem, at, _with(match, second + middle + first))
 
 
 def flipped_comparison(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A relation points the other way, or a truth value is the opposite one."""
+    """A relation or a truth value is replaced by its opposite."""
     for at, match in _places(problem, rng, _RELATION):
         yield replaced(problem, at, _with(match, _OPPOSITE[match[0]]))
 
 
 def wrong_unit(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A unit is written where another one belongs; where that is the answer's, it has the wrong unit too."""
+    """A unit is replaced by another one, in a step and, where the step's result is the answer, in the answer."""
     written = sorted({unit for text in (problem.prompt, *problem.steps) for _, unit in _units(text)})
     for at in shuffled(rng, len(problem.steps)):
         step = problem.steps[at]
@@ -96,25 +91,25 @@ def wrong_unit(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
 
 
 def swapped_names(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """Two names of a conclusion or a calculation are exchanged, or one is another name of the problem."""
+    """Two names in a conclusion or a calculation are exchanged, or one is replaced by another name of the problem."""
     known = sorted(problem_names(problem))
     for at in shuffled(rng, len(problem.steps)):
         step = problem.steps[at]
         start = result_start(step) if IMPLIES in step else 0
-        found = [match for match in _NAME.finditer(step, start) if match[0] in known and len(known) > 1]
-        for match in rng.sample(found, len(found)):
+        matches = [match for match in _NAME.finditer(step, start) if match[0] in known and len(known) > 1]
+        for match in rng.sample(matches, len(matches)):
             other = rng.choice([name for name in known if name != match[0]])
-            is_there = any(name[0] == other for name in found)
+            is_there = any(name[0] == other for name in matches)
             yield replaced(problem, at, _exchanged(step, start, match[0], other) if is_there else _with(match, other))
 
 
 def problem_names(problem: Problem) -> set[str]:
-    """The names and classes of the facts and the variables of the program."""
-    found = set(problem.context.unknowns)
+    """The names and classes in a problem's facts, and the variables of its program."""
+    names = set(problem.context.unknowns)
     for statement in problem.context.statements.values():
         if isinstance(statement, terms.Categorical):
-            found |= {statement.subject, statement.predicate}
-    return found
+            names |= {statement.subject, statement.predicate}
+    return names
 
 
 def _other_operators(problem: Problem, rng: random.Random) -> Iterator[tuple[int, str]]:
@@ -123,36 +118,36 @@ def _other_operators(problem: Problem, rng: random.Random) -> Iterator[tuple[int
 
 
 def _places(problem: Problem, rng: random.Random, pattern: re.Pattern[str]) -> Iterator[tuple[int, re.Match[str]]]:
-    """Where a pattern occurs in the steps; in an inference only the conclusion counts, as premises are given."""
+    """Yield the matches of a pattern, with the numbers of their steps. Of an inference only the conclusion counts."""
     for at in shuffled(rng, len(problem.steps)):
         step = problem.steps[at]
-        found = list(pattern.finditer(step, result_start(step) if IMPLIES in step else 0))
-        yield from ((at, match) for match in rng.sample(found, len(found)))
+        matches = list(pattern.finditer(step, result_start(step) if IMPLIES in step else 0))
+        yield from ((at, match) for match in rng.sample(matches, len(matches)))
 
 
 def _with(match: re.Match[str], text: str) -> str:
-    """The line of a match with another text in its place."""
+    """The line of a match with another text in the place of the match."""
     return match.string[: match.start()] + text + match.string[match.end() :]
 
 
 def _exchanged(line: str, start: int, name: str, other: str) -> str:
-    """The line with two names in each other's places from `start` on."""
+    """The line with two names exchanged from `start` on."""
     both = {name: other, other: name}
     return line[:start] + _NAME.sub(lambda match: both.get(match[0], match[0]), line[start:])
 
 
 def _units(text: str) -> list[tuple[int, str]]:
-    """The units in a text and where they start."""
-    found = []
+    """The units in a text, each with its place."""
+    places = []
     for match in NUMBER.finditer(text):
         start = match.end() + 1
         if text[match.end() : start] == " " and (measured := units.match_unit(text, start)):
-            found.append((start, text[start : measured[1]]))
-    return found
+            places.append((start, text[start : measured[1]]))
+    return places
 
 
 def _similar(unit: str) -> list[str]:
-    """Units of another size, and the same one with another power."""
+    """Units that are similar to a unit: of another size, or with another power."""
     sizes = next((scale for scale in _SIZES if unit in scale), ())
     symbol, _, power = unit.partition("^")
     powers = [symbol, f"{symbol}^2", f"{symbol}^3"] if symbol in _SIZES[0] and (power or symbol == unit) else []

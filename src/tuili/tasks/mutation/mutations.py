@@ -1,8 +1,7 @@
-"""Mutations: wrong chains of reasoning made from right ones, each step labelled by the exact checker.
+"""Mutants: wrong chains of reasoning made from right ones, with a label of the exact checker on each step.
 
-A mutant has one error of a named kind. Chains that stay right by accident, or whose first doubtful step the
-checker cannot decide, are no mutants. How the errors are made is left to `slips`, `mixups`, `fallacies`
-and `gaps`.
+A mutant has one error of a named kind. A chain that stays right by accident is no mutant, nor is one with a step before
+the error that the checker cannot decide. How errors are made is left to `slips`, `mixups`, `fallacies` and `gaps`.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from tuili.tasks.mutation.rewriting import MutatedChain, Mutation
 from tuili.tasks.problem import Problem
 from tuili.tasks.scoring import same_answer
 
-MAX_CANDIDATES = 24
-"""How many changed chains are checked before a kind counts as one that does not apply."""
+MAX_CHANGED_CHAINS = 24
+"""Changed chains that are checked before a kind of error counts as one that does not apply to a problem."""
 
 _MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
     {
-        made.__name__: made
-        for made in (
+        mutation.__name__: mutation
+        for mutation in (
             slips.wrong_digit,
             slips.carried_error,
             slips.off_by_one,
@@ -51,7 +50,7 @@ _MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
     }
 )
 MUTATION_KINDS: tuple[str, ...] = tuple(_MUTATIONS)
-"""The kinds of errors."""
+"""The names of all kinds of errors."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,9 @@ class Mutant:
 
     @property
     def first_error(self) -> int | None:
-        """The place of the first invalid step, or `len(steps)` if all are valid and the answer is wrong.
+        """The place of the first invalid step, or `len(steps)` if all steps are valid and the answer is wrong.
 
-        None if nothing is known to be wrong: no step is invalid, and the answer is right or a step is undecided.
+        None if no error is known: no step is invalid, and the answer is right or a step is undecided.
         """
         for at, label in enumerate(self.labels):
             if label.status is Status.INVALID:
@@ -83,7 +82,7 @@ class Mutant:
 
 
 def candidates(problem: Problem, kind: str, seed: int | str) -> Iterator[Mutant]:
-    """The chains that a kind of error makes of a problem, in random order, also those that are not wrong.
+    """Yield the changed chains of a problem for a kind of error, in random order. Some may be right by accident.
 
     Raises `InputError` for an unknown kind.
     """
@@ -95,11 +94,12 @@ def candidates(problem: Problem, kind: str, seed: int | str) -> Iterator[Mutant]
 
 
 def mutate(problem: Problem, kind: str, seed: int | str) -> Mutant | None:
-    """A mutant of a right chain, the same everywhere for a problem, kind and seed; None where the kind does not apply.
+    """A mutant of a problem's chain, or None where the kind of error does not apply.
 
-    All steps before its `first_error` are valid. Raises `InputError` for an unknown kind.
+    The same problem, kind and seed give the same mutant everywhere. All steps before its `first_error` are valid.
+    Raises `InputError` for an unknown kind.
     """
-    for mutant in islice(candidates(problem, kind, seed), MAX_CANDIDATES):
+    for mutant in islice(candidates(problem, kind, seed), MAX_CHANGED_CHAINS):
         at = mutant.first_error
         if at is not None and all(at < place for place in mutant.undecided):
             return mutant
@@ -107,24 +107,24 @@ def mutate(problem: Problem, kind: str, seed: int | str) -> Mutant | None:
 
 
 def mutants(problem: Problem, seed: int, count: int) -> list[Mutant]:
-    """Up to `count` different mutants, evenly of the kinds that apply, which take turns in random order.
+    """Up to `count` different mutants of a problem. The kinds of errors that apply take turns in random order.
 
-    Fewer where a whole turn brings nothing new. Raises `InputError` for a negative count.
+    There are fewer where a whole turn gives no new mutant. Raises `InputError` for a negative count.
     """
     if count < 0:
         raise InputError(f"count {count} is negative: use 0 or more")
     kinds = random.Random(f"{problem.id}/{seed}").sample(MUTATION_KINDS, len(MUTATION_KINDS))
-    found: dict[MutatedChain, Mutant] = {}
+    by_chain: dict[MutatedChain, Mutant] = {}
     for turn in range(count):
-        before = len(found)
+        before = len(by_chain)
         for kind in tuple(kinds):
             mutant = mutate(problem, kind, f"{seed}/{turn}")
             if mutant is None:
                 kinds.remove(kind)
             else:
-                found.setdefault(MutatedChain(mutant.steps, mutant.answer), mutant)
-            if len(found) == count:
-                return list(found.values())
-        if len(found) == before:
+                by_chain.setdefault(MutatedChain(mutant.steps, mutant.answer), mutant)
+            if len(by_chain) == count:
+                return list(by_chain.values())
+        if len(by_chain) == before:
             break
-    return list(found.values())
+    return list(by_chain.values())

@@ -1,7 +1,7 @@
-"""A line of a chain as text: the numbers in it, its result, and how it reads with other ones.
+"""A line of a chain as text: its numbers, its result, and the same line with other numbers.
 
-Lines are changed in place and not printed anew, so that a changed line is written like the others. What
-becomes of the lines after it is left to `carrying`, which changes are errors to `slips` and its neighbours.
+A line is edited in place and not printed anew, so that a changed line is written like the others. Changes of the
+lines after it are left to `carrying`, the choice of errors to `slips`, `mixups`, `fallacies` and `gaps`.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ NUMBER = re.compile(
     rf"\b(?:{'|'.join(WEEKDAYS)})\b|\b\d{{4}}-\d\d-\d\d\b|\b\d\d:\d\d(?::\d\d)?\b"
     r"|(?<![\w.^/)-])-?\d+(?:/\d+|\.\d+)?"
 )
-"""A number as written, with its sign: also a date, a time of day, a weekday; no exponent and no part of a name."""
+"""A number with its sign, a date, a time of day or a weekday, as written. Exponents and parts of names do not match."""
 
 _LABEL = re.compile(r"[A-Z][0-9]{1,3}: ")
 _FORMS = ((re.compile(r"\d+"), "0"), (re.compile("|".join(WEEKDAYS)), "Monday"), (re.compile("true|false"), "true"))
 
 
 class MutatedChain(NamedTuple):
-    """Steps and the answer they lead to."""
+    """The steps and the answer of a problem after a change."""
 
     steps: tuple[str, ...]
     answer: str
 
 
 Mutation: TypeAlias = Callable[[Problem, random.Random], Iterator[MutatedChain]]
-"""Changed chains of a problem, each with one error of a kind (or none, by accident), in random order."""
+"""Yields changed chains of a problem in random order. Each has an error of one kind, or by accident none."""
 
 
 def shuffled(rng: random.Random, size: int) -> list[int]:
@@ -44,14 +44,14 @@ def shuffled(rng: random.Random, size: int) -> list[int]:
 
 
 def result_start(line: str) -> int:
-    """Where the result of a line begins: its conclusion, or what stands behind the last `=`; 0 if it has none."""
+    """Where the result of a line begins: its conclusion, or what follows the last `=`. 0 for a line without either."""
     mark = IMPLIES if IMPLIES in line else EQUALS
     at = line.rfind(mark)
     return at + len(mark) if at >= 0 else 0
 
 
 def result(line: str) -> str | None:
-    """The result of a calculation if it is a single value: `24 cm`, `true`."""
+    """The result of a calculation where that is a single value, such as `24 cm` or `true`, else None."""
     text = line[result_start(line) :]
     return text if IMPLIES not in line and result_start(line) and _literal(text) is not None else None
 
@@ -63,21 +63,24 @@ def numbers(text: str) -> tuple[str, ...]:
 
 
 def same_form(text: str, other: str) -> bool:
-    """Whether two values are written alike but for their digits: with the same sign and unit, both whole."""
+    """Whether two values differ in digits alone: both have the same sign and unit, and both or neither are whole."""
     return _form(text) == _form(other)
 
 
 def replaced(problem: Problem, at: int, line: str) -> MutatedChain:
-    """The chain of a problem with another line in one place and all else as it was."""
+    """The chain of a problem with another line in one place."""
     return MutatedChain((*problem.steps[:at], line, *problem.steps[at + 1 :]), problem.answer)
 
 
 def recalculated(line: str) -> str | None:
-    """A calculation with the result that its first part has; None if it cannot be worked out in the same form."""
+    """A calculation with every part after the first one set to the first one's value.
+
+    None where that value cannot be worked out, or cannot be written in the same form.
+    """
     label = _LABEL.match(line)
     start = label.end() if label else 0
     parts = line[start:].split(EQUALS)
-    value = next((found for found in map(_worth, parts[:-1]) if found is not None), None)
+    value = next((worth for worth in map(_worth, parts[:-1]) if worth is not None), None)
     if value is None:
         return None
     for i, part in enumerate(parts):
@@ -93,7 +96,7 @@ def recalculated(line: str) -> str | None:
 
 
 def substituted(text: str, changes: Mapping[str, str]) -> str:
-    """A text with other numbers in the place of some."""
+    """A text in which the numbers in `changes` are replaced."""
     return NUMBER.sub(lambda match: changes.get(match[0], match[0]), text)
 
 
@@ -104,7 +107,7 @@ def _form(text: str) -> str:
 
 
 def _with_left_side(part: str, before: str) -> str:
-    """`72 / 2` after `9 * 8 / 2`: the part with the value that its left side has in the part before it."""
+    """A part with the value that its left operand has in the part before it: `72 / 2` after `9 * 8 / 2`."""
     left, *rest = part.rsplit(" ", 2)
     tail = part[len(left) :]
     value, term = _worth(before.removesuffix(tail)), _literal(left)
@@ -112,7 +115,7 @@ def _with_left_side(part: str, before: str) -> str:
 
 
 def _worth(text: str) -> Value | None:
-    """What a part is worth by itself; None with names in it, or if it has no value."""
+    """The value of a part. None where it holds names or has no value."""
     try:
         return evaluate(parse_statement(text))
     except StepFault:
@@ -120,7 +123,7 @@ def _worth(text: str) -> Value | None:
 
 
 def _literal(text: str) -> terms.Term | None:
-    """The term of a text that is a single value."""
+    """The term of a text that is a single value, else None."""
     try:
         term = parse_statement(text)
     except StepFault:

@@ -1,7 +1,7 @@
-"""Slips in a result: a wrong digit, one too many, a lost sign; and numbers misread in the prompt.
+"""Slips in a result: a wrong digit, a result that is one off, a wrong sign; and misread numbers of the prompt.
 
-Each function yields changed chains of a problem in random order; that a changed chain is wrong is for
-`mutations` to find out.
+Each function yields changed chains of a problem in random order. Whether a changed chain is wrong is left to
+`mutations`.
 """
 
 from __future__ import annotations
@@ -17,26 +17,29 @@ from tuili.tasks.mutation.rewriting import NUMBER, MutatedChain, numbers, replac
 from tuili.tasks.problem import Problem
 
 _MISWRITTEN = re.compile(r"(?<![\d:.-])0\d|(?<!\d)-0|/0(?!\d)")
-"""A zero in front, a negative zero, a denominator of zero: nobody slips like that."""
+"""A leading zero, a negative zero or a denominator of zero: forms that no slip produces."""
 _LAST_WHOLE = re.compile(r"\d+(?=/|$)")
 
 
 def other_digit(number: str, rng: random.Random) -> list[str]:
-    """The number with one digit replaced or two neighbours exchanged, in random order; none is one off."""
+    """The number with one digit replaced or two neighbouring digits exchanged, in random order.
+
+    No digit in the last place is replaced by the next larger or smaller one, which is left to `one_off`.
+    """
     digits = [i for i, letter in enumerate(number) if letter.isdigit()]
-    found = [
+    variants = [
         number[:i] + digit + number[i + 1 :]
         for i in digits
         for digit in "0123456789"
         if digit != number[i] and (i != digits[-1] or abs(int(digit) - int(number[i])) > 1)
     ]
-    found += [
+    variants += [
         number[:i] + number[i + 1] + number[i] + number[i + 2 :]
         for i in digits
         if i + 1 in digits and number[i] != number[i + 1]
     ]
-    found = [text for text in found if not _MISWRITTEN.search(text)]
-    return rng.sample(found, len(found))
+    variants = [text for text in variants if not _MISWRITTEN.search(text)]
+    return rng.sample(variants, len(variants))
 
 
 def one_off(number: str, rng: random.Random) -> list[str]:
@@ -64,7 +67,7 @@ def _other_sign(number: str, _: random.Random) -> list[str]:
 
 
 def wrong_digit(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A digit of a result is wrong; the later steps have the right number."""
+    """A digit of a result is wrong. The later steps use the right number."""
     for at, line, _ in _edited_results(problem, rng, other_digit):
         yield replaced(problem, at, line)
 
@@ -78,24 +81,24 @@ def carried_error(problem: Problem, rng: random.Random) -> Iterator[MutatedChain
 
 
 def off_by_one(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A result is one too large or too small; half of the time the later steps go on from it."""
+    """A result is one too large or too small. In half of the chains the later steps go on from it."""
     for at, line, number in _edited_results(problem, rng, one_off):
         goes_on = rng.random() < 0.5 and is_new(number, problem, at)
         yield (carried(problem, at, line) if goes_on else None) or replaced(problem, at, line)
 
 
 def wrong_sign(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A result has lost its minus, or has one where the line has a minus elsewhere."""
+    """The sign of a result is wrong, in a line that has a minus sign."""
     for at, line, _ in _edited_results(problem, rng, _other_sign):
         if "-" in problem.steps[at].replace("->", ""):
             yield replaced(problem, at, line)
 
 
 def copied_number(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A number of the prompt is misread or taken for another one, and the whole chain goes on from that."""
+    """A number of the prompt is misread or mistaken for another one of the prompt, and the chain goes on from that."""
     given = numbers(problem.prompt)
     used = {number for step in problem.steps for number in numbers(step)}
-    # A number that stands there twice would change in both places, of which the solver misreads one.
+    # A number that occurs twice would change in both places, but a solver misreads one of them.
     readable = [number for number in dict.fromkeys(given) if given.count(number) == 1 and number in used]
     for number in rng.sample(readable, len(readable)):
         mistaken = [other for other in given if other != number and same_form(number, other)]
@@ -109,11 +112,11 @@ Edit = Callable[[str, random.Random], list[str]]
 
 
 def _edited_results(problem: Problem, rng: random.Random, edit: Edit) -> Iterator[tuple[int, str, str]]:
-    """Each step with one number of its result edited: its place, the new line and the number as it was."""
+    """Yield steps with one edited number in their result: the place, the new line and the number before the edit."""
     for at in shuffled(rng, len(problem.steps)):
         step = problem.steps[at]
         start = result_start(step)
-        found = [match for match in NUMBER.finditer(step) if start and match.start() >= start]
-        for match in rng.sample(found, len(found)):
+        matches = [match for match in NUMBER.finditer(step) if start and match.start() >= start]
+        for match in rng.sample(matches, len(matches)):
             for other in edit(match[0], rng)[:2]:
                 yield at, step[: match.start()] + other + step[match.end() :], match[0]

@@ -10,13 +10,13 @@ from benchmarks.harness.cells import Cells
 
 
 def test_comparisons_are_made_at_equal_tokens_and_over_the_same_problems():
-    found = {
+    outcomes = {
         "steps_1": [(True, 10, 30), (False, 10, 30)],
         "steps_4": [(True, 10, 30), (True, 20, 90)],
         "votes_1": [(False, 10, 30), (False, 10, 30)],
         "votes_2": [(True, 20, 60), (False, 20, 60)],
     }
-    figures = {name: figure.median for name, figure in comparisons(found, (1, 4), 2).items()}
+    figures = {name: figure.median for name, figure in comparisons(outcomes, (1, 4), 2).items()}
     assert figures["steps_4_over_steps_1"] == pytest.approx(50)
     assert figures["steps_4_votes_of_equal_tokens"] == pytest.approx(1.5)
     assert figures["steps_4_over_votes_of_equal_tokens"] == pytest.approx(75)
@@ -28,7 +28,7 @@ def test_every_way_has_a_point_and_a_block_is_measured_once(monkeypatch, tmp_pat
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     monkeypatch.setattr(budgets, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr(budgets, "LEVELS", (1,))
-    monkeypatch.setattr(budgets, "domains", lambda: ("arithmetic", "knights"))
+    monkeypatch.setattr(budgets, "domain_names", lambda: ("arithmetic", "knights"))
     settings = {
         "per_cell": 1,
         "steps": (1, 2),
@@ -45,5 +45,5 @@ def test_every_way_has_a_point_and_a_block_is_measured_once(monkeypatch, tmp_pat
     for way in [*ways, "calm_softmax_0.9", "calm_saturation_0.9"]:
         assert figures[f"{way}_tokens"].median > 0
     assert figures["depth_12_layer_steps"].median == 12 * figures["depth_12_tokens"].median
-    monkeypatch.setattr(budgets, "outcomes", lambda *_: pytest.fail("asked again"))
+    monkeypatch.setattr(budgets, "measure_block", lambda *_: pytest.fail("asked again"))
     assert measure(**settings)[1] == figures

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.engine.budgets.methods import Methods, vote
 from tuili.eval.runner import unseen_problems
-from tuili.model.folder import load_model
+from tuili.model import load_model
 from tuili.tasks import generate
 
 PROBLEM = generate("arithmetic", 0, 0, 1)

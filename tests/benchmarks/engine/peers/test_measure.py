@@ -13,7 +13,7 @@ from benchmarks.engine.peers.contenders import Contender, contenders
 from benchmarks.engine.peers.protocol import Work
 from benchmarks.engine.peers.sizes import SIZES
 from benchmarks.harness.cells import Cells
-from tuili.model.folder import load_model
+from tuili.model import load_model
 
 SECONDS = {"ours_fp32": 2.0, "llama_cpp": 4.0, "transformers": 8.0}
 
@@ -28,8 +28,12 @@ class Fake:
 
     def do(self, work: Work) -> dict[str, object]:
         self.asked.append((self.name, work.batch, work.prompt, work.seed))
-        own = SECONDS[self.name]
-        return {"seconds": own, "cpu_seconds": own / 2, "tokens": [1, 2, 3, 5 if self.name == "llama_cpp" else 4]}
+        seconds = SECONDS[self.name]
+        return {
+            "seconds": seconds,
+            "cpu_seconds": seconds / 2,
+            "tokens": [1, 2, 3, 5 if self.name == "llama_cpp" else 4],
+        }
 
     def close(self) -> None:
         self.asked.append((self.name, 0, 0, 0))
@@ -60,13 +64,13 @@ def test_every_plan_has_its_contenders(compiles, monkeypatch):
     monkeypatch.setattr("benchmarks.engine.peers.contenders.compiles", lambda: compiles)
     assert {size for size, _ in PLAN} == set(SIZES)
     for size in SIZES:
-        found = contenders(size, Path("files"), "peers", [0.9, 0.1, 0, 0])
-        names = [contender.name for contender in found]
+        competing = contenders(size, Path("files"), "peers", [0.9, 0.1, 0, 0])
+        names = [contender.name for contender in competing]
         assert len(set(names)) == len(names)
         assert ("ours_fp32_eager_full" in names) == (size == "24m")
         assert ("ours_bf16_compiled_exits" in names) == compiles
         assert {"llama_cpp_f16", "llama_cpp_q8_0", "openvino", "transformers"} <= set(names)
-        for contender in found:
+        for contender in competing:
             assert ("shares" in contender.variant) == contender.name.endswith("exits")
 
 

@@ -1,4 +1,4 @@
-"""Workers: the same work for all, timed and counted; what is printed by the way is no answer; a death is told."""
+"""Workers: the same work for all, timed and counted; what a library prints is no answer; a dead worker is an error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.engine.peers import protocol
-from benchmarks.engine.peers.protocol import FIRST_WORD, Work, Worker
+from benchmarks.engine.peers.protocol import FIRST_PROMPT_ID, Work, Worker
 
 WORKER = """
 import sys, time
@@ -31,8 +31,11 @@ serve(prepare)
 def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A worker that sleeps and counts."""
     monkeypatch.setattr(protocol, "ROOT", Path(protocol.__file__).parents[3])
-    started = Worker(sys.executable, "unused", [], 1, tmp_path / "log")
-    started._command = [sys.executable, "-c", WORKER, "1"]
+    program, python = tmp_path / "worker.py", tmp_path / "python"
+    program.write_text(WORKER)
+    python.write_text(f"#!/bin/sh\nexec {sys.executable} {program}\n")
+    python.chmod(0o755)
+    started = Worker(str(python), "unused", [], 1, tmp_path / "log")
     yield started
     started.close()
 
@@ -42,7 +45,7 @@ def test_prompts_are_the_same_for_all_and_others_with_every_seed():
     assert work.prompts() == Work(3, 20, 5, 100, {"compiled": True}).prompts()
     assert work.prompts() != Work(3, 20, 5, 100, seed=1).prompts()
     assert [len(prompt) for prompt in work.prompts()] == [20] * 3
-    assert all(FIRST_WORD <= token < 100 for prompt in work.prompts() for token in prompt)
+    assert all(FIRST_PROMPT_ID <= token < 100 for prompt in work.prompts() for token in prompt)
 
 
 def test_a_worker_is_timed_and_hands_back_its_first_tokens(worker: Worker):

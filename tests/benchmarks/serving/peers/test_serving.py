@@ -39,7 +39,7 @@ def test_the_peers_model_has_the_size_of_what_a_token_of_nano_uses(tmp_path):
 
 
 def test_everybody_takes_part(tmp_path, monkeypatch):
-    monkeypatch.setattr("benchmarks.serving.peers.contenders.made", lambda *_: None)
+    monkeypatch.setattr("benchmarks.serving.peers.contenders.write_missing", lambda *_: None)
     names = [one.name for one in contenders(tmp_path, 2)]
     assert names == [
         "ours",

@@ -20,12 +20,12 @@ from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.written import parse_tokens
 from tuili.errors import InputError
 from tuili.eval.runner import unseen_problems
-from tuili.model.folder import LoadedModel, load_model
-from tuili.model.verifier import Calibration, LoadedVerifier, Verifier, VerifierConfig, write_verifier
+from tuili.model import LoadedModel, LoadedVerifier, Verifier, load_model, write_verifier
 from tuili.posttrain.verifier.chains import rendered
 from tuili.posttrain.verifier.features import examples
 from tuili.posttrain.verifier.fit import judged
 from tuili.steps import Context
+from tuili.store import VerifierCalibration, VerifierConfig
 
 PROMPT = "What is 48 / 2 + 7?"
 
@@ -33,7 +33,7 @@ PROMPT = "What is 48 / 2 + 7?"
 def verifier(state_size: int = 16) -> LoadedVerifier:
     torch.manual_seed(3)
     network = Verifier(VerifierConfig(state_size, channels=16, layers=2, heads=2)).eval()
-    return LoadedVerifier(network, Calibration(((-4.0, 0.0), (4.0, 1.0)), ((-9.0, 0.1), (9.0, 0.9))), {})
+    return LoadedVerifier(network, VerifierCalibration(((-4.0, 0.0), (4.0, 1.0)), ((-9.0, 0.1), (9.0, 0.9))), {})
 
 
 @pytest.mark.parametrize("chunk", [256, 7, 1])

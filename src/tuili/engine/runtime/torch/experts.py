@@ -15,8 +15,7 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from tuili.model.experts import MixtureOfExperts, route_tokens
-from tuili.model.kernels import gated_silu
+from tuili.model import MixtureOfExperts, gated_silu, route_tokens
 
 MAX_SORTED_TOKENS = 64
 """For more tokens than this, the tensor operations of `MixtureOfExperts` are faster."""

@@ -20,8 +20,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tuili.model import TuiliConfig
-from tuili.model.rotary import rotary
+from tuili.model import TuiliConfig, rotary
 
 INITIAL_TOKEN_COLUMNS, INITIAL_UNIT_COLUMNS = 128, 32
 """Columns to the right and to the left of the centre at first. They are doubled as rows need more."""

@@ -30,9 +30,16 @@ from tuili.engine.runtime.torch.compiled import graph
 from tuili.engine.runtime.torch.experts import LeanExperts
 from tuili.engine.runtime.torch.int8_linear import Weight, linear, quantize
 from tuili.engine.runtime.torch.kv_cache import CacheView, KVCache
-from tuili.model import TuiliForCausalLM
-from tuili.model.kernels import gated_silu
-from tuili.model.layers import KeyValueProjection, LayeredAttention, Projection, ReasoningLayer, RMSNorm, TrunkLayer
+from tuili.model import (
+    KeyValueProjection,
+    LayeredAttention,
+    Projection,
+    ReasoningLayer,
+    RMSNorm,
+    TrunkLayer,
+    TuiliForCausalLM,
+    gated_silu,
+)
 
 MAX_TOKENS_AS_ROWS = 32
 """Tokens that run through a compiled graph as rows of their own, each with a copy of its keys and values."""

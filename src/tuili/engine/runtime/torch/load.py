@@ -16,9 +16,7 @@ from tuili.engine.runtime.torch.prefix_cache import PrefixCache
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.errors import InputError
-from tuili.model import TuiliForCausalLM
-from tuili.model.folder import LoadedModel
-from tuili.model.verifier import LoadedVerifier, read_verifier
+from tuili.model import LoadedModel, LoadedVerifier, TuiliForCausalLM, read_verifier
 from tuili.store import Tokenizer
 
 

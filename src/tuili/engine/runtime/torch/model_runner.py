@@ -26,7 +26,7 @@ from tuili.engine.runtime.torch.sampler import Sampler, logprobs
 from tuili.engine.runtime.torch.speculative import SpeculativeDecoder
 from tuili.engine.runtime.torch.verifier_pass import VerifierPass
 from tuili.engine.sequence import Sequence
-from tuili.model.verifier import LoadedVerifier
+from tuili.model import LoadedVerifier
 
 PREFIX_CACHE_BYTES = 2**26
 

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tuili.engine.runtime.runner import Observation
-from tuili.model import TuiliForCausalLM
-from tuili.model.layers import LayeredAttention
+from tuili.model import LayeredAttention, TuiliForCausalLM
 
 ACTIVE_SHARE = 0.1
 """A head is active for a token if its output's norm is at least this share of the largest head's in the layer."""

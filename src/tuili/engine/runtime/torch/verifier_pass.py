@@ -14,7 +14,7 @@ from torch import Tensor
 from tuili.engine.runtime.torch.kv_cache import KVCache
 from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.engine.sequence import Sequence
-from tuili.model.verifier import LoadedVerifier, response_features
+from tuili.model import LoadedVerifier, response_features
 
 
 class VerifierPass:

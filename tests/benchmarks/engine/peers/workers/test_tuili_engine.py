@@ -1,23 +1,23 @@
-"""Our worker writes what was asked for: all tokens, never an end, as deep as was drawn; sizes are equal as claimed."""
+"""Our worker writes all tokens, never an end, at the depths that were drawn; the models are of equal active size."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from benchmarks.engine.peers import ours
 from benchmarks.engine.peers.protocol import Work
 from benchmarks.engine.peers.sizes import SIZES, Size, build_ours
-from benchmarks.engine.peers.workers.tuili_engine import Ours
+from benchmarks.engine.peers.workers import tuili_engine
+from benchmarks.engine.peers.workers.tuili_engine import TuiliEngine
 from tuili.engine import Sequence
 
 TINY = Size(2048, 64, 12, 2, 1, 32, 16, 3)
 
 
 @pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch) -> Ours:
+def tiny(monkeypatch: pytest.MonkeyPatch) -> TuiliEngine:
     monkeypatch.setitem(SIZES, "tiny", TINY)
-    return Ours("tiny", torch.float32)
+    return TuiliEngine("tiny", torch.float32)
 
 
 @pytest.mark.parametrize("size", list(SIZES))
@@ -28,28 +28,28 @@ def test_a_token_uses_as_many_parameters_of_ours_as_of_the_llama(size: str):
 
 
 @pytest.mark.parametrize(("batch", "shares"), [(1, None), (3, [0.5, 0.2, 0.2, 0.1])])
-def test_every_response_has_its_tokens_at_the_depths_that_were_drawn(tiny: Ours, batch, shares, monkeypatch):
-    rows: list[Sequence] = []
+def test_every_response_has_its_tokens_at_the_depths_that_were_drawn(tiny: TuiliEngine, batch, shares, monkeypatch):
+    sequences: list[Sequence] = []
 
     def noted(*given, **more) -> Sequence:
-        rows.append(Sequence(*given, **more))
-        return rows[-1]
+        sequences.append(Sequence(*given, **more))
+        return sequences[-1]
 
-    monkeypatch.setattr(ours, "Row", noted)
+    monkeypatch.setattr(tuili_engine, "Sequence", noted)
     tokens = tiny.prepare(Work(batch, 16, 40, 2048, {"shares": shares}))()
-    written = rows[-batch:]
-    assert tokens == [row.tokens for row in written]
-    assert {len(own) for own in tokens} == {40}
-    depths = [depth for row in written for depth in row.depths]
+    written = sequences[-batch:]
+    assert tokens == [sequence.tokens for sequence in written]
+    assert {len(response) for response in tokens} == {40}
+    depths = [depth for sequence in written for depth in sequence.depths]
     if shares is None:
         assert set(depths) == {12}
     else:
         assert set(depths) == {3, 6, 9, 12}
         assert depths.count(3) / len(depths) == pytest.approx(0.5, abs=0.15)
-        assert len({tuple(row.depths) for row in written}) == batch
+        assert len({tuple(sequence.depths) for sequence in written}) == batch
 
 
-def test_drawn_depths_cost_as_many_layers(tiny: Ours):
+def test_drawn_depths_cost_as_many_layers(tiny: TuiliEngine):
     tiny.prepare(Work(1, 16, 20, 2048, {"shares": [1.0, 0, 0, 0]}))()
     (scheduler,) = tiny._schedulers.values()
     assert scheduler.stats.layer_steps == 3 * scheduler.stats.tokens

@@ -1,0 +1,130 @@
+"""What `fuzz` runs and asks: a tiny model with promises, a runner that writes whole responses, and random requests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+
+import torch
+
+from benchmarks.harness.simulated import Clock, SimulatedRunner
+from benchmarks.harness.tiny import loud, save_tiny
+from tuili.engine import (
+    CALIBRATION_FILE,
+    FEATURES,
+    Budget,
+    Calibration,
+    Depth,
+    Entry,
+    ModelRunner,
+    PrefillOutput,
+    Request,
+    Sample,
+    Sampling,
+    Sequence,
+    StepOutput,
+    StepPolicy,
+)
+from tuili.model import LoadedModel, LoadedVerifier, Verifier, load_model, write_verifier
+from tuili.store import Tokenizer, VerifierConfig, model_hash, verifier_hash
+from tuili.store import VerifierCalibration as Curves
+
+OPENINGS = ("What is 48 / 2 + 7?", "Each name stands for a number.\nP1: Leo = Zoe + 3\n", "Solve for t: ")
+
+Value = TypeVar("Value")
+
+
+def load_tiny_model(folder: Path) -> LoadedModel:
+    """A model of random weights, so large that texts differ."""
+    loaded = load_model(save_tiny(folder, top_units=2, window=4, max_unit=4))
+    loud(loaded.model)
+    return loaded
+
+
+def add_promises(loaded: LoadedModel) -> None:
+    """Give a model an untrained verifier, and a calibration that some answers satisfy."""
+    torch.manual_seed(1)
+    line = ((-8.0, 0.0), (8.0, 1.0))
+    size = VerifierConfig(loaded.model.config.hidden_size, channels=8, layers=1, heads=1)
+    write_verifier(loaded.path, LoadedVerifier(Verifier(size).eval(), Curves(line, line), {}))
+    entries = tuple(
+        Entry(error_tolerance=0.1, max_steps=steps, max_tokens=tokens, threshold=0.5, n=100, wrong=1, bound=0.05)
+        for steps in (1, 2)
+        for tokens in (5, 12)
+    )
+    calibration = Calibration(
+        model=model_hash(loaded.path),
+        verifier=verifier_hash(loaded.path),
+        exit_threshold=loaded.model.config.exit_threshold,
+        delta=0.05,
+        coefficients=(1.0,) + (0.0,) * (len(FEATURES) - 1),
+        constant=0.0,
+        rejected=0.9,
+        sample=Sample(
+            source="none", sha256="", fitted=0, n=100, longest_prompt=400, accuracy=0.5, calibration_error=0.0
+        ),
+        entries=entries,
+        curves=(),
+    )
+    (loaded.path / CALIBRATION_FILE).write_text(calibration.model_dump_json(), encoding="utf-8")
+
+
+class CompletingRunner(SimulatedRunner):
+    """Replaces tokens at random by those of a well-formed response, so that some responses are whole."""
+
+    def __init__(self, runner: ModelRunner, tokenizer: Tokenizer, clock: Clock, random: Random) -> None:
+        super().__init__(runner, clock, lambda: random.uniform(0.8, 1.2))
+        names = ("<think>", "</think>", "7", "=", "<|end|>")
+        self._opening, self._closing, *self._others, self._end = map(tokenizer.token_id, names)
+        self._random = random
+        self.completes = False
+
+    def prefill(self, sequence: Sequence, tokens: list[int], policy: StepPolicy) -> PrefillOutput:
+        """See `ModelRunner`."""
+        output = super().prefill(sequence, tokens, policy)
+        return output if output.first is None else replace(output, first=self._completed(output.first))
+
+    def decode(self, policy: StepPolicy) -> list[StepOutput]:
+        """See `ModelRunner`."""
+        return [self._completed(output) for output in super().decode(policy)]
+
+    def _completed(self, output: StepOutput) -> StepOutput:
+        """The output with some tokens replaced."""
+        tokens = list(output.sequence.tokens)
+        for token in output.tokens:
+            if self.completes and self._random.random() < 0.7:
+                choices = [*self._others, self._end] if self._closing in tokens else [self._closing, *self._others]
+                token = self._random.choice(choices) if tokens else self._opening
+            tokens.append(token)
+        return replace(output, tokens=tokens[len(output.sequence.tokens) :])
+
+
+def random_request(random: Random) -> Request:
+    """A request of any kind; some requests must be refused."""
+
+    def sometimes(chance: float, value: Value) -> Value | None:
+        return value if random.random() < chance else None
+
+    depth: Depth = random.choice(("auto",) * 8 + (1, 2, 4) * 2 + ("exact", "exact", 7))
+    budget = Budget(
+        max_steps=random.choice((1, 1, 1, 2, 4)),
+        max_tokens=random.choice((1, 2, 5, 12, 30)),
+        max_layer_steps=sometimes(0.3, random.choice((1, 4, 9, 30, 80))),
+        error_tolerance=sometimes(0.15, random.choice((0.01, 0.2, 0.2, 0.2))),
+        deadline_ms=sometimes(0.4, random.choice((1.0, 20.0, 60.0, 200.0, 1_000.0)) * random.uniform(0.5, 1.5)),
+    )
+    stops = ("7", "1 ", "=="), ("\n",), ("</think>",)
+    sampling = Sampling(
+        temperature=random.choice((0.0, 0.0, 0.0, 0.7, 2.0)),
+        top_p=random.choice((1.0, 0.8)),
+        top_k=random.choice((0, 3)),
+        seed=random.randrange(2**63),
+        stop=sometimes(0.2, random.choice(stops)) or (),
+    )
+    if budget.error_tolerance is not None and random.random() < 0.8:
+        depth, sampling = "auto", Sampling()
+    tail = "".join(random.choices("0123456789+-*/ tx=\n", k=random.choice((0, 3, 10, 60))))
+    prompt = random.choice((*OPENINGS * 15, "", "x" * 600)) + tail
+    return Request(prompt, budget, sampling, depth, priority=random.randint(-1, 2))

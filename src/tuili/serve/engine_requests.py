@@ -1,0 +1,91 @@
+"""From the body of a request to what the engine is asked: budget, sampling, seeds, and the question of a conversation.
+
+`reasoning_effort` names a budget, and the field `budget` changes single limits of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tuili.engine import Budget, Request, Sampling, parse_settings
+from tuili.serve.errors import HttpError
+from tuili.serve.schemas.fields import Effort, StopTexts
+from tuili.serve.schemas.messages import Message, ReasoningInput
+from tuili.serve.schemas.requests import ChatRequest, GenerationRequest
+
+EFFORT_BUDGETS: Mapping[str, Mapping[str, int]] = {
+    "none": {"max_steps": 1, "max_tokens": 100},
+    "minimal": {"max_steps": 1, "max_tokens": 100},
+    "low": {"max_steps": 1, "max_tokens": 200},
+    "medium": {"max_steps": 2, "max_tokens": 400},
+    "high": {"max_steps": 4, "max_tokens": 800},
+    "xhigh": {"max_steps": 8, "max_tokens": 1600},
+}
+"""Reasoning attempts, and tokens of all attempts together. `none` reasons as well: the models answer by steps alone."""
+DEFAULT_EFFORT: Effort = "medium"
+
+
+def budget_for(effort: Effort | None, max_tokens: int | None, limits: Mapping[str, Any]) -> Budget:
+    """The budget of an effort. `max_tokens` replaces its limit of tokens; `limits`, where not None, replace any.
+
+    Raises `InputError` that names the field and says what would be right.
+    """
+    values: dict[str, Any] = dict(EFFORT_BUDGETS[effort or DEFAULT_EFFORT])
+    if max_tokens is not None:
+        values["max_tokens"] = max_tokens
+    given = {name: value for name, value in limits.items() if value is not None}
+    return parse_settings(Budget, values | given, _budget_field)
+
+
+def _budget_field(name: str) -> str:
+    """The name that a limit of the budget has in a request."""
+    return "max_completion_tokens" if name == "max_tokens" else f"budget.{name}"
+
+
+def sampling_for(body: GenerationRequest, stop: StopTexts) -> Sampling:
+    """How the tokens of an answer are drawn. Raises `InputError` that names the field."""
+    stop_texts = (stop,) if isinstance(stop, str) else tuple(stop or ())
+    values = {"temperature": body.temperature, "top_p": body.top_p, "top_k": body.top_k, "seed": body.seed}
+    if isinstance(body, ChatRequest) and body.logprobs:
+        values["logprobs"] = body.top_logprobs or 0
+    given = {name: value for name, value in values.items() if value is not None}
+    return parse_settings(Sampling, given | {"stop": stop_texts}, str)
+
+
+def with_seeds(request: Request, count: int) -> list[Request]:
+    """`count` copies of a request, with seeds that count up from its own."""
+    sampling = request.sampling
+    return [
+        replace(request, sampling=sampling.model_copy(update={"seed": (sampling.seed + number) % 2**63}))
+        for number in range(count)
+    ]
+
+
+def split_conversation(
+    messages: Sequence[Message | ReasoningInput], field: str = "messages", first: int = 0
+) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The last question, and the earlier pairs of question and answer. Messages of the roles system and developer
+    become the first lines of the question that follows them.
+
+    Raises `HttpError` for messages in another order; it names the message by `field`, the request's field with the
+    messages, and its number, where the first message has the number `first`.
+    """
+    earlier: list[tuple[str, str]] = []
+    question: list[str] = []
+    user_has_asked = False
+    for number, message in enumerate(messages, first):
+        if isinstance(message, ReasoningInput):
+            continue
+        if message.role == "assistant":
+            if not user_has_asked:
+                raise HttpError(400, "an answer without a question before it", "invalid_value", f"{field}.{number}")
+            earlier.append(("\n".join(question), message.text))
+            question, user_has_asked = [], False
+        elif user_has_asked and message.role != "user":
+            raise HttpError(400, "instructions stand before the question", "invalid_value", f"{field}.{number}")
+        else:
+            question.append(message.text)
+            user_has_asked = user_has_asked or message.role == "user"
+    return "\n".join(question), tuple(earlier)

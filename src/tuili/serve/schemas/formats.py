@@ -1,0 +1,49 @@
+"""The formats of answers that clients may ask for: text, JSON, or JSON of a schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tuili.serve.schemas.fields import JsonSchema, StrictModel
+
+
+class Text(StrictModel):
+    """Answers are text."""
+
+    type: Literal["text"]
+
+
+class JsonObject(StrictModel):
+    """Answers are JSON with the properties `steps` and `answer`."""
+
+    type: Literal["json_object"]
+
+
+class Schema(StrictModel):
+    """A JSON schema of an object that an answer and its steps can fill; see `tuili.serve.schemas.structured`."""
+
+    name: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+    description: str | None = None
+    body: Annotated[JsonSchema, Field(alias="schema")]
+    strict: bool | None = None
+
+
+class ChatSchema(StrictModel):
+    """Answers are JSON of a schema."""
+
+    type: Literal["json_schema"]
+    json_schema: Schema
+
+
+class ItemSchema(Schema):
+    """The same for `/v1/responses`, which has it in one piece."""
+
+    type: Literal["json_schema"]
+
+
+class TextFormat(StrictModel):
+    """What answers look like."""
+
+    format: Annotated[Text | JsonObject | ItemSchema, Field(discriminator="type")] = Text(type="text")

@@ -1,0 +1,127 @@
+"""The named events of a streamed `POST /v1/responses`, as types. The response and its items are in `items`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from tuili.serve.schemas.fields import Count, EmptyList, documented_as
+from tuili.serve.schemas.items import ContentPart, OutputItem, ResponseReply
+from tuili.serve.schemas.receipts import JudgedStep
+
+
+class StreamEvent(TypedDict):
+    """Events are counted from 0."""
+
+    sequence_number: Count
+
+
+@documented_as("ResponseTold")
+class ResponseStateEvent(StreamEvent):
+    """The response as it stands: at first, and as the last event."""
+
+    type: Literal[
+        "response.created", "response.in_progress", "response.completed", "response.incomplete", "response.failed"
+    ]
+    response: ResponseReply
+
+
+@documented_as("ItemTold")
+class OutputItemEvent(StreamEvent):
+    """An item begins or is done."""
+
+    type: Literal["response.output_item.added", "response.output_item.done"]
+    output_index: Count
+    item: OutputItem
+
+
+class ContentEvent(StreamEvent):
+    """Where in the output an event belongs."""
+
+    item_id: str
+    output_index: Count
+    content_index: Count
+
+
+@documented_as("PartTold")
+class ContentPartEvent(ContentEvent):
+    """A part of an item begins or is done."""
+
+    type: Literal["response.content_part.added", "response.content_part.done"]
+    part: ContentPart
+
+
+class ReasoningDelta(ContentEvent):
+    """A token of the steps with the layers that it took; or, without text, a step whose line is whole. That is no event
+    of its own, for OpenAI's clients fail at one that they do not know.
+    """
+
+    type: Literal["response.reasoning_text.delta"]
+    delta: str
+    depth: NotRequired[Count]
+    step: NotRequired[JudgedStep]
+
+
+class ReasoningDone(ContentEvent):
+    """All of the steps' text."""
+
+    type: Literal["response.reasoning_text.done"]
+    text: str
+
+
+class TextDelta(ContentEvent):
+    """The answer, which comes in one piece."""
+
+    type: Literal["response.output_text.delta"]
+    delta: str
+    logprobs: EmptyList
+
+
+class TextDone(ContentEvent):
+    """The answer once more."""
+
+    type: Literal["response.output_text.done"]
+    text: str
+    logprobs: EmptyList
+
+
+class RefusalDelta(ContentEvent):
+    """Why there is no answer."""
+
+    type: Literal["response.refusal.delta"]
+    delta: str
+
+
+class RefusalDone(ContentEvent):
+    """The same once more."""
+
+    type: Literal["response.refusal.done"]
+    refusal: str
+
+
+@documented_as("ErrorTold")
+class ErrorEvent(StreamEvent):
+    """The stream ends with an error."""
+
+    type: Literal["error"]
+    message: str
+    param: str | None
+    code: str | None
+
+
+ResponseEvent = Annotated[
+    ResponseStateEvent
+    | OutputItemEvent
+    | ContentPartEvent
+    | ReasoningDelta
+    | ReasoningDone
+    | TextDelta
+    | TextDone
+    | RefusalDelta
+    | RefusalDone
+    | ErrorEvent,
+    Field(discriminator="type"),
+]
+"""Any event of a stream, by its `type`, which is also its name as a server-sent event."""

@@ -1,0 +1,109 @@
+"""The receipt of an answer and its checked steps, as types of the JSON that the server sends."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from typing_extensions import TypeAliasType, TypedDict
+
+from tuili.engine import Outcome as RequestOutcome
+from tuili.engine import StopReason
+from tuili.serve.schemas.fields import Count, documented_as, documented_values
+from tuili.steps import Status as VerdictStatus
+
+Stop = TypeAliasType(
+    "Stop", Annotated[str, AfterValidator(StopReason), documented_values("Stop", StopReason, "Why the writing ended.")]
+)
+Outcome = TypeAliasType(
+    "Outcome",
+    Annotated[
+        str,
+        AfterValidator(RequestOutcome),
+        documented_values(
+            "Outcome", RequestOutcome, "How a request ended. Every request ends in exactly one of these."
+        ),
+    ],
+)
+Status = TypeAliasType(
+    "Status",
+    Annotated[
+        str,
+        AfterValidator(VerdictStatus),
+        documented_values("Status", VerdictStatus, "The four things a checker can honestly say about a line."),
+    ],
+)
+
+
+class Milliseconds(TypedDict):
+    """Wall clock: `total` from handing in to the end, the others summed over attempts."""
+
+    total: float
+    queue: float
+    prefill: float
+    decode: float
+
+
+class Tokens(TypedDict):
+    """`generated` in all attempts; `reasoning` and `answer` of the answer that is given."""
+
+    prompt: Count
+    generated: Count
+    reasoning: Count
+    answer: Count
+
+
+@documented_as("Promised")
+class PromiseReply(TypedDict):
+    """What is guaranteed about an answer, or in `why` the reason that nothing is."""
+
+    error_tolerance: float | None
+    delta: float | None
+    n: Count
+    wrong: Count
+    bound: float | None
+    max_steps: int | None
+    max_tokens: int | None
+    why: str
+
+
+@documented_as("Step")
+class StepReply(TypedDict):
+    """A step of an answer with the checker's verdict, and the mean number of layers of its tokens."""
+
+    text: str
+    verdict: Status
+    depth: float
+    reason: str
+    expected: str | None
+    confidence: float | None
+
+
+@documented_as("Receipt")
+class ReceiptReply(TypedDict):
+    """What an answer cost, how sure it is, and its steps."""
+
+    attempts: Count
+    milliseconds: Milliseconds
+    tokens: Tokens
+    mean_depth: float
+    layer_steps: Count
+    stop: Stop
+    checked: Annotated[dict[Status, Count], Field(description="Number of steps by verdict.")]
+    outcome: Outcome
+    reason: str
+    confidence: float | None
+    promise: PromiseReply
+    reused: Count
+    steps: list[StepReply]
+
+
+class JudgedStep(TypedDict):
+    """A step in the midst of a stream, when its line is whole."""
+
+    attempt: Count
+    number: Count
+    text: str
+    verdict: Status
+    reason: str
+    expected: str | None

@@ -1,0 +1,198 @@
+"""Model folders: find one by name, refuse it when it is unsafe or damaged, and replace one atomically.
+
+A folder is in Hugging Face layout with safetensors only; nothing in it is ever unpickled or run. What is in its files
+is read by the neighbours; a network is built from them by `tuili.model`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tuili.errors import ModelFolderError, one_line
+from tuili.files import flush, flush_all
+from tuili.store.safetensors import check_safetensors
+
+SHIPPED_MODELS = Path(__file__).parents[1] / "models"
+"""The folder that holds one folder for each model inside the package."""
+MODEL_TYPE = "tuili"
+CONFIG_FILE = "config.json"
+INDEX_FILE = "model.safetensors.index.json"
+PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
+MAX_PARAMETERS_PER_BYTE = 8  # were each of them a bit
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{,95}/[A-Za-z0-9][\w.-]{,95}")
+
+
+def shipped_names() -> tuple[str, ...]:
+    """The names of the models inside the package."""
+    return tuple(sorted(path.parent.name for path in SHIPPED_MODELS.glob(f"*/{CONFIG_FILE}")))
+
+
+def resolve_model(name: str | Path) -> Path:
+    """The folder that a name means: a shipped model (`nano`), a folder, or a repository of the Hugging Face hub.
+
+    A shipped name wins over a folder of the same name (write `./nano` for the folder). Only safetensors and JSON files
+    and the chat template are fetched from the hub. Raises `ModelFolderError` when the name is none of the three.
+    """
+    text, path = str(name), Path(name)
+    if text in shipped_names():
+        return SHIPPED_MODELS / text
+    if os.path.lexists(text):  # false for a name that is empty or too long
+        if path.is_dir():
+            return path
+        raise ModelFolderError(f"{path} is a file: give the model folder that holds config.json and *.safetensors")
+    if _HUB_NAME.fullmatch(text) and not path.parent.is_dir():
+        return _download(text)
+    shipped = ", ".join(shipped_names()) or "none in this installation"
+    raise ModelFolderError(
+        f"model {text!r} not found: give a folder, a hub name (owner/name) or a shipped name ({shipped})"
+    )
+
+
+def check_files(folder: Path, known_fields: Collection[str] | None = None) -> None:
+    """Refuse, by `ModelFolderError`, a folder whose files are not those of a sound and safe model. Reads no tensor.
+
+    known_fields: the fields that its config.json may have, for a reader that obeys others too; None for any.
+    """
+    with _unreadable_refused(folder):
+        _check_files(folder, known_fields)
+
+
+def check_size(folder: Path, parameters: int) -> None:
+    """Refuse, by `ModelFolderError`, a folder whose weight files cannot hold so many parameters.
+
+    It is called before memory is taken for them.
+    """
+    with _unreadable_refused(folder):
+        stored = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    if parameters > MAX_PARAMETERS_PER_BYTE * stored:
+        raise ModelFolderError(
+            f"{folder}: the configuration asks for {parameters:,} parameters, the weights have {stored:,} bytes"
+        )
+
+
+@contextmanager
+def replaced_folder(folder: Path) -> Iterator[Path]:
+    """A path at which a new model folder is to be made; when the block ends without an error, it takes its place.
+
+    A model folder already there is replaced as a whole; a folder that holds anything else is refused with
+    `ModelFolderError`. An error or a signal leaves the old folder or the new one, never a mixture. A kill between
+    the two moves leaves the old one beside its place, as `.NAME.old`, and the next call puts it back first; what a
+    kill leaves in `.NAME.scratch`, the next call removes.
+    """
+    if folder.exists() and not (folder / CONFIG_FILE).is_file() and (folder.is_file() or any(folder.iterdir())):
+        raise ModelFolderError(f"{folder} exists and is not a model folder: choose another name or remove it")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _scratch_folder(folder) as scratch:
+        fresh, stale = scratch / "new", folder.with_name(f".{folder.name}.old")
+        if stale.exists():  # left by a kill
+            stale.rename(scratch / "older" if folder.exists() else folder)
+        yield fresh
+        flush_all(fresh)
+        try:
+            if folder.exists():
+                folder.rename(stale)
+            fresh.rename(folder)
+            flush(folder.parent)
+        except BaseException:
+            if stale.exists() and not folder.exists():
+                stale.rename(folder)
+            raise
+        if stale.exists():
+            stale.rename(scratch / "old")
+
+
+@contextmanager
+def _unreadable_refused(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        remedy = "; check its permissions" if isinstance(error, PermissionError) else ""
+        reason = f"{error.strerror or error}{remedy}"
+        raise ModelFolderError(f"{error.filename or folder} cannot be read: {reason}") from error
+
+
+def _check_files(folder: Path, known_fields: Collection[str] | None) -> None:
+    config = folder / CONFIG_FILE
+    if not config.is_file():
+        raise ModelFolderError(f"{folder} has no config.json: give the folder that `tuili train` wrote the model to")
+    for file in sorted(folder.rglob("*")):
+        if file.suffix.lower() in PICKLE_SUFFIXES:
+            raise ModelFolderError(f"{file} may hold a pickle, which can run code: keep only safetensors weights")
+    fields = _read_object(config)
+    if (model_type := fields.get("model_type")) != MODEL_TYPE:
+        raise ModelFolderError(f"{config}: model_type is {model_type!r}, it must be {MODEL_TYPE!r}")
+    if known_fields is not None and (unknown := sorted(fields.keys() - known_fields)):
+        raise ModelFolderError(f"{config}: {unknown[0]!r} is not a field of a Tuili configuration: remove it")
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise ModelFolderError(f"{folder} has no weights: a model folder holds at least one *.safetensors file")
+    for file in weights:
+        check_safetensors(file)
+    _check_index(folder / INDEX_FILE, [file.name for file in weights])
+    if not (folder / "tokenizer.json").is_file():
+        raise ModelFolderError(f"{folder} has no tokenizer.json: save the tokenizer beside the weights")
+    (folder / "tokenizer.json").open().close()
+
+
+def _check_index(index: Path, weights: Sequence[str]) -> None:
+    """Refuse an index, if there is one, that names anything but weight files beside it: what it names is opened."""
+    if not index.is_file():
+        return
+    weight_map = _read_object(index).get("weight_map")
+    if not isinstance(weight_map, dict):
+        raise ModelFolderError(f"{index} has no weight_map: it must say in which file each tensor is")
+    for file in weight_map.values():
+        if file not in weights:
+            raise ModelFolderError(f"{index} names {file!r}: use one of the folder's own {', '.join(weights)}")
+
+
+@contextmanager
+def _scratch_folder(path: Path) -> Iterator[Path]:
+    """An empty folder on the disk of `path`, for making what is then moved there; it is gone when the block ends.
+
+    What a kill has left of one is removed by the next call for the same path. Raises `ModelFolderError` while another
+    process is at work on that path.
+    """
+    scratch = path.with_name(f".{path.name}.scratch")
+    content = scratch / "content"
+    scratch.mkdir(exist_ok=True)
+    with (scratch / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ModelFolderError(f"{path} is being written by another process: wait until it ends") from None
+        try:
+            shutil.rmtree(content, ignore_errors=True)
+            content.mkdir()
+            yield content
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _download(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.safetensors", "*.json", "chat_template.jinja"]))
+    except Exception as error:  # whatever its HTTP client raises: names, networks, permissions and disks fail here
+        raise ModelFolderError(
+            f"model {name!r} is no folder here and could not be fetched from the hub: {one_line(error)}"
+        ) from error
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ModelFolderError(f"{path} is not a JSON object: {one_line(error)}") from error
+    if not isinstance(document, dict):
+        raise ModelFolderError(f"{path} is not a JSON object")
+    return document

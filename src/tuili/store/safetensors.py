@@ -1,0 +1,71 @@
+"""Weight files: is one sound, and what is in it as numpy arrays.
+
+The layout is that of https://huggingface.co/docs/safetensors: eight bytes of header length, a JSON header with the
+offsets of every tensor, then the tensors without a gap.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import safetensors
+
+from tuili.errors import ModelFolderError
+
+MAX_HEADER_BYTES = 100_000_000
+_PICKLE_OR_ZIP = re.compile(rb"\x80[\x00-\x05]|PK\x03\x04")
+_NUMPY_TYPES = {
+    "BOOL": "?",
+    **{f"{kind}{bits}": f"<{kind.lower()}{bits // 8}" for kind in "IU" for bits in (8, 16, 32, 64)},
+    **{f"F{bits}": f"<f{bits // 8}" for bits in (16, 32, 64)},
+}
+
+
+def check_safetensors(path: Path) -> None:
+    """Refuse, by `ModelFolderError`, a weight file whose size or header cannot be right. Reads no tensor."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        prefix = file.read(8)
+        if _PICKLE_OR_ZIP.match(prefix):
+            raise ModelFolderError(f"{path} is a pickle or zip behind a safetensors name: it is not opened")
+        length = int.from_bytes(prefix, "little")
+        if len(prefix) < 8 or length > MAX_HEADER_BYTES or 8 + length > size:
+            raise ModelFolderError(f"{path} is damaged: {size} bytes do not hold a safetensors header")
+        header = file.read(length)
+    try:
+        tensors = json.loads(header)
+        ends = (tensor["data_offsets"][1] for name, tensor in tensors.items() if name != "__metadata__")
+        described = 8 + length + max(ends, default=0)
+    except (ValueError, AttributeError, TypeError, LookupError, RecursionError) as error:
+        raise ModelFolderError(f"{path} is damaged: its safetensors header is not readable") from error
+    if described != size:
+        kind = "truncated" if size < described else "damaged"
+        raise ModelFolderError(f"{path} is {kind}: its header describes {described} bytes, the file has {size}")
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The texts beside the tensors of a weight file. Raises `SafetensorError` for a file that is none."""
+    with safetensors.safe_open(path, "np") as file:
+        return file.metadata() or {}
+
+
+def read_tensors(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """The tensors of a weight file by name, each an array of its own; bfloat16 becomes float32, which holds it exactly.
+
+    Raises `SafetensorError` for a file that is none, and `ValueError` for a number format that numpy lacks.
+    """
+    arrays, library = {}, cast(Any, safetensors)  # without types
+    for name, tensor in library.deserialize(path.read_bytes()):
+        kind, shape, data = tensor["dtype"], tensor["shape"], tensor["data"]
+        if kind == "BF16":
+            array = (np.frombuffer(data, "<u2").astype("<u4") << 16).view("<f4")
+        elif kind in _NUMPY_TYPES:
+            array = np.frombuffer(data, _NUMPY_TYPES[kind]).copy()
+        else:
+            raise ValueError(f"tensor {name} has the number format {kind}, which cannot be read")
+        arrays[name] = array.reshape(shape)
+    return arrays

@@ -1,0 +1,154 @@
+"""The shape of a model: its sizes, its switches and its special token ids, as config.json has them.
+
+`tuili.model.TuiliConfig` is the same for transformers, with what only training and transformers need beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from sys import float_info
+
+from pydantic import TypeAdapter, ValidationError
+
+from tuili.errors import ModelFolderError
+from tuili.store.folder import CONFIG_FILE
+
+MAX_SIZE = 2**24
+"""The largest value of a size that is taken for earnest."""
+MAX_LAYERS = 1000
+MAX_CONVOLUTION_TOKENS = 32
+SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "trunk_layers",
+    "group_layers",
+    "num_groups",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "max_position_embeddings",
+    "window",
+    "top_units",
+    "max_unit",
+    "num_experts",
+    "num_experts_per_tok",
+    "moe_intermediate_size",
+    "convolution_width",
+)
+"""Fields that count something of which there must be at least one."""
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """The fields of config.json that say what network a model is; `TuiliConfig` documents them.
+
+    Raises `ValueError` for values that no network can have.
+    """
+
+    vocab_size: int = 2048
+    hidden_size: int = 192
+    intermediate_size: int = 512
+    trunk_layers: int = 3
+    group_layers: int = 3
+    num_groups: int = 3
+    num_hidden_layers: int | None = None
+    num_attention_heads: int = 6
+    num_key_value_heads: int = 2
+    head_dim: int = 32
+    max_position_embeddings: int = 2048
+    rope_theta: int | float = 10_000.0
+    convolution_width: int = 4
+    rms_norm_eps: int | float = 1e-6
+
+    layered: bool = True
+    window: int = 64
+    top_units: int = 16
+    max_unit: int = 16
+    separator_token_ids: tuple[int, ...] | None = None
+
+    num_experts: int = 16
+    num_experts_per_tok: int = 2
+    moe_intermediate_size: int = 80
+    domains: tuple[str, ...] | None = None
+
+    exit_threshold: int | float = 0.97
+    pad_token_id: int | None = 0
+    bos_token_id: int | None = 1
+    eos_token_id: int | tuple[int, ...] | None = 4
+
+    def __post_init__(self) -> None:
+        """Refuses, by `ValueError`, sizes that no network can have, and token ids beyond the vocabulary."""
+        self.count_layers(self.trunk_layers, self.group_layers, self.num_groups, self.num_hidden_layers)
+        for name in SIZES:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+            if getattr(self, name) > MAX_SIZE:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be at most {MAX_SIZE}")
+        if self.convolution_width > MAX_CONVOLUTION_TOKENS:
+            raise ValueError(
+                f"convolution_width is {self.convolution_width}: it must be at most {MAX_CONVOLUTION_TOKENS}"
+            )
+        for name in ("rope_theta", "rms_norm_eps"):
+            if not 0 < getattr(self, name) <= float_info.max:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0 and finite")
+        if not 0 <= self.exit_threshold <= 1:
+            raise ValueError(f"exit_threshold is {self.exit_threshold}: it must be a probability, 0 to 1")
+        if self.num_attention_heads % self.num_key_value_heads:
+            raise ValueError(
+                f"num_attention_heads is {self.num_attention_heads}: it must be a multiple of num_key_value_heads, "
+                f"{self.num_key_value_heads}"
+            )
+        if self.head_dim % 2:
+            raise ValueError(f"head_dim is {self.head_dim}: it must be even, to be rotated in pairs")
+        if self.num_experts_per_tok > self.num_experts:
+            raise ValueError(f"num_experts_per_tok is {self.num_experts_per_tok}: there are {self.num_experts} experts")
+        if self.domains is not None and len(self.domains) != self.num_experts:
+            raise ValueError(f"domains has {len(self.domains)} names: give one for each of {self.num_experts} experts")
+        for name in ("pad_token_id", "bos_token_id", "eos_token_id", "separator_token_ids"):
+            value = getattr(self, name)
+            ids = value if isinstance(value, tuple) else [value]
+            if wrong := [token for token in ids if token is not None and not 0 <= token < self.vocab_size]:
+                raise ValueError(f"{name} is {wrong[0]}: the vocabulary goes from 0 to {self.vocab_size - 1}")
+
+    @property
+    def exit_layers(self) -> tuple[int, ...]:
+        """The depths at which a token may leave, from the trunk's to the full one."""
+        return self.exits(self.trunk_layers, self.group_layers, self.num_groups)
+
+    @staticmethod
+    def exits(trunk_layers: int, group_layers: int, num_groups: int) -> tuple[int, ...]:
+        """The depths at which a token may leave: after the trunk, and after each group of reasoning layers."""
+        return tuple(trunk_layers + group * group_layers for group in range(num_groups + 1))
+
+    @staticmethod
+    def count_layers(trunk_layers: int, group_layers: int, num_groups: int, num_hidden_layers: int | None) -> int:
+        """The number of layers in all. Raises `ValueError` where it is too large, or not `num_hidden_layers`."""
+        depth = trunk_layers + num_groups * group_layers
+        if num_hidden_layers not in (None, depth):
+            raise ValueError(
+                f"num_hidden_layers is {num_hidden_layers}, but {trunk_layers} trunk layers and "
+                f"{num_groups} groups of {group_layers} make {depth}"
+            )
+        if depth > MAX_LAYERS:  # before one entry is made for each
+            raise ValueError(f"num_groups is {num_groups}: {depth} layers in all, use at most {MAX_LAYERS}")
+        return depth
+
+
+_SHAPE = TypeAdapter(ModelShape)
+
+
+def read_shape(folder: Path) -> ModelShape:
+    """The shape of the model in a folder that `check_files` accepts.
+
+    Raises `ModelFolderError` where its config.json is no configuration, or no network can have it.
+    """
+    config = folder / CONFIG_FILE
+    try:
+        return _SHAPE.validate_json(config.read_bytes(), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        reason = f"{key}: {first['msg']}" if key else first["msg"].removeprefix("Value error, ")
+        raise ModelFolderError(f"{config} is not a usable configuration: {reason}") from error

@@ -1,0 +1,136 @@
+"""A verifier as a file in the folder of its language model: configuration, calibration, figures, tensors.
+
+The network is built from it by `tuili.model`, trained by `tuili.posttrain`, and asked by `tuili.engine`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, TypeAdapter
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+
+from tuili.errors import InputError, ModelFolderError, one_line
+from tuili.files import whole_file
+from tuili.store.folder import CONFIG_FILE
+from tuili.store.lineage import model_hash
+from tuili.store.safetensors import check_safetensors, read_metadata, read_tensors
+
+VERIFIER_FILE = Path("tuili") / "verifier.safetensors"
+SCALAR_FEATURES = 6
+"""Features of a token beside states and embeddings."""
+
+Curve = tuple[tuple[float, float], ...]
+"""Pairs of a logit and its probability, rising; linear between them, level outside."""
+
+
+@dataclass(frozen=True)
+class VerifierConfig:
+    """The sizes of a verifier. `state_size` is the hidden size of its language model."""
+
+    state_size: Annotated[int, Field(ge=1, le=65_536)]
+    channels: Annotated[int, Field(ge=2, le=4096)] = 128
+    layers: Annotated[int, Field(ge=1, le=64)] = 2
+    heads: Annotated[int, Field(ge=1, le=64)] = 4
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    """The share of states and embeddings that is left out in training."""
+
+    def __post_init__(self) -> None:
+        """Raises `InputError` where the size of a head would be odd or broken."""
+        if self.channels % (2 * self.heads):
+            raise InputError(f"channels {self.channels}: use a multiple of twice the {self.heads} heads")
+
+    @property
+    def features(self) -> int:
+        """The number of features of a token."""
+        return 2 * self.state_size + SCALAR_FEATURES
+
+
+@dataclass(frozen=True)
+class VerifierCalibration:
+    """How logits become probabilities, for steps and for answers.
+
+    `thresholds`: a step, or an answer, whose probability is below counts as wrong.
+    """
+
+    step: Curve
+    answer: Curve
+    thresholds: tuple[float, float] = (0.5, 0.5)
+
+    def __post_init__(self) -> None:
+        """Raises `InputError` for what is no curve."""
+        for curve in (self.step, self.answer):
+            if len(curve) < 2 or any(left[0] >= right[0] for left, right in pairwise(curve)):
+                raise InputError("a curve has two points at least, with rising logits")
+
+
+@dataclass(frozen=True)
+class VerifierFile:
+    """What a verifier's file holds. `figures` were measured after training; tensors are float32, by name."""
+
+    config: VerifierConfig
+    calibration: VerifierCalibration
+    figures: Mapping[str, float]
+    tensors: Mapping[str, np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True)
+class _Metadata:
+    """What stands beside the tensors: also the hash of the language model."""
+
+    config: VerifierConfig
+    calibration: VerifierCalibration
+    figures: Mapping[str, float]
+    model: str
+
+
+_METADATA = TypeAdapter(_Metadata)
+_KEY = "verifier"
+
+
+def write_verifier_file(folder: Path, verifier: VerifierFile) -> None:
+    """Write a verifier into the folder of its language model, whole or not at all."""
+    metadata = _Metadata(verifier.config, verifier.calibration, verifier.figures, model_hash(folder))
+    with whole_file(folder / VERIFIER_FILE) as part:
+        save_file(dict(verifier.tensors), part, {_KEY: json.dumps(asdict(metadata))})
+        part.chmod((folder / CONFIG_FILE).stat().st_mode)  # safetensors lets its owner alone read it
+
+
+def read_verifier_file(folder: Path) -> VerifierFile | None:
+    """The verifier of a model folder; None if it has none.
+
+    Raises `ModelFolderError` for a file that is damaged, that is no verifier, or that belongs to another model.
+    """
+    path = folder / VERIFIER_FILE
+    if not path.is_file():
+        return None
+    check_safetensors(path)
+    try:
+        metadata = _METADATA.validate_json(read_metadata(path)[_KEY], strict=True, extra="forbid")
+        tensors = {name: array.astype(np.float32) for name, array in read_tensors(path).items()}
+    except (SafetensorError, KeyError, ValueError) as error:  # pydantic's are among the last
+        raise not_a_verifier(folder, error) from error
+    if metadata.model != model_hash(folder):
+        raise ModelFolderError(f"{path} was trained on another model: train one with recipes/verifier.yaml")
+    return VerifierFile(metadata.config, metadata.calibration, metadata.figures, tensors)
+
+
+def not_a_verifier(folder: Path, error: Exception) -> ModelFolderError:
+    """The refusal of a verifier's file, with what an error says of it."""
+    return ModelFolderError(
+        f"{folder / VERIFIER_FILE} is no verifier: {one_line(error)}; train one with recipes/verifier.yaml"
+    )
+
+
+def verifier_hash(folder: Path) -> str | None:
+    """SHA-256 of the file of a folder's verifier, None where it has none."""
+    path = folder / VERIFIER_FILE
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
