@@ -202,7 +202,9 @@ def lines_of_code(folder: Path) -> int:
         texts = [node for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
         in_text = {line for text in texts for line in range(text.lineno, (text.end_lineno or text.lineno) + 1)}
         numbered = enumerate(file.read_text().splitlines(), start=1)
-        lines += sum(bool(line.strip()) and line.strip()[0] != "#" and number not in in_text for number, line in numbered)
+        lines += sum(
+            bool(line.strip()) and line.strip()[0] != "#" and number not in in_text for number, line in numbered
+        )
     return lines
 
 
@@ -213,7 +215,9 @@ def test_the_engine_stays_small():
 
 def test_lines_of_code_are_counted_in_subfolders_and_without_texts(tmp_path):
     (tmp_path / "deeper").mkdir()
-    (tmp_path / "deeper" / "module.py").write_text('"""Text\nof two lines."""\n\nx = 1  # one\n# none\n"""None."""\ny = 2\n')
+    (tmp_path / "deeper" / "module.py").write_text(
+        '"""Text\nof two lines."""\n\nx = 1  # one\n# none\n"""None."""\ny = 2\n'
+    )
     assert lines_of_code(tmp_path) == 2
 
 

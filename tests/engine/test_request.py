@@ -47,7 +47,10 @@ def named(name: str) -> str:
         ({"deadline_ms": 10**12}, "budget.deadline_ms = 1000000000000: should be less than or equal to"),
         ({"deadline_ms": True}, "budget.deadline_ms = True: should be a valid number"),
         ({"deadline_ms": "800"}, "budget.deadline_ms = 800: should be a valid number"),
-        ({"max_step": 3}, "budget.max_step: unknown; known here: max_steps, max_attempts, error_tolerance, deadline_ms"),
+        (
+            {"max_step": 3},
+            "budget.max_step: unknown; known here: max_steps, max_attempts, error_tolerance, deadline_ms",
+        ),
         ({"max_attempts": 0}, "budget.max_attempts = 0: should be greater than or equal to 1"),
         ({"max_attempts": 2, "max_steps": 3}, "max_steps = 3 and max_attempts = 2 name the same limit"),
     ],

@@ -106,7 +106,8 @@ def parse_settings(kind: type[Settings], values: Mapping[str, Any], named: Calla
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
+        errors = error.errors()
+        first = next((each for each in errors if each["loc"] and each["loc"][0] in values), errors[0])
         if not first["loc"]:
             raise InputError(first["msg"].removeprefix("Value error, ")) from None
         key = named(str(first["loc"][0]))

@@ -22,7 +22,7 @@ from tuili.engine.promises.calibration import (
     read_calibration,
 )
 from tuili.engine.promises.confidence import FEATURES, Confidence
-from tuili.engine.promises.promises import Promises, valid_calibration
+from tuili.engine.promises.promises import Promises, load_promises
 from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.runtime.torch.load import load_engine
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
@@ -98,7 +98,7 @@ def always(prompt: int, tokens: int) -> bool:
 
 
 def promises_of(loaded: LoadedModel) -> Promises:
-    return Promises(*valid_calibration(loaded.path, loaded.model.config.exit_threshold))
+    return load_promises(loaded.path, loaded.model.config.exit_threshold)
 
 
 def wanted(loaded: LoadedModel, in_time: Any = always, prompt: int = 20, **budget: Any) -> Entry:
@@ -187,7 +187,9 @@ def test_without_a_calibration_that_fits_nothing_is_promised(calibrated: LoadedM
         with pytest.raises(NotPromised, match=said):
             wanted(write(folder, other), error_tolerance=0.1)
     with pytest.raises(NotPromised, match="calibrated without int8"):
-        load_engine(write(folder, good), int8=True).admit(Request(PROMPT, Budget(error_tolerance=0.1)))
+        load_promises(write(folder, good).path, good.exit_threshold, int8=True).entry(
+            Request(PROMPT, Budget(error_tolerance=0.1)), 20, always
+        )
     (folder / CALIBRATION_FILE).write_text('{"version": 2}')
     with pytest.raises(ModelFolderError, match="calibrate anew"):
         read_calibration(folder)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from tuili.engine.decode import Decoder
 from tuili.engine.engine import Engine
-from tuili.engine.promises.promises import Promises, valid_calibration
+from tuili.engine.promises.promises import load_promises
 from tuili.engine.request import Depth
 from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.engine.runtime.torch.model_runner import PREFIX_CACHE_BYTES, TorchModelRunner
@@ -104,11 +104,7 @@ def load_engine(
     )
     warm_up(scheduler)
     threshold = loaded.model.config.exit_threshold if exit_threshold is None else exit_threshold
-    if int8:
-        promises = Promises(None, "it was calibrated without int8")
-    else:
-        promises = Promises(*valid_calibration(loaded.path, threshold))
-    return Engine(scheduler, loaded.tokenizer, promises, threshold)
+    return Engine(scheduler, loaded.tokenizer, load_promises(loaded.path, threshold, int8), threshold)
 
 
 def load_decoder(
