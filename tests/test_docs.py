@@ -121,7 +121,7 @@ def test_a_command_line_that_tuili_does_not_take_is_found(line: str) -> None:
 
 def test_what_the_quickstart_suggests_is_what_tuili_takes() -> None:
     values = {"tuili": "tuili", "out": "run", "seconds": 1.0, "prompt": "'1 + 1'", "model": "run/model"}
-    shown = quickstart.NEXT.format(**values, domains="arithmetic", levels="1", recipe=quickstart.RECIPE, steps=2)
+    shown = quickstart.NEXT_STEPS.format(**values, domains="arithmetic", levels="1", recipe=quickstart.RECIPE, steps=2)
     lines = [line.strip() for line in shown.splitlines() if line.startswith("  ")]
     assert len(lines) == 4
     for line in lines:

@@ -43,6 +43,19 @@ FACES = {
         HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces
         engine_factory make_app new_key otlp_traces read_keys serve
     """,
+    "eval": """
+        ACCENT_COLOUR EVAL_FILE LEVEL_COLOURS MUTED_COLOUR PLOT_STYLE
+        AttemptHistory AttemptSnapshot CalibrationGrid CertifiedSetting EvalSettings LabelledPrompt LossTable
+        ScoredResponse
+        answer_problems calibrate candidate_thresholds cells_by_domain certify collect_histories cost_curves depth_lines
+        draw_risk_coverage empirical_setting evaluate figures_line fit_confidence goodput_lines heat_map
+        paired_difference read_figures reliability_diagrams replay sample starting_setting unseen_problems
+        wilson_interval write_card write_html write_json
+    """,
+    "bench": """
+        REQUEST_TIMEOUT_SECONDS LoadSettings RequestResult SpeedSettings
+        load_report measure_speed run_load set_threads
+    """,
 }
 
 

@@ -22,7 +22,7 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import ROOT, Figure
 from tuili.config import load_recipe
 from tuili.engine import calibration_bins
-from tuili.eval.reporting.figures import reliability
+from tuili.eval import reliability_diagrams
 from tuili.model import Verifier, probabilities
 from tuili.posttrain.verifier.chains import OWN, UNKNOWN
 from tuili.posttrain.verifier.features import Examples
@@ -107,7 +107,7 @@ def draw(file: Path, test: Examples, chance_E: Tensor) -> None:
     label_E = test.label_N[test.end_E]
     known_E = test.of(OWN)[test.chain_E] & (label_E != UNKNOWN)
     kinds = {"steps": known_E & ~test.last_E, "answers": known_E & test.last_E}
-    drawn = reliability(
+    drawn = reliability_diagrams(
         {
             name: calibration_bins(chance_E[kind_E].double().numpy(), (label_E[kind_E] == 1).numpy())
             for name, kind_E in kinds.items()

@@ -28,26 +28,32 @@ from numpy.typing import NDArray
 
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import ROOT, Figure
-from tuili.eval.calibration.calibrate import (
-    Case,
-    Moment,
-    Trace,
-    collect,
-    first_setting,
+from tuili.eval import (
+    ACCENT_COLOUR,
+    LEVEL_COLOURS,
+    MUTED_COLOUR,
+    PLOT_STYLE,
+    AttemptHistory,
+    AttemptSnapshot,
+    CertifiedSetting,
+    LabelledPrompt,
+    LossTable,
+    candidate_thresholds,
+    certify,
+    collect_histories,
+    empirical_setting,
     fit_confidence,
     replay,
-    thresholds,
+    starting_setting,
+    unseen_problems,
 )
-from tuili.eval.calibration.guarantee import Certified, Trials, certify, threshold_uncertified
-from tuili.eval.reporting.figures import ACCENT, LEVEL_COLOURS, MUTED, STYLE
-from tuili.eval.runner import unseen_problems
 from tuili.files import write_durably
 from tuili.model import LoadedModel, load_model
 from tuili.store import model_hash, verifier_hash
 from tuili.tasks import Split, domain_names
 
 BLOCK_PROBLEMS = 960
-"""Answered before their traces are written to a file."""
+"""Answered before their histories are written to a file."""
 PICTURE = ROOT / "docs" / "img" / "guarantee.svg"
 
 
@@ -71,13 +77,13 @@ def measure(
     fitting = answered(loaded, cases(levels, fitted_per_cell, seed, Split.VALIDATION), most, max_tokens, Path(runs))
     pool = answered(loaded, cases(levels, per_cell, seed, Split.TEST), most, max_tokens, Path(runs))
     confidence = fit_confidence(fitting)
-    threshold_S = thresholds(fitting, confidence)
+    threshold_S = candidate_thresholds(fitting, confidence)
     figures: dict[str, list[float]] = {}
     for steps in max_steps:
         seen = replay(fitting, confidence, threshold_S, steps, max_tokens)
         whole = replay(pool, confidence, threshold_S, steps, max_tokens)
         for tolerance in tolerances:
-            start = first_setting(seen, tolerance, delta, sample)
+            start = starting_setting(seen, tolerance, delta, sample)
             by_split = [one_split(whole, tolerance, delta, start, sample, number) for number in range(splits)]
             oracle = best_in_hindsight(whole, tolerance)
             for name, values in means(by_split, oracle).items():
@@ -89,7 +95,7 @@ def measure(
         "verifier": verifier_hash(loaded.path),
         "problems": {"domains": len(domain_names()), "levels": list(levels), "pool": len(pool), "fitted": len(fitting)},
         "accuracy": {
-            f"after {steps}": fmean(trace.moments[min(steps, len(trace.moments)) - 1].right for trace in pool)
+            f"after {steps}": fmean(history.snapshots[min(steps, len(history.snapshots)) - 1].right for history in pool)
             for steps in max_steps
         },
         "sample": sample,
@@ -100,47 +106,55 @@ def measure(
     }, {key: Figure("share", values) for key, values in figures.items()}
 
 
-def cases(levels: Sequence[int], per_cell: int, seed: int, split: Split) -> list[Case]:
+def cases(levels: Sequence[int], per_cell: int, seed: int, split: Split) -> list[LabelledPrompt]:
     """Problems of all domains in random order."""
     problems = unseen_problems(domain_names(), levels, per_cell, seed, split)
     random.Random(seed).shuffle(problems)
-    return [Case(problem.prompt, problem.answer) for problem in problems]
+    return [LabelledPrompt(problem.prompt, problem.answer) for problem in problems]
 
 
 def answered(
-    loaded: LoadedModel, problems: Sequence[Case], max_steps: int, max_tokens: int, folder: Path
-) -> list[Trace]:
-    """The trace of each case. Traces of earlier calls are read from their files."""
+    loaded: LoadedModel, problems: Sequence[LabelledPrompt], max_steps: int, max_tokens: int, folder: Path
+) -> list[AttemptHistory]:
+    """The history of each problem. Histories of earlier calls are read from their files."""
     folder.mkdir(parents=True, exist_ok=True)
     setting = f"{model_hash(loaded.path)}{verifier_hash(loaded.path)}{max_steps}/{max_tokens}"
-    traces: list[Trace] = []
+    histories: list[AttemptHistory] = []
     for start in range(0, len(problems), BLOCK_PROBLEMS):
         block = problems[start : start + BLOCK_PROBLEMS]
         key = hashlib.sha256(f"{setting}{[asdict(case) for case in block]}".encode()).hexdigest()[:16]
         file = folder / f"{key}.json"
         if not file.exists():
-            answers = collect(loaded, block, max_steps, max_tokens, lambda *_: None)
-            write_durably(file, json.dumps([asdict(trace) for trace in answers]).encode())
+            answers = collect_histories(loaded, block, max_steps, max_tokens, lambda *_: None)
+            write_durably(file, json.dumps([_as_kept(history) for history in answers]).encode())
             print(f"{start + len(block)} of {len(problems)} problems answered", flush=True)
-        traces += map(_trace, json.loads(file.read_text()))
-    return traces
+        histories += map(_history, json.loads(file.read_text()))
+    return histories
 
 
-def _trace(kept: dict[str, Any]) -> Trace:
+def _as_kept(history: AttemptHistory) -> dict[str, Any]:
+    """A history as a file keeps it. The file's keys are older than the names of the fields."""
+    moments = [asdict(snapshot) for snapshot in history.snapshots]
+    return {"prompt": history.prompt_tokens, "moments": moments, "rejected": history.rejected}
+
+
+def _history(kept: dict[str, Any]) -> AttemptHistory:
     moments = [
-        Moment(m["tokens"], None if m["features"] is None else tuple(m["features"]), m["right"])
+        AttemptSnapshot(m["tokens"], None if m["features"] is None else tuple(m["features"]), m["right"])
         for m in kept["moments"]
     ]
-    return Trace(kept["prompt"], tuple(moments), kept["rejected"])
+    return AttemptHistory(kept["prompt"], tuple(moments), kept["rejected"])
 
 
-def one_split(whole: Trials, tolerance: float, delta: float, start: int, sample: int, number: int) -> dict[str, float]:
+def one_split(
+    whole: LossTable, tolerance: float, delta: float, start: int, sample: int, number: int
+) -> dict[str, float]:
     """The figures of one calibration sample; without `coverage` and `error` where it certifies no threshold."""
     order_N = np.random.default_rng(number).permutation(whole.answered_SN.shape[1])
     drawn, rest = part(whole, order_N[:sample]), part(whole, order_N[sample:])
     certified = certify(drawn, tolerance, delta, start)
     figures: dict[str, float] = {"broken": 0.0, "broken_on_rest": 0.0, "infeasible": 1.0}
-    if isinstance(certified, Certified):
+    if isinstance(certified, CertifiedSetting):
         figures = {
             "broken": float(error(whole, certified.setting) > tolerance),
             "broken_on_rest": float(error(rest, certified.setting) > tolerance),
@@ -148,25 +162,25 @@ def one_split(whole: Trials, tolerance: float, delta: float, start: int, sample:
             "coverage": float(whole.answered_SN[certified.setting].mean()),
             "error": error(whole, certified.setting),
         }
-    empirical = threshold_uncertified(drawn, tolerance)
+    empirical = empirical_setting(drawn, tolerance)
     return figures | {"uncertified_broken": float(empirical is not None and error(whole, empirical) > tolerance)}
 
 
-def part(trials: Trials, chosen_N: NDArray[np.int64]) -> Trials:
-    """The trials of some of the problems."""
-    return Trials(trials.answered_SN[:, chosen_N], trials.wrong_SN[:, chosen_N])
+def part(losses: LossTable, chosen_N: NDArray[np.int64]) -> LossTable:
+    """The losses of some of the problems."""
+    return LossTable(losses.answered_SN[:, chosen_N], losses.wrong_SN[:, chosen_N])
 
 
-def error(trials: Trials, setting: int) -> float:
+def error(losses: LossTable, setting: int) -> float:
     """The share of a setting's answers that are wrong."""
-    wrong, n = trials.counts()[setting]
+    wrong, n = losses.error_counts()[setting]
     return wrong / n if n else 0.0
 
 
-def best_in_hindsight(whole: Trials, tolerance: float) -> float:
+def best_in_hindsight(whole: LossTable, tolerance: float) -> float:
     """The largest share of the pool that a threshold answers with an error within the tolerance."""
     n = whole.answered_SN.shape[1]
-    return max((answered / n for wrong, answered in whole.counts() if wrong <= tolerance * answered), default=0.0)
+    return max((answered / n for wrong, answered in whole.error_counts() if wrong <= tolerance * answered), default=0.0)
 
 
 def means(splits: Sequence[dict[str, float]], oracle: float) -> dict[str, list[float]]:
@@ -194,16 +208,16 @@ def draw(
     def values(name: str) -> list[float]:
         return [figures.get(f"steps{most}_error{tolerance:g}_{name}", [0.0])[0] for tolerance in tolerances]
 
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(PLOT_STYLE):
         picture = Picture(figsize=(7.6, 2.8))
         left, right = picture.subplots(1, 2)
         places = np.arange(len(tolerances))
         left.bar(places - 0.2, values("broken"), 0.38, color=LEVEL_COLOURS[2], label="certified")
-        left.bar(places + 0.2, values("uncertified_broken"), 0.38, color=MUTED, label="empirical threshold")
-        left.axhline(delta, color=ACCENT, linestyle="--", linewidth=1.2, label=f"δ = {delta:g}")
+        left.bar(places + 0.2, values("uncertified_broken"), 0.38, color=MUTED_COLOUR, label="empirical threshold")
+        left.axhline(delta, color=ACCENT_COLOUR, linestyle="--", linewidth=1.2, label=f"δ = {delta:g}")
         left.set_title("splits in which the error exceeds ε", fontsize=9, loc="left")
         right.bar(places - 0.2, values("coverage"), 0.38, color=LEVEL_COLOURS[2], label="certified")
-        right.bar(places + 0.2, values("oracle_coverage"), 0.38, color=MUTED, label="oracle threshold")
+        right.bar(places + 0.2, values("oracle_coverage"), 0.38, color=MUTED_COLOUR, label="oracle threshold")
         right.set_title(f"requests answered, at most {most} attempts", fontsize=9, loc="left")
         for axes in (left, right):
             axes.set_xticks(places, [f"ε = {tolerance:g}" for tolerance in tolerances])

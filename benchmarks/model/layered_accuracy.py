@@ -22,9 +22,7 @@ from benchmarks.harness.record import ROOT, Figure
 from benchmarks.model.attention_reads import DECODED_TOKENS, read_shares
 from tuili.config import load_recipe
 from tuili.engine import load_decoder
-from tuili.eval.accuracy import paired_difference
-from tuili.eval.runner import run as answer
-from tuili.eval.runner import unseen_problems
+from tuili.eval import answer_problems, paired_difference, unseen_problems
 from tuili.model import LoadedModel, load_model
 from tuili.provenance import code_hash
 from tuili.steps import render_response
@@ -70,7 +68,7 @@ def measure(
             problems = unseen_problems(plan.data.domain_names, levels, per_cell, seed=0)
             loaded = trained(plan, folder / f"{side}-{seed}-{steps}")
             decoder = load_decoder(loaded.model, loaded.tokenizer, loaded.model.config.exit_layers[-1])
-            correct[side] = [trial.correct for trial in answer(decoder, problems)]
+            correct[side] = [response.correct for response in answer_problems(decoder, problems)]
             all_correct[side] += correct[side]
             values = {"accuracy": fmean(correct[side])}
             if side != "dense":

@@ -18,9 +18,9 @@ from typing import Any
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import ROOT, Figure
 from benchmarks.harness.server import Server, tuili_server
-from tuili.bench.load import LoadSettings, load
+from tuili.bench import LoadSettings, run_load
 from tuili.errors import TuiliError
-from tuili.eval.runner import unseen_problems
+from tuili.eval import unseen_problems
 from tuili.tasks import domain_names
 
 GUIDELLM = ROOT / ".venv-guidellm" / "bin" / "guidellm"
@@ -31,10 +31,10 @@ UNITS = {"answers_per_second": "answers/s", "first_p50": "ms", "whole_p50": "ms"
 def seen_by_tuili(server: Server, questions: list[str], clients: int, seconds: float) -> dict[str, float]:
     """The figures of `tuili bench serve`, by their names in `UNITS`."""
     settings = LoadSettings(server.url, "nano", clients=clients, seconds=seconds)
-    asked = asyncio.run(load(settings, questions, lambda *_: None))
+    asked = asyncio.run(run_load(settings, questions, lambda *_: None))
     within = [one for one in asked if one.status == 200 and one.ended <= seconds]
-    cuts = quantiles([1e3 * one.whole for one in within], n=100, method="inclusive")
-    first = quantiles([1e3 * (one.first or 0.0) for one in within], n=100, method="inclusive")[49]
+    cuts = quantiles([1e3 * one.latency for one in within], n=100, method="inclusive")
+    first = quantiles([1e3 * (one.first_token or 0.0) for one in within], n=100, method="inclusive")[49]
     return {
         "answers_per_second": len(within) / seconds,
         "first_p50": first,

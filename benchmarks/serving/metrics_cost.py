@@ -21,7 +21,7 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import Server, free_port
 from tuili.engine import Engine
-from tuili.eval.runner import unseen_problems
+from tuili.eval import unseen_problems
 from tuili.serve import ModelRegistry, RequestMetrics, Settings, engine_factory, serve
 from tuili.tasks import domain_names
 

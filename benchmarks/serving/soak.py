@@ -18,8 +18,8 @@ import httpx2
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import Server, tuili_server
-from tuili.bench.load import WAIT, Asked, LoadSettings, load
-from tuili.eval.runner import unseen_problems
+from tuili.bench import REQUEST_TIMEOUT_SECONDS, LoadSettings, RequestResult, run_load
+from tuili.eval import unseen_problems
 from tuili.tasks import domain_names
 
 WARM_UP_SHARE = 1 / 6
@@ -28,7 +28,9 @@ MEGABYTE = 1e6
 """Bytes."""
 
 
-async def soak(server: Server, minutes: float, rate: float, every: float) -> tuple[list[Asked], int, list[float]]:
+async def soak(
+    server: Server, minutes: float, rate: float, every: float
+) -> tuple[list[RequestResult], int, list[float]]:
     """What became of the questions, how many clients hung up, and the memory in MB."""
     questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=8, seed=5)]
     settings = LoadSettings(server.url, "nano", clients=None, rate=rate, seconds=60 * minutes)
@@ -43,7 +45,7 @@ async def soak(server: Server, minutes: float, rate: float, every: float) -> tup
     async def leave() -> None:
         nonlocal left
         rng = Random(0)
-        async with httpx2.AsyncClient(timeout=WAIT) as client:
+        async with httpx2.AsyncClient(timeout=REQUEST_TIMEOUT_SECONDS) as client:
             while not over.is_set():
                 await asyncio.sleep(rng.uniform(0, 2 * every))
                 question = {"role": "user", "content": rng.choice(questions)}
@@ -61,7 +63,7 @@ async def soak(server: Server, minutes: float, rate: float, every: float) -> tup
         if done % 500 == 0:
             print(f"{(time.monotonic() - begun) / 60:.0f} min: {done} answered, {memory[-1]:.0f} MB", flush=True)
 
-    asked = await load(settings, questions, tell)
+    asked = await run_load(settings, questions, tell)
     over.set()
     await leaving
     watching.cancel()

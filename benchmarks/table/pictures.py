@@ -11,7 +11,7 @@ from base64 import b64decode
 
 from benchmarks.harness.record import ROOT
 from benchmarks.table.rows import NANO_REPORT, Record, results
-from tuili.eval.reporting.figures import cost_curves, depth_lines, goodput_lines, heat_map
+from tuili.eval import cost_curves, depth_lines, goodput_lines, heat_map
 
 PICTURES = ROOT / "docs" / "img"
 WAYS = {

@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.harness.record import RESULTS
-from tuili.eval.reporting.card import EVAL_FILE
+from tuili.eval import EVAL_FILE
 from tuili.store import SHIPPED_MODELS
 
 Record = dict[str, Any]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.serve.conftest import Running
-from tuili.bench.load import Asked, LoadSettings, report
+from tuili.bench import LoadSettings, RequestResult, load_report
 from tuili.cli.app import main
 from tuili.errors import InputError
 
@@ -17,26 +17,26 @@ def test_it_adds_up(server: Running, loop: list[str], capsys: pytest.CaptureFixt
     served = server.app.state.metrics.outcomes
     before = sum(sample.value for sample in served.collect()[0].samples)
     assert main(["bench", "serve", server.url, *loop, "--seconds", "1.5", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    report = json.loads(capsys.readouterr().out)
     after = sum(sample.value for sample in served.collect()[0].samples)
-    assert found["by_status"] == {"200": found["asked"]}
-    assert found["asked"] == after - before >= sum(found["by_outcome"].values()) > 0
-    assert 0 < found["first_ms"]["p50"] <= found["first_ms"]["p99"] <= found["whole_ms"]["p99"]
-    assert found["tokens_per_second"] > found["answers_per_second"] >= found["good_per_second"]
+    assert report["by_status"] == {"200": report["asked"]}
+    assert report["asked"] == after - before >= sum(report["by_outcome"].values()) > 0
+    assert 0 < report["first_ms"]["p50"] <= report["first_ms"]["p99"] <= report["whole_ms"]["p99"]
+    assert report["tokens_per_second"] > report["answers_per_second"] >= report["good_per_second"]
 
 
 def test_what_is_good_is_counted() -> None:
     settings = LoadSettings("http://x", "m", seconds=2.0, first_ms=100, whole_ms=1000)
-    asked = [
-        Asked(200, 0.5, 1.0, 0.05, 10, "answered"),
-        Asked(200, 0.5, 1.0, 0.2, 10, "answered"),
-        Asked(200, 2.0, 1.0, 0.05, 10),
-        Asked(429, 0.01),
-        Asked(200, 0.5, 9.0, 0.05, 10),
+    results = [
+        RequestResult(200, 0.5, 1.0, 0.05, 10, "answered"),
+        RequestResult(200, 0.5, 1.0, 0.2, 10, "answered"),
+        RequestResult(200, 2.0, 1.0, 0.05, 10),
+        RequestResult(429, 0.01),
+        RequestResult(200, 0.5, 9.0, 0.05, 10),
     ]
-    found = report(settings, asked)
-    assert (found["answers_per_second"], found["good_per_second"], found["tokens_per_second"]) == (1.5, 0.5, 15)
-    assert found["by_status"] == {"200": 4, "429": 1}, "the last one came too late to count"
+    report = load_report(settings, results)
+    assert (report["answers_per_second"], report["good_per_second"], report["tokens_per_second"]) == (1.5, 0.5, 15)
+    assert report["by_status"] == {"200": 4, "429": 1}, "the last one came too late to count"
 
 
 def test_what_cannot_be_measured_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.eval.trials import Oracle
+from tests.eval.scripted import Oracle
 from tests.tiny import save_tiny
 from tuili.cli.app import main
-from tuili.engine import Answer, Request, engine, explain
-from tuili.eval.runner import unseen_problems
+from tuili.engine import Answer, Request, explain
+from tuili.eval import unseen_problems
 from tuili.steps import Context
 from tuili.tasks import Problem
 
@@ -36,7 +36,7 @@ class Recital(Oracle):
 
 @pytest.fixture
 def by_heart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "Engine", lambda *_, **__: Recital([FLAWED, KNIGHTS], depth=6))
+    monkeypatch.setattr("tuili.engine.load_engine", lambda *_, **__: Recital([FLAWED, KNIGHTS], depth=6))
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

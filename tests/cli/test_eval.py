@@ -3,12 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.eval.trials import Oracle
+from tests.eval.scripted import Oracle
 from tests.tiny import save_tiny
 from tuili.cli.app import main
-from tuili.eval import evaluation
-from tuili.eval.reporting.card import read_figures
-from tuili.eval.runner import unseen_problems
+from tuili.eval import evaluation, read_figures, unseen_problems
 
 DOMAINS = ["arithmetic", "knights"]
 
@@ -22,7 +20,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def by_heart(monkeypatch: pytest.MonkeyPatch) -> None:
     problems = unseen_problems(DOMAINS, [1, 2], 4, seed=5)
     wrong = {problems[0].prompt}
-    monkeypatch.setattr(evaluation, "Decoder", lambda *_, **__: Oracle(problems, wrong))
+    monkeypatch.setattr(evaluation, "load_decoder", lambda *_, **__: Oracle(problems, wrong))
 
 
 @pytest.mark.usefixtures("by_heart")

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.eval.trials import Oracle
-from tuili.eval.experts import expert_report, max_violation
+from tests.eval.scripted import Oracle
+from tuili.eval.experts import max_violation, measure_experts
 from tuili.eval.runner import unseen_problems
 from tuili.model import Routing, RoutingRecord
 from tuili.tasks import Problem, Split
@@ -15,7 +15,7 @@ from tuili.tasks import Problem, Split
 DOMAINS = ["arithmetic", "calendar", "knights"]
 EXPERTS = 3
 PROBLEMS = unseen_problems(DOMAINS, [1], 4, seed=0)
-OTHERS = unseen_problems(DOMAINS, [1], 2, seed=0, split=Split.VALIDATION)
+ROUTING_PROBLEMS = unseen_problems(DOMAINS, [1], 2, seed=0, split=Split.VALIDATION)
 
 
 class Model:
@@ -50,7 +50,7 @@ class NeedsItsExpert(Oracle):
     """Answers a problem rightly only while the expert of its domain may be used."""
 
     def __init__(self, model: Model) -> None:
-        super().__init__([*PROBLEMS, *OTHERS])
+        super().__init__([*PROBLEMS, *ROUTING_PROBLEMS])
         self.model = model
 
     def fails(self, problem: Problem) -> bool:
@@ -60,9 +60,11 @@ class NeedsItsExpert(Oracle):
 
 def test_the_tables_say_who_serves_whom_and_what_is_lost_without_them() -> None:
     model = Model()
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     decoder = NeedsItsExpert(model)
-    report = expert_report(model, decoder, PROBLEMS, OTHERS, 2, lambda done, total: told.append((done, total)))
+    report = measure_experts(
+        model, decoder, PROBLEMS, ROUTING_PROBLEMS, 2, lambda done, total: reported.append((done, total))
+    )
     assert report.domains == DOMAINS
     assert report.first_share == [[1, 0, 0], [0.25, 0.75, 0], [0.25, 0.75, 0]]
     assert report.both_share == [[0.5, 0.5, 0], [0.125, 0.375, 0.5], [0.125, 0.375, 0.5]]
@@ -81,7 +83,7 @@ def test_the_tables_say_who_serves_whom_and_what_is_lost_without_them() -> None:
     assert report.retention == dict.fromkeys(DOMAINS, 1)
     assert {loss.points for loss in report.retention_loss.values()} == {0}
     assert model.allowed == [True] * EXPERTS
-    assert told == [(part, 6) for part in range(1, 7)]
+    assert reported == [(part, 6) for part in range(1, 7)]
 
 
 def test_a_failure_on_the_way_gives_all_experts_back() -> None:
@@ -94,14 +96,14 @@ def test_a_failure_on_the_way_gives_all_experts_back() -> None:
             return super().fails(problem)
 
     with pytest.raises(RuntimeError, match="broken"):
-        expert_report(model, Breaks(model), PROBLEMS, OTHERS)
+        measure_experts(model, Breaks(model), PROBLEMS, ROUTING_PROBLEMS)
     assert model.allowed == [True] * EXPERTS
 
 
 def test_a_domain_without_an_expert_has_no_purity() -> None:
     model = Model()
     model.config = SimpleNamespace(num_experts=EXPERTS, domains=["arithmetic"])
-    report = expert_report(model, NeedsItsExpert(model), PROBLEMS, OTHERS)
+    report = measure_experts(model, NeedsItsExpert(model), PROBLEMS, ROUTING_PROBLEMS)
     assert report.purity == {"arithmetic": 1, "calendar": None, "knights": None}
     assert report.mean_purity == 1
     assert report.max_violation is None

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from tests.eval.trials import Oracle
+from tests.eval.scripted import Oracle
 from tuili.errors import InputError
-from tuili.eval.runner import run, unseen_problems
+from tuili.eval.runner import answer_problems, unseen_problems
 from tuili.steps import Context
 from tuili.tasks import Problem, Split
 
@@ -53,11 +53,11 @@ def test_unknown_domains_levels_and_seeds_are_refused(domain: str, level: int, s
         unseen_problems([domain], [level], 1, seed)
 
 
-def test_trials_keep_the_order_of_the_problems_and_are_scored_strictly() -> None:
+def test_responses_keep_the_order_of_the_problems_and_are_scored_strictly() -> None:
     problems = unseen_problems(["arithmetic", "calendar"], [1], 2, seed=0)
     wrong = problems[2].prompt
-    told: list[Any] = []
-    trials = run(Oracle(problems, wrong={wrong}), problems, lambda done, total: told.append((done, total)))
-    assert [trial.problem for trial in trials] == problems
-    assert [trial.correct for trial in trials] == [True, True, False, True]
-    assert told == [(1, 4), (4, 4)]
+    reported: list[Any] = []
+    responses = answer_problems(Oracle(problems, wrong={wrong}), problems, lambda *counts: reported.append(counts))
+    assert [response.problem for response in responses] == problems
+    assert [response.correct for response in responses] == [True, True, False, True]
+    assert reported == [(1, 4), (4, 4)]

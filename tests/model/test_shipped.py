@@ -11,9 +11,8 @@ from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.engine import Budget, Request, load_decoder
 from tuili.engine.promises.promises import Promises
+from tuili.eval import EVAL_FILE, answer_problems, unseen_problems
 from tuili.eval.accuracy import accuracy
-from tuili.eval.reporting.card import EVAL_FILE
-from tuili.eval.runner import run, unseen_problems
 from tuili.model.folder import LoadedModel, load_model
 from tuili.model.tokenizer import transformers_tokenizer
 from tuili.model.verifier import read_verifier
@@ -77,8 +76,10 @@ def test_its_depth_follows_the_difficulty_and_costs_little() -> None:
 
 
 def test_it_is_as_good_here_as_where_it_was_measured(nano: LoadedModel) -> None:
-    trials = run(load_decoder(nano.model, nano.tokenizer), unseen_problems(domain_names(), [1], per_cell=4, seed=9))
-    assert accuracy(trials) >= REPORT["mean"]["1"] - 0.15
+    responses = answer_problems(
+        load_decoder(nano.model, nano.tokenizer), unseen_problems(domain_names(), [1], per_cell=4, seed=9)
+    )
+    assert accuracy(responses) >= REPORT["mean"]["1"] - 0.15
 
 
 def test_asking_needs_no_other_model(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,8 +22,7 @@ from benchmarks.engine.budgets.methods import TEMPERATURE, Methods, Spent, vote
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
-from tuili.eval.accuracy import paired_difference, wilson
-from tuili.eval.runner import unseen_problems
+from tuili.eval import paired_difference, unseen_problems, wilson_interval
 from tuili.model import load_model
 from tuili.store import shipped_names
 from tuili.tasks import Problem, domain_names
@@ -94,7 +93,7 @@ def measure_block(methods: Methods, problems: Sequence[Problem], setting: Mappin
 def point(name: str, spent: Sequence[Spent]) -> dict[str, Figure]:
     """Accuracy with its 95% interval, and mean tokens and layer-steps of a problem."""
     right, n = sum(correct for correct, *_ in spent), len(spent)
-    low, high = wilson(right, n)
+    low, high = wilson_interval(right, n)
     return {
         f"{name}_accuracy": Figure("share", [right / n]),
         f"{name}_low95": Figure("share", [low]),

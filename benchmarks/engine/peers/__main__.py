@@ -21,7 +21,7 @@ from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
 from tuili.engine import load_decoder
-from tuili.eval.runner import unseen_problems
+from tuili.eval import unseen_problems
 from tuili.model import LoadedModel, load_model
 from tuili.tasks import domain_names
 

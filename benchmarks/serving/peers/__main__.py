@@ -23,9 +23,9 @@ from benchmarks.harness.record import Figure
 from benchmarks.harness.server import Server
 from benchmarks.serving.peers.contenders import Contender, contenders, llama_server_version
 from benchmarks.serving.peers.llama import parameters
-from tuili.bench.load import Asked, LoadSettings, load
+from tuili.bench import LoadSettings, RequestResult, run_load
 from tuili.errors import TuiliError
-from tuili.eval.runner import unseen_problems
+from tuili.eval import unseen_problems
 from tuili.tasks import domain_names
 
 UNITS = {
@@ -89,7 +89,7 @@ def mean_length(servers: dict[str, Server], chosen: Sequence[Contender], questio
     if nano is None:
         return 60
     settings = LoadSettings(servers[nano.name].url, nano.model, clients=8, seconds=10)
-    asked = asyncio.run(load(settings, questions, lambda *_: None))
+    asked = asyncio.run(run_load(settings, questions, lambda *_: None))
     return round(fmean(one.tokens for one in asked if one.status == 200))
 
 
@@ -100,19 +100,19 @@ def ask(
     tokens = length if one.fixed else 400
     settings = LoadSettings(server.url, one.model, clients=clients, seconds=seconds, max_tokens=tokens)
     before = server.processor_seconds
-    asked = asyncio.run(load(settings, questions, lambda *_: None))
+    asked = asyncio.run(run_load(settings, questions, lambda *_: None))
     processor = server.processor_seconds - before
     return summary(asked, seconds, processor)
 
 
-def summary(asked: Sequence[Asked], seconds: float, processor: float) -> dict[str, float]:
+def summary(asked: Sequence[RequestResult], seconds: float, processor: float) -> dict[str, float]:
     """The figures of one loop of so many seconds. Raises `TuiliError` where no question was answered."""
-    answered = [answer for answer in asked if answer.status == 200 and answer.first is not None]
+    answered = [answer for answer in asked if answer.status == 200 and answer.first_token is not None]
     if not answered:
         raise TuiliError(f"none of {len(asked)} questions was answered")
     within = [answer for answer in answered if answer.ended <= seconds]
-    firsts = [1e3 * (answer.first or 0.0) for answer in answered]
-    wholes = [1e3 * answer.whole for answer in answered]
+    firsts = [1e3 * (answer.first_token or 0.0) for answer in answered]
+    wholes = [1e3 * answer.latency for answer in answered]
     return {
         "unanswered": len(asked) - len(answered),
         "answers_per_second": len(within) / seconds,

@@ -1,7 +1,8 @@
-"""How a server bears load: many questions over HTTP, in an open or a closed loop, timed from outside.
+"""A server under load: many questions over HTTP, in an open or a closed loop, timed by the client.
 
-Closed: so many clients ask one question after the other. Open: questions come at random (Poisson), whatever became of
-those before, as the world's do; only so can a queue grow. Any server of OpenAI's chat API will do.
+In a closed loop each of a number of clients asks one question after the other. In an open loop questions arrive at
+random (Poisson), whether or not earlier ones have been answered; only then can a queue grow. Any server of OpenAI's
+chat API can be measured. How fast the engine itself is, is left to `speed`.
 """
 
 from __future__ import annotations
@@ -22,16 +23,19 @@ import httpx2
 from tuili.errors import InputError, TuiliError
 
 PERCENTILES = (50, 90, 99)
-WAIT = 300.0
-"""Seconds after which an answer is given up."""
+REQUEST_TIMEOUT_SECONDS = 300.0
+"""An answer that stays silent for so long is given up."""
 
 
 @dataclass(frozen=True)
 class LoadSettings:
-    """clients: of a closed loop, None for an open one of `rate` questions a second. budget: that of each request.
-    first_ms, whole_ms: what a good answer takes at most until its first token, and in all.
+    """What load to put on a server for so many `seconds`.
 
-    Raises `InputError` for what cannot be.
+    clients: the number of clients of a closed loop; None for an open loop. rate: questions a second of an open loop;
+    None for a closed one. budget, max_tokens: those of each request. key: the API key. first_ms, whole_ms: the most
+    milliseconds that a good answer takes until its first token, and until its end.
+
+    Raises `InputError` for settings that contradict each other or are out of range.
     """
 
     url: str
@@ -57,47 +61,52 @@ class LoadSettings:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One question: HTTP status (0 where the connection failed or the answer broke off), seconds to the first token and
-    in all, tokens, and when it ended, in seconds since the beginning.
+class RequestResult:
+    """What became of one request.
+
+    status: of HTTP; 0 where the connection failed or the answer broke off. latency: seconds until the end of the
+    answer. ended: seconds from the start of the load to the end of the answer. first_token: seconds until the first
+    token. tokens: those of the answer. outcome: that of the receipt, where the server sends one.
     """
 
     status: int
-    whole: float
+    latency: float
     ended: float = 0.0
-    first: float | None = None
+    first_token: float | None = None
     tokens: int = 0
     outcome: str = ""
 
 
-async def load(settings: LoadSettings, questions: Sequence[str], tell: Callable[[str, int, int], None]) -> list[Asked]:
-    """Ask for so long as the settings say, and wait for the answers to all that was asked.
+async def run_load(
+    settings: LoadSettings, questions: Sequence[str], progress: Callable[[str, int, int], None]
+) -> list[RequestResult]:
+    """Ask the questions in turns for as long as the settings say, then wait for the answers that are outstanding.
 
     Raises `TuiliError` where nobody answers at all.
     """
     headers = {"authorization": f"Bearer {settings.key}"} if settings.key else {}
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=1024)
-    async with httpx2.AsyncClient(headers=headers, timeout=WAIT, limits=limits) as client:
-        asked: list[Asked] = []
+    async with httpx2.AsyncClient(headers=headers, timeout=REQUEST_TIMEOUT_SECONDS, limits=limits) as client:
+        results: list[RequestResult] = []
         numbers = count()
 
         async def ask() -> None:
             question = questions[next(numbers) % len(questions)]
-            asked.append(await _ask(client, settings, question, start))
-            tell("answered", len(asked), 0)
+            results.append(await _ask(client, settings, question, start))
+            progress("answered", len(results), 0)
 
         start = time.perf_counter()
         until = start + settings.seconds
         if settings.clients is not None:
-            await asyncio.gather(*(_again(ask, until) for _ in range(settings.clients)))
+            await asyncio.gather(*(_ask_until(ask, until) for _ in range(settings.clients)))
         else:
             await asyncio.gather(*[task async for task in _arrivals(ask, settings, until)])
-    if not any(one.status for one in asked):
+    if not any(result.status for result in results):
         raise TuiliError(f"nobody answers at {settings.url}: is the server up?")
-    return asked
+    return results
 
 
-async def _again(ask: Callable[[], Any], until: float) -> None:
+async def _ask_until(ask: Callable[[], Any], until: float) -> None:
     while time.perf_counter() < until:
         await ask()
 
@@ -109,8 +118,8 @@ async def _arrivals(ask: Callable[[], Any], settings: LoadSettings, until: float
         yield asyncio.create_task(ask())
 
 
-async def _ask(client: httpx2.AsyncClient, settings: LoadSettings, question: str, start: float) -> Asked:
-    """One question, streamed."""
+async def _ask(client: httpx2.AsyncClient, settings: LoadSettings, question: str, start: float) -> RequestResult:
+    """Ask one question, whose answer is streamed."""
     body = {
         "model": settings.model,
         "messages": [{"role": "user", "content": question}],
@@ -119,7 +128,7 @@ async def _ask(client: httpx2.AsyncClient, settings: LoadSettings, question: str
         "stream_options": {"include_usage": True},
         **({"budget": settings.budget} if settings.budget else {}),
     }
-    begun, first, tokens, outcome, done = time.perf_counter(), None, 0, "", False
+    begun, first_token, tokens, outcome, done = time.perf_counter(), None, 0, "", False
     try:
         async with client.stream("POST", f"{settings.url.rstrip('/')}/v1/chat/completions", json=body) as answer:
             async for line in answer.aiter_lines():
@@ -128,9 +137,9 @@ async def _ask(client: httpx2.AsyncClient, settings: LoadSettings, question: str
                     continue
                 event = json.loads(line[6:])
                 for choice in event.get("choices", ()):
-                    said = choice.get("delta", {})
-                    if first is None and (said.get("reasoning_content") or said.get("content")):
-                        first = time.perf_counter() - begun
+                    delta = choice.get("delta", {})
+                    if first_token is None and (delta.get("reasoning_content") or delta.get("content")):
+                        first_token = time.perf_counter() - begun
                     outcome = choice.get("receipt", {}).get("outcome", outcome)
                     done = done or choice.get("finish_reason") is not None  # some servers send no [DONE]
                 tokens = (event.get("usage") or {}).get("completion_tokens", tokens)
@@ -138,28 +147,36 @@ async def _ask(client: httpx2.AsyncClient, settings: LoadSettings, question: str
     except httpx2.HTTPError:
         status = 0
     now = time.perf_counter()
-    if first is None and status == 200:  # an answer without a word, as where it is refused
-        first = now - begun
-    return Asked(status, now - begun, now - start, first, tokens, outcome)
+    if first_token is None and status == 200:  # an answer without a word, as where it is refused
+        first_token = now - begun
+    return RequestResult(status, now - begun, now - start, first_token, tokens, outcome)
 
 
-def report(settings: LoadSettings, asked: Sequence[Asked]) -> dict[str, Any]:
-    """Of what ended in the time that was measured: throughput, and goodput, which is answers a second within what is
-    good. Of all that was answered: percentiles in milliseconds, for the slowest are those that end late.
+def load_report(settings: LoadSettings, results: Sequence[RequestResult]) -> dict[str, Any]:
+    """Throughput, goodput (good answers a second) and latency percentiles in milliseconds.
+
+    Throughput and goodput count the answers that ended within the settings' time. Percentiles count every answer,
+    because the slowest ones end late.
     """
-    answered = [one for one in asked if one.status == 200 and one.first is not None]
-    within = [one for one in answered if one.ended <= settings.seconds]
-    good = [one for one in within if one.first * 1e3 <= settings.first_ms and one.whole * 1e3 <= settings.whole_ms]  # type: ignore[operator]
+    answered = [result for result in results if result.status == 200 and result.first_token is not None]
+    within = [result for result in answered if result.ended <= settings.seconds]
+    good = [
+        result
+        for result in within
+        if (result.first_token or 0.0) * 1e3 <= settings.first_ms and result.latency * 1e3 <= settings.whole_ms
+    ]
     return {
         "settings": {name: value for name, value in asdict(settings).items() if name != "key"},
-        "asked": len(asked),
-        "by_status": {str(status): number for status, number in sorted(Counter(one.status for one in asked).items())},
-        "by_outcome": dict(Counter(one.outcome for one in answered)),
+        "asked": len(results),
+        "by_status": {
+            str(status): number for status, number in sorted(Counter(result.status for result in results).items())
+        },
+        "by_outcome": dict(Counter(result.outcome for result in answered)),
         "answers_per_second": len(within) / settings.seconds,
         "good_per_second": len(good) / settings.seconds,
-        "tokens_per_second": sum(one.tokens for one in within) / settings.seconds,
-        "first_ms": _percentiles([1e3 * one.first for one in answered if one.first is not None]),
-        "whole_ms": _percentiles([1e3 * one.whole for one in answered]),
+        "tokens_per_second": sum(result.tokens for result in within) / settings.seconds,
+        "first_ms": _percentiles([1e3 * result.first_token for result in answered if result.first_token is not None]),
+        "whole_ms": _percentiles([1e3 * result.latency for result in answered]),
     }
 
 

@@ -1,7 +1,8 @@
-"""How fast a model writes on this machine: one run for each batch size, prompt length and depth, in turns over rounds.
+"""How fast the engine reads and writes with a model on this machine, by batch size, prompt length and depth.
 
-Prompts are worked problems, one after the other, that end in an unseen question, so that depth is chosen as it is in
-earnest; responses may end by themselves. What the engine does is left to `tuili.engine`, accuracy to the neighbours.
+A prompt is a row of worked problems that ends in an unseen question, so that depth is chosen as for real requests;
+responses may end by themselves. Each round measures every combination once. Accuracy is left to `tuili.eval`, a server
+under load to `load`.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ import torch
 from tuili.data import Record
 from tuili.engine import Depth, Scheduler, Sequence, SequenceLimits, load_scheduler
 from tuili.errors import InputError
-from tuili.eval.runner import unseen_problems
+from tuili.eval import unseen_problems
 from tuili.machine import machine, usable_cores
 from tuili.model import LoadedModel
 from tuili.tasks import domain_names
 
-LEVELS, SEED = (1, 2), 5
-LARGEST_BATCH = 256
+PROBLEM_LEVELS, PROBLEM_SEED = (1, 2), 5
+MAX_BATCH_PROMPTS = 256
 
 
 @dataclass(frozen=True)
 class SpeedSettings:
-    """What is measured: every combination of `batch` (prompts at once), `prompt` (their tokens) and `depth`.
+    """What is measured: every combination of `batch` (prompts at once), `prompt` (tokens of each) and `depth`.
 
-    new: most tokens of a response. rounds: runs of each combination, of which the medians are given. compiled, int8:
-    whether the engine writes through graphs that are compiled first, and with rounded weights.
+    new: the most tokens of a response. rounds: runs of each combination, whose medians are reported. compiled: whether
+    the engine compiles the layers first. int8: whether it rounds the weights to 8 bits.
     """
 
     batch: abc.Sequence[int] = (1, 16)
@@ -48,12 +49,14 @@ class SpeedSettings:
 
 
 @dataclass(frozen=True)
-class Speed:
-    """One combination: medians over rounds. `token_ms` are the times from one token of a response to the next.
+class SpeedResult:
+    """The figures of one combination; medians over the rounds in a report.
 
-    tokens_per_second and tokens_per_cpu_second (processor time of all threads): tokens written, reading the prompts
-    included. first_token_ms: from handing all prompts in to a response's first token, the median of them.
-    prompt_tokens_per_second: reading alone. mean_depth: layers of a token written.
+    tokens_per_second, tokens_per_cpu_second: tokens written for each second of wall-clock time, and of processor time
+    of all threads; the time includes reading the prompts. first_token_ms: the median time from submitting all prompts
+    to a response's first token. token_ms_p50, token_ms_p99: percentiles of the time from one token of a response to the
+    next. prompt_tokens_per_second: prompt tokens read for each second of reading alone. mean_depth: layers for each
+    token written.
     """
 
     batch: int
@@ -69,15 +72,16 @@ class Speed:
 
 
 def measure_speed(
-    loaded: LoadedModel, settings: SpeedSettings, tell: Callable[[str, int, int], None] | None = None
+    loaded: LoadedModel, settings: SpeedSettings, progress: Callable[[str, int, int], None] | None = None
 ) -> dict[str, Any]:
-    """`speeds`, the settings, the machine, and the most memory that this process had; `tell` hears of progress.
+    """A report: `speeds` (a `SpeedResult` for each combination), the settings, the machine and the peak memory (bytes).
 
-    Raises `InputError` for a depth that the model does not have, and for texts that do not fit its context.
+    `progress` is called with what is done, how many runs are finished, and how many there are. Raises `InputError` for
+    a depth that the model does not have, and for texts that do not fit its context.
     """
     context = loaded.model.config.max_position_embeddings
-    if not all(1 <= batch <= LARGEST_BATCH for batch in settings.batch):
-        raise InputError(f"batch {max(settings.batch)}: use 1 to {LARGEST_BATCH}")
+    if not all(1 <= batch <= MAX_BATCH_PROMPTS for batch in settings.batch):
+        raise InputError(f"batch {max(settings.batch)}: use 1 to {MAX_BATCH_PROMPTS}")
     if settings.new < 2 or min(settings.prompt) < 1 or max(settings.prompt) + settings.new > context:
         raise InputError(f"prompts and at least 2 new tokens must fit the model's context of {context} tokens")
     scheduler = load_scheduler(
@@ -90,31 +94,31 @@ def measure_speed(
     )
     combinations = list(product(settings.batch, settings.prompt, settings.depth))
     prompts = {length: worked_prompts(loaded, length, max(settings.batch)) for length in settings.prompt}
-    runs: defaultdict[tuple[int, int, Depth], list[Speed]] = defaultdict(list)
+    runs: defaultdict[tuple[int, int, Depth], list[SpeedResult]] = defaultdict(list)
     for number in range(settings.rounds + 1):
         for place, (batch, length, depth) in enumerate(combinations):
-            own = _run(scheduler, loaded, prompts[length][:batch], depth, settings.new)
+            result = _run(scheduler, loaded, prompts[length][:batch], depth, settings.new)
             if number > 0:  # the first round warms up
-                runs[batch, length, depth].append(own)
-            if tell is not None:
-                done = number * len(combinations) + place + 1
-                tell("measuring", done, (settings.rounds + 1) * len(combinations))
+                runs[batch, length, depth].append(result)
+            if progress is not None:
+                finished = number * len(combinations) + place + 1
+                progress("measuring", finished, (settings.rounds + 1) * len(combinations))
     return {
-        "speeds": [asdict(_middle(own)) for own in runs.values()],
+        "speeds": [asdict(_medians(results)) for results in runs.values()],
         "new": settings.new,
         "rounds": settings.rounds,
         "compiled": settings.compiled,
         "int8": settings.int8,
         "exit_threshold": loaded.model.config.exit_threshold,
-        "peak_memory_bytes": peak_memory(),
+        "peak_memory_bytes": peak_memory_bytes(),
         "machine": machine(),
     }
 
 
 def worked_prompts(loaded: LoadedModel, length: int, count: int) -> list[list[int]]:
-    """`count` prompts of `length` tokens, each of which ends in a question, whole where one is short enough."""
+    """`count` prompts of `length` tokens that each end in a question, cut where no question is short enough."""
     tokenizer = loaded.tokenizer
-    problems = unseen_problems(domain_names(), LEVELS, per_cell=4, seed=SEED)
+    problems = unseen_problems(domain_names(), PROBLEM_LEVELS, per_cell=4, seed=PROBLEM_SEED)
     questions = [tokenizer.encode_prompt(problem.prompt) for problem in problems]
     fitting = [ids for ids in questions if len(ids) <= length] or questions
     worked: list[int] = []
@@ -122,27 +126,29 @@ def worked_prompts(loaded: LoadedModel, length: int, count: int) -> list[list[in
         record = Record.of(problem)
         worked += tokenizer.encode_example(record.input, record.response)[0]
     worked *= -(-2 * length // len(worked))
-    found = []
+    prompts = []
     for number in range(count):
         question = fitting[number % len(fitting)][-length:]
-        start = (number * 97) % (len(worked) - length)  # others before each question
-        found.append(worked[start : start + length - len(question)] + question)
-    return found
+        start = (number * 97) % (len(worked) - length)  # each question follows other worked problems
+        prompts.append(worked[start : start + length - len(question)] + question)
+    return prompts
 
 
-def _run(scheduler: Scheduler, loaded: LoadedModel, prompts: list[list[int]], depth: Depth, new: int) -> Speed:
+def _run(scheduler: Scheduler, loaded: LoadedModel, prompts: list[list[int]], depth: Depth, new: int) -> SpeedResult:
     threshold = loaded.model.config.exit_threshold
     read = time.perf_counter()
-    _write(scheduler, [Sequence(ids, SequenceLimits(1), depth=loaded.model.config.exit_layers[0]) for ids in prompts])
+    write_timed(
+        scheduler, [Sequence(ids, SequenceLimits(1), depth=loaded.model.config.exit_layers[0]) for ids in prompts]
+    )
     read = time.perf_counter() - read
     rows = [Sequence(ids, SequenceLimits(new), depth=depth, exit_threshold=threshold) for ids in prompts]
     wall, processor = time.perf_counter(), time.process_time()
-    gaps = _write(scheduler, rows)
+    gaps = write_timed(scheduler, rows)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     tokens = sum(len(row.tokens) for row in rows)
     firsts = [row.first_token_at - row.submitted_at for row in rows if row.first_token_at is not None]
     cuts = quantiles(gaps or [0.0], n=100, method="inclusive") if len(gaps) > 1 else [0.0] * 99
-    return Speed(
+    return SpeedResult(
         batch=len(prompts),
         prompt=len(prompts[0]),
         depth=str(depth),
@@ -156,8 +162,11 @@ def _run(scheduler: Scheduler, loaded: LoadedModel, prompts: list[list[int]], de
     )
 
 
-def _write(scheduler: Scheduler, rows: list[Sequence]) -> list[float]:
-    """Write the rows to their ends: seconds for each token behind the first; several at once share them evenly."""
+def write_timed(scheduler: Scheduler, rows: list[Sequence]) -> list[float]:
+    """Write the rows to their ends; return the seconds that each token after a row's first one took.
+
+    Tokens that a row gains in one step share the step's time evenly.
+    """
     for row in rows:
         scheduler.submit(row)
     last: dict[Sequence, tuple[float, int]] = {}
@@ -176,24 +185,21 @@ def _write(scheduler: Scheduler, rows: list[Sequence]) -> list[float]:
     return gaps
 
 
-def _middle(runs: abc.Sequence[Speed]) -> Speed:
-    """The median of each figure over runs of one combination."""
-    first = runs[0]
-    figures = {name: median(getattr(own, name) for own in runs) for name in asdict(first) if name not in _WHAT}
-    return Speed(first.batch, first.prompt, first.depth, **figures)
+def _medians(results: abc.Sequence[SpeedResult]) -> SpeedResult:
+    """The median of each figure over the runs of one combination."""
+    combination = {name: getattr(results[0], name) for name in ("batch", "prompt", "depth")}
+    figures = [name for name in asdict(results[0]) if name not in combination]
+    return SpeedResult(**combination, **{name: median(getattr(result, name) for result in results) for name in figures})
 
 
-_WHAT = {"batch", "prompt", "depth"}
-
-
-def peak_memory() -> int:
-    """The most bytes of memory that this process has had, the model and all libraries included."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
+def peak_memory_bytes() -> int:
+    """The most memory that this process has had, the model and all libraries included."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def set_threads(count: int | None) -> None:
-    """Let torch compute with so many threads, or one for each core. Raises `InputError` for fewer than one."""
+    """Let torch compute with so many threads; None for one for each core. Raises `InputError` for fewer than one."""
     if count is not None and count < 1:
         raise InputError(f"threads = {count}: use at least 1")
     torch.set_num_threads(usable_cores() if count is None else count)

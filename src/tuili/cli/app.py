@@ -33,7 +33,7 @@ EXIT_FAILURE, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line (default: the process's own) and return its exit code."""
+    """Run one command line (by default that of the process) and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     try:
         code = _build(arguments)(arguments, prog_name="tuili", standalone_mode=False)
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _build(arguments: Sequence[str]) -> typer.Typer:
-    """The whole command, with the one verb that `arguments` name loaded and the others only listed."""
+    """The whole command: the verb that `arguments` name is loaded, the others are only listed."""
     app = typer.Typer(
         help="Train a reasoning model from tasks whose every step is checked, and ask it.",
         add_completion=False,
@@ -67,9 +67,9 @@ def _build(arguments: Sequence[str]) -> typer.Typer:
             typer.echo(f"tuili {__version__}")
             raise typer.Exit
 
-    asked = next((argument for argument in arguments if not argument.startswith("-")), None)
+    chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
     for verb, summary in VERBS.items():
-        if verb != asked:
+        if verb != chosen:
             app.command(verb, help=summary)(_listed)
             continue
         module = import_module(f"tuili.cli.{verb}")
@@ -81,7 +81,7 @@ def _build(arguments: Sequence[str]) -> typer.Typer:
 
 
 def _listed() -> None:
-    """Stands for a verb that this command line does not run."""
+    """Stand for a verb that this command line does not run."""
 
 
 def _fail(message: str, code: int) -> int:

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from tuili.cli.options import DepthOption, JsonFlag, ModelOption, parse_depth
-from tuili.engine import load_engine
 
 
 def run(
@@ -36,7 +35,7 @@ def run(
     from rich.console import Console
 
     from tuili.cli.show import show_answer
-    from tuili.engine import Budget, Request, Sampling, parse_settings
+    from tuili.engine import Budget, Request, Sampling, load_engine, parse_settings
     from tuili.model import load_model
 
     spend = {

@@ -1,4 +1,4 @@
-"""`tuili bench`: how fast this machine is with a model. The measuring is left to `tuili.bench.speed`."""
+"""`tuili bench`: how fast this machine is with a model. The measuring is left to `tuili.bench`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tuili.cli.options import JsonFlag, ModelArgument, parse_depth, parse_list, 
 if TYPE_CHECKING:
     from rich.table import Table
 
-HEADINGS = ("batch", "prompt", "depth", "layers", "tokens/s", "/ CPU s", "first", "p50", "p99", "read/s")
-LEGEND = (
+TABLE_HEADINGS = ("batch", "prompt", "depth", "layers", "tokens/s", "/ CPU s", "first", "p50", "p99", "read/s")
+TABLE_LEGEND = (
     "tokens written a second, and a second of processor time; ms to the first token, and from one to the next;\n"
     "prompt tokens read a second"
 )
@@ -53,26 +53,30 @@ def engine(
 
     from rich.console import Console
 
-    from tuili.bench.speed import SpeedSettings, measure_speed, set_threads
+    from tuili.bench import SpeedSettings, measure_speed, set_threads
     from tuili.model import load_model
 
     set_threads(threads)
     loaded = load_model(model)
     depths = chosen or [loaded.model.config.exit_layers[-1], "auto"]
-    with progress_bar() as tell:
+    with progress_bar() as progress:
         report = {
             "model": model,
-            **measure_speed(loaded, SpeedSettings(batches, prompts, depths, new, compiled=compiled, int8=int8), tell),
+            **measure_speed(
+                loaded, SpeedSettings(batches, prompts, depths, new, compiled=compiled, int8=int8), progress
+            ),
         }
     if as_json:
         print(json.dumps(report, indent=2))
         return
     console = Console(highlight=False)
     console.print(_table(report))
-    console.print(LEGEND, style="dim", soft_wrap=True)
-    own = report["machine"]
+    console.print(TABLE_LEGEND, style="dim", soft_wrap=True)
+    machine = report["machine"]
     memory = f"{report['peak_memory_bytes'] / 2**20:.0f} MiB of memory at most"
-    console.print(f"{own['cpu']}, {own['threads']} of {own['cores']} cores; {memory}", style="dim", soft_wrap=True)
+    console.print(
+        f"{machine['cpu']}, {machine['threads']} of {machine['cores']} cores; {memory}", style="dim", soft_wrap=True
+    )
 
 
 @app.command()
@@ -96,8 +100,8 @@ def serve(
 
     from rich.console import Console
 
-    from tuili.bench.load import LoadSettings, load, report
-    from tuili.eval.runner import unseen_problems
+    from tuili.bench import LoadSettings, load_report, run_load
+    from tuili.eval import unseen_problems
     from tuili.tasks import domain_names
 
     budget = {"max_steps": max_steps, "deadline_ms": deadline_ms}
@@ -114,42 +118,42 @@ def serve(
         whole_ms,
     )
     questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=8, seed=5)]
-    with progress_bar() as tell:
-        asked = asyncio.run(load(settings, questions, tell))
-    found = report(settings, asked)
+    with progress_bar() as progress:
+        results = asyncio.run(run_load(settings, questions, progress))
+    report = load_report(settings, results)
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(report, indent=2))
         return
     console = Console(highlight=False)
     loop = f"{settings.clients} clients" if settings.rate is None else f"{settings.rate:g} questions a second"
-    statuses = ", ".join(f"{number} of status {status}" for status, number in found["by_status"].items())
+    statuses = ", ".join(f"{number} of status {status}" for status, number in report["by_status"].items())
     console.print(f"{loop} for {seconds:g} s: {statuses}")
     console.print(
-        f"{found['answers_per_second']:.1f} answers/s, {found['good_per_second']:.1f} good, "
-        f"{found['tokens_per_second']:,.0f} tokens/s"
+        f"{report['answers_per_second']:.1f} answers/s, {report['good_per_second']:.1f} good, "
+        f"{report['tokens_per_second']:,.0f} tokens/s"
     )
-    for name, said in (("first_ms", "first token"), ("whole_ms", "whole answer")):
-        told = ", ".join(f"{part} {value:,.0f}" for part, value in found[name].items())
-        console.print(f"{said}: {told} ms")
+    for name, label in (("first_ms", "first token"), ("whole_ms", "whole answer")):
+        percentiles = ", ".join(f"{part} {value:,.0f}" for part, value in report[name].items())
+        console.print(f"{label}: {percentiles} ms")
 
 
 def _table(report: Mapping[str, Any]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for heading in HEADINGS:
+    for heading in TABLE_HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True)
-    for own in report["speeds"]:
+    for speed in report["speeds"]:
         table.add_row(
-            f"{own['batch']}",
-            f"{own['prompt']}",
-            own["depth"],
-            f"{own['mean_depth']:.1f}",
-            f"{own['tokens_per_second']:,.0f}",
-            f"{own['tokens_per_cpu_second']:,.0f}",
-            f"{own['first_token_ms']:,.1f}",
-            f"{own['token_ms_p50']:.2f}",
-            f"{own['token_ms_p99']:.2f}",
-            f"{own['prompt_tokens_per_second']:,.0f}",
+            f"{speed['batch']}",
+            f"{speed['prompt']}",
+            speed["depth"],
+            f"{speed['mean_depth']:.1f}",
+            f"{speed['tokens_per_second']:,.0f}",
+            f"{speed['tokens_per_cpu_second']:,.0f}",
+            f"{speed['first_token_ms']:,.1f}",
+            f"{speed['token_ms_p50']:.2f}",
+            f"{speed['token_ms_p99']:.2f}",
+            f"{speed['prompt_tokens_per_second']:,.0f}",
         )
     return table

@@ -12,7 +12,7 @@ from tuili.cli.options import DomainsOption, LevelsOption, ModelArgument, parse_
 from tuili.errors import InputError
 
 if TYPE_CHECKING:
-    from tuili.eval.calibration.calibrate import Case
+    from tuili.eval import LabelledPrompt
 
 Number = TypeVar("Number", int, float)
 
@@ -42,12 +42,11 @@ def run(
     from tuili.cli.options import progress_bar
     from tuili.cli.show import show_calibration
     from tuili.engine import CALIBRATION_FILE
-    from tuili.eval.calibration.calibrate import Classes, calibrate
-    from tuili.eval.calibration.risk import draw_risk
+    from tuili.eval import CalibrationGrid, calibrate, draw_risk_coverage
     from tuili.files import check_file_place, whole_file
     from tuili.model import load_model
 
-    classes = Classes(
+    grid = CalibrationGrid(
         _numbers("--tolerance", tolerance, float),
         _numbers("--steps", steps, int),
         _numbers("--tokens", tokens, int),
@@ -57,18 +56,18 @@ def run(
     place = loaded.path / CALIBRATION_FILE
     check_file_place(place)
     if data is None:
-        cases, source = _problems(parse_domains(domains), parse_levels(levels), per_cell, seed)
+        prompts, source = _generated_problems(parse_domains(domains), parse_levels(levels), per_cell, seed)
     elif (domains, levels, per_cell) != ("all", "1,2,3", 60):
         raise InputError("--data brings its own problems: leave --domains, --levels and --per-cell out")
     else:
-        cases, source = _own(data, seed)
-    with progress_bar() as tell:
-        found = calibrate(loaded, cases, source, classes, tell)
+        prompts, source = _problems_of_file(data, seed)
+    with progress_bar() as progress:
+        calibration = calibrate(loaded, prompts, source, grid, progress)
     with whole_file(place) as part:
-        part.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    draw_risk(found, place.with_suffix(".svg"))
+        part.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    draw_risk_coverage(calibration, place.with_suffix(".svg"))
     console = Console(highlight=False)
-    show_calibration(console, found)
+    show_calibration(console, calibration)
     console.print(f"{place} and {place.with_suffix('.svg').name}", soft_wrap=True)
 
 
@@ -79,28 +78,29 @@ def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Num
         raise InputError(f"{option} {text[:40]!r}: give numbers separated by commas") from None
 
 
-def _problems(domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int) -> tuple[list[Case], str]:
-    """Problems of the validation split, which no training sees, in random order."""
+def _generated_problems(
+    domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int
+) -> tuple[list[LabelledPrompt], str]:
+    """Problems of the validation split, which no training sees, in random order, and a description of them."""
     import random
 
-    from tuili.eval.calibration.calibrate import Case
-    from tuili.eval.runner import unseen_problems
+    from tuili.eval import LabelledPrompt, unseen_problems
     from tuili.tasks import Split
 
     problems = unseen_problems(domains, levels, per_cell, seed, Split.VALIDATION)
     random.Random(seed).shuffle(problems)
-    shown = f"{len(domains)} domains, levels {', '.join(map(str, levels))}, validation split, seed {seed}"
-    return [Case(problem.prompt, problem.answer) for problem in problems], shown
+    source = f"{len(domains)} domains, levels {', '.join(map(str, levels))}, validation split, seed {seed}"
+    return [LabelledPrompt(problem.prompt, problem.answer) for problem in problems], source
 
 
-def _own(path: Path, seed: int) -> tuple[list[Case], str]:
-    """The records of a file, in random order."""
+def _problems_of_file(path: Path, seed: int) -> tuple[list[LabelledPrompt], str]:
+    """The records of a file, in random order, and the file's name."""
     import random
 
     from tuili.data import read_records
-    from tuili.eval.calibration.calibrate import Case
+    from tuili.eval import LabelledPrompt
     from tuili.steps import split_response
 
-    cases = [Case(record.input, split_response(record.response).answer) for record in read_records(path)]
-    random.Random(seed).shuffle(cases)
-    return cases, path.name
+    prompts = [LabelledPrompt(record.input, split_response(record.response).answer) for record in read_records(path)]
+    random.Random(seed).shuffle(prompts)
+    return prompts, path.name

@@ -47,9 +47,7 @@ def run(
 
     from tuili.cli.show import show_cells
     from tuili.errors import InputError
-    from tuili.eval.evaluation import EvalSettings, evaluate
-    from tuili.eval.reporting.card import EVAL_FILE, write_card
-    from tuili.eval.reporting.report import write_html, write_json
+    from tuili.eval import EVAL_FILE, EvalSettings, evaluate, write_card, write_html, write_json
     from tuili.files import check_file_place, is_special
     from tuili.model import load_model
     from tuili.train.folder import RUN_FILE
@@ -65,16 +63,16 @@ def run(
         full=full,
     )
     loaded = load_model(model)
-    kept = (loaded.path / EVAL_FILE, loaded.path / "README.md") if card else ()
-    places = [path for path in (json_file, html_file, *kept) if path]
+    in_folder = (loaded.path / EVAL_FILE, loaded.path / "README.md") if card else ()
+    places = [path for path in (json_file, html_file, *in_folder) if path]
     for number, path in enumerate(places):
         check_file_place(path)
         if not is_special(path) and realpath(path) in map(realpath, places[:number]):
             raise InputError(f"{path} would be written twice: give --json and --html places of their own")
     run_folder = loaded.path.parent
     log = read_log(run_folder) if (run_folder / RUN_FILE).is_file() else []
-    with progress_bar() as tell:
-        report = {"model": model, **evaluate(loaded, settings, tell)}
+    with progress_bar() as progress:
+        report = {"model": model, **evaluate(loaded, settings, progress)}
     show_cells(Console(highlight=False), report)
     if json_file:
         write_json(json_file, report)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from tuili.model import TuiliConfig
 
-SHOWN = ("hidden_size", "vocab_size", "max_position_embeddings", "layered", "exit_threshold")
-"""What is shown of the configuration as it is; `--json` gives all of it."""
+SHOWN_FIELDS = ("hidden_size", "vocab_size", "max_position_embeddings", "layered", "exit_threshold")
+"""Fields of the configuration that are shown as they are; `--json` gives all fields."""
 
 
 def run(model: ModelArgument = "nano", as_json: JsonFlag = False) -> None:
@@ -38,7 +38,7 @@ def describe(path: Path, config: TuiliConfig) -> dict[str, Any]:
     """Everything that `tuili info` tells, as one JSON document."""
     from dataclasses import asdict
 
-    from tuili.eval.reporting.card import read_figures
+    from tuili.eval import read_figures
     from tuili.model import count_parameters
     from tuili.store import model_hash, read_lineage
 
@@ -63,26 +63,26 @@ def _verifier(path: Path) -> dict[str, float] | None:
     """The figures of the verifier in a model's folder."""
     from tuili.model import read_verifier
 
-    found = read_verifier(path)
-    return None if found is None else dict(found.figures)
+    verifier = read_verifier(path)
+    return None if verifier is None else dict(verifier.figures)
 
 
 def _promises(path: Path, threshold: float) -> dict[str, Any]:
-    """What a model may be asked to promise, or why that is nothing."""
+    """The promises that a model can be asked for, or why there are none."""
     from tuili.engine import valid_calibration
 
-    found, why = valid_calibration(path, threshold)
-    entries = () if found is None else found.entries
+    calibration, reason = valid_calibration(path, threshold)
+    entries = () if calibration is None else calibration.entries
     return {
         "promises": [entry.model_dump() for entry in entries if entry.threshold is not None],
-        "promises_nothing": why or None,
+        "promises_nothing": reason or None,
     }
 
 
 def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from tuili.eval.reporting.card import figures_line
+    from tuili.eval import figures_line
 
     def grid() -> Table:
         table = Table(box=None, show_header=False, pad_edge=False)
@@ -101,7 +101,7 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
     layers = f"{config['trunk_layers']} of the trunk, {config['num_groups']} groups of {config['group_layers']}"
     table.add_row("layers", f"{layers}; exits after {', '.join(map(str, facts['exit_layers']))}")
     table.add_row("experts", f"{config['num_experts']}, {config['num_experts_per_tok']} for each token")
-    for key in SHOWN:
+    for key in SHOWN_FIELDS:
         table.add_row(key.replace("_", " "), str(config[key]))
     if config.get("domains"):
         table.add_row("domains", ", ".join(config["domains"]))

@@ -1,6 +1,4 @@
-"""What several verbs share: how a depth, a list and a folder are written on the command line, and a progress bar
-on stderr.
-"""
+"""What several verbs share: options, the parsing of depths, lists and folders, and a progress bar on stderr."""
 
 from __future__ import annotations
 
@@ -28,9 +26,8 @@ DomainsOption = Annotated[str, typer.Option("--domains", help="Domains, separate
 LevelsOption = Annotated[str, typer.Option("--levels", help="Levels from 1 to 5, separated by commas.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
-
-MOST_DIGITS = 9
-"""Of a number on the command line: Python itself refuses to read one of thousands."""
+MAX_DIGITS = 9
+"""Digits of a number on the command line; Python itself refuses to read a number of thousands of digits."""
 
 
 def parse_depth(text: str) -> int | Literal["auto", "exact"]:
@@ -39,7 +36,7 @@ def parse_depth(text: str) -> int | Literal["auto", "exact"]:
         return "auto"
     if text == "exact":
         return "exact"
-    if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS:
+    if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS:
         return int(text)
     raise InputError(f"--depth {text[:40]!r}: use auto, exact or a number of layers such as 3, 6, 9 or 12")
 
@@ -67,7 +64,7 @@ def parse_levels(text: str) -> list[int]:
 def parse_numbers(option: str, text: str) -> list[int]:
     """The numbers in `1,2`. Raises `InputError` for anything that is no number, and for a repeated one."""
     names = parse_list(option, text)
-    if not all(name.isascii() and name.isdigit() and len(name) <= MOST_DIGITS for name in names):
+    if not all(name.isascii() and name.isdigit() and len(name) <= MAX_DIGITS for name in names):
         raise InputError(f"{option} {text[:40]!r}: give numbers separated by commas, as in 1,2")
     return [int(name) for name in names]
 
@@ -81,7 +78,11 @@ def parse_folder(option: str, text: str) -> Path:
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on stderr, one line for each thing being done; gives `(what, finished, total)`."""
+    """A bar on stderr, with one line for each thing that is being done.
+
+    Yields the function to report progress with: what is being done, how many parts are finished, and how many there
+    are.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -90,9 +91,9 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         tasks: dict[str, TaskID] = {}
 
-        def tell(what: str, finished: int, total: int) -> None:
+        def report(what: str, finished: int, total: int) -> None:
             if what not in tasks:
                 tasks[what] = progress.add_task(what, total=total)
             progress.update(tasks[what], completed=finished)
 
-        yield tell
+        yield report

@@ -1,6 +1,4 @@
-"""`tuili quickstart`: the whole path in one go: train, evaluate, ask, report. Each part is left to its own
-package.
-"""
+"""`tuili quickstart`: train, evaluate, ask and report in one go. Each part is left to its own package."""
 
 from __future__ import annotations
 
@@ -17,23 +15,21 @@ import typer
 
 from tuili.cli.app import EXIT_INTERRUPTED
 from tuili.cli.options import parse_folder, progress_bar
-from tuili.engine import load_decoder
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tuili.eval.evaluation import EvalSettings
-    from tuili.eval.runner import Trial
+    from tuili.eval import EvalSettings, ScoredResponse
     from tuili.model import LoadedModel
     from tuili.tasks import Problem
     from tuili.train.recipe import Recipe
 
-STARTED = time.perf_counter()  # this module is the first thing that the verb loads
+STARTED_SECONDS = time.perf_counter()  # this module is the first thing that the verb loads
 RECIPE = "quickstart"
-QUESTIONS = 5
+QUESTION_COUNT = 5
 JSON_FILE, HTML_FILE = "report.json", "report.html"
 
-NEXT = """
+NEXT_STEPS = """
 Wrote {out}/report.html (open it in a browser) and {out}/report.json after {seconds:.0f} s. What to try next:
   {tuili} ask {prompt} --model {model}
   {tuili} eval {model} --domains {domains} --levels {levels} --depth 3
@@ -59,8 +55,7 @@ def run(
 
     from tuili.cli.show import show_cells
     from tuili.config import load_recipe
-    from tuili.eval.evaluation import EvalSettings, evaluate
-    from tuili.eval.reporting.report import by_domain
+    from tuili.eval import EvalSettings, cells_by_domain, evaluate
     from tuili.files import check_file_place
     from tuili.model import load_model
     from tuili.train.recipe import Recipe
@@ -82,27 +77,30 @@ def run(
     loaded = load_model(outcome.model)
 
     console.print("\nevaluating on problems that training never sees")
-    with progress_bar() as tell:
-        report = evaluate(loaded, settings, tell)
+    with progress_bar() as progress:
+        report = evaluate(loaded, settings, progress)
     show_cells(console, report)
 
-    console.print(f"\nasking {QUESTIONS} more unseen questions")
-    trials = _ask(console, loaded, questions)
+    console.print(f"\nasking {QUESTION_COUNT} more unseen questions")
+    responses = _ask(console, loaded, questions)
 
-    seconds = time.perf_counter() - STARTED + outcome.earlier
+    seconds = time.perf_counter() - STARTED_SECONDS + outcome.earlier
     figures = {
         "accuracy": {
-            name: fmean(cell["accuracy"] for cell in row.values()) for name, row in by_domain(report["cells"]).items()
+            name: fmean(cell["accuracy"] for cell in row.values())
+            for name, row in cells_by_domain(report["cells"]).items()
         },
         "seconds": round(seconds, 1),
         "seconds_training": round(outcome.seconds, 1),
         "steps": outcome.step,
         "tokens_trained": outcome.tokens,
     }
-    _write(folder, recipe, loaded, figures, report, trials)
-    prompts = sorted((trial.problem.prompt for trial in trials), key=lambda prompt: ("\n" in prompt, len(prompt)))
+    _write(folder, recipe, loaded, figures, report, responses)
+    prompts = sorted(
+        (response.problem.prompt for response in responses), key=lambda prompt: ("\n" in prompt, len(prompt))
+    )
     console.print(
-        NEXT.format(
+        NEXT_STEPS.format(
             out=folder,
             seconds=seconds,
             tuili=_as_called(),
@@ -121,30 +119,30 @@ def _further_questions(settings: EvalSettings) -> list[Problem]:
 
     Raises `InputError` where a domain has too few different prompts for the evaluation or for these.
     """
-    from tuili.eval.runner import unseen_problems
+    from tuili.eval import unseen_problems
 
-    count = settings.per_cell + QUESTIONS
+    count = settings.per_cell + QUESTION_COUNT
     unseen = unseen_problems(settings.domains, settings.levels, count, settings.seed)
     further = [unseen[start + settings.per_cell : start + count] for start in range(0, len(unseen), count)]
     hardest = further[-len(settings.domains) :]
-    return [hardest[number % len(hardest)][number // len(hardest)] for number in range(QUESTIONS)]
+    return [hardest[number % len(hardest)][number // len(hardest)] for number in range(QUESTION_COUNT)]
 
 
-def _ask(console: Console, loaded: LoadedModel, questions: list[Problem]) -> list[Trial]:
+def _ask(console: Console, loaded: LoadedModel, questions: list[Problem]) -> list[ScoredResponse]:
     """Ask questions, and show how they are answered."""
     from tuili.cli.show import show_answer
-    from tuili.engine import explain
-    from tuili.eval.runner import run as run_problems
+    from tuili.engine import explain, load_decoder
+    from tuili.eval import answer_problems
 
     one_by_one = load_decoder(loaded.model, loaded.tokenizer, batch_size=1)
-    trials = run_problems(one_by_one, questions)
-    for trial in trials:
-        problem = trial.problem
+    responses = answer_problems(one_by_one, questions)
+    for response in responses:
+        problem = response.problem
         console.print(f"\n{problem.prompt}", style="bold")
-        show_answer(console, explain(problem.prompt, trial.generation, loaded.tokenizer, problem.context))
-        if not trial.correct:
+        show_answer(console, explain(problem.prompt, response.generation, loaded.tokenizer, problem.context))
+        if not response.correct:
             console.print(f"wrong: it is {problem.answer}", style="red")
-    return trials
+    return responses
 
 
 def _write(
@@ -153,13 +151,13 @@ def _write(
     loaded: LoadedModel,
     figures: dict[str, Any],
     report: dict[str, Any],
-    trials: list[Trial],
+    responses: list[ScoredResponse],
 ) -> None:
     """Write the reports, one for programs and one for people."""
-    from tuili.eval.reporting.report import sample, write_html, write_json
+    from tuili.eval import sample, write_html, write_json
     from tuili.train.log import read_log
 
-    questions = [sample(trial, loaded.tokenizer) for trial in trials]
+    questions = [sample(response, loaded.tokenizer) for response in responses]
     write_json(folder / JSON_FILE, {**figures, "evaluation": report, "questions": questions})
     phases: list[tuple[float, int]] = []
     if recipe.curriculum.kind == "phases":
@@ -182,14 +180,14 @@ def _write(
 
 def _as_called() -> str:
     """This program as a shell in the working directory runs it."""
-    called = Path(sys.argv[0])
-    return _for_shell(called) if called.name == "tuili" else f"{_for_shell(Path(sys.executable))} -m tuili"
+    program = Path(sys.argv[0])
+    return _for_shell(program) if program.name == "tuili" else f"{_for_shell(Path(sys.executable))} -m tuili"
 
 
 def _for_shell(program: Path) -> str:
     """The name alone where the shell finds this very file by it, else the shorter one of its paths."""
-    found = shutil.which(program.name)
-    if found and Path(found).absolute() == program.absolute():
+    on_path = shutil.which(program.name)
+    if on_path and Path(on_path).absolute() == program.absolute():
         return shlex.quote(program.name)
     relative = os.path.relpath(program)
     return shlex.quote(min(str(program.absolute()), relative if "/" in relative else f"./{relative}", key=len))

@@ -11,15 +11,13 @@ if TYPE_CHECKING:
 
     from tuili.engine import Answer, Calibration, CheckedStep
 
-UNLIMITED = 1000
-"""Columns, more than any table here takes."""
+MAX_TABLE_COLUMNS = 1000
+"""Columns of a terminal, more than any table here takes."""
 STYLES = {"valid": "green", "invalid": "red", "unsupported": "dim", "timeout": "dim"}
 
 
 def show_answer(console: Console, answer: Answer) -> None:
-    """Print the steps, the answer and the receipt. Without a terminal, or under NO_COLOR, rich prints plain
-    text.
-    """
+    """Print the steps, the answer and the receipt; plain text without a terminal or under NO_COLOR."""
     from rich.text import Text
 
     width = max((len(step.text) for step in answer.steps), default=0)
@@ -69,14 +67,14 @@ def show_calibration(console: Console, calibration: Calibration) -> None:
     for heading in ("attempts", "tokens", *[f"error ≤ {tolerance:g}" for tolerance in tolerances]):
         table.add_column(heading, no_wrap=True)
     for curve in calibration.curves:
-        own = {
+        entries = {
             entry.error_tolerance: entry
             for entry in calibration.entries
             if (entry.max_steps, entry.max_tokens) == (curve.max_steps, curve.max_tokens)
         }
         cells = [
-            f"{own[tolerance].coverage:.0%} ({own[tolerance].wrong} of {own[tolerance].n} wrong)"
-            if own[tolerance].threshold is not None
+            f"{entries[tolerance].coverage:.0%} ({entries[tolerance].wrong} of {entries[tolerance].n} wrong)"
+            if entries[tolerance].threshold is not None
             else "cannot be promised"
             for tolerance in tolerances
         ]
@@ -91,18 +89,18 @@ def show_calibration(console: Console, calibration: Calibration) -> None:
 
 
 def show_cells(console: Console, report: Mapping[str, Any]) -> None:
-    """Print the accuracy of each domain and level, and the means; with its 95% interval where the lines have room."""
+    """Print the accuracy of each domain and level, and the means; with 95% intervals where the lines have room."""
     from rich.measure import Measurement
 
     table = _cells_table(report, intervals=True)
-    wanted = Measurement.get(console, console.options.update(max_width=UNLIMITED), table).maximum
+    wanted = Measurement.get(console, console.options.update(max_width=MAX_TABLE_COLUMNS), table).maximum
     console.print(table if wanted <= console.width else _cells_table(report, intervals=False))
 
 
 def _cells_table(report: Mapping[str, Any], intervals: bool) -> Table:
     from rich.table import Table
 
-    from tuili.eval.reporting.report import by_domain
+    from tuili.eval import cells_by_domain
 
     def shown(cell: Mapping[str, Any]) -> str:
         low, high = cell["ci95"]
@@ -112,7 +110,7 @@ def _cells_table(report: Mapping[str, Any], intervals: bool) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("domain", *[f"level {level}" for level in levels], "layers"):
         table.add_column(heading, no_wrap=True)
-    for domain, row in by_domain(report["cells"]).items():
+    for domain, row in cells_by_domain(report["cells"]).items():
         depths = (" / " if intervals else "/").join(f"{row[level]['mean_depth']:.1f}" for level in levels)
         table.add_row(domain, *[shown(row[level]) for level in levels], depths)
     table.add_row("mean", *[f"{report['mean'][level]:.3f}" for level in levels], f"{report['mean_depth']:.2f}")
@@ -120,7 +118,7 @@ def _cells_table(report: Mapping[str, Any], intervals: bool) -> Table:
 
 
 def _origin(step: CheckedStep) -> str:
-    """Who wrote a step, with how many layers."""
+    """How many layers a step's tokens used on average, or that the checker wrote the step."""
     return f"{step.depth:4.1f} layers" if step.depth else " put right by the checker"
 
 

@@ -1,4 +1,6 @@
-"""`tuili train`: a recipe to a model folder. The training is left to `tuili.train`, a verifier's to `tuili.verify`."""
+"""`tuili train`: a recipe to a model folder. A model's training is left to `tuili.train`, a verifier's to
+`tuili.posttrain`.
+"""
 
 from __future__ import annotations
 
@@ -53,8 +55,8 @@ def _train_verifier(recipe: str, overrides: list[str], folder: Path, resume: boo
     from tuili.posttrain.verifier.rounds import train_verifier
 
     plan = load_recipe(recipe, overrides, VerifierRecipe).verifier
-    with progress_bar() as tell:
-        outcome = train_verifier(plan, folder, resume=resume, tell=tell)
+    with progress_bar() as progress:
+        outcome = train_verifier(plan, folder, resume=resume, tell=progress)
     figures = outcome.figures
     print(f"{outcome.model}: {figures['chains']:,} chains, {figures['tokens']:,} tokens")
     if "f1_held_out" in figures:

@@ -1,6 +1,6 @@
-"""Accuracy per domain and level, with intervals that say how far 200 problems can be trusted.
+"""Accuracy per domain and level, each with its 95% interval.
 
-How deep the model went and which experts it used are looked at more closely by `depth` and `experts`.
+How depth was used is left to `depth`, how experts were used to `experts`.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from itertools import groupby
 from math import sqrt
 from statistics import fmean
 
-from tuili.eval.runner import Trial
+from tuili.eval.runner import ScoredResponse
 from tuili.steps import Status, check_chain, split_response
 
-Z95 = 1.959963984540054  # the normal quantile of a two-sided 95% interval
+Z95 = 1.959963984540054
+"""The quantile of the standard normal distribution for a two-sided 95% interval."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One domain at one level. `ci95` bounds the accuracy; the other figures are means over the `n` problems.
+    """One domain at one level, over `n` problems. `ci95` is the 95% Wilson interval of the accuracy.
 
-    `valid_steps` is the share of all written steps that the checker accepts, `complete` the share of
-    responses that ended by themselves.
+    `mean_depth` is in layers for each generated token, `mean_tokens` in tokens for each response. `valid_steps` is the
+    share of all written steps that the checker accepts, `complete` the share of responses that ended by themselves.
     """
 
     domain: str
@@ -36,7 +37,7 @@ class Cell:
     complete: float
 
 
-def wilson(right: int, n: int) -> tuple[float, float]:
+def wilson_interval(right: int, n: int) -> tuple[float, float]:
     """The 95% score interval of `right` out of `n` (Wilson 1927); (0, 1) when nothing was tried."""
     if n == 0:
         return 0.0, 1.0
@@ -57,11 +58,11 @@ def paired_difference(one: Sequence[bool], other: Sequence[bool]) -> tuple[float
     return (gains - losses) / n, (max(-1.0, centre - margin), min(1.0, centre + margin))
 
 
-def cells(trials: Iterable[Trial]) -> list[Cell]:
+def cells(responses: Iterable[ScoredResponse]) -> list[Cell]:
     """One cell for each domain and level, in the order in which they first appear within a level."""
-    grouped: dict[tuple[int, str], list[Trial]] = {}
-    for trial in trials:
-        grouped.setdefault((trial.problem.level, trial.problem.domain), []).append(trial)
+    grouped: dict[tuple[int, str], list[ScoredResponse]] = {}
+    for response in responses:
+        grouped.setdefault((response.problem.level, response.problem.domain), []).append(response)
     return [_cell(domain, level, group) for (level, domain), group in grouped.items()]
 
 
@@ -74,32 +75,32 @@ def mean_by_level(cells: Sequence[Cell]) -> dict[str, float]:
     }
 
 
-def accuracy(trials: Sequence[Trial]) -> float:
-    """The share of right answers among all trials."""
-    return fmean(trial.correct for trial in trials)
+def accuracy(responses: Sequence[ScoredResponse]) -> float:
+    """The share of right answers among all responses."""
+    return fmean(response.correct for response in responses)
 
 
-def mean_depth(trials: Iterable[Trial]) -> float:
+def mean_depth(responses: Iterable[ScoredResponse]) -> float:
     """Layers per generated token, every token weighing the same; 0.0 when no token was generated."""
-    depths = [depth for trial in trials for depth in trial.generation.depths]
+    depths = [depth for response in responses for depth in response.generation.depths]
     return fmean(depths) if depths else 0.0
 
 
-def _cell(domain: str, level: int, trials: list[Trial]) -> Cell:
-    right, n = sum(trial.correct for trial in trials), len(trials)
+def _cell(domain: str, level: int, responses: list[ScoredResponse]) -> Cell:
+    right, n = sum(response.correct for response in responses), len(responses)
     verdicts = [
         verdict
-        for trial in trials
-        for verdict in check_chain(split_response(trial.generation.text).steps, trial.problem.context)
+        for response in responses
+        for verdict in check_chain(split_response(response.generation.text).steps, response.problem.context)
     ]
     return Cell(
         domain=domain,
         level=level,
         n=n,
         accuracy=right / n,
-        ci95=wilson(right, n),
-        mean_depth=mean_depth(trials),
-        mean_tokens=fmean(len(trial.generation.tokens) for trial in trials),
+        ci95=wilson_interval(right, n),
+        mean_depth=mean_depth(responses),
+        mean_tokens=fmean(len(response.generation.tokens) for response in responses),
         valid_steps=fmean(verdict.status is Status.VALID for verdict in verdicts) if verdicts else 0.0,
-        complete=fmean(trial.generation.stop == "end" for trial in trials),
+        complete=fmean(response.generation.stop == "end" for response in responses),
     )

@@ -1,7 +1,6 @@
-"""What depth buys: accuracy at every exit and under the automatic choice, and whether harder problems go
-deeper.
+"""What depth buys: accuracy at every exit and under the automatic choice, and whether harder problems go deeper.
 
-Both read trials that were already run: the comparison those of one pass for each depth, the trend those of `auto`.
+Nothing is decoded here: the comparison reads the responses of one pass for each depth, the trend those under `auto`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from tuili.engine import Depth
 from tuili.eval.accuracy import Z95, accuracy, cells, mean_by_level, mean_depth
-from tuili.eval.runner import Trial
+from tuili.eval.runner import ScoredResponse
 
 
 @dataclass(frozen=True)
@@ -33,10 +32,9 @@ class DepthPoint:
 
 @dataclass(frozen=True)
 class DepthTrend:
-    """Mean depth at each level of a domain, and Spearman's rank correlation of depth with level over its
-    problems.
+    """Mean depth (layers) at each level of a domain, and Spearman's rank correlation of depth with level.
 
-    `rises` says that the correlation's 95% interval (Fisher's z) lies above zero.
+    `spearman` is over the domain's problems. `rises` says that its 95% interval (Fisher's z) lies above zero.
     """
 
     domain: str
@@ -45,33 +43,33 @@ class DepthTrend:
     rises: bool
 
 
-def depth_point(depth: Depth, trials: Sequence[Trial], seconds: float) -> DepthPoint:
-    """What trials at one depth, decoded in so many seconds, come to."""
+def depth_point(depth: Depth, responses: Sequence[ScoredResponse], seconds: float) -> DepthPoint:
+    """The figures of responses at one depth that were decoded in so many seconds."""
     return DepthPoint(
         depth=str(depth),
-        accuracy=accuracy(trials),
-        mean=mean_by_level(cells(trials)),
-        mean_depth=mean_depth(trials),
-        tokens=sum(len(trial.generation.tokens) for trial in trials),
+        accuracy=accuracy(responses),
+        mean=mean_by_level(cells(responses)),
+        mean_depth=mean_depth(responses),
+        tokens=sum(len(response.generation.tokens) for response in responses),
         seconds=seconds,
     )
 
 
-def depth_against_level(trials: Sequence[Trial]) -> list[DepthTrend]:
-    """Whether depth rises with difficulty, for each domain with trials at two levels or more."""
+def depth_trends(responses: Sequence[ScoredResponse]) -> list[DepthTrend]:
+    """Whether depth rises with the level, for each domain with responses at two levels or more."""
     trends = []
-    for domain in dict.fromkeys(trial.problem.domain for trial in trials):
-        own = [trial for trial in trials if trial.problem.domain == domain]
-        levels = sorted({trial.problem.level for trial in own})
+    for domain in dict.fromkeys(response.problem.domain for response in responses):
+        group = [response for response in responses if response.problem.domain == domain]
+        levels = sorted({response.problem.level for response in group})
         if len(levels) < 2:
             continue
-        rho = spearman([trial.problem.level for trial in own], [trial.depth for trial in own])
+        rho = spearman([response.problem.level for response in group], [response.depth for response in group])
         trends.append(
             DepthTrend(
                 domain=domain,
-                by_level={str(level): fmean(t.depth for t in own if t.problem.level == level) for level in levels},
+                by_level={str(level): fmean(r.depth for r in group if r.problem.level == level) for level in levels},
                 spearman=rho,
-                rises=_above_zero(rho, len(own)),
+                rises=_above_zero(rho, len(group)),
             )
         )
     return trends

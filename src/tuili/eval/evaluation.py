@@ -1,6 +1,6 @@
 """A whole evaluation of one model: which problems, how deep, how thorough, and the report that comes out.
 
-The measuring itself is left to `accuracy`, `depth` and `experts`, the form of the report to `report`.
+The measuring itself is left to `accuracy`, `depth` and `experts`, the form of the report to `reporting.report`.
 """
 
 from __future__ import annotations
@@ -13,22 +13,27 @@ from typing import Any, NamedTuple
 
 from tuili.engine import Decoder, Depth, load_decoder
 from tuili.errors import InputError
-from tuili.eval.depth import depth_against_level, depth_point
-from tuili.eval.experts import ExpertReport, expert_report
-from tuili.eval.parallel import Measurement, Progress, Told, measure, share_cores
+from tuili.eval.depth import depth_point, depth_trends
+from tuili.eval.experts import ExpertReport, measure_experts
+from tuili.eval.parallel import Job, JobProgress, Progress, plan_workers, run_jobs
 from tuili.eval.reporting import report
-from tuili.eval.runner import Trial, run, unseen_problems
+from tuili.eval.runner import ScoredResponse, answer_problems, unseen_problems
 from tuili.model import LoadedModel
 from tuili.store import model_hash
 from tuili.tasks import Problem, Split
 
-ROUTING_PROBLEMS = 50
-"""Problems a domain of the validation split that choose the experts to keep."""
+ROUTING_PROBLEMS_PER_DOMAIN = 50
+"""Problems of the validation split that choose the experts to keep for a domain."""
 
 
 @dataclass(frozen=True)
 class EvalSettings:
-    """What to measure. `depths` adds the comparison of depths, `full` that and the expert tables."""
+    """What to measure: `per_cell` problems of each domain and level of the test set number `seed`.
+
+    `depths` adds the comparison of depths, `full` that and the expert tables. `threshold` is the probability at which
+    a token exits where `depth` is `auto`; None for the model's own. Raises `InputError` for settings that contradict
+    each other.
+    """
 
     domains: Sequence[str]
     levels: Sequence[int] = (1, 2)
@@ -58,42 +63,43 @@ class EvalSettings:
 def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = lambda *_: None) -> dict[str, Any]:
     """Measure a model on unseen problems; the fields of the result are documented in `docs/evaluation.md`.
 
-    Raises `InputError` for an unknown domain, level, seed or depth.
+    `progress` is called with a job's name and how many of its parts are finished, of how many. Raises `InputError` for
+    an unknown domain, level, seed or depth.
     """
-    chosen = _decoder(loaded, settings, settings.depth)
-    _problems(settings)  # refused before anything is measured
+    decoder = _decoder(loaded, settings, settings.depth)
+    _problems(settings)  # what is wrong with them is refused before anything is measured
     depths = [*(loaded.model.config.exit_layers if settings.compares_depths else ()), settings.depth]
-    wanted: dict[str, Measurement] = {f"depth {depth}": partial(_answers, settings, depth) for depth in depths}
+    jobs: dict[str, Job] = {f"depth {depth}": partial(_answer_at_depth, settings, depth) for depth in depths}
     if settings.full:
-        wanted = {"experts": partial(_experts, settings)} | dict(reversed(wanted.items()))  # the longest ones first
-    sharing = share_cores(loaded, len(wanted))
-    found = measure(loaded, wanted, progress, sharing)
+        jobs = {"experts": partial(_measure_experts, settings)} | dict(reversed(jobs.items()))  # the longest jobs first
+    workers = plan_workers(loaded, len(jobs))
+    results = run_jobs(loaded, jobs, progress, workers)
 
-    answers: list[Answers] = [found[f"depth {depth}"] for depth in depths]
-    trials, seconds = answers[-1].trials, answers[-1].seconds
+    runs: list[DepthRun] = [results[f"depth {depth}"] for depth in depths]
+    responses, seconds = runs[-1].responses, runs[-1].seconds
     automatic = settings.depth == "auto"
-    result = {
-        **report.accuracy_report(trials, seconds),
+    document = {
+        **report.accuracy_section(responses, seconds),
         "settings": {
             **asdict(settings),
-            "threshold": chosen.exit_threshold if automatic else None,
+            "threshold": decoder.exit_threshold if automatic else None,
             "split": str(Split.TEST),
         },
         "model_hash": model_hash(loaded.path),
-        **report.provenance(**sharing._asdict()),
-        "samples": report.samples(trials, loaded.tokenizer),
-        "depth": report.depth_report(
-            [depth_point(depth, own.trials, own.seconds) for depth, own in zip(depths, answers, strict=True)],
-            depth_against_level(trials) if automatic else [],
+        **report.provenance(**workers._asdict()),
+        "samples": report.samples(responses, loaded.tokenizer),
+        "depth": report.depth_section(
+            [depth_point(depth, run.responses, run.seconds) for depth, run in zip(depths, runs, strict=True)],
+            depth_trends(responses) if automatic else [],
         ),
     }
-    return result | ({"experts": report.expert_report_json(found["experts"])} if settings.full else {})
+    return document | ({"experts": report.expert_section(results["experts"])} if settings.full else {})
 
 
-class Answers(NamedTuple):
-    """Every problem answered at one depth, and the wall-clock time that it took."""
+class DepthRun(NamedTuple):
+    """The responses to all problems at one depth, and the wall-clock seconds that they took."""
 
-    trials: list[Trial]
+    responses: list[ScoredResponse]
     seconds: float
 
 
@@ -105,18 +111,18 @@ def _problems(settings: EvalSettings) -> list[Problem]:
     return unseen_problems(settings.domains, settings.levels, settings.per_cell, settings.seed)
 
 
-def _answers(settings: EvalSettings, depth: Depth, loaded: LoadedModel, told: Told) -> Answers:
+def _answer_at_depth(settings: EvalSettings, depth: Depth, loaded: LoadedModel, progress: JobProgress) -> DepthRun:
     problems, started = _problems(settings), time.perf_counter()
-    trials = run(_decoder(loaded, settings, depth), problems, told)
-    return Answers(trials, time.perf_counter() - started)
+    responses = answer_problems(_decoder(loaded, settings, depth), problems, progress)
+    return DepthRun(responses, time.perf_counter() - started)
 
 
-def _experts(settings: EvalSettings, loaded: LoadedModel, told: Told) -> ExpertReport:
+def _measure_experts(settings: EvalSettings, loaded: LoadedModel, progress: JobProgress) -> ExpertReport:
     level = min(settings.levels)
-    return expert_report(
+    return measure_experts(
         loaded.model,
         _decoder(loaded, settings, max(loaded.model.config.exit_layers)),
         [problem for problem in _problems(settings) if problem.level == level],
-        unseen_problems(settings.domains, [level], ROUTING_PROBLEMS, settings.seed, Split.VALIDATION),
-        progress=told,
+        unseen_problems(settings.domains, [level], ROUTING_PROBLEMS_PER_DOMAIN, settings.seed, Split.VALIDATION),
+        progress=progress,
     )

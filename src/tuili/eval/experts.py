@@ -1,7 +1,8 @@
-"""What the experts do: who serves which domain, how evenly they are loaded, and what is lost without one of
-them.
+"""What the experts do: which of them serve which domain, how evenly they are loaded, and what is lost without one.
 
-Everything is measured at full depth, where each token of a response meets every routed layer.
+Everything is measured at full depth, where each token of a response meets every routed layer. What the figures mean for
+a report is left to `reporting`.
+
 Legend of tensor names: D domains, L routed layers, E experts.
 """
 
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from tuili.engine import Decoder
 from tuili.eval.accuracy import accuracy, paired_difference
-from tuili.eval.runner import Trial, run
+from tuili.eval.runner import ScoredResponse, answer_problems
 from tuili.model import TuiliForCausalLM
 from tuili.tasks import Problem
 
@@ -25,8 +26,8 @@ ByDomain = dict[str, list[Problem]]
 
 
 @dataclass(frozen=True)
-class Loss:
-    """What a domain's accuracy loses: `points` is a share, `ci95` the interval of the paired difference."""
+class AccuracyLoss:
+    """What a domain's accuracy loses: `points` is a share (0 … 1), `ci95` the 95% interval of the paired difference."""
 
     points: float
     ci95: tuple[float, float]
@@ -34,15 +35,16 @@ class Loss:
 
 @dataclass(frozen=True)
 class ExpertReport:
-    """Rows are `domains` (D), columns are experts (E); shares lie in 0 … 1, accuracies and their changes too.
+    """The tables of the experts. Rows are `domains` (D), columns are experts (E). Shares and accuracies lie in 0 … 1.
 
-    `first_share` and `both_share` are the shares of a domain's routings that go to each expert, by the first
-    slot and by both. `purity` is the share of first slots that go to the domain's own expert, None for a
-    domain without one. `max_violation` is max load / mean load − 1 over both slots for each routed layer, when every
-    domain has the same number of tokens, `max_violation_tokens` that of the tokens as they came; None unless every
-    expert's domain is there. `accuracy` is that with all experts over `n` problems a domain; `retention` and
-    `retention_loss` are with only the `kept` two experts, which are those that other problems of the domain used most.
-    `knock_out` is the change when one expert is masked, over the first `knock_out_n` of the problems.
+    first_share, both_share: shares of a domain's routings that go to each expert, by the first choice and by both.
+    purity: the share of first choices that go to the domain's own expert; None for a domain without one.
+    max_violation: max load / mean load − 1 over both choices, for each routed layer, every domain weighing the same.
+    max_violation_tokens: the same, every token weighing the same. Both are None unless every expert's domain is there.
+    accuracy: that with all experts, over `n` problems a domain.
+    kept: the two experts that other problems of the domain used most.
+    retention, retention_loss: accuracy with only the kept experts, and what it loses.
+    knock_out: the change of accuracy when one expert is masked, over the first `knock_out_n` problems of each domain.
     """
 
     domains: list[str]
@@ -57,28 +59,28 @@ class ExpertReport:
     accuracy: dict[str, float]
     kept: dict[str, list[int]]
     retention: dict[str, float]
-    retention_loss: dict[str, Loss]
+    retention_loss: dict[str, AccuracyLoss]
     knock_out_n: int
     knock_out: Matrix
 
 
-def expert_report(
+def measure_experts(
     model: TuiliForCausalLM,
     decoder: Decoder,
     problems: Sequence[Problem],
-    others: Sequence[Problem],
+    routing_problems: Sequence[Problem],
     knock_out_n: int = 50,
     progress: Callable[[int, int], None] | None = None,
 ) -> ExpertReport:
-    """Measure the experts on `problems`; `others`, of the same domains, say which experts are kept.
+    """Measure the experts on `problems`; `routing_problems`, of the same domains, choose the experts to keep.
 
-    `decoder` must run `model` at full depth and let each row go as soon as it has ended. It decodes the problems
+    `decoder` must run `model` at full depth and let each sequence go as soon as it has ended. It decodes the problems
     twice, and `knock_out_n` of each domain once for each expert. `progress` is called with (finished, total) parts.
     """
     by_domain = _by_domain(problems)
     names, experts = list(by_domain), model.config.num_experts
     every_E = torch.arange(experts, device=model.device)
-    own = {name: index for index, name in enumerate(model.config.domains or [])}
+    expert_of = {name: index for index, name in enumerate(model.config.domains or [])}
     finished, parts = 0, experts + 3
 
     def done() -> None:
@@ -87,45 +89,47 @@ def expert_report(
         if progress is not None:
             progress(finished, parts)
 
-    trials, first_DLE, both_DLE = _routed(model, decoder, by_domain)
+    responses, first_DLE, both_DLE = _routed(model, decoder, by_domain)
     done()
-    _, _, others_DLE = _routed(model, decoder, _by_domain(others))
+    _, _, used_DLE = _routed(model, decoder, _by_domain(routing_problems))
     done()
     first_DE, both_DE = _shares(first_DLE.sum(1)), _shares(both_DLE.sum(1))
-    purity = {name: float(first_DE[row, own[name]]) if name in own else None for row, name in enumerate(names)}
-    known = [value for value in purity.values() if value is not None]
-    most_used_D2 = others_DLE.sum(1).topk(min(2, experts)).indices
-    kept = dict(zip(_by_domain(others), most_used_D2.tolist(), strict=True))
-    few = list(chain.from_iterable(own_problems[:knock_out_n] for own_problems in by_domain.values()))
-    retained: dict[str, list[Trial]] = {}
+    purity = {
+        name: float(first_DE[row, expert_of[name]]) if name in expert_of else None for row, name in enumerate(names)
+    }
+    known_purity = [value for value in purity.values() if value is not None]
+    most_used_D2 = used_DLE.sum(1).topk(min(2, experts)).indices
+    kept = dict(zip(_by_domain(routing_problems), most_used_D2.tolist(), strict=True))
+    knock_out_problems = list(chain.from_iterable(group[:knock_out_n] for group in by_domain.values()))
+    retained: dict[str, list[ScoredResponse]] = {}
     knock_out_ED = []
     try:
         for name in names:
             model.restrict_experts(torch.isin(every_E, torch.tensor(kept[name], device=every_E.device)))
-            retained[name] = run(decoder, by_domain[name])
+            retained[name] = answer_problems(decoder, by_domain[name])
         done()
         for expert in range(experts):
             model.restrict_experts(every_E != expert)
-            masked = run(decoder, few)
-            knock_out_ED.append([_change(name, masked, trials[name][:knock_out_n]) for name in names])
+            masked = answer_problems(decoder, knock_out_problems)
+            knock_out_ED.append([_change(name, masked, responses[name][:knock_out_n]) for name in names])
             done()
     finally:
         model.restrict_experts(None)
-    complete = set(own) <= set(names) and len(own) == experts
+    complete = set(expert_of) <= set(names) and len(expert_of) == experts
     return ExpertReport(
         domains=names,
         expert_names=list(model.config.domains or [str(expert) for expert in range(experts)]),
         first_share=first_DE.tolist(),
         both_share=both_DE.tolist(),
         purity=purity,
-        mean_purity=sum(known) / len(known) if known else 0.0,
+        mean_purity=sum(known_purity) / len(known_purity) if known_purity else 0.0,
         max_violation=max_violation(_shares(both_DLE).sum(0)) if complete else None,
         max_violation_tokens=max_violation(both_DLE.sum(0)) if complete else None,
         n=min(map(len, by_domain.values())),
-        accuracy={name: accuracy(trials[name]) for name in names},
+        accuracy={name: accuracy(responses[name]) for name in names},
         kept=kept,
         retention={name: accuracy(retained[name]) for name in names},
-        retention_loss={name: _loss(trials[name], retained[name]) for name in names},
+        retention_loss={name: _loss(responses[name], retained[name]) for name in names},
         knock_out_n=min(knock_out_n, *map(len, by_domain.values())),
         knock_out=[list(row) for row in zip(*knock_out_ED, strict=True)],
     )
@@ -145,23 +149,23 @@ def _by_domain(problems: Sequence[Problem]) -> ByDomain:
 
 def _routed(
     model: TuiliForCausalLM, decoder: Decoder, by_domain: ByDomain
-) -> tuple[dict[str, list[Trial]], Tensor, Tensor]:
-    """The trials of each domain, and its routing counts of the first slot and of both slots, both [D, L, E]."""
-    trials, first, both = {}, [], []
+) -> tuple[dict[str, list[ScoredResponse]], Tensor, Tensor]:
+    """The responses of each domain, and its routing counts by the first choice and by both, each [D, L, E]."""
+    responses, first, both = {}, [], []
     for name, problems in by_domain.items():
         with model.record_routing() as record:
-            trials[name] = run(decoder, problems)
+            responses[name] = answer_problems(decoder, problems)
         first.append(torch.stack([layer.first_E for layer in record.layers]).double().cpu())
         both.append(torch.stack([layer.all_E for layer in record.layers]).double().cpu())
-    return trials, torch.stack(first), torch.stack(both)
+    return responses, torch.stack(first), torch.stack(both)
 
 
-def _change(domain: str, after: Sequence[Trial], before: Sequence[Trial]) -> float:
-    return accuracy([trial for trial in after if trial.problem.domain == domain]) - accuracy(before)
+def _change(domain: str, after: Sequence[ScoredResponse], before: Sequence[ScoredResponse]) -> float:
+    return accuracy([response for response in after if response.problem.domain == domain]) - accuracy(before)
 
 
-def _loss(before: Sequence[Trial], after: Sequence[Trial]) -> Loss:
-    return Loss(*paired_difference([trial.correct for trial in before], [trial.correct for trial in after]))
+def _loss(before: Sequence[ScoredResponse], after: Sequence[ScoredResponse]) -> AccuracyLoss:
+    return AccuracyLoss(*paired_difference([one.correct for one in before], [one.correct for one in after]))
 
 
 def _shares(counts: Tensor) -> Tensor:

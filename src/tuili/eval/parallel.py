@@ -1,6 +1,6 @@
-"""Independent measurements of one model side by side: decoding a small model keeps little more than one core busy.
+"""Runs independent jobs on one model side by side: decoding a small model keeps little more than one core busy.
 
-What a measurement is does not matter here; `evaluation` says which there are.
+What a job measures is left to `evaluation` and `calibration.calibrate`.
 """
 
 from __future__ import annotations
@@ -20,87 +20,87 @@ from tuili.model import LoadedModel, load_model
 from tuili.parent import end_with_parent
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many parts of it are finished, and how many there are."""
+"""Called with the name of a job, how many of its parts are finished, and how many there are."""
 
-Told = Callable[[int, int], None]
-"""Called with how many parts are finished, and how many there are."""
-Measurement = Callable[[LoadedModel, Told], Any]
-"""Measures a model and tells how far it is. To run side by side, they and what they find must cross processes."""
+JobProgress = Callable[[int, int], None]
+"""Called with how many parts of one job are finished, and how many there are."""
+
+Job = Callable[[LoadedModel, JobProgress], Any]
+"""Measures a model and reports its progress. To run side by side, a job and its result must be picklable."""
+
+ProgressQueue: TypeAlias = "SimpleQueue[tuple[str, int, int]]"
+"""Carries the arguments of `Progress` from the workers to the process that started them."""
 
 
-Heard: TypeAlias = "SimpleQueue[tuple[str, int, int]]"
-"""Where a worker puts what `Progress` is to be called with."""
-
-
-class Sharing(NamedTuple):
-    """How measurements share the cores: so many processes, of so many threads each."""
+class WorkerPlan(NamedTuple):
+    """How jobs share the cores: the number of processes, and the threads of each."""
 
     processes: int
     threads: int
 
 
-class _Worker(NamedTuple):
+class _WorkerState(NamedTuple):
     loaded: LoadedModel
-    told: Heard
+    progress: ProgressQueue
 
 
-_worker: _Worker
+_worker: _WorkerState
 
 
-def share_cores(loaded: LoadedModel, measurements: int) -> Sharing:
-    """Several measurements share the cores of a CPU, one thread each. On a GPU one comes after the other."""
-    processes = min(measurements, usable_cores()) if loaded.model.device.type == "cpu" else 1
-    return Sharing(processes, torch.get_num_threads() if processes == 1 else 1)
+def plan_workers(loaded: LoadedModel, jobs: int) -> WorkerPlan:
+    """The workers for so many jobs: on a CPU they share the cores, one thread each; on a GPU there is one."""
+    processes = min(jobs, usable_cores()) if loaded.model.device.type == "cpu" else 1
+    return WorkerPlan(processes, torch.get_num_threads() if processes == 1 else 1)
 
 
-def measure(
-    loaded: LoadedModel, measurements: Mapping[str, Measurement], progress: Progress, sharing: Sharing | None = None
+def run_jobs(
+    loaded: LoadedModel, jobs: Mapping[str, Job], progress: Progress, workers: WorkerPlan | None = None
 ) -> dict[str, Any]:
-    """What each measurement finds, by its name. They begin in their order, and share the cores, by default as
-    `share_cores` says; several processes read the model from its folder.
+    """Run the jobs, which start in the order of the mapping, and return the result of each by its name.
 
-    Raises what a measurement raises, and `TuiliError` when a process is killed.
+    `workers` defaults to what `plan_workers` says. Where there are several processes, each reads the model from its
+    folder. Raises what a job raises, and `TuiliError` when a process is killed.
     """
-    processes, threads = sharing or share_cores(loaded, len(measurements))
+    processes, threads = workers or plan_workers(loaded, len(jobs))
     if processes == 1:
-        return {name: own(loaded, _tell(name, progress)) for name, own in measurements.items()}
+        return {name: job(loaded, _progress_of(name, progress)) for name, job in jobs.items()}
     context, others = get_context("spawn"), set(active_children())
-    told: Heard = context.SimpleQueue()  # what was put is there before its measurement ends
+    queue: ProgressQueue = context.SimpleQueue()  # what a job puts into it is there before the job ends
     folder = str(loaded.path.absolute())  # a relative one may be the name of a shipped model
-    with ProcessPoolExecutor(processes, context, _open, (folder, threads, told)) as pool:
+    with ProcessPoolExecutor(processes, context, _start_worker, (folder, threads, queue)) as pool:
         try:
-            futures = {name: pool.submit(_measure, name, own) for name, own in measurements.items()}
+            futures = {name: pool.submit(_run_job, name, job) for name, job in jobs.items()}
             waiting = set(futures.values())
             while waiting:
                 done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_EXCEPTION)
-                _pass_on(told, progress)  # all that those which are done have told
+                _drain(queue, progress)  # all that the finished jobs have reported
                 for future in done:
                     future.result()
             return {name: future.result() for name, future in futures.items()}
         except BrokenProcessPool as error:
             raise TuiliError("a process that measured the model was killed; was there too little memory?") from error
-        except BaseException:  # also Ctrl-C: nobody waits for what the others would still find
+        except BaseException:  # Ctrl-C as well: nobody waits for the results of the other jobs
             for process in set(active_children()) - others:
                 process.terminate()
             raise
 
 
-def _tell(name: str, progress: Progress) -> Told:
+def _progress_of(name: str, progress: Progress) -> JobProgress:
     return lambda finished, total: progress(name, finished, total)
 
 
-def _pass_on(told: Heard, progress: Progress) -> None:
-    while not told.empty():
-        progress(*told.get())
+def _drain(queue: ProgressQueue, progress: Progress) -> None:
+    while not queue.empty():
+        progress(*queue.get())
 
 
-def _open(folder: str, threads: int, told: Heard) -> None:
-    """Prepares a process for its measurements."""
+def _start_worker(folder: str, threads: int, queue: ProgressQueue) -> None:
+    """Prepare a worker process: it loads the model once, for all its jobs."""
     global _worker
     end_with_parent()
     torch.set_num_threads(threads)
-    _worker = _Worker(load_model(folder), told)
+    _worker = _WorkerState(load_model(folder), queue)
 
 
-def _measure(name: str, measurement: Measurement) -> Any:
-    return measurement(_worker.loaded, lambda finished, total: _worker.told.put((name, finished, total)))
+def _run_job(name: str, job: Job) -> Any:
+    return job(_worker.loaded, lambda finished, total: _worker.progress.put((name, finished, total)))

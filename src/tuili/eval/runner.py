@@ -1,7 +1,6 @@
-"""The one runner behind every evaluation: unseen problems in, decoded and strictly scored trials out.
+"""The one runner behind every evaluation: problems in, decoded and strictly scored responses out.
 
-Decoding is left to `engine.decode`, scoring to `tasks`; what the trials mean is worked out in the
-neighbouring files.
+Decoding is left to `engine.decode`, scoring to `tasks`, statistics over the scores to the neighbouring files.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from tuili.engine import Decoder, Generation
 from tuili.errors import InputError
 from tuili.tasks import Problem, Split, generate, score
 
-MAX_REPEATS = 1000
+MAX_REPEATED_PROMPTS = 1000
 """After so many known prompts in a row a domain is taken to have no others."""
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One problem, what the model answered, and whether the whole answer is right."""
+class ScoredResponse:
+    """One problem, the model's response to it, and whether the whole answer is right."""
 
     problem: Problem
     generation: Generation
@@ -28,7 +27,7 @@ class Trial:
 
     @property
     def depth(self) -> float:
-        """Mean number of layers a token of the response used; 0.0 for an empty response."""
+        """Mean number of layers that a token of the response used; 0.0 for an empty response."""
         return fmean(self.generation.depths) if self.generation.depths else 0.0
 
 
@@ -42,40 +41,43 @@ def unseen_problems(
     """
     split_seed = split.seed(seed)
     return [
-        problem for level in levels for domain in domains for problem in _different(domain, split_seed, level, per_cell)
+        problem
+        for level in levels
+        for domain in domains
+        for problem in _distinct_problems(domain, split_seed, level, per_cell)
     ]
 
 
-def _different(domain: str, seed: int, level: int, count: int) -> list[Problem]:
+def _distinct_problems(domain: str, seed: int, level: int, count: int) -> list[Problem]:
     """The first `count` problems of a seed whose prompts differ."""
-    found: dict[str, Problem] = {}
+    by_prompt: dict[str, Problem] = {}
     index = repeats = 0
-    while len(found) < count:
+    while len(by_prompt) < count:
         problem = generate(domain, seed, index, level)
         index += 1
-        repeats = repeats + 1 if problem.prompt in found else 0
-        found.setdefault(problem.prompt, problem)
-        if repeats == MAX_REPEATS:
+        repeats = repeats + 1 if problem.prompt in by_prompt else 0
+        by_prompt.setdefault(problem.prompt, problem)
+        if repeats == MAX_REPEATED_PROMPTS:
             raise InputError(
-                f"domain {domain!r}, level {level}: only {len(found)} different prompts found, {count} asked for"
+                f"domain {domain!r}, level {level}: only {len(by_prompt)} different prompts found, {count} asked for"
             )
-    return list(found.values())
+    return list(by_prompt.values())
 
 
-def run(
+def answer_problems(
     decoder: Decoder, problems: Sequence[Problem], progress: Callable[[int, int], None] | None = None
-) -> list[Trial]:
-    """Decode every problem's prompt and score it; `progress` is called with (finished, total)."""
+) -> list[ScoredResponse]:
+    """Decode a response to every problem and score it; `progress` is called with (finished, total) problems."""
     finished = 0
 
-    def count(answered: int) -> None:
+    def count(ended: int) -> None:
         nonlocal finished
-        finished += answered
+        finished += ended
         if progress is not None:
             progress(finished, len(problems))
 
     generations = decoder.generate([problem.prompt for problem in problems], count)
     return [
-        Trial(problem, generation, score(problem, generation.text) == 1.0)
+        ScoredResponse(problem, generation, score(problem, generation.text) == 1.0)
         for problem, generation in zip(problems, generations, strict=True)
     ]

@@ -28,7 +28,7 @@ MIN_SUM = 1e-30
 
 @dataclass(frozen=True)
 class KeyValues:
-    """What one set of keys and values offers to queries: every token, and where layered the mean of each unit."""
+    """One set of keys and values: those of every token, and for layered attention the mean of each unit."""
 
     key_BKSD: Tensor
     value_BKSD: Tensor
@@ -36,7 +36,7 @@ class KeyValues:
     unit_value_BKUD: Tensor | None = None
 
     def rows(self, rows: Tensor) -> KeyValues:
-        """The same for some rows of the batch."""
+        """The keys and values of some rows of the batch."""
         return KeyValues(
             self.key_BKSD[rows],
             self.value_BKSD[rows],
@@ -50,14 +50,15 @@ class View:
     """Which stored tokens and units each query may read. Built once for all layers of a forward pass."""
 
     causal_BTS: Tensor
-    """The query's own document up to itself. Queries that are padding may read everything, to stay finite."""
+    """Tokens of the query's document up to the query. A query that is padding reads everything, so that it stays
+    finite."""
     window_BTS: Tensor | None = None
     units_BTU: Tensor | None = None
     unit_BS: Tensor | None = None
     window: int = 0
     top_units: int = 0
     max_unit: int = 0
-    fewest: bool = True
+    reads_all_units: bool = True
     """No query sees more than `top_units` units, so that none has to be left out."""
 
     def at(self, index_BQ: Tensor) -> View:
@@ -90,7 +91,7 @@ def _rows(x: Tensor | None, rows: Tensor) -> Tensor | None:
 
 
 def dense_view(document_BT: Tensor, document_BS: Tensor) -> View:
-    """Plain causal attention inside documents; padding is document -1. The queries are the last T of S tokens."""
+    """Plain causal attention inside each document. Padding is document -1; the queries are the last T of S tokens."""
     T, S = document_BT.shape[1], document_BS.shape[1]
     column_S = torch.arange(S, device=document_BS.device)
     before_TS = column_S[None, :] <= column_S[S - T :, None]
@@ -101,7 +102,7 @@ def dense_view(document_BT: Tensor, document_BS: Tensor) -> View:
 def layered_view(
     document_BT: Tensor, document_BS: Tensor, units: Units, *, window: int, top_units: int, max_unit: int
 ) -> View:
-    """Everything that layered attention needs to know about the last T of S tokens."""
+    """What the last T of S tokens may read in layered attention."""
     causal_BTS = dense_view(document_BT, document_BS).causal_BTS
     T, S = document_BT.shape[1], document_BS.shape[1]
     column_S = torch.arange(S, device=document_BS.device)
@@ -114,17 +115,17 @@ def layered_view(
     window_BTS = causal_BTS & (near_TS | is_first_BS[:, None, :] | padding_BT1)
 
     unit_U = torch.arange(units.count, device=document_BS.device)
-    own_BT1 = units.unit_BS[:, S - T :, None]
+    query_unit_BT1 = units.unit_BS[:, S - T :, None]
     first_BT1 = torch.where(is_first_BS, units.unit_BS, 0).cummax(dim=1).values[:, S - T :, None]
-    visible_BTU = ((unit_U >= first_BT1) & (unit_U < own_BT1)) | (unit_U == first_BT1)
-    fewest = int(visible_BTU.sum(-1).max()) <= top_units
-    return View(causal_BTS, window_BTS, visible_BTU, units.unit_BS, window, top_units, max_unit, fewest)
+    visible_BTU = ((unit_U >= first_BT1) & (unit_U < query_unit_BT1)) | (unit_U == first_BT1)
+    reads_all_units = int(visible_BTU.sum(-1).max()) <= top_units
+    return View(causal_BTS, window_BTS, visible_BTU, units.unit_BS, window, top_units, max_unit, reads_all_units)
 
 
 def attend(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor | None, view: View) -> Tensor:
-    """Reads `kv` for every query by masks: the slow form, for any number of queries.
+    """Attention by masks over all keys: the slow form, for any number of queries.
 
-    Returns [B, H, T, D]. Without gates this is plain attention over `view.causal_BTS`.
+    Returns [B, H, T, D]. Without gates it is plain attention over `view.causal_BTS`.
     """
     if gate_BTH3 is None:
         return _read(query_BHTD, kv.key_BKSD, kv.value_BKSD, view.causal_BTS[:, None])
@@ -147,9 +148,11 @@ def _blend(gate_BTH3: Tensor, pooled: Tensor, local: Tensor, selected: Tensor) -
 
 
 def attend_joint(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor, view: View, blend: Blend) -> Tensor:
-    """The form for training and for short decoded texts: one product with all keys, one pass (`blend_weights`, compiled
-    or not) for all three readings, one product with all values. Equal to `attend` unless the largest logit of one
-    reading is more than 80 below that of another, which then alone counts; normed queries and keys stay far from that.
+    """The form for training and for short decoded texts: the three readings in one pass.
+
+    It takes one product with all keys, one pass over their logits (`blend`, which is `blend_weights`, compiled or not),
+    and one product with all values. Returns [B, H, T, D], equal to `attend` unless the largest logit of one reading is
+    more than 80 below that of another. The larger one alone would count then; normed queries and keys stay far from it.
     """
     assert view.window_BTS is not None and view.units_BTU is not None
     assert kv.unit_key_BKUD is not None and kv.unit_value_BKUD is not None
@@ -180,9 +183,9 @@ def blend_weights(
     units: Tensor,
     gate: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """From logits, 0/1 masks and gate logits [B, H, T, 3] to the weight of each token's and each unit's value.
+    """The weight of each token's and each unit's value, from their logits, 0/1 masks and gate logits [B, H, T, 3].
 
-    The masks multiply: an exponential of minus infinity takes a slow path on CPUs.
+    The masks are factors, because an exponential of minus infinity takes a slow path on CPUs.
     """
     dtype = token_BHTS.dtype
     token_BHTS, unit_BHTU = token_BHTS.float(), unit_BHTU.float()
@@ -200,7 +203,7 @@ def blend_weights(
 def _unit_scores(query_BHTD: Tensor, unit_key_BKUD: Tensor, visible_BTU: Tensor) -> Tensor:
     """[B, K, T, U]: the sum over a group's query heads of query · unit key; -inf for invisible units.
 
-    One choice for a whole group, so that its heads read the same keys and values.
+    The heads of a group share a score, so that they read the same keys and values.
     """
     B, H, T, D = query_BHTD.shape
     K = unit_key_BKUD.shape[1]
@@ -210,10 +213,10 @@ def _unit_scores(query_BHTD: Tensor, unit_key_BKUD: Tensor, visible_BTU: Tensor)
 
 
 def _best_units(query_BHTD: Tensor, unit_key_BKUD: Tensor, view: View) -> Tensor:
-    """The mask [B, K or 1, T, U] of the `top_units` best visible units of each query; all of them where few."""
+    """The mask [B, K or 1, T, U] of the `top_units` best visible units of each query, or of all if they are fewer."""
     assert view.units_BTU is not None
     visible_B1TU = view.units_BTU[:, None]
-    if view.fewest:
+    if view.reads_all_units:
         return visible_B1TU
     score_BKTU = _unit_scores(query_BHTD, unit_key_BKUD, view.units_BTU)
     best_BKTk = score_BKTU.topk(view.top_units, dim=-1).indices
@@ -230,7 +233,7 @@ def _tokens_of(chosen_BKTU: Tensor, heads: int, view: View) -> Tensor:
 
 
 def attend_sparse(query_BH1D: Tensor, kv: KeyValues, gate_B1H3: Tensor, view: View, units: Units) -> Tensor:
-    """The fast form for one query a row: gathers only the units and tokens that the query reads.
+    """The fast form for one query in each row: it gathers only the units and tokens that the query reads.
 
     Returns [B, H, 1, D], equal to `attend` for the same input. Reads at most U + W + 1 + k · `max_unit` keys a head.
     """
@@ -262,10 +265,10 @@ def attend_sparse(query_BH1D: Tensor, kv: KeyValues, gate_B1H3: Tensor, view: Vi
 
 @contextmanager
 def record_reads() -> Iterator[list[Tensor]]:
-    """Collects, for the time of the `with` block, what each call of `attend_sparse` reads: [B, K, 2].
+    """Collects, for the time of the `with` block, how much each call of `attend_sparse` reads: [B, K, 2].
 
-    For each key/value head, the pooled units and tokens that it needs, each once, and the rows that it touches: with
-    fillers, and with tokens that it reads twice.
+    For each key/value head, the first number counts the distinct units and tokens that the query needs. The second
+    counts the rows that are gathered for it: also fillers, and tokens that two readings share.
     """
     reads = list[Tensor]()
     token = _READS.set(reads)
@@ -290,14 +293,14 @@ def _count_reads(token_BKY: Tensor, real_BKY: Tensor, units_B1U: Tensor) -> Tens
 
 
 def _real_first(real_BKX: Tensor, token_BKX: Tensor) -> tuple[Tensor, Tensor]:
-    """The same with the real tokens in front, cut where no head has any more."""
-    most = max(1, int(real_BKX.sum(-1).max()))
-    real = real_BKX.to(torch.uint8).topk(most, dim=-1)
+    """Masks and tokens with the real tokens in front, cut behind the last real token of any head."""
+    longest = max(1, int(real_BKX.sum(-1).max()))
+    real = real_BKX.to(torch.uint8).topk(longest, dim=-1)
     return real.values.bool(), token_BKX.gather(2, real.indices)
 
 
 def _gathered(query_BH1D: Tensor, kv: KeyValues, token_BKX: Tensor, real_BKX: Tensor) -> Tensor:
-    """Attention of one query a row over X chosen tokens a key/value head."""
+    """Attention of one query in each row over X chosen tokens of each key/value head."""
     B, H, _, D = query_BH1D.shape
     K = kv.key_BKSD.shape[1]
     index_BKXD = token_BKX[..., None].expand(-1, -1, -1, D)

@@ -1,4 +1,4 @@
-"""What the bare and the language model share: loading, saving, the first weights, and training with less memory."""
+"""What the bare network and the language model share: loading, saving, initial weights, gradient checkpointing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tuili.model.layers import Projection, ShortConvolution
 
 
 class TuiliPreTrainedModel(PreTrainedModel):
-    """The base of both; see above."""
+    """The base class of `TuiliModel` and `TuiliForCausalLM`."""
 
     config_class = TuiliConfig
     config: TuiliConfig
@@ -31,13 +31,13 @@ class TuiliPreTrainedModel(PreTrainedModel):
         return True  # transformers would look for its decorator in this file, and it is in experts.py
 
     def get_correct_experts_implementation(self, requested_experts: str | None) -> str:
-        """Our own form is the default; transformers' `grouped_mm` and `batched_mm` can be asked for."""
+        """`Experts.forward` is the default; transformers' `grouped_mm` and `batched_mm` can be asked for."""
         return str(super().get_correct_experts_implementation(requested_experts or "eager"))
 
     def activation_checkpointing_enable(
         self, activation_checkpointing_kwargs: dict[str, Any] | None = None, *args: Any, **kwargs: Any
     ) -> None:
-        """As in transformers, without the reentrant form. The older `gradient_checkpointing_enable` comes here too."""
+        """As in transformers, without the reentrant form. The older `gradient_checkpointing_enable` calls this."""
         settings = {"use_reentrant": False} | (activation_checkpointing_kwargs or {})
         if settings["use_reentrant"]:
             raise InputError(

@@ -1,8 +1,8 @@
-"""The cache layer: keys and values of every token, and for layered attention the running sum of each unit's.
+"""The cache layer: keys and values of every token, and for layered attention their sums over each unit.
 
-One per trunk layer and one for the set that the reasoning layers share; the first also carries the row's `Units` and
-the last embeddings, for the short convolution. Registers itself for the layer type `tuili`, so that
-`DynamicCache(config=…)` builds it.
+There is one layer for each trunk layer, and one for the set that the reasoning layers share. The first one also keeps
+the `Units` of each row, and the last embeddings for the short convolution. The class registers itself for the layer
+type `tuili`, so that `DynamicCache(config=…)` builds it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class TuiliCacheLayer(DynamicLayer):
         return unit_means(self._sums, key_BKTD.dtype)
 
     def extend(self, embeds_BTM: Tensor, before: int) -> Tensor:
-        """Remembers new embeddings and returns them after the `before` ones stored last, zeros where there are none."""
+        """Stores new embeddings; returns them behind the last `before` ones, zeros where there are fewer."""
         new = embeds_BTM.shape[1]
         if self._recent_BTM is not None:
             embeds_BTM = torch.cat([self._recent_BTM[:, -MIN_RECENT_TOKENS:], embeds_BTM], dim=1)
@@ -52,7 +52,7 @@ class TuiliCacheLayer(DynamicLayer):
         return F.pad(embeds_BTM, (0, 0, before, 0))[:, -(new + before) :]
 
     def crop(self, tokens_to_remove: int) -> None:
-        """Forgets the last `-tokens_to_remove` tokens of each row; the sums are taken anew with the next ones.
+        """Forgets the last `-tokens_to_remove` tokens of each row. The next call of `pool` takes the sums anew.
 
         Raises `InputError`, and forgets nothing, where too few embeddings would be left for the tokens to come.
         """
@@ -107,7 +107,7 @@ def add_to_units(
     unit_BT: Tensor,
     count: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Sums of keys and values [B, K, U, D] and numbers of tokens [B, U] of each unit, continued by T tokens."""
+    """Adds T tokens to the sums of keys and values [B, K, U, D] and to the number of tokens [B, U] of each unit."""
     member_BUT = membership(unit_BT, count, torch.float32)
     # Where autocast is on, which is in training, the product itself runs in fewer bits.
     key_BKUD = (member_BUT[:, None] @ key_BKTD.float()).float()

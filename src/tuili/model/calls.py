@@ -1,4 +1,4 @@
-"""What a call of the model may ask for: the keywords that other libraries send along, and the ways to generate."""
+"""What a call of the model may ask for: keywords that other libraries pass, and ways to generate."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ LOSS = frozenset({"num_items_in_batch", "ignore_index", "shift_labels"})
 """Keywords for transformers' loss function."""
 
 PACKING = frozenset({"cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx"})
-"""What collators of packed rows send beside `position_ids`, which already say where documents start."""
+"""Keywords that collators of packed rows pass beside `position_ids`, which already say where documents start."""
 
-SETTLED = {
+FIXED_SWITCHES = {
     "return_dict": True,
     "is_causal": True,
     "output_attentions": False,
     "output_hidden_states": False,
     "output_router_logits": False,
 }
-"""Switches of transformers' models that have one position here."""
+"""Switches of transformers' models, and the only value that each may have here."""
 
 
 def check_keywords(keywords: Mapping[str, Any], allowed: Collection[str], position_ids: Tensor | None) -> None:
-    """Refuses what a forward pass would have to ignore. A keyword that is None asks for nothing.
+    """Refuses a keyword that a forward pass would have to ignore. A keyword that is None asks for nothing.
 
-    Raises `InputError` for a keyword that is neither `allowed` nor known, and for a switch in its other position.
+    Raises `InputError` for a keyword that is neither `allowed` nor known, and for a switch with its other value.
     """
     for name, value in keywords.items():
-        if value is None or name in allowed or name == "cache_position" or SETTLED.get(name) is value:
+        if value is None or name in allowed or name == "cache_position" or FIXED_SWITCHES.get(name) is value:
             continue
-        if name in SETTLED:
-            raise InputError(f"{name}={value} is not offered by this model: use {name}={SETTLED[name]}")
+        if name in FIXED_SWITCHES:
+            raise InputError(f"{name}={value} is not offered by this model: use {name}={FIXED_SWITCHES[name]}")
         if name not in PACKING:
             raise InputError(f"unknown argument {name!r}: see the signature of forward for those that there are")
         if position_ids is None:
@@ -46,7 +46,7 @@ def check_keywords(keywords: Mapping[str, Any], allowed: Collection[str], positi
 
 
 class Generation(GenerationMixin):
-    """`generate` of transformers, with units that are given and one clear line for what cannot work."""
+    """`generate` of transformers, with the argument `unit_ends`; what cannot work is refused in one line."""
 
     config: TuiliConfig
 
@@ -58,7 +58,7 @@ class Generation(GenerationMixin):
         unit_ends: Tensor | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """As in transformers. `unit_ends` are those of the row from its first column, as far as they are given."""
+        """As in transformers. `unit_ends` [B, any] says for the first columns of the rows where semantic units end."""
         inputs: dict[str, Any] = super().prepare_inputs_for_generation(
             input_ids, *args, inputs_embeds=inputs_embeds, **kwargs
         )
@@ -75,7 +75,7 @@ class Generation(GenerationMixin):
         return inputs
 
     def _prepare_cache_for_generation(self, generation_config: GenerationConfig, *args: Any, **kwargs: Any) -> Any:
-        """Every way to generate comes here before its first step."""
+        """Refuses what is not offered. Every way to generate calls this before its first step."""
         if generation_config.assistant_early_exit is not None:
             raise InputError("assistant_early_exit is not offered: give depth=, or assistant_model= for drafts")
         kind = generation_config.cache_implementation

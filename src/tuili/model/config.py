@@ -1,8 +1,8 @@
 """The configuration of a Tuili model: every size and switch that its folder's `config.json` records.
 
-Named sizes (`nano` … `r1-70b`) are in `presets.py`; the network that reads this is in `modeling.py`; what a runner
-without torch reads is `tuili.store.ModelShape`, which also checks the values. Annotations are evaluated here, unlike
-elsewhere: `strict` checks values only against types that are no strings.
+Named sizes (`nano` … `r1-70b`) are in `presets.py`, the network that a configuration describes is in `modeling.py`.
+`tuili.store.ModelShape` has the fields that describe a network, their defaults and their bounds, without transformers.
+Annotations are evaluated here, unlike elsewhere: `strict` checks values only against types that are no strings.
 """
 
 from dataclasses import fields
@@ -20,7 +20,7 @@ class TuiliConfig(PreTrainedConfig):
     """A trunk with its own keys and values, then groups of reasoning layers that share one more key/value set.
 
     Depth: `trunk_layers` + `num_groups` × `group_layers` layers, an exit after the trunk and after every group.
-    Embeddings: each takes in those of the `convolution_width` - 1 tokens before it; 1 is none.
+    Embeddings: to each are added those of the `convolution_width` - 1 tokens before it, weighted; 1 adds none.
     Attention (`layered`): each head blends pooled semantic units, the last `window` tokens with the first one, and
     the tokens of the `top_units` best-scoring units. A unit ends at one of `separator_token_ids` or after
     `max_unit` tokens. `layered=False` is plain grouped-query attention.

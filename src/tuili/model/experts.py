@@ -28,14 +28,14 @@ from tuili.model.kernels import Fusable, gated_silu, output_dtype, weighted_gate
 
 @dataclass
 class Routing:
-    """Counts of tokens by expert: by the first choice, and by all choices. Filled while a recording runs."""
+    """How many tokens chose each expert first, and how many chose it at all. Filled while a recording runs."""
 
     first_E: Tensor
     all_E: Tensor
 
 
 class Route(NamedTuple):
-    """One decision of a router: raw scores, the chosen experts and their weights."""
+    """What a router decides: logits, the chosen experts and their weights."""
 
     logits_NE: Tensor
     expert_Nk: Tensor
@@ -43,7 +43,7 @@ class Route(NamedTuple):
 
 
 class Router(nn.Module):
-    """Sigmoid scores in fp32; the chosen experts' scores, normalised to one, are their weights."""
+    """Scores experts by a sigmoid in fp32. The weights are the scores of the chosen experts, divided by their sum."""
 
     balance_bias: Tensor
     load: Tensor
@@ -58,6 +58,7 @@ class Router(nn.Module):
         self.recording: Routing | None = None
 
     def forward(self, hidden_ND: Tensor, real_N: Tensor | None = None) -> Route:
+        """Chooses the experts of each token. `real_N` is False for fillers, which do not count as load."""
         with torch.autocast(hidden_ND.device.type, enabled=False):
             logits_NE = F.linear(hidden_ND.float(), self.weight.float())
         score_NE = logits_NE.sigmoid()
@@ -85,19 +86,19 @@ class Router(nn.Module):
         if real_N is not None:
             expert_Nk = expert_Nk[real_N]
         experts = self.weight.shape[0]
-        all_E = torch.bincount(expert_Nk.flatten(), minlength=experts)
+        count_E = torch.bincount(expert_Nk.flatten(), minlength=experts)
         if self.training:
             self.load += torch.bincount(expert_Nk[:, 1:].flatten(), minlength=experts)
         if self.recording is not None:
             self.recording.first_E += torch.bincount(expert_Nk[:, 0], minlength=experts)
-            self.recording.all_E += all_E
+            self.recording.all_E += count_E
 
     @torch.no_grad()
     def balance(self, rate: float) -> None:
         """Moves the bias of the second choice one step of size `rate` towards equal load, and forgets the load."""
         load_E = self.load.float()
         self.balance_bias += rate * (load_E.mean() - load_E).sign()
-        self.balance_bias -= self.balance_bias.mean()  # what all have in common decides nothing
+        self.balance_bias -= self.balance_bias.mean()  # a common offset decides nothing
         self.load.zero_()
 
 
@@ -141,7 +142,7 @@ class Experts(Fusable):
         sorting = Sorting.by_group(top_k_index, self.num_experts)
         inputs_YD = sort_rows(hidden_states.to(output_dtype(hidden_states)), sorting)
         gate_up_YF = grouped_linear(inputs_YD, self.gate_up_proj, sorting.sizes)
-        # A filler weighs nothing, so that neither it nor its gradient counts.
+        # A filler has weight 0, so that neither its output nor its gradient counts.
         weight_Y1 = sorting.sort(top_k_weights)[:, None]
         active_YF = self.kernel(weighted_gated_silu)(gate_up_YF, weight_Y1)
         return sum_choices(grouped_linear(active_YF, self.down_proj, sorting.sizes), sorting)
@@ -156,7 +157,7 @@ class Experts(Fusable):
 
 
 class MixtureOfExperts(nn.Module):
-    """A router and its experts. Returns the route too, for the auxiliary losses of a training objective."""
+    """A router and its experts. Returns also the route, for the auxiliary losses of a training objective."""
 
     def __init__(self, config: TuiliConfig) -> None:
         super().__init__()
@@ -171,7 +172,7 @@ class MixtureOfExperts(nn.Module):
 
 @dataclass
 class RoutingRecord:
-    """What a recording saw: for each reasoning layer the tokens by expert."""
+    """How many tokens chose each expert in each reasoning layer, while a recording ran."""
 
     layers: list[Routing] = field(default_factory=list)
 

@@ -49,7 +49,7 @@ class LoadedModel:
 
 
 def load_model(name: str | Path, dtype: torch.dtype = torch.float32, config: TuiliConfig | None = None) -> LoadedModel:
-    """Load a model and its tokenizer, ready for inference; with a configuration, in place of the folder's own.
+    """Load a model and its tokenizer, ready for inference. `config` takes the place of the folder's configuration.
 
     Raises `ModelFolderError`, in one line, when the folder is missing, unsafe, damaged or of another model
     type, and when its tensors are not exactly those that its configuration asks for.
@@ -107,10 +107,9 @@ def save_model(folder: Path, model: TuiliForCausalLM, tokenizer: Tokenizer, line
 
 
 def check_folder(path: Path) -> TuiliConfig:
-    """Refuse, by `ModelFolderError`, a folder that is not a sound, safe and readable model folder; give its
-    configuration.
+    """The configuration of a sound, safe and readable model folder. Reads no tensor.
 
-    Loads no tensor.
+    Raises `ModelFolderError` for any other folder.
     """
     # Of the fields that it does not write itself, transformers obeys some: to fetch kernels, to read other files.
     check_files(path, known_fields=TuiliConfig().to_dict().keys())
@@ -137,7 +136,7 @@ def _check_parameters(path: Path, config: TuiliConfig) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the library's reports and progress bars: what matters is raised as an error."""
+    """Silence the reports and progress bars of transformers; what matters is raised as an error."""
     library: Any = hf_logging  # without types
     verbosity, bars = library.get_verbosity(), library.is_progress_bar_enabled()
     library.set_verbosity_error()

@@ -1,7 +1,7 @@
-"""Products of rows that are sorted by group with one matrix a group, and the sorting itself, with lean gradients.
+"""Rows sorted by group, and their products with one matrix for each group, with gradients that cost little.
 
-Autograd's own gradient of `weight[e]` fills a tensor of the size of all weights for every group, and that of an index
-adds rows one by one; both are avoided here. On a GPU the product is torch's `grouped_mm`.
+Autograd's gradient of `weight[e]` fills a tensor of the size of all weights for every group, and its gradient of an
+index adds rows one by one. Both are avoided here. On a GPU the product is torch's `grouped_mm`.
 
 Dimensions: N tokens, k choices of each token, X = N * k of them, Y sorted rows, E groups, I inputs, O outputs.
 """
@@ -35,7 +35,7 @@ def grouped_linear(input_YI: Tensor, weight_EOI: Tensor, sizes: list[int]) -> Te
 
 
 def grouped_mm(input_YI: Tensor, weight_EOI: Tensor, sizes: list[int]) -> Tensor:
-    """The same by torch's own product, whose rows must take a multiple of 16 bytes."""
+    """`grouped_linear` by torch's own product, whose rows must take a multiple of 16 bytes."""
     ends = torch.tensor(sizes, device=input_YI.device).cumsum(0, dtype=torch.int32)
     return F.grouped_mm(input_YI, weight_EOI.transpose(1, 2), offs=ends)
 
@@ -113,7 +113,7 @@ def sort_rows(hidden_ND: Tensor, sorting: Sorting) -> Tensor:
 
 
 def sum_choices(sorted_YD: Tensor, sorting: Sorting) -> Tensor:
-    """[N, D]: the sum of each token's sorted rows. Fillers are left out, yet get the gradient of token 0."""
+    """[N, D]: the sum of each token's sorted rows. Fillers are left out, but get the gradient of token 0."""
     return _SumChoices.apply(sorted_YD, sorting)  # type: ignore[no-any-return]  # apply is untyped
 
 

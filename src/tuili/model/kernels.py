@@ -1,7 +1,7 @@
-"""Chains of elementwise operations in two forms: plain, and compiled into one pass over memory for training.
+"""Chains of elementwise operations in two forms: plain, and compiled into one pass over memory.
 
 A module that has such a chain is `Fusable`; `set_fused` switches all of them in a model. Both forms give the same
-numbers up to rounding, and the plain one is what inference uses.
+numbers up to rounding. Training may use the compiled form, inference uses the plain one.
 
 Dimensions: B rows, T tokens, H heads, D head size, M hidden size, F expert or feed-forward size.
 """
@@ -27,7 +27,7 @@ class Fusable(nn.Module):
     fused = False
 
     def kernel(self, function: Function) -> Function:
-        """The form of a function that this module is to use now."""
+        """The form of a function that this module uses in its present state."""
         return compiled(function) if self.fused and self.training else function
 
 

@@ -25,7 +25,12 @@ from tuili.model.units import Units
 
 @dataclass(frozen=True)
 class Frame:
-    """What all layers of one forward pass share about the tokens they work on."""
+    """What all layers of one forward pass know about its tokens.
+
+    view: what each may read. cos_BTD, sin_BTD: rotary angles. units: of all tokens so far, None without layered
+    attention. cache: None where nothing is stored. real_BT: False for padding, None where there is none. sparse: each
+    row has one query, which gathers what it reads.
+    """
 
     view: View
     cos_BTD: Tensor
@@ -36,7 +41,7 @@ class Frame:
     sparse: bool = False
 
     def at(self, index_BQ: Tensor, real_BQ: Tensor | None) -> Frame:
-        """The frame of some of the tokens, by their column; `real_BQ` is False where a column only fills up."""
+        """The frame of some tokens, given by their columns; `real_BQ` is False for a column that is only a filler."""
         wide_BQD = index_BQ[..., None].expand(-1, -1, self.cos_BTD.shape[-1])
         return replace(
             self,
@@ -93,8 +98,9 @@ class ShortConvolution(nn.Module):
     """Adds to each token a weighted sum of the few before it in its document, channel by channel.
 
     Neighbours that mean something together (`P2`, `49`) so share a vector, and the first layer can already look up what
-    followed what: smeared keys (Olsson et al. 2022, arXiv 2209.11895), short convolutions (Poli et al. 2023, arXiv
-    2302.10866). `reach_BT` counts the tokens of its document before each one, so packing and padding change nothing.
+    followed what. Methods: smeared keys (Olsson et al. 2022, arXiv 2209.11895), short convolutions (Poli et al. 2023,
+    arXiv 2302.10866). `reach_BT` counts the tokens that stand before each token in its document, so that packing and
+    padding change nothing.
     """
 
     def __init__(self, config: TuiliConfig) -> None:
@@ -146,7 +152,7 @@ class KeyValueProjection(Fusable):
 
 
 class LayeredAttention(Fusable):
-    """Queries, gates and output projection; reads keys and values that it is given."""
+    """Queries, gates and the output projection of one layer. Its keys and values are handed in."""
 
     def __init__(self, config: TuiliConfig, output_scale: float) -> None:
         super().__init__()
@@ -206,7 +212,7 @@ class TrunkLayer(GradientCheckpointingLayer):
 
 
 class ReasoningLayer(GradientCheckpointingLayer):
-    """Attention over the shared keys and values, then the domain experts. Returns the router's decision too.
+    """Attention over the shared keys and values, then the domain experts. Returns also the router's decision.
 
     Untrained, it adds nothing to the stream.
     """

@@ -1,8 +1,8 @@
 """The Tuili model as a transformers model: a trunk, groups of reasoning layers, an exit after each, one head.
 
-Every token runs the trunk, which also writes the one key/value set that all reasoning layers read. How deep a token
-goes beyond the trunk therefore changes nothing for the others: a token that stops early leaves no hole in any cache,
-and prompt tokens need no reasoning layer at all. The layers are in `layers.py`.
+Every token runs the trunk, which also writes the one set of keys and values that all reasoning layers read. So the
+depth of one token changes nothing for the others: a token that exits early leaves no hole in any cache, and prompt
+tokens need no reasoning layer at all. The layers are in `layers.py`.
 
 Dimensions: B rows, T tokens, S stored tokens, Q queries that go beyond the trunk, M hidden size, V vocabulary.
 """
@@ -42,7 +42,7 @@ from tuili.model.units import has_hole, segment, unit_ends_of
 
 @dataclass
 class TuiliOutput(ModelOutput):
-    """What a forward pass gives for the tokens that `logits_to_keep` names (all of them if 0).
+    """The result of a forward pass, for the tokens that `logits_to_keep` names (all of them if 0).
 
     loss: scalar, if labels were given. logits: [B, kept, V]. last_hidden_state: [B, kept, M], after the final norm.
     """
@@ -145,7 +145,7 @@ class TuiliModel(TuiliPreTrainedModel):
         return range(self.config.num_groups if depth is None else exits.index(depth))
 
     def reason(self, hidden_BQM: Tensor, shared: KeyValues, frame: Frame, group: int) -> tuple[Tensor, list[Route]]:
-        """One group of reasoning layers over the tokens of a frame."""
+        """Runs one group of reasoning layers over the tokens of a frame. Returns [B, Q, M] and the routes."""
         routes = []
         size = self.config.group_layers
         for layer in self.reasoning[group * size : (group + 1) * size]:
@@ -163,9 +163,9 @@ class TuiliModel(TuiliPreTrainedModel):
         memory: TuiliCacheLayer | None,
         unit_ends: Tensor | None,
     ) -> tuple[Frame, Tensor]:
-        """What the layers share about these tokens, and how many of its document stand before each [B, T].
+        """The frame of these tokens, and how many tokens of its document stand before each [B, T].
 
-        `memory` is written last, so that a call which is refused leaves the cache as it was.
+        `memory` is written last, so that a call that is refused leaves the cache as it was.
         """
         B, T, _ = embeds_BTM.shape
         past = cache.get_seq_length() if cache is not None else 0
@@ -222,7 +222,7 @@ class TuiliModel(TuiliPreTrainedModel):
         return Frame(view, cos_BTD, sin_BTD, units, cache, mask_BT, sparse), reach_BT
 
     def _unit_ends(self, input_ids: Tensor | None, embeds_BTM: Tensor, unit_ends: Tensor | None) -> Tensor:
-        """Where units end: as given, else at separators."""
+        """Where units end [B, T]: as given in `unit_ends`, else at separators."""
         if unit_ends is None:
             if input_ids is None:
                 raise InputError("give unit_ends with inputs_embeds: without token ids no unit can be found")
@@ -265,8 +265,9 @@ class TuiliForCausalLM(TuiliPreTrainedModel, Generation, GenerationMixin):
         logits_to_keep: int | Tensor = 0,
         **kwargs: Any,
     ) -> TuiliOutput:
-        """See `TuiliModel.forward`. `labels` [B, T] are shifted inside; -100 is ignored. The loss is their mean, or
-        with `num_items_in_batch` their sum over that number.
+        """See `TuiliModel.forward`. `labels` [B, T] are shifted inside; a label of -100 is ignored.
+
+        The loss is the mean over the labels, or with `num_items_in_batch` the sum over them divided by that number.
         """
         check_keywords(kwargs, LOSS, position_ids)
         if labels is not None and not _keeps_all(logits_to_keep):
@@ -293,14 +294,15 @@ class TuiliForCausalLM(TuiliPreTrainedModel, Generation, GenerationMixin):
         return (layer.moe.router for layer in self.model.reasoning)
 
     def after_step(self, scale: float = 1.0) -> None:
-        """Balances the routers' load. Call after each step of the optimiser, with the scale of its learning rate: the
-        biases come to rest together with the weights.
+        """Balances the routers' load; to be called after each step of the optimiser.
+
+        `scale` is the present learning rate over its peak, so that the biases come to rest together with the weights.
         """
         for router in self.routers():
             router.balance(self.config.router_bias_rate * scale)
 
     def restrict_experts(self, allowed_E: Tensor | None) -> None:
-        """Lets every router choose only among the experts that are True in `allowed_E`; None lifts the limit."""
+        """Lets every router choose only among the experts that are True in `allowed_E` [E]; None allows all."""
         if allowed_E is not None:
             experts = self.config.num_experts
             if allowed_E.dtype != torch.bool or allowed_E.shape != (experts,):
@@ -311,5 +313,5 @@ class TuiliForCausalLM(TuiliPreTrainedModel, Generation, GenerationMixin):
             router.allowed_E = allowed_E
 
     def record_routing(self) -> AbstractContextManager[RoutingRecord]:
-        """Counts how many tokens go to each expert in each reasoning layer while the context is open."""
+        """Counts how many tokens go to each expert in each reasoning layer, for the time of a `with` block."""
         return record_routing(list(self.routers()))

@@ -1,7 +1,7 @@
-"""Named sizes: one word stands for a whole configuration; single fields can still be changed.
+"""Named sizes: one word stands for a whole configuration, of which single fields can be changed.
 
-Their parameter counts are stated in `docs/models.md` and held by a test. The two largest are plans: they are only ever
-instantiated on the meta device here.
+Their parameter counts stand in `docs/models.md`, held by a test. The two largest are plans: they are only ever built on
+the meta device, which takes no memory.
 """
 
 from __future__ import annotations

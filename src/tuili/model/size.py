@@ -12,10 +12,10 @@ from tuili.model.modeling import TuiliForCausalLM
 
 @dataclass(frozen=True)
 class Parameters:
-    """Numbers of parameters, tied ones once: all, those of a token at full depth, and of one that leaves the
-    trunk.
+    """Numbers of parameters; a matrix that is used twice counts once, such as the input embedding, which is the head.
 
-    The input embedding and the head are the same matrix, which every token uses.
+    total: all. active: those that a token uses at full depth. active_trunk: those that it uses where it exits after the
+    trunk.
     """
 
     total: int
@@ -24,7 +24,7 @@ class Parameters:
 
 
 def count_parameters(config: TuiliConfig) -> Parameters:
-    """Count on the meta device: no memory is taken, whatever the size."""
+    """Count the parameters of a network on the meta device, which takes no memory, whatever the size."""
     with torch.device("meta"):
         model = TuiliForCausalLM(config)
     total = sum(parameter.numel() for parameter in model.parameters())

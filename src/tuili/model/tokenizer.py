@@ -20,13 +20,13 @@ CHAT_TEMPLATE = (
     "{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
-"""It gives the ids of `Tokenizer.encode_prompt` and `Tokenizer.encode_example`."""
+"""It gives the ids of `Tokenizer.encode_prompt` and `Tokenizer.encode_example`, unless texts spell special tokens."""
 
 
 def transformers_tokenizer(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     """A tokenizer for transformers, which saves itself in Hugging Face layout.
 
-    One that was read from a folder is read from there again, with all that its folder says of it.
+    A tokenizer that was read from a folder is read from there again, with everything that the folder says of it.
     """
     if tokenizer.folder is not None:
         saved: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(

@@ -20,12 +20,15 @@ PAD_COUNT_TO_UNITS = 8
 
 @dataclass(frozen=True)
 class Units:
-    """The units of all tokens so far. Padding belongs to unit -1; units are numbered through a row from 0."""
+    """The units of all tokens so far, numbered from 0 in each row; padding belongs to unit -1.
+
+    unit_BS: the unit of each token. begun_B: the number of units. open_B: the tokens in the unit that is still open, 0
+    where the last token closed its unit.
+    """
 
     unit_BS: Tensor
     begun_B: Tensor
     open_B: Tensor
-    """Tokens in the unit that is still open; 0 where the last token closed its unit."""
 
     @property
     def count(self) -> int:
@@ -33,11 +36,11 @@ class Units:
         return -(-max(1, int(self.begun_B.max())) // PAD_COUNT_TO_UNITS) * PAD_COUNT_TO_UNITS
 
     def select(self, rows: Tensor) -> Units:
-        """The same for some rows, which may repeat."""
+        """The units of some rows, which may repeat."""
         return Units(self.unit_BS[rows], self.begun_B[rows], self.open_B[rows])
 
     def without_last(self, tokens: int) -> Units:
-        """The same before the last `tokens` tokens of each row were added; none of them may start a second document."""
+        """The units before the last `tokens` tokens of each row, none of which may start another document."""
         kept_BS, dropped_BS = self.unit_BS[:, :-tokens], self.unit_BS[:, -tokens:]
         last_B1 = F.pad(kept_BS, (1, 0), value=-1).amax(dim=1, keepdim=True)
         # The last unit that is kept was open if dropped tokens continued it, or if it still is.
@@ -46,7 +49,7 @@ class Units:
         return Units(kept_BS, last_B1[:, 0] + 1, torch.where(was_open_B, (kept_BS == last_B1).sum(dim=1), 0))
 
     def starts_BU(self, count: int) -> Tensor:
-        """The column where each of `count` units starts (S for units that do not exist), and one entry more."""
+        """[B, count + 1]: the column where each unit starts, S for a unit that does not exist."""
         wanted_U = torch.arange(count + 1, device=self.unit_BS.device)
         wanted_BU = wanted_U.expand(self.unit_BS.shape[0], -1).contiguous()
         return torch.searchsorted(self.unit_BS, wanted_BU)
@@ -58,7 +61,7 @@ def unit_ends_of(ids_BT: Tensor, separators: list[int] | None) -> Tensor:
 
 
 def segment(ends_BT: Tensor, starts_BT: Tensor, real_BT: Tensor, max_unit: int, past: Units | None) -> Units:
-    """Continues the division into units by T more tokens.
+    """The units of all tokens so far, with T more tokens divided into units.
 
     Args:
         ends_BT: True where a token is a separator and thus ends its unit.
@@ -90,7 +93,7 @@ def segment(ends_BT: Tensor, starts_BT: Tensor, real_BT: Tensor, max_unit: int, 
 
 
 def _open_length(end_BT: Tensor, real_BT: Tensor, open_B: Tensor) -> Tensor:
-    """Real tokens after the last end of a row, with the carried open unit where there was no end."""
+    """The real tokens behind the last end of a row; where there is no end, those of the unit before are added."""
     ends_after_BT = end_BT.flip(1).cumsum(1).flip(1)
     trailing_B = ((ends_after_BT == 0) & real_BT).sum(dim=1)
     return torch.where(end_BT.any(dim=1), trailing_B, trailing_B + open_B)

@@ -1,4 +1,4 @@
-"""The verifier: a small network on a frozen language model that says, token for token, whether all so far is right.
+"""The verifier: a small network on a frozen language model that says after each token whether all so far is right.
 
 It reads the states of the full depth at every token of a response, and how likely the full depth and the trunk found
 the token. Its file is read and written by `tuili.store`, and it is trained by `tuili.posttrain`. What its probabilities
@@ -69,17 +69,17 @@ def response_features(
 
 @torch.inference_mode()
 def features_of(model: TuiliForCausalLM, rows: Sequence[tuple[Sequence[int], int]]) -> Tensor:
-    """The features [A, Q, F] of responses that a language model reads over at full depth, filled up behind their ends.
+    """The features [A, Q, F] of responses, which a language model reads at full depth. Q is the longest response's.
 
-    Each row is the ids of a prompt and its response, and how many of them are the prompt's. The reasoning layers run
-    over the responses and the last token of each prompt alone.
+    Each row holds the ids of a prompt and its response, and how many of them belong to the prompt. The reasoning layers
+    run only over the responses and the last token of each prompt.
     """
-    longest, most = max(len(ids) for ids, _ in rows), max(len(ids) - prompt for ids, prompt in rows)
+    longest, longest_response = max(len(ids) for ids, _ in rows), max(len(ids) - prompt for ids, prompt in rows)
     pad, device = model.config.pad_token_id, model.device
     id_AT = torch.tensor([[*ids, *[pad] * (longest - len(ids))] for ids, _ in rows], device=device)
     length_A1 = torch.tensor([[len(ids)] for ids, _ in rows], device=device)
     column_AQ = torch.tensor([[prompt - 1] for _, prompt in rows], device=device)
-    column_AQ = column_AQ + torch.arange(most + 1, device=device)
+    column_AQ = column_AQ + torch.arange(longest_response + 1, device=device)
     real_AQ = column_AQ < length_A1
     column_AQ = column_AQ.clamp(max=longest - 1)
     hidden_ATM, shared, frame = model.model.encode(id_AT, (torch.arange(longest, device=device) < length_A1).long())
@@ -146,7 +146,7 @@ class _Block(nn.Module):
 
 
 def _least(scalar_ATS: Tensor) -> Tensor:
-    """The scalars of each token, and the least of those of the last few tokens and of all up to it."""
+    """[A, T, S × spans]: the scalars of each token, and the least value of each over the spans that end there."""
     scalar_AST = scalar_ATS.transpose(1, 2)
     parts = [scalar_AST]
     for span in SPANS_TOKENS:
@@ -173,7 +173,7 @@ def _along(curve: Curve, logit_E: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class LoadedVerifier:
-    """A verifier in evaluation mode, how its logits become probabilities, and the figures it was measured at."""
+    """A verifier in evaluation mode, how its logits become probabilities, and the figures measured after training."""
 
     network: Verifier
     calibration: VerifierCalibration
@@ -184,7 +184,10 @@ class LoadedVerifier:
         return probabilities(self.calibration, logit_E, is_answer_E)
 
     def judge(self, feature_TF: Tensor) -> tuple[Tensor, Tensor]:
-        """For each token of a whole response the logit, and the probability of a step, for the last of an answer."""
+        """The logit and the probability [T] for each token of a whole response.
+
+        The last token ends an answer, so that its probability is an answer's; every other one has that of a step.
+        """
         logit_T: Tensor = self.network(feature_TF[None])[0]
         is_answer_T = torch.arange(len(logit_T), device=logit_T.device) == len(logit_T) - 1
         return logit_T, self.probabilities(logit_T, is_answer_T)

@@ -26,7 +26,8 @@ MODEL_TYPE = "tuili"
 CONFIG_FILE = "config.json"
 INDEX_FILE = "model.safetensors.index.json"
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
-MAX_PARAMETERS_PER_BYTE = 8  # were each of them a bit
+MAX_PARAMETERS_PER_BYTE = 8
+"""A parameter takes at least one bit."""
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{,95}/[A-Za-z0-9][\w.-]{,95}")
 
 
@@ -59,16 +60,17 @@ def resolve_model(name: str | Path) -> Path:
 def check_files(folder: Path, known_fields: Collection[str] | None = None) -> None:
     """Refuse, by `ModelFolderError`, a folder whose files are not those of a sound and safe model. Reads no tensor.
 
-    known_fields: the fields that its config.json may have, for a reader that obeys others too; None for any.
+    known_fields: the fields that config.json may have, None for any. A reader such as transformers, which obeys other
+    fields too, must name them.
     """
     with _unreadable_refused(folder):
         _check_files(folder, known_fields)
 
 
 def check_size(folder: Path, parameters: int) -> None:
-    """Refuse, by `ModelFolderError`, a folder whose weight files cannot hold so many parameters.
+    """Refuse, by `ModelFolderError`, a folder whose weight files are too small for so many parameters.
 
-    It is called before memory is taken for them.
+    To be called before memory is taken for them.
     """
     with _unreadable_refused(folder):
         stored = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
@@ -80,12 +82,12 @@ def check_size(folder: Path, parameters: int) -> None:
 
 @contextmanager
 def replaced_folder(folder: Path) -> Iterator[Path]:
-    """A path at which a new model folder is to be made; when the block ends without an error, it takes its place.
+    """A path at which the block makes a new model folder, which becomes `folder` when the block ends without an error.
 
-    A model folder already there is replaced as a whole; a folder that holds anything else is refused with
-    `ModelFolderError`. An error or a signal leaves the old folder or the new one, never a mixture. A kill between
-    the two moves leaves the old one beside its place, as `.NAME.old`, and the next call puts it back first; what a
-    kill leaves in `.NAME.scratch`, the next call removes.
+    A model folder that is there already is replaced as a whole. A folder that holds anything else is refused by
+    `ModelFolderError`. An error or a signal leaves the old folder or the new one, never a mixture. A kill between the
+    two moves leaves the old folder beside its place, as `.NAME.old`; the next call puts it back first. What a kill
+    leaves in `.NAME.scratch`, the next call removes.
     """
     if folder.exists() and not (folder / CONFIG_FILE).is_file() and (folder.is_file() or any(folder.iterdir())):
         raise ModelFolderError(f"{folder} exists and is not a model folder: choose another name or remove it")

@@ -1,8 +1,7 @@
-"""Where a model comes from: one entry per step that made it, kept in the model folder as
-`tuili/lineage.json`.
+"""Lineage: one entry for each step that made a model, kept in the model folder as `tuili/lineage.json`.
 
-A step names its parent by the hash of the parent's weights and configuration, so that a chain of folders can
-be verified without trusting their names. Writing the folder around it is left to `folder`.
+A step names its parent by the hash of the parent's weights and configuration, so that a chain of folders can be
+verified without trusting their names. Replacing the folder around the file is left to `folder`.
 """
 
 from __future__ import annotations
@@ -20,13 +19,15 @@ from tuili.errors import ModelFolderError
 from tuili.provenance import current_versions, timestamp
 
 LINEAGE_FILE = Path("tuili") / "lineage.json"
-_HASH_BLOCK = 1 << 20
+_HASH_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class LineageEntry:
-    """One step in a model's making. Hashes are hex SHA-256, `hours` wall-clock, `figures` measured by the
-    step.
+    """One step that made a model.
+
+    recipe: its whole resolved recipe. figures: what it measured. tokens: those that it read. hours: wall-clock time.
+    parent, hash: SHA-256, in hex, of the model before and after the step.
     """
 
     step: str
@@ -43,7 +44,7 @@ class LineageEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class _StoredEntry(LineageEntry):
-    """An entry as it must stand in a file: when it was made, and with what, is not made up on reading."""
+    """An entry as it must stand in a file, where its date and versions may not be left out."""
 
     date: str
     versions: Mapping[str, str]
@@ -83,6 +84,6 @@ def model_hash(folder: Path) -> str:
     for path in sorted([folder / "config.json", *folder.glob("*.safetensors")]):
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
         with path.open("rb") as file:
-            while block := file.read(_HASH_BLOCK):
+            while block := file.read(_HASH_BLOCK_BYTES):
                 digest.update(block)
     return digest.hexdigest()

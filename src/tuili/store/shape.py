@@ -15,7 +15,7 @@ from tuili.errors import ModelFolderError
 from tuili.store.folder import CONFIG_FILE
 
 MAX_SIZE = 2**24
-"""The largest value of a size that is taken for earnest."""
+"""A larger value of any field of `SIZES` is refused."""
 MAX_LAYERS = 1000
 MAX_CONVOLUTION_TOKENS = 32
 SIZES = (

@@ -26,7 +26,7 @@ from tuili.store.safetensors import check_safetensors, read_metadata, read_tenso
 
 VERIFIER_FILE = Path("tuili") / "verifier.safetensors"
 SCALAR_FEATURES = 6
-"""Features of a token beside states and embeddings."""
+"""The number of features of a token beside its state and its embedding."""
 
 Curve = tuple[tuple[float, float], ...]
 """Pairs of a logit and its probability, rising; linear between them, level outside."""
@@ -58,7 +58,7 @@ class VerifierConfig:
 class VerifierCalibration:
     """How logits become probabilities, for steps and for answers.
 
-    `thresholds`: a step, or an answer, whose probability is below counts as wrong.
+    `thresholds`: a step, or an answer, counts as wrong where its probability is below.
     """
 
     step: Curve

@@ -9,20 +9,19 @@ import pytest
 
 from benchmarks.engine import guarantee
 from benchmarks.engine.guarantee import best_in_hindsight, error, means, measure, one_split
-from tuili.eval.calibration.calibrate import Case, Moment, Trace
-from tuili.eval.calibration.guarantee import Trials
+from tuili.eval import AttemptHistory, AttemptSnapshot, LabelledPrompt, LossTable
 
 
-def trials(rates: list[float], problems: int = 4000) -> Trials:
+def losses(rates: list[float], problems: int = 4000) -> LossTable:
     """Settings that each answer more problems than the one before, of which these shares are wrong."""
     rng = np.random.default_rng(0)
     answered = [np.arange(problems) < problems * (place + 1) / len(rates) for place in range(len(rates))]
     wrong = [chosen & (rng.random(problems) < rate) for chosen, rate in zip(answered, rates, strict=True)]
-    return Trials(np.array(answered), np.array(wrong))
+    return LossTable(np.array(answered), np.array(wrong))
 
 
 def test_a_promise_is_broken_where_the_pool_says_so() -> None:
-    whole = trials([0.01, 0.02, 0.049, 0.2])
+    whole = losses([0.01, 0.02, 0.049, 0.2])
     splits = [one_split(whole, 0.05, 0.05, 0, 1000, number) for number in range(60)]
     figures = means(splits, best_in_hindsight(whole, 0.05))
     assert figures["oracle_coverage"] == [0.75]
@@ -31,29 +30,33 @@ def test_a_promise_is_broken_where_the_pool_says_so() -> None:
     assert 0.5 <= figures["coverage"][0] <= 0.75
     assert figures["infeasible"][0] <= 0.1
     assert figures["error"][0] < 0.05
-    close = trials([0.01, 0.051, 0.0515, 0.052])
+    close = losses([0.01, 0.051, 0.0515, 0.052])
     figures = means([one_split(close, 0.05, 0.05, 0, 1000, number) for number in range(60)], 0.25)
     assert figures["broken"][0] < 0.1 < figures["uncertified_broken"][0]
-    hopeless = means([one_split(trials([0.5]), 0.05, 0.05, 0, 1000, 1)], 0.0)
+    hopeless = means([one_split(losses([0.5]), 0.05, 0.05, 0, 1000, 1)], 0.0)
     assert hopeless["infeasible"] == [1.0]
     assert "coverage" not in hopeless
-    assert error(trials([0.0, 0.5]), 0) == 0.0
+    assert error(losses([0.0, 0.5]), 0) == 0.0
 
 
 def test_what_was_answered_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
-    def answer(loaded: object, cases: list[Case], steps: int, tokens: int, tell: object) -> list[Trace]:
+    def answer(
+        loaded: object, cases: list[LabelledPrompt], steps: int, tokens: int, tell: object
+    ) -> list[AttemptHistory]:
         asked.append(len(cases))
         rng = np.random.default_rng(len(asked))
         sure = rng.normal(2, 2, len(cases))
         right = rng.random(len(cases)) < 1 / (1 + np.exp(-sure))
         return [
-            Trace(20, (Moment(9, (float(s), *[0.0] * 8), bool(r)), Moment(20, None, False)), None)
+            AttemptHistory(
+                20, (AttemptSnapshot(9, (float(s), *[0.0] * 8), bool(r)), AttemptSnapshot(20, None, False)), None
+            )
             for s, r in zip(sure, right, strict=True)
         ]
 
-    monkeypatch.setattr(guarantee, "collect", answer)
+    monkeypatch.setattr(guarantee, "collect_histories", answer)
     monkeypatch.setattr(guarantee, "PICTURE", tmp_path / "picture.svg")
     settings = {
         "levels": (1,),

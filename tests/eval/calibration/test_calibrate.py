@@ -14,33 +14,36 @@ from tuili.engine import (
     Budget,
     Confidence,
     Curve,
+    Engine,
     Entry,
+    Promises,
     Request,
     calibration_bins,
     calibration_error,
     fit,
-    load_engine,
+    load_scheduler,
+    read_calibration,
 )
 from tuili.errors import InputError
+from tuili.eval import unseen_problems
 from tuili.eval.calibration.calibrate import (
-    Case,
-    Classes,
-    Moment,
-    Trace,
+    AttemptHistory,
+    AttemptSnapshot,
+    CalibrationGrid,
+    LabelledPrompt,
     calibrate,
-    certified,
-    collect,
-    first_setting,
+    candidate_thresholds,
+    certify_grid,
+    collect_histories,
     fit_confidence,
     replay,
-    thresholds,
+    starting_setting,
 )
-from tuili.eval.calibration.guarantee import Certified, Trials, certify
-from tuili.eval.calibration.risk import draw_risk
-from tuili.eval.runner import unseen_problems
+from tuili.eval.calibration.guarantee import CertifiedSetting, LossTable, certify
+from tuili.eval.calibration.risk import draw_risk_coverage
 from tuili.model import LoadedModel, load_model
-from tuili.tasks import Split
-from tuili.tasks.scoring import same_answer
+from tuili.model.verifier import read_verifier
+from tuili.tasks import Split, same_answer
 
 STEPS, TOKENS = 3, 120
 
@@ -51,27 +54,39 @@ def nano() -> LoadedModel:
 
 
 @pytest.fixture(scope="module")
-def cases() -> list[Case]:
+def cases() -> list[LabelledPrompt]:
     domains = ("relations", "arithmetic", "tracing", "geometry")
     problems = unseen_problems(domains, [1, 3], 2, 5, Split.VALIDATION)
-    return [Case(problem.prompt, problem.answer) for problem in problems]
+    return [LabelledPrompt(problem.prompt, problem.answer) for problem in problems]
 
 
-def test_a_replay_is_what_the_engine_does(nano: LoadedModel, cases: list[Case]) -> None:
-    traces = collect(nano, cases, STEPS, TOKENS, lambda *_: None)
-    assert {len(trace.moments) for trace in traces} > {STEPS}
+def test_a_replay_is_what_the_engine_does(nano: LoadedModel, cases: list[LabelledPrompt]) -> None:
+    histories = collect_histories(nano, cases, STEPS, TOKENS, lambda *_: None)
+    assert {len(history.snapshots) for history in histories} > {STEPS}
     likely = [0.0] * len(FEATURES)
     likely[FEATURES.index("mean_log_chance")] = 20.0
     confidence = Confidence(tuple(likely), 2.0)
-    told = sorted(confidence.of_features(m.features) for t in traces for m in t.moments if m.features is not None)
-    threshold_S = np.array([(told[place] + told[place - 1]) / 2 for place in (-1, len(told) // 2)])
+    confidences = sorted(
+        confidence.of_features(snapshot.features)
+        for history in histories
+        for snapshot in history.snapshots
+        if snapshot.features is not None
+    )
+    middle = len(confidences) // 2
+    threshold_S = np.array([(confidences[place] + confidences[place - 1]) / 2 for place in (-1, middle)])
+    calibration = read_calibration(nano.path)
+    assert calibration is not None
+    fitted = {"coefficients": confidence.coefficients, "constant": confidence.constant}
+    promises = Promises(calibration.model_copy(update=fitted))
     for steps, tokens in ((3, 120), (2, 60)):
-        wanted = replay(traces, confidence, threshold_S, steps, tokens)
+        wanted = replay(histories, confidence, threshold_S, steps, tokens)
         for setting, sure in enumerate(threshold_S):
-            engine = load_engine(nano, slots=32)
-            engine._judge = replace(engine._judge, confidence=confidence)
+            scheduler = load_scheduler(nano.model, nano.tokenizer, slots=32, verifier=read_verifier(nano.path))
+            engine = Engine(scheduler, nano.tokenizer, promises)
             tickets = [
-                engine.admit(Request(case.prompt, Budget(max_steps=steps, max_tokens=tokens)), sure=float(sure))
+                engine.admit(
+                    Request(case.prompt, Budget(max_steps=steps, max_tokens=tokens)), min_confidence=float(sure)
+                )
                 for case in cases
             ]
             while engine.busy:
@@ -87,35 +102,35 @@ def test_a_replay_is_what_the_engine_does(nano: LoadedModel, cases: list[Case]) 
             assert wrong == wanted.wrong_SN[setting].tolist()
 
 
-def made_up(rng: np.random.Generator, count: int) -> list[Trace]:
+def made_up(rng: np.random.Generator, count: int) -> list[AttemptHistory]:
     """Problems of a model whose first feature says how often it is right, the more so after a second attempt."""
-    traces = []
+    histories = []
     for hardness in rng.normal(3, 2, count):
-        moments, tokens = [], 0
+        snapshots, tokens = [], 0
         for attempt in range(2):
             tokens += int(rng.integers(10, 60))
             features = np.zeros(len(FEATURES))
             features[0] = hardness + attempt + rng.normal(0, 0.5)
             right = rng.random() < 1 / (1 + np.exp(-hardness - attempt))
-            moments.append(Moment(tokens, tuple(features) if rng.random() < 0.95 else None, bool(right)))
-        traces.append(Trace(20, tuple(moments), bool(rng.random() < 0.1)))
-    return traces
+            snapshots.append(AttemptSnapshot(tokens, tuple(features) if rng.random() < 0.95 else None, bool(right)))
+        histories.append(AttemptHistory(20, tuple(snapshots), bool(rng.random() < 0.1)))
+    return histories
 
 
 def test_what_is_certified_holds_on_ten_times_as_many_problems() -> None:
     rng, broken, uncertified, runs = np.random.default_rng(0), 0, 0, 40
     truth = made_up(rng, 20_000)
     confidence = fit_confidence(made_up(rng, 500))
-    threshold_S = thresholds(made_up(rng, 500), confidence)
+    threshold_S = candidate_thresholds(made_up(rng, 500), confidence)
     seen = replay(made_up(rng, 500), confidence, threshold_S, 2, 200)
-    risk_S = [wrong / max(n, 1) for wrong, n in replay(truth, confidence, threshold_S, 2, 200).counts()]
+    risk_S = [wrong / max(n, 1) for wrong, n in replay(truth, confidence, threshold_S, 2, 200).error_counts()]
     for _ in range(runs):
-        trials = replay(made_up(rng, 600), confidence, threshold_S, 2, 200)
-        found = certify(trials, 0.05, 0.05, first_setting(seen, 0.05, 0.05, 600))
-        assert isinstance(found, Certified)
-        assert found.coverage > 0.3
-        broken += risk_S[found.setting] > 0.05
-        usual = [s for s, (wrong, n) in enumerate(trials.counts()) if n and wrong <= 0.05 * n][-1]
+        losses = replay(made_up(rng, 600), confidence, threshold_S, 2, 200)
+        result = certify(losses, 0.05, 0.05, starting_setting(seen, 0.05, 0.05, 600))
+        assert isinstance(result, CertifiedSetting)
+        assert result.coverage > 0.3
+        broken += risk_S[result.setting] > 0.05
+        usual = [s for s, (wrong, n) in enumerate(losses.error_counts()) if n and wrong <= 0.05 * n][-1]
         uncertified += risk_S[usual] > 0.05
     assert broken <= 5, "5% of 40 are 2"
     assert uncertified > 10, "the empirical choice breaks it about every other time"
@@ -124,19 +139,19 @@ def test_what_is_certified_holds_on_ten_times_as_many_problems() -> None:
 def test_testing_begins_where_other_problems_say_that_it_passes() -> None:
     answered = [np.arange(1000) < count for count in (50, 400, 600, 900)]
     wrong = [np.arange(1000) < count for count in (0, 0, 3, 30)]
-    seen = Trials(np.array(answered), np.array(wrong))
-    assert [first_setting(seen, tolerance, 0.05, 1000) for tolerance in (0.005, 0.03, 0.1)] == [2, 1, 1]
-    assert first_setting(seen, 0.1, 0.05, 8000) == 0, "with more problems fifty in a thousand are enough"
-    assert first_setting(Trials(seen.answered_SN, seen.answered_SN), 0.05, 0.05, 1000) == 0
+    seen = LossTable(np.array(answered), np.array(wrong))
+    assert [starting_setting(seen, tolerance, 0.05, 1000) for tolerance in (0.005, 0.03, 0.1)] == [2, 1, 1]
+    assert starting_setting(seen, 0.1, 0.05, 8000) == 0, "with more problems fifty in a thousand are enough"
+    assert starting_setting(LossTable(seen.answered_SN, seen.answered_SN), 0.05, 0.05, 1000) == 0
 
 
 def test_more_attempts_and_tokens_let_more_be_answered() -> None:
-    traces = made_up(np.random.default_rng(1), 300)
-    confidence = fit_confidence(traces)
-    threshold_S = thresholds(traces, confidence)
+    histories = made_up(np.random.default_rng(1), 300)
+    confidence = fit_confidence(histories)
+    threshold_S = candidate_thresholds(histories, confidence)
     assert np.all(np.diff(threshold_S) < 0)
     assert threshold_S[-1] == 0.0
-    few, many, cut = (replay(traces, confidence, threshold_S, *limits) for limits in ((1, 200), (2, 200), (2, 30)))
+    few, many, cut = (replay(histories, confidence, threshold_S, *limits) for limits in ((1, 200), (2, 200), (2, 30)))
     assert np.all(few.answered_SN <= many.answered_SN)
     assert np.all(cut.answered_SN <= many.answered_SN)
     assert cut.answered_SN.sum() < few.answered_SN.sum() < many.answered_SN.sum()
@@ -144,18 +159,22 @@ def test_more_attempts_and_tokens_let_more_be_answered() -> None:
 
 def test_the_file_says_what_was_found(tmp_path: Path) -> None:
     loaded = load_model(save_tiny(tmp_path / "model"))
-    classes = Classes(tolerances=(0.001, 0.1), max_steps=(1, 2), max_tokens=(50, 200), delta=0.1)
-    found = certified(made_up(np.random.default_rng(2), 1500), loaded, "made up", "0" * 64, classes)
-    assert (found.sample.fitted, found.sample.n) == (500, 1000)
-    assert [(e.max_steps, e.max_tokens, e.error_tolerance) for e in found.entries] == [
+    classes = CalibrationGrid(tolerances=(0.001, 0.1), max_steps=(1, 2), max_tokens=(50, 200), delta=0.1)
+    calibration = certify_grid(made_up(np.random.default_rng(2), 1500), loaded, "made up", "0" * 64, classes)
+    assert (calibration.sample.fitted, calibration.sample.n) == (500, 1000)
+    assert [(e.max_steps, e.max_tokens, e.error_tolerance) for e in calibration.entries] == [
         (steps, tokens, tolerance) for steps in (1, 2) for tokens in (50, 200) for tolerance in (0.001, 0.1)
     ]
-    for entry in found.entries:
-        curve = next(c for c in found.curves if (c.max_steps, c.max_tokens) == (entry.max_steps, entry.max_tokens))
+    for entry in calibration.entries:
+        curve = next(
+            curve
+            for curve in calibration.curves
+            if (curve.max_steps, curve.max_tokens) == (entry.max_steps, entry.max_tokens)
+        )
         agrees(entry, curve)
-    assert all(entry.threshold is None and "2302" in entry.reason for entry in found.entries[::2])
-    assert found.sample.calibration_error < 0.05
-    draw_risk(found, tmp_path / "risk.svg")
+    assert all(entry.threshold is None and "2302" in entry.reason for entry in calibration.entries[::2])
+    assert calibration.sample.calibration_error < 0.05
+    draw_risk_coverage(calibration, tmp_path / "risk.svg")
     assert "<svg" in (tmp_path / "risk.svg").read_text()[:500]
 
 
@@ -175,13 +194,13 @@ def test_a_regression_finds_what_made_the_answers() -> None:
     true_F = np.array([0.5, -0.2, 0.0, 9.0, 0.3, 0.0, -0.4, 0.1, 0.2])
     logit_N = features_NF @ true_F - 62.5
     right_N = rng.random(len(features_NF)) < 1 / (1 + np.exp(-logit_N))
-    found = fit(features_NF, right_N)
-    assert found.coefficients[3] == 0.0, "what never varies says nothing"
-    np.testing.assert_allclose(np.delete(found.coefficients, 3), np.delete(true_F, 3), atol=0.03)
-    assert found.constant == pytest.approx(0.5, abs=0.06)
-    told_N = np.array([found.of_features(row) for row in features_NF])
-    assert calibration_error(told_N, right_N) < 0.01
-    assert calibration_error(1 - told_N, right_N) > 0.3
+    fitted = fit(features_NF, right_N)
+    assert fitted.coefficients[3] == 0.0, "what never varies says nothing"
+    np.testing.assert_allclose(np.delete(fitted.coefficients, 3), np.delete(true_F, 3), atol=0.03)
+    assert fitted.constant == pytest.approx(0.5, abs=0.06)
+    confidence_N = np.array([fitted.of_features(row) for row in features_NF])
+    assert calibration_error(confidence_N, right_N) < 0.01
+    assert calibration_error(1 - confidence_N, right_N) > 0.3
 
 
 def test_the_calibration_error_is_the_distance_of_promise_and_share() -> None:
@@ -199,9 +218,9 @@ def test_a_regression_comes_to_rest_where_a_feature_is_rare(seed: int, constant:
     features_NF[:, 4] = np.arange(3000) < 3
     right_N = rng.random(3000) < 1 / (1 + np.exp(-np.clip(constant + 2 * features_NF[:, 0], -30, 30)))
     right_N[:3] = rng.random(3) < 0.5
-    found = fit(features_NF, right_N)
-    told_N = np.array([found.of_features(row) for row in features_NF])
-    assert told_N.mean() == pytest.approx(right_N.mean(), abs=1e-4), "the best constant sees to that"
+    fitted = fit(features_NF, right_N)
+    confidence_N = np.array([fitted.of_features(row) for row in features_NF])
+    assert confidence_N.mean() == pytest.approx(right_N.mean(), abs=1e-4), "the best constant sees to that"
 
 
 @pytest.mark.parametrize(
@@ -210,24 +229,26 @@ def test_a_regression_comes_to_rest_where_a_feature_is_rare(seed: int, constant:
 )
 def test_bad_classes_are_refused(values: dict[str, tuple[float, ...]]) -> None:
     with pytest.raises(InputError):
-        Classes(**values)  # type: ignore[arg-type]
+        CalibrationGrid(**values)  # type: ignore[arg-type]
 
 
 def test_too_few_problems_are_refused_before_any_is_answered(tmp_path: Path) -> None:
     loaded = load_model(save_tiny(tmp_path / "model"))
     with pytest.raises(InputError, match="40 problems: at least 44 are needed"):
-        calibrate(loaded, [Case("1", "1")] * 40, "few", Classes(tolerances=(0.05, 0.1)))
+        calibrate(loaded, [LabelledPrompt("1", "1")] * 40, "few", CalibrationGrid(tolerances=(0.05, 0.1)))
 
 
 def test_answers_of_one_kind_teach_only_how_many_there_are() -> None:
-    moment = Moment(3, (1.0,) * len(FEATURES), True)
-    assert fit_confidence([Trace(20, (moment,), False)] * 8).of_features(moment.features or ()) == pytest.approx(0.9)
+    snapshot = AttemptSnapshot(3, (1.0,) * len(FEATURES), True)
+    assert fit_confidence([AttemptHistory(20, (snapshot,), False)] * 8).of_features(
+        snapshot.features or ()
+    ) == pytest.approx(0.9)
     with pytest.raises(InputError, match="answered none"):
-        fit_confidence([Trace(20, (replace(moment, features=None),), None)])
+        fit_confidence([AttemptHistory(20, (replace(snapshot, features=None),), None)])
 
 
-def test_trials_of_no_moment_are_unanswered() -> None:
-    nothing = Trace(20, (Moment(3, None, False),), None)
-    found = replay([nothing], Confidence((0.0,) * len(FEATURES), 0.0), np.array([0.5, 0.0]), 1, 10)
-    assert isinstance(found, Trials)
-    assert not found.answered_SN.any()
+def test_a_history_without_an_answer_is_unanswered() -> None:
+    nothing = AttemptHistory(20, (AttemptSnapshot(3, None, False),), None)
+    losses = replay([nothing], Confidence((0.0,) * len(FEATURES), 0.0), np.array([0.5, 0.0]), 1, 10)
+    assert isinstance(losses, LossTable)
+    assert not losses.answered_SN.any()

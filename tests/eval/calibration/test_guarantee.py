@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from tuili.errors import InputError
 from tuili.eval.calibration.guarantee import (
-    Certified,
+    CertifiedSetting,
     Infeasible,
-    Trials,
-    answered_needed,
+    LossTable,
     certify,
-    oracle,
+    clopper_pearson_upper,
+    empirical_setting,
+    min_answered,
+    oracle_coverage,
     p_value,
-    threshold_uncertified,
-    upper_bound,
 )
 
 
@@ -28,13 +28,13 @@ def test_p_values_are_the_binomial_tail(n: int, data: st.DataObject, epsilon: fl
     wrong = data.draw(st.integers(0, n))
     exact = sum(comb(n, k) * epsilon**k * (1 - epsilon) ** (n - k) for k in range(wrong + 1))
     assert p_value(wrong, n, epsilon) == pytest.approx(exact, rel=1e-9)
-    bound = upper_bound(wrong, n, 0.05)
+    bound = clopper_pearson_upper(wrong, n, 0.05)
     assert wrong / n <= bound <= 1
     assert bound == 1 or p_value(wrong, n, bound) == pytest.approx(0.05, rel=1e-4)
 
 
 def test_zero_errors_need_the_known_numbers_of_answers() -> None:
-    assert [answered_needed(epsilon, 0.05) for epsilon in (0.1, 0.05, 0.02, 0.01)] == [29, 59, 149, 299]
+    assert [min_answered(epsilon, 0.05) for epsilon in (0.1, 0.05, 0.02, 0.01)] == [29, 59, 149, 299]
 
 
 def sample(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -49,8 +49,8 @@ def begin(grid_S: np.ndarray, epsilon: float) -> int:
     return int(np.argmax((1 - grid_S) ** 2 / 6 > epsilon / 2)) - 1
 
 
-def trials(confidence_N: np.ndarray, wrong_N: np.ndarray, grid_S: np.ndarray) -> Trials:
-    return Trials(confidence_N >= grid_S[:, None], np.broadcast_to(wrong_N, (len(grid_S), len(wrong_N))))
+def losses(confidence_N: np.ndarray, wrong_N: np.ndarray, grid_S: np.ndarray) -> LossTable:
+    return LossTable(confidence_N >= grid_S[:, None], np.broadcast_to(wrong_N, (len(grid_S), len(wrong_N))))
 
 
 @pytest.mark.parametrize("epsilon", [0.01, 0.02, 0.05, 0.1])
@@ -61,11 +61,11 @@ def test_over_many_samples_the_promise_is_broken_no_more_often_than_delta(epsilo
     certified, empirical = [], []
     for _ in range(1000):
         confidence_N, _, wrong_N = sample(rng, 2000)
-        found_trials = trials(confidence_N, wrong_N, grid_S)
-        found = certify(found_trials, epsilon, 0.05, begin(grid_S, epsilon))
-        certified.append(isinstance(found, Certified) and true_S[found.setting] > epsilon)
-        plain = threshold_uncertified(found_trials, epsilon)
-        empirical.append(plain is not None and true_S[plain] > epsilon)
+        sample_losses = losses(confidence_N, wrong_N, grid_S)
+        result = certify(sample_losses, epsilon, 0.05, begin(grid_S, epsilon))
+        certified.append(isinstance(result, CertifiedSetting) and true_S[result.setting] > epsilon)
+        empirical_choice = empirical_setting(sample_losses, epsilon)
+        empirical.append(empirical_choice is not None and true_S[empirical_choice] > epsilon)
     assert np.mean(certified) <= 0.05 + 3 * (0.05 * 0.95 / 1000) ** 0.5
     assert np.mean(empirical) > 0.2, "the empirical choice breaks it, so this test can fail"
 
@@ -75,42 +75,42 @@ def test_with_enough_samples_nearly_all_is_answered_that_could_be() -> None:
     shares = []
     for _ in range(50):
         confidence_N, error_N, wrong_N = sample(rng, 10_000)
-        found = certify(trials(confidence_N, wrong_N, grid_S), 0.05, 0.05, begin(grid_S, 0.05))
-        assert isinstance(found, Certified)
-        shares.append(found.coverage / oracle(confidence_N, error_N, 0.05))
+        result = certify(losses(confidence_N, wrong_N, grid_S), 0.05, 0.05, begin(grid_S, 0.05))
+        assert isinstance(result, CertifiedSetting)
+        shares.append(result.coverage / oracle_coverage(confidence_N, error_N, 0.05))
     assert np.mean(shares) >= 0.9
 
 
 def test_what_cannot_be_promised_says_what_can() -> None:
     rng = np.random.default_rng(1)
     confidence_N, _, wrong_N = sample(rng, 100)
-    few = trials(confidence_N, wrong_N, np.array([0.9, 0.5, 0.0]))
-    found = certify(few, 0.01, 0.05, 0)
-    assert isinstance(found, Infeasible)
-    assert found.needed == 299
-    assert found.feasible is not None
-    assert isinstance(certify(few, found.feasible, 0.05, 0), Certified)
-    assert isinstance(certify(few, found.feasible - 1e-6, 0.05, 0), Infeasible)
+    few = losses(confidence_N, wrong_N, np.array([0.9, 0.5, 0.0]))
+    result = certify(few, 0.01, 0.05, 0)
+    assert isinstance(result, Infeasible)
+    assert result.needed == 299
+    assert result.feasible is not None
+    assert isinstance(certify(few, result.feasible, 0.05, 0), CertifiedSetting)
+    assert isinstance(certify(few, result.feasible - 1e-6, 0.05, 0), Infeasible)
 
 
 def test_a_fixed_start_is_where_the_sequence_begins() -> None:
     answered = np.ones((3, 400), dtype=bool)
     wrong = np.zeros((3, 400), dtype=bool)
     wrong[0, :100] = True
-    assert isinstance(certify(Trials(answered, wrong), 0.05, 0.05, start=0), Infeasible)
-    found = certify(Trials(answered, wrong), 0.05, 0.05, start=1)
-    assert isinstance(found, Certified)
-    assert (found.setting, found.wrong, found.n, found.coverage) == (2, 0, 400, 1.0)
+    assert isinstance(certify(LossTable(answered, wrong), 0.05, 0.05, start=0), Infeasible)
+    result = certify(LossTable(answered, wrong), 0.05, 0.05, start=1)
+    assert isinstance(result, CertifiedSetting)
+    assert (result.setting, result.wrong, result.n, result.coverage) == (2, 0, 400, 1.0)
 
 
 @pytest.mark.parametrize("shares", [{"epsilon": 0.0}, {"epsilon": 1.0}, {"epsilon": 0.1, "delta": float("nan")}])
 def test_bad_shares_and_arrays_are_refused(shares: dict[str, float]) -> None:
     ones = np.ones((1, 5), dtype=bool)
     with pytest.raises(InputError, match="a share between 0 and 1"):
-        certify(Trials(ones, ones), **{"delta": 0.05} | shares, start=0)
+        certify(LossTable(ones, ones), **{"delta": 0.05} | shares, start=0)
     with pytest.raises(InputError, match="a setting from 0 to 0"):
-        certify(Trials(ones, ones), 0.1, 0.05, start=3)
+        certify(LossTable(ones, ones), 0.1, 0.05, start=3)
     with pytest.raises(InputError, match="booleans"):
-        Trials(ones, ones.astype(float))  # type: ignore[arg-type]  # wrong on purpose
+        LossTable(ones, ones.astype(float))  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(InputError, match="shape"):
-        Trials(ones, ones[:, :3])
+        LossTable(ones, ones[:, :3])

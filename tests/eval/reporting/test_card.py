@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.eval.trials import TOKENIZER, Oracle
+from tests.eval.scripted import TOKENIZER, Oracle
 from tests.tiny import save_tiny
 from tuili.errors import ModelFolderError
-from tuili.eval.depth import depth_against_level, depth_point
+from tuili.eval.depth import depth_point, depth_trends
 from tuili.eval.reporting.card import EVAL_FILE, figures_line, read_figures, write_card
-from tuili.eval.reporting.report import accuracy_report, depth_report, provenance, samples
-from tuili.eval.runner import run, unseen_problems
+from tuili.eval.reporting.report import accuracy_section, depth_section, provenance, samples
+from tuili.eval.runner import answer_problems, unseen_problems
 from tuili.model import load_model
 from tuili.store import model_hash
 
@@ -20,13 +20,13 @@ def folder(tmp_path: Path) -> Path:
 
 def report() -> dict[str, object]:
     problems = unseen_problems(["arithmetic", "knights"], [1, 2], 2, seed=3)
-    trials = run(Oracle(problems, wrong={problems[0].prompt}), problems)
+    responses = answer_problems(Oracle(problems, wrong={problems[0].prompt}), problems)
     return {
-        **accuracy_report(trials, 1.0),
+        **accuracy_section(responses, 1.0),
         **provenance(),
         "settings": {"seed": 3, "per_cell": 2, "depth": "auto"},
-        "samples": samples(trials, TOKENIZER),
-        "depth": depth_report([], []),
+        "samples": samples(responses, TOKENIZER),
+        "depth": depth_section([], []),
     }
 
 
@@ -48,8 +48,8 @@ def test_the_card_tells_recipe_seeds_tokens_hours_and_results(folder: Path) -> N
 
 def test_the_card_compares_depths_and_says_how_that_was_timed(folder: Path) -> None:
     problems = unseen_problems(["arithmetic"], [1, 2], 2, seed=3)
-    trials = run(Oracle(problems), problems)
-    depth = depth_report([depth_point(name, trials, 2.5) for name in (3, "auto")], depth_against_level(trials))
+    responses = answer_problems(Oracle(problems), problems)
+    depth = depth_section([depth_point(name, responses, 2.5) for name in (3, "auto")], depth_trends(responses))
     for processes in (1, 2, 3):
         write_card(folder, report() | provenance(processes, threads=1) | {"depth": depth})
         card = (folder / "README.md").read_text()

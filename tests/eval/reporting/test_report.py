@@ -5,42 +5,50 @@ from pathlib import Path
 
 import pytest
 
-from tests.eval.trials import TOKENIZER, Oracle, trial
-from tuili.eval.depth import depth_against_level, depth_point
-from tuili.eval.experts import ExpertReport, Loss
+from tests.eval.scripted import TOKENIZER, Oracle, response
+from tuili.eval.depth import depth_point, depth_trends
+from tuili.eval.experts import AccuracyLoss, ExpertReport
 from tuili.eval.reporting.report import (
-    accuracy_report,
-    by_domain,
-    depth_report,
-    expert_report_json,
+    accuracy_section,
+    cells_by_domain,
+    depth_section,
+    expert_section,
     provenance,
     samples,
     write_html,
     write_json,
 )
-from tuili.eval.runner import Trial, run, unseen_problems
+from tuili.eval.runner import ScoredResponse, answer_problems, unseen_problems
 
 EXITS = (3, 6, 9, 12)
 DOMAINS = ["arithmetic", "knights"]
 
 
 @pytest.fixture(scope="module")
-def trials() -> list[Trial]:
+def responses() -> list[ScoredResponse]:
     problems = unseen_problems(DOMAINS, [1, 2], 3, seed=0)
-    return run(Oracle(problems, wrong={problems[0].prompt, problems[4].prompt}), problems)
+    return answer_problems(Oracle(problems, wrong={problems[0].prompt, problems[4].prompt}), problems)
 
 
 @pytest.fixture(scope="module")
-def report(trials: list[Trial]) -> dict[str, object]:
-    depth = depth_report([], depth_against_level(trials))
-    return {**accuracy_report(trials, 1.5), **provenance(), "samples": samples(trials, TOKENIZER), "depth": depth}
+def report(responses: list[ScoredResponse]) -> dict[str, object]:
+    depth = depth_section([], depth_trends(responses))
+    return {
+        **accuracy_section(responses, 1.5),
+        **provenance(),
+        "samples": samples(responses, TOKENIZER),
+        "depth": depth,
+    }
 
 
 @pytest.fixture(scope="module")
-def full(report: dict[str, object], trials: list[Trial]) -> dict[str, object]:
-    problems = [trial.problem for trial in trials]
+def full(report: dict[str, object], responses: list[ScoredResponse]) -> dict[str, object]:
+    problems = [one.problem for one in responses]
     layers = {3: 3, 12: 12, "auto": 3}
-    points = [depth_point(depth, run(Oracle(problems, depth=used), problems), 1.5) for depth, used in layers.items()]
+    points = [
+        depth_point(depth, answer_problems(Oracle(problems, depth=used), problems), 1.5)
+        for depth, used in layers.items()
+    ]
     experts = ExpertReport(
         domains=DOMAINS,
         expert_names=["a", "b", "c"],
@@ -54,20 +62,20 @@ def full(report: dict[str, object], trials: list[Trial]) -> dict[str, object]:
         accuracy={"arithmetic": 1.0, "knights": 0.5},
         kept={"arithmetic": [0, 1], "knights": [1, 2]},
         retention={"arithmetic": 0.9, "knights": 0.5},
-        retention_loss={"arithmetic": Loss(0.1, (-0.1, 0.3)), "knights": Loss(0.0, (-0.2, 0.2))},
+        retention_loss={"arithmetic": AccuracyLoss(0.1, (-0.1, 0.3)), "knights": AccuracyLoss(0.0, (-0.2, 0.2))},
         knock_out_n=2,
         knock_out=[[-1, 0, 0], [0, -0.5, 0.1]],
     )
     return {
         **report,
-        "depth": depth_report(points, depth_against_level(trials)),
-        "experts": expert_report_json(experts),
+        "depth": depth_section(points, depth_trends(responses)),
+        "experts": expert_section(experts),
     }
 
 
 def pictures(page: str) -> list[str]:
-    found = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
-    return [base64.b64decode(picture).decode() for picture in found]
+    matches = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
+    return [base64.b64decode(picture).decode() for picture in matches]
 
 
 def test_the_fixed_fields_are_there(report: dict[str, object]) -> None:
@@ -92,8 +100,10 @@ def test_every_field_of_the_report_is_documented(full: dict[str, object]) -> Non
     assert set(full["experts"]) <= documented
 
 
-def test_samples_show_the_hardest_right_answer_of_each_domain_and_the_wrong_ones(trials: list[Trial]) -> None:
-    shown = samples(trials, TOKENIZER, wrong=2)
+def test_samples_show_the_hardest_right_answer_of_each_domain_and_the_wrong_ones(
+    responses: list[ScoredResponse],
+) -> None:
+    shown = samples(responses, TOKENIZER, wrong=2)
     assert [(sample["domain"], sample["level"], sample["correct"]) for sample in shown] == [
         ("arithmetic", 2, True),
         ("knights", 2, True),
@@ -108,13 +118,13 @@ def test_samples_show_the_hardest_right_answer_of_each_domain_and_the_wrong_ones
 
 def test_wrong_answers_are_of_different_domains_the_hardest_first() -> None:
     wrong = {"arithmetic": [1, 2], "knights": [1, 3], "calendar": [2, 2, 2], "counting": [1]}
-    trials = [trial(domain, level, correct=False) for domain, levels in wrong.items() for level in levels]
-    shown = [(sample["domain"], sample["level"]) for sample in samples(trials, TOKENIZER)]
+    responses = [response(domain, level, correct=False) for domain, levels in wrong.items() for level in levels]
+    shown = [(sample["domain"], sample["level"]) for sample in samples(responses, TOKENIZER)]
     assert shown == [("knights", 3), ("calendar", 2), ("arithmetic", 2)]
 
 
 def test_cells_become_rows_of_domains(report: dict[str, object]) -> None:
-    rows = by_domain(report["cells"])
+    rows = cells_by_domain(report["cells"])
     assert list(rows) == DOMAINS
     assert [rows["knights"][level]["level"] for level in ("1", "2")] == [1, 2]
 
@@ -149,7 +159,7 @@ def test_parts_that_were_not_measured_are_left_out(report: dict[str, object], tm
 
 
 def test_a_single_level_needs_no_depth_lines(tmp_path: Path) -> None:
-    report = {**accuracy_report([trial()], 1.0), **provenance(), "samples": [], "depth": depth_report([], [])}
+    report = {**accuracy_section([response()], 1.0), **provenance(), "samples": [], "depth": depth_section([], [])}
     write_html(tmp_path / "report.html", report, "one", EXITS)
     assert len(pictures((tmp_path / "report.html").read_text())) == 1
 

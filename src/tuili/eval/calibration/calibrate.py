@@ -1,17 +1,17 @@
 """Calibration: problems with known answers in, what may be promised about a model's answers out.
 
-Every problem gets all the attempts that any class of requests allows, once. What a request of fewer attempts or tokens,
-or with another threshold on confidence, would have been answered follows from that exactly, for the engine stops where
-it is sure enough and does nothing else differently. A part of the problems fits the confidence, the rest tests the
-thresholds. The statistics are left to `engine.guarantee`, the form of the result to `engine.calibration`.
+Every problem is answered once, with all the attempts that any class of requests allows. From those attempts follows
+exactly what a request with fewer attempts or tokens, or with another confidence threshold, would have been answered:
+the engine only stops earlier, where the confidence suffices. Some of the problems fit the confidence, the others test
+the thresholds. The statistics are left to `guarantee`, the form of the result to `engine.promises.calibration`.
 
-Dimensions: S settings (thresholds), N problems.
+Dimensions: S settings (thresholds), N problems or answers, F features of an answer.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,28 +39,35 @@ from tuili.engine import (
     verifier_missed_some,
 )
 from tuili.errors import InputError
-from tuili.eval.calibration.guarantee import Certified, Trials, answered_needed, certify, p_value, upper_bound
-from tuili.eval.parallel import Measurement, Progress, Told, measure, share_cores
+from tuili.eval.calibration.guarantee import (
+    CertifiedSetting,
+    LossTable,
+    certify,
+    clopper_pearson_upper,
+    min_answered,
+    p_value,
+)
+from tuili.eval.parallel import Job, JobProgress, Progress, plan_workers, run_jobs
 from tuili.model import LoadedModel
 from tuili.store import model_hash, verifier_hash
 from tuili.tasks import same_answer
 
-NEVER = float("inf")
+UNREACHABLE_CONFIDENCE = float("inf")
 """A confidence that no answer has, so that every attempt is made."""
-SETTINGS = 100
+MAX_THRESHOLDS = 100
 """Thresholds on confidence that are tested."""
-FITTED = 3
-"""One problem of so many fits the confidence; the others test the thresholds."""
-LIKELY = 0.95
+FITTING_STRIDE = 3
+"""One problem out of so many fits the confidence; the others test the thresholds."""
+MIN_START_PROBABILITY = 0.95
 """Probability with which the first threshold that is tested should pass."""
-WORTH_SHARING = 64
-"""Problems that are worth a process of their own."""
-RARE = 0.01
-"""Probability that the bound on rejected first attempts does not hold."""
+PROBLEMS_PER_PROCESS = 64
+"""Fewer problems are not worth a further process."""
+REJECTION_BOUND_DELTA = 0.01
+"""Probability that the bound on the share of rejected first attempts does not hold."""
 
 
 @dataclass(frozen=True)
-class Case:
+class LabelledPrompt:
     """A prompt with its right answer."""
 
     prompt: str
@@ -68,9 +75,11 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Moment:
-    """Where a request stands after an attempt: the tokens written so far, and the features of the answer that it would
-    give, None where none could be given; whether that is right.
+class AttemptSnapshot:
+    """A request after one of its attempts.
+
+    tokens: those written so far, in all attempts. features: those of the answer that the request would give now; None
+    where it could give none. right: whether that answer is right.
     """
 
     tokens: int
@@ -79,21 +88,23 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Trace:
-    """One problem: the tokens of its prompt, a moment after each attempt; and whether the checker found a step of the
-    first one wrong (None where it was cut).
+class AttemptHistory:
+    """One problem answered with all attempts.
+
+    prompt_tokens: the length of its prompt. snapshots: one after each attempt. rejected: whether the checker found a
+    wrong step in the first attempt; None where the first attempt was cut off.
     """
 
-    prompt: int
-    moments: tuple[Moment, ...]
+    prompt_tokens: int
+    snapshots: tuple[AttemptSnapshot, ...]
     rejected: bool | None
 
 
 @dataclass(frozen=True)
-class Classes:
-    """What is to be calibrated: the error tolerances, and the limits on attempts and tokens that a request may have.
+class CalibrationGrid:
+    """The classes of requests to calibrate: every combination of an error tolerance and limits on attempts and tokens.
 
-    Raises `InputError` for no value, or one that cannot be.
+    A promise fails with probability `delta`. Raises `InputError` where a list is empty or a value is out of range.
     """
 
     tolerances: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1)
@@ -109,171 +120,195 @@ class Classes:
         for share in (*self.tolerances, self.delta):
             if not 0 < share < 1:
                 raise InputError(f"tolerance and delta are shares between 0 and 1 such as 0.05, not {share:g}")
-        for most in (max, min):
-            parse_settings(Budget, {"max_steps": most(self.max_steps), "max_tokens": most(self.max_tokens)}, str)
+        for extreme in (max, min):
+            parse_settings(Budget, {"max_steps": extreme(self.max_steps), "max_tokens": extreme(self.max_tokens)}, str)
 
 
 def calibrate(
-    loaded: LoadedModel, cases: Sequence[Case], source: str, classes: Classes, progress: Progress = lambda *_: None
+    loaded: LoadedModel,
+    prompts: Sequence[LabelledPrompt],
+    source: str,
+    grid: CalibrationGrid,
+    progress: Progress = lambda *_: None,
 ) -> Calibration:
-    """Answer every case and work out what can be promised about requests that come as they did.
+    """Answer every prompt and work out what can be promised about requests that are drawn as these prompts were.
 
-    Raises `InputError` where there are too few of them, or the model answers none.
+    `source` describes the prompts for the reader of the result. Raises `InputError` where there are too few prompts, or
+    the model answers none.
     """
-    least = min(answered_needed(tolerance, classes.delta) for tolerance in classes.tolerances)
-    if len(cases) * (FITTED - 1) < least * FITTED:
-        raise InputError(f"{len(cases)} problems: at least {least * FITTED // (FITTED - 1) + 1} are needed")
-    traces = collect(loaded, cases, max(classes.max_steps), max(classes.max_tokens), progress)
-    digest = hashlib.sha256("\n".join(f"{case.prompt}\0{case.answer}" for case in cases).encode()).hexdigest()
-    return certified(traces, loaded, source, digest, classes)
+    least = min(min_answered(tolerance, grid.delta) for tolerance in grid.tolerances)
+    if len(prompts) * (FITTING_STRIDE - 1) < least * FITTING_STRIDE:
+        needed = least * FITTING_STRIDE // (FITTING_STRIDE - 1) + 1
+        raise InputError(f"{len(prompts)} problems: at least {needed} are needed")
+    histories = collect_histories(loaded, prompts, max(grid.max_steps), max(grid.max_tokens), progress)
+    digest = hashlib.sha256("\n".join(f"{one.prompt}\0{one.answer}" for one in prompts).encode()).hexdigest()
+    return certify_grid(histories, loaded, source, digest, grid)
 
 
-def collect(
-    loaded: LoadedModel, cases: Sequence[Case], max_steps: int, max_tokens: int, progress: Progress
-) -> list[Trace]:
-    """One trace for each case, in their order; several processes share the cases."""
-    sharing = share_cores(loaded, -(-len(cases) // WORTH_SHARING))
-    parts = {
-        f"problems {start + 1}, {start + 1 + sharing.processes}, …" if sharing.processes > 1 else "problems": partial(
-            _collect, cases[start :: sharing.processes], max_steps, max_tokens
+def collect_histories(
+    loaded: LoadedModel, prompts: Sequence[LabelledPrompt], max_steps: int, max_tokens: int, progress: Progress
+) -> list[AttemptHistory]:
+    """One history for each prompt, in the order of the prompts; several processes share the prompts."""
+    workers = plan_workers(loaded, -(-len(prompts) // PROBLEMS_PER_PROCESS))
+    count = workers.processes
+    jobs: dict[str, Job] = {
+        f"problems {start + 1}, {start + 1 + count}, …" if count > 1 else "problems": partial(
+            _collect, prompts[start::count], max_steps, max_tokens
         )
-        for start in range(sharing.processes)
+        for start in range(count)
     }
-    wanted: Mapping[str, Measurement] = parts
-    found = list(measure(loaded, wanted, progress, sharing).values())
-    return [found[place % len(found)][place // len(found)] for place in range(len(cases))]
+    parts = list(run_jobs(loaded, jobs, progress, workers).values())
+    return [parts[place % len(parts)][place // len(parts)] for place in range(len(prompts))]
 
 
-def _collect(cases: Sequence[Case], max_steps: int, max_tokens: int, loaded: LoadedModel, told: Told) -> list[Trace]:
-    engine = load_engine(loaded, slots=32, waiting=len(cases) + 1)
+def _collect(
+    prompts: Sequence[LabelledPrompt], max_steps: int, max_tokens: int, loaded: LoadedModel, progress: JobProgress
+) -> list[AttemptHistory]:
+    engine = load_engine(loaded, slots=32, waiting=len(prompts) + 1)
     budget = Budget(max_steps=max_steps, max_tokens=max_tokens)
-    tickets = [engine.admit(Request(case.prompt, budget), min_confidence=NEVER) for case in cases]
+    tickets = [engine.admit(Request(one.prompt, budget), min_confidence=UNREACHABLE_CONFIDENCE) for one in prompts]
     answered = 0
     while engine.busy:
         if ended := len(engine.step()):
             answered += ended
-            told(answered, len(cases))
-    return [trace(ticket.state, case.answer, engine.verifies) for ticket, case in zip(tickets, cases, strict=True)]
+            progress(answered, len(prompts))
+    return [
+        attempt_history(ticket.state, one.answer, engine.verifies) for ticket, one in zip(tickets, prompts, strict=True)
+    ]
 
 
-def trace(state: RequestState, expected: str, verifies: bool) -> Trace:
-    """What a request that made all its attempts would have said after each of them; `verifies`: the verifier should
-    have read them.
-    """
-    moments, first = [], state.attempts[0]
+def attempt_history(state: RequestState, expected: str, verifies: bool) -> AttemptHistory:
+    """The history of a request that made all its attempts; `verifies`: the verifier should have read them."""
+    snapshots, first = [], state.attempts[0]
     for count in range(1, len(state.attempts) + 1):
-        tried = state.attempts[:count]
-        best = best_of(tried)
-        moments.append(
-            Moment(
-                sum(len(attempt.sequence.tokens) for attempt in tried),
-                None if best.shortcoming or (verifies and verifier_missed_some(tried)) else features(tried),
+        attempts = state.attempts[:count]
+        best = best_of(attempts)
+        snapshots.append(
+            AttemptSnapshot(
+                sum(len(attempt.sequence.tokens) for attempt in attempts),
+                None if best.shortcoming or (verifies and verifier_missed_some(attempts)) else features(attempts),
                 same_answer(expected, best.response.answer),
             )
         )
-    return Trace(
-        len(state.prompt), tuple(moments), has_wrong_step(first) if first.sequence.stop is StopReason.END else None
-    )
+    rejected = has_wrong_step(first) if first.sequence.stop is StopReason.END else None
+    return AttemptHistory(len(state.prompt), tuple(snapshots), rejected)
 
 
-def certified(traces: Sequence[Trace], loaded: LoadedModel, source: str, digest: str, classes: Classes) -> Calibration:
-    """The calibration that these traces support."""
-    fitting, testing = traces[::FITTED], [trace for place, trace in enumerate(traces) if place % FITTED]
+def certify_grid(
+    histories: Sequence[AttemptHistory], loaded: LoadedModel, source: str, digest: str, grid: CalibrationGrid
+) -> Calibration:
+    """The calibration that these histories support; `digest` is the hash of their prompts and right answers."""
+    fitting = histories[::FITTING_STRIDE]
+    testing = [history for place, history in enumerate(histories) if place % FITTING_STRIDE]
     confidence = fit_confidence(fitting)
-    threshold_S = thresholds(fitting, confidence)
+    threshold_S = candidate_thresholds(fitting, confidence)
     entries, curves = [], []
-    for steps in sorted(classes.max_steps):
-        for tokens in sorted(classes.max_tokens):
-            seen = replay(fitting, confidence, threshold_S, steps, tokens)
-            trials = replay(testing, confidence, threshold_S, steps, tokens)
-            curves.append(_curve(trials, threshold_S, steps, tokens))
-            for tolerance in sorted(classes.tolerances):
-                start = first_setting(seen, tolerance, classes.delta, len(testing))
-                entries.append(_entry(trials, threshold_S, tolerance, classes.delta, start, steps, tokens))
-    first_NF, right_N = _labelled(testing, "those that test the thresholds")
-    told_N = np.array([confidence.of_features(found) for found in first_NF])
-    known = [trace.rejected for trace in testing if trace.rejected is not None]
+    for steps in sorted(grid.max_steps):
+        for tokens in sorted(grid.max_tokens):
+            fitting_losses = replay(fitting, confidence, threshold_S, steps, tokens)
+            losses = replay(testing, confidence, threshold_S, steps, tokens)
+            curves.append(_curve(losses, threshold_S, steps, tokens))
+            for tolerance in sorted(grid.tolerances):
+                start = starting_setting(fitting_losses, tolerance, grid.delta, len(testing))
+                entries.append(_entry(losses, threshold_S, tolerance, grid.delta, start, steps, tokens))
+    features_NF, right_N = _labelled(testing, "those that test the thresholds")
+    confidence_N = np.array([confidence.of_features(features_F) for features_F in features_NF])
+    rejected = [history.rejected for history in testing if history.rejected is not None]
     return Calibration(
         model=model_hash(loaded.path),
         verifier=verifier_hash(loaded.path),
         exit_threshold=loaded.model.config.exit_threshold,
-        delta=classes.delta,
+        delta=grid.delta,
         coefficients=confidence.coefficients,
         constant=confidence.constant,
-        rejected=min(0.999, upper_bound(sum(known), len(known), RARE)) if known else 0.999,
+        rejected=_rejection_bound(rejected),
         sample=Sample(
             source=source,
             sha256=digest,
             fitted=len(fitting),
             n=len(testing),
-            longest_prompt=max(trace.prompt for trace in traces),
-            accuracy=float(np.mean([trace.moments[0].right for trace in testing])),
-            calibration_error=calibration_error(told_N, right_N),
+            longest_prompt=max(history.prompt_tokens for history in histories),
+            accuracy=float(np.mean([history.snapshots[0].right for history in testing])),
+            calibration_error=calibration_error(confidence_N, right_N),
         ),
         entries=tuple(entries),
         curves=tuple(curves),
     )
 
 
-def fit_confidence(traces: Sequence[Trace]) -> Confidence:
-    """The confidence that these traces teach, from the answers at all their moments."""
-    return fit(*_labelled(traces, "those that fit the confidence"))
+def fit_confidence(histories: Sequence[AttemptHistory]) -> Confidence:
+    """The confidence fitted to the answers of all snapshots of these histories."""
+    return fit(*_labelled(histories, "those that fit the confidence"))
 
 
-def _labelled(traces: Sequence[Trace], which: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    moments = [moment for trace in traces for moment in trace.moments if moment.features is not None]
-    if not moments:
-        raise InputError(f"of {len(traces)} problems, {which}, the model answered none: there is nothing to calibrate")
-    return np.array([moment.features for moment in moments]), np.array([moment.right for moment in moments])
+def _labelled(histories: Sequence[AttemptHistory], which: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    answers = [snapshot for history in histories for snapshot in history.snapshots if snapshot.features is not None]
+    if not answers:
+        count = len(histories)
+        raise InputError(f"of {count} problems, {which}, the model answered none: there is nothing to calibrate")
+    return np.array([answer.features for answer in answers]), np.array([answer.right for answer in answers])
 
 
-def thresholds(traces: Sequence[Trace], confidence: Confidence) -> NDArray[np.float64]:
-    """Thresholds on confidence, falling, that each let about as many more of these traces' answers through."""
-    told = [
-        confidence.of_features(moment.features)
-        for trace in traces
-        for moment in trace.moments
-        if moment.features is not None
+def _rejection_bound(rejected: Sequence[bool]) -> float:
+    """The upper bound of the share of first attempts that the checker rejects; 0.999 where nothing is known."""
+    if not rejected:
+        return 0.999
+    return min(0.999, clopper_pearson_upper(sum(rejected), len(rejected), REJECTION_BOUND_DELTA))
+
+
+def candidate_thresholds(histories: Sequence[AttemptHistory], confidence: Confidence) -> NDArray[np.float64]:
+    """Falling thresholds on confidence; each lets about as many further answers of these histories through."""
+    confidences = [
+        confidence.of_features(snapshot.features)
+        for history in histories
+        for snapshot in history.snapshots
+        if snapshot.features is not None
     ]
-    shares = np.linspace(1, 0, SETTINGS + 1)[1:]
-    return np.unique(np.append(np.quantile(told, shares), 0.0))[::-1]
+    shares = np.linspace(1, 0, MAX_THRESHOLDS + 1)[1:]
+    return np.unique(np.append(np.quantile(confidences, shares), 0.0))[::-1]
 
 
 def replay(
-    traces: Sequence[Trace], confidence: Confidence, threshold_S: NDArray[np.float64], max_steps: int, max_tokens: int
-) -> Trials:
-    """What requests of a class would have been answered under each threshold: at the first moment that is sure enough.
+    histories: Sequence[AttemptHistory],
+    confidence: Confidence,
+    threshold_S: NDArray[np.float64],
+    max_steps: int,
+    max_tokens: int,
+) -> LossTable:
+    """What requests of a class would have been answered under each threshold: at the first confident snapshot.
 
-    As in the engine: a moment beyond the limits never comes, and one without an answer is never sure.
+    As in the engine: a request never reaches a snapshot beyond its limits, and never stops at one without an answer.
     """
-    answered_SN = np.zeros((len(threshold_S), len(traces)), dtype=bool)
+    answered_SN = np.zeros((len(threshold_S), len(histories)), dtype=bool)
     wrong_SN = np.zeros_like(answered_SN)
-    for place, trace in enumerate(traces):
+    for place, history in enumerate(histories):
         open_S = np.ones(len(threshold_S), dtype=bool)
-        for moment in trace.moments[:max_steps]:
-            if moment.features is None or moment.tokens > max_tokens:
+        for snapshot in history.snapshots[:max_steps]:
+            if snapshot.features is None or snapshot.tokens > max_tokens:
                 continue
-            now_S = open_S & (confidence.of_features(moment.features) >= threshold_S)
-            answered_SN[now_S, place], wrong_SN[now_S, place] = True, not moment.right
+            now_S = open_S & (confidence.of_features(snapshot.features) >= threshold_S)
+            answered_SN[now_S, place], wrong_SN[now_S, place] = True, not snapshot.right
             open_S &= ~now_S
-    return Trials(answered_SN, wrong_SN)
+    return LossTable(answered_SN, wrong_SN)
 
 
-def first_setting(seen: Trials, tolerance: float, delta: float, n: int) -> int:
-    """The setting where testing on `n` problems begins: the most cautious that is likely to pass, going by other
-    problems, or else the likeliest. Error rates are drawn a little towards a half (Laplace): few may have been seen.
+def starting_setting(losses: LossTable, tolerance: float, delta: float, n: int) -> int:
+    """The setting at which testing on `n` problems begins, chosen by the losses on other problems.
+
+    It is the most cautious setting that is likely to pass, or else the setting that is most likely to. Error rates are
+    drawn a little towards a half (Laplace), because the losses may be few.
     """
-    share = n / seen.answered_SN.shape[1]
+    share = n / losses.answered_SN.shape[1]
     chances = [
         _chance_to_pass(round(answered * share), (wrong + 1) / (answered + 2), tolerance, delta)
-        for wrong, answered in seen.counts()
+        for wrong, answered in losses.error_counts()
     ]
-    likely = [place for place, chance in enumerate(chances) if chance >= LIKELY]
+    likely = [place for place, chance in enumerate(chances) if chance >= MIN_START_PROBABILITY]
     return likely[0] if likely else chances.index(max(chances))
 
 
 def _chance_to_pass(answered: int, error: float, tolerance: float, delta: float) -> float:
-    """The probability that so few of some answers are wrong that the test passes, at this error rate."""
+    """The probability that the test passes for so many answers at this error rate."""
     wrong = -1
     while wrong + 1 < answered and p_value(wrong + 1, answered, tolerance) <= delta:
         wrong += 1
@@ -281,7 +316,7 @@ def _chance_to_pass(answered: int, error: float, tolerance: float, delta: float)
 
 
 def _entry(
-    trials: Trials,
+    losses: LossTable,
     threshold_S: NDArray[np.float64],
     tolerance: float,
     delta: float,
@@ -289,24 +324,24 @@ def _entry(
     steps: int,
     tokens: int,
 ) -> Entry:
-    found = certify(trials, tolerance, delta, start)
-    own = {"error_tolerance": tolerance, "max_steps": steps, "max_tokens": tokens}
-    if isinstance(found, Certified):
+    result = certify(losses, tolerance, delta, start)
+    request_class = {"error_tolerance": tolerance, "max_steps": steps, "max_tokens": tokens}
+    if isinstance(result, CertifiedSetting):
         return Entry(
-            **own,
-            threshold=float(threshold_S[found.setting]),
-            n=found.n,
-            wrong=found.wrong,
-            bound=found.bound,
-            coverage=found.coverage,
+            **request_class,
+            threshold=float(threshold_S[result.setting]),
+            n=result.n,
+            wrong=result.wrong,
+            bound=result.bound,
+            coverage=result.coverage,
         )
-    wrong, n = trials.counts()[start]
-    return Entry(**own, threshold=None, n=n, wrong=wrong, reason=found.reason)
+    wrong, n = losses.error_counts()[start]
+    return Entry(**request_class, threshold=None, n=n, wrong=wrong, reason=result.reason)
 
 
-def _curve(trials: Trials, threshold_S: NDArray[np.float64], steps: int, tokens: int) -> Curve:
+def _curve(losses: LossTable, threshold_S: NDArray[np.float64], steps: int, tokens: int) -> Curve:
     tested = [
         Point(threshold=float(threshold), answered=n, wrong=wrong)
-        for threshold, (wrong, n) in zip(threshold_S, trials.counts(), strict=True)
+        for threshold, (wrong, n) in zip(threshold_S, losses.error_counts(), strict=True)
     ]
     return Curve(max_steps=steps, max_tokens=tokens, tested=tuple(tested))

@@ -1,10 +1,10 @@
-"""Which setting may answer: with probability 1 - delta over the calibration sample, at most a share epsilon of what it
-answers is wrong.
+"""Learn-then-Test: which setting may be promised to have at most a share epsilon of its answers wrong.
 
-Learn-then-Test (Angelopoulos et al. 2021, arXiv 2110.01052) with exact binomial p-values and fixed-sequence testing,
-for one class of requests (epsilon, attempts, deadline). Each class is promised on its own, not all of them together.
-Requests must come as the calibration sample came; whether they still do is left to `drift`, what a setting is and how
-its samples come about to whoever calibrates.
+The promise holds with probability 1 - delta over the draw of the calibration sample. The method is that of Angelopoulos
+et al. (2021, arXiv 2110.01052) with exact binomial p-values and fixed-sequence testing, for one class of requests
+(epsilon, attempts, tokens). Each class is promised on its own, not all of them together. The promise needs requests
+that are drawn as the calibration sample was: whether they still are is left to `engine.promises.drift`, what a setting
+is and how the sample is collected to `calibrate`.
 
 Dimensions: S settings from the most cautious to the most permissive, N samples.
 """
@@ -22,8 +22,8 @@ from tuili.errors import InputError
 
 
 @dataclass(frozen=True)
-class Trials:
-    """What each setting did with each calibration sample: whether it answered, and whether its answer was wrong.
+class LossTable:
+    """The losses of each setting on each calibration sample: whether it answered, and whether its answer was wrong.
 
     `wrong_SN` counts only where `answered_SN` is true. Raises `InputError` for arrays that do not fit each other.
     """
@@ -38,19 +38,19 @@ class Trials:
         if self.answered_SN.shape != self.wrong_SN.shape:
             raise InputError(f"wrong_SN has shape {self.wrong_SN.shape}, answered_SN has {self.answered_SN.shape}")
 
-    def counts(self) -> list[tuple[int, int]]:
-        """For each setting: how many of its answers are wrong, and how many there are."""
+    def error_counts(self) -> list[tuple[int, int]]:
+        """For each setting: the number of its wrong answers, and the number of its answers."""
         wrong_S = np.count_nonzero(self.answered_SN & self.wrong_SN, axis=1)
         answered_S = np.count_nonzero(self.answered_SN, axis=1)
         return list(zip(wrong_S.tolist(), answered_S.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
-class Certified:
-    """The most permissive setting that keeps the promise: `wrong` of its `n` answers were wrong.
+class CertifiedSetting:
+    """The most permissive setting that passed its test: `wrong` of its `n` answers were wrong.
 
-    bound: the Clopper-Pearson upper bound of its error, at most epsilon. It describes the evidence; what is promised
-    is epsilon, for the setting was chosen by looking at bounds. coverage: the share of samples it answered.
+    bound: the Clopper-Pearson upper bound of its error, at most epsilon. It describes the evidence. What is promised is
+    epsilon, because the setting was chosen by its test. coverage: the share of samples that it answered.
     """
 
     setting: int
@@ -62,10 +62,10 @@ class Certified:
 
 @dataclass(frozen=True)
 class Infeasible:
-    """Why no setting keeps the promise, and what would do.
+    """Why no setting passed its test, and what would change that.
 
-    feasible: the least epsilon for which the first setting would pass, None if it answered nothing. needed: answered
-    samples without which no setting can be certified for the epsilon asked, be none wrong.
+    feasible: the least epsilon for which the first setting would pass; None where it answered nothing. needed: the
+    fewest answers with which a setting can be certified for epsilon, if none of them is wrong.
     """
 
     reason: str
@@ -82,9 +82,10 @@ def p_value(wrong: int, answered: int, epsilon: float) -> float:
     return 1 - _tail(answered - wrong - 1, answered, 1 - epsilon)
 
 
-def upper_bound(wrong: int, answered: int, delta: float) -> float:
-    """The Clopper-Pearson bound: the least error rate (to nine digits, from above) that so few errors rule out at
-    level delta; 1.0 when none can be.
+def clopper_pearson_upper(wrong: int, answered: int, delta: float) -> float:
+    """The Clopper-Pearson upper bound: the least error rate that so few errors rule out at level delta.
+
+    It is rounded up at the ninth digit, and 1.0 where no error rate is ruled out.
     """
     if wrong >= answered:
         return 1.0
@@ -95,25 +96,25 @@ def upper_bound(wrong: int, answered: int, delta: float) -> float:
     return high
 
 
-def answered_needed(epsilon: float, delta: float, wrong: int = 0) -> int:
+def min_answered(epsilon: float, delta: float, wrong: int = 0) -> int:
     """The fewest answers with which `wrong` errors rule out an error rate of epsilon: 59 for none at 5% and 5%."""
-    most = wrong + 1
-    while p_value(wrong, most, epsilon) > delta:
-        most *= 2
-    sizes = range(wrong + 1, most + 1)
+    enough = wrong + 1
+    while p_value(wrong, enough, epsilon) > delta:
+        enough *= 2
+    sizes = range(wrong + 1, enough + 1)
     return sizes[bisect_left(sizes, True, key=lambda n: p_value(wrong, n, epsilon) <= delta)]
 
 
-def certify(trials: Trials, epsilon: float, delta: float, start: int) -> Certified | Infeasible:
-    """Test "the error among answered is epsilon or more" one setting after another, from `start` up to the first that
-    is not rejected.
+def certify(losses: LossTable, epsilon: float, delta: float, start: int) -> CertifiedSetting | Infeasible:
+    """Test the hypothesis "epsilon or more of the answers are wrong" for one setting after another.
 
-    Given how many a setting answered, its errors are binomial; as `start` is fixed without these trials, the promise
-    holds whatever the settings are. Raises `InputError` for a share that is not between 0 and 1, or a start that is no
+    Testing begins at `start` and ends at the first setting for which the hypothesis is not rejected. Given the number
+    of a setting's answers, its errors are binomial. Because `start` is fixed without these losses, the promise holds
+    whatever the settings are. Raises `InputError` for a share that is not between 0 and 1, or a start that is no
     setting.
     """
     _check_shares(epsilon=epsilon, delta=delta)
-    counts = trials.counts()
+    counts = losses.error_counts()
     if not 0 <= start < len(counts):
         raise InputError(f"start = {start}: a setting from 0 to {len(counts) - 1} is needed")
     passed = start
@@ -122,20 +123,21 @@ def certify(trials: Trials, epsilon: float, delta: float, start: int) -> Certifi
     if passed == start:
         return _infeasible(*counts[start], start, epsilon, delta)
     wrong, n = counts[passed - 1]
-    return Certified(passed - 1, n, wrong, upper_bound(wrong, n, delta), n / trials.answered_SN.shape[1])
+    bound = clopper_pearson_upper(wrong, n, delta)
+    return CertifiedSetting(passed - 1, n, wrong, bound, n / losses.answered_SN.shape[1])
 
 
-def threshold_uncertified(trials: Trials, epsilon: float) -> int | None:
+def empirical_setting(losses: LossTable, epsilon: float) -> int | None:
     """The usual choice, for comparison: the most permissive setting with at most epsilon of its answers wrong.
 
-    It promises nothing: at its limit the true error is above epsilon about every other time.
+    It promises nothing: where its error is just epsilon, the true error is above epsilon about every other time.
     """
     _check_shares(epsilon=epsilon)
-    fitting = [index for index, (wrong, n) in enumerate(trials.counts()) if n and wrong <= epsilon * n]
+    fitting = [index for index, (wrong, n) in enumerate(losses.error_counts()) if n and wrong <= epsilon * n]
     return fitting[-1] if fitting else None
 
 
-def oracle(confidence_N: NDArray[np.float64], error_N: NDArray[np.float64], epsilon: float) -> float:
+def oracle_coverage(confidence_N: NDArray[np.float64], error_N: NDArray[np.float64], epsilon: float) -> float:
     """The largest share that a threshold on confidence could answer with a mean error of at most epsilon.
 
     `error_N` has each sample's true probability of being wrong, or zeros and ones for the best choice in hindsight.
@@ -143,7 +145,7 @@ def oracle(confidence_N: NDArray[np.float64], error_N: NDArray[np.float64], epsi
     _check_shares(epsilon=epsilon)
     order_N = np.argsort(-confidence_N, kind="stable")
     answered_N = np.arange(1, len(order_N) + 1)
-    # A threshold cannot part samples of equal confidence.
+    # A threshold cannot separate samples of equal confidence.
     possible_N = np.diff(confidence_N[order_N], append=-np.inf) < 0
     kept_N = possible_N & (np.cumsum(error_N[order_N]) <= epsilon * answered_N)
     return float(np.max(answered_N, where=kept_N, initial=0)) / len(order_N)
@@ -162,14 +164,14 @@ def _tail(most: int, n: int, p: float) -> float:
 
 
 def _infeasible(wrong: int, n: int, setting: int, epsilon: float, delta: float) -> Infeasible:
-    needed = answered_needed(epsilon, delta)
+    needed = min_answered(epsilon, delta)
     if n < needed:
         reason = (
             f"setting {setting} answered {n} samples, and error <= {epsilon:.4g} needs {needed} even if none is wrong"
         )
     else:
         reason = f"setting {setting} had {wrong} of {n} answers wrong, too many to rule out an error of {epsilon:.4g}"
-    return Infeasible(reason, upper_bound(wrong, n, delta) if n else None, needed)
+    return Infeasible(reason, clopper_pearson_upper(wrong, n, delta) if n else None, needed)
 
 
 def _check_shares(**shares: float) -> None:

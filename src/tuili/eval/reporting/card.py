@@ -1,7 +1,7 @@
 """The model card: a README.md in the model folder, written from its lineage and its measured figures.
 
-The figures are kept beside it as `tuili/eval.json`, so that `tuili info` can show them; nothing is typed by
-hand.
+The figures are kept in the same folder as `tuili/eval.json`, from which `tuili info` shows them. What is measured is
+left to `tuili.eval.evaluation`, what a lineage holds to `tuili.store.lineage`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any
 import yaml
 
 from tuili.errors import ModelFolderError
-from tuili.eval.reporting.report import by_domain, environment, write_json, write_text
+from tuili.eval.reporting.report import cells_by_domain, template_environment, write_json, write_text
 from tuili.model import check_folder, count_parameters
 from tuili.store import read_lineage
 
 EVAL_FILE = Path("tuili") / "eval.json"
+"""Where a model's folder keeps the report of its evaluation."""
 
 
 def write_card(folder: Path, report: Mapping[str, Any]) -> None:
@@ -29,13 +30,13 @@ def write_card(folder: Path, report: Mapping[str, Any]) -> None:
     config = check_folder(folder)
     easiest = min(cell["level"] for cell in report["cells"])
     page = (
-        environment()
+        template_environment()
         .get_template("card.md.j2")
         .render(
             name=report.get("model", folder.resolve().name),
             report=report,
             levels=list(report["mean"]),
-            table=by_domain(report["cells"]),
+            table=cells_by_domain(report["cells"]),
             lowest=min(
                 (cell for cell in report["cells"] if cell["level"] == easiest), key=lambda cell: cell["accuracy"]
             ),
@@ -51,7 +52,7 @@ def write_card(folder: Path, report: Mapping[str, Any]) -> None:
 
 
 def read_figures(folder: Path) -> dict[str, Any] | None:
-    """The report that `write_card` kept, or None. Raises `ModelFolderError` when it is not readable."""
+    """The report that a model's folder keeps, or None. Raises `ModelFolderError` where it cannot be read."""
     path = folder / EVAL_FILE
     if not path.is_file():
         return None
@@ -68,7 +69,7 @@ def read_figures(folder: Path) -> dict[str, Any] | None:
 
 
 def figures_line(figures: Mapping[str, float]) -> str:
-    """What matters of the figures of a step of the lineage, in one line: loss, accuracy, and that at each exit."""
+    """The main figures of one entry of a lineage, in one line: loss, accuracy, and accuracy at each exit."""
     shown = [f"{name} {figures[name]:.4g}" for name in ("loss", "accuracy") if name in figures]
     if at_exits := [f"{value:.3f}" for name, value in figures.items() if name.startswith("accuracy_")]:
         shown.append(f"by exit {' / '.join(at_exits)}")

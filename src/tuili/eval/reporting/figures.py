@@ -1,6 +1,6 @@
-"""The pictures of a report, drawn with matplotlib and returned as data URIs that need no other file or host.
+"""The pictures of a report, drawn with matplotlib and returned as data URIs, which need no other file or host.
 
-What the numbers mean is decided where they are measured; the page around the pictures is in `report`.
+What the numbers mean is left to the files that measure them, the page around the pictures to `report`.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-INK, MUTED, GRID = "#1f2933", "#7b8794", "#e4e7eb"
+INK_COLOUR, MUTED_COLOUR, GRID_COLOUR = "#1f2933", "#7b8794", "#e4e7eb"
 LEVEL_COLOURS = ("#8fb8de", "#4a86c5", "#1f5a9c", "#123a6b", "#0b2345")
-ACCENT = "#d9822b"
-BALANCE_GOAL = 0.3
-"""The largest load of an expert should not be further above the mean load than this share of it."""
-_SHARE = LinearSegmentedColormap.from_list("share", ["#ffffff", "#cfe0f1", "#4a86c5", "#123a6b"])
-_CHANGE = LinearSegmentedColormap.from_list("change", ["#a61b1b", "#ffffff", "#1f5a9c"])
-STYLE: dict[Any, Any] = {
+ACCENT_COLOUR = "#d9822b"
+MAX_VIOLATION_GOAL = 0.3
+"""The largest load of an expert should exceed the mean load by at most this share of the mean load."""
+_SHARE_COLOURS = LinearSegmentedColormap.from_list("share", ["#ffffff", "#cfe0f1", "#4a86c5", "#123a6b"])
+_CHANGE_COLOURS = LinearSegmentedColormap.from_list("change", ["#a61b1b", "#ffffff", "#1f5a9c"])
+PLOT_STYLE: dict[Any, Any] = {
     "font.size": 9,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": GRID,
+    "text.color": INK_COLOUR,
+    "axes.labelcolor": INK_COLOUR,
+    "axes.edgecolor": GRID_COLOUR,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": GRID,
-    "xtick.color": MUTED,
-    "ytick.color": INK,
+    "grid.color": GRID_COLOUR,
+    "xtick.color": MUTED_COLOUR,
+    "ytick.color": INK_COLOUR,
     "legend.frameon": False,
     "svg.fonttype": "path",
     "svg.hashsalt": "tuili",
@@ -47,18 +47,18 @@ def pretty(name: str) -> str:
 
 
 def accuracy_bars(cells: Sequence[Mapping[str, Any]]) -> str:
-    """Accuracy of each domain, one bar a level, with 95% intervals."""
+    """The accuracy of each domain, one bar for each level, with 95% intervals."""
     domains = list(dict.fromkeys(cell["domain"] for cell in cells))
     levels = sorted({cell["level"] for cell in cells})
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(PLOT_STYLE):
         height = 0.8 / len(levels)
         figure = Figure(figsize=(7.6, 0.9 + len(domains) * (0.22 + 0.16 * len(levels))))
         axes = figure.subplots()
         for place, level in enumerate(levels):
-            own = {cell["domain"]: cell for cell in cells if cell["level"] == level}
-            rows = [row for row, domain in enumerate(domains) if domain in own]
-            values = [own[domains[row]]["accuracy"] for row in rows]
-            bounds = [own[domains[row]]["ci95"] for row in rows]
+            of_level = {cell["domain"]: cell for cell in cells if cell["level"] == level}
+            rows = [row for row, domain in enumerate(domains) if domain in of_level]
+            values = [of_level[domains[row]]["accuracy"] for row in rows]
+            bounds = [of_level[domains[row]]["ci95"] for row in rows]
             axes.barh(
                 [row + (place - (len(levels) - 1) / 2) * height for row in rows],
                 values,
@@ -73,7 +73,7 @@ def accuracy_bars(cells: Sequence[Mapping[str, Any]]) -> str:
                     0,
                     None,
                 ),
-                error_kw={"ecolor": MUTED, "elinewidth": 1, "capsize": 2},
+                error_kw={"ecolor": MUTED_COLOUR, "elinewidth": 1, "capsize": 2},
             )
         axes.set_yticks(range(len(domains)), [pretty(domain) for domain in domains])
         axes.set_ylim(len(domains) - 0.4, -0.6)
@@ -82,18 +82,18 @@ def accuracy_bars(cells: Sequence[Mapping[str, Any]]) -> str:
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(levels))
-        return _uri(figure)
+        return figure_uri(figure)
 
 
 def depth_lines(by_domain: Mapping[str, Mapping[str, float]]) -> str:
-    """Mean depth at each level, one small panel a domain, all on one scale."""
+    """The mean depth at each level: one small panel for each domain, all on one scale."""
     columns = min(4, len(by_domain))
     rows = -(-len(by_domain) // columns)
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(PLOT_STYLE):
         figure = Figure(figsize=(7.6, 0.5 + 1.35 * rows))
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes, (domain, by_level) in zip(grid.flat, by_domain.items(), strict=False):
-            axes.plot(list(map(int, by_level)), list(by_level.values()), color=ACCENT, marker="o", markersize=4)
+            axes.plot(list(map(int, by_level)), list(by_level.values()), color=ACCENT_COLOUR, marker="o", markersize=4)
             axes.set_title(pretty(domain), fontsize=9, loc="left")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         for axes in list(grid.flat)[len(by_domain) :]:
@@ -101,12 +101,12 @@ def depth_lines(by_domain: Mapping[str, Mapping[str, float]]) -> str:
         figure.supxlabel("level", fontsize=9)
         figure.supylabel("layers per token", fontsize=9)
         figure.tight_layout()
-        return _uri(figure)
+        return figure_uri(figure)
 
 
 def depth_points(points: Sequence[Mapping[str, Any]]) -> str:
-    """Accuracy against mean depth: the fixed exits as a line, the automatic choice as a star."""
-    with matplotlib.rc_context(STYLE):
+    """Accuracy against mean depth: the fixed depths as a line, the depth chosen per token as a star."""
+    with matplotlib.rc_context(PLOT_STYLE):
         figure = Figure(figsize=(5.2, 3.2))
         axes = figure.subplots()
         fixed = [point for point in points if point["depth"] != "auto"]
@@ -122,7 +122,7 @@ def depth_points(points: Sequence[Mapping[str, Any]]) -> str:
                 point["mean_depth"],
                 point["accuracy"],
                 "*",
-                color=ACCENT,
+                color=ACCENT_COLOUR,
                 markersize=15,
                 label="chosen per token",
             )
@@ -130,22 +130,22 @@ def depth_points(points: Sequence[Mapping[str, Any]]) -> str:
         axes.set_xlabel("mean layers per token")
         axes.yaxis.set_major_formatter("{x:.0%}")
         axes.legend(loc="lower right")
-        return _uri(figure)
+        return figure_uri(figure)
 
 
 def heat_map(
     matrix: Sequence[Sequence[float]], rows: Sequence[str], columns: Sequence[str], diverging: bool = False
 ) -> str:
-    """A domain × expert table as colours: shares on one scale, changes of accuracy on a two-sided one."""
+    """A domain × expert table as colours: shares from 0 to 1, or, where `diverging`, changes on a scale around 0."""
     values = np.asarray(matrix, dtype=float)
-    with matplotlib.rc_context(STYLE | {"axes.grid": False}):
+    with matplotlib.rc_context(PLOT_STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(7.6, 1.6 + 0.3 * len(rows)))
         axes = figure.subplots()
         reach = max(0.05, float(np.abs(values).max()))
         picture = axes.imshow(
             values,
             aspect="auto",
-            cmap=_CHANGE if diverging else _SHARE,
+            cmap=_CHANGE_COLOURS if diverging else _SHARE_COLOURS,
             norm=TwoSlopeNorm(0, -reach, reach) if diverging else None,
             vmin=None if diverging else 0,
             vmax=None if diverging else 1,
@@ -155,30 +155,36 @@ def heat_map(
         axes.set_xlabel("expert")
         axes.tick_params(length=0)
         figure.colorbar(picture, ax=axes, format="{x:.0%}", shrink=0.8).outline.set_visible(False)
-        return _uri(figure)
+        return figure_uri(figure)
 
 
-def balance_bars(equal: Sequence[float], as_they_came: Sequence[float]) -> str:
-    """Largest load over mean load − 1 of each routed layer, with domains of equal weight and over all tokens alike."""
-    layers = np.arange(1, len(equal) + 1)
-    with matplotlib.rc_context(STYLE):
+def balance_bars(by_domain: Sequence[float], by_token: Sequence[float]) -> str:
+    """max load / mean load − 1 of each routed layer: with every domain weighing the same, and with every token."""
+    layers = np.arange(1, len(by_domain) + 1)
+    with matplotlib.rc_context(PLOT_STYLE):
         figure = Figure(figsize=(7.6, 2.4))
         axes = figure.subplots()
-        axes.bar(layers - 0.2, equal, 0.38, color=LEVEL_COLOURS[2], label="domains of equal weight")
-        axes.bar(layers + 0.2, as_they_came, 0.38, color=LEVEL_COLOURS[0], label="tokens as they came")
-        axes.axhline(BALANCE_GOAL, color=ACCENT, linestyle="--", linewidth=1.2, label=f"goal: at most {BALANCE_GOAL}")
+        axes.bar(layers - 0.2, by_domain, 0.38, color=LEVEL_COLOURS[2], label="domains of equal weight")
+        axes.bar(layers + 0.2, by_token, 0.38, color=LEVEL_COLOURS[0], label="tokens as they came")
+        axes.axhline(
+            MAX_VIOLATION_GOAL,
+            color=ACCENT_COLOUR,
+            linestyle="--",
+            linewidth=1.2,
+            label=f"goal: at most {MAX_VIOLATION_GOAL}",
+        )
         axes.set_xticks(layers)
         axes.set_xlabel("routed layer")
         axes.grid(axis="x", visible=False)
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
-        return _uri(figure)
+        return figure_uri(figure)
 
 
 def learning_curve(log: Sequence[Mapping[str, float]], phases: Sequence[tuple[float, int]] = ()) -> str:
-    """Loss by step and, where the log has it, accuracy on the fly; dotted lines where a phase begins."""
+    """The loss at each step and, where the log has it, the accuracy; a dotted line marks where a phase begins."""
     loss = [(line["step"], line["loss"]) for line in log]
     accuracy = [(line["step"], line["accuracy"]) for line in log if "accuracy" in line]
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(PLOT_STYLE):
         figure = Figure(figsize=(7.6, 3.0))
         axes = figure.subplots()
         axes.plot(*zip(*loss, strict=True), color=LEVEL_COLOURS[2], linewidth=1.4)
@@ -186,47 +192,51 @@ def learning_curve(log: Sequence[Mapping[str, float]], phases: Sequence[tuple[fl
         axes.set_xlabel("step")
         axes.set_ylabel("loss", color=LEVEL_COLOURS[2])
         for step, phase in phases:
-            axes.axvline(step, color=MUTED, linestyle=":", linewidth=1)
-            axes.text(step, 0.98, f" stage {phase}", color=MUTED, va="top", transform=axes.get_xaxis_transform())
+            axes.axvline(step, color=MUTED_COLOUR, linestyle=":", linewidth=1)
+            axes.text(step, 0.98, f" stage {phase}", color=MUTED_COLOUR, va="top", transform=axes.get_xaxis_transform())
         if accuracy:
             right = axes.twinx()
-            right.plot(*zip(*accuracy, strict=True), color=ACCENT, linewidth=1.4)
+            right.plot(*zip(*accuracy, strict=True), color=ACCENT_COLOUR, linewidth=1.4)
             right.set_ylim(0, 1.02)
             right.yaxis.set_major_formatter("{x:.0%}")
-            right.set_ylabel("accuracy", color=ACCENT)
+            right.set_ylabel("accuracy", color=ACCENT_COLOUR)
             right.grid(visible=False)
-        return _uri(figure)
+        return figure_uri(figure)
 
 
 def cost_curves(panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]) -> str:
-    """Accuracy against cost on a logarithmic scale: a panel for each kind of cost, in it a line for each way, of points
-    (cost, accuracy). The first way of a panel is drawn in the accent colour.
+    """Accuracy against cost on a logarithmic scale: a panel for each kind of cost, and in it a line for each method.
+
+    `panels` maps a kind of cost and the name of a method to points (cost, accuracy). The first method of a panel is
+    drawn in the accent colour.
     """
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(PLOT_STYLE):
         figure = Figure(figsize=(7.6, 3.4))
-        for axes, (cost, ways) in zip(
+        for axes, (cost, methods) in zip(
             figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True
         ):
-            for place, (name, points) in enumerate(ways.items()):
-                colour = ACCENT if place == 0 else LEVEL_COLOURS[(place - 1) % len(LEVEL_COLOURS)]
+            for place, (name, points) in enumerate(methods.items()):
+                colour = ACCENT_COLOUR if place == 0 else LEVEL_COLOURS[(place - 1) % len(LEVEL_COLOURS)]
                 axes.plot(*zip(*points, strict=True), color=colour, marker="osD^v"[place % 5], markersize=4, label=name)
             axes.set_xscale("log")
             axes.set_xlabel(cost)
             axes.yaxis.set_major_formatter("{x:.0%}")
             axes.legend(loc="lower right", fontsize=7)
         figure.tight_layout()
-        return _uri(figure)
+        return figure_uri(figure)
 
 
-def reliability(kinds: Mapping[str, Sequence[tuple[int, float, float]]]) -> str:
-    """For each kind of thing, how often what was given a probability is right; each point has its count, mean
-    probability and share, and an area that grows with the logarithm of the count.
+def reliability_diagrams(kinds: Mapping[str, Sequence[tuple[int, float, float]]]) -> str:
+    """Reliability diagrams: for each kind, the share that is right against the mean probability that was predicted.
+
+    `kinds` maps a name to points (count, mean probability, share that is right). The area of a point grows with the
+    logarithm of its count.
     """
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(PLOT_STYLE):
         figure = Figure(figsize=(7.6, 3.4))
         for axes, (name, points) in zip(figure.subplots(1, len(kinds), squeeze=False).flat, kinds.items(), strict=True):
             counts, means, shares = zip(*points, strict=True)
-            axes.plot([0, 1], [0, 1], color=MUTED, linestyle=":", linewidth=1)
+            axes.plot([0, 1], [0, 1], color=MUTED_COLOUR, linestyle=":", linewidth=1)
             axes.plot(means, shares, color=LEVEL_COLOURS[2], linewidth=1)
             axes.scatter(means, shares, [8 * np.log2(1 + count) for count in counts], color=LEVEL_COLOURS[2])
             axes.set_title(f"{sum(counts):,} {name}", fontsize=9, loc="left")
@@ -235,17 +245,18 @@ def reliability(kinds: Mapping[str, Sequence[tuple[int, float, float]]]) -> str:
             axes.set_xlim(-0.04, 1.04)
             axes.set_ylim(-0.04, 1.04)
         figure.tight_layout()
-        return _uri(figure)
+        return figure_uri(figure)
 
 
 def goodput_lines(loads: Sequence[float], policies: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
-    """Good answers a second over the offered load, as a multiple of the capacity: a line a policy through the medians,
-    with the range of the runs.
+    """Good answers a second against the offered load: the median and the range of each policy's runs.
+
+    `loads` are multiples of the capacity. `policies` maps a name to the `median`, `min` and `max` at each load.
     """
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(PLOT_STYLE):
         figure = Figure(figsize=(5.2, 3.2))
         axes = figure.subplots()
-        for (name, values), colour in zip(policies.items(), (ACCENT, LEVEL_COLOURS[2]), strict=True):
+        for (name, values), colour in zip(policies.items(), (ACCENT_COLOUR, LEVEL_COLOURS[2]), strict=True):
             axes.plot(loads, [value["median"] for value in values], color=colour, marker="o", label=name)
             low, high = ([value[end] for value in values] for end in ("min", "max"))
             axes.fill_between(loads, low, high, color=colour, alpha=0.15, linewidth=0)
@@ -255,10 +266,11 @@ def goodput_lines(loads: Sequence[float], policies: Mapping[str, Sequence[Mappin
         axes.set_ylim(bottom=0)
         axes.set_ylabel("whole answers in time, a second")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
-        return _uri(figure)
+        return figure_uri(figure)
 
 
-def _uri(figure: Figure) -> str:
+def figure_uri(figure: Figure) -> str:
+    """The figure as SVG in a data URI."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,7 +1,7 @@
 """The report of an evaluation: one JSON document for programs, and one self-contained HTML page for people.
 
-What is measured is decided in `accuracy`, `depth` and `experts`, how it is drawn in `figures`; this file puts
-it together. The fields of the JSON are documented in `docs/evaluation.md`.
+What is measured is left to `accuracy`, `depth` and `experts`, how it is drawn to `figures`, the model card to `card`.
+The fields of the JSON are documented in `docs/evaluation.md`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tuili.eval.accuracy import accuracy, cells, mean_by_level, mean_depth
 from tuili.eval.depth import DepthPoint, DepthTrend
 from tuili.eval.experts import ExpertReport
 from tuili.eval.reporting import figures
-from tuili.eval.runner import Trial
+from tuili.eval.runner import ScoredResponse
 from tuili.files import whole_file
 from tuili.machine import machine
 from tuili.provenance import code_hash, current_versions, timestamp
@@ -29,25 +29,25 @@ from tuili.steps import Status
 from tuili.store import Tokenizer
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_DEPTH_TINTS = ("#eef3f8", "#fdebd3", "#f9cf9c", "#f0a860")
+_DEPTH_COLOURS = ("#eef3f8", "#fdebd3", "#f9cf9c", "#f0a860")
 
 
-def accuracy_report(trials: Sequence[Trial], seconds: float) -> dict[str, Any]:
-    """The part that every report has: `mean` by level, `cells`, and the totals over all trials."""
-    table = cells(trials)
+def accuracy_section(responses: Sequence[ScoredResponse], seconds: float) -> dict[str, Any]:
+    """The part that every report has: `mean` by level, `cells`, and the totals over all responses."""
+    table = cells(responses)
     return {
         "mean": mean_by_level(table),
-        "accuracy": accuracy(trials),
-        "mean_depth": mean_depth(trials),
-        "problems": len(trials),
-        "tokens": sum(len(trial.generation.tokens) for trial in trials),
+        "accuracy": accuracy(responses),
+        "mean_depth": mean_depth(responses),
+        "problems": len(responses),
+        "tokens": sum(len(response.generation.tokens) for response in responses),
         "seconds": round(seconds, 3),
         "cells": [asdict(cell) for cell in table],
     }
 
 
-def depth_report(points: Sequence[DepthPoint], trends: Sequence[DepthTrend]) -> dict[str, Any]:
-    """The `depth` part: every way to choose depth that was tried, and the domains in which depth rises with level."""
+def depth_section(points: Sequence[DepthPoint], trends: Sequence[DepthTrend]) -> dict[str, Any]:
+    """The part `depth`: every way to choose depth that was tried, and how depth depends on the level in each domain."""
     return {
         "points": [asdict(point) for point in points],
         "trends": [asdict(trend) for trend in trends],
@@ -55,8 +55,8 @@ def depth_report(points: Sequence[DepthPoint], trends: Sequence[DepthTrend]) -> 
     }
 
 
-def expert_report_json(report: ExpertReport) -> dict[str, Any]:
-    """The `experts` part, with the mean and the largest of the losses."""
+def expert_section(report: ExpertReport) -> dict[str, Any]:
+    """The part `experts`, with the mean and the largest of the losses."""
     losses = {name: loss.points for name, loss in report.retention_loss.items()}
     worst = max(losses, key=losses.__getitem__)
     return {
@@ -66,7 +66,7 @@ def expert_report_json(report: ExpertReport) -> dict[str, Any]:
     }
 
 
-def by_domain(cells: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Mapping[str, Any]]]:
+def cells_by_domain(cells: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Mapping[str, Any]]]:
     """The cells of a report as rows: of each domain, the cell of each level."""
     rows: dict[str, dict[str, Mapping[str, Any]]] = {}
     for cell in cells:
@@ -75,36 +75,37 @@ def by_domain(cells: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Mapping
 
 
 def provenance(processes: int = 1, threads: int | None = None) -> dict[str, Any]:
-    """When, on what, with which versions and by which code a figure was measured.
+    """When, on what machine, with which versions and by which code figures were measured.
 
     `threads` are those of each process, None for what torch uses here.
     """
-    own = machine()
+    facts = machine()
     return {
         "date": timestamp(),
         "versions": current_versions(),
         "code": code_hash(),
-        "machine": own | {"processes": processes, "threads": threads or own["threads"]},
+        "machine": facts | {"processes": processes, "threads": threads or facts["threads"]},
     }
 
 
-def samples(trials: Iterable[Trial], tokenizer: Tokenizer, wrong: int = 3) -> list[dict[str, Any]]:
+def samples(responses: Iterable[ScoredResponse], tokenizer: Tokenizer, wrong: int = 3) -> list[dict[str, Any]]:
     """Answers worth showing: the hardest right one of each domain, then the hardest wrong one of up to `wrong` domains.
 
     Of one level, the domains with most wrong answers come first.
     """
-    trials = list(trials)
-    misses = Counter(trial.problem.domain for trial in trials if not trial.correct)
-    chosen: dict[bool, dict[str, Trial]] = {True: {}, False: {}}
-    for trial in sorted(trials, key=lambda trial: (-trial.problem.level, -misses[trial.problem.domain])):
-        chosen[trial.correct].setdefault(trial.problem.domain, trial)
-    return [sample(trial, tokenizer) for trial in (*chosen[True].values(), *list(chosen[False].values())[:wrong])]
+    responses = list(responses)
+    misses = Counter(response.problem.domain for response in responses if not response.correct)
+    chosen: dict[bool, dict[str, ScoredResponse]] = {True: {}, False: {}}
+    for response in sorted(responses, key=lambda one: (-one.problem.level, -misses[one.problem.domain])):
+        chosen[response.correct].setdefault(response.problem.domain, response)
+    shown = (*chosen[True].values(), *list(chosen[False].values())[:wrong])
+    return [sample(response, tokenizer) for response in shown]
 
 
-def sample(trial: Trial, tokenizer: Tokenizer) -> dict[str, Any]:
-    """One trial with its checked steps; `pieces` gives each token of a step with the layers it used."""
-    problem = trial.problem
-    answer: Answer = explain(problem.prompt, trial.generation, tokenizer, problem.context)
+def sample(response: ScoredResponse, tokenizer: Tokenizer) -> dict[str, Any]:
+    """One response with its checked steps; `pieces` gives each token of a step with the number of layers it used."""
+    problem = response.problem
+    answer: Answer = explain(problem.prompt, response.generation, tokenizer, problem.context)
     document = answer.as_json()
     for step, shown in zip(answer.steps, document["steps"], strict=True):
         shown["pieces"] = [list(piece) for piece in step.pieces]
@@ -114,7 +115,7 @@ def sample(trial: Trial, tokenizer: Tokenizer) -> dict[str, Any]:
         "level": problem.level,
         "prompt": problem.prompt,
         "expected": problem.answer,
-        "correct": trial.correct,
+        "correct": response.correct,
         **document,
     }
 
@@ -134,10 +135,11 @@ def write_html(
 ) -> None:
     """Write the report as one page without outside references.
 
-    `log` holds the lines of a training log, `phases` the steps at which a curriculum's phases begin.
+    `exits` are the model's exit layers. `log` holds the lines of a training log. `phases` holds the step at which each
+    phase of a curriculum begins, with the phase's number.
     """
     page = (
-        environment(html=True)
+        template_environment(html=True)
         .get_template("report.html.j2")
         .render(
             title=title,
@@ -147,7 +149,7 @@ def write_html(
             mark=lambda verdict: Status(verdict).mark,
             tint=lambda depth: _tint(depth, exits),
             pretty=figures.pretty,
-            balance_goal=figures.BALANCE_GOAL,
+            balance_goal=figures.MAX_VIOLATION_GOAL,
         )
     )
     write_text(path, page)
@@ -177,13 +179,13 @@ def _pictures(
 
 
 def _tint(depth: float, exits: Sequence[int]) -> str:
-    """A background for a number of layers: the palest for the trunk, the warmest for full depth."""
+    """The background colour for a number of layers: the palest for the first exit, the warmest for full depth."""
     span = max(1, max(exits) - min(exits))
-    place = (depth - min(exits)) / span * (len(_DEPTH_TINTS) - 1)
-    return _DEPTH_TINTS[max(0, min(len(_DEPTH_TINTS) - 1, round(place)))]
+    place = (depth - min(exits)) / span * (len(_DEPTH_COLOURS) - 1)
+    return _DEPTH_COLOURS[max(0, min(len(_DEPTH_COLOURS) - 1, round(place)))]
 
 
-def environment(html: bool = False) -> Environment:
+def template_environment(html: bool = False) -> Environment:
     """The templates of this package; a name that is missing is an error, and HTML is escaped."""
     return Environment(
         loader=FileSystemLoader(_TEMPLATES),

@@ -1,38 +1,38 @@
-// The budget's controls, and what they mean in a request.
+// The controls of the budget, and the fields of a request that they set.
 
 import { byId, make } from "./dom.js";
 import { number, percent, say, text } from "./language.js";
 
 const TOLERANCES = [0, 0.01, 0.02, 0.05, 0.1]; // 0: off
-const SHORTEST_MS = 200;
-const LONGEST_MS = 30_000;
+const MIN_DEADLINE_MS = 200;
+const MAX_DEADLINE_MS = 30_000;
 
-/** What a place on the slider of deadlines means in milliseconds; null for off. Rounded to two digits. */
-export function deadline(place, last) {
-  if (place === 0) return null;
-  const exact = SHORTEST_MS * (LONGEST_MS / SHORTEST_MS) ** ((place - 1) / (last - 1));
+/** The deadline in milliseconds at a position of the slider, to two digits; null at 0. `last`: the last position. */
+export function deadline(position, last) {
+  if (position === 0) return null;
+  const exact = MIN_DEADLINE_MS * (MAX_DEADLINE_MS / MIN_DEADLINE_MS) ** ((position - 1) / (last - 1));
   return Number(exact.toPrecision(2));
 }
 
-/** A duration as a word with its value. */
+/** The name and the values of the text for a duration. */
 export const duration = (ms) =>
   ms < 1000
     ? ["milliseconds", { n: () => number(ms) }]
     : ["seconds", { n: () => number(ms / 1000, ms < 10_000 ? 1 : 0) }];
 
-/** Fill the controls and keep what they say beside them up to date. */
+/** Fill the controls, and keep the values beside them up to date. */
 export function setUpBudget() {
   for (const share of TOLERANCES) {
     const input = make("input", "", { type: "radio", name: "tolerance", value: share, checked: share === 0 });
     const label = share ? make("span", "", { textContent: percent(share) }) : say(make("span"), "off");
     byId("tolerance").append(make("label", "", {}, input, label));
   }
-  byId("budget-form").addEventListener("input", show);
+  byId("budget-form").addEventListener("input", showValues);
   byId("budget-form").addEventListener("submit", (event) => event.preventDefault());
-  document.addEventListener("language", show);
+  document.addEventListener("language", showValues);
 }
 
-function show() {
+function showValues() {
   const ms = deadline(Number(byId("deadline").value), Number(byId("deadline").max));
   byId("attempts-now").textContent = byId("attempts").value;
   byId("deadline-now").textContent = ms === null ? text("off") : text(...duration(ms));
@@ -41,7 +41,7 @@ function show() {
   say(byId("budget-now"), "budgetNow", { attempts: byId("attempts").value, tokens: byId("tokens").value });
 }
 
-/** The fields of a request that the controls decide. What is off is left out. */
+/** The fields of a request that the controls set. Controls that are off set none. */
 export function budgetFields() {
   const tolerance = Number(document.querySelector("[name=tolerance]:checked").value);
   const ms = deadline(Number(byId("deadline").value), Number(byId("deadline").max));

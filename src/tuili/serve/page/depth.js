@@ -4,19 +4,19 @@ import { byId, make } from "./dom.js";
 import { number, say } from "./language.js";
 
 const SHADES = 5;
-const USUAL = [3, 6, 9, 12]; // exits of the shipped model
-let exits = USUAL;
+const DEFAULT_EXITS = [3, 6, 9, 12]; // of the shipped model, in layers
+let exits = DEFAULT_EXITS;
 
-/** The class of a token that took so many layers. */
+/** The CSS class of a token that took this number of layers. */
 export function shade(layers) {
-  const place = exits.findIndex((exit) => layers <= exit);
-  const rank = place < 0 ? exits.length - 1 : place;
+  const index = exits.findIndex((exit) => layers <= exit);
+  const rank = index < 0 ? exits.length - 1 : index;
   return `depth-${exits.length < SHADES ? rank : Math.round((rank * (SHADES - 1)) / (exits.length - 1))}`;
 }
 
-/** Learn which exits a model has, if the server says so, and show them. */
-export function useExits(own) {
-  exits = own?.length ? own : USUAL;
+/** Set the exits of the chosen model, or the default ones where the server names none, and show them in the legend. */
+export function useExits(modelExits) {
+  exits = modelExits?.length ? modelExits : DEFAULT_EXITS;
   byId("legend").replaceChildren(
     ...exits.map((layers) => make("li", shade(layers), {}, say(make("span"), "layersShort", { n: () => number(layers) }))),
   );

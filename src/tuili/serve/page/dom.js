@@ -1,4 +1,4 @@
-// Elements in one line.
+// Making and finding elements.
 
 const SVG = "http://www.w3.org/2000/svg";
 

@@ -1,4 +1,4 @@
-// Thumbs, and what would have been right.
+// Feedback on an answer: thumbs, and a correction.
 
 import { draw, make } from "./dom.js";
 import { label, say } from "./language.js";
@@ -6,9 +6,9 @@ import { post } from "./server.js";
 
 const HAND = "M7 11v9H4v-9zM7 11l4-7c1.5 0 2.5 1 2.2 2.6L12.5 10H18c1.3 0 2.2 1.2 1.9 2.4l-1.5 6c-.2 1-1 1.6-2 1.6H7";
 
-/** Buttons that judge an answer; `about`: its id, model and prompt. */
+/** The controls that judge an answer. `about`: its id, model and prompt. */
 export function feedbackOn(about) {
-  const said = make("span", "said", { role: "status" });
+  const status = make("span", "said", { role: "status" });
   const field = make("input", "", { type: "text", required: true, maxLength: 2000 });
   const correction = make(
     "form",
@@ -24,30 +24,30 @@ export function feedbackOn(about) {
     button.addEventListener("click", async () => {
       for (const other of thumbs) other.ariaPressed = String(other === button);
       correction.hidden = thumb === "up";
-      if ((await send({ ...about, thumb }, said)) && thumb === "down") field.focus();
+      if ((await send({ ...about, thumb }, status)) && thumb === "down") field.focus();
       else correction.hidden = true;
     });
     return button;
   });
   correction.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (await send({ ...about, thumb: "down", correction: field.value }, said)) correction.hidden = true;
+    if (await send({ ...about, thumb: "down", correction: field.value }, status)) correction.hidden = true;
   });
-  return make("div", "feedback", {}, say(make("span"), "judge"), ...thumbs, said, correction);
+  return make("div", "feedback", {}, say(make("span"), "judge"), ...thumbs, status, correction);
 }
 
-/** Hand it in, and say what came of it. */
-async function send(body, said) {
+/** Send feedback to the server, and show in `status` whether it was taken. Returns whether it was. */
+async function send(body, status) {
   try {
     await post("v1/feedback", body);
-    say(said, "thanks");
+    say(status, "thanks");
     return true;
   } catch (error) {
-    if (error.status === 404) say(said, "noFeedback");
-    else if (error.status === 0) say(said, "unreachable");
+    if (error.status === 404) say(status, "noFeedback");
+    else if (error.status === 0) say(status, "unreachable");
     else {
-      delete said.dataset.word;
-      said.textContent = error.message;
+      delete status.dataset.word;
+      status.textContent = error.message;
     }
     return false;
   }

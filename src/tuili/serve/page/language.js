@@ -1,31 +1,31 @@
-// Which language is spoken, and texts that change with it. What the texts are is left to `words.js`.
+// The language of the page, and elements whose text changes with it. The texts themselves are in `words.js`.
 
 import { words } from "./words.js";
 
-const values = new WeakMap(); // element -> what stands in its text
+const textValues = new WeakMap(); // element -> the values in its text
 let language = localStorage.getItem("language") ?? (navigator.language.startsWith("zh") ? "zh" : "en");
 
-/** A text in the language that is spoken. A name that is not among the words is the server's: it stays as it is. */
-export function text(name, given = {}) {
-  return (words[language][name] ?? name).replace(/\{(\w+)\}/g, (whole, key) => (key in given ? of(given[key]) : whole));
+/** The text of this name in the current language. A name that `words` does not have comes from the server, and is shown as it is. */
+export function text(name, values = {}) {
+  return (words[language][name] ?? name).replace(/\{(\w+)\}/g, (whole, key) => (key in values ? resolve(values[key]) : whole));
 }
 
-/** A number as it is written here. */
+/** A number as it is written in the current language. */
 export function number(value, digits = 0) {
   return value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 export const percent = (share) => number(100 * share, Number.isInteger(Math.round(1e4 * share) / 100) ? 0 : 1) + "%";
 
-/** Let an element say a text, now and after the language has changed. A value may be a function: it is asked anew. */
-export function say(element, name, given = {}) {
+/** Give an element a text, in the current language and in any later one. A value that is a function is called each time. */
+export function say(element, name, values = {}) {
   element.dataset.word = name;
-  values.set(element, given);
-  element.textContent = text(name, given);
+  textValues.set(element, values);
+  element.textContent = text(name, values);
   return element;
 }
 
-/** Let an element be called by a text, which buttons also show when pointed at. */
+/** Give an element a label for screen readers. A button also shows it as a tooltip. */
 export function label(element, name) {
   element.dataset.label = name;
   element.ariaLabel = text(name);
@@ -33,11 +33,11 @@ export function label(element, name) {
   return element;
 }
 
-/** Change the language, or speak the present one for the first time. */
+/** Show the page in a language, by default the current one. */
 export function speak(next = language) {
   language = next;
   document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
-  for (const element of document.querySelectorAll("[data-word]")) say(element, element.dataset.word, values.get(element));
+  for (const element of document.querySelectorAll("[data-word]")) say(element, element.dataset.word, textValues.get(element));
   for (const element of document.querySelectorAll("[data-label]")) label(element, element.dataset.label);
   for (const element of document.querySelectorAll("[data-placeholder]")) element.placeholder = text(element.dataset.placeholder);
   document.dispatchEvent(new Event("language"));
@@ -48,4 +48,4 @@ export function otherLanguage() {
   speak(localStorage.getItem("language"));
 }
 
-const of = (value) => (typeof value === "function" ? value() : value);
+const resolve = (value) => (typeof value === "function" ? value() : value);

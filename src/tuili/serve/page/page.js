@@ -1,4 +1,4 @@
-// The page: wires the controls to the conversation. What a turn shows is left to `turn.js`.
+// The page: connects the controls with the conversation. `turn.js` shows a turn.
 
 import { budgetFields, setUpBudget } from "./budget.js";
 import { useExits } from "./depth.js";
@@ -13,9 +13,9 @@ import { examples } from "./words.js";
 const NARROW = matchMedia("(max-width: 60rem)");
 const turns = [];
 let running = null; // the AbortController of the question that is being answered
-let refused = null; // what to do again once there is a key
+let retry = null; // called when a key has been entered: repeats what was refused without it
 
-/** The conversation as the server wants it; turns without an answer are left out. */
+/** The messages of the conversation in the form of the API, without turns that have no answer. */
 function messages(question) {
   const answered = byId("earlier").checked ? turns.filter((turn) => turn.answer) : [];
   const earlier = answered.flatMap((turn) => [
@@ -25,13 +25,13 @@ function messages(question) {
   return [...earlier, { role: "user", content: question }];
 }
 
-async function put(question) {
+async function submit(question) {
   if (running || !question.trim()) return;
   const body = { ...budgetFields(), messages: messages(question), stream: true, stream_options: { include_usage: true } };
   const turn = new Turn(question);
   byId("turns").append(turn.element);
   running = new AbortController();
-  show();
+  showState();
   toEnd();
   try {
     for await (const chunk of stream("v1/chat/completions", body, running.signal)) {
@@ -42,18 +42,18 @@ async function put(question) {
     byId("spoken").textContent = turn.answer ? text("spokenAnswer", { answer: turn.answer }) : text("noAnswer");
   } catch (error) {
     if (error.name === "AbortError") keepEnd(() => turn.stop());
-    else keepEnd(() => trouble(error, turn, () => (turn.element.remove(), put(question))));
+    else keepEnd(() => showError(error, turn, () => (turn.element.remove(), submit(question))));
   } finally {
     running = null;
-    show();
+    showState();
   }
 }
 
-/** An error of a turn, or of the page when there is none. A key that is wanted is asked for. */
-function trouble(error, turn, again) {
+/** Show an error in its turn, or on the page if there is no turn. If the server requires a key, ask for it. */
+function showError(error, turn, again) {
   if (error.status === 401) {
     turn?.element.remove();
-    refused = again;
+    retry = again;
     byId("key-form").hidden = false;
     byId("trouble").replaceChildren(say(make("span"), "keyNeeded"), ` ${error.message}`);
     byId("trouble").hidden = false;
@@ -65,8 +65,8 @@ function trouble(error, turn, again) {
   }
 }
 
-/** Buttons and headings as the state wants them. */
-function show() {
+/** Show and hide buttons and headings by the state of the conversation. */
+function showState() {
   byId("send").hidden = running !== null;
   byId("stop").hidden = running === null;
   const empty = byId("turns").childElementCount === 0;
@@ -74,7 +74,7 @@ function show() {
   byId("clear").hidden = empty || running !== null;
 }
 
-/** Change the conversation, and keep its end in sight for those who look at it. */
+/** Change the conversation. If its end is in sight, scroll so that it stays in sight. */
 function keepEnd(change) {
   const page = document.documentElement;
   const atEnd = page.scrollHeight - page.scrollTop - page.clientHeight < 80;
@@ -84,7 +84,7 @@ function keepEnd(change) {
 
 const toEnd = () => scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
 
-/** The models that are served, once one of them is loaded. */
+/** The models that are loaded, once there is one. */
 async function models() {
   for (;;) {
     const { data } = await (await ask("v1/models")).json();
@@ -105,7 +105,7 @@ async function begin() {
     choose();
     setUpMetrics();
   } catch (error) {
-    trouble(error, null, begin);
+    showError(error, null, begin);
   }
 }
 
@@ -120,7 +120,7 @@ function setUpAsking() {
     const question = field.value;
     field.value = "";
     grow();
-    put(question);
+    submit(question);
   };
   field.addEventListener("input", grow);
   field.addEventListener("keydown", (event) => {
@@ -134,12 +134,12 @@ function setUpAsking() {
   byId("clear").addEventListener("click", () => {
     byId("turns").replaceChildren();
     turns.length = 0;
-    show();
+    showState();
     field.focus();
   });
   byId("examples").append(
     ...examples.map((question) =>
-      make("li", "", {}, make("button", "example", { type: "button", textContent: question, onclick: () => put(question) })),
+      make("li", "", {}, make("button", "example", { type: "button", textContent: question, onclick: () => submit(question) })),
     ),
   );
   byId("key-form").addEventListener("submit", (event) => {
@@ -147,8 +147,8 @@ function setUpAsking() {
     useKey(byId("key").value);
     byId("key").value = "";
     byId("key-form").hidden = byId("trouble").hidden = true;
-    if (refused !== begin) begin();
-    refused?.();
+    if (retry !== begin) begin();
+    retry?.();
   });
 }
 

@@ -1,14 +1,14 @@
-// The receipt: how it ended, how sure it is, what it cost, what is promised.
+// The receipt of an answer: outcome, confidence, cost, and promise.
 
 import { duration } from "./budget.js";
 import { make } from "./dom.js";
 import { label, number, percent, say } from "./language.js";
 
-/** A receipt as the server tells it, for people. */
+/** A receipt of the server as an element. */
 export function receiptOf(receipt) {
   const { milliseconds, tokens } = receipt;
   const parts = Object.fromEntries(["queue", "prefill", "decode"].map((part) => [part, () => number(milliseconds[part])]));
-  const told = make(
+  const list = make(
     "dl",
     `receipt ${receipt.outcome}`,
     {},
@@ -26,10 +26,11 @@ export function receiptOf(receipt) {
     ),
     fact("promise", "wide", promise(receipt.promise)),
   );
-  return label(told, "receipt");
+  return label(list, "receipt");
 }
 
-const fact = (name, kind, ...said) => make("div", kind, {}, say(make("dt"), name), make("dd", "", {}, ...said));
+const fact = (name, className, ...children) =>
+  make("div", className, {}, say(make("dt"), name), make("dd", "", {}, ...children));
 
 const reason = (why) => (why ? make("span", "reason", { textContent: why }) : null);
 
@@ -40,7 +41,7 @@ function confidence(share) {
   return [make("b", "", { textContent: percent(share) }), make("span", "gauge", { ariaHidden: "true" }, filled)];
 }
 
-/** Where the time went, as lengths. */
+/** A bar whose parts are as long as the times of queue, prefill and decode. */
 function bar(milliseconds) {
   const pieces = ["queue", "prefill", "decode"].map((part) => {
     const piece = make("span", part);
@@ -50,9 +51,8 @@ function bar(milliseconds) {
   return make("span", "times", { ariaHidden: "true" }, ...pieces);
 }
 
-function promise(given) {
-  if (given.error_tolerance === null) return say(make("span"), "noPromise", { why: given.why });
-  const { error_tolerance: tolerance, delta, wrong, n } = given;
+function promise({ error_tolerance: tolerance, delta, wrong, n, why }) {
+  if (tolerance === null) return say(make("span"), "noPromise", { why });
   const values = { tolerance: percent(tolerance), sure: percent(1 - delta), wrong, n: () => number(n) };
-  return given.why ? say(make("span"), "noPromise", { why: given.why }) : say(make("span"), "promised", values);
+  return why ? say(make("span"), "noPromise", { why }) : say(make("span"), "promised", values);
 }

@@ -1,8 +1,8 @@
-// Talking with the server: JSON, a stream of events, and its errors as it words them.
+// Requests to the server: JSON, streams of events, and errors in the server's words.
 
-const KEY = "api-key";
+const KEY_ITEM = "api-key"; // in the session storage of the tab
 
-/** What the server refused, or that it could not be reached (status 0). */
+/** An error of the server by its HTTP status. Status 0: the server could not be reached, or broke off. */
 export class ServerError extends Error {
   constructor(status, message = "", code = "") {
     super(message);
@@ -10,11 +10,11 @@ export class ServerError extends Error {
   }
 }
 
-export const useKey = (key) => sessionStorage.setItem(KEY, key);
+export const useKey = (key) => sessionStorage.setItem(KEY_ITEM, key);
 
-/** The answer to a request. Raises `ServerError`. */
+/** The response to a request. Throws `ServerError`. */
 export async function ask(path, options = {}) {
-  const key = sessionStorage.getItem(KEY);
+  const key = sessionStorage.getItem(KEY_ITEM);
   const headers = { ...(key && { Authorization: `Bearer ${key}` }), ...options.headers };
   let response;
   try {
@@ -24,28 +24,28 @@ export async function ask(path, options = {}) {
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => ({}));
-  throw told(response.status, body.error ?? {}, response.statusText);
+  throw serverError(response.status, body.error ?? {}, response.statusText);
 }
 
 export const post = (path, body, signal) =>
   ask(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" }, signal });
 
-/** The events of a stream, parsed. Raises `ServerError` for one that tells an error, or a stream without its end. */
+/** The events of a stream, parsed. Throws `ServerError` for an event with an error, and for a stream without its end. */
 export async function* stream(path, body, signal) {
   const response = await post(path, body, signal);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let held = "";
+  let incomplete = "";
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) throw new ServerError(0, "", "brokenOff");
-      const events = (held + value).split(/\r?\n\r?\n/);
-      held = events.pop();
+      const events = (incomplete + value).split(/\r?\n\r?\n/);
+      incomplete = events.pop();
       for (const event of events) {
         const data = event.replace(/^data: ?/, "");
         if (data === "[DONE]") return;
         const parsed = JSON.parse(data);
-        if (parsed.error) throw told(response.status, parsed.error);
+        if (parsed.error) throw serverError(response.status, parsed.error);
         yield parsed;
       }
     }
@@ -56,4 +56,5 @@ export async function* stream(path, body, signal) {
   }
 }
 
-const told = (status, error, otherwise = "") => new ServerError(status, error.message ?? otherwise, error.code ?? "");
+const serverError = (status, error, fallback = "") =>
+  new ServerError(status, error.message ?? fallback, error.code ?? "");

@@ -1,11 +1,12 @@
-// The steps as they come: tokens tinted by depth, a mark once a line is judged, one group of lines for each attempt.
+// The steps of an answer as they come: a group of lines for each attempt, tokens coloured by depth, a mark on each line that
+// the checker has judged.
 
 import { shade } from "./depth.js";
 import { make } from "./dom.js";
 import { number, say, text } from "./language.js";
 
-const SHOWN = 2; // with more attempts, those that the answer does not come from are folded
-const MARKS = { valid: "✓", invalid: "✗" }; // others are undecided: ·
+const MAX_OPEN_ATTEMPTS = 2; // if there are more, attempts that the answer does not come from are folded
+const MARKS = { valid: "✓", invalid: "✗" }; // any other verdict is undecided: ·
 
 document.addEventListener("language", () => {
   for (const token of document.querySelectorAll("[data-layers]")) token.title = text("layers", { n: token.dataset.layers });
@@ -14,13 +15,13 @@ document.addEventListener("language", () => {
 export class Steps {
   constructor() {
     this.element = make("div", "steps");
-    this.attempts = []; // {element, list, lines, told}
+    this.attempts = []; // {element, title, list, steps, n}
     this.line = null; // the line that is being written
     this.pending = []; // lines that are whole but not judged yet
-    this.answering = false; // since the last token of reasoning others have come
+    this.answering = false; // whether tokens of an answer have come since the last token of reasoning
   }
 
-  /** A token: its text as far as it is reasoning, and its layers. */
+  /** Add a token: the part of its text that is reasoning, and its layers. */
   token(written, layers) {
     if (!written) {
       this.answering = this.attempts.length > 0;
@@ -37,34 +38,34 @@ export class Steps {
     }
   }
 
-  /** A verdict about the line that was told before it. */
+  /** Add a verdict to the line that it is about. */
   judge(step) {
     this.#end();
     while (this.attempts.length < step.attempt) this.#begin(true);
     const attempt = this.attempts[step.attempt - 1];
-    const found = this.pending.findIndex((line) => line.told.trim() === step.text.trim());
-    const line = found < 0 ? newLine() : this.pending.splice(found, 1)[0];
-    if (found < 0) line.text.textContent = step.text;
+    const index = this.pending.findIndex((line) => line.written.trim() === step.text.trim());
+    const line = index < 0 ? newLine() : this.pending.splice(index, 1)[0];
+    if (index < 0) line.text.textContent = step.text;
     mark(line, step);
     attempt.list.append(line.element);
     attempt.steps.push(step);
   }
 
-  /** The end: which attempt the answer comes from, with the steps that it went on behind. Others are folded. */
+  /** End the steps: put before the chosen attempt the steps that it kept from earlier ones, and fold the other attempts. */
   finish(receipt) {
     this.element.querySelectorAll(".writing").forEach((line) => line.classList.remove("writing"));
     if (!receipt?.steps) return;
     const whole = receipt.steps;
     const chosen = this.attempts.findLast((attempt) => endsWith(whole, attempt.steps)) ?? this.attempts.at(-1);
     if (!chosen) return;
-    const given = whole.slice(0, whole.length - chosen.steps.length);
-    if (endsWith(whole, chosen.steps)) chosen.list.prepend(...given.map((step) => this.#keptLine(step, chosen)));
-    for (const attempt of this.attempts) if (attempt !== chosen) leave(attempt, this.attempts.length <= SHOWN);
+    const kept = whole.slice(0, whole.length - chosen.steps.length);
+    if (endsWith(whole, chosen.steps)) chosen.list.prepend(...kept.map((step) => this.#keptLine(step, chosen)));
+    for (const attempt of this.attempts) if (attempt !== chosen) fold(attempt, this.attempts.length <= MAX_OPEN_ATTEMPTS);
   }
 
-  /** Begin an attempt; lines that wait for their verdict stay where they are unless they were begun for this one. */
-  #begin(takes = false) {
-    if (!takes) this.#end();
+  /** Begin an attempt. With `keepLine` the line that is being written goes on. */
+  #begin(keepLine = false) {
+    if (!keepLine) this.#end();
     const n = this.attempts.length + 1;
     const title = say(make("summary"), "attempt", { n });
     const list = make("ol", "lines");
@@ -74,14 +75,14 @@ export class Steps {
     this.element.classList.toggle("several", n > 1);
   }
 
-  /** A step that an attempt did not write itself but went on behind: as it stood before, or put right. */
+  /** The line of a step that an attempt kept from an earlier one, as it was or put right. */
   #keptLine(step, chosen) {
     const line = newLine();
     line.text.textContent = step.text;
     mark(line, step);
     line.element.classList.add("kept");
     const before = this.attempts.slice(0, chosen.n - 1).flatMap((attempt) => attempt.steps);
-    say(line.depth, before.some((told) => told.text === step.text) ? "kept" : "putRight");
+    say(line.depth, before.some((earlier) => earlier.text === step.text) ? "kept" : "putRight");
     return line.element;
   }
 
@@ -96,7 +97,7 @@ export class Steps {
     token.dataset.layers = layers;
     token.title = text("layers", { n: layers });
     this.line.text.append(token);
-    this.line.told += piece;
+    this.line.written += piece;
     this.line.depths.push(layers);
   }
 
@@ -111,7 +112,7 @@ export class Steps {
 function newLine() {
   const parts = { mark: make("span", "mark"), text: make("span", "text"), depth: make("span", "layers") };
   const element = make("li", "line", {}, parts.mark, parts.text, parts.depth);
-  return { ...parts, element, told: "", depths: [] };
+  return { ...parts, element, written: "", depths: [] };
 }
 
 function mark(line, step) {
@@ -126,7 +127,8 @@ function mark(line, step) {
   say(line.depth, "layers", { n: () => number(mean, 1) });
 }
 
-function leave(attempt, open) {
+/** Mark an attempt as one that the answer does not come from. */
+function fold(attempt, open) {
   const wrong = attempt.steps.filter((step) => step.verdict === "invalid").length;
   attempt.element.open = open;
   attempt.element.classList.add("left");

@@ -1,4 +1,4 @@
-// Light or dark: as the system has it, until someone says otherwise.
+// Light or dark: as the system is set, until the button is used.
 
 import { byId, draw } from "./dom.js";
 

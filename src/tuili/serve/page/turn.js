@@ -1,4 +1,4 @@
-// One question with all that comes of it: steps, answer, receipt, thumbs, or an error.
+// A turn of the conversation: a question with its steps, answer, receipt and feedback, or an error.
 
 import { make } from "./dom.js";
 import { feedbackOn } from "./feedback.js";
@@ -6,7 +6,7 @@ import { say } from "./language.js";
 import { receiptOf } from "./receipt.js";
 import { Steps } from "./steps.js";
 
-const LONGEST = 4000; // characters of a prompt that feedback takes
+const MAX_PROMPT_CHARS = 4000; // in feedback; a longer prompt is left out
 
 export class Turn {
   constructor(question) {
@@ -20,11 +20,11 @@ export class Turn {
     this.element = make("article", "turn", {}, make("h2", "asked", { textContent: question }), this.waiting, this.steps.element);
   }
 
-  /** A chunk of the stream. */
+  /** Show a chunk of the stream. */
   take(chunk) {
     if (chunk.id) [this.id, this.model] = [chunk.id, chunk.model];
     const choice = chunk.choices[0];
-    if (!choice) return; // the usage: the receipt has it, too
+    if (!choice) return; // a chunk with the usage, which the receipt has too
     const { delta } = choice;
     if (choice.depth !== undefined) {
       this.waiting.remove();
@@ -36,7 +36,7 @@ export class Turn {
     if (choice.receipt) this.receipt = choice.receipt;
   }
 
-  /** The stream has ended as it should. Answers that were given have words; others say plainly that there is none. */
+  /** Show the end of a complete stream: the answer, or that there is none, and the receipt. */
   finish() {
     this.#close();
     const shown = this.answer
@@ -44,25 +44,25 @@ export class Turn {
       : say(make("p", "answer none"), "noAnswer");
     this.element.append(shown);
     if (!this.receipt) return;
-    const known = this.question.length <= LONGEST ? { prompt: this.question } : {};
-    const about = { id: this.id, model: this.model, ...known };
+    const promptField = this.question.length <= MAX_PROMPT_CHARS ? { prompt: this.question } : {};
+    const about = { id: this.id, model: this.model, ...promptField };
     this.element.append(receiptOf(this.receipt), feedbackOn(about));
   }
 
-  /** It was stopped by whoever asked. */
+  /** Show that the user has stopped the answer. */
   stop() {
     this.#close();
     this.element.append(say(make("p", "halted"), "stopped"));
   }
 
-  /** It failed; what the server said is shown as it is, with a way to ask again. */
+  /** Show an error in the words of the server, with a button to ask again. */
   fail(error, again) {
     this.#close();
-    const said = make("p", "error", { role: "alert" });
-    if (error.message) said.append(make("span", "", { textContent: error.message }));
-    else said.append(say(make("span"), error.code || "unreachable"));
-    if (error.status) said.append(" ", make("small", "", { textContent: [error.status, error.code].filter(Boolean).join(" · ") }));
-    this.element.append(said, say(make("button", "quiet", { type: "button", onclick: again }), "again"));
+    const message = make("p", "error", { role: "alert" });
+    if (error.message) message.append(make("span", "", { textContent: error.message }));
+    else message.append(say(make("span"), error.code || "unreachable"));
+    if (error.status) message.append(" ", make("small", "", { textContent: [error.status, error.code].filter(Boolean).join(" · ") }));
+    this.element.append(message, say(make("button", "quiet", { type: "button", onclick: again }), "again"));
   }
 
   #close() {

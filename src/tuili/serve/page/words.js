@@ -1,4 +1,4 @@
-// Every text of the page, in every language. `{name}` stands for a value. What the server says is shown as it is.
+// The texts of the page in every language. `{name}` stands for a value. Messages of the server are shown as they are.
 
 export const words = {
   en: {
@@ -165,7 +165,7 @@ export const words = {
   },
 };
 
-// Questions to begin with. They are what the shipped model is trained on, and it reads English.
+// Example questions. They are of the kinds that the shipped model was trained on, in English, which is what it reads.
 export const examples = [
   "What is 48 + 27 * 3?",
   "A box is 14 cm long, 6 cm wide and 9 cm high. What is the area of its surface?",

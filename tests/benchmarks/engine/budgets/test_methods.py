@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.engine.budgets.methods import Methods, vote
-from tuili.eval.runner import unseen_problems
+from tuili.eval import unseen_problems
 from tuili.model import load_model
 from tuili.tasks import generate
 

@@ -7,17 +7,17 @@ import pytest
 from benchmarks.serving.peers.__main__ import summary
 from benchmarks.serving.peers.contenders import contenders
 from benchmarks.serving.peers.llama import parameters, save_llama
-from tuili.bench.load import Asked
+from tuili.bench import RequestResult
 from tuili.errors import TuiliError
 
 
 def test_throughput_is_of_the_time_and_latency_of_all_answers():
     asked = [
-        Asked(200, whole=0.2, ended=1.0, first=0.1, tokens=10),
-        Asked(200, whole=0.4, ended=2.0, first=0.3, tokens=20),
-        Asked(200, whole=1.2, ended=3.0, first=0.5, tokens=30),
-        Asked(0, whole=0.1, ended=1.0),
-        Asked(429, whole=0.1, ended=1.0),
+        RequestResult(200, latency=0.2, ended=1.0, first_token=0.1, tokens=10),
+        RequestResult(200, latency=0.4, ended=2.0, first_token=0.3, tokens=20),
+        RequestResult(200, latency=1.2, ended=3.0, first_token=0.5, tokens=30),
+        RequestResult(0, latency=0.1, ended=1.0),
+        RequestResult(429, latency=0.1, ended=1.0),
     ]
     figures = summary(asked, seconds=2.0, processor=3.0)
     assert (figures["answers_per_second"], figures["tokens_per_second"], figures["tokens_per_cpu_second"]) == (

@@ -19,7 +19,7 @@ from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.written import parse_tokens
 from tuili.errors import InputError
-from tuili.eval.runner import unseen_problems
+from tuili.eval import unseen_problems
 from tuili.model import LoadedModel, LoadedVerifier, Verifier, load_model, write_verifier
 from tuili.posttrain.verifier.chains import rendered
 from tuili.posttrain.verifier.features import examples

@@ -1,4 +1,4 @@
-"""Trials made by hand and a decoder that knows the answers, for tests that need no model."""
+"""Responses made by hand and a decoder that knows the answers, for tests that need no model."""
 
 from __future__ import annotations
 
@@ -6,33 +6,31 @@ from collections.abc import Callable, Collection, Sequence
 
 from tuili.data import train_tokenizer
 from tuili.engine import Generation
-from tuili.eval.runner import Trial
+from tuili.eval.runner import ScoredResponse
 from tuili.steps import Context, render_response
 from tuili.tasks import Problem
 
 TOKENIZER = train_tokenizer(["What is 1 + 1?", "1 + 1 = 2"], vocabulary=300)
 
 
-def trial(
+def response(
     domain: str = "arithmetic",
     level: int = 1,
     correct: bool = True,
     depths: tuple[int, ...] = (3,),
     steps: str = "1 + 1 = 2",
     stop: str = "end",
-) -> Trial:
+) -> ScoredResponse:
     problem = Problem(domain, level, 2_000_000_000, 0, "What is 1 + 1?", ("1 + 1 = 2",), "2", Context())
     text = f"<think>\n{steps}\n</think>2"
     spent = {"prefill": 0.0, "decode": 0.0}
-    return Trial(problem, Generation(text, [9] * len(depths), list(depths), stop, spent), correct)
+    return ScoredResponse(problem, Generation(text, [9] * len(depths), list(depths), stop, spent), correct)
 
 
 class Oracle:
-    """Stands for a decoder: knows every chain by heart, and answers `wrong` prompts and masked domains
-    wrongly.
-    """
+    """Stands for a decoder: knows every chain by heart, and answers `wrong` prompts and masked domains wrongly."""
 
-    threshold = 0.9
+    exit_threshold = 0.9
 
     def __init__(self, problems: Sequence[Problem], wrong: Collection[str] = (), depth: int = 3) -> None:
         self.tokenizer = TOKENIZER

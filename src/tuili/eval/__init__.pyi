@@ -1,0 +1,72 @@
+from .accuracy import paired_difference, wilson_interval
+from .calibration.calibrate import (
+    AttemptHistory,
+    AttemptSnapshot,
+    CalibrationGrid,
+    LabelledPrompt,
+    calibrate,
+    candidate_thresholds,
+    collect_histories,
+    fit_confidence,
+    replay,
+    starting_setting,
+)
+from .calibration.guarantee import CertifiedSetting, LossTable, certify, empirical_setting
+from .calibration.risk import draw_risk_coverage
+from .evaluation import EvalSettings, evaluate
+from .reporting.card import EVAL_FILE, figures_line, read_figures, write_card
+from .reporting.figures import (
+    ACCENT_COLOUR,
+    LEVEL_COLOURS,
+    MUTED_COLOUR,
+    PLOT_STYLE,
+    cost_curves,
+    depth_lines,
+    goodput_lines,
+    heat_map,
+    reliability_diagrams,
+)
+from .reporting.report import cells_by_domain, sample, write_html, write_json
+from .runner import ScoredResponse, answer_problems, unseen_problems
+
+__all__ = [
+    "ACCENT_COLOUR",
+    "EVAL_FILE",
+    "LEVEL_COLOURS",
+    "MUTED_COLOUR",
+    "PLOT_STYLE",
+    "AttemptHistory",
+    "AttemptSnapshot",
+    "CalibrationGrid",
+    "CertifiedSetting",
+    "EvalSettings",
+    "LabelledPrompt",
+    "LossTable",
+    "ScoredResponse",
+    "answer_problems",
+    "calibrate",
+    "candidate_thresholds",
+    "cells_by_domain",
+    "certify",
+    "collect_histories",
+    "cost_curves",
+    "depth_lines",
+    "draw_risk_coverage",
+    "empirical_setting",
+    "evaluate",
+    "figures_line",
+    "fit_confidence",
+    "goodput_lines",
+    "heat_map",
+    "paired_difference",
+    "read_figures",
+    "reliability_diagrams",
+    "replay",
+    "sample",
+    "starting_setting",
+    "unseen_problems",
+    "wilson_interval",
+    "write_card",
+    "write_html",
+    "write_json",
+]
