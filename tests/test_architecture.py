@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "train": _BASE | {"machine", "parent", "provenance", "steps", "tasks", "store", "data", "model"},
     "engine": _BASE | {"steps", "tasks", "store", "data", "model"},
     "eval": _BASE | {"machine", "parent", "provenance", "steps", "tasks", "store", "data", "model", "engine"},
-    "serve": _BASE | {"steps", "store", "model", "engine"},
+    "serve": _BASE | {"steps", "store", "engine"},
     "posttrain": _BASE | {"machine", "steps", "tasks", "store", "data", "model", "train", "engine", "eval"},
     "bench": _BASE | {"machine", "steps", "tasks", "store", "data", "model", "engine", "eval"},
     "cli": _BASE
@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 
-FACES = {"bench", "data", "eval", "model", "serve", "steps", "store", "tasks"}
+FACES = {"bench", "data", "engine", "eval", "model", "serve", "steps", "store", "tasks"}
 """Packages of which others import public names alone; `tests/test_exported_members.py` has the lists."""
 
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "torch.load", "yaml.load", "yaml.unsafe_load"}
@@ -133,6 +133,17 @@ def test_exactly_the_packages_that_are_imported_are_declared():
     of_module = packages_distributions()
     needed = {of_module[name][0].lower().replace("_", "-") for name in names - sys.stdlib_module_names - {"tuili"}}
     assert needed - {"pydantic-core"} == declared  # pydantic-core comes with pydantic, in the one version that fits
+
+
+def test_only_the_torch_runner_imports_the_model_and_torch():
+    """Another runner may take its place, in the engine and so in the server."""
+    heavy = {}
+    for file in sources(PACKAGE / "engine", PACKAGE / "serve", PACKAGE / "store"):
+        names = {name.split(".")[0] for name in imported(tree(file))} & {"torch", "transformers"}
+        names |= parts_imported(tree(file)) & {"model"}
+        if names and PACKAGE / "engine" / "runtime" / "torch" not in file.parents:
+            heavy[str(file.relative_to(ROOT))] = names
+    assert heavy == {}
 
 
 def test_no_part_may_import_one_that_may_import_it():

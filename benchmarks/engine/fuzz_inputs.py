@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 
 from benchmarks.harness.simulated import Clock, SimulatedRunner
-from benchmarks.harness.tiny import loud, save_tiny
+from benchmarks.harness.tiny import randomize_weights, save_tiny
 from tuili.engine import (
     CALIBRATION_FILE,
     FEATURES,
@@ -39,7 +39,7 @@ Value = TypeVar("Value")
 def load_tiny_model(folder: Path) -> LoadedModel:
     """A model of random weights, so large that texts differ."""
     loaded = load_model(save_tiny(folder, top_units=2, window=4, max_unit=4))
-    loud(loaded.model)
+    randomize_weights(loaded.model)
     return loaded
 
 

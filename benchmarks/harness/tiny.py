@@ -39,13 +39,13 @@ def tiny_model(**overrides: Any) -> tuple[TuiliForCausalLM, Tokenizer]:
     return model, tokenizer
 
 
-def loud(model: TuiliForCausalLM) -> TuiliForCausalLM:
-    """The model with weights so large that its texts are varied."""
-    torch.manual_seed(0)
+def randomize_weights(model: TuiliForCausalLM, std: float = 0.5, seed: int = 0) -> TuiliForCausalLM:
+    """Draw every weight but those of the norms anew; by default they are so large that the model's texts are varied."""
+    torch.manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "norm" not in name:
-                parameter.normal_(std=0.5)
+                parameter.normal_(std=std)
     return model
 
 

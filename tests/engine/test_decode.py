@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.tiny import loud, tiny_model
+from tests.tiny import randomize_weights, tiny_model
 from tuili.engine import Decoder, Generation
 from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Depth
@@ -24,7 +24,7 @@ PROMPTS = [f"What is {a} + {b}{'?' * (a % 4)}" for a in range(20) for b in (1, 2
 def tiny(request: pytest.FixtureRequest) -> Tiny:
     """Weights large enough that the texts are varied."""
     model, tokenizer = tiny_model(layered=request.param, top_units=2, window=4, max_unit=4)
-    loud(model)
+    randomize_weights(model)
     return model.eval(), tokenizer
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.engine.scripted import ScriptedRunner
-from tests.tiny import loud, tiny_model
+from tests.tiny import randomize_weights, tiny_model
 from tuili.engine import controller
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.engine import Engine
@@ -39,7 +39,7 @@ PROMPT = "What is 48 / 2 + 7?"
 @pytest.fixture(scope="module")
 def loaded() -> LoadedModel:
     model, tokenizer = tiny_model()
-    loud(model)
+    randomize_weights(model)
     return LoadedModel(model.eval(), tokenizer, Path())
 
 

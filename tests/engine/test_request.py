@@ -52,7 +52,7 @@ def named(name: str) -> str:
             "budget.max_step: unknown; known here: max_steps, max_attempts, error_tolerance, deadline_ms",
         ),
         ({"max_attempts": 0}, "budget.max_attempts = 0: should be greater than or equal to 1"),
-        ({"max_attempts": 2, "max_steps": 3}, "max_steps = 3 and max_attempts = 2 name the same limit"),
+        ({"max_attempts": 2, "max_steps": 3}, "budget.max_attempts = 2: max_steps = 3 is the same limit"),
     ],
 )
 def test_a_bad_budget_is_refused_in_one_line(values: dict[str, Any], said: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.tiny import randomize_weights
 from tuili.model import TuiliConfig, TuiliForCausalLM
 
 SEPARATORS = [5, 6, 7, 8, 9, 10]
@@ -33,12 +34,7 @@ def tiny_config(**changes: object) -> TuiliConfig:
 
 
 def tiny_model(seed: int = 0, **changes: object) -> TuiliForCausalLM:
-    torch.manual_seed(seed)
-    model = TuiliForCausalLM(tiny_config(**changes)).eval()
-    for name, parameter in model.named_parameters():
-        if "norm" not in name:
-            torch.nn.init.normal_(parameter, std=0.25)
-    return model
+    return randomize_weights(TuiliForCausalLM(tiny_config(**changes)).eval(), std=0.25, seed=seed)
 
 
 def tokens(rows: int, length: int, seed: int = 1) -> torch.Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.tiny import loud, save_tiny
+from tests.tiny import randomize_weights, save_tiny
 from tuili.engine.answer import Answer, Outcome, Receipt
 from tuili.engine.attempt import Attempt
 from tuili.engine.promises.calibration import (
@@ -89,7 +89,7 @@ def write(folder: Path, found: Calibration) -> LoadedModel:
 def calibrated(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     folder = save_tiny(tmp_path_factory.mktemp("calibrated") / "model")
     loaded = write(folder, calibration(folder))
-    loud(loaded.model)
+    randomize_weights(loaded.model)
     return loaded
 
 

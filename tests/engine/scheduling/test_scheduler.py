@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.harness.simulated import Clock
-from tests.tiny import loud, tiny_model
+from tests.tiny import randomize_weights, tiny_model
 from tuili.engine.request import Depth, Sampling
 from tuili.engine.runtime.torch.attention_metadata import AttentionMetadata, CachedKeyValues
 from tuili.engine.runtime.torch.kv_cache import KVCache
@@ -30,7 +30,7 @@ Tiny = tuple[TuiliForCausalLM, Tokenizer]
 @pytest.fixture(scope="module")
 def tiny() -> Tiny:
     model, tokenizer = tiny_model(top_units=2, window=4, max_unit=4)
-    loud(model)
+    randomize_weights(model)
     free = rows(9, depth=4)
     finish(load_scheduler(model.eval(), tokenizer), free)
     counts = Counter(token for row in free for token in set(row.tokens[2:]) - set(row.tokens[:2]))

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tiny import loud, tiny_model
+from tests.tiny import randomize_weights, tiny_model
 from tuili.engine.runtime.torch.int8_linear import MAX_INT8_ROWS, Int8Weight, linear, quantize
 from tuili.engine.runtime.torch.kv_cache import KVCache
 from tuili.engine.runtime.torch.lean_model import LeanModel
@@ -72,7 +72,7 @@ def test_a_rounded_network_is_nearly_the_same(layered: bool) -> None:
 
 def test_a_rounded_model_is_not_changed_itself() -> None:
     model, tokenizer = tiny_model(hidden_size=32, intermediate_size=32, head_dim=16)
-    loud(model).eval()
+    randomize_weights(model).eval()
     before = load_decoder(model, tokenizer, depth=4, max_new_tokens=12).generate(["1 + 1?"])[0].tokens
     load_decoder(model, tokenizer, depth=4, max_new_tokens=12, int8=True).generate(["1 + 1?"])
     assert load_decoder(model, tokenizer, depth=4, max_new_tokens=12).generate(["1 + 1?"])[0].tokens == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.tiny import loud, tiny_model
+from tests.tiny import randomize_weights, tiny_model
 from tuili.engine.runtime.torch import speculative
 from tuili.engine.runtime.torch.load import load_scheduler
 from tuili.engine.runtime.torch.speculative import SpeculativeDecoder, Verified
@@ -30,7 +30,7 @@ def write(scheduler: Scheduler, depth: int | str) -> list[Sequence]:
 def test_what_is_written_is_the_full_depths(monkeypatch: pytest.MonkeyPatch, sure: float, blend: float) -> None:
     """`blend`: how much the reasoning layers add, so how often the trunk is wrong."""
     model, tokenizer = tiny_model(top_units=2, window=4, max_unit=4)
-    loud(model).eval()
+    randomize_weights(model).eval()
     with torch.no_grad():
         for layer in model.model.reasoning:
             layer.attention.o_proj.weight *= blend
