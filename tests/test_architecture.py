@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 
-FACES = {"bench", "data", "engine", "eval", "model", "serve", "steps", "store", "tasks"}
+FACES = {"bench", "data", "engine", "eval", "model", "posttrain", "serve", "steps", "store", "tasks", "train"}
 """Packages of which others import public names alone; `tests/test_exported_members.py` has the lists."""
 
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "torch.load", "yaml.load", "yaml.unsafe_load"}
@@ -170,6 +170,13 @@ def test_packages_meet_by_their_public_names():
     files = [(file, part(file)) for file in sources(PACKAGE)] + [(file, "") for file in sources(ROOT / "benchmarks")]
     deep = {str(file.relative_to(ROOT)): names for file, own in files if (names := reaching_deep(tree(file), own))}
     assert deep == {}
+
+
+def test_only_training_knows_how_processes_share_its_steps():
+    """`train/dist` is a closed room: its ways to share a step may come and go."""
+    files = sources(PACKAGE, ROOT / "benchmarks")
+    outside = [file for file in files if not file.is_relative_to(PACKAGE / "train")]
+    assert [str(file) for file in outside if any(n.startswith("tuili.train.dist") for n in imported(tree(file)))] == []
 
 
 def test_benchmarks_import_no_tests():

@@ -49,8 +49,8 @@ def check_command(line: str) -> None:
         name, command = verb, found
         context = command.make_context(name, rest, parent=context)
     if "overrides" in context.params:
-        from tuili.posttrain.verifier.recipe import VerifierRecipe
-        from tuili.train.recipe import Recipe
+        from tuili.posttrain import VerifierRecipe
+        from tuili.train import Recipe
 
         recipe = context.params.get("recipe", name)
         own = recipe.endswith(".yaml") and not Path(recipe).exists()  # a reader's

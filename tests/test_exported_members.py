@@ -46,6 +46,14 @@ FACES = {
         BUILT_IN_DOMAINS Domain Draft LEVELS MUTATION_KINDS Problem SEEDS_PER_SPLIT Split
         domain domain_names generate mutants mutate phase result_start same_answer same_form score
     """,
+    "train": """
+        DataConfig ExecutionPlan ModelConfig RUN_FILE Recipe RunFolder TrainingResult
+        build_model build_sources can_compile read_log train training_stream warmup_cosine
+    """,
+    "posttrain": """
+        Examples GENERATED UNKNOWN_LABEL VerifierRecipe VerifierRun VerifierTrainingResult
+        best_thresholds calibrate_verifier min_token_probability predict_logits train_verifier verifier_figures
+    """,
     "data": """
         Block BlockStream FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE Record Source StreamState
         TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes encode_record

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tuili.config import load_recipe
-from tuili.train.recipe import Recipe
+from tuili.train import Recipe
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,6 +59,6 @@ def test_it_answers_right_after_installation(installed: Path) -> None:
 
 
 def test_it_finds_its_recipes(installed: Path) -> None:
-    code = "from tuili.config import load_recipe; from tuili.train.recipe import Recipe; "
+    code = "from tuili.config import load_recipe; from tuili.train import Recipe; "
     found = run(installed, "-c", code + "print(load_recipe('nano', (), Recipe).model_dump_json())")
     assert Recipe.model_validate_json(found) == load_recipe("nano", (), Recipe)

@@ -24,12 +24,19 @@ from tuili.config import load_recipe
 from tuili.engine import calibration_bins
 from tuili.eval import reliability_diagrams
 from tuili.model import Verifier, probabilities
-from tuili.posttrain.verifier.chains import OWN, UNKNOWN
-from tuili.posttrain.verifier.features import Examples
-from tuili.posttrain.verifier.fit import judged
-from tuili.posttrain.verifier.measure import best_thresholds, calibrate, likelihood, report
-from tuili.posttrain.verifier.recipe import VerifierRecipe
-from tuili.posttrain.verifier.rounds import Run, train_verifier
+from tuili.posttrain import (
+    GENERATED,
+    UNKNOWN_LABEL,
+    Examples,
+    VerifierRecipe,
+    VerifierRun,
+    best_thresholds,
+    calibrate_verifier,
+    min_token_probability,
+    predict_logits,
+    train_verifier,
+    verifier_figures,
+)
 
 OTHER_HELD_OUT = (
     ("copied_number", "wrong_operation"),
@@ -43,16 +50,17 @@ OTHER_HELD_OUT = (
 class Sets:
     """The chains of a run, and the figures of the heads that are measured on them, by name."""
 
-    run: Run
+    run: VerifierRun
     validation: Examples
     test: Examples
     figures: dict[str, list[float]] = field(default_factory=dict)
 
     def take(self, name: str, verifier: Verifier, held_out: Sequence[str]) -> Tensor:
         """Measure a head, note its figures under a name, and return its probabilities of the ends of the test."""
-        calibration = calibrate(verifier, self.validation.some(~self.validation.of(*held_out)), self.run.plan.kinds)
-        chance_E = probabilities(calibration, judged(verifier, self.test)[self.test.end_E], self.test.last_E)
-        self.note(name, report(self.test, chance_E, calibration.thresholds, held_out))
+        seen = self.validation.select(~self.validation.from_sources(*held_out))
+        calibration = calibrate_verifier(verifier, seen, self.run.config.kinds)
+        chance_E = probabilities(calibration, predict_logits(verifier, self.test)[self.test.end_E], self.test.last_E)
+        self.note(name, verifier_figures(self.test, chance_E, calibration.thresholds, held_out))
         return chance_E
 
     def note(self, name: str, figures: Mapping[str, float]) -> None:
@@ -72,26 +80,30 @@ def measure(
     """F1, AUROC and calibration error with rounds and without, over seeds of the head, and without any training."""
     plan = load_recipe(recipe, overrides, VerifierRecipe).verifier
     train_verifier(plan, Path(folder), resume=True, tell=lambda what, done, total: None)
-    rounds = Run(plan, Path(folder), True, lambda what, done, total: None)
-    first, learnt, sets = rounds.first(), rounds.learnt(), Sets(rounds, rounds.validation(), rounds.test())
-    untrained = likelihood(sets.validation)
+    rounds = VerifierRun(plan, Path(folder), True, lambda what, done, total: None)
+    first, learnt = rounds.first_examples(), rounds.training_examples()
+    sets = Sets(rounds, rounds.validation_examples(), rounds.test_examples())
+    untrained = min_token_probability(sets.validation)
     sets.note(
         "untrained",
-        report(
-            sets.test, likelihood(sets.test), best_thresholds(sets.validation, untrained, plan.kinds), plan.held_out
+        verifier_figures(
+            sets.test,
+            min_token_probability(sets.test),
+            best_thresholds(sets.validation, untrained, plan.kinds),
+            plan.held_out,
         ),
     )
     for name, number, chains in (("without_rounds", 0, first), ("rounds", plan.rounds, learnt)):
-        chance_E = sets.take(name, rounds.verifier(number, chains), plan.held_out)
+        chance_E = sets.take(name, rounds.verifier_after(number, chains), plan.held_out)
         for seed in seeds:
-            sets.take(name, rounds.trained(f"{name}-{seed}", chains, seed), plan.held_out)
+            sets.take(name, rounds.trained_verifier(f"{name}-{seed}", chains, seed), plan.held_out)
         if number == plan.rounds:
             draw(Path(picture), sets.test, chance_E)
-    unwritten = first.some(~first.of(OWN))
-    sets.take("no_own_chains", rounds.trained("no_own_chains", unwritten, plan.seed), plan.held_out)
+    unwritten = first.select(~first.from_sources(GENERATED))
+    sets.take("no_own_chains", rounds.trained_verifier("no_own_chains", unwritten, plan.seed), plan.held_out)
     for kinds in OTHER_HELD_OUT[:others]:
         name = "without_" + "_and_".join(kinds)
-        sets.take(name, rounds.trained(name, learnt.some(~learnt.of(*kinds)), plan.seed), kinds)
+        sets.take(name, rounds.trained_verifier(name, learnt.select(~learnt.from_sources(*kinds)), plan.seed), kinds)
     counts = {"first": len(first), "with_rounds": len(learnt), "test": len(sets.test), "tokens": len(learnt.label_N)}
     return {
         "recipe": plan.model_dump(mode="json"),
@@ -105,7 +117,7 @@ def measure(
 def draw(file: Path, test: Examples, chance_E: Tensor) -> None:
     """Draw the share that is right over the probability given, of steps and answers that the model wrote itself."""
     label_E = test.label_N[test.end_E]
-    known_E = test.of(OWN)[test.chain_E] & (label_E != UNKNOWN)
+    known_E = test.from_sources(GENERATED)[test.chain_E] & (label_E != UNKNOWN_LABEL)
     kinds = {"steps": known_E & ~test.last_E, "answers": known_E & test.last_E}
     drawn = reliability_diagrams(
         {

@@ -20,8 +20,7 @@ from benchmarks.harness.texts import gsm8k_records, long_rows, task_records
 from tuili.data import sample_texts, train_tokenizer
 from tuili.model import TuiliForCausalLM, load_model, record_reads
 from tuili.store import Tokenizer, shipped_names
-from tuili.train.recipe import DataConfig, ModelConfig
-from tuili.train.run import build_model, build_sources
+from tuili.train import DataConfig, ModelConfig, build_model, build_sources
 
 DECODED_TOKENS = 16
 """Tokens at the end of each text that are fed one by one."""

@@ -22,7 +22,7 @@ from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure, time_runs
 from tuili.model import Experts, FeedForward, MixtureOfExperts, TuiliConfig, preset, set_fused
-from tuili.train.precision import can_compile
+from tuili.train import can_compile
 
 Block = Callable[[Tensor], Tensor]
 

@@ -27,8 +27,7 @@ from tuili.model import LoadedModel, load_model
 from tuili.provenance import code_hash
 from tuili.steps import render_response
 from tuili.tasks import Problem
-from tuili.train.recipe import Recipe
-from tuili.train.run import train
+from tuili.train import Recipe, train
 
 INTERRUPTED_STATUS = 130
 """The exit status of a training run that was stopped."""

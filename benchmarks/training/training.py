@@ -12,7 +12,7 @@ documents a step. The Trainer runs in one process on all cores, its default; our
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -24,7 +24,7 @@ from benchmarks.training.mixtral import VARIANTS, equal_mixtral, mixtral_paramet
 from benchmarks.training.tuili_training import Segment, TuiliTraining
 from tuili.config import load_recipe
 from tuili.model import TuiliConfig, count_parameters, transformers_tokenizer
-from tuili.train.recipe import Recipe
+from tuili.train import Recipe
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -93,13 +93,13 @@ def compare(recipe: Recipe, runs: int) -> tuple[dict[str, Figure], dict[str, Any
     active = count_parameters(ours.config).active
     equal = Figure("tokens/s", [segment.flops / (6 * active) for segment in segments["ours"]])
     figures["ours_equal_model_tokens"] = equal
-    figures["share_of_matmul"] = ratio(figures["ours_gflops"], figures[f"matmul_{ours.choices.precision}_1024"])
+    figures["share_of_matmul"] = ratio(figures["ours_gflops"], figures[f"matmul_{ours.plan.precision}_1024"])
     figures["tokens_over_mixtral"] = ratio(figures["ours_tokens"], figures["mixtral_tokens"])
     figures["equal_model_tokens_over_mixtral"] = ratio(equal, figures["mixtral_tokens"])
     figures |= {f"mixtral_probe_{v}": Figure("tokens/s", [segment.tokens]) for v, segment in probes.items()}
     parameters = {"ours": count_parameters(ours.config), "mixtral": mixtral_parameters(config)}
     return figures, {
-        **asdict(ours.choices),
+        **ours.plan.settings(),
         "mixtral": str(variant),
         "parameters": {side: {"total": p.total, "active": p.active} for side, p in parameters.items()},
         "shapes": {name: list(shape) for name, shape in shapes.items()},

@@ -9,13 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tuili.data import BlockStream, StreamState
+from tuili.data import BlockStream
 from tuili.model import TuiliConfig
 from tuili.store import Tokenizer
-from tuili.train.folder import Choices, RunFolder
-from tuili.train.log import read_log
-from tuili.train.recipe import Recipe
-from tuili.train.run import block_stream, build_curriculum, build_model, build_sources, train
+from tuili.train import ExecutionPlan, Recipe, TrainingResult, build_model, read_log, train, training_stream
 
 
 @dataclass(frozen=True)
@@ -35,22 +32,17 @@ class TuiliTraining:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         with tempfile.TemporaryDirectory() as scratch:
-            self._train(Path(scratch))
-            folder = RunFolder(Path(scratch), recipe)
-            choices = folder.begun(resume=True)
-            assert choices is not None
-            self.choices: Choices = choices
-            self.tokenizer: Tokenizer = Tokenizer.load(folder.tokenizer)
-        self.recipe = choices.laid_over(recipe)
+            self.plan: ExecutionPlan = self._train(Path(scratch)).plan
+            self.tokenizer: Tokenizer = Tokenizer.load(Path(scratch, "tokenizer"))
+        self.recipe = self.plan.applied_to(recipe)
         self.config: TuiliConfig = build_model(recipe.model, self.tokenizer).config
 
-    def _train(self, out: Path) -> None:
-        train(self.recipe, out, console=Console(quiet=True))
+    def _train(self, out: Path) -> TrainingResult:
+        return train(self.recipe, out, console=Console(quiet=True))
 
     def stream(self) -> BlockStream:
         """The blocks of a run, in order."""
-        sources = build_sources(self.recipe.data, self.recipe.train.seed)
-        return block_stream(self.recipe.train, build_curriculum(self.recipe), sources, self.tokenizer, StreamState())
+        return training_stream(self.recipe, self.tokenizer)
 
     def segment(self) -> Segment:
         """Run the recipe and return its speed after the first line of the log."""

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+PROC = Path("/proc")
+"""Where Linux says what the processor and the memory are."""
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 """Where a container with cgroups v2 finds `QUOTA PERIOD`: its share of a core, or `max`."""
 INSTRUCTIONS = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"}
@@ -49,8 +51,8 @@ def _cores() -> int:
 
 
 def _proc(name: str) -> dict[str, str]:
-    """The `key: value` lines of a file in /proc, the first of each key; nothing where there is no such file."""
-    file = Path("/proc", name)
+    """The `key: value` lines of a file in `PROC`, the first of each key; nothing where there is no such file."""
+    file = PROC / name
     lines = file.read_text().splitlines() if file.is_file() else []
     pairs = (line.partition(":") for line in lines[::-1])
     return {key.strip(): value.strip() for key, _, value in pairs}

@@ -10,20 +10,19 @@ import torch
 from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.engine import Budget, Request, load_decoder
-from tuili.engine.promises.promises import Promises
+from tuili.engine.promises.promises import Promises, valid_calibration
 from tuili.eval import EVAL_FILE, answer_problems, unseen_problems
 from tuili.eval.accuracy import accuracy
 from tuili.model.folder import LoadedModel, load_model
 from tuili.model.tokenizer import transformers_tokenizer
 from tuili.model.verifier import read_verifier
-from tuili.posttrain.verifier.chains import RIGHT, mutated, rendered
-from tuili.posttrain.verifier.features import examples
-from tuili.posttrain.verifier.fit import judged
-from tuili.posttrain.verifier.measure import first_error
-from tuili.posttrain.verifier.recipe import VerifierRecipe
+from tuili.posttrain import VerifierRecipe, predict_logits
+from tuili.posttrain.verifier.chains import CORRECT, mutant_chains, render_chain
+from tuili.posttrain.verifier.examples import build_examples
+from tuili.posttrain.verifier.metrics import first_error_shares
 from tuili.store import PAD, SHIPPED_MODELS, VERIFIER_FILE, model_hash, read_lineage
 from tuili.tasks import domain_names
-from tuili.train.recipe import Recipe
+from tuili.train import Recipe
 
 NANO = SHIPPED_MODELS / "nano"
 REPORT = json.loads((NANO / EVAL_FILE).read_text())
@@ -50,12 +49,12 @@ def test_it_was_made_by_the_recipe_of_its_name() -> None:
 
 
 def test_its_figures_are_those_that_were_wanted() -> None:
-    found = {(cell["domain"], cell["level"]): cell["accuracy"] for cell in REPORT["cells"]}
-    assert set(found) == {(domain, level) for domain in domain_names() for level in (1, 2, 3)}
+    accuracies = {(cell["domain"], cell["level"]): cell["accuracy"] for cell in REPORT["cells"]}
+    assert set(accuracies) == {(domain, level) for domain in domain_names() for level in (1, 2, 3)}
     assert {cell["n"] for cell in REPORT["cells"]} == {200}
     assert REPORT["mean"]["1"] >= 0.90
     assert REPORT["mean"]["2"] >= 0.75
-    assert min(found[domain, 1] for domain in domain_names()) >= 0.60
+    assert min(accuracies[domain, 1] for domain in domain_names()) >= 0.60
 
 
 def test_its_experts_are_specialists_and_all_at_work() -> None:
@@ -119,19 +118,19 @@ def test_its_verifier_believes_right_chains_and_doubts_wrong_ones(nano: LoadedMo
     verifier = read_verifier(NANO)
     assert verifier is not None
     problems = unseen_problems(domain_names(), [1, 2], per_cell=1, seed=9)
-    right = [rendered(nano, problem, problem.steps, problem.answer, RIGHT) for problem in problems]
-    wrong = [chain for problem in problems for chain in mutated(nano, problem, HELD_OUT, seed=9, count=1)]
-    made = examples(nano.model, [chain for chain in (*right, *wrong) if chain], lambda done, total: None)
-    chance_E = verifier.probabilities(judged(verifier.network, made)[made.end_E], made.last_E)
-    kept, named = first_error(made, chance_E, verifier.calibration.thresholds, HELD_OUT)
+    right = [render_chain(nano, problem, problem.steps, problem.answer, CORRECT) for problem in problems]
+    wrong = [chain for problem in problems for chain in mutant_chains(nano, problem, HELD_OUT, seed=9, count=1)]
+    made = build_examples(nano.model, [chain for chain in (*right, *wrong) if chain], lambda done, total: None)
+    chance_E = verifier.probabilities(predict_logits(verifier.network, made)[made.end_E], made.last_E)
+    kept, named = first_error_shares(made, chance_E, verifier.calibration.thresholds, HELD_OUT)
     assert kept >= 0.8
     assert named >= 0.8
 
 
 def test_its_promises_are_those_of_its_weights(nano: LoadedModel) -> None:
-    pledges = Promises(nano, nano.model.config.exit_threshold)
-    assert pledges.confidence is not None
-    entry = pledges.entry(Request("?", Budget(max_steps=4, error_tolerance=0.05)), 20, lambda prompt, tokens: True)
+    promises = Promises(*valid_calibration(nano.path, nano.model.config.exit_threshold))
+    assert promises.confidence is not None
+    entry = promises.entry(Request("?", Budget(max_steps=4, error_tolerance=0.05)), 20, lambda prompt, tokens: True)
     assert entry.bound is not None
     assert entry.bound <= 0.05
     assert entry.coverage > 0.5

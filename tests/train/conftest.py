@@ -11,7 +11,7 @@ from rich.console import Console
 from tuili.config import load_recipe
 from tuili.data import sources
 from tuili.train.recipe import Recipe
-from tuili.train.run import Outcome, train
+from tuili.train.run import TrainingResult, train
 
 SMALL = {
     "hidden_size": 32,
@@ -46,7 +46,7 @@ def small(*overrides: str, steps: int = 6) -> Recipe:
     return load_recipe("base", [*fixed, *overrides], Recipe)
 
 
-def go(recipe: Recipe, out: Path, resume: bool = False) -> tuple[Outcome, str]:
-    """The outcome, and what was shown on the way."""
+def go(recipe: Recipe, out: Path, resume: bool = False) -> tuple[TrainingResult, str]:
+    """The result, and what was shown on the way."""
     screen = io.StringIO()
     return train(recipe, out, resume=resume, console=Console(file=screen)), screen.getvalue()

@@ -28,27 +28,27 @@ def tensors(step: int) -> dict[str, dict[str, torch.Tensor]]:
 
 
 def save(folder: Path, *steps: int, keep: int = 2) -> list[str]:
-    """Save at these steps and return what was told."""
-    told: list[str] = []
-    with Checkpoints(folder, keep, told.append) as checkpoints:
+    """Save at these steps and return the lines that were told."""
+    messages: list[str] = []
+    with Checkpoints(folder, keep, messages.append) as checkpoints:
         for step in steps:
             checkpoints.save(step, tensors(step), {"step": step, "seen": [[1, "a"]]})
-    return told
+    return messages
 
 
 def reopen(folder: Path) -> tuple[Checkpoints, list[str]]:
-    told: list[str] = []
-    return Checkpoints(folder, 2, told.append), told
+    messages: list[str] = []
+    return Checkpoints(folder, 2, messages.append), messages
 
 
 def test_what_was_saved_is_read_back(tmp_path: Path) -> None:
     save(tmp_path, 10)
-    found = reopen(tmp_path)[0].latest()
-    assert found is not None
-    assert (found.step, found.state) == (10, {"step": 10, "seen": [[1, "a"]]})
+    newest = reopen(tmp_path)[0].latest()
+    assert newest is not None
+    assert (newest.step, newest.state) == (10, {"step": 10, "seen": [[1, "a"]]})
     for group, named in tensors(10).items():
-        assert found.tensors[group].keys() == named.keys()
-        assert all(torch.equal(found.tensors[group][name], value) for name, value in named.items())
+        assert newest.tensors[group].keys() == named.keys()
+        assert all(torch.equal(newest.tensors[group][name], value) for name, value in named.items())
 
 
 def test_a_run_without_checkpoints_has_none(tmp_path: Path) -> None:
@@ -74,9 +74,9 @@ def test_tensors_are_copied_before_save_returns(tmp_path: Path, monkeypatch: pyt
         weights.zero_()
         assert list(tmp_path.glob("step-*")) == [], "not there before it is complete"
         gate.set()
-    found = reopen(tmp_path)[0].latest()
-    assert found is not None
-    assert torch.equal(found.tensors["model"]["w"], torch.ones(3))
+    newest = reopen(tmp_path)[0].latest()
+    assert newest is not None
+    assert torch.equal(newest.tensors["model"]["w"], torch.ones(3))
     assert checkpoints.stall > 0
 
 
@@ -109,11 +109,11 @@ def flip(path: Path) -> None:
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, name: str, damage: Callable[[Path], None]) -> None:
     save(tmp_path, 1, 2)
     damage(tmp_path / "step-00000002" / name)
-    checkpoints, told = reopen(tmp_path)
-    found = checkpoints.latest()
-    assert found is not None
-    assert found.step == 1
-    (line,) = told
+    checkpoints, messages = reopen(tmp_path)
+    newest = checkpoints.latest()
+    assert newest is not None
+    assert newest.step == 1
+    (line,) = messages
     assert "step-00000002 is damaged" in line
     assert "going back to the one before" in line
 
@@ -122,20 +122,20 @@ def test_a_damaged_checkpoint_is_replaced_when_training_comes_there_again(tmp_pa
     save(tmp_path, 1, 2)
     flip(tmp_path / "step-00000002" / "model.safetensors")
     save(tmp_path, 2)
-    checkpoints, told = reopen(tmp_path)
-    found = checkpoints.latest()
-    assert found is not None
-    assert (found.step, told) == (2, [])
+    checkpoints, messages = reopen(tmp_path)
+    newest = checkpoints.latest()
+    assert newest is not None
+    assert (newest.step, messages) == (2, [])
 
 
 def test_if_all_are_damaged_it_says_so(tmp_path: Path) -> None:
     save(tmp_path, 1, 2)
     for path in tmp_path.glob("step-*/model.safetensors"):
         truncate(path)
-    checkpoints, told = reopen(tmp_path)
+    checkpoints, messages = reopen(tmp_path)
     with pytest.raises(CheckpointError, match="all 2 checkpoints are damaged"):
         checkpoints.latest()
-    assert len(told) == 2
+    assert len(messages) == 2
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -157,9 +157,9 @@ def test_a_full_disk_is_one_line_and_leaves_the_one_before(
     assert "step-00000002 was not written: No space left on device; the last good one is step 1" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
-    found = reopen(tmp_path)[0].latest()
-    assert found is not None
-    assert found.step == 1
+    newest = reopen(tmp_path)[0].latest()
+    assert newest is not None
+    assert newest.step == 1
 
 
 def test_a_writer_that_fails_beside_another_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,16 +167,16 @@ def test_a_writer_that_fails_beside_another_error_is_told(tmp_path: Path, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "write_durably", full)
-    told: list[str] = []
+    messages: list[str] = []
 
     def fail() -> None:
-        with Checkpoints(tmp_path, 2, told.append) as checkpoints:
+        with Checkpoints(tmp_path, 2, messages.append) as checkpoints:
             checkpoints.save(2, tensors(2), {})
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    (line,) = told
+    (line,) = messages
     assert "step-00000002 was not written: No space left on device; there is none before it" in line
 
 
@@ -202,10 +202,10 @@ def test_what_a_crash_left_half_written_is_removed(tmp_path: Path) -> None:
     save(tmp_path, 1)
     (tmp_path / ".step-00000002").mkdir()
     (tmp_path / ".step-00000002" / "model.safetensors").write_bytes(b"half")
-    checkpoints, told = reopen(tmp_path)
-    found = checkpoints.latest()
-    assert found is not None
-    assert (found.step, told) == (1, [])
+    checkpoints, messages = reopen(tmp_path)
+    newest = checkpoints.latest()
+    assert newest is not None
+    assert (newest.step, messages) == (1, [])
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
 
 

@@ -15,16 +15,17 @@ from transformers import PreTrainedTokenizerFast
 from tests.train.conftest import go, small
 from tuili.errors import InputError, TuiliError
 from tuili.model import TuiliForCausalLM
+from tuili.train import build, execution
 from tuili.train import folder as folder_module
 from tuili.train import log as log_module
-from tuili.train import precision
-from tuili.train import run as run_module
-from tuili.train.folder import Choices, RunFolder
+from tuili.train.execution import ExecutionPlan
+from tuili.train.folder import TrainingFolder
 
 pytestmark = pytest.mark.usefixtures("few_samples")
 
 RECIPE = small("train.compile=off", steps=1)
 FULL = "No space left on device"
+EAGER = ExecutionPlan("fp32", 1, torch.device("cpu"), compiled=False)
 
 
 def change(out: Path, **values: Any) -> None:
@@ -34,7 +35,7 @@ def change(out: Path, **values: Any) -> None:
 
 
 def test_one_process_at_a_time_trains_in_a_folder(tmp_path: Path) -> None:
-    with RunFolder(tmp_path, RECIPE).locked():
+    with TrainingFolder(tmp_path, RECIPE).locked():
         for resume in (False, True):
             with pytest.raises(InputError, match="is being trained by another process: wait until it ends, or"):
                 go(RECIPE, tmp_path, resume=resume)
@@ -59,28 +60,28 @@ def test_a_model_of_nobody_is_not_replaced(tmp_path: Path) -> None:
 
 
 def test_a_run_has_begun_when_its_tokenizer_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, done = RunFolder(tmp_path, RECIPE), []
+    folder, done = TrainingFolder(tmp_path, RECIPE), []
     folder.tokenizer.mkdir()
     (folder.tokenizer / "tokenizer.json").touch()
     monkeypatch.setattr("tuili.files.flush", lambda path: done.append(path.name))
     monkeypatch.setattr(folder_module, "flush", lambda path: done.append("the folder"))
     monkeypatch.setattr(folder_module, "write_durably", lambda path, data: done.append(path.name))
-    folder.begin(Choices("fp32", 1, "cpu", "off"))
+    folder.begin(EAGER)
     assert done == ["tokenizer", "tokenizer.json", "the folder", "run.json", "the folder"]
 
 
 def test_later_sessions_keep_to_what_auto_became(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe, fused = small("train.device=cpu", steps=1), []
-    monkeypatch.setattr(run_module, "set_fused", lambda model, on: fused.append(on))
-    monkeypatch.setattr(precision, "which", lambda name: None)
+    monkeypatch.setattr(build, "set_fused", lambda model, on: fused.append(on))
+    monkeypatch.setattr(execution, "which", lambda name: None)
     go(recipe, tmp_path)
     run = json.loads((tmp_path / "run.json").read_text())
     assert (run["device"], run["compile"]) == ("cpu", "off")
-    monkeypatch.setattr(precision, "which", lambda name: name)
+    monkeypatch.setattr(execution, "which", lambda name: name)
     assert "changed" not in go(recipe, tmp_path, resume=True)[1]
     assert fused == [False, False]
     change(tmp_path, compile="on")
-    monkeypatch.setattr(precision, "which", lambda name: None)
+    monkeypatch.setattr(execution, "which", lambda name: None)
     with pytest.raises(InputError, match=rf"no C\+\+ compiler here; {tmp_path} began with it: resume it"):
         go(recipe, tmp_path, resume=True)
 
@@ -94,9 +95,9 @@ def test_a_run_of_a_gpu_is_not_resumed_without_one(tmp_path: Path) -> None:
 
 
 def test_a_recipe_that_asks_for_a_compiler_is_refused_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "which", lambda name: None)
+    monkeypatch.setattr(execution, "which", lambda name: None)
     with pytest.raises(InputError, match=r"train.compile = on: there is no C\+\+ compiler here; use off or auto"):
-        precision.can_compile("on", torch.device("cpu"))
+        execution.can_compile("on", torch.device("cpu"))
 
 
 def test_what_the_last_bits_depend_on_is_noted_and_a_change_is_told(tmp_path: Path) -> None:
@@ -119,16 +120,16 @@ def test_code_that_has_changed_is_told(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("key", ["precision", "device", "environment"])
 def test_a_run_json_that_lacks_something_is_damaged(key: str, tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path, RECIPE)
+    folder = TrainingFolder(tmp_path, RECIPE)
     folder.tokenizer.mkdir()
-    folder.begin(Choices("fp32", 1, "cpu", "off"))
-    assert folder.begun(resume=True) == Choices("fp32", 1, "cpu", "off")
+    folder.begin(EAGER)
+    assert folder.recorded_settings(resume=True) == EAGER.settings()
     path = tmp_path / "run.json"
     run = json.loads(path.read_text())
     del run[key]
     path.write_text(json.dumps(run))
     with pytest.raises(InputError, match=r"run.json is damaged: choose another --out"):
-        folder.begun(resume=True)
+        folder.recorded_settings(resume=True)
 
 
 FAULTS: dict[str, tuple[Any, str, Exception]] = {
@@ -156,6 +157,6 @@ def test_a_full_disk_is_one_line_and_the_run_is_resumed(
     assert line.startswith(f"{tmp_path / name} cannot be written: ")
     assert FULL in line
     assert line.endswith("; add --resume to write it again")
-    outcome, _ = go(RECIPE, tmp_path, resume=True)
-    assert outcome.model is not None
-    assert (outcome.model / "model.safetensors").is_file()
+    result, _ = go(RECIPE, tmp_path, resume=True)
+    assert result.model is not None
+    assert (result.model / "model.safetensors").is_file()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tests.tiny import tiny_model
 from tuili.data.packing import IGNORE_INDEX, Block, Document, pack
 from tuili.model import TuiliForCausalLM
-from tuili.train.objective import MARGIN, Objective, ObjectiveConfig, ObjectiveResult
+from tuili.train.objective import DOMAIN_LOGIT_MARGIN, Objective, ObjectiveConfig, ObjectiveResult
 
 CONFIG = ObjectiveConfig(
     exits=((0.1, 0.2, 0.3, 0.4), (0.4, 0.3, 0.2, 0.1)),
@@ -117,7 +117,9 @@ def test_routers_are_led_to_the_domain_s_expert_and_kept_small(
         known_N = beyond_N & (expert_N >= 0) & (expert_N != UNKNOWN)
         z_losses.append(logits_NE[beyond_N].logsumexp(-1).square().mean())
         own_N1 = logits_NE[known_N].gather(1, expert_N[known_N, None])
-        short_NE = (MARGIN - own_N1 + logits_NE[known_N]).clamp(min=0).scatter(1, expert_N[known_N, None], 0)
+        short_NE = (
+            (DOMAIN_LOGIT_MARGIN - own_N1 + logits_NE[known_N]).clamp(min=0).scatter(1, expert_N[known_N, None], 0)
+        )
         domain_losses.append(short_NE.mean())
     z_loss, domain_loss = float(sum(z_losses) / 3), float(sum(domain_losses) / 3)
 

@@ -12,7 +12,7 @@ from tuili.errors import ConfigError
 from tuili.store import read_lineage
 from tuili.tasks import domain_names
 from tuili.train import log as log_module
-from tuili.train.recipe import FITTED, Recipe
+from tuili.train.recipe import FITTED_FIELDS, Recipe
 from tuili.train.run import train
 
 
@@ -35,10 +35,10 @@ def test_every_shipped_recipe_trains(name: str, tmp_path: Path, monkeypatch: pyt
     if starts := load_recipe(name, overrides, Recipe).model.start is not None:
         shipped = train(load_recipe(name, [*overrides, "model.start=null"], Recipe), tmp_path / "shipped").model
         overrides.append(f"model.start={shipped}")
-    outcome = train(load_recipe(name, overrides, Recipe), tmp_path / "run")
-    assert outcome.step == 1
-    assert outcome.model is not None
-    assert len(read_lineage(outcome.model)) == 1 + starts
+    result = train(load_recipe(name, overrides, Recipe), tmp_path / "run")
+    assert result.step == 1
+    assert result.model is not None
+    assert len(read_lineage(result.model)) == 1 + starts
 
 
 def test_domains_keep_the_order_of_their_experts() -> None:
@@ -73,7 +73,7 @@ def test_domains_keep_the_order_of_their_experts() -> None:
                 f"model.overrides={{{name}: 1}}",
                 f"override: model.overrides.{name} = 1: follows from the tokenizer or the ",
             )
-            for name in FITTED
+            for name in FITTED_FIELDS
         ),
     ],
 )

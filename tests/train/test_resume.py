@@ -107,13 +107,13 @@ def test_interrupted_and_damaged_it_goes_on_to_the_same_bits(
         process = start(out, "--resume")
         wait_for_step(process, out, at)
         process.send_signal(number)
-        said, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=60)
         assert process.returncode == 130
         step = read_log(out)[-1]["step"]
-        assert f"interrupted: step {step} is saved, add --resume" in said
+        assert f"interrupted: step {step} is saved, add --resume" in output
         assert not (out / "model").exists()
     newest = out / "checkpoints" / f"step-{step:08d}" / "model.safetensors"
     newest.write_bytes(newest.read_bytes()[:-100])
-    said = finish(start(out, "--resume"))
-    assert f"step-{step:08d} is damaged (the checksum of model.safetensors is wrong)" in said
+    output = finish(start(out, "--resume"))
+    assert f"step-{step:08d} is damaged (the checksum of model.safetensors is wrong)" in output
     assert_same_run(out, uninterrupted())

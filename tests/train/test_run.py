@@ -18,37 +18,36 @@ from tuili.data.records import Record, write_records
 from tuili.errors import CheckpointError, InputError, RecordError, TuiliError
 from tuili.model import load_model
 from tuili.store import read_lineage
-from tuili.train import loop
-from tuili.train import precision as precision_module
-from tuili.train import run as run_module
+from tuili.train import build, execution, trainer
+from tuili.train.build import untouched
+from tuili.train.execution import find_device
 from tuili.train.log import LogConfig, Means, TrainingLog, read_log
 from tuili.train.objective import Objective, ObjectiveResult
-from tuili.train.precision import find_device, untouched
 
 pytestmark = pytest.mark.usefixtures("few_samples")
 
 
 def test_a_run_writes_a_model_with_its_lineage(tmp_path: Path) -> None:
     recipe = small()
-    outcome, _ = go(recipe, tmp_path)
-    assert outcome.model == tmp_path / "model"
-    loaded = load_model(outcome.model)
+    result, _ = go(recipe, tmp_path)
+    assert result.model == tmp_path / "model"
+    loaded = load_model(result.model)
     assert loaded.model.config.vocab_size == loaded.tokenizer.size
     assert loaded.tokenizer.encode_text("\n")[0] in loaded.model.config.separator_token_ids
-    (entry,) = read_lineage(outcome.model)
+    (entry,) = read_lineage(result.model)
     assert entry.recipe == recipe.model_dump(mode="json")
-    assert (entry.step, entry.seeds, entry.tokens) == ("train", {"train": 1}, outcome.tokens)
-    assert entry.figures["loss"] == outcome.figures["loss"] > 0
+    assert (entry.step, entry.seeds, entry.tokens) == ("train", {"train": 1}, result.tokens)
+    assert entry.figures["loss"] == result.figures["loss"] > 0
 
 
 def test_the_log_holds_means_rates_and_time(tmp_path: Path) -> None:
-    outcome, shown = go(small(), tmp_path)
+    result, shown = go(small(), tmp_path)
     lines = read_log(tmp_path)
     assert [line["step"] for line in lines] == [2, 4, 6]
-    assert lines[-1] == outcome.figures
+    assert lines[-1] == result.figures
     assert {"loss", "accuracy", "seconds", "tokens_per_second", "gradient_norm", "learning_rate"} <= set(lines[0])
     assert all(line["gflops_per_second"] > 0 for line in lines)
-    assert outcome.tokens == pytest.approx(6 * 2 * 192, rel=0.05)
+    assert result.tokens == pytest.approx(6 * 2 * 192, rel=0.05)
     assert shown.count("tok/s") == 3
     assert "step 6/6 loss " in shown
     assert "min left" in shown
@@ -61,13 +60,13 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
 
 
 def test_a_step_takes_the_mean_of_its_blocks_gradients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    learn, clip = Objective.__call__, loop.clip_grad_norm_
+    learn, clip = Objective.__call__, trainer.clip_grad_norm_
     of_blocks: list[tuple[torch.Tensor, ...]] = []
     of_step: list[torch.Tensor] = []
 
     def watched(self: Objective, block: Any, *others: Any) -> ObjectiveResult:
         result = learn(self, block, *others)
-        parameters = list(self._model.parameters())
+        parameters = list(self.model.parameters())
         of_blocks.append(torch.autograd.grad(result.loss, parameters, retain_graph=True, materialize_grads=True))
         return result
 
@@ -77,7 +76,7 @@ def test_a_step_takes_the_mean_of_its_blocks_gradients(tmp_path: Path, monkeypat
         return clip(every, norm)
 
     monkeypatch.setattr(Objective, "__call__", watched)
-    monkeypatch.setattr(loop, "clip_grad_norm_", clipped)
+    monkeypatch.setattr(trainer, "clip_grad_norm_", clipped)
     go(small("train.accumulation=2", "train.compile=off", steps=1), tmp_path)
     first, second = of_blocks[-2:]
     assert sum(float((one - other).abs().sum()) for one, other in zip(first, second, strict=True)) > 1
@@ -180,7 +179,7 @@ def test_resumed_with_fresh_kernels_it_ends_with_the_same_bits(tmp_path: Path, m
 
 
 def failing(self: Objective, block: Any, progress: float, generator: torch.Generator) -> ObjectiveResult:
-    return ObjectiveResult(self._model.lm_head.weight.sum() * float("nan"), {})
+    return ObjectiveResult(self.model.lm_head.weight.sum() * float("nan"), {})
 
 
 def test_a_gradient_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,8 +204,8 @@ def test_a_full_disk_stops_the_run_and_keeps_the_checkpoint_before(
     with pytest.raises(CheckpointError, match="No space left on device; the last good one is step 4"):
         go(small(steps=20), tmp_path)
     monkeypatch.undo()
-    outcome, _ = go(small(steps=20), tmp_path, resume=True)
-    assert outcome.step == 20
+    result, _ = go(small(steps=20), tmp_path, resume=True)
+    assert result.step == 20
 
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -237,10 +236,9 @@ def test_a_figure_that_comes_now_and_then_is_averaged_over_its_times() -> None:
 def test_auto_takes_the_faster_format_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, native: bool
 ) -> None:
-    monkeypatch.setattr(precision_module, "multiplies_bf16", lambda: native)
-    monkeypatch.setattr(precision_module, "can_compile", lambda *_: True)
-    monkeypatch.setattr(run_module, "can_compile", lambda *_: True)
-    monkeypatch.setattr(run_module, "set_fused", lambda model, on: None)
+    monkeypatch.setattr(execution, "multiplies_bf16", lambda: native)
+    monkeypatch.setattr(execution, "can_compile", lambda *_: True)
+    monkeypatch.setattr(build, "set_fused", lambda model, on: None)
     _, shown = go(small("train.precision=auto", "train.device=cpu", steps=1), tmp_path)
     expected = "bf16" if native else "fp32"
     assert f"precision {expected}\n" in shown
@@ -248,16 +246,17 @@ def test_auto_takes_the_faster_format_and_says_so(
 
 
 def test_without_fused_kernels_auto_is_fp32_and_a_wish_is_always_granted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision_module, "multiplies_bf16", lambda: True)
+    monkeypatch.setattr(execution, "multiplies_bf16", lambda: True)
     cpu = torch.device("cpu")
-    assert precision_module.find_precision("auto", cpu, False) == "fp32"
-    assert precision_module.find_precision("bf16", cpu, False) == "bf16"
-    assert precision_module.find_precision("fp32", cpu, True) == "fp32"
+    assert execution.find_precision("auto", cpu, False) == "fp32"
+    assert execution.find_precision("bf16", cpu, False) == "bf16"
+    assert execution.find_precision("fp32", cpu, True) == "fp32"
 
 
 def test_the_instructions_of_the_processor_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_module, "PROC", tmp_path)
     for flags, expected in {"avx512f avx512_bf16": True, "amx_bf16": True, "avx512f avx2": False}.items():
-        monkeypatch.setattr(machine_module, "_proc", lambda name, flags=flags: {"flags": flags})
+        (tmp_path / "cpuinfo").write_text(f"flags\t\t: {flags}\n")
         assert machine_module.multiplies_bf16() is expected
 
 

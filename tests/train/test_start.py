@@ -14,9 +14,9 @@ from tuili.errors import ConfigError, InputError, ModelFolderError
 from tuili.model import load_model
 from tuili.store import model_hash, read_lineage
 from tuili.train import run as run_module
-from tuili.train.loop import Training
 from tuili.train.objective import Objective, ObjectiveResult
 from tuili.train.recipe import Recipe
+from tuili.train.trainer import TrainingSetup
 
 pytestmark = pytest.mark.usefixtures("few_samples")
 
@@ -37,10 +37,10 @@ def starting(model: Path, *overrides: str) -> Recipe:
 
 
 def test_weights_and_tokenizer_are_those_of_the_model(first: Path, tmp_path: Path) -> None:
-    outcome, shown = go(starting(first, "train.seed=2"), tmp_path / "second")
-    assert outcome.model is not None
+    result, shown = go(starting(first, "train.seed=2"), tmp_path / "second")
+    assert result.model is not None
     assert "learning the tokenizer" not in shown
-    before, after = load_model(first), load_model(outcome.model)
+    before, after = load_model(first), load_model(result.model)
     assert after.tokenizer.backend.get_vocab() == before.tokenizer.backend.get_vocab()
     now = after.model.state_dict()
     assert now.keys() == before.model.state_dict().keys()
@@ -49,12 +49,12 @@ def test_weights_and_tokenizer_are_those_of_the_model(first: Path, tmp_path: Pat
 
 
 def test_the_lineage_goes_on_and_names_the_parent(first: Path, tmp_path: Path) -> None:
-    outcome, _ = go(starting(first), tmp_path / "second")
-    assert outcome.model is not None
-    older, newer = read_lineage(outcome.model)
+    result, _ = go(starting(first), tmp_path / "second")
+    assert result.model is not None
+    older, newer = read_lineage(result.model)
     assert (older,) == read_lineage(first)
     assert newer.parent == older.hash == model_hash(first)
-    assert newer.hash == model_hash(outcome.model)
+    assert newer.hash == model_hash(result.model)
 
 
 def test_a_run_that_started_from_a_model_resumes_to_the_same_bits(
@@ -89,23 +89,23 @@ def test_the_parent_is_the_model_that_was_there_at_the_start(
     first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (older,) = read_lineage(first)
-    build = run_module.build
+    build_training = run_module.build_training
 
-    def build_and_lose(*arguments: Any) -> Training:
-        training = build(*arguments)
+    def build_and_lose(*arguments: Any) -> TrainingSetup:
+        setup = build_training(*arguments)
         shutil.rmtree(first)
-        return training
+        return setup
 
-    monkeypatch.setattr(run_module, "build", build_and_lose)
-    outcome, _ = go(starting(first), tmp_path / "second")
-    assert outcome.model is not None
-    assert [entry.hash for entry in read_lineage(outcome.model)][:1] == [older.hash]
+    monkeypatch.setattr(run_module, "build_training", build_and_lose)
+    result, _ = go(starting(first), tmp_path / "second")
+    assert result.model is not None
+    assert [entry.hash for entry in read_lineage(result.model)][:1] == [older.hash]
 
 
 def test_fields_without_weights_may_differ(first: Path, tmp_path: Path) -> None:
-    outcome, shown = go(starting(first, "model.overrides.exit_threshold=0.7"), tmp_path / "second")
-    assert outcome.model is not None
-    assert load_model(outcome.model).model.config.exit_threshold == 0.7
+    result, shown = go(starting(first, "model.overrides.exit_threshold=0.7"), tmp_path / "second")
+    assert result.model is not None
+    assert load_model(result.model).model.config.exit_threshold == 0.7
     assert f"not as in {first}: exit_threshold from 0.97 to 0.7; model.overrides can keep what" in shown
     _, shown = go(starting(first), tmp_path / "third")
     assert "not as in" not in shown

@@ -50,8 +50,7 @@ def run(
     from tuili.eval import EVAL_FILE, EvalSettings, evaluate, write_card, write_html, write_json
     from tuili.files import check_file_place, is_special
     from tuili.model import load_model
-    from tuili.train.folder import RUN_FILE
-    from tuili.train.log import read_log
+    from tuili.train import RUN_FILE, read_log
 
     settings = EvalSettings(
         domains=parse_domains(domains),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tuili.eval import EvalSettings, ScoredResponse
     from tuili.model import LoadedModel
     from tuili.tasks import Problem
-    from tuili.train.recipe import Recipe
+    from tuili.train import Recipe
 
 STARTED_SECONDS = time.perf_counter()  # this module is the first thing that the verb loads
 RECIPE = "quickstart"
@@ -58,8 +58,7 @@ def run(
     from tuili.eval import EvalSettings, cells_by_domain, evaluate
     from tuili.files import check_file_place
     from tuili.model import load_model
-    from tuili.train.recipe import Recipe
-    from tuili.train.run import train
+    from tuili.train import Recipe, train
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     recipe = load_recipe(RECIPE, overrides or [], Recipe)
@@ -155,7 +154,7 @@ def _write(
 ) -> None:
     """Write the reports, one for programs and one for people."""
     from tuili.eval import sample, write_html, write_json
-    from tuili.train.log import read_log
+    from tuili.train import read_log
 
     questions = [sample(response, loaded.tokenizer) for response in responses]
     write_json(folder / JSON_FILE, {**figures, "evaluation": report, "questions": questions})

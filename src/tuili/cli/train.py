@@ -32,9 +32,7 @@ def run(
     folder = Path("runs", Path(recipe).stem) if out is None else parse_folder("--out", out)
     from tuili.config import has_section, load_recipe
     from tuili.files import check_file_place
-    from tuili.train.folder import RUN_FILE
-    from tuili.train.recipe import Recipe
-    from tuili.train.run import train
+    from tuili.train import RUN_FILE, Recipe, train
 
     if has_section(recipe, "verifier"):
         _train_verifier(recipe, overrides or [], folder, resume)
@@ -51,8 +49,7 @@ def run(
 
 def _train_verifier(recipe: str, overrides: list[str], folder: Path, resume: bool) -> None:
     from tuili.config import load_recipe
-    from tuili.posttrain.verifier.recipe import VerifierRecipe
-    from tuili.posttrain.verifier.rounds import train_verifier
+    from tuili.posttrain import VerifierRecipe, train_verifier
 
     plan = load_recipe(recipe, overrides, VerifierRecipe).verifier
     with progress_bar() as progress:

@@ -1,7 +1,7 @@
 """Checkpoints: written in the background, moved into place as a whole, checksummed, and verified before use.
 
 A checkpoint is a folder `step-00000200` of safetensors files, `state.json` and a manifest of SHA-256 sums;
-nothing in it is a pickle. What the tensors and the state mean is left to `loop`.
+nothing in it is a pickle. What the tensors and the state mean is left to `trainer`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from tuili.config import Config
 from tuili.errors import CheckpointError
 from tuili.files import flush, write_durably
 
-MANIFEST, STATE, SUFFIX = "manifest.json", "state.json", ".safetensors"
-PREFIX, SCRATCH = "step-", ".step-"
+MANIFEST_FILE, STATE_FILE, TENSORS_SUFFIX = "manifest.json", "state.json", ".safetensors"
+CHECKPOINT_PREFIX, SCRATCH_PREFIX = "step-", ".step-"
 
 Tensors = Mapping[str, Mapping[str, Tensor]]
 
@@ -54,9 +54,9 @@ class Checkpoint:
 class Checkpoints:
     """The checkpoints of one run. One writer at a time; `close` (or `with`) waits for it.
 
-    A full disk is raised as `CheckpointError` by the next call; the checkpoints before it stay as they are.
-    `tell` is given one line for each damaged checkpoint that is passed over, and for one that could not be written when
-    the training has failed already.
+    What kept the writer from writing, such as a full disk, is raised as `CheckpointError` by the next call; the
+    checkpoints on the disk stay as they are. `tell` is given one line for each damaged checkpoint that is passed over.
+    It is also given the writer's error where the training has failed already.
     """
 
     def __init__(self, folder: Path, keep: int, tell: Callable[[str], None]) -> None:
@@ -65,7 +65,7 @@ class Checkpoints:
         self._writing: Future[None] | None = None
         self.stall = 0.0
         """Seconds for which `save` has held up the training in all."""
-        for leftover in folder.glob(f"{SCRATCH}*"):
+        for leftover in folder.glob(f"{SCRATCH_PREFIX}*"):
             shutil.rmtree(leftover)
 
     def __enter__(self) -> Checkpoints:
@@ -79,7 +79,7 @@ class Checkpoints:
             self._tell(str(error))  # beside the error that is under way
 
     def save(self, step: int, tensors: Tensors, state: Mapping[str, Any]) -> None:
-        """Copy the tensors now and write them in the background. Waits only for the write before this one."""
+        """Copy the tensors now and write them in the background. Waits only until the write before has ended."""
         begun = time.perf_counter()
         self.close()
         copies = {group: {name: _copy(value) for name, value in named.items()} for group, named in tensors.items()}
@@ -88,7 +88,7 @@ class Checkpoints:
         self.stall += time.perf_counter() - begun
 
     def check(self) -> None:
-        """Raise what the writer has met, without waiting for it."""
+        """Raise the writer's error, if it has ended with one, without waiting for it."""
         if self._writing is not None and self._writing.done():
             self.close()
 
@@ -111,31 +111,31 @@ class Checkpoints:
         return None
 
     def _steps(self) -> list[int]:
-        names = (path.name.removeprefix(PREFIX) for path in self._folder.glob(f"{PREFIX}*"))
+        names = (path.name.removeprefix(CHECKPOINT_PREFIX) for path in self._folder.glob(f"{CHECKPOINT_PREFIX}*"))
         return sorted(int(name) for name in names if name.isdigit())
 
     def _path(self, step: int) -> Path:
         return _path(self._folder, step)
 
     def _write(self, step: int, tensors: dict[str, dict[str, Tensor]], state: str) -> None:
-        """Takes each group out of `tensors`, so that only one is in memory as bytes too."""
-        scratch = self._folder / f"{SCRATCH}{step:08d}"
+        """Takes each group out of `tensors` in turn, so that only one at a time is in memory as bytes too."""
+        scratch = self._folder / f"{SCRATCH_PREFIX}{step:08d}"
         try:
             scratch.mkdir(parents=True)
             sums = {}
             for group in list(tensors):
-                name = f"{group}{SUFFIX}"
+                name = f"{group}{TENSORS_SUFFIX}"
                 sums[name] = _write_file(scratch / name, dump_tensors(tensors.pop(group)))
-            sums[STATE] = _write_file(scratch / STATE, state.encode())
-            write_durably(scratch / MANIFEST, json.dumps({"step": step, "sha256": sums}, indent=2).encode())
+            sums[STATE_FILE] = _write_file(scratch / STATE_FILE, state.encode())
+            write_durably(scratch / MANIFEST_FILE, json.dumps({"step": step, "sha256": sums}, indent=2).encode())
             flush(scratch)
             # Only a damaged checkpoint can stand here or later: the run went on from an earlier one.
-            for late in [number for number in self._steps() if number >= step]:
-                shutil.rmtree(self._path(late))
+            for damaged_step in [number for number in self._steps() if number >= step]:
+                shutil.rmtree(self._path(damaged_step))
             scratch.rename(self._path(step))
             flush(self._folder)
-            for early in self._steps()[: -self._keep]:
-                shutil.rmtree(self._path(early))
+            for old_step in self._steps()[: -self._keep]:
+                shutil.rmtree(self._path(old_step))
         except OSError as error:
             shutil.rmtree(scratch, ignore_errors=True)
             steps = self._steps()
@@ -146,9 +146,9 @@ class Checkpoints:
 
 
 def read_checkpoint(folder: Path, step: int) -> Checkpoint:
-    """The checkpoint of a step. Raises one of several built-in errors if it is damaged; `Checkpoints` knows them."""
+    """The checkpoint of a step. Raises one of the errors that `Checkpoints.latest` catches if it is damaged."""
     path = _path(folder, step)
-    manifest = json.loads((path / MANIFEST).read_bytes())
+    manifest = json.loads((path / MANIFEST_FILE).read_bytes())
     if manifest["step"] != step:
         raise ValueError("its manifest belongs to another step")
     files: dict[str, bytes] = {}
@@ -156,12 +156,14 @@ def read_checkpoint(folder: Path, step: int) -> Checkpoint:
         files[name] = (path / name).read_bytes()
         if hashlib.sha256(files[name]).hexdigest() != expected:
             raise ValueError(f"the checksum of {name} is wrong")
-    state = json.loads(files.pop(STATE))
-    return Checkpoint(step, {name.removesuffix(SUFFIX): load_tensors(data) for name, data in files.items()}, state)
+    state = json.loads(files.pop(STATE_FILE))
+    return Checkpoint(
+        step, {name.removesuffix(TENSORS_SUFFIX): load_tensors(data) for name, data in files.items()}, state
+    )
 
 
 def _path(folder: Path, step: int) -> Path:
-    return folder / f"{PREFIX}{step:08d}"
+    return folder / f"{CHECKPOINT_PREFIX}{step:08d}"
 
 
 def _write_file(path: Path, data: bytes) -> str:

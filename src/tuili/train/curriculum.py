@@ -38,8 +38,7 @@ class CurriculumConfig(Config):
 
 
 class Curriculum:
-    """Weights over the sources of a run: those of all domains add up to 1, a file keeps the weight it is
-    given.
+    """Weights over the sources of a run: those of the domains add up to 1, and each file has the weight in `files`.
 
     Raises `ConfigError` when a stage gives no weight to any of the domains.
     """

@@ -1,6 +1,7 @@
-"""The folder of a run: the names in it, its lock, and `run.json`, which fixes what all sessions of the run must share.
+"""Folders of runs: the names in them, the lock, and `run.json`, which fixes what all sessions of a run must share.
 
-`run.json` is written when everything else that a session needs is on the disk: a run without it has not begun.
+`RunFolder` is common to all kinds of runs, `TrainingFolder` is that of a recipe. What stands in checkpoints is left to
+`checkpoint`, in the log to `log`.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,31 +24,48 @@ from tuili.files import check_folder_place, flush, flush_all, write_durably, wri
 from tuili.model import check_folder
 from tuili.provenance import code_hash, current_versions
 from tuili.store import LineageEntry, model_hash, read_lineage, resolve_model
-from tuili.train.checkpoint import PREFIX
-from tuili.train.precision import Precision
+from tuili.train.checkpoint import CHECKPOINT_PREFIX
+from tuili.train.execution import ExecutionPlan
 from tuili.train.recipe import Recipe
 
 RUN_FILE = "run.json"
-FREE_SECTIONS = {"checkpoint", "log"}
-"""What a later session may change: it has no influence on the weights."""
+REWRITE_REMEDY = "add --resume to write it again"
+CHANGEABLE_SECTIONS = {"checkpoint", "log"}
+"""Sections of the recipe that a later session may change: they have no influence on the weights."""
+PLAN_SETTINGS = ("precision", "replicas", "device", "compile")
+"""The settings of an `ExecutionPlan`, which `run.json` holds at its top level."""
+
+
+class RunFolder:
+    """The folder of a run: `run.json`, which a session writes when the run has begun, and the `model` that it makes.
+
+    Raises `InputError` where no folder can be.
+    """
+
+    def __init__(self, path: Path) -> None:
+        check_folder_place(path)
+        self.path, self.model, self.run_file = path, path / "model", path / RUN_FILE
+
+    def refuse_own_model(self, start: Path, setting: str) -> None:
+        """Raise `InputError` where the run would read a model from the place of its own; `setting` says who asks."""
+        if start.resolve() == self.model.resolve():
+            raise InputError(f"{setting} is where this run writes its own model: choose another --out")
+
+    def recorded(self, resume: bool) -> bytes | None:
+        """The bytes of `run.json`; None where no run has begun. Raises `InputError` where one has, without `resume`."""
+        if not self.run_file.is_file():
+            return None
+        if not resume:
+            raise InputError(f"{self.path} already holds a run: add --resume to go on, or choose another --out")
+        return self.run_file.read_bytes()
+
+    def record(self, document: Mapping[str, Any]) -> None:
+        """Write `run.json`."""
+        write_durably(self.run_file, json.dumps(document, indent=2).encode())
 
 
 @dataclass(frozen=True)
-class Choices:
-    """What `auto` became when the run began, by the names of the recipe's `train`: later sessions go on with it."""
-
-    precision: Precision
-    replicas: int
-    device: str
-    compile: str
-
-    def laid_over(self, recipe: Recipe) -> Recipe:
-        """The recipe with these choices in place of its own."""
-        return recipe.model_copy(update={"train": recipe.train.model_copy(update=asdict(self))})
-
-
-@dataclass(frozen=True)
-class Parent:
+class ParentModel:
     """A model that a run starts from: its folder, and what the run's lineage says about it."""
 
     folder: Path
@@ -55,38 +73,35 @@ class Parent:
     lineage: tuple[LineageEntry, ...]
 
 
-class RunFolder:
-    """A folder for one run of a recipe; the log stands in it beside what is named here.
+class TrainingFolder(RunFolder):
+    """The folder of a recipe's run; the log stands in it beside what is named here.
 
-    Raises `InputError` where no folder can be.
+    `run.json` is written when everything else that a session needs is on the disk: a run without it has not begun.
     """
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
-        check_folder_place(path)
-        self.path = path
+        super().__init__(path)
         self.tokenizer = path / "tokenizer"
         self.checkpoints = path / "checkpoints"
-        self.model = path / "model"
-        self._file, self._lock = path / RUN_FILE, path / ".lock"
+        self._lock = path / ".lock"
         self._environment: dict[str, Any] = {}
         self._recipe = recipe
 
     @cached_property
-    def parent(self) -> Parent | None:
+    def parent(self) -> ParentModel | None:
         """The model that the run starts from. Raises `ModelFolderError` where it is not found or not sound."""
         if self._recipe.model.start is None:
             return None
         start = resolve_model(self._recipe.model.start)
         check_folder(start)
-        if start.resolve() == self.model.resolve():
-            raise InputError(f"model.start = {start} is where this run writes its own model: choose another --out")
-        return Parent(start, model_hash(start), read_lineage(start))
+        self.refuse_own_model(start, f"model.start = {start}")
+        return ParentModel(start, model_hash(start), read_lineage(start))
 
     @cached_property
     def _fixed(self) -> dict[str, Any]:
         """What all sessions have in common."""
         return {
-            "recipe": self._recipe.model_dump(mode="json", exclude=FREE_SECTIONS),
+            "recipe": self._recipe.model_dump(mode="json", exclude=CHANGEABLE_SECTIONS),
             "files": {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in self._recipe.data.files},
             "hash of model.start": self.parent.hash if self.parent else None,
         }
@@ -106,47 +121,44 @@ class RunFolder:
                     ) from None
             yield
 
-    def begin(self, choices: Choices) -> None:
-        """Note that the run has begun, with these choices, once the tokenizer is on the disk."""
+    def begin(self, plan: ExecutionPlan) -> None:
+        """Flush the tokenizer, which must be there, to the disk, then record that the run has begun by this plan."""
         flush_all(self.tokenizer)
         flush(self.path)
-        run = asdict(choices) | {"environment": environment()} | self._fixed
-        write_durably(self._file, json.dumps(run, indent=2).encode())
+        self.record(plan.settings() | {"environment": environment()} | self._fixed)
         flush(self.path)
 
-    def begun(self, resume: bool) -> Choices | None:
-        """The choices of the run that the folder holds, None where none has begun.
+    def recorded_settings(self, resume: bool) -> dict[str, Any] | None:
+        """The settings of the plan that the run in this folder began with; None where no run has begun.
 
-        Raises `InputError` when it is not to be resumed, or with another recipe or other files, and when it has
-        checkpoints or a model without a `run.json`.
+        Raises `InputError` when the run is not to be resumed, or began with another recipe or other files, and when
+        there are checkpoints or a model without a `run.json`.
         """
-        if not self._file.is_file():
-            checkpoints = any(self.checkpoints.glob(f"{PREFIX}*"))
+        recorded = self.recorded(resume)
+        if recorded is None:
+            checkpoints = any(self.checkpoints.glob(f"{CHECKPOINT_PREFIX}*"))
             if checkpoints or os.path.lexists(self.model):
                 what = "checkpoints" if checkpoints else "a model"
-                raise InputError(f"{self.path} has {what} and no {self._file.name}: choose another --out")
+                raise InputError(f"{self.path} has {what} and no {RUN_FILE}: choose another --out")
             return None
-        if not resume:
-            raise InputError(f"{self.path} already holds a run: add --resume to go on, or choose another --out")
         try:
-            run = json.loads(self._file.read_bytes())
-            self._environment = dict(run.pop("environment"))
-            choices = Choices(**{field.name: run.pop(field.name) for field in fields(Choices)})
+            then = json.loads(recorded)
+            self._environment = dict(then.pop("environment"))
+            settings = {name: then.pop(name) for name in PLAN_SETTINGS}
         except (ValueError, LookupError, AttributeError, TypeError) as error:
-            raise InputError(f"{self._file} is damaged: choose another --out") from error
-        now, then = dict(_flat(self._fixed)), dict(_flat(run))
-        for key in sorted(now.keys() | then.keys()):
-            if now.get(key) != then.get(key):
+            raise InputError(f"{self.run_file} is damaged: choose another --out") from error
+        fixed_now, fixed_then = dict(_flat(self._fixed)), dict(_flat(then))
+        for key in sorted(fixed_now.keys() | fixed_then.keys()):
+            if fixed_now.get(key) != fixed_then.get(key):
                 raise InputError(
-                    f"{self.path}: the run began with {key.removeprefix('recipe.')} = {then.get(key)}, not "
-                    f"{now.get(key)}: resume it with the same recipe and files, or choose another --out"
+                    f"{self.path}: the run began with {key.removeprefix('recipe.')} = {fixed_then.get(key)}, not "
+                    f"{fixed_now.get(key)}: resume it with the same recipe and files, or choose another --out"
                 )
-        return choices
+        return settings
 
     def changes(self) -> list[str]:
-        """What is other than when the run, as last read by `begun`, began."""
-        now = environment()
-        then = self._environment
+        """How the environment differs from the one in which the run began, as `recorded_settings` last read it."""
+        now, then = environment(), self._environment
         return [f"{name} from {then[name]} to {now.get(name)}" for name in then if then[name] != now.get(name)]
 
 

@@ -1,7 +1,6 @@
-"""What a run tells while it goes on: a progress line, `log.jsonl`, and TensorBoard's event files where
-wanted.
+"""The log of a run: a progress line, `log.jsonl`, and TensorBoard's event files where the recipe asks for them.
 
-It averages the figures of the steps between two lines; where the figures come from is left to `loop`.
+It averages the figures of the steps between two lines. Where the figures come from is left to `trainer`.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ from tuili.files import write_durably
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-LOG_FILE, EVENTS = "log.jsonl", "tensorboard"
+LOG_FILE, EVENTS_FOLDER = "log.jsonl", "tensorboard"
 
-SHOWN = {
+PROGRESS_FORMATS = {
     "loss": "loss {:.3f}",
     "accuracy": "accuracy {:.1%}",
     "tokens_per_second": "{:,.0f} tok/s",
     "gflops_per_second": "{:.0f} GFLOP/s",
 }
-"""The figures of the progress line."""
+"""The figures of the progress line, and how they are shown."""
 
 
 class LogConfig(Config):
-    """What a run tells while it goes on."""
+    """What a run shows and writes while it trains."""
 
     interval: PositiveInt = 10
     """Steps between two lines of the log; a line holds the means over them."""
@@ -54,7 +53,7 @@ class LogConfig(Config):
 
 
 class Means:
-    """Running means by name; a figure that is missing now and then is averaged over the times it came."""
+    """Running means by name. A figure that some steps lack is averaged over the steps that have it."""
 
     def __init__(self) -> None:
         self._sums: Counter[str] = Counter()
@@ -88,7 +87,7 @@ class TrainingLog:
         write_durably(self._path, "".join(json.dumps(line) + "\n" for line in kept).encode())
         self.last: dict[str, Any] = kept[-1] if kept else {}
         """The newest line."""
-        self._events = _event_writer(folder / EVENTS, first) if config.tensorboard else None
+        self._events = _event_writer(folder / EVENTS_FOLDER, first) if config.tensorboard else None
         self._console = console
         columns = (BarColumn(bar_width=8), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"))
         self._progress = Progress(
@@ -119,7 +118,7 @@ class TrainingLog:
         return self._before + time.perf_counter() - self._begun
 
     def step(self, step: int, figures: Mapping[str, float], *, tokens: int, flops: float) -> None:
-        """Note a finished step: its figures, the tokens it read, and its operations (0 if unknown)."""
+        """Take up a finished step: its figures, the tokens that it read, and its operations (0 if unknown)."""
         self._means.add(figures)
         self._tokens += tokens
         self._flops += flops
@@ -142,7 +141,7 @@ class TrainingLog:
         if self._events is not None:
             for name, value in figures.items():
                 self._events.add_scalar(f"train/{name}", value, step)
-        text = " ".join(form.format(figures[name]) for name, form in SHOWN.items() if name in figures)
+        text = " ".join(form.format(figures[name]) for name, form in PROGRESS_FORMATS.items() if name in figures)
         self._progress.update(self._task, figures=text)
         if not self._console.is_terminal:
             left = (now - self._begun) / (step - self._first) * (self._steps - step)

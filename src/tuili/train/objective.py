@@ -1,8 +1,9 @@
 """What training minimises: the next token at each token's own exit, and two auxiliary losses of the routers.
 
-Only tokens of responses are learnt, and only they go beyond the trunk. Each of them leaves at an exit drawn at random
-in fixed shares, so that the head runs once a token and the work falls to the mean depth; this is possible because
-reasoning layers read only what the trunk wrote. The loop that calls this is in `loop.py`.
+Only tokens of responses are learnt, and only they go beyond the trunk. Each of them leaves at an exit that is drawn at
+random, in shares that the recipe gives. The head therefore runs once for each token, and the work falls to the mean
+depth; this is possible because reasoning layers read only what the trunk wrote. Gradients and steps are left to
+`trainer`.
 
 Dimensions: B rows, T positions, Q tokens a row beyond the trunk, N learnt tokens, M hidden size, E experts.
 """
@@ -21,12 +22,12 @@ from tuili.config import Config
 from tuili.data import IGNORE_INDEX, Block
 from tuili.model import Route, TuiliForCausalLM
 
-MARGIN = 2.0
-"""The logit of a token's own expert is led this far above all others, and no further: an expert whose score is next to
-nothing can be of no use in the second slot."""
+DOMAIN_LOGIT_MARGIN = 2.0
+"""The logit of the domain's expert is led this far above all others, and no further: an expert with a score near zero
+would be of no use as a token's second expert."""
 
-FILL = 8
-"""The number of tokens a row beyond the trunk is filled up to a multiple of this, so that shapes are few."""
+PAD_TO_MULTIPLE_TOKENS = 8
+"""Beyond the trunk, rows are padded to a multiple of this many tokens, so that few different shapes occur."""
 
 
 class ObjectiveConfig(Config):
@@ -53,8 +54,10 @@ class ObjectiveConfig(Config):
 
 @dataclass(frozen=True)
 class ObjectiveResult:
-    """A scalar loss, and what is worth logging: its parts before they are weighted (`cross_entropy`, `z_loss`,
-    `domain_loss`), `accuracy` of the next token, in all and by exit, and `flops`.
+    """A scalar loss, and metrics for the log.
+
+    The metrics are the parts of the loss before they are weighted (`cross_entropy`, `z_loss`, `domain_loss`), the
+    `accuracy` of the next token over all tokens and by exit (`accuracy_LAYERS`), and `flops`.
     """
 
     loss: Tensor
@@ -62,43 +65,47 @@ class ObjectiveResult:
 
 
 @dataclass(frozen=True)
-class _Leaving:
-    """The tokens that leave at one exit."""
+class _ExitTokens:
+    """The tokens that leave at one exit: their hidden states, and the tokens that follow them."""
 
     hidden_NM: Tensor
     target_N: Tensor
 
 
 class Objective:
-    """Callable for a block; see the head of this file."""
+    """The loss of a block, by calling it; see the head of this file."""
 
     def __init__(self, config: ObjectiveConfig, model: TuiliForCausalLM) -> None:
-        self._config, self._model = config, model
+        self._config, self.model = config, model
 
-    def _beyond(self, exit: int, progress: float) -> float:
-        """Share of the learnt tokens that go beyond an exit."""
+    def _share_beyond(self, exit: int, progress: float) -> float:
+        """Share of the learnt tokens that go beyond an exit, at `progress` in [0, 1] of the run."""
         start, end = (sum(shares[exit + 1 :]) for shares in self._config.exits)
         return start + (end - start) * progress
 
     def __call__(self, block: Block, progress: float, generator: torch.Generator) -> ObjectiveResult:
         """The loss of one block at `progress` in [0, 1] of the run; exits are drawn from `generator`."""
-        model = self._model.model
+        model = self.model.model
         hidden_BTM, shared, frame = model.encode(
             block.tokens_BT,
             attention_mask=None if bool((block.documents_BT >= 0).all()) else block.documents_BT >= 0,
             position_ids=block.positions_BT,
         )
         order_BT, learnt_B = _shuffle_learnt(block.targets_BT, generator)
-        leaving, routes = [], []
+        exits, routes = [], []
         hidden_BQM, index_BQ = hidden_BTM, order_BT
         stays_B = learnt_B
         for exit in range(model.config.num_groups + 1):
             last = exit == model.config.num_groups
-            goes_on_B = torch.zeros_like(learnt_B) if last else (learnt_B * self._beyond(exit, progress)).ceil().long()
-            leaving.append(_leave(hidden_BQM, index_BQ, block.targets_BT, goes_on_B, stays_B, gather=exit == 0))
+            goes_on_B = (
+                torch.zeros_like(learnt_B) if last else (learnt_B * self._share_beyond(exit, progress)).ceil().long()
+            )
+            exits.append(_exit_tokens(hidden_BQM, index_BQ, block.targets_BT, goes_on_B, stays_B, gather=exit == 0))
             if last:
                 break
-            width = min(-(-max(1, int(goes_on_B.max())) // FILL) * FILL, index_BQ.shape[1])
+            width = min(
+                -(-max(1, int(goes_on_B.max())) // PAD_TO_MULTIPLE_TOKENS) * PAD_TO_MULTIPLE_TOKENS, index_BQ.shape[1]
+            )
             index_BQ, stays_B = index_BQ[:, :width], goes_on_B
             real_BQ = torch.arange(width, device=index_BQ.device) < goes_on_B[:, None]
             if exit == 0:
@@ -110,18 +117,18 @@ class Objective:
             hidden_BQM, group_routes = model.reason(hidden_BQM, shared, frame, exit)
             domain_N = block.domains_BT.gather(1, index_BQ)[real_BQ]
             routes += [(route, real_BQ.flatten(), domain_N) for route in group_routes]
-        return self._combine(leaving, routes, progress, block)
+        return self._combine(exits, routes, progress, block)
 
     def _combine(
         self,
-        leaving: list[_Leaving],
+        exits: list[_ExitTokens],
         routes: list[tuple[Route, Tensor, Tensor]],
         progress: float,
         block: Block,
     ) -> ObjectiveResult:
-        target_N = torch.cat([exit.target_N for exit in leaving])
-        hidden_NM = self._model.model.norm(torch.cat([exit.hidden_NM for exit in leaving]))
-        logits_NV = self._model.lm_head(hidden_NM).float()
+        target_N = torch.cat([exit.target_N for exit in exits])
+        hidden_NM = self.model.model.norm(torch.cat([exit.hidden_NM for exit in exits]))
+        logits_NV = self.model.lm_head(hidden_NM).float()
         loss = F.cross_entropy(logits_NV, target_N)
         right_N = (logits_NV.detach().argmax(-1) == target_N).float()
 
@@ -131,31 +138,31 @@ class Objective:
         z_loss, domain_loss = torch.stack(z_losses).mean(), torch.stack(domain_losses).mean()
         metrics: dict[str, float | Tensor] = {
             "accuracy": right_N.mean(),
-            "flops": self._flops(leaving, block),
+            "flops": self._flops(exits, block),
         }
-        sizes = [len(exit.target_N) for exit in leaving]
-        for depth, right in zip(self._model.config.exit_layers, right_N.split(sizes), strict=True):
+        sizes = [len(exit.target_N) for exit in exits]
+        for depth, right in zip(self.model.config.exit_layers, right_N.split(sizes), strict=True):
             if len(right):
                 metrics[f"accuracy_{depth}"] = right.mean()
         metrics |= {"cross_entropy": loss.detach(), "z_loss": z_loss.detach(), "domain_loss": domain_loss.detach()}
         total = loss + self._config.router_z * z_loss + domain_weight * domain_loss
         return ObjectiveResult(total, metrics)
 
-    def _flops(self, leaving: list[_Leaving], block: Block) -> float:
-        """Forward and backward of the linear layers, 6 a parameter and token; attention itself is not counted."""
-        config, model = self._model.config, self._model.model
+    def _flops(self, exits: list[_ExitTokens], block: Block) -> float:
+        """Operations of the linear layers, forward and backward: 6 a parameter and token. Attention is not counted."""
+        config, model = self.model.config, self.model.model
         used = config.num_experts_per_tok / config.num_experts
         trunk = sum(p.numel() for part in (model.trunk, model.shared_key_value) for p in part.parameters())
         layer = sum(
             p.numel() * (used if ".experts." in name else 1.0) for name, p in model.reasoning.named_parameters()
         ) / len(model.reasoning)
-        beyond = sum(len(exit.target_N) * number for number, exit in enumerate(leaving))
-        head = sum(len(exit.target_N) for exit in leaving) * config.vocab_size * config.hidden_size
+        beyond = sum(len(exit.target_N) * number for number, exit in enumerate(exits))
+        head = sum(len(exit.target_N) for exit in exits) * config.vocab_size * config.hidden_size
         return float(6 * (trunk * block.real_tokens + layer * beyond * config.group_layers + head))
 
 
 def _shuffle_learnt(targets_BT: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The columns of each row with the learnt ones first, in random order, and their number."""
+    """The columns of each row, the learnt ones first in random order; and the number of learnt ones in each row."""
     learnt_BT = targets_BT != IGNORE_INDEX
     key_BT = torch.rand(targets_BT.shape, generator=generator, device=targets_BT.device)
     return (key_BT + ~learnt_BT).argsort(dim=1), learnt_BT.sum(dim=1)
@@ -165,21 +172,21 @@ def _columns(hidden_BTM: Tensor, index_BQ: Tensor) -> Tensor:
     return hidden_BTM.gather(1, index_BQ[..., None].expand(-1, -1, hidden_BTM.shape[-1]))
 
 
-def _leave(
+def _exit_tokens(
     hidden_BQM: Tensor, index_BQ: Tensor, targets_BT: Tensor, first_B: Tensor, end_B: Tensor, *, gather: bool
-) -> _Leaving:
-    """The tokens of rank first … end - 1 in each row; `gather` if `hidden` is still in the order of the columns."""
+) -> _ExitTokens:
+    """The tokens of rank first … end - 1 in each row; `gather` if the states are still in the order of columns."""
     rank_Q = torch.arange(index_BQ.shape[1], device=index_BQ.device)
-    row_N, slot_N = ((rank_Q >= first_B[:, None]) & (rank_Q < end_B[:, None])).nonzero(as_tuple=True)
-    column_N = index_BQ[row_N, slot_N]
-    return _Leaving(hidden_BQM[row_N, column_N if gather else slot_N], targets_BT[row_N, column_N])
+    row_N, rank_N = ((rank_Q >= first_B[:, None]) & (rank_Q < end_B[:, None])).nonzero(as_tuple=True)
+    column_N = index_BQ[row_N, rank_N]
+    return _ExitTokens(hidden_BQM[row_N, column_N if gather else rank_N], targets_BT[row_N, column_N])
 
 
 def _router_losses(route: Route, real_N: Tensor, domain_N: Tensor) -> tuple[Tensor, Tensor]:
-    """z-loss, and how far the domain's expert is from its margin, over the tokens whose domain is known."""
+    """The z-loss over all tokens; and how far the domain's expert is below its margin, over tokens of known domain."""
     logits_NE = route.logits_NE[real_N]
     z_loss = logits_NE.logsumexp(-1).square().mean()
     known_N = (domain_N >= 0) & (domain_N < logits_NE.shape[1])
     if not bool(known_N.any()):
         return z_loss, logits_NE.sum() * 0
-    return z_loss, F.multi_margin_loss(logits_NE[known_N], domain_N[known_N], margin=MARGIN)
+    return z_loss, F.multi_margin_loss(logits_NE[known_N], domain_N[known_N], margin=DOMAIN_LOGIT_MARGIN)

@@ -1,7 +1,8 @@
 """The optimizers of a run, behind one step and one set of named state tensors.
 
-`adamw` updates everything; `muon` gives it the embedding, the head, the routers, the 3-D experts and all
-vectors, and takes the matrices of the hidden linear layers itself. The rate over time is left to `schedule`.
+With `adamw`, AdamW updates all parameters. With `muon`, Muon updates the matrices of the hidden linear layers, and
+AdamW the rest: the embedding, the head, the routers, the 3-D experts and all vectors. The rate over time is left to
+`schedule`.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class OptimizerConfig(Config):
-    """AdamW for everything, or Muon for the hidden matrices beside it."""
+    """AdamW for all parameters, or Muon for the hidden matrices and AdamW for the rest."""
 
     kind: Literal["adamw", "muon"] = "adamw"
     learning_rate: PositiveFloat = 3e-3
     """Peak rate. Muon's updates are scaled to AdamW's size, so that both use the same."""
     betas: tuple[Beta, Beta] = (0.9, 0.95)
     weight_decay: NonNegativeFloat = 0.1
-    """Of matrices; vectors (norms, biases) have none."""
+    """Weight decay of matrices; vectors (norms, biases) have none."""
 
 
 class Optimizers:

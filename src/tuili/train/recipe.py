@@ -35,7 +35,7 @@ from tuili.train.objective import ObjectiveConfig
 from tuili.train.optim import OptimizerConfig
 from tuili.train.schedule import ScheduleConfig
 
-FITTED = (
+FITTED_FIELDS = (
     "vocab_size",
     "pad_token_id",
     "bos_token_id",
@@ -44,7 +44,7 @@ FITTED = (
     "num_experts",
     "domains",
 )
-"""Fields of the model's configuration that a run fills in."""
+"""Fields of the model's configuration that follow from the tokenizer and the list of tasks."""
 
 
 def _refusal(size: str, overrides: Mapping[str, Any]) -> str | None:
@@ -83,14 +83,14 @@ class ModelConfig(Config):
     @field_validator("overrides")
     @classmethod
     def _not_fitted(cls, overrides: dict[str, Any]) -> dict[str, Any]:
-        for name in FITTED:
+        for name in FITTED_FIELDS:
             if name in overrides:
                 raise _fault((name,), overrides[name], "follows from the tokenizer or the list of tasks: leave it out")
         return overrides
 
     @model_validator(mode="after")
     def _possible(self) -> ModelConfig:
-        """Names the first override that the size does not take on top of those before it."""
+        """Raises an error that names the first override which the size does not take together with those before it."""
         if _refusal(self.preset, self.overrides):
             for count, (name, value) in enumerate(self.overrides.items(), start=1):
                 if reason := _refusal(self.preset, dict(islice(self.overrides.items(), count))):
@@ -107,7 +107,7 @@ class DataConfig(Config):
     files: dict[Path, PositiveFloat] = Field({})
     """JSONL files of your own, each with its weight against 1 for all domains together."""
     vocabulary: int = Field(VOCABULARY_SIZE, ge=MIN_VOCABULARY_SIZE)
-    """Most entries of the tokenizer, which is learnt from this data before training starts, or comes with a model."""
+    """Most entries of the tokenizer. It is learnt from this data before training starts, or comes with a model."""
 
     @property
     def domain_names(self) -> tuple[str, ...]:
@@ -162,13 +162,13 @@ class TrainConfig(Config):
     accumulation: PositiveInt = 1
     """Blocks whose gradients are averaged for one step; each weighs the same, however many tokens it has."""
     replicas: Literal["auto"] | PositiveInt = "auto"
-    """Processes among which the blocks of a step are divided; `auto` is as many as cores allow, on a GPU one."""
+    """Processes among which the blocks of a step are divided; `auto` is as many as the cores allow, one on a GPU."""
     clip: PositiveFloat = 1.0
     """Largest norm of the gradient."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto` times both on the first block and takes the faster one."""
+    """`auto` is bf16 where the hardware multiplies it and, on a CPU, small operations are compiled; else fp32."""
     compile: Literal["auto", "on", "off"] = "auto"
-    """Run chains of small operations compiled; `auto` does where a C++ compiler, or on a GPU Triton, is at hand."""
+    """Run chains of small operations compiled; `auto` does so where a C++ compiler, or on a GPU Triton, is at hand."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto` is a GPU where there is one."""
 
@@ -205,7 +205,7 @@ class Recipe(Config):
         return self
 
     def _misfit(self, section: str, key: str, field: str, reason: str) -> ValidationError:
-        """A fault of a key, or of the model's field if the key has its default, which fits every size."""
+        """An error that names the key, or the model's field where the key has its default, which fits every size."""
         settings = getattr(self, section)
         value = getattr(settings, key)
         if field in self.model.overrides and value == getattr(type(settings)(), key):

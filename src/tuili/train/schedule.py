@@ -1,4 +1,7 @@
-"""The learning rate as a fraction of its peak: linear warm-up, then cosine or linear decay to a floor."""
+"""Learning rates over time, as fractions of the peak: linear warm-up, then decay along half a cosine or a line.
+
+`rate_scale` serves the training of a model, `warmup_cosine` that of smaller networks.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,26 @@ class ScheduleConfig(Config):
     """Steps until the full rate is reached; in a short run a tenth of its steps, if that is less."""
     decay: Literal["cosine", "linear"] = "cosine"
     floor: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """What is left of the rate at the last step."""
+    """The fraction of the rate that is left at the last step."""
 
 
 def rate_scale(schedule: ScheduleConfig, step: int, steps: int) -> float:
-    """The factor for step `step` (from 0) of `steps`."""
+    """The fraction of the peak rate for step `step` (from 0) of `steps`."""
     warmup = min(schedule.warmup, steps // 10)
     if step < warmup:
         return (step + 1) / (warmup + 1)
     progress = (step - warmup) / max(1, steps - 1 - warmup)
-    left = 1 - progress if schedule.decay == "linear" else (1 + math.cos(math.pi * progress)) / 2
+    left = 1 - progress if schedule.decay == "linear" else _half_cosine(progress)
     return schedule.floor + (1 - schedule.floor) * left
+
+
+def warmup_cosine(progress: float, warmup: float) -> float:
+    """The fraction of the peak rate at a progress in (0, 1]: it rises until `warmup`, and falls to 0 at the end."""
+    if progress < warmup:
+        return progress / warmup
+    return _half_cosine(progress - warmup, 1 - warmup)
+
+
+def _half_cosine(done: float, total: float = 1.0) -> float:
+    """From 1 at the start to 0 when `done` reaches `total`."""
+    return (1 + math.cos(math.pi * done / total)) / 2

@@ -10,7 +10,7 @@ from benchmarks.training.training import matmul_shapes, measure
 from tuili.config import load_recipe
 from tuili.data.packing import IGNORE_INDEX, Document, pack
 from tuili.model import count_parameters, preset
-from tuili.train.recipe import Recipe
+from tuili.train import Recipe
 
 
 @pytest.mark.parametrize("size", ["nano", "micro", "small"])

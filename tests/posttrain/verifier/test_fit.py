@@ -1,13 +1,13 @@
-"""A verifier learns what can be learnt, the same for a seed, and is judged the same in any batch."""
+"""A verifier learns what can be learnt, the same for a seed, and judges the same in any batch."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from tuili.posttrain.verifier.chains import UNKNOWN
-from tuili.posttrain.verifier.features import Examples
-from tuili.posttrain.verifier.fit import FitConfig, fit, judged, padded
+from tuili.posttrain.verifier.chains import UNKNOWN_LABEL
+from tuili.posttrain.verifier.examples import Examples
+from tuili.posttrain.verifier.fit import FitConfig, fit_verifier, padded_places, predict_logits
 from tuili.store import VerifierConfig
 
 CONFIG = VerifierConfig(state_size=1, channels=16, layers=1, heads=2, dropout=0)
@@ -24,7 +24,7 @@ def sample(chains: int = 64) -> Examples:
     for start, length in zip(start_C.tolist(), length_C.tolist(), strict=True):
         label_N[start : start + length] = (feature_NF[start : start + length, 0].cumsum(0) == 0).to(torch.int8)
     for chain in range(1, chains, 2):
-        label_N[start_C[chain] : start_C[chain] + length_C[chain]] = UNKNOWN
+        label_N[start_C[chain] : start_C[chain] + length_C[chain]] = UNKNOWN_LABEL
     nothing_C, all_C = torch.full((chains,), -1), torch.ones(chains, dtype=torch.bool)
     end_E, chain_E = start_C + length_C - 1, torch.arange(chains)
     return Examples(feature_NF.bfloat16(), label_N, start_C, length_C, nothing_C * 0, nothing_C, all_C, end_E, chain_E)
@@ -33,34 +33,36 @@ def sample(chains: int = 64) -> Examples:
 def test_it_learns_what_was_seen_before_and_hides_nothing_behind_a_batch() -> None:
     made = sample()
     settings = FitConfig(steps=150, rows=8, learning_rate=1e-2)
-    told: list[tuple[int, int]] = []
-    verifier = fit(made, CONFIG, settings, seed=1, tell=lambda *done: told.append(done))
-    assert told[-1] == (150, 150)
-    logit_N = judged(verifier, made)
-    known_N = made.label_N != UNKNOWN
+    progress: list[tuple[int, int]] = []
+    verifier = fit_verifier(made, CONFIG, settings, seed=1, tell=lambda *done: progress.append(done))
+    assert progress[-1] == (150, 150)
+    logit_N = predict_logits(verifier, made)
+    known_N = made.label_N != UNKNOWN_LABEL
     assert ((logit_N > 0) == (made.label_N == 1))[known_N].float().mean() > 0.95
-    assert torch.allclose(judged(verifier, made, rows=1), logit_N, atol=1e-5)
-    again = fit(made, CONFIG, settings, seed=1, tell=lambda *_: None)
-    assert torch.equal(judged(again, made), logit_N)
-    other = fit(made, CONFIG, settings, seed=2, tell=lambda *_: None)
-    assert not torch.equal(judged(other, made), logit_N)
+    assert torch.allclose(predict_logits(verifier, made, rows=1), logit_N, atol=1e-5)
+    again = fit_verifier(made, CONFIG, settings, seed=1, tell=lambda *_: None)
+    assert torch.equal(predict_logits(again, made), logit_N)
+    other = fit_verifier(made, CONFIG, settings, seed=2, tell=lambda *_: None)
+    assert not torch.equal(predict_logits(other, made), logit_N)
 
 
 def test_labels_that_are_unknown_teach_nothing() -> None:
     made, settings = sample(), FitConfig(steps=5, rows=8)
-    before = judged(fit(made, CONFIG, settings, 1, lambda *_: None), made)
-    unknown_N = made.label_N == UNKNOWN
+    before = predict_logits(fit_verifier(made, CONFIG, settings, 1, lambda *_: None), made)
+    unknown_N = made.label_N == UNKNOWN_LABEL
     odd_C = torch.arange(64) % 2 == 1
     assert torch.equal(unknown_N, odd_C.repeat_interleave(made.length_C))
     made.feature_NF[unknown_N] += 1
-    assert torch.equal(judged(fit(made, CONFIG, settings, 1, lambda *_: None), made)[~unknown_N], before[~unknown_N])
+    assert torch.equal(
+        predict_logits(fit_verifier(made, CONFIG, settings, 1, lambda *_: None), made)[~unknown_N], before[~unknown_N]
+    )
     made.label_N[unknown_N] = 0
-    assert not torch.equal(judged(fit(made, CONFIG, settings, 1, lambda *_: None), made), before)
+    assert not torch.equal(predict_logits(fit_verifier(made, CONFIG, settings, 1, lambda *_: None), made), before)
 
 
 def test_rows_are_filled_up_behind_their_end() -> None:
     made = sample(3)
-    place_AT = padded(made, torch.tensor([2, 0]))
+    place_AT = padded_places(made, torch.tensor([2, 0]))
     assert place_AT.shape == (2, int(made.length_C[[2, 0]].max()))
     for row, chain in enumerate((2, 0)):
         start, length = int(made.start_C[chain]), int(made.length_C[chain])

@@ -1,1 +1,4 @@
-"""Training the verifier: chains labelled by the checker, features of the frozen model, rounds against the generator."""
+"""Training a verifier: chains labelled by the checker, features of the frozen model, rounds against the generator.
+
+`chains` makes and labels texts, `examples` adds the model's features, `fit` trains, `metrics` judges, `run` joins them.
+"""

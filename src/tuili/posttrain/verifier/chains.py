@@ -1,7 +1,7 @@
-"""Chains that a verifier learns from, each token labelled by the exact checker: right ones, mutants, the model's own.
+"""Chains that a verifier learns from: right ones, mutants, and what the model writes, labelled by the exact checker.
 
-A label says whether nothing is wrong up to and with a token; at `<|end|>` whether the answer is right. What the
-language model makes of the tokens is worked out in `features`.
+The label of a token says whether nothing is wrong up to that token and with it; the label of `<|end|>` says whether the
+answer is right. The language model's features of the tokens are left to `examples`.
 """
 
 from __future__ import annotations
@@ -18,21 +18,29 @@ from tuili.steps import END_THINK, Context, Status, Verdict, check, render_respo
 from tuili.store import Tokenizer
 from tuili.tasks import Problem, mutate, result_start, same_form, score
 
-RIGHT, OWN = "right", "own"
-Told = Callable[[int, int], None]
-SLOTS, LIMITS = 64, SequenceLimits(300)
-UNKNOWN = -1
+CORRECT, GENERATED = "right", "own"
+"""The source of a chain that is right, and of a chain that the model wrote."""
+UNKNOWN_LABEL = -1
 """The label of a token of which the checker cannot say whether something is wrong."""
+GENERATION_SLOTS = 64
+"""Responses that the model writes at once."""
+GENERATION_LIMITS = SequenceLimits(300)
+"""The model may write so many tokens of a response."""
+
+ProgressCallback = Callable[[int, int], None]
+"""Called with how many parts are finished, and how many there are."""
 
 
 @dataclass(frozen=True)
 class Chain:
     """A prompt and a response as token ids, `<|end|>` last.
 
-    `source` is `right`, `own` for what the model wrote, or the kind of error that was made. `labels` (1, 0 or
-    `UNKNOWN`) go with the response's tokens. `ends` are the places in the response where its steps end, and that of
-    `<|end|>`; `wrong` says which of them is the first that comes behind an error, None if none does. It is not `known`
-    where an undecided step stands before that.
+    source: `CORRECT`, `GENERATED`, or the kind of error that was made in a mutant.
+    prompt: how many of the ids belong to the prompt.
+    labels: 1, 0 or `UNKNOWN_LABEL` for each token of the response.
+    ends: the indices in the response where its steps end, and the index of `<|end|>`.
+    wrong: which of the ends is the first one behind an error; None if there is no error.
+    known: whether `wrong` is certain, which it is not where the checker leaves a step before it undecided.
     """
 
     problem: str
@@ -45,7 +53,7 @@ class Chain:
     known: bool
 
 
-def label(
+def label_response(
     tokenizer: Tokenizer, problem: Problem, prompt: abc.Sequence[int], response: abc.Sequence[int], source: str
 ) -> Chain | None:
     """A response with its labels; None where it is not steps and an answer, ended by `<|end|>`."""
@@ -61,7 +69,7 @@ def label(
     text = tokenizer.decode(list(response), skip_special_tokens=True)
     if tuple(lines) != split_response(text).steps:
         return None
-    labels, wrong, known, context = [UNKNOWN] * len(response), None, True, problem.context
+    labels, wrong, known, context = [UNKNOWN_LABEL] * len(response), None, True, problem.context
     labels[0] = labels[1] = 1
     for number, ((first, last), line) in enumerate(zip(spans, lines, strict=True)):
         verdict = check(line, context)
@@ -69,11 +77,11 @@ def label(
             wrong, labels[last] = number, 0
             same = _right_tokens(tokenizer, line, verdict, context)
             if same is not None:
-                labels[first : first + same] = [1 if known else UNKNOWN] * same
+                labels[first : first + same] = [1 if known else UNKNOWN_LABEL] * same
                 labels[first + same : last] = [0] * (last - first - same)
             break
         known = known and verdict.status is Status.VALID
-        labels[first : last + 1] = [1 if known else UNKNOWN] * (last + 1 - first)
+        labels[first : last + 1] = [1 if known else UNKNOWN_LABEL] * (last + 1 - first)
         context = context.after(line, verdict)
     right = score(problem, text) == 1.0
     if wrong is None and right and known:
@@ -86,7 +94,7 @@ def label(
 
 
 def _right_tokens(tokenizer: Tokenizer, line: str, verdict: Verdict, context: Context) -> int | None:
-    """How many tokens of a wrong line are those of the right one, where only the figures of its result are wrong."""
+    """How many tokens a wrong line shares with the right one; None if more than the figures of its result are wrong."""
     start = result_start(line)
     if verdict.expected is None or not start or not same_form(line[start:], verdict.expected):
         return None
@@ -94,40 +102,42 @@ def _right_tokens(tokenizer: Tokenizer, line: str, verdict: Verdict, context: Co
     if check(right, context).status is not Status.VALID:
         return None
     pairs = zip(tokenizer.encode_text(line), tokenizer.encode_text(right), strict=False)
-    return next((place for place, (own, other) in enumerate(pairs) if own != other), None)
+    return next((place for place, (token, right_token) in enumerate(pairs) if token != right_token), None)
 
 
-def rendered(loaded: LoadedModel, problem: Problem, steps: abc.Sequence[str], answer: str, source: str) -> Chain | None:
-    """The chain of some steps and an answer."""
+def render_chain(
+    loaded: LoadedModel, problem: Problem, steps: abc.Sequence[str], answer: str, source: str
+) -> Chain | None:
+    """The chain of these steps and this answer; None where `label_response` gives none."""
     ids, prompt = loaded.tokenizer.encode_example(problem.prompt, render_response(steps, answer))
-    return label(loaded.tokenizer, problem, ids[:prompt], ids[prompt:], source)
+    return label_response(loaded.tokenizer, problem, ids[:prompt], ids[prompt:], source)
 
 
-def mutated(
+def mutant_chains(
     loaded: LoadedModel, problem: Problem, kinds: abc.Sequence[str], seed: int, count: int, twice: bool = False
 ) -> list[Chain]:
-    """Up to `count` mutants of different kinds; `twice`: the last of them has a second error where one can be made."""
+    """Up to `count` mutants of different kinds; with `twice` the last one has a second error where one can be made."""
     rng = random.Random(f"{problem.id}/{seed}")
-    found: list[Chain] = []
+    chains: list[Chain] = []
     for kind in rng.sample(kinds, len(kinds)):
-        if len(found) == count:
+        if len(chains) == count:
             break
         mutant = mutate(problem, kind, seed)
-        if twice and mutant is not None and len(found) == count - 1:
+        if twice and mutant is not None and len(chains) == count - 1:
             wrong = replace(problem, steps=mutant.steps, answer=mutant.answer)
             mutant = mutate(wrong, rng.choice(kinds), seed) or mutant
-        chain = mutant and rendered(loaded, problem, mutant.steps, mutant.answer, kind)
+        chain = mutant and render_chain(loaded, problem, mutant.steps, mutant.answer, kind)
         if chain:
-            found.append(chain)
-    return found
+            chains.append(chain)
+    return chains
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way to let the model write.
+class GenerationMode:
+    """How the model writes a response.
 
-    exit: the number, from 0 on, of the exit where each token leaves; as the model would choose if None. `threshold` is
-    that of its choice, its own if None.
+    exit: the number of the exit, from 0 on, at which every token leaves; None lets the model choose for each token.
+    threshold: the certainty at which a token leaves where the model chooses; None takes the model's own.
     """
 
     temperature: float = 0.0
@@ -135,26 +145,26 @@ class Way:
     threshold: float | None = None
 
 
-def written(loaded: LoadedModel, asked: abc.Sequence[tuple[Problem, Way]], seed: int, tell: Told) -> list[Chain]:
-    """What the model writes for each problem in its way; what it does not end itself is left out.
-
-    `tell` is called with how many are written, of how many.
-    """
-    scheduler = load_scheduler(loaded.model, loaded.tokenizer, slots=SLOTS, waiting=len(asked))
-    rows = []
-    for number, (problem, way) in enumerate(asked):
-        sampling = Sampling(temperature=way.temperature, seed=seed * len(asked) + number)
-        threshold = loaded.model.config.exit_threshold if way.threshold is None else way.threshold
-        depth: Depth = "auto" if way.exit is None else loaded.model.config.exit_layers[way.exit]
-        rows.append(Sequence(loaded.tokenizer.encode_prompt(problem.prompt), LIMITS, sampling, depth, threshold))
-        scheduler.submit(rows[-1])
+def generated_chains(
+    loaded: LoadedModel, requests: abc.Sequence[tuple[Problem, GenerationMode]], seed: int, tell: ProgressCallback
+) -> list[Chain]:
+    """What the model writes for each problem in its mode, without the responses that it does not end by itself."""
+    scheduler = load_scheduler(loaded.model, loaded.tokenizer, slots=GENERATION_SLOTS, waiting=len(requests))
+    sequences = []
+    for number, (problem, mode) in enumerate(requests):
+        sampling = Sampling(temperature=mode.temperature, seed=seed * len(requests) + number)
+        threshold = loaded.model.config.exit_threshold if mode.threshold is None else mode.threshold
+        depth: Depth = "auto" if mode.exit is None else loaded.model.config.exit_layers[mode.exit]
+        prompt = loaded.tokenizer.encode_prompt(problem.prompt)
+        sequences.append(Sequence(prompt, GENERATION_LIMITS, sampling, depth, threshold))
+        scheduler.submit(sequences[-1])
     ended = 0
     while scheduler.busy:
-        ended += sum(row.stop is not None for row in scheduler.step())
-        tell(ended, len(rows))
-    found = (
-        label(loaded.tokenizer, problem, row.prompt, row.tokens, OWN)
-        for (problem, _), row in zip(asked, rows, strict=True)
-        if row.stop is StopReason.END
+        ended += sum(sequence.stop is not None for sequence in scheduler.step())
+        tell(ended, len(sequences))
+    chains = (
+        label_response(loaded.tokenizer, problem, sequence.prompt, sequence.tokens, GENERATED)
+        for (problem, _), sequence in zip(requests, sequences, strict=True)
+        if sequence.stop is StopReason.END
     )
-    return [chain for chain in found if chain is not None]
+    return [chain for chain in chains if chain is not None]

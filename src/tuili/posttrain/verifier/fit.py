@@ -1,12 +1,12 @@
-"""Fitting a verifier to examples: batches of chains of about one length, AdamW, a rate that rises and falls.
+"""Fitting a verifier to examples: batches of chains of similar length, AdamW, a rate that rises and falls.
 
-Which examples there are is decided in `rounds`. Dimensions: A rows, T tokens, F features, C chains, N tokens of all.
+Which examples there are is decided in `run`. Dimensions: A rows, T tokens, F features, C chains, N tokens of all
+chains.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -15,16 +15,18 @@ from torch import Tensor
 
 from tuili.config import Config
 from tuili.model import Verifier
-from tuili.posttrain.verifier.chains import UNKNOWN
-from tuili.posttrain.verifier.features import Examples
+from tuili.posttrain.verifier.chains import UNKNOWN_LABEL, ProgressCallback
+from tuili.posttrain.verifier.examples import Examples
 from tuili.store import VerifierConfig
+from tuili.train import warmup_cosine
 
-WARMUP = 0.05
+WARMUP_SHARE = 0.05
 """The share of the steps until the full rate is reached."""
+MAX_GRADIENT_NORM = 1.0
 
 
 class FitConfig(Config):
-    """How long and how fast a verifier learns; weights of a token's loss by where it stands."""
+    """How long and how fast a verifier learns, and the weight of a token's loss by the place of the token."""
 
     steps: PositiveInt = 1400
     rows: PositiveInt = 32
@@ -35,10 +37,10 @@ class FitConfig(Config):
     answer: NonNegativeFloat = 3.0
 
 
-def fit(
-    examples: Examples, config: VerifierConfig, settings: FitConfig, seed: int, tell: Callable[[int, int], None]
+def fit_verifier(
+    examples: Examples, config: VerifierConfig, settings: FitConfig, seed: int, tell: ProgressCallback
 ) -> Verifier:
-    """A verifier that has learnt from the examples, the same for a seed. `tell` gets steps done, and all."""
+    """A verifier that has learnt from the examples; the same seed gives the same verifier."""
     torch.manual_seed(seed)
     verifier = Verifier(config)
     optimizer = torch.optim.AdamW(
@@ -47,53 +49,46 @@ def fit(
     weight_N = torch.full((len(examples.label_N),), settings.inside)
     weight_N[examples.end_E] = settings.step_end
     weight_N[examples.end_E[examples.last_E]] = settings.answer
-    weight_N[examples.label_N == UNKNOWN] = 0
+    weight_N[examples.label_N == UNKNOWN_LABEL] = 0
     batches = _batches(examples.length_C, settings.rows, torch.Generator().manual_seed(seed))
     for step in range(settings.steps):
-        place_AT = padded(examples, next(batches))
+        place_AT = padded_places(examples, next(batches))
         target_AT, weight_AT = examples.label_N[place_AT].float(), weight_N[place_AT] * (place_AT >= 0)
         feature_ATF = examples.feature_NF[place_AT].float()
         loss_AT = F.binary_cross_entropy_with_logits(verifier(feature_ATF), target_AT, reduction="none")
         loss = (loss_AT * weight_AT).sum() / weight_AT.sum()
         for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * _rate((step + 1) / settings.steps)
+            group["lr"] = settings.learning_rate * warmup_cosine((step + 1) / settings.steps, WARMUP_SHARE)
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(verifier.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(verifier.parameters(), MAX_GRADIENT_NORM)
         optimizer.step()
         tell(step + 1, settings.steps)
     return verifier.eval()
 
 
 @torch.inference_mode()
-def judged(verifier: Verifier, examples: Examples, rows: int = 64) -> Tensor:
-    """The verifier's logit [N] for every token."""
+def predict_logits(verifier: Verifier, examples: Examples, rows: int = 64) -> Tensor:
+    """The verifier's logit [N] for every token; it reads `rows` chains at once."""
     logit_N = torch.empty(len(examples.label_N))
     for chosen_A in examples.length_C.argsort().split(rows):
-        place_AT = padded(examples, chosen_A)
+        place_AT = padded_places(examples, chosen_A)
         logit_AT = verifier(examples.feature_NF[place_AT].float())
         logit_N[place_AT[place_AT >= 0]] = logit_AT[place_AT >= 0]
     return logit_N
 
 
-def padded(examples: Examples, chosen_A: Tensor) -> Tensor:
-    """Where the tokens of some chains are, [A, T]; -1 behind a chain's end."""
+def padded_places(examples: Examples, chosen_A: Tensor) -> Tensor:
+    """The indices of the tokens of some chains, [A, T]; -1 behind a chain's end."""
     length_A1 = examples.length_C[chosen_A, None]
     column_T = torch.arange(int(length_A1.max()))
     return torch.where(column_T < length_A1, examples.start_C[chosen_A, None] + column_T, -1)
 
 
 def _batches(length_C: Tensor, rows: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Chains of about one length, for ever; each comes once in a pass."""
+    """Chains of similar length, for ever; each comes once in a pass."""
     while True:
         noisy_C = length_C * (1 + 0.2 * torch.rand(len(length_C), generator=generator))
         batches = noisy_C.argsort().split(rows)
         for number in torch.randperm(len(batches), generator=generator).tolist():
             yield batches[number]
-
-
-def _rate(progress: float) -> float:
-    """The share of the full rate: a line up, then half a cosine down."""
-    if progress < WARMUP:
-        return progress / WARMUP
-    return 0.5 * (1 + math.cos(math.pi * (progress - WARMUP) / (1 - WARMUP)))

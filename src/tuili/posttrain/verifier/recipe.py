@@ -1,4 +1,7 @@
-"""The schema of a recipe that trains a verifier: all under the key `verifier`, which tells it from other recipes."""
+"""The schema of a recipe that trains a verifier. Its one key `verifier` distinguishes it from recipes of a model.
+
+How files and overrides become one recipe is left to `tuili.config`.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,15 @@ from tuili.posttrain.verifier.fit import FitConfig
 from tuili.tasks import LEVELS, MUTATION_KINDS
 
 
-class Amount(Config):
-    """Problems of each domain and level; for each of them so many mutants are made and responses written."""
+class ChainCounts(Config):
+    """How many problems of each domain and level there are, and mutants and generated responses of each problem."""
 
     problems: PositiveInt
     mutants: NonNegativeInt
     written: NonNegativeInt
 
 
-class SizeConfig(Config):
+class VerifierSizeConfig(Config):
     """The size of the verifier."""
 
     channels: PositiveInt = 128
@@ -28,14 +31,14 @@ class SizeConfig(Config):
     dropout: NonNegativeFloat = Field(0.3, lt=1)
 
     @model_validator(mode="after")
-    def _whole_heads(self) -> SizeConfig:
+    def _whole_heads(self) -> VerifierSizeConfig:
         if self.channels % (2 * self.heads):
             raise ValueError(f"channels {self.channels} must be divisible by twice the {self.heads} heads")
         return self
 
 
-class Plan(Config):
-    """What the verifier learns from, and how."""
+class VerifierTrainingConfig(Config):
+    """What a verifier learns from, and how."""
 
     model: str = "nano"
     seed: Annotated[int, Field(ge=0, lt=1000)] = 1
@@ -43,12 +46,12 @@ class Plan(Config):
     held_out: tuple[str, ...] = ("wrong_digit", "carried_error")
     """Kinds of mutants that are kept for the test."""
     rounds: NonNegativeInt = 2
-    """Times that the generator looks for chains that fool the verifier."""
-    first: Amount = Amount(problems=16, mutants=3, written=2)
-    attack: Amount = Amount(problems=8, mutants=2, written=2)
-    validation: Amount = Amount(problems=30, mutants=1, written=1)
-    test: Amount = Amount(problems=40, mutants=1, written=1)
-    size: SizeConfig = SizeConfig()
+    """How many times the generator looks for chains that fool the verifier."""
+    first: ChainCounts = ChainCounts(problems=16, mutants=3, written=2)
+    attack: ChainCounts = ChainCounts(problems=8, mutants=2, written=2)
+    validation: ChainCounts = ChainCounts(problems=30, mutants=1, written=1)
+    test: ChainCounts = ChainCounts(problems=40, mutants=1, written=1)
+    size: VerifierSizeConfig = VerifierSizeConfig()
     fit: FitConfig = FitConfig()
 
     @property
@@ -74,6 +77,6 @@ class Plan(Config):
 
 
 class VerifierRecipe(Config):
-    """A whole recipe."""
+    """A recipe that trains a verifier."""
 
-    verifier: Plan = Plan()
+    verifier: VerifierTrainingConfig = VerifierTrainingConfig()

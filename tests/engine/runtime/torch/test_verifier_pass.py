@@ -21,9 +21,9 @@ from tuili.engine.written import parse_tokens
 from tuili.errors import InputError
 from tuili.eval import unseen_problems
 from tuili.model import LoadedModel, LoadedVerifier, Verifier, load_model, write_verifier
-from tuili.posttrain.verifier.chains import rendered
-from tuili.posttrain.verifier.features import examples
-from tuili.posttrain.verifier.fit import judged
+from tuili.posttrain.verifier.chains import render_chain
+from tuili.posttrain.verifier.examples import build_examples
+from tuili.posttrain.verifier.fit import predict_logits
 from tuili.steps import Context
 from tuili.store import VerifierCalibration, VerifierConfig
 
@@ -41,7 +41,7 @@ def test_pieces_say_what_the_whole_says_in_training(chunk: int) -> None:
     model, tokenizer = tiny_model()
     loaded, own = LoadedModel(model.eval(), tokenizer, Path()), verifier()
     problems = unseen_problems(["arithmetic"], [1, 2], 2, 0)
-    chains = [rendered(loaded, problem, problem.steps, problem.answer, "right") for problem in problems]
+    chains = [render_chain(loaded, problem, problem.steps, problem.answer, "right") for problem in problems]
     scheduler = load_scheduler(model, tokenizer, slots=3, chunk=chunk, verifier=own)
     rows = [Sequence(list(chain.ids), SequenceLimits(), verify_from=chain.prompt) for chain in chains if chain]
     writing = Sequence(list(chains[0].ids[:9]), SequenceLimits(60), depth=4)  # type: ignore[union-attr]
@@ -52,7 +52,7 @@ def test_pieces_say_what_the_whole_says_in_training(chunk: int) -> None:
         scheduler.check()
     for row, chain in zip(rows, chains, strict=True):
         assert chain is not None
-        raw_Q = judged(own.network, examples(model, [chain], lambda *_: None))
+        raw_Q = predict_logits(own.network, build_examples(model, [chain], lambda *_: None))
         torch.testing.assert_close(
             torch.tensor(row.validity_logits), raw_Q, atol=0.03, rtol=0.02
         )  # features kept in bf16

@@ -14,30 +14,30 @@ from tuili.cli.app import main
 from tuili.config import load_recipe, shipped_recipes
 from tuili.errors import ConfigError, InputError
 from tuili.model import load_model, read_verifier
-from tuili.posttrain.verifier import rounds
-from tuili.posttrain.verifier.fit import judged
-from tuili.posttrain.verifier.recipe import Plan, VerifierRecipe
-from tuili.posttrain.verifier.rounds import REPORT, Run, train_verifier
+from tuili.posttrain.verifier import run as run_module
+from tuili.posttrain.verifier.fit import predict_logits
+from tuili.posttrain.verifier.recipe import VerifierRecipe, VerifierTrainingConfig
+from tuili.posttrain.verifier.run import REPORT_FILE, VerifierRun, train_verifier
 from tuili.store import VERIFIER_FILE, model_hash, read_lineage
 
-FEW = {"problems": 2, "mutants": 2, "written": 1}
+COUNTS = {"problems": 2, "mutants": 2, "written": 1}
 SMALL = [
     "verifier.levels=[1]",
     "verifier.rounds=1",
-    *(f"verifier.{name}={FEW}" for name in ("first", "attack", "validation", "test")),
+    *(f"verifier.{name}={COUNTS}" for name in ("first", "attack", "validation", "test")),
     "verifier.size={channels: 16, layers: 1, heads: 2}",
     "verifier.fit.steps=4",
     "verifier.fit.rows=4",
 ]
 
 
-def plan(*overrides: str) -> Plan:
+def plan(*overrides: str) -> VerifierTrainingConfig:
     return load_recipe("verifier", [*SMALL, *overrides], VerifierRecipe).verifier
 
 
 @pytest.fixture(autouse=True)
 def two_domains(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rounds, "domain_names", lambda: ("arithmetic", "tracing"))
+    monkeypatch.setattr(run_module, "domain_names", lambda: ("arithmetic", "tracing"))
 
 
 def test_the_shipped_recipe_shows_every_key_with_its_default() -> None:
@@ -70,18 +70,18 @@ def test_the_command_trains_a_verifier_and_a_run_goes_on_where_it_was(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["train", "verifier", *SMALL]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("runs/verifier/model: ")
-    assert "first errors of wrong_digit, carried_error: F1 " in said
+    output = capsys.readouterr().out
+    assert output.startswith("runs/verifier/model: ")
+    assert "first errors of wrong_digit, carried_error: F1 " in output
     folder = Path("runs/verifier/model")
     verifier = read_verifier(folder)
     assert verifier is not None
     nano, digest = load_model("nano").path, model_hash(folder)
     assert digest == model_hash(nano)
     *before, entry = read_lineage(folder)
-    assert tuple(before) == tuple(own for own in read_lineage(nano) if own.step != "verifier")
+    assert tuple(before) == tuple(entry for entry in read_lineage(nano) if entry.step != "verifier")
     assert (entry.step, entry.parent, entry.hash) == ("verifier", digest, digest)
-    report = json.loads((folder / REPORT).read_text())
+    report = json.loads((folder / REPORT_FILE).read_text())
     assert report["figures"] == verifier.figures == entry.figures
     assert report["without_rounds"].keys() <= report["figures"].keys()
 
@@ -101,19 +101,19 @@ def test_the_command_trains_a_verifier_and_a_run_goes_on_where_it_was(
 
 
 def test_a_round_adds_the_chains_that_the_verifier_was_wrong_about(tmp_path: Path) -> None:
-    run = Run(plan(), tmp_path / "run", False, lambda *_: None)
-    first = run.first()
-    verifier = run.verifier(0, first)
-    fooling = run.fooling(1, verifier)
-    pool = run.fooling(1, lambda feature_ATF: torch.zeros(feature_ATF.shape[:2]))  # type: ignore[arg-type]
+    run = VerifierRun(plan(), tmp_path / "run", False, lambda *_: None)
+    first = run.first_examples()
+    verifier = run.verifier_after(0, first)
+    fooling = run.fooling_examples(1, verifier)
+    pool = run.fooling_examples(1, lambda feature_ATF: torch.zeros(feature_ATF.shape[:2]))  # type: ignore[arg-type]
     assert len(pool) == 0, "nothing is believed or doubted"
     assert len(fooling) > 0
-    chance_E, label_E = judged(verifier, fooling)[fooling.end_E].sigmoid(), fooling.label_N[fooling.end_E]
+    chance_E, label_E = predict_logits(verifier, fooling)[fooling.end_E].sigmoid(), fooling.label_N[fooling.end_E]
     wrong_E = (label_E >= 0) & ((chance_E - label_E).abs() > 0.5)
     assert set(fooling.chain_E[wrong_E].tolist()) == set(range(len(fooling)))
-    held_out = first.of("wrong_digit", "carried_error")
+    held_out = first.from_sources("wrong_digit", "carried_error")
     assert not held_out.any()
-    assert not run.validation().of("wrong_digit", "carried_error").any()
+    assert not run.validation_examples().from_sources("wrong_digit", "carried_error").any()
 
 
 def test_a_model_that_ends_no_answer_is_refused(tmp_path: Path) -> None:

@@ -10,18 +10,26 @@ from torch import Tensor
 
 from tuili.engine import calibration_error
 from tuili.model import LOG_PROBABILITY_SCALE, probabilities
-from tuili.posttrain.verifier.chains import RIGHT
-from tuili.posttrain.verifier.features import SOURCES, Examples
-from tuili.posttrain.verifier.measure import auroc, best_thresholds, f1, first_error, isotonic, likelihood, named
+from tuili.posttrain.verifier.chains import CORRECT
+from tuili.posttrain.verifier.examples import SOURCES, Examples
+from tuili.posttrain.verifier.metrics import (
+    auroc,
+    best_thresholds,
+    f1,
+    first_error_shares,
+    first_flagged,
+    isotonic_curve,
+    min_token_probability,
+)
 from tuili.store import VerifierCalibration
 
 
 def sample() -> Examples:
     """Two right chains and three wrong ones: at step 0, at the answer, and one that is not known for certain."""
     ends = [[2, 4, 5], [1, 3], [1, 4], [2, 3], [1, 3]]
-    length_C = torch.tensor([own[-1] + 1 for own in ends])
+    length_C = torch.tensor([of_chain[-1] + 1 for of_chain in ends])
     start_C = length_C.cumsum(0) - length_C
-    sources = [RIGHT, RIGHT, "wrong_digit", "converse", "converse"]
+    sources = [CORRECT, CORRECT, "wrong_digit", "converse", "converse"]
     tokens = int(length_C.sum())
     return Examples(
         torch.zeros(tokens, 6),
@@ -31,8 +39,8 @@ def sample() -> Examples:
         torch.tensor([SOURCES.index(source) for source in sources]),
         torch.tensor([-1, -1, 0, 1, 0]),
         torch.tensor([True, True, True, True, False]),
-        torch.tensor([int(start) + end for start, own in zip(start_C, ends, strict=True) for end in own]),
-        torch.tensor([place for place, own in enumerate(ends) for _ in own]),
+        torch.tensor([int(start) + end for start, of_chain in zip(start_C, ends, strict=True) for end in of_chain]),
+        torch.tensor([place for place, of_chain in enumerate(ends) for _ in of_chain]),
     )
 
 
@@ -40,30 +48,32 @@ CHANCES = torch.tensor([0.9, 0.9, 0.6, 0.9, 0.9, 0.2, 0.1, 0.8, 0.4, 0.9, 0.9])
 
 
 def test_the_first_end_below_the_threshold_is_named() -> None:
-    assert named(sample(), CHANCES, (0.5, 0.5)).tolist() == [-1, -1, 0, 1, -1]
-    assert named(sample(), CHANCES, (0.7, 0.7)).tolist() == [2, -1, 0, 1, -1]
-    assert named(sample(), CHANCES, (0.85, 0.85)).tolist() == [2, -1, 0, 0, -1]
+    assert first_flagged(sample(), CHANCES, (0.5, 0.5)).tolist() == [-1, -1, 0, 1, -1]
+    assert first_flagged(sample(), CHANCES, (0.7, 0.7)).tolist() == [2, -1, 0, 1, -1]
+    assert first_flagged(sample(), CHANCES, (0.85, 0.85)).tolist() == [2, -1, 0, 0, -1]
 
 
 def test_a_first_error_counts_when_it_is_named_exactly() -> None:
-    assert first_error(sample(), CHANCES, (0.5, 0.5), ["wrong_digit", "converse"]) == (1.0, 1.0)
-    assert first_error(sample(), CHANCES, (0.85, 0.85), ["wrong_digit", "converse"]) == (0.5, 0.5)
-    assert first_error(sample(), CHANCES, (0.85, 0.85), ["converse"]) == (0.5, 0.0)
+    assert first_error_shares(sample(), CHANCES, (0.5, 0.5), ["wrong_digit", "converse"]) == (1.0, 1.0)
+    assert first_error_shares(sample(), CHANCES, (0.85, 0.85), ["wrong_digit", "converse"]) == (0.5, 0.5)
+    assert first_error_shares(sample(), CHANCES, (0.85, 0.85), ["converse"]) == (0.5, 0.0)
     assert f1((0.5, 1.0)) == pytest.approx(2 / 3)
     assert f1((0.0, 0.0)) == 0.0
 
 
 def test_the_best_thresholds_name_most() -> None:
     kinds = ["wrong_digit", "converse"]
-    assert f1(first_error(sample(), CHANCES, best_thresholds(sample(), CHANCES, kinds), kinds)) == 1.0
+    assert f1(first_error_shares(sample(), CHANCES, best_thresholds(sample(), CHANCES, kinds), kinds)) == 1.0
     doubted = CHANCES.clone()
     doubted[2] = 0.3  # a right answer, less likely than the wrong one of another chain: only one can be had
-    assert f1(first_error(sample(), doubted, (0.5, 0.5), kinds)) == pytest.approx(2 / 3)
-    assert f1(first_error(sample(), doubted, best_thresholds(sample(), doubted, kinds), kinds)) == pytest.approx(2 / 3)
+    assert f1(first_error_shares(sample(), doubted, (0.5, 0.5), kinds)) == pytest.approx(2 / 3)
+    assert f1(first_error_shares(sample(), doubted, best_thresholds(sample(), doubted, kinds), kinds)) == pytest.approx(
+        2 / 3
+    )
     doubted[[2, 7]] = torch.tensor([0.6, 0.55])  # and one threshold would not do for steps and answers
     doubted[8] = 0.58
-    assert f1(first_error(sample(), doubted, (0.57, 0.57), kinds)) < 1.0
-    assert f1(first_error(sample(), doubted, best_thresholds(sample(), doubted, kinds), kinds)) == 1.0
+    assert f1(first_error_shares(sample(), doubted, (0.57, 0.57), kinds)) < 1.0
+    assert f1(first_error_shares(sample(), doubted, best_thresholds(sample(), doubted, kinds), kinds)) == 1.0
 
 
 def test_auroc_counts_pairs() -> None:
@@ -78,17 +88,17 @@ def test_auroc_counts_pairs() -> None:
 def test_a_rising_curve_is_fitted_to_what_was_right() -> None:
     logit = torch.tensor([3.0, 1.0, 2.0, 0.0, 4.0, 5.0])
     is_right = torch.tensor([False, True, False, False, True, True])
-    assert isotonic(logit, is_right) == ((0.0, 1 / 8), (2.0, pytest.approx(1 / 3)), (4.5, 7 / 8))
-    tied = isotonic(torch.tensor([1.0, 1.0, 2.0]), torch.tensor([False, True, True]))
+    assert isotonic_curve(logit, is_right) == ((0.0, 1 / 8), (2.0, pytest.approx(1 / 3)), (4.5, 7 / 8))
+    tied = isotonic_curve(torch.tensor([1.0, 1.0, 2.0]), torch.tensor([False, True, True]))
     assert tied == ((1.0, 0.5), (2.0, 4 / 5))
-    assert isotonic(torch.tensor([3.0, 4.0]), torch.tensor([True, True])) == ((3.5, 3 / 4), (4.5, 3 / 4))
+    assert isotonic_curve(torch.tensor([3.0, 4.0]), torch.tensor([True, True])) == ((3.5, 3 / 4), (4.5, 3 / 4))
 
 
 def test_the_curve_makes_probabilities_of_logits() -> None:
     generator = torch.Generator().manual_seed(1)
     logit: Tensor = torch.randn(20_000, generator=generator) * 3
     is_right = torch.rand(20_000, generator=generator) < (0.5 * logit + 1).sigmoid()
-    curve = isotonic(logit[::2], is_right[::2])
+    curve = isotonic_curve(logit[::2], is_right[::2])
     assert all(left[1] <= right[1] for left, right in pairwise(curve))
     answers = torch.ones(10_000, dtype=torch.bool)
     chance = probabilities(VerifierCalibration(curve, curve), logit[1::2], answers)
@@ -100,7 +110,7 @@ def test_without_training_the_least_likely_token_of_a_step_speaks_for_it() -> No
     made = sample()
     log_N = -(torch.arange(len(made.label_N)).float() * 5 % 7)
     made.feature_NF[:, 0] = log_N / LOG_PROBABILITY_SCALE
-    found_E, begin = likelihood(made), 0
+    probability_E, begin = min_token_probability(made), 0
     for place, end in enumerate(made.end_E.tolist()):
-        assert float(found_E[place]) == pytest.approx(float(log_N[begin : end + 1].min().exp()))
+        assert float(probability_E[place]) == pytest.approx(float(log_N[begin : end + 1].min().exp()))
         begin = end + 1

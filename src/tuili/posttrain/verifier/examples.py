@@ -1,13 +1,13 @@
-"""What the frozen model makes of chains: the features of their tokens, computed once and kept in a file.
+"""Examples: chains with the features that the frozen model gives to their tokens, computed once and kept in a file.
 
-How features are made of states and logits is decided in `tuili.model.verifier`, what the labels mean in `chains`.
+How features are made of states and logits is decided in `tuili.model`, what the labels mean in `chains`.
 
-Dimensions: A rows, Q tokens of a response, N tokens of all, F features, C chains, E ends of steps and answers.
+Dimensions: A rows, Q tokens of a response, N tokens of all chains, F features, C chains, E ends of steps and answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -17,20 +17,23 @@ from torch import Tensor
 
 from tuili.files import whole_file
 from tuili.model import TuiliForCausalLM, features_of
-from tuili.posttrain.verifier.chains import OWN, RIGHT, Chain
+from tuili.posttrain.verifier.chains import CORRECT, GENERATED, Chain, ProgressCallback
 from tuili.tasks import MUTATION_KINDS
 
-SOURCES = (RIGHT, OWN, *MUTATION_KINDS)
-ROWS = 16
+SOURCES = (CORRECT, GENERATED, *MUTATION_KINDS)
+FORWARD_BATCH_CHAINS = 16
+"""Chains that the model reads at once."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Chains as features and labels, end to end.
+    """Features and labels of chains, one chain after the other.
 
-    feature_NF, label_N: of every token. start_C, length_C: where the tokens of a chain are. source_C: a place in
-    `SOURCES`. wrong_C: which end is the first behind an error, -1 if none; known_C: whether that is certain.
-    end_E, chain_E: the token of each end, and its chain.
+    feature_NF, label_N: of every token of the responses.
+    start_C, length_C: the first token of each chain, and how many tokens it has.
+    source_C: an index in `SOURCES`.
+    wrong_C: which end of the chain is the first one behind an error, -1 if none is. known_C: whether that is certain.
+    end_E, chain_E: the token of each end, and the chain that it belongs to.
     """
 
     feature_NF: Tensor
@@ -45,26 +48,28 @@ class Examples:
 
     @property
     def last_E(self) -> Tensor:
-        """Whether an end is that of the answer."""
+        """Whether an end is the end of the answer."""
         return self.end_E == (self.start_C + self.length_C)[self.chain_E] - 1
 
     def __len__(self) -> int:
         return len(self.start_C)
 
-    def of(self, *sources: str) -> Tensor:
-        """Which chains are of these sources, [C]."""
+    def from_sources(self, *sources: str) -> Tensor:
+        """Which chains come from these sources, [C]."""
         return torch.isin(self.source_C, torch.tensor([SOURCES.index(source) for source in sources]))
 
-    def some(self, chosen_C: Tensor) -> Examples:
-        """The chains that are True."""
+    def select(self, chosen_C: Tensor) -> Examples:
+        """The chains for which `chosen_C` is true."""
         token_N = chosen_C.repeat_interleave(self.length_C)
-        end = chosen_C[self.chain_E]
+        end_E = chosen_C[self.chain_E]
         length_C = self.length_C[chosen_C]
         start_C = length_C.cumsum(0) - length_C
-        chain_E = (chosen_C.cumsum(0) - 1)[self.chain_E[end]]
-        moved_E = self.end_E[end] - self.start_C[self.chain_E[end]] + start_C[chain_E]
-        own = (self.source_C[chosen_C], self.wrong_C[chosen_C], self.known_C[chosen_C])
-        return Examples(self.feature_NF[token_N], self.label_N[token_N], start_C, length_C, *own, moved_E, chain_E)
+        chain_E = (chosen_C.cumsum(0) - 1)[self.chain_E[end_E]]
+        moved_E = self.end_E[end_E] - self.start_C[self.chain_E[end_E]] + start_C[chain_E]
+        of_chains = (self.source_C[chosen_C], self.wrong_C[chosen_C], self.known_C[chosen_C])
+        return Examples(
+            self.feature_NF[token_N], self.label_N[token_N], start_C, length_C, *of_chains, moved_E, chain_E
+        )
 
     def save(self, path: Path) -> None:
         """Write them to a file, whole or not at all."""
@@ -77,34 +82,34 @@ class Examples:
         return cls(**load_file(path))
 
 
-def joined(parts: Sequence[Examples]) -> Examples:
+def concatenate(parts: Sequence[Examples]) -> Examples:
     """Several sets as one."""
     tokens, chains = 0, 0
     moved: dict[str, list[Tensor]] = {field.name: [] for field in fields(Examples)}
     for part in parts:
-        for name, own in moved.items():
+        for name, tensors in moved.items():
             offset = {"start_C": tokens, "end_E": tokens, "chain_E": chains}.get(name)
-            own.append(getattr(part, name) + offset if offset else getattr(part, name))
+            tensors.append(getattr(part, name) + offset if offset else getattr(part, name))
         tokens, chains = tokens + len(part.label_N), chains + len(part)
-    return Examples(**{name: torch.cat(own) for name, own in moved.items()})
+    return Examples(**{name: torch.cat(tensors) for name, tensors in moved.items()})
 
 
-def examples(model: TuiliForCausalLM, chains: Sequence[Chain], tell: Callable[[int, int], None]) -> Examples:
-    """The chains with what the model makes of them; `tell` is called with how many are done, of how many."""
+def build_examples(model: TuiliForCausalLM, chains: Sequence[Chain], tell: ProgressCallback) -> Examples:
+    """The chains with the model's features, in their order; there must be at least one."""
     length_C = torch.tensor([len(chain.labels) for chain in chains])
     start_C = length_C.cumsum(0) - length_C
     feature_NF: Tensor | None = None
-    for done, (places, found) in enumerate(_batches(model, chains)):
+    for batch, (places, feature_AQF) in enumerate(_batches(model, chains)):
         if feature_NF is None:
-            feature_NF = torch.empty(int(length_C.sum()), found.shape[-1], dtype=torch.bfloat16)
-        for place, feature_QF in zip(places, found, strict=True):
+            feature_NF = torch.empty(int(length_C.sum()), feature_AQF.shape[-1], dtype=torch.bfloat16)
+        for place, feature_QF in zip(places, feature_AQF, strict=True):
             start, length = int(start_C[place]), int(length_C[place])
             feature_NF[start : start + length] = feature_QF[:length]
-        tell(min(len(chains), (done + 1) * ROWS), len(chains))
+        tell(min(len(chains), (batch + 1) * FORWARD_BATCH_CHAINS), len(chains))
     assert feature_NF is not None, "no chain"
     return Examples(
         feature_NF,
-        torch.tensor([mark for chain in chains for mark in chain.labels], dtype=torch.int8),
+        torch.tensor([label for chain in chains for label in chain.labels], dtype=torch.int8),
         start_C,
         length_C,
         torch.tensor([SOURCES.index(chain.source) for chain in chains]),
@@ -116,8 +121,8 @@ def examples(model: TuiliForCausalLM, chains: Sequence[Chain], tell: Callable[[i
 
 
 def _batches(model: TuiliForCausalLM, chains: Sequence[Chain]) -> Iterator[tuple[list[int], Tensor]]:
-    """Places of chains of about one length, and the features [A, Q, F] of their responses, filled up."""
+    """The places of chains of similar length, and the features [A, Q, F] of their responses, padded at the end."""
     order = sorted(range(len(chains)), key=lambda place: len(chains[place].ids))
-    for first in range(0, len(order), ROWS):
-        places = order[first : first + ROWS]
+    for first in range(0, len(order), FORWARD_BATCH_CHAINS):
+        places = order[first : first + FORWARD_BATCH_CHAINS]
         yield places, features_of(model, [(chains[place].ids, chains[place].prompt) for place in places])

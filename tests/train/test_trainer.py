@@ -1,4 +1,4 @@
-"""What the loop hands on: randomness that follows from the seed, and the progress of the run."""
+"""What the trainer hands on: randomness that follows from the seed, and the progress of the run."""
 
 from __future__ import annotations
 
@@ -13,28 +13,49 @@ import torch
 from tests.tiny import tiny_model
 from tests.train.conftest import go, small
 from tuili.data.packing import Block, pack
+from tuili.data.stream import StreamState
 from tuili.model import load_model
-from tuili.train.loop import Learner, Training
+from tuili.train.dist.group import SingleProcess
+from tuili.train.execution import ExecutionPlan
 from tuili.train.objective import Objective, ObjectiveResult
+from tuili.train.trainer import Trainer, TrainingSetup
 
 
-def draws(seed: int, number: int) -> list[tuple[float, ...]]:
-    """What a block draws in a run of this seed, first from torch's own generator, then from that of the exits."""
+class EmptyBlocks:
+    """A stream of blocks without a document."""
+
+    def __init__(self, state: StreamState) -> None:
+        self.state = state
+
+    def __iter__(self) -> EmptyBlocks:
+        return self
+
+    def __next__(self) -> Block:
+        return pack([[]], 8, 0)
+
+
+def draws(seed: int, first: int = 0) -> dict[int, list[tuple[float, ...]]]:
+    """What blocks `first` to 2 draw in a run of this seed: from torch's own generator, then from that of the exits."""
     model, _ = tiny_model()
-    drawn = []
+    drawn = {}
 
     def objective(block: Block, progress: float, exits: torch.Generator) -> ObjectiveResult:
-        drawn.extend(tuple(torch.rand(3, generator=generator).tolist()) for generator in (None, exits))
+        drawn[first + len(drawn)] = [tuple(torch.rand(3, generator=generator).tolist()) for generator in (None, exits)]
         return ObjectiveResult(model.lm_head.weight.sum(), {})
 
-    training = Training(small(f"train.seed={seed}"), model, objective, "fp32", lambda state: None)
-    Learner(training, None)._learn(pack([[]], 8, 0), number)
+    plan = ExecutionPlan("fp32", 1, torch.device("cpu"), compiled=False)
+    trainer = Trainer(TrainingSetup(small(f"train.seed={seed}", steps=3), plan, model, objective, EmptyBlocks), None)
+    trainer.state.step = first
+    for _ in trainer.steps(SingleProcess(), stop=lambda: False):
+        pass
     return drawn
 
 
 def test_a_block_s_randomness_follows_from_seed_and_number_and_differs_for_each_use() -> None:
-    assert draws(1, 7) == draws(1, 7)
-    assert len({drawn for place in ((1, 7), (2, 7), (1, 8), (2, 8)) for drawn in draws(*place)}) == 8
+    whole, other = draws(seed=1), draws(seed=2)
+    assert whole == draws(seed=1)
+    assert {number: whole[number] for number in (1, 2)} == draws(seed=1, first=1)
+    assert len({numbers for drawn in (whole, other) for pair in drawn.values() for numbers in pair}) == 12
 
 
 def test_objective_and_curriculum_follow_the_progress_of_the_run(
@@ -66,7 +87,7 @@ def test_objective_and_curriculum_follow_the_progress_of_the_run(
 
 
 def test_a_run_balances_its_routers(few_samples: None, tmp_path: Path) -> None:
-    outcome, _ = go(small("train.compile=off", steps=2), tmp_path)
-    assert outcome.model is not None
-    for router in load_model(outcome.model).model.routers():
+    result, _ = go(small("train.compile=off", steps=2), tmp_path)
+    assert result.model is not None
+    for router in load_model(result.model).model.routers():
         assert router.balance_bias.abs().max() > 0

@@ -26,13 +26,14 @@ from tuili.config import load_recipe
 from tuili.errors import ConfigError, TuiliError
 from tuili.train import loop
 from tuili.train import run as run_module
+from tuili.train.dist.group import ReplicaGroup, SingleProcess
+from tuili.train.dist.replicas import SharedMemoryGroup, launch_replicas
+from tuili.train.execution import find_replicas
 from tuili.train.log import read_log
-from tuili.train.precision import find_replicas
 from tuili.train.recipe import Recipe
-from tuili.train.replicas import Replica, replicas
 from tuili.train.run import train
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STEPS = 32
 OVERRIDES = [
     f"model.overrides={SMALL}",
@@ -91,25 +92,25 @@ def wait_for_step(process: subprocess.Popen[str], out: Path, step: int) -> None:
     assert process.poll() is None, f"ended before step {step}: {process.stderr.read() if process.stderr else ''}"
 
 
-def group(leader: int) -> dict[int, str]:
+def process_group(leader: int) -> dict[int, str]:
     """The processes of a group that have not ended, with their command lines."""
-    found = {}
+    processes = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             state, _, of_group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
             if int(of_group) == leader and state != "Z":
-                found[int(folder.name)] = (folder / "cmdline").read_text()
+                processes[int(folder.name)] = (folder / "cmdline").read_text()
         except (FileNotFoundError, ProcessLookupError):  # it ended just now
             continue
-    return found
+    return processes
 
 
 def wait_until_none_is_left(leader: int) -> None:
     for _ in range(500):
-        if not group(leader):
+        if not process_group(leader):
             return
         time.sleep(0.01)
-    pytest.fail(f"left behind after five seconds: {group(leader)}")
+    pytest.fail(f"left behind after five seconds: {process_group(leader)}")
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
@@ -144,13 +145,13 @@ def test_whatever_ends_them_they_go_on_to_the_same_bits(uninterrupted: Path, tmp
         step += rng.randint(2, 5)
         wait_for_step(process, out, step)
         time.sleep(rng.random() * 0.05)
-        (other,) = (pid for pid, command in group(process.pid).items() if "spawn_main" in command)
+        (other,) = (pid for pid, command in process_group(process.pid).items() if "spawn_main" in command)
         if fault == "Ctrl-C":
             os.killpg(process.pid, signal.SIGINT)
         else:
             os.kill(process.pid if fault == "the first is killed" else other, signal.SIGKILL)
         try:
-            said, errors = process.communicate(timeout=180)
+            output, errors = process.communicate(timeout=180)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -159,7 +160,7 @@ def test_whatever_ends_them_they_go_on_to_the_same_bits(uninterrupted: Path, tmp
         assert step < STEPS - 5 or fault == "the other is killed", "it came too far for the next fault"
         if fault == "Ctrl-C":
             assert process.returncode == 130
-            assert f"interrupted: step {step} is saved" in said
+            assert f"interrupted: step {step} is saved" in output
         elif fault == "the first is killed":
             assert process.returncode == -signal.SIGKILL
         else:
@@ -176,18 +177,18 @@ def test_whatever_ends_them_they_go_on_to_the_same_bits(uninterrupted: Path, tmp
     assert set(Path("/dev/shm").glob("pym-*")) <= shared_memory
 
 
-def die(replica: Replica, *_: object) -> None:
+def die(group: ReplicaGroup, *_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def get_ready_and_die(replica: Replica, *arguments: object) -> None:
-    replica.exchange(None)
-    die(replica)
+def get_ready_and_die(group: ReplicaGroup, *arguments: object) -> None:
+    group.all_gather(None)
+    die(group)
 
 
 def test_a_run_whose_replicas_always_die_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "work", die)
-    monkeypatch.setattr(run_module, "RESTARTS", 2)
+    monkeypatch.setattr(run_module, "run_worker", die)
+    monkeypatch.setattr(run_module, "MAX_RESTARTS", 2)
     screen = io.StringIO()
     recipe = load_recipe("base", OVERRIDES, Recipe)
     with pytest.raises(TuiliError, match=r"^replica 1 was killed by SIGKILL, after 2 restarts: add --resume"):
@@ -203,7 +204,7 @@ def interrupted_already() -> Iterator[Event]:
 
 
 def test_a_run_that_is_being_interrupted_does_not_begin_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "work", get_ready_and_die)
+    monkeypatch.setattr(run_module, "run_worker", get_ready_and_die)
     monkeypatch.setattr(loop, "interruptible", interrupted_already)
     with pytest.raises(
         TuiliError, match=r"^replica 1 was killed by SIGKILL while the run was being interrupted: add --"
@@ -212,7 +213,7 @@ def test_a_run_that_is_being_interrupted_does_not_begin_again(tmp_path: Path, mo
 
 
 def test_other_code_than_at_the_start_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "work", die)
+    monkeypatch.setattr(run_module, "run_worker", die)
     monkeypatch.setattr(run_module, "code_hash", iter(("old", "new")).__next__)
     with pytest.raises(
         TuiliError, match=r"^replica 1 was killed by SIGKILL, and Tuili's code has changed: add --resume"
@@ -220,21 +221,21 @@ def test_other_code_than_at_the_start_is_not_gone_on_with(tmp_path: Path, monkey
         go(tmp_path)
 
 
-def add_and_fail(replica: Replica, wrong: int) -> None:
-    numbers, counts = torch.full((3, 5), 10.0**replica.number), torch.tensor([replica.number])
+def add_and_fail(group: ReplicaGroup, wrong: int) -> None:
+    numbers, counts = torch.full((3, 5), 10.0**group.rank), torch.tensor([group.rank])
     for times in (1, 3):
-        replica.add_up([numbers, counts])
+        group.all_reduce([numbers, counts])
         assert numbers.tolist() == [[111.0 * times] * 5] * 3
         assert counts.tolist() == [3 * times]
-    assert replica.exchange(replica.number) == [0, 1, 2]
-    if replica.number == wrong:
+    assert group.all_gather(group.rank) == [0, 1, 2]
+    if group.rank == wrong:
         raise OSError("the tape is torn")
-    replica.exchange(None)
+    group.all_gather(None)
 
 
 def share_and_fail() -> None:
-    with replicas(3, [torch.empty(3, 5), torch.tensor([0])], add_and_fail, 2) as replica:
-        add_and_fail(replica, 2)
+    with launch_replicas(3, [torch.empty(3, 5), torch.tensor([0])], add_and_fail, 2) as group:
+        add_and_fail(group, 2)
 
 
 def test_sums_reach_all_and_an_error_reaches_the_first(capfd: pytest.CaptureFixture[str]) -> None:
@@ -243,8 +244,19 @@ def test_sums_reach_all_and_an_error_reaches_the_first(capfd: pytest.CaptureFixt
     assert 'raise OSError("the tape is torn")' in capfd.readouterr().err
 
 
+def test_a_process_alone_is_a_group_that_changes_nothing() -> None:
+    with launch_replicas(1, [], die) as group:
+        assert isinstance(group, SingleProcess)
+        assert (group.rank, group.world_size) == (0, 1)
+        assert all(group.owns(block) for block in range(6))
+        assert group.all_gather({"a": 1}) == [{"a": 1}]
+        numbers = torch.arange(3.0)
+        group.all_reduce([numbers])
+        assert numbers.tolist() == [0, 1, 2]
+
+
 def test_the_blocks_of_a_step_go_round_the_replicas() -> None:
-    owners = [[block for block in range(6) if Replica(number, 3).owns(block)] for number in range(3)]
+    owners = [[block for block in range(6) if SharedMemoryGroup(rank, 3, (), {}).owns(block)] for rank in range(3)]
     assert owners == [[0, 3], [1, 4], [2, 5]]
 
 

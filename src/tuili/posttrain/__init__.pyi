@@ -1,0 +1,21 @@
+from .verifier.chains import GENERATED, UNKNOWN_LABEL
+from .verifier.examples import Examples
+from .verifier.fit import predict_logits
+from .verifier.metrics import best_thresholds, calibrate_verifier, min_token_probability, verifier_figures
+from .verifier.recipe import VerifierRecipe
+from .verifier.run import VerifierRun, VerifierTrainingResult, train_verifier
+
+__all__ = [
+    "GENERATED",
+    "UNKNOWN_LABEL",
+    "Examples",
+    "VerifierRecipe",
+    "VerifierRun",
+    "VerifierTrainingResult",
+    "best_thresholds",
+    "calibrate_verifier",
+    "min_token_probability",
+    "predict_logits",
+    "train_verifier",
+    "verifier_figures",
+]

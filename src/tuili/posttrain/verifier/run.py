@@ -1,0 +1,219 @@
+"""Training a verifier: chains of a first round, then rounds in which the generator looks for chains that fool it.
+
+The chains are made by `chains` and kept as `examples` in the folder of the run, so that an interrupted run goes on.
+Fitting is left to `fit`, figures and calibration to `metrics`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from tuili.errors import InputError
+from tuili.files import whole_file, write_durably, writing
+from tuili.model import LoadedVerifier, Verifier, load_model, probabilities, write_verifier
+from tuili.posttrain.verifier.chains import (
+    CORRECT,
+    UNKNOWN_LABEL,
+    Chain,
+    GenerationMode,
+    generated_chains,
+    mutant_chains,
+    render_chain,
+)
+from tuili.posttrain.verifier.examples import Examples, build_examples, concatenate
+from tuili.posttrain.verifier.fit import fit_verifier, predict_logits
+from tuili.posttrain.verifier.metrics import calibrate_verifier, verifier_figures
+from tuili.posttrain.verifier.recipe import ChainCounts, VerifierTrainingConfig
+from tuili.store import LineageEntry, VerifierConfig, model_hash, read_lineage, write_lineage
+from tuili.tasks import MUTATION_KINDS, Split, domain_names, generate
+from tuili.train import RunFolder
+
+TaskCallback = Callable[[str, int, int], None]
+"""Called with what is being done, how many parts of it are finished, and how many there are."""
+
+DEFAULT_MODE = GenerationMode()
+TRAINING_MODES = (
+    DEFAULT_MODE,
+    GenerationMode(exit=0),
+    GenerationMode(0.7),
+    GenerationMode(threshold=0.9),
+    GenerationMode(1.0),
+    GenerationMode(exit=-1),
+    GenerationMode(1.2),
+    GenerationMode(1.0, exit=-1),
+)
+"""The modes, in turn, in which the model writes what the verifier learns from before the first round."""
+ATTACK_MODES = (GenerationMode(1.0), GenerationMode(1.0, exit=-1), DEFAULT_MODE)
+"""The modes, in turn, in which the model looks for chains that fool the verifier."""
+PROBLEM_SETS_PER_SEED = 100
+"""Seeds of problems that one seed of a recipe has: one for the first chains, and one for each round."""
+REPORT_FILE = Path("tuili") / "verifier.json"
+PLACE_REMEDY = "choose another place"
+
+
+@dataclass(frozen=True)
+class VerifierTrainingResult:
+    """The model folder with the verifier; its figures after the last round, and those of one trained without rounds."""
+
+    model: Path
+    figures: Mapping[str, float]
+    without_rounds: Mapping[str, float]
+
+
+class VerifierRun:
+    """A run in its folder: what an earlier session has made there is read again.
+
+    Raises `InputError` where no folder can be, and where the folder holds a run and `resume` is not set or the
+    configuration or the model has changed.
+    """
+
+    def __init__(self, config: VerifierTrainingConfig, path: Path, resume: bool, tell: TaskCallback) -> None:
+        folder = RunFolder(path)
+        self.config, self._path, self._tell = config, path, tell
+        self.loaded = load_model(config.model)
+        folder.refuse_own_model(self.loaded.path, f"model = {config.model}")
+        fixed = {"plan": config.model_dump(mode="json"), "model": model_hash(self.loaded.path)}
+        recorded = folder.recorded(resume)
+        if recorded is not None and json.loads(recorded) != fixed:
+            raise InputError(f"{path}: the run began with another recipe or model: choose another --out")
+        with writing(path, PLACE_REMEDY):
+            path.mkdir(parents=True, exist_ok=True)
+            folder.record(fixed)
+
+    def first_examples(self) -> Examples:
+        """What the verifier learns from before the first round."""
+        return self._kept("first", partial(self._training_chains, 0, self.config.first, TRAINING_MODES))
+
+    def training_examples(self) -> Examples:
+        """What the verifier has learnt from after the last round."""
+        examples = self.first_examples()
+        for number in range(1, self.config.rounds + 1):
+            verifier = self.verifier_after(number - 1, examples)
+            examples = concatenate([examples, self.fooling_examples(number, verifier)])
+        return examples
+
+    def validation_examples(self) -> Examples:
+        """What probabilities and thresholds are fitted to, without the kinds of errors that are held out."""
+        counts, kinds = self.config.validation, self.config.kinds
+        return self._kept("validation", partial(self._chains, Split.VALIDATION, 0, counts, (DEFAULT_MODE,), kinds))
+
+    def test_examples(self) -> Examples:
+        """What the figures are taken from: errors of all kinds."""
+        counts = self.config.test
+        return self._kept("test", partial(self._chains, Split.TEST, 0, counts, (DEFAULT_MODE,), MUTATION_KINDS))
+
+    def attack_examples(self, number: int) -> Examples:
+        """What the generator tries in a round."""
+        return self._kept(f"pool-{number}", partial(self._training_chains, number, self.config.attack, ATTACK_MODES))
+
+    def fooling_examples(self, number: int, verifier: Verifier) -> Examples:
+        """The chains of a round of which this verifier, trained before it, is wrong about a step or the answer."""
+        pool = self.attack_examples(number)
+        chance_E = predict_logits(verifier, pool)[pool.end_E].sigmoid()
+        label_E = pool.label_N[pool.end_E]
+        fooled_E = (label_E != UNKNOWN_LABEL) & ((chance_E - label_E).abs() > 0.5)
+        chosen_C = torch.zeros(len(pool), dtype=torch.bool)
+        chosen_C[pool.chain_E[fooled_E]] = True
+        return pool.select(chosen_C)
+
+    def verifier_after(self, number: int, examples: Examples) -> Verifier:
+        """The verifier after round `number`, in which it learns from these examples."""
+        return self.trained_verifier(str(number), examples, self.config.seed)
+
+    def trained_verifier(self, name: str, examples: Examples, seed: int) -> Verifier:
+        """The verifier of that name, read from the folder or else trained on these examples."""
+        config = VerifierConfig(self.loaded.model.config.hidden_size, **self.config.size.model_dump())
+        file = self._path / f"verifier-{name}.safetensors"
+        if not file.exists():
+            verifier = fit_verifier(examples, config, self.config.fit, seed, partial(self._tell, f"fit {name}"))
+            with whole_file(file) as part:
+                save_file(verifier.state_dict(), part)
+        verifier = Verifier(config)
+        verifier.load_state_dict(load_file(file))
+        return verifier.eval()
+
+    def _kept(self, name: str, make_chains: Callable[[str], Sequence[Chain]]) -> Examples:
+        """The examples of that name, read from the folder or else made of these chains."""
+        file = self._path / f"{name}.safetensors"
+        if not file.exists():
+            build_examples(self.loaded.model, make_chains(name), partial(self._tell, f"{name}: features")).save(file)
+        return Examples.load(file)
+
+    def _training_chains(
+        self, number: int, counts: ChainCounts, modes: Sequence[GenerationMode], name: str
+    ) -> list[Chain]:
+        """Chains on training problems, without the kinds of errors that are held out."""
+        return self._chains(Split.TRAIN, number, counts, modes, self.config.kinds, name, twice=True)
+
+    def _chains(
+        self,
+        split: Split,
+        number: int,
+        counts: ChainCounts,
+        modes: Sequence[GenerationMode],
+        kinds: Sequence[str],
+        name: str,
+        twice: bool = False,
+    ) -> list[Chain]:
+        """Right chains, mutants, and what the model writes, on the problems of set `number`; no chain comes twice."""
+        seed = self.config.seed * PROBLEM_SETS_PER_SEED + number
+        problems = [
+            generate(domain, split.seed(seed), index, level)
+            for domain in domain_names()
+            for level in self.config.levels
+            for index in range(counts.problems)
+        ]
+        chains = [render_chain(self.loaded, problem, problem.steps, problem.answer, CORRECT) for problem in problems]
+        for done, problem in enumerate(problems, start=1):
+            chains += mutant_chains(self.loaded, problem, kinds, seed, counts.mutants, twice)
+            self._tell(f"{name}: mutants", done, len(problems))
+        repeated = [problem for problem in problems for _ in range(counts.written)]
+        requests = list(zip(repeated, cycle(modes), strict=False))
+        chains += generated_chains(self.loaded, requests, seed, partial(self._tell, f"{name}: writing"))
+        return list({(chain.ids, chain.source): chain for chain in chains if chain is not None}.values())
+
+
+def train_verifier(
+    config: VerifierTrainingConfig, out: Path, *, resume: bool, tell: TaskCallback
+) -> VerifierTrainingResult:
+    """Train a verifier in the folder `out`. It comes with a copy of its language model, `out/model`.
+
+    With `resume`, an interrupted run goes on. Raises what `VerifierRun` raises, and `InputError` where the model has
+    ended none of its responses.
+    """
+    run = VerifierRun(config, out, resume, tell)
+    examples = run.training_examples()
+    verifiers = run.verifier_after(0, run.first_examples()), run.verifier_after(config.rounds, examples)
+    validation, test = run.validation_examples(), run.test_examples()
+    calibrations = [calibrate_verifier(verifier, validation, config.kinds) for verifier in verifiers]
+    without_rounds, with_rounds = (
+        verifier_figures(
+            test,
+            probabilities(calibration, predict_logits(verifier, test)[test.end_E], test.last_E),
+            calibration.thresholds,
+            config.held_out,
+        )
+        for verifier, calibration in zip(verifiers, calibrations, strict=True)
+    )
+    figures = with_rounds | {"chains": len(examples), "tokens": len(examples.label_N)}
+    folder = out / "model"
+    with writing(folder, PLACE_REMEDY):
+        shutil.copytree(run.loaded.path, folder, dirs_exist_ok=True)
+    write_verifier(folder, LoadedVerifier(verifiers[-1], calibrations[-1], figures))
+    report = {"plan": config.model_dump(mode="json"), "figures": figures, "without_rounds": without_rounds}
+    write_durably(folder / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
+    digest = model_hash(folder)
+    seeds, recipe = {"verifier": config.seed}, {"verifier": report["plan"]}
+    entry = LineageEntry("verifier", recipe, figures, seeds, len(examples.label_N), parent=digest, hash=digest)
+    earlier = [entry for entry in read_lineage(run.loaded.path) if entry.step != "verifier"]
+    write_lineage(folder, (*earlier, entry))
+    return VerifierTrainingResult(folder, figures, without_rounds)

@@ -1,0 +1,24 @@
+from .build import build_model, build_sources, training_stream
+from .execution import ExecutionPlan, can_compile
+from .folder import RUN_FILE, RunFolder
+from .log import read_log
+from .recipe import DataConfig, ModelConfig, Recipe
+from .run import TrainingResult, train
+from .schedule import warmup_cosine
+
+__all__ = [
+    "RUN_FILE",
+    "DataConfig",
+    "ExecutionPlan",
+    "ModelConfig",
+    "Recipe",
+    "RunFolder",
+    "TrainingResult",
+    "build_model",
+    "build_sources",
+    "can_compile",
+    "read_log",
+    "train",
+    "training_stream",
+    "warmup_cosine",
+]

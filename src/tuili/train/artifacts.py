@@ -1,0 +1,73 @@
+"""What a run leaves beside its log and checkpoints: a tokenizer before the first step, a model folder after the last.
+
+The places of both are named by `folder`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tuili.data import Source, check_sample, sample_texts, train_tokenizer
+from tuili.errors import ConfigError
+from tuili.files import writing
+from tuili.model import TuiliForCausalLM, save_model, transformers_tokenizer
+from tuili.store import LineageEntry, Tokenizer
+from tuili.train.folder import REWRITE_REMEDY, ParentModel, TrainingFolder
+from tuili.train.recipe import Recipe
+from tuili.train.trainer import TrainingState
+
+NOT_IN_LINEAGE = ("step", "seconds")
+"""Figures of the log that an entry of the lineage says by other fields, or need not say."""
+
+
+def prepare_tokenizer(
+    folder: TrainingFolder,
+    parent: ParentModel | None,
+    recipe: Recipe,
+    sources: Sequence[Source],
+    tell: Callable[[str], None],
+) -> Tokenizer:
+    """The tokenizer of a run that begins, saved in its folder: that of its parent, or one learnt from the sources.
+
+    A sample of each source is checked first. Raises `InputError`
+    for a wrong sample, `ConfigError` for a tokenizer that is larger than the recipe allows, and `TuiliError` where it
+    cannot be written.
+    """
+    check_sample(sources)
+    if parent:
+        tokenizer = Tokenizer.load(parent.folder)
+    else:
+        tell("learning the tokenizer")
+        tokenizer = train_tokenizer(sample_texts(sources), recipe.data.vocabulary)
+    if tokenizer.size > recipe.data.vocabulary:
+        raise ConfigError(f"data.vocabulary = {recipe.data.vocabulary}: the tokenizer has {tokenizer.size}")
+    with writing(folder.tokenizer, REWRITE_REMEDY):
+        transformers_tokenizer(tokenizer).save_pretrained(folder.tokenizer)
+    return Tokenizer.load(folder.tokenizer) if parent else tokenizer  # the parent's folder may be gone at the end
+
+
+def write_model(
+    folder: TrainingFolder,
+    parent: ParentModel | None,
+    recipe: Recipe,
+    model: TuiliForCausalLM,
+    tokenizer: Tokenizer,
+    state: TrainingState,
+    figures: Mapping[str, Any],
+) -> None:
+    """Write the model folder of a finished run; its lineage goes on from the parent's.
+
+    `figures` is the last line of the log. Raises `TuiliError` where the folder cannot be written.
+    """
+    entry = LineageEntry(
+        step="train",
+        recipe=recipe.model_dump(mode="json"),
+        figures={name: value for name, value in figures.items() if name not in NOT_IN_LINEAGE},
+        seeds={"train": recipe.train.seed},
+        tokens=state.tokens,
+        hours=state.seconds / 3600,
+        parent=parent.hash if parent else None,
+    )
+    with writing(folder.model, REWRITE_REMEDY):
+        save_model(folder.model, model, tokenizer, [*(parent.lineage if parent else ()), entry])

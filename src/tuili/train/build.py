@@ -1,0 +1,138 @@
+"""From a recipe to the parts of a training: sources, curriculum, stream of blocks, model, objective.
+
+Every replica of a run builds the same parts here. What is done with them is left to `trainer`, what a run writes to
+`artifacts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from torch import nn
+
+from tuili.data import Block, BlockStream, FileSource, Source, StreamState, TaskSource
+from tuili.errors import ConfigError, ModelFolderError
+from tuili.model import TuiliForCausalLM, check_folder, load_model, set_fused
+from tuili.store import BEGIN, PAD, Tokenizer
+from tuili.tasks import BUILT_IN_DOMAINS
+from tuili.train.curriculum import Curriculum
+from tuili.train.execution import ExecutionPlan
+from tuili.train.objective import Objective
+from tuili.train.recipe import DataConfig, ModelConfig, Recipe
+from tuili.train.trainer import TrainingSetup
+
+FIELDS_WITHOUT_EFFECT = {"architectures", "dtype", "transformers_version"}
+"""Fields of a configuration that no output of the model depends on."""
+
+
+def build_training(
+    recipe: Recipe,
+    plan: ExecutionPlan,
+    curriculum: Curriculum,
+    sources: Sequence[Source],
+    tokenizer: Tokenizer,
+    tell: Callable[[str], None] = lambda line: None,
+) -> TrainingSetup:
+    """The parts of a training, with kernels compiled if the plan says so. `tell` is given lines for the user."""
+    torch.manual_seed(recipe.train.seed)
+    model = build_model(recipe.model, tokenizer, tell)
+    nn.Module.to(model, plan.device)  # the library's own `to` has another type
+    set_fused(model, plan.compiled)
+    objective = Objective(recipe.objective, model)
+    stream_from = partial(open_stream, recipe, curriculum, sources, tokenizer)
+    block = next(stream_from(StreamState())).to(plan.device)
+    # A kernel is generated for the shapes it first sees. Shown the first block, all sessions and replicas get the same.
+    torch.compiler.reset()
+    _forward_backward(model, objective, block, plan)
+    return TrainingSetup(recipe, plan, model, objective, stream_from)
+
+
+def build_curriculum(recipe: Recipe) -> Curriculum:
+    """The weights over a recipe's domains and files."""
+    files = {str(path): weight for path, weight in recipe.data.files.items()}
+    return Curriculum(recipe.curriculum, recipe.data.domain_names, files)
+
+
+def build_sources(data: DataConfig, seed: int) -> list[Source]:
+    """The domains that a recipe names, then its files."""
+    levels = {level: weight for level, weight in enumerate(data.levels, start=1) if weight}
+    tasks = [TaskSource(name, levels, seed) for name in data.domain_names]
+    return [*tasks, *(FileSource(path, seed) for path in data.files)]
+
+
+def open_stream(
+    recipe: Recipe, curriculum: Curriculum, sources: Sequence[Source], tokenizer: Tokenizer, state: StreamState
+) -> BlockStream:
+    """The blocks of a run from a state of its stream on. All blocks of a step share the weights of its progress."""
+    train = recipe.train
+
+    def weights(block: int) -> Mapping[str, float]:
+        return curriculum.weights(block // train.accumulation / train.steps)
+
+    return BlockStream(sources, tokenizer, weights, rows=train.rows, length=train.length, state=state)
+
+
+def training_stream(recipe: Recipe, tokenizer: Tokenizer) -> BlockStream:
+    """The blocks of a recipe's run from its start, in order."""
+    sources = build_sources(recipe.data, recipe.train.seed)
+    return open_stream(recipe, build_curriculum(recipe), sources, tokenizer, StreamState())
+
+
+def build_model(
+    config: ModelConfig, tokenizer: Tokenizer, tell: Callable[[str], None] = lambda line: None
+) -> TuiliForCausalLM:
+    """A model of the size that the recipe names, for this tokenizer, with the weights of the model it starts from.
+
+    Without such a model the weights are new and follow from torch's global seed. `tell` is given a line that names the
+    fields in which the configuration differs from that model's. Raises `ConfigError` where the weights do not fit.
+    """
+    fitted = {
+        "vocab_size": tokenizer.size,
+        "pad_token_id": tokenizer.token_id(PAD),
+        "bos_token_id": tokenizer.token_id(BEGIN),
+        "eos_token_id": tokenizer.end_id,
+        "separator_token_ids": tokenizer.separator_ids(),
+        "num_experts": len(BUILT_IN_DOMAINS),
+        "domains": list(BUILT_IN_DOMAINS),
+    }
+    wanted = config.configuration(**fitted)
+    if config.start is None:
+        return TuiliForCausalLM(wanted)
+    try:
+        loaded = load_model(config.start, config=wanted)
+    except ModelFolderError as error:
+        raise ConfigError(
+            f"model.start = {config.start} does not fit model.preset = {config.preset} with model.overrides = "
+            f"{config.overrides}: {error}"
+        ) from error
+    saved = check_folder(loaded.path)
+    if changed := [
+        f"{name} from {value} to {getattr(wanted, name)}"
+        for name, value in sorted(saved.to_dict().items())
+        if name not in FIELDS_WITHOUT_EFFECT | fitted.keys() and value != getattr(wanted, name)
+    ]:
+        tell(f"not as in {config.start}: {', '.join(changed)}; model.overrides can keep what the model had")
+    return loaded.model
+
+
+def _forward_backward(model: TuiliForCausalLM, objective: Objective, block: Block, plan: ExecutionPlan) -> None:
+    """One pass over a block that leaves the model as it was."""
+    model.train()
+    with untouched(model):
+        with plan.autocast():
+            result = objective(block, 0.0, torch.Generator(model.device))
+        result.loss.backward()
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Clears the gradients and restores the buffers afterwards, so that passes inside leave the model as it was."""
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    yield
+    model.zero_grad()
+    with torch.no_grad():
+        for name, buffer in model.named_buffers():
+            buffer.copy_(buffers[name])

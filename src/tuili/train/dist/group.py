@@ -1,0 +1,68 @@
+"""The processes that share the steps of a run, as the training loop sees them, and the group of one process alone.
+
+Every process of a group holds a model, learns from some blocks of each step, and adds up its gradients with those of
+the others, so that all make the same step. How several processes do that is left to the other modules of this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from tuili.errors import TuiliError
+
+
+class ReplicaDied(TuiliError):
+    """Another process of the group was killed by a signal while it worked."""
+
+
+class ReplicaGroup(Protocol):
+    """One process's view of its group.
+
+    All processes of a group call `all_gather` and `all_reduce` equally often and in the same order. Each call waits for
+    all of them, and gives all of them the same bits.
+    """
+
+    @property
+    def rank(self) -> int:
+        """The number of this process, from 0 on. Process 0 writes the log and the checkpoints."""
+
+    @property
+    def world_size(self) -> int:
+        """How many processes the group has."""
+
+    def owns(self, block: int) -> bool:
+        """Whether this process learns from the block with this number."""
+
+    def all_gather(self, value: Any) -> list[Any]:
+        """The values with which all processes called this, in the order of their ranks; JSON must be able to hold them.
+
+        Raises `TuiliError` in process 0 when another process has failed, and `ReplicaDied` when it was killed; the
+        others end when process 0 has ended.
+        """
+
+    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by its sum over all processes, which call this with tensors of the same shapes.
+
+        Raises what `all_gather` raises.
+        """
+
+
+class SingleProcess:
+    """A group of one process, which owns all blocks and has nobody to exchange anything with."""
+
+    rank = 0
+    world_size = 1
+
+    def owns(self, block: int) -> bool:
+        """Always true."""
+        return True
+
+    def all_gather(self, value: Any) -> list[Any]:
+        """The value alone."""
+        return [value]
+
+    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
+        """Leaves the tensors as they are."""

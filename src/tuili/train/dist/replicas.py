@@ -1,0 +1,178 @@
+"""Processes of one machine that share a run's steps: they exchange values through pipes and tensors in shared memory.
+
+Sums are made in an order that the ranks fix, so that all processes go on with the same bits. Small values travel as
+JSON; a pipe also tells when the process at its other end has died. What a replica computes is left to `trainer`, what
+it is built from to `build`.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tuili.errors import TuiliError
+from tuili.parent import end_with_parent
+from tuili.train.dist.group import ReplicaDied, ReplicaGroup, SingleProcess
+
+EXIT_TIMEOUT_SECONDS = 5.0
+"""How long a process whose pipe has closed may take to end."""
+
+SharedMemory = Mapping[torch.dtype, Any]
+"""For each number format a block of shared memory with one row for each process, and a last row for the sum."""
+
+
+class SharedMemoryGroup:
+    """A `ReplicaGroup` of several processes, of which process 0 started the others.
+
+    `channels` lead from process 0 to all others, in the order of their ranks, and from another process to process 0.
+    """
+
+    def __init__(self, rank: int, world_size: int, channels: Sequence[_Channel], memory: SharedMemory) -> None:
+        self.rank, self.world_size = rank, world_size
+        self._channels = channels
+        self._rows = {
+            dtype: torch.frombuffer(block, dtype=dtype).view(world_size + 1, -1) for dtype, block in memory.items()
+        }
+
+    def owns(self, block: int) -> bool:
+        """The blocks go round the processes."""
+        return block % self.world_size == self.rank
+
+    def all_gather(self, value: Any) -> list[Any]:
+        """Process 0 collects the values and sends them to all."""
+        if self.rank == 0:
+            values = [value, *(channel.receive() for channel in self._channels)]
+            for channel in self._channels:
+                channel.send({"value": values})
+            return values
+        (first,) = self._channels
+        first.send({"value": value})
+        return list(first.receive())
+
+    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
+        """Each process copies its tensors to its row, adds up one part of all rows, and reads the whole sum."""
+        for tensor, row in self._places(tensors, self.rank):
+            row.copy_(tensor)
+        self.all_gather(None)
+        for rows in self._rows.values():
+            width = rows.shape[1]
+            *parts, total = rows[:, width * self.rank // self.world_size : width * (self.rank + 1) // self.world_size]
+            torch.add(parts[0], parts[1], out=total)
+            for part in parts[2:]:
+                total += part
+        self.all_gather(None)
+        for tensor, row in self._places(tensors, self.world_size):
+            tensor.copy_(row)
+
+    def _places(self, tensors: Sequence[Tensor], number: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Each tensor, and its place in the row with this number."""
+        filled: Counter[torch.dtype] = Counter()
+        for tensor in tensors:
+            start = filled[tensor.dtype]
+            filled[tensor.dtype] += tensor.numel()
+            yield tensor, self._rows[tensor.dtype][number, start : filled[tensor.dtype]].view(tensor.shape)
+
+
+@contextmanager
+def launch_replicas(
+    world_size: int, tensors: Sequence[Tensor], work: Callable[..., None], *arguments: Any
+) -> Iterator[ReplicaGroup]:
+    """Run `work(group, *arguments)` in `world_size - 1` further processes, and give this process its view of the group.
+
+    `tensors` have the shapes of those that `all_reduce` will add up. `work` must be a function of a module. The
+    processes use as many threads as this one. They end with the `with` block, or with this process, however it ends.
+    Ctrl-C and SIGTERM do not reach them: this process decides what follows from a signal.
+    """
+    if world_size == 1:
+        yield SingleProcess()
+        return
+    context, channels, processes = get_context("spawn"), [], []
+    sizes: Counter[torch.dtype] = Counter()
+    for tensor in tensors:
+        sizes[tensor.dtype] += tensor.numel()
+    memory = {dtype: context.RawArray("b", (world_size + 1) * size * dtype.itemsize) for dtype, size in sizes.items()}
+    resource_tracker.ensure_running()  # starting it would unblock the signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))  # a new process inherits this
+    try:
+        for rank in range(1, world_size):
+            reader, their_writer = context.Pipe(duplex=False)
+            their_reader, writer = context.Pipe(duplex=False)
+            settings = (rank, world_size, torch.get_num_threads(), their_reader, their_writer, memory)
+            process = context.Process(target=_run_replica, args=(settings, work, arguments), name=f"replica-{rank}")
+            process.start()
+            processes.append(process)
+            their_reader.close()
+            their_writer.close()
+            channels.append(_Channel(reader, writer, partial(_death_error, rank, process)))
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        yield SharedMemoryGroup(0, world_size, channels, memory)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.join()
+
+
+def _run_replica(
+    settings: tuple[int, int, int, Connection, Connection, SharedMemory], work: Callable[..., None], arguments: Any
+) -> None:
+    """What a further process does: its work, until that or process 0 ends."""
+    rank, world_size, threads, reader, writer, memory = settings
+    end_with_parent()
+    torch.set_num_threads(threads)
+    channel = _Channel(reader, writer, lambda: SystemExit(1))
+    try:
+        work(SharedMemoryGroup(rank, world_size, [channel], memory), *arguments)
+    except Exception as error:
+        expected = isinstance(error, TuiliError)
+        if not expected:
+            traceback.print_exc()
+        channel.send({"error": f"replica {rank}: {error if expected else repr(error)}"})
+
+
+@dataclass(frozen=True)
+class _Channel:
+    """A pipe from another process, and one to it."""
+
+    reader: Connection
+    writer: Connection
+    closed: Callable[[], BaseException]
+    """Makes the error to raise when the process at the other end has gone."""
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        try:
+            self.writer.send_bytes(json.dumps(message).encode())
+        except OSError:
+            raise self.closed() from None
+
+    def receive(self) -> Any:
+        try:
+            message = json.loads(self.reader.recv_bytes())
+        except (EOFError, OSError):
+            raise self.closed() from None
+        if "error" in message:
+            raise TuiliError(message["error"])
+        return message["value"]
+
+
+def _death_error(rank: int, process: BaseProcess) -> TuiliError:
+    """The error that says how a process ended."""
+    process.join(EXIT_TIMEOUT_SECONDS)
+    code = process.exitcode or 0
+    if code < 0:
+        return ReplicaDied(f"replica {rank} was killed by {signal.Signals(-code).name}")
+    return TuiliError(f"replica {rank} ended with exit code {code}")

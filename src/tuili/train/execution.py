@@ -1,0 +1,128 @@
+"""How the steps of a run are executed: device, number format, compilation and number of processes, resolved once.
+
+Weights and optimizer state are always fp32; `bf16` means that matrix products run in it under `torch.autocast`. What
+the recipe may say is left to `recipe`, how processes share a step to `dist`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import which
+from typing import Any, Literal
+
+import torch
+
+from tuili.errors import InputError
+from tuili.machine import multiplies_bf16, usable_cores
+from tuili.train.recipe import Recipe, TrainConfig
+
+Precision = Literal["fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class ExecutionPlan:
+    """What the recipe says about the execution of steps, with a decision in place of every `auto`."""
+
+    precision: Precision
+    replicas: int
+    """Processes that share a step."""
+    device: torch.device
+    compiled: bool
+    """Whether chains of small operations run compiled."""
+
+    @classmethod
+    def resolve(cls, settings: TrainConfig, begun_in: Path | None = None) -> ExecutionPlan:
+        """The plan for this machine. `begun_in` is the folder of the run that is resumed, if `settings` are its own.
+
+        Raises `InputError` where this machine lacks the GPU or the compiler that the settings ask for.
+        """
+        remedy = (
+            [f"{begun_in} began with it: resume it where there is one, or choose another --out"] if begun_in else []
+        )
+        device = find_device(settings.device, *remedy)
+        compiled = can_compile(settings.compile, device, *remedy)
+        precision = find_precision(settings.precision, device, compiled)
+        return cls(precision, find_replicas(settings.replicas, settings.accumulation, device), device, compiled)
+
+    def settings(self) -> dict[str, Any]:
+        """The plan by the names and in the values of the recipe's section `train`, as JSON can hold them."""
+        return {
+            "precision": self.precision,
+            "replicas": self.replicas,
+            "device": self.device.type,
+            "compile": "on" if self.compiled else "off",
+        }
+
+    def applied_to(self, recipe: Recipe) -> Recipe:
+        """The recipe with this plan in place of what it says itself."""
+        return recipe.model_copy(update={"train": recipe.train.model_copy(update=self.settings())})
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The context in which a forward pass runs."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
+
+
+def find_device(wanted: Literal["auto", "cpu", "cuda"], remedy: str = "use cpu or auto") -> torch.device:
+    """The device that a recipe means. Raises `InputError` where it asks for a GPU that torch does not see."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"train.device = cuda: torch finds no GPU here; {remedy}")
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def can_compile(wanted: Literal["auto", "on", "off"], device: torch.device, remedy: str = "use off or auto") -> bool:
+    """Whether to compile chains of small operations: what the recipe says, or whether a compiler is at hand.
+
+    Raises `InputError` where the recipe asks for it and there is no compiler.
+    """
+    if wanted == "off":
+        return False
+    if device.type == "cuda":
+        tool, is_there = "Triton", find_spec("triton") is not None
+    else:
+        compilers = (os.environ.get("CXX", "c++"), "g++", "clang++")
+        tool, is_there = "C++ compiler", any(which(compiler) for compiler in compilers)
+    if wanted == "on" and not is_there:
+        raise InputError(f"train.compile = on: there is no {tool} here; {remedy}")
+    return is_there
+
+
+def find_precision(wanted: Literal["auto"] | Precision, device: torch.device, compiled: bool) -> Precision:
+    """What the recipe says, or the faster format.
+
+    bf16 is faster where the hardware multiplies it. On a CPU the operations around the products must be compiled too,
+    because they convert from bf16 and back.
+    """
+    if wanted != "auto":
+        return wanted
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if compiled and multiplies_bf16() else "fp32"
+
+
+def find_replicas(wanted: Literal["auto"] | int, accumulation: int, device: torch.device) -> int:
+    """How many processes share a step: what the recipe says, or as many as its blocks and the cores allow.
+
+    One on a GPU, which a single process keeps busy.
+    """
+    if wanted != "auto":
+        return wanted
+    most = usable_cores() if device.type == "cpu" else 1
+    return max(count for count in range(1, accumulation + 1) if accumulation % count == 0 and count <= most)
+
+
+@contextmanager
+def divided_cores(processes: int) -> Iterator[None]:
+    """Inside, torch uses as many threads as there are cores for each of the processes, but no more than before."""
+    before = torch.get_num_threads()
+    if processes > 1:
+        torch.set_num_threads(max(1, min(before, usable_cores() // processes)))
+    try:
+        yield
+    finally:
+        if processes > 1:
+            torch.set_num_threads(before)

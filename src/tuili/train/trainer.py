@@ -1,0 +1,174 @@
+"""The trainer: from blocks to weights, one step after the other, resumable bit for bit.
+
+All randomness of a block follows from the seed and the block's number, so that no generator's state needs saving. What
+is minimised is left to `objective`, which documents come to `tuili.data`, how processes that share the steps meet to
+`dist`, log and checkpoints to `loop`.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from tuili.data import Block, BlockStream, StreamState, prefetch
+from tuili.errors import TuiliError
+from tuili.model import TuiliForCausalLM
+from tuili.train.checkpoint import Checkpoint, Tensors
+from tuili.train.dist.group import ReplicaGroup
+from tuili.train.execution import ExecutionPlan
+from tuili.train.log import Means
+from tuili.train.objective import Objective
+from tuili.train.optim import Optimizers
+from tuili.train.recipe import Recipe
+from tuili.train.schedule import rate_scale
+
+
+@dataclass
+class TrainingState:
+    """How far a run is: steps done, tokens read, seconds trained, and the state of its stream of blocks."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    stream: StreamState = field(default_factory=StreamState)
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> TrainingState:
+        """The state that a checkpoint holds."""
+        return cls(**checkpoint.state | {"stream": StreamState(**checkpoint.state["stream"])})
+
+
+@dataclass(frozen=True)
+class TrainingSetup:
+    """What every replica of a run builds alike."""
+
+    recipe: Recipe
+    plan: ExecutionPlan
+    model: TuiliForCausalLM
+    objective: Objective
+    open_stream: Callable[[StreamState], BlockStream]
+
+    def reduced_tensors(self) -> list[Tensor]:
+        """Tensors in the shapes of those that the replicas add up in a step; a step may need fewer."""
+        return [*self.model.parameters(), *_expert_loads(self.model)]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step of all replicas did: figures for the log, tokens read, and operations of linear layers."""
+
+    figures: Mapping[str, float]
+    tokens: int
+    flops: float
+
+
+class Trainer:
+    """A model, its optimizers and the state of its run: the same in all replicas after each step.
+
+    Goes on from a checkpoint, if there is one.
+    """
+
+    def __init__(self, setup: TrainingSetup, checkpoint: Checkpoint | None) -> None:
+        self._setup, self._model = setup, setup.model
+        self._optimizers, self.state = Optimizers(setup.recipe.optimizer, setup.model), TrainingState()
+        if checkpoint is not None:
+            self._model.load_state_dict(dict(checkpoint.tensors["model"]))
+            self._optimizers.load(checkpoint.tensors["optimizer"])
+            self.state = TrainingState.of(checkpoint)
+        self.saved_step = self.state.step
+        """The step of the newest checkpoint."""
+        self._generator = torch.Generator(self._model.device)
+
+    def tensors(self) -> Tensors:
+        """What a checkpoint holds."""
+        return {"model": self._model.state_dict(), "optimizer": self._optimizers.tensors()}
+
+    def steps(self, group: ReplicaGroup, stop: Callable[[], bool]) -> Generator[StepResult, None, None]:
+        """Train step by step to the last one, or until `stop` is true in any replica before a step.
+
+        Raises `TuiliError` when the gradient is not finite, and what the calls of `group` raise.
+        """
+        recipe, model, state = self._setup.recipe, self._model, self.state
+        train = recipe.train
+        model.train()
+        with prefetch(self._setup.open_stream(state.stream)) as blocks:
+            while state.step < train.steps and not any(group.all_gather(stop())):
+                figures = []
+                for number in range(state.step * train.accumulation, (state.step + 1) * train.accumulation):
+                    block, state.stream = next(blocks)
+                    if group.owns(number):
+                        figures.append(self._learn(block, number))
+                group.all_reduce([*_gradients(model, group), *_expert_loads(model)])
+                norm = clip_grad_norm_(model.parameters(), train.clip).item()
+                if not math.isfinite(norm):
+                    raise TuiliError(
+                        f"step {state.step + 1}: the gradient is not finite; lower optimizer.learning_rate "
+                        f"(last checkpoint: step {self.saved_step})"
+                    )
+                scale = rate_scale(recipe.schedule, state.step, train.steps)
+                self._optimizers.step(scale)
+                model.after_step(scale)
+                rates = {"gradient_norm": norm, "learning_rate": recipe.optimizer.learning_rate * scale}
+                result = _step_result(group.all_gather(figures), rates)
+                state.step += 1
+                state.tokens += result.tokens
+                if group.world_size > 1 and state.step % recipe.checkpoint.interval == 0:
+                    assert len(set(group.all_gather(_fingerprint(model)))) == 1, "the replicas' weights differ"
+                yield result
+
+    def _learn(self, block: Block, number: int) -> dict[str, float]:
+        """Add a block's share to the gradients; returns its figures, `tokens` and `flops` among them.
+
+        A step takes the mean of its blocks' losses, not of their tokens' losses: every block weighs the same.
+        """
+        train, device = self._setup.recipe.train, self._model.device
+        torch.manual_seed(_block_seed("model", train.seed, number))
+        self._generator.manual_seed(_block_seed("exits", train.seed, number))
+        with self._setup.plan.autocast():
+            result = self._setup.objective(block.to(device), self.state.step / train.steps, self._generator)
+        (result.loss / train.accumulation).backward()
+        figures = {name: float(value) for name, value in result.metrics.items()}
+        return {"flops": 0.0} | figures | {"loss": result.loss.item(), "tokens": block.real_tokens}
+
+
+def _block_seed(use: str, seed: int, number: int) -> int:
+    """A generator's seed for one use in one block. torch's generator on a CPU reads no more than these 32 bits."""
+    return random.Random(f"{use}/{seed}/{number}").getrandbits(32)
+
+
+def _step_result(of_replicas: Sequence[Sequence[dict[str, float]]], rates: dict[str, float]) -> StepResult:
+    """The result of a step from the figures of its blocks, which each replica lists in the order of their numbers."""
+    means, tokens, flops = Means(), 0, 0.0
+    for figures in chain.from_iterable(zip(*of_replicas, strict=True)):  # by number: the blocks go round the replicas
+        tokens += int(figures.pop("tokens"))
+        flops += figures.pop("flops")
+        means.add(figures)
+    return StepResult(means.take() | rates, tokens, flops)
+
+
+def _gradients(model: TuiliForCausalLM, group: ReplicaGroup) -> Iterator[Tensor]:
+    """The gradients of all parameters that any replica has used in the step; zeros where only others have."""
+    parameters = list(model.parameters())
+    used = group.all_gather([parameter.grad is not None for parameter in parameters])
+    for parameter, anywhere in zip(parameters, map(any, zip(*used, strict=True)), strict=True):
+        if anywhere:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            yield parameter.grad
+
+
+def _expert_loads(model: TuiliForCausalLM) -> list[Tensor]:
+    """The tokens that the routers have given to each expert, from which `after_step` balances them."""
+    return [router.load for router in model.routers()]
+
+
+def _fingerprint(model: TuiliForCausalLM) -> int:
+    """A number that is the same for the same bits of the weights."""
+    return sum(int(parameter.detach().view(torch.int32).sum()) for parameter in model.parameters())
