@@ -49,12 +49,12 @@ def test_it_was_made_by_the_recipe_of_its_name() -> None:
 
 
 def test_its_figures_are_those_that_were_wanted() -> None:
-    found = {(cell["domain"], cell["level"]): cell["accuracy"] for cell in REPORT["cells"]}
-    assert set(found) == {(domain, level) for domain in domain_names() for level in (1, 2, 3)}
+    accuracies = {(cell["domain"], cell["level"]): cell["accuracy"] for cell in REPORT["cells"]}
+    assert set(accuracies) == {(domain, level) for domain in domain_names() for level in (1, 2, 3)}
     assert {cell["n"] for cell in REPORT["cells"]} == {200}
     assert REPORT["mean"]["1"] >= 0.90
     assert REPORT["mean"]["2"] >= 0.75
-    assert min(found[domain, 1] for domain in domain_names()) >= 0.60
+    assert min(accuracies[domain, 1] for domain in domain_names()) >= 0.60
 
 
 def test_its_experts_are_specialists_and_all_at_work() -> None:

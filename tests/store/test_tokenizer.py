@@ -54,7 +54,9 @@ def test_prompts_and_examples_are_plain_texts_between_special_tokens(
 ) -> None:
     plain, special = ours.encode_text, theirs.convert_tokens_to_ids
     begin, user, assistant, end, opening, closing = special(list(SPECIAL_TOKENS[1:]))
-    before = [token for asked, told in earlier for token in (user, *plain(asked), assistant, *plain(told), end)]
+    before = [
+        token for question, answer in earlier for token in (user, *plain(question), assistant, *plain(answer), end)
+    ]
     prompt = [begin, *before, user, *plain(text), assistant]
     assert ours.encode_prompt(text, earlier) == prompt
     if not earlier and "</think>" not in text:
@@ -122,10 +124,16 @@ def test_an_entry_that_is_not_there_is_refused(ours: Tokenizer) -> None:
 
 
 @pytest.mark.parametrize("file", ["tokenizer.json", "tokenizer_config.json"])
-@pytest.mark.parametrize("text", ["", "{", "[]", "3"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"eos_token": 3}'])
 def test_a_damaged_folder_is_refused_in_one_line(folder: Path, file: str, text: str) -> None:
     (folder / file).write_text(text)
     with pytest.raises(InputError, match=r"tokenizer.json is damaged: [^\n]+$"):
+        Tokenizer.load(folder)
+
+
+def test_a_chat_template_that_is_not_utf_8_is_refused(folder: Path) -> None:
+    (folder / "chat_template.jinja").write_bytes(b"\xff")
+    with pytest.raises(InputError, match="is damaged: 'utf-8' codec"):
         Tokenizer.load(folder)
 
 
