@@ -1,10 +1,13 @@
-"""What every test runs under: no network, no screen, and the same examples on every run."""
+"""What every test runs under: no network, no screen, the same examples on every run. At the end: what was skipped."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.debian import skip_summary
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -16,3 +19,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("tuili")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how many tests were skipped for which reason, and which Debian packages would change that."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section(f"{len(skipped)} skipped")
+        for line in skip_summary(report.longrepr[2].removeprefix("Skipped: ") for report in skipped):
+            terminalreporter.write_line(line)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
+
+from tests.debian import needs
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -22,13 +22,8 @@ COMPONENTS = ("monitoring", "keda", "keys")
 Resource = dict[str, Any]
 
 
-def needs(program: str, package: str) -> pytest.MarkDecorator:
-    """Skips a test where a program is not installed. CI installs it."""
-    return pytest.mark.skipif(shutil.which(program) is None, reason=f"needs {program}: Debian package {package}")
-
-
-needs_kubectl = needs("kubectl", "kubernetes-client")
-needs_promtool = needs("promtool", "promtool")
+needs_kubectl = needs("kubectl")
+needs_promtool = needs("promtool")
 
 
 def kustomize(folder: Path) -> list[Resource]:

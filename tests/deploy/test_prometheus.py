@@ -12,11 +12,12 @@ import yaml
 from openai import APIStatusError, OpenAI
 
 from deploy.monitoring import dashboard
+from tests.debian import needs
 from tests.deploy.live import Live, eventually, live
-from tests.deploy.manifests import KUBERNETES, needs
+from tests.deploy.manifests import KUBERNETES
 from tests.deploy.test_monitoring import ALERTS, METRICS, RECORDED, SERIES, SERIES_USE, expressions, panels
 
-pytestmark = needs("prometheus", "prometheus")
+pytestmark = needs("prometheus")
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
 AT_ONCE = {"TuiliBudgetOverrun", "TuiliPromiseRevoked", "TuiliNotReady", "TuiliAbsent"}
 """Alerts of conditions that did not hold at any moment."""

@@ -93,8 +93,8 @@ def test_experts_and_their_gradients_equal_the_token_by_token_form(tokens: int, 
     for form in (experts, lambda *given: token_by_token(experts, *given)):
         output = form(hidden, index, weight)
         results.append([output, *torch.autograd.grad(output.square().sum(), inputs)])
-    for own, expected in zip(*results, strict=True):
-        torch.testing.assert_close(own, expected)
+    for actual, expected in zip(*results, strict=True):
+        torch.testing.assert_close(actual, expected)
 
 
 @pytest.mark.parametrize("implementation", ["grouped_mm", "batched_mm"])
@@ -102,9 +102,9 @@ def test_transformers_implementations_agree(implementation: str) -> None:
     model = tiny_model()
     ids = torch.arange(5, 45)[None]
     with torch.inference_mode():
-        own = model(ids).logits
+        eager = model(ids).logits
         model.set_experts_implementation(implementation)
-        torch.testing.assert_close(model(ids).logits, own, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(model(ids).logits, eager, rtol=1e-4, atol=1e-4)
 
 
 def router(seed: int = 0) -> Router:

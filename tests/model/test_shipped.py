@@ -10,7 +10,7 @@ import torch
 from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.engine import Budget, Request, load_decoder
-from tuili.engine.promises.promises import Promises
+from tuili.engine.promises.promises import Promises, valid_calibration
 from tuili.eval import EVAL_FILE, answer_problems, unseen_problems
 from tuili.eval.accuracy import accuracy
 from tuili.model.folder import LoadedModel, load_model
@@ -49,12 +49,12 @@ def test_it_was_made_by_the_recipe_of_its_name() -> None:
 
 
 def test_its_figures_are_those_that_were_wanted() -> None:
-    found = {(cell["domain"], cell["level"]): cell["accuracy"] for cell in REPORT["cells"]}
-    assert set(found) == {(domain, level) for domain in domain_names() for level in (1, 2, 3)}
+    accuracies = {(cell["domain"], cell["level"]): cell["accuracy"] for cell in REPORT["cells"]}
+    assert set(accuracies) == {(domain, level) for domain in domain_names() for level in (1, 2, 3)}
     assert {cell["n"] for cell in REPORT["cells"]} == {200}
     assert REPORT["mean"]["1"] >= 0.90
     assert REPORT["mean"]["2"] >= 0.75
-    assert min(found[domain, 1] for domain in domain_names()) >= 0.60
+    assert min(accuracies[domain, 1] for domain in domain_names()) >= 0.60
 
 
 def test_its_experts_are_specialists_and_all_at_work() -> None:
@@ -128,9 +128,9 @@ def test_its_verifier_believes_right_chains_and_doubts_wrong_ones(nano: LoadedMo
 
 
 def test_its_promises_are_those_of_its_weights(nano: LoadedModel) -> None:
-    pledges = Promises(nano, nano.model.config.exit_threshold)
-    assert pledges.confidence is not None
-    entry = pledges.entry(Request("?", Budget(max_steps=4, error_tolerance=0.05)), 20, lambda prompt, tokens: True)
+    promises = Promises(*valid_calibration(nano.path, nano.model.config.exit_threshold))
+    assert promises.confidence is not None
+    entry = promises.entry(Request("?", Budget(max_steps=4, error_tolerance=0.05)), 20, lambda prompt, tokens: True)
     assert entry.bound is not None
     assert entry.bound <= 0.05
     assert entry.coverage > 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,12 @@ def test_the_chat_template_gives_the_same_ids_and_marks_the_response(
 def test_the_chat_template_refuses_other_roles(theirs: PreTrainedTokenizerFast) -> None:
     with pytest.raises(TemplateError, match="role system is unknown"):
         theirs.apply_chat_template([{"role": "system", "content": "Be brief."}])
+
+
+def test_it_is_saved_even_where_its_folder_is_gone(folder: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(folder, moved)
+    tokenizer = Tokenizer.load(moved)
+    shutil.rmtree(moved)
+    transformers_tokenizer(tokenizer).save_pretrained(tmp_path / "saved")
+    assert (tmp_path / "saved" / "tokenizer.json").read_bytes() == (folder / "tokenizer.json").read_bytes()

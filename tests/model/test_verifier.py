@@ -55,10 +55,10 @@ def test_features_are_states_embeddings_and_what_was_expected() -> None:
     assert feature_ATF.shape == (2, 3, CONFIG.features)
     assert torch.equal(feature_ATF[..., :16], state_ATM)
     assert torch.equal(feature_ATF[..., 16:32], embedding_VM[id_AT] * 4)
-    own = torch.distributions.Categorical(logits=logit_ATV)
-    assert torch.allclose(feature_ATF[1, :, -SCALAR_FEATURES], own.log_prob(id_AT)[1] / 3, atol=1e-5)
+    full = torch.distributions.Categorical(logits=logit_ATV)
+    assert torch.allclose(feature_ATF[1, :, -SCALAR_FEATURES], full.log_prob(id_AT)[1] / 3, atol=1e-5)
     assert feature_ATF[0, 0, -SCALAR_FEATURES] == -5, "no surprise is larger than this"
-    assert torch.allclose(feature_ATF[..., -1], -own.entropy(), atol=1e-5)
+    assert torch.allclose(feature_ATF[..., -1], -full.entropy(), atol=1e-5)
 
 
 def test_probabilities_are_fitted_for_steps_and_for_answers() -> None:

@@ -19,14 +19,14 @@ from tuili.serve.models import EngineFactory, ModelRegistry, engine_factory
 
 @dataclass
 class Running:
-    """A server at work in a thread of its own."""
+    """A server at work in its own thread."""
 
     app: FastAPI
     url: str
     clients: list[OpenAI] = field(default_factory=list)
 
     def client(self, key: str = "none") -> OpenAI:
-        """The official client, which tries nothing twice. It is closed with the server."""
+        """The official client, without retries. It is closed with the server."""
         self.clients.append(OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0))
         return self.clients[-1]
 
@@ -37,7 +37,7 @@ def running(
     slots: int = 8,
     make_engine: EngineFactory | None = None,
 ) -> Iterator[Running]:
-    """A server until the generator is closed. `make_engine` takes the place of the usual engine with these `slots`."""
+    """A server at work until the generator is closed. `make_engine` replaces the usual engine with these `slots`."""
     make_engine = make_engine or engine_factory(slots=slots, waiting=64, compiled=False, int8=False)
     app = make_app(ModelRegistry(folders, make_engine), settings)
     with socket.socket() as free:
@@ -61,5 +61,5 @@ def running(
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Running]:
-    """One server without keys for all tests that leave it as it is."""
+    """A server without keys, for all tests that do not change it."""
     yield from running()

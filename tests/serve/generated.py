@@ -1,5 +1,5 @@
-"""Requests that schemathesis makes of the server's own OpenAPI document, right ones and wrong ones, and what is wrong
-with the answers.
+"""Explores a server with requests that schemathesis makes from its OpenAPI document, right and wrong ones, and collects
+what is wrong with the answers.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from tests.serve.replies import check_reply
 from tuili.serve.schemas.messages import ASSISTANT_FIELDS
 
 SEED = 7
-EXACT = 2**53
-"""Largest seed to draw: schemathesis compares as floats do, and would take larger ones than the server for right."""
-QUESTION, LENGTH, MOST = "\nWhat is 2 + 2?", 40, 3
-TOKENS = {
+MAX_EXACT_SEED = 2**53
+"""schemathesis compares numbers as floats, and so takes larger seeds for right than the server does."""
+QUESTION, MAX_TOKENS, MAX_CHOICES = "\nWhat is 2 + 2?", 40, 3
+TOKEN_FIELDS = {
     "messages": ("max_completion_tokens", "max_tokens"),
     "input": ("max_output_tokens",),
     "prompt": ("max_tokens",),
 }
-"""Where a request has its question, and what it calls its tokens."""
-MODEL_KNOWS_CODES = {"not_promised", "context_length_exceeded", "invalid_prompt", "invalid_json_schema"}
-MODEL_KNOWS_FIELDS = {"depth", "messages", "input", "budget.max_layer_steps", "budget.deadline_ms"}
-"""Requests may be refused by these codes, and these fields by `invalid_value`, for reasons that no schema can tell:
-what the model has been calibrated for, its layers and speed, and the order of the messages.
+"""The fields that limit tokens, by the field that has the question."""
+MODEL_DEPENDENT_CODES = {"not_promised", "context_length_exceeded", "invalid_prompt", "invalid_json_schema"}
+MODEL_DEPENDENT_FIELDS = {"depth", "messages", "input", "budget.max_layer_steps", "budget.deadline_ms"}
+"""Right requests may be refused with these codes, or with `invalid_value` for these fields. No schema can express the
+reasons: what the model has been calibrated for, its layers and speed, and the order of messages.
 """
 
 
 @dataclass
 class Explored:
-    """Answers by operation, whether the request was meant to be right, and status; and whatever is wrong."""
+    """The number of answers by operation, mode (`positive` for right requests) and status; and all faults found."""
 
     statuses: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -65,18 +65,19 @@ class Explored:
 def explore(
     server: Running, phases: Sequence[str], examples: int, *, key: str = "", only: str = "", rules: bool = True
 ) -> Explored:
-    """Ask what schemathesis makes up: so many `examples` for each operation whose path matches `only`.
+    """Send requests that schemathesis makes, `examples` for each operation whose path matches `only`.
 
-    Three right requests of four are helped to be answerable; without `rules` between fields, all are helped to keep
-    them, for schemathesis covers no schema with several such rules.
+    Three of four right requests are changed so that they can be answered. With `rules` false the rules between fields
+    are taken out of the document, because schemathesis cannot cover schemas with several of them; right requests are
+    then changed to keep the rules.
     """
     document = json.loads(json.dumps(server.app.openapi()))
-    kinds = document["components"]["schemas"]
-    for kind in ("ChatRequest", "CompletionRequest", "ResponsesRequest"):
-        kinds[kind]["properties"]["model"]["enum"] = ["nano"]
-        kinds[kind]["properties"]["seed"]["anyOf"][0]["maximum"] = EXACT
+    schemas = document["components"]["schemas"]
+    for name in ("ChatRequest", "CompletionRequest", "ResponsesRequest"):
+        schemas[name]["properties"]["model"]["enum"] = ["nano"]
+        schemas[name]["properties"]["seed"]["anyOf"][0]["maximum"] = MAX_EXACT_SEED
         if not rules:
-            kinds[kind].pop("allOf", None)
+            schemas[name].pop("allOf", None)
     document["paths"]["/v1/models/{name}"]["get"]["parameters"][0]["schema"]["enum"] = ["nano"]
     authentication: dict[str, Any] = {"auth": {"openapi": {"bearer": {"bearer": key}}}} if key else {}
     config = {
@@ -104,8 +105,8 @@ def explore(
     def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> bool:
         if isinstance(failure, AcceptedNegativeData):
             seed = case.body.get("seed") if isinstance(case.body, dict) else None
-            return not (isinstance(seed, int) and EXACT < seed < 2**63)
-        return not (isinstance(failure, RejectedPositiveData) and _model_knows(response.content))
+            return not (isinstance(seed, int) and MAX_EXACT_SEED < seed < 2**63)
+        return not (isinstance(failure, RejectedPositiveData) and _depends_on_model(response.content))
 
     explored = Explored()
     with _helped(rules):
@@ -114,16 +115,16 @@ def explore(
     return explored
 
 
-def _model_knows(body: bytes) -> bool:
+def _depends_on_model(body: bytes) -> bool:
     with suppress(ValueError, KeyError):
         error = json.loads(body)["error"]
         whole = error["param"] or ""
-        return error["code"] in MODEL_KNOWS_CODES or bool({whole, whole.partition(".")[0]} & MODEL_KNOWS_FIELDS)
+        return error["code"] in MODEL_DEPENDENT_CODES or bool({whole, whole.partition(".")[0]} & MODEL_DEPENDENT_FIELDS)
     return False
 
 
 def _note(event: Any, explored: Explored) -> None:
-    """Count what an event tells."""
+    """Count the answers of an event, and check each of them."""
     if isinstance(event, events.FatalError):
         raise event.exception
     if isinstance(event, events.NonFatalError):
@@ -153,7 +154,7 @@ def _note(event: Any, explored: Explored) -> None:
 
 @contextmanager
 def _helped(rules: bool) -> Iterator[None]:
-    """Make requests that are meant to be right ones that can be answered: what no schema can say, they now keep."""
+    """Change right requests so that they can be answered, by what no schema can express."""
     numbers = count()
 
     def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
@@ -184,19 +185,19 @@ def _keep_rules(body: dict[str, Any]) -> None:
 
 
 def _shorten(body: dict[str, Any]) -> None:
-    """Let answers be short and few, so that thousands of them take minutes."""
-    for place, names in TOKENS.items():
+    """Limit the length and number of answers, so that thousands of them take minutes."""
+    for place, names in TOKEN_FIELDS.items():
         if place in body and "id" not in body:
             limit = next((name for name in names if body.get(name) is not None), names[0])
-            body[limit] = min(body.get(limit) or LENGTH, LENGTH)
+            body[limit] = min(body.get(limit) or MAX_TOKENS, MAX_TOKENS)
     if isinstance(body.get("prompt"), list):
-        del body["prompt"][MOST:]
+        del body["prompt"][MAX_CHOICES:]
     if body.get("n") is not None:
-        body["n"] = min(body["n"], MOST)
+        body["n"] = min(body["n"], MAX_CHOICES)
 
 
 def _help(body: dict[str, Any]) -> None:
-    """Messages take turns, and the last one asks something; the budget is one that can be kept."""
+    """Let messages take turns and the last one ask something, and make the budget one that can be kept."""
     for place in ("messages", "input"):
         if isinstance(messages := body.get(place), list) and messages:
             spoken = [message for message in messages if message.get("type") != "reasoning"]

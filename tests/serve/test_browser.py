@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 120_000
-"""Milliseconds; the machine may be busy."""
+TIMEOUT_MS = 120_000
+"""Long, because the machine may be busy."""
 SUM = "What is 48 + 27 * 3?"
 BOX = "A box is 14 cm long, 6 cm wide and 9 cm high. What is the area of its surface?"
 """nano's first attempt has a wrong step."""
@@ -34,7 +34,7 @@ def browser() -> Iterator[Browser]:
 
     program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"], timeout=PATIENCE)
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"], timeout=TIMEOUT_MS)
         yield chromium
         chromium.close()
 
@@ -45,16 +45,16 @@ def open_page(browser: Browser, server: Running) -> Iterator[Open]:
     trouble: list[str] = []
     contexts = []
 
-    def heard(message: ConsoleMessage) -> None:
+    def on_console(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             trouble.append(message.text)
 
     def opened(routes: dict[str, Callable[[Route], None]] | None = None, **settings: Any) -> Page:
         context = browser.new_context(**{"viewport": WIDE, "locale": "en-GB", **settings})
         contexts.append(context)
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(TIMEOUT_MS)
         page = context.new_page()
-        page.on("console", heard)
+        page.on("console", on_console)
         page.on("pageerror", lambda error: trouble.append(str(error)))
         for path, answer in (routes or {}).items():
             page.route(f"{server.url}{path}", answer)

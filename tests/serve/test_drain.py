@@ -1,4 +1,4 @@
-"""The command serves, and on SIGTERM what it has begun is answered before it ends."""
+"""`tuili serve` completes the answers that it has begun before it ends on SIGTERM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults inside end in an error of the right form and kind, are counted, and do not outlive what they broke."""
+"""A fault inside the server becomes an error of the right form, is counted, and leaves the server working."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ async def leave_the_queue(server: Running, stream: bool) -> None:
 
 
 def test_weights_at_work_are_not_the_files(tmp_path: Path) -> None:
-    """A mapped file that is overwritten in its place would end the process."""
+    """Overwriting a memory-mapped file would end the process."""
     folder = tmp_path / "own"
     shutil.copytree(SHIPPED_MODELS / "nano", folder)
     engine = engine_factory(1, 4, compiled=False, int8=False)(folder)

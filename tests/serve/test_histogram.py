@@ -1,4 +1,4 @@
-"""A tally tells what the histogram of prometheus_client does, its slow twin."""
+"""The lock-free histogram gives Prometheus the same text as its slow twin, the one of prometheus_client."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ VALUES = st.floats(0, 100) | st.sampled_from([*BOUNDS, math.nextafter(0.5, 1), m
 @given(st.lists(st.tuples(st.sampled_from(["a", "b"]), VALUES), max_size=30))
 def test_it_tells_what_its_slow_twin_does(seen: list[tuple[str, float]]) -> None:
     fast, slow = CollectorRegistry(), CollectorRegistry()
-    tallies = LockFreeHistogram("tuili_seconds", "Seconds.", BOUNDS, fast)
+    lock_free = LockFreeHistogram("tuili_seconds", "Seconds.", BOUNDS, fast)
     histogram = Histogram("tuili_seconds", "Seconds.", ["model"], buckets=BOUNDS, registry=slow)
     for model, value in seen:
-        tallies.labels(model).observe(value)
+        lock_free.labels(model).observe(value)
         histogram.labels(model).observe(value)
     assert generate_latest(fast) == generate_latest(slow)

@@ -1,4 +1,4 @@
-"""Keys are known by their hashes alone, cover every route but probes and the page, and quotas fill up steadily."""
+"""Keys are known only by their hashes; every route except probes and the page needs one; quotas fill up steadily."""
 
 from __future__ import annotations
 

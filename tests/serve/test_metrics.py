@@ -1,4 +1,4 @@
-"""What Prometheus reads adds up to what clients were told; feedback is counted and kept."""
+"""The metrics agree with what clients receive; feedback is counted and kept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running,
 
 
 def samples(server: Running) -> dict[tuple[str, str], float]:
-    """Values by name and the labels other than the model's."""
+    """The values of all metrics by name and labels, without the label of the model."""
     text = server.client()._client.get(f"{server.url}/metrics").text
     return {
         (
@@ -100,14 +100,14 @@ def test_what_experts_and_heads_do_is_sampled(counted: tuple[Running, Path]) -> 
 
 
 def _taken(values: dict[tuple[str, str], float]) -> float:
-    """Experts that tokens took in the first reasoning layer."""
+    """How many times a token took an expert in the first reasoning layer."""
     return sum(
         value for (name, labels), value in values.items() if name == "tuili_expert_tokens_total" and "layer=3" in labels
     )
 
 
 def test_every_metric_is_on_the_list_of_the_deployment(counted: tuple[Running, Path]) -> None:
-    """Which dashboard, rules and scalers keep to: types and labels are those of a live scrape."""
+    """Types and labels of the list, which dashboard, rules and scalers use, are those of a live scrape."""
     server, _ = counted
     listed = yaml.safe_load((ROOT / "deploy" / "monitoring" / "metrics.yaml").read_text())
     text = server.client()._client.get(f"{server.url}/metrics").text

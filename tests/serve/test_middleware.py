@@ -1,4 +1,6 @@
-"""What is too large, too slow or unheard of ends at the door, in OpenAI's form, and leaves a line in the log."""
+"""Requests that are too large, too slow or too many are refused in OpenAI's form; each request leaves a line in the
+log.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ def narrow() -> Iterator[Running]:
 
 
 def send(server: Running, *parts: bytes, pause: float = 0.0) -> tuple[int, dict[str, object]]:
-    """Bytes as they are, with pauses between them: the status and the body of what comes back."""
+    """Send raw bytes, with pauses between the parts. Returns the status and the body of the reply."""
     place = urlsplit(server.url)
     with socket.create_connection((place.hostname or "", place.port or 0), timeout=10) as connection:
         with suppress(ConnectionError):  # who is refused is not listened to any more

@@ -1,4 +1,4 @@
-"""Several models at once; one whose folder changes is loaded anew, and nobody's answer is lost by that."""
+"""Several models at once; a model whose folder changes is loaded anew, and no answer is lost by that."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def change_under_load(server: Running, folder: Path) -> None:
 
 
 def change(client: OpenAI, folder: Path, answers: list[str | None]) -> None:
-    """First a folder that cannot be loaded, then other weights."""
+    """Change the folder, first to one that cannot be loaded, then to other weights."""
     first = client.models.retrieve("own")
     (folder / "config.json").write_text("{")
     time.sleep(0.7)

@@ -1,4 +1,4 @@
-"""OpenAI's client for Node works unchanged; what it asks stands in `node/conformance.test.js`."""
+"""OpenAI's client for Node works unchanged; `node/conformance.test.js` has its requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The official client works unchanged: what it asks is answered in the form that it knows."""
+"""OpenAI's client for Python works unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One test for each way in which a server of this kind has been attacked elsewhere."""
+"""One test for each way in which servers of this kind have been attacked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A collector that listens hears of every call, in the trace of its caller, and of no word that was said."""
+"""A collector receives a span for every call, in the trace of its caller, without a word of questions or answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 class Collector(HTTPServer):
-    """Takes OTLP and keeps it."""
+    """A collector that keeps the OTLP bodies that it receives."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Taker)
@@ -114,7 +114,9 @@ def test_calls_are_told_without_a_word_of_them(listening: Collector) -> None:
 
 
 def ask(server: Running) -> tuple[int, int]:
-    """A chat, two choices, one that is refused, one that is left, and a completion. Returns the tokens of the first."""
+    """Ask a chat, one with two choices, one that is refused, one that is cancelled, and a completion. Returns the
+    numbers of tokens of the first one.
+    """
     client = server.client()
     first = client.chat.completions.create(
         model="nano",

@@ -54,7 +54,9 @@ def test_prompts_and_examples_are_plain_texts_between_special_tokens(
 ) -> None:
     plain, special = ours.encode_text, theirs.convert_tokens_to_ids
     begin, user, assistant, end, opening, closing = special(list(SPECIAL_TOKENS[1:]))
-    before = [token for asked, told in earlier for token in (user, *plain(asked), assistant, *plain(told), end)]
+    before = [
+        token for question, answer in earlier for token in (user, *plain(question), assistant, *plain(answer), end)
+    ]
     prompt = [begin, *before, user, *plain(text), assistant]
     assert ours.encode_prompt(text, earlier) == prompt
     if not earlier and "</think>" not in text:

@@ -11,7 +11,7 @@ imports none of them, so that it stays fast. The module offers one of two things
       ) -> None:
           \"\"\"Answer a question.\"\"\"  # the long help of the verb
           from tuili.engine import Request, load_engine  # heavy imports stand inside the function
-          from tuili.model.folder import load_model
+          from tuili.model import load_model
 
           (answer,) = load_engine(load_model(model), slots=1).answer([Request(prompt)])
           print(answer.answer)

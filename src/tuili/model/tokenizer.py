@@ -5,6 +5,9 @@ What Tuili itself does with texts and ids is in `tuili.store`.
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from transformers import PreTrainedTokenizerFast
 
 from tuili.steps import END
@@ -26,12 +29,13 @@ CHAT_TEMPLATE = (
 def transformers_tokenizer(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     """A tokenizer for transformers, which saves itself in Hugging Face layout.
 
-    A tokenizer that was read from a folder is read from there again, with everything that the folder says of it.
+    A tokenizer that was read from a folder keeps everything that its files say, such as another chat template.
     """
-    if tokenizer.folder is not None:
-        saved: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(
-            tokenizer.folder, local_files_only=True
-        )
+    if tokenizer.files:
+        with TemporaryDirectory() as folder:
+            for name, content in tokenizer.files.items():
+                Path(folder, name).write_bytes(content)
+            saved: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
         return saved
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer.backend,

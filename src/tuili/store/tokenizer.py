@@ -7,8 +7,8 @@ is trained by `tuili.data`, and saved in Hugging Face layout by `tuili.model`.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -20,35 +20,44 @@ from tuili.steps import END, END_THINK, THINK
 PAD, BEGIN, USER, ASSISTANT = "<|pad|>", "<|begin|>", "<|user|>", "<|assistant|>"
 SPECIAL_TOKENS = (PAD, BEGIN, USER, ASSISTANT, END, THINK, END_THINK)
 """In the order of their ids, from 0 on."""
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
+"""The files of a tokenizer in Hugging Face layout; all but the first may be missing."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tokenizer:
     """Byte-level BPE with Tuili's special tokens.
 
-    backend: the tokenizer of the library. end_id: the id of the token that ends a response. folder: the folder that
-    the tokenizer was read from; None for one that was trained in this process.
+    backend: the tokenizer of the library. end_id: the id of the token that ends a response. files: the content, by
+    name, of the `TOKENIZER_FILES` that it was read from; none for a tokenizer that was trained in this process.
     """
 
     backend: tokenizers.Tokenizer
     end_id: int
-    folder: Path | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, folder: Path) -> Tokenizer:
         """Read the tokenizer of a folder. Raises `InputError` for one that is damaged or that Tuili has not trained."""
         file = folder / "tokenizer.json"
         try:
+            files = {name: (folder / name).read_bytes() for name in TOKENIZER_FILES if (folder / name).is_file()}
             text = file.read_text(encoding="utf-8")
             json.loads(text)  # its errors name line and column in plain words
             backend = tokenizers.Tokenizer.from_str(text)
-            end = _end_token(folder / "tokenizer_config.json")
+            end = _end_token(files)
         except Exception as error:  # the Rust library raises a plain Exception
             raise InputError(f"{file} is damaged: {one_line(error)}") from error
         vocabulary = backend.get_vocab(with_added_tokens=True)
         if missing := [token for token in (*SPECIAL_TOKENS, end) if token not in vocabulary]:
             raise InputError(f"{file} lacks {missing[0]}: use a tokenizer that Tuili has trained")
-        return cls(backend, vocabulary[end], folder)
+        return cls(backend, vocabulary[end], files)
 
     @cached_property
     def size(self) -> int:
@@ -114,9 +123,7 @@ class Tokenizer:
         return tokenizers.Tokenizer.from_str(json.dumps(state))
 
 
-def _end_token(config: Path) -> str:
-    """The token that ends a response, as a folder's tokenizer_config.json names it; `<|end|>` where it names none."""
-    if not config.is_file():
-        return END
-    token = json.loads(config.read_text(encoding="utf-8")).get("eos_token") or END
+def _end_token(files: Mapping[str, bytes]) -> str:
+    """The token that ends a response, as tokenizer_config.json names it; `<|end|>` where it names none."""
+    token = json.loads(files.get("tokenizer_config.json", b"{}")).get("eos_token") or END
     return str(token["content"] if isinstance(token, dict) else token)

@@ -1,6 +1,6 @@
-// OpenAI's client for Node works unchanged: what it asks is answered in the form that it knows.
+// OpenAI's client for Node works unchanged.
 //
-// TUILI_URL is a server of the model nano with two keys: `one` may ask anything, `two` once a minute.
+// TUILI_URL is a server of the model nano with two keys: `one` has no quota, `two` one request a minute.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -23,8 +23,8 @@ async function gather(stream) {
   return chunks;
 }
 
-// A counter of the server, over all its labels but those that are given.
-async function counted(name, labels = "") {
+// The sum of a metric of the server over all samples whose labels contain `labels`.
+async function metricSum(name, labels = "") {
   const answer = await fetch(`${url}/metrics`, { headers: { Authorization: "Bearer one" } });
   const lines = (await answer.text()).split("\n").filter((line) => line.startsWith(`${name}{`) && line.includes(labels));
   return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
@@ -35,18 +35,18 @@ async function until(holds) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  assert.fail("it has not come about in five seconds");
+  assert.fail("the condition has not become true in five seconds");
 }
 
 test("a chat is answered with its reasoning, a receipt and the usage", async () => {
-  const found = await client.chat.completions.create(asked);
-  const [choice] = found.choices;
-  assert.deepEqual([found.object, choice.message.content, choice.finish_reason], ["chat.completion", "129", "stop"]);
+  const completion = await client.chat.completions.create(asked);
+  const [choice] = completion.choices;
+  assert.deepEqual([completion.object, choice.message.content, choice.finish_reason], ["chat.completion", "129", "stop"]);
   assert.equal(choice.message.reasoning, "20 * 3 = 60\n7 * 3 = 21\n60 + 21 = 81\n48 + 81 = 129");
   assert.equal(choice.message.reasoning_content, choice.message.reasoning);
   assert.equal(choice.receipt.outcome, "answered");
   assert.deepEqual(choice.receipt.steps.map((step) => step.verdict), Array(4).fill("valid"));
-  const { usage } = found;
+  const { usage } = completion;
   assert.equal(usage.total_tokens, usage.prompt_tokens + usage.completion_tokens);
   const { reasoning_tokens: reasoning } = usage.completion_tokens_details;
   assert.ok(0 < reasoning && reasoning < usage.completion_tokens);
@@ -56,16 +56,16 @@ test("a stream says the same, and its last chunk tells the usage", async () => {
   const whole = await client.chat.completions.create(asked);
   const options = { stream: true, stream_options: { include_usage: true } };
   const chunks = await gather(await client.chat.completions.create({ ...asked, ...options }));
-  const told = chunks.flatMap((chunk) => chunk.choices);
-  assert.equal(told.map(({ delta }) => delta.content ?? "").join(""), "129");
-  assert.equal(told.map(({ delta }) => delta.reasoning ?? "").join("").trim(), whole.choices[0].message.reasoning);
-  assert.deepEqual(told.map((choice) => choice.finish_reason).filter(Boolean), ["stop"]);
+  const choices = chunks.flatMap((chunk) => chunk.choices);
+  assert.equal(choices.map(({ delta }) => delta.content ?? "").join(""), "129");
+  assert.equal(choices.map(({ delta }) => delta.reasoning ?? "").join("").trim(), whole.choices[0].message.reasoning);
+  assert.deepEqual(choices.map((choice) => choice.finish_reason).filter(Boolean), ["stop"]);
   const { prompt_tokens_details: _, ...usage } = chunks.at(-1).usage;
   const { prompt_tokens_details: __, ...expected } = whole.usage;
   assert.deepEqual(usage, expected);
   assert.equal(chunks.at(-1).choices.length, 0);
   assert.equal(new Set(chunks.map((chunk) => chunk.id)).size, 1);
-  assert.equal(told.filter((choice) => "depth" in choice).length, usage.completion_tokens);
+  assert.equal(choices.filter((choice) => "depth" in choice).length, usage.completion_tokens);
   const without = await gather(await client.chat.completions.create({ ...asked, stream: true }));
   assert.ok(without.every((chunk) => chunk.usage == null && chunk.choices.length === 1));
 });
@@ -79,26 +79,26 @@ test("choices are drawn with seeds that count up", async () => {
   const drawn = { ...asked, temperature: 1.5, top_k: 50 };
   const both = await client.chat.completions.create({ ...drawn, n: 3, seed: 7 });
   const alone = await Promise.all([7, 8, 9].map((seed) => client.chat.completions.create({ ...drawn, seed })));
-  const said = ({ message }) => [message.content, message.reasoning];
-  assert.deepEqual(both.choices.map(said), alone.map((one) => said(one.choices[0])));
+  const texts = ({ message }) => [message.content, message.reasoning];
+  assert.deepEqual(both.choices.map(texts), alone.map((one) => texts(one.choices[0])));
   assert.deepEqual(both.choices.map((choice) => choice.index), [0, 1, 2]);
 });
 
 test("what a stop text begins is left out", async () => {
-  const found = await client.chat.completions.create({ ...asked, stop: [" = 81"] });
-  assert.equal(found.choices[0].message.content, null);
-  assert.equal(found.choices[0].receipt.stop, "stop");
-  assert.ok(!found.choices[0].message.reasoning.includes("81"));
+  const completion = await client.chat.completions.create({ ...asked, stop: [" = 81"] });
+  assert.equal(completion.choices[0].message.content, null);
+  assert.equal(completion.choices[0].receipt.stop, "stop");
+  assert.ok(!completion.choices[0].message.reasoning.includes("81"));
 });
 
 test("log-probabilities are those of the answer's tokens", async () => {
-  const found = await client.chat.completions.create({ ...asked, logprobs: true, top_logprobs: 3 });
-  const { content } = found.choices[0].logprobs;
-  assert.equal(content.map((own) => own.token).join(""), "129");
-  for (const own of content) {
-    assert.equal(own.top_logprobs.length, 3);
-    assert.equal(own.top_logprobs[0].token, own.token);
-    assert.ok(own.logprob <= 0);
+  const completion = await client.chat.completions.create({ ...asked, logprobs: true, top_logprobs: 3 });
+  const { content } = completion.choices[0].logprobs;
+  assert.equal(content.map((token) => token.token).join(""), "129");
+  for (const token of content) {
+    assert.equal(token.top_logprobs.length, 3);
+    assert.equal(token.top_logprobs[0].token, token.token);
+    assert.ok(token.logprob <= 0);
   }
   assert.equal((await client.chat.completions.create(asked)).choices[0].logprobs, null);
 });
@@ -124,8 +124,8 @@ test("models are listed and found", async () => {
 });
 
 test("completions answer each prompt, whole or as a stream", async () => {
-  const found = await client.completions.create({ model: "nano", prompt: [question, "What is 2 + 2?"], n: 2 });
-  assert.deepEqual(found.choices.map((choice) => choice.text), ["129", "129", "4", "4"]);
+  const completion = await client.completions.create({ model: "nano", prompt: [question, "What is 2 + 2?"], n: 2 });
+  assert.deepEqual(completion.choices.map((choice) => choice.text), ["129", "129", "4", "4"]);
   const options = { stream: true, stream_options: { include_usage: true } };
   const chunks = await gather(await client.completions.create({ model: "nano", prompt: question, ...options }));
   assert.equal(chunks.flatMap((chunk) => chunk.choices.map((choice) => choice.text)).join(""), "129");
@@ -134,10 +134,10 @@ test("completions answer each prompt, whole or as a stream", async () => {
 
 test("responses come as items and as events", async () => {
   const body = { model: "nano", input: question, reasoning: { effort: "low" } };
-  const found = await client.responses.create(body);
-  assert.deepEqual([found.output_text, found.status], ["129", "completed"]);
-  assert.deepEqual(found.output.map((item) => item.type), ["reasoning", "message"]);
-  assert.ok(found.usage.output_tokens_details.reasoning_tokens > 0);
+  const response = await client.responses.create(body);
+  assert.deepEqual([response.output_text, response.status], ["129", "completed"]);
+  assert.deepEqual(response.output.map((item) => item.type), ["reasoning", "message"]);
+  assert.ok(response.usage.output_tokens_details.reasoning_tokens > 0);
   const events = await gather(await client.responses.create({ ...body, stream: true }));
   assert.equal(events[0].type, "response.created");
   assert.equal(events.at(-1).type, "response.completed");
@@ -153,39 +153,39 @@ test("responses come as items and as events", async () => {
 });
 
 test("errors are of the client's own kinds, with code and field", async () => {
-  const create = (more, own = client) => own.chat.completions.create({ ...asked, ...more });
-  const told = (kind, status, code, param) => (error) => {
+  const create = (more, caller = client) => caller.chat.completions.create({ ...asked, ...more });
+  const matches = (kind, status, code, param) => (error) => {
     assert.ok(error instanceof kind, String(error));
     assert.deepEqual([error.status, error.code, error.param], [status, code, param]);
     assert.ok(error.requestID);
     return true;
   };
-  await assert.rejects(create({}, connect("none")), told(OpenAI.AuthenticationError, 401, "invalid_api_key", null));
-  await assert.rejects(create({ model: "none" }), told(OpenAI.NotFoundError, 404, "model_not_found", "model"));
-  await assert.rejects(create({ tools: [] }), told(OpenAI.BadRequestError, 400, "unknown_parameter", "tools"));
-  await assert.rejects(create({ temperature: 3 }), told(OpenAI.BadRequestError, 400, "invalid_value", "temperature"));
+  await assert.rejects(create({}, connect("none")), matches(OpenAI.AuthenticationError, 401, "invalid_api_key", null));
+  await assert.rejects(create({ model: "none" }), matches(OpenAI.NotFoundError, 404, "model_not_found", "model"));
+  await assert.rejects(create({ tools: [] }), matches(OpenAI.BadRequestError, 400, "unknown_parameter", "tools"));
+  await assert.rejects(create({ temperature: 3 }), matches(OpenAI.BadRequestError, 400, "invalid_value", "temperature"));
   await assert.rejects(
     create({ stream: true, temperature: 3 }),
-    told(OpenAI.BadRequestError, 400, "invalid_value", "temperature"),
+    matches(OpenAI.BadRequestError, 400, "invalid_value", "temperature"),
   );
   const poor = connect("two");
   await create({}, poor);
   await assert.rejects(create({}, poor), (error) => {
     assert.ok(Number(error.headers.get("retry-after")) >= 1);
-    return told(OpenAI.RateLimitError, 429, "rate_limit_exceeded", null)(error);
+    return matches(OpenAI.RateLimitError, 429, "rate_limit_exceeded", null)(error);
   });
 });
 
 test("whoever leaves is counted, and frees the place", async () => {
-  const cancelled = () => counted("tuili_outcomes_total", 'outcome="cancelled"');
+  const cancelled = () => metricSum("tuili_outcomes_total", 'outcome="cancelled"');
   const before = await cancelled();
   const stream = await client.chat.completions.create({ ...asked, stream: true, depth: 12 });
   for await (const chunk of stream) if (chunk.choices[0].delta.reasoning) break;
   await until(async () => (await cancelled()) === before + 1);
   const leaving = new AbortController();
   const whole = client.chat.completions.create({ ...asked, n: 8, depth: 12 }, { signal: leaving.signal });
-  await until(async () => (await counted("tuili_rows_running")) > 0);
+  await until(async () => (await metricSum("tuili_rows_running")) > 0);
   leaving.abort();
   await assert.rejects(whole, OpenAI.APIUserAbortError);
-  await until(async () => (await cancelled()) > before + 1 && (await counted("tuili_rows_running")) === 0);
+  await until(async () => (await cancelled()) > before + 1 && (await metricSum("tuili_rows_running")) === 0);
 });

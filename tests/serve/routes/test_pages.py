@@ -1,4 +1,4 @@
-"""The page's files as they go over the wire, and what they may hold."""
+"""The page's files as they are served, and what they may contain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tuili.serve.routes import pages
 WORD = re.compile(r"^    (\w+): \"((?:[^\"\\]|\\.)*)\",$", re.MULTILINE)
 VALUE = re.compile(r"\{(\w+)\}")
 NAMESPACES = ("http://www.w3.org/2000/svg",)
-"""Names that only look like addresses."""
+"""Names that look like addresses, but are never requested."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def source(name: str) -> str:
 
 
 def words() -> dict[str, dict[str, str]]:
-    """Every text by language and name."""
+    """The texts of the page by language and name."""
     block = re.compile(r"^  (\w+): \{\n(.*?)^  \},$", re.MULTILINE | re.DOTALL)
     pairs_by_language = {language: WORD.findall(body) for language, body in block.findall(source("words.js"))}
     assert all(len(pairs) == len(dict(pairs)) for pairs in pairs_by_language.values()), "a name is given twice"
@@ -122,7 +122,7 @@ def test_every_text_that_is_named_exists_and_is_used() -> None:
 
 
 def of_the_server() -> set[str]:
-    """Texts for what the server names: outcomes and verdicts."""
+    """Names of the server that have texts on the page: outcomes and verdicts."""
     from tuili.engine import Outcome
     from tuili.steps import Status
 

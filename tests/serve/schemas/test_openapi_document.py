@@ -1,5 +1,5 @@
-"""The OpenAPI document tells what the server takes and sends: schemathesis makes requests of it, right and wrong ones,
-and every answer is as the document says; no request makes the server fail.
+"""The server takes and sends what its OpenAPI document says. schemathesis makes right and wrong requests from it: every
+answer is as the document says, and no request makes the server fail.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ from tuili.serve.schemas.openapi import ROUTE_REPLIES, STATUS_DESCRIPTIONS
 
 CHAT = "/v1/chat/completions"
 ASKED: Any = {"model": "nano", "messages": [{"role": "user", "content": "What is 48 + 27 * 3?"}]}
-ENOUGH = 5000
-"""Requests of the whole run."""
+MIN_REQUESTS = 5000
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def guarded() -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def patient() -> Iterator[Running]:
-    """With the usual limits, so that a machine that is busy is not told that it is slow."""
+    """A server with the usual limits, so that a busy machine does not exceed the time for a body."""
     yield from running(Settings(Keys([key("free", "one")])))
 
 
@@ -98,7 +97,7 @@ def test_thousands_of_made_up_requests_are_answered_as_the_document_says(
         for name, explored in (("covering", covered), ("drawn", drawn), ("chained", chained)):
             sys.stdout.write(f"\n{name}: {explored.requests} requests, by status {explored.by_status()}\n")
     assert covered.wrong + drawn.wrong + chained.wrong == []
-    assert covered.requests + drawn.requests + chained.requests >= ENOUGH
+    assert covered.requests + drawn.requests + chained.requests >= MIN_REQUESTS
     assert chained.by_status()[200] > 0
     for explored in (covered, drawn):
         assert not [status for status in explored.by_status() if status >= 500]
@@ -107,7 +106,7 @@ def test_thousands_of_made_up_requests_are_answered_as_the_document_says(
 
 
 def send(server: Running, path: str, body: Any = None, secret: str = "one", **more: Any) -> httpx2.Response:
-    """One request, whose answer is as the document says."""
+    """Send one request, and check that its answer is as the document says."""
     method = "GET" if body is None else "POST"
     headers = {"authorization": f"Bearer {secret}", "content-type": "application/json", **more.pop("headers", {})}
     content = json.dumps(body) if isinstance(body, dict) else body

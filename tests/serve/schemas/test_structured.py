@@ -1,4 +1,4 @@
-"""A schema that one value and its steps can fill is filled; all others, and answers that do not fit, are refused."""
+"""An answer fills a schema of one value and its steps. Other schemas, and answers that do not fit, are refused."""
 
 from __future__ import annotations
 

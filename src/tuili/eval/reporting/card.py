@@ -1,7 +1,7 @@
 """The model card: a README.md in the model folder, written from its lineage and its measured figures.
 
 The figures are kept in the same folder as `tuili/eval.json`, from which `tuili info` shows them. What is measured is
-left to `tuili.eval.evaluation`, what a lineage holds to `tuili.store.lineage`.
+left to `tuili.eval.evaluation`, what a lineage holds to `tuili.store`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Examples: chains with the features that the frozen model gives to their tokens, computed once and kept in a file.
 
-How features are made of states and logits is decided in `tuili.model.verifier`, what the labels mean in `chains`.
+How features are made of states and logits is decided in `tuili.model`, what the labels mean in `chains`.
 
 Dimensions: A rows, Q tokens of a response, N tokens of all chains, F features, C chains, E ends of steps and answers.
 """
