@@ -1,4 +1,4 @@
-"""CheckpointManager: written in the background, moved into place as a whole, checksummed, and verified before use.
+"""Checkpoints: written in the background, moved into place as a whole, checksummed, and verified before use.
 
 A checkpoint is a folder `step-00000200` of safetensors files, `state.json` and a manifest of SHA-256 sums;
 nothing in it is a pickle. What the tensors and the state mean is left to `trainer`.
