@@ -29,15 +29,14 @@ from tuili.engine import (
     Engine,
     Event,
     Outcome,
-    Promises,
     Request,
     Scheduler,
     Sequence,
     StopReason,
     Ticket,
     TokenWritten,
+    load_promises,
     load_runner,
-    valid_calibration,
     warm_up,
 )
 from tuili.errors import InputError, Overloaded
@@ -112,7 +111,7 @@ class _Run:
         scheduler = Scheduler.of(runner, loaded.tokenizer, waiting=waiting, clock=self.clock)
         warm_up(scheduler)
         runner.completes = True
-        promises = Promises(*valid_calibration(loaded.path, threshold))
+        promises = load_promises(loaded.path, threshold)
         self.engine = Engine(scheduler, loaded.tokenizer, promises, threshold)
         self.live: dict[Asked, int] = {}
         """Requests that have not ended, and the steps since they came."""

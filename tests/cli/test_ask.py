@@ -7,9 +7,8 @@ from tests.eval.scripted import Oracle
 from tests.tiny import save_tiny
 from tuili.cli.app import main
 from tuili.engine import Answer, Request, explain
-from tuili.eval import unseen_problems
 from tuili.steps import Context
-from tuili.tasks import Problem
+from tuili.tasks import Problem, unseen_problems
 
 PROMPT = "What is 48 / 2 + 7?"
 FLAWED = Problem(
@@ -72,9 +71,13 @@ def test_a_step_that_the_checker_put_right_says_so(capsys: pytest.CaptureFixture
     question = ["ask", "What is 357 - 38 + 777 - 38?"]
     assert main(question) == 0
     assert "best effort: step 3 is wrong: 1096 - 38 is 1058" in capsys.readouterr().out
-    assert main([*question, "--max-steps", "4"]) == 0
-    out = capsys.readouterr().out
-    assert "  ✓ 1096 - 38 = 1058   put right by the checker\n1058\n2 attempts · " in out
+    for option in ("--max-steps", "--max-attempts"):
+        assert main([*question, option, "4"]) == 0
+        out = capsys.readouterr().out
+        assert "  ✓ 1096 - 38 = 1058   put right by the checker\n1058\n2 attempts · " in out
+    assert "--max-attempts = 2: max_steps = 3 is the same limit" in refusal(
+        capsys, question[1], "--max-steps=3", "--max-attempts=2"
+    )
 
 
 @pytest.mark.usefixtures("by_heart")

@@ -29,7 +29,7 @@ def tiny(request: pytest.FixtureRequest) -> Tiny:
 
 
 def ids_of(decoder: Decoder, prompt: str) -> list[int]:
-    return prompt_ids(decoder.tokenizer, prompt, decoder.model.config.max_position_embeddings)
+    return prompt_ids(decoder.tokenizer, prompt, decoder.context)
 
 
 def by_hand(tiny: Tiny, prompt_ids: list[int], threshold: float, length: int) -> tuple[list[int], list[int]]:
@@ -73,7 +73,7 @@ def test_full_depth_equals_generate_on_200_prompts(tiny: Tiny) -> None:
 @pytest.mark.parametrize("threshold", [0.0, 0.4, 1.0])
 def test_a_batch_equals_the_definition_of_adaptive_depth(tiny: Tiny, threshold: float) -> None:
     model, tokenizer = tiny
-    decoder = load_decoder(model, tokenizer, threshold=threshold, max_new_tokens=10, batch_size=8)
+    decoder = load_decoder(model, tokenizer, exit_threshold=threshold, max_new_tokens=10, batch_size=8)
     used = set()
     for prompt, generation in zip(PROMPTS[:16], decoder.generate(PROMPTS[:16]), strict=True):
         tokens, depths = by_hand(tiny, ids_of(decoder, prompt), threshold, 10)
@@ -172,7 +172,7 @@ def test_bad_prompts_are_refused(tiny: Tiny, prompt: str, said: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"depth": 5}, {"threshold": 1.5}, {"threshold": float("nan")}, {"max_new_tokens": 0}, {"batch_size": 0}],
+    [{"depth": 5}, {"exit_threshold": 1.5}, {"exit_threshold": float("nan")}, {"max_new_tokens": 0}, {"batch_size": 0}],
 )
 def test_bad_settings_are_refused(tiny: Tiny, arguments: dict[str, float]) -> None:
     with pytest.raises(InputError):

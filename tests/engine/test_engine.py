@@ -6,7 +6,6 @@ import asyncio
 import math
 import threading
 from collections import abc
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.engine.scripted import ScriptedRunner
 from tests.tiny import randomize_weights, tiny_model
 from tuili.engine import controller
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.engine import Engine
 from tuili.engine.events import Answered, Event, EventBuilder, StepJudged, TokenWritten
 from tuili.engine.promises.confidence import FEATURES, Confidence
+from tuili.engine.promises.promises import Promises
 from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.runtime.torch.load import load_engine
 from tuili.engine.scheduling.scheduler import Scheduler
@@ -42,34 +43,27 @@ def loaded() -> LoadedModel:
     return LoadedModel(model.eval(), tokenizer, Path())
 
 
-class Reciting(Scheduler):
-    """Instead of the model, writes one text of a list for each row, a token a tick, and remembers the rows."""
+class Indifferent(Promises):
+    """Nothing is promised, and every answer has a confidence of one half."""
 
-    texts: Iterable[str] = ()
-    seen: list[Sequence]
+    @property
+    def confidence(self) -> Confidence:
+        return Confidence((0.0,) * len(FEATURES), 0.0)
 
-    def _write(self, row: Sequence, token: int) -> None:
-        self._append(row, token, self.exits[0], 1.0)
-        row.layer_steps += self.exits[0]
 
-    def tick(self) -> list[Sequence]:
-        changed = []
-        while (row := self._line.next(self.clock(), self._at_work())) is not None:
-            self._rows.append(row)
-        for row in list(self._rows):
-            if row not in self.seen:
-                self.seen.append(row)
-                row.started_at = self.clock()
-            token = self._ids(self.texts[self.seen.index(row)])[len(row.tokens)]  # type: ignore[index]
-            self._write(row, token)
-            changed.append(row)
-            if row.stop is not None:
-                self._rows.remove(row)
-                row.ended_at = self.clock()
-                self.stats.ended[row.stop] += 1
-        return changed
+class Recital:
+    """A script that recites one text of a list for each sequence."""
 
-    def _ids(self, text: str) -> list[int]:
+    def __init__(self, tokenizer: Tokenizer, texts: tuple[str, ...]) -> None:
+        self._tokenizer, self._texts = tokenizer, iter(texts)
+        self._ids: dict[Sequence, list[int]] = {}
+
+    def __call__(self, sequence: Sequence) -> int:
+        if sequence not in self._ids:
+            self._ids[sequence] = self._encode(next(self._texts))
+        return self._ids[sequence][len(sequence.tokens)]
+
+    def _encode(self, text: str) -> list[int]:
         if text.startswith("<think>"):
             ids, prompt = self._tokenizer.encode_example("", text)
             return ids[prompt:]
@@ -77,13 +71,14 @@ class Reciting(Scheduler):
         return ids[prompt + 2 :]
 
 
-def reciting(loaded: LoadedModel, *texts: str) -> tuple[Engine, list[Sequence]]:
-    """An engine whose model writes these texts one after the other; and the rows that it was asked for."""
-    engine = load_engine(loaded)
-    scheduler = Reciting(loaded.model, loaded.tokenizer)
-    scheduler.texts, scheduler.seen = texts, []
-    engine.scheduler = scheduler
-    return engine, scheduler.seen
+def reciting(
+    loaded: LoadedModel, *texts: str, context: int = 512, promises: Promises | None = None
+) -> tuple[Engine, list[Sequence]]:
+    """An engine whose model decodes these texts one after the other; and the sequences that it was asked for."""
+    tokenizer = loaded.tokenizer
+    runner = ScriptedRunner(Recital(tokenizer, texts), tokenizer.end_id, context=context)
+    scheduler = Scheduler.of(runner, tokenizer)
+    return Engine(scheduler, tokenizer, promises or Promises(None, "it has not been calibrated")), runner.started
 
 
 def ask(engine: Engine, steps: int = 8, **budget: float) -> Answer:
@@ -106,7 +101,7 @@ def test_the_next_attempt_goes_on_behind_the_step_that_the_checker_put_right(loa
     assert rows[1].prefix_steps == ("48 / 2 = 24", "24 + 7 = 31")
     assert loaded.tokenizer.decode(rows[1].prompt).endswith("<think>\n48 / 2 = 24\n24 + 7 = 31\n")
     assert rows[1].prompt == (rows[0].prompt + rows[0].tokens)[: len(rows[1].prompt) - 4] + rows[1].prompt[-4:]
-    assert rows[1].threshold == math.inf, "it goes on at full depth"
+    assert rows[1].exit_threshold == math.inf, "it goes on at full depth"
     assert rows[1].sampling.temperature == 0.0, "it has been told what is right"
     assert answer.steps[1].depth == 0.0, "nobody wrote it"
 
@@ -116,7 +111,7 @@ def test_where_nobody_knows_what_is_right_the_rest_is_drawn_anew(loaded: LoadedM
     engine, rows = reciting(loaded, "<think>\nC, A -> B => B\n</think>yes", "<think>\nC => C\n</think>no")
     answer = engine.answer([Request(PROMPT, Budget(max_steps=2), context=facts)])[0]
     assert (answer.answer, answer.receipt.attempts) == ("no", 2)
-    assert (rows[1].prefix_steps, rows[1].sampling.temperature) == ((), controller.AGAIN)
+    assert (rows[1].prefix_steps, rows[1].sampling.temperature) == ((), controller.RESAMPLING_TEMPERATURE)
 
 
 def test_without_steps_left_the_best_is_given_with_what_it_lacks(loaded: LoadedModel) -> None:
@@ -185,12 +180,12 @@ def test_an_error_in_judging_ends_one_request_and_no_other(
     engine, _ = reciting(loaded, right, right)
 
     def judge(row: Sequence, *rest: Any) -> Any:
-        if row is broken.row:
+        if row is broken.sequence:
             raise ValueError("no such thing")
         return judged(row, *rest)
 
-    judged = controller._judged
-    monkeypatch.setattr(controller, "_judged", judge)
+    judged = controller.check_attempt
+    monkeypatch.setattr(controller, "check_attempt", judge)
     events: list[Event] = []
     broken, whole = engine.admit(Request(PROMPT), events.append), engine.admit(Request(PROMPT))
     while engine.busy:
@@ -198,7 +193,7 @@ def test_an_error_in_judging_ends_one_request_and_no_other(
     assert broken.answer is not None
     assert broken.answer.receipt.outcome is Outcome.FAILED
     assert "no such thing" in broken.answer.receipt.reason
-    assert broken.answer.receipt.tokens["generated"] == len(broken.row.tokens) > 0
+    assert broken.answer.receipt.tokens["generated"] == len(broken.sequence.tokens) > 0
     assert [event for event in events if isinstance(event, Answered)] == [Answered(broken.answer)]
     assert whole.answer is not None
     assert whole.answer.receipt.outcome is Outcome.ANSWERED
@@ -228,8 +223,9 @@ def test_an_error_while_events_are_told_ends_one_request_and_no_other(
 
 
 def test_steps_that_no_longer_fit_the_context_end_the_attempts(loaded: LoadedModel) -> None:
-    engine, _ = reciting(loaded, "<think>\n48 / 2 = 24\n24 + 7 = 32\n</think>32", "\n</think>31")
-    engine._judge = replace(engine._judge, context=40)
+    text = "<think>\n10^6 = 1\n</think>1"  # with 1000000 in place of 1, the step is longer than all this
+    ids, _ = loaded.tokenizer.encode_example(PROMPT, text)
+    engine, _ = reciting(loaded, text, context=len(ids))
     receipt = ask(engine).receipt
     assert (receipt.outcome, receipt.attempts) == (Outcome.BEST_EFFORT, 1)
 
@@ -276,15 +272,15 @@ def test_the_steps_that_are_told_are_those_of_the_answer(loaded: LoadedModel, pa
     tokenizer = loaded.tokenizer
     ids = tokenizer.backend.encode("".join(parts), add_special_tokens=False).ids
     row = Sequence([1], SequenceLimits())
-    narrator, told = EventBuilder(tokenizer, Context(), 1, ()), list[StepJudged]()
+    builder, events = EventBuilder(tokenizer, Context(), 1, ()), list[StepJudged]()
     for place, token in enumerate(ids):
         row.tokens.append(token)
         row.depths.append(1)
         if place == len(ids) - 1:
             row.stop = StopReason.LENGTH
-        told += [event for event in narrator.news(row) if isinstance(event, StepJudged)]
+        events += [event for event in builder.new_events(row) if isinstance(event, StepJudged)]
     written = parse_tokens(tokenizer, row.tokens, row.depths, Context())
-    assert [(step.text, step.verdict) for step in told] == [(step.text, step.verdict) for step in written.steps]
+    assert [(step.text, step.verdict) for step in events] == [(step.text, step.verdict) for step in written.steps]
 
 
 def test_events_are_what_comes_out(loaded: LoadedModel) -> None:
@@ -321,15 +317,18 @@ def test_bad_requests_are_refused(loaded: LoadedModel) -> None:
 
 def test_an_answer_that_is_not_sure_enough_is_not_taken(loaded: LoadedModel) -> None:
     right = "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31"
-    engine, rows = reciting(loaded, *[right] * 3)
-    engine._judge = replace(engine._judge, confidence=Confidence((0.0,) * len(FEATURES), 0.0))
-    ticket = engine.admit(Request(PROMPT, Budget(max_steps=3)), sure=0.9)
+    engine, rows = reciting(loaded, *[right] * 3, promises=Indifferent(None))
+    ticket = engine.admit(Request(PROMPT, Budget(max_steps=3)), min_confidence=0.9)
     while ticket.answer is None:
         engine.step()
     answer = ticket.answer
     assert (answer.answer, answer.receipt.outcome, answer.receipt.confidence) == ("31", Outcome.BEST_EFFORT, 0.5)
     assert answer.receipt.reason == "its confidence is 0.500, and 0.900 is needed"
-    assert [row.sampling.temperature for row in rows] == [0.0, controller.AGAIN, controller.AGAIN]
+    assert [row.sampling.temperature for row in rows] == [
+        0.0,
+        controller.RESAMPLING_TEMPERATURE,
+        controller.RESAMPLING_TEMPERATURE,
+    ]
     assert len({row.sampling.seed for row in rows}) == 3
 
 
@@ -445,4 +444,4 @@ def written_tokens(loaded: LoadedModel, request: Request) -> list[int]:
     ticket = engine.admit(request)
     while engine.busy:
         engine.step()
-    return ticket.row.tokens
+    return ticket.sequence.tokens

@@ -26,8 +26,9 @@ def test_no_budget_is_overrun_and_nothing_is_left() -> None:
 
 
 def test_a_budget_that_is_not_kept_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuili.engine.scheduling.scheduler.CARE", 1e-9)
-    monkeypatch.setattr(Scheduler, "_may_go_beyond", lambda self, index, *_: index < len(self.exits) - 1)
+    for module in ("scheduler", "deadlines"):
+        monkeypatch.setattr(f"tuili.engine.scheduling.{module}.DEADLINE_SAFETY_FACTOR", 1e-9)
+    monkeypatch.setattr(Scheduler, "may_go_deeper", lambda self, _, exit_index, __: exit_index < 3)
     tally = fuzz(600, seed=1)
     assert tally.overruns.keys() >= {"deadline_ms", "max_layer_steps"}
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuili.engine.promises.promises import replace_budget
 from tuili.engine.request import MAX_ATTEMPTS, MAX_TOKENS, Budget, Sampling, parse_settings
 from tuili.errors import InputError
 
@@ -46,7 +47,12 @@ def named(name: str) -> str:
         ({"deadline_ms": 10**12}, "budget.deadline_ms = 1000000000000: should be less than or equal to"),
         ({"deadline_ms": True}, "budget.deadline_ms = True: should be a valid number"),
         ({"deadline_ms": "800"}, "budget.deadline_ms = 800: should be a valid number"),
-        ({"max_step": 3}, "budget.max_step: unknown; known here: max_steps, error_tolerance, deadline_ms"),
+        (
+            {"max_step": 3},
+            "budget.max_step: unknown; known here: max_steps, max_attempts, error_tolerance, deadline_ms",
+        ),
+        ({"max_attempts": 0}, "budget.max_attempts = 0: should be greater than or equal to 1"),
+        ({"max_attempts": 2, "max_steps": 3}, "budget.max_attempts = 2: max_steps = 3 is the same limit"),
     ],
 )
 def test_a_bad_budget_is_refused_in_one_line(values: dict[str, Any], said: str) -> None:
@@ -54,6 +60,14 @@ def test_a_bad_budget_is_refused_in_one_line(values: dict[str, Any], said: str) 
         parse_settings(Budget, values, named)
     assert str(caught.value).startswith(said)
     assert "\n" not in str(caught.value)
+
+
+def test_max_attempts_is_another_name_of_max_steps() -> None:
+    budget = Budget(max_attempts=3)
+    assert budget == Budget(max_steps=3) == Budget(max_steps=3, max_attempts=3)
+    assert (budget.max_steps, budget.max_attempts) == (3, 3) != (Budget().max_steps, Budget().max_attempts)
+    assert budget.model_dump()["max_steps"] == 3
+    assert replace_budget(budget, max_steps=2) == Budget(max_attempts=2)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,8 @@ def test_a_budget_is_kept_and_an_effort_is_one(server: Running) -> None:
     assert short.choices[0].message.refusal is not None, "nothing was answered, and it says why"
     assert short.usage is not None
     assert short.usage.completion_tokens == 5
-    sure = client.create(model="nano", messages=ASKED, extra_body={"budget": {"error_tolerance": 0.05, "max_steps": 4}})
+    promised = {"error_tolerance": 0.05, "max_attempts": 4}  # the other name of max_steps
+    sure = client.create(model="nano", messages=ASKED, extra_body={"budget": promised})
     promise = sure.choices[0].model_extra["receipt"]["promise"]  # type: ignore[index]
     assert (promise["error_tolerance"], promise["max_steps"], promise["why"]) == (0.05, 4, "")
     low = client.create(model="nano", messages=ASKED, reasoning_effort="low")

@@ -46,6 +46,7 @@ def post(server: Running, path: str, body: Any) -> httpx2.Response:
         (TEXT, {"max_tokens": 0}, "invalid_value", "max_tokens"),
         (ITEMS, {"max_output_tokens": 0}, "invalid_value", "max_output_tokens"),
         (CHAT, {"budget": {"deadline_ms": 1e-9}}, "invalid_value", "budget.deadline_ms"),
+        (CHAT, {"budget": {"max_steps": 3, "max_attempts": 2}}, "invalid_value", "budget.max_attempts"),
         (CHAT, {"budget": {"max_layer_steps": 1}}, "invalid_value", "budget.max_layer_steps"),
         (CHAT, {"top_logprobs": 1}, "invalid_value", "top_logprobs"),
         (CHAT, {"stream_options": {}}, "invalid_value", "stream_options"),

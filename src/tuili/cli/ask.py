@@ -13,7 +13,10 @@ def run(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The question, in one string.")],
     model: ModelOption = "nano",
     depth: DepthOption = "auto",
-    max_steps: Annotated[int, typer.Option(help="Most attempts: a further one puts right what was wrong.")] = 1,
+    max_steps: Annotated[
+        int | None, typer.Option(help="Most attempts: a further one puts right what was wrong. 1 by default.")
+    ] = None,
+    max_attempts: Annotated[int | None, typer.Option(help="Another name of --max-steps.")] = None,
     error_tolerance: Annotated[
         float | None, typer.Option(help="Largest share of wrong answers; abstain rather than exceed it.")
     ] = None,
@@ -36,18 +39,19 @@ def run(
 
     from tuili.cli.show import show_answer
     from tuili.engine import Budget, Request, Sampling, load_engine, parse_settings
-    from tuili.model import load_model
 
-    spend = {
+    limits = {
         "max_steps": max_steps,
+        "max_attempts": max_attempts,
         "error_tolerance": error_tolerance,
         "deadline_ms": deadline_ms,
         "max_tokens": max_tokens,
         "max_layer_steps": max_layer_steps,
     }
-    budget = parse_settings(Budget, spend, _option)
+    given = {name: value for name, value in limits.items() if value is not None}
+    budget = parse_settings(Budget, given, _option)
     sampling = parse_settings(Sampling, {"temperature": temperature, "seed": seed}, _option)
-    engine = load_engine(load_model(model), slots=1)
+    engine = load_engine(model, slots=1)
     (answer,) = engine.answer([Request(prompt, budget, sampling, layers)])
     if as_json:
         print(json.dumps(answer.as_json(), ensure_ascii=False, indent=2))

@@ -88,6 +88,7 @@ def serve(
     seconds: Annotated[float, typer.Option(help="How long to ask.")] = 20.0,
     max_tokens: Annotated[int, typer.Option(help="Most tokens of an answer.")] = 400,
     max_steps: Annotated[int | None, typer.Option(help="Most attempts.")] = None,
+    max_attempts: Annotated[int | None, typer.Option(help="Another name of --max-steps.")] = None,
     deadline_ms: Annotated[float | None, typer.Option(help="Most milliseconds of an answer.")] = None,
     first_ms: Annotated[float, typer.Option(help="A good answer begins within so many milliseconds,")] = 500.0,
     whole_ms: Annotated[float, typer.Option(help="and ends within so many.")] = 2000.0,
@@ -101,10 +102,9 @@ def serve(
     from rich.console import Console
 
     from tuili.bench import LoadSettings, load_report, run_load
-    from tuili.eval import unseen_problems
-    from tuili.tasks import domain_names
+    from tuili.tasks import domain_names, unseen_problems
 
-    budget = {"max_steps": max_steps, "deadline_ms": deadline_ms}
+    budget = {"max_steps": max_steps, "max_attempts": max_attempts, "deadline_ms": deadline_ms}
     settings = LoadSettings(
         url,
         model,

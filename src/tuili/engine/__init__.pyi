@@ -15,7 +15,7 @@ from .promises.calibration import (
     read_calibration,
 )
 from .promises.confidence import FEATURES, Confidence, calibration_bins, calibration_error, features, fit
-from .promises.promises import Promises, has_wrong_step, valid_calibration
+from .promises.promises import Promises, has_wrong_step, load_promises, valid_calibration
 from .request import (
     MAX_ATTEMPTS,
     MAX_DEADLINE_MS,
@@ -99,6 +99,7 @@ __all__ = [
     "has_wrong_step",
     "load_decoder",
     "load_engine",
+    "load_promises",
     "load_runner",
     "load_scheduler",
     "parse_settings",

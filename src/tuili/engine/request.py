@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from tuili.errors import InputError
 from tuili.steps import Context
@@ -55,8 +56,10 @@ class Budget(_Settings):
             return {**values, "max_attempts": values["max_steps"]} if "max_steps" in values else values
         attempts = values["max_attempts"]
         if values.get("max_steps", attempts) != attempts:
-            raise ValueError(
-                f"max_steps = {values['max_steps']} and max_attempts = {attempts} name the same limit: give one of them"
+            raise PydanticCustomError(
+                "same_limit",
+                "max_steps = {max_steps} is the same limit: give one of them",
+                {"field": "max_attempts", "value": attempts, "max_steps": values["max_steps"]},
             )
         return {**values, "max_steps": attempts}
 
@@ -106,9 +109,10 @@ def parse_settings(kind: type[Settings], values: Mapping[str, Any], named: Calla
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        if not first["loc"]:
-            raise InputError(first["msg"].removeprefix("Value error, ")) from None
+        errors = error.errors()
+        first = next((each for each in errors if each["loc"] and each["loc"][0] in values), errors[0])
+        if first["type"] == "same_limit":
+            raise InputError(f"{named(first['ctx']['field'])} = {first['ctx']['value']}: {first['msg']}") from None
         key = named(str(first["loc"][0]))
         if first["type"] == "extra_forbidden":
             known = ", ".join(kind.model_fields)

@@ -36,6 +36,8 @@ def budget_for(effort: Effort | None, max_tokens: int | None, limits: Mapping[st
     if max_tokens is not None:
         values["max_tokens"] = max_tokens
     given = {name: value for name, value in limits.items() if value is not None}
+    if "max_attempts" in given:  # another name of max_steps, which replaces that of the effort
+        del values["max_steps"]
     return parse_settings(Budget, values | given, _budget_field)
 
 

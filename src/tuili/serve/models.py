@@ -18,7 +18,6 @@ from stat import S_ISREG
 
 from tuili.engine import Engine, Event, Observation, PreparedRequest, Request, Service, load_engine
 from tuili.errors import InputError
-from tuili.model import load_model
 from tuili.serve.errors import HttpError
 from tuili.store import resolve_model
 
@@ -231,9 +230,6 @@ def engine_factory(slots: int, waiting: int, compiled: bool, int8: bool) -> Engi
     """
 
     def make_engine(path: Path) -> Engine:
-        loaded = load_model(path)
-        for tensor in (*loaded.model.parameters(), *loaded.model.buffers()):
-            tensor.data = tensor.data.clone()
-        return load_engine(loaded, slots=slots, waiting=waiting, compiled=compiled, int8=int8)
+        return load_engine(path, copy_weights=True, slots=slots, waiting=waiting, compiled=compiled, int8=int8)
 
     return make_engine

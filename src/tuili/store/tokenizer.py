@@ -48,10 +48,11 @@ class Tokenizer:
         file = folder / "tokenizer.json"
         try:
             files = {name: (folder / name).read_bytes() for name in TOKENIZER_FILES if (folder / name).is_file()}
-            text = file.read_text(encoding="utf-8")
+            texts = {name: content.decode() for name, content in files.items()}
+            text = texts.get(file.name) or file.read_text(encoding="utf-8")
             json.loads(text)  # its errors name line and column in plain words
             backend = tokenizers.Tokenizer.from_str(text)
-            end = _end_token(files)
+            end = _end_token(texts)
         except Exception as error:  # the Rust library raises a plain Exception
             raise InputError(f"{file} is damaged: {one_line(error)}") from error
         vocabulary = backend.get_vocab(with_added_tokens=True)
@@ -123,7 +124,10 @@ class Tokenizer:
         return tokenizers.Tokenizer.from_str(json.dumps(state))
 
 
-def _end_token(files: Mapping[str, bytes]) -> str:
+def _end_token(texts: Mapping[str, str]) -> str:
     """The token that ends a response, as tokenizer_config.json names it; `<|end|>` where it names none."""
-    token = json.loads(files.get("tokenizer_config.json", b"{}")).get("eos_token") or END
-    return str(token["content"] if isinstance(token, dict) else token)
+    token = json.loads(texts.get("tokenizer_config.json", "{}")).get("eos_token") or END
+    content = token["content"] if isinstance(token, dict) else token
+    if not isinstance(content, str):
+        raise TypeError(f"eos_token of tokenizer_config.json is {content!r}: it must be a text")
+    return content

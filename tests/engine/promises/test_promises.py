@@ -22,7 +22,7 @@ from tuili.engine.promises.calibration import (
     read_calibration,
 )
 from tuili.engine.promises.confidence import FEATURES, Confidence
-from tuili.engine.promises.promises import Promises
+from tuili.engine.promises.promises import Promises, load_promises
 from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.runtime.torch.load import load_engine
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
@@ -75,7 +75,7 @@ def calibration(folder: Path, **changes: Any) -> Calibration:
             for tokens in (20, 40)
             for tolerance in (0.01, 0.1)
         ),
-        curves=(Curve(max_steps=1, max_tokens=20, tested=(Point(exit_threshold=0.6, answered=100, wrong=1),)),),
+        curves=(Curve(max_steps=1, max_tokens=20, tested=(Point(threshold=0.6, answered=100, wrong=1),)),),
     )
     return found.model_copy(update=changes)
 
@@ -97,9 +97,12 @@ def always(prompt: int, tokens: int) -> bool:
     return True
 
 
+def promises_of(loaded: LoadedModel) -> Promises:
+    return load_promises(loaded.path, loaded.model.config.exit_threshold)
+
+
 def wanted(loaded: LoadedModel, in_time: Any = always, prompt: int = 20, **budget: Any) -> Entry:
-    own = Promises(loaded, loaded.model.config.exit_threshold)
-    return own.entry(Request(PROMPT, Budget(**budget)), prompt, in_time)
+    return promises_of(loaded).entry(Request(PROMPT, Budget(**budget)), prompt, in_time)
 
 
 def test_a_budget_belongs_to_the_largest_class_within_it(calibrated: LoadedModel) -> None:
@@ -136,12 +139,12 @@ def test_what_cannot_be_promised_is_refused_with_what_could_be(
 def test_too_short_a_deadline_and_other_ways_of_drawing_are_refused(calibrated: LoadedModel) -> None:
     with pytest.raises(NotPromised, match="deadline_ms = 3: too short for an answer of 20 tokens"):
         wanted(calibrated, lambda prompt, tokens: False, error_tolerance=0.1, deadline_ms=3.0)
-    pledges = Promises(calibrated, calibrated.model.config.exit_threshold)
+    promises = promises_of(calibrated)
     facts = Context(facts={"P1": "A"})
     others = ({"temperature": 0.5}, {"stop": ("x",)}, {"seed": 3})
     for other in (*({"sampling": Sampling(**own)} for own in others), {"depth": 4}, {"context": facts}):
         with pytest.raises(NotPromised, match="promised only for depth auto, temperature 0, seed 0"):
-            pledges.entry(Request(PROMPT, Budget(error_tolerance=0.1), **other), 20, always)  # type: ignore[arg-type]
+            promises.entry(Request(PROMPT, Budget(error_tolerance=0.1), **other), 20, always)  # type: ignore[arg-type]
 
 
 def test_what_a_deadline_leaves_time_for_does_not_depend_on_the_prompt(calibrated: LoadedModel) -> None:
@@ -184,7 +187,7 @@ def test_without_a_calibration_that_fits_nothing_is_promised(calibrated: LoadedM
         with pytest.raises(NotPromised, match=said):
             wanted(write(folder, other), error_tolerance=0.1)
     with pytest.raises(NotPromised, match="calibrated without int8"):
-        Promises(write(folder, good), good.exit_threshold, int8=True).entry(
+        load_promises(write(folder, good).path, good.exit_threshold, int8=True).entry(
             Request(PROMPT, Budget(error_tolerance=0.1)), 20, always
         )
     (folder / CALIBRATION_FILE).write_text('{"version": 2}')
@@ -203,7 +206,7 @@ def answered(promise: Promise) -> Answer:
 
 
 def test_too_many_wrong_answers_revoke_the_promise_of_their_tolerance(calibrated: LoadedModel) -> None:
-    own = Promises(calibrated, calibrated.model.config.exit_threshold)
+    own = promises_of(calibrated)
     one, tenth = entry(0.01, 4, 40), entry(0.1, 1, 40)
     given = own.promise(one)
     for number in range(400):
@@ -226,17 +229,17 @@ def test_more_wrong_first_attempts_than_there_were_revoke_all_promises(calibrate
     right, wrong = tried("<think>\n1 + 1 = 2\n</think>2"), tried("<think>\n1 + 1 = 3\n</think>3")
     cut = tried("<think>\n1 + 1 = 3\n</think>3", StopReason.DEADLINE)
     hurried = tried("<think>\n1 + 1 = 3\n</think>3")
-    hurried.row.depth_limited = True
+    hurried.sequence.depth_limited = True
     usual, other = Request(PROMPT), Request(PROMPT, sampling=Sampling(temperature=1.0))
-    own = Promises(calibrated, calibrated.model.config.exit_threshold)
+    own = promises_of(calibrated)
     for number in range(300):
-        own.tried(usual, wrong if number % 6 == 0 else right)
-        own.tried(other, wrong)
-        own.tried(usual, cut)
-        own.tried(usual, hurried)
+        own.observe_attempt(usual, wrong if number % 6 == 0 else right)
+        own.observe_attempt(other, wrong)
+        own.observe_attempt(usual, cut)
+        own.observe_attempt(usual, hurried)
     assert own.promise(entry(0.1, 1, 40)).why == "", "a sixth is within the fifth that is expected"
     for number in range(300):
-        own.tried(usual, wrong if number % 2 else right)
+        own.observe_attempt(usual, wrong if number % 2 else right)
     said = own.promise(entry(0.1, 1, 40)).why
     assert said.startswith("revoked: requests are unlike the calibration sample")
     assert "more than 20.0% had a wrong step" in said

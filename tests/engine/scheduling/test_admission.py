@@ -12,12 +12,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from tests.clock import Clock, take_time
 
+from benchmarks.harness.simulated import Clock, SimulatedRunner
+from tests.engine.scripted import ScriptedRunner
 from tests.tiny import tiny_model
 from tuili.engine.engine import Ticket
 from tuili.engine.request import Budget, Request
-from tuili.engine.runtime.torch.load import load_engine, load_scheduler
+from tuili.engine.runtime.torch.load import load_engine
 from tuili.engine.scheduling.admission import (
     DEADLINE_WHERE_NONE_SECONDS,
     PendingWork,
@@ -25,7 +26,9 @@ from tuili.engine.scheduling.admission import (
     WaitingQueue,
     predict_late,
 )
-from tuili.engine.scheduling.costs import Costs
+from tuili.engine.scheduling.costs import REMEMBERED_RESPONSES, Costs
+from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.scheduling.warm_up import warm_up
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.errors import InputError, Overloaded
 from tuili.model import LoadedModel, TuiliForCausalLM
@@ -35,7 +38,7 @@ LENGTHS = (14, 20, 24, 27, 30, 33, 36, 38, 42, 46, 50, 55, 61, 66, 72, 80, 88, 9
 """Tokens of responses, spread as nano's are."""
 DEADLINE = 0.7
 SLOTS = 4
-"""In the tests of the line, where a token takes 10 ms for one row and as long for four, and reading a prompt 10 ms."""
+"""In the tests of the queue, decoding a token takes 10 ms for one sequence and for four, and reading a prompt 10 ms."""
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +50,10 @@ def tiny() -> tuple[TuiliForCausalLM, Tokenizer]:
 def costs() -> Costs:
     costs = Costs(SLOTS, 256)
     for rows in (1, SLOTS):
-        costs.whole.observe(rows, 0.010)
+        costs.step.observe(rows, 0.010)
         costs.trunk.observe(rows, 0.005)
-    costs.read.observe(1, 0.010)
-    costs.lengths._last.clear()
-    for _ in range(3):
+    costs.prefill.observe(1, 0.010)
+    for _ in range(REMEMBERED_RESPONSES):
         costs.lengths.observe(50)
     return costs
 
@@ -60,11 +62,11 @@ def row(deadline: float | None = None, priority: int = 0, tokens: int = 400) -> 
     return Sequence([8] * 10, SequenceLimits(tokens, deadline=deadline), priority=priority)
 
 
-def ask(line: WaitingQueue, *rows: Sequence, now: float = 0.0, running: tuple[Sequence, ...] = ()) -> None:
+def ask(queue: WaitingQueue, *rows: Sequence, now: float = 0.0, running: tuple[Sequence, ...] = ()) -> None:
     for each in rows:
-        turn = QueueKey.of(each, now, len(line))
-        line.admit(each, turn, now, [PendingWork(other, 0) for other in running])
-        line.join(each, turn)
+        key = QueueKey.of(each, now, len(queue))
+        queue.admit(each, key, now, [PendingWork(other, 0) for other in running])
+        queue.push(each, key)
 
 
 def test_a_look_ahead_counts_reading_and_writing_and_waiting_for_a_slot(costs: Costs) -> None:
@@ -75,59 +77,59 @@ def test_a_look_ahead_counts_reading_and_writing_and_waiting_for_a_slot(costs: C
 
 
 def test_a_deadline_that_cannot_be_met_is_refused_with_the_time_after_which_it_can(costs: Costs) -> None:
-    line = WaitingQueue(100, SLOTS, costs)
-    ask(line, *(row(deadline=0.6) for _ in range(4)))
+    queue = WaitingQueue(100, SLOTS, costs)
+    ask(queue, *(row(deadline=0.6) for _ in range(4)))
     with pytest.raises(
         Overloaded, match=r"^the deadline cannot be met behind 4 requests: ask again in 0\.5 s$"
     ) as said:
-        ask(line, row(deadline=0.6))
+        ask(queue, row(deadline=0.6))
     assert said.value.retry_after == pytest.approx(0.45)
-    ask(line, row(deadline=0.6 + said.value.retry_after + 0.01))
+    ask(queue, row(deadline=0.6 + said.value.retry_after + 0.01))
 
 
 def test_nobody_is_let_in_who_would_make_others_late(costs: Costs) -> None:
-    line = WaitingQueue(100, SLOTS, costs)
-    ask(line, *(row(deadline=0.6) for _ in range(4)))
+    queue = WaitingQueue(100, SLOTS, costs)
+    ask(queue, *(row(deadline=0.6) for _ in range(4)))
     for newcomer in (row(deadline=0.57), row(deadline=2.0, priority=1)):
         with pytest.raises(Overloaded, match=r"^[14] others would be late behind 4 requests"):
-            ask(line, newcomer)
-    ask(line, row(deadline=2.0), row())
+            ask(queue, newcomer)
+    ask(queue, row(deadline=2.0), row())
 
 
 def test_a_deadline_that_is_too_near_for_an_idle_machine_is_refused_for_good(costs: Costs) -> None:
     with pytest.raises(InputError, match=r"the deadline is in 100 ms: .* takes about 255 ms"):
         ask(WaitingQueue(100, SLOTS, costs), row(deadline=0.1))
     alone = row(deadline=0.3)
-    line = WaitingQueue(100, SLOTS, costs)
-    ask(line, alone)
-    assert line.hopeless(0.0, 0) == [], "it may be a short one, and harms nobody"
-    assert line.hopeless(0.0, 1) == line.hopeless(0.1, 0) == [alone]
+    queue = WaitingQueue(100, SLOTS, costs)
+    ask(queue, alone)
+    assert queue.hopeless(0.0, 0) == [], "it may be a short one, and harms nobody"
+    assert queue.hopeless(0.0, 1) == queue.hopeless(0.1, 0) == [alone]
 
 
 def test_a_row_that_would_make_others_late_is_not_begun_before_them(costs: Costs) -> None:
-    line = WaitingQueue(100, SLOTS, costs)
+    queue = WaitingQueue(100, SLOTS, costs)
     running = [PendingWork(row(), 0) for _ in range(3)]
     first, urgent = row(priority=1), row(deadline=0.6)
-    ask(line, urgent)
-    ask(line, first)
-    assert line.next(0.0, running) is urgent
-    assert line.next(0.0, running) is first
-    assert line.next(0.0, running) is None
+    ask(queue, urgent)
+    ask(queue, first)
+    assert queue.pop(0.0, running) is urgent
+    assert queue.pop(0.0, running) is first
+    assert queue.pop(0.0, running) is None
 
 
 def test_who_waits_without_a_deadline_waits_no_longer_than_a_minute(costs: Costs) -> None:
-    line = WaitingQueue(100, SLOTS, costs)
+    queue = WaitingQueue(100, SLOTS, costs)
     patient = row()
-    ask(line, patient)
-    ask(line, row(deadline=DEADLINE_WHERE_NONE_SECONDS + 10.0), now=DEADLINE_WHERE_NONE_SECONDS / 2)
-    assert line.next(DEADLINE_WHERE_NONE_SECONDS, []) is patient
+    ask(queue, patient)
+    ask(queue, row(deadline=DEADLINE_WHERE_NONE_SECONDS + 10.0), now=DEADLINE_WHERE_NONE_SECONDS / 2)
+    assert queue.pop(DEADLINE_WHERE_NONE_SECONDS, []) is patient
 
 
 def test_the_line_takes_only_so_many(costs: Costs) -> None:
-    line = WaitingQueue(2, SLOTS, costs)
-    ask(line, row(), row())
+    queue = WaitingQueue(2, SLOTS, costs)
+    ask(queue, row(), row())
     with pytest.raises(Overloaded, match="2 requests wait already") as said:
-        ask(line, row(deadline=9.0))
+        ask(queue, row(deadline=9.0))
     assert said.value.retry_after > 0
 
 
@@ -142,23 +144,21 @@ class Load:
 
 
 def offer(
-    tiny: tuple[TuiliForCausalLM, Tokenizer],
-    monkeypatch: pytest.MonkeyPatch,
+    tokenizer: Tokenizer,
     rate: float,
     requests: int,
-    told: bool,
+    deadlines: bool,
 ) -> Load:
-    """Serve this load: `told` of its deadlines, or first come, first served."""
+    """Serve this load, with its deadlines or first come, first served."""
     clock, random, load = Clock(), Random(1), Load()
-    scheduler = load_scheduler(*tiny, clock=clock)
-    take_time(scheduler, clock)
     tokens: dict[Sequence, int] = {}
-    end = tiny[1].eos_token_id
-    monkeypatch.setattr(
-        "tuili.engine.scheduling.scheduler.draw",
-        lambda _, rows: [end if len(row.tokens) + 1 >= tokens.get(row, 6) else 20 for row in rows],
-    )
-    scheduler.warm()
+
+    def script(sequence: Sequence) -> int:
+        return tokenizer.end_id if len(sequence.tokens) + 1 >= tokens.get(sequence, 6) else 20
+
+    runner = SimulatedRunner(ScriptedRunner(script, tokenizer.end_id), clock)
+    scheduler = Scheduler.of(runner, tokenizer, clock=clock)
+    warm_up(scheduler)
     due: dict[Sequence, float] = {}
     comes = clock.now
     while requests or scheduler.busy:
@@ -167,7 +167,7 @@ def offer(
         while requests and comes <= clock.now:
             requests -= 1
             prompt = [random.randrange(7, 265) for _ in range(random.randint(10, 70))]
-            row = Sequence(prompt, SequenceLimits(400, deadline=comes + DEADLINE if told else None), depth=1)
+            row = Sequence(prompt, SequenceLimits(400, deadline=comes + DEADLINE if deadlines else None), depth=1)
             tokens[row], due[row] = random.choice(LENGTHS), comes + DEADLINE
             comes += random.expovariate(rate)
             try:
@@ -202,10 +202,10 @@ def test_a_flood_is_refused_and_takes_no_memory(
 
 
 def test_under_twice_the_load_more_than_twice_as_many_are_answered_in_time_and_none_is_late(
-    tiny: tuple[TuiliForCausalLM, Tokenizer], monkeypatch: pytest.MonkeyPatch
+    tiny: tuple[TuiliForCausalLM, Tokenizer],
 ) -> None:
     """16 rows, 73 tokens each at 9.4 ms for all, and 6 ms to read a prompt: 20 requests a second at the very most."""
-    ours, first_come = (offer(tiny, monkeypatch, 40.0, 150, told) for told in (True, False))
+    ours, first_come = (offer(tiny[1], 40.0, 150, deadlines) for deadlines in (True, False))
     assert ours.good >= 2.5 * first_come.good
     assert max(ours.late) <= 0
     assert ours.good + ours.refused + len(ours.late) >= 150

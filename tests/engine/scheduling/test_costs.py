@@ -12,13 +12,13 @@ from tuili.engine.sequence import Sequence, SequenceLimits
 
 def test_a_cost_is_a_line_between_the_sizes_that_were_seen() -> None:
     cost = Cost(16)
-    assert cost.of(4) == 0.0
+    assert cost.expected(4) == 0.0
     cost.observe(1, 3.0)
-    assert cost.of(1) == cost.of(16) == 3.0
+    assert cost.expected(1) == cost.expected(16) == 3.0
     for _ in range(9):
         cost.observe(16, 9.0)
-    assert (cost.of(1), cost.of(16), cost.of(6)) == pytest.approx((3.0, 9.0, 5.0))
-    assert [cost.within(seconds) for seconds in (2.9, 3.0, 5.1, 9.0, 99.0)] == [0, 1, 6, 16, 16]
+    assert (cost.expected(1), cost.expected(16), cost.expected(6)) == pytest.approx((3.0, 9.0, 5.0))
+    assert [cost.largest_within(seconds) for seconds in (2.9, 3.0, 5.1, 9.0, 99.0)] == [0, 1, 6, 16, 16]
 
 
 def test_a_machine_that_slows_down_is_followed() -> None:
@@ -27,15 +27,16 @@ def test_a_machine_that_slows_down_is_followed() -> None:
         for _ in range(200):
             for size in (1, 4, 10, 16):
                 cost.observe(size, factor * (1.0 + 0.5 * size))
-    assert [cost.of(size) for size in (1, 8, 16)] == pytest.approx([3.0, 10.0, 18.0], rel=0.01)
+    assert [cost.expected(size) for size in (1, 8, 16)] == pytest.approx([3.0, 10.0, 18.0], rel=0.01)
 
 
 def test_half_of_the_longer_responses_say_what_is_left() -> None:
     lengths = ResponseLengths()
-    assert (lengths.left(0), lengths.left(60), lengths.left(max(INITIAL_RESPONSE_TOKENS))) == (60, 60, inf)
+    assert [lengths.expected_left(n) for n in (0, 60, max(INITIAL_RESPONSE_TOKENS))] == [60, 60, inf]
     for number in range(REMEMBERED_RESPONSES):
         lengths.observe(number % 100 + 1)
-    assert (lengths.left(0), lengths.left(90), lengths.left(100), lengths.short) == (43, 5, inf, 9)
+    assert [lengths.expected_left(n) for n in (0, 90, 100)] == [43, 5, inf]
+    assert lengths.tenth_percentile == 9
 
 
 def test_a_response_that_was_cut_counts_with_what_it_had_to_come() -> None:
@@ -44,14 +45,14 @@ def test_a_response_that_was_cut_counts_with_what_it_had_to_come() -> None:
         lengths.observe(40)
     for _ in range(200):
         lengths.observe(20, cut=True)
-    assert (lengths.left(0), lengths.left(20)) == (40, 20)
+    assert (lengths.expected_left(0), lengths.expected_left(20)) == (40, 20)
     lengths.observe(50, cut=True)
-    assert lengths.left(40) == inf, "nothing is known of longer ones"
+    assert lengths.expected_left(40) == inf, "nothing is known of longer ones"
 
 
 def test_no_row_needs_more_than_its_limit() -> None:
     costs = Costs(4, 256)
     row = Sequence([1], SequenceLimits(7), tokens=[1, 2])
-    assert costs.to_come(row) == 5
+    assert costs.expected_tokens_left(row) == 5
     row.tokens += [3] * 5
-    assert costs.to_come(row) == 1
+    assert costs.expected_tokens_left(row) == 1

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import torch
-from tests.clock import Clock
 
+from benchmarks.harness.simulated import Clock
 from tests.tiny import randomize_weights, tiny_model
 from tuili.engine.request import Depth, Sampling
+from tuili.engine.runtime.torch.attention_metadata import AttentionMetadata, CachedKeyValues
 from tuili.engine.runtime.torch.kv_cache import KVCache
+from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.engine.runtime.torch.load import load_scheduler
+from tuili.engine.runtime.torch.model_runner import TorchModelRunner
+from tuili.engine.runtime.torch.prefix_cache import PrefixCache
 from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.scheduling.warm_up import warm_up
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.errors import InputError, Overloaded
 from tuili.model import TuiliForCausalLM
@@ -88,10 +92,12 @@ def test_a_prompt_that_was_read_before_is_reused_and_gives_the_same(tiny: Tiny) 
 
 
 def test_prompts_are_kept_within_their_bytes(tiny: Tiny) -> None:
-    scheduler = load_scheduler(*tiny, slots=2, prefix_cache_bytes=60_000)
-    finish(scheduler, [Sequence(prompt(n, 40), SequenceLimits(2)) for n in range(12)])
-    assert 0 < scheduler._prefixes.bytes <= 60_000
-    assert 0 < len(scheduler._prefixes._saved) < 12
+    model, tokenizer = tiny
+    cache = PrefixCache(60_000)
+    runner = TorchModelRunner(LeanModel(model), tokenizer.end_id, slots=2, prefix_cache=cache)
+    finish(Scheduler.of(runner, tokenizer), [Sequence(prompt(n, 40), SequenceLimits(2)) for n in range(12)])
+    assert 0 < cache.bytes <= 60_000
+    assert 0 < len(cache) < 12
 
 
 def test_sampling_follows_the_seed_and_not_the_company(tiny: Tiny) -> None:
@@ -163,16 +169,19 @@ def test_a_deadline_lowers_the_depth_and_is_kept(tiny: Tiny) -> None:
 
 def test_the_prompts_of_others_make_nobody_late(tiny: Tiny) -> None:
     """Reading a token takes 1 ms here, whoever's it is."""
+    model, tokenizer = tiny
     clock = Clock()
-    scheduler = load_scheduler(*tiny, clock=clock)
-    trunk = scheduler._network.trunk
 
-    def slow(slots: KVCache, rows: slice, id_AT: torch.Tensor) -> object:
-        clock.now += 1e-3 * id_AT.numel()
-        return trunk(slots, rows, id_AT)
+    class Slow(LeanModel):
+        def trunk(
+            self, cache: KVCache, rows: slice, id_AT: torch.Tensor
+        ) -> tuple[torch.Tensor, CachedKeyValues, AttentionMetadata]:
+            clock.now += 1e-3 * id_AT.numel()
+            return super().trunk(cache, rows, id_AT)
 
-    scheduler._network.trunk = slow  # type: ignore[method-assign, assignment]
-    scheduler.warm()
+    runner = TorchModelRunner(Slow(model), tokenizer.end_id, clock=clock)
+    scheduler = Scheduler.of(runner, tokenizer, clock=clock)
+    warm_up(scheduler)
     start = clock.now
     hurried = [Sequence(endless(tiny).prompt, SequenceLimits(12, deadline=start + 0.1), depth=4) for _ in range(2)]
     for length in (250, 120):
@@ -198,21 +207,18 @@ def test_verified_drafts_are_kept_where_they_have_been_paid_for(tiny: Tiny) -> N
         assert exact.layer_steps <= budget
         assert exact.tokens == full.tokens[: len(exact.tokens)]
         accepted = Sequence(full.prompt, SequenceLimits(30, budget), depth="exact")
-        scheduler = load_scheduler(*tiny)
-        scheduler._network.exit = full_depth(scheduler)  # type: ignore[method-assign]
-        finish(scheduler, [accepted])
+        model, tokenizer = tiny
+        finish(Scheduler.of(TorchModelRunner(Agreeing(model), tokenizer.end_id), tokenizer), [accepted])
         assert len(accepted.tokens) == budget // 4, "a trunk that always guesses right loses nothing"
 
 
-def full_depth(scheduler: Scheduler) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Exits that all say the same."""
+class Agreeing(LeanModel):
+    """All its exits say the same."""
 
-    def exit(hidden_ATM: torch.Tensor) -> torch.Tensor:
-        logits_ATV = torch.zeros(*hidden_ATM.shape[:2], scheduler.config.vocab_size)
+    def exit(self, hidden_ATM: torch.Tensor) -> torch.Tensor:
+        logits_ATV = torch.zeros(*hidden_ATM.shape[:2], self.config.vocab_size)
         logits_ATV[..., 50] = 1.0
         return logits_ATV
-
-    return exit
 
 
 def test_a_row_in_a_widened_memory_can_be_cancelled(tiny: Tiny) -> None:

@@ -134,6 +134,17 @@ def replace_budget(budget: Budget, **values: int) -> Budget:
     return Budget.model_validate(budget.model_dump() | values)
 
 
+def load_promises(folder: Path, exit_threshold: float, int8: bool = False) -> Promises:
+    """What can be promised about a model that is run with this exit threshold. Hashes the weights.
+
+    Args:
+        int8: whether its weights are rounded, which no calibration knows of.
+    """
+    if int8:
+        return Promises(None, "it was calibrated without int8")
+    return Promises(*valid_calibration(folder, exit_threshold))
+
+
 def valid_calibration(folder: Path, threshold: float) -> tuple[Calibration | None, str]:
     """The calibration of a model folder for this exit threshold, or None and the reason. Hashes the weights."""
     try:

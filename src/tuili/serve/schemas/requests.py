@@ -35,9 +35,10 @@ from tuili.serve.schemas.rules import all_of, at_most_one, one_fits, requires_tr
 
 
 class OwnBudget(StrictModel):
-    """Limits of this request; see `tuili.engine.request.Budget`."""
+    """Limits of this request; see `tuili.engine.Budget`."""
 
     max_steps: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS), WHOLE_NUMBER] | None = None
+    max_attempts: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS), WHOLE_NUMBER] | None = None
     error_tolerance: Probability | None = None
     deadline_ms: Annotated[float, Field(gt=0, le=MAX_DEADLINE_MS)] | None = None
     max_layer_steps: Annotated[int, Field(ge=1, le=MAX_LAYER_STEPS), WHOLE_NUMBER] | None = None

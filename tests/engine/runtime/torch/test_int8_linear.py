@@ -1,4 +1,4 @@
-"""Rounded matrices: what the kernel computes is the product with the rounded weights, whatever their size."""
+"""Rounded matrices: what the kernel computes is the linear with the quantize weights, whatever their size."""
 
 from __future__ import annotations
 
@@ -8,42 +8,44 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tiny import randomize_weights, tiny_model
-from tuili.engine.runtime.torch.int8_linear import FEW, Int8, product, rounded
+from tuili.engine.runtime.torch.int8_linear import MAX_INT8_ROWS, Int8Weight, linear, quantize
 from tuili.engine.runtime.torch.kv_cache import KVCache
 from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.engine.runtime.torch.load import load_decoder
 from tuili.errors import InputError
 
 
-def spelt_out(matrix: Int8) -> torch.Tensor:
+def spelt_out(matrix: Int8Weight) -> torch.Tensor:
     return (matrix.whole_NK.float() * matrix.scale_N[:, None].float())[: matrix.outputs]
 
 
 @settings(max_examples=60)
-@given(st.integers(1, 90), st.integers(1, 4), st.integers(1, 2 * FEW), st.floats(1e-6, 1e3), st.integers(0, 99))
+@given(
+    st.integers(1, 90), st.integers(1, 4), st.integers(1, 2 * MAX_INT8_ROWS), st.floats(1e-6, 1e3), st.integers(0, 99)
+)
 def test_a_product_is_that_with_the_rounded_weights(
     outputs: int, inputs: int, rows: int, size: float, seed: int
 ) -> None:
     generator = torch.Generator().manual_seed(seed)
     weight_NK = torch.randn(outputs, 32 * inputs, generator=generator) * size
-    matrix, x_RK = rounded(weight_NK), torch.randn(rows, 32 * inputs, generator=generator).bfloat16()
-    assert isinstance(matrix, Int8)
+    matrix, x_RK = quantize(weight_NK), torch.randn(rows, 32 * inputs, generator=generator).bfloat16()
+    assert isinstance(matrix, Int8Weight)
     largest_N1 = weight_NK.abs().amax(1, keepdim=True)
     assert ((spelt_out(matrix) - weight_NK).abs() <= largest_N1 * (0.5 / 127 + 2**-8)).all()
-    found_RN, exact_RN = product(x_RK, matrix), x_RK.float() @ spelt_out(matrix).t()
+    found_RN, exact_RN = linear(x_RK, matrix), x_RK.float() @ spelt_out(matrix).t()
     assert found_RN.shape == (rows, outputs)
     torch.testing.assert_close(found_RN.float(), exact_RN, atol=0.02 * float(exact_RN.abs().max()), rtol=0.02)
 
 
 def test_what_the_kernel_cannot_take_is_refused() -> None:
     with pytest.raises(InputError, match="multiples of 32, and this model has one of 31"):
-        rounded(torch.randn(8, 31))
+        quantize(torch.randn(8, 31))
     with pytest.raises(InputError, match="int8 is for a CPU"):
-        rounded(torch.randn(8, 32, device="meta"))
+        quantize(torch.randn(8, 32, device="meta"))
     x, weight_NK = torch.randn(2, 3, 31), torch.randn(8, 31)
-    torch.testing.assert_close(product(x, weight_NK), x @ weight_NK.t())
-    zeros = rounded(torch.zeros(3, 32))
-    assert product(torch.ones(2, 32), zeros).tolist() == [[0.0] * 3] * 2
+    torch.testing.assert_close(linear(x, weight_NK), x @ weight_NK.t())
+    zeros = quantize(torch.zeros(3, 32))
+    assert linear(torch.ones(2, 32), zeros).tolist() == [[0.0] * 3] * 2
 
 
 @torch.inference_mode()
@@ -64,7 +66,7 @@ def test_a_rounded_network_is_nearly_the_same(layered: bool) -> None:
             found.append(network.exit(hidden))
         outputs.append(torch.cat(found))
     plain, eight = outputs
-    assert not torch.equal(plain, eight), "weights are rounded"
+    assert not torch.equal(plain, eight), "weights are quantize"
     assert float((plain - eight).norm() / plain.norm()) < 0.05
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import abc
-
 import pytest
 import torch
 
 from tests.tiny import randomize_weights, tiny_model
-from tuili.engine.runtime.torch import speculative as drafting
+from tuili.engine.runtime.torch import speculative
 from tuili.engine.runtime.torch.load import load_scheduler
 from tuili.engine.runtime.torch.speculative import SpeculativeDecoder, Verified
 from tuili.engine.scheduling.scheduler import Scheduler
@@ -41,16 +39,16 @@ def test_what_is_written_is_the_full_depths(monkeypatch: pytest.MonkeyPatch, sur
     passes: list[list[Verified]] = []
     verify = SpeculativeDecoder.verify
 
-    def counted(self: SpeculativeDecoder, first: int, rows: abc.Sequence[Sequence]) -> list[Verified]:
+    def counted(self: SpeculativeDecoder, first: int, rows: list[Sequence]) -> list[Verified]:
         passes.append(verify(self, first, rows))
         return passes[-1]
 
     monkeypatch.setattr(SpeculativeDecoder, "verify", counted)
-    monkeypatch.setattr(drafting, "SURE", sure)
+    monkeypatch.setattr(speculative, "MIN_DRAFT_PROB", sure)
     rows = write(load_scheduler(model, tokenizer, slots=5), "exact")
     assert [row.tokens for row in rows] == [row.tokens for row in wanted]
     assert [row.stop for row in rows] == [row.stop for row in wanted]
-    assert max(map(len, passes)) > 1, "rows side by side are verified in one pass"
+    assert max(map(len, passes)) > 1, "sequences in adjacent slots are verified in one pass"
     drafted, written = sum(v.drafted for p in passes for v in p), sum(len(row.tokens) for row in rows)
     if sure == 0 and blend == 0:
         assert len(passes) < written / 10, "guesses that are always right are verified in few passes"

@@ -12,18 +12,20 @@ from tuili.engine.answer import Outcome
 from tuili.engine.attempt import Attempt
 from tuili.engine.controller import with_step_confidences
 from tuili.engine.engine import Engine
+from tuili.engine.promises.promises import Promises
 from tuili.engine.request import Budget, Request
-from tuili.engine.runtime.torch.load import load_engine, load_scheduler
+from tuili.engine.runtime.torch.load import load_engine, load_runner, load_scheduler
+from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.written import parse_tokens
 from tuili.errors import InputError
-from tuili.eval import unseen_problems
 from tuili.model import LoadedModel, LoadedVerifier, Verifier, load_model, write_verifier
 from tuili.posttrain.verifier.chains import render_chain
 from tuili.posttrain.verifier.examples import build_examples
 from tuili.posttrain.verifier.fit import predict_logits
 from tuili.steps import Context
 from tuili.store import VerifierCalibration, VerifierConfig
+from tuili.tasks import unseen_problems
 
 PROMPT = "What is 48 / 2 + 7?"
 
@@ -82,10 +84,10 @@ def nano() -> LoadedModel:
 
 
 @pytest.fixture
-def engine(nano: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> Engine:
+def engine(nano: LoadedModel) -> Engine:
     """nano with an untrained verifier."""
-    monkeypatch.setattr("tuili.engine.engine.read_verifier", lambda _: verifier(192))
-    return load_engine(nano, slots=2)
+    runner = load_runner(nano.model, nano.tokenizer, slots=2, verifier=verifier(192))
+    return Engine(Scheduler.of(runner, nano.tokenizer), nano.tokenizer, Promises(None))
 
 
 def test_an_answer_is_read_once_and_its_confidence_told(engine: Engine) -> None:
@@ -111,7 +113,7 @@ def test_where_time_or_layers_are_short_it_is_not_asked(engine: Engine, budget: 
 
 def test_cancelling_while_it_reads_frees_the_slot(engine: Engine) -> None:
     ticket = engine.admit(Request("What is 48 + 27 * 3?"))
-    while ticket.row.verify_from is None:
+    while ticket.sequence.verify_from is None:
         engine.step()
     engine.cancel(ticket)
     engine.check()
@@ -124,22 +126,22 @@ def test_a_step_that_nobody_can_decide_is_doubted_where_the_verifier_does(nano: 
     tokens = nano.tokenizer.encode_text("<think>\n1 + 1 = 2\nso it goes\n</think>2")
     written = parse_tokens(nano.tokenizer, tokens, [3] * len(tokens), Context())
     row = Sequence([1], SequenceLimits(), tokens=tokens, stop=StopReason.END)
-    end = written.steps[1].last
+    end = written.steps[1].last_token
     assert end is not None
     assert tokens[end] == nano.tokenizer.encode_text("so it goes")[-1]
     for chance, doubted in ((0.4, True), (0.6, False)):
         believed = [0.9] * len(tokens)
         believed[end] = chance
         found = with_step_confidences(Attempt(row, written, "", (), tuple(believed)), 0)
-        assert [step.confidence for step in found.written.steps] == [None, chance]
-        assert bool(found.lacks) == doubted
-    assert with_step_confidences(Attempt(row, written, "", (), (0.3,) * len(tokens)), 0).lacks.startswith(
+        assert [step.confidence for step in found.response.steps] == [None, chance]
+        assert bool(found.shortcoming) == doubted
+    assert with_step_confidences(Attempt(row, written, "", (), (0.3,) * len(tokens)), 0).shortcoming.startswith(
         "step 2 is doubted"
     )
 
 
 def test_a_model_folder_brings_its_verifier(tmp_path: Path) -> None:
     folder = save_tiny(tmp_path / "model")
-    assert not load_engine(load_model(folder))._judge.verifies
+    assert not load_engine(load_model(folder)).verifies
     write_verifier(folder, verifier())
-    assert load_engine(load_model(folder))._judge.verifies
+    assert load_engine(load_model(folder)).verifies

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from tuili.engine.decode import Decoder
 from tuili.engine.engine import Engine
-from tuili.engine.promises.promises import Promises, valid_calibration
+from tuili.engine.promises.promises import load_promises
 from tuili.engine.request import Depth
 from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.engine.runtime.torch.model_runner import PREFIX_CACHE_BYTES, TorchModelRunner
@@ -16,7 +17,7 @@ from tuili.engine.runtime.torch.prefix_cache import PrefixCache
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.errors import InputError
-from tuili.model import LoadedModel, LoadedVerifier, TuiliForCausalLM, read_verifier
+from tuili.model import LoadedModel, LoadedVerifier, TuiliForCausalLM, load_model, read_verifier
 from tuili.store import Tokenizer
 
 
@@ -73,8 +74,9 @@ def load_scheduler(
 
 
 def load_engine(
-    loaded: LoadedModel,
+    model: LoadedModel | str | Path,
     *,
+    copy_weights: bool = False,
     exit_threshold: float | None = None,
     slots: int = 16,
     waiting: int = 1024,
@@ -85,12 +87,19 @@ def load_engine(
     """An engine that has been warmed up, with the verifier and the calibration of the model's folder.
 
     Args:
+        model: a folder, a hub name or a shipped name, or what `tuili.model.load_model` has made of one.
+        copy_weights: copy the weights into memory of their own, so that the engine does not depend on the folder's
+            files, which may be overwritten.
         exit_threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
         slots: responses that are decoded together.
         waiting: attempts that may wait for a slot; further requests are refused.
         compiled, int8: see `load_runner`.
         clock: the time in seconds.
     """
+    loaded = model if isinstance(model, LoadedModel) else load_model(model)
+    if copy_weights:
+        for tensor in (*loaded.model.parameters(), *loaded.model.buffers()):
+            tensor.data = tensor.data.clone()
     verifier = read_verifier(loaded.path)
     scheduler = load_scheduler(
         loaded.model,
@@ -104,11 +113,7 @@ def load_engine(
     )
     warm_up(scheduler)
     threshold = loaded.model.config.exit_threshold if exit_threshold is None else exit_threshold
-    if int8:
-        promises = Promises(None, "it was calibrated without int8")
-    else:
-        promises = Promises(*valid_calibration(loaded.path, threshold))
-    return Engine(scheduler, loaded.tokenizer, promises, threshold)
+    return Engine(scheduler, loaded.tokenizer, load_promises(loaded.path, threshold, int8), threshold)
 
 
 def load_decoder(
