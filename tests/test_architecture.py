@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "eval": _BASE | {"machine", "parent", "provenance", "steps", "tasks", "store", "data", "model", "engine"},
     "serve": _BASE | {"steps", "store", "engine"},
     "posttrain": _BASE | {"machine", "steps", "tasks", "store", "data", "model", "train", "engine", "eval"},
-    "bench": _BASE | {"machine", "steps", "tasks", "store", "data", "model", "engine", "eval"},
+    "bench": _BASE | {"machine", "tasks", "data", "model", "engine"},
     "cli": _BASE
     | {"steps", "tasks", "store", "data", "model", "train", "engine", "eval", "serve", "posttrain", "bench"},
     "__init__": set(),

@@ -45,6 +45,7 @@ FACES = {
     "tasks": """
         BUILT_IN_DOMAINS Domain Draft LEVELS MUTATION_KINDS Problem SEEDS_PER_SPLIT Split
         domain domain_names generate mutants mutate phase result_start same_answer same_form score
+        unseen_problems
     """,
     "train": """
         DataConfig ExecutionPlan ModelConfig RUN_FILE Recipe RunFolder TrainingResult
@@ -69,7 +70,7 @@ FACES = {
         ScoredResponse
         answer_problems calibrate candidate_thresholds cells_by_domain certify collect_histories cost_curves depth_lines
         draw_risk_coverage empirical_setting evaluate figures_line fit_confidence goodput_lines heat_map
-        paired_difference read_figures reliability_diagrams replay sample starting_setting unseen_problems
+        paired_difference read_figures reliability_diagrams replay sample starting_setting
         wilson_interval write_card write_html write_json
     """,
     "bench": """

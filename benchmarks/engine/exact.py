@@ -17,10 +17,9 @@ from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
 from tuili.engine import Depth, Generation, load_decoder
-from tuili.eval import unseen_problems
 from tuili.model import LoadedModel, load_model
 from tuili.store import shipped_names
-from tuili.tasks import domain_names
+from tuili.tasks import domain_names, unseen_problems
 
 SEED = 3
 """Of the problems."""

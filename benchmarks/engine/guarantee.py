@@ -45,12 +45,11 @@ from tuili.eval import (
     fit_confidence,
     replay,
     starting_setting,
-    unseen_problems,
 )
 from tuili.files import write_durably
 from tuili.model import LoadedModel, load_model
 from tuili.store import model_hash, verifier_hash
-from tuili.tasks import Split, domain_names
+from tuili.tasks import Split, domain_names, unseen_problems
 
 BLOCK_PROBLEMS = 960
 """Answered before their histories are written to a file."""

@@ -29,10 +29,9 @@ from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
 from tuili.engine import Budget, Engine, Request, Ticket, load_engine
 from tuili.errors import InputError, Overloaded
-from tuili.eval import unseen_problems
 from tuili.model import LoadedModel, load_model
 from tuili.store import shipped_names
-from tuili.tasks import domain_names
+from tuili.tasks import domain_names, unseen_problems
 
 POLICIES = ("ours", "fcfs")
 DEADLINE_FACTOR = 3.0

@@ -22,10 +22,9 @@ from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure, time_runs
 from benchmarks.harness.texts import long_rows, task_records
 from tuili.engine import Decoder, Generation, load_decoder
-from tuili.eval import unseen_problems
 from tuili.model import LoadedModel, TuiliForCausalLM, load_model
 from tuili.store import shipped_names
-from tuili.tasks import domain_names
+from tuili.tasks import domain_names, unseen_problems
 
 
 def measure(

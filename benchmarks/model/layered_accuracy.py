@@ -22,11 +22,11 @@ from benchmarks.harness.record import ROOT, Figure
 from benchmarks.model.attention_reads import DECODED_TOKENS, read_shares
 from tuili.config import load_recipe
 from tuili.engine import load_decoder
-from tuili.eval import answer_problems, paired_difference, unseen_problems
+from tuili.eval import answer_problems, paired_difference
 from tuili.model import LoadedModel, load_model
 from tuili.provenance import code_hash
 from tuili.steps import render_response
-from tuili.tasks import Problem
+from tuili.tasks import Problem, unseen_problems
 from tuili.train import Recipe, train
 
 INTERRUPTED_STATUS = 130

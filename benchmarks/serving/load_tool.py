@@ -20,8 +20,7 @@ from benchmarks.harness.record import ROOT, Figure
 from benchmarks.harness.server import Server, tuili_server
 from tuili.bench import LoadSettings, run_load
 from tuili.errors import TuiliError
-from tuili.eval import unseen_problems
-from tuili.tasks import domain_names
+from tuili.tasks import domain_names, unseen_problems
 
 GUIDELLM = ROOT / ".venv-guidellm" / "bin" / "guidellm"
 """Made by `make bench`."""

@@ -21,9 +21,8 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import Server, free_port
 from tuili.engine import Engine
-from tuili.eval import unseen_problems
 from tuili.serve import ModelRegistry, RequestMetrics, Settings, engine_factory, serve
-from tuili.tasks import domain_names
+from tuili.tasks import domain_names, unseen_problems
 
 SCRAPE_SECONDS = 15.0
 """Between two scrapes, as the deployment has it."""

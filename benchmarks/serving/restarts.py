@@ -21,8 +21,7 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import Server, tuili_server
 from tuili.errors import TuiliError
-from tuili.eval import unseen_problems
-from tuili.tasks import domain_names
+from tuili.tasks import domain_names, unseen_problems
 
 LATE_CLIENTS = 8
 """That ask while the server ends."""

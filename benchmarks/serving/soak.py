@@ -19,8 +19,7 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import Server, tuili_server
 from tuili.bench import REQUEST_TIMEOUT_SECONDS, LoadSettings, RequestResult, run_load
-from tuili.eval import unseen_problems
-from tuili.tasks import domain_names
+from tuili.tasks import domain_names, unseen_problems
 
 WARM_UP_SHARE = 1 / 6
 """Of the time, which the slope of memory leaves out."""

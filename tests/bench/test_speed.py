@@ -9,9 +9,8 @@ import pytest
 from benchmarks.harness.tiny import tiny_model
 from tuili.bench.speed import PROBLEM_LEVELS, PROBLEM_SEED, worked_prompts, write_timed
 from tuili.engine import Sequence, SequenceLimits, load_scheduler
-from tuili.eval import unseen_problems
 from tuili.model import load_model
-from tuili.tasks import domain_names
+from tuili.tasks import domain_names, unseen_problems
 
 
 @pytest.mark.parametrize("length", [32, 512])

@@ -7,9 +7,8 @@ from benchmarks.harness.tiny import save_tiny
 from tests.eval.scripted import Oracle
 from tuili.cli.app import main
 from tuili.engine import Answer, Request, explain
-from tuili.eval import unseen_problems
 from tuili.steps import Context
-from tuili.tasks import Problem
+from tuili.tasks import Problem, unseen_problems
 
 PROMPT = "What is 48 / 2 + 7?"
 FLAWED = Problem(

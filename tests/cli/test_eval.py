@@ -6,7 +6,8 @@ import pytest
 from benchmarks.harness.tiny import save_tiny
 from tests.eval.scripted import Oracle
 from tuili.cli.app import main
-from tuili.eval import evaluation, read_figures, unseen_problems
+from tuili.eval import evaluation, read_figures
+from tuili.tasks import unseen_problems
 
 DOMAINS = ["arithmetic", "knights"]
 

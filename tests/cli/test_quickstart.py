@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tuili.cli.app import main
-from tuili.eval import runner
+from tuili.tasks import unseen
 
 SIZES = {
     "hidden_size": 16,
@@ -65,7 +65,7 @@ def test_what_cannot_end_well_is_refused_before_training(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(runner, "MAX_REPEATED_PROMPTS", 1)
+    monkeypatch.setattr(unseen, "MAX_REPEATED_PROMPTS", 1)
     monkeypatch.chdir(tmp_path)
     assert main(["quickstart", *SMALL, *arguments]) == 2
     captured = capsys.readouterr()

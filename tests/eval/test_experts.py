@@ -8,9 +8,8 @@ from torch import Tensor
 
 from tests.eval.scripted import Oracle
 from tuili.eval.experts import max_violation, measure_experts
-from tuili.eval.runner import unseen_problems
 from tuili.model import Routing, RoutingRecord
-from tuili.tasks import Problem, Split
+from tuili.tasks import Problem, Split, unseen_problems
 
 DOMAINS = ["arithmetic", "calendar", "knights"]
 EXPERTS = 3

@@ -11,7 +11,7 @@ from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.engine import Budget, Request, load_decoder
 from tuili.engine.promises.promises import Promises, valid_calibration
-from tuili.eval import EVAL_FILE, answer_problems, unseen_problems
+from tuili.eval import EVAL_FILE, answer_problems
 from tuili.eval.accuracy import accuracy
 from tuili.model.folder import LoadedModel, load_model
 from tuili.model.tokenizer import transformers_tokenizer
@@ -21,7 +21,7 @@ from tuili.posttrain.verifier.chains import CORRECT, mutant_chains, render_chain
 from tuili.posttrain.verifier.examples import build_examples
 from tuili.posttrain.verifier.metrics import first_error_shares
 from tuili.store import PAD, SHIPPED_MODELS, VERIFIER_FILE, model_hash, read_lineage
-from tuili.tasks import domain_names
+from tuili.tasks import domain_names, unseen_problems
 from tuili.train import Recipe
 
 NANO = SHIPPED_MODELS / "nano"

@@ -22,10 +22,10 @@ from benchmarks.engine.budgets.methods import TEMPERATURE, Methods, Spent, vote
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
-from tuili.eval import paired_difference, unseen_problems, wilson_interval
+from tuili.eval import paired_difference, wilson_interval
 from tuili.model import load_model
 from tuili.store import shipped_names
-from tuili.tasks import Problem, domain_names
+from tuili.tasks import Problem, domain_names, unseen_problems
 
 LEVELS = (1, 2, 3)
 SEED = 7

@@ -21,9 +21,8 @@ from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
 from tuili.engine import load_decoder
-from tuili.eval import unseen_problems
 from tuili.model import LoadedModel, load_model
-from tuili.tasks import domain_names
+from tuili.tasks import domain_names, unseen_problems
 
 PLAN = {
     ("24m", 1): ((1, 32), (16, 32), (1, 512)),

@@ -25,8 +25,7 @@ from benchmarks.serving.peers.contenders import Contender, contenders, llama_ser
 from benchmarks.serving.peers.llama import parameters
 from tuili.bench import LoadSettings, RequestResult, run_load
 from tuili.errors import TuiliError
-from tuili.eval import unseen_problems
-from tuili.tasks import domain_names
+from tuili.tasks import domain_names, unseen_problems
 
 UNITS = {
     "unanswered": "requests",

@@ -22,10 +22,9 @@ import torch
 from tuili.data import Record
 from tuili.engine import Depth, Scheduler, Sequence, SequenceLimits, load_scheduler
 from tuili.errors import InputError
-from tuili.eval import unseen_problems
 from tuili.machine import machine, usable_cores
 from tuili.model import LoadedModel
-from tuili.tasks import domain_names
+from tuili.tasks import domain_names, unseen_problems
 
 PROBLEM_LEVELS, PROBLEM_SEED = (1, 2), 5
 MAX_BATCH_PROMPTS = 256

@@ -102,8 +102,7 @@ def serve(
     from rich.console import Console
 
     from tuili.bench import LoadSettings, load_report, run_load
-    from tuili.eval import unseen_problems
-    from tuili.tasks import domain_names
+    from tuili.tasks import domain_names, unseen_problems
 
     budget = {"max_steps": max_steps, "max_attempts": max_attempts, "deadline_ms": deadline_ms}
     settings = LoadSettings(

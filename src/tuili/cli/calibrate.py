@@ -84,8 +84,8 @@ def _generated_problems(
     """Problems of the validation split, which no training sees, in random order, and a description of them."""
     import random
 
-    from tuili.eval import LabelledPrompt, unseen_problems
-    from tuili.tasks import Split
+    from tuili.eval import LabelledPrompt
+    from tuili.tasks import Split, unseen_problems
 
     problems = unseen_problems(domains, levels, per_cell, seed, Split.VALIDATION)
     random.Random(seed).shuffle(problems)

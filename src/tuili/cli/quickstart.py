@@ -118,7 +118,7 @@ def _further_questions(settings: EvalSettings) -> list[Problem]:
 
     Raises `InputError` where a domain has too few different prompts for the evaluation or for these.
     """
-    from tuili.eval import unseen_problems
+    from tuili.tasks import unseen_problems
 
     count = settings.per_cell + QUESTION_COUNT
     unseen = unseen_problems(settings.domains, settings.levels, count, settings.seed)

@@ -27,7 +27,7 @@ from .reporting.figures import (
     reliability_diagrams,
 )
 from .reporting.report import cells_by_domain, sample, write_html, write_json
-from .runner import ScoredResponse, answer_problems, unseen_problems
+from .runner import ScoredResponse, answer_problems
 
 __all__ = [
     "ACCENT_COLOUR",
@@ -64,7 +64,6 @@ __all__ = [
     "replay",
     "sample",
     "starting_setting",
-    "unseen_problems",
     "wilson_interval",
     "write_card",
     "write_html",

@@ -17,10 +17,10 @@ from tuili.eval.depth import depth_point, depth_trends
 from tuili.eval.experts import ExpertReport, measure_experts
 from tuili.eval.parallel import Job, JobProgress, Progress, plan_workers, run_jobs
 from tuili.eval.reporting import report
-from tuili.eval.runner import ScoredResponse, answer_problems, unseen_problems
+from tuili.eval.runner import ScoredResponse, answer_problems
 from tuili.model import LoadedModel
 from tuili.store import model_hash
-from tuili.tasks import Problem, Split
+from tuili.tasks import Problem, Split, unseen_problems
 
 ROUTING_PROBLEMS_PER_DOMAIN = 50
 """Problems of the validation split that choose the experts to keep for a domain."""

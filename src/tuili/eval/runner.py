@@ -10,11 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tuili.engine import Decoder, Generation
-from tuili.errors import InputError
-from tuili.tasks import Problem, Split, generate, score
-
-MAX_REPEATED_PROMPTS = 1000
-"""After so many known prompts in a row a domain is taken to have no others."""
+from tuili.tasks import Problem, score
 
 
 @dataclass(frozen=True)
@@ -29,39 +25,6 @@ class ScoredResponse:
     def depth(self) -> float:
         """Mean number of layers that a token of the response used; 0.0 for an empty response."""
         return fmean(self.generation.depths) if self.generation.depths else 0.0
-
-
-def unseen_problems(
-    domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int, split: Split = Split.TEST
-) -> list[Problem]:
-    """`per_cell` problems of a split for each domain and level, the same on every machine for a seed.
-
-    No prompt comes twice in a domain and level. Raises `InputError` for an unknown domain, level or seed, and for
-    a domain with too few different prompts.
-    """
-    split_seed = split.seed(seed)
-    return [
-        problem
-        for level in levels
-        for domain in domains
-        for problem in _distinct_problems(domain, split_seed, level, per_cell)
-    ]
-
-
-def _distinct_problems(domain: str, seed: int, level: int, count: int) -> list[Problem]:
-    """The first `count` problems of a seed whose prompts differ."""
-    by_prompt: dict[str, Problem] = {}
-    index = repeats = 0
-    while len(by_prompt) < count:
-        problem = generate(domain, seed, index, level)
-        index += 1
-        repeats = repeats + 1 if problem.prompt in by_prompt else 0
-        by_prompt.setdefault(problem.prompt, problem)
-        if repeats == MAX_REPEATED_PROMPTS:
-            raise InputError(
-                f"domain {domain!r}, level {level}: only {len(by_prompt)} different prompts found, {count} asked for"
-            )
-    return list(by_prompt.values())
 
 
 def answer_problems(

@@ -3,6 +3,7 @@ from .mutation.rewriting import result_start, same_form
 from .problem import LEVELS, SEEDS_PER_SPLIT, Draft, Problem, Split
 from .registry import BUILT_IN_DOMAINS, Domain, domain, domain_names, generate, phase
 from .scoring import same_answer, score
+from .unseen import unseen_problems
 
 __all__ = [
     "BUILT_IN_DOMAINS",
@@ -23,4 +24,5 @@ __all__ = [
     "same_answer",
     "same_form",
     "score",
+    "unseen_problems",
 ]

@@ -25,7 +25,6 @@ from tuili.engine import (
     read_calibration,
 )
 from tuili.errors import InputError
-from tuili.eval import unseen_problems
 from tuili.eval.calibration.calibrate import (
     AttemptHistory,
     AttemptSnapshot,
@@ -43,7 +42,7 @@ from tuili.eval.calibration.guarantee import CertifiedSetting, LossTable, certif
 from tuili.eval.calibration.risk import draw_risk_coverage
 from tuili.model import LoadedModel, load_model
 from tuili.model.verifier import read_verifier
-from tuili.tasks import Split, same_answer
+from tuili.tasks import Split, same_answer, unseen_problems
 
 STEPS, TOKENS = 3, 120
 

@@ -8,9 +8,10 @@ from tuili.errors import ModelFolderError
 from tuili.eval.depth import depth_point, depth_trends
 from tuili.eval.reporting.card import EVAL_FILE, figures_line, read_figures, write_card
 from tuili.eval.reporting.report import accuracy_section, depth_section, provenance, samples
-from tuili.eval.runner import answer_problems, unseen_problems
+from tuili.eval.runner import answer_problems
 from tuili.model import load_model
 from tuili.store import model_hash
+from tuili.tasks import unseen_problems
 
 
 @pytest.fixture

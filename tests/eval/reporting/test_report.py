@@ -18,7 +18,8 @@ from tuili.eval.reporting.report import (
     write_html,
     write_json,
 )
-from tuili.eval.runner import ScoredResponse, answer_problems, unseen_problems
+from tuili.eval.runner import ScoredResponse, answer_problems
+from tuili.tasks import unseen_problems
 
 EXITS = (3, 6, 9, 12)
 DOMAINS = ["arithmetic", "knights"]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.engine.budgets.methods import Methods, vote
-from tuili.eval import unseen_problems
 from tuili.model import load_model
-from tuili.tasks import generate
+from tuili.tasks import generate, unseen_problems
 
 PROBLEM = generate("arithmetic", 0, 0, 1)
 RIGHT = PROBLEM.answer

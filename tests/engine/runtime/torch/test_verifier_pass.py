@@ -19,13 +19,13 @@ from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.written import parse_tokens
 from tuili.errors import InputError
-from tuili.eval import unseen_problems
 from tuili.model import LoadedModel, LoadedVerifier, Verifier, load_model, write_verifier
 from tuili.posttrain.verifier.chains import render_chain
 from tuili.posttrain.verifier.examples import build_examples
 from tuili.posttrain.verifier.fit import predict_logits
 from tuili.steps import Context
 from tuili.store import VerifierCalibration, VerifierConfig
+from tuili.tasks import unseen_problems
 
 PROMPT = "What is 48 / 2 + 7?"
 
