@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.tiny import tiny_model
+from benchmarks.harness.tiny import tiny_model
 from tuili.bench.speed import PROBLEM_LEVELS, PROBLEM_SEED, worked_prompts, write_timed
 from tuili.engine import Sequence, SequenceLimits, load_scheduler
 from tuili.model import load_model

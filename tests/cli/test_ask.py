@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.tiny import save_tiny
 from tests.eval.scripted import Oracle
-from tests.tiny import save_tiny
 from tuili.cli.app import main
 from tuili.engine import Answer, Request, explain
 from tuili.steps import Context

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from tests.tiny import save_tiny
+from benchmarks.harness.tiny import save_tiny
 from tuili.cli.app import main
 
 QUICK = ["--batch", "1,2", "--prompt", "24", "--new", "4", "--threads", "1"]

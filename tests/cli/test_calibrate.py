@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny import save_tiny
+from benchmarks.harness.tiny import save_tiny
 from tuili.cli.app import main
 from tuili.engine import read_calibration
 from tuili.store import resolve_model

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.tiny import save_tiny
 from tests.eval.scripted import Oracle
-from tests.tiny import save_tiny
 from tuili.cli.app import main
 from tuili.eval import evaluation, read_figures
 from tuili.tasks import unseen_problems

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny import save_tiny, tiny_model
+from benchmarks.harness.tiny import save_tiny, tiny_model
 from tuili.cli.app import main
 from tuili.store import model_hash
 

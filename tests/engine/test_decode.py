@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.tiny import randomize_weights, tiny_model
+from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tuili.engine import Decoder, Generation
 from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Depth

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tests.engine.scripted import ScriptedRunner
-from tests.tiny import randomize_weights, tiny_model
 from tuili.engine import controller
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.engine import Engine

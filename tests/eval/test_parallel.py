@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.tiny import save_tiny
+from benchmarks.harness.tiny import save_tiny
 from tuili.errors import InputError, TuiliError
 from tuili.eval.parallel import JobProgress, WorkerPlan, plan_workers, run_jobs
 from tuili.model import LoadedModel, load_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.tiny import randomize_weights
+from benchmarks.harness.tiny import randomize_weights
 from tuili.model import TuiliConfig, TuiliForCausalLM
 
 SEPARATORS = [5, 6, 7, 8, 9, 10]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.tiny import save_tiny, tiny_model
+from benchmarks.harness.tiny import save_tiny, tiny_model
 from tuili.data import train_tokenizer
 from tuili.errors import ModelFolderError
 from tuili.model import folder as folder_module

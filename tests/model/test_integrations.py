@@ -14,7 +14,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from tests.tiny import save_tiny, tiny_model
+from benchmarks.harness.tiny import save_tiny, tiny_model
 from tuili.model import TuiliForCausalLM
 from tuili.model.tokenizer import transformers_tokenizer
 

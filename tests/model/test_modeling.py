@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
-from tests import tiny
+from benchmarks.harness import tiny
 from tests.model.conftest import SEPARATORS, close, logits, tiny_config, tiny_model, tokens
 from tuili.errors import InputError
 from tuili.model import TuiliConfig, TuiliForCausalLM

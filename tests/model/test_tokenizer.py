@@ -9,7 +9,7 @@ import pytest
 from jinja2.exceptions import TemplateError
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from tests.tiny import tiny_model
+from benchmarks.harness.tiny import tiny_model
 from tuili.model.tokenizer import transformers_tokenizer
 from tuili.store import SPECIAL_TOKENS, Tokenizer
 

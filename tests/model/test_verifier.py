@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.tiny import save_tiny
+from benchmarks.harness.tiny import save_tiny
 from tuili.errors import InputError, ModelFolderError
 from tuili.model import probabilities
 from tuili.model.verifier import LoadedVerifier, Verifier, read_verifier, response_features, write_verifier

@@ -16,9 +16,9 @@ import pytest
 import uvicorn
 from openai import AsyncOpenAI, OpenAI
 
+from benchmarks.harness.tiny import save_tiny
 from tests.serve.conftest import Running, running
 from tests.serve.test_keys import key
-from tests.tiny import save_tiny
 from tuili.engine import Engine, Request
 from tuili.serve.app import Settings
 from tuili.serve.keys import Keys

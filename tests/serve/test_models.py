@@ -14,8 +14,8 @@ import pytest
 from fastapi.testclient import TestClient
 from openai import OpenAI
 
+from benchmarks.harness.tiny import save_tiny
 from tests.serve.conftest import Running, running
-from tests.tiny import save_tiny
 from tuili.engine import Engine
 from tuili.errors import InputError
 from tuili.serve.app import Settings, make_app

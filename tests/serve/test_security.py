@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness.tiny import save_tiny
 from tests.serve.conftest import Running
-from tests.tiny import save_tiny
 from tuili.engine import Request
 from tuili.errors import ModelFolderError
 from tuili.serve.errors import HttpError

@@ -8,7 +8,7 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from tests.tiny import save_tiny
+from benchmarks.harness.tiny import save_tiny
 from tuili.errors import ModelFolderError
 from tuili.store import SHIPPED_MODELS, check_files, check_size, replaced_folder, resolve_model, shipped_names
 from tuili.store import folder as folder_module

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.tiny import tiny_model
+from benchmarks.harness.tiny import tiny_model
 from tuili.errors import ModelFolderError
 from tuili.model import PRESETS, TuiliConfig, preset
 from tuili.store import SHIPPED_MODELS, ModelShape, read_shape

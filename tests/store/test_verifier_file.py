@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from torch import from_numpy
 
-from tests.tiny import save_tiny
+from benchmarks.harness.tiny import save_tiny
 from tuili.errors import InputError, ModelFolderError
 from tuili.store import (
     VERIFIER_FILE,

@@ -13,7 +13,7 @@ import torch
 
 from tuili.errors import CheckpointError
 from tuili.train import checkpoint
-from tuili.train.checkpoint import Checkpoints
+from tuili.train.checkpoint import CheckpointManager
 
 FILES = ["model.safetensors", "state.json", "manifest.json"]
 
@@ -30,15 +30,15 @@ def tensors(step: int) -> dict[str, dict[str, torch.Tensor]]:
 def save(folder: Path, *steps: int, keep: int = 2) -> list[str]:
     """Save at these steps and return the lines that were told."""
     messages: list[str] = []
-    with Checkpoints(folder, keep, messages.append) as checkpoints:
+    with CheckpointManager(folder, keep, messages.append) as checkpoints:
         for step in steps:
             checkpoints.save(step, tensors(step), {"step": step, "seen": [[1, "a"]]})
     return messages
 
 
-def reopen(folder: Path) -> tuple[Checkpoints, list[str]]:
+def reopen(folder: Path) -> tuple[CheckpointManager, list[str]]:
     messages: list[str] = []
-    return Checkpoints(folder, 2, messages.append), messages
+    return CheckpointManager(folder, 2, messages.append), messages
 
 
 def test_what_was_saved_is_read_back(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_tensors_are_copied_before_save_returns(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(checkpoint, "write_durably", late)
     weights = torch.ones(3)
-    with Checkpoints(tmp_path, 2, print) as checkpoints:
+    with CheckpointManager(tmp_path, 2, print) as checkpoints:
         checkpoints.save(1, {"model": {"w": weights}}, {})
         weights.zero_()
         assert list(tmp_path.glob("step-*")) == [], "not there before it is complete"
@@ -152,7 +152,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_one_before(
         write(path, data)
 
     monkeypatch.setattr(checkpoint, "write_durably", full)
-    with pytest.raises(CheckpointError) as caught, Checkpoints(tmp_path, 2, print) as checkpoints:
+    with pytest.raises(CheckpointError) as caught, CheckpointManager(tmp_path, 2, print) as checkpoints:
         checkpoints.save(2, tensors(2), {})
     assert "step-00000002 was not written: No space left on device; the last good one is step 1" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -170,7 +170,7 @@ def test_a_writer_that_fails_beside_another_error_is_told(tmp_path: Path, monkey
     messages: list[str] = []
 
     def fail() -> None:
-        with Checkpoints(tmp_path, 2, messages.append) as checkpoints:
+        with CheckpointManager(tmp_path, 2, messages.append) as checkpoints:
             checkpoints.save(2, tensors(2), {})
             raise ZeroDivisionError
 
@@ -185,7 +185,7 @@ def test_a_failed_writer_is_noticed_by_the_next_check(tmp_path: Path, monkeypatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "write_durably", full)
-    checkpoints = Checkpoints(tmp_path, 2, print)
+    checkpoints = CheckpointManager(tmp_path, 2, print)
     checkpoints.save(2, tensors(2), {})
 
     def check_for_a_while() -> None:

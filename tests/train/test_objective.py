@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.tiny import tiny_model
+from benchmarks.harness.tiny import tiny_model
 from tuili.data.packing import IGNORE_INDEX, Block, Document, pack
 from tuili.model import TuiliForCausalLM
 from tuili.train.objective import DOMAIN_LOGIT_MARGIN, Objective, ObjectiveConfig, ObjectiveResult

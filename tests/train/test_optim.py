@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.tiny import tiny_model
+from benchmarks.harness.tiny import tiny_model
 from tuili.train.optim import OptimizerConfig, Optimizers
 
 

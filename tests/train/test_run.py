@@ -21,7 +21,7 @@ from tuili.store import read_lineage
 from tuili.train import build, execution, trainer
 from tuili.train.build import untouched
 from tuili.train.execution import find_device
-from tuili.train.log import LogConfig, Means, TrainingLog, read_log
+from tuili.train.log import LogConfig, RunningMeans, TrainingLog, read_log
 from tuili.train.objective import Objective, ObjectiveResult
 
 pytestmark = pytest.mark.usefixtures("few_samples")
@@ -225,7 +225,7 @@ def test_what_is_no_line_of_the_log_is_left_out(tmp_path: Path) -> None:
 
 
 def test_a_figure_that_comes_now_and_then_is_averaged_over_its_times() -> None:
-    means = Means()
+    means = RunningMeans()
     means.add({"loss": 1.0, "rare": 5.0})
     means.add({"loss": 3.0})
     assert means.take() == {"loss": 2.0, "rare": 5.0}

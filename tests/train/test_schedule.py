@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuili.train.schedule import ScheduleConfig, rate_scale
+from tuili.train.schedule import ScheduleConfig, rate_scale, warmup_cosine
 
 
 @pytest.mark.parametrize(("decay", "middle"), [("cosine", 0.6), ("linear", 0.6)])
@@ -41,3 +41,8 @@ def test_a_short_run_warms_up_for_a_tenth_of_its_steps() -> None:
     assert scales[:3] == pytest.approx([1 / 3, 2 / 3, 1.0])
     assert scales[-1] == pytest.approx(0.1)
     assert [rate_scale(schedule, step, steps=2000) for step in (199, 200)] == pytest.approx([200 / 201, 1.0])
+
+
+def test_a_rate_by_progress_rises_to_its_peak_and_falls_to_zero() -> None:
+    scales = [warmup_cosine(progress, 0.25) for progress in (0.125, 0.25, 0.625, 1.0)]
+    assert scales == pytest.approx([0.5, 1.0, 0.5, 0.0])

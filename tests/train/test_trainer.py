@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.tiny import tiny_model
+from benchmarks.harness.tiny import tiny_model
 from tests.train.conftest import go, small
 from tuili.data.packing import Block, pack
 from tuili.data.stream import StreamState

@@ -16,7 +16,7 @@ from math import inf
 from tuili.engine.answer import Promise, shortcoming
 from tuili.engine.attempt import Attempt, best_of
 from tuili.engine.promises.confidence import Confidence
-from tuili.engine.request import Request, Sampling
+from tuili.engine.request import Depth, Request, Sampling
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.written import CheckedStep, parse_tokens
 from tuili.steps import THINK, Context, Status, check_chain
@@ -24,6 +24,8 @@ from tuili.store import Tokenizer
 
 RESAMPLING_TEMPERATURE = 0.8
 """The least temperature of an attempt that is to differ from the attempts before."""
+FULL_DEPTH_WITHIN_LIMITS: tuple[Depth, float] = ("auto", inf)
+"""Depth and exit threshold of a sequence that leaves early only where its limits make it."""
 MIN_STEP_CONFIDENCE = 0.5
 """A step that the checker cannot decide needs this probability of the verifier."""
 
@@ -98,7 +100,7 @@ def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Se
         if cancelled or state.sequences[-1].stop is StopReason.DEADLINE or _settled(state, settings):
             break
         prefix, resample = _next_prefix(attempt, attempts, request.context)
-        depth, exit_threshold = "auto", inf  # full depth, as far as the limits allow it
+        depth, exit_threshold = FULL_DEPTH_WITHIN_LIMITS
         sampling = _resampled(state) if resample else request.sampling
     return cancelled
 

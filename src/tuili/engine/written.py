@@ -15,7 +15,7 @@ from typing import Any
 from tuili.steps import END_THINK, THINK, Context, Verdict, check_chain, split_response
 from tuili.store import Tokenizer
 
-REPLACEMENT = "\ufffd"  # what bytes that are no character decode to
+REPLACEMENT_CHARACTER = "\ufffd"  # what bytes that are no character decode to
 MAX_UTF8_BYTES = 4
 Pieces = tuple[tuple[str, int], ...]
 """The text of each token, and the layers that ran for it."""
@@ -115,7 +115,7 @@ class IncrementalDetokenizer:
         """The text that a token adds."""
         self._open.append(token)
         broken = ""
-        while (text := self._decoded()).endswith(REPLACEMENT):
+        while (text := self._decoded()).endswith(REPLACEMENT_CHARACTER):
             if len(self._open) < MAX_UTF8_BYTES:
                 return broken
             broken += self._tokenizer.decode(self._open[:1], skip_special_tokens=True)

@@ -51,7 +51,7 @@ class Checkpoint:
     state: dict[str, Any]
 
 
-class Checkpoints:
+class CheckpointManager:
     """The checkpoints of one run. One writer at a time; `close` (or `with`) waits for it.
 
     What kept the writer from writing, such as a full disk, is raised as `CheckpointError` by the next call; the
@@ -68,7 +68,7 @@ class Checkpoints:
         for leftover in folder.glob(f"{SCRATCH_PREFIX}*"):
             shutil.rmtree(leftover)
 
-    def __enter__(self) -> Checkpoints:
+    def __enter__(self) -> CheckpointManager:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -146,7 +146,7 @@ class Checkpoints:
 
 
 def read_checkpoint(folder: Path, step: int) -> Checkpoint:
-    """The checkpoint of a step. Raises one of the errors that `Checkpoints.latest` catches if it is damaged."""
+    """The checkpoint of a step. Raises one of the errors that `CheckpointManager.latest` catches if it is damaged."""
     path = _path(folder, step)
     manifest = json.loads((path / MANIFEST_FILE).read_bytes())
     if manifest["step"] != step:

@@ -52,7 +52,7 @@ class LogConfig(Config):
         return wanted
 
 
-class Means:
+class RunningMeans:
     """Running means by name. A figure that some steps lack is averaged over the steps that have it."""
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class TrainingLog:
         self._task = self._progress.add_task("", total=steps, completed=first, figures="")
         self._before = seconds
         self._begun = self._window = time.perf_counter()
-        self._means = Means()
+        self._means = RunningMeans()
         self._tokens, self._flops = 0, 0.0
 
     def __enter__(self) -> TrainingLog:

@@ -13,7 +13,7 @@ from threading import Event, current_thread, main_thread
 from types import FrameType
 
 from tuili.errors import TuiliError
-from tuili.train.checkpoint import Checkpoint, Checkpoints
+from tuili.train.checkpoint import Checkpoint, CheckpointManager
 from tuili.train.dist.group import ReplicaDied, ReplicaGroup
 from tuili.train.log import TrainingLog
 from tuili.train.trainer import Trainer, TrainingSetup, TrainingState
@@ -22,7 +22,7 @@ from tuili.train.trainer import Trainer, TrainingSetup, TrainingState
 def training_loop(
     setup: TrainingSetup,
     open_log: Callable[[TrainingState], TrainingLog],
-    checkpoints: Checkpoints,
+    checkpoints: CheckpointManager,
     checkpoint: Checkpoint | None,
     group: ReplicaGroup,
 ) -> tuple[TrainingState, TrainingLog]:

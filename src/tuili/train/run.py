@@ -20,7 +20,7 @@ from tuili.provenance import code_hash
 from tuili.store import Tokenizer
 from tuili.train.artifacts import prepare_tokenizer, write_model
 from tuili.train.build import build_curriculum, build_sources, build_training
-from tuili.train.checkpoint import Checkpoints, read_checkpoint
+from tuili.train.checkpoint import CheckpointManager, read_checkpoint
 from tuili.train.dist.group import ReplicaDied, ReplicaGroup
 from tuili.train.dist.replicas import launch_replicas
 from tuili.train.execution import ExecutionPlan, divided_cores
@@ -116,7 +116,7 @@ def train_once(
             if plan.replicas > 1:
                 threads = "one thread" if torch.get_num_threads() == 1 else f"{torch.get_num_threads()} threads"
                 tell(f"{plan.replicas} replicas share the blocks of a step, with {threads} each")
-            checkpoints = Checkpoints(folder.checkpoints, recipe.checkpoint.keep, tell)
+            checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, tell)
             checkpoint = checkpoints.latest()
             arguments = (recipe, plan, out, checkpoint.step if checkpoint else None)
             with launch_replicas(plan.replicas, setup.reduced_tensors(), run_worker, *arguments) as group:

@@ -23,7 +23,7 @@ from tuili.model import TuiliForCausalLM
 from tuili.train.checkpoint import Checkpoint, Tensors
 from tuili.train.dist.group import ReplicaGroup
 from tuili.train.execution import ExecutionPlan
-from tuili.train.log import Means
+from tuili.train.log import RunningMeans
 from tuili.train.objective import Objective
 from tuili.train.optim import Optimizers
 from tuili.train.recipe import Recipe
@@ -145,7 +145,7 @@ def _block_seed(use: str, seed: int, number: int) -> int:
 
 def _step_result(of_replicas: Sequence[Sequence[dict[str, float]]], rates: dict[str, float]) -> StepResult:
     """The result of a step from the figures of its blocks, which each replica lists in the order of their numbers."""
-    means, tokens, flops = Means(), 0, 0.0
+    means, tokens, flops = RunningMeans(), 0, 0.0
     for figures in chain.from_iterable(zip(*of_replicas, strict=True)):  # by number: the blocks go round the replicas
         tokens += int(figures.pop("tokens"))
         flops += figures.pop("flops")

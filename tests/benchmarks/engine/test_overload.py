@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.engine import overload
-from tests.tiny import save_tiny
+from benchmarks.harness.tiny import save_tiny
 from tuili.errors import InputError
 
 

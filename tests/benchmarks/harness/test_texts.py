@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from benchmarks.harness.texts import gsm8k_records, long_rows, task_records
-from tests.tiny import tiny_model
+from benchmarks.harness.tiny import tiny_model
 from tuili.store import PAD
 from tuili.tasks import domain_names
 

@@ -9,9 +9,9 @@ from transformers import DynamicCache
 
 from benchmarks.harness.record import Figure
 from benchmarks.harness.texts import long_rows, task_records
+from benchmarks.harness.tiny import save_tiny, tiny_model
 from benchmarks.model import attention_reads
 from benchmarks.model.attention_reads import DECODED_TOKENS, measure, read_shares
-from tests.tiny import save_tiny, tiny_model
 from tuili.model import attention, record_reads
 
 

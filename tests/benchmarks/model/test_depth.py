@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from benchmarks.harness.tiny import save_tiny, tiny_model
 from benchmarks.model.depth import measure, read
-from tests.tiny import save_tiny, tiny_model
 
 
 def test_reading_a_prompt_ends_alike_and_costs_the_twin_all_layers():

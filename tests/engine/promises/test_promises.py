@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.tiny import randomize_weights, save_tiny
+from benchmarks.harness.tiny import randomize_weights, save_tiny
 from tuili.engine.answer import Answer, Outcome, Receipt
 from tuili.engine.attempt import Attempt
 from tuili.engine.promises.calibration import (

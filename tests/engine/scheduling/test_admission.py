@@ -14,8 +14,8 @@ from random import Random
 import pytest
 
 from benchmarks.harness.simulated import Clock, SimulatedRunner
+from benchmarks.harness.tiny import tiny_model
 from tests.engine.scripted import ScriptedRunner
-from tests.tiny import tiny_model
 from tuili.engine.engine import Ticket
 from tuili.engine.request import Budget, Request
 from tuili.engine.runtime.torch.load import load_engine

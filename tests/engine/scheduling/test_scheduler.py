@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.harness.simulated import Clock
-from tests.tiny import randomize_weights, tiny_model
+from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tuili.engine.request import Depth, Sampling
 from tuili.engine.runtime.torch.attention_metadata import AttentionMetadata, CachedKeyValues
 from tuili.engine.runtime.torch.kv_cache import KVCache

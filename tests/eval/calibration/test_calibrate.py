@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.tiny import save_tiny
+from benchmarks.harness.tiny import save_tiny
 from tuili.engine import (
     FEATURES,
     Budget,

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.tiny import save_tiny
 from tests.eval.scripted import TOKENIZER, Oracle
-from tests.tiny import save_tiny
 from tuili.errors import ModelFolderError
 from tuili.eval.depth import depth_point, depth_trends
 from tuili.eval.reporting.card import EVAL_FILE, figures_line, read_figures, write_card

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.tiny import tiny_model
+from benchmarks.harness.tiny import tiny_model
 from tuili.model import LoadedModel, load_model
 from tuili.posttrain.verifier.chains import (
     CORRECT,

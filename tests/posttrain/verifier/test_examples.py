@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.tiny import tiny_model
+from benchmarks.harness.tiny import tiny_model
 from tuili.model import LoadedModel, response_features
 from tuili.posttrain.verifier.chains import CORRECT, Chain, mutant_chains, render_chain
 from tuili.posttrain.verifier.examples import Examples, build_examples, concatenate

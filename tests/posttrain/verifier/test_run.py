@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from tests.tiny import save_tiny
+from benchmarks.harness.tiny import save_tiny
 from tuili.cli.app import main
 from tuili.config import load_recipe, shipped_recipes
 from tuili.errors import ConfigError, InputError

@@ -17,7 +17,7 @@ from tuili.errors import InputError, Overloaded
 
 DEADLINE_WHERE_NONE_SECONDS = 60.0
 """A sequence without a deadline is queued as if it had this one, counted from its arrival."""
-MAX_CANDIDATES = 8
+MAX_START_CANDIDATES = 8
 """Waiting sequences that are considered for a free slot."""
 
 
@@ -144,7 +144,7 @@ class WaitingQueue:
         """Take out the first sequence that can start without making others late; simply the first if none runs."""
         waiting = self._up_to_last_deadline()
         deadlines = bool(waiting) or any(work.sequence.limits.deadline is not None for work in running)
-        for place, (_, sequence) in enumerate(self._entries[:MAX_CANDIDATES]):
+        for place, (_, sequence) in enumerate(self._entries[:MAX_START_CANDIDATES]):
             others = waiting[:place] + waiting[place + 1 :]
             newcomer = PendingWork(sequence, len(sequence.prompt))
             if (

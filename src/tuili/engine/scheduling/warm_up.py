@@ -11,7 +11,7 @@ from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, SequenceLimits
 
-TOKENS = 6
+DECODED_TOKENS = 6
 """Tokens that each sequence decodes."""
 SHORT_PROMPT_TOKENS = 16
 
@@ -20,7 +20,7 @@ def warm_up(scheduler: Scheduler) -> None:
     """Decode a few tokens alone and together, and let the verifier read. The stats are reset afterwards."""
     runner = scheduler.runner
     shallow, deep, all_slots = runner.exits[0], runner.exits[-1], runner.slots
-    short, long = SHORT_PROMPT_TOKENS, min(scheduler.chunk, runner.context - TOKENS)
+    short, long = SHORT_PROMPT_TOKENS, min(scheduler.chunk, runner.context - DECODED_TOKENS)
     rounds: tuple[tuple[int, int, Depth], ...] = (
         (1, short, deep),
         (1, short, shallow),
@@ -29,7 +29,7 @@ def warm_up(scheduler: Scheduler) -> None:
         (1, short, "exact"),
         (all_slots, short, "exact"),
     )
-    limits = SequenceLimits(TOKENS)
+    limits = SequenceLimits(DECODED_TOKENS)
     for number, (count, length, depth) in enumerate(rounds):
         _run(scheduler, [Sequence([runner.end_id] * length, limits, depth=depth) for _ in range(count)])
         if number == 0:  # its measurements include the laying out of memory

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks.engine.budgets.calm import decode, saturation, softmax
-from tests.tiny import tiny_model
+from benchmarks.harness.tiny import tiny_model
 from tuili.engine import load_decoder
 
 PROMPTS = ["What is 1 + 1?", "1 + 1 = 2 and 2 + 2", "1?"]

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tiny import randomize_weights, tiny_model
+from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tuili.engine.runtime.torch.int8_linear import MAX_INT8_ROWS, Int8Weight, linear, quantize
 from tuili.engine.runtime.torch.kv_cache import KVCache
 from tuili.engine.runtime.torch.lean_model import LeanModel

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tests.tiny import tiny_model
+from benchmarks.harness.tiny import tiny_model
 from tuili.engine.runtime.torch.kv_cache import KVCache, SavedRow
 from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.model import TuiliForCausalLM

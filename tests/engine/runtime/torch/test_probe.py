@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.tiny import tiny_model
+from benchmarks.harness.tiny import tiny_model
 from tuili.engine.runtime.torch.probe import active_share, observe
 
 

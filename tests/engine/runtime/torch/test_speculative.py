@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.tiny import randomize_weights, tiny_model
+from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tuili.engine.runtime.torch import speculative
 from tuili.engine.runtime.torch.load import load_scheduler
 from tuili.engine.runtime.torch.speculative import SpeculativeDecoder, Verified

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.tiny import save_tiny, tiny_model
+from benchmarks.harness.tiny import save_tiny, tiny_model
 from tuili.engine.answer import Outcome
 from tuili.engine.attempt import Attempt
 from tuili.engine.controller import with_step_confidences

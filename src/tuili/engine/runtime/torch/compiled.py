@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tuili.errors import InputError
 
-OPTIONS: dict[str, str | int | bool | Callable[..., Any]] = {
+COMPILER_OPTIONS: dict[str, str | int | bool | Callable[..., Any]] = {
     "guard_filter_fn": torch.compiler.skip_all_guards_unsafe,
     "size_asserts": False,
     "assert_indirect_indexing": False,
@@ -34,7 +34,7 @@ def graph(
     """
     for tensor, dimensions in free.items():
         torch._dynamo.mark_dynamic(tensor, dimensions)
-    compiler: Any = torch.compile(function, fullgraph=True, options=OPTIONS)
+    compiler: Any = torch.compile(function, fullgraph=True, options=COMPILER_OPTIONS)
     try:
         compiled = compiler.aot_compile((example, {}))
     except RuntimeError as error:

@@ -19,7 +19,7 @@ from tuili.model import LayeredAttention, TuiliForCausalLM
 
 ACTIVE_SHARE = 0.1
 """A head is active for a token if its output's norm is at least this share of the largest head's in the layer."""
-MAX_TOKENS = 256
+MAX_OBSERVED_TOKENS = 256
 """Last tokens of a text that are looked at."""
 
 
@@ -37,7 +37,8 @@ def observe(model: TuiliForCausalLM, ids: Sequence[int]) -> Observation:
     try:
         with model.record_routing() as record:
             model(
-                torch.tensor([list(ids[-MAX_TOKENS:])], device=model.model.embed_tokens.weight.device), use_cache=False
+                torch.tensor([list(ids[-MAX_OBSERVED_TOKENS:])], device=model.model.embed_tokens.weight.device),
+                use_cache=False,
             )
     finally:
         for hook in hooks:

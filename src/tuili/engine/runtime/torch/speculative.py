@@ -25,7 +25,7 @@ MIN_DRAFT_PROB = 0.7
 
 
 @dataclass
-class Draft:
+class DraftTokens:
     """What the trunk has drafted for one sequence: the ids, and the hidden states [1, M] that they were drawn from."""
 
     ids: list[int] = field(default_factory=list)
@@ -50,7 +50,7 @@ class SpeculativeDecoder:
 
     def __init__(self, model: LeanModel, cache: KVCache, end_id: int) -> None:
         self._model, self._cache, self._end_id = model, cache, end_id
-        self._drafts: dict[Sequence, Draft] = {}
+        self._drafts: dict[Sequence, DraftTokens] = {}
 
     def draft_length(self, sequence: Sequence) -> int:
         """How many tokens of a sequence are drafted."""
@@ -65,7 +65,7 @@ class SpeculativeDecoder:
         self._drafts.pop(sequence, None)
 
     def draft(self, hidden_A1M: Tensor, sequences: list[Sequence], max_tokens: list[int]) -> bool:
-        """Draft the next token of each sequence from the trunk's output.
+        """DraftTokens the next token of each sequence from the trunk's output.
 
         Args:
             max_tokens: for each sequence, how many tokens may be drafted.
@@ -75,7 +75,7 @@ class SpeculativeDecoder:
         logits_AV = self._model.exit(hidden_A1M)[:, 0]
         ids, probs = logits_AV.argmax(-1).tolist(), logits_AV.softmax(-1).amax(-1).tolist()
         for hidden_1M, token, prob, sequence, most in zip(hidden_A1M, ids, probs, sequences, max_tokens, strict=True):
-            draft = self._drafts.setdefault(sequence, Draft())
+            draft = self._drafts.setdefault(sequence, DraftTokens())
             draft.ids.append(token)
             draft.hidden.append(hidden_1M)
             draft.doubtful |= prob < MIN_DRAFT_PROB or token == self._end_id
