@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from tuili.cli import quickstart
-from tuili.cli.app import VERBS, _build
+from tuili.cli.app import VERBS, build_command
 from tuili.config import has_section, load_recipe
 from tuili.errors import InputError
 
@@ -39,22 +39,22 @@ def check_command(line: str) -> None:
     assert not re.search(r"[][{}()<>*?|&;$`~!]", bare), "needs quotes"
     program, *arguments = shlex.split(line, comments=True)
     assert program == "tuili"
-    command = typer.main.get_command(_build(arguments))
+    command = typer.main.get_command(build_command(arguments))
     context, name = command.make_context("tuili", list(arguments)), ""
     while isinstance(command, TyperGroup):
         words = [*context._protected_args, *context.args]
         assert words, "no verb"
-        verb, found, rest = command.resolve_command(context, words)
-        assert verb and found
-        name, command = verb, found
+        verb, subcommand, rest = command.resolve_command(context, words)
+        assert verb and subcommand
+        name, command = verb, subcommand
         context = command.make_context(name, rest, parent=context)
     if "overrides" in context.params:
         from tuili.posttrain import VerifierRecipe
         from tuili.train import Recipe
 
         recipe = context.params.get("recipe", name)
-        own = recipe.endswith(".yaml") and not Path(recipe).exists()  # a reader's
-        recipe = "base" if own else recipe
+        of_reader = recipe.endswith(".yaml") and not Path(recipe).exists()
+        recipe = "base" if of_reader else recipe
         schema = VerifierRecipe if has_section(recipe, "verifier") else Recipe
         load_recipe(recipe, context.params["overrides"] or [], schema)
 

@@ -1,7 +1,7 @@
 """Recipes: YAML files composed from a base and dotted overrides, and checked against a schema.
 
-What a recipe may say is left to the schema, a pydantic model that the package using it owns. Here an error
-learns which file or override it came from and what would be right. `docs/recipes.md` is the page for writers.
+What a recipe may say is left to the schema, a pydantic model of the package that reads the recipe. This file adds to an
+error which file or override it came from and what would be right. `docs/recipes.md` is the page for writers of recipes.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ Key = tuple[str, ...]
 
 BASE_KEY = "base"
 _PACKAGE = Path(__file__).parent
-_RECIPE_FOLDERS = (
+RECIPE_FOLDERS = (
     _PACKAGE / "recipes",
     _PACKAGE.parents[1] / "recipes",
-)  # of an installed wheel, of a source tree
-_SHOWN_CHARACTERS = 60
+)
+"""Where shipped recipes are: in an installed wheel, and in a source tree."""
+MAX_SHOWN_CHARACTERS = 60
+"""Characters of a value that an error message shows."""
 
 
 class Config(BaseModel):
@@ -41,7 +43,7 @@ class Config(BaseModel):
 
 def shipped_recipes() -> dict[str, Path]:
     """The recipes that come with Tuili, by bare name: `nano` for `recipes/nano.yaml`."""
-    return {file.stem: file for folder in _RECIPE_FOLDERS for file in sorted(folder.glob("*.yaml"))}
+    return {file.stem: file for folder in RECIPE_FOLDERS for file in sorted(folder.glob("*.yaml"))}
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str], schema: type[Schema]) -> Schema:
@@ -109,7 +111,7 @@ def _layers(file: Path, seen: tuple[Path, ...]) -> Iterator[tuple[str, Tree]]:
 
 
 def _merge(tree: Tree, layer: Tree, source: str, sources: dict[Key, str], at: Key = ()) -> None:
-    """Lay `layer` over `tree`, noting in `sources` who last wrote each key."""
+    """Lay `layer` over `tree`, and note in `sources` which source last set each key."""
     for name, value in layer.items():
         key = (*at, name)
         if not (isinstance(value, dict) and value and isinstance(tree.get(name), dict)):
@@ -258,4 +260,4 @@ def _show(value: Any) -> str:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+    return text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 1] + "…"

@@ -1,7 +1,7 @@
 """The exception root and the few kinds of error that a user of Tuili can meet.
 
-Everything a user did wrong is an `InputError`: one line that names the thing, where it is, and what would be
-right. The command line turns it into exit code 2 without a traceback. Broken invariants are `assert`s.
+Everything a user did wrong is an `InputError`: one line that names the thing, where it is, and what would be right. The
+command line turns it into exit code 2 without a traceback. A broken invariant is an `assert`.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ class CheckpointError(TuiliError):
 
 
 class Overloaded(TuiliError):
-    """A request that could not be answered in time, or not be kept, because of what has been taken in before it.
+    """A request that is refused because those admitted before it leave it no place or not enough time.
 
     `retry_after`: seconds after which asking again may help.
     """
 
-    def __init__(self, said: str, retry_after: float) -> None:
-        super().__init__(f"{said}: ask again in {retry_after:.1f} s")
+    def __init__(self, reason: str, retry_after: float) -> None:
+        super().__init__(f"{reason}: ask again in {retry_after:.1f} s")
         self.retry_after = retry_after
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of what an error of a library says; the name of its class where it says nothing."""
+    """The first line of the message of a library's error; the name of its class where the message is empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,6 +1,6 @@
 """Output files: a place is refused before the work that would fill it, and a file appears whole or not at all.
 
-What is written is left to the callers. What must survive a power cut is flushed to the disk itself as well.
+What is written is left to the callers. What must survive a power cut is also flushed to the disk itself.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pathlib import Path
 
 from tuili.errors import InputError, TuiliError
 
-SCRATCH = ".tuili-"
-"""What the names of scratch folders begin with."""
+SCRATCH_PREFIX = ".tuili-"
+"""The names of scratch folders begin with it."""
 
 
 def check_file_place(path: Path) -> None:
-    """Raise `InputError` where no file can be written, which is tried in a scratch folder. Leaves nothing behind."""
+    """Raise `InputError` where no file can be written. This is tried in a scratch folder; nothing is left behind."""
     with _refusing(path):
         if path.is_dir():
             raise InputError(f"{path} cannot be written: Is a directory; give the name of a file")
@@ -28,14 +28,14 @@ def check_file_place(path: Path) -> None:
         place = Path(os.path.realpath(path))
         check_folder_place(place.parent, path)
         nearest = next(folder for folder in place.parents if folder.exists())
-        with tempfile.TemporaryDirectory(dir=nearest, prefix=SCRATCH) as scratch:
+        with tempfile.TemporaryDirectory(dir=nearest, prefix=SCRATCH_PREFIX) as scratch:
             trial = Path(scratch, place.relative_to(nearest))
             trial.parent.mkdir(parents=True, exist_ok=True)
             trial.touch()
 
 
 def check_folder_place(folder: Path, wanted: Path | None = None) -> None:
-    """Raise `InputError` where no folder can be made or written to; it speaks of `wanted`. Creates nothing."""
+    """Raise `InputError` where no folder can be made or written to; its message names `wanted`. Creates nothing."""
     nearest = next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
     if not nearest.is_dir():
         raise InputError(f"{wanted or folder} cannot be written: {nearest} is a file; choose another place")
@@ -45,17 +45,17 @@ def check_folder_place(folder: Path, wanted: Path | None = None) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A scratch file that takes the place of `path` when the block ends without an error; its folder is made.
+    """A scratch file that replaces `path` when the block ends without an error. The folder of `path` is made.
 
-    A link stays, and the file that it names is replaced; a device or pipe stays, and is written to. Raises
-    `InputError` where it cannot be written.
+    A link stays, and the file that it names is replaced. A device or a pipe stays, and is written to. Raises
+    `InputError` where `path` cannot be written.
     """
     check_file_place(path)
     special, place = is_special(path), Path(os.path.realpath(path))
     with _refusing(path):
         if not special:
             place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=None if special else place.parent, prefix=SCRATCH) as scratch:
+        with tempfile.TemporaryDirectory(dir=None if special else place.parent, prefix=SCRATCH_PREFIX) as scratch:
             part = Path(scratch, path.name)
             yield part
             if special:
@@ -66,7 +66,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def is_special(path: Path) -> bool:
-    """Whether something is there that is no regular file: a device or a pipe."""
+    """Whether `path` is there and is no regular file, but a device or a pipe, for example."""
     return path.exists() and not path.is_file()
 
 
@@ -79,7 +79,7 @@ def _refusing(path: Path) -> Iterator[None]:
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a file so that after a crash it is there as a whole, or as it was before."""
+    """Write a file so that after a crash it is there whole, or as it was before."""
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:
         file.write(data)
@@ -90,7 +90,7 @@ def write_durably(path: Path, data: bytes) -> None:
 
 @contextmanager
 def writing(path: Path, remedy: str) -> Iterator[None]:
-    """Inside, whatever stops libraries from writing `path`, such as a full disk, becomes a `TuiliError` of one line."""
+    """Turn what stops a library from writing `path` in the block, such as a full disk, into a one-line `TuiliError`."""
     try:
         yield
     except TuiliError:
@@ -101,7 +101,7 @@ def writing(path: Path, remedy: str) -> Iterator[None]:
 
 
 def flush(path: Path) -> None:
-    """Wait until a file, or the entries of a folder, are on the disk itself."""
+    """Wait until the contents of a file, or the entries of a folder, are on the disk itself."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The machine: the cores that work may use, and what figures were measured on, without a host's name or a path."""
+"""The machine: the cores that work may use, and the facts that figures depend on. No host name and no path is told."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Any
 
 PROC = Path("/proc")
-"""Where Linux says what the processor and the memory are."""
-CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-"""Where a container with cgroups v2 finds `QUOTA PERIOD`: its share of a core, or `max`."""
-INSTRUCTIONS = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"}
+"""Where Linux describes the processor and the memory."""
+CPU_QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")
+"""Where a container with cgroups v2 finds `QUOTA PERIOD`, both in microseconds; `max` stands for no quota."""
+REPORTED_INSTRUCTIONS = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"}
 
 
 def machine() -> dict[str, Any]:
-    """What figures depend on: processor, instruction sets, cores, memory and, if torch runs, threads and accelerator.
+    """The facts that figures depend on: processor, instruction sets, cores, memory (GiB), threads, accelerator.
 
-    Memory is None where the system does not say it.
+    Memory is None where the system does not tell it. Threads and accelerator are None where torch is not imported.
     """
     cpu, memory = _proc("cpuinfo"), _proc("meminfo")
     torch = sys.modules.get("torch")
     return {
         "cpu": cpu.get("model name", platform.machine()),
-        "instructions": sorted(INSTRUCTIONS.intersection(cpu.get("flags", "").split())),
+        "instructions": sorted(REPORTED_INSTRUCTIONS.intersection(cpu.get("flags", "").split())),
         "cores": _cores(),
         "threads": torch.get_num_threads() if torch else None,
         "memory_gib": round(int(memory["MemTotal"].split()[0]) / 2**20, 1) if memory else None,
@@ -33,14 +33,14 @@ def machine() -> dict[str, Any]:
 
 
 def multiplies_bf16() -> bool:
-    """Whether the processor has instructions for products of bf16 matrices; without them they are slower than fp32."""
+    """Whether the processor can multiply bf16 matrices by itself; otherwise bf16 is slower than fp32."""
     return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_proc("cpuinfo").get("flags", "").split())
 
 
 def usable_cores() -> int:
-    """The cores that this process may run on, or fewer where its container has a quota of their time."""
+    """The number of cores that this process may run on, or fewer where its container has a quota of processor time."""
     try:
-        quota, period = CPU_QUOTA.read_text().split()
+        quota, period = CPU_QUOTA_FILE.read_text().split()
         return max(1, min(_cores(), int(quota) // int(period)))
     except (OSError, ValueError):  # there is no quota
         return _cores()

@@ -1,4 +1,4 @@
-"""The process that started this one: what works for it is of no use without it."""
+"""The process that started this one: a worker process must not outlive it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Thread
 
 
 def end_with_parent() -> None:
-    """Ends this process, begun by `multiprocessing`, as soon as the one that began it is gone, killed or not."""
+    """End this process as soon as the one that started it by `multiprocessing` is gone, even where that was killed."""
     Thread(target=_follow_parent, name="parent", daemon=True).start()
 
 

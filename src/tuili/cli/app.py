@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (by default that of the process) and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     try:
-        code = _build(arguments)(arguments, prog_name="tuili", standalone_mode=False)
+        code = build_command(arguments)(arguments, prog_name="tuili", standalone_mode=False)
     except (InputError, typer.TyperException) as error:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         return _fail(f"error: {message}", EXIT_INPUT)
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code or 0
 
 
-def _build(arguments: Sequence[str]) -> typer.Typer:
+def build_command(arguments: Sequence[str]) -> typer.Typer:
     """The whole command: the verb that `arguments` name is loaded, the others are only listed."""
     app = typer.Typer(
         help="Train a reasoning model from tasks whose every step is checked, and ask it.",

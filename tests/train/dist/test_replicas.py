@@ -268,7 +268,7 @@ def test_auto_is_as_many_as_there_are_cores_and_a_step_divides_among(
     cores: int, accumulation: int, device: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
-    monkeypatch.setattr(machine, "CPU_QUOTA", Path("nowhere"))
+    monkeypatch.setattr(machine, "CPU_QUOTA_FILE", Path("nowhere"))
     assert find_replicas("auto", accumulation, torch.device(device)) == count
     assert find_replicas(7, accumulation, torch.device(device)) == 7
 
@@ -281,14 +281,14 @@ def test_a_container_s_quota_counts_as_cores(
 ) -> None:
     (tmp_path / "cpu.max").write_text(f"{quota}\n")
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
-    monkeypatch.setattr(machine, "CPU_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(machine, "CPU_QUOTA_FILE", tmp_path / "cpu.max")
     assert find_replicas("auto", 8, torch.device("cpu")) == count
 
 
 def test_cores_are_counted_where_a_process_has_no_set_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    monkeypatch.setattr(machine, "CPU_QUOTA", Path("nowhere"))
+    monkeypatch.setattr(machine, "CPU_QUOTA_FILE", Path("nowhere"))
     assert find_replicas("auto", 8, torch.device("cpu")) == 4
 
 
