@@ -23,7 +23,7 @@ def answer(text: str, depths: list[int] | None = None, context: Context | None =
     return explain("What is 48 / 2 + 7?", generation(text, depths), TOKENIZER, context or Context())
 
 
-def test_every_step_is_checked_in_its_turn() -> None:
+def test_every_step_is_checked_in_order() -> None:
     shown = answer("<think>\n48 / 2 = 24\n24 + 7 = 32\nso be it\n</think>32")
     assert [str(step.verdict.status) for step in shown.steps] == ["valid", "invalid", "unsupported"]
     assert shown.steps[1].verdict.expected == "31"
@@ -48,13 +48,13 @@ def test_a_step_has_the_mean_depth_of_its_own_tokens() -> None:
     assert ["".join(piece for piece, _ in step.pieces) for step in shown.steps] == ["1 = 1", "2 = 2"]
 
 
-def test_a_step_like_the_tag_is_told_apart_from_it() -> None:
+def test_a_step_with_the_text_of_the_tag_has_its_own_tokens() -> None:
     shown = answer("<think>\nthink\n</think>2", list(range(20))[: len(generation("<think>\nthink\n</think>2").tokens)])
     assert "".join(piece for piece, _ in shown.steps[0].pieces) == "think"
-    assert shown.steps[0].depth >= 2, "its tokens come behind the tag and the line's end"
+    assert shown.steps[0].depth >= 2, "its tokens come behind the tag and the line break"
 
 
-def test_equal_steps_are_told_apart() -> None:
+def test_equal_steps_have_their_own_tokens() -> None:
     text = "<think>\n1 = 1\n1 = 1\n</think>1"
     count = len(generation(text).tokens)
     shown = answer(text, list(range(count)))
@@ -82,7 +82,7 @@ def test_a_response_of_any_other_form_still_gives_an_answer(text: str) -> None:
 
 
 @given(st.text(alphabet="12+=\n <>/thinké答😀", max_size=60))
-def test_no_response_breaks_it_and_each_step_is_covered_by_its_pieces(text: str) -> None:
+def test_any_response_gives_an_answer_whose_steps_are_covered_by_their_pieces(text: str) -> None:
     shown = answer(text)
     assert shown.answer == split_response(text).answer
     assert [step.text for step in shown.steps] == list(split_response(text).steps)
@@ -90,7 +90,7 @@ def test_no_response_breaks_it_and_each_step_is_covered_by_its_pieces(text: str)
         assert "".join(piece for piece, _ in step.pieces) == step.text
 
 
-def test_a_character_cut_short_is_shown_as_one_that_is_none() -> None:
+def test_an_incomplete_character_is_shown_as_a_replacement_character() -> None:
     whole = generation("7答")
     cut = Generation("", whole.tokens[:-1], whole.depths[:-1], "length", whole.seconds)
     assert explain("?", cut, TOKENIZER, Context()).answer == "7\ufffd"

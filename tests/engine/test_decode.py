@@ -85,25 +85,25 @@ def test_a_batch_equals_the_definition_of_adaptive_depth(tiny: Tiny, threshold: 
 
 
 @torch.inference_mode()
-def test_rows_that_leave_deepen_and_end_at_different_times_equal_the_definition(tiny: Tiny) -> None:
-    """Units are many and prompts of other lengths."""
+def test_sequences_that_exit_and_end_at_different_times_equal_the_definition(tiny: Tiny) -> None:
+    """The prompts have many units and different lengths."""
     model, tokenizer = tiny
     prompts = [f"What is {' + '.join(str(n) for n in range(7, 8 + 3 * length))}?" for length in range(8)]
     decoder = load_decoder(*tiny, exit_threshold=0.4, max_new_tokens=60, batch_size=8)
     endless = [by_hand(tiny, ids_of(decoder, prompt), 0.4, 60)[0] for prompt in prompts]
     firsts = {token: {text.index(token) for text in endless if token in text} for token in itertools.chain(*endless)}
-    ending = max(firsts, key=lambda token: len(firsts[token]))
-    tokenizer = replace(tokenizer, end_id=ending)
+    end_id = max(firsts, key=lambda token: len(firsts[token]))
+    tokenizer = replace(tokenizer, end_id=end_id)
     expected = [by_hand((model, tokenizer), ids_of(decoder, prompt), 0.4, 60) for prompt in prompts]
     decoder = load_decoder(model, tokenizer, exit_threshold=0.4, max_new_tokens=60, batch_size=8)
-    assert len({len(tokens) for tokens, _ in expected}) > 3, "rows must leave the batch one after the other"
+    assert len({len(tokens) for tokens, _ in expected}) > 3, "sequences must leave the batch one after the other"
     for generation, (tokens, depths) in zip(decoder.generate(prompts), expected, strict=True):
         assert (generation.tokens, generation.depths) == (tokens, depths)
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("batch_size", [1, 7])
-def test_verified_drafts_are_what_the_full_depth_writes(tiny: Tiny, batch_size: int) -> None:
+def test_depth_exact_gives_the_tokens_of_the_full_depth(tiny: Tiny, batch_size: int) -> None:
     full, exact = (load_decoder(*tiny, depth=depth, max_new_tokens=25, batch_size=batch_size) for depth in (4, "exact"))
     written = exact.generate(PROMPTS[:40])
     assert [g.tokens for g in written] == [g.tokens for g in full.generate(PROMPTS[:40])]
@@ -129,7 +129,7 @@ def test_every_token_of_a_fixed_depth_uses_it(tiny: Tiny) -> None:
     assert {depth for generation in decoder.generate(PROMPTS[:4]) for depth in generation.depths} == {2}
 
 
-def test_the_text_is_what_the_tokens_say_and_progress_adds_up(tiny: Tiny) -> None:
+def test_the_text_is_that_of_the_tokens_and_progress_adds_up(tiny: Tiny) -> None:
     counts: list[int] = []
     generations = load_decoder(*tiny, max_new_tokens=4, batch_size=3).generate(PROMPTS[:7], counts.append)
     assert sum(counts) == 7
@@ -142,7 +142,7 @@ def test_the_text_is_what_the_tokens_say_and_progress_adds_up(tiny: Tiny) -> Non
 
 @pytest.mark.parametrize("depth", [4, "exact"])
 @pytest.mark.parametrize("room", [9, 6])
-def test_a_row_ends_with_the_models_context(tiny: Tiny, depth: Depth, room: int) -> None:
+def test_a_sequence_ends_with_the_models_context(tiny: Tiny, depth: Depth, room: int) -> None:
     model, _ = tiny
     prompt = "1 " * ((model.config.max_position_embeddings - room) // 2)
     decoder = load_decoder(*tiny, depth=depth, max_new_tokens=60)
@@ -152,7 +152,7 @@ def test_a_row_ends_with_the_models_context(tiny: Tiny, depth: Depth, room: int)
     assert [(g.tokens, g.stop) for g in decoder.generate([prompt, PROMPTS[8]])] == [(g.tokens, "length") for g in alone]
 
 
-def test_nothing_but_responses_is_routed(tiny: Tiny) -> None:
+def test_only_tokens_of_responses_are_routed(tiny: Tiny) -> None:
     model, tokenizer = tiny
     free = load_decoder(model, tokenizer, depth=4, max_new_tokens=40).generate(PROMPTS[:30])
     tokenizer = replace(tokenizer, end_id=free[0].tokens[3])
@@ -164,9 +164,9 @@ def test_nothing_but_responses_is_routed(tiny: Tiny) -> None:
     assert [int(layer.first_E.sum()) for layer in record.layers] == [written] * len(record.layers)
 
 
-@pytest.mark.parametrize(("prompt", "said"), [("", "empty"), (" \n", "empty"), ("1" * 600, "at most 511")])
-def test_bad_prompts_are_refused(tiny: Tiny, prompt: str, said: str) -> None:
-    with pytest.raises(PromptError, match=said):
+@pytest.mark.parametrize(("prompt", "message"), [("", "empty"), (" \n", "empty"), ("1" * 600, "at most 511")])
+def test_bad_prompts_are_refused(tiny: Tiny, prompt: str, message: str) -> None:
+    with pytest.raises(PromptError, match=message):
         load_decoder(*tiny).generate([prompt])
 
 

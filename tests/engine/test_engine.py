@@ -1,4 +1,4 @@
-"""Requests in, answers out: the control loop keeps to its budget, and what is told while it runs is what comes out."""
+"""Requests in, answers out: the control loop keeps to its budget, and the events agree with the answer."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Recital:
 def reciting(
     loaded: LoadedModel, *texts: str, context: int = 512, promises: Promises | None = None
 ) -> tuple[Engine, list[Sequence]]:
-    """An engine whose model decodes these texts one after the other; and the sequences that it was asked for."""
+    """An engine whose model decodes these texts one after the other, and the list of sequences that it has started."""
     tokenizer = loaded.tokenizer
     runner = ScriptedRunner(Recital(tokenizer, texts), tokenizer.end_id, context=context)
     scheduler = Scheduler.of(runner, tokenizer)
@@ -85,36 +85,37 @@ def ask(engine: Engine, steps: int = 8, **budget: float) -> Answer:
     return engine.answer([Request(PROMPT, Budget(max_steps=steps, **budget))])[0]  # type: ignore[arg-type]
 
 
-def test_a_right_chain_is_taken_at_once(loaded: LoadedModel) -> None:
-    engine, rows = reciting(loaded, "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31")
+def test_a_valid_chain_is_the_answer_after_one_attempt(loaded: LoadedModel) -> None:
+    engine, sequences = reciting(loaded, "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31")
     answer = ask(engine)
     assert (answer.answer, answer.receipt.outcome, answer.receipt.attempts) == ("31", Outcome.ANSWERED, 1)
-    assert answer.receipt.tokens["generated"] == len(rows[0].tokens)
-    assert answer.receipt.tokens["reasoning"] + answer.receipt.tokens["answer"] == len(rows[0].tokens)
+    assert answer.receipt.tokens["generated"] == len(sequences[0].tokens)
+    assert answer.receipt.tokens["reasoning"] + answer.receipt.tokens["answer"] == len(sequences[0].tokens)
 
 
-def test_the_next_attempt_goes_on_behind_the_step_that_the_checker_put_right(loaded: LoadedModel) -> None:
-    engine, rows = reciting(loaded, "<think>\n48 / 2 = 24\n24 + 7 = 32\n</think>32", "\n</think>31")
+def test_the_next_attempt_starts_behind_the_step_that_the_checker_corrected(loaded: LoadedModel) -> None:
+    engine, sequences = reciting(loaded, "<think>\n48 / 2 = 24\n24 + 7 = 32\n</think>32", "\n</think>31")
     answer = ask(engine)
     assert [step.text for step in answer.steps] == ["48 / 2 = 24", "24 + 7 = 31"]
     assert (answer.answer, answer.receipt.outcome, answer.receipt.attempts) == ("31", Outcome.ANSWERED, 2)
-    assert rows[1].prefix_steps == ("48 / 2 = 24", "24 + 7 = 31")
-    assert loaded.tokenizer.decode(rows[1].prompt).endswith("<think>\n48 / 2 = 24\n24 + 7 = 31\n")
-    assert rows[1].prompt == (rows[0].prompt + rows[0].tokens)[: len(rows[1].prompt) - 4] + rows[1].prompt[-4:]
-    assert rows[1].exit_threshold == math.inf, "it goes on at full depth"
-    assert rows[1].sampling.temperature == 0.0, "it has been told what is right"
-    assert answer.steps[1].depth == 0.0, "nobody wrote it"
+    assert sequences[1].prefix_steps == ("48 / 2 = 24", "24 + 7 = 31")
+    assert loaded.tokenizer.decode(sequences[1].prompt).endswith("<think>\n48 / 2 = 24\n24 + 7 = 31\n")
+    first, second = sequences
+    assert second.prompt[:-4] == (first.prompt + first.tokens)[: len(second.prompt) - 4]
+    assert sequences[1].exit_threshold == math.inf, "it runs at full depth"
+    assert sequences[1].sampling.temperature == 0.0, "its prompt has the corrected step"
+    assert answer.steps[1].depth == 0.0, "no layer ran for it"
 
 
-def test_where_nobody_knows_what_is_right_the_rest_is_drawn_anew(loaded: LoadedModel) -> None:
+def test_where_the_checker_cannot_correct_a_step_the_next_attempt_is_sampled(loaded: LoadedModel) -> None:
     facts = Context(facts={"P1": "A -> B", "P2": "C"})
-    engine, rows = reciting(loaded, "<think>\nC, A -> B => B\n</think>yes", "<think>\nC => C\n</think>no")
+    engine, sequences = reciting(loaded, "<think>\nC, A -> B => B\n</think>yes", "<think>\nC => C\n</think>no")
     answer = engine.answer([Request(PROMPT, Budget(max_steps=2), context=facts)])[0]
     assert (answer.answer, answer.receipt.attempts) == ("no", 2)
-    assert (rows[1].prefix_steps, rows[1].sampling.temperature) == ((), controller.RESAMPLING_TEMPERATURE)
+    assert (sequences[1].prefix_steps, sequences[1].sampling.temperature) == ((), controller.RESAMPLING_TEMPERATURE)
 
 
-def test_without_steps_left_the_best_is_given_with_what_it_lacks(loaded: LoadedModel) -> None:
+def test_after_the_last_attempt_the_best_answer_is_given_with_its_shortcoming(loaded: LoadedModel) -> None:
     wrong = "<think>\n48 / 2 = 24\n24 + 7 = 32\n</think>32"
     engine, _ = reciting(loaded, wrong)
     receipt = ask(engine, steps=1).receipt
@@ -130,23 +131,23 @@ def test_no_answer_at_all_is_an_abstention(loaded: LoadedModel) -> None:
     assert (answer.receipt.tokens["generated"], answer.receipt.attempts) == (30, 1)
 
 
-def test_attempts_share_the_tokens_of_a_request(loaded: LoadedModel) -> None:
+def test_attempts_share_the_token_limit_of_a_request(loaded: LoadedModel) -> None:
     wrong = "<think>\nA -> B\n48 / 0 = 2\n</think>2"
-    engine, rows = reciting(loaded, *[wrong, "1 = 2\n</think>3"] * 4)
+    engine, sequences = reciting(loaded, *[wrong, "1 = 2\n</think>3"] * 4)
     receipt = ask(engine, max_tokens=50).receipt
-    assert receipt.attempts == len(rows) >= 3
-    assert [row.limits.tokens for row in rows] == [
-        50 - sum(len(other.tokens) for other in rows[:place]) for place in range(len(rows))
+    assert receipt.attempts == len(sequences) >= 3
+    assert [sequence.limits.tokens for sequence in sequences] == [
+        50 - sum(len(other.tokens) for other in sequences[:place]) for place in range(len(sequences))
     ]
-    assert receipt.tokens["generated"] == sum(len(row.tokens) for row in rows) <= 50
+    assert receipt.tokens["generated"] == sum(len(sequence.tokens) for sequence in sequences) <= 50
 
 
-def test_an_answer_that_was_cut_off_is_none(loaded: LoadedModel) -> None:
+def test_a_response_cut_within_its_answer_has_no_answer(loaded: LoadedModel) -> None:
     text = "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31"
-    engine, rows = reciting(loaded, text)
+    engine, sequences = reciting(loaded, text)
     ask(engine)
     engine, _ = reciting(loaded, text)
-    answer = ask(engine, max_tokens=len(rows[0].tokens) - 2)
+    answer = ask(engine, max_tokens=len(sequences[0].tokens) - 2)
     assert (answer.answer, answer.receipt.outcome) == ("", Outcome.ABSTAINED)
     assert answer.receipt.reason == "the response has no whole answer (it ended by length)"
 
@@ -158,31 +159,31 @@ def test_a_stop_text_and_what_follows_are_left_out(loaded: LoadedModel) -> None:
 
 
 @pytest.mark.parametrize("stop", [" a", "les", "31 ap", "zzz", "4\n24", "</think>31 apples!"])
-def test_no_stop_text_is_told(loaded: LoadedModel, stop: str) -> None:
+def test_events_contain_no_stop_text(loaded: LoadedModel, stop: str) -> None:
     text = "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31 apples"
     engine, _ = reciting(loaded, text)
     events: list[Event] = []
     ticket = engine.admit(Request(PROMPT, sampling=Sampling(stop=(stop,))), events.append)
     while engine.busy:
         engine.step()
-    told = "".join(event.text for event in events if isinstance(event, TokenWritten))
-    assert told == text.partition(stop)[0], "all before it, though it may have begun like one"
+    text_shown = "".join(event.text for event in events if isinstance(event, TokenWritten))
+    assert text_shown == text.partition(stop)[0], "all text before it, even what begins like a stop text"
     assert ticket.answer is not None
     assert (ticket.answer.receipt.stop == "stop") == (stop in text)
     steps = [event.text for event in events if isinstance(event, StepJudged)]
     assert steps == [step.text for step in ticket.answer.steps]
 
 
-def test_an_error_in_judging_ends_one_request_and_no_other(
+def test_an_error_while_an_attempt_is_checked_ends_one_request_and_no_other(
     loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     right = "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31"
     engine, _ = reciting(loaded, right, right)
 
-    def judge(row: Sequence, *rest: Any) -> Any:
-        if row is broken.sequence:
+    def judge(sequence: Sequence, *rest: Any) -> Any:
+        if sequence is broken.sequence:
             raise ValueError("no such thing")
-        return judged(row, *rest)
+        return judged(sequence, *rest)
 
     judged = controller.check_attempt
     monkeypatch.setattr(controller, "check_attempt", judge)
@@ -201,7 +202,7 @@ def test_an_error_in_judging_ends_one_request_and_no_other(
 
 
 @pytest.mark.parametrize("place", ["check", "split_response"])
-def test_an_error_while_events_are_told_ends_one_request_and_no_other(
+def test_an_error_while_events_are_built_ends_one_request_and_no_other(
     loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     right = "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31"
@@ -219,18 +220,18 @@ def test_an_error_while_events_are_told_ends_one_request_and_no_other(
     assert broken.answer.receipt.outcome is Outcome.FAILED
     assert events[-1] == Answered(broken.answer)
     assert whole.answer is not None
-    assert whole.answer.receipt.outcome is Outcome.ANSWERED, "nobody listens to it"
+    assert whole.answer.receipt.outcome is Outcome.ANSWERED, "it has no listener"
 
 
 def test_steps_that_no_longer_fit_the_context_end_the_attempts(loaded: LoadedModel) -> None:
-    text = "<think>\n10^6 = 1\n</think>1"  # with 1000000 in place of 1, the step is longer than all this
+    text = "<think>\n10^6 = 1\n</think>1"  # the corrected step, with 1000000 for 1, does not fit the context
     ids, _ = loaded.tokenizer.encode_example(PROMPT, text)
     engine, _ = reciting(loaded, text, context=len(ids))
     receipt = ask(engine).receipt
     assert (receipt.outcome, receipt.attempts) == (Outcome.BEST_EFFORT, 1)
 
 
-def test_a_listener_may_cancel_and_one_that_fails_stops_nobody_else(loaded: LoadedModel) -> None:
+def test_a_listener_may_cancel_and_one_that_fails_stops_no_other_request(loaded: LoadedModel) -> None:
     engine = load_engine(loaded)
     kinds: list[str] = []
 
@@ -255,7 +256,7 @@ def test_a_listener_may_cancel_and_one_that_fails_stops_nobody_else(loaded: Load
     assert outcomes[2] is not Outcome.CANCELLED
 
 
-def test_what_is_cancelled_in_a_later_attempt_is_cancelled(loaded: LoadedModel) -> None:
+def test_a_request_can_be_cancelled_in_a_later_attempt(loaded: LoadedModel) -> None:
     engine, _ = reciting(loaded, "<think>\n48 / 2 = 24\n24 + 7 = 32\n</think>32", "\n</think>31")
     ticket = engine.admit(Request(PROMPT, Budget(max_steps=3)))
     while ticket.attempts == 1:
@@ -268,22 +269,22 @@ def test_what_is_cancelled_in_a_later_attempt_is_cancelled(loaded: LoadedModel) 
 @given(
     st.lists(st.sampled_from(["1 = 1", "\n", "\r", "<think>", "</think>", "2 = 3", "\u2028", " ", "😀"]), max_size=12)
 )
-def test_the_steps_that_are_told_are_those_of_the_answer(loaded: LoadedModel, parts: list[str]) -> None:
+def test_the_steps_of_the_events_are_those_of_the_answer(loaded: LoadedModel, parts: list[str]) -> None:
     tokenizer = loaded.tokenizer
     ids = tokenizer.backend.encode("".join(parts), add_special_tokens=False).ids
-    row = Sequence([1], SequenceLimits())
+    sequence = Sequence([1], SequenceLimits())
     builder, events = EventBuilder(tokenizer, Context(), 1, ()), list[StepJudged]()
     for place, token in enumerate(ids):
-        row.tokens.append(token)
-        row.depths.append(1)
+        sequence.tokens.append(token)
+        sequence.depths.append(1)
         if place == len(ids) - 1:
-            row.stop = StopReason.LENGTH
-        events += [event for event in builder.new_events(row) if isinstance(event, StepJudged)]
-    written = parse_tokens(tokenizer, row.tokens, row.depths, Context())
+            sequence.stop = StopReason.LENGTH
+        events += [event for event in builder.new_events(sequence) if isinstance(event, StepJudged)]
+    written = parse_tokens(tokenizer, sequence.tokens, sequence.depths, Context())
     assert [(step.text, step.verdict) for step in events] == [(step.text, step.verdict) for step in written.steps]
 
 
-def test_events_are_what_comes_out(loaded: LoadedModel) -> None:
+def test_events_are_the_text_the_steps_and_the_answer(loaded: LoadedModel) -> None:
     engine, _ = reciting(loaded, "<think>\n48 / 2 = 24\n24 + 7 = 32\n</think>32", "\n</think>31")
     events: list[Event] = []
     ticket = engine.admit(Request(PROMPT, Budget(max_steps=3)), events.append)
@@ -299,7 +300,7 @@ def test_events_are_what_comes_out(loaded: LoadedModel) -> None:
 
 def test_bad_requests_are_refused(loaded: LoadedModel) -> None:
     engine = load_engine(loaded, waiting=1)
-    for request, kind, said in [
+    for request, kind, message in [
         (Request(" "), PromptError, "empty"),
         (Request("\udcff"), PromptError, "UTF-8"),
         (Request("1 " * 600), PromptError, "at most 511"),
@@ -307,7 +308,7 @@ def test_bad_requests_are_refused(loaded: LoadedModel) -> None:
         (Request(PROMPT, Budget(max_layer_steps=1), depth=4), InputError, "max_layer_steps"),
         (Request(PROMPT, Budget(error_tolerance=0.05)), InputError, "has not been calibrated"),
     ]:
-        with pytest.raises(kind, match=said):
+        with pytest.raises(kind, match=message):
             engine.admit(request)
     engine.admit(Request(PROMPT))
     with pytest.raises(Overloaded):
@@ -315,21 +316,21 @@ def test_bad_requests_are_refused(loaded: LoadedModel) -> None:
     engine.check()
 
 
-def test_an_answer_that_is_not_sure_enough_is_not_taken(loaded: LoadedModel) -> None:
+def test_an_answer_with_too_little_confidence_is_tried_again(loaded: LoadedModel) -> None:
     right = "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31"
-    engine, rows = reciting(loaded, *[right] * 3, promises=Indifferent(None))
+    engine, sequences = reciting(loaded, *[right] * 3, promises=Indifferent(None))
     ticket = engine.admit(Request(PROMPT, Budget(max_steps=3)), min_confidence=0.9)
     while ticket.answer is None:
         engine.step()
     answer = ticket.answer
     assert (answer.answer, answer.receipt.outcome, answer.receipt.confidence) == ("31", Outcome.BEST_EFFORT, 0.5)
     assert answer.receipt.reason == "its confidence is 0.500, and 0.900 is needed"
-    assert [row.sampling.temperature for row in rows] == [
+    assert [sequence.sampling.temperature for sequence in sequences] == [
         0.0,
         controller.RESAMPLING_TEMPERATURE,
         controller.RESAMPLING_TEMPERATURE,
     ]
-    assert len({row.sampling.seed for row in rows}) == 3
+    assert len({sequence.sampling.seed for sequence in sequences}) == 3
 
 
 def test_a_request_that_is_cancelled_ends_at_once(loaded: LoadedModel) -> None:
@@ -357,7 +358,7 @@ def cost(answer: Answer) -> tuple[object, ...]:
     return receipt.stop, receipt.tokens, receipt.layer_steps, receipt.outcome
 
 
-def test_tasks_get_what_the_blocking_engine_gives(loaded: LoadedModel) -> None:
+def test_the_service_gives_the_answers_of_the_blocking_engine(loaded: LoadedModel) -> None:
     async def main() -> list[Answer]:
         async with Service(load_engine(loaded, slots=3)) as service:
             return await answers(service, 9)
@@ -393,7 +394,7 @@ def test_leaving_a_stream_or_a_task_frees_its_slot(loaded: LoadedModel) -> None:
     asyncio.run(main())
 
 
-def test_prompts_are_read_outside_the_engines_thread_and_too_long_ones_not_at_all(
+def test_prompts_are_tokenised_outside_the_engines_thread_and_too_long_ones_not_at_all(
     loaded: LoadedModel,
 ) -> None:
     threads, lengths = set(), []
@@ -413,11 +414,13 @@ def test_prompts_are_read_outside_the_engines_thread_and_too_long_ones_not_at_al
                 await service.answer(Request("1" * 10**6))
 
     asyncio.run(main())
-    assert lengths == [len(PROMPT)], "what cannot fit is told by its bytes"
+    assert lengths == [len(PROMPT)], "a prompt that cannot fit is refused by its bytes"
     assert not threads & {"engine", threading.main_thread().name}
 
 
-def test_a_failure_of_the_engine_reaches_all_who_wait(loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_the_engine_reaches_all_waiting_tasks(
+    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(self: Engine) -> None:
         raise RuntimeError("no memory")
 
@@ -425,9 +428,9 @@ def test_a_failure_of_the_engine_reaches_all_who_wait(loaded: LoadedModel, monke
         monkeypatch.setattr("threading.excepthook", lambda _: None)
         async with Service(load_engine(loaded)) as service:
             monkeypatch.setattr(Engine, "step", fail)
-            found = await asyncio.gather(*(service.answer(Request(PROMPT)) for _ in range(2)), return_exceptions=True)
-            assert any("no memory" in str(error) for error in found)
-            assert all(isinstance(error, TuiliError) for error in found)
+            results = await asyncio.gather(*(service.answer(Request(PROMPT)) for _ in range(2)), return_exceptions=True)
+            assert any("no memory" in str(error) for error in results)
+            assert all(isinstance(error, TuiliError) for error in results)
 
     asyncio.run(main())
 

@@ -1,4 +1,4 @@
-"""Random requests of every kind: no budget is overrun, each ends once, and nothing is left."""
+"""Random requests of every kind: no budget is overrun, every request ends once, and nothing stays in memory."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from tuili.engine.sequence import StopReason
 REQUESTS = int(os.environ.get("TUILI_FUZZ", "2000"))
 
 
-def test_no_budget_is_overrun_and_nothing_is_left() -> None:
-    tally = fuzz(REQUESTS, seed=1)
-    assert not tally.overruns
-    assert tally.leaked == 0
-    assert tally.offered == REQUESTS == tally.outcomes.total() + tally.refused.total()
-    assert tally.outcomes.keys() == set(Outcome) - {Outcome.FAILED}
-    assert tally.stops.keys() == set(StopReason) - {StopReason.READ}, "all ways to end have been tried"
-    assert tally.refused.keys() == {"InputError", "PromptError", "Overloaded", "NotPromised"}
-    assert tally.read > 0
+def test_no_budget_is_overrun_and_nothing_stays_in_memory() -> None:
+    totals = fuzz(REQUESTS, seed=1)
+    assert not totals.overruns
+    assert totals.leaked == 0
+    assert totals.offered == REQUESTS == totals.outcomes.total() + totals.refused.total()
+    assert totals.outcomes.keys() == set(Outcome) - {Outcome.FAILED}
+    assert totals.stops.keys() == set(StopReason) - {StopReason.READ}, "all ways to end have been tried"
+    assert totals.refused.keys() == {"InputError", "PromptError", "Overloaded", "NotPromised"}
+    assert totals.read > 0
 
 
-def test_a_budget_that_is_not_kept_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_budget_that_is_not_kept_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("scheduler", "deadlines"):
         monkeypatch.setattr(f"tuili.engine.scheduling.{module}.DEADLINE_SAFETY_FACTOR", 1e-9)
     monkeypatch.setattr(Scheduler, "may_go_deeper", lambda self, _, exit_index, __: exit_index < 3)
-    tally = fuzz(600, seed=1)
-    assert tally.overruns.keys() >= {"deadline_ms", "max_layer_steps"}
+    totals = fuzz(600, seed=1)
+    assert totals.overruns.keys() >= {"deadline_ms", "max_layer_steps"}
 
 
-def test_the_same_seed_asks_the_same() -> None:
+def test_the_same_seed_draws_the_same_requests() -> None:
     assert fuzz(60, seed=3) == fuzz(60, seed=3) != fuzz(60, seed=4)

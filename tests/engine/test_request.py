@@ -1,4 +1,4 @@
-"""Budgets and ways of sampling: what cannot be is refused in one line that names the value."""
+"""Budgets and sampling: an impossible value is refused in one line that names it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def named(name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"max_steps": 0}, "budget.max_steps = 0: should be greater than or equal to 1"),
         ({"max_steps": -3}, "budget.max_steps = -3: should be greater"),
@@ -55,10 +55,10 @@ def named(name: str) -> str:
         ({"max_attempts": 2, "max_steps": 3}, "budget.max_attempts = 2: max_steps = 3 is the same limit"),
     ],
 )
-def test_a_bad_budget_is_refused_in_one_line(values: dict[str, Any], said: str) -> None:
+def test_a_bad_budget_is_refused_in_one_line(values: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_settings(Budget, values, named)
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
 
 
@@ -84,7 +84,7 @@ def test_max_attempts_is_another_name_of_max_steps() -> None:
         {"stop": [3]},
     ],
 )
-def test_a_bad_way_of_sampling_is_refused(values: dict[str, Any]) -> None:
+def test_bad_sampling_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=f"budget.{next(iter(values))}"):
         parse_settings(Sampling, values, named)
 
@@ -95,20 +95,20 @@ def test_a_bad_way_of_sampling_is_refused(values: dict[str, Any]) -> None:
         st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text(), max_size=3),
     )
 )
-def test_whatever_is_given_is_refused_or_makes_sense(values: dict[str, Any]) -> None:
+def test_any_values_are_refused_or_give_valid_settings(values: dict[str, Any]) -> None:
     for part in (Budget, Sampling):
         try:
-            found = parse_settings(part, values, named)
+            parsed = parse_settings(part, values, named)
         except InputError:
             continue
-        if isinstance(found, Budget):
-            assert 1 <= found.max_steps <= MAX_ATTEMPTS
-            assert 1 <= found.max_tokens <= MAX_TOKENS
-            assert found.error_tolerance is None or 0 < found.error_tolerance <= 1
-            assert found.deadline_ms is None or found.deadline_ms > 0
+        if isinstance(parsed, Budget):
+            assert 1 <= parsed.max_steps <= MAX_ATTEMPTS
+            assert 1 <= parsed.max_tokens <= MAX_TOKENS
+            assert parsed.error_tolerance is None or 0 < parsed.error_tolerance <= 1
+            assert parsed.deadline_ms is None or parsed.deadline_ms > 0
 
 
-def test_what_json_can_say_is_taken() -> None:
+def test_values_as_json_gives_them_are_accepted() -> None:
     assert parse_settings(Sampling, {"stop": ["a", "b"], "temperature": 1}, named) == Sampling(
         stop=("a", "b"), temperature=1.0
     )

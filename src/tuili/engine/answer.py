@@ -58,9 +58,10 @@ class Receipt:
     attempts: responses that were decoded. milliseconds: `total` from receiving the request to its end, tokenising and
     judging included; `queue`, `prefill` and `decode` are sums over the attempts. tokens: of the `prompt`, and
     `generated` in all attempts; of the answer given, `reasoning` and `answer`. layer_steps: layers times tokens of all
-    attempts, rejected drafts and the verifier's reading included. mean_depth: layers a decoded token. stop: why the
-    attempt that is given ended. checked: its number of steps by verdict. confidence: the probability that the answer is
-    right, None for a model that has no verifier and is not calibrated. promise: what is guaranteed about the answer.
+    attempts, rejected drafts and tokens that the verifier read included. mean_depth: mean layers of a decoded token.
+    stop: why the attempt that is given ended. checked: its number of steps by verdict. confidence: the probability that
+    the answer is right, None for a model that has no verifier and is not calibrated. promise: what is guaranteed about
+    the answer.
     """
 
     attempts: int

@@ -90,10 +90,10 @@ def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Se
         cancelled = yield sequence
         attempt = check_attempt(sequence, prefix, request.context, settings)
         response = [*prefix_ids, *sequence.tokens]
-        if not (cancelled or attempt.shortcoming) and (reading := _verifier_sequence(state, settings, response)):
-            state.sequences.append(reading)
-            cancelled = yield reading
-            logits, probs = tuple(reading.validity_logits), tuple(reading.validity_probs)
+        if not (cancelled or attempt.shortcoming) and (verified := _verifier_sequence(state, settings, response)):
+            state.sequences.append(verified)
+            cancelled = yield verified
+            logits, probs = tuple(verified.validity_logits), tuple(verified.validity_probs)
             attempt = replace(attempt, validity_logits=logits, validity_probs=probs)
             attempt = with_step_confidences(attempt, len(prefix_ids))
         attempts.append(attempt)

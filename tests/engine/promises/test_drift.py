@@ -1,4 +1,4 @@
-"""The alarm stays silent while the promise holds, and is raised soon when it no longer does."""
+"""The alarm stays silent while the promise holds, and is raised soon after the promise fails."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def test_false_alarms_are_no_more_frequent_than_promised() -> None:
     assert np.mean([number is not None for number in alarms]) <= alpha + 3 * (alpha * (1 - alpha) / 400) ** 0.5
 
 
-def test_three_times_the_errors_are_seen_soon_also_after_a_long_peace() -> None:
+def test_three_times_the_errors_raise_the_alarm_soon_even_after_many_right_answers() -> None:
     rng = np.random.default_rng(1)
-    for peace in (0, 5000):
+    for answers_before in (0, 5000):
         delays = []
         for _ in range(30):
-            wrong_T = np.concatenate([rng.random(peace) < 0.05, rng.random(1000) < 0.15])
+            wrong_T = np.concatenate([rng.random(answers_before) < 0.05, rng.random(1000) < 0.15])
             number = raised(0.05, 0.01, wrong_T)
-            delays.append(1001 if number is None or number <= peace else number - peace)
+            delays.append(1001 if number is None or number <= answers_before else number - answers_before)
         assert np.median(delays) < 300
         assert np.mean(np.array(delays) <= 1000) >= 0.9
 
 
-def test_a_state_goes_through_json_and_goes_on_alike() -> None:
+def test_an_alarm_restored_from_json_goes_on_as_before() -> None:
     rng = np.random.default_rng(2)
     one = DriftAlarm(0.05)
     for wrong in (rng.random(200) < 0.1).tolist():
@@ -63,7 +63,7 @@ def test_a_revocation_stays() -> None:
 
 
 @pytest.mark.parametrize("bad", [{"epsilon": 2.0}, {"seen": -1}, {"wealth": [1.0]}, {"wealth": None}])
-def test_a_state_that_cannot_be_is_refused(bad: dict[str, object]) -> None:
+def test_an_impossible_state_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(InputError):
         DriftAlarm.restored(DriftAlarm(0.05).state() | bad)
     with pytest.raises(InputError, match="are needed"):

@@ -1,4 +1,4 @@
-"""Promises: given for what was calibrated, refused with what could be had, taken back when requests are other ones."""
+"""Promises: given for calibrated classes, refused with what could be promised, revoked when requests change."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def entry(tolerance: float, steps: int, tokens: int, threshold: float | None = 0
 
 
 def calibration(folder: Path, **changes: Any) -> Calibration:
-    """At 10% everything is promised, at 1% only with four attempts and 40 tokens."""
-    found = Calibration(
+    """At 10% every class is promised, at 1% only the one of four attempts and 40 tokens."""
+    result = Calibration(
         model=model_hash(folder),
         verifier=None,
         exit_threshold=load_model(folder).model.config.exit_threshold,
@@ -77,11 +77,11 @@ def calibration(folder: Path, **changes: Any) -> Calibration:
         ),
         curves=(Curve(max_steps=1, max_tokens=20, tested=(Point(threshold=0.6, answered=100, wrong=1),)),),
     )
-    return found.model_copy(update=changes)
+    return result.model_copy(update=changes)
 
 
-def write(folder: Path, found: Calibration) -> LoadedModel:
-    (folder / CALIBRATION_FILE).write_text(found.model_dump_json(), encoding="utf-8")
+def write(folder: Path, content: Calibration) -> LoadedModel:
+    (folder / CALIBRATION_FILE).write_text(content.model_dump_json(), encoding="utf-8")
     return load_model(folder)
 
 
@@ -101,21 +101,21 @@ def promises_of(loaded: LoadedModel) -> Promises:
     return load_promises(loaded.path, loaded.model.config.exit_threshold)
 
 
-def wanted(loaded: LoadedModel, in_time: Any = always, prompt: int = 20, **budget: Any) -> Entry:
+def entry_for(loaded: LoadedModel, in_time: Any = always, prompt: int = 20, **budget: Any) -> Entry:
     return promises_of(loaded).entry(Request(PROMPT, Budget(**budget)), prompt, in_time)
 
 
 def test_a_budget_belongs_to_the_largest_class_within_it(calibrated: LoadedModel) -> None:
-    found = wanted(calibrated, error_tolerance=0.3, max_steps=3)
-    assert (found.error_tolerance, found.max_steps, found.max_tokens) == (0.1, 1, 40)
-    found = wanted(calibrated, error_tolerance=0.05, max_steps=64, max_tokens=50)
-    assert (found.error_tolerance, found.max_steps, found.max_tokens) == (0.01, 4, 40)
-    found = wanted(calibrated, lambda prompt, tokens: tokens < 30, error_tolerance=0.1, deadline_ms=5.0)
-    assert found.max_tokens == 20, "what the deadline leaves time for"
+    result = entry_for(calibrated, error_tolerance=0.3, max_steps=3)
+    assert (result.error_tolerance, result.max_steps, result.max_tokens) == (0.1, 1, 40)
+    result = entry_for(calibrated, error_tolerance=0.05, max_steps=64, max_tokens=50)
+    assert (result.error_tolerance, result.max_steps, result.max_tokens) == (0.01, 4, 40)
+    result = entry_for(calibrated, lambda prompt, tokens: tokens < 30, error_tolerance=0.1, deadline_ms=5.0)
+    assert result.max_tokens == 20, "what the deadline leaves time for"
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("budget", "message"),
     [
         (
             {"error_tolerance": 0.02, "max_steps": 2, "max_tokens": 30},
@@ -129,39 +129,39 @@ def test_a_budget_belongs_to_the_largest_class_within_it(calibrated: LoadedModel
     ],
 )
 def test_what_cannot_be_promised_is_refused_with_what_could_be(
-    calibrated: LoadedModel, asked: dict[str, Any], said: str
+    calibrated: LoadedModel, budget: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(NotPromised) as refused:
-        wanted(calibrated, **asked)
-    assert said in str(refused.value)
+        entry_for(calibrated, **budget)
+    assert message in str(refused.value)
 
 
-def test_too_short_a_deadline_and_other_ways_of_drawing_are_refused(calibrated: LoadedModel) -> None:
+def test_too_short_a_deadline_and_uncalibrated_settings_are_refused(calibrated: LoadedModel) -> None:
     with pytest.raises(NotPromised, match="deadline_ms = 3: too short for an answer of 20 tokens"):
-        wanted(calibrated, lambda prompt, tokens: False, error_tolerance=0.1, deadline_ms=3.0)
+        entry_for(calibrated, lambda prompt, tokens: False, error_tolerance=0.1, deadline_ms=3.0)
     promises = promises_of(calibrated)
     facts = Context(facts={"P1": "A"})
     others = ({"temperature": 0.5}, {"stop": ("x",)}, {"seed": 3})
-    for other in (*({"sampling": Sampling(**own)} for own in others), {"depth": 4}, {"context": facts}):
+    for other in (*({"sampling": Sampling(**settings)} for settings in others), {"depth": 4}, {"context": facts}):
         with pytest.raises(NotPromised, match="promised only for depth auto, temperature 0, seed 0"):
             promises.entry(Request(PROMPT, Budget(error_tolerance=0.1), **other), 20, always)  # type: ignore[arg-type]
 
 
-def test_what_a_deadline_leaves_time_for_does_not_depend_on_the_prompt(calibrated: LoadedModel) -> None:
+def test_the_tokens_that_a_deadline_leaves_time_for_do_not_depend_on_the_prompt(calibrated: LoadedModel) -> None:
     asked: list[tuple[int, int]] = []
 
     def in_time(prompt: int, tokens: int) -> bool:
         asked.append((prompt, tokens))
         return tokens < 30
 
-    said = (
+    message = (
         "max_tokens = 20, which deadline_ms = 5 leaves time for: too few; could be promised: error_tolerance = 0.1 with"
     )
-    with pytest.raises(NotPromised, match=said):
-        wanted(calibrated, in_time, error_tolerance=0.01, max_steps=4, deadline_ms=5.0)
+    with pytest.raises(NotPromised, match=message):
+        entry_for(calibrated, in_time, error_tolerance=0.01, max_steps=4, deadline_ms=5.0)
     assert set(asked) == {(400, 20), (400, 40)}, "for the longest prompt of the calibration"
     with pytest.raises(NotPromised, match="a prompt of 401 tokens: in calibration none had more than 400"):
-        wanted(calibrated, prompt=401, error_tolerance=0.1)
+        entry_for(calibrated, prompt=401, error_tolerance=0.1)
 
 
 def test_an_answer_comes_with_its_promise_and_the_confidence_it_needs(calibrated: LoadedModel) -> None:
@@ -172,20 +172,20 @@ def test_an_answer_comes_with_its_promise_and_the_confidence_it_needs(calibrated
     assert plain.receipt.promise == Promise(why="no error_tolerance was asked for")
     assert promised.receipt.promise == Promise(0.1, 0.05, 100, 1, 0.1, 1, 40)
     assert promised.as_json()["receipt"]["promise"]["error_tolerance"] == 0.1
-    assert promised.receipt.tokens["generated"] <= 40, "it keeps to its class"
+    assert promised.receipt.tokens["generated"] <= 40, "it keeps to the limits of its class"
     assert promised.receipt.outcome is Outcome.ABSTAINED, "an untrained model answers nothing"
 
 
 def test_without_a_calibration_that_fits_nothing_is_promised(calibrated: LoadedModel, tmp_path: Path) -> None:
     folder = save_tiny(tmp_path / "model")
     good = calibration(folder)
-    for other, said in [
+    for other, message in [
         (good.model_copy(update={"model": "0" * 64}), "made with other weights"),
         (good.model_copy(update={"verifier": "0" * 64}), "made with other weights"),
         (good.model_copy(update={"exit_threshold": 0.5}), "exit threshold of 0.5, not"),
     ]:
-        with pytest.raises(NotPromised, match=said):
-            wanted(write(folder, other), error_tolerance=0.1)
+        with pytest.raises(NotPromised, match=message):
+            entry_for(write(folder, other), error_tolerance=0.1)
     with pytest.raises(NotPromised, match="calibrated without int8"):
         load_promises(write(folder, good).path, good.exit_threshold, int8=True).entry(
             Request(PROMPT, Budget(error_tolerance=0.1)), 20, always
@@ -194,10 +194,10 @@ def test_without_a_calibration_that_fits_nothing_is_promised(calibrated: LoadedM
     with pytest.raises(ModelFolderError, match="calibrate anew"):
         read_calibration(folder)
     with pytest.raises(NotPromised, match="calibrate anew"):
-        wanted(load_model(folder), error_tolerance=0.1)
+        entry_for(load_model(folder), error_tolerance=0.1)
     (folder / CALIBRATION_FILE).unlink()
     with pytest.raises(NotPromised, match="it has not been calibrated"):
-        wanted(load_model(folder), error_tolerance=0.1)
+        entry_for(load_model(folder), error_tolerance=0.1)
 
 
 def answered(promise: Promise) -> Answer:
@@ -206,46 +206,46 @@ def answered(promise: Promise) -> Answer:
 
 
 def test_too_many_wrong_answers_revoke_the_promise_of_their_tolerance(calibrated: LoadedModel) -> None:
-    own = promises_of(calibrated)
+    promises = promises_of(calibrated)
     one, tenth = entry(0.01, 4, 40), entry(0.1, 1, 40)
-    given = own.promise(one)
+    given = promises.promise(one)
     for number in range(400):
-        own.observe_judged(answered(given), right=number % 20 > 0)
-        own.observe_judged(answered(own.promise(tenth)), right=number % 20 > 0)
-        own.observe_judged(answered(Promise(why="none")), right=False)
-    assert own.promise(tenth).why == "", "a twentieth is within a tenth"
-    assert own.promise(one).why.startswith("revoked: of ")
-    assert own.promise(one).error_tolerance == 0.01
+        promises.observe_judged(answered(given), right=number % 20 > 0)
+        promises.observe_judged(answered(promises.promise(tenth)), right=number % 20 > 0)
+        promises.observe_judged(answered(Promise(why="none")), right=False)
+    assert promises.promise(tenth).why == "", "a twentieth is within a tenth"
+    assert promises.promise(one).why.startswith("revoked: of ")
+    assert promises.promise(one).error_tolerance == 0.01
 
 
-def test_more_wrong_first_attempts_than_there_were_revoke_all_promises(calibrated: LoadedModel) -> None:
+def test_more_wrong_first_attempts_than_in_calibration_revoke_all_promises(calibrated: LoadedModel) -> None:
     tokenizer = calibrated.tokenizer
 
-    def tried(text: str, stop: StopReason = StopReason.END) -> Attempt:
+    def attempt_of(text: str, stop: StopReason = StopReason.END) -> Attempt:
         tokens = tokenizer.encode_text(text)
         written = parse_tokens(tokenizer, tokens, [1] * len(tokens), Context())
         return Attempt(Sequence([1], SequenceLimits(), tokens=tokens, stop=stop), written, "")
 
-    right, wrong = tried("<think>\n1 + 1 = 2\n</think>2"), tried("<think>\n1 + 1 = 3\n</think>3")
-    cut = tried("<think>\n1 + 1 = 3\n</think>3", StopReason.DEADLINE)
-    hurried = tried("<think>\n1 + 1 = 3\n</think>3")
-    hurried.sequence.depth_limited = True
-    usual, other = Request(PROMPT), Request(PROMPT, sampling=Sampling(temperature=1.0))
-    own = promises_of(calibrated)
+    right, wrong = attempt_of("<think>\n1 + 1 = 2\n</think>2"), attempt_of("<think>\n1 + 1 = 3\n</think>3")
+    cut = attempt_of("<think>\n1 + 1 = 3\n</think>3", StopReason.DEADLINE)
+    depth_limited = attempt_of("<think>\n1 + 1 = 3\n</think>3")
+    depth_limited.sequence.depth_limited = True
+    calibrated_kind, other = Request(PROMPT), Request(PROMPT, sampling=Sampling(temperature=1.0))
+    promises = promises_of(calibrated)
     for number in range(300):
-        own.observe_attempt(usual, wrong if number % 6 == 0 else right)
-        own.observe_attempt(other, wrong)
-        own.observe_attempt(usual, cut)
-        own.observe_attempt(usual, hurried)
-    assert own.promise(entry(0.1, 1, 40)).why == "", "a sixth is within the fifth that is expected"
+        promises.observe_attempt(calibrated_kind, wrong if number % 6 == 0 else right)
+        promises.observe_attempt(other, wrong)
+        promises.observe_attempt(calibrated_kind, cut)
+        promises.observe_attempt(calibrated_kind, depth_limited)
+    assert promises.promise(entry(0.1, 1, 40)).why == "", "a sixth is within the fifth that is expected"
     for number in range(300):
-        own.observe_attempt(usual, wrong if number % 2 else right)
-    said = own.promise(entry(0.1, 1, 40)).why
-    assert said.startswith("revoked: requests are unlike the calibration sample")
-    assert "more than 20.0% had a wrong step" in said
+        promises.observe_attempt(calibrated_kind, wrong if number % 2 else right)
+    message = promises.promise(entry(0.1, 1, 40)).why
+    assert message.startswith("revoked: requests are unlike the calibration sample")
+    assert "more than 20.0% had a wrong step" in message
 
 
-def test_what_is_revoked_meanwhile_is_not_promised_in_the_end(calibrated: LoadedModel) -> None:
+def test_a_promise_that_is_revoked_meanwhile_is_not_given_with_the_answer(calibrated: LoadedModel) -> None:
     engine = load_engine(calibrated)
     ticket = engine.admit(Request(PROMPT, Budget(error_tolerance=0.1)))
     for _ in range(200):
@@ -255,5 +255,5 @@ def test_what_is_revoked_meanwhile_is_not_promised_in_the_end(calibrated: Loaded
     assert ticket.answer.receipt.promise.why.startswith("revoked")
 
 
-def test_what_is_no_number_inspires_no_confidence() -> None:
+def test_features_that_are_no_numbers_give_no_confidence() -> None:
     assert Confidence((1.0,) * len(FEATURES), 0.0).of_features((float("nan"),) * len(FEATURES)) < 1e-6

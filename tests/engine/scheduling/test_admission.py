@@ -1,6 +1,6 @@
-"""Who is let in and who is begun: nothing is promised that cannot be kept, and what is promised is kept under overload.
+"""Which requests are admitted and which sequences start: under overload, every admitted request meets its deadline.
 
-The clock stands still but for what the layers take, so that these tests are the same on any machine.
+The clock advances only by the simulated time of the layers, so that these tests are the same on any machine.
 """
 
 from __future__ import annotations
@@ -49,98 +49,99 @@ def tiny() -> tuple[TuiliForCausalLM, Tokenizer]:
 @pytest.fixture
 def costs() -> Costs:
     costs = Costs(SLOTS, 256)
-    for rows in (1, SLOTS):
-        costs.step.observe(rows, 0.010)
-        costs.trunk.observe(rows, 0.005)
+    for together in (1, SLOTS):
+        costs.step.observe(together, 0.010)
+        costs.trunk.observe(together, 0.005)
     costs.prefill.observe(1, 0.010)
     for _ in range(REMEMBERED_RESPONSES):
         costs.lengths.observe(50)
     return costs
 
 
-def row(deadline: float | None = None, priority: int = 0, tokens: int = 400) -> Sequence:
+def new_sequence(deadline: float | None = None, priority: int = 0, tokens: int = 400) -> Sequence:
     return Sequence([8] * 10, SequenceLimits(tokens, deadline=deadline), priority=priority)
 
 
-def ask(queue: WaitingQueue, *rows: Sequence, now: float = 0.0, running: tuple[Sequence, ...] = ()) -> None:
-    for each in rows:
+def submit(queue: WaitingQueue, *sequences: Sequence, now: float = 0.0, running: tuple[Sequence, ...] = ()) -> None:
+    for each in sequences:
         key = QueueKey.of(each, now, len(queue))
         queue.admit(each, key, now, [PendingWork(other, 0) for other in running])
         queue.push(each, key)
 
 
-def test_a_look_ahead_counts_reading_and_writing_and_waiting_for_a_slot(costs: Costs) -> None:
-    rows = [row(deadline=0.0) for _ in range(6)]
-    late = predict_late(0.0, [PendingWork(each, 10) for each in rows], SLOTS, costs)
+def test_the_prediction_counts_prefill_decoding_and_waiting_for_a_slot(costs: Costs) -> None:
+    sequences = [new_sequence(deadline=0.0) for _ in range(6)]
+    late = predict_late(0.0, [PendingWork(each, 10) for each in sequences], SLOTS, costs)
     assert list(late.values()) == pytest.approx([0.54, 0.55, 0.56, 0.56, 1.06, 1.06])
-    assert predict_late(0.0, [PendingWork(each, 10) for each in rows[:1]], SLOTS, costs)[rows[0]] == pytest.approx(0.51)
+    alone = predict_late(0.0, [PendingWork(sequences[0], 10)], SLOTS, costs)
+    assert alone == pytest.approx({sequences[0]: 0.51})
 
 
 def test_a_deadline_that_cannot_be_met_is_refused_with_the_time_after_which_it_can(costs: Costs) -> None:
     queue = WaitingQueue(100, SLOTS, costs)
-    ask(queue, *(row(deadline=0.6) for _ in range(4)))
+    submit(queue, *(new_sequence(deadline=0.6) for _ in range(4)))
     with pytest.raises(
         Overloaded, match=r"^the deadline cannot be met behind 4 requests: ask again in 0\.5 s$"
-    ) as said:
-        ask(queue, row(deadline=0.6))
-    assert said.value.retry_after == pytest.approx(0.45)
-    ask(queue, row(deadline=0.6 + said.value.retry_after + 0.01))
+    ) as refusal:
+        submit(queue, new_sequence(deadline=0.6))
+    assert refusal.value.retry_after == pytest.approx(0.45)
+    submit(queue, new_sequence(deadline=0.6 + refusal.value.retry_after + 0.01))
 
 
-def test_nobody_is_let_in_who_would_make_others_late(costs: Costs) -> None:
+def test_a_request_that_would_make_others_late_is_refused(costs: Costs) -> None:
     queue = WaitingQueue(100, SLOTS, costs)
-    ask(queue, *(row(deadline=0.6) for _ in range(4)))
-    for newcomer in (row(deadline=0.57), row(deadline=2.0, priority=1)):
+    submit(queue, *(new_sequence(deadline=0.6) for _ in range(4)))
+    for newcomer in (new_sequence(deadline=0.57), new_sequence(deadline=2.0, priority=1)):
         with pytest.raises(Overloaded, match=r"^[14] others would be late behind 4 requests"):
-            ask(queue, newcomer)
-    ask(queue, row(deadline=2.0), row())
+            submit(queue, newcomer)
+    submit(queue, new_sequence(deadline=2.0), new_sequence())
 
 
 def test_a_deadline_that_is_too_near_for_an_idle_machine_is_refused_for_good(costs: Costs) -> None:
     with pytest.raises(InputError, match=r"the deadline is in 100 ms: .* takes about 255 ms"):
-        ask(WaitingQueue(100, SLOTS, costs), row(deadline=0.1))
-    alone = row(deadline=0.3)
+        submit(WaitingQueue(100, SLOTS, costs), new_sequence(deadline=0.1))
+    alone = new_sequence(deadline=0.3)
     queue = WaitingQueue(100, SLOTS, costs)
-    ask(queue, alone)
-    assert queue.hopeless(0.0, 0) == [], "it may be a short one, and harms nobody"
+    submit(queue, alone)
+    assert queue.hopeless(0.0, 0) == [], "it may be short, and delays nobody"
     assert queue.hopeless(0.0, 1) == queue.hopeless(0.1, 0) == [alone]
 
 
-def test_a_row_that_would_make_others_late_is_not_begun_before_them(costs: Costs) -> None:
+def test_a_sequence_that_would_make_others_late_does_not_start_before_them(costs: Costs) -> None:
     queue = WaitingQueue(100, SLOTS, costs)
-    running = [PendingWork(row(), 0) for _ in range(3)]
-    first, urgent = row(priority=1), row(deadline=0.6)
-    ask(queue, urgent)
-    ask(queue, first)
+    running = [PendingWork(new_sequence(), 0) for _ in range(3)]
+    first, urgent = new_sequence(priority=1), new_sequence(deadline=0.6)
+    submit(queue, urgent)
+    submit(queue, first)
     assert queue.pop(0.0, running) is urgent
     assert queue.pop(0.0, running) is first
     assert queue.pop(0.0, running) is None
 
 
-def test_who_waits_without_a_deadline_waits_no_longer_than_a_minute(costs: Costs) -> None:
+def test_a_sequence_without_a_deadline_is_queued_as_if_it_were_due_in_a_minute(costs: Costs) -> None:
     queue = WaitingQueue(100, SLOTS, costs)
-    patient = row()
-    ask(queue, patient)
-    ask(queue, row(deadline=DEADLINE_WHERE_NONE_SECONDS + 10.0), now=DEADLINE_WHERE_NONE_SECONDS / 2)
+    patient = new_sequence()
+    submit(queue, patient)
+    submit(queue, new_sequence(deadline=DEADLINE_WHERE_NONE_SECONDS + 10.0), now=DEADLINE_WHERE_NONE_SECONDS / 2)
     assert queue.pop(DEADLINE_WHERE_NONE_SECONDS, []) is patient
 
 
-def test_the_line_takes_only_so_many(costs: Costs) -> None:
+def test_a_full_queue_refuses_requests(costs: Costs) -> None:
     queue = WaitingQueue(2, SLOTS, costs)
-    ask(queue, row(), row())
-    with pytest.raises(Overloaded, match="2 requests wait already") as said:
-        ask(queue, row(deadline=9.0))
-    assert said.value.retry_after > 0
+    submit(queue, new_sequence(), new_sequence())
+    with pytest.raises(Overloaded, match="2 requests wait already") as refusal:
+        submit(queue, new_sequence(deadline=9.0))
+    assert refusal.value.retry_after > 0
 
 
 @dataclass
 class Load:
-    """What came of an open loop: requests that come at random at a rate, whatever the machine does."""
+    """The result of an open loop: requests arrive at random times at a fixed rate."""
 
     good: int = 0
     refused: int = 0
     late: list[float] = field(default_factory=list)
-    """Seconds between deadline and end of those that were let in."""
+    """Seconds from the deadline to the end, for each admitted request."""
 
 
 def offer(
@@ -149,7 +150,7 @@ def offer(
     requests: int,
     deadlines: bool,
 ) -> Load:
-    """Serve this load, with its deadlines or first come, first served."""
+    """Serve this load, with deadlines or first come, first served."""
     clock, random, load = Clock(), Random(1), Load()
     tokens: dict[Sequence, int] = {}
 
@@ -160,51 +161,53 @@ def offer(
     scheduler = Scheduler.of(runner, tokenizer, clock=clock)
     warm_up(scheduler)
     due: dict[Sequence, float] = {}
-    comes = clock.now
+    next_arrival = clock.now
     while requests or scheduler.busy:
         if not scheduler.busy:
-            clock.now = max(clock.now, comes)
-        while requests and comes <= clock.now:
+            clock.now = max(clock.now, next_arrival)
+        while requests and next_arrival <= clock.now:
             requests -= 1
             prompt = [random.randrange(7, 265) for _ in range(random.randint(10, 70))]
-            row = Sequence(prompt, SequenceLimits(400, deadline=comes + DEADLINE if deadlines else None), depth=1)
-            tokens[row], due[row] = random.choice(LENGTHS), comes + DEADLINE
-            comes += random.expovariate(rate)
+            sequence = Sequence(
+                prompt, SequenceLimits(400, deadline=next_arrival + DEADLINE if deadlines else None), depth=1
+            )
+            tokens[sequence], due[sequence] = random.choice(LENGTHS), next_arrival + DEADLINE
+            next_arrival += random.expovariate(rate)
             try:
-                scheduler.submit(row)
+                scheduler.submit(sequence)
             except Overloaded:
                 load.refused += 1
-        for row in scheduler.step():
-            if row.stop is not None:
-                load.late.append(clock.now - due[row])
-                load.good += row.stop is StopReason.END and clock.now <= due[row]
+        for sequence in scheduler.step():
+            if sequence.stop is not None:
+                load.late.append(clock.now - due[sequence])
+                load.good += sequence.stop is StopReason.END and clock.now <= due[sequence]
     return load
 
 
-def test_a_flood_is_refused_and_takes_no_memory(
+def test_refused_requests_take_no_memory(
     tiny: tuple[TuiliForCausalLM, Tokenizer],
 ) -> None:
     engine = load_engine(LoadedModel(*tiny, Path()), waiting=50)
-    scheduler, taken, refused = engine.scheduler, list[Ticket](), Counter[str]()
+    scheduler, tickets, refused = engine.scheduler, list[Ticket](), Counter[str]()
     sizes: list[int] = []
     for number in range(10_000):
         budget = Budget(deadline_ms=600_000.0 if number % 2 else None, max_tokens=5)
         try:
-            taken.append(engine.admit(Request(f"{number} + 1", budget, priority=number % 3)))
+            tickets.append(engine.admit(Request(f"{number} + 1", budget, priority=number % 3)))
         except Overloaded as error:
             refused[str(error).partition(":")[0]] += 1
         if number in (1_000, 9_999):
             gc.collect()
             sizes.append(len(gc.get_objects()))
-    assert (len(taken), scheduler.waiting, refused) == (50, 50, Counter({"50 requests wait already": 9_950}))
-    assert sizes[1] <= sizes[0] + 100, "what was refused leaves nothing behind"
+    assert (len(tickets), scheduler.waiting, refused) == (50, 50, Counter({"50 requests wait already": 9_950}))
+    assert sizes[1] <= sizes[0] + 100, "refused requests stay in memory"
     engine.check()
 
 
 def test_under_twice_the_load_more_than_twice_as_many_are_answered_in_time_and_none_is_late(
     tiny: tuple[TuiliForCausalLM, Tokenizer],
 ) -> None:
-    """16 rows, 73 tokens each at 9.4 ms for all, and 6 ms to read a prompt: 20 requests a second at the very most."""
+    """16 sequences of 73 tokens, 9.4 ms a step for all, and 6 ms to read a prompt: at most 20 requests a second."""
     ours, first_come = (offer(tiny[1], 40.0, 150, deadlines) for deadlines in (True, False))
     assert ours.good >= 2.5 * first_come.good
     assert max(ours.late) <= 0

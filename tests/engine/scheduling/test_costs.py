@@ -1,4 +1,4 @@
-"""What was measured says what is to be expected."""
+"""Expected costs follow from measured ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tuili.engine.scheduling.costs import INITIAL_RESPONSE_TOKENS, REMEMBERED_RE
 from tuili.engine.sequence import Sequence, SequenceLimits
 
 
-def test_a_cost_is_a_line_between_the_sizes_that_were_seen() -> None:
+def test_a_cost_is_a_line_between_the_sizes_that_were_measured() -> None:
     cost = Cost(16)
     assert cost.expected(4) == 0.0
     cost.observe(1, 3.0)
@@ -30,7 +30,7 @@ def test_a_machine_that_slows_down_is_followed() -> None:
     assert [cost.expected(size) for size in (1, 8, 16)] == pytest.approx([3.0, 10.0, 18.0], rel=0.01)
 
 
-def test_half_of_the_longer_responses_say_what_is_left() -> None:
+def test_the_median_of_the_longer_responses_says_how_many_tokens_are_left() -> None:
     lengths = ResponseLengths()
     assert [lengths.expected_left(n) for n in (0, 60, max(INITIAL_RESPONSE_TOKENS))] == [60, 60, inf]
     for number in range(REMEMBERED_RESPONSES):
@@ -39,7 +39,7 @@ def test_half_of_the_longer_responses_say_what_is_left() -> None:
     assert lengths.tenth_percentile == 9
 
 
-def test_a_response_that_was_cut_counts_with_what_it_had_to_come() -> None:
+def test_a_response_that_was_cut_counts_with_its_expected_length() -> None:
     lengths = ResponseLengths()
     for _ in range(REMEMBERED_RESPONSES):
         lengths.observe(40)
@@ -50,9 +50,9 @@ def test_a_response_that_was_cut_counts_with_what_it_had_to_come() -> None:
     assert lengths.expected_left(40) == inf, "nothing is known of longer ones"
 
 
-def test_no_row_needs_more_than_its_limit() -> None:
+def test_no_sequence_is_expected_to_exceed_its_limit() -> None:
     costs = Costs(4, 256)
-    row = Sequence([1], SequenceLimits(7), tokens=[1, 2])
-    assert costs.expected_tokens_left(row) == 5
-    row.tokens += [3] * 5
-    assert costs.expected_tokens_left(row) == 1
+    sequence = Sequence([1], SequenceLimits(7), tokens=[1, 2])
+    assert costs.expected_tokens_left(sequence) == 5
+    sequence.tokens += [3] * 5
+    assert costs.expected_tokens_left(sequence) == 1

@@ -1,4 +1,4 @@
-"""Rows that come, go deeper, are cancelled and end in any order: limits are kept, and company changes nothing."""
+"""Sequences start, go deeper, are cancelled and end in any order: limits are kept, and no sequence changes another."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ Tiny = tuple[TuiliForCausalLM, Tokenizer]
 def tiny() -> Tiny:
     model, tokenizer = tiny_model(top_units=2, window=4, max_unit=4)
     randomize_weights(model)
-    free = rows(9, depth=4)
-    finish(load_scheduler(model.eval(), tokenizer), free)
-    counts = Counter(token for row in free for token in set(row.tokens[2:]) - set(row.tokens[:2]))
-    ending = next(token for token, count in counts.most_common() if count < len(free))
-    tokenizer = replace(tokenizer, end_id=ending)  # so that some end soon and some never
+    unlimited = make_sequences(9, depth=4)
+    finish(load_scheduler(model.eval(), tokenizer), unlimited)
+    counts = Counter(token for sequence in unlimited for token in set(sequence.tokens[2:]) - set(sequence.tokens[:2]))
+    end_id = next(token for token, count in counts.most_common() if count < len(unlimited))
+    tokenizer = replace(tokenizer, end_id=end_id)  # so that some sequences end soon and some never
     return model, tokenizer
 
 
-def finish(scheduler: Scheduler, rows: list[Sequence]) -> None:
-    for row in rows:
-        scheduler.submit(row)
+def finish(scheduler: Scheduler, sequences: list[Sequence]) -> None:
+    for sequence in sequences:
+        scheduler.submit(sequence)
     while scheduler.busy:
         scheduler.step()
         scheduler.check()
@@ -51,34 +51,34 @@ def prompt(number: int, length: int) -> list[int]:
     return torch.randint(7, 265, (length,), generator=torch.Generator().manual_seed(number)).tolist()
 
 
-def rows(count: int, **settings: object) -> list[Sequence]:
+def make_sequences(count: int, **settings: object) -> list[Sequence]:
     return [Sequence(prompt(n, 3 + 5 * n), SequenceLimits(20), exit_threshold=0.4, **settings) for n in range(count)]  # type: ignore[arg-type]
 
 
 def endless(tiny: Tiny) -> Sequence:
-    """A row that goes on to its limit."""
-    for row in rows(20, depth=4):
-        finish(load_scheduler(*tiny), [row])
-        if row.stop is StopReason.LENGTH:
-            return row
+    """A sequence that goes on to its limit."""
+    for sequence in make_sequences(20, depth=4):
+        finish(load_scheduler(*tiny), [sequence])
+        if sequence.stop is StopReason.LENGTH:
+            return sequence
     raise AssertionError("all end by themselves")
 
 
-def written(row: Sequence) -> tuple[list[int], list[int], StopReason | None]:
-    return row.tokens, row.depths, row.stop
+def written(sequence: Sequence) -> tuple[list[int], list[int], StopReason | None]:
+    return sequence.tokens, sequence.depths, sequence.stop
 
 
 @pytest.mark.parametrize("depth", ["auto", 2, 4, "exact"])
-def test_company_and_chunks_change_nothing(tiny: Tiny, depth: Depth) -> None:
-    alone, together = rows(9, depth=depth), rows(9, depth=depth)
-    for row in alone:
-        finish(load_scheduler(*tiny, slots=1, prefix_cache_bytes=0), [row])
+def test_other_sequences_and_chunks_change_nothing(tiny: Tiny, depth: Depth) -> None:
+    alone, together = make_sequences(9, depth=depth), make_sequences(9, depth=depth)
+    for sequence in alone:
+        finish(load_scheduler(*tiny, slots=1, prefix_cache_bytes=0), [sequence])
     finish(load_scheduler(*tiny, slots=4, chunk=5), together)
     assert list(map(written, alone)) == list(map(written, together))
-    assert {row.stop for row in alone} == {StopReason.END, StopReason.LENGTH}
+    assert {sequence.stop for sequence in alone} == {StopReason.END, StopReason.LENGTH}
 
 
-def test_a_prompt_that_was_read_before_is_reused_and_gives_the_same(tiny: Tiny) -> None:
+def test_a_prompt_in_the_prefix_cache_is_reused_and_gives_the_same_tokens(tiny: Tiny) -> None:
     scheduler = load_scheduler(*tiny, slots=2)
     base = prompt(1, 60)
     for length in (60, 45, 61):
@@ -91,7 +91,7 @@ def test_a_prompt_that_was_read_before_is_reused_and_gives_the_same(tiny: Tiny) 
     assert scheduler.stats.cached_tokens == 104
 
 
-def test_prompts_are_kept_within_their_bytes(tiny: Tiny) -> None:
+def test_the_prefix_cache_keeps_to_its_bytes(tiny: Tiny) -> None:
     model, tokenizer = tiny
     cache = PrefixCache(60_000)
     runner = TorchModelRunner(LeanModel(model), tokenizer.end_id, slots=2, prefix_cache=cache)
@@ -100,75 +100,75 @@ def test_prompts_are_kept_within_their_bytes(tiny: Tiny) -> None:
     assert 0 < len(cache) < 12
 
 
-def test_sampling_follows_the_seed_and_not_the_company(tiny: Tiny) -> None:
+def test_sampling_depends_on_the_seed_and_not_on_other_sequences(tiny: Tiny) -> None:
     def drawn(seeds: list[int], slots: int) -> list[list[int]]:
-        own = [
+        sequences = [
             Sequence(prompt(3, 9), SequenceLimits(15), Sampling(temperature=1.0, seed=seed, top_p=0.9))
             for seed in seeds
         ]
-        finish(load_scheduler(*tiny, slots=slots), own)
-        return [row.tokens for row in own]
+        finish(load_scheduler(*tiny, slots=slots), sequences)
+        return [sequence.tokens for sequence in sequences]
 
     together = drawn([1, 2, 1, 3], 4)
     assert together[0] == together[2] != together[1]
     assert together == [drawn([seed], 1)[0] for seed in (1, 2, 1, 3)]
 
 
-def test_priority_goes_first_then_the_deadline_then_the_order(tiny: Tiny) -> None:
+def test_the_queue_is_ordered_by_priority_then_deadline_then_arrival(tiny: Tiny) -> None:
     order: list[str] = []
     names = {}
     scheduler = load_scheduler(*tiny, slots=1, clock=Clock())
     for name, priority, deadline in [("last", 0, None), ("late", 0, 9.0), ("soon", 0, 8.0), ("first", 1, None)]:
-        row = Sequence(prompt(1, 5), SequenceLimits(1, deadline=deadline), priority=priority)
-        names[row] = name
-        scheduler.submit(row)
+        sequence = Sequence(prompt(1, 5), SequenceLimits(1, deadline=deadline), priority=priority)
+        names[sequence] = name
+        scheduler.submit(sequence)
     while scheduler.busy:
-        order += [names[row] for row in scheduler.step() if row.stop]
+        order += [names[sequence] for sequence in scheduler.step() if sequence.stop]
     assert order == ["first", "soon", "late", "last"]
 
 
-def test_a_stop_text_ends_the_writing(tiny: Tiny) -> None:
-    free = endless(tiny)
-    assert free.stop is StopReason.LENGTH
-    text = tiny[1].decode(free.tokens[3:5])
-    stopped = Sequence(free.prompt, free.limits, Sampling(stop=(text,)), depth=4)
+def test_a_stop_text_ends_the_sequence(tiny: Tiny) -> None:
+    unlimited = endless(tiny)
+    assert unlimited.stop is StopReason.LENGTH
+    text = tiny[1].decode(unlimited.tokens[3:5])
+    stopped = Sequence(unlimited.prompt, unlimited.limits, Sampling(stop=(text,)), depth=4)
     finish(load_scheduler(*tiny), [stopped])
     assert stopped.stop is StopReason.STOP
-    assert stopped.tokens == free.tokens[: len(stopped.tokens)]
+    assert stopped.tokens == unlimited.tokens[: len(stopped.tokens)]
     assert len(stopped.tokens) <= 5
 
 
 @pytest.mark.parametrize("depth", ["auto", 2, "exact"])
 def test_layer_steps_are_never_overrun_and_depth_falls_before_text_is_cut(tiny: Tiny, depth: Depth) -> None:
-    own = [
+    sequences = [
         Sequence(prompt(n, 9), SequenceLimits(30, layer_steps=17 + n), depth=depth, exit_threshold=1.0)
         for n in range(8)
     ]
-    finish(load_scheduler(*tiny), own)
-    for row in own:
-        assert row.layer_steps <= row.limits.layer_steps  # type: ignore[operator]
-        assert row.layer_steps >= sum(row.depths)
-        assert row.stop is StopReason.END or row.stop is StopReason.LAYERS
+    finish(load_scheduler(*tiny), sequences)
+    for sequence in sequences:
+        assert sequence.layer_steps <= sequence.limits.layer_steps  # type: ignore[operator]
+        assert sequence.layer_steps >= sum(sequence.depths)
+        assert sequence.stop is StopReason.END or sequence.stop is StopReason.LAYERS
     if depth == "auto":
-        assert any(row.depths[-1] < 4 for row in own if row.stop is StopReason.LAYERS)
+        assert any(sequence.depths[-1] < 4 for sequence in sequences if sequence.stop is StopReason.LAYERS)
 
 
 def test_a_deadline_lowers_the_depth_and_is_kept(tiny: Tiny) -> None:
-    """A look at the clock takes 1 ms here: a token at full depth many of them, one of the trunk few."""
-    free, hurried = (
+    """Each reading of the clock takes 1 ms here: many for a token of full depth, few for a token of the trunk."""
+    unlimited, urgent = (
         Sequence(prompt(2, 9), SequenceLimits(20, deadline=deadline), exit_threshold=1.0) for deadline in (None, 0.15)
     )
-    for row in (free, hurried):
-        finish(load_scheduler(*tiny, clock=Clock(step=1e-3)), [row])
-    assert set(free.depths) == {4}
-    assert hurried.ended_at is not None
-    assert hurried.ended_at <= 0.15 + 0.01
-    assert 1 in hurried.depths
-    assert len(hurried.tokens) >= 10
+    for sequence in (unlimited, urgent):
+        finish(load_scheduler(*tiny, clock=Clock(step=1e-3)), [sequence])
+    assert set(unlimited.depths) == {4}
+    assert urgent.ended_at is not None
+    assert urgent.ended_at <= 0.15 + 0.01
+    assert 1 in urgent.depths
+    assert len(urgent.tokens) >= 10
 
 
-def test_the_prompts_of_others_make_nobody_late(tiny: Tiny) -> None:
-    """Reading a token takes 1 ms here, whoever's it is."""
+def test_reading_the_prompts_of_others_makes_no_sequence_late(tiny: Tiny) -> None:
+    """Reading a token takes 1 ms here, for every sequence."""
     model, tokenizer = tiny
     clock = Clock()
 
@@ -183,37 +183,37 @@ def test_the_prompts_of_others_make_nobody_late(tiny: Tiny) -> None:
     scheduler = Scheduler.of(runner, tokenizer, clock=clock)
     warm_up(scheduler)
     start = clock.now
-    hurried = [Sequence(endless(tiny).prompt, SequenceLimits(12, deadline=start + 0.1), depth=4) for _ in range(2)]
+    urgent = [Sequence(endless(tiny).prompt, SequenceLimits(12, deadline=start + 0.1), depth=4) for _ in range(2)]
     for length in (250, 120):
         with pytest.raises(InputError, match="the deadline is in 100 ms: to read the prompt and write"):
             scheduler.submit(Sequence(prompt(1, length), SequenceLimits(5, deadline=start + 0.1)))
-    own = [Sequence(prompt(n, 10), SequenceLimits(5, deadline=start + 0.1)) for n in range(2)]
+    sequences = [Sequence(prompt(n, 10), SequenceLimits(5, deadline=start + 0.1)) for n in range(2)]
     others = [Sequence(prompt(9, 250), SequenceLimits(5)) for _ in range(2)]
-    finish(scheduler, [*hurried, *others, *own])
-    for row in (*hurried, *own):
-        assert row.ended_at is not None
-        assert row.ended_at <= start + 0.102
-    assert all(len(row.tokens) > 5 for row in hurried)
-    assert all(row.stop in (StopReason.END, StopReason.LENGTH) for row in others)
+    finish(scheduler, [*urgent, *others, *sequences])
+    for sequence in (*urgent, *sequences):
+        assert sequence.ended_at is not None
+        assert sequence.ended_at <= start + 0.102
+    assert all(len(sequence.tokens) > 5 for sequence in urgent)
+    assert all(sequence.stop in (StopReason.END, StopReason.LENGTH) for sequence in others)
 
 
-def test_verified_drafts_are_kept_where_they_have_been_paid_for(tiny: Tiny) -> None:
+def test_accepted_drafts_are_kept_within_the_layer_steps(tiny: Tiny) -> None:
     for budget in range(17, 60, 6):
         exact, full = (
             Sequence(endless(tiny).prompt, SequenceLimits(30, budget), depth=depth) for depth in ("exact", 4)
         )
-        for row in (exact, full):
-            finish(load_scheduler(*tiny), [row])
+        for sequence in (exact, full):
+            finish(load_scheduler(*tiny), [sequence])
         assert exact.layer_steps <= budget
         assert exact.tokens == full.tokens[: len(exact.tokens)]
         accepted = Sequence(full.prompt, SequenceLimits(30, budget), depth="exact")
         model, tokenizer = tiny
         finish(Scheduler.of(TorchModelRunner(Agreeing(model), tokenizer.end_id), tokenizer), [accepted])
-        assert len(accepted.tokens) == budget // 4, "a trunk that always guesses right loses nothing"
+        assert len(accepted.tokens) == budget // 4, "a trunk whose drafts are always right loses nothing"
 
 
 class Agreeing(LeanModel):
-    """All its exits say the same."""
+    """All exits have the same logits."""
 
     def exit(self, hidden_ATM: torch.Tensor) -> torch.Tensor:
         logits_ATV = torch.zeros(*hidden_ATM.shape[:2], self.config.vocab_size)
@@ -221,14 +221,14 @@ class Agreeing(LeanModel):
         return logits_ATV
 
 
-def test_a_row_in_a_widened_memory_can_be_cancelled(tiny: Tiny) -> None:
+def test_a_sequence_in_a_widened_cache_can_be_cancelled(tiny: Tiny) -> None:
     scheduler = load_scheduler(*tiny, slots=3)
-    own = [Sequence(prompt(n, length), SequenceLimits(40), depth=4) for n, length in enumerate((150, 10, 12))]
-    for row in own:
-        scheduler.submit(row)
+    sequences = [Sequence(prompt(n, length), SequenceLimits(40), depth=4) for n, length in enumerate((150, 10, 12))]
+    for sequence in sequences:
+        scheduler.submit(sequence)
     for _ in range(3):
         scheduler.step()
-    scheduler.cancel(own[0])
+    scheduler.cancel(sequences[0])
     scheduler.check()
     while scheduler.busy:
         scheduler.step()
@@ -236,28 +236,28 @@ def test_a_row_in_a_widened_memory_can_be_cancelled(tiny: Tiny) -> None:
     assert sum(scheduler.stats.ended.values()) == 3
 
 
-def test_what_waits_too_long_ends_in_time_without_a_slot(tiny: Tiny) -> None:
+def test_a_sequence_that_waits_too_long_ends_at_its_deadline_without_a_slot(tiny: Tiny) -> None:
     clock = Clock()
     scheduler = load_scheduler(*tiny, slots=1, clock=clock)
     first, second = (
         Sequence(endless(tiny).prompt, SequenceLimits(20), depth=4, priority=1),
         Sequence(prompt(2, 5), SequenceLimits(5, deadline=1.0)),
     )
-    for row in (first, second):
-        scheduler.submit(row)
+    for sequence in (first, second):
+        scheduler.submit(sequence)
     scheduler.step()
     clock.now = 1.0
     assert second in scheduler.step()
     assert (second.stop, second.tokens, second.seconds["queue"]) == (StopReason.DEADLINE, [], 1.0)
 
 
-def test_a_full_queue_and_impossible_rows_are_refused(tiny: Tiny) -> None:
+def test_impossible_sequences_are_refused_and_so_are_all_when_the_queue_is_full(tiny: Tiny) -> None:
     scheduler = load_scheduler(*tiny, waiting=2)
     for _ in range(2):
         scheduler.submit(Sequence([8, 9], SequenceLimits(5)))
     with pytest.raises(Overloaded, match="2 requests wait already"):
         scheduler.submit(Sequence([8, 9], SequenceLimits(5)))
-    for row, said in [
+    for sequence, message in [
         (Sequence([], SequenceLimits(5)), "0 tokens"),
         (Sequence([8] * 512, SequenceLimits(5)), "512 tokens: from 1 to 511"),
         (Sequence([8], SequenceLimits(5), depth=5), r"depth 5 is no exit"),
@@ -265,7 +265,7 @@ def test_a_full_queue_and_impossible_rows_are_refused(tiny: Tiny) -> None:
         (Sequence([8], SequenceLimits(5), Sampling(temperature=1.0), depth="exact"), "temperature 0"),
         (Sequence([8], SequenceLimits(5, deadline=9e9), depth="exact"), "keeps no deadline"),
     ]:
-        with pytest.raises(InputError, match=said):
-            load_scheduler(*tiny).submit(row)
+        with pytest.raises(InputError, match=message):
+            load_scheduler(*tiny).submit(sequence)
     scheduler.check()
     assert scheduler.stats.submitted == 2

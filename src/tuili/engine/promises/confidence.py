@@ -2,8 +2,8 @@
 
 A logistic regression on a few features of all attempts. Each feature alone misses something: the verifier has not read
 the other attempts, agreement says nothing about a single attempt, the checker cannot decide every step. The regression
-is fitted when a model is calibrated, on other problems than the guarantee rests on; the guarantee holds whatever its
-quality. Which confidence an answer needs is left to `calibration`.
+is fitted when a model is calibrated, on other problems than those from which the guarantee is computed. The guarantee
+holds however good the regression is. Which confidence an answer needs is left to `calibration`.
 
 Dimensions: N answers, F features.
 """

@@ -130,7 +130,7 @@ class WaitingQueue:
     def hopeless(self, now: float, running: int) -> list[Sequence]:
         """The waiting sequences that would be late even if they were started now beside `running` others.
 
-        One that is all alone is tried as long as a short response would be in time.
+        Where nothing else waits or runs, a sequence is hopeless only if even a short response would be late.
         """
         with_deadline = [(each, each.limits.deadline) for each in self if each.limits.deadline is not None]
         costs, alone, together = self._costs, running + len(self) == 1, min(running + 1, self._slots)

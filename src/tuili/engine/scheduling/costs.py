@@ -58,21 +58,21 @@ class Cost:
 
 
 class ResponseLengths:
-    """The tokens of the last responses, and how many more they let one expect for a response that is being decoded."""
+    """The lengths of the last responses, and what they say about a response that is being decoded; in tokens."""
 
     def __init__(self) -> None:
         self._last = deque[float](INITIAL_RESPONSE_TOKENS, maxlen=REMEMBERED_RESPONSES)
         self._sorted = sorted(self._last)
 
     def observe(self, tokens: int, cut: bool = False) -> None:
-        """Take in a response. One that was cut counts as long as others of its length became."""
+        """Take in a response. A response that was cut counts with its expected length."""
         if cut and (left := self.expected_left(tokens)) == inf:
             return
         self._last.append(tokens + (left if cut else 0))
         self._sorted = sorted(self._last)
 
     def expected_left(self, written: int) -> float:
-        """The median of the tokens that responses of this length still got; infinite where none was longer."""
+        """The median of the further tokens, over the responses longer than `written`; infinite if there are none."""
         place = bisect_right(self._sorted, written)
         return self._sorted[(place + len(self._sorted) - 1) // 2] - written if place < len(self._sorted) else inf
 
@@ -109,7 +109,7 @@ class Costs:
         return self.prefill.expected(tokens) if tokens else 0.0
 
     def seconds_to_finish_prompt(self, sequence: Sequence, unread: int) -> float:
-        """Seconds to read the last `unread` tokens of a prompt, those of a response with the verifier."""
+        """Seconds to read the last `unread` tokens of a prompt. The verifier reads those of a response."""
         if sequence.verify_from is None:
             return self.prefill_seconds(unread)
         verified = min(unread, len(sequence.prompt) - sequence.verify_from)
@@ -120,7 +120,7 @@ class Costs:
         return self.step.expected(together) + self.between_steps.expected(1)
 
     def expected_tokens_left(self, sequence: Sequence) -> float:
-        """The median of the tokens that a sequence still needs, at least one; 0 where it is only to be read."""
+        """The median of the tokens that a sequence still needs, at least one; 0 if only the verifier reads it."""
         if sequence.verify_from is not None:
             return 0.0
         written = len(sequence.tokens)
@@ -132,7 +132,7 @@ class Costs:
         return prompt + self.expected_tokens_left(sequence) * self.seconds_a_token(together) + self.judge.expected(1)
 
     def min_seconds(self, sequence: Sequence) -> float:
-        """The same for a short response that is decoded alone by the trunk."""
+        """Seconds from the start of a sequence to its judged response, for a short one that the trunk decodes."""
         tokens = min(self.lengths.tenth_percentile, sequence.limits.tokens) if sequence.verify_from is None else 1
         prompt = self.seconds_to_finish_prompt(sequence, len(sequence.prompt))
         return prompt + (tokens - 1) * self.trunk.expected(1) + self.judge.expected(1)

@@ -32,7 +32,7 @@ class Deadlines:
         return list(self._decoded_by)
 
     def update(self, running: Iterable[Sequence]) -> None:
-        """Work the times out anew: if all sequences end at the last moment, they are judged one after the other."""
+        """Compute the times anew, so that all responses can be judged one after the other by their deadlines."""
         with_deadline = [(each.limits.deadline, each) for each in running if each.limits.deadline is not None]
         judging = DEADLINE_SAFETY_FACTOR * self._costs.judge.expected(1)
         self._decoded_by, latest = {}, inf

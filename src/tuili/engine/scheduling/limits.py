@@ -41,7 +41,7 @@ def text_end(sequence: Sequence, runner: ModelRunner, tokenizer: Tokenizer) -> S
 
 
 def _has_stop_text(sequence: Sequence, tokenizer: Tokenizer) -> bool:
-    # A character may take four tokens, and what has no text, as special tokens, stands at the ends.
+    # A character takes at most four tokens. Special tokens, which have no text, stand only at the ends.
     last = 4 * max(map(len, sequence.sampling.stop)) + 8
     text = tokenizer.decode(sequence.tokens[-last:], skip_special_tokens=True)
     return any(stop in text for stop in sequence.sampling.stop)

@@ -30,7 +30,7 @@ class Scheduler:
 
     Args:
         tokenizer: decodes the text in which stop texts are looked for.
-        queue: holds the waiting sequences; its slots must be those of the runner.
+        queue: holds the waiting sequences; it must have as many slots as the runner.
         costs: what work takes, which is measured here.
         chunk: prompt tokens that one step reads, at most.
         clock: the time in seconds.
@@ -220,8 +220,8 @@ class Scheduler:
         now, costs, step = self.clock(), self.costs, self._longest_step()
         left = [self._deadlines.seconds_left(sequence, now) for sequence in sequences]
         spare = min(left) - step
-        a_token = zip(left, map(costs.expected_tokens_left, sequences), strict=True)
-        in_pace = min(seconds / tokens for seconds, tokens in a_token) - step
+        pairs = zip(left, map(costs.expected_tokens_left, sequences), strict=True)
+        in_pace = min(seconds / tokens for seconds, tokens in pairs) - step
         verifies = self._prefilling is not None and self._prefilling.verify_from is not None
         cost = costs.verify if verifies else costs.prefill
         return min(
@@ -235,7 +235,7 @@ class Scheduler:
         return self._deadlines.seconds_left(sequence, now) <= self._longest_step()
 
     def _longest_step(self) -> float:
-        """Seconds to allow for a step: at full depth, unless a sequence is decoded alone and can leave earlier."""
+        """Seconds to allow for a step: of the trunk for a sequence that is decoded alone, of all layers for several."""
         together = max(1, len(self._decoding))
         groups = len(self.runner.exits) - 1 if together > 1 else 0
         drafts = [self.runner.draft_length(each) + 1 for each in self._decoding if each.depth == "exact"]

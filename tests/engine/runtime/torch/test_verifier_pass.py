@@ -1,4 +1,4 @@
-"""The verifier in the engine: it judges what training judges, piece by piece, within the budget."""
+"""The verifier in the engine: it judges as in training, piece by piece and within the budget."""
 
 from __future__ import annotations
 
@@ -37,34 +37,34 @@ def verifier(state_size: int = 16) -> LoadedVerifier:
 
 
 @pytest.mark.parametrize("chunk", [256, 7, 1])
-def test_pieces_say_what_the_whole_says_in_training(chunk: int) -> None:
+def test_pieces_are_judged_as_the_whole_is_in_training(chunk: int) -> None:
     model, tokenizer = tiny_model()
-    loaded, own = LoadedModel(model.eval(), tokenizer, Path()), verifier()
+    loaded, loaded_verifier = LoadedModel(model.eval(), tokenizer, Path()), verifier()
     problems = unseen_problems(["arithmetic"], [1, 2], 2, 0)
     chains = [render_chain(loaded, problem, problem.steps, problem.answer, "right") for problem in problems]
-    scheduler = load_scheduler(model, tokenizer, slots=3, chunk=chunk, verifier=own)
-    rows = [Sequence(list(chain.ids), SequenceLimits(), verify_from=chain.prompt) for chain in chains if chain]
-    writing = Sequence(list(chains[0].ids[:9]), SequenceLimits(60), depth=4)  # type: ignore[union-attr]
-    for row in (rows[0], writing, *rows[1:], replace_row(rows[0])):
-        scheduler.submit(row)
+    scheduler = load_scheduler(model, tokenizer, slots=3, chunk=chunk, verifier=loaded_verifier)
+    sequences = [Sequence(list(chain.ids), SequenceLimits(), verify_from=chain.prompt) for chain in chains if chain]
+    decoding = Sequence(list(chains[0].ids[:9]), SequenceLimits(60), depth=4)  # type: ignore[union-attr]
+    for sequence in (sequences[0], decoding, *sequences[1:], copy_of(sequences[0])):
+        scheduler.submit(sequence)
     while scheduler.busy:
         scheduler.step()
         scheduler.check()
-    for row, chain in zip(rows, chains, strict=True):
+    for sequence, chain in zip(sequences, chains, strict=True):
         assert chain is not None
-        raw_Q = predict_logits(own.network, build_examples(model, [chain], lambda *_: None))
+        raw_Q = predict_logits(loaded_verifier.network, build_examples(model, [chain], lambda *_: None))
         torch.testing.assert_close(
-            torch.tensor(row.validity_logits), raw_Q, atol=0.03, rtol=0.02
+            torch.tensor(sequence.validity_logits), raw_Q, atol=0.03, rtol=0.02
         )  # features kept in bf16
-        wanted_Q = torch.cat([(raw_Q[:-1] + 4) / 8, 0.1 + 0.8 * (raw_Q[-1:] + 9) / 18])
-        torch.testing.assert_close(torch.tensor(row.validity_probs), wanted_Q, atol=0.01, rtol=0.02)
-        assert (row.stop, row.tokens) == (StopReason.READ, [])
-        assert row.layer_steps == 4 * (len(chain.labels) + 1)
-    assert scheduler.stats.ended[StopReason.READ] == len(rows) + 1
+        expected_Q = torch.cat([(raw_Q[:-1] + 4) / 8, 0.1 + 0.8 * (raw_Q[-1:] + 9) / 18])
+        torch.testing.assert_close(torch.tensor(sequence.validity_probs), expected_Q, atol=0.01, rtol=0.02)
+        assert (sequence.stop, sequence.tokens) == (StopReason.READ, [])
+        assert sequence.layer_steps == 4 * (len(chain.labels) + 1)
+    assert scheduler.stats.ended[StopReason.READ] == len(sequences) + 1
 
 
-def replace_row(row: Sequence) -> Sequence:
-    return Sequence(row.prompt, row.limits, verify_from=row.verify_from)
+def copy_of(sequence: Sequence) -> Sequence:
+    return Sequence(sequence.prompt, sequence.limits, verify_from=sequence.verify_from)
 
 
 def test_without_a_verifier_or_a_response_there_is_nothing_to_read() -> None:
@@ -90,28 +90,28 @@ def engine(nano: LoadedModel) -> Engine:
     return Engine(Scheduler.of(runner, nano.tokenizer), nano.tokenizer, Promises(None))
 
 
-def test_an_answer_is_read_once_and_its_confidence_told(engine: Engine) -> None:
+def test_an_answer_is_read_once_and_gets_a_confidence(engine: Engine) -> None:
     (answer,) = engine.answer([Request("What is 48 + 27 * 3?")])
-    reading = engine.scheduler.stats
+    stats = engine.scheduler.stats
     assert answer.receipt.outcome is Outcome.ANSWERED
     assert answer.receipt.attempts == 1
     assert answer.receipt.confidence is not None
-    assert reading.ended == {StopReason.END: 1, StopReason.READ: 1}
+    assert stats.ended == {StopReason.END: 1, StopReason.READ: 1}
     generated = answer.receipt.tokens["generated"]
-    written = round(answer.receipt.mean_depth * generated)
-    assert answer.receipt.layer_steps == written + 12 * (generated + 1)
+    decoding_steps = round(answer.receipt.mean_depth * generated)
+    assert answer.receipt.layer_steps == decoding_steps + 12 * (generated + 1)
     assert answer.receipt.milliseconds["total"] > 0
 
 
 @pytest.mark.parametrize("budget", [Budget(deadline_ms=60_000), Budget(max_layer_steps=400)])
-def test_where_time_or_layers_are_short_it_is_not_asked(engine: Engine, budget: Budget) -> None:
+def test_with_a_deadline_or_few_layer_steps_the_verifier_reads_nothing(engine: Engine, budget: Budget) -> None:
     (answer,) = engine.answer([Request("What is 48 + 27 * 3?", budget)])
     assert answer.receipt.outcome is Outcome.ANSWERED
     assert answer.receipt.confidence is None
     assert engine.scheduler.stats.ended == {StopReason.END: 1}
 
 
-def test_cancelling_while_it_reads_frees_the_slot(engine: Engine) -> None:
+def test_cancelling_while_the_verifier_reads_frees_the_slot(engine: Engine) -> None:
     ticket = engine.admit(Request("What is 48 + 27 * 3?"))
     while ticket.sequence.verify_from is None:
         engine.step()
@@ -122,25 +122,25 @@ def test_cancelling_while_it_reads_frees_the_slot(engine: Engine) -> None:
     assert not engine.busy
 
 
-def test_a_step_that_nobody_can_decide_is_doubted_where_the_verifier_does(nano: LoadedModel) -> None:
+def test_a_step_that_the_checker_cannot_decide_is_doubted_if_its_probability_is_low(nano: LoadedModel) -> None:
     tokens = nano.tokenizer.encode_text("<think>\n1 + 1 = 2\nso it goes\n</think>2")
-    written = parse_tokens(nano.tokenizer, tokens, [3] * len(tokens), Context())
-    row = Sequence([1], SequenceLimits(), tokens=tokens, stop=StopReason.END)
-    end = written.steps[1].last_token
+    response = parse_tokens(nano.tokenizer, tokens, [3] * len(tokens), Context())
+    sequence = Sequence([1], SequenceLimits(), tokens=tokens, stop=StopReason.END)
+    end = response.steps[1].last_token
     assert end is not None
     assert tokens[end] == nano.tokenizer.encode_text("so it goes")[-1]
-    for chance, doubted in ((0.4, True), (0.6, False)):
-        believed = [0.9] * len(tokens)
-        believed[end] = chance
-        found = with_step_confidences(Attempt(row, written, "", (), tuple(believed)), 0)
-        assert [step.confidence for step in found.response.steps] == [None, chance]
-        assert bool(found.shortcoming) == doubted
-    assert with_step_confidences(Attempt(row, written, "", (), (0.3,) * len(tokens)), 0).shortcoming.startswith(
+    for prob, doubted in ((0.4, True), (0.6, False)):
+        probs = [0.9] * len(tokens)
+        probs[end] = prob
+        judged = with_step_confidences(Attempt(sequence, response, "", (), tuple(probs)), 0)
+        assert [step.confidence for step in judged.response.steps] == [None, prob]
+        assert bool(judged.shortcoming) == doubted
+    assert with_step_confidences(Attempt(sequence, response, "", (), (0.3,) * len(tokens)), 0).shortcoming.startswith(
         "step 2 is doubted"
     )
 
 
-def test_a_model_folder_brings_its_verifier(tmp_path: Path) -> None:
+def test_an_engine_loads_the_verifier_of_the_model_folder(tmp_path: Path) -> None:
     folder = save_tiny(tmp_path / "model")
     assert not load_engine(load_model(folder)).verifies
     write_verifier(folder, verifier())

@@ -1,8 +1,8 @@
 """Functions of tensors compiled into graphs that are called without guards.
 
 `torch.compile` checks every tensor of every call against the graph. For a small model these guards take as long as the
-graph. So a graph is made here from one example, of which named dimensions may take any size; any other difference goes
-unnoticed. The caller, `lean_model`, answers for that, and tests compare graphs with the functions they were made from.
+graph. So a graph is made here from one example, of which named dimensions may take any size. No other difference is
+noticed, so `lean_model` must not pass one. Tests compare graphs with the functions that they were made from.
 """
 
 from __future__ import annotations

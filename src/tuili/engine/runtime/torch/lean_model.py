@@ -209,7 +209,7 @@ class _Attention:
         self._output = convert(attention.o_proj.weight)
 
     def project(self, hidden_ATM: Tensor, metadata: AttentionMetadata) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Queries [A, T, H, D], own keys and values [A, T, K, D], gates [A, T, 3 * H]; 0 sizes where none are."""
+        """Queries [A, T, H, D], own keys and values [A, T, K, D], gates [A, T, 3 * H]; of size 0 if there are none."""
         heads, value, gate = linear(self._norm(hidden_ATM), self._weight).split(self._sizes, dim=-1)
         heads_ATQD = _rotate(
             heads.unflatten(-1, (self._heads + self._kv_heads, self._size)), self._rotated_norm, metadata

@@ -63,9 +63,9 @@ class TorchModelRunner:
         self._decoding: list[Sequence] = []
         """The sequence in each slot, from the first on."""
         self._prefilling: Sequence | None = None
-        """The sequence in the slot behind these."""
+        """The sequence in the slot behind those of `_decoding`."""
         self._verifier_pass: VerifierPass | None = None
-        """The verifier's reading of it, where it is a response to be verified."""
+        """How the verifier reads `_prefilling`; None where that is a prompt."""
 
     @torch.inference_mode()
     def start(self, sequence: Sequence) -> int:

@@ -1,7 +1,7 @@
 """What a model's experts and attention heads do with a text that it has decoded, for monitoring.
 
-The text goes through the model's own layers once more, at full depth, so that decoding itself measures nothing. It must
-not run beside a decoding step, which uses the same routers.
+The text goes through the model's own layers once more, at full depth, so that decoding does not measure anything. No
+decoding step may run meanwhile, because it uses the same routers.
 
 Dimensions: T tokens, H heads, D head size.
 """
@@ -20,7 +20,7 @@ from tuili.model import LayeredAttention, TuiliForCausalLM
 ACTIVE_SHARE = 0.1
 """A head is active for a token if its output's norm is at least this share of the largest head's in the layer."""
 MAX_OBSERVED_TOKENS = 256
-"""Last tokens of a text that are looked at."""
+"""Only so many last tokens of a text are observed."""
 
 
 @torch.inference_mode()
