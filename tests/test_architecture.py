@@ -242,3 +242,30 @@ def test_lines_of_code_are_counted_in_subfolders_and_without_texts(tmp_path):
 def test_no_file_names_a_machine_or_a_registry():
     found = [f"{name}: {hit[0]}" for name, text in committed_texts() for hit in OF_ONE_MACHINE.finditer(text)]
     assert found == []
+
+
+def private_assignments(module: ast.Module) -> list[str]:
+    """The private attributes that a file assigns to objects other than `self`, by statement or by `setattr`."""
+    names = []
+    for node in ast.walk(module):
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+            targets = [node.target]
+        for target in targets:
+            if isinstance(target, ast.Attribute) and ast.unparse(target.value) not in ("self", "cls"):
+                names.append(target.attr)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setattr"):
+            names += [str(given.value).rpartition(".")[2] for given in node.args if isinstance(given, ast.Constant)]
+    return [name for name in names if name.startswith("_") and not name.startswith("__")]
+
+
+def test_tests_hand_collaborators_in_and_assign_no_private_attributes():
+    assigned = {str(file.relative_to(ROOT)): private_assignments(tree(file)) for file in sources(ROOT / "tests")}
+    assert {file: names for file, names in assigned.items() if names} == {}
+
+
+def test_the_scan_for_private_assignments_sees_every_way():
+    code = 'engine._judge = 1\nself._own = 2\nmonkeypatch.setattr(runner, "_cache", 3)\nx.y._z += 1\nsetattr(a, "b", 4)'
+    assert private_assignments(ast.parse(code)) == ["_judge", "_z", "_cache"]

@@ -68,9 +68,9 @@ FACES = {
         ACCENT_COLOUR EVAL_FILE LEVEL_COLOURS MUTED_COLOUR PLOT_STYLE
         AttemptHistory AttemptSnapshot CalibrationGrid CertifiedSetting EvalSettings LabelledPrompt LossTable
         ScoredResponse
-        answer_problems calibrate candidate_thresholds cells_by_domain certify collect_histories cost_curves depth_lines
-        draw_risk_coverage empirical_setting evaluate figures_line fit_confidence goodput_lines heat_map
-        paired_difference read_figures reliability_diagrams replay sample starting_setting
+        answer_problems calibrate candidate_thresholds cells_by_domain certify collect_histories depth_lines
+        draw_risk_coverage empirical_setting evaluate figure_uri figures_line fit_confidence heat_map
+        paired_difference read_figures replay sample starting_setting
         wilson_interval write_card write_html write_json
     """,
     "bench": """

@@ -53,12 +53,12 @@ def test_it_answers_right_after_installation(installed: Path) -> None:
     assert run(installed, "-c", "import tuili; print(tuili.__file__)").strip() == str(
         installed / "tuili" / "__init__.py"
     )
-    said = json.loads(run(installed, "-m", "tuili", "ask", "Compute 3 + 4.", "--json"))
-    assert said["answer"]
-    assert said["receipt"]["stop"] == "end"
+    answer = json.loads(run(installed, "-m", "tuili", "ask", "Compute 3 + 4.", "--json"))
+    assert answer["answer"]
+    assert answer["receipt"]["stop"] == "end"
 
 
 def test_it_finds_its_recipes(installed: Path) -> None:
     code = "from tuili.config import load_recipe; from tuili.train import Recipe; "
-    found = run(installed, "-c", code + "print(load_recipe('nano', (), Recipe).model_dump_json())")
-    assert Recipe.model_validate_json(found) == load_recipe("nano", (), Recipe)
+    recipe = run(installed, "-c", code + "print(load_recipe('nano', (), Recipe).model_dump_json())")
+    assert Recipe.model_validate_json(recipe) == load_recipe("nano", (), Recipe)

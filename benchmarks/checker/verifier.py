@@ -19,10 +19,10 @@ from pathlib import Path
 from torch import Tensor
 
 from benchmarks.harness.command import Measured, run
+from benchmarks.harness.figures import reliability_diagrams
 from benchmarks.harness.record import ROOT, Figure
 from tuili.config import load_recipe
 from tuili.engine import calibration_bins
-from tuili.eval import reliability_diagrams
 from tuili.model import Verifier, probabilities
 from tuili.posttrain import (
     GENERATED,

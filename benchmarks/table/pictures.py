@@ -1,6 +1,7 @@
 """The pictures that are drawn from records: the shipped model's from its evaluation, and those of two benchmarks.
 
-Benchmarks that draw their own picture are `guarantee` and `verifier`. The plots themselves are `tuili.eval`'s.
+Benchmarks that draw their own picture are `guarantee` and `verifier`. The plots themselves are in `harness/figures` and
+`tuili.eval`.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ import json
 import re
 from base64 import b64decode
 
+from benchmarks.harness.figures import cost_curves, goodput_lines
 from benchmarks.harness.record import ROOT
 from benchmarks.table.rows import NANO_REPORT, Record, results
-from tuili.eval import cost_curves, depth_lines, goodput_lines, heat_map
+from tuili.eval import depth_lines, heat_map
 
 PICTURES = ROOT / "docs" / "img"
 WAYS = {

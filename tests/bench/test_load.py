@@ -22,7 +22,7 @@ def test_it_adds_up(server: Running, loop: list[str], capsys: pytest.CaptureFixt
     assert report["by_status"] == {"200": report["asked"]}
     assert report["asked"] == after - before >= sum(report["by_outcome"].values()) > 0
     assert 0 < report["first_ms"]["p50"] <= report["first_ms"]["p99"] <= report["whole_ms"]["p99"]
-    assert report["tokens_per_second"] > report["answers_per_second"] >= report["good_per_second"]
+    assert report["tokens_per_second"] >= report["answers_per_second"] >= report["good_per_second"]
 
 
 def test_what_is_good_is_counted() -> None:

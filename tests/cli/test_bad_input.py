@@ -57,9 +57,9 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """The line that a command line is refused with."""
     capsys.readouterr()
     assert main(arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    (line,) = said.err.splitlines()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
     assert line.startswith("tuili: error: ")
     return line
 
@@ -388,8 +388,8 @@ def test_a_bad_line_of_a_data_file(
     line: bytes, named: list[str], place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("mine.jsonl").write_bytes(b'{"input": "a", "output": "b"}\n' + line + b"\n")
-    said = refusal(capsys, "train", "quickstart", "data.files={mine.jsonl: 1}", "--out", "run")
-    assert all(name in said for name in named), said
+    message = refusal(capsys, "train", "quickstart", "data.files={mine.jsonl: 1}", "--out", "run")
+    assert all(name in message for name in named), message
     assert main(["data", "check", "mine.jsonl"]) == 2
     listed = capsys.readouterr().out
     assert all(name in listed for name in named), listed

@@ -29,13 +29,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_the_json_has_every_combination(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "engine", model, *QUICK, "--depth", "4,auto,exact", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    cells = [(own["batch"], own["prompt"], own["depth"]) for own in report["speeds"]]
+    cells = [(speed["batch"], speed["prompt"], speed["depth"]) for speed in report["speeds"]]
     assert cells == [(batch, 24, depth) for batch in (1, 2) for depth in ("4", "auto", "exact")]
-    for own in report["speeds"]:
-        assert own["tokens_per_second"] > 0
-        assert own["first_token_ms"] > 0
-        assert own["token_ms_p99"] >= own["token_ms_p50"] > 0
-        assert own["depth"] == "auto" or own["mean_depth"] == 4
+    for speed in report["speeds"]:
+        assert speed["tokens_per_second"] > 0
+        assert speed["first_token_ms"] > 0
+        assert speed["token_ms_p99"] >= speed["token_ms_p50"] > 0
+        assert speed["depth"] == "auto" or speed["mean_depth"] == 4
     assert report["machine"]["threads"] == 1
     assert report["peak_memory_bytes"] > 2**20
 

@@ -27,13 +27,13 @@ def test_a_calibrated_model_keeps_to_what_it_promises(nano: Path, capsys: pytest
     shown = capsys.readouterr().out
     assert "32 problems tested, 16 others fitted the confidence" in shown
     assert "cannot be promised" in shown
-    found = read_calibration(nano)
-    assert found is not None
-    assert len(found.entries) == 8
+    calibration = read_calibration(nano)
+    assert calibration is not None
+    assert len(calibration.entries) == 8
     assert (nano / "tuili" / "calibration.svg").read_text().startswith("<?xml")
     entry = next(
         entry
-        for entry in found.entries
+        for entry in calibration.entries
         if (entry.max_steps, entry.max_tokens) == (2, 100) and entry.threshold is not None
     )
 
@@ -52,19 +52,19 @@ def test_a_calibrated_model_keeps_to_what_it_promises(nano: Path, capsys: pytest
 def test_problems_of_your_own_are_a_sample_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, data = save_tiny(tmp_path / "model"), tmp_path / "own.jsonl"
     data.write_text('{"input": "1 + 1", "output": "2"}\n' * 5)
-    own = ("calibrate", str(model), *SMALL, "--data", str(data))
-    assert main([*own, "--tolerance", "0.05"]) == 2
+    command = ("calibrate", str(model), *SMALL, "--data", str(data))
+    assert main([*command, "--tolerance", "0.05"]) == 2
     assert "5 problems: at least 68 are needed" in capsys.readouterr().err
-    assert main([*own, "--per-cell", "5"]) == 2
+    assert main([*command, "--per-cell", "5"]) == 2
     assert "leave --domains, --levels and --per-cell out" in capsys.readouterr().err
     data.write_text('{"input": "1 + 1", "output": "2"}\n' * 12)
-    assert main([*own, "--tolerance", "0.4"]) == 2
+    assert main([*command, "--tolerance", "0.4"]) == 2
     assert "of 4 problems, those that fit the confidence, the model answered none" in capsys.readouterr().err
     assert read_calibration(model) is None
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--tolerance", "0.05,x"), "--tolerance '0.05,x': give numbers separated by commas"),
         (("--tolerance", "1.5"), "tolerance and delta are shares between 0 and 1 such as 0.05, not 1.5"),
@@ -73,9 +73,9 @@ def test_problems_of_your_own_are_a_sample_as_well(tmp_path: Path, capsys: pytes
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
     assert main(["calibrate", str(save_tiny(tmp_path / "model")), *arguments]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert said in error
+    assert message in error

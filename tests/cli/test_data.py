@@ -26,20 +26,20 @@ def test_generated_problems_pass_the_check(tmp_path: Path, capsys: pytest.Captur
     }
     capsys.readouterr()
     assert main(["data", "check", str(file)]) == 0
-    said = capsys.readouterr().out
-    assert "arithmetic level 3: 4 records" in said
-    assert said.splitlines()[-1] == f"steps: {sum(len(record.steps) for record in records)} valid"
+    output = capsys.readouterr().out
+    assert "arithmetic level 3: 4 records" in output
+    assert output.splitlines()[-1] == f"steps: {sum(len(record.steps) for record in records)} valid"
 
 
 def test_check_names_every_bad_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "mine.jsonl"
     file.write_text('{"input": "a"}\n{"input": "a", "output": "b"}\nnonsense\n')
     assert main(["data", "check", str(file)]) == 2
-    said = capsys.readouterr()
-    assert "mine.jsonl:1: key 'output' is missing" in said.out
-    assert "mine.jsonl:3: not a JSON object" in said.out
-    assert "own level 1: 1 records" in said.out
-    assert said.err == f"tuili: error: {file}: 2 of 3 lines are bad\n"
+    captured = capsys.readouterr()
+    assert "mine.jsonl:1: key 'output' is missing" in captured.out
+    assert "mine.jsonl:3: not a JSON object" in captured.out
+    assert "own level 1: 1 records" in captured.out
+    assert captured.err == f"tuili: error: {file}: 2 of 3 lines are bad\n"
 
 
 def test_gsm8k_becomes_records_and_what_cannot_be_used_is_counted(
@@ -67,9 +67,9 @@ def test_gsm8k_becomes_records_and_what_cannot_be_used_is_counted(
 
 def test_a_tokenizer_is_trained_and_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "tokenizer", str(tmp_path / "tok"), "--domains", "arithmetic", "--vocabulary", "300"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("arithmetic: ")
-    assert said[-1].endswith("tok: 300 entries")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("arithmetic: ")
+    assert lines[-1].endswith("tok: 300 entries")
     assert len(AutoTokenizer.from_pretrained(tmp_path / "tok")) == 300
 
 

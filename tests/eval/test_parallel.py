@@ -48,7 +48,7 @@ def refuse_later(place: Path, loaded: LoadedModel, progress: JobProgress) -> Non
     refuse(loaded, progress)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

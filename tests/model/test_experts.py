@@ -79,9 +79,8 @@ def token_by_token(experts: Experts, hidden: torch.Tensor, index: torch.Tensor, 
 @pytest.mark.parametrize("tokens", [1, 7, 150], ids=["one", "few rows", "filled up"])
 def test_experts_and_their_gradients_equal_the_token_by_token_form(tokens: int, fused: bool) -> None:
     torch.manual_seed(0)
-    config = tiny_config()
+    config = tiny_config(experts_implementation="eager")
     experts = Experts(config).train().double()
-    experts.config._experts_implementation = "eager"
     set_fused(experts, fused)
     for parameter in experts.parameters():
         torch.nn.init.normal_(parameter, std=0.3)

@@ -140,12 +140,14 @@ def _run(scheduler: Scheduler, loaded: LoadedModel, prompts: list[list[int]], de
         scheduler, [Sequence(ids, SequenceLimits(1), depth=loaded.model.config.exit_layers[0]) for ids in prompts]
     )
     read = time.perf_counter() - read
-    rows = [Sequence(ids, SequenceLimits(new), depth=depth, exit_threshold=threshold) for ids in prompts]
+    sequences = [Sequence(ids, SequenceLimits(new), depth=depth, exit_threshold=threshold) for ids in prompts]
     wall, processor = time.perf_counter(), time.process_time()
-    gaps = write_timed(scheduler, rows)
+    gaps = write_timed(scheduler, sequences)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    tokens = sum(len(row.tokens) for row in rows)
-    firsts = [row.first_token_at - row.submitted_at for row in rows if row.first_token_at is not None]
+    tokens = sum(len(sequence.tokens) for sequence in sequences)
+    firsts = [
+        sequence.first_token_at - sequence.submitted_at for sequence in sequences if sequence.first_token_at is not None
+    ]
     cuts = quantiles(gaps or [0.0], n=100, method="inclusive") if len(gaps) > 1 else [0.0] * 99
     return SpeedResult(
         batch=len(prompts),
@@ -157,30 +159,30 @@ def _run(scheduler: Scheduler, loaded: LoadedModel, prompts: list[list[int]], de
         token_ms_p50=1e3 * cuts[49],
         token_ms_p99=1e3 * cuts[98],
         prompt_tokens_per_second=sum(map(len, prompts)) / read,
-        mean_depth=fmean(used for row in rows for used in row.depths),
+        mean_depth=fmean(used for sequence in sequences for used in sequence.depths),
     )
 
 
-def write_timed(scheduler: Scheduler, rows: list[Sequence]) -> list[float]:
-    """Write the rows to their ends; return the seconds that each token after a row's first one took.
+def write_timed(scheduler: Scheduler, sequences: list[Sequence]) -> list[float]:
+    """Write the sequences to their ends; return the seconds that each token took, the first of a sequence left out.
 
-    Tokens that a row gains in one step share the step's time evenly.
+    Tokens that a sequence gains in one step share the step's time evenly.
     """
-    for row in rows:
-        scheduler.submit(row)
+    for sequence in sequences:
+        scheduler.submit(sequence)
     last: dict[Sequence, tuple[float, int]] = {}
     gaps: list[float] = []
     while scheduler.busy:
         scheduler.step()
         now = time.perf_counter()
-        for row in rows:
-            if row.first_token_at is None:
+        for sequence in sequences:
+            if sequence.first_token_at is None:
                 continue
-            before, count = last.get(row, (row.first_token_at, 1))
-            more = len(row.tokens) - count
+            before, count = last.get(sequence, (sequence.first_token_at, 1))
+            more = len(sequence.tokens) - count
             gaps += [(now - before) / more] * more if more else []
-            if more or row not in last:
-                last[row] = now if more else row.first_token_at, len(row.tokens)
+            if more or sequence not in last:
+                last[sequence] = now if more else sequence.first_token_at, len(sequence.tokens)
     return gaps
 
 

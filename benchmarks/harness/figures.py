@@ -1,0 +1,79 @@
+"""The plots that only benchmarks draw, in the style of `tuili.eval` and returned as data URIs.
+
+The plots of an evaluation's report are left to `tuili.eval`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from tuili.eval import ACCENT_COLOUR, LEVEL_COLOURS, MUTED_COLOUR, PLOT_STYLE, figure_uri
+
+
+def cost_curves(panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]) -> str:
+    """Accuracy against cost on a logarithmic scale: a panel for each kind of cost, and in it a line for each method.
+
+    `panels` maps a kind of cost and the name of a method to points (cost, accuracy). The first method of a panel is
+    drawn in the accent colour.
+    """
+    with matplotlib.rc_context(PLOT_STYLE):
+        figure = Figure(figsize=(7.6, 3.4))
+        for axes, (cost, methods) in zip(
+            figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True
+        ):
+            for place, (name, points) in enumerate(methods.items()):
+                colour = ACCENT_COLOUR if place == 0 else LEVEL_COLOURS[(place - 1) % len(LEVEL_COLOURS)]
+                axes.plot(*zip(*points, strict=True), color=colour, marker="osD^v"[place % 5], markersize=4, label=name)
+            axes.set_xscale("log")
+            axes.set_xlabel(cost)
+            axes.yaxis.set_major_formatter("{x:.0%}")
+            axes.legend(loc="lower right", fontsize=7)
+        figure.tight_layout()
+        return figure_uri(figure)
+
+
+def reliability_diagrams(kinds: Mapping[str, Sequence[tuple[int, float, float]]]) -> str:
+    """Reliability diagrams: for each kind, the share that is right against the mean probability that was predicted.
+
+    `kinds` maps a name to points (count, mean probability, share that is right). The area of a point grows with the
+    logarithm of its count.
+    """
+    with matplotlib.rc_context(PLOT_STYLE):
+        figure = Figure(figsize=(7.6, 3.4))
+        for axes, (name, points) in zip(figure.subplots(1, len(kinds), squeeze=False).flat, kinds.items(), strict=True):
+            counts, means, shares = zip(*points, strict=True)
+            axes.plot([0, 1], [0, 1], color=MUTED_COLOUR, linestyle=":", linewidth=1)
+            axes.plot(means, shares, color=LEVEL_COLOURS[2], linewidth=1)
+            axes.scatter(means, shares, [8 * np.log2(1 + count) for count in counts], color=LEVEL_COLOURS[2])
+            axes.set_title(f"{sum(counts):,} {name}", fontsize=9, loc="left")
+            axes.set_xlabel("probability given")
+            axes.set_ylabel("share that is right")
+            axes.set_xlim(-0.04, 1.04)
+            axes.set_ylim(-0.04, 1.04)
+        figure.tight_layout()
+        return figure_uri(figure)
+
+
+def goodput_lines(loads: Sequence[float], policies: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+    """Good answers a second against the offered load: the median and the range of each policy's runs.
+
+    `loads` are multiples of the capacity. `policies` maps a name to the `median`, `min` and `max` at each load.
+    """
+    with matplotlib.rc_context(PLOT_STYLE):
+        figure = Figure(figsize=(5.2, 3.2))
+        axes = figure.subplots()
+        for (name, values), colour in zip(policies.items(), (ACCENT_COLOUR, LEVEL_COLOURS[2]), strict=True):
+            axes.plot(loads, [value["median"] for value in values], color=colour, marker="o", label=name)
+            low, high = ([value[end] for value in values] for end in ("min", "max"))
+            axes.fill_between(loads, low, high, color=colour, alpha=0.15, linewidth=0)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(loads, [f"{load:g}×" for load in loads])
+        axes.set_xlabel("requests offered, over what can be answered")
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("whole answers in time, a second")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+        return figure_uri(figure)
