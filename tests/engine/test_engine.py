@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-import threading
-from collections import abc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,9 +23,8 @@ from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.runtime.torch.load import load_engine
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
-from tuili.engine.service import Closed, Service
 from tuili.engine.written import parse_tokens
-from tuili.errors import InputError, Overloaded, PromptError, TuiliError
+from tuili.errors import InputError, Overloaded, PromptError
 from tuili.model import LoadedModel
 from tuili.steps import Context
 from tuili.store import Tokenizer
@@ -347,92 +343,6 @@ def test_a_request_that_is_cancelled_ends_at_once(loaded: LoadedModel) -> None:
     while engine.busy:
         engine.step()
     assert engine.scheduler.stats.ended[StopReason.CANCELLED] == 2
-
-
-async def answers(service: Service, count: int) -> list[Answer]:
-    return await asyncio.gather(*(service.answer(Request(f"{PROMPT} {n}")) for n in range(count)))
-
-
-def cost(answer: Answer) -> tuple[object, ...]:
-    receipt = answer.receipt
-    return receipt.stop, receipt.tokens, receipt.layer_steps, receipt.outcome
-
-
-def test_the_service_gives_the_answers_of_the_blocking_engine(loaded: LoadedModel) -> None:
-    async def main() -> list[Answer]:
-        async with Service(load_engine(loaded, slots=3)) as service:
-            return await answers(service, 9)
-
-    blocking = load_engine(loaded, slots=3).answer([Request(f"{PROMPT} {n}") for n in range(9)])
-    assert list(map(cost, asyncio.run(main()))) == list(map(cost, blocking))
-    assert len(set(map(str, map(cost, blocking)))) > 1
-
-
-def test_leaving_a_stream_or_a_task_frees_its_slot(loaded: LoadedModel) -> None:
-    async def main() -> None:
-        engine = load_engine(loaded, slots=1)
-        async with Service(engine) as service:
-            async for _ in service.stream(Request(PROMPT)):
-                break
-            task = asyncio.create_task(service.answer(Request(PROMPT)))
-            await asyncio.sleep(0)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            await answers(service, 2)
-            with pytest.raises(PromptError, match="empty"):
-                await service.answer(Request(""))
-            task = asyncio.create_task(service.answer(Request(PROMPT, Budget(max_tokens=400))))
-            await asyncio.sleep(0.01)
-        engine.check()
-        assert not engine.busy
-        assert not service._live
-        with pytest.raises(Closed):
-            await service.answer(Request(PROMPT))
-        task.cancel()
-
-    asyncio.run(main())
-
-
-def test_prompts_are_tokenised_outside_the_engines_thread_and_too_long_ones_not_at_all(
-    loaded: LoadedModel,
-) -> None:
-    threads, lengths = set(), []
-
-    class Watched(Tokenizer):
-        def encode_prompt(self, prompt: str, earlier: abc.Sequence[tuple[str, str]] = ()) -> list[int]:
-            threads.add(threading.current_thread().name)
-            lengths.append(len(prompt))
-            return super().encode_prompt(prompt, earlier)
-
-    watched = replace(loaded, tokenizer=Watched(loaded.tokenizer.backend, loaded.tokenizer.end_id))
-
-    async def main() -> None:
-        async with Service(load_engine(watched)) as service:
-            await service.answer(Request(PROMPT, Budget(max_tokens=5)))
-            with pytest.raises(PromptError, match="1000000 bytes: the model's context takes at most 511 tokens"):
-                await service.answer(Request("1" * 10**6))
-
-    asyncio.run(main())
-    assert lengths == [len(PROMPT)], "a prompt that cannot fit is refused by its bytes"
-    assert not threads & {"engine", threading.main_thread().name}
-
-
-def test_a_failure_of_the_engine_reaches_all_waiting_tasks(
-    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(self: Engine) -> None:
-        raise RuntimeError("no memory")
-
-    async def main() -> None:
-        monkeypatch.setattr("threading.excepthook", lambda _: None)
-        async with Service(load_engine(loaded)) as service:
-            monkeypatch.setattr(Engine, "step", fail)
-            results = await asyncio.gather(*(service.answer(Request(PROMPT)) for _ in range(2)), return_exceptions=True)
-            assert any("no memory" in str(error) for error in results)
-            assert all(isinstance(error, TuiliError) for error in results)
-
-    asyncio.run(main())
 
 
 def test_a_seed_gives_the_same_answer_again(loaded: LoadedModel) -> None:

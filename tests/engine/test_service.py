@@ -1,0 +1,116 @@
+"""The engine for asyncio: tasks get the blocking engine's answers, and leaving frees what was held."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import abc
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.harness.tiny import randomize_weights, tiny_model
+from tuili.engine.answer import Answer
+from tuili.engine.engine import Engine
+from tuili.engine.request import Budget, Request
+from tuili.engine.runtime.torch.load import load_engine
+from tuili.engine.service import Closed, Service
+from tuili.errors import PromptError, TuiliError
+from tuili.model import LoadedModel
+from tuili.store import Tokenizer
+
+PROMPT = "What is 48 / 2 + 7?"
+
+
+@pytest.fixture(scope="module")
+def loaded() -> LoadedModel:
+    model, tokenizer = tiny_model()
+    randomize_weights(model)
+    return LoadedModel(model.eval(), tokenizer, Path())
+
+
+async def answers(service: Service, count: int) -> list[Answer]:
+    return await asyncio.gather(*(service.answer(Request(f"{PROMPT} {n}")) for n in range(count)))
+
+
+def cost(answer: Answer) -> tuple[object, ...]:
+    receipt = answer.receipt
+    return receipt.stop, receipt.tokens, receipt.layer_steps, receipt.outcome
+
+
+def test_the_service_gives_the_answers_of_the_blocking_engine(loaded: LoadedModel) -> None:
+    async def main() -> list[Answer]:
+        async with Service(load_engine(loaded, slots=3)) as service:
+            return await answers(service, 9)
+
+    blocking = load_engine(loaded, slots=3).answer([Request(f"{PROMPT} {n}") for n in range(9)])
+    assert list(map(cost, asyncio.run(main()))) == list(map(cost, blocking))
+    assert len(set(map(str, map(cost, blocking)))) > 1
+
+
+def test_leaving_a_stream_or_a_task_frees_its_slot(loaded: LoadedModel) -> None:
+    async def main() -> None:
+        engine = load_engine(loaded, slots=1)
+        async with Service(engine) as service:
+            async for _ in service.stream(Request(PROMPT)):
+                break
+            task = asyncio.create_task(service.answer(Request(PROMPT)))
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await answers(service, 2)
+            with pytest.raises(PromptError, match="empty"):
+                await service.answer(Request(""))
+            task = asyncio.create_task(service.answer(Request(PROMPT, Budget(max_tokens=400))))
+            await asyncio.sleep(0.01)
+        engine.check()
+        assert not engine.busy
+        assert not service._live
+        with pytest.raises(Closed):
+            await service.answer(Request(PROMPT))
+        task.cancel()
+
+    asyncio.run(main())
+
+
+def test_prompts_are_tokenised_outside_the_engines_thread_and_too_long_ones_not_at_all(
+    loaded: LoadedModel,
+) -> None:
+    threads, lengths = set(), []
+
+    class Watched(Tokenizer):
+        def encode_prompt(self, prompt: str, earlier: abc.Sequence[tuple[str, str]] = ()) -> list[int]:
+            threads.add(threading.current_thread().name)
+            lengths.append(len(prompt))
+            return super().encode_prompt(prompt, earlier)
+
+    watched = replace(loaded, tokenizer=Watched(loaded.tokenizer.backend, loaded.tokenizer.end_id))
+
+    async def main() -> None:
+        async with Service(load_engine(watched)) as service:
+            await service.answer(Request(PROMPT, Budget(max_tokens=5)))
+            with pytest.raises(PromptError, match="1000000 bytes: the model's context takes at most 511 tokens"):
+                await service.answer(Request("1" * 10**6))
+
+    asyncio.run(main())
+    assert lengths == [len(PROMPT)], "a prompt that cannot fit is refused by its bytes"
+    assert not threads & {"engine", threading.main_thread().name}
+
+
+def test_a_failure_of_the_engine_reaches_all_waiting_tasks(
+    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Engine) -> None:
+        raise RuntimeError("no memory")
+
+    async def main() -> None:
+        monkeypatch.setattr("threading.excepthook", lambda _: None)
+        async with Service(load_engine(loaded)) as service:
+            monkeypatch.setattr(Engine, "step", fail)
+            results = await asyncio.gather(*(service.answer(Request(PROMPT)) for _ in range(2)), return_exceptions=True)
+            assert any("no memory" in str(error) for error in results)
+            assert all(isinstance(error, TuiliError) for error in results)
+
+    asyncio.run(main())
