@@ -60,9 +60,9 @@ class SimulatedRunner:
         """See `ModelRunner`."""
         return self._runner.observe(tokens)
 
-    def check(self, sequences: Iterable[Sequence]) -> None:
+    def check(self, decoding: Iterable[Sequence], prefilling: Sequence | None) -> None:
         """See `ModelRunner`."""
-        self._runner.check(sequences)
+        self._runner.check(decoding, prefilling)
 
     def take(self, milliseconds: float) -> float:
         """Let the clock go on. Returns the seconds."""

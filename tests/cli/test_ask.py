@@ -75,7 +75,7 @@ def test_a_step_that_the_checker_put_right_says_so(capsys: pytest.CaptureFixture
         assert main([*question, option, "4"]) == 0
         out = capsys.readouterr().out
         assert "  ✓ 1096 - 38 = 1058   put right by the checker\n1058\n2 attempts · " in out
-    assert "--max-attempts = 2: max_steps = 3 is the same limit" in refusal(
+    assert "--max-attempts = 2: --max-steps = 3 is the same limit" in refusal(
         capsys, question[1], "--max-steps=3", "--max-attempts=2"
     )
 

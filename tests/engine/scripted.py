@@ -63,5 +63,5 @@ class ScriptedRunner:
     def observe(self, tokens: list[int]) -> Observation:
         raise NotImplementedError
 
-    def check(self, sequences: Iterable[Sequence]) -> None:
-        assert set(sequences) == set(self._decoding)
+    def check(self, decoding: Iterable[Sequence], prefilling: Sequence | None) -> None:
+        assert set(decoding) == set(self._decoding)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tuili.engine.promises.promises import replace_budget
 from tuili.engine.request import MAX_ATTEMPTS, MAX_TOKENS, Budget, Sampling, parse_settings
@@ -49,10 +50,10 @@ def named(name: str) -> str:
         ({"deadline_ms": "800"}, "budget.deadline_ms = 800: should be a valid number"),
         (
             {"max_step": 3},
-            "budget.max_step: unknown; known here: max_steps, max_attempts, error_tolerance, deadline_ms",
+            "budget.max_step: unknown; known here: max_steps, error_tolerance, deadline_ms",
         ),
         ({"max_attempts": 0}, "budget.max_attempts = 0: should be greater than or equal to 1"),
-        ({"max_attempts": 2, "max_steps": 3}, "budget.max_attempts = 2: max_steps = 3 is the same limit"),
+        ({"max_attempts": 2, "max_steps": 3}, "budget.max_attempts = 2: budget.max_steps = 3 is the same limit"),
     ],
 )
 def test_a_bad_budget_is_refused_in_one_line(values: dict[str, Any], message: str) -> None:
@@ -65,9 +66,15 @@ def test_a_bad_budget_is_refused_in_one_line(values: dict[str, Any], message: st
 def test_max_attempts_is_another_name_of_max_steps() -> None:
     budget = Budget(max_attempts=3)
     assert budget == Budget(max_steps=3) == Budget(max_steps=3, max_attempts=3)
-    assert (budget.max_steps, budget.max_attempts) == (3, 3) != (Budget().max_steps, Budget().max_attempts)
-    assert budget.model_dump()["max_steps"] == 3
+    assert hash(budget) == hash(Budget(max_steps=3))
+    assert (budget.max_steps, budget.max_attempts, Budget().max_attempts) == (3, 3, 1)
+    assert "max_attempts" not in budget.model_dump()
+    assert Budget.model_validate_json(budget.model_dump_json()) == budget
     assert replace_budget(budget, max_steps=2) == Budget(max_attempts=2)
+    assert budget.model_copy(update={"max_steps": 4}).max_attempts == 4
+    for nothing in (5, None, "max_steps", ["max_attempts"]):
+        with pytest.raises(ValidationError):
+            Budget.model_validate(nothing)
 
 
 @pytest.mark.parametrize(

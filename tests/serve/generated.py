@@ -33,9 +33,10 @@ TOKEN_FIELDS = {
 }
 """The fields that limit tokens, by the field that has the question."""
 MODEL_DEPENDENT_CODES = {"not_promised", "context_length_exceeded", "invalid_prompt", "invalid_json_schema"}
-MODEL_DEPENDENT_FIELDS = {"depth", "messages", "input", "budget.max_layer_steps", "budget.deadline_ms"}
+REFUSED_FIELDS = {"depth", "messages", "input", "budget.max_layer_steps", "budget.deadline_ms", "budget.max_attempts"}
 """Right requests may be refused with these codes, or with `invalid_value` for these fields. No schema can express the
-reasons: what the model has been calibrated for, its layers and speed, and the order of messages.
+reasons: what the model has been calibrated for, its layers and speed, the order of messages, and that two names of a
+limit have one value.
 """
 
 
@@ -119,7 +120,7 @@ def _depends_on_model(body: bytes) -> bool:
     with suppress(ValueError, KeyError):
         error = json.loads(body)["error"]
         whole = error["param"] or ""
-        return error["code"] in MODEL_DEPENDENT_CODES or bool({whole, whole.partition(".")[0]} & MODEL_DEPENDENT_FIELDS)
+        return error["code"] in MODEL_DEPENDENT_CODES or bool({whole, whole.partition(".")[0]} & REFUSED_FIELDS)
     return False
 
 

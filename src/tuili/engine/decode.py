@@ -51,12 +51,9 @@ class Decoder:
     ) -> None:
         runner = scheduler.runner
         self.exit_threshold = runner.exit_threshold if exit_threshold is None else exit_threshold
-        if not 0 <= self.exit_threshold <= 1:
-            raise InputError(f"threshold {self.exit_threshold} is no probability: use 0 to 1")
+        check_depth(depth, self.exit_threshold, runner.exits)
         if max_new_tokens < 1:
-            raise InputError(f"max_new_tokens {max_new_tokens} and batch_size {runner.slots} must be at least 1")
-        if isinstance(depth, int) and depth not in runner.exits:
-            raise InputError(f"depth {depth} is no exit of this model: use one of {', '.join(map(str, runner.exits))}")
+            raise InputError(f"max_new_tokens {max_new_tokens} must be at least 1")
         self.tokenizer, self.depth, self.max_new_tokens = tokenizer, depth, max_new_tokens
         self.context = runner.context
         self._scheduler = scheduler
@@ -88,3 +85,11 @@ class Decoder:
 
     def _text(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, skip_special_tokens=True)
+
+
+def check_depth(depth: Depth, exit_threshold: float | None, exits: tuple[int, ...]) -> None:
+    """Raise `InputError` for a depth that is no exit of the model, or a threshold outside [0, 1]."""
+    if exit_threshold is not None and not 0 <= exit_threshold <= 1:
+        raise InputError(f"threshold {exit_threshold} is no probability: use 0 to 1")
+    if isinstance(depth, int) and depth not in exits:
+        raise InputError(f"depth {depth} is no exit of this model: use one of {', '.join(map(str, exits))}")

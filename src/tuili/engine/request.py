@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -23,7 +23,6 @@ MAX_ATTEMPTS, MAX_TOKENS, MAX_LAYER_STEPS = 64, 1_000_000, 10**9
 MAX_DEADLINE_MS = 86_400_000.0
 MAX_STOP_TEXTS, MAX_STOP_CHARACTERS, MAX_LOGPROBS = 16, 200, 20
 
-Attempts = Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)]
 StopText = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -35,33 +34,49 @@ class _Settings(BaseModel):
 class Budget(_Settings):
     """What one request may spend, in all its attempts together.
 
-    max_steps: reasoning attempts; `max_attempts` is another name of it, and both always have the same value.
-    error_tolerance: the largest share of wrong answers among those given with this budget; without it nothing is
-    promised. deadline_ms: wall-clock milliseconds from admission. max_tokens: decoded tokens. max_layer_steps: layers
-    times decoded tokens, rejected drafts included.
+    max_steps: reasoning attempts; `max_attempts` is accepted as another name of it, and refused where both are given
+    and differ. error_tolerance: the largest share of wrong answers among those given with this budget; without it
+    nothing is promised. deadline_ms: wall-clock milliseconds from admission. max_tokens: decoded tokens.
+    max_layer_steps: layers times decoded tokens, rejected drafts included.
     """
 
-    max_steps: Attempts = 1
-    max_attempts: Annotated[Attempts, Field(exclude=True, repr=False)] = 1
+    max_steps: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)] = 1
     error_tolerance: Annotated[float, Field(gt=0, le=1)] | None = None
     deadline_ms: Annotated[float, Field(gt=0, le=MAX_DEADLINE_MS)] | None = None
     max_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] = 400
     max_layer_steps: Annotated[int, Field(ge=1, le=MAX_LAYER_STEPS)] | None = None
 
+    if TYPE_CHECKING:  # what `_rename_attempts` accepts
+
+        def __init__(
+            self,
+            *,
+            max_steps: int = ...,
+            max_attempts: int = ...,
+            error_tolerance: float | None = ...,
+            deadline_ms: float | None = ...,
+            max_tokens: int = ...,
+            max_layer_steps: int | None = ...,
+        ) -> None: ...
+
+    @property
+    def max_attempts(self) -> int:
+        """Another name of `max_steps`."""
+        return self.max_steps
+
     @model_validator(mode="before")
     @classmethod
-    def _one_limit_by_two_names(cls, values: Any) -> Any:
-        """Give both names of the limit of attempts the one value that was given."""
+    def _rename_attempts(cls, values: Any) -> Any:
+        """Take `max_attempts` for `max_steps`."""
         if not isinstance(values, Mapping) or "max_attempts" not in values:
-            return {**values, "max_attempts": values["max_steps"]} if "max_steps" in values else values
+            return values
+        rest = {name: value for name, value in values.items() if name != "max_attempts"}
         attempts = values["max_attempts"]
-        if values.get("max_steps", attempts) != attempts:
-            raise PydanticCustomError(
-                "same_limit",
-                "max_steps = {max_steps} is the same limit: give one of them",
-                {"field": "max_attempts", "value": attempts, "max_steps": values["max_steps"]},
-            )
-        return {**values, "max_steps": attempts}
+        steps = rest.setdefault("max_steps", attempts)
+        if steps != attempts:
+            names = {"max_steps": steps, "max_attempts": attempts}
+            raise PydanticCustomError("same_limit", "max_steps and max_attempts are the same limit and differ", names)
+        return rest
 
 
 class Sampling(_Settings):
@@ -109,11 +124,13 @@ def parse_settings(kind: type[Settings], values: Mapping[str, Any], named: Calla
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        errors = error.errors()
-        first = next((each for each in errors if each["loc"] and each["loc"][0] in values), errors[0])
+        first = error.errors()[0]
         if first["type"] == "same_limit":
-            raise InputError(f"{named(first['ctx']['field'])} = {first['ctx']['value']}: {first['msg']}") from None
-        key = named(str(first["loc"][0]))
+            steps, attempts = first["ctx"]["max_steps"], first["ctx"]["max_attempts"]
+            other = f"{named('max_steps')} = {steps}"
+            raise InputError(f"{named('max_attempts')} = {attempts}: {other} is the same limit: give one") from None
+        field = str(first["loc"][0])
+        key = named("max_attempts" if field == "max_steps" and field not in values else field)
         if first["type"] == "extra_forbidden":
             known = ", ".join(kind.model_fields)
             raise InputError(f"{key}: unknown; known here: {known}") from None

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 
-from tuili.engine import Engine, Event, Observation, PreparedRequest, Request, Service, load_engine
+from tuili.engine import Engine, Event, Observation, PreparedRequest, Request, Service
 from tuili.errors import InputError
 from tuili.serve.errors import HttpError
 from tuili.store import resolve_model
@@ -230,6 +230,8 @@ def engine_factory(slots: int, waiting: int, compiled: bool, int8: bool) -> Engi
     """
 
     def make_engine(path: Path) -> Engine:
+        from tuili.engine import load_engine  # imports torch, which the rest of the server does without
+
         return load_engine(path, copy_weights=True, slots=slots, waiting=waiting, compiled=compiled, int8=int8)
 
     return make_engine

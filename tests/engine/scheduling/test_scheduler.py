@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, abc
 from dataclasses import replace
 
 import pytest
@@ -179,7 +179,7 @@ def test_reading_the_prompts_of_others_makes_no_sequence_late(tiny: Tiny) -> Non
             clock.now += 1e-3 * id_AT.numel()
             return super().trunk(cache, rows, id_AT)
 
-    runner = TorchModelRunner(Slow(model), tokenizer.end_id, clock=clock)
+    runner = TorchModelRunner(Slow(model), tokenizer.end_id, prefix_cache=PrefixCache(2**20), clock=clock)
     scheduler = Scheduler.of(runner, tokenizer, clock=clock)
     warm_up(scheduler)
     start = clock.now
@@ -208,7 +208,8 @@ def test_accepted_drafts_are_kept_within_the_layer_steps(tiny: Tiny) -> None:
         assert exact.tokens == full.tokens[: len(exact.tokens)]
         accepted = Sequence(full.prompt, SequenceLimits(30, budget), depth="exact")
         model, tokenizer = tiny
-        finish(Scheduler.of(TorchModelRunner(Agreeing(model), tokenizer.end_id), tokenizer), [accepted])
+        runner = TorchModelRunner(Agreeing(model), tokenizer.end_id, prefix_cache=PrefixCache(0))
+        finish(Scheduler.of(runner, tokenizer), [accepted])
         assert len(accepted.tokens) == budget // 4, "a trunk whose drafts are always right loses nothing"
 
 
@@ -269,3 +270,26 @@ def test_impossible_sequences_are_refused_and_so_are_all_when_the_queue_is_full(
             load_scheduler(*tiny).submit(sequence)
     scheduler.check()
     assert scheduler.stats.submitted == 2
+
+
+def test_an_error_while_a_sequence_gets_its_slot_ends_no_other(tiny: Tiny) -> None:
+    model, tokenizer = tiny
+
+    class Failing(PrefixCache):
+        fails = True
+
+        def load(self, cache: KVCache, slot: int, ids: abc.Sequence[int]) -> int:
+            if self.fails:
+                raise MemoryError
+            return super().load(cache, slot, ids)
+
+    cache = Failing(0)
+    scheduler = Scheduler.of(TorchModelRunner(LeanModel(model), tokenizer.end_id, prefix_cache=cache), tokenizer)
+    broken, sound = (Sequence(prompt(n, 9), SequenceLimits(3), depth=4) for n in range(2))
+    scheduler.submit(broken)
+    with pytest.raises(MemoryError):
+        scheduler.step()
+    scheduler.cancel(broken)
+    cache.fails = False
+    finish(scheduler, [sound])
+    assert len(sound.tokens) == 3

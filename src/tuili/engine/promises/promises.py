@@ -83,11 +83,8 @@ class Promises:
         """What is promised about an answer of this class now."""
         if entry is None or self._calibration is None:
             return NOT_REQUESTED
-        promise, errors, rejected = (
-            self._calibration.promise(entry),
-            self._error_alarms[entry.error_tolerance],
-            self._rejected_alarm,
-        )
+        promise = self._calibration.promise(entry)
+        errors, rejected = self._error_alarms[entry.error_tolerance], self._rejected_alarm
         if errors.revoked:
             return replace(promise, why=f"revoked: of {errors.seen} answers too many were wrong")
         if rejected is not None and rejected.revoked:

@@ -99,7 +99,7 @@ class ModelRunner(Protocol):
 
     @property
     def exit_threshold(self) -> float:
-        """The probability at which the model was trained to leave early."""
+        """The probability at which a token leaves early, by the model's configuration."""
         ...
 
     @property
@@ -137,6 +137,6 @@ class ModelRunner(Protocol):
         """What experts and attention heads do with a text."""
         ...
 
-    def check(self, sequences: Iterable[Sequence]) -> None:
-        """Assert that exactly these sequences have been prefilled and hold slots, and that the cache fits them."""
+    def check(self, decoding: Iterable[Sequence], prefilling: Sequence | None) -> None:
+        """Assert that exactly these sequences hold slots, and that the cache has their tokens."""
         ...

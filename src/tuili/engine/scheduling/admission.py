@@ -85,7 +85,7 @@ class WaitingQueue:
 
     def __init__(self, capacity: int, slots: int, costs: Costs) -> None:
         assert min(capacity, slots) >= 1
-        self._capacity, self._slots, self._costs = capacity, slots, costs
+        self._capacity, self.slots, self._costs = capacity, slots, costs
         self._entries: list[tuple[QueueKey, Sequence]] = []
 
     def __len__(self) -> int:
@@ -109,7 +109,7 @@ class WaitingQueue:
         """
         costs, deadline = self._costs, sequence.limits.deadline
         if len(self) >= self._capacity:
-            wait = len(self) / self._slots * costs.expected_seconds(sequence, self._slots)
+            wait = len(self) / self.slots * costs.expected_seconds(sequence, self.slots)
             raise Overloaded(f"{len(self)} requests wait already", wait)
         if deadline is None:
             return
@@ -124,7 +124,7 @@ class WaitingQueue:
             newcomer = PendingWork(sequence, len(sequence.prompt))
             if late := self._made_late(now, running, waiting, place, newcomer):
                 reason = "the deadline cannot be met" if sequence in late else f"{len(late)} others would be late"
-                next_end = costs.expected_seconds(sequence, self._slots) / self._slots
+                next_end = costs.expected_seconds(sequence, self.slots) / self.slots
                 raise Overloaded(f"{reason} behind {len(running) + len(self)} requests", max(next_end, *late.values()))
 
     def hopeless(self, now: float, running: int) -> list[Sequence]:
@@ -133,7 +133,7 @@ class WaitingQueue:
         Where nothing else waits or runs, a sequence is hopeless only if even a short response would be late.
         """
         with_deadline = [(each, each.limits.deadline) for each in self if each.limits.deadline is not None]
-        costs, alone, together = self._costs, running + len(self) == 1, min(running + 1, self._slots)
+        costs, alone, together = self._costs, running + len(self) == 1, min(running + 1, self.slots)
         return [
             sequence
             for sequence, deadline in with_deadline
@@ -166,8 +166,8 @@ class WaitingQueue:
     ) -> dict[Sequence, float]:
         """The sequences that a newcomer at this place would make late, and by how many seconds; itself among them."""
         order = (*running, *waiting[:place], newcomer, *waiting[place:])
-        with_newcomer = predict_late(now, order, self._slots, self._costs)
+        with_newcomer = predict_late(now, order, self.slots, self._costs)
         if not with_newcomer.keys() - {newcomer.sequence}:
             return with_newcomer
-        without = predict_late(now, (*running, *waiting), self._slots, self._costs)
+        without = predict_late(now, (*running, *waiting), self.slots, self._costs)
         return {sequence: seconds for sequence, seconds in with_newcomer.items() if sequence not in without}

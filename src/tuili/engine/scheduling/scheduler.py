@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 from tuili.engine.runtime.runner import ModelRunner, StepOutput
 from tuili.engine.scheduling.admission import PendingWork, QueueKey, WaitingQueue
-from tuili.engine.scheduling.costs import Costs
+from tuili.engine.scheduling.costs import Costs, ResponseLengths
 from tuili.engine.scheduling.deadlines import DEADLINE_SAFETY_FACTOR, Deadlines
 from tuili.engine.scheduling.limits import check_sequence, text_end
 from tuili.engine.scheduling.stats import SchedulerStats
@@ -46,6 +46,7 @@ class Scheduler:
         chunk: int,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        assert queue.slots == runner.slots, "the queue looks ahead over other slots"
         self.runner, self.costs, self.chunk, self.clock = runner, costs, chunk, clock
         self.stats = SchedulerStats()
         self._tokenizer, self._queue = tokenizer, queue
@@ -72,8 +73,7 @@ class Scheduler:
         clock: Callable[[], float] = time.perf_counter,
     ) -> Scheduler:
         """A scheduler with a queue and costs of its own. `waiting`: sequences that may wait for a slot."""
-        if min(runner.slots, chunk, waiting) < 1:
-            raise InputError(f"slots {runner.slots}, chunk {chunk} and waiting {waiting} must be at least 1")
+        check_sizes(runner.slots, chunk, waiting)
         costs = Costs(runner.slots, chunk)
         queue = WaitingQueue(waiting, runner.slots, costs)
         return cls(runner, tokenizer, queue, costs, chunk=chunk, clock=clock)
@@ -354,11 +354,21 @@ class Scheduler:
         else:
             self._queue.remove(sequence)
 
+    def reset_measurements(self) -> None:
+        """Forget the counts and the lengths of responses so far; the costs stay."""
+        self.stats, self.costs.lengths = SchedulerStats(), ResponseLengths()
+
     def check(self) -> None:
         """Assert that every submitted sequence is waiting, running or ended, and that the runner agrees."""
         assert self.stats.submitted == self.stats.ended.total() + self.waiting + self.running
         assert len(set(self._decoding)) == len(self._decoding) <= self.runner.slots
-        self.runner.check(self._decoding)
+        self.runner.check(self._decoding, self._prefilling)
+
+
+def check_sizes(slots: int, chunk: int, waiting: int) -> None:
+    """Raise `InputError` for sizes below 1."""
+    if min(slots, chunk, waiting) < 1:
+        raise InputError(f"slots {slots}, chunk {chunk} and waiting {waiting} must be at least 1")
 
 
 def _any_ended(sequences: Iterable[Sequence]) -> bool:

@@ -6,9 +6,7 @@ from math import inf
 
 from tuili.engine.request import Depth
 from tuili.engine.scheduling.admission import QueueKey
-from tuili.engine.scheduling.costs import ResponseLengths
 from tuili.engine.scheduling.scheduler import Scheduler
-from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, SequenceLimits
 
 DECODED_TOKENS = 6
@@ -36,7 +34,7 @@ def warm_up(scheduler: Scheduler) -> None:
             scheduler.costs.reset()
     for length in (short, short, long) if runner.verifies else ():
         _run(scheduler, [Sequence([runner.end_id] * length, limits, verify_from=1)])
-    scheduler.stats, scheduler.costs.lengths = SchedulerStats(), ResponseLengths()
+    scheduler.reset_measurements()
 
 
 def _run(scheduler: Scheduler, sequences: list[Sequence]) -> None:

@@ -78,7 +78,7 @@ class KVCache:
     """`count` slots for sequences of one model, all empty at first."""
 
     def __init__(self, config: TuiliConfig, count: int, dtype: torch.dtype, device: torch.device) -> None:
-        self.config, self.count, self.device, self.dtype = config, count, device, dtype
+        self.config, self.count, self.device = config, count, device
         heads, size = config.num_key_value_heads, config.head_dim
         self._centre, self._right = INITIAL_UNIT_COLUMNS if config.layered else 0, INITIAL_TOKEN_COLUMNS
         width = self._centre + self._right

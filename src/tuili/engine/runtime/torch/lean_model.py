@@ -1,4 +1,4 @@
-"""The model's forward pass convert lean for decoding: the same weights in fewer and larger operations.
+"""The model's forward pass made lean for decoding: the same weights in fewer and larger operations.
 
 Projections of the same input are one product, and sequences stand in a `KVCache` instead of a cache that grows. The
 results equal those of the model's own forward pass up to rounding, which tests hold. Which tokens run is left to

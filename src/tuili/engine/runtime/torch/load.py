@@ -7,18 +7,20 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tuili.engine.decode import Decoder
+from tuili.engine.decode import Decoder, check_depth
 from tuili.engine.engine import Engine
 from tuili.engine.promises.promises import load_promises
 from tuili.engine.request import Depth
 from tuili.engine.runtime.torch.lean_model import LeanModel
-from tuili.engine.runtime.torch.model_runner import PREFIX_CACHE_BYTES, TorchModelRunner
+from tuili.engine.runtime.torch.model_runner import TorchModelRunner
 from tuili.engine.runtime.torch.prefix_cache import PrefixCache
-from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.scheduling.scheduler import Scheduler, check_sizes
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.errors import InputError
 from tuili.model import LoadedModel, LoadedVerifier, TuiliForCausalLM, load_model, read_verifier
 from tuili.store import Tokenizer
+
+PREFIX_CACHE_BYTES = 2**26
 
 
 def load_runner(
@@ -60,6 +62,7 @@ def load_scheduler(
     clock: Callable[[], float] = time.perf_counter,
 ) -> Scheduler:
     """A scheduler over a runner; see `load_runner` and `Scheduler.of` for the arguments."""
+    check_sizes(slots, chunk, waiting)
     runner = load_runner(
         model,
         tokenizer,
@@ -136,6 +139,7 @@ def load_decoder(
     """
     if max_new_tokens < 1 or batch_size < 1:
         raise InputError(f"max_new_tokens {max_new_tokens} and batch_size {batch_size} must be at least 1")
+    check_depth(depth, exit_threshold, model.config.exit_layers)
     model.train(False)
     scheduler = load_scheduler(model, tokenizer, slots=batch_size, waiting=sys.maxsize, compiled=compiled, int8=int8)
     return Decoder(scheduler, tokenizer, depth, exit_threshold, max_new_tokens)

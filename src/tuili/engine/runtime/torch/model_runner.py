@@ -28,8 +28,6 @@ from tuili.engine.runtime.torch.verifier_pass import VerifierPass
 from tuili.engine.sequence import Sequence
 from tuili.model import LoadedVerifier
 
-PREFIX_CACHE_BYTES = 2**26
-
 
 class TorchModelRunner:
     """A `ModelRunner` for torch.
@@ -48,7 +46,7 @@ class TorchModelRunner:
         end_id: int,
         *,
         slots: int = 16,
-        prefix_cache: PrefixCache | None = None,
+        prefix_cache: PrefixCache,
         verifier: LoadedVerifier | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -58,7 +56,7 @@ class TorchModelRunner:
         self.exit_threshold = config.exit_threshold
         self._model, self._verifier, self._clock = model, verifier, clock
         self._cache = KVCache(config, slots, model.embedding_VM.dtype, model.embedding_VM.device)
-        self._prefixes = PrefixCache(PREFIX_CACHE_BYTES) if prefix_cache is None else prefix_cache
+        self._prefixes = prefix_cache
         self._sampler, self._drafts = Sampler(), SpeculativeDecoder(model, self._cache, end_id)
         self._decoding: list[Sequence] = []
         """The sequence in each slot, from the first on."""
@@ -72,10 +70,11 @@ class TorchModelRunner:
         """See `ModelRunner`."""
         assert self._prefilling is None
         assert len(self._decoding) < self.slots
+        cached = self._prefixes.load(self._cache, len(self._decoding), sequence.prompt[: sequence.verify_from])
         self._prefilling, self._verifier_pass = sequence, None
         if sequence.verify_from is not None and self._verifier is not None:
             self._verifier_pass = VerifierPass(self._model, self._verifier, sequence)
-        return self._prefixes.load(self._cache, len(self._decoding), sequence.prompt[: sequence.verify_from])
+        return cached
 
     @torch.inference_mode()
     def prefill(self, sequence: Sequence, tokens: list[int], policy: StepPolicy) -> PrefillOutput:
@@ -201,9 +200,10 @@ class TorchModelRunner:
         """See `ModelRunner`."""
         return observe(self._model.model, tokens)
 
-    def check(self, sequences: Iterable[Sequence]) -> None:
+    def check(self, decoding: Iterable[Sequence], prefilling: Sequence | None) -> None:
         """See `ModelRunner`."""
-        assert set(sequences) == set(self._decoding)
+        assert set(decoding) == set(self._decoding)
+        assert prefilling is self._prefilling
         for slot, sequence in enumerate(self._decoding):
             tokens = len(sequence.tokens) + self._drafts.draft_length(sequence)
             assert self._cache.length[slot] == len(sequence.prompt) + tokens - 1, "a slot has other tokens"
