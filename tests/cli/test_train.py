@@ -22,6 +22,7 @@ def test_a_recipe_becomes_a_model_folder(
         "train.accumulation=1",
         "train.rows=1",
         "train.precision=fp32",
+        "train.compile=off",
     ]
     assert main(["train", "quickstart", *overrides]) == 0
     assert capsys.readouterr().out.startswith("runs/quickstart/model: 1 steps, 288 tokens, ")
