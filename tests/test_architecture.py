@@ -146,6 +146,20 @@ def test_only_the_torch_runner_imports_the_model_and_torch():
     assert heavy == {}
 
 
+def test_the_engine_and_the_server_are_imported_where_torch_cannot_be():
+    code = """
+import sys
+sys.modules |= {"torch": None, "transformers": None}
+from tuili.engine import Engine, Service
+from tuili.serve import ModelRegistry, make_app
+import tuili.store
+for name in tuili.store.__all__:
+    getattr(tuili.store, name)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_no_part_may_import_one_that_may_import_it():
     for name, lower in MAY_IMPORT.items():
         assert all(name not in MAY_IMPORT[other] for other in lower)
