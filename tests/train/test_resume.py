@@ -19,7 +19,7 @@ from tests.train.conftest import SMALL
 from tuili.train.log import read_log
 
 ROOT = Path(__file__).parents[2]
-STEPS = 40
+STEPS = 24
 RECIPE = [
     "base",
     f"model.overrides={SMALL}",
