@@ -205,7 +205,7 @@ def test_a_hostile_prompt() -> None:
     entries = "".join(f"P{i}: A -> B. L{i}: x = 2^9^9^9\n" for i in range(1, 40_000))
     context = Context.from_prompt(entries + "P2: " * 40_000)
     assert len(context.facts) == 100
-    assert check("P1, A => B", context).status is Status.INVALID
+    assert check("P1, A => B", context).status is Status.UNSUPPORTED
     assert time.process_time() - start < 2 * SECONDS
 
 

@@ -132,8 +132,8 @@ class Engine:
         """Check and tokenise the prompt of a request. Any thread may do this. The request's time runs from here."""
         received_at = self.scheduler.clock()
         ids = prompt_ids(self._tokenizer, request.prompt, self._settings.context, request.earlier)
-        if not (request.context.facts or request.context.program):
-            request = replace(request, context=Context.from_prompt(request.prompt))
+        if request.context == Context():
+            request = replace(request, context=Context.from_prompt(request.prompt, request.earlier))
         return PreparedRequest(request, ids, received_at)
 
     def admit_prepared(

@@ -100,7 +100,7 @@ class Sampling(_Settings):
 class Request:
     """One question. `depth` and `sampling` are those of the first attempt; later ones may go deeper and vary.
 
-    context: what the checker may take for granted, by default the labelled facts of the prompt.
+    context: what the checker may take for granted, by default what the prompt and the questions before it give.
     """
 
     prompt: str

@@ -116,7 +116,7 @@ class Promises:
 
 def _is_calibrated_kind(request: Request) -> bool:
     """Whether a request is answered in the way in which the sample was."""
-    own_facts = request.context != Context.from_prompt(request.prompt)
+    own_facts = request.context != Context.from_prompt(request.prompt, request.earlier)
     plain = request.sampling.model_copy(update={"logprobs": None}) == Sampling() and not request.earlier
     return request.depth == "auto" and plain and not own_facts
 

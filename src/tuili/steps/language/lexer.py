@@ -23,6 +23,7 @@ _TOKEN = re.compile(
     |(?P<month>(?<=days_in\()[0-9]{4}-(?:0[1-9]|1[0-2])(?=\)))
     |(?P<clock>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?![0-9]))
     |(?P<ratio>(?<![/^])[0-9]+/[0-9]+(?![0-9/^!.]|[A-Za-z_(]))
+    |(?P<power>(?<![/^])[0-9]+/[0-9]+(?=[!^]))
     |(?P<number>[0-9]+(?:\.[0-9]+)?)
     |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
     |(?P<op><->|->|=>|<=|>=|!=|==|\*\*|//|[-+*/^!%=<>(){}\[\],:])""",
@@ -61,6 +62,8 @@ def tokenize(line: str) -> list[Token]:
             spaced = True
             position = end
             continue
+        if kind == "power":
+            raise Unreadable(f"ambiguous {line[end]!r} after the fraction {text[:20]}: put brackets round its operand")
         token = Token(kind, text, spaced)
         if kind == "name":
             after_number = spaced and tokens and tokens[-1].kind in ("number", "ratio")
