@@ -39,7 +39,9 @@ class SequenceLimits:
 
 @dataclass(frozen=True)
 class TokenLogprobs:
-    """The log-probability of a token, and the likeliest tokens at its place with theirs, before temperature."""
+    """The log-probability of a token, and the likeliest tokens at its place with theirs: the model's own, before biases
+    and temperature.
+    """
 
     chosen: float
     top: tuple[tuple[int, float], ...]

@@ -85,7 +85,7 @@ class Scheduler:
 
         Raises `InputError` for what cannot be run; and, without a key, what `WaitingQueue.admit` raises.
         """
-        check_sequence(sequence, self.runner)
+        check_sequence(sequence, self.runner, self._tokenizer.size)
         now = self.clock()
         if key is None:
             key = QueueKey.of(sequence, now, self.stats.submitted)
@@ -308,11 +308,11 @@ class Scheduler:
         sequence, last = output.sequence, len(output.tokens) - 1
         sequence.layer_steps += output.layer_steps
         sequence.depth_limited |= output.depth_limited
-        sequence.logprobs += output.logprobs
         for place, token in enumerate(output.tokens):
             sequence.tokens.append(token)
             sequence.depths.append(output.depths[place])
             sequence.top_probs.append(output.top_probs[place])
+            sequence.logprobs += output.logprobs[place : place + 1]
             self.stats.tokens += 1
             if sequence.first_token_at is None:
                 sequence.first_token_at = self.clock()

@@ -20,6 +20,7 @@ from tuili.engine.runtime.torch.attention_metadata import AttentionMetadata, Cac
 from tuili.engine.runtime.torch.early_exit import run_to_exits
 from tuili.engine.runtime.torch.kv_cache import KVCache
 from tuili.engine.runtime.torch.lean_model import LeanModel
+from tuili.engine.runtime.torch.logit_bias import LogitBiases
 from tuili.engine.runtime.torch.prefix_cache import PrefixCache
 from tuili.engine.runtime.torch.probe import observe
 from tuili.engine.runtime.torch.sampler import Sampler, logprobs
@@ -57,7 +58,8 @@ class TorchModelRunner:
         self._model, self._verifier, self._clock = model, verifier, clock
         self._cache = KVCache(config, slots, model.embedding_VM.dtype, model.embedding_VM.device)
         self._prefixes = prefix_cache
-        self._sampler, self._drafts = Sampler(), SpeculativeDecoder(model, self._cache, end_id)
+        self._sampler, self._biases = Sampler(), LogitBiases(self._cache.device)
+        self._drafts = SpeculativeDecoder(model, self._cache, end_id, self._biases)
         self._decoding: list[Sequence] = []
         """The sequence in each slot, from the first on."""
         self._prefilling: Sequence | None = None
@@ -72,6 +74,7 @@ class TorchModelRunner:
         assert len(self._decoding) < self.slots
         cached = self._prefixes.load(self._cache, len(self._decoding), sequence.prompt[: sequence.verify_from])
         self._prefilling, self._verifier_pass = sequence, None
+        self._biases.hold(sequence)
         if sequence.verify_from is not None and self._verifier is not None:
             self._verifier_pass = VerifierPass(self._model, self._verifier, sequence)
         return cached
@@ -135,8 +138,8 @@ class TorchModelRunner:
             self._synchronize(policy)
             return self._clock()
 
-        exits = run_to_exits(self._model, sequences, hidden_A1M, kv, metadata, policy, clock)
-        tokens = self._sampler.draw(exits.logits_AV, sequences)
+        exits = run_to_exits(self._model, sequences, hidden_A1M, kv, metadata, policy, self._biases, clock)
+        tokens = self._sampler.draw(self._biases.add_to(exits.logits_AV, sequences), sequences)
         return [
             StepOutput(
                 sequence,
@@ -168,7 +171,7 @@ class TorchModelRunner:
             for sequence, result in zip(adjacent, verified, strict=True):
                 depths = [full_depth] * len(result.tokens)
                 spent = result.drafted * full_depth
-                outputs.append(StepOutput(sequence, result.tokens, depths, result.top_probs, spent))
+                outputs.append(StepOutput(sequence, result.tokens, depths, result.top_probs, spent, result.logprobs))
         return outputs
 
     def _synchronize(self, policy: StepPolicy) -> None:
@@ -185,6 +188,7 @@ class TorchModelRunner:
         """See `ModelRunner`. The sequence in the last slot moves into the free one."""
         self._drafts.drop(sequence)
         self._sampler.forget(sequence)
+        self._biases.drop(sequence)
         if sequence is self._prefilling:
             self._prefilling = self._verifier_pass = None
             return
