@@ -98,7 +98,7 @@ class Sampling(_Settings):
     probability, and among this many (0: all). stop: texts at which the response ends, in steps too; they are left out.
     logit_bias: what is added to the logits of tokens, by their ids: -100 bans a token, 100 makes it the only choice.
     logprobs: report for each token of the answer its log-probability, and those of so many likeliest tokens, before
-    biases and temperature.
+    biases and temperature. prompt_logprobs: the same for each token of the prompt, at full depth.
     """
 
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
@@ -108,6 +108,7 @@ class Sampling(_Settings):
     stop: Annotated[tuple[StopText, ...], Field(max_length=MAX_STOP_TEXTS, strict=False)] = ()
     logit_bias: Annotated[tuple[tuple[TokenId, Bias], ...], Field(strict=False), BeforeValidator(_as_pairs)] = ()
     logprobs: Annotated[int, Field(ge=0, le=MAX_LOGPROBS)] | None = None
+    prompt_logprobs: Annotated[int, Field(ge=0, le=MAX_LOGPROBS)] | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,10 @@ class Request:
     context: Context = field(default_factory=Context)
     earlier: tuple[tuple[str, str], ...] = ()
     """Earlier questions and answers of the conversation. Nothing is promised about a request that has some."""
+    prompt_ids: tuple[int, ...] | None = None
+    """The prompt as token ids, in place of its text; see `tuili.engine.prompt`."""
+    writes: bool = True
+    """Whether an answer is wanted; otherwise only the log-probabilities of the prompt are."""
 
 
 def parse_settings(kind: type[Settings], values: Mapping[str, Any], named: Callable[[str], str]) -> Settings:

@@ -24,6 +24,8 @@ def check_sequence(sequence: Sequence, runner: ModelRunner, vocabulary: int) -> 
     start = sequence.verify_from
     if start is not None and (not runner.verifies or not 0 < start < len(sequence.prompt)):
         raise InputError("there is no verifier, or no response behind a prompt, to be read")
+    if sequence.score_from is not None:
+        _check_scored(sequence, sequence.score_from)
     if sequence.depth == "exact" and sequence.sampling.temperature > 0:
         raise InputError("depth exact verifies the likeliest token: use it with temperature 0")
     if sequence.depth == "exact" and sequence.limits.deadline is not None:
@@ -33,6 +35,14 @@ def check_sequence(sequence: Sequence, runner: ModelRunner, vocabulary: int) -> 
     least = sequence.min_layers(runner.exits)
     if sequence.limits.layer_steps is not None and sequence.limits.layer_steps < least:
         raise InputError(f"max_layer_steps = {sequence.limits.layer_steps}: one token takes {least}")
+
+
+def _check_scored(sequence: Sequence, start: int) -> None:
+    if not 0 < start < len(sequence.prompt):
+        raise InputError(f"there is no token {start} behind the first, of {len(sequence.prompt)}, to be scored")
+    for name, limit in (("deadline_ms", sequence.limits.deadline), ("max_layer_steps", sequence.limits.layer_steps)):
+        if limit is not None:
+            raise InputError(f"{name}: log-probabilities of a prompt are read at full depth, without this limit")
 
 
 def text_end(sequence: Sequence, runner: ModelRunner, tokenizer: Tokenizer) -> StopReason | None:

@@ -24,6 +24,7 @@ from tuili.engine.runtime.torch.logit_bias import LogitBiases
 from tuili.engine.runtime.torch.prefix_cache import PrefixCache
 from tuili.engine.runtime.torch.probe import observe
 from tuili.engine.runtime.torch.sampler import Sampler, logprobs
+from tuili.engine.runtime.torch.scoring import PromptScoring
 from tuili.engine.runtime.torch.speculative import SpeculativeDecoder
 from tuili.engine.runtime.torch.verifier_pass import VerifierPass
 from tuili.engine.sequence import Sequence
@@ -64,19 +65,21 @@ class TorchModelRunner:
         """The sequence in each slot, from the first on."""
         self._prefilling: Sequence | None = None
         """The sequence in the slot behind those of `_decoding`."""
-        self._verifier_pass: VerifierPass | None = None
-        """How the verifier reads `_prefilling`; None where that is a prompt."""
+        self._reading: VerifierPass | PromptScoring | None = None
+        """How `_prefilling` is read at full depth; None where it is to be continued."""
 
     @torch.inference_mode()
     def start(self, sequence: Sequence) -> int:
         """See `ModelRunner`."""
         assert self._prefilling is None
         assert len(self._decoding) < self.slots
-        cached = self._prefixes.load(self._cache, len(self._decoding), sequence.prompt[: sequence.verify_from])
-        self._prefilling, self._verifier_pass = sequence, None
+        cached = self._prefixes.load(self._cache, len(self._decoding), sequence.prompt[: sequence.read_from])
+        self._prefilling, self._reading = sequence, None
         self._biases.hold(sequence)
         if sequence.verify_from is not None and self._verifier is not None:
-            self._verifier_pass = VerifierPass(self._model, self._verifier, sequence)
+            self._reading = VerifierPass(self._model, self._verifier, sequence)
+        elif sequence.score_from is not None:
+            self._reading = PromptScoring(self._model, sequence)
         return cached
 
     @torch.inference_mode()
@@ -87,23 +90,24 @@ class TorchModelRunner:
         id_1T = torch.tensor([tokens], device=self._cache.device)
         hidden_1TM, kv, metadata = self._model.trunk(self._cache, slice(slot, slot + 1), id_1T)
         whole = self._cache.length[slot] == len(sequence.prompt)
-        if self._verifier_pass is not None:
-            return self._verify(self._verifier_pass, slot, hidden_1TM, whole)
+        if whole and sequence.verify_from is None:
+            self._prefixes.save(self._cache, slot, sequence.prompt)
+        if self._reading is not None:
+            return self._read(self._reading, slot, hidden_1TM, whole)
         output = PrefillOutput()
         if whole:
-            self._prefixes.save(self._cache, slot, sequence.prompt)
             self._prefilling = None
             self._decoding.append(sequence)
             output = PrefillOutput(first=self._exit([sequence], hidden_1TM[:, -1:], kv, metadata.last(), policy)[0])
         self._synchronize(policy)
         return output
 
-    def _verify(self, verifier_pass: VerifierPass, slot: int, hidden_1TM: Tensor, whole: bool) -> PrefillOutput:
-        """Let the verifier read a piece of a response that the trunk has read, and judge a response that is whole."""
+    def _read(self, reading: VerifierPass | PromptScoring, slot: int, hidden_1TM: Tensor, whole: bool) -> PrefillOutput:
+        """Take a piece that the trunk has read to the full depth, as far as that is needed."""
         length, layer_steps = hidden_1TM.shape[1], 0
-        if tokens := verifier_pass.full_depth_tokens(self._cache.length[slot] - length, length):
-            layer_steps = verifier_pass.read(self._cache, slot, hidden_1TM, tokens)
-        return PrefillOutput(layer_steps, validity=verifier_pass.judge() if whole else None)
+        if tokens := reading.full_depth_tokens(self._cache.length[slot] - length, length):
+            layer_steps = reading.read(self._cache, slot, hidden_1TM, tokens)
+        return reading.output(layer_steps, whole)
 
     @torch.inference_mode()
     def decode(self, policy: StepPolicy) -> list[StepOutput]:
@@ -190,7 +194,7 @@ class TorchModelRunner:
         self._sampler.forget(sequence)
         self._biases.drop(sequence)
         if sequence is self._prefilling:
-            self._prefilling = self._verifier_pass = None
+            self._prefilling = self._reading = None
             return
         slot, last = self._decoding.index(sequence), len(self._decoding) - 1
         if slot < last:
