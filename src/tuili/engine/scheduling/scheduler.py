@@ -156,7 +156,7 @@ class Scheduler:
             self.costs.between_steps.observe(1, self.clock() - self._last_step_ended)
         changed = self._end_late()
         if not changed:
-            changed = self._prefill() if self._prefill_next else []
+            changed = self._prefill() if self._prefill_next or not self._decoding else []
             self._prefill_next = not _any_ended(changed)
             if self._decoding and self._prefill_next:
                 changed += self._decode()
