@@ -43,8 +43,8 @@ REFUSED_FIELDS = {
     "budget.max_attempts",
 }
 """Right requests may be refused with these codes, or with `invalid_value` for these fields. No schema can express the
-reasons: what the model has been calibrated for, its layers, speed and vocabulary, the order of messages, and that two names of a
-limit have one value.
+reasons: what the model has been calibrated for, its layers, speed and vocabulary, the order of messages, and that two
+names of a limit have one value.
 """
 
 

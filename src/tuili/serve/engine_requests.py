@@ -49,7 +49,12 @@ def _budget_field(name: str) -> str:
 def sampling_for(body: GenerationRequest, stop: StopTexts) -> Sampling:
     """How the tokens of an answer are drawn. Raises `InputError` that names the field."""
     stop_texts = (stop,) if isinstance(stop, str) else tuple(stop or ())
-    values = {"temperature": body.temperature, "top_p": body.top_p, "top_k": body.top_k, "seed": body.seed}
+    values: dict[str, Any] = {
+        "temperature": body.temperature,
+        "top_p": body.top_p,
+        "top_k": body.top_k,
+        "seed": body.seed,
+    }
     if isinstance(body, ChatRequest):
         values["logprobs"] = (body.top_logprobs or 0) if body.logprobs else None
     if isinstance(body, CompletionRequest):
