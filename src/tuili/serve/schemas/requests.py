@@ -29,8 +29,9 @@ from tuili.serve.schemas.fields import (
     TokenLimit,
 )
 from tuili.serve.schemas.formats import ChatSchema, JsonObject, Text, TextFormat
-from tuili.serve.schemas.messages import InputItem, Message
+from tuili.serve.schemas.messages import ChatInput, InputItem
 from tuili.serve.schemas.rules import all_of, at_most_one, one_fits, requires_true, zero_only_with
+from tuili.serve.schemas.tools import ChatToolChoice, ChatTools, ItemToolChoice, ItemTools, ToolMode
 from tuili.serve.schemas.without_effect import (
     ChatWithoutEffect,
     CompletionWithoutEffect,
@@ -90,7 +91,7 @@ class ChatRequest(ChatWithoutEffect, GenerationRequest):
         )
     )
 
-    messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_MESSAGES)]
+    messages: Annotated[list[ChatInput], Field(min_length=1, max_length=MAX_MESSAGES)]
     reasoning_effort: Effort | None = None
     max_tokens: TokenLimit = None
     max_completion_tokens: TokenLimit = None
@@ -101,6 +102,8 @@ class ChatRequest(ChatWithoutEffect, GenerationRequest):
     top_logprobs: Annotated[int, Field(ge=0, le=MAX_LOGPROBS), WHOLE_NUMBER] | None = None
     logit_bias: LogitBias | None = None
     response_format: Annotated[Text | JsonObject | ChatSchema, Field(discriminator="type")] | None = None
+    tools: ChatTools = None
+    tool_choice: ToolMode | ChatToolChoice | None = None
 
     @model_validator(mode="after")
     def _check_fields(self) -> ChatRequest:
@@ -111,7 +114,7 @@ class ChatRequest(ChatWithoutEffect, GenerationRequest):
             raise ValueError("top_logprobs is for logprobs: true")
         if self.logprobs and not isinstance(self.response_format, Text | None):
             raise ValueError("logprobs are of answers as they are written: use them with text")
-        if self.messages[-1].role != "user":
+        if self.messages[-1].role not in ("user", "tool"):
             raise ValueError("messages: the last one must be of the user")
         return self
 
@@ -172,6 +175,8 @@ class ResponsesRequest(ResponsesWithoutEffect, GenerationRequest):
     max_output_tokens: TokenLimit = None
     text: TextFormat | None = None
     stream_options: ResponsesStreamOptions | None = None
+    tools: ItemTools = None
+    tool_choice: ToolMode | ItemToolChoice | None = None
 
     @model_validator(mode="after")
     def _check_fields(self) -> ResponsesRequest:
