@@ -146,8 +146,8 @@ class Context:
 
     def belongs_to_problem(self, name: str) -> bool:
         """Whether a line may not define a name at will."""
-        others = (self.facts, self.program, self.protected)
-        return name in self.unknowns or any(name in some for some in others) or prompt.EVERY_NAME in self.protected
+        others = (self.unknowns, self.facts, self.program, self.protected)
+        return any(name in some for some in others) or prompt.EVERY_NAME in self.protected
 
     def may_be_given(self, statement: Term) -> bool:
         """Whether something that could not be read may give a statement that was not found."""

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 from tuili.steps.language import terms
 from tuili.steps.language.characters import plain
+from tuili.steps.language.grammar import FUNCTIONS, KEYWORDS
 from tuili.steps.language.parser import parse_statement
 from tuili.steps.language.printer import render_term
-from tuili.steps.language.program import parse_program_line
+from tuili.steps.language.program import assigned_names, parse_program_line
 from tuili.steps.language.terms import Term
 from tuili.steps.verdict import Unreadable
 
@@ -45,6 +46,7 @@ _GIVING = frozenset({"given", "let", "solve", "take", "use", "using"})
 _LEADING = _GIVING | {"also", "and", "data", "equation", "equations", "fact", "facts", "following", "from", "here"}
 _LEADING |= {"hold", "known", "know", "now", "premise", "premises", "rule", "rules", "that", "the", "these", "we"}
 _LEADING |= {"where", "with"}
+_PROGRAM_WORDS = KEYWORDS | FUNCTIONS.keys() | {"if", "while", "for", "range", ""}
 _PUNCTUATION = frozenset(",:-*•")
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
 _FOR = re.compile(rf" for {_NAME}(?:(?: ?,| and) {_NAME})*\s*$")
@@ -79,6 +81,8 @@ class _Reader:
         self._given = Given()
         self._bodies: dict[str, list[str]] = {}
         self._prose: list[str] = []
+        self._used: set[str] = set()
+        self._assigned: set[str] = set()
         self._count = 0
         self._is_cut = False
 
@@ -131,8 +135,9 @@ class _Reader:
         if label in self._given.program or source.endswith("!"):
             source = UNREADABLE_LINE
         self._given.program[label] = source
+        self._used |= _words(body) - _PROGRAM_WORDS
         try:
-            parse_program_line(source)
+            self._assigned |= assigned_names(parse_program_line(source))
         except Unreadable:
             return body
         return ""
@@ -161,9 +166,9 @@ class _Reader:
             body, end = body[: tail.start()], ""
         bodies = [(label, _without_separator(text)) for label, text in before]
         bodies.append((last, _without_separator(body) if is_continued else body))
-        facts = {label: _fact(label, text.strip()) for label, text in bodies}
-        if end not in ("?", "!") and _is_lead(lead) and all(facts.values()):
-            self._given.facts.update((label, fact) for label, fact in facts.items() if fact)
+        facts = [(label, _fact(label, text.strip())) for label, text in bodies]
+        if end not in ("?", "!") and _is_lead(lead) and all(fact for _, fact in facts):
+            self._given.facts.update((label, fact) for label, fact in facts if fact)
             return
         self._given.unread |= end != "?"
         for text in (lead, *(text for _, text in entries)):
@@ -197,6 +202,7 @@ class _Reader:
     def result(self) -> Given:
         """What was given in all texts together."""
         given = self._given
+        given.protected |= self._used - self._assigned
         doubted = frozenset[str]().union(*(_words(text) for text in self._prose if _DOUBT.search(text)))
         values = {label for label, fact in given.facts.items() if fact.startswith(f"{label} = ")}
         for label, bodies in self._bodies.items():
