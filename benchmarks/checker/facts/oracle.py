@@ -90,6 +90,11 @@ def consistent(statements: Sequence[Statement]) -> bool:
     return feasible(constraints(statements)) and not follows(propositions(statements), ("", "something else"))
 
 
+def _same(text: str, other: str) -> bool:
+    """Whether two statements are written alike, spaces apart."""
+    return text.replace(" ", "") == other.replace(" ", "")
+
+
 def _true(meaning: Proposition, model: dict[str, bool]) -> bool:
     operator, *atoms = meaning
     values = [model[atom] for atom in atoms]
@@ -214,7 +219,7 @@ class State:
             assert meaning is not None
             premises.append(meaning)
             if grounded:
-                stated = any(meaning == other for _, other in (*self.given, *self.conclusions))
+                stated = any(_same(text, other) for other, _ in (*self.given, *self.conclusions))
                 holds = follows(self.known, meaning)
                 may_be_valid &= stated or holds or not consistent(self.known)
                 unread = self.reading.unread or self.reading.protected & (words(text) | self.touched_by_facts)

@@ -204,14 +204,14 @@ class _Reader:
         given = self._given
         given.protected |= self._used - self._assigned
         doubted = frozenset[str]().union(*(_words(text) for text in self._prose if _DOUBT.search(text)))
-        values = {label for label, fact in given.facts.items() if fact.startswith(f"{label} = ")}
-        for label, bodies in self._bodies.items():
-            fact = given.facts.get(label)
-            mentioned = terms.names(parse_statement(fact)) - values if fact else frozenset[str]()
-            if len(bodies) > 1 or label in doubted or not mentioned.isdisjoint(self._bodies):
-                given.unread = True
-                given.facts.pop(label, None)
-                given.protected.update(*map(_words, bodies))
+        unsure = {label for label, bodies in self._bodies.items() if len(bodies) > 1 or label in doubted}
+        values = {label for label, fact in given.facts.items() if fact.startswith(f"{label} = ")} - unsure
+        others = self._bodies.keys() - values
+        unsure |= {label for label, fact in given.facts.items() if _words(fact) & others}
+        for label in unsure:
+            given.unread = True
+            given.facts.pop(label, None)
+            given.protected.update(*map(_words, self._bodies[label]))
         given.protected |= self._bodies.keys() - given.facts.keys()
         if self._is_cut:
             given.unread = True
