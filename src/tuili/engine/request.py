@@ -97,10 +97,21 @@ class Sampling(_Settings):
 
 
 @dataclass(frozen=True)
+class Ignored:
+    """Messages of a conversation that the model was not given, because it was trained on single questions.
+
+    system: instructions, whatever they are called. earlier: what users and the model said before the last question.
+    """
+
+    system: int = 0
+    earlier: int = 0
+
+
+@dataclass(frozen=True)
 class Request:
     """One question. `depth` and `sampling` are those of the first attempt; later ones may go deeper and vary.
 
-    context: what the checker may take for granted, by default the labelled facts of the prompt.
+    context: what the checker may take for granted, by default the facts of the prompt and of earlier questions.
     """
 
     prompt: str
@@ -112,6 +123,8 @@ class Request:
     context: Context = field(default_factory=Context)
     earlier: tuple[tuple[str, str], ...] = ()
     """Earlier questions and answers of the conversation. Nothing is promised about a request that has some."""
+    ignored: Ignored = field(default_factory=Ignored)
+    """What was left out of the conversation. Nothing is promised where that is more than instructions."""
 
 
 def parse_settings(kind: type[Settings], values: Mapping[str, Any], named: Callable[[str], str]) -> Settings:

@@ -60,7 +60,7 @@ class Promises:
         if not _is_calibrated_kind(request):
             raise NotPromised(
                 "error_tolerance: promised only for depth auto, temperature 0, seed 0, no stop texts, no own facts, no "
-                "earlier questions"
+                "earlier messages"
             )
         longest, budget = self._calibration.sample.longest_prompt, request.budget
         if prompt_tokens > longest:
@@ -117,8 +117,9 @@ class Promises:
 def _is_calibrated_kind(request: Request) -> bool:
     """Whether a request is answered in the way in which the sample was."""
     own_facts = request.context != Context.from_prompt(request.prompt)
-    plain = request.sampling.model_copy(update={"logprobs": None}) == Sampling() and not request.earlier
-    return request.depth == "auto" and plain and not own_facts
+    plain = request.sampling.model_copy(update={"logprobs": None}) == Sampling()
+    one_turn = not (request.earlier or request.ignored.earlier)
+    return request.depth == "auto" and plain and one_turn and not own_facts
 
 
 def has_wrong_step(attempt: Attempt) -> bool:

@@ -25,11 +25,12 @@ from tuili.serve.answers import (
     usage_of_tokens,
 )
 from tuili.serve.dispatch import Dispatcher
-from tuili.serve.engine_requests import budget_for, sampling_for, split_conversation, with_seeds
+from tuili.serve.engine_requests import budget_for, read_conversation, sampling_for, with_seeds
 from tuili.serve.schemas.replies import ChatChunk, ChunkExtras, Delta
 from tuili.serve.schemas.requests import ChatRequest
 from tuili.serve.schemas.structured import form_for
 from tuili.serve.sse import sse_response
+from tuili.store import Conversation
 
 router = APIRouter()
 
@@ -38,7 +39,7 @@ router = APIRouter()
 async def chat(body: ChatRequest, http: HttpRequest) -> Response:
     """One choice or several; `stream: true` sends server-sent events that end in `[DONE]`."""
     dispatcher = Dispatcher.for_model(http, body.model, form_for(body.response_format))
-    requests = engine_requests(body)
+    requests = engine_requests(body, dispatcher.served.conversation)
     completion_id = f"chatcmpl-{uuid.uuid4().hex}"
     if body.stream:
         chunks = _chunks(completion_id, dispatcher, body, requests)
@@ -49,13 +50,15 @@ async def chat(body: ChatRequest, http: HttpRequest) -> Response:
     return JSONResponse(chat_completion(completion_id, dispatcher.served.name, answers))
 
 
-def engine_requests(body: ChatRequest) -> list[Request]:
+def engine_requests(body: ChatRequest, conversation: Conversation) -> list[Request]:
     """What the engine is asked: one request for each choice, with seeds that count up."""
     max_tokens = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
     budget = budget_for(body.reasoning_effort, max_tokens, body.budget.model_dump())
-    prompt, earlier = split_conversation(body.messages)
+    asked = read_conversation(body.messages, conversation)
     sampling = sampling_for(body, body.stop)
-    request = Request(prompt, budget, sampling, body.depth, body.priority, earlier=earlier)
+    request = Request(
+        asked.prompt, budget, sampling, body.depth, body.priority, earlier=asked.earlier, ignored=asked.ignored
+    )
     return with_seeds(request, body.n or 1)
 
 

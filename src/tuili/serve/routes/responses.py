@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse, Response
 from tuili.engine import Answer, Answered, Outcome, Request, StepJudged, TokenWritten
 from tuili.serve.answers import ReasoningText, finish_reason, judged_step, reasoning_text, receipt, refusal, usage
 from tuili.serve.dispatch import Dispatcher
-from tuili.serve.engine_requests import DEFAULT_EFFORT, budget_for, sampling_for, split_conversation
+from tuili.serve.engine_requests import DEFAULT_EFFORT, budget_for, read_conversation, sampling_for
 from tuili.serve.schemas.fields import Effort
 from tuili.serve.schemas.formats import TextFormat
 from tuili.serve.schemas.items import MessageItem, OutputText, ReasoningItem, Refusal, ResponseReply
@@ -26,6 +26,7 @@ from tuili.serve.schemas.messages import Message, ReasoningInput
 from tuili.serve.schemas.requests import ResponsesRequest
 from tuili.serve.schemas.structured import form_for
 from tuili.serve.sse import sse_response
+from tuili.store import Conversation
 
 router = APIRouter()
 
@@ -35,7 +36,7 @@ async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
     """`stream: true` sends events named by their type, the last of which holds the whole."""
     form = form_for(None if body.text is None else body.text.format)
     dispatcher = Dispatcher.for_model(http, body.model, form)
-    request = engine_request(body)
+    request = engine_request(body, dispatcher.served.conversation)
     builder = _ResponseBuilder(body, dispatcher.served.name)
     if body.stream:
         return sse_response(await dispatcher.after_first(_events(dispatcher, request, builder)), named=True)
@@ -43,15 +44,18 @@ async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
     return JSONResponse(builder.ended(answer))
 
 
-def engine_request(body: ResponsesRequest) -> Request:
+def engine_request(body: ResponsesRequest, conversation: Conversation) -> Request:
     """What the engine is asked."""
     messages: list[Message | ReasoningInput] = []
     messages += [Message(role="user", content=body.input)] if isinstance(body.input, str) else body.input
     if body.instructions:
         messages.insert(0, Message(role="developer", content=body.instructions))
-    prompt, earlier = split_conversation(messages, "input", -1 if body.instructions else 0)
+    asked = read_conversation(messages, conversation, "input", -1 if body.instructions else 0)
     budget = budget_for(_effort(body), body.max_output_tokens, body.budget.model_dump())
-    return Request(prompt, budget, sampling_for(body, None), body.depth, body.priority, earlier=earlier)
+    sampling = sampling_for(body, None)
+    return Request(
+        asked.prompt, budget, sampling, body.depth, body.priority, earlier=asked.earlier, ignored=asked.ignored
+    )
 
 
 def _effort(body: ResponsesRequest) -> Effort | None:
