@@ -24,7 +24,7 @@ FACES = {
         valid_calibration verifier_missed_some warm_up
     """,
     "steps": """
-        END END_THINK THINK WEEKDAYS
+        CHECKER_VERSION END END_THINK THINK WEEKDAYS
         Claim Context Inference Prose Response Status Step StepFault Trace Unreadable Value Verdict
         check check_chain evaluate parse parse_statement render render_response render_term render_value_like
         split_response terms units
