@@ -100,7 +100,7 @@ class Sampling(_Settings):
 class Ignored:
     """Messages of a conversation that the model was not given, because it was trained on single questions.
 
-    system: instructions, whatever they are called. earlier: what users and the model said before the last question.
+    system: instructions, whatever they are called. earlier: all others, such as earlier questions and answers.
     """
 
     system: int = 0
