@@ -59,5 +59,6 @@ def _train_verifier(recipe: str, overrides: list[str], folder: Path, resume: boo
     if "f1_held_out" in figures:
         print(f"first errors of {', '.join(plan.held_out)}: F1 {figures['f1_held_out']:.3f}")
     for name in ("answer", "step"):
-        auroc, ece = figures[f"{name}_auroc"], figures[f"{name}_ece"]
-        print(f"{name}s that the model wrote: AUROC {auroc:.3f}, calibration error {ece:.3f}")
+        if figures[f"{name}s"]:
+            auroc, ece = figures[f"{name}_auroc"], figures[f"{name}_ece"]
+            print(f"{name}s that the model wrote: AUROC {auroc:.3f}, calibration error {ece:.3f}")
