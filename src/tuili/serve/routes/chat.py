@@ -26,6 +26,8 @@ from tuili.serve.answers import (
 )
 from tuili.serve.dispatch import Dispatcher
 from tuili.serve.engine_requests import budget_for, read_conversation, sampling_for, with_seeds
+from tuili.serve.marked_fields import read_marked_fields
+from tuili.serve.schemas.messages import Message, ReasoningInput
 from tuili.serve.schemas.replies import ChatChunk, ChunkExtras, Delta
 from tuili.serve.schemas.requests import ChatRequest
 from tuili.serve.schemas.structured import form_for
@@ -38,8 +40,9 @@ router = APIRouter()
 @router.post("/v1/chat/completions", summary="Answer a conversation")
 async def chat(body: ChatRequest, http: HttpRequest) -> Response:
     """One choice or several; `stream: true` sends server-sent events that end in `[DONE]`."""
-    dispatcher = Dispatcher.for_model(http, body.model, form_for(body.response_format))
-    requests = engine_requests(body, dispatcher.served.conversation)
+    messages, form = read_marked_fields(body.messages, form_for(body.response_format))
+    dispatcher = Dispatcher.for_model(http, body.model, form)
+    requests = engine_requests(body, messages, dispatcher.served.conversation)
     completion_id = f"chatcmpl-{uuid.uuid4().hex}"
     if body.stream:
         chunks = _chunks(completion_id, dispatcher, body, requests)
@@ -50,11 +53,13 @@ async def chat(body: ChatRequest, http: HttpRequest) -> Response:
     return JSONResponse(chat_completion(completion_id, dispatcher.served.name, answers))
 
 
-def engine_requests(body: ChatRequest, conversation: Conversation) -> list[Request]:
+def engine_requests(
+    body: ChatRequest, messages: Sequence[Message | ReasoningInput], conversation: Conversation
+) -> list[Request]:
     """What the engine is asked: one request for each choice, with seeds that count up."""
     max_tokens = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
     budget = budget_for(body.reasoning_effort, max_tokens, body.budget.model_dump())
-    asked = read_conversation(body.messages, conversation)
+    asked = read_conversation(messages, conversation)
     sampling = sampling_for(body, body.stop)
     request = Request(
         asked.prompt, budget, sampling, body.depth, body.priority, earlier=asked.earlier, ignored=asked.ignored

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from itertools import count
 from typing import Any
@@ -19,6 +19,7 @@ from tuili.engine import Answer, Answered, Outcome, Request, StepJudged, TokenWr
 from tuili.serve.answers import ReasoningText, finish_reason, judged_step, reasoning_text, receipt, refusal, usage
 from tuili.serve.dispatch import Dispatcher
 from tuili.serve.engine_requests import DEFAULT_EFFORT, budget_for, read_conversation, sampling_for
+from tuili.serve.marked_fields import read_marked_fields
 from tuili.serve.schemas.fields import Effort
 from tuili.serve.schemas.formats import TextFormat
 from tuili.serve.schemas.items import MessageItem, OutputText, ReasoningItem, Refusal, ResponseReply
@@ -34,9 +35,10 @@ router = APIRouter()
 @router.post("/v1/responses", summary="Answer a conversation, as items")
 async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
     """`stream: true` sends events named by their type, the last of which holds the whole."""
-    form = form_for(None if body.text is None else body.text.format)
+    asked_form = form_for(None if body.text is None else body.text.format)
+    messages, form = read_marked_fields(_messages(body), asked_form)
     dispatcher = Dispatcher.for_model(http, body.model, form)
-    request = engine_request(body, dispatcher.served.conversation)
+    request = engine_request(body, messages, dispatcher.served.conversation)
     builder = _ResponseBuilder(body, dispatcher.served.name)
     if body.stream:
         return sse_response(await dispatcher.after_first(_events(dispatcher, request, builder)), named=True)
@@ -44,12 +46,19 @@ async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
     return JSONResponse(builder.ended(answer))
 
 
-def engine_request(body: ResponsesRequest, conversation: Conversation) -> Request:
-    """What the engine is asked."""
+def _messages(body: ResponsesRequest) -> list[Message | ReasoningInput]:
+    """The instructions and the input, as messages."""
     messages: list[Message | ReasoningInput] = []
     messages += [Message(role="user", content=body.input)] if isinstance(body.input, str) else body.input
     if body.instructions:
         messages.insert(0, Message(role="developer", content=body.instructions))
+    return messages
+
+
+def engine_request(
+    body: ResponsesRequest, messages: Sequence[Message | ReasoningInput], conversation: Conversation
+) -> Request:
+    """What the engine is asked."""
     asked = read_conversation(messages, conversation, "input", -1 if body.instructions else 0)
     budget = budget_for(_effort(body), body.max_output_tokens, body.budget.model_dump())
     sampling = sampling_for(body, None)
