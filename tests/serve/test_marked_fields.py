@@ -96,4 +96,4 @@ def test_the_responses_api_knows_the_fields_too(server: Running) -> None:
 
 def test_a_refusal_stays_one(server: Running) -> None:
     choice = asked(server, framed("zzz zz zzzz zz", ["answer"]), max_tokens=3)
-    assert (choice.message.content, choice.finish_reason) == (None, "length")
+    assert (choice.message.content, choice.finish_reason) == ("", "length")

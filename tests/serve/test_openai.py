@@ -69,7 +69,7 @@ def test_a_budget_is_kept_and_an_effort_is_one(server: Running) -> None:
     client = server.client().chat.completions
     short = client.create(model="nano", messages=ASKED, max_completion_tokens=5)
     assert short.choices[0].finish_reason == "length"
-    assert short.choices[0].message.content is None
+    assert short.choices[0].message.content == ""
     assert short.choices[0].message.refusal is not None, "nothing was answered, and it says why"
     assert short.usage is not None
     assert short.usage.completion_tokens == 5
@@ -87,7 +87,7 @@ def test_a_budget_is_kept_and_an_effort_is_one(server: Running) -> None:
 def test_what_a_stop_text_begins_is_left_out(server: Running) -> None:
     completion = server.client().chat.completions.create(model="nano", messages=ASKED, stop=[" = 81"])
     (choice,) = completion.choices
-    assert choice.message.content is None
+    assert choice.message.content == ""
     assert choice.model_extra["receipt"]["stop"] == "stop"  # type: ignore[index]
     assert "81" not in choice.message.model_extra["reasoning"]  # type: ignore[index]
 
@@ -125,7 +125,7 @@ def test_logprobs_are_those_of_the_answers_tokens(server: Running) -> None:
         ({"extra_body": {"depth": 5}}, "invalid_value", "depth"),
         ({"messages": [{"role": "user", "content": "1 " * 5000}]}, "context_length_exceeded", "messages"),
         ({"messages": [{"role": "user", "content": " "}]}, "invalid_prompt", "messages"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "invalid_value", "messages.0.role"),
+        ({"messages": [{"role": "function", "content": "x"}]}, "invalid_value", "messages.0.role"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_field_named(
@@ -248,7 +248,7 @@ def test_an_answer_that_does_not_fit_the_schema_is_refused(server: Running) -> N
     format: Any = {"type": "json_schema", "json_schema": {"name": "holds", "schema": schema}}
     completion = server.client().chat.completions.create(model="nano", messages=ASKED, response_format=format)
     message = completion.choices[0].message
-    assert (message.content, message.refusal) == (None, "abstained: '129' is not of type boolean")
+    assert (message.content, message.refusal) == ("", "abstained: '129' is not of type boolean")
     format["json_schema"]["schema"] = {"type": "array"}
     with pytest.raises(openai.BadRequestError) as refused:
         server.client().chat.completions.create(model="nano", messages=ASKED, response_format=format)
@@ -275,7 +275,7 @@ def test_what_was_answered_can_be_sent_back(server: Running) -> None:
     for tokens in (400, 3):
         completion = client.chat.completions.create(model="nano", messages=ASKED, max_tokens=tokens)
         message = completion.choices[0].message
-        assert (message.content is None) == (tokens == 3), "of so few tokens there is no answer"
+        assert (message.content == "") == (tokens == 3), "of so few tokens there is no answer"
         again: Any = [*ASKED, message, more]
         second = client.chat.completions.create(model="nano", messages=again)
         assert second.choices[0].message.content == "4"

@@ -16,7 +16,7 @@ from tuili.engine import Answer, Outcome
 from tuili.serve.schemas.json_schemas import STEPS_NAMES, AnswerNode, Node, ObjectNode, StepsNode, plain_name
 from tuili.serve.schemas.json_values import ValueType
 from tuili.serve.schemas.messages import Message, ReasoningInput
-from tuili.serve.schemas.structured import AnswerForm, Form
+from tuili.serve.schemas.structured import AnswerForm, ForcedCall, Form
 
 INPUT = re.compile(r"\[\[ ## \w+ ## \]\]\n")
 MARKED, IN_JSON = (
@@ -74,6 +74,7 @@ class MarkedForm:
     """The form of a reply in marked fields."""
 
     fields: tuple[str, ...]
+    call: ForcedCall | None = None
 
     def fill(self, answer: Answer) -> Answer:
         """The same answer in its field, and the steps in theirs; a refusal stays as it is."""
@@ -88,12 +89,13 @@ def read_marked_fields(
     messages: Sequence[Message | ReasoningInput], form: Form | None
 ) -> tuple[Sequence[Message | ReasoningInput], Form | None]:
     """The messages and the form of the reply, as they are when the last message has no marks."""
-    last = messages[-1] if messages else None
+    place = max((place for place, message in enumerate(messages) if isinstance(message, Message)), default=None)
+    last = None if place is None else messages[place]
     marked = MarkedQuestion.read(last.text) if isinstance(last, Message) and last.role == "user" else None
     if marked is None:
         return messages, form
     instruction = Message(role="developer", content=marked.instruction)
-    return [*messages[:-1], instruction, Message(role="user", content=marked.question)], marked.form_beside(form)
+    return [*messages[:place], instruction, Message(role="user", content=marked.question)], marked.form_beside(form)
 
 
 def _takes_steps(name: str) -> bool:

@@ -27,8 +27,9 @@ from tuili.serve.schemas.fields import (
     TokenLimit,
 )
 from tuili.serve.schemas.formats import ChatSchema, JsonObject, Text, TextFormat
-from tuili.serve.schemas.messages import InputItem, Message
+from tuili.serve.schemas.messages import ChatInput, InputItem
 from tuili.serve.schemas.rules import all_of, at_most_one, one_fits, requires_true
+from tuili.serve.schemas.tools import ChatToolChoice, ChatTools, ItemToolChoice, ItemTools, ToolMode
 from tuili.serve.schemas.without_effect import (
     ChatWithoutEffect,
     CompletionWithoutEffect,
@@ -85,7 +86,7 @@ class ChatRequest(ChatWithoutEffect, GenerationRequest):
         )
     )
 
-    messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_MESSAGES)]
+    messages: Annotated[list[ChatInput], Field(min_length=1, max_length=MAX_MESSAGES)]
     reasoning_effort: Effort | None = None
     max_tokens: TokenLimit = None
     max_completion_tokens: TokenLimit = None
@@ -95,6 +96,8 @@ class ChatRequest(ChatWithoutEffect, GenerationRequest):
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=MAX_LOGPROBS), WHOLE_NUMBER] | None = None
     response_format: Annotated[Text | JsonObject | ChatSchema, Field(discriminator="type")] | None = None
+    tools: ChatTools = None
+    tool_choice: ToolMode | ChatToolChoice | None = None
 
     @model_validator(mode="after")
     def _check_fields(self) -> ChatRequest:
@@ -152,6 +155,8 @@ class ResponsesRequest(ResponsesWithoutEffect, GenerationRequest):
     max_output_tokens: TokenLimit = None
     text: TextFormat | None = None
     stream_options: ResponsesStreamOptions | None = None
+    tools: ItemTools = None
+    tool_choice: ToolMode | ItemToolChoice | None = None
 
     @model_validator(mode="after")
     def _check_fields(self) -> ResponsesRequest:
