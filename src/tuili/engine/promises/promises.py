@@ -59,8 +59,8 @@ class Promises:
             raise NotPromised(f"error_tolerance: nothing is promised about this model: {self._why_none}")
         if not _is_calibrated_kind(request):
             raise NotPromised(
-                "error_tolerance: promised only for depth auto, temperature 0, seed 0, no stop texts, no own facts, no "
-                "earlier messages"
+                "error_tolerance: promised only for depth auto, temperature 0, seed 0, no stop texts, no logit_bias, "
+                "no own facts, no earlier messages"
             )
         longest, budget = self._calibration.sample.longest_prompt, request.budget
         if prompt_tokens > longest:
@@ -117,9 +117,12 @@ class Promises:
 def _is_calibrated_kind(request: Request) -> bool:
     """Whether a request is answered in the way in which the sample was."""
     own_facts = request.context != Context.from_prompt(request.prompt)
-    plain = request.sampling.model_copy(update={"logprobs": None}) == Sampling()
+    biased = any(bias for _, bias in request.sampling.logit_bias)
+    plain = (
+        request.sampling.model_copy(update={"logprobs": None, "prompt_logprobs": None, "logit_bias": ()}) == Sampling()
+    )
     one_turn = not (request.earlier or request.ignored.earlier)
-    return request.depth == "auto" and plain and one_turn and not own_facts
+    return request.depth == "auto" and plain and one_turn and not (biased or own_facts)
 
 
 def has_wrong_step(attempt: Attempt) -> bool:

@@ -69,8 +69,8 @@ class PromiseReply(TypedDict):
 
 @documented_as("Ignored")
 class IgnoredReply(TypedDict):
-    """Messages that a model of `conversation: single` was not given: of `system` (instructions included), and those
-    before the last.
+    """Messages that a model of `conversation: single` was not given: instructions as `system`, all others, such as
+    those of earlier turns, as `earlier`.
     """
 
     system: Count
