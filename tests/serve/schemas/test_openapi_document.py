@@ -58,7 +58,7 @@ def test_the_document_has_every_route_and_nothing_that_is_not(guarded: Running, 
     for needed, app in ((True, guarded.app), (False, server.app)):
         for path, own in app.openapi()["paths"].items():
             for operation in own.values():
-                expected = None if path in PROBE_PATHS else [{"bearer": []}] if needed else [{}, {"bearer": []}]
+                expected = None if path in PROBE_PATHS else ([] if needed else [{}]) + [{"bearer": []}, {"apiKey": []}]
                 assert operation.get("security") == expected
 
 
@@ -154,6 +154,7 @@ def test_errors_of_every_kind_are_as_declared(guarded: Running, monkeypatch: pyt
         send(guarded, "/v1/models/other"),
         send(guarded, CHAT, slowly()),
         send(guarded, CHAT, b"x" * 50_001),
+        send(guarded, CHAT, b"{}", headers={"content-type": "text/plain"}),
         send(guarded, CHAT, ASKED, headers={"x-long": "y" * 5_000}),
         *(send(guarded, CHAT, ASKED, secret="two") for _ in range(2)),
     ]
@@ -168,7 +169,7 @@ def test_errors_of_every_kind_are_as_declared(guarded: Running, monkeypatch: pyt
     monkeypatch.setattr("tuili.serve.models.ModelRegistry.find", refuse)
     seen += [send(guarded, CHAT, ASKED), send(guarded, "/v1/models/nano")]
     statuses = [one.status_code for one in seen]
-    assert statuses == [400, 401, 404, 404, 408, 413, 431, 200, 429, 500, 503, 503, 503]
+    assert statuses == [400, 401, 404, 404, 408, 413, 415, 431, 200, 429, 500, 503, 503, 503]
 
 
 def test_a_reply_with_a_field_too_many_or_too_few_is_noticed() -> None:
