@@ -15,7 +15,7 @@ FACES = {
     "engine": """
         Answer AnswerToken Answered Attempt Budget CALIBRATION_FILE Calibration CheckedStep Closed
         Confidence Curve Decoder Depth Engine Entry Event FEATURES Generation MAX_ATTEMPTS
-        MAX_DEADLINE_MS MAX_LAYER_STEPS MAX_LOGPROBS MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS
+        MAX_DEADLINE_MS MAX_LAYER_STEPS MAX_LOGIT_BIAS MAX_LOGPROBS MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS
         ModelRunner NotPromised Observation Outcome Point PrefillOutput PreparedRequest Promise
         Promises Receipt Request RequestState Sample Sampling Scheduler SchedulerStats Sequence
         SequenceLimits Service StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten

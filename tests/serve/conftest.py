@@ -14,7 +14,6 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from openai import OpenAI
-from pytest import MonkeyPatch
 
 from tests.waiting import GUARD_SECONDS, eventually
 from tuili.serve.app import Settings, make_app
@@ -46,7 +45,7 @@ class Running:
             time.sleep(0.001)
             return []
 
-        with MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch:
             patch.setattr(self.app.state.models.find(model).engine, "step", idle)
             yield
 

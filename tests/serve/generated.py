@@ -37,6 +37,7 @@ REFUSED_FIELDS = {
     "depth",
     "messages",
     "input",
+    "logit_bias",
     "budget.max_layer_steps",
     "budget.deadline_ms",
     "budget.max_attempts",
@@ -44,8 +45,8 @@ REFUSED_FIELDS = {
     "tool_choice",
 }
 """Right requests may be refused with these codes, or for these fields. No schema can express the reasons: what the
-model has been calibrated for, its layers and speed, the order of messages, that two names of a limit have one value,
-and that exactly one function is forced.
+model has been calibrated for, its layers, speed and vocabulary, the order of messages, that two names of a limit have
+one value, and that exactly one function is forced.
 """
 
 
@@ -190,6 +191,8 @@ def _keep_rules(body: dict[str, Any]) -> None:
             body[switch] = True
     if (body.get("response_format") or {}).get("type", "text") != "text":
         body["logprobs"] = body["top_logprobs"] = None
+    if body.get("max_tokens") == 0:
+        body["echo"] = True
     if body.get("max_completion_tokens") is not None:
         body.pop("max_tokens", None)
 
@@ -200,7 +203,7 @@ def _shorten(body: dict[str, Any]) -> None:
         if place in body and "id" not in body:
             limit = next((name for name in names if body.get(name) is not None), names[0])
             body[limit] = min(body.get(limit) or MAX_TOKENS, MAX_TOKENS)
-    if isinstance(body.get("prompt"), list):
+    if isinstance(body.get("prompt"), list) and not isinstance((body["prompt"] or [0])[0], int):
         del body["prompt"][MAX_CHOICES:]
     if body.get("n") is not None:
         body["n"] = min(body["n"], MAX_CHOICES)

@@ -81,11 +81,13 @@ class Receipt:
 
 @dataclass(frozen=True)
 class AnswerToken:
-    """A token of an answer with its log-probability, and the likeliest tokens at its place with theirs."""
+    """A token with its log-probability, and the likeliest tokens at its place with theirs; None and none for a token
+    that nothing stands before. A token is bytes of text in UTF-8, which need not be whole characters.
+    """
 
-    text: str
-    logprob: float
-    top: tuple[tuple[str, float], ...]
+    data: bytes
+    logprob: float | None
+    top: tuple[tuple[bytes, float], ...]
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,16 @@ class Answer:
     """The answer to one prompt.
 
     answer: empty if no response has one, or none with enough confidence. logprobs: the answer's tokens, where
-    log-probabilities were asked for.
+    log-probabilities were asked for; of a response without a whole answer, what was written of the answer or, before
+    that, of the response. prompt_logprobs: the tokens of the prompt, where theirs were asked for.
     """
 
     prompt: str
     answer: str
     steps: tuple[CheckedStep, ...]
     receipt: Receipt
-    logprobs: tuple[AnswerToken, ...] = ()
+    logprobs: tuple[AnswerToken, ...] | None = None
+    prompt_logprobs: tuple[AnswerToken, ...] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The documented form: `answer`, `steps` and `receipt`."""

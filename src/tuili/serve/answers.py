@@ -53,8 +53,11 @@ def reasoning_text(answer: Answer) -> str:
 def usage(answers: Iterable[Answer]) -> Usage:
     """The tokens of all choices together. The prompt of several choices counts once, as it does at OpenAI."""
     choices = list(answers)
-    prompt = sum({answer.prompt: answer.receipt.tokens["prompt"] for answer in choices}.values())
-    reused = sum({answer.prompt: answer.receipt.reused for answer in reversed(choices)}.values())
+    read = [(answer.prompt, answer.receipt.tokens["prompt"]) for answer in choices]
+    prompt = sum(tokens for _, tokens in set(read))
+    reused = sum(
+        {prompt: answer.receipt.reused for prompt, answer in zip(read[::-1], choices[::-1], strict=True)}.values()
+    )
     written = sum(answer.receipt.tokens["generated"] for answer in choices)
     answering = sum(answer.receipt.tokens["answer"] for answer in choices)
     return usage_of_tokens(prompt, reused, written, written - answering)
@@ -88,17 +91,20 @@ def receipt(answer: Answer) -> ReceiptReply:
 def logprobs(answer: Answer) -> Logprobs | None:
     """The log-probabilities of the answer's tokens; None where they were not asked for."""
 
-    def probability(text: str, logprob: float) -> TokenProbability:
-        return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+    def probability(data: bytes, logprob: float) -> TokenProbability:
+        return {"token": data.decode(errors="replace"), "logprob": logprob, "bytes": list(data)}
 
+    if answer.logprobs is None:
+        return None
     content: list[TokenLogprob] = [
         {
-            **probability(token.text, token.logprob),
-            "top_logprobs": [probability(text, logprob) for text, logprob in token.top],
+            **probability(token.data, token.logprob),
+            "top_logprobs": [probability(data, logprob) for data, logprob in token.top],
         }
         for token in answer.logprobs
+        if token.logprob is not None
     ]
-    return {"content": content, "refusal": None} if content else None
+    return {"content": content, "refusal": None}
 
 
 def tool_call(answer: Answer, call: ForcedCall) -> ToolCallReply:

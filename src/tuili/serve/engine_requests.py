@@ -13,7 +13,7 @@ from tuili.engine import Budget, Request, Sampling, parse_settings
 from tuili.serve.errors import HttpError
 from tuili.serve.schemas.fields import Effort, StopTexts
 from tuili.serve.schemas.messages import Message, ReasoningInput
-from tuili.serve.schemas.requests import ChatRequest, GenerationRequest
+from tuili.serve.schemas.requests import ChatRequest, CompletionRequest, GenerationRequest
 
 EFFORT_BUDGETS: Mapping[str, Mapping[str, int]] = {
     "none": {"max_steps": 1, "max_tokens": 100},
@@ -49,9 +49,18 @@ def _budget_field(name: str) -> str:
 def sampling_for(body: GenerationRequest, stop: StopTexts) -> Sampling:
     """How the tokens of an answer are drawn. Raises `InputError` that names the field."""
     stop_texts = (stop,) if isinstance(stop, str) else tuple(stop or ())
-    values = {"temperature": body.temperature, "top_p": body.top_p, "top_k": body.top_k, "seed": body.seed}
-    if isinstance(body, ChatRequest) and body.logprobs:
-        values["logprobs"] = body.top_logprobs or 0
+    values: dict[str, Any] = {
+        "temperature": body.temperature,
+        "top_p": body.top_p,
+        "top_k": body.top_k,
+        "seed": body.seed,
+    }
+    if isinstance(body, ChatRequest):
+        values["logprobs"] = (body.top_logprobs or 0) if body.logprobs else None
+    if isinstance(body, CompletionRequest):
+        values["logprobs"], values["prompt_logprobs"] = body.logprobs, (body.logprobs or 0) if body.echo else None
+    if isinstance(body, ChatRequest | CompletionRequest) and body.logit_bias:
+        values["logit_bias"] = {int(token): bias for token, bias in body.logit_bias.items()}
     given = {name: value for name, value in values.items() if value is not None}
     return parse_settings(Sampling, given | {"stop": stop_texts}, str)
 

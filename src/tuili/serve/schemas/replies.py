@@ -195,12 +195,23 @@ class ChatChunk(TypedDict):
     usage: NotRequired[Usage]
 
 
+class TextLogprobs(TypedDict):
+    """The tokens of a text with the logarithms of their probabilities, before biases and temperature, and with the
+    likeliest ones at their places, but for the first token of a prompt. `text_offset`: the character where each begins.
+    """
+
+    tokens: list[str]
+    token_logprobs: list[float | None]
+    top_logprobs: list[dict[str, float] | None]
+    text_offset: list[Count]
+
+
 class TextChoice(TypedDict):
     """The answer to one prompt."""
 
     index: Count
     text: str
-    logprobs: None
+    logprobs: TextLogprobs | None
     finish_reason: FinishReason
     receipt: ReceiptReply
 

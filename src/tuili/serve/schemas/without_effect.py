@@ -54,7 +54,6 @@ class WithoutEffect(StrictModel):
     parallel_tool_calls: bool | None = None
     frequency_penalty: ZeroOnly | None = None
     presence_penalty: ZeroOnly | None = None
-    logit_bias: NoEntries = None
 
 
 class ChatWithoutEffect(StrictModel):
@@ -73,10 +72,8 @@ class CompletionWithoutEffect(StrictModel):
     """Fields of completions."""
 
     best_of: OneOnly | None = None
-    echo: FalseOnly | None = None
     tools: NoItems = None
     tool_choice: Literal["none", "auto"] | None = None
-    logprobs: NullOnly = None
     suffix: Literal[""] | None = None
 
 
@@ -101,6 +98,7 @@ class ResponsesWithoutEffect(StrictModel):
     context_management: NoItems = None
     conversation: NullOnly = None
     image: NullOnly = None
+    logit_bias: NoEntries = None
     include: Annotated[list[Includable], Field(max_length=16)] | None = None
     max_tool_calls: Annotated[int, Field(ge=1), WHOLE_NUMBER] | None = None
     previous_response_id: NullOnly = None
