@@ -97,6 +97,7 @@ def _receipt(state: RequestState, settings: ControlSettings, outcome: Outcome, r
         stop=str(sequences[-1].stop),
         checked={},
         reused=sequences[0].cached_tokens,
+        ignored=state.request.ignored,
         outcome=outcome,
         reason=reason,
     )

@@ -148,6 +148,7 @@ def _model_reply(served: ServedModel) -> Model:
         "created": served.created,
         "owned_by": "tuili",
         "exits": served.exits,
+        "conversation": served.conversation,
     }
 
 

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse, Response
 from tuili.engine import Answer, Answered, Request, StepJudged, TokenWritten
 from tuili.serve.answers import ReasoningText, judged_step, refusal
 from tuili.serve.dispatch import Dispatcher
-from tuili.serve.engine_requests import budget_for, sampling_for, split_conversation
+from tuili.serve.engine_requests import budget_for, read_conversation, sampling_for
 from tuili.serve.errors import HttpError
 from tuili.serve.routes.response_builder import ResponseBuilder, effort_of, message_part
 from tuili.serve.schemas.formats import Text
@@ -25,6 +25,7 @@ from tuili.serve.schemas.requests import ResponsesRequest
 from tuili.serve.schemas.structured import AnswerForm, ForcedCall, form_for
 from tuili.serve.schemas.tools import forced_form
 from tuili.serve.sse import sse_response
+from tuili.store import Conversation
 
 router = APIRouter()
 
@@ -34,7 +35,7 @@ async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
     """`stream: true` sends events named by their type, the last of which holds the whole."""
     form = requested_form(body)
     dispatcher = Dispatcher.for_model(http, body.model, form)
-    request = engine_request(body)
+    request = engine_request(body, dispatcher.served.conversation)
     builder = ResponseBuilder(body, dispatcher.served.name, None if form is None else form.call)
     if body.stream:
         return sse_response(await dispatcher.after_first(_events(dispatcher, request, builder)), named=True)
@@ -56,15 +57,18 @@ def requested_form(body: ResponsesRequest) -> AnswerForm | None:
     return form
 
 
-def engine_request(body: ResponsesRequest) -> Request:
+def engine_request(body: ResponsesRequest, conversation: Conversation) -> Request:
     """What the engine is asked."""
     turns = [Message(role="user", content=body.input)] if isinstance(body.input, str) else body.input
     messages = without_calls(turns, "input")
     if body.instructions:
         messages.insert(0, Message(role="developer", content=body.instructions))
-    prompt, earlier = split_conversation(messages, "input", -1 if body.instructions else 0)
+    asked = read_conversation(messages, conversation, "input", -1 if body.instructions else 0)
     budget = budget_for(effort_of(body), body.max_output_tokens, body.budget.model_dump())
-    return Request(prompt, budget, sampling_for(body, None), body.depth, body.priority, earlier=earlier)
+    sampling = sampling_for(body, None)
+    return Request(
+        asked.prompt, budget, sampling, body.depth, body.priority, earlier=asked.earlier, ignored=asked.ignored
+    )
 
 
 async def _events(
