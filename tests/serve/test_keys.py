@@ -46,6 +46,15 @@ def test_every_route_but_probes_and_page_needs_a_key(guarded: Running) -> None:
     for header in ("Bearer no", "Basic one", "one", "Bearer"):
         reply = raw.get(f"{guarded.url}/v1/models", headers={"authorization": header})
         assert (reply.status_code, reply.json()["error"]["code"]) == (401, "invalid_api_key")
+    for headers, status in (
+        ({"x-api-key": "one"}, 200),
+        ({"x-api-key": "one", "authorization": "Bearer none"}, 200),
+        ({"x-api-key": "no", "authorization": "Bearer one"}, 200),
+        ({"x-api-key": "no"}, 401),
+        ({"x-api-key": ""}, 401),
+        ({"x-api-key": "Bearer one"}, 401),
+    ):
+        assert raw.get(f"{guarded.url}/v1/models", headers=headers).status_code == status, headers
     assert guarded.client("one").models.list().data[0].id == "nano"
 
 

@@ -15,16 +15,19 @@ import pytest
 
 from tests.serve.conftest import Running, running
 from tests.waiting import GUARD_SECONDS
+from tuili.cli import serve
+from tuili.errors import InputError
 from tuili.serve.app import Settings
 from tuili.serve.middleware import RequestLimits
 
 PATH = "/v1/chat/completions"
+PAGE = "https://page.example"
 
 
 @pytest.fixture(scope="module")
 def narrow() -> Iterator[Running]:
     limits = RequestLimits(max_body_bytes=2_000, max_headers=20, max_header_bytes=2_000)
-    yield from running(Settings(limits=limits), folders=())
+    yield from running(Settings(limits=limits, allowed_origins=(PAGE,)), folders=())
 
 
 def send(server: Running, request_bytes: bytes) -> tuple[int, dict[str, object]]:
@@ -88,3 +91,34 @@ def test_too_many_at_a_time_are_refused_but_probes_are_not() -> None:
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too_many_requests")
         assert refused.headers["retry-after"] == "1"
         assert [raw.get(f"{server.url}{path}").status_code for path in ("/health", "/ready")] == [200, 200]
+
+
+def test_pages_of_an_origin_that_is_allowed_may_ask_and_read_errors_too(narrow: Running) -> None:
+    raw = narrow.client()._client
+    asks = {"access-control-request-method": "POST", "access-control-request-headers": "authorization,x-stainless-os"}
+    allowed = raw.options(f"{narrow.url}{PATH}", headers={"origin": PAGE, **asks})
+    assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, PAGE)
+    assert allowed.headers["access-control-allow-headers"] == asks["access-control-request-headers"]
+    assert "POST" in allowed.headers["access-control-allow-methods"]
+    for path, status in (("/v1/models", 200), ("/nothing", 404), ("/v1/models?" + "x" * 3, 431)):
+        headers = {"origin": PAGE, "x-long": "y" * (3000 if status == 431 else 1)}
+        reply = raw.get(f"{narrow.url}{path}", headers=headers)
+        assert (reply.status_code, reply.headers["access-control-allow-origin"]) == (status, PAGE)
+        assert reply.headers["access-control-expose-headers"] == "X-Request-Id, Retry-After"
+        assert reply.headers["x-request-id"]
+    other = {"origin": "https://other.example"}
+    assert raw.options(f"{narrow.url}{PATH}", headers=other | asks).status_code == 400
+    assert "access-control-allow-origin" not in raw.get(f"{narrow.url}/v1/models", headers=other).headers
+
+
+@pytest.mark.parametrize("origin", ["example.org", "https://example.org/", "https://*/x", "null", ""])
+def test_what_is_no_origin_is_refused_at_the_start(origin: str) -> None:
+    with pytest.raises(InputError, match="an origin is wanted"):
+        serve.run(["nano"], allow_origin=["*", PAGE, origin])
+
+
+def test_no_page_is_allowed_by_itself(server: Running) -> None:
+    raw = server.client()._client
+    preflight = {"origin": PAGE, "access-control-request-method": "POST"}
+    assert raw.options(f"{server.url}{PATH}", headers=preflight).status_code == 405
+    assert "access-control-allow-origin" not in raw.get(f"{server.url}/v1/models", headers={"origin": PAGE}).headers

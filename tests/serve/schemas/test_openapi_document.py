@@ -60,7 +60,7 @@ def test_the_document_has_every_route_and_nothing_that_is_not(guarded: Running, 
     for needed, app in ((True, guarded.app), (False, server.app)):
         for path, own in app.openapi()["paths"].items():
             for operation in own.values():
-                expected = None if path in PROBE_PATHS else [{"bearer": []}] if needed else [{}, {"bearer": []}]
+                expected = None if path in PROBE_PATHS else ([] if needed else [{}]) + [{"bearer": []}, {"apiKey": []}]
                 assert operation.get("security") == expected
 
 
@@ -157,6 +157,7 @@ def test_errors_of_every_kind_are_as_declared(guarded: Running, monkeypatch: pyt
         send(guarded, CHAT, ASKED | {"model": "other"}),
         send(guarded, "/v1/models/other"),
         eventually(lambda: send_too_much(guarded), "no reply to a large body"),
+        send(guarded, CHAT, b"{}", headers={"content-type": "text/plain"}),
         send(guarded, CHAT, ASKED, headers={"x-long": "y" * 5_000}),
         *(send(guarded, CHAT, ASKED, secret="two") for _ in range(2)),
     ]
@@ -171,7 +172,7 @@ def test_errors_of_every_kind_are_as_declared(guarded: Running, monkeypatch: pyt
     monkeypatch.setattr("tuili.serve.models.ModelRegistry.find", refuse)
     seen += [send(guarded, CHAT, ASKED), send(guarded, "/v1/models/nano")]
     statuses = [one.status_code for one in seen]
-    assert statuses == [400, 401, 404, 404, 413, 431, 200, 429, 500, 503, 503, 503]
+    assert statuses == [400, 401, 404, 404, 413, 415, 431, 200, 429, 500, 503, 503, 503]
 
 
 def test_a_body_that_comes_too_late_is_refused_as_declared() -> None:
