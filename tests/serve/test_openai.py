@@ -13,6 +13,7 @@ from openai import AsyncOpenAI
 from pydantic import BaseModel
 
 from tests.serve.conftest import Running
+from tests.waiting import happened
 
 QUESTION = "What is 48 + 27 * 3?"
 ASKED: Any = [{"role": "user", "content": QUESTION}]
@@ -186,29 +187,22 @@ def test_responses_come_as_items_and_as_events(server: Running) -> None:
 
 def test_whoever_leaves_frees_the_place_and_is_counted(server: Running) -> None:
     counter = server.app.state.metrics.outcomes.labels("nano", "cancelled", "cancelled")
-    before = counter._value.get()
+    served, before = server.app.state.models.find("nano"), counter._value.get()
 
     async def main() -> None:
         async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
-            stream = await client.chat.completions.create(
-                model="nano", messages=ASKED, stream=True, extra_body={"depth": 12}
-            )
-            async for _ in stream:
-                break
+            stream = await client.chat.completions.create(model="nano", messages=ASKED, stream=True)
+            await anext(aiter(stream))
+            whole = asyncio.create_task(client.chat.completions.create(model="nano", messages=ASKED))
+            await happened(lambda: server.in_flight() == 2, "the second request does not arrive")
             await stream.close()
-            task = asyncio.create_task(client.chat.completions.create(model="nano", messages=ASKED))
-            await asyncio.sleep(0.01)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            served = server.app.state.models.find("nano")
-            for _ in range(200):
-                if not served.running and not served.waiting:
-                    break
-                await asyncio.sleep(0.02)
-            assert (served.running, served.waiting) == (0, 0)
-            assert counter._value.get() >= before + 1
+            whole.cancel()
+            await asyncio.gather(whole, return_exceptions=True)
+            await happened(lambda: not server.in_flight() + served.running + served.waiting, "a place is not freed")
 
-    asyncio.run(main())
+    with server.nothing_written(after=3):
+        asyncio.run(main())
+    assert counter._value.get() == before + 2
 
 
 def test_raw_bodies_that_are_no_requests_are_refused(server: Running) -> None:

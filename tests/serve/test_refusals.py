@@ -106,6 +106,31 @@ def test_what_is_no_json_is_called_so(server: Running, body: bytes) -> None:
     assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_json")
 
 
+@pytest.mark.parametrize(
+    ("content_type", "status", "told"),
+    [
+        (None, 415, "there is none"),
+        ("text/plain;charset=UTF-8", 415, "it is text/plain"),
+        ("application/x-www-form-urlencoded", 415, "it is application/x"),
+        ("application/jsonp", 415, "it is"),
+        ("application/json", 400, ""),
+        ("Application/JSON; charset=utf-8", 400, ""),
+        ("application/problem+json", 400, ""),
+    ],
+)
+def test_a_body_that_is_not_announced_as_json_is_called_so(
+    server: Running, content_type: str | None, status: int, told: str
+) -> None:
+    headers = {} if content_type is None else {"content-type": content_type}
+    for path in (*ASKED, "/v1/feedback"):
+        reply = httpx2.post(server.url + path, content=b'{"model": 3}', headers=headers, timeout=60)
+        check_type("Error", reply.content)
+        assert reply.status_code == status
+        error = reply.json()["error"]
+        assert (error["code"] == "unsupported_content_type") == (status == 415)
+        assert told in error["message"]
+
+
 def test_a_method_that_is_not_taken_hears_which_are(server: Running) -> None:
     reply = httpx2.delete(f"{server.url}{CHAT}")
     assert (reply.status_code, reply.headers["allow"]) == (405, "POST")
