@@ -89,7 +89,7 @@ def test_killed_at_random_steps_it_ends_with_the_same_bits(
 ) -> None:
     out, rng = tmp_path / "run", random.Random(6)
     for step in sorted(rng.sample(range(1, STEPS - 10), kills)):
-        process = start(out, *more, "--resume")
+        process = start(out, *more, *(["--resume"] if (out / "run.json").is_file() else []))
         wait_for_step(process, out, step)
         time.sleep(rng.random() * 0.05)
         process.kill()

@@ -33,7 +33,7 @@ from tuili.posttrain.verifier.examples import Examples, build_examples, concaten
 from tuili.posttrain.verifier.fit import fit_verifier, predict_logits
 from tuili.posttrain.verifier.metrics import calibrate_verifier, verifier_figures
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierTrainingConfig
-from tuili.store import LineageEntry, VerifierConfig, model_hash, read_lineage, write_lineage
+from tuili.store import LineageEntry, VerifierConfig, model_hash, read_lineage, verifier_hash, write_lineage
 from tuili.tasks import MUTATION_KINDS, Split, domain_names, generate
 from tuili.train import RunFolder
 
@@ -83,7 +83,7 @@ class VerifierRun:
         folder.refuse_own_model(self.loaded.path, f"model = {config.model}")
         fixed = {"plan": config.model_dump(mode="json"), "model": model_hash(self.loaded.path)}
         recorded = folder.recorded(resume)
-        if recorded is not None and json.loads(recorded) != fixed:
+        if recorded is not None and _read(recorded) != fixed:
             raise InputError(f"{path}: the run began with another recipe or model: choose another --out")
         with writing(path, PLACE_REMEDY):
             path.mkdir(parents=True, exist_ok=True)
@@ -213,7 +213,17 @@ def train_verifier(
     write_durably(folder / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
     digest = model_hash(folder)
     seeds, recipe = {"verifier": config.seed}, {"verifier": report["plan"]}
-    entry = LineageEntry("verifier", recipe, figures, seeds, len(examples.label_N), parent=digest, hash=digest)
+    tokens, file = len(examples.label_N), verifier_hash(folder)
+    entry = LineageEntry("verifier", recipe, figures, seeds, tokens, parent=digest, hash=digest, verifier=file)
     earlier = [entry for entry in read_lineage(run.loaded.path) if entry.step != "verifier"]
     write_lineage(folder, (*earlier, entry))
     return VerifierTrainingResult(folder, figures, without_rounds)
+
+
+def _read(recorded: bytes) -> object:
+    """What `run.json` says; None where it is damaged, which equals no configuration."""
+    try:
+        document: object = json.loads(recorded)
+        return document
+    except ValueError:
+        return None
