@@ -14,8 +14,8 @@ import pytest
 FACES = {
     "engine": """
         Answer AnswerToken Answered Attempt Budget CALIBRATION_FILE Calibration CheckedStep Closed
-        Confidence Curve Decoder Depth Engine Entry Event FEATURES Generation MAX_ATTEMPTS
-        MAX_DEADLINE_MS MAX_LAYER_STEPS MAX_LOGPROBS MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS
+        Confidence Curve Decoder Depth Engine Entry Event FEATURES Generation Ignored MAX_ATTEMPTS
+        MAX_DEADLINE_MS MAX_LAYER_STEPS MAX_LOGIT_BIAS MAX_LOGPROBS MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS
         ModelRunner NotPromised Observation Outcome Point PrefillOutput PreparedRequest Promise
         Promises Receipt Request RequestState Sample Sampling Scheduler SchedulerStats Sequence
         SequenceLimits Service StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten
@@ -24,13 +24,14 @@ FACES = {
         valid_calibration verifier_missed_some warm_up
     """,
     "steps": """
-        END END_THINK THINK WEEKDAYS
+        CHECKER_VERSION END END_THINK THINK WEEKDAYS
         Claim Context Inference Prose Response Status Step StepFault Trace Unreadable Value Verdict
         check check_chain evaluate parse parse_statement render render_response render_term render_value_like
         split_response terms units
     """,
     "store": """
-        ASSISTANT BEGIN CONFIG_FIELDS Curve LineageEntry ModelSettings ModelShape PAD Parameters
+        ASSISTANT BEGIN CONFIG_FIELDS Conversation Curve LineageEntry ModelSettings ModelShape
+        PAD Parameters
         SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS
         Tokenizer USER VERIFIER_FILE VerifierCalibration VerifierConfig VerifierFile check_files
         check_recorded check_size

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tuili.cli.options import find_model
+from tuili.errors import InputError
+
+ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s]+")
 
 
 def run(
@@ -33,6 +37,10 @@ def run(
     new_key: Annotated[
         str | None, typer.Option(metavar="NAME", help="Print a new key and its line for the file.")
     ] = None,
+    allow_origin: Annotated[
+        list[str],
+        typer.Option(metavar="ORIGIN", help="Web pages of this origin may send requests; * for any. May be repeated."),
+    ] = [],  # noqa: B006  # typer makes a new one each time
     feedback: Annotated[Path | None, typer.Option(help="File that keeps what people thought of answers.")] = None,
     traces: Annotated[
         str | None,
@@ -55,6 +63,8 @@ def run(
         key, line = make_key(new_key)
         print(f"{key}\n{line}")
         return
+    if wrong := [origin for origin in allow_origin if not ORIGIN.fullmatch(origin)]:
+        raise InputError(f"--allow-origin {wrong[0]}: an origin is wanted, such as https://example.org, or *")
     for model in models:
         find_model(model)
     gc.disable()  # until models are loaded: there is nothing to collect, and looking would take a tenth of the start
@@ -63,6 +73,7 @@ def run(
     settings = Settings(
         Keys(read_keys(keys_file)) if keys_file is not None else Keys(),
         feedback=feedback,
+        allowed_origins=tuple(allow_origin),
         traces=Traces() if traces is None else otlp_traces(traces),
     )
     registry = ModelRegistry(models, engine_factory(slots, waiting, compiled, int8))

@@ -134,7 +134,11 @@ class Keys:
             if hmac.compare_digest(known_digest, digest):
                 match = caller
         if match is None or scheme.lower() != "bearer":
-            message = "the API key is not known here" if header else "an API key is needed: Authorization: Bearer …"
+            message = (
+                "the API key is not known here"
+                if header
+                else "an API key is needed: Authorization: Bearer … or X-Api-Key: …"
+            )
             raise HttpError(401, message, "invalid_api_key")
         return match
 

@@ -19,7 +19,7 @@ from stat import S_ISREG
 from tuili.engine import Engine, Event, Observation, PreparedRequest, Request, Service
 from tuili.errors import InputError
 from tuili.serve.errors import HttpError
-from tuili.store import resolve_model
+from tuili.store import Conversation, resolve_model
 
 LOG = logging.getLogger(__name__)
 EngineFactory = Callable[[Path], Engine]
@@ -61,6 +61,11 @@ class ServedModel:
     def exits(self) -> list[int]:
         """The numbers of layers after which a token may be done."""
         return list(self.engine.exits)
+
+    @property
+    def conversation(self) -> Conversation:
+        """Whether the model was trained on conversations."""
+        return self.engine.conversation
 
     @property
     def waiting(self) -> int:

@@ -1,4 +1,4 @@
-from .checker import check, check_chain
+from .checker import CHECKER_VERSION, check, check_chain
 from .context import Context
 from .language import terms, units
 from .language.grammar import WEEKDAYS
@@ -12,6 +12,7 @@ from .values.values import Value
 from .verdict import Status, StepFault, Unreadable, Verdict
 
 __all__ = [
+    "CHECKER_VERSION",
     "END",
     "END_THINK",
     "THINK",

@@ -1,7 +1,7 @@
 from .folder import SHIPPED_MODELS, check_files, check_size, replaced_folder, resolve_model, shipped_names
 from .lineage import LineageEntry, check_recorded, model_hash, read_lineage, write_lineage
 from .safetensors import read_tensors
-from .shape import CONFIG_FIELDS, ModelSettings, ModelShape, read_settings, read_shape
+from .shape import CONFIG_FIELDS, Conversation, ModelSettings, ModelShape, read_settings, read_shape
 from .size import Parameters, count_parameters
 from .tokenizer import ASSISTANT, BEGIN, PAD, SPECIAL_TOKENS, USER, Tokenizer
 from .verifier_file import (
@@ -27,6 +27,7 @@ __all__ = [
     "SPECIAL_TOKENS",
     "USER",
     "VERIFIER_FILE",
+    "Conversation",
     "Curve",
     "LineageEntry",
     "ModelSettings",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 from sys import float_info
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -60,11 +60,13 @@ OTHER_FIELDS = frozenset(
     ]
 )
 """The fields of config.json that transformers writes beside those of `ModelSettings`."""
+Conversation = Literal["single", "multi"]
+"""What a model was trained on: single questions, or conversations of several turns with instructions before them."""
 
 
 @dataclass(frozen=True)
 class ModelShape:
-    """The fields of config.json that say what network a model is; `TuiliConfig` documents them.
+    """The fields of config.json that say what network a model is and how it is asked; `TuiliConfig` documents them.
 
     Raises `ValueError` for values that no network can have.
     """
@@ -96,6 +98,7 @@ class ModelShape:
     domains: tuple[str, ...] | None = None
 
     exit_threshold: int | float = 0.97
+    conversation: Conversation = "single"
     pad_token_id: int | None = 0
     bos_token_id: int | None = 1
     eos_token_id: int | tuple[int, ...] | None = 4

@@ -1,7 +1,7 @@
 """The bodies of requests for answers: the fields of OpenAI's API that have an effect here, and the budget.
 
-A field that is not named here is refused, for it would be ignored; so is a value that cannot be honoured. What a body
-asks of the engine is worked out in `tuili.serve.engine_requests`.
+A field that is neither here nor in `without_effect` is refused, for it would be ignored; so is a value that cannot be
+honoured. What a body asks of the engine is worked out in `tuili.serve.engine_requests`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from tuili.engine import MAX_ATTEMPTS, MAX_DEADLINE_MS, MAX_LAYER_STEPS, MAX_LOGPROBS
+from tuili.engine import MAX_ATTEMPTS, MAX_DEADLINE_MS, MAX_LAYER_STEPS, MAX_LOGPROBS, MAX_TOKENS
 from tuili.serve.schemas.fields import (
     MAX_CHOICES,
     MAX_MESSAGES,
@@ -18,20 +18,30 @@ from tuili.serve.schemas.fields import (
     DepthField,
     Effort,
     FalseOnly,
-    Metadata,
+    LogitBias,
     Name,
-    OneOnly,
     Probability,
     Question,
     Seed,
     StopTexts,
     StrictModel,
+    TokenIds,
     TokenLimit,
-    ZeroOnly,
 )
 from tuili.serve.schemas.formats import ChatSchema, JsonObject, Text, TextFormat
-from tuili.serve.schemas.messages import InputItem, Message
-from tuili.serve.schemas.rules import all_of, at_most_one, one_fits, requires_true
+from tuili.serve.schemas.messages import ChatInput, InputItem
+from tuili.serve.schemas.rules import all_of, at_most_one, one_fits, requires_true, zero_only_with
+from tuili.serve.schemas.tools import ChatToolChoice, ChatTools, ItemToolChoice, ItemTools, ToolMode
+from tuili.serve.schemas.without_effect import (
+    ChatWithoutEffect,
+    CompletionWithoutEffect,
+    NullOnly,
+    ResponsesWithoutEffect,
+    WithoutEffect,
+)
+
+MAX_COMPLETION_LOGPROBS = 5
+"""As at OpenAI."""
 
 
 class OwnBudget(StrictModel):
@@ -49,12 +59,12 @@ class StreamOptions(StrictModel):
     against guesses by length is not done.
     """
 
-    include_usage: bool = False
-    continuous_usage_stats: bool = False
-    include_obfuscation: FalseOnly = False
+    include_usage: bool | None = None
+    continuous_usage_stats: bool | None = None
+    include_obfuscation: FalseOnly | None = None
 
 
-class GenerationRequest(StrictModel):
+class GenerationRequest(WithoutEffect):
     """The fields that all requests for answers share."""
 
     model: Name
@@ -64,16 +74,12 @@ class GenerationRequest(StrictModel):
     top_k: Annotated[int, Field(ge=0), WHOLE_NUMBER] | None = None
     seed: Seed = None
     stream: bool | None = None
-    user: Name | None = None
-    metadata: Metadata | None = None
-    store: FalseOnly | None = None
-    service_tier: Literal["auto", "default"] | None = None
     budget: OwnBudget = OwnBudget()
     depth: DepthField = "auto"
     priority: Annotated[int, Field(ge=-100, le=100), WHOLE_NUMBER] = 0
 
 
-class ChatRequest(GenerationRequest):
+class ChatRequest(ChatWithoutEffect, GenerationRequest):
     """`POST /v1/chat/completions`."""
 
     model_config = ConfigDict(
@@ -85,7 +91,7 @@ class ChatRequest(GenerationRequest):
         )
     )
 
-    messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_MESSAGES)]
+    messages: Annotated[list[ChatInput], Field(min_length=1, max_length=MAX_MESSAGES)]
     reasoning_effort: Effort | None = None
     max_tokens: TokenLimit = None
     max_completion_tokens: TokenLimit = None
@@ -94,9 +100,10 @@ class ChatRequest(GenerationRequest):
     stream_options: StreamOptions | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=MAX_LOGPROBS), WHOLE_NUMBER] | None = None
+    logit_bias: LogitBias | None = None
     response_format: Annotated[Text | JsonObject | ChatSchema, Field(discriminator="type")] | None = None
-    frequency_penalty: ZeroOnly | None = None
-    presence_penalty: ZeroOnly | None = None
+    tools: ChatTools = None
+    tool_choice: ToolMode | ChatToolChoice | None = None
 
     @model_validator(mode="after")
     def _check_fields(self) -> ChatRequest:
@@ -107,50 +114,74 @@ class ChatRequest(GenerationRequest):
             raise ValueError("top_logprobs is for logprobs: true")
         if self.logprobs and not isinstance(self.response_format, Text | None):
             raise ValueError("logprobs are of answers as they are written: use them with text")
-        if self.messages[-1].role != "user":
-            raise ValueError("messages: the last one must be of the user")
         return self
 
 
-class CompletionRequest(GenerationRequest):
+class CompletionRequest(CompletionWithoutEffect, GenerationRequest):
     """`POST /v1/completions`: each prompt is one question."""
 
-    model_config = ConfigDict(json_schema_extra=all_of(requires_true("stream_options", "stream")))
+    model_config = ConfigDict(
+        json_schema_extra=all_of(requires_true("stream_options", "stream"), zero_only_with("max_tokens", "echo"))
+    )
 
-    prompt: Question | Annotated[list[Question], Field(min_length=1, max_length=MAX_CHOICES)]
-    max_tokens: TokenLimit = None
+    prompt: (
+        Question
+        | Annotated[list[Question], Field(min_length=1, max_length=MAX_CHOICES)]
+        | TokenIds
+        | Annotated[list[TokenIds], Field(min_length=1, max_length=MAX_CHOICES)]
+    )
+    max_tokens: Annotated[int, Field(ge=0, le=MAX_TOKENS), WHOLE_NUMBER] | None = None
+    echo: bool | None = None
+    logprobs: Annotated[int, Field(ge=0, le=MAX_COMPLETION_LOGPROBS), WHOLE_NUMBER] | None = None
+    logit_bias: LogitBias | None = None
     n: Annotated[int, Field(ge=1, le=MAX_CHOICES), WHOLE_NUMBER] | None = None
     stop: StopTexts = None
     stream_options: StreamOptions | None = None
-    echo: FalseOnly | None = None
-    best_of: OneOnly | None = None
-    frequency_penalty: ZeroOnly | None = None
-    presence_penalty: ZeroOnly | None = None
 
     @model_validator(mode="after")
     def _check_fields(self) -> CompletionRequest:
         _check_stream_options(self.stream_options, self.stream)
+        if self.max_tokens == 0 and not self.echo:
+            raise ValueError("max_tokens = 0 is for echo: true")
         return self
 
 
+class ResponsesStreamOptions(StrictModel):
+    """Padding is not done; usage always comes with the last event."""
+
+    include_obfuscation: FalseOnly | None = None
+
+
 class Reasoning(StrictModel):
-    """How much a response may reason."""
+    """How much a response may reason. There are no summaries, and earlier turns' steps are not read again."""
 
     effort: Effort | None = None
+    summary: NullOnly = None
+    generate_summary: NullOnly = None
+    context: Literal["auto", "current_turn"] | None = None
+    mode: Literal["standard"] | None = None
 
 
-class ResponsesRequest(GenerationRequest):
+class ResponsesRequest(ResponsesWithoutEffect, GenerationRequest):
     """`POST /v1/responses`, without state: earlier messages come with each request."""
+
+    model_config = ConfigDict(json_schema_extra=all_of(requires_true("stream_options", "stream")))
 
     input: Question | Annotated[list[InputItem], Field(min_length=1, max_length=MAX_MESSAGES)]
     instructions: str | None = None
     reasoning: Reasoning | None = None
     max_output_tokens: TokenLimit = None
     text: TextFormat | None = None
-    truncation: Literal["disabled"] | None = None
-    background: FalseOnly | None = None
+    stream_options: ResponsesStreamOptions | None = None
+    tools: ItemTools = None
+    tool_choice: ToolMode | ItemToolChoice | None = None
+
+    @model_validator(mode="after")
+    def _check_fields(self) -> ResponsesRequest:
+        _check_stream_options(self.stream_options, self.stream)
+        return self
 
 
-def _check_stream_options(options: StreamOptions | None, stream: bool | None) -> None:
+def _check_stream_options(options: StrictModel | None, stream: bool | None) -> None:
     if options is not None and not stream:
         raise ValueError("stream_options is for stream: true")
