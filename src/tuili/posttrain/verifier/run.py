@@ -33,7 +33,15 @@ from tuili.posttrain.verifier.examples import Examples, build_examples, concaten
 from tuili.posttrain.verifier.fit import fit_verifier, predict_logits
 from tuili.posttrain.verifier.metrics import calibrate_verifier, verifier_figures
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierTrainingConfig
-from tuili.store import LineageEntry, VerifierConfig, model_hash, read_lineage, resolve_model, write_lineage
+from tuili.store import (
+    LineageEntry,
+    VerifierConfig,
+    model_hash,
+    read_lineage,
+    resolve_model,
+    verifier_hash,
+    write_lineage,
+)
 from tuili.tasks import MUTATION_KINDS, Split, domain_names, generate
 from tuili.train import RunFolder
 
@@ -219,7 +227,8 @@ def _train(run: VerifierRun) -> VerifierTrainingResult:
     write_durably(folder / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
     digest = model_hash(folder)
     seeds, recipe = {"verifier": config.seed}, {"verifier": report["plan"]}
-    entry = LineageEntry("verifier", recipe, figures, seeds, len(examples.label_N), parent=digest, hash=digest)
+    tokens, file = len(examples.label_N), verifier_hash(folder)
+    entry = LineageEntry("verifier", recipe, figures, seeds, tokens, parent=digest, hash=digest, verifier=file)
     earlier = [entry for entry in read_lineage(run.loaded.path) if entry.step != "verifier"]
     write_lineage(folder, (*earlier, entry))
     return VerifierTrainingResult(folder, figures, without_rounds)
