@@ -15,6 +15,7 @@ from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tests.engine.scripted import ScriptedRunner
 from tuili.engine import controller
 from tuili.engine.answer import Answer, Outcome
+from tuili.engine.conclusion import failure
 from tuili.engine.engine import Engine
 from tuili.engine.events import Answered, Event, EventBuilder, StepJudged, TokenWritten
 from tuili.engine.promises.confidence import FEATURES, Confidence
@@ -26,7 +27,7 @@ from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.written import parse_tokens
 from tuili.errors import InputError, Overloaded, PromptError
 from tuili.model import LoadedModel
-from tuili.steps import Context
+from tuili.steps import Context, Status
 from tuili.store import Tokenizer
 
 PROMPT = "What is 48 / 2 + 7?"
@@ -101,6 +102,14 @@ def test_the_next_attempt_starts_behind_the_step_that_the_checker_corrected(load
     assert sequences[1].exit_threshold == math.inf, "it runs at full depth"
     assert sequences[1].sampling.temperature == 0.0, "its prompt has the corrected step"
     assert answer.steps[1].depth == 0.0, "no layer ran for it"
+
+
+def test_facts_of_earlier_questions_hold_and_what_was_answered_is_none(loaded: LoadedModel) -> None:
+    earlier = (("P1: A -> B. Is B true?", "P2: A"),)
+    steps = "<think>\nA -> B => A -> B\nA => A\n</think>yes"
+    engine, _ = reciting(loaded, steps)
+    (answer,) = engine.answer([Request("P3: C. Is B true?", earlier=earlier)])
+    assert [step.verdict.status is Status.VALID for step in answer.steps] == [True, False]
 
 
 def test_where_the_checker_cannot_correct_a_step_the_next_attempt_is_sampled(loaded: LoadedModel) -> None:
@@ -195,6 +204,14 @@ def test_an_error_while_an_attempt_is_checked_ends_one_request_and_no_other(
     assert whole.answer is not None
     assert whole.answer.receipt.outcome is Outcome.ANSWERED
     assert "a request has failed" in caplog.text
+
+
+def test_the_receipt_of_a_failure_amid_a_sequence_says_that_it_was_cancelled(loaded: LoadedModel) -> None:
+    engine, _ = reciting(loaded, "<think>\n48 / 2 = 24\n</think>24")
+    ticket = engine.admit(Request(PROMPT))
+    assert ticket.sequence.stop is None
+    receipt = failure(ticket.state, engine._settings, ValueError("no such thing")).receipt
+    assert (receipt.outcome, receipt.stop) == (Outcome.FAILED, StopReason.CANCELLED)
 
 
 @pytest.mark.parametrize("place", ["check", "split_response"])

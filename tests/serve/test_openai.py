@@ -13,6 +13,7 @@ from openai import AsyncOpenAI
 from pydantic import BaseModel
 
 from tests.serve.conftest import Running
+from tests.waiting import happened
 
 QUESTION = "What is 48 + 27 * 3?"
 ASKED: Any = [{"role": "user", "content": QUESTION}]
@@ -112,21 +113,6 @@ def test_logprobs_are_those_of_the_answers_tokens(server: Running) -> None:
     assert client.create(model="nano", messages=ASKED).choices[0].logprobs is None
 
 
-def test_earlier_messages_are_part_of_the_conversation(server: Running) -> None:
-    earlier: Any = [
-        {"role": "system", "content": "Be exact."},
-        {"role": "user", "content": [{"type": "text", "text": "What is 1 + 1?"}]},
-        {"role": "assistant", "content": "2"},
-    ]
-    alone = server.client().chat.completions.create(model="nano", messages=ASKED)
-    completion = server.client().chat.completions.create(model="nano", messages=[*earlier, *ASKED])
-    assert completion.usage is not None
-    assert alone.usage is not None
-    assert completion.usage.prompt_tokens > alone.usage.prompt_tokens + 10
-    with pytest.raises(openai.BadRequestError, match="the last one must be of the user"):
-        server.client().chat.completions.create(model="nano", messages=earlier)
-
-
 @pytest.mark.parametrize(
     ("asked", "code", "param"),
     [
@@ -195,37 +181,28 @@ def test_responses_come_as_items_and_as_events(server: Running) -> None:
     assert kinds[-1] == "response.completed"
     instructed = client.create(model="nano", input=QUESTION, instructions="Be exact.")
     assert instructed.instructions == "Be exact."
-    assert instructed.usage is not None
-    assert instructed.usage.input_tokens > response.usage.input_tokens
     cut = client.create(model="nano", input=QUESTION, max_output_tokens=5)
     assert (cut.status, cut.incomplete_details.reason) == ("incomplete", "max_output_tokens")  # type: ignore[union-attr]
 
 
 def test_whoever_leaves_frees_the_place_and_is_counted(server: Running) -> None:
     counter = server.app.state.metrics.outcomes.labels("nano", "cancelled", "cancelled")
-    before = counter._value.get()
+    served, before = server.app.state.models.find("nano"), counter._value.get()
 
     async def main() -> None:
         async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
-            stream = await client.chat.completions.create(
-                model="nano", messages=ASKED, stream=True, extra_body={"depth": 12}
-            )
-            async for _ in stream:
-                break
+            stream = await client.chat.completions.create(model="nano", messages=ASKED, stream=True)
+            await anext(aiter(stream))
+            whole = asyncio.create_task(client.chat.completions.create(model="nano", messages=ASKED))
+            await happened(lambda: server.in_flight() == 2, "the second request does not arrive")
             await stream.close()
-            task = asyncio.create_task(client.chat.completions.create(model="nano", messages=ASKED))
-            await asyncio.sleep(0.01)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            served = server.app.state.models.find("nano")
-            for _ in range(200):
-                if not served.running and not served.waiting:
-                    break
-                await asyncio.sleep(0.02)
-            assert (served.running, served.waiting) == (0, 0)
-            assert counter._value.get() >= before + 1
+            whole.cancel()
+            await asyncio.gather(whole, return_exceptions=True)
+            await happened(lambda: not server.in_flight() + served.running + served.waiting, "a place is not freed")
 
-    asyncio.run(main())
+    with server.nothing_written(after=3):
+        asyncio.run(main())
+    assert counter._value.get() == before + 2
 
 
 def test_raw_bodies_that_are_no_requests_are_refused(server: Running) -> None:
@@ -295,9 +272,7 @@ def test_what_was_answered_can_be_sent_back(server: Running) -> None:
         assert (message.content == "") == (tokens == 3), "of so few tokens there is no answer"
         again: Any = [*ASKED, message, more]
         second = client.chat.completions.create(model="nano", messages=again)
-        assert completion.usage is not None
-        assert second.usage is not None
-        assert second.usage.prompt_tokens > completion.usage.prompt_tokens + 5, "all of it is read"
+        assert second.choices[0].message.content == "4"
     question: Any = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": QUESTION}]}
     for tokens in (400, 3):
         answered = client.responses.create(model="nano", input=QUESTION, max_output_tokens=tokens)

@@ -16,6 +16,7 @@ from .promises.calibration import (
 )
 from .promises.confidence import FEATURES, Confidence, calibration_bins, calibration_error, features, fit
 from .promises.promises import Promises, has_wrong_step, load_promises, valid_calibration
+from .prompt import prompt_ids
 from .request import (
     MAX_ATTEMPTS,
     MAX_DEADLINE_MS,
@@ -27,6 +28,7 @@ from .request import (
     MAX_TOKENS,
     Budget,
     Depth,
+    Ignored,
     Request,
     Sampling,
     parse_settings,
@@ -67,6 +69,7 @@ __all__ = [
     "Entry",
     "Event",
     "Generation",
+    "Ignored",
     "ModelRunner",
     "NotPromised",
     "Observation",
@@ -105,6 +108,7 @@ __all__ = [
     "load_runner",
     "load_scheduler",
     "parse_settings",
+    "prompt_ids",
     "read_calibration",
     "valid_calibration",
     "verifier_missed_some",

@@ -13,6 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from tuili.engine.decode import Generation
+from tuili.engine.request import Ignored
 from tuili.engine.written import CheckedStep, ParsedResponse, parse_tokens
 from tuili.steps import Context, Status
 from tuili.store import Tokenizer
@@ -77,6 +78,8 @@ class Receipt:
     promise: Promise = field(default_factory=Promise)
     reused: int = 0
     """Prompt tokens that were taken from the prefix cache."""
+    ignored: Ignored = field(default_factory=Ignored)
+    """Messages of the conversation that the model was not given."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +111,11 @@ class Answer:
 
     def as_json(self) -> dict[str, Any]:
         """The documented form: `answer`, `steps` and `receipt`."""
+        receipt = self.receipt
         return {
             "answer": self.answer,
             "steps": [step.as_json() for step in self.steps],
-            "receipt": {**vars(self.receipt), "promise": vars(self.receipt.promise)},
+            "receipt": {**vars(receipt), "promise": vars(receipt.promise), "ignored": vars(receipt.ignored)},
         }
 
 

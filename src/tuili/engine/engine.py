@@ -24,7 +24,7 @@ from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, StopReason
 from tuili.errors import InputError
 from tuili.steps import Context
-from tuili.store import Tokenizer
+from tuili.store import Conversation, Tokenizer
 
 LOG = logging.getLogger(__name__)
 Listener = Callable[[Event], None]
@@ -66,16 +66,22 @@ class Engine:
         scheduler: runs the sequences of all requests.
         promises: what is promised about answers.
         exit_threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
+        conversation: whether the model was trained on conversations. It is for callers, who ask accordingly.
     """
 
     def __init__(
-        self, scheduler: Scheduler, tokenizer: Tokenizer, promises: Promises, exit_threshold: float | None = None
+        self,
+        scheduler: Scheduler,
+        tokenizer: Tokenizer,
+        promises: Promises,
+        exit_threshold: float | None = None,
+        conversation: Conversation = "single",
     ) -> None:
         runner = scheduler.runner
         threshold = runner.exit_threshold if exit_threshold is None else exit_threshold
         if not 0 <= threshold <= 1:
             raise InputError(f"threshold {threshold} is no probability: use 0 to 1")
-        self.scheduler, self.promises = scheduler, promises
+        self.scheduler, self.promises, self.conversation = scheduler, promises, conversation
         self._tokenizer = tokenizer
         self._settings = ControlSettings(
             tokenizer,

@@ -112,6 +112,17 @@ class Sampling(_Settings):
 
 
 @dataclass(frozen=True)
+class Ignored:
+    """Messages of a conversation that the model was not given, because it was trained on single questions.
+
+    system: instructions, whatever they are called. earlier: all others, such as earlier questions and answers.
+    """
+
+    system: int = 0
+    earlier: int = 0
+
+
+@dataclass(frozen=True)
 class Request:
     """One question. `depth` and `sampling` are those of the first attempt; later ones may go deeper and vary.
 
@@ -127,6 +138,8 @@ class Request:
     context: Context = field(default_factory=Context)
     earlier: tuple[tuple[str, str], ...] = ()
     """Earlier questions and answers of the conversation. Nothing is promised about a request that has some."""
+    ignored: Ignored = field(default_factory=Ignored)
+    """What was left out of the conversation. Nothing is promised where that is more than instructions."""
     prompt_ids: tuple[int, ...] | None = None
     """The prompt as token ids, in place of its text; see `tuili.engine.prompt`."""
     writes: bool = True

@@ -134,7 +134,11 @@ class Keys:
             if hmac.compare_digest(known_digest, digest):
                 match = caller
         if match is None or scheme.lower() != "bearer":
-            message = "the API key is not known here" if header else "an API key is needed: Authorization: Bearer …"
+            message = (
+                "the API key is not known here"
+                if header
+                else "an API key is needed: Authorization: Bearer … or X-Api-Key: …"
+            )
             raise HttpError(401, message, "invalid_api_key")
         return match
 
@@ -162,7 +166,13 @@ def read_keys(path: Path) -> list[Key]:
 
 
 def new_key(name: str) -> tuple[str, str]:
-    """A new random key, and its line for the keys file, which has only the key's hash."""
+    """A new random key, and its line for the keys file, which has only the key's hash.
+
+    Raises `InputError` for a name that no key can have.
+    """
     secret = KEY_PREFIX + secrets.token_urlsafe(32)
-    key = Key(name=name, sha256=hashlib.sha256(secret.encode()).hexdigest())
+    try:
+        key = Key(name=name, sha256=hashlib.sha256(secret.encode()).hexdigest())
+    except ValidationError:
+        raise InputError(f"a key cannot be called {name[:80]!r}: use 1 to 64 letters, digits, _, . and -") from None
     return secret, json.dumps(key.model_dump(exclude_none=True))

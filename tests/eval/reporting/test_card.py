@@ -6,7 +6,8 @@ from benchmarks.harness.tiny import save_tiny
 from tests.eval.scripted import TOKENIZER, Oracle
 from tuili.errors import ModelFolderError
 from tuili.eval.depth import depth_point, depth_trends
-from tuili.eval.reporting.card import EVAL_FILE, figures_line, read_figures, write_card
+from tuili.eval.reporting.card import write_card
+from tuili.eval.reporting.kept import EVAL_FILE, figures_line, read_figures
 from tuili.eval.reporting.report import accuracy_section, depth_section, provenance, samples
 from tuili.eval.runner import answer_problems
 from tuili.model import load_model
@@ -43,6 +44,7 @@ def test_the_card_tells_recipe_seeds_tokens_hours_and_results(folder: Path) -> N
     assert "| 100 | 0.50 | train 1 | loss 2.5 |" in card
     assert "train:\n  steps: 5" in card
     assert " tokens, trained on up to 96 |\n" in card
+    assert "\n| conversation | single: " in card
     assert "fit, with their answer, into 96 tokens" in card
     assert "\n\n\n" not in card
 

@@ -60,7 +60,7 @@ class Promises:
         if not _is_calibrated_kind(request):
             raise NotPromised(
                 "error_tolerance: promised only for depth auto, temperature 0, seed 0, no stop texts, no logit_bias, "
-                "no own facts, no earlier questions"
+                "no own facts, no earlier messages, and token ids only of a text"
             )
         longest, budget = self._calibration.sample.longest_prompt, request.budget
         if prompt_tokens > longest:
@@ -121,7 +121,9 @@ def _is_calibrated_kind(request: Request) -> bool:
     plain = (
         request.sampling.model_copy(update={"logprobs": None, "prompt_logprobs": None, "logit_bias": ()}) == Sampling()
     )
-    return request.depth == "auto" and plain and not (biased or request.earlier or own_facts)
+    one_turn = not (request.earlier or request.ignored.earlier)
+    a_text = request.prompt_ids is None
+    return request.depth == "auto" and plain and a_text and one_turn and not (biased or own_facts)
 
 
 def has_wrong_step(attempt: Attempt) -> bool:

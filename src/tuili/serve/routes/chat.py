@@ -26,15 +26,17 @@ from tuili.serve.answers import (
     usage_of_tokens,
 )
 from tuili.serve.dispatch import Dispatcher
-from tuili.serve.engine_requests import budget_for, sampling_for, split_conversation, with_seeds
+from tuili.serve.engine_requests import budget_for, read_conversation, sampling_for, with_seeds
 from tuili.serve.errors import HttpError
+from tuili.serve.marked_fields import read_marked_fields
 from tuili.serve.schemas.formats import Text
-from tuili.serve.schemas.messages import without_calls
+from tuili.serve.schemas.messages import Message, ReasoningInput, without_calls
 from tuili.serve.schemas.replies import ChatChunk, ChunkExtras, Delta, FunctionDelta
 from tuili.serve.schemas.requests import ChatRequest
 from tuili.serve.schemas.structured import AnswerForm, ForcedCall, form_for
 from tuili.serve.schemas.tools import forced_form
 from tuili.serve.sse import sse_response
+from tuili.store import Conversation
 
 router = APIRouter()
 
@@ -42,10 +44,10 @@ router = APIRouter()
 @router.post("/v1/chat/completions", summary="Answer a conversation")
 async def chat(body: ChatRequest, http: HttpRequest) -> Response:
     """One choice or several; `stream: true` sends server-sent events that end in `[DONE]`."""
-    form = requested_form(body)
+    messages, form = read_marked_fields(without_calls(body.messages), requested_form(body))
     call = None if form is None else form.call
     dispatcher = Dispatcher.for_model(http, body.model, form)
-    requests = engine_requests(body)
+    requests = engine_requests(body, messages, dispatcher.served.conversation)
     completion_id = f"chatcmpl-{uuid.uuid4().hex}"
     if body.stream:
         chunks = _chunks(completion_id, dispatcher, body, requests, call)
@@ -71,13 +73,17 @@ def requested_form(body: ChatRequest) -> AnswerForm | None:
     return form
 
 
-def engine_requests(body: ChatRequest) -> list[Request]:
+def engine_requests(
+    body: ChatRequest, messages: Sequence[Message | ReasoningInput], conversation: Conversation
+) -> list[Request]:
     """What the engine is asked: one request for each choice, with seeds that count up."""
     max_tokens = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
     budget = budget_for(body.reasoning_effort, max_tokens, body.budget.model_dump())
-    prompt, earlier = split_conversation(without_calls(body.messages))
+    asked = read_conversation(messages, conversation)
     sampling = sampling_for(body, body.stop)
-    request = Request(prompt, budget, sampling, body.depth, body.priority, earlier=earlier)
+    request = Request(
+        asked.prompt, budget, sampling, body.depth, body.priority, earlier=asked.earlier, ignored=asked.ignored
+    )
     return with_seeds(request, body.n or 1)
 
 

@@ -93,7 +93,10 @@ class ResponseBuilder:
             "output": [self.reasoning_item(reasoning_text(answer)), self.answer_item(answer)],
             "usage": {
                 "input_tokens": tokens["prompt_tokens"],
-                "input_tokens_details": {"cached_tokens": tokens["prompt_tokens_details"]["cached_tokens"]},
+                "input_tokens_details": {
+                    "cached_tokens": tokens["prompt_tokens_details"]["cached_tokens"],
+                    "cache_write_tokens": 0,
+                },
                 "output_tokens": tokens["completion_tokens"],
                 "output_tokens_details": {"reasoning_tokens": tokens["completion_tokens_details"]["reasoning_tokens"]},
                 "total_tokens": tokens["total_tokens"],

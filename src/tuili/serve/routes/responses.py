@@ -4,7 +4,7 @@ stored.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from itertools import count
 from typing import Any
@@ -16,15 +16,17 @@ from fastapi.responses import JSONResponse, Response
 from tuili.engine import Answer, Answered, Request, StepJudged, TokenWritten
 from tuili.serve.answers import ReasoningText, judged_step, refusal
 from tuili.serve.dispatch import Dispatcher
-from tuili.serve.engine_requests import budget_for, sampling_for, split_conversation
+from tuili.serve.engine_requests import budget_for, read_conversation, sampling_for
 from tuili.serve.errors import HttpError
+from tuili.serve.marked_fields import read_marked_fields
 from tuili.serve.routes.response_builder import ResponseBuilder, effort_of, message_part
 from tuili.serve.schemas.formats import Text
-from tuili.serve.schemas.messages import Message, without_calls
+from tuili.serve.schemas.messages import ItemReference, Message, ReasoningInput, without_calls
 from tuili.serve.schemas.requests import ResponsesRequest
 from tuili.serve.schemas.structured import AnswerForm, ForcedCall, form_for
 from tuili.serve.schemas.tools import forced_form
 from tuili.serve.sse import sse_response
+from tuili.store import Conversation
 
 router = APIRouter()
 
@@ -32,9 +34,9 @@ router = APIRouter()
 @router.post("/v1/responses", summary="Answer a conversation, as items")
 async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
     """`stream: true` sends events named by their type, the last of which holds the whole."""
-    form = requested_form(body)
+    messages, form = read_marked_fields(conversation_of(body), requested_form(body))
     dispatcher = Dispatcher.for_model(http, body.model, form)
-    request = engine_request(body)
+    request = engine_request(body, messages, dispatcher.served.conversation)
     builder = ResponseBuilder(body, dispatcher.served.name, None if form is None else form.call)
     if body.stream:
         return sse_response(await dispatcher.after_first(_events(dispatcher, request, builder)), named=True)
@@ -56,15 +58,29 @@ def requested_form(body: ResponsesRequest) -> AnswerForm | None:
     return form
 
 
-def engine_request(body: ResponsesRequest) -> Request:
-    """What the engine is asked."""
+def conversation_of(body: ResponsesRequest) -> list[Message | ReasoningInput]:
+    """The instructions and the input, as messages."""
     turns = [Message(role="user", content=body.input)] if isinstance(body.input, str) else body.input
     messages = without_calls(turns, "input")
     if body.instructions:
         messages.insert(0, Message(role="developer", content=body.instructions))
-    prompt, earlier = split_conversation(messages, "input", -1 if body.instructions else 0)
+    return messages
+
+
+def engine_request(
+    body: ResponsesRequest, messages: Sequence[Message | ReasoningInput], conversation: Conversation
+) -> Request:
+    """What the engine is asked. Raises `HttpError` where the model reads what was not sent."""
+    stored = [number for number, turn in enumerate(body.input) if isinstance(turn, ItemReference)]
+    if conversation == "multi" and stored:
+        place = f"input.{stored[0]}"
+        raise HttpError(400, f"{place}: nothing is stored: send the item itself", "invalid_value", place)
+    asked = read_conversation(messages, conversation, "input", -1 if body.instructions else 0)
     budget = budget_for(effort_of(body), body.max_output_tokens, body.budget.model_dump())
-    return Request(prompt, budget, sampling_for(body, None), body.depth, body.priority, earlier=earlier)
+    sampling = sampling_for(body, None)
+    return Request(
+        asked.prompt, budget, sampling, body.depth, body.priority, earlier=asked.earlier, ignored=asked.ignored
+    )
 
 
 async def _events(

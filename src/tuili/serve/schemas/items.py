@@ -76,9 +76,10 @@ OutputItem = Annotated[ReasoningItem | MessageItem | FunctionCallItem, Field(dis
 
 
 class InputDetails(TypedDict):
-    """`cached_tokens` had been read before, for another request."""
+    """`cached_tokens` had been read before, for another request. None are written for a fee."""
 
     cached_tokens: Count
+    cache_write_tokens: Literal[0]
 
 
 class OutputDetails(TypedDict):

@@ -230,13 +230,16 @@ class TextCompletion(TypedDict):
 
 
 class Model(TypedDict):
-    """A model that is served. `exits`: the numbers of layers after which a token may be done."""
+    """A model that is served. `exits`: the numbers of layers after which a token may be done. `conversation`: whether
+    it reads whole conversations (`multi`), or the last message of the user alone (`single`).
+    """
 
     id: str
     object: Literal["model"]
     created: UnixSeconds
     owned_by: Literal["tuili"]
     exits: list[Count]
+    conversation: Literal["single", "multi"]
 
 
 class ModelList(TypedDict):

@@ -114,8 +114,6 @@ class ChatRequest(ChatWithoutEffect, GenerationRequest):
             raise ValueError("top_logprobs is for logprobs: true")
         if self.logprobs and not isinstance(self.response_format, Text | None):
             raise ValueError("logprobs are of answers as they are written: use them with text")
-        if self.messages[-1].role not in ("user", "tool"):
-            raise ValueError("messages: the last one must be of the user")
         return self
 
 

@@ -115,8 +115,10 @@ def load_engine(
         clock=clock,
     )
     warm_up(scheduler)
-    threshold = loaded.model.config.exit_threshold if exit_threshold is None else exit_threshold
-    return Engine(scheduler, loaded.tokenizer, load_promises(loaded.path, threshold, int8), threshold)
+    config = loaded.model.config
+    threshold = config.exit_threshold if exit_threshold is None else exit_threshold
+    promises = load_promises(loaded.path, threshold, int8)
+    return Engine(scheduler, loaded.tokenizer, promises, threshold, config.conversation)
 
 
 def load_decoder(

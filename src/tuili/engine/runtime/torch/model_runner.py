@@ -151,7 +151,7 @@ class TorchModelRunner:
                 [exits.depths[row]],
                 [exits.top_probs[row]],
                 exits.depths[row],
-                logprobs(exits.logits_AV[row], tokens[row], sequence.sampling),
+                logprobs(exits.logits_AV, slice(row, row + 1), [tokens[row]], sequence.sampling),
                 exits.limited[row],
             )
             for row, sequence in enumerate(sequences)

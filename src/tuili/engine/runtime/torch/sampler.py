@@ -40,9 +40,15 @@ class Sampler:
         return self._generators[sequence]
 
 
-def logprobs(logits_V: Tensor, token: int, sampling: Sampling) -> list[TokenLogprobs]:
-    """The log-probabilities of a token and of the likeliest ones, where the sampling asks for them; else nothing."""
-    return [] if sampling.logprobs is None else token_logprobs(logits_V[None], [token], sampling.logprobs)
+def logprobs(
+    logits: Tensor, place: slice | tuple[int, slice], tokens: list[int], sampling: Sampling
+) -> list[TokenLogprobs]:
+    """The log-probabilities of tokens and of the likeliest ones, where the sampling asks for them; else nothing.
+
+    Args:
+        place: where in `logits` the rows of these tokens are, which are only taken out if they are needed.
+    """
+    return [] if sampling.logprobs is None else token_logprobs(logits[place], tokens, sampling.logprobs)
 
 
 def token_logprobs(logits_TV: Tensor, tokens: list[int], most: int) -> list[TokenLogprobs]:

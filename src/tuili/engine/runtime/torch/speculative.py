@@ -106,9 +106,7 @@ class SpeculativeDecoder:
             accepted = next((at + 1 for at in range(count) if tokens[at] != draft.ids[at]), count)
             if accepted < count:
                 self._cache.truncate(slot, self._cache.length[slot] - (count - accepted))
-            tokens, sampling = tokens[:accepted], sequences[row].sampling
-            reported = [
-                one for at, token in enumerate(tokens) for one in logprobs(logits_ATV[row, at], token, sampling)
-            ]
+            tokens, place = tokens[:accepted], (row, slice(accepted))
+            reported = logprobs(logits_ATV, place, tokens, sequences[row].sampling)
             results.append(Verified(tokens, top_probs[:accepted], count, reported))
         return results
