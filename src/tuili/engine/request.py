@@ -112,6 +112,8 @@ class Request:
     context: Context = field(default_factory=Context)
     earlier: tuple[tuple[str, str], ...] = ()
     """Earlier questions and answers of the conversation. Nothing is promised about a request that has some."""
+    client: str = ""
+    """Who asks, where several do: a name that the caller vouches for. Each client has alarms of its own."""
 
 
 def parse_settings(kind: type[Settings], values: Mapping[str, Any], named: Callable[[str], str]) -> Settings:

@@ -18,6 +18,7 @@ from tuili.engine import (
     Entry,
     Promises,
     Request,
+    Runtime,
     calibration_bins,
     calibration_error,
     fit,
@@ -159,7 +160,7 @@ def test_more_attempts_and_tokens_let_more_be_answered() -> None:
 def test_the_file_says_what_was_found(tmp_path: Path) -> None:
     loaded = load_model(save_tiny(tmp_path / "model"))
     classes = CalibrationGrid(tolerances=(0.001, 0.1), max_steps=(1, 2), max_tokens=(50, 200), delta=0.1)
-    calibration = certify_grid(made_up(np.random.default_rng(2), 1500), loaded, "made up", "0" * 64, classes)
+    calibration = certify_grid(made_up(np.random.default_rng(2), 1500), loaded, "made up", "0" * 64, classes, Runtime())
     assert (calibration.sample.fitted, calibration.sample.n) == (500, 1000)
     assert [(e.max_steps, e.max_tokens, e.error_tolerance) for e in calibration.entries] == [
         (steps, tokens, tolerance) for steps in (1, 2) for tokens in (50, 200) for tolerance in (0.001, 0.1)

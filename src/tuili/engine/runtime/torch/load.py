@@ -116,7 +116,8 @@ def load_engine(
     )
     warm_up(scheduler)
     threshold = loaded.model.config.exit_threshold if exit_threshold is None else exit_threshold
-    return Engine(scheduler, loaded.tokenizer, load_promises(loaded.path, threshold, int8), threshold)
+    promises = load_promises(loaded.path, threshold, scheduler.runner.runtime)
+    return Engine(scheduler, loaded.tokenizer, promises, threshold)
 
 
 def load_decoder(
