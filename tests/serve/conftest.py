@@ -6,13 +6,17 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
 from openai import OpenAI
+from pytest import MonkeyPatch
 
+from tests.waiting import GUARD_SECONDS, eventually
 from tuili.serve.app import Settings, make_app
 from tuili.serve.models import EngineFactory, ModelRegistry, engine_factory
 
@@ -30,6 +34,38 @@ class Running:
         self.clients.append(OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0))
         return self.clients[-1]
 
+    def in_flight(self, model: str = "nano") -> int:
+        """How many answers are being worked on, as the server sees it."""
+        return int(self.app.state.metrics.in_flight.labels(model)._value.get())
+
+    @contextmanager
+    def nothing_written(self, model: str = "nano") -> Iterator[None]:
+        """Within the block the engine takes requests in, and lets them go, but writes no token."""
+
+        def idle() -> list[Any]:
+            time.sleep(0.001)
+            return []
+
+        with MonkeyPatch.context() as patch:
+            patch.setattr(self.app.state.models.find(model).engine, "step", idle)
+            yield
+
+
+@contextmanager
+def listening(config: dict[str, Any]) -> Iterator[tuple[uvicorn.Server, int]]:
+    """A server of uvicorn at work in its own thread, and its port."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = uvicorn.Server(uvicorn.Config(log_config=None, **config))
+        thread = threading.Thread(target=server.run, args=([taken],), daemon=True)
+        thread.start()
+        try:
+            eventually(lambda: server.started or not thread.is_alive(), "the server does not start")
+            yield server, taken.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join(GUARD_SECONDS)
+            assert not thread.is_alive()
+
 
 def running(
     settings: Settings | None = None,
@@ -38,25 +74,15 @@ def running(
     make_engine: EngineFactory | None = None,
 ) -> Iterator[Running]:
     """A server at work until the generator is closed. `make_engine` replaces the usual engine with these `slots`."""
-    make_engine = make_engine or engine_factory(slots=slots, waiting=64, compiled=False, int8=False)
-    app = make_app(ModelRegistry(folders, make_engine), settings)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, timeout_graceful_shutdown=5))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 60
-    while not (server.started and app.state.models.ready) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert app.state.models.ready
-    server_at_work = Running(app, f"http://127.0.0.1:{port}")
-    yield server_at_work
-    for client in server_at_work.clients:
-        client.close()
-    server.should_exit = True
-    thread.join(30)
-    assert not thread.is_alive()
+    models = ModelRegistry(folders, make_engine or engine_factory(slots=slots, waiting=64, compiled=False, int8=False))
+    app = make_app(models, settings)
+    with listening({"app": app, "timeout_graceful_shutdown": 5}) as (_, port):
+        eventually(lambda: models.ready or models.failure, "the models are not loaded")
+        assert models.failure is None
+        server_at_work = Running(app, f"http://127.0.0.1:{port}")
+        yield server_at_work
+        for client in server_at_work.clients:
+            client.close()
 
 
 @pytest.fixture(scope="session")

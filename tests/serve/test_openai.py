@@ -130,8 +130,8 @@ def test_earlier_messages_are_part_of_the_conversation(server: Running) -> None:
 @pytest.mark.parametrize(
     ("asked", "code", "param"),
     [
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "unknown_parameter", "tools"),
-        ({"logit_bias": {"5": 1}}, "unknown_parameter", "logit_bias"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "unsupported_parameter", "tools"),
+        ({"logit_bias": {"5": 1}}, "unsupported_parameter", "logit_bias"),
         ({"temperature": 3}, "invalid_value", "temperature"),
         ({"n": 1000}, "invalid_value", "n"),
         ({"max_completion_tokens": 10**12}, "invalid_value", "max_completion_tokens"),

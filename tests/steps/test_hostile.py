@@ -1,9 +1,13 @@
-"""Input meant to hurt: answered, never raised, within 50 ms of CPU time and 64 MB, and never called valid."""
+"""Input meant to hurt: answered, never raised, within bounds of work and memory, and never called valid.
+
+Work is counted in calls of functions: 250,000 take some 40 ms of CPU time on an idle core of 2024.
+"""
 
 from __future__ import annotations
 
 import time
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -11,10 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counting import count_calls
 from tuili.steps import Context, Status, Value, check, check_chain, parse, render, split_response
 from tuili.steps.theories import interpreter
 
-SECONDS = 0.05
+CALLS = 250_000
+SECONDS = 5.0
+"""CPU time that not even a busy machine needs. It catches what is long without many calls, such as huge numbers."""
 BYTES = 64_000_000
 NINES = "9" * 590
 
@@ -138,8 +145,14 @@ ALGEBRA = {
 }
 
 
+def assert_little_work(work: Callable[[], object]) -> None:
+    start = time.process_time()
+    assert count_calls(work) < CALLS
+    assert time.process_time() - start < SECONDS
+
+
 def measured(line: str, context: Context | None = None) -> Status:
-    """The verdict's status, once its memory and its CPU time (best of three) were found within bounds."""
+    """The verdict's status, once its memory and its work were found within bounds."""
 
     def fresh() -> Status:
         interpreter.execution.cache_clear()
@@ -150,12 +163,7 @@ def measured(line: str, context: Context | None = None) -> Status:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < BYTES
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        fresh()
-        times.append(time.process_time() - start)
-    assert min(times) < SECONDS
+    assert_little_work(fresh)
     return status
 
 
@@ -201,12 +209,14 @@ def test_the_runs_that_are_kept_are_small() -> None:
 
 
 def test_a_hostile_prompt() -> None:
-    start = time.process_time()
     entries = "".join(f"P{i}: A -> B. L{i}: x = 2^9^9^9\n" for i in range(1, 40_000))
-    context = Context.from_prompt(entries + "P2: " * 40_000)
-    assert len(context.facts) == 100
-    assert check("P1, A => B", context).status is Status.INVALID
-    assert time.process_time() - start < 2 * SECONDS
+
+    def read() -> None:
+        context = Context.from_prompt(entries + "P2: " * 40_000)
+        assert len(context.facts) == 100
+        assert check("P1, A => B", context).status is Status.INVALID
+
+    assert_little_work(read)
 
 
 anything = st.text(max_size=80) | st.text(alphabet=" 0123456789xyAB=<>+-*/^!%(){}[],:.->notadrPL", max_size=60)

@@ -9,6 +9,7 @@ from typing import Any
 
 from tuili.engine import Budget, Closed, NotPromised, Sampling
 from tuili.errors import InputError, Overloaded, PromptError, TuiliError
+from tuili.serve.schemas.fields import UNSUPPORTED
 from tuili.serve.schemas.replies import Error, ErrorType
 
 ENGINE_FIELDS = {"depth", "max_completion_tokens", *Sampling.model_fields}
@@ -83,6 +84,8 @@ def from_validation_errors(errors: Sequence[Any], body: Any) -> HttpError:
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         return HttpError(400, f"{param}: unknown or not supported here", "unknown_parameter", param)
+    if first["type"] == UNSUPPORTED:
+        return HttpError(400, f"{param}: {message}", "unsupported_parameter", param)
     if first["type"] == "json_invalid":
         return HttpError(400, f"the body is not JSON: {first.get('ctx', {}).get('error', message)}", "invalid_json")
     if param is None and isinstance(body, dict):  # a rule between fields: its message begins with one of them

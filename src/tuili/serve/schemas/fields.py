@@ -13,6 +13,8 @@ from tuili.engine import MAX_STOP_CHARACTERS, MAX_STOP_TEXTS, MAX_TOKENS
 
 MAX_CHOICES, MAX_MESSAGES, MAX_CONTENT_PARTS = 16, 256, 64
 MAX_NAME_CHARS = 256
+UNSUPPORTED = "unsupported"
+"""The type of the error about a field that is known and not supported."""
 
 Documented = TypeVar("Documented")
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tuili.serve.schemas.fields import JsonSchema, StrictModel
+from tuili.serve.schemas.without_effect import Verbosity
 
 
 class Text(StrictModel):
@@ -47,3 +48,4 @@ class TextFormat(StrictModel):
     """What answers look like."""
 
     format: Annotated[Text | JsonObject | ItemSchema, Field(discriminator="type")] = Text(type="text")
+    verbosity: Verbosity = None

@@ -1,7 +1,7 @@
 """The bodies of requests for answers: the fields of OpenAI's API that have an effect here, and the budget.
 
-A field that is not named here is refused, for it would be ignored; so is a value that cannot be honoured. What a body
-asks of the engine is worked out in `tuili.serve.engine_requests`.
+A field that is neither here nor in `without_effect` is refused, for it would be ignored; so is a value that cannot be
+honoured. What a body asks of the engine is worked out in `tuili.serve.engine_requests`.
 """
 
 from __future__ import annotations
@@ -18,20 +18,24 @@ from tuili.serve.schemas.fields import (
     DepthField,
     Effort,
     FalseOnly,
-    Metadata,
     Name,
-    OneOnly,
     Probability,
     Question,
     Seed,
     StopTexts,
     StrictModel,
     TokenLimit,
-    ZeroOnly,
 )
 from tuili.serve.schemas.formats import ChatSchema, JsonObject, Text, TextFormat
 from tuili.serve.schemas.messages import InputItem, Message
 from tuili.serve.schemas.rules import all_of, at_most_one, one_fits, requires_true
+from tuili.serve.schemas.without_effect import (
+    ChatWithoutEffect,
+    CompletionWithoutEffect,
+    NullOnly,
+    ResponsesWithoutEffect,
+    WithoutEffect,
+)
 
 
 class OwnBudget(StrictModel):
@@ -49,12 +53,12 @@ class StreamOptions(StrictModel):
     against guesses by length is not done.
     """
 
-    include_usage: bool = False
-    continuous_usage_stats: bool = False
-    include_obfuscation: FalseOnly = False
+    include_usage: bool | None = None
+    continuous_usage_stats: bool | None = None
+    include_obfuscation: FalseOnly | None = None
 
 
-class GenerationRequest(StrictModel):
+class GenerationRequest(WithoutEffect):
     """The fields that all requests for answers share."""
 
     model: Name
@@ -64,16 +68,12 @@ class GenerationRequest(StrictModel):
     top_k: Annotated[int, Field(ge=0), WHOLE_NUMBER] | None = None
     seed: Seed = None
     stream: bool | None = None
-    user: Name | None = None
-    metadata: Metadata | None = None
-    store: FalseOnly | None = None
-    service_tier: Literal["auto", "default"] | None = None
     budget: OwnBudget = OwnBudget()
     depth: DepthField = "auto"
     priority: Annotated[int, Field(ge=-100, le=100), WHOLE_NUMBER] = 0
 
 
-class ChatRequest(GenerationRequest):
+class ChatRequest(ChatWithoutEffect, GenerationRequest):
     """`POST /v1/chat/completions`."""
 
     model_config = ConfigDict(
@@ -95,8 +95,6 @@ class ChatRequest(GenerationRequest):
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=MAX_LOGPROBS), WHOLE_NUMBER] | None = None
     response_format: Annotated[Text | JsonObject | ChatSchema, Field(discriminator="type")] | None = None
-    frequency_penalty: ZeroOnly | None = None
-    presence_penalty: ZeroOnly | None = None
 
     @model_validator(mode="after")
     def _check_fields(self) -> ChatRequest:
@@ -112,7 +110,7 @@ class ChatRequest(GenerationRequest):
         return self
 
 
-class CompletionRequest(GenerationRequest):
+class CompletionRequest(CompletionWithoutEffect, GenerationRequest):
     """`POST /v1/completions`: each prompt is one question."""
 
     model_config = ConfigDict(json_schema_extra=all_of(requires_true("stream_options", "stream")))
@@ -122,10 +120,6 @@ class CompletionRequest(GenerationRequest):
     n: Annotated[int, Field(ge=1, le=MAX_CHOICES), WHOLE_NUMBER] | None = None
     stop: StopTexts = None
     stream_options: StreamOptions | None = None
-    echo: FalseOnly | None = None
-    best_of: OneOnly | None = None
-    frequency_penalty: ZeroOnly | None = None
-    presence_penalty: ZeroOnly | None = None
 
     @model_validator(mode="after")
     def _check_fields(self) -> CompletionRequest:
@@ -133,24 +127,40 @@ class CompletionRequest(GenerationRequest):
         return self
 
 
+class ResponsesStreamOptions(StrictModel):
+    """Padding is not done; usage always comes with the last event."""
+
+    include_obfuscation: FalseOnly | None = None
+
+
 class Reasoning(StrictModel):
-    """How much a response may reason."""
+    """How much a response may reason. There are no summaries, and earlier turns' steps are not read again."""
 
     effort: Effort | None = None
+    summary: NullOnly = None
+    generate_summary: NullOnly = None
+    context: Literal["auto", "current_turn"] | None = None
+    mode: Literal["standard"] | None = None
 
 
-class ResponsesRequest(GenerationRequest):
+class ResponsesRequest(ResponsesWithoutEffect, GenerationRequest):
     """`POST /v1/responses`, without state: earlier messages come with each request."""
+
+    model_config = ConfigDict(json_schema_extra=all_of(requires_true("stream_options", "stream")))
 
     input: Question | Annotated[list[InputItem], Field(min_length=1, max_length=MAX_MESSAGES)]
     instructions: str | None = None
     reasoning: Reasoning | None = None
     max_output_tokens: TokenLimit = None
     text: TextFormat | None = None
-    truncation: Literal["disabled"] | None = None
-    background: FalseOnly | None = None
+    stream_options: ResponsesStreamOptions | None = None
+
+    @model_validator(mode="after")
+    def _check_fields(self) -> ResponsesRequest:
+        _check_stream_options(self.stream_options, self.stream)
+        return self
 
 
-def _check_stream_options(options: StreamOptions | None, stream: bool | None) -> None:
+def _check_stream_options(options: StrictModel | None, stream: bool | None) -> None:
     if options is not None and not stream:
         raise ValueError("stream_options is for stream: true")
