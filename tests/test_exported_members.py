@@ -61,8 +61,8 @@ FACES = {
         import_gsm8k prefetch read_records record_schema sample_texts train_tokenizer write_records
     """,
     "serve": """
-        HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces
-        engine_factory make_app new_key otlp_traces read_keys serve
+        AlarmFiles HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces
+        default_state_folder engine_factory make_app new_key otlp_traces read_keys serve
     """,
     "eval": """
         ACCENT_COLOUR EVAL_FILE LEVEL_COLOURS MUTED_COLOUR PLOT_STYLE

@@ -14,9 +14,9 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from openai import OpenAI
-from pytest import MonkeyPatch
 
 from tests.waiting import GUARD_SECONDS, eventually
+from tuili.serve.alarm_files import AlarmFiles
 from tuili.serve.app import Settings, make_app
 from tuili.serve.models import EngineFactory, ModelRegistry, engine_factory
 
@@ -46,7 +46,7 @@ class Running:
             time.sleep(0.001)
             return []
 
-        with MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch:
             patch.setattr(self.app.state.models.find(model).engine, "step", idle)
             yield
 
@@ -72,9 +72,11 @@ def running(
     folders: tuple[str, ...] = ("nano",),
     slots: int = 8,
     make_engine: EngineFactory | None = None,
+    alarm_files: AlarmFiles | None = None,
 ) -> Iterator[Running]:
     """A server at work until the generator is closed. `make_engine` replaces the usual engine with these `slots`."""
-    models = ModelRegistry(folders, make_engine or engine_factory(slots=slots, waiting=64, compiled=False, int8=False))
+    make_engine = make_engine or engine_factory(slots=slots, waiting=64, compiled=False, int8=False)
+    models = ModelRegistry(folders, make_engine, alarm_files)
     app = make_app(models, settings)
     with listening({"app": app, "timeout_graceful_shutdown": 5}) as (_, port):
         eventually(lambda: models.ready or models.failure, "the models are not loaded")

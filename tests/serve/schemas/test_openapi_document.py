@@ -41,7 +41,7 @@ def guarded() -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def patient() -> Iterator[Running]:
     """A server with the usual limits, so that a busy machine does not exceed the time for a body."""
-    yield from running(Settings(Keys([key("free", "one")])))
+    yield from running(Settings(Keys([key("free", "one", role="operator", max_priority=100)])))
 
 
 def test_the_document_has_every_route_and_nothing_that_is_not(guarded: Running, server: Running) -> None:
@@ -81,7 +81,7 @@ def test_some_made_up_requests_are_answered_as_the_document_says(patient: Runnin
     assert drawn.wrong == []
     assert drawn.requests >= 30
     assert drawn.by_status()[200] >= 8
-    narrow = explore(patient, ["coverage"], 1, key="one", only="^/(v1/models|v1/feedback|health|ready|metrics)")
+    narrow = explore(patient, ["coverage"], 1, key="one", only="^/(v1/models|v1/feedback|v1/operator|health|ready|metrics)")
     assert narrow.wrong == []
     assert {200, 202, 400, 401, 404, 405} <= set(narrow.by_status())
 
@@ -152,6 +152,7 @@ def test_errors_of_every_kind_are_as_declared(guarded: Running, monkeypatch: pyt
         send(guarded, CHAT, ASKED, secret="none"),
         send(guarded, CHAT, ASKED | {"model": "other"}),
         send(guarded, "/v1/models/other"),
+        send(guarded, "/v1/operator/alarms"),
         send(guarded, CHAT, slowly()),
         send(guarded, CHAT, b"x" * 50_001),
         send(guarded, CHAT, ASKED, headers={"x-long": "y" * 5_000}),
@@ -168,7 +169,7 @@ def test_errors_of_every_kind_are_as_declared(guarded: Running, monkeypatch: pyt
     monkeypatch.setattr("tuili.serve.models.ModelRegistry.find", refuse)
     seen += [send(guarded, CHAT, ASKED), send(guarded, "/v1/models/nano")]
     statuses = [one.status_code for one in seen]
-    assert statuses == [400, 401, 404, 404, 408, 413, 431, 200, 429, 500, 503, 503, 503]
+    assert statuses == [400, 401, 404, 404, 403, 408, 413, 431, 200, 429, 500, 503, 503, 503]
 
 
 def test_a_reply_with_a_field_too_many_or_too_few_is_noticed() -> None:

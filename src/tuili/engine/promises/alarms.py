@@ -46,12 +46,17 @@ class Alarms:
         self._lock = Lock()
         self._attempts = SharedAlarm(rejected)
         self._answers = {tolerance: SharedAlarm(tolerance) for tolerance in sorted(set(tolerances))}
-        self._changes = 0
+        self._changes, self._revocations = 0, 0
 
     @property
     def changes(self) -> int:
         """How often any alarm has changed. The state need not be kept again while this number is the same."""
         return self._changes
+
+    @property
+    def revocations(self) -> int:
+        """How often an alarm has been raised, those that were restored included."""
+        return self._revocations
 
     def observe_attempt(self, client: str, rejected: bool) -> None:
         """Take in whether the checker finds a wrong step in a first attempt."""
@@ -64,7 +69,7 @@ class Alarms:
 
     def _observe(self, alarm: SharedAlarm, client: str, wrong: bool) -> None:
         with self._lock:
-            alarm.observe(client, wrong)
+            self._revocations += alarm.observe(client, wrong)
             self._changes += 1
 
     def why_revoked(self, client: str, error_tolerance: float) -> str:
@@ -118,6 +123,11 @@ class Alarms:
             raise InputError(f"state of the alarms: {error!r}; attempts and answers are needed") from None
         with self._lock:
             self._attempts, self._answers = restored._attempts, restored._answers
+            self._revocations += sum(alarm.revoked for alarm in self._every())
+
+    def _every(self) -> list[DriftAlarm]:
+        """Those of clients included."""
+        return [each for _, alarm in self._by_tolerance() for each in (alarm.common, *alarm.own.values())]
 
     def _by_tolerance(self) -> list[tuple[float | None, SharedAlarm]]:
         return [(None, self._attempts), *self._answers.items()]

@@ -32,13 +32,18 @@ class SharedAlarm:
         self.given: dict[str, float] = {}
         """The evidence in the common alarm, by client."""
 
-    def observe(self, client: str, wrong: bool) -> None:
-        """Take in one judged answer."""
+    def observe(self, client: str, wrong: bool) -> bool:
+        """Take in one judged answer. Returns whether that has raised an alarm."""
+        alarms = [self.common]
+        if client:
+            alarms.append(self.own.setdefault(client, DriftAlarm(self.common.epsilon)))
+        quiet = [alarm for alarm in alarms if not alarm.revoked]
         given = self.given.get(client, 0.0)
         most = self.common.limit * MAX_SHARE - given if client else inf
         self.given[client] = given + self.common.observe(wrong, most)
         if client:
-            self.own.setdefault(client, DriftAlarm(self.common.epsilon)).observe(wrong)
+            self.own[client].observe(wrong)
+        return any(alarm.revoked for alarm in quiet)
 
     def revoked_for(self, client: str) -> DriftAlarm | None:
         """The alarm that has revoked the promise to a client; None where it holds."""
