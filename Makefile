@@ -4,6 +4,7 @@
 #   make bench       run benchmarks [NAMES="a b"]                 make integration test with PEFT, TRL, lm-eval
 #   make browser     test the page in Chromium                    make image       build the image without Docker, and test it
 #   make conformance test with thousands of made-up requests and OpenAI's client for Node, which needs node and npm
+#   make clients     test with nine other clients of OpenAI's API, which are installed apart; needs node and npm
 #   make clean       remove environment, caches and builds (keeps runs/)
 
 PYTHON ?= python3
@@ -15,6 +16,10 @@ INTEGRATIONS := $(VENV)/.integrations
 BROWSER := $(VENV)/.browser
 NODE := tests/serve/node
 NODE_INSTALLED := $(NODE)/node_modules/.installed
+CLIENTS := .venv-clients
+CLIENTS_INSTALLED := $(CLIENTS)/.installed
+AI_SDK := tests/clients/node
+AI_SDK_INSTALLED := $(AI_SDK)/node_modules/.installed
 PEERS := .venv-peers
 PEERS_INSTALLED := $(PEERS)/.installed
 PEERS_WANTED := $(if $(NAMES),$(filter engine serving,$(NAMES)),engine serving)
@@ -25,7 +30,7 @@ GUIDELLM := .venv-guidellm
 GUIDELLM_INSTALLED := $(GUIDELLM)/.installed
 GUIDELLM_WANTED := $(if $(NAMES),$(filter load_tool,$(NAMES)),load_tool)
 
-.PHONY: setup quickstart test check integration browser conformance image bench clean
+.PHONY: setup quickstart test check integration browser conformance clients image bench clean
 
 setup: $(INSTALLED)
 
@@ -47,6 +52,9 @@ browser: $(BROWSER)
 conformance: $(INSTALLED) $(NODE_INSTALLED)
 	$(PYTEST) -m conformance
 
+clients: $(INSTALLED) $(CLIENTS_INSTALLED) $(AI_SDK_INSTALLED)
+	$(PYTEST) -m clients
+
 image: setup
 	$(PYTEST) -m image
 
@@ -55,7 +63,7 @@ bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED)) $(if $(LLAMA_SER
 	$(BIN)/python -m benchmarks.run $(NAMES)
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(GUIDELLM) $(NODE)/node_modules build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(CLIENTS) $(PEERS) $(GUIDELLM) $(NODE)/node_modules $(AI_SDK)/node_modules build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip finishes before the stamp is written, so that an interrupted installation is taken up again.
@@ -82,6 +90,19 @@ $(NODE_INSTALLED): $(NODE)/package.json
 	@command -v npm >/dev/null || { echo "make: npm is missing: install Node 20 or newer, and npm"; exit 1; }
 	@echo "make: installing OpenAI's client for Node into $(NODE)"
 	@npm install --prefix $(NODE) --no-package-lock --no-audit --no-fund --silent
+	@touch $@
+
+# The clients must be those that users have, so they share an environment only with each other.
+$(CLIENTS_INSTALLED): tests/clients/requirements.txt
+	@echo "make: installing eight clients for Python into $(CLIENTS)"
+	@test -x $(CLIENTS)/bin/pip || $(PYTHON) -m venv --clear $(CLIENTS)
+	@$(CLIENTS)/bin/pip install --quiet --requirement $<
+	@touch $@
+
+$(AI_SDK_INSTALLED): $(AI_SDK)/package.json
+	@command -v npm >/dev/null || { echo "make: npm is missing: install Node 20 or newer, and npm"; exit 1; }
+	@echo "make: installing Vercel's AI SDK into $(AI_SDK)"
+	@npm install --prefix $(AI_SDK) --no-package-lock --no-audit --no-fund --silent
 	@touch $@
 
 # Other engines, which the benchmark `engine` measures ours against.

@@ -230,7 +230,7 @@ def test_whoever_leaves_frees_the_place_and_is_counted(server: Running) -> None:
 
 def test_raw_bodies_that_are_no_requests_are_refused(server: Running) -> None:
     raw = server.client()._client
-    for body, status in ((b"{", 400), (b"[]", 400), (b'{"model": 1}', 400), (b"x" * 1_100_000, 413)):
+    for body, status in ((b"{", 400), (b"[]", 400), (b'{"model": 1}', 400)):
         reply = raw.post(
             f"{server.url}/v1/chat/completions", content=body, headers={"content-type": "application/json"}
         )
