@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import os
+import tempfile
 from pathlib import Path
 from typing import TextIO
 
@@ -26,8 +27,12 @@ VERSION = 1
 
 
 def default_state_folder() -> Path:
-    """`tuili` in the folder for states that the XDG Base Directory Specification names."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "tuili"
+    """`tuili` in the folder for states that the XDG Base Directory Specification names. It is a temporary one for a
+    user without a home.
+    """
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  # pathlib's raises an error where there is no home
+    states = home / ".local" / "state" if home.is_absolute() else Path(tempfile.gettempdir())
+    return Path(os.environ.get("XDG_STATE_HOME") or states) / "tuili"
 
 
 class AlarmFiles:
@@ -56,16 +61,18 @@ class AlarmFiles:
             path: the model's folder.
         """
         file = self._file(model, path)
-        if file is None or promises.alarms is None or not file.exists():
+        if file is None or promises.alarms is None:
             return False
         try:
             content = json.loads(file.read_bytes())
             if content["version"] == VERSION and content["calibration"] != promises.calibration_hash:
-                LOG.warning("%s is of another calibration of %s: its alarms begin anew", file, model)
+                LOG.warning("%s is of another calibration of %s: alarms begin anew", file, model)
                 return False
             if content["version"] != VERSION:
                 raise InputError(f"version {content['version']!r}, and {VERSION} is needed")
             promises.alarms.restore(content["alarms"])
+        except FileNotFoundError:
+            return False
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             LOG.error("%s is damaged (%s): the alarms of %s begin anew", file, error, model)
             return False

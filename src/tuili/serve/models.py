@@ -25,6 +25,7 @@ from tuili.serve.keys import ANONYMOUS
 from tuili.store import resolve_model
 
 LOG = logging.getLogger(__name__)
+RESET_REMEDY = "calibrate on requests like these, or reset the alarm (POST /v1/operator/alarms/reset)"
 MAX_NAMED_CLIENTS = 12
 """Clients that a line of the log names."""
 EngineFactory = Callable[[Path], Engine]
@@ -211,7 +212,7 @@ class ModelRegistry:
     async def keep_alarms(self, served: ServedModel) -> None:
         """Keep the state of a model's alarms, if it has changed, and log which traffic has raised one."""
         for reading in served.new_revocations():
-            LOG.warning("model %s: a promise is revoked: %s", served.name, describe(reading))
+            LOG.warning("model %s: a promise is revoked: %s; %s", served.name, describe(reading), RESET_REMEDY)
         if self._loaded.get(served.name) is served:  # one that is replaced may have had other promises
             await self._alarm_files.keep(served.name, served.path, served.engine.promises)
 
