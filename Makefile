@@ -38,7 +38,7 @@ quickstart: setup
 	$(BIN)/tuili quickstart
 
 test: setup
-	$(PYTEST) -n 2
+	$(PYTEST) -n 2 --dist worksteal
 
 check: setup
 	scripts/check

@@ -14,8 +14,8 @@ import pytest
 FACES = {
     "engine": """
         AlarmReading Alarms Answer AnswerToken Answered Attempt Budget CALIBRATION_FILE Calibration CheckedStep Closed
-        Confidence Curve Decoder Depth Engine Entry Event FEATURES Generation MAX_ATTEMPTS
-        MAX_DEADLINE_MS MAX_LAYER_STEPS MAX_LOGPROBS MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS
+        Confidence Curve Decoder Depth Engine Entry Event FEATURES Generation Ignored MAX_ATTEMPTS
+        MAX_DEADLINE_MS MAX_LAYER_STEPS MAX_LOGIT_BIAS MAX_LOGPROBS MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS
         ModelRunner NotPromised Observation Outcome Point PrefillOutput PreparedRequest Promise
         Promises Receipt Request RequestState Runtime Sample Sampling Scheduler SchedulerStats Sequence
         SequenceLimits Service StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten
@@ -30,7 +30,7 @@ FACES = {
         split_response terms units
     """,
     "store": """
-        ASSISTANT BEGIN Curve LineageEntry ModelShape PAD SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS
+        ASSISTANT BEGIN Conversation Curve LineageEntry ModelShape PAD SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS
         Tokenizer USER VERIFIER_FILE VerifierCalibration VerifierConfig VerifierFile check_files check_size
         model_hash not_a_verifier read_lineage read_shape read_tensors read_verifier_file replaced_folder
         resolve_model shipped_names verifier_hash write_lineage write_verifier_file

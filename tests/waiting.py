@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
-GUARD_SECONDS = 600
+GUARD_SECONDS = 300
 """How long anything may take that is waited for: the machine may be busy."""
 LOOK_SECONDS = 0.01
 
@@ -20,3 +21,11 @@ def eventually(find: Callable[[], Found], missing: str) -> Found:
         assert time.monotonic() < until, missing
         time.sleep(LOOK_SECONDS)
     return found
+
+
+async def happened(condition: Callable[[], object], missing: str) -> None:
+    """Let other tasks run until the condition holds."""
+    until = time.monotonic() + GUARD_SECONDS
+    while not condition():
+        assert time.monotonic() < until, missing
+        await asyncio.sleep(LOOK_SECONDS)

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tuili.errors import TuiliError
 
-TIMEOUT_SECONDS = 120.0
+TIMEOUT_SECONDS = 300.0
 """Within which a server must be ready, and must have ended after SIGTERM."""
 
 

@@ -25,6 +25,8 @@ from tuili.tasks import domain_names, unseen_problems
 
 LATE_CLIENTS = 8
 """That ask while the server ends."""
+PATIENCE_SECONDS = 300
+"""How long a server may take to let everybody in, and to end: the machine may be busy."""
 WHOLE, CUT, REFUSED = "whole", "cut", "refused"
 
 
@@ -42,7 +44,7 @@ async def fate(server: Server, question: str, tokens: int, stream: bool) -> tupl
     begun = False
     try:
         async with (
-            httpx2.AsyncClient(timeout=120) as client,
+            httpx2.AsyncClient(timeout=PATIENCE_SECONDS) as client,
             client.stream("POST", f"{server.url}/v1/chat/completions", json=body) as answer,
         ):
             begun = answer.status_code == 200
@@ -60,7 +62,7 @@ async def restart(server: Server, questions: list[str], clients: int, tokens: in
         asyncio.create_task(fate(server, questions[number % len(questions)], tokens, number % 2 == 0))
         for number in range(clients)
     ]
-    until = time.perf_counter() + 60
+    until = time.perf_counter() + PATIENCE_SECONDS
     while await asyncio.to_thread(admitted, server) < clients:
         if time.perf_counter() > until:
             raise TuiliError("the server does not let everybody in")
@@ -76,7 +78,7 @@ async def restart(server: Server, questions: list[str], clients: int, tokens: in
 
     tasks = [asyncio.create_task(ask_late()) for _ in range(LATE_CLIENTS)]
     fates = await asyncio.gather(*asked)
-    status = await asyncio.to_thread(server.process.wait, 60)
+    status = await asyncio.to_thread(server.process.wait, PATIENCE_SECONDS)
     await asyncio.gather(*tasks)
     if status:
         raise TuiliError(f"the server has ended with status {status}")

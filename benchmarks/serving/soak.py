@@ -69,13 +69,20 @@ async def soak(
     return asked, left, memory
 
 
+def settled_metrics(server: Server) -> dict[str, float]:
+    """The metrics once nothing is in flight (those that hung up last are still being cancelled), or after a minute."""
+    until = time.monotonic() + 60
+    while (metrics := server.metrics())["tuili_requests_in_flight"] and time.monotonic() < until:
+        time.sleep(0.1)
+    return metrics
+
+
 def measure(minutes: float = 60.0, rate: float = 2.0, every: float = 5.0) -> Measured:
     """Memory and fates of requests over `minutes` at `rate` questions a second."""
     with tuili_server() as server:
         idle = server.memory / MEGABYTE
         asked, left, memory = asyncio.run(soak(server, minutes, rate, every))
-        time.sleep(2)  # those that hung up last are cancelled
-        metrics = server.metrics()
+        metrics = settled_metrics(server)
         assert server.stop() == 0
     ended = metrics["tuili_outcomes_total"] + metrics.get("tuili_refused_total", 0)
     warm = memory[int(WARM_UP_SHARE * len(memory)) :]

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.deploy.manifests import DEPLOY, ROOT, environment, needs_kubectl, overlay
+from tests.waiting import GUARD_SECONDS
 
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 HADOLINT = Path(sys.executable).with_name("hadolint")
@@ -65,7 +66,7 @@ def healthy(status: int | None) -> bool:
             threading.Thread(target=server.handle_request, daemon=True).start()
         environment = os.environ | {"TUILI_PORT": port, "http_proxy": "http://127.0.0.1:9"}
         done = subprocess.run(
-            [sys.executable, "-S", *arguments], env=environment, capture_output=True, timeout=30, check=False
+            [sys.executable, "-S", *arguments], env=environment, capture_output=True, timeout=GUARD_SECONDS, check=False
         )
     return done.returncode == 0
 

@@ -130,9 +130,13 @@ def test_the_first_of_each_kind_is_counted(watched: Live) -> None:
 
 
 def test_no_alert_is_raised_for_nothing(watched: Live) -> None:
-    assert {name: rule["state"] for name, rule in watched.rules().items() if name in AT_ONCE} == dict.fromkeys(
-        AT_ONCE, "inactive"
-    )
+    """A scrape that a busy machine answers too late may raise one for a moment."""
+
+    def all_inactive() -> bool:
+        states = {name: rule["state"] for name, rule in watched.rules().items() if name in AT_ONCE}
+        return states == dict.fromkeys(AT_ONCE, "inactive")
+
+    eventually(all_inactive, "an alert stays")
 
 
 def test_what_does_not_exist_is_missed(watched: Live, monkeypatch: pytest.MonkeyPatch) -> None:

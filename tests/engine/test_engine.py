@@ -26,7 +26,7 @@ from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.written import parse_tokens
 from tuili.errors import InputError, Overloaded, PromptError
 from tuili.model import LoadedModel
-from tuili.steps import Context
+from tuili.steps import Context, Status
 from tuili.store import Tokenizer
 
 PROMPT = "What is 48 / 2 + 7?"
@@ -101,6 +101,14 @@ def test_the_next_attempt_starts_behind_the_step_that_the_checker_corrected(load
     assert sequences[1].exit_threshold == math.inf, "it runs at full depth"
     assert sequences[1].sampling.temperature == 0.0, "its prompt has the corrected step"
     assert answer.steps[1].depth == 0.0, "no layer ran for it"
+
+
+def test_facts_of_earlier_questions_hold_and_what_was_answered_is_none(loaded: LoadedModel) -> None:
+    earlier = (("P1: A -> B. Is B true?", "P2: A"),)
+    steps = "<think>\nA -> B => A -> B\nA => A\n</think>yes"
+    engine, _ = reciting(loaded, steps)
+    (answer,) = engine.answer([Request("P3: C. Is B true?", earlier=earlier)])
+    assert [step.verdict.status is Status.VALID for step in answer.steps] == [True, False]
 
 
 def test_where_the_checker_cannot_correct_a_step_the_next_attempt_is_sampled(loaded: LoadedModel) -> None:

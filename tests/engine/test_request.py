@@ -89,6 +89,11 @@ def test_max_attempts_is_another_name_of_max_steps() -> None:
         {"stop": ["x"] * 17},
         {"stop": ["x" * 300]},
         {"stop": [3]},
+        {"logit_bias": {5: 100.5}},
+        {"logit_bias": {5: float("nan")}},
+        {"logit_bias": {-1: 1.0}},
+        {"logit_bias": {"5": 1.0}},
+        {"logit_bias": [5]},
     ],
 )
 def test_bad_sampling_is_refused(values: dict[str, Any]) -> None:
@@ -119,4 +124,7 @@ def test_values_as_json_gives_them_are_accepted() -> None:
     assert parse_settings(Sampling, {"stop": ["a", "b"], "temperature": 1}, named) == Sampling(
         stop=("a", "b"), temperature=1.0
     )
+    biased = parse_settings(Sampling, {"logit_bias": {7: 1, 5: -100}}, named)
+    assert biased == Sampling(logit_bias=((5, -100.0), (7, 1.0)))
+    assert biased == Sampling.model_validate(biased.model_dump())
     assert parse_settings(Budget, {"deadline_ms": 800, "error_tolerance": None}, named) == Budget(deadline_ms=800.0)

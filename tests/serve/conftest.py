@@ -39,15 +39,20 @@ class Running:
         return int(self.app.state.metrics.in_flight.labels(model)._value.get())
 
     @contextmanager
-    def nothing_written(self, model: str = "nano") -> Iterator[None]:
-        """Within the block the engine takes requests in, and lets them go, but writes no token."""
+    def nothing_written(self, after: int = 0, model: str = "nano") -> Iterator[None]:
+        """Within the block the engine stops writing `after` so many tokens; requests still come in and go."""
+        engine = self.app.state.models.find(model).engine
+        step, stats = engine.step, engine.scheduler.stats
+        most = stats.tokens + after
 
-        def idle() -> list[Any]:
+        def step_or_rest() -> Any:
+            if stats.tokens < most:
+                return step()
             time.sleep(0.001)
             return []
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(self.app.state.models.find(model).engine, "step", idle)
+            patch.setattr(engine, "step", step_or_rest)
             yield
 
 

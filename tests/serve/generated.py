@@ -33,10 +33,20 @@ TOKEN_FIELDS = {
 }
 """The fields that limit tokens, by the field that has the question."""
 MODEL_DEPENDENT_CODES = {"not_promised", "context_length_exceeded", "invalid_prompt", "invalid_json_schema"}
-REFUSED_FIELDS = {"depth", "messages", "input", "budget.max_layer_steps", "budget.deadline_ms", "budget.max_attempts"}
-"""Right requests may be refused with these codes, or with `invalid_value` for these fields. No schema can express the
-reasons: what the model has been calibrated for, its layers and speed, the order of messages, and that two names of a
-limit have one value.
+REFUSED_FIELDS = {
+    "depth",
+    "messages",
+    "input",
+    "logit_bias",
+    "budget.max_layer_steps",
+    "budget.deadline_ms",
+    "budget.max_attempts",
+    "tools",
+    "tool_choice",
+}
+"""Right requests may be refused with these codes, or for these fields. No schema can express the reasons: what the
+model has been calibrated for, its layers, speed and vocabulary, the order of messages, that two names of a limit have
+one value, and that exactly one function is forced.
 """
 
 
@@ -183,6 +193,8 @@ def _keep_rules(body: dict[str, Any]) -> None:
             body[switch] = True
     if (body.get("response_format") or {}).get("type", "text") != "text":
         body["logprobs"] = body["top_logprobs"] = None
+    if body.get("max_tokens") == 0:
+        body["echo"] = True
     if body.get("max_completion_tokens") is not None:
         body.pop("max_tokens", None)
 
@@ -193,7 +205,7 @@ def _shorten(body: dict[str, Any]) -> None:
         if place in body and "id" not in body:
             limit = next((name for name in names if body.get(name) is not None), names[0])
             body[limit] = min(body.get(limit) or MAX_TOKENS, MAX_TOKENS)
-    if isinstance(body.get("prompt"), list):
+    if isinstance(body.get("prompt"), list) and not isinstance((body["prompt"] or [0])[0], int):
         del body["prompt"][MAX_CHOICES:]
     if body.get("n") is not None:
         body["n"] = min(body["n"], MAX_CHOICES)
@@ -203,13 +215,15 @@ def _help(body: dict[str, Any]) -> None:
     """Let messages take turns and the last one ask something, and make the budget one that can be kept."""
     for place in ("messages", "input"):
         if isinstance(messages := body.get(place), list) and messages:
+            messages[:] = [turn for turn in messages if turn.get("type", "message") in ("message", "reasoning")]
             spoken = [message for message in messages if message.get("type") != "reasoning"]
             for back, message in enumerate(reversed(spoken)):
                 message["role"] = "assistant" if back % 2 else "user"
                 if len(spoken) % 2 == 0 and message is spoken[0]:
                     message["role"] = "system"
+                message.pop("tool_call_id", None)
                 if message["role"] != "assistant":
-                    for name in ASSISTANT_FIELDS:
+                    for name in (*ASSISTANT_FIELDS, "tool_calls"):
                         message.pop(name, None)
                 if message.get("content") is None:
                     message["content"] = QUESTION
@@ -219,6 +233,8 @@ def _help(body: dict[str, Any]) -> None:
                 spoken[-1]["content"] = last + QUESTION
             else:
                 last.append({"type": "text", "text": QUESTION})
+    body.pop("tool_choice", None)
+    body.pop("tools", None)
     budget = body.get("budget", {})
     budget.pop("error_tolerance", None)
     for limit, least in (("deadline_ms", 60_000), ("max_layer_steps", 100)):

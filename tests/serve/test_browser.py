@@ -186,6 +186,12 @@ def test_what_the_controls_say_is_what_is_asked(open_page: Open, server: Running
     assert sent[1]["budget"] == {"max_steps": 3, "deadline_ms": 30_000}
     assert (sent[1]["max_completion_tokens"], sent[1]["temperature"]) == (300, 0.7)
     assert [message["content"] for message in sent[1]["messages"]] == [SUM, "129", SUM]
+    assert page.inner_text(".turn:last-child .answer") == "129"
+    assert page.inner_text(".left-out") == (
+        "This model reads one question at a time. Messages before it that were left out: 2."
+    )
+    page.click("#language")
+    assert "未被读取的消息：2 条" in page.inner_text(".left-out")
 
 
 def test_what_the_server_refuses_is_shown_in_its_words(open_page: Open) -> None:

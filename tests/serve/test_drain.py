@@ -4,57 +4,60 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
+from pathlib import Path
 from typing import Any
 
-import openai
+import httpx2
 from openai import OpenAI
 
+from tests.waiting import GUARD_SECONDS, eventually
+
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
+CHOICES = 8
+"""So many that their writing takes a while."""
 
 
-def test_what_has_begun_is_answered_before_the_end() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tuili", "serve", "nano", "--port", str(port)]
-    begun = time.perf_counter()
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+def test_what_has_begun_is_answered_before_the_end(tmp_path: Path) -> None:
+    command, log = [sys.executable, "-m", "tuili", "serve", "nano", "--port", "0"], tmp_path / "log"
+    with log.open("w") as file:
+        process = subprocess.Popen(command, stderr=file, env=os.environ | {"OMP_NUM_THREADS": "1"})
     try:
-        client = OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0)
-        while time.perf_counter() - begun < 60:
-            try:
-                if list(client.models.list()):
-                    break
-            except openai.OpenAIError:
-                pass
-            time.sleep(0.05)
+        listens = eventually(lambda: re.search(r"running on (http://[\d.:]+)", log.read_text()), "it does not listen")
+        url = listens[1]
+        eventually(lambda: httpx2.get(f"{url}/ready").status_code == 200, "the model is not loaded")
+        client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
         stream = client.chat.completions.create(model="nano", messages=ASKED, stream=True, extra_body={"depth": 12})
         next(iter(stream))
         whole: list[str | None] = []
 
         def ask() -> None:
-            completion = client.chat.completions.create(model="nano", messages=ASKED, extra_body={"depth": 12})
-            whole.append(completion.choices[0].message.content)
+            completion = client.chat.completions.create(
+                model="nano", messages=ASKED, n=CHOICES, extra_body={"depth": 12}
+            )
+            whole.extend(choice.message.content for choice in completion.choices)
 
         thread = threading.Thread(target=ask)
         thread.start()
-        time.sleep(0.05)
+        eventually(lambda: whole or in_flight(url) >= CHOICES, "the second request does not arrive")
         process.send_signal(signal.SIGTERM)
         rest = list(stream)
         thread.join()
         assert "".join(chunk.choices[0].delta.content or "" for chunk in rest if chunk.choices) == "129"
-        assert whole == ["129"]
-        assert process.wait(30) == 0
-        assert process.stderr is not None
-        with process.stderr as log:
-            lines = [json.loads(line) for line in log]
+        assert whole == ["129"] * CHOICES
+        assert process.wait(GUARD_SECONDS) == 0
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
         assert sum(line.get("path") == "/v1/chat/completions" for line in lines) == 2
     finally:
         process.kill()
         process.wait()
+
+
+def in_flight(url: str) -> float:
+    """How many answers are being worked on."""
+    (number,) = re.findall(r'^tuili_requests_in_flight{model="nano"} (\S+)$', httpx2.get(f"{url}/metrics").text, re.M)
+    return float(number)

@@ -6,19 +6,17 @@ import asyncio
 import shutil
 import socket
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from openai import AsyncOpenAI, OpenAI
 
 from benchmarks.harness.tiny import save_tiny
-from tests.serve.conftest import Running, running
+from tests.serve.conftest import Running, listening, running
 from tests.serve.test_keys import key
+from tests.waiting import GUARD_SECONDS, eventually, happened
 from tuili.engine import Engine, Request
 from tuili.serve.app import Settings
 from tuili.serve.keys import Keys
@@ -30,13 +28,27 @@ ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
 
 
 @pytest.fixture(scope="module")
-def fragile() -> Iterator[Running]:
-    keys = Keys([key("meter", "one", tokens_per_minute=120), key("free", "two")])
-    yield from running(Settings(keys, watch_seconds=0.2))
+def may_load() -> threading.Event:
+    """Set while the server may load models."""
+    event = threading.Event()
+    event.set()
+    return event
+
+
+@pytest.fixture(scope="module")
+def fragile(may_load: threading.Event) -> Iterator[Running]:
+    keys = Keys([key("meter", "one", tokens_per_minute=120), key("free", "two")], clock=lambda: 0.0)
+    make = engine_factory(slots=1, waiting=64, compiled=False, int8=False)
+
+    def make_when_allowed(path: Path) -> Engine:
+        assert may_load.wait(GUARD_SECONDS)
+        return make(path)
+
+    yield from running(Settings(keys, watch_seconds=0.1), make_engine=make_when_allowed)
 
 
 def test_an_engine_that_has_failed_is_not_ready_and_is_made_anew(
-    fragile: Running, monkeypatch: pytest.MonkeyPatch
+    fragile: Running, may_load: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("threading.excepthook", lambda _: None)
     client = fragile.client("two")
@@ -46,16 +58,16 @@ def test_an_engine_that_has_failed_is_not_ready_and_is_made_anew(
         raise RuntimeError("no memory")
 
     served.engine.step = fail
+    may_load.clear()
     reply = raw.post(
         f"{fragile.url}/v1/chat/completions",
         json={"model": "nano", "messages": ASKED},
         headers={"authorization": "Bearer two"},
     )
     assert (reply.status_code, reply.json()["error"]["type"]) == (500, "server_error")
-    until, seen = time.monotonic() + 20, set()
-    while time.monotonic() < until and not (200 in seen and len(seen) > 1):
-        seen.add(raw.get(f"{fragile.url}/ready").status_code)
-    assert seen == {200, 503}
+    assert raw.get(f"{fragile.url}/ready").status_code == 503
+    may_load.set()
+    eventually(lambda: raw.get(f"{fragile.url}/ready").status_code == 200, "no new engine is made")
     assert client.chat.completions.create(model="nano", messages=ASKED).choices[0].message.content == "129"
 
 
@@ -77,16 +89,19 @@ def test_an_error_nobody_thought_of_is_told_and_counted(fragile: Running, monkey
 
 
 def test_who_hangs_up_pays_for_what_was_written_and_no_more(fragile: Running) -> None:
+    """The quota is of 120 tokens, and the prompt has some 20."""
+
     async def main() -> None:
         async with AsyncOpenAI(base_url=f"{fragile.url}/v1", api_key="one", max_retries=0) as client:
-            stream = await client.chat.completions.create(model="nano", messages=ASKED, stream=True, max_tokens=100)
-            written = 0  # and the prompt of some 20 tokens has been read
-            async for chunk in stream:
-                written += "depth" in (chunk.choices[0].model_extra or {})
-                if written == 35:
-                    break
-            await stream.close()
-            await asyncio.sleep(0.3)
+            with fragile.nothing_written(after=36):
+                stream = await client.chat.completions.create(model="nano", messages=ASKED, stream=True, max_tokens=100)
+                written = 0
+                async for chunk in stream:
+                    written += "depth" in (chunk.choices[0].model_extra or {})
+                    if written == 35:
+                        break
+                await stream.close()
+                await happened(lambda: not fragile.in_flight(), "nobody notices that the client has left")
             with pytest.raises(Exception, match="tokens a minute"):
                 await client.chat.completions.create(model="nano", messages=ASKED, max_tokens=100)
             await client.chat.completions.create(model="nano", messages=ASKED, max_tokens=50)
@@ -95,37 +110,27 @@ def test_who_hangs_up_pays_for_what_was_written_and_no_more(fragile: Running) ->
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_who_leaves_the_queue_gives_up_the_place(stream: bool) -> None:
-    for server in running(slots=1):
-        asyncio.run(leave_the_queue(server, stream))
+def test_who_leaves_the_queue_gives_up_the_place(fragile: Running, stream: bool) -> None:
+    """One of six is being answered."""
+    served = fragile.app.state.models.find("nano")
 
+    async def main() -> None:
+        async with AsyncOpenAI(base_url=f"{fragile.url}/v1", api_key="two", max_retries=0) as client:
+            asked = [
+                asyncio.create_task(client.chat.completions.create(model="nano", messages=ASKED, stream=stream))
+                for _ in range(6)
+            ]
+            await happened(lambda: (served.running, served.waiting) == (1, 5), "not all arrive")
+            for task in asked:
+                task.cancel()
+            for begun in await asyncio.gather(*asked, return_exceptions=True):
+                if not isinstance(begun, BaseException):
+                    await begun.close()
+            await happened(lambda: not served.waiting + served.running, "nobody notices that they have left")
+            await happened(lambda: not fragile.in_flight(), "they are not counted as gone")
 
-async def leave_the_queue(server: Running, stream: bool) -> None:
-    served = server.app.state.models.find("nano")
-    step, steps = served.engine.step, list[float]()
-
-    def slowly() -> Any:
-        steps.append(time.monotonic())
-        time.sleep(0.3)
-        return step()
-
-    served.engine.step = slowly
-    async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0, timeout=60) as client:
-        asked = [
-            asyncio.create_task(client.chat.completions.create(model="nano", messages=ASKED, stream=stream))
-            for _ in range(6)
-        ]
-        while served.waiting < 5:
-            await asyncio.sleep(0.01)
-        before = len(steps)
-        for task in asked:
-            task.cancel()
-        until = time.monotonic() + 20
-        while served.waiting + served.running and time.monotonic() < until:
-            await asyncio.sleep(0.01)
-        assert time.monotonic() < until
-        assert len(steps) - before < 5, "nothing is written for those who waited, one after the other"
-        assert server.app.state.metrics.in_flight.labels("nano")._value.get() == 0
+    with fragile.nothing_written(after=1):
+        asyncio.run(main())
 
 
 def test_weights_at_work_are_not_the_files(tmp_path: Path) -> None:
@@ -154,7 +159,7 @@ def test_a_file_that_vanishes_meanwhile_is_left_out(tmp_path: Path, monkeypatch:
 
 
 class HastyProtocol(HeaderTimeoutProtocol):
-    header_seconds = 0.3
+    header_seconds = 0.2
 
 
 def test_a_connection_that_asks_nothing_is_closed() -> None:
@@ -162,32 +167,25 @@ def test_a_connection_that_asks_nothing_is_closed() -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, http=HastyProtocol, lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    for before in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"):
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as slow:
-            if before:
-                slow.sendall(before)
-                assert b" 204 " in slow.recv(1000)
-            begun = time.monotonic()
-            with suppress(ConnectionError):
-                while time.monotonic() < begun + 3:
-                    slow.sendall(b"G")
-                    time.sleep(0.05)
-                    slow.setblocking(False)
-                    with suppress(BlockingIOError):
-                        if slow.recv(100) == b"":
-                            break
-                    slow.setblocking(True)
-            assert time.monotonic() - begun < 2, "it was closed"
-    server.should_exit = True
-    thread.join(10)
+    with listening({"app": app, "http": HastyProtocol, "lifespan": "off"}) as (_, port):
+        for before in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", port), timeout=GUARD_SECONDS) as slow:
+                if before:
+                    slow.sendall(before)
+                    assert b" 204 " in slow.recv(1000)
+                slow.settimeout(0.05)
+                eventually(lambda: trickled_in_vain(slow), "it is not closed")
+
+
+def trickled_in_vain(connection: socket.socket) -> bool:
+    """Send one more byte of headers that never end. Whether the connection has been closed."""
+    try:
+        connection.sendall(b"G")
+        return connection.recv(100) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
 
 
 def test_the_official_client_sees_an_error_of_its_own_kind(fragile: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.serve.conftest import Running, running
+from tests.waiting import eventually
 from tuili.serve.app import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -91,10 +91,9 @@ def test_what_experts_and_heads_do_is_sampled(counted: tuple[Running, Path]) -> 
     server, _ = counted
     completion = server.client().chat.completions.create(model="nano", messages=ASKED)
     assert completion.usage is not None
-    until = time.monotonic() + 20
-    while _taken(values := samples(server)) < 2 * (completion.usage.total_tokens - 1) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert _taken(values) >= 2 * (completion.usage.total_tokens - 1)
+    least = 2 * (completion.usage.total_tokens - 1)
+    eventually(lambda: _taken(samples(server)) >= least, "the answer is not observed")
+    values = samples(server)
     assert _taken(values) % 2 == 0, "two experts a token"
     heads = {
         labels: value for (name, labels), value in values.items() if name == "tuili_attention_head_activation_ratio"

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from openai import OpenAI
 
 from benchmarks.harness.tiny import save_tiny
 from tests.serve.conftest import Running, running
+from tests.waiting import GUARD_SECONDS, eventually
 from tuili.engine import Engine
 from tuili.errors import InputError
 from tuili.serve.app import Settings, make_app
@@ -26,13 +26,13 @@ ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
 MAKE = engine_factory(2, 8, compiled=False, int8=False)
 
 
-def test_a_changed_folder_is_loaded_anew_under_load(tmp_path: Path) -> None:
+def test_a_changed_folder_is_loaded_anew_under_load(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = save_tiny(tmp_path / "own" / "model")
-    for server in running(Settings(watch_seconds=0.2), (str(folder), "nano")):
-        change_under_load(server, folder)
+    for server in running(Settings(watch_seconds=0.1), (str(folder), "nano")):
+        change_under_load(server, folder, caplog)
 
 
-def change_under_load(server: Running, folder: Path) -> None:
+def change_under_load(server: Running, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     client = server.client()
     assert {model.id for model in client.models.list()} == {"own", "nano"}
     before = client.chat.completions.create(model="own", messages=ASKED, max_tokens=30)
@@ -52,27 +52,24 @@ def change_under_load(server: Running, folder: Path) -> None:
     for thread in threads:
         thread.start()
     try:
-        change(client, folder, answers)
+        change(client, folder, answers, caplog)
     finally:
         over.set()
         for thread in threads:
             thread.join()
     assert not failures
-    assert "129" in answers, "the new weights answer"
 
 
-def change(client: OpenAI, folder: Path, answers: list[str | None]) -> None:
+def change(client: OpenAI, folder: Path, answers: list[str | None], caplog: pytest.LogCaptureFixture) -> None:
     """Change the folder, first to one that cannot be loaded, then to other weights."""
     first = client.models.retrieve("own")
     (folder / "config.json").write_text("{")
-    time.sleep(0.7)
+    eventually(lambda: "model own stays as it was" in caplog.text, "nobody looks at the folder")
     assert client.models.retrieve("own").created == first.created, "a damaged folder changes nothing"
     shutil.rmtree(folder / "tuili")
     for file in SHIPPED_MODELS.joinpath("nano").glob("*.*"):
         shutil.copy(file, folder)
-    until = time.monotonic() + 30
-    while "129" not in answers and time.monotonic() < until:
-        time.sleep(0.05)
+    eventually(lambda: "129" in answers, "the new weights do not answer")
 
 
 def test_names_must_differ_and_models_exist(tmp_path: Path) -> None:
@@ -89,12 +86,12 @@ def test_until_models_are_loaded_probes_say_so_and_clients_wait() -> None:
 
     def slowly(path: Path) -> Engine:
         loading.set()
-        assert go_on.wait(30)
+        assert go_on.wait(GUARD_SECONDS)
         return MAKE(path)
 
     app = make_app(ModelRegistry(["nano"], slowly))
     with TestClient(app) as client:
-        assert loading.wait(10)
+        assert loading.wait(GUARD_SECONDS)
         assert client.get("/health").status_code == 200
         assert (client.get("/ready").status_code, client.get("/ready").json()) == (503, {"status": "loading"})
         assert 'tuili_ready{model="nano"} 0.0' in client.get("/metrics").text
@@ -104,9 +101,7 @@ def test_until_models_are_loaded_probes_say_so_and_clients_wait() -> None:
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "model_loading")
         assert refused.headers["retry-after"] == "1"
         go_on.set()
-        until = time.monotonic() + 30
-        while client.get("/ready").status_code != 200 and time.monotonic() < until:
-            time.sleep(0.02)
+        eventually(lambda: client.get("/ready").status_code == 200, "the model is not loaded")
         assert client.post("/v1/chat/completions", json=asked).json()["choices"][0]["message"]["content"] == "129"
         assert 'tuili_ready{model="nano"} 1.0' in client.get("/metrics").text
 
@@ -115,6 +110,6 @@ def test_a_model_that_cannot_be_loaded_ends_the_command(tmp_path: Path) -> None:
     folder = save_tiny(tmp_path / "own")
     (folder / "model.safetensors").write_bytes(b"no weights")
     command = [sys.executable, "-m", "tuili", "serve", "nano", str(folder), "--port", "0"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=GUARD_SECONDS, check=False)
     assert done.returncode == 2
     assert "model.safetensors" in done.stderr.splitlines()[-1]

@@ -13,6 +13,7 @@ import pytest
 
 from tests.serve.conftest import Running, running
 from tests.serve.test_keys import key
+from tests.waiting import GUARD_SECONDS
 from tuili.serve.app import Settings
 from tuili.serve.keys import Keys
 
@@ -22,7 +23,9 @@ TESTS = len(re.findall(r"^test\(", (FOLDER / "conformance.test.js").read_text(),
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Running]:
-    yield from running(Settings(Keys([key("free", "one"), key("slow", "two", requests_per_minute=1)])))
+    yield from running(
+        Settings(Keys([key("free", "one"), key("slow", "two", requests_per_minute=1)], clock=lambda: 0.0))
+    )
 
 
 @pytest.mark.conformance
@@ -36,7 +39,7 @@ def test_the_client_for_node_works_unchanged(guarded: Running) -> None:
         env=os.environ | {"TUILI_URL": guarded.url},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=GUARD_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

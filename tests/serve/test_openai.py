@@ -13,6 +13,7 @@ from openai import AsyncOpenAI
 from pydantic import BaseModel
 
 from tests.serve.conftest import Running
+from tests.waiting import happened
 
 QUESTION = "What is 48 + 27 * 3?"
 ASKED: Any = [{"role": "user", "content": QUESTION}]
@@ -69,7 +70,7 @@ def test_a_budget_is_kept_and_an_effort_is_one(server: Running) -> None:
     client = server.client().chat.completions
     short = client.create(model="nano", messages=ASKED, max_completion_tokens=5)
     assert short.choices[0].finish_reason == "length"
-    assert short.choices[0].message.content is None
+    assert short.choices[0].message.content == ""
     assert short.choices[0].message.refusal is not None, "nothing was answered, and it says why"
     assert short.usage is not None
     assert short.usage.completion_tokens == 5
@@ -87,7 +88,7 @@ def test_a_budget_is_kept_and_an_effort_is_one(server: Running) -> None:
 def test_what_a_stop_text_begins_is_left_out(server: Running) -> None:
     completion = server.client().chat.completions.create(model="nano", messages=ASKED, stop=[" = 81"])
     (choice,) = completion.choices
-    assert choice.message.content is None
+    assert choice.message.content == ""
     assert choice.model_extra["receipt"]["stop"] == "stop"  # type: ignore[index]
     assert "81" not in choice.message.model_extra["reasoning"]  # type: ignore[index]
 
@@ -112,26 +113,11 @@ def test_logprobs_are_those_of_the_answers_tokens(server: Running) -> None:
     assert client.create(model="nano", messages=ASKED).choices[0].logprobs is None
 
 
-def test_earlier_messages_are_part_of_the_conversation(server: Running) -> None:
-    earlier: Any = [
-        {"role": "system", "content": "Be exact."},
-        {"role": "user", "content": [{"type": "text", "text": "What is 1 + 1?"}]},
-        {"role": "assistant", "content": "2"},
-    ]
-    alone = server.client().chat.completions.create(model="nano", messages=ASKED)
-    completion = server.client().chat.completions.create(model="nano", messages=[*earlier, *ASKED])
-    assert completion.usage is not None
-    assert alone.usage is not None
-    assert completion.usage.prompt_tokens > alone.usage.prompt_tokens + 10
-    with pytest.raises(openai.BadRequestError, match="the last one must be of the user"):
-        server.client().chat.completions.create(model="nano", messages=earlier)
-
-
 @pytest.mark.parametrize(
     ("asked", "code", "param"),
     [
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "unsupported_parameter", "tools"),
-        ({"logit_bias": {"5": 1}}, "unsupported_parameter", "logit_bias"),
+        ({"logit_bias": {"5000": 1}}, "invalid_value", "logit_bias"),
         ({"temperature": 3}, "invalid_value", "temperature"),
         ({"n": 1000}, "invalid_value", "n"),
         ({"max_completion_tokens": 10**12}, "invalid_value", "max_completion_tokens"),
@@ -140,7 +126,7 @@ def test_earlier_messages_are_part_of_the_conversation(server: Running) -> None:
         ({"extra_body": {"depth": 5}}, "invalid_value", "depth"),
         ({"messages": [{"role": "user", "content": "1 " * 5000}]}, "context_length_exceeded", "messages"),
         ({"messages": [{"role": "user", "content": " "}]}, "invalid_prompt", "messages"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "invalid_value", "messages.0.role"),
+        ({"messages": [{"role": "function", "content": "x"}]}, "invalid_value", "messages.0.role"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_field_named(
@@ -195,37 +181,28 @@ def test_responses_come_as_items_and_as_events(server: Running) -> None:
     assert kinds[-1] == "response.completed"
     instructed = client.create(model="nano", input=QUESTION, instructions="Be exact.")
     assert instructed.instructions == "Be exact."
-    assert instructed.usage is not None
-    assert instructed.usage.input_tokens > response.usage.input_tokens
     cut = client.create(model="nano", input=QUESTION, max_output_tokens=5)
     assert (cut.status, cut.incomplete_details.reason) == ("incomplete", "max_output_tokens")  # type: ignore[union-attr]
 
 
 def test_whoever_leaves_frees_the_place_and_is_counted(server: Running) -> None:
     counter = server.app.state.metrics.outcomes.labels("nano", "cancelled", "cancelled")
-    before = counter._value.get()
+    served, before = server.app.state.models.find("nano"), counter._value.get()
 
     async def main() -> None:
         async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
-            stream = await client.chat.completions.create(
-                model="nano", messages=ASKED, stream=True, extra_body={"depth": 12}
-            )
-            async for _ in stream:
-                break
+            stream = await client.chat.completions.create(model="nano", messages=ASKED, stream=True)
+            await anext(aiter(stream))
+            whole = asyncio.create_task(client.chat.completions.create(model="nano", messages=ASKED))
+            await happened(lambda: server.in_flight() == 2, "the second request does not arrive")
             await stream.close()
-            task = asyncio.create_task(client.chat.completions.create(model="nano", messages=ASKED))
-            await asyncio.sleep(0.01)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            served = server.app.state.models.find("nano")
-            for _ in range(200):
-                if not served.running and not served.waiting:
-                    break
-                await asyncio.sleep(0.02)
-            assert (served.running, served.waiting) == (0, 0)
-            assert counter._value.get() >= before + 1
+            whole.cancel()
+            await asyncio.gather(whole, return_exceptions=True)
+            await happened(lambda: not server.in_flight() + served.running + served.waiting, "a place is not freed")
 
-    asyncio.run(main())
+    with server.nothing_written(after=3):
+        asyncio.run(main())
+    assert counter._value.get() == before + 2
 
 
 def test_raw_bodies_that_are_no_requests_are_refused(server: Running) -> None:
@@ -265,7 +242,7 @@ def test_an_answer_that_does_not_fit_the_schema_is_refused(server: Running) -> N
     format: Any = {"type": "json_schema", "json_schema": {"name": "holds", "schema": schema}}
     completion = server.client().chat.completions.create(model="nano", messages=ASKED, response_format=format)
     message = completion.choices[0].message
-    assert (message.content, message.refusal) == (None, "abstained: '129' is not of type boolean")
+    assert (message.content, message.refusal) == ("", "abstained: '129' is not of type boolean")
     format["json_schema"]["schema"] = {"type": "array"}
     with pytest.raises(openai.BadRequestError) as refused:
         server.client().chat.completions.create(model="nano", messages=ASKED, response_format=format)
@@ -292,12 +269,10 @@ def test_what_was_answered_can_be_sent_back(server: Running) -> None:
     for tokens in (400, 3):
         completion = client.chat.completions.create(model="nano", messages=ASKED, max_tokens=tokens)
         message = completion.choices[0].message
-        assert (message.content is None) == (tokens == 3), "of so few tokens there is no answer"
+        assert (message.content == "") == (tokens == 3), "of so few tokens there is no answer"
         again: Any = [*ASKED, message, more]
         second = client.chat.completions.create(model="nano", messages=again)
-        assert completion.usage is not None
-        assert second.usage is not None
-        assert second.usage.prompt_tokens > completion.usage.prompt_tokens + 5, "all of it is read"
+        assert second.choices[0].message.content == "4"
     question: Any = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": QUESTION}]}
     for tokens in (400, 3):
         answered = client.responses.create(model="nano", input=QUESTION, max_output_tokens=tokens)

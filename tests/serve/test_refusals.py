@@ -24,7 +24,6 @@ ASKED: dict[str, Any] = {
     "/v1/responses": {"input": QUESTION},
 }
 CHAT, TEXT, ITEMS = ASKED
-TURNS = [{"role": "user", "content": QUESTION}, {"role": "system", "content": "Late."}]
 
 
 def post(server: Running, path: str, body: Any) -> httpx2.Response:
@@ -39,9 +38,6 @@ def post(server: Running, path: str, body: Any) -> httpx2.Response:
         (TEXT, {"prompt": ""}, "invalid_prompt", "prompt"),
         (TEXT, {"prompt": "1 " * 5000}, "context_length_exceeded", "prompt"),
         (ITEMS, {"input": " "}, "invalid_prompt", "input"),
-        (CHAT, {"messages": TURNS[::-1][:1] + TURNS[:1] + TURNS[1:] + TURNS[:1]}, "invalid_value", "messages.2"),
-        (ITEMS, {"input": TURNS}, "invalid_value", "input.1"),
-        (ITEMS, {"input": TURNS, "instructions": "Early."}, "invalid_value", "input.1"),
         (CHAT, {"max_completion_tokens": 0}, "invalid_value", "max_completion_tokens"),
         (TEXT, {"max_tokens": 0}, "invalid_value", "max_tokens"),
         (ITEMS, {"max_output_tokens": 0}, "invalid_value", "max_output_tokens"),
@@ -108,6 +104,31 @@ def test_half_a_character_is_refused_where_it_would_come_back(server: Running, t
 def test_what_is_no_json_is_called_so(server: Running, body: bytes) -> None:
     reply = post(server, CHAT, body)
     assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status", "told"),
+    [
+        (None, 415, "there is none"),
+        ("text/plain;charset=UTF-8", 415, "it is text/plain"),
+        ("application/x-www-form-urlencoded", 415, "it is application/x"),
+        ("application/jsonp", 415, "it is"),
+        ("application/json", 400, ""),
+        ("Application/JSON; charset=utf-8", 400, ""),
+        ("application/problem+json", 400, ""),
+    ],
+)
+def test_a_body_that_is_not_announced_as_json_is_called_so(
+    server: Running, content_type: str | None, status: int, told: str
+) -> None:
+    headers = {} if content_type is None else {"content-type": content_type}
+    for path in (*ASKED, "/v1/feedback"):
+        reply = httpx2.post(server.url + path, content=b'{"model": 3}', headers=headers, timeout=60)
+        check_type("Error", reply.content)
+        assert reply.status_code == status
+        error = reply.json()["error"]
+        assert (error["code"] == "unsupported_content_type") == (status == 415)
+        assert told in error["message"]
 
 
 def test_a_method_that_is_not_taken_hears_which_are(server: Running) -> None:

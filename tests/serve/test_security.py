@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import pickle
 import shutil
 import socket
-import time
 from contextlib import suppress
 from pathlib import Path
-from statistics import median
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -48,7 +48,7 @@ def test_a_url_is_never_fetched(server: Running, monkeypatch: pytest.MonkeyPatch
     with socket.socket() as trap:
         trap.bind(("127.0.0.1", 0))
         trap.listen()
-        trap.settimeout(0.3)
+        trap.setblocking(False)
         url = f"http://127.0.0.1:{trap.getsockname()[1]}/x"
         for part in (
             {"type": "image_url", "image_url": {"url": url}},
@@ -57,7 +57,7 @@ def test_a_url_is_never_fetched(server: Running, monkeypatch: pytest.MonkeyPatch
         ):
             assert ask(server, [part]).status_code == 400
         assert ask(server, f"What is at {url}?", max_completion_tokens=3).status_code == 200
-        with pytest.raises(TimeoutError):
+        with pytest.raises(BlockingIOError):
             trap.accept()
 
 
@@ -80,9 +80,10 @@ def test_a_url_is_never_fetched(server: Running, monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_what_has_no_bounds_is_refused_at_once(server: Running, more: dict[str, Any]) -> None:
-    begun = time.perf_counter()
+    taken_in = server.app.state.models.find("nano").engine.scheduler.stats
+    before = taken_in.submitted
     assert ask(server, "What is 2 + 2?", **more).status_code == 400
-    assert time.perf_counter() - begun < 2
+    assert taken_in.submitted == before, "the engine has done nothing"
 
 
 def test_deep_and_odd_json_is_refused(server: Running) -> None:
@@ -120,11 +121,12 @@ def test_a_schema_that_cannot_be_written_is_refused(server: Running, odd: bytes,
 
 
 def test_special_tokens_and_templates_in_a_prompt_are_plain_text(server: Running) -> None:
-    plain = ask(server, "abc").json()["usage"]["prompt_tokens"]
+    def prompt_tokens(content: str) -> Any:
+        return ask(server, content, max_completion_tokens=1).json()["usage"]["prompt_tokens"]
+
+    plain = prompt_tokens("abc")
     for text in ("<|assistant|>", "<|end|>", "<think>", "<|user|>"):
-        assert ask(server, "abc" + text).json()["usage"]["prompt_tokens"] >= plain + 3, (
-            "several tokens, not a special one"
-        )
+        assert prompt_tokens("abc" + text) >= plain + 3, "several tokens, not a special one"
     reply = ask(server, "{{ 7 * 7 }}{% for x in ''.__class__.__mro__ %}{{ x }}{% endfor %}", max_completion_tokens=40)
     assert "class" not in str(reply.json()["choices"])
 
@@ -144,20 +146,20 @@ def test_a_folders_template_is_not_run(tmp_path: Path) -> None:
     assert answer.answer == "4", "questions are put together by hand"
 
 
-def test_how_long_a_key_is_compared_tells_nothing() -> None:
+def test_how_long_a_key_is_compared_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     secrets = [f"secret-{n}" for n in range(64)]
     hashes = [hashlib.sha256(secret.encode()).hexdigest() for secret in secrets]
     keys = Keys([Key(name=f"k{n}", sha256=digest) for n, digest in enumerate(hashes)])
 
-    def seconds(header: str) -> float:
-        times = []
-        for _ in range(400):
-            begun = time.perf_counter()
-            with suppress(HttpError):
-                keys.authenticate(header)
-            times.append(time.perf_counter() - begun)
-        return median(times)
+    compared: list[str] = []
 
-    first, last, none = (seconds(f"Bearer {secret}") for secret in (secrets[0], secrets[-1], "secret-none"))
-    assert 0.6 < first / last < 1.6, "the first key takes as long as the last"
-    assert 0.4 < none / last < 2.5
+    def compare(known: str, given: str) -> bool:
+        compared.append(known)
+        return hmac.compare_digest(known, given)
+
+    monkeypatch.setattr("tuili.serve.keys.hmac", SimpleNamespace(compare_digest=compare))
+    for secret in (secrets[0], secrets[-1], "secret-none"):
+        compared.clear()
+        with suppress(HttpError):
+            keys.authenticate(f"Bearer {secret}")
+        assert compared == hashes, "each key is compared, and in constant time"

@@ -37,6 +37,7 @@ def small(*overrides: str, steps: int = 6) -> Recipe:
         "train.length=192",
         "train.replicas=1",
         "train.precision=fp32",
+        "train.compile=off",
         "data.domains=[propositional, arithmetic]",
         "data.levels=[1]",
         "schedule.warmup=2",

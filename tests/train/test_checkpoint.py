@@ -3,7 +3,6 @@ from __future__ import annotations
 import errno
 import json
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.waiting import eventually
 from tuili.errors import CheckpointError
 from tuili.train import checkpoint
 from tuili.train.checkpoint import CheckpointManager
@@ -188,13 +188,8 @@ def test_a_failed_writer_is_noticed_by_the_next_check(tmp_path: Path, monkeypatc
     checkpoints = CheckpointManager(tmp_path, 2, print)
     checkpoints.save(2, tensors(2), {})
 
-    def check_for_a_while() -> None:
-        for _ in range(1000):
-            checkpoints.check()
-            time.sleep(0.01)
-
     with pytest.raises(CheckpointError, match="there is none before it"):
-        check_for_a_while()
+        eventually(checkpoints.check, "the failure is not noticed")
     checkpoints.close()
 
 

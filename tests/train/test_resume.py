@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.train.conftest import SMALL
+from tests.waiting import GUARD_SECONDS
 from tuili.train.log import read_log
 
 ROOT = Path(__file__).parents[2]
@@ -39,24 +39,20 @@ RECIPE = [
 OTHER = ("optimizer.kind=muon", "train.precision=bf16", "train.replicas=2")
 
 
-def start(out: Path, *more: str) -> subprocess.Popen[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tuili", "train", *RECIPE, *more, "--out", str(out)]
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+def run_train(out: Path, *more: str, fault: tuple[str, ...] = (), status: int = 0) -> str:
+    """What the command writes. fault: the step, seconds and kind of one that happens to it; see `faulty`."""
+    module = ["tests.train.faulty", *fault] if fault else ["tuili"]
+    done = subprocess.run(
+        [sys.executable, "-m", *module, "train", *RECIPE, *more, "--out", str(out)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=GUARD_SECONDS,
+        check=False,
     )
-
-
-def wait_for_step(process: subprocess.Popen[str], out: Path, step: int) -> None:
-    while process.poll() is None and not any(line["step"] >= step for line in read_log(out)):
-        time.sleep(0.005)
-    assert process.poll() is None, f"ended before step {step}: {process.stderr.read() if process.stderr else ''}"
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    out, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    return out + errors
+    assert done.returncode == status, done.stderr
+    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +62,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pat
     @cache
     def run(*more: str) -> Path:
         out: Path = tmp_path_factory.mktemp("uninterrupted") / "run"
-        finish(start(out, *more))
+        run_train(out, *more)
         return out
 
     return run
@@ -83,19 +79,15 @@ def assert_same_run(out: Path, expected: Path) -> None:
     assert [step for step, _ in losses[0]] == list(range(1, STEPS + 1))
 
 
-@pytest.mark.parametrize(("kills", "more"), [(3, ()), (1, OTHER)], ids=["adamw", "muon, bf16, two replicas"])
+@pytest.mark.parametrize(("kills", "more"), [(2, ()), (1, OTHER)], ids=["adamw", "muon, bf16, two replicas"])
 def test_killed_at_random_steps_it_ends_with_the_same_bits(
     kills: int, more: tuple[str, ...], uninterrupted: Callable[..., Path], tmp_path: Path
 ) -> None:
     out, rng = tmp_path / "run", random.Random(6)
     for step in sorted(rng.sample(range(1, STEPS - 10), kills)):
-        process = start(out, *more, "--resume")
-        wait_for_step(process, out, step)
-        time.sleep(rng.random() * 0.05)
-        process.kill()
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-    finish(start(out, *more, "--resume"))
+        fault = (str(step), str(rng.random() * 0.05), "SIGKILL")
+        run_train(out, *more, "--resume", fault=fault, status=-signal.SIGKILL)
+    run_train(out, *more, "--resume")
     assert_same_run(out, uninterrupted(*more))
 
 
@@ -103,17 +95,13 @@ def test_interrupted_and_damaged_it_goes_on_to_the_same_bits(
     uninterrupted: Callable[..., Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    for number, at in ((signal.SIGINT, 4), (signal.SIGTERM, 12)):
-        process = start(out, "--resume")
-        wait_for_step(process, out, at)
-        process.send_signal(number)
-        output, _ = process.communicate(timeout=60)
-        assert process.returncode == 130
+    for number, at in (("SIGINT", "4"), ("SIGTERM", "12")):
+        output = run_train(out, "--resume", fault=(at, "0", number), status=130)
         step = read_log(out)[-1]["step"]
         assert f"interrupted: step {step} is saved, add --resume" in output
         assert not (out / "model").exists()
     newest = out / "checkpoints" / f"step-{step:08d}" / "model.safetensors"
     newest.write_bytes(newest.read_bytes()[:-100])
-    output = finish(start(out, "--resume"))
+    output = run_train(out, "--resume")
     assert f"step-{step:08d} is damaged (the checksum of model.safetensors is wrong)" in output
     assert_same_run(out, uninterrupted())

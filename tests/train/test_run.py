@@ -77,7 +77,7 @@ def test_a_step_takes_the_mean_of_its_blocks_gradients(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(Objective, "__call__", watched)
     monkeypatch.setattr(trainer, "clip_grad_norm_", clipped)
-    go(small("train.accumulation=2", "train.compile=off", steps=1), tmp_path)
+    go(small("train.accumulation=2", steps=1), tmp_path)
     first, second = of_blocks[-2:]
     assert sum(float((one - other).abs().sum()) for one, other in zip(first, second, strict=True)) > 1
     for got, one, other in zip(of_step, first, second, strict=True):
@@ -158,7 +158,8 @@ def test_a_finished_run_resumes_to_itself_and_may_log_otherwise(tmp_path: Path) 
 
 
 def test_resumed_with_fresh_kernels_it_ends_with_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, _ = go(small(steps=9), tmp_path / "whole")
+    compiled = small("train.compile=auto", steps=9)
+    whole, _ = go(compiled, tmp_path / "whole")
     learn, calls = Objective.__call__, iter(range(7))
 
     def dies(self: Objective, *arguments: Any) -> ObjectiveResult:
@@ -168,11 +169,11 @@ def test_resumed_with_fresh_kernels_it_ends_with_the_same_bits(tmp_path: Path, m
 
     monkeypatch.setattr(Objective, "__call__", dies)
     with pytest.raises(RuntimeError, match="power cut"):
-        go(small(steps=9), tmp_path / "cut")
+        go(compiled, tmp_path / "cut")
     monkeypatch.undo()
     monkeypatch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", 20)
     torch.compiler.reset()
-    again, _ = go(small(steps=9), tmp_path / "cut", resume=True)
+    again, _ = go(compiled, tmp_path / "cut", resume=True)
     assert again.tokens == whole.tokens
     ends = [tmp_path / name / "model" / "model.safetensors" for name in ("whole", "cut")]
     assert ends[0].read_bytes() == ends[1].read_bytes()

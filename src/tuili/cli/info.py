@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tuili.model import TuiliConfig
 
-SHOWN_FIELDS = ("hidden_size", "vocab_size", "max_position_embeddings", "layered", "exit_threshold")
+SHOWN_FIELDS = ("hidden_size", "vocab_size", "max_position_embeddings", "layered", "exit_threshold", "conversation")
 """Fields of the configuration that are shown as they are; `--json` gives all fields."""
 
 

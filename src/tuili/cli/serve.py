@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import gc
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from tuili.errors import InputError
+
+ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s]+")
 
 
 def run(
@@ -39,6 +44,10 @@ def run(
         Path | None,
         typer.Option(envvar="TUILI_STATE_DIR", help="Folder that keeps alarms. By default ~/.local/state/tuili."),
     ] = None,
+    allow_origin: Annotated[
+        list[str],
+        typer.Option(metavar="ORIGIN", help="Web pages of this origin may send requests; * for any. May be repeated."),
+    ] = [],  # noqa: B006  # typer makes a new one each time
     feedback: Annotated[Path | None, typer.Option(help="File that keeps what people thought of answers.")] = None,
     traces: Annotated[
         str | None,
@@ -59,6 +68,8 @@ def run(
         key, line = make_key(new_key, operator)
         print(f"{key}\n{line}")
         return
+    if wrong := [origin for origin in allow_origin if not ORIGIN.fullmatch(origin)]:
+        raise InputError(f"--allow-origin {wrong[0]}: an origin is wanted, such as https://example.org, or *")
     gc.disable()  # until models are loaded: there is nothing to collect, and looking would take a tenth of the start
     from tuili.serve import (
         AlarmFiles,
@@ -81,6 +92,7 @@ def run(
             max_priority=max_priority,
         ),
         feedback=feedback,
+        allowed_origins=tuple(allow_origin),
         traces=Traces() if traces is None else otlp_traces(traces),
     )
     registry = ModelRegistry(models, engine_factory(slots, waiting, compiled, int8), alarm_files)

@@ -13,6 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from tuili.engine.decode import Generation
+from tuili.engine.request import Ignored
 from tuili.engine.written import CheckedStep, ParsedResponse, parse_tokens
 from tuili.steps import Context, Status
 from tuili.store import Tokenizer
@@ -77,15 +78,19 @@ class Receipt:
     promise: Promise = field(default_factory=Promise)
     reused: int = 0
     """Prompt tokens that were taken from the prefix cache."""
+    ignored: Ignored = field(default_factory=Ignored)
+    """Messages of the conversation that the model was not given."""
 
 
 @dataclass(frozen=True)
 class AnswerToken:
-    """A token of an answer with its log-probability, and the likeliest tokens at its place with theirs."""
+    """A token with its log-probability, and the likeliest tokens at its place with theirs; None and none for a token
+    that nothing stands before. A token is bytes of text in UTF-8, which need not be whole characters.
+    """
 
-    text: str
-    logprob: float
-    top: tuple[tuple[str, float], ...]
+    data: bytes
+    logprob: float | None
+    top: tuple[tuple[bytes, float], ...]
 
 
 @dataclass(frozen=True)
@@ -93,21 +98,24 @@ class Answer:
     """The answer to one prompt.
 
     answer: empty if no response has one, or none with enough confidence. logprobs: the answer's tokens, where
-    log-probabilities were asked for.
+    log-probabilities were asked for; of a response without a whole answer, what was written of the answer or, before
+    that, of the response. prompt_logprobs: the tokens of the prompt, where theirs were asked for.
     """
 
     prompt: str
     answer: str
     steps: tuple[CheckedStep, ...]
     receipt: Receipt
-    logprobs: tuple[AnswerToken, ...] = ()
+    logprobs: tuple[AnswerToken, ...] | None = None
+    prompt_logprobs: tuple[AnswerToken, ...] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The documented form: `answer`, `steps` and `receipt`."""
+        receipt = self.receipt
         return {
             "answer": self.answer,
             "steps": [step.as_json() for step in self.steps],
-            "receipt": {**vars(self.receipt), "promise": vars(self.receipt.promise)},
+            "receipt": {**vars(receipt), "promise": vars(receipt.promise), "ignored": vars(receipt.ignored)},
         }
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from tuili.engine.answer import Answer, AnswerToken, Outcome, Receipt, count_tokens, count_verdicts, to_milliseconds
 from tuili.engine.attempt import Attempt, best_of
 from tuili.engine.controller import ControlSettings, RequestState, confidence_of, confidence_shortcoming
 from tuili.engine.request import Budget
+from tuili.engine.sequence import StopReason, TokenLogprobs
 from tuili.store import Tokenizer
 
 
 def conclude(state: RequestState, settings: ControlSettings, cancelled: bool) -> Answer:
     """The answer that the attempts come to."""
+    if not state.attempts:
+        return _unwritten(state, settings, cancelled)
     best, request = best_of(state.attempts), state.request
     promise = state.promise()
     revoked = promise.why if request.budget.error_tolerance is not None else ""
@@ -27,8 +31,19 @@ def conclude(state: RequestState, settings: ControlSettings, cancelled: bool) ->
         promise=promise,
     )
     text = best.response.answer if outcome in (Outcome.ANSWERED, Outcome.BEST_EFFORT) else ""
-    logprobs = _logprobs(best, settings.tokenizer) if text else ()
-    return Answer(request.prompt, text, best.response.steps, receipt, logprobs)
+    withheld = cancelled or (outcome is Outcome.ABSTAINED and request.budget.error_tolerance is not None)
+    logprobs = None if request.sampling.logprobs is None else () if withheld else _logprobs(best, settings.tokenizer)
+    return Answer(request.prompt, text, best.response.steps, receipt, logprobs, _prompt_logprobs(state, settings))
+
+
+def _unwritten(state: RequestState, settings: ControlSettings, cancelled: bool) -> Answer:
+    """The answer to a request of which nothing was written, because none was wanted or it was cancelled before."""
+    outcome = Outcome.CANCELLED if cancelled else Outcome.ABSTAINED
+    reason = "" if cancelled else "no answer was asked for"
+    receipt = replace(_receipt(state, settings, outcome, reason), promise=state.promise())
+    if not cancelled:
+        receipt = replace(receipt, stop=str(StopReason.LENGTH))
+    return Answer(state.request.prompt, "", (), receipt, None, _prompt_logprobs(state, settings))
 
 
 def failure(state: RequestState, settings: ControlSettings, error: Exception) -> Answer:
@@ -39,16 +54,35 @@ def failure(state: RequestState, settings: ControlSettings, error: Exception) ->
 
 
 def _logprobs(best: Attempt, tokenizer: Tokenizer) -> tuple[AnswerToken, ...]:
-    """The tokens behind the steps, up to the one that ends the text, where log-probabilities were asked for."""
-    sequence = best.sequence
-    start, text, tokens = best.response.reasoning_tokens, "", list[AnswerToken]()
-    for token, logprobs in zip(sequence.tokens[start:], sequence.logprobs[start:], strict=False):
-        text += tokenizer.decode([token])
-        if token == tokenizer.end_id or any(stop in text for stop in sequence.sampling.stop):
-            break
-        top = tuple((tokenizer.decode([other]), logprob) for other, logprob in logprobs.top)
-        tokens.append(AnswerToken(tokenizer.decode([token]), logprobs.chosen, top))
-    return tuple(tokens)
+    """The tokens behind the steps, up to the one that ends the text. Without a whole answer, all that there are; and
+    where none stand behind the steps, those of the steps.
+    """
+    sequence, start, end = best.sequence, best.response.reasoning_tokens, len(best.sequence.tokens)
+    if best.response.complete:
+        text, stops = b"", [stop.encode() for stop in sequence.sampling.stop]
+        for place in range(start, end):
+            text += tokenizer.token_bytes(sequence.tokens[place])
+            if sequence.tokens[place] == tokenizer.end_id or any(stop in text for stop in stops):
+                end = place
+                break
+    elif start == end:
+        start = 0
+    return tuple(map(partial(_token, tokenizer), sequence.tokens[start:end], sequence.logprobs[start:end]))
+
+
+def _prompt_logprobs(state: RequestState, settings: ControlSettings) -> tuple[AnswerToken, ...] | None:
+    """The tokens of the prompt, where they have been scored."""
+    if state.scored is None or state.scored.stop is not StopReason.READ:
+        return None
+    scored, tokenizer = state.scored, settings.tokenizer
+    tokens = scored.prompt[state.question]
+    unscored = [AnswerToken(tokenizer.token_bytes(token), None, ()) for token in tokens[: -len(scored.logprobs)]]
+    return *unscored, *map(partial(_token, tokenizer), tokens[len(unscored) :], scored.logprobs)
+
+
+def _token(tokenizer: Tokenizer, token: int, logprobs: TokenLogprobs) -> AnswerToken:
+    top = tuple((tokenizer.token_bytes(other), logprob) for other, logprob in logprobs.top)
+    return AnswerToken(tokenizer.token_bytes(token), logprobs.chosen, top)
 
 
 def _receipt(state: RequestState, settings: ControlSettings, outcome: Outcome, reason: str) -> Receipt:
@@ -65,6 +99,7 @@ def _receipt(state: RequestState, settings: ControlSettings, outcome: Outcome, r
         stop=str(sequences[-1].stop),
         checked={},
         reused=sequences[0].cached_tokens,
+        ignored=state.request.ignored,
         outcome=outcome,
         reason=reason,
     )

@@ -52,18 +52,22 @@ class ControlSettings:
 class RequestState:
     """A running request: what was asked, and the sequences and attempts so far.
 
-    prompt: token ids. deadline, received_at: by the engine's clock, in seconds. min_confidence: what the answer needs,
-    None where any answer will do. promise: says what is promised at the time of the call.
+    prompt: token ids. question: where in the prompt those stand that were asked about. deadline, received_at: by the
+    engine's clock, in seconds. min_confidence: what the answer needs, None where any answer will do. promise: says what
+    is promised at the time of the call.
     """
 
     request: Request
     prompt: list[int]
+    question: slice
     deadline: float | None = None
     min_confidence: float | None = None
     promise: Callable[[], Promise] = Promise
     received_at: float = 0.0
     sequences: list[Sequence] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    scored: Sequence | None = None
+    """The sequence that tells the log-probabilities of the prompt."""
 
 
 def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Sequence, bool, bool]:
@@ -75,7 +79,11 @@ def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Se
     prefix: tuple[CheckedStep, ...] = ()
     sampling, depth, exit_threshold = request.sampling, request.depth, settings.exit_threshold
     cancelled = False
-    while len(attempts) < request.budget.max_steps:
+    if sampling.prompt_logprobs is not None:
+        state.scored = _scored_sequence(state)
+        state.sequences.append(state.scored)
+        cancelled = yield state.scored
+    while not cancelled and request.writes and len(attempts) < request.budget.max_steps:
         limits = _limits_left(state)
         no_layers = limits.layer_steps is not None and limits.layer_steps < settings.exits[0]
         if attempts and (limits.tokens < 1 or no_layers):
@@ -103,6 +111,14 @@ def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Se
         depth, exit_threshold = FULL_DEPTH_WITHIN_LIMITS
         sampling = _resampled(state) if resample else request.sampling
     return cancelled
+
+
+def _scored_sequence(state: RequestState) -> Sequence:
+    """The sequence that tells the log-probabilities of the tokens that were asked about."""
+    request, question = state.request, state.question
+    prompt, start = state.prompt[: question.stop], max(1, question.start)
+    limits, depth = _limits_left(state), request.depth
+    return Sequence(prompt, limits, request.sampling, depth, priority=request.priority, score_from=start)
 
 
 def _resampled(state: RequestState) -> Sampling:

@@ -15,7 +15,7 @@ from tuili.engine.conclusion import conclude, failure
 from tuili.engine.controller import ControlSettings, RequestState, run_attempts
 from tuili.engine.events import Answered, Event, EventBuilder
 from tuili.engine.promises.promises import Promises, replace_budget
-from tuili.engine.prompt import prompt_ids
+from tuili.engine.prompt import given_ids, is_whole, prompt_ids, question_text
 from tuili.engine.request import Request
 from tuili.engine.runtime.runner import Observation
 from tuili.engine.scheduling.admission import QueueKey
@@ -24,7 +24,7 @@ from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, StopReason
 from tuili.errors import InputError
 from tuili.steps import Context
-from tuili.store import Tokenizer
+from tuili.store import Conversation, Tokenizer
 
 LOG = logging.getLogger(__name__)
 Listener = Callable[[Event], None]
@@ -48,11 +48,15 @@ class Ticket:
 
 @dataclass(frozen=True)
 class PreparedRequest:
-    """A request whose prompt has been tokenised. `received_at`: by the engine's clock, in seconds."""
+    """A request whose prompt has been tokenised. `received_at`: by the engine's clock, in seconds.
+
+    question: where in `ids` the tokens stand that were asked about, without those that the engine put around them.
+    """
 
     request: Request
     ids: list[int]
     received_at: float
+    question: slice
 
 
 class Engine:
@@ -62,16 +66,22 @@ class Engine:
         scheduler: runs the sequences of all requests.
         promises: what is promised about answers.
         exit_threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
+        conversation: whether the model was trained on conversations. It is for callers, who ask accordingly.
     """
 
     def __init__(
-        self, scheduler: Scheduler, tokenizer: Tokenizer, promises: Promises, exit_threshold: float | None = None
+        self,
+        scheduler: Scheduler,
+        tokenizer: Tokenizer,
+        promises: Promises,
+        exit_threshold: float | None = None,
+        conversation: Conversation = "single",
     ) -> None:
         runner = scheduler.runner
         threshold = runner.exit_threshold if exit_threshold is None else exit_threshold
         if not 0 <= threshold <= 1:
             raise InputError(f"threshold {threshold} is no probability: use 0 to 1")
-        self.scheduler, self.promises = scheduler, promises
+        self.scheduler, self.promises, self.conversation = scheduler, promises, conversation
         self._tokenizer = tokenizer
         self._settings = ControlSettings(
             tokenizer,
@@ -132,10 +142,22 @@ class Engine:
     def prepare(self, request: Request) -> PreparedRequest:
         """Check and tokenise the prompt of a request. Any thread may do this. The request's time runs from here."""
         received_at = self.scheduler.clock()
-        ids = prompt_ids(self._tokenizer, request.prompt, self._settings.context, request.earlier)
+        tokenizer, given, text = self._tokenizer, request.prompt_ids, request.prompt
+        if given is not None:
+            ids = given_ids(tokenizer, given, self._settings.context)
+            request, text = replace(request, prompt=tokenizer.decode(given)), question_text(tokenizer, given)
+            if list(given) == tokenizer.encode_text(text):  # the same as this text
+                request = replace(request, prompt_ids=None)
+        if request.prompt_ids is None:
+            ids = prompt_ids(tokenizer, request.prompt, self._settings.context, request.earlier)
         if not (request.context.facts or request.context.program):
-            request = replace(request, context=Context.from_prompt(request.prompt))
-        return PreparedRequest(request, ids, received_at)
+            asked = (*(question for question, _ in request.earlier), text)
+            request = replace(request, context=Context.from_prompt("\n".join(asked)))
+        whole = request.prompt_ids is not None and is_whole(tokenizer, request.prompt_ids)
+        before = 0 if whole else len(tokenizer.encode_prompt("", request.earlier)) - 1
+        if not request.writes and request.sampling.prompt_logprobs is None:
+            raise InputError("writes: neither an answer nor log-probabilities of the prompt are asked for")
+        return PreparedRequest(request, ids, received_at, slice(before, len(ids) if whole else len(ids) - 1))
 
     def admit_prepared(
         self, prepared: PreparedRequest, listener: Listener | None = None, *, min_confidence: float | None = None
@@ -151,7 +173,8 @@ class Engine:
             within = replace_budget(request.budget, max_steps=entry.max_steps, max_tokens=entry.max_tokens)
             request, min_confidence = replace(request, budget=within), entry.threshold
         promise = partial(self.promises.promise, entry, request.client)
-        state = RequestState(request, ids, deadline, min_confidence, promise, prepared.received_at)
+        question = prepared.question
+        state = RequestState(request, ids, question, deadline, min_confidence, promise, prepared.received_at)
         loop = run_attempts(state, self._settings)
         sequence = next(loop)
         key = self.scheduler.submit(sequence)
@@ -245,7 +268,7 @@ class Engine:
         """Note that a request now waits for this sequence."""
         ticket.sequence, ticket.events = sequence, None
         self._tickets[sequence] = ticket
-        if sequence.verify_from is not None:
+        if sequence.read_from is not None:
             return
         ticket.attempts += 1
         if ticket.listener is not None:

@@ -1,11 +1,16 @@
-"""Checking a prompt before it is tokenised, and tokenising it."""
+"""Checking a prompt before it is tokenised, and tokenising it; and prompts that come as token ids.
+
+Ids that begin with `<|begin|>` are read exactly as they are. Other ids stand where the text of a question stands,
+between the special tokens that `encode_prompt` puts around it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from tuili.errors import PromptError
-from tuili.store import Tokenizer
+from tuili.store import BEGIN, SPECIAL_TOKENS, USER, Tokenizer
 
 
 def prompt_ids(tokenizer: Tokenizer, prompt: str, context: int, earlier: Sequence[tuple[str, str]] = ()) -> list[int]:
@@ -25,7 +30,42 @@ def prompt_ids(tokenizer: Tokenizer, prompt: str, context: int, earlier: Sequenc
         raise PromptError(
             f"the prompt has {size} bytes: the model's context takes at most {context - 1} tokens, of {longest} at most"
         )
-    ids = tokenizer.encode_prompt(prompt, earlier)
+    return _fitting(tokenizer.encode_prompt(prompt, earlier), context)
+
+
+def given_ids(tokenizer: Tokenizer, ids: Sequence[int], context: int) -> list[int]:
+    """What is read where these ids are given as a prompt.
+
+    Raises `PromptError` for ids that do not fit, that the vocabulary does not have, and where there are none.
+    """
+    if not ids:
+        raise PromptError("the prompt is empty: there are no token ids")
+    if wrong := [token for token in ids if not 0 <= token < tokenizer.size]:
+        raise PromptError(f"there is no token {wrong[0]}: the vocabulary has ids from 0 to {tokenizer.size - 1}")
+    if is_whole(tokenizer, ids):
+        if len(ids) < 2:
+            raise PromptError(f"the prompt is empty: nothing stands behind {BEGIN}")
+        return _fitting(list(ids), context)
+    *before, assistant = tokenizer.encode_prompt("")
+    return _fitting([*before, *ids, assistant], context)
+
+
+def is_whole(tokenizer: Tokenizer, ids: Sequence[int]) -> bool:
+    """Whether given ids are all that is read, special tokens included."""
+    return ids[0] == tokenizer.token_id(BEGIN)
+
+
+def question_text(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
+    """The text of the last question among given ids, which is what the checker may take its facts from."""
+    special = {tokenizer.token_id(token) for token in SPECIAL_TOKENS}
+    user = tokenizer.token_id(USER)
+    last = max((place for place, token in enumerate(ids) if token == user), default=-1)
+    parts = groupby(ids[last + 1 :], special.__contains__)
+    texts = (tokenizer.decode(list(part)) for is_special, part in parts if not is_special)
+    return next(texts, "") if last >= 0 else "\n".join(texts)
+
+
+def _fitting(ids: list[int], context: int) -> list[int]:
     if len(ids) >= context:
         raise PromptError(f"the prompt has {len(ids)} tokens: the model's context takes at most {context - 1}")
     return ids

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from tuili.errors import InputError
@@ -22,9 +22,21 @@ Depth = int | Literal["auto", "exact"]
 MAX_ATTEMPTS, MAX_TOKENS, MAX_LAYER_STEPS = 64, 1_000_000, 10**9
 MAX_DEADLINE_MS = 86_400_000.0
 MAX_STOP_TEXTS, MAX_STOP_CHARACTERS, MAX_LOGPROBS = 16, 200, 20
+MAX_LOGIT_BIAS = 100.0
 
 StopText = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
+TokenId = Annotated[int, Field(ge=0)]
+Bias = Annotated[float, Field(ge=-MAX_LOGIT_BIAS, le=MAX_LOGIT_BIAS)]
 Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def _as_pairs(values: Any) -> Any:
+    """Pairs in the order of their ids, from a mapping or from pairs, of which the last one of an id counts."""
+    pairs = values.items() if isinstance(values, Mapping) else values
+    try:
+        return tuple(sorted(dict(pairs).items()))
+    except (TypeError, ValueError):
+        return values
 
 
 class _Settings(BaseModel):
@@ -84,8 +96,9 @@ class Sampling(_Settings):
 
     temperature: 0 takes the likeliest token. top_p, top_k: draw among the likeliest tokens that make up this
     probability, and among this many (0: all). stop: texts at which the response ends, in steps too; they are left out.
+    logit_bias: what is added to the logits of tokens, by their ids: -100 bans a token, 100 makes it the only choice.
     logprobs: report for each token of the answer its log-probability, and those of so many likeliest tokens, before
-    temperature.
+    biases and temperature. prompt_logprobs: the same for each token of the prompt, at full depth.
     """
 
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
@@ -93,14 +106,27 @@ class Sampling(_Settings):
     top_k: Annotated[int, Field(ge=0)] = 0
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     stop: Annotated[tuple[StopText, ...], Field(max_length=MAX_STOP_TEXTS, strict=False)] = ()
+    logit_bias: Annotated[tuple[tuple[TokenId, Bias], ...], Field(strict=False), BeforeValidator(_as_pairs)] = ()
     logprobs: Annotated[int, Field(ge=0, le=MAX_LOGPROBS)] | None = None
+    prompt_logprobs: Annotated[int, Field(ge=0, le=MAX_LOGPROBS)] | None = None
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """Messages of a conversation that the model was not given, because it was trained on single questions.
+
+    system: instructions, whatever they are called. earlier: all others, such as earlier questions and answers.
+    """
+
+    system: int = 0
+    earlier: int = 0
 
 
 @dataclass(frozen=True)
 class Request:
     """One question. `depth` and `sampling` are those of the first attempt; later ones may go deeper and vary.
 
-    context: what the checker may take for granted, by default the labelled facts of the prompt.
+    context: what the checker may take for granted, by default the facts of the prompt and of earlier questions.
     """
 
     prompt: str
@@ -112,6 +138,12 @@ class Request:
     context: Context = field(default_factory=Context)
     earlier: tuple[tuple[str, str], ...] = ()
     """Earlier questions and answers of the conversation. Nothing is promised about a request that has some."""
+    ignored: Ignored = field(default_factory=Ignored)
+    """What was left out of the conversation. Nothing is promised where that is more than instructions."""
+    prompt_ids: tuple[int, ...] | None = None
+    """The prompt as token ids, in place of its text; see `tuili.engine.prompt`."""
+    writes: bool = True
+    """Whether an answer is wanted; otherwise only the log-probabilities of the prompt are."""
     client: str = ""
     """Who asks, where several do: a name that the caller vouches for. Each client has alarms of its own."""
 

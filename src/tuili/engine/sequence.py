@@ -23,7 +23,7 @@ class StopReason(StrEnum):
     LAYERS = "layer_steps"
     """The limit of layer-steps is reached."""
     READ = "read"
-    """The verifier has read the response. Nothing was to be decoded."""
+    """The verifier has read the response, or the prompt's log-probabilities are known. Nothing was to be decoded."""
     DEADLINE = "deadline"
     CANCELLED = "cancelled"
 
@@ -39,7 +39,9 @@ class SequenceLimits:
 
 @dataclass(frozen=True)
 class TokenLogprobs:
-    """The log-probability of a token, and the likeliest tokens at its place with theirs, before temperature."""
+    """The log-probability of a token, and the likeliest tokens at its place with theirs: the model's own, before biases
+    and temperature.
+    """
 
     chosen: float
     top: tuple[tuple[int, float], ...]
@@ -47,7 +49,7 @@ class TokenLogprobs:
 
 @dataclass(eq=False)
 class Sequence:
-    """A prompt and its response, token by token; or a response that the verifier is to read.
+    """A prompt and its response, token by token; or a text that is only read, by the verifier or for log-probabilities.
 
     `tokens`, `depths` and `top_probs` have equal lengths: a depth is the number of layers that ran for the token, a top
     probability that of the likeliest token at its place.
@@ -65,12 +67,14 @@ class Sequence:
     """Steps of the response that are part of the prompt already."""
     verify_from: int | None = None
     """Where in the prompt the response begins that the verifier is to read. Nothing is decoded then."""
+    score_from: int | None = None
+    """Where in the prompt the tokens begin whose log-probabilities are to be told. Nothing is decoded then."""
 
     tokens: list[int] = field(default_factory=list)
     depths: list[int] = field(default_factory=list)
     top_probs: list[float] = field(default_factory=list)
     logprobs: list[TokenLogprobs] = field(default_factory=list)
-    """One for each token, where the sampling asks for them."""
+    """One for each token, where the sampling asks for them; or for each prompt token from `score_from` on."""
     validity_logits: list[float] = field(default_factory=list)
     """One for each prompt token from `verify_from` on: the verifier's logit that everything up to the token is right;
     the last one is the logit that the answer is right."""
@@ -88,6 +92,11 @@ class Sequence:
     """Times of the scheduler's clock, in seconds."""
     layer_steps: int = 0
     """Layers times tokens so far. Drafts that were rejected count as well."""
+
+    @property
+    def read_from(self) -> int | None:
+        """Where in the prompt the tokens begin that are read at full depth; None where a response is decoded."""
+        return self.score_from if self.verify_from is None else self.verify_from
 
     def min_layers(self, exits: tuple[int, ...]) -> int:
         """The fewest layers that a token can take, given the depths of the model's exits."""

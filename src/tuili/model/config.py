@@ -12,7 +12,7 @@ from typing import Any
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-from tuili.store import ModelShape
+from tuili.store import Conversation, ModelShape
 
 
 @strict
@@ -27,6 +27,7 @@ class TuiliConfig(PreTrainedConfig):
     Experts: the reasoning layers route every token to `num_experts_per_tok` of `num_experts` feed-forward experts;
     the trunk is dense. `domains` names the experts. While training, a share `router_exploration` of the tokens takes
     a random second expert, so that the model still works where few experts are kept.
+    Asking: `conversation` says whether the model was trained on conversations (`multi`) or on single questions.
     """
 
     model_type = "tuili"
@@ -63,6 +64,7 @@ class TuiliConfig(PreTrainedConfig):
     domains: list[str] | None = None
 
     exit_threshold: int | float = ModelShape.exit_threshold
+    conversation: Conversation = ModelShape.conversation
     use_cache: bool = True
     tie_word_embeddings: bool = True
     pad_token_id: int | None = ModelShape.pad_token_id

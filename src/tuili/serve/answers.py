@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Unpack
@@ -10,8 +11,10 @@ from typing import Unpack
 from tuili.engine import Answer, Outcome, StepJudged, TokenWritten
 from tuili.serve.schemas.receipts import JudgedStep, ReceiptReply
 from tuili.serve.schemas.replies import (
+    CalledFunction,
     ChatChunk,
     ChatCompletion,
+    ChatMessage,
     ChunkChoice,
     ChunkExtras,
     Delta,
@@ -19,17 +22,21 @@ from tuili.serve.schemas.replies import (
     Logprobs,
     TokenLogprob,
     TokenProbability,
+    ToolCallReply,
     Usage,
 )
+from tuili.serve.schemas.structured import ForcedCall
 from tuili.steps import END_THINK, THINK
 
 BUDGET_STOPS = {"length", "layer_steps", "deadline"}
 """Reasons to stop writing for which the API says `length`: the budget is spent."""
 
 
-def finish_reason(answer: Answer) -> FinishReason:
-    """Why an answer ended, in OpenAI's words."""
-    return "length" if answer.receipt.stop in BUDGET_STOPS else "stop"
+def finish_reason(answer: Answer, call: ForcedCall | None = None) -> FinishReason:
+    """Why an answer ended, in OpenAI's words: `tool_calls` for the call of a function that the request did not name."""
+    if answer.receipt.stop in BUDGET_STOPS:
+        return "length"
+    return "tool_calls" if call is not None and not call.named and refusal(answer) is None else "stop"
 
 
 def refusal(answer: Answer) -> str | None:
@@ -46,8 +53,11 @@ def reasoning_text(answer: Answer) -> str:
 def usage(answers: Iterable[Answer]) -> Usage:
     """The tokens of all choices together. The prompt of several choices counts once, as it does at OpenAI."""
     choices = list(answers)
-    prompt = sum({answer.prompt: answer.receipt.tokens["prompt"] for answer in choices}.values())
-    reused = sum({answer.prompt: answer.receipt.reused for answer in reversed(choices)}.values())
+    read = [(answer.prompt, answer.receipt.tokens["prompt"]) for answer in choices]
+    prompt = sum(tokens for _, tokens in set(read))
+    reused = sum(
+        {prompt: answer.receipt.reused for prompt, answer in zip(read[::-1], choices[::-1], strict=True)}.values()
+    )
     written = sum(answer.receipt.tokens["generated"] for answer in choices)
     answering = sum(answer.receipt.tokens["answer"] for answer in choices)
     return usage_of_tokens(prompt, reused, written, written - answering)
@@ -81,20 +91,47 @@ def receipt(answer: Answer) -> ReceiptReply:
 def logprobs(answer: Answer) -> Logprobs | None:
     """The log-probabilities of the answer's tokens; None where they were not asked for."""
 
-    def probability(text: str, logprob: float) -> TokenProbability:
-        return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+    def probability(data: bytes, logprob: float) -> TokenProbability:
+        return {"token": data.decode(errors="replace"), "logprob": logprob, "bytes": list(data)}
 
+    if answer.logprobs is None:
+        return None
     content: list[TokenLogprob] = [
         {
-            **probability(token.text, token.logprob),
-            "top_logprobs": [probability(text, logprob) for text, logprob in token.top],
+            **probability(token.data, token.logprob),
+            "top_logprobs": [probability(data, logprob) for data, logprob in token.top],
         }
         for token in answer.logprobs
+        if token.logprob is not None
     ]
-    return {"content": content, "refusal": None} if content else None
+    return {"content": content, "refusal": None}
 
 
-def chat_completion(completion_id: str, model: str, answers: Sequence[Answer]) -> ChatCompletion:
+def tool_call(answer: Answer, call: ForcedCall) -> ToolCallReply:
+    """The call of a function with an answer as its arguments."""
+    function: CalledFunction = {"name": call.function, "arguments": answer.answer}
+    return {"id": f"call_{uuid.uuid4().hex}", "type": "function", "function": function}
+
+
+def chat_message(answer: Answer, call: ForcedCall | None) -> ChatMessage:
+    """The message with an answer, or with the call of a function that it is the arguments of."""
+    reason = refusal(answer)
+    called = call is not None and reason is None
+    message: ChatMessage = {
+        "role": "assistant",
+        "content": None if called else "" if reason is not None else answer.answer,
+        "refusal": reason,
+        "reasoning": reasoning_text(answer),
+        "reasoning_content": reasoning_text(answer),
+    }
+    if call is not None and called:
+        message["tool_calls"] = [tool_call(answer, call)]
+    return message
+
+
+def chat_completion(
+    completion_id: str, model: str, answers: Sequence[Answer], call: ForcedCall | None
+) -> ChatCompletion:
     """The reply to `POST /v1/chat/completions`, with one choice for each answer."""
     return {
         "id": completion_id,
@@ -104,15 +141,9 @@ def chat_completion(completion_id: str, model: str, answers: Sequence[Answer]) -
         "choices": [
             {
                 "index": index,
-                "message": {
-                    "role": "assistant",
-                    "content": None if refusal(answer) else answer.answer,
-                    "refusal": refusal(answer),
-                    "reasoning": reasoning_text(answer),
-                    "reasoning_content": reasoning_text(answer),
-                },
+                "message": chat_message(answer, call),
                 "logprobs": logprobs(answer),
-                "finish_reason": finish_reason(answer),
+                "finish_reason": finish_reason(answer, call),
                 "receipt": receipt(answer),
             }
             for index, answer in enumerate(answers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from tuili import __version__
 from tuili.errors import TuiliError
@@ -28,6 +30,9 @@ from tuili.serve.schemas.openapi import openapi_document
 from tuili.serve.schemas.replies import Health, Model, ModelList
 from tuili.serve.traces import Traces
 
+JSON_TYPE = re.compile(r"application/([\w.+-]+\+)?json\s*(;|$)", re.IGNORECASE)
+MAX_TOLD_CHARS = 100
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -36,6 +41,7 @@ class Settings:
     feedback: the file that keeps feedback, None for none, and its largest size in bytes. watch_seconds: seconds from
     one look for new weights to the next. observe_seconds: seconds from one answer whose experts and attention heads are
     counted to the next. keep_seconds: seconds from one writing of alarms that have changed to the next.
+    allowed_origins: of pages in browsers that may send requests, such as `https://example.org`; `*` allows any.
     """
 
     keys: Keys = field(default_factory=Keys)
@@ -46,6 +52,7 @@ class Settings:
     observe_seconds: float = 30.0
     keep_seconds: float = 2.0
     traces: Traces = field(default_factory=Traces)
+    allowed_origins: tuple[str, ...] = ()
 
 
 def make_app(
@@ -78,6 +85,15 @@ def make_app(
     app.state.audit = Audit(settings.keys.has_operators)
     app.state.feedback = FeedbackFile(settings.feedback, settings.max_feedback_bytes)
     app.add_middleware(AccessMiddleware, keys=settings.keys, limits=settings.limits, metrics=app.state.metrics)
+    if settings.allowed_origins:  # around all else, so that a page can read errors too
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("*",),
+            allow_private_network="*" not in settings.allowed_origins,
+            expose_headers=("X-Request-Id", "Retry-After"),
+        )
     app.add_exception_handler(HttpError, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(TuiliError, _on_engine_error)
@@ -136,6 +152,7 @@ def _model_reply(served: ServedModel) -> Model:
         "created": served.created,
         "owned_by": "tuili",
         "exits": served.exits,
+        "conversation": served.conversation,
     }
 
 
@@ -155,6 +172,11 @@ async def _on_engine_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    content_type = request.headers.get("content-type", "")
+    if not JSON_TYPE.match(content_type):
+        given = f"it is {content_type[:MAX_TOLD_CHARS]}" if content_type else "there is none"
+        message = f"the header Content-Type must be application/json, but {given}"
+        return _error_reply(HttpError(415, message, "unsupported_content_type"))
     return _error_reply(from_validation_errors(error.errors(), error.body))
 
 

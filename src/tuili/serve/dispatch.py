@@ -22,7 +22,7 @@ from tuili.serve.keys import Caller
 from tuili.serve.metrics import Metrics
 from tuili.serve.models import ModelRegistry, ServedModel
 from tuili.serve.request_metrics import RequestMetrics
-from tuili.serve.schemas.structured import AnswerForm, fill_form
+from tuili.serve.schemas.structured import Form, fill_form
 from tuili.serve.traces import Traces
 
 LOG = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ Result = TypeVar("Result")
 class Dispatcher:
     """Hands requests of one caller to one model."""
 
-    def __init__(self, served: ServedModel, http: HttpRequest, form: AnswerForm | None) -> None:
+    def __init__(self, served: ServedModel, http: HttpRequest, form: Form | None) -> None:
         self.served, self._http, self._form = served, http, form
         self._models: ModelRegistry = http.app.state.models
         self._metrics: Metrics = http.app.state.metrics
@@ -46,8 +46,8 @@ class Dispatcher:
         self._caller: Caller = http.state.caller
 
     @classmethod
-    def for_model(cls, http: HttpRequest, model: str, form: AnswerForm | None = None) -> Dispatcher:
-        """The dispatcher for a request over HTTP. form: the form of JSON that answers are to have; None for text.
+    def for_model(cls, http: HttpRequest, model: str, form: Form | None = None) -> Dispatcher:
+        """The dispatcher for a request over HTTP. form: that which answers are to have; None for text.
 
         Raises `HttpError` for a model that is not served.
         """

@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tuili.engine import Budget, Request, Sampling, parse_settings
+from tuili.engine import Budget, Ignored, Request, Sampling, parse_settings
 from tuili.serve.errors import HttpError
 from tuili.serve.schemas.fields import Effort, StopTexts
 from tuili.serve.schemas.messages import Message, ReasoningInput
-from tuili.serve.schemas.requests import ChatRequest, GenerationRequest
+from tuili.serve.schemas.requests import ChatRequest, CompletionRequest, GenerationRequest
+from tuili.store import Conversation
 
 EFFORT_BUDGETS: Mapping[str, Mapping[str, int]] = {
     "none": {"max_steps": 1, "max_tokens": 100},
@@ -25,6 +26,16 @@ EFFORT_BUDGETS: Mapping[str, Mapping[str, int]] = {
 }
 """Reasoning attempts, and tokens of all attempts together. `none` reasons as well: the models answer by steps alone."""
 DEFAULT_EFFORT: Effort = "medium"
+INSTRUCTING_ROLES = ("system", "developer")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the model is given of a conversation, and what not."""
+
+    prompt: str
+    earlier: tuple[tuple[str, str], ...] = ()
+    ignored: Ignored = field(default_factory=Ignored)
 
 
 def budget_for(effort: Effort | None, max_tokens: int | None, limits: Mapping[str, Any]) -> Budget:
@@ -49,9 +60,18 @@ def _budget_field(name: str) -> str:
 def sampling_for(body: GenerationRequest, stop: StopTexts) -> Sampling:
     """How the tokens of an answer are drawn. Raises `InputError` that names the field."""
     stop_texts = (stop,) if isinstance(stop, str) else tuple(stop or ())
-    values = {"temperature": body.temperature, "top_p": body.top_p, "top_k": body.top_k, "seed": body.seed}
-    if isinstance(body, ChatRequest) and body.logprobs:
-        values["logprobs"] = body.top_logprobs or 0
+    values: dict[str, Any] = {
+        "temperature": body.temperature,
+        "top_p": body.top_p,
+        "top_k": body.top_k,
+        "seed": body.seed,
+    }
+    if isinstance(body, ChatRequest):
+        values["logprobs"] = (body.top_logprobs or 0) if body.logprobs else None
+    if isinstance(body, CompletionRequest):
+        values["logprobs"], values["prompt_logprobs"] = body.logprobs, (body.logprobs or 0) if body.echo else None
+    if isinstance(body, ChatRequest | CompletionRequest) and body.logit_bias:
+        values["logit_bias"] = {int(token): bias for token, bias in body.logit_bias.items()}
     given = {name: value for name, value in values.items() if value is not None}
     return parse_settings(Sampling, given | {"stop": stop_texts}, str)
 
@@ -65,14 +85,28 @@ def with_seeds(request: Request, count: int) -> list[Request]:
     ]
 
 
-def split_conversation(
-    messages: Sequence[Message | ReasoningInput], field: str = "messages", first: int = 0
-) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """The last question, and the earlier pairs of question and answer. Messages of the roles system and developer
-    become the first lines of the question that follows them.
+def read_conversation(
+    messages: Sequence[Message | ReasoningInput], kind: Conversation, place: str = "messages", first: int = 0
+) -> Asked:
+    """What a model of this kind is asked by a conversation.
 
-    Raises `HttpError` for messages in another order; it names the message by `field`, the request's field with the
-    messages, and its number, where the first message has the number `first`.
+    Raises `HttpError` where the last message is not of the user, and for an order of messages that the model does not
+    know. It names the message by `place`, the request's field with the messages, and its number, where the first
+    message has the number `first`.
+    """
+    last = next((message for message in reversed(messages) if isinstance(message, Message)), None)
+    if last is None or last.role != "user":
+        raise HttpError(400, f"{place}: the last one must be of the user", "invalid_value", place)
+    if kind == "multi":
+        return _whole_conversation(messages, place, first)
+    others = [message for message in messages if message is not last]
+    system = sum(isinstance(other, Message) and other.role in INSTRUCTING_ROLES for other in others)
+    return Asked(last.text, ignored=Ignored(system, len(others) - system))
+
+
+def _whole_conversation(messages: Sequence[Message | ReasoningInput], place: str, first: int) -> Asked:
+    """The last question, and the earlier pairs of question and answer. Instructions become the first lines of the
+    question that follows them.
     """
     earlier: list[tuple[str, str]] = []
     question: list[str] = []
@@ -82,12 +116,12 @@ def split_conversation(
             continue
         if message.role == "assistant":
             if not user_has_asked:
-                raise HttpError(400, "an answer without a question before it", "invalid_value", f"{field}.{number}")
+                raise HttpError(400, "an answer without a question before it", "invalid_value", f"{place}.{number}")
             earlier.append(("\n".join(question), message.text))
             question, user_has_asked = [], False
         elif user_has_asked and message.role != "user":
-            raise HttpError(400, "instructions stand before the question", "invalid_value", f"{field}.{number}")
+            raise HttpError(400, "instructions stand before the question", "invalid_value", f"{place}.{number}")
         else:
             question.append(message.text)
             user_has_asked = user_has_asked or message.role == "user"
-    return "\n".join(question), tuple(earlier)
+    return Asked("\n".join(question), tuple(earlier))

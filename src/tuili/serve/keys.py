@@ -171,7 +171,11 @@ class Keys:
         if match is None or scheme.lower() != "bearer":
             if not self.required:
                 return self._anonymous
-            message = "the API key is not known here" if header else "an API key is needed: Authorization: Bearer …"
+            message = (
+                "the API key is not known here"
+                if header
+                else "an API key is needed: Authorization: Bearer … or X-Api-Key: …"
+            )
             raise HttpError(401, message, "invalid_api_key")
         return match
 

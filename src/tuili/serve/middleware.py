@@ -139,8 +139,13 @@ class AccessMiddleware:
         """Who sends a request; None for paths that need no key. Raises `HttpError` without a known key."""
         if path in PROBE_PATHS or PAGE_PATHS.fullmatch(path):
             return None
-        header = headers.get(b"authorization")
-        return self._keys.authenticate(None if header is None else header.decode("latin-1"))
+        authorization, api_key = (headers.get(name) for name in (b"authorization", b"x-api-key"))
+        try:
+            return self._keys.authenticate(None if authorization is None else authorization.decode("latin-1"))
+        except HttpError:
+            if api_key is None:
+                raise
+        return self._keys.authenticate(f"Bearer {api_key.decode('latin-1')}")
 
     def _limited(self, receive: Receive, state: dict[str, Any]) -> Receive:
         """`receive` for a body that may be neither longer nor slower than the limits say. It notes an error in `state`

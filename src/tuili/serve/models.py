@@ -22,7 +22,7 @@ from tuili.serve.alarm_files import AlarmFiles
 from tuili.serve.audit import AuditedAnswer
 from tuili.serve.errors import HttpError
 from tuili.serve.keys import ANONYMOUS
-from tuili.store import resolve_model
+from tuili.store import Conversation, resolve_model
 
 LOG = logging.getLogger(__name__)
 RESET_REMEDY = "calibrate on requests like these, or reset the alarm (POST /v1/operator/alarms/reset)"
@@ -68,6 +68,11 @@ class ServedModel:
     def exits(self) -> list[int]:
         """The numbers of layers after which a token may be done."""
         return list(self.engine.exits)
+
+    @property
+    def conversation(self) -> Conversation:
+        """Whether the model was trained on conversations."""
+        return self.engine.conversation
 
     @property
     def waiting(self) -> int:

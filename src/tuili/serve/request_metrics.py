@@ -16,7 +16,7 @@ class RequestMetrics:
         self._inter_token_seconds = metrics.inter_token_seconds.labels(model)
         self._token_depth, self._in_flight = metrics.token_depth.labels(model), metrics.in_flight.labels(model)
         self._prompt_tokens, self._written_tokens = 0, 0
-        self._ended = False
+        self._ended = self._read = False
         self._in_flight.inc()
 
     def observe(self, event: Event, now: float) -> None:
@@ -30,6 +30,7 @@ class RequestMetrics:
             self._ended = True
             tokens = event.answer.receipt.tokens
             self._prompt_tokens, self._written_tokens = tokens["prompt"], tokens["generated"]
+            self._read = event.answer.receipt.layer_steps > 0
             self._metrics.record_answer(self._model, self.request, event.answer)
         else:
             assert isinstance(event, StepJudged)
@@ -52,7 +53,7 @@ class RequestMetrics:
         self._in_flight.dec()
         if not self._ended:
             self.record_unanswered("cancelled", "cancelled")
-        return self._prompt_tokens + self._written_tokens if self._written_tokens else 0
+        return self._prompt_tokens + self._written_tokens if self._written_tokens or self._read else 0
 
     def record_unanswered(self, outcome: str, stop: str) -> None:
         """Count a request that ends without an answer, with the tokens that were read and written for it."""

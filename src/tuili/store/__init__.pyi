@@ -1,7 +1,7 @@
 from .folder import SHIPPED_MODELS, check_files, check_size, replaced_folder, resolve_model, shipped_names
 from .lineage import LineageEntry, model_hash, read_lineage, write_lineage
 from .safetensors import read_tensors
-from .shape import ModelShape, read_shape
+from .shape import Conversation, ModelShape, read_shape
 from .tokenizer import ASSISTANT, BEGIN, PAD, SPECIAL_TOKENS, USER, Tokenizer
 from .verifier_file import (
     SCALAR_FEATURES,
@@ -25,6 +25,7 @@ __all__ = [
     "SPECIAL_TOKENS",
     "USER",
     "VERIFIER_FILE",
+    "Conversation",
     "Curve",
     "LineageEntry",
     "ModelShape",

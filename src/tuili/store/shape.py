@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from sys import float_info
+from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -38,11 +39,13 @@ SIZES = (
     "convolution_width",
 )
 """Fields that count something of which there must be at least one."""
+Conversation = Literal["single", "multi"]
+"""What a model was trained on: single questions, or conversations of several turns with instructions before them."""
 
 
 @dataclass(frozen=True)
 class ModelShape:
-    """The fields of config.json that say what network a model is; `TuiliConfig` documents them.
+    """The fields of config.json that say what network a model is and how it is asked; `TuiliConfig` documents them.
 
     Raises `ValueError` for values that no network can have.
     """
@@ -74,6 +77,7 @@ class ModelShape:
     domains: tuple[str, ...] | None = None
 
     exit_threshold: int | float = 0.97
+    conversation: Conversation = "single"
     pad_token_id: int | None = 0
     bos_token_id: int | None = 1
     eos_token_id: int | tuple[int, ...] | None = 4

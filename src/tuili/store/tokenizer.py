@@ -103,6 +103,10 @@ class Tokenizer:
         """The text of these ids. `<think>` and `</think>` are kept where special tokens are skipped."""
         return str(self.backend.decode(list(ids), skip_special_tokens=skip_special_tokens))
 
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes of text, in UTF-8, that an id stands for. A character may take several tokens."""
+        return self._bytes_by_id[token]
+
     def token_id(self, text: str) -> int:
         """The id of the entry `text`. Raises `InputError` where there is none."""
         token = self._plain.token_to_id(text)
@@ -115,6 +119,21 @@ class Tokenizer:
         texts = {token: self._plain.decode([token]) for token in self._plain.get_vocab().values()}
         ends = (token for token, text in texts.items() if text in {"\n", ". ", "? ", "; "})
         return sorted({*ends, *map(self.token_id, (USER, ASSISTANT, THINK, END_THINK))})
+
+    @cached_property
+    def _bytes_by_id(self) -> list[bytes]:
+        """The bytes of every entry. Added tokens are written in plain text, all others in the letters for bytes of
+        byte-level BPE (Radford et al. 2019): printable ones of Latin-1 for themselves, later ones for the others.
+        """
+        printable = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
+        others = (byte for byte in range(256) if byte not in printable)
+        byte_of = {chr(byte): byte for byte in printable} | {chr(256 + n): byte for n, byte in enumerate(others)}
+        added = self.backend.get_added_tokens_decoder()
+        texts = (self.backend.id_to_token(token) or "" for token in range(self.size))
+        return [
+            text.encode() if token in added else bytes(byte_of[letter] for letter in text)
+            for token, text in enumerate(texts)
+        ]
 
     @cached_property
     def _plain(self) -> tokenizers.Tokenizer:

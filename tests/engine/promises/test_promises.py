@@ -149,8 +149,9 @@ def test_too_short_a_deadline_and_uncalibrated_settings_are_refused(calibrated: 
         entry_for(calibrated, lambda prompt, tokens: False, error_tolerance=0.1, deadline_ms=3.0)
     promises = promises_of(calibrated)
     facts = Context(facts={"P1": "A"})
-    others = ({"temperature": 0.5}, {"stop": ("x",)}, {"seed": 3})
-    for other in (*({"sampling": Sampling(**settings)} for settings in others), {"depth": 4}, {"context": facts}):
+    others = ({"temperature": 0.5}, {"stop": ("x",)}, {"seed": 3}, {"logit_bias": ((5, 1.0),)})
+    asked = ({"depth": 4}, {"context": facts}, {"prompt_ids": (1, 2, 90, 3)})
+    for other in (*({"sampling": Sampling(**settings)} for settings in others), *asked):
         with pytest.raises(NotPromised, match="promised only for depth auto, temperature 0, seed 0"):
             promises.entry(Request(PROMPT, Budget(error_tolerance=0.1), **other), 20, always)  # type: ignore[arg-type]
 

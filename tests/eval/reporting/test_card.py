@@ -43,6 +43,7 @@ def test_the_card_tells_recipe_seeds_tokens_hours_and_results(folder: Path) -> N
     assert "| 100 | 0.50 | train 1 | loss 2.5 |" in card
     assert "train:\n  steps: 5" in card
     assert " tokens, trained on up to 96 |\n" in card
+    assert "\n| conversation | single: " in card
     assert "fit, with their answer, into 96 tokens" in card
     assert "\n\n\n" not in card
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from tuili.serve.routes import pages
+from tuili.steps import Status
 
 WORD = re.compile(r"^    (\w+): \"((?:[^\"\\]|\\.)*)\",$", re.MULTILINE)
 VALUE = re.compile(r"\{(\w+)\}")
@@ -52,6 +54,15 @@ def test_a_part_comes_with_its_type_and_safe_headers(client: TestClient, name: s
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["cache-control"] == "no-cache"
+
+
+def test_the_page_has_the_marks_of_the_checker(client: TestClient) -> None:
+    answer = client.get("/page/marks.js")
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert json.loads(answer.text.removeprefix("export const marks = ").removesuffix(";\n")) == {
+        status: status.mark for status in Status
+    }
+    assert not re.search("[✓✗]", "".join(source(name) for name in pages.FILE_NAMES)), "marks have one source"
 
 
 def test_the_page_is_at_the_root(client: TestClient) -> None:
@@ -124,7 +135,6 @@ def test_every_text_that_is_named_exists_and_is_used() -> None:
 def of_the_server() -> set[str]:
     """Names of the server that have texts on the page: outcomes and verdicts."""
     from tuili.engine import Outcome
-    from tuili.steps import Status
 
     names = {str(outcome) for outcome in Outcome} | {str(status) for status in Status}
     assert names <= set(words()["en"])
@@ -160,7 +170,7 @@ def test_the_page_has_no_script_or_style_of_its_own() -> None:
 def test_modules_import_only_what_is_served() -> None:
     for name in pages.FILE_NAMES:
         if name.endswith(".js"):
-            assert set(re.findall(r"from \"\./([^\"]+)\"", source(name))) <= set(pages.FILE_NAMES)
+            assert set(re.findall(r"from \"\./([^\"]+)\"", source(name))) <= set(pages.FILES)
 
 
 def test_files_of_the_page_are_short() -> None:

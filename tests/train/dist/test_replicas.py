@@ -9,7 +9,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from tests.train.conftest import SMALL
+from tests.waiting import GUARD_SECONDS, eventually
 from tuili import machine
 from tuili.config import load_recipe
 from tuili.errors import ConfigError, TuiliError
@@ -76,20 +76,15 @@ def go(out: Path, *more: str, resume: bool = False) -> str:
     return screen.getvalue()
 
 
-def start(out: Path) -> subprocess.Popen[str]:
-    """Train by the command, in a process group of its own."""
+def start(out: Path, step: int, seconds: float, fault: str) -> subprocess.Popen[str]:
+    """Train by the command, in a process group of its own, until a fault happens to it; see `faulty`."""
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tuili", "train", "base", *OVERRIDES, "--out", str(out), "--resume"]
+    module = ["tests.train.faulty", str(step), str(seconds), fault]
+    command = [sys.executable, "-m", *module, "train", "base", *OVERRIDES, "--out", str(out), "--resume"]
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
     )
-
-
-def wait_for_step(process: subprocess.Popen[str], out: Path, step: int) -> None:
-    while process.poll() is None and not any(line["step"] >= step for line in read_log(out)):
-        time.sleep(0.005)
-    assert process.poll() is None, f"ended before step {step}: {process.stderr.read() if process.stderr else ''}"
 
 
 def process_group(leader: int) -> dict[int, str]:
@@ -103,14 +98,6 @@ def process_group(leader: int) -> dict[int, str]:
         except (FileNotFoundError, ProcessLookupError):  # it ended just now
             continue
     return processes
-
-
-def wait_until_none_is_left(leader: int) -> None:
-    for _ in range(500):
-        if not process_group(leader):
-            return
-        time.sleep(0.01)
-    pytest.fail(f"left behind after five seconds: {process_group(leader)}")
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
@@ -140,28 +127,21 @@ def test_they_learn_what_one_process_learns(tmp_path: Path) -> None:
 def test_whatever_ends_them_they_go_on_to_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
     out, rng, step = tmp_path / "run", random.Random(8), 0
     shared_memory = set(Path("/dev/shm").glob("pym-*"))  # as multiprocessing names it
-    for fault in ("Ctrl-C", "the first is killed", "the other is killed"):
-        process = start(out)
+    for fault in ("Ctrl-C", "SIGKILL", "the other is killed"):
         step += rng.randint(2, 5)
-        wait_for_step(process, out, step)
-        time.sleep(rng.random() * 0.05)
-        (other,) = (pid for pid, command in process_group(process.pid).items() if "spawn_main" in command)
-        if fault == "Ctrl-C":
-            os.killpg(process.pid, signal.SIGINT)
-        else:
-            os.kill(process.pid if fault == "the first is killed" else other, signal.SIGKILL)
+        process = start(out, step, rng.random() * 0.05, fault)
         try:
-            output, errors = process.communicate(timeout=180)
+            output, errors = process.communicate(timeout=GUARD_SECONDS)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-        wait_until_none_is_left(process.pid)
+        eventually(lambda: not process_group(process.pid), "processes are left behind")  # noqa: B023
         step = read_log(out)[-1]["step"]
         assert step < STEPS - 5 or fault == "the other is killed", "it came too far for the next fault"
         if fault == "Ctrl-C":
             assert process.returncode == 130
             assert f"interrupted: step {step} is saved" in output
-        elif fault == "the first is killed":
+        elif fault == "SIGKILL":
             assert process.returncode == -signal.SIGKILL
         else:
             assert process.returncode == 0  # it went on by itself

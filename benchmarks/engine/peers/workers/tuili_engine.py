@@ -29,17 +29,17 @@ class TuiliEngine:
 
     def __init__(self, size: str, dtype: torch.dtype) -> None:
         self._model, self._tokenizer = build_ours(SIZES[size], dtype)
-        self._schedulers: dict[tuple[int, bool, bool], Scheduler] = {}
+        self.schedulers: dict[tuple[int, bool, bool], Scheduler] = {}
 
     def prepare(self, work: Work) -> Callable[[], Tokens]:
         """A scheduler that has done such work before; the work makes the sequences."""
         key = work.batch, bool(work.variant.get("compiled")), bool(work.variant.get("int8"))
-        if key not in self._schedulers:
-            self._schedulers[key] = load_scheduler(
+        if key not in self.schedulers:
+            self.schedulers[key] = load_scheduler(
                 self._model, self._tokenizer, slots=work.batch, prefix_cache_bytes=0, compiled=key[1], int8=key[2]
             )
-            self._write(Work(work.batch, work.prompt, 4, work.vocabulary, work.variant, seed=-1), self._schedulers[key])
-        return lambda: self._write(work, self._schedulers[key])
+            self._write(Work(work.batch, work.prompt, 4, work.vocabulary, work.variant, seed=-1), self.schedulers[key])
+        return lambda: self._write(work, self.schedulers[key])
 
     def _write(self, work: Work, scheduler: Scheduler) -> Tokens:
         exits = self._model.config.exit_layers

@@ -71,8 +71,8 @@ class Promises:
             raise NotPromised(f"error_tolerance: nothing is promised about this model: {self._why_none}")
         if not _is_calibrated_kind(request):
             raise NotPromised(
-                "error_tolerance: promised only for depth auto, temperature 0, seed 0, no stop texts, no own facts, no "
-                "earlier questions"
+                "error_tolerance: promised only for depth auto, temperature 0, seed 0, no stop texts, no logit_bias, "
+                "no own facts, no earlier messages, and token ids only of a text"
             )
         longest, budget = self._calibration.sample.longest_prompt, request.budget
         if prompt_tokens > longest:
@@ -126,8 +126,13 @@ def is_promised(answer: Answer) -> bool:
 def _is_calibrated_kind(request: Request) -> bool:
     """Whether a request is answered in the way in which the sample was."""
     own_facts = request.context != Context.from_prompt(request.prompt)
-    plain = request.sampling.model_copy(update={"logprobs": None}) == Sampling() and not request.earlier
-    return request.depth == "auto" and plain and not own_facts
+    biased = any(bias for _, bias in request.sampling.logit_bias)
+    plain = (
+        request.sampling.model_copy(update={"logprobs": None, "prompt_logprobs": None, "logit_bias": ()}) == Sampling()
+    )
+    one_turn = not (request.earlier or request.ignored.earlier)
+    a_text = request.prompt_ids is None
+    return request.depth == "auto" and plain and a_text and one_turn and not (biased or own_facts)
 
 
 def has_wrong_step(attempt: Attempt) -> bool:

@@ -57,12 +57,14 @@ class PrefillOutput:
     """What one piece of a prompt led to.
 
     layer_steps: layers times tokens that ran for the verifier. first: the first decoded token, behind a whole prompt.
-    validity: logits and probabilities of a whole response that the verifier was to read.
+    validity: logits and probabilities of a whole response that the verifier was to read. logprobs: of a whole prompt
+    that was to be scored. Only one of the last three is there.
     """
 
     layer_steps: int = 0
     first: StepOutput | None = None
     validity: tuple[list[float], list[float]] | None = None
+    logprobs: list[TokenLogprobs] | None = None
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,11 @@ class ResponseLengths:
 class Costs:
     """All measured costs, in seconds.
 
-    prefill: a piece of a prompt, by its tokens. verify: a piece of a response that the verifier reads, by its tokens.
-    drafts: verifying drafts, by their tokens. step: a whole decoding step, by its sequences; of it `group` is one group
-    of reasoning layers, by the sequences that run it, and `trunk` everything but the groups. between_steps: from the
-    end of a step to the beginning of the next. judge: checking the response of one sequence. lengths: of responses, in
-    tokens.
+    prefill: a piece of a prompt, by its tokens. verify: a piece of a response that the verifier reads, by its tokens;
+    score: a piece of a prompt of which log-probabilities are told. drafts: verifying drafts, by their tokens. step: a
+    whole decoding step, by its sequences; of it `group` is one group of reasoning layers, by the sequences that run it,
+    and `trunk` everything but the groups. between_steps: from the end of a step to the beginning of the next. judge:
+    checking the response of one sequence. lengths: of responses, in tokens.
     """
 
     def __init__(self, slots: int, chunk: int) -> None:
@@ -99,7 +99,7 @@ class Costs:
     def reset(self) -> None:
         """Forget all measurements."""
         slots, chunk = self._slots, self._chunk
-        self.prefill, self.verify, self.drafts = Cost(chunk), Cost(chunk), Cost(chunk)
+        self.prefill, self.verify, self.score, self.drafts = Cost(chunk), Cost(chunk), Cost(chunk), Cost(chunk)
         self.trunk, self.group, self.step = Cost(slots), Cost(slots), Cost(slots)
         self.between_steps, self.judge = Cost(), Cost()
         self.lengths = ResponseLengths()
@@ -108,20 +108,26 @@ class Costs:
         """Seconds to read so many tokens of a prompt and decode the first token behind it."""
         return self.prefill.expected(tokens) if tokens else 0.0
 
+    def reading(self, sequence: Sequence) -> Cost:
+        """What a piece of its prompt takes, where that is not simply to be continued."""
+        if sequence.read_from is None:
+            return self.prefill
+        return self.score if sequence.verify_from is None else self.verify
+
     def seconds_to_finish_prompt(self, sequence: Sequence, unread: int) -> float:
-        """Seconds to read the last `unread` tokens of a prompt. The verifier reads those of a response."""
-        if sequence.verify_from is None:
+        """Seconds to read the last `unread` tokens of a prompt. Some are read at full depth."""
+        if sequence.read_from is None:
             return self.prefill_seconds(unread)
-        verified = min(unread, len(sequence.prompt) - sequence.verify_from)
-        return self.prefill_seconds(unread - verified) + self.verify.expected(verified)
+        deep = min(unread, len(sequence.prompt) - sequence.read_from)
+        return self.prefill_seconds(unread - deep) + self.reading(sequence).expected(deep)
 
     def seconds_a_token(self, together: int) -> float:
         """Seconds from one token of a sequence to its next, where so many are decoded together."""
         return self.step.expected(together) + self.between_steps.expected(1)
 
     def expected_tokens_left(self, sequence: Sequence) -> float:
-        """The median of the tokens that a sequence still needs, at least one; 0 if only the verifier reads it."""
-        if sequence.verify_from is not None:
+        """The median of the tokens that a sequence still needs, at least one; 0 if it is only read."""
+        if sequence.read_from is not None:
             return 0.0
         written = len(sequence.tokens)
         return max(1.0, min(self.lengths.expected_left(written), sequence.limits.tokens - written))
@@ -133,6 +139,6 @@ class Costs:
 
     def min_seconds(self, sequence: Sequence) -> float:
         """Seconds from the start of a sequence to its judged response, for a short one that the trunk decodes."""
-        tokens = min(self.lengths.tenth_percentile, sequence.limits.tokens) if sequence.verify_from is None else 1
+        tokens = min(self.lengths.tenth_percentile, sequence.limits.tokens) if sequence.read_from is None else 1
         prompt = self.seconds_to_finish_prompt(sequence, len(sequence.prompt))
         return prompt + (tokens - 1) * self.trunk.expected(1) + self.judge.expected(1)

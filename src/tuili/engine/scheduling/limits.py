@@ -8,17 +8,26 @@ from tuili.errors import InputError
 from tuili.store import Tokenizer
 
 
-def check_sequence(sequence: Sequence, runner: ModelRunner) -> None:
-    """Raise `InputError` for a sequence that the runner can never run within its limits."""
+def check_sequence(sequence: Sequence, runner: ModelRunner, vocabulary: int) -> None:
+    """Raise `InputError` for a sequence that the runner can never run within its limits.
+
+    Args:
+        vocabulary: how many tokens there are.
+    """
+    for token, _ in sequence.sampling.logit_bias:
+        if token >= vocabulary:
+            raise InputError(
+                f"logit_bias: there is no token {token}: the vocabulary has ids from 0 to {vocabulary - 1}"
+            )
     if not sequence.prompt or len(sequence.prompt) >= runner.context:
         raise InputError(f"the prompt has {len(sequence.prompt)} tokens: from 1 to {runner.context - 1} can be read")
     start = sequence.verify_from
     if start is not None and (not runner.verifies or not 0 < start < len(sequence.prompt)):
         raise InputError("there is no verifier, or no response behind a prompt, to be read")
+    if sequence.score_from is not None:
+        _check_scored(sequence, sequence.score_from)
     if sequence.depth == "exact" and sequence.sampling.temperature > 0:
         raise InputError("depth exact verifies the likeliest token: use it with temperature 0")
-    if sequence.depth == "exact" and sequence.sampling.logprobs is not None:
-        raise InputError("depth exact tells no logprobs: use auto or a number of layers with them")
     if sequence.depth == "exact" and sequence.limits.deadline is not None:
         raise InputError("depth exact writes several tokens at once and keeps no deadline: use auto with one")
     if sequence.depth not in ("auto", "exact", *runner.exits):
@@ -26,6 +35,14 @@ def check_sequence(sequence: Sequence, runner: ModelRunner) -> None:
     least = sequence.min_layers(runner.exits)
     if sequence.limits.layer_steps is not None and sequence.limits.layer_steps < least:
         raise InputError(f"max_layer_steps = {sequence.limits.layer_steps}: one token takes {least}")
+
+
+def _check_scored(sequence: Sequence, start: int) -> None:
+    if not 0 < start < len(sequence.prompt):
+        raise InputError(f"there is no token {start} behind the first, of {len(sequence.prompt)}, to be scored")
+    for name, limit in (("deadline_ms", sequence.limits.deadline), ("max_layer_steps", sequence.limits.layer_steps)):
+        if limit is not None:
+            raise InputError(f"{name}: log-probabilities of a prompt are read at full depth, without this limit")
 
 
 def text_end(sequence: Sequence, runner: ModelRunner, tokenizer: Tokenizer) -> StopReason | None:

@@ -85,7 +85,7 @@ class Scheduler:
 
         Raises `InputError` for what cannot be run; and, without a key, what `WaitingQueue.admit` raises.
         """
-        check_sequence(sequence, self.runner)
+        check_sequence(sequence, self.runner, self._tokenizer.size)
         now = self.clock()
         if key is None:
             key = QueueKey.of(sequence, now, self.stats.submitted)
@@ -156,7 +156,7 @@ class Scheduler:
             self.costs.between_steps.observe(1, self.clock() - self._last_step_ended)
         changed = self._end_late()
         if not changed:
-            changed = self._prefill() if self._prefill_next else []
+            changed = self._prefill() if self._prefill_next or not self._decoding else []
             self._prefill_next = not _any_ended(changed)
             if self._decoding and self._prefill_next:
                 changed += self._decode()
@@ -182,8 +182,8 @@ class Scheduler:
         while not _any_ended(changed) and (left := min(left, self._prefill_budget())) > 0:
             if (sequence := self._prefilling or self._start_next()) is None:
                 break
-            verifies = sequence.verify_from is not None
-            if verifies and (left := min(left, self._prefill_budget())) <= 0:
+            only_read = sequence.read_from is not None
+            if only_read and (left := min(left, self._prefill_budget())) <= 0:
                 break
             begun, unread = self.clock(), len(sequence.prompt) - self._prefilled
             needed = DEADLINE_SAFETY_FACTOR * self.costs.seconds_to_finish_prompt(sequence, unread)
@@ -199,6 +199,9 @@ class Scheduler:
             sequence.layer_steps += output.layer_steps
             if output.validity is not None:
                 sequence.validity_logits, sequence.validity_probs = output.validity
+            if output.logprobs is not None:
+                sequence.logprobs = output.logprobs
+            if output.validity is not None or output.logprobs is not None:
                 self._end(sequence, StopReason.READ)
                 changed.append(sequence)
             if output.first is not None:
@@ -207,8 +210,8 @@ class Scheduler:
                 self._append(output.first)
                 self._end_finished([sequence])
                 changed.append(sequence)
-            (self.costs.verify if verifies else self.costs.prefill).observe(len(tokens), self.clock() - begun)
-            if not verifies:
+            self.costs.reading(sequence).observe(len(tokens), self.clock() - begun)
+            if not only_read:
                 changed += self._end_late()
         return changed
 
@@ -222,8 +225,7 @@ class Scheduler:
         spare = min(left) - step
         pairs = zip(left, map(costs.expected_tokens_left, sequences), strict=True)
         in_pace = min(seconds / tokens for seconds, tokens in pairs) - step
-        verifies = self._prefilling is not None and self._prefilling.verify_from is not None
-        cost = costs.verify if verifies else costs.prefill
+        cost = costs.prefill if self._prefilling is None else costs.reading(self._prefilling)
         return min(
             self.chunk,
             cost.largest_within(spare / DEADLINE_SAFETY_FACTOR),
@@ -308,11 +310,11 @@ class Scheduler:
         sequence, last = output.sequence, len(output.tokens) - 1
         sequence.layer_steps += output.layer_steps
         sequence.depth_limited |= output.depth_limited
-        sequence.logprobs += output.logprobs
         for place, token in enumerate(output.tokens):
             sequence.tokens.append(token)
             sequence.depths.append(output.depths[place])
             sequence.top_probs.append(output.top_probs[place])
+            sequence.logprobs += output.logprobs[place : place + 1]
             self.stats.tokens += 1
             if sequence.first_token_at is None:
                 sequence.first_token_at = self.clock()

@@ -15,7 +15,7 @@ SHORT_PROMPT_TOKENS = 16
 
 
 def warm_up(scheduler: Scheduler) -> None:
-    """Decode a few tokens alone and together, and let the verifier read. The stats are reset afterwards."""
+    """Decode a few tokens alone and together, let the verifier read, score a prompt. The stats are reset afterwards."""
     runner = scheduler.runner
     shallow, deep, all_slots = runner.exits[0], runner.exits[-1], runner.slots
     short, long = SHORT_PROMPT_TOKENS, min(scheduler.chunk, runner.context - DECODED_TOKENS)
@@ -32,8 +32,11 @@ def warm_up(scheduler: Scheduler) -> None:
         _run(scheduler, [Sequence([runner.end_id] * length, limits, depth=depth) for _ in range(count)])
         if number == 0:  # its measurements include the laying out of memory
             scheduler.costs.reset()
-    for length in (short, short, long) if runner.verifies else ():
-        _run(scheduler, [Sequence([runner.end_id] * length, limits, verify_from=1)])
+    for length in (short, short, long):
+        ids = [runner.end_id] * length
+        _run(scheduler, [Sequence(ids, limits, score_from=1)])
+        if runner.verifies:
+            _run(scheduler, [Sequence(ids, limits, verify_from=1)])
     scheduler.reset_measurements()
 
 

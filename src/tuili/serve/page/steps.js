@@ -4,9 +4,9 @@
 import { shade } from "./depth.js";
 import { make } from "./dom.js";
 import { number, say, text } from "./language.js";
+import { marks } from "./marks.js"; // of the checker; the server makes this module
 
 const MAX_OPEN_ATTEMPTS = 2; // if there are more, attempts that the answer does not come from are folded
-const MARKS = { valid: "✓", invalid: "✗" }; // any other verdict is undecided: ·
 
 document.addEventListener("language", () => {
   for (const token of document.querySelectorAll("[data-layers]")) token.title = text("layers", { n: token.dataset.layers });
@@ -117,7 +117,7 @@ function newLine() {
 
 function mark(line, step) {
   line.element.classList.add(step.verdict);
-  line.mark.textContent = MARKS[step.verdict] ?? "·";
+  line.mark.textContent = marks[step.verdict];
   line.mark.append(say(make("span", "unseen"), step.verdict));
   if (step.expected !== null) line.text.append(" ", say(make("span", "right"), "right", { value: step.expected }));
   else if (step.verdict !== "valid" && step.reason) line.text.append(" ", make("span", "right", { textContent: step.reason }));

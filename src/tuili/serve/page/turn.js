@@ -8,6 +8,11 @@ import { Steps } from "./steps.js";
 
 const MAX_PROMPT_CHARS = 4000; // in feedback; a longer prompt is left out
 
+/** What the model was not given of the conversation, if anything, as a line below the answer. */
+function leftOut({ system, earlier }) {
+  return system + earlier ? [say(make("p", "left-out"), "leftOut", { n: system + earlier })] : [];
+}
+
 export class Turn {
   constructor(question) {
     this.question = question;
@@ -46,7 +51,7 @@ export class Turn {
     if (!this.receipt) return;
     const promptField = this.question.length <= MAX_PROMPT_CHARS ? { prompt: this.question } : {};
     const about = { id: this.id, model: this.model, ...promptField };
-    this.element.append(receiptOf(this.receipt), feedbackOn(about));
+    this.element.append(...leftOut(this.receipt.ignored), receiptOf(this.receipt), feedbackOn(about));
   }
 
   /** Show that the user has stopped the answer. */

@@ -1,11 +1,14 @@
-"""`POST /v1/completions`: each prompt is a question, and the text of a choice is the answer without its steps."""
+"""`POST /v1/completions`: each prompt is a question, and the text of a choice is the answer without its steps; with
+`echo`, the prompt and the answer.
+"""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
@@ -18,6 +21,7 @@ from tuili.serve.engine_requests import budget_for, sampling_for, with_seeds
 from tuili.serve.schemas.replies import TextChoice, TextCompletion
 from tuili.serve.schemas.requests import CompletionRequest, StreamOptions
 from tuili.serve.sse import sse_response
+from tuili.serve.text_logprobs import text_logprobs
 
 router = APIRouter()
 
@@ -32,17 +36,32 @@ async def completions(body: CompletionRequest, http: HttpRequest) -> Response:
         chunks = _chunks(completion_id, created, dispatcher, body, requests)
         return sse_response(await dispatcher.after_first(chunks))
     answers = await dispatcher.answers(requests)
-    choices = [_choice(index, answer) for index, answer in enumerate(answers)]
+    choices = [_choice(index, answer, body) for index, answer in enumerate(answers)]
     return JSONResponse({**_completion(completion_id, created, dispatcher, choices), "usage": usage(answers)})
 
 
 def engine_requests(body: CompletionRequest) -> list[Request]:
     """What the engine is asked: for each prompt one request for each choice, with seeds that count up."""
-    budget = budget_for(None, body.max_tokens, body.budget.model_dump())
-    prompts = [body.prompt] if isinstance(body.prompt, str) else body.prompt
+    budget = budget_for(None, 1 if body.max_tokens == 0 else body.max_tokens, body.budget.model_dump())
     sampling = sampling_for(body, body.stop)
-    by_prompt = (Request(prompt, budget, sampling, body.depth, body.priority) for prompt in prompts)
-    return [request for first in by_prompt for request in with_seeds(first, body.n or 1)]
+    asked = Request("", budget, sampling, body.depth, body.priority, writes=body.max_tokens != 0)
+    return [one for prompt in _prompts(body) for one in with_seeds(_with_prompt(asked, prompt), body.n or 1)]
+
+
+def _prompts(body: CompletionRequest) -> Iterator[str | list[int]]:
+    """The prompts, each as text or as token ids. One prompt as token ids looks like a list of prompts."""
+    if isinstance(body.prompt, str):
+        yield body.prompt
+        return
+    ids = [token for token in body.prompt if isinstance(token, int)]
+    if ids:
+        yield ids
+    else:
+        yield from (prompt for prompt in body.prompt if not isinstance(prompt, int))
+
+
+def _with_prompt(request: Request, prompt: str | list[int]) -> Request:
+    return replace(request, prompt=prompt) if isinstance(prompt, str) else replace(request, prompt_ids=tuple(prompt))
 
 
 async def _chunks(
@@ -55,7 +74,7 @@ async def _chunks(
         async for index, event in events:
             if isinstance(event, Answered):
                 answers.append(event.answer)
-                one = _completion(completion_id, created, dispatcher, [_choice(index, event.answer)])
+                one = _completion(completion_id, created, dispatcher, [_choice(index, event.answer, body)])
                 yield {**one, "usage": usage(answers)} if options.continuous_usage_stats else one
     if options.include_usage:
         yield {**_completion(completion_id, created, dispatcher, []), "usage": usage(answers)}
@@ -71,11 +90,11 @@ def _completion(completion_id: str, created: int, dispatcher: Dispatcher, choice
     }
 
 
-def _choice(index: int, answer: Answer) -> TextChoice:
+def _choice(index: int, answer: Answer, body: CompletionRequest) -> TextChoice:
     return {
         "index": index,
-        "text": answer.answer,
-        "logprobs": None,
+        "text": answer.prompt + answer.answer if body.echo else answer.answer,
+        "logprobs": None if body.logprobs is None else text_logprobs(answer, bool(body.echo)),
         "finish_reason": finish_reason(answer),
         "receipt": receipt(answer),
     }

@@ -1,16 +1,19 @@
-"""The page at `/`: a fixed list of files, each read once, at the start. Clients name a file of the list; no path that
-they send reaches the file system.
+"""The page at `/`: a fixed list of files, each read once, at the start, and the checker's marks as a module. Clients
+name a file of the list; no path that they send reaches the file system.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
+
+from tuili.steps import Status
 
 PAGE_FOLDER = Path(__file__).parents[1] / "page"
 MEDIA_TYPES: Mapping[str, str] = {
@@ -46,6 +49,9 @@ FILE_NAMES = (
     "words.js",
 )
 
+MARKS = "marks.js"
+"""A module that is no file."""
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -58,12 +64,20 @@ class PageFile:
     etag: str
 
 
-def _read(name: str) -> PageFile:
-    content = (PAGE_FOLDER / name).read_bytes()
+def _page_file(name: str, content: bytes) -> PageFile:
     return PageFile(content, MEDIA_TYPES[Path(name).suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
 
 
-FILES: Mapping[str, PageFile] = {name: _read(name) for name in FILE_NAMES}
+def _marks_module() -> bytes:
+    """The checker's mark of each status, as a module for the page."""
+    marks = {str(status): status.mark for status in Status}
+    return f"export const marks = {json.dumps(marks, ensure_ascii=False)};\n".encode()
+
+
+FILES: Mapping[str, PageFile] = {
+    **{name: _page_file(name, (PAGE_FOLDER / name).read_bytes()) for name in FILE_NAMES},
+    MARKS: _page_file(MARKS, _marks_module()),
+}
 
 
 @router.api_route("/", methods=["GET", "HEAD"])

@@ -4,9 +4,7 @@ stored.
 
 from __future__ import annotations
 
-import time
-import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from itertools import count
 from typing import Any
@@ -15,17 +13,20 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 
-from tuili.engine import Answer, Answered, Outcome, Request, StepJudged, TokenWritten
-from tuili.serve.answers import ReasoningText, finish_reason, judged_step, reasoning_text, receipt, refusal, usage
+from tuili.engine import Answer, Answered, Request, StepJudged, TokenWritten
+from tuili.serve.answers import ReasoningText, judged_step, refusal
 from tuili.serve.dispatch import Dispatcher
-from tuili.serve.engine_requests import DEFAULT_EFFORT, budget_for, sampling_for, split_conversation
-from tuili.serve.schemas.fields import Effort
-from tuili.serve.schemas.formats import TextFormat
-from tuili.serve.schemas.items import MessageItem, OutputText, ReasoningItem, Refusal, ResponseReply
-from tuili.serve.schemas.messages import Message, ReasoningInput
+from tuili.serve.engine_requests import budget_for, read_conversation, sampling_for
+from tuili.serve.errors import HttpError
+from tuili.serve.marked_fields import read_marked_fields
+from tuili.serve.routes.response_builder import ResponseBuilder, effort_of, message_part
+from tuili.serve.schemas.formats import Text
+from tuili.serve.schemas.messages import Message, ReasoningInput, without_calls
 from tuili.serve.schemas.requests import ResponsesRequest
-from tuili.serve.schemas.structured import form_for
+from tuili.serve.schemas.structured import AnswerForm, ForcedCall, form_for
+from tuili.serve.schemas.tools import forced_form
 from tuili.serve.sse import sse_response
+from tuili.store import Conversation
 
 router = APIRouter()
 
@@ -33,132 +34,61 @@ router = APIRouter()
 @router.post("/v1/responses", summary="Answer a conversation, as items")
 async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
     """`stream: true` sends events named by their type, the last of which holds the whole."""
-    form = form_for(None if body.text is None else body.text.format)
+    messages, form = read_marked_fields(conversation_of(body), requested_form(body))
     dispatcher = Dispatcher.for_model(http, body.model, form)
-    request = engine_request(body)
-    builder = _ResponseBuilder(body, dispatcher.served.name)
+    request = engine_request(body, messages, dispatcher.served.conversation)
+    builder = ResponseBuilder(body, dispatcher.served.name, None if form is None else form.call)
     if body.stream:
         return sse_response(await dispatcher.after_first(_events(dispatcher, request, builder)), named=True)
     (answer,) = await dispatcher.answers([request])
     return JSONResponse(builder.ended(answer))
 
 
-def engine_request(body: ResponsesRequest) -> Request:
-    """What the engine is asked."""
-    messages: list[Message | ReasoningInput] = []
-    messages += [Message(role="user", content=body.input)] if isinstance(body.input, str) else body.input
+def requested_form(body: ResponsesRequest) -> AnswerForm | None:
+    """The form of JSON that is asked for, by a format or by a function that is to be called; None for text.
+
+    Raises `HttpError`.
+    """
+    form = forced_form(body.tools, body.tool_choice)
+    format = None if body.text is None else body.text.format
+    if form is None:
+        return form_for(format)
+    if not isinstance(format, Text | None):
+        raise HttpError(400, "text.format: a function is called instead", "invalid_value", "text.format")
+    return form
+
+
+def conversation_of(body: ResponsesRequest) -> list[Message | ReasoningInput]:
+    """The instructions and the input, as messages."""
+    turns = [Message(role="user", content=body.input)] if isinstance(body.input, str) else body.input
+    messages = without_calls(turns, "input")
     if body.instructions:
         messages.insert(0, Message(role="developer", content=body.instructions))
-    prompt, earlier = split_conversation(messages, "input", -1 if body.instructions else 0)
-    budget = budget_for(_effort(body), body.max_output_tokens, body.budget.model_dump())
-    return Request(prompt, budget, sampling_for(body, None), body.depth, body.priority, earlier=earlier)
+    return messages
 
 
-def _effort(body: ResponsesRequest) -> Effort | None:
-    return body.reasoning.effort if body.reasoning is not None else None
-
-
-class _ResponseBuilder:
-    """Builds a response and its items, whose ids stay the same from the first event to the last."""
-
-    def __init__(self, body: ResponsesRequest, model: str) -> None:
-        self._body, self._model, self._created = body, model, time.time()
-        self.response_id, self.reasoning_id, self.message_id = (
-            f"{prefix}_{uuid.uuid4().hex}" for prefix in ("resp", "rs", "msg")
-        )
-
-    def in_progress(self) -> ResponseReply:
-        """The response before there is an answer."""
-        body = self._body
-        format: Any = (body.text or TextFormat()).format.model_dump(by_alias=True)
-        return {
-            "id": self.response_id,
-            "object": "response",
-            "created_at": self._created,
-            "status": "in_progress",
-            "error": None,
-            "incomplete_details": None,
-            "instructions": body.instructions,
-            "max_output_tokens": body.max_output_tokens,
-            "metadata": body.metadata or {},
-            "model": self._model,
-            "output": [],
-            "parallel_tool_calls": False,
-            "previous_response_id": None,
-            "reasoning": {"effort": _effort(body) or DEFAULT_EFFORT, "summary": None},
-            "store": False,
-            "temperature": body.temperature or 0.0,
-            "text": {"format": format},
-            "tool_choice": "none",
-            "tools": [],
-            "top_p": body.top_p or 1.0,
-            "truncation": "disabled",
-            "usage": None,
-            "user": body.user,
-        }
-
-    def ended(self, answer: Answer) -> ResponseReply:
-        """The response with its answer."""
-        tokens = usage([answer])
-        incomplete = finish_reason(answer) == "length"
-        failed = answer.receipt.outcome is Outcome.FAILED
-        return {
-            **self.in_progress(),
-            "status": "failed" if failed else "incomplete" if incomplete else "completed",
-            "error": {"code": "server_error", "message": answer.receipt.reason} if failed else None,
-            "incomplete_details": {"reason": "max_output_tokens"} if incomplete and not failed else None,
-            "output": [self.reasoning_item(reasoning_text(answer)), self.message_item(answer)],
-            "usage": {
-                "input_tokens": tokens["prompt_tokens"],
-                "input_tokens_details": {"cached_tokens": tokens["prompt_tokens_details"]["cached_tokens"]},
-                "output_tokens": tokens["completion_tokens"],
-                "output_tokens_details": {"reasoning_tokens": tokens["completion_tokens_details"]["reasoning_tokens"]},
-                "total_tokens": tokens["total_tokens"],
-            },
-            "receipt": receipt(answer),
-        }
-
-    def reasoning_item(self, text: str | None) -> ReasoningItem:
-        """The item with the text of the steps; None before they are complete."""
-        return {
-            "id": self.reasoning_id,
-            "type": "reasoning",
-            "summary": [],
-            "content": [] if text is None else [{"type": "reasoning_text", "text": text}],
-            "status": "in_progress" if text is None else "completed",
-        }
-
-    def message_item(self, answer: Answer | None) -> MessageItem:
-        """The item with the answer; None before it is there."""
-        incomplete = answer is not None and finish_reason(answer) == "length"
-        return {
-            "id": self.message_id,
-            "type": "message",
-            "role": "assistant",
-            "status": "in_progress" if answer is None else "incomplete" if incomplete else "completed",
-            "content": [] if answer is None else [_message_part(answer)],
-        }
-
-
-def _message_part(answer: Answer | None) -> OutputText | Refusal:
-    """The content of a message: the answer, or why there is none. None stands for an answer that is still empty."""
-    reason = None if answer is None else refusal(answer)
-    if reason is not None:
-        return {"type": "refusal", "refusal": reason}
-    return {"type": "output_text", "text": answer.answer if answer else "", "annotations": [], "logprobs": []}
+def engine_request(
+    body: ResponsesRequest, messages: Sequence[Message | ReasoningInput], conversation: Conversation
+) -> Request:
+    """What the engine is asked."""
+    asked = read_conversation(messages, conversation, "input", -1 if body.instructions else 0)
+    budget = budget_for(effort_of(body), body.max_output_tokens, body.budget.model_dump())
+    sampling = sampling_for(body, None)
+    return Request(
+        asked.prompt, budget, sampling, body.depth, body.priority, earlier=asked.earlier, ignored=asked.ignored
+    )
 
 
 async def _events(
-    dispatcher: Dispatcher, request: Request, builder: _ResponseBuilder
+    dispatcher: Dispatcher, request: Request, builder: ResponseBuilder
 ) -> AsyncGenerator[dict[str, Any], None]:
     """The events of one response, numbered from 0."""
     numbers, reasoning, text = count(), ReasoningText(), ""
 
-    def named(name: str, **fields: object) -> dict[str, Any]:
-        return {"type": f"response.{name}", "sequence_number": next(numbers), **fields}
+    def named(kind: str, **fields: object) -> dict[str, Any]:
+        return {"type": f"response.{kind}", "sequence_number": next(numbers), **fields}
 
     in_reasoning = {"item_id": builder.reasoning_id, "output_index": 0, "content_index": 0}
-    in_message = {"item_id": builder.message_id, "output_index": 1, "content_index": 0}
     async with aclosing(dispatcher.events([request])) as events:
         async for _, event in events:
             if not text and reasoning.attempt == 0:
@@ -177,17 +107,35 @@ async def _events(
                 yield named("reasoning_text.done", **in_reasoning, text=text)
                 yield named("content_part.done", **in_reasoning, part={"type": "reasoning_text", "text": text})
                 yield named("output_item.done", output_index=0, item=builder.reasoning_item(text))
-                yield named("output_item.added", output_index=1, item=builder.message_item(None))
-                reason = refusal(answer)
-                if reason is None:
-                    yield named("content_part.added", **in_message, part=_message_part(None))
-                    yield named("output_text.delta", **in_message, delta=answer.answer, logprobs=[])
-                    yield named("output_text.done", **in_message, text=answer.answer, logprobs=[])
+                if builder.call is not None and refusal(answer) is None:
+                    told = _call_events(builder, answer, builder.call)
                 else:
-                    yield named("content_part.added", **in_message, part={"type": "refusal", "refusal": ""})
-                    yield named("refusal.delta", **in_message, delta=reason)
-                    yield named("refusal.done", **in_message, refusal=reason)
-                yield named("content_part.done", **in_message, part=_message_part(answer))
-                yield named("output_item.done", output_index=1, item=builder.message_item(answer))
+                    told = _message_events(builder, answer)
+                for kind, fields in told:
+                    yield named(kind, output_index=1, **fields)
+                yield named("output_item.done", output_index=1, item=builder.answer_item(answer))
                 response = builder.ended(answer)
                 yield named(response["status"], response=response)
+
+
+def _call_events(builder: ResponseBuilder, answer: Answer, call: ForcedCall) -> Iterator[tuple[str, dict[str, object]]]:
+    """The names and fields of the events of the call of a function."""
+    yield "output_item.added", {"item": builder.call_item(None, call)}
+    of_call = {"item_id": builder.function_id}
+    yield "function_call_arguments.delta", {**of_call, "delta": answer.answer}
+    yield "function_call_arguments.done", {**of_call, "name": call.function, "arguments": answer.answer}
+
+
+def _message_events(builder: ResponseBuilder, answer: Answer) -> Iterator[tuple[str, dict[str, object]]]:
+    """The names and fields of the events of the message with an answer, or with the reason that there is none."""
+    yield "output_item.added", {"item": builder.message_item(None)}
+    in_message, reason = {"item_id": builder.message_id, "content_index": 0}, refusal(answer)
+    if reason is None:
+        yield "content_part.added", {**in_message, "part": message_part(None)}
+        yield "output_text.delta", {**in_message, "delta": answer.answer, "logprobs": []}
+        yield "output_text.done", {**in_message, "text": answer.answer, "logprobs": []}
+    else:
+        yield "content_part.added", {**in_message, "part": {"type": "refusal", "refusal": ""}}
+        yield "refusal.delta", {**in_message, "delta": reason}
+        yield "refusal.done", {**in_message, "refusal": reason}
+    yield "content_part.done", {**in_message, "part": message_part(answer)}

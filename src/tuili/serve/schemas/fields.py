@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from tuili.engine import MAX_STOP_CHARACTERS, MAX_STOP_TEXTS, MAX_TOKENS
+from tuili.engine import MAX_LOGIT_BIAS, MAX_STOP_CHARACTERS, MAX_STOP_TEXTS, MAX_TOKENS
 
 MAX_CHOICES, MAX_MESSAGES, MAX_CONTENT_PARTS = 16, 256, 64
 MAX_NAME_CHARS = 256
@@ -46,6 +46,13 @@ Seed = Annotated[int, Field(ge=0, le=2**63 - 1), WHOLE_NUMBER] | None
 TokenLimit = Annotated[int, Field(ge=1, le=MAX_TOKENS), WHOLE_NUMBER] | None
 Question = Annotated[str, Field(json_schema_extra={"pattern": r"\S"})]
 """An empty question passes here: the engine refuses it, and its error has a code of its own."""
+TokenId = Annotated[int, Field(ge=0), WHOLE_NUMBER]
+TokenIds = Annotated[list[TokenId], Field(min_length=1)]
+LogitBias = dict[
+    Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,8})$")],
+    Annotated[float, Field(ge=-MAX_LOGIT_BIAS, le=MAX_LOGIT_BIAS)],
+]
+"""What is added to the logits of tokens, by their ids."""
 Metadata = Annotated[
     dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], Field(max_length=16)
 ]

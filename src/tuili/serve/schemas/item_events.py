@@ -101,6 +101,28 @@ class RefusalDone(ContentEvent):
     refusal: str
 
 
+class ArgumentsEvent(StreamEvent):
+    """Which call of a function an event is about."""
+
+    item_id: str
+    output_index: Count
+
+
+class ArgumentsDelta(ArgumentsEvent):
+    """The JSON that a function is called with, which comes in one piece."""
+
+    type: Literal["response.function_call_arguments.delta"]
+    delta: str
+
+
+class ArgumentsDone(ArgumentsEvent):
+    """The same once more."""
+
+    type: Literal["response.function_call_arguments.done"]
+    name: str
+    arguments: str
+
+
 @documented_as("ErrorTold")
 class ErrorEvent(StreamEvent):
     """The stream ends with an error."""
@@ -121,6 +143,8 @@ ResponseEvent = Annotated[
     | TextDone
     | RefusalDelta
     | RefusalDone
+    | ArgumentsDelta
+    | ArgumentsDone
     | ErrorEvent,
     Field(discriminator="type"),
 ]

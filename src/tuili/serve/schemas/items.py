@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from tuili.serve.schemas.fields import Count, Effort, EmptyList, documented_as
+from tuili.serve.schemas.fields import Count, Effort, EmptyList, UnixSeconds, documented_as
 from tuili.serve.schemas.receipts import ReceiptReply
 
 
@@ -61,13 +61,25 @@ class MessageItem(TypedDict):
     content: list[MessagePart]
 
 
-OutputItem = Annotated[ReasoningItem | MessageItem, Field(discriminator="type")]
+class FunctionCallItem(TypedDict):
+    """The item of an answer that is the call of a function."""
+
+    id: str
+    type: Literal["function_call"]
+    call_id: str
+    name: str
+    arguments: str
+    status: Progress
+
+
+OutputItem = Annotated[ReasoningItem | MessageItem | FunctionCallItem, Field(discriminator="type")]
 
 
 class InputDetails(TypedDict):
-    """`cached_tokens` had been read before, for another request."""
+    """`cached_tokens` had been read before, for another request. None are written for a fee."""
 
     cached_tokens: Count
+    cache_write_tokens: Literal[0]
 
 
 class OutputDetails(TypedDict):
@@ -120,13 +132,33 @@ class SchemaFormat(TypedDict):
     name: str
     description: str | None
     schema: dict[str, Any]
-    strict: bool | None
+    strict: bool
 
 
 class TextForm(TypedDict):
     """The form of answers."""
 
     format: Format | SchemaFormat
+    verbosity: Literal["medium"]
+
+
+@documented_as("OfferedTool")
+class ToolReply(TypedDict):
+    """A function of the request."""
+
+    type: Literal["function"]
+    name: str
+    description: str | None
+    parameters: dict[str, Any] | None
+    strict: bool | None
+
+
+@documented_as("ChosenTool")
+class ToolChoiceReply(TypedDict):
+    """The function that was to be called."""
+
+    type: Literal["function"]
+    name: str
 
 
 @documented_as("Response")
@@ -135,23 +167,33 @@ class ResponseReply(TypedDict):
 
     id: str
     object: Literal["response"]
-    created_at: Annotated[float, Field(description="Unix time in seconds.")]
+    created_at: UnixSeconds
+    completed_at: UnixSeconds | None
     status: Literal["in_progress", "completed", "incomplete", "failed"]
+    background: Literal[False]
+    conversation: None
     error: Failure | None
+    frequency_penalty: float
     incomplete_details: Incomplete | None
     instructions: str | None
     max_output_tokens: int | None
+    max_tool_calls: int | None
     metadata: dict[str, str]
     model: str
     output: list[OutputItem]
     parallel_tool_calls: Literal[False]
+    presence_penalty: float
     previous_response_id: None
+    prompt_cache_key: str | None
     reasoning: ReasoningReply
+    safety_identifier: str | None
+    service_tier: Literal["default"]
     store: Literal[False]
     temperature: float
     text: TextForm
-    tool_choice: Literal["none"]
-    tools: EmptyList
+    tool_choice: Literal["none", "auto", "required"] | ToolChoiceReply
+    tools: list[ToolReply]
+    top_logprobs: Literal[0]
     top_p: float
     truncation: Literal["disabled"]
     usage: ItemUsage | None

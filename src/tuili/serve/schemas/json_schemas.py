@@ -136,7 +136,7 @@ class _Reader:
         self, name: str, schema: Mapping[str, Any], place: str, depth: int
     ) -> tuple[AnswerNode | ObjectNode, set[str]]:
         """The node of a property that can take the answer. Raises `HttpError` for one that cannot."""
-        names = {_plain_name(name)}
+        names = {plain_name(name)}
         if "properties" in schema or schema.get("type") == "object":
             node, inner = self.read_object(schema, place, depth + 1)
             return node, names | inner
@@ -152,7 +152,7 @@ class _Reader:
 
     def _steps(self, name: str, schema: Mapping[str, Any]) -> StepsNode | None:
         """The node of a property for steps; None for any other."""
-        if _plain_name(name) not in STEPS_NAMES:
+        if plain_name(name) not in STEPS_NAMES:
             return None
         try:
             if schema.get("type") == "array":
@@ -252,7 +252,7 @@ def _choose(takers: Mapping[str, tuple[Node, set[str]]], needed: list[str], plac
     """The property that takes the answer: one with the name of an answer; or the only one that must be filled; or one
     that has such a name inside; or the only one.
     """
-    named = [name for known in ANSWER_NAMES for name in takers if _plain_name(name) == known]
+    named = [name for known in ANSWER_NAMES for name in takers if plain_name(name) == known]
     inside = [name for known in ANSWER_NAMES for name, (_, names) in takers.items() if known in names]
     must = [name for name in needed if name in takers]
     for names in (named[:1], must, inside[:1], list(takers)):
@@ -261,7 +261,8 @@ def _choose(takers: Mapping[str, tuple[Node, set[str]]], needed: list[str], plac
     raise misfit(place, f"an answer is one value: which of {', '.join(must or takers)} takes it? Call one answer")
 
 
-def _plain_name(name: str) -> str:
+def plain_name(name: str) -> str:
+    """The name of a property as the tables of names have it."""
     return name.replace("_", "").replace("-", "").casefold()
 
 

@@ -1,16 +1,25 @@
-"""The messages of a conversation, as clients send them: in chats, and as items of responses."""
+"""The messages of a conversation, as clients send them: in chats, and as items of responses. Among them may be calls of
+functions, which were answers (see `tools`), with what the client replied to them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic.config import JsonDict
 
+from tuili.serve.errors import HttpError
 from tuili.serve.schemas.fields import MAX_CONTENT_PARTS, EmptyList, Name, StrictModel
 from tuili.serve.schemas.rules import all_null, all_of
+from tuili.serve.schemas.without_effect import NoItems, NullOnly
 
 ASSISTANT_FIELDS = ("refusal", "reasoning", "reasoning_content")
 """Fields that only the assistant's messages may have."""
+
+
+ItemStatus = Literal["in_progress", "completed", "incomplete"]
 
 
 class TextPart(StrictModel):
@@ -29,6 +38,36 @@ class RefusalPart(StrictModel):
     refusal: str
 
 
+class FunctionArguments(StrictModel):
+    """The name of a function that was called, and the JSON that it was called with."""
+
+    name: Name
+    arguments: str
+
+
+class ToolCall(StrictModel):
+    """A call of a function, in a message of the assistant."""
+
+    id: Name
+    type: Literal["function"] = "function"
+    function: FunctionArguments
+
+
+Content = str | Annotated[list[TextPart | RefusalPart], Field(min_length=1, max_length=MAX_CONTENT_PARTS)]
+ToolCalls = Annotated[list[ToolCall], Field(max_length=MAX_CONTENT_PARTS)]
+OF_ASSISTANT: JsonDict = {"properties": {"role": {"const": "assistant"}}}
+HAS_CONTENT: JsonDict = {"properties": {"content": {"type": ["string", "array"]}}, "required": ["content"]}
+HAS_REFUSAL: JsonDict = {"properties": {"refusal": {"type": "string"}}, "required": ["refusal"]}
+HAS_CALLS: JsonDict = {"properties": {"tool_calls": {"type": "array", "minItems": 1}}, "required": ["tool_calls"]}
+REPLIES_TO_CALL: JsonDict = {
+    "properties": {"role": {"const": "tool"}, "tool_call_id": {"type": "string"}},
+    "required": ["tool_call_id"],
+}
+
+
+NO_REPLY: JsonDict = {"properties": {"role": {"not": {"const": "tool"}}, "tool_call_id": {"type": "null"}}}
+
+
 class Message(StrictModel):
     """One message of a conversation. What this server answers can be sent back as it is: the steps of earlier answers
     (`reasoning`) are not read again.
@@ -36,20 +75,12 @@ class Message(StrictModel):
 
     model_config = ConfigDict(
         json_schema_extra=all_of(
-            {
-                "anyOf": [
-                    {"properties": {"content": {"type": ["string", "array"]}}, "required": ["content"]},
-                    {"properties": {"refusal": {"type": "string"}}, "required": ["refusal"]},
-                ]
-            },
-            {"anyOf": [{"properties": {"role": {"const": "assistant"}}}, all_null(*ASSISTANT_FIELDS)]},
+            {"anyOf": [HAS_CONTENT, HAS_REFUSAL]}, {"anyOf": [OF_ASSISTANT, all_null(*ASSISTANT_FIELDS)]}
         )
     )
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | Annotated[list[TextPart | RefusalPart], Field(min_length=1, max_length=MAX_CONTENT_PARTS)] | None = (
-        None
-    )
+    content: Content | None = None
     name: Name | None = None
     refusal: str | None = None
     reasoning: str | None = None
@@ -57,20 +88,57 @@ class Message(StrictModel):
 
     @model_validator(mode="after")
     def _check_fields(self) -> Message:
-        if self.content is None and self.refusal is None:
+        if self.content is None and self.refusal is None and not self.calls:
             raise ValueError("content is missing")
-        if self.role != "assistant" and any(getattr(self, name) is not None for name in ASSISTANT_FIELDS):
-            raise ValueError("refusal and reasoning are of the assistant")
+        if self.role != "assistant" and (
+            self.calls or any(getattr(self, name) is not None for name in ASSISTANT_FIELDS)
+        ):
+            raise ValueError("refusal, reasoning and tool_calls are of the assistant")
         return self
 
     @property
     def text(self) -> str:
-        """The text of the content; without content, that of the refusal."""
-        if self.content is None:
-            return self.refusal or ""
+        """The text of the content; without any, that of the refusal, or the arguments of calls."""
         if isinstance(self.content, str):
-            return self.content
-        return "".join(part.text if isinstance(part, TextPart) else part.refusal for part in self.content)
+            text = self.content
+        else:
+            text = "".join(part.text if isinstance(part, TextPart) else part.refusal for part in self.content or ())
+        return text or self.refusal or "\n".join(call.function.arguments for call in self.calls)
+
+    @property
+    def calls(self) -> list[ToolCall]:
+        """The calls of functions in it."""
+        return []
+
+
+class ChatInput(Message):
+    """A message of a chat. The content of one of the role `tool` is what a function replied; it is not read."""
+
+    model_config = ConfigDict(
+        json_schema_extra=all_of(
+            {"anyOf": [HAS_CONTENT, HAS_REFUSAL, HAS_CALLS]},
+            {"anyOf": [OF_ASSISTANT, all_null(*ASSISTANT_FIELDS, "tool_calls")]},
+            {"anyOf": [REPLIES_TO_CALL, NO_REPLY]},
+        )
+    )
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]  # type: ignore[assignment]
+    tool_calls: ToolCalls | None = None
+    tool_call_id: Name | None = None
+    annotations: NoItems = None
+    audio: NullOnly = None
+    function_call: NullOnly = None
+
+    @model_validator(mode="after")
+    def _check_call_id(self) -> ChatInput:
+        if (self.role == "tool") != (self.tool_call_id is not None):
+            raise ValueError("tool_call_id is of messages of the role tool, which need it")
+        return self
+
+    @property
+    def calls(self) -> list[ToolCall]:
+        """The calls of functions in it."""
+        return self.tool_calls or []
 
 
 class MessageInput(Message):
@@ -78,7 +146,29 @@ class MessageInput(Message):
 
     type: Literal["message"] = "message"
     id: Name | None = None
-    status: Literal["in_progress", "completed", "incomplete"] | None = None
+    status: ItemStatus | None = None
+    phase: Literal["commentary", "final_answer"] | None = None
+
+
+class FunctionCallInput(FunctionArguments):
+    """A call of a function among the items."""
+
+    type: Literal["function_call"]
+    call_id: Name
+    id: Name | None = None
+    status: ItemStatus | None = None
+    caller: NullOnly = None
+    namespace: NullOnly = None
+
+
+class FunctionOutputInput(StrictModel):
+    """What a function replied, which is not read."""
+
+    type: Literal["function_call_output"]
+    call_id: Name
+    output: Content
+    id: Name | None = None
+    status: ItemStatus | None = None
 
 
 class ReasoningInput(StrictModel):
@@ -88,15 +178,64 @@ class ReasoningInput(StrictModel):
     id: Name | None = None
     summary: list[Any] = Field(default=[], max_length=MAX_CONTENT_PARTS)
     content: Annotated[list[Any], Field(max_length=MAX_CONTENT_PARTS)] | None = None
-    encrypted_content: None = None
-    status: Literal["in_progress", "completed", "incomplete"] | None = None
+    encrypted_content: NullOnly = None
+    status: ItemStatus | None = None
+
+
+NOT_READ = ReasoningInput(type="reasoning")
+"""What stands in place of a turn that is not read."""
+ITEM_TYPES = ("reasoning", "function_call", "function_call_output")
 
 
 def _item_type(value: object) -> str:
     given = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
-    return "reasoning" if given == "reasoning" else "message"
+    return given if given in ITEM_TYPES else "message"
 
 
 InputItem = Annotated[
-    Annotated[MessageInput, Tag("message")] | Annotated[ReasoningInput, Tag("reasoning")], Discriminator(_item_type)
+    Annotated[MessageInput, Tag("message")]
+    | Annotated[ReasoningInput, Tag("reasoning")]
+    | Annotated[FunctionCallInput, Tag("function_call")]
+    | Annotated[FunctionOutputInput, Tag("function_call_output")],
+    Discriminator(_item_type),
 ]
+Turn = Message | ReasoningInput | FunctionCallInput | FunctionOutputInput
+
+
+def without_calls(turns: Sequence[Turn], place: str = "messages") -> list[Message | ReasoningInput]:
+    """The same conversation without calls of functions. A call that no other answer follows was the answer to the
+    question before it. What stands behind the last question is not read, so that this is asked anew; every turn that
+    is not read becomes an item of reasoning, which is not read either.
+
+    Raises `HttpError` for the reply to a call that was not made; `place` is the request's field with the turns.
+    """
+    called: set[str] = set()
+    read: list[Message | ReasoningInput] = []
+    for number, turn in enumerate(turns):
+        if isinstance(turn, FunctionCallInput):
+            called.add(turn.call_id)
+            read.append(_as_answer(turns, number, turn.arguments))
+        elif isinstance(turn, FunctionOutputInput) or (isinstance(turn, ChatInput) and turn.tool_call_id is not None):
+            name, call = (
+                ("tool_call_id", turn.tool_call_id) if isinstance(turn, ChatInput) else ("call_id", turn.call_id)
+            )
+            if call not in called:
+                at = f"{place}.{number}.{name}"
+                raise HttpError(400, f"{at}: no call before it has this id", "invalid_value", at)
+            read.append(NOT_READ)
+        elif isinstance(turn, Message) and turn.calls:
+            called |= {call.id for call in turn.calls}
+            read.append(_as_answer(turns, number, turn.text))
+        else:
+            read.append(turn)
+    return read
+
+
+def _as_answer(turns: Sequence[Turn], number: int, text: str) -> Message | ReasoningInput:
+    """The answer that the call at this place was; `NOT_READ` where another follows, or no question does."""
+    for later in turns[number + 1 :]:
+        if isinstance(later, FunctionCallInput) or (isinstance(later, Message) and later.role == "assistant"):
+            return NOT_READ
+        if isinstance(later, Message) and later.role == "user":
+            return Message(role="assistant", content=text)
+    return NOT_READ

@@ -41,7 +41,7 @@ REPLY_TYPES: Mapping[str, Any] = {
 
 PROBE_ERRORS = (413, 431, 500)
 KEY_ERRORS = (401, 503, *PROBE_ERRORS)
-BODY_ERRORS = (400, 408, 429, *KEY_ERRORS)
+BODY_ERRORS = (400, 408, 415, 429, *KEY_ERRORS)
 MODEL_ERRORS = (404, *BODY_ERRORS)
 OPERATOR_ERRORS = (403, *MODEL_ERRORS)
 """Error statuses of routes that are probes, that need a key, that read a body as well, that ask a model as well, and
@@ -56,6 +56,7 @@ STATUS_DESCRIPTIONS: Mapping[int, str] = {
     404: "No such model, alarm or answer",
     408: "The body came too slowly",
     413: "The body is too large",
+    415: "The body is not announced as JSON",
     429: "Too many requests, or a quota is spent",
     431: "Too many or too large headers",
     500: "An error inside, which the log has",
@@ -72,6 +73,8 @@ REQUEST_ID_HEADER = {
     "schema": {"type": "string"},
 }
 AUTHENTICATE_HEADER = {"description": "How to say who asks.", "required": True, "schema": {"type": "string"}}
+KEY_SCHEMES: list[Json] = [{"bearer": []}, {"apiKey": []}]
+"""Either of them is enough."""
 API_DESCRIPTION = (
     "OpenAI's API, with budgets in requests and receipts in answers. A method that a path does not take is told\n"
     "by 405 and an error in the same form."
@@ -128,14 +131,17 @@ def openapi_document(app: FastAPI, keys_required: bool) -> Json:
             for method, operation in operations.items():
                 operation["responses"] = _responses(ROUTE_REPLIES[method, path])
                 if path not in PROBE_PATHS:
-                    operation["security"] = [{"bearer": []}] if keys_required else [{}, {"bearer": []}]
+                    operation["security"] = KEY_SCHEMES if keys_required else [{}, *KEY_SCHEMES]
         for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's, with status 422, for which we send 400
             components["schemas"].pop(name, None)
         reply_schemas = _reply_schemas()
         overlap = reply_schemas.keys() & components["schemas"].keys()
         assert not overlap, "types of requests and of replies must differ in name"
         components["schemas"] |= reply_schemas
-        components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+        }
         app.openapi_schema = document
     return app.openapi_schema
 

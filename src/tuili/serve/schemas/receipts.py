@@ -67,6 +67,16 @@ class PromiseReply(TypedDict):
     why: str
 
 
+@documented_as("Ignored")
+class IgnoredReply(TypedDict):
+    """Messages that a model of `conversation: single` was not given: instructions as `system`, all others, such as
+    those of earlier turns, as `earlier`.
+    """
+
+    system: Count
+    earlier: Count
+
+
 @documented_as("Step")
 class StepReply(TypedDict):
     """A step of an answer with the checker's verdict, and the mean number of layers of its tokens."""
@@ -95,6 +105,7 @@ class ReceiptReply(TypedDict):
     confidence: float | None
     promise: PromiseReply
     reused: Count
+    ignored: IgnoredReply
     steps: list[StepReply]
 
 

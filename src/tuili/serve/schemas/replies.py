@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from tuili.serve.schemas.fields import Count, UnixSeconds, documented_as
 from tuili.serve.schemas.receipts import JudgedStep, ReceiptReply
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "tool_calls"]
 ErrorType = Literal[
     "invalid_request_error", "authentication_error", "permission_error", "rate_limit_error", "server_error"
 ]
@@ -83,9 +83,25 @@ class Logprobs(TypedDict):
     refusal: None
 
 
+class CalledFunction(TypedDict):
+    """A function and the JSON that it is called with."""
+
+    name: str
+    arguments: str
+
+
+@documented_as("CallOfFunction")
+class ToolCallReply(TypedDict):
+    """The call of the function that the request forced."""
+
+    id: str
+    type: Literal["function"]
+    function: CalledFunction
+
+
 class ChatMessage(TypedDict):
-    """`content` is null where `refusal` says why there is no answer. `reasoning_content` is another name of
-    `reasoning`, the steps.
+    """`content` is null where there is the call of a function instead, and empty where `refusal` says why there is no
+    answer. `reasoning_content` is another name of `reasoning`, the steps.
     """
 
     role: Literal["assistant"]
@@ -93,6 +109,7 @@ class ChatMessage(TypedDict):
     refusal: str | None
     reasoning: str
     reasoning_content: str
+    tool_calls: NotRequired[list[ToolCallReply]]
 
 
 class ChatChoice(TypedDict):
@@ -118,11 +135,28 @@ class ChatCompletion(TypedDict):
     service_tier: Literal["default"]
 
 
+class FunctionDelta(TypedDict, total=False):
+    """The function's name at first, and then the JSON that it is called with."""
+
+    name: str
+    arguments: str
+
+
+class ToolCallDelta(TypedDict):
+    """What a chunk adds to the call of a function."""
+
+    index: Count
+    id: NotRequired[str]
+    type: NotRequired[Literal["function"]]
+    function: FunctionDelta
+
+
 class Delta(TypedDict, total=False):
     """What a chunk adds to a message."""
 
     role: Literal["assistant"]
-    content: str
+    content: str | None
+    tool_calls: list[ToolCallDelta]
     refusal: str | None
     reasoning: str
     reasoning_content: str
@@ -161,12 +195,23 @@ class ChatChunk(TypedDict):
     usage: NotRequired[Usage]
 
 
+class TextLogprobs(TypedDict):
+    """The tokens of a text with the logarithms of their probabilities, before biases and temperature, and with the
+    likeliest ones at their places, but for the first token of a prompt. `text_offset`: the character where each begins.
+    """
+
+    tokens: list[str]
+    token_logprobs: list[float | None]
+    top_logprobs: list[dict[str, float] | None]
+    text_offset: list[Count]
+
+
 class TextChoice(TypedDict):
     """The answer to one prompt."""
 
     index: Count
     text: str
-    logprobs: None
+    logprobs: TextLogprobs | None
     finish_reason: FinishReason
     receipt: ReceiptReply
 
@@ -185,13 +230,16 @@ class TextCompletion(TypedDict):
 
 
 class Model(TypedDict):
-    """A model that is served. `exits`: the numbers of layers after which a token may be done."""
+    """A model that is served. `exits`: the numbers of layers after which a token may be done. `conversation`: whether
+    it reads whole conversations (`multi`), or the last message of the user alone (`single`).
+    """
 
     id: str
     object: Literal["model"]
     created: UnixSeconds
     owned_by: Literal["tuili"]
     exits: list[Count]
+    conversation: Literal["single", "multi"]
 
 
 class ModelList(TypedDict):

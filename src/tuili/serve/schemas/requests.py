@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from tuili.engine import MAX_ATTEMPTS, MAX_DEADLINE_MS, MAX_LAYER_STEPS, MAX_LOGPROBS
+from tuili.engine import MAX_ATTEMPTS, MAX_DEADLINE_MS, MAX_LAYER_STEPS, MAX_LOGPROBS, MAX_TOKENS
 from tuili.serve.schemas.fields import (
     MAX_CHOICES,
     MAX_MESSAGES,
@@ -18,17 +18,20 @@ from tuili.serve.schemas.fields import (
     DepthField,
     Effort,
     FalseOnly,
+    LogitBias,
     Name,
     Probability,
     Question,
     Seed,
     StopTexts,
     StrictModel,
+    TokenIds,
     TokenLimit,
 )
 from tuili.serve.schemas.formats import ChatSchema, JsonObject, Text, TextFormat
-from tuili.serve.schemas.messages import InputItem, Message
-from tuili.serve.schemas.rules import all_of, at_most_one, one_fits, requires_true
+from tuili.serve.schemas.messages import ChatInput, InputItem
+from tuili.serve.schemas.rules import all_of, at_most_one, one_fits, requires_true, zero_only_with
+from tuili.serve.schemas.tools import ChatToolChoice, ChatTools, ItemToolChoice, ItemTools, ToolMode
 from tuili.serve.schemas.without_effect import (
     ChatWithoutEffect,
     CompletionWithoutEffect,
@@ -36,6 +39,9 @@ from tuili.serve.schemas.without_effect import (
     ResponsesWithoutEffect,
     WithoutEffect,
 )
+
+MAX_COMPLETION_LOGPROBS = 5
+"""As at OpenAI."""
 
 
 class OwnBudget(StrictModel):
@@ -85,7 +91,7 @@ class ChatRequest(ChatWithoutEffect, GenerationRequest):
         )
     )
 
-    messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_MESSAGES)]
+    messages: Annotated[list[ChatInput], Field(min_length=1, max_length=MAX_MESSAGES)]
     reasoning_effort: Effort | None = None
     max_tokens: TokenLimit = None
     max_completion_tokens: TokenLimit = None
@@ -94,7 +100,10 @@ class ChatRequest(ChatWithoutEffect, GenerationRequest):
     stream_options: StreamOptions | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Field(ge=0, le=MAX_LOGPROBS), WHOLE_NUMBER] | None = None
+    logit_bias: LogitBias | None = None
     response_format: Annotated[Text | JsonObject | ChatSchema, Field(discriminator="type")] | None = None
+    tools: ChatTools = None
+    tool_choice: ToolMode | ChatToolChoice | None = None
 
     @model_validator(mode="after")
     def _check_fields(self) -> ChatRequest:
@@ -105,18 +114,26 @@ class ChatRequest(ChatWithoutEffect, GenerationRequest):
             raise ValueError("top_logprobs is for logprobs: true")
         if self.logprobs and not isinstance(self.response_format, Text | None):
             raise ValueError("logprobs are of answers as they are written: use them with text")
-        if self.messages[-1].role != "user":
-            raise ValueError("messages: the last one must be of the user")
         return self
 
 
 class CompletionRequest(CompletionWithoutEffect, GenerationRequest):
     """`POST /v1/completions`: each prompt is one question."""
 
-    model_config = ConfigDict(json_schema_extra=all_of(requires_true("stream_options", "stream")))
+    model_config = ConfigDict(
+        json_schema_extra=all_of(requires_true("stream_options", "stream"), zero_only_with("max_tokens", "echo"))
+    )
 
-    prompt: Question | Annotated[list[Question], Field(min_length=1, max_length=MAX_CHOICES)]
-    max_tokens: TokenLimit = None
+    prompt: (
+        Question
+        | Annotated[list[Question], Field(min_length=1, max_length=MAX_CHOICES)]
+        | TokenIds
+        | Annotated[list[TokenIds], Field(min_length=1, max_length=MAX_CHOICES)]
+    )
+    max_tokens: Annotated[int, Field(ge=0, le=MAX_TOKENS), WHOLE_NUMBER] | None = None
+    echo: bool | None = None
+    logprobs: Annotated[int, Field(ge=0, le=MAX_COMPLETION_LOGPROBS), WHOLE_NUMBER] | None = None
+    logit_bias: LogitBias | None = None
     n: Annotated[int, Field(ge=1, le=MAX_CHOICES), WHOLE_NUMBER] | None = None
     stop: StopTexts = None
     stream_options: StreamOptions | None = None
@@ -124,6 +141,8 @@ class CompletionRequest(CompletionWithoutEffect, GenerationRequest):
     @model_validator(mode="after")
     def _check_fields(self) -> CompletionRequest:
         _check_stream_options(self.stream_options, self.stream)
+        if self.max_tokens == 0 and not self.echo:
+            raise ValueError("max_tokens = 0 is for echo: true")
         return self
 
 
@@ -154,6 +173,8 @@ class ResponsesRequest(ResponsesWithoutEffect, GenerationRequest):
     max_output_tokens: TokenLimit = None
     text: TextFormat | None = None
     stream_options: ResponsesStreamOptions | None = None
+    tools: ItemTools = None
+    tool_choice: ToolMode | ItemToolChoice | None = None
 
     @model_validator(mode="after")
     def _check_fields(self) -> ResponsesRequest:

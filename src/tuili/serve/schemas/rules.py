@@ -22,6 +22,16 @@ def requires_true(field: str, switch: str) -> JsonDict:
     }
 
 
+def zero_only_with(field: str, switch: str) -> JsonDict:
+    """`field`, a number from 0 on, may be 0 only where `switch` is true."""
+    return {
+        "anyOf": [
+            {"properties": {field: {"anyOf": [{"type": "null"}, {"exclusiveMinimum": 0}]}}},
+            {"properties": {switch: {"const": True}}, "required": [switch]},
+        ]
+    }
+
+
 def at_most_one(*fields: str) -> JsonDict:
     """At most one of two fields is given."""
     return {"anyOf": [{"properties": {field: {"type": "null"}}} for field in fields]}

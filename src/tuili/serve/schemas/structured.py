@@ -10,13 +10,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from tuili.engine import Answer, Outcome
 from tuili.errors import InputError
 from tuili.serve.schemas.formats import ChatSchema, ItemSchema, JsonObject, Text
 from tuili.serve.schemas.json_schemas import AnswerNode, ConstantNode, Node, ObjectNode, StepsNode, read_schema
 from tuili.serve.schemas.json_values import ValueType
+
+
+class Form(Protocol):
+    """What a reply is to look like."""
+
+    @property
+    def call(self) -> ForcedCall | None:
+        """The function that is called with it."""
+
+    def fill(self, answer: Answer) -> Answer:
+        """The same answer in this form, or a refusal."""
+
 
 STEPS_AND_ANSWER = ObjectNode({"steps": StepsNode(), "answer": AnswerNode((ValueType("string"),))})
 
@@ -30,24 +42,33 @@ def form_for(format: Text | JsonObject | ChatSchema | ItemSchema | None) -> Answ
     return AnswerForm() if isinstance(format, JsonObject) else None
 
 
-def fill_form(answer: Answer, form: AnswerForm | None) -> Answer:
-    """The answer in the form of JSON that was asked for; unchanged for None."""
+def fill_form(answer: Answer, form: Form | None) -> Answer:
+    """The answer in the form that was asked for; unchanged for None."""
     return answer if form is None else form.fill(answer)
 
 
 @dataclass(frozen=True)
+class ForcedCall:
+    """The function that is called with the JSON. named: whether the request names it, or forces any."""
+
+    function: str
+    named: bool
+
+
+@dataclass(frozen=True)
 class AnswerForm:
-    """The form of a JSON object that an answer and its steps fill."""
+    """The form of a JSON object that an answer and its steps fill. call: the function whose parameters these are."""
 
     node: ObjectNode = STEPS_AND_ANSWER
+    call: ForcedCall | None = None
 
     @classmethod
-    def from_schema(cls, schema: Mapping[str, Any], place: str) -> AnswerForm:
+    def from_schema(cls, schema: Mapping[str, Any], place: str, call: ForcedCall | None = None) -> AnswerForm:
         """The form that a schema asks for. place: where the schema stands in the request, for errors.
 
         Raises `HttpError` for a schema that one value and its steps cannot fill.
         """
-        return cls(read_schema(schema, place))
+        return cls(read_schema(schema, place), call)
 
     def fill(self, answer: Answer) -> Answer:
         """The same answer as JSON. Where its value does not fit, it becomes a refusal; a refusal stays as it is."""

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from tuili.serve.schemas.fields import (
     MAX_NAME_CHARS,
     UNSUPPORTED,
+    WHOLE_NUMBER,
     FalseOnly,
     Metadata,
     OneOnly,
@@ -51,11 +52,8 @@ class WithoutEffect(StrictModel):
     prompt_cache_options: NullOnly = None
     moderation: NullOnly = None
     parallel_tool_calls: bool | None = None
-    tools: NoItems = None
-    tool_choice: Literal["none", "auto"] | None = None
     frequency_penalty: ZeroOnly | None = None
     presence_penalty: ZeroOnly | None = None
-    logit_bias: NoEntries = None
 
 
 class ChatWithoutEffect(StrictModel):
@@ -74,8 +72,8 @@ class CompletionWithoutEffect(StrictModel):
     """Fields of completions."""
 
     best_of: OneOnly | None = None
-    echo: FalseOnly | None = None
-    logprobs: NullOnly = None
+    tools: NoItems = None
+    tool_choice: Literal["none", "auto"] | None = None
     suffix: Literal[""] | None = None
 
 
@@ -100,8 +98,9 @@ class ResponsesWithoutEffect(StrictModel):
     context_management: NoItems = None
     conversation: NullOnly = None
     image: NullOnly = None
+    logit_bias: NoEntries = None
     include: Annotated[list[Includable], Field(max_length=16)] | None = None
-    max_tool_calls: Annotated[int, Field(ge=1)] | None = None
+    max_tool_calls: Annotated[int, Field(ge=1), WHOLE_NUMBER] | None = None
     previous_response_id: NullOnly = None
     prompt: NullOnly = None
     top_logprobs: ZeroOnly | None = None

@@ -52,7 +52,7 @@ def test_a_worker_is_timed_and_hands_back_its_first_tokens(worker: Worker):
     for _ in range(2):
         done = worker.do(Work(2, 4, 10, 100))
         assert done["tokens"] == list(range(8))
-        assert 0.05 <= done["seconds"] < 5
+        assert done["seconds"] >= 0.05
         assert done["cpu_seconds"] < done["seconds"]
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from tuili.engine.runtime.runner import StepPolicy
 from tuili.engine.runtime.torch.attention_metadata import AttentionMetadata, CachedKeyValues
 from tuili.engine.runtime.torch.lean_model import LeanModel
+from tuili.engine.runtime.torch.logit_bias import LogitBiases
 from tuili.engine.sequence import Sequence
 
 
@@ -24,8 +25,8 @@ from tuili.engine.sequence import Sequence
 class Exits:
     """Where each of A sequences left.
 
-    logits_AV: of the next token. depths: layers that ran. top_probs: the probability of the likeliest token. limited:
-    whether the policy made it leave before it was sure.
+    logits_AV: of the next token, without biases. depths: layers that ran. top_probs: the probability of the likeliest
+    token, with biases. limited: whether the policy made it leave before it was sure.
     """
 
     logits_AV: Tensor
@@ -41,6 +42,7 @@ def run_to_exits(
     kv: CachedKeyValues,
     metadata: AttentionMetadata,
     policy: StepPolicy,
+    biases: LogitBiases,
     clock: Callable[[], float],
 ) -> Exits:
     """Run the last token of each sequence, which the trunk has read, as deep as it needs and the policy allows.
@@ -57,7 +59,7 @@ def run_to_exits(
         may_leave = [each.depth == "auto" or each.min_layers(model.config.exit_layers) <= depth for each in running]
         if any(must_leave) or any(may_leave):
             logits_N1V = model.exit(hidden_N1M)
-            top_probs = logits_N1V[:, 0].softmax(-1).amax(-1).tolist()
+            top_probs = biases.add_to(logits_N1V, running)[:, 0].softmax(-1).amax(-1).tolist()
             staying, leaving = list[int](), list[int]()
             for place, sequence in enumerate(running):
                 sure = sequence.depth != "auto" or top_probs[place] >= sequence.exit_threshold

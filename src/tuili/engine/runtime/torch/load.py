@@ -115,9 +115,10 @@ def load_engine(
         clock=clock,
     )
     warm_up(scheduler)
-    threshold = loaded.model.config.exit_threshold if exit_threshold is None else exit_threshold
+    config = loaded.model.config
+    threshold = config.exit_threshold if exit_threshold is None else exit_threshold
     promises = load_promises(loaded.path, threshold, scheduler.runner.runtime)
-    return Engine(scheduler, loaded.tokenizer, promises, threshold)
+    return Engine(scheduler, loaded.tokenizer, promises, threshold, config.conversation)
 
 
 def load_decoder(

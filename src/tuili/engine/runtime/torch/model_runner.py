@@ -20,9 +20,11 @@ from tuili.engine.runtime.torch.attention_metadata import AttentionMetadata, Cac
 from tuili.engine.runtime.torch.early_exit import run_to_exits
 from tuili.engine.runtime.torch.kv_cache import KVCache
 from tuili.engine.runtime.torch.lean_model import LeanModel
+from tuili.engine.runtime.torch.logit_bias import LogitBiases
 from tuili.engine.runtime.torch.prefix_cache import PrefixCache
 from tuili.engine.runtime.torch.probe import observe
 from tuili.engine.runtime.torch.sampler import Sampler, logprobs
+from tuili.engine.runtime.torch.scoring import PromptScoring
 from tuili.engine.runtime.torch.speculative import SpeculativeDecoder
 from tuili.engine.runtime.torch.verifier_pass import VerifierPass
 from tuili.engine.sequence import Sequence
@@ -57,23 +59,27 @@ class TorchModelRunner:
         self._model, self._verifier, self._clock = model, verifier, clock
         self._cache = KVCache(config, slots, model.embedding_VM.dtype, model.embedding_VM.device)
         self._prefixes = prefix_cache
-        self._sampler, self._drafts = Sampler(), SpeculativeDecoder(model, self._cache, end_id)
+        self._sampler, self._biases = Sampler(), LogitBiases(self._cache.device)
+        self._drafts = SpeculativeDecoder(model, self._cache, end_id, self._biases)
         self._decoding: list[Sequence] = []
         """The sequence in each slot, from the first on."""
         self._prefilling: Sequence | None = None
         """The sequence in the slot behind those of `_decoding`."""
-        self._verifier_pass: VerifierPass | None = None
-        """How the verifier reads `_prefilling`; None where that is a prompt."""
+        self._reading: VerifierPass | PromptScoring | None = None
+        """How `_prefilling` is read at full depth; None where it is to be continued."""
 
     @torch.inference_mode()
     def start(self, sequence: Sequence) -> int:
         """See `ModelRunner`."""
         assert self._prefilling is None
         assert len(self._decoding) < self.slots
-        cached = self._prefixes.load(self._cache, len(self._decoding), sequence.prompt[: sequence.verify_from])
-        self._prefilling, self._verifier_pass = sequence, None
+        cached = self._prefixes.load(self._cache, len(self._decoding), sequence.prompt[: sequence.read_from])
+        self._prefilling, self._reading = sequence, None
+        self._biases.hold(sequence)
         if sequence.verify_from is not None and self._verifier is not None:
-            self._verifier_pass = VerifierPass(self._model, self._verifier, sequence)
+            self._reading = VerifierPass(self._model, self._verifier, sequence)
+        elif sequence.score_from is not None:
+            self._reading = PromptScoring(self._model, sequence)
         return cached
 
     @torch.inference_mode()
@@ -84,23 +90,24 @@ class TorchModelRunner:
         id_1T = torch.tensor([tokens], device=self._cache.device)
         hidden_1TM, kv, metadata = self._model.trunk(self._cache, slice(slot, slot + 1), id_1T)
         whole = self._cache.length[slot] == len(sequence.prompt)
-        if self._verifier_pass is not None:
-            return self._verify(self._verifier_pass, slot, hidden_1TM, whole)
+        if whole and sequence.verify_from is None:
+            self._prefixes.save(self._cache, slot, sequence.prompt)
+        if self._reading is not None:
+            return self._read(self._reading, slot, hidden_1TM, whole)
         output = PrefillOutput()
         if whole:
-            self._prefixes.save(self._cache, slot, sequence.prompt)
             self._prefilling = None
             self._decoding.append(sequence)
             output = PrefillOutput(first=self._exit([sequence], hidden_1TM[:, -1:], kv, metadata.last(), policy)[0])
         self._synchronize(policy)
         return output
 
-    def _verify(self, verifier_pass: VerifierPass, slot: int, hidden_1TM: Tensor, whole: bool) -> PrefillOutput:
-        """Let the verifier read a piece of a response that the trunk has read, and judge a response that is whole."""
+    def _read(self, reading: VerifierPass | PromptScoring, slot: int, hidden_1TM: Tensor, whole: bool) -> PrefillOutput:
+        """Take a piece that the trunk has read to the full depth, as far as that is needed."""
         length, layer_steps = hidden_1TM.shape[1], 0
-        if tokens := verifier_pass.full_depth_tokens(self._cache.length[slot] - length, length):
-            layer_steps = verifier_pass.read(self._cache, slot, hidden_1TM, tokens)
-        return PrefillOutput(layer_steps, validity=verifier_pass.judge() if whole else None)
+        if tokens := reading.full_depth_tokens(self._cache.length[slot] - length, length):
+            layer_steps = reading.read(self._cache, slot, hidden_1TM, tokens)
+        return reading.output(layer_steps, whole)
 
     @torch.inference_mode()
     def decode(self, policy: StepPolicy) -> list[StepOutput]:
@@ -135,8 +142,8 @@ class TorchModelRunner:
             self._synchronize(policy)
             return self._clock()
 
-        exits = run_to_exits(self._model, sequences, hidden_A1M, kv, metadata, policy, clock)
-        tokens = self._sampler.draw(exits.logits_AV, sequences)
+        exits = run_to_exits(self._model, sequences, hidden_A1M, kv, metadata, policy, self._biases, clock)
+        tokens = self._sampler.draw(self._biases.add_to(exits.logits_AV, sequences), sequences)
         return [
             StepOutput(
                 sequence,
@@ -144,7 +151,7 @@ class TorchModelRunner:
                 [exits.depths[row]],
                 [exits.top_probs[row]],
                 exits.depths[row],
-                logprobs(exits.logits_AV[row], tokens[row], sequence.sampling),
+                logprobs(exits.logits_AV, slice(row, row + 1), [tokens[row]], sequence.sampling),
                 exits.limited[row],
             )
             for row, sequence in enumerate(sequences)
@@ -168,7 +175,7 @@ class TorchModelRunner:
             for sequence, result in zip(adjacent, verified, strict=True):
                 depths = [full_depth] * len(result.tokens)
                 spent = result.drafted * full_depth
-                outputs.append(StepOutput(sequence, result.tokens, depths, result.top_probs, spent))
+                outputs.append(StepOutput(sequence, result.tokens, depths, result.top_probs, spent, result.logprobs))
         return outputs
 
     def _synchronize(self, policy: StepPolicy) -> None:
@@ -185,8 +192,9 @@ class TorchModelRunner:
         """See `ModelRunner`. The sequence in the last slot moves into the free one."""
         self._drafts.drop(sequence)
         self._sampler.forget(sequence)
+        self._biases.drop(sequence)
         if sequence is self._prefilling:
-            self._prefilling = self._verifier_pass = None
+            self._prefilling = self._reading = None
             return
         slot, last = self._decoding.index(sequence), len(self._decoding) - 1
         if slot < last:

@@ -2,7 +2,7 @@
 
 So the tokens of a sequence depend on its seed and its own logits, and not on the sequences decoded beside it.
 
-Dimensions: A sequences, V vocabulary.
+Dimensions: A sequences, T tokens, V vocabulary.
 """
 
 from __future__ import annotations
@@ -40,13 +40,24 @@ class Sampler:
         return self._generators[sequence]
 
 
-def logprobs(logits_V: Tensor, token: int, sampling: Sampling) -> list[TokenLogprobs]:
-    """The log-probabilities of a token and of the likeliest ones, where the sampling asks for them; else nothing."""
-    if sampling.logprobs is None:
-        return []
-    log_V = logits_V.double().log_softmax(-1)
-    best = log_V.topk(min(sampling.logprobs, len(log_V)))
-    return [TokenLogprobs(float(log_V[token]), tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True)))]
+def logprobs(
+    logits: Tensor, place: slice | tuple[int, slice], tokens: list[int], sampling: Sampling
+) -> list[TokenLogprobs]:
+    """The log-probabilities of tokens and of the likeliest ones, where the sampling asks for them; else nothing.
+
+    Args:
+        place: where in `logits` the rows of these tokens are, which are only taken out if they are needed.
+    """
+    return [] if sampling.logprobs is None else token_logprobs(logits[place], tokens, sampling.logprobs)
+
+
+def token_logprobs(logits_TV: Tensor, tokens: list[int], most: int) -> list[TokenLogprobs]:
+    """The log-probability of one token in each row, and of the `most` likeliest ones."""
+    log_TV = logits_TV.double().log_softmax(-1)
+    best = log_TV.topk(min(most, log_TV.shape[-1]))
+    chosen = log_TV.gather(-1, torch.tensor(tokens, device=log_TV.device).long()[:, None])[:, 0].tolist()
+    rows = zip(chosen, best.indices.tolist(), best.values.tolist(), strict=True)
+    return [TokenLogprobs(one, tuple(zip(ids, values, strict=True))) for one, ids, values in rows]
 
 
 def probabilities(logits_V: Tensor, sampling: Sampling) -> Tensor:

@@ -16,7 +16,9 @@ from torch import Tensor
 
 from tuili.engine.runtime.torch.kv_cache import KVCache
 from tuili.engine.runtime.torch.lean_model import LeanModel
-from tuili.engine.sequence import Sequence
+from tuili.engine.runtime.torch.logit_bias import LogitBiases
+from tuili.engine.runtime.torch.sampler import logprobs
+from tuili.engine.sequence import Sequence, TokenLogprobs
 
 MAX_DRAFT_TOKENS = 12
 """Tokens that are drafted before they are verified, at most."""
@@ -38,18 +40,22 @@ class DraftTokens:
 
 @dataclass(frozen=True)
 class Verified:
-    """The tokens that the full depth decoded for one sequence, and their probabilities. It read `drafted` tokens."""
+    """The tokens that the full depth decoded for one sequence, and their probabilities. It read `drafted` tokens.
+
+    logprobs: one for each token, where the sampling asks for them.
+    """
 
     tokens: list[int]
     top_probs: list[float]
     drafted: int
+    logprobs: list[TokenLogprobs]
 
 
 class SpeculativeDecoder:
     """The drafts of all sequences that are decoded speculatively."""
 
-    def __init__(self, model: LeanModel, cache: KVCache, end_id: int) -> None:
-        self._model, self._cache, self._end_id = model, cache, end_id
+    def __init__(self, model: LeanModel, cache: KVCache, end_id: int, biases: LogitBiases) -> None:
+        self._model, self._cache, self._end_id, self._biases = model, cache, end_id, biases
         self._drafts: dict[Sequence, DraftTokens] = {}
 
     def draft_length(self, sequence: Sequence) -> int:
@@ -72,7 +78,7 @@ class SpeculativeDecoder:
         Returns whether to verify now. All sequences are verified together: when one may not be drafted further, or
         when further tokens would probably be rejected for all of them.
         """
-        logits_AV = self._model.exit(hidden_A1M)[:, 0]
+        logits_AV = self._biases.add_to(self._model.exit(hidden_A1M)[:, 0], sequences)
         ids, probs = logits_AV.argmax(-1).tolist(), logits_AV.softmax(-1).amax(-1).tolist()
         for hidden_1M, token, prob, sequence, most in zip(hidden_A1M, ids, probs, sequences, max_tokens, strict=True):
             draft = self._drafts.setdefault(sequence, DraftTokens())
@@ -92,12 +98,15 @@ class SpeculativeDecoder:
         drafts = [self._drafts.pop(sequence) for sequence in sequences]
         hidden_ATM = torch.stack([torch.stack(draft.hidden, dim=1)[0] for draft in drafts])
         logits_ATV = self._model.exit(self._model.to_full_depth(self._cache, first_slot, hidden_ATM))
-        decoded, probs = logits_ATV.argmax(-1).tolist(), logits_ATV.softmax(-1).amax(-1).tolist()
+        biased_ATV = self._biases.add_to(logits_ATV, sequences)
+        decoded, probs = biased_ATV.argmax(-1).tolist(), biased_ATV.softmax(-1).amax(-1).tolist()
         results = []
-        for slot, (draft, tokens, top_probs) in enumerate(zip(drafts, decoded, probs, strict=True), first_slot):
-            count = len(tokens)
+        for row, (draft, tokens, top_probs) in enumerate(zip(drafts, decoded, probs, strict=True)):
+            slot, count = first_slot + row, len(tokens)
             accepted = next((at + 1 for at in range(count) if tokens[at] != draft.ids[at]), count)
             if accepted < count:
                 self._cache.truncate(slot, self._cache.length[slot] - (count - accepted))
-            results.append(Verified(tokens[:accepted], top_probs[:accepted], count))
+            tokens, place = tokens[:accepted], (row, slice(accepted))
+            reported = logprobs(logits_ATV, place, tokens, sequences[row].sampling)
+            results.append(Verified(tokens, top_probs[:accepted], count, reported))
         return results

@@ -11,8 +11,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tuili.engine.runtime.runner import PrefillOutput
 from tuili.engine.runtime.torch.kv_cache import KVCache
 from tuili.engine.runtime.torch.lean_model import LeanModel
+from tuili.engine.runtime.torch.scoring import tokens_from
 from tuili.engine.sequence import Sequence
 from tuili.model import LoadedVerifier, response_features
 
@@ -31,7 +33,7 @@ class VerifierPass:
         """How many of the `length` tokens behind the first `done` need the full depth: those of the response, and the
         one before it, whose output predicts the first of them.
         """
-        return max(0, done + length - max(done, self._response_start - 1))
+        return tokens_from(self._response_start, done, length)
 
     def read(self, cache: KVCache, slot: int, hidden_1TM: Tensor, tokens: int) -> int:
         """Take the last `tokens` of a piece, which the trunk has read in this slot, to the full depth. Returns the
@@ -40,6 +42,10 @@ class VerifierPass:
         self._trunk.append(trunk_1TM)
         self._full.append(self._model.to_full_depth(cache, slot, trunk_1TM))
         return tokens * self._model.config.exit_layers[-1]
+
+    def output(self, layer_steps: int, whole: bool) -> PrefillOutput:
+        """What a piece led to; behind the last one, the judgement."""
+        return PrefillOutput(layer_steps, validity=self.judge() if whole else None)
 
     def judge(self) -> tuple[list[float], list[float]]:
         """The verifier's logit and probability for each token of the response, once all of it has been read."""

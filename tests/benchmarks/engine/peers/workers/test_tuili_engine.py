@@ -51,7 +51,7 @@ def test_every_response_has_its_tokens_at_the_depths_that_were_drawn(tiny: Tuili
 
 def test_drawn_depths_cost_as_many_layers(tiny: TuiliEngine):
     tiny.prepare(Work(1, 16, 20, 2048, {"shares": [1.0, 0, 0, 0]}))()
-    (scheduler,) = tiny._schedulers.values()
+    (scheduler,) = tiny.schedulers.values()
     assert scheduler.stats.layer_steps == 3 * scheduler.stats.tokens
 
 

@@ -1,0 +1,164 @@
+"""Builds the reply of `POST /v1/responses`: the response with its items, as it stands before and after the answer."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from tuili.engine import Answer, Outcome
+from tuili.serve.answers import finish_reason, reasoning_text, receipt, refusal, usage
+from tuili.serve.engine_requests import DEFAULT_EFFORT
+from tuili.serve.schemas.fields import Effort
+from tuili.serve.schemas.formats import TextFormat
+from tuili.serve.schemas.items import (
+    FunctionCallItem,
+    MessageItem,
+    OutputText,
+    ReasoningItem,
+    Refusal,
+    ResponseReply,
+    ToolReply,
+)
+from tuili.serve.schemas.requests import ResponsesRequest
+from tuili.serve.schemas.structured import ForcedCall
+from tuili.serve.schemas.tools import ItemTool
+
+
+class ResponseBuilder:
+    """Builds a response and its items, whose ids stay the same from the first event to the last."""
+
+    def __init__(self, body: ResponsesRequest, model: str, call: ForcedCall | None) -> None:
+        self._body, self._model, self._created, self.call = body, model, int(time.time()), call
+        self.response_id, self.reasoning_id, self.message_id, self.function_id, self.call_id = (
+            f"{prefix}_{uuid.uuid4().hex}" for prefix in ("resp", "rs", "msg", "fc", "call")
+        )
+
+    def in_progress(self) -> ResponseReply:
+        """The response before there is an answer."""
+        body = self._body
+        text = body.text or TextFormat()
+        format: Any = text.format.model_dump(by_alias=True)
+        if "strict" in format:
+            format["strict"] = bool(format["strict"])
+        choice = "none" if body.tool_choice is None else body.tool_choice
+        return {
+            "id": self.response_id,
+            "object": "response",
+            "created_at": self._created,
+            "completed_at": None,
+            "status": "in_progress",
+            "background": False,
+            "conversation": None,
+            "error": None,
+            "frequency_penalty": 0.0,
+            "incomplete_details": None,
+            "instructions": body.instructions,
+            "max_output_tokens": body.max_output_tokens,
+            "max_tool_calls": body.max_tool_calls,
+            "metadata": body.metadata or {},
+            "model": self._model,
+            "output": [],
+            "parallel_tool_calls": False,
+            "presence_penalty": 0.0,
+            "previous_response_id": None,
+            "prompt_cache_key": body.prompt_cache_key,
+            "reasoning": {"effort": effort_of(body) or DEFAULT_EFFORT, "summary": None},
+            "safety_identifier": body.safety_identifier,
+            "service_tier": "default",
+            "store": False,
+            "temperature": body.temperature or 0.0,
+            "text": {"format": format, "verbosity": "medium"},
+            "tool_choice": choice if isinstance(choice, str) else {"type": "function", "name": choice.name},
+            "tools": [_offered(tool) for tool in body.tools or ()],
+            "top_logprobs": 0,
+            "top_p": body.top_p or 1.0,
+            "truncation": "disabled",
+            "usage": None,
+            "user": body.user,
+        }
+
+    def ended(self, answer: Answer) -> ResponseReply:
+        """The response with its answer."""
+        tokens = usage([answer])
+        incomplete = finish_reason(answer) == "length"
+        failed = answer.receipt.outcome is Outcome.FAILED
+        completed = not failed and not incomplete
+        return {
+            **self.in_progress(),
+            "completed_at": int(time.time()) if completed else None,
+            "status": "failed" if failed else "incomplete" if incomplete else "completed",
+            "error": {"code": "server_error", "message": answer.receipt.reason} if failed else None,
+            "incomplete_details": {"reason": "max_output_tokens"} if incomplete and not failed else None,
+            "output": [self.reasoning_item(reasoning_text(answer)), self.answer_item(answer)],
+            "usage": {
+                "input_tokens": tokens["prompt_tokens"],
+                "input_tokens_details": {
+                    "cached_tokens": tokens["prompt_tokens_details"]["cached_tokens"],
+                    "cache_write_tokens": 0,
+                },
+                "output_tokens": tokens["completion_tokens"],
+                "output_tokens_details": {"reasoning_tokens": tokens["completion_tokens_details"]["reasoning_tokens"]},
+                "total_tokens": tokens["total_tokens"],
+            },
+            "receipt": receipt(answer),
+        }
+
+    def reasoning_item(self, text: str | None) -> ReasoningItem:
+        """The item with the text of the steps; None before they are complete."""
+        return {
+            "id": self.reasoning_id,
+            "type": "reasoning",
+            "summary": [],
+            "content": [] if text is None else [{"type": "reasoning_text", "text": text}],
+            "status": "in_progress" if text is None else "completed",
+        }
+
+    def answer_item(self, answer: Answer) -> MessageItem | FunctionCallItem:
+        """The item with the answer: a message, or the call of a function."""
+        return self.message_item(answer) if self.call is None or refusal(answer) else self.call_item(answer, self.call)
+
+    def call_item(self, answer: Answer | None, call: ForcedCall) -> FunctionCallItem:
+        """The item with the call of a function; None stands for arguments that are still empty."""
+        return {
+            "id": self.function_id,
+            "type": "function_call",
+            "call_id": self.call_id,
+            "name": call.function,
+            "arguments": "" if answer is None else answer.answer,
+            "status": "in_progress" if answer is None else "completed",
+        }
+
+    def message_item(self, answer: Answer | None) -> MessageItem:
+        """The item with the answer; None before it is there."""
+        incomplete = answer is not None and finish_reason(answer) == "length"
+        return {
+            "id": self.message_id,
+            "type": "message",
+            "role": "assistant",
+            "status": "in_progress" if answer is None else "incomplete" if incomplete else "completed",
+            "content": [] if answer is None else [message_part(answer)],
+        }
+
+
+def _offered(tool: ItemTool) -> ToolReply:
+    return {
+        "type": "function",
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+        "strict": tool.strict,
+    }
+
+
+def message_part(answer: Answer | None) -> OutputText | Refusal:
+    """The content of a message: the answer, or why there is none. None stands for an answer that is still empty."""
+    reason = None if answer is None else refusal(answer)
+    if reason is not None:
+        return {"type": "refusal", "refusal": reason}
+    return {"type": "output_text", "text": answer.answer if answer else "", "annotations": [], "logprobs": []}
+
+
+def effort_of(body: ResponsesRequest) -> Effort | None:
+    """The effort that a request asks for."""
+    return body.reasoning.effort if body.reasoning is not None else None

@@ -1,0 +1,168 @@
+"""What a model is given of a conversation: a model of single questions the last one alone, and the receipt says so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai import AsyncOpenAI
+
+from benchmarks.harness.tiny import save_tiny
+from tests.serve.conftest import Running, running
+from tests.serve.replies import check_reply
+from tuili.engine import Ignored
+from tuili.serve.engine_requests import read_conversation
+from tuili.serve.errors import HttpError
+from tuili.serve.schemas.messages import Message, ReasoningInput
+from tuili.store import Tokenizer, read_shape
+
+QUESTION = "What is 48 + 27 * 3?"
+ASKED: Any = {"role": "user", "content": QUESTION}
+SYSTEM: Any = {"role": "system", "content": "You are a helpful assistant."}
+TURN: Any = [{"role": "user", "content": "What is 1 + 1?"}, {"role": "assistant", "content": "2"}]
+STEPS: Any = {"type": "reasoning", "id": "rs_1", "summary": []}
+TOLERANT: Any = {"budget": {"error_tolerance": 0.05, "max_steps": 4}}
+
+
+def sums() -> list[tuple[str, str]]:
+    """Twenty questions of the kind that the model answers best, with their answers."""
+    random = Random(7)
+    numbers = [random.sample(range(10, 100), 3) for _ in range(20)]
+    return [(f"What is {a} + {b} - {c}?", str(a + b - c)) for a, b, c in numbers]
+
+
+@pytest.mark.parametrize("before", [[SYSTEM], TURN], ids=["system", "turn"])
+def test_what_stands_before_a_question_costs_no_answers(server: Running, before: list[Any]) -> None:
+    async def right(client: AsyncOpenAI, question: str, answer: str) -> bool:
+        asked: Any = [*before, {"role": "user", "content": question}]
+        completion = await client.chat.completions.create(model="nano", messages=asked, max_tokens=100)
+        return completion.choices[0].message.content == answer
+
+    async def main() -> int:
+        async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+            return sum(await asyncio.gather(*(right(client, *each) for each in sums())))
+
+    assert asyncio.run(main()) >= 19
+
+
+def receipt_of(server: Running, path: str, body: dict[str, Any], model: str = "nano") -> dict[str, Any]:
+    """The receipt in the reply to a request, which is as the document says."""
+    reply = httpx2.post(server.url + path, json={"model": model, **body}, timeout=60)
+    assert reply.status_code == 200, reply.text
+    check_reply("POST", path, 200, reply.headers, reply.content)
+    if body.get("stream"):
+        events = [json.loads(line[6:]) for line in reply.text.splitlines() if line.startswith("data: {")]
+        holders = [event.get("response") or (event.get("choices") or [{}])[0] for event in events]
+        (receipt,) = (holder["receipt"] for holder in holders if "receipt" in holder)
+    else:
+        whole = reply.json()
+        receipt = whole.get("receipt") or whole["choices"][0]["receipt"]
+    assert isinstance(receipt, dict)
+    return receipt
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(
+    ("path", "body", "ignored"),
+    [
+        ("/v1/chat/completions", {"messages": [ASKED]}, (0, 0)),
+        ("/v1/chat/completions", {"messages": [SYSTEM, {**SYSTEM, "role": "developer"}, ASKED]}, (2, 0)),
+        ("/v1/chat/completions", {"messages": [SYSTEM, *TURN, SYSTEM, ASKED, ASKED]}, (2, 3)),
+        ("/v1/responses", {"input": QUESTION, "instructions": "Be exact."}, (1, 0)),
+        ("/v1/responses", {"input": [SYSTEM, TURN[0], STEPS, TURN[1], ASKED], "instructions": "Be exact."}, (2, 3)),
+        ("/v1/completions", {"prompt": QUESTION}, (0, 0)),
+    ],
+)
+def test_the_receipt_says_what_was_left_out(
+    server: Running, path: str, body: dict[str, Any], ignored: tuple[int, int], stream: bool
+) -> None:
+    receipt = receipt_of(server, path, {**body, "stream": stream})
+    assert receipt["ignored"] == {"system": ignored[0], "earlier": ignored[1]}
+    assert [step["text"] for step in receipt["steps"]][-1] == "48 + 81 = 129"
+    alone = receipt_of(server, "/v1/completions", {"prompt": QUESTION})
+    assert receipt["tokens"]["prompt"] == alone["tokens"]["prompt"]
+
+
+def test_a_promise_holds_behind_instructions_and_not_behind_earlier_turns(server: Running) -> None:
+    client = server.client()
+    chat = client.chat.completions.create(model="nano", messages=[SYSTEM, ASKED], extra_body=TOLERANT)
+    answer = client.responses.create(model="nano", input=QUESTION, instructions="Be exact.", extra_body=TOLERANT)
+    for receipt in (chat.choices[0].model_extra["receipt"], answer.model_extra["receipt"]):  # type: ignore[index]
+        assert (receipt["promise"]["error_tolerance"], receipt["promise"]["why"]) == (0.05, "")
+    for before in (TURN, [ASKED]):
+        with pytest.raises(openai.BadRequestError, match="no earlier messages") as refused:
+            client.chat.completions.create(model="nano", messages=[*before, ASKED], extra_body=TOLERANT)
+        assert (refused.value.code, refused.value.param) == ("not_promised", "budget.error_tolerance")
+    with pytest.raises(openai.BadRequestError, match="no earlier messages"):
+        client.responses.create(model="nano", input=[STEPS, ASKED], extra_body=TOLERANT)
+
+
+@pytest.mark.parametrize("last", [TURN[1], SYSTEM, {**SYSTEM, "role": "developer"}])
+def test_the_last_message_is_of_the_user(server: Running, last: Any) -> None:
+    with pytest.raises(openai.BadRequestError, match="the last one must be of the user") as refused:
+        server.client().chat.completions.create(model="nano", messages=[ASKED, last])
+    assert (refused.value.code, refused.value.param) == ("invalid_value", "messages")
+    for items in ([ASKED, last], [ASKED, last, STEPS], [STEPS]):
+        with pytest.raises(openai.BadRequestError, match="the last one must be of the user") as refused:
+            server.client().responses.create(model="nano", input=items)
+        assert (refused.value.code, refused.value.param) == ("invalid_value", "input")
+
+
+@pytest.fixture(scope="module")
+def talker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Tokenizer]]:
+    """A server of a model whose card says that it was trained on conversations."""
+    folder = save_tiny(tmp_path_factory.mktemp("multi") / "talker", conversation="multi")
+    assert read_shape(folder).conversation == "multi"
+    for at_work in running(folders=(str(folder),)):
+        yield at_work, Tokenizer.load(folder)
+
+
+def test_a_model_of_conversations_is_given_the_whole(talker: tuple[Running, Tokenizer]) -> None:
+    server, tokenizer = talker
+    for path, body in (
+        ("/v1/chat/completions", {"messages": [SYSTEM, *TURN, ASKED], "max_tokens": 5}),
+        ("/v1/responses", {"input": [*TURN, ASKED], "instructions": SYSTEM["content"], "max_output_tokens": 5}),
+    ):
+        receipt = receipt_of(server, path, body, "talker")
+        earlier = [(f"{SYSTEM['content']}\nWhat is 1 + 1?", "2")]
+        assert receipt["tokens"]["prompt"] == len(tokenizer.encode_prompt(QUESTION, earlier))
+        assert receipt["ignored"] == {"system": 0, "earlier": 0}
+
+
+def test_models_say_what_they_read(server: Running, talker: tuple[Running, Tokenizer]) -> None:
+    for at_work, name, kind in ((server, "nano", "single"), (talker[0], "talker", "multi")):
+        assert at_work.client().models.retrieve(name).model_extra["conversation"] == kind  # type: ignore[index]
+
+
+MESSAGES = st.builds(Message, role=st.sampled_from(["system", "developer", "user", "assistant"]), content=st.text())
+ITEMS = st.one_of(MESSAGES, st.just(ReasoningInput(type="reasoning")))
+
+
+@given(st.lists(ITEMS, max_size=6), st.text())
+def test_every_message_is_read_or_counted(before: list[Message | ReasoningInput], question: str) -> None:
+    asked = read_conversation([*before, Message(role="user", content=question)], "single")
+    assert (asked.prompt, asked.earlier) == (question, ())
+    assert asked.ignored.system + asked.ignored.earlier == len(before)
+
+
+@given(st.lists(MESSAGES, min_size=1, max_size=6))
+def test_a_whole_conversation_is_read_in_turns_or_refused_by_name(messages: list[Message]) -> None:
+    roles = "".join({"system": "s", "developer": "s"}.get(message.role, message.role[0]) for message in messages)
+    turns = roles.replace("a", "a|").split("|")
+    in_order = all(turn.lstrip("s").rstrip("a").strip("u") == "" and "u" in turn for turn in turns)
+    if not in_order:
+        with pytest.raises(HttpError, match=r"last one must be|without a question|before the question"):
+            read_conversation(messages, "multi", "input")
+        return
+    asked = read_conversation(messages, "multi", "input")
+    assert asked.ignored == Ignored()
+    pairs = "\n".join(text for pair in (*asked.earlier, (asked.prompt,)) for text in pair)
+    assert pairs == "\n".join(message.text for message in messages)
