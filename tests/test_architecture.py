@@ -226,6 +226,19 @@ def test_files_are_short():
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
 
 
+def test_contributors_read_the_order_in_which_packages_import():
+    """A package stands as far to the left as what it imports lets it."""
+
+    def place(package: str) -> int:
+        return 1 + max((place(below) for below in MAY_IMPORT[package] & packages), default=-1)
+
+    (line,) = (line for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines() if line.startswith("steps ←"))
+    told = [set(re.findall(r"\w+", group)) for group in line.split("←")]
+    packages = set[str]().union(*told)
+    assert packages == FACES | {"cli"}
+    assert told == [{package for package in packages if place(package) == number} for number in range(len(told))]
+
+
 def lines_of_code(folder: Path) -> int:
     """Lines of the files of a folder and its subfolders, without blank ones, comments and docstrings."""
     lines = 0

@@ -20,7 +20,7 @@ FACES = {
         Promises Receipt Request RequestState Runtime Sample Sampling Scheduler SchedulerStats Sequence
         SequenceLimits Service StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten
         best_of calibration_bins calibration_error explain features fit has_wrong_step is_promised load_decoder
-        load_engine load_promises load_runner load_scheduler parse_settings read_calibration
+        load_engine load_promises load_runner load_scheduler parse_settings prompt_ids read_calibration
         runtime_of valid_calibration verifier_missed_some warm_up
     """,
     "steps": """
@@ -30,21 +30,25 @@ FACES = {
         split_response terms units
     """,
     "store": """
-        ASSISTANT BEGIN Conversation Curve LineageEntry ModelShape PAD SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS
-        Tokenizer USER VERIFIER_FILE VerifierCalibration VerifierConfig VerifierFile check_files check_size
-        model_hash not_a_verifier read_lineage read_shape read_tensors read_verifier_file replaced_folder
+        ASSISTANT BEGIN CONFIG_FIELDS Conversation Curve LineageEntry ModelSettings ModelShape
+        PAD Parameters
+        SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS
+        Tokenizer USER VERIFIER_FILE VerifierCalibration VerifierConfig VerifierFile check_files
+        check_recorded check_size
+        count_parameters model_hash not_a_verifier read_lineage read_settings read_shape
+        read_tensors read_verifier_file replaced_folder
         resolve_model shipped_names verifier_hash write_lineage write_verifier_file
     """,
     "model": """
         Experts FeedForward KeyValueProjection LOG_PROBABILITY_SCALE LayeredAttention LoadedModel
-        LoadedVerifier MixtureOfExperts PRESETS Parameters Projection RMSNorm ReasoningLayer Route Routing
+        LoadedVerifier MixtureOfExperts PRESETS Projection RMSNorm ReasoningLayer Route Routing
         RoutingRecord TrunkLayer TuiliConfig TuiliForCausalLM TuiliModel TuiliOutput Verifier check_folder
         count_parameters features_of gated_silu load_model preset probabilities read_verifier record_reads
         response_features rotary route_tokens save_model set_fused transformers_tokenizer write_verifier
     """,
     "tasks": """
         BUILT_IN_DOMAINS Domain Draft LEVELS MUTATION_KINDS Problem SEEDS_PER_SPLIT Split
-        domain domain_names generate mutants mutate phase result_start same_answer same_form score
+        domain domain_names generate mutants mutate phase result_start same_answer same_form same_last_number score
         unseen_problems
     """,
     "train": """
@@ -58,7 +62,7 @@ FACES = {
     "data": """
         Block BlockStream FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE Record Source StreamState
         TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes encode_record
-        import_gsm8k prefetch read_records record_schema sample_texts train_tokenizer write_records
+        import_gsm8k numbered_records prefetch read_records record_schema sample_texts train_tokenizer write_records
     """,
     "serve": """
         AlarmFiles HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces
@@ -70,7 +74,7 @@ FACES = {
         ScoredResponse
         answer_problems calibrate candidate_thresholds cells_by_domain certify collect_histories depth_lines
         draw_risk_coverage empirical_setting evaluate figure_uri figures_line fit_confidence heat_map
-        paired_difference read_figures replay sample starting_setting
+        own_problems paired_difference read_figures replay sample starting_setting
         wilson_interval write_card write_html write_json
     """,
     "bench": """

@@ -24,7 +24,8 @@ from transformers import (
 
 from benchmarks.training.tuili_training import Segment
 from tuili.data import IGNORE_INDEX, Block
-from tuili.model import Parameters, TuiliConfig, count_parameters
+from tuili.model import TuiliConfig, count_parameters
+from tuili.store import Parameters
 
 Example = dict[str, list[int]]
 

@@ -28,7 +28,11 @@ class ModelFolderError(InputError):
 
 
 class PromptError(InputError):
-    """A prompt is empty, is not UTF-8 or does not fit the model's context."""
+    """A prompt cannot be read: it is empty, is not UTF-8, or has ids that are no tokens. See also `PromptTooLong`."""
+
+
+class PromptTooLong(PromptError):
+    """A prompt does not fit the model's context."""
 
 
 class CheckpointError(TuiliError):

@@ -12,6 +12,8 @@ PROC = Path("/proc")
 """Where Linux describes the processor and the memory."""
 CPU_QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")
 """Where a container with cgroups v2 finds `QUOTA PERIOD`, both in microseconds; `max` stands for no quota."""
+THREADS_VARIABLE = "OMP_NUM_THREADS"
+"""The variable that torch, too, takes its number of threads from."""
 REPORTED_INSTRUCTIONS = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"}
 
 
@@ -38,12 +40,19 @@ def multiplies_bf16() -> bool:
 
 
 def usable_cores() -> int:
-    """The number of cores that this process may run on, or fewer where its container has a quota of processor time."""
+    """The number of cores that work may use: those that this process may run on, or fewer where its container has a
+    quota of processor time, or where `OMP_NUM_THREADS` asks for fewer threads.
+    """
+    most = _cores()
     try:
         quota, period = CPU_QUOTA_FILE.read_text().split()
-        return max(1, min(_cores(), int(quota) // int(period)))
+        most = min(most, int(quota) // int(period))
     except (OSError, ValueError):  # there is no quota
-        return _cores()
+        pass
+    wanted = os.environ.get(THREADS_VARIABLE, "").partition(",")[0].strip()  # a list has a number for each level
+    if wanted.isdecimal():
+        most = min(most, int(wanted))
+    return max(1, most)
 
 
 def _cores() -> int:

@@ -1,3 +1,4 @@
+import io
 import json
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 from benchmarks.harness.tiny import save_tiny
 from tests.eval.scripted import Oracle
 from tuili.cli.app import main
+from tuili.cli.ask import EXIT_NO_ANSWER, MAX_INPUT_BYTES
 from tuili.engine import Answer, Request, explain
 from tuili.steps import Context
 from tuili.tasks import Problem, unseen_problems
@@ -90,7 +92,7 @@ def test_steps_are_checked_against_the_facts_of_the_prompt(model: str, capsys: p
 
 
 def test_the_json_has_the_fixed_fields(model: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["ask", "1 + 1", "--model", model, "--json", "--max-tokens", "20", "--depth", "2"]) == 0
+    assert main(["ask", "1 + 1", "--model", model, "--json", "--max-tokens", "20", "--depth", "2"]) == EXIT_NO_ANSWER
     document = json.loads(capsys.readouterr().out)
     assert set(document) == {"answer", "steps", "receipt"}
     receipt = document["receipt"]
@@ -100,6 +102,43 @@ def test_the_json_has_the_fixed_fields(model: str, capsys: pytest.CaptureFixture
     assert receipt["mean_depth"] == 2
     assert receipt["layer_steps"] == 2 * receipt["tokens"]["generated"]
     assert receipt["stop"] in ("end", "length")
+
+
+def type_in(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+@pytest.mark.usefixtures("by_heart")
+@pytest.mark.parametrize("argument", [[], ["-"]], ids=["no prompt", "a dash"])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n\n"])
+def test_standard_input_is_one_question(
+    argument: list[str], end: bytes, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "\n" in KNIGHTS.prompt
+    type_in(monkeypatch, KNIGHTS.prompt.encode() + end)
+    assert main(["ask", *argument, "--model", model, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["answer"] == KNIGHTS.answer
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        (b"", "PROMPT is missing"),
+        (b" \n\n", "prompt is empty"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"1 + " * (MAX_INPUT_BYTES // 4 + 1), "longer than 1,000,000 bytes"),
+    ],
+    ids=["nothing", "blank", "not UTF-8", "endless"],
+)
+def test_standard_input_without_a_question_is_refused(
+    data: bytes, named: str, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    type_in(monkeypatch, data)
+    assert named in refusal(capsys, "-", "--model", model)
+
+
+def test_the_name_of_a_model_is_no_question(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "write --model nano" in refusal(capsys, "nano")
 
 
 @pytest.mark.parametrize("prompt", ["", "   \n"])

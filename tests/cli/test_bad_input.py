@@ -100,6 +100,8 @@ TRAINING = {
     "a folder that nobody can make": (["quickstart", "--out", "/proc/run"], ["/proc/run", "cannot be written"]),
     "a folder as recipe": (["."], ["no such file"]),
     "no recipe": ([], ["RECIPE"]),
+    "nothing to resume": (["quickstart", "--out", "new", "--resume"], ["new holds no run", "leave --resume out"]),
+    "no verifier to resume": (["verifier", "--out", "new", "--resume"], ["new holds no run", "leave --resume out"]),
     "an override that is none": (["quickstart", "faster"], ["faster", "train.steps=2000"]),
     "an override of nothing": (["quickstart", "=3"], ["=3"]),
     "a value that is not YAML": (["quickstart", "train.steps=[1"], ["train.steps=[1", "not valid YAML"]),
@@ -117,6 +119,7 @@ def test_a_bad_training(
     line = refusal(capsys, "train", *arguments)
     assert all(name in line for name in named), line
     assert Path("file").read_text() == "I was here first"
+    assert not Path("new").exists()
 
 
 RESUMING = {
@@ -218,7 +221,7 @@ def test_a_bad_line_of_a_data_file(
     Path("mine.jsonl").write_bytes(b'{"input": "a", "output": "b"}\n' + line + b"\n")
     message = refusal(capsys, "train", "quickstart", "data.files={mine.jsonl: 1}", "--out", "run")
     assert all(name in message for name in named), message
-    assert main(["data", "check", "mine.jsonl"]) == 2
+    assert main(["data", "check", "mine.jsonl"]) == 1
     listed = capsys.readouterr().out
     assert all(name in listed for name in named), listed
 

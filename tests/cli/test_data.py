@@ -31,15 +31,38 @@ def test_generated_problems_pass_the_check(tmp_path: Path, capsys: pytest.Captur
     assert output.splitlines()[-1] == f"steps: {sum(len(record.steps) for record in records)} valid"
 
 
-def test_check_names_every_bad_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_names_every_fault_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "mine.jsonl"
-    file.write_text('{"input": "a"}\n{"input": "a", "output": "b"}\nnonsense\n')
-    assert main(["data", "check", str(file)]) == 2
+    steps = {"input": "What is 1 + 1?", "output": "2", "steps": ["1 + 1 = 2", "1 + 1 = 3", "and so on"]}
+    named = {"input": "a", "output": "b", "id": "x"}
+    lines = [json.dumps({"input": "a"}), json.dumps(named), "nonsense", json.dumps(steps), json.dumps(named)]
+    file.write_text("\n".join(lines))
+    assert main(["data", "check", str(file)]) == 1
     captured = capsys.readouterr()
-    assert "mine.jsonl:1: key 'output' is missing" in captured.out
-    assert "mine.jsonl:3: not a JSON object" in captured.out
-    assert "own level 1: 1 records" in captured.out
-    assert captured.err == f"tuili: error: {file}: 2 of 3 lines are bad\n"
+    assert captured.out.splitlines() == [
+        f"{file}:1: key 'output' is missing: a record needs input and output",
+        f"{file}:3: not a JSON object (Expecting value: line 1 column 1 (char 0)): "
+        'write {"input": "…", "output": "…"}',
+        f"{file}:5: id 'x' is that of line 2, too",
+        f"{file}:4: step 2 '1 + 1 = 3' is invalid: 1 + 1 is 2, not 3; right: 2",
+        "own level 1: 3 records",
+        "steps: 1 invalid, 1 unsupported, 1 valid",
+    ]
+    faults = "2 of 5 lines are bad, 1 ids are repeated, 1 of 3 steps are invalid"
+    assert captured.err == f"tuili: error: {file}: {faults}\n"
+
+
+@pytest.mark.parametrize("fault", [{"id": "x"}, {"steps": ["1 + 1 = 3"]}])
+def test_one_fault_is_enough_for_exit_code_1(
+    fault: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.jsonl"
+    sound = {"input": "a", "output": "b", "id": "x", "steps": ["1 + 1 = 2", "some prose"]}
+    file.write_text(json.dumps(sound))
+    assert main(["data", "check", str(file)]) == 0
+    file.write_text(json.dumps(sound) + "\n" + json.dumps({"input": "a", "output": "b"} | fault))
+    assert main(["data", "check", str(file)]) == 1
+    assert "mine.jsonl:2: " in capsys.readouterr().out
 
 
 def test_gsm8k_becomes_records_and_what_cannot_be_used_is_counted(

@@ -15,6 +15,7 @@ from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tests.engine.scripted import ScriptedRunner
 from tuili.engine import controller
 from tuili.engine.answer import Answer, Outcome
+from tuili.engine.conclusion import failure
 from tuili.engine.engine import Engine
 from tuili.engine.events import Answered, Event, EventBuilder, StepJudged, TokenWritten
 from tuili.engine.promises.confidence import FEATURES, Confidence
@@ -203,6 +204,14 @@ def test_an_error_while_an_attempt_is_checked_ends_one_request_and_no_other(
     assert whole.answer is not None
     assert whole.answer.receipt.outcome is Outcome.ANSWERED
     assert "a request has failed" in caplog.text
+
+
+def test_the_receipt_of_a_failure_amid_a_sequence_says_that_it_was_cancelled(loaded: LoadedModel) -> None:
+    engine, _ = reciting(loaded, "<think>\n48 / 2 = 24\n</think>24")
+    ticket = engine.admit(Request(PROMPT))
+    assert ticket.sequence.stop is None
+    receipt = failure(ticket.state, engine._settings, ValueError("no such thing")).receipt
+    assert (receipt.outcome, receipt.stop) == (Outcome.FAILED, StopReason.CANCELLED)
 
 
 @pytest.mark.parametrize("place", ["check", "split_response"])

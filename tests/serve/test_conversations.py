@@ -166,3 +166,11 @@ def test_a_whole_conversation_is_read_in_turns_or_refused_by_name(messages: list
     assert asked.ignored == Ignored()
     pairs = "\n".join(text for pair in (*asked.earlier, (asked.prompt,)) for text in pair)
     assert pairs == "\n".join(message.text for message in messages)
+
+
+def test_a_reference_to_an_item_may_stand_where_it_is_not_read(server: Running, talker: tuple[Running, Any]) -> None:
+    items: Any = [TURN[0], {"type": "item_reference", "id": "msg_1"}, ASKED]
+    receipt = receipt_of(server, "/v1/responses", {"input": items})
+    assert receipt["ignored"] == {"system": 0, "earlier": 2}
+    refused = httpx2.post(f"{talker[0].url}/v1/responses", json={"model": "talker", "input": items}, timeout=60)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "input.1"), "nothing is stored"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import os
 import shutil
 import subprocess
 import sys
 import threading
+import weakref
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,9 +22,9 @@ from openai import OpenAI
 from benchmarks.harness.tiny import save_tiny
 from tests.serve.conftest import Running, running
 from tests.waiting import GUARD_SECONDS, eventually
-from tuili.engine import Engine
+from tuili.engine import Answered, Closed, Engine, Request
 from tuili.errors import InputError
-from tuili.serve.app import Settings, make_app
+from tuili.serve.app import Settings, _sample_activity, make_app
 from tuili.serve.models import ModelRegistry, engine_factory
 from tuili.store import SHIPPED_MODELS
 
@@ -113,3 +119,91 @@ def test_a_model_that_cannot_be_loaded_ends_the_command(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=GUARD_SECONDS, check=False)
     assert done.returncode == 2
     assert "model.safetensors" in done.stderr.splitlines()[-1]
+
+
+def test_one_long_stream_holds_up_no_other_model_and_no_collection_stops_the_server(tmp_path: Path) -> None:
+    folders = [save_tiny(tmp_path / name) for name in ("first", "second")]
+    looked_through: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and info["generation"] == 2:
+            looked_through.append(len(gc.get_objects()))
+
+    async def main() -> None:
+        models = ModelRegistry(list(map(str, folders)), MAKE)
+        assert await models.start()
+        frozen, old = gc.get_freeze_count(), models.find("first")
+        engine = weakref.ref(old.engine)
+        stream = old.stream(await old.prepare(Request("What is 1 + 1?")))
+        await anext(stream)
+        del old
+        for folder in folders:
+            os.utime(folder / "config.json")
+        gc.callbacks.append(note)
+        try:
+            assert await models.refresh() == [], "copying may go on"
+            assert await models.refresh() == ["first", "second"]
+            assert len(models._leaving) >= 1, "it still answers"
+            assert models.find("first").engine is not engine()
+            assert isinstance([event async for event in stream][-1], Answered)
+            await until(lambda: engine() is None and not models._leaving)
+        finally:
+            gc.callbacks.remove(note)
+        assert gc.get_freeze_count() > frozen / 2, "what was loaded stays out of collections"
+        await models.stop()
+
+    asyncio.run(main())
+    assert looked_through, "what is new was looked through"
+    assert max(looked_through) < 100_000
+
+
+def test_at_the_end_a_model_that_was_replaced_ends_too(tmp_path: Path) -> None:
+    async def main() -> None:
+        folder = save_tiny(tmp_path / "own")
+        models = ModelRegistry([str(folder)], MAKE)
+        await models.start()
+        old = models.find("own")
+        stream = old.stream(await old.prepare(Request("What is 1 + 1?")))
+        await anext(stream)
+        os.utime(folder / "config.json")
+        await models.refresh()
+        await models.refresh()
+        assert old.alive
+        await models.stop()
+        assert not old.alive
+
+    asyncio.run(main())
+
+
+def test_a_model_that_cannot_be_observed_stops_no_other_and_is_looked_at_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Odd:
+        name, error, looks = "odd", Exception("no such head"), 0
+
+        async def observe(self) -> None:
+            self.looks += 1
+            raise self.error
+
+    class Replaced(Odd):
+        name, error = "replaced", Closed("it has been replaced")
+
+    async def main() -> None:
+        odd, replaced, last = Odd(), Replaced(), Odd()
+        models: Any = SimpleNamespace(loaded=[odd, replaced, last])
+        task = asyncio.create_task(_sample_activity(models, SimpleNamespace(), 0))  # type: ignore[arg-type]
+        await until(lambda: last.looks > 1 or task.done())
+        task.cancel()
+        assert min(odd.looks, replaced.looks, last.looks) > 1
+
+    asyncio.run(main())
+    assert "model odd cannot be observed" in caplog.text
+    assert "no such head" in caplog.text
+    assert "replaced" not in caplog.text
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait, beside what else the loop does, until something holds."""
+    async with asyncio.timeout(GUARD_SECONDS):
+        while not holds():
+            await asyncio.sleep(0.005)

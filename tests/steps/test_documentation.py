@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tuili.steps import Status, check, context
+from tuili.steps import Status, check, prompt
 from tuili.steps.language import lexer, parser, units
 from tuili.steps.theories import linear, logic, polynomial, regions
 from tuili.steps.values import arithmetic
@@ -65,7 +65,7 @@ def test_the_bounds_are_those_of_the_code() -> None:
         f"{regions.MAX_CLASSES} classes",
         f"degree {polynomial.MAX_DEGREE}",
         f"{linear.MAX_BRANCHES} cases",
-        f"{context.MAX_PROMPT_CHARACTERS} characters",
-        f"{context.MAX_PROMPT_ENTRIES} entries",
+        f"{prompt.MAX_PROMPT_CHARACTERS} characters",
+        f"{prompt.MAX_PROMPT_ENTRIES} entries",
     ):
         assert bound in " ".join(section.split())

@@ -214,7 +214,7 @@ def test_a_hostile_prompt() -> None:
     def read() -> None:
         context = Context.from_prompt(entries + "P2: " * 40_000)
         assert len(context.facts) == 100
-        assert check("P1, A => B", context).status is Status.INVALID
+        assert check("P1, A => B", context).status is Status.UNSUPPORTED
 
     assert_little_work(read)
 

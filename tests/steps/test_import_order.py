@@ -17,12 +17,13 @@ ORDER = (
     {"language"},
     {"values"},
     {"theories"},
+    {"prompt"},
     {"context"},
     {"claims", "grounding", "inference", "trace"},
     {"checker"},
 )
 """Rooms and modules of one line may import those of the lines before it, and each other."""
-LANGUAGE_ORDER = ("grammar", "units", "terms", "lexer", "parser", "printer", "program")
+LANGUAGE_ORDER = ("characters", "grammar", "units", "terms", "lexer", "parser", "printer", "program")
 """Each module of the room `language` may import those before it."""
 
 

@@ -22,6 +22,9 @@ def test_fields() -> None:
         "names",
         "conclusions",
         "events",
+        "unlabelled",
+        "protected",
+        "unread",
     ]
 
 

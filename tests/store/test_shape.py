@@ -12,7 +12,8 @@ import pytest
 from benchmarks.harness.tiny import tiny_model
 from tuili.errors import ModelFolderError
 from tuili.model import PRESETS, TuiliConfig, preset
-from tuili.store import SHIPPED_MODELS, ModelShape, read_shape
+from tuili.model import count_parameters as count_network
+from tuili.store import CONFIG_FIELDS, SHIPPED_MODELS, ModelShape, count_parameters, read_shape
 
 
 def test_defaults_are_those_of_the_configuration() -> None:
@@ -84,3 +85,18 @@ def test_a_configuration_that_is_not_usable_is_refused_in_one_line(
     with pytest.raises(ModelFolderError) as caught:
         read_shape(tmp_path)
     assert str(caught.value) == f"{tmp_path / 'config.json'} is not a usable configuration: {reason}"
+
+
+def test_the_fields_of_a_configuration_are_known() -> None:
+    assert TuiliConfig().to_dict().keys() == CONFIG_FIELDS
+
+
+ODD = {"num_groups": 2, "group_layers": 1, "num_experts_per_tok": 3, "convolution_width": 1, "head_dim": 8}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [*(preset(name) for name in PRESETS), preset("nano", layered=False), preset("nano", **ODD), tiny_model()[0].config],
+)
+def test_parameters_counted_from_a_shape_are_those_of_the_network(config: TuiliConfig) -> None:
+    assert count_parameters(config.shape) == count_network(config)

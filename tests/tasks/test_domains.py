@@ -92,9 +92,8 @@ def test_every_step_of_every_chain_is_valid(name, level):
 @every_domain
 def test_the_prompt_alone_gives_the_context_of_the_steps(name, level):
     for problem in problems(name, level):
-        read = Context.from_prompt(problem.prompt)
-        assert read.facts == problem.context.facts, problem.prompt
-        assert read.program == problem.context.program, problem.prompt
+        assert Context.from_prompt(problem.prompt) == problem.context, problem.prompt
+        assert not problem.context.unread, problem.prompt
 
 
 @every_level

@@ -86,7 +86,8 @@ def test_killed_at_random_steps_it_ends_with_the_same_bits(
     out, rng = tmp_path / "run", random.Random(6)
     for step in sorted(rng.sample(range(1, STEPS - 10), kills)):
         fault = (str(step), str(rng.random() * 0.05), "SIGKILL")
-        run_train(out, *more, "--resume", fault=fault, status=-signal.SIGKILL)
+        resume = ["--resume"] if (out / "run.json").is_file() else []
+        run_train(out, *more, *resume, fault=fault, status=-signal.SIGKILL)
     run_train(out, *more, "--resume")
     assert_same_run(out, uninterrupted(*more))
 

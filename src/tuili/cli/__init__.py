@@ -24,6 +24,8 @@ is imported inside the function, other packages of ours by their public names. A
 
 How a verb ends. It returns None for success, or raises `typer.Exit(code)`. A mistake of the user is raised as an
 `InputError`: `app.py` prints `tuili: error: ...` on stderr and exits with 2, as for a wrong option. Any other
-`TuiliError` is one line and exit code 1. Ctrl-C is exit code 130. An unexpected exception keeps its traceback. Results
+`TuiliError` is one line and exit code 1. `ask` exits with 3 where there is no answer. Ctrl-C is exit code 130. A verb
+that loads a model calls `find_model` first, so that a wrong name is told before torch is imported; results are printed
+on `result_console`, which cuts nothing where there is no terminal. An unexpected exception keeps its traceback. Results
 go to stdout, progress and notes to stderr, so that `--json` output can be piped.
 """

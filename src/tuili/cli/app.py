@@ -85,5 +85,7 @@ def _listed() -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"tuili: {message}", file=sys.stderr)
+    # Names come from the command line: a control character or half a character must not break the line.
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in message)
+    print(f"tuili: {line}", file=sys.stderr)
     return code

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
-from tuili.cli.options import DepthOption, JsonFlag, ModelOption, parse_depth
+from tuili.cli.app import EXIT_FAILURE
+from tuili.cli.options import DepthOption, JsonFlag, ModelOption, find_model, parse_depth, result_console
+from tuili.errors import InputError, PromptError
+
+EXIT_NO_ANSWER = 3
+"""There is no answer within the budget, or none that is sure enough for the error tolerance."""
+STANDARD_INPUT = "-"
+MAX_INPUT_BYTES = 1_000_000
+"""Longer questions are not read from standard input; no model's context holds them."""
 
 
 def run(
-    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The question, in one string.")],
+    prompt: Annotated[
+        str,
+        typer.Argument(
+            metavar="[PROMPT]", help="The question, in one string; without it, or as -, standard input is read."
+        ),
+    ] = STANDARD_INPUT,
     model: ModelOption = "nano",
     depth: DepthOption = "auto",
     max_steps: Annotated[
@@ -30,15 +44,15 @@ def run(
     """Answer a question within a budget, and check every step of the answer.
 
     Each step is shown with the checker's mark (✓ holds, ✗ does not, with the right value, · cannot be
-    decided) and the mean number of layers that its tokens used.
+    decided) and the mean number of layers that its tokens used. Exit code 3 if there is no answer.
     """
     layers = parse_depth(depth)
+    question = _question(prompt)
+    find_model(model)
     import json
 
-    from rich.console import Console
-
     from tuili.cli.show import show_answer
-    from tuili.engine import Budget, Request, Sampling, load_engine, parse_settings
+    from tuili.engine import Budget, Outcome, Request, Sampling, load_engine, parse_settings
 
     limits = {
         "max_steps": max_steps,
@@ -52,11 +66,39 @@ def run(
     budget = parse_settings(Budget, given, _option)
     sampling = parse_settings(Sampling, {"temperature": temperature, "seed": seed}, _option)
     engine = load_engine(model, slots=1)
-    (answer,) = engine.answer([Request(prompt, budget, sampling, layers)])
+    (answer,) = engine.answer([Request(question, budget, sampling, layers)])
     if as_json:
         print(json.dumps(answer.as_json(), ensure_ascii=False, indent=2))
     else:
-        show_answer(Console(highlight=False), answer)
+        show_answer(result_console(), answer)
+    if answer.receipt.outcome is Outcome.FAILED:
+        raise typer.Exit(EXIT_FAILURE)
+    if not answer.answer:
+        raise typer.Exit(EXIT_NO_ANSWER)
+
+
+def _question(prompt: str) -> str:
+    """The prompt, or all of standard input as one question. Raises `InputError` where there is none."""
+    question = _standard_input() if prompt == STANDARD_INPUT else prompt
+    if not question.strip():
+        raise PromptError("the prompt is empty: write a question")
+    from tuili.store import shipped_names
+
+    if question in shipped_names():
+        raise PromptError(f"the prompt {question!r} is the name of a model: write --model {question}")
+    return question
+
+
+def _standard_input() -> str:
+    try:
+        data = b"" if sys.stdin.isatty() else sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
+    except (OSError, ValueError, AttributeError):  # it is closed, or there is none
+        data = b""
+    if not data:
+        raise InputError("PROMPT is missing: give a question, or send one to standard input")
+    if len(data) > MAX_INPUT_BYTES:
+        raise PromptError(f"the prompt on standard input is longer than {MAX_INPUT_BYTES:,} bytes: ask one question")
+    return data.decode("utf-8-sig", errors="surrogateescape").rstrip()
 
 
 def _option(name: str) -> str:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuili.cli.options import JsonFlag, ModelArgument, parse_depth, parse_list, parse_numbers, progress_bar
+from tuili.cli.options import (
+    JsonFlag,
+    ModelArgument,
+    find_model,
+    parse_depth,
+    parse_list,
+    parse_numbers,
+    progress_bar,
+    result_console,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -49,9 +58,8 @@ def engine(
     """
     batches, prompts = parse_numbers("--batch", batch), parse_numbers("--prompt", prompt)
     chosen = [] if depth is None else [parse_depth(name) for name in parse_list("--depth", depth)]
+    find_model(model)
     import json
-
-    from rich.console import Console
 
     from tuili.bench import SpeedSettings, measure_speed, set_threads
     from tuili.model import load_model
@@ -69,7 +77,7 @@ def engine(
     if as_json:
         print(json.dumps(report, indent=2))
         return
-    console = Console(highlight=False)
+    console = result_console()
     console.print(_table(report))
     console.print(TABLE_LEGEND, style="dim", soft_wrap=True)
     machine = report["machine"]
@@ -99,8 +107,6 @@ def serve(
     import asyncio
     import json
 
-    from rich.console import Console
-
     from tuili.bench import LoadSettings, load_report, run_load
     from tuili.tasks import domain_names, unseen_problems
 
@@ -124,7 +130,7 @@ def serve(
     if as_json:
         print(json.dumps(report, indent=2))
         return
-    console = Console(highlight=False)
+    console = result_console()
     loop = f"{settings.clients} clients" if settings.rate is None else f"{settings.rate:g} questions a second"
     statuses = ", ".join(f"{number} of status {status}" for status, number in report["by_status"].items())
     console.print(f"{loop} for {seconds:g} s: {statuses}")

@@ -8,11 +8,24 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from tuili.cli.options import DomainsOption, LevelsOption, ModelArgument, parse_domains, parse_levels, parse_list
+from tuili.cli.options import (
+    DataOption,
+    DomainsOption,
+    LevelsOption,
+    ModelArgument,
+    check_data,
+    find_model,
+    parse_domains,
+    parse_levels,
+    parse_list,
+    progress_bar,
+    result_console,
+)
 from tuili.errors import InputError
 
 if TYPE_CHECKING:
     from tuili.eval import LabelledPrompt
+    from tuili.model import LoadedModel
 
 Number = TypeVar("Number", int, float)
 
@@ -31,7 +44,7 @@ def run(
     levels: LevelsOption = "1,2,3",
     per_cell: Annotated[int, typer.Option(help="Problems for each domain and level.")] = 60,
     seed: Annotated[int, typer.Option(help="Number of the sample.")] = 0,
-    data: Annotated[Path | None, typer.Option(metavar="FILE", help="Problems of your own (JSONL) instead.")] = None,
+    data: DataOption = None,
     compiled: Annotated[bool, typer.Option("--compiled", help="For a model that is served with --compiled.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="For a model that is served with --int8.")] = False,
 ) -> None:
@@ -39,36 +52,37 @@ def run(
 
     The promise holds for requests that come as the sample does: bring your own with --data.
     """
-    from rich.console import Console
-
-    from tuili.cli.options import progress_bar
+    tolerances, attempts, limits = (
+        _numbers("--tolerance", tolerance, float),
+        _numbers("--steps", steps, int),
+        _numbers("--tokens", tokens, int),
+    )
+    chosen_domains, chosen_levels = parse_domains(domains), parse_levels(levels)
+    if data is not None:
+        if (domains, levels, per_cell) != ("all", "1,2,3", 60):
+            raise InputError("--data brings its own problems: leave --domains, --levels and --per-cell out")
+        check_data(data)
+    find_model(model)
     from tuili.cli.show import show_calibration
     from tuili.engine import CALIBRATION_FILE
     from tuili.eval import CalibrationGrid, calibrate, draw_risk_coverage
     from tuili.files import check_file_place, whole_file
     from tuili.model import load_model
 
-    grid = CalibrationGrid(
-        _numbers("--tolerance", tolerance, float),
-        _numbers("--steps", steps, int),
-        _numbers("--tokens", tokens, int),
-        delta,
-    )
+    grid = CalibrationGrid(tolerances, attempts, limits, delta)
     loaded = load_model(model)
     place = loaded.path / CALIBRATION_FILE
     check_file_place(place)
     if data is None:
-        prompts, source = _generated_problems(parse_domains(domains), parse_levels(levels), per_cell, seed)
-    elif (domains, levels, per_cell) != ("all", "1,2,3", 60):
-        raise InputError("--data brings its own problems: leave --domains, --levels and --per-cell out")
+        prompts, source = _generated_problems(chosen_domains, chosen_levels, per_cell, seed)
     else:
-        prompts, source = _problems_of_file(data, seed)
+        prompts, source = _problems_of_file(data, loaded, seed)
     with progress_bar() as progress:
         calibration = calibrate(loaded, prompts, source, grid, progress, compiled=compiled, int8=int8)
     with whole_file(place) as part:
         part.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
     draw_risk_coverage(calibration, place.with_suffix(".svg"))
-    console = Console(highlight=False)
+    console = result_console()
     show_calibration(console, calibration)
     console.print(f"{place} and {place.with_suffix('.svg').name}", soft_wrap=True)
 
@@ -95,14 +109,13 @@ def _generated_problems(
     return [LabelledPrompt(problem.prompt, problem.answer) for problem in problems], source
 
 
-def _problems_of_file(path: Path, seed: int) -> tuple[list[LabelledPrompt], str]:
+def _problems_of_file(path: Path, loaded: LoadedModel, seed: int) -> tuple[list[LabelledPrompt], str]:
     """The records of a file, in random order, and the file's name."""
     import random
 
-    from tuili.data import read_records
-    from tuili.eval import LabelledPrompt
-    from tuili.steps import split_response
+    from tuili.eval import LabelledPrompt, own_problems
 
-    prompts = [LabelledPrompt(record.input, split_response(record.response).answer) for record in read_records(path)]
+    problems = own_problems(path, loaded.tokenizer, loaded.model.config.max_position_embeddings)
+    prompts = [LabelledPrompt(problem.prompt, problem.answer) for problem in problems]
     random.Random(seed).shuffle(prompts)
     return prompts, path.name

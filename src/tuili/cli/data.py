@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tuili.cli.options import DomainsOption, LevelsOption, parse_domains, parse_folder, parse_levels
-from tuili.errors import RecordError
+from tuili.errors import RecordError, TuiliError
 
 app = typer.Typer(no_args_is_help=False, help="Make problems, check data files, train a tokenizer.")
 
@@ -54,22 +54,22 @@ def generate(
 
 @app.command()
 def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL file of records.")]) -> None:
-    """Count the records of a file, check their steps, and name every bad line.
+    """Count the records of a file, check their steps, and name every bad line, repeated id and invalid step.
 
-    Exit code 2 if there is one.
+    Exit code 1 if there is one.
     """
     from tuili.data import check_records
 
     report = check_records(file)
     if not report.lines:
         raise RecordError(f"{file} holds no record: write one JSON object a line, see tuili data schema")
-    for error in report.errors:
-        print(error)
+    for fault in (*report.errors, *report.repeated, *report.invalid):
+        print(fault)
     for (domain, level), number in sorted(report.records.items()):
         print(f"{domain} level {level}: {number} records")
     print("steps: " + (", ".join(f"{n} {status}" for status, n in sorted(report.steps.items())) or "none"))
-    if report.errors:
-        raise RecordError(f"{file}: {len(report.errors)} of {report.lines} lines are bad")
+    if report.verdict:
+        raise TuiliError(f"{file}: {report.verdict}")
 
 
 @app.command()

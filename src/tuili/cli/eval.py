@@ -9,15 +9,20 @@ from typing import Annotated
 import typer
 
 from tuili.cli.options import (
+    DataOption,
     DepthOption,
     DomainsOption,
     LevelsOption,
     ModelArgument,
+    check_data,
+    find_model,
     parse_depth,
     parse_domains,
     parse_levels,
     progress_bar,
+    result_console,
 )
+from tuili.errors import InputError
 
 
 def run(
@@ -26,6 +31,7 @@ def run(
     levels: LevelsOption = "1,2",
     per_cell: Annotated[int, typer.Option(help="Problems for each domain and level.")] = 200,
     seed: Annotated[int, typer.Option(help="Number of the test set.")] = 0,
+    data: DataOption = None,
     depth: DepthOption = "auto",
     threshold: Annotated[
         float | None,
@@ -36,30 +42,35 @@ def run(
     html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write the page here.")] = None,
     card: Annotated[bool, typer.Option("--card", help="Write report and model card into the folder.")] = False,
 ) -> None:
-    """Measure accuracy per domain and level on problems that no training ever sees.
+    """Measure accuracy per domain and level on problems that no training ever sees, or on those of a file of yours.
 
     The same seed gives the same problems on every machine. docs/evaluation.md explains each field of the
     report.
     """
     layers = parse_depth(depth)
-    chosen_levels = parse_levels(levels)
-    from rich.console import Console
-
-    from tuili.cli.show import show_cells
-    from tuili.errors import InputError
+    chosen_levels, chosen_domains = parse_levels(levels), parse_domains(domains)
+    if data is not None:
+        if full or card:
+            raise InputError("--full and --card are for problems that no training sees: leave them out with --data")
+        if (domains, levels, per_cell, seed) != ("all", "1,2", 200, 0):
+            raise InputError("--data brings its own problems: leave --domains, --levels, --per-cell and --seed out")
+        check_data(data)
+    find_model(model)
+    from tuili.cli.show import show_cells, show_scores
     from tuili.eval import EVAL_FILE, EvalSettings, evaluate, write_card, write_html, write_json
     from tuili.files import check_file_place, is_special
     from tuili.model import load_model
     from tuili.train import RUN_FILE, read_log
 
     settings = EvalSettings(
-        domains=parse_domains(domains),
+        domains=chosen_domains,
         levels=chosen_levels,
         per_cell=per_cell,
         seed=seed,
         depth=layers,
         threshold=threshold,
         full=full,
+        data=data,
     )
     loaded = load_model(model)
     in_folder = (loaded.path / EVAL_FILE, loaded.path / "README.md") if card else ()
@@ -72,7 +83,10 @@ def run(
     log = read_log(run_folder) if (run_folder / RUN_FILE).is_file() else []
     with progress_bar() as progress:
         report = {"model": model, **evaluate(loaded, settings, progress)}
-    show_cells(Console(highlight=False), report)
+    console = result_console()
+    show_cells(console, report)
+    if data is not None:
+        show_scores(console, report)
     if json_file:
         write_json(json_file, report)
     if html_file:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tuili.cli.options import JsonFlag, ModelArgument
+from tuili.cli.options import JsonFlag, ModelArgument, find_model, result_console
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
 
-    from tuili.model import TuiliConfig
+    from tuili.store import ModelSettings
 
 SHOWN_FIELDS = ("hidden_size", "vocab_size", "max_position_embeddings", "layered", "exit_threshold", "conversation")
 """Fields of the configuration that are shown as they are; `--json` gives all fields."""
@@ -21,26 +21,20 @@ def run(model: ModelArgument = "nano", as_json: JsonFlag = False) -> None:
     """Show a model's configuration, size, lineage and measured figures."""
     import json
 
-    from rich.console import Console
-
-    from tuili.model import check_folder
-    from tuili.store import resolve_model
-
-    path = resolve_model(model)
-    facts = describe(path, check_folder(path))
+    facts = describe(*find_model(model))
     if as_json:
         print(json.dumps(facts, ensure_ascii=False, indent=2))
     else:
-        _show(Console(highlight=False, markup=False), model, facts)
+        _show(result_console(), model, facts)
 
 
-def describe(path: Path, config: TuiliConfig) -> dict[str, Any]:
+def describe(path: Path, settings: ModelSettings) -> dict[str, Any]:
     """Everything that `tuili info` tells, as one JSON document."""
+    import json
     from dataclasses import asdict
 
     from tuili.eval import read_figures
-    from tuili.model import count_parameters
-    from tuili.store import model_hash, read_lineage
+    from tuili.store import count_parameters, model_hash, read_lineage
 
     lineage = read_lineage(path)
     digest = model_hash(path)
@@ -49,21 +43,21 @@ def describe(path: Path, config: TuiliConfig) -> dict[str, Any]:
         "hash": digest,
         "as_recorded": digest == lineage[-1].hash if lineage else None,
         "bytes": sum(file.stat().st_size for file in path.glob("*.safetensors")),
-        "parameters": asdict(count_parameters(config)),
-        "exit_layers": list(config.exit_layers),
-        "config": config.to_diff_dict(),
+        "parameters": asdict(count_parameters(settings)),
+        "exit_layers": list(settings.exit_layers),
+        "config": asdict(settings) | json.loads((path / "config.json").read_bytes()),
         "lineage": [asdict(entry) for entry in lineage],
         "verifier": _verifier(path),
-        **_promises(path, config.exit_threshold),
+        **_promises(path, settings.exit_threshold),
         "figures": {key: figures[key] for key in ("mean", "mean_depth", "date")} if figures else None,
     }
 
 
 def _verifier(path: Path) -> dict[str, float] | None:
     """The figures of the verifier in a model's folder."""
-    from tuili.model import read_verifier
+    from tuili.store import read_verifier_file
 
-    verifier = read_verifier(path)
+    verifier = read_verifier_file(path)
     return None if verifier is None else dict(verifier.figures)
 
 

@@ -1,7 +1,10 @@
-"""What several verbs share: options, the parsing of depths, lists and folders, and a progress bar on stderr."""
+"""What several verbs share: options, the parsing of depths, lists and folders, an early look at a model's folder, the
+console that results are printed on, and a progress bar on stderr.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +15,10 @@ import typer
 from tuili.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import TaskID
+
+    from tuili.store import ModelSettings
 
 ModelOption = Annotated[str, typer.Option("--model", "-m", help="Model folder, hub name or shipped name.")]
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, hub name or shipped name.")]
@@ -24,10 +30,16 @@ DepthOption = Annotated[
 ]
 DomainsOption = Annotated[str, typer.Option("--domains", help="Domains, separated by commas, or all.")]
 LevelsOption = Annotated[str, typer.Option("--levels", help="Levels from 1 to 5, separated by commas.")]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", metavar="FILE", help="Problems of your own (JSONL) instead.")
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 MAX_DIGITS = 9
 """Digits of a number on the command line; Python itself refuses to read a number of thousands of digits."""
+
+MAX_COLUMNS = 1000
+"""Columns that no line of a table here takes."""
 
 
 def parse_depth(text: str) -> int | Literal["auto", "exact"]:
@@ -50,15 +62,23 @@ def parse_list(option: str, text: str) -> list[str]:
 
 
 def parse_domains(text: str) -> Sequence[str]:
-    """The names in `a,b,c`, or of every domain for `all`; which exist is checked by `tasks`."""
-    from tuili.tasks import domain_names
+    """The names in `a,b,c`, or of every domain for `all`. Raises `InputError` for one that does not exist."""
+    from tuili.tasks import domain_names, phase
 
-    return domain_names() if text == "all" else parse_list("--domains", text)
+    names = domain_names() if text == "all" else parse_list("--domains", text)
+    for name in names:
+        phase(name)  # raises for an unknown one
+    return names
 
 
 def parse_levels(text: str) -> list[int]:
-    """The levels in `1,2`; which exist is checked by `tasks`."""
-    return parse_numbers("--levels", text)
+    """The levels in `1,2`. Raises `InputError` for one that does not exist."""
+    from tuili.tasks import LEVELS
+
+    levels = parse_numbers("--levels", text)
+    if unknown := set(levels) - set(LEVELS):
+        raise InputError(f"--levels: level {min(unknown)} does not exist: use some of {', '.join(map(str, LEVELS))}")
+    return levels
 
 
 def parse_numbers(option: str, text: str) -> list[int]:
@@ -74,6 +94,42 @@ def parse_folder(option: str, text: str) -> Path:
     if not text:
         raise InputError(f"{option} is empty: name a folder, or . for the working folder")
     return Path(text)
+
+
+def find_model(name: str) -> tuple[Path, ModelSettings]:
+    """The folder of a model and its configuration, without torch, whose import takes seconds.
+
+    A verb that loads a model calls it first. Raises `ModelFolderError` where there is no sound model folder.
+    """
+    from tuili.store import CONFIG_FIELDS, check_files, check_size, count_parameters, read_settings, resolve_model
+
+    path = resolve_model(name)
+    check_files(path, CONFIG_FIELDS)
+    settings = read_settings(path)
+    check_size(path, count_parameters(settings).total)
+    return path, settings
+
+
+def check_data(path: Path) -> None:
+    """Raise `RecordError` for the first line of a data file that is no record, before a model is loaded."""
+    from collections import deque
+
+    from tuili.data import read_records
+    from tuili.files import is_special
+
+    if os.path.lexists(path) and is_special(path) and not path.is_dir():  # the first is false for too long a name
+        raise InputError(f"{path} is a pipe or a device, and is read more than once: give a file")
+    deque(read_records(path), maxlen=0)
+
+
+def result_console() -> Console:
+    """The console on stdout: as wide as the terminal, or, where there is none, as wide as the longest line."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = MAX_COLUMNS
+    return console
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tuili.cli.app import EXIT_INTERRUPTED
-from tuili.cli.options import parse_folder, progress_bar
+from tuili.cli.options import parse_folder, progress_bar, result_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,8 +51,6 @@ def run(
     the folder to begin anew.
     """
     folder = parse_folder("--out", out)
-    from rich.console import Console
-
     from tuili.cli.show import show_cells
     from tuili.config import load_recipe
     from tuili.eval import EvalSettings, cells_by_domain, evaluate
@@ -60,7 +58,7 @@ def run(
     from tuili.model import load_model
     from tuili.train import Recipe, train
 
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = result_console()
     recipe = load_recipe(RECIPE, overrides or [], Recipe)
     levels = [level for level, weight in enumerate(recipe.data.levels, start=1) if weight]
     settings = EvalSettings(domains=recipe.data.domain_names, levels=levels, per_cell=per_cell, depths=True)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from tuili.cli.options import find_model
 from tuili.errors import InputError
 
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s]+")
@@ -20,9 +21,13 @@ def run(
         typer.Argument(metavar="[MODEL]...", envvar="MODEL_VARIANT", help="Folders, hub names or shipped names."),
     ] = ["nano"],  # noqa: B006  # typer makes a new one each time
     host: Annotated[str, typer.Option(envvar="TUILI_HOST", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="TUILI_PORT", help="Port to listen on; 0 takes a free one.")] = 8000,
-    slots: Annotated[int, typer.Option(envvar="BATCH_SIZE", help="Responses that each model writes together.")] = 16,
-    waiting: Annotated[int, typer.Option(help="Requests that may wait for each model; more are refused.")] = 256,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, envvar="TUILI_PORT", help="Port to listen on; 0 takes a free one.")
+    ] = 8000,
+    slots: Annotated[
+        int, typer.Option(min=1, max=1024, envvar="BATCH_SIZE", help="Responses that each model writes together.")
+    ] = 16,
+    waiting: Annotated[int, typer.Option(min=1, help="Requests that may wait for each model; more are refused.")] = 256,
     compiled: Annotated[bool, typer.Option("--compiled", help="Compile the layers first.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="With weights rounded to 8 bits.")] = False,
     keys_file: Annotated[
@@ -55,7 +60,9 @@ def run(
     ] = None,
     drain: Annotated[
         int,
-        typer.Option(min=0, help="Seconds for what is being answered at SIGTERM; orchestrators should wait longer."),
+        typer.Option(
+            min=0, max=86_400, help="Seconds for what is being answered at SIGTERM; orchestrators should wait longer."
+        ),
     ] = 55,
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate, for HTTPS.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key.")] = None,
@@ -70,6 +77,8 @@ def run(
         return
     if wrong := [origin for origin in allow_origin if not ORIGIN.fullmatch(origin)]:
         raise InputError(f"--allow-origin {wrong[0]}: an origin is wanted, such as https://example.org, or *")
+    for model in models:
+        find_model(model)
     gc.disable()  # until models are loaded: there is nothing to collect, and looking would take a tenth of the start
     from tuili.serve import (
         AlarmFiles,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tuili.cli.options import MAX_COLUMNS
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
     from tuili.engine import Answer, Calibration, CheckedStep
 
-MAX_TABLE_COLUMNS = 1000
-"""Columns of a terminal, more than any table here takes."""
 STYLES = {"valid": "green", "invalid": "red", "unsupported": "dim", "timeout": "dim"}
 
 
@@ -93,8 +93,16 @@ def show_cells(console: Console, report: Mapping[str, Any]) -> None:
     from rich.measure import Measurement
 
     table = _cells_table(report, intervals=True)
-    wanted = Measurement.get(console, console.options.update(max_width=MAX_TABLE_COLUMNS), table).maximum
+    wanted = Measurement.get(console, console.options.update(max_width=MAX_COLUMNS), table).maximum
     console.print(table if wanted <= console.width else _cells_table(report, intervals=False))
+
+
+def show_scores(console: Console, report: Mapping[str, Any]) -> None:
+    """Print how much is right by both scores over all problems, and how many responses have no answer."""
+    for name, scored in (("accuracy", "right"), ("lenient", "right by the last number")):
+        low, high = report["ci95" if name == "accuracy" else "lenient_ci95"]
+        console.print(f"{report[name]:.1%} {scored} (95%: {low:.1%} – {high:.1%})", soft_wrap=True)
+    console.print(f"{report['unparseable']} of {report['problems']} responses without an answer", soft_wrap=True)
 
 
 def _cells_table(report: Mapping[str, Any], intervals: bool) -> Table:
@@ -102,7 +110,9 @@ def _cells_table(report: Mapping[str, Any], intervals: bool) -> Table:
 
     from tuili.eval import cells_by_domain
 
-    def shown(cell: Mapping[str, Any]) -> str:
+    def shown(cell: Mapping[str, Any] | None) -> str:
+        if cell is None:  # a file of one's own may have a level in one domain alone
+            return "–"
         low, high = cell["ci95"]
         return f"{cell['accuracy']:.3f}" + (f"  ({low:.2f} – {high:.2f})" if intervals else "")
 
@@ -111,8 +121,10 @@ def _cells_table(report: Mapping[str, Any], intervals: bool) -> Table:
     for heading in ("domain", *[f"level {level}" for level in levels], "layers"):
         table.add_column(heading, no_wrap=True)
     for domain, row in cells_by_domain(report["cells"]).items():
-        depths = (" / " if intervals else "/").join(f"{row[level]['mean_depth']:.1f}" for level in levels)
-        table.add_row(domain, *[shown(row[level]) for level in levels], depths)
+        depths = (" / " if intervals else "/").join(
+            f"{row[level]['mean_depth']:.1f}" if level in row else "–" for level in levels
+        )
+        table.add_row(domain, *[shown(row.get(level)) for level in levels], depths)
     table.add_row("mean", *[f"{report['mean'][level]:.3f}" for level in levels], f"{report['mean_depth']:.2f}")
     return table
 

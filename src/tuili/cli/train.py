@@ -11,6 +11,7 @@ import typer
 
 from tuili.cli.app import EXIT_INTERRUPTED
 from tuili.cli.options import parse_folder, progress_bar
+from tuili.errors import InputError
 
 
 def run(
@@ -31,10 +32,14 @@ def run(
     """
     folder = Path("runs", Path(recipe).stem) if out is None else parse_folder("--out", out)
     from tuili.config import has_section, load_recipe
+
+    trains_verifier = has_section(recipe, "verifier")  # raises for a recipe that is not there, before torch is imported
     from tuili.files import check_file_place
     from tuili.train import RUN_FILE, Recipe, train
 
-    if has_section(recipe, "verifier"):
+    if resume and not (folder / RUN_FILE).is_file():
+        raise InputError(f"{folder} holds no run that could go on: leave --resume out to begin one there")
+    if trains_verifier:
         _train_verifier(recipe, overrides or [], folder, resume)
         return
     settings = load_recipe(recipe, overrides or [], Recipe)
@@ -59,5 +64,6 @@ def _train_verifier(recipe: str, overrides: list[str], folder: Path, resume: boo
     if "f1_held_out" in figures:
         print(f"first errors of {', '.join(plan.held_out)}: F1 {figures['f1_held_out']:.3f}")
     for name in ("answer", "step"):
-        auroc, ece = figures[f"{name}_auroc"], figures[f"{name}_ece"]
-        print(f"{name}s that the model wrote: AUROC {auroc:.3f}, calibration error {ece:.3f}")
+        if figures[f"{name}s"]:
+            auroc, ece = figures[f"{name}_auroc"], figures[f"{name}_ece"]
+            print(f"{name}s that the model wrote: AUROC {auroc:.3f}, calibration error {ece:.3f}")

@@ -1,6 +1,6 @@
 from .gsm8k import ImportOutcome, count_outcomes, import_gsm8k
 from .packing import IGNORE_INDEX, Block
-from .records import Record, check_records, read_records, record_schema, write_records
+from .records import Record, check_records, numbered_records, read_records, record_schema, write_records
 from .sources import (
     TOKENIZER_SAMPLE_RECORDS,
     FileSource,
@@ -31,6 +31,7 @@ __all__ = [
     "count_outcomes",
     "encode_record",
     "import_gsm8k",
+    "numbered_records",
     "prefetch",
     "read_records",
     "record_schema",

@@ -103,7 +103,17 @@ def read_records(path: str | Path) -> Iterator[Record]:
     Raises `RecordError` at the first bad line, with the file, the line and what would be right, and for a file that
     is missing or holds no record.
     """
-    return (record for _, record in _numbered(Path(path)))
+    return (record for _, record in numbered_records(path))
+
+
+def numbered_records(path: str | Path) -> Iterator[tuple[int, Record]]:
+    """The records of a file with the numbers of their lines. Raises as `read_records` does."""
+    count = 0
+    for number, line in _lines(Path(path)):
+        yield number, _parse(Path(path), number, line)
+        count += 1
+    if not count:
+        raise RecordError(f'{path} holds no record: write one JSON object a line, {{"input": "…", "output": "…"}}')
 
 
 def read_training_records(path: str | Path) -> Iterator[Record]:
@@ -111,7 +121,7 @@ def read_training_records(path: str | Path) -> Iterator[Record]:
 
     Raises `RecordError` also at the first generated problem of the validation or the test split.
     """
-    for number, record in _numbered(Path(path)):
+    for number, record in numbered_records(path):
         if record.is_held_out:
             split = Split.of_prompt(record.input)
             raise RecordError(f"{path}:{number}: a problem of the {split} split: train on those of --split train")
@@ -120,31 +130,53 @@ def read_training_records(path: str | Path) -> Iterator[Record]:
 
 @dataclass(frozen=True)
 class RecordReport:
-    """What a data file holds: the numbers of records by domain and level and of steps by verdict, and its errors."""
+    """What a data file holds: the numbers of records by domain and level and of steps by verdict, and what is wrong.
+
+    errors: one message for each line that is no record. repeated: one for each `id` that an earlier line has.
+    invalid: one for each step that does not hold. Each message begins with the file and the line.
+    """
 
     records: Counter[tuple[str, int]] = field(default_factory=Counter)
     steps: Counter[Status] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
-    """One message for each bad line."""
+    repeated: list[str] = field(default_factory=list)
+    invalid: list[str] = field(default_factory=list)
 
     @property
     def lines(self) -> int:
         """The number of lines that are not blank."""
         return self.records.total() + len(self.errors)
 
+    @property
+    def verdict(self) -> str:
+        """What is wrong in numbers; empty where all is well."""
+        counted = (
+            (len(self.errors), f"of {self.lines} lines are bad"),
+            (len(self.repeated), "ids are repeated"),
+            (len(self.invalid), f"of {self.steps.total()} steps are invalid"),
+        )
+        return ", ".join(f"{number} {what}" for number, what in counted if number)
+
 
 def check_records(path: str | Path) -> RecordReport:
     """Read a whole file, with its bad lines, and check every step. Raises `RecordError` if it cannot be opened."""
-    report = RecordReport()
+    report, places = RecordReport(), dict[str, int]()
     for number, line in _lines(Path(path)):
         try:
             record = _parse(Path(path), number, line)
         except RecordError as error:
             report.errors.append(str(error))
-        else:
-            report.records[record.domain, record.level] += 1
-            verdicts = check_chain(split_response(record.response).steps, Context.from_prompt(record.input))
-            report.steps.update(verdict.status for verdict in verdicts)
+            continue
+        report.records[record.domain, record.level] += 1
+        if (first := places.setdefault(record.id, number)) != number:
+            report.repeated.append(f"{path}:{number}: id {record.id!r} is that of line {first}, too")
+        steps = split_response(record.response).steps
+        verdicts = check_chain(steps, Context.from_prompt(record.input))
+        for place, (step, verdict) in enumerate(zip(steps, verdicts, strict=True), start=1):
+            report.steps[verdict.status] += 1
+            if verdict.status is Status.INVALID:
+                right = f"; right: {verdict.expected}" if verdict.expected else ""
+                report.invalid.append(f"{path}:{number}: step {place} {step!r} is invalid: {verdict.reason}{right}")
     return report
 
 
@@ -159,15 +191,6 @@ def write_records(path: str | Path, records: Iterable[Record]) -> int:
             file.write(json.dumps(record.model_dump(mode="json"), ensure_ascii=False) + "\n")
             count += 1
     return count
-
-
-def _numbered(path: Path) -> Iterator[tuple[int, Record]]:
-    count = 0
-    for number, line in _lines(path):
-        yield number, _parse(path, number, line)
-        count += 1
-    if not count:
-        raise RecordError(f'{path} holds no record: write one JSON object a line, {{"input": "…", "output": "…"}}')
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -17,6 +17,7 @@ from .promises.calibration import (
 )
 from .promises.confidence import FEATURES, Confidence, calibration_bins, calibration_error, features, fit
 from .promises.promises import Promises, has_wrong_step, is_promised, load_promises, valid_calibration
+from .prompt import prompt_ids
 from .request import (
     MAX_ATTEMPTS,
     MAX_DEADLINE_MS,
@@ -113,6 +114,7 @@ __all__ = [
     "load_runner",
     "load_scheduler",
     "parse_settings",
+    "prompt_ids",
     "read_calibration",
     "runtime_of",
     "valid_calibration",

@@ -96,7 +96,7 @@ def _receipt(state: RequestState, settings: ControlSettings, outcome: Outcome, r
         tokens=_tokens(state, 0, 0),
         mean_depth=sum(depths) / len(depths) if depths else 0.0,
         layer_steps=sum(sequence.layer_steps for sequence in sequences),
-        stop=str(sequences[-1].stop),
+        stop=str(sequences[-1].stop or StopReason.CANCELLED),
         checked={},
         reused=sequences[0].cached_tokens,
         ignored=state.request.ignored,

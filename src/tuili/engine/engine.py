@@ -142,17 +142,17 @@ class Engine:
     def prepare(self, request: Request) -> PreparedRequest:
         """Check and tokenise the prompt of a request. Any thread may do this. The request's time runs from here."""
         received_at = self.scheduler.clock()
-        tokenizer, given, text = self._tokenizer, request.prompt_ids, request.prompt
+        tokenizer, given, text, earlier = self._tokenizer, request.prompt_ids, request.prompt, request.earlier
         if given is not None:
             ids = given_ids(tokenizer, given, self._settings.context)
-            request, text = replace(request, prompt=tokenizer.decode(given)), question_text(tokenizer, given)
+            text, preceding = question_text(tokenizer, given)
+            request, earlier = replace(request, prompt=tokenizer.decode(given)), (*earlier, ("", preceding))
             if list(given) == tokenizer.encode_text(text):  # the same as this text
                 request = replace(request, prompt_ids=None)
         if request.prompt_ids is None:
             ids = prompt_ids(tokenizer, request.prompt, self._settings.context, request.earlier)
-        if not (request.context.facts or request.context.program):
-            asked = (*(question for question, _ in request.earlier), text)
-            request = replace(request, context=Context.from_prompt("\n".join(asked)))
+        if request.context == Context():
+            request = replace(request, context=Context.from_prompt(text, earlier))
         whole = request.prompt_ids is not None and is_whole(tokenizer, request.prompt_ids)
         before = 0 if whole else len(tokenizer.encode_prompt("", request.earlier)) - 1
         if not request.writes and request.sampling.prompt_logprobs is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from tuili.errors import PromptError
+from tuili.errors import PromptError, PromptTooLong
 from tuili.store import BEGIN, SPECIAL_TOKENS, USER, Tokenizer
 
 
@@ -18,7 +18,7 @@ def prompt_ids(tokenizer: Tokenizer, prompt: str, context: int, earlier: Sequenc
 
     Args:
         context: tokens that the model can take, of which at least one must be left for the response.
-    Raises `PromptError` for one that is empty, is not UTF-8 or does not fit.
+    Raises `PromptTooLong` for one that does not fit, `PromptError` for one that is empty or is not UTF-8.
     """
     if not prompt.strip():
         raise PromptError("the prompt is empty: write a question")
@@ -27,7 +27,7 @@ def prompt_ids(tokenizer: Tokenizer, prompt: str, context: int, earlier: Sequenc
         raise PromptError("the prompt is not UTF-8: write it in that encoding")
     longest, size = tokenizer.max_token_bytes, len(whole.encode())
     if size > context * longest:  # known without tokenising all of it
-        raise PromptError(
+        raise PromptTooLong(
             f"the prompt has {size} bytes: the model's context takes at most {context - 1} tokens, of {longest} at most"
         )
     return _fitting(tokenizer.encode_prompt(prompt, earlier), context)
@@ -36,7 +36,8 @@ def prompt_ids(tokenizer: Tokenizer, prompt: str, context: int, earlier: Sequenc
 def given_ids(tokenizer: Tokenizer, ids: Sequence[int], context: int) -> list[int]:
     """What is read where these ids are given as a prompt.
 
-    Raises `PromptError` for ids that do not fit, that the vocabulary does not have, and where there are none.
+    Raises `PromptTooLong` for ids that do not fit, `PromptError` for some that the vocabulary does not have and for
+    none at all.
     """
     if not ids:
         raise PromptError("the prompt is empty: there are no token ids")
@@ -55,17 +56,17 @@ def is_whole(tokenizer: Tokenizer, ids: Sequence[int]) -> bool:
     return ids[0] == tokenizer.token_id(BEGIN)
 
 
-def question_text(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
-    """The text of the last question among given ids, which is what the checker may take its facts from."""
+def question_text(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, str]:
+    """The text of the last question among given ids, from which the checker may take its facts, and all before it."""
     special = {tokenizer.token_id(token) for token in SPECIAL_TOKENS}
     user = tokenizer.token_id(USER)
     last = max((place for place, token in enumerate(ids) if token == user), default=-1)
     parts = groupby(ids[last + 1 :], special.__contains__)
     texts = (tokenizer.decode(list(part)) for is_special, part in parts if not is_special)
-    return next(texts, "") if last >= 0 else "\n".join(texts)
+    return (next(texts, ""), tokenizer.decode(list(ids[:last]))) if last >= 0 else ("\n".join(texts), "")
 
 
 def _fitting(ids: list[int], context: int) -> list[int]:
     if len(ids) >= context:
-        raise PromptError(f"the prompt has {len(ids)} tokens: the model's context takes at most {context - 1}")
+        raise PromptTooLong(f"the prompt has {len(ids)} tokens: the model's context takes at most {context - 1}")
     return ids

@@ -126,7 +126,7 @@ class Ignored:
 class Request:
     """One question. `depth` and `sampling` are those of the first attempt; later ones may go deeper and vary.
 
-    context: what the checker may take for granted, by default the facts of the prompt and of earlier questions.
+    context: what the checker may take for granted, by default what the prompt and the questions before it give.
     """
 
     prompt: str

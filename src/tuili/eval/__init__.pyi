@@ -14,7 +14,8 @@ from .calibration.calibrate import (
 from .calibration.guarantee import CertifiedSetting, LossTable, certify, empirical_setting
 from .calibration.risk import draw_risk_coverage
 from .evaluation import EvalSettings, evaluate
-from .reporting.card import EVAL_FILE, figures_line, read_figures, write_card
+from .own import own_problems
+from .reporting.card import write_card
 from .reporting.figures import (
     ACCENT_COLOUR,
     LEVEL_COLOURS,
@@ -24,6 +25,7 @@ from .reporting.figures import (
     figure_uri,
     heat_map,
 )
+from .reporting.kept import EVAL_FILE, figures_line, read_figures
 from .reporting.report import cells_by_domain, sample, write_html, write_json
 from .runner import ScoredResponse, answer_problems
 
@@ -55,6 +57,7 @@ __all__ = [
     "figures_line",
     "fit_confidence",
     "heat_map",
+    "own_problems",
     "paired_difference",
     "read_figures",
     "replay",

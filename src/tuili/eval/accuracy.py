@@ -24,6 +24,8 @@ class Cell:
 
     `mean_depth` is in layers for each generated token, `mean_tokens` in tokens for each response. `valid_steps` is the
     share of all written steps that the checker accepts, `complete` the share of responses that ended by themselves.
+    `lenient`, with `lenient_ci95`, counts an answer as right by its last number alone, too. `unparseable` is the number
+    of responses without an answer, which are wrong by both scores.
     """
 
     domain: str
@@ -35,6 +37,9 @@ class Cell:
     mean_tokens: float
     valid_steps: float
     complete: float
+    lenient: float
+    lenient_ci95: tuple[float, float]
+    unparseable: int
 
 
 def wilson_interval(right: int, n: int) -> tuple[float, float]:
@@ -88,6 +93,7 @@ def mean_depth(responses: Iterable[ScoredResponse]) -> float:
 
 def _cell(domain: str, level: int, responses: list[ScoredResponse]) -> Cell:
     right, n = sum(response.correct for response in responses), len(responses)
+    nearly = sum(response.nearly_correct for response in responses)
     verdicts = [
         verdict
         for response in responses
@@ -103,4 +109,7 @@ def _cell(domain: str, level: int, responses: list[ScoredResponse]) -> Cell:
         mean_tokens=fmean(len(response.generation.tokens) for response in responses),
         valid_steps=fmean(verdict.status is Status.VALID for verdict in verdicts) if verdicts else 0.0,
         complete=fmean(response.generation.stop == "end" for response in responses),
+        lenient=nearly / n,
+        lenient_ci95=wilson_interval(nearly, n),
+        unparseable=sum(not response.answer for response in responses),
     )

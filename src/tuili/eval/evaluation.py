@@ -9,12 +9,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tuili.engine import Decoder, Depth, load_decoder
 from tuili.errors import InputError
 from tuili.eval.depth import depth_point, depth_trends
 from tuili.eval.experts import ExpertReport, measure_experts
+from tuili.eval.own import file_hash, own_problems
 from tuili.eval.parallel import Job, JobProgress, Progress, plan_workers, run_jobs
 from tuili.eval.reporting import report
 from tuili.eval.runner import ScoredResponse, answer_problems
@@ -31,11 +33,12 @@ class EvalSettings:
     """What to measure: `per_cell` problems of each domain and level of the test set number `seed`.
 
     `depths` adds the comparison of depths, `full` that and the expert tables. `threshold` is the probability at which
-    a token exits where `depth` is `auto`; None for the model's own. Raises `InputError` for settings that contradict
-    each other.
+    a token exits where `depth` is `auto`; None for the model's own. With `data`, a file of records, its problems are
+    measured instead, and `domains`, `levels`, `per_cell` and `seed` count for nothing. Raises `InputError` for settings
+    that contradict each other.
     """
 
-    domains: Sequence[str]
+    domains: Sequence[str] = ()
     levels: Sequence[int] = (1, 2)
     per_cell: int = 200
     seed: int = 0
@@ -43,13 +46,16 @@ class EvalSettings:
     threshold: float | None = None
     depths: bool = False
     full: bool = False
+    data: Path | None = None
 
     @property
     def compares_depths(self) -> bool:
         return self.depths or self.full
 
     def __post_init__(self) -> None:
-        if not self.domains or not self.levels:
+        if self.data is not None and self.full:
+            raise InputError("full measures experts on generated problems: leave it out with a file of your own")
+        if self.data is None and not (self.domains and self.levels):
             raise InputError("nothing to evaluate: name at least one domain and one level")
         if self.per_cell < 1:
             raise InputError(f"per-cell is {self.per_cell}: use 1 problem or more for each domain and level")
@@ -67,7 +73,7 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
     an unknown domain, level, seed or depth.
     """
     decoder = _decoder(loaded, settings, settings.depth)
-    _problems(settings)  # what is wrong with them is refused before anything is measured
+    _problems(settings, loaded)  # what is wrong with them is refused before anything is measured
     depths = [*(loaded.model.config.exit_layers if settings.compares_depths else ()), settings.depth]
     jobs: dict[str, Job] = {f"depth {depth}": partial(_answer_at_depth, settings, depth) for depth in depths}
     if settings.full:
@@ -80,11 +86,7 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
     automatic = settings.depth == "auto"
     document = {
         **report.accuracy_section(responses, seconds),
-        "settings": {
-            **asdict(settings),
-            "threshold": decoder.exit_threshold if automatic else None,
-            "split": str(Split.TEST),
-        },
+        "settings": _described(settings) | {"threshold": decoder.exit_threshold if automatic else None},
         "model_hash": model_hash(loaded.path),
         **report.provenance(**workers._asdict()),
         "samples": report.samples(responses, loaded.tokenizer),
@@ -107,12 +109,23 @@ def _decoder(loaded: LoadedModel, settings: EvalSettings, depth: Depth, **option
     return load_decoder(loaded.model, loaded.tokenizer, depth=depth, exit_threshold=settings.threshold, **options)
 
 
-def _problems(settings: EvalSettings) -> list[Problem]:
+def _described(settings: EvalSettings) -> dict[str, Any]:
+    """The settings as a report keeps them; a file by its name and its hash, without the settings that it replaces."""
+    described = asdict(settings) | {"split": str(Split.TEST)}
+    if settings.data is not None:
+        replaced = dict.fromkeys(("domains", "levels", "per_cell", "seed", "split"))
+        described |= replaced | {"data": {"file": settings.data.name, "sha256": file_hash(settings.data)}}
+    return described
+
+
+def _problems(settings: EvalSettings, loaded: LoadedModel) -> list[Problem]:
+    if settings.data is not None:
+        return own_problems(settings.data, loaded.tokenizer, loaded.model.config.max_position_embeddings)
     return unseen_problems(settings.domains, settings.levels, settings.per_cell, settings.seed)
 
 
 def _answer_at_depth(settings: EvalSettings, depth: Depth, loaded: LoadedModel, progress: JobProgress) -> DepthRun:
-    problems, started = _problems(settings), time.perf_counter()
+    problems, started = _problems(settings, loaded), time.perf_counter()
     responses = answer_problems(_decoder(loaded, settings, depth), problems, progress)
     return DepthRun(responses, time.perf_counter() - started)
 
@@ -122,7 +135,7 @@ def _measure_experts(settings: EvalSettings, loaded: LoadedModel, progress: JobP
     return measure_experts(
         loaded.model,
         _decoder(loaded, settings, max(loaded.model.config.exit_layers)),
-        [problem for problem in _problems(settings) if problem.level == level],
+        [problem for problem in _problems(settings, loaded) if problem.level == level],
         unseen_problems(settings.domains, [level], ROUTING_PROBLEMS_PER_DOMAIN, settings.seed, Split.VALIDATION),
         progress=progress,
     )

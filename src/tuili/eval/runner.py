@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tuili.engine import Decoder, Generation
-from tuili.tasks import Problem, score
+from tuili.steps import split_response
+from tuili.tasks import Problem, same_last_number, score
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,16 @@ class ScoredResponse:
     problem: Problem
     generation: Generation
     correct: bool
+
+    @property
+    def answer(self) -> str:
+        """The answer that was written; empty where there is none, for example because the steps never ended."""
+        return split_response(self.generation.text).answer
+
+    @property
+    def nearly_correct(self) -> bool:
+        """Whether the whole answer is right, or at least its last number."""
+        return self.correct or same_last_number(self.problem.answer, self.answer)
 
     @property
     def depth(self) -> float:

@@ -23,7 +23,7 @@ from tuili.model.layers import (
 from tuili.model.modeling import TuiliForCausalLM, TuiliModel, TuiliOutput
 from tuili.model.presets import PRESETS, preset
 from tuili.model.rotary import rotary
-from tuili.model.size import Parameters, count_parameters
+from tuili.model.size import count_parameters
 from tuili.model.tokenizer import transformers_tokenizer
 from tuili.model.verifier import (
     LOG_PROBABILITY_SCALE,
@@ -49,7 +49,6 @@ __all__ = [
     "LoadedModel",
     "LoadedVerifier",
     "MixtureOfExperts",
-    "Parameters",
     "Projection",
     "RMSNorm",
     "ReasoningLayer",

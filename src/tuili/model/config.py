@@ -6,13 +6,14 @@ Annotations are evaluated here, unlike elsewhere: `strict` checks values only ag
 """
 
 from dataclasses import fields
-from sys import float_info
-from typing import Any
+from typing import Any, TypeVar
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-from tuili.store import Conversation, ModelShape
+from tuili.store import Conversation, ModelSettings, ModelShape
+
+Kind = TypeVar("Kind", bound=ModelShape)
 
 
 @strict
@@ -48,7 +49,7 @@ class TuiliConfig(PreTrainedConfig):
     rope_theta: int | float = ModelShape.rope_theta
     convolution_width: int = ModelShape.convolution_width
     rms_norm_eps: int | float = ModelShape.rms_norm_eps
-    initializer_range: int | float = 0.02
+    initializer_range: int | float = ModelSettings.initializer_range
 
     layered: bool = ModelShape.layered
     window: int = ModelShape.window
@@ -59,8 +60,8 @@ class TuiliConfig(PreTrainedConfig):
     num_experts: int = ModelShape.num_experts
     num_experts_per_tok: int = ModelShape.num_experts_per_tok
     moe_intermediate_size: int = ModelShape.moe_intermediate_size
-    router_bias_rate: int | float = 1e-3
-    router_exploration: int | float = 0.0
+    router_bias_rate: int | float = ModelSettings.router_bias_rate
+    router_exploration: int | float = ModelSettings.router_exploration
     domains: list[str] | None = None
 
     exit_threshold: int | float = ModelShape.exit_threshold
@@ -82,13 +83,7 @@ class TuiliConfig(PreTrainedConfig):
 
     def validate_architecture(self) -> None:
         """Refuses values that no network can have. `strict` calls this."""
-        assert self.shape
-        if not 0 < self.initializer_range <= float_info.max:
-            raise ValueError(f"initializer_range is {self.initializer_range}: it must be above 0 and finite")
-        if not 0 <= self.router_bias_rate <= float_info.max:
-            raise ValueError(f"router_bias_rate is {self.router_bias_rate}: it must be at least 0 and finite")
-        if not 0 <= self.router_exploration <= 1:
-            raise ValueError(f"router_exploration is {self.router_exploration}: it must be a probability, 0 to 1")
+        assert self._fields_of(ModelSettings)
 
     def validate_token_ids(self) -> None:
         """`ModelShape` refuses ids beyond the vocabulary, of which transformers only warns."""
@@ -99,11 +94,7 @@ class TuiliConfig(PreTrainedConfig):
     @property
     def shape(self) -> ModelShape:
         """The fields that say what network it is, without torch and transformers."""
-        values: dict[str, Any] = {}
-        for field in fields(ModelShape):
-            value = getattr(self, field.name)
-            values[field.name] = tuple(value) if isinstance(value, list) else value
-        return ModelShape(**values)
+        return self._fields_of(ModelShape)
 
     @property
     def exit_layers(self) -> tuple[int, ...]:
@@ -115,3 +106,10 @@ class TuiliConfig(PreTrainedConfig):
         """Factor on the initial size of what a layer adds to the stream: one over the root of the number of adds."""
         assert self.num_hidden_layers is not None
         return float((2 * self.num_hidden_layers) ** -0.5)
+
+    def _fields_of(self, kind: type[Kind]) -> Kind:
+        values: dict[str, Any] = {}
+        for field in fields(kind):
+            value = getattr(self, field.name)
+            values[field.name] = tuple(value) if isinstance(value, list) else value
+        return kind(**values)

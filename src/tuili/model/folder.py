@@ -25,6 +25,7 @@ from tuili.store import (
     LineageEntry,
     Tokenizer,
     check_files,
+    check_recorded,
     check_size,
     model_hash,
     replaced_folder,
@@ -51,8 +52,9 @@ class LoadedModel:
 def load_model(name: str | Path, dtype: torch.dtype = torch.float32, config: TuiliConfig | None = None) -> LoadedModel:
     """Load a model and its tokenizer, ready for inference. `config` takes the place of the folder's configuration.
 
-    Raises `ModelFolderError`, in one line, when the folder is missing, unsafe, damaged or of another model
-    type, and when its tensors are not exactly those that its configuration asks for.
+    Raises `ModelFolderError`, in one line, when the folder is missing, unsafe, damaged or of another model type, when
+    its tensors are not exactly those that its configuration asks for, and when its files are not those that its lineage
+    records.
     """
     path = resolve_model(name)
     stored = check_folder(path)
@@ -86,6 +88,7 @@ def load_model(name: str | Path, dtype: torch.dtype = torch.float32, config: Tui
             f"{path}: the tokenizer has {tokenizer.size} entries and the model {model.config.vocab_size}: "
             "they do not belong together"
         )
+    check_recorded(path)  # last, because other errors say more
     return LoadedModel(model.eval(), tokenizer, path)
 
 

@@ -1,26 +1,12 @@
-"""How large a model is: all its parameters, and those that one token actually uses."""
+"""How large a model is, counted from the network itself; `tuili.store` counts the same from its shape alone."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 
 from tuili.model.config import TuiliConfig
 from tuili.model.modeling import TuiliForCausalLM
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """Numbers of parameters; a matrix that is used twice counts once, such as the input embedding, which is the head.
-
-    total: all. active: those that a token uses at full depth. active_trunk: those that it uses where it exits after the
-    trunk.
-    """
-
-    total: int
-    active: int
-    active_trunk: int
+from tuili.store import Parameters
 
 
 def count_parameters(config: TuiliConfig) -> Parameters:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from tuili.serve.schemas.openapi import openapi_document
 from tuili.serve.schemas.replies import Health, Model, ModelList
 from tuili.serve.traces import Traces
 
+LOG = logging.getLogger(__name__)
 JSON_TYPE = re.compile(r"application/([\w.+-]+\+)?json\s*(;|$)", re.IGNORECASE)
 MAX_TOLD_CHARS = 100
 
@@ -140,9 +142,13 @@ async def _sample_activity(models: ModelRegistry, metrics: Metrics, seconds: flo
     while True:
         await asyncio.sleep(seconds)
         for served in models.loaded:
-            with suppress(TuiliError):  # it has just been replaced, or has failed
+            try:
                 if (observation := await served.observe()) is not None:
                     metrics.record_activity(served.name, observation)
+            except TuiliError:
+                pass  # it has just been replaced, or has failed
+            except Exception:  # whatever it is, the other models are looked at
+                LOG.exception("model %s cannot be observed", served.name)
 
 
 def _model_reply(served: ServedModel) -> Model:

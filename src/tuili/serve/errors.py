@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any
 
 from tuili.engine import Budget, Closed, NotPromised, Sampling
-from tuili.errors import InputError, Overloaded, PromptError, TuiliError
+from tuili.errors import InputError, Overloaded, PromptError, PromptTooLong, TuiliError
 from tuili.serve.schemas.fields import UNSUPPORTED
 from tuili.serve.schemas.replies import Error, ErrorType
 
@@ -58,7 +58,7 @@ def from_engine_error(error: TuiliError, prompt_field: str = "messages") -> Http
     if isinstance(error, NotPromised):
         return HttpError(400, message, "not_promised", "budget.error_tolerance")
     if isinstance(error, PromptError):
-        code = "context_length_exceeded" if "context" in message else "invalid_prompt"
+        code = "context_length_exceeded" if isinstance(error, PromptTooLong) else "invalid_prompt"
         return HttpError(400, message, code, prompt_field)
     if isinstance(error, InputError):
         return HttpError(400, message, "invalid_value", _leading_field(message))

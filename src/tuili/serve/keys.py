@@ -203,8 +203,14 @@ def read_keys(path: Path) -> list[Key]:
 
 
 def new_key(name: str, operator: bool = False) -> tuple[str, str]:
-    """A new random key, and its line for the keys file, which has only the key's hash."""
+    """A new random key, and its line for the keys file, which has only the key's hash.
+
+    Raises `InputError` for a name that no key can have.
+    """
     secret = KEY_PREFIX + secrets.token_urlsafe(32)
     digest = hashlib.sha256(secret.encode()).hexdigest()
-    key = Key(name=name, sha256=digest, role="operator" if operator else "user")
+    try:
+        key = Key(name=name, sha256=digest, role="operator" if operator else "user")
+    except ValidationError:
+        raise InputError(f"a key cannot be called {name[:80]!r}: use 1 to 64 letters, digits, _, . and -") from None
     return secret, json.dumps(key.model_dump(exclude_defaults=True))

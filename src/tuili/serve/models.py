@@ -163,6 +163,8 @@ class ModelRegistry:
         self._loaded: dict[str, ServedModel] = {}
         self._last_stamps: dict[str, FolderStamp] = {}
         """Folders as they were at the last look."""
+        self._leaving: set[asyncio.Task[None]] = set()
+        """Models that were replaced, until they have answered what they had taken in."""
         self.failure: Exception | None = None
         """Why a model could not be loaded at the start."""
 
@@ -203,11 +205,14 @@ class ModelRegistry:
                 self._loaded[name] = await self._load(name)
         except Exception as error:
             self.failure = error
-        _settle_memory()
+        await asyncio.to_thread(_settle_memory)
         return self.failure is None
 
     async def stop(self) -> None:
         """End all engines; what they are still answering is cancelled."""
+        for task in self._leaving:
+            task.cancel()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         for served in self._loaded.values():
             await served.close()
             await self.keep_alarms(served)
@@ -238,7 +243,8 @@ class ModelRegistry:
 
     async def refresh(self) -> list[str]:
         """Load each model anew whose engine has failed, or whose folder has changed since it was loaded but not since
-        the last look, for then copying has ended. The old weights answer the requests that they have taken in.
+        the last look, for then copying has ended. The old weights answer the requests that they have taken in, for
+        which nothing waits.
 
         A folder that cannot be loaded leaves the old model in its place. Returns the names of the models that are new.
         """
@@ -255,8 +261,10 @@ class ModelRegistry:
                 served.stamp = stamp
                 continue
             changed.append(name)
-            await served.service.drained()
-            await served.close()
+            task = asyncio.create_task(_let_go(served))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+            await asyncio.sleep(0)  # it begins: a task that is cancelled before that closes nothing
         return changed
 
     async def watch(self, seconds: float) -> None:
@@ -264,10 +272,7 @@ class ModelRegistry:
         while True:
             await asyncio.sleep(seconds)
             try:
-                if await self.refresh():
-                    gc.unfreeze()
-                    await asyncio.to_thread(gc.collect)  # frees the engines that were replaced
-                    _settle_memory()
+                await self.refresh()
             except Exception:
                 LOG.exception("looking for changed models failed")
 
@@ -291,16 +296,32 @@ def describe(reading: AlarmReading) -> str:
     return f"{reading.seen} {what} {whose}" + (f"; evidence from {given}" if given else "")
 
 
-def _settle_memory() -> None:
-    """Free what loading has left over, and take all that is loaded out of garbage collection.
+async def _let_go(served: ServedModel) -> None:
+    """End a model that was replaced, when it has answered what it had taken in, and return its memory."""
+    try:
+        await served.service.drained()
+    finally:
+        await served.close()
+    del served
+    await asyncio.to_thread(gc.collect)  # looks only through what is new since the start: milliseconds
+    await asyncio.to_thread(_return_memory)
 
-    glibc keeps memory that was freed unless it is told to return it: some 35 MB for each load of nano. A collection
-    that looks through all loaded objects holds every answer up for a fifth of a second, again and again.
+
+def _settle_memory() -> None:
+    """Return what was freed, and take all that is loaded at the start out of garbage collection.
+
+    A collection that looks through all loaded objects stops everything for a fifth of a second or more. An engine has
+    no cycles, and is freed when nothing refers to it; what is loaded later are some thousand objects.
     """
-    with suppress(AttributeError, OSError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
+    _return_memory()
     gc.freeze()
     gc.enable()
+
+
+def _return_memory() -> None:
+    """Let glibc return memory that was freed, which it keeps otherwise: some 35 MB for each load of nano."""
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def engine_factory(slots: int, waiting: int, compiled: bool, int8: bool) -> EngineFactory:

@@ -6,18 +6,22 @@ import asyncio
 import json
 import logging
 import signal
+import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from tuili.errors import InputError
 from tuili.serve.app import Settings, make_app
 from tuili.serve.models import ModelRegistry
 
 LISTEN_BACKLOG = 512
 KEEP_ALIVE_SECONDS = 15
 MAX_HEADER_BYTES = 32_768
+LOG = logging.getLogger(__name__)
 
 
 class JsonLinesFormatter(logging.Formatter):
@@ -72,6 +76,37 @@ class HeaderTimeoutProtocol(H11Protocol):
             self._timer = None
 
 
+class _AnnouncedServer(uvicorn.Server):
+    """uvicorn's server, which does not tell by itself on which of its own sockets it runs."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for each in sockets or ():
+            host, port = each.getsockname()[:2]
+            where = f"[{host}]" if each.family is socket.AF_INET6 else host
+            LOG.info("running on %s://%s:%d", "https" if self.config.ssl else "http", where, port)
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Sockets on every address that a host name has. Raises `InputError` where one is not to be had."""
+    with ExitStack() as stack:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            sockets = []
+            for family, kind, protocol, _, address in dict.fromkeys(found):
+                sockets.append(stack.enter_context(socket.socket(family, kind, protocol)))
+                sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family is socket.AF_INET6:
+                    sockets[-1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                sockets[-1].bind(address)
+                sockets[-1].listen(LISTEN_BACKLOG)
+        except (OSError, OverflowError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"cannot listen on {host}:{port}: {reason}; choose another --host or --port") from error
+        stack.pop_all()
+        return sockets
+
+
 def serve(
     models: ModelRegistry,
     settings: Settings,
@@ -83,9 +118,12 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, and then until all answers that have begun are complete, at most `drain_seconds`.
 
-    Raises the error of a model that could not be loaded.
+    Raises `InputError` where it cannot listen on the port or the certificate cannot be used, before a model is loaded,
+    and the error of a model that could not be loaded.
     """
     server: uvicorn.Server
+    if tls_key is not None and tls_cert is None:
+        raise InputError("--tls-key is the key of a certificate: give --tls-cert, too")
 
     def give_up() -> None:
         server.should_exit = True
@@ -110,7 +148,11 @@ def serve(
         ssl_certfile=tls_cert,
         ssl_keyfile=None if tls_key is None else str(tls_key),
     )
-    server = uvicorn.Server(config)
-    server.run()
+    try:
+        config.load()
+    except OSError as error:  # ssl's errors are among them
+        raise InputError(f"--tls-cert {tls_cert}: no certificate with its key: {error.strerror or error}") from error
+    server = _AnnouncedServer(config)
+    server.run(listen(host, port))
     if models.failure is not None:
         raise models.failure

@@ -33,7 +33,7 @@ def check(line: str, context: Context | None = None) -> Verdict:
             case Trace():
                 return trace.decide(step, context)
             case Inference():
-                return inference.decide(grounding.resolve(step.premises, context), step.conclusion)
+                return inference.decide(grounding.resolve(step, context), step.conclusion)
             case Prose():
                 return Verdict(Status.UNSUPPORTED, reason=step.reason)
     except StepFault as fault:

@@ -9,7 +9,7 @@ from itertools import takewhile
 
 from tuili.steps.context import Context
 from tuili.steps.language import terms
-from tuili.steps.language.grammar import NEGATED_RELATION
+from tuili.steps.language.grammar import CONSTANTS, NEGATED_RELATION
 from tuili.steps.language.printer import render_term
 from tuili.steps.language.terms import Term
 from tuili.steps.theories import linear
@@ -23,7 +23,7 @@ from tuili.steps.verdict import Status, StepFault, Undecided, Verdict
 def decide(claim: terms.Claim, context: Context) -> Verdict:
     """The verdict on a claim."""
     relation = claim.relation
-    if relation in context.statements.values() or relation in context.conclusions:
+    if relation in context.given or relation in context.conclusions:
         return Verdict(Status.VALID, kind_of_terms((relation,)), witness={"rule": "restated"})
     if isinstance(relation, terms.Binary):
         return _membership(relation, context)
@@ -75,8 +75,10 @@ def _definition(name: str, rest: Sequence[tuple[str, Term]], context: Context) -
     verdict = _compare(rest[0][1], rest[1:], context.values)
     if verdict.status is not Status.VALID:
         return verdict
-    if name in context.unknowns:
+    if context.belongs_to_problem(name):
         return _determined(name, rest[0][1], context)
+    if name in CONSTANTS:
+        raise Undecided(f"{name} is a constant: no line may choose its value")
     if len(rest) < 2 or rest[1][0] != "=":
         raise Undecided("a definition with nothing to check")
     equal = takewhile(lambda part: part[0] == "=", rest)
@@ -100,7 +102,7 @@ def _is_repeated(term: Term, other: Term) -> bool:
 
 def _determined(name: str, term: Term, context: Context) -> Verdict:
     """The verdict on a value for a name of the problem: it must follow from the facts."""
-    statements = (*context.statements.values(), *context.conclusions)
+    statements = (*context.given, *context.conclusions)
     budget = evaluation_budget()
     facts = [statement for statement in statements if linear.is_linear(statement, budget)]
     value = evaluate(term, context.values)
@@ -112,7 +114,8 @@ def _determined(name: str, term: Term, context: Context) -> Verdict:
         # A solution of the linear facts is a counter-model only if nothing else constrains their unknowns.
         unknowns = frozenset().union(*map(terms.names, facts))
         others = context.execution.variables.union(*(terms.names(term) for term in statements if term not in facts))
-        if not decision.follows and name in unknowns and unknowns.isdisjoint(others):
+        alone = unknowns.isdisjoint(others) and not context.may_be_given(terms.Name(name))
+        if not decision.follows and name in unknowns and alone:
             reason = f"{name} belongs to the problem, and the facts do not force this value"
             return Verdict(Status.INVALID, "linear", reason, witness={"counter_model": decision.counter_model})
     raise Undecided(f"{name} belongs to the problem: its value must be inferred")

@@ -5,11 +5,11 @@ Whether an inference may use a premise is decided by `grounding`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
+from tuili.steps import prompt
 from tuili.steps.language import terms
 from tuili.steps.language.parser import parse, parse_statement
 from tuili.steps.language.terms import Term
@@ -19,13 +19,6 @@ from tuili.steps.values.values import Value
 from tuili.steps.verdict import Status, StepFault, Unreadable, Verdict
 from tuili.steps.work_budget import WorkBudget
 
-MAX_PROMPT_CHARACTERS = 20_000
-MAX_PROMPT_ENTRIES = 200
-_UNREADABLE = ""
-LABEL = re.compile(r"[A-Z][0-9]{1,3}")
-_ENTRY = re.compile(r"(?<![A-Za-z0-9_])(L[0-9]+:|[A-Z][0-9]{1,3}: )")
-_END_OF_FACT = re.compile(r"[.;?](?:\s|$)")
-
 
 @dataclass(frozen=True)
 class Context:
@@ -33,7 +26,9 @@ class Context:
 
     `facts` maps the labels of a prompt to statements, `program` maps them to lines of a program. `names` holds the
     values of the names that were defined so far, `conclusions` what was inferred so far. `events` is the number of
-    the program's events that were retold so far.
+    the program's events that were retold so far. `unlabelled` holds the statements that the prompt gives without a
+    label. `protected` are the words of what looks like a statement but could not be read, and the labels of such;
+    `unread` says whether a labelled entry is among it, which may have said anything.
     """
 
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -41,32 +36,27 @@ class Context:
     names: Mapping[str, Value] = field(default_factory=dict)
     conclusions: tuple[Term, ...] = ()
     events: int = 0
+    unlabelled: tuple[str, ...] = ()
+    protected: frozenset[str] = frozenset()
+    unread: bool = False
 
     @classmethod
-    def from_prompt(cls, text: str) -> Context:
-        """Reads entries like `P1: A -> B` or `L2: y = x * 3` from a prompt.
+    def from_prompt(cls, text: str, earlier: Sequence[tuple[str, str]] = ()) -> Context:
+        """Reads what a prompt gives: entries like `P1: A -> B` and `L2: y = x * 3`, and sentences like `Let x = 3.`
 
-        An entry ends with its line or before the next label, a fact also at `. `, `; ` or `? `. Labels with L are
-        lines of a program, all others are facts. A fact is left out if it does not parse or if its label occurs twice.
-        Such a line of a program is kept as one that cannot be read, so that no event after it is valid.
-        An entry is left out that does not lie whole within `MAX_PROMPT_CHARACTERS` or is beyond `MAX_PROMPT_ENTRIES`;
-        then no event of the program is valid.
+        Args:
+            earlier: questions before it in the same conversation, which give statements too, and their answers,
+                which give none.
+        The table in `docs/steps.md` says what is given, and what is protected only.
         """
-        facts: dict[str, str] = {}
-        program: dict[str, str] = {}
-        pieces = _ENTRY.split(text[:MAX_PROMPT_CHARACTERS], maxsplit=MAX_PROMPT_ENTRIES + 1)[1:]
-        entries = list(zip(pieces[::2], pieces[1::2], strict=True))
-        is_cut = len(text) > MAX_PROMPT_CHARACTERS or len(entries) > MAX_PROMPT_ENTRIES
-        for mark, rest in entries[:-1] if is_cut else entries:
-            label, line = mark.rstrip(": "), rest.partition("\n")[0]
-            if label.startswith("L"):
-                program[label] = _UNREADABLE if label in program else line.strip()
-            else:
-                facts[label] = _UNREADABLE if label in facts else _END_OF_FACT.split(line, maxsplit=1)[0].strip()
-        if is_cut and program:
-            program = {"": _UNREADABLE, **program}
-        readable = _statements(tuple(facts.items()))
-        return cls({label: fact for label, fact in facts.items() if label in readable}, program)
+        given = prompt.read(text, earlier)
+        return cls(
+            given.facts,
+            given.program,
+            unlabelled=tuple(given.unlabelled),
+            protected=frozenset(given.protected),
+            unread=given.unread,
+        )
 
     def after(self, line: str, verdict: Verdict) -> Context:
         """The context for the next line: a valid line adds its definition, conclusion or event."""
@@ -84,7 +74,7 @@ class Context:
     @property
     def is_grounded(self) -> bool:
         """Whether the problem says where premises come from. Otherwise a conclusion only holds if its premises do."""
-        return bool(self.facts or self.program)
+        return bool(self.facts or self.program or self.unlabelled or self.protected or self.unread)
 
     def _with_event(self) -> Context:
         """The context after the next event, without the conclusions that the variable's new value puts out of date.
@@ -93,7 +83,7 @@ class Context:
         """
         event = self.execution.event(self.events)
         assert event is not None, "a valid trace line retells an event"
-        mentioned = _mentioned(self.statements.values())
+        mentioned = _mentioned(self.given)
         if event.name in mentioned:
             known = {name: value for name, value in self.names.items() if name not in mentioned}
             return replace(self, events=self.events + 1, conclusions=(), names=known)
@@ -105,10 +95,22 @@ class Context:
         value = None if term is None or name in self.values else _value(term, self.values, evaluation_budget())
         return self if value is None else replace(self, names={**self.names, name: value})
 
-    @property
+    @cached_property
     def statements(self) -> Mapping[str, Term]:
-        """The facts that can be read, by label."""
-        return _statements(tuple(self.facts.items()))
+        """The facts that can be read, by label, without those about a variable that the program has changed."""
+        statements = _statements(tuple(self.facts.items()))
+        return {label: term for label, term in statements.items() if self._counts(term)}
+
+    @cached_property
+    def given(self) -> tuple[Term, ...]:
+        """All statements of the problem that still count."""
+        if not self.unlabelled:
+            return tuple(self.statements.values())
+        unlabelled = map(parse_statement, self.unlabelled)
+        return (*self.statements.values(), *filter(self._counts, unlabelled))
+
+    def _counts(self, statement: Term) -> bool:
+        return not self.events or self.execution.state(self.events).keys().isdisjoint(terms.names(statement))
 
     @cached_property
     def values(self) -> Mapping[str, Value]:
@@ -128,13 +130,28 @@ class Context:
 
     @property
     def _definitions(self) -> list[tuple[str, Term]]:
-        definitions = map(_definition, self.statements.values())
+        definitions = map(_definition, self.given)
         return [(name, term) for name, term in definitions if term is not None]
 
     @cached_property
     def unknowns(self) -> frozenset[str]:
-        """The names of the problem, which a line may not define at will."""
-        return _mentioned((*self.statements.values(), *self.conclusions)) | self.execution.variables
+        """The names in the statements and the program of the problem, and in what was concluded."""
+        facts = (*_statements(tuple(self.facts.items())).values(), *map(parse_statement, self.unlabelled))
+        return _mentioned((*facts, *self.conclusions)) | self.execution.variables
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The labels of the prompt."""
+        return frozenset((*self.facts, *self.program, *filter(prompt.LABEL.fullmatch, self.protected)))
+
+    def belongs_to_problem(self, name: str) -> bool:
+        """Whether a line may not define a name at will."""
+        others = (self.unknowns, self.facts, self.program, self.protected)
+        return any(name in some for some in others) or prompt.EVERY_NAME in self.protected
+
+    def may_be_given(self, statement: Term) -> bool:
+        """Whether something that could not be read may give a statement that was not found."""
+        return self.unread or not self.protected.isdisjoint(_mentioned((statement, *self.given)))
 
     @property
     def execution(self) -> Execution:

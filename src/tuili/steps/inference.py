@@ -43,5 +43,5 @@ def _decide(premises: Sequence[Term], conclusion: Term) -> tuple[str, Decision]:
         budget = evaluation_budget()
         if any(roots.is_higher_degree(term, budget) for term in statements):
             return "polynomial", roots.decide(premises, conclusion, budget)
-        return "linear", linear.decide(premises, conclusion, budget)
+        return "linear", linear.decide_listed(premises, conclusion, budget)
     raise Undecided("premises and conclusion are not all of one theory")

@@ -1,7 +1,8 @@
 from .folder import SHIPPED_MODELS, check_files, check_size, replaced_folder, resolve_model, shipped_names
-from .lineage import LineageEntry, model_hash, read_lineage, write_lineage
+from .lineage import LineageEntry, check_recorded, model_hash, read_lineage, write_lineage
 from .safetensors import read_tensors
-from .shape import Conversation, ModelShape, read_shape
+from .shape import CONFIG_FIELDS, Conversation, ModelSettings, ModelShape, read_settings, read_shape
+from .size import Parameters, count_parameters
 from .tokenizer import ASSISTANT, BEGIN, PAD, SPECIAL_TOKENS, USER, Tokenizer
 from .verifier_file import (
     SCALAR_FEATURES,
@@ -19,6 +20,7 @@ from .verifier_file import (
 __all__ = [
     "ASSISTANT",
     "BEGIN",
+    "CONFIG_FIELDS",
     "PAD",
     "SCALAR_FEATURES",
     "SHIPPED_MODELS",
@@ -28,16 +30,21 @@ __all__ = [
     "Conversation",
     "Curve",
     "LineageEntry",
+    "ModelSettings",
     "ModelShape",
+    "Parameters",
     "Tokenizer",
     "VerifierCalibration",
     "VerifierConfig",
     "VerifierFile",
     "check_files",
+    "check_recorded",
     "check_size",
+    "count_parameters",
     "model_hash",
     "not_a_verifier",
     "read_lineage",
+    "read_settings",
     "read_shape",
     "read_tensors",
     "read_verifier_file",

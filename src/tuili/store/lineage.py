@@ -27,7 +27,8 @@ class LineageEntry:
     """One step that made a model.
 
     recipe: its whole resolved recipe. figures: what it measured. tokens: those that it read. hours: wall-clock time.
-    parent, hash: SHA-256, in hex, of the model before and after the step.
+    parent, hash: SHA-256, in hex, of the model before and after the step. verifier: SHA-256 of the file of the verifier
+    that the step made.
     """
 
     step: str
@@ -38,6 +39,7 @@ class LineageEntry:
     hours: float = 0.0
     parent: str | None = None
     hash: str | None = None
+    verifier: str | None = None
     date: str = field(default_factory=timestamp)
     versions: Mapping[str, str] = field(default_factory=current_versions)
 
@@ -76,6 +78,23 @@ def write_lineage(folder: Path, entries: tuple[LineageEntry, ...]) -> None:
     path = folder / LINEAGE_FILE
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps([asdict(entry) for entry in entries], indent=2) + "\n", encoding="utf-8")
+
+
+def check_recorded(folder: Path) -> None:
+    """Refuse, by `ModelFolderError`, a folder whose weights or configuration are not those that its lineage records.
+
+    This finds what a header cannot tell: bytes that were damaged in a file of the same size. A folder without a
+    recorded hash is accepted.
+    """
+    lineage = read_lineage(folder)
+    recorded = lineage[-1].hash if lineage else None
+    if recorded is None or (found := model_hash(folder)) == recorded:
+        return
+    files = ", ".join(file.name for file in sorted(folder.glob("*.safetensors")))
+    raise ModelFolderError(
+        f"{folder}: {files} or config.json is damaged or was changed: {LINEAGE_FILE} records the hash {recorded}, "
+        f"theirs is {found}; bring the files back, or delete {LINEAGE_FILE} if the change is yours"
+    )
 
 
 def model_hash(folder: Path) -> str:

@@ -1,14 +1,14 @@
 """The shape of a model: its sizes, its switches and its special token ids, as config.json has them.
 
-`tuili.model.TuiliConfig` is the same for transformers, with what only training and transformers need beside it.
+`tuili.model.TuiliConfig` is the same for transformers, with what only transformers needs beside it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from sys import float_info
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -39,6 +39,27 @@ SIZES = (
     "convolution_width",
 )
 """Fields that count something of which there must be at least one."""
+OTHER_FIELDS = frozenset(
+    [
+        "_name_or_path",
+        "architectures",
+        "chunk_size_feed_forward",
+        "dtype",
+        "id2label",
+        "is_encoder_decoder",
+        "label2id",
+        "layer_types",
+        "model_type",
+        "output_attentions",
+        "output_hidden_states",
+        "problem_type",
+        "return_dict",
+        "tie_word_embeddings",
+        "transformers_version",
+        "use_cache",
+    ]
+)
+"""The fields of config.json that transformers writes beside those of `ModelSettings`."""
 Conversation = Literal["single", "multi"]
 """What a model was trained on: single questions, or conversations of several turns with instructions before them."""
 
@@ -140,7 +161,29 @@ class ModelShape:
         return depth
 
 
-_SHAPE = TypeAdapter(ModelShape)
+@dataclass(frozen=True)
+class ModelSettings(ModelShape):
+    """A shape with the fields of config.json that only training needs; `TuiliConfig` documents them."""
+
+    initializer_range: int | float = 0.02
+    router_bias_rate: int | float = 1e-3
+    router_exploration: int | float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuses also, by `ValueError`, what no training can use."""
+        super().__post_init__()
+        if not 0 < self.initializer_range <= float_info.max:
+            raise ValueError(f"initializer_range is {self.initializer_range}: it must be above 0 and finite")
+        if not 0 <= self.router_bias_rate <= float_info.max:
+            raise ValueError(f"router_bias_rate is {self.router_bias_rate}: it must be at least 0 and finite")
+        if not 0 <= self.router_exploration <= 1:
+            raise ValueError(f"router_exploration is {self.router_exploration}: it must be a probability, 0 to 1")
+
+
+_SHAPE, _SETTINGS = TypeAdapter(ModelShape), TypeAdapter(ModelSettings)
+CONFIG_FIELDS = OTHER_FIELDS.union(field.name for field in fields(ModelSettings))
+"""All fields that a config.json of Tuili may have."""
+Kind = TypeVar("Kind", bound=ModelShape)
 
 
 def read_shape(folder: Path) -> ModelShape:
@@ -148,9 +191,18 @@ def read_shape(folder: Path) -> ModelShape:
 
     Raises `ModelFolderError` where its config.json is no configuration, or no network can have it.
     """
+    return _read(folder, _SHAPE)
+
+
+def read_settings(folder: Path) -> ModelSettings:
+    """The shape with what only training needs. Raises as `read_shape` does."""
+    return _read(folder, _SETTINGS)
+
+
+def _read(folder: Path, kind: TypeAdapter[Kind]) -> Kind:
     config = folder / CONFIG_FILE
     try:
-        return _SHAPE.validate_json(config.read_bytes(), strict=True)
+        return kind.validate_json(config.read_bytes(), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))

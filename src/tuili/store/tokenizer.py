@@ -7,7 +7,8 @@ is trained by `tuili.data`, and saved in Hugging Face layout by `tuili.model`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -45,16 +46,17 @@ class Tokenizer:
     @classmethod
     def load(cls, folder: Path) -> Tokenizer:
         """Read the tokenizer of a folder. Raises `InputError` for one that is damaged or that Tuili has not trained."""
-        file = folder / "tokenizer.json"
-        try:
-            files = {name: (folder / name).read_bytes() for name in TOKENIZER_FILES if (folder / name).is_file()}
-            texts = {name: content.decode() for name, content in files.items()}
-            text = texts.get(file.name) or file.read_text(encoding="utf-8")
-            json.loads(text)  # its errors name line and column in plain words
-            backend = tokenizers.Tokenizer.from_str(text)
+        file, files, texts = folder / "tokenizer.json", dict[str, bytes](), dict[str, str]()
+        for name in TOKENIZER_FILES:
+            if name == file.name or (folder / name).is_file():
+                with _damage_refused(folder / name):
+                    files[name] = (folder / name).read_bytes()
+                    texts[name] = files[name].decode()
+        with _damage_refused(file):
+            json.loads(texts[file.name])  # its errors name line and column in plain words
+            backend = tokenizers.Tokenizer.from_str(texts[file.name])
+        with _damage_refused(folder / "tokenizer_config.json"):
             end = _end_token(texts)
-        except Exception as error:  # the Rust library raises a plain Exception
-            raise InputError(f"{file} is damaged: {one_line(error)}") from error
         vocabulary = backend.get_vocab(with_added_tokens=True)
         if missing := [token for token in (*SPECIAL_TOKENS, end) if token not in vocabulary]:
             raise InputError(f"{file} lacks {missing[0]}: use a tokenizer that Tuili has trained")
@@ -143,10 +145,19 @@ class Tokenizer:
         return tokenizers.Tokenizer.from_str(json.dumps(state))
 
 
+@contextmanager
+def _damage_refused(file: Path) -> Iterator[None]:
+    """Turn any error of the block into an `InputError` that names this file."""
+    try:
+        yield
+    except Exception as error:  # the Rust library raises a plain Exception
+        raise InputError(f"{file} is damaged: {one_line(error)}") from error
+
+
 def _end_token(texts: Mapping[str, str]) -> str:
     """The token that ends a response, as tokenizer_config.json names it; `<|end|>` where it names none."""
     token = json.loads(texts.get("tokenizer_config.json", "{}")).get("eos_token") or END
     content = token["content"] if isinstance(token, dict) else token
     if not isinstance(content, str):
-        raise TypeError(f"eos_token of tokenizer_config.json is {content!r}: it must be a text")
+        raise TypeError(f"eos_token is {content!r}: it must be a text")
     return content

@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 from tuili.errors import InputError, ModelFolderError, one_line
 from tuili.files import whole_file
 from tuili.store.folder import CONFIG_FILE
-from tuili.store.lineage import model_hash
+from tuili.store.lineage import LINEAGE_FILE, model_hash, read_lineage
 from tuili.store.safetensors import check_safetensors, read_metadata, read_tensors
 
 VERIFIER_FILE = Path("tuili") / "verifier.safetensors"
@@ -120,6 +120,12 @@ def read_verifier_file(folder: Path) -> VerifierFile | None:
         raise not_a_verifier(folder, error) from error
     if metadata.model != model_hash(folder):
         raise ModelFolderError(f"{path} was trained on another model: train one with recipes/verifier.yaml")
+    recorded = next((entry.verifier for entry in reversed(read_lineage(folder)) if entry.verifier), None)
+    if recorded is not None and (found := verifier_hash(folder)) != recorded:
+        raise ModelFolderError(
+            f"{path} is damaged or was changed: {LINEAGE_FILE} records the hash {recorded}, its own is {found}; "
+            "bring it back, or train one with recipes/verifier.yaml"
+        )
     return VerifierFile(metadata.config, metadata.calibration, metadata.figures, tensors)
 
 

@@ -13,6 +13,10 @@ from tuili.tasks.problem import Problem
 
 _NUMBER = r"-?\d{1,40}(?:\.\d{1,40}|/\d{1,40})?"
 """An integer, a decimal or a fraction."""
+_ANY_NUMBER = re.compile(
+    r"(?<![\w.])-?(?:\d{1,3}(?:,\d{3}){1,12}(?![\d,])|\d{1,40})(?:\.\d{1,40}|/0{0,40}[1-9]\d{0,39})?(?!\d)", re.ASCII
+)
+"""A number within a text; commas may separate thousands."""
 _UNIT = r"[A-Za-z][A-Za-z0-9*/^()-]{0,40}"
 _AMOUNT = re.compile(rf"({_NUMBER})(%| {_UNIT})?", re.ASCII)
 
@@ -36,6 +40,19 @@ def same_answer(expected: str, given: str) -> bool:
         amount = _AMOUNT.fullmatch(given)
         return amount is not None and _same_number(right[1], amount[1]) and _same_unit(right[2], amount[2])
     return given.isascii() and expected.lower() == given.lower()
+
+
+def same_last_number(expected: str, given: str) -> bool:
+    """Whether the last number in `given` is the last in `expected`, by value; False where either has none.
+
+    This is the lenient score of other test suites: it forgives the words, the unit and the form around the number.
+    """
+    right, written = (_ANY_NUMBER.findall(text) for text in (expected, given))
+    return bool(right and written) and _value(right[-1]) == _value(written[-1])
+
+
+def _value(number: str) -> Fraction:
+    return Fraction(number.replace(",", ""))
 
 
 def _same_number(expected: str, given: str) -> bool:

@@ -45,19 +45,45 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         check_folder_place(path)
         self.path, self.model, self.run_file = path, path / "model", path / RUN_FILE
+        self._lock = path / ".lock"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder and keep other sessions out of it. Raises `InputError` while another one trains in it."""
+        with ExitStack() as stack:
+            with writing(self.path, "choose another place"):
+                self.path.mkdir(parents=True, exist_ok=True)
+                lock = stack.enter_context(self._lock.open("w"))
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise InputError(
+                        f"{self.path} is being trained by another process: wait until it ends, or choose another --out"
+                    ) from None
+            yield
 
     def refuse_own_model(self, start: Path, setting: str) -> None:
         """Raise `InputError` where the run would read a model from the place of its own; `setting` says who asks."""
         if start.resolve() == self.model.resolve():
             raise InputError(f"{setting} is where this run writes its own model: choose another --out")
 
-    def recorded(self, resume: bool) -> bytes | None:
-        """The bytes of `run.json`; None where no run has begun. Raises `InputError` where one has, without `resume`."""
+    def recorded(self, resume: bool) -> dict[str, Any] | None:
+        """What stands in `run.json`; None where no run has begun.
+
+        Raises `InputError` where one has, without `resume`, and for a file that is damaged.
+        """
         if not self.run_file.is_file():
             return None
         if not resume:
             raise InputError(f"{self.path} already holds a run: add --resume to go on, or choose another --out")
-        return self.run_file.read_bytes()
+        try:
+            return dict(json.loads(self.run_file.read_bytes()))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise self.damaged() from error
+
+    def damaged(self) -> InputError:
+        """The refusal of a `run.json` that no session has written."""
+        return InputError(f"{self.run_file} is damaged: choose another --out")
 
     def record(self, document: Mapping[str, Any]) -> None:
         """Write `run.json`."""
@@ -83,7 +109,6 @@ class TrainingFolder(RunFolder):
         super().__init__(path)
         self.tokenizer = path / "tokenizer"
         self.checkpoints = path / "checkpoints"
-        self._lock = path / ".lock"
         self._environment: dict[str, Any] = {}
         self._recipe = recipe
 
@@ -106,21 +131,6 @@ class TrainingFolder(RunFolder):
             "hash of model.start": self.parent.hash if self.parent else None,
         }
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Make the folder and keep other sessions out of it. Raises `InputError` while another one trains in it."""
-        with ExitStack() as stack:
-            with writing(self.path, "choose another place"):
-                self.path.mkdir(parents=True, exist_ok=True)
-                lock = stack.enter_context(self._lock.open("w"))
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise InputError(
-                        f"{self.path} is being trained by another process: wait until it ends, or choose another --out"
-                    ) from None
-            yield
-
     def begin(self, plan: ExecutionPlan) -> None:
         """Flush the tokenizer, which must be there, to the disk, then record that the run has begun by this plan."""
         flush_all(self.tokenizer)
@@ -134,19 +144,18 @@ class TrainingFolder(RunFolder):
         Raises `InputError` when the run is not to be resumed, or began with another recipe or other files, and when
         there are checkpoints or a model without a `run.json`.
         """
-        recorded = self.recorded(resume)
-        if recorded is None:
+        then = self.recorded(resume)
+        if then is None:
             checkpoints = any(self.checkpoints.glob(f"{CHECKPOINT_PREFIX}*"))
             if checkpoints or os.path.lexists(self.model):
                 what = "checkpoints" if checkpoints else "a model"
                 raise InputError(f"{self.path} has {what} and no {RUN_FILE}: choose another --out")
             return None
         try:
-            then = json.loads(recorded)
             self._environment = dict(then.pop("environment"))
             settings = {name: then.pop(name) for name in PLAN_SETTINGS}
-        except (ValueError, LookupError, AttributeError, TypeError) as error:
-            raise InputError(f"{self.run_file} is damaged: choose another --out") from error
+        except (ValueError, LookupError, TypeError) as error:
+            raise self.damaged() from error
         fixed_now, fixed_then = dict(_flat(self._fixed)), dict(_flat(then))
         for key in sorted(fixed_now.keys() | fixed_then.keys()):
             if fixed_now.get(key) != fixed_then.get(key):

@@ -113,11 +113,11 @@ def train_once(
                 with writing(out, REWRITE_REMEDY):
                     folder.begin(plan)
                 tell(f"precision {plan.precision}")
-            if plan.replicas > 1:
-                threads = "one thread" if torch.get_num_threads() == 1 else f"{torch.get_num_threads()} threads"
-                tell(f"{plan.replicas} replicas share the blocks of a step, with {threads} each")
+            tell(_workforce(plan.replicas, torch.get_num_threads()))
             checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, tell)
             checkpoint = checkpoints.latest()
+            if not is_new:
+                tell(f"going on from step {checkpoint.step}" if checkpoint else "no checkpoint yet: from the start")
             arguments = (recipe, plan, out, checkpoint.step if checkpoint else None)
             with launch_replicas(plan.replicas, setup.reduced_tensors(), run_worker, *arguments) as group:
                 state, log = training_loop(setup, open_log, checkpoints, checkpoint, group)
@@ -137,6 +137,11 @@ def run_worker(group: ReplicaGroup, recipe: Recipe, plan: ExecutionPlan, out: Pa
     curriculum, sources = build_curriculum(recipe), build_sources(recipe.data, recipe.train.seed)
     setup = build_training(recipe, plan, curriculum, sources, Tokenizer.load(folder.tokenizer))
     worker_loop(group, setup, None if step is None else read_checkpoint(folder.checkpoints, step))
+
+
+def _workforce(replicas: int, threads: int) -> str:
+    each = "one thread" if threads == 1 else f"{threads} threads"
+    return f"{replicas} replicas share the blocks of a step, with {each} each" if replicas > 1 else f"uses {each}"
 
 
 def _tell_refused_documents(stream: StreamState, tell: Callable[[str], None]) -> None:

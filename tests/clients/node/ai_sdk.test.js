@@ -44,7 +44,8 @@ for (const [name, model] of Object.entries(models)) {
   });
 
   test(`${name}: streamObject`, async () => {
-    const { object } = streamObject({ model, schema, ...asked });
+    const { object, partialObjectStream } = streamObject({ model, schema, ...asked });
+    for await (const part of partialObjectStream) assert.ok(part);
     assert.deepEqual(await object, { answer: 72 });
   });
 

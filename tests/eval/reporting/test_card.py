@@ -6,7 +6,8 @@ from benchmarks.harness.tiny import save_tiny
 from tests.eval.scripted import TOKENIZER, Oracle
 from tuili.errors import ModelFolderError
 from tuili.eval.depth import depth_point, depth_trends
-from tuili.eval.reporting.card import EVAL_FILE, figures_line, read_figures, write_card
+from tuili.eval.reporting.card import write_card
+from tuili.eval.reporting.kept import EVAL_FILE, figures_line, read_figures
 from tuili.eval.reporting.report import accuracy_section, depth_section, provenance, samples
 from tuili.eval.runner import answer_problems
 from tuili.model import load_model

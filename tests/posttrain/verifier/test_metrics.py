@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,16 +11,18 @@ from torch import Tensor
 
 from tuili.engine import calibration_error
 from tuili.model import LOG_PROBABILITY_SCALE, probabilities
-from tuili.posttrain.verifier.chains import CORRECT
+from tuili.posttrain.verifier.chains import CORRECT, GENERATED, UNKNOWN_LABEL
 from tuili.posttrain.verifier.examples import SOURCES, Examples
 from tuili.posttrain.verifier.metrics import (
     auroc,
     best_thresholds,
+    calibrate_verifier,
     f1,
     first_error_shares,
     first_flagged,
     isotonic_curve,
     min_token_probability,
+    verifier_figures,
 )
 from tuili.store import VerifierCalibration
 
@@ -92,6 +95,21 @@ def test_a_rising_curve_is_fitted_to_what_was_right() -> None:
     tied = isotonic_curve(torch.tensor([1.0, 1.0, 2.0]), torch.tensor([False, True, True]))
     assert tied == ((1.0, 0.5), (2.0, 4 / 5))
     assert isotonic_curve(torch.tensor([3.0, 4.0]), torch.tensor([True, True])) == ((3.5, 3 / 4), (4.5, 3 / 4))
+
+
+def test_where_the_model_has_written_no_step_its_answers_are_measured_alone() -> None:
+    assert isotonic_curve(torch.tensor([]), torch.tensor([])) == ((0.0, 0.5), (1.0, 0.5))
+    whole = sample()
+    own = replace(whole, source_C=torch.tensor([*whole.source_C[:3], *[SOURCES.index(GENERATED)] * 2]))
+    steps_E = own.end_E[~own.last_E]
+    own.label_N[steps_E] = UNKNOWN_LABEL
+    doubt = calibrate_verifier(lambda feature_ATF: feature_ATF.sum(-1), own, [])  # type: ignore[arg-type]
+    assert doubt.step == ((0.0, 0.5), (1.0, 0.5))
+    figures = verifier_figures(own, CHANCES, (0.5, 0.5), [])
+    assert figures["steps"] == 0
+    assert figures["answers"] == 2
+    assert "step_ece" not in figures
+    assert all(figure == figure for figure in figures.values()), "JSON has no NaN"
 
 
 def test_the_curve_makes_probabilities_of_logits() -> None:

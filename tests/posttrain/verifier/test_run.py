@@ -19,6 +19,7 @@ from tuili.posttrain.verifier.fit import predict_logits
 from tuili.posttrain.verifier.recipe import VerifierRecipe, VerifierTrainingConfig
 from tuili.posttrain.verifier.run import REPORT_FILE, VerifierRun, train_verifier
 from tuili.store import VERIFIER_FILE, model_hash, read_lineage
+from tuili.train import RunFolder
 
 COUNTS = {"problems": 2, "mutants": 2, "written": 1}
 SMALL = [
@@ -120,3 +121,12 @@ def test_a_model_that_ends_no_answer_is_refused(tmp_path: Path) -> None:
     untrained = save_tiny(tmp_path / "tiny")
     with pytest.raises(InputError, match="ended none of its answers"):
         train_verifier(plan(f"verifier.model={untrained}"), tmp_path / "run", resume=False, tell=lambda *_: None)
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[" * 100_000, b"3", b"[3]"])
+def test_a_damaged_run_and_a_folder_in_use_are_refused_in_one_line(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "run.json").write_bytes(text)
+    with pytest.raises(InputError, match=r"run.json is damaged: choose another --out$"):
+        train_verifier(plan(), tmp_path, resume=True, tell=lambda *_: None)
+    with RunFolder(tmp_path).locked(), pytest.raises(InputError, match="is being trained by another process"):
+        train_verifier(plan(), tmp_path, resume=True, tell=lambda *_: None)

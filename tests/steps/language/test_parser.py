@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tuili.steps import Claim, Inference, Prose, Trace, parse, render
@@ -185,6 +185,8 @@ terms = st.recursive(leaves, grown, max_leaves=10)
 
 @settings(max_examples=400)
 @given(terms)
+@example(Binary("^", Boolean(False), Index(Ratio(0, 1), Number(Fraction(0)))))
+@example(Binary("^", Boolean(False), Index(Measure(Number(Fraction(0)), Unit((("m", 1),))), Number(Fraction(0)))))
 def test_every_term_reads_back_from_its_print(term: Term) -> None:
     assert parse_statement(render_term(term)) == term
 

@@ -79,8 +79,9 @@ def go(out: Path, *more: str, resume: bool = False) -> str:
 def start(out: Path, step: int, seconds: float, fault: str) -> subprocess.Popen[str]:
     """Train by the command, in a process group of its own, until a fault happens to it; see `faulty`."""
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    resume = ["--resume"] if (out / "run.json").is_file() else []
     module = ["tests.train.faulty", str(step), str(seconds), fault]
-    command = [sys.executable, "-m", *module, "train", "base", *OVERRIDES, "--out", str(out), "--resume"]
+    command = [sys.executable, "-m", *module, "train", "base", *OVERRIDES, "--out", str(out), *resume]
     pipe = subprocess.PIPE
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
@@ -249,6 +250,7 @@ def test_auto_is_as_many_as_there_are_cores_and_a_step_divides_among(
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
     monkeypatch.setattr(machine, "CPU_QUOTA_FILE", Path("nowhere"))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert find_replicas("auto", accumulation, torch.device(device)) == count
     assert find_replicas(7, accumulation, torch.device(device)) == 7
 
@@ -262,6 +264,17 @@ def test_a_container_s_quota_counts_as_cores(
     (tmp_path / "cpu.max").write_text(f"{quota}\n")
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
     monkeypatch.setattr(machine, "CPU_QUOTA_FILE", tmp_path / "cpu.max")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert find_replicas("auto", 8, torch.device("cpu")) == count
+
+
+@pytest.mark.parametrize(
+    ("threads", "count"), [("1", 1), ("2", 2), ("3", 2), ("16", 4), ("2,4", 2), ("0", 1), ("many", 4), ("", 4)]
+)
+def test_the_variable_of_threads_limits_the_cores(threads: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(4)))
+    monkeypatch.setattr(machine, "CPU_QUOTA_FILE", Path("nowhere"))
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
     assert find_replicas("auto", 8, torch.device("cpu")) == count
 
 
@@ -269,6 +282,7 @@ def test_cores_are_counted_where_a_process_has_no_set_of_them(monkeypatch: pytes
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     monkeypatch.setattr(machine, "CPU_QUOTA_FILE", Path("nowhere"))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert find_replicas("auto", 8, torch.device("cpu")) == 4
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tuili.engine import Answer, explain
-from tuili.eval.accuracy import accuracy, cells, mean_by_level, mean_depth
+from tuili.eval.accuracy import accuracy, cells, mean_by_level, mean_depth, wilson_interval
 from tuili.eval.depth import DepthPoint, DepthTrend
 from tuili.eval.experts import ExpertReport
 from tuili.eval.reporting import figures
@@ -34,10 +34,15 @@ _DEPTH_COLOURS = ("#eef3f8", "#fdebd3", "#f9cf9c", "#f0a860")
 
 def accuracy_section(responses: Sequence[ScoredResponse], seconds: float) -> dict[str, Any]:
     """The part that every report has: `mean` by level, `cells`, and the totals over all responses."""
-    table = cells(responses)
+    table, n = cells(responses), len(responses)
+    right, nearly = (sum(chosen) for chosen in zip(*((r.correct, r.nearly_correct) for r in responses), strict=True))
     return {
         "mean": mean_by_level(table),
         "accuracy": accuracy(responses),
+        "ci95": wilson_interval(right, n),
+        "lenient": nearly / n,
+        "lenient_ci95": wilson_interval(nearly, n),
+        "unparseable": sum(cell.unparseable for cell in table),
         "mean_depth": mean_depth(responses),
         "problems": len(responses),
         "tokens": sum(len(response.generation.tokens) for response in responses),

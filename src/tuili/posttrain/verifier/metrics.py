@@ -77,7 +77,10 @@ def isotonic_curve(logit: Tensor, is_right: Tensor) -> Curve:
     """The rising curve that fits best: neighbours that do not rise are pooled (Zadrozny and Elkan 2002).
 
     No probability is 0 or 1: with n logits it is at least 1 / (n + 2) and at most 1 - 1 / (n + 2).
+    Without any logit the curve is level at one half.
     """
+    if not len(logit):
+        return ((0.0, 0.5), (1.0, 0.5))
     right_first = is_right.long().argsort(descending=True, stable=True)  # of equal logits, so that these are pooled
     order = right_first[logit[right_first].argsort(stable=True)]
     pools: list[tuple[int, float, float]] = []  # how many, sum of logits, how many are right
@@ -115,7 +118,8 @@ def verifier_figures(
     """All figures of a verifier, from the probabilities that it gives to the ends of chains.
 
     `f1_KIND` and `named_KIND` for each kind of error, for all that were `held_out`, and for all others as `seen`;
-    `right_kept`; and for `step` and `answer` the number, the share that is right, `auroc` and `ece`.
+    `right_kept`; and for `step` and `answer` the number and, if there are any, the share that is right, `auroc` and
+    `ece`.
     """
     figures: dict[str, float] = {}
     seen = [kind for kind in MUTATION_KINDS if kind not in held_out]
@@ -129,8 +133,10 @@ def verifier_figures(
     generated_E = examples.from_sources(GENERATED)[examples.chain_E] & (label_E != UNKNOWN_LABEL)
     for name, of_E in (("answer", generated_E & last_E), ("step", generated_E & ~last_E)):
         chance, is_right = chance_E[of_E], label_E[of_E] == 1
+        figures[f"{name}s"] = len(chance)
+        if not len(chance):
+            continue
         figures |= {
-            f"{name}s": len(chance),
             f"{name}_right": float(is_right.float().mean()),
             f"{name}_auroc": auroc(chance, is_right),
             f"{name}_ece": calibration_error(chance.double().numpy(), is_right.numpy()),

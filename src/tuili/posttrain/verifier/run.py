@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from tuili.errors import InputError
 from tuili.files import whole_file, write_durably, writing
-from tuili.model import LoadedVerifier, Verifier, load_model, probabilities, write_verifier
+from tuili.model import LoadedVerifier, Verifier, check_folder, load_model, probabilities, write_verifier
 from tuili.posttrain.verifier.chains import (
     CORRECT,
     UNKNOWN_LABEL,
@@ -33,7 +33,15 @@ from tuili.posttrain.verifier.examples import Examples, build_examples, concaten
 from tuili.posttrain.verifier.fit import fit_verifier, predict_logits
 from tuili.posttrain.verifier.metrics import calibrate_verifier, verifier_figures
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierTrainingConfig
-from tuili.store import LineageEntry, VerifierConfig, model_hash, read_lineage, write_lineage
+from tuili.store import (
+    LineageEntry,
+    VerifierConfig,
+    model_hash,
+    read_lineage,
+    resolve_model,
+    verifier_hash,
+    write_lineage,
+)
 from tuili.tasks import MUTATION_KINDS, Split, domain_names, generate
 from tuili.train import RunFolder
 
@@ -78,12 +86,12 @@ class VerifierRun:
 
     def __init__(self, config: VerifierTrainingConfig, path: Path, resume: bool, tell: TaskCallback) -> None:
         folder = RunFolder(path)
-        self.config, self._path, self._tell = config, path, tell
+        self.config, self.path, self._tell = config, path, tell
         self.loaded = load_model(config.model)
         folder.refuse_own_model(self.loaded.path, f"model = {config.model}")
         fixed = {"plan": config.model_dump(mode="json"), "model": model_hash(self.loaded.path)}
         recorded = folder.recorded(resume)
-        if recorded is not None and json.loads(recorded) != fixed:
+        if recorded not in (None, fixed):
             raise InputError(f"{path}: the run began with another recipe or model: choose another --out")
         with writing(path, PLACE_REMEDY):
             path.mkdir(parents=True, exist_ok=True)
@@ -132,7 +140,7 @@ class VerifierRun:
     def trained_verifier(self, name: str, examples: Examples, seed: int) -> Verifier:
         """The verifier of that name, read from the folder or else trained on these examples."""
         config = VerifierConfig(self.loaded.model.config.hidden_size, **self.config.size.model_dump())
-        file = self._path / f"verifier-{name}.safetensors"
+        file = self.path / f"verifier-{name}.safetensors"
         if not file.exists():
             verifier = fit_verifier(examples, config, self.config.fit, seed, partial(self._tell, f"fit {name}"))
             with whole_file(file) as part:
@@ -143,7 +151,7 @@ class VerifierRun:
 
     def _kept(self, name: str, make_chains: Callable[[str], Sequence[Chain]]) -> Examples:
         """The examples of that name, read from the folder or else made of these chains."""
-        file = self._path / f"{name}.safetensors"
+        file = self.path / f"{name}.safetensors"
         if not file.exists():
             build_examples(self.loaded.model, make_chains(name), partial(self._tell, f"{name}: features")).save(file)
         return Examples.load(file)
@@ -187,10 +195,16 @@ def train_verifier(
 ) -> VerifierTrainingResult:
     """Train a verifier in the folder `out`. It comes with a copy of its language model, `out/model`.
 
-    With `resume`, an interrupted run goes on. Raises what `VerifierRun` raises, and `InputError` where the model has
-    ended none of its responses.
+    With `resume`, an interrupted run goes on. Raises what `VerifierRun` raises, and `InputError` where another process
+    trains in the folder, and where the model has ended none of its responses.
     """
-    run = VerifierRun(config, out, resume, tell)
+    check_folder(resolve_model(config.model))  # before a folder is made
+    with RunFolder(out).locked():
+        return _train(VerifierRun(config, out, resume, tell))
+
+
+def _train(run: VerifierRun) -> VerifierTrainingResult:
+    config, out = run.config, run.path
     examples = run.training_examples()
     verifiers = run.verifier_after(0, run.first_examples()), run.verifier_after(config.rounds, examples)
     validation, test = run.validation_examples(), run.test_examples()
@@ -213,7 +227,8 @@ def train_verifier(
     write_durably(folder / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
     digest = model_hash(folder)
     seeds, recipe = {"verifier": config.seed}, {"verifier": report["plan"]}
-    entry = LineageEntry("verifier", recipe, figures, seeds, len(examples.label_N), parent=digest, hash=digest)
+    tokens, file = len(examples.label_N), verifier_hash(folder)
+    entry = LineageEntry("verifier", recipe, figures, seeds, tokens, parent=digest, hash=digest, verifier=file)
     earlier = [entry for entry in read_lineage(run.loaded.path) if entry.step != "verifier"]
     write_lineage(folder, (*earlier, entry))
     return VerifierTrainingResult(folder, figures, without_rounds)

@@ -21,7 +21,7 @@ from tuili.serve.errors import HttpError
 from tuili.serve.marked_fields import read_marked_fields
 from tuili.serve.routes.response_builder import ResponseBuilder, effort_of, message_part
 from tuili.serve.schemas.formats import Text
-from tuili.serve.schemas.messages import Message, ReasoningInput, without_calls
+from tuili.serve.schemas.messages import ItemReference, Message, ReasoningInput, without_calls
 from tuili.serve.schemas.requests import ResponsesRequest
 from tuili.serve.schemas.structured import AnswerForm, ForcedCall, form_for
 from tuili.serve.schemas.tools import forced_form
@@ -70,7 +70,11 @@ def conversation_of(body: ResponsesRequest) -> list[Message | ReasoningInput]:
 def engine_request(
     body: ResponsesRequest, messages: Sequence[Message | ReasoningInput], conversation: Conversation
 ) -> Request:
-    """What the engine is asked."""
+    """What the engine is asked. Raises `HttpError` where the model reads what was not sent."""
+    stored = [number for number, turn in enumerate(body.input) if isinstance(turn, ItemReference)]
+    if conversation == "multi" and stored:
+        place = f"input.{stored[0]}"
+        raise HttpError(400, f"{place}: nothing is stored: send the item itself", "invalid_value", place)
     asked = read_conversation(messages, conversation, "input", -1 if body.instructions else 0)
     budget = budget_for(effort_of(body), body.max_output_tokens, body.budget.model_dump())
     sampling = sampling_for(body, None)

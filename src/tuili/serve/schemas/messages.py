@@ -182,9 +182,16 @@ class ReasoningInput(StrictModel):
     status: ItemStatus | None = None
 
 
+class ItemReference(StrictModel):
+    """An item of an earlier response, by its id. Nothing is stored, so it can only stand where it is not read."""
+
+    type: Literal["item_reference"]
+    id: Name
+
+
 NOT_READ = ReasoningInput(type="reasoning")
 """What stands in place of a turn that is not read."""
-ITEM_TYPES = ("reasoning", "function_call", "function_call_output")
+ITEM_TYPES = ("reasoning", "function_call", "function_call_output", "item_reference")
 
 
 def _item_type(value: object) -> str:
@@ -196,10 +203,11 @@ InputItem = Annotated[
     Annotated[MessageInput, Tag("message")]
     | Annotated[ReasoningInput, Tag("reasoning")]
     | Annotated[FunctionCallInput, Tag("function_call")]
-    | Annotated[FunctionOutputInput, Tag("function_call_output")],
+    | Annotated[FunctionOutputInput, Tag("function_call_output")]
+    | Annotated[ItemReference, Tag("item_reference")],
     Discriminator(_item_type),
 ]
-Turn = Message | ReasoningInput | FunctionCallInput | FunctionOutputInput
+Turn = Message | ReasoningInput | FunctionCallInput | FunctionOutputInput | ItemReference
 
 
 def without_calls(turns: Sequence[Turn], place: str = "messages") -> list[Message | ReasoningInput]:
@@ -222,6 +230,8 @@ def without_calls(turns: Sequence[Turn], place: str = "messages") -> list[Messag
             if call not in called:
                 at = f"{place}.{number}.{name}"
                 raise HttpError(400, f"{at}: no call before it has this id", "invalid_value", at)
+            read.append(NOT_READ)
+        elif isinstance(turn, ItemReference):
             read.append(NOT_READ)
         elif isinstance(turn, Message) and turn.calls:
             called |= {call.id for call in turn.calls}

@@ -20,6 +20,9 @@ WORD_OPERATORS = MEMBERSHIP | SET_OPERATIONS | {"and", "or", "xor", "not", "mod"
 KEYWORDS = WORD_OPERATORS | QUANTIFIERS | {"true", "false", "are"} | set(WEEKDAYS)
 """The words that cannot be names."""
 
+CONSTANTS = frozenset({"pi", "Pi", "PI", "e", "inf", "infinity", "nan"})
+"""Names with a meaning of their own, which no line may define."""
+
 OPERATOR_SPELLINGS = {"**": "^", "//": "div", "%": "mod"}
 """Other spellings of operators. A percent sign is an operator only with a space before it."""
 

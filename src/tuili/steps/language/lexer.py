@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     |(?P<date>[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?![0-9]))
     |(?P<month>(?<=days_in\()[0-9]{4}-(?:0[1-9]|1[0-2])(?=\)))
     |(?P<clock>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?![0-9]))
-    |(?P<ratio>(?<![/^])[0-9]+/[0-9]+(?![0-9/^!.]|[A-Za-z_(]))
+    |(?P<ratio>(?<![/^])[0-9]+/[0-9]+(?![0-9/.]|[A-Za-z_(]))
     |(?P<number>[0-9]+(?:\.[0-9]+)?)
     |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
     |(?P<op><->|->|=>|<=|>=|!=|==|\*\*|//|[-+*/^!%=<>(){}\[\],:])""",
@@ -67,6 +67,8 @@ def tokenize(line: str) -> list[Token]:
             if after_number and text not in WORD_OPERATORS and (measured := match_unit(line, position)):
                 unit, end = measured
                 token = Token("unit", line[position:end], spaced, unit)
+        elif kind == "ratio" and line[end : end + 1] in ("^", "!"):
+            raise Unreadable(f"ambiguous {line[end]!r} after the fraction {text[:20]}: put brackets round its operand")
         elif kind in ("number", "ratio") and _LEADING_ZERO.search(text):
             raise Unreadable(f"a number with a leading zero: {text[:20]}")
         elif len(text) > MAX_DIGITS:

@@ -310,6 +310,8 @@ class Parser:
 
 def parse(line: str) -> Step:
     """The typed form of a line. A line outside the step language becomes `Prose` with the reason. Never raises."""
+    if not issubclass(type(line), str):  # typed as a text, but lines come from anywhere
+        return terms.Prose(repr(line)[:40], f"not a text but {type(line).__name__}")
     try:
         return Parser(line).step()
     except Unreadable as fault:

@@ -100,7 +100,8 @@ def _render(term: Term, comparison: int) -> str:
         case terms.Collection():
             return term.brackets[0] + listed(term.items) + term.brackets[1]
         case terms.Index():
-            return f"{operand(term.sequence, _POSTFIX)}[{_render(term.position, _COMPARISON)}]"
+            sequence = _bracket_literal(term.sequence, operand(term.sequence, _POSTFIX))
+            return f"{sequence}[{_render(term.position, _COMPARISON)}]"
         case terms.Categorical():
             no = "not " if term.negated else ""
             return f"{term.quantifier} {term.subject} are {no}{term.predicate}"

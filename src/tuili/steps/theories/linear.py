@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from itertools import chain, pairwise, product
 
 from tuili.steps.language.grammar import CONNECTIVES, NEGATED_RELATION
-from tuili.steps.language.terms import Binary, Boolean, Compare, Term, Unary
+from tuili.steps.language.printer import render_term
+from tuili.steps.language.terms import Binary, Boolean, Compare, Name, Term, Unary, names
 from tuili.steps.theories.elimination import MAX_ELIMINATION_WORK, Constraint, Contradiction, solve
 from tuili.steps.theories.polynomial import degree, expand, render_polynomial, subtract
 from tuili.steps.values.rendering import render_number
@@ -42,6 +43,29 @@ def is_linear(term: Term, budget: WorkBudget) -> bool:
         return is_about_numbers(term) and bool(normal_form(term, True, budget))
     except StepFault:
         return False
+
+
+def decide_listed(premises: Sequence[Term], conclusion: Term, budget: WorkBudget) -> Decision:
+    """`decide`, but a conclusion that lists values, like `x = 2 or x = 3`, may list only values that are possible."""
+    decision = decide(premises, conclusion, budget)
+    if not (decision.follows and decision.consistent) or conclusion in premises:
+        return decision
+    listed = _listed(conclusion)
+    possible = [value for value in listed if not decide([*premises, value], Boolean(False), budget).follows]
+    if len({names(value) for value in listed}) > 1 or len(possible) == len(listed):
+        return decision
+    return Decision(False, expected=" or ".join(map(render_term, possible)))
+
+
+def _listed(term: Term) -> list[Term]:
+    """The parts of a conclusion like `x = 2 or x = 3`; none if it has another form."""
+    match term:
+        case Compare(Name(), (("=", value),)) if not names(value):
+            return [term]
+        case Binary("or", left, right):
+            lists = [_listed(left), _listed(right)]
+            return lists[0] + lists[1] if all(lists) else []
+    return []
 
 
 def decide(premises: Sequence[Term], conclusion: Term, budget: WorkBudget) -> Decision:

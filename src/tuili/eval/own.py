@@ -1,0 +1,50 @@
+"""Problems of one's own, from a file of records: for measuring and calibrating a model on what it will be asked."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuili.data import numbered_records
+from tuili.engine import prompt_ids
+from tuili.errors import PromptError, RecordError
+from tuili.steps import Context, split_response
+from tuili.store import Tokenizer
+from tuili.tasks import Problem
+
+
+@dataclass(frozen=True)
+class OwnProblem(Problem):
+    """A record as a problem. It has no seed; `name` is the record's `id`."""
+
+    name: str = ""
+
+    @property
+    def id(self) -> str:
+        """The record's `id`."""
+        return self.name
+
+
+def own_problems(file: Path, tokenizer: Tokenizer, context: int) -> list[Problem]:
+    """The problems of a file, each with the facts that the checker reads in its prompt.
+
+    Raises `RecordError`, with file and line, for a line that is no record, and for a prompt that does not fit `context`
+    tokens.
+    """
+    problems: list[Problem] = []
+    for number, record in numbered_records(file):
+        try:
+            prompt_ids(tokenizer, record.input, context)
+        except PromptError as error:
+            raise RecordError(f"{file}:{number}: {error}") from error
+        response = split_response(record.response)
+        facts = Context.from_prompt(record.input)
+        place = (record.domain, record.level, 0, number)
+        problems.append(OwnProblem(*place, record.input, tuple(response.steps), response.answer, facts, name=record.id))
+    return problems
+
+
+def file_hash(file: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,0 +1,41 @@
+"""The figures that a model's folder keeps, as text and numbers: read and shown without torch.
+
+How they are measured and written is left to `tuili.eval.evaluation` and `card`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tuili.errors import ModelFolderError
+
+EVAL_FILE = Path("tuili") / "eval.json"
+"""Where a model's folder keeps the report of its evaluation."""
+
+
+def read_figures(folder: Path) -> dict[str, Any] | None:
+    """The report that a model's folder keeps, or None. Raises `ModelFolderError` where it cannot be read."""
+    path = folder / EVAL_FILE
+    if not path.is_file():
+        return None
+    try:
+        figures: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ModelFolderError(f"{path} is not JSON: {error}") from error
+    match figures:
+        case {"mean": dict(mean), "mean_depth": float(), "date": str()} if all(
+            isinstance(value, float) for value in mean.values()
+        ):
+            return dict(figures)
+    raise ModelFolderError(f"{path} is not a report of tuili eval: measure again with --card")
+
+
+def figures_line(figures: Mapping[str, float]) -> str:
+    """The main figures of one entry of a lineage, in one line: loss, accuracy, and accuracy at each exit."""
+    shown = [f"{name} {figures[name]:.4g}" for name in ("loss", "accuracy") if name in figures]
+    if at_exits := [f"{value:.3f}" for name, value in figures.items() if name.startswith("accuracy_")]:
+        shown.append(f"by exit {' / '.join(at_exits)}")
+    return ", ".join(shown)

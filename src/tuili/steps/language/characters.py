@@ -1,0 +1,37 @@
+"""Other forms of ASCII characters, as keyboards of East Asia write them: `Ｐ１：ｘ ＞ ３。` is `P1:x > 3. `.
+
+Only forms that mean the same are taken: `²` and `½` stay what they are.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from itertools import chain
+
+_BLOCKS = (range(0xA0, 0xA1), range(0x2000, 0x2150), range(0x3000, 0x3001), range(0xFE10, 0xFE70))
+_MORE_BLOCKS = (range(0xFF01, 0xFFEF), range(0x1D400, 0x1D800))
+_SAME = ("<wide>", "<narrow>", "<small>", "<vertical>", "<font>", "<noBreak>")
+_LINE_ENDS = "\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+_ENDS_OF_CLAUSES = ",;?!"
+"""A space is written after these in ASCII, but not after their wide forms."""
+
+
+@cache
+def _plain() -> dict[int, str]:
+    """The ASCII form of each character that has another one."""
+    forms = {}
+    for code in chain(*_BLOCKS, *_MORE_BLOCKS):
+        character = chr(code)
+        same = unicodedata.normalize("NFKC", character)
+        if len(same) == 1 and same.isascii() and unicodedata.decomposition(character).startswith(_SAME):
+            forms[code] = same + " " if same in _ENDS_OF_CLAUSES else same
+        elif character.isspace():
+            forms[code] = " "
+    forms |= dict.fromkeys(map(ord, "。｡"), ". ") | dict.fromkeys(map(ord, "、､"), ", ")
+    return forms | dict.fromkeys(map(ord, _LINE_ENDS), "\n")
+
+
+def plain(text: str) -> str:
+    """A text in which every character stands in its ASCII form if it has one, and every line ends with a newline."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_plain())
