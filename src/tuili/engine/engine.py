@@ -133,7 +133,8 @@ class Engine:
             min_confidence: the confidence that the answer needs, where no error tolerance determines it.
 
         Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context, `InputError`
-        for what the model cannot do or has no time for, `NotPromised` for an error tolerance that cannot be promised,
+        for what the model cannot do or has no time for, `NotPromised` for an error tolerance that cannot be promised
+        or whose promise was revoked,
         `Overloaded` when too many requests wait, or this one cannot be answered in time behind those admitted before.
         """
         return self.admit_prepared(self.prepare(request), listener, min_confidence=min_confidence)
@@ -171,7 +172,7 @@ class Engine:
             entry = self.promises.entry(request, len(ids), in_time)
             within = replace_budget(request.budget, max_steps=entry.max_steps, max_tokens=entry.max_tokens)
             request, min_confidence = replace(request, budget=within), entry.threshold
-        promise = partial(self.promises.promise, entry)
+        promise = partial(self.promises.promise, entry, request.client)
         question = prepared.question
         state = RequestState(request, ids, question, deadline, min_confidence, promise, prepared.received_at)
         loop = run_attempts(state, self._settings)
