@@ -50,7 +50,8 @@ class Ticket:
 class PreparedRequest:
     """A request whose prompt has been tokenised. `received_at`: by the engine's clock, in seconds.
 
-    question: where in `ids` the tokens stand that were asked about, without those that the engine put around them.
+    question: where in `ids` the tokens stand whose log-probabilities may be asked for, without those that the engine
+    put around them; of no meaning if they are not.
     """
 
     request: Request
@@ -154,8 +155,9 @@ class Engine:
         if request.context == Context():
             request = replace(request, context=Context.from_prompt(text, earlier))
         whole = request.prompt_ids is not None and is_whole(tokenizer, request.prompt_ids)
-        before = 0 if whole else len(tokenizer.encode_prompt("", request.earlier)) - 1
-        if not request.writes and request.sampling.prompt_logprobs is None:
+        scored = request.sampling.prompt_logprobs is not None
+        before = len(tokenizer.encode_prompt("", request.earlier)) - 1 if scored and not whole else 0
+        if not request.writes and not scored:
             raise InputError("writes: neither an answer nor log-probabilities of the prompt are asked for")
         return PreparedRequest(request, ids, received_at, slice(before, len(ids) if whole else len(ids) - 1))
 
