@@ -21,6 +21,12 @@ settings.register_profile(
 settings.load_profile("tuili")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_state_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Servers that tests start keep their alarms here, and not where those of the developer do."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says how many tests were skipped for which reason, and which Debian packages would change that."""
     skipped = terminalreporter.stats.get("skipped", [])

@@ -13,15 +13,15 @@ import pytest
 
 FACES = {
     "engine": """
-        Answer AnswerToken Answered Attempt Budget CALIBRATION_FILE Calibration CheckedStep Closed
+        AlarmReading Alarms Answer AnswerToken Answered Attempt Budget CALIBRATION_FILE Calibration CheckedStep Closed
         Confidence Curve Decoder Depth Engine Entry Event FEATURES Generation Ignored MAX_ATTEMPTS
         MAX_DEADLINE_MS MAX_LAYER_STEPS MAX_LOGIT_BIAS MAX_LOGPROBS MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS
         ModelRunner NotPromised Observation Outcome Point PrefillOutput PreparedRequest Promise
-        Promises Receipt Request RequestState Sample Sampling Scheduler SchedulerStats Sequence
+        Promises Receipt Request RequestState Runtime Sample Sampling Scheduler SchedulerStats Sequence
         SequenceLimits Service StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten
-        best_of calibration_bins calibration_error explain features fit has_wrong_step load_decoder
+        best_of calibration_bins calibration_error explain features fit has_wrong_step is_promised load_decoder
         load_engine load_promises load_runner load_scheduler parse_settings prompt_ids read_calibration
-        valid_calibration verifier_missed_some warm_up
+        runtime_of valid_calibration verifier_missed_some warm_up
     """,
     "steps": """
         CHECKER_VERSION END END_THINK THINK WEEKDAYS
@@ -65,8 +65,8 @@ FACES = {
         import_gsm8k numbered_records prefetch read_records record_schema sample_texts train_tokenizer write_records
     """,
     "serve": """
-        HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces
-        engine_factory make_app new_key otlp_traces read_keys serve
+        AlarmFiles HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces
+        default_state_folder engine_factory make_app new_key otlp_traces read_keys serve
     """,
     "eval": """
         ACCENT_COLOUR EVAL_FILE LEVEL_COLOURS MUTED_COLOUR PLOT_STYLE

@@ -111,7 +111,7 @@ class _Run:
         scheduler = Scheduler.of(runner, loaded.tokenizer, waiting=waiting, clock=self.clock)
         warm_up(scheduler)
         runner.completes = True
-        promises = load_promises(loaded.path, threshold)
+        promises = load_promises(loaded.path, threshold, torch_runner.runtime)
         self.engine = Engine(scheduler, loaded.tokenizer, promises, threshold)
         self.live: dict[Asked, int] = {}
         """Requests that have not ended, and the steps since they came."""

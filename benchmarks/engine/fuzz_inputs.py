@@ -21,6 +21,7 @@ from tuili.engine import (
     ModelRunner,
     PrefillOutput,
     Request,
+    Runtime,
     Sample,
     Sampling,
     Sequence,
@@ -28,6 +29,7 @@ from tuili.engine import (
     StepPolicy,
 )
 from tuili.model import LoadedModel, LoadedVerifier, Verifier, load_model, write_verifier
+from tuili.steps import CHECKER_VERSION
 from tuili.store import Tokenizer, VerifierConfig, model_hash, verifier_hash
 from tuili.store import VerifierCalibration as Curves
 
@@ -57,6 +59,8 @@ def add_promises(loaded: LoadedModel) -> None:
     calibration = Calibration(
         model=model_hash(loaded.path),
         verifier=verifier_hash(loaded.path),
+        checker=CHECKER_VERSION,
+        runtime=Runtime(),
         exit_threshold=loaded.model.config.exit_threshold,
         delta=0.05,
         coefficients=(1.0,) + (0.0,) * (len(FEATURES) - 1),

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -94,4 +95,5 @@ def tuili_server(*options: str, model: str = "nano", threads: int = 1, port: int
     """`tuili serve`, with options of its command line."""
     port = port or free_port()
     command = [sys.executable, "-m", "tuili", "serve", model, "--port", str(port), *options]
-    return Server(command, port, environment={"OMP_NUM_THREADS": str(threads)})
+    state = tempfile.mkdtemp(prefix="tuili-state-")  # what is asked for a benchmark revokes no promise elsewhere
+    return Server(command, port, environment={"OMP_NUM_THREADS": str(threads), "XDG_STATE_HOME": state})

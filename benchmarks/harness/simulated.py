@@ -26,7 +26,7 @@ class SimulatedRunner:
     def __init__(self, runner: ModelRunner, clock: Clock, jitter: Callable[[], float] = lambda: 1.0) -> None:
         self._runner, self._clock, self._jitter = runner, clock, jitter
         self.slots, self.context, self.exits, self.end_id = runner.slots, runner.context, runner.exits, runner.end_id
-        self.exit_threshold, self.verifies = runner.exit_threshold, runner.verifies
+        self.exit_threshold, self.verifies, self.runtime = runner.exit_threshold, runner.verifies, runner.runtime
         self._decoding = 0
 
     def start(self, sequence: Sequence) -> int:

@@ -175,6 +175,15 @@ TRAINING = (
 
 CHECKER = (
     bench(
+        "Prompts and lines on which the reader of facts was compared with an independent one",
+        "facts",
+        "pairs",
+        "{:,.0f}",
+        "200,000",
+    ),
+    bench("Lines among these that were valid and should not be", "facts", "false_valid", "{:.0f}", "0"),
+    bench("Lines among these that were invalid and should not be", "facts", "false_invalid", "{:.0f}", "0.1%"),
+    bench(
         "Arithmetic lines that the checker decides a second, one core", "checker", "lines_a_second", "{:,.0f}", "5,000"
     ),
     bench(

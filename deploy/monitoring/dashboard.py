@@ -49,6 +49,11 @@ def rates(counter: str, label: str, range_: str = "$__rate_interval") -> dict[st
     return {f"{{{{{label}}}}}": f"sum by ({label}) (rate({counter}{{{MODEL_FILTER}}}[{range_}]))"}
 
 
+def by_caller(gauge: str) -> dict[str, str]:
+    """The query for a gauge of alarms, with a line for each alarm and caller."""
+    return {"{{alarm}} {{caller}}": f"max by (alarm, caller) ({gauge}{{{MODEL_FILTER}}})"}
+
+
 def quantiles(histogram: str) -> dict[str, str]:
     """The queries for the median of a histogram and its 99th percentile."""
     buckets = f"sum by (le) (rate({histogram}_bucket{{{MODEL_FILTER}}}[$__rate_interval]))"
@@ -151,8 +156,20 @@ ROWS: dict[str, list[Graph]] = {
             "1 while a model answers, and 1 when its promises were revoked.",
             {
                 "{{model}} ready": f"max by (model) (tuili_ready{{{MODEL_FILTER}}})",
-                "{{model}} revoked": f"max by (model) (tuili_promise_revoked{{{MODEL_FILTER}}})",
+                "{{model}} revoked {{caller}}": f"max by (model, caller) (tuili_promise_revoked{{{MODEL_FILTER}}})",
             },
+        ),
+        Graph(
+            "Evidence against promises",
+            "As a share of what revokes them; the common alarms have no caller.",
+            by_caller("tuili_promise_evidence_ratio"),
+            units.PercentUnit,
+        ),
+        Graph(
+            "Who gave evidence",
+            "To the common alarms, as a share of what revokes promises to everybody.",
+            by_caller("tuili_promise_given_evidence_ratio"),
+            units.PercentUnit,
         ),
         Graph("Budgets overrun", "There should be none.", rates("tuili_budget_overruns_total", "budget", "1h")),
         Graph("Feedback", "A second.", rates("tuili_feedback_total", "verdict", "1h")),

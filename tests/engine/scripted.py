@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tuili.engine import Observation, PrefillOutput, Sequence, StepOutput, StepPolicy
+from tuili.engine import Observation, PrefillOutput, Runtime, Sequence, StepOutput, StepPolicy
 
 
 class ScriptedRunner:
     """Decodes one token a step for every sequence: `script` says which. Tokens leave at the shallowest exit allowed."""
 
-    exit_threshold, verifies = 0.9, False
+    exit_threshold, verifies, runtime = 0.9, False, Runtime("scripted")
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ def test_no_budget_is_overrun_and_nothing_stays_in_memory() -> None:
     assert totals.offered == REQUESTS == totals.outcomes.total() + totals.refused.total()
     assert totals.outcomes.keys() == set(Outcome) - {Outcome.FAILED}
     assert totals.stops.keys() == set(StopReason) - {StopReason.READ}, "all ways to end have been tried"
-    assert totals.refused.keys() == {"InputError", "PromptError", "Overloaded", "NotPromised"}
+    assert totals.refused.keys() == {"InputError", "PromptError", "PromptTooLong", "Overloaded", "NotPromised"}
     assert totals.read > 0
 
 

@@ -218,6 +218,7 @@ def move_weights(folder: Path, named: str) -> None:
 def test_an_index_of_the_weights_is_followed(saved: Path) -> None:
     before = load_model(saved).model.state_dict()
     move_weights(saved, "other.safetensors")
+    (saved / "tuili" / "lineage.json").unlink()  # it records the names of the files, too
     after = load_model(saved).model.state_dict()
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
 

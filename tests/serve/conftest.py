@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from openai import OpenAI
 
 from tests.waiting import GUARD_SECONDS, eventually
+from tuili.serve.alarm_files import AlarmFiles
 from tuili.serve.app import Settings, make_app
 from tuili.serve.models import EngineFactory, ModelRegistry, engine_factory
 
@@ -76,9 +77,11 @@ def running(
     folders: tuple[str, ...] = ("nano",),
     slots: int = 8,
     make_engine: EngineFactory | None = None,
+    alarm_files: AlarmFiles | None = None,
 ) -> Iterator[Running]:
     """A server at work until the generator is closed. `make_engine` replaces the usual engine with these `slots`."""
-    models = ModelRegistry(folders, make_engine or engine_factory(slots=slots, waiting=64, compiled=False, int8=False))
+    make_engine = make_engine or engine_factory(slots=slots, waiting=64, compiled=False, int8=False)
+    models = ModelRegistry(folders, make_engine, alarm_files)
     app = make_app(models, settings)
     with listening({"app": app, "timeout_graceful_shutdown": 5}) as (_, port):
         eventually(lambda: models.ready or models.failure, "the models are not loaded")

@@ -89,6 +89,8 @@ def explore(
         schemas[name]["properties"]["seed"]["anyOf"][0]["maximum"] = MAX_EXACT_SEED
         if not rules:
             schemas[name].pop("allOf", None)
+    for name in ("AlarmReset", "AuditRequest"):
+        schemas[name]["properties"]["model"]["enum"] = ["nano"]
     document["paths"]["/v1/models/{name}"]["get"]["parameters"][0]["schema"]["enum"] = ["nano"]
     authentication: dict[str, Any] = {"auth": {"openapi": {"bearer": {"bearer": key}}}} if key else {}
     config = {

@@ -13,6 +13,7 @@ import openai
 import pytest
 
 from tests.serve.conftest import Running, running
+from tests.serve.test_metrics import samples
 from tuili.errors import InputError
 from tuili.serve.app import Settings
 from tuili.serve.errors import HttpError
@@ -21,8 +22,8 @@ from tuili.serve.keys import Key, Keys, QuotaBucket, new_key, read_keys
 ASKED: Any = [{"role": "user", "content": "What is 2 + 2?"}]
 
 
-def key(name: str, secret: str, **quotas: float) -> Key:
-    return Key(name=name, sha256=hashlib.sha256(secret.encode()).hexdigest(), **quotas)  # type: ignore[arg-type]
+def key(name: str, secret: str, **more: Any) -> Key:
+    return Key(name=name, sha256=hashlib.sha256(secret.encode()).hexdigest(), **more)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,8 @@ def test_quotas_are_kept_by_key(guarded: Running) -> None:
         slow.create(model="nano", messages=ASKED)
     assert refused.value.code == "rate_limit_exceeded"
     assert refused.value.response.headers["retry-after"] == "30"
+    counted = samples(guarded, "one")["tuili_refused_total", "reason=rate_limit_exceeded"]
+    assert counted == 1, "a quota that is spent is a refusal like any other"
     spent = 0
     while spent < 60:
         usage = small.create(model="nano", messages=ASKED, max_tokens=1).usage
@@ -110,15 +113,33 @@ def test_a_bucket_fills_up_steadily_and_not_beyond_a_minute() -> None:
     assert bucket.wait_seconds(1) > 0, "no more than a minute's worth is kept"
 
 
+def test_keys_of_operators_make_nobody_else_need_one() -> None:
+    boss = key("boss", "b")
+    keys = Keys([key("free", "one"), key("chief", "c", role="operator")], operators=[boss])
+    assert [keys.authenticate(f"Bearer {secret}").operator for secret in ("one", "c", "b")] == [False, True, True]
+    alone = Keys(operators=[boss], max_priority=3)
+    assert (alone.required, alone.has_operators, Keys([boss]).has_operators) == (False, True, False)
+    for header in (None, "Bearer none", "Basic b"):
+        caller = alone.authenticate(header)
+        assert (caller.operator, caller.client, caller.max_priority) == (False, "", 3)
+    assert alone.authenticate("Bearer b").operator
+    with pytest.raises(InputError, match="two keys are alike"):
+        Keys([boss], operators=[boss])
+
+
 def test_a_new_key_opens_and_its_line_does_not_tell_it(tmp_path: Path) -> None:
     secret, line = new_key("team-a")
     assert secret not in line
     file = tmp_path / "keys"
     file.write_text(line + "\n\n")
     keys = Keys(read_keys(file))
-    assert keys.authenticate(f"Bearer {secret}").name == "team-a"
+    caller = keys.authenticate(f"Bearer {secret}")
+    assert (caller.name, caller.operator, caller.max_priority) == ("team-a", False, 0)
+    secret, line = new_key("boss", operator=True)
+    file.write_text(line)
+    assert Keys(read_keys(file)).authenticate(f"Bearer {secret}").operator
     with pytest.raises(HttpError):
-        keys.authenticate(f"Bearer {json.loads(line)['sha256']}")
+        Keys(read_keys(file)).authenticate(f"Bearer {json.loads(line)['sha256']}")
 
 
 @pytest.mark.parametrize(
@@ -130,6 +151,8 @@ def test_a_new_key_opens_and_its_line_does_not_tell_it(tmp_path: Path) -> None:
         ('{"name": "a", "sha256": "secret"}', ":1: sha256"),
         ('{"name": "a", "sha256": "' + "0" * 64 + '", "requests_per_minute": -1}', "requests_per_minute"),
         ('\n{"name": "a", "sha256": "' + "0" * 64 + '", "key": "x"}', ":2: key"),
+        ('{"name": "a", "sha256": "' + "0" * 64 + '", "role": "root"}', ":1: role"),
+        ('{"name": "a", "sha256": "' + "0" * 64 + '", "max_priority": 101}', ":1: max_priority"),
         (('{"name": "a", "sha256": "' + "0" * 64 + '"}\n') * 2, "two keys are alike"),
     ],
 )

@@ -27,9 +27,10 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running,
         yield server, file
 
 
-def samples(server: Running) -> dict[tuple[str, str], float]:
+def samples(server: Running, key: str = "none") -> dict[tuple[str, str], float]:
     """The values of all metrics by name and labels, without the label of the model."""
-    text = server.client()._client.get(f"{server.url}/metrics").text
+    headers = {"authorization": f"Bearer {key}"}
+    text = server.client()._client.get(f"{server.url}/metrics", headers=headers).text
     return {
         (
             sample.name,
@@ -63,7 +64,11 @@ def test_counts_are_those_of_the_answers(counted: tuple[Running, Path]) -> None:
         for one in (*completions, completions[0])
     )
     assert {value for (name, _), value in values.items() if name == "tuili_budget_overruns_total"} == {0}
-    assert (values["tuili_ready", ""], values["tuili_queue_waiting", ""], values["tuili_promise_revoked", ""]) == (
+    assert (
+        values["tuili_ready", ""],
+        values["tuili_queue_waiting", ""],
+        values["tuili_promise_revoked", "caller="],
+    ) == (
         1,
         0,
         0,

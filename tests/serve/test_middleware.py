@@ -4,11 +4,13 @@ log.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,7 +20,10 @@ from tests.waiting import GUARD_SECONDS
 from tuili.cli import serve
 from tuili.errors import InputError
 from tuili.serve.app import Settings
-from tuili.serve.middleware import RequestLimits
+from tuili.serve.keys import Keys
+from tuili.serve.metrics import Metrics
+from tuili.serve.middleware import AccessMiddleware, RequestLimits
+from tuili.serve.models import ModelRegistry
 
 PATH = "/v1/chat/completions"
 PAGE = "https://page.example"
@@ -82,6 +87,30 @@ def test_request_ids_come_back_and_the_log_has_no_prompt(server: Running, caplog
     assert (line["status"], line["path"], line["caller"]) == (200, PATH, "anonymous")
     assert line["milliseconds"] > 0
     assert "123 + 456" not in caplog.text
+
+
+def test_a_probe_at_work_takes_no_room_and_refusals_are_counted() -> None:
+    """With room for one request: it is let in while a probe is at work, and a second one beside it is not."""
+    metrics, statuses = Metrics(ModelRegistry((), lambda _: pytest.fail("no model"))), dict[str, int]()
+    inside = {"/health": "/v1/models", "/v1/models": "/metrics"}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] in inside:
+            await ask(inside[scope["path"]])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    middleware = AccessMiddleware(app, Keys(), RequestLimits(max_requests=1), metrics)
+
+    async def ask(path: str) -> None:
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                statuses[path] = message["status"]
+
+        await middleware({"type": "http", "method": "GET", "path": path, "headers": []}, cast("Any", None), send)
+
+    asyncio.run(ask("/health"))
+    assert statuses == {"/health": 200, "/v1/models": 200, "/metrics": 503}
+    assert 'tuili_refused_total{model="",reason="too_many_requests"} 1.0' in metrics.text().decode()
 
 
 def test_too_many_at_a_time_are_refused_but_probes_are_not() -> None:

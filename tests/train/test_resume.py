@@ -96,8 +96,8 @@ def test_interrupted_and_damaged_it_goes_on_to_the_same_bits(
     uninterrupted: Callable[..., Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    for number, at in (("SIGINT", "4"), ("SIGTERM", "12")):
-        output = run_train(out, "--resume", fault=(at, "0", number), status=130)
+    for number, at, resume in (("SIGINT", "4", ()), ("SIGTERM", "12", ("--resume",))):
+        output = run_train(out, *resume, fault=(at, "0", number), status=130)
         step = read_log(out)[-1]["step"]
         assert f"interrupted: step {step} is saved, add --resume" in output
         assert not (out / "model").exists()

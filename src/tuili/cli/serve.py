@@ -34,8 +34,20 @@ def run(
         Path | None,
         typer.Option(envvar="TUILI_KEYS_FILE", help="API keys, one JSON object a line; none are needed without."),
     ] = None,
+    operators_file: Annotated[
+        Path | None,
+        typer.Option(envvar="TUILI_OPERATORS_FILE", help="Keys of operators; others need none because of them."),
+    ] = None,
     new_key: Annotated[
         str | None, typer.Option(metavar="NAME", help="Print a new key and its line for the file.")
+    ] = None,
+    operator: Annotated[bool, typer.Option("--operator", help="With --new-key: a key of an operator.")] = False,
+    max_priority: Annotated[
+        int, typer.Option(min=-100, max=100, help="Highest priority of requests whose key has no other limit.")
+    ] = 0,
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="TUILI_STATE_DIR", help="Folder that keeps alarms. By default ~/.local/state/tuili."),
     ] = None,
     allow_origin: Annotated[
         list[str],
@@ -60,7 +72,7 @@ def run(
     from tuili.serve import new_key as make_key
 
     if new_key is not None:
-        key, line = make_key(new_key)
+        key, line = make_key(new_key, operator)
         print(f"{key}\n{line}")
         return
     if wrong := [origin for origin in allow_origin if not ORIGIN.fullmatch(origin)]:
@@ -68,13 +80,29 @@ def run(
     for model in models:
         find_model(model)
     gc.disable()  # until models are loaded: there is nothing to collect, and looking would take a tenth of the start
-    from tuili.serve import ModelRegistry, Settings, Traces, engine_factory, otlp_traces, serve
+    from tuili.serve import (
+        AlarmFiles,
+        ModelRegistry,
+        Settings,
+        Traces,
+        default_state_folder,
+        engine_factory,
+        otlp_traces,
+        serve,
+    )
 
+    alarm_files = AlarmFiles(state_dir or default_state_folder())
+    if state_dir is not None:
+        alarm_files.check()
     settings = Settings(
-        Keys(read_keys(keys_file)) if keys_file is not None else Keys(),
+        Keys(
+            () if keys_file is None else read_keys(keys_file),
+            operators=() if operators_file is None else read_keys(operators_file),
+            max_priority=max_priority,
+        ),
         feedback=feedback,
         allowed_origins=tuple(allow_origin),
         traces=Traces() if traces is None else otlp_traces(traces),
     )
-    registry = ModelRegistry(models, engine_factory(slots, waiting, compiled, int8))
+    registry = ModelRegistry(models, engine_factory(slots, waiting, compiled, int8), alarm_files)
     serve(registry, settings, host, port, drain, tls_cert, tls_key)

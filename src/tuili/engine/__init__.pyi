@@ -4,6 +4,7 @@ from .controller import RequestState, verifier_missed_some
 from .decode import Decoder, Generation
 from .engine import Engine, PreparedRequest, Ticket
 from .events import Answered, Event, StepJudged, TokenWritten
+from .promises.alarms import AlarmReading, Alarms
 from .promises.calibration import (
     CALIBRATION_FILE,
     Calibration,
@@ -15,7 +16,7 @@ from .promises.calibration import (
     read_calibration,
 )
 from .promises.confidence import FEATURES, Confidence, calibration_bins, calibration_error, features, fit
-from .promises.promises import Promises, has_wrong_step, load_promises, valid_calibration
+from .promises.promises import Promises, has_wrong_step, is_promised, load_promises, valid_calibration
 from .prompt import prompt_ids
 from .request import (
     MAX_ATTEMPTS,
@@ -33,8 +34,9 @@ from .request import (
     Sampling,
     parse_settings,
 )
-from .runtime.runner import ModelRunner, Observation, PrefillOutput, StepOutput, StepPolicy
+from .runtime.runner import ModelRunner, Observation, PrefillOutput, Runtime, StepOutput, StepPolicy
 from .runtime.torch.load import load_decoder, load_engine, load_runner, load_scheduler
+from .runtime.torch.runtime import runtime_of
 from .scheduling.scheduler import Scheduler
 from .scheduling.stats import SchedulerStats
 from .scheduling.warm_up import warm_up
@@ -53,6 +55,8 @@ __all__ = [
     "MAX_STOP_CHARACTERS",
     "MAX_STOP_TEXTS",
     "MAX_TOKENS",
+    "AlarmReading",
+    "Alarms",
     "Answer",
     "AnswerToken",
     "Answered",
@@ -82,6 +86,7 @@ __all__ = [
     "Receipt",
     "Request",
     "RequestState",
+    "Runtime",
     "Sample",
     "Sampling",
     "Scheduler",
@@ -102,6 +107,7 @@ __all__ = [
     "features",
     "fit",
     "has_wrong_step",
+    "is_promised",
     "load_decoder",
     "load_engine",
     "load_promises",
@@ -110,6 +116,7 @@ __all__ = [
     "parse_settings",
     "prompt_ids",
     "read_calibration",
+    "runtime_of",
     "valid_calibration",
     "verifier_missed_some",
     "warm_up",

@@ -18,7 +18,9 @@ def conclude(state: RequestState, settings: ControlSettings, cancelled: bool) ->
     if not state.attempts:
         return _unwritten(state, settings, cancelled)
     best, request = best_of(state.attempts), state.request
-    reason = best.shortcoming or confidence_shortcoming(state, settings)
+    promise = state.promise()
+    revoked = promise.why if request.budget.error_tolerance is not None else ""
+    reason = best.shortcoming or confidence_shortcoming(state, settings) or revoked
     outcome = Outcome.CANCELLED if cancelled else _outcome(request.budget, best, reason)
     receipt = replace(
         _receipt(state, settings, outcome, reason),
@@ -26,7 +28,7 @@ def conclude(state: RequestState, settings: ControlSettings, cancelled: bool) ->
         stop=str(best.sequence.stop),
         checked=count_verdicts(best.response),
         confidence=confidence_of(state.attempts, settings),
-        promise=state.promise(),
+        promise=promise,
     )
     text = best.response.answer if outcome in (Outcome.ANSWERED, Outcome.BEST_EFFORT) else ""
     withheld = cancelled or (outcome is Outcome.ABSTAINED and request.budget.error_tolerance is not None)

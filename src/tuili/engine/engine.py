@@ -50,7 +50,8 @@ class Ticket:
 class PreparedRequest:
     """A request whose prompt has been tokenised. `received_at`: by the engine's clock, in seconds.
 
-    question: where in `ids` the tokens stand that were asked about, without those that the engine put around them.
+    question: where in `ids` the tokens stand whose log-probabilities may be asked for, without those that the engine
+    put around them; of no meaning if they are not.
     """
 
     request: Request
@@ -133,7 +134,8 @@ class Engine:
             min_confidence: the confidence that the answer needs, where no error tolerance determines it.
 
         Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context, `InputError`
-        for what the model cannot do or has no time for, `NotPromised` for an error tolerance that cannot be promised,
+        for what the model cannot do or has no time for, `NotPromised` for an error tolerance that cannot be promised
+        or whose promise was revoked,
         `Overloaded` when too many requests wait, or this one cannot be answered in time behind those admitted before.
         """
         return self.admit_prepared(self.prepare(request), listener, min_confidence=min_confidence)
@@ -153,8 +155,9 @@ class Engine:
         if request.context == Context():
             request = replace(request, context=Context.from_prompt(text, earlier))
         whole = request.prompt_ids is not None and is_whole(tokenizer, request.prompt_ids)
-        before = 0 if whole else len(tokenizer.encode_prompt("", request.earlier)) - 1
-        if not request.writes and request.sampling.prompt_logprobs is None:
+        scored = request.sampling.prompt_logprobs is not None
+        before = len(tokenizer.encode_prompt("", request.earlier)) - 1 if scored and not whole else 0
+        if not request.writes and not scored:
             raise InputError("writes: neither an answer nor log-probabilities of the prompt are asked for")
         return PreparedRequest(request, ids, received_at, slice(before, len(ids) if whole else len(ids) - 1))
 
@@ -171,7 +174,7 @@ class Engine:
             entry = self.promises.entry(request, len(ids), in_time)
             within = replace_budget(request.budget, max_steps=entry.max_steps, max_tokens=entry.max_tokens)
             request, min_confidence = replace(request, budget=within), entry.threshold
-        promise = partial(self.promises.promise, entry)
+        promise = partial(self.promises.promise, entry, request.client)
         question = prepared.question
         state = RequestState(request, ids, question, deadline, min_confidence, promise, prepared.received_at)
         loop = run_attempts(state, self._settings)

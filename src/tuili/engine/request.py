@@ -144,6 +144,8 @@ class Request:
     """The prompt as token ids, in place of its text; see `tuili.engine.prompt`."""
     writes: bool = True
     """Whether an answer is wanted; otherwise only the log-probabilities of the prompt are."""
+    client: str = ""
+    """Who asks, where several do: a name that the caller vouches for. Each client has alarms of its own."""
 
 
 def parse_settings(kind: type[Settings], values: Mapping[str, Any], named: Callable[[str], str]) -> Settings:

@@ -1,3 +1,4 @@
+from .alarm_files import AlarmFiles, default_state_folder
 from .app import Settings, make_app
 from .keys import Key, Keys, new_key, read_keys
 from .models import ModelRegistry, engine_factory
@@ -6,6 +7,7 @@ from .server import HeaderTimeoutProtocol, serve
 from .traces import Traces, otlp_traces
 
 __all__ = [
+    "AlarmFiles",
     "HeaderTimeoutProtocol",
     "Key",
     "Keys",
@@ -13,6 +15,7 @@ __all__ = [
     "RequestMetrics",
     "Settings",
     "Traces",
+    "default_state_folder",
     "engine_factory",
     "make_app",
     "new_key",

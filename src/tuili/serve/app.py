@@ -19,12 +19,13 @@ from starlette.middleware.cors import CORSMiddleware
 
 from tuili import __version__
 from tuili.errors import TuiliError
+from tuili.serve.audit import Audit
 from tuili.serve.errors import HttpError, from_engine_error, from_validation_errors
 from tuili.serve.keys import Keys
 from tuili.serve.metrics import Metrics
 from tuili.serve.middleware import AccessMiddleware, RequestLimits
 from tuili.serve.models import ModelRegistry, ServedModel
-from tuili.serve.routes import chat, completions, feedback, pages, responses
+from tuili.serve.routes import chat, completions, feedback, operator, pages, responses
 from tuili.serve.routes.feedback import MAX_FILE_BYTES, FeedbackFile
 from tuili.serve.schemas.openapi import openapi_document
 from tuili.serve.schemas.replies import Health, Model, ModelList
@@ -41,8 +42,8 @@ class Settings:
 
     feedback: the file that keeps feedback, None for none, and its largest size in bytes. watch_seconds: seconds from
     one look for new weights to the next. observe_seconds: seconds from one answer whose experts and attention heads are
-    counted to the next. allowed_origins: of pages in browsers that may send requests, such as `https://example.org`;
-    `*` allows any.
+    counted to the next. keep_seconds: seconds from one writing of alarms that have changed to the next.
+    allowed_origins: of pages in browsers that may send requests, such as `https://example.org`; `*` allows any.
     """
 
     keys: Keys = field(default_factory=Keys)
@@ -51,6 +52,7 @@ class Settings:
     max_feedback_bytes: int = MAX_FILE_BYTES
     watch_seconds: float = 2.0
     observe_seconds: float = 30.0
+    keep_seconds: float = 2.0
     traces: Traces = field(default_factory=Traces)
     allowed_origins: tuple[str, ...] = ()
 
@@ -68,6 +70,7 @@ def make_app(
         tasks = [
             asyncio.create_task(_load_and_watch(models, settings.watch_seconds, give_up)),
             asyncio.create_task(_sample_activity(models, app.state.metrics, settings.observe_seconds)),
+            asyncio.create_task(models.keep_all_alarms(settings.keep_seconds)),
         ]
         try:
             yield
@@ -81,6 +84,7 @@ def make_app(
     app = FastAPI(title="Tuili", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.models, app.state.metrics, app.state.traces = models, Metrics(models), settings.traces
     app.openapi = partial(openapi_document, app, settings.keys.required)  # type: ignore[method-assign]
+    app.state.audit = Audit(settings.keys.has_operators)
     app.state.feedback = FeedbackFile(settings.feedback, settings.max_feedback_bytes)
     app.add_middleware(AccessMiddleware, keys=settings.keys, limits=settings.limits, metrics=app.state.metrics)
     if settings.allowed_origins:  # around all else, so that a page can read errors too
@@ -96,7 +100,7 @@ def make_app(
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(TuiliError, _on_engine_error)
     app.add_exception_handler(HTTPException, _on_framework_error)
-    for module in (chat, completions, responses, feedback, pages):
+    for module in (chat, completions, responses, feedback, operator, pages):
         app.include_router(module.router)
 
     @app.get("/v1/models", summary="List the models")

@@ -9,12 +9,14 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from fastapi import Request as HttpRequest
 
 from tuili.engine import Answer, Answered, Closed, Event, Outcome, Request
 from tuili.errors import TuiliError
+from tuili.serve.audit import Audit
 from tuili.serve.errors import HttpError, from_engine_error
 from tuili.serve.keys import Caller
 from tuili.serve.metrics import Metrics
@@ -40,6 +42,7 @@ class Dispatcher:
         self._models: ModelRegistry = http.app.state.models
         self._metrics: Metrics = http.app.state.metrics
         self._traces: Traces = http.app.state.traces
+        self._audit: Audit = http.app.state.audit
         self._caller: Caller = http.state.caller
 
     @classmethod
@@ -106,7 +109,7 @@ class Dispatcher:
         """
         http, model = self._http, self.served.name
         with self._traces.start_call(http.headers, http.url.path, model, requests, http.state.request_id) as call:
-            charged = self._caller.charge(len(requests), sum(request.budget.max_tokens for request in requests))
+            charged = self._charge(requests)
             queue: EventQueue = asyncio.Queue()
             now = time.perf_counter()
             metrics = [RequestMetrics(self._metrics, model, request, now) for request in requests]
@@ -129,6 +132,16 @@ class Dispatcher:
                 self._caller.settle(sum(one.finish() for one in metrics), charged)
                 await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _charge(self, requests: Sequence[Request]) -> int:
+        """Charge the caller for some requests, and count what is refused. Returns the tokens that were charged."""
+        try:
+            for request in requests:
+                self._caller.check_priority(request.priority)
+            return self._caller.charge(len(requests), sum(request.budget.max_tokens for request in requests))
+        except HttpError as error:
+            self._metrics.refused.labels(self.served.name, error.code or "other").inc()
+            raise
+
     async def _forward(self, index: int, metrics: RequestMetrics, queue: EventQueue) -> None:
         """Put the events of one request into the queue, or the error that ends it. A request that meets a model as it
         is being replaced goes to the new one.
@@ -137,12 +150,14 @@ class Dispatcher:
             while True:
                 served = self._models.find(self.served.name)
                 try:
-                    prepared = await served.prepare(metrics.request)
+                    prepared = await served.prepare(replace(metrics.request, client=self._caller.client))
                     metrics.set_prompt_tokens(len(prepared.ids))
                     async with aclosing(served.stream(prepared)) as events:  # type: ignore[type-var]
                         async for event in events:
                             if isinstance(event, Answered):
                                 event = Answered(fill_form(event.answer, self._form))
+                                await self._models.keep_if_revoked(served)
+                                self._audit.offer(served.name, self._caller.client, served.calibration, event.answer)
                             metrics.observe(event, time.perf_counter())
                             await queue.put((index, event))
                     return

@@ -1,8 +1,8 @@
 """API keys, known by their hashes, with quotas of requests and tokens a minute.
 
 A keys file has one JSON object a line: `{"name": "team-a", "sha256": "…", "requests_per_minute": 60,
-"tokens_per_minute": 20000}`; both quotas may be left out. `tuili serve --new-key NAME` makes a line. Keys are random,
-so a plain hash keeps them well enough: there is nothing to guess.
+"tokens_per_minute": 20000, "max_priority": 10, "role": "user"}`; all but name and hash may be left out. `tuili serve
+--new-key NAME` makes a line. Keys are random, so a plain hash keeps them well enough: there is nothing to guess.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,6 +24,9 @@ from tuili.serve.errors import HttpError
 
 KEY_PREFIX = "sk-tuili-"
 MINUTE_SECONDS = 60.0
+MAX_PRIORITY = 0
+"""The highest priority of requests whose key has no `max_priority`."""
+ANONYMOUS = "anonymous"
 
 
 class Key(BaseModel):
@@ -34,6 +38,8 @@ class Key(BaseModel):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     requests_per_minute: float | None = Field(default=None, gt=0)
     tokens_per_minute: float | None = Field(default=None, gt=0)
+    max_priority: int | None = Field(default=None, ge=-100, le=100)
+    role: Literal["user", "operator"] = "user"
 
 
 @dataclass
@@ -68,9 +74,19 @@ class Caller:
     same caller.
     """
 
-    name: str = "anonymous"
+    name: str = ANONYMOUS
     requests: QuotaBucket | None = None
     tokens: QuotaBucket | None = None
+    max_priority: int = MAX_PRIORITY
+    client: str = ""
+    """The name of the key; empty without one."""
+    operator: bool = False
+
+    def check_priority(self, priority: int) -> None:
+        """Raise `HttpError` for a higher priority than the caller's requests may have."""
+        if priority > self.max_priority:
+            message = f"priority = {priority}: {self.name} may give a request {self.max_priority} at most"
+            raise HttpError(400, message, "invalid_value", "priority")
 
     def charge(self, requests: int = 1, tokens: int = 0) -> int:
         """Charge requests, and the tokens that they may write, before they are answered: otherwise many requests at the
@@ -99,9 +115,25 @@ class Caller:
 
 
 class Keys:
-    """The keys of a server. Without any, nobody needs a key. `clock` tells seconds."""
+    """The keys of a server. Without any, nobody needs a key.
 
-    def __init__(self, keys: Sequence[Key] = (), clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        clock: tells seconds.
+        operators: further keys, of operators, which do not make others need one.
+        max_priority: the highest priority of requests whose key does not have another one, or that have no key.
+    Raises `InputError` where two keys are alike.
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[Key] = (),
+        clock: Callable[[], float] = time.monotonic,
+        operators: Sequence[Key] = (),
+        max_priority: int = MAX_PRIORITY,
+    ) -> None:
+        every = [*keys, *(key.model_copy(update={"role": "operator"}) for key in operators)]
+        if len({key.name for key in every}) < len(every) or len({key.sha256 for key in every}) < len(every):
+            raise InputError("two keys are alike: give each a name and a key of its own")
         self._callers = [
             (
                 key.sha256,
@@ -109,24 +141,27 @@ class Keys:
                     key.name,
                     None if key.requests_per_minute is None else QuotaBucket(key.requests_per_minute, clock),
                     None if key.tokens_per_minute is None else QuotaBucket(key.tokens_per_minute, clock),
+                    max_priority if key.max_priority is None else key.max_priority,
+                    key.name,
+                    key.role == "operator",
                 ),
             )
-            for key in keys
+            for key in every
         ]
-        self._anonymous = Caller()
+        self._anonymous = Caller(max_priority=max_priority)
+        self.required = bool(keys)
+        """Whether requests need a key."""
 
     @property
-    def required(self) -> bool:
-        """Whether requests need a key."""
-        return bool(self._callers)
+    def has_operators(self) -> bool:
+        """Whether any key is an operator's."""
+        return any(caller.operator for _, caller in self._callers)
 
     def authenticate(self, header: str | None) -> Caller:
         """Who sent this `Authorization` header. Raises `HttpError` for one without a known key.
 
         The given key is compared with every known key, each in constant time, so that the time taken tells nothing.
         """
-        if not self._callers:
-            return self._anonymous
         scheme, _, secret = (header or "").partition(" ")
         digest = hashlib.sha256(secret.strip().encode()).hexdigest()
         match = None
@@ -134,6 +169,8 @@ class Keys:
             if hmac.compare_digest(known_digest, digest):
                 match = caller
         if match is None or scheme.lower() != "bearer":
+            if not self.required:
+                return self._anonymous
             message = (
                 "the API key is not known here"
                 if header
@@ -165,14 +202,15 @@ def read_keys(path: Path) -> list[Key]:
     return keys
 
 
-def new_key(name: str) -> tuple[str, str]:
+def new_key(name: str, operator: bool = False) -> tuple[str, str]:
     """A new random key, and its line for the keys file, which has only the key's hash.
 
     Raises `InputError` for a name that no key can have.
     """
     secret = KEY_PREFIX + secrets.token_urlsafe(32)
+    digest = hashlib.sha256(secret.encode()).hexdigest()
     try:
-        key = Key(name=name, sha256=hashlib.sha256(secret.encode()).hexdigest())
+        key = Key(name=name, sha256=digest, role="operator" if operator else "user")
     except ValidationError:
         raise InputError(f"a key cannot be called {name[:80]!r}: use 1 to 64 letters, digits, _, . and -") from None
-    return secret, json.dumps(key.model_dump(exclude_none=True))
+    return secret, json.dumps(key.model_dump(exclude_defaults=True))

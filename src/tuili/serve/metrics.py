@@ -7,14 +7,15 @@ while one request is answered stands in `request_metrics`. Every name begins wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tuili.engine import Answer, Observation, Request
+from tuili.engine import AlarmReading, Answer, Observation, Request
 from tuili.serve.histogram import LockFreeHistogram
+from tuili.serve.keys import ANONYMOUS
 from tuili.serve.models import ModelRegistry
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -109,7 +110,7 @@ class Metrics:
         """
         known_labels = {
             self.tokens: ("prompt", "reused", "reasoning", "answer"),
-            self.refused: ("overloaded",),
+            self.refused: ("overloaded", "rate_limit_exceeded"),
             self.overruns: ("max_steps", "max_tokens", "max_layer_steps", "deadline_ms"),
             self.steps: ("valid", "invalid", "unsupported", "timeout"),
             self.feedback: ("up", "down", "correction"),
@@ -183,13 +184,41 @@ class EngineGauges(Collector):
                 "Whether a model answers.",
                 [(name, float(self._models.is_ready(name))) for name in names],
             ),
-            "tuili_promise_revoked": (
-                "Whether promises were revoked because requests have changed.",
-                [(served.name, float(served.promise_revoked)) for served in loaded],
-            ),
         }
         for name, (documentation, values) in gauges.items():
             family = GaugeMetricFamily(name, documentation, labels=["model"])
             for model, value in values:
                 family.add_metric([model], value)
             yield family
+        yield from alarm_gauges({served.name: served.alarms for served in loaded})
+
+
+def alarm_gauges(alarms: Mapping[str, Sequence[AlarmReading]]) -> Iterator[Metric]:
+    """The alarms of each model. The label `caller` is the name of a key, and empty for the common alarms."""
+    revoked = GaugeMetricFamily(
+        "tuili_promise_revoked",
+        "Whether promises to a caller were revoked, or to all, because requests have changed.",
+        labels=["model", "caller"],
+    )
+    evidence = GaugeMetricFamily(
+        "tuili_promise_evidence_ratio",
+        "Evidence of an alarm against a promise, as a share of what revokes it.",
+        labels=["model", "alarm", "caller"],
+    )
+    given = GaugeMetricFamily(
+        "tuili_promise_given_evidence_ratio",
+        "Evidence that a caller has given a common alarm, as a share of what revokes the promise.",
+        labels=["model", "alarm", "caller"],
+    )
+    for model, readings in alarms.items():
+        raised = {"": False}
+        for reading in readings:
+            alarm = "attempts" if reading.error_tolerance is None else f"{reading.error_tolerance:g}"
+            caller = reading.client or ""
+            raised[caller] = raised.get(caller, False) or reading.revoked
+            evidence.add_metric([model, alarm, caller], reading.evidence)
+            for client, share in reading.given.items():
+                given.add_metric([model, alarm, client or ANONYMOUS], share)
+        for caller, is_revoked in raised.items():
+            revoked.add_metric([model, caller], float(is_revoked))
+    yield from (revoked, evidence, given)

@@ -26,6 +26,7 @@ PROBE_PATHS = {"/health", "/ready"}
 PAGE_PATHS = re.compile(r"/|/page/[\w.-]+|/favicon\.ico")
 """The page needs no key: it holds no secret, and the requests that it sends need one."""
 COUNTED_PATHS = {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/models", "/v1/feedback"}
+COUNTED_PATHS |= {"/v1/operator/alarms", "/v1/operator/alarms/reset", "/v1/operator/audit"}
 """Paths that metrics tell apart. All others count as one, lest a client makes metrics grow by making up paths."""
 MAX_LOGGED_PATH_CHARS = 200
 REQUEST_ID = re.compile(r"[\w.-]{1,64}")
@@ -80,7 +81,8 @@ class AccessMiddleware:
             await send(message)
 
         error: HttpError | None = None
-        self._at_work += 1
+        counts = scope["path"] not in PROBE_PATHS
+        self._at_work += counts
         try:
             try:
                 self._check_limits(scope, headers)
@@ -92,10 +94,12 @@ class AccessMiddleware:
                 LOG.exception("an error inside the server")
                 error = HttpError(500, "an error inside the server; its log has it", "server_error")
             error = state.pop("body_error", error)
+            if error is not None and error.status != 500:
+                self._metrics.refused.labels(state.get("model", ""), error.code or "other").inc()
             if error is not None and not response_started:
                 await _send_error(error, send_with_id)
         finally:
-            self._at_work -= 1
+            self._at_work -= counts
             self._record(scope, request_id, status, time.perf_counter() - start)
 
     def _record(self, scope: MutableMapping[str, Any], request_id: str, status: int, seconds: float) -> None:

@@ -16,12 +16,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 
-from tuili.engine import Engine, Event, Observation, PreparedRequest, Request, Service
+from tuili.engine import AlarmReading, Engine, Event, Observation, PreparedRequest, Request, Service
 from tuili.errors import InputError
+from tuili.serve.alarm_files import AlarmFiles
+from tuili.serve.audit import AuditedAnswer
 from tuili.serve.errors import HttpError
+from tuili.serve.keys import ANONYMOUS
 from tuili.store import Conversation, resolve_model
 
 LOG = logging.getLogger(__name__)
+RESET_REMEDY = "calibrate on requests like these, or reset the alarm (POST /v1/operator/alarms/reset)"
+MAX_NAMED_CLIENTS = 12
+"""Clients that a line of the log names."""
 EngineFactory = Callable[[Path], Engine]
 """Makes an engine of the model in a folder."""
 FolderStamp = tuple[tuple[str, int, int], ...]
@@ -51,6 +57,7 @@ class ServedModel:
     engine: Engine
     stamp: FolderStamp
     created: int = field(default_factory=lambda: int(time.time()))
+    _told_revocations: int = field(default=0, init=False)
 
     @property
     def alive(self) -> bool:
@@ -83,9 +90,40 @@ class ServedModel:
         return self.engine.slots
 
     @property
-    def promise_revoked(self) -> bool:
-        """Whether promises were revoked because requests have changed."""
-        return self.engine.promises.revoked
+    def alarms(self) -> list[AlarmReading]:
+        """The alarms that watch its promises; none for a model that is not calibrated."""
+        alarms = self.engine.promises.alarms
+        return [] if alarms is None else alarms.readings()
+
+    @property
+    def calibration(self) -> str:
+        """The hash of the calibration by which it promises; empty where it has none."""
+        return self.engine.promises.calibration_hash
+
+    @property
+    def has_new_revocations(self) -> bool:
+        """Whether any alarm has been raised since the last call of `new_revocations`."""
+        alarms = self.engine.promises.alarms
+        return alarms is not None and alarms.revocations != self._told_revocations
+
+    def new_revocations(self) -> list[AlarmReading]:
+        """The alarms that are raised, if any has been raised since the last call."""
+        if not self.has_new_revocations or self.engine.promises.alarms is None:
+            return []
+        self._told_revocations = self.engine.promises.alarms.revocations
+        return [reading for reading in self.alarms if reading.revoked]
+
+    def reset_alarms(self, client: str | None) -> None:
+        """Let the alarms of a client begin anew, or the common ones; see `Alarms.reset`."""
+        if self.engine.promises.alarms is not None:
+            self.engine.promises.alarms.reset(client)
+
+    def observe_judged(self, audited: AuditedAnswer, right: bool) -> bool:
+        """Let the alarms hear whether an answer was right. False where other promises are given by now."""
+        if audited.calibration != self.calibration:
+            return False
+        self.engine.promises.observe_judged(audited.answer, right, audited.client)
+        return True
 
     async def prepare(self, request: Request) -> PreparedRequest:
         """The request with its prompt as tokens; see `Engine.prepare`. It runs beside the event loop."""
@@ -108,11 +146,13 @@ class ModelRegistry:
     """All models of a server, by name, in the order in which they were given.
 
     folders: folders, hub names or shipped names. A model has the name of its folder; for a folder called `model`, that
-    of the folder above.
+    of the folder above. alarm_files: what keeps the state of alarms; by default nothing does.
     """
 
-    def __init__(self, folders: Sequence[str], make_engine: EngineFactory) -> None:
-        self._make_engine = make_engine
+    def __init__(
+        self, folders: Sequence[str], make_engine: EngineFactory, alarm_files: AlarmFiles | None = None
+    ) -> None:
+        self._make_engine, self._alarm_files = make_engine, alarm_files or AlarmFiles()
         self._paths: dict[str, Path] = {}
         for folder in folders:
             path = resolve_model(folder)
@@ -175,7 +215,31 @@ class ModelRegistry:
         await asyncio.gather(*self._leaving, return_exceptions=True)
         for served in self._loaded.values():
             await served.close()
+            await self.keep_alarms(served)
+        self._alarm_files.close()
         gc.unfreeze()
+
+    async def keep_alarms(self, served: ServedModel) -> None:
+        """Keep the state of a model's alarms, if it has changed, and log which traffic has raised one."""
+        for reading in served.new_revocations():
+            LOG.warning("model %s: a promise is revoked: %s; %s", served.name, describe(reading), RESET_REMEDY)
+        if self._loaded.get(served.name) is served:  # one that is replaced may have had other promises
+            await self._alarm_files.keep(served.name, served.path, served.engine.promises)
+
+    async def keep_if_revoked(self, served: ServedModel) -> None:
+        """`keep_alarms` at once, if an alarm has been raised that was not told yet."""
+        if served.has_new_revocations:
+            await self.keep_alarms(served)
+
+    async def keep_all_alarms(self, seconds: float) -> None:
+        """Keep the state of all alarms every so many seconds, for ever."""
+        while True:
+            await asyncio.sleep(seconds)
+            for served in self.loaded:
+                try:
+                    await self.keep_alarms(served)
+                except Exception:
+                    LOG.exception("keeping the alarms of %s failed", served.name)
 
     async def refresh(self) -> list[str]:
         """Load each model anew whose engine has failed, or whose folder has changed since it was loaded but not since
@@ -216,8 +280,20 @@ class ModelRegistry:
         path = self._paths[name]
         stamp = folder_stamp(path)
         engine = await asyncio.to_thread(self._make_engine, path)
+        before = self._loaded.get(name)
+        if before is None or not engine.promises.take_over(before.engine.promises):
+            await asyncio.to_thread(self._alarm_files.restore, name, path, engine.promises)
         service = await Service(engine).__aenter__()
         return ServedModel(name, path, service, engine, stamp)
+
+
+def describe(reading: AlarmReading) -> str:
+    """An alarm in one line, for the log."""
+    what = "first attempts" if reading.error_tolerance is None else f"answers at {reading.error_tolerance:g}"
+    whose = "of everybody" if reading.client is None else f"of the key {reading.client}"
+    most = sorted(reading.given.items(), key=lambda item: -item[1])[:MAX_NAMED_CLIENTS]
+    given = ", ".join(f"{client or ANONYMOUS} {share:.0%}" for client, share in most if share > 0)
+    return f"{reading.seen} {what} {whose}" + (f"; evidence from {given}" if given else "")
 
 
 async def _let_go(served: ServedModel) -> None:

@@ -22,7 +22,7 @@ def raised(epsilon: float, alpha: float, wrong_T: np.ndarray) -> int | None:
 
 def test_false_alarms_are_no_more_frequent_than_promised() -> None:
     rng, alpha = np.random.default_rng(0), 0.2
-    alarms = [raised(0.05, alpha, rng.random(1000) < 0.05) for _ in range(400)]
+    alarms = [raised(0.05, alpha, rng.random(400) < 0.05) for _ in range(400)]
     assert np.mean([number is not None for number in alarms]) <= alpha + 3 * (alpha * (1 - alpha) / 400) ** 0.5
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from benchmarks.harness.tiny import randomize_weights, save_tiny
+from tests.engine.test_engine import reciting
 from tuili.engine.answer import Answer, Outcome, Receipt
 from tuili.engine.attempt import Attempt
 from tuili.engine.promises.calibration import (
@@ -24,12 +28,14 @@ from tuili.engine.promises.calibration import (
 from tuili.engine.promises.confidence import FEATURES, Confidence
 from tuili.engine.promises.promises import Promises, load_promises
 from tuili.engine.request import Budget, Request, Sampling
+from tuili.engine.runtime.runner import Runtime
 from tuili.engine.runtime.torch.load import load_engine
+from tuili.engine.runtime.torch.runtime import runtime_of
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
-from tuili.engine.written import parse_tokens
+from tuili.engine.written import CheckedStep, parse_tokens
 from tuili.errors import ModelFolderError
 from tuili.model import LoadedModel, load_model
-from tuili.steps import Context
+from tuili.steps import CHECKER_VERSION, Context, check
 from tuili.store import model_hash
 
 PROMPT = "What is 48 / 2 + 7?"
@@ -55,6 +61,8 @@ def calibration(folder: Path, **changes: Any) -> Calibration:
     result = Calibration(
         model=model_hash(folder),
         verifier=None,
+        checker=CHECKER_VERSION,
+        runtime=Runtime(),
         exit_threshold=load_model(folder).model.config.exit_threshold,
         delta=0.05,
         coefficients=(0.0,) * len(FEATURES),
@@ -98,7 +106,7 @@ def always(prompt: int, tokens: int) -> bool:
 
 
 def promises_of(loaded: LoadedModel) -> Promises:
-    return load_promises(loaded.path, loaded.model.config.exit_threshold)
+    return load_promises(loaded.path, loaded.model.config.exit_threshold, Runtime())
 
 
 def entry_for(loaded: LoadedModel, in_time: Any = always, prompt: int = 20, **budget: Any) -> Entry:
@@ -184,16 +192,23 @@ def test_without_a_calibration_that_fits_nothing_is_promised(calibrated: LoadedM
         (good.model_copy(update={"model": "0" * 64}), "made with other weights"),
         (good.model_copy(update={"verifier": "0" * 64}), "made with other weights"),
         (good.model_copy(update={"exit_threshold": 0.5}), "exit threshold of 0.5, not"),
+        (good.model_copy(update={"checker": CHECKER_VERSION + 1}), f"of the checker, not {CHECKER_VERSION}: calibrate"),
+        (
+            good.model_copy(update={"runtime": Runtime(mode="compiled", numbers="int8")}),
+            r"with torch, compiled, int8, and runs with torch, eager, float32: calibrate anew \(tuili calibrate\)",
+        ),
     ]:
         with pytest.raises(NotPromised, match=message):
             entry_for(write(folder, other), error_tolerance=0.1)
-    with pytest.raises(NotPromised, match="calibrated without int8"):
-        load_promises(write(folder, good).path, good.exit_threshold, int8=True).entry(
-            Request(PROMPT, Budget(error_tolerance=0.1)), 20, always
-        )
-    (folder / CALIBRATION_FILE).write_text('{"version": 2}')
-    with pytest.raises(ModelFolderError, match="calibrate anew"):
-        read_calibration(folder)
+    first_version = json.loads(good.model_dump_json(exclude={"checker", "runtime"})) | {"version": 1}
+    for content, message in (
+        (json.dumps(first_version), r"another version than 2, .*: calibrate anew \(tuili calibrate\)"),
+        ('{"version": 2}', "calibrate anew"),
+        ("{", "calibrate anew"),
+    ):
+        (folder / CALIBRATION_FILE).write_text(content)
+        with pytest.raises(ModelFolderError, match=message):
+            read_calibration(folder)
     with pytest.raises(NotPromised, match="calibrate anew"):
         entry_for(load_model(folder), error_tolerance=0.1)
     (folder / CALIBRATION_FILE).unlink()
@@ -206,17 +221,43 @@ def answered(promise: Promise) -> Answer:
     return Answer(PROMPT, "31", (), receipt)
 
 
+def test_a_model_is_promised_nothing_about_where_it_runs_as_it_was_not_calibrated(tmp_path: Path) -> None:
+    folder = save_tiny(tmp_path / "model")
+    loaded = write(folder, calibration(folder))
+    load_engine(loaded).admit(Request(PROMPT, Budget(error_tolerance=0.1)))
+    loaded.model.bfloat16()
+    engine = load_engine(loaded)
+    with pytest.raises(NotPromised, match="and runs with torch, eager, bfloat16"):
+        engine.admit(Request(PROMPT, Budget(error_tolerance=0.1)))
+    assert str(runtime_of(loaded.model, compiled=True, int8=True)) == "torch, compiled, int8"
+    loaded.model.float()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        assert runtime_of(loaded.model) == Runtime(numbers="float32 with medium precision")
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
 def test_too_many_wrong_answers_revoke_the_promise_of_their_tolerance(calibrated: LoadedModel) -> None:
     promises = promises_of(calibrated)
     one, tenth = entry(0.01, 4, 40), entry(0.1, 1, 40)
     given = promises.promise(one)
     for number in range(400):
         promises.observe_judged(answered(given), right=number % 20 > 0)
+        promises.observe_judged(answered(replace(given, why="revoked")), right=False)
         promises.observe_judged(answered(promises.promise(tenth)), right=number % 20 > 0)
         promises.observe_judged(answered(Promise(why="none")), right=False)
     assert promises.promise(tenth).why == "", "a twentieth is within a tenth"
     assert promises.promise(one).why.startswith("revoked: of ")
     assert promises.promise(one).error_tolerance == 0.01
+    asked = Request(PROMPT, Budget(error_tolerance=0.05, max_steps=4))
+    with pytest.raises(NotPromised) as refused:
+        promises.entry(asked, 20, always)
+    assert "revoked: of " in str(refused.value)
+    assert str(refused.value).endswith("could be promised: error_tolerance = 0.1 with these")
+    assert promises.alarms is not None
+    promises.alarms.reset()
+    assert promises.entry(asked, 20, always) == one
 
 
 def test_more_wrong_first_attempts_than_in_calibration_revoke_all_promises(calibrated: LoadedModel) -> None:
@@ -244,16 +285,44 @@ def test_more_wrong_first_attempts_than_in_calibration_revoke_all_promises(calib
     message = promises.promise(entry(0.1, 1, 40)).why
     assert message.startswith("revoked: requests are unlike the calibration sample")
     assert "more than 20.0% had a wrong step" in message
+    with pytest.raises(NotPromised, match=r"wrong step.*; nothing like it can be promised"):
+        promises.entry(Request(PROMPT, Budget(error_tolerance=0.1)), 20, always)
 
 
-def test_a_promise_that_is_revoked_meanwhile_is_not_given_with_the_answer(calibrated: LoadedModel) -> None:
-    engine = load_engine(calibrated)
+def test_what_one_client_asks_suspends_its_own_promise_alone(calibrated: LoadedModel) -> None:
+    promises, mine = promises_of(calibrated), Request(PROMPT, Budget(error_tolerance=0.1), client="mine")
+    wrong = parse_tokens(calibrated.tokenizer, [], [], Context())
+    step = CheckedStep("1 + 1 = 3", check("1 + 1 = 3", Context()), 0.0, ())
+    attempt = Attempt(Sequence([1], SequenceLimits(), stop=StopReason.END), replace(wrong, steps=(step,)), "")
+    for _ in range(300):
+        promises.observe_attempt(mine, attempt)
+    with pytest.raises(NotPromised, match="requests of mine are unlike the calibration sample"):
+        promises.entry(mine, 20, always)
+    for client in ("yours", ""):
+        assert promises.entry(replace(mine, client=client), 20, always).error_tolerance == 0.1
+    assert promises.promise(entry(0.1, 1, 40), "mine").why.startswith("revoked")
+    other = promises_of(calibrated)
+    assert other.take_over(promises)
+    with pytest.raises(NotPromised):
+        other.entry(mine, 20, always)
+    changed = Promises(calibration(calibrated.path, delta=0.1))
+    assert not changed.take_over(promises)
+    changed.entry(mine, 20, always)
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+def test_an_answer_is_withheld_whose_promise_is_revoked_meanwhile(calibrated: LoadedModel, revoked: bool) -> None:
+    right = "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31"
+    engine, _ = reciting(calibrated, right, promises=promises_of(calibrated))
     ticket = engine.admit(Request(PROMPT, Budget(error_tolerance=0.1)))
-    for _ in range(200):
+    for _ in range(200 * revoked):
         engine.promises.observe_judged(answered(engine.promises.promise(entry(0.1, 1, 40))), right=False)
     while ticket.answer is None:
         engine.step()
-    assert ticket.answer.receipt.promise.why.startswith("revoked")
+    receipt = ticket.answer.receipt
+    expected = ("", Outcome.ABSTAINED) if revoked else ("31", Outcome.ANSWERED)
+    assert (ticket.answer.answer, receipt.outcome) == expected
+    assert receipt.reason.startswith("revoked: of ") == receipt.promise.why.startswith("revoked: of ") == revoked
 
 
 def test_features_that_are_no_numbers_give_no_confidence() -> None:

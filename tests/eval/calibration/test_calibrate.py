@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from tuili.engine import (
     Entry,
     Promises,
     Request,
+    Runtime,
     calibration_bins,
     calibration_error,
     fit,
@@ -42,6 +44,7 @@ from tuili.eval.calibration.guarantee import CertifiedSetting, LossTable, certif
 from tuili.eval.calibration.risk import draw_risk_coverage
 from tuili.model import LoadedModel, load_model
 from tuili.model.verifier import read_verifier
+from tuili.steps import CHECKER_VERSION
 from tuili.tasks import Split, same_answer, unseen_problems
 
 STEPS, TOKENS = 3, 120
@@ -159,7 +162,7 @@ def test_more_attempts_and_tokens_let_more_be_answered() -> None:
 def test_the_file_says_what_was_found(tmp_path: Path) -> None:
     loaded = load_model(save_tiny(tmp_path / "model"))
     classes = CalibrationGrid(tolerances=(0.001, 0.1), max_steps=(1, 2), max_tokens=(50, 200), delta=0.1)
-    calibration = certify_grid(made_up(np.random.default_rng(2), 1500), loaded, "made up", "0" * 64, classes)
+    calibration = certify_grid(made_up(np.random.default_rng(2), 1500), loaded, "made up", "0" * 64, classes, Runtime())
     assert (calibration.sample.fitted, calibration.sample.n) == (500, 1000)
     assert [(e.max_steps, e.max_tokens, e.error_tolerance) for e in calibration.entries] == [
         (steps, tokens, tolerance) for steps in (1, 2) for tokens in (50, 200) for tolerance in (0.001, 0.1)
@@ -200,6 +203,22 @@ def test_a_regression_finds_what_made_the_answers() -> None:
     confidence_N = np.array([fitted.of_features(row) for row in features_NF])
     assert calibration_error(confidence_N, right_N) < 0.01
     assert calibration_error(1 - confidence_N, right_N) > 0.3
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_a_calibration_is_of_the_engine_that_answered(monkeypatch: pytest.MonkeyPatch, int8: bool) -> None:
+    nano, asked = load_model("nano"), list[dict[str, bool]]()
+
+    def collect(*arguments: Any) -> list[AttemptHistory]:
+        asked.append(arguments[-1].keywords)
+        return made_up(np.random.default_rng(2), 300)
+
+    monkeypatch.setattr("tuili.eval.calibration.calibrate.collect_histories", collect)
+    prompts = [LabelledPrompt("1", "1")] * 300
+    calibration = calibrate(nano, prompts, "made up", CalibrationGrid(tolerances=(0.1,), max_steps=(1, 2)), int8=int8)
+    assert asked == [{"compiled": False, "int8": int8}]
+    assert calibration.runtime == Runtime(numbers="int8" if int8 else "float32")
+    assert calibration.checker == CHECKER_VERSION
 
 
 def test_the_calibration_error_is_the_distance_of_promise_and_share() -> None:

@@ -43,7 +43,7 @@ def guarded() -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def patient() -> Iterator[Running]:
     """A server with the usual limits."""
-    yield from running(Settings(Keys([key("free", "one")])))
+    yield from running(Settings(Keys([key("free", "one", role="operator", max_priority=100)])))
 
 
 def test_the_document_has_every_route_and_nothing_that_is_not(guarded: Running, server: Running) -> None:
@@ -83,7 +83,7 @@ def test_some_made_up_requests_are_answered_as_the_document_says(patient: Runnin
     assert drawn.wrong == []
     assert drawn.requests >= 30
     assert drawn.by_status()[200] >= 8
-    narrow = explore(patient, ["coverage"], 1, key="one", only="^/(v1/models|v1/feedback|health|ready|metrics)")
+    narrow = explore(patient, ["coverage"], 1, key="one", only="^/(v1/(models|feedback|operator)|health|ready|metrics)")
     assert narrow.wrong == []
     assert {200, 202, 400, 401, 404, 405} <= set(narrow.by_status())
 
@@ -156,6 +156,7 @@ def test_errors_of_every_kind_are_as_declared(guarded: Running, monkeypatch: pyt
         send(guarded, CHAT, ASKED, secret="none"),
         send(guarded, CHAT, ASKED | {"model": "other"}),
         send(guarded, "/v1/models/other"),
+        send(guarded, "/v1/operator/alarms"),
         eventually(lambda: send_too_much(guarded), "no reply to a large body"),
         send(guarded, CHAT, b"{}", headers={"content-type": "text/plain"}),
         send(guarded, CHAT, ASKED, headers={"x-long": "y" * 5_000}),
@@ -172,7 +173,7 @@ def test_errors_of_every_kind_are_as_declared(guarded: Running, monkeypatch: pyt
     monkeypatch.setattr("tuili.serve.models.ModelRegistry.find", refuse)
     seen += [send(guarded, CHAT, ASKED), send(guarded, "/v1/models/nano")]
     statuses = [one.status_code for one in seen]
-    assert statuses == [400, 401, 404, 404, 413, 415, 431, 200, 429, 500, 503, 503, 503]
+    assert statuses == [400, 401, 404, 404, 403, 413, 415, 431, 200, 429, 500, 503, 503, 503]
 
 
 def test_a_body_that_comes_too_late_is_refused_as_declared() -> None:

@@ -7,7 +7,8 @@ and the evidence that the error among answers given is within the tolerance; or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,9 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tuili.engine.answer import Promise
 from tuili.engine.promises.confidence import FEATURES, Confidence
 from tuili.engine.request import Budget
+from tuili.engine.runtime.runner import Runtime
 from tuili.errors import InputError, ModelFolderError
 
 CALIBRATION_FILE = Path("tuili") / "calibration.json"
+VERSION = 2
+"""Of the file's format."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -85,13 +89,16 @@ class Sample(_Stored):
 class Calibration(_Stored):
     """The content of the file.
 
-    model, verifier: hashes of what was calibrated. rejected: the share of first attempts with a wrong step stays below
+    model, verifier: hashes of what was calibrated. checker: the version of the checker that judged its steps. runtime:
+    how the model was run. rejected: the share of first attempts with a wrong step stays below
     this, as long as requests come as the sample came.
     """
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     model: str
     verifier: str | None
+    checker: Annotated[int, Field(ge=1)]
+    runtime: Runtime
     exit_threshold: Share
     delta: Annotated[float, Field(gt=0, lt=1)]
     coefficients: tuple[float, ...]
@@ -108,14 +115,21 @@ class Calibration(_Stored):
         return Confidence(self.coefficients, self.constant)
 
     @property
+    def sha256(self) -> str:
+        """The hash of all of it, by which the state of alarms names it."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    @property
     def token_classes(self) -> list[int]:
         """The token limits of all classes, smallest first."""
         return sorted({entry.max_tokens for entry in self.entries})
 
-    def entry(self, budget: Budget) -> Entry:
+    def entry(self, budget: Budget, why_revoked: Callable[[Entry], str] = lambda _: "") -> Entry:
         """The class of a budget: the largest tolerance, attempts and tokens within it.
 
-        Raises `NotPromised` where that class has no promise, saying what could be promised.
+        Args:
+            why_revoked: why the promise of a class is revoked, empty where it holds.
+        Raises `NotPromised` where that class has no promise now, saying what could be promised.
         """
         tolerance, limit = budget.error_tolerance, ""
         assert tolerance is not None
@@ -127,15 +141,15 @@ class Calibration(_Stored):
             _largest("max_tokens", (entry.max_tokens for entry in self.entries), budget.max_tokens),
         )
         entry = next(entry for entry in self.entries if _key(entry) == wanted)
-        if entry.threshold is None:
+        if reason := _why_not(entry, why_revoked):
             possible = [
                 other
                 for other in self.entries
-                if other.threshold is not None and (not limit or other.max_tokens <= budget.max_tokens)
+                if not _why_not(other, why_revoked) and (not limit or other.max_tokens <= budget.max_tokens)
             ]
             raise NotPromised(
                 f"error_tolerance = {tolerance:g} cannot be promised with max_steps = {wanted[1]} and max_tokens = "
-                f"{wanted[2]}{limit}: {entry.reason}; {_offer(possible, wanted)}"
+                f"{wanted[2]}{limit}: {reason}; {_offer(possible, wanted)}"
             )
         return entry
 
@@ -161,10 +175,20 @@ def read_calibration(folder: Path) -> Calibration | None:
         calibration = Calibration.model_validate_json(path.read_bytes(), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if first["loc"] == ("version",):
+            raise ModelFolderError(
+                f"{path} has another version than {VERSION}, which names the checker and the runtime that it holds "
+                "for: calibrate anew (tuili calibrate)"
+            ) from None
         raise ModelFolderError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; calibrate anew") from None
     if calibration.features != FEATURES or len(calibration.coefficients) != len(FEATURES):
         raise ModelFolderError(f"{path} was written by another version of Tuili: calibrate anew")
     return calibration
+
+
+def _why_not(entry: Entry, why_revoked: Callable[[Entry], str]) -> str:
+    """Why nothing is promised to a class now; empty where something is."""
+    return entry.reason if entry.threshold is None else why_revoked(entry)
 
 
 def _key(entry: Entry) -> tuple[float, int, int]:

@@ -12,7 +12,7 @@ Dimension: B bets, each on one error rate above epsilon.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite, log, log1p
+from math import expm1, inf, isfinite, log, log1p
 from typing import Any
 
 from tuili.errors import InputError
@@ -20,6 +20,8 @@ from tuili.errors import InputError
 ODDS_B = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """The error rates that are bet on, as multiples of epsilon's odds. A true rate that exceeds epsilon by less than an
 eighth of it cannot be detected by these bets."""
+ROUNDING = 1e-9
+"""So much below 1 a product may fall by rounding."""
 
 
 class DriftAlarm:
@@ -43,14 +45,29 @@ class DriftAlarm:
         self._pays_if_right_B = pays_if_right_B
         self._pays_if_wrong_B = [ratio * pay for ratio, pay in zip(ODDS_B, pays_if_right_B, strict=True)]
 
-    def observe(self, wrong: bool) -> None:
-        """Take in one judged answer. After a revocation nothing changes, so that wealth cannot overflow."""
-        if self.revoked:
-            return
+    def observe(self, wrong: bool, most: float = inf) -> float:
+        """Take in one judged answer. Returns by how much the evidence has grown, which is negative for a right answer.
+
+        After a revocation nothing changes, so that wealth cannot overflow.
+
+        Args:
+            most: by how much the evidence may grow. Only so large a part of the wealth is bet that a wrong answer does
+                not exceed it. The part is chosen before the answer counts, so the bets stay fair.
+        """
+        if self.revoked or most <= 0:
+            return 0.0
+        before = self._wealth
         stake = (_reserve(self.seen) - _reserve(self.seen + 1)) / len(ODDS_B)
+        staked_B = [wealth + stake for wealth in self._wealth_B]
         pays_B = self._pays_if_wrong_B if wrong else self._pays_if_right_B
-        self._wealth_B = [(wealth + stake) * pay for wealth, pay in zip(self._wealth_B, pays_B, strict=True)]
+        won_B = [staked * (pay - 1) for staked, pay in zip(staked_B, pays_B, strict=True)]
+        part = 1.0
+        if most < inf:
+            most_won = sum(staked * (pay - 1) for staked, pay in zip(staked_B, self._pays_if_wrong_B, strict=True))
+            part = min(1.0, expm1(most) * before / most_won)
+        self._wealth_B = [staked + part * won for staked, won in zip(staked_B, won_B, strict=True)]
         self.seen += 1
+        return log(self._wealth / before)
 
     @property
     def evidence(self) -> float:
@@ -60,7 +77,12 @@ class DriftAlarm:
     @property
     def revoked(self) -> bool:
         """Whether the evidence against the promise is sufficient."""
-        return self._wealth * self.alpha >= 1
+        return self._wealth * self.alpha >= 1 - ROUNDING
+
+    @property
+    def limit(self) -> float:
+        """The evidence that revokes: log(1 / alpha)."""
+        return -log(self.alpha)
 
     @property
     def _wealth(self) -> float:

@@ -1,8 +1,7 @@
 """Which promise a request gets, and whether promises still hold.
 
 The model's `calibration` says what can be promised. A promise holds only while requests come as the calibration sample
-came. Two kinds of alarms watch that: one on first attempts in which the checker finds a wrong step, which needs no
-known answers, and one for each tolerance on answers that somebody has judged.
+came: `alarms` watch that. What they have revoked is refused like what was never calibrated.
 """
 
 from __future__ import annotations
@@ -13,15 +12,17 @@ from pathlib import Path
 
 from tuili.engine.answer import Answer, Outcome, Promise
 from tuili.engine.attempt import Attempt
+from tuili.engine.promises.alarms import Alarms
 from tuili.engine.promises.calibration import Calibration, Entry, NotPromised, read_calibration
 from tuili.engine.promises.confidence import Confidence
-from tuili.engine.promises.drift import DriftAlarm
 from tuili.engine.request import Budget, Request, Sampling
+from tuili.engine.runtime.runner import Runtime
 from tuili.engine.sequence import StopReason
 from tuili.errors import ModelFolderError
-from tuili.steps import Context, Status
+from tuili.steps import CHECKER_VERSION, Context, Status
 from tuili.store import model_hash, verifier_hash
 
+ANEW = "calibrate anew (tuili calibrate)"
 NOT_REQUESTED = Promise(why="no error_tolerance was asked for")
 
 
@@ -35,16 +36,27 @@ class Promises:
 
     def __init__(self, calibration: Calibration | None, why_none: str = "") -> None:
         self._calibration, self._why_none = calibration, why_none
-        self._rejected_alarm = None if calibration is None else DriftAlarm(calibration.rejected)
-        """Watches the share of first attempts with a wrong step."""
-        tolerances = set() if calibration is None else {entry.error_tolerance for entry in calibration.entries}
-        self._error_alarms = {tolerance: DriftAlarm(tolerance) for tolerance in tolerances}
-        """Watch the share of wrong answers, by error tolerance."""
+        self.alarms: Alarms | None = None
+        """None where nothing is promised."""
+        if calibration is not None:
+            self.alarms = Alarms(calibration.rejected, (entry.error_tolerance for entry in calibration.entries))
 
     @property
     def confidence(self) -> Confidence | None:
         """The fitted confidence, None for a model that is not calibrated."""
         return None if self._calibration is None else self._calibration.confidence
+
+    @property
+    def calibration_hash(self) -> str:
+        """Which calibration the alarms watch; empty where there is none."""
+        return "" if self._calibration is None else self._calibration.sha256
+
+    def take_over(self, before: Promises) -> bool:
+        """Share the alarms of promises by the same calibration, so that they go on. Returns whether it is the same."""
+        same = self.alarms is not None and self.calibration_hash == before.calibration_hash
+        if same:
+            self.alarms = before.alarms
+        return same
 
     def entry(self, request: Request, prompt_tokens: int, in_time: Callable[[int, int], bool]) -> Entry:
         """The class of a request with an error tolerance.
@@ -53,9 +65,9 @@ class Promises:
             in_time: whether a response of the second number of tokens, behind a prompt of the first, ends before the
                 deadline. It is asked for the longest prompt of the calibration, so that the class does not depend on
                 the prompt.
-        Raises `NotPromised` for a request about which nothing can be promised.
+        Raises `NotPromised` for a request about which nothing can be promised, or for whose client it was revoked.
         """
-        if self._calibration is None:
+        if self._calibration is None or self.alarms is None:
             raise NotPromised(f"error_tolerance: nothing is promised about this model: {self._why_none}")
         if not _is_calibrated_kind(request):
             raise NotPromised(
@@ -77,41 +89,38 @@ class Promises:
                 f"deadline_ms = {budget.deadline_ms:g}: too short for an answer of {classes[0]} tokens, the shortest "
                 "that anything is promised about"
             )
-        return self._calibration.entry(replace_budget(budget, max_tokens=max(fitting)) if fitting else budget)
+        alarms, client = self.alarms, request.client
+        return self._calibration.entry(
+            replace_budget(budget, max_tokens=max(fitting)) if fitting else budget,
+            lambda entry: alarms.why_revoked(client, entry.error_tolerance),
+        )
 
-    def promise(self, entry: Entry | None) -> Promise:
-        """What is promised about an answer of this class now."""
-        if entry is None or self._calibration is None:
+    def promise(self, entry: Entry | None, client: str = "") -> Promise:
+        """What is promised to a client about an answer of this class now."""
+        if entry is None or self._calibration is None or self.alarms is None:
             return NOT_REQUESTED
-        promise = self._calibration.promise(entry)
-        errors, rejected = self._error_alarms[entry.error_tolerance], self._rejected_alarm
-        if errors.revoked:
-            return replace(promise, why=f"revoked: of {errors.seen} answers too many were wrong")
-        if rejected is not None and rejected.revoked:
-            return replace(
-                promise,
-                why=f"revoked: requests are unlike the calibration sample (of {rejected.seen} first attempts, more "
-                f"than {rejected.epsilon:.1%} had a wrong step)",
-            )
-        return promise
-
-    @property
-    def revoked(self) -> bool:
-        """Whether any promise has been revoked."""
-        alarms = [*self._error_alarms.values(), *([] if self._rejected_alarm is None else [self._rejected_alarm])]
-        return any(alarm.revoked for alarm in alarms)
+        why = self.alarms.why_revoked(client, entry.error_tolerance)
+        return replace(self._calibration.promise(entry), why=why)
 
     def observe_attempt(self, request: Request, first: Attempt) -> None:
         """Take in the first attempt at a request."""
         ended = first.sequence.stop is StopReason.END and not first.sequence.depth_limited
-        if self._rejected_alarm is not None and ended and _is_calibrated_kind(request):
-            self._rejected_alarm.observe(has_wrong_step(first))
+        if self.alarms is not None and ended and _is_calibrated_kind(request):
+            self.alarms.observe_attempt(request.client, has_wrong_step(first))
 
-    def observe_judged(self, answer: Answer, right: bool) -> None:
-        """Take in whether an answer was right. Answers without a promise are left out."""
-        tolerance = answer.receipt.promise.error_tolerance
-        if answer.receipt.outcome is Outcome.ANSWERED and tolerance in self._error_alarms:
-            self._error_alarms[tolerance].observe(not right)
+    def observe_judged(self, answer: Answer, right: bool, client: str = "") -> None:
+        """Take in whether an answer to a client was right. Answers without a promise are left out.
+
+        Answers must be chosen for judging without regard to whether they are right.
+        """
+        if self.alarms is not None and is_promised(answer):
+            self.alarms.observe_answer(client, answer.receipt.promise.error_tolerance, not right)
+
+
+def is_promised(answer: Answer) -> bool:
+    """Whether an answer was given under a promise."""
+    promise = answer.receipt.promise
+    return answer.receipt.outcome is Outcome.ANSWERED and promise.error_tolerance is not None and not promise.why
 
 
 def _is_calibrated_kind(request: Request) -> bool:
@@ -136,19 +145,19 @@ def replace_budget(budget: Budget, **values: int) -> Budget:
     return Budget.model_validate(budget.model_dump() | values)
 
 
-def load_promises(folder: Path, exit_threshold: float, int8: bool = False) -> Promises:
-    """What can be promised about a model that is run with this exit threshold. Hashes the weights.
+def load_promises(folder: Path, exit_threshold: float, runtime: Runtime) -> Promises:
+    """What can be promised about a model that is run in this way, with this exit threshold. Hashes the weights."""
+    return Promises(*valid_calibration(folder, exit_threshold, runtime))
+
+
+def valid_calibration(folder: Path, threshold: float, runtime: Runtime | None = None) -> tuple[Calibration | None, str]:
+    """The calibration of a model folder for this exit threshold and runtime, or None and the reason.
+
+    Hashes the weights.
 
     Args:
-        int8: whether its weights are rounded, which no calibration knows of.
+        runtime: None for whichever it was calibrated with.
     """
-    if int8:
-        return Promises(None, "it was calibrated without int8")
-    return Promises(*valid_calibration(folder, exit_threshold))
-
-
-def valid_calibration(folder: Path, threshold: float) -> tuple[Calibration | None, str]:
-    """The calibration of a model folder for this exit threshold, or None and the reason. Hashes the weights."""
     try:
         calibration = read_calibration(folder)
     except ModelFolderError as error:
@@ -156,7 +165,14 @@ def valid_calibration(folder: Path, threshold: float) -> tuple[Calibration | Non
     if calibration is None:
         return None, "it has not been calibrated (tuili calibrate does that)"
     if calibration.model != model_hash(folder) or calibration.verifier != verifier_hash(folder):
-        return None, "its calibration was made with other weights: calibrate anew"
+        return None, f"its calibration was made with other weights: {ANEW}"
     if calibration.exit_threshold != threshold:
         return None, f"it was calibrated with an exit threshold of {calibration.exit_threshold:g}, not {threshold:g}"
+    if calibration.checker != CHECKER_VERSION:
+        return (
+            None,
+            f"it was calibrated with version {calibration.checker} of the checker, not {CHECKER_VERSION}: {ANEW}",
+        )
+    if runtime is not None and calibration.runtime != runtime:
+        return None, f"it was calibrated with {calibration.runtime}, and runs with {runtime}: {ANEW}"
     return calibration, ""

@@ -77,6 +77,21 @@ class Observation:
     active_heads: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Runtime:
+    """How a runner computes. Two of these may answer the same question differently.
+
+    runner: its name. mode: eager or compiled. numbers: the format that weights have and products are made in.
+    """
+
+    runner: str = "torch"
+    mode: str = "eager"
+    numbers: str = "float32"
+
+    def __str__(self) -> str:
+        return f"{self.runner}, {self.mode}, {self.numbers}"
+
+
 class ModelRunner(Protocol):
     """Runs sequences through one model. Not thread-safe.
 
@@ -112,6 +127,11 @@ class ModelRunner(Protocol):
     @property
     def verifies(self) -> bool:
         """Whether there is a verifier."""
+        ...
+
+    @property
+    def runtime(self) -> Runtime:
+        """How it computes."""
         ...
 
     def start(self, sequence: Sequence) -> int:

@@ -11,7 +11,7 @@ Dimensions: S settings (thresholds), N problems or answers, F features of an ans
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,10 +23,12 @@ from tuili.engine import (
     Calibration,
     Confidence,
     Curve,
+    Engine,
     Entry,
     Point,
     Request,
     RequestState,
+    Runtime,
     Sample,
     StopReason,
     best_of,
@@ -36,6 +38,7 @@ from tuili.engine import (
     has_wrong_step,
     load_engine,
     parse_settings,
+    runtime_of,
     verifier_missed_some,
 )
 from tuili.errors import InputError
@@ -49,6 +52,7 @@ from tuili.eval.calibration.guarantee import (
 )
 from tuili.eval.parallel import Job, JobProgress, Progress, plan_workers, run_jobs
 from tuili.model import LoadedModel
+from tuili.steps import CHECKER_VERSION
 from tuili.store import model_hash, verifier_hash
 from tuili.tasks import same_answer
 
@@ -130,30 +134,40 @@ def calibrate(
     source: str,
     grid: CalibrationGrid,
     progress: Progress = lambda *_: None,
+    *,
+    compiled: bool = False,
+    int8: bool = False,
 ) -> Calibration:
     """Answer every prompt and work out what can be promised about requests that are drawn as these prompts were.
 
-    `source` describes the prompts for the reader of the result. Raises `InputError` where there are too few prompts, or
+    `source` describes the prompts for the reader of the result. compiled, int8: see `tuili.engine.load_runner`; the
+    promises hold for a model that is run so. Raises `InputError` where there are too few prompts, or
     the model answers none.
     """
     least = min(min_answered(tolerance, grid.delta) for tolerance in grid.tolerances)
     if len(prompts) * (FITTING_STRIDE - 1) < least * FITTING_STRIDE:
         needed = least * FITTING_STRIDE // (FITTING_STRIDE - 1) + 1
         raise InputError(f"{len(prompts)} problems: at least {needed} are needed")
-    histories = collect_histories(loaded, prompts, max(grid.max_steps), max(grid.max_tokens), progress)
+    answering = partial(load_engine, compiled=compiled, int8=int8)
+    histories = collect_histories(loaded, prompts, max(grid.max_steps), max(grid.max_tokens), progress, answering)
     digest = hashlib.sha256("\n".join(f"{one.prompt}\0{one.answer}" for one in prompts).encode()).hexdigest()
-    return certify_grid(histories, loaded, source, digest, grid)
+    return certify_grid(histories, loaded, source, digest, grid, runtime_of(loaded.model, compiled, int8))
 
 
 def collect_histories(
-    loaded: LoadedModel, prompts: Sequence[LabelledPrompt], max_steps: int, max_tokens: int, progress: Progress
+    loaded: LoadedModel,
+    prompts: Sequence[LabelledPrompt],
+    max_steps: int,
+    max_tokens: int,
+    progress: Progress,
+    make_engine: Callable[..., Engine] = load_engine,
 ) -> list[AttemptHistory]:
     """One history for each prompt, in the order of the prompts; several processes share the prompts."""
     workers = plan_workers(loaded, -(-len(prompts) // PROBLEMS_PER_PROCESS))
     count = workers.processes
     jobs: dict[str, Job] = {
         f"problems {start + 1}, {start + 1 + count}, …" if count > 1 else "problems": partial(
-            _collect, prompts[start::count], max_steps, max_tokens
+            _collect, make_engine, prompts[start::count], max_steps, max_tokens
         )
         for start in range(count)
     }
@@ -162,9 +176,14 @@ def collect_histories(
 
 
 def _collect(
-    prompts: Sequence[LabelledPrompt], max_steps: int, max_tokens: int, loaded: LoadedModel, progress: JobProgress
+    make_engine: Callable[..., Engine],
+    prompts: Sequence[LabelledPrompt],
+    max_steps: int,
+    max_tokens: int,
+    loaded: LoadedModel,
+    progress: JobProgress,
 ) -> list[AttemptHistory]:
-    engine = load_engine(loaded, slots=32, waiting=len(prompts) + 1)
+    engine = make_engine(loaded, slots=32, waiting=len(prompts) + 1)
     budget = Budget(max_steps=max_steps, max_tokens=max_tokens)
     tickets = [engine.admit(Request(one.prompt, budget), min_confidence=UNREACHABLE_CONFIDENCE) for one in prompts]
     answered = 0
@@ -195,7 +214,12 @@ def attempt_history(state: RequestState, expected: str, verifies: bool) -> Attem
 
 
 def certify_grid(
-    histories: Sequence[AttemptHistory], loaded: LoadedModel, source: str, digest: str, grid: CalibrationGrid
+    histories: Sequence[AttemptHistory],
+    loaded: LoadedModel,
+    source: str,
+    digest: str,
+    grid: CalibrationGrid,
+    runtime: Runtime,
 ) -> Calibration:
     """The calibration that these histories support; `digest` is the hash of their prompts and right answers."""
     fitting = histories[::FITTING_STRIDE]
@@ -217,6 +241,8 @@ def certify_grid(
     return Calibration(
         model=model_hash(loaded.path),
         verifier=verifier_hash(loaded.path),
+        checker=CHECKER_VERSION,
+        runtime=runtime,
         exit_threshold=loaded.model.config.exit_threshold,
         delta=grid.delta,
         coefficients=confidence.coefficients,

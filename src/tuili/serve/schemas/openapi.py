@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from tuili.serve.middleware import PROBE_PATHS
-from tuili.serve.schemas import item_events, items, replies
+from tuili.serve.schemas import item_events, items, operator_replies, replies
 
 Json = dict[str, Any]
 REF = "#/components/schemas/"
@@ -28,6 +28,9 @@ REPLY_TYPES: Mapping[str, Any] = {
     "Response": items.ResponseReply,
     "ResponseEvent": item_events.ResponseEvent,
     "FeedbackTaken": replies.FeedbackTaken,
+    "AlarmList": operator_replies.AlarmList,
+    "AuditDraw": operator_replies.AuditDraw,
+    "JudgementTaken": operator_replies.JudgementTaken,
     "ModelList": replies.ModelList,
     "Model": replies.Model,
     "Health": replies.Health,
@@ -40,13 +43,17 @@ PROBE_ERRORS = (413, 431, 500)
 KEY_ERRORS = (401, 503, *PROBE_ERRORS)
 BODY_ERRORS = (400, 408, 415, 429, *KEY_ERRORS)
 MODEL_ERRORS = (404, *BODY_ERRORS)
-"""Error statuses of routes that are probes, that need a key, that read a body as well, and that ask a model as well."""
+OPERATOR_ERRORS = (403, *MODEL_ERRORS)
+"""Error statuses of routes that are probes, that need a key, that read a body as well, that ask a model as well, and
+that need an operator's key as well.
+"""
 STATUS_DESCRIPTIONS: Mapping[int, str] = {
     200: "The answer",
     202: "Taken",
     400: "Something is wrong with the body; `param` says where",
     401: "The API key is missing or unknown",
-    404: "No such model",
+    403: "The key is not an operator's",
+    404: "No such model, alarm or answer",
     408: "The body came too slowly",
     413: "The body is too large",
     415: "The body is not announced as JSON",
@@ -97,6 +104,10 @@ ROUTE_REPLIES: Mapping[tuple[str, str], RouteReplies] = {
     ("post", "/v1/completions"): RouteReplies("TextCompletion", "TextCompletion", errors=MODEL_ERRORS),
     ("post", "/v1/responses"): RouteReplies("Response", "ResponseEvent", named=True, errors=MODEL_ERRORS),
     ("post", "/v1/feedback"): RouteReplies("FeedbackTaken", status=202, errors=BODY_ERRORS),
+    ("get", "/v1/operator/alarms"): RouteReplies("AlarmList", errors=(403, *KEY_ERRORS)),
+    ("post", "/v1/operator/alarms/reset"): RouteReplies("AlarmList", errors=OPERATOR_ERRORS),
+    ("post", "/v1/operator/audit"): RouteReplies("AuditDraw", errors=OPERATOR_ERRORS),
+    ("post", "/v1/operator/audit/{name}"): RouteReplies("JudgementTaken", errors=OPERATOR_ERRORS),
     ("get", "/v1/models"): RouteReplies("ModelList"),
     ("get", "/v1/models/{name}"): RouteReplies("Model", errors=(404, *KEY_ERRORS)),
     ("get", "/health"): RouteReplies("Health", errors=PROBE_ERRORS),

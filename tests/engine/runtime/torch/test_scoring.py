@@ -99,8 +99,11 @@ def test_ids_are_read_as_a_question_or_as_they_are(loaded: LoadedModel) -> None:
         if given is not text:
             continue
         assert prepared.request == engine.prepare(Request(TEXTS[1], Budget(max_tokens=1), SCORED)).request
-    facts = engine.prepare(Request("", prompt_ids=tuple(whole))).request.context
-    assert facts == engine.prepare(Request(TEXTS[1])).request.context, "facts are those of the last question alone"
+    context, alone = (
+        engine.prepare(request).request.context for request in (Request("", prompt_ids=tuple(whole)), Request(TEXTS[1]))
+    )
+    assert (context.facts, context.unlabelled) == (alone.facts, alone.unlabelled), "those of the last question alone"
+    assert context.protected > alone.protected, "what stands before it gives nothing, and may not be defined at will"
 
 
 def test_what_cannot_be_read_or_scored_is_refused(loaded: LoadedModel) -> None:

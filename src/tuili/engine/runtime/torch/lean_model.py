@@ -30,6 +30,7 @@ from tuili.engine.runtime.torch.compiled import graph
 from tuili.engine.runtime.torch.experts import LeanExperts
 from tuili.engine.runtime.torch.int8_linear import Weight, linear, quantize
 from tuili.engine.runtime.torch.kv_cache import CacheView, KVCache
+from tuili.engine.runtime.torch.runtime import runtime_of
 from tuili.model import (
     KeyValueProjection,
     LayeredAttention,
@@ -58,6 +59,7 @@ class LeanModel:
 
     def __init__(self, model: TuiliForCausalLM, compiled: bool = False, int8: bool = False) -> None:
         self.config, self.model = model.config, model
+        self.runtime = runtime_of(model, compiled, int8)
         inner = model.model
         convert = quantize if int8 else _unchanged
         self.embedding_VM, self._head = inner.embed_tokens.weight, convert(model.lm_head.weight)

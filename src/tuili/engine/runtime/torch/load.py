@@ -117,7 +117,7 @@ def load_engine(
     warm_up(scheduler)
     config = loaded.model.config
     threshold = config.exit_threshold if exit_threshold is None else exit_threshold
-    promises = load_promises(loaded.path, threshold, int8)
+    promises = load_promises(loaded.path, threshold, scheduler.runner.runtime)
     return Engine(scheduler, loaded.tokenizer, promises, threshold, config.conversation)
 
 

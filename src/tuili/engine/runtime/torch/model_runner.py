@@ -55,7 +55,7 @@ class TorchModelRunner:
         config = model.config
         self.slots, self.end_id, self.verifies = slots, end_id, verifier is not None
         self.context, self.exits = config.max_position_embeddings, config.exit_layers
-        self.exit_threshold = config.exit_threshold
+        self.exit_threshold, self.runtime = config.exit_threshold, model.runtime
         self._model, self._verifier, self._clock = model, verifier, clock
         self._cache = KVCache(config, slots, model.embedding_VM.dtype, model.embedding_VM.device)
         self._prefixes = prefix_cache

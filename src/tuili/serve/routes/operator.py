@@ -1,0 +1,139 @@
+"""`/v1/operator/…`: what only keys of the role operator may do. It shows the alarms and lets them begin anew, and it
+draws promised answers and takes judgements of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi import Request as HttpRequest
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from tuili.serve.answers import receipt
+from tuili.serve.audit import MAX_SAMPLE, Audit, AuditedAnswer
+from tuili.serve.errors import HttpError
+from tuili.serve.keys import ANONYMOUS, Caller
+from tuili.serve.models import ModelRegistry, ServedModel
+from tuili.serve.schemas.fields import WHOLE_NUMBER, Name, StrictModel
+from tuili.serve.schemas.operator_replies import AlarmList, AlarmReply, AuditDraw, AuditedReply, JudgementTaken
+
+LOG = logging.getLogger(__name__)
+
+
+def require_operator(http: HttpRequest) -> None:
+    """Raise `HttpError` for a caller who is no operator."""
+    caller: Caller = http.state.caller
+    if not caller.operator:
+        raise HttpError(
+            403, "this needs a key of the role operator: tuili serve --new-key NAME --operator", "operator_needed"
+        )
+
+
+router = APIRouter(prefix="/v1/operator", dependencies=[Depends(require_operator)])
+
+
+class AlarmReset(StrictModel):
+    """Which alarms begin anew: those of one key, or the common ones, where no key is named."""
+
+    model: Name
+    key: Name | None = None
+
+
+class AuditRequest(StrictModel):
+    """How many promised answers to draw at most."""
+
+    model: Name
+    count: Annotated[int, Field(ge=1, le=MAX_SAMPLE), WHOLE_NUMBER] = 1
+
+
+class Judgement(StrictModel):
+    """Whether an answer that was drawn is right."""
+
+    right: bool
+
+
+@router.get("/alarms", summary="Show the alarms that watch promises")
+async def alarms(http: HttpRequest) -> JSONResponse:
+    """All alarms of all models that are loaded: the evidence against each promise, and who gave it."""
+    models: ModelRegistry = http.app.state.models
+    reply: AlarmList = {"object": "list", "data": [row for served in models.loaded for row in _alarm_replies(served)]}
+    return JSONResponse(reply)
+
+
+@router.post("/alarms/reset", summary="Let alarms begin anew")
+async def reset(body: AlarmReset, http: HttpRequest) -> JSONResponse:
+    """What they had revoked is promised again. Returns the alarms as they were."""
+    models: ModelRegistry = http.app.state.models
+    served = models.find(body.model)
+    http.state.model = served.name
+    before = [row for row in _alarm_replies(served) if row["key"] == body.key]
+    if not before:
+        whose = "is not calibrated: it has no alarms" if body.key is None else f"has no alarm of the key {body.key!r}"
+        raise HttpError(404, f"model {served.name!r} {whose}", "alarm_not_found", "key" if body.key else "model")
+    LOG.warning("%s lets the alarms of %s begin anew: %s", http.state.caller.name, served.name, body.key or "common")
+    served.reset_alarms(body.key)
+    await models.keep_alarms(served)
+    reply: AlarmList = {"object": "list", "data": before}
+    return JSONResponse(reply)
+
+
+@router.post("/audit", summary="Draw promised answers to judge")
+async def draw(body: AuditRequest, http: HttpRequest) -> JSONResponse:
+    """A random sample of the promised answers since the last draw. Judge every one of them."""
+    served = http.app.state.models.find(body.model)
+    http.state.model = served.name
+    audit: Audit = http.app.state.audit
+    drawn = audit.draw(served.name, body.count)
+    reply: AuditDraw = {"object": "list", "data": [_audited_reply(audited) for audited in drawn]}
+    return JSONResponse(reply)
+
+
+@router.post("/audit/{name}", summary="Judge an answer that was drawn")
+async def judge(name: str, body: Judgement, http: HttpRequest) -> JSONResponse:
+    """The alarm on wrong answers hears of it. An answer is judged once."""
+    models: ModelRegistry = http.app.state.models
+    audit: Audit = http.app.state.audit
+    audited = audit.take(name)
+    if audited is None:
+        raise HttpError(
+            404,
+            f"no answer {name[:60]!r} waits for a judgement: it was never drawn, or before a restart, or is judged",
+            "audit_not_found",
+        )
+    served = models.find(audited.model)
+    http.state.model = served.name
+    if not served.observe_judged(audited, body.right):
+        raise HttpError(404, f"model {served.name!r} was calibrated anew since that answer", "audit_not_found")
+    await models.keep_alarms(served)
+    reply: JudgementTaken = {"id": audited.id, "status": "heard"}
+    return JSONResponse(reply)
+
+
+def _alarm_replies(served: ServedModel) -> list[AlarmReply]:
+    return [
+        {
+            "model": served.name,
+            "error_tolerance": reading.error_tolerance,
+            "key": reading.client,
+            "seen": reading.seen,
+            "evidence": reading.evidence,
+            "revoked": reading.revoked,
+            "given": {client or ANONYMOUS: share for client, share in reading.given.items()},
+        }
+        for reading in served.alarms
+    ]
+
+
+def _audited_reply(audited: AuditedAnswer) -> AuditedReply:
+    answer = audited.answer
+    return {
+        "id": audited.id,
+        "model": audited.model,
+        "key": audited.client or None,
+        "prompt": answer.prompt,
+        "answer": answer.answer,
+        "receipt": receipt(answer),
+    }

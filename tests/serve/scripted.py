@@ -1,0 +1,51 @@
+"""An engine without a model, which answers at once: by a wrong step where the question says "wrong", else by a right
+one. Its promises are made up; with `Budget(error_tolerance=0.1)` any right answer is promised.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.engine.scripted import ScriptedRunner
+from tuili.engine import FEATURES, Calibration, Engine, Entry, Promises, Runtime, Sample, Scheduler, Sequence
+from tuili.steps import CHECKER_VERSION
+from tuili.store import Tokenizer
+
+RIGHT, WRONG = "<think>\n1 + 1 = 2\n</think>2", "<think>\n1 + 1 = 3\n</think>3"
+
+
+def made_up_calibration(**changes: Any) -> Calibration:
+    calibration = Calibration(
+        model="",
+        verifier=None,
+        checker=CHECKER_VERSION,
+        runtime=Runtime("scripted"),
+        exit_threshold=0.9,
+        delta=0.05,
+        coefficients=(0.0,) * len(FEATURES),
+        constant=1.0,
+        rejected=0.2,
+        sample=Sample(
+            source="made up", sha256="", fitted=50, n=200, longest_prompt=400, accuracy=0.9, calibration_error=0.01
+        ),
+        entries=(Entry(error_tolerance=0.1, max_steps=1, max_tokens=100, threshold=0.6, n=100, wrong=1, bound=0.1),),
+        curves=(),
+    )
+    return calibration.model_copy(update=changes)
+
+
+def scripted_engine(folder: Path, calibration: Calibration | None = None) -> Engine:
+    """An engine with the tokenizer of a model's folder, and with nothing else of the model."""
+    tokenizer = Tokenizer.load(folder)
+    responses = {}
+    for text in (RIGHT, WRONG):
+        ids, prompt = tokenizer.encode_example("", text)
+        responses[text] = ids[prompt:]
+
+    def script(sequence: Sequence) -> int:
+        text = WRONG if "wrong" in tokenizer.decode(sequence.prompt) else RIGHT
+        return responses[text][len(sequence.tokens)]
+
+    scheduler = Scheduler.of(ScriptedRunner(script, tokenizer.end_id), tokenizer)
+    return Engine(scheduler, tokenizer, Promises(calibration or made_up_calibration()))
