@@ -36,6 +36,8 @@ def test_weights_are_those_that_the_lineage_records(nano: Path) -> None:
         load_model(nano)
     named = ("nano: model.safetensors or config.json", str(LINEAGE), recorded, model_hash(nano))
     assert all(name in str(caught.value) for name in named)
+    with pytest.raises(ModelFolderError, match=r"model\.safetensors or config\.json is damaged"):
+        read_verifier_file(nano)  # the verifier is not at fault
     (nano / LINEAGE).unlink()  # says that the change is meant
     assert load_model(nano).path == nano
 

@@ -65,6 +65,7 @@ def test_one_of_another_model_is_refused(folder: Path) -> None:
     write_verifier_file(folder, a_verifier())
     config = folder / "config.json"
     config.write_text(config.read_text() + "\n")
+    (folder / "tuili" / "lineage.json").unlink()
     with pytest.raises(ModelFolderError, match="was trained on another model"):
         read_verifier_file(folder)
 

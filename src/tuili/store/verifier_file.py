@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 from tuili.errors import InputError, ModelFolderError, one_line
 from tuili.files import whole_file
 from tuili.store.folder import CONFIG_FILE
-from tuili.store.lineage import LINEAGE_FILE, model_hash, read_lineage
+from tuili.store.lineage import LINEAGE_FILE, check_recorded, model_hash, read_lineage
 from tuili.store.safetensors import check_safetensors, read_metadata, read_tensors
 
 VERIFIER_FILE = Path("tuili") / "verifier.safetensors"
@@ -119,6 +119,7 @@ def read_verifier_file(folder: Path) -> VerifierFile | None:
     except (SafetensorError, KeyError, ValueError) as error:  # pydantic's are among the last
         raise not_a_verifier(folder, error) from error
     if metadata.model != model_hash(folder):
+        check_recorded(folder)
         raise ModelFolderError(f"{path} was trained on another model: train one with recipes/verifier.yaml")
     recorded = next((entry.verifier for entry in reversed(read_lineage(folder)) if entry.verifier), None)
     if recorded is not None and (found := verifier_hash(folder)) != recorded:
