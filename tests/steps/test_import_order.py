@@ -17,6 +17,7 @@ ORDER = (
     {"language"},
     {"values"},
     {"theories"},
+    {"sentences"},
     {"prompt"},
     {"context"},
     {"claims", "grounding", "inference", "trace"},

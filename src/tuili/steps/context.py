@@ -13,9 +13,10 @@ from tuili.steps import prompt
 from tuili.steps.language import terms
 from tuili.steps.language.parser import parse, parse_statement
 from tuili.steps.language.terms import Term
+from tuili.steps.sentences import LABEL
 from tuili.steps.theories.interpreter import Execution, execution
 from tuili.steps.values.evaluate import evaluate, evaluation_budget
-from tuili.steps.values.values import Value
+from tuili.steps.values.values import Value, equal
 from tuili.steps.verdict import Status, StepFault, Unreadable, Verdict
 from tuili.steps.work_budget import WorkBudget
 
@@ -114,19 +115,32 @@ class Context:
 
     @cached_property
     def values(self) -> Mapping[str, Value]:
-        """The value of every name that has one: in the program's state, by a definition, or by a fact."""
+        """The value of every name that has one: in the program's state, by a definition, or by a fact.
+
+        A name to which the facts give two values has none by them.
+        """
+        definitions = self._definitions
+        while True:
+            known, contested = self._solve(definitions)
+            if not contested:
+                return known
+            definitions = [(name, term) for name, term in definitions if name not in contested]
+
+    def _solve(self, definitions: Iterable[tuple[str, Term]]) -> tuple[dict[str, Value], set[str]]:
+        """The values that follow from definitions, and the names that have more than one."""
         known: dict[str, Value] = dict(self.names)
         if self.program:
             known.update(self.execution.state(self.events))
+        contested: set[str] = set()
         budget = evaluation_budget()
-        pending = [(name, term, terms.names(term)) for name, term in self._definitions]
+        pending = [(name, term, terms.names(term)) for name, term in definitions]
         while ready := [(name, term) for name, term, needed in pending if needed <= known.keys()]:
             pending = [fact for fact in pending if not fact[2] <= known.keys()]
             for name, term in ready:
-                value = None if name in known else _value(term, known, budget)
-                if value is not None:
-                    known[name] = value
-        return known
+                value = _value(term, known, budget)
+                if value is not None and not equal(known.setdefault(name, value), value):
+                    contested.add(name)
+        return known, contested
 
     @property
     def _definitions(self) -> list[tuple[str, Term]]:
@@ -142,7 +156,7 @@ class Context:
     @property
     def labels(self) -> frozenset[str]:
         """The labels of the prompt."""
-        return frozenset((*self.facts, *self.program, *filter(prompt.LABEL.fullmatch, self.protected)))
+        return frozenset((*self.facts, *self.program, *filter(LABEL.fullmatch, self.protected)))
 
     def belongs_to_problem(self, name: str) -> bool:
         """Whether a line may not define a name at will."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tuili.steps.context import Context
 from tuili.steps.language.printer import render_term
 from tuili.steps.language.terms import Inference, Name, Term, names
-from tuili.steps.prompt import LABEL
+from tuili.steps.sentences import LABEL
 from tuili.steps.values.evaluate import evaluation_budget, truth
 from tuili.steps.verdict import LimitExceeded, StepFault, Undecided, Ungrounded
 from tuili.steps.work_budget import WorkBudget

@@ -312,6 +312,11 @@ def parse(line: str) -> Step:
     """The typed form of a line. A line outside the step language becomes `Prose` with the reason. Never raises."""
     if not issubclass(type(line), str):  # typed as a text, but lines come from anywhere
         return terms.Prose(repr(line)[:40], f"not a text but {type(line).__name__}")
+    return _parse(line)
+
+
+@lru_cache(maxsize=16)  # a line is read to be decided, and again for the context after it
+def _parse(line: str) -> Step:
     try:
         return Parser(line).step()
     except Unreadable as fault:

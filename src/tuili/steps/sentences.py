@@ -1,0 +1,209 @@
+"""What one sentence of a prompt says: its statements, or what it says about other sentences.
+
+Splitting a prompt into sentences and entries with labels is left to `prompt`, reading a statement to `language.parser`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tuili.steps.language import terms
+from tuili.steps.language.parser import parse_statement
+from tuili.steps.language.printer import render_term
+from tuili.steps.language.terms import Term
+from tuili.steps.verdict import Unreadable
+
+LABEL = re.compile(r"[A-Z][0-9]{1,3}")
+MARK = re.compile(r"(?<![A-Za-z0-9_])(L[0-9]+|[A-Z][0-9]{1,3})[ \t]*:")
+LIKE_A_LABEL = re.compile(r"""(?<![A-Za-z0-9_])[A-Za-z_]+[-.]?[0-9][A-Za-z0-9_]*[])}*_."'`]*[ \t]*:""")
+RELATION = re.compile(
+    r"[=<>≔≕≝←-⇿∀∃∈∉∋∌∝∧∨∼-⋓⊢-⊯⋐-⋣⟰-⟿⤀-⥿⨀-⫿¬]"
+    r"|\\[A-Za-z]|&(?:[lg][te]|ne)\b|\bin [\[{]|\bset \w+ to -?[0-9]"
+    r"|\b[A-Za-z](?::| (?:is|be|equals?)\b(?: \w+){0,4}) ?-?[0-9]+(?:[./][0-9]+)?(?=\W*$|[,;]| and\b)"
+)
+"""What makes a sentence look like a statement, in words too: `x ≥ 3`, `x is at least 3`."""
+TAIL = re.compile(
+    r"[,\n]\s*(?:and\s+|then\s+)?(?:is|are|does|do|can|must|will|what|how|find|compute|calculate|evaluate|determine|"
+    r"decide|prove|show)\s",
+    re.IGNORECASE,
+)
+"""Where a question or a task begins behind what is given: `Let x = 3, what is x + 1?`"""
+
+_END = re.compile(r"[.;?](?=\s|$)|!(?=\s*$|\s+[A-Za-z])")
+_GOES_ON = re.compile(r"(?:[ \t,]*\n|;)\s*(?=(?:(?i:or|nor|unless|else|otherwise)|if|iff|but)\b|\?)")
+_TO_GO_ON = re.compile(r"(?<=\b(?i:or))[ \t]*\n\s*")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TRUE_OR_FALSE = re.compile(r"\b(?:true(?:,| or|/) ?(?:or )?false|us(?:e|ing) only)\b", re.IGNORECASE)
+_LABELS = re.compile(rf"\b{LABEL.pattern}\b")
+_FALSE = (
+    r"(?:false|wrong|untrue|incorrect|invalid|lies?|lying|impossible|can(?:not|'t)(?: \w+)? be (?:true|right)|"
+    r"not (?:\w+ )?(?:true|right|correct|hold|given|apply|valid))"
+)
+_DOUBT = re.compile(
+    rf"\b(?:{_FALSE}|neither|either|exactly|only|one of|which of|no longer|not [A-Z][0-9]|ignore|disregard|forget|drop|"
+    r"omit|remove|withdr[ae]w|retract|reject|den(?:y|ies|ied)|refute|disprove|doubt|opposite|negation|contradicts?|unless|"
+    r"except|without|instead|replace|fails?|mistake|error|cannot|might|perhaps|maybe|probably|possibly|"
+    r"(?:prove|show|derive|infer|conclude|deduce|verify|check|judge|test)(?: that)? [A-Z][0-9]|"
+    r"(?:is|are|do|does|whether|(?:decide|determine|say|see|tell) if) [A-Z][0-9]+(?: (?:and|or) [A-Z][0-9]+)?"
+    r"(?: is| are)? (?:true|so|right|correct|valid|follows?|holds?|implied|entailed)|"
+    r"[A-Z][0-9]+ (?:or|xor|nor|iff) [A-Z][0-9])\b|n't\b",
+    re.IGNORECASE,
+)
+_ALL = (
+    r"(?:these|those|statements?|premises?|facts?|claims?|clues?|assumptions?|equations?|rules?|options?|following|"
+    r"above)"
+)
+_STATEMENTS = re.compile(_ALL, re.IGNORECASE)
+_DOUBT_OF_ALL = re.compile(
+    rf"\b(?:(?:exactly|only|just|at (?:most|least)|not all|none|one|two|three|some|any|most|half)(?: \w+)? of(?: the)?|"
+    rf"ignore|disregard|forget|exactly one|only one|one|no)(?: \w+)? {_ALL}\b.*|\b{_ALL}\b.*\b{_FALSE}\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_DOUBT_OF_THE_LAST = re.compile(
+    r"\W*(?:(?:actually|correction|else|impossible|no|oops|or|otherwise|sorry|unless|wait)\b"
+    r"|.{0,20}(?:ignore|disregard|forget) (?:this|that|it)\b"
+    rf"|(?:(?:is|was) )?(?:(?:this|that|it|which) )?(?:is|was|isn't)? ?(?:not )?(?:true|right|correct|so|{_FALSE})"
+    r"(?:(?:,| or|/) ?\w+)?\W*$)",
+    re.IGNORECASE,
+)
+_CHOICE = re.compile(
+    r"\bwhich (?:ones?|of (?:the following|these|those|them)|statements?|conclusions?|claims?|options?|answers?|"
+    r"follows?|holds?|must|(?:is|are) (?:right|true|correct|valid|false|wrong))\b|"
+    r"\b(?:choose|select|pick) (?:the|one|which|between|among)\b|"
+    r"\b(?:prove|show|check|decide|determine|verify|refute|disprove|judge|mark|rate|classify)\b"
+    r"(?!.*\b(?:premises|facts|from)\b).*\b(?:following|these|those|which|each)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_GIVING = frozenset({"given", "let", "solve", "take", "use", "using"})
+_LEADING = _GIVING | {"also", "and", "assumptions", "axioms", "clues", "consider", "data", "equation", "equations"}
+_LEADING |= {"fact", "facts", "following", "from", "here", "hold", "known", "know", "now", "of", "premise", "premises"}
+_LEADING |= {"rule", "rules", "some", "statements", "system", "that", "the", "these", "we", "where", "with"}
+_LEADING_PHRASE = re.compile(r"\b(?:you|we|here|these) (?:are|have)\b", re.IGNORECASE)
+_PUNCTUATION = frozenset(",:-*•–—·")
+_NAME = "[A-Za-z_][A-Za-z0-9_]*"
+_FOR = re.compile(rf" for {_NAME}(?:(?: ?,| and) {_NAME})*\s*$")
+_SOLVE_FOR = re.compile(rf"\s*solve for {_NAME} ?:", re.IGNORECASE)
+
+
+def joined(text: str) -> str:
+    """A text in which a sentence does not end before a line or clause that takes it back: `x > 3; or y = 2`."""
+    return _TO_GO_ON.sub(" ", _GOES_ON.sub(" ", text))
+
+
+def sentences(text: str) -> Iterator[tuple[str, str]]:
+    """The sentences of a text without labels, each with the mark that ends it; the last one may have none."""
+    start = 0
+    for end in _END.finditer(text):
+        yield text[start : end.start()], end[0]
+        start = end.end()
+    yield text[start:], ""
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text. A text without any has the empty one, so that a prompt with it is one with statements."""
+    return frozenset(_WORD.findall(text) or [""])
+
+
+def doubted(text: str) -> frozenset[str]:
+    """The labels in a sentence that calls what it names into doubt: `Only one of P1 and P2 is true`."""
+    labels = frozenset(_LABELS.findall(text))
+    return labels if labels and _DOUBT.search(_TRUE_OR_FALSE.sub("so", text)) else frozenset()
+
+
+def doubts_all(text: str) -> bool:
+    """Whether a sentence calls all statements into doubt: `Exactly one of these is true`."""
+    return bool(_STATEMENTS.search(text) and _DOUBT_OF_ALL.search(_TRUE_OR_FALSE.sub("so", text)))
+
+
+def doubts_the_last(text: str) -> bool:
+    """Whether a sentence calls the one before it into doubt: `This is false`, `True or false`."""
+    return bool(_DOUBT_OF_THE_LAST.match(text))
+
+
+def offers_a_choice(text: str) -> bool:
+    """Whether the entries that come next are to be judged: `Which of these is right`."""
+    return bool(_CHOICE.search(text))
+
+
+def is_lead(text: str) -> bool:
+    """Whether the words before a label say no more than that something is given."""
+    pieces = re.findall(r"\w+|[^\w\s]", _LEADING_PHRASE.sub("", text))
+    return all(piece.lower() in _LEADING or piece in _PUNCTUATION for piece in pieces)
+
+
+def without_separator(text: str) -> str:
+    """A text without the commas, semicolons and `and` at its end."""
+    while True:
+        text = text.rstrip(" \t,;")
+        if text != "and" and not text.endswith((" and", ",and")):
+            return text
+        text = text[:-3]
+
+
+def labelled_statement(label: str, text: str) -> str | None:
+    """The statement of a labelled entry; None if there is none. `R1: 4 ohm` says that R1 is 4 ohm."""
+    try:
+        term = parse_statement(text)
+    except Unreadable:
+        return None
+    if isinstance(term, terms.Name):
+        return None if LABEL.fullmatch(term.id) else text
+    if terms.is_boolean(term):
+        return text
+    return None if terms.names(term) or isinstance(term, terms.Month) else f"{label} = {text}"
+
+
+def unlabelled_statements(sentence: str, end: str) -> list[str] | None:
+    """The statements of a sentence like `Let x = 3 and y = 2`; None if it gives none. `end` is the mark at its end."""
+    if end in ("?", "!"):
+        return None
+    sentence = re.sub(r"[ \t]+", " ", sentence)
+    solve = _SOLVE_FOR.match(sentence)
+    start, giving = (solve.end(), {"solve"}) if solve else (0, set[str]())
+    for word in re.compile(r"\w+|[^\w\s]").finditer(sentence, start):
+        if word[0].lower() not in _LEADING and word[0] not in ",:":
+            break
+        start = word.end()
+        giving |= {word[0].lower()} & _GIVING
+    if not giving:
+        return None
+    text = _FOR.sub("", sentence[start:]) if "solve" in giving else sentence[start:]
+    try:
+        parts = [parse_statement(piece) for piece in _pieces(text)]
+    except Unreadable:
+        return None
+    found = [term for part in parts for term in _conjuncts(part)]
+    return [render_term(term) for term in found] if all(map(_has_relation, found)) else None
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The parts of a text between commas outside brackets, and between lines."""
+    depth, start = 0, 0
+    for place, character in enumerate(text):
+        depth += (character in "([{") - (character in ")]}")
+        if (character == "," and not depth) or character == "\n":
+            if text[start:place].strip():
+                yield text[start:place].strip()
+            start = place + 1
+            if text.startswith(" and ", start):
+                start += 5
+    yield text[start:].strip()
+
+
+def _conjuncts(term: Term) -> list[Term]:
+    match term:
+        case terms.Binary("and", left, right):
+            return _conjuncts(left) + _conjuncts(right)
+    return [term]
+
+
+def _has_relation(term: Term) -> bool:
+    match term:
+        case terms.Compare():
+            return True
+        case terms.Unary("not", operand):
+            return _has_relation(operand)
+        case terms.Binary():
+            return terms.is_boolean(term) and _has_relation(term.left) and _has_relation(term.right)
+    return False

@@ -1,0 +1,105 @@
+"""What a prompt says about its own statements: a choice, a task or a doubt gives nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tuili.steps import Context, check
+
+GIVEN = "P1: A. P2: B."
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        *(f"{GIVEN} {doubt}" for doubt in (
+            "This is false.", "That is not true.", "True or false?", "Is it so?", "Wrong!", "Sorry, ignore that.",
+            "Ignore P2.", "P2 does not apply.", "P2 doesn't hold.", "Suppose not P2.", "P2 is no longer valid.",
+            "Without P2, does C hold?", "The opposite of P2 holds.", "Ann denies P2.", "P1 or P2 is true.",
+            "P1 and P2 cannot both be true.", "P2 might be true.", "Prove P2.", "Is P2 true or false?",
+            "Does P2 follow from P1?", "Which of P1 and P2 holds?", "None of the premises is true.",
+            "All of these statements are false.", "At most one of the two statements is true.",
+            "The statements cannot both be true.", "One premise is wrong.", "Or else C.", "No!",
+        )),
+        *(f"{heading}\nP1: A\nP2: B" for heading in (
+            "Exactly one of the following holds:", "Exactly one of the following holds:\n", "Prove:", "Prove that",
+            "Decide whether these follow.", "Conclusions:", "If the following hold:", "Which of these is true?",
+            "Choose the right statement.", "Some of these are false.", "Options:\n", "Mark each as true or false.",
+        )),
+        *(f"P1: A{joint}P2: B" for joint in (
+            "; or ", "\nor ", "\nor\n", "\nOR\n", "; else ", "; unless ", "\nif ", "\nnor ",
+        )),
+        "Premises:\nP1: A\nConclusion:\nP2: B",
+        "P1: A. Which follows? P2: B. P3: C.",
+        "Which one holds: P1: A; P2: B",
+        "P2: B\n?",
+    ],
+)  # fmt: skip
+def test_what_is_in_doubt_gives_nothing(prompt: str) -> None:
+    context = Context.from_prompt(prompt)
+    assert [check(line, context).status for line in ("P2 => B", "B => B", "P2 = 1 + 1 = 2")] == ["unsupported"] * 3
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Let x = 3. This is false.",
+        "Use x = 3 for y.",
+        "P1: x = 3. P2: x = 4.",
+        "Let x = 3. Let x = 4.",
+        *(f"{relation}. What is x?" for relation in (
+            "x is 3", "x equals 3", "x: 3", "Let x be 3", "Let x be equal to 3",
+            "The number x is greater than 5", "set x to 3",
+            r"Suppose $x \geq 5$", "Suppose x ⩾ 5", "Suppose x &gt; 5", "Let x in {5, 6}", "x ≔ 3", "x ≪ 5", "x ⟹ y",
+        )),
+        "{\"P1\": x}",
+        "(P1): x",
+        "**P1**: x",
+    ],
+)  # fmt: skip
+def test_no_value_comes_from_what_is_in_doubt_or_in_words(prompt: str) -> None:
+    context = Context.from_prompt(prompt)
+    lines = ("x = 1 + 2 = 3", "x = 2 + 2 = 4", "x + 1 = 4", "x + 1 = 5")
+    assert [check(line, context).status for line in lines] == ["unsupported"] * 4
+
+
+@pytest.mark.parametrize("doubt", ["Now let x = 5.", "Solve x + 2 = 7 for x.", "P1: x = 5."])
+def test_a_later_turn_takes_an_earlier_statement_back(doubt: str) -> None:
+    context = Context.from_prompt(doubt, [("Let x = 3. Find x + 1. Let y = 2.", "4")])
+    stale, new = ("x = 3", "x = 3 => x + 1 = 4", "x + 1 = 4"), ("x = 7 - 2 = 5", "y + 1 = 3")
+    assert "valid" not in [check(line, context).status for line in stale]
+    assert [check(line, context).status for line in new] == ["valid"] * 2
+
+
+@pytest.mark.parametrize("joint", ["; or ", "\nor "])
+def test_alternatives_on_two_lines_are_one_statement(joint: str) -> None:
+    context = Context.from_prompt(f"Let x = 3{joint}x = 4.")
+    assert [check(line, context).status for line in ("x = 3", "x = 3 or x = 4 => x < 5")] == ["invalid", "valid"]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        *(f"{lead}P1: A -> B\nP2: A" for lead in (
+            "Given the following premises:\n", "Premises:\n\n", "Here are the facts.\n", "You are given these facts:\n",
+            "Consider the following statements:\n", "Logic puzzle\n\n", "Is B true or false? ",
+            "Use only these facts.\n",
+            "Which of the three is tallest? ", "Decide whether B follows from P1 and P2. ", "Which follow? Given ",
+            "On an island of knights:\nAnn says so. ", "x > 2\n",
+        )),
+        *(f"P1: A -> B\nP2: A\n{task}" for task in (
+            "Decide whether the statement B is true or false.", "State whether B is true, false or unknown.",
+            "Assuming these premises, is B true?", "If these hold, is B true?", "If A holds, does B?",
+            "Using P1 and P2, decide whether or not B holds.", "Given P1 and P2, is B true or false?",
+            "Which statements follow?", "Answer with only yes or no.", "Knights tell the truth, knaves lie.",
+        )),
+        "– P1: A -> B\n– P2: A",
+    ],
+)  # fmt: skip
+def test_plain_words_around_premises_leave_them_given(prompt: str) -> None:
+    assert check("P1, P2 => B", Context.from_prompt(prompt)).status == "valid"
+
+
+def test_a_task_on_its_own_line_ends_what_is_given() -> None:
+    context = Context.from_prompt("Given:\nx = 3\ny = 2\nFind x + y.")
+    assert check("x + y = 3 + 2 = 5", context).status == "valid"
