@@ -119,10 +119,11 @@ def test_keys_of_operators_make_nobody_else_need_one() -> None:
     assert [keys.authenticate(f"Bearer {secret}").operator for secret in ("one", "c", "b")] == [False, True, True]
     alone = Keys(operators=[boss], max_priority=3)
     assert (alone.required, alone.has_operators, Keys([boss]).has_operators) == (False, True, False)
-    for header in (None, "Bearer none", "Basic b"):
-        caller = alone.authenticate(header)
+    for headers in (("", ""), ("Bearer none", ""), ("Basic b", "none"), ("b", "")):
+        caller = alone.authenticate(*headers)
         assert (caller.operator, caller.client, caller.max_priority) == (False, "", 3)
-    assert alone.authenticate("Bearer b").operator
+    for headers in (("Bearer b", ""), ("", "b"), ("Bearer none", "b"), ("Bearer b", "none"), ("Basic none", "b")):
+        assert alone.authenticate(*headers).operator, headers
     with pytest.raises(InputError, match="two keys are alike"):
         Keys([boss], operators=[boss])
 

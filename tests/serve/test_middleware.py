@@ -22,8 +22,9 @@ from tuili.errors import InputError
 from tuili.serve.app import Settings
 from tuili.serve.keys import Keys
 from tuili.serve.metrics import Metrics
-from tuili.serve.middleware import AccessMiddleware, RequestLimits
+from tuili.serve.middleware import AccessMiddleware
 from tuili.serve.models import ModelRegistry
+from tuili.serve.request_body import RequestBody, RequestLimits
 
 PATH = "/v1/chat/completions"
 PAGE = "https://page.example"
@@ -31,7 +32,7 @@ PAGE = "https://page.example"
 
 @pytest.fixture(scope="module")
 def narrow() -> Iterator[Running]:
-    limits = RequestLimits(max_body_bytes=2_000, max_headers=20, max_header_bytes=2_000)
+    limits = RequestLimits(max_body_bytes=2_000, max_headers=20, max_header_bytes=2_000, dropping_seconds=0.1)
     yield from running(Settings(limits=limits, allowed_origins=(PAGE,)), folders=())
 
 
@@ -67,6 +68,61 @@ def post(body: bytes, *headers: str) -> bytes:
 def test_what_is_too_large_is_refused(narrow: Running, request_bytes: bytes, status: int, code: str) -> None:
     got, body = send(narrow, request_bytes)
     assert (got, body["error"]["code"]) == (status, code)  # type: ignore[index]
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Running]:
+    yield from running(Settings(limits=RequestLimits(dropping_seconds=GUARD_SECONDS)), folders=())
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (["Content-Length: 3000000"], 413),
+        (["Transfer-Encoding: chunked"], 413),
+        (["Content-Length: 3000000", "X: " + "y" * 17_000], 431),
+    ],
+)
+def test_who_still_sends_a_large_body_reads_why_it_is_refused(
+    patient: Running, headers: list[str], status: int
+) -> None:
+    place = urlsplit(patient.url)
+    body = b"x" * 3_000_000
+    if "chunked" in headers[0]:
+        body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    with socket.create_connection((place.hostname or "", place.port or 0), timeout=GUARD_SECONDS) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)  # so that the server has to read
+        connection.sendall(post(body, *headers))  # all of it, before anything is read
+        assert connection.recv(65536).startswith(b"HTTP/1.1 %d " % status)
+
+
+@pytest.mark.parametrize(
+    ("headers", "comes", "read"),
+    [
+        ({b"content-length": b"30"}, 1000, 30),
+        ({b"transfer-encoding": b"chunked"}, 1000, 110),
+        ({b"content-length": b"101"}, 1000, 0),
+        ({b"content-length": b"30", b"expect": b"100-continue"}, 1000, 0),
+        ({}, 1000, 0),
+        ({b"content-length": b"0"}, 1000, 0),
+        ({b"content-length": b"30"}, 20, 20),
+    ],
+)
+def test_of_a_refused_body_no_more_is_read_than_helps(headers: dict[bytes, bytes], comes: int, read: int) -> None:
+    """Pieces have 10 bytes; once all that `comes` has come, the client is silent."""
+    taken = 0
+
+    async def source() -> Any:
+        nonlocal taken
+        if taken >= comes:
+            await asyncio.Event().wait()
+        taken += 10
+        whole = b"content-length" in headers and taken >= int(headers[b"content-length"])
+        return {"type": "http.request", "body": b"x" * 10, "more_body": not whole}
+
+    limits = RequestLimits(dropped_bytes=100, dropping_seconds=GUARD_SECONDS if comes > read else 0.01)
+    asyncio.run(RequestBody(source, headers, limits).drop_rest())
+    assert taken == read
 
 
 def test_a_body_that_does_not_come_is_not_waited_for() -> None:

@@ -136,9 +136,12 @@ def test_random_promised_answers_are_judged_once_each_and_wrong_ones_revoke(keye
         assert promised(keyed, "quiet")
     ask(keyed, "1 + 1", "quiet")
     ask(keyed, "wrong", "quiet", 0.1)
+    for value in ({"type": "integer"}, {"type": "integer", "minimum": 3}):
+        schema = {"name": "value", "schema": {"type": "object", "properties": {"value": value}}}
+        ask(keyed, "1 + 1", "quiet", 0.1, response_format={"type": "json_schema", "json_schema": schema})
     assert send(keyed, f"{OPERATOR}/audit", {"model": "nano", "count": 4}, "quiet").status_code == 403
     drawn = send(keyed, f"{OPERATOR}/audit", {"model": "nano", "count": MAX_SAMPLE}, "boss").json()["data"]
-    assert len(drawn) == 8, "of the answers without a promise, and of none that was withheld"
+    assert len(drawn) == 10, "none without a promise, none withheld; whatever form the client wants it in"
     assert {(one["key"], one["prompt"], one["answer"], one["receipt"]["promise"]["why"]) for one in drawn} == {
         ("quiet", "1 + 1", "2", "")
     }
@@ -201,13 +204,15 @@ def test_a_restart_keeps_what_is_revoked_and_forgets_what_is_damaged(
     assert f"{file} is of another calibration of nano" in caplog.text
     models = ModelRegistry(("nano",), scripted_engine)
     path = models._paths["nano"]
-    for damaged in (whole[:100], b"", b"[" * 100_000, b"[]", b"\xff", whole.replace(b'"version": 1', b'"version": 9')):
+    damaged_ones = [whole[:100], b"", b"[" * 100_000, b"[]", b"\xff", whole.replace(b'"version": 1', b'"version": 9')]
+    damaged_ones.append(whole.replace(b'"seen": ', b'"seen": 1' + b"0" * 400))
+    for damaged in damaged_ones:
         file.write_bytes(damaged)
         promises = Promises(made_up_calibration())
         assert not AlarmFiles(tmp_path / "state").restore("nano", path, promises)
         assert promises.alarms is not None
         assert promises.alarms.why_revoked("loud", 0.1) == ""
-    assert caplog.text.count("is damaged") == 6
+    assert caplog.text.count("is damaged") == len(damaged_ones)
 
 
 def test_a_kill_amid_writing_leaves_the_state_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

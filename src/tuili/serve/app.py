@@ -23,8 +23,9 @@ from tuili.serve.audit import Audit
 from tuili.serve.errors import HttpError, from_engine_error, from_validation_errors
 from tuili.serve.keys import Keys
 from tuili.serve.metrics import Metrics
-from tuili.serve.middleware import AccessMiddleware, RequestLimits
+from tuili.serve.middleware import AccessMiddleware
 from tuili.serve.models import ModelRegistry, ServedModel
+from tuili.serve.request_body import RequestLimits
 from tuili.serve.routes import chat, completions, feedback, operator, pages, responses
 from tuili.serve.routes.feedback import MAX_FILE_BYTES, FeedbackFile
 from tuili.serve.schemas.openapi import openapi_document

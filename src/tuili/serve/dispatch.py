@@ -155,9 +155,9 @@ class Dispatcher:
                     async with aclosing(served.stream(prepared)) as events:  # type: ignore[type-var]
                         async for event in events:
                             if isinstance(event, Answered):
-                                event = Answered(fill_form(event.answer, self._form))
                                 await self._models.keep_if_revoked(served)
                                 self._audit.offer(served.name, self._caller.client, served.calibration, event.answer)
+                                event = Answered(fill_form(event.answer, self._form))
                             metrics.observe(event, time.perf_counter())
                             await queue.put((index, event))
                     return

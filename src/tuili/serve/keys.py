@@ -157,26 +157,28 @@ class Keys:
         """Whether any key is an operator's."""
         return any(caller.operator for _, caller in self._callers)
 
-    def authenticate(self, header: str | None) -> Caller:
-        """Who sent this `Authorization` header. Raises `HttpError` for one without a known key.
-
-        The given key is compared with every known key, each in constant time, so that the time taken tells nothing.
+    def authenticate(self, authorization: str = "", api_key: str = "") -> Caller:
+        """Who sent these headers, `Authorization` and `X-Api-Key`: the first of them that has a known key tells. Raises
+        `HttpError` where none has, if keys are needed.
         """
-        scheme, _, secret = (header or "").partition(" ")
-        digest = hashlib.sha256(secret.strip().encode()).hexdigest()
-        match = None
+        scheme, _, secret = authorization.partition(" ")
+        for given in (secret.strip() if scheme.lower() == "bearer" else "", api_key):
+            if given and (caller := self._known(given)) is not None:
+                return caller
+        if not self.required:
+            return self._anonymous
+        needed = "an API key is needed: Authorization: Bearer … or X-Api-Key: …"
+        message = "the API key is not known here" if authorization or api_key else needed
+        raise HttpError(401, message, "invalid_api_key")
+
+    def _known(self, secret: str) -> Caller | None:
+        """Whose key it is. It is compared with every known key, each in constant time, so that the time taken tells
+        nothing.
+        """
+        digest, match = hashlib.sha256(secret.encode()).hexdigest(), None
         for known_digest, caller in self._callers:
             if hmac.compare_digest(known_digest, digest):
                 match = caller
-        if match is None or scheme.lower() != "bearer":
-            if not self.required:
-                return self._anonymous
-            message = (
-                "the API key is not known here"
-                if header
-                else "an API key is needed: Authorization: Bearer … or X-Api-Key: …"
-            )
-            raise HttpError(401, message, "invalid_api_key")
         return match
 
 

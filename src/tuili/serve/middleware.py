@@ -6,19 +6,18 @@ An ASGI middleware of our own, because Starlette's base class reads a body whole
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
 from typing import Any
 
 from tuili.serve.errors import HttpError
 from tuili.serve.keys import Caller, Keys
 from tuili.serve.metrics import Metrics
+from tuili.serve.request_body import Headers, Message, Receive, RequestBody, RequestLimits
 
 ACCESS_LOG, LOG = logging.getLogger("tuili.access"), logging.getLogger(__name__)
 PROBE_PATHS = {"/health", "/ready"}
@@ -32,24 +31,8 @@ MAX_LOGGED_PATH_CHARS = 200
 REQUEST_ID = re.compile(r"[\w.-]{1,64}")
 """Ids of clients that are taken over; a new one replaces any other, which could forge lines of the log."""
 
-Message = MutableMapping[str, Any]
-Headers = dict[bytes, bytes]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class RequestLimits:
-    """What a request may be at most: bytes of the body, number and bytes of all headers together, and seconds until the
-    body has come in whole. max_requests: requests at work at a time, without probes.
-    """
-
-    max_body_bytes: int = 1_000_000
-    max_headers: int = 100
-    max_header_bytes: int = 16_384
-    body_seconds: float = 30.0
-    max_requests: int = 1024
 
 
 class AccessMiddleware:
@@ -70,10 +53,11 @@ class AccessMiddleware:
         request_id = given_id if REQUEST_ID.fullmatch(given_id) else uuid.uuid4().hex
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
+        body, refused = RequestBody(receive, headers, self._limits), False
 
         async def send_with_id(message: Message) -> None:
             nonlocal status, response_started
-            if state.get("body_error") is not None:  # the framework's answer to a body that did not come whole
+            if body.error is not None and not refused:  # the framework's answer to a body that did not come whole
                 return
             if message["type"] == "http.response.start":
                 status, response_started = message["status"], True
@@ -85,18 +69,19 @@ class AccessMiddleware:
         self._at_work += counts
         try:
             try:
-                self._check_limits(scope, headers)
+                self._check_limits(scope, headers, body)
                 state["caller"] = self._caller(scope["path"], headers)
-                await self._app(scope, self._limited(receive, state), send_with_id)
+                await self._app(scope, body.receive, send_with_id)
             except HttpError as refusal:
                 error = refusal
             except Exception:
                 LOG.exception("an error inside the server")
                 error = HttpError(500, "an error inside the server; its log has it", "server_error")
-            error = state.pop("body_error", error)
+            error, refused = body.error or error, True
             if error is not None and error.status != 500:
                 self._metrics.refused.labels(state.get("model", ""), error.code or "other").inc()
             if error is not None and not response_started:
+                await body.drop_rest()
                 await _send_error(error, send_with_id)
         finally:
             self._at_work -= counts
@@ -119,7 +104,7 @@ class AccessMiddleware:
         }
         ACCESS_LOG.info(json.dumps(line))
 
-    def _check_limits(self, scope: MutableMapping[str, Any], headers: Headers) -> None:
+    def _check_limits(self, scope: MutableMapping[str, Any], headers: Headers, body: RequestBody) -> None:
         """Raise `HttpError` for a request too many, or one whose headers are, or announce, too much."""
         limits = self._limits
         if self._at_work > limits.max_requests and scope["path"] not in PROBE_PATHS:
@@ -130,48 +115,14 @@ class AccessMiddleware:
             raise HttpError(431, message, "headers_too_large")
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length[:20]) > limits.max_body_bytes:
-            raise self._body_too_large()
-
-    def _body_too_large(self) -> HttpError:
-        return HttpError(413, f"the body may have at most {self._limits.max_body_bytes} bytes", "body_too_large")
+            raise body.too_large
 
     def _caller(self, path: str, headers: Headers) -> Caller | None:
         """Who sends a request; None for paths that need no key. Raises `HttpError` without a known key."""
         if path in PROBE_PATHS or PAGE_PATHS.fullmatch(path):
             return None
-        authorization, api_key = (headers.get(name) for name in (b"authorization", b"x-api-key"))
-        try:
-            return self._keys.authenticate(None if authorization is None else authorization.decode("latin-1"))
-        except HttpError:
-            if api_key is None:
-                raise
-        return self._keys.authenticate(f"Bearer {api_key.decode('latin-1')}")
-
-    def _limited(self, receive: Receive, state: dict[str, Any]) -> Receive:
-        """`receive` for a body that may be neither longer nor slower than the limits say. It notes an error in `state`
-        as `body_error`, for FastAPI would turn any error of reading a body into one of its own.
-        """
-        received, deadline, complete = 0, time.monotonic() + self._limits.body_seconds, False
-
-        async def limited_receive() -> Message:
-            nonlocal received, complete
-            if complete:  # all that can still come is that the client leaves
-                return await receive()
-            try:
-                message = await asyncio.wait_for(receive(), max(0.0, deadline - time.monotonic()))
-            except TimeoutError:
-                text = f"the body has not come within {self._limits.body_seconds:g} s"
-                state["body_error"] = HttpError(408, text, "body_too_slow")
-                raise state["body_error"] from None
-            if message["type"] == "http.request":
-                received += len(message.get("body", b""))
-                complete = not message.get("more_body", False)
-                if received > self._limits.max_body_bytes:
-                    state["body_error"] = self._body_too_large()
-                    raise state["body_error"]
-            return message
-
-        return limited_receive
+        authorization, api_key = (headers.get(name, b"").decode("latin-1") for name in (b"authorization", b"x-api-key"))
+        return self._keys.authenticate(authorization, api_key)
 
 
 async def _send_error(error: HttpError, send: Send) -> None:

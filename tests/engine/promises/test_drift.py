@@ -62,7 +62,21 @@ def test_a_revocation_stays() -> None:
     assert alarm.evidence == evidence
 
 
-@pytest.mark.parametrize("bad", [{"epsilon": 2.0}, {"seen": -1}, {"wealth": [1.0]}, {"wealth": None}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"epsilon": 2.0},
+        {"seen": -1},
+        {"wealth": [1.0]},
+        {"wealth": None},
+        {"seen": float("inf")},
+        {"seen": 10**400},
+        {"alpha": 10**400},
+        {"epsilon": "none"},
+        {"wealth": [1e308] * 6},
+        {"wealth": [10**400] * 6},
+    ],
+)
 def test_an_impossible_state_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(InputError):
         DriftAlarm.restored(DriftAlarm(0.05).state() | bad)

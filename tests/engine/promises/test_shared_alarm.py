@@ -126,7 +126,8 @@ def test_alarms_go_on_from_their_state_and_refuse_another_one() -> None:
         with pytest.raises(InputError, match="other promises"):
             other.restore(state)
     damaged: list[object] = [{}, {"attempts": {}, "answers": state["answers"]}, {**state, "answers": []}, [], None]
-    damaged.append({**state, "attempts": {**state["attempts"], "given": {"a": float("inf")}}})
+    for evidence in (float("inf"), 10**400):
+        damaged.append({**state, "attempts": {**state["attempts"], "given": {"a": evidence}}})
     damaged.append({**state, "attempts": {**state["attempts"], "own": {"a": 3}}})
     for wrong_state in damaged:
         with pytest.raises(InputError, match="state of the"):

@@ -25,7 +25,8 @@ from tuili.engine import Engine
 from tuili.serve.app import Settings
 from tuili.serve.errors import HttpError
 from tuili.serve.keys import Keys
-from tuili.serve.middleware import PROBE_PATHS, RequestLimits
+from tuili.serve.middleware import PROBE_PATHS
+from tuili.serve.request_body import RequestLimits
 from tuili.serve.schemas.openapi import ROUTE_REPLIES, STATUS_DESCRIPTIONS
 
 CHAT = "/v1/chat/completions"

@@ -33,6 +33,22 @@ INTEGER = schema(answer={"type": "integer"})
 
 
 @pytest.mark.parametrize(
+    "often",
+    [
+        {"type": "integer", "enum": list(range(1000))},
+        {**schema(x={"type": "integer"}), "required": ["x"] * 1000},
+        {"anyOf": [{"type": "integer"}] * 1000},
+        {f"junk {number}": 0 for number in range(1000)},
+        {"$ref": "#/$defs/often"},
+    ],
+)
+def test_what_is_read_of_a_schema_is_bounded_however_often_it_is_referred_to(often: dict[str, Any]) -> None:
+    referring = schema(answer={"type": "integer"}, **{f"p{n}": {"$ref": "#/$defs/often"} for n in range(50)})
+    with pytest.raises(HttpError, match="more than 10,000 parts"):
+        AnswerForm.from_schema({**referring, "$defs": {"often": often}}, "schema")
+
+
+@pytest.mark.parametrize(
     ("kind", "text", "value"),
     [
         ("integer", "129", 129),

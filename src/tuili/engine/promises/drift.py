@@ -20,6 +20,8 @@ from tuili.errors import InputError
 ODDS_B = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """The error rates that are bet on, as multiples of epsilon's odds. A true rate that exceeds epsilon by less than an
 eighth of it cannot be detected by these bets."""
+MAX_SEEN = 2**63
+"""No alarm has seen so many answers."""
 ROUNDING = 1e-9
 """So much below 1 a product may fall by rounding."""
 
@@ -98,9 +100,12 @@ class DriftAlarm:
         try:
             alarm = cls(float(state["epsilon"]), float(state["alpha"]))
             seen, wealth_B = int(state["seen"]), [float(wealth) for wealth in state["wealth"]]
-        except (KeyError, TypeError) as error:
+            possible = 0 <= seen < MAX_SEEN and len(wealth_B) == len(ODDS_B) and min(wealth_B) >= 0
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"state of the drift alarm: {error}; epsilon, alpha, seen and wealth are needed") from None
-        if seen < 0 or len(wealth_B) != len(ODDS_B) or not all(isfinite(w) and w >= 0 for w in wealth_B):
+        if not possible or not isfinite(sum(wealth_B)):
             raise InputError(
                 f"state of the drift alarm: seen = {seen}, wealth = {wealth_B}; {len(ODDS_B)} amounts needed"
             )

@@ -72,7 +72,7 @@ class SharedAlarm:
             common = DriftAlarm.restored(state["common"])
             own = {str(client): DriftAlarm.restored(alarm) for client, alarm in state["own"].items()}
             given = {str(client): float(evidence) for client, evidence in state["given"].items()}
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InputError(f"state of the alarms: {error!r}; common, own and given are needed") from None
         expected = (self.common.epsilon, self.common.alpha)
         if any((alarm.epsilon, alarm.alpha) != expected for alarm in (common, *own.values())):

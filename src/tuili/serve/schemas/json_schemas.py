@@ -37,8 +37,10 @@ STEPS_NAMES = {
     "analysis",
 }
 """Names of properties that take the steps, in the same form."""
-MAX_PARTS, MAX_DEPTH = 1000, 16
-"""Parts of a schema that are read, counted once for each reference to them, and objects inside each other."""
+MAX_PARTS, MAX_DEPTH = 10_000, 16
+"""Keywords of a schema and their values that are read, counted once for each reference to them, and objects inside each
+other.
+"""
 
 
 @dataclass(frozen=True)
@@ -187,11 +189,11 @@ class _Reader:
         """A schema with its references followed, and with null taken out of its choices."""
         nullable = False
         while True:
-            self._left -= 1
-            if self._left < 0:
-                raise misfit(place, f"the schema has more than {MAX_PARTS} parts")
             if not isinstance(schema, Mapping):
                 raise misfit(place, "a schema is wanted")
+            self._left -= 1 + len(schema) + sum(len(one) for one in schema.values() if isinstance(one, list | dict))
+            if self._left < 0:
+                raise misfit(place, f"the schema has more than {MAX_PARTS:,} parts")
             inner: Any = None
             for keyword in ("$ref", "allOf", "anyOf", "oneOf"):
                 if keyword not in schema:
