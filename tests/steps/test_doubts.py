@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tuili.steps import Context, check
+from tuili.steps import Context, check, check_chain
 
 GIVEN = "P1: A. P2: B."
 
@@ -20,11 +20,19 @@ GIVEN = "P1: A. P2: B."
             "Does P2 follow from P1?", "Which of P1 and P2 holds?", "None of the premises is true.",
             "All of these statements are false.", "At most one of the two statements is true.",
             "The statements cannot both be true.", "One premise is wrong.", "Or else C.", "No!",
+            "Does P2 apply?", "Is P2 a fact?", "Ann disputes P2.", "This was a lie.", "Wait, please ignore that.",
+            "The premises can't all hold.", "The two sentences cannot both hold.", "All of the sentences are wrong.",
+            "Which is true?", "Which one is false?", "Which of these are right?", "Which statement is wrong?",
+            "Label each of the facts as true or false.", "Mark every one as true or false.",
+            "Does C hold? Ignore that.", "Bob doubts P2.", "Neither of these claims is correct.",
+            "Few of the premises are true.", "P2 may be true.",
         )),
         *(f"{heading}\nP1: A\nP2: B" for heading in (
             "Exactly one of the following holds:", "Exactly one of the following holds:\n", "Prove:", "Prove that",
             "Decide whether these follow.", "Conclusions:", "If the following hold:", "Which of these is true?",
             "Choose the right statement.", "Some of these are false.", "Options:\n", "Mark each as true or false.",
+            "Say whether these are true.", "Mark each of the premises as true or false.",
+            "Prove\n", "Show that\n", "Refute\n\n",
         )),
         *(f"P1: A{joint}P2: B" for joint in (
             "; or ", "\nor ", "\nor\n", "\nOR\n", "; else ", "; unless ", "\nif ", "\nnor ",
@@ -33,6 +41,8 @@ GIVEN = "P1: A. P2: B."
         "P1: A. Which follows? P2: B. P3: C.",
         "Which one holds: P1: A; P2: B",
         "P2: B\n?",
+        "Which of these is true?\n- P1: A\n- P2: B",
+        "P1: A, P2: B, does C hold? Please ignore that.",
     ],
 )  # fmt: skip
 def test_what_is_in_doubt_gives_nothing(prompt: str) -> None:
@@ -44,6 +54,7 @@ def test_what_is_in_doubt_gives_nothing(prompt: str) -> None:
     "prompt",
     [
         "Let x = 3. This is false.",
+        "Let x = 3, is it true?",
         "Use x = 3 for y.",
         "P1: x = 3. P2: x = 4.",
         "Let x = 3. Let x = 4.",
@@ -63,12 +74,24 @@ def test_no_value_comes_from_what_is_in_doubt_or_in_words(prompt: str) -> None:
     assert [check(line, context).status for line in lines] == ["unsupported"] * 4
 
 
+def test_to_restate_one_of_two_values_does_not_settle_which_holds() -> None:
+    context = Context.from_prompt("P1: x = 3. P2: x = 4.")
+    for restated in ("x = 4", "P2 => x = 4"):
+        chain = check_chain([restated, "x + 1 = 5", "x + 1 = 4", "x = 2 + 1 = 3"], context)
+        assert [verdict.status for verdict in chain] == ["valid", *["unsupported"] * 3]
+
+
 @pytest.mark.parametrize("doubt", ["Now let x = 5.", "Solve x + 2 = 7 for x.", "P1: x = 5."])
 def test_a_later_turn_takes_an_earlier_statement_back(doubt: str) -> None:
     context = Context.from_prompt(doubt, [("Let x = 3. Find x + 1. Let y = 2.", "4")])
     stale, new = ("x = 3", "x = 3 => x + 1 = 4", "x + 1 = 4"), ("x = 7 - 2 = 5", "y + 1 = 3")
     assert "valid" not in [check(line, context).status for line in stale]
     assert [check(line, context).status for line in new] == ["valid"] * 2
+
+
+def test_a_label_that_is_given_anew_takes_an_earlier_statement_back() -> None:
+    context = Context.from_prompt("P1: x = 5, P1: A", [("Let x = 3. P1: B", "4")])
+    assert [check(line, context).status for line in ("x = 3", "x = 1 + 2 = 3", "x + 1 = 4")] == ["unsupported"] * 3
 
 
 @pytest.mark.parametrize("joint", ["; or ", "\nor "])
@@ -91,7 +114,8 @@ def test_alternatives_on_two_lines_are_one_statement(joint: str) -> None:
             "Decide whether the statement B is true or false.", "State whether B is true, false or unknown.",
             "Assuming these premises, is B true?", "If these hold, is B true?", "If A holds, does B?",
             "Using P1 and P2, decide whether or not B holds.", "Given P1 and P2, is B true or false?",
-            "Which statements follow?", "Answer with only yes or no.", "Knights tell the truth, knaves lie.",
+            "Which statements follow?", "Does B hold? True or false?", "Answer in at most two sentences.",
+            "Which of the conclusions is true?", "Answer with only yes or no.", "Knights tell the truth, knaves lie.",
         )),
         "– P1: A -> B\n– P2: A",
     ],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.checker.facts.compare import compare
+from benchmarks.checker.facts.compare import Reader, compare
 from benchmarks.checker.facts.oracle import State
 from benchmarks.checker.facts.reader import read
+from benchmarks.checker.facts.wordings import DOUBTS, PATTERNS
 from tuili.steps import Context
 
 
@@ -29,8 +30,21 @@ def unprotected(prompt: str, earlier: tuple[tuple[str, str], ...]) -> Context:
     return Context(read.facts, read.program, unlabelled=read.unlabelled)
 
 
-@pytest.mark.parametrize("reader", [free, unprotected])
-def test_the_twin_finds_a_reader_that_protects_nothing(reader) -> None:
+def trusting(prompt: str, earlier: tuple[tuple[str, str], ...]) -> Context:
+    """As if a prompt never called its own statements into doubt."""
+    for kind, pattern in PATTERNS:
+        if kind in DOUBTS:
+            prompt = pattern.sub("", prompt)
+    return Context.from_prompt(prompt, earlier)
+
+
+def forgetful(prompt: str, earlier: tuple[tuple[str, str], ...]) -> Context:
+    """As if all that was said earlier were said in the last turn."""
+    return Context.from_prompt("\n".join([*(question for question, _ in earlier), prompt]))
+
+
+@pytest.mark.parametrize("reader", [free, unprotected, trusting, forgetful])
+def test_the_twin_finds_a_reader_that_gives_too_much(reader: Reader) -> None:
     assert compare(1500, 0, reader).false_valid
 
 
@@ -46,6 +60,17 @@ def test_the_twin_finds_a_reader_that_protects_nothing(reader) -> None:
         ("P1: A -> B, P2: A", "P1, P2 => B", True, False),
         ("P1: A -> B, P2: A", "P1, P2 => C", False, True),
         ("Hello.", "w = 1 + 1 = 2", True, False),
+        ("P1: x = 3. Is it so?", "P1 => x > 2", False, False),
+        ("P1: x = 3. P2: y = 2. This is false.", "x = 3", True, False),
+        ("P1: x = 3. P2: y = 2. Which is true?", "x = 3", False, False),
+        ("Prove:\nP1: x = 3\nP2: y = 2", "y = 2", False, False),
+        ("Which is true? Given P1: x = 3", "x = 3", True, False),
+        ("P1: x = 3\nor y = 2", "x = 3", False, True),
+        ("P1: x = 3; or P2: y = 2", "x = 3", False, False),
+        ("P1: x = 3. P2: x = 4.", "x = 1 + 2 = 3", False, False),
+        ("Let x be 3.", "x = 1 + 2 = 3", False, False),
+        ("Suppose x &gt; 3.", "x = 1 + 3 = 4", False, False),
+        ("Use x = 3 for y.", "x = 3", False, False),
     ],
 )
 def test_what_the_twin_says(prompt: str, line: str, may_be_valid: bool, may_be_invalid: bool) -> None:

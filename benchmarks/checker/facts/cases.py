@@ -5,9 +5,24 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from benchmarks.checker.facts.wordings import phrase
+
 NAMES, ATOMS, LABELS = ("x", "y", "z"), ("A", "B", "C"), ("P1", "P2", "P3", "Q1")
-SEPARATORS = (". ", ", ", "; ", " and ", ", and ", "\n", ",\n", " ", " or ", " if ", "! ", ".")
-ENDS = (".", "", "?", ";", "!", ".\nIs it so?", ", is B true?", ", find x + y.", ", what is x?", " (or not).")
+SEPARATORS = (". ", ", ", "; ", " and ", ", and ", "\n", ",\n", " ", " or ", " if ", "! ", ".", "\n- ", "\n• ")
+ALTERNATIVES = ("; or ", "\nor ", "\nor\n", "\nOR\n", "; unless ", "; else ", "\nnor ", "\nif ")
+ENDS = (
+    ".",
+    "",
+    "?",
+    ";",
+    "!",
+    ".\nIs it so?",
+    ", is B true?",
+    ", is it so?",
+    ", find x + y.",
+    ", what is x?",
+    " (or not).",
+)
 LEADS = (
     "",
     "",
@@ -22,7 +37,32 @@ LEADS = (
     "Hello! ",
     "Read this. ",
 )
-LOOSE = ("Solve {} for x", "Let {}", "Given {}", "If {}", "Suppose {}", "Is {}", "{}", "Use {}", "Solve for x: {}")
+LOOSE = (
+    "Solve {} for x",
+    "Let {}",
+    "Given {}",
+    "If {}",
+    "Suppose {}",
+    "Is {}",
+    "{}",
+    "Use {}",
+    "Solve for x: {}",
+    "Use {} for y",
+)
+WORDED = (
+    "Let {} be {}.",
+    "{} is at least {}.",
+    "{}: {}.",
+    "{} equals {}.",
+    r"Suppose ${} \geq {}$.",
+    "Suppose {} &gt; {}.",
+    "Let {} ≔ {}.",
+    "The number {} is greater than {}.",
+    r"P3: {} \leq {}.",
+    "P3: {} &lt; {}.",
+    "**P3**: {} = {}.",
+    "(P3): {} = {}.",
+)
 ASIDE = (
     "Ann has 3 apples.",
     "Let n be their number.",
@@ -43,19 +83,16 @@ class Case:
 
 def draw(rng: random.Random) -> Case:
     """A prompt and six lines."""
-    parts = [_labelled(rng)] if rng.random() < 0.8 else []
-    if rng.random() < 0.35:
-        parts.append(_loose(rng))
-    if rng.random() < 0.15:
-        parts.append(rng.choice(ASIDE))
-    rng.shuffle(parts)
-    text = rng.choice((" ", "\n")).join(parts)
+    text = _turn(rng)
     program = [f"L{i}: {rng.choice(NAMES)} = {_expression(rng)}" for i in range(1, rng.choice((2, 3, 4)))]
     if rng.random() < 0.25:
         text += "\n" + rng.choice(("\n", "\n", ", ", " and ")).join(program)
     else:
         program = []
-    earlier = ((_labelled(rng), rng.choice(("4", "z = 4", "P3: y = 2"))),) if rng.random() < 0.1 else ()
+    earlier = tuple(
+        (_turn(rng), rng.choice(("4", "z = 4", "P3: y = 2"))) for _ in range(2 if rng.random() < 0.3 else 1)
+    )
+    earlier = earlier if rng.random() < 0.15 else ()
     statements = [statement for pair in earlier for statement in pair] + [text]
     if rng.random() < 0.15:
         text = _wide(rng, text)
@@ -63,11 +100,30 @@ def draw(rng: random.Random) -> Case:
     return Case(text, earlier, lines)
 
 
+def _turn(rng: random.Random) -> str:
+    parts = [_labelled(rng)] if rng.random() < 0.8 else []
+    if parts and rng.random() < 0.2:
+        kind = rng.choice(("following", "choice", "heading", "title", "task", "all"))
+        space = "\n\n" if kind == "title" else rng.choice(("\n", "\n", "\n\n", " "))
+        parts[0] = phrase(rng, kind, LABELS) + space + parts[0]
+    if rng.random() < 0.35:
+        parts.append(_loose(rng))
+    if rng.random() < 0.15:
+        parts.append(rng.choice(ASIDE))
+    if rng.random() < 0.1:
+        parts.append(rng.choice(WORDED).format(rng.choice(NAMES), rng.randint(1, 6)))
+    rng.shuffle(parts)
+    if rng.random() < 0.3:
+        kind = rng.choice(("label", "label", "this", "this", "that", "all", "choice", "task"))
+        parts.insert(rng.randint(0, len(parts)) if rng.random() < 0.3 else len(parts), phrase(rng, kind, LABELS))
+    return rng.choice((" ", "\n")).join(parts)
+
+
 def _labelled(rng: random.Random) -> str:
     labels = rng.sample(LABELS, rng.choice((1, 2, 2, 3)))
     if rng.random() < 0.08:
         labels.append(labels[0])
-    separator = rng.choice(SEPARATORS)
+    separator = rng.choice(SEPARATORS if rng.random() < 0.9 else ALTERNATIVES)
     text = rng.choice(LEADS)
     for place, label in enumerate(labels):
         mark = rng.choice((": ", ": ", ": ", ":"))
@@ -79,6 +135,8 @@ def _labelled(rng: random.Random) -> str:
 
 def _loose(rng: random.Random) -> str:
     statement = rng.choice((", ", " and ", "\n")).join(_numeric(rng) for _ in range(rng.choice((1, 1, 2))))
+    if rng.random() < 0.1:
+        statement = _numeric(rng) + rng.choice(ALTERNATIVES[:-1]) + _numeric(rng)
     return rng.choice(LOOSE).format(statement) + rng.choice(ENDS)
 
 

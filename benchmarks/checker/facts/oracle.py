@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from benchmarks.checker.facts.reader import Form, Numbers, Proposition, Reading, Statement, linear, statement, words
+from benchmarks.checker.facts.language import Form, Numbers, Proposition, Statement, linear, options, statement, words
+from benchmarks.checker.facts.reader import Reading
 
 
 def feasible(wanted: Sequence[tuple[Form, str]]) -> bool:
@@ -51,17 +52,14 @@ def _without(form: Form, equation: Form, name: str) -> Form:
 NEGATED = {"=": "!=", "!=": "=", "<": "<=", "<=": "<"}
 
 
-def numbers(meaning: Statement) -> Numbers | None:
-    """The constraints of a statement about numbers; None for a proposition."""
-    return meaning if isinstance(meaning[0], tuple) else None
-
-
 def propositions(statements: Iterable[Statement]) -> list[Proposition]:
-    return [meaning for meaning in statements if isinstance(meaning[0], str)]
+    return [tuple(map(str, meaning)) for meaning in statements if isinstance(meaning, tuple) and not options(meaning)]
 
 
-def constraints(statements: Iterable[Statement]) -> list[tuple[Form, str]]:
-    return [constraint for meaning in statements for constraint in numbers(meaning) or ()]
+def cases(statements: Iterable[Statement]) -> Iterable[list[tuple[Form, str]]]:
+    """The constraints of the statements about numbers, in each choice of alternatives."""
+    for chosen in itertools.product(*filter(None, map(options, statements))):
+        yield [constraint for part in chosen for constraint in part]
 
 
 def negations(meaning: Numbers) -> Iterable[tuple[Form, str]]:
@@ -72,10 +70,9 @@ def negations(meaning: Numbers) -> Iterable[tuple[Form, str]]:
 
 def follows(premises: Sequence[Statement], conclusion: Statement) -> bool:
     """Whether the conclusion holds wherever the premises do."""
-    about_numbers = numbers(conclusion)
-    if about_numbers is not None:
-        base = constraints(premises)
-        return not any(feasible([*base, negated]) for negated in negations(about_numbers))
+    if parts := options(conclusion):
+        denials = [*itertools.product(*map(negations, parts))]
+        return not any(feasible([*base, *denial]) for base in cases(premises) for denial in denials)
     (wanted,), given = propositions([conclusion]), propositions(premises)
     atoms = sorted({atom for _, *parts in (*given, wanted) for atom in parts})
     for values in itertools.product((False, True), repeat=len(atoms)):
@@ -87,7 +84,7 @@ def follows(premises: Sequence[Statement], conclusion: Statement) -> bool:
 
 def consistent(statements: Sequence[Statement]) -> bool:
     """Whether all statements can hold together."""
-    return feasible(constraints(statements)) and not follows(propositions(statements), ("", "something else"))
+    return any(map(feasible, cases(statements))) and not follows(propositions(statements), ("", "something else"))
 
 
 def _same(text: str, other: str) -> bool:
@@ -149,6 +146,21 @@ class State:
         return [*(meaning for _, meaning in (*self.given, *self.conclusions)), *equal]
 
     @property
+    def clashing(self) -> set[str]:
+        """Names to which facts give two values."""
+        values = {found.groups() for text, _ in self.given if (found := re.fullmatch(r"(\w+) = (\d+)", text))}
+        names = [name for name, _ in values]
+        return {name for name in names if names.count(name) > 1}
+
+    @property
+    def sound(self) -> list[Statement]:
+        """What is known, except about names that have two values."""
+        names = self.clashing
+        shown = [meaning for text, meaning in (*self.given, *self.conclusions) if names.isdisjoint(words(text))]
+        values = [(({name: Fraction(1), "": -value}, "="),) for name, value in (self.defined | self.variables).items()]
+        return [*shown, *values]
+
+    @property
     def touched(self) -> set[str]:
         """Names of what is given, and of what was not read."""
         return self.reading.protected | {name for text, _ in (*self.given,) for name in words(text)}
@@ -191,15 +203,20 @@ class State:
                 true = follows([], statement(" = ".join(parts[1:])) or ())
                 return true and name != "pi", not true
         if not consistent(known):
-            return True, True
+            if not consistent(self.sound):
+                return True, True
+            stated = any(_same(line, other) for other, _ in (*self.given, *self.conclusions))
+            entailed = follows(self.sound, meaning)
+            wrong = not consistent([meaning]) or self.clashing.isdisjoint(words(line))
+            return stated or entailed, wrong and not (stated or entailed)
         entailed = follows(known, meaning)
         refuted = not consistent([*known, meaning])
-        unread = self.reading.unread or bool(self.reading.protected & (words(line) | self.touched_by_facts))
-        return entailed, refuted or not (entailed or unread)
+        return entailed, refuted or not (entailed or self._may_be_unread(line))
 
-    @property
-    def touched_by_facts(self) -> set[str]:
-        return {name for text, _ in self.given for name in words(text)}
+    def _may_be_unread(self, text: str) -> bool:
+        """Whether what was not read may say something about the names of a text, through the facts about them too."""
+        names, about = words(text), {name for text, _ in self.given for name in words(text)}
+        return self.reading.unread or bool(self.reading.protected & (names | about if names & about else names))
 
     def _inference(self, line: str) -> tuple[bool, bool]:
         head, _, tail = line.partition(" => ")
@@ -220,15 +237,16 @@ class State:
             premises.append(meaning)
             if grounded:
                 stated = any(_same(text, other) for other, _ in (*self.given, *self.conclusions))
-                holds = follows(self.known, meaning)
-                may_be_valid &= stated or holds or not consistent(self.known)
-                unread = self.reading.unread or self.reading.protected & (words(text) | self.touched_by_facts)
-                may_be_invalid |= not stated and (not unread or not consistent([*self.known, meaning]))
+                holds = follows(self.sound, meaning)
+                may_be_valid &= stated or holds or not consistent(self.sound)
+                may_be_invalid |= not stated and (
+                    not self._may_be_unread(text) or not consistent([*self.known, meaning])
+                )
             else:
                 may_be_invalid |= not consistent([*self.known, meaning])
         if unknown:
             return False, may_be_invalid
-        if len({numbers(meaning) is None for meaning in (*premises, conclusion)}) > 1:
+        if len({bool(options(meaning)) for meaning in (*premises, conclusion)}) > 1:
             return False, may_be_invalid
         right = follows(premises, conclusion) and consistent(premises)
         return may_be_valid and right, may_be_invalid or not right
@@ -252,5 +270,6 @@ class State:
         else:
             name, *rest = line.split(" = ")
             value = self.value(rest[-1], {}) if rest else None
-            if value is not None and re.fullmatch("[A-Za-z_]\\w*", name) and not re.search("[<>!]", line):
+            named = re.fullmatch("[A-Za-z_]\\w*", name) and name not in self.clashing
+            if value is not None and named and not re.search("[<>!]", line):
                 self.defined[name] = value

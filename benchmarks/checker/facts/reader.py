@@ -6,25 +6,22 @@ It knows a small language: linear statements about numbers, propositions about s
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from dataclasses import dataclass, field
-from fractions import Fraction
 
-Form = dict[str, Fraction]
-"""A linear form: the factor of each name, and of `""`, the constant."""
-Numbers = tuple[tuple[Form, str], ...]
-"""Constraints that all hold: form and one of `=`, `<`, `<=`, `!=`, compared with 0."""
-Proposition = tuple[str, ...]
-"""An operator and its operands, `("->", "A", "B")`, or an atom, `("", "A")`."""
-Statement = Numbers | Proposition
+from benchmarks.checker.facts.language import Statement, linear, options, statement, words
+from benchmarks.checker.facts.wordings import about
 
 WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0x3002: ".", 0x3001: ",", 0x3000: " "}
 LEADS = {"given", "let", "use", "take", "solve", "and", "premises", "we", "know", "that", "the", "facts"}
+LEADS |= {"consider", "following", "statements", "here", "are", "you", "these"}
 OPENERS = {"let", "use", "take", "given", "solve"}
 ASKING = {"is", "does", "what", "find", "compute", "how", "are", "do", "prove", "show", "determine"}
 DOUBT = ("false", "wrong", "only", "exactly", "neither", "either")
-SIGNS = set("=<>≠≤≥→⇒")
+SIGN = re.compile(r"[=<>≠≤≥→⇒⩾⩽≔≪≫⟹]|\\(?:geq?|leq?|neq?|gt|lt|equiv)\b|&[a-z]+|\bin \{")
+LIKE_LABEL = re.compile(r"\b[A-Za-z_]+\d\w*[*)\]\"]*:")
+JOINT = re.compile(r"\s*(?:;\s|\n)\s*(?:(or|unless|else|nor)\b|((?-i:if))(?=\s+[A-Z]\d{1,3}:))\s*", re.IGNORECASE)
+NUMBERED = re.compile(r"(?<!\w)[A-Za-z](?!\w)(?s:.*)(?<![A-Za-z_])\d|(?<![A-Za-z_])\d(?s:.*)(?<!\w)[A-Za-z](?!\w)")
 
 
 @dataclass
@@ -38,58 +35,22 @@ class Reading:
     labels: set[str] = field(default_factory=set)
     unread: bool = False
     statement_seen: bool = False
+    spoken: set[str] = field(default_factory=set)
+    """Names of the statements of this turn."""
+    last: tuple[str | tuple[str, Statement], ...] = ()
+    """The latest statement: its labels, or the entries of `loose`."""
+    is_next: bool = False
+    """Whether no sentence stands between the latest statement and this place."""
+    doubted: set[str] = field(default_factory=set)
+    """Labels that the prompt calls into doubt."""
+    doubts_next: str = ""
+    """Whether a `heading` or a `choice` calls into doubt what follows it."""
+    doubts_all: bool = False
 
     def given(self, changed: set[str]) -> list[tuple[str, Statement]]:
         """Text and meaning of each statement that says nothing about a changed variable."""
         everything = [*self.facts.values(), *self.loose]
         return [pair for pair in everything if changed.isdisjoint(words(pair[0]))]
-
-
-def words(text: str) -> set[str]:
-    """The words of a text that may be names."""
-    return set(re.findall(r"[A-Za-z_]\w*", text, re.ASCII)) - {"and", "or", "not"}
-
-
-def linear(text: str) -> Form | None:
-    """`2*x + y - 3`."""
-    form: Form = {}
-    pieces = re.fullmatch(r"\s*(-?[^-+]+(?:\s*[-+][^-+]+)*)", text)
-    if not pieces:
-        return None
-    for sign, term in re.findall(r"([-+]?)\s*([^-+]+)", text):
-        factor = re.fullmatch(r"(?:(\d+)(?:/(\d+))?)?\s*(\*?)\s*([A-Za-z_]\w*)?\s*", term)
-        if not factor or (factor[3] and not (factor[1] and factor[4])) or not (factor[1] or factor[4]):
-            return None
-        if factor[1] and factor[4] and not factor[3] and term.strip() != factor[1] + factor[4]:
-            return None
-        size = Fraction(int(factor[1] or 1), int(factor[2] or 1)) * (-1 if sign == "-" else 1)
-        form[factor[4] or ""] = form.get(factor[4] or "", Fraction(0)) + size
-    return form
-
-
-def minus(left: Form, right: Form) -> Form:
-    return {name: left.get(name, Fraction(0)) - right.get(name, Fraction(0)) for name in left.keys() | right.keys()}
-
-
-def statement(text: str) -> Statement | None:
-    """The meaning of a statement; None for what is none."""
-    text = re.sub(r"(\d)!(?!=)", lambda found: str(math.factorial(int(found[1]))), text.strip())
-    parts = re.split(r"\s*(<=|>=|!=|(?<![<>!-])=(?!>)|<(?![-=])|(?<![-=])>(?!=))\s*", text)
-    if len(parts) >= 3:
-        forms = [linear(part) for part in parts[::2]]
-        if any(form is None for form in forms):
-            return None
-        made = []
-        for left, sign, right in zip(forms, parts[1::2], forms[1:], strict=False):
-            assert left is not None and right is not None
-            turned = sign.startswith(">")
-            made.append((minus(right, left) if turned else minus(left, right), sign.replace(">", "<")))
-        return tuple(made)
-    if found := re.fullmatch(r"not ([A-Za-z]\w*)", text):
-        return ("not", found[1])
-    if found := re.fullmatch(r"([A-Za-z]\w*) (->|or|and) ([A-Za-z]\w*)", text):
-        return (found[2], found[1], found[3])
-    return ("", text) if re.fullmatch(r"[A-Za-z]\w*", text) else None
 
 
 def sentences(text: str) -> list[tuple[str, str]]:
@@ -113,22 +74,54 @@ def ascii_form(text: str) -> str:
 
 def read(prompt: str, earlier: tuple[tuple[str, str], ...] = ()) -> Reading:
     reading, bodies, prose = Reading(), list[tuple[str, str]](), list[str]()
-    for question, answer in earlier:
+    for question, answer in (*earlier, (prompt, "")):
+        before = [*reading.loose]
+        reading.spoken, reading.last, reading.doubts_next = set(), (), ""
         _read_text(ascii_form(question), reading, bodies, prose)
+        _take_back(reading, [pair for pair in before if reading.spoken & words(pair[0])])
         for sentence, _ in sentences(ascii_form(answer)):
-            if SIGNS & set(sentence) or re.search(r"[A-Za-z]\d+:", sentence):
+            if _states(sentence) or LIKE_LABEL.search(sentence):
                 _protect(reading, sentence)
-    _read_text(ascii_form(prompt), reading, bodies, prose)
+    if reading.doubts_all:
+        _take_back(reading, reading.loose)
     for label in {label for label, _ in bodies}:
         own = [body for other, body in bodies if other == label]
         named = words(reading.facts[label][0]) if label in reading.facts else set()
         circular = any(re.fullmatch(r"[A-Z]\d", n) and n in reading.labels and not _is_value(reading, n) for n in named)
         doubted = any(label in words(text) and any(d in text.lower().split() for d in DOUBT) for text in prose)
-        if len(own) > 1 or circular or doubted:
+        if len(own) > 1 or circular or doubted or reading.doubts_all or label in reading.doubted:
             reading.unread = True
             reading.facts.pop(label, None)
             reading.protected.update(*map(words, own), {label})
     return reading
+
+
+def _states(sentence: str) -> bool:
+    """Whether a sentence looks like a statement: by a sign, or by a number for a single letter."""
+    return bool(SIGN.search(sentence) or NUMBERED.search(sentence))
+
+
+def _take_back(reading: Reading, doubted: list[tuple[str, Statement]]) -> None:
+    """Protects statements without a label."""
+    for pair in [*doubted]:
+        if pair in reading.loose:
+            reading.loose.remove(pair)
+        reading.protected |= words(pair[0])
+
+
+def _doubt(reading: Reading, kind: str, labels: tuple[str, ...], end: str) -> None:
+    """Takes in what a sentence says about the prompt's own statements."""
+    if kind in ("heading", "title"):
+        reading.doubts_next = ""
+    elif kind == "following" or (kind == "choice" and not reading.labels):
+        reading.doubts_next = "choice" if end else "heading"
+    elif kind in ("all", "choice"):
+        reading.doubts_all = True
+    elif kind == "label":
+        reading.doubted |= set(labels)
+    elif kind == "that" or (kind == "this" and reading.is_next):
+        reading.doubted |= {entry for entry in reading.last if isinstance(entry, str)}
+        _take_back(reading, [entry for entry in reading.last if not isinstance(entry, str)])
 
 
 def _is_value(reading: Reading, label: str) -> bool:
@@ -141,7 +134,7 @@ def _protect(reading: Reading, text: str) -> None:
 
 
 def _read_text(text: str, reading: Reading, bodies: list[tuple[str, str]], prose: list[str]) -> None:
-    lines = text.split("\n")
+    lines = JOINT.sub(r" \1\2 ", text).split("\n")
     loose = ""
     for number, line in enumerate(lines):
         more = number + 1 < len(lines) and re.search(r"\b[A-Z]\d{1,3}:", lines[number + 1])
@@ -186,8 +179,8 @@ def _read_text(text: str, reading: Reading, bodies: list[tuple[str, str]], prose
 
 
 def _asks(text: str) -> tuple[str, str] | None:
-    """What stands before and in a question or task behind a comma."""
-    for comma in re.finditer(",", text):
+    """What stands before and in a question or task behind a comma or on a line of its own."""
+    for comma in re.finditer("[,\n]", text):
         after = re.sub(r"^(and|then) ", "", text[comma.end() :].strip()).split(" ")
         if len(after) > 1 and after[0].lower() in ASKING:
             return text[: comma.start()], text[comma.end() :]
@@ -199,12 +192,18 @@ def _close(
 ) -> None:
     if not group:
         return
-    original = [lead, *(body for _, body in group)]
-    asked = _asks(group[-1][1])
+    asked, asked_end = _asks(group[-1][1]), end
     if asked:
-        group = [*group[:-1], (group[-1][0], asked[0])]
-        _loose(asked[1], end, reading, prose)
-        end = ""
+        group, end = [*group[:-1], (group[-1][0], asked[0])], ""
+    _read_group(lead, group, end, followed, reading, prose)
+    if asked:
+        _loose(asked[1], asked_end, reading, prose)
+
+
+def _read_group(
+    lead: str, group: list[tuple[str, str]], end: str, followed: bool, reading: Reading, prose: list[str]
+) -> None:
+    original = [lead, *(body for _, body in group)]
     found, bad = {}, False
     for place, (label, body) in enumerate(group):
         if followed or place + 1 < len(group):
@@ -213,12 +212,21 @@ def _close(
         if re.fullmatch(r"\s*\d+\s*", body):
             body = f"{label} = {body.strip()}"
             meaning = statement(body)
-        if meaning is not None and not (meaning[0] == "" and re.fullmatch(r"[A-Z]\d{1,3}", body.strip())):
+        if meaning is not None and not (
+            isinstance(meaning, tuple) and meaning[0] == "" and re.fullmatch(r"[A-Z]\d{1,3}", body.strip())
+        ):
             found[label] = (body.strip(), meaning)
         else:
             bad = True
-    introduced = all(word.lower() in LEADS for word in re.findall(r"\w+", lead)) and not re.search(r"[^\w\s,:*-]", lead)
-    if end in ("", ".", ";") and introduced and not bad:
+    introduced = all(word.lower() in LEADS for word in re.findall(r"\w+", lead)) and not re.search(
+        r"[^\w\s,:*•–-]", lead
+    )
+    reading.last, reading.is_next = tuple(label for label, _ in group), True
+    if end != "?":
+        reading.spoken |= {name for text in original for name in words(text)}
+    if introduced and re.search("[A-Za-z]", lead):
+        reading.doubts_next = ""
+    if end in ("", ".", ";") and introduced and not bad and not reading.doubts_next:
         reading.facts.update(found)
         return
     reading.unread |= end != "?"
@@ -229,13 +237,21 @@ def _close(
 
 
 def _loose(sentence: str, end: str, reading: Reading, prose: list[str]) -> None:
+    kind, labels = about(sentence + end)
+    if kind:
+        _doubt(reading, kind, labels, end)
+    reading.is_next &= not sentence.strip()
+    if kind:
+        return
+    if end and reading.doubts_next == "heading" and sentence.strip():
+        reading.doubts_next = ""
     prose.append(sentence)
-    like_label = bool(re.search(r"\b[A-Za-z_]+\d\w*:", sentence))
-    if not like_label and not SIGNS & set(sentence):
+    like_label = bool(LIKE_LABEL.search(sentence))
+    if not like_label and not _states(sentence):
         return
     reading.statement_seen = True
-    asked, kept = _asks(sentence), sentence
-    if asked and SIGNS & set(asked[0]):
+    asked, kept, asked_end = _asks(sentence), sentence, end
+    if asked and SIGN.search(asked[0]):
         kept, end = asked[0], ""
     kept = re.sub(r"^\s*solve for \w+:", "solve ", kept, flags=re.IGNORECASE)
     tokens = kept.split()
@@ -244,13 +260,22 @@ def _loose(sentence: str, end: str, reading: Reading, prose: list[str]) -> None:
     body = kept
     for word in leading:
         body = body.split(word, 1)[1]
-    body = re.sub(r" for [a-z]$", "", body.strip())
+    if "solve" in kept.lower().split():
+        body = re.sub(r" for [a-z]$", "", body.strip())
     made = [(part, statement(part)) for part in re.split(r",\s*and\s|,|\n|\sand\s", body)]
-    good = all(meaning and SIGNS & set(text) and meaning[0] not in ("->",) for text, meaning in made)
+    good = all(meaning and options(meaning) for _, meaning in made)
+    if end != "?":
+        reading.spoken |= words(sentence)
     if like_label or end in ("?", "!") or not opened or not good:
         reading.unread |= like_label
         _protect(reading, sentence)
         return
-    reading.loose += [(text.strip(), meaning) for text, meaning in made if meaning]
-    if asked and SIGNS & set(asked[1]):
-        _protect(reading, asked[1])
+    stated = [(text.strip(), meaning) for text, meaning in made if meaning]
+    reading.loose += stated
+    reading.last, reading.is_next = tuple(stated), True
+    if asked:
+        kind, labels = about(asked[1] + asked_end)
+        _doubt(reading, kind, labels, asked_end)
+        reading.is_next = False
+        if _states(asked[1]):
+            _protect(reading, asked[1])

@@ -93,7 +93,9 @@ class Context:
 
     def _with_definition(self, statement: Term) -> Context:
         name, term = _definition(statement)
-        value = None if term is None or name in self.values else _value(term, self.values, evaluation_budget())
+        if term is None or name in self.values or name in self._solution[1]:
+            return self
+        value = _value(term, self.values, evaluation_budget())
         return self if value is None else replace(self, names={**self.names, name: value})
 
     @cached_property
@@ -113,17 +115,20 @@ class Context:
     def _counts(self, statement: Term) -> bool:
         return not self.events or self.execution.state(self.events).keys().isdisjoint(terms.names(statement))
 
-    @cached_property
+    @property
     def values(self) -> Mapping[str, Value]:
-        """The value of every name that has one: in the program's state, by a definition, or by a fact.
+        """The value of every name that has one: in the program's state, by a definition, or by a fact."""
+        return self._solution[0]
 
-        A name to which the facts give two values has none by them.
-        """
-        definitions = self._definitions
+    @cached_property
+    def _solution(self) -> tuple[Mapping[str, Value], set[str]]:
+        """All values, and the names to which the facts give two values: those have none."""
+        definitions, without = self._definitions, set[str]()
         while True:
             known, contested = self._solve(definitions)
             if not contested:
-                return known
+                return known, without
+            without |= contested
             definitions = [(name, term) for name, term in definitions if name not in contested]
 
     def _solve(self, definitions: Iterable[tuple[str, Term]]) -> tuple[dict[str, Value], set[str]]:

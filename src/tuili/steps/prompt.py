@@ -18,14 +18,17 @@ from tuili.steps.sentences import (
     MARK,
     RELATION,
     TAIL,
+    asks_which,
     doubted,
     doubts_all,
     doubts_the_last,
     is_lead,
+    is_opening,
     joined,
     labelled_statement,
     offers_a_choice,
     sentences,
+    takes_back,
     unlabelled_statements,
     without_separator,
     words,
@@ -72,6 +75,8 @@ class _Reader:
         self._doubts_all = False
         self._used: set[str] = set()
         self._assigned: set[str] = set()
+        self._stated: set[str] = set()
+        """The words of this turn's facts."""
         self._count = 0
         self._is_cut = False
         self._heading = ""
@@ -79,16 +84,17 @@ class _Reader:
         self._is_choice = False
         """Whether the entries that come next are to be judged."""
         self._latest: tuple[Sequence[str], Sequence[str]] = (), ()
-        """The labels and the statements of the sentence before the next one."""
+        """The labels and the statements of the latest sentence that had any."""
+        self._is_next = False
+        """Whether no other sentence stands between that one and the next."""
 
     def read_turn(self, text: str) -> None:
         """Takes in the text of one turn. An earlier statement without a label gives way to one about the same name."""
         given, earlier, protected = self._given, self._given.unlabelled, self._given.protected
-        facts = set(given.facts)
         given.unlabelled, given.protected, self._heading, self._is_choice = [], set(), "", False
+        self._is_next, self._stated = False, set()
         self._read(text)
-        said = {*given.unlabelled, *(fact for label, fact in given.facts.items() if label not in facts)}
-        mentioned = given.protected.union(*map(words, said)) - KEYWORDS
+        mentioned = self._stated.union(given.protected, *map(words, given.unlabelled)) - KEYWORDS
         stale = [statement for statement in earlier if words(statement) & mentioned]
         given.unlabelled[:0] = (statement for statement in earlier if statement not in stale)
         given.protected |= protected.union(*map(words, stale))
@@ -105,7 +111,7 @@ class _Reader:
                 prose = self._read_line(line, marks, is_continued=bool(next_marks))
             elif line.strip():
                 prose += "\n" + line
-            elif not prose.endswith(":"):
+            elif not is_opening(prose):
                 self._read_prose(prose)
                 self._heading, prose = "" if prose else self._heading, ""
         self._read_prose(prose)
@@ -184,12 +190,13 @@ class _Reader:
         bodies.append((last, without_separator(body) if is_continued else body))
         facts = [(label, labelled_statement(label, text.strip())) for label, text in bodies]
         introduced = is_lead(self._heading + lead)
-        self._is_choice &= not (introduced and (self._heading + lead).strip())
+        self._is_choice &= not (introduced and re.search("[A-Za-z]", self._heading + lead))
         if not introduced:
             self._judge(lead)
-        self._latest = [label for label, _ in entries], ()
+        self._latest, self._is_next = ([label for label, _ in entries], ()), True
         if end not in ("?", "!") and introduced and not self._is_choice and all(fact for _, fact in facts):
             self._given.facts.update((label, fact) for label, fact in facts if fact)
+            self._stated.update(*(words(fact) for _, fact in facts if fact))
         else:
             self._given.unread |= end != "?"
             for text in (lead, *(text for _, text in entries)):
@@ -213,22 +220,25 @@ class _Reader:
             self._given.protected |= words(sentence)
             return
         self._given.unlabelled += statements
-        self._latest = (), statements
-        if tail and RELATION.search(sentence, tail.end()):
-            self._given.protected |= words(sentence[tail.end() :])
+        self._latest, self._is_next = ((), statements), True
+        if tail:
+            asked = sentence[tail.start() + 1 :]
+            self._judge(asked)
+            if RELATION.search(asked):
+                self._given.protected |= words(asked)
 
     def _judge(self, sentence: str) -> None:
         """Takes in what a sentence says about other sentences."""
         if not sentence.strip():
             return
         self._doubted |= doubted(sentence)
-        self._doubts_all |= doubts_all(sentence)
+        self._doubts_all |= doubts_all(sentence) or (bool(self._bodies) and asks_which(sentence))
         self._is_choice |= offers_a_choice(sentence)
-        if doubts_the_last(sentence):
+        if takes_back(sentence) or (self._is_next and doubts_the_last(sentence)):
             labels, statements = self._latest
             self._doubted |= set(labels)
             self._drop(statements)
-        self._latest = (), ()
+        self._is_next = False
 
     def _drop(self, statements: Sequence[str]) -> None:
         given = self._given

@@ -37,44 +37,54 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TRUE_OR_FALSE = re.compile(r"\b(?:true(?:,| or|/) ?(?:or )?false|us(?:e|ing) only)\b", re.IGNORECASE)
 _LABELS = re.compile(rf"\b{LABEL.pattern}\b")
 _FALSE = (
-    r"(?:false|wrong|untrue|incorrect|invalid|lies?|lying|impossible|can(?:not|'t)(?: \w+)? be (?:true|right)|"
+    r"(?:false|wrong|untrue|incorrect|invalid|(?:a )?lies?|lying|impossible|"
+    r"can(?:not|'t)(?: \w+)? (?:be (?:true|right)|hold)|"
     r"not (?:\w+ )?(?:true|right|correct|hold|given|apply|valid))"
 )
 _DOUBT = re.compile(
     rf"\b(?:{_FALSE}|neither|either|exactly|only|one of|which of|no longer|not [A-Z][0-9]|ignore|disregard|forget|drop|"
-    r"omit|remove|withdr[ae]w|retract|reject|den(?:y|ies|ied)|refute|disprove|doubt|opposite|negation|contradicts?|unless|"
-    r"except|without|instead|replace|fails?|mistake|error|cannot|might|perhaps|maybe|probably|possibly|"
+    r"omit|remove|withdr[ae]w|retract|reject|den(?:y|ies|ied)|disput(?:es?|ed)|refute|disprove|doubt(?:s|ed|ful)?|opposite|negation|contradicts?|unless|"
+    r"except|without|instead|replace|fails?|mistake|error|cannot|might|may be|could be|perhaps|maybe|"
+    r"probably|possibly|"
     r"(?:prove|show|derive|infer|conclude|deduce|verify|check|judge|test)(?: that)? [A-Z][0-9]|"
     r"(?:is|are|do|does|whether|(?:decide|determine|say|see|tell) if) [A-Z][0-9]+(?: (?:and|or) [A-Z][0-9]+)?"
-    r"(?: is| are)? (?:true|so|right|correct|valid|follows?|holds?|implied|entailed)|"
+    r"(?: is| are)? (?:true|so|right|correct|valid|an? \w+|follows?|holds?|apply|applies|implied|entailed)|"
     r"[A-Z][0-9]+ (?:or|xor|nor|iff) [A-Z][0-9])\b|n't\b",
     re.IGNORECASE,
 )
 _ALL = (
     r"(?:these|those|statements?|premises?|facts?|claims?|clues?|assumptions?|equations?|rules?|options?|following|"
-    r"above)"
+    r"above|(?:the|these|those)(?: \w+)? sentences)"
 )
 _STATEMENTS = re.compile(_ALL, re.IGNORECASE)
 _DOUBT_OF_ALL = re.compile(
-    rf"\b(?:(?:exactly|only|just|at (?:most|least)|not all|none|one|two|three|some|any|most|half)(?: \w+)? of(?: the)?|"
-    rf"ignore|disregard|forget|exactly one|only one|one|no)(?: \w+)? {_ALL}\b.*|\b{_ALL}\b.*\b{_FALSE}\b",
+    r"\b(?:(?:exactly|only|just|at (?:most|least)|not all|none|neither|one|two|three|few|some|any|most|half)(?: \w+)?"
+    rf" of(?: the)?|ignore|disregard|forget|exactly one|only one|one|no)(?: \w+)? {_ALL}\b.*|\b{_ALL}\b.*\b{_FALSE}\b",
     re.IGNORECASE | re.DOTALL,
 )
 _DOUBT_OF_THE_LAST = re.compile(
     r"\W*(?:(?:actually|correction|else|impossible|no|oops|or|otherwise|sorry|unless|wait)\b"
-    r"|.{0,20}(?:ignore|disregard|forget) (?:this|that|it)\b"
     rf"|(?:(?:is|was) )?(?:(?:this|that|it|which) )?(?:is|was|isn't)? ?(?:not )?(?:true|right|correct|so|{_FALSE})"
     r"(?:(?:,| or|/) ?\w+)?\W*$)",
     re.IGNORECASE,
 )
+_TAKEN_BACK = re.compile(r"\b(?:ignore|disregard|forget) (?:this|that|it)\b", re.IGNORECASE)
+_ASKS_WHICH = (
+    r"\b(?:which (?:(?:ones?|of (?:these|those|them)|statements?|premises?|facts?|claims?|sentences?) )?(?:is|are) "
+    r"(?:right|true|correct|valid|false|wrong)|(?:mark|label|rate|classify|judge) (?:each|every|all))\b"
+)
+_WHICH = re.compile(_ASKS_WHICH, re.IGNORECASE)
 _CHOICE = re.compile(
     r"\bwhich (?:ones?|of (?:the following|these|those|them)|statements?|conclusions?|claims?|options?|answers?|"
-    r"follows?|holds?|must|(?:is|are) (?:right|true|correct|valid|false|wrong))\b|"
+    r"follows?|holds?|must)\b|"
     r"\b(?:choose|select|pick) (?:the|one|which|between|among)\b|"
     r"\b(?:prove|show|check|decide|determine|verify|refute|disprove|judge|mark|rate|classify)\b"
-    r"(?!.*\b(?:premises|facts|from)\b).*\b(?:following|these|those|which|each)\b",
+    r"(?!.*\b(?:premises|facts|from)\b).*\b(?:following|these|those|which|each)\b|"
+    r"\b(?:say|state|tell)\b.* (?:whether|if) (?:the following|these|those|they|each)\b(?! premises| facts)|"
+    rf"{_ASKS_WHICH}",
     re.IGNORECASE | re.DOTALL,
 )
+_OPENING = re.compile(r":$|(?:^|\n)\W*(?:prove|show|refute|disprove|conclusions?|options|choices)(?: that)?\s*$", re.I)
 _GIVING = frozenset({"given", "let", "solve", "take", "use", "using"})
 _LEADING = _GIVING | {"also", "and", "assumptions", "axioms", "clues", "consider", "data", "equation", "equations"}
 _LEADING |= {"fact", "facts", "following", "from", "here", "hold", "known", "know", "now", "of", "premise", "premises"}
@@ -121,9 +131,24 @@ def doubts_the_last(text: str) -> bool:
     return bool(_DOUBT_OF_THE_LAST.match(text))
 
 
+def takes_back(text: str) -> bool:
+    """Whether a sentence takes the latest statement back, even if others stand between them: `Ignore that`."""
+    return bool(_TAKEN_BACK.search(text))
+
+
+def asks_which(text: str) -> bool:
+    """Whether a sentence asks which statements are true, those before it too: `Which is right`."""
+    return bool(_WHICH.search(text))
+
+
 def offers_a_choice(text: str) -> bool:
     """Whether the entries that come next are to be judged: `Which of these is right`."""
     return bool(_CHOICE.search(text))
+
+
+def is_opening(text: str) -> bool:
+    """Whether an unfinished sentence goes on behind an empty line: by its colon, or as a bare task, `Prove that`."""
+    return bool(_OPENING.search(text))
 
 
 def is_lead(text: str) -> bool:
