@@ -60,7 +60,7 @@ def test_what_is_in_doubt_gives_nothing(prompt: str) -> None:
         "Let x = 3. Let x = 4.",
         *(f"{relation}. What is x?" for relation in (
             "x is 3", "x equals 3", "x: 3", "Let x be 3", "Let x be equal to 3",
-            "The number x is greater than 5", "set x to 3",
+            "The number x is greater than 5", "set x to 3", "Let x = 0x10",
             r"Suppose $x \geq 5$", "Suppose x ⩾ 5", "Suppose x &gt; 5", "Let x in {5, 6}", "x ≔ 3", "x ≪ 5", "x ⟹ y",
         )),
         "{\"P1\": x}",

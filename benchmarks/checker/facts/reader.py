@@ -265,7 +265,7 @@ def _loose(sentence: str, end: str, reading: Reading, prose: list[str]) -> None:
     made = [(part, statement(part)) for part in re.split(r",\s*and\s|,|\n|\sand\s", body)]
     good = all(meaning and options(meaning) for _, meaning in made)
     if end != "?":
-        reading.spoken |= words(sentence)
+        reading.spoken |= words(kept + asked[1] if asked and _states(asked[1]) else kept)
     if like_label or end in ("?", "!") or not opened or not good:
         reading.unread |= like_label
         _protect(reading, sentence)

@@ -29,6 +29,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _LEADING_ZERO = re.compile(r"(?:^|/)0[0-9]")
+_OTHER_BASE = re.compile(r"0(?:[xX][0-9A-Fa-f]|[bBoO][0-9])")
 
 
 class Token(NamedTuple):
@@ -71,6 +72,8 @@ def tokenize(line: str) -> list[Token]:
             raise Unreadable(f"ambiguous {line[end]!r} after the fraction {text[:20]}: put brackets round its operand")
         elif kind in ("number", "ratio") and _LEADING_ZERO.search(text):
             raise Unreadable(f"a number with a leading zero: {text[:20]}")
+        elif kind == "number" and _OTHER_BASE.match(line, position):
+            raise Unreadable(f"a number that is not decimal: {line[position : position + 20]}")
         elif len(text) > MAX_DIGITS:
             raise Unreadable(f"a number of more than {MAX_DIGITS} digits")
         tokens.append(token)
