@@ -20,7 +20,8 @@ from tests.waiting import GUARD_SECONDS, eventually, happened
 from tuili.engine import Engine, Request
 from tuili.serve.app import Settings
 from tuili.serve.keys import Keys
-from tuili.serve.models import engine_factory, folder_stamp
+from tuili.serve.models import engine_factory
+from tuili.serve.served_model import folder_stamp
 from tuili.serve.server import HeaderTimeoutProtocol
 from tuili.store import SHIPPED_MODELS
 

@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from tests.serve.conftest import Running, running
-from tests.serve.test_metrics import samples
+from tests.serve.monitoring.test_metrics import samples
 from tuili.errors import InputError
 from tuili.serve.app import Settings
 from tuili.serve.errors import HttpError

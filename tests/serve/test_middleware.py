@@ -21,9 +21,9 @@ from tuili.cli import serve
 from tuili.errors import InputError
 from tuili.serve.app import Settings
 from tuili.serve.keys import Keys
-from tuili.serve.metrics import Metrics
 from tuili.serve.middleware import AccessMiddleware
 from tuili.serve.models import ModelRegistry
+from tuili.serve.monitoring.metrics import Metrics
 from tuili.serve.request_body import RequestBody, RequestLimits
 
 PATH = "/v1/chat/completions"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import shutil
 import subprocess
@@ -75,7 +76,9 @@ def change(client: OpenAI, folder: Path, answers: list[str | None], caplog: pyte
     shutil.rmtree(folder / "tuili")
     for file in SHIPPED_MODELS.joinpath("nano").glob("*.*"):
         shutil.copy(file, folder)
-    eventually(lambda: "129" in answers, "the new weights do not answer")
+    with caplog.at_level(logging.INFO, "tuili.serve.models"):
+        eventually(lambda: "129" in answers, "the new weights do not answer")
+    assert "model own is loaded anew" in caplog.text
 
 
 def test_names_must_differ_and_models_exist(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import httpx2
 import pytest
 
 from tests.serve.conftest import Running, running
+from tests.serve.monitoring.test_metrics import samples
 from tests.serve.replies import check_reply
 from tests.serve.scripted import made_up_calibration, scripted_engine
 from tests.serve.test_keys import key
-from tests.serve.test_metrics import samples
 from tuili.engine import Budget, Engine, Promises, Request
 from tuili.serve.alarm_files import AlarmFiles
 from tuili.serve.app import Settings

@@ -14,7 +14,7 @@ from tests.serve.conftest import Running
 from tests.serve.replies import check_type
 from tuili.engine import Request
 from tuili.serve.errors import HttpError
-from tuili.serve.request_metrics import RequestMetrics
+from tuili.serve.monitoring.request_metrics import RequestMetrics
 from tuili.serve.sse import encode_events
 
 QUESTION = "What is 2 + 2?"

@@ -2,9 +2,9 @@ from .alarm_files import AlarmFiles, default_state_folder
 from .app import Settings, make_app
 from .keys import Key, Keys, new_key, read_keys
 from .models import ModelRegistry, engine_factory
-from .request_metrics import RequestMetrics
+from .monitoring.request_metrics import RequestMetrics
+from .monitoring.traces import Traces, otlp_traces
 from .server import HeaderTimeoutProtocol, serve
-from .traces import Traces, otlp_traces
 
 __all__ = [
     "AlarmFiles",

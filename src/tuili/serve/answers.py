@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Unpack
 
 from tuili.engine import Answer, Outcome, StepJudged, TokenWritten
+from tuili.serve.forms.structured import ForcedCall
 from tuili.serve.schemas.receipts import JudgedStep, ReceiptReply
 from tuili.serve.schemas.replies import (
     CalledFunction,
@@ -25,7 +26,6 @@ from tuili.serve.schemas.replies import (
     ToolCallReply,
     Usage,
 )
-from tuili.serve.schemas.structured import ForcedCall
 from tuili.steps import END_THINK, THINK
 
 BUDGET_STOPS = {"length", "layer_steps", "deadline"}

@@ -22,15 +22,16 @@ from tuili.errors import TuiliError
 from tuili.serve.audit import Audit
 from tuili.serve.errors import HttpError, from_engine_error, from_validation_errors
 from tuili.serve.keys import Keys
-from tuili.serve.metrics import Metrics
 from tuili.serve.middleware import AccessMiddleware
-from tuili.serve.models import ModelRegistry, ServedModel
+from tuili.serve.models import ModelRegistry
+from tuili.serve.monitoring.metrics import Metrics
+from tuili.serve.monitoring.traces import Traces
 from tuili.serve.request_body import RequestLimits
 from tuili.serve.routes import chat, completions, feedback, operator, pages, responses
 from tuili.serve.routes.feedback import MAX_FILE_BYTES, FeedbackFile
 from tuili.serve.schemas.openapi import openapi_document
 from tuili.serve.schemas.replies import Health, Model, ModelList
-from tuili.serve.traces import Traces
+from tuili.serve.served_model import ServedModel
 
 LOG = logging.getLogger(__name__)
 JSON_TYPE = re.compile(r"application/([\w.+-]+\+)?json\s*(;|$)", re.IGNORECASE)

@@ -18,12 +18,13 @@ from tuili.engine import Answer, Answered, Closed, Event, Outcome, Request
 from tuili.errors import TuiliError
 from tuili.serve.audit import Audit
 from tuili.serve.errors import HttpError, from_engine_error
+from tuili.serve.forms.structured import Form, fill_form
 from tuili.serve.keys import Caller
-from tuili.serve.metrics import Metrics
-from tuili.serve.models import ModelRegistry, ServedModel
-from tuili.serve.request_metrics import RequestMetrics
-from tuili.serve.schemas.structured import Form, fill_form
-from tuili.serve.traces import Traces
+from tuili.serve.models import ModelRegistry
+from tuili.serve.monitoring.metrics import Metrics
+from tuili.serve.monitoring.request_metrics import RequestMetrics
+from tuili.serve.monitoring.traces import Traces
+from tuili.serve.served_model import ServedModel
 
 LOG = logging.getLogger(__name__)
 PROMPT_FIELDS = {"/v1/completions": "prompt", "/v1/responses": "input"}

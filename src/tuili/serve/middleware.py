@@ -16,7 +16,7 @@ from typing import Any
 
 from tuili.serve.errors import HttpError
 from tuili.serve.keys import Caller, Keys
-from tuili.serve.metrics import Metrics
+from tuili.serve.monitoring.metrics import Metrics
 from tuili.serve.request_body import Headers, Message, Receive, RequestBody, RequestLimits
 
 ACCESS_LOG, LOG = logging.getLogger("tuili.access"), logging.getLogger(__name__)

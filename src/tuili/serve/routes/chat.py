@@ -28,12 +28,12 @@ from tuili.serve.answers import (
 from tuili.serve.dispatch import Dispatcher
 from tuili.serve.engine_requests import budget_for, read_conversation, sampling_for, with_seeds
 from tuili.serve.errors import HttpError
-from tuili.serve.marked_fields import read_marked_fields
+from tuili.serve.forms.marked_fields import read_marked_fields
+from tuili.serve.forms.structured import AnswerForm, ForcedCall, form_for
 from tuili.serve.schemas.formats import Text
 from tuili.serve.schemas.messages import Message, ReasoningInput, without_calls
 from tuili.serve.schemas.replies import ChatChunk, ChunkExtras, Delta, FunctionDelta
 from tuili.serve.schemas.requests import ChatRequest
-from tuili.serve.schemas.structured import AnswerForm, ForcedCall, form_for
 from tuili.serve.schemas.tools import forced_form
 from tuili.serve.sse import sse_response
 from tuili.store import Conversation

@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, Field, model_validator
 
 from tuili.errors import InputError
-from tuili.serve.metrics import Metrics
+from tuili.serve.monitoring.metrics import Metrics
 from tuili.serve.schemas.fields import Name, StrictModel
 from tuili.serve.schemas.replies import FeedbackTaken
 from tuili.serve.schemas.rules import all_of, at_least_one_text

@@ -16,9 +16,10 @@ from tuili.serve.answers import receipt
 from tuili.serve.audit import MAX_SAMPLE, Audit, AuditedAnswer
 from tuili.serve.errors import HttpError
 from tuili.serve.keys import ANONYMOUS, Caller
-from tuili.serve.models import ModelRegistry, ServedModel
+from tuili.serve.models import ModelRegistry
 from tuili.serve.schemas.fields import WHOLE_NUMBER, Name, StrictModel
 from tuili.serve.schemas.operator_replies import AlarmList, AlarmReply, AuditDraw, AuditedReply, JudgementTaken
+from tuili.serve.served_model import ServedModel
 
 LOG = logging.getLogger(__name__)
 

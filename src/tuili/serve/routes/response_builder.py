@@ -9,6 +9,7 @@ from typing import Any
 from tuili.engine import Answer, Outcome
 from tuili.serve.answers import finish_reason, reasoning_text, receipt, refusal, usage
 from tuili.serve.engine_requests import DEFAULT_EFFORT
+from tuili.serve.forms.structured import ForcedCall
 from tuili.serve.schemas.fields import Effort
 from tuili.serve.schemas.formats import TextFormat
 from tuili.serve.schemas.items import (
@@ -21,7 +22,6 @@ from tuili.serve.schemas.items import (
     ToolReply,
 )
 from tuili.serve.schemas.requests import ResponsesRequest
-from tuili.serve.schemas.structured import ForcedCall
 from tuili.serve.schemas.tools import ItemTool
 
 

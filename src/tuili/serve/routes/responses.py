@@ -18,12 +18,12 @@ from tuili.serve.answers import ReasoningText, judged_step, refusal
 from tuili.serve.dispatch import Dispatcher
 from tuili.serve.engine_requests import budget_for, read_conversation, sampling_for
 from tuili.serve.errors import HttpError
-from tuili.serve.marked_fields import read_marked_fields
+from tuili.serve.forms.marked_fields import read_marked_fields
+from tuili.serve.forms.structured import AnswerForm, ForcedCall, form_for
 from tuili.serve.routes.response_builder import ResponseBuilder, effort_of, message_part
 from tuili.serve.schemas.formats import Text
 from tuili.serve.schemas.messages import ItemReference, Message, ReasoningInput, without_calls
 from tuili.serve.schemas.requests import ResponsesRequest
-from tuili.serve.schemas.structured import AnswerForm, ForcedCall, form_for
 from tuili.serve.schemas.tools import forced_form
 from tuili.serve.sse import sse_response
 from tuili.store import Conversation

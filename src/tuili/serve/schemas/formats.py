@@ -23,7 +23,7 @@ class JsonObject(StrictModel):
 
 
 class Schema(StrictModel):
-    """A JSON schema of an object that an answer and its steps can fill; see `tuili.serve.schemas.structured`."""
+    """A JSON schema of an object that an answer and its steps can fill; see `tuili.serve.forms.structured`."""
 
     name: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
     description: str | None = None

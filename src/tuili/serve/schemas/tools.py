@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tuili.serve.errors import HttpError
+from tuili.serve.forms.structured import AnswerForm, ForcedCall
 from tuili.serve.schemas.fields import JsonSchema, StrictModel
-from tuili.serve.schemas.structured import AnswerForm, ForcedCall
 
 MAX_TOOLS = 128
 FunctionName = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]

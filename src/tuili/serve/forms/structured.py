@@ -14,9 +14,9 @@ from typing import Any, Protocol
 
 from tuili.engine import Answer, Outcome
 from tuili.errors import InputError
+from tuili.serve.forms.json_schemas import AnswerNode, ConstantNode, Node, ObjectNode, StepsNode, read_schema
+from tuili.serve.forms.json_values import ValueType
 from tuili.serve.schemas.formats import ChatSchema, ItemSchema, JsonObject, Text
-from tuili.serve.schemas.json_schemas import AnswerNode, ConstantNode, Node, ObjectNode, StepsNode, read_schema
-from tuili.serve.schemas.json_values import ValueType
 
 
 class Form(Protocol):

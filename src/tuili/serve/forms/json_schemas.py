@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuili.serve.errors import HttpError
-from tuili.serve.schemas.json_values import ANNOTATIONS, ValueType, allow_only, misfit
+from tuili.serve.forms.json_values import ANNOTATIONS, ValueType, allow_only, misfit
 
 ANSWER_NAMES = ("answer", "finalanswer", "result", "finalresult", "value", "solution", "output", "response")
 """Names of properties that take the answer before any other does: in small letters, without underscores."""

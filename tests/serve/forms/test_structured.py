@@ -16,8 +16,8 @@ from pydantic import BaseModel
 
 from tuili.engine import Answer, Outcome, Receipt
 from tuili.serve.errors import HttpError
-from tuili.serve.schemas.json_values import VALUE_TYPES
-from tuili.serve.schemas.structured import AnswerForm
+from tuili.serve.forms.json_values import VALUE_TYPES
+from tuili.serve.forms.structured import AnswerForm
 
 
 def answer(text: str, outcome: Outcome = Outcome.ANSWERED) -> Answer:

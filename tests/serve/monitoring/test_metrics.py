@@ -15,7 +15,7 @@ from tests.serve.conftest import Running, running
 from tests.waiting import eventually
 from tuili.serve.app import Settings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
 MAX_FEEDBACK_BYTES = 10_000
 

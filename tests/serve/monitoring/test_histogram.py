@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, disable_created_metrics, generate_latest
 
-from tuili.serve.histogram import LockFreeHistogram
+from tuili.serve.monitoring.histogram import LockFreeHistogram
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 BOUNDS = (0.005, 0.5, 1, 3, 60)

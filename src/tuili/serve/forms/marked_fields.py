@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from tuili.engine import Answer, Outcome
-from tuili.serve.schemas.json_schemas import STEPS_NAMES, AnswerNode, Node, ObjectNode, StepsNode, plain_name
-from tuili.serve.schemas.json_values import ValueType
+from tuili.serve.forms.json_schemas import STEPS_NAMES, AnswerNode, Node, ObjectNode, StepsNode, plain_name
+from tuili.serve.forms.json_values import ValueType
+from tuili.serve.forms.structured import AnswerForm, ForcedCall, Form
 from tuili.serve.schemas.messages import Message, ReasoningInput
-from tuili.serve.schemas.structured import AnswerForm, ForcedCall, Form
 
 INPUT = re.compile(r"\[\[ ## \w+ ## \]\]\n")
 MARKED, IN_JSON = (

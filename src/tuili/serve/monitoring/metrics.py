@@ -14,9 +14,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from tuili.engine import AlarmReading, Answer, Observation, Request
-from tuili.serve.histogram import LockFreeHistogram
 from tuili.serve.keys import ANONYMOUS
 from tuili.serve.models import ModelRegistry
+from tuili.serve.monitoring.histogram import LockFreeHistogram
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 LATENCY_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)

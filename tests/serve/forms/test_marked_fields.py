@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.serve.conftest import Running
-from tuili.serve.marked_fields import MarkedQuestion
+from tuili.serve.forms.marked_fields import MarkedQuestion
 
 QUESTION = "What is 48 + 27 - 3?"
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True).filter(lambda name: name != "completed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuili.engine import Answered, Event, Request, StepJudged, TokenWritten
 from tuili.serve.errors import HttpError
-from tuili.serve.metrics import Metrics
+from tuili.serve.monitoring.metrics import Metrics
 
 
 class RequestMetrics:

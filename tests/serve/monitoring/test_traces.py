@@ -18,9 +18,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tests.serve.conftest import Running, running
 from tests.waiting import happened
 from tuili.errors import InputError
-from tuili.serve import traces
 from tuili.serve.app import Settings
-from tuili.serve.traces import Traces, otlp_traces
+from tuili.serve.monitoring import traces
+from tuili.serve.monitoring.traces import Traces, otlp_traces
 
 QUESTION = "What is 48 + 27 * 3?"
 ASKED: Any = [{"role": "user", "content": QUESTION}]

@@ -1,0 +1,1 @@
+"""The forms that answers are put into: JSON of a schema, the parameters of a function, marked fields."""

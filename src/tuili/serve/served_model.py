@@ -1,0 +1,128 @@
+"""A model that a server has loaded. All that the server reads of an engine goes through it; answering is left to
+`tuili.engine`, loading and finding to `models`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from stat import S_ISREG
+
+from tuili.engine import AlarmReading, Engine, Event, Observation, PreparedRequest, Request, Service
+from tuili.serve.audit import AuditedAnswer
+from tuili.store import Conversation
+
+FolderStamp = tuple[tuple[str, int, int], ...]
+"""The files of a folder: path, size in bytes, and time of the last change in nanoseconds."""
+
+
+def folder_stamp(folder: Path) -> FolderStamp:
+    """The files of a folder as they are now. Two stamps differ where a file has changed; a file that vanishes meanwhile
+    is left out.
+    """
+    files = []
+    for file in sorted(folder.rglob("*")):
+        with suppress(FileNotFoundError):
+            status = file.stat()
+            if S_ISREG(status.st_mode):
+                files.append((str(file.relative_to(folder)), status.st_size, status.st_mtime_ns))
+    return tuple(files)
+
+
+@dataclass
+class ServedModel:
+    """A loaded model with its engine. stamp: its folder when it was loaded. created: when that was, in Unix seconds."""
+
+    name: str
+    path: Path
+    service: Service
+    engine: Engine
+    stamp: FolderStamp
+    created: int = field(default_factory=lambda: int(time.time()))
+    _told_revocations: int = field(default=0, init=False)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it takes requests."""
+        return self.service.alive
+
+    @property
+    def exits(self) -> list[int]:
+        """The numbers of layers after which a token may be done."""
+        return list(self.engine.exits)
+
+    @property
+    def conversation(self) -> Conversation:
+        """Whether the model was trained on conversations."""
+        return self.engine.conversation
+
+    @property
+    def waiting(self) -> int:
+        """Attempts that wait for a slot."""
+        return self.engine.scheduler.waiting
+
+    @property
+    def running(self) -> int:
+        """Attempts that have a slot."""
+        return self.engine.scheduler.running
+
+    @property
+    def slots(self) -> int:
+        """Attempts that can be written together."""
+        return self.engine.slots
+
+    @property
+    def alarms(self) -> list[AlarmReading]:
+        """The alarms that watch its promises; none for a model that is not calibrated."""
+        alarms = self.engine.promises.alarms
+        return [] if alarms is None else alarms.readings()
+
+    @property
+    def calibration(self) -> str:
+        """The hash of the calibration by which it promises; empty where it has none."""
+        return self.engine.promises.calibration_hash
+
+    @property
+    def has_new_revocations(self) -> bool:
+        """Whether any alarm has been raised since the last call of `new_revocations`."""
+        alarms = self.engine.promises.alarms
+        return alarms is not None and alarms.revocations != self._told_revocations
+
+    def new_revocations(self) -> list[AlarmReading]:
+        """The alarms that are raised, if any has been raised since the last call."""
+        if not self.has_new_revocations or self.engine.promises.alarms is None:
+            return []
+        self._told_revocations = self.engine.promises.alarms.revocations
+        return [reading for reading in self.alarms if reading.revoked]
+
+    def reset_alarms(self, client: str | None) -> None:
+        """Let the alarms of a client begin anew, or the common ones; see `Alarms.reset`."""
+        if self.engine.promises.alarms is not None:
+            self.engine.promises.alarms.reset(client)
+
+    def observe_judged(self, audited: AuditedAnswer, right: bool) -> bool:
+        """Let the alarms hear whether an answer was right. False where other promises are given by now."""
+        if audited.calibration != self.calibration:
+            return False
+        self.engine.promises.observe_judged(audited.answer, right, audited.client)
+        return True
+
+    async def prepare(self, request: Request) -> PreparedRequest:
+        """The request with its prompt as tokens; see `Engine.prepare`. It runs beside the event loop."""
+        return await asyncio.to_thread(self.engine.prepare, request)
+
+    def stream(self, prepared: PreparedRequest) -> AsyncIterator[Event]:
+        """The events of a request that has been prepared; see `Service.stream`."""
+        return self.service.stream(prepared)
+
+    async def observe(self) -> Observation | None:
+        """What experts and attention heads did with the last answer; None where there is no new one."""
+        return await self.service.observe()
+
+    async def close(self) -> None:
+        """End the engine; what it is still answering is cancelled."""
+        await self.service.__aexit__(None, None, None)
