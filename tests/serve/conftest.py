@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from tests.waiting import GUARD_SECONDS, eventually
 from tuili.serve.alarm_files import AlarmFiles
 from tuili.serve.app import Settings, make_app
 from tuili.serve.models import EngineFactory, ModelRegistry, engine_factory
+from tuili.serve.server import listen
 
 
 @dataclass
@@ -59,7 +59,8 @@ class Running:
 @contextmanager
 def listening(config: dict[str, Any]) -> Iterator[tuple[uvicorn.Server, int]]:
     """A server of uvicorn at work in its own thread, and its port."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    (taken,) = listen("127.0.0.1", 0)
+    with taken:
         server = uvicorn.Server(uvicorn.Config(log_config=None, **config))
         thread = threading.Thread(target=server.run, args=([taken],), daemon=True)
         thread.start()

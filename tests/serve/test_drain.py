@@ -1,11 +1,13 @@
-"""`tuili serve` completes the answers that it has begun before it ends on SIGTERM."""
+"""`tuili serve` sends what it writes at once, and completes the answers that it has begun before it ends on SIGTERM."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ import httpx2
 from openai import OpenAI
 
 from tests.waiting import GUARD_SECONDS, eventually
+from tuili.serve.server import listen
 
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
 CHOICES = 8
@@ -61,3 +64,21 @@ def in_flight(url: str) -> float:
     """How many answers are being worked on."""
     (number,) = re.findall(r'^tuili_requests_in_flight{model="nano"} (\S+)$', httpx2.get(f"{url}/metrics").text, re.M)
     return float(number)
+
+
+def test_what_is_written_is_sent_at_once() -> None:
+    async def sends_at_once() -> bool:
+        connected: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            peer = writer.get_extra_info("socket")
+            connected.set_result(bool(peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+            writer.close()
+
+        (listener,) = listen("127.0.0.1", 0)
+        async with await asyncio.start_server(note, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.close()
+            return await connected
+
+    assert asyncio.run(sends_at_once()), "small chunks of a stream must not wait for acknowledgements"

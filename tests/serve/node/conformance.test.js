@@ -86,7 +86,7 @@ test("choices are drawn with seeds that count up", async () => {
 
 test("what a stop text begins is left out", async () => {
   const completion = await client.chat.completions.create({ ...asked, stop: [" = 81"] });
-  assert.equal(completion.choices[0].message.content, null);
+  assert.equal(completion.choices[0].message.content, "");
   assert.equal(completion.choices[0].receipt.stop, "stop");
   assert.ok(!completion.choices[0].message.reasoning.includes("81"));
 });
@@ -112,7 +112,7 @@ test("an effort and a budget are kept", async () => {
   assert.deepEqual([promise.max_steps, promise.error_tolerance, promise.why], [4, 0.05, ""]);
   const short = await client.chat.completions.create({ ...asked, max_completion_tokens: 5 });
   assert.deepEqual([short.choices[0].finish_reason, short.usage.completion_tokens], ["length", 5]);
-  assert.equal(short.choices[0].message.content, null);
+  assert.equal(short.choices[0].message.content, "");
   assert.ok(short.choices[0].message.refusal);
 });
 
@@ -162,7 +162,9 @@ test("errors are of the client's own kinds, with code and field", async () => {
   };
   await assert.rejects(create({}, connect("none")), matches(OpenAI.AuthenticationError, 401, "invalid_api_key", null));
   await assert.rejects(create({ model: "none" }), matches(OpenAI.NotFoundError, 404, "model_not_found", "model"));
-  await assert.rejects(create({ tools: [] }), matches(OpenAI.BadRequestError, 400, "unknown_parameter", "tools"));
+  await assert.rejects(create({ wish: 1 }), matches(OpenAI.BadRequestError, 400, "unknown_parameter", "wish"));
+  const tools = [{ type: "function", function: { name: "add", parameters: {} } }];
+  await assert.rejects(create({ tools }), matches(OpenAI.BadRequestError, 400, "unsupported_parameter", "tools"));
   await assert.rejects(create({ temperature: 3 }), matches(OpenAI.BadRequestError, 400, "invalid_value", "temperature"));
   await assert.rejects(
     create({ stream: true, temperature: 3 }),
