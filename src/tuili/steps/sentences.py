@@ -43,7 +43,8 @@ _FALSE = (
 )
 _DOUBT = re.compile(
     rf"\b(?:{_FALSE}|neither|either|exactly|only|one of|which of|no longer|not [A-Z][0-9]|ignore|disregard|forget|drop|"
-    r"omit|remove|withdr[ae]w|retract|reject|den(?:y|ies|ied)|disput(?:es?|ed)|refute|disprove|doubt(?:s|ed|ful)?|opposite|negation|contradicts?|unless|"
+    r"omit|remove|withdr[ae]w|retract|reject|den(?:y|ies|ied)|disput(?:es?|ed)|refute|disprove|doubt(?:s|ed|ful)?|"
+    r"opposite|negation|contradicts?|unless|"
     r"except|without|instead|replace|fails?|mistake|error|cannot|might|may be|could be|perhaps|maybe|"
     r"probably|possibly|"
     r"(?:prove|show|derive|infer|conclude|deduce|verify|check|judge|test)(?: that)? [A-Z][0-9]|"
