@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tuili.engine import Numbers, RunnerName
 from tuili.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +28,22 @@ DepthOption = Annotated[
     typer.Option(
         "--depth", help="Layers per token: auto, an exit such as 3 or 12, or exact: all of them, by verified drafts."
     ),
+]
+RunnerOption = Annotated[
+    RunnerName,
+    typer.Option(
+        "--runner", envvar="TUILI_RUNNER", help="What computes; auto is native where that is possible, else torch."
+    ),
+]
+NumbersOption = Annotated[
+    Numbers,
+    typer.Option(
+        "--numbers", envvar="TUILI_NUMBERS", help="Format of weights and products; auto is int8, and fp32 with torch."
+    ),
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option("--threads", envvar="TUILI_THREADS", help="Threads that compute; by default as many as help."),
 ]
 DomainsOption = Annotated[str, typer.Option("--domains", help="Domains, separated by commas, or all.")]
 LevelsOption = Annotated[str, typer.Option("--levels", help="Levels from 1 to 5, separated by commas.")]
