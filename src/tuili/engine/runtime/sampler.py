@@ -1,0 +1,84 @@
+"""Sampling tokens from logits. Each sequence with a temperature has a random generator of its own.
+
+So the tokens of a sequence depend on its seed and its own logits, and not on the sequences decoded beside it.
+
+Dimensions: T tokens, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuili.engine.request import Sampling
+from tuili.engine.sequence import Sequence, TokenLogprobs
+
+Logits = NDArray[np.float32]
+Probabilities = NDArray[np.float64]
+
+
+class Sampler:
+    """Draws tokens, and keeps the generators of running sequences."""
+
+    def __init__(self) -> None:
+        self._generators: dict[Sequence, np.random.Generator] = {}
+
+    def draw(self, logits_V: Logits, sequence: Sequence) -> int | None:
+        """The next token of a sequence that has a temperature; None where its logits are no numbers, because a broken
+        model must not end the step of the other sequences."""
+        with np.errstate(invalid="ignore"):
+            prob_V = probabilities(logits_V, sequence.sampling)
+        if not np.isfinite(prob_V).all():
+            return None
+        generator = self._generators.get(sequence)
+        if generator is None:
+            generator = np.random.Generator(np.random.Philox(key=sequence.sampling.seed))
+            self._generators[sequence] = generator
+        sum_V = prob_V.cumsum()
+        return int(sum_V[:-1].searchsorted(generator.random() * sum_V[-1], side="right"))
+
+    def forget(self, sequence: Sequence) -> None:
+        """Drop the generator of a sequence that has ended."""
+        self._generators.pop(sequence, None)
+
+
+def token_logprobs(logits_TV: Logits, tokens: list[int], most: int) -> list[TokenLogprobs]:
+    """The log-probability of one token in each row, and of the `most` likeliest ones; of equal ones the lower id."""
+    log_TV = logits_TV - logits_TV.max(-1, keepdims=True).astype(np.float64)
+    log_TV -= np.log(np.exp(log_TV).sum(-1, keepdims=True))
+    return [
+        TokenLogprobs(float(log_V[token]), tuple((place, float(log_V[place])) for place in _largest(log_V, most)))
+        for token, log_V in zip(tokens, log_TV, strict=True)
+    ]
+
+
+def _largest(log_V: Probabilities, most: int) -> list[int]:
+    """The places of the `most` largest values, the largest first."""
+    if most == 0:
+        return []
+    least = np.partition(log_V, -most)[-most] if most < len(log_V) else -np.inf
+    candidates = np.flatnonzero(log_V >= least)
+    order = np.argsort(-log_V[candidates], kind="stable")[:most]
+    return [int(place) for place in candidates[order]]
+
+
+def probabilities(logits_V: Logits, sampling: Sampling) -> Probabilities:
+    """The probability [V] of each token under a temperature above 0, `top_k` and `top_p`. At least one is above 0.
+
+    Nucleus sampling: Holtzman et al. 2020, arXiv 1904.09751. A temperature close to 0 becomes greedy.
+    """
+    scaled_V = (logits_V.astype(np.float64) - float(logits_V.max())) / sampling.temperature
+    prob_V: Probabilities = np.exp(scaled_V)
+    prob_V /= prob_V.sum()
+    if sampling.top_k == 0 and sampling.top_p == 1:
+        return prob_V
+    order = np.argsort(-prob_V, kind="stable")
+    ordered_V = prob_V[order]
+    kept_V = ordered_V.cumsum() - ordered_V < sampling.top_p
+    if sampling.top_k:
+        kept_V[sampling.top_k :] = False
+    kept_V[0] = True
+    prob_V = np.zeros_like(prob_V)
+    prob_V[order[kept_V]] = ordered_V[kept_V]
+    prob_V /= prob_V.sum()
+    return prob_V
