@@ -78,7 +78,10 @@ def measure_speed(
     `progress` is called with what is done, how many runs are finished, and how many there are. Raises `InputError` for
     a depth that the model does not have, and for texts that do not fit its context.
     """
-    context, threads = model.shape.max_position_embeddings, usable_cores() if settings.threads is None else settings.threads
+    context, threads = (
+        model.shape.max_position_embeddings,
+        usable_cores() if settings.threads is None else settings.threads,
+    )
     if not all(1 <= batch <= MAX_BATCH_PROMPTS for batch in settings.batch):
         raise InputError(f"batch {max(settings.batch)}: use 1 to {MAX_BATCH_PROMPTS}")
     if settings.new < 2 or min(settings.prompt) < 1 or max(settings.prompt) + settings.new > context:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tuili.engine import Numbers, RunnerName
 from tuili.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,13 +29,13 @@ DepthOption = Annotated[
     ),
 ]
 RunnerOption = Annotated[
-    RunnerName,
+    Literal["auto", "native", "torch"],
     typer.Option(
         "--runner", envvar="TUILI_RUNNER", help="What computes; auto is native where that is possible, else torch."
     ),
 ]
 NumbersOption = Annotated[
-    Numbers,
+    Literal["auto", "fp32", "bf16", "int8", "int4"],
     typer.Option(
         "--numbers", envvar="TUILI_NUMBERS", help="Format of weights and products; auto is int8, and fp32 with torch."
     ),

@@ -29,9 +29,7 @@ class Choice:
     why: str = ""
 
 
-def choose(
-    runner: RunnerName, numbers: Numbers, native_fault: Callable[[], str], device: str = "cpu"
-) -> Choice:
+def choose(runner: RunnerName, numbers: Numbers, native_fault: Callable[[], str], device: str = "cpu") -> Choice:
     """The runner and the numbers for a model.
 
     Args:

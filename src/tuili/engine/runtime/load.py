@@ -1,4 +1,4 @@
-"""Making runners, schedulers, decoders and engines of a model: by the native library where it can be had, else by torch.
+"""Making runners, schedulers, decoders and engines of a model: natively where that is possible, else by torch.
 
 `choice` says which, `native.load` and `torch.load` make the runner. Neither torch nor transformers is imported unless
 the torch runner is chosen or the model already is torch's.
@@ -10,8 +10,6 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Protocol, TypeAlias
 
 from tuili.engine.decode import Decoder, check_depth
 from tuili.engine.engine import Engine
@@ -19,33 +17,17 @@ from tuili.engine.promises.promises import load_promises
 from tuili.engine.request import Depth
 from tuili.engine.runtime.choice import Choice, Numbers, RunnerName, choose
 from tuili.engine.runtime.runner import ModelRunner
+from tuili.engine.runtime.source import ModelSource, device_of, opened, shape_of
 from tuili.engine.scheduling.scheduler import Scheduler, check_sizes
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.errors import InputError
-from tuili.store import ModelShape, StoredModel, Tokenizer, open_model
 
 PREFIX_CACHE_BYTES = 2**26
 LOG = logging.getLogger(__name__)
 
 
-class ModelInTorch(Protocol):
-    """A model that torch has in memory with the folder that it came from: what `tuili.model.load_model` makes."""
-
-    @property
-    def path(self) -> Path: ...
-    @property
-    def tokenizer(self) -> Tokenizer: ...
-    @property
-    def model(self) -> Any: ...
-
-
-Source: TypeAlias = str | Path | StoredModel | ModelInTorch
-"""A folder, a hub name or a shipped name; what `tuili.store.open_model` or `tuili.model.load_model` has made of one.
-Weights in memory must not change while an engine uses them; files may."""
-
-
 def load_runner(
-    model: Source,
+    model: ModelSource,
     *,
     runner: RunnerName = "auto",
     numbers: Numbers = "auto",
@@ -68,8 +50,8 @@ def load_runner(
     Raises `InputError` for a runner or numbers that cannot be had, and `ModelFolderError` as `open_model` does.
     """
     check_threads(threads)
-    source = open_model(model) if isinstance(model, str | Path) else model
-    choice = choose(runner, numbers, native_fault, _device(source))
+    source = opened(model)
+    choice = choose(runner, numbers, native_fault, device_of(source))
     LOG.info("model %s: %s", source.path.name, _described(choice))
     from tuili.engine.runtime.torch.source import torch_runner
 
@@ -85,7 +67,7 @@ def load_runner(
 
 
 def load_scheduler(
-    model: Source,
+    model: ModelSource,
     *,
     runner: RunnerName = "auto",
     numbers: Numbers = "auto",
@@ -99,7 +81,7 @@ def load_scheduler(
 ) -> Scheduler:
     """A scheduler over a runner; see `load_runner` and `Scheduler.of` for the arguments."""
     check_sizes(slots, chunk, waiting)
-    source = open_model(model) if isinstance(model, str | Path) else model
+    source = opened(model)
     runs = load_runner(
         source,
         runner=runner,
@@ -114,7 +96,7 @@ def load_scheduler(
 
 
 def load_engine(
-    model: Source,
+    model: ModelSource,
     *,
     runner: RunnerName = "auto",
     numbers: Numbers = "auto",
@@ -133,9 +115,16 @@ def load_engine(
         waiting: attempts that may wait for a slot; further requests are refused.
         clock: the time in seconds.
     """
-    source = open_model(model) if isinstance(model, str | Path) else model
+    source = opened(model)
     scheduler = load_scheduler(
-        source, runner=runner, numbers=numbers, threads=threads, slots=slots, waiting=waiting, verifies=True, clock=clock
+        source,
+        runner=runner,
+        numbers=numbers,
+        threads=threads,
+        slots=slots,
+        waiting=waiting,
+        verifies=True,
+        clock=clock,
     )
     warm_up(scheduler)
     shape = shape_of(source)
@@ -145,7 +134,7 @@ def load_engine(
 
 
 def load_decoder(
-    model: Source,
+    model: ModelSource,
     depth: Depth = "auto",
     exit_threshold: float | None = None,
     max_new_tokens: int = 400,
@@ -164,7 +153,7 @@ def load_decoder(
     """
     if max_new_tokens < 1 or batch_size < 1:
         raise InputError(f"max_new_tokens {max_new_tokens} and batch_size {batch_size} must be at least 1")
-    source = open_model(model) if isinstance(model, str | Path) else model
+    source = opened(model)
     check_depth(depth, exit_threshold, shape_of(source).exit_layers)
     scheduler = load_scheduler(
         source, runner=runner, numbers=numbers, threads=threads, slots=batch_size, waiting=sys.maxsize
@@ -172,22 +161,15 @@ def load_decoder(
     return Decoder(scheduler, source.tokenizer, depth, exit_threshold, max_new_tokens)
 
 
-def shape_of(source: StoredModel | ModelInTorch) -> ModelShape:
-    """The shape of a model that is open."""
-    if isinstance(source, StoredModel):
-        return source.shape
-    shape: ModelShape = source.model.config.shape
-    return shape
+def native_fault() -> str:
+    """Why the native runner cannot be used on this machine; empty where it can."""
+    return "its step is not part of this version"
 
 
 def check_threads(threads: int | None) -> None:
     """Raise `InputError` for a number of threads that cannot be."""
     if threads is not None and threads < 1:
         raise InputError(f"threads = {threads}: use at least 1")
-
-
-def _device(source: StoredModel | ModelInTorch) -> str:
-    return "cpu" if isinstance(source, StoredModel) else str(source.model.device.type)
 
 
 def _described(choice: Choice) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from tuili.engine import (
@@ -25,9 +26,11 @@ from tuili.engine import (
     Curve,
     Engine,
     Entry,
+    Numbers,
     Point,
     Request,
     RequestState,
+    RunnerName,
     Runtime,
     Sample,
     StopReason,

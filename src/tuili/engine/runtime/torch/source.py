@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tuili.engine.runtime.choice import Numbers
 from tuili.engine.runtime.runner import ModelRunner
+from tuili.engine.runtime.source import OpenModel
 from tuili.engine.runtime.torch.load import load_runner
 from tuili.errors import InputError
 from tuili.model import LoadedModel, TuiliForCausalLM, load_model, read_verifier
@@ -20,7 +21,7 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 """Number formats that torch's weights may have; int8 is made of either."""
 
 
-def model_in_torch(source: StoredModel | LoadedModel, numbers: Numbers) -> LoadedModel:
+def model_in_torch(source: OpenModel, numbers: Numbers) -> LoadedModel:
     """The model, in memory of its own if it is read from a folder, whose files may then be overwritten.
 
     Raises `InputError` for a model in memory whose weights have another format than the one that is asked for.
@@ -33,7 +34,7 @@ def model_in_torch(source: StoredModel | LoadedModel, numbers: Numbers) -> Loade
     found = source.model.lm_head.weight.dtype
     if found is not DTYPES.get(numbers, found):
         raise InputError(f"{numbers} is asked for, and the model was loaded as {found}: load it as {DTYPES[numbers]}")
-    return source
+    return LoadedModel(source.model, source.tokenizer, source.path)
 
 
 def arrays_of(model: TuiliForCausalLM) -> dict[str, NDArray[np.float32]]:
@@ -48,7 +49,7 @@ def arrays_of(model: TuiliForCausalLM) -> dict[str, NDArray[np.float32]]:
 
 
 def torch_runner(
-    source: StoredModel | LoadedModel,
+    source: OpenModel,
     numbers: Numbers,
     *,
     threads: int | None,
