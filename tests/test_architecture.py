@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "config": {"errors"},
     "files": {"errors"},
     "machine": set(),
+    "native": {"errors"},
     "parent": set(),
     "provenance": set(),
     "steps": {"errors"},

@@ -32,12 +32,12 @@ FACES = {
     "store": """
         ASSISTANT BEGIN CONFIG_FIELDS Conversation Curve LineageEntry ModelSettings ModelShape
         PAD Parameters
-        SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS
+        SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS StoredModel StoredTensors TENSOR_FAULTS
         Tokenizer USER VERIFIER_FILE VerifierCalibration VerifierConfig VerifierFile check_files
         check_recorded check_size
-        count_parameters model_hash not_a_verifier read_lineage read_settings read_shape
-        read_tensors read_verifier_file replaced_folder
-        resolve_model shipped_names verifier_hash write_lineage write_verifier_file
+        count_parameters load_tokenizer model_hash not_a_verifier open_model open_tensors read_lineage read_settings
+        read_shape read_tensors read_verifier_file refuse_faults replaced_folder
+        resolve_model shipped_names tensor_shapes verifier_hash write_lineage write_verifier_file
     """,
     "model": """
         Experts FeedForward KeyValueProjection LOG_PROBABILITY_SCALE LayeredAttention LoadedModel
