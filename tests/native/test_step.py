@@ -1,4 +1,4 @@
-"""The native step equals the lean torch layers, whatever texts stand side by side and whatever happened to their slots."""
+"""The native step equals the model in torch, whatever texts stand side by side and whatever happened to their slots."""
 
 from __future__ import annotations
 
