@@ -41,17 +41,22 @@ class Products:
         self._threads = self._library.tuili_threads(threads)
 
     def __call__(
-        self, matrix: Matrix, x_RK: np.ndarray, rows: Sequence[int] | None = None, places: Sequence[int] | None = None
+        self,
+        matrix: Matrix,
+        x_RK: np.ndarray,
+        rows: Sequence[int] | None = None,
+        places: Sequence[int] | None = None,
+        out_RN: np.ndarray | None = None,
     ) -> np.ndarray:
         """y_RN, with NaN where the product wrote nothing."""
         chosen, placed = (None if some is None else np.array(some, np.int32) for some in (rows, places))
         count = len(x_RK) if chosen is None else len(chosen)
-        height = count if placed is None else int(placed.max(initial=0)) + 1
-        y_RN = np.full((height, matrix.outputs), np.nan, np.float32)
-        call, keep = self.prepare(matrix, x_RK, chosen, placed, y_RN, count)
-        self._library.tuili_product(ctypes.byref(call))
-        del keep
-        return y_RN
+        if out_RN is None:
+            height = count if placed is None else int(placed.max(initial=0)) + 1
+            out_RN = np.full((height, matrix.outputs), np.nan, np.float32)
+        call, _alive = self.prepare(matrix, x_RK, chosen, placed, out_RN, count)
+        self.run(call)
+        return out_RN
 
     def prepare(self, matrix, x_RK, rows, places, y_RN, count) -> tuple[ProductCall, tuple[object, ...]]:
         """A call, and what must live while it is made."""
