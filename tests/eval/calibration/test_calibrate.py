@@ -20,6 +20,7 @@ from tuili.engine import (
     Numbers,
     Promises,
     Request,
+    Runtime,
     calibration_bins,
     calibration_error,
     fit,
