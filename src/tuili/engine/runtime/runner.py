@@ -6,8 +6,9 @@ verifies. Which sequence runs next, and for how long, is left to the scheduler.
 
 from __future__ import annotations
 
+from collections import abc
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from tuili.engine.sequence import Sequence, TokenLogprobs
@@ -35,7 +36,7 @@ class StepPolicy(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class StepOutput:
     """What one step decoded for one sequence: several tokens where drafts were verified, else one.
 
@@ -48,11 +49,11 @@ class StepOutput:
     depths: list[int]
     top_probs: list[float]
     layer_steps: int
-    logprobs: list[TokenLogprobs] = field(default_factory=list)
+    logprobs: abc.Sequence[TokenLogprobs] = ()
     depth_limited: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class PrefillOutput:
     """What one piece of a prompt led to.
 
