@@ -56,7 +56,12 @@ def describe_machine() -> dict[str, Any]:
             "instruction_sets": list(library.instruction_sets),
         }
     facts = {name: fact for name, fact in machine().items() if name not in ("threads", "accelerator")}  # of torch
-    return facts | {"usable_cores": usable_cores(), "native": native, "runner": choice.runner, "numbers": choice.numbers}
+    return facts | {
+        "usable_cores": usable_cores(),
+        "native": native,
+        "runner": choice.runner,
+        "numbers": choice.numbers,
+    }
 
 
 def describe(path: Path, settings: ModelSettings) -> dict[str, Any]:
@@ -113,7 +118,9 @@ def _show_machine(console: Console, facts: dict[str, Any]) -> None:
     else:
         table.add_row("native library", native["origin"])
         table.add_row("file", native["file"])
-        table.add_row("instruction set", f"{native['instruction_set']} (can run {', '.join(native['instruction_sets'])})")
+        table.add_row(
+            "instruction set", f"{native['instruction_set']} (can run {', '.join(native['instruction_sets'])})"
+        )
     table.add_row("models run by", f"the {facts['runner']} runner, numbers {facts['numbers']}")
     console.print(table)
 

@@ -1,1 +1,0 @@
-"""The step of a model by the native library, and how it gets its weights."""
