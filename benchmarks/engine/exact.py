@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from benchmarks.engine.peers.workers.tuili_engine import compiles
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
@@ -73,14 +72,11 @@ def summary(blocks: Sequence[dict[str, Any]]) -> dict[str, Figure]:
 
 
 class Decoders:
-    """A model at full depth, chosen depth and with verified drafts: eager, compiled where possible, and in 8 bits."""
+    """A model at full depth, chosen depth and with verified drafts: as it is, and in 8 bits."""
 
     def __init__(self, loaded: LoadedModel, batch: int) -> None:
         self._depths: dict[str, Depth] = {"full": loaded.model.config.exit_layers[-1], "auto": "auto", "exact": "exact"}
-        compiled = {"compiled": True} if compiles() else {}
-        kinds: dict[str, dict[str, Any]] = {"eager": {}}
-        kinds |= {"compiled": compiled} if compiled else {}
-        kinds["int8"] = {"int8": True} | compiled
+        kinds: dict[str, dict[str, Any]] = {"eager": {}, "int8": {"int8": True}}
         self._decoders = {
             kind: load_decoder(loaded.model, loaded.tokenizer, batch_size=batch, **options)
             for kind, options in kinds.items()

@@ -34,8 +34,8 @@ MAX_BATCH_PROMPTS = 256
 class SpeedSettings:
     """What is measured: every combination of `batch` (prompts at once), `prompt` (tokens of each) and `depth`.
 
-    new: the most tokens of a response. rounds: runs of each combination, whose medians are reported. compiled: whether
-    the engine compiles the layers first. int8: whether it rounds the weights to 8 bits.
+    new: the most tokens of a response. rounds: runs of each combination, whose medians are reported. int8: whether
+    the engine rounds the weights to 8 bits.
     """
 
     batch: abc.Sequence[int] = (1, 16)
@@ -43,7 +43,6 @@ class SpeedSettings:
     depth: abc.Sequence[Depth] = ("auto",)
     new: int = 64
     rounds: int = 3
-    compiled: bool = False
     int8: bool = False
 
 
@@ -88,7 +87,6 @@ def measure_speed(
         loaded.tokenizer,
         slots=max(settings.batch),
         prefix_cache_bytes=0,
-        compiled=settings.compiled,
         int8=settings.int8,
     )
     combinations = list(product(settings.batch, settings.prompt, settings.depth))
@@ -106,7 +104,6 @@ def measure_speed(
         "speeds": [asdict(_medians(results)) for results in runs.values()],
         "new": settings.new,
         "rounds": settings.rounds,
-        "compiled": settings.compiled,
         "int8": settings.int8,
         "exit_threshold": loaded.model.config.exit_threshold,
         "peak_memory_bytes": peak_memory_bytes(),

@@ -46,9 +46,6 @@ def engine(
         typer.Option(help="Depths, separated by commas, as in 12,auto,exact; the full depth and auto by default."),
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads; as many as there are cores by default.")] = None,
-    compiled: Annotated[
-        bool, typer.Option("--compiled", help="Compile the layers first, which takes a minute and a C++ compiler.")
-    ] = False,
     int8: Annotated[bool, typer.Option("--int8", help="With weights rounded to 8 bits.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -70,9 +67,7 @@ def engine(
     with progress_bar() as progress:
         report = {
             "model": model,
-            **measure_speed(
-                loaded, SpeedSettings(batches, prompts, depths, new, compiled=compiled, int8=int8), progress
-            ),
+            **measure_speed(loaded, SpeedSettings(batches, prompts, depths, new, int8=int8), progress),
         }
     if as_json:
         print(json.dumps(report, indent=2))

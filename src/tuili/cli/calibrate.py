@@ -45,7 +45,6 @@ def run(
     per_cell: Annotated[int, typer.Option(help="Problems for each domain and level.")] = 60,
     seed: Annotated[int, typer.Option(help="Number of the sample.")] = 0,
     data: DataOption = None,
-    compiled: Annotated[bool, typer.Option("--compiled", help="For a model that is served with --compiled.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="For a model that is served with --int8.")] = False,
 ) -> None:
     """Promise at most a share of wrong answers: `tuili/calibration.json` in the model's folder, and a picture of it.
@@ -78,7 +77,7 @@ def run(
     else:
         prompts, source = _problems_of_file(data, loaded, seed)
     with progress_bar() as progress:
-        calibration = calibrate(loaded, prompts, source, grid, progress, compiled=compiled, int8=int8)
+        calibration = calibrate(loaded, prompts, source, grid, progress, int8=int8)
     with whole_file(place) as part:
         part.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
     draw_risk_coverage(calibration, place.with_suffix(".svg"))

@@ -28,7 +28,6 @@ def run(
         int, typer.Option(min=1, max=1024, envvar="BATCH_SIZE", help="Responses that each model writes together.")
     ] = 16,
     waiting: Annotated[int, typer.Option(min=1, help="Requests that may wait for each model; more are refused.")] = 256,
-    compiled: Annotated[bool, typer.Option("--compiled", help="Compile the layers first.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="With weights rounded to 8 bits.")] = False,
     keys_file: Annotated[
         Path | None,
@@ -104,5 +103,5 @@ def run(
         allowed_origins=tuple(allow_origin),
         traces=Traces() if traces is None else otlp_traces(traces),
     )
-    registry = ModelRegistry(models, engine_factory(slots, waiting, compiled, int8), alarm_files)
+    registry = ModelRegistry(models, engine_factory(slots, waiting, int8), alarm_files)
     serve(registry, settings, host, port, drain, tls_cert, tls_key)

@@ -211,9 +211,9 @@ def _return_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def engine_factory(slots: int, waiting: int, compiled: bool, int8: bool) -> EngineFactory:
+def engine_factory(slots: int, waiting: int, int8: bool) -> EngineFactory:
     """How a server makes its engines: `slots` attempts written together, at most `waiting` requests in the queue,
-    layers `compiled` or not, weights rounded to 8 bits (`int8`) or not.
+    weights rounded to 8 bits (`int8`) or not.
 
     Weights are copied into memory, so that writing over the files of a folder changes nothing in an engine at work.
     """
@@ -221,6 +221,6 @@ def engine_factory(slots: int, waiting: int, compiled: bool, int8: bool) -> Engi
     def make_engine(path: Path) -> Engine:
         from tuili.engine import load_engine  # imports torch, which the rest of the server does without
 
-        return load_engine(path, copy_weights=True, slots=slots, waiting=waiting, compiled=compiled, int8=int8)
+        return load_engine(path, copy_weights=True, slots=slots, waiting=waiting, int8=int8)
 
     return make_engine

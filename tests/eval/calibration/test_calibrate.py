@@ -216,8 +216,8 @@ def test_a_calibration_is_of_the_engine_that_answered(monkeypatch: pytest.Monkey
     monkeypatch.setattr("tuili.eval.calibration.calibrate.collect_histories", collect)
     prompts = [LabelledPrompt("1", "1")] * 300
     calibration = calibrate(nano, prompts, "made up", CalibrationGrid(tolerances=(0.1,), max_steps=(1, 2)), int8=int8)
-    assert asked == [{"compiled": False, "int8": int8}]
-    assert calibration.runtime == Runtime(numbers="int8" if int8 else "float32")
+    assert asked == [{"int8": int8}]
+    assert calibration.runtime == Runtime(numbers="int8" if int8 else "fp32")
     assert calibration.checker == CHECKER_VERSION
 
 

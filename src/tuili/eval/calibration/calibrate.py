@@ -135,12 +135,11 @@ def calibrate(
     grid: CalibrationGrid,
     progress: Progress = lambda *_: None,
     *,
-    compiled: bool = False,
     int8: bool = False,
 ) -> Calibration:
     """Answer every prompt and work out what can be promised about requests that are drawn as these prompts were.
 
-    `source` describes the prompts for the reader of the result. compiled, int8: see `tuili.engine.load_runner`; the
+    `source` describes the prompts for the reader of the result. int8: see `tuili.engine.load_runner`; the
     promises hold for a model that is run so. Raises `InputError` where there are too few prompts, or
     the model answers none.
     """
@@ -148,10 +147,10 @@ def calibrate(
     if len(prompts) * (FITTING_STRIDE - 1) < least * FITTING_STRIDE:
         needed = least * FITTING_STRIDE // (FITTING_STRIDE - 1) + 1
         raise InputError(f"{len(prompts)} problems: at least {needed} are needed")
-    answering = partial(load_engine, compiled=compiled, int8=int8)
+    answering = partial(load_engine, int8=int8)
     histories = collect_histories(loaded, prompts, max(grid.max_steps), max(grid.max_tokens), progress, answering)
     digest = hashlib.sha256("\n".join(f"{one.prompt}\0{one.answer}" for one in prompts).encode()).hexdigest()
-    return certify_grid(histories, loaded, source, digest, grid, runtime_of(loaded.model, compiled, int8))
+    return certify_grid(histories, loaded, source, digest, grid, runtime_of(loaded.model, int8))
 
 
 def collect_histories(
