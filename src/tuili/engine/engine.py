@@ -193,9 +193,10 @@ class Engine:
             if ticket is None:  # a listener has cancelled it meanwhile
                 continue
             try:
-                for event in ticket.events.new_events(sequence) if ticket.events else ():
-                    if ticket.answer is None:
-                        self._send(ticket, event)
+                if ticket.events is not None:
+                    for event in ticket.events.new_events(sequence):
+                        if ticket.answer is None:
+                            self._send(ticket, event)
             except Exception as error:
                 self._fail(ticket, error)
             if sequence.stop is not None and self._tickets.get(sequence) is ticket:
@@ -271,10 +272,10 @@ class Engine:
             return
         ticket.attempts += 1
         if ticket.listener is not None:
-            request = ticket.state.request
+            state = ticket.state
             try:
                 ticket.events = EventBuilder(
-                    self._tokenizer, request.context, ticket.attempts, sequence.prefix_steps, request.sampling.stop
+                    self._tokenizer, state.judged, ticket.attempts, sequence.prefix_steps, state.request.sampling.stop
                 )
             except Exception as error:
                 self._fail(ticket, error)

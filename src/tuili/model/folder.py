@@ -16,28 +16,25 @@ from typing import Any
 import torch
 from transformers.utils import logging as hf_logging
 
-from tuili.errors import InputError, ModelFolderError, one_line
+from tuili.errors import ModelFolderError, one_line
 from tuili.model.config import TuiliConfig
 from tuili.model.modeling import TuiliForCausalLM
 from tuili.model.size import count_parameters
 from tuili.model.tokenizer import transformers_tokenizer
 from tuili.store import (
+    TENSOR_FAULTS,
     LineageEntry,
     Tokenizer,
     check_files,
     check_recorded,
     check_size,
+    load_tokenizer,
     model_hash,
+    refuse_faults,
     replaced_folder,
     resolve_model,
     write_lineage,
 )
-
-_TENSOR_FAULTS = {
-    "missing": "the weight file is incomplete",
-    "unexpected": "the weights belong to another configuration",
-    "mismatched": "its shape is not the one that config.json asks for",
-}
 
 
 @dataclass(frozen=True)
@@ -74,20 +71,11 @@ def load_model(name: str | Path, dtype: torch.dtype = torch.float32, config: Tui
             model, info = loaded
         except Exception as error:  # a folder from anywhere can fail in any way that the libraries know
             raise ModelFolderError(f"{path} cannot be loaded: {one_line(error)}") from error
-    for kind, remedy in _TENSOR_FAULTS.items():
-        keys = sorted(str(key[0] if isinstance(key, tuple) else key) for key in info[f"{kind}_keys"])
-        if keys:
-            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
-            raise ModelFolderError(f"{path}: {kind} tensor {keys[0]}{more}: {remedy}")
-    try:
-        tokenizer = Tokenizer.load(path)
-    except InputError as error:
-        raise ModelFolderError(str(error)) from error
-    if tokenizer.size > model.config.vocab_size:
-        raise ModelFolderError(
-            f"{path}: the tokenizer has {tokenizer.size} entries and the model {model.config.vocab_size}: "
-            "they do not belong together"
-        )
+    faults = {
+        kind: [str(key[0] if isinstance(key, tuple) else key) for key in info[f"{kind}_keys"]] for kind in TENSOR_FAULTS
+    }
+    refuse_faults(path, faults)
+    tokenizer = load_tokenizer(path, model.config.vocab_size)
     check_recorded(path)  # last, because other errors say more
     return LoadedModel(model.eval(), tokenizer, path)
 

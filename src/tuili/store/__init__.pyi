@@ -3,6 +3,8 @@ from .lineage import LineageEntry, check_recorded, model_hash, read_lineage, wri
 from .safetensors import read_tensors
 from .shape import CONFIG_FIELDS, Conversation, ModelSettings, ModelShape, read_settings, read_shape
 from .size import Parameters, count_parameters
+from .stored_model import StoredModel, load_tokenizer, open_model
+from .tensors import TENSOR_FAULTS, StoredTensors, open_tensors, refuse_faults, tensor_shapes
 from .tokenizer import ASSISTANT, BEGIN, PAD, SPECIAL_TOKENS, USER, Tokenizer
 from .verifier_file import (
     SCALAR_FEATURES,
@@ -25,6 +27,7 @@ __all__ = [
     "SCALAR_FEATURES",
     "SHIPPED_MODELS",
     "SPECIAL_TOKENS",
+    "TENSOR_FAULTS",
     "USER",
     "VERIFIER_FILE",
     "Conversation",
@@ -33,6 +36,8 @@ __all__ = [
     "ModelSettings",
     "ModelShape",
     "Parameters",
+    "StoredModel",
+    "StoredTensors",
     "Tokenizer",
     "VerifierCalibration",
     "VerifierConfig",
@@ -41,16 +46,21 @@ __all__ = [
     "check_recorded",
     "check_size",
     "count_parameters",
+    "load_tokenizer",
     "model_hash",
     "not_a_verifier",
+    "open_model",
+    "open_tensors",
     "read_lineage",
     "read_settings",
     "read_shape",
     "read_tensors",
     "read_verifier_file",
+    "refuse_faults",
     "replaced_folder",
     "resolve_model",
     "shipped_names",
+    "tensor_shapes",
     "verifier_hash",
     "write_lineage",
     "write_verifier_file",

@@ -128,7 +128,7 @@ def _check_files(folder: Path, known_fields: Collection[str] | None) -> None:
     for file in sorted(folder.rglob("*")):
         if file.suffix.lower() in PICKLE_SUFFIXES:
             raise ModelFolderError(f"{file} may hold a pickle, which can run code: keep only safetensors weights")
-    fields = _read_object(config)
+    fields = read_object(config)
     if (model_type := fields.get("model_type")) != MODEL_TYPE:
         raise ModelFolderError(f"{config}: model_type is {model_type!r}, it must be {MODEL_TYPE!r}")
     if known_fields is not None and (unknown := sorted(fields.keys() - known_fields)):
@@ -148,7 +148,7 @@ def _check_index(index: Path, weights: Sequence[str]) -> None:
     """Refuse an index, if there is one, that names anything but weight files beside it: what it names is opened."""
     if not index.is_file():
         return
-    weight_map = _read_object(index).get("weight_map")
+    weight_map = read_object(index).get("weight_map")
     if not isinstance(weight_map, dict):
         raise ModelFolderError(f"{index} has no weight_map: it must say in which file each tensor is")
     for file in weight_map.values():
@@ -190,7 +190,8 @@ def _download(name: str) -> Path:
         ) from error
 
 
-def _read_object(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file. Raises `ModelFolderError` where it holds something else."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:

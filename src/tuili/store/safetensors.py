@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,8 +26,23 @@ _NUMPY_TYPES = {
 }
 
 
+@dataclass(frozen=True)
+class TensorPlace:
+    """A tensor in a weight file. kind: its number format, as safetensors names it. begin, end: bytes of the file."""
+
+    kind: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
 def check_safetensors(path: Path) -> None:
     """Refuse, by `ModelFolderError`, a weight file whose size or header cannot be right. Reads no tensor."""
+    read_header(path)
+
+
+def read_header(path: Path) -> dict[str, TensorPlace]:
+    """Where each tensor of a weight file stands in it. Raises `ModelFolderError` as `check_safetensors` says."""
     size = path.stat().st_size
     with path.open("rb") as file:
         prefix = file.read(8)
@@ -37,14 +53,20 @@ def check_safetensors(path: Path) -> None:
             raise ModelFolderError(f"{path} is damaged: {size} bytes do not hold a safetensors header")
         header = file.read(length)
     try:
-        tensors = json.loads(header)
-        ends = (tensor["data_offsets"][1] for name, tensor in tensors.items() if name != "__metadata__")
-        described = 8 + length + max(ends, default=0)
+        places = {
+            name: TensorPlace(
+                tensor["dtype"], tuple(tensor["shape"]), *(8 + length + at for at in tensor["data_offsets"])
+            )
+            for name, tensor in json.loads(header).items()
+            if name != "__metadata__"
+        }
+        described = max((place.end for place in places.values()), default=8 + length)
     except (ValueError, AttributeError, TypeError, LookupError, RecursionError) as error:
         raise ModelFolderError(f"{path} is damaged: its safetensors header is not readable") from error
     if described != size:
         kind = "truncated" if size < described else "damaged"
         raise ModelFolderError(f"{path} is {kind}: its header describes {described} bytes, the file has {size}")
+    return places
 
 
 def read_metadata(path: Path) -> dict[str, str]:

@@ -9,8 +9,7 @@ Dimensions: R rows of a batch, N rows that run, M hidden size, V vocabulary, F f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,8 +22,7 @@ from tuili.engine.runtime.torch.attention_plan import AttentionPlan, build_plan
 from tuili.engine.runtime.torch.kv_cache import KVCache, SavedSlot
 from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.engine.runtime.torch.tally import Tally
-from tuili.model import LoadedVerifier, TuiliConfig, response_features
-from tuili.store import ModelShape
+from tuili.model import LoadedVerifier, response_features
 
 COUNTED_STEPS = 16
 """One of so many steps is counted for `observe`."""
@@ -59,7 +57,7 @@ class TorchStep:
         count_every: int = COUNTED_STEPS,
     ) -> None:
         self.slots, self.verifies = slots, verifier is not None
-        self.shape, self.runtime = shape_of(model.config), model.runtime
+        self.shape, self.runtime = model.config.shape, model.runtime
         self._model, self._verifier = model, verifier
         self._device, self._dtype = model.embedding_VM.device, model.embedding_VM.dtype
         self._cache = KVCache(model.config, slots, self._dtype, self._device)
@@ -166,10 +164,3 @@ class TorchStep:
     def observe(self) -> Observation | None:
         """See `ModelStep`."""
         return self._tally.take()
-
-
-def shape_of(config: TuiliConfig) -> ModelShape:
-    """The shape of a model, without what only transformers needs."""
-    values: dict[str, Any] = {field.name: getattr(config, field.name) for field in fields(ModelShape)}
-    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return ModelShape(**values)

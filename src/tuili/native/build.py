@@ -1,0 +1,217 @@
+"""Compiling the native library: into a cache folder at first use, or into a wheel.
+
+A library is sealed: a file beside it holds its hash, and one without a true seal is never loaded but built anew. The
+cache is keyed by the sources, the flags and the machine's kind; the compiler's identity is part of the file's name, so
+that a machine without a compiler still finds what was built before. Loading it is left to `library.py`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import stat
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from tuili.errors import TuiliError, one_line
+
+SOURCE = Path(__file__).parent / "source"
+PREBUILT = Path(__file__).parent / "prebuilt" / "tuili.so"
+"""The library of a wheel, which needs no compiler."""
+
+COMPILER_VARIABLE = "CXX"
+CACHE_VARIABLE = "TUILI_NATIVE_CACHE"
+SECONDS = 600
+"""A compiler that takes longer is stopped."""
+
+FLAGS = (
+    "-std=c++17", "-O3", "-fPIC", "-pthread", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti",
+    "-ffp-contract=off",  # a sum is rounded where the source says so, in every block alike
+    "-fno-math-errno", "-Wno-psabi", "-Wno-ignored-attributes",
+)  # fmt: skip
+LINK_FLAGS = ("-shared", "-pthread", "-Wl,--as-needed", "-Wl,--no-undefined")
+UNITS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "x86_64": {
+        "avx2": ("-mavx2", "-mfma", "-mf16c"),
+        "avx512": (
+            "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni", "-mavx512bf16", "-mfma", "-mf16c",
+        ),
+    },
+    "aarch64": {"neon": ("-march=armv8.2-a+dotprod",)},
+}  # fmt: skip
+"""The instruction sets of a kind of machine, the plainest first, with their flags."""
+
+
+class BuildError(TuiliError):
+    """The library cannot be built here; the message is one line."""
+
+
+def built() -> Path:
+    """A sealed library for this machine: of the wheel, of the cache, or compiled now. Raises `BuildError`."""
+    if is_sealed(PREBUILT):
+        return PREBUILT
+    folder, compiler = cache_folder() / key(), find_compiler()
+    name = f"{_identity(compiler)}.so" if compiler else "*.so"
+    found = _sealed_in(folder, name)
+    if found:
+        return found
+    if compiler is None:
+        wanted = os.environ.get(COMPILER_VARIABLE)
+        raise BuildError(f"{COMPILER_VARIABLE}={wanted} is no program" if wanted else "no C++ compiler was found")
+    try:
+        _make_private(folder)
+        with _locked(folder / "lock"):
+            if not is_sealed(folder / name):  # else another process has just built it
+                compile_library(compiler, folder / name)
+    except OSError as error:
+        raise BuildError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return folder / name
+
+
+def compile_library(compiler: str, library: Path) -> None:
+    """Compile the sources to `library` and seal it. A unit that the compiler refuses is left out, but for the portable
+    one. Raises `BuildError`, and `OSError` where files cannot be written."""
+    units = UNITS.get(platform.machine(), {})
+    with tempfile.TemporaryDirectory(dir=library.parent, prefix=".build-") as scratch:
+        folder = Path(scratch)
+        made = _compile(compiler, folder, {"threads": (), "portable": (), **units}, needed={"threads", "portable"})
+        with_units = tuple(f"-DTUILI_WITH_{name.upper()}" for name in units if name in made)
+        made |= _compile(compiler, folder, {"dispatch": with_units}, needed={"dispatch"})
+        # Of an inline function that several units hold, the linker keeps the first one: it must run on every machine.
+        objects = [str(made[name]) for name in ("dispatch", "threads", "portable", *units) if name in made]
+        part = folder / library.name
+        _run([[compiler, *LINK_FLAGS, *objects, "-o", str(part)]], needed=[True])
+        if not part.is_file():
+            raise BuildError(f"{compiler} made no library")
+        seal = folder / "seal"
+        seal.write_text(_seal(part))
+        seal.replace(_seal_of(library))
+        part.replace(library)
+
+
+def is_sealed(library: Path) -> bool:
+    """Whether a library is there, whole, and built from these very sources."""
+    try:
+        return _seal_of(library).read_text() == _seal(library)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def cache_folder() -> Path:
+    """Where libraries are kept: `TUILI_NATIVE_CACHE`, or `tuili/native` in the user's folder of caches. Raises
+    `BuildError` where there is none."""
+    own = os.environ.get(CACHE_VARIABLE)
+    if own:
+        return Path(own).expanduser().absolute()
+    try:
+        base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        return (base if base.is_absolute() else Path.home() / ".cache") / "tuili" / "native"
+    except RuntimeError as error:
+        raise BuildError(f"this user has no home folder: name a place in {CACHE_VARIABLE}") from error
+
+
+@cache
+def key() -> str:
+    """A hash of all that a library is made of, but for the compiler."""
+    digest = hashlib.sha256(repr((sysconfig.get_platform(), FLAGS, LINK_FLAGS, UNITS)).encode())
+    for file in sorted(SOURCE.iterdir()):
+        digest.update(f"\0{file.name}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def find_compiler() -> str | None:
+    """The path of the C++ compiler: `CXX`, else the first of the usual names."""
+    own = os.environ.get(COMPILER_VARIABLE)
+    found = (shutil.which(name) for name in ((own,) if own else ("c++", "g++", "clang++")))
+    return next((path for path in found if path), None)
+
+
+def _identity(compiler: str) -> str:
+    """A compiler's name and a hash of its file's place, size and time: it is not run for that."""
+    file = Path(os.path.realpath(compiler))
+    facts = file.stat()
+    digest = hashlib.sha256(f"{file}\0{facts.st_size}\0{facts.st_mtime_ns}".encode()).hexdigest()
+    return f"{file.name}-{digest[:12]}"
+
+
+def _seal_of(library: Path) -> Path:
+    return library.with_suffix(".seal")
+
+
+def _seal(library: Path) -> str:
+    return f"{key()} {hashlib.sha256(library.read_bytes()).hexdigest()}\n"
+
+
+def _sealed_in(folder: Path, pattern: str) -> Path | None:
+    try:
+        return next((path for path in sorted(folder.glob(pattern)) if _is_ours(folder) and is_sealed(path)), None)
+    except OSError:
+        return None
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether nobody else but root can put a library there."""
+    facts = folder.stat()
+    return facts.st_uid in (os.geteuid(), 0) and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not _is_ours(folder):
+        raise BuildError(f"{folder} can be written by others: remove it, or name another place in {CACHE_VARIABLE}")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # given back when the file is closed, even by a crash
+        yield
+
+
+def _compile(compiler: str, folder: Path, units: Mapping[str, tuple[str, ...]], needed: set[str]) -> dict[str, Path]:
+    """The object files of those units that compile, all at once."""
+    objects = {name: folder / f"{name}.o" for name in units}
+    commands = [
+        [compiler, *FLAGS, *flags, "-c", str(SOURCE / f"{name}.cpp"), "-o", str(objects[name])]
+        for name, flags in units.items()
+    ]
+    done = _run(commands, [name in needed for name in units])
+    return {name: objects[name] for name, good in zip(units, done, strict=True) if good and objects[name].is_file()}
+
+
+def _run(commands: list[list[str]], needed: list[bool]) -> list[bool]:
+    """Run all commands at once; whether each succeeded. Raises `BuildError` where a needed one did not."""
+    running = []
+    try:
+        for command in commands:
+            running.append(
+                subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                    text=True, errors="replace", env={**os.environ, "LC_ALL": "C"},
+                )
+            )  # fmt: skip
+        good = []
+        for command, process, must in zip(commands, running, needed, strict=True):
+            _, errors = process.communicate(timeout=SECONDS)
+            good.append(process.returncode == 0)
+            if must and process.returncode:
+                lines = [line for line in errors.splitlines() if "error" in line] or errors.splitlines()
+                raise BuildError(f"{command[0]} failed: {(lines or [f'exit code {process.returncode}'])[0]}")
+        return good
+    except subprocess.TimeoutExpired:
+        raise BuildError(f"{commands[0][0]} took longer than {SECONDS} s") from None
+    except OSError as error:
+        raise BuildError(f"{commands[0][0]} cannot be run: {one_line(error)}") from error
+    finally:
+        for process in running:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()

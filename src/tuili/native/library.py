@@ -1,0 +1,71 @@
+"""The native library in this process: loaded once, with one instruction set, or the reason why it is not to be had.
+
+Where it comes from, and how it is compiled, is left to `build.py`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from dataclasses import dataclass
+from functools import cache
+from itertools import count, takewhile
+from pathlib import Path
+
+from tuili.errors import TuiliError, one_line
+from tuili.native.build import PREBUILT, BuildError, built
+
+ABI = 1
+"""Grows with every change of a structure or a function that both sides see; `dispatch.cpp` says the same number."""
+INSTRUCTION_SET_VARIABLE = "TUILI_INSTRUCTION_SET"
+
+
+@dataclass(frozen=True)
+class Library:
+    """The loaded library. `short` keeps the interpreter's lock during a call, `long` gives it back to other threads."""
+
+    short: ctypes.PyDLL
+    long: ctypes.CDLL
+    path: Path
+    instruction_set: str
+    instruction_sets: tuple[str, ...]
+    """Those that were built and run on this processor, the best first."""
+
+    def __str__(self) -> str:
+        return f"{self.instruction_set} ({'of the package' if self.path == PREBUILT else 'compiled here'})"
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """Why there is no native library here, in one line."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def load() -> Library | Unavailable:
+    """The library of this process. It is compiled where that was not done before; whatever fails is a reason, never an
+    exception. `TUILI_INSTRUCTION_SET` names an instruction set in place of the best one."""
+    return _load(os.environ.get(INSTRUCTION_SET_VARIABLE, ""))
+
+
+@cache
+def _load(wanted: str) -> Library | Unavailable:
+    try:
+        return _opened(built(), wanted)
+    except (TuiliError, OSError, AttributeError) as error:  # the last one: what a compiler made has not our functions
+        return Unavailable(one_line(error))
+
+
+def _opened(path: Path, wanted: str) -> Library:
+    short, long = ctypes.PyDLL(str(path)), ctypes.CDLL(str(path))
+    if short.tuili_abi() != ABI:
+        raise BuildError(f"{path} has the interface {short.tuili_abi()} in place of {ABI}: remove it")
+    short.tuili_instruction_set.restype = ctypes.c_char_p
+    sets = tuple(name.decode() for name in takewhile(bool, map(short.tuili_instruction_set, count())))
+    chosen = wanted or sets[0]
+    if not short.tuili_choose(chosen.encode()):
+        raise BuildError(f"{INSTRUCTION_SET_VARIABLE}={wanted} cannot run here: choose one of {', '.join(sets)}")
+    return Library(short, long, path, chosen, sets)

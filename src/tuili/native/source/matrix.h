@@ -1,0 +1,34 @@
+// A weight matrix as Python packed it: panels of 64 outputs (docs/native.md), mirrored by `Matrix` in panels.py.
+#pragma once
+#include <cstdint>
+
+namespace tuili {
+
+enum class Format : int32_t { fp32, bf16, int8, int4 };
+
+constexpr int PANEL = 64;       // outputs of a panel; the last one of a matrix holds 16, 32, 48 or 64
+constexpr int PANEL_UNIT = 16;  // outputs are padded to a multiple of it
+constexpr int INT4_GROUP = 32;  // inputs that share one scale in int4
+
+struct Matrix {
+  const void* panels;      // 64-byte aligned, as are the other two
+  const float* scale_N;    // int8: one for each output, padded to whole panels
+  const int32_t* sum_N;    // int8: the sum of the weights of each output, padded likewise
+  int32_t outputs, inputs; // N and K
+  Format format;
+  int32_t pad;
+};
+static_assert(sizeof(Matrix) == 40, "panels.py mirrors it");
+
+constexpr int padded(int value, int unit) { return (value + unit - 1) / unit * unit; }
+
+// Inputs that one step through a panel takes, and the bytes of one output in it.
+constexpr int step_inputs(Format format) {
+  return format == Format::fp32 ? 1 : format == Format::bf16 ? 2 : format == Format::int8 ? 4 : INT4_GROUP;
+}
+constexpr int step_bytes(Format format) { return format == Format::int4 ? INT4_GROUP / 2 + 2 : 4; }
+inline int steps_of(const Matrix& matrix) {
+  return padded(matrix.inputs, step_inputs(matrix.format)) / step_inputs(matrix.format);
+}
+
+}  // namespace tuili

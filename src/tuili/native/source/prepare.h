@@ -1,0 +1,79 @@
+// Inputs of products in the number format of the weights: rounded once, used by every matrix that reads them.
+#pragma once
+#include "matrix.h"
+#include "vector.h"
+#include "workspace.h"
+
+namespace tuili::TUILI_SET {
+
+struct Inputs {
+  const char* rows;      // row r begins at rows + r * stride; as many 32-bit words as the matrix has steps (int4: 8 a step)
+  int64_t stride;        // bytes
+  const float* scale_R;  // int8 and int4: what a unit of a row's numbers stands for
+  const int32_t* offset_RG;  // int4: -8 times the sum of each group of inputs, as weights are kept with 8 added
+  int32_t groups;        // G
+  Format format;
+};
+
+// A row as int8 by its largest size; `offset` is added to each number, except behind the row's end.
+inline float prepare_int8(const float* x_K, int inputs, int offset, int8_t* out_K) {
+  Floats most = zero();
+  int k = 0;
+  for (; k + LANES <= inputs; k += LANES) most = max(absolute(load(x_K + k)), most);
+  if (k < inputs) most = max(absolute(load_some(x_K + k, inputs - k)), most);
+  const float top = largest(most);
+  if (top < 1e-30f) {  // 127 / top would be inf
+    std::memset(out_K, offset, size_t(padded(inputs, LANES)));
+    return 0.f;
+  }
+  const Floats units = all(127.f / top);
+  const Ints added = all_ints(offset);
+  for (k = 0; k + LANES <= inputs; k += LANES) store_int8(out_K + k, rounded(load(x_K + k) * units) + added);
+  if (k < inputs) store_int8(out_K + k, rounded(load_some(x_K + k, inputs - k) * units) + added);
+  return top / 127.f;
+}
+
+inline int32_t sum_int8(const int8_t* x, int count) {
+  int32_t total = 0;
+  for (int i = 0; i < count; i++) total += x[i];
+  return total;
+}
+
+// x_RK: float32, rows `stride` numbers apart. fp32 keeps a pointer to x_RK, the others cut their rows from the workspace.
+inline Inputs prepare(Format format, const float* x_RK, int64_t stride, int rows, int inputs, Workspace& workspace) {
+  if (format == Format::fp32) {
+    return {reinterpret_cast<const char*>(x_RK), stride * int64_t(sizeof(float)), nullptr, nullptr, 0, format};
+  }
+  const int64_t width = padded(inputs, PANEL);
+  if (format == Format::bf16) {
+    uint16_t* out_RK = workspace.take<uint16_t>(rows * width);
+    for (int r = 0; r < rows; r++) {
+      const float* x_K = x_RK + r * stride;
+      uint16_t* out_K = out_RK + r * width;
+      int k = 0;
+      for (; k + LANES <= inputs; k += LANES) store_bf16(out_K + k, load(x_K + k));
+      if (k < inputs) store_bf16(out_K + k, load_some(x_K + k, inputs - k));
+    }
+    return {reinterpret_cast<const char*>(out_RK), width * 2, nullptr, nullptr, 0, format};
+  }
+  int8_t* out_RK = workspace.take<int8_t>(rows * width);
+  float* scale_R = workspace.take<float>(rows);
+  const int groups = format == Format::int4 ? inputs / INT4_GROUP : 0;
+  int32_t* offset_RG = groups ? workspace.take<int32_t>(int64_t(rows) * groups) : nullptr;
+  for (int r = 0; r < rows; r++) {
+    int8_t* out_K = out_RK + r * width;
+    scale_R[r] = prepare_int8(x_RK + r * stride, inputs, format == Format::int8 ? INPUT_OFFSET : 0, out_K);
+    for (int g = 0; g < groups; g++) offset_RG[r * groups + g] = -8 * sum_int8(out_K + g * INT4_GROUP, INT4_GROUP);
+  }
+  return {reinterpret_cast<const char*>(out_RK), width, scale_R, offset_RG, groups, format};
+}
+
+// The bytes of workspace that `prepare` takes at most.
+inline int64_t prepared_bytes(Format format, int rows, int inputs) {
+  if (format == Format::fp32) return 0;
+  const int64_t width = padded(inputs, PANEL), numbers = width * (format == Format::bf16 ? 2 : 1);
+  const int64_t groups = format == Format::int4 ? inputs / INT4_GROUP : 0;
+  return rows * (numbers + 4 + 4 * groups) + 3 * int64_t(Workspace::ALIGNMENT);
+}
+
+}  // namespace tuili::TUILI_SET

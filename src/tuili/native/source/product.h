@@ -1,0 +1,94 @@
+// y = x W^T for a packed matrix: one template over the formats, from panels down to blocks that stay in registers.
+#pragma once
+#include "formats.h"
+#include "threads.h"
+
+namespace tuili::TUILI_SET {
+
+struct Output {
+  float* y_RN;
+  int64_t stride;         // numbers between two rows
+  const int32_t* places;  // where row i of the product goes; null: to row i
+  float* row(int i) const { return y_RN + (places ? places[i] : i) * stride; }
+};
+
+template <Format FORMAT, int ROWS, int VECTORS>
+inline void block(const Place& place, const Inputs& inputs, const int32_t* list, int first, const Output& output) {
+  using Kind = Number<FORMAT>;
+  Rows<ROWS> rows;
+  for (int r = 0; r < ROWS; r++) {
+    const int64_t row = list ? list[first + r] : first + r;
+    rows.words[r] = reinterpret_cast<const uint32_t*>(inputs.rows + row * inputs.stride);
+    rows.scale[r] = inputs.scale_R ? inputs.scale_R[row] : 1.f;
+    rows.offset[r] = inputs.offset_RG ? inputs.offset_RG + row * inputs.groups : nullptr;
+  }
+  Block<typename Kind::Sum, ROWS, VECTORS> sums;
+  Kind::template begin<ROWS, VECTORS>(place, sums);
+  const char* step = place.panel + place.column * 4;
+  const int64_t bytes = int64_t(place.width) * step_bytes(FORMAT);
+  const int steps = steps_of(*place.matrix);
+  for (int k = 0; k < steps; k++, step += bytes) Kind::template add<ROWS, VECTORS>(rows, step, place, k, sums);
+  for (int r = 0; r < ROWS; r++) {
+    float* y = output.row(first + r) + place.output;
+    for (int v = 0; v < VECTORS; v++) {
+      const int left = place.matrix->outputs - place.output - v * LANES;
+      const Floats result = Kind::end(place, v, rows.scale[r], sums[r][v]);
+      if (left >= LANES) store(y + v * LANES, result);
+      else if (left > 0) store_some(y + v * LANES, result, left);
+    }
+  }
+}
+
+// The rows of one block of outputs: as many at once as registers allow, then the rest.
+template <Format FORMAT, int ROWS, int VECTORS>
+inline void rows(const Place& place, const Inputs& inputs, const int32_t* list, int first, int count, const Output& output) {
+  for (; first + ROWS <= count; first += ROWS) block<FORMAT, ROWS, VECTORS>(place, inputs, list, first, output);
+  if constexpr (ROWS > 1) rows<FORMAT, ROWS / 2, VECTORS>(place, inputs, list, first, count, output);
+}
+
+template <Format FORMAT, int ROWS, int VECTORS>
+inline void columns(Place place, const Inputs& inputs, const int32_t* list, int count, const Output& output) {
+  for (; place.column < place.width; place.column += VECTORS * LANES, place.output += VECTORS * LANES)
+    rows<FORMAT, ROWS, VECTORS>(place, inputs, list, 0, count, output);
+}
+
+template <Format FORMAT>
+inline void panels(const Matrix& matrix, int panel, int end, const Inputs& inputs, const int32_t* list, int count,
+                   const Output& output) {
+  const int width = padded(matrix.outputs, PANEL_UNIT);
+  const int64_t bytes = int64_t(steps_of(matrix)) * step_bytes(FORMAT);  // of an output
+  for (; panel < end; panel++) {
+    const int first = panel * PANEL;
+    Place place{&matrix, static_cast<const char*>(matrix.panels) + first * bytes, width - first, 0, first};
+    if (place.width >= PANEL) {
+      place.width = PANEL;
+      if (count < 2) columns<FORMAT, 1, PANEL / LANES>(place, inputs, list, count, output);
+      else columns<FORMAT, ROWS_AT_ONCE, VECTORS_AT_ONCE>(place, inputs, list, count, output);
+    } else {
+      columns<FORMAT, ROWS_AT_ONCE, PANEL_UNIT / LANES>(place, inputs, list, count, output);
+    }
+  }
+}
+
+constexpr int64_t WORTH_SHARING = 1 << 20;  // multiplications, below which waking a thread costs more than it saves
+
+// y of row i: inputs' row rows[i] (null: row i) times the matrix, at places[i] (null: i). `inputs` are of `prepare` for the
+// matrix's format and number of inputs. A row's result is bit-equal for every number and order of rows and threads.
+inline void product(const Matrix& matrix, const Inputs& inputs, const int32_t* rows, int count, float* y_RN, int64_t stride,
+                    Threads& threads, const int32_t* places = nullptr) {
+  const Output output{y_RN, stride, places};
+  const int all_panels = padded(matrix.outputs, PANEL) / PANEL;
+  const bool shared = int64_t(matrix.outputs) * matrix.inputs * count >= WORTH_SHARING;
+  const int parts = shared ? (threads.count() < all_panels ? threads.count() : all_panels) : 1;
+  threads.run(parts, [&](int part) {
+    const int begin = all_panels * part / parts, end = all_panels * (part + 1) / parts;
+    switch (matrix.format) {
+      case Format::fp32: return panels<Format::fp32>(matrix, begin, end, inputs, rows, count, output);
+      case Format::bf16: return panels<Format::bf16>(matrix, begin, end, inputs, rows, count, output);
+      case Format::int8: return panels<Format::int8>(matrix, begin, end, inputs, rows, count, output);
+      case Format::int4: return panels<Format::int4>(matrix, begin, end, inputs, rows, count, output);
+    }
+  });
+}
+
+}  // namespace tuili::TUILI_SET

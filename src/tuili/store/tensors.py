@@ -1,0 +1,157 @@
+"""The weights of a model's folder: exactly the tensors that its shape asks for, each read when it is needed.
+
+Nothing is mapped into memory: a file that is overwritten or cut off later changes nothing in an array that was read,
+and cannot end the process, as a mapped file can. What is computed with them is left to others.
+
+Dimensions: M hidden size, N outputs of a projection, V vocabulary, D head size, E experts, W tokens before a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from math import prod
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from tuili.errors import ModelFolderError
+from tuili.store.folder import INDEX_FILE, read_object
+from tuili.store.safetensors import TensorPlace, read_header
+from tuili.store.shape import ModelShape
+
+Array = np.ndarray[Any, Any]
+WHOLE_FILE = "model.safetensors"
+"""The one file of weights of a folder that has no index."""
+TENSOR_FAULTS = {
+    "missing": "the weight file is incomplete",
+    "unexpected": "the weights belong to another configuration",
+    "mismatched": "its shape is not the one that config.json asks for",
+}
+_READ_AS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+
+
+class StoredTensors(Mapping[str, Array]):
+    """The tensors of a folder by name. Each look reads one, into an array of its own: float32, or uint16 with the bits
+    of what is stored in bfloat16. `open_tensors` makes one.
+    """
+
+    def __init__(self, files: Mapping[Path, BinaryIO], places: Mapping[str, tuple[Path, TensorPlace]]) -> None:
+        self._files, self._places = files, places
+
+    def __getitem__(self, name: str) -> Array:
+        """Raises `ModelFolderError` where the file has become shorter."""
+        path, place = self._places[name]
+        file, kind = self._files[path], _READ_AS[place.kind]
+        file.seek(place.begin)
+        numbers = np.fromfile(file, kind, prod(place.shape))
+        if numbers.size < prod(place.shape):
+            raise ModelFolderError(f"{path} became shorter while it was read: load the model when it is complete")
+        return numbers.reshape(place.shape).astype("<u2" if kind == "<u2" else "<f4", copy=False)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+@contextmanager
+def open_tensors(folder: Path, shape: ModelShape) -> Iterator[StoredTensors]:
+    """The tensors of a folder that `check_files` accepts, for the time of the block.
+
+    Raises `ModelFolderError` where they are not exactly those that a network of this shape has.
+    """
+    places = _places(folder)
+    check_tensors(folder, {name: place.shape for name, (_, place) in places.items()}, tensor_shapes(shape))
+    for name, (file, place) in places.items():
+        if place.kind not in _READ_AS:
+            raise ModelFolderError(f"{file}: tensor {name} has the number format {place.kind}: use BF16 or F32")
+        wanted = prod(place.shape) * np.dtype(_READ_AS[place.kind]).itemsize
+        if place.end - place.begin != wanted:
+            raise ModelFolderError(
+                f"{file} is damaged: tensor {name} has {place.end - place.begin} bytes, not {wanted}"
+            )
+    with ExitStack() as stack:
+        files = {path: stack.enter_context(path.open("rb")) for path in sorted({file for file, _ in places.values()})}
+        yield StoredTensors(files, places)
+
+
+def tensor_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:
+    """The names and shapes of the tensors of a network; `tuili.model` says what it computes from them.
+
+    The head has none of its own: it is the embedding.
+    """
+    M, D = shape.hidden_size, shape.head_dim
+    queries, keys = shape.num_attention_heads * D, shape.num_key_value_heads * D
+    key_value = {"k_proj.weight": (keys, M), "v_proj.weight": (keys, M), "k_norm.weight": (D,)}
+    attention = {"q_proj.weight": (queries, M), "o_proj.weight": (M, queries), "q_norm.weight": (D,)}
+    if shape.layered:
+        attention["gate_proj.weight"] = (3 * shape.num_attention_heads, M)
+    experts, inner = shape.num_experts, shape.moe_intermediate_size
+    trunk = {
+        "attention_norm.weight": (M,),
+        **_under("key_value", key_value),
+        **_under("attention", attention),
+        "mlp_norm.weight": (M,),
+        "mlp.gate_up_proj.weight": (2 * shape.intermediate_size, M),
+        "mlp.down_proj.weight": (M, shape.intermediate_size),
+    }
+    reasoning = {
+        "attention_norm.weight": (M,),
+        **_under("attention", attention),
+        "moe_norm.weight": (M,),
+        "moe.router.weight": (experts, M),
+        "moe.router.balance_bias": (experts,),
+        "moe.experts.gate_up_proj": (experts, 2 * inner, M),
+        "moe.experts.down_proj": (experts, M, inner),
+    }
+    tensors: dict[str, tuple[int, ...]] = {
+        "embed_tokens.weight": (shape.vocab_size, M),
+        "convolution.weight": (shape.convolution_width - 1, M),
+        "shared_norm.weight": (M,),
+        **_under("shared_key_value", key_value),
+        "norm.weight": (M,),
+    }
+    for layer in range(shape.trunk_layers):
+        tensors |= _under(f"trunk.{layer}", trunk)
+    for layer in range(shape.num_groups * shape.group_layers):
+        tensors |= _under(f"reasoning.{layer}", reasoning)
+    return _under("model", tensors)
+
+
+def check_tensors(folder: Path, found: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse, by `ModelFolderError`, a folder that lacks a tensor, has one more, or has one of another shape."""
+    refuse_faults(
+        folder,
+        {
+            "missing": wanted.keys() - found.keys(),
+            "unexpected": found.keys() - wanted.keys(),
+            "mismatched": {name for name in wanted.keys() & found.keys() if wanted[name] != found[name]},
+        },
+    )
+
+
+def refuse_faults(folder: Path, faults: Mapping[str, Iterable[str]]) -> None:
+    """Raise `ModelFolderError` for the first of some names of tensors, by `TENSOR_FAULTS`, if there are any."""
+    for kind, remedy in TENSOR_FAULTS.items():
+        if names := sorted(faults[kind]):
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise ModelFolderError(f"{folder}: {kind} tensor {names[0]}{more}: {remedy}")
+
+
+def _under(prefix: str, tensors: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    return {f"{prefix}.{name}": shape for name, shape in tensors.items()}
+
+
+def _places(folder: Path) -> dict[str, tuple[Path, TensorPlace]]:
+    """In which file each tensor of a folder stands, and where in it."""
+    whole = folder / WHOLE_FILE
+    if whole.is_file():
+        return {name: (whole, place) for name, place in read_header(whole).items()}
+    if not (folder / INDEX_FILE).is_file():
+        raise ModelFolderError(f"{folder} has neither {WHOLE_FILE} nor {INDEX_FILE}, which says where tensors are")
+    file_of: dict[str, str] = read_object(folder / INDEX_FILE)["weight_map"]
+    headers = {file: read_header(folder / file) for file in set(file_of.values())}
+    return {name: (folder / file, headers[file][name]) for name, file in file_of.items() if name in headers[file]}

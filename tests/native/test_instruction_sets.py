@@ -1,0 +1,44 @@
+"""Every instruction set that this processor runs, by the override, each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.native.calling import library
+from tuili.native.build import UNITS
+
+ROOT = Path(__file__).parents[2]
+SETS = ["portable", *(name for units in UNITS.values() for name in units)]
+
+
+def run(instruction_set: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "TUILI_INSTRUCTION_SET": instruction_set}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("instruction_set", SETS)
+def test_its_products_pass_all_tests(instruction_set: str):
+    runs_here = library().instruction_sets
+    if instruction_set not in runs_here:
+        pytest.skip(f"this processor runs {', '.join(runs_here)} alone")
+    done = run(instruction_set, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/native/test_products.py")
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_best_one_is_the_default():
+    names = library().instruction_sets
+    assert names[-1] == "portable"
+    assert list(names) == sorted(names, key=SETS.index, reverse=True)
+
+
+def test_one_that_cannot_run_is_refused_with_those_that_can():
+    done = run("sse9", "-c", "from tuili.native import load; print(repr(load()))")
+    expected = f"TUILI_INSTRUCTION_SET=sse9 cannot run here: choose one of {', '.join(library().instruction_sets)}"
+    assert done.stdout == f"Unavailable(reason='{expected}')\n"

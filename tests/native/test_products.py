@@ -1,0 +1,135 @@
+"""Products of packed matrices: each format against numpy, and a row's bits whatever stands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.native import twins
+from tests.native.calling import Products
+from tuili.errors import InputError
+from tuili.native import FORMATS, Matrix, NumberFormat, pack
+
+SHAPES = [(1, 1), (16, 32), (64, 64), (65, 31), (100, 96), (338, 192), (129, 257), (48, 576)]
+"""Outputs and inputs: whole and partial panels, groups and words."""
+
+
+@pytest.fixture(scope="module")
+def products() -> Iterator[Products]:
+    made = Products()
+    yield made
+    made.end()
+
+
+def numbers(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng([seed, *shape]).normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(("outputs", "inputs"), SHAPES)
+@pytest.mark.parametrize("number_format", FORMATS)
+def test_a_product_equals_its_twin(products: Products, number_format: NumberFormat, outputs: int, inputs: int):
+    weight_NK, x_RK = numbers(outputs, inputs), numbers(7, inputs)
+    matrix = pack(weight_NK, number_format)
+    expected_RN = twins.product(weight_NK, x_RK, matrix.format)
+    if matrix.format == "int8":  # sums of whole numbers are exact
+        assert np.array_equal(products(matrix, x_RK), expected_RN)
+    else:
+        assert np.abs(products(matrix, x_RK) - expected_RN).max() <= 2e-6 * np.abs(expected_RN).max() * inputs**0.5
+
+
+@pytest.mark.parametrize(("number_format", "outputs"), list(product(FORMATS, [338, 40])))
+def test_a_rows_bits_do_not_depend_on_its_company(products: Products, number_format: NumberFormat, outputs: int):
+    x_RK, matrix = numbers(19, 96), pack(numbers(outputs, 96), number_format)
+    alone_RN = np.concatenate([products(matrix, x_RK[r : r + 1]) for r in range(19)])
+    for count in range(1, 20):
+        assert np.array_equal(products(matrix, x_RK[:count]), alone_RN[:count])
+    draw = np.random.default_rng(0)
+    for count in (1, 2, 5, 13, 40):
+        rows = draw.integers(0, 19, count)
+        assert np.array_equal(products(matrix, x_RK, rows), alone_RN[rows])
+
+
+@pytest.mark.parametrize("number_format", FORMATS)
+def test_two_threads_give_the_bits_of_one(products: Products, number_format: NumberFormat):
+    x_RK, matrix = numbers(33, 512), pack(numbers(1000, 512), number_format)
+    two = Products(threads=2)
+    for _ in range(5):
+        assert np.array_equal(two(matrix, x_RK), products(matrix, x_RK))
+    two.end()
+
+
+@pytest.mark.parametrize("number_format", FORMATS)
+def test_rows_go_to_their_places_and_nothing_else_is_written(products: Products, number_format: NumberFormat):
+    x_RK, matrix = numbers(6, 64), pack(numbers(70, 64), number_format)
+    y_RN = products(matrix, x_RK, rows=[5, 0, 3], places=[1, 6, 4])
+    expected_RN = products(matrix, x_RK)
+    assert np.array_equal(y_RN[[1, 6, 4]], expected_RN[[5, 0, 3]])
+    assert np.isnan(y_RN[[0, 2, 3, 5]]).all()
+
+    wide_RN = np.full((7, 90), np.nan, np.float32)
+    products(matrix, x_RK, out_RN=wide_RN)
+    assert np.array_equal(wide_RN[:6, :70], expected_RN)
+    assert np.isnan(wide_RN[:6, 70:]).all() and np.isnan(wide_RN[6]).all()
+
+
+@pytest.mark.parametrize("number_format", FORMATS)
+def test_inputs_may_be_strided_zero_and_of_any_size(products: Products, number_format: NumberFormat):
+    matrix, wide_RK = pack(numbers(64, 64), number_format), numbers(3, 100)
+    assert np.array_equal(products(matrix, wide_RK[:, :64]), products(matrix, wide_RK[:, :64].copy()))
+    assert not products(matrix, np.zeros((2, 64), np.float32)).any()
+    tiny_RN, huge_RN = (products(matrix, wide_RK[:, :64] * np.float32(size)) for size in (1e-12, 1e12))
+    assert np.allclose(tiny_RN * 1e24, huge_RN, rtol=1e-2, atol=1e-2 * np.abs(huge_RN).max())
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    outputs=st.integers(1, 140),
+    inputs=st.integers(1, 140),
+    number_format=st.sampled_from(FORMATS),
+    size=st.sampled_from([1e-6, 1.0, 1e3]),
+    seed=st.integers(0, 9),
+)
+def test_unit_vectors_read_the_packed_weights(outputs, inputs, number_format, size, seed):
+    weight_NK = numbers(outputs, inputs, seed=seed) * np.float32(size)
+    weight_NK[::3] = 0
+    matrix = pack(weight_NK, number_format)
+    read_KN = Products()(matrix, np.eye(inputs, dtype=np.float32))
+    assert np.allclose(read_KN.T, twins.dequantised(weight_NK, matrix.format), rtol=1e-6, atol=0)
+
+
+def test_int4_needs_whole_groups_of_inputs():
+    assert pack(numbers(8, 64), "int4").format == "int4"
+    assert pack(numbers(8, 63), "int4").format == "int8"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(value: float):
+    weight_NK = numbers(8, 64)
+    weight_NK[3, 4] = value
+    for number_format in FORMATS:
+        with pytest.raises(InputError, match="8 x 64 has weights that are not finite"):
+            pack(weight_NK, number_format)
+
+
+def test_int4_refuses_weights_beyond_its_scales():
+    with pytest.raises(InputError, match="too large for int4"):
+        pack(np.full((8, 64), 1e6, np.float32), "int4")
+
+
+def test_a_matrix_tells_its_bytes():
+    assert {name: bytes_of(pack(numbers(128, 256), name)) for name in FORMATS} == {
+        "fp32": 128 * 256 * 4,
+        "bf16": 128 * 256 * 2,
+        "int8": 128 * 256 + 128 * 8,
+        "int4": 128 * 256 // 2 + 128 * 256 // 32 * 2,
+    }
+
+
+def bytes_of(matrix: Matrix) -> int:
+    assert matrix.panels.ctypes.data % 64 == 0
+    return matrix.nbytes
