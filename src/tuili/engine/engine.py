@@ -92,12 +92,11 @@ class Engine:
             runner.verifies,
             promises.confidence,
             scheduler.clock,
+            str(runner.runtime),
         )
         self._tickets: dict[Sequence, Ticket] = {}
         self._listener_errors: list[Exception] = []
         """What listeners raised in this step."""
-        self._unobserved: list[int] = []
-        """Prompt and response of the latest answer, until `observe` has taken them."""
 
     @property
     def slots(self) -> int:
@@ -195,9 +194,10 @@ class Engine:
             if ticket is None:  # a listener has cancelled it meanwhile
                 continue
             try:
-                for event in ticket.events.new_events(sequence) if ticket.events else ():
-                    if ticket.answer is None:
-                        self._send(ticket, event)
+                if ticket.events is not None:
+                    for event in ticket.events.new_events(sequence):
+                        if ticket.answer is None:
+                            self._send(ticket, event)
             except Exception as error:
                 self._fail(ticket, error)
             if sequence.stop is not None and self._tickets.get(sequence) is ticket:
@@ -231,7 +231,6 @@ class Engine:
             assert ticket.answer is not None
             if ticket.state.attempts:
                 first = ticket.state.attempts[0]
-                self._unobserved = first.sequence.prompt + first.sequence.tokens
                 self.promises.observe_attempt(ticket.state.request, first)
             self._send(ticket, Answered(ticket.answer))
             return
@@ -274,27 +273,17 @@ class Engine:
             return
         ticket.attempts += 1
         if ticket.listener is not None:
-            request = ticket.state.request
+            state = ticket.state
             try:
                 ticket.events = EventBuilder(
-                    self._tokenizer, request.context, ticket.attempts, sequence.prefix_steps, request.sampling.stop
+                    self._tokenizer, state.judged, ticket.attempts, sequence.prefix_steps, state.request.sampling.stop
                 )
             except Exception as error:
                 self._fail(ticket, error)
 
     def observe(self) -> Observation | None:
-        """What experts and attention heads do with the latest answer.
-
-        None where there is no new answer, and while a running request has a deadline, because it takes as long as
-        decoding some tokens.
-        """
-        if self.scheduler.has_deadlines or not self._unobserved:
-            return None
-        ids, self._unobserved = self._unobserved, []
-        try:
-            return self.scheduler.runner.observe(ids)
-        finally:
-            self.scheduler.pause()
+        """What experts and attention heads have done since the last call; None where nothing ran."""
+        return self.scheduler.runner.observe()
 
     def answer(self, requests: Iterable[Request]) -> list[Answer]:
         """Answer requests together, and wait for all. Raises what `admit` raises for the first that is refused."""

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from tuili.engine.answer import Answer
+from tuili.engine.delivery import Delivery, Mailbox
 from tuili.engine.engine import Engine, PreparedRequest, Ticket
 from tuili.engine.events import Answered, Event
 from tuili.engine.request import Request
@@ -24,7 +25,6 @@ MAX_COMMAND_SECONDS = 0.002
 """Time for commands between two steps, so that many new requests do not hold up running ones."""
 
 Result = TypeVar("Result")
-Receiver = Callable[[Event | TuiliError], None]
 
 
 class Closed(TuiliError):
@@ -39,7 +39,8 @@ class Service:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._live: dict[Ticket, Receiver] = {}
+        self._live: dict[Ticket, Mailbox] = {}
+        self._delivery = Delivery()
         self._lock = Lock()
         self._commands: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="engine", daemon=True)
@@ -82,25 +83,26 @@ class Service:
         """The events of one request as they come, the last of which is `Answered`. Closing the iterator cancels the
         request.
         """
+        async with aclosing(self.batches(request)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    yield event
+
+    async def batches(self, request: Request | PreparedRequest) -> AsyncGenerator[list[Event], None]:
+        """The same events in lists, each with all that have come since the one before. No list is empty."""
         self._streams += 1
         try:
-            async with aclosing(self._events(request)) as events:
-                async for event in events:
-                    yield event
+            async with aclosing(self._batches(request)) as batches:
+                async for batch in batches:
+                    yield batch
         finally:
             self._streams -= 1
 
-    async def _events(self, request: Request | PreparedRequest) -> AsyncGenerator[Event, None]:
-        loop, events = asyncio.get_running_loop(), asyncio.Queue[Event | TuiliError]()
-
-        def receive(event: Event | TuiliError) -> None:
-            with suppress(RuntimeError):  # the loop has been closed, and nobody waits
-                loop.call_soon_threadsafe(events.put_nowait, event)
-
-        prepared = request
+    async def _batches(self, request: Request | PreparedRequest) -> AsyncGenerator[list[Event], None]:
+        mailbox, prepared = Mailbox(asyncio.get_running_loop()), request
         if isinstance(prepared, Request):
             prepared = await asyncio.to_thread(self._engine.prepare, prepared)
-        admission = self._post(partial(self._admit, prepared, receive))
+        admission = self._post(partial(self._admit, prepared, mailbox))
         try:
             ticket = await asyncio.wrap_future(admission)
         except asyncio.CancelledError:
@@ -108,11 +110,9 @@ class Service:
             raise
         try:
             while True:
-                event = await events.get()
-                if isinstance(event, TuiliError):
-                    raise event
-                yield event
-                if isinstance(event, Answered):
+                batch = await mailbox.take()
+                yield batch
+                if isinstance(batch[-1], Answered):
                     return
         finally:
             if ticket.answer is None:
@@ -127,14 +127,14 @@ class Service:
         with suppress(Closed):  # a closed service has cancelled everything
             self._post(lambda: self._engine.cancel(ticket))
 
-    def _admit(self, prepared: PreparedRequest, receive: Receiver) -> Ticket:
+    def _admit(self, prepared: PreparedRequest, mailbox: Mailbox) -> Ticket:
         def listen(event: Event) -> None:
             if isinstance(event, Answered):
                 self._live.pop(ticket, None)
-            receive(event)
+            self._delivery.add(mailbox, event)
 
         ticket = self._engine.admit_prepared(prepared, listen)
-        self._live[ticket] = receive
+        self._live[ticket] = mailbox
         return ticket
 
     def _post(self, command: Callable[[], Result]) -> Future[Result]:
@@ -157,12 +157,14 @@ class Service:
         try:
             while self._run_commands():
                 self._engine.step()
+                self._delivery.send()
         except Exception as error:
             self._close()
             failure = TuiliError(f"the engine has failed: {error!r}")
             failure.__cause__ = error
-            for receive in self._live.values():
-                receive(failure)
+            for mailbox in self._live.values():
+                self._delivery.add(mailbox, failure)
+            self._delivery.send()
             self._live.clear()
             while (entry := self._commands.get()) is not None:
                 if entry[1].set_running_or_notify_cancel():
@@ -177,6 +179,7 @@ class Service:
             if entry is None:
                 for ticket in list(self._live):
                     self._engine.cancel(ticket)
+                self._delivery.send()
                 return False
             command, future = entry
             if not future.set_running_or_notify_cancel():
@@ -185,4 +188,5 @@ class Service:
                 future.set_result(command())
             except Exception as error:  # it is raised where the command was posted
                 future.set_exception(error)
+            self._delivery.send()
         return True
