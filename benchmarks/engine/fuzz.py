@@ -40,7 +40,7 @@ from tuili.engine import (
     warm_up,
 )
 from tuili.errors import InputError, Overloaded
-from tuili.model import LoadedModel, read_verifier
+from tuili.model import LoadedModel
 
 BUDGETS = ("max_steps", "max_tokens", "max_layer_steps", "deadline_ms")
 REQUESTS_PER_ENGINE = 1_000
@@ -105,13 +105,12 @@ class _Run:
         model_threshold = loaded.model.config.exit_threshold
         threshold = random.choice((0.0, 0.3, 0.97)) if loaded.path.name == "plain" else model_threshold
         slots, waiting = random.choice((1, 2, 5, 16)), random.choice((1, 8, 64))
-        verifier = read_verifier(loaded.path)
-        torch_runner = load_runner(loaded.model, loaded.tokenizer, slots=slots, verifier=verifier, clock=self.clock)
-        runner = CompletingRunner(torch_runner, loaded.tokenizer, self.clock, random)
+        plain_runner = load_runner(loaded, slots=slots, verifies=True, clock=self.clock)
+        runner = CompletingRunner(plain_runner, loaded.tokenizer, self.clock, random)
         scheduler = Scheduler.of(runner, loaded.tokenizer, waiting=waiting, clock=self.clock)
         warm_up(scheduler)
         runner.completes = True
-        promises = load_promises(loaded.path, threshold, torch_runner.runtime)
+        promises = load_promises(loaded.path, threshold, plain_runner.runtime)
         self.engine = Engine(scheduler, loaded.tokenizer, promises, threshold)
         self.live: dict[Asked, int] = {}
         """Requests that have not ended, and the steps since they came."""

@@ -102,17 +102,21 @@ class Texts:
 
     def read(self, pieces: Sequence[tuple[int, Sequence[int]]]) -> np.ndarray:
         """Read more tokens of some slots in one step. Returns the logits [X, T, V] of all of them, in order."""
-        width, count = self._shape.convolution_width, 0
+        count = 0
         for slot, tokens in pieces:
-            row = self.rows[slot]
             for token in tokens:
-                position = len(row.ids)
-                unit, held = row.append(token)
-                recent = [-1] * width + row.ids
-                self.batch.table[count] = [slot, position, unit, held, *recent[-width:]]
+                self.write(count, slot, token)
                 count += 1
-            self.slots.reserve(slot, len(row.ids), row.unit_count)
         return self.run(count)
+
+    def write(self, place: int, slot: int, token: int) -> None:
+        """Append a token to a text and to the table."""
+        row, width = self.rows[slot], self._shape.convolution_width
+        position = len(row.ids)
+        unit, held = row.append(token)
+        recent = [-1] * width + row.ids
+        self.batch.table[place] = [slot, position, unit, held, *recent[-width:]]
+        self.slots.reserve(slot, len(row.ids), row.unit_count)
 
     def run(self, count: int) -> np.ndarray:
         model, batch = self.model, self.batch

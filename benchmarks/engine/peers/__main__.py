@@ -141,7 +141,7 @@ def agreement(place: str, runs: dict[tuple[str, str], list[dict[str, Any]]]) -> 
 def exit_shares(loaded: LoadedModel) -> list[float]:
     """The share of a model's tokens that leave at each exit at chosen depth, on unseen problems."""
     problems = unseen_problems(domain_names(), (1, 2, 3), per_cell=1, seed=SEED)
-    written = load_decoder(loaded.model, loaded.tokenizer, "auto").generate([problem.prompt for problem in problems])
+    written = load_decoder(loaded, "auto").generate([problem.prompt for problem in problems])
     depths = Counter(depth for generation in written for depth in generation.depths)
     return [depths[depth] / depths.total() for depth in loaded.model.config.exit_layers]
 

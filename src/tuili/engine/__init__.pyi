@@ -34,9 +34,9 @@ from .request import (
     Sampling,
     parse_settings,
 )
+from .runtime.choice import Numbers, RunnerName
+from .runtime.load import load_decoder, load_engine, load_runner, load_scheduler
 from .runtime.runner import ModelRunner, Observation, PrefillOutput, Runtime, StepOutput, StepPolicy
-from .runtime.torch.load import load_decoder, load_engine, load_runner, load_scheduler
-from .runtime.torch.runtime import runtime_of
 from .scheduling.scheduler import Scheduler
 from .scheduling.stats import SchedulerStats
 from .scheduling.warm_up import warm_up
@@ -76,6 +76,7 @@ __all__ = [
     "Ignored",
     "ModelRunner",
     "NotPromised",
+    "Numbers",
     "Observation",
     "Outcome",
     "Point",
@@ -86,6 +87,7 @@ __all__ = [
     "Receipt",
     "Request",
     "RequestState",
+    "RunnerName",
     "Runtime",
     "Sample",
     "Sampling",
@@ -116,7 +118,6 @@ __all__ = [
     "parse_settings",
     "prompt_ids",
     "read_calibration",
-    "runtime_of",
     "valid_calibration",
     "verifier_missed_some",
     "warm_up",

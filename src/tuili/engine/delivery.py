@@ -1,67 +1,88 @@
-"""From the engine's thread to the tasks of an event loop: what has come is carried over together.
-
-A loop is woken once for everything that came since it last looked, so that many tokens, of many requests, cost one
-wake-up. What is delivered, and who waits for it, is left to `service`.
+"""Events on their way from the engine's thread to tasks of event loops: a loop is woken once for all that it has not
+yet seen, however many tasks wait and however many steps were made meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Generic, TypeVar
 
-Item = TypeVar("Item")
-
-
-class Mailbox(Generic[Item]):
-    """What has arrived for one task of an event loop. Only this loop's thread may touch it."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop, self._items = loop, list[Item]()
-        self._waiting: asyncio.Future[None] | None = None
-
-    def put(self, item: Item) -> None:
-        """Add an item, and wake the task if it waits."""
-        self._items.append(item)
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
-
-    async def take(self) -> list[Item]:
-        """All that has arrived since the last call, at least one item. One task at a time may wait."""
-        if not self._items:
-            self._waiting = self._loop.create_future()
-            await self._waiting
-            self._waiting = None
-        items, self._items = self._items, []
-        return items
+from tuili.engine.events import Event
 
 
-class Carrier(Generic[Item]):
-    """Carries items from one thread, which calls `load` and `send`, to mailboxes of one event loop."""
+class Mailbox:
+    """What has come for one task of `loop`, which alone uses it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._load = deque[tuple[Mailbox[Item], Item]]()
-        self._underway = False
-        """Whether the loop has been woken and has not looked yet."""
+        self._entries: list[Event | Exception] = []
+        self._waiting: asyncio.Future[None] | None = None
 
-    def load(self, mailbox: Mailbox[Item], item: Item) -> None:
-        """Add an item, which the next `send` sends off."""
-        self._load.append((mailbox, item))
+    def put(self, entry: Event | Exception) -> None:
+        """Add an event, or the error that ends them."""
+        self._entries.append(entry)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def take(self) -> list[Event]:
+        """All events since the last call, at least one. Raises the error that ended them, when they have been taken."""
+        if not self._entries:
+            self._waiting = self.loop.create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        entries, self._entries = self._entries, []
+        events = [entry for entry in entries if not isinstance(entry, Exception)]
+        if len(events) < len(entries):
+            if not events:
+                raise entries[0]  # type: ignore[misc]
+            self._entries = entries[len(events) :]
+        return events
+
+
+class _Post:
+    """What waits to be handed out in one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.entries: deque[tuple[Mailbox, Event | Exception]] = deque()
+        self._called = False
 
     def send(self) -> None:
-        """Have the items that were loaded put into their mailboxes. Nobody gets those for a loop that was closed."""
-        if self._underway:
-            return  # the loop has not looked yet: it clears this before it takes anything
-        self._underway = True
-        try:
-            self.loop.call_soon_threadsafe(self._arrive)
-        except RuntimeError:
-            self._underway = False
-            self._load.clear()
+        """Let the loop hand out what waits, unless it is about to."""
+        if not self._called:
+            self._called = True
+            self._loop.call_soon_threadsafe(self._hand_out)
 
-    def _arrive(self) -> None:
-        self._underway = False
-        while self._load:
-            mailbox, item = self._load.popleft()
-            mailbox.put(item)
+    def _hand_out(self) -> None:
+        self._called = False  # before anything is taken: what comes from here on has a call of its own
+        while self.entries:
+            mailbox, entry = self.entries.popleft()
+            mailbox.put(entry)
+
+
+class Delivery:
+    """Takes entries in the engine's thread. `send` gives those that were added to the loops of their mailboxes."""
+
+    def __init__(self) -> None:
+        self._posts: dict[asyncio.AbstractEventLoop, _Post] = {}
+
+    def add(self, mailbox: Mailbox, entry: Event | Exception) -> None:
+        """Take an event, or the error that ends them."""
+        post = self._posts.get(mailbox.loop)
+        if post is None:
+            post = self._posts[mailbox.loop] = _Post(mailbox.loop)
+        post.entries.append((mailbox, entry))
+
+    def send(self) -> bool:
+        """Wake every loop that something has come for. Returns whether there was any."""
+        sent = False
+        for loop, post in list(self._posts.items()):
+            if post.entries:
+                sent = True
+                try:
+                    post.send()
+                except RuntimeError:  # it has been closed, and nobody waits
+                    del self._posts[loop]
+        return sent

@@ -98,8 +98,6 @@ class Engine:
         self._tickets: dict[Sequence, Ticket] = {}
         self._listener_errors: list[Exception] = []
         """What listeners raised in this step."""
-        self._unobserved: list[int] = []
-        """Prompt and response of the latest answer, until `observe` has taken them."""
 
     @property
     def slots(self) -> int:
@@ -246,7 +244,6 @@ class Engine:
             assert ticket.answer is not None
             if ticket.state.attempts:
                 first = ticket.state.attempts[0]
-                self._unobserved = first.sequence.prompt + first.sequence.tokens
                 self.promises.observe_attempt(ticket.state.request, first)
             self._send(ticket, Answered(ticket.answer))
             return
@@ -298,18 +295,8 @@ class Engine:
                 self._fail(ticket, error)
 
     def observe(self) -> Observation | None:
-        """What experts and attention heads do with the latest answer.
-
-        None where there is no new answer, and while a running request has a deadline, because it takes as long as
-        decoding some tokens.
-        """
-        if self.scheduler.has_deadlines or not self._unobserved:
-            return None
-        ids, self._unobserved = self._unobserved, []
-        try:
-            return self.scheduler.runner.observe(ids)
-        finally:
-            self.scheduler.pause()
+        """What experts and attention heads have done since the last call; None where nothing ran."""
+        return self.scheduler.runner.observe()
 
     def answer(self, requests: Iterable[Request]) -> list[Answer]:
         """Answer requests together, and wait for all. Raises what `admit` raises for the first that is refused."""

@@ -12,10 +12,9 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from types import TracebackType
 from typing import TypeVar
-from weakref import WeakValueDictionary
 
 from tuili.engine.answer import Answer
-from tuili.engine.delivery import Carrier, Mailbox
+from tuili.engine.delivery import Delivery, Mailbox
 from tuili.engine.engine import Engine, PreparedRequest, Ticket
 from tuili.engine.events import Answered, Event
 from tuili.engine.request import Request
@@ -39,10 +38,10 @@ class Closed(TuiliError):
 
 
 class _Call:
-    """A request on its way through the engine, and the task that waits for its events or for the error that ends it."""
+    """A request on its way through the engine, and where its task waits for events or for the error that ends them."""
 
-    def __init__(self, carrier: Carrier[Event | Exception]) -> None:
-        self.carrier, self.mailbox = carrier, Mailbox[Event | Exception](carrier.loop)
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.mailbox = Mailbox(loop)
         self.ticket: Ticket | None = None
         """Set once the request has been admitted."""
         self.withdrawn = False
@@ -58,13 +57,9 @@ class Service:
         self._engine = engine
         self._live = set[_Call]()
         """Requests that have been admitted and not answered."""
-        self._loaded = list[Carrier[Event | Exception]]()
-        """Carriers with something to deliver."""
-        self._sent_at = 0.0
-        """When they were last sent off, in seconds. This and the above belong to the engine's thread."""
-        self._carriers = WeakValueDictionary[asyncio.AbstractEventLoop, Carrier[Event | Exception]]()
+        self._delivery, self._sent_at = Delivery(), 0.0
+        """What is to be delivered, and when some was last sent, in seconds."""
         self._lock = Lock()
-        """Held while a command or a carrier is added."""
         self._commands: SimpleQueue[Command | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="engine", daemon=True)
         self._open = False
@@ -121,31 +116,21 @@ class Service:
             streamed: whether tokens and steps are told, or the answer alone.
         """
         self._streams += 1
-        call, ended = _Call(self._carrier(asyncio.get_running_loop())), False
+        call, ended = _Call(asyncio.get_running_loop()), False
         try:
             prepared = request
             if isinstance(prepared, Request):
                 prepared = await asyncio.to_thread(self._engine.prepare, prepared)
-            self._post(partial(self._admit, call, prepared, streamed), partial(self._deliver, call))
+            fail = partial(self._delivery.add, call.mailbox)
+            self._post(partial(self._admit, call, prepared, streamed), fail)
             while not ended:
-                events, error = _without_error(await call.mailbox.take())
-                ended = error is not None or isinstance(events[-1], Answered)
-                if events:
-                    yield events
-                if error is not None:
-                    raise error
+                batch = await call.mailbox.take()
+                ended = isinstance(batch[-1], Answered)
+                yield batch
         finally:
             self._streams -= 1
             if not ended:
                 self._withdraw(call)
-
-    def _carrier(self, loop: asyncio.AbstractEventLoop) -> Carrier[Event | Exception]:
-        """The carrier of a loop, which all its requests share."""
-        with self._lock:
-            carrier = self._carriers.get(loop)
-            if carrier is None:
-                carrier = self._carriers[loop] = Carrier(loop)
-            return carrier
 
     def _withdraw(self, call: _Call) -> None:
         """Cancel a request that nobody waits for any more."""
@@ -195,7 +180,7 @@ class Service:
         def listen(event: Event) -> None:
             if isinstance(event, Answered):
                 self._live.discard(call)
-            self._deliver(call, event)
+            self._delivery.add(call.mailbox, event)
 
         if call.withdrawn:
             return
@@ -204,20 +189,11 @@ class Service:
             call.ticket = self._engine.admit_prepared(prepared, listen, streamed=streamed)
         except Exception as error:
             self._live.discard(call)
-            self._deliver(call, error)
-
-    def _deliver(self, call: _Call, item: Event | Exception) -> None:
-        """Have an event, or an error, brought to the task that waits for it."""
-        call.carrier.load(call.mailbox, item)
-        if call.carrier not in self._loaded:
-            self._loaded.append(call.carrier)
+            self._delivery.add(call.mailbox, error)
 
     def _send(self) -> None:
-        """Send off what there is to deliver: one wake-up for each event loop."""
-        if self._loaded:
-            for carrier in self._loaded:
-                carrier.send()
-            self._loaded.clear()
+        """Send off what there is to deliver."""
+        if self._delivery.send():
             self._sent_at = time.perf_counter()
 
     def _run(self) -> None:
@@ -232,7 +208,7 @@ class Service:
             failure = TuiliError(f"the engine has failed: {error!r}")
             failure.__cause__ = error
             for call in self._live:
-                self._deliver(call, failure)
+                self._delivery.add(call.mailbox, failure)
             self._live.clear()
             while (command := self._commands.get()) is not None:
                 command[1](failure)
@@ -254,9 +230,3 @@ class Service:
                 return False
             command[0]()
         return True
-
-
-def _without_error(items: list[Event | Exception]) -> tuple[list[Event], Exception | None]:
-    """The events among some items, and the error that is the last, if there is one."""
-    events = [item for item in items if not isinstance(item, Exception)]
-    return events, next((item for item in items if isinstance(item, Exception)), None)

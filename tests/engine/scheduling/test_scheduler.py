@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, abc
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -11,12 +12,13 @@ import torch
 from benchmarks.harness.simulated import Clock
 from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tuili.engine.request import Depth, Sampling
-from tuili.engine.runtime.torch.attention_metadata import AttentionMetadata, CachedKeyValues
-from tuili.engine.runtime.torch.kv_cache import KVCache
+from tuili.engine.runtime.model_runner import StepRunner
+from tuili.engine.runtime.prefix_cache import PrefixCache
+from tuili.engine.runtime.step import ModelStep
+from tuili.engine.runtime.token_rows import TokenRow
 from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.engine.runtime.torch.load import load_scheduler
-from tuili.engine.runtime.torch.model_runner import TorchModelRunner
-from tuili.engine.runtime.torch.prefix_cache import PrefixCache
+from tuili.engine.runtime.torch.step import TorchBatch, TorchStep
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
@@ -94,7 +96,7 @@ def test_a_prompt_in_the_prefix_cache_is_reused_and_gives_the_same_tokens(tiny: 
 def test_the_prefix_cache_keeps_to_its_bytes(tiny: Tiny) -> None:
     model, tokenizer = tiny
     cache = PrefixCache(60_000)
-    runner = TorchModelRunner(LeanModel(model), tokenizer.end_id, slots=2, prefix_cache=cache)
+    runner = StepRunner(TorchStep(LeanModel(model), slots=2), tokenizer.end_id, prefix_cache=cache)
     finish(Scheduler.of(runner, tokenizer), [Sequence(prompt(n, 40), SequenceLimits(2)) for n in range(12)])
     assert 0 < cache.bytes <= 60_000
     assert 0 < len(cache) < 12
@@ -172,14 +174,12 @@ def test_reading_the_prompts_of_others_makes_no_sequence_late(tiny: Tiny) -> Non
     model, tokenizer = tiny
     clock = Clock()
 
-    class Slow(LeanModel):
-        def trunk(
-            self, cache: KVCache, rows: slice, id_AT: torch.Tensor
-        ) -> tuple[torch.Tensor, CachedKeyValues, AttentionMetadata]:
-            clock.now += 1e-3 * id_AT.numel()
-            return super().trunk(cache, rows, id_AT)
+    class Slow(TorchStep):
+        def trunk(self, batch: TorchBatch, count: int) -> None:
+            clock.now += 1e-3 * count
+            super().trunk(batch, count)
 
-    runner = TorchModelRunner(Slow(model), tokenizer.end_id, prefix_cache=PrefixCache(2**20), clock=clock)
+    runner = StepRunner(Slow(LeanModel(model)), tokenizer.end_id, prefix_cache=PrefixCache(2**20), clock=clock)
     scheduler = Scheduler.of(runner, tokenizer, clock=clock)
     warm_up(scheduler)
     start = clock.now
@@ -208,21 +208,19 @@ def test_accepted_drafts_are_kept_within_the_layer_steps(tiny: Tiny) -> None:
         assert exact.tokens == full.tokens[: len(exact.tokens)]
         accepted = Sequence(full.prompt, SequenceLimits(30, budget), depth="exact")
         model, tokenizer = tiny
-        runner = TorchModelRunner(Agreeing(model), tokenizer.end_id, prefix_cache=PrefixCache(0))
+        runner = StepRunner(Agreeing(LeanModel(model)), tokenizer.end_id, prefix_cache=PrefixCache(0))
         finish(Scheduler.of(runner, tokenizer), [accepted])
         assert len(accepted.tokens) == budget // 4, "a trunk whose drafts are always right loses nothing"
 
 
-class Agreeing(LeanModel):
-    """All exits have the same logits."""
+class Agreeing(TorchStep):
+    """All exits write the same token."""
 
-    def exit(self, hidden_ATM: torch.Tensor) -> torch.Tensor:
-        logits_ATV = torch.zeros(*hidden_ATM.shape[:2], self.config.vocab_size)
-        logits_ATV[..., 50] = 1.0
-        return logits_ATV
+    def exit(self, batch: TorchBatch, count: int) -> None:
+        batch.best[batch.going[:count]] = 50
 
 
-def test_a_sequence_in_a_widened_cache_can_be_cancelled(tiny: Tiny) -> None:
+def test_a_sequence_in_a_grown_slot_can_be_cancelled(tiny: Tiny) -> None:
     scheduler = load_scheduler(*tiny, slots=3)
     sequences = [Sequence(prompt(n, length), SequenceLimits(40), depth=4) for n, length in enumerate((150, 10, 12))]
     for sequence in sequences:
@@ -278,13 +276,14 @@ def test_an_error_while_a_sequence_gets_its_slot_ends_no_other(tiny: Tiny) -> No
     class Failing(PrefixCache):
         fails = True
 
-        def load(self, cache: KVCache, slot: int, ids: abc.Sequence[int]) -> int:
+        def load(self, step: ModelStep[Any], slot: int, row: TokenRow, ids: abc.Sequence[int]) -> None:
             if self.fails:
                 raise MemoryError
-            return super().load(cache, slot, ids)
+            super().load(step, slot, row, ids)
 
     cache = Failing(0)
-    scheduler = Scheduler.of(TorchModelRunner(LeanModel(model), tokenizer.end_id, prefix_cache=cache), tokenizer)
+    runner = StepRunner(TorchStep(LeanModel(model)), tokenizer.end_id, prefix_cache=cache)
+    scheduler = Scheduler.of(runner, tokenizer)
     broken, sound = (Sequence(prompt(n, 9), SequenceLimits(3), depth=4) for n in range(2))
     scheduler.submit(broken)
     with pytest.raises(MemoryError):

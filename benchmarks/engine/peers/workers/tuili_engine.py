@@ -36,7 +36,7 @@ class TuiliEngine:
         key = work.batch, bool(work.variant.get("compiled")), bool(work.variant.get("int8"))
         if key not in self.schedulers:
             self.schedulers[key] = load_scheduler(
-                self._model, self._tokenizer, slots=work.batch, prefix_cache_bytes=0, compiled=key[1], int8=key[2]
+                self._model, self._tokenizer, slots=work.batch, prefix_cache_bytes=0, int8=key[2]
             )
             self._write(Work(work.batch, work.prompt, 4, work.vocabulary, work.variant, seed=-1), self.schedulers[key])
         return lambda: self._write(work, self.schedulers[key])

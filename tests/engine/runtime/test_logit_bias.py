@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tuili.engine.request import Depth, Sampling
-from tuili.engine.runtime.torch import logit_bias
+from tuili.engine.runtime.logit_bias import LogitBiases
+from tuili.engine.runtime.sampler import Sampler
 from tuili.engine.runtime.torch.load import load_scheduler
-from tuili.engine.runtime.torch.logit_bias import LogitBiases
-from tuili.engine.runtime.torch.sampler import probabilities
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason, TokenLogprobs
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM
@@ -32,7 +32,7 @@ def by_hand(tiny: tuple[TuiliForCausalLM, Tokenizer], sequence: Sequence) -> Seq
     """The definition, without cache or batch: the bias is added at every exit, before anything is decided."""
     model, tokenizer = tiny
     sampling, copy = sequence.sampling, fresh(sequence)
-    generator = torch.Generator().manual_seed(sampling.seed)
+    sampler = Sampler()
     exits = model.config.exit_layers if sequence.depth == "auto" else [sequence.depth]
     bias_V = torch.zeros(model.config.vocab_size)
     for token, bias in sampling.logit_bias:
@@ -45,7 +45,9 @@ def by_hand(tiny: tuple[TuiliForCausalLM, Tokenizer], sequence: Sequence) -> Seq
                 break
         token = int((raw_V + bias_V).argmax())
         if sampling.temperature:
-            token = int(torch.multinomial(probabilities(raw_V + bias_V, sampling), 1, generator=generator))
+            drawn = sampler.draw((raw_V + bias_V).numpy(), sequence)
+            assert drawn is not None
+            token = drawn
         copy.tokens.append(token)
         copy.depths.append(depth)
         best = raw_V.log_softmax(-1).topk(2)
@@ -110,9 +112,10 @@ def test_without_a_bias_nothing_is_computed_and_none_is_kept(
     hold = LogitBiases.hold
     monkeypatch.setattr(LogitBiases, "hold", lambda self, each: (held.append(self), hold(self, each))[1])
     run(tiny, [Sequence(PROMPTS[0], SequenceLimits(5), Sampling(logit_bias=((9, 1.0),)))])
-    logits_AV = torch.ones(1, 3)
-    assert held[0].add_to(logits_AV, [Sequence([1], SequenceLimits())]) is logits_AV
-    monkeypatch.setattr(logit_bias, "enumerate", None, raising=False)  # what any work would begin with
+    assert not held[0], "that of a sequence that has ended is forgotten"
+    logits_V = np.ones(3, np.float32)
+    assert held[0].add(logits_V, Sequence([1], SequenceLimits())) is logits_V
+    monkeypatch.setattr(LogitBiases, "choose", None)
     (sequence,) = run(tiny, [Sequence(PROMPTS[0], SequenceLimits(5))])
     assert sequence.stop is StopReason.LENGTH
 
