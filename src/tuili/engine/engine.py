@@ -94,6 +94,7 @@ class Engine:
             runner.verifies,
             promises.confidence,
             scheduler.clock,
+            str(runner.runtime),
         )
         self._tickets: dict[Sequence, Ticket] = {}
         self._listener_errors: list[Exception] = []

@@ -166,6 +166,11 @@ def native_fault() -> str:
     return "its step is not part of this version"
 
 
+def default_choice() -> Choice:
+    """How a model in a folder is run on this machine where nothing is asked for."""
+    return choose("auto", "auto", native_fault)
+
+
 def check_threads(threads: int | None) -> None:
     """Raise `InputError` for a number of threads that cannot be."""
     if threads is not None and threads < 1:
