@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "data": _BASE | {"steps", "tasks", "store"},
     "model": _BASE | {"steps", "store", "data"},
     "train": _BASE | {"machine", "parent", "provenance", "steps", "tasks", "store", "data", "model"},
-    "engine": _BASE | {"native", "steps", "tasks", "store", "data", "model"},
+    "engine": _BASE | {"machine", "native", "steps", "tasks", "store", "data", "model"},
     "eval": _BASE | {"machine", "parent", "provenance", "steps", "tasks", "store", "data", "model", "engine"},
     "serve": _BASE | {"steps", "store", "engine"},
     "posttrain": _BASE | {"machine", "steps", "tasks", "store", "data", "model", "train", "engine", "eval"},
