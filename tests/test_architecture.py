@@ -41,7 +41,21 @@ MAY_IMPORT = {
     "posttrain": _BASE | {"machine", "steps", "tasks", "store", "data", "model", "train", "engine", "eval"},
     "bench": _BASE | {"machine", "tasks", "store", "data", "engine"},
     "cli": _BASE
-    | {"steps", "tasks", "store", "data", "model", "train", "engine", "eval", "serve", "posttrain", "bench"},
+    | {
+        "steps",
+        "tasks",
+        "store",
+        "data",
+        "model",
+        "train",
+        "engine",
+        "eval",
+        "serve",
+        "posttrain",
+        "bench",
+        "machine",
+        "native",
+    },
     "__init__": set(),
     "__main__": {"cli"},
 }

@@ -34,8 +34,8 @@ from .request import (
     Sampling,
     parse_settings,
 )
-from .runtime.choice import Numbers, RunnerName
-from .runtime.load import load_decoder, load_engine, load_runner, load_scheduler
+from .runtime.choice import Choice, Numbers, RunnerName
+from .runtime.load import default_choice, load_decoder, load_engine, load_runner, load_scheduler
 from .runtime.runner import ModelRunner, Observation, PrefillOutput, Runtime, StepOutput, StepPolicy
 from .scheduling.scheduler import Scheduler
 from .scheduling.stats import SchedulerStats
@@ -64,6 +64,7 @@ __all__ = [
     "Budget",
     "Calibration",
     "CheckedStep",
+    "Choice",
     "Closed",
     "Confidence",
     "Curve",
@@ -105,6 +106,7 @@ __all__ = [
     "best_of",
     "calibration_bins",
     "calibration_error",
+    "default_choice",
     "explain",
     "features",
     "fit",

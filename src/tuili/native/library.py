@@ -32,8 +32,13 @@ class Library:
     instruction_sets: tuple[str, ...]
     """Those that were built and run on this processor, the best first."""
 
+    @property
+    def origin(self) -> str:
+        """Where it comes from: the package, or a compiler of this machine."""
+        return "of the package" if self.path == PREBUILT else f"compiled here by {self.path.stem.rpartition('-')[0]}"
+
     def __str__(self) -> str:
-        return f"{self.instruction_set} ({'of the package' if self.path == PREBUILT else 'compiled here'})"
+        return f"{self.instruction_set}, {self.origin}"
 
 
 @dataclass(frozen=True)

@@ -180,6 +180,11 @@ def not_by_default() -> str:
     return "no model is calibrated for it"
 
 
+def default_choice() -> Choice:
+    """How a model in a folder is run on this machine where nothing is asked for."""
+    return choose("auto", "auto", native_fault)
+
+
 def check_threads(threads: int | None) -> None:
     """Raise `InputError` for a number of threads that cannot be."""
     if threads is not None and threads < 1:
