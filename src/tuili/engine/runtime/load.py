@@ -182,7 +182,7 @@ def not_by_default() -> str:
 
 def default_choice() -> Choice:
     """How a model in a folder is run on this machine where nothing is asked for."""
-    return choose("auto", "auto", native_fault)
+    return choose("auto", "auto", not_by_default)
 
 
 def check_threads(threads: int | None) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuili.native import NativeModel, NativeVerifier
-from tuili.store import VerifierFile
+from tuili.store import Curve, VerifierFile
 
 
 class StoredVerifier:
@@ -26,6 +26,10 @@ class StoredVerifier:
         The last token ends an answer, so that its probability is an answer's; every other one has that of a step.
         """
         logits = self._network.logits(trunk_TM, full_TM, ids).tolist()
-        steps = np.interp(logits[:-1], *zip(*self._calibration.step, strict=True))
-        answer = np.interp(logits[-1:], *zip(*self._calibration.answer, strict=True))
-        return logits, [*steps.tolist(), *answer.tolist()]
+        return logits, _along(self._calibration.step, logits[:-1]) + _along(self._calibration.answer, logits[-1:])
+
+
+def _along(curve: Curve, logits: list[float]) -> list[float]:
+    logit_P, chance_P = np.array(curve).T
+    chances: list[float] = np.interp(logits, logit_P, chance_P).tolist()
+    return chances
