@@ -11,20 +11,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache, partial
 from random import Random
-from typing import Any, get_args
+from typing import Any
 
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.computing import Computing
+from benchmarks.harness.computing import Computing, computing
 from benchmarks.harness.record import Figure
 from tuili.engine import (
     MAX_LOGPROBS,
+    Answer,
     Budget,
     Numbers,
     Request,
     Sampling,
     SequenceLimits,
-    TokenLogprobs,
     load_decoder,
     load_engine,
     load_scheduler,
@@ -40,17 +40,19 @@ SEED = 3
 SLOTS = 64
 """Texts that are written together, which changes their time alone."""
 TORCH = Computing("torch", "fp32")
-FORMATS: tuple[Numbers, ...] = tuple(numbers for numbers in get_args(Numbers) if numbers != "auto")
+FORMATS = ("fp32", "bf16", "int8", "int4")
 MAX_RESPONSE_TOKENS = 400
+TokenLogprobs = Any
+"""An element of `logprobs` of a sequence."""
 
 
 def measure(blocks: int = 21, per_cell: int = 200, formats: tuple[str, ...] = FORMATS) -> Measured:
     """Tokens and texts over `blocks` of 48 prompts; accuracy over `per_cell` problems of each domain and level."""
     cells, compared = Cells("formats", {}), Compared(load_model("nano"))
-    chosen = [numbers for numbers in FORMATS if numbers in formats]
+    chosen = [computing("native", numbers).numbers for numbers in formats]
     figures: dict[str, Figure] = {}
     problems = unseen_problems(domain_names(), LEVELS, blocks, SEED)
-    forced: dict[str, list[dict[str, Any]]] = {numbers: [] for numbers in chosen}
+    forced: dict[Numbers, list[dict[str, Any]]] = {numbers: [] for numbers in chosen}
     texts = []
     for number in range(blocks):
         prompts = [problem.prompt for problem in problems[number::blocks]]
@@ -135,7 +137,7 @@ class Compared:
         ):
             tokens += len(response)
             equal += sum(place.top[0][0] == token for place, token in zip(ours, response, strict=True))
-            largest = max(largest, *(difference(*both) for both in zip(ours, theirs, strict=True)))
+            largest = max(largest, *map(difference, ours, theirs))
         return {"tokens": tokens, "equal": equal, "largest": largest}
 
     def _scored(
@@ -160,7 +162,7 @@ class Compared:
         random = Random(seed)
         requests = [Request(prompt, random_budget(random)) for prompt in prompts]
         pairs = zip(*(self._engine(how).answer(requests) for how in (Computing("native", "fp32"), TORCH)), strict=True)
-        same = [(one.text, one.receipt.layer_steps) == (other.text, other.receipt.layer_steps) for one, other in pairs]
+        same = [_text(one) == _text(other) for one, other in pairs]
         return {"prompts": len(same), "equal": sum(same)}
 
     def right(self, problems: Sequence[Problem], how: Computing) -> dict[str, list[bool]]:
@@ -168,11 +170,17 @@ class Compared:
         return {"right": [response.correct for response in answer_problems(self._decoder(how), problems)]}
 
 
+def _text(answer: Answer) -> tuple[object, ...]:
+    """All that was written, and what it took."""
+    steps, receipt = [step.text for step in answer.steps], answer.receipt
+    return answer.answer, steps, receipt.tokens, receipt.layer_steps, receipt.attempts
+
+
 def difference(one: TokenLogprobs, other: TokenLogprobs) -> float:
     """The largest difference of the log-probabilities of tokens that both tell."""
     others = dict(other.top)
     told = [abs(value - others[token]) for token, value in one.top if token in others]
-    return max(abs(one.chosen - other.chosen), *told)
+    return float(max(abs(one.chosen - other.chosen), *told))
 
 
 def random_budget(random: Random) -> Budget:

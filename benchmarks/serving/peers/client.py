@@ -56,21 +56,28 @@ class _Client(asyncio.Protocol):
         self._first: float | None = None
 
     async def ask(self, question: str, start: float) -> RequestResult:
-        """Ask one question, whose answer is streamed."""
-        begun, loop = time.perf_counter(), asyncio.get_running_loop()
+        """Ask one question, whose answer is streamed. A connection that turns out to be closed is opened again."""
+        begun, used = time.perf_counter(), self._transport is not None
+        await self._exchange(self._request(question))
+        if used and not self._head:
+            await self._exchange(self._request(question))
+        now, found = time.perf_counter(), USAGE.findall(self._tail)
+        first = now if self._first is None and self._status == 200 else self._first
+        tokens = int(found[-1]) if found else 0
+        return RequestResult(self._status, now - begun, now - start, first and first - begun, tokens)
+
+    async def _exchange(self, request: bytes) -> None:
+        """Send a request and wait until it is answered, or until the connection is lost."""
+        loop = asyncio.get_running_loop()
         self._begin()
         self._answered = loop.create_future()
         try:
             if self._transport is None:
                 self._transport, _ = await loop.create_connection(lambda: self, self._host, self._port)
-            self._transport.write(self._request(question))
+            self._transport.write(request)
             await self._answered
         except OSError:
             self._status = 0
-        now, found = time.perf_counter(), USAGE.findall(self._tail)
-        first = now if self._first is None and self._status == 200 else self._first
-        tokens = int(found[-1]) if found else 0
-        return RequestResult(self._status, now - begun, now - start, first and first - begun, tokens)
 
     def _request(self, question: str) -> bytes:
         body = json.dumps(
