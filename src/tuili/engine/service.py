@@ -24,14 +24,12 @@ from tuili.errors import TuiliError
 
 MAX_COMMAND_SECONDS = 0.002
 """Time for commands between two steps, so that many new requests do not hold up running ones."""
-
 MIN_DELIVERY_SECONDS = 0.001
 """Between two wake-ups of an event loop while the engine is busy. To wake it costs as much as to decode a token of a
 small model, and nobody sees the difference."""
-
 SWITCH_SECONDS = 0.0005
-"""After which a thread that waits for Python's lock gets it, at most while a service is open: by default it is ten times
-as long, for which an event loop beside the engine could answer nobody."""
+"""After which a thread that waits for Python's lock gets it, in a process that has opened a service. By default it is
+ten times as long, and so long an event loop beside a busy engine can answer nobody."""
 
 Result = TypeVar("Result")
 Command = tuple[Callable[[], None], Callable[[Exception], None]]
@@ -69,7 +67,6 @@ class Service:
         self._thread = Thread(target=self._run, name="engine", daemon=True)
         self._open = False
         self._streams = 0
-        self._switch_seconds = sys.getswitchinterval()
 
     @property
     def alive(self) -> bool:
@@ -77,8 +74,8 @@ class Service:
         return self._open
 
     async def __aenter__(self) -> Service:
-        self._open, self._switch_seconds = True, sys.getswitchinterval()
-        sys.setswitchinterval(min(SWITCH_SECONDS, self._switch_seconds))
+        self._open = True
+        sys.setswitchinterval(min(SWITCH_SECONDS, sys.getswitchinterval()))
         self._thread.start()
         return self
 
@@ -87,7 +84,6 @@ class Service:
     ) -> None:
         self._close()
         await asyncio.to_thread(self._thread.join)
-        sys.setswitchinterval(self._switch_seconds)
 
     async def observe(self) -> Observation | None:
         """`Engine.observe`, between two steps."""
