@@ -18,6 +18,7 @@ from tuili.engine.answer import Answer, Outcome
 from tuili.engine.conclusion import failure
 from tuili.engine.engine import Engine
 from tuili.engine.events import Answered, Event, EventBuilder, StepJudged, TokenWritten
+from tuili.engine.judging import JudgedChain
 from tuili.engine.promises.confidence import FEATURES, Confidence
 from tuili.engine.promises.promises import Promises
 from tuili.engine.request import Budget, Request, Sampling
@@ -214,7 +215,7 @@ def test_the_receipt_of_a_failure_amid_a_sequence_says_that_it_was_cancelled(loa
     assert (receipt.outcome, receipt.stop) == (Outcome.FAILED, StopReason.CANCELLED)
 
 
-@pytest.mark.parametrize("place", ["check", "split_response"])
+@pytest.mark.parametrize("place", ["TokenWritten", "StepJudged"])
 def test_an_error_while_events_are_built_ends_one_request_and_no_other(
     loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -286,7 +287,7 @@ def test_the_steps_of_the_events_are_those_of_the_answer(loaded: LoadedModel, pa
     tokenizer = loaded.tokenizer
     ids = tokenizer.backend.encode("".join(parts), add_special_tokens=False).ids
     sequence = Sequence([1], SequenceLimits())
-    builder, events = EventBuilder(tokenizer, Context(), 1, ()), list[StepJudged]()
+    builder, events = EventBuilder(tokenizer, JudgedChain(Context()), 1, ()), list[StepJudged]()
     for place, token in enumerate(ids):
         sequence.tokens.append(token)
         sequence.depths.append(1)

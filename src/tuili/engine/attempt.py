@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from math import exp, log
 from statistics import fmean
 
@@ -34,12 +35,12 @@ class Attempt:
     validity_logits: tuple[float, ...] = ()
     validity_probs: tuple[float, ...] = ()
 
-    @property
+    @cached_property
     def top_logprobs(self) -> list[float]:
         """For each decoded token, the log-probability of the likeliest token at its place."""
         return [log(max(prob, MIN_TOKEN_PROB)) for prob in self.sequence.top_probs]
 
-    @property
+    @cached_property
     def weight(self) -> float:
         """The weight of the attempt in a vote."""
         if not self.response.complete:

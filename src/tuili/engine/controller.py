@@ -15,6 +15,7 @@ from math import inf
 
 from tuili.engine.answer import Promise, shortcoming
 from tuili.engine.attempt import Attempt, best_of
+from tuili.engine.judging import JudgedChain
 from tuili.engine.promises.confidence import Confidence
 from tuili.engine.request import Depth, Request, Sampling
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
@@ -36,7 +37,7 @@ class ControlSettings:
 
     exits: layers at each exit. context: tokens that a sequence may have. exit_threshold: probability at which a token
     leaves early. verifies: whether there is a verifier. confidence: None for a model that is not calibrated. clock: the
-    engine's, in seconds.
+    engine's, in seconds. runtime: how the model is run.
     """
 
     tokenizer: Tokenizer
@@ -46,6 +47,7 @@ class ControlSettings:
     verifies: bool = False
     confidence: Confidence | None = None
     clock: Callable[[], float] = time.perf_counter
+    runtime: str = ""
 
 
 @dataclass
@@ -68,6 +70,11 @@ class RequestState:
     attempts: list[Attempt] = field(default_factory=list)
     scored: Sequence | None = None
     """The sequence that tells the log-probabilities of the prompt."""
+    judged: JudgedChain = field(init=False)
+    """The beginning of all that is judged in the request's context."""
+
+    def __post_init__(self) -> None:
+        self.judged = JudgedChain(self.request.context)
 
 
 def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Sequence, bool, bool]:
@@ -96,7 +103,7 @@ def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Se
         sequence = Sequence(prompt, limits, sampling, depth, exit_threshold, request.priority, lines)
         state.sequences.append(sequence)
         cancelled = yield sequence
-        attempt = check_attempt(sequence, prefix, request.context, settings)
+        attempt = check_attempt(sequence, prefix, state, settings.tokenizer)
         response = [*prefix_ids, *sequence.tokens]
         if not (cancelled or attempt.shortcoming) and (verified := _verifier_sequence(state, settings, response)):
             state.sequences.append(verified)
@@ -148,12 +155,13 @@ def _prefix_ids(tokenizer: Tokenizer, prefix: tuple[CheckedStep, ...]) -> list[i
 
 
 def check_attempt(
-    sequence: Sequence, prefix: tuple[CheckedStep, ...], context: Context, settings: ControlSettings
+    sequence: Sequence, prefix: tuple[CheckedStep, ...], state: RequestState, tokenizer: Tokenizer
 ) -> Attempt:
     """A sequence that has ended, with its steps checked."""
     cut = sequence.stop not in (StopReason.END, StopReason.STOP)
-    stops = sequence.sampling.stop
-    response = parse_tokens(settings.tokenizer, sequence.tokens, sequence.depths, context, prefix, stops, cut)
+    stops, context = sequence.sampling.stop, state.request.context
+    written = tokenizer, sequence.tokens, sequence.depths
+    response = parse_tokens(*written, context, prefix, stops, cut, state.judged)
     return Attempt(sequence, response, shortcoming(response, str(sequence.stop)))
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tuili.engine.answer import Answer
+from tuili.engine.detokenizer import IncrementalDetokenizer
+from tuili.engine.judging import JudgedChain
 from tuili.engine.sequence import Sequence
-from tuili.engine.written import IncrementalDetokenizer
-from tuili.steps import END_THINK, THINK, Context, Verdict, check, split_response
+from tuili.engine.step_reader import StepReader
+from tuili.engine.stop_texts import StopTextFilter
+from tuili.steps import Verdict
 from tuili.store import Tokenizer
 
 
-@dataclass(frozen=True)
-class TokenWritten:
+class TokenWritten(NamedTuple):
     """The text that one token adds, and the layers that ran for it. Attempts count from 1."""
 
     attempt: int
@@ -42,60 +44,44 @@ Event = TokenWritten | StepJudged | Answered
 
 
 class EventBuilder:
-    """Turns the new tokens of a sequence into events. Its steps are those that `split_response` finds in the whole."""
+    """Turns the new tokens of a sequence into events.
+
+    Args:
+        judged: the beginning of what has been judged of the request.
+        prefix_steps: steps that the prompt has already, which the tokens continue.
+        stops: texts before the first of which the response ends.
+    """
 
     def __init__(
         self,
         tokenizer: Tokenizer,
-        context: Context,
+        judged: JudgedChain,
         attempt: int,
         prefix_steps: tuple[str, ...],
         stops: tuple[str, ...] = (),
     ) -> None:
-        self._detokenizer, self._context, self._attempt = IncrementalDetokenizer(tokenizer), context, attempt
-        self._stops, self._withheld = stops, ""
-        self._text = "".join(f"{line}\n" for line in (THINK, *prefix_steps)) if prefix_steps else ""
+        self._detokenizer, self._attempt = IncrementalDetokenizer(tokenizer), attempt
+        self._stops = StopTextFilter(stops) if stops else None
+        self._steps, self._judged = StepReader(thinking=bool(prefix_steps)), judged
         self._seen_tokens, self._seen_steps = 0, len(prefix_steps)
         for line in prefix_steps:
-            self._context = self._context.after(line, check(line, self._context))
+            _, self._judged = self._judged.then(line)
 
-    def new_events(self, sequence: Sequence) -> Iterator[TokenWritten | StepJudged]:
+    def new_events(self, sequence: Sequence) -> list[TokenWritten | StepJudged]:
         """The events since the last call."""
-        for place in range(self._seen_tokens, len(sequence.tokens)):
-            text = self._detokenizer.add(sequence.tokens[place])
-            ends = place == len(sequence.tokens) - 1 and sequence.stop is not None
+        events = list[TokenWritten | StepJudged]()
+        tokens, depths, count = sequence.tokens, sequence.depths, len(sequence.tokens)
+        for place in range(self._seen_tokens, count):
+            text = self._detokenizer.add(tokens[place])
+            ends = sequence.stop is not None and place == count - 1
             if ends:
                 text += self._detokenizer.flush()
-            text = self._without_stop(text, ends)
-            self._text += text
-            self._seen_tokens += 1
-            yield TokenWritten(self._attempt, text, sequence.depths[place])
-            if ends or "\n" in text or END_THINK in text:
-                yield from self._checked(ends)
-
-    def _without_stop(self, text: str, ends: bool) -> str:
-        """The text that can be shown now: it ends before a stop text, and before what may become one."""
-        pending = self._withheld + text
-        end = min((pending.index(stop) for stop in self._stops if stop in pending), default=None)
-        if end is None:
-            partial = (_partial_stop(pending, stop) for stop in self._stops)
-            end = len(pending) if ends else min(partial, default=len(pending))
-        self._withheld = pending[end:]
-        return pending[:end]
-
-    def _checked(self, ends: bool) -> Iterator[StepJudged]:
-        """The steps that have become whole since the last call."""
-        whole = self._text
-        if not ends and END_THINK not in whole:
-            whole = whole[: whole.rfind("\n") + 1]
-        for line in split_response(whole).steps[self._seen_steps :]:
-            verdict = check(line, self._context)
-            self._context = self._context.after(line, verdict)
-            self._seen_steps += 1
-            yield StepJudged(self._attempt, self._seen_steps, line, verdict)
-
-
-def _partial_stop(text: str, stop: str) -> int:
-    """The start of the longest suffix of a text that is a beginning of a stop text; the length where there is none."""
-    starts = range(max(0, len(text) - len(stop) + 1), len(text))
-    return next((start for start in starts if stop.startswith(text[start:])), len(text))
+            if self._stops is not None:
+                text = self._stops.add(text, ends)
+            events.append(TokenWritten(self._attempt, text, depths[place]))
+            for line in self._steps.add(text, ends):
+                verdict, self._judged = self._judged.then(line)
+                self._seen_steps += 1
+                events.append(StepJudged(self._attempt, self._seen_steps, line, verdict))
+        self._seen_tokens = count
+        return events

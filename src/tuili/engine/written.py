@@ -5,18 +5,18 @@ What an answer cost is left to `answer`.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from statistics import fmean
 from typing import Any
 
-from tuili.steps import END_THINK, THINK, Context, Verdict, check_chain, split_response
+from tuili.engine.detokenizer import IncrementalDetokenizer
+from tuili.engine.judging import JudgedChain
+from tuili.steps import END_THINK, THINK, Context, Verdict, split_response
 from tuili.store import Tokenizer
 
-REPLACEMENT_CHARACTER = "\ufffd"  # what bytes that are no character decode to
-MAX_UTF8_BYTES = 4
 Pieces = tuple[tuple[str, int], ...]
 """The text of each token, and the layers that ran for it."""
 
@@ -76,6 +76,7 @@ def parse_tokens(
     prefix_steps: Sequence[CheckedStep] = (),
     stops: Sequence[str] = (),
     cut: bool = False,
+    judged: JudgedChain | None = None,
 ) -> ParsedResponse:
     """The response that tokens spell out, with each step checked in `context`.
 
@@ -83,19 +84,20 @@ def parse_tokens(
         prefix_steps: steps that the prompt has already, which the tokens continue.
         stops: texts before the first of which the response ends.
         cut: whether a limit ended the response, so that its last line may be incomplete.
+        judged: the beginning of what has been judged in `context`, whose verdicts are taken over.
     """
     pieces = tuple(zip(_pieces(tokenizer, tokens), depths, strict=True))
     decoded = "".join(piece for piece, _ in pieces)
     decoded = decoded[: min((decoded.index(stop) for stop in stops if stop in decoded), default=len(decoded))]
     text = "\n".join((THINK, *(step.text for step in prefix_steps), decoded)) if prefix_steps else decoded
     response = split_response(text)
-    verdicts = check_chain(response.steps, context)
+    verdicts = (judged or JudgedChain(context)).verdicts(response.steps)
     steps = [replace(step, last_token=None) for step in prefix_steps]
     start = 0 if prefix_steps else len(THINK) * decoded.startswith(THINK)
     ends = list(accumulate(len(piece) for piece, _ in pieces))
     for line, verdict in list(zip(response.steps, verdicts, strict=True))[len(prefix_steps) :]:
         start = decoded.index(line, start)
-        part = _between(pieces, start, start + len(line))
+        part = _between(pieces, ends, start, start + len(line))
         start += len(line)
         last = bisect_left(ends, start)
         steps.append(CheckedStep(line, verdict, fmean(depth for _, depth in part), part, last))
@@ -103,32 +105,6 @@ def parse_tokens(
     reasoning = tokens.index(closing) + 1 if closing in tokens else len(tokens)
     complete = response.complete and bool(response.answer) and not cut
     return ParsedResponse(tuple(steps), response.answer, complete, reasoning, len(tokens) - reasoning)
-
-
-class IncrementalDetokenizer:
-    """Decodes one token after the other. A character that spans several tokens comes with the last of them."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer, self._open = tokenizer, list[int]()
-
-    def add(self, token: int) -> str:
-        """The text that a token adds."""
-        self._open.append(token)
-        broken = ""
-        while (text := self._decoded()).endswith(REPLACEMENT_CHARACTER):
-            if len(self._open) < MAX_UTF8_BYTES:
-                return broken
-            broken += self._tokenizer.decode(self._open[:1], skip_special_tokens=True)
-            self._open = self._open[1:]  # no character starts with this token
-        self._open = []
-        return broken + text
-
-    def flush(self) -> str:
-        """The text of a character that never became whole."""
-        return self._decoded() if self._open else ""
-
-    def _decoded(self) -> str:
-        return self._tokenizer.decode(self._open, skip_special_tokens=True)
 
 
 def _pieces(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[str]:
@@ -140,12 +116,13 @@ def _pieces(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[str]:
     return pieces
 
 
-def _between(pieces: Pieces, start: int, end: int) -> Pieces:
-    """The pieces that have characters in [start, end), cut to these."""
+def _between(pieces: Pieces, ends: Sequence[int], start: int, end: int) -> Pieces:
+    """The pieces that have characters in [start, end), cut to these. `ends`: where each piece ends in the text."""
     parts = []
-    ends = accumulate(len(text) for text, _ in pieces)
-    for (text, depth), piece_end in zip(pieces, ends, strict=True):
-        first = piece_end - len(text)
-        if first < end and piece_end > start:
-            parts.append((text[max(0, start - first) : end - first], depth))
+    for place in range(bisect_right(ends, start), len(pieces)):
+        text, depth = pieces[place]
+        first = ends[place] - len(text)
+        if first >= end:
+            break
+        parts.append((text[max(0, start - first) : end - first], depth))
     return tuple(parts)

@@ -123,6 +123,17 @@ class Tokenizer:
         return sorted({*ends, *map(self.token_id, (USER, ASSISTANT, THINK, END_THINK))})
 
     @cached_property
+    def shown_bytes(self) -> list[bytes]:
+        """By id, the bytes of text that `decode` makes of it where special tokens are skipped."""
+        special = {token for token, entry in self.backend.get_added_tokens_decoder().items() if entry.special}
+        return [b"" if token in special else data for token, data in enumerate(self._bytes_by_id)]
+
+    @cached_property
+    def shown_texts(self) -> list[str | None]:
+        """`shown_bytes` as texts; None for an id that stands for parts of characters."""
+        return [_text_or_none(data) for data in self.shown_bytes]
+
+    @cached_property
     def _bytes_by_id(self) -> list[bytes]:
         """The bytes of every entry. Added tokens are written in plain text, all others in the letters for bytes of
         byte-level BPE (Radford et al. 2019): printable ones of Latin-1 for themselves, later ones for the others.
@@ -143,6 +154,13 @@ class Tokenizer:
         state = json.loads(self.backend.to_str())
         state |= {"added_tokens": [], "truncation": None, "padding": None}
         return tokenizers.Tokenizer.from_str(json.dumps(state))
+
+
+def _text_or_none(data: bytes) -> str | None:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 @contextmanager

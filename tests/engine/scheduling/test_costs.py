@@ -5,8 +5,17 @@ from __future__ import annotations
 from math import inf
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tuili.engine.scheduling.costs import INITIAL_RESPONSE_TOKENS, REMEMBERED_RESPONSES, Cost, Costs, ResponseLengths
+from tuili.engine.scheduling.costs import (
+    INITIAL_RESPONSE_TOKENS,
+    MIN_UPDATE_WEIGHT,
+    REMEMBERED_RESPONSES,
+    Cost,
+    Costs,
+    ResponseLengths,
+)
 from tuili.engine.sequence import Sequence, SequenceLimits
 
 
@@ -28,6 +37,39 @@ def test_a_machine_that_slows_down_is_followed() -> None:
             for size in (1, 4, 10, 16):
                 cost.observe(size, factor * (1.0 + 0.5 * size))
     assert [cost.expected(size) for size in (1, 8, 16)] == pytest.approx([3.0, 10.0, 18.0], rel=0.01)
+
+
+class PlainCost:
+    """The slow twin: both ends of the line by one formula."""
+
+    def __init__(self, largest: int) -> None:
+        self.largest, self.ends, self.weights = largest, [0.0, 0.0], [0.0, 0.0]
+
+    def shares(self, size: int) -> tuple[float, float]:
+        share = (size - 1) / (self.largest - 1) if self.largest > 1 else 0.0
+        return 1 - share, share
+
+    def observe(self, size: int, seconds: float) -> None:
+        if not any(self.weights):
+            self.ends = [seconds, seconds]
+        error = seconds - self.expected(size)
+        for end, weight in enumerate(self.shares(size)):
+            self.weights[end] += weight
+            if weight:
+                self.ends[end] += weight * max(MIN_UPDATE_WEIGHT, 1 / max(1.0, self.weights[end])) * error
+
+    def expected(self, size: int) -> float:
+        return max(0.0, sum(end * share for end, share in zip(self.ends, self.shares(size), strict=True)))
+
+
+@given(st.sampled_from([1, 2, 16]), st.lists(st.tuples(st.integers(1, 16), st.floats(0, 1e3)), max_size=30))
+def test_a_cost_is_that_of_its_plain_definition(largest: int, observed: list[tuple[int, float]]) -> None:
+    cost, plain = Cost(largest), PlainCost(largest)
+    for size, seconds in observed:
+        cost.observe(min(size, largest), seconds)
+        plain.observe(min(size, largest), seconds)
+        for asked in (1, (largest + 1) // 2, largest):
+            assert cost.expected(asked) == plain.expected(asked)
 
 
 def test_the_median_of_the_longer_responses_says_how_many_tokens_are_left() -> None:

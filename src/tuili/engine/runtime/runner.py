@@ -6,11 +6,15 @@ verifies. Which sequence runs next, and for how long, is left to the scheduler.
 
 from __future__ import annotations
 
+from collections import abc
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from tuili.engine.sequence import Sequence, TokenLogprobs
+
+ACTIVE_SHARE = 0.1
+"""Of the largest head's output in a layer, that another head's must have to be called active."""
 
 
 class StepPolicy(Protocol):
@@ -35,7 +39,7 @@ class StepPolicy(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class StepOutput:
     """What one step decoded for one sequence: several tokens where drafts were verified, else one.
 
@@ -48,11 +52,11 @@ class StepOutput:
     depths: list[int]
     top_probs: list[float]
     layer_steps: int
-    logprobs: list[TokenLogprobs] = field(default_factory=list)
+    logprobs: abc.Sequence[TokenLogprobs] = ()
     depth_limited: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class PrefillOutput:
     """What one piece of a prompt led to.
 
@@ -69,8 +73,11 @@ class PrefillOutput:
 
 @dataclass(frozen=True)
 class Observation:
-    """expert_tokens: for each reasoning layer, how many tokens took each expert. active_heads: for each layer, trunk
-    first, the share of attention heads that were active, mean over tokens.
+    """What experts and attention heads did with some tokens.
+
+    expert_tokens: for each reasoning layer, how many tokens took each expert. active_heads: for each layer, trunk
+    first, the share of attention heads that were active, mean over tokens. A head is active for a token if its output's
+    norm is at least `ACTIVE_SHARE` of the largest head's in the layer.
     """
 
     expert_tokens: tuple[tuple[int, ...], ...]
@@ -81,15 +88,14 @@ class Observation:
 class Runtime:
     """How a runner computes. Two of these may answer the same question differently.
 
-    runner: its name. mode: eager or compiled. numbers: the format that weights have and products are made in.
+    runner: the code that computes. numbers: the format that weights have and products are made in.
     """
 
     runner: str = "torch"
-    mode: str = "eager"
-    numbers: str = "float32"
+    numbers: str = "fp32"
 
     def __str__(self) -> str:
-        return f"{self.runner}, {self.mode}, {self.numbers}"
+        return f"{self.runner}, {self.numbers}"
 
 
 class ModelRunner(Protocol):
@@ -155,8 +161,8 @@ class ModelRunner(Protocol):
         """Take the slot of a sequence back."""
         ...
 
-    def observe(self, tokens: list[int]) -> Observation:
-        """What experts and attention heads do with a text."""
+    def observe(self) -> Observation | None:
+        """What experts and attention heads have done since the last call; None where nothing ran."""
         ...
 
     def check(self, decoding: Iterable[Sequence], prefilling: Sequence | None) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect, insort
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from tuili.engine.scheduling.costs import Costs
 from tuili.engine.sequence import Sequence
@@ -21,8 +21,7 @@ MAX_START_CANDIDATES = 8
 """Waiting sequences that are considered for a free slot."""
 
 
-@dataclass(frozen=True, order=True)
-class QueueKey:
+class QueueKey(NamedTuple):
     """The place of a request in the queue, which all its attempts keep. Lower keys are started first."""
 
     rank: int
@@ -38,8 +37,7 @@ class QueueKey:
         return QueueKey(-sequence.priority, now + DEADLINE_WHERE_NONE_SECONDS if deadline is None else deadline, number)
 
 
-@dataclass(frozen=True)
-class PendingWork:
+class PendingWork(NamedTuple):
     """A sequence, and the tokens of its prompt that are still to be read."""
 
     sequence: Sequence
@@ -87,6 +85,12 @@ class WaitingQueue:
         assert min(capacity, slots) >= 1
         self._capacity, self.slots, self._costs = capacity, slots, costs
         self._entries: list[tuple[QueueKey, Sequence]] = []
+        self._deadlines = 0
+
+    @property
+    def has_deadlines(self) -> bool:
+        """Whether a waiting sequence has a deadline."""
+        return self._deadlines > 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -97,10 +101,14 @@ class WaitingQueue:
     def push(self, sequence: Sequence, key: QueueKey) -> None:
         """Add a sequence."""
         insort(self._entries, (key, sequence))
+        self._deadlines += sequence.limits.deadline is not None
 
     def remove(self, sequence: Sequence) -> None:
         """Take a sequence out, if it is there."""
-        self._entries = [entry for entry in self._entries if entry[1] is not sequence]
+        left = [entry for entry in self._entries if entry[1] is not sequence]
+        if len(left) < len(self._entries):
+            self._entries = left
+            self._deadlines -= sequence.limits.deadline is not None
 
     def admit(self, sequence: Sequence, key: QueueKey, now: float, running: list[PendingWork]) -> None:
         """Refuse a newcomer for which there is no room, or that would be late or make others late.
@@ -153,11 +161,14 @@ class WaitingQueue:
                 or not self._made_late(now, running, others, 0, newcomer).keys() - {sequence}
             ):
                 del self._entries[place]
+                self._deadlines -= sequence.limits.deadline is not None
                 return sequence
         return None
 
     def _up_to_last_deadline(self) -> list[PendingWork]:
         """The waiting sequences, up to the last one with a deadline."""
+        if not self._deadlines:
+            return []
         last = max((place for place, each in enumerate(self) if each.limits.deadline is not None), default=-1)
         return [PendingWork(each, len(each.prompt)) for _, each in self._entries[: last + 1]]
 

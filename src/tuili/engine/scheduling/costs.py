@@ -25,36 +25,50 @@ class Cost:
     Each end of the line is a running mean of the measurements, in which nearer sizes count more.
     """
 
+    __slots__ = ("_high", "_high_weight", "_largest", "_low", "_low_weight")
+
     def __init__(self, largest: int = 1) -> None:
         self._largest = largest
-        self._ends, self._weights = [0.0, 0.0], [0.0, 0.0]
+        self._low = self._high = 0.0
+        """The seconds at both ends."""
+        self._low_weight = self._high_weight = 0.0
+        """The measurements at both ends, each counted by its nearness."""
 
     def observe(self, size: int, seconds: float) -> None:
         """Take in a measurement."""
-        if not any(self._weights):
-            self._ends = [seconds, seconds]
-        error, share = seconds - self.expected(size), self._share(size)
-        for end, weight in enumerate((1 - share, share)):
-            self._weights[end] += weight
-            if weight:
-                self._ends[end] += weight * max(MIN_UPDATE_WEIGHT, 1 / max(1.0, self._weights[end])) * error
+        share = (size - 1) / (self._largest - 1) if self._largest > 1 else 0.0
+        if not (self._low_weight or self._high_weight):
+            self._low = self._high = seconds
+        expected = self._low * (1 - share) + self._high * share
+        error = seconds - expected if expected > 0.0 else seconds
+        if share < 1.0:
+            self._low_weight += 1 - share
+            self._low += (1 - share) * _update_weight(self._low_weight) * error
+        if share > 0.0:
+            self._high_weight += share
+            self._high += share * _update_weight(self._high_weight) * error
 
     def expected(self, size: int) -> float:
         """Expected seconds for this size; 0 before the first measurement."""
-        share = self._share(size)
-        return max(0.0, self._ends[0] * (1 - share) + self._ends[1] * share)
+        if self._largest == 1:
+            return self._low if self._low > 0.0 else 0.0
+        share = (size - 1) / (self._largest - 1)
+        seconds = self._low * (1 - share) + self._high * share
+        return seconds if seconds > 0.0 else 0.0
 
     def largest_within(self, seconds: float) -> int:
         """The largest size that is expected to take no longer than that; 0 where none is."""
         if self.expected(1) > seconds:
             return 0
-        rise = self._ends[1] - self._ends[0]
+        rise = self._high - self._low
         if rise <= 0:
             return self._largest
-        return min(self._largest, 1 + int((self._largest - 1) * (seconds - self._ends[0]) / rise))
+        return min(self._largest, 1 + int((self._largest - 1) * (seconds - self._low) / rise))
 
-    def _share(self, size: int) -> float:
-        return (size - 1) / (self._largest - 1) if self._largest > 1 else 0.0
+
+def _update_weight(measurements: float) -> float:
+    """The weight of the last of so many measurements in their running mean."""
+    return max(MIN_UPDATE_WEIGHT, 1 / measurements) if measurements > 1.0 else 1.0
 
 
 class ResponseLengths:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import inf
 
 from tuili.engine.scheduling.costs import Costs
@@ -13,15 +12,22 @@ DEADLINE_SAFETY_FACTOR = 1.5
 
 
 class Deadlines:
-    """Times of the scheduler's clock, in seconds, by which sequences must have been decoded."""
+    """Times of the scheduler's clock, in seconds, by which sequences must have been decoded.
+
+    They hold as of the last `refresh`, but for sequences that were removed since.
+    """
 
     def __init__(self, costs: Costs) -> None:
         self._costs = costs
+        self._running: list[tuple[float, Sequence]] = []
+        """The deadlines of running sequences, in the order in which these were added."""
         self._decoded_by: dict[Sequence, float] = {}
+        self._refreshed_for: float | None = None
+        """The seconds of judging that the times hold for; None where sequences were added or removed since."""
 
     def __bool__(self) -> bool:
         """Whether any running sequence has a deadline."""
-        return bool(self._decoded_by)
+        return bool(self._running)
 
     def __contains__(self, sequence: Sequence) -> bool:
         return sequence in self._decoded_by
@@ -31,14 +37,23 @@ class Deadlines:
         """The running sequences with deadlines."""
         return list(self._decoded_by)
 
-    def update(self, running: Iterable[Sequence]) -> None:
+    def add(self, sequence: Sequence) -> None:
+        """Note a sequence that runs now, if it has a deadline."""
+        if sequence.limits.deadline is not None:
+            self._running.append((sequence.limits.deadline, sequence))
+            self._refreshed_for = None
+        self.refresh()
+
+    def refresh(self) -> None:
         """Compute the times anew, so that all responses can be judged one after the other by their deadlines."""
-        with_deadline = [(each.limits.deadline, each) for each in running if each.limits.deadline is not None]
         judging = DEADLINE_SAFETY_FACTOR * self._costs.judge.expected(1)
+        if judging == self._refreshed_for:
+            return
         self._decoded_by, latest = {}, inf
-        for deadline, sequence in sorted(with_deadline, key=lambda pair: pair[0], reverse=True):
+        for deadline, sequence in sorted(self._running, key=lambda pair: pair[0], reverse=True):
             latest = min(latest, deadline) - judging
             self._decoded_by[sequence] = latest
+        self._refreshed_for = judging
 
     def seconds_left(self, sequence: Sequence, now: float) -> float:
         """Seconds in which a sequence must have been decoded; infinite without a deadline."""
@@ -46,4 +61,6 @@ class Deadlines:
 
     def remove(self, sequence: Sequence) -> None:
         """Forget a sequence, if it is there."""
-        self._decoded_by.pop(sequence, None)
+        if self._decoded_by.pop(sequence, None) is not None:
+            self._running = [pair for pair in self._running if pair[1] is not sequence]
+            self._refreshed_for = None

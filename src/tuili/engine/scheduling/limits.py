@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tuili.engine.runtime.runner import ModelRunner
 from tuili.engine.sequence import Sequence, StopReason
+from tuili.engine.stop_texts import StopTextFinder
 from tuili.errors import InputError
 from tuili.store import Tokenizer
 
@@ -45,20 +46,30 @@ def _check_scored(sequence: Sequence, start: int) -> None:
             raise InputError(f"{name}: log-probabilities of a prompt are read at full depth, without this limit")
 
 
-def text_end(sequence: Sequence, runner: ModelRunner, tokenizer: Tokenizer) -> StopReason | None:
-    """Why the last token of a sequence ends it, by its text and its length; None where it does not."""
-    written = len(sequence.tokens)
-    if sequence.tokens[-1] == runner.end_id:
-        return StopReason.END
-    if sequence.sampling.stop and _has_stop_text(sequence, tokenizer):
-        return StopReason.STOP
-    if written >= sequence.limits.tokens or len(sequence.prompt) + written >= runner.context:
-        return StopReason.LENGTH
-    return None
+class TextEnds:
+    """Says why the last token of a sequence ends it, by its text and its length."""
 
+    def __init__(self, runner: ModelRunner, tokenizer: Tokenizer) -> None:
+        self._end_id, self._context, self._tokenizer = runner.end_id, runner.context, tokenizer
+        self._finders: dict[Sequence, StopTextFinder] = {}
+        """Of the sequences that have stop texts and have begun."""
 
-def _has_stop_text(sequence: Sequence, tokenizer: Tokenizer) -> bool:
-    # A character takes at most four tokens. Special tokens, which have no text, stand only at the ends.
-    last = 4 * max(map(len, sequence.sampling.stop)) + 8
-    text = tokenizer.decode(sequence.tokens[-last:], skip_special_tokens=True)
-    return any(stop in text for stop in sequence.sampling.stop)
+    def reason(self, sequence: Sequence) -> StopReason | None:
+        """Why the last token ends a sequence; None where it does not. Every token must be asked about, in order."""
+        token, written = sequence.tokens[-1], len(sequence.tokens)
+        if token == self._end_id:
+            return StopReason.END
+        if sequence.sampling.stop and self._finder(sequence).add(token):
+            return StopReason.STOP
+        if written >= sequence.limits.tokens or len(sequence.prompt) + written >= self._context:
+            return StopReason.LENGTH
+        return None
+
+    def forget(self, sequence: Sequence) -> None:
+        """Note that a sequence has ended."""
+        self._finders.pop(sequence, None)
+
+    def _finder(self, sequence: Sequence) -> StopTextFinder:
+        if sequence not in self._finders:
+            self._finders[sequence] = StopTextFinder(self._tokenizer, sequence.sampling.stop)
+        return self._finders[sequence]

@@ -15,7 +15,7 @@ from tuili.engine.runtime.runner import ModelRunner, StepOutput
 from tuili.engine.scheduling.admission import PendingWork, QueueKey, WaitingQueue
 from tuili.engine.scheduling.costs import Costs, ResponseLengths
 from tuili.engine.scheduling.deadlines import DEADLINE_SAFETY_FACTOR, Deadlines
-from tuili.engine.scheduling.limits import check_sequence, text_end
+from tuili.engine.scheduling.limits import TextEnds, check_sequence
 from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, StopReason
 from tuili.errors import InputError
@@ -49,8 +49,8 @@ class Scheduler:
         assert queue.slots == runner.slots, "the queue looks ahead over other slots"
         self.runner, self.costs, self.chunk, self.clock = runner, costs, chunk, clock
         self.stats = SchedulerStats()
-        self._tokenizer, self._queue = tokenizer, queue
-        self._deadlines = Deadlines(costs)
+        self._queue, self._vocabulary = queue, tokenizer.size
+        self._deadlines, self._text_ends = Deadlines(costs), TextEnds(runner, tokenizer)
         self._decoding: list[Sequence] = []
         self._prefilling: Sequence | None = None
         self._prefilled = 0
@@ -85,7 +85,7 @@ class Scheduler:
 
         Raises `InputError` for what cannot be run; and, without a key, what `WaitingQueue.admit` raises.
         """
-        check_sequence(sequence, self.runner, self._tokenizer.size)
+        check_sequence(sequence, self.runner, self._vocabulary)
         now = self.clock()
         if key is None:
             key = QueueKey.of(sequence, now, self.stats.submitted)
@@ -159,26 +159,29 @@ class Scheduler:
             changed = self._prefill() if self._prefill_next or not self._decoding else []
             self._prefill_next = not _any_ended(changed)
             if self._decoding and self._prefill_next:
-                changed += self._decode()
+                decoded = self._decode()
+                changed = list(dict.fromkeys(changed + decoded)) if changed else decoded
         self._last_step_ended = self.clock() if self._decoding else None
-        return list(dict.fromkeys(changed))
+        return changed
 
     def _end_late(self) -> list[Sequence]:
         """End all sequences whose deadlines will have passed before they get another token."""
-        now = self.clock()
-        self._update_deadlines()
-        late = [sequence for sequence in self._deadlines.sequences if self._is_late(sequence, now)]
-        late += self._queue.hopeless(now, self.running)
+        late = list[Sequence]()
+        if self._deadlines:
+            now, longest = self.clock(), self._longest_step()
+            self._deadlines.refresh()
+            late += (each for each in self._deadlines.sequences if self._deadlines.seconds_left(each, now) <= longest)
+        if self._queue.has_deadlines:
+            late += self._queue.hopeless(self.clock(), self.running)
         for sequence in late:
             self._end(sequence, StopReason.DEADLINE)
         return late
 
-    def _update_deadlines(self) -> None:
-        self._deadlines.update((*self._decoding, *((self._prefilling,) if self._prefilling else ())))
-
     def _prefill(self) -> list[Sequence]:
         """Read at most a chunk of prompt tokens, and decode the first token of each prompt that ends in it."""
         left, changed = self.chunk, list[Sequence]()
+        if self._prefilling is None and (not self._queue or len(self._decoding) == self.runner.slots):
+            return changed
         while not _any_ended(changed) and (left := min(left, self._prefill_budget())) > 0:
             if (sequence := self._prefilling or self._start_next()) is None:
                 break
@@ -207,8 +210,9 @@ class Scheduler:
             if output.first is not None:
                 self._prefilling = None
                 self._decoding.append(sequence)
-                self._append(output.first)
-                self._end_finished([sequence])
+                self._append(output.first, self._longest_step())
+                if sequence.stop is not None:
+                    self._end(sequence, sequence.stop)
                 changed.append(sequence)
             self.costs.reading(sequence).observe(len(tokens), self.clock() - begun)
             if not only_read:
@@ -232,10 +236,6 @@ class Scheduler:
             max(cost.largest_within(in_pace / DEADLINE_SAFETY_FACTOR), MIN_PREFILL_TOKENS),
         )
 
-    def _is_late(self, sequence: Sequence, now: float) -> bool:
-        """Whether a running sequence has no time for another token."""
-        return self._deadlines.seconds_left(sequence, now) <= self._longest_step()
-
     def _longest_step(self) -> float:
         """Seconds to allow for a step: of the trunk for a sequence that is decoded alone, of all layers for several."""
         together = max(1, len(self._decoding))
@@ -255,7 +255,7 @@ class Scheduler:
             sequence.cached_tokens = self._prefilled = self.runner.start(sequence)
             self.stats.cached_tokens += sequence.cached_tokens
             self._prefilling = sequence
-            self._update_deadlines()
+            self._deadlines.add(sequence)
         return sequence
 
     def _decode(self) -> list[Sequence]:
@@ -263,13 +263,17 @@ class Scheduler:
         together, begun = len(self._decoding), self.clock()
         self._seconds_in_groups = 0.0
         outputs = self.runner.decode(self)
+        longest = self._longest_step() if self._deadlines else 0.0
         for output in outputs:
-            self._append(output)
-        self._end_finished(output.sequence for output in outputs)
+            self._append(output, longest)
+        changed = [output.sequence for output in outputs]
+        for sequence in changed:
+            if sequence.stop is not None:
+                self._end(sequence, sequence.stop)
         seconds = self.clock() - begun
         self.costs.trunk.observe(together, seconds - self._seconds_in_groups)
         self.costs.step.observe(together, seconds)
-        return [output.sequence for output in outputs]
+        return changed
 
     # What the runner asks and tells during a step: `StepPolicy`
 
@@ -305,37 +309,43 @@ class Scheduler:
 
     # Ends
 
-    def _append(self, output: StepOutput) -> None:
-        """Add decoded tokens to a sequence, up to the one that ends it."""
-        sequence, last = output.sequence, len(output.tokens) - 1
-        sequence.layer_steps += output.layer_steps
-        sequence.depth_limited |= output.depth_limited
-        for place, token in enumerate(output.tokens):
-            sequence.tokens.append(token)
-            sequence.depths.append(output.depths[place])
-            sequence.top_probs.append(output.top_probs[place])
-            sequence.logprobs += output.logprobs[place : place + 1]
-            self.stats.tokens += 1
-            if sequence.first_token_at is None:
-                sequence.first_token_at = self.clock()
-            sequence.stop = text_end(sequence, self.runner, self._tokenizer)
-            if sequence.stop is not None:
-                return
-            if place == last:  # the tokens before it have been paid for together with it
-                sequence.stop = self._limit_reached(sequence)
+    def _append(self, output: StepOutput, longest_step: float) -> None:
+        """Add decoded tokens to a sequence, up to the one that ends it.
 
-    def _limit_reached(self, sequence: Sequence) -> StopReason | None:
+        Args:
+            longest_step: seconds to allow for the next step, where the sequence has a deadline.
+        """
+        sequence, written = output.sequence, output.sequence.tokens
+        before = len(written)
+        sequence.layer_steps += output.layer_steps
+        if output.depth_limited:
+            sequence.depth_limited = True
+        if sequence.first_token_at is None:
+            sequence.first_token_at = self.clock()
+        for token in output.tokens:
+            written.append(token)
+            sequence.stop = self._text_ends.reason(sequence)
+            if sequence.stop is not None:
+                break
+        else:  # the tokens before the last have been paid for together with it
+            sequence.stop = self._limit_reached(sequence, longest_step)
+        kept = len(written) - before
+        self.stats.tokens += kept
+        sequence.depths += output.depths[:kept]
+        sequence.top_probs += output.top_probs[:kept]
+        if output.logprobs:
+            sequence.logprobs += output.logprobs[:kept]
+
+    def _limit_reached(self, sequence: Sequence, longest_step: float) -> StopReason | None:
         """Why a sequence cannot get another token: its layer-steps or its time; None where it can."""
         limits = sequence.limits
-        least = sequence.min_layers(self.runner.exits)
-        if limits.layer_steps is not None and sequence.layer_steps + least > limits.layer_steps:
+        if limits.layer_steps is not None and limits.layer_steps < sequence.layer_steps + sequence.min_layers(
+            self.runner.exits
+        ):
             return StopReason.LAYERS
-        return StopReason.DEADLINE if self._is_late(sequence, self.clock()) else None
-
-    def _end_finished(self, sequences: Iterable[Sequence]) -> None:
-        for sequence in sequences:
-            if sequence.stop is not None:
-                self._end(sequence, sequence.stop)
+        if limits.deadline is not None and self._deadlines.seconds_left(sequence, self.clock()) <= longest_step:
+            return StopReason.DEADLINE
+        return None
 
     def _end(self, sequence: Sequence, reason: StopReason) -> None:
         """Record the end of a sequence, and free its slot or its place in the queue."""
@@ -343,6 +353,7 @@ class Scheduler:
         self.stats.ended[reason] += 1
         self.stats.layer_steps += sequence.layer_steps
         self._deadlines.remove(sequence)
+        self._text_ends.forget(sequence)
         if sequence is self._prefilling:
             self._prefilling = None
             self.runner.release(sequence)

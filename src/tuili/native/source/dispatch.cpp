@@ -83,3 +83,19 @@ TUILI_EXPORT void tuili_product(const ProductCall* call) { chosen->product(*call
 TUILI_EXPORT int64_t tuili_prepared_bytes(int32_t format, int32_t rows, int32_t inputs) {
   return chosen->prepared_bytes(Format(format), rows, inputs);
 }
+
+TUILI_EXPORT int32_t tuili_trunk(const Batch* batch, const Slots* slots, int32_t rows) {
+  return chosen->steps.trunk(*batch, *slots, rows);
+}
+TUILI_EXPORT void tuili_group(const Batch* batch, const Slots* slots, int32_t group, int32_t going) {
+  chosen->steps.group(*batch, *slots, group, going);
+}
+TUILI_EXPORT void tuili_exit(const Batch* batch, int32_t going) { chosen->steps.exit(*batch, going); }
+TUILI_EXPORT void tuili_top(const Batch* batch, int32_t going) { chosen->steps.top(*batch, going); }
+TUILI_EXPORT int64_t tuili_step_bytes(const Model* model, int32_t rows) { return chosen->steps.step_bytes(*model, rows); }
+TUILI_EXPORT void tuili_verify(const Model* model, const Verifier* verifier, const Response* response) {
+  chosen->steps.verify(*model, *verifier, *response);
+}
+TUILI_EXPORT int64_t tuili_verify_bytes(const Model* model, const Verifier* verifier, int32_t tokens) {
+  return chosen->steps.verify_bytes(*model, *verifier, tokens);
+}

@@ -1,6 +1,7 @@
 // What an instruction set offers: one function pointer for each function of the library that is compiled for it.
 #pragma once
 #include "matrix.h"
+#include "step.h"
 #include "threads.h"
 
 namespace tuili {
@@ -25,6 +26,7 @@ struct Table {
   const char* name;
   void (*product)(const ProductCall&);
   int64_t (*prepared_bytes)(Format format, int rows, int inputs);
+  Steps steps;
 };
 
 }  // namespace tuili

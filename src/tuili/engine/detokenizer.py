@@ -1,0 +1,37 @@
+"""From token ids to text, one token after the other; together it is the text that `Tokenizer.decode` makes of all."""
+
+from __future__ import annotations
+
+from codecs import getincrementaldecoder
+
+from tuili.store import Tokenizer
+
+_Utf8Decoder = getincrementaldecoder("utf-8")
+
+
+class IncrementalDetokenizer:
+    """Decodes each token once. A character that spans several tokens comes with the last of them.
+
+    Special tokens have no text. `<think>` and `</think>` are none.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._texts, self._bytes = tokenizer.shown_texts, tokenizer.shown_bytes
+        self._decoder = _Utf8Decoder(errors="replace")
+        self._inside = False
+        """Whether the last token ended amid a character."""
+
+    def add(self, token: int) -> str:
+        """The text that a token adds."""
+        if token >= len(self._texts):  # a model may have more ids than its tokenizer
+            return ""
+        text = None if self._inside else self._texts[token]
+        if text is None:
+            text = self._decoder.decode(self._bytes[token])
+            self._inside = bool(self._decoder.getstate()[0])
+        return text
+
+    def flush(self) -> str:
+        """The text of a character that never became whole."""
+        self._inside = False
+        return self._decoder.decode(b"", final=True)

@@ -1,0 +1,54 @@
+"""The steps of a response that is still being written: each comes when its line is whole, or the response has ended.
+
+They are those that `tuili.steps.split_response` finds in the text as far as its lines are whole.
+"""
+
+from __future__ import annotations
+
+from tuili.steps import END, END_THINK, THINK
+
+
+class StepReader:
+    """Takes in a response piece by piece; every piece is read once, and every line of it once more.
+
+    Args:
+        thinking: whether the response continues steps that stand before it.
+    """
+
+    def __init__(self, thinking: bool = False) -> None:
+        self._thinking, self._closed = thinking, False
+        """Whether the block of steps has been opened, and whether nothing further is a step."""
+        self._open_line = ""
+
+    def add(self, text: str, ends: bool) -> list[str]:
+        """The steps that have become whole with this text, which may be the end of the response."""
+        if self._closed:
+            return []
+        self._open_line += text
+        steps = list[str]()
+        if "\n" in text:
+            *lines, self._open_line = self._open_line.split("\n")
+            for line in lines:
+                steps += self._read(line)
+        if ends or (END_THINK in text and self._closes(self._open_line)):
+            steps += self._read(self._open_line)
+        return steps
+
+    def _closes(self, line: str) -> bool:
+        """Whether the block of steps ends in this line, so that it need not become whole."""
+        body = line.partition(END)[0]
+        return END_THINK in (body if self._thinking else body.partition(THINK)[2])
+
+    def _read(self, line: str) -> list[str]:
+        """The steps in a line. Characters other than a line feed may separate some."""
+        if self._closed:
+            return []
+        body, ended, _ = line.partition(END)
+        if not self._thinking:
+            _, opened, body = body.partition(THINK)
+            self._thinking = bool(opened)
+        thoughts, closed = "", ""
+        if self._thinking:
+            thoughts, closed, _ = body.partition(END_THINK)
+        self._closed = bool(ended or closed)
+        return [step for part in thoughts.splitlines() if (step := part.strip())]

@@ -1,0 +1,105 @@
+"""The structures of step.h, as ctypes has them. What they are for stands there."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+from tuili.native.panels import MatrixRecord
+
+Fields = tuple[tuple[str, Any], ...]
+
+
+def _of(kind: Any, *names: str) -> Fields:
+    return tuple((name, kind) for name in names)
+
+
+_int, _long, _pointer = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
+
+
+class SizesRecord(ctypes.Structure):
+    """`struct Sizes`."""
+
+    _fields_ = (
+        *_of(_int, "vocabulary", "hidden", "feed_forward", "trunk_layers", "group_layers", "groups"),
+        *_of(_int, "heads", "kv_heads", "head_size", "positions", "convolution", "layered", "window", "top_units"),
+        *_of(_int, "experts", "experts_per_token", "expert_size", "cache"),
+        ("eps", ctypes.c_float),
+        ("pad", _int),
+    )
+
+
+class LayerRecord(ctypes.Structure):
+    """`struct Layer`."""
+
+    _fields_ = (
+        *_of(_pointer, "attention_norm", "head_norm", "norm"),
+        *_of(MatrixRecord, "input", "output", "gate_up", "down", "router"),
+        *_of(_pointer, "bias", "expert_gate_up", "expert_down"),
+    )
+
+
+class ModelRecord(ctypes.Structure):
+    """`struct Model`."""
+
+    _fields_ = (
+        ("sizes", SizesRecord),
+        *_of(_pointer, "layers", "embedding"),
+        ("embedding_is_bf16", _long),
+        *_of(_pointer, "taps", "shared_norm", "shared_head_norm"),
+        ("shared", MatrixRecord),
+        ("final_norm", _pointer),
+        ("head", MatrixRecord),
+        *_of(_pointer, "angles", "expert_tokens", "tokens", "active_share", "threads"),
+    )
+
+
+class SlotRecord(ctypes.Structure):
+    """`struct Slot`."""
+
+    _fields_ = (*_of(_pointer, "token_kv", "token_scale", "unit_kv", "unit_start"), *_of(_int, "tokens", "units"))
+
+
+class SlotsRecord(ctypes.Structure):
+    """`struct Slots`."""
+
+    _fields_ = (("slots", _pointer), *_of(_int, "count", "pad"))
+
+
+class BatchRecord(ctypes.Structure):
+    """`struct Batch`."""
+
+    _fields_ = (
+        *_of(_pointer, "model", "table", "hidden", "logits", "best", "top_prob", "going", "workspace"),
+        ("workspace_bytes", _long),
+    )
+
+
+class VerifierLayerRecord(ctypes.Structure):
+    """`struct VerifierLayer`."""
+
+    _fields_ = (
+        *_of(_pointer, "attention_norm", "norm", "up_bias", "down_bias"),
+        *_of(MatrixRecord, "query_key_value", "read", "up", "down"),
+    )
+
+
+class VerifierRecord(ctypes.Structure):
+    """`struct Verifier`."""
+
+    _fields_ = (
+        *_of(_int, "channels", "heads", "layers", "pad"),
+        *_of(MatrixRecord, "states", "scalars_in", "scalars_out", "output"),
+        *_of(_pointer, "states_bias", "scalars_in_bias", "scalars_out_bias", "output_bias", "norm", "blocks"),
+    )
+
+
+class ResponseRecord(ctypes.Structure):
+    """`struct Response`."""
+
+    _fields_ = (
+        *_of(_pointer, "full", "trunk", "ids", "angles", "logits"),
+        *_of(_int, "tokens", "pad"),
+        ("workspace", _pointer),
+        ("workspace_bytes", _long),
+    )

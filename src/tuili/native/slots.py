@@ -1,0 +1,97 @@
+"""The slots of the native step: the keys and values of running texts, each in memory of its own.
+
+Nothing is ever moved between slots, and tokens are taken back by writing over them. `source/cache.h` says what lies
+where.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuili.native.panels import aligned
+from tuili.native.records import SlotRecord, SlotsRecord
+
+CacheFormat = Literal["fp32", "bf16", "int8"]
+CACHE_FORMATS: tuple[CacheFormat, ...] = get_args(CacheFormat)
+"""In the order of `enum class CacheFormat`."""
+BLOCK = 16
+"""Tokens and units are kept in blocks of so many."""
+_CELLS: dict[CacheFormat, Any] = {"fp32": np.float32, "bf16": np.uint16, "int8": np.int8}
+
+
+@dataclass(frozen=True)
+class SavedSlot:
+    """A copy of the beginning of a slot."""
+
+    arrays: tuple[NDArray[Any], ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+        return sum(array.nbytes for array in self.arrays)
+
+
+class Slots:
+    """`count` slots, all empty at first.
+
+    Args:
+        planes: sets of keys and values, times two, times the key/value heads.
+        width: the size of a head, padded to `BLOCK`.
+    """
+
+    def __init__(self, count: int, planes: int, width: int, cache_format: CacheFormat) -> None:
+        self._planes, self._width = planes, width
+        self._cell, self._scaled = _CELLS[cache_format], cache_format == "int8"
+        self._records = (SlotRecord * count)()
+        self._record = SlotsRecord(ctypes.addressof(self._records), count, 0)
+        self._arrays = [self._room(0, 0) for _ in range(count)]
+        self.address = ctypes.addressof(self._record)
+
+    def reserve(self, slot: int, tokens: int, units: int) -> None:
+        """Make room for so many tokens and units in all, at least twice what there was if there is too little."""
+        record = self._records[slot]
+        if tokens <= record.tokens and units <= record.units:
+            return
+        sizes = [
+            had if wanted <= had else -(-max(wanted, 2 * had) // BLOCK) * BLOCK
+            for wanted, had in ((tokens, record.tokens), (units, record.units))
+        ]
+        old, new = self._arrays[slot], self._room(*sizes)
+        for source, target in zip(old, new, strict=True):
+            target[..., : source.shape[-1]] = source
+        self._arrays[slot] = new
+        places = [array.ctypes.data if array.size else None for array in new]
+        self._records[slot] = SlotRecord(*places, *sizes)
+
+    def save(self, slot: int, tokens: int, units: int) -> SavedSlot:
+        """A copy of the first tokens and units."""
+        pieces = zip(self._arrays[slot], self._lengths(tokens, units), strict=True)
+        return SavedSlot(tuple(array[..., :length].copy() for array, length in pieces))
+
+    def load(self, slot: int, saved: SavedSlot, tokens: int, units: int) -> None:
+        """Fill a slot with the first tokens and units of a copy."""
+        self.reserve(slot, tokens, units)
+        pieces = zip(self._arrays[slot], saved.arrays, self._lengths(tokens, units), strict=True)
+        for target, source, length in pieces:
+            target[..., :length] = source[..., :length]
+
+    def _room(self, tokens: int, units: int) -> Sequence[NDArray[Any]]:
+        """Keys and values of tokens, their scales, keys and values of unit means, the first token of each unit."""
+        kv, scale, unit_kv, unit_start = self._lengths(tokens, units)
+        return (
+            aligned(self._planes * kv, self._cell).reshape(self._planes, kv),
+            np.zeros((self._planes, scale), np.float32),
+            aligned(self._planes * unit_kv, np.float32).reshape(self._planes, unit_kv),
+            np.zeros(unit_start, np.int32),
+        )
+
+    def _lengths(self, tokens: int, units: int) -> tuple[int, ...]:
+        """The last dimensions of these arrays; blocks are whole."""
+        tokens, units = (-(-count // BLOCK) * BLOCK for count in (tokens, units))
+        return tokens * self._width, tokens if self._scaled else 0, units * self._width, units

@@ -1,0 +1,44 @@
+// An exit: the logits of the next token, the likeliest one, and how likely it is.
+#pragma once
+#include "layers.h"
+
+namespace tuili::TUILI_SET {
+
+struct Top {
+  int32_t place;  // the first of the largest
+  float value;
+};
+
+inline Top top_of(const float* x, int size) {
+  constexpr int CHUNK = 128;  // the largest number is looked for in the chunk that holds it alone
+  Top top{0, -INFINITY};
+  for (int i = 0; i < size; i += CHUNK) {
+    const float value = largest_of(x + i, std::min(CHUNK, size - i));
+    if (value > top.value) top = {i, value};
+  }
+  while (top.place < size - 1 && x[top.place] != top.value) top.place++;
+  return top;
+}
+
+// The sum of e^(x - top).
+inline float exponential_sum(const float* x, int size, float top) {
+  Floats total = zero();
+  int i = 0;
+  for (; i + LANES <= size; i += LANES) total = total + exp(load(x + i) - all(top));
+  float result = sum(total);
+  for (; i < size; i++) result += std::exp(x[i] - top);
+  return result;
+}
+
+inline void find_top(const Batch& batch, int going) {
+  const int V = batch.model->sizes.vocabulary;
+  for (int i = 0; i < going; i++) {
+    const int row = batch.going[i];
+    const float* logits_V = batch.logits_RV + int64_t(row) * V;
+    const Top top = top_of(logits_V, V);
+    batch.best_R[row] = top.place;
+    batch.top_prob_R[row] = 1.f / exponential_sum(logits_V, V, top.value);
+  }
+}
+
+}  // namespace tuili::TUILI_SET

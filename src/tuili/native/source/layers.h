@@ -1,0 +1,141 @@
+// The layers of the model over the tokens of a call: embedding, attention with its projections, the dense network.
+#pragma once
+#include <new>
+
+#include "attention.h"
+#include "product.h"
+
+namespace tuili::TUILI_SET {
+
+// What every layer of a call works with.
+struct Call {
+  const Model& model;
+  const Slot* slots;
+  Tokens tokens;
+  Workspace& memory;
+  Threads& threads;
+};
+
+// f(part, begin, end) for the parts of 0 to count - 1: one, unless the work (in multiplications) is worth more threads.
+template <class F>
+inline void share(Threads& threads, int count, int64_t work, F&& f) {
+  const int parts = work < WORTH_SHARING ? 1 : std::min(threads.count(), count);
+  threads.run(parts, [&](int part) { f(part, int(int64_t(count) * part / parts), int(int64_t(count) * (part + 1) / parts)); });
+}
+
+inline const float* normed(const Call& call, const float* hidden_NM, const float* gain_M) {
+  const int M = call.model.sizes.hidden, N = call.tokens.count;
+  float* normed_NM = call.memory.take<float>(int64_t(N) * M);
+  for (int n = 0; n < N; n++) norm(hidden_NM + int64_t(n) * M, gain_M, M, call.model.sizes.eps, normed_NM + int64_t(n) * M);
+  return normed_NM;
+}
+
+// The product of rows that stand `stride` numbers apart with a matrix: [N, outputs] in the workspace.
+inline float* projected(const Call& call, const Matrix& matrix, const float* x_NK, int64_t stride) {
+  const int N = call.tokens.count;
+  float* result = call.memory.take<float>(int64_t(N) * matrix.outputs);
+  const Inputs inputs = prepare(matrix.format, x_NK, stride, N, matrix.inputs, call.memory);
+  product(matrix, inputs, nullptr, N, result, matrix.outputs, call.threads);
+  return result;
+}
+
+inline void embed(const Call& call, float* hidden_NM) {
+  const Model& model = call.model;
+  const int M = model.sizes.hidden, W = model.sizes.convolution;
+  const auto add_rows = [&](auto* embedding_VM) {
+    for (int n = 0; n < call.tokens.count; n++) {
+      float* hidden_M = hidden_NM + int64_t(n) * M;
+      std::fill(hidden_M, hidden_M + M, 0.f);
+      for (int w = 0; w < W; w++) {
+        const int id = call.tokens[n].recent[w];
+        if (id < 0) continue;
+        const auto* embedding_M = embedding_VM + int64_t(id) * M;
+        for (int m = 0; m < M; m++) hidden_M[m] += number(embedding_M[m]) * model.taps_WM[w * M + m];
+      }
+    }
+  };
+  if (model.embedding_is_bf16) add_rows(static_cast<const uint16_t*>(model.embedding_VM));
+  else add_rows(static_cast<const float*>(model.embedding_VM));
+}
+
+// Norms and turns the heads that stand one behind the other in each row.
+inline void rotate_heads(const Call& call, float* head_NX, int64_t stride, int heads, const float* gain_HD) {
+  const Sizes& sizes = call.model.sizes;
+  const int D = sizes.head_size;
+  for (int n = 0; n < call.tokens.count; n++)
+    for (int h = 0; h < heads; h++) {
+      float* head_D = head_NX + n * stride + h * D;
+      norm(head_D, gain_HD + h * D, D, sizes.eps, head_D);
+      rotate(head_D, call.model.angles_SD + int64_t(call.tokens[n].position) * D, D);
+    }
+}
+
+// Counts the share of heads whose output is at least a tenth of the largest head's in size.
+inline void count_active_heads(const Call& call, int layer, const float* read_NX) {
+  const int H = call.model.sizes.heads, D = call.model.sizes.head_size;
+  const Counters& counters = call.model.counters;
+  float* size_H = call.memory.take<float>(H);
+  for (int n = 0; n < call.tokens.count; n++) {
+    for (int h = 0; h < H; h++) size_H[h] = square_sum(read_NX + (int64_t(n) * H + h) * D, D);
+    const float least = std::fmax(*std::max_element(size_H, size_H + H) * 0.01f, 1e-18f);
+    counters.active_share_L[layer] += double(std::count_if(size_H, size_H + H, [=](float x) { return x >= least; })) / H;
+  }
+  counters.tokens_L[layer] += call.tokens.count;
+}
+
+// Adds the attention of layer number `index` over one set of keys and values, which it writes first if they are its own.
+template <class Cell>
+inline void attention(const Call& call, int index, int set, bool own, float* hidden_NM) {
+  const Layer& layer = call.model.layers[index];
+  const Sizes& sizes = call.model.sizes;
+  const int N = call.tokens.count, M = sizes.hidden, H = sizes.heads, K = sizes.kv_heads, D = sizes.head_size, G = H / K;
+  const int64_t width = layer.input.outputs, own_keys = own ? K * D : 0;
+  const uintptr_t mark = call.memory.mark();
+  float* projected_NX = projected(call, layer.input, normed(call, hidden_NM, layer.attention_norm_M), M);
+  rotate_heads(call, projected_NX, width, own ? H + K : H, layer.head_norm_D);
+  if (own) store_tokens<Cell>(sizes, call.slots, set, call.tokens, projected_NX + H * D, projected_NX + (H + K) * D, width);
+
+  float* read_NX = call.memory.take<float>(int64_t(N) * H * D);
+  int64_t work = 0;
+  for (int n = 0; n < N; n++) work += int64_t(call.tokens[n].position + 1) * H * D * 2;
+  const int64_t gates = sizes.layered ? H * D + 2 * own_keys : -1;
+  Scratch* scratch = call.memory.take<Scratch>(call.threads.count());
+  for (int part = 0; part < call.threads.count(); part++) new (scratch + part) Scratch(sizes, call.memory);
+  share(call.threads, N * K, work, [&](int part, int begin, int end) {
+    for (int i = begin; i < end; i++) {
+      const int n = i / K, head = i % K;
+      const Token& token = call.tokens[n];
+      const float *row = projected_NX + n * width, *gate_G3 = gates < 0 ? nullptr : row + gates + head * G * 3;
+      float* read_GD = read_NX + (int64_t(n) * H + head * G) * D;
+      attend<Cell>(sizes, call.slots[token.slot], set, head, token, row + head * G * D, gate_G3, scratch[part], read_GD);
+    }
+  });
+  count_active_heads(call, index, read_NX);
+  add(hidden_NM, projected(call, layer.output, read_NX, int64_t(H) * D), N * M);
+  call.memory.release(mark);
+}
+
+// Adds the dense feed-forward network of a trunk layer.
+inline void feed_forward(const Call& call, const Layer& layer, float* hidden_NM) {
+  const int N = call.tokens.count, M = call.model.sizes.hidden, F = layer.down.inputs;
+  const uintptr_t mark = call.memory.mark();
+  float* gate_up_N2F = projected(call, layer.gate_up, normed(call, hidden_NM, layer.norm_M), M);
+  for (int n = 0; n < N; n++) gate(gate_up_N2F + int64_t(n) * 2 * F, F, 1.f);
+  add(hidden_NM, projected(call, layer.down, gate_up_N2F, 2 * int64_t(F)), N * M);
+  call.memory.release(mark);
+}
+
+// Writes the keys and values that all reasoning layers share.
+template <class Cell>
+inline void share_keys_and_values(const Call& call, const float* hidden_NM) {
+  const Model& model = call.model;
+  const Sizes& sizes = model.sizes;
+  const int KD = sizes.kv_heads * sizes.head_size;
+  const uintptr_t mark = call.memory.mark();
+  float* key_value_NX = projected(call, model.shared, normed(call, hidden_NM, model.shared_norm_M), sizes.hidden);
+  rotate_heads(call, key_value_NX, 2 * KD, sizes.kv_heads, model.shared_head_norm_KD);
+  store_tokens<Cell>(sizes, call.slots, sizes.trunk_layers, call.tokens, key_value_NX, key_value_NX + KD, 2 * KD);
+  call.memory.release(mark);
+}
+
+}  // namespace tuili::TUILI_SET

@@ -1,0 +1,141 @@
+// What Python hands over for a decode step (records.py mirrors every structure), and the C interface.
+//
+// Dimensions: V vocabulary, M hidden size, H query heads, K key/value heads, D head size, P = D padded to 16, F size of a
+// feed-forward network, E experts, W tokens of the short convolution, R rows of a batch, N rows of a call, S tokens and
+// U units of a slot, both padded to 16.
+#pragma once
+#include <cstdint>
+
+#include "matrix.h"
+#include "threads.h"
+
+namespace tuili {
+
+enum class CacheFormat : int32_t { fp32, bf16, int8 };
+
+struct Sizes {
+  int32_t vocabulary, hidden, feed_forward, trunk_layers, group_layers, groups;
+  int32_t heads, kv_heads, head_size, positions, convolution;
+  int32_t layered, window, top_units;
+  int32_t experts, experts_per_token, expert_size;
+  CacheFormat cache;
+  float eps;
+  int32_t pad;
+};
+
+// Gains of norms are multiplied by the root of their size; those of queries also by D^-0.5.
+struct Layer {
+  const float* attention_norm_M;
+  const float* head_norm_D;  // [heads + own key/value heads][D]
+  const float* norm_M;       // before the feed-forward network or the experts
+  Matrix input;              // [queries; own keys; own values; gates]
+  Matrix output;
+  Matrix gate_up, down;      // of a trunk layer
+  Matrix router;             // of a reasoning layer, as the rest
+  const float* bias_E;
+  const Matrix* gate_up_E;
+  const Matrix* down_E;
+};
+
+// What the steps saw; they add to it. The layers of experts are the reasoning layers alone.
+struct Counters {
+  int64_t* expert_tokens_LE;
+  int64_t* tokens_L;
+  double* active_share_L;
+};
+
+struct Model {
+  Sizes sizes;
+  const Layer* layers;
+  const void* embedding_VM;  // float or bf16
+  int64_t embedding_is_bf16;
+  const float* taps_WM;      // of the short convolution, the token itself last, times the root of M
+  const float* shared_norm_M;
+  const float* shared_head_norm_KD;
+  Matrix shared;             // [keys; values]
+  const float* final_norm_M;
+  Matrix head;
+  const float* angles_SD;    // [positions][cosines of D / 2, sines of D / 2]
+  Counters counters;
+  Threads* threads;
+};
+
+// The keys and values of one text. A set belongs to a trunk layer; the last one is shared by all reasoning layers.
+// Keys stand in blocks of 16 tokens, [S / 16][P][16], values token by token, [S][P]; those of unit means likewise.
+struct Slot {
+  void* token_kv;       // [sets][2][K][S][P] in the format of the cache
+  float* token_scale;   // int8: [sets][2][K][S]
+  float* unit_kv;       // [sets][2][K][U][P]: the means of closed units
+  int32_t* unit_start;  // [U]: the first token of each unit
+  int32_t tokens, units;  // S and U
+};
+
+struct Slots {
+  const Slot* slots;
+  int32_t count, pad;
+};
+
+// One row of the integer table: one token of a step.
+struct Token {
+  int32_t slot, position, unit, held;  // held: tokens that its unit held before it
+  int32_t recent[1];                   // [W]: the last ids, the token's own last, -1 where there are none
+};
+
+struct Batch {
+  const Model* model;
+  const int32_t* table;  // [R][4 + W]
+  float* hidden_RM;
+  float* logits_RV;
+  int32_t* best_R;
+  float* top_prob_R;
+  const int32_t* going;  // rows that a call takes, in any order
+  void* workspace;
+  int64_t workspace_bytes;
+};
+
+// The verifier's network in fp32; see model/verifier.py.
+struct VerifierLayer {
+  const float* attention_norm_C;
+  const float* norm_C;
+  const float* up_bias;
+  const float* down_bias_C;
+  Matrix query_key_value, read, up, down;
+};
+struct Verifier {
+  int32_t channels, heads, layers, pad;
+  Matrix states, scalars_in, scalars_out, output;
+  const float* states_bias_C;
+  const float* scalars_in_bias_C;
+  const float* scalars_out_bias_C;
+  const float* output_bias;
+  const float* norm_C;
+  const VerifierLayer* blocks;
+};
+
+// A response to be judged: the states of its tokens and of the one before them, at full depth and behind the trunk.
+struct Response {
+  const float* full_TM;
+  const float* trunk_TM;
+  const int32_t* id_T;      // the first is not read
+  const float* angles_TD;   // as those of the model, for the verifier's heads
+  float* logit_Q;           // Q = T - 1
+  int32_t tokens, pad;      // T
+  void* workspace;
+  int64_t workspace_bytes;
+};
+
+static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 248 && sizeof(Model) == 256 && sizeof(Slot) == 40, "mirrored");
+static_assert(sizeof(Batch) == 72 && sizeof(VerifierLayer) == 192 && sizeof(Verifier) == 224 && sizeof(Response) == 64, "too");
+
+// The functions of one instruction set.
+struct Steps {
+  int (*trunk)(const Batch& batch, const Slots& slots, int rows);
+  void (*group)(const Batch& batch, const Slots& slots, int group, int going);
+  void (*exit)(const Batch& batch, int going);
+  void (*top)(const Batch& batch, int going);
+  void (*verify)(const Model& model, const Verifier& verifier, const Response& response);
+  int64_t (*step_bytes)(const Model& model, int rows);
+  int64_t (*verify_bytes)(const Model& model, const Verifier& verifier, int tokens);
+};
+
+}  // namespace tuili

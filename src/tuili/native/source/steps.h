@@ -1,0 +1,101 @@
+// The steps of decoding as Python calls them: the trunk, one group of reasoning layers, an exit.
+#pragma once
+#include "exits.h"
+#include "experts.h"
+#include "verifier.h"
+
+namespace tuili::TUILI_SET {
+
+inline int columns_of(const Model& model) { return 4 + model.sizes.convolution; }
+
+// f(Cell()) for the type of number that the cache holds.
+template <class F>
+inline void with_cells(CacheFormat format, F&& f) {
+  switch (format) {
+    case CacheFormat::fp32: return f(float());
+    case CacheFormat::bf16: return f(uint16_t());
+    case CacheFormat::int8: return f(int8_t());
+  }
+}
+
+// Whether a token has room in its slot, and ids that exist.
+inline bool fits(const Model& model, const Slots& slots, const Token& token) {
+  if (token.slot < 0 || token.slot >= slots.count) return false;
+  const Slot& slot = slots.slots[token.slot];
+  const Sizes& sizes = model.sizes;
+  if (token.position < 0 || token.position >= std::min(slot.tokens, sizes.positions)) return false;
+  if (sizes.layered && (token.unit < 0 || token.unit >= slot.units || token.held < 0 || token.held > token.position)) return false;
+  return std::all_of(token.recent, token.recent + sizes.convolution, [&](int id) { return id < sizes.vocabulary; });
+}
+
+// Reads rows 0 to rows - 1: their tokens enter the slots, all before any is attended to, and hidden_RM is filled. Returns
+// rows; or, if a row cannot be read, its number, before anything is done.
+inline int trunk(const Batch& batch, const Slots& all_slots, int rows) {
+  const Model& model = *batch.model;
+  const Slot* slots = all_slots.slots;
+  Workspace memory(batch.workspace, batch.workspace_bytes);
+  const Call call{model, slots, {batch.table, columns_of(model), nullptr, rows}, memory, *model.threads};
+  for (int row = 0; row < rows; row++)
+    if (!fits(model, all_slots, call.tokens[row])) return row;
+  if (model.sizes.layered)
+    for (int row = 0; row < rows; row++) {
+      const Token& token = call.tokens[row];
+      slots[token.slot].unit_start[token.unit] = token.position - token.held;
+    }
+  embed(call, batch.hidden_RM);
+  with_cells(model.sizes.cache, [&](auto cell) {
+    for (int index = 0; index < model.sizes.trunk_layers; index++) {
+      attention<decltype(cell)>(call, index, index, true, batch.hidden_RM);
+      feed_forward(call, model.layers[index], batch.hidden_RM);
+    }
+    share_keys_and_values<decltype(cell)>(call, batch.hidden_RM);
+  });
+  return rows;
+}
+
+// Takes the first rows of `going` through one group. Their states are gathered, so that a layer runs over whole blocks.
+inline void group(const Batch& batch, const Slots& slots, int group, int going) {
+  const Model& model = *batch.model;
+  const Sizes& sizes = model.sizes;
+  const int M = sizes.hidden;
+  Workspace memory(batch.workspace, batch.workspace_bytes);
+  const Call call{model, slots.slots, {batch.table, columns_of(model), batch.going, going}, memory, *model.threads};
+  float* hidden_NM = memory.take<float>(int64_t(going) * M);
+  const auto state = [&](int i) { return batch.hidden_RM + int64_t(batch.going[i]) * M; };
+  for (int i = 0; i < going; i++) std::copy(state(i), state(i) + M, hidden_NM + int64_t(i) * M);
+  with_cells(sizes.cache, [&](auto cell) {
+    for (int i = 0; i < sizes.group_layers; i++) {
+      const int index = sizes.trunk_layers + group * sizes.group_layers + i;
+      attention<decltype(cell)>(call, index, sizes.trunk_layers, false, hidden_NM);
+      experts(call, index, hidden_NM);
+    }
+  });
+  for (int i = 0; i < going; i++) std::copy(hidden_NM + int64_t(i) * M, hidden_NM + int64_t(i + 1) * M, state(i));
+}
+
+// The logits of the first rows of `going`, in the rows' own places, and the likeliest token of each.
+inline void exit(const Batch& batch, int going) {
+  const Model& model = *batch.model;
+  const int M = model.sizes.hidden, V = model.sizes.vocabulary;
+  Workspace memory(batch.workspace, batch.workspace_bytes);
+  float* normed_NM = memory.take<float>(int64_t(going) * M);
+  for (int i = 0; i < going; i++)
+    norm(batch.hidden_RM + int64_t(batch.going[i]) * M, model.final_norm_M, M, model.sizes.eps, normed_NM + int64_t(i) * M);
+  const Inputs inputs = prepare(model.head.format, normed_NM, M, going, M, memory);
+  product(model.head, inputs, nullptr, going, batch.logits_RV, V, *model.threads, batch.going);
+  find_top(batch, going);
+}
+
+// The most workspace that a step over so many rows takes: all that its largest layers cut, as if nothing were given back.
+inline int64_t step_bytes(const Model& model, int rows) {
+  const Sizes& s = model.sizes;
+  const int64_t N = rows, HD = s.heads * s.head_size, Y = N * s.experts_per_token, F = s.feed_forward, X = s.positions + BLOCK;
+  const int64_t heads = HD + 2 * s.kv_heads * s.head_size + 3 * s.heads;
+  const int64_t of_row = 5 * int64_t(s.hidden) + heads + HD + 2 * F + s.experts, of_pair = 2 * s.expert_size + s.hidden + 16;
+  const int64_t of_thread = X * (2 * (s.heads / s.kv_heads) + 16) + (s.heads / s.kv_heads) * (s.head_size + BLOCK);
+  const int64_t inputs = N * (3 * s.hidden + HD + F + 4 * PANEL) + Y * (s.expert_size + PANEL);
+  const int64_t numbers = N * of_row + Y * of_pair + inputs + of_thread * model.threads->count() + 2 * s.experts;
+  return 4 * numbers + Workspace::ALIGNMENT * (64 + 16 * model.threads->count());
+}
+
+}  // namespace tuili::TUILI_SET

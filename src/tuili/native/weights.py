@@ -1,0 +1,70 @@
+"""The tensors of a model as the native step reads them: by name, fused, packed, and kept alive.
+
+Dimensions: H heads, D head size, S positions.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuili.native.panels import Floats, Matrix, MatrixRecord, NumberFormat, pack
+
+
+class Weights:
+    """Tensors by their names in the model's folder, float32 or bf16 as uint16.
+
+    Results are pointers and records that are valid as long as this object lives.
+    """
+
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], number_format: NumberFormat) -> None:
+        self.tensors, self._format, self._kept = tensors, number_format, list[object]()
+        self.matrix_bytes = 0
+
+    def numbers(self, name: str) -> Floats:
+        """A tensor as float32."""
+        tensor = self.tensors[name]
+        if tensor.dtype == np.uint16:
+            return (tensor.astype(np.uint32) << 16).view(np.float32)
+        return np.ascontiguousarray(tensor, np.float32)
+
+    def norm(self, name: str, scale: float = 1.0) -> Floats:
+        """The gain of a norm, times the root of its size."""
+        gain = self.numbers(name)
+        return gain * np.float32(gain.size**0.5) * np.float32(scale)
+
+    def keep(self, array: NDArray[Any]) -> int:
+        """The address of an array, which lives from now on as long as these weights."""
+        array = np.ascontiguousarray(array)
+        self._kept.append(array)
+        return array.ctypes.data
+
+    def matrix(self, *names: str) -> MatrixRecord:
+        """The matrices of some linear layers as one, packed."""
+        return self.packed(np.concatenate([self.numbers(name) for name in names]), self._format)
+
+    def packed(self, weight_NK: Floats, number_format: NumberFormat) -> MatrixRecord:
+        """A packed matrix."""
+        matrix: Matrix = pack(weight_NK, number_format)
+        self._kept.append(matrix)
+        self.matrix_bytes += matrix.nbytes
+        return matrix.record
+
+    def matrices(self, name: str) -> int:
+        """The address of the records of a tensor's matrices, one for each expert."""
+        records = [self.packed(weight_NK, self._format) for weight_NK in self.numbers(name)]
+        array = (MatrixRecord * len(records))(*records)
+        self._kept.append(array)
+        return ctypes.addressof(array)
+
+
+def rotary_angles(positions: int, head_size: int, base: float) -> Floats:
+    """[S, D]: the cosines of the D / 2 angles of each position, then their sines."""
+    exponent = np.arange(0, head_size, 2, dtype=np.float32) / np.float32(head_size)
+    frequency = (np.float64(base) ** -exponent.astype(np.float64)).astype(np.float32)
+    angle = np.arange(positions, dtype=np.float32)[:, None] * frequency
+    return np.concatenate([np.cos(angle, dtype=np.float64), np.sin(angle, dtype=np.float64)], axis=1).astype(np.float32)
