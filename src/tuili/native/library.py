@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import count, takewhile
 from pathlib import Path
+from typing import Any
 
 from tuili.errors import TuiliError, one_line
 from tuili.native.build import PREBUILT, BuildError, built
@@ -48,6 +49,13 @@ class Unavailable:
 
     def __str__(self) -> str:
         return self.reason
+
+
+def function(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> Any:
+    """A function of the library with the types of its result and arguments, which nobody else can change."""
+    found = library[name]
+    found.restype, found.argtypes = result, arguments
+    return found
 
 
 def load() -> Library | Unavailable:
