@@ -22,7 +22,7 @@ from tuili.engine.judging import JudgedChain
 from tuili.engine.promises.confidence import FEATURES, Confidence
 from tuili.engine.promises.promises import Promises
 from tuili.engine.request import Budget, Request, Sampling
-from tuili.engine.runtime.torch.load import load_engine
+from tuili.engine.runtime.load import load_engine
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.written import parse_tokens

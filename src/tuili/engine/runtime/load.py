@@ -76,7 +76,7 @@ def load_runner(
     if choice.runner == "native":
         assert choice.numbers != "auto"
         return native_runner(source, choice.numbers, **settings)
-    from tuili.engine.runtime.torch.source import torch_runner
+    from tuili.engine.runtime.torch.load import torch_runner
 
     return torch_runner(source, choice.numbers, **settings)
 
