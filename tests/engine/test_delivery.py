@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tuili.engine.delivery import Delivery, Mailbox
-from tuili.engine.events import TokenWritten
+from tuili.engine.events import Answered, Event, TokenWritten
 from tuili.errors import TuiliError
+
+ANSWERED = Answered(cast("Any", None))
 
 
 def token(text: str) -> TokenWritten:
@@ -50,30 +52,50 @@ def test_an_error_is_raised_behind_the_events_before_it() -> None:
     asyncio.run(main())
 
 
-class CountingLoop:
-    """Notes the calls that a loop is asked to make."""
+class Loop:
+    """Notes the calls that it is asked to make, at once and later."""
 
     def __init__(self) -> None:
-        self.calls: list[Callable[[], Any]] = []
+        self.woken: list[Callable[[], Any]] = []
+        self.later: list[Callable[[], Any]] = []
 
     def call_soon_threadsafe(self, call: Callable[[], Any]) -> None:
-        self.calls.append(call)
+        self.woken.append(call)
+
+    def call_later(self, seconds: float, call: Callable[[], Any]) -> None:
+        self.later.append(call)
 
 
-def test_a_loop_that_is_slow_is_woken_once_for_many_steps() -> None:
-    loop: Any = CountingLoop()
-    delivery, mailbox = Delivery(), Mailbox(loop)
-    for text in "abc":
-        delivery.add(mailbox, token(text))
-        delivery.send()
-    assert len(loop.calls) == 1
-    loop.calls[0]()
+def test_a_loop_is_woken_for_the_first_event_and_the_last_and_looks_for_those_between() -> None:
+    loop: Any = Loop()
+    delivery, mailbox, other = Delivery(), Mailbox(loop), Mailbox(loop)
+
+    def send(*entries: Event, to: Mailbox = mailbox) -> None:
+        for entry in entries:
+            delivery.add(to, entry)
+            delivery.send()
+
+    send(*map(token, "abc"))
+    assert len(loop.woken) == 1, "it has not come to it yet"
+    loop.woken[0]()
     assert asyncio.run(mailbox.take()) == [token(text) for text in "abc"]
+    send(token("d"))
+    assert (len(loop.woken), len(loop.later)) == (1, 1)
+    loop.later[0]()
+    assert asyncio.run(mailbox.take()) == [token("d")]
+    send(token("e"), to=other)
+    assert len(loop.woken) == 2, "a second request begins"
+    loop.woken[1]()
+    send(ANSWERED)
+    assert len(loop.woken) == 3
+    loop.woken[2]()
+    assert len(loop.later) == 2, "it looks once at a time"
+    loop.later[1]()
+    assert len(loop.later) == 2, "nothing has come, so it looks no more"
+    send(token("f"), to=other)
+    assert len(loop.woken) == 4, "and is woken again"
     delivery.send()
-    assert len(loop.calls) == 1, "nothing has come since"
-    delivery.add(mailbox, token("d"))
-    delivery.send()
-    assert len(loop.calls) == 2
+    assert len(loop.woken) == 4
 
 
 def test_a_loop_that_has_been_closed_is_forgotten() -> None:

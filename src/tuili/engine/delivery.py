@@ -1,5 +1,7 @@
-"""Events on their way from the engine's thread to tasks of event loops: a loop is woken once for all that it has not yet
-seen, however many tasks wait and however many steps were made meanwhile.
+"""Events on their way from the engine's thread to tasks of event loops.
+
+A loop is woken at once for the first event of a request and for its answer. Other events wait until the loop looks,
+which it does every few milliseconds as long as any come: to be woken for each token costs more than the token.
 """
 
 from __future__ import annotations
@@ -8,15 +10,18 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 
-from tuili.engine.events import Event
+from tuili.engine.events import Answered, Event
 from tuili.errors import TuiliError
+
+LOOK_SECONDS = 0.002
+"""From one look of a loop to the next. Nobody who reads sees that tokens come in pairs."""
 
 
 class Mailbox:
-    """What has come for one task of `loop`, which alone uses it."""
+    """What has come for one task of `loop`, which alone uses it. begun: whether anything was ever sent to it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
+        self.loop, self.begun = loop, False
         self._entries: list[Event | TuiliError] = []
         self._waiting: asyncio.Future[None] | None = None
 
@@ -48,20 +53,34 @@ class _Post:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self.entries: deque[tuple[Mailbox, Event | TuiliError]] = deque()
-        self._called = False
+        self._entries: deque[tuple[Mailbox, Event | TuiliError]] = deque()
+        self._urgent = self._woken = self._looks = False
+
+    def add(self, mailbox: Mailbox, entry: Event | TuiliError) -> None:
+        """Take an entry."""
+        if not mailbox.begun or isinstance(entry, Answered | TuiliError):
+            mailbox.begun = self._urgent = True
+        self._entries.append((mailbox, entry))
 
     def send(self) -> None:
-        """Let the loop hand out what waits, unless it is about to."""
-        if self.entries and not self._called:
-            self._called = True
+        """Wake the loop for what waits, unless it will look in time."""
+        if self._entries and not self._woken and (self._urgent or not self._looks):
+            self._woken, self._urgent = True, False
             self._loop.call_soon_threadsafe(self._hand_out)
 
     def _hand_out(self) -> None:
-        self._called = False  # before anything is taken: what comes from here on has a call of its own
-        while self.entries:
-            mailbox, entry = self.entries.popleft()
+        self._woken = False  # before anything is taken: what comes from here on has a call of its own
+        while self._entries:
+            mailbox, entry = self._entries.popleft()
             mailbox.put(entry)
+        if not self._looks:
+            self._looks = True
+            self._loop.call_later(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._looks = False
+        if self._entries:
+            self._hand_out()
 
 
 class Delivery:
@@ -75,10 +94,10 @@ class Delivery:
         post = self._posts.get(mailbox.loop)
         if post is None:
             post = self._posts[mailbox.loop] = _Post(mailbox.loop)
-        post.entries.append((mailbox, entry))
+        post.add(mailbox, entry)
 
     def send(self) -> None:
-        """Wake every loop that something has come for."""
+        """Let every loop know what has come for it."""
         for loop, post in list(self._posts.items()):
             with suppress(RuntimeError):
                 post.send()
