@@ -13,15 +13,15 @@ import pytest
 
 FACES = {
     "engine": """
-        AlarmReading Alarms Answer AnswerToken Answered Attempt Budget CALIBRATION_FILE Calibration CheckedStep Closed
-        Confidence Curve Decoder Depth Engine Entry Event FEATURES Generation Ignored MAX_ATTEMPTS
+        AlarmReading Alarms Answer AnswerToken Answered Attempt Budget CALIBRATION_FILE Calibration CheckedStep Choice
+        Closed Confidence Curve Decoder Depth Engine Entry Event FEATURES Generation Ignored MAX_ATTEMPTS
         MAX_DEADLINE_MS MAX_LAYER_STEPS MAX_LOGIT_BIAS MAX_LOGPROBS MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS
-        ModelRunner NotPromised Observation Outcome Point PrefillOutput PreparedRequest Promise
-        Promises Receipt Request RequestState Runtime Sample Sampling Scheduler SchedulerStats Sequence
+        ModelRunner NotPromised Numbers Observation Outcome Point PrefillOutput PreparedRequest Promise
+        Promises Receipt Request RequestState RunnerName Runtime Sample Sampling Scheduler SchedulerStats Sequence
         SequenceLimits Service StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten
-        best_of calibration_bins calibration_error explain features fit has_wrong_step is_promised load_decoder
-        load_engine load_promises load_runner load_scheduler parse_settings prompt_ids read_calibration
-        runtime_of valid_calibration verifier_missed_some warm_up
+        best_of calibration_bins calibration_error default_choice explain features fit has_wrong_step is_promised
+        load_decoder load_engine load_promises load_runner load_scheduler parse_settings prompt_ids read_calibration
+        valid_calibration verifier_missed_some warm_up
     """,
     "steps": """
         CHECKER_VERSION END END_THINK THINK WEEKDAYS
@@ -79,7 +79,7 @@ FACES = {
     """,
     "bench": """
         REQUEST_TIMEOUT_SECONDS LoadSettings RequestResult SpeedSettings
-        load_report measure_speed run_load set_threads
+        load_report measure_speed run_load
     """,
 }
 

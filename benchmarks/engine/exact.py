@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from benchmarks.engine.peers.workers.tuili_engine import compiles
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
-from tuili.engine import Depth, Generation, load_decoder
+from tuili.engine import Depth, Generation, Numbers, load_decoder
 from tuili.model import LoadedModel, load_model
 from tuili.store import shipped_names
 from tuili.tasks import domain_names, unseen_problems
@@ -73,17 +72,14 @@ def summary(blocks: Sequence[dict[str, Any]]) -> dict[str, Figure]:
 
 
 class Decoders:
-    """A model at full depth, chosen depth and with verified drafts: eager, compiled where possible, and in 8 bits."""
+    """A model at full depth, chosen depth and with verified drafts, by torch: as it is, and in 8 bits."""
 
     def __init__(self, loaded: LoadedModel, batch: int) -> None:
         self._depths: dict[str, Depth] = {"full": loaded.model.config.exit_layers[-1], "auto": "auto", "exact": "exact"}
-        compiled = {"compiled": True} if compiles() else {}
-        kinds: dict[str, dict[str, Any]] = {"eager": {}}
-        kinds |= {"compiled": compiled} if compiled else {}
-        kinds["int8"] = {"int8": True} | compiled
+        kinds: dict[str, Numbers] = {"eager": "fp32", "int8": "int8"}
         self._decoders = {
-            kind: load_decoder(loaded.model, loaded.tokenizer, batch_size=batch, **options)
-            for kind, options in kinds.items()
+            kind: load_decoder(loaded, batch_size=batch, runner="torch", numbers=numbers)
+            for kind, numbers in kinds.items()
         }
         for kind in kinds:
             for name in self._depths:

@@ -56,9 +56,9 @@ class SimulatedRunner:
         self._decoding -= sequence.first_token_at is not None
         self._runner.release(sequence)
 
-    def observe(self, tokens: list[int]) -> Observation:
+    def observe(self) -> Observation | None:
         """See `ModelRunner`."""
-        return self._runner.observe(tokens)
+        return self._runner.observe()
 
     def check(self, decoding: Iterable[Sequence], prefilling: Sequence | None) -> None:
         """See `ModelRunner`."""

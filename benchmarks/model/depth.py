@@ -61,8 +61,8 @@ def decoding(loaded: LoadedModel, batch: int, prompts: int, runs: int) -> dict[s
     texts = [problem.prompt for problem in problems[:: max(1, len(problems) // prompts)]][:prompts]
     full_depth = loaded.model.config.exit_layers[-1]
     decoders = {
-        "auto": load_decoder(loaded.model, loaded.tokenizer, "auto", batch_size=batch),
-        "full": load_decoder(loaded.model, loaded.tokenizer, full_depth, batch_size=batch),
+        "auto": load_decoder(loaded, "auto", batch_size=batch, numbers="fp32"),
+        "full": load_decoder(loaded, full_depth, batch_size=batch, numbers="fp32"),
     }
     for decoder in decoders.values():
         decoder.generate(texts[:batch])

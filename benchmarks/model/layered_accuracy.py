@@ -66,7 +66,7 @@ def measure(
             plan = load_recipe(recipe, settings, Recipe)
             problems = unseen_problems(plan.data.domain_names, levels, per_cell, seed=0)
             loaded = trained(plan, folder / f"{side}-{seed}-{steps}")
-            decoder = load_decoder(loaded.model, loaded.tokenizer, loaded.model.config.exit_layers[-1])
+            decoder = load_decoder(loaded, loaded.model.config.exit_layers[-1], numbers="fp32")
             correct[side] = [response.correct for response in answer_problems(decoder, problems)]
             all_correct[side] += correct[side]
             values = {"accuracy": fmean(correct[side])}

@@ -214,7 +214,7 @@ def measure(requests: int = 16_000, together: int = 48, crash_every: int = 600, 
     keys = Keys(
         [Key(name="one", sha256=sha256(SECRET.encode()).hexdigest(), tokens_per_minute=QUOTA)], clock=lambda: 0.0
     )
-    models = ModelRegistry(["nano"], engine_factory(16, 256, compiled=False, int8=False))
+    models = ModelRegistry(["nano"], engine_factory(16, 256))
     app = make_app(models, Settings(keys, watch_seconds=0.1))
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, backlog=1024, http=HeaderTimeoutProtocol))

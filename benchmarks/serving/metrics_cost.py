@@ -54,7 +54,7 @@ def serve_switchable(port: int) -> None:
 
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, switch)
-    serve(ModelRegistry(["nano"], engine_factory(16, 256, compiled=False, int8=False)), Settings(), "127.0.0.1", port)
+    serve(ModelRegistry(["nano"], engine_factory(16, 256)), Settings(), "127.0.0.1", port)
 
 
 def switchable_server() -> Server:

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from benchmarks.harness.tiny import tiny_model
 from tuili.bench.speed import PROBLEM_LEVELS, PROBLEM_SEED, worked_prompts, write_timed
 from tuili.engine import Sequence, SequenceLimits, load_scheduler
-from tuili.model import load_model
+from tuili.model import LoadedModel
+from tuili.store import Tokenizer, resolve_model
 from tuili.tasks import domain_names, unseen_problems
 
 
 @pytest.mark.parametrize("length", [32, 512])
 def test_prompts_have_their_length_differ_and_end_in_a_question(length: int) -> None:
-    loaded = load_model("nano")
-    prompts = worked_prompts(loaded, length, 8)
+    tokenizer = Tokenizer.load(resolve_model("nano"))
+    prompts = worked_prompts(tokenizer, length, 8)
     assert {len(ids) for ids in prompts} == {length}
     assert len({tuple(ids) for ids in prompts}) == 8
     problems = unseen_problems(domain_names(), PROBLEM_LEVELS, per_cell=4, seed=PROBLEM_SEED)
-    questions = [loaded.tokenizer.encode_prompt(problem.prompt) for problem in problems]
+    questions = [tokenizer.encode_prompt(problem.prompt) for problem in problems]
     assert all(any(ids[-len(question) :] == question for question in questions) for ids in prompts)
 
 
 @pytest.mark.parametrize("depth", [4, "exact"])
 def test_there_is_a_time_for_each_token_behind_the_first(depth) -> None:
-    model, tokenizer = tiny_model()
-    model.eval()
+    loaded = LoadedModel(*tiny_model(), Path())
     rows = [Sequence([5] * length, SequenceLimits(9), depth=depth) for length in (3, 30)]
     start = time.perf_counter()
-    gaps = write_timed(load_scheduler(model, tokenizer, slots=1), rows)
+    gaps = write_timed(load_scheduler(loaded, slots=1), rows)
     assert len(gaps) == sum(len(row.tokens) - 1 for row in rows if row.tokens)
     assert 0 < sum(gaps) < time.perf_counter() - start

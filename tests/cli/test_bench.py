@@ -41,11 +41,12 @@ def test_the_json_has_every_combination(model: str, capsys: pytest.CaptureFixtur
 
 
 def test_the_table_shows_full_depth_and_auto(model: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "engine", model, *QUICK, "--int8"]) == 0
+    assert main(["bench", "engine", model, *QUICK, "--runner", "torch", "--numbers", "int8"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["batch", "prompt", "depth"]
     assert [line.split()[:3] for line in lines[1:5]] == [[b, "24", d] for b in ("1", "2") for d in ("4", "auto")]
     assert "1 of" in lines[-1]
+    assert "torch" in lines[-1]
     assert "MiB" in lines[-1]
 
 
@@ -62,6 +63,8 @@ def test_the_table_shows_full_depth_and_auto(model: str, capsys: pytest.CaptureF
         (["--depth", "deep"], "--depth"),
         (["--depth", ""], "--depth"),
         (["--threads", "0"], "threads"),
+        (["--runner", "torch", "--numbers", "int4"], "int4 is for the native runner"),
+        (["--numbers", "int3"], "int3"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(options, named, model: str, capsys: pytest.CaptureFixture[str]) -> None:

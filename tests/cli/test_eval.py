@@ -8,7 +8,7 @@ import pytest
 from benchmarks.harness.tiny import save_tiny
 from tests.eval.scripted import Oracle
 from tuili.cli.app import main
-from tuili.engine import Generation
+from tuili.engine import Generation, Runtime
 from tuili.eval import evaluation, read_figures, wilson_interval
 from tuili.tasks import unseen_problems
 
@@ -83,7 +83,7 @@ def test_a_file_is_scored_strictly_and_by_the_last_number(
     right = {"one?": "12", "two?": "1200 m", "three?": "12", "four?": "12"}
 
     class Script:
-        exit_threshold = 0.9
+        exit_threshold, runtime = 0.9, Runtime()
 
         def generate(self, prompts: Sequence[str], progress: object) -> list[Generation]:
             texts = [f"<think>\n1 = 1\n{'' if written[p] is None else f'</think>{written[p]}'}" for p in prompts]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from threading import Thread
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tuili.engine.delivery import Delivery, Mailbox
-from tuili.engine.events import Answered, Event, TokenWritten
+from tuili.engine.events import Event, TokenWritten
 from tuili.errors import TuiliError
-
-ANSWERED = Answered(cast("Any", None))
 
 
 def token(text: str) -> TokenWritten:
@@ -52,50 +53,30 @@ def test_an_error_is_raised_behind_the_events_before_it() -> None:
     asyncio.run(main())
 
 
-class Loop:
-    """Notes the calls that it is asked to make, at once and later."""
+class CountingLoop:
+    """Notes the calls that a loop is asked to make."""
 
     def __init__(self) -> None:
-        self.woken: list[Callable[[], Any]] = []
-        self.later: list[Callable[[], Any]] = []
+        self.calls: list[Callable[[], Any]] = []
 
     def call_soon_threadsafe(self, call: Callable[[], Any]) -> None:
-        self.woken.append(call)
-
-    def call_later(self, seconds: float, call: Callable[[], Any]) -> None:
-        self.later.append(call)
+        self.calls.append(call)
 
 
-def test_a_loop_is_woken_for_the_first_event_and_the_last_and_looks_for_those_between() -> None:
-    loop: Any = Loop()
-    delivery, mailbox, other = Delivery(), Mailbox(loop), Mailbox(loop)
-
-    def send(*entries: Event, to: Mailbox = mailbox) -> None:
-        for entry in entries:
-            delivery.add(to, entry)
-            delivery.send()
-
-    send(*map(token, "abc"))
-    assert len(loop.woken) == 1, "it has not come to it yet"
-    loop.woken[0]()
+def test_a_loop_that_is_slow_is_woken_once_for_many_steps() -> None:
+    loop: Any = CountingLoop()
+    delivery, mailbox = Delivery(), Mailbox(loop)
+    for text in "abc":
+        delivery.add(mailbox, token(text))
+        delivery.send()
+    assert len(loop.calls) == 1
+    loop.calls[0]()
     assert asyncio.run(mailbox.take()) == [token(text) for text in "abc"]
-    send(token("d"))
-    assert (len(loop.woken), len(loop.later)) == (1, 1)
-    loop.later[0]()
-    assert asyncio.run(mailbox.take()) == [token("d")]
-    send(token("e"), to=other)
-    assert len(loop.woken) == 2, "a second request begins"
-    loop.woken[1]()
-    send(ANSWERED)
-    assert len(loop.woken) == 3
-    loop.woken[2]()
-    assert len(loop.later) == 2, "it looks once at a time"
-    loop.later[1]()
-    assert len(loop.later) == 2, "nothing has come, so it looks no more"
-    send(token("f"), to=other)
-    assert len(loop.woken) == 4, "and is woken again"
     delivery.send()
-    assert len(loop.woken) == 4
+    assert len(loop.calls) == 1, "nothing has come since"
+    delivery.add(mailbox, token("d"))
+    delivery.send()
+    assert len(loop.calls) == 2
 
 
 def test_a_loop_that_has_been_closed_is_forgotten() -> None:
@@ -106,3 +87,35 @@ def test_a_loop_that_has_been_closed_is_forgotten() -> None:
     delivery.send()
     delivery.send()
     assert not delivery._posts
+
+
+@given(st.lists(st.integers(0, 2), max_size=60), st.integers(1, 7))
+def test_nothing_is_lost_between_threads(boxes: list[int], every: int) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        delivery, mailboxes = Delivery(), [Mailbox(loop) for _ in range(3)]
+
+        def deliver() -> None:
+            for number, box in enumerate(boxes):
+                delivery.add(mailboxes[box], token(str(number)))
+                if number % every == 0:
+                    delivery.send()
+            for mailbox in mailboxes:
+                delivery.add(mailbox, token("end"))
+            delivery.send()
+
+        async def taken(mailbox: Mailbox) -> list[Event]:
+            events = list[Event]()
+            while token("end") not in events:
+                events += await mailbox.take()
+            return events
+
+        thread = Thread(target=deliver)
+        thread.start()
+        found = await asyncio.gather(*map(taken, mailboxes))
+        thread.join()
+        for box, events in enumerate(found):
+            texts = [*(str(number) for number, one in enumerate(boxes) if one == box), "end"]
+            assert events == list(map(token, texts))
+
+    asyncio.run(main())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from tuili.data import train_tokenizer
-from tuili.engine import Generation
+from tuili.engine import Generation, Runtime
 from tuili.eval.runner import ScoredResponse
 from tuili.steps import Context, render_response
 from tuili.tasks import Problem
@@ -30,7 +30,7 @@ def response(
 class Oracle:
     """Stands for a decoder: knows every chain by heart, and answers `wrong` prompts and masked domains wrongly."""
 
-    exit_threshold = 0.9
+    exit_threshold, runtime = 0.9, Runtime()
 
     def __init__(self, problems: Sequence[Problem], wrong: Collection[str] = (), depth: int = 3) -> None:
         self.tokenizer = TOKENIZER

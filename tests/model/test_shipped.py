@@ -75,9 +75,7 @@ def test_its_depth_follows_the_difficulty_and_costs_little() -> None:
 
 
 def test_it_is_as_good_here_as_where_it_was_measured(nano: LoadedModel) -> None:
-    responses = answer_problems(
-        load_decoder(nano.model, nano.tokenizer), unseen_problems(domain_names(), [1], per_cell=4, seed=9)
-    )
+    responses = answer_problems(load_decoder(nano), unseen_problems(domain_names(), [1], per_cell=4, seed=9))
     assert accuracy(responses) >= REPORT["mean"]["1"] - 0.15
 
 
@@ -91,7 +89,7 @@ def test_asking_needs_no_other_model(capsys: pytest.CaptureFixture[str]) -> None
 @torch.inference_mode()
 def test_generate_and_ask_write_the_same_for_200_prompts(nano: LoadedModel) -> None:
     prompts = [problem.prompt for problem in unseen_problems(domain_names(), [1, 2], per_cell=7, seed=3)][:200]
-    decoder = load_decoder(nano.model, nano.tokenizer, depth=12, max_new_tokens=60)
+    decoder = load_decoder(nano, depth=12, max_new_tokens=60)
     pad, written = nano.tokenizer.token_id(PAD), []
     for start in range(0, len(prompts), 50):
         conversations = [[{"role": "user", "content": prompt}] for prompt in prompts[start : start + 50]]

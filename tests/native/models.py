@@ -100,27 +100,31 @@ class Texts:
         self.slots, self.batch = model.slots(slots), model.batch(rows)
         self.rows = [TokenRow(shape) for _ in range(slots)]
 
-    def read(self, pieces: Sequence[tuple[int, Sequence[int]]]) -> np.ndarray:
-        """Read more tokens of some slots in one step. Returns the logits [X, T, V] of all of them, in order."""
-        width, count = self._shape.convolution_width, 0
+    def read(self, pieces: Sequence[tuple[int, Sequence[int]]], depth: int | None = None) -> np.ndarray:
+        """Read more tokens of some slots in one step, through `depth` groups or all. Returns the logits [X, T, V]."""
+        count = 0
         for slot, tokens in pieces:
-            row = self.rows[slot]
             for token in tokens:
-                position = len(row.ids)
-                unit, held = row.append(token)
-                recent = [-1] * width + row.ids
-                self.batch.table[count] = [slot, position, unit, held, *recent[-width:]]
+                self.write(count, slot, token)
                 count += 1
-            self.slots.reserve(slot, len(row.ids), row.unit_count)
-        return self.run(count)
+        return self.run(count, depth)
 
-    def run(self, count: int) -> np.ndarray:
+    def write(self, place: int, slot: int, token: int) -> None:
+        """Append a token to a text and to the table."""
+        row, width = self.rows[slot], self._shape.convolution_width
+        position = len(row.ids)
+        unit, held = row.append(token)
+        recent = [-1] * width + row.ids
+        self.batch.table[place] = [slot, position, unit, held, *recent[-width:]]
+        self.slots.reserve(slot, len(row.ids), row.unit_count)
+
+    def run(self, count: int, depth: int | None = None) -> np.ndarray:
         model, batch = self.model, self.batch
         batch.going[:count] = range(count)
         model.trunk(self.slots, batch, count)
         model.exit(batch, count)
         exits = [batch.logits[:count].copy()]
-        for index in range(model.sizes.num_groups):
+        for index in range(model.sizes.num_groups if depth is None else depth):
             model.group(self.slots, batch, index, count)
             model.exit(batch, count)
             exits.append(batch.logits[:count].copy())

@@ -24,11 +24,12 @@ def run(instruction_set: str, *arguments: str) -> subprocess.CompletedProcess[st
 
 
 @pytest.mark.parametrize("instruction_set", SETS)
-def test_its_products_pass_all_tests(instruction_set: str):
+def test_its_products_and_steps_pass_all_tests(instruction_set: str):
     runs_here = library().instruction_sets
     if instruction_set not in runs_here:
         pytest.skip(f"this processor runs {', '.join(runs_here)} alone")
-    done = run(instruction_set, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/native/test_products.py")
+    files = [f"tests/native/test_{name}.py" for name in ("products", "step", "verifier")]
+    done = run(instruction_set, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files)
     assert done.returncode == 0, done.stdout
 
 

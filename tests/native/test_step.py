@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.native.models import SHAPES, Texts, ids, native_model, torch_logits, torch_model
+from tuili.engine.runtime.token_rows import TokenRow
+from tuili.model import TuiliForCausalLM
+from tuili.native import FORMATS
+from tuili.native.slots import CACHE_FORMATS
+from tuili.native.step import NativeModel
 
 NEAR = 1e-4
 """By so much may a logit in fp32 differ from torch's."""
@@ -18,3 +25,133 @@ def test_a_prompt_and_decoding_equal_torch(name: str) -> None:
     text = ids(1, 60)
     parts = [texts.read([(0, text[:33])]), *(texts.read([(0, [token])]) for token in text[33:])]
     assert np.abs(np.concatenate(parts, axis=1) - torch_logits(model, text)).max() <= NEAR
+
+
+@pytest.mark.parametrize("cache", CACHE_FORMATS)
+@pytest.mark.parametrize("numbers", FORMATS)
+def test_a_row_is_bit_equal_whatever_stands_beside_it(numbers: str, cache: str) -> None:
+    """Token by token, in chunks, beside other texts, in any order of slots, and for any number of threads."""
+    model = torch_model(num_experts_per_tok=3)
+    shape, text, other = model.config.shape, ids(1, 40), ids(2, 40)
+    alone = Texts(native_model(model, numbers, cache), shape, 1)
+    expected_XTV = np.concatenate([alone.read([(0, [token])]) for token in text], axis=1)
+    native = native_model(model, numbers, cache, threads=3)
+    whole = Texts(native, shape, 1).read([(0, text)])
+    assert np.array_equal(whole, expected_XTV)
+    beside, got, done = Texts(native, shape, 5), [], 0
+    for size in (1, 7, 2, 16, 1, 3, 10):
+        piece = text[done : done + size]
+        together = beside.read([(4, other[:3]), (3, piece), (1, other[5:9]), (2, [other[0]])])
+        got.append(together[:, 3 : 3 + size])
+        done += size
+    assert done == len(text)
+    assert np.array_equal(np.concatenate(got, axis=1), expected_XTV)
+
+
+def test_only_the_rows_that_go_on_are_touched() -> None:
+    model = torch_model()
+    native = native_model(model)
+    every, some = (Texts(native, model.config.shape, 4, rows=64) for _ in range(2))
+    pieces = [(slot, ids(slot, 16)) for slot in range(4)]
+    every.read(pieces)
+    expected_XTV = every.read([(slot, [9]) for slot in range(4)])
+    some.read(pieces)
+    batch, slots = some.batch, some.slots
+    for row, (slot, _) in enumerate(pieces):
+        some.write(row, slot, 9)
+    native.trunk(slots, batch, 4)
+    batch.going[:4] = [3, 1, 0, 2]
+    native.exit(batch, 4)
+    assert np.array_equal(batch.logits[:4], expected_XTV[0])
+    batch.going[:2] = [2, 0]
+    before_RM = batch.hidden[:4].copy()
+    native.group(slots, batch, 0, 2)
+    native.exit(batch, 2)
+    assert np.array_equal(batch.logits[[0, 2]], expected_XTV[1][[0, 2]])
+    assert np.array_equal(batch.logits[[1, 3]], expected_XTV[0][[1, 3]])
+    assert np.array_equal(batch.hidden[[1, 3]], before_RM[[1, 3]])
+    assert np.array_equal(batch.best[[0, 2]], batch.logits[[0, 2]].argmax(axis=1))
+
+
+def test_the_likeliest_token_and_its_probability() -> None:
+    native = native_model(torch_model())
+    batch = native.batch(3)
+    batch.logits[:] = np.random.default_rng(0).normal(size=batch.logits.shape) * 3
+    batch.logits[1, [7, 30]] = batch.logits[1].max() + 1
+    batch.logits[2, :] = -np.inf
+    batch.logits[2, 89] = -1e30
+    batch.going[:] = [2, 0, 1]
+    native.top(batch, 3)
+    exponential = np.exp(batch.logits.astype(np.float64) - batch.logits.max(axis=1, keepdims=True))
+    assert batch.best.tolist() == [int(batch.logits[0].argmax()), 7, 89]
+    assert np.allclose(batch.top_prob, 1 / exponential.sum(axis=1), rtol=1e-5)
+
+
+def test_a_row_that_cannot_be_read_is_refused_before_anything_is_done() -> None:
+    texts = Texts(native_model(torch_model()), torch_model().config.shape, 2)
+    texts.read([(0, ids(0, 5)), (1, ids(1, 5))])
+    before = texts.slots.save(0, 5, 5)
+    for column, value in ((0, 2), (0, -1), (1, 300), (1, -1), (2, 99), (3, 6), (5, 90)):
+        texts.write(0, 0, 9), texts.write(1, 1, 9)
+        texts.batch.table[1, column] = value
+        with pytest.raises(AssertionError, match="row"):
+            texts.model.trunk(texts.slots, texts.batch, 2)
+        texts.cut(0, 5), texts.cut(1, 5)
+    after = texts.slots.save(0, 5, 5)
+    assert all(np.array_equal(a, b) for a, b in zip(before.arrays, after.arrays, strict=True))
+
+
+actions = st.one_of(
+    st.tuples(st.just("read"), st.integers(1, 30)),
+    st.tuples(st.just("write"), st.integers(1, 6)),
+    st.tuples(st.just("draft"), st.integers(1, 5)),
+    st.tuples(st.just("back"), st.integers(0, 60)),
+    st.tuples(st.just("save"), st.integers(1, 60)),
+    st.tuples(st.just("load"), st.integers(1, 60)),
+)
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["layered", "dense"])
+def models(request: pytest.FixtureRequest) -> tuple[TuiliForCausalLM, NativeModel]:
+    model = torch_model(layered=request.param, window=4, top_units=2, max_unit=4, trunk_layers=1, group_layers=1)
+    return model, native_model(model)
+
+
+@settings(max_examples=25)
+@given(st.lists(actions, min_size=1, max_size=8))
+def test_slots_that_grow_and_shrink_equal_torch(
+    models: tuple[TuiliForCausalLM, NativeModel], plan: list[tuple[str, int]]
+) -> None:
+    model, native = models
+    shape = model.config.shape
+    texts, saved = Texts(native, shape, 2, rows=64), None
+    for number, (action, size) in enumerate([("read", 3), *plan, ("write", 1)]):
+        row = texts.rows[0]
+        if len(row.ids) > 200:
+            texts.cut(0, 60)
+        if action == "read":  # a chunk of one text
+            check(model, texts, [(0, ids(number, size))])
+        elif action == "write":  # one token after the other of both
+            for count in range(size):
+                check(model, texts, [(slot, ids(100 * number + 10 * count + slot, 1)) for slot in (1, 0)])
+        elif action == "draft":  # several tokens, of which some are taken back
+            check(model, texts, [(0, ids(number, size)), (1, ids(number + 1, 2))])
+            texts.cut(0, len(row.ids) - size // 2)
+        elif action == "back":
+            texts.cut(0, min(size, len(row.ids)))
+        elif action == "save" and row.ids:
+            length = min(size, len(row.ids))
+            saved = texts.slots.save(0, length, row.units[length - 1] + 1), row.ids[:length], row.units[:length]
+        elif saved:
+            copy, texts.rows[1] = saved[0], TokenRow(shape)
+            length = min(size, len(saved[1]))
+            texts.rows[1].fill(saved[1][:length], saved[2][:length])
+            texts.slots.load(1, copy, length, saved[2][length - 1] + 1)
+
+
+def check(model: TuiliForCausalLM, texts: Texts, pieces: list[tuple[int, list[int]]]) -> None:
+    got_XTV, done = texts.read(pieces), 0
+    for slot, piece in pieces:
+        expected_XTV = torch_logits(model, texts.rows[slot].ids)[:, -len(piece) :]
+        assert np.abs(got_XTV[:, done : done + len(piece)] - expected_XTV).max() <= NEAR
+        done += len(piece)

@@ -80,7 +80,7 @@ def running(
     alarm_files: AlarmFiles | None = None,
 ) -> Iterator[Running]:
     """A server at work until the generator is closed. `make_engine` replaces the usual engine with these `slots`."""
-    make_engine = make_engine or engine_factory(slots=slots, waiting=64, compiled=False, int8=False)
+    make_engine = make_engine or engine_factory(slots=slots, waiting=64)
     models = ModelRegistry(folders, make_engine, alarm_files)
     app = make_app(models, settings)
     with listening({"app": app, "timeout_graceful_shutdown": 5}) as (_, port):

@@ -39,7 +39,7 @@ def may_load() -> threading.Event:
 @pytest.fixture(scope="module")
 def fragile(may_load: threading.Event) -> Iterator[Running]:
     keys = Keys([key("meter", "one", tokens_per_minute=120), key("free", "two")], clock=lambda: 0.0)
-    make = engine_factory(slots=1, waiting=64, compiled=False, int8=False)
+    make = engine_factory(slots=1, waiting=64)
 
     def make_when_allowed(path: Path) -> Engine:
         assert may_load.wait(GUARD_SECONDS)
@@ -138,7 +138,7 @@ def test_weights_at_work_are_not_the_files(tmp_path: Path) -> None:
     """Overwriting a memory-mapped file would end the process."""
     folder = tmp_path / "own"
     shutil.copytree(SHIPPED_MODELS / "nano", folder)
-    engine = engine_factory(1, 4, compiled=False, int8=False)(folder)
+    engine = engine_factory(1, 4)(folder)
     weights = folder / "model.safetensors"
     weights.write_bytes(b"")
     (answer,) = engine.answer([Request("What is 48 + 27 * 3?", depth=12)])

@@ -30,7 +30,7 @@ from tuili.serve.models import ModelRegistry, engine_factory
 from tuili.store import SHIPPED_MODELS
 
 ASKED: Any = [{"role": "user", "content": "What is 48 + 27 * 3?"}]
-MAKE = engine_factory(2, 8, compiled=False, int8=False)
+MAKE = engine_factory(2, 8)
 
 
 def test_a_changed_folder_is_loaded_anew_under_load(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -41,7 +41,7 @@ def test_a_pickle_is_never_loaded(tmp_path: Path, name: str) -> None:
     folder = save_tiny(tmp_path / "model")
     (folder / name).write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(ModelFolderError):
-        engine_factory(1, 1, compiled=False, int8=False)(folder)
+        engine_factory(1, 1)(folder)
 
 
 def test_a_url_is_never_fetched(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +141,7 @@ def test_a_folders_template_is_not_run(tmp_path: Path) -> None:
     folder = tmp_path / "own"
     shutil.copytree(SHIPPED_MODELS / "nano", folder)
     (folder / "chat_template.jinja").write_text("{{ ''.__class__.__mro__[1].__subclasses__() }}")
-    engine = engine_factory(1, 4, compiled=False, int8=False)(folder)
+    engine = engine_factory(1, 4)(folder)
     (answer,) = engine.answer([Request("What is 2 + 2?")])
     assert answer.answer == "4", "questions are put together by hand"
 

@@ -44,7 +44,7 @@ class Methods:
 
     def __init__(self, loaded: LoadedModel) -> None:
         self.model, self.tokenizer = loaded.model, loaded.tokenizer
-        self._scheduler = load_scheduler(loaded.model, loaded.tokenizer, slots=PARALLEL_RESPONSES, waiting=sys.maxsize)
+        self._scheduler = load_scheduler(loaded, slots=PARALLEL_RESPONSES, waiting=sys.maxsize)
         self._engine = load_engine(loaded, slots=PARALLEL_RESPONSES, waiting=sys.maxsize)
 
     def at_depth(self, problems: abc.Sequence[Problem], depth: Depth, threshold: float) -> list[Spent]:

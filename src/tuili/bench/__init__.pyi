@@ -1,5 +1,5 @@
 from .load import REQUEST_TIMEOUT_SECONDS, LoadSettings, RequestResult, load_report, run_load
-from .speed import SpeedSettings, measure_speed, set_threads
+from .speed import SpeedSettings, measure_speed
 
 __all__ = [
     "REQUEST_TIMEOUT_SECONDS",
@@ -9,5 +9,4 @@ __all__ = [
     "load_report",
     "measure_speed",
     "run_load",
-    "set_threads",
 ]

@@ -17,13 +17,11 @@ from itertools import product
 from statistics import fmean, median, quantiles
 from typing import Any
 
-import torch
-
 from tuili.data import Record
-from tuili.engine import Depth, Scheduler, Sequence, SequenceLimits, load_scheduler
+from tuili.engine import Depth, Numbers, RunnerName, Scheduler, Sequence, SequenceLimits, load_scheduler
 from tuili.errors import InputError
 from tuili.machine import machine, usable_cores
-from tuili.model import LoadedModel
+from tuili.store import ModelShape, StoredModel, Tokenizer
 from tuili.tasks import domain_names, unseen_problems
 
 PROBLEM_LEVELS, PROBLEM_SEED = (1, 2), 5
@@ -34,8 +32,8 @@ MAX_BATCH_PROMPTS = 256
 class SpeedSettings:
     """What is measured: every combination of `batch` (prompts at once), `prompt` (tokens of each) and `depth`.
 
-    new: the most tokens of a response. rounds: runs of each combination, whose medians are reported. compiled: whether
-    the engine compiles the layers first. int8: whether it rounds the weights to 8 bits.
+    new: the most tokens of a response. rounds: runs of each combination, whose medians are reported. runner, numbers,
+    threads: see `tuili.engine.load_runner`; by default there is a thread for each core.
     """
 
     batch: abc.Sequence[int] = (1, 16)
@@ -43,8 +41,9 @@ class SpeedSettings:
     depth: abc.Sequence[Depth] = ("auto",)
     new: int = 64
     rounds: int = 3
-    compiled: bool = False
-    int8: bool = False
+    runner: RunnerName = "auto"
+    numbers: Numbers = "auto"
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -71,32 +70,36 @@ class SpeedResult:
 
 
 def measure_speed(
-    loaded: LoadedModel, settings: SpeedSettings, progress: Callable[[str, int, int], None] | None = None
+    model: StoredModel, settings: SpeedSettings, progress: Callable[[str, int, int], None] | None = None
 ) -> dict[str, Any]:
-    """A report: `speeds` (a `SpeedResult` for each combination), the settings, the machine and the peak memory (bytes).
+    """A report: `speeds` (a `SpeedResult` for each combination), the settings, how the model was run, the machine and
+    the peak memory (bytes).
 
     `progress` is called with what is done, how many runs are finished, and how many there are. Raises `InputError` for
     a depth that the model does not have, and for texts that do not fit its context.
     """
-    context = loaded.model.config.max_position_embeddings
+    context, threads = (
+        model.shape.max_position_embeddings,
+        usable_cores() if settings.threads is None else settings.threads,
+    )
     if not all(1 <= batch <= MAX_BATCH_PROMPTS for batch in settings.batch):
         raise InputError(f"batch {max(settings.batch)}: use 1 to {MAX_BATCH_PROMPTS}")
     if settings.new < 2 or min(settings.prompt) < 1 or max(settings.prompt) + settings.new > context:
         raise InputError(f"prompts and at least 2 new tokens must fit the model's context of {context} tokens")
     scheduler = load_scheduler(
-        loaded.model,
-        loaded.tokenizer,
+        model,
+        runner=settings.runner,
+        numbers=settings.numbers,
+        threads=threads,
         slots=max(settings.batch),
         prefix_cache_bytes=0,
-        compiled=settings.compiled,
-        int8=settings.int8,
     )
     combinations = list(product(settings.batch, settings.prompt, settings.depth))
-    prompts = {length: worked_prompts(loaded, length, max(settings.batch)) for length in settings.prompt}
+    prompts = {length: worked_prompts(model.tokenizer, length, max(settings.batch)) for length in settings.prompt}
     runs: defaultdict[tuple[int, int, Depth], list[SpeedResult]] = defaultdict(list)
     for number in range(settings.rounds + 1):
         for place, (batch, length, depth) in enumerate(combinations):
-            result = _run(scheduler, loaded, prompts[length][:batch], depth, settings.new)
+            result = _run(scheduler, model.shape, prompts[length][:batch], depth, settings.new)
             if number > 0:  # the first round warms up
                 runs[batch, length, depth].append(result)
             if progress is not None:
@@ -106,17 +109,15 @@ def measure_speed(
         "speeds": [asdict(_medians(results)) for results in runs.values()],
         "new": settings.new,
         "rounds": settings.rounds,
-        "compiled": settings.compiled,
-        "int8": settings.int8,
-        "exit_threshold": loaded.model.config.exit_threshold,
+        "runtime": str(scheduler.runner.runtime),
+        "exit_threshold": model.shape.exit_threshold,
         "peak_memory_bytes": peak_memory_bytes(),
-        "machine": machine(),
+        "machine": machine() | {"threads": threads},
     }
 
 
-def worked_prompts(loaded: LoadedModel, length: int, count: int) -> list[list[int]]:
+def worked_prompts(tokenizer: Tokenizer, length: int, count: int) -> list[list[int]]:
     """`count` prompts of `length` tokens that each end in a question, cut where no question is short enough."""
-    tokenizer = loaded.tokenizer
     problems = unseen_problems(domain_names(), PROBLEM_LEVELS, per_cell=4, seed=PROBLEM_SEED)
     questions = [tokenizer.encode_prompt(problem.prompt) for problem in problems]
     fitting = [ids for ids in questions if len(ids) <= length] or questions
@@ -133,14 +134,12 @@ def worked_prompts(loaded: LoadedModel, length: int, count: int) -> list[list[in
     return prompts
 
 
-def _run(scheduler: Scheduler, loaded: LoadedModel, prompts: list[list[int]], depth: Depth, new: int) -> SpeedResult:
-    threshold = loaded.model.config.exit_threshold
+def _run(scheduler: Scheduler, shape: ModelShape, prompts: list[list[int]], depth: Depth, new: int) -> SpeedResult:
     read = time.perf_counter()
-    write_timed(
-        scheduler, [Sequence(ids, SequenceLimits(1), depth=loaded.model.config.exit_layers[0]) for ids in prompts]
-    )
+    write_timed(scheduler, [Sequence(ids, SequenceLimits(1), depth=shape.exit_layers[0]) for ids in prompts])
     read = time.perf_counter() - read
-    sequences = [Sequence(ids, SequenceLimits(new), depth=depth, exit_threshold=threshold) for ids in prompts]
+    limits, threshold = SequenceLimits(new), shape.exit_threshold
+    sequences = [Sequence(ids, limits, depth=depth, exit_threshold=threshold) for ids in prompts]
     wall, processor = time.perf_counter(), time.process_time()
     gaps = write_timed(scheduler, sequences)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
@@ -197,10 +196,3 @@ def peak_memory_bytes() -> int:
     """The most memory that this process has had, the model and all libraries included."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def set_threads(count: int | None) -> None:
-    """Let torch compute with so many threads; None for one for each core. Raises `InputError` for fewer than one."""
-    if count is not None and count < 1:
-        raise InputError(f"threads = {count}: use at least 1")
-    torch.set_num_threads(usable_cores() if count is None else count)

@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from tuili.cli.app import EXIT_FAILURE
-from tuili.cli.options import DepthOption, JsonFlag, ModelOption, find_model, parse_depth, result_console
+from tuili.cli.options import (
+    DepthOption,
+    JsonFlag,
+    ModelOption,
+    NumbersOption,
+    RunnerOption,
+    ThreadsOption,
+    find_model,
+    parse_depth,
+    result_console,
+)
 from tuili.errors import InputError, PromptError
 
 EXIT_NO_ANSWER = 3
@@ -39,6 +49,9 @@ def run(
     max_layer_steps: Annotated[int | None, typer.Option(help="Most layers times tokens, in all attempts.")] = None,
     temperature: Annotated[float, typer.Option(help="0 takes the likeliest token, more draws at random.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Of what is drawn at random.")] = 0,
+    runner: RunnerOption = "auto",
+    numbers: NumbersOption = "auto",
+    threads: ThreadsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Answer a question within a budget, and check every step of the answer.
@@ -65,7 +78,7 @@ def run(
     given = {name: value for name, value in limits.items() if value is not None}
     budget = parse_settings(Budget, given, _option)
     sampling = parse_settings(Sampling, {"temperature": temperature, "seed": seed}, _option)
-    engine = load_engine(model, slots=1)
+    engine = load_engine(model, runner=runner, numbers=numbers, threads=threads, slots=1)
     (answer,) = engine.answer([Request(question, budget, sampling, layers)])
     if as_json:
         print(json.dumps(answer.as_json(), ensure_ascii=False, indent=2))

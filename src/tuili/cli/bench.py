@@ -10,6 +10,9 @@ import typer
 from tuili.cli.options import (
     JsonFlag,
     ModelArgument,
+    NumbersOption,
+    RunnerOption,
+    ThreadsOption,
     find_model,
     parse_depth,
     parse_list,
@@ -45,11 +48,9 @@ def engine(
         str | None,
         typer.Option(help="Depths, separated by commas, as in 12,auto,exact; the full depth and auto by default."),
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads; as many as there are cores by default.")] = None,
-    compiled: Annotated[
-        bool, typer.Option("--compiled", help="Compile the layers first, which takes a minute and a C++ compiler.")
-    ] = False,
-    int8: Annotated[bool, typer.Option("--int8", help="With weights rounded to 8 bits.")] = False,
+    runner: RunnerOption = "auto",
+    numbers: NumbersOption = "auto",
+    threads: ThreadsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Measure how fast the engine reads and writes with a model, in a minute or so.
@@ -61,19 +62,14 @@ def engine(
     find_model(model)
     import json
 
-    from tuili.bench import SpeedSettings, measure_speed, set_threads
-    from tuili.model import load_model
+    from tuili.bench import SpeedSettings, measure_speed
+    from tuili.store import open_model
 
-    set_threads(threads)
-    loaded = load_model(model)
-    depths = chosen or [loaded.model.config.exit_layers[-1], "auto"]
+    stored = open_model(model)
+    depths = chosen or [stored.shape.exit_layers[-1], "auto"]
+    settings = SpeedSettings(batches, prompts, depths, new, runner=runner, numbers=numbers, threads=threads)
     with progress_bar() as progress:
-        report = {
-            "model": model,
-            **measure_speed(
-                loaded, SpeedSettings(batches, prompts, depths, new, compiled=compiled, int8=int8), progress
-            ),
-        }
+        report = {"model": model, **measure_speed(stored, settings, progress)}
     if as_json:
         print(json.dumps(report, indent=2))
         return
@@ -81,7 +77,7 @@ def engine(
     console.print(_table(report))
     console.print(TABLE_LEGEND, style="dim", soft_wrap=True)
     machine = report["machine"]
-    memory = f"{report['peak_memory_bytes'] / 2**20:.0f} MiB of memory at most"
+    memory = f"{report['runtime']}; {report['peak_memory_bytes'] / 2**20:.0f} MiB of memory at most"
     console.print(
         f"{machine['cpu']}, {machine['threads']} of {machine['cores']} cores; {memory}", style="dim", soft_wrap=True
     )

@@ -13,6 +13,8 @@ from tuili.cli.options import (
     DomainsOption,
     LevelsOption,
     ModelArgument,
+    NumbersOption,
+    RunnerOption,
     check_data,
     find_model,
     parse_domains,
@@ -45,12 +47,13 @@ def run(
     per_cell: Annotated[int, typer.Option(help="Problems for each domain and level.")] = 60,
     seed: Annotated[int, typer.Option(help="Number of the sample.")] = 0,
     data: DataOption = None,
-    compiled: Annotated[bool, typer.Option("--compiled", help="For a model that is served with --compiled.")] = False,
-    int8: Annotated[bool, typer.Option("--int8", help="For a model that is served with --int8.")] = False,
+    runner: RunnerOption = "auto",
+    numbers: NumbersOption = "auto",
 ) -> None:
     """Promise at most a share of wrong answers: `tuili/calibration.json` in the model's folder, and a picture of it.
 
-    The promise holds for requests that come as the sample does: bring your own with --data.
+    The promise holds for requests that come as the sample does: bring your own with --data. It holds for a model that
+    is served with the same --runner and --numbers.
     """
     tolerances, attempts, limits = (
         _numbers("--tolerance", tolerance, float),
@@ -78,7 +81,7 @@ def run(
     else:
         prompts, source = _problems_of_file(data, loaded, seed)
     with progress_bar() as progress:
-        calibration = calibrate(loaded, prompts, source, grid, progress, compiled=compiled, int8=int8)
+        calibration = calibrate(loaded, prompts, source, grid, progress, runner=runner, numbers=numbers)
     with whole_file(place) as part:
         part.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
     draw_risk_coverage(calibration, place.with_suffix(".svg"))

@@ -14,6 +14,8 @@ from tuili.cli.options import (
     DomainsOption,
     LevelsOption,
     ModelArgument,
+    NumbersOption,
+    RunnerOption,
     check_data,
     find_model,
     parse_depth,
@@ -37,6 +39,8 @@ def run(
         float | None,
         typer.Option(help="Certainty at which a token leaves under auto; the model's own by default."),
     ] = None,
+    runner: RunnerOption = "auto",
+    numbers: NumbersOption = "auto",
     full: Annotated[bool, typer.Option("--full", help="Compare depths and measure experts as well.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the report here.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write the page here.")] = None,
@@ -71,6 +75,8 @@ def run(
         threshold=threshold,
         full=full,
         data=data,
+        runner=runner,
+        numbers=numbers,
     )
     loaded = load_model(model)
     in_folder = (loaded.path / EVAL_FILE, loaded.path / "README.md") if card else ()

@@ -1,8 +1,10 @@
-"""`tuili info`: what a model folder holds and where it comes from. Nothing is computed but its hash."""
+"""`tuili info`: what a model folder holds and where it comes from; or what this machine computes with."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from tuili.cli.options import JsonFlag, ModelArgument, find_model, result_console
 
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
+    from rich.table import Table
 
     from tuili.store import ModelSettings
 
@@ -17,15 +20,48 @@ SHOWN_FIELDS = ("hidden_size", "vocab_size", "max_position_embeddings", "layered
 """Fields of the configuration that are shown as they are; `--json` gives all fields."""
 
 
-def run(model: ModelArgument = "nano", as_json: JsonFlag = False) -> None:
+def run(
+    model: ModelArgument = "nano",
+    of_machine: Annotated[
+        bool, typer.Option("--machine", help="Show instead the processor, and the library that runs models on it.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
     """Show a model's configuration, size, lineage and measured figures."""
     import json
 
-    facts = describe(*find_model(model))
+    facts = describe_machine() if of_machine else describe(*find_model(model))
     if as_json:
         print(json.dumps(facts, ensure_ascii=False, indent=2))
+    elif of_machine:
+        _show_machine(result_console(), facts)
     else:
         _show(result_console(), model, facts)
+
+
+def describe_machine() -> dict[str, Any]:
+    """The machine, its native library or the reason why it has none, and how models are run on it by default."""
+    from tuili.engine import default_choice
+    from tuili.machine import machine, usable_cores
+    from tuili.native import Unavailable, load
+
+    library, choice = load(), default_choice()
+    if isinstance(library, Unavailable):
+        native: dict[str, Any] = {"unavailable": library.reason}
+    else:
+        native = {
+            "file": str(library.path),
+            "origin": library.origin,
+            "instruction_set": library.instruction_set,
+            "instruction_sets": list(library.instruction_sets),
+        }
+    facts = {name: fact for name, fact in machine().items() if name not in ("threads", "accelerator")}  # of torch
+    return facts | {
+        "usable_cores": usable_cores(),
+        "native": native,
+        "runner": choice.runner,
+        "numbers": choice.numbers,
+    }
 
 
 def describe(path: Path, settings: ModelSettings) -> dict[str, Any]:
@@ -73,20 +109,37 @@ def _promises(path: Path, threshold: float) -> dict[str, Any]:
     }
 
 
-def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
+def _show_machine(console: Console, facts: dict[str, Any]) -> None:
+    table, native = _grid(), facts["native"]
+    table.add_row("processor", f"{facts['cpu']}, {facts['usable_cores']} of {facts['cores']} cores usable")
+    table.add_row("memory", f"{facts['memory_gib']} GiB")
+    if "unavailable" in native:
+        table.add_row("native library", f"none: {native['unavailable']}")
+    else:
+        table.add_row("native library", native["origin"])
+        table.add_row("file", native["file"])
+        table.add_row(
+            "instruction set", f"{native['instruction_set']} (can run {', '.join(native['instruction_sets'])})"
+        )
+    table.add_row("models run by", f"the {facts['runner']} runner, numbers {facts['numbers']}")
+    console.print(table)
+
+
+def _grid() -> Table:
     from rich.table import Table
 
-    from tuili.eval import figures_line
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    return table
 
-    def grid() -> Table:
-        table = Table(box=None, show_header=False, pad_edge=False)
-        table.add_column(style="dim")
-        table.add_column(overflow="fold")
-        return table
+
+def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
+    from tuili.eval import figures_line
 
     config, parameters = facts["config"], facts["parameters"]
     recorded = {True: "as recorded", False: "changed since it was recorded", None: "no lineage"}[facts["as_recorded"]]
-    table = grid()
+    table = _grid()
     table.add_row("model", name)
     table.add_row("hash", f"{facts['hash'][:16]} ({recorded})")
     table.add_row("weights", f"{facts['bytes'] / 1e6:.1f} MB")
@@ -102,7 +155,7 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
     console.print(table)
 
     if facts["lineage"]:
-        table = grid()
+        table = _grid()
         for entry in facts["lineage"]:
             seeds = ", ".join(f"{name} {seed}" for name, seed in entry["seeds"].items())
             spent = f"{entry['tokens']:,} tokens in {entry['hours']:.2f} hours"
@@ -114,7 +167,7 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
     if facts["promises_nothing"]:
         console.print(f"\nnothing is promised: {facts['promises_nothing']}")
     if facts["promises"]:
-        table = grid()
+        table = _grid()
         for entry in facts["promises"]:
             limits = f"{entry['max_steps']} attempts, {entry['max_tokens']} tokens"
             table.add_row(f"error ≤ {entry['error_tolerance']:g}", f"{limits}: {entry['coverage']:.0%} answered")
@@ -122,7 +175,7 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
         console.print(table)
     if facts["figures"]:
         figures = facts["figures"]
-        table = grid()
+        table = _grid()
         for level, value in figures["mean"].items():
             table.add_row(f"level {level}", f"{value:.3f} right, mean over domains")
         table.add_row("depth", f"{figures['mean_depth']:.2f} layers a token")

@@ -28,6 +28,22 @@ DepthOption = Annotated[
         "--depth", help="Layers per token: auto, an exit such as 3 or 12, or exact: all of them, by verified drafts."
     ),
 ]
+RunnerOption = Annotated[
+    Literal["auto", "native", "torch"],
+    typer.Option(
+        "--runner", envvar="TUILI_RUNNER", help="What computes; auto is native where that is possible, else torch."
+    ),
+]
+NumbersOption = Annotated[
+    Literal["auto", "fp32", "bf16", "int8", "int4"],
+    typer.Option(
+        "--numbers", envvar="TUILI_NUMBERS", help="Format of weights and products; auto is int8, and fp32 with torch."
+    ),
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option("--threads", envvar="TUILI_THREADS", help="Threads that compute; by default as many as help."),
+]
 DomainsOption = Annotated[str, typer.Option("--domains", help="Domains, separated by commas, or all.")]
 LevelsOption = Annotated[str, typer.Option("--levels", help="Levels from 1 to 5, separated by commas.")]
 DataOption = Annotated[

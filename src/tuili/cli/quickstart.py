@@ -131,7 +131,7 @@ def _ask(console: Console, loaded: LoadedModel, questions: list[Problem]) -> lis
     from tuili.engine import explain, load_decoder
     from tuili.eval import answer_problems
 
-    one_by_one = load_decoder(loaded.model, loaded.tokenizer, batch_size=1)
+    one_by_one = load_decoder(loaded, batch_size=1)
     responses = answer_problems(one_by_one, questions)
     for response in responses:
         problem = response.problem

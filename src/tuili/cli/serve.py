@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tuili.cli.options import find_model
+from tuili.cli.options import NumbersOption, RunnerOption, ThreadsOption, find_model
 from tuili.errors import InputError
 
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s]+")
@@ -28,8 +28,9 @@ def run(
         int, typer.Option(min=1, max=1024, envvar="BATCH_SIZE", help="Responses that each model writes together.")
     ] = 16,
     waiting: Annotated[int, typer.Option(min=1, help="Requests that may wait for each model; more are refused.")] = 256,
-    compiled: Annotated[bool, typer.Option("--compiled", help="Compile the layers first.")] = False,
-    int8: Annotated[bool, typer.Option("--int8", help="With weights rounded to 8 bits.")] = False,
+    runner: RunnerOption = "auto",
+    numbers: NumbersOption = "auto",
+    threads: ThreadsOption = None,
     keys_file: Annotated[
         Path | None,
         typer.Option(envvar="TUILI_KEYS_FILE", help="API keys, one JSON object a line; none are needed without."),
@@ -104,5 +105,5 @@ def run(
         allowed_origins=tuple(allow_origin),
         traces=Traces() if traces is None else otlp_traces(traces),
     )
-    registry = ModelRegistry(models, engine_factory(slots, waiting, compiled, int8), alarm_files)
+    registry = ModelRegistry(models, engine_factory(slots, waiting, runner, numbers, threads), alarm_files)
     serve(registry, settings, host, port, drain, tls_cert, tls_key)

@@ -34,9 +34,9 @@ from .request import (
     Sampling,
     parse_settings,
 )
+from .runtime.choice import Choice, Numbers, RunnerName
+from .runtime.load import default_choice, load_decoder, load_engine, load_runner, load_scheduler
 from .runtime.runner import ModelRunner, Observation, PrefillOutput, Runtime, StepOutput, StepPolicy
-from .runtime.torch.load import load_decoder, load_engine, load_runner, load_scheduler
-from .runtime.torch.runtime import runtime_of
 from .scheduling.scheduler import Scheduler
 from .scheduling.stats import SchedulerStats
 from .scheduling.warm_up import warm_up
@@ -64,6 +64,7 @@ __all__ = [
     "Budget",
     "Calibration",
     "CheckedStep",
+    "Choice",
     "Closed",
     "Confidence",
     "Curve",
@@ -76,6 +77,7 @@ __all__ = [
     "Ignored",
     "ModelRunner",
     "NotPromised",
+    "Numbers",
     "Observation",
     "Outcome",
     "Point",
@@ -86,6 +88,7 @@ __all__ = [
     "Receipt",
     "Request",
     "RequestState",
+    "RunnerName",
     "Runtime",
     "Sample",
     "Sampling",
@@ -103,6 +106,7 @@ __all__ = [
     "best_of",
     "calibration_bins",
     "calibration_error",
+    "default_choice",
     "explain",
     "features",
     "fit",
@@ -116,7 +120,6 @@ __all__ = [
     "parse_settings",
     "prompt_ids",
     "read_calibration",
-    "runtime_of",
     "valid_calibration",
     "verifier_missed_some",
     "warm_up",

@@ -80,6 +80,8 @@ class Receipt:
     """Prompt tokens that were taken from the prefix cache."""
     ignored: Ignored = field(default_factory=Ignored)
     """Messages of the conversation that the model was not given."""
+    runtime: str = ""
+    """How the model was run: the runner and its numbers, as calibrations name them."""
 
 
 @dataclass(frozen=True)

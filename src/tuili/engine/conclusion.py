@@ -102,6 +102,7 @@ def _receipt(state: RequestState, settings: ControlSettings, outcome: Outcome, r
         ignored=state.request.ignored,
         outcome=outcome,
         reason=reason,
+        runtime=settings.runtime,
     )
 
 

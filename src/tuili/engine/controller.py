@@ -37,7 +37,7 @@ class ControlSettings:
 
     exits: layers at each exit. context: tokens that a sequence may have. exit_threshold: probability at which a token
     leaves early. verifies: whether there is a verifier. confidence: None for a model that is not calibrated. clock: the
-    engine's, in seconds.
+    engine's, in seconds. runtime: how the model is run.
     """
 
     tokenizer: Tokenizer
@@ -47,6 +47,7 @@ class ControlSettings:
     verifies: bool = False
     confidence: Confidence | None = None
     clock: Callable[[], float] = time.perf_counter
+    runtime: str = ""
 
 
 @dataclass

@@ -55,7 +55,7 @@ class Decoder:
         if max_new_tokens < 1:
             raise InputError(f"max_new_tokens {max_new_tokens} must be at least 1")
         self.tokenizer, self.depth, self.max_new_tokens = tokenizer, depth, max_new_tokens
-        self.context = runner.context
+        self.context, self.runtime = runner.context, runner.runtime
         self._scheduler = scheduler
 
     def generate(self, prompts: Iterable[str], progress: Callable[[int], None] | None = None) -> list[Generation]:

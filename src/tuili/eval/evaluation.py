@@ -12,7 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tuili.engine import Decoder, Depth, load_decoder
+import torch
+
+from tuili.engine import Decoder, Depth, Numbers, RunnerName, load_decoder
 from tuili.errors import InputError
 from tuili.eval.depth import depth_point, depth_trends
 from tuili.eval.experts import ExpertReport, measure_experts
@@ -34,8 +36,9 @@ class EvalSettings:
 
     `depths` adds the comparison of depths, `full` that and the expert tables. `threshold` is the probability at which
     a token exits where `depth` is `auto`; None for the model's own. With `data`, a file of records, its problems are
-    measured instead, and `domains`, `levels`, `per_cell` and `seed` count for nothing. Raises `InputError` for settings
-    that contradict each other.
+    measured instead, and `domains`, `levels`, `per_cell` and `seed` count for nothing. `runner` and `numbers` are those
+    of `tuili.engine.load_runner`; the expert tables are of torch's runner. Raises `InputError` for settings that
+    contradict each other.
     """
 
     domains: Sequence[str] = ()
@@ -47,6 +50,8 @@ class EvalSettings:
     depths: bool = False
     full: bool = False
     data: Path | None = None
+    runner: RunnerName = "auto"
+    numbers: Numbers = "auto"
 
     @property
     def compares_depths(self) -> bool:
@@ -88,6 +93,7 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
         **report.accuracy_section(responses, seconds),
         "settings": _described(settings) | {"threshold": decoder.exit_threshold if automatic else None},
         "model_hash": model_hash(loaded.path),
+        "runtime": str(decoder.runtime),
         **report.provenance(**workers._asdict()),
         "samples": report.samples(responses, loaded.tokenizer),
         "depth": report.depth_section(
@@ -105,8 +111,15 @@ class DepthRun(NamedTuple):
     seconds: float
 
 
-def _decoder(loaded: LoadedModel, settings: EvalSettings, depth: Depth, **options: Any) -> Decoder:
-    return load_decoder(loaded.model, loaded.tokenizer, depth=depth, exit_threshold=settings.threshold, **options)
+def _decoder(loaded: LoadedModel, settings: EvalSettings, depth: Depth) -> Decoder:
+    return load_decoder(
+        loaded,
+        depth,
+        settings.threshold,
+        runner=settings.runner,
+        numbers=settings.numbers,
+        threads=torch.get_num_threads(),  # the process has its share of the cores
+    )
 
 
 def _described(settings: EvalSettings) -> dict[str, Any]:
@@ -134,7 +147,7 @@ def _measure_experts(settings: EvalSettings, loaded: LoadedModel, progress: JobP
     level = min(settings.levels)
     return measure_experts(
         loaded.model,
-        _decoder(loaded, settings, max(loaded.model.config.exit_layers)),
+        load_decoder(loaded, max(loaded.model.config.exit_layers), runner="torch"),  # the other can leave none out
         [problem for problem in _problems(settings, loaded) if problem.level == level],
         unseen_problems(settings.domains, [level], ROUTING_PROBLEMS_PER_DOMAIN, settings.seed, Split.VALIDATION),
         progress=progress,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import count, takewhile
 from pathlib import Path
+from typing import Any
 
 from tuili.errors import TuiliError, one_line
 from tuili.native.build import PREBUILT, BuildError, built
@@ -31,8 +32,13 @@ class Library:
     instruction_sets: tuple[str, ...]
     """Those that were built and run on this processor, the best first."""
 
+    @property
+    def origin(self) -> str:
+        """Where it comes from: the package, or a compiler of this machine."""
+        return "of the package" if self.path == PREBUILT else f"compiled here by {self.path.stem.rpartition('-')[0]}"
+
     def __str__(self) -> str:
-        return f"{self.instruction_set} ({'of the package' if self.path == PREBUILT else 'compiled here'})"
+        return f"{self.instruction_set}, {self.origin}"
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,13 @@ class Unavailable:
 
     def __str__(self) -> str:
         return self.reason
+
+
+def function(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> Any:
+    """A function of the library with the types of its result and arguments, which nobody else can change."""
+    found = library[name]
+    found.restype, found.argtypes = result, arguments
+    return found
 
 
 def load() -> Library | Unavailable:

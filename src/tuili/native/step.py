@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuili.native.library import Library
+from tuili.native.library import Library, function
 from tuili.native.panels import NumberFormat, aligned
 from tuili.native.records import BatchRecord, LayerRecord, ModelRecord, SizesRecord
 from tuili.native.slots import BLOCK, CACHE_FORMATS, CacheFormat, Slots
@@ -133,18 +133,18 @@ class NativeModel:
             np.zeros(layers, np.int64),
             np.zeros(layers),
         )
-        pool = _function(library.short, "tuili_threads", ctypes.c_void_p, ctypes.c_int32)(threads)
-        weakref.finalize(self, _function(library.short, "tuili_threads_end", None, ctypes.c_void_p), pool)
+        pool = function(library.short, "tuili_threads", ctypes.c_void_p, ctypes.c_int32)(threads)
+        weakref.finalize(self, function(library.short, "tuili_threads_end", None, ctypes.c_void_p), pool)
         self._weights = Weights(weights, number_format)
         self._record = self._pack(pool)
         self.address = ctypes.addressof(self._record)
         step = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32)
-        self._trunk = [_function(each, "tuili_trunk", ctypes.c_int32, *step) for each in (library.short, library.long)]
+        self._trunk = [function(each, "tuili_trunk", ctypes.c_int32, *step) for each in (library.short, library.long)]
         self._group = [
-            _function(each, "tuili_group", None, *step, ctypes.c_int32) for each in (library.short, library.long)
+            function(each, "tuili_group", None, *step, ctypes.c_int32) for each in (library.short, library.long)
         ]
-        self._exit = [_function(each, "tuili_exit", None, *step[1:]) for each in (library.short, library.long)]
-        self._top = _function(library.short, "tuili_top", None, *step[1:])
+        self._exit = [function(each, "tuili_exit", None, *step[1:]) for each in (library.short, library.long)]
+        self._top = function(library.short, "tuili_top", None, *step[1:])
         self._short_rows = HELD_MULTIPLICATIONS * sizes.layers // self._weights.matrix_bytes
 
     def slots(self, count: int) -> Slots:
@@ -159,7 +159,7 @@ class NativeModel:
 
     def step_bytes(self, rows: int) -> int:
         """The bytes of workspace that a step over so many rows needs."""
-        needed = _function(self.library.short, "tuili_step_bytes", ctypes.c_int64, ctypes.c_void_p, ctypes.c_int32)
+        needed = function(self.library.short, "tuili_step_bytes", ctypes.c_int64, ctypes.c_void_p, ctypes.c_int32)
         return int(needed(self.address, rows))
 
     def trunk(self, slots: Slots, batch: Batch, count: int) -> None:
@@ -233,9 +233,3 @@ class NativeModel:
             layer.expert_gate_up = weights.matrices(f"{name}.moe.experts.gate_up_proj")
             layer.expert_down = weights.matrices(f"{name}.moe.experts.down_proj")
         return layer
-
-
-def _function(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> Any:
-    function = library[name]
-    function.restype, function.argtypes = result, arguments
-    return function

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tuili.engine import AlarmReading, Engine, Service
+from tuili.engine import AlarmReading, Engine, Numbers, RunnerName, Service, load_engine
 from tuili.errors import InputError
 from tuili.serve.alarm_files import AlarmFiles
 from tuili.serve.errors import HttpError
@@ -211,16 +211,16 @@ def _return_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def engine_factory(slots: int, waiting: int, compiled: bool, int8: bool) -> EngineFactory:
+def engine_factory(
+    slots: int, waiting: int, runner: RunnerName = "auto", numbers: Numbers = "auto", threads: int | None = None
+) -> EngineFactory:
     """How a server makes its engines: `slots` attempts written together, at most `waiting` requests in the queue,
-    layers `compiled` or not, weights rounded to 8 bits (`int8`) or not.
+    run as `tuili.engine.load_runner` says.
 
-    Weights are copied into memory, so that writing over the files of a folder changes nothing in an engine at work.
+    Weights are in memory of an engine's own, so that writing over the files of a folder changes nothing at work.
     """
 
     def make_engine(path: Path) -> Engine:
-        from tuili.engine import load_engine  # imports torch, which the rest of the server does without
-
-        return load_engine(path, copy_weights=True, slots=slots, waiting=waiting, compiled=compiled, int8=int8)
+        return load_engine(path, runner=runner, numbers=numbers, threads=threads, slots=slots, waiting=waiting)
 
     return make_engine

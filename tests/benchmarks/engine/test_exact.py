@@ -11,7 +11,6 @@ from benchmarks.harness.cells import Cells
 
 def test_every_block_is_compared_and_timed(monkeypatch, tmp_path):
     monkeypatch.setattr(exact, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
-    monkeypatch.setattr(exact, "compiles", lambda: False)
     monkeypatch.setattr(exact, "prompts", lambda per_cell: [block[:2] for block in prompts(per_cell)])
     config, figures = measure(per_cell=2, single=1)
     assert config["model"] == "nano"

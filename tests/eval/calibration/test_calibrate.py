@@ -17,12 +17,14 @@ from tuili.engine import (
     Curve,
     Engine,
     Entry,
+    Numbers,
     Promises,
     Request,
     Runtime,
     calibration_bins,
     calibration_error,
     fit,
+    load_runner,
     load_scheduler,
     read_calibration,
 )
@@ -43,7 +45,6 @@ from tuili.eval.calibration.calibrate import (
 from tuili.eval.calibration.guarantee import CertifiedSetting, LossTable, certify
 from tuili.eval.calibration.risk import draw_risk_coverage
 from tuili.model import LoadedModel, load_model
-from tuili.model.verifier import read_verifier
 from tuili.steps import CHECKER_VERSION
 from tuili.tasks import Split, same_answer, unseen_problems
 
@@ -83,7 +84,7 @@ def test_a_replay_is_what_the_engine_does(nano: LoadedModel, cases: list[Labelle
     for steps, tokens in ((3, 120), (2, 60)):
         wanted = replay(histories, confidence, threshold_S, steps, tokens)
         for setting, sure in enumerate(threshold_S):
-            scheduler = load_scheduler(nano.model, nano.tokenizer, slots=32, verifier=read_verifier(nano.path))
+            scheduler = load_scheduler(nano, slots=32, verifies=True)
             engine = Engine(scheduler, nano.tokenizer, promises)
             tickets = [
                 engine.admit(
@@ -205,9 +206,9 @@ def test_a_regression_finds_what_made_the_answers() -> None:
     assert calibration_error(1 - confidence_N, right_N) > 0.3
 
 
-@pytest.mark.parametrize("int8", [False, True])
-def test_a_calibration_is_of_the_engine_that_answered(monkeypatch: pytest.MonkeyPatch, int8: bool) -> None:
-    nano, asked = load_model("nano"), list[dict[str, bool]]()
+@pytest.mark.parametrize("numbers", ["fp32", "int8"])
+def test_a_calibration_is_of_the_engine_that_answered(monkeypatch: pytest.MonkeyPatch, numbers: Numbers) -> None:
+    nano, asked = load_model("nano"), list[dict[str, str]]()
 
     def collect(*arguments: Any) -> list[AttemptHistory]:
         asked.append(arguments[-1].keywords)
@@ -215,9 +216,10 @@ def test_a_calibration_is_of_the_engine_that_answered(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("tuili.eval.calibration.calibrate.collect_histories", collect)
     prompts = [LabelledPrompt("1", "1")] * 300
-    calibration = calibrate(nano, prompts, "made up", CalibrationGrid(tolerances=(0.1,), max_steps=(1, 2)), int8=int8)
-    assert asked == [{"compiled": False, "int8": int8}]
-    assert calibration.runtime == Runtime(numbers="int8" if int8 else "float32")
+    grid = CalibrationGrid(tolerances=(0.1,), max_steps=(1, 2))
+    calibration = calibrate(nano, prompts, "made up", grid, runner="torch", numbers=numbers)
+    assert asked == [{"runner": "torch", "numbers": numbers}]
+    assert calibration.runtime == load_runner(nano, runner="torch", numbers=numbers).runtime
     assert calibration.checker == CHECKER_VERSION
 
 

@@ -13,6 +13,9 @@ from typing import Protocol
 
 from tuili.engine.sequence import Sequence, TokenLogprobs
 
+ACTIVE_SHARE = 0.1
+"""Of the largest head's output in a layer, that another head's must have to be called active."""
+
 
 class StepPolicy(Protocol):
     """What a runner asks of the scheduler, and tells it, during a step."""
@@ -70,8 +73,11 @@ class PrefillOutput:
 
 @dataclass(frozen=True)
 class Observation:
-    """expert_tokens: for each reasoning layer, how many tokens took each expert. active_heads: for each layer, trunk
-    first, the share of attention heads that were active, mean over tokens.
+    """What experts and attention heads did with some tokens.
+
+    expert_tokens: for each reasoning layer, how many tokens took each expert. active_heads: for each layer, trunk
+    first, the share of attention heads that were active, mean over tokens. A head is active for a token if its output's
+    norm is at least `ACTIVE_SHARE` of the largest head's in the layer.
     """
 
     expert_tokens: tuple[tuple[int, ...], ...]
@@ -82,15 +88,14 @@ class Observation:
 class Runtime:
     """How a runner computes. Two of these may answer the same question differently.
 
-    runner: its name. mode: eager or compiled. numbers: the format that weights have and products are made in.
+    runner: the code that computes. numbers: the format that weights have and products are made in.
     """
 
     runner: str = "torch"
-    mode: str = "eager"
-    numbers: str = "float32"
+    numbers: str = "fp32"
 
     def __str__(self) -> str:
-        return f"{self.runner}, {self.mode}, {self.numbers}"
+        return f"{self.runner}, {self.numbers}"
 
 
 class ModelRunner(Protocol):
@@ -156,8 +161,8 @@ class ModelRunner(Protocol):
         """Take the slot of a sequence back."""
         ...
 
-    def observe(self, tokens: list[int]) -> Observation:
-        """What experts and attention heads do with a text."""
+    def observe(self) -> Observation | None:
+        """What experts and attention heads have done since the last call; None where nothing ran."""
         ...
 
     def check(self, decoding: Iterable[Sequence], prefilling: Sequence | None) -> None:

@@ -59,6 +59,11 @@ class ModelStep(Protocol[Batch]):
         ...
 
     @property
+    def slots(self) -> int:
+        """Slots of the cache."""
+        ...
+
+    @property
     def verifies(self) -> bool:
         """Whether there is a verifier, for `judge`."""
         ...
@@ -101,7 +106,7 @@ class ModelStep(Protocol[Batch]):
         ...
 
     def load(self, slot: int, saved: Any, tokens: int, units: int) -> None:
-        """Fill a slot with the first tokens and units of a copy."""
+        """Fill a slot, which has room for them, with the first tokens and units of a copy."""
         ...
 
     def cut(self, slot: int, tokens: int, unit: int, members: int) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from tuili.engine import (
@@ -25,9 +26,11 @@ from tuili.engine import (
     Curve,
     Engine,
     Entry,
+    Numbers,
     Point,
     Request,
     RequestState,
+    RunnerName,
     Runtime,
     Sample,
     StopReason,
@@ -37,8 +40,8 @@ from tuili.engine import (
     fit,
     has_wrong_step,
     load_engine,
+    load_runner,
     parse_settings,
-    runtime_of,
     verifier_missed_some,
 )
 from tuili.errors import InputError
@@ -135,23 +138,24 @@ def calibrate(
     grid: CalibrationGrid,
     progress: Progress = lambda *_: None,
     *,
-    compiled: bool = False,
-    int8: bool = False,
+    runner: RunnerName = "auto",
+    numbers: Numbers = "auto",
 ) -> Calibration:
     """Answer every prompt and work out what can be promised about requests that are drawn as these prompts were.
 
-    `source` describes the prompts for the reader of the result. compiled, int8: see `tuili.engine.load_runner`; the
-    promises hold for a model that is run so. Raises `InputError` where there are too few prompts, or
+    `source` describes the prompts for the reader of the result. runner, numbers: see `tuili.engine.load_runner`;
+    the promises hold for a model that is run so. Raises `InputError` where there are too few prompts, or
     the model answers none.
     """
     least = min(min_answered(tolerance, grid.delta) for tolerance in grid.tolerances)
     if len(prompts) * (FITTING_STRIDE - 1) < least * FITTING_STRIDE:
         needed = least * FITTING_STRIDE // (FITTING_STRIDE - 1) + 1
         raise InputError(f"{len(prompts)} problems: at least {needed} are needed")
-    answering = partial(load_engine, compiled=compiled, int8=int8)
+    runtime = load_runner(loaded, runner=runner, numbers=numbers, slots=1).runtime
+    answering = partial(load_engine, runner=runner, numbers=numbers)
     histories = collect_histories(loaded, prompts, max(grid.max_steps), max(grid.max_tokens), progress, answering)
     digest = hashlib.sha256("\n".join(f"{one.prompt}\0{one.answer}" for one in prompts).encode()).hexdigest()
-    return certify_grid(histories, loaded, source, digest, grid, runtime_of(loaded.model, compiled, int8))
+    return certify_grid(histories, loaded, source, digest, grid, runtime)
 
 
 def collect_histories(
@@ -183,7 +187,8 @@ def _collect(
     loaded: LoadedModel,
     progress: JobProgress,
 ) -> list[AttemptHistory]:
-    engine = make_engine(loaded, slots=32, waiting=len(prompts) + 1)
+    # The process has its share of the cores.
+    engine = make_engine(loaded, slots=32, waiting=len(prompts) + 1, threads=torch.get_num_threads())
     budget = Budget(max_steps=max_steps, max_tokens=max_tokens)
     tickets = [engine.admit(Request(one.prompt, budget), min_confidence=UNREACHABLE_CONFIDENCE) for one in prompts]
     answered = 0

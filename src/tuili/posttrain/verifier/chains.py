@@ -149,7 +149,7 @@ def generated_chains(
     loaded: LoadedModel, requests: abc.Sequence[tuple[Problem, GenerationMode]], seed: int, tell: ProgressCallback
 ) -> list[Chain]:
     """What the model writes for each problem in its mode, without the responses that it does not end by itself."""
-    scheduler = load_scheduler(loaded.model, loaded.tokenizer, slots=GENERATION_SLOTS, waiting=len(requests))
+    scheduler = load_scheduler(loaded, numbers="fp32", slots=GENERATION_SLOTS, waiting=len(requests))
     sequences = []
     for number, (problem, mode) in enumerate(requests):
         sampling = Sampling(temperature=mode.temperature, seed=seed * len(requests) + number)

@@ -106,6 +106,7 @@ class ReceiptReply(TypedDict):
     promise: PromiseReply
     reused: Count
     ignored: IgnoredReply
+    runtime: Annotated[str, Field(description="How the model was run: the runner and its numbers.")]
     steps: list[StepReply]
 
 

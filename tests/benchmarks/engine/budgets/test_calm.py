@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from benchmarks.engine.budgets.calm import decode, saturation, softmax
 from benchmarks.harness.tiny import tiny_model
 from tuili.engine import load_decoder
+from tuili.model import LoadedModel
 
 PROMPTS = ["What is 1 + 1?", "1 + 1 = 2 and 2 + 2", "1?"]
 
@@ -16,10 +19,10 @@ PROMPTS = ["What is 1 + 1?", "1 + 1 = 2 and 2 + 2", "1?"]
 @pytest.mark.parametrize(("threshold", "depth"), [(2.0, 4), (-2.0, 1)])
 def test_a_rule_that_never_or_always_lets_go_is_a_fixed_depth(rule, threshold, depth):
     model, tokenizer = tiny_model()
-    model.eval()
+    loaded = LoadedModel(model.eval(), tokenizer, Path())
     prompts = [tokenizer.encode_prompt(prompt) for prompt in PROMPTS]
     written = decode(model, prompts, [(rule, threshold)] * 3, tokenizer.end_id, 12)
-    twin = load_decoder(model, tokenizer, depth, max_new_tokens=12).generate(PROMPTS)
+    twin = load_decoder(loaded, depth, max_new_tokens=12, numbers="fp32").generate(PROMPTS)
     assert written == [(generation.tokens, generation.depths) for generation in twin]
 
 

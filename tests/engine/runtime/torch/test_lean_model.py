@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from benchmarks.harness.tiny import tiny_model
-from tuili.engine.runtime.torch.kv_cache import KVCache, SavedRow
+from tests.engine.runtime.texts import Saved, Texts
 from tuili.engine.runtime.torch.lean_model import LeanModel
+from tuili.engine.runtime.torch.step import TorchStep
 from tuili.model import TuiliForCausalLM
 
 
@@ -26,116 +27,86 @@ def model(request: pytest.FixtureRequest) -> TuiliForCausalLM:
     return tiny.eval()
 
 
-def ids(number: int, length: int) -> Tensor:
-    return torch.randint(7, 265, (length,), generator=torch.Generator().manual_seed(number))
+def texts_of(model: TuiliForCausalLM, slots: int) -> Texts:
+    return Texts(TorchStep(LeanModel(model), slots))
+
+
+def ids(number: int, length: int) -> list[int]:
+    drawn: list[int] = torch.randint(7, 265, (length,), generator=torch.Generator().manual_seed(number)).tolist()
+    return drawn
 
 
 actions = st.one_of(
     st.tuples(st.just("read"), st.integers(1, 30)),
     st.tuples(st.just("write"), st.integers(1, 6)),
+    st.tuples(st.just("both"), st.integers(2, 9)),
     st.tuples(st.just("back"), st.integers(0, 60)),
-    st.tuples(st.just("swap"), st.just(0)),
     st.tuples(st.just("save"), st.just(0)),
     st.tuples(st.just("load"), st.integers(0, 60)),
 )
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(actions, min_size=1, max_size=12))
+@given(st.lists(actions, min_size=1, max_size=12), st.sampled_from([(0, 1), (2, 0), (1, 2)]))
 @torch.inference_mode()
-def test_rows_that_grow_shrink_and_move_equal_the_model(model: TuiliForCausalLM, plan: list[tuple[str, int]]) -> None:
-    lean = LeanModel(model)
-    cache = KVCache(model.config, 3, torch.float32, torch.device("cpu"))
-    texts, saved = [ids(0, 0), ids(0, 0)], None
+def test_texts_that_grow_and_shrink_equal_the_model(
+    model: TuiliForCausalLM, plan: list[tuple[str, int]], slots: tuple[int, int]
+) -> None:
+    texts, (one, other) = texts_of(model, 3), slots
+    saved: Saved | None = None
     for number, (action, size) in enumerate([("read", 3), *plan, ("write", 1)]):
-        if action == "read":  # a chunk of one row
-            texts[0] = torch.cat([texts[0], ids(number, size)])
-            check(model, lean, cache, slice(0, 1), texts, size)
+        if action == "read":  # a piece of one text
+            check(model, texts, [(one, token) for token in ids(number, size)])
         elif action == "write":  # one token after the other of both
             for count in range(size):
-                texts = [torch.cat([text, ids(100 * number + 10 * count + row, 1)]) for row, text in enumerate(texts)]
-                check(model, lean, cache, slice(0, 2), texts, 1)
+                check(model, texts, [(slot, *ids(100 * number + 10 * count + slot, 1)) for slot in slots])
+        elif action == "both":  # a piece of each, of different lengths
+            pieces = [(one, token) for token in ids(number, size)] + [
+                (other, token) for token in ids(number, size // 2)
+            ]
+            check(model, texts, pieces)
         elif action == "back":
-            texts[0] = texts[0][: min(size, len(texts[0]))]
-            cache.truncate(0, len(texts[0]))
-        elif action == "swap":
-            for source, target in [(0, 2), (1, 0), (2, 1)]:
-                cache.move(source, target)
-            texts.reverse()
-        elif action == "save":
-            saved = cache.save(0)
-        elif isinstance(saved, SavedRow):
-            texts[1] = torch.tensor(saved.ids[:size], dtype=torch.long)
-            cache.load(1, saved, len(texts[1]))
+            texts.cut(one, min(size, len(texts.rows[one].ids)))
+        elif action == "save" and texts.rows[one].ids:
+            saved = texts.save(one)
+        elif saved is not None:
+            texts.load(other, saved, min(size, len(saved.ids)))
 
 
-def check(model: TuiliForCausalLM, lean: LeanModel, cache: KVCache, rows: slice, texts: list[Tensor], new: int) -> None:
-    """Read the last `new` ids of these rows, and compare all exits, and the last token alone, with the model."""
-    id_AT = torch.stack([texts[row][-new:] for row in range(rows.start, rows.stop)])
-    hidden_ATM, kv, metadata = lean.trunk(cache, rows, id_AT)
-    full_ATM = lean.to_full_depth(cache, rows.start, hidden_ATM)
-    last_A1M = lean.to_full_depth(cache, rows.start, hidden_ATM[:, -1:])
-    for index, depth in enumerate(model.config.exit_layers):
-        logits = lean.exit(hidden_ATM)
-        for row in range(rows.start, rows.stop):
-            whole = model(texts[row][None], depth=depth, use_cache=False)
-            expected = whole.logits[0, -new:]
-            torch.testing.assert_close(logits[row - rows.start], expected, atol=2e-4, rtol=1e-4)
-        if index < model.config.num_groups:
-            hidden_ATM = lean.group(index, hidden_ATM, kv, metadata)
-    torch.testing.assert_close(full_ATM, hidden_ATM, atol=2e-4, rtol=1e-4)
-    torch.testing.assert_close(last_A1M, hidden_ATM[:, -1:], atol=2e-4, rtol=1e-4)
-
-
-@torch.inference_mode()
-def test_some_rows_run_a_group_without_the_others(model: TuiliForCausalLM) -> None:
-    lean, cache = LeanModel(model), KVCache(model.config, 3, torch.float32, torch.device("cpu"))
-    hidden_ATM, kv, metadata = lean.trunk(cache, slice(0, 3), torch.stack([ids(n, 20) for n in range(3)]))
-    chosen_N = torch.tensor([2, 0])
-    some = lean.group(0, hidden_ATM[chosen_N], kv.some(chosen_N), metadata.some(chosen_N))
-    torch.testing.assert_close(some, lean.group(0, hidden_ATM, kv, metadata)[chosen_N])
-    last = lean.group(0, hidden_ATM[:, -1:], kv, metadata.last())
-    torch.testing.assert_close(last, lean.group(0, hidden_ATM, kv, metadata)[:, -1:])
+def check(model: TuiliForCausalLM, texts: Texts, tokens: list[tuple[int, int]]) -> None:
+    """Read these tokens, and compare all exits with the model; of a part of the rows as well."""
+    texts.trunk(tokens)
+    trunk = texts.step.states(texts.batch, 0, len(tokens))
+    whole = texts.exits(list(range(len(tokens))))
+    texts.batch.hidden[: len(tokens)] = trunk
+    some = list(range(0, len(tokens), 2))
+    for depth, logits, part in zip(model.config.exit_layers, whole, texts.exits(some), strict=True):
+        for slot in {slot for slot, _ in tokens}:
+            rows = [place for place, (own, _) in enumerate(tokens) if own == slot]
+            expected = model(torch.tensor([texts.rows[slot].ids]), depth=depth, use_cache=False).logits[0, -len(rows) :]
+            np.testing.assert_allclose(logits[rows], expected, atol=2e-4, rtol=1e-4)
+        np.testing.assert_allclose(part, logits[some], atol=2e-4, rtol=1e-4)
 
 
 @torch.inference_mode()
 def test_earlier_tokens_of_a_slot_leave_no_trace(model: TuiliForCausalLM) -> None:
-    lean = LeanModel(model)
-    fresh, used = (KVCache(model.config, 1, torch.float32, torch.device("cpu")) for _ in range(2))
-    lean.trunk(used, slice(0, 1), ids(1, 200)[None])
-    used.clear(0)
+    fresh, used = texts_of(model, 1), texts_of(model, 1)
+    used.read(0, ids(1, 200))
+    used.cut(0, 0)
+    fresh.read(0, ids(3, 1))  # so that both have the same columns
+    fresh.cut(0, 0)
+    fresh.step.reserve(0, 200, 200)
     for start in range(0, 60, 20):
-        id_1T = ids(2, 60)[None, start : start + 20]
-        (one, _, _), (other, _, _) = (lean.trunk(cache, slice(0, 1), id_1T) for cache in (fresh, used))
-        assert torch.equal(one, other)
+        piece = ids(2, 60)[start : start + 20]
+        for one, other in zip(fresh.read(0, piece), used.read(0, piece), strict=True):
+            assert np.array_equal(one, other)
 
 
-@torch.inference_mode()
-@pytest.mark.parametrize("int8", [False, True], ids=["as they are", "rounded weights"])
-def test_compiled_equals_eager_for_any_number_of_rows_tokens_and_units(int8: bool) -> None:
-    """The graphs are made once, from three rows, and must not depend on anything that holds for those alone."""
-    sizes = {"num_attention_heads": 4, "num_key_value_heads": 2, "hidden_size": 32, "intermediate_size": 32}
-    model, _ = tiny_model(top_units=2, window=4, max_unit=4, **sizes)
-    lean_models = [LeanModel(model.eval(), int8=int8), LeanModel(model, compiled=True, int8=int8)]
-    for rows, length in ((1, 1), (1, 30), (2, 5), (8, 126), (16, 40), (3, 200)):
-        results = []
-        for lean in lean_models:
-            cache = KVCache(model.config, 16, torch.float32, torch.device("cpu"))
-            id_AT = torch.stack([ids(row, length + 4) for row in range(rows)])
-            lean.trunk(cache, slice(0, rows), id_AT[:, :length])
-            outputs = []
-            for column in range(length, length + 4):
-                hidden_A1M, kv, metadata = lean.trunk(cache, slice(0, rows), id_AT[:, column : column + 1])
-                for index in range(model.config.num_groups):
-                    hidden_A1M = lean.group(index, hidden_A1M, kv, metadata)
-                    outputs.append(hidden_A1M)
-                some = torch.arange(rows)[::2]
-                outputs.append(lean.group(0, hidden_A1M[some], kv.some(some), metadata.some(some)))
-            drafted_ATM = torch.randn(rows, 3, model.config.hidden_size, generator=torch.Generator().manual_seed(rows))
-            outputs.append(lean.to_full_depth(cache, 0, drafted_ATM))
-            results.append(outputs)
-        for eager, compiled in zip(*results, strict=True):
-            if int8:  # inputs are rounded to bf16, so small differences may choose another expert
-                assert float(((compiled - eager).abs() > 0.03).float().mean()) < 0.05
-            else:
-                torch.testing.assert_close(compiled, eager, atol=1e-4, rtol=1e-4)
+def test_numbers_come_back_to_the_host_as_asked(model: TuiliForCausalLM) -> None:
+    texts = texts_of(model, 2)
+    texts.trunk([(0, 40), (0, 41), (1, 42)])
+    logits = texts.exits([0, 2])[-1]
+    assert logits.dtype == np.float32
+    assert texts.batch.best[[0, 2]].tolist() == logits.argmax(-1).tolist()
+    exp = np.exp(logits.astype(np.float64))
+    np.testing.assert_allclose(texts.batch.top_prob[[0, 2]], (exp / exp.sum(-1, keepdims=True)).max(-1), rtol=1e-5)

@@ -1,8 +1,8 @@
-"""Linear layers whose weights are rounded to 8 bits, or stay as they are.
+"""Linear layers whose weights and inputs are rounded to 8 bits, or stay as they are.
 
-Decoding takes as long as reading the weights. Whole numbers of 8 bits, with one scale for each output channel (absmax:
-Dettmers et al. 2022, arXiv 2208.07339), are half the bytes of bf16 and a quarter of fp32. Inputs are rounded to bf16.
-`lean_model` says which matrices are rounded.
+The slow twin of the native products of int8, and the same numbers up to the order of two factors: whole numbers of 8
+bits with one scale for each output channel of the weights and one for each row of inputs (absmax: Dettmers et al. 2022,
+arXiv 2208.07339), whose products are summed exactly.
 
 Dimensions: N outputs, K inputs, R rows.
 """
@@ -15,48 +15,43 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tuili.errors import InputError
-
-MAX_INT8_ROWS = 16
-"""For more rows than this, a product with dequantised weights is faster."""
-SIDE_MULTIPLE = 32
-"""The kernel reads past the end of a matrix whose sides are no multiples of this."""
+SIDE_MULTIPLE = 8
+"""The sides of a matrix are padded to multiples of this, and on a GPU the rows to `MIN_GPU_ROWS`: cuBLAS wants that."""
+MIN_GPU_ROWS = 32
 MAX_INT8 = 127
+LEAST_SCALE = 1e-12
 
 
 class Int8Weight(NamedTuple):
-    """A matrix of 8-bit whole numbers and the scale of each output. Rows from `outputs` on are padding."""
+    """A matrix of 8-bit whole numbers, padded with zeros, and the scale of each output."""
 
-    whole_NK: Tensor
+    whole_KN: Tensor
     scale_N: Tensor
-    outputs: int
 
 
 Weight = Tensor | Int8Weight
 
 
 def quantize(weight_NK: Tensor) -> Int8Weight:
-    """A matrix rounded to 8 bits. Raises `InputError` for a matrix that the kernel cannot take."""
+    """A matrix rounded to 8 bits."""
     outputs, inputs = weight_NK.shape
-    if weight_NK.device.type != "cpu":
-        raise InputError(f"int8 is for a CPU, and the model is on {weight_NK.device}: leave it out")
-    if inputs % SIDE_MULTIPLE:
-        raise InputError(
-            f"int8 needs sizes that are multiples of {SIDE_MULTIPLE}, and this model has one of {inputs}: leave it out"
-        )
-    padded_NK = F.pad(weight_NK.detach().float(), (0, 0, 0, -outputs % SIDE_MULTIPLE))
-    scale_N = (padded_NK.abs().amax(1) / MAX_INT8).clamp(min=1e-12).bfloat16()
-    whole_NK = (padded_NK / scale_N[:, None].float()).round().clamp(-MAX_INT8, MAX_INT8).to(torch.int8)
-    return Int8Weight(whole_NK, scale_N, outputs)
+    whole_NK, scale_N1 = _rounded(weight_NK.detach().float())
+    padded_NK = F.pad(whole_NK, (0, -inputs % SIDE_MULTIPLE, 0, -outputs % SIDE_MULTIPLE))
+    return Int8Weight(padded_NK.t(), scale_N1[:, 0])
 
 
 def linear(x: Tensor, weight: Weight) -> Tensor:
     """`x` [..., K] times the transposed matrix: [..., N], in the dtype of `x`."""
     if isinstance(weight, Tensor):
         return F.linear(x, weight)
-    x_RK = x.flatten(0, -2).bfloat16().contiguous()
-    if len(x_RK) <= MAX_INT8_ROWS or torch.compiler.is_compiling():
-        output_RN = torch._weight_int8pack_mm(x_RK, weight.whole_NK, weight.scale_N)
-    else:
-        output_RN = F.linear(x_RK, weight.whole_NK.bfloat16()) * weight.scale_N
-    return output_RN[:, : weight.outputs].reshape(*x.shape[:-1], -1).to(x.dtype)
+    whole_RK, scale_R1 = _rounded(x.flatten(0, -2).float())
+    (R, K), rows = whole_RK.shape, MIN_GPU_ROWS if x.device.type == "cuda" else 0
+    padded_RK = F.pad(whole_RK, (0, weight.whole_KN.shape[0] - K, 0, max(0, rows - R)))
+    sum_RN = torch._int_mm(padded_RK, weight.whole_KN)[:R, : len(weight.scale_N)]
+    return (sum_RN.float() * weight.scale_N * scale_R1).to(x.dtype).view(*x.shape[:-1], -1)
+
+
+def _rounded(x_RK: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows of a matrix as 8-bit whole numbers, and the scale [R, 1] of each."""
+    scale_R1 = (x_RK.abs().amax(1, keepdim=True) / MAX_INT8).clamp(min=LEAST_SCALE)
+    return (x_RK / scale_R1).round().clamp(-MAX_INT8, MAX_INT8).to(torch.int8), scale_R1

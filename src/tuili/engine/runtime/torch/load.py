@@ -11,9 +11,10 @@ from tuili.engine.decode import Decoder, check_depth
 from tuili.engine.engine import Engine
 from tuili.engine.promises.promises import load_promises
 from tuili.engine.request import Depth
+from tuili.engine.runtime.model_runner import StepRunner
+from tuili.engine.runtime.prefix_cache import PrefixCache
 from tuili.engine.runtime.torch.lean_model import LeanModel
-from tuili.engine.runtime.torch.model_runner import TorchModelRunner
-from tuili.engine.runtime.torch.prefix_cache import PrefixCache
+from tuili.engine.runtime.torch.step import TorchStep
 from tuili.engine.scheduling.scheduler import Scheduler, check_sizes
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.errors import InputError
@@ -30,22 +31,20 @@ def load_runner(
     slots: int = 16,
     prefix_cache_bytes: int = PREFIX_CACHE_BYTES,
     verifier: LoadedVerifier | None = None,
-    compiled: bool = False,
     int8: bool = False,
     clock: Callable[[], float] = time.perf_counter,
-) -> TorchModelRunner:
+) -> StepRunner:
     """A runner of a model, whose weights must not change afterwards.
 
     Args:
         slots: sequences that are decoded together.
         prefix_cache_bytes: memory for prompts that are kept for others that begin alike.
         verifier: reads responses that are submitted with `verify_from`.
-        compiled: compile the decoding of one token a sequence, which takes a C++ compiler a minute or more.
-        int8: use a copy of the weights that is rounded to 8 bits, except for experts. On a CPU only.
+        int8: use a copy of the weights that is rounded to 8 bits, and round what they are multiplied with.
         clock: the time in seconds.
     """
-    lean, cache = LeanModel(model, compiled, int8), PrefixCache(prefix_cache_bytes)
-    return TorchModelRunner(lean, tokenizer.end_id, slots=slots, prefix_cache=cache, verifier=verifier, clock=clock)
+    step = TorchStep(LeanModel(model, int8), slots, verifier)
+    return StepRunner(step, tokenizer.end_id, prefix_cache=PrefixCache(prefix_cache_bytes), clock=clock)
 
 
 def load_scheduler(
@@ -57,7 +56,6 @@ def load_scheduler(
     waiting: int = 1024,
     prefix_cache_bytes: int = PREFIX_CACHE_BYTES,
     verifier: LoadedVerifier | None = None,
-    compiled: bool = False,
     int8: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Scheduler:
@@ -69,7 +67,6 @@ def load_scheduler(
         slots=slots,
         prefix_cache_bytes=prefix_cache_bytes,
         verifier=verifier,
-        compiled=compiled,
         int8=int8,
         clock=clock,
     )
@@ -83,7 +80,6 @@ def load_engine(
     exit_threshold: float | None = None,
     slots: int = 16,
     waiting: int = 1024,
-    compiled: bool = False,
     int8: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Engine:
@@ -96,7 +92,7 @@ def load_engine(
         exit_threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
         slots: responses that are decoded together.
         waiting: attempts that may wait for a slot; further requests are refused.
-        compiled, int8: see `load_runner`.
+        int8: see `load_runner`.
         clock: the time in seconds.
     """
     loaded = model if isinstance(model, LoadedModel) else load_model(model)
@@ -110,7 +106,6 @@ def load_engine(
         slots=slots,
         waiting=waiting,
         verifier=verifier,
-        compiled=compiled,
         int8=int8,
         clock=clock,
     )
@@ -129,7 +124,6 @@ def load_decoder(
     max_new_tokens: int = 400,
     batch_size: int = 64,
     *,
-    compiled: bool = False,
     int8: bool = False,
 ) -> Decoder:
     """A decoder over a model, whose weights must not change afterwards.
@@ -137,11 +131,11 @@ def load_decoder(
     Args:
         depth, exit_threshold, max_new_tokens: see `Decoder`.
         batch_size: prompts that are answered together; the next one starts when one has ended.
-        compiled, int8: see `load_runner`.
+        int8: see `load_runner`.
     """
     if max_new_tokens < 1 or batch_size < 1:
         raise InputError(f"max_new_tokens {max_new_tokens} and batch_size {batch_size} must be at least 1")
     check_depth(depth, exit_threshold, model.config.exit_layers)
     model.train(False)
-    scheduler = load_scheduler(model, tokenizer, slots=batch_size, waiting=sys.maxsize, compiled=compiled, int8=int8)
+    scheduler = load_scheduler(model, tokenizer, slots=batch_size, waiting=sys.maxsize, int8=int8)
     return Decoder(scheduler, tokenizer, depth, exit_threshold, max_new_tokens)

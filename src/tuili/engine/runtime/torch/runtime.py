@@ -7,13 +7,16 @@ import torch
 from tuili.engine.runtime.runner import Runtime
 from tuili.model import TuiliForCausalLM
 
+NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 
-def runtime_of(model: TuiliForCausalLM, compiled: bool = False, int8: bool = False) -> Runtime:
+
+def runtime_of(model: TuiliForCausalLM, int8: bool = False) -> Runtime:
     """The runtime of a runner that is loaded so. Its number format is the dtype of the weights; where torch may make
-    products of float32 in fewer bits, it says so.
+    products of fp32 in fewer bits, it says so.
     """
-    numbers = "int8" if int8 else str(model.lm_head.weight.dtype).removeprefix("torch.")
+    dtype = model.lm_head.weight.dtype
+    numbers = "int8" if int8 else NAMES.get(dtype, str(dtype).removeprefix("torch."))
     precision = torch.get_float32_matmul_precision()
-    if numbers == "float32" and precision != "highest":
-        numbers = f"float32 with {precision} precision"
-    return Runtime("torch", "compiled" if compiled else "eager", numbers)
+    if numbers == "fp32" and precision != "highest":
+        numbers = f"fp32 with {precision} precision"
+    return Runtime("torch", numbers)

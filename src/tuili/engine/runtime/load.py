@@ -1,0 +1,196 @@
+"""Making runners, schedulers, decoders and engines of a model: natively where that is possible, else by torch.
+
+`choice` says which, `native.load` and `torch.load` make the runner. Neither torch nor transformers is imported unless
+the torch runner is chosen or the model already is torch's.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from typing import TypedDict
+
+from tuili.engine.decode import Decoder, check_depth
+from tuili.engine.engine import Engine
+from tuili.engine.promises.promises import load_promises
+from tuili.engine.request import Depth
+from tuili.engine.runtime.choice import Choice, Numbers, RunnerName, choose
+from tuili.engine.runtime.native.load import native_fault, native_runner
+from tuili.engine.runtime.runner import ModelRunner
+from tuili.engine.runtime.source import ModelSource, device_of, opened, shape_of
+from tuili.engine.scheduling.scheduler import Scheduler, check_sizes
+from tuili.engine.scheduling.warm_up import warm_up
+from tuili.errors import InputError
+
+PREFIX_CACHE_BYTES = 2**26
+LOG = logging.getLogger(__name__)
+
+
+class Settings(TypedDict):
+    """What runners of all kinds are made with; see `load_runner`."""
+
+    threads: int | None
+    slots: int
+    prefix_cache_bytes: int
+    verifies: bool
+    clock: Callable[[], float]
+
+
+def load_runner(
+    model: ModelSource,
+    *,
+    runner: RunnerName = "auto",
+    numbers: Numbers = "auto",
+    threads: int | None = None,
+    slots: int = 16,
+    prefix_cache_bytes: int = PREFIX_CACHE_BYTES,
+    verifies: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
+) -> ModelRunner:
+    """A runner of a model.
+
+    Args:
+        runner, numbers: see `choice`.
+        threads: of each step; by default as many as are faster.
+        slots: sequences that are decoded together.
+        prefix_cache_bytes: memory for prompts that are kept for others that begin alike.
+        verifies: read the verifier of the model's folder, if it has one, for responses that are submitted with
+            `verify_from`.
+        clock: the time in seconds.
+    Raises `InputError` for a runner or numbers that cannot be had, and `ModelFolderError` as `open_model` does.
+    """
+    check_threads(threads)
+    source = opened(model)
+    choice = choose(runner, numbers, native_fault if runner == "native" else not_by_default, device_of(source))
+    LOG.info("model %s: %s", source.path.name, _described(choice))
+    settings: Settings = {
+        "threads": threads,
+        "slots": slots,
+        "prefix_cache_bytes": prefix_cache_bytes,
+        "verifies": verifies,
+        "clock": clock,
+    }
+    if choice.runner == "native":
+        assert choice.numbers != "auto"
+        return native_runner(source, choice.numbers, **settings)
+    from tuili.engine.runtime.torch.source import torch_runner
+
+    return torch_runner(source, choice.numbers, **settings)
+
+
+def load_scheduler(
+    model: ModelSource,
+    *,
+    runner: RunnerName = "auto",
+    numbers: Numbers = "auto",
+    threads: int | None = None,
+    slots: int = 16,
+    chunk: int = 256,
+    waiting: int = 1024,
+    prefix_cache_bytes: int = PREFIX_CACHE_BYTES,
+    verifies: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Scheduler:
+    """A scheduler over a runner; see `load_runner` and `Scheduler.of` for the arguments."""
+    check_sizes(slots, chunk, waiting)
+    source = opened(model)
+    runs = load_runner(
+        source,
+        runner=runner,
+        numbers=numbers,
+        threads=threads,
+        slots=slots,
+        prefix_cache_bytes=prefix_cache_bytes,
+        verifies=verifies,
+        clock=clock,
+    )
+    return Scheduler.of(runs, source.tokenizer, chunk=chunk, waiting=waiting, clock=clock)
+
+
+def load_engine(
+    model: ModelSource,
+    *,
+    runner: RunnerName = "auto",
+    numbers: Numbers = "auto",
+    threads: int | None = None,
+    exit_threshold: float | None = None,
+    slots: int = 16,
+    waiting: int = 1024,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Engine:
+    """An engine that has been warmed up, with the verifier and the calibration of the model's folder.
+
+    Args:
+        runner, numbers, threads: see `load_runner`.
+        exit_threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
+        slots: responses that are decoded together.
+        waiting: attempts that may wait for a slot; further requests are refused.
+        clock: the time in seconds.
+    """
+    source = opened(model)
+    scheduler = load_scheduler(
+        source,
+        runner=runner,
+        numbers=numbers,
+        threads=threads,
+        slots=slots,
+        waiting=waiting,
+        verifies=True,
+        clock=clock,
+    )
+    warm_up(scheduler)
+    shape = shape_of(source)
+    threshold = shape.exit_threshold if exit_threshold is None else exit_threshold
+    promises = load_promises(source.path, threshold, scheduler.runner.runtime)
+    return Engine(scheduler, source.tokenizer, promises, threshold, shape.conversation)
+
+
+def load_decoder(
+    model: ModelSource,
+    depth: Depth = "auto",
+    exit_threshold: float | None = None,
+    max_new_tokens: int = 400,
+    batch_size: int = 64,
+    *,
+    runner: RunnerName = "auto",
+    numbers: Numbers = "auto",
+    threads: int | None = None,
+) -> Decoder:
+    """A decoder over a model.
+
+    Args:
+        depth, exit_threshold, max_new_tokens: see `Decoder`.
+        batch_size: prompts that are answered together; the next one starts when one has ended.
+        runner, numbers, threads: see `load_runner`.
+    """
+    if max_new_tokens < 1 or batch_size < 1:
+        raise InputError(f"max_new_tokens {max_new_tokens} and batch_size {batch_size} must be at least 1")
+    source = opened(model)
+    check_depth(depth, exit_threshold, shape_of(source).exit_layers)
+    scheduler = load_scheduler(
+        source, runner=runner, numbers=numbers, threads=threads, slots=batch_size, waiting=sys.maxsize
+    )
+    return Decoder(scheduler, source.tokenizer, depth, exit_threshold, max_new_tokens)
+
+
+def not_by_default() -> str:
+    """Why the native runner is not taken where nothing is asked for."""
+    return "no model is calibrated for it"
+
+
+def default_choice() -> Choice:
+    """How a model in a folder is run on this machine where nothing is asked for."""
+    return choose("auto", "auto", not_by_default)
+
+
+def check_threads(threads: int | None) -> None:
+    """Raise `InputError` for a number of threads that cannot be."""
+    if threads is not None and threads < 1:
+        raise InputError(f"threads = {threads}: use at least 1")
+
+
+def _described(choice: Choice) -> str:
+    why = f", because {choice.why}" if choice.why else ""
+    return f"the {choice.runner} runner, numbers {choice.numbers}{why}"

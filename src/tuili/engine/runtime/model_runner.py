@@ -1,0 +1,219 @@
+"""The runner: it keeps the texts of sequences in slots and runs them through a model, one batch a step.
+
+All that is computed is computed by a `ModelStep`. Which sequence runs, and for how long, is left to the scheduler.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Any
+
+from tuili.engine.runtime.early_exit import ExitChooser
+from tuili.engine.runtime.logit_bias import LogitBiases
+from tuili.engine.runtime.prefix_cache import PrefixCache
+from tuili.engine.runtime.reading import Reading, reading_of, to_full_depth
+from tuili.engine.runtime.runner import Observation, PrefillOutput, StepOutput, StepPolicy
+from tuili.engine.runtime.sampler import Sampler, token_logprobs
+from tuili.engine.runtime.speculative import SpeculativeDecoder
+from tuili.engine.runtime.step import ModelStep
+from tuili.engine.runtime.token_rows import TableWriter, TokenRow
+from tuili.engine.sequence import Sequence
+
+READ_ROWS = 256
+"""Prompt tokens that run through the model at once, at most."""
+INITIAL_TOKENS, INITIAL_UNITS = 128, 32
+"""Room in a slot at first. It is doubled as a text needs more."""
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """A sequence that holds a slot: its text there, and the tokens and units that there is room for."""
+
+    sequence: Sequence
+    slot: int
+    row: TokenRow
+    tokens: int = 0
+    units: int = 0
+
+
+class StepRunner:
+    """A `ModelRunner` over any `ModelStep`.
+
+    Args:
+        end_id: the token that ends a response.
+        prefix_cache: keeps prompts for others that begin alike.
+        clock: the time in seconds, for measuring groups of layers.
+    """
+
+    def __init__(
+        self,
+        step: ModelStep[Any],
+        end_id: int,
+        *,
+        prefix_cache: PrefixCache,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        shape = step.shape
+        self.slots, self.end_id, self.verifies = step.slots, end_id, step.verifies
+        self.context, self.exits = shape.max_position_embeddings, shape.exit_layers
+        self.exit_threshold, self.runtime = float(shape.exit_threshold), step.runtime
+        self._step, self._shape, self._clock, self._prefixes = step, shape, clock, prefix_cache
+        self._batch = step.batch(max(step.slots, READ_ROWS))
+        self._writer = TableWriter(self._batch, shape)
+        self._sampler, self._biases = Sampler(), LogitBiases()
+        self._exits = ExitChooser(step, self._biases, clock)
+        self._drafts = SpeculativeDecoder(step, end_id, self._biases)
+        self._free = list(range(step.slots))
+        """A heap, so that the lowest slots are taken."""
+        self._decoding: dict[Sequence, _Held] = {}
+        self._prefilling: _Held | None = None
+        self._reading: Reading | None = None
+        """How the sequence that is being prefilled is read at full depth; None where it is to be continued."""
+
+    def start(self, sequence: Sequence) -> int:
+        """See `ModelRunner`."""
+        assert self._prefilling is None
+        held = _Held(sequence, self._free[0], TokenRow(self._shape))
+        self._make_room(held, len(sequence.prompt), 0)
+        self._prefixes.load(self._step, held.slot, held.row, sequence.prompt[: sequence.read_from])
+        heappop(self._free)
+        self._prefilling, self._reading = held, reading_of(self._step, sequence)
+        self._biases.hold(sequence)
+        return len(held.row.ids)
+
+    def _make_room(self, held: _Held, tokens: int, units: int) -> None:
+        """Make room in a slot for so many tokens and units in all."""
+        if tokens > held.tokens or units > held.units:
+            while tokens > held.tokens:
+                held.tokens = min(self.context, max(INITIAL_TOKENS, 2 * held.tokens))
+            while units > held.units:
+                held.units = max(INITIAL_UNITS, 2 * held.units)
+            self._step.reserve(held.slot, held.tokens, held.units)
+
+    def prefill(self, sequence: Sequence, tokens: list[int], policy: StepPolicy) -> PrefillOutput:
+        """See `ModelRunner`."""
+        held = self._prefilling
+        assert held is not None
+        assert sequence is held.sequence
+        layer_steps = 0
+        for start in range(0, len(tokens), READ_ROWS):
+            piece, done = tokens[start : start + READ_ROWS], len(held.row.ids)
+            self._run_trunk([(held, token) for token in piece])
+            if self._reading is not None:
+                layer_steps += to_full_depth(self._step, self._batch, self._reading, done, len(piece))
+        output = PrefillOutput(layer_steps)
+        if len(held.row.ids) == len(sequence.prompt):
+            if sequence.verify_from is None:
+                self._prefixes.save(self._step, held.slot, held.row)
+            if self._reading is not None:
+                return self._reading.output(layer_steps)
+            self._prefilling = None
+            self._decoding[sequence] = held
+            output = PrefillOutput(first=self._exit([len(piece) - 1], [sequence], policy)[0])
+        if policy.timed:
+            self._step.wait()
+        return output
+
+    def _run_trunk(self, tokens: list[tuple[_Held, int]]) -> None:
+        """Append a token to each of these texts, and run all through the trunk, in the first rows of the batch."""
+        append = self._writer.append
+        for place, (held, token) in enumerate(tokens):
+            unit = append(place, held.slot, held.row, token)
+            if len(held.row.ids) > held.tokens or unit >= held.units:
+                self._make_room(held, len(held.row.ids), unit + 1)
+        self._step.trunk(self._batch, len(tokens))
+
+    def decode(self, policy: StepPolicy) -> list[StepOutput]:
+        """See `ModelRunner`."""
+        sequences, last_token = list(self._decoding), self._drafts.last_token
+        self._run_trunk([(held, last_token(sequence)) for sequence, held in self._decoding.items()])
+        if policy.timed:
+            self._step.wait()
+        exact = [place for place, sequence in enumerate(sequences) if sequence.depth == "exact"]
+        if not exact:
+            return self._exit(list(range(len(sequences))), sequences, policy)
+        others = [place for place, sequence in enumerate(sequences) if sequence.depth != "exact"]
+        outputs = self._exit(others, [sequences[place] for place in others], policy) if others else []
+        return outputs + self._draft(exact, [sequences[place] for place in exact], policy)
+
+    def _exit(self, rows: list[int], sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
+        """Sample the next token of each sequence, at the exit where it leaves."""
+        exits = self._exits.run(self._batch, rows, sequences, policy)
+        outputs = [
+            StepOutput(sequence, [token], [depth], [prob], depth, (), limited)
+            for sequence, token, depth, prob, limited in zip(
+                sequences, exits.tokens, exits.depths, exits.top_probs, exits.limited, strict=True
+            )
+        ]
+        for row, sequence, output in zip(rows, sequences, outputs, strict=True):
+            sampling = sequence.sampling
+            if sampling.temperature > 0 or sampling.logprobs is not None:
+                self._use_logits(row, sequence, output)
+        return outputs
+
+    def _use_logits(self, row: int, sequence: Sequence, output: StepOutput) -> None:
+        """Draw the token where the sequence has a temperature, and tell its log-probability where that is asked for."""
+        sampling, logits_1V = sequence.sampling, self._step.logits(self._batch, [row])
+        if sampling.temperature > 0:
+            token = self._sampler.draw(self._biases.add(logits_1V[0], sequence), sequence)
+            if token is not None:
+                output.tokens[0] = token
+        if sampling.logprobs is not None:
+            output.logprobs = token_logprobs(logits_1V, output.tokens, sampling.logprobs)
+
+    def _draft(self, rows: list[int], sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
+        """Draft the next token of each sequence, and verify all drafts when that is due."""
+        full_depth, outputs = self.exits[-1], list[StepOutput]()
+        max_tokens = [sequence.tokens_left(self.context, full_depth) for sequence in sequences]
+        if not self._drafts.draft(self._batch, rows, sequences, max_tokens):
+            return outputs
+        for together in list(self._drafts.passes()):
+            begun = self._clock()
+            verified = self._drafts.verify(together)
+            if policy.timed:
+                self._step.wait()
+            policy.drafts_took(sum(result.drafted for result in verified), self._clock() - begun)
+            for sequence, result in zip(together, verified, strict=True):
+                self._take_back(self._decoding[sequence], result.drafted - len(result.tokens))
+                depths, spent = [full_depth] * len(result.tokens), result.drafted * full_depth
+                outputs.append(StepOutput(sequence, result.tokens, depths, result.top_probs, spent, result.logprobs))
+        return outputs
+
+    def _take_back(self, held: _Held, tokens: int) -> None:
+        """Take the last tokens out of a slot."""
+        if tokens:
+            members = held.row.cut(len(held.row.ids) - tokens)
+            self._step.cut(held.slot, len(held.row.ids), held.row.unit_count - 1, members)
+
+    def draft_length(self, sequence: Sequence) -> int:
+        """See `ModelRunner`."""
+        return self._drafts.draft_length(sequence)
+
+    def release(self, sequence: Sequence) -> None:
+        """See `ModelRunner`."""
+        self._drafts.drop(sequence)
+        self._sampler.forget(sequence)
+        self._biases.drop(sequence)
+        if self._prefilling is not None and sequence is self._prefilling.sequence:
+            heappush(self._free, self._prefilling.slot)
+            self._prefilling = self._reading = None
+        else:
+            heappush(self._free, self._decoding.pop(sequence).slot)
+
+    def observe(self) -> Observation | None:
+        """See `ModelRunner`."""
+        return self._step.observe()
+
+    def check(self, decoding: Iterable[Sequence], prefilling: Sequence | None) -> None:
+        """See `ModelRunner`."""
+        assert set(decoding) == set(self._decoding)
+        assert prefilling is (None if self._prefilling is None else self._prefilling.sequence)
+        taken = [held.slot for held in self._decoding.values()]
+        taken += [] if self._prefilling is None else [self._prefilling.slot]
+        assert sorted([*taken, *self._free]) == list(range(self.slots)), "a slot is lost, or has two sequences"
+        for sequence, held in self._decoding.items():
+            tokens = len(sequence.tokens) + self._drafts.draft_length(sequence)
+            assert len(held.row.ids) == len(sequence.prompt) + tokens - 1, "a slot has other tokens"

@@ -1,0 +1,109 @@
+"""Texts that are only read, at full depth: prompts that are scored, and responses that the verifier judges.
+
+A text comes in pieces, as prompts do. The scheduler decides when each piece is read, `controller` what follows from a
+judgement. A score is the log-probability of a token behind those before it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from tuili.engine.runtime.runner import PrefillOutput
+from tuili.engine.runtime.sampler import token_logprobs
+from tuili.engine.runtime.step import ModelStep, StepBatch
+from tuili.engine.sequence import Sequence, TokenLogprobs
+
+
+class Reading(Protocol):
+    """One text that is read from a certain token on, and what is made of it."""
+
+    @property
+    def start(self) -> int:
+        """The first token that something is told about. The one before it predicts it, so it needs full depth too."""
+        ...
+
+    def before(self, batch: StepBatch, first: int, end: int) -> None:
+        """Look at rows that the trunk has read."""
+        ...
+
+    def after(self, batch: StepBatch, first: int, end: int) -> None:
+        """Look at the same rows at full depth."""
+        ...
+
+    def output(self, layer_steps: int) -> PrefillOutput:
+        """What the whole text led to."""
+        ...
+
+
+def reading_of(step: ModelStep[Any], sequence: Sequence) -> Reading | None:
+    """How a sequence is read; None where it is to be continued."""
+    if sequence.verify_from is not None and step.verifies:
+        return VerifierPass(step, sequence, sequence.verify_from)
+    if sequence.score_from is not None:
+        return PromptScoring(step, sequence, sequence.score_from)
+    return None
+
+
+def to_full_depth(step: ModelStep[Any], batch: StepBatch, reading: Reading, done: int, length: int) -> int:
+    """Take those rows of a piece to full depth that need it. Returns the layer-steps.
+
+    Args:
+        done: tokens before the piece. length: those of the piece, which the trunk has read in the first rows.
+    """
+    first = max(0, reading.start - 1 - done)
+    tokens = length - first
+    if tokens <= 0:
+        return 0
+    reading.before(batch, first, length)
+    batch.going[:tokens] = range(first, length)
+    for index in range(step.shape.num_groups):
+        step.group(batch, index, tokens)
+    reading.after(batch, first, length)
+    return tokens * step.shape.exit_layers[-1]
+
+
+class PromptScoring:
+    """A prompt that is scored from `start` on."""
+
+    def __init__(self, step: ModelStep[Any], sequence: Sequence, start: int) -> None:
+        assert start, "a token is scored behind another one"
+        self._step, self._ids, self.start = step, sequence.prompt, start
+        self._most = sequence.sampling.prompt_logprobs or 0
+        self._logprobs: list[TokenLogprobs] = []
+
+    def before(self, batch: StepBatch, first: int, end: int) -> None:
+        """See `Reading`."""
+
+    def after(self, batch: StepBatch, first: int, end: int) -> None:
+        """See `Reading`."""
+        place = self.start + len(self._logprobs)
+        following = self._ids[place : place + end - first]  # the last token of the prompt predicts none of them
+        self._step.exit(batch, end - first)
+        logits_TV = self._step.logits(batch, range(first, first + len(following)))
+        self._logprobs += token_logprobs(logits_TV, following, self._most)
+
+    def output(self, layer_steps: int) -> PrefillOutput:
+        """See `Reading`."""
+        return PrefillOutput(layer_steps, logprobs=self._logprobs)
+
+
+class VerifierPass:
+    """A response that is judged. It begins at `start`, behind a prompt."""
+
+    def __init__(self, step: ModelStep[Any], sequence: Sequence, start: int) -> None:
+        assert start, "a response has a prompt"
+        self._step, self._ids, self.start = step, sequence.prompt, start
+        self._trunk, self._full = list[Any](), list[Any]()
+
+    def before(self, batch: StepBatch, first: int, end: int) -> None:
+        """See `Reading`."""
+        self._trunk.append(self._step.states(batch, first, end))
+
+    def after(self, batch: StepBatch, first: int, end: int) -> None:
+        """See `Reading`."""
+        self._full.append(self._step.states(batch, first, end))
+
+    def output(self, layer_steps: int) -> PrefillOutput:
+        """See `Reading`."""
+        judgement = self._step.judge(self._trunk, self._full, self._ids[self.start :])
+        return PrefillOutput(layer_steps, validity=judgement)

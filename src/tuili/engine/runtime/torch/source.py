@@ -1,0 +1,74 @@
+"""A model that is to be run, as torch's: read from its folder, or the one that is in memory already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tuili.engine.runtime.choice import Numbers
+from tuili.engine.runtime.runner import ModelRunner
+from tuili.engine.runtime.source import OpenModel
+from tuili.engine.runtime.torch.load import load_runner
+from tuili.errors import InputError
+from tuili.model import LoadedModel, TuiliForCausalLM, load_model, read_verifier
+from tuili.store import StoredModel
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+"""Number formats that torch's weights may have; int8 is made of either."""
+
+
+def model_in_torch(source: OpenModel, numbers: Numbers) -> LoadedModel:
+    """The model, in memory of its own if it is read from a folder, whose files may then be overwritten.
+
+    Raises `InputError` for a model in memory whose weights have another format than the one that is asked for.
+    """
+    if isinstance(source, StoredModel):
+        loaded = load_model(source.path, DTYPES.get(numbers, torch.float32))
+        for tensor in (*loaded.model.parameters(), *loaded.model.buffers()):
+            tensor.data = tensor.data.clone()
+        return loaded
+    found = source.model.lm_head.weight.dtype
+    if found is not DTYPES.get(numbers, found):
+        raise InputError(f"{numbers} is asked for, and the model was loaded as {found}: load it as {DTYPES[numbers]}")
+    return LoadedModel(source.model, source.tokenizer, source.path)
+
+
+def arrays_of(model: TuiliForCausalLM) -> dict[str, NDArray[np.float32]]:
+    """The weights of a model in memory by their names in its folder, copied where they are not float32 on a CPU."""
+    tensors: dict[str, Any] = model.state_dict()
+    tied = model.config.tie_word_embeddings
+    return {
+        name: tensor.detach().float().cpu().numpy()
+        for name, tensor in tensors.items()
+        if not (tied and name == "lm_head.weight")
+    }
+
+
+def torch_runner(
+    source: OpenModel,
+    numbers: Numbers,
+    *,
+    threads: int | None,
+    slots: int,
+    prefix_cache_bytes: int,
+    verifies: bool,
+    clock: Callable[[], float],
+) -> ModelRunner:
+    """A runner by torch. threads: of this process, for all that torch does; None leaves them as they are."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    loaded = model_in_torch(source, numbers)
+    loaded.model.train(False)
+    return load_runner(
+        loaded.model,
+        loaded.tokenizer,
+        slots=slots,
+        prefix_cache_bytes=prefix_cache_bytes,
+        verifier=read_verifier(loaded.path) if verifies else None,
+        int8=numbers == "int8",
+        clock=clock,
+    )

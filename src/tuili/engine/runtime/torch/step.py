@@ -1,0 +1,166 @@
+"""The step of a model by torch: the slow twin of the native one, and the step of accelerators.
+
+`lean_model` has the layers, `attention_plan` what they share, `kv_cache` the cache. Here rows of a batch are found,
+and results come back to the host.
+
+Dimensions: R rows of a batch, N rows that run, M hidden size, V vocabulary, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tuili.engine.runtime.runner import Observation
+from tuili.engine.runtime.step import RECENT
+from tuili.engine.runtime.torch.attention_plan import AttentionPlan, build_plan
+from tuili.engine.runtime.torch.kv_cache import KVCache, SavedSlot
+from tuili.engine.runtime.torch.lean_model import LeanModel
+from tuili.engine.runtime.torch.tally import Tally
+from tuili.model import LoadedVerifier, response_features
+
+COUNTED_STEPS = 16
+"""One of so many steps is counted for `observe`."""
+
+
+@dataclass(eq=False)
+class TorchBatch:
+    """See `StepBatch`. Logits and hidden states are on the model's device, the other numbers on the host."""
+
+    table: NDArray[np.int32]
+    going: NDArray[np.int32]
+    best: NDArray[np.int32]
+    top_prob: NDArray[np.float32]
+    hidden: Tensor
+    logits: Tensor
+
+
+class TorchStep:
+    """A `ModelStep` over a lean model.
+
+    Args:
+        slots: slots of the cache.
+        verifier: judges responses.
+        count_every: how rarely steps are counted for `observe`.
+    """
+
+    def __init__(
+        self,
+        model: LeanModel,
+        slots: int = 16,
+        verifier: LoadedVerifier | None = None,
+        count_every: int = COUNTED_STEPS,
+    ) -> None:
+        self.slots, self.verifies = slots, verifier is not None
+        self.shape, self.runtime = model.config.shape, model.runtime
+        self._model, self._verifier = model, verifier
+        self._device, self._dtype = model.embedding_VM.device, model.embedding_VM.dtype
+        self._cache = KVCache(model.config, slots, self._dtype, self._device)
+        self._tally = Tally(model.config, self._device, count_every)
+        self._planned: tuple[TorchBatch, bytes] | None = None
+        """For which rows of which batch the plan of the groups holds."""
+        self._plan: AttentionPlan
+
+    def batch(self, rows: int) -> TorchBatch:
+        """See `ModelStep`."""
+        size, vocabulary = self.shape.hidden_size, self.shape.vocab_size
+        return TorchBatch(
+            np.zeros((rows, RECENT + self.shape.convolution_width), np.int32),
+            np.zeros(rows, np.int32),
+            np.zeros(rows, np.int32),
+            np.zeros(rows, np.float32),
+            torch.zeros(rows, size, dtype=self._dtype, device=self._device),
+            torch.empty(rows, vocabulary, dtype=self._dtype, device=self._device),
+        )
+
+    @torch.inference_mode()
+    def trunk(self, batch: TorchBatch, count: int) -> None:
+        """See `ModelStep`."""
+        self._planned = None
+        self._tally.next_step()
+        table = batch.table[:count]
+        plan = build_plan(self._cache, table, new=True)
+        recent_RW = torch.from_numpy(table[:, RECENT:].astype(np.int64)).to(self._device)
+        batch.hidden[:count] = self._model.trunk(self._cache, recent_RW, plan, self._tally)
+
+    @torch.inference_mode()
+    def group(self, batch: TorchBatch, index: int, count: int) -> None:
+        """See `ModelStep`."""
+        going = batch.going[:count]
+        rows_N = self._rows(going)
+        if self._planned != (batch, going.tobytes()):
+            self._plan = build_plan(self._cache, batch.table[going], new=False)
+            self._planned = batch, going.tobytes()
+        batch.hidden[rows_N] = self._model.group(index, batch.hidden[rows_N], self._cache, self._plan, self._tally)
+
+    @torch.inference_mode()
+    def exit(self, batch: TorchBatch, count: int) -> None:
+        """See `ModelStep`."""
+        going = batch.going[:count]
+        rows_N = self._rows(going)
+        logits_NV = self._model.exit(batch.hidden[rows_N])
+        batch.logits[rows_N] = logits_NV
+        batch.best[going] = logits_NV.argmax(-1).numpy(force=True)
+        batch.top_prob[going] = logits_NV.float().softmax(-1).amax(-1).numpy(force=True)
+
+    def _rows(self, going: NDArray[np.int32]) -> Tensor:
+        return torch.from_numpy(going.astype(np.int64)).to(self._device)
+
+    def logits(self, batch: TorchBatch, rows: Sequence[int]) -> NDArray[np.float32]:
+        """See `ModelStep`."""
+        logits: NDArray[np.float32] = batch.logits[list(rows)].float().numpy(force=True)
+        return logits
+
+    def wait(self) -> None:
+        """See `ModelStep`."""
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+
+    @torch.inference_mode()
+    def reserve(self, slot: int, tokens: int, units: int) -> None:
+        """See `ModelStep`. All slots have the same room."""
+        self._planned = None
+        self._cache.reserve(tokens, units)
+
+    @torch.inference_mode()
+    def save(self, slot: int, tokens: int, units: int) -> SavedSlot:
+        """See `ModelStep`."""
+        return self._cache.save(slot, tokens, units)
+
+    @torch.inference_mode()
+    def load(self, slot: int, saved: SavedSlot, tokens: int, units: int) -> None:
+        """See `ModelStep`."""
+        self._cache.load(slot, saved, tokens, units)
+
+    @torch.inference_mode()
+    def cut(self, slot: int, tokens: int, unit: int, members: int) -> None:
+        """See `ModelStep`."""
+        self._cache.cut(slot, tokens, unit, members)
+
+    @torch.inference_mode()
+    def states(self, batch: TorchBatch, first: int, end: int) -> Tensor:
+        """See `ModelStep`."""
+        return batch.hidden[first:end].clone()
+
+    @torch.inference_mode()
+    def judge(
+        self, trunk: Sequence[Tensor], full: Sequence[Tensor], ids: Sequence[int]
+    ) -> tuple[list[float], list[float]]:
+        """See `ModelStep`."""
+        model, verifier = self._model, self._verifier
+        assert verifier is not None
+        id_1N = torch.tensor([ids], device=self._device)
+        trunk_NM, states_NM = torch.cat(list(trunk)), model.normed(torch.cat(list(full)))
+        full_NV, trunk_NV = model.head(states_NM[:-1]), model.exit(trunk_NM[:-1])
+        feature_1NF = response_features(states_NM[None, 1:], full_NV[None], trunk_NV[None], id_1N, model.embedding_VM)
+        logit_N, prob_N = verifier.judge(feature_1NF[0])
+        return logit_N.tolist(), prob_N.tolist()
+
+    def observe(self) -> Observation | None:
+        """See `ModelStep`."""
+        return self._tally.take()

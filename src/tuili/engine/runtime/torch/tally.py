@@ -1,0 +1,62 @@
+"""Counts of what experts and attention heads do in some steps, for monitoring.
+
+A count takes some tensor operations a layer, so that only one of `every` steps is counted.
+
+Dimensions: L layers, R rows, H heads, D head size, k experts of each token.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tuili.engine.runtime.runner import ACTIVE_SHARE, Observation
+from tuili.model import TuiliConfig
+
+LEAST_NORM = 1e-9
+"""A head whose output is smaller is not active, whatever the others do."""
+
+
+class Tally:
+    """What the layers of one model have done since the last `take`."""
+
+    def __init__(self, config: TuiliConfig, device: torch.device, every: int) -> None:
+        self._config, self._device, self._every, self._steps = config, device, every, 0
+        self._clear()
+
+    def _clear(self) -> None:
+        config, device = self._config, self._device
+        layers, reasoning = config.exit_layers[-1], config.num_groups * config.group_layers
+        self._expert_LE = torch.zeros(reasoning, config.num_experts, dtype=torch.long, device=device)
+        self._share_L = torch.zeros(layers, dtype=torch.float64, device=device)
+        self._tokens = [0] * layers
+
+    def next_step(self) -> None:
+        """A step begins."""
+        self._steps += 1
+
+    @property
+    def counts(self) -> bool:
+        """Whether this step is counted."""
+        return self._steps % self._every == 0
+
+    def heads(self, layer: int, output_RHD: Tensor) -> None:
+        """Count the active heads of a layer."""
+        norm_RH = torch.linalg.vector_norm(output_RHD, dim=-1, dtype=torch.float32)
+        active_RH = norm_RH >= (ACTIVE_SHARE * norm_RH.amax(-1, keepdim=True)).clamp(min=LEAST_NORM)
+        self._share_L[layer] += active_RH.float().mean(-1).sum()
+        self._tokens[layer] += len(output_RHD)
+
+    def experts(self, layer: int, expert_Rk: Tensor) -> None:
+        """Count the chosen experts of a reasoning layer."""
+        self._expert_LE[layer] += torch.bincount(expert_Rk.flatten(), minlength=self._expert_LE.shape[1])
+
+    def take(self) -> Observation | None:
+        """What has been counted, which is forgotten here; None where nothing was."""
+        if not self._tokens[0]:
+            return None
+        experts = tuple(map(tuple, self._expert_LE.tolist()))
+        pairs = zip(self._share_L.tolist(), self._tokens, strict=True)
+        observation = Observation(experts, tuple(share / max(1, tokens) for share, tokens in pairs))
+        self._clear()
+        return observation

@@ -1,0 +1,80 @@
+"""The verifier in the native library: a logit for each token of a response, from the states that a model left behind.
+
+Dimensions: T tokens of a response and the one before them, M hidden size, Q = T - 1.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuili.native.library import function
+from tuili.native.panels import Floats, aligned
+from tuili.native.records import ResponseRecord, VerifierLayerRecord, VerifierRecord
+from tuili.native.step import NativeModel
+from tuili.native.weights import Weights, rotary_angles
+
+ROTARY_BASE_TOKENS = 1000.0
+STATE_SCALE = 0.1
+"""As in `model/verifier.py`."""
+
+
+class NativeVerifier:
+    """A verifier of a model; its own products are made in fp32.
+
+    Args:
+        channels, heads, layers: its configuration.
+        tensors: float32, by their names in the verifier's file.
+    """
+
+    def __init__(
+        self, model: NativeModel, channels: int, heads: int, layers: int, tensors: Mapping[str, NDArray[Any]]
+    ) -> None:
+        self._model, self._head_size = model, channels // heads
+        weights = self._weights = Weights(tensors, "fp32")
+        states = weights.packed(weights.numbers("states.weight") * np.float32(STATE_SCALE), "fp32")
+        self._blocks = (VerifierLayerRecord * layers)(*(self._block(f"blocks.{index}") for index in range(layers)))
+        self._record = VerifierRecord(
+            channels, heads, layers, 0, states,
+            *(weights.matrix(f"{name}.weight") for name in ("scalars.0", "scalars.2", "output")),
+            weights.keep(weights.numbers("states.bias") * np.float32(STATE_SCALE)),
+            *(weights.keep(weights.numbers(f"{name}.bias")) for name in ("scalars.0", "scalars.2", "output")),
+            weights.keep(weights.norm("norm.weight")),
+            ctypes.addressof(self._blocks),
+        )  # fmt: skip
+        library = model.library
+        pointers = [ctypes.c_void_p] * 3
+        self._verify = function(library.long, "tuili_verify", None, *pointers)
+        self._bytes = function(library.short, "tuili_verify_bytes", ctypes.c_int64, *pointers[1:], ctypes.c_int32)
+
+    def logits(self, trunk_TM: Floats, full_TM: Floats, ids: Sequence[int]) -> Floats:
+        """The logits [Q] that nothing is wrong up to and with each of the response's tokens `ids`.
+
+        `trunk_TM`, `full_TM`: the states behind the trunk and at full depth, of the token before and of each of `ids`.
+        """
+        tokens = len(ids) + 1
+        assert len(trunk_TM) == len(full_TM) == tokens > 1
+        trunk_TM, full_TM = (np.ascontiguousarray(states, np.float32) for states in (trunk_TM, full_TM))
+        id_T, logit_Q = np.array([0, *ids], np.int32), np.empty(tokens - 1, np.float32)
+        angles_TD = rotary_angles(tokens, self._head_size, ROTARY_BASE_TOKENS)
+        verifier = ctypes.addressof(self._record)
+        workspace = aligned(int(self._bytes(self._model.address, verifier, tokens)), np.uint8)
+        response = ResponseRecord(
+            *(array.ctypes.data for array in (full_TM, trunk_TM, id_T, angles_TD, logit_Q)),
+            tokens, 0, workspace.ctypes.data, workspace.nbytes,
+        )  # fmt: skip
+        self._verify(self._model.address, verifier, ctypes.addressof(response))
+        return logit_Q
+
+    def _block(self, name: str) -> VerifierLayerRecord:
+        weights = self._weights
+        return VerifierLayerRecord(
+            weights.keep(weights.norm(f"{name}.attention_norm.weight")),
+            weights.keep(weights.norm(f"{name}.mlp_norm.weight")),
+            *(weights.keep(weights.numbers(f"{name}.{part}.bias")) for part in ("up", "down")),
+            *(weights.matrix(f"{name}.{part}.weight") for part in ("query_key_value", "read", "up", "down")),
+        )

@@ -1,0 +1,57 @@
+"""Which runner computes: what was asked for, or what the machine has; what cannot be had is refused with the reason."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from tuili.cli.options import NumbersOption, RunnerOption
+from tuili.engine import Numbers, RunnerName
+from tuili.engine.runtime.choice import Choice, choose
+from tuili.errors import InputError
+
+NO_COMPILER = "there is no compiler"
+
+
+def there() -> str:
+    return ""
+
+
+def missing() -> str:
+    return NO_COMPILER
+
+
+def unasked() -> str:
+    pytest.fail("the library was looked for, which may compile it")
+
+
+@pytest.mark.parametrize("runner", ["auto", "native"])
+def test_the_native_runner_computes_in_8_bits_by_default(runner: RunnerName) -> None:
+    assert choose(runner, "auto", there) == Choice("native", "int8")
+    for numbers in ("fp32", "bf16", "int8", "int4"):
+        assert choose(runner, numbers, there) == Choice("native", numbers)
+
+
+def test_torch_takes_its_place_where_that_was_left_open() -> None:
+    assert choose("auto", "auto", missing) == Choice(
+        "torch", "auto", f"the native runner cannot be used: {NO_COMPILER}"
+    )
+    assert "the model is on cuda" in choose("auto", "bf16", unasked, "cuda").why
+    with pytest.raises(InputError, match=f"int4 is for the native runner alone, and .*{NO_COMPILER}"):
+        choose("auto", "int4", missing)
+
+
+def test_what_was_asked_for_is_had_or_refused() -> None:
+    assert choose("torch", "int8", unasked) == Choice("torch", "int8")
+    with pytest.raises(InputError, match=f"the native runner cannot be used: {NO_COMPILER}; put that right, or"):
+        choose("native", "auto", missing)
+    with pytest.raises(InputError, match="the model is on cuda, and it is for a CPU"):
+        choose("native", "auto", there, "cuda")
+    with pytest.raises(InputError, match="int4 is for the native runner alone, and the torch runner was asked for"):
+        choose("torch", "int4", there)
+
+
+def test_the_command_line_offers_every_choice() -> None:
+    assert get_args(RunnerOption)[0] == RunnerName
+    assert get_args(NumbersOption)[0] == Numbers

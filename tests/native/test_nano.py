@@ -1,0 +1,66 @@
+"""nano itself, told the tokens of solved problems, in every number format: which next token is likeliest?"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from tests.native.models import Texts, native_model, torch_logits
+from tuili.data import Record, encode_record
+from tuili.model import TuiliForCausalLM, load_model
+from tuili.tasks import domain_names, generate
+
+PROBLEMS_A_DOMAIN = 2
+EQUAL = {"fp32": 1.0, "bf16": 0.999, "int8": 0.995, "int4": 0.96}
+"""The least share of likeliest tokens, at all exits, that equal torch's in fp32."""
+
+
+@cache
+def nano() -> tuple[TuiliForCausalLM, list[list[int]], list[np.ndarray]]:
+    """The model, the ids of problems with their solutions, and the likeliest next tokens [X, T] of each."""
+    loaded = load_model("nano")
+    model = loaded.model.float()
+    problems = [generate(name, 0, number, 2) for name in domain_names() for number in range(PROBLEMS_A_DOMAIN)]
+    texts = [list(encode_record(loaded.tokenizer, Record.of(problem)).tokens) for problem in problems]
+    return model, texts, [torch_logits(model, text).argmax(axis=2) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "cache_format"),
+    [("fp32", "fp32"), ("bf16", "fp32"), ("int8", "fp32"), ("int8", "bf16"), ("int8", "int8"), ("int4", "bf16")],
+)
+@torch.inference_mode()
+def test_nearly_all_tokens_equal_those_of_torch(numbers: str, cache_format: str) -> None:
+    model, texts, expected = nano()
+    native, equal, total = native_model(model, numbers, cache_format), 0, 0
+    for text, expected_XT in zip(texts, expected, strict=True):
+        got_XTV = Texts(native, model.config.shape, 1, rows=len(text)).read([(0, text)])
+        equal += int((got_XTV.argmax(axis=2) == expected_XT).sum())
+        total += expected_XT.size
+    assert equal >= EQUAL[numbers] * total
+
+
+@torch.inference_mode()
+def test_the_experts_and_heads_are_counted_as_in_torch() -> None:
+    model, texts, _ = nano()
+    native = native_model(model)
+    Texts(native, model.config.shape, 1, rows=len(texts[0])).read([(0, texts[0])])
+    shares: list[float] = []
+
+    def record(_: torch.nn.Module, arguments: tuple[torch.Tensor]) -> None:
+        size_TH = arguments[0][0].unflatten(-1, (model.config.num_attention_heads, -1)).norm(dim=-1)
+        shares.append(float((size_TH >= 0.1 * size_TH.amax(-1, keepdim=True)).float().sum(0).mean()))
+
+    attentions = [layer.attention for layer in [*model.model.trunk, *model.model.reasoning]]
+    hooks = [attention.o_proj.register_forward_pre_hook(record) for attention in attentions]
+    with model.record_routing() as routing:
+        model(torch.tensor([texts[0]]), use_cache=False)
+    for hook in hooks:
+        hook.remove()
+    counters = native.counters
+    assert np.array_equal(counters.expert_tokens, torch.stack([layer.all_E for layer in routing.layers]).numpy())
+    assert counters.tokens.tolist() == [len(texts[0])] * native.sizes.layers
+    assert np.allclose(counters.active_share, shares, atol=1e-3 * len(texts[0]))
