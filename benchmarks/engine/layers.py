@@ -98,9 +98,9 @@ class RecitingRunner:
         """See `ModelRunner`."""
         self._decoding.remove(sequence)
 
-    def observe(self, tokens: list[int]) -> Observation:
+    def observe(self) -> Observation | None:
         """See `ModelRunner`."""
-        raise NotImplementedError
+        return None
 
     def check(self, decoding: Iterable[Sequence], prefilling: Sequence | None) -> None:
         """See `ModelRunner`."""

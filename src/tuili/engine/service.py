@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Future
@@ -23,10 +24,12 @@ from tuili.errors import TuiliError
 
 MAX_COMMAND_SECONDS = 0.002
 """Time for commands between two steps, so that many new requests do not hold up running ones."""
-
 MIN_DELIVERY_SECONDS = 0.001
 """Between two wake-ups of an event loop while the engine is busy. To wake it costs as much as to decode a token of a
 small model, and nobody sees the difference."""
+SWITCH_SECONDS = 0.0005
+"""After which a thread that waits for Python's lock gets it, in a process that has opened a service. By default it is
+ten times as long, and so long an event loop beside a busy engine can answer nobody."""
 
 Result = TypeVar("Result")
 Command = tuple[Callable[[], None], Callable[[Exception], None]]
@@ -72,6 +75,7 @@ class Service:
 
     async def __aenter__(self) -> Service:
         self._open = True
+        sys.setswitchinterval(min(SWITCH_SECONDS, sys.getswitchinterval()))
         self._thread.start()
         return self
 

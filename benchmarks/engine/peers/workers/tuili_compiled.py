@@ -19,8 +19,8 @@ from tuili.engine import ModelRunner, load_runner
 class CompiledEngine(TuiliEngine):
     """One model in bf16."""
 
-    def __init__(self, size: str, threads: int) -> None:
-        super().__init__(size, threads)
+    def __init__(self, size: str) -> None:
+        super().__init__(size)
         self.model.bfloat16()
 
     def runner(self, slots: int, options: Mapping[str, Any]) -> ModelRunner:
@@ -37,4 +37,4 @@ class CompiledEngine(TuiliEngine):
 if __name__ == "__main__":
     size, threads = sys.argv[1:]
     torch.set_num_threads(int(threads))
-    serve(CompiledEngine(size, int(threads)).prepare)
+    serve(CompiledEngine(size).prepare)

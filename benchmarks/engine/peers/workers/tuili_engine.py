@@ -3,6 +3,7 @@
 Variants: `runner` and `numbers`, as `load_runner` takes them; and `depths`, texts of exits by number that nano's tokens
 left at, which are replayed. Each replayed token runs as at depth `auto`: every exit up to the one that it leaves at is
 computed, and a policy, not its likelihood, ends it there. Other work runs at full depth and computes the last exit.
+The native runner takes at most so many threads, as many of them as help.
 """
 
 from __future__ import annotations
@@ -42,9 +43,8 @@ class ReplayingScheduler(Scheduler):
 class TuiliEngine:
     """One model with a scheduler for each variant, which is made once."""
 
-    def __init__(self, size: str, threads: int) -> None:
+    def __init__(self, size: str) -> None:
         self.model, self.tokenizer = build_ours(SIZES[size], torch.float32)
-        self.threads = threads
         self.schedulers: dict[tuple[Any, ...], ReplayingScheduler] = {}
         self._warm: set[tuple[Any, ...]] = set()
 
@@ -65,7 +65,7 @@ class TuiliEngine:
     def runner(self, slots: int, options: Mapping[str, Any]) -> ModelRunner:
         """A runner with so many slots."""
         loaded = LoadedModel(self.model, self.tokenizer, Path("random weights"))
-        return load_runner(loaded, threads=self.threads, slots=slots, prefix_cache_bytes=0, **options)
+        return load_runner(loaded, slots=slots, prefix_cache_bytes=0, **options)
 
     def slots(self, batch: int) -> int:
         """The slots of the scheduler that does work of this batch size."""
@@ -97,4 +97,4 @@ def replayed(depths: list[str], work: Work, row: int) -> str:
 if __name__ == "__main__":
     size, threads = sys.argv[1:]
     torch.set_num_threads(int(threads))
-    serve(TuiliEngine(size, int(threads)).prepare)
+    serve(TuiliEngine(size).prepare)

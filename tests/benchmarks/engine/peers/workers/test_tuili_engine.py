@@ -17,7 +17,7 @@ TINY = Size(2048, 64, 12, 2, 1, 64, 32, 32, 16, 3)
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> TuiliEngine:
     monkeypatch.setitem(SIZES, "tiny", TINY)
-    return TuiliEngine("tiny", 1)
+    return TuiliEngine("tiny")
 
 
 @pytest.mark.parametrize("size", list(SIZES))
