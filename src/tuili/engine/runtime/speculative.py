@@ -95,7 +95,7 @@ class SpeculativeDecoder:
         return any(draft.full for draft in drafts) or all(draft.doubtful for draft in drafts)
 
     def passes(self, rows: int) -> Iterator[list[Sequence]]:
-        """The sequences with drafts, by their slots, in parts of at most so many tokens, which are verified together."""
+        """The sequences with drafts, by their slots, in parts of at most so many tokens that are verified together."""
         part, taken = list[Sequence](), 0
         for sequence in sorted(self._drafts, key=lambda each: self._drafts[each].slot):
             length = self.draft_length(sequence)
