@@ -131,7 +131,7 @@ class Setting:
         runner = RecitingRunner(self._tokenizer, max(rows, 16))
         scheduler = Scheduler.of(runner, self._tokenizer)
         self._runner = runner
-        self._engine = Engine(scheduler, self._tokenizer, Promises(None, "it has not been calibrated"))
+        self.engine = Engine(scheduler, self._tokenizer, Promises(None, "it has not been calibrated"))
         self._request = Request(PROMPT, Budget(deadline_ms=DEADLINE_MS if timed else None))
 
     @property
@@ -141,27 +141,31 @@ class Setting:
 
     def runner_seconds(self) -> float:
         """What the runner's own calls cost."""
-        sequences, policy = [Sequence([1], SequenceLimits()) for _ in range(self.rows)], Granting()
         begun = time.thread_time()
+        self.recite(Granting())
+        return (time.thread_time() - begun) / self.tokens
+
+    def recite(self, policy: StepPolicy) -> None:
+        """Let the runner write all texts without an engine."""
+        sequences = [Sequence([1], SequenceLimits()) for _ in range(self.rows)]
         for sequence in sequences:
             first = self._runner.prefill(sequence, [], policy).first
             assert first is not None
-            sequence.tokens.append(first.tokens[0])
+            sequence.tokens += first.tokens
         for _ in range(len(self._runner.response) - 1):
             for output in self._runner.decode(policy):
-                output.sequence.tokens.append(output.tokens[0])
+                output.sequence.tokens += output.tokens
         for sequence in sequences:
             self._runner.release(sequence)
-        return (time.thread_time() - begun) / self.tokens
 
     def engine_seconds(self) -> float:
         """The engine, from the first step to the last, with what its runner costs."""
         heard: list[Event] = []
         listener: Callable[[Event], None] | None = heard.append if self._streamed else None
-        tickets = [self._engine.admit(self._request, listener) for _ in range(self.rows)]
+        tickets = [self.engine.admit(self._request, listener) for _ in range(self.rows)]
         begun = time.thread_time()
-        while self._engine.busy:
-            self._engine.step()
+        while self.engine.busy:
+            self.engine.step()
         seconds = time.thread_time() - begun
         assert all(ticket.answer is not None and ticket.answer.answer == "101" for ticket in tickets)
         return seconds / self.tokens
@@ -171,14 +175,15 @@ class Setting:
 
         async def ask(service: Service) -> None:
             if not self._streamed:
-                await service.answer(self._request)
+                await service.answer(self.engine.prepare(self._request))
                 return
-            async with aclosing(service.stream(self._request)) as events:  # type: ignore[type-var]
-                async for _ in events:
-                    pass
+            async with aclosing(service.batches(self.engine.prepare(self._request))) as batches:
+                async for events in batches:
+                    for _ in events:
+                        pass
 
         async def ask_all() -> float:
-            async with Service(self._engine) as service:
+            async with Service(self.engine) as service:
                 await asyncio.gather(*(ask(service) for _ in range(self.rows)))
                 self._runner.work_seconds, begun = 0.0, time.process_time()
                 await asyncio.gather(*(ask(service) for _ in range(self.rows)))
