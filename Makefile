@@ -24,7 +24,6 @@ PEERS := .venv-peers
 PEERS_INSTALLED := $(PEERS)/.installed
 PEERS_WANTED := $(if $(NAMES),$(filter engine serving,$(NAMES)),engine serving)
 LLAMA_SERVER := $(PEERS)/bin/llama-server
-LLAMA_SERVER_WANTED := $(filter serving,$(PEERS_WANTED))
 LLAMA_CPP := llama-cpp-python==0.3.36
 GUIDELLM := .venv-guidellm
 GUIDELLM_INSTALLED := $(GUIDELLM)/.installed
@@ -58,7 +57,7 @@ clients: $(INSTALLED) $(CLIENTS_INSTALLED) $(AI_SDK_INSTALLED)
 image: setup
 	$(PYTEST) -m image
 
-bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED)) $(if $(LLAMA_SERVER_WANTED),$(LLAMA_SERVER)) \
+bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED) $(LLAMA_SERVER)) \
 		$(if $(GUIDELLM_WANTED),$(GUIDELLM_INSTALLED))
 	$(BIN)/python -m benchmarks.run $(NAMES)
 
@@ -105,9 +104,9 @@ $(AI_SDK_INSTALLED): $(AI_SDK)/package.json
 	@npm install --prefix $(AI_SDK) --no-package-lock --no-audit --no-fund --silent
 	@touch $@
 
-# Other engines, which the benchmark `engine` measures ours against.
+# Other engines, which the benchmark `engine` measures ours against; llama.cpp comes below.
 $(PEERS_INSTALLED): benchmarks/engine/peers/requirements.txt
-	@echo "make: installing llama.cpp and OpenVINO into $(PEERS)"
+	@echo "make: installing OpenVINO into $(PEERS)"
 	@test -x $(PEERS)/bin/pip || $(PYTHON) -m venv --clear $(PEERS)
 	@$(PEERS)/bin/pip install --quiet --requirement $<
 	@touch $@
@@ -119,16 +118,20 @@ $(GUIDELLM_INSTALLED):
 	@$(GUIDELLM)/bin/pip install --quiet 'guidellm>=0.8.1,<0.9'
 	@touch $@
 
-# llama.cpp's own server, from the sources that its Python package brings along. Needs a C++ compiler, CMake and Ninja.
+# llama.cpp's library and server for this machine's instructions, from the sources that its Python package brings along.
+# The package's binding comes along; the rest of it stays away. Needs a C++ compiler, CMake and Ninja.
 $(LLAMA_SERVER): $(PEERS_INSTALLED)
-	@echo "make: building llama.cpp's server into $(PEERS) (ten minutes or more)"
+	@echo "make: building llama.cpp into $(PEERS) (ten minutes or more)"
 	@rm -rf $(PEERS)/sources && mkdir -p $(PEERS)/sources
 	@$(PEERS)/bin/pip download --quiet --no-deps --no-binary :all: --dest $(PEERS)/sources '$(LLAMA_CPP)'
 	@tar -xzf $(PEERS)/sources/*.tar.gz -C $(PEERS)/sources
 	@cmake -G Ninja -S $(PEERS)/sources/*/vendor/llama.cpp -B $(PEERS)/sources/build -DCMAKE_BUILD_TYPE=Release \
-		-DBUILD_SHARED_LIBS=OFF -DLLAMA_CURL=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF \
-		-DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF > $(PEERS)/sources/cmake.log
+		-DCMAKE_BUILD_RPATH_USE_ORIGIN=ON -DLLAMA_CURL=OFF -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TESTS=OFF \
+		-DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF > $(PEERS)/sources/cmake.log
 	@ninja -C $(PEERS)/sources/build llama-server > $(PEERS)/sources/ninja.log
-	@mv $(PEERS)/sources/build/bin/llama-server $@
+	@set -e; package=$$($(PEERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/llama_cpp; \
+		rm -rf $$package && mkdir -p $$package && \
+		cp $(PEERS)/sources/*/llama_cpp/llama_cpp.py $(PEERS)/sources/*/llama_cpp/_*.py $$package && \
+		mv $(PEERS)/sources/build/bin $$package/lib && ln -sfn $$package/lib/llama-server $@
 	@rm -rf $(PEERS)/sources
 	@touch $@

@@ -1,47 +1,77 @@
-"""The wheel: what an installation holds, and that it answers without the sources."""
+"""The wheel: what an installation holds, that it answers without the sources, and what its native library is."""
 
 from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
+import tarfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.debian import needs
 from tuili.config import load_recipe
+from tuili.native.build import PREBUILT
 from tuili.train import Recipe
 
 ROOT = Path(__file__).parents[1]
+LOAD = "from tuili.native import load; print(load())"
+
+
+def build(place: Path, kind: str = "wheel", **variables: str) -> tuple[Path, list[str]]:
+    """The file that hatch builds, and its warnings."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(place)]
+    environment = os.environ | variables
+    built = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    (file,) = place.iterdir()
+    *warnings, named = built.stderr.splitlines()
+    assert named == str(file)
+    return file, warnings
+
+
+def install(wheel: Path, site: Path) -> Path:
+    """What pip makes of a wheel: it refuses one that is not for this machine."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", site, wheel]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return site
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what is in the wheel."""
-    place = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(place / "dist")]
-    built = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
-    (wheel,) = (place / "dist").iterdir()
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(place / "site")
-    return place / "site"
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel as it is built on this machine."""
+    return build(tmp_path_factory.mktemp("dist"))[0]
 
 
-def run(installed: Path, *arguments: str) -> str:
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with that wheel's installation."""
+    return install(wheel, tmp_path_factory.mktemp("wheel") / "site")
+
+
+def run(installed: Path, *arguments: str, through: Sequence[str] = (), **variables: str) -> str:
     """What Python says when it finds Tuili in that folder only, away from the sources."""
-    environment = os.environ | {"PYTHONPATH": str(installed)}
-    command = [sys.executable, *arguments]
+    environment = os.environ | {"PYTHONPATH": str(installed)} | variables
+    command = [*through, sys.executable, *arguments]
     done = subprocess.run(command, cwd=installed.parent, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
+def names(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
 def test_it_holds_the_package_and_nothing_else(installed: Path) -> None:
     (about,) = installed.glob("tuili-*.dist-info")
-    assert {path.name for path in installed.iterdir()} == {"tuili", about.name}
+    assert {path.name for path in installed.iterdir()} == {"tuili", "bin", about.name}
     assert (about / "licenses" / "LICENSE").is_file()
     assert {path.name for path in (installed / "tuili" / "recipes").iterdir()} == {
         path.name for path in (ROOT / "recipes").iterdir()
@@ -62,3 +92,82 @@ def test_it_finds_its_recipes(installed: Path) -> None:
     code = "from tuili.config import load_recipe; from tuili.train import Recipe; "
     recipe = run(installed, "-c", code + "print(load_recipe('nano', (), Recipe).model_dump_json())")
     assert Recipe.model_validate_json(recipe) == load_recipe("nano", (), Recipe)
+
+
+@needs("g++")
+def test_where_a_compiler_is_at_hand_it_brings_the_native_library(wheel: Path, installed: Path, tmp_path: Path) -> None:
+    assert "-py3-none-linux_" in wheel.name
+    cache = tmp_path / "cache"
+    said = run(installed, "-c", LOAD, PATH="", CXX="", TUILI_NATIVE_CACHE=str(cache))
+    assert said.endswith(" (of the package)\n")
+    assert not cache.exists()
+
+
+@needs("g++")
+@needs("qemu-x86_64")
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="these processors are of another kind")
+@pytest.mark.parametrize(("processor", "chosen"), [("IvyBridge", "portable"), ("Haswell", "avx2")])
+def test_its_library_is_not_for_this_processor_alone(installed: Path, processor: str, chosen: str) -> None:
+    """Ivy Bridge has no AVX2, Haswell no AVX-512; qemu stops a program that uses what they have not."""
+    said = run(installed, "-c", LOAD, through=("qemu-x86_64", "-cpu", processor))
+    assert said == f"{chosen} (of the package)\n"
+
+
+@needs("g++")
+def test_its_library_needs_the_c_library_alone(installed: Path) -> None:
+    library = installed / PREBUILT.relative_to(ROOT / "src")
+    done = subprocess.run(["readelf", "--dynamic", "--wide", library], check=True, capture_output=True, text=True)
+    needed = {line.split("[")[1].rstrip("]") for line in done.stdout.splitlines() if "(NEEDED)" in line}
+    assert {name.split(".")[0] for name in needed} <= {
+        "libc",
+        "libm",
+        "libpthread",
+        "ld-linux-x86-64",
+        "ld-linux-aarch64",
+    }
+
+
+@needs("g++")
+def test_a_damaged_library_is_not_loaded(installed: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "site"
+    subprocess.run(["cp", "-r", installed, copy], check=True)
+    with (copy / PREBUILT.relative_to(ROOT / "src")).open("r+b") as file:
+        file.seek(1000)
+        file.write(b"damaged")
+    said = run(copy, "-c", LOAD, PATH="", CXX="", TUILI_NATIVE_CACHE=str(tmp_path / "cache"))
+    assert said == "no C++ compiler was found\n"
+
+
+@pytest.mark.parametrize(
+    ("compiler", "warning"),
+    [
+        ("/nowhere/c++", "no C++ compiler was found: the wheel has no native library"),
+        ("false", "the wheel has no native library: "),
+    ],
+    ids=["no compiler", "a broken compiler"],
+)
+def test_else_it_is_for_any_machine(compiler: str, warning: str, tmp_path: Path) -> None:
+    wheel, (said,) = build(tmp_path / "dist", CXX=compiler)
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert said.startswith(warning)
+    assert not {name for name in names(wheel) if "prebuilt" in name}
+    installed = install(wheel, tmp_path / "site")
+    variables = {"PATH": "", "CXX": "", "TUILI_NATIVE_CACHE": str(tmp_path / "cache")}
+    assert run(installed, "-c", LOAD, **variables) == "no C++ compiler was found\n"
+
+
+def test_an_editable_installation_leaves_compiling_to_the_first_use(tmp_path: Path) -> None:
+    code = f"import hatchling.build; hatchling.build.build_editable({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    (wheel,) = tmp_path.iterdir()
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert not {name for name in names(wheel) if "prebuilt" in name}
+    assert not PREBUILT.parent.exists()
+
+
+def test_a_source_distribution_can_build_a_wheel(tmp_path: Path) -> None:
+    file, _ = build(tmp_path / "dist", "sdist")
+    with tarfile.open(file) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    sources = (PREBUILT.parents[1] / "source").iterdir()
+    assert {"pyproject.toml", "hatch_build.py", *(str(path.relative_to(ROOT)) for path in sources)} <= held

@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.engine.fuzz_inputs import CompletingRunner, add_promises, load_tiny_model, random_request
 from benchmarks.harness.command import Measured, run
+from benchmarks.harness.computing import AUTO, Computing, computing
 from benchmarks.harness.record import Figure
 from benchmarks.harness.simulated import Clock
 from tuili.engine import (
@@ -85,27 +86,27 @@ class Totals:
     leaked: int = 0
 
 
-def fuzz(requests: int, seed: int) -> Totals:
+def fuzz(requests: int, seed: int, how: Computing = AUTO) -> Totals:
     """Ask so many random requests; count overruns and leaks. Raises `AssertionError` where an invariant breaks."""
     totals = Totals()
     with TemporaryDirectory() as scratch:
         plain, promising = (load_tiny_model(Path(scratch, name)) for name in ("plain", "promising"))
-        add_promises(promising)
+        add_promises(promising, load_runner(promising, **how._asdict()).runtime)
         for number, first in enumerate(range(0, requests, REQUESTS_PER_ENGINE)):
             loaded = (plain, promising)[number % 2]
-            _Run(loaded, Random(f"{seed}, {first}"), totals).ask(min(REQUESTS_PER_ENGINE, requests - first))
+            _Run(loaded, Random(f"{seed}, {first}"), totals, how).ask(min(REQUESTS_PER_ENGINE, requests - first))
     return totals
 
 
 class _Run:
     """One engine, from its first request to its last."""
 
-    def __init__(self, loaded: LoadedModel, random: Random, totals: Totals) -> None:
+    def __init__(self, loaded: LoadedModel, random: Random, totals: Totals, how: Computing) -> None:
         self.random, self.totals, self.clock = random, totals, Clock(step=1e-6)
         model_threshold = loaded.model.config.exit_threshold
         threshold = random.choice((0.0, 0.3, 0.97)) if loaded.path.name == "plain" else model_threshold
         slots, waiting = random.choice((1, 2, 5, 16)), random.choice((1, 8, 64))
-        plain_runner = load_runner(loaded, slots=slots, verifies=True, clock=self.clock)
+        plain_runner = load_runner(loaded, **how._asdict(), slots=slots, verifies=True, clock=self.clock)
         runner = CompletingRunner(plain_runner, loaded.tokenizer, self.clock, random)
         scheduler = Scheduler.of(runner, loaded.tokenizer, waiting=waiting, clock=self.clock)
         warm_up(scheduler)
@@ -231,10 +232,10 @@ class _Run:
         self.totals.leaked += len(self.seen)
 
 
-def measure(requests: int = 100_000, seed: int = 0) -> Measured:
+def measure(requests: int = 100_000, seed: int = 0, runner: str = "auto", numbers: str = "auto") -> Measured:
     """What came of so many requests. The goal: none overran a budget, and nothing leaked."""
-    start = time.perf_counter()
-    totals = fuzz(requests, seed)
+    how, start = computing(runner, numbers), time.perf_counter()
+    totals = fuzz(requests, seed, how)
     seconds = time.perf_counter() - start
 
     def count(value: float, unit: str = "requests") -> Figure:
@@ -253,7 +254,12 @@ def measure(requests: int = 100_000, seed: int = 0) -> Measured:
         "tokens": count(totals.tokens, "tokens"),
         "requests_a_second": count(requests / seconds, "requests/s"),
     }
-    return {"seed": seed, "engine_every": REQUESTS_PER_ENGINE, "goal": "no budget overrun, nothing leaked"}, figures
+    config: dict[str, object] = {
+        "seed": seed,
+        "engine_every": REQUESTS_PER_ENGINE,
+        "goal": "no budget overrun, nothing leaked",
+    }
+    return config | how._asdict(), figures
 
 
 if __name__ == "__main__":

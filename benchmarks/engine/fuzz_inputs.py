@@ -45,8 +45,8 @@ def load_tiny_model(folder: Path) -> LoadedModel:
     return loaded
 
 
-def add_promises(loaded: LoadedModel) -> None:
-    """Give a model an untrained verifier, and a calibration that some answers satisfy."""
+def add_promises(loaded: LoadedModel, runtime: Runtime) -> None:
+    """Give a model an untrained verifier, and a calibration for a runtime that some answers satisfy."""
     torch.manual_seed(1)
     line = ((-8.0, 0.0), (8.0, 1.0))
     size = VerifierConfig(loaded.model.config.hidden_size, channels=8, layers=1, heads=1)
@@ -60,7 +60,7 @@ def add_promises(loaded: LoadedModel) -> None:
         model=model_hash(loaded.path),
         verifier=verifier_hash(loaded.path),
         checker=CHECKER_VERSION,
-        runtime=Runtime(),
+        runtime=runtime,
         exit_threshold=loaded.model.config.exit_threshold,
         delta=0.05,
         coefficients=(1.0,) + (0.0,) * (len(FEATURES) - 1),

@@ -26,8 +26,9 @@ from random import Random
 from statistics import fmean, median, quantiles
 
 from benchmarks.harness.command import Measured, ratio, run
+from benchmarks.harness.computing import Computing, computing
 from benchmarks.harness.record import Figure
-from tuili.engine import Budget, Engine, Request, Ticket, load_engine
+from tuili.engine import Budget, Engine, Request, Ticket, load_engine, load_runner
 from tuili.errors import InputError, Overloaded
 from tuili.model import LoadedModel, load_model
 from tuili.store import shipped_names
@@ -143,13 +144,16 @@ def measure(
     seconds: float = 20.0,
     runs: int = 3,
     clock: str = "wall",
+    runner: str = "auto",
+    numbers: str = "auto",
 ) -> Measured:
     """The figures of both policies, in turns, for each load of the open loop and for the closed loop."""
+    how = computing(runner, numbers)
     loaded, texts, time_of = load_model(model), prompts(), Clock(clock)
     figures: defaultdict[str, list[float]] = defaultdict(list)
     for number in range(runs):
-        deadline = DEADLINE_FACTOR * time_alone(loaded, texts[:WARM_UP_ANSWERS], time_of)
-        uncut = Load(warmed(loaded, texts, time_of), time_of, deadline, tells_deadlines=False)
+        deadline = DEADLINE_FACTOR * time_alone(loaded, texts[:WARM_UP_ANSWERS], time_of, how)
+        uncut = Load(warmed(loaded, texts, time_of, how), time_of, deadline, tells_deadlines=False)
         capacity = closed_loop(uncut, texts, clients, seconds)["ended"]
         if capacity == 0:
             raise InputError(f"seconds {seconds:g}: too few for an answer")
@@ -157,11 +161,11 @@ def measure(
         figures["capacity"].append(capacity)
         for load in loads:
             for policy in POLICIES:
-                current = Load(warmed(loaded, texts, time_of), time_of, deadline, policy == "ours")
+                current = Load(warmed(loaded, texts, time_of, how), time_of, deadline, policy == "ours")
                 for name, value in open_loop(current, texts, load * capacity, seconds, number).items():
                     figures[f"{policy}_{load:g}x_{name}"].append(value)
         for policy in POLICIES:
-            current = Load(warmed(loaded, texts, time_of), time_of, deadline, policy == "ours")
+            current = Load(warmed(loaded, texts, time_of, how), time_of, deadline, policy == "ours")
             for name, value in closed_loop(current, texts, clients, seconds).items():
                 figures[f"{policy}_closed_{name}"].append(value)
     units = UNITS | {"deadline": "ms", "capacity": "requests/s", "ended": "requests/s"}
@@ -176,6 +180,7 @@ def measure(
         "clients": clients,
         "seconds": seconds,
         "clock": clock,
+        "runtime": str(load_runner(loaded, **how._asdict()).runtime),
         "deadline": f"{DEADLINE_FACTOR:g} times the median time of an answer alone",
         "goal": "2x_goodput_ratio >= 2.5, ours in time >= 0.999, its overrun_p99_groups <= 1",
     }, measured
@@ -192,9 +197,9 @@ def prompts() -> list[str]:
     return texts
 
 
-def time_alone(loaded: LoadedModel, texts: list[str], clock: Clock) -> float:
+def time_alone(loaded: LoadedModel, texts: list[str], clock: Clock, how: Computing) -> float:
     """The median seconds of an answer while nothing else is asked."""
-    engine, spent = load_engine(loaded, clock=clock), list[float]()
+    engine, spent = load_engine(loaded, **how._asdict(), clock=clock), list[float]()
     for text in texts:
         start = clock()
         engine.answer([Request(text)])
@@ -202,9 +207,9 @@ def time_alone(loaded: LoadedModel, texts: list[str], clock: Clock) -> float:
     return median(spent)
 
 
-def warmed(loaded: LoadedModel, texts: list[str], clock: Clock) -> Engine:
+def warmed(loaded: LoadedModel, texts: list[str], clock: Clock, how: Computing) -> Engine:
     """An engine that has answered some requests, so that it knows their costs."""
-    engine = load_engine(loaded, clock=clock)
+    engine = load_engine(loaded, **how._asdict(), clock=clock)
     engine.answer([Request(text) for text in texts[-WARM_UP_ANSWERS:]])
     return engine
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tuili.engine.delivery import Delivery, Mailbox
-from tuili.engine.events import TokenWritten
+from tuili.engine.events import Event, TokenWritten
 from tuili.errors import TuiliError
 
 
@@ -84,3 +87,35 @@ def test_a_loop_that_has_been_closed_is_forgotten() -> None:
     delivery.send()
     delivery.send()
     assert not delivery._posts
+
+
+@given(st.lists(st.integers(0, 2), max_size=60), st.integers(1, 7))
+def test_nothing_is_lost_between_threads(boxes: list[int], every: int) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        delivery, mailboxes = Delivery(), [Mailbox(loop) for _ in range(3)]
+
+        def deliver() -> None:
+            for number, box in enumerate(boxes):
+                delivery.add(mailboxes[box], token(str(number)))
+                if number % every == 0:
+                    delivery.send()
+            for mailbox in mailboxes:
+                delivery.add(mailbox, token("end"))
+            delivery.send()
+
+        async def taken(mailbox: Mailbox) -> list[Event]:
+            events = list[Event]()
+            while token("end") not in events:
+                events += await mailbox.take()
+            return events
+
+        thread = Thread(target=deliver)
+        thread.start()
+        found = await asyncio.gather(*map(taken, mailboxes))
+        thread.join()
+        for box, events in enumerate(found):
+            texts = [*(str(number) for number, one in enumerate(boxes) if one == box), "end"]
+            assert events == list(map(token, texts))
+
+    asyncio.run(main())

@@ -18,13 +18,13 @@ from tuili.engine.answer import Answer, Outcome
 from tuili.engine.conclusion import failure
 from tuili.engine.engine import Engine
 from tuili.engine.events import Answered, Event, EventBuilder, StepJudged, TokenWritten
-from tuili.engine.judging import JudgedChain
 from tuili.engine.promises.confidence import FEATURES, Confidence
 from tuili.engine.promises.promises import Promises
 from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.runtime.torch.load import load_engine
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
+from tuili.engine.text.judging import JudgedChain
 from tuili.engine.written import parse_tokens
 from tuili.errors import InputError, Overloaded, PromptError
 from tuili.model import LoadedModel

@@ -13,6 +13,7 @@ import pytest
 from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tuili.engine.answer import Answer
 from tuili.engine.engine import Engine
+from tuili.engine.events import Answered, Event
 from tuili.engine.request import Budget, Request
 from tuili.engine.runtime.torch.load import load_engine
 from tuili.engine.service import Closed, Service
@@ -71,6 +72,49 @@ def test_leaving_a_stream_or_a_task_frees_its_slot(loaded: LoadedModel) -> None:
         with pytest.raises(Closed):
             await service.answer(Request(PROMPT))
         task.cancel()
+
+    asyncio.run(main())
+
+
+def test_a_stream_has_the_events_of_the_blocking_engine_and_an_answer_alone_hears_no_others(
+    loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, told = load_engine(loaded), list[Event]()
+    engine.admit(Request(PROMPT, Budget(max_steps=2)), told.append)
+    while engine.busy:
+        engine.step()
+
+    async def main() -> None:
+        request = Request(PROMPT, Budget(max_steps=2))
+        async with Service(load_engine(loaded)) as service:
+            events = [event async for event in service.stream(request)]
+            batches = [batch async for batch in service.batches(request)]
+            monkeypatch.setattr("tuili.engine.engine.EventBuilder", None)
+            answer = await service.answer(request)
+        assert events[:-1] == [event for batch in batches for event in batch][:-1] == told[:-1]
+        assert all(batches)
+        last = events[-1]
+        assert isinstance(last, Answered)
+        assert cost(answer) == cost(last.answer)
+
+    asyncio.run(main())
+
+
+def test_a_task_that_is_cancelled_before_its_request_is_admitted_leaves_nothing(loaded: LoadedModel) -> None:
+    async def main() -> None:
+        engine = load_engine(loaded)
+        async with Service(engine) as service:
+            request = engine.prepare(Request(PROMPT, Budget(max_tokens=400)))
+            for _ in range(20):
+                task = asyncio.create_task(service.answer(request))
+                await asyncio.sleep(0)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            await service.drained()
+            assert not service._streams
+        assert not service._live
+        assert not engine.busy
 
     asyncio.run(main())
 

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 import uvicorn
-from fastapi import FastAPI
 from openai import OpenAI
 
 from tests.waiting import GUARD_SECONDS, eventually
 from tuili.serve.alarm_files import AlarmFiles
-from tuili.serve.app import Settings, make_app
+from tuili.serve.app import Application, Settings, make_app
 from tuili.serve.models import EngineFactory, ModelRegistry, engine_factory
 from tuili.serve.server import listen
 
@@ -25,7 +24,7 @@ from tuili.serve.server import listen
 class Running:
     """A server at work in its own thread."""
 
-    app: FastAPI
+    app: Application
     url: str
     clients: list[OpenAI] = field(default_factory=list)
 

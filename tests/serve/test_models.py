@@ -17,8 +17,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 from openai import OpenAI
+from starlette.testclient import TestClient
 
 from benchmarks.harness.tiny import save_tiny
 from tests.serve.conftest import Running, running
@@ -137,7 +137,7 @@ def test_one_long_stream_holds_up_no_other_model_and_no_collection_stops_the_ser
         assert await models.start()
         frozen, old = gc.get_freeze_count(), models.find("first")
         engine = weakref.ref(old.engine)
-        stream = old.stream(await old.prepare(Request("What is 1 + 1?")))
+        stream = old.batches(await old.prepare(Request("What is 1 + 1?")))
         await anext(stream)
         del old
         for folder in folders:
@@ -148,7 +148,7 @@ def test_one_long_stream_holds_up_no_other_model_and_no_collection_stops_the_ser
             assert await models.refresh() == ["first", "second"]
             assert len(models._leaving) >= 1, "it still answers"
             assert models.find("first").engine is not engine()
-            assert isinstance([event async for event in stream][-1], Answered)
+            assert isinstance([batch async for batch in stream][-1][-1], Answered)
             await until(lambda: engine() is None and not models._leaving)
         finally:
             gc.callbacks.remove(note)
@@ -166,7 +166,7 @@ def test_at_the_end_a_model_that_was_replaced_ends_too(tmp_path: Path) -> None:
         models = ModelRegistry([str(folder)], MAKE)
         await models.start()
         old = models.find("own")
-        stream = old.stream(await old.prepare(Request("What is 1 + 1?")))
+        stream = old.batches(await old.prepare(Request("What is 1 + 1?")))
         await anext(stream)
         os.utime(folder / "config.json")
         await models.refresh()

@@ -12,10 +12,10 @@ import pytest
 
 from tests.serve.conftest import Running
 from tests.serve.replies import check_type
-from tuili.engine import Request
+from tuili.engine import Event, Request, TokenWritten
 from tuili.serve.errors import HttpError
 from tuili.serve.monitoring.request_metrics import RequestMetrics
-from tuili.serve.sse import encode_events
+from tuili.serve.streams import encode_events
 
 QUESTION = "What is 2 + 2?"
 ASKED: dict[str, Any] = {
@@ -138,15 +138,24 @@ def test_a_method_that_is_not_taken_hears_which_are(server: Running) -> None:
 
 
 def test_an_error_in_a_named_stream_is_an_event_of_its_own_number() -> None:
-    async def events() -> AsyncGenerator[dict[str, Any], None]:
-        yield {"type": "response.created", "sequence_number": 0}
+    class Told:
+        named = True
+
+        def of_event(self, index: int, event: Event) -> list[dict[str, Any]]:
+            return [{"type": "response.created", "sequence_number": index}]
+
+        def at_end(self) -> list[dict[str, Any]]:
+            pytest.fail("an error ends it")
+
+    async def batches() -> AsyncGenerator[list[tuple[int, Event]], None]:
+        yield [(0, TokenWritten(1, "1", 3))]
         raise HttpError(500, "an error inside", "engine_failed")
 
-    async def main() -> list[str]:
-        return [text async for text in encode_events(events(), named=True)]
+    async def main() -> list[bytes]:
+        return [block async for block in encode_events(batches(), Told())]
 
     *_, last = asyncio.run(main())
-    event, data = last.strip().split("\n")
+    event, data = last.decode().strip().split("\n")
     assert event == "event: error"
     check_type("ResponseEvent", data.removeprefix("data: "))
     event = json.loads(data.removeprefix("data: "))

@@ -10,71 +10,147 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.engine.peers.protocol import ROOT, Work
+from benchmarks.engine.peers.protocol import ROOT
 from benchmarks.engine.peers.sizes import SIZES, save_llama
-from benchmarks.engine.peers.workers.tuili_engine import compiles
 
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
 """Made by `make bench`."""
 PACKAGE = "benchmarks.engine.peers"
-GGUF = ("f16", "q8_0")
-DTYPES = {"fp32": "float32", "bf16": "bfloat16", "int8": "bfloat16"}
+GGUF = ("f16", "q8_0", "q4_0")
+OPENVINO = ("bf16", "int8", "int4")
+COMPILED_COMMIT = "87d4c8e80b5d692ce42b83985256c15c759564ad"
+"""The last commit of ours that compiled the torch step."""
+NATIVE = {
+    "fp32": "weights, activations fp32",
+    "bf16": "weights, activations bf16, sums fp32",
+    "int8": "weights int8 with a scale an output, activations int8 with a scale a token, sums int32",
+    "int4": "weights int4 with a scale for 32, activations int8 with a scale a token",
+}
+"""The formats of our native runner by their names, in words."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A worker and a way to use it. Contenders with the same module and arguments share a process."""
+    """A worker and a way to use it. Contenders with the same module, arguments and tree share a process.
+
+    numbers: the formats that it computes with, in words.
+    tree: the folder with the sources of `tuili` that its worker imports.
+    fast: whether it does all work; the others do only the work that is for all.
+    """
 
     name: str
     python: str
     module: str
     arguments: Sequence[str]
     variant: Mapping[str, Any] = field(default_factory=dict)
+    numbers: str = ""
+    tree: Path = ROOT
+    fast: bool = True
 
-    def takes(self, work: Work) -> bool:
-        """Whether it does this work: continuous batching of transformers is too slow here for more than one kind."""
-        return not self.variant.get("continuous") or (work.batch, work.prompt) == (16, 32)
 
-
-def contenders(size: str, folder: Path, peers: str, shares: Sequence[float]) -> list[Contender]:
+def contenders(size: str, folder: Path, peers: str, depths: Sequence[str]) -> list[Contender]:
     """All contenders for a model size, whose files lie in `folder`.
 
-    Those of ours named `exits` let these shares of their tokens leave at each exit. The small model also runs in fp32,
-    eager, at full depth, as the weights are loaded by default.
+    Those of ours named `exits` let their tokens leave where nano's left, by these texts of `measured_exits`.
     """
-    python, llama = sys.executable, folder / size
-    competing = []
-    best = "compiled" if compiles() else "eager"
-    plain = [("fp32", "eager", "full")] if size == "24m" else []
-    both = [("bf16", best, "full"), ("bf16", best, "exits"), ("int8", best, "full"), ("int8", best, "exits")]
-    for weights, kind, depth in [*plain, *both]:
-        variant: dict[str, Any] = {"compiled": kind == "compiled", "int8": weights == "int8"}
-        if depth == "exits":
-            variant["shares"] = list(shares)
-        name = f"ours_{weights}_{kind}_{depth}"
-        competing.append(Contender(name, python, f"{PACKAGE}.workers.tuili_engine", [size, DTYPES[weights]], variant))
-    competing += [
-        Contender(f"llama_cpp_{kind}", peers, f"{PACKAGE}.workers.llama_cpp", [str(llama / f"{kind}.gguf")])
-        for kind in GGUF
+    return [
+        *ours(size, depths),
+        *compiled(size, depths, folder),
+        *(llama_cpp(folder / size, peers, kind, "f16") for kind in GGUF),
+        *(llama_cpp(folder / size, peers, kind, "q8_0") for kind in GGUF[1:]),
+        *(openvino(folder / size, peers, kind) for kind in OPENVINO),
+        Contender(
+            "transformers",
+            sys.executable,
+            f"{PACKAGE}.workers.hugging_face",
+            [str(folder / size), "float32"],
+            numbers="weights, activations, cache fp32",
+            fast=False,
+        ),
     ]
-    competing.append(Contender("openvino", peers, f"{PACKAGE}.workers.openvino_genai", [str(llama / "openvino")]))
-    hugging_face = f"{PACKAGE}.workers.hugging_face", [str(llama), "float32"]
-    competing.append(Contender("transformers", python, *hugging_face))
-    if size == "24m":
-        competing.append(Contender("transformers_continuous", python, *hugging_face, {"continuous": True}))
-    return competing
+
+
+def ours(size: str, depths: Sequence[str]) -> list[Contender]:
+    """Our native runner in all its formats, and the torch runner in fp32, each at full depth and with exits."""
+    kinds = [("native", numbers, text) for numbers, text in NATIVE.items()]
+    return [
+        Contender(
+            f"ours_{numbers if runner == 'native' else f'{runner}_{numbers}'}_{depth}",
+            sys.executable,
+            f"{PACKAGE}.workers.tuili_engine",
+            [size],
+            {"runner": runner, "numbers": numbers} | replay,
+            text,
+            fast=runner == "native",
+        )
+        for runner, numbers, text in [*kinds, ("torch", "fp32", "weights, activations, cache fp32")]
+        for depth, replay in ways(depths)
+    ]
+
+
+def compiled(size: str, depths: Sequence[str], folder: Path) -> list[Contender]:
+    """The compiled step of our last commit that had one, in 8 bits."""
+    return [
+        Contender(
+            f"ours_compiled_int8_{depth}",
+            sys.executable,
+            f"{PACKAGE}.workers.tuili_compiled",
+            [size],
+            {"compiled": True, "int8": True} | replay,
+            "weights int8 with a scale an output (experts bf16), activations int8 with a scale a token, cache bf16",
+            compiled_tree(folder),
+            fast=False,
+        )
+        for depth, replay in ways(depths)
+    ]
+
+
+def ways(depths: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Full depth and replayed exits, and what each adds to a variant."""
+    return [("full", {}), ("exits", {"depths": list(depths)})]
+
+
+def llama_cpp(llama: Path, peers: str, kind: str, cache: str) -> Contender:
+    """llama.cpp with weights of one kind and a cache of another; `f16` is the cache's default."""
+    return Contender(
+        f"llama_cpp_{kind}" + ("" if cache == "f16" else f"_cache_{cache}"),
+        peers,
+        f"{PACKAGE}.workers.llama_cpp",
+        [str(llama / f"{kind}.gguf")],
+        {"cache": cache},
+        f"weights {kind}, activations {'f16' if kind == 'f16' else 'q8_0'}, cache {cache}",
+    )
+
+
+def openvino(llama: Path, peers: str, kind: str) -> Contender:
+    """OpenVINO GenAI with weights of one kind."""
+    numbers = f"weights {kind}, activations bf16, or int8 where its plugin rounds them, cache by its default"
+    return Contender(
+        f"openvino_{kind}", peers, f"{PACKAGE}.workers.openvino_genai", [str(llama / f"openvino_{kind}")], {}, numbers
+    )
+
+
+def compiled_tree(folder: Path) -> Path:
+    """Where the sources of `COMPILED_COMMIT` are, which `prepare_files` writes."""
+    return folder / f"tree_{COMPILED_COMMIT[:8]}"
 
 
 def prepare_files(size: str, folder: Path, peers: str) -> None:
-    """Write the model files of the peers where they are missing: one random Llama in their three formats."""
+    """Write what is missing: one random Llama in the formats of the peers, and the sources of our compiled step."""
     llama = folder / size
     if not (llama / "config.json").is_file():
         save_llama(SIZES[size], llama)
     for kind in GGUF:
-        write_missing(
-            llama / f"{kind}.gguf", peers, f"{PACKAGE}.gguf_export", str(llama), str(llama / f"{kind}.gguf"), kind
-        )
-    write_missing(llama / "openvino", peers, f"{PACKAGE}.openvino_export", str(llama), str(llama / "openvino"))
+        file = llama / f"{kind}.gguf"
+        write_missing(file, peers, f"{PACKAGE}.gguf_export", str(llama), str(file), kind)
+    for kind in OPENVINO:
+        out = llama / f"openvino_{kind}"
+        write_missing(out, peers, f"{PACKAGE}.openvino_export", str(llama), str(out), kind)
+    tree = compiled_tree(folder)
+    if not tree.is_dir():
+        archive = subprocess.run(["git", "archive", COMPILED_COMMIT, "src"], cwd=ROOT, capture_output=True, check=True)
+        tree.mkdir(parents=True)
+        subprocess.run(["tar", "-x", "-C", str(tree)], input=archive.stdout, check=True)
 
 
 def write_missing(path: Path, python: str, module: str, *arguments: str) -> None:
@@ -89,8 +165,15 @@ def write_missing(path: Path, python: str, module: str, *arguments: str) -> None
 
 
 def versions(peers: str) -> dict[str, str]:
-    """The versions of the peers' packages."""
-    names = ("llama-cpp-py-sync", "gguf", "openvino", "openvino-genai", "optimum-intel")
+    """The versions of the peers' packages, and llama.cpp's commit."""
+    names = ("gguf", "openvino", "openvino-genai", "optimum-intel", "nncf")
     code = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
     done = subprocess.run([peers, "-c", code, *names], capture_output=True, text=True, check=True)
-    return dict(zip(names, done.stdout.split(), strict=True))
+    known = dict(zip(names, done.stdout.split(), strict=True))
+    return known | {"llama_server": llama_server_version(Path(peers).with_name("llama-server"))}
+
+
+def llama_server_version(server: Path) -> str:
+    """The version that llama.cpp's server prints; it is built together with the library."""
+    done = subprocess.run([str(server), "--version"], capture_output=True, text=True, check=True)
+    return (done.stdout + done.stderr).splitlines()[0].removeprefix("version: ")

@@ -1,4 +1,4 @@
-"""A Llama in Hugging Face layout as a GGUF file: `python -m benchmarks.engine.peers.gguf_export FOLDER FILE f16|q8_0`.
+"""A Llama in Hugging Face layout as a GGUF file: `python -m benchmarks.engine.peers.gguf_export FOLDER FILE KIND`.
 
 A folder without a tokenizer gives a file without vocabulary, which takes ids alone; a tokenizer must be byte-level BPE.
 Norms stay fp32, as llama.cpp's own converter leaves them.
@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 TYPES = {
     "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
     "q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
+    "q4_0": (gguf.GGMLQuantizationType.Q4_0, gguf.LlamaFileType.MOSTLY_Q4_0),
 }
 
 

@@ -1,7 +1,8 @@
 """How the benchmark talks to its workers: one process for each engine, model and number of threads; work as JSON lines.
 
 A worker prepares a piece of work, then does it and gives the time by the clock and the processor time of all its
-threads. This module needs the standard library alone, for workers run in environments of their own.
+threads. Short work is done again with other prompts until it has taken `LEAST_SECONDS`. This module needs the standard
+library alone, for workers run in environments of their own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ FIRST_PROMPT_ID = 8
 """Smaller ids may be special tokens and are in no prompt."""
 COMPARED_TOKENS = 8
 """Of the first response, which are handed back to compare engines by."""
+LEAST_SECONDS, MOST_TIMES = 0.3, 50
+"""Work is done again until it has taken so long, or so often."""
 
 
 @dataclass(frozen=True)
@@ -57,27 +60,60 @@ def serve(prepare: Prepare) -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     for line in sys.stdin:
-        work = Work(**json.loads(line))
-        go = prepare(work)
-        wall, processor = time.perf_counter(), time.process_time()
+        print(json.dumps(timed(prepare, Work(**json.loads(line)))), file=answers)
+
+
+def timed(prepare: Prepare, work: Work) -> dict[str, Any]:
+    """Do a piece of work, again and again while that is short.
+
+    Gives the mean `seconds` and `cpu_seconds` of once; the first `tokens` of the first time; and `others`, the cores
+    that other processes kept busy meanwhile, None where the system does not tell it.
+    """
+    wall = processor = 0.0
+    first: list[int] = []
+    times = 0
+    busy, begun, own = busy_seconds(), time.perf_counter(), time.process_time()
+    while wall < LEAST_SECONDS and times < MOST_TIMES:
+        go = prepare(replace(work, seed=1000 * work.seed + times))
+        start, spent = time.perf_counter(), time.process_time()
         tokens = go()
-        wall, processor = time.perf_counter() - wall, time.process_time() - processor
+        wall, processor = wall + time.perf_counter() - start, processor + time.process_time() - spent
         lengths = {len(response) for response in tokens}
         assert len(tokens) == work.batch and lengths == {work.new}, f"{len(tokens)} responses of {lengths} tokens"
-        first = [int(token) for token in tokens[0][:COMPARED_TOKENS]]
-        print(json.dumps({"seconds": wall, "cpu_seconds": processor, "tokens": first}), file=answers)
+        first = first or [int(token) for token in tokens[0][:COMPARED_TOKENS]]
+        times += 1
+    others = None
+    if (ended := busy_seconds()) is not None and busy is not None:
+        others = max(0.0, (ended - busy - (time.process_time() - own)) / (time.perf_counter() - begun))
+    return {"seconds": wall / times, "cpu_seconds": processor / times, "tokens": first, "others": others}
+
+
+def busy_seconds() -> float | None:
+    """Processor time of the whole machine so far, without idling and waiting; None where the system does not tell."""
+    try:
+        fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    except OSError:
+        return None
+    user, nice, system, _idle, _waiting, interrupts, soft_interrupts, stolen = map(int, fields[:8])
+    ticks: int = os.sysconf("SC_CLK_TCK")
+    return (user + nice + system + interrupts + soft_interrupts + stolen) / ticks
 
 
 class Worker:
-    """The other side: a process that is started with the first piece of work. Its stderr goes into the file `log`."""
+    """The other side: a process that is started with the first piece of work. Its stderr goes into the file `log`.
 
-    def __init__(self, python: str, module: str, arguments: Sequence[str], threads: int, log: Path) -> None:
+    tree: the folder with the sources of `tuili` that the worker imports.
+    """
+
+    def __init__(
+        self, python: str, module: str, arguments: Sequence[str], threads: int, log: Path, tree: Path = ROOT
+    ) -> None:
         self._command = [python, "-m", module, *arguments, str(threads)]
-        self._threads, self._log = threads, log
+        self._threads, self._log, self._tree = threads, log, tree
         self._process: subprocess.Popen[str] | None = None
 
     def do(self, work: Work) -> dict[str, Any]:
-        """`seconds`, `cpu_seconds` and the first `tokens`. Raises `RuntimeError` where the worker dies."""
+        """What `timed` gives. Raises `RuntimeError` where the worker dies."""
         process = self._process = self._process or self._start()
         assert process.stdin and process.stdout
         process.stdin.write(json.dumps(asdict(work)) + "\n")
@@ -96,7 +132,8 @@ class Worker:
             self._process = None
 
     def _start(self) -> subprocess.Popen[str]:
-        environment = os.environ | {"OMP_NUM_THREADS": str(self._threads), "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+        path = f"{self._tree / 'src'}:{ROOT}"
+        environment = os.environ | {"OMP_NUM_THREADS": str(self._threads), "PYTHONPATH": path}
         with self._log.open("w") as log:
             return subprocess.Popen(
                 self._command,

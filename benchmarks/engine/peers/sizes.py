@@ -31,8 +31,10 @@ class Size:
     layers: int
     heads: int
     kv_heads: int
+    head: int
     feed_forward: int
-    """Of the Llama's layers and of our trunk's."""
+    """Of the Llama's layers."""
+    trunk_feed_forward: int
     expert: int
     """Of one of our experts, of which a token uses two of 16; chosen so that the active sizes are equal."""
     trunk: int
@@ -43,12 +45,12 @@ class Size:
             "nano",
             vocab_size=self.vocabulary,
             hidden_size=self.hidden,
-            intermediate_size=self.feed_forward,
+            intermediate_size=self.trunk_feed_forward,
             trunk_layers=self.trunk,
             group_layers=(self.layers - self.trunk) // 3,
             num_attention_heads=self.heads,
             num_key_value_heads=self.kv_heads,
-            head_dim=64,
+            head_dim=self.head,
             moe_intermediate_size=self.expert,
             initializer_range=WEIGHT_STD,
         )
@@ -62,7 +64,7 @@ class Size:
             num_hidden_layers=self.layers,
             num_attention_heads=self.heads,
             num_key_value_heads=self.kv_heads,
-            head_dim=64,
+            head_dim=self.head,
             max_position_embeddings=2048,
             tie_word_embeddings=True,
             initializer_range=WEIGHT_STD,
@@ -85,10 +87,14 @@ class Size:
 
 
 SIZES = {
-    "24m": Size(2048, 384, 12, 6, 2, 1344, 704, 3),
-    "135m": Size(49152, 576, 30, 9, 3, 1536, 816, 9),
+    "nano": Size(1640, 192, 12, 6, 2, 32, 224, 512, 80, 3),
+    "24m": Size(2048, 384, 12, 6, 2, 64, 1344, 1344, 704, 3),
+    "135m": Size(49152, 576, 30, 9, 3, 64, 1536, 1536, 832, 9),
 }
-"""The second Llama has the shape of SmolLM2-135M."""
+"""The first is the shipped nano, and the last Llama has the shape of SmolLM2-135M. Feed forward layers of a multiple of
+32 are needed for blocks of few bits: the Llama beside nano is 1.3% smaller than what a token of ours uses, the last one
+0.7%.
+"""
 
 
 def build_ours(size: Size, dtype: torch.dtype) -> tuple[TuiliForCausalLM, Tokenizer]:

@@ -15,10 +15,10 @@ from math import inf
 
 from tuili.engine.answer import Promise, shortcoming
 from tuili.engine.attempt import Attempt, best_of
-from tuili.engine.judging import JudgedChain
 from tuili.engine.promises.confidence import Confidence
 from tuili.engine.request import Depth, Request, Sampling
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
+from tuili.engine.text.judging import JudgedChain
 from tuili.engine.written import CheckedStep, parse_tokens
 from tuili.steps import THINK, Context, Status, check_chain
 from tuili.store import Tokenizer

@@ -1,15 +1,13 @@
-"""Events on their way from the engine's thread to tasks of event loops: a loop is woken once for all that it has not yet
-seen, however many tasks wait and however many steps were made meanwhile.
+"""Events on their way from the engine's thread to tasks of event loops: a loop is woken once for all that it has not
+yet seen, however many tasks wait and however many steps were made meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 
 from tuili.engine.events import Event
-from tuili.errors import TuiliError
 
 
 class Mailbox:
@@ -17,10 +15,10 @@ class Mailbox:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._entries: list[Event | TuiliError] = []
+        self._entries: list[Event | Exception] = []
         self._waiting: asyncio.Future[None] | None = None
 
-    def put(self, entry: Event | TuiliError) -> None:
+    def put(self, entry: Event | Exception) -> None:
         """Add an event, or the error that ends them."""
         self._entries.append(entry)
         if self._waiting is not None and not self._waiting.done():
@@ -35,7 +33,7 @@ class Mailbox:
             finally:
                 self._waiting = None
         entries, self._entries = self._entries, []
-        events = [entry for entry in entries if not isinstance(entry, TuiliError)]
+        events = [entry for entry in entries if not isinstance(entry, Exception)]
         if len(events) < len(entries):
             if not events:
                 raise entries[0]  # type: ignore[misc]
@@ -48,12 +46,12 @@ class _Post:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self.entries: deque[tuple[Mailbox, Event | TuiliError]] = deque()
+        self.entries: deque[tuple[Mailbox, Event | Exception]] = deque()
         self._called = False
 
     def send(self) -> None:
         """Let the loop hand out what waits, unless it is about to."""
-        if self.entries and not self._called:
+        if not self._called:
             self._called = True
             self._loop.call_soon_threadsafe(self._hand_out)
 
@@ -70,17 +68,21 @@ class Delivery:
     def __init__(self) -> None:
         self._posts: dict[asyncio.AbstractEventLoop, _Post] = {}
 
-    def add(self, mailbox: Mailbox, entry: Event | TuiliError) -> None:
+    def add(self, mailbox: Mailbox, entry: Event | Exception) -> None:
         """Take an event, or the error that ends them."""
         post = self._posts.get(mailbox.loop)
         if post is None:
             post = self._posts[mailbox.loop] = _Post(mailbox.loop)
         post.entries.append((mailbox, entry))
 
-    def send(self) -> None:
-        """Wake every loop that something has come for."""
+    def send(self) -> bool:
+        """Wake every loop that something has come for. Returns whether there was any."""
+        sent = False
         for loop, post in list(self._posts.items()):
-            with suppress(RuntimeError):
-                post.send()
-                continue
-            del self._posts[loop]  # it has been closed, and nobody waits
+            if post.entries:
+                sent = True
+                try:
+                    post.send()
+                except RuntimeError:  # it has been closed, and nobody waits
+                    del self._posts[loop]
+        return sent

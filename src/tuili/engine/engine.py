@@ -40,6 +40,8 @@ class Ticket:
     loop: Generator[Sequence, bool, bool] = field(repr=False)
     key: QueueKey = field(repr=False)
     listener: Listener | None = field(repr=False)
+    streamed: bool = True
+    """Whether the listener hears of tokens and steps."""
     attempts: int = 0
     events: EventBuilder | None = field(default=None, repr=False)
     cancelled: bool = False
@@ -124,12 +126,18 @@ class Engine:
         return bool(self._tickets)
 
     def admit(
-        self, request: Request, listener: Listener | None = None, *, min_confidence: float | None = None
+        self,
+        request: Request,
+        listener: Listener | None = None,
+        *,
+        min_confidence: float | None = None,
+        streamed: bool = True,
     ) -> Ticket:
         """Admit a request.
 
         Args:
             listener: called with the events of the request, in order, the last of which is `Answered`.
+            streamed: whether the listener hears of tokens and steps too, or of the answer alone.
             min_confidence: the confidence that the answer needs, where no error tolerance determines it.
 
         Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context, `InputError`
@@ -137,7 +145,8 @@ class Engine:
         or whose promise was revoked,
         `Overloaded` when too many requests wait, or this one cannot be answered in time behind those admitted before.
         """
-        return self.admit_prepared(self.prepare(request), listener, min_confidence=min_confidence)
+        prepared = self.prepare(request)
+        return self.admit_prepared(prepared, listener, min_confidence=min_confidence, streamed=streamed)
 
     def prepare(self, request: Request) -> PreparedRequest:
         """Check and tokenise the prompt of a request. Any thread may do this. The request's time runs from here."""
@@ -161,7 +170,12 @@ class Engine:
         return PreparedRequest(request, ids, received_at, slice(before, len(ids) if whole else len(ids) - 1))
 
     def admit_prepared(
-        self, prepared: PreparedRequest, listener: Listener | None = None, *, min_confidence: float | None = None
+        self,
+        prepared: PreparedRequest,
+        listener: Listener | None = None,
+        *,
+        min_confidence: float | None = None,
+        streamed: bool = True,
     ) -> Ticket:
         """`admit` for a request that has been prepared."""
         request, ids = prepared.request, prepared.ids
@@ -179,7 +193,7 @@ class Engine:
         loop = run_attempts(state, self._settings)
         sequence = next(loop)
         key = self.scheduler.submit(sequence)
-        ticket = Ticket(state, sequence, loop, key, listener)
+        ticket = Ticket(state, sequence, loop, key, listener, streamed)
         self._track(ticket, sequence)
         return ticket
 
@@ -272,7 +286,7 @@ class Engine:
         if sequence.read_from is not None:
             return
         ticket.attempts += 1
-        if ticket.listener is not None:
+        if ticket.streamed and ticket.listener is not None:
             state = ticket.state
             try:
                 ticket.events = EventBuilder(

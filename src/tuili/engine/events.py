@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tuili.engine.answer import Answer
-from tuili.engine.detokenizer import IncrementalDetokenizer
-from tuili.engine.judging import JudgedChain
 from tuili.engine.sequence import Sequence
-from tuili.engine.step_reader import StepReader
-from tuili.engine.stop_texts import StopTextFilter
+from tuili.engine.text.detokenizer import IncrementalDetokenizer
+from tuili.engine.text.judging import JudgedChain
+from tuili.engine.text.step_reader import StepReader
+from tuili.engine.text.stop_texts import StopTextFilter
 from tuili.steps import Verdict
 from tuili.store import Tokenizer
 

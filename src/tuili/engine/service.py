@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Future
@@ -11,7 +12,7 @@ from functools import partial
 from queue import SimpleQueue
 from threading import Lock, Thread
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tuili.engine.answer import Answer
 from tuili.engine.delivery import Delivery, Mailbox
@@ -23,26 +24,46 @@ from tuili.errors import TuiliError
 
 MAX_COMMAND_SECONDS = 0.002
 """Time for commands between two steps, so that many new requests do not hold up running ones."""
+MIN_DELIVERY_SECONDS = 0.001
+"""Between two wake-ups of an event loop while the engine is busy. To wake it costs as much as to decode a token of a
+small model, and nobody sees the difference."""
+SWITCH_SECONDS = 0.0005
+"""After which a thread that waits for Python's lock gets it, in a process that has opened a service. By default it is
+ten times as long, and so long an event loop beside a busy engine can answer nobody."""
 
 Result = TypeVar("Result")
+Command = tuple[Callable[[], None], Callable[[Exception], None]]
+"""What the engine's thread is to do, and what it does where the engine has failed before."""
 
 
 class Closed(TuiliError):
     """The service takes no more requests."""
 
 
+class _Call:
+    """A request on its way through the engine, and where its task waits for events or for the error that ends them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.mailbox = Mailbox(loop)
+        self.ticket: Ticket | None = None
+        """Set once the request has been admitted."""
+        self.withdrawn = False
+
+
 class Service:
-    """Use it as `async with Service(engine) as service:`, and call `answer` or `stream`.
+    """Use it as `async with Service(engine) as service:`, and call `answer`, `stream` or `batches`.
 
     Requests may come from any task of any event loop. Those that are running at the end of the block are cancelled.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._live: dict[Ticket, Mailbox] = {}
-        self._delivery = Delivery()
+        self._live = set[_Call]()
+        """Requests that have been admitted and not answered."""
+        self._delivery, self._sent_at = Delivery(), 0.0
+        """What is to be delivered, and when some was last sent, in seconds."""
         self._lock = Lock()
-        self._commands: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
+        self._commands: SimpleQueue[Command | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="engine", daemon=True)
         self._open = False
         self._streams = 0
@@ -54,6 +75,7 @@ class Service:
 
     async def __aenter__(self) -> Service:
         self._open = True
+        sys.setswitchinterval(min(SWITCH_SECONDS, sys.getswitchinterval()))
         self._thread.start()
         return self
 
@@ -65,18 +87,19 @@ class Service:
 
     async def observe(self) -> Observation | None:
         """`Engine.observe`, between two steps."""
-        return await asyncio.wrap_future(self._post(self._engine.observe))
+        return await asyncio.wrap_future(self._result_of(self._engine.observe))
 
     async def drained(self) -> None:
         """Wait until all requests have been answered."""
         while self._open and self._streams:
             await asyncio.sleep(0.01)
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request | PreparedRequest) -> Answer:
         """Answer one request. Cancelling the task cancels the request. Raises what `Engine.admit` raises."""
-        async for event in self.stream(request):
-            if isinstance(event, Answered):
-                return event.answer
+        async with aclosing(self.batches(request, streamed=False)) as batches:
+            async for events in batches:
+                if isinstance(events[-1], Answered):
+                    return events[-1].answer
         raise AssertionError("a request ends with its answer")
 
     async def stream(self, request: Request | PreparedRequest) -> AsyncIterator[Event]:
@@ -84,66 +107,69 @@ class Service:
         request.
         """
         async with aclosing(self.batches(request)) as batches:
-            async for batch in batches:
-                for event in batch:
+            async for events in batches:
+                for event in events:
                     yield event
 
-    async def batches(self, request: Request | PreparedRequest) -> AsyncGenerator[list[Event], None]:
-        """The same events in lists, each with all that have come since the one before. No list is empty."""
+    async def batches(
+        self, request: Request | PreparedRequest, *, streamed: bool = True
+    ) -> AsyncGenerator[list[Event], None]:
+        """`stream`, with all events together that have come since the last ones were taken.
+
+        Args:
+            streamed: whether tokens and steps are told, or the answer alone.
+        """
         self._streams += 1
+        call, ended = _Call(asyncio.get_running_loop()), False
         try:
-            async with aclosing(self._batches(request)) as batches:
-                async for batch in batches:
-                    yield batch
+            prepared = request
+            if isinstance(prepared, Request):
+                prepared = await asyncio.to_thread(self._engine.prepare, prepared)
+            fail = partial(self._delivery.add, call.mailbox)
+            self._post(partial(self._admit, call, prepared, streamed), fail)
+            while not ended:
+                batch = await call.mailbox.take()
+                ended = isinstance(batch[-1], Answered)
+                yield batch
         finally:
             self._streams -= 1
+            if not ended:
+                self._withdraw(call)
 
-    async def _batches(self, request: Request | PreparedRequest) -> AsyncGenerator[list[Event], None]:
-        mailbox, prepared = Mailbox(asyncio.get_running_loop()), request
-        if isinstance(prepared, Request):
-            prepared = await asyncio.to_thread(self._engine.prepare, prepared)
-        admission = self._post(partial(self._admit, prepared, mailbox))
-        try:
-            ticket = await asyncio.wrap_future(admission)
-        except asyncio.CancelledError:
-            admission.add_done_callback(self._withdraw)
-            raise
-        try:
-            while True:
-                batch = await mailbox.take()
-                yield batch
-                if isinstance(batch[-1], Answered):
-                    return
-        finally:
-            if ticket.answer is None:
-                self._cancel(ticket)
+    def _withdraw(self, call: _Call) -> None:
+        """Cancel a request that nobody waits for any more."""
 
-    def _withdraw(self, admission: Future[Ticket]) -> None:
-        """Cancel a request that was admitted after its task had been cancelled."""
-        if not admission.cancelled() and admission.exception() is None:
-            self._cancel(admission.result())
+        def cancel() -> None:
+            if call.ticket is not None:
+                self._engine.cancel(call.ticket)
 
-    def _cancel(self, ticket: Ticket) -> None:
+        call.withdrawn = True
         with suppress(Closed):  # a closed service has cancelled everything
-            self._post(lambda: self._engine.cancel(ticket))
+            self._post(cancel, lambda _: None)
 
-    def _admit(self, prepared: PreparedRequest, mailbox: Mailbox) -> Ticket:
-        def listen(event: Event) -> None:
-            if isinstance(event, Answered):
-                self._live.pop(ticket, None)
-            self._delivery.add(mailbox, event)
-
-        ticket = self._engine.admit_prepared(prepared, listen)
-        self._live[ticket] = mailbox
-        return ticket
-
-    def _post(self, command: Callable[[], Result]) -> Future[Result]:
-        """Run a command in the engine's thread, between two steps."""
-        future: Future[Result] = Future()
+    def _post(self, run: Callable[[], None], fail: Callable[[Exception], None]) -> None:
+        """Run a command in the engine's thread, between two steps. `fail` is called where the engine has failed."""
         with self._lock:
             if not self._open:
                 raise Closed("the engine has been closed: it takes no more requests")
-            self._commands.put((command, future))
+            self._commands.put((run, fail))
+
+    def _result_of(self, function: Callable[[], Result]) -> Future[Result]:
+        """What a function returns or raises in the engine's thread."""
+        future: Future[Result] = Future()
+
+        def run() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function())
+                except Exception as error:
+                    future.set_exception(error)
+
+        def fail(error: Exception) -> None:
+            if future.set_running_or_notify_cancel():
+                future.set_exception(error)
+
+        self._post(run, fail)
         return future
 
     def _close(self) -> None:
@@ -152,41 +178,59 @@ class Service:
             self._open = False
             self._commands.put(None)
 
+    # What the engine's thread does
+
+    def _admit(self, call: _Call, prepared: PreparedRequest, streamed: bool) -> None:
+        def listen(event: Event) -> None:
+            if isinstance(event, Answered):
+                self._live.discard(call)
+            self._delivery.add(call.mailbox, event)
+
+        if call.withdrawn:
+            return
+        self._live.add(call)
+        try:
+            call.ticket = self._engine.admit_prepared(prepared, listen, streamed=streamed)
+        except Exception as error:
+            self._live.discard(call)
+            self._delivery.add(call.mailbox, error)
+
+    def _send(self) -> None:
+        """Send off what there is to deliver."""
+        if self._delivery.send():
+            self._sent_at = time.perf_counter()
+
     def _run(self) -> None:
-        """The engine's thread: commands, then a step, until the service is closed."""
+        """Commands, then a step, until the service is closed."""
         try:
             while self._run_commands():
                 self._engine.step()
-                self._delivery.send()
+                if time.perf_counter() >= self._sent_at + MIN_DELIVERY_SECONDS:
+                    self._send()
         except Exception as error:
             self._close()
             failure = TuiliError(f"the engine has failed: {error!r}")
             failure.__cause__ = error
-            for mailbox in self._live.values():
-                self._delivery.add(mailbox, failure)
-            self._delivery.send()
+            for call in self._live:
+                self._delivery.add(call.mailbox, failure)
             self._live.clear()
-            while (entry := self._commands.get()) is not None:
-                if entry[1].set_running_or_notify_cancel():
-                    entry[1].set_exception(failure)
+            while (command := self._commands.get()) is not None:
+                command[1](failure)
             raise
+        finally:
+            self._send()
 
     def _run_commands(self) -> bool:
         """Run posted commands: for a moment while the engine is busy, else until it is. False once closed."""
         until = time.perf_counter() + MAX_COMMAND_SECONDS
         while not self._engine.busy or (not self._commands.empty() and time.perf_counter() < until):
-            entry = self._commands.get()
-            if entry is None:
-                for ticket in list(self._live):
-                    self._engine.cancel(ticket)
-                self._delivery.send()
+            if not self._engine.busy:
+                self._send()
+            command = self._commands.get()
+            if command is None:
+                for call in list(self._live):
+                    assert call.ticket is not None
+                    self._engine.cancel(call.ticket)
                 return False
-            command, future = entry
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                future.set_result(command())
-            except Exception as error:  # it is raised where the command was posted
-                future.set_exception(error)
-            self._delivery.send()
+            command[0]()
         return True

@@ -12,8 +12,8 @@ from itertools import accumulate
 from statistics import fmean
 from typing import Any
 
-from tuili.engine.detokenizer import IncrementalDetokenizer
-from tuili.engine.judging import JudgedChain
+from tuili.engine.text.detokenizer import IncrementalDetokenizer
+from tuili.engine.text.judging import JudgedChain
 from tuili.steps import END_THINK, THINK, Context, Verdict, split_response
 from tuili.store import Tokenizer
 

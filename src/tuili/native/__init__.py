@@ -2,5 +2,22 @@
 
 from tuili.native.library import Library, Unavailable, load
 from tuili.native.panels import FORMATS, Matrix, NumberFormat, pack
+from tuili.native.slots import CacheFormat, SavedSlot
+from tuili.native.step import Batch, NativeModel, Sizes
+from tuili.native.verifier import NativeVerifier
 
-__all__ = ["FORMATS", "Library", "Matrix", "NumberFormat", "Unavailable", "load", "pack"]
+__all__ = [
+    "FORMATS",
+    "Batch",
+    "CacheFormat",
+    "Library",
+    "Matrix",
+    "NativeModel",
+    "NativeVerifier",
+    "NumberFormat",
+    "SavedSlot",
+    "Sizes",
+    "Unavailable",
+    "load",
+    "pack",
+]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from typing import Literal, TypeVar, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from tuili.errors import InputError
+from tuili.native.memory import Scalar, Take, aligned
 
 NumberFormat = Literal["fp32", "bf16", "int8", "int4"]
 FORMATS: tuple[NumberFormat, ...] = get_args(NumberFormat)
@@ -22,10 +23,8 @@ PANEL = 64
 PANEL_UNIT = 16
 """The last panel of a matrix is padded to a multiple of it, in outputs."""
 INT4_GROUP = 32
-ALIGNMENT = 64
 
 Floats = npt.NDArray[np.float32]
-Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class MatrixRecord(ctypes.Structure):
@@ -62,8 +61,8 @@ class Matrix:
         return sum(array.nbytes for array in (self.panels, self.scale_N, self.sum_N) if array is not None)
 
 
-def pack(weight_NK: Floats, number_format: NumberFormat) -> Matrix:
-    """Pack weights. Where int4 is asked and the inputs are no multiple of 32, the matrix is int8.
+def pack(weight_NK: Floats, number_format: NumberFormat, take: Take = aligned) -> Matrix:
+    """Pack weights into memory of `take`. Where int4 is asked and the inputs are no multiple of 32, the matrix is int8.
 
     Raises `InputError` where a weight is not finite, or too large for the format.
     """
@@ -82,22 +81,14 @@ def pack(weight_NK: Floats, number_format: NumberFormat) -> Matrix:
         case "int8":
             scale_N = np.maximum(np.abs(weight_NK).max(axis=1, initial=0), np.float32(1e-30)) / np.float32(127)
             number_NK = np.rint(weight_NK / scale_N[:, None]).astype(np.int8)
-            sum_N = _padded_copy(number_NK.sum(axis=1, dtype=np.int32))
-            scale_N = _padded_copy(scale_N)
+            sum_N = _padded_copy(number_NK.sum(axis=1, dtype=np.int32), take)
+            scale_N = _padded_copy(scale_N, take)
             words_NS = _words(number_NK, 4)
         case "int4":
-            return Matrix("int4", outputs, inputs, _pack_int4(weight_NK), None, None)
-    panels = aligned(_padded(outputs, PANEL_UNIT) * words_NS.shape[1], np.uint32)
+            return Matrix("int4", outputs, inputs, _pack_int4(weight_NK, take), None, None)
+    panels = take(_padded(outputs, PANEL_UNIT) * words_NS.shape[1], np.uint32)
     _fill_panels(panels, words_NS)
     return Matrix(number_format, outputs, inputs, panels.view(np.uint8), scale_N, sum_N)
-
-
-def aligned(count: int, kind: type[Scalar]) -> npt.NDArray[Scalar]:
-    """An array of zeros that begins at a multiple of 64 bytes."""
-    size = np.dtype(kind).itemsize * count
-    memory = np.zeros(size + ALIGNMENT, np.uint8)
-    begin = -memory.ctypes.data % ALIGNMENT
-    return memory[begin : begin + size].view(kind)
 
 
 def bf16_of(number: Floats) -> npt.NDArray[np.uint16]:
@@ -125,7 +116,7 @@ def _words(number_NK: npt.NDArray[np.generic], per_word: int) -> npt.NDArray[np.
     return np.ascontiguousarray(number_NK).view(np.uint32)
 
 
-def _pack_int4(weight_NK: Floats) -> npt.NDArray[np.uint8]:
+def _pack_int4(weight_NK: Floats, take: Take) -> npt.NDArray[np.uint8]:
     """Groups of 32 inputs: 4 words of 8 nibbles an output, then the outputs' scales in fp16.
 
     The number of largest size stands for -8, so that all 16 values are used.
@@ -143,7 +134,7 @@ def _pack_int4(weight_NK: Floats) -> npt.NDArray[np.uint8]:
     half_NGWHB = number_NGI.reshape(outputs, groups, 4, 2, 4)
     byte_NGWB = half_NGWHB[:, :, :, 0] | half_NGWHB[:, :, :, 1] << 4
     words_NGW = np.ascontiguousarray(byte_NGWB).view(np.uint32)[..., 0]
-    panels = aligned(_padded(outputs, PANEL_UNIT) * groups * (INT4_GROUP // 2 + 2), np.uint8)
+    panels = take(_padded(outputs, PANEL_UNIT) * groups * (INT4_GROUP // 2 + 2), np.uint8)
     for begin in range(0, outputs, PANEL):
         end = min(begin + PANEL, outputs)
         width, count = _padded(end - begin, PANEL_UNIT), end - begin
@@ -159,7 +150,7 @@ def _padded(value: int, unit: int) -> int:
     return -(-value // unit) * unit
 
 
-def _padded_copy(of_output_N: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
-    copy = aligned(_padded(len(of_output_N), PANEL), of_output_N.dtype.type)
+def _padded_copy(of_output_N: npt.NDArray[Scalar], take: Take) -> npt.NDArray[Scalar]:
+    copy = take(_padded(len(of_output_N), PANEL), of_output_N.dtype.type)
     copy[: len(of_output_N)] = of_output_N
     return copy

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tuili.native.panels import aligned
+from tuili.native.memory import aligned
 from tuili.native.records import SlotRecord, SlotsRecord
 
 CacheFormat = Literal["fp32", "bf16", "int8"]

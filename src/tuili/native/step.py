@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuili.native.library import Library, function
-from tuili.native.panels import NumberFormat, aligned
+from tuili.native.memory import aligned
+from tuili.native.panels import NumberFormat
 from tuili.native.records import BatchRecord, LayerRecord, ModelRecord, SizesRecord
 from tuili.native.slots import BLOCK, CACHE_FORMATS, CacheFormat, Slots
 from tuili.native.weights import Weights, rotary_angles

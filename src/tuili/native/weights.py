@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tuili.native.memory import Arena
 from tuili.native.panels import Floats, Matrix, MatrixRecord, NumberFormat, pack
 
 
@@ -23,7 +24,7 @@ class Weights:
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]], number_format: NumberFormat) -> None:
         self.tensors, self._format, self._kept = tensors, number_format, list[object]()
-        self.matrix_bytes = 0
+        self._arena, self.matrix_bytes = Arena(), 0
 
     def numbers(self, name: str) -> Floats:
         """A tensor as float32."""
@@ -49,7 +50,7 @@ class Weights:
 
     def packed(self, weight_NK: Floats, number_format: NumberFormat) -> MatrixRecord:
         """A packed matrix."""
-        matrix: Matrix = pack(weight_NK, number_format)
+        matrix: Matrix = pack(weight_NK, number_format, self._arena.take)
         self._kept.append(matrix)
         self.matrix_bytes += matrix.nbytes
         return matrix.record

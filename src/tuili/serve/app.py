@@ -4,38 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
+from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
 
-from tuili import __version__
 from tuili.errors import TuiliError
 from tuili.serve.audit import Audit
-from tuili.serve.errors import HttpError, from_engine_error, from_validation_errors
+from tuili.serve.errors import HttpError, from_engine_error
 from tuili.serve.keys import Keys
 from tuili.serve.middleware import AccessMiddleware
 from tuili.serve.models import ModelRegistry
 from tuili.serve.monitoring.metrics import Metrics
 from tuili.serve.monitoring.traces import Traces
+from tuili.serve.replies import JsonReply
 from tuili.serve.request_body import RequestLimits
 from tuili.serve.routes import chat, completions, feedback, operator, pages, responses
+from tuili.serve.routes import state as state_routes
 from tuili.serve.routes.feedback import MAX_FILE_BYTES, FeedbackFile
-from tuili.serve.schemas.openapi import openapi_document
-from tuili.serve.schemas.replies import Health, Model, ModelList
-from tuili.serve.served_model import ServedModel
 
 LOG = logging.getLogger(__name__)
-JSON_TYPE = re.compile(r"application/([\w.+-]+\+)?json\s*(;|$)", re.IGNORECASE)
-MAX_TOLD_CHARS = 100
 
 
 @dataclass(frozen=True)
@@ -59,16 +53,30 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()
 
 
+class Application(Starlette):
+    """The application, with its OpenAPI document, which is made when it is first asked for."""
+
+    _document: dict[str, Any] | None = None
+
+    def openapi(self) -> dict[str, Any]:
+        """The document."""
+        if self._document is None:
+            from tuili.serve.schemas.openapi import openapi_document
+
+            self._document = openapi_document(self.routes, self.state.keys_required)
+        return self._document
+
+
 def make_app(
     models: ModelRegistry, settings: Settings | None = None, give_up: Callable[[], None] = lambda: None
-) -> FastAPI:
+) -> Application:
     """An application that serves these models. It begins to load them when it starts, and answers probes meanwhile;
     `give_up` is called when one of them cannot be loaded.
     """
     settings = settings or Settings()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Application) -> AsyncIterator[None]:
         tasks = [
             asyncio.create_task(_load_and_watch(models, settings.watch_seconds, give_up)),
             asyncio.create_task(_sample_activity(models, app.state.metrics, settings.observe_seconds)),
@@ -83,9 +91,10 @@ def make_app(
             await models.stop()
             await asyncio.to_thread(settings.traces.close)
 
-    app = FastAPI(title="Tuili", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    every_route = (chat, completions, responses, feedback, operator, state_routes, pages)
+    app = Application(routes=[route for module in every_route for route in module.ROUTES], lifespan=lifespan)
     app.state.models, app.state.metrics, app.state.traces = models, Metrics(models), settings.traces
-    app.openapi = partial(openapi_document, app, settings.keys.required)  # type: ignore[method-assign]
+    app.state.keys_required = settings.keys.required
     app.state.audit = Audit(settings.keys.has_operators)
     app.state.feedback = FeedbackFile(settings.feedback, settings.max_feedback_bytes)
     app.add_middleware(AccessMiddleware, keys=settings.keys, limits=settings.limits, metrics=app.state.metrics)
@@ -99,35 +108,8 @@ def make_app(
             expose_headers=("X-Request-Id", "Retry-After"),
         )
     app.add_exception_handler(HttpError, _on_http_error)
-    app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(TuiliError, _on_engine_error)
     app.add_exception_handler(HTTPException, _on_framework_error)
-    for module in (chat, completions, responses, feedback, operator, pages):
-        app.include_router(module.router)
-
-    @app.get("/v1/models", summary="List the models")
-    async def list_models() -> JSONResponse:
-        reply: ModelList = {"object": "list", "data": [_model_reply(served) for served in models.loaded]}
-        return JSONResponse(reply)
-
-    @app.get("/v1/models/{name}", summary="One model")
-    async def one_model(name: str) -> JSONResponse:
-        return JSONResponse(_model_reply(models.find(name)))
-
-    @app.get("/health", summary="Whether the process lives")
-    async def health() -> JSONResponse:
-        reply: Health = {"status": "ok"}
-        return JSONResponse(reply)
-
-    @app.get("/ready", summary="Whether every model answers")
-    async def ready() -> JSONResponse:
-        return JSONResponse({"status": "ready" if models.ready else "loading"}, 200 if models.ready else 503)
-
-    @app.get("/metrics", summary="What Prometheus reads")
-    async def metrics() -> Response:
-        text = await asyncio.to_thread(app.state.metrics.text)
-        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
-
     return app
 
 
@@ -153,42 +135,21 @@ async def _sample_activity(models: ModelRegistry, metrics: Metrics, seconds: flo
                 LOG.exception("model %s cannot be observed", served.name)
 
 
-def _model_reply(served: ServedModel) -> Model:
-    return {
-        "id": served.name,
-        "object": "model",
-        "created": served.created,
-        "owned_by": "tuili",
-        "exits": served.exits,
-        "conversation": served.conversation,
-    }
+def _error_reply(error: HttpError) -> JsonReply:
+    return JsonReply(error.body, error.status, error.headers)
 
 
-def _error_reply(error: HttpError) -> JSONResponse:
-    return JSONResponse(error.body, error.status, error.headers)
-
-
-async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+async def _on_http_error(request: Request, error: Exception) -> JsonReply:
     assert isinstance(error, HttpError)
     return _error_reply(error)
 
 
-async def _on_engine_error(request: Request, error: Exception) -> JSONResponse:
+async def _on_engine_error(request: Request, error: Exception) -> JsonReply:
     assert isinstance(error, TuiliError)
     return _error_reply(from_engine_error(error))
 
 
-async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    content_type = request.headers.get("content-type", "")
-    if not JSON_TYPE.match(content_type):
-        given = f"it is {content_type[:MAX_TOLD_CHARS]}" if content_type else "there is none"
-        message = f"the header Content-Type must be application/json, but {given}"
-        return _error_reply(HttpError(415, message, "unsupported_content_type"))
-    return _error_reply(from_validation_errors(error.errors(), error.body))
-
-
-async def _on_framework_error(request: Request, error: Exception) -> JSONResponse:
+async def _on_framework_error(request: Request, error: Exception) -> JsonReply:
     """The reply to what no route takes, and to a body that is not JSON at all."""
     assert isinstance(error, HTTPException)
     path = request.url.path[:200]

@@ -47,7 +47,7 @@ class RequestBody:
         self._length = int(length[:20]) if length.isdigit() else 0
         self._waits_for_leave = b"expect" in headers
         self.error: HttpError | None = None
-        """Why it is refused. It is noted here, for FastAPI turns any error of reading a body into one of its own."""
+        """Why it is refused: the answer is the same whatever reads the body makes of the error."""
 
     @property
     def too_large(self) -> HttpError:

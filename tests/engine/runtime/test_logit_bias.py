@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
+from tests.engine.runtime.steps import KINDS, Kind, scheduler_of
 from tuili.engine.request import Depth, Sampling
 from tuili.engine.runtime.logit_bias import LogitBiases
 from tuili.engine.runtime.sampler import Sampler
-from tuili.engine.runtime.torch.load import load_scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason, TokenLogprobs
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM
@@ -20,17 +20,18 @@ from tuili.store import Tokenizer
 
 PROMPTS = [[40 + number, 8, *range(60, 60 + 3 * (number % 5))] for number in range(6)]
 LENGTH = 10
+Tiny = tuple[Kind, TuiliForCausalLM, Tokenizer]
 
 
-@pytest.fixture(scope="module")
-def tiny() -> tuple[TuiliForCausalLM, Tokenizer]:
+@pytest.fixture(scope="module", params=KINDS)
+def tiny(request: pytest.FixtureRequest) -> Tiny:
     model, tokenizer = tiny_model(top_units=2, window=4, max_unit=4)
-    return randomize_weights(model).eval(), tokenizer
+    return request.param, randomize_weights(model).eval(), tokenizer
 
 
-def by_hand(tiny: tuple[TuiliForCausalLM, Tokenizer], sequence: Sequence) -> Sequence:
+def by_hand(tiny: Tiny, sequence: Sequence) -> Sequence:
     """The definition, without cache or batch: the bias is added at every exit, before anything is decided."""
-    model, tokenizer = tiny
+    _, model, tokenizer = tiny
     sampling, copy = sequence.sampling, fresh(sequence)
     sampler = Sampler()
     exits = model.config.exit_layers if sequence.depth == "auto" else [sequence.depth]
@@ -60,8 +61,8 @@ def fresh(sequence: Sequence) -> Sequence:
     return Sequence(sequence.prompt, sequence.limits, sequence.sampling, sequence.depth, sequence.exit_threshold)
 
 
-def run(tiny: tuple[TuiliForCausalLM, Tokenizer], sequences: list[Sequence], **settings: bool) -> list[Sequence]:
-    scheduler = load_scheduler(*tiny, slots=4, **settings)
+def run(tiny: Tiny, sequences: list[Sequence]) -> list[Sequence]:
+    scheduler = scheduler_of(*tiny, slots=4)
     for sequence in sequences:
         scheduler.submit(sequence)
     while scheduler.busy:
@@ -70,7 +71,7 @@ def run(tiny: tuple[TuiliForCausalLM, Tokenizer], sequences: list[Sequence], **s
     return sequences
 
 
-def different_biases(tiny: tuple[TuiliForCausalLM, Tokenizer], depth: Depth, temperature: float) -> list[Sequence]:
+def different_biases(tiny: Tiny, depth: Depth, temperature: float) -> list[Sequence]:
     """Sequences without a bias, with a ban of what they would write, with a slight bias, and with a forced token."""
     plain = Sampling(temperature=temperature, seed=3, logprobs=2)
     limits = SequenceLimits(LENGTH)
@@ -86,9 +87,7 @@ def different_biases(tiny: tuple[TuiliForCausalLM, Tokenizer], depth: Depth, tem
 
 @torch.inference_mode()
 @pytest.mark.parametrize(("depth", "temperature"), [("auto", 0.0), ("auto", 0.8), (2, 0.0), ("exact", 0.0)])
-def test_a_batch_with_different_biases_equals_a_plain_loop(
-    tiny: tuple[TuiliForCausalLM, Tokenizer], depth: Depth, temperature: float
-) -> None:
+def test_a_batch_with_different_biases_equals_a_plain_loop(tiny: Tiny, depth: Depth, temperature: float) -> None:
     sequences = run(tiny, different_biases(tiny, depth, temperature))
     for sequence in sequences:
         expected = by_hand(tiny, replace(sequence, depth=4) if depth == "exact" else sequence)
@@ -105,9 +104,7 @@ def test_a_batch_with_different_biases_equals_a_plain_loop(
     assert {*sequences[3].tokens} == {73}, "a forced token is the only one"
 
 
-def test_without_a_bias_nothing_is_computed_and_none_is_kept(
-    tiny: tuple[TuiliForCausalLM, Tokenizer], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_bias_nothing_is_computed_and_none_is_kept(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[LogitBiases] = []
     hold = LogitBiases.hold
     monkeypatch.setattr(LogitBiases, "hold", lambda self, each: (held.append(self), hold(self, each))[1])
@@ -120,7 +117,7 @@ def test_without_a_bias_nothing_is_computed_and_none_is_kept(
     assert sequence.stop is StopReason.LENGTH
 
 
-def test_a_token_that_does_not_exist_is_refused(tiny: tuple[TuiliForCausalLM, Tokenizer]) -> None:
-    sequence = Sequence([1, 2], SequenceLimits(), Sampling(logit_bias=((tiny[1].size, 0.0),)))
-    with pytest.raises(InputError, match=f"logit_bias: there is no token {tiny[1].size}"):
-        load_scheduler(*tiny).submit(sequence)
+def test_a_token_that_does_not_exist_is_refused(tiny: Tiny) -> None:
+    sequence = Sequence([1, 2], SequenceLimits(), Sampling(logit_bias=((tiny[2].size, 0.0),)))
+    with pytest.raises(InputError, match=f"logit_bias: there is no token {tiny[2].size}"):
+        scheduler_of(*tiny).submit(sequence)

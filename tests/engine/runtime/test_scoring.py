@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
+from tests.engine.runtime.steps import KINDS, Kind, scheduler_of
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.engine import Engine
 from tuili.engine.promises.promises import Promises
 from tuili.engine.request import Budget, Request, Sampling
-from tuili.engine.runtime.torch.load import load_scheduler
 from tuili.errors import InputError, PromptError
 from tuili.model import LoadedModel
 from tuili.store import ASSISTANT, BEGIN, USER
@@ -30,8 +30,8 @@ def loaded() -> LoadedModel:
     return LoadedModel(randomize_weights(model).eval(), tokenizer, Path())
 
 
-def engine_for(loaded: LoadedModel, chunk: int = 256, slots: int = 4) -> Engine:
-    scheduler = load_scheduler(loaded.model, loaded.tokenizer, slots=slots, chunk=chunk)
+def engine_for(loaded: LoadedModel, chunk: int = 256, slots: int = 4, kind: Kind = "native") -> Engine:
+    scheduler = scheduler_of(kind, loaded.model, loaded.tokenizer, slots=slots, chunk=chunk)
     return Engine(scheduler, loaded.tokenizer, Promises(None))
 
 
@@ -58,9 +58,10 @@ def compare(loaded: LoadedModel, answer: Answer, ids: list[int], first: int) -> 
 
 
 @pytest.mark.parametrize(("chunk", "slots"), [(256, 5), (7, 2), (1, 1)])
-def test_scores_are_those_of_the_model(loaded: LoadedModel, chunk: int, slots: int) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_scores_are_those_of_the_model(loaded: LoadedModel, chunk: int, slots: int, kind: Kind) -> None:
     """Together with answers, in pieces, and behind prompts that begin alike."""
-    engine = engine_for(loaded, chunk, slots)
+    engine = engine_for(loaded, chunk, slots, kind)
     asked = [Request(text, Budget(max_tokens=6), SCORED) for text in TEXTS]
     plain = [replace(request, sampling=Sampling(logprobs=2)) for request in asked]
     only_read = [replace(request, writes=False) for request in asked]

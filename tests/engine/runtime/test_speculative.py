@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
+from tests.engine.runtime.steps import KINDS, Kind, scheduler_of
 from tuili.engine.runtime import speculative
 from tuili.engine.runtime.speculative import SpeculativeDecoder, Verified
-from tuili.engine.runtime.torch.load import load_scheduler
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits
 
@@ -25,10 +25,11 @@ def decode(scheduler: Scheduler, depth: int | str) -> list[Sequence]:
     return sequences
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("min_draft_prob", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("blend", [0.0, 0.02, 1.0], ids=["always right", "mostly right", "as random weights are"])
 def test_the_tokens_are_those_of_the_full_depth(
-    monkeypatch: pytest.MonkeyPatch, min_draft_prob: float, blend: float
+    monkeypatch: pytest.MonkeyPatch, kind: Kind, min_draft_prob: float, blend: float
 ) -> None:
     """`blend`: how much the reasoning layers add, and so how often a draft is wrong."""
     model, tokenizer = tiny_model(top_units=2, window=4, max_unit=4)
@@ -37,7 +38,7 @@ def test_the_tokens_are_those_of_the_full_depth(
         for layer in model.model.reasoning:
             layer.attention.o_proj.weight *= blend
             layer.moe.experts.down_proj *= blend
-    expected = decode(load_scheduler(model, tokenizer, slots=5), model.config.exit_layers[-1])
+    expected = decode(scheduler_of(kind, model, tokenizer, slots=5), model.config.exit_layers[-1])
     passes: list[list[Verified]] = []
     verify = SpeculativeDecoder.verify
 
@@ -47,7 +48,7 @@ def test_the_tokens_are_those_of_the_full_depth(
 
     monkeypatch.setattr(SpeculativeDecoder, "verify", counting_verify)
     monkeypatch.setattr(speculative, "MIN_DRAFT_PROB", min_draft_prob)
-    sequences = decode(load_scheduler(model, tokenizer, slots=5), "exact")
+    sequences = decode(scheduler_of(kind, model, tokenizer, slots=5), "exact")
     assert [sequence.tokens for sequence in sequences] == [sequence.tokens for sequence in expected]
     assert [sequence.stop for sequence in sequences] == [sequence.stop for sequence in expected]
     assert max(map(len, passes)) > 1, "sequences are verified in one pass"

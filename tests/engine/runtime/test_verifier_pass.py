@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from benchmarks.harness.tiny import save_tiny, tiny_model
+from tests.engine.runtime.steps import KINDS, Kind, runner_of, scheduler_of
+from tuili.engine import load_engine
 from tuili.engine.answer import Outcome
 from tuili.engine.attempt import Attempt
 from tuili.engine.controller import with_step_confidences
 from tuili.engine.engine import Engine
 from tuili.engine.promises.promises import Promises
 from tuili.engine.request import Budget, Request
-from tuili.engine.runtime.torch.load import load_engine, load_runner, load_scheduler
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.written import parse_tokens
@@ -36,13 +37,14 @@ def verifier(state_size: int = 16) -> LoadedVerifier:
     return LoadedVerifier(network, VerifierCalibration(((-4.0, 0.0), (4.0, 1.0)), ((-9.0, 0.1), (9.0, 0.9))), {})
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("chunk", [256, 7, 1])
-def test_pieces_are_judged_as_the_whole_is_in_training(chunk: int) -> None:
+def test_pieces_are_judged_as_the_whole_is_in_training(chunk: int, kind: Kind) -> None:
     model, tokenizer = tiny_model()
     loaded, loaded_verifier = LoadedModel(model.eval(), tokenizer, Path()), verifier()
     problems = unseen_problems(["arithmetic"], [1, 2], 2, 0)
     chains = [render_chain(loaded, problem, problem.steps, problem.answer, "right") for problem in problems]
-    scheduler = load_scheduler(model, tokenizer, slots=3, chunk=chunk, verifier=loaded_verifier)
+    scheduler = scheduler_of(kind, model, tokenizer, slots=3, chunk=chunk, verifier=loaded_verifier)
     sequences = [Sequence(list(chain.ids), SequenceLimits(), verify_from=chain.prompt) for chain in chains if chain]
     decoding = Sequence(list(chains[0].ids[:9]), SequenceLimits(60), depth=4)  # type: ignore[union-attr]
     for sequence in (sequences[0], decoding, *sequences[1:], copy_of(sequences[0])):
@@ -70,10 +72,10 @@ def copy_of(sequence: Sequence) -> Sequence:
 def test_without_a_verifier_or_a_response_there_is_nothing_to_read() -> None:
     model, tokenizer = tiny_model()
     with pytest.raises(InputError, match="there is no verifier"):
-        load_scheduler(model, tokenizer).submit(Sequence([1, 2], SequenceLimits(), verify_from=1))
+        scheduler_of("native", model, tokenizer).submit(Sequence([1, 2], SequenceLimits(), verify_from=1))
     for place in (0, 2):
         with pytest.raises(InputError, match="no response behind a prompt"):
-            load_scheduler(model, tokenizer, verifier=verifier()).submit(
+            scheduler_of("native", model, tokenizer, verifier=verifier()).submit(
                 Sequence([1, 2], SequenceLimits(), verify_from=place)
             )
 
@@ -83,10 +85,10 @@ def nano() -> LoadedModel:
     return load_model("nano")
 
 
-@pytest.fixture
-def engine(nano: LoadedModel) -> Engine:
+@pytest.fixture(params=KINDS)
+def engine(nano: LoadedModel, request: pytest.FixtureRequest) -> Engine:
     """nano with an untrained verifier."""
-    runner = load_runner(nano.model, nano.tokenizer, slots=2, verifier=verifier(192))
+    runner = runner_of(request.param, nano.model, nano.tokenizer, slots=2, verifier=verifier(192))
     return Engine(Scheduler.of(runner, nano.tokenizer), nano.tokenizer, Promises(None))
 
 

@@ -11,14 +11,12 @@ import torch
 
 from benchmarks.harness.simulated import Clock
 from benchmarks.harness.tiny import randomize_weights, tiny_model
+from tests.engine.runtime.steps import KINDS, Kind, scheduler_of, step_of
 from tuili.engine.request import Depth, Sampling
 from tuili.engine.runtime.model_runner import StepRunner
 from tuili.engine.runtime.prefix_cache import PrefixCache
-from tuili.engine.runtime.step import ModelStep
+from tuili.engine.runtime.step import ModelStep, StepBatch
 from tuili.engine.runtime.token_rows import TokenRow
-from tuili.engine.runtime.torch.lean_model import LeanModel
-from tuili.engine.runtime.torch.load import load_scheduler
-from tuili.engine.runtime.torch.step import TorchBatch, TorchStep
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
@@ -26,19 +24,19 @@ from tuili.errors import InputError, Overloaded
 from tuili.model import TuiliForCausalLM
 from tuili.store import Tokenizer
 
-Tiny = tuple[TuiliForCausalLM, Tokenizer]
+Tiny = tuple[Kind, TuiliForCausalLM, Tokenizer]
 
 
-@pytest.fixture(scope="module")
-def tiny() -> Tiny:
+@pytest.fixture(scope="module", params=KINDS)
+def tiny(request: pytest.FixtureRequest) -> Tiny:
     model, tokenizer = tiny_model(top_units=2, window=4, max_unit=4)
     randomize_weights(model)
     unlimited = make_sequences(9, depth=4)
-    finish(load_scheduler(model.eval(), tokenizer), unlimited)
+    finish(scheduler_of(request.param, model.eval(), tokenizer), unlimited)
     counts = Counter(token for sequence in unlimited for token in set(sequence.tokens[2:]) - set(sequence.tokens[:2]))
     end_id = next(token for token, count in counts.most_common() if count < len(unlimited))
     tokenizer = replace(tokenizer, end_id=end_id)  # so that some sequences end soon and some never
-    return model, tokenizer
+    return request.param, model, tokenizer
 
 
 def finish(scheduler: Scheduler, sequences: list[Sequence]) -> None:
@@ -60,7 +58,7 @@ def make_sequences(count: int, **settings: object) -> list[Sequence]:
 def endless(tiny: Tiny) -> Sequence:
     """A sequence that goes on to its limit."""
     for sequence in make_sequences(20, depth=4):
-        finish(load_scheduler(*tiny), [sequence])
+        finish(scheduler_of(*tiny), [sequence])
         if sequence.stop is StopReason.LENGTH:
             return sequence
     raise AssertionError("all end by themselves")
@@ -74,19 +72,19 @@ def written(sequence: Sequence) -> tuple[list[int], list[int], StopReason | None
 def test_other_sequences_and_chunks_change_nothing(tiny: Tiny, depth: Depth) -> None:
     alone, together = make_sequences(9, depth=depth), make_sequences(9, depth=depth)
     for sequence in alone:
-        finish(load_scheduler(*tiny, slots=1, prefix_cache_bytes=0), [sequence])
-    finish(load_scheduler(*tiny, slots=4, chunk=5), together)
+        finish(scheduler_of(*tiny, slots=1, prefix_cache_bytes=0), [sequence])
+    finish(scheduler_of(*tiny, slots=4, chunk=5), together)
     assert list(map(written, alone)) == list(map(written, together))
     assert {sequence.stop for sequence in alone} == {StopReason.END, StopReason.LENGTH}
 
 
 def test_a_prompt_in_the_prefix_cache_is_reused_and_gives_the_same_tokens(tiny: Tiny) -> None:
-    scheduler = load_scheduler(*tiny, slots=2)
+    scheduler = scheduler_of(*tiny, slots=2)
     base = prompt(1, 60)
     for length in (60, 45, 61):
         ids = [*base[:length], 9, 11][:-1] if length > 60 else base[:length]
         fresh, reused = (Sequence(list(ids), SequenceLimits(10), depth=4) for _ in range(2))
-        finish(load_scheduler(*tiny, prefix_cache_bytes=0), [fresh])
+        finish(scheduler_of(*tiny, prefix_cache_bytes=0), [fresh])
         finish(scheduler, [reused])
         assert fresh.tokens == reused.tokens
         assert reused.cached_tokens == {60: 0, 45: 44, 61: 60}[length]
@@ -94,9 +92,9 @@ def test_a_prompt_in_the_prefix_cache_is_reused_and_gives_the_same_tokens(tiny: 
 
 
 def test_the_prefix_cache_keeps_to_its_bytes(tiny: Tiny) -> None:
-    model, tokenizer = tiny
+    kind, model, tokenizer = tiny
     cache = PrefixCache(60_000)
-    runner = StepRunner(TorchStep(LeanModel(model), slots=2), tokenizer.end_id, prefix_cache=cache)
+    runner = StepRunner(step_of(kind, model, slots=2), tokenizer.end_id, prefix_cache=cache)
     finish(Scheduler.of(runner, tokenizer), [Sequence(prompt(n, 40), SequenceLimits(2)) for n in range(12)])
     assert 0 < cache.bytes <= 60_000
     assert 0 < len(cache) < 12
@@ -108,7 +106,7 @@ def test_sampling_depends_on_the_seed_and_not_on_other_sequences(tiny: Tiny) -> 
             Sequence(prompt(3, 9), SequenceLimits(15), Sampling(temperature=1.0, seed=seed, top_p=0.9))
             for seed in seeds
         ]
-        finish(load_scheduler(*tiny, slots=slots), sequences)
+        finish(scheduler_of(*tiny, slots=slots), sequences)
         return [sequence.tokens for sequence in sequences]
 
     together = drawn([1, 2, 1, 3], 4)
@@ -119,7 +117,7 @@ def test_sampling_depends_on_the_seed_and_not_on_other_sequences(tiny: Tiny) -> 
 def test_the_queue_is_ordered_by_priority_then_deadline_then_arrival(tiny: Tiny) -> None:
     order: list[str] = []
     names = {}
-    scheduler = load_scheduler(*tiny, slots=1, clock=Clock())
+    scheduler = scheduler_of(*tiny, slots=1, clock=Clock())
     for name, priority, deadline in [("last", 0, None), ("late", 0, 9.0), ("soon", 0, 8.0), ("first", 1, None)]:
         sequence = Sequence(prompt(1, 5), SequenceLimits(1, deadline=deadline), priority=priority)
         names[sequence] = name
@@ -132,9 +130,9 @@ def test_the_queue_is_ordered_by_priority_then_deadline_then_arrival(tiny: Tiny)
 def test_a_stop_text_ends_the_sequence(tiny: Tiny) -> None:
     unlimited = endless(tiny)
     assert unlimited.stop is StopReason.LENGTH
-    text = tiny[1].decode(unlimited.tokens[3:5])
+    text = tiny[2].decode(unlimited.tokens[3:5])
     stopped = Sequence(unlimited.prompt, unlimited.limits, Sampling(stop=(text,)), depth=4)
-    finish(load_scheduler(*tiny), [stopped])
+    finish(scheduler_of(*tiny), [stopped])
     assert stopped.stop is StopReason.STOP
     assert stopped.tokens == unlimited.tokens[: len(stopped.tokens)]
     assert len(stopped.tokens) <= 5
@@ -146,7 +144,7 @@ def test_layer_steps_are_never_overrun_and_depth_falls_before_text_is_cut(tiny: 
         Sequence(prompt(n, 9), SequenceLimits(30, layer_steps=17 + n), depth=depth, exit_threshold=1.0)
         for n in range(8)
     ]
-    finish(load_scheduler(*tiny), sequences)
+    finish(scheduler_of(*tiny), sequences)
     for sequence in sequences:
         assert sequence.layer_steps <= sequence.limits.layer_steps  # type: ignore[operator]
         assert sequence.layer_steps >= sum(sequence.depths)
@@ -161,7 +159,7 @@ def test_a_deadline_lowers_the_depth_and_is_kept(tiny: Tiny) -> None:
         Sequence(prompt(2, 9), SequenceLimits(20, deadline=deadline), exit_threshold=1.0) for deadline in (None, 0.15)
     )
     for sequence in (unlimited, urgent):
-        finish(load_scheduler(*tiny, clock=Clock(step=1e-3)), [sequence])
+        finish(scheduler_of(*tiny, clock=Clock(step=1e-3)), [sequence])
     assert set(unlimited.depths) == {4}
     assert urgent.ended_at is not None
     assert urgent.ended_at <= 0.15 + 0.01
@@ -169,17 +167,19 @@ def test_a_deadline_lowers_the_depth_and_is_kept(tiny: Tiny) -> None:
     assert len(urgent.tokens) >= 10
 
 
-def test_reading_the_prompts_of_others_makes_no_sequence_late(tiny: Tiny) -> None:
+def test_reading_the_prompts_of_others_makes_no_sequence_late(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading a token takes 1 ms here, for every sequence."""
-    model, tokenizer = tiny
+    kind, model, tokenizer = tiny
     clock = Clock()
+    step = step_of(kind, model)
+    trunk = step.trunk
 
-    class Slow(TorchStep):
-        def trunk(self, batch: TorchBatch, count: int) -> None:
-            clock.now += 1e-3 * count
-            super().trunk(batch, count)
+    def slow_trunk(batch: StepBatch, count: int) -> None:
+        clock.now += 1e-3 * count
+        trunk(batch, count)
 
-    runner = StepRunner(Slow(LeanModel(model)), tokenizer.end_id, prefix_cache=PrefixCache(2**20), clock=clock)
+    monkeypatch.setattr(step, "trunk", slow_trunk)
+    runner = StepRunner(step, tokenizer.end_id, prefix_cache=PrefixCache(2**20), clock=clock)
     scheduler = Scheduler.of(runner, tokenizer, clock=clock)
     warm_up(scheduler)
     start = clock.now
@@ -197,31 +197,31 @@ def test_reading_the_prompts_of_others_makes_no_sequence_late(tiny: Tiny) -> Non
     assert all(sequence.stop in (StopReason.END, StopReason.LENGTH) for sequence in others)
 
 
-def test_accepted_drafts_are_kept_within_the_layer_steps(tiny: Tiny) -> None:
+def test_accepted_drafts_are_kept_within_the_layer_steps(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     for budget in range(17, 60, 6):
         exact, full = (
             Sequence(endless(tiny).prompt, SequenceLimits(30, budget), depth=depth) for depth in ("exact", 4)
         )
         for sequence in (exact, full):
-            finish(load_scheduler(*tiny), [sequence])
+            finish(scheduler_of(*tiny), [sequence])
         assert exact.layer_steps <= budget
         assert exact.tokens == full.tokens[: len(exact.tokens)]
         accepted = Sequence(full.prompt, SequenceLimits(30, budget), depth="exact")
-        model, tokenizer = tiny
-        runner = StepRunner(Agreeing(LeanModel(model)), tokenizer.end_id, prefix_cache=PrefixCache(0))
+        kind, model, tokenizer = tiny
+        step = step_of(kind, model)
+        monkeypatch.setattr(step, "exit", always_50)
+        runner = StepRunner(step, tokenizer.end_id, prefix_cache=PrefixCache(0))
         finish(Scheduler.of(runner, tokenizer), [accepted])
         assert len(accepted.tokens) == budget // 4, "a trunk whose drafts are always right loses nothing"
 
 
-class Agreeing(TorchStep):
-    """All exits write the same token."""
-
-    def exit(self, batch: TorchBatch, count: int) -> None:
-        batch.best[batch.going[:count]] = 50
+def always_50(batch: StepBatch, count: int) -> None:
+    """An exit at which all rows write the same token."""
+    batch.best[batch.going[:count]] = 50
 
 
 def test_a_sequence_in_a_grown_slot_can_be_cancelled(tiny: Tiny) -> None:
-    scheduler = load_scheduler(*tiny, slots=3)
+    scheduler = scheduler_of(*tiny, slots=3)
     sequences = [Sequence(prompt(n, length), SequenceLimits(40), depth=4) for n, length in enumerate((150, 10, 12))]
     for sequence in sequences:
         scheduler.submit(sequence)
@@ -237,7 +237,7 @@ def test_a_sequence_in_a_grown_slot_can_be_cancelled(tiny: Tiny) -> None:
 
 def test_a_sequence_that_waits_too_long_ends_at_its_deadline_without_a_slot(tiny: Tiny) -> None:
     clock = Clock()
-    scheduler = load_scheduler(*tiny, slots=1, clock=clock)
+    scheduler = scheduler_of(*tiny, slots=1, clock=clock)
     first, second = (
         Sequence(endless(tiny).prompt, SequenceLimits(20), depth=4, priority=1),
         Sequence(prompt(2, 5), SequenceLimits(5, deadline=1.0)),
@@ -251,7 +251,7 @@ def test_a_sequence_that_waits_too_long_ends_at_its_deadline_without_a_slot(tiny
 
 
 def test_impossible_sequences_are_refused_and_so_are_all_when_the_queue_is_full(tiny: Tiny) -> None:
-    scheduler = load_scheduler(*tiny, waiting=2)
+    scheduler = scheduler_of(*tiny, waiting=2)
     for _ in range(2):
         scheduler.submit(Sequence([8, 9], SequenceLimits(5)))
     with pytest.raises(Overloaded, match="2 requests wait already"):
@@ -265,13 +265,13 @@ def test_impossible_sequences_are_refused_and_so_are_all_when_the_queue_is_full(
         (Sequence([8], SequenceLimits(5, deadline=9e9), depth="exact"), "keeps no deadline"),
     ]:
         with pytest.raises(InputError, match=message):
-            load_scheduler(*tiny).submit(sequence)
+            scheduler_of(*tiny).submit(sequence)
     scheduler.check()
     assert scheduler.stats.submitted == 2
 
 
 def test_an_error_while_a_sequence_gets_its_slot_ends_no_other(tiny: Tiny) -> None:
-    model, tokenizer = tiny
+    kind, model, tokenizer = tiny
 
     class Failing(PrefixCache):
         fails = True
@@ -282,7 +282,7 @@ def test_an_error_while_a_sequence_gets_its_slot_ends_no_other(tiny: Tiny) -> No
             super().load(step, slot, row, ids)
 
     cache = Failing(0)
-    runner = StepRunner(TorchStep(LeanModel(model)), tokenizer.end_id, prefix_cache=cache)
+    runner = StepRunner(step_of(kind, model), tokenizer.end_id, prefix_cache=cache)
     scheduler = Scheduler.of(runner, tokenizer)
     broken, sound = (Sequence(prompt(n, 9), SequenceLimits(3), depth=4) for n in range(2))
     scheduler.submit(broken)

@@ -7,8 +7,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from tuili.serve.routes import pages
 from tuili.steps import Status
@@ -21,9 +21,7 @@ NAMESPACES = ("http://www.w3.org/2000/svg",)
 
 @pytest.fixture(scope="module")
 def client() -> TestClient:
-    app = FastAPI()
-    app.include_router(pages.router)
-    return TestClient(app)
+    return TestClient(Starlette(routes=pages.ROUTES))
 
 
 def source(name: str) -> str:

@@ -1,6 +1,7 @@
 """The worker of OpenVINO GenAI: `python -m benchmarks.engine.peers.workers.openvino_genai FOLDER THREADS`.
 
-It runs with its defaults, which compute in bf16 where the processor has instructions for it.
+Its pipeline batches continuously over a paged cache, its default on this kind of processor. It computes in bf16 where
+the processor has instructions for it.
 """
 
 from __future__ import annotations

@@ -1,64 +1,100 @@
-"""The worker of our engine: `python -m benchmarks.engine.peers.workers.tuili_engine SIZE DTYPE THREADS`.
+"""The worker of our engine: `python -m benchmarks.engine.peers.workers.tuili_engine SIZE THREADS`.
 
-Variants: `compiled`, `int8`, and `shares`, the share of tokens that leave at each exit. No exit is sure enough with
-random weights, so that each token's depth is drawn beforehand by the shares. An exit is computed where a token leaves
-at it.
+Variants: `runner` and `numbers`, as `load_runner` takes them; and `depths`, texts of exits by number that nano's tokens
+left at, which are replayed. Each replayed token runs as at depth `auto`: every exit up to the one that it leaves at is
+computed, and a policy, not its likelihood, ends it there. Other work runs at full depth and computes the last exit.
+The native runner takes at most so many threads, as many of them as help.
 """
 
 from __future__ import annotations
 
 import random
-import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
 
 from benchmarks.engine.peers.protocol import Tokens, Work, serve
 from benchmarks.engine.peers.sizes import SIZES, build_ours
-from tuili.engine import Scheduler, Sequence, SequenceLimits, load_scheduler
+from tuili.engine import ModelRunner, Scheduler, Sequence, SequenceLimits, load_runner
+from tuili.model import LoadedModel
+
+NEVER_SURE = 2.0
+"""A threshold that no probability reaches."""
+SLOTS = 16
+"""Of every scheduler: as many as the largest batch has."""
 
 
-def compiles() -> bool:
-    """Whether there is a C++ compiler for the engine."""
-    return any(shutil.which(name) for name in ("g++", "clang++", "c++"))
+class ReplayingScheduler(Scheduler):
+    """A scheduler that lets tokens leave at given exits."""
+
+    exits_of: Mapping[Sequence, str]
+    """For each sequence the number of the exit of each token, as digits."""
+
+    def may_go_deeper(self, sequence: Sequence, exit_index: int, together: int) -> bool:
+        """See `Scheduler`."""
+        if exits := self.exits_of.get(sequence):
+            return exit_index < int(exits[len(sequence.tokens)])
+        return super().may_go_deeper(sequence, exit_index, together)
 
 
 class TuiliEngine:
-    """One model with a scheduler for each batch size and variant, so that each is made and compiled once."""
+    """One model with a scheduler for each variant, which is made once."""
 
-    def __init__(self, size: str, dtype: torch.dtype) -> None:
-        self._model, self._tokenizer = build_ours(SIZES[size], dtype)
-        self.schedulers: dict[tuple[int, bool, bool], Scheduler] = {}
+    def __init__(self, size: str) -> None:
+        self.model, self.tokenizer = build_ours(SIZES[size], torch.float32)
+        self.schedulers: dict[tuple[Any, ...], ReplayingScheduler] = {}
+        self._warm: set[tuple[Any, ...]] = set()
 
     def prepare(self, work: Work) -> Callable[[], Tokens]:
         """A scheduler that has done such work before; the work makes the sequences."""
-        key = work.batch, bool(work.variant.get("compiled")), bool(work.variant.get("int8"))
+        options = {name: value for name, value in work.variant.items() if name != "depths"}
+        slots = self.slots(work.batch)
+        key = slots, *sorted(options.items())
         if key not in self.schedulers:
-            self.schedulers[key] = load_scheduler(
-                self._model, self._tokenizer, slots=work.batch, prefix_cache_bytes=0, int8=key[2]
-            )
+            scheduler = ReplayingScheduler.of(self.runner(slots, options), self.tokenizer)
+            assert isinstance(scheduler, ReplayingScheduler)
+            self.schedulers[key] = scheduler
+        if (*key, work.batch) not in self._warm:
+            self._warm.add((*key, work.batch))
             self._write(Work(work.batch, work.prompt, 4, work.vocabulary, work.variant, seed=-1), self.schedulers[key])
         return lambda: self._write(work, self.schedulers[key])
 
-    def _write(self, work: Work, scheduler: Scheduler) -> Tokens:
-        exits = self._model.config.exit_layers
-        sequences = [Sequence(prompt, SequenceLimits(work.new), depth=exits[-1]) for prompt in work.prompts()]
-        depths = [[exits[-1]] * work.new for _ in sequences]
-        if shares := work.variant.get("shares"):
-            rng = random.Random(work.seed)
-            depths = [rng.choices(exits, shares, k=work.new) for _ in sequences]
+    def runner(self, slots: int, options: Mapping[str, Any]) -> ModelRunner:
+        """A runner with so many slots."""
+        loaded = LoadedModel(self.model, self.tokenizer, Path("random weights"))
+        return load_runner(loaded, slots=slots, prefix_cache_bytes=0, **options)
+
+    def slots(self, batch: int) -> int:
+        """The slots of the scheduler that does work of this batch size."""
+        return max(SLOTS, batch)
+
+    def _write(self, work: Work, scheduler: ReplayingScheduler) -> Tokens:
+        limits, full = SequenceLimits(work.new), self.model.config.exit_layers[-1]
+        if depths := work.variant.get("depths"):
+            sequences = [Sequence(prompt, limits, exit_threshold=NEVER_SURE) for prompt in work.prompts()]
+            scheduler.exits_of = {each: replayed(depths, work, row) for row, each in enumerate(sequences)}
+        else:
+            sequences = [Sequence(prompt, limits, depth=full) for prompt in work.prompts()]
+            scheduler.exits_of = {}
         for sequence in sequences:
             scheduler.submit(sequence)
         while scheduler.busy:
-            for sequence, its_depths in zip(sequences, depths, strict=True):
-                if len(sequence.tokens) < work.new:
-                    sequence.depth = its_depths[len(sequence.tokens)]
             scheduler.step()
         return [sequence.tokens for sequence in sequences]
 
 
+def replayed(depths: list[str], work: Work, row: int) -> str:
+    """The exits of the tokens of one response: whole texts of nano's, one after the other, drawn by the seed."""
+    rng, exits = random.Random(f"{work.seed}/{row}"), ""
+    while len(exits) < work.new:
+        exits += rng.choice(depths)
+    return exits[: work.new]
+
+
 if __name__ == "__main__":
-    size, dtype, threads = sys.argv[1:]
+    size, threads = sys.argv[1:]
     torch.set_num_threads(int(threads))
-    serve(TuiliEngine(size, getattr(torch, dtype)).prepare)
+    serve(TuiliEngine(size).prepare)

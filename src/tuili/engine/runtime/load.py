@@ -10,12 +10,14 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from typing import TypedDict
 
 from tuili.engine.decode import Decoder, check_depth
 from tuili.engine.engine import Engine
 from tuili.engine.promises.promises import load_promises
 from tuili.engine.request import Depth
 from tuili.engine.runtime.choice import Choice, Numbers, RunnerName, choose
+from tuili.engine.runtime.native.load import native_fault, native_runner
 from tuili.engine.runtime.runner import ModelRunner
 from tuili.engine.runtime.source import ModelSource, device_of, opened, shape_of
 from tuili.engine.scheduling.scheduler import Scheduler, check_sizes
@@ -24,6 +26,16 @@ from tuili.errors import InputError
 
 PREFIX_CACHE_BYTES = 2**26
 LOG = logging.getLogger(__name__)
+
+
+class Settings(TypedDict):
+    """What runners of all kinds are made with; see `load_runner`."""
+
+    threads: int | None
+    slots: int
+    prefix_cache_bytes: int
+    verifies: bool
+    clock: Callable[[], float]
 
 
 def load_runner(
@@ -51,19 +63,21 @@ def load_runner(
     """
     check_threads(threads)
     source = opened(model)
-    choice = choose(runner, numbers, native_fault, device_of(source))
+    choice = choose(runner, numbers, native_fault if runner == "native" else not_by_default, device_of(source))
     LOG.info("model %s: %s", source.path.name, _described(choice))
+    settings: Settings = {
+        "threads": threads,
+        "slots": slots,
+        "prefix_cache_bytes": prefix_cache_bytes,
+        "verifies": verifies,
+        "clock": clock,
+    }
+    if choice.runner == "native":
+        assert choice.numbers != "auto"
+        return native_runner(source, choice.numbers, **settings)
     from tuili.engine.runtime.torch.source import torch_runner
 
-    return torch_runner(
-        source,
-        choice.numbers,
-        threads=threads,
-        slots=slots,
-        prefix_cache_bytes=prefix_cache_bytes,
-        verifies=verifies,
-        clock=clock,
-    )
+    return torch_runner(source, choice.numbers, **settings)
 
 
 def load_scheduler(
@@ -161,14 +175,14 @@ def load_decoder(
     return Decoder(scheduler, source.tokenizer, depth, exit_threshold, max_new_tokens)
 
 
-def native_fault() -> str:
-    """Why the native runner cannot be used on this machine; empty where it can."""
-    return "its step is not part of this version"
+def not_by_default() -> str:
+    """Why the native runner is not taken where nothing is asked for."""
+    return "no model is calibrated for it"
 
 
 def default_choice() -> Choice:
     """How a model in a folder is run on this machine where nothing is asked for."""
-    return choose("auto", "auto", native_fault)
+    return choose("auto", "auto", not_by_default)
 
 
 def check_threads(threads: int | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuili.engine.runtime.runner import ModelRunner
 from tuili.engine.sequence import Sequence, StopReason
-from tuili.engine.stop_texts import StopTextFinder
+from tuili.engine.text.stop_texts import StopTextFinder
 from tuili.errors import InputError
 from tuili.store import Tokenizer
 

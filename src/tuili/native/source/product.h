@@ -12,8 +12,19 @@ struct Output {
   float* row(int i) const { return y_RN + (places ? places[i] : i) * stride; }
 };
 
+// While the rows pass over one panel, memory brings the next one: each step of the first passes asks for some lines of it.
+struct Ahead {
+  static constexpr int LINE = 64;
+  const char *next, *end;
+  int64_t bytes;  // a step asks for; 0 where there is one pass alone, which memory keeps up with by itself
+
+  template <Format FORMAT>
+  static constexpr int LINES = PANEL * step_bytes(FORMAT) / LINE / 2;  // which two passes need
+};
+
 template <Format FORMAT, int ROWS, int VECTORS>
-inline void block(const Place& place, const Inputs& inputs, const int32_t* list, int first, const Output& output) {
+inline void block(const Place& place, const Inputs& inputs, const int32_t* list, int first, const Output& output,
+                  Ahead& ahead) {
   using Kind = Number<FORMAT>;
   Rows<ROWS> rows;
   for (int r = 0; r < ROWS; r++) {
@@ -27,7 +38,15 @@ inline void block(const Place& place, const Inputs& inputs, const int32_t* list,
   const char* step = place.panel + place.column * 4;
   const int64_t bytes = int64_t(place.width) * step_bytes(FORMAT);
   const int steps = steps_of(*place.matrix);
-  for (int k = 0; k < steps; k++, step += bytes) Kind::template add<ROWS, VECTORS>(rows, step, place, k, sums);
+  const int64_t ahead_bytes = ahead.next < ahead.end ? ahead.bytes : 0;
+  for (int k = 0; k < steps; k++, step += bytes) {
+    Kind::template add<ROWS, VECTORS>(rows, step, place, k, sums);
+    if constexpr (ROWS > 1) {
+#pragma GCC unroll 16
+      for (int i = 0; i < Ahead::LINES<FORMAT>; i++) __builtin_prefetch(ahead.next + i * Ahead::LINE);
+      ahead.next += ahead_bytes;
+    }
+  }
   for (int r = 0; r < ROWS; r++) {
     float* y = output.row(first + r) + place.output;
     for (int v = 0; v < VECTORS; v++) {
@@ -41,15 +60,21 @@ inline void block(const Place& place, const Inputs& inputs, const int32_t* list,
 
 // The rows of one block of outputs: as many at once as registers allow, then the rest.
 template <Format FORMAT, int ROWS, int VECTORS>
-inline void rows(const Place& place, const Inputs& inputs, const int32_t* list, int first, int count, const Output& output) {
-  for (; first + ROWS <= count; first += ROWS) block<FORMAT, ROWS, VECTORS>(place, inputs, list, first, output);
-  if constexpr (ROWS > 1) rows<FORMAT, ROWS / 2, VECTORS>(place, inputs, list, first, count, output);
+inline void rows(const Place& place, const Inputs& inputs, const int32_t* list, int first, int count, const Output& output,
+                 Ahead& ahead) {
+  for (; first + ROWS <= count; first += ROWS) block<FORMAT, ROWS, VECTORS>(place, inputs, list, first, output, ahead);
+  if constexpr (ROWS > 1) rows<FORMAT, ROWS - 1, VECTORS>(place, inputs, list, first, count, output, ahead);
 }
 
 template <Format FORMAT, int ROWS, int VECTORS>
 inline void columns(Place place, const Inputs& inputs, const int32_t* list, int count, const Output& output) {
+  const int64_t bytes = int64_t(place.width) * step_bytes(FORMAT);
+  const int passes = (count + ROWS - 1) / ROWS * (place.width / (VECTORS * LANES));
+  const char* const next = place.panel + bytes * steps_of(*place.matrix);
+  const int lines = passes == 1 ? 0 : passes < 4 ? Ahead::LINES<FORMAT> : (Ahead::LINES<FORMAT> + 1) / 2;
+  Ahead ahead{next, next + bytes * steps_of(*place.matrix), lines * Ahead::LINE};
   for (; place.column < place.width; place.column += VECTORS * LANES, place.output += VECTORS * LANES)
-    rows<FORMAT, ROWS, VECTORS>(place, inputs, list, 0, count, output);
+    rows<FORMAT, ROWS, VECTORS>(place, inputs, list, 0, count, output, ahead);
 }
 
 template <Format FORMAT>

@@ -68,13 +68,18 @@ inline Floats dot_bf16(Floats sum, Pair x, Words w) { return {_mm512_dpbf16_ps(s
 struct Quad { __m512i v; };  // four int8
 inline Quad quad(uint32_t word) { return {_mm512_set1_epi32(int32_t(word))}; }
 constexpr int INPUT_OFFSET = 128;  // VNNI multiplies unsigned by signed: inputs of int8 are kept with this offset
-inline Ints dot_int8(Ints sum, Quad x, Words w) { return {_mm512_dpbusd_epi32(sum.v, x.v, w.v)}; }
+inline __m512i dot_unsigned_signed(__m512i sum, __m512i a, __m512i b) {
+  // In place of _mm512_dpbusd_epi32, around which GCC 12 copies every sum to another register and back.
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  return sum;
+}
+inline Ints dot_int8(Ints sum, Quad x, Words w) { return {dot_unsigned_signed(sum.v, x.v, w.v)}; }
 
 using NibbleSum = Ints;  // of unsigned weights of 4 bits times signed inputs, over one group; `offset` is of the group
 inline Words low_nibbles(Words w) { return {_mm512_and_si512(w.v, _mm512_set1_epi8(15))}; }
 inline Words high_nibbles(Words w) { return {_mm512_and_si512(_mm512_srli_epi16(w.v, 4), _mm512_set1_epi8(15))}; }
 inline NibbleSum begin_nibbles(int32_t offset) { return all_ints(offset); }
-inline NibbleSum dot_nibbles(NibbleSum sum, Quad x, Words w) { return {_mm512_dpbusd_epi32(sum.v, w.v, x.v)}; }
+inline NibbleSum dot_nibbles(NibbleSum sum, Quad x, Words w) { return {dot_unsigned_signed(sum.v, w.v, x.v)}; }
 inline Ints end_nibbles(NibbleSum sum, int32_t) { return sum; }
 
 constexpr int ROWS_AT_ONCE = 4, VECTORS_AT_ONCE = 4;  // 16 sums, 4 vectors of weights and the inputs fit 32 registers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tuili.engine import Answered, Event, Request, StepJudged, TokenWritten
 from tuili.serve.errors import HttpError
 from tuili.serve.monitoring.metrics import Metrics
@@ -19,21 +21,22 @@ class RequestMetrics:
         self._ended = self._read = False
         self._in_flight.inc()
 
-    def observe(self, event: Event, now: float) -> None:
-        """Count an event that came at `now`, in seconds."""
-        if isinstance(event, TokenWritten):
-            histogram = self._inter_token_seconds if self._written_tokens else self._first_token_seconds
-            histogram.observe(now - self._last_event)
-            self._token_depth.observe(event.depth)
-            self._last_event, self._written_tokens = now, self._written_tokens + 1
-        elif isinstance(event, Answered):
-            self._ended = True
-            tokens = event.answer.receipt.tokens
-            self._prompt_tokens, self._written_tokens = tokens["prompt"], tokens["generated"]
-            self._read = event.answer.receipt.layer_steps > 0
-            self._metrics.record_answer(self._model, self.request, event.answer)
-        else:
-            assert isinstance(event, StepJudged)
+    def observe(self, events: Sequence[Event], now: float) -> None:
+        """Count events that came together at `now`, in seconds."""
+        for event in events:
+            if isinstance(event, TokenWritten):
+                histogram = self._inter_token_seconds if self._written_tokens else self._first_token_seconds
+                histogram.observe(now - self._last_event)
+                self._token_depth.observe(event.depth)
+                self._last_event, self._written_tokens = now, self._written_tokens + 1
+            elif isinstance(event, Answered):
+                self._ended = True
+                tokens = event.answer.receipt.tokens
+                self._prompt_tokens, self._written_tokens = tokens["prompt"], tokens["generated"]
+                self._read = event.answer.receipt.layer_steps > 0
+                self._metrics.record_answer(self._model, self.request, event.answer)
+            else:
+                assert isinstance(event, StepJudged)
 
     def set_prompt_tokens(self, tokens: int) -> None:
         """Note the length of the prompt. It is counted with the first token: before that it may never be read."""

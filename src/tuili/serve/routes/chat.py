@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Iterator, Sequence
+from typing import Unpack
 
-from fastapi import APIRouter
-from fastapi import Request as HttpRequest
-from fastapi.responses import JSONResponse, Response
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
 
-from tuili.engine import Answer, Answered, Request, StepJudged, TokenWritten
+from tuili.engine import Answer, Answered, Event, Request, StepJudged, TokenWritten
 from tuili.serve.answers import (
     ReasoningText,
     chat_completion,
@@ -30,18 +29,17 @@ from tuili.serve.engine_requests import budget_for, read_conversation, sampling_
 from tuili.serve.errors import HttpError
 from tuili.serve.forms.marked_fields import read_marked_fields
 from tuili.serve.forms.structured import AnswerForm, ForcedCall, form_for
+from tuili.serve.replies import JsonReply
+from tuili.serve.routes.api_route import ApiRoute
 from tuili.serve.schemas.formats import Text
 from tuili.serve.schemas.messages import Message, ReasoningInput, without_calls
 from tuili.serve.schemas.replies import ChatChunk, ChunkExtras, Delta, FunctionDelta
-from tuili.serve.schemas.requests import ChatRequest
+from tuili.serve.schemas.requests import ChatRequest, StreamOptions
 from tuili.serve.schemas.tools import forced_form
-from tuili.serve.sse import sse_response
+from tuili.serve.streams import EventStream
 from tuili.store import Conversation
 
-router = APIRouter()
 
-
-@router.post("/v1/chat/completions", summary="Answer a conversation")
 async def chat(body: ChatRequest, http: HttpRequest) -> Response:
     """One choice or several; `stream: true` sends server-sent events that end in `[DONE]`."""
     messages, form = read_marked_fields(without_calls(body.messages), requested_form(body))
@@ -50,12 +48,10 @@ async def chat(body: ChatRequest, http: HttpRequest) -> Response:
     requests = engine_requests(body, messages, dispatcher.served.conversation)
     completion_id = f"chatcmpl-{uuid.uuid4().hex}"
     if body.stream:
-        chunks = _chunks(completion_id, dispatcher, body, requests, call)
-        if body.stream_options is not None and body.stream_options.continuous_usage_stats:
-            chunks = _with_usage(chunks, dispatcher, requests[0])
-        return sse_response(await dispatcher.after_first(chunks))
+        told = ChatStream(completion_id, dispatcher, body.stream_options, call)
+        return EventStream(dispatcher.batches(requests), told)
     answers = await dispatcher.answers(requests)
-    return JSONResponse(chat_completion(completion_id, dispatcher.served.name, answers, call))
+    return JsonReply(chat_completion(completion_id, dispatcher.served.name, answers, call))
 
 
 def requested_form(body: ChatRequest) -> AnswerForm | None:
@@ -87,38 +83,55 @@ def engine_requests(
     return with_seeds(request, body.n or 1)
 
 
-async def _chunks(
-    completion_id: str,
-    dispatcher: Dispatcher,
-    body: ChatRequest,
-    requests: Sequence[Request],
-    call: ForcedCall | None,
-) -> AsyncGenerator[ChatChunk, None]:
-    """The chunks of all choices, as they come."""
-    created, model = int(time.time()), dispatcher.served.name
-    answers: dict[int, Answer] = {}
-    reasoning: dict[int, ReasoningText] = {}
-    async with aclosing(dispatcher.events(requests)) as events:
-        async for index, event in events:
-            if index not in reasoning:
-                reasoning[index] = ReasoningText()
-                role: Delta = {"role": "assistant", "content": None if call else "", "refusal": None}
-                yield chunk(completion_id, model, created, index, role)
-            if isinstance(event, TokenWritten):
-                text = reasoning[index].delta(event)
-                delta: Delta = {"reasoning": text, "reasoning_content": text} if text else {}
-                yield chunk(completion_id, model, created, index, delta, depth=event.depth, attempt=event.attempt)
-            elif isinstance(event, StepJudged):
-                yield chunk(completion_id, model, created, index, {}, step=judged_step(event))
-            elif isinstance(event, Answered):
-                answers[index] = answer = event.answer
-                for content in _answer_deltas(answer, call):
-                    yield chunk(completion_id, model, created, index, content, logprobs=logprobs(answer))
-                end: ChunkExtras = {"finish_reason": finish_reason(answer, call), "receipt": receipt(answer)}
-                yield chunk(completion_id, model, created, index, {}, **end)
-    if body.stream_options is not None and body.stream_options.include_usage:
-        last = chunk(completion_id, model, created, 0, {})
-        yield {**last, "choices": [], "usage": usage(answers.values())}
+class ChatStream:
+    """What a stream tells of a chat: its chunks. usage_so_far: whether each of them tells the tokens so far."""
+
+    named = False
+
+    def __init__(
+        self, completion_id: str, dispatcher: Dispatcher, options: StreamOptions | None, call: ForcedCall | None
+    ) -> None:
+        self._id, self._dispatcher, self._created, self._call = completion_id, dispatcher, int(time.time()), call
+        options = options or StreamOptions()
+        self._tells_usage, self._tells_usage_so_far = options.include_usage, options.continuous_usage_stats
+        self._answers: dict[int, Answer] = {}
+        self._reasoning: dict[int, ReasoningText] = {}
+        self._written = 0
+
+    def of_event(self, index: int, event: Event) -> Iterator[ChatChunk]:
+        """The chunks of an event of the choice with this index."""
+        reasoning = self._reasoning.get(index)
+        if reasoning is None:
+            reasoning = self._reasoning[index] = ReasoningText()
+            yield self._chunk(index, {"role": "assistant", "content": None if self._call else "", "refusal": None})
+        if isinstance(event, TokenWritten):
+            self._written += 1
+            text = reasoning.delta(event)
+            delta: Delta = {"reasoning": text, "reasoning_content": text} if text else {}
+            yield self._chunk(index, delta, depth=event.depth, attempt=event.attempt)
+        elif isinstance(event, StepJudged):
+            yield self._chunk(index, {}, step=judged_step(event))
+        elif isinstance(event, Answered):
+            self._answers[index] = answer = event.answer
+            for content in _answer_deltas(answer, self._call):
+                yield self._chunk(index, content, logprobs=logprobs(answer))
+            reason = finish_reason(answer, self._call)
+            yield self._chunk(index, {}, finish_reason=reason, receipt=receipt(answer))
+
+    def at_end(self) -> Iterator[ChatChunk]:
+        """The chunk with the usage, if it is wanted."""
+        if self._tells_usage:
+            last = chunk(self._id, self._dispatcher.served.name, self._created, 0, {})
+            yield {**last, "choices": [], "usage": usage(self._answers.values())}
+
+    def _chunk(self, index: int, delta: Delta, **extras: Unpack[ChunkExtras]) -> ChatChunk:
+        """A chunk, with the tokens so far where they are wanted. All of them count as reasoning: only the last chunk of
+        a stream, which has a usage of its own, knows which ones were the answer.
+        """
+        one = chunk(self._id, self._dispatcher.served.name, self._created, index, delta, **extras)
+        if self._tells_usage_so_far:
+            one["usage"] = usage_of_tokens(self._dispatcher.prompt_tokens, 0, self._written, self._written)
+        return one
 
 
 def _answer_deltas(answer: Answer, call: ForcedCall | None) -> list[Delta]:
@@ -135,19 +148,4 @@ def _answer_deltas(answer: Answer, call: ForcedCall | None) -> list[Delta]:
     ]
 
 
-async def _with_usage(
-    chunks: AsyncGenerator[ChatChunk, None], dispatcher: Dispatcher, request: Request
-) -> AsyncGenerator[ChatChunk, None]:
-    """The same chunks, each with the tokens so far. All tokens count as reasoning: only the last chunk of a stream,
-    which has a usage of its own, knows which ones were the answer.
-    """
-    prompt_tokens, written = None, 0
-    async with aclosing(chunks):
-        async for one in chunks:
-            if "usage" in one:
-                yield one
-                continue
-            if prompt_tokens is None:
-                prompt_tokens = len((await dispatcher.served.prepare(request)).ids)
-            written += any("depth" in choice for choice in one["choices"])
-            yield {**one, "usage": usage_of_tokens(prompt_tokens, 0, written, written)}
+ROUTES = (ApiRoute("POST", "/v1/chat/completions", chat, "Answer a conversation", ChatRequest),)

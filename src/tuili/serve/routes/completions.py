@@ -6,38 +6,34 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import Iterator
 from dataclasses import replace
 
-from fastapi import APIRouter
-from fastapi import Request as HttpRequest
-from fastapi.responses import JSONResponse, Response
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
 
-from tuili.engine import Answer, Answered, Request
+from tuili.engine import Answer, Answered, Event, Request
 from tuili.serve.answers import finish_reason, receipt, usage
 from tuili.serve.dispatch import Dispatcher
 from tuili.serve.engine_requests import budget_for, sampling_for, with_seeds
+from tuili.serve.replies import JsonReply
+from tuili.serve.routes.api_route import ApiRoute
 from tuili.serve.schemas.replies import TextChoice, TextCompletion
 from tuili.serve.schemas.requests import CompletionRequest, StreamOptions
-from tuili.serve.sse import sse_response
+from tuili.serve.streams import EventStream
 from tuili.serve.text_logprobs import text_logprobs
 
-router = APIRouter()
 
-
-@router.post("/v1/completions", summary="Answer one prompt or several")
 async def completions(body: CompletionRequest, http: HttpRequest) -> Response:
     """`stream: true` sends each answer when it is there: before that nothing is certain."""
     dispatcher = Dispatcher.for_model(http, body.model)
     requests = engine_requests(body)
-    completion_id, created = f"cmpl-{uuid.uuid4().hex}", int(time.time())
+    told = CompletionStream(dispatcher.served.name, body)
     if body.stream:
-        chunks = _chunks(completion_id, created, dispatcher, body, requests)
-        return sse_response(await dispatcher.after_first(chunks))
+        return EventStream(dispatcher.batches(requests), told)
     answers = await dispatcher.answers(requests)
     choices = [_choice(index, answer, body) for index, answer in enumerate(answers)]
-    return JSONResponse({**_completion(completion_id, created, dispatcher, choices), "usage": usage(answers)})
+    return JsonReply({**told.completion(choices), "usage": usage(answers)})
 
 
 def engine_requests(body: CompletionRequest) -> list[Request]:
@@ -64,30 +60,37 @@ def _with_prompt(request: Request, prompt: str | list[int]) -> Request:
     return replace(request, prompt=prompt) if isinstance(prompt, str) else replace(request, prompt_ids=tuple(prompt))
 
 
-async def _chunks(
-    completion_id: str, created: int, dispatcher: Dispatcher, body: CompletionRequest, requests: Sequence[Request]
-) -> AsyncGenerator[TextCompletion, None]:
-    """A chunk for each answer, as it comes."""
-    answers: list[Answer] = []
-    options = body.stream_options or StreamOptions()
-    async with aclosing(dispatcher.events(requests)) as events:
-        async for index, event in events:
-            if isinstance(event, Answered):
-                answers.append(event.answer)
-                one = _completion(completion_id, created, dispatcher, [_choice(index, event.answer, body)])
-                yield {**one, "usage": usage(answers)} if options.continuous_usage_stats else one
-    if options.include_usage:
-        yield {**_completion(completion_id, created, dispatcher, []), "usage": usage(answers)}
+class CompletionStream:
+    """What a stream tells of a completion: a chunk for each answer."""
 
+    named = False
 
-def _completion(completion_id: str, created: int, dispatcher: Dispatcher, choices: list[TextChoice]) -> TextCompletion:
-    return {
-        "id": completion_id,
-        "object": "text_completion",
-        "created": created,
-        "model": dispatcher.served.name,
-        "choices": choices,
-    }
+    def __init__(self, model: str, body: CompletionRequest) -> None:
+        self._id, self._created, self._model = f"cmpl-{uuid.uuid4().hex}", int(time.time()), model
+        self._body, self._options = body, body.stream_options or StreamOptions()
+        self._answers: list[Answer] = []
+
+    def of_event(self, index: int, event: Event) -> Iterator[TextCompletion]:
+        """The chunk of an answer; nothing of other events."""
+        if isinstance(event, Answered):
+            self._answers.append(event.answer)
+            one = self.completion([_choice(index, event.answer, self._body)])
+            yield {**one, "usage": usage(self._answers)} if self._options.continuous_usage_stats else one
+
+    def at_end(self) -> Iterator[TextCompletion]:
+        """The chunk with the usage, if it is wanted."""
+        if self._options.include_usage:
+            yield {**self.completion([]), "usage": usage(self._answers)}
+
+    def completion(self, choices: list[TextChoice]) -> TextCompletion:
+        """The completion with these choices, without its usage."""
+        return {
+            "id": self._id,
+            "object": "text_completion",
+            "created": self._created,
+            "model": self._model,
+            "choices": choices,
+        }
 
 
 def _choice(index: int, answer: Answer, body: CompletionRequest) -> TextChoice:
@@ -98,3 +101,6 @@ def _choice(index: int, answer: Answer, body: CompletionRequest) -> TextChoice:
         "finish_reason": finish_reason(answer),
         "receipt": receipt(answer),
     }
+
+
+ROUTES = (ApiRoute("POST", "/v1/completions", completions, "Answer one prompt or several", CompletionRequest),)

@@ -11,19 +11,18 @@ import time
 from pathlib import Path
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
-from fastapi import Request as HttpRequest
-from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, Field, model_validator
+from starlette.requests import Request as HttpRequest
 
 from tuili.errors import InputError
 from tuili.serve.monitoring.metrics import Metrics
+from tuili.serve.replies import JsonReply
+from tuili.serve.routes.api_route import ApiRoute
 from tuili.serve.schemas.fields import Name, StrictModel
 from tuili.serve.schemas.replies import FeedbackTaken
 from tuili.serve.schemas.rules import all_of, at_least_one_text
 
 LOG = logging.getLogger(__name__)
-router = APIRouter()
 MAX_TEXT_CHARS = 4_000
 MAX_FILE_BYTES = 100_000_000
 """A file of this size takes no more: whoever may ask questions may also fill it."""
@@ -80,8 +79,7 @@ class FeedbackFile:
         return True
 
 
-@router.post("/v1/feedback", summary="Say what an answer was worth")
-async def feedback(body: Feedback, http: HttpRequest) -> JSONResponse:
+async def feedback(body: Feedback, http: HttpRequest) -> JsonReply:
     """Counted by Prometheus, and kept where the server was given a file for it."""
     http.state.caller.charge()
     metrics: Metrics = http.app.state.metrics
@@ -92,4 +90,7 @@ async def feedback(body: Feedback, http: HttpRequest) -> JSONResponse:
     line = {"time": time.time(), "caller": caller, **body.model_dump(exclude_none=True)}
     kept = await http.app.state.feedback.append(line)
     reply: FeedbackTaken = {"id": body.id, "status": "kept" if kept else "counted"}
-    return JSONResponse(reply, 202)
+    return JsonReply(reply, 202)
+
+
+ROUTES = (ApiRoute("POST", "/v1/feedback", feedback, "Say what an answer was worth", Feedback),)

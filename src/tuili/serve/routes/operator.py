@@ -5,18 +5,19 @@ draws promised answers and takes judgements of them.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
-from fastapi import Request as HttpRequest
-from fastapi.responses import JSONResponse
 from pydantic import Field
+from starlette.requests import Request as HttpRequest
 
 from tuili.serve.answers import receipt
 from tuili.serve.audit import MAX_SAMPLE, Audit, AuditedAnswer
 from tuili.serve.errors import HttpError
 from tuili.serve.keys import ANONYMOUS, Caller
 from tuili.serve.models import ModelRegistry
+from tuili.serve.replies import JsonReply
+from tuili.serve.routes.api_route import ApiRoute
 from tuili.serve.schemas.fields import WHOLE_NUMBER, Name, StrictModel
 from tuili.serve.schemas.operator_replies import AlarmList, AlarmReply, AuditDraw, AuditedReply, JudgementTaken
 from tuili.serve.served_model import ServedModel
@@ -31,9 +32,6 @@ def require_operator(http: HttpRequest) -> None:
         raise HttpError(
             403, "this needs a key of the role operator: tuili serve --new-key NAME --operator", "operator_needed"
         )
-
-
-router = APIRouter(prefix="/v1/operator", dependencies=[Depends(require_operator)])
 
 
 class AlarmReset(StrictModel):
@@ -56,16 +54,14 @@ class Judgement(StrictModel):
     right: bool
 
 
-@router.get("/alarms", summary="Show the alarms that watch promises")
-async def alarms(http: HttpRequest) -> JSONResponse:
+async def alarms(http: HttpRequest) -> JsonReply:
     """All alarms of all models that are loaded: the evidence against each promise, and who gave it."""
     models: ModelRegistry = http.app.state.models
     reply: AlarmList = {"object": "list", "data": [row for served in models.loaded for row in _alarm_replies(served)]}
-    return JSONResponse(reply)
+    return JsonReply(reply)
 
 
-@router.post("/alarms/reset", summary="Let alarms begin anew")
-async def reset(body: AlarmReset, http: HttpRequest) -> JSONResponse:
+async def reset(body: AlarmReset, http: HttpRequest) -> JsonReply:
     """What they had revoked is promised again. Returns the alarms as they were."""
     models: ModelRegistry = http.app.state.models
     served = models.find(body.model)
@@ -78,25 +74,24 @@ async def reset(body: AlarmReset, http: HttpRequest) -> JSONResponse:
     served.reset_alarms(body.key)
     await models.keep_alarms(served)
     reply: AlarmList = {"object": "list", "data": before}
-    return JSONResponse(reply)
+    return JsonReply(reply)
 
 
-@router.post("/audit", summary="Draw promised answers to judge")
-async def draw(body: AuditRequest, http: HttpRequest) -> JSONResponse:
+async def draw(body: AuditRequest, http: HttpRequest) -> JsonReply:
     """A random sample of the promised answers since the last draw. Judge every one of them."""
     served = http.app.state.models.find(body.model)
     http.state.model = served.name
     audit: Audit = http.app.state.audit
     drawn = audit.draw(served.name, body.count)
     reply: AuditDraw = {"object": "list", "data": [_audited_reply(audited) for audited in drawn]}
-    return JSONResponse(reply)
+    return JsonReply(reply)
 
 
-@router.post("/audit/{name}", summary="Judge an answer that was drawn")
-async def judge(name: str, body: Judgement, http: HttpRequest) -> JSONResponse:
+async def judge(body: Judgement, http: HttpRequest) -> JsonReply:
     """The alarm on wrong answers hears of it. An answer is judged once."""
     models: ModelRegistry = http.app.state.models
     audit: Audit = http.app.state.audit
+    name: str = http.path_params["name"]
     audited = audit.take(name)
     if audited is None:
         raise HttpError(
@@ -110,7 +105,7 @@ async def judge(name: str, body: Judgement, http: HttpRequest) -> JSONResponse:
         raise HttpError(404, f"model {served.name!r} was calibrated anew since that answer", "audit_not_found")
     await models.keep_alarms(served)
     reply: JudgementTaken = {"id": audited.id, "status": "heard"}
-    return JSONResponse(reply)
+    return JsonReply(reply)
 
 
 def _alarm_replies(served: ServedModel) -> list[AlarmReply]:
@@ -138,3 +133,12 @@ def _audited_reply(audited: AuditedAnswer) -> AuditedReply:
         "answer": answer.answer,
         "receipt": receipt(answer),
     }
+
+
+_route = partial(ApiRoute, check=require_operator)
+ROUTES = (
+    _route("GET", "/v1/operator/alarms", alarms, "Show the alarms that watch promises"),
+    _route("POST", "/v1/operator/alarms/reset", reset, "Let alarms begin anew", AlarmReset),
+    _route("POST", "/v1/operator/audit", draw, "Draw promised answers to judge", AuditRequest),
+    _route("POST", "/v1/operator/audit/{name}", judge, "Judge an answer that was drawn", Judgement),
+)

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from tuili.steps import Status
 
@@ -52,8 +54,6 @@ FILE_NAMES = (
 MARKS = "marks.js"
 """A module that is no file."""
 
-router = APIRouter(include_in_schema=False)
-
 
 @dataclass(frozen=True)
 class PageFile:
@@ -80,16 +80,14 @@ FILES: Mapping[str, PageFile] = {
 }
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
 async def index(http: Request) -> Response:
     """The page itself."""
     return _file_reply(FILES[INDEX], http)
 
 
-@router.api_route("/page/{name}", methods=["GET", "HEAD"])
-async def page_file(name: str, http: Request) -> Response:
+async def page_file(http: Request) -> Response:
     """A file of the page, by name."""
-    file = FILES.get(name)
+    file = FILES.get(http.path_params["name"])
     if file is None:
         raise HTTPException(404)  # `app` says in words what is missing
     return _file_reply(file, http)
@@ -101,3 +99,6 @@ def _file_reply(file: PageFile, http: Request) -> Response:
     if file.etag in known_tags or "*" in known_tags:
         return Response(status_code=304, headers=headers)
     return Response(file.content, media_type=file.media_type, headers=headers)
+
+
+ROUTES = (Route("/", index), Route("/page/{name}", page_file))

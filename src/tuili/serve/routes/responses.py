@@ -4,34 +4,31 @@ stored.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any
 
-from fastapi import APIRouter
-from fastapi import Request as HttpRequest
-from fastapi.responses import JSONResponse, Response
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
 
-from tuili.engine import Answer, Answered, Request, StepJudged, TokenWritten
+from tuili.engine import Answer, Answered, Event, Request, StepJudged, TokenWritten
 from tuili.serve.answers import ReasoningText, judged_step, refusal
 from tuili.serve.dispatch import Dispatcher
 from tuili.serve.engine_requests import budget_for, read_conversation, sampling_for
 from tuili.serve.errors import HttpError
 from tuili.serve.forms.marked_fields import read_marked_fields
 from tuili.serve.forms.structured import AnswerForm, ForcedCall, form_for
+from tuili.serve.replies import JsonReply
+from tuili.serve.routes.api_route import ApiRoute
 from tuili.serve.routes.response_builder import ResponseBuilder, effort_of, message_part
 from tuili.serve.schemas.formats import Text
 from tuili.serve.schemas.messages import ItemReference, Message, ReasoningInput, without_calls
 from tuili.serve.schemas.requests import ResponsesRequest
 from tuili.serve.schemas.tools import forced_form
-from tuili.serve.sse import sse_response
+from tuili.serve.streams import EventStream
 from tuili.store import Conversation
 
-router = APIRouter()
 
-
-@router.post("/v1/responses", summary="Answer a conversation, as items")
 async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
     """`stream: true` sends events named by their type, the last of which holds the whole."""
     messages, form = read_marked_fields(conversation_of(body), requested_form(body))
@@ -39,9 +36,9 @@ async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
     request = engine_request(body, messages, dispatcher.served.conversation)
     builder = ResponseBuilder(body, dispatcher.served.name, None if form is None else form.call)
     if body.stream:
-        return sse_response(await dispatcher.after_first(_events(dispatcher, request, builder)), named=True)
+        return EventStream(dispatcher.batches([request]), ResponseStream(builder))
     (answer,) = await dispatcher.answers([request])
-    return JSONResponse(builder.ended(answer))
+    return JsonReply(builder.ended(answer))
 
 
 def requested_form(body: ResponsesRequest) -> AnswerForm | None:
@@ -83,43 +80,58 @@ def engine_request(
     )
 
 
-async def _events(
-    dispatcher: Dispatcher, request: Request, builder: ResponseBuilder
-) -> AsyncGenerator[dict[str, Any], None]:
-    """The events of one response, numbered from 0."""
-    numbers, reasoning, text = count(), ReasoningText(), ""
+class ResponseStream:
+    """What a stream tells of a response: its events, numbered from 0."""
 
-    def named(kind: str, **fields: object) -> dict[str, Any]:
-        return {"type": f"response.{kind}", "sequence_number": next(numbers), **fields}
+    named = True
 
-    in_reasoning = {"item_id": builder.reasoning_id, "output_index": 0, "content_index": 0}
-    async with aclosing(dispatcher.events([request])) as events:
-        async for _, event in events:
-            if not text and reasoning.attempt == 0:
-                yield named("created", response=builder.in_progress())
-                yield named("in_progress", response=builder.in_progress())
-                yield named("output_item.added", output_index=0, item=builder.reasoning_item(None))
-                yield named("content_part.added", **in_reasoning, part={"type": "reasoning_text", "text": ""})
-            if isinstance(event, TokenWritten):
-                new = reasoning.delta(event)
-                text += new
-                yield named("reasoning_text.delta", **in_reasoning, delta=new, depth=event.depth)
-            elif isinstance(event, StepJudged):
-                yield named("reasoning_text.delta", **in_reasoning, delta="", step=judged_step(event))
-            elif isinstance(event, Answered):
-                answer = event.answer
-                yield named("reasoning_text.done", **in_reasoning, text=text)
-                yield named("content_part.done", **in_reasoning, part={"type": "reasoning_text", "text": text})
-                yield named("output_item.done", output_index=0, item=builder.reasoning_item(text))
-                if builder.call is not None and refusal(answer) is None:
-                    told = _call_events(builder, answer, builder.call)
-                else:
-                    told = _message_events(builder, answer)
-                for kind, fields in told:
-                    yield named(kind, output_index=1, **fields)
-                yield named("output_item.done", output_index=1, item=builder.answer_item(answer))
-                response = builder.ended(answer)
-                yield named(response["status"], response=response)
+    def __init__(self, builder: ResponseBuilder) -> None:
+        self._builder, self._numbers, self._reasoning, self._text = builder, count(), ReasoningText(), ""
+        self._begun = False
+        self._in_reasoning = {"item_id": builder.reasoning_id, "output_index": 0, "content_index": 0}
+
+    def of_event(self, index: int, event: Event) -> Iterator[dict[str, Any]]:
+        """The events on the wire of an event of the engine."""
+        if not self._begun:
+            self._begun = True
+            yield from self._beginning()
+        if isinstance(event, TokenWritten):
+            new = self._reasoning.delta(event)
+            self._text += new
+            yield self._named("reasoning_text.delta", **self._in_reasoning, delta=new, depth=event.depth)
+        elif isinstance(event, StepJudged):
+            yield self._named("reasoning_text.delta", **self._in_reasoning, delta="", step=judged_step(event))
+        elif isinstance(event, Answered):
+            yield from self._ending(event.answer)
+
+    def at_end(self) -> tuple[()]:
+        """Nothing: the event with the answer is the last one."""
+        return ()
+
+    def _beginning(self) -> Iterator[dict[str, Any]]:
+        builder = self._builder
+        yield self._named("created", response=builder.in_progress())
+        yield self._named("in_progress", response=builder.in_progress())
+        yield self._named("output_item.added", output_index=0, item=builder.reasoning_item(None))
+        yield self._named("content_part.added", **self._in_reasoning, part={"type": "reasoning_text", "text": ""})
+
+    def _ending(self, answer: Answer) -> Iterator[dict[str, Any]]:
+        builder, text = self._builder, self._text
+        yield self._named("reasoning_text.done", **self._in_reasoning, text=text)
+        yield self._named("content_part.done", **self._in_reasoning, part={"type": "reasoning_text", "text": text})
+        yield self._named("output_item.done", output_index=0, item=builder.reasoning_item(text))
+        if builder.call is not None and refusal(answer) is None:
+            told = _call_events(builder, answer, builder.call)
+        else:
+            told = _message_events(builder, answer)
+        for kind, fields in told:
+            yield self._named(kind, output_index=1, **fields)
+        yield self._named("output_item.done", output_index=1, item=builder.answer_item(answer))
+        response = builder.ended(answer)
+        yield self._named(response["status"], response=response)
+
+    def _named(self, kind: str, **fields: object) -> dict[str, Any]:
+        return {"type": f"response.{kind}", "sequence_number": next(self._numbers), **fields}
 
 
 def _call_events(builder: ResponseBuilder, answer: Answer, call: ForcedCall) -> Iterator[tuple[str, dict[str, object]]]:
@@ -143,3 +155,6 @@ def _message_events(builder: ResponseBuilder, answer: Answer) -> Iterator[tuple[
         yield "refusal.delta", {**in_message, "delta": reason}
         yield "refusal.done", {**in_message, "refusal": reason}
     yield "content_part.done", {**in_message, "part": message_part(answer)}
+
+
+ROUTES = (ApiRoute("POST", "/v1/responses", responses, "Answer a conversation, as items", ResponsesRequest),)

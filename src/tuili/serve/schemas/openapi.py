@@ -1,19 +1,21 @@
-"""The OpenAPI document: what each route replies, in every status. It is made when it is first asked for, so that it
-costs nothing at the start. FastAPI reads what clients may send from the routes themselves.
+"""The OpenAPI document: what clients may send to each route, and what it replies, in every status. It is made when it
+is first asked for, so that it costs nothing at the start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
+from starlette.routing import BaseRoute
 
+from tuili import __version__
 from tuili.serve.middleware import PROBE_PATHS
+from tuili.serve.routes.api_route import ApiRoute
 from tuili.serve.schemas import item_events, items, operator_replies, replies
 
 Json = dict[str, Any]
@@ -116,34 +118,47 @@ ROUTE_REPLIES: Mapping[tuple[str, str], RouteReplies] = {
 }
 
 
-def openapi_document(app: FastAPI, keys_required: bool) -> Json:
-    """The document of an application; `keys_required` says whether requests need a key."""
-    if app.openapi_schema is None:
-        document = get_openapi(
-            title=app.title,
-            version=app.version,
-            openapi_version=OPENAPI_VERSION,
-            description=API_DESCRIPTION,
-            routes=app.routes,
-        )
-        components = document["components"]
-        for path, operations in document["paths"].items():
-            for method, operation in operations.items():
-                operation["responses"] = _responses(ROUTE_REPLIES[method, path])
-                if path not in PROBE_PATHS:
-                    operation["security"] = KEY_SCHEMES if keys_required else [{}, *KEY_SCHEMES]
-        for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's, with status 422, for which we send 400
-            components["schemas"].pop(name, None)
-        reply_schemas = _reply_schemas()
-        overlap = reply_schemas.keys() & components["schemas"].keys()
-        assert not overlap, "types of requests and of replies must differ in name"
-        components["schemas"] |= reply_schemas
-        components["securitySchemes"] = {
-            "bearer": {"type": "http", "scheme": "bearer"},
-            "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
-        }
-        app.openapi_schema = document
-    return app.openapi_schema
+def openapi_document(routes: Sequence[BaseRoute], keys_required: bool) -> Json:
+    """The document of an application with these routes; `keys_required` says whether requests need a key."""
+    api_routes = [route for route in routes if isinstance(route, ApiRoute)]
+    paths: Json = {}
+    for route in api_routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, keys_required)
+    requests = _schemas("validation", {route.body.__name__: route.body for route in api_routes if route.body})
+    replies = _schemas("serialization", REPLY_TYPES)
+    assert not requests.keys() & replies.keys(), "types of requests and of replies must differ in name"
+    return {
+        "openapi": OPENAPI_VERSION,
+        "info": {"title": "Tuili", "description": API_DESCRIPTION, "version": __version__},
+        "paths": paths,
+        "components": {
+            "schemas": requests | replies,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+            },
+        },
+    }
+
+
+def _operation(route: ApiRoute, keys_required: bool) -> Json:
+    """What the document says of a route."""
+    name = re.sub(r"\W", "_", f"{route.name}{route.path_format}")
+    operation: Json = {"summary": route.summary, "operationId": f"{name}_{route.method.lower()}"}
+    if route.description:
+        operation["description"] = route.description
+    if route.param_convertors:
+        operation["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "title": name.capitalize()}}
+            for name in route.param_convertors
+        ]
+    if route.body is not None:
+        schema = {"$ref": REF + route.body.__name__}
+        operation["requestBody"] = {"content": {"application/json": {"schema": schema}}, "required": True}
+    operation["responses"] = _responses(ROUTE_REPLIES[route.method.lower(), route.path])
+    if route.path not in PROBE_PATHS:
+        operation["security"] = KEY_SCHEMES if keys_required else [{}, *KEY_SCHEMES]
+    return operation
 
 
 def _responses(replies: RouteReplies) -> Json:
@@ -186,9 +201,20 @@ def _event_schema(replies: RouteReplies) -> Json:
     return {"type": "object", "required": ["data"], "properties": {"data": {"anyOf": [{"const": "[DONE]"}, data]}}}
 
 
-def _reply_schemas() -> Json:
-    """The schemas of `REPLY_TYPES` and of all types inside them, by name."""
-    adapters = [(name, "serialization", TypeAdapter(reply_type)) for name, reply_type in REPLY_TYPES.items()]
-    places, schemas = TypeAdapter.json_schemas(adapters, ref_template=REF + "{model}")  # type: ignore[arg-type]
+def _schemas(mode: Literal["validation", "serialization"], types: Mapping[str, Any]) -> Json:
+    """The schemas of types, and of all types inside them, by name."""
+    adapters = [(name, mode, TypeAdapter(one)) for name, one in types.items()]
+    places, schemas = TypeAdapter.json_schemas(adapters, ref_template=REF + "{model}")
     unnamed = {name: place for (name, _), place in places.items() if place != {"$ref": REF + name}}
-    return {**schemas["$defs"], **unnamed}
+    named: Json = _without_null_defaults({**schemas["$defs"], **unnamed})
+    return named
+
+
+def _without_null_defaults(part: Any) -> Any:
+    """The same schema; that a field may be left out says enough."""
+    if isinstance(part, list):
+        return [_without_null_defaults(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    kept = (name for name in part if part[name] is not None or name != "default")
+    return {name: _without_null_defaults(part[name]) for name in kept}

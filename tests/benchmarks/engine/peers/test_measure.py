@@ -1,4 +1,4 @@
-"""The engine benchmark: every contender does every piece of work in turn, and ratios are against the fastest peer."""
+"""The engine benchmark: every contender does every piece of work in turn, and what is known is not measured again."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import ClassVar
 import pytest
 
 from benchmarks.engine.peers import __main__ as engine
-from benchmarks.engine.peers.__main__ import PLAN, compete, exit_shares
-from benchmarks.engine.peers.contenders import Contender, contenders
+from benchmarks.engine.peers.__main__ import compete, takes_part
+from benchmarks.engine.peers.contenders import COMPILED_COMMIT, Contender, contenders
+from benchmarks.engine.peers.plan import PLAN, READING, Shape
 from benchmarks.engine.peers.protocol import Work
 from benchmarks.engine.peers.sizes import SIZES
 from benchmarks.harness.cells import Cells
-from tuili.model import load_model
 
-SECONDS = {"ours_fp32": 2.0, "llama_cpp": 4.0, "transformers": 8.0}
+SECONDS = {"ours_int8_full": 2.0, "llama_cpp_q8_0": 4.0, "transformers": 8.0}
 
 
 class Fake:
@@ -23,60 +23,72 @@ class Fake:
 
     asked: ClassVar[list[tuple[str, int, int, int]]] = []
 
-    def __init__(self, python, module, arguments, threads, log) -> None:
+    def __init__(self, python, module, arguments, threads, log, tree) -> None:
         self.name = module
 
     def do(self, work: Work) -> dict[str, object]:
         self.asked.append((self.name, work.batch, work.prompt, work.seed))
         seconds = SECONDS[self.name]
-        return {
-            "seconds": seconds,
-            "cpu_seconds": seconds / 2,
-            "tokens": [1, 2, 3, 5 if self.name == "llama_cpp" else 4],
-        }
+        tokens = [1, 2, 3, 5 if self.name == "llama_cpp_q8_0" else 4]
+        return {"seconds": seconds, "cpu_seconds": seconds / 2, "tokens": tokens, "others": 0.5}
 
     def close(self) -> None:
         self.asked.append((self.name, 0, 0, 0))
 
 
-def test_contenders_take_turns_and_the_fastest_peer_is_the_measure(monkeypatch, tmp_path: Path):
+def test_contenders_take_turns_and_known_results_are_kept(monkeypatch, tmp_path: Path):
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     monkeypatch.setattr(engine, "Worker", Fake)
+    monkeypatch.setattr(engine, "read_speed", lambda threads: {"bytes_per_second": 4e10})
     Fake.asked.clear()
-    field = [Contender(name, "python", name, []) for name in SECONDS]
-    works = [Work(1, 32, 64, 100), Work(16, 32, 64, 100)]
-    cells = Cells("engine", {}, tmp_path)
-    figures = compete(cells, "24m_1", field, works, threads=1, rounds=2, folder=tmp_path)
-    timed = [(name, batch, seed) for name, batch, _, seed in Fake.asked if batch and seed >= 0]
-    assert timed == [(name, batch, seed) for seed in (0, 1) for batch in (1, 16) for name in SECONDS]
+    field = [Contender(name, "python", name, [], fast=name != "transformers") for name in SECONDS]
+    shapes = [Shape(1, 32, for_all=True), Shape(16, 32), READING]
+    figures = compete(Cells("engine", {}, tmp_path), "24m", 1, field, shapes, rounds=2, folder=tmp_path)
+    timed = [(name, batch, prompt, seed) for name, batch, prompt, seed in Fake.asked if batch and seed >= 0]
+    assert timed == [
+        (name, shape.batch, shape.prompt, seed)
+        for seed in (0, 1)
+        for shape in shapes
+        for name in SECONDS
+        if shape.for_all or name != "transformers"
+    ]
     assert [name for name, batch, *_ in Fake.asked if not batch] == list(SECONDS)
-    assert list(figures["24m_1_ours_fp32_16x32_tokens_per_second"].runs) == [512, 512]
-    assert list(figures["24m_1_ours_fp32_1x32_tokens_per_cpu_second"].runs) == [64, 64]
-    assert list(figures["24m_1_ours_fp32_1x32_tokens_per_second_over_llama_cpp"].runs) == [2, 2]
-    assert figures["24m_1_llama_cpp_1x32_first_tokens_as_transformers"].median == 0.75
+    assert list(figures["24m_1_ours_int8_full_16x32_tokens_per_second"].runs) == [512, 512]
+    assert list(figures["24m_1_ours_int8_full_1x32_tokens_per_cpu_second"].runs) == [64, 64]
+    assert list(figures["24m_1_ours_int8_full_reading_1x512_tokens_per_second"].runs) == [256, 256]
+    assert list(figures["24m_1_ours_int8_full_1x32_tokens_per_second_over_llama_cpp_q8_0"].runs) == [2, 2]
+    assert list(figures["24m_1_memory"].runs) == [40, 40]
+    assert list(figures["24m_1_others"].runs) == [0.5, 0.5]
     Fake.asked.clear()
-    assert compete(Cells("engine", {}, tmp_path), "24m_1", field, works, 1, 2, tmp_path) == figures
+    assert compete(Cells("engine", {}, tmp_path), "24m", 1, field, shapes, 2, tmp_path) == figures
     assert Fake.asked == []  # all of it was known
 
 
-@pytest.mark.parametrize("compiles", [False, True])
-def test_every_plan_has_its_contenders(compiles, monkeypatch):
-    monkeypatch.setattr("benchmarks.engine.peers.contenders.compiles", lambda: compiles)
+def test_contenders_can_be_chosen_by_how_their_names_begin():
+    assert takes_part("ours_int8_full", (), ())
+    assert takes_part("ours_int8_full", ("ours_int8",), ())
+    assert not takes_part("ours_int4_full", ("ours_int8", "llama"), ())
+    assert not takes_part("llama_cpp_f16", ("llama",), ("llama_cpp_f16",))
+
+
+def test_every_size_has_its_contenders_and_every_one_names_its_numbers():
     assert {size for size, _ in PLAN} == set(SIZES)
     for size in SIZES:
-        competing = contenders(size, Path("files"), "peers", [0.9, 0.1, 0, 0])
+        competing = contenders(size, Path("files"), "peers", ["0013", "03"])
         names = [contender.name for contender in competing]
         assert len(set(names)) == len(names)
-        assert ("ours_fp32_eager_full" in names) == (size == "24m")
-        assert ("ours_bf16_compiled_exits" in names) == compiles
-        assert {"llama_cpp_f16", "llama_cpp_q8_0", "openvino", "transformers"} <= set(names)
+        assert {
+            f"ours_{numbers}_{depth}" for numbers in ("fp32", "bf16", "int8", "int4") for depth in ("full", "exits")
+        } <= {*names}
+        assert {"llama_cpp_f16", "llama_cpp_q8_0", "llama_cpp_q4_0", "openvino_int4", "transformers"} <= {*names}
         for contender in competing:
-            assert ("shares" in contender.variant) == contender.name.endswith("exits")
+            assert contender.numbers
+            assert ("depths" in contender.variant) == contender.name.endswith("exits")
+        trees = {one.tree.name for one in competing if one.name.startswith("ours_compiled")}
+        assert trees == {f"tree_{COMPILED_COMMIT[:8]}"}
 
 
-def test_the_shares_of_the_exits_are_those_of_auto():
-    nano = load_model("nano")
-    shares = exit_shares(nano)
-    assert sum(shares) == pytest.approx(1)
-    assert shares[0] > 0.7
-    assert all(share > 0 for share in shares)
+@pytest.mark.parametrize(("size", "threads"), list(PLAN))
+def test_no_kind_of_work_comes_twice(size, threads):
+    shapes = list(map(str, PLAN[size, threads]))
+    assert len(set(shapes)) == len(shapes)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.engine.peers import protocol
-from benchmarks.engine.peers.protocol import FIRST_PROMPT_ID, Work, Worker
+from benchmarks.engine.peers.protocol import FIRST_PROMPT_ID, Work, Worker, timed
 
 WORKER = """
 import sys, time
@@ -54,6 +54,21 @@ def test_a_worker_is_timed_and_hands_back_its_first_tokens(worker: Worker):
         assert done["tokens"] == list(range(8))
         assert done["seconds"] >= 0.05
         assert done["cpu_seconds"] < done["seconds"]
+        assert done["others"] >= 0
+
+
+def test_short_work_is_done_again_with_other_prompts():
+    prompts: list[list[list[int]]] = []
+
+    def prepare(work: Work):
+        prompts.append(work.prompts())
+        return lambda: [[len(prompts)] * work.new]
+
+    done = timed(prepare, Work(1, 4, 10, 100, seed=2))
+    assert len(prompts) == protocol.MOST_TIMES
+    assert len({str(each) for each in prompts}) == len(prompts)
+    assert done["tokens"] == [1] * 8
+    assert done["seconds"] < protocol.LEAST_SECONDS
 
 
 def test_a_worker_that_writes_too_little_dies_and_says_where_to_look(worker: Worker):

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from tuili.engine import judging
-from tuili.engine.judging import JudgedChain
+from tuili.engine.text import judging
+from tuili.engine.text.judging import JudgedChain
 from tuili.steps import Context, Verdict, check, check_chain
 
 LINES = ("x = 2", "x = 3", "x + 1 = 3", "2 + 2 = 5", "prose")

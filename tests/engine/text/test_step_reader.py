@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuili.engine.step_reader import StepReader
+from tuili.engine.text.step_reader import StepReader
 from tuili.steps import END_THINK, THINK, split_response
 
 PARTS = [

@@ -5,7 +5,7 @@ Both read every piece of text once and remember no more of it than a stop text i
 
 from __future__ import annotations
 
-from tuili.engine.detokenizer import IncrementalDetokenizer
+from tuili.engine.text.detokenizer import IncrementalDetokenizer
 from tuili.store import Tokenizer
 
 

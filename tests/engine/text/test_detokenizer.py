@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuili.engine.detokenizer import IncrementalDetokenizer
+from tuili.engine.text.detokenizer import IncrementalDetokenizer
 from tuili.store import SPECIAL_TOKENS, Tokenizer
 
-NANO = Path(__file__).parents[2] / "src" / "tuili" / "models" / "nano"
+NANO = Path(__file__).parents[3] / "src" / "tuili" / "models" / "nano"
 BYTES_OF_CHARACTERS = "é€😀\ufffd\u0085".encode()
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuili.engine.stop_texts import StopTextFilter, StopTextFinder
+from tuili.engine.text.stop_texts import StopTextFilter, StopTextFinder
 from tuili.store import Tokenizer
 
-NANO = Path(__file__).parents[2] / "src" / "tuili" / "models" / "nano"
+NANO = Path(__file__).parents[3] / "src" / "tuili" / "models" / "nano"
 PIECES = ["a", "b", "ab", "ba", "aab", "é", "😀", "\n", "</think>", "<think>"]
 STOPS = ["a", "ab", "aab", "abab", "ba\n", "é😀", "</think>", "k>a", "zz"]
 stop_texts = st.lists(st.sampled_from(STOPS), min_size=1, max_size=3).map(tuple)

@@ -1,0 +1,87 @@
+"""The ratios of the record: ours over other engines and over memory, and how far the engines agree."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from benchmarks.engine.peers.bandwidth import WEIGHT_BYTES, weight_bytes
+from benchmarks.engine.peers.sizes import SIZES
+from benchmarks.harness.command import ratio
+from benchmarks.harness.record import Figure
+
+SPEEDS = {"tokens_per_second": "seconds", "tokens_per_cpu_second": "cpu_seconds"}
+"""Each speed, and the key of a result that it divides by."""
+
+
+def against_peers(place: str, figures: Mapping[str, Figure], keys: Iterable[tuple[str, str]]) -> dict[str, Figure]:
+    """Our speeds over those of other engines at the same work.
+
+    Each of ours is compared with each of llama.cpp's formats, with the fastest of OpenVINO's and with the fastest peer
+    of all, by name. The fastest of ours at each depth is compared with OpenVINO's fastest.
+
+    Args:
+        place: the model size and the number of threads, as keys of the record begin.
+        keys: names of contenders and shapes, in pairs.
+    """
+    by_shape = defaultdict(list)
+    for name, shape in keys:
+        by_shape[shape].append(name)
+    ratios = {}
+    for shape, names in by_shape.items():
+        ours = [name for name in names if name.startswith("ours")]
+        peers = [name for name in names if name not in ours]
+        for speed in SPEEDS:
+            speeds = {name: figures[f"{place}_{name}_{shape}_{speed}"] for name in names}
+            compared = {peer: peer for peer in peers if peer.startswith("llama_cpp")}
+            if best := fastest(speeds, peers):
+                compared[best] = best
+            if openvino := fastest(speeds, [peer for peer in peers if peer.startswith("openvino")]):
+                compared["openvino"] = openvino
+            sides = {name: name for name in ours}
+            for depth in ("full", "exits"):
+                if best := fastest(speeds, [name for name in ours if name.endswith(depth)]):
+                    sides[f"ours_{depth}"] = best
+            for side, name in sides.items():
+                for other, peer in compared.items():
+                    ratios[f"{place}_{side}_{shape}_{speed}_over_{other}"] = ratio(speeds[name], speeds[peer])
+    return ratios
+
+
+def fastest(speeds: Mapping[str, Figure], names: Sequence[str]) -> str | None:
+    """The name of the highest median, None without names."""
+    return max(names, key=lambda name: speeds[name].median, default=None)
+
+
+def over_memory(size: str, threads: int, place: str, figures: Mapping[str, Figure]) -> dict[str, Figure]:
+    """Bytes of weights a second at one row, and these over what plain reading reached in the same round.
+
+    With one thread the time is that of the processor, so that other processes count less; else that of the clock.
+    """
+    speed = "tokens_per_cpu_second" if threads == 1 else "tokens_per_second"
+    memory = figures[f"{place}_memory"]
+    weights = {}
+    for numbers in WEIGHT_BYTES:
+        if written := figures.get(f"{place}_ours_{numbers}_full_1x32_{speed}"):
+            token = weight_bytes(SIZES[size], numbers) / 1e9
+            read = Figure("GB/s", [token * tokens for tokens in written.runs])
+            weights[f"{place}_ours_{numbers}_weights"] = read
+            weights[f"{place}_ours_{numbers}_weights_over_memory"] = ratio(read, memory)
+    return weights
+
+
+def agreement(place: str, runs: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]) -> dict[str, Figure]:
+    """The share of first tokens in which each peer agrees with transformers: 1 where it computes in fp32 or fp16.
+
+    With random weights the likeliest tokens have so close chances that bf16 (OpenVINO's default) and int8 soon choose
+    others.
+    """
+    shares = {}
+    for (name, shape), results in runs.items():
+        reference = runs.get(("transformers", shape))
+        if reference and name != "transformers" and not name.startswith("ours"):
+            pairs = [(one["tokens"], other["tokens"]) for one, other in zip(results, reference, strict=True)]
+            same = [sum(a == b for a, b in zip(*pair, strict=True)) / len(pair[0]) for pair in pairs]
+            shares[f"{place}_{name}_{shape}_first_tokens_as_transformers"] = Figure("share", same)
+    return shares

@@ -1,0 +1,74 @@
+"""Packing a model for the native library: from its folder, without torch, or from torch's memory.
+
+Weights are packed into memory of their own. So neither files that are overwritten nor what torch does to its tensors
+changes anything in a runner at work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from tuili.engine.runtime.model_runner import StepRunner
+from tuili.engine.runtime.native.step import NativeStep
+from tuili.engine.runtime.native.verifier import StoredVerifier
+from tuili.engine.runtime.prefix_cache import PrefixCache
+from tuili.engine.runtime.source import OpenModel, shape_of
+from tuili.errors import InputError
+from tuili.machine import usable_cores
+from tuili.native import CacheFormat, NativeModel, NumberFormat, Sizes, Unavailable, load
+from tuili.store import ModelShape, StoredModel, VerifierFile, count_parameters, open_tensors, read_verifier_file
+
+CACHE_FORMATS: Mapping[NumberFormat, CacheFormat] = {"fp32": "fp32", "bf16": "bf16", "int8": "bf16", "int4": "bf16"}
+"""In what keys and values are kept, by the numbers of the weights."""
+MANY_PARAMETERS = 20_000_000
+"""A token that uses as many is faster with several threads; one that uses fewer spends its time waiting for them."""
+
+
+def native_fault() -> str:
+    """Why the native library cannot be used on this machine; empty where it can. It is compiled if it must be."""
+    library = load()
+    return library.reason if isinstance(library, Unavailable) else ""
+
+
+def native_runner(
+    source: OpenModel,
+    numbers: NumberFormat,
+    *,
+    threads: int | None,
+    slots: int,
+    prefix_cache_bytes: int,
+    verifies: bool,
+    clock: Callable[[], float],
+) -> StepRunner:
+    """A runner by the native library."""
+    model = native_model(source, numbers, threads)
+    stored: VerifierFile | None = read_verifier_file(source.path) if verifies else None
+    verifier = None if stored is None else StoredVerifier(model, stored)
+    step = NativeStep(model, shape_of(source), slots, verifier)
+    return StepRunner(step, source.tokenizer.end_id, prefix_cache=PrefixCache(prefix_cache_bytes), clock=clock)
+
+
+def native_model(source: OpenModel, numbers: NumberFormat, threads: int | None = None) -> NativeModel:
+    """A model packed in these numbers. threads: None for as many as help."""
+    library, shape = load(), shape_of(source)
+    if isinstance(library, Unavailable):
+        raise InputError(f"the native runner cannot be used: {library.reason}")
+
+    def pack(weights: Mapping[str, NDArray[Any]]) -> NativeModel:
+        count = helpful_threads(shape) if threads is None else threads
+        return NativeModel(library, Sizes.of(shape), weights, numbers, CACHE_FORMATS[numbers], count)
+
+    if isinstance(source, StoredModel):
+        with open_tensors(source.path, shape) as tensors:
+            return pack(tensors)
+    from tuili.engine.runtime.torch.source import arrays_of
+
+    return pack(arrays_of(source.model))
+
+
+def helpful_threads(shape: ModelShape) -> int:
+    """The number of threads with which a model of this shape is fastest."""
+    return usable_cores() if count_parameters(shape).active >= MANY_PARAMETERS else 1

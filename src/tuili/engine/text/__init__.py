@@ -1,0 +1,1 @@
+"""From tokens to text, piece by piece: characters, stop texts, steps and their verdicts."""

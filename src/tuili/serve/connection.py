@@ -1,0 +1,41 @@
+"""The client at the other end of a request: what is done for one that leaves is given up."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+
+from starlette.types import Receive
+
+from tuili.serve.errors import HttpError
+
+CLIENT_LEFT = 499
+"""The status of requests whose client has left, which nobody reads but the log."""
+
+
+class WhileConnected:
+    """Use it as `async with WhileConnected(receive):`. The block is cancelled when the client leaves, and then raises
+    `HttpError` with the status `CLIENT_LEFT`. receive: that of a request whose body has been read.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self._left = receive, False
+
+    async def __aenter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._working = task
+        self._watching = asyncio.create_task(self._watch())
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._watching.cancel()
+        if self._left and kind is asyncio.CancelledError and self._working.uncancel() == 0:
+            raise HttpError(CLIENT_LEFT, "the client has left", "cancelled") from None
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._left = True
+        self._working.cancel()
