@@ -5,6 +5,7 @@
 #   make browser     test the page in Chromium                    make image       build the image without Docker, and test it
 #   make conformance test with thousands of made-up requests and OpenAI's client for Node, which needs node and npm
 #   make clients     test with nine other clients of OpenAI's API, which are installed apart; needs node and npm
+#   make native      test the C++ library under sanitizers and on other processors; needs g++ and qemu
 #   make clean       remove environment, caches and builds (keeps runs/)
 
 PYTHON ?= python3
@@ -29,7 +30,7 @@ GUIDELLM := .venv-guidellm
 GUIDELLM_INSTALLED := $(GUIDELLM)/.installed
 GUIDELLM_WANTED := $(if $(NAMES),$(filter load_tool,$(NAMES)),load_tool)
 
-.PHONY: setup quickstart test check integration browser conformance clients image bench clean
+.PHONY: setup quickstart test check integration browser conformance clients image native bench clean
 
 setup: $(INSTALLED)
 
@@ -56,6 +57,9 @@ clients: $(INSTALLED) $(CLIENTS_INSTALLED) $(AI_SDK_INSTALLED)
 
 image: setup
 	$(PYTEST) -m image
+
+native: setup
+	$(PYTEST) -m native
 
 bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED) $(LLAMA_SERVER)) \
 		$(if $(GUIDELLM_WANTED),$(GUIDELLM_INSTALLED))

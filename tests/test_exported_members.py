@@ -19,9 +19,9 @@ FACES = {
         ModelRunner NotPromised Numbers Observation Outcome Point PrefillOutput PreparedRequest Promise
         Promises Receipt Request RequestState RunnerName Runtime Sample Sampling Scheduler SchedulerStats Sequence
         SequenceLimits Service StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten
-        best_of calibration_bins calibration_error default_choice explain features fit has_wrong_step is_promised
-        load_decoder load_engine load_promises load_runner load_scheduler parse_settings prompt_ids read_calibration
-        valid_calibration verifier_missed_some warm_up
+        best_of calibration_bins calibration_error default_choice explain features fit has_wrong_step helpful_threads
+        is_promised load_decoder load_engine load_promises load_runner load_scheduler parse_settings prompt_ids
+        read_calibration valid_calibration verifier_missed_some warm_up
     """,
     "steps": """
         CHECKER_VERSION END END_THINK THINK WEEKDAYS

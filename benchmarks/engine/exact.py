@@ -14,14 +14,20 @@ from typing import Any
 
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, ratio, run
+from benchmarks.harness.computing import Computing
 from benchmarks.harness.record import Figure
-from tuili.engine import Depth, Generation, Numbers, load_decoder
+from tuili.engine import Depth, Generation, load_decoder
 from tuili.model import LoadedModel, load_model
 from tuili.store import shipped_names
 from tuili.tasks import domain_names, unseen_problems
 
 SEED = 3
 """Of the problems."""
+KINDS = {
+    "fp32": Computing("native", "fp32"),
+    "int8": Computing("native", "int8"),
+    "torch": Computing("torch", "fp32"),
+}
 
 
 def prompts(per_cell: int) -> list[list[str]]:
@@ -72,16 +78,12 @@ def summary(blocks: Sequence[dict[str, Any]]) -> dict[str, Figure]:
 
 
 class Decoders:
-    """A model at full depth, chosen depth and with verified drafts, by torch: as it is, and in 8 bits."""
+    """A model at full depth, chosen depth and with verified drafts: native in fp32 and in 8 bits, and by torch."""
 
     def __init__(self, loaded: LoadedModel, batch: int) -> None:
         self._depths: dict[str, Depth] = {"full": loaded.model.config.exit_layers[-1], "auto": "auto", "exact": "exact"}
-        kinds: dict[str, Numbers] = {"eager": "fp32", "int8": "int8"}
-        self._decoders = {
-            kind: load_decoder(loaded, batch_size=batch, runner="torch", numbers=numbers)
-            for kind, numbers in kinds.items()
-        }
-        for kind in kinds:
+        self._decoders = {kind: load_decoder(loaded, batch_size=batch, **how._asdict()) for kind, how in KINDS.items()}
+        for kind in KINDS:
             for name in self._depths:
                 self._write(kind, name, prompts(1)[0][:batch])
 
@@ -94,10 +96,10 @@ class Decoders:
         """Answer the same prompts with all decoders in turns.
 
         Gives tokens per second, by the clock and of processor time; for each kind of decoder, how many responses of
-        `exact` are those of its full depth, and how many of its full depth are those of the eager kind.
+        `exact` are those of its full depth, and how many of its full depth are those of the native kind in fp32.
         """
         results: dict[str, Any] = {"prompts": len(texts)}
-        eager: list[Generation] = []
+        fp32: list[Generation] = []
         for kind in self._decoders:
             written: dict[str, list[Generation]] = {}
             for name in self._depths:
@@ -111,9 +113,9 @@ class Decoders:
                 }
             pairs = zip(written["exact"], written["full"], strict=True)
             results[f"{kind}_identical"] = sum(one.tokens == other.tokens for one, other in pairs)
-            eager = eager or written["full"]
-            pairs = zip(written["full"], eager, strict=True)
-            results[f"{kind}_as_eager"] = sum(one.tokens == other.tokens for one, other in pairs)
+            fp32 = fp32 or written["full"]
+            pairs = zip(written["full"], fp32, strict=True)
+            results[f"{kind}_as_fp32"] = sum(one.tokens == other.tokens for one, other in pairs)
         return results
 
 

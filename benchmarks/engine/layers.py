@@ -175,11 +175,12 @@ class Setting:
 
         async def ask(service: Service) -> None:
             if not self._streamed:
-                await service.answer(self._request)
+                await service.answer(self.engine.prepare(self._request))
                 return
-            async with aclosing(service.stream(self._request)) as events:  # type: ignore[type-var]
-                async for _ in events:
-                    pass
+            async with aclosing(service.batches(self.engine.prepare(self._request))) as batches:
+                async for events in batches:
+                    for _ in events:
+                        pass
 
         async def ask_all() -> float:
             async with Service(self.engine) as service:

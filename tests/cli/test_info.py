@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks.harness.tiny import save_tiny, tiny_model
 from tuili.cli.app import main
+from tuili.native import Library, Unavailable, load
 from tuili.store import model_hash
 
 
@@ -79,3 +80,29 @@ def test_an_unsafe_folder_is_refused(model: Path, capsys: pytest.CaptureFixture[
     (model / "extra.pkl").write_bytes(b"")
     assert main(["info", str(model)]) == 2
     assert "may hold a pickle" in capsys.readouterr().err
+
+
+def test_the_machine_is_told_with_its_native_library(capsys: pytest.CaptureFixture[str]) -> None:
+    library = load()
+    assert isinstance(library, Library)
+    assert main(["info", "--machine", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["runner"], facts["numbers"]) == ("native", "int8")
+    assert facts["native"]["file"] == str(library.path)
+    assert facts["native"]["instruction_set"] in facts["native"]["instruction_sets"]
+    assert main(["info", "--machine"]) == 0
+    out = capsys.readouterr().out
+    assert f"native library   {library.origin}" in out
+    assert f"{library.instruction_set} (can run" in out
+    assert "the native runner, numbers int8" in out
+
+
+def test_a_machine_without_the_library_is_told_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in ("tuili.native.load", "tuili.engine.runtime.native.load.load"):
+        monkeypatch.setattr(place, lambda: Unavailable("no C++ compiler was found"))
+    assert main(["info", "--machine"]) == 0
+    out = capsys.readouterr().out
+    assert "none: no C++ compiler was found" in out
+    assert "the torch runner, numbers fp32" in out

@@ -1,4 +1,6 @@
-"""What needs no model is told at once: nothing that takes seconds to import has been imported then."""
+"""What needs no model is told at once, and a question is answered soon: nothing that takes seconds to import has been
+imported then.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-SLOW = ("torch", "transformers", "matplotlib", "scipy")
+SLOW = ("torch", "transformers", "matplotlib", "scipy", "sympy", "huggingface_hub", "reasoning_gym")
 """Packages whose import takes a second or more."""
 COMMANDS: tuple[tuple[int, str, tuple[str, ...]], ...] = (
     (0, "as recorded", ("info", "nano")),
     (0, '"as_recorded": true', ("info", "nano", "--json")),
+    (0, "models run by", ("info", "--machine")),
+    (0, "15", ("ask", "What is 7 + 8?", "--runner", "native")),
     (2, "'nosuch' not found", ("info", "nosuch")),
     (2, "'nosuch' not found", ("ask", "1 + 1", "--model", "nosuch")),
     (2, "'nosuch' not found", ("eval", "nosuch")),
@@ -43,7 +47,7 @@ for command in json.loads(sys.argv[1]):
 """
 
 
-def test_what_needs_no_model_imports_nothing_slow(tmp_path: Path) -> None:
+def test_nothing_slow_is_imported(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("train: {steps: 3")
     for name, file in (("damaged", "config.json"), ("unsafe", "weights.bin")):
         (tmp_path / name).mkdir()

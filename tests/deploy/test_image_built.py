@@ -69,6 +69,17 @@ def test_nothing_of_the_building_is_left(image: Image) -> None:
     assert not list((image.root / "tmp").iterdir())
 
 
+def test_it_has_the_native_library_and_no_compiler(image: Image) -> None:
+    (library,) = image.root.glob("venv/lib/python3*/site-packages/tuili/native/prebuilt/tuili.so")
+    assert library.is_file()
+    assert not [name for name in ("c++", "g++", "gcc", "cc") if (image.root / "usr" / "bin" / name).exists()]
+
+
+def test_it_computes_with_that_library(at_work: Container) -> None:
+    done = at_work.run(["python", "-c", "from tuili.native import load; print(load())"])
+    assert done.stdout.endswith(" (of the package)\n"), done.stdout + done.stderr
+
+
 def test_it_answers(at_work: Container) -> None:
     status, body = at_work.ask("/v1/chat/completions", QUESTION)
     assert status == 200, body

@@ -1,22 +1,25 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
-from tuili.engine import Decoder, Generation
+from tests.native.calling import library
+from tuili.engine import Decoder, Generation, RunnerName, load_decoder
 from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Depth
-from tuili.engine.runtime.torch.load import load_decoder
 from tuili.errors import InputError, PromptError
-from tuili.model import TuiliForCausalLM, transformers_tokenizer
+from tuili.model import LoadedModel, TuiliForCausalLM, transformers_tokenizer
 from tuili.store import Tokenizer
 
 Tiny = tuple[TuiliForCausalLM, Tokenizer]
+Decode = Callable[..., Decoder]
 PROMPTS = [f"What is {a} + {b}{'?' * (a % 4)}" for a in range(20) for b in (1, 23, 456, 7, 89, 0, 5, 11, 3, 90)]
 
 
@@ -26,6 +29,22 @@ def tiny(request: pytest.FixtureRequest) -> Tiny:
     model, tokenizer = tiny_model(layered=request.param, top_units=2, window=4, max_unit=4)
     randomize_weights(model)
     return model.eval(), tokenizer
+
+
+def in_fp32(runner: RunnerName) -> Decode:
+    """Makes decoders of a model and its tokenizer, with the settings of `load_decoder`."""
+
+    def load(model: TuiliForCausalLM, tokenizer: Tokenizer, **settings: Any) -> Decoder:
+        return load_decoder(LoadedModel(model, tokenizer, Path()), runner=runner, numbers="fp32", **settings)
+
+    return load
+
+
+@pytest.fixture(params=["torch", "native"])
+def decode(request: pytest.FixtureRequest) -> Decode:
+    if request.param == "native":
+        library()  # or the test is skipped
+    return in_fp32(request.param)
 
 
 def ids_of(decoder: Decoder, prompt: str) -> list[int]:
@@ -51,9 +70,9 @@ def by_hand(tiny: Tiny, prompt_ids: list[int], threshold: float, length: int) ->
 
 
 @torch.inference_mode()
-def test_full_depth_equals_generate_on_200_prompts(tiny: Tiny) -> None:
+def test_full_depth_equals_generate_on_200_prompts(tiny: Tiny, decode: Decode) -> None:
     model, tokenizer = tiny
-    decoder = load_decoder(model, tokenizer, depth=model.config.exit_layers[-1], max_new_tokens=12, batch_size=50)
+    decoder = decode(model, tokenizer, depth=model.config.exit_layers[-1], max_new_tokens=12, batch_size=50)
     generations = decoder.generate(PROMPTS)
     for start in range(0, len(PROMPTS), 50):
         chats = [[{"role": "user", "content": prompt}] for prompt in PROMPTS[start : start + 50]]
@@ -71,9 +90,9 @@ def test_full_depth_equals_generate_on_200_prompts(tiny: Tiny) -> None:
 
 @torch.inference_mode()
 @pytest.mark.parametrize("threshold", [0.0, 0.4, 1.0])
-def test_a_batch_equals_the_definition_of_adaptive_depth(tiny: Tiny, threshold: float) -> None:
+def test_a_batch_equals_the_definition_of_adaptive_depth(tiny: Tiny, decode: Decode, threshold: float) -> None:
     model, tokenizer = tiny
-    decoder = load_decoder(model, tokenizer, exit_threshold=threshold, max_new_tokens=10, batch_size=8)
+    decoder = decode(model, tokenizer, exit_threshold=threshold, max_new_tokens=10, batch_size=8)
     used = set()
     for prompt, generation in zip(PROMPTS[:16], decoder.generate(PROMPTS[:16]), strict=True):
         tokens, depths = by_hand(tiny, ids_of(decoder, prompt), threshold, 10)
@@ -85,17 +104,17 @@ def test_a_batch_equals_the_definition_of_adaptive_depth(tiny: Tiny, threshold: 
 
 
 @torch.inference_mode()
-def test_sequences_that_exit_and_end_at_different_times_equal_the_definition(tiny: Tiny) -> None:
+def test_sequences_that_exit_and_end_at_different_times_equal_the_definition(tiny: Tiny, decode: Decode) -> None:
     """The prompts have many units and different lengths."""
     model, tokenizer = tiny
     prompts = [f"What is {' + '.join(str(n) for n in range(7, 8 + 3 * length))}?" for length in range(8)]
-    decoder = load_decoder(*tiny, exit_threshold=0.4, max_new_tokens=60, batch_size=8)
+    decoder = decode(*tiny, exit_threshold=0.4, max_new_tokens=60, batch_size=8)
     endless = [by_hand(tiny, ids_of(decoder, prompt), 0.4, 60)[0] for prompt in prompts]
     firsts = {token: {text.index(token) for text in endless if token in text} for token in itertools.chain(*endless)}
     end_id = max(firsts, key=lambda token: len(firsts[token]))
     tokenizer = replace(tokenizer, end_id=end_id)
     expected = [by_hand((model, tokenizer), ids_of(decoder, prompt), 0.4, 60) for prompt in prompts]
-    decoder = load_decoder(model, tokenizer, exit_threshold=0.4, max_new_tokens=60, batch_size=8)
+    decoder = decode(model, tokenizer, exit_threshold=0.4, max_new_tokens=60, batch_size=8)
     assert len({len(tokens) for tokens, _ in expected}) > 3, "sequences must leave the batch one after the other"
     for generation, (tokens, depths) in zip(decoder.generate(prompts), expected, strict=True):
         assert (generation.tokens, generation.depths) == (tokens, depths)
@@ -103,35 +122,35 @@ def test_sequences_that_exit_and_end_at_different_times_equal_the_definition(tin
 
 @torch.inference_mode()
 @pytest.mark.parametrize("batch_size", [1, 7])
-def test_depth_exact_gives_the_tokens_of_the_full_depth(tiny: Tiny, batch_size: int) -> None:
-    full, exact = (load_decoder(*tiny, depth=depth, max_new_tokens=25, batch_size=batch_size) for depth in (4, "exact"))
+def test_depth_exact_gives_the_tokens_of_the_full_depth(tiny: Tiny, decode: Decode, batch_size: int) -> None:
+    full, exact = (decode(*tiny, depth=depth, max_new_tokens=25, batch_size=batch_size) for depth in (4, "exact"))
     written = exact.generate(PROMPTS[:40])
     assert [g.tokens for g in written] == [g.tokens for g in full.generate(PROMPTS[:40])]
     assert {depth for g in written for depth in g.depths} == {4}
 
 
-def test_a_model_that_has_decoded_can_still_be_saved_and_trained(tiny: Tiny, tmp_path: Path) -> None:
+def test_a_model_that_has_decoded_can_still_be_saved_and_trained(tiny: Tiny, decode: Decode, tmp_path: Path) -> None:
     model, tokenizer = tiny_model()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    load_decoder(model, tokenizer, depth=4, max_new_tokens=8).generate(PROMPTS[:2])
+    decode(model, tokenizer, depth=4, max_new_tokens=8).generate(PROMPTS[:2])
     ids = torch.tensor([[1, 5, 9, 12]])
     model(ids, labels=ids, use_cache=False).loss.backward()
     optimizer.step()
     model.save_pretrained(tmp_path)
     again = TuiliForCausalLM.from_pretrained(tmp_path).eval()
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
-    here, there = (load_decoder(m, tokenizer, depth=4, max_new_tokens=8).generate(PROMPTS[:9]) for m in (model, again))
+    here, there = (decode(m, tokenizer, depth=4, max_new_tokens=8).generate(PROMPTS[:9]) for m in (model, again))
     assert [g.tokens for g in here] == [g.tokens for g in there]
 
 
-def test_every_token_of_a_fixed_depth_uses_it(tiny: Tiny) -> None:
-    decoder = load_decoder(*tiny, depth=2, max_new_tokens=5)
+def test_every_token_of_a_fixed_depth_uses_it(tiny: Tiny, decode: Decode) -> None:
+    decoder = decode(*tiny, depth=2, max_new_tokens=5)
     assert {depth for generation in decoder.generate(PROMPTS[:4]) for depth in generation.depths} == {2}
 
 
-def test_the_text_is_that_of_the_tokens_and_progress_adds_up(tiny: Tiny) -> None:
+def test_the_text_is_that_of_the_tokens_and_progress_adds_up(tiny: Tiny, decode: Decode) -> None:
     counts: list[int] = []
-    generations = load_decoder(*tiny, max_new_tokens=4, batch_size=3).generate(PROMPTS[:7], counts.append)
+    generations = decode(*tiny, max_new_tokens=4, batch_size=3).generate(PROMPTS[:7], counts.append)
     assert sum(counts) == 7
     assert max(counts) <= 3
     for generation in generations:
@@ -142,10 +161,10 @@ def test_the_text_is_that_of_the_tokens_and_progress_adds_up(tiny: Tiny) -> None
 
 @pytest.mark.parametrize("depth", [4, "exact"])
 @pytest.mark.parametrize("room", [9, 6])
-def test_a_sequence_ends_with_the_models_context(tiny: Tiny, depth: Depth, room: int) -> None:
+def test_a_sequence_ends_with_the_models_context(tiny: Tiny, decode: Decode, depth: Depth, room: int) -> None:
     model, _ = tiny
     prompt = "1 " * ((model.config.max_position_embeddings - room) // 2)
-    decoder = load_decoder(*tiny, depth=depth, max_new_tokens=60)
+    decoder = decode(*tiny, depth=depth, max_new_tokens=60)
     alone = [decoder.generate([text])[0] for text in (prompt, PROMPTS[8])]
     written = [len(ids_of(decoder, prompt)) + len(alone[0].tokens), len(alone[1].tokens)]
     assert written == [model.config.max_position_embeddings, 60], "neither may end by itself"
@@ -154,9 +173,10 @@ def test_a_sequence_ends_with_the_models_context(tiny: Tiny, depth: Depth, room:
 
 def test_only_tokens_of_responses_are_routed(tiny: Tiny) -> None:
     model, tokenizer = tiny
-    free = load_decoder(model, tokenizer, depth=4, max_new_tokens=40).generate(PROMPTS[:30])
+    decode = in_fp32("torch")
+    free = decode(model, tokenizer, depth=4, max_new_tokens=40).generate(PROMPTS[:30])
     tokenizer = replace(tokenizer, end_id=free[0].tokens[3])
-    decoder = load_decoder(model, tokenizer, depth=4, max_new_tokens=40)
+    decoder = decode(model, tokenizer, depth=4, max_new_tokens=40)
     with model.record_routing() as record:
         generations = decoder.generate(PROMPTS[:30])
     assert len({len(generation.tokens) for generation in generations}) > 2
@@ -165,15 +185,15 @@ def test_only_tokens_of_responses_are_routed(tiny: Tiny) -> None:
 
 
 @pytest.mark.parametrize(("prompt", "message"), [("", "empty"), (" \n", "empty"), ("1" * 600, "at most 511")])
-def test_bad_prompts_are_refused(tiny: Tiny, prompt: str, message: str) -> None:
+def test_bad_prompts_are_refused(tiny: Tiny, decode: Decode, prompt: str, message: str) -> None:
     with pytest.raises(PromptError, match=message):
-        load_decoder(*tiny).generate([prompt])
+        decode(*tiny).generate([prompt])
 
 
 @pytest.mark.parametrize(
     "arguments",
     [{"depth": 5}, {"exit_threshold": 1.5}, {"exit_threshold": float("nan")}, {"max_new_tokens": 0}, {"batch_size": 0}],
 )
-def test_bad_settings_are_refused(tiny: Tiny, arguments: dict[str, float]) -> None:
+def test_bad_settings_are_refused(tiny: Tiny, decode: Decode, arguments: dict[str, float]) -> None:
     with pytest.raises(InputError):
-        load_decoder(*tiny, **arguments)  # type: ignore[arg-type]  # wrong on purpose
+        decode(*tiny, **arguments)  # wrong on purpose

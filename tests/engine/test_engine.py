@@ -21,7 +21,7 @@ from tuili.engine.events import Answered, Event, EventBuilder, StepJudged, Token
 from tuili.engine.promises.confidence import FEATURES, Confidence
 from tuili.engine.promises.promises import Promises
 from tuili.engine.request import Budget, Request, Sampling
-from tuili.engine.runtime.torch.load import load_engine
+from tuili.engine.runtime.load import load_engine
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.text.judging import JudgedChain

@@ -15,7 +15,7 @@ from tuili.engine.answer import Answer
 from tuili.engine.engine import Engine
 from tuili.engine.events import Answered, Event
 from tuili.engine.request import Budget, Request
-from tuili.engine.runtime.torch.load import load_engine
+from tuili.engine.runtime.load import load_engine
 from tuili.engine.service import Closed, Service
 from tuili.errors import PromptError, TuiliError
 from tuili.model import LoadedModel

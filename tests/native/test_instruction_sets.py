@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.native.calling import library
 from tuili.native.build import UNITS
 
 ROOT = Path(__file__).parents[2]
-SETS = ["portable", *(name for units in UNITS.values() for name in units)]
+SETS = ["portable", *UNITS.get(platform.machine(), {})]
 
 
 def run(instruction_set: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -21,10 +21,10 @@ OPENVINO = ("bf16", "int8", "int4")
 COMPILED_COMMIT = "87d4c8e80b5d692ce42b83985256c15c759564ad"
 """The last commit of ours that compiled the torch step."""
 NATIVE = {
-    "fp32": "weights, activations fp32",
-    "bf16": "weights, activations bf16, sums fp32",
-    "int8": "weights int8 with a scale an output, activations int8 with a scale a token, sums int32",
-    "int4": "weights int4 with a scale for 32, activations int8 with a scale a token",
+    "fp32": "weights, activations, cache fp32",
+    "bf16": "weights, activations, cache bf16, sums fp32",
+    "int8": "weights int8 with a scale an output, activations int8 with a scale a token, sums int32, cache bf16",
+    "int4": "weights int4 with a scale for 32, activations int8 with a scale a token, cache bf16",
 }
 """The formats of our native runner by their names, in words."""
 
@@ -118,8 +118,13 @@ def llama_cpp(llama: Path, peers: str, kind: str, cache: str) -> Contender:
         f"{PACKAGE}.workers.llama_cpp",
         [str(llama / f"{kind}.gguf")],
         {"cache": cache},
-        f"weights {kind}, activations {'f16' if kind == 'f16' else 'q8_0'}, cache {cache}",
+        llama_cpp_numbers(kind, cache),
     )
+
+
+def llama_cpp_numbers(kind: str, cache: str) -> str:
+    """The formats that llama.cpp computes with, in words."""
+    return f"weights {kind}, activations {'f16' if kind == 'f16' else 'q8_0'}, cache {cache}"
 
 
 def openvino(llama: Path, peers: str, kind: str) -> Contender:

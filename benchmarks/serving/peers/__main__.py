@@ -1,29 +1,32 @@
 """Servers under load, side by side: ours with nano, and peers with a Llama of the size of nano's active part.
 
 Closed loops of 1, 8 and 64 clients ask unseen problems of nano's domains over HTTP and are streamed the answers. The
-load generator is that of `tuili bench serve` and runs on the same cores. nano ends its answers itself, with checked
-steps; the peers have random weights and write as many tokens as nano does on average. All servers are started once and
-take turns in every round; those that wait are idle. Percentiles are of all answers, throughput is of the answers within
-the time, and processor time is the server's.
+load generator runs on the same cores and takes little of them; it is the same for all. nano ends its answers itself,
+with checked steps; the peers have random weights and write as many tokens as nano does on average. All servers are
+started once and take turns in every round; those that wait are idle. Percentiles are of all answers, throughput is of
+the answers within the time, and processor time is the server's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import fmean, quantiles
 from typing import Any
 
+from benchmarks.engine.peers.contenders import llama_server_version
 from benchmarks.harness.cells import RUNS
-from benchmarks.harness.command import Measured, run
+from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import Server
-from benchmarks.serving.peers.contenders import Contender, contenders, llama_server_version
+from benchmarks.serving.peers.client import run_lean_load
+from benchmarks.serving.peers.contenders import LLAMA_SERVER, Contender, contenders
 from benchmarks.serving.peers.llama import parameters
-from tuili.bench import LoadSettings, RequestResult, run_load
+from tuili.bench import LoadSettings, RequestResult
 from tuili.errors import TuiliError
 from tuili.tasks import domain_names, unseen_problems
 
@@ -54,6 +57,7 @@ def measure(
     questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=8, seed=5)]
     runs: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     figures: dict[str, Figure] = {}
+    load: list[float] = []
     with ExitStack() as stack:
         servers = {}
         for one in chosen:
@@ -62,6 +66,7 @@ def measure(
             figures[f"{one.name}_idle_memory"] = Figure("MB", [server.memory / 1e6])
         length = mean_length(servers, chosen, questions)
         for number in range(rounds + 1):
+            load.append(os.getloadavg()[0])
             for one in chosen if number % 2 else reversed(chosen):
                 for count in [count for count in clients if one.only in (None, count)] if number else [8]:
                     loop = ask(servers[one.name], one, count, seconds if number else 2.0, length, questions)
@@ -72,6 +77,9 @@ def measure(
                         runs[f"{one.name}_{count}"][name].append(value)
     for cell, values in runs.items():
         figures |= {f"{cell}_{name}": Figure(unit, values[name]) for name, unit in UNITS.items()}
+    for count in clients:
+        figures |= against_llama_cpp(figures, count, [one.name for one in chosen])
+    figures["load_average_before"] = Figure("processes", load)
     config: dict[str, Any] = {
         "clients": clients,
         "seconds": seconds,
@@ -79,7 +87,23 @@ def measure(
         "threads": threads,
         "only": only,
     }
-    return {**config, "tokens": length, "parameters": parameters(), "llama_server": llama_server_version()}, figures
+    about = {"tokens": length, "parameters": parameters(), "llama_server": llama_server_version(LLAMA_SERVER)}
+    return config | about | {"numbers": {one.name: one.numbers for one in chosen}}, figures
+
+
+def against_llama_cpp(figures: Mapping[str, Figure], clients: int, names: Sequence[str]) -> dict[str, Figure]:
+    """Our answers a second, and our times to the first token, over those of llama.cpp's server in each format."""
+    return {
+        f"{one}_{clients}_{name}_over_{other}": ratio(
+            figures[f"{one}_{clients}_{name}"], figures[f"{other}_{clients}_{name}"]
+        )
+        for one in names
+        for other in names
+        for name in ("answers_per_second", "first_p99")
+        if one.startswith("ours")
+        and other.startswith("llama_cpp")
+        and min(figures[f"{other}_{clients}_{name}"].runs) > 0
+    }
 
 
 def mean_length(servers: dict[str, Server], chosen: Sequence[Contender], questions: Sequence[str]) -> int:
@@ -88,7 +112,7 @@ def mean_length(servers: dict[str, Server], chosen: Sequence[Contender], questio
     if nano is None:
         return 60
     settings = LoadSettings(servers[nano.name].url, nano.model, clients=8, seconds=10)
-    asked = asyncio.run(run_load(settings, questions, lambda *_: None))
+    asked = asyncio.run(run_lean_load(settings, questions))
     return round(fmean(one.tokens for one in asked if one.status == 200))
 
 
@@ -99,7 +123,7 @@ def ask(
     tokens = length if one.fixed else 400
     settings = LoadSettings(server.url, one.model, clients=clients, seconds=seconds, max_tokens=tokens)
     before = server.processor_seconds
-    asked = asyncio.run(run_load(settings, questions, lambda *_: None))
+    asked = asyncio.run(run_lean_load(settings, questions))
     processor = server.processor_seconds - before
     return summary(asked, seconds, processor)
 

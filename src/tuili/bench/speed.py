@@ -18,9 +18,18 @@ from statistics import fmean, median, quantiles
 from typing import Any
 
 from tuili.data import Record
-from tuili.engine import Depth, Numbers, RunnerName, Scheduler, Sequence, SequenceLimits, load_scheduler
+from tuili.engine import (
+    Depth,
+    Numbers,
+    RunnerName,
+    Scheduler,
+    Sequence,
+    SequenceLimits,
+    helpful_threads,
+    load_scheduler,
+)
 from tuili.errors import InputError
-from tuili.machine import machine, usable_cores
+from tuili.machine import machine
 from tuili.store import ModelShape, StoredModel, Tokenizer
 from tuili.tasks import domain_names, unseen_problems
 
@@ -33,7 +42,7 @@ class SpeedSettings:
     """What is measured: every combination of `batch` (prompts at once), `prompt` (tokens of each) and `depth`.
 
     new: the most tokens of a response. rounds: runs of each combination, whose medians are reported. runner, numbers,
-    threads: see `tuili.engine.load_runner`; by default there is a thread for each core.
+    threads: see `tuili.engine.load_runner`; by default there are as many threads as help.
     """
 
     batch: abc.Sequence[int] = (1, 16)
@@ -78,10 +87,8 @@ def measure_speed(
     `progress` is called with what is done, how many runs are finished, and how many there are. Raises `InputError` for
     a depth that the model does not have, and for texts that do not fit its context.
     """
-    context, threads = (
-        model.shape.max_position_embeddings,
-        usable_cores() if settings.threads is None else settings.threads,
-    )
+    context = model.shape.max_position_embeddings
+    threads = helpful_threads(model.shape) if settings.threads is None else settings.threads
     if not all(1 <= batch <= MAX_BATCH_PROMPTS for batch in settings.batch):
         raise InputError(f"batch {max(settings.batch)}: use 1 to {MAX_BATCH_PROMPTS}")
     if settings.new < 2 or min(settings.prompt) < 1 or max(settings.prompt) + settings.new > context:

@@ -105,6 +105,7 @@ def _promises(path: Path, threshold: float) -> dict[str, Any]:
     entries = () if calibration is None else calibration.entries
     return {
         "promises": [entry.model_dump() for entry in entries if entry.threshold is not None],
+        "promises_runtime": None if calibration is None else str(calibration.runtime),
         "promises_nothing": reason or None,
     }
 
@@ -171,7 +172,7 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
         for entry in facts["promises"]:
             limits = f"{entry['max_steps']} attempts, {entry['max_tokens']} tokens"
             table.add_row(f"error ≤ {entry['error_tolerance']:g}", f"{limits}: {entry['coverage']:.0%} answered")
-        console.print("\ncan be promised")
+        console.print(f"\ncan be promised by {facts['promises_runtime']}")
         console.print(table)
     if facts["figures"]:
         figures = facts["figures"]

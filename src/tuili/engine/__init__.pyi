@@ -36,6 +36,7 @@ from .request import (
 )
 from .runtime.choice import Choice, Numbers, RunnerName
 from .runtime.load import default_choice, load_decoder, load_engine, load_runner, load_scheduler
+from .runtime.native.load import helpful_threads
 from .runtime.runner import ModelRunner, Observation, PrefillOutput, Runtime, StepOutput, StepPolicy
 from .scheduling.scheduler import Scheduler
 from .scheduling.stats import SchedulerStats
@@ -111,6 +112,7 @@ __all__ = [
     "features",
     "fit",
     "has_wrong_step",
+    "helpful_threads",
     "is_promised",
     "load_decoder",
     "load_engine",

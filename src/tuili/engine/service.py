@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from functools import partial
+from math import inf
 from queue import SimpleQueue
 from threading import Lock, Thread
 from types import TracebackType
@@ -60,7 +61,7 @@ class Service:
         self._engine = engine
         self._live = set[_Call]()
         """Requests that have been admitted and not answered."""
-        self._delivery, self._sent_at = Delivery(), 0.0
+        self._delivery, self._sent_at = Delivery(), -inf
         """What is to be delivered, and when some was last sent, in seconds."""
         self._lock = Lock()
         self._commands: SimpleQueue[Command | None] = SimpleQueue()
@@ -184,6 +185,7 @@ class Service:
         def listen(event: Event) -> None:
             if isinstance(event, Answered):
                 self._live.discard(call)
+                self._sent_at = -inf  # an answer does not wait
             self._delivery.add(call.mailbox, event)
 
         if call.withdrawn:

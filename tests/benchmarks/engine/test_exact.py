@@ -14,14 +14,15 @@ def test_every_block_is_compared_and_timed(monkeypatch, tmp_path):
     monkeypatch.setattr(exact, "prompts", lambda per_cell: [block[:2] for block in prompts(per_cell)])
     config, figures = measure(per_cell=2, single=1)
     assert config["model"] == "nano"
-    assert (figures["batch_16_prompts"].median, figures["batch_16_eager_identical"].median) == (4, 4)
-    assert (figures["batch_1_prompts"].median, figures["batch_1_eager_identical"].median) == (2, 2)
+    assert (figures["batch_16_prompts"].median, figures["batch_16_fp32_identical"].median) == (4, 4)
+    assert (figures["batch_1_prompts"].median, figures["batch_1_fp32_identical"].median) == (2, 2)
+    assert figures["batch_16_torch_as_fp32"].median == 4
     both = zip(
-        figures["batch_16_eager_exact_tokens_per_second"].runs,
-        figures["batch_16_eager_full_tokens_per_second"].runs,
+        figures["batch_16_fp32_exact_tokens_per_second"].runs,
+        figures["batch_16_fp32_full_tokens_per_second"].runs,
         strict=True,
     )
-    ratios = figures["batch_16_eager_exact_tokens_per_second_over_full"].runs
+    ratios = figures["batch_16_fp32_exact_tokens_per_second_over_full"].runs
     assert list(ratios) == pytest.approx([one / other for one, other in both])
     assert len(ratios) == 2
 

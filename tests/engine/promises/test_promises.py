@@ -28,8 +28,8 @@ from tuili.engine.promises.calibration import (
 from tuili.engine.promises.confidence import FEATURES, Confidence
 from tuili.engine.promises.promises import Promises, load_promises
 from tuili.engine.request import Budget, Request, Sampling
+from tuili.engine.runtime.load import load_engine
 from tuili.engine.runtime.runner import Runtime
-from tuili.engine.runtime.torch.load import load_engine
 from tuili.engine.runtime.torch.runtime import runtime_of
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.written import CheckedStep, parse_tokens
@@ -174,7 +174,7 @@ def test_the_tokens_that_a_deadline_leaves_time_for_do_not_depend_on_the_prompt(
 
 
 def test_an_answer_comes_with_its_promise_and_the_confidence_it_needs(calibrated: LoadedModel) -> None:
-    engine = load_engine(calibrated)
+    engine = load_engine(calibrated, runner="torch")
     plain, promised = engine.answer(
         [Request(PROMPT, Budget(max_tokens=25)), Request(PROMPT, Budget(error_tolerance=0.1))]
     )
@@ -224,9 +224,9 @@ def answered(promise: Promise) -> Answer:
 def test_a_model_is_promised_nothing_about_where_it_runs_as_it_was_not_calibrated(tmp_path: Path) -> None:
     folder = save_tiny(tmp_path / "model")
     loaded = write(folder, calibration(folder))
-    load_engine(loaded).admit(Request(PROMPT, Budget(error_tolerance=0.1)))
+    load_engine(loaded, runner="torch").admit(Request(PROMPT, Budget(error_tolerance=0.1)))
     loaded.model.bfloat16()
-    engine = load_engine(loaded)
+    engine = load_engine(loaded, runner="torch")
     with pytest.raises(NotPromised, match="and runs with torch, bf16"):
         engine.admit(Request(PROMPT, Budget(error_tolerance=0.1)))
     assert str(runtime_of(loaded.model, int8=True)) == "torch, int8"

@@ -18,7 +18,7 @@ from benchmarks.harness.tiny import tiny_model
 from tests.engine.scripted import ScriptedRunner
 from tuili.engine.engine import Ticket
 from tuili.engine.request import Budget, Request
-from tuili.engine.runtime.torch.load import load_engine
+from tuili.engine.runtime.load import load_engine
 from tuili.engine.scheduling.admission import (
     DEADLINE_WHERE_NONE_SECONDS,
     PendingWork,

@@ -10,6 +10,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypedDict
 
 from tuili.engine.decode import Decoder, check_depth
@@ -63,7 +64,7 @@ def load_runner(
     """
     check_threads(threads)
     source = opened(model)
-    choice = choose(runner, numbers, native_fault if runner == "native" else not_by_default, device_of(source))
+    choice = choose(runner, numbers, native_fault, device_of(source))
     LOG.info("model %s: %s", source.path.name, _described(choice))
     settings: Settings = {
         "threads": threads,
@@ -75,7 +76,7 @@ def load_runner(
     if choice.runner == "native":
         assert choice.numbers != "auto"
         return native_runner(source, choice.numbers, **settings)
-    from tuili.engine.runtime.torch.source import torch_runner
+    from tuili.engine.runtime.torch.load import torch_runner
 
     return torch_runner(source, choice.numbers, **settings)
 
@@ -175,14 +176,10 @@ def load_decoder(
     return Decoder(scheduler, source.tokenizer, depth, exit_threshold, max_new_tokens)
 
 
-def not_by_default() -> str:
-    """Why the native runner is not taken where nothing is asked for."""
-    return "no model is calibrated for it"
-
-
 def default_choice() -> Choice:
     """How a model in a folder is run on this machine where nothing is asked for."""
-    return choose("auto", "auto", not_by_default)
+    choice = choose("auto", "auto", native_fault)
+    return choice if choice.runner == "native" else replace(choice, numbers="fp32")
 
 
 def check_threads(threads: int | None) -> None:

@@ -86,7 +86,7 @@ inline void store_int8(int8_t* p, Ints a) {  // the low byte of each lane
 
 // Words of 32 bits of a panel, and the products of a word with the same word of inputs in every lane.
 struct Words { __m256i v; };
-inline Words words(const void* p) { return {_mm256_load_si256(static_cast<const __m256i*>(p))}; }
+inline Words words(const void* p) { return {_mm256_loadu_si256(static_cast<const __m256i*>(p))}; }
 inline Floats as_floats(Words w) { return {_mm256_castsi256_ps(w.v)}; }
 
 struct Pair { __m256 low, high; };  // two bf16

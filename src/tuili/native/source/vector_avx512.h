@@ -58,7 +58,7 @@ inline void store_int8(int8_t* p, Ints a) {  // the low byte of each lane
 
 // Words of 32 bits of a panel, and the products of a word with the same word of inputs in every lane.
 struct Words { __m512i v; };
-inline Words words(const void* p) { return {_mm512_loadu_si512(p)}; }  // a narrow panel of int4 may lie anywhere
+inline Words words(const void* p) { return {_mm512_loadu_si512(p)}; }
 inline Floats as_floats(Words w) { return {_mm512_castsi512_ps(w.v)}; }
 
 struct Pair { __m512i v; };  // two bf16

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.serving.peers.__main__ import summary
+from benchmarks.harness.record import Figure
+from benchmarks.serving.peers.__main__ import against_llama_cpp, summary
 from benchmarks.serving.peers.contenders import contenders
 from benchmarks.serving.peers.llama import parameters, save_llama
 from tuili.bench import RequestResult
@@ -31,6 +32,18 @@ def test_throughput_is_of_the_time_and_latency_of_all_answers():
         summary(asked[3:], 1.0, 1.0)
 
 
+def test_ours_are_set_against_each_format_of_llama_cpp():
+    figures = {
+        f"{name}_8_{what}": Figure("1", [value])
+        for name, value in (("ours_int8", 6.0), ("llama_cpp_f16", 3.0), ("llama_cpp_q8_0", 2.0))
+        for what in ("answers_per_second", "first_p99")
+    }
+    ratios = against_llama_cpp(figures, 8, ["ours_int8", "llama_cpp_f16", "llama_cpp_q8_0"])
+    assert ratios["ours_int8_8_answers_per_second_over_llama_cpp_q8_0"].median == 3
+    assert ratios["ours_int8_8_first_p99_over_llama_cpp_f16"].median == 2
+    assert len(ratios) == 4
+
+
 def test_the_peers_model_has_the_size_of_what_a_token_of_nano_uses(tmp_path):
     save_llama(tmp_path)
     figures = parameters()
@@ -42,10 +55,12 @@ def test_everybody_takes_part(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.serving.peers.contenders.write_missing", lambda *_: None)
     names = [one.name for one in contenders(tmp_path, 2)]
     assert names == [
-        "ours",
-        "ours_compiled",
+        "ours_int8",
+        "ours_bf16",
         "llama_cpp_f16",
         "llama_cpp_q8_0",
+        "llama_cpp_q4_0",
+        "llama_cpp_q8_0_cache_q8_0",
         "transformers",
         "transformers_continuous",
     ]

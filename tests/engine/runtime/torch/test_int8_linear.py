@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,10 +12,11 @@ from hypothesis import strategies as st
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tests.engine.runtime.texts import Texts
+from tuili.engine import Numbers, load_decoder
 from tuili.engine.runtime.torch.int8_linear import Int8Weight, linear, quantize
 from tuili.engine.runtime.torch.lean_model import LeanModel
-from tuili.engine.runtime.torch.load import load_decoder
 from tuili.engine.runtime.torch.step import TorchStep
+from tuili.model import LoadedModel
 
 
 def rounded(x_RK: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -68,6 +71,12 @@ def test_a_model_with_rounded_weights_has_nearly_the_same_logits(layered: bool) 
 def test_rounding_leaves_the_model_itself_unchanged() -> None:
     model, tokenizer = tiny_model(hidden_size=32, intermediate_size=32, head_dim=16)
     randomize_weights(model).eval()
-    before = load_decoder(model, tokenizer, depth=4, max_new_tokens=12).generate(["1 + 1?"])[0].tokens
-    load_decoder(model, tokenizer, depth=4, max_new_tokens=12, int8=True).generate(["1 + 1?"])
-    assert load_decoder(model, tokenizer, depth=4, max_new_tokens=12).generate(["1 + 1?"])[0].tokens == before
+    loaded = LoadedModel(model, tokenizer, Path())
+
+    def written(numbers: Numbers) -> list[int]:
+        decoder = load_decoder(loaded, 4, max_new_tokens=12, runner="torch", numbers=numbers)
+        return decoder.generate(["1 + 1?"])[0].tokens
+
+    before = written("fp32")
+    written("int8")
+    assert written("fp32") == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from tuili.engine.runtime.choice import Numbers
-from tuili.engine.runtime.runner import ModelRunner
 from tuili.engine.runtime.source import OpenModel
-from tuili.engine.runtime.torch.load import load_runner
 from tuili.errors import InputError
-from tuili.model import LoadedModel, TuiliForCausalLM, load_model, read_verifier
+from tuili.model import LoadedModel, TuiliForCausalLM, load_model
 from tuili.store import StoredModel
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -46,29 +43,3 @@ def arrays_of(model: TuiliForCausalLM) -> dict[str, NDArray[np.float32]]:
         for name, tensor in tensors.items()
         if not (tied and name == "lm_head.weight")
     }
-
-
-def torch_runner(
-    source: OpenModel,
-    numbers: Numbers,
-    *,
-    threads: int | None,
-    slots: int,
-    prefix_cache_bytes: int,
-    verifies: bool,
-    clock: Callable[[], float],
-) -> ModelRunner:
-    """A runner by torch. threads: of this process, for all that torch does; None leaves them as they are."""
-    if threads is not None:
-        torch.set_num_threads(threads)
-    loaded = model_in_torch(source, numbers)
-    loaded.model.train(False)
-    return load_runner(
-        loaded.model,
-        loaded.tokenizer,
-        slots=slots,
-        prefix_cache_bytes=prefix_cache_bytes,
-        verifier=read_verifier(loaded.path) if verifies else None,
-        int8=numbers == "int8",
-        clock=clock,
-    )

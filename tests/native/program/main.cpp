@@ -1,0 +1,163 @@
+// Runs the calls of a golden file with every instruction set that runs here and with 1 to 3 threads, and checks what they
+// leave behind: against the file, and the bits of several threads against those of one.
+//   program GOLDEN
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <map>
+
+#include "golden.h"
+#include "pool.h"
+#include "table.h"
+#include "vectors.h"
+
+extern "C" {
+const char* tuili_instruction_set(int32_t index);
+int32_t tuili_choose(const char* name);
+tuili::Threads* tuili_threads(int32_t count);
+void tuili_threads_end(tuili::Threads* threads);
+void tuili_product(const tuili::ProductCall* call);
+int32_t tuili_trunk(const tuili::Batch* batch, const tuili::Slots* slots, int32_t rows);
+void tuili_group(const tuili::Batch* batch, const tuili::Slots* slots, int32_t group, int32_t going);
+void tuili_exit(const tuili::Batch* batch, int32_t going);
+void tuili_top(const tuili::Batch* batch, int32_t going);
+void tuili_verify(const tuili::Model* model, const tuili::Verifier* verifier, const tuili::Response* response);
+}
+
+namespace tuili {
+
+#if defined(TUILI_WITH_AVX512)
+namespace avx512 { extern const program::VectorFunction VECTOR_FUNCTIONS[]; }
+#endif
+#if defined(TUILI_WITH_AVX2)
+namespace avx2 { extern const program::VectorFunction VECTOR_FUNCTIONS[]; }
+#endif
+#if defined(TUILI_WITH_NEON)
+namespace neon { extern const program::VectorFunction VECTOR_FUNCTIONS[]; }
+#endif
+namespace portable { extern const program::VectorFunction VECTOR_FUNCTIONS[]; }
+
+namespace program {
+
+const VectorFunction* vector_functions(const char* set) {
+#if defined(TUILI_WITH_AVX512)
+  if (!std::strcmp(set, "avx512")) return avx512::VECTOR_FUNCTIONS;
+#endif
+#if defined(TUILI_WITH_AVX2)
+  if (!std::strcmp(set, "avx2")) return avx2::VECTOR_FUNCTIONS;
+#endif
+#if defined(TUILI_WITH_NEON)
+  if (!std::strcmp(set, "neon")) return neon::VECTOR_FUNCTIONS;
+#endif
+  return portable::VECTOR_FUNCTIONS;
+}
+
+namespace {
+
+class Run {
+ public:
+  Run(const Golden& golden, const char* set, int threads) : set_(set), threads_(tuili_threads(threads)), memory_(golden, threads_) {
+    for (const Action& action : golden.actions) {
+      if (action.kind == "call") call(action);
+      else if (action.kind == "vector") vector(action);
+      else if (action.kind == "copy") std::memcpy(at<char>(action, 0), at<char>(action, 1), size_t(action.numbers[0]));
+      else check(action);
+    }
+  }
+  ~Run() { tuili_threads_end(threads_); }
+
+  int wrong = 0, checked = 0;
+  std::string bits;  // of all that was checked
+
+ private:
+  template <class T>
+  T* at(const Action& action, size_t place) const {
+    return memory_.at<T>(action.places[place]);
+  }
+
+  void complain(const Action& action, const std::string& what) {
+    wrong++;
+    std::printf("%s: %s: %s\n", set_, action.name.c_str(), what.c_str());
+  }
+
+  void call(const Action& action) {
+    const auto number = [&](size_t i) { return int32_t(action.numbers[i]); };
+    const std::map<std::string, std::function<void()>> calls = {
+        {"product", [&] { tuili_product(at<ProductCall>(action, 0)); }},
+        {"trunk", [&] {
+           if (tuili_trunk(at<Batch>(action, 0), at<Slots>(action, 1), number(0)) != number(0)) complain(action, "a row is refused");
+         }},
+        {"group", [&] { tuili_group(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1)); }},
+        {"exit", [&] { tuili_exit(at<Batch>(action, 0), number(0)); }},
+        {"top", [&] { tuili_top(at<Batch>(action, 0), number(0)); }},
+        {"verify", [&] { tuili_verify(at<Model>(action, 0), at<Verifier>(action, 1), at<Response>(action, 2)); }},
+    };
+    calls.at(action.name)();
+  }
+
+  void vector(const Action& action) {
+    const VectorFunction* function = vector_functions(set_);
+    while (function->name && action.name != function->name) function++;
+    if (!function->name) return complain(action, "no such function");
+    function->run(at<char>(action, 0), at<char>(action, 1), int(action.numbers[0]));
+  }
+
+  void check(const Action& action) {
+    if (action.kind == "float32") compare<float>(action);
+    else if (action.kind == "float64") compare<double>(action);
+    else if (action.kind == "int64") compare<int64_t>(action);
+    else if (action.kind == "int32") compare<int32_t>(action);
+    else if (action.kind == "uint16") compare<uint16_t>(action);
+    else if (action.kind == "int8") compare<int8_t>(action);
+    else complain(action, action.kind + " is no kind of action");
+  }
+
+  // Places: what is there, what should be. Numbers: how many, the error that may be, the same in proportion.
+  template <class T>
+  void compare(const Action& action) {
+    const int64_t count = int64_t(action.numbers[0]);
+    const T *got = at<T>(action, 0), *wanted = at<T>(action, 1);
+    bits.append(reinterpret_cast<const char*>(got), size_t(count) * sizeof(T));
+    for (int64_t i = 0; i < count; i++, checked++) {
+      const double a = double(got[i]), b = double(wanted[i]);
+      const bool equal = a == b || (std::isnan(a) && std::isnan(b));
+      if (equal || std::fabs(a - b) <= action.numbers[1] + action.numbers[2] * std::fabs(b)) continue;
+      char line[128];
+      std::snprintf(line, sizeof line, "%.9g in place of %.9g at %lld of %lld", a, b, (long long)i, (long long)count);
+      return complain(action, line);
+    }
+  }
+
+  const char* set_;
+  Threads* threads_;
+  Memory memory_;
+};
+
+int run(const char* path) {
+  const Golden golden(path);
+  int wrong = 0;
+  if (!pool_works()) wrong++, std::puts("the pool lost a part of a job");
+  for (int index = 0; const char* set = tuili_instruction_set(index); index++) {
+    tuili_choose(set);
+    std::string bits;
+    for (int threads = 1; threads <= 3; threads++) {
+      const Run run(golden, set, threads);
+      wrong += run.wrong;
+      if (threads == 1) bits = run.bits;
+      else if (bits != run.bits) wrong++, std::printf("%s: %d threads do not give the bits of one\n", set, threads);
+      if (threads == 1) std::printf("%s: %d numbers\n", set, run.checked);
+    }
+  }
+  return wrong ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace program
+}  // namespace tuili
+
+int main(int count, char** arguments) {
+  if (count != 2) return std::fputs("usage: program GOLDEN\n", stderr), 2;
+  return tuili::program::run(arguments[1]);
+}
