@@ -1,5 +1,5 @@
-"""nano over the native step and over torch, both in fp32: the same answers and receipts, whatever is asked for. Over the
-native step a text is the same to the bit, whatever is written beside it.
+"""nano over the native step and over torch, both in fp32: the same answers and receipts, whatever is asked for. The
+native step writes a text alike to the bit, whatever is written beside it.
 """
 
 from __future__ import annotations
