@@ -1,7 +1,12 @@
-"""Seconds until `tuili serve` is ready, milliseconds of its first answer, and its memory while nobody asks."""
+"""Seconds until `tuili serve` is ready, milliseconds of its first answer, and its memory while nobody asks; and seconds
+of `tuili ask`, from the start of the process to its end.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 
 import httpx2
@@ -17,7 +22,7 @@ QUESTION = {"role": "user", "content": "What is 48 + 27 * 3?"}
 
 def measure(starts: int = 10, threads: int = 2) -> Measured:
     """The figures of so many starts, one after the other."""
-    runs: dict[str, list[float]] = {"ready": [], "first_answer": [], "idle": [], "idle_after_an_answer": []}
+    runs: dict[str, list[float]] = {"ready": [], "first_answer": [], "idle": [], "idle_after_an_answer": [], "ask": []}
     for _ in range(starts):
         with tuili_server(threads=threads) as server:
             runs["ready"].append(server.seconds_to_ready)
@@ -30,7 +35,12 @@ def measure(starts: int = 10, threads: int = 2) -> Measured:
             time.sleep(IDLE_SECONDS)
             runs["idle_after_an_answer"].append(server.memory / 1e6)
             assert server.stop() == 0
-    units = {"ready": "s", "first_answer": "ms"}
+        begun = time.perf_counter()
+        command = [sys.executable, "-m", "tuili", "ask", QUESTION["content"]]
+        environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
+        runs["ask"].append(time.perf_counter() - begun)
+    units = {"ready": "s", "first_answer": "ms", "ask": "s"}
     return {"starts": starts, "threads": threads}, {
         name: Figure(units.get(name, "MB"), values) for name, values in runs.items()
     }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Unpack
 
 from tuili.engine import Answer, Outcome, StepJudged, TokenWritten
 from tuili.serve.forms.structured import ForcedCall
+from tuili.serve.ids import new_id
 from tuili.serve.schemas.receipts import JudgedStep, ReceiptReply
 from tuili.serve.schemas.replies import (
     CalledFunction,
@@ -110,7 +110,7 @@ def logprobs(answer: Answer) -> Logprobs | None:
 def tool_call(answer: Answer, call: ForcedCall) -> ToolCallReply:
     """The call of a function with an answer as its arguments."""
     function: CalledFunction = {"name": call.function, "arguments": answer.answer}
-    return {"id": f"call_{uuid.uuid4().hex}", "type": "function", "function": function}
+    return {"id": f"call_{new_id()}", "type": "function", "function": function}
 
 
 def chat_message(answer: Answer, call: ForcedCall | None) -> ChatMessage:
@@ -159,22 +159,40 @@ class ReasoningText:
     """Finds the reasoning among the tokens of one request: the text between the marks of thinking, in each attempt.
 
     text: what the attempt has written so far, marks included. sent: characters of its reasoning that were returned.
+    ended: whether the reasoning of the attempt has come to its end.
     """
 
     attempt: int = 0
     text: str = ""
     sent: int = 0
+    ended: bool = False
 
     def delta(self, event: TokenWritten) -> str:
-        """The reasoning that a token adds. That of a later attempt continues behind the steps that were kept, and so
-        begins on a line of its own.
+        """The reasoning that a token adds; see `search`. It need not search where the reasoning has begun and no mark
+        is near.
+        """
+        if event.attempt != self.attempt or not self.sent or len(self.text) < len(THINK):
+            return self.search(event)
+        if self.ended:
+            return ""
+        if END_THINK in self.text[1 - len(END_THINK) :] + event.text:
+            return self.search(event)
+        self.text += event.text
+        self.sent += len(event.text)
+        return event.text
+
+    def search(self, event: TokenWritten) -> str:
+        """The reasoning that a token adds, found in the whole text. That of a later attempt continues behind the steps
+        that were kept, and so begins on a line of its own.
         """
         line_break = "\n" if self.attempt and event.attempt != self.attempt else ""
         if event.attempt != self.attempt:
-            self.attempt, self.text, self.sent = event.attempt, "", 0
+            self.attempt, self.text, self.sent, self.ended = event.attempt, "", 0, False
         self.text += event.text
         inside = self.text.removeprefix(THINK) if event.attempt == 1 or self.text.startswith(THINK) else self.text
-        reasoning = inside.partition(END_THINK)[0].lstrip("\n")
+        before, end, _ = inside.partition(END_THINK)
+        self.ended = bool(end)
+        reasoning = before.lstrip("\n")
         new, self.sent = reasoning[self.sent :], len(reasoning)
         return line_break + new
 

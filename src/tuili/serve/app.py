@@ -37,8 +37,8 @@ class Settings:
     """The settings of a server, apart from its models.
 
     feedback: the file that keeps feedback, None for none, and its largest size in bytes. watch_seconds: seconds from
-    one look for new weights to the next. observe_seconds: seconds from one answer whose experts and attention heads are
-    counted to the next. keep_seconds: seconds from one writing of alarms that have changed to the next.
+    one look for new weights to the next. observe_seconds: seconds from one look at what experts
+    and attention heads did to the next. keep_seconds: seconds from one writing of alarms that have changed to the next.
     allowed_origins: of pages in browsers that may send requests, such as `https://example.org`; `*` allows any.
     """
 
@@ -122,7 +122,7 @@ async def _load_and_watch(models: ModelRegistry, seconds: float, give_up: Callab
 
 
 async def _sample_activity(models: ModelRegistry, metrics: Metrics, seconds: float) -> None:
-    """Count what experts and attention heads do with one answer of each model, every so many seconds."""
+    """Count what experts and attention heads of each model did, every so many seconds."""
     while True:
         await asyncio.sleep(seconds)
         for served in models.loaded:

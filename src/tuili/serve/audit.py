@@ -7,11 +7,11 @@ bounded, and nothing is written to a disk.
 from __future__ import annotations
 
 import random
-import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
 
 from tuili.engine import Answer, is_promised
+from tuili.serve.ids import new_id
 
 MAX_SAMPLE = 64
 """Answers in the sample of one model."""
@@ -56,7 +56,7 @@ class Audit:
         sample.seen += 1
         place = len(sample.answers) if sample.seen <= MAX_SAMPLE else self._chance.randrange(sample.seen)
         if place < MAX_SAMPLE:
-            audited = AuditedAnswer(f"audit-{uuid.uuid4().hex}", model, client, calibration, answer)
+            audited = AuditedAnswer(f"audit-{new_id()}", model, client, calibration, answer)
             sample.answers[place : place + 1] = [audited]
 
     def draw(self, model: str, count: int) -> list[AuditedAnswer]:

@@ -79,6 +79,8 @@ def sampling_for(body: GenerationRequest, stop: StopTexts) -> Sampling:
 def with_seeds(request: Request, count: int) -> list[Request]:
     """`count` copies of a request, with seeds that count up from its own."""
     sampling = request.sampling
+    if count == 1:
+        return [request]
     return [
         replace(request, sampling=sampling.model_copy(update={"seed": (sampling.seed + number) % 2**63}))
         for number in range(count)

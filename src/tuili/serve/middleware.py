@@ -6,15 +6,15 @@ An ASGI middleware of our own, because Starlette's base class reads a body whole
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from tuili.serve.errors import HttpError
+from tuili.serve.ids import new_id
+from tuili.serve.json_bytes import encode
 from tuili.serve.keys import Caller, Keys
 from tuili.serve.monitoring.metrics import Metrics
 from tuili.serve.request_body import Headers, Message, Receive, RequestBody, RequestLimits
@@ -50,7 +50,7 @@ class AccessMiddleware:
         start, status, response_started = time.perf_counter(), 500, False
         headers = {name.lower(): value for name, value in scope["headers"]}
         given_id = headers.get(b"x-request-id", b"").decode("latin-1")
-        request_id = given_id if REQUEST_ID.fullmatch(given_id) else uuid.uuid4().hex
+        request_id = given_id if REQUEST_ID.fullmatch(given_id) else new_id()
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         body, refused = RequestBody(receive, headers, self._limits), False
@@ -102,7 +102,7 @@ class AccessMiddleware:
             "milliseconds": round(1000 * seconds, 3),
             "caller": caller.name if caller is not None else None,
         }
-        ACCESS_LOG.info(json.dumps(line))
+        ACCESS_LOG.info(encode(line).decode())
 
     def _check_limits(self, scope: MutableMapping[str, Any], headers: Headers, body: RequestBody) -> None:
         """Raise `HttpError` for a request too many, or one whose headers are, or announce, too much."""
@@ -126,7 +126,7 @@ class AccessMiddleware:
 
 
 async def _send_error(error: HttpError, send: Send) -> None:
-    body = json.dumps(error.body).encode()
+    body = encode(error.body)
     headers = {
         "content-type": "application/json",
         "content-length": str(len(body)),

@@ -128,7 +128,7 @@ class ServedModel:
         return self.service.batches(prepared)
 
     async def observe(self) -> Observation | None:
-        """What experts and attention heads did with the last answer; None where there is no new one."""
+        """What experts and attention heads did since the last look; None where nothing ran."""
         return await self.service.observe()
 
     async def close(self) -> None:

@@ -16,7 +16,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from tuili.errors import InputError
 from tuili.serve.app import Settings, make_app
+from tuili.serve.json_bytes import encode
 from tuili.serve.models import ModelRegistry
+from tuili.serve.transport import GatheringTransport
 
 LISTEN_BACKLOG = 512
 KEEP_ALIVE_SECONDS = 15
@@ -33,7 +35,9 @@ class JsonLinesFormatter(logging.Formatter):
         """The line of a record."""
         message = record.getMessage()
         line = {"time": round(time.time(), 3), "level": record.levelname.lower(), "logger": record.name}
-        line |= json.loads(message) if record.name == "tuili.access" else {"message": message}
+        if record.name == "tuili.access":
+            return f"{encode(line).decode()[:-1]},{message[1:]}"
+        line["message"] = message
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
@@ -49,7 +53,7 @@ class HeaderTimeoutProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timer."""
-        super().connection_made(transport)
+        super().connection_made(GatheringTransport(transport, self.loop))  # type: ignore[arg-type]
         self._start_timer()
 
     def data_received(self, data: bytes) -> None:

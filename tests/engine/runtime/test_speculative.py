@@ -9,6 +9,7 @@ from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tests.engine.runtime.steps import KINDS, Kind, scheduler_of
 from tuili.engine.runtime import speculative
 from tuili.engine.runtime.speculative import SpeculativeDecoder, Verified
+from tuili.engine.runtime.step import StepBatch
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits
 
@@ -42,8 +43,8 @@ def test_the_tokens_are_those_of_the_full_depth(
     passes: list[list[Verified]] = []
     verify = SpeculativeDecoder.verify
 
-    def counting_verify(self: SpeculativeDecoder, sequences: list[Sequence]) -> list[Verified]:
-        passes.append(verify(self, sequences))
+    def counting_verify(self: SpeculativeDecoder, batch: StepBatch, sequences: list[Sequence]) -> list[Verified]:
+        passes.append(verify(self, batch, sequences))
         return passes[-1]
 
     monkeypatch.setattr(SpeculativeDecoder, "verify", counting_verify)

@@ -170,9 +170,9 @@ class StepRunner:
         max_tokens = [sequence.tokens_left(self.context, full_depth) for sequence in sequences]
         if not self._drafts.draft(self._batch, rows, sequences, max_tokens):
             return outputs
-        for together in list(self._drafts.passes()):
+        for together in list(self._drafts.passes(READ_ROWS)):
             begun = self._clock()
-            verified = self._drafts.verify(together)
+            verified = self._drafts.verify(self._batch, together)
             if policy.timed:
                 self._step.wait()
             policy.drafts_took(sum(result.drafted for result in verified), self._clock() - begun)

@@ -64,8 +64,8 @@ class PrefixCache:
         wanted = tuple(ids[:-1])
         best, longest = None, MIN_COMMON_TOKENS - 1
         for key in self._kept:
-            if (common := _common(key, wanted)) > longest:
-                best, longest = key, common
+            if longest < min(len(key), len(wanted)) and key[: longest + 1] == wanted[: longest + 1]:
+                best, longest = key, _common(key, wanted)
         if best is None:
             return
         self._kept.move_to_end(best)

@@ -2,7 +2,7 @@
 
 So the tokens of a sequence depend on its seed and its own logits, and not on the sequences decoded beside it.
 
-Dimensions: T tokens, V vocabulary.
+Dimensions: T tokens, V vocabulary, N tokens that may be drawn.
 """
 
 from __future__ import annotations
@@ -26,10 +26,9 @@ class Sampler:
     def draw(self, logits_V: Logits, sequence: Sequence) -> int | None:
         """The next token of a sequence that has a temperature; None where its logits are no numbers, because a broken
         model must not end the step of the other sequences."""
-        with np.errstate(invalid="ignore"):
-            prob_V = probabilities(logits_V, sequence.sampling)
-        if not np.isfinite(prob_V).all():
+        if not np.isfinite(logits_V.max()):
             return None
+        prob_V = probabilities(logits_V, sequence.sampling)
         generator = self._generators.get(sequence)
         if generator is None:
             generator = np.random.Generator(np.random.Philox(key=sequence.sampling.seed))
@@ -44,12 +43,13 @@ class Sampler:
 
 def token_logprobs(logits_TV: Logits, tokens: list[int], most: int) -> list[TokenLogprobs]:
     """The log-probability of one token in each row, and of the `most` likeliest ones; of equal ones the lower id."""
-    log_TV = logits_TV - logits_TV.max(-1, keepdims=True).astype(np.float64)
-    log_TV -= np.log(np.exp(log_TV).sum(-1, keepdims=True))
-    return [
-        TokenLogprobs(float(log_V[token]), tuple((place, float(log_V[place])) for place in _largest(log_V, most)))
-        for token, log_V in zip(tokens, log_TV, strict=True)
-    ]
+    told = []
+    for token, logits_V in zip(tokens, logits_TV, strict=True):
+        log_V = logits_V - np.float64(logits_V.max())
+        log_V -= np.log(np.exp(log_V).sum())
+        top = tuple((place, float(log_V[place])) for place in _largest(log_V, most))
+        told.append(TokenLogprobs(float(log_V[token]), top))
+    return told
 
 
 def _largest(log_V: Probabilities, most: int) -> list[int]:
@@ -72,13 +72,16 @@ def probabilities(logits_V: Logits, sampling: Sampling) -> Probabilities:
     prob_V /= prob_V.sum()
     if sampling.top_k == 0 and sampling.top_p == 1:
         return prob_V
-    order = np.argsort(-prob_V, kind="stable")
-    ordered_V = prob_V[order]
-    kept_V = ordered_V.cumsum() - ordered_V < sampling.top_p
-    if sampling.top_k:
-        kept_V[sampling.top_k :] = False
-    kept_V[0] = True
+    # What is below the mean of all that may be left out comes last, so that only a few tokens need an order.
+    least = (1 - sampling.top_p) / len(prob_V)
+    if 0 < sampling.top_k < len(prob_V):
+        least = max(least, np.partition(prob_V, -sampling.top_k)[-sampling.top_k])
+    places = np.flatnonzero(prob_V >= least)
+    places = places[np.argsort(-prob_V[places], kind="stable")][: sampling.top_k or None]
+    prob_N = prob_V[places]
+    kept_N = prob_N.cumsum() - prob_N < sampling.top_p
+    kept_N[0] = True
     prob_V = np.zeros_like(prob_V)
-    prob_V[order[kept_V]] = ordered_V[kept_V]
+    prob_V[places[kept_N]] = prob_N[kept_N]
     prob_V /= prob_V.sum()
     return prob_V

@@ -11,36 +11,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tuili.engine.runtime.logit_bias import LogitBiases
 from tuili.engine.runtime.sampler import token_logprobs
-from tuili.engine.runtime.step import ModelStep, StepBatch
+from tuili.engine.runtime.step import SLOT, ModelStep, StepBatch
 from tuili.engine.sequence import Sequence, TokenLogprobs
 
 MAX_DRAFT_TOKENS = 12
 """Tokens that are drafted before they are verified, at most."""
-MAX_VERIFIED_ROWS = 256
-"""Draft tokens that are verified in one pass, at most."""
 MIN_DRAFT_PROB = 0.7
 """A draft token below this probability is wrong so often that tokens drafted behind it are mostly rejected."""
 
 
 @dataclass
 class DraftTokens:
-    """What the trunk has drafted for one sequence in a slot. Its tokens have adjacent rows in the batch of drafts, with
-    the hidden states that they were drawn from."""
+    """What the trunk has drafted for one sequence in a slot: the ids, the rows of the table at which they were drawn,
+    and the hidden states there."""
 
     slot: int
     ids: list[int] = field(default_factory=list)
+    table: list[NDArray[np.int32]] = field(default_factory=list)
+    hidden: list[Any] = field(default_factory=list)
     doubtful: bool = False
     """Whether a token is likely to be rejected, or ends the text."""
     full: bool = False
     """Whether no more may be drafted."""
-
-    @property
-    def rows(self) -> range:
-        """The rows of its tokens in the batch of drafts."""
-        first = self.slot * MAX_DRAFT_TOKENS
-        return range(first, first + len(self.ids))
 
 
 @dataclass(frozen=True)
@@ -62,8 +59,6 @@ class SpeculativeDecoder:
     def __init__(self, step: ModelStep[Any], end_id: int, biases: LogitBiases) -> None:
         self._step, self._end_id, self._biases = step, end_id, biases
         self._drafts: dict[Sequence, DraftTokens] = {}
-        self._batch: StepBatch | None = None
-        """The rows of all drafts, once there has been one."""
 
     def draft_length(self, sequence: Sequence) -> int:
         """How many tokens of a sequence are drafted."""
@@ -85,60 +80,63 @@ class SpeculativeDecoder:
         Returns whether to verify now. All sequences are verified together: when one may not be drafted further, or
         when further tokens would probably be rejected for all of them.
         """
-        if self._batch is None:
-            self._batch = self._step.batch(self._step.slots * MAX_DRAFT_TOKENS)
         batch.going[: len(rows)] = rows
         self._step.exit(batch, len(rows))
         self._biases.choose(self._step, batch, rows, sequences)
         for row, sequence, most in zip(rows, sequences, max_tokens, strict=True):
-            token, slot = int(batch.best[row]), int(batch.table[row, 0])
-            draft = self._drafts.setdefault(sequence, DraftTokens(slot))
+            token = int(batch.best[row])
+            draft = self._drafts.setdefault(sequence, DraftTokens(int(batch.table[row, SLOT])))
             draft.ids.append(token)
-            place = draft.rows[-1]
-            self._batch.table[place] = batch.table[row]
-            self._batch.hidden[place] = batch.hidden[row]
+            draft.table.append(batch.table[row].copy())
+            draft.hidden.append(self._step.states(batch, row, row + 1))
             draft.doubtful |= bool(batch.top_prob[row] < MIN_DRAFT_PROB) or token == self._end_id
             draft.full = len(draft.ids) >= min(MAX_DRAFT_TOKENS, most)
         drafts = [self._drafts[sequence] for sequence in sequences]
         return any(draft.full for draft in drafts) or all(draft.doubtful for draft in drafts)
 
-    def passes(self) -> Iterator[list[Sequence]]:
-        """The sequences with drafts, by their slots, in parts that are verified together."""
-        part, rows = list[Sequence](), 0
+    def passes(self, rows: int) -> Iterator[list[Sequence]]:
+        """The sequences with drafts, by their slots, in parts of at most so many tokens that are verified together."""
+        part, taken = list[Sequence](), 0
         for sequence in sorted(self._drafts, key=lambda each: self._drafts[each].slot):
             length = self.draft_length(sequence)
-            if rows + length > MAX_VERIFIED_ROWS:
+            if taken + length > rows:
                 yield part
-                part, rows = [], 0
+                part, taken = [], 0
             part.append(sequence)
-            rows += length
+            taken += length
         if part:
             yield part
 
-    def verify(self, sequences: list[Sequence]) -> list[Verified]:
-        """Take the drafts of sequences, in the order of their slots, to the full depth.
+    def verify(self, batch: StepBatch, sequences: list[Sequence]) -> list[Verified]:
+        """Take the drafts of sequences, in the order of their slots, to the full depth, in the first rows of the batch.
 
         Accepts draft tokens up to the first that the full depth would not have decoded, and decodes that one instead.
         """
-        batch, step = self._batch, self._step
-        assert batch is not None
-        drafts = [self._drafts.pop(sequence) for sequence in sequences]
-        rows = [row for draft in drafts for row in draft.rows]
-        batch.going[: len(rows)] = rows
+        step, drafts = self._step, [self._drafts.pop(sequence) for sequence in sequences]
+        count = 0
+        for draft in drafts:
+            for table, hidden in zip(draft.table, draft.hidden, strict=True):
+                batch.table[count] = table
+                batch.hidden[count : count + 1] = hidden
+                count += 1
+        batch.going[:count] = range(count)
         for index in range(step.shape.num_groups):
-            step.group(batch, index, len(rows))
-        step.exit(batch, len(rows))
+            step.group(batch, index, count)
+        step.exit(batch, count)
         owners = [sequence for sequence, draft in zip(sequences, drafts, strict=True) for _ in draft.ids]
-        self._biases.choose(step, batch, rows, owners)
-        return [self._accept(sequence, draft) for sequence, draft in zip(sequences, drafts, strict=True)]
+        self._biases.choose(step, batch, list(range(count)), owners)
+        results, first = [], 0
+        for sequence, draft in zip(sequences, drafts, strict=True):
+            results.append(self._accept(batch, first, sequence, draft.ids))
+            first += len(draft.ids)
+        return results
 
-    def _accept(self, sequence: Sequence, draft: DraftTokens) -> Verified:
-        batch, rows, count = self._batch, draft.rows, len(draft.ids)
-        assert batch is not None
-        tokens, probs = (values[rows.start : rows.stop].tolist() for values in (batch.best, batch.top_prob))
-        accepted = next((at + 1 for at in range(count) if tokens[at] != draft.ids[at]), count)
+    def _accept(self, batch: StepBatch, first: int, sequence: Sequence, ids: list[int]) -> Verified:
+        """What became of the draft whose tokens stand in the rows from `first` on."""
+        tokens, probs = (values[first : first + len(ids)].tolist() for values in (batch.best, batch.top_prob))
+        accepted = next((at + 1 for at in range(len(ids)) if tokens[at] != ids[at]), len(ids))
         reported: list[TokenLogprobs] = []
         if sequence.sampling.logprobs is not None:
-            logits_TV = self._step.logits(batch, rows[:accepted])
+            logits_TV = self._step.logits(batch, range(first, first + accepted))
             reported = token_logprobs(logits_TV, tokens[:accepted], sequence.sampling.logprobs)
-        return Verified(tokens[:accepted], probs[:accepted], count, reported)
+        return Verified(tokens[:accepted], probs[:accepted], len(ids), reported)

@@ -29,7 +29,7 @@ class StepBatch(Protocol):
 
     table: [R, 4 + W] the integer table. going: the rows that go on, for `group` and `exit`. best, top_prob: the
     likeliest next token of each row, and its probability, after `exit`. hidden: the hidden states [R, M], an array or a
-    tensor: `one.hidden[2] = other.hidden[1]` copies a row, also between batches.
+    tensor, to which `states` may be assigned: `batch.hidden[1:3] = states`.
     """
 
     table: NDArray[np.int32]

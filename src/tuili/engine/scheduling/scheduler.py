@@ -124,11 +124,6 @@ class Scheduler:
         return bool(self._decoding or self._prefilling or self._queue)
 
     @property
-    def has_deadlines(self) -> bool:
-        """Whether a running sequence has a deadline."""
-        return bool(self._deadlines)
-
-    @property
     def waiting(self) -> int:
         """Sequences that wait for a slot."""
         return len(self._queue)
@@ -137,10 +132,6 @@ class Scheduler:
     def running(self) -> int:
         """Sequences that have a slot."""
         return len(self._decoding) + (self._prefilling is not None)
-
-    def pause(self) -> None:
-        """Leave the time until the next step out of `costs.between_steps`, because other work fills it."""
-        self._last_step_ended = None
 
     # One step
 

@@ -15,7 +15,7 @@ SHORT_PROMPT_TOKENS = 16
 
 
 def warm_up(scheduler: Scheduler) -> None:
-    """Decode a few tokens alone and together, let the verifier read, score a prompt. The stats are reset afterwards."""
+    """Decode a few tokens alone and together, let the verifier read, score a prompt. Counts are reset at last."""
     runner = scheduler.runner
     shallow, deep, all_slots = runner.exits[0], runner.exits[-1], runner.slots
     short, long = SHORT_PROMPT_TOKENS, min(scheduler.chunk, runner.context - DECODED_TOKENS)
@@ -38,6 +38,7 @@ def warm_up(scheduler: Scheduler) -> None:
         if runner.verifies:
             _run(scheduler, [Sequence(ids, limits, verify_from=1)])
     scheduler.reset_measurements()
+    runner.observe()  # what was done here is nobody's
 
 
 def _run(scheduler: Scheduler, sequences: list[Sequence]) -> None:

@@ -91,13 +91,13 @@ class Metrics:
         )
         self.expert_tokens = Counter(
             "tuili_expert_tokens",
-            "Tokens of sampled answers by reasoning layer and expert.",
+            "Tokens that ran, as far as they are counted, by reasoning layer and expert.",
             [*by_model, "layer", "expert"],
             registry=registry,
         )
         self.active_heads = Gauge(
             "tuili_attention_head_activation_ratio",
-            "Share of attention heads that are active, in the last answer that was sampled.",
+            "Share of attention heads that were active since the look before.",
             [*by_model, "layer"],
             registry=registry,
         )
@@ -126,7 +126,7 @@ class Metrics:
         return generate_latest(self.registry)
 
     def record_activity(self, model: str, observation: Observation) -> None:
-        """Count what experts and attention heads did with one answer."""
+        """Count what experts and attention heads did since the last look."""
         for layer, share in enumerate(observation.active_heads):
             self.active_heads.labels(model, str(layer)).set(share)
         trunk_layers = len(observation.active_heads) - len(observation.expert_tokens)

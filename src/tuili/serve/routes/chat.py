@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from typing import Unpack
 
@@ -29,6 +28,7 @@ from tuili.serve.engine_requests import budget_for, read_conversation, sampling_
 from tuili.serve.errors import HttpError
 from tuili.serve.forms.marked_fields import read_marked_fields
 from tuili.serve.forms.structured import AnswerForm, ForcedCall, form_for
+from tuili.serve.ids import new_id
 from tuili.serve.replies import JsonReply
 from tuili.serve.routes.api_route import ApiRoute
 from tuili.serve.schemas.formats import Text
@@ -46,7 +46,7 @@ async def chat(body: ChatRequest, http: HttpRequest) -> Response:
     call = None if form is None else form.call
     dispatcher = Dispatcher.for_model(http, body.model, form)
     requests = engine_requests(body, messages, dispatcher.served.conversation)
-    completion_id = f"chatcmpl-{uuid.uuid4().hex}"
+    completion_id = f"chatcmpl-{new_id()}"
     if body.stream:
         told = ChatStream(completion_id, dispatcher, body.stream_options, call)
         return EventStream(dispatcher.batches(requests), told)

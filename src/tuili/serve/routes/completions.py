@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from tuili.engine import Answer, Answered, Event, Request
 from tuili.serve.answers import finish_reason, receipt, usage
 from tuili.serve.dispatch import Dispatcher
 from tuili.serve.engine_requests import budget_for, sampling_for, with_seeds
+from tuili.serve.ids import new_id
 from tuili.serve.replies import JsonReply
 from tuili.serve.routes.api_route import ApiRoute
 from tuili.serve.schemas.replies import TextChoice, TextCompletion
@@ -66,7 +66,7 @@ class CompletionStream:
     named = False
 
     def __init__(self, model: str, body: CompletionRequest) -> None:
-        self._id, self._created, self._model = f"cmpl-{uuid.uuid4().hex}", int(time.time()), model
+        self._id, self._created, self._model = f"cmpl-{new_id()}", int(time.time()), model
         self._body, self._options = body, body.stream_options or StreamOptions()
         self._answers: list[Answer] = []
 

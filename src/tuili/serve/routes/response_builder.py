@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-import uuid
 from typing import Any
 
 from tuili.engine import Answer, Outcome
 from tuili.serve.answers import finish_reason, reasoning_text, receipt, refusal, usage
 from tuili.serve.engine_requests import DEFAULT_EFFORT
 from tuili.serve.forms.structured import ForcedCall
+from tuili.serve.ids import new_id
 from tuili.serve.schemas.fields import Effort
 from tuili.serve.schemas.formats import TextFormat
 from tuili.serve.schemas.items import (
@@ -31,7 +31,7 @@ class ResponseBuilder:
     def __init__(self, body: ResponsesRequest, model: str, call: ForcedCall | None) -> None:
         self._body, self._model, self._created, self.call = body, model, int(time.time()), call
         self.response_id, self.reasoning_id, self.message_id, self.function_id, self.call_id = (
-            f"{prefix}_{uuid.uuid4().hex}" for prefix in ("resp", "rs", "msg", "fc", "call")
+            f"{prefix}_{new_id()}" for prefix in ("resp", "rs", "msg", "fc", "call")
         )
 
     def in_progress(self) -> ResponseReply:

@@ -47,6 +47,8 @@ MAX_COMPLETION_LOGPROBS = 5
 class OwnBudget(StrictModel):
     """Limits of this request; see `tuili.engine.Budget`."""
 
+    model_config = ConfigDict(frozen=True)  # without it pydantic copies the default for each request
+
     max_steps: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS), WHOLE_NUMBER] | None = None
     max_attempts: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS), WHOLE_NUMBER] | None = None
     error_tolerance: Probability | None = None
