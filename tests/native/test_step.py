@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,6 +86,16 @@ def test_the_likeliest_token_and_its_probability() -> None:
     exponential = np.exp(batch.logits.astype(np.float64) - batch.logits.max(axis=1, keepdims=True))
     assert batch.best.tolist() == [int(batch.logits[0].argmax()), 7, 89]
     assert np.allclose(batch.top_prob, 1 / exponential.sum(axis=1), rtol=1e-5)
+
+
+def test_what_becomes_of_the_tensors_changes_nothing() -> None:
+    model = torch_model()
+    native, text = native_model(model), ids(0, 20)
+    before_XTV = Texts(native, model.config.shape, 1).read([(0, text)])
+    with torch.no_grad():
+        for tensor in model.state_dict().values():
+            tensor.zero_()
+    assert np.array_equal(Texts(native, model.config.shape, 1).read([(0, text)]), before_XTV)
 
 
 def test_a_row_that_cannot_be_read_is_refused_before_anything_is_done() -> None:

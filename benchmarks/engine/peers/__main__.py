@@ -103,8 +103,7 @@ def compete(
     try:
         for number in range(rounds):
             load.append(cells.get(f"{place}/load/{number}", lambda: os.getloadavg()[0]))
-            read = cells.get(f"{place}/memory/{number}", partial(read_speed, threads))
-            memory.append(read["bytes_per_second"] / 1e9)
+            memory.append(cells.get(f"{place}/memory/{number}", partial(read_speed, threads)) / 1e9)
             busy = []
             for shape in shapes:
                 for one in competing:

@@ -13,6 +13,8 @@ from benchmarks.harness.record import Figure
 
 SPEEDS = {"tokens_per_second": "seconds", "tokens_per_cpu_second": "cpu_seconds"}
 """Each speed, and the key of a result that it divides by."""
+CACHE_BYTES = 2**26
+"""Weights that take more are read from memory at each token."""
 
 
 def against_peers(place: str, figures: Mapping[str, Figure], keys: Iterable[tuple[str, str]]) -> dict[str, Figure]:
@@ -55,17 +57,17 @@ def fastest(speeds: Mapping[str, Figure], names: Sequence[str]) -> str | None:
 
 
 def over_memory(size: str, threads: int, place: str, figures: Mapping[str, Figure]) -> dict[str, Figure]:
-    """Bytes of weights a second at one row, and these over what plain reading reached in the same round.
-
-    With one thread the time is that of the processor, so that other processes count less; else that of the clock.
+    """Bytes of weights a second at one row, and these over what plain reading reached in the same round, for weights
+    that caches cannot hold. One thread is timed by its processor time, as plain reading is; several by the clock.
     """
     speed = "tokens_per_cpu_second" if threads == 1 else "tokens_per_second"
     memory = figures[f"{place}_memory"]
     weights = {}
     for numbers in WEIGHT_BYTES:
-        if written := figures.get(f"{place}_ours_{numbers}_full_1x32_{speed}"):
-            token = weight_bytes(SIZES[size], numbers) / 1e9
-            read = Figure("GB/s", [token * tokens for tokens in written.runs])
+        token = weight_bytes(SIZES[size], numbers)
+        written = figures.get(f"{place}_ours_{numbers}_full_1x32_{speed}")
+        if written and token > CACHE_BYTES:
+            read = Figure("GB/s", [token / 1e9 * tokens for tokens in written.runs])
             weights[f"{place}_ours_{numbers}_weights"] = read
             weights[f"{place}_ours_{numbers}_weights_over_memory"] = ratio(read, memory)
     return weights

@@ -18,13 +18,14 @@ _int, _long, _pointer = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 
 
 class SizesRecord(ctypes.Structure):
-    """`struct Sizes`."""
+    """`struct Sizes`, with the names of config.json."""
 
     _fields_ = (
-        *_of(_int, "vocabulary", "hidden", "feed_forward", "trunk_layers", "group_layers", "groups"),
-        *_of(_int, "heads", "kv_heads", "head_size", "positions", "convolution", "layered", "window", "top_units"),
-        *_of(_int, "experts", "experts_per_token", "expert_size", "cache"),
-        ("eps", ctypes.c_float),
+        *_of(_int, "vocab_size", "hidden_size", "intermediate_size", "trunk_layers", "group_layers", "num_groups"),
+        *_of(_int, "num_attention_heads", "num_key_value_heads", "head_dim", "max_position_embeddings"),
+        *_of(_int, "convolution_width", "layered", "window", "top_units"),
+        *_of(_int, "num_experts", "num_experts_per_tok", "moe_intermediate_size", "cache"),
+        ("rms_norm_eps", ctypes.c_float),
         ("pad", _int),
     )
 

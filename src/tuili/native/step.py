@@ -66,14 +66,8 @@ class Sizes:
 
     def record(self, cache_format: CacheFormat) -> SizesRecord:
         """The structure that C functions read."""
-        window = min(self.window, self.max_position_embeddings)
-        return SizesRecord(
-            self.vocab_size, self.hidden_size, self.intermediate_size, self.trunk_layers, self.group_layers,
-            self.num_groups, self.num_attention_heads, self.num_key_value_heads, self.head_dim,
-            self.max_position_embeddings, self.convolution_width, self.layered, window, self.top_units,
-            self.num_experts, self.num_experts_per_tok, self.moe_intermediate_size, CACHE_FORMATS.index(cache_format),
-            self.rms_norm_eps, 0,
-        )  # fmt: skip
+        values = {name: getattr(self, name) for name, *_ in SizesRecord._fields_ if hasattr(self, name)}
+        return SizesRecord(**values, cache=CACHE_FORMATS.index(cache_format))
 
 
 @dataclass(frozen=True)
@@ -136,8 +130,9 @@ class NativeModel:
         )
         pool = function(library.short, "tuili_threads", ctypes.c_void_p, ctypes.c_int32)(threads)
         weakref.finalize(self, function(library.short, "tuili_threads_end", None, ctypes.c_void_p), pool)
-        self._weights = Weights(weights, number_format)
-        self._record = self._pack(pool)
+        packing = Weights(weights, number_format)
+        self._record = self._pack(packing, pool)
+        self._kept = packing.kept
         self.address = ctypes.addressof(self._record)
         step = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32)
         self._trunk = [function(each, "tuili_trunk", ctypes.c_int32, *step) for each in (library.short, library.long)]
@@ -146,7 +141,7 @@ class NativeModel:
         ]
         self._exit = [function(each, "tuili_exit", None, *step[1:]) for each in (library.short, library.long)]
         self._top = function(library.short, "tuili_top", None, *step[1:])
-        self._short_rows = HELD_MULTIPLICATIONS * sizes.layers // self._weights.matrix_bytes
+        self._short_rows = HELD_MULTIPLICATIONS * sizes.layers // packing.matrix_bytes
 
     def slots(self, count: int) -> Slots:
         """Empty slots for so many texts."""
@@ -180,14 +175,16 @@ class NativeModel:
         """Work out the likeliest token and its probability again, after logits were changed."""
         self._top(batch.address, count)
 
-    def _pack(self, pool: int) -> ModelRecord:
-        sizes, weights = self.sizes, self._weights
+    def _pack(self, weights: Weights, pool: int) -> ModelRecord:
+        sizes = self.sizes
         embedding = weights.tensors["model.embed_tokens.weight"]
         head = "lm_head.weight" if "lm_head.weight" in weights.tensors else "model.embed_tokens.weight"
         back = weights.numbers("model.convolution.weight")
         taps = np.concatenate([back[::-1], np.ones_like(back, shape=(1, sizes.hidden_size))])
-        trunk = [self._layer(f"model.trunk.{index}", True) for index in range(sizes.trunk_layers)]
-        reasoning = [self._layer(f"model.reasoning.{index}", False) for index in range(sizes.layers - len(trunk))]
+        trunk = [self._layer(weights, f"model.trunk.{index}", True) for index in range(sizes.trunk_layers)]
+        reasoning = [
+            self._layer(weights, f"model.reasoning.{index}", False) for index in range(sizes.layers - len(trunk))
+        ]
         self._layers = (LayerRecord * sizes.layers)(*trunk, *reasoning)
         counters = (self.counters.expert_tokens, self.counters.tokens, self.counters.active_share)
         shared = "model.shared_key_value"
@@ -207,9 +204,9 @@ class NativeModel:
             pool,
         )
 
-    def _layer(self, name: str, is_trunk: bool) -> LayerRecord:
+    def _layer(self, weights: Weights, name: str, is_trunk: bool) -> LayerRecord:
         """A layer; of the fields, those of the other kind stay empty."""
-        sizes, weights, attention = self.sizes, self._weights, f"{name}.attention"
+        sizes, attention = self.sizes, f"{name}.attention"
         inputs = [f"{attention}.q_proj.weight"]
         gains = [np.tile(weights.norm(f"{attention}.q_norm.weight", sizes.head_dim**-0.5), sizes.num_attention_heads)]
         if is_trunk:

@@ -36,9 +36,9 @@ class NativeVerifier:
         self, model: NativeModel, channels: int, heads: int, layers: int, tensors: Mapping[str, NDArray[Any]]
     ) -> None:
         self._model, self._head_size = model, channels // heads
-        weights = self._weights = Weights(tensors, "fp32")
+        weights = Weights(tensors, "fp32")
         states = weights.packed(weights.numbers("states.weight") * np.float32(STATE_SCALE), "fp32")
-        self._blocks = (VerifierLayerRecord * layers)(*(self._block(f"blocks.{index}") for index in range(layers)))
+        self._blocks = (VerifierLayerRecord * layers)(*(_block(weights, f"blocks.{index}") for index in range(layers)))
         self._record = VerifierRecord(
             channels, heads, layers, 0, states,
             *(weights.matrix(f"{name}.weight") for name in ("scalars.0", "scalars.2", "output")),
@@ -47,7 +47,7 @@ class NativeVerifier:
             weights.keep(weights.norm("norm.weight")),
             ctypes.addressof(self._blocks),
         )  # fmt: skip
-        library = model.library
+        self._kept, library = weights.kept, model.library
         pointers = [ctypes.c_void_p] * 3
         self._verify = function(library.long, "tuili_verify", None, *pointers)
         self._bytes = function(library.short, "tuili_verify_bytes", ctypes.c_int64, *pointers[1:], ctypes.c_int32)
@@ -71,11 +71,11 @@ class NativeVerifier:
         self._verify(self._model.address, verifier, ctypes.addressof(response))
         return logit_Q
 
-    def _block(self, name: str) -> VerifierLayerRecord:
-        weights = self._weights
-        return VerifierLayerRecord(
-            weights.keep(weights.norm(f"{name}.attention_norm.weight")),
-            weights.keep(weights.norm(f"{name}.mlp_norm.weight")),
-            *(weights.keep(weights.numbers(f"{name}.{part}.bias")) for part in ("up", "down")),
-            *(weights.matrix(f"{name}.{part}.weight") for part in ("query_key_value", "read", "up", "down")),
-        )
+
+def _block(weights: Weights, name: str) -> VerifierLayerRecord:
+    return VerifierLayerRecord(
+        weights.keep(weights.norm(f"{name}.attention_norm.weight")),
+        weights.keep(weights.norm(f"{name}.mlp_norm.weight")),
+        *(weights.keep(weights.numbers(f"{name}.{part}.bias")) for part in ("up", "down")),
+        *(weights.matrix(f"{name}.{part}.weight") for part in ("query_key_value", "read", "up", "down")),
+    )

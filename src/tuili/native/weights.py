@@ -19,11 +19,11 @@ from tuili.native.panels import Floats, Matrix, MatrixRecord, NumberFormat, pack
 class Weights:
     """Tensors by their names in the model's folder, float32 or bf16 as uint16.
 
-    Results are pointers and records that are valid as long as this object lives.
+    Results are pointers and records into copies, which live as long as the list `kept`.
     """
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]], number_format: NumberFormat) -> None:
-        self.tensors, self._format, self._kept = tensors, number_format, list[object]()
+        self.tensors, self._format, self.kept = tensors, number_format, list[object]()
         self._arena, self.matrix_bytes = Arena(), 0
 
     def numbers(self, name: str) -> Floats:
@@ -39,10 +39,10 @@ class Weights:
         return gain * np.float32(gain.size**0.5) * np.float32(scale)
 
     def keep(self, array: NDArray[Any]) -> int:
-        """The address of an array, which lives from now on as long as these weights."""
-        array = np.ascontiguousarray(array)
-        self._kept.append(array)
-        return array.ctypes.data
+        """The address of a copy of an array."""
+        copy = np.array(array, order="C")
+        self.kept.append(copy)
+        return copy.ctypes.data
 
     def matrix(self, *names: str) -> MatrixRecord:
         """The matrices of some linear layers as one, packed."""
@@ -51,7 +51,7 @@ class Weights:
     def packed(self, weight_NK: Floats, number_format: NumberFormat) -> MatrixRecord:
         """A packed matrix."""
         matrix: Matrix = pack(weight_NK, number_format, self._arena.take)
-        self._kept.append(matrix)
+        self.kept.append(matrix)
         self.matrix_bytes += matrix.nbytes
         return matrix.record
 
@@ -59,7 +59,7 @@ class Weights:
         """The address of the records of a tensor's matrices, one for each expert."""
         records = [self.packed(weight_NK, self._format) for weight_NK in self.numbers(name)]
         array = (MatrixRecord * len(records))(*records)
-        self._kept.append(array)
+        self.kept.append(array)
         return ctypes.addressof(array)
 
 

@@ -14,7 +14,7 @@
 namespace tuili::TUILI_SET {
 
 constexpr int BLOCK_VECTORS = BLOCK / LANES;
-constexpr int BLOCKS_AT_ONCE = LANES >= 16 ? 4 : LANES >= 8 ? 2 : 1;  // as many sums as there are registers
+constexpr int BLOCKS_AT_ONCE = LANES >= 16 ? 2 : 1;  // as many sums as there are registers
 constexpr int MAX_HEADS_AT_ONCE = 4;
 constexpr float MIN_SUM = 1e-30f;  // a reading whose every weight vanishes beside another's gives 0 and no NaN
 
@@ -27,17 +27,18 @@ struct Run {  // of tokens that are read; the first has this column of scores
 
 // What the tokens' key/value heads of one thread are read with.
 struct Scratch {
-  float *unit_score_GU, *score_GX, *limit_X, *near_X, *far_X, *total_U, *best_U, *mixed_GP;
+  float *unit_score_GU, *score_GX, *limit_X, *near_X, *far_X, *gate_G3, *mixed_GP;
+  int32_t *total_U, *blocks;
   Range* chosen;
   Run* runs;
-  int32_t* blocks;
 
   Scratch(const Sizes& sizes, Workspace& memory) {
     const int G = sizes.heads / sizes.kv_heads, X = padded(sizes.positions, BLOCK);
     unit_score_GU = memory.take<float>(sizes.layered ? int64_t(G) * X : 0);
     score_GX = memory.take<float>(int64_t(G) * X);
     limit_X = memory.take<float>(X), near_X = memory.take<float>(X), far_X = memory.take<float>(X);
-    total_U = memory.take<float>(X), best_U = memory.take<float>(X);
+    total_U = memory.take<int32_t>(X);
+    gate_G3 = memory.take<float>(padded(3 * G, BLOCK));
     mixed_GP = memory.take<float>(int64_t(G) * head_stride(sizes));
     chosen = memory.take<Range>(X);
     runs = memory.take<Run>(X + 2);
@@ -45,29 +46,32 @@ struct Scratch {
   }
 };
 
-// The products of G queries with the keys of B blocks. Each sum runs over the head in order.
+// The products of G queries with the keys of B blocks. A sum runs over the even and over the odd numbers of a head, so that
+// an addition need not wait for the one before it.
 template <class Cell, int G, int B>
 inline void score_blocks(const float* query_GD, int D, const Cell* keys, int64_t stride, const int32_t* blocks,
                          const float* scales, float* score_GX, int64_t X) {
-  Floats total[B][G][BLOCK_VECTORS];
-  for (auto& block : total)
-    for (auto& query : block)
-      for (auto& vector : query) vector = zero();
+  Floats total[2][B][G][BLOCK_VECTORS];
+  for (int turn = 0; turn < 2; turn++)
+    for (int b = 0; b < B; b++)
+      for (int g = 0; g < G; g++)
+        for (int v = 0; v < BLOCK_VECTORS; v++) total[turn][b][g][v] = zero();
   const Cell* key[B];
   for (int b = 0; b < B; b++) key[b] = keys + blocks[b] * stride;
-  for (int d = 0; d < D; d++) {
-    Floats query[G];
-    for (int g = 0; g < G; g++) query[g] = all(query_GD[g * D + d]);
-    for (int b = 0; b < B; b++)
-      for (int v = 0; v < BLOCK_VECTORS; v++) {
-        const Floats cells = load_cells(key[b] + d * BLOCK + v * LANES);
-        for (int g = 0; g < G; g++) total[b][g][v] = fma(query[g], cells, total[b][g][v]);
-      }
-  }
+  for (int d = 0; d < D; d += 2)
+    for (int turn = 0; turn < 2; turn++) {
+      Floats query[G];
+      for (int g = 0; g < G; g++) query[g] = all(query_GD[g * D + d + turn]);
+      for (int b = 0; b < B; b++)
+        for (int v = 0; v < BLOCK_VECTORS; v++) {
+          const Floats cells = load_cells(key[b] + (d + turn) * BLOCK + v * LANES);
+          for (int g = 0; g < G; g++) total[turn][b][g][v] = fma(query[g], cells, total[turn][b][g][v]);
+        }
+    }
   for (int b = 0; b < B; b++)
     for (int g = 0; g < G; g++)
       for (int v = 0; v < BLOCK_VECTORS; v++) {
-        Floats score = total[b][g][v];
+        Floats score = total[0][b][g][v] + total[1][b][g][v];
         if constexpr (scaled<Cell>) score = score * load(scales + blocks[b] * BLOCK + v * LANES);
         store(score_GX + g * X + b * BLOCK + v * LANES, score);
       }
@@ -155,15 +159,38 @@ inline void mask_columns(Scratch& s, int runs, const Range* chosen, int chosen_c
   }
 }
 
+// Numbers as integers of the same order, NaN among them, so that they can be sorted whatever they are.
+inline int32_t sortable(float number) {
+  int32_t bits;
+  std::memcpy(&bits, &number, 4);
+  return bits < 0 ? bits ^ 0x7fffffff : bits;
+}
+
+// The largest number that at least `wanted` of the numbers reach. Without branches on them, it is faster than sorting.
+inline int32_t reached_by(const int32_t* number_U, int units, int wanted) {
+  const auto extremes = std::minmax_element(number_U, number_U + units);
+  int64_t low = *extremes.first, high = int64_t(*extremes.second) + 1;  // enough reach low, too few reach high
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    int reaching = 0;
+    for (int u = 0; u < units; u++) reaching += number_U[u] >= int32_t(middle);
+    (reaching < wanted ? high : low) = middle;
+    if (reaching == wanted) break;
+  }
+  return int32_t(low);
+}
+
 // The best units by the sum of the heads' scores, those that equal the last of them too, as ranges of tokens in order.
 inline int choose_units(Scratch& s, const Sizes& sizes, const Slot& slot, int units, int G, int64_t U) {
-  for (int u = 0; u < units; u++) s.total_U[u] = 0.f;
-  for (int g = 0; g < G; g++) add(s.total_U, s.unit_score_GU + g * U, units);
-  std::copy(s.total_U, s.total_U + units, s.best_U);
-  std::partial_sort(s.best_U, s.best_U + sizes.top_units, s.best_U + units, [](float a, float b) { return a > b; });
+  for (int u = 0; u < units; u++) {
+    float total = 0.f;
+    for (int g = 0; g < G; g++) total += s.unit_score_GU[g * U + u];
+    s.total_U[u] = sortable(total);
+  }
+  const int32_t least = reached_by(s.total_U, units, sizes.top_units);
   int count = 0;
   for (int u = 0; u < units; u++)
-    if (s.total_U[u] >= s.best_U[sizes.top_units - 1]) s.chosen[count++] = {slot.unit_start[u], slot.unit_start[u + 1]};
+    if (s.total_U[u] >= least) s.chosen[count++] = {slot.unit_start[u], slot.unit_start[u + 1]};
   return count;
 }
 
@@ -179,6 +206,19 @@ inline float exponentials(float* score_X, int X) {
   return sum(total);
 }
 
+// The shares [G][3] of the readings, from the gates of G heads.
+inline void blend(Scratch& s, const float* gate_G3, int G) {
+  for (int g = 0; g < G; g++) {
+    const float top = std::fmax(gate_G3[g * 3], std::fmax(gate_G3[g * 3 + 1], gate_G3[g * 3 + 2]));
+    for (int i = 0; i < 3; i++) s.gate_G3[g * 3 + i] = gate_G3[g * 3 + i] - top;
+  }
+  for (int i = 0; i < 3 * G; i += LANES) store(s.gate_G3 + i, exp(load(s.gate_G3 + i)));
+  for (float* gate_3 = s.gate_G3; gate_3 < s.gate_G3 + 3 * G; gate_3 += 3) {
+    const float share = 1.f / (gate_3[0] + gate_3[1] + gate_3[2]);
+    for (int i = 0; i < 3; i++) gate_3[i] *= share;
+  }
+}
+
 // Turns the scores of one head into the weights of values, by its gates where the attention is layered.
 template <class Cell>
 inline void weigh(Scratch& s, const float* gate_3, float* unit_score_U, int U, float* score_X, int X, const float* scales) {
@@ -191,13 +231,10 @@ inline void weigh(Scratch& s, const float* gate_3, float* unit_score_U, int U, f
       const Floats e = load(score_X + x);
       near = fma(e, load(s.near_X + x), near), far = fma(e, load(s.far_X + x), far);
     }
-    const float top = std::fmax(gate_3[0], std::fmax(gate_3[1], gate_3[2]));
-    const float g[3] = {std::exp(gate_3[0] - top), std::exp(gate_3[1] - top), std::exp(gate_3[2] - top)};
-    const float gate_sum = g[0] + g[1] + g[2];
-    const Floats unit_weight = all(g[0] / (gate_sum * exponentials(unit_score_U, U)));
+    const Floats unit_weight = all(gate_3[0] / exponentials(unit_score_U, U));
     for (int u = 0; u < U; u += LANES) store(unit_score_U + u, load(unit_score_U + u) * unit_weight);
-    near_weight = g[1] / (gate_sum * std::fmax(sum(near), MIN_SUM));
-    far_weight = g[2] / (gate_sum * std::fmax(sum(far), MIN_SUM));
+    near_weight = gate_3[1] / std::fmax(sum(near), MIN_SUM);
+    far_weight = gate_3[2] / std::fmax(sum(far), MIN_SUM);
   }
   for (int block = 0; block < X / BLOCK; block++)
     for (int v = 0; v < BLOCK_VECTORS; v++) {
@@ -230,6 +267,7 @@ inline void attend(const Sizes& sizes, const Slot& slot, int set, int head, cons
   const int near = sizes.layered ? std::max(0, end - sizes.window) : 0;
   int chosen = 0;
   if (sizes.layered) {
+    blend(s, gate_G3, G);
     for (int block = 0; block < U / BLOCK; block++) s.blocks[block] = block;
     const float* keys = units_of(sizes, slot, set, KEY, head);
     each_heads(G, [&](int g, auto n) {
@@ -252,7 +290,7 @@ inline void attend(const Sizes& sizes, const Slot& slot, int set, int head, cons
     float *score_GX = s.score_GX + int64_t(g) * X, *unit_GU = s.unit_score_GU + int64_t(g) * U, *mixed = s.mixed_GP + g * P;
     score<Cell, n>(query_GD + g * D, D, keys, BLOCK * P, s.blocks, blocks, key_scales, score_GX, X);
     for (int i = 0; i < n; i++)
-      weigh<Cell>(s, gate_G3 ? gate_G3 + (g + i) * 3 : nullptr, unit_GU + i * U, U, score_GX + i * X, X, value_scales);
+      weigh<Cell>(s, gate_G3 ? s.gate_G3 + (g + i) * 3 : nullptr, unit_GU + i * U, U, score_GX + i * X, X, value_scales);
     mix<Cell, n>(score_GX, X, values, P, s.runs, runs, mixed);
     if (const Run all_units = {0, units, 0}; units)
       mix<float, n>(unit_GU, U, units_of(sizes, slot, set, VALUE, head), P, &all_units, 1, mixed);

@@ -39,7 +39,7 @@ class Fake:
 def test_contenders_take_turns_and_known_results_are_kept(monkeypatch, tmp_path: Path):
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     monkeypatch.setattr(engine, "Worker", Fake)
-    monkeypatch.setattr(engine, "read_speed", lambda threads: {"bytes_per_second": 4e10})
+    monkeypatch.setattr(engine, "read_speed", lambda threads: 4e10)
     Fake.asked.clear()
     field = [Contender(name, "python", name, [], fast=name != "transformers") for name in SECONDS]
     shapes = [Shape(1, 32, for_all=True), Shape(16, 32), READING]

@@ -51,10 +51,11 @@ def test_a_peer_agrees_by_its_first_tokens():
 
 def test_weights_that_are_read_a_second_are_set_against_memory():
     figures = speeds("1x32") | {"nano_1_memory": Figure("GB/s", [10.0, 10.0])}
-    weights = over_memory("nano", 1, "nano_1", figures)
-    read = 800 * weight_bytes(SIZES["nano"], "int8") / 1e9
+    weights = over_memory("135m", 1, "nano_1", figures)
+    read = 800 * weight_bytes(SIZES["135m"], "int8") / 1e9
     assert weights["nano_1_ours_int8_weights"].median == pytest.approx(read)
     assert weights["nano_1_ours_int8_weights_over_memory"].median == pytest.approx(read / 10)
+    assert over_memory("nano", 1, "nano_1", figures) == {}  # its weights stay in the caches
 
 
 @pytest.mark.parametrize("size", list(SIZES))
@@ -66,7 +67,7 @@ def test_weights_take_as_many_bytes_as_the_active_parameters(size):
 
 
 def test_memory_is_read_at_some_speed():
-    assert read_speed(1)["bytes_per_second"] > 1e8
+    assert read_speed(1) > 1e8
 
 
 def test_goals_are_of_ratios_that_are_measured():
