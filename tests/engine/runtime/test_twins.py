@@ -6,15 +6,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.engine.runtime.steps import KINDS, Kind, scheduler_of
+from tests.engine.runtime.texts import Texts
+from tests.native.calling import library
 from tuili.engine.answer import Answer, Receipt
 from tuili.engine.engine import Engine
 from tuili.engine.promises.promises import Promises
 from tuili.engine.request import Budget, Request, Sampling
+from tuili.engine.runtime.native.step import NativeStep
+from tuili.engine.runtime.runner import Observation
+from tuili.engine.runtime.torch.lean_model import LeanModel
+from tuili.engine.runtime.torch.source import arrays_of
+from tuili.engine.runtime.torch.step import TorchStep
 from tuili.engine.sequence import Sequence, SequenceLimits
 from tuili.model import LoadedModel, load_model, read_verifier
+from tuili.native import NativeModel, Sizes
 from tuili.tasks import domain_names, unseen_problems
 
 LONG = "Anna has 3 apples. She buys 4 more apples and gives 2 apples to Ben. How many apples does Anna have?"
@@ -55,15 +64,17 @@ def plain(answer: Answer) -> tuple[str, list[str], Receipt]:
 
 
 def test_answers_and_receipts_are_those_of_torch(nano: LoadedModel) -> None:
-    told: list[list[Answer]] = []
+    told, seen = list[list[Answer]](), list[Observation]()
     for kind in KINDS:
         scheduler = scheduler_of(kind, nano.model, nano.tokenizer, slots=4, verifier=read_verifier(nano.path))
         engine = Engine(scheduler, nano.tokenizer, Promises(None))
         told.append(engine.answer(asked()))
         engine.check()
         assert scheduler.stats.cached_tokens > 0, "a prompt was reused"
-        assert engine.observe() is not None
+        observation = engine.observe()
+        assert observation is not None
         assert engine.observe() is None
+        seen.append(observation)
     for mine, other in zip(*told, strict=True):
         assert plain(mine) == plain(other)
         assert mine.receipt.confidence == pytest.approx(other.receipt.confidence, abs=1e-3)
@@ -74,6 +85,24 @@ def test_answers_and_receipts_are_those_of_torch(nano: LoadedModel) -> None:
                 assert one.logprob == pytest.approx(two.logprob, abs=1e-3)
                 assert [data for data, _ in one.top] == [data for data, _ in two.top]
     assert len({answer.answer for answer in told[0]}) > 5
+    assert seen[0].expert_tokens == seen[1].expert_tokens
+    assert seen[0].active_heads == pytest.approx(seen[1].active_heads, abs=1e-3)
+
+
+def test_int8_of_both_steps_is_the_same_up_to_rounding(nano: LoadedModel) -> None:
+    """Both round weights and inputs in the same way; what differs by an ulp may be rounded to another whole number."""
+    native = NativeModel(library(), Sizes.of(nano.model.config.shape), arrays_of(nano.model), "int8")
+    steps = {
+        "int8": NativeStep(native, nano.model.config.shape, 1),
+        "twin": TorchStep(LeanModel(nano.model, int8=True), 1),
+        "fp32": TorchStep(LeanModel(nano.model), 1),
+    }
+    ids = nano.tokenizer.encode_prompt(LONG)
+    logits = {name: np.stack(Texts(step).read(0, ids)) for name, step in steps.items()}
+    size = np.linalg.norm(logits["fp32"])
+    near, far = (float(np.linalg.norm(logits["int8"] - logits[name]) / size) for name in ("twin", "fp32"))
+    assert near < 0.005
+    assert near < far / 3
 
 
 def sequences(nano: LoadedModel) -> list[Sequence]:

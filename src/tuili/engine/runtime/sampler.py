@@ -43,12 +43,13 @@ class Sampler:
 
 def token_logprobs(logits_TV: Logits, tokens: list[int], most: int) -> list[TokenLogprobs]:
     """The log-probability of one token in each row, and of the `most` likeliest ones; of equal ones the lower id."""
-    log_TV = logits_TV - logits_TV.max(-1, keepdims=True).astype(np.float64)
-    log_TV -= np.log(np.exp(log_TV).sum(-1, keepdims=True))
-    return [
-        TokenLogprobs(float(log_V[token]), tuple((place, float(log_V[place])) for place in _largest(log_V, most)))
-        for token, log_V in zip(tokens, log_TV, strict=True)
-    ]
+    told = []
+    for token, logits_V in zip(tokens, logits_TV, strict=True):
+        log_V = logits_V - np.float64(logits_V.max())
+        log_V -= np.log(np.exp(log_V).sum())
+        top = tuple((place, float(log_V[place])) for place in _largest(log_V, most))
+        told.append(TokenLogprobs(float(log_V[token]), top))
+    return told
 
 
 def _largest(log_V: Probabilities, most: int) -> list[int]:
@@ -72,7 +73,10 @@ def probabilities(logits_V: Logits, sampling: Sampling) -> Probabilities:
     if sampling.top_k == 0 and sampling.top_p == 1:
         return prob_V
     # What is below the mean of all that may be left out comes last, so that only a few tokens need an order.
-    places = np.flatnonzero(prob_V >= (1 - sampling.top_p) / len(prob_V))
+    least = (1 - sampling.top_p) / len(prob_V)
+    if 0 < sampling.top_k < len(prob_V):
+        least = max(least, np.partition(prob_V, -sampling.top_k)[-sampling.top_k])
+    places = np.flatnonzero(prob_V >= least)
     places = places[np.argsort(-prob_V[places], kind="stable")][: sampling.top_k or None]
     prob_N = prob_V[places]
     kept_N = prob_N.cumsum() - prob_N < sampling.top_p

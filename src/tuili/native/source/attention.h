@@ -6,10 +6,7 @@
 //
 // Dimensions beside those of step.h: G = H / K query heads of a key/value head, X columns of scores: whole blocks.
 #pragma once
-#include <algorithm>
-
-#include "cache.h"
-#include "workspace.h"
+#include "readings.h"
 
 namespace tuili::TUILI_SET {
 
@@ -17,34 +14,6 @@ constexpr int BLOCK_VECTORS = BLOCK / LANES;
 constexpr int BLOCKS_AT_ONCE = LANES >= 16 ? 2 : 1;  // as many sums as there are registers
 constexpr int MAX_HEADS_AT_ONCE = 4;
 constexpr float MIN_SUM = 1e-30f;  // a reading whose every weight vanishes beside another's gives 0 and no NaN
-
-struct Range {
-  int32_t begin, end;
-};
-struct Run {  // of tokens that are read; the first has this column of scores
-  int32_t begin, end, column;
-};
-
-// What the tokens' key/value heads of one thread are read with.
-struct Scratch {
-  float *unit_score_GU, *score_GX, *limit_X, *near_X, *far_X, *gate_G3, *mixed_GP;
-  int32_t *total_U, *blocks;
-  Range* chosen;
-  Run* runs;
-
-  Scratch(const Sizes& sizes, Workspace& memory) {
-    const int G = sizes.heads / sizes.kv_heads, X = padded(sizes.positions, BLOCK);
-    unit_score_GU = memory.take<float>(sizes.layered ? int64_t(G) * X : 0);
-    score_GX = memory.take<float>(int64_t(G) * X);
-    limit_X = memory.take<float>(X), near_X = memory.take<float>(X), far_X = memory.take<float>(X);
-    total_U = memory.take<int32_t>(X);
-    gate_G3 = memory.take<float>(padded(3 * G, BLOCK));
-    mixed_GP = memory.take<float>(int64_t(G) * head_stride(sizes));
-    chosen = memory.take<Range>(X);
-    runs = memory.take<Run>(X + 2);
-    blocks = memory.take<int32_t>(X / BLOCK);
-  }
-};
 
 // The products of G queries with the keys of B blocks. A sum runs over the even and over the odd numbers of a head, so that
 // an addition need not wait for the one before it.
@@ -117,81 +86,6 @@ inline void mix(const float* weight_GX, int64_t X, const Cell* values, int P, co
   for (; p + 2 * LANES <= P; p += 2 * LANES)
     mix_vectors<Cell, G, 2>(weight_GX, X, values + p, P, runs, count, mixed_GP + p, P);
   for (; p < P; p += LANES) mix_vectors<Cell, G, 1>(weight_GX, X, values + p, P, runs, count, mixed_GP + p, P);
-}
-
-// Which tokens are read: a run for each stretch of them, and the blocks that hold their keys.
-inline int list_runs(Scratch& s, const Range* chosen, int chosen_count, int near, int end, int& block_count) {
-  int count = 0;
-  const auto append = [&](int from, int to) {
-    if (from >= to) return;
-    if (count && from <= s.runs[count - 1].end) s.runs[count - 1].end = std::max(to, s.runs[count - 1].end);
-    else s.runs[count++] = {from, to, 0};
-  };
-  append(0, std::min(1, near));
-  for (int i = 0; i < chosen_count; i++) append(chosen[i].begin, std::min(chosen[i].end, near));
-  append(near, end);
-  block_count = 0;
-  for (Run* run = s.runs; run < s.runs + count; run++) {
-    int block = run->begin / BLOCK;
-    if (block_count && s.blocks[block_count - 1] == block) block_count--;
-    run->column = block_count * BLOCK + run->begin % BLOCK;
-    for (; block * BLOCK < run->end; block++) s.blocks[block_count++] = block;
-  }
-  return count;
-}
-
-// Fills the masks of the columns: 1 or 0 for the window and for the chosen units. Where nothing is read the limit of a
-// score is -inf, which covers whatever stands there.
-inline void mask_columns(Scratch& s, int runs, const Range* chosen, int chosen_count, int near, int X) {
-  std::fill(s.limit_X, s.limit_X + X, -INFINITY);
-  std::fill(s.near_X, s.near_X + X, 0.f);
-  std::fill(s.far_X, s.far_X + X, 0.f);
-  for (const Run* run = s.runs; run < s.runs + runs; run++)
-    std::fill(s.limit_X + run->column, s.limit_X + run->column + run->end - run->begin, INFINITY);
-  const Run& last = s.runs[runs - 1];
-  std::fill(s.near_X + last.column + near - last.begin, s.near_X + last.column + last.end - last.begin, 1.f);
-  s.near_X[s.runs[0].column] = 1.f;  // the text's first token
-  const Run* run = s.runs;
-  for (const Range* range = chosen; range < chosen + chosen_count; range++) {
-    while (run->end <= range->begin) run++;
-    float* far = s.far_X + run->column - run->begin;
-    std::fill(far + range->begin, far + range->end, 1.f);
-  }
-}
-
-// Numbers as integers of the same order, NaN among them, so that they can be sorted whatever they are.
-inline int32_t sortable(float number) {
-  int32_t bits;
-  std::memcpy(&bits, &number, 4);
-  return bits < 0 ? bits ^ 0x7fffffff : bits;
-}
-
-// The largest number that at least `wanted` of the numbers reach. Without branches on them, it is faster than sorting.
-inline int32_t reached_by(const int32_t* number_U, int units, int wanted) {
-  const auto extremes = std::minmax_element(number_U, number_U + units);
-  int64_t low = *extremes.first, high = int64_t(*extremes.second) + 1;  // enough reach low, too few reach high
-  while (high - low > 1) {
-    const int64_t middle = low + (high - low) / 2;
-    int reaching = 0;
-    for (int u = 0; u < units; u++) reaching += number_U[u] >= int32_t(middle);
-    (reaching < wanted ? high : low) = middle;
-    if (reaching == wanted) break;
-  }
-  return int32_t(low);
-}
-
-// The best units by the sum of the heads' scores, those that equal the last of them too, as ranges of tokens in order.
-inline int choose_units(Scratch& s, const Sizes& sizes, const Slot& slot, int units, int G, int64_t U) {
-  for (int u = 0; u < units; u++) {
-    float total = 0.f;
-    for (int g = 0; g < G; g++) total += s.unit_score_GU[g * U + u];
-    s.total_U[u] = sortable(total);
-  }
-  const int32_t least = reached_by(s.total_U, units, sizes.top_units);
-  int count = 0;
-  for (int u = 0; u < units; u++)
-    if (s.total_U[u] >= least) s.chosen[count++] = {slot.unit_start[u], slot.unit_start[u + 1]};
-  return count;
 }
 
 // Replaces scores [X] by e^(score - the largest) and returns their sum. X is a multiple of BLOCK.
@@ -278,8 +172,8 @@ inline void attend(const Sizes& sizes, const Slot& slot, int set, int head, cons
     for (int g = 0; g < G; g++) std::fill(s.unit_score_GU + g * U + units, s.unit_score_GU + (g + 1) * U, -INFINITY);
   }
   int blocks;
-  const int runs = list_runs(s, s.chosen, chosen, near, end, blocks), X = blocks * BLOCK;
-  mask_columns(s, runs, s.chosen, chosen, near, X);
+  const int runs = list_runs(s, chosen, near, end, blocks), X = blocks * BLOCK;
+  mask_columns(s, runs, chosen, near, X);
 
   const Cell *keys = tokens_of<Cell>(sizes, slot, set, KEY, head), *values = tokens_of<Cell>(sizes, slot, set, VALUE, head);
   const float *key_scales = nullptr, *value_scales = nullptr;

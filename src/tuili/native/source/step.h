@@ -95,31 +95,24 @@ struct Batch {
 
 // The verifier's network in fp32; see model/verifier.py.
 struct VerifierLayer {
-  const float* attention_norm_C;
-  const float* norm_C;
-  const float* up_bias;
-  const float* down_bias_C;
+  const float *attention_norm_C, *norm_C, *up_bias, *down_bias_C;
   Matrix query_key_value, read, up, down;
 };
 struct Verifier {
   int32_t channels, heads, layers, pad;
   Matrix states, scalars_in, scalars_out, output;
-  const float* states_bias_C;
-  const float* scalars_in_bias_C;
-  const float* scalars_out_bias_C;
-  const float* output_bias;
+  const float *states_bias_C, *scalars_in_bias_C, *scalars_out_bias_C, *output_bias;
   const float* norm_C;
   const VerifierLayer* blocks;
 };
 
 // A response to be judged: the states of its tokens and of the one before them, at full depth and behind the trunk.
 struct Response {
-  const float* full_TM;
-  const float* trunk_TM;
-  const int32_t* id_T;      // the first is not read
-  const float* angles_TD;   // as those of the model, for the verifier's heads
-  float* logit_Q;           // Q = T - 1
-  int32_t tokens, pad;      // T
+  const float *full_TM, *trunk_TM;
+  const int32_t* id_T;     // the first is not read
+  const float* angles_TD;  // as those of the model, for the verifier's heads
+  float* logit_Q;          // Q = T - 1
+  int32_t tokens, pad;     // T
   void* workspace;
   int64_t workspace_bytes;
 };
