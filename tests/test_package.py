@@ -11,6 +11,7 @@ import tarfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,13 @@ def run(installed: Path, *arguments: str, through: Sequence[str] = (), **variabl
     return done.stdout
 
 
+def ask(installed: Path, **variables: str) -> dict[str, Any]:
+    """The receipt of an answer."""
+    answer = json.loads(run(installed, "-m", "tuili", "ask", "Compute 3 + 4.", "--json", **variables))
+    assert answer["answer"]
+    return answer["receipt"]
+
+
 def names(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
         return set(archive.namelist())
@@ -83,9 +91,7 @@ def test_it_answers_right_after_installation(installed: Path) -> None:
     assert run(installed, "-c", "import tuili; print(tuili.__file__)").strip() == str(
         installed / "tuili" / "__init__.py"
     )
-    answer = json.loads(run(installed, "-m", "tuili", "ask", "Compute 3 + 4.", "--json"))
-    assert answer["answer"]
-    assert answer["receipt"]["stop"] == "end"
+    assert ask(installed)["stop"] == "end"
 
 
 def test_it_finds_its_recipes(installed: Path) -> None:
@@ -100,6 +106,7 @@ def test_where_a_compiler_is_at_hand_it_brings_the_native_library(wheel: Path, i
     cache = tmp_path / "cache"
     said = run(installed, "-c", LOAD, PATH="", CXX="", TUILI_NATIVE_CACHE=str(cache))
     assert said.endswith(" (of the package)\n")
+    assert ask(installed, PATH="", CXX="", TUILI_NATIVE_CACHE=str(cache))["runtime"].startswith("native")
     assert not cache.exists()
 
 
@@ -152,8 +159,9 @@ def test_else_it_is_for_any_machine(compiler: str, warning: str, tmp_path: Path)
     assert said.startswith(warning)
     assert not {name for name in names(wheel) if "prebuilt" in name}
     installed = install(wheel, tmp_path / "site")
-    variables = {"PATH": "", "CXX": "", "TUILI_NATIVE_CACHE": str(tmp_path / "cache")}
-    assert run(installed, "-c", LOAD, **variables) == "no C++ compiler was found\n"
+    no_compiler = {"PATH": "", "CXX": "", "TUILI_NATIVE_CACHE": str(tmp_path / "cache")}
+    assert run(installed, "-c", LOAD, **no_compiler) == "no C++ compiler was found\n"
+    assert ask(installed, **no_compiler)["runtime"].startswith("torch")
 
 
 def test_an_editable_installation_leaves_compiling_to_the_first_use(tmp_path: Path) -> None:
