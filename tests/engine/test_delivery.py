@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tuili.engine.delivery import Delivery, Mailbox
-from tuili.engine.events import Event, TokenWritten
+from tuili.engine.events import Answered, Event, TokenWritten
 from tuili.errors import TuiliError
+
+ANSWERED = Answered(cast("Any", None))
 
 
 def token(text: str) -> TokenWritten:
@@ -76,6 +78,29 @@ def test_a_loop_that_is_slow_is_woken_once_for_many_steps() -> None:
     assert len(loop.calls) == 1, "nothing has come since"
     delivery.add(mailbox, token("d"))
     delivery.send()
+    assert len(loop.calls) == 2
+
+
+def test_only_the_first_event_and_the_answer_are_urgent() -> None:
+    loop: Any = CountingLoop()
+    delivery, mailbox, other = Delivery(), Mailbox(loop), Mailbox(loop)
+
+    def sent(*entries: Event, to: Mailbox = mailbox) -> bool:
+        for entry in entries:
+            delivery.add(to, entry)
+        return delivery.send(urgent_only=True)
+
+    assert sent(token("a"))
+    assert not sent(token("b"))
+    assert sent(token("c"), to=other), "another request begins"
+    assert not sent(token("d"))
+    assert sent(ANSWERED), "and takes along what waits"
+    assert not delivery.send(), "nothing is left"
+    loop.calls[0]()
+    assert asyncio.run(mailbox.take()) == [token("a"), token("b"), token("d"), ANSWERED]
+    assert asyncio.run(other.take()) == [token("c")]
+    assert not sent(token("e"), to=other)
+    assert delivery.send(), "in the end all is sent"
     assert len(loop.calls) == 2
 
 

@@ -1,5 +1,8 @@
 """Events on their way from the engine's thread to tasks of event loops: a loop is woken once for all that it has not
 yet seen, however many tasks wait and however many steps were made meanwhile.
+
+The first event of a request and its answer are urgent; tokens between them can wait for others of their request, since
+what a task does with one token, such as sending it to a client, costs as much as with ten.
 """
 
 from __future__ import annotations
@@ -7,20 +10,24 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from tuili.engine.events import Event
+from tuili.engine.events import Answered, Event
 
 
 class Mailbox:
-    """What has come for one task of `loop`, which alone uses it."""
+    """What has come for one task of `loop`, which alone uses it. But `held` belongs to the thread of the engine: what
+    has not been sent. begun: whether anything was ever urgent.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.held: list[Event | Exception] = []
+        self.begun = False
         self._entries: list[Event | Exception] = []
         self._waiting: asyncio.Future[None] | None = None
 
-    def put(self, entry: Event | Exception) -> None:
-        """Add an event, or the error that ends them."""
-        self._entries.append(entry)
+    def put(self, entries: list[Event | Exception]) -> None:
+        """Add events, or the error that ends them."""
+        self._entries += entries
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
@@ -46,7 +53,7 @@ class _Post:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self.entries: deque[tuple[Mailbox, Event | Exception]] = deque()
+        self.entries: deque[tuple[Mailbox, list[Event | Exception]]] = deque()
         self._called = False
 
     def send(self) -> None:
@@ -58,8 +65,8 @@ class _Post:
     def _hand_out(self) -> None:
         self._called = False  # before anything is taken: what comes from here on has a call of its own
         while self.entries:
-            mailbox, entry = self.entries.popleft()
-            mailbox.put(entry)
+            mailbox, entries = self.entries.popleft()
+            mailbox.put(entries)
 
 
 class Delivery:
@@ -67,22 +74,34 @@ class Delivery:
 
     def __init__(self) -> None:
         self._posts: dict[asyncio.AbstractEventLoop, _Post] = {}
+        self._urgent: dict[Mailbox, None] = {}
+        self._patient: dict[Mailbox, None] = {}
 
     def add(self, mailbox: Mailbox, entry: Event | Exception) -> None:
         """Take an event, or the error that ends them."""
-        post = self._posts.get(mailbox.loop)
-        if post is None:
-            post = self._posts[mailbox.loop] = _Post(mailbox.loop)
-        post.entries.append((mailbox, entry))
+        mailbox.held.append(entry)
+        if not mailbox.begun or isinstance(entry, Answered | Exception):
+            mailbox.begun = True
+            self._urgent[mailbox] = None
+        else:
+            self._patient[mailbox] = None
 
-    def send(self) -> bool:
-        """Wake every loop that something has come for. Returns whether there was any."""
-        sent = False
-        for loop, post in list(self._posts.items()):
-            if post.entries:
-                sent = True
-                try:
-                    post.send()
-                except RuntimeError:  # it has been closed, and nobody waits
-                    del self._posts[loop]
-        return sent
+    def send(self, *, urgent_only: bool = False) -> bool:
+        """Wake every loop that something has come for, or something urgent. Returns whether there was any."""
+        due = self._urgent if urgent_only else {**self._urgent, **self._patient}
+        for mailbox in due:
+            post = self._posts.get(mailbox.loop)
+            if post is None:
+                post = self._posts[mailbox.loop] = _Post(mailbox.loop)
+            post.entries.append((mailbox, mailbox.held))
+            mailbox.held = []
+            self._patient.pop(mailbox, None)
+        self._urgent = {}
+        if due:
+            for loop, post in list(self._posts.items()):
+                if post.entries:
+                    try:
+                        post.send()
+                    except RuntimeError:  # it has been closed, and nobody waits
+                        del self._posts[loop]
+        return bool(due)

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from functools import partial
-from math import inf
 from queue import SimpleQueue
 from threading import Lock, Thread
 from types import TracebackType
@@ -25,9 +24,10 @@ from tuili.errors import TuiliError
 
 MAX_COMMAND_SECONDS = 0.002
 """Time for commands between two steps, so that many new requests do not hold up running ones."""
-MIN_DELIVERY_SECONDS = 0.001
-"""Between two wake-ups of an event loop while the engine is busy. To wake it costs as much as to decode a token of a
-small model, and nobody sees the difference."""
+PATIENCE_SECONDS = 0.016
+"""For which tokens wait for others of their request while the engine is busy, but for the first one and the last. It is
+one picture of a screen, so nobody sees the difference; to send a token costs as much as to write it with a small model.
+"""
 SWITCH_SECONDS = 0.0005
 """After which a thread that waits for Python's lock gets it, in a process that has opened a service. By default it is
 ten times as long, and so long an event loop beside a busy engine can answer nobody."""
@@ -61,8 +61,8 @@ class Service:
         self._engine = engine
         self._live = set[_Call]()
         """Requests that have been admitted and not answered."""
-        self._delivery, self._sent_at = Delivery(), -inf
-        """What is to be delivered, and when some was last sent, in seconds."""
+        self._delivery, self._sent_at = Delivery(), 0.0
+        """What is to be delivered, and when all of it was last sent, in seconds."""
         self._lock = Lock()
         self._commands: SimpleQueue[Command | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="engine", daemon=True)
@@ -185,7 +185,6 @@ class Service:
         def listen(event: Event) -> None:
             if isinstance(event, Answered):
                 self._live.discard(call)
-                self._sent_at = -inf  # an answer does not wait
             self._delivery.add(call.mailbox, event)
 
         if call.withdrawn:
@@ -207,8 +206,10 @@ class Service:
         try:
             while self._run_commands():
                 self._engine.step()
-                if time.perf_counter() >= self._sent_at + MIN_DELIVERY_SECONDS:
+                if time.perf_counter() >= self._sent_at + PATIENCE_SECONDS:
                     self._send()
+                else:
+                    self._delivery.send(urgent_only=True)
         except Exception as error:
             self._close()
             failure = TuiliError(f"the engine has failed: {error!r}")

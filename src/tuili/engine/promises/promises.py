@@ -36,6 +36,8 @@ class Promises:
 
     def __init__(self, calibration: Calibration | None, why_none: str = "") -> None:
         self._calibration, self._why_none = calibration, why_none
+        self.calibration_hash = "" if calibration is None else calibration.sha256
+        """Which calibration the alarms watch; empty where there is none."""
         self.alarms: Alarms | None = None
         """None where nothing is promised."""
         if calibration is not None:
@@ -45,11 +47,6 @@ class Promises:
     def confidence(self) -> Confidence | None:
         """The fitted confidence, None for a model that is not calibrated."""
         return None if self._calibration is None else self._calibration.confidence
-
-    @property
-    def calibration_hash(self) -> str:
-        """Which calibration the alarms watch; empty where there is none."""
-        return "" if self._calibration is None else self._calibration.sha256
 
     def take_over(self, before: Promises) -> bool:
         """Share the alarms of promises by the same calibration, so that they go on. Returns whether it is the same."""
