@@ -71,21 +71,17 @@ def test_only_the_rows_that_go_on_are_touched() -> None:
     assert np.array_equal(batch.logits[[0, 2]], expected_XTV[1][[0, 2]])
     assert np.array_equal(batch.logits[[1, 3]], expected_XTV[0][[1, 3]])
     assert np.array_equal(batch.hidden[[1, 3]], before_RM[[1, 3]])
-    assert np.array_equal(batch.best[[0, 2]], batch.logits[[0, 2]].argmax(axis=1))
 
 
-def test_the_likeliest_token_and_its_probability() -> None:
-    native = native_model(torch_model())
-    batch = native.batch(3)
-    batch.logits[:] = np.random.default_rng(0).normal(size=batch.logits.shape) * 3
-    batch.logits[1, [7, 30]] = batch.logits[1].max() + 1
-    batch.logits[2, :] = -np.inf
-    batch.logits[2, 89] = -1e30
-    batch.going[:] = [2, 0, 1]
-    native.top(batch, 3)
-    exponential = np.exp(batch.logits.astype(np.float64) - batch.logits.max(axis=1, keepdims=True))
-    assert batch.best.tolist() == [int(batch.logits[0].argmax()), 7, 89]
-    assert np.allclose(batch.top_prob, 1 / exponential.sum(axis=1), rtol=1e-5)
+@pytest.mark.parametrize("vocabulary", [90, 300, 1025])
+def test_the_likeliest_token_and_its_probability(vocabulary: int) -> None:
+    model = torch_model(vocab_size=vocabulary)
+    texts = Texts(native_model(model), model.config.shape, 1)
+    texts.read([(0, ids(0, 40))])
+    batch = texts.batch
+    exponential_TV = np.exp(batch.logits[:40].astype(np.float64) - batch.logits[:40].max(axis=1, keepdims=True))
+    assert np.array_equal(batch.best[:40], batch.logits[:40].argmax(axis=1))
+    assert np.allclose(batch.top_prob[:40], 1 / exponential_TV.sum(axis=1), rtol=1e-5)
 
 
 def test_what_becomes_of_the_tensors_changes_nothing() -> None:

@@ -33,15 +33,15 @@ class Shape:
         return self.batch * (self.new if self.new > 1 else self.prompt)
 
 
-READING = Shape(1, 512, 1)
+READING, SHORT_READING = Shape(1, 512, 1), Shape(1, 32, 1)
 FOUR = (Shape(1, 32), Shape(16, 32), Shape(1, 512), Shape(16, 512))
 PLAN: Mapping[tuple[str, int], tuple[Shape, ...]] = {
     ("nano", 1): (Shape(1, 32, for_all=True), Shape(16, 32, for_all=True), *FOUR[2:], READING),
     ("nano", 2): FOUR,
     ("24m", 1): (Shape(1, 32, for_all=True), Shape(16, 32, for_all=True), *FOUR[2:], READING),
     ("24m", 2): FOUR,
-    ("135m", 1): (Shape(1, 32, for_all=True), *FOUR[1:3], READING),
-    ("135m", 2): (*FOUR[:2], FOUR[3]),
+    ("135m", 1): (Shape(1, 32, for_all=True), *FOUR[1:3], READING, SHORT_READING),
+    ("135m", 2): (*FOUR[:2], FOUR[3], SHORT_READING),
 }
 """The shapes by model size and threads: what fits into half an hour."""
 

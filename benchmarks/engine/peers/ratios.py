@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.engine.peers.bandwidth import WEIGHT_BYTES, weight_bytes
+from benchmarks.engine.peers.plan import NEW, SHORT_READING, Shape
 from benchmarks.engine.peers.sizes import SIZES
 from benchmarks.harness.command import ratio
 from benchmarks.harness.record import Figure
 
 SPEEDS = {"tokens_per_second": "seconds", "tokens_per_cpu_second": "cpu_seconds"}
 """Each speed, and the key of a result that it divides by."""
+WRITING = Shape(1, SHORT_READING.prompt)
 CACHE_BYTES = 2**26
 """Weights that take more are read from memory at each token."""
 
@@ -57,17 +59,21 @@ def fastest(speeds: Mapping[str, Figure], names: Sequence[str]) -> str | None:
 
 
 def over_memory(size: str, threads: int, place: str, figures: Mapping[str, Figure]) -> dict[str, Figure]:
-    """Bytes of weights a second at one row, and these over what plain reading reached in the same round, for weights
-    that caches cannot hold. One thread is timed by its processor time, as plain reading is; several by the clock.
+    """Bytes of weights a second while one row is written, and these over what plain reading reached in the same round,
+    for weights that caches cannot hold. The time of reading the prompt is left out. One thread is timed by its
+    processor time, as plain reading is; several by the clock.
     """
     speed = "tokens_per_cpu_second" if threads == 1 else "tokens_per_second"
     memory = figures[f"{place}_memory"]
     weights = {}
     for numbers in WEIGHT_BYTES:
         token = weight_bytes(SIZES[size], numbers)
-        written = figures.get(f"{place}_ours_{numbers}_full_1x32_{speed}")
-        if written and token > CACHE_BYTES:
-            read = Figure("GB/s", [token / 1e9 * tokens for tokens in written.runs])
+        name = f"{place}_ours_{numbers}_full"
+        written, read_first = (figures.get(f"{name}_{shape}_{speed}") for shape in (WRITING, SHORT_READING))
+        if written and read_first and token > CACHE_BYTES:
+            both = zip(written.runs, read_first.runs, strict=True)
+            seconds = [(NEW / tokens - SHORT_READING.prompt / prompt) / (NEW - 1) for tokens, prompt in both]
+            read = Figure("GB/s", [token / 1e9 / each for each in seconds])
             weights[f"{place}_ours_{numbers}_weights"] = read
             weights[f"{place}_ours_{numbers}_weights_over_memory"] = ratio(read, memory)
     return weights

@@ -140,7 +140,6 @@ class NativeModel:
             function(each, "tuili_group", None, *step, ctypes.c_int32) for each in (library.short, library.long)
         ]
         self._exit = [function(each, "tuili_exit", None, *step[1:]) for each in (library.short, library.long)]
-        self._top = function(library.short, "tuili_top", None, *step[1:])
         self._short_rows = HELD_MULTIPLICATIONS * sizes.layers // packing.matrix_bytes
 
     def slots(self, count: int) -> Slots:
@@ -171,14 +170,11 @@ class NativeModel:
         """Work out the logits, the likeliest token and its probability for the first `count` rows of `batch.going`."""
         self._exit[count > self._short_rows](batch.address, count)
 
-    def top(self, batch: Batch, count: int) -> None:
-        """Work out the likeliest token and its probability again, after logits were changed."""
-        self._top(batch.address, count)
-
     def _pack(self, weights: Weights, pool: int) -> ModelRecord:
         sizes = self.sizes
-        embedding = weights.tensors["model.embed_tokens.weight"]
-        head = "lm_head.weight" if "lm_head.weight" in weights.tensors else "model.embed_tokens.weight"
+        embedding = "model.embed_tokens.weight"
+        head = "lm_head.weight" if "lm_head.weight" in weights.tensors else embedding
+        is_bf16 = weights.tensors[embedding].dtype == np.uint16
         back = weights.numbers("model.convolution.weight")
         taps = np.concatenate([back[::-1], np.ones_like(back, shape=(1, sizes.hidden_size))])
         trunk = [self._layer(weights, f"model.trunk.{index}", True) for index in range(sizes.trunk_layers)]
@@ -191,8 +187,8 @@ class NativeModel:
         return ModelRecord(
             sizes.record(self.cache_format),
             ctypes.addressof(self._layers),
-            weights.keep(embedding),
-            embedding.dtype == np.uint16,
+            weights.keep(weights.tensors[embedding] if is_bf16 else weights.numbers(embedding)),
+            is_bf16,
             weights.keep(taps * np.float32(sizes.hidden_size**0.5)),
             weights.keep(weights.norm("model.shared_norm.weight")),
             weights.keep(np.tile(weights.norm(f"{shared}.k_norm.weight"), sizes.num_key_value_heads)),

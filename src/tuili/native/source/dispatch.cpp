@@ -91,7 +91,6 @@ TUILI_EXPORT void tuili_group(const Batch* batch, const Slots* slots, int32_t gr
   chosen->steps.group(*batch, *slots, group, going);
 }
 TUILI_EXPORT void tuili_exit(const Batch* batch, int32_t going) { chosen->steps.exit(*batch, going); }
-TUILI_EXPORT void tuili_top(const Batch* batch, int32_t going) { chosen->steps.top(*batch, going); }
 TUILI_EXPORT int64_t tuili_step_bytes(const Model* model, int32_t rows) { return chosen->steps.step_bytes(*model, rows); }
 TUILI_EXPORT void tuili_verify(const Model* model, const Verifier* verifier, const Response* response) {
   chosen->steps.verify(*model, *verifier, *response);
