@@ -130,12 +130,12 @@ def test_a_prompt_is_echoed_with_its_logprobs(exact_server: Running, tokenizer: 
             expected = [float(log_TV[place + 1, token]) for place, token in enumerate(given)]
             assert told[0] is None
             assert told[1 : len(given)] == pytest.approx(expected[1:], abs=1e-3)
-    (text,) = complete(server, logprobs=1, echo=True, max_tokens=0)
-    (same,) = complete(server, ids[0], logprobs=1, echo=True, max_tokens=0)
+    (text,) = complete(exact_server, logprobs=1, echo=True, max_tokens=0)
+    (same,) = complete(exact_server, ids[0], logprobs=1, echo=True, max_tokens=0)
     assert text.logprobs is not None
     assert same.logprobs is not None
     assert text.logprobs.tokens == same.logprobs.tokens
-    (answered,) = complete(server, echo=True)
+    (answered,) = complete(exact_server, echo=True)
     assert answered.text == f"{QUESTION}129"
 
 
