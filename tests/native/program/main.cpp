@@ -22,7 +22,6 @@ void tuili_product(const tuili::ProductCall* call);
 int32_t tuili_trunk(const tuili::Batch* batch, const tuili::Slots* slots, int32_t rows);
 void tuili_group(const tuili::Batch* batch, const tuili::Slots* slots, int32_t group, int32_t going);
 void tuili_exit(const tuili::Batch* batch, int32_t going);
-void tuili_top(const tuili::Batch* batch, int32_t going);
 void tuili_verify(const tuili::Model* model, const tuili::Verifier* verifier, const tuili::Response* response);
 }
 
@@ -91,7 +90,6 @@ class Run {
          }},
         {"group", [&] { tuili_group(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1)); }},
         {"exit", [&] { tuili_exit(at<Batch>(action, 0), number(0)); }},
-        {"top", [&] { tuili_top(at<Batch>(action, 0), number(0)); }},
         {"verify", [&] { tuili_verify(at<Model>(action, 0), at<Verifier>(action, 1), at<Response>(action, 2)); }},
     };
     calls.at(action.name)();

@@ -24,6 +24,7 @@ from tuili.engine.runtime.source import ModelSource, device_of, opened, shape_of
 from tuili.engine.scheduling.scheduler import Scheduler, check_sizes
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.errors import InputError
+from tuili.native import load as load_library
 
 PREFIX_CACHE_BYTES = 2**26
 LOG = logging.getLogger(__name__)
@@ -65,7 +66,6 @@ def load_runner(
     check_threads(threads)
     source = opened(model)
     choice = choose(runner, numbers, native_fault, device_of(source))
-    LOG.info("model %s: %s", source.path.name, _described(choice))
     settings: Settings = {
         "threads": threads,
         "slots": slots,
@@ -75,10 +75,14 @@ def load_runner(
     }
     if choice.runner == "native":
         assert choice.numbers != "auto"
-        return native_runner(source, choice.numbers, **settings)
+        made = native_runner(source, choice.numbers, **settings)
+        LOG.info("model %s runs by %s; native library: %s", source.path.name, made.runtime, load_library())
+        return made
     from tuili.engine.runtime.torch.load import torch_runner
 
-    return torch_runner(source, choice.numbers, **settings)
+    made = torch_runner(source, choice.numbers, **settings)
+    LOG.info("model %s runs by %s%s", source.path.name, made.runtime, f": {choice.why}" if choice.why else "")
+    return made
 
 
 def load_scheduler(
@@ -186,8 +190,3 @@ def check_threads(threads: int | None) -> None:
     """Raise `InputError` for a number of threads that cannot be."""
     if threads is not None and threads < 1:
         raise InputError(f"threads = {threads}: use at least 1")
-
-
-def _described(choice: Choice) -> str:
-    why = f", because {choice.why}" if choice.why else ""
-    return f"the {choice.runner} runner, numbers {choice.numbers}{why}"
