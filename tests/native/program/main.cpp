@@ -57,7 +57,8 @@ namespace {
 
 class Run {
  public:
-  Run(const Golden& golden, const char* set, int threads) : set_(set), threads_(tuili_threads(threads)), memory_(golden, threads_) {
+  Run(const Golden& golden, const char* set, int threads)
+      : set_(set), threads_(tuili_threads(threads)), memory_(golden, threads_) {
     for (const Action& action : golden.actions) {
       if (action.kind == "call") call(action);
       else if (action.kind == "vector") vector(action);
@@ -86,7 +87,8 @@ class Run {
     const std::map<std::string, std::function<void()>> calls = {
         {"product", [&] { tuili_product(at<ProductCall>(action, 0)); }},
         {"trunk", [&] {
-           if (tuili_trunk(at<Batch>(action, 0), at<Slots>(action, 1), number(0)) != number(0)) complain(action, "a row is refused");
+           const int32_t read = tuili_trunk(at<Batch>(action, 0), at<Slots>(action, 1), number(0));
+           if (read != number(0)) complain(action, "a row is refused");
          }},
         {"group", [&] { tuili_group(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1)); }},
         {"exit", [&] { tuili_exit(at<Batch>(action, 0), number(0)); }},
