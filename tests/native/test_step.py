@@ -8,12 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.native.calling import library
 from tests.native.models import SHAPES, Texts, ids, native_model, torch_logits, torch_model
 from tuili.engine.runtime.token_rows import TokenRow
 from tuili.model import TuiliForCausalLM
 from tuili.native import FORMATS
 from tuili.native.slots import CACHE_FORMATS
-from tuili.native.step import NativeModel
+from tuili.native.step import NativeModel, Sizes
 
 NEAR = 1e-4
 """By so much may a logit in fp32 differ from torch's."""
@@ -92,6 +93,17 @@ def test_what_becomes_of_the_tensors_changes_nothing() -> None:
         for tensor in model.state_dict().values():
             tensor.zero_()
     assert np.array_equal(Texts(native, model.config.shape, 1).read([(0, text)]), before_XTV)
+
+
+def test_tensors_in_bf16_equal_the_same_numbers_in_fp32() -> None:
+    model, text = torch_model(), ids(0, 20)
+    wide = {name: tensor.bfloat16().float().numpy() for name, tensor in model.state_dict().items()}
+    narrow = {name: tensor.bfloat16().view(torch.uint16).numpy() for name, tensor in model.state_dict().items()}
+    sizes, shape = Sizes.of(model.config.shape), model.config.shape
+    wide_XTV, narrow_XTV = (
+        Texts(NativeModel(library(), sizes, tensors, "fp32"), shape, 1).read([(0, text)]) for tensors in (wide, narrow)
+    )
+    assert np.array_equal(wide_XTV, narrow_XTV)
 
 
 def test_a_row_that_cannot_be_read_is_refused_before_anything_is_done() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -10,8 +11,9 @@ import pytest
 import torch
 from openai.types import CompletionChoice
 
-from tests.serve.conftest import Running
+from tests.serve.conftest import Running, running
 from tuili.model import load_model
+from tuili.serve.models import engine_factory
 from tuili.steps import THINK
 from tuili.store import Tokenizer
 
@@ -22,6 +24,12 @@ ASKED: Any = [{"role": "user", "content": QUESTION}]
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
     return load_model("nano").tokenizer
+
+
+@pytest.fixture(scope="module")
+def exact_server() -> Iterator[Running]:
+    """A server in fp32, whose log-probabilities are those of the model's own forward pass."""
+    yield from running(make_engine=engine_factory(2, 8, numbers="fp32"))
 
 
 def complete(server: Running, prompt: Any = QUESTION, **more: Any) -> list[CompletionChoice]:
@@ -105,11 +113,11 @@ def test_an_answer_that_is_withheld_has_no_logprobs(server: Running) -> None:
     assert content == (completion.choices[0].message.content or "")
 
 
-def test_a_prompt_is_echoed_with_its_logprobs(server: Running, tokenizer: Tokenizer) -> None:
+def test_a_prompt_is_echoed_with_its_logprobs(exact_server: Running, tokenizer: Tokenizer) -> None:
     model = load_model("nano").model
     ids = [tokenizer.encode_text(text) for text in (QUESTION, "Größe 7 · 8?")]
     for tokens in (0, 1):
-        choices = complete(server, ids, logprobs=1, echo=True, max_tokens=tokens)
+        choices = complete(exact_server, ids, logprobs=1, echo=True, max_tokens=tokens)
         for choice, given in zip(choices, ids, strict=True):
             check_form(choice, 1)
             assert choice.text == tokenizer.decode(given)
@@ -122,12 +130,12 @@ def test_a_prompt_is_echoed_with_its_logprobs(server: Running, tokenizer: Tokeni
             expected = [float(log_TV[place + 1, token]) for place, token in enumerate(given)]
             assert told[0] is None
             assert told[1 : len(given)] == pytest.approx(expected[1:], abs=1e-3)
-    (text,) = complete(server, logprobs=1, echo=True, max_tokens=0)
-    (same,) = complete(server, ids[0], logprobs=1, echo=True, max_tokens=0)
+    (text,) = complete(exact_server, logprobs=1, echo=True, max_tokens=0)
+    (same,) = complete(exact_server, ids[0], logprobs=1, echo=True, max_tokens=0)
     assert text.logprobs is not None
     assert same.logprobs is not None
     assert text.logprobs.tokens == same.logprobs.tokens
-    (answered,) = complete(server, echo=True)
+    (answered,) = complete(exact_server, echo=True)
     assert answered.text == f"{QUESTION}129"
 
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 
+from tests.native.calling import library
 from tests.waiting import GUARD_SECONDS
 
 MOST_MEGABYTES = 250
@@ -57,5 +58,7 @@ def test_neither_torch_nor_transformers_is_imported_by_asking_streaming_and_scra
     assert done["stream"].rstrip().endswith("data: [DONE]")
     assert "tuili_requests_total" in done["scrape"]
     assert done["kilobytes"] < MOST_MEGABYTES * 1000
-    loaded = [json.loads(line) for line in ended.stderr.splitlines() if "the native runner" in line]
-    assert [line["message"] for line in loaded] == ["model nano: the native runner, numbers int8"]
+    loaded = [json.loads(line) for line in ended.stderr.splitlines() if "runs by" in line]
+    assert [line["message"] for line in loaded] == [
+        f"model nano runs by native, int8, cache bf16; native library: {library()}"
+    ]

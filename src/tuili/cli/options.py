@@ -42,7 +42,9 @@ NumbersOption = Annotated[
 ]
 ThreadsOption = Annotated[
     int | None,
-    typer.Option("--threads", envvar="TUILI_THREADS", help="Threads that compute; by default as many as help."),
+    typer.Option(
+        "--threads", min=1, max=1024, envvar="TUILI_THREADS", help="Threads that compute; by default as many as help."
+    ),
 ]
 DomainsOption = Annotated[str, typer.Option("--domains", help="Domains, separated by commas, or all.")]
 LevelsOption = Annotated[str, typer.Option("--levels", help="Levels from 1 to 5, separated by commas.")]

@@ -88,20 +88,15 @@ class Delivery:
 
     def send(self, *, urgent_only: bool = False) -> bool:
         """Wake every loop that something has come for, or something urgent. Returns whether there was any."""
-        due = self._urgent if urgent_only else {**self._urgent, **self._patient}
-        for mailbox in due:
-            post = self._posts.get(mailbox.loop)
-            if post is None:
-                post = self._posts[mailbox.loop] = _Post(mailbox.loop)
-            post.entries.append((mailbox, mailbox.held))
-            mailbox.held = []
-            self._patient.pop(mailbox, None)
+        due = self._urgent if urgent_only else self._urgent | self._patient
         self._urgent = {}
-        if due:
-            for loop, post in list(self._posts.items()):
-                if post.entries:
-                    try:
-                        post.send()
-                    except RuntimeError:  # it has been closed, and nobody waits
-                        del self._posts[loop]
+        for mailbox in due:
+            self._patient.pop(mailbox, None)
+            self._posts.setdefault(mailbox.loop, _Post(mailbox.loop)).entries.append((mailbox, mailbox.held))
+            mailbox.held = []
+        for loop in {mailbox.loop for mailbox in due}:
+            try:
+                self._posts[loop].send()
+            except RuntimeError:  # it has been closed, and nobody waits
+                del self._posts[loop]
         return bool(due)

@@ -196,9 +196,9 @@ class Service:
             self._live.discard(call)
             self._delivery.add(call.mailbox, error)
 
-    def _send(self) -> None:
-        """Send off what there is to deliver."""
-        if self._delivery.send():
+    def _send(self, urgent_only: bool = False) -> None:
+        """Send off what there is to deliver, or what is urgent of it."""
+        if self._delivery.send(urgent_only=urgent_only) and not urgent_only:
             self._sent_at = time.perf_counter()
 
     def _run(self) -> None:
@@ -206,10 +206,7 @@ class Service:
         try:
             while self._run_commands():
                 self._engine.step()
-                if time.perf_counter() >= self._sent_at + PATIENCE_SECONDS:
-                    self._send()
-                else:
-                    self._delivery.send(urgent_only=True)
+                self._send(urgent_only=time.perf_counter() < self._sent_at + PATIENCE_SECONDS)
         except Exception as error:
             self._close()
             failure = TuiliError(f"the engine has failed: {error!r}")

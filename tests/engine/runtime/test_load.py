@@ -68,9 +68,7 @@ def test_without_the_library_torch_computes_and_the_log_says_why(
     with caplog.at_level(logging.INFO):
         assert str(load_runner(folder).runtime) == "torch, fp32"
     (line,) = caplog.messages
-    assert line == (
-        "model model: the torch runner, numbers auto, because the native runner cannot be used: there is no compiler"
-    )
+    assert line == "model model runs by torch, fp32: the native runner cannot be used: there is no compiler"
 
 
 def test_what_cannot_be_had_is_refused_with_the_reason(

@@ -33,11 +33,11 @@ def build(folder: Path, variant: Variant, library: Path | None = None) -> Path:
     """The program, linked with a library or else with the library's own units."""
     compiler, units = variant.compiler or find_compiler(), UNITS.get(variant.machine, {})
     assert compiler
-    with_units = [f"-DTUILI_WITH_{name.upper()}" for name in units]
+    with_units = tuple(f"-DTUILI_WITH_{name.upper()}" for name in units)
     sets: dict[str, tuple[str, ...]] = {"portable": (), **units}
     wanted = [(PROGRAM / f"{name}.cpp", name, with_units) for name in PLAIN_UNITS]
     wanted += [(PROGRAM / "vectors.cpp", f"vectors_{name}", flags) for name, flags in sets.items()]
-    wanted += [(SOURCE / "threads.cpp", "threads", [])]
+    wanted += [(SOURCE / "threads.cpp", "threads", ())]
     if not library:
         wanted += [(SOURCE / "dispatch.cpp", "dispatch", with_units)]
         wanted += [(SOURCE / f"{name}.cpp", name, flags) for name, flags in sets.items()]

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-Structure = ctypes.Structure | ctypes.Array
+Structure = ctypes.Structure | ctypes.Array[Any]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ void tuili_product(const tuili::ProductCall* call);
 int32_t tuili_trunk(const tuili::Batch* batch, const tuili::Slots* slots, int32_t rows);
 void tuili_group(const tuili::Batch* batch, const tuili::Slots* slots, int32_t group, int32_t going);
 void tuili_exit(const tuili::Batch* batch, int32_t going);
-void tuili_top(const tuili::Batch* batch, int32_t going);
 void tuili_verify(const tuili::Model* model, const tuili::Verifier* verifier, const tuili::Response* response);
 }
 
@@ -58,7 +57,8 @@ namespace {
 
 class Run {
  public:
-  Run(const Golden& golden, const char* set, int threads) : set_(set), threads_(tuili_threads(threads)), memory_(golden, threads_) {
+  Run(const Golden& golden, const char* set, int threads)
+      : set_(set), threads_(tuili_threads(threads)), memory_(golden, threads_) {
     for (const Action& action : golden.actions) {
       if (action.kind == "call") call(action);
       else if (action.kind == "vector") vector(action);
@@ -87,11 +87,11 @@ class Run {
     const std::map<std::string, std::function<void()>> calls = {
         {"product", [&] { tuili_product(at<ProductCall>(action, 0)); }},
         {"trunk", [&] {
-           if (tuili_trunk(at<Batch>(action, 0), at<Slots>(action, 1), number(0)) != number(0)) complain(action, "a row is refused");
+           const int32_t read = tuili_trunk(at<Batch>(action, 0), at<Slots>(action, 1), number(0));
+           if (read != number(0)) complain(action, "a row is refused");
          }},
         {"group", [&] { tuili_group(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1)); }},
         {"exit", [&] { tuili_exit(at<Batch>(action, 0), number(0)); }},
-        {"top", [&] { tuili_top(at<Batch>(action, 0), number(0)); }},
         {"verify", [&] { tuili_verify(at<Model>(action, 0), at<Verifier>(action, 1), at<Response>(action, 2)); }},
     };
     calls.at(action.name)();

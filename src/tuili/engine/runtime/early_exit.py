@@ -6,27 +6,12 @@ Sequences that have left run no further group of layers. `StepPolicy` knows the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from tuili.engine.runtime.logit_bias import LogitBiases
-from tuili.engine.runtime.runner import StepPolicy
+from tuili.engine.runtime.runner import StepOutput, StepPolicy
 from tuili.engine.runtime.step import ModelStep, StepBatch
 from tuili.engine.sequence import Sequence
-
-
-@dataclass(slots=True)
-class Exits:
-    """Where each of some sequences left.
-
-    depths: layers that ran. tokens, top_probs: the likeliest token and its probability, with biases. limited: whether
-    the policy made it leave before it was sure.
-    """
-
-    depths: list[int]
-    tokens: list[int]
-    top_probs: list[float]
-    limited: list[bool]
 
 
 class ExitChooser:
@@ -36,14 +21,18 @@ class ExitChooser:
         self._step, self._biases, self._clock = step, biases, clock
         self._depths = step.shape.exit_layers
 
-    def run(self, batch: StepBatch, rows: list[int], sequences: list[Sequence], policy: StepPolicy) -> Exits:
-        """Run the last token of each sequence, which stands in one of the rows, in rising order."""
+    def run(self, batch: StepBatch, rows: list[int], sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
+        """Run the last token of each sequence, which stands in one of the rows, in rising order.
+
+        Returns for each sequence the likeliest token and its probability, with biases, where it left. A sequence is
+        limited in depth where the policy made it leave before it was sure.
+        """
         step, biases, clock, timed = self._step, self._biases, self._clock, policy.timed
         going_rows, best, top_prob = batch.going.data, batch.best.data, batch.top_prob.data
-        count, last = len(rows), len(self._depths) - 1
+        last = len(self._depths) - 1
         least = [sequence.min_layers(self._depths) for sequence in sequences]
-        exits = Exits([0] * count, [0] * count, [0.0] * count, [False] * count)
-        going = list(range(count))
+        left = dict[int, StepOutput]()
+        going = list(range(len(rows)))
         for place, row in enumerate(rows):
             going_rows[place] = row
         for index, depth in enumerate(self._depths):
@@ -58,14 +47,15 @@ class ExitChooser:
                 for place, stays, wants in zip(going, may_stay, may_leave, strict=True):
                     sequence, row = sequences[place], rows[place]
                     prob = top_prob[row]
-                    wants = wants and (sequence.depth != "auto" or prob >= sequence.exit_threshold)
+                    if wants and sequence.depth == "auto":
+                        wants = prob >= sequence.exit_threshold
                     if stays and not wants:
                         staying.append(place)
                         continue
-                    exits.limited[place] = index < last and not wants
-                    exits.depths[place], exits.tokens[place], exits.top_probs[place] = depth, best[row], prob
+                    limited = index < last and not wants
+                    left[place] = StepOutput(sequence, [best[row]], [depth], [prob], depth, (), limited)
                 if not staying:
-                    return exits
+                    return [left[place] for place in range(len(rows))]
                 if len(staying) < together:
                     going = staying
                     for number, place in enumerate(going):

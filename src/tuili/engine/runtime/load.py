@@ -11,32 +11,26 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypedDict
+from typing import Any
 
 from tuili.engine.decode import Decoder, check_depth
 from tuili.engine.engine import Engine
 from tuili.engine.promises.promises import load_promises
 from tuili.engine.request import Depth
 from tuili.engine.runtime.choice import Choice, Numbers, RunnerName, choose
-from tuili.engine.runtime.native.load import native_fault, native_runner
+from tuili.engine.runtime.model_runner import StepRunner
+from tuili.engine.runtime.native.load import native_fault, native_step
+from tuili.engine.runtime.prefix_cache import PrefixCache
 from tuili.engine.runtime.runner import ModelRunner
 from tuili.engine.runtime.source import ModelSource, device_of, opened, shape_of
+from tuili.engine.runtime.step import ModelStep
 from tuili.engine.scheduling.scheduler import Scheduler, check_sizes
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.errors import InputError
+from tuili.native import load as load_library
 
 PREFIX_CACHE_BYTES = 2**26
 LOG = logging.getLogger(__name__)
-
-
-class Settings(TypedDict):
-    """What runners of all kinds are made with; see `load_runner`."""
-
-    threads: int | None
-    slots: int
-    prefix_cache_bytes: int
-    verifies: bool
-    clock: Callable[[], float]
 
 
 def load_runner(
@@ -65,20 +59,17 @@ def load_runner(
     check_threads(threads)
     source = opened(model)
     choice = choose(runner, numbers, native_fault, device_of(source))
-    LOG.info("model %s: %s", source.path.name, _described(choice))
-    settings: Settings = {
-        "threads": threads,
-        "slots": slots,
-        "prefix_cache_bytes": prefix_cache_bytes,
-        "verifies": verifies,
-        "clock": clock,
-    }
+    step: ModelStep[Any]
     if choice.runner == "native":
         assert choice.numbers != "auto"
-        return native_runner(source, choice.numbers, **settings)
-    from tuili.engine.runtime.torch.load import torch_runner
+        step = native_step(source, choice.numbers, threads, slots, verifies)
+        LOG.info("model %s runs by %s; native library: %s", source.path.name, step.runtime, load_library())
+    else:
+        from tuili.engine.runtime.torch.load import torch_step
 
-    return torch_runner(source, choice.numbers, **settings)
+        step = torch_step(source, choice.numbers, threads, slots, verifies)
+        LOG.info("model %s runs by %s%s", source.path.name, step.runtime, choice.why and f": {choice.why}")
+    return StepRunner(step, source.tokenizer.end_id, prefix_cache=PrefixCache(prefix_cache_bytes), clock=clock)
 
 
 def load_scheduler(
@@ -186,8 +177,3 @@ def check_threads(threads: int | None) -> None:
     """Raise `InputError` for a number of threads that cannot be."""
     if threads is not None and threads < 1:
         raise InputError(f"threads = {threads}: use at least 1")
-
-
-def _described(choice: Choice) -> str:
-    why = f", because {choice.why}" if choice.why else ""
-    return f"the {choice.runner} runner, numbers {choice.numbers}{why}"

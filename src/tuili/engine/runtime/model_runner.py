@@ -141,13 +141,7 @@ class StepRunner:
 
     def _exit(self, rows: list[int], sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
         """Sample the next token of each sequence, at the exit where it leaves."""
-        exits = self._exits.run(self._batch, rows, sequences, policy)
-        outputs = [
-            StepOutput(sequence, [token], [depth], [prob], depth, (), limited)
-            for sequence, token, depth, prob, limited in zip(
-                sequences, exits.tokens, exits.depths, exits.top_probs, exits.limited, strict=True
-            )
-        ]
+        outputs = self._exits.run(self._batch, rows, sequences, policy)
         for row, sequence, output in zip(rows, sequences, outputs, strict=True):
             sampling = sequence.sampling
             if sampling.temperature > 0 or sampling.logprobs is not None:

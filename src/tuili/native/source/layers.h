@@ -39,10 +39,18 @@ inline float* projected(const Call& call, const Matrix& matrix, const float* x_N
   return result;
 }
 
+// f(the embeddings), in their number format.
+template <class F>
+inline void with_embedding(const Model& model, F&& f) {
+  if (model.embedding_is_bf16) f(static_cast<const uint16_t*>(model.embedding_VM));
+  else f(static_cast<const float*>(model.embedding_VM));
+}
+
+// The embedding of each token and, weighted, of the few before it.
 inline void embed(const Call& call, float* hidden_NM) {
   const Model& model = call.model;
   const int M = model.sizes.hidden, W = model.sizes.convolution;
-  const auto add_rows = [&](auto* embedding_VM) {
+  with_embedding(model, [&](const auto* embedding_VM) {
     for (int n = 0; n < call.tokens.count; n++) {
       float* hidden_M = hidden_NM + int64_t(n) * M;
       std::fill(hidden_M, hidden_M + M, 0.f);
@@ -53,9 +61,7 @@ inline void embed(const Call& call, float* hidden_NM) {
         for (int m = 0; m < M; m++) hidden_M[m] += number(embedding_M[m]) * model.taps_WM[w * M + m];
       }
     }
-  };
-  if (model.embedding_is_bf16) add_rows(static_cast<const uint16_t*>(model.embedding_VM));
-  else add_rows(static_cast<const float*>(model.embedding_VM));
+  });
 }
 
 // Norms and turns the heads that stand one behind the other in each row.

@@ -20,17 +20,16 @@ struct Likelihood {
 
 inline Likelihood likelihood(const float* logit_V, int V, int id) {
   const float top = largest_of(logit_V, V);
-  float sum = 0.f, weighted = 0.f;
   Floats sums = zero(), weighted_sums = zero();
   int v = 0;
   for (; v + LANES <= V; v += LANES) {
     const Floats below = load(logit_V + v) - all(top), e = exp(below);
     sums = sums + e, weighted_sums = fma(e, below, weighted_sums);
   }
-  for (; v < V; v++) sum += std::exp(logit_V[v] - top), weighted += std::exp(logit_V[v] - top) * (logit_V[v] - top);
-  sum += tuili::TUILI_SET::sum(sums), weighted += tuili::TUILI_SET::sum(weighted_sums);
-  const float log_sum = std::log(sum);
-  return {logit_V[id] - top - log_sum, -log_sum, log_sum - weighted / sum};
+  float total = sum(sums), weighted = sum(weighted_sums);
+  for (; v < V; v++) total += std::exp(logit_V[v] - top), weighted += std::exp(logit_V[v] - top) * (logit_V[v] - top);
+  const float log_total = std::log(total);
+  return {logit_V[id] - top - log_total, -log_total, log_total - weighted / total};
 }
 
 struct Reader {  // of one response
@@ -100,14 +99,14 @@ struct Reader {  // of one response
   float* states(const float* full_TM) {
     float* state_Q2M = memory.take<float>(int64_t(Q) * 2 * M);
     const float scale = std::sqrt(float(M));
-    for (int q = 0; q < Q; q++) {
-      float* state_2M = state_Q2M + int64_t(q) * 2 * M;
-      std::copy(full_TM + int64_t(q + 1) * M, full_TM + int64_t(q + 2) * M, state_2M);
-      const int64_t place = int64_t(response.id_T[q + 1]) * M;
-      for (int m = 0; m < M; m++)
-        state_2M[M + m] = scale * (model.embedding_is_bf16 ? number(static_cast<const uint16_t*>(model.embedding_VM)[place + m])
-                                                           : static_cast<const float*>(model.embedding_VM)[place + m]);
-    }
+    with_embedding(model, [&](const auto* embedding_VM) {
+      for (int q = 0; q < Q; q++) {
+        float* state_2M = state_Q2M + int64_t(q) * 2 * M;
+        std::copy(full_TM + int64_t(q + 1) * M, full_TM + int64_t(q + 2) * M, state_2M);
+        const auto* embedding_M = embedding_VM + int64_t(response.id_T[q + 1]) * M;
+        for (int m = 0; m < M; m++) state_2M[M + m] = scale * number(embedding_M[m]);
+      }
+    });
     return state_Q2M;
   }
 

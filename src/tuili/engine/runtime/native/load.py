@@ -6,20 +6,18 @@ changes anything in a runner at work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
 
-from tuili.engine.runtime.model_runner import StepRunner
 from tuili.engine.runtime.native.step import NativeStep
 from tuili.engine.runtime.native.verifier import StoredVerifier
-from tuili.engine.runtime.prefix_cache import PrefixCache
 from tuili.engine.runtime.source import OpenModel, shape_of
 from tuili.errors import InputError
 from tuili.machine import usable_cores
 from tuili.native import CacheFormat, NativeModel, NumberFormat, Sizes, Unavailable, load
-from tuili.store import ModelShape, StoredModel, VerifierFile, count_parameters, open_tensors, read_verifier_file
+from tuili.store import ModelShape, StoredModel, count_parameters, open_tensors, read_verifier_file
 
 CACHE_FORMATS: Mapping[NumberFormat, CacheFormat] = {"fp32": "fp32", "bf16": "bf16", "int8": "bf16", "int4": "bf16"}
 """In what keys and values are kept, by the numbers of the weights."""
@@ -33,22 +31,14 @@ def native_fault() -> str:
     return library.reason if isinstance(library, Unavailable) else ""
 
 
-def native_runner(
-    source: OpenModel,
-    numbers: NumberFormat,
-    *,
-    threads: int | None,
-    slots: int,
-    prefix_cache_bytes: int,
-    verifies: bool,
-    clock: Callable[[], float],
-) -> StepRunner:
-    """A runner by the native library."""
+def native_step(
+    source: OpenModel, numbers: NumberFormat, threads: int | None, slots: int, verifies: bool
+) -> NativeStep:
+    """A step by the native library. threads: None for as many as help."""
     model = native_model(source, numbers, threads)
-    stored: VerifierFile | None = read_verifier_file(source.path) if verifies else None
+    stored = read_verifier_file(source.path) if verifies else None
     verifier = None if stored is None else StoredVerifier(model, stored)
-    step = NativeStep(model, shape_of(source), slots, verifier)
-    return StepRunner(step, source.tokenizer.end_id, prefix_cache=PrefixCache(prefix_cache_bytes), clock=clock)
+    return NativeStep(model, shape_of(source), slots, verifier)
 
 
 def native_model(source: OpenModel, numbers: NumberFormat, threads: int | None = None) -> NativeModel:
