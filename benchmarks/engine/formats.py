@@ -108,6 +108,7 @@ class Compared:
 
     def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
+        self._known: tuple[list[tuple[int, ...]], list[list[TokenLogprobs]]] | None = None
         self._scheduler = cache(lambda how: load_scheduler(loaded, **how._asdict(), slots=SLOTS))
         self._engine = cache(lambda how: load_engine(loaded, **how._asdict(), slots=SLOTS))
         self._decoder = cache(lambda how: load_decoder(loaded, "auto", **how._asdict(), batch_size=SLOTS))
@@ -131,7 +132,7 @@ class Compared:
         largest = 0.0
         for ours, theirs, response in zip(
             self._scored(prompts, written, Computing("native", numbers)),
-            self._scored(prompts, written, TORCH),
+            self._by_torch(prompts, written),
             written,
             strict=True,
         ):
@@ -139,6 +140,13 @@ class Compared:
             equal += sum(place.top[0][0] == token for place, token in zip(ours, response, strict=True))
             largest = max(largest, *map(difference, ours, theirs))
         return {"tokens": tokens, "equal": equal, "largest": largest}
+
+    def _by_torch(self, prompts: Sequence[str], written: Sequence[Sequence[int]]) -> list[list[TokenLogprobs]]:
+        """The torch step's log-probabilities, worked out once for all formats."""
+        texts = [*map(tuple, written)]
+        if self._known is None or self._known[0] != texts:
+            self._known = texts, self._scored(prompts, written, TORCH)
+        return self._known[1]
 
     def _scored(
         self, prompts: Sequence[str], written: Sequence[Sequence[int]], how: Computing
