@@ -38,7 +38,8 @@ def test_the_runner_alone_does_what_it_does_under_the_engine(monkeypatch: pytest
     setting = Setting(rows=2, streamed=False, timed=False)
     alone, under = Noting(Granting()), Noting(setting.engine.scheduler)
     setting.recite(alone)
-    outputs = RecitingRunner._outputs
-    monkeypatch.setattr(RecitingRunner, "_outputs", lambda runner, those, _: outputs(runner, those, under))
+    prefill, decode = RecitingRunner.prefill, RecitingRunner.decode
+    monkeypatch.setattr(RecitingRunner, "prefill", lambda runner, one, tokens, _: prefill(runner, one, tokens, under))
+    monkeypatch.setattr(RecitingRunner, "decode", lambda runner, _: decode(runner, under))
     setting.engine_seconds()
     assert under.asked == alone.asked
