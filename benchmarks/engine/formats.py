@@ -13,6 +13,8 @@ from functools import cache, partial
 from random import Random
 from typing import Any
 
+import torch
+
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.computing import Computing, computing
@@ -48,6 +50,7 @@ TokenLogprobs = Any
 
 def measure(blocks: int = 21, per_cell: int = 200, formats: tuple[str, ...] = FORMATS) -> Measured:
     """Tokens and texts over `blocks` of 48 prompts; accuracy over `per_cell` problems of each domain and level."""
+    torch.set_num_threads(1)  # nano's operations are too small for several
     cells, compared = Cells("formats", {}), Compared(load_model("nano"))
     chosen = [computing("native", numbers).numbers for numbers in formats]
     figures: dict[str, Figure] = {}
