@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.serve.conftest import Running, running
-from tests.waiting import GUARD_SECONDS
+from tests.waiting import GUARD_SECONDS, eventually
 from tuili.cli import serve
 from tuili.errors import InputError
 from tuili.serve.app import Settings
@@ -129,6 +129,20 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     for hasty in running(Settings(limits=RequestLimits(body_seconds=0.1)), folders=()):
         status, body = send(hasty, post(b"{", "Content-Length: 1000"))
         assert (status, body["error"]["code"]) == (408, "body_too_slow")  # type: ignore[index]
+
+
+@pytest.mark.parametrize("how", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
+def test_who_leaves_within_the_body_is_no_error_of_the_server(
+    server: Running, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    place, requests = urlsplit(server.url), server.app.state.metrics.requests
+    left, failed = (requests.labels("", PATH, status)._value for status in ("499", "500"))
+    before = left.get(), failed.get()
+    with socket.create_connection((place.hostname or "", place.port or 0), timeout=GUARD_SECONDS) as connection:
+        connection.sendall(post(b"1\r\n{", how))
+    eventually(lambda: (left.get(), failed.get()) != before, "the request is not counted")
+    assert (left.get(), failed.get()) == (before[0] + 1, before[1])
+    assert "an error inside the server" not in caplog.text
 
 
 def test_request_ids_come_back_and_the_log_has_no_prompt(server: Running, caplog: pytest.LogCaptureFixture) -> None:
