@@ -10,8 +10,18 @@ import pytest
 from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tests.native.calling import library
 from tuili.cli.app import main
-from tuili.engine import Decoder, Numbers, RunnerName, load_decoder, load_engine, load_runner
-from tuili.errors import InputError
+from tuili.engine import (
+    Decoder,
+    Numbers,
+    Promises,
+    RunnerName,
+    Runtime,
+    load_decoder,
+    load_engine,
+    load_promises,
+    load_runner,
+)
+from tuili.errors import InputError, ModelFolderError
 from tuili.model import load_model, save_model
 from tuili.native import Unavailable
 from tuili.store import LineageEntry, open_model
@@ -60,6 +70,31 @@ def test_a_folder_that_is_overwritten_or_cut_off_changes_nothing_at_work(
     assert written(decoder) == before
     weights.write_bytes(b"")
     assert written(decoder) == before
+
+
+@pytest.mark.parametrize("runner", ["native", "torch"])
+def test_a_folder_that_is_replaced_between_opening_and_reading_is_refused(folder: Path, runner: RunnerName) -> None:
+    if runner == "native":
+        library()
+    stored = open_model(folder)
+    model, tokenizer = tiny_model()
+    save_model(folder, randomize_weights(model, seed=1), tokenizer, [LineageEntry("train")])
+    with pytest.raises(ModelFolderError, match=r"config\.json was written while the model was read: load it again"):
+        load_runner(stored, runner=runner)
+    load_runner(folder, runner=runner)
+
+
+def test_promises_about_weights_that_came_after_those_that_were_loaded_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replaced(path: Path, threshold: float, runtime: Runtime) -> Promises:
+        weights = path / "model.safetensors"
+        weights.write_bytes(weights.read_bytes())
+        return load_promises(path, threshold, runtime)
+
+    monkeypatch.setattr("tuili.engine.runtime.load.load_promises", replaced)
+    with pytest.raises(ModelFolderError, match=r"model\.safetensors was written while"):
+        load_engine(folder)
 
 
 def test_without_the_library_torch_computes_and_the_log_says_why(
