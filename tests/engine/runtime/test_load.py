@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tests.native.calling import library
@@ -124,8 +125,11 @@ def test_what_cannot_be_had_is_refused_with_the_reason(
 
 def test_torch_runs_a_model_in_the_numbers_that_it_has(folder: Path) -> None:
     assert str(load_runner(folder, runner="torch", numbers="bf16").runtime) == "torch, bf16"
+    halved = load_model(folder, torch.bfloat16)
+    assert str(load_runner(halved, runner="torch", numbers="int8").runtime) == "torch, int8, all else bf16"
     loaded = load_model(folder)
     assert str(load_runner(loaded, runner="torch").runtime) == "torch, fp32"
+    assert str(load_runner(loaded, runner="torch", numbers="int8").runtime) == "torch, int8"
     with pytest.raises(InputError, match=r"bf16 is asked for, and the model was loaded as torch\.float32"):
         load_runner(loaded, runner="torch", numbers="bf16")
 
