@@ -53,7 +53,9 @@ def native_model(source: OpenModel, numbers: NumberFormat, threads: int | None =
 
     if isinstance(source, StoredModel):
         with open_tensors(source.path, shape) as tensors:
-            return pack(tensors)
+            model = pack(tensors)
+        source.check_unchanged()
+        return model
     from tuili.engine.runtime.torch.source import arrays_of
 
     return pack(arrays_of(source.model))
