@@ -49,7 +49,10 @@ def native_model(source: OpenModel, numbers: NumberFormat, threads: int | None =
 
     def pack(weights: Mapping[str, NDArray[Any]]) -> NativeModel:
         count = helpful_threads(shape) if threads is None else threads
-        return NativeModel(library, Sizes.of(shape), weights, numbers, CACHE_FORMATS[numbers], count)
+        try:
+            return NativeModel(library, Sizes.of(shape), weights, numbers, CACHE_FORMATS[numbers], count)
+        except InputError as error:
+            raise InputError(f"{source.path}: {error}") from error
 
     if isinstance(source, StoredModel):
         with open_tensors(source.path, shape) as tensors:
