@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "tuili"
 LONGEST_FILE = 400
 LONGEST_ENGINE = 3500
+LONGEST_NATIVE = 1800
 """Lines of code of the whole engine but its runner for torch, without blank ones, comments and docstrings."""
 
 # What each part may import beside itself and the version in `tuili/__init__.py`: only what lies below it.
@@ -271,6 +272,13 @@ def lines_of_code(folder: Path) -> int:
 def test_the_engine_stays_small():
     lines = lines_of_code(PACKAGE / "engine") - lines_of_code(PACKAGE / "engine" / "runtime" / "torch")
     assert 1500 < lines <= LONGEST_ENGINE
+
+
+def test_the_native_library_stays_small():
+    """All of it, with what reads for the verifier and holds the threads."""
+    files = [path.read_text() for path in (PACKAGE / "native" / "source").iterdir()]
+    lines = [line.strip() for text in files for line in text.splitlines()]
+    assert 1000 < sum(bool(line) and not line.startswith("//") for line in lines) <= LONGEST_NATIVE
 
 
 def test_lines_of_code_are_counted_in_subfolders_and_without_texts(tmp_path):
