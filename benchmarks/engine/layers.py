@@ -64,7 +64,7 @@ class RecitingRunner:
     def prefill(self, sequence: Sequence, tokens: list[int], policy: StepPolicy) -> PrefillOutput:
         """See `ModelRunner`."""
         self._decoding.append(sequence)
-        return PrefillOutput(first=self._outputs([sequence], policy)[0])
+        return PrefillOutput(first=self.outputs([sequence], policy)[0])
 
     def decode(self, policy: StepPolicy) -> list[StepOutput]:
         """See `ModelRunner`."""
@@ -72,9 +72,10 @@ class RecitingRunner:
             begun = time.thread_time()
             sha256(WORK)
             self.work_seconds += time.thread_time() - begun
-        return self._outputs(self._decoding, policy)
+        return self.outputs(self._decoding, policy)
 
-    def _outputs(self, sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
+    def outputs(self, sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
+        """What a step gives for these sequences, which go as deep as the policy lets them."""
         going, outputs = sequences, list[StepOutput]()
         for index, depth in enumerate(EXITS):
             staying = []

@@ -27,7 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import free_port
-from tuili.engine import Attempt, Engine, TokenWritten
+from tuili.engine import Attempt, Engine, StepJudged
 from tuili.errors import TuiliError
 from tuili.serve import (
     HeaderTimeoutProtocol,
@@ -65,7 +65,7 @@ CLIENT_WEIGHTS = {
 """What a client does, and how often in proportion."""
 FAILURE_SHARES: tuple[tuple[Any, str, float], ...] = (
     (Engine, "prepare", 0.02),
-    (TokenWritten, "__init__", 0.001),
+    (StepJudged, "__init__", 0.005),
     (Attempt, "__init__", 0.01),
     (RequestMetrics, "observe", 0.001),
 )

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.serve.conftest import Running, running
-from tests.waiting import GUARD_SECONDS
+from tests.waiting import GUARD_SECONDS, eventually
 from tuili.cli import serve
 from tuili.errors import InputError
 from tuili.serve.app import Settings
@@ -131,6 +131,20 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
         assert (status, body["error"]["code"]) == (408, "body_too_slow")  # type: ignore[index]
 
 
+@pytest.mark.parametrize("how", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
+def test_who_leaves_within_the_body_is_no_error_of_the_server(
+    server: Running, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    place, requests = urlsplit(server.url), server.app.state.metrics.requests
+    left, failed = (requests.labels("", PATH, status)._value for status in ("499", "500"))
+    before = left.get(), failed.get()
+    with socket.create_connection((place.hostname or "", place.port or 0), timeout=GUARD_SECONDS) as connection:
+        connection.sendall(post(b"1\r\n{", how))
+    eventually(lambda: (left.get(), failed.get()) != before, "the request is not counted")
+    assert (left.get(), failed.get()) == (before[0] + 1, before[1])
+    assert "an error inside the server" not in caplog.text
+
+
 def test_request_ids_come_back_and_the_log_has_no_prompt(server: Running, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "tuili.access")
     raw = server.client()._client
@@ -167,6 +181,33 @@ def test_a_probe_at_work_takes_no_room_and_refusals_are_counted() -> None:
     asyncio.run(ask("/health"))
     assert statuses == {"/health": 200, "/v1/models": 200, "/metrics": 503}
     assert 'tuili_refused_total{model="",reason="too_many_requests"} 1.0' in metrics.text().decode()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_the_end_of_the_server_cuts_off_hears_why_if_it_has_heard_nothing(begun: bool) -> None:
+    sent = list[Any]()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def main() -> None:
+        metrics = Metrics(ModelRegistry((), lambda _: pytest.fail("no model")))
+        middleware = AccessMiddleware(app, Keys(), RequestLimits(), metrics)
+        scope = {"type": "http", "method": "GET", "path": "/v1/models", "headers": []}
+        request = asyncio.create_task(middleware(scope, cast("Any", None), send))
+        await asyncio.sleep(0.01)
+        request.cancel()
+        await request
+
+    asyncio.run(main())
+    assert [message.get("status") for message in sent] == ([200] if begun else [503, None])
+    if not begun:
+        assert json.loads(sent[-1]["body"])["error"]["code"] == "shutting_down"
 
 
 def test_too_many_at_a_time_are_refused_but_probes_are_not() -> None:

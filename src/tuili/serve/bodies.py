@@ -7,8 +7,9 @@ import re
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
+from tuili.serve.connection import CLIENT_LEFT
 from tuili.serve.errors import HttpError, from_validation_errors
 from tuili.serve.json_bytes import decode
 
@@ -18,8 +19,13 @@ Body = TypeVar("Body", bound=BaseModel)
 
 
 async def read_body(http: Request, kind: type[Body]) -> Body:
-    """The body. Raises `HttpError` for one that is not announced as JSON, is no JSON, or is not of this kind."""
-    data = await http.body()
+    """The body. Raises `HttpError` for one that is not announced as JSON, is no JSON, or is not of this kind, and where
+    the client leaves before it has sent all of it.
+    """
+    try:
+        data = await http.body()
+    except ClientDisconnect:
+        raise HttpError(CLIENT_LEFT, "the client has left", "cancelled") from None
     content_type = http.headers.get("content-type", "")
     if not JSON_TYPE.match(content_type):
         given = f"it is {content_type[:MAX_TOLD_CHARS]}" if content_type else "there is none"

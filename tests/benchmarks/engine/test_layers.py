@@ -38,7 +38,7 @@ def test_the_runner_alone_does_what_it_does_under_the_engine(monkeypatch: pytest
     setting = Setting(rows=2, streamed=False, timed=False)
     alone, under = Noting(Granting()), Noting(setting.engine.scheduler)
     setting.recite(alone)
-    outputs = RecitingRunner._outputs
-    monkeypatch.setattr(RecitingRunner, "_outputs", lambda runner, those, _: outputs(runner, those, under))
+    outputs = RecitingRunner.outputs
+    monkeypatch.setattr(RecitingRunner, "outputs", lambda runner, those, _: outputs(runner, those, under))
     setting.engine_seconds()
     assert under.asked == alone.asked

@@ -28,6 +28,7 @@ from tuili.engine.scheduling.scheduler import Scheduler, check_sizes
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.errors import InputError
 from tuili.native import load as load_library
+from tuili.store import StoredModel
 
 PREFIX_CACHE_BYTES = 2**26
 LOG = logging.getLogger(__name__)
@@ -136,6 +137,8 @@ def load_engine(
     shape = shape_of(source)
     threshold = shape.exit_threshold if exit_threshold is None else exit_threshold
     promises = load_promises(source.path, threshold, scheduler.runner.runtime)
+    if isinstance(source, StoredModel):
+        source.check_unchanged()  # so that the promises are about what was loaded
     return Engine(scheduler, source.tokenizer, promises, threshold, shape.conversation)
 
 

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
@@ -48,6 +49,7 @@ class Pool {
   }
 
   ~Pool() {
+    if (!has_workers()) return;
     stop_.store(true);
     open_job(0, nullptr, nullptr);
     for (int i = 0; i < workers_; i++) pthread_join(handles_[i], nullptr);
@@ -57,6 +59,10 @@ class Pool {
   }
 
   void share(int parts, void (*call)(void*, int), void* function) {
+    if (!has_workers()) {
+      for (int part = 0; part < parts; part++) call(function, part);
+      return;
+    }
     open_job(parts, call, function);
     take_parts();
     for (int spins = 0; done_.load(std::memory_order_acquire) < parts; spins++) {
@@ -66,6 +72,9 @@ class Pool {
   }
 
  private:
+  // A process that was forked has the memory of a pool, and none of its workers.
+  bool has_workers() const { return getpid() == process_; }
+
   void open_job(int parts, void (*call)(void*, int), void* function) {
     const Ticket closed = ticket_.load() / ONE_JOB * ONE_JOB + ONE_JOB;
     ticket_.store(closed | NO_PARTS);
@@ -120,6 +129,7 @@ class Pool {
     }
   }
 
+  const pid_t process_ = getpid();
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
   pthread_cond_t wake_ = PTHREAD_COND_INITIALIZER;
   pthread_t* handles_ = nullptr;
