@@ -134,6 +134,13 @@ def test_torch_runs_a_model_in_the_numbers_that_it_has(folder: Path) -> None:
         load_runner(loaded, runner="torch", numbers="bf16")
 
 
+def test_the_native_runtime_tells_of_weights_that_were_rounded_before(folder: Path) -> None:
+    library()
+    assert str(load_runner(load_model(folder), runner="native").runtime) == "native, int8, cache bf16"
+    halved = load_runner(load_model(folder, torch.bfloat16), runner="native")
+    assert str(halved.runtime) == "native, int8, cache bf16, weights rounded to bfloat16"
+
+
 def test_a_verifier_is_read_where_it_is_asked_for() -> None:
     library()
     assert load_runner("nano", runner="native", verifies=True).verifies
