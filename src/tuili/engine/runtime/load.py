@@ -122,24 +122,17 @@ def load_engine(
         waiting: attempts that may wait for a slot; further requests are refused.
         clock: the time in seconds.
     """
-    source = opened(model)
+    found = opened(model)
     scheduler = load_scheduler(
-        source,
-        runner=runner,
-        numbers=numbers,
-        threads=threads,
-        slots=slots,
-        waiting=waiting,
-        verifies=True,
-        clock=clock,
+        found, runner=runner, numbers=numbers, threads=threads, slots=slots, waiting=waiting, verifies=True, clock=clock
     )
     warm_up(scheduler)
-    shape = shape_of(source)
+    shape = shape_of(found)
     threshold = shape.exit_threshold if exit_threshold is None else exit_threshold
-    promises = load_promises(source.path, threshold, scheduler.runner.runtime)
-    if isinstance(source, StoredModel):
-        source.check_unchanged()  # so that the promises are about what was loaded
-    return Engine(scheduler, source.tokenizer, promises, threshold, shape.conversation)
+    promises = load_promises(found.path, threshold, scheduler.runner.runtime)
+    if isinstance(found, StoredModel):
+        found.check_unchanged()  # so that the promises are about what was loaded
+    return Engine(scheduler, found.tokenizer, promises, threshold, shape.conversation)
 
 
 def load_decoder(

@@ -7,13 +7,14 @@ changes anything in a runner at work.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
 
 from tuili.engine.runtime.native.step import NativeStep
 from tuili.engine.runtime.native.verifier import StoredVerifier
-from tuili.engine.runtime.source import OpenModel, rounded_to, shape_of
+from tuili.engine.runtime.source import OpenModel, shape_of
 from tuili.errors import InputError
 from tuili.machine import usable_cores
 from tuili.native import CacheFormat, NativeModel, NumberFormat, Sizes, Unavailable, load
@@ -38,7 +39,10 @@ def native_step(
     model = native_model(source, numbers, threads)
     stored = read_verifier_file(source.path) if verifies else None
     verifier = None if stored is None else StoredVerifier(model, stored)
-    return NativeStep(model, shape_of(source), slots, verifier, rounded_to(source))
+    step = NativeStep(model, shape_of(source), slots, verifier)
+    if not isinstance(source, StoredModel) and (dtype := str(source.model.lm_head.weight.dtype)) != "torch.float32":
+        step.runtime = replace(step.runtime, numbers=f"{step.runtime.numbers}, of {dtype}")  # rounded before
+    return step
 
 
 def native_model(source: OpenModel, numbers: NumberFormat, threads: int | None = None) -> NativeModel:
