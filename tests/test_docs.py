@@ -59,6 +59,12 @@ def check_command(line: str) -> None:
         load_recipe(recipe, context.params["overrides"] or [], schema)
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+def test_every_package_stands_in_the_tables(page: str) -> None:
+    listed = re.findall(r"^\| \[`(\w+)`\]\(\S*src/tuili/\w+\) \|", (ROOT / page).read_text(), re.MULTILINE)
+    assert {file.parent.name for file in (ROOT / "src/tuili").glob("*/__init__.py")} <= set(listed)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     assert [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()] == []

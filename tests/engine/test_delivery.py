@@ -61,6 +61,9 @@ class CountingLoop:
     def __init__(self) -> None:
         self.calls: list[Callable[[], Any]] = []
 
+    def is_closed(self) -> bool:
+        return False
+
     def call_soon_threadsafe(self, call: Callable[[], Any]) -> None:
         self.calls.append(call)
 
@@ -112,6 +115,22 @@ def test_a_loop_that_has_been_closed_is_forgotten() -> None:
     delivery.send()
     delivery.send()
     assert not delivery._posts
+
+
+def test_a_loop_that_is_closed_before_it_hands_out_or_while_it_waits_is_forgotten() -> None:
+    loops = [asyncio.new_event_loop() for _ in range(3)]
+    delivery, mailboxes = Delivery(), list(map(Mailbox, loops))
+    delivery.add(mailboxes[0], token("a"))
+    delivery.send()
+    loops[0].close()
+    delivery.add(mailboxes[0], ANSWERED)
+    delivery.send()
+    assert not delivery._posts
+    for loop, mailbox in zip(loops[1:], mailboxes[1:], strict=True):
+        delivery.add(mailbox, ANSWERED)
+        delivery.send()
+        loop.close()
+    assert list(delivery._posts) == loops[2:], "only the last one, which nothing new has followed"
 
 
 @given(st.lists(st.integers(0, 2), max_size=60), st.integers(1, 7))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections import abc
 from dataclasses import replace
@@ -158,3 +159,22 @@ def test_a_failure_of_the_engine_reaches_all_waiting_tasks(
             assert all(isinstance(error, TuiliError) for error in results)
 
     asyncio.run(main())
+
+
+def test_the_switch_interval_is_short_while_a_service_is_open_and_no_longer(loaded: LoadedModel) -> None:
+    before = sys.getswitchinterval()
+
+    async def main() -> None:
+        async with Service(load_engine(loaded)):
+            async with Service(load_engine(loaded)):
+                assert sys.getswitchinterval() == pytest.approx(0.0005)
+            assert sys.getswitchinterval() == pytest.approx(0.0005), "one is open still"
+        assert sys.getswitchinterval() == before
+        async with Service(load_engine(loaded)):
+            sys.setswitchinterval(0.002)
+        assert sys.getswitchinterval() == pytest.approx(0.002), "what somebody else wants is kept"
+
+    try:
+        asyncio.run(main())
+    finally:
+        sys.setswitchinterval(before)

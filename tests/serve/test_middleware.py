@@ -183,6 +183,33 @@ def test_a_probe_at_work_takes_no_room_and_refusals_are_counted() -> None:
     assert 'tuili_refused_total{model="",reason="too_many_requests"} 1.0' in metrics.text().decode()
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_the_end_of_the_server_cuts_off_hears_why_if_it_has_heard_nothing(begun: bool) -> None:
+    sent = list[Any]()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def main() -> None:
+        metrics = Metrics(ModelRegistry((), lambda _: pytest.fail("no model")))
+        middleware = AccessMiddleware(app, Keys(), RequestLimits(), metrics)
+        scope = {"type": "http", "method": "GET", "path": "/v1/models", "headers": []}
+        request = asyncio.create_task(middleware(scope, cast("Any", None), send))
+        await asyncio.sleep(0.01)
+        request.cancel()
+        await request
+
+    asyncio.run(main())
+    assert [message.get("status") for message in sent] == ([200] if begun else [503, None])
+    if not begun:
+        assert json.loads(sent[-1]["body"])["error"]["code"] == "shutting_down"
+
+
 def test_too_many_at_a_time_are_refused_but_probes_are_not() -> None:
     for server in running(Settings(limits=RequestLimits(max_requests=0)), folders=()):
         raw = server.client()._client

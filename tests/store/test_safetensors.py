@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from pathlib import Path
 
@@ -29,6 +30,20 @@ def test_a_header_that_cannot_be_one_is_refused(tmp_path: Path, content: bytes) 
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
     with pytest.raises(ModelFolderError, match="damaged"):
+        check_safetensors(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"dtype": []}, {"shape": [4.0]}, {"shape": [True]}, {"shape": [-4]}, {"data_offsets": [0.0, 16]},
+     {"data_offsets": [-8, 16]}, {"data_offsets": [17, 16]}, {"data_offsets": [16]}],
+    ids=str,
+)  # fmt: skip
+def test_an_entry_of_a_header_that_cannot_be_one_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    path = tmp_path / "model.safetensors"
+    header = json.dumps({"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]} | change}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(16))
+    with pytest.raises(ModelFolderError, match="its safetensors header is not readable"):
         check_safetensors(path)
 
 

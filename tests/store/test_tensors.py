@@ -128,6 +128,18 @@ def test_a_tensor_with_other_bytes_than_its_shape_needs_is_refused(saved: Path) 
         open_model(saved)
 
 
+def test_tensors_that_share_bytes_are_refused(saved: Path) -> None:
+    content = (saved / WEIGHTS).read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["model.shared_norm.weight"]["data_offsets"] = header[NORM]["data_offsets"]
+    packed = json.dumps(header).encode()
+    (saved / WEIGHTS).write_bytes(len(packed).to_bytes(8, "little") + packed + content[8 + length :])
+    shutil.rmtree(saved / "tuili")
+    with pytest.raises(ModelFolderError, match=r"tensors model\.norm\.weight and model\.shared_norm\.weight stand in"):
+        open_model(saved)
+
+
 def test_a_file_that_is_overwritten_changes_no_array_and_one_that_is_cut_off_is_told(saved: Path) -> None:
     with open_tensors(saved, read_shape(saved)) as arrays:
         before = arrays["model.embed_tokens.weight"]

@@ -57,8 +57,8 @@ class _Post:
         self._called = False
 
     def send(self) -> None:
-        """Let the loop hand out what waits, unless it is about to."""
-        if not self._called:
+        """Let the loop hand out what waits, unless it is about to. Raises `RuntimeError` where it has been closed."""
+        if not self._called or self._loop.is_closed():
             self._called = True
             self._loop.call_soon_threadsafe(self._hand_out)
 
@@ -92,7 +92,7 @@ class Delivery:
         self._urgent = {}
         for mailbox in due:
             self._patient.pop(mailbox, None)
-            self._posts.setdefault(mailbox.loop, _Post(mailbox.loop)).entries.append((mailbox, mailbox.held))
+            self._post(mailbox.loop).entries.append((mailbox, mailbox.held))
             mailbox.held = []
         for loop in {mailbox.loop for mailbox in due}:
             try:
@@ -100,3 +100,10 @@ class Delivery:
             except RuntimeError:  # it has been closed, and nobody waits
                 del self._posts[loop]
         return bool(due)
+
+    def _post(self, loop: asyncio.AbstractEventLoop) -> _Post:
+        """What waits in a loop. When one comes that is new, those that have been closed since are forgotten."""
+        if loop not in self._posts:
+            self._posts = {other: post for other, post in self._posts.items() if not other.is_closed()}
+            self._posts[loop] = _Post(loop)
+        return self._posts[loop]

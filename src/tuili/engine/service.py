@@ -29,8 +29,8 @@ PATIENCE_SECONDS = 0.016
 one picture of a screen, so nobody sees the difference; to send a token costs as much as to write it with a small model.
 """
 SWITCH_SECONDS = 0.0005
-"""After which a thread that waits for Python's lock gets it, in a process that has opened a service. By default it is
-ten times as long, and so long an event loop beside a busy engine can answer nobody."""
+"""After which a thread that waits for Python's lock gets it, while a service is open. By default it is ten times as
+long, and so long an event loop beside a busy engine can answer nobody."""
 
 Result = TypeVar("Result")
 Command = tuple[Callable[[], None], Callable[[Exception], None]]
@@ -39,6 +39,35 @@ Command = tuple[Callable[[], None], Callable[[Exception], None]]
 
 class Closed(TuiliError):
     """The service takes no more requests."""
+
+
+class _Switching:
+    """Shortens Python's switch interval while services are open, and brings back what it was when the last is closed.
+
+    Whoever sets another interval meanwhile keeps it.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._open, self._before, self._set = Lock(), 0, 0.0, 0.0
+
+    def shorten(self) -> None:
+        """A service opens."""
+        with self._lock:
+            if not self._open:
+                self._before = sys.getswitchinterval()
+                sys.setswitchinterval(min(SWITCH_SECONDS, self._before))
+                self._set = sys.getswitchinterval()
+            self._open += 1
+
+    def restore(self) -> None:
+        """A service has been closed."""
+        with self._lock:
+            self._open -= 1
+            if not self._open and sys.getswitchinterval() == self._set:
+                sys.setswitchinterval(self._before)
+
+
+_SWITCHING = _Switching()
 
 
 class _Call:
@@ -76,15 +105,18 @@ class Service:
 
     async def __aenter__(self) -> Service:
         self._open = True
-        sys.setswitchinterval(min(SWITCH_SECONDS, sys.getswitchinterval()))
         self._thread.start()
+        _SWITCHING.shorten()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
-        await asyncio.to_thread(self._thread.join)
+        try:
+            await asyncio.to_thread(self._thread.join)
+        finally:
+            _SWITCHING.restore()
 
     async def observe(self) -> Observation | None:
         """`Engine.observe`, between two steps."""

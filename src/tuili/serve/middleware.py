@@ -6,6 +6,7 @@ An ASGI middleware of our own, because Starlette's base class reads a body whole
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -74,6 +75,8 @@ class AccessMiddleware:
                 await self._app(scope, body.receive, send_with_id)
             except HttpError as refusal:
                 error = refusal
+            except asyncio.CancelledError:  # uvicorn's, at the end of the time for what has begun
+                error = HttpError(503, "the server is shutting down", "shutting_down", retry_after=5)
             except Exception:
                 LOG.exception("an error inside the server")
                 error = HttpError(500, "an error inside the server; its log has it", "server_error")

@@ -53,13 +53,8 @@ def read_header(path: Path) -> dict[str, TensorPlace]:
             raise ModelFolderError(f"{path} is damaged: {size} bytes do not hold a safetensors header")
         header = file.read(length)
     try:
-        places = {
-            name: TensorPlace(
-                tensor["dtype"], tuple(tensor["shape"]), *(8 + length + at for at in tensor["data_offsets"])
-            )
-            for name, tensor in json.loads(header).items()
-            if name != "__metadata__"
-        }
+        entries = {name: entry for name, entry in json.loads(header).items() if name != "__metadata__"}
+        places = {name: _place(entry, 8 + length) for name, entry in entries.items()}
         described = max((place.end for place in places.values()), default=8 + length)
     except (ValueError, AttributeError, TypeError, LookupError, RecursionError) as error:
         raise ModelFolderError(f"{path} is damaged: its safetensors header is not readable") from error
@@ -67,6 +62,16 @@ def read_header(path: Path) -> dict[str, TensorPlace]:
         kind = "truncated" if size < described else "damaged"
         raise ModelFolderError(f"{path} is {kind}: its header describes {described} bytes, the file has {size}")
     return places
+
+
+def _place(entry: dict[str, Any], start: int) -> TensorPlace:
+    """The place of a tensor by its entry in a header. start: where the tensors begin."""
+    kind, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
+    if not isinstance(kind, str) or {type(number) for number in (*shape, begin, end)} != {int}:
+        raise TypeError("a number format, a shape or a place that is none")
+    if min(*shape, begin, end - begin) < 0:
+        raise ValueError("a shape or a place below zero")
+    return TensorPlace(kind, shape, start + begin, start + end)
 
 
 def read_metadata(path: Path) -> dict[str, str]:

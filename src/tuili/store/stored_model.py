@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuili.errors import InputError, ModelFolderError
@@ -13,6 +14,9 @@ from tuili.store.size import count_parameters
 from tuili.store.tensors import open_tensors
 from tuili.store.tokenizer import Tokenizer
 
+_Stamp = tuple[tuple[str, int, int, int], ...]
+"""The name, the number in the file system, the bytes and the time of the last change of each file."""
+
 
 @dataclass(frozen=True)
 class StoredModel:
@@ -21,6 +25,16 @@ class StoredModel:
     path: Path
     shape: ModelShape
     tokenizer: Tokenizer
+    _stamp: _Stamp = field(repr=False)
+    """The files of shape, tokenizer and weights, as they were when the model was opened."""
+
+    def check_unchanged(self) -> None:
+        """Raise `ModelFolderError` where shape, tokenizer and weights, as far as they have been read, may not belong
+        together, because a file was written since the model was opened.
+        """
+        now = _stamp_of(self.path)
+        if changed := sorted(name for name, *_ in {*now} ^ {*self._stamp}):
+            raise ModelFolderError(f"{self.path / changed[0]} was written while the model was read: load it again")
 
 
 def open_model(name: str | Path) -> StoredModel:
@@ -31,6 +45,7 @@ def open_model(name: str | Path) -> StoredModel:
     its files are not those that its lineage records.
     """
     path = resolve_model(name)
+    stamp = _stamp_of(path)
     check_files(path, CONFIG_FIELDS)
     shape = read_shape(path)
     check_size(path, count_parameters(shape).total)
@@ -38,7 +53,7 @@ def open_model(name: str | Path) -> StoredModel:
         pass  # their names, shapes and places are in order
     tokenizer = load_tokenizer(path, shape.vocab_size)
     check_recorded(path)  # last, because other errors say more
-    return StoredModel(path, shape, tokenizer)
+    return StoredModel(path, shape, tokenizer, stamp)
 
 
 def load_tokenizer(folder: Path, vocab_size: int) -> Tokenizer:
@@ -53,3 +68,12 @@ def load_tokenizer(folder: Path, vocab_size: int) -> Tokenizer:
             "they do not belong together"
         )
     return tokenizer
+
+
+def _stamp_of(folder: Path) -> _Stamp:
+    stamp = []
+    for file in sorted((*folder.glob("*.json"), *folder.glob("*.safetensors"))):
+        with suppress(FileNotFoundError):  # it is gone since it was listed
+            found = file.stat()
+            stamp.append((file.name, found.st_ino, found.st_size, found.st_mtime_ns))
+    return tuple(stamp)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -73,9 +74,18 @@ def open_tensors(folder: Path, shape: ModelShape) -> Iterator[StoredTensors]:
             raise ModelFolderError(
                 f"{file} is damaged: tensor {name} has {place.end - place.begin} bytes, not {wanted}"
             )
+    _refuse_overlaps(places)
     with ExitStack() as stack:
         files = {path: stack.enter_context(path.open("rb")) for path in sorted({file for file, _ in places.values()})}
         yield StoredTensors(files, places)
+
+
+def _refuse_overlaps(places: Mapping[str, tuple[Path, TensorPlace]]) -> None:
+    """Raise `ModelFolderError` where two tensors share bytes of a file."""
+    by_place = sorted((file, place.begin, place.end, name) for name, (file, place) in places.items())
+    for (file, _, end, name), (other_file, begin, _, other) in pairwise(by_place):
+        if file == other_file and begin < end:
+            raise ModelFolderError(f"{file} is damaged: tensors {name} and {other} stand in the same bytes")
 
 
 def tensor_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:

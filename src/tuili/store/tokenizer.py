@@ -106,8 +106,9 @@ class Tokenizer:
         return str(self.backend.decode(list(ids), skip_special_tokens=skip_special_tokens))
 
     def token_bytes(self, token: int) -> bytes:
-        """The bytes of text, in UTF-8, that an id stands for. A character may take several tokens."""
-        return self._bytes_by_id[token]
+        """The bytes of text, in UTF-8, that an id stands for. A character may take several tokens. An id beyond the
+        entries, which a model may have, stands for nothing."""
+        return self._bytes_by_id[token] if token < len(self._bytes_by_id) else b""
 
     def token_id(self, text: str) -> int:
         """The id of the entry `text`. Raises `InputError` where there is none."""

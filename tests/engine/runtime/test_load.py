@@ -6,12 +6,23 @@ import logging
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tests.native.calling import library
 from tuili.cli.app import main
-from tuili.engine import Decoder, Numbers, RunnerName, load_decoder, load_engine, load_runner
-from tuili.errors import InputError
+from tuili.engine import (
+    Decoder,
+    Numbers,
+    Promises,
+    RunnerName,
+    Runtime,
+    load_decoder,
+    load_engine,
+    load_promises,
+    load_runner,
+)
+from tuili.errors import InputError, ModelFolderError
 from tuili.model import load_model, save_model
 from tuili.native import Unavailable
 from tuili.store import LineageEntry, open_model
@@ -62,6 +73,31 @@ def test_a_folder_that_is_overwritten_or_cut_off_changes_nothing_at_work(
     assert written(decoder) == before
 
 
+@pytest.mark.parametrize("runner", ["native", "torch"])
+def test_a_folder_that_is_replaced_between_opening_and_reading_is_refused(folder: Path, runner: RunnerName) -> None:
+    if runner == "native":
+        library()
+    stored = open_model(folder)
+    model, tokenizer = tiny_model()
+    save_model(folder, randomize_weights(model, seed=1), tokenizer, [LineageEntry("train")])
+    with pytest.raises(ModelFolderError, match=r"config\.json was written while the model was read: load it again"):
+        load_runner(stored, runner=runner)
+    load_runner(folder, runner=runner)
+
+
+def test_promises_about_weights_that_came_after_those_that_were_loaded_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replaced(path: Path, threshold: float, runtime: Runtime) -> Promises:
+        weights = path / "model.safetensors"
+        weights.write_bytes(weights.read_bytes())
+        return load_promises(path, threshold, runtime)
+
+    monkeypatch.setattr("tuili.engine.runtime.load.load_promises", replaced)
+    with pytest.raises(ModelFolderError, match=r"model\.safetensors was written while"):
+        load_engine(folder)
+
+
 def test_without_the_library_torch_computes_and_the_log_says_why(
     folder: Path, no_library: None, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -91,10 +127,20 @@ def test_what_cannot_be_had_is_refused_with_the_reason(
 
 def test_torch_runs_a_model_in_the_numbers_that_it_has(folder: Path) -> None:
     assert str(load_runner(folder, runner="torch", numbers="bf16").runtime) == "torch, bf16"
+    halved = load_model(folder, torch.bfloat16)
+    assert str(load_runner(halved, runner="torch", numbers="int8").runtime) == "torch, int8, all else bf16"
     loaded = load_model(folder)
     assert str(load_runner(loaded, runner="torch").runtime) == "torch, fp32"
+    assert str(load_runner(loaded, runner="torch", numbers="int8").runtime) == "torch, int8"
     with pytest.raises(InputError, match=r"bf16 is asked for, and the model was loaded as torch\.float32"):
         load_runner(loaded, runner="torch", numbers="bf16")
+
+
+def test_the_native_runtime_tells_of_weights_that_were_rounded_before(folder: Path) -> None:
+    library()
+    assert str(load_runner(load_model(folder), runner="native").runtime) == "native, int8, cache bf16"
+    halved = load_runner(load_model(folder, torch.bfloat16), runner="native")
+    assert str(halved.runtime) == "native, int8, cache bf16, weights rounded to bfloat16"
 
 
 def test_a_verifier_is_read_where_it_is_asked_for() -> None:

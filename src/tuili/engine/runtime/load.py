@@ -28,6 +28,7 @@ from tuili.engine.scheduling.scheduler import Scheduler, check_sizes
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.errors import InputError
 from tuili.native import load as load_library
+from tuili.store import StoredModel
 
 PREFIX_CACHE_BYTES = 2**26
 LOG = logging.getLogger(__name__)
@@ -57,7 +58,8 @@ def load_runner(
         clock: the time in seconds.
     Raises `InputError` for what cannot be had of these, and `ModelFolderError` as `open_model` does.
     """
-    check_threads(threads)
+    if threads is not None and threads < 1:
+        raise InputError(f"threads = {threads}: use at least 1")
     source = opened(model)
     choice = choose(runner, numbers, cache, native_fault, device_of(source))
     step: ModelStep[Any]
@@ -116,6 +118,8 @@ def load_engine(
     shape = shape_of(source)
     threshold = shape.exit_threshold if exit_threshold is None else exit_threshold
     promises = load_promises(source.path, threshold, scheduler.runner.runtime)
+    if isinstance(source, StoredModel):
+        source.check_unchanged()  # so that the promises are about what was loaded
     return Engine(scheduler, source.tokenizer, promises, threshold, shape.conversation)
 
 
@@ -146,9 +150,3 @@ def default_choice() -> Choice:
     """How a model in a folder is run on this machine where nothing is asked for."""
     choice = choose("auto", "auto", "auto", native_fault)
     return choice if choice.runner == "native" else replace(choice, numbers="fp32", cache="fp32")
-
-
-def check_threads(threads: int | None) -> None:
-    """Raise `InputError` for a number of threads that cannot be."""
-    if threads is not None and threads < 1:
-        raise InputError(f"threads = {threads}: use at least 1")

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
@@ -42,7 +43,7 @@ inline bool is_open(Ticket ticket) { return (ticket / ONE_JOB) % 2 == 0; }
 
 class Pool {
  public:
-  explicit Pool(int workers) {
+  explicit Pool(int workers) : process_(getpid()) {
     pthread_mutex_init(&mutex_, nullptr);
     pthread_cond_init(&wake_, nullptr);
     handles_ = static_cast<pthread_t*>(std::malloc(sizeof(pthread_t) * size_t(workers)));
@@ -50,6 +51,7 @@ class Pool {
   }
 
   ~Pool() {
+    if (!has_workers()) return;
     stop_.store(true);
     open_job(0, nullptr, nullptr);
     for (int i = 0; i < workers_; i++) pthread_join(handles_[i], nullptr);
@@ -59,6 +61,10 @@ class Pool {
   }
 
   void share(int parts, void (*call)(void*, int), void* function) {
+    if (!has_workers()) {
+      for (int part = 0; part < parts; part++) call(function, part);
+      return;
+    }
     open_job(parts, call, function);
     take_parts();
     for (int spins = 0; done_.load(std::memory_order_acquire) < parts; spins++) {
@@ -68,6 +74,9 @@ class Pool {
   }
 
  private:
+  // A process that was forked has the memory of a pool, and none of its workers.
+  bool has_workers() const { return getpid() == process_; }
+
   void open_job(int parts, void (*call)(void*, int), void* function) {
     const Ticket closed = ticket_.load() / ONE_JOB * ONE_JOB + ONE_JOB;
     ticket_.store(closed | NO_PARTS);
@@ -122,6 +131,7 @@ class Pool {
     }
   }
 
+  const pid_t process_;
   pthread_mutex_t mutex_;
   pthread_cond_t wake_;
   pthread_t* handles_ = nullptr;

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from tuili.engine.runtime.choice import Choice
 from tuili.engine.runtime.native.step import NativeStep
 from tuili.engine.runtime.native.verifier import StoredVerifier
-from tuili.engine.runtime.source import OpenModel, shape_of
-from tuili.errors import InputError
+from tuili.engine.runtime.source import OpenModel, rounded_to, shape_of
 from tuili.machine import usable_cores
-from tuili.native import NativeModel, Sizes, Unavailable, load
+from tuili.native import Library, NativeModel, Sizes, Unavailable, load
 from tuili.store import ModelShape, StoredModel, count_parameters, open_tensors, read_verifier_file
 
 MANY_PARAMETERS = 20_000_000
@@ -31,11 +30,11 @@ def native_fault() -> str:
 
 
 def native_step(source: OpenModel, choice: Choice, threads: int | None, slots: int, verifies: bool) -> NativeStep:
-    """A step by the native library. threads: None for as many as help."""
+    """A step by the native library, which must have no fault. threads: None for as many as help."""
     model = native_model(source, choice, threads)
     stored = read_verifier_file(source.path) if verifies else None
     verifier = None if stored is None else StoredVerifier(model, stored)
-    return NativeStep(model, shape_of(source), slots, verifier)
+    return NativeStep(model, shape_of(source), slots, verifier, rounded_to(source))
 
 
 def native_model(source: OpenModel, choice: Choice, threads: int | None = None) -> NativeModel:
@@ -44,8 +43,7 @@ def native_model(source: OpenModel, choice: Choice, threads: int | None = None) 
     assert numbers != "auto"
     assert cache != "auto"
     library, shape = load(), shape_of(source)
-    if isinstance(library, Unavailable):
-        raise InputError(f"the native runner cannot be used: {library.reason}")
+    assert isinstance(library, Library)
 
     def pack(weights: Mapping[str, NDArray[Any]]) -> NativeModel:
         count = helpful_threads(shape) if threads is None else threads
@@ -53,7 +51,9 @@ def native_model(source: OpenModel, choice: Choice, threads: int | None = None) 
 
     if isinstance(source, StoredModel):
         with open_tensors(source.path, shape) as tensors:
-            return pack(tensors)
+            model = pack(tensors)
+        source.check_unchanged()
+        return model
     from tuili.engine.runtime.torch.source import arrays_of
 
     return pack(arrays_of(source.model))

@@ -48,7 +48,8 @@ class LeanModel:
         inner = model.model
         convert = quantize if int8 else _unchanged
         self.embedding_VM, self._head = inner.embed_tokens.weight, convert(model.lm_head.weight)
-        taps_WM = torch.cat([inner.convolution.weight.flip(0), torch.ones_like(inner.convolution.weight[:1])])
+        back = inner.convolution.weight.flip(0)  # no row for a width of 1
+        taps_WM = torch.cat([back, back.new_ones(1, self.config.hidden_size)])
         self._taps_WM = taps_WM * self.config.hidden_size**0.5
         self._trunk = [_Trunk(layer, convert) for layer in inner.trunk if isinstance(layer, TrunkLayer)]
         shared = inner.shared_key_value

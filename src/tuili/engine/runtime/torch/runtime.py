@@ -12,11 +12,13 @@ NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 
 def runtime_of(model: TuiliForCausalLM, int8: bool = False) -> Runtime:
     """The runtime of a runner that is loaded so. Its number format is the dtype of the weights; where torch may make
-    products of fp32 in fewer bits, it says so.
+    products of fp32 in fewer bits, it says so. Beside products of int8, all but fp32 is named.
     """
     dtype = model.lm_head.weight.dtype
-    numbers = "int8" if int8 else NAMES.get(dtype, str(dtype).removeprefix("torch."))
+    numbers = NAMES.get(dtype, str(dtype).removeprefix("torch."))
     precision = torch.get_float32_matmul_precision()
     if numbers == "fp32" and precision != "highest":
         numbers = f"fp32 with {precision} precision"
+    if int8:
+        numbers = "int8" if numbers == "fp32" else f"int8, all else {numbers}"
     return Runtime("torch", numbers)

@@ -27,6 +27,7 @@ def model_in_torch(source: OpenModel, numbers: Numbers) -> LoadedModel:
         loaded = load_model(source.path, DTYPES.get(numbers, torch.float32))
         for tensor in (*loaded.model.parameters(), *loaded.model.buffers()):
             tensor.data = tensor.data.clone()
+        source.check_unchanged()
         return loaded
     found = source.model.lm_head.weight.dtype
     if found is not DTYPES.get(numbers, found):
