@@ -13,7 +13,6 @@ from tuili.engine.runtime.sampler import token_logprobs
 from tuili.engine.runtime.step import ModelStep, StepBatch
 from tuili.engine.sequence import Sequence, TokenLogprobs
 
-
 Reading: TypeAlias = "PromptScoring | VerifierPass"
 """One text, and what is made of it from the token `start` on. The token before that predicts it, so it needs full depth
 too. `before` looks at rows that the trunk has read, `after` at the same rows at full depth; `output` is what the whole
