@@ -18,6 +18,8 @@ PACKAGE = ROOT / "src" / "tuili"
 LONGEST_FILE = 400
 LONGEST_ENGINE = 3500
 """Lines of code of the whole engine but its runner for torch, without blank ones, comments and docstrings."""
+LONGEST_NATIVE = 1800
+"""Lines of C++ of the native library, without blank ones and comments."""
 
 # What each part may import beside itself and the version in `tuili/__init__.py`: only what lies below it.
 _BASE = {"errors", "config", "files"}
@@ -271,6 +273,13 @@ def lines_of_code(folder: Path) -> int:
 def test_the_engine_stays_small():
     lines = lines_of_code(PACKAGE / "engine") - lines_of_code(PACKAGE / "engine" / "runtime" / "torch")
     assert 1500 < lines <= LONGEST_ENGINE
+
+
+def test_the_native_library_stays_small():
+    """All of it, with what reads for the verifier and holds the threads."""
+    files = [path.read_text() for path in (PACKAGE / "native" / "source").iterdir()]
+    lines = [line.strip() for text in files for line in text.splitlines()]
+    assert 1000 < sum(bool(line) and not line.startswith("//") for line in lines) <= LONGEST_NATIVE
 
 
 def test_lines_of_code_are_counted_in_subfolders_and_without_texts(tmp_path):

@@ -49,6 +49,26 @@ def test_a_calibrated_model_keeps_to_what_it_promises(nano: Path, capsys: pytest
     assert "cannot be promised with max_steps = 2" in capsys.readouterr().err
 
 
+def test_what_torch_is_calibrated_with_is_promised_with_torch(nano: Path, tmp_path: Path) -> None:
+    model, runs_by = Path(shutil.copytree(nano, tmp_path / "nano")), ("--runner", "torch", "--numbers", "bf16")
+    sample = ("--domains", "arithmetic", "--levels", "1", "--per-cell", "12", "--tolerance", "0.4", "--delta", "0.1")
+    assert main(["calibrate", str(model), "--steps", "1", "--tokens", "60", *sample, *runs_by]) == 0
+    asked = (
+        "ask",
+        "2 + 3?",
+        "--model",
+        str(model),
+        "--max-steps",
+        "1",
+        "--max-tokens",
+        "60",
+        "--error-tolerance",
+        "0.4",
+    )
+    assert main([*asked, *runs_by]) in (0, 3), "a promise, or too little confidence"
+    assert main([*asked, "--runner", "torch"]) == 2
+
+
 def test_problems_of_your_own_are_a_sample_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, data = save_tiny(tmp_path / "model"), tmp_path / "own.jsonl"
     data.write_text('{"input": "1 + 1", "output": "2"}\n' * 5)

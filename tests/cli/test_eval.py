@@ -75,6 +75,19 @@ def test_a_full_evaluation_of_a_real_model_compares_depths_and_measures_experts(
     assert [len(row) for row in experts["knock_out"]] == [4, 4]
 
 
+@pytest.mark.parametrize(
+    ("options", "runtime"),
+    [((), "torch, fp32"), (("--numbers", "bf16"), "torch, bf16"), (("--numbers", "int8"), "torch, int8")],
+)
+def test_torch_is_measured_in_the_numbers_that_are_asked_for(
+    model: Path, tmp_path: Path, options: tuple[str, ...], runtime: str
+) -> None:
+    path = tmp_path / "report.json"
+    sample = ("--domains", "arithmetic", "--levels", "1", "--per-cell", "1", "--json", str(path))
+    assert main(["eval", str(model), *sample, "--runner", "torch", *options]) == 0
+    assert json.loads(path.read_text())["runtime"] == runtime
+
+
 def test_a_file_is_scored_strictly_and_by_the_last_number(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ from tuili.cli.options import (
     RunnerOption,
     check_data,
     find_model,
+    load_for,
     parse_domains,
     parse_levels,
     parse_list,
@@ -72,10 +73,9 @@ def run(
     from tuili.engine import CALIBRATION_FILE
     from tuili.eval import CalibrationGrid, calibrate, draw_risk_coverage
     from tuili.files import check_file_place, whole_file
-    from tuili.model import load_model
 
     grid = CalibrationGrid(tolerances, attempts, limits, delta)
-    loaded = load_model(model)
+    loaded = load_for(model, runner, numbers)
     place = loaded.path / CALIBRATION_FILE
     check_file_place(place)
     if data is None:

@@ -19,6 +19,7 @@ from tuili.cli.options import (
     RunnerOption,
     check_data,
     find_model,
+    load_for,
     parse_depth,
     parse_domains,
     parse_levels,
@@ -65,7 +66,6 @@ def run(
     from tuili.cli.show import show_cells, show_scores
     from tuili.eval import EVAL_FILE, EvalSettings, evaluate, write_card, write_html, write_json
     from tuili.files import check_file_place, is_special
-    from tuili.model import load_model
     from tuili.train import RUN_FILE, read_log
 
     settings = EvalSettings(
@@ -81,7 +81,7 @@ def run(
         numbers=numbers,
         cache=cache,
     )
-    loaded = load_model(model)
+    loaded = load_for(model, runner, numbers)
     in_folder = (loaded.path / EVAL_FILE, loaded.path / "README.md") if card else ()
     places = [path for path in (json_file, html_file, *in_folder) if path]
     for number, path in enumerate(places):

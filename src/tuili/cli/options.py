@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
+    from tuili.engine import Numbers, RunnerName
+    from tuili.model import LoadedModel
     from tuili.store import ModelSettings
 
 ModelOption = Annotated[str, typer.Option("--model", "-m", help="Model folder, hub name or shipped name.")]
@@ -134,6 +136,19 @@ def find_model(name: str) -> tuple[Path, ModelSettings]:
     settings = read_settings(path)
     check_size(path, count_parameters(settings).total)
     return path, settings
+
+
+def load_for(name: str, runner: RunnerName, numbers: Numbers) -> LoadedModel:
+    """A model in memory, for a verb that looks into it. Where torch is to run it, it is loaded in these numbers; our
+    own runner makes them of any.
+    """
+    import torch
+
+    from tuili.engine import default_choice
+    from tuili.model import load_model
+
+    by_torch = runner == "torch" or (runner == "auto" and default_choice().runner == "torch")
+    return load_model(name, torch.bfloat16 if by_torch and numbers == "bf16" else torch.float32)
 
 
 def check_data(path: Path) -> None:

@@ -168,7 +168,7 @@ inline void attend(const Sizes& sizes, const Slot& slot, int set, int head, cons
       score<float, n>(query_GD + g * D, D, keys, BLOCK * P, s.blocks, U / BLOCK, nullptr, s.unit_score_GU + g * U, U);
     });
     if (units > sizes.top_units) chosen = choose_units(s, sizes, slot, units, G, U);
-    else s.chosen[chosen++] = {0, token.unit ? token.position - token.held : 1};
+    else s.chosen[chosen++] = {0, token.unit ? token.position - token.held : 1, 0};
     for (int g = 0; g < G; g++) std::fill(s.unit_score_GU + g * U + units, s.unit_score_GU + (g + 1) * U, -INFINITY);
   }
   int blocks;
@@ -176,9 +176,7 @@ inline void attend(const Sizes& sizes, const Slot& slot, int set, int head, cons
   mask_columns(s, runs, chosen, near, X);
 
   const Cell *keys = tokens_of<Cell>(sizes, slot, set, KEY, head), *values = tokens_of<Cell>(sizes, slot, set, VALUE, head);
-  const float *key_scales = nullptr, *value_scales = nullptr;
-  if constexpr (scaled<Cell>)
-    key_scales = scales_of(sizes, slot, set, KEY, head), value_scales = scales_of(sizes, slot, set, VALUE, head);
+  const float *key_scales = scales_of(sizes, slot, set, KEY, head), *value_scales = scales_of(sizes, slot, set, VALUE, head);
   std::fill(s.mixed_GP, s.mixed_GP + G * P, 0.f);
   each_heads(G, [&](int g, auto n) {
     float *score_GX = s.score_GX + int64_t(g) * X, *unit_GU = s.unit_score_GU + int64_t(g) * U, *mixed = s.mixed_GP + g * P;

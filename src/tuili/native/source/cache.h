@@ -35,7 +35,7 @@ inline Cell* tokens_of(const Sizes& sizes, const Slot& slot, int set, Part part,
   return static_cast<Cell*>(slot.token_kv) + plane(sizes, set, part, head) * slot.tokens * head_stride(sizes);
 }
 inline float* scales_of(const Sizes& sizes, const Slot& slot, int set, Part part, int head) {
-  return slot.token_scale + plane(sizes, set, part, head) * slot.tokens;
+  return slot.token_scale ? slot.token_scale + plane(sizes, set, part, head) * slot.tokens : nullptr;
 }
 inline float* units_of(const Sizes& sizes, const Slot& slot, int set, Part part, int head) {
   return slot.unit_kv + plane(sizes, set, part, head) * slot.units * head_stride(sizes);
@@ -79,7 +79,7 @@ inline void close_unit(const Sizes& sizes, const Slot& slot, int set, int unit, 
   for (int head = 0; head < sizes.kv_heads; head++)
     for (Part part : {KEY, VALUE}) {
       const Cell* cells = tokens_of<Cell>(sizes, slot, set, part, head);
-      const float* scales = scaled<Cell> ? scales_of(sizes, slot, set, part, head) : nullptr;
+      const float* scales = scales_of(sizes, slot, set, part, head);
       float* mean = units_of(sizes, slot, set, part, head);
       mean += part == KEY ? key_place(unit, stride) : int64_t(unit) * stride;
       const int step = part == KEY ? BLOCK : 1;

@@ -85,16 +85,16 @@ TUILI_EXPORT int64_t tuili_prepared_bytes(int32_t format, int32_t rows, int32_t 
 }
 
 TUILI_EXPORT int32_t tuili_trunk(const Batch* batch, const Slots* slots, int32_t rows) {
-  return chosen->steps.trunk(*batch, *slots, rows);
+  return chosen->trunk(*batch, *slots, rows);
 }
 TUILI_EXPORT void tuili_group(const Batch* batch, const Slots* slots, int32_t group, int32_t going) {
-  chosen->steps.group(*batch, *slots, group, going);
+  chosen->group(*batch, *slots, group, going);
 }
-TUILI_EXPORT void tuili_exit(const Batch* batch, int32_t going) { chosen->steps.exit(*batch, going); }
-TUILI_EXPORT int64_t tuili_step_bytes(const Model* model, int32_t rows) { return chosen->steps.step_bytes(*model, rows); }
+TUILI_EXPORT void tuili_exit(const Batch* batch, int32_t going) { chosen->exit(*batch, going); }
+TUILI_EXPORT int64_t tuili_step_bytes(const Model* model, int32_t rows) { return chosen->step_bytes(*model, rows); }
 TUILI_EXPORT void tuili_verify(const Model* model, const Verifier* verifier, const Response* response) {
-  chosen->steps.verify(*model, *verifier, *response);
+  chosen->verify(*model, *verifier, *response);
 }
 TUILI_EXPORT int64_t tuili_verify_bytes(const Model* model, const Verifier* verifier, int32_t tokens) {
-  return chosen->steps.verify_bytes(*model, *verifier, tokens);
+  return chosen->verify_bytes(*model, *verifier, tokens);
 }

@@ -20,16 +20,6 @@ inline Top top_of(const float* x, int size) {
   return top;
 }
 
-// The sum of e^(x - top).
-inline float exponential_sum(const float* x, int size, float top) {
-  Floats total = zero();
-  int i = 0;
-  for (; i + LANES <= size; i += LANES) total = total + exp(load(x + i) - all(top));
-  float result = sum(total);
-  for (; i < size; i++) result += std::exp(x[i] - top);
-  return result;
-}
-
 inline void find_top(const Batch& batch, int going) {
   const int V = batch.model->sizes.vocabulary;
   for (int i = 0; i < going; i++) {
@@ -37,7 +27,9 @@ inline void find_top(const Batch& batch, int going) {
     const float* logits_V = batch.logits_RV + int64_t(row) * V;
     const Top top = top_of(logits_V, V);
     batch.best_R[row] = top.place;
-    batch.top_prob_R[row] = 1.f / exponential_sum(logits_V, V, top.value);
+    Floats total = zero();
+    each_vector(V, [&](int v, int n) { total = total + exp(load_padded(logits_V + v, n) - all(top.value)); });
+    batch.top_prob_R[row] = 1.f / sum(total);
   }
 }
 

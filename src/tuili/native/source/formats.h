@@ -26,88 +26,71 @@ struct Rows {  // the inputs of a block
 };
 
 // `step` points at the words of a block's first output everywhere below.
-inline Words weights_of(const char* step, int vector) { return words(step + vector * LANES * 4); }
+inline Words weights_of(const char* step, int vector) { return vector_at<Words>(step + vector * LANES * 4); }
+
+// The sums of a block in fp32. A row has the scale 1 where its format has none.
+struct FloatSums {
+  using Sum = Floats;
+  template <int ROWS, int VECTORS>
+  static void begin(const Place&, Block<Sum, ROWS, VECTORS>& sums) {
+    for (auto& row : sums)
+      for (auto& sum : row) sum = zero();
+  }
+  static Floats end(const Place&, int, float scale, Sum sum) { return sum * all(scale); }
+};
+
+// Of each output a step holds one word, which a kind of number multiplies by a word of a row.
+template <class Kind, class Sum>
+struct WordByWord {
+  template <int ROWS, int VECTORS>
+  static void add(const Rows<ROWS>& rows, const char* step, const Place&, int k, Block<Sum, ROWS, VECTORS>& sums) {
+    Words weights[VECTORS];
+    for (int v = 0; v < VECTORS; v++) weights[v] = weights_of(step, v);
+    for (int r = 0; r < ROWS; r++) {
+      const auto x = Kind::input(rows.words[r][k]);
+      for (int v = 0; v < VECTORS; v++) sums[r][v] = Kind::dot(sums[r][v], x, weights[v]);
+    }
+  }
+};
 
 template <Format FORMAT>
 struct Number;
 
 template <>
-struct Number<Format::fp32> {
-  using Sum = Floats;
-  template <int ROWS, int VECTORS>
-  static void begin(const Place&, Block<Sum, ROWS, VECTORS>& sums) {
-    for (auto& row : sums)
-      for (auto& sum : row) sum = zero();
-  }
-  template <int ROWS, int VECTORS>
-  static void add(const Rows<ROWS>& rows, const char* step, const Place&, int k, Block<Sum, ROWS, VECTORS>& sums) {
-    for (int v = 0; v < VECTORS; v++) {
-      const Floats weights = as_floats(weights_of(step, v));
-      for (int r = 0; r < ROWS; r++) {
-        float x;
-        std::memcpy(&x, rows.words[r] + k, 4);
-        sums[r][v] = fma(all(x), weights, sums[r][v]);
-      }
-    }
-  }
-  static Floats end(const Place&, int, float, Sum sum) { return sum; }
+struct Number<Format::fp32> : FloatSums, WordByWord<Number<Format::fp32>, Floats> {
+  static Floats input(uint32_t word) { return all(bits<float>(word)); }
+  static Floats dot(Floats sum, Floats x, Words w) { return fma(x, Floats(w), sum); }
 };
 
 template <>
-struct Number<Format::bf16> {
-  using Sum = Floats;
-  template <int ROWS, int VECTORS>
-  static void begin(const Place&, Block<Sum, ROWS, VECTORS>& sums) {
-    for (auto& row : sums)
-      for (auto& sum : row) sum = zero();
-  }
-  template <int ROWS, int VECTORS>
-  static void add(const Rows<ROWS>& rows, const char* step, const Place&, int k, Block<Sum, ROWS, VECTORS>& sums) {
-    Words weights[VECTORS];
-    for (int v = 0; v < VECTORS; v++) weights[v] = weights_of(step, v);
-    for (int r = 0; r < ROWS; r++) {
-      const Pair x = pair(rows.words[r][k]);
-      for (int v = 0; v < VECTORS; v++) sums[r][v] = dot_bf16(sums[r][v], x, weights[v]);
-    }
-  }
-  static Floats end(const Place&, int, float, Sum sum) { return sum; }
+struct Number<Format::bf16> : FloatSums, WordByWord<Number<Format::bf16>, Floats> {
+  static auto input(uint32_t word) { return pair(word); }
+  static Floats dot(Floats sum, decltype(pair(uint32_t())) x, Words w) { return dot_bf16(sum, x, w); }
 };
 
 template <>
-struct Number<Format::int8> {
+struct Number<Format::int8> : WordByWord<Number<Format::int8>, Ints> {
   using Sum = Ints;
   template <int ROWS, int VECTORS>
   static void begin(const Place& place, Block<Sum, ROWS, VECTORS>& sums) {
     const int32_t* sum_N = place.matrix->sum_N + place.output;
     for (int v = 0; v < VECTORS; v++)
-      for (int r = 0; r < ROWS; r++) sums[r][v] = all_ints(-INPUT_OFFSET) * load_ints(sum_N + v * LANES);
+      for (int r = 0; r < ROWS; r++) sums[r][v] = -INPUT_OFFSET * vector_at<Ints>(sum_N + v * LANES);
   }
-  template <int ROWS, int VECTORS>
-  static void add(const Rows<ROWS>& rows, const char* step, const Place&, int k, Block<Sum, ROWS, VECTORS>& sums) {
-    Words weights[VECTORS];
-    for (int v = 0; v < VECTORS; v++) weights[v] = weights_of(step, v);
-    for (int r = 0; r < ROWS; r++) {
-      const Quad x = quad(rows.words[r][k]);
-      for (int v = 0; v < VECTORS; v++) sums[r][v] = dot_int8(sums[r][v], x, weights[v]);
-    }
-  }
+  static Words input(uint32_t word) { return all_words(word); }
+  static Ints dot(Ints sum, Words x, Words w) { return dot_int8(sum, x, w); }
   static Floats end(const Place& place, int vector, float scale, Sum sum) {
     return floats(sum) * (load(place.matrix->scale_N + place.output + vector * LANES) * all(scale));
   }
 };
 
 template <>
-struct Number<Format::int4> {
-  using Sum = Floats;
+struct Number<Format::int4> : FloatSums {
+  using GroupSum = decltype(begin_nibbles(int32_t()));
   static constexpr int WORDS = 4;  // of weights of an output in a group: 8 nibbles each, low halves of bytes first
   template <int ROWS, int VECTORS>
-  static void begin(const Place&, Block<Sum, ROWS, VECTORS>& sums) {
-    for (auto& row : sums)
-      for (auto& sum : row) sum = zero();
-  }
-  template <int ROWS, int VECTORS>
   static void add(const Rows<ROWS>& rows, const char* step, const Place& place, int k, Block<Sum, ROWS, VECTORS>& sums) {
-    Block<NibbleSum, ROWS, VECTORS> group;
+    Block<GroupSum, ROWS, VECTORS> group;
     for (int r = 0; r < ROWS; r++)
       for (int v = 0; v < VECTORS; v++) group[r][v] = begin_nibbles(rows.offset[r][k]);
     for (int word = 0; word < WORDS; word++)
@@ -116,7 +99,7 @@ struct Number<Format::int4> {
         const Words low = low_nibbles(both), high = high_nibbles(both);
         for (int r = 0; r < ROWS; r++) {
           const uint32_t* x = rows.words[r] + 2 * (WORDS * k + word);
-          group[r][v] = dot_nibbles(dot_nibbles(group[r][v], quad(x[0]), low), quad(x[1]), high);
+          group[r][v] = dot_nibbles(dot_nibbles(group[r][v], all_words(x[0]), low), all_words(x[1]), high);
         }
       }
     const uint16_t* scale_N = reinterpret_cast<const uint16_t*>(step - place.column * 4 + place.width * WORDS * 4) + place.column;
@@ -125,7 +108,6 @@ struct Number<Format::int4> {
       for (int r = 0; r < ROWS; r++) sums[r][v] = fma(floats(end_nibbles(group[r][v], rows.offset[r][k])), scale, sums[r][v]);
     }
   }
-  static Floats end(const Place&, int, float scale, Sum sum) { return sum * all(scale); }
 };
 
 }  // namespace tuili::TUILI_SET

@@ -16,52 +16,43 @@ struct Call {
   Threads& threads;
 };
 
-// f(part, begin, end) for the parts of 0 to count - 1: one, unless the work (in multiplications) is worth more threads.
-template <class F>
-inline void share(Threads& threads, int count, int64_t work, F&& f) {
-  const int parts = work < WORTH_SHARING ? 1 : std::min(threads.count(), count);
-  threads.run(parts, [&](int part) { f(part, int(int64_t(count) * part / parts), int(int64_t(count) * (part + 1) / parts)); });
-}
-
-inline const float* normed(const Call& call, const float* hidden_NM, const float* gain_M) {
-  const int M = call.model.sizes.hidden, N = call.tokens.count;
-  float* normed_NM = call.memory.take<float>(int64_t(N) * M);
-  for (int n = 0; n < N; n++) norm(hidden_NM + int64_t(n) * M, gain_M, M, call.model.sizes.eps, normed_NM + int64_t(n) * M);
+inline const float* normed(const float* x_NM, int N, const float* gain_M, int M, float eps, Workspace& memory) {
+  float* normed_NM = memory.take<float>(int64_t(N) * M);
+  for (int n = 0; n < N; n++) norm(x_NM + int64_t(n) * M, gain_M, M, eps, normed_NM + int64_t(n) * M);
   return normed_NM;
+}
+inline const float* normed(const Call& call, const float* hidden_NM, const float* gain_M) {
+  return normed(hidden_NM, call.tokens.count, gain_M, call.model.sizes.hidden, call.model.sizes.eps, call.memory);
 }
 
 // The product of rows that stand `stride` numbers apart with a matrix: [N, outputs] in the workspace.
-inline float* projected(const Call& call, const Matrix& matrix, const float* x_NK, int64_t stride) {
-  const int N = call.tokens.count;
-  float* result = call.memory.take<float>(int64_t(N) * matrix.outputs);
-  const Inputs inputs = prepare(matrix.format, x_NK, stride, N, matrix.inputs, call.memory);
-  product(matrix, inputs, nullptr, N, result, matrix.outputs, call.threads);
+inline float* projected(const Matrix& matrix, const float* x_NK, int64_t stride, int N, Workspace& memory, Threads& threads) {
+  float* result = memory.take<float>(int64_t(N) * matrix.outputs);
+  const Inputs inputs = prepare(matrix.format, x_NK, stride, N, matrix.inputs, memory);
+  product(matrix, inputs, nullptr, N, result, matrix.outputs, threads);
   return result;
 }
+inline float* projected(const Call& call, const Matrix& matrix, const float* x_NK, int64_t stride) {
+  return projected(matrix, x_NK, stride, call.tokens.count, call.memory, call.threads);
+}
 
-// f(the embeddings), in their number format.
-template <class F>
-inline void with_embedding(const Model& model, F&& f) {
-  if (model.embedding_is_bf16) f(static_cast<const uint16_t*>(model.embedding_VM));
-  else f(static_cast<const float*>(model.embedding_VM));
+// Adds the embedding of a token, weighted by one of the taps.
+inline void add_embedding(const Model& model, int id, int tap, float* hidden_M) {
+  const int64_t M = model.sizes.hidden;
+  const auto add = [&](const auto* embedding_VM) {
+    for (int m = 0; m < M; m++) hidden_M[m] += number(embedding_VM[id * M + m]) * model.taps_WM[tap * M + m];
+  };
+  if (model.embedding_is_bf16) add(static_cast<const uint16_t*>(model.embedding_VM));
+  else add(static_cast<const float*>(model.embedding_VM));
 }
 
 // The embedding of each token and, weighted, of the few before it.
 inline void embed(const Call& call, float* hidden_NM) {
-  const Model& model = call.model;
-  const int M = model.sizes.hidden, W = model.sizes.convolution;
-  with_embedding(model, [&](const auto* embedding_VM) {
-    for (int n = 0; n < call.tokens.count; n++) {
-      float* hidden_M = hidden_NM + int64_t(n) * M;
-      std::fill(hidden_M, hidden_M + M, 0.f);
-      for (int w = 0; w < W; w++) {
-        const int id = call.tokens[n].recent[w];
-        if (id < 0) continue;
-        const auto* embedding_M = embedding_VM + int64_t(id) * M;
-        for (int m = 0; m < M; m++) hidden_M[m] += number(embedding_M[m]) * model.taps_WM[w * M + m];
-      }
-    }
-  });
+  const int64_t M = call.model.sizes.hidden;
+  std::fill(hidden_NM, hidden_NM + call.tokens.count * M, 0.f);
+  for (int n = 0; n < call.tokens.count; n++)
+    for (int tap = 0; tap < call.model.sizes.convolution; tap++)
+      if (const int id = call.tokens[n].recent[tap]; id >= 0) add_embedding(call.model, id, tap, hidden_NM + n * M);
 }
 
 // Norms and turns the heads that stand one behind the other in each row.

@@ -18,18 +18,14 @@ struct Inputs {
 // A row as int8 by its largest size; `offset` is added to each number, except behind the row's end.
 inline float prepare_int8(const float* x_K, int inputs, int offset, int8_t* out_K) {
   Floats most = zero();
-  int k = 0;
-  for (; k + LANES <= inputs; k += LANES) most = max(absolute(load(x_K + k)), most);
-  if (k < inputs) most = max(absolute(load_some(x_K + k, inputs - k)), most);
+  each_vector(inputs, [&](int k, int n) { most = max(absolute(load_up_to(x_K + k, n)), most); });
   const float top = largest(most);
   if (top < 1e-30f) {  // 127 / top would be inf
     std::memset(out_K, offset, size_t(padded(inputs, LANES)));
     return 0.f;
   }
   const Floats units = all(127.f / top);
-  const Ints added = all_ints(offset);
-  for (k = 0; k + LANES <= inputs; k += LANES) store_int8(out_K + k, rounded(load(x_K + k) * units) + added);
-  if (k < inputs) store_int8(out_K + k, rounded(load_some(x_K + k, inputs - k) * units) + added);
+  each_vector(inputs, [&](int k, int n) { store_int8(out_K + k, rounded(load_up_to(x_K + k, n) * units) + offset); });
   return top / 127.f;
 }
 
@@ -50,9 +46,7 @@ inline Inputs prepare(Format format, const float* x_RK, int64_t stride, int rows
     for (int r = 0; r < rows; r++) {
       const float* x_K = x_RK + r * stride;
       uint16_t* out_K = out_RK + r * width;
-      int k = 0;
-      for (; k + LANES <= inputs; k += LANES) store_bf16(out_K + k, load(x_K + k));
-      if (k < inputs) store_bf16(out_K + k, load_some(x_K + k, inputs - k));
+      each_vector(inputs, [&](int k, int n) { store_bf16(out_K + k, load_up_to(x_K + k, n)); });
     }
     return {reinterpret_cast<const char*>(out_RK), width * 2, nullptr, nullptr, 0, format};
   }

@@ -1,5 +1,7 @@
 // y = x W^T for a packed matrix: one template over the formats, from panels down to blocks that stay in registers.
 #pragma once
+#include <algorithm>
+
 #include "formats.h"
 #include "threads.h"
 
@@ -97,16 +99,20 @@ inline void panels(const Matrix& matrix, int panel, int end, const Inputs& input
 
 constexpr int64_t WORTH_SHARING = 1 << 20;  // multiplications, below which waking a thread costs more than it saves
 
+// f(part, begin, end) for the parts of 0 to count - 1: one, unless the work (in multiplications) is worth more threads.
+template <class F>
+inline void share(Threads& threads, int count, int64_t work, F&& f) {
+  const int parts = work < WORTH_SHARING ? 1 : std::min(threads.count(), count);
+  threads.run(parts, [&](int part) { f(part, int(int64_t(count) * part / parts), int(int64_t(count) * (part + 1) / parts)); });
+}
+
 // y of row i: inputs' row rows[i] (null: row i) times the matrix, at places[i] (null: i). `inputs` are of `prepare` for the
 // matrix's format and number of inputs. A row's result is bit-equal for every number and order of rows and threads.
 inline void product(const Matrix& matrix, const Inputs& inputs, const int32_t* rows, int count, float* y_RN, int64_t stride,
                     Threads& threads, const int32_t* places = nullptr) {
   const Output output{y_RN, stride, places};
   const int all_panels = padded(matrix.outputs, PANEL) / PANEL;
-  const bool shared = int64_t(matrix.outputs) * matrix.inputs * count >= WORTH_SHARING;
-  const int parts = shared ? (threads.count() < all_panels ? threads.count() : all_panels) : 1;
-  threads.run(parts, [&](int part) {
-    const int begin = all_panels * part / parts, end = all_panels * (part + 1) / parts;
+  share(threads, all_panels, int64_t(matrix.outputs) * matrix.inputs * count, [&](int, int begin, int end) {
     switch (matrix.format) {
       case Format::fp32: return panels<Format::fp32>(matrix, begin, end, inputs, rows, count, output);
       case Format::bf16: return panels<Format::bf16>(matrix, begin, end, inputs, rows, count, output);

@@ -9,9 +9,6 @@
 
 namespace tuili::TUILI_SET {
 
-struct Range {
-  int32_t begin, end;
-};
 struct Run {  // of tokens that are read; the scores of the first stand in this column
   int32_t begin, end, column;
 };
@@ -20,8 +17,7 @@ struct Run {  // of tokens that are read; the scores of the first stand in this 
 struct Scratch {
   float *unit_score_GU, *score_GX, *limit_X, *near_X, *far_X, *gate_G3, *mixed_GP;
   int32_t *total_U, *blocks;
-  Range* chosen;
-  Run* runs;
+  Run *chosen, *runs;
 
   Scratch(const Sizes& sizes, Workspace& memory) {
     const int G = sizes.heads / sizes.kv_heads, X = padded(sizes.positions, BLOCK);
@@ -31,14 +27,14 @@ struct Scratch {
     total_U = memory.take<int32_t>(X);
     gate_G3 = memory.take<float>(padded(3 * G, BLOCK));
     mixed_GP = memory.take<float>(int64_t(G) * head_stride(sizes));
-    chosen = memory.take<Range>(X);
+    chosen = memory.take<Run>(X);
     runs = memory.take<Run>(X + 2);
     blocks = memory.take<int32_t>(X / BLOCK);
   }
 };
 
 // Lists a run for each stretch of tokens that is read, and the blocks that hold their keys. Returns the number of runs.
-// `chosen` ranges of units are read, the tokens from `near` to `end`, and the first one.
+// `chosen` units are read, the tokens from `near` to `end`, and the first one.
 inline int list_runs(Scratch& s, int chosen, int near, int end, int& block_count) {
   int count = 0;
   const auto append = [&](int from, int to) {
@@ -71,10 +67,10 @@ inline void mask_columns(Scratch& s, int runs, int chosen, int near, int X) {
   std::fill(s.near_X + last.column + near - last.begin, s.near_X + last.column + last.end - last.begin, 1.f);
   s.near_X[s.runs[0].column] = 1.f;  // the text's first token
   const Run* run = s.runs;
-  for (const Range* range = s.chosen; range < s.chosen + chosen; range++) {
-    while (run->end <= range->begin) run++;
+  for (const Run* unit = s.chosen; unit < s.chosen + chosen; unit++) {
+    while (run->end <= unit->begin) run++;
     float* far = s.far_X + run->column - run->begin;
-    std::fill(far + range->begin, far + range->end, 1.f);
+    std::fill(far + unit->begin, far + unit->end, 1.f);
   }
 }
 
@@ -99,7 +95,7 @@ inline int32_t reached_by(const int32_t* number_U, int units, int wanted) {
   return int32_t(low);
 }
 
-// The best units by the sum of the heads' scores, those that equal the last of them too, as ranges of tokens in order.
+// The best units by the sum of the heads' scores, those that equal the last of them too, as runs of tokens in order.
 inline int choose_units(Scratch& s, const Sizes& sizes, const Slot& slot, int units, int G, int64_t U) {
   for (int u = 0; u < units; u++) {
     float total = 0.f;
@@ -109,7 +105,7 @@ inline int choose_units(Scratch& s, const Sizes& sizes, const Slot& slot, int un
   const int32_t least = reached_by(s.total_U, units, sizes.top_units);
   int count = 0;
   for (int u = 0; u < units; u++)
-    if (s.total_U[u] >= least) s.chosen[count++] = {slot.unit_start[u], slot.unit_start[u + 1]};
+    if (s.total_U[u] >= least) s.chosen[count++] = {slot.unit_start[u], slot.unit_start[u + 1], 0};
   return count;
 }
 

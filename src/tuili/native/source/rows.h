@@ -6,16 +6,6 @@
 
 namespace tuili::TUILI_SET {
 
-// f(place, count) for each vector of a row of `size` numbers; the last one may hold fewer than LANES.
-template <class F>
-inline void each_vector(int size, F&& f) {
-  int i = 0;
-  for (; i + LANES <= size; i += LANES) f(i, LANES);
-  if (i < size) f(i, size - i);
-}
-inline Floats load_up_to(const float* p, int count) { return count == LANES ? load(p) : load_some(p, count); }
-inline void store_up_to(float* p, Floats a, int count) { count == LANES ? store(p, a) : store_some(p, a, count); }
-
 inline float square_sum(const float* x, int size) {
   Floats total = zero();
   each_vector(size, [&](int i, int n) {
@@ -57,11 +47,8 @@ inline void gate(float* x, int size, float weight) {
 
 inline float largest_of(const float* x, int size) {
   Floats top = all(-INFINITY);
-  int i = 0;
-  for (; i + LANES <= size; i += LANES) top = max(load(x + i), top);
-  float result = largest(top);
-  for (; i < size; i++) result = x[i] > result ? x[i] : result;
-  return result;
+  each_vector(size, [&](int i, int n) { top = max(load_padded(x + i, n), top); });
+  return largest(top);
 }
 
 }  // namespace tuili::TUILI_SET

@@ -120,14 +120,4 @@ struct Response {
 static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 248 && sizeof(Model) == 256 && sizeof(Slot) == 40, "mirrored");
 static_assert(sizeof(Batch) == 72 && sizeof(VerifierLayer) == 192 && sizeof(Verifier) == 224 && sizeof(Response) == 64, "too");
 
-// The functions of one instruction set.
-struct Steps {
-  int (*trunk)(const Batch& batch, const Slots& slots, int rows);
-  void (*group)(const Batch& batch, const Slots& slots, int group, int going);
-  void (*exit)(const Batch& batch, int going);
-  void (*verify)(const Model& model, const Verifier& verifier, const Response& response);
-  int64_t (*step_bytes)(const Model& model, int rows);
-  int64_t (*verify_bytes)(const Model& model, const Verifier& verifier, int tokens);
-};
-
 }  // namespace tuili

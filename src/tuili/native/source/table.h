@@ -26,7 +26,12 @@ struct Table {
   const char* name;
   void (*product)(const ProductCall&);
   int64_t (*prepared_bytes)(Format format, int rows, int inputs);
-  Steps steps;
+  int (*trunk)(const Batch& batch, const Slots& slots, int rows);
+  void (*group)(const Batch& batch, const Slots& slots, int group, int going);
+  void (*exit)(const Batch& batch, int going);
+  void (*verify)(const Model& model, const Verifier& verifier, const Response& response);
+  int64_t (*step_bytes)(const Model& model, int rows);
+  int64_t (*verify_bytes)(const Model& model, const Verifier& verifier, int tokens);
 };
 
 }  // namespace tuili

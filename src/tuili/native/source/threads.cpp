@@ -43,9 +43,7 @@ inline bool is_open(Ticket ticket) { return (ticket / ONE_JOB) % 2 == 0; }
 
 class Pool {
  public:
-  explicit Pool(int workers) : process_(getpid()) {
-    pthread_mutex_init(&mutex_, nullptr);
-    pthread_cond_init(&wake_, nullptr);
+  explicit Pool(int workers) {
     handles_ = static_cast<pthread_t*>(std::malloc(sizeof(pthread_t) * size_t(workers)));
     while (handles_ && workers_ < workers && !pthread_create(&handles_[workers_], nullptr, &Pool::work, this)) workers_++;
   }
@@ -131,9 +129,9 @@ class Pool {
     }
   }
 
-  const pid_t process_;
-  pthread_mutex_t mutex_;
-  pthread_cond_t wake_;
+  const pid_t process_ = getpid();
+  pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+  pthread_cond_t wake_ = PTHREAD_COND_INITIALIZER;
   pthread_t* handles_ = nullptr;
   int workers_ = 0;
   std::atomic<Ticket> ticket_{0};

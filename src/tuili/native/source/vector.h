@@ -1,30 +1,41 @@
 // Vectors of numbers, written once for each instruction set: the flags of the compiler choose which one.
 //
 // Everything that is fast is a header written against this one and stands in the namespace tuili::TUILI_SET, so that one
-// library holds it for several instruction sets. Sums have one fixed order. An instruction set defines (see
-// vector_portable.h, which reads like their definition):
-//   LANES, Floats, Ints, zero, all, load, load_some, load_bf16, load_fp16, load_int8, store, store_some, store_bf16, + - * /,
-//   fma, max, min, sum, largest, floats(Ints), rounded(Floats), times_power_of_two,
-//   and for the products: words, Pair, dot_bf16, Quad, dot_int8, INPUT_OFFSET, Nibbles.
+// library holds it for several instruction sets. Sums have one fixed order. What all sets do alike stands in lanes.h; each
+// adds what vector_portable.h, the plainest, does.
 #pragma once
-#include <cstdint>
-#include <cstring>
 
 #if defined(__AVX512VNNI__) && defined(__AVX512BF16__)
 #define TUILI_SET avx512
+#define TUILI_LANES 16
 #include "vector_avx512.h"
 #elif defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #define TUILI_SET avx2
+#define TUILI_LANES 8
 #include "vector_avx2.h"
 #elif defined(__ARM_FEATURE_DOTPROD)
 #define TUILI_SET neon
+#define TUILI_LANES 4
 #include "vector_neon.h"
 #else
 #define TUILI_SET portable
+#define TUILI_LANES 4
 #include "vector_portable.h"
 #endif
 
 namespace tuili::TUILI_SET {
+
+template <class Half>
+inline void store_bf16(Half* p, Floats a) {
+  const Words x = Words(a), nearest = x + 0x7fff + (x >> 16 & 1);
+  store_halves(p, (a == a ? nearest : x | 0x400000) >> 16);  // NaN stays NaN
+}
+
+template <class Vector>
+inline Vector times_power_of_two(Vector a, Vector power) {  // in two halves, as 2^128 and 2^-150 are no floats
+  const Ints n = rounded(power), half = n >> 1;
+  return a * Floats((half + 127) << 23) * Floats((n - half + 127) << 23);
+}
 
 // e^x to 2 units in the last place; 0 for -inf, inf for inf. The polynomial is expf's of the Cephes library.
 inline Floats exp(Floats x) {
@@ -43,18 +54,31 @@ inline Floats exp(Floats x) {
 // x * sigmoid(x)
 inline Floats silu(Floats x) { return x / (all(1.f) + exp(zero() - x)); }
 
-// The two bf16 nearest to numbers next to one another are kept as one word; so are four int8.
+// f(place, count) for each vector of a row of `size` numbers; the last one may hold fewer than LANES.
+template <class F>
+inline void each_vector(int size, F&& f) {
+  int i = 0;
+  for (; i + LANES <= size; i += LANES) f(i, LANES);
+  if (i < size) f(i, size - i);
+}
+inline Floats load_up_to(const float* p, int count) { return count == LANES ? load(p) : load_some(p, count); }
+inline Floats load_padded(const float* p, int count) {  // with numbers that are nothing beside others, and less
+  if (count == LANES) return load(p);
+  Floats some = all(-1e30f);
+  for (int i = 0; i < count; i++) some[i] = p[i];
+  return some;
+}
+inline void store_up_to(float* p, Floats a, int count) { count == LANES ? store(p, a) : store_some(p, a, count); }
+
+inline Floats dot_bf16(Floats sum, Pair x, Words w) {
+  return fma(Floats(w & 0xffff0000), x.high, fma(Floats(w << 16), x.low, sum));
+}
+
+// The bf16 nearest to a number, and back.
 inline uint16_t bf16_of(float number) {
-  uint32_t bits;
-  std::memcpy(&bits, &number, 4);
-  if ((bits & 0x7fffffff) > 0x7f800000) return uint16_t(bits >> 16 | 0x40);  // NaN stays NaN
-  return uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+  const uint32_t x = bits<uint32_t>(number);
+  return uint16_t((number == number ? x + 0x7fff + (x >> 16 & 1) : x | 0x400000) >> 16);  // NaN stays NaN
 }
-inline float float_of(uint16_t bf16) {
-  const uint32_t bits = uint32_t(bf16) << 16;
-  float number;
-  std::memcpy(&number, &bits, 4);
-  return number;
-}
+inline float float_of(uint16_t bf16) { return bits<float>(uint32_t(bf16) << 16); }
 
 }  // namespace tuili::TUILI_SET

@@ -20,16 +20,13 @@ struct Likelihood {
 
 inline Likelihood likelihood(const float* logit_V, int V, int id) {
   const float top = largest_of(logit_V, V);
-  Floats sums = zero(), weighted_sums = zero();
-  int v = 0;
-  for (; v + LANES <= V; v += LANES) {
-    const Floats below = load(logit_V + v) - all(top), e = exp(below);
-    sums = sums + e, weighted_sums = fma(e, below, weighted_sums);
-  }
-  float total = sum(sums), weighted = sum(weighted_sums);
-  for (; v < V; v++) total += std::exp(logit_V[v] - top), weighted += std::exp(logit_V[v] - top) * (logit_V[v] - top);
-  const float log_total = std::log(total);
-  return {logit_V[id] - top - log_total, -log_total, log_total - weighted / total};
+  Floats sums = zero(), weighted = zero();
+  each_vector(V, [&](int v, int n) {
+    const Floats below = load_padded(logit_V + v, n) - all(top), e = exp(below);
+    sums = sums + e, weighted = fma(e, below, weighted);
+  });
+  const float total = sum(sums), log_total = std::log(total);
+  return {logit_V[id] - top - log_total, -log_total, log_total - sum(weighted) / total};
 }
 
 struct Reader {  // of one response
@@ -40,9 +37,7 @@ struct Reader {  // of one response
   int Q, M, C;
 
   float* product_of(const Matrix& matrix, const float* x_QK, const float* bias_N) {
-    float* result = memory.take<float>(int64_t(Q) * matrix.outputs);
-    const Inputs inputs = prepare(matrix.format, x_QK, matrix.inputs, Q, matrix.inputs, memory);
-    product(matrix, inputs, nullptr, Q, result, matrix.outputs, *model.threads);
+    float* result = projected(matrix, x_QK, matrix.inputs, Q, memory, *model.threads);
     if (bias_N)
       for (int q = 0; q < Q; q++) add(result + int64_t(q) * matrix.outputs, bias_N, matrix.outputs);
     return result;
@@ -54,20 +49,14 @@ struct Reader {  // of one response
     for (int first = 0; first < Q; first += LOGIT_ROWS) {
       const int rows = std::min(LOGIT_ROWS, Q - first);
       const uintptr_t mark = memory.mark();
-      float* logit_RV = memory.take<float>(int64_t(rows) * V);
-      const Inputs inputs = prepare(model.head.format, state_TM + int64_t(first) * M, M, rows, M, memory);
-      product(model.head, inputs, nullptr, rows, logit_RV, V, *model.threads);
+      const float* logit_RV = projected(model.head, state_TM + int64_t(first) * M, M, rows, memory, *model.threads);
       for (int r = 0; r < rows; r++)
         result_Q[first + r] = likelihood(logit_RV + int64_t(r) * V, V, response.id_T[first + r + 1]);
       memory.release(mark);
     }
   }
 
-  float* normed(const float* x_TM, int T, const float* gain, int size, float eps) {
-    float* result = memory.take<float>(int64_t(T) * size);
-    for (int t = 0; t < T; t++) norm(x_TM + int64_t(t) * size, gain, size, eps, result + int64_t(t) * size);
-    return result;
-  }
+  const float* normed_channels(const float* x_QC, const float* gain_C) { return normed(x_QC, Q, gain_C, C, CHANNEL_EPS, memory); }
 
   // The scalars of each token, and the least of each over the spans that end there.
   float* scalars(const float* full_TM, const float* trunk_TM) {
@@ -98,15 +87,12 @@ struct Reader {  // of one response
   // The state of each token beside its embedding.
   float* states(const float* full_TM) {
     float* state_Q2M = memory.take<float>(int64_t(Q) * 2 * M);
-    const float scale = std::sqrt(float(M));
-    with_embedding(model, [&](const auto* embedding_VM) {
-      for (int q = 0; q < Q; q++) {
-        float* state_2M = state_Q2M + int64_t(q) * 2 * M;
-        std::copy(full_TM + int64_t(q + 1) * M, full_TM + int64_t(q + 2) * M, state_2M);
-        const auto* embedding_M = embedding_VM + int64_t(response.id_T[q + 1]) * M;
-        for (int m = 0; m < M; m++) state_2M[M + m] = scale * number(embedding_M[m]);
-      }
-    });
+    for (int q = 0; q < Q; q++) {
+      float* state_2M = state_Q2M + int64_t(q) * 2 * M;
+      std::copy(full_TM + int64_t(q + 1) * M, full_TM + int64_t(q + 2) * M, state_2M);
+      std::fill(state_2M + M, state_2M + 2 * M, 0.f);
+      add_embedding(model, response.id_T[q + 1], model.sizes.convolution - 1, state_2M + M);
+    }
     return state_Q2M;
   }
 
@@ -119,32 +105,31 @@ struct Reader {  // of one response
     const int H = verifier.heads, D = C / H;
     Sizes sizes{};
     sizes.heads = sizes.kv_heads = H, sizes.head_size = D, sizes.positions = Q;
-    float* part_Q3C = product_of(block.query_key_value, normed(hidden_QC, Q, block.attention_norm_C, C, CHANNEL_EPS), nullptr);
+    float* part_Q3C = product_of(block.query_key_value, normed_channels(hidden_QC, block.attention_norm_C), nullptr);
     Slot slot{};
     slot.tokens = padded(Q, BLOCK);
     slot.token_kv = memory.take<float>(int64_t(2) * H * slot.tokens * head_stride(sizes));
-    int32_t* table = memory.take<int32_t>(int64_t(Q) * 5);
+    Token* token_Q = memory.take<Token>(Q);
     const float scale = 1.f / std::sqrt(float(D));
     for (int q = 0; q < Q; q++) {
-      const int32_t row[] = {0, q, 0, 0, 0};
-      std::copy(row, row + 5, table + q * 5);
+      token_Q[q] = {0, q, 0, 0, {0}};
       float* part_3C = part_Q3C + int64_t(q) * 3 * C;
       for (int h = 0; h < 2 * H; h++) rotate(part_3C + h * D, response.angles_TD + int64_t(q) * D, D);
       for (int c = 0; c < C; c++) part_3C[c] *= scale;
     }
-    const Tokens tokens{table, 5, nullptr, Q};
+    const Tokens tokens{&token_Q->slot, sizeof(Token) / sizeof(int32_t), nullptr, Q};
     store_tokens<float>(sizes, &slot, 0, tokens, part_Q3C + C, part_Q3C + 2 * C, 3 * C);
     Scratch scratch(sizes, memory);
     float* read_QC = memory.take<float>(int64_t(Q) * C);
     for (int q = 0; q < Q; q++)
       for (int h = 0; h < H; h++)
-        attend<float>(sizes, slot, 0, h, tokens[q], part_Q3C + int64_t(q) * 3 * C + h * D, nullptr, scratch, read_QC + q * C + h * D);
+        attend<float>(sizes, slot, 0, h, token_Q[q], part_Q3C + int64_t(q) * 3 * C + h * D, nullptr, scratch, read_QC + q * C + h * D);
     add(hidden_QC, product_of(block.read, read_QC, nullptr), Q * C);
   }
 
   void read() {
-    const float* full_TM = normed(response.full_TM, Q + 1, model.final_norm_M, M, model.sizes.eps);
-    const float* trunk_TM = normed(response.trunk_TM, Q, model.final_norm_M, M, model.sizes.eps);
+    const float* full_TM = normed(response.full_TM, Q + 1, model.final_norm_M, M, model.sizes.eps, memory);
+    const float* trunk_TM = normed(response.trunk_TM, Q, model.final_norm_M, M, model.sizes.eps, memory);
     float* inner_QC = product_of(verifier.scalars_in, scalars(full_TM, trunk_TM), verifier.scalars_in_bias_C);
     gelu(inner_QC, int64_t(Q) * C);
     float* hidden_QC = product_of(verifier.scalars_out, inner_QC, verifier.scalars_out_bias_C);
@@ -153,12 +138,12 @@ struct Reader {  // of one response
       const VerifierLayer& block = verifier.blocks[i];
       const uintptr_t mark = memory.mark();
       attend_all(block, hidden_QC);
-      float* wide = product_of(block.up, normed(hidden_QC, Q, block.norm_C, C, CHANNEL_EPS), block.up_bias);
+      float* wide = product_of(block.up, normed_channels(hidden_QC, block.norm_C), block.up_bias);
       gelu(wide, int64_t(Q) * block.up.outputs);
       add(hidden_QC, product_of(block.down, wide, block.down_bias_C), Q * C);
       memory.release(mark);
     }
-    const float* logit_Q = product_of(verifier.output, normed(hidden_QC, Q, verifier.norm_C, C, CHANNEL_EPS), verifier.output_bias);
+    const float* logit_Q = product_of(verifier.output, normed_channels(hidden_QC, verifier.norm_C), verifier.output_bias);
     std::copy(logit_Q, logit_Q + Q, response.logit_Q);
   }
 };
