@@ -97,6 +97,11 @@ def test_the_machine_is_told_with_its_native_library(capsys: pytest.CaptureFixtu
     assert "the native runner, numbers int8, cache bf16" in out
 
 
+def test_the_machine_is_told_without_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "nano", "--machine"]) == 2
+    assert "--machine is about no model: leave nano out" in capsys.readouterr().err
+
+
 def test_a_machine_without_the_library_is_told_why(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
