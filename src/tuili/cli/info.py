@@ -68,6 +68,7 @@ def describe_machine() -> dict[str, Any]:
         "native": native,
         "runner": choice.runner,
         "numbers": choice.numbers,
+        "cache": choice.cache,
     }
 
 
@@ -129,7 +130,7 @@ def _show_machine(console: Console, facts: dict[str, Any]) -> None:
         table.add_row(
             "instruction set", f"{native['instruction_set']} (can run {', '.join(native['instruction_sets'])})"
         )
-    table.add_row("models run by", f"the {facts['runner']} runner, numbers {facts['numbers']}")
+    table.add_row("models run by", f"the {facts['runner']} runner, numbers {facts['numbers']}, cache {facts['cache']}")
     console.print(table)
 
 

@@ -114,9 +114,11 @@ def test_what_cannot_be_had_is_refused_with_the_reason(
         load_engine(folder, runner="native")
     with pytest.raises(InputError, match=f"int4 is for the native runner alone, and .*{MISSING}"):
         load_decoder(folder, numbers="int4")
+    with pytest.raises(InputError, match=rf"cache bf16 is asked for, .* in torch\.float32 \(.*{MISSING}\): leave"):
+        load_decoder(folder, cache="bf16")
     with pytest.raises(InputError, match="threads = 0"):
         load_runner(folder, threads=0)
-    for options in (["--runner", "native"], ["--numbers", "int4"]):
+    for options in (["--runner", "native"], ["--numbers", "int4"], ["--cache", "int8"], ["--cache", "bf16"]):
         assert main(["ask", "1 + 1?", "--model", str(folder), *options]) == 2
         error = capsys.readouterr().err
         assert MISSING in error
