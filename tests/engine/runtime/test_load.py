@@ -140,7 +140,16 @@ def test_the_native_runtime_tells_of_weights_that_were_rounded_before(folder: Pa
     library()
     assert str(load_runner(load_model(folder), runner="native").runtime) == "native, int8, cache bf16"
     halved = load_runner(load_model(folder, torch.bfloat16), runner="native")
-    assert str(halved.runtime) == "native, int8, cache bf16, weights rounded to bfloat16"
+    assert str(halved.runtime) == "native, int8, cache bf16, of torch.bfloat16"
+
+
+def test_a_folder_whose_weights_are_no_numbers_is_named(folder: Path) -> None:
+    library()
+    loaded = load_model(folder)
+    with torch.no_grad():
+        loaded.model.model.trunk[0].attention.o_proj.weight[0, 0] = torch.nan
+    with pytest.raises(InputError, match=rf"{folder}: a matrix of 16 x 16 has weights that are not finite"):
+        load_runner(loaded, runner="native")
 
 
 def test_a_verifier_is_read_where_it_is_asked_for() -> None:

@@ -7,6 +7,7 @@ changes anything in a runner at work.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from tuili.engine.runtime.choice import Choice
 from tuili.engine.runtime.native.step import NativeStep
 from tuili.engine.runtime.native.verifier import StoredVerifier
-from tuili.engine.runtime.source import OpenModel, rounded_to, shape_of
+from tuili.engine.runtime.source import OpenModel, shape_of
+from tuili.errors import InputError
 from tuili.machine import usable_cores
 from tuili.native import Library, NativeModel, Sizes, Unavailable, load
 from tuili.store import ModelShape, StoredModel, count_parameters, open_tensors, read_verifier_file
@@ -34,7 +36,10 @@ def native_step(source: OpenModel, choice: Choice, threads: int | None, slots: i
     model = native_model(source, choice, threads)
     stored = read_verifier_file(source.path) if verifies else None
     verifier = None if stored is None else StoredVerifier(model, stored)
-    return NativeStep(model, shape_of(source), slots, verifier, rounded_to(source))
+    step = NativeStep(model, shape_of(source), slots, verifier)
+    if not isinstance(source, StoredModel) and (dtype := str(source.model.lm_head.weight.dtype)) != "torch.float32":
+        step.runtime = replace(step.runtime, numbers=f"{step.runtime.numbers}, of {dtype}")  # rounded before
+    return step
 
 
 def native_model(source: OpenModel, choice: Choice, threads: int | None = None) -> NativeModel:
@@ -47,7 +52,10 @@ def native_model(source: OpenModel, choice: Choice, threads: int | None = None) 
 
     def pack(weights: Mapping[str, NDArray[Any]]) -> NativeModel:
         count = helpful_threads(shape) if threads is None else threads
-        return NativeModel(library, Sizes.of(shape), weights, numbers, cache, count)
+        try:
+            return NativeModel(library, Sizes.of(shape), weights, numbers, cache, count)
+        except InputError as error:
+            raise InputError(f"{source.path}: {error}") from error
 
     if isinstance(source, StoredModel):
         with open_tensors(source.path, shape) as tensors:
