@@ -27,7 +27,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_json_has_every_combination(model: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "engine", model, *QUICK, "--depth", "4,auto,exact", "--json"]) == 0
+    assert main(["bench", "engine", model, *QUICK, "--depth", "4,auto,exact", "--cache", "int8", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     cells = [(speed["batch"], speed["prompt"], speed["depth"]) for speed in report["speeds"]]
     assert cells == [(batch, 24, depth) for batch in (1, 2) for depth in ("4", "auto", "exact")]
@@ -36,12 +36,14 @@ def test_the_json_has_every_combination(model: str, capsys: pytest.CaptureFixtur
         assert speed["first_token_ms"] > 0
         assert speed["token_ms_p99"] >= speed["token_ms_p50"] > 0
         assert speed["depth"] == "auto" or speed["mean_depth"] == 4
+    assert report["runtime"] == "native, int8"  # and a cache in int8
     assert report["machine"]["threads"] == 1
     assert report["peak_memory_bytes"] > 2**20
 
 
 def test_the_table_shows_full_depth_and_auto(model: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "engine", model, *QUICK, "--runner", "torch", "--numbers", "int8"]) == 0
+    options = ["--runner", "torch", "--numbers", "int8", "--cache", "fp32"]
+    assert main(["bench", "engine", model, *QUICK, *options]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["batch", "prompt", "depth"]
     assert [line.split()[:3] for line in lines[1:5]] == [[b, "24", d] for b in ("1", "2") for d in ("4", "auto")]
@@ -65,6 +67,9 @@ def test_the_table_shows_full_depth_and_auto(model: str, capsys: pytest.CaptureF
         (["--threads", "0"], "threads"),
         (["--runner", "torch", "--numbers", "int4"], "int4 is for the native runner"),
         (["--numbers", "int3"], "int3"),
+        (["--runner", "torch", "--cache", "int8"], "cache int8 is for the native runner alone"),
+        (["--runner", "torch", "--cache", "bf16"], "leave it at auto"),
+        (["--cache", "int4"], "int4"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(options, named, model: str, capsys: pytest.CaptureFixture[str]) -> None:

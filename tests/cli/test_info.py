@@ -87,14 +87,19 @@ def test_the_machine_is_told_with_its_native_library(capsys: pytest.CaptureFixtu
     assert isinstance(library, Library)
     assert main(["info", "--machine", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert (facts["runner"], facts["numbers"]) == ("native", "int8")
+    assert [facts[name] for name in ("runner", "numbers", "cache")] == ["native", "int8", "bf16"]
     assert facts["native"]["file"] == str(library.path)
     assert facts["native"]["instruction_set"] in facts["native"]["instruction_sets"]
     assert main(["info", "--machine"]) == 0
     out = capsys.readouterr().out
     assert f"native library   {library.origin}" in out
     assert f"{library.instruction_set} (can run" in out
-    assert "the native runner, numbers int8" in out
+    assert "the native runner, numbers int8, cache bf16" in out
+
+
+def test_the_machine_is_told_without_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "nano", "--machine"]) == 2
+    assert "--machine is about no model: leave nano out" in capsys.readouterr().err
 
 
 def test_a_machine_without_the_library_is_told_why(
@@ -105,4 +110,4 @@ def test_a_machine_without_the_library_is_told_why(
     assert main(["info", "--machine"]) == 0
     out = capsys.readouterr().out
     assert "none: no C++ compiler was found" in out
-    assert "the torch runner, numbers fp32" in out
+    assert "the torch runner, numbers fp32, cache fp32" in out

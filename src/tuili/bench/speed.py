@@ -19,6 +19,7 @@ from typing import Any
 
 from tuili.data import Record
 from tuili.engine import (
+    CacheNumbers,
     Depth,
     Numbers,
     RunnerName,
@@ -42,7 +43,7 @@ class SpeedSettings:
     """What is measured: every combination of `batch` (prompts at once), `prompt` (tokens of each) and `depth`.
 
     new: the most tokens of a response. rounds: runs of each combination, whose medians are reported. runner, numbers,
-    threads: see `tuili.engine.load_runner`; by default there are as many threads as help.
+    cache, threads: see `tuili.engine.load_runner`; by default there are as many threads as help.
     """
 
     batch: abc.Sequence[int] = (1, 16)
@@ -52,6 +53,7 @@ class SpeedSettings:
     rounds: int = 3
     runner: RunnerName = "auto"
     numbers: Numbers = "auto"
+    cache: CacheNumbers = "auto"
     threads: int | None = None
 
 
@@ -97,6 +99,7 @@ def measure_speed(
         model,
         runner=settings.runner,
         numbers=settings.numbers,
+        cache=settings.cache,
         threads=threads,
         slots=max(settings.batch),
         prefix_cache_bytes=0,

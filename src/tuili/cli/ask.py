@@ -9,6 +9,7 @@ import typer
 
 from tuili.cli.app import EXIT_FAILURE
 from tuili.cli.options import (
+    CacheOption,
     DepthOption,
     JsonFlag,
     ModelOption,
@@ -51,6 +52,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Of what is drawn at random.")] = 0,
     runner: RunnerOption = "auto",
     numbers: NumbersOption = "auto",
+    cache: CacheOption = "auto",
     threads: ThreadsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -78,7 +80,7 @@ def run(
     given = {name: value for name, value in limits.items() if value is not None}
     budget = parse_settings(Budget, given, _option)
     sampling = parse_settings(Sampling, {"temperature": temperature, "seed": seed}, _option)
-    engine = load_engine(model, runner=runner, numbers=numbers, threads=threads, slots=1)
+    engine = load_engine(model, runner=runner, numbers=numbers, cache=cache, threads=threads, slots=1)
     (answer,) = engine.answer([Request(question, budget, sampling, layers)])
     if as_json:
         print(json.dumps(answer.as_json(), ensure_ascii=False, indent=2))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tuili.cli.options import (
+    CacheOption,
     JsonFlag,
     ModelArgument,
     NumbersOption,
@@ -50,6 +51,7 @@ def engine(
     ] = None,
     runner: RunnerOption = "auto",
     numbers: NumbersOption = "auto",
+    cache: CacheOption = "auto",
     threads: ThreadsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -67,7 +69,9 @@ def engine(
 
     stored = open_model(model)
     depths = chosen or [stored.shape.exit_layers[-1], "auto"]
-    settings = SpeedSettings(batches, prompts, depths, new, runner=runner, numbers=numbers, threads=threads)
+    settings = SpeedSettings(
+        batches, prompts, depths, new, runner=runner, numbers=numbers, cache=cache, threads=threads
+    )
     with progress_bar() as progress:
         report = {"model": model, **measure_speed(stored, settings, progress)}
     if as_json:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from tuili.cli.options import (
+    CacheOption,
     DataOption,
     DomainsOption,
     LevelsOption,
@@ -50,11 +51,12 @@ def run(
     data: DataOption = None,
     runner: RunnerOption = "auto",
     numbers: NumbersOption = "auto",
+    cache: CacheOption = "auto",
 ) -> None:
     """Promise at most a share of wrong answers: `tuili/calibration.json` in the model's folder, and a picture of it.
 
     The promise holds for requests that come as the sample does: bring your own with --data. It holds for a model that
-    is served with the same --runner and --numbers.
+    is served with the same --runner, --numbers and --cache.
     """
     tolerances, attempts, limits = (
         _numbers("--tolerance", tolerance, float),
@@ -81,7 +83,7 @@ def run(
     else:
         prompts, source = _problems_of_file(data, loaded, seed)
     with progress_bar() as progress:
-        calibration = calibrate(loaded, prompts, source, grid, progress, runner=runner, numbers=numbers)
+        calibration = calibrate(loaded, prompts, source, grid, progress, runner=runner, numbers=numbers, cache=cache)
     with whole_file(place) as part:
         part.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
     draw_risk_coverage(calibration, place.with_suffix(".svg"))

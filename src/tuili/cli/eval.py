@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tuili.cli.options import (
+    CacheOption,
     DataOption,
     DepthOption,
     DomainsOption,
@@ -42,6 +43,7 @@ def run(
     ] = None,
     runner: RunnerOption = "auto",
     numbers: NumbersOption = "auto",
+    cache: CacheOption = "auto",
     full: Annotated[bool, typer.Option("--full", help="Compare depths and measure experts as well.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the report here.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write the page here.")] = None,
@@ -77,6 +79,7 @@ def run(
         data=data,
         runner=runner,
         numbers=numbers,
+        cache=cache,
     )
     loaded = load_for(model, runner, numbers)
     in_folder = (loaded.path / EVAL_FILE, loaded.path / "README.md") if card else ()

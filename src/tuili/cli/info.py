@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuili.cli.options import JsonFlag, ModelArgument, find_model, result_console
+from tuili.cli.options import JsonFlag, find_model, result_console
+from tuili.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,10 @@ SHOWN_FIELDS = ("hidden_size", "vocab_size", "max_position_embeddings", "layered
 
 
 def run(
-    model: ModelArgument = "nano",
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="MODEL", help="Model folder, hub name or shipped name; nano by default."),
+    ] = None,
     of_machine: Annotated[
         bool, typer.Option("--machine", help="Show instead the processor, and the library that runs models on it.")
     ] = False,
@@ -30,13 +34,16 @@ def run(
     """Show a model's configuration, size, lineage and measured figures."""
     import json
 
-    facts = describe_machine() if of_machine else describe(*find_model(model))
+    if of_machine and model is not None:
+        raise InputError(f"--machine is about no model: leave {model} out")
+    name = "nano" if model is None else model
+    facts = describe_machine() if of_machine else describe(*find_model(name))
     if as_json:
         print(json.dumps(facts, ensure_ascii=False, indent=2))
     elif of_machine:
         _show_machine(result_console(), facts)
     else:
-        _show(result_console(), model, facts)
+        _show(result_console(), name, facts)
 
 
 def describe_machine() -> dict[str, Any]:
@@ -61,6 +68,7 @@ def describe_machine() -> dict[str, Any]:
         "native": native,
         "runner": choice.runner,
         "numbers": choice.numbers,
+        "cache": choice.cache,
     }
 
 
@@ -122,7 +130,7 @@ def _show_machine(console: Console, facts: dict[str, Any]) -> None:
         table.add_row(
             "instruction set", f"{native['instruction_set']} (can run {', '.join(native['instruction_sets'])})"
         )
-    table.add_row("models run by", f"the {facts['runner']} runner, numbers {facts['numbers']}")
+    table.add_row("models run by", f"the {facts['runner']} runner, numbers {facts['numbers']}, cache {facts['cache']}")
     console.print(table)
 
 

@@ -42,6 +42,14 @@ NumbersOption = Annotated[
         "--numbers", envvar="TUILI_NUMBERS", help="Format of weights and products; auto is int8, and fp32 with torch."
     ),
 ]
+CacheOption = Annotated[
+    Literal["auto", "fp32", "bf16", "int8"],
+    typer.Option(
+        "--cache",
+        envvar="TUILI_CACHE",
+        help="Format of keys and values; auto is bf16, and fp32 with numbers in fp32 and with torch.",
+    ),
+]
 ThreadsOption = Annotated[
     int | None,
     typer.Option(

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tuili.cli.options import NumbersOption, RunnerOption, ThreadsOption, find_model
+from tuili.cli.options import CacheOption, NumbersOption, RunnerOption, ThreadsOption, find_model
 from tuili.errors import InputError
 
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s]+")
@@ -30,6 +30,7 @@ def run(
     waiting: Annotated[int, typer.Option(min=1, help="Requests that may wait for each model; more are refused.")] = 256,
     runner: RunnerOption = "auto",
     numbers: NumbersOption = "auto",
+    cache: CacheOption = "auto",
     threads: ThreadsOption = None,
     keys_file: Annotated[
         Path | None,
@@ -105,5 +106,6 @@ def run(
         allowed_origins=tuple(allow_origin),
         traces=Traces() if traces is None else otlp_traces(traces),
     )
-    registry = ModelRegistry(models, engine_factory(slots, waiting, runner, numbers, threads), alarm_files)
+    make_engine = engine_factory(slots, waiting, runner=runner, numbers=numbers, cache=cache, threads=threads)
+    registry = ModelRegistry(models, make_engine, alarm_files)
     serve(registry, settings, host, port, drain, tls_cert, tls_key)

@@ -34,7 +34,7 @@ from .request import (
     Sampling,
     parse_settings,
 )
-from .runtime.choice import Choice, Numbers, RunnerName
+from .runtime.choice import CacheNumbers, Choice, Numbers, RunnerName, RunOptions
 from .runtime.load import default_choice, load_decoder, load_engine, load_runner, load_scheduler
 from .runtime.native.load import helpful_threads
 from .runtime.runner import ModelRunner, Observation, PrefillOutput, Runtime, StepOutput, StepPolicy
@@ -63,6 +63,7 @@ __all__ = [
     "Answered",
     "Attempt",
     "Budget",
+    "CacheNumbers",
     "Calibration",
     "CheckedStep",
     "Choice",
@@ -89,6 +90,7 @@ __all__ = [
     "Receipt",
     "Request",
     "RequestState",
+    "RunOptions",
     "RunnerName",
     "Runtime",
     "Sample",

@@ -31,6 +31,8 @@ one picture of a screen, so nobody sees the difference; to send a token costs as
 SWITCH_SECONDS = 0.0005
 """After which a thread that waits for Python's lock gets it, while a service is open. By default it is ten times as
 long, and so long an event loop beside a busy engine can answer nobody."""
+_INTERVALS, _INTERVALS_LOCK = list[float](), Lock()
+"""For each open service, the interval that it found. The last one that closes brings back what the first one found."""
 
 Result = TypeVar("Result")
 Command = tuple[Callable[[], None], Callable[[Exception], None]]
@@ -39,35 +41,6 @@ Command = tuple[Callable[[], None], Callable[[Exception], None]]
 
 class Closed(TuiliError):
     """The service takes no more requests."""
-
-
-class _Switching:
-    """Shortens Python's switch interval while services are open, and brings back what it was when the last is closed.
-
-    Whoever sets another interval meanwhile keeps it.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._open, self._before, self._set = Lock(), 0, 0.0, 0.0
-
-    def shorten(self) -> None:
-        """A service opens."""
-        with self._lock:
-            if not self._open:
-                self._before = sys.getswitchinterval()
-                sys.setswitchinterval(min(SWITCH_SECONDS, self._before))
-                self._set = sys.getswitchinterval()
-            self._open += 1
-
-    def restore(self) -> None:
-        """A service has been closed."""
-        with self._lock:
-            self._open -= 1
-            if not self._open and sys.getswitchinterval() == self._set:
-                sys.setswitchinterval(self._before)
-
-
-_SWITCHING = _Switching()
 
 
 class _Call:
@@ -106,7 +79,9 @@ class Service:
     async def __aenter__(self) -> Service:
         self._open = True
         self._thread.start()
-        _SWITCHING.shorten()
+        with _INTERVALS_LOCK:
+            _INTERVALS.append(sys.getswitchinterval())
+            sys.setswitchinterval(min(SWITCH_SECONDS, _INTERVALS[-1]))
         return self
 
     async def __aexit__(
@@ -116,7 +91,10 @@ class Service:
         try:
             await asyncio.to_thread(self._thread.join)
         finally:
-            _SWITCHING.restore()
+            with _INTERVALS_LOCK:
+                before = _INTERVALS.pop()
+                if not _INTERVALS:
+                    sys.setswitchinterval(before)
 
     async def observe(self) -> Observation | None:
         """`Engine.observe`, between two steps."""

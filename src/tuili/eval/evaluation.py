@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from tuili.engine import Decoder, Depth, Numbers, RunnerName, load_decoder
+from tuili.engine import CacheNumbers, Decoder, Depth, Numbers, RunnerName, load_decoder
 from tuili.errors import InputError
 from tuili.eval.depth import depth_point, depth_trends
 from tuili.eval.experts import ExpertReport, measure_experts
@@ -36,9 +36,9 @@ class EvalSettings:
 
     `depths` adds the comparison of depths, `full` that and the expert tables. `threshold` is the probability at which
     a token exits where `depth` is `auto`; None for the model's own. With `data`, a file of records, its problems are
-    measured instead, and `domains`, `levels`, `per_cell` and `seed` count for nothing. `runner` and `numbers` are those
-    of `tuili.engine.load_runner`; the expert tables are of torch's runner. Raises `InputError` for settings that
-    contradict each other.
+    measured instead, and `domains`, `levels`, `per_cell` and `seed` count for nothing. `runner`, `numbers` and `cache`
+    are those of `tuili.engine.load_runner`; the expert tables are of torch's runner. Raises `InputError` for settings
+    that contradict each other.
     """
 
     domains: Sequence[str] = ()
@@ -52,6 +52,7 @@ class EvalSettings:
     data: Path | None = None
     runner: RunnerName = "auto"
     numbers: Numbers = "auto"
+    cache: CacheNumbers = "auto"
 
     @property
     def compares_depths(self) -> bool:
@@ -118,6 +119,7 @@ def _decoder(loaded: LoadedModel, settings: EvalSettings, depth: Depth) -> Decod
         settings.threshold,
         runner=settings.runner,
         numbers=settings.numbers,
+        cache=settings.cache,
         threads=torch.get_num_threads(),  # the process has its share of the cores
     )
 

@@ -11,8 +11,9 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Unpack
 
-from tuili.engine import AlarmReading, Engine, Numbers, RunnerName, Service, load_engine
+from tuili.engine import AlarmReading, Engine, RunOptions, Service, load_engine
 from tuili.errors import InputError
 from tuili.serve.alarm_files import AlarmFiles
 from tuili.serve.errors import HttpError
@@ -211,9 +212,7 @@ def _return_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def engine_factory(
-    slots: int, waiting: int, runner: RunnerName = "auto", numbers: Numbers = "auto", threads: int | None = None
-) -> EngineFactory:
+def engine_factory(slots: int, waiting: int, **options: Unpack[RunOptions]) -> EngineFactory:
     """How a server makes its engines: `slots` attempts written together, at most `waiting` requests in the queue,
     run as `tuili.engine.load_runner` says.
 
@@ -221,6 +220,6 @@ def engine_factory(
     """
 
     def make_engine(path: Path) -> Engine:
-        return load_engine(path, runner=runner, numbers=numbers, threads=threads, slots=slots, waiting=waiting)
+        return load_engine(path, slots=slots, waiting=waiting, **options)
 
     return make_engine

@@ -114,9 +114,11 @@ def test_what_cannot_be_had_is_refused_with_the_reason(
         load_engine(folder, runner="native")
     with pytest.raises(InputError, match=f"int4 is for the native runner alone, and .*{MISSING}"):
         load_decoder(folder, numbers="int4")
+    with pytest.raises(InputError, match=rf"cache bf16 is asked for, .* in torch\.float32 \(.*{MISSING}\): leave"):
+        load_decoder(folder, cache="bf16")
     with pytest.raises(InputError, match="threads = 0"):
         load_runner(folder, threads=0)
-    for options in (["--runner", "native"], ["--numbers", "int4"]):
+    for options in (["--runner", "native"], ["--numbers", "int4"], ["--cache", "int8"], ["--cache", "bf16"]):
         assert main(["ask", "1 + 1?", "--model", str(folder), *options]) == 2
         error = capsys.readouterr().err
         assert MISSING in error
@@ -138,7 +140,16 @@ def test_the_native_runtime_tells_of_weights_that_were_rounded_before(folder: Pa
     library()
     assert str(load_runner(load_model(folder), runner="native").runtime) == "native, int8, cache bf16"
     halved = load_runner(load_model(folder, torch.bfloat16), runner="native")
-    assert str(halved.runtime) == "native, int8, cache bf16, weights rounded to bfloat16"
+    assert str(halved.runtime) == "native, int8, cache bf16, of torch.bfloat16"
+
+
+def test_a_folder_whose_weights_are_no_numbers_is_named(folder: Path) -> None:
+    library()
+    loaded = load_model(folder)
+    with torch.no_grad():
+        loaded.model.model.trunk[0].attention.o_proj.weight[0, 0] = torch.nan
+    with pytest.raises(InputError, match=rf"{folder}: a matrix of 16 x 16 has weights that are not finite"):
+        load_runner(loaded, runner="native")
 
 
 def test_a_verifier_is_read_where_it_is_asked_for() -> None:

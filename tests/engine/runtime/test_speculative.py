@@ -58,3 +58,24 @@ def test_the_tokens_are_those_of_the_full_depth(
         assert len(passes) < written / 10, "drafts that are always right are verified in few passes"
     if min_draft_prob == 0 and blend == 1:
         assert drafted > 1.5 * written, "drafts that are wrong are rejected"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_drafts_that_are_verified_in_the_rows_of_others_are_read_as_their_own(kind: Kind) -> None:
+    """As many drafts as others went deeper just before them, in the same rows of the table."""
+    model, tokenizer = tiny_model(top_units=2, window=4, max_unit=4)
+    randomize_weights(model)
+
+    def written(slots: int) -> list[list[int]]:
+        sequences = [
+            Sequence(list(ids), SequenceLimits(1 + n % 6), depth="exact" if n % 2 else 4)
+            for n, ids in enumerate(PROMPTS[:12])
+        ]
+        scheduler = scheduler_of(kind, model, tokenizer, slots=slots)
+        for sequence in sequences:
+            scheduler.submit(sequence)
+        while scheduler.busy:
+            scheduler.step()
+        return [sequence.tokens for sequence in sequences]
+
+    assert written(slots=4) == written(slots=1)

@@ -217,8 +217,8 @@ def test_a_calibration_is_of_the_engine_that_answered(monkeypatch: pytest.Monkey
     monkeypatch.setattr("tuili.eval.calibration.calibrate.collect_histories", collect)
     prompts = [LabelledPrompt("1", "1")] * 300
     grid = CalibrationGrid(tolerances=(0.1,), max_steps=(1, 2))
-    calibration = calibrate(nano, prompts, "made up", grid, runner="torch", numbers=numbers)
-    assert asked == [{"runner": "torch", "numbers": numbers}]
+    calibration = calibrate(nano, prompts, "made up", grid, runner="torch", numbers=numbers, cache="fp32")
+    assert asked == [{"runner": "torch", "numbers": numbers, "cache": "fp32"}]
     assert calibration.runtime == load_runner(nano, runner="torch", numbers=numbers).runtime
     assert calibration.checker == CHECKER_VERSION
 

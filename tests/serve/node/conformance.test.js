@@ -180,14 +180,16 @@ test("errors are of the client's own kinds, with code and field", async () => {
 
 test("whoever leaves is counted, and frees the place", async () => {
   const cancelled = () => metricSum("tuili_outcomes_total", 'outcome="cancelled"');
+  const atWork = () => metricSum("tuili_rows_running");
+  const endless = { ...asked, n: 16, depth: 12, max_completion_tokens: 1600, logit_bias: { 4: -100 } }; // 4 ends a response
   const before = await cancelled();
-  const stream = await client.chat.completions.create({ ...asked, stream: true, depth: 12 });
+  const stream = await client.chat.completions.create({ ...endless, stream: true });
   for await (const chunk of stream) if (chunk.choices[0].delta.reasoning) break;
-  await until(async () => (await cancelled()) === before + 1);
+  await until(async () => (await cancelled()) === before + 16 && (await atWork()) === 0);
   const leaving = new AbortController();
-  const whole = client.chat.completions.create({ ...asked, n: 8, depth: 12 }, { signal: leaving.signal });
-  await until(async () => (await metricSum("tuili_rows_running")) > 0);
+  const whole = client.chat.completions.create(endless, { signal: leaving.signal });
+  await until(async () => (await atWork()) > 0);
   leaving.abort();
   await assert.rejects(whole, OpenAI.APIUserAbortError);
-  await until(async () => (await cancelled()) > before + 1 && (await metricSum("tuili_rows_running")) === 0);
+  await until(async () => (await cancelled()) === before + 32 && (await atWork()) === 0);
 });

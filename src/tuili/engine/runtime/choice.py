@@ -1,4 +1,4 @@
-"""Which runner computes, and in which numbers: what was asked for, or what this machine does best.
+"""Which runner computes, in which numbers and with which cache: what was asked for, or what this machine does best.
 
 A choice that cannot be had is refused with its reason; only what was left open (`auto`) falls back. Loading is left to
 `load`.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict
 
 from tuili.errors import InputError
 
@@ -17,7 +17,18 @@ RunnerName = Literal["auto", "native", "torch"]
 library loads and the model is on a CPU, else torch."""
 Numbers = Literal["auto", "fp32", "bf16", "int8", "int4"]
 """The format of weights and products. auto: int8 for native, and for torch the format that the model was loaded in."""
-TORCH_NUMBERS: tuple[Numbers, ...] = ("auto", "fp32", "bf16", "int8")
+CacheNumbers = Literal["auto", "fp32", "bf16", "int8"]
+"""The format of keys and values. auto: bf16 for native, fp32 where its numbers are; for torch that of the weights."""
+_OF_TORCH = {"numbers": ("auto", "fp32", "bf16", "int8"), "cache": ("auto", "fp32", "bf16")}
+
+
+class RunOptions(TypedDict, total=False):
+    """How a model is to be run; what is left out is open. threads: of each step, by default as many as are faster."""
+
+    runner: RunnerName
+    numbers: Numbers
+    cache: CacheNumbers
+    threads: int | None
 
 
 @dataclass(frozen=True)
@@ -26,11 +37,14 @@ class Choice:
 
     runner: Literal["native", "torch"]
     numbers: Numbers
+    cache: CacheNumbers
     why: str = ""
 
 
-def choose(runner: RunnerName, numbers: Numbers, native_fault: Callable[[], str], device: str = "cpu") -> Choice:
-    """The runner and the numbers for a model.
+def choose(
+    runner: RunnerName, numbers: Numbers, cache: CacheNumbers, native_fault: Callable[[], str], device: str = "cpu"
+) -> Choice:
+    """The runner, the numbers and the cache for a model.
 
     Args:
         native_fault: why the native library cannot be used, empty where it can; asked only where that matters.
@@ -38,17 +52,20 @@ def choose(runner: RunnerName, numbers: Numbers, native_fault: Callable[[], str]
     Raises `InputError` for what cannot be had.
     """
     if runner == "torch":
-        return _torch(numbers, "")
+        return _torch(numbers, cache, "")
     fault = f"the model is on {device}, and it is for a CPU" if device != "cpu" else native_fault()
     if not fault:
-        return Choice("native", "int8" if numbers == "auto" else numbers)
+        best: CacheNumbers = "fp32" if numbers == "fp32" else "bf16"
+        return Choice("native", "int8" if numbers == "auto" else numbers, best if cache == "auto" else cache)
     if runner == "native":
         raise InputError(f"the native runner cannot be used: {fault}; put that right, or use the torch runner")
-    return _torch(numbers, f"the native runner cannot be used: {fault}")
+    return _torch(numbers, cache, f"the native runner cannot be used: {fault}")
 
 
-def _torch(numbers: Numbers, why: str) -> Choice:
-    if numbers not in TORCH_NUMBERS:
-        reason = why or "the torch runner was asked for"
-        raise InputError(f"{numbers} is for the native runner alone, and {reason}; use fp32, bf16 or int8")
-    return Choice("torch", numbers, why)
+def _torch(numbers: Numbers, cache: CacheNumbers, why: str) -> Choice:
+    for what, asked in (("numbers", numbers), ("cache", cache)):
+        if asked not in _OF_TORCH[what]:
+            reason = why or "the torch runner was asked for"
+            others = ", ".join(_OF_TORCH[what])
+            raise InputError(f"{what} {asked} is for the native runner alone, and {reason}; use one of {others}")
+    return Choice("torch", numbers, cache, why)

@@ -11,13 +11,13 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 from tuili.engine.decode import Decoder, check_depth
 from tuili.engine.engine import Engine
 from tuili.engine.promises.promises import load_promises
 from tuili.engine.request import Depth
-from tuili.engine.runtime.choice import Choice, Numbers, RunnerName, choose
+from tuili.engine.runtime.choice import CacheNumbers, Choice, Numbers, RunnerName, RunOptions, choose
 from tuili.engine.runtime.model_runner import StepRunner
 from tuili.engine.runtime.native.load import native_fault, native_step
 from tuili.engine.runtime.prefix_cache import PrefixCache
@@ -39,6 +39,7 @@ def load_runner(
     *,
     runner: RunnerName = "auto",
     numbers: Numbers = "auto",
+    cache: CacheNumbers = "auto",
     threads: int | None = None,
     slots: int = 16,
     prefix_cache_bytes: int = PREFIX_CACHE_BYTES,
@@ -48,27 +49,27 @@ def load_runner(
     """A runner of a model.
 
     Args:
-        runner, numbers: see `choice`.
+        runner, numbers, cache: see `choice`.
         threads: of each step; by default as many as are faster.
         slots: sequences that are decoded together.
         prefix_cache_bytes: memory for prompts that are kept for others that begin alike.
         verifies: read the verifier of the model's folder, if it has one, for responses that are submitted with
             `verify_from`.
         clock: the time in seconds.
-    Raises `InputError` for a runner or numbers that cannot be had, and `ModelFolderError` as `open_model` does.
+    Raises `InputError` for what cannot be had of these, and `ModelFolderError` as `open_model` does.
     """
-    check_threads(threads)
+    if threads is not None and threads < 1:
+        raise InputError(f"threads = {threads}: use at least 1")
     source = opened(model)
-    choice = choose(runner, numbers, native_fault, device_of(source))
+    choice = choose(runner, numbers, cache, native_fault, device_of(source))
     step: ModelStep[Any]
     if choice.runner == "native":
-        assert choice.numbers != "auto"
-        step = native_step(source, choice.numbers, threads, slots, verifies)
+        step = native_step(source, choice, threads, slots, verifies)
         LOG.info("model %s runs by %s; native library: %s", source.path.name, step.runtime, load_library())
     else:
         from tuili.engine.runtime.torch.load import torch_step
 
-        step = torch_step(source, choice.numbers, threads, slots, verifies)
+        step = torch_step(source, choice, threads, slots, verifies)
         LOG.info("model %s runs by %s%s", source.path.name, step.runtime, choice.why and f": {choice.why}")
     return StepRunner(step, source.tokenizer.end_id, prefix_cache=PrefixCache(prefix_cache_bytes), clock=clock)
 
@@ -76,28 +77,19 @@ def load_runner(
 def load_scheduler(
     model: ModelSource,
     *,
-    runner: RunnerName = "auto",
-    numbers: Numbers = "auto",
-    threads: int | None = None,
     slots: int = 16,
     chunk: int = 256,
     waiting: int = 1024,
     prefix_cache_bytes: int = PREFIX_CACHE_BYTES,
     verifies: bool = False,
     clock: Callable[[], float] = time.perf_counter,
+    **options: Unpack[RunOptions],
 ) -> Scheduler:
     """A scheduler over a runner; see `load_runner` and `Scheduler.of` for the arguments."""
     check_sizes(slots, chunk, waiting)
     source = opened(model)
     runs = load_runner(
-        source,
-        runner=runner,
-        numbers=numbers,
-        threads=threads,
-        slots=slots,
-        prefix_cache_bytes=prefix_cache_bytes,
-        verifies=verifies,
-        clock=clock,
+        source, slots=slots, prefix_cache_bytes=prefix_cache_bytes, verifies=verifies, clock=clock, **options
     )
     return Scheduler.of(runs, source.tokenizer, chunk=chunk, waiting=waiting, clock=clock)
 
@@ -105,34 +97,23 @@ def load_scheduler(
 def load_engine(
     model: ModelSource,
     *,
-    runner: RunnerName = "auto",
-    numbers: Numbers = "auto",
-    threads: int | None = None,
     exit_threshold: float | None = None,
     slots: int = 16,
     waiting: int = 1024,
     clock: Callable[[], float] = time.perf_counter,
+    **options: Unpack[RunOptions],
 ) -> Engine:
     """An engine that has been warmed up, with the verifier and the calibration of the model's folder.
 
     Args:
-        runner, numbers, threads: see `load_runner`.
         exit_threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
         slots: responses that are decoded together.
         waiting: attempts that may wait for a slot; further requests are refused.
         clock: the time in seconds.
+        options: see `load_runner`.
     """
     source = opened(model)
-    scheduler = load_scheduler(
-        source,
-        runner=runner,
-        numbers=numbers,
-        threads=threads,
-        slots=slots,
-        waiting=waiting,
-        verifies=True,
-        clock=clock,
-    )
+    scheduler = load_scheduler(source, slots=slots, waiting=waiting, verifies=True, clock=clock, **options)
     warm_up(scheduler)
     shape = shape_of(source)
     threshold = shape.exit_threshold if exit_threshold is None else exit_threshold
@@ -148,35 +129,24 @@ def load_decoder(
     exit_threshold: float | None = None,
     max_new_tokens: int = 400,
     batch_size: int = 64,
-    *,
-    runner: RunnerName = "auto",
-    numbers: Numbers = "auto",
-    threads: int | None = None,
+    **options: Unpack[RunOptions],
 ) -> Decoder:
     """A decoder over a model.
 
     Args:
         depth, exit_threshold, max_new_tokens: see `Decoder`.
         batch_size: prompts that are answered together; the next one starts when one has ended.
-        runner, numbers, threads: see `load_runner`.
+        options: see `load_runner`.
     """
     if max_new_tokens < 1 or batch_size < 1:
         raise InputError(f"max_new_tokens {max_new_tokens} and batch_size {batch_size} must be at least 1")
     source = opened(model)
     check_depth(depth, exit_threshold, shape_of(source).exit_layers)
-    scheduler = load_scheduler(
-        source, runner=runner, numbers=numbers, threads=threads, slots=batch_size, waiting=sys.maxsize
-    )
+    scheduler = load_scheduler(source, slots=batch_size, waiting=sys.maxsize, **options)
     return Decoder(scheduler, source.tokenizer, depth, exit_threshold, max_new_tokens)
 
 
 def default_choice() -> Choice:
     """How a model in a folder is run on this machine where nothing is asked for."""
-    choice = choose("auto", "auto", native_fault)
-    return choice if choice.runner == "native" else replace(choice, numbers="fp32")
-
-
-def check_threads(threads: int | None) -> None:
-    """Raise `InputError` for a number of threads that cannot be."""
-    if threads is not None and threads < 1:
-        raise InputError(f"threads = {threads}: use at least 1")
+    choice = choose("auto", "auto", "auto", native_fault)
+    return choice if choice.runner == "native" else replace(choice, numbers="fp32", cache="fp32")

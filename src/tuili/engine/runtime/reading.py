@@ -6,33 +6,17 @@ judgement. A score is the log-probability of a token behind those before it.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 from tuili.engine.runtime.runner import PrefillOutput
 from tuili.engine.runtime.sampler import token_logprobs
 from tuili.engine.runtime.step import ModelStep, StepBatch
 from tuili.engine.sequence import Sequence, TokenLogprobs
 
-
-class Reading(Protocol):
-    """One text that is read from a certain token on, and what is made of it."""
-
-    @property
-    def start(self) -> int:
-        """The first token that something is told about. The one before it predicts it, so it needs full depth too."""
-        ...
-
-    def before(self, batch: StepBatch, first: int, end: int) -> None:
-        """Look at rows that the trunk has read."""
-        ...
-
-    def after(self, batch: StepBatch, first: int, end: int) -> None:
-        """Look at the same rows at full depth."""
-        ...
-
-    def output(self, layer_steps: int) -> PrefillOutput:
-        """What the whole text led to."""
-        ...
+Reading: TypeAlias = "PromptScoring | VerifierPass"
+"""One text, and what is made of it from the token `start` on. The token before that predicts it, so it needs full depth
+too. `before` looks at rows that the trunk has read, `after` at the same rows at full depth; `output` is what the whole
+text led to."""
 
 
 def reading_of(step: ModelStep[Any], sequence: Sequence) -> Reading | None:

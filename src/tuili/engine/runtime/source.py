@@ -49,11 +49,3 @@ def shape_of(model: OpenModel) -> ModelShape:
 def device_of(model: OpenModel) -> str:
     """The kind of device that its weights are on, in torch's words."""
     return "cpu" if isinstance(model, StoredModel) else str(model.model.device.type)
-
-
-def rounded_to(model: OpenModel) -> str:
-    """The format to which its weights were rounded when torch loaded them, in torch's words; empty for none."""
-    if isinstance(model, StoredModel):
-        return ""
-    found = str(model.model.lm_head.weight.dtype).removeprefix("torch.")
-    return "" if found == "float32" else found

@@ -207,7 +207,7 @@ class Scheduler:
                 changed.append(sequence)
             self.costs.reading(sequence).observe(len(tokens), self.clock() - begun)
             if not only_read:
-                changed += self._end_late()
+                changed += (late for late in self._end_late() if late not in changed)
         return changed
 
     def _prefill_budget(self) -> int:

@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Unpack
 
 import numpy as np
 import torch
@@ -26,11 +27,10 @@ from tuili.engine import (
     Curve,
     Engine,
     Entry,
-    Numbers,
     Point,
     Request,
     RequestState,
-    RunnerName,
+    RunOptions,
     Runtime,
     Sample,
     StopReason,
@@ -137,13 +137,11 @@ def calibrate(
     source: str,
     grid: CalibrationGrid,
     progress: Progress = lambda *_: None,
-    *,
-    runner: RunnerName = "auto",
-    numbers: Numbers = "auto",
+    **options: Unpack[RunOptions],
 ) -> Calibration:
     """Answer every prompt and work out what can be promised about requests that are drawn as these prompts were.
 
-    `source` describes the prompts for the reader of the result. runner, numbers: see `tuili.engine.load_runner`;
+    `source` describes the prompts for the reader of the result. options: see `tuili.engine.load_runner`;
     the promises hold for a model that is run so. Raises `InputError` where there are too few prompts, or
     the model answers none.
     """
@@ -151,8 +149,8 @@ def calibrate(
     if len(prompts) * (FITTING_STRIDE - 1) < least * FITTING_STRIDE:
         needed = least * FITTING_STRIDE // (FITTING_STRIDE - 1) + 1
         raise InputError(f"{len(prompts)} problems: at least {needed} are needed")
-    runtime = load_runner(loaded, runner=runner, numbers=numbers, slots=1).runtime
-    answering = partial(load_engine, runner=runner, numbers=numbers)
+    runtime = load_runner(loaded, slots=1, **options).runtime
+    answering = partial(load_engine, **options)
     histories = collect_histories(loaded, prompts, max(grid.max_steps), max(grid.max_tokens), progress, answering)
     digest = hashlib.sha256("\n".join(f"{one.prompt}\0{one.answer}" for one in prompts).encode()).hexdigest()
     return certify_grid(histories, loaded, source, digest, grid, runtime)

@@ -7,20 +7,20 @@ changes anything in a runner at work.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
 
+from tuili.engine.runtime.choice import Choice
 from tuili.engine.runtime.native.step import NativeStep
 from tuili.engine.runtime.native.verifier import StoredVerifier
-from tuili.engine.runtime.source import OpenModel, rounded_to, shape_of
+from tuili.engine.runtime.source import OpenModel, shape_of
 from tuili.errors import InputError
 from tuili.machine import usable_cores
-from tuili.native import CacheFormat, NativeModel, NumberFormat, Sizes, Unavailable, load
+from tuili.native import Library, NativeModel, Sizes, Unavailable, load
 from tuili.store import ModelShape, StoredModel, count_parameters, open_tensors, read_verifier_file
 
-CACHE_FORMATS: Mapping[NumberFormat, CacheFormat] = {"fp32": "fp32", "bf16": "bf16", "int8": "bf16", "int4": "bf16"}
-"""In what keys and values are kept, by the numbers of the weights."""
 MANY_PARAMETERS = 20_000_000
 """A token that uses as many is faster with several threads; one that uses fewer spends its time waiting for them."""
 
@@ -31,25 +31,31 @@ def native_fault() -> str:
     return library.reason if isinstance(library, Unavailable) else ""
 
 
-def native_step(
-    source: OpenModel, numbers: NumberFormat, threads: int | None, slots: int, verifies: bool
-) -> NativeStep:
-    """A step by the native library. threads: None for as many as help."""
-    model = native_model(source, numbers, threads)
+def native_step(source: OpenModel, choice: Choice, threads: int | None, slots: int, verifies: bool) -> NativeStep:
+    """A step by the native library, which must have no fault. threads: None for as many as help."""
+    model = native_model(source, choice, threads)
     stored = read_verifier_file(source.path) if verifies else None
     verifier = None if stored is None else StoredVerifier(model, stored)
-    return NativeStep(model, shape_of(source), slots, verifier, rounded_to(source))
+    step = NativeStep(model, shape_of(source), slots, verifier)
+    if not isinstance(source, StoredModel) and (dtype := str(source.model.lm_head.weight.dtype)) != "torch.float32":
+        step.runtime = replace(step.runtime, numbers=f"{step.runtime.numbers}, of {dtype}")  # rounded before
+    return step
 
 
-def native_model(source: OpenModel, numbers: NumberFormat, threads: int | None = None) -> NativeModel:
-    """A model packed in these numbers. threads: None for as many as help."""
+def native_model(source: OpenModel, choice: Choice, threads: int | None = None) -> NativeModel:
+    """A model packed in the numbers of a choice for this library. threads: None for as many as help."""
+    numbers, cache = choice.numbers, choice.cache
+    assert numbers != "auto"
+    assert cache != "auto"
     library, shape = load(), shape_of(source)
-    if isinstance(library, Unavailable):
-        raise InputError(f"the native runner cannot be used: {library.reason}")
+    assert isinstance(library, Library)
 
     def pack(weights: Mapping[str, NDArray[Any]]) -> NativeModel:
         count = helpful_threads(shape) if threads is None else threads
-        return NativeModel(library, Sizes.of(shape), weights, numbers, CACHE_FORMATS[numbers], count)
+        try:
+            return NativeModel(library, Sizes.of(shape), weights, numbers, cache, count)
+        except InputError as error:
+            raise InputError(f"{source.path}: {error}") from error
 
     if isinstance(source, StoredModel):
         with open_tensors(source.path, shape) as tensors:

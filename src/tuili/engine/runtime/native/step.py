@@ -22,21 +22,14 @@ class NativeStep:
     Args:
         slots: slots of the cache.
         verifier: judges responses.
-        rounded: to what the weights were rounded before they were packed, which a calibration must know.
     """
 
     def __init__(
-        self,
-        model: NativeModel,
-        shape: ModelShape,
-        slots: int = 16,
-        verifier: StoredVerifier | None = None,
-        rounded: str = "",
+        self, model: NativeModel, shape: ModelShape, slots: int = 16, verifier: StoredVerifier | None = None
     ) -> None:
         self.shape, self.slots, self.verifies = shape, slots, verifier is not None
         numbers, cache = model.number_format, model.cache_format
-        told = numbers if numbers == cache else f"{numbers}, cache {cache}"
-        self.runtime = Runtime("native", f"{told}, weights rounded to {rounded}" if rounded else told)
+        self.runtime = Runtime("native", numbers if numbers == cache else f"{numbers}, cache {cache}")
         self._model, self._slots, self._verifier = model, model.slots(slots), verifier
         counters = model.counters
         self._counted = counters.expert_tokens.copy(), counters.tokens.copy(), counters.active_share.copy()

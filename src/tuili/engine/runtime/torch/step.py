@@ -62,8 +62,8 @@ class TorchStep:
         self._device, self._dtype = model.embedding_VM.device, model.embedding_VM.dtype
         self._cache = KVCache(model.config, slots, self._dtype, self._device)
         self._tally = Tally(model.config, self._device, count_every)
-        self._planned: tuple[TorchBatch, bytes] | None = None
-        """For which rows of which batch the plan of the groups holds."""
+        self._planned: bytes | None = None
+        """The rows of the table for which the plan of the groups holds."""
         self._plan: AttentionPlan
 
     def batch(self, rows: int) -> TorchBatch:
@@ -93,9 +93,10 @@ class TorchStep:
         """See `ModelStep`."""
         going = batch.going[:count]
         rows_N = self._rows(going)
-        if self._planned != (batch, going.tobytes()):
-            self._plan = build_plan(self._cache, batch.table[going], new=False)
-            self._planned = batch, going.tobytes()
+        table = batch.table[going]
+        if self._planned != (rows := table.tobytes()):
+            self._plan = build_plan(self._cache, table, new=False)
+            self._planned = rows
         batch.hidden[rows_N] = self._model.group(index, batch.hidden[rows_N], self._cache, self._plan, self._tally)
 
     @torch.inference_mode()
