@@ -76,6 +76,20 @@ def test_it_is_compiled_once_for_two_processes_and_kept(tmp_path: Path, compiler
     assert sorted(path.suffix for path in (tmp_path / "cache").glob("*/*")) == ["", ".seal", ".so"]
 
 
+def test_only_the_instruction_set_that_is_used_is_compiled(tmp_path: Path, compiler: Path):
+    variables = environment(tmp_path, compiler)
+    best, *others = build.instruction_sets()
+    assert loaded(variables).startswith("Library(")
+    assert [calls(tmp_path, f"/{name}.cpp") for name in (best, *others)] == [1] + [0] * len(others)
+    loaded({**variables, "TUILI_INSTRUCTION_SET": "portable"})
+    assert calls(tmp_path, "/portable.cpp") == 1
+
+
+def test_a_processor_that_nobody_knows_runs_the_portable_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(build, "PROCESSOR", tmp_path / "gone")
+    assert build.instruction_sets() == ("portable",)
+
+
 def test_a_damaged_a_foreign_and_another_versions_library_are_built_anew(tmp_path: Path, compiler: Path):
     variables = environment(tmp_path, compiler)
     path = Path(loaded(variables).splitlines()[1])

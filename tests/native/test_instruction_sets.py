@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.native.calling import library
-from tuili.native.build import UNITS
+from tuili.native.build import UNITS, instruction_sets
 
 ROOT = Path(__file__).parents[2]
 SETS = ["portable", *UNITS.get(platform.machine(), {})]
@@ -26,7 +25,7 @@ def run(instruction_set: str, *arguments: str) -> subprocess.CompletedProcess[st
 
 @pytest.mark.parametrize("instruction_set", SETS)
 def test_its_products_and_steps_pass_all_tests(instruction_set: str):
-    runs_here = library().instruction_sets
+    runs_here = instruction_sets()
     if instruction_set not in runs_here:
         pytest.skip(f"this processor runs {', '.join(runs_here)} alone")
     files = [f"tests/native/test_{name}.py" for name in ("products", "step", "verifier")]
@@ -35,12 +34,14 @@ def test_its_products_and_steps_pass_all_tests(instruction_set: str):
 
 
 def test_the_best_one_is_the_default():
-    names = library().instruction_sets
+    names = instruction_sets()
     assert names[-1] == "portable"
     assert list(names) == sorted(names, key=SETS.index, reverse=True)
+    done = run("", "-c", "from tuili.native import load; print(load().instruction_set)")
+    assert done.stdout == f"{names[0]}\n"
 
 
 def test_one_that_cannot_run_is_refused_with_those_that_can():
     done = run("sse9", "-c", "from tuili.native import load; print(repr(load()))")
-    expected = f"TUILI_INSTRUCTION_SET=sse9 cannot run here: choose one of {', '.join(library().instruction_sets)}"
+    expected = f"TUILI_INSTRUCTION_SET=sse9 cannot run here: choose one of {', '.join(instruction_sets())}"
     assert done.stdout == f"Unavailable(reason='{expected}')\n"

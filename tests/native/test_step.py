@@ -110,7 +110,7 @@ def test_a_row_that_cannot_be_read_is_refused_before_anything_is_done() -> None:
     texts = Texts(native_model(torch_model()), torch_model().config.shape, 2)
     texts.read([(0, ids(0, 5)), (1, ids(1, 5))])
     before = texts.slots.save(0, 5, 5)
-    for column, value in ((0, 2), (0, -1), (1, 300), (1, -1), (2, 99), (3, 6), (5, 90)):
+    for column, value in ((0, 2), (0, -1), (1, 300), (1, -1), (2, 99), (2, 6), (3, 6), (3, -1), (5, 90)):
         texts.write(0, 0, 9), texts.write(1, 1, 9)
         texts.batch.table[1, column] = value
         with pytest.raises(AssertionError, match="row"):

@@ -1,8 +1,11 @@
 """Compiling the native library: into a cache folder at first use, or into a wheel.
 
+A wheel has every instruction set. At first use only one is compiled, which takes a third of the time: the best one that
+this processor runs, or the one that is asked for.
+
 A library is sealed: a file beside it holds its hash, and one without a true seal is never loaded but built anew. The
-cache is keyed by the sources, the flags and the machine's kind; the compiler's identity is part of the file's name, so
-that a machine without a compiler still finds what was built before. Loading it is left to `library.py`.
+cache is keyed by the sources, the flags and the machine's kind; the file's name holds the compiler's identity and the
+instruction set, so that a machine without a compiler still finds what was built before. Loading is left to `library.py`.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ FLAGS = (
     "-fno-math-errno", "-Wno-psabi", "-Wno-ignored-attributes",
 )  # fmt: skip
 LINK_FLAGS = ("-shared", "-pthread", "-Wl,--as-needed", "-Wl,--no-undefined")
+PLAIN_UNITS = ("dispatch", "threads")
+"""Those that belong to no instruction set."""
 UNITS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "x86_64": {
         "avx2": ("-mavx2", "-mfma", "-mf16c"),
@@ -48,45 +53,66 @@ UNITS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "aarch64": {"neon": ("-march=armv8.2-a+dotprod",)},
 }  # fmt: skip
 """The instruction sets of a kind of machine, the plainest first, with their flags."""
+PROCESSOR = Path("/proc/cpuinfo")
+NEEDED = {
+    "avx2": {"avx2", "fma", "f16c"},
+    "avx512": {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni", "avx512_bf16"},
+    "neon": {"asimddp"},
+}
+"""What Linux must say of a processor that runs an instruction set."""
 
 
 class BuildError(TuiliError):
     """The library cannot be built here; the message is one line."""
 
 
-def built() -> Path:
-    """A sealed library for this machine: of the wheel, of the cache, or compiled now. Raises `BuildError`."""
+def instruction_sets() -> tuple[str, ...]:
+    """Those that this processor runs, the best first."""
+    try:
+        has = set(PROCESSOR.read_text().split())
+    except OSError:
+        has = set()
+    units = list(UNITS.get(platform.machine(), {}))
+    return (*(unit for unit in reversed(units) if NEEDED[unit] <= has), "portable")
+
+
+def built(wanted: str = "") -> Path:
+    """A sealed library for this machine: of the wheel, of the cache, or compiled now. It has the wanted instruction set
+    where that runs here. Raises `BuildError`."""
     if is_sealed(PREBUILT):
         return PREBUILT
     folder, compiler = cache_folder() / key(), find_compiler()
-    name = f"{_identity(compiler)}.so" if compiler else "*.so"
+    runs_here = instruction_sets()
+    unit = wanted if wanted in runs_here else runs_here[0]
+    name = f"{_identity(compiler) if compiler else '*'}-{unit}.so"
     found = _sealed_in(folder, name)
     if found:
         return found
     if compiler is None:
-        wanted = os.environ.get(COMPILER_VARIABLE)
-        raise BuildError(f"{COMPILER_VARIABLE}={wanted} is no program" if wanted else "no C++ compiler was found")
+        own = os.environ.get(COMPILER_VARIABLE)
+        raise BuildError(f"{COMPILER_VARIABLE}={own} is no program" if own else "no C++ compiler was found")
     try:
         _make_private(folder)
         with _locked(folder / "lock"):
             if not is_sealed(folder / name):  # else another process has just built it
-                compile_library(compiler, folder / name)
+                compile_library(compiler, folder / name, unit)
     except OSError as error:
         raise BuildError(f"{folder} cannot be written: {error.strerror or error}") from error
     return folder / name
 
 
-def compile_library(compiler: str, library: Path) -> None:
-    """Compile the sources to `library` and seal it. A unit that the compiler refuses is left out, but for the portable
-    one. Raises `BuildError`, and `OSError` where files cannot be written."""
-    units = UNITS.get(platform.machine(), {})
+def compile_library(compiler: str, library: Path, unit: str | None = None) -> None:
+    """Compile the sources to `library`, with one unit or with all, and seal it. A unit that the compiler refuses is
+    left out; the portable one stands in for it. Raises `BuildError`, and `OSError` where files cannot be written."""
+    units = {"portable": (), **UNITS.get(platform.machine(), {})}
     with tempfile.TemporaryDirectory(dir=library.parent, prefix=".build-") as scratch:
         folder = Path(scratch)
-        made = _compile(compiler, folder, {"threads": (), "portable": (), **units}, needed={"threads", "portable"})
-        with_units = tuple(f"-DTUILI_WITH_{name.upper()}" for name in units if name in made)
-        made |= _compile(compiler, folder, {"dispatch": with_units}, needed={"dispatch"})
+        wanted = {name: flags for name, flags in units.items() if unit in (None, name)}
+        made = _compile(compiler, folder, dict.fromkeys(PLAIN_UNITS, ()) | wanted, needed={*PLAIN_UNITS, "portable"})
+        if not made.keys() & units.keys():
+            made |= _compile(compiler, folder, {"portable": ()}, needed={"portable"})
         # Of an inline function that several units hold, the linker keeps the first one: it must run on every machine.
-        objects = [str(made[name]) for name in ("dispatch", "threads", "portable", *units) if name in made]
+        objects = [str(made[name]) for name in (*PLAIN_UNITS, *units) if name in made]
         part = folder / library.name
         _run([[compiler, *LINK_FLAGS, *objects, "-o", str(part)]], needed=[True])
         if not part.is_file():

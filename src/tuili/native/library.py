@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tuili.errors import TuiliError, one_line
-from tuili.native.build import PREBUILT, BuildError, built
+from tuili.native.build import PREBUILT, BuildError, built, instruction_sets
 
 ABI = 1
 """Grows with every change of a structure or a function that both sides see; `dispatch.cpp` says the same number."""
@@ -35,7 +35,7 @@ class Library:
     @property
     def origin(self) -> str:
         """Where it comes from: the package, or a compiler of this machine."""
-        return "of the package" if self.path == PREBUILT else f"compiled here by {self.path.stem.rpartition('-')[0]}"
+        return "of the package" if self.path == PREBUILT else f"compiled here by {self.path.stem.rsplit('-', 2)[0]}"
 
     def __str__(self) -> str:
         return f"{self.instruction_set}, {self.origin}"
@@ -67,7 +67,7 @@ def load() -> Library | Unavailable:
 @cache
 def _load(wanted: str) -> Library | Unavailable:
     try:
-        return _opened(built(), wanted)
+        return _opened(built(wanted), wanted)
     except (TuiliError, OSError, AttributeError) as error:  # the last one: what a compiler made has not our functions
         return Unavailable(one_line(error))
 
@@ -78,7 +78,8 @@ def _opened(path: Path, wanted: str) -> Library:
         raise BuildError(f"{path} has the interface {short.tuili_abi()} in place of {ABI}: remove it")
     short.tuili_instruction_set.restype = ctypes.c_char_p
     sets = tuple(name.decode() for name in takewhile(bool, map(short.tuili_instruction_set, count())))
-    chosen = wanted or sets[0]
+    chosen = wanted or next(iter(sets), instruction_sets()[0])
     if not short.tuili_choose(chosen.encode()):
-        raise BuildError(f"{INSTRUCTION_SET_VARIABLE}={wanted} cannot run here: choose one of {', '.join(sets)}")
+        others = ", ".join(name for name in instruction_sets() if name != chosen)
+        raise BuildError(f"{INSTRUCTION_SET_VARIABLE}={chosen} cannot run here: choose one of {others}")
     return Library(short, long, path, chosen, sets)

@@ -129,7 +129,8 @@ class NativeModel:
             np.zeros(layers),
         )
         pool = function(library.short, "tuili_threads", ctypes.c_void_p, ctypes.c_int32)(threads)
-        weakref.finalize(self, function(library.short, "tuili_threads_end", None, ctypes.c_void_p), pool)
+        ending = weakref.finalize(self, function(library.short, "tuili_threads_end", None, ctypes.c_void_p), pool)
+        ending.atexit = False  # a thread that is in a call then still needs the pool
         packing = Weights(weights, number_format)
         self._record = self._pack(packing, pool)
         self._kept = packing.kept

@@ -39,7 +39,7 @@ def build(folder: Path, variant: Variant, library: Path | None = None) -> Path:
     wanted += [(PROGRAM / "vectors.cpp", f"vectors_{name}", flags) for name, flags in sets.items()]
     wanted += [(SOURCE / "threads.cpp", "threads", ())]
     if not library:
-        wanted += [(SOURCE / "dispatch.cpp", "dispatch", with_units)]
+        wanted += [(SOURCE / "dispatch.cpp", "dispatch", ())]
         wanted += [(SOURCE / f"{name}.cpp", name, flags) for name, flags in sets.items()]
 
     def compiled(source: Path, name: str, flags: Iterable[str]) -> Path:

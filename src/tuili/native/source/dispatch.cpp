@@ -13,31 +13,30 @@
 
 namespace tuili {
 
-// The build defines TUILI_WITH_... for each unit that the compiler could make.
-namespace avx512 { extern const Table TABLE; }
-namespace avx2 { extern const Table TABLE; }
-namespace neon { extern const Table TABLE; }
-namespace portable { extern const Table TABLE; }
+// Null where the build has no such unit.
+#define TUILI_UNIT(set) namespace set { extern __attribute__((weak)) const Table TABLE; }
+TUILI_UNIT(avx512)
+TUILI_UNIT(avx2)
+TUILI_UNIT(neon)
+TUILI_UNIT(portable)
 
 namespace {
 
 struct Choice {
   const Table* table;
-  bool (*runs_here)();
+  bool (*supported)();
+  bool runs_here() const { return table && supported(); }
 };
 
 const Choice CHOICES[] = {
-#if defined(TUILI_WITH_AVX512)
+#if defined(__x86_64__)
     {&avx512::TABLE, [] {
        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni") &&
               __builtin_cpu_supports("avx512bf16");
      }},
-#endif
-#if defined(TUILI_WITH_AVX2)
     {&avx2::TABLE, [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }},
-#endif
-#if defined(TUILI_WITH_NEON)
+#elif defined(__aarch64__)
     {&neon::TABLE, [] { return (getauxval(AT_HWCAP) >> 20 & 1) != 0; }},  // HWCAP_ASIMDDP
 #endif
     {&portable::TABLE, [] { return true; }},
@@ -63,7 +62,7 @@ TUILI_EXPORT const char* tuili_instruction_set(int32_t index) {
 // Choose an instruction set by its name: 1 where it can run, else 0. One must be chosen before any other call.
 TUILI_EXPORT int32_t tuili_choose(const char* name) {
   for (const Choice& choice : CHOICES)
-    if (std::strcmp(choice.table->name, name) == 0 && choice.runs_here()) {
+    if (choice.runs_here() && std::strcmp(choice.table->name, name) == 0) {
       chosen = choice.table;
       return 1;
     }

@@ -24,7 +24,8 @@ inline bool fits(const Model& model, const Slots& slots, const Token& token) {
   const Slot& slot = slots.slots[token.slot];
   const Sizes& sizes = model.sizes;
   if (token.position < 0 || token.position >= std::min(slot.tokens, sizes.positions)) return false;
-  if (sizes.layered && (token.unit < 0 || token.unit >= slot.units || token.held < 0 || token.held > token.position)) return false;
+  const int begin = token.position - token.held;  // of the unit; each unit before it has a token or more
+  if (sizes.layered && (token.held < 0 || token.unit < 0 || token.unit >= slot.units || token.unit > begin)) return false;
   return std::all_of(token.recent, token.recent + sizes.convolution, [&](int id) { return id < sizes.vocabulary; });
 }
 
