@@ -4,8 +4,9 @@ A wheel has every instruction set. At first use only one is compiled, which take
 this processor runs, or the one that is asked for.
 
 A library is sealed: a file beside it holds its hash, and one without a true seal is never loaded but built anew. The
-cache is keyed by the sources, the flags and the machine's kind; the file's name holds the compiler's identity and the
-instruction set, so that a machine without a compiler still finds what was built before. Loading is left to `library.py`.
+cache is keyed by the sources, the flags and the kind of machine; the name of a file holds the compiler and the
+instruction set, so that a machine without a compiler still finds what was built before. Loading it is left to
+`library.py`.
 """
 
 from __future__ import annotations
