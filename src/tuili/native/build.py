@@ -21,7 +21,7 @@ import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -69,10 +69,9 @@ class BuildError(TuiliError):
 
 def instruction_sets() -> tuple[str, ...]:
     """Those that this processor runs, the best first."""
-    try:
-        has = set(PROCESSOR.read_text().split())
-    except OSError:
-        has = set()
+    has: set[str] = set()
+    with suppress(OSError), PROCESSOR.open() as lines:  # the first core tells it; asking many takes time
+        has = next((set(line.split()) for line in lines if line.startswith(("flags", "Features"))), has)
     units = list(UNITS.get(platform.machine(), {}))
     return (*(unit for unit in reversed(units) if NEEDED[unit] <= has), "portable")
 
