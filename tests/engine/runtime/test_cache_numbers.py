@@ -70,3 +70,12 @@ def test_texts_are_nearly_the_same_with_a_cache_of_8_bits() -> None:
 
     pairs = [pair for texts in zip(written("bf16"), written("int8"), strict=True) for pair in zip(*texts, strict=False)]
     assert sum(first == second for first, second in pairs) >= 0.95 * len(pairs) > 500
+
+
+def test_with_8_bits_copied_prompts_and_batches_change_no_text() -> None:
+    library()
+    questions = [problem.prompt for problem in unseen_problems(domain_names(), [1], per_cell=1, seed=6)]
+    alone, together = (load_decoder("nano", 12, max_new_tokens=30, cache="int8", batch_size=size) for size in (1, 8))
+    expected = [generation.tokens for generation in alone.generate(questions)]
+    for _ in range(2):  # the second time, prompts are copies of what was read the first time
+        assert [generation.tokens for generation in together.generate(questions)] == expected
