@@ -4,8 +4,9 @@ A wheel has every instruction set. At first use only one is compiled, which take
 this processor runs, or the one that is asked for.
 
 A library is sealed: a file beside it holds its hash, and one without a true seal is never loaded but built anew. The
-cache is keyed by the sources, the flags and the machine's kind; the file's name holds the compiler's identity and the
-instruction set, so that a machine without a compiler still finds what was built before. Loading is left to `library.py`.
+cache is keyed by the sources, the flags and the kind of machine; the name of a file holds the compiler and the
+instruction set, so that a machine without a compiler still finds what was built before. Loading it is left to
+`library.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -68,10 +69,9 @@ class BuildError(TuiliError):
 
 def instruction_sets() -> tuple[str, ...]:
     """Those that this processor runs, the best first."""
-    try:
-        has = set(PROCESSOR.read_text().split())
-    except OSError:
-        has = set()
+    has: set[str] = set()
+    with suppress(OSError), PROCESSOR.open() as lines:  # the first core tells it; asking many takes time
+        has = next((set(line.split()) for line in lines if line.startswith(("flags", "Features"))), has)
     units = list(UNITS.get(platform.machine(), {}))
     return (*(unit for unit in reversed(units) if NEEDED[unit] <= has), "portable")
 

@@ -9,7 +9,6 @@ import ctypes
 import os
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ class Library:
     path: Path
     instruction_set: str
     instruction_sets: tuple[str, ...]
-    """Those that were built and run on this processor, the best first."""
+    """Those that this processor runs, the best first. Each is compiled where it is asked for."""
 
     @property
     def origin(self) -> str:
@@ -78,9 +77,9 @@ def _opened(path: Path, wanted: str) -> Library:
     if short.tuili_abi() != ABI:
         raise BuildError(f"{path} has the interface {short.tuili_abi()} in place of {ABI}: remove it")
     short.tuili_instruction_set.restype = ctypes.c_char_p
-    sets = tuple(name.decode() for name in takewhile(bool, map(short.tuili_instruction_set, count())))
-    chosen = wanted or next(iter(sets), instruction_sets()[0])
+    best, runs_here = short.tuili_instruction_set(0), instruction_sets()
+    chosen = wanted or (best.decode() if best else runs_here[0])
     if not short.tuili_choose(chosen.encode()):
-        others = ", ".join(name for name in instruction_sets() if name != chosen)
+        others = ", ".join(name for name in runs_here if name != chosen)
         raise BuildError(f"{INSTRUCTION_SET_VARIABLE}={chosen} cannot run here: choose one of {others}")
-    return Library(short, long, path, chosen, sets)
+    return Library(short, long, path, chosen, runs_here)

@@ -93,8 +93,8 @@ class Batch:
     def __init__(self, model: NativeModel, rows: int) -> None:
         sizes = model.sizes
         self.table = np.zeros((rows, 4 + sizes.convolution_width), np.int32)
-        self.hidden = aligned(rows * sizes.hidden_size, np.float32).reshape(rows, -1)
-        self.logits = aligned(rows * sizes.vocab_size, np.float32).reshape(rows, -1)
+        self.hidden = aligned(rows * sizes.hidden_size, np.float32).reshape(rows, sizes.hidden_size)
+        self.logits = aligned(rows * sizes.vocab_size, np.float32).reshape(rows, sizes.vocab_size)
         self.best, self.top_prob = np.zeros(rows, np.int32), np.zeros(rows, np.float32)
         self.going = np.arange(rows, dtype=np.int32)
         self._workspace, self._model = aligned(model.step_bytes(rows), np.uint8), model
@@ -160,6 +160,7 @@ class NativeModel:
 
     def trunk(self, slots: Slots, batch: Batch, count: int) -> None:
         """Read the tokens of rows 0 to `count` - 1 of the table: they enter their slots, and go through the trunk."""
+        assert count <= len(batch.table)
         read = self._trunk[count > self._short_rows](batch.address, slots.address, count)
         assert read == count, f"row {batch.table[read]} has no room in its slot, or ids beyond the vocabulary"
 

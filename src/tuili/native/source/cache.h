@@ -4,8 +4,6 @@
 // vector, whatever the size of a head. A unit's mean is taken from its tokens when the next unit begins. An open unit has
 // none, because no query reads it; so tokens may be written again behind any token without a trace of what stood there.
 #pragma once
-#include <cmath>
-
 #include "rows.h"
 #include "step.h"
 
@@ -24,7 +22,6 @@ struct Tokens {
     return *reinterpret_cast<const Token*>(table + int64_t(rows ? rows[i] : i) * columns);
   }
 };
-
 
 inline int head_stride(const Sizes& sizes) { return padded(sizes.head_size, BLOCK); }
 inline int64_t plane(const Sizes& sizes, int set, Part part, int head) {

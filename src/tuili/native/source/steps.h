@@ -1,6 +1,5 @@
 // The steps of decoding as Python calls them: the trunk, one group of reasoning layers, an exit.
 #pragma once
-#include "exits.h"
 #include "experts.h"
 #include "verifier.h"
 

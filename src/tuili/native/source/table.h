@@ -1,8 +1,6 @@
 // What an instruction set offers: one function pointer for each function of the library that is compiled for it.
 #pragma once
-#include "matrix.h"
 #include "step.h"
-#include "threads.h"
 
 namespace tuili {
 

@@ -1,6 +1,5 @@
 // The body of each instruction set's unit: everything that is compiled for it, and its table.
 #pragma once
-#include "product.h"
 #include "steps.h"
 #include "table.h"
 

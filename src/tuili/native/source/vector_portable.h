@@ -1,5 +1,7 @@
 // Any processor: 4 lanes, which compilers turn into its own vectors or into single numbers.
 #pragma once
+#include <algorithm>
+
 #include "lanes.h"
 
 namespace tuili::portable {
@@ -11,10 +13,7 @@ inline Floats load_fp16(const uint16_t* p) {  // exact: the exponent's bias is c
 }
 inline Floats fma(Floats a, Floats b, Floats c) { return a * b + c; }  // rounded twice: one rounding is slow without hardware
 inline float sum(Floats a) { return (a[0] + a[2]) + (a[1] + a[3]); }
-inline float largest(Floats a) {
-  const float low = a[0] > a[1] ? a[0] : a[1], high = a[2] > a[3] ? a[2] : a[3];
-  return low > high ? low : high;
-}
+inline float largest(Floats a) { return std::max(std::max(a[0], a[1]), std::max(a[2], a[3])); }
 
 constexpr int INPUT_OFFSET = 0;
 inline Ints dot_int8(Ints sum, Words x, Words w) {
