@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,9 +42,10 @@ class Library:
 
 @dataclass(frozen=True)
 class Unavailable:
-    """Why there is no native library here, in one line."""
+    """Why there is no native library here, in one line. asked: whether `TUILI_INSTRUCTION_SET` asks for one."""
 
     reason: str
+    asked: bool = field(default=False, repr=False)
 
     def __str__(self) -> str:
         return self.reason
@@ -68,7 +69,7 @@ def _load(wanted: str) -> Library | Unavailable:
     try:
         return _opened(built(wanted), wanted)
     except (TuiliError, OSError, AttributeError) as error:  # the last one: what a compiler made has not our functions
-        return Unavailable(one_line(error))
+        return Unavailable(one_line(error), asked=bool(wanted))
 
 
 def _opened(path: Path, wanted: str) -> Library:

@@ -125,6 +125,16 @@ def test_what_cannot_be_had_is_refused_with_the_reason(
         assert error.count("\n") == 1
 
 
+def test_an_instruction_set_that_cannot_be_had_is_refused_and_torch_does_not_need_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library()
+    monkeypatch.setenv("TUILI_INSTRUCTION_SET", "sse9")
+    with pytest.raises(InputError, match="TUILI_INSTRUCTION_SET=sse9 cannot run here: choose one of "):
+        load_runner(folder)
+    assert str(load_runner(folder, runner="torch").runtime).startswith("torch, fp32")
+
+
 def test_torch_runs_a_model_in_the_numbers_that_it_has(folder: Path) -> None:
     assert str(load_runner(folder, runner="torch", numbers="bf16").runtime) == "torch, bf16"
     halved = load_model(folder, torch.bfloat16)

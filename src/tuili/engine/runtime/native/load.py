@@ -18,7 +18,7 @@ from tuili.engine.runtime.native.verifier import StoredVerifier
 from tuili.engine.runtime.source import OpenModel, shape_of
 from tuili.errors import InputError
 from tuili.machine import usable_cores
-from tuili.native import Library, NativeModel, Sizes, Unavailable, load
+from tuili.native import Library, NativeModel, Sizes, load
 from tuili.store import ModelShape, StoredModel, count_parameters, open_tensors, read_verifier_file
 
 MANY_PARAMETERS = 20_000_000
@@ -26,9 +26,16 @@ MANY_PARAMETERS = 20_000_000
 
 
 def native_fault() -> str:
-    """Why the native library cannot be used on this machine; empty where it can. It is compiled if it must be."""
+    """Why the native library cannot be used on this machine; empty where it can. It is compiled if it must be.
+
+    Raises `InputError` where an instruction set is asked for that cannot be had.
+    """
     library = load()
-    return library.reason if isinstance(library, Unavailable) else ""
+    if isinstance(library, Library):
+        return ""
+    if library.asked:
+        raise InputError(library.reason)
+    return library.reason
 
 
 def native_step(source: OpenModel, choice: Choice, threads: int | None, slots: int, verifies: bool) -> NativeStep:
