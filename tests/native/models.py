@@ -57,6 +57,15 @@ SHAPES: dict[str, dict[str, object]] = {
         "window": 1,
         "top_units": 1,
     },
+    "heads of 2, every expert": {
+        "head_dim": 2,
+        "num_experts_per_tok": 6,
+        "num_attention_heads": 13,
+        "num_key_value_heads": 1,
+        "convolution_width": 32,
+        "max_unit": 1,
+    },
+    "heads of 256, an only expert": {"head_dim": 256, "num_experts": 1, "num_experts_per_tok": 1, "hidden_size": 17},
     "heads of 64": {"head_dim": 64, "num_attention_heads": 3, "num_key_value_heads": 1, "window": 40},
     "heads of 128": {"head_dim": 128, "num_attention_heads": 2, "num_key_value_heads": 2, "max_unit": 3},
 }

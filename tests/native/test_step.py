@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -104,6 +106,38 @@ def test_tensors_in_bf16_equal_the_same_numbers_in_fp32() -> None:
         Texts(NativeModel(library(), sizes, tensors, "fp32"), shape, 1).read([(0, text)]) for tensors in (wide, narrow)
     )
     assert np.array_equal(wide_XTV, narrow_XTV)
+
+
+@pytest.mark.parametrize("name", ["embed_tokens.weight", "trunk.0.attention.q_norm.weight", "shared_norm.weight"])
+@pytest.mark.parametrize(("numbers", "cache"), [("fp32", "fp32"), ("int8", "int8")])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_lead_to_a_token_all_the_same(
+    value: float, numbers: str, cache: str, name: str
+) -> None:
+    model = torch_model(window=4, top_units=2, max_unit=3)
+    tensors = {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()}
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].copy()
+    tensors[f"model.{name}"].reshape(-1)[::7] = value
+    native = NativeModel(library(), Sizes.of(model.config.shape), tensors, numbers, cache)
+    texts = Texts(native, model.config.shape, 2)
+    texts.read([(0, ids(0, 40)), (1, ids(1, 20))])
+    best_R = texts.batch.best[:60]
+    assert ((best_R >= 0) & (best_R < native.sizes.vocab_size)).all()
+
+
+def test_two_models_run_in_two_threads_at_once() -> None:
+    """Calls of this size give the interpreter's lock away."""
+    model, text = torch_model(hidden_size=256, intermediate_size=1024, moe_intermediate_size=256), ids(0, 60)
+    pairs = [Texts(native_model(model, threads=2), model.config.shape, 1) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda texts: np.stack([read_anew(texts, text) for _ in range(5)]), pairs)
+    expected_XTV = read_anew(Texts(native_model(model), model.config.shape, 1), text)
+    assert (first == expected_XTV).all() and (second == expected_XTV).all()
+
+
+def read_anew(texts: Texts, text: list[int]) -> np.ndarray:
+    texts.cut(0, 0)
+    return texts.read([(0, text)])
 
 
 def test_a_row_that_cannot_be_read_is_refused_before_anything_is_done() -> None:

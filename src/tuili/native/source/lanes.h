@@ -29,7 +29,6 @@ inline Vector vector_at(const void* p) {
 
 inline Floats zero() { return Floats{}; }
 inline Floats all(float x) { return x - Floats{}; }
-inline Ints all_ints(int32_t x) { return x - Ints{}; }
 inline Words all_words(uint32_t x) { return x - Words{}; }
 inline Floats floats(Ints a) { return __builtin_convertvector(a, Floats); }
 
@@ -74,9 +73,9 @@ inline Ints rounded(Vector a) { return Ints(a + WHOLE) - bits<int32_t>(WHOLE); }
 // products with signed inputs are summed over one group, on top of its `offset`.
 struct Pair { Floats low, high; };  // two bf16
 template <class Word>
-inline Pair pair(Word word) { return {all(bits<float>(word << 16)), all(bits<float>(word & 0xffff0000))}; }
+inline Pair pair(Word word) { return {Floats(all_words(word) << 16), Floats(all_words(word) & 0xffff0000)}; }
 template <class Int>
-inline Ints begin_nibbles(Int offset) { return all_ints(offset); }
+inline Ints begin_nibbles(Int offset) { return offset - Ints{}; }
 template <class Sum>
 inline Ints end_nibbles(Sum sum, int32_t) { return sum; }
 inline Words low_nibbles(Words w) { return w & 0x0f0f0f0f; }

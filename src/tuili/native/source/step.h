@@ -118,7 +118,7 @@ struct Response {
 };
 
 static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 248 && sizeof(Model) == 256 && sizeof(Slot) == 40, "mirrored");
-static_assert(sizeof(Slots) == 16 && sizeof(Batch) == 72 && sizeof(Response) == 64, "by records.py");
-static_assert(sizeof(VerifierLayer) == 192 && sizeof(Verifier) == 224, "too");
+static_assert(sizeof(Slots) == 16 && sizeof(Batch) == 72, "too");
+static_assert(sizeof(VerifierLayer) == 192 && sizeof(Verifier) == 224 && sizeof(Response) == 64, "too");
 
 }  // namespace tuili
