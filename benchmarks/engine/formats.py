@@ -53,7 +53,7 @@ TokenLogprobs = Any
 def measure(blocks: int = 21, per_cell: int = 200, formats: tuple[str, ...] = FORMATS) -> Measured:
     """Tokens and texts over `blocks` of 48 prompts; accuracy over `per_cell` problems of each domain and level."""
     torch.set_num_threads(1)  # nano's operations are too small for several
-    cells, compared = Cells("formats", {}), Compared(load_model("nano"))
+    cells, compared = Cells("formats", {"blocks": blocks}), Compared(load_model("nano"))
     chosen = [computing("native", numbers).numbers for numbers in formats]
     figures: dict[str, Figure] = {}
     problems = unseen_problems(domain_names(), LEVELS, blocks, SEED)
