@@ -61,6 +61,31 @@ ENGINE = (
         "{:.2f}",
         "1.3",
     ),
+    *(
+        bench(
+            f"`nano`: share of the torch step's tokens in fp32 that the native step in {numbers} takes for likeliest",
+            "formats",
+            f"{numbers}_equal_tokens",
+            "{:.4f}",
+            goal,
+        )
+        for numbers, goal in (("bf16", "0.999"), ("int8", "0.995"), ("int4", "none"))
+    ),
+    Row(
+        "`nano`, native step in fp32: answers under random budgets that are those of the torch step",
+        results("formats"),
+        (
+            joined("{} of {}", middle("budgeted_equal_texts", "{:,.0f}"), middle("budgeted_prompts", "{:,.0f}")),
+            text("all"),
+        ),
+    ),
+    bench(
+        "`nano`, native step in 8 bits: points of accuracy over the torch step in fp32, 9,600 problems",
+        "formats",
+        "int8_over_torch",
+        "{:+.2f}",
+        "within 0.2",
+    ),
     budgets(
         "Points of accuracy of up to 4 attempts over 1 attempt",
         "steps_4_over_steps_1",
