@@ -86,6 +86,16 @@ ENGINE = (
         "{:+.2f}",
         "within 0.2",
     ),
+    *(
+        bench(
+            f"Processor time of the layers above the runner, {rows} a step, streamed through the service: us a token",
+            "layers",
+            f"service_rows_{number}_streamed",
+            "{:.1f}",
+            "30",
+        )
+        for number, rows in ((1, "1 response"), (16, "16 responses"))
+    ),
     budgets(
         "Points of accuracy of up to 4 attempts over 1 attempt",
         "steps_4_over_steps_1",
