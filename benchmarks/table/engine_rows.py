@@ -8,7 +8,6 @@ from benchmarks.table.rows import (
     difference,
     joined,
     middle,
-    ratio,
     results,
     text,
 )
@@ -19,12 +18,17 @@ def budgets(what: str, key: str, form: str, goal: str) -> Row:
     return Row(what, results("budgets"), (difference(key, form), text(goal)))
 
 
-def engine(prompts: str, tuili: str, tuili_how: str, other: str, other_how: str, goal: str = "1") -> Row:
+def engine(size: str, shape: str, tuili: str, how: str, other: str, other_how: str, goal: str) -> Row:
     """A row of our speed over another engine's, in tokens per second of processor time of one thread."""
-    over, under = (f"24m_1_{key}_{prompts}x32_tokens_per_cpu_second" for key in (tuili, other))
-    number = "1 prompt" if prompts == "1" else f"{prompts} prompts"
-    what = f"Speed of writing, {number} at a time: Tuili in {tuili_how}, over {other_how}"
-    return Row(what, results("engine"), (ratio(over, under), text(goal)))
+    key = f"{size}_1_{tuili}_{shape}_tokens_per_cpu_second_over_{other}"
+    done = "Reading a prompt of 512 tokens" if shape.startswith("reading") else f"Writing, {PROMPTS[shape]} at a time"
+    return bench(f"{done}, {SIZES[size]}: Tuili in {how}, over {other_how}", "engine", key, "{:.2f}", goal)
+
+
+SIZES = {"nano": "the size of nano", "24m": "24M active parameters", "135m": "135M active parameters"}
+PROMPTS = {"1x32": "1 prompt", "16x32": "16 prompts"}
+AT_ONE = {"nano": "2", "24m": "1.25", "135m": "1.4"}
+"""The goals of 8 bits at full depth over llama.cpp's, 1 prompt at a time, by size."""
 
 
 ENGINE = (
@@ -34,30 +38,30 @@ ENGINE = (
         (
             joined(
                 "{} of {}",
-                middle("batch_16_eager_identical", "{:,.0f}"),
+                middle("batch_16_fp32_identical", "{:,.0f}"),
                 middle("batch_16_prompts", "{:,.0f}"),
             ),
             text("all"),
         ),
     ),
     bench(
-        "`nano`, fp32, 16 prompts at a time: speed of verified drafts over full depth, not compiled",
+        "`nano`, fp32, 16 prompts at a time: speed of verified drafts over full depth",
         "exact",
-        "batch_16_eager_exact_tokens_per_second_over_full",
+        "batch_16_fp32_exact_tokens_per_second_over_full",
         "{:.2f}",
         "1.3",
     ),
     bench(
-        "`nano`, fp32, 1 prompt at a time: speed of chosen depth over full depth, compiled",
+        "`nano`, 8 bits, 1 prompt at a time: speed of chosen depth over full depth",
         "exact",
-        "batch_1_compiled_auto_tokens_per_second_over_full",
+        "batch_1_int8_auto_tokens_per_second_over_full",
         "{:.2f}",
         "2.3",
     ),
     bench(
-        "`nano`, fp32, 16 prompts at a time: speed of chosen depth over full depth, compiled",
+        "`nano`, 8 bits, 16 prompts at a time: speed of chosen depth over full depth",
         "exact",
-        "batch_16_compiled_auto_tokens_per_second_over_full",
+        "batch_16_int8_auto_tokens_per_second_over_full",
         "{:.2f}",
         "1.3",
     ),
@@ -161,55 +165,66 @@ ENGINE = (
     ),
 )
 
-FP32, BF16, INT8 = "ours_fp32_eager_full", "ours_bf16_compiled", "ours_int8_compiled"
+FULL, EXITS = "8 bits, full depth", "8 bits, depth chosen"
+Q8, Q4, OPENVINO = "llama.cpp in 8 bits (q8_0)", "llama.cpp in 4 bits (q4_0)", "OpenVINO GenAI in its fastest format"
 OTHER_ENGINES = (
-    engine("1", FP32, "fp32, full depth", "transformers", "transformers `generate` in fp32"),
-    engine("16", FP32, "fp32, full depth", "transformers", "transformers `generate` in fp32"),
-    engine("1", f"{BF16}_full", "bf16, full depth", "openvino", "OpenVINO GenAI in bf16"),
-    engine("1", f"{BF16}_exits", "bf16, depth chosen", "openvino", "OpenVINO GenAI in bf16"),
-    engine("16", f"{BF16}_full", "bf16, full depth", "openvino", "OpenVINO GenAI in bf16"),
-    engine("16", f"{BF16}_exits", "bf16, depth chosen", "openvino", "OpenVINO GenAI in bf16"),
-    engine("1", f"{INT8}_full", "8 bits, full depth", "llama_cpp_q8_0", "llama.cpp in 8 bits (q8_0)"),
-    engine("1", f"{INT8}_exits", "8 bits, depth chosen", "llama_cpp_q8_0", "llama.cpp in 8 bits (q8_0)"),
-    engine("16", f"{INT8}_full", "8 bits, full depth", "llama_cpp_q8_0", "llama.cpp in 8 bits (q8_0)"),
-    engine("16", f"{INT8}_exits", "8 bits, depth chosen", "llama_cpp_q8_0", "llama.cpp in 8 bits (q8_0)"),
+    *(engine(size, "1x32", "ours_int8_full", FULL, "llama_cpp_q8_0", Q8, goal) for size, goal in AT_ONE.items()),
+    engine("135m", "1x32", "ours_int4_full", "4 bits, full depth", "llama_cpp_q4_0", Q4, "1.5"),
+    engine("nano", "1x32", "ours_int8_exits", EXITS, "llama_cpp_q8_0", Q8, "3.5"),
+    engine("24m", "1x32", "ours_int8_exits", EXITS, "llama_cpp_q8_0", Q8, "6"),
+    engine("nano", "16x32", "ours_full", "its fastest format, full depth", "openvino", OPENVINO, "1.3"),
+    engine("24m", "16x32", "ours_full", "its fastest format, full depth", "openvino", OPENVINO, "1"),
+    engine("135m", "1x32", "ours_full", "its fastest format, full depth", "openvino", OPENVINO, "none"),
+    engine("nano", "16x32", "ours_int8_exits", EXITS, "openvino", OPENVINO, "2"),
+    engine("24m", "16x32", "ours_int8_exits", EXITS, "openvino", OPENVINO, "2"),
+    *(engine(size, "reading_1x512", "ours_int8_full", FULL, "llama_cpp_q8_0", Q8, "1") for size in SIZES),
+    bench(
+        "Bytes of weights that Tuili reads a second in 8 bits, 1 prompt at a time, 135M active parameters, over those "
+        "that a plain sweep reads",
+        "engine",
+        "135m_1_ours_int8_weights_over_memory",
+        "{:.2f}",
+        "0.9",
+    ),
 )
 
+CLIENTS = {1: "1 client", 8: "8 clients", 64: "64 clients"}
 SERVING = (
-    bench(
-        "`tuili serve nano` in fp32, 8 clients: answers a second",
-        "serving",
-        "ours_8_answers_per_second",
-        "{:.1f}",
+    *(
+        bench(
+            f"`tuili serve nano` in 8 bits, {clients}: answers a second",
+            "serving",
+            f"ours_int8_{number}_answers_per_second",
+            "{:.1f}",
+        )
+        for number, clients in CLIENTS.items()
+    ),
+    *(
+        bench(
+            f"`tuili serve nano` in 8 bits over llama.cpp's server in 8 bits (q8_0), {clients}: answers a second",
+            "serving",
+            f"ours_int8_{number}_answers_per_second_over_llama_cpp_q8_0",
+            "{:.2f}",
+            "1.5",
+        )
+        for number, clients in CLIENTS.items()
+    ),
+    *(
+        bench(
+            f"`tuili serve nano` in 8 bits over llama.cpp's server in 8 bits (q8_0), {clients}: milliseconds within "
+            "which 99 of 100 clients read the first token",
+            "serving",
+            f"ours_int8_{number}_first_p99_over_llama_cpp_q8_0",
+            "{:.2f}",
+            "at most 1",
+        )
+        for number, clients in CLIENTS.items()
     ),
     bench(
         "`transformers serve` in fp32, a Llama of equal active size, 8 clients: answers a second",
         "serving",
         "transformers_8_answers_per_second",
         "{:.1f}",
-    ),
-    Row(
-        "`tuili serve nano` in fp32 over `transformers serve` in fp32, 8 clients: answers a second",
-        results("serving"),
-        (ratio("ours_8_answers_per_second", "transformers_8_answers_per_second", "{:.1f}"), text("none")),
-    ),
-    bench(
-        "llama.cpp's server in fp16, a Llama of equal active size, 8 clients: answers a second",
-        "serving",
-        "llama_cpp_f16_8_answers_per_second",
-        "{:.1f}",
-    ),
-    bench(
-        "llama.cpp's server in 8 bits (q8_0), a Llama of equal active size, 8 clients: answers a second",
-        "serving",
-        "llama_cpp_q8_0_8_answers_per_second",
-        "{:.1f}",
-    ),
-    bench(
-        "`tuili serve nano` in fp32, 8 clients: milliseconds within which 99 of 100 clients read the first token",
-        "serving",
-        "ours_8_first_p99",
-        "{:.0f}",
     ),
     bench(
         "Answers a second of `nano`, 8 clients, as `tuili bench serve` sees it, over guidellm",
@@ -218,13 +233,14 @@ SERVING = (
         "{:.2f}",
         "1",
     ),
-    bench("`tuili serve nano`: seconds from start to ready", "startup", "ready", "{:.1f}", "5"),
+    bench("`tuili serve nano`: seconds from start to ready", "startup", "ready", "{:.1f}", "1.5"),
+    bench("`tuili ask`: seconds from the start of its process to its end", "startup", "ask", "{:.1f}", "1.2"),
     bench(
         "`tuili serve nano`: resident memory when idle after an answer, MB",
         "startup",
         "idle_after_an_answer",
         "{:.0f}",
-        "600",
+        "250",
     ),
     bench("Requests in flight at 100 restarts under load", "restarts", "in_flight", "{:,.0f}", "10,000"),
     bench("Requests lost of those in flight at 100 restarts under load", "restarts", "lost", "{:.0f}", "0"),
