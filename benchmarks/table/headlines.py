@@ -78,12 +78,12 @@ HEADLINES = (
         "exact",
         joined(
             "{}; {} of {} answers are the same",
-            middle("batch_16_eager_exact_tokens_per_second", "{:,.0f}"),
-            middle("batch_16_eager_identical", "{:,.0f}"),
+            middle("batch_16_fp32_exact_tokens_per_second", "{:,.0f}"),
+            middle("batch_16_fp32_identical", "{:,.0f}"),
             middle("batch_16_prompts", "{:,.0f}"),
         ),
-        joined("full depth, fp32: {}", middle("batch_16_eager_full_tokens_per_second", "{:,.0f}")),
-        figure("batch_16_eager_exact_tokens_per_second_over_full", "{:.2f}"),
+        joined("full depth, fp32: {}", middle("batch_16_fp32_full_tokens_per_second", "{:,.0f}")),
+        figure("batch_16_fp32_exact_tokens_per_second_over_full", "{:.2f}"),
     ),
     writing(
         "Writing in fp32, 1 prompt at a time, 24M active parameters: tokens a second of processor time",
