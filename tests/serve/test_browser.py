@@ -203,14 +203,22 @@ def test_what_the_server_refuses_is_shown_in_its_words(open_page: Open) -> None:
     assert "400 (Bad Request)" in open_page.trouble.pop()  # type: ignore[attr-defined]
 
 
+def limit_line(page: Page, bytes_per_second: int) -> None:
+    """Let the page receive no more than that from now on; -1 for no limit."""
+    line = {"offline": False, "latency": 0, "downloadThroughput": bytes_per_second, "uploadThroughput": -1}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", line)
+
+
 def test_escape_stops(open_page: Open) -> None:
     page = open_page()
     spend(page, attempts=8, tokens=2000)
     page.fill("#question", BOX)
+    limit_line(page, bytes_per_second=2000)  # else the answer is there before a key can be pressed
     page.press("#question", "Enter")
     page.wait_for_selector(".token")
     page.keyboard.press("Escape")
     page.wait_for_selector("#send")
+    limit_line(page, bytes_per_second=-1)
     assert page.inner_text(".halted") == "Stopped."
     assert page.locator(".receipt").count() == 0
     ask(page, SUM)
