@@ -8,21 +8,9 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from benchmarks.harness.tiny import save_tiny
 from tuili.errors import ModelFolderError
 from tuili.store import SHIPPED_MODELS, check_files, check_size, replaced_folder, resolve_model, shipped_names
 from tuili.store import folder as folder_module
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny(tmp_path_factory.mktemp("made") / "model")
-
-
-@pytest.fixture
-def saved(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "model"))
-
 
 # Names
 

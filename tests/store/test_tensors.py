@@ -12,23 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from benchmarks.harness.tiny import save_tiny, tiny_model
+from benchmarks.harness.tiny import tiny_model
 from tuili.errors import ModelFolderError
 from tuili.model import load_model
 from tuili.store import open_model, open_tensors, read_shape, resolve_model, tensor_shapes
 
 WEIGHTS = "model.safetensors"
 NORM = "model.norm.weight"
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny(tmp_path_factory.mktemp("made") / "model")
-
-
-@pytest.fixture
-def saved(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "model"))
 
 
 def rewrite(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
