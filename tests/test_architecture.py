@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from importlib.metadata import packages_distributions
@@ -20,6 +20,9 @@ LONGEST_ENGINE = 3500
 """Lines of code of the whole engine but its runner for torch, without blank ones, comments and docstrings."""
 LONGEST_NATIVE = 1800
 """Lines of C++ of the native library, without blank ones and comments."""
+LONGEST_NATIVE_STEP = 400
+"""Lines of code of its step in Python: what is called, and the tables and weights that this is given."""
+NATIVE_STEP = ("records", "slots", "step", "verifier", "weights")
 
 # What each part may import beside itself and the version in `tuili/__init__.py`: only what lies below it.
 _BASE = {"errors", "config", "files"}
@@ -256,10 +259,10 @@ def test_contributors_read_the_order_in_which_packages_import():
     assert told == [{package for package in packages if place(package) == number} for number in range(len(told))]
 
 
-def lines_of_code(folder: Path) -> int:
-    """Lines of the files of a folder and its subfolders, without blank ones, comments and docstrings."""
+def lines_of_code(files: Iterable[Path]) -> int:
+    """Lines of these files, without blank ones, comments and docstrings."""
     lines = 0
-    for file in sources(folder):
+    for file in files:
         nodes = ast.walk(tree(file))
         texts = [node for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
         in_text = {line for text in texts for line in range(text.lineno, (text.end_lineno or text.lineno) + 1)}
@@ -271,7 +274,9 @@ def lines_of_code(folder: Path) -> int:
 
 
 def test_the_engine_stays_small():
-    lines = lines_of_code(PACKAGE / "engine") - lines_of_code(PACKAGE / "engine" / "runtime" / "torch")
+    lines = lines_of_code(sources(PACKAGE / "engine")) - lines_of_code(
+        sources(PACKAGE / "engine" / "runtime" / "torch")
+    )
     assert 1500 < lines <= LONGEST_ENGINE
 
 
@@ -280,6 +285,7 @@ def test_the_native_library_stays_small():
     files = [path.read_text() for path in (PACKAGE / "native" / "source").iterdir()]
     lines = [line.strip() for text in files for line in text.splitlines()]
     assert 1000 < sum(bool(line) and not line.startswith("//") for line in lines) <= LONGEST_NATIVE
+    assert 200 < lines_of_code(PACKAGE / "native" / f"{name}.py" for name in NATIVE_STEP) <= LONGEST_NATIVE_STEP
 
 
 def test_lines_of_code_are_counted_in_subfolders_and_without_texts(tmp_path):
@@ -287,7 +293,7 @@ def test_lines_of_code_are_counted_in_subfolders_and_without_texts(tmp_path):
     (tmp_path / "deeper" / "module.py").write_text(
         '"""Text\nof two lines."""\n\nx = 1  # one\n# none\n"""None."""\ny = 2\n'
     )
-    assert lines_of_code(tmp_path) == 2
+    assert lines_of_code(sources(tmp_path)) == 2
 
 
 def test_no_file_names_a_machine_or_a_registry():

@@ -240,7 +240,8 @@ class Engine:
             self._fail(ticket, error)
             return
         if ticket.sequence.tokens:
-            self.scheduler.costs.judge.observe(1, self.scheduler.clock() - begun)
+            costs = self.scheduler.costs
+            costs.observe(costs.judge, 1, self.scheduler.clock() - begun)
         if sequence is None:
             assert ticket.answer is not None
             if ticket.state.attempts:

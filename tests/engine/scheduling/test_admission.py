@@ -107,6 +107,17 @@ def test_a_deadline_that_is_too_near_for_an_idle_machine_is_refused_for_good(cos
     assert queue.hopeless(0.0, 1) == queue.hopeless(0.1, 0) == [alone]
 
 
+def test_a_deadline_is_not_refused_for_ever_by_costs_that_nothing_measures_again(costs: Costs) -> None:
+    queue = WaitingQueue(100, SLOTS, costs)
+    refused = 0
+    while not len(queue) and refused < 100:
+        try:
+            submit(queue, new_sequence(deadline=0.2))
+        except InputError:
+            refused += 1
+    assert 1 < refused < 10, "255 ms are expected, so a few refusals must come first"
+
+
 def test_a_sequence_that_would_make_others_late_does_not_start_before_them(costs: Costs) -> None:
     queue = WaitingQueue(100, SLOTS, costs)
     running = [PendingWork(new_sequence(), 0) for _ in range(3)]

@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuili.engine.scheduling.costs import (
+    DEADLINE_SAFETY_FACTOR,
     INITIAL_RESPONSE_TOKENS,
+    JITTER_KEPT,
+    MAX_JITTER,
     MIN_UPDATE_WEIGHT,
     REMEMBERED_RESPONSES,
     Cost,
@@ -98,3 +101,35 @@ def test_no_sequence_is_expected_to_exceed_its_limit() -> None:
     assert costs.expected_tokens_left(sequence) == 5
     sequence.tokens += [3] * 5
     assert costs.expected_tokens_left(sequence) == 1
+
+
+def test_jitter_is_the_largest_excess_over_what_is_allowed_for_anyway_and_fades() -> None:
+    costs = Costs(4, 256)
+    for seconds in (0.010, 0.014, 0.010):
+        costs.observe(costs.trunk, 1, seconds)
+    assert costs.jitter == 0.0, "half as much again is allowed for"
+    allowed = DEADLINE_SAFETY_FACTOR * costs.trunk.expected(1)
+    costs.observe(costs.trunk, 1, allowed + 0.007)
+    assert costs.jitter == pytest.approx(0.007)
+    for _ in range(10_000):
+        costs.observe(costs.group, 4, 0.001)
+    assert costs.jitter == pytest.approx(0.007 * JITTER_KEPT**10_000, rel=1e-3)
+    assert 0.004 < costs.jitter < 0.006
+    costs.observe(costs.group, 4, 3.0)
+    assert costs.jitter == MAX_JITTER
+    costs.reset()
+    assert costs.jitter == 0.0
+
+
+def test_costs_in_doubt_become_lower_until_they_are_measured_again() -> None:
+    costs, sequence = Costs(4, 256), Sequence([1] * 10, SequenceLimits())
+    for _ in range(50):
+        for cost in (costs.prefill, costs.trunk, costs.judge):
+            costs.observe(cost, 1, 0.010)
+    before = costs.min_seconds(sequence)
+    for _ in range(20):
+        costs.doubt()
+    assert 0.3 * before < costs.min_seconds(sequence) < 0.4 * before
+    for cost in (costs.prefill, costs.trunk, costs.judge):
+        costs.observe(cost, 1, 0.010)
+    assert costs.min_seconds(sequence) > 0.6 * before, "one measurement makes up for half of the doubt"

@@ -1,4 +1,4 @@
-"""The times by which running sequences must have been decoded, as they start, end, and judging takes longer."""
+"""The times by which running sequences must have been decoded, as they start and end, and work takes longer."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuili.engine.scheduling.costs import Costs
-from tuili.engine.scheduling.deadlines import DEADLINE_SAFETY_FACTOR, Deadlines
+from tuili.engine.scheduling.costs import DEADLINE_SAFETY_FACTOR, Costs
+from tuili.engine.scheduling.deadlines import Deadlines
 from tuili.engine.sequence import Sequence, SequenceLimits
 
 starts = st.none() | st.sampled_from([1.0, 2.0, 2.0, 5.0])
@@ -20,18 +20,20 @@ def times(running: list[Sequence], costs: Costs) -> dict[Sequence, float]:
     judging, latest, found = DEADLINE_SAFETY_FACTOR * costs.judge.expected(1), inf, dict[Sequence, float]()
     timed = [each for each in running if each.limits.deadline is not None]
     for sequence in sorted(timed, key=lambda each: each.limits.deadline or 0.0, reverse=True):
-        latest = min(latest, sequence.limits.deadline or 0.0) - judging
+        latest = min(latest, (sequence.limits.deadline or 0.0) - costs.jitter) - judging
         found[sequence] = latest
     return found
 
 
-@given(st.lists(starts | ends | st.just("judge"), max_size=30))
+@given(st.lists(starts | ends | st.sampled_from(["judge", "stall"]), max_size=30))
 def test_the_times_are_those_of_all_that_run(happened: list[float | int | str | None]) -> None:
     costs, running = Costs(16, 16), list[Sequence]()
     deadlines = Deadlines(costs)
     for number, one in enumerate(happened):
         if one == "judge":
             costs.judge.observe(1, 0.1 * number)
+        elif one == "stall":
+            costs.jitter = 0.01 * number
         elif isinstance(one, int):
             if one < len(running):
                 deadlines.remove(running.pop(one))

@@ -24,7 +24,7 @@ from tuili.engine.runtime.prefix_cache import PrefixCache
 from tuili.engine.runtime.runner import ModelRunner
 from tuili.engine.runtime.source import ModelSource, device_of, opened, shape_of
 from tuili.engine.runtime.step import ModelStep
-from tuili.engine.scheduling.scheduler import Scheduler, check_sizes
+from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.errors import InputError
 from tuili.native import load as load_library
@@ -86,7 +86,8 @@ def load_scheduler(
     **options: Unpack[RunOptions],
 ) -> Scheduler:
     """A scheduler over a runner; see `load_runner` and `Scheduler.of` for the arguments."""
-    check_sizes(slots, chunk, waiting)
+    if min(slots, chunk, waiting) < 1:
+        raise InputError(f"slots {slots}, chunk {chunk} and waiting {waiting} must be at least 1")
     source = opened(model)
     runs = load_runner(
         source, slots=slots, prefix_cache_bytes=prefix_cache_bytes, verifies=verifies, clock=clock, **options

@@ -52,7 +52,7 @@ def predict_late(now: float, works: Iterable[PendingWork], slots: int, costs: Co
     """
     late: dict[Sequence, float] = {}
     ends: list[tuple[float, int, Sequence]] = []
-    steps, time = 0.0, now + costs.between_steps.expected(1) + costs.judge.expected(1)
+    steps, time = 0.0, now + costs.between_steps.expected(1) + costs.judge.expected(1) + costs.jitter
 
     def end_one() -> None:
         nonlocal steps, time
@@ -121,7 +121,9 @@ class WaitingQueue:
             raise Overloaded(f"{len(self)} requests wait already", wait)
         if deadline is None:
             return
-        if now + (least := costs.min_seconds(sequence)) > deadline:
+        if now + (least := costs.min_seconds(sequence) + costs.jitter) > deadline:
+            if not running and not self._entries:
+                costs.doubt()
             raise InputError(
                 f"deadline_ms: the deadline is in {1000 * max(0.0, deadline - now):.0f} ms: to read the prompt and "
                 f"write a short response takes about {1000 * least:.0f} ms"
@@ -142,6 +144,7 @@ class WaitingQueue:
         """
         with_deadline = [(each, each.limits.deadline) for each in self if each.limits.deadline is not None]
         costs, alone, together = self._costs, running + len(self) == 1, min(running + 1, self.slots)
+        now += costs.jitter
         return [
             sequence
             for sequence, deadline in with_deadline

@@ -1,4 +1,4 @@
-"""Running means of what work has taken, and what a sequence is therefore expected to take.
+"""Running means of what work has taken, how far it has exceeded them, and what a sequence is expected to take.
 
 The scheduler measures its steps, the engine what lies between them. `admission` and `scheduler` decide by these costs.
 """
@@ -11,6 +11,13 @@ from math import inf
 
 from tuili.engine.sequence import Sequence
 
+DEADLINE_SAFETY_FACTOR = 1.5
+"""Work is begun before a deadline only if this many times its expected seconds still fit."""
+JITTER_KEPT = 0.99998
+"""Share of the jitter that is left at the next measurement. A step makes 3 to 10 of them."""
+MAX_JITTER = 0.02
+"""Seconds. Longer stalls are not allowed for: a deadline of less than a stall would never be accepted again."""
+DOUBT_FACTOR = 0.95
 MIN_UPDATE_WEIGHT = 0.1
 """Weight of a new measurement in a running mean, once many have been made."""
 INITIAL_RESPONSE_TOKENS = (15, 30, 60, 120, 240)
@@ -55,6 +62,11 @@ class Cost:
         share = (size - 1) / (self._largest - 1)
         seconds = self._low * (1 - share) + self._high * share
         return seconds if seconds > 0.0 else 0.0
+
+    def doubt(self) -> None:
+        """Lower the expectation a little, and let the next measurement count for a half."""
+        self._low, self._high = DOUBT_FACTOR * self._low, DOUBT_FACTOR * self._high
+        self._low_weight, self._high_weight = min(self._low_weight, 1.0), min(self._high_weight, 1.0)
 
     def largest_within(self, seconds: float) -> int:
         """The largest size that is expected to take no longer than that; 0 where none is."""
@@ -104,6 +116,9 @@ class Costs:
     whole decoding step, by its sequences; of it `group` is one group of reasoning layers, by the sequences that run it,
     and `trunk` everything but the groups. between_steps: from the end of a step to the beginning of the next. judge:
     checking the response of one sequence. lengths: of responses, in tokens.
+
+    jitter: the largest excess of late of measured seconds over `DEADLINE_SAFETY_FACTOR` times the expected ones, when a
+    thread waited for the interpreter's lock or the system ran another process. It fades.
     """
 
     def __init__(self, slots: int, chunk: int) -> None:
@@ -117,6 +132,23 @@ class Costs:
         self.trunk, self.group, self.step = Cost(slots), Cost(slots), Cost(slots)
         self.between_steps, self.judge = Cost(), Cost()
         self.lengths = ResponseLengths()
+        self.jitter = 0.0
+
+    def observe(self, cost: Cost, size: int, seconds: float) -> None:
+        """Take in a measurement of one of the costs."""
+        if (expected := cost.expected(size)) > 0.0:
+            self.jitter = max(JITTER_KEPT * self.jitter, min(seconds - DEADLINE_SAFETY_FACTOR * expected, MAX_JITTER))
+        cost.observe(size, seconds)
+
+    def doubt(self) -> None:
+        """Lower what a sequence alone is expected to take.
+
+        For when a deadline is refused while nothing runs. Costs that were measured in a bad moment would otherwise
+        refuse all later requests, too, and never be measured again.
+        """
+        for cost in (self.prefill, self.trunk, self.judge):
+            cost.doubt()
+        self.jitter *= DOUBT_FACTOR
 
     def prefill_seconds(self, tokens: int) -> float:
         """Seconds to read so many tokens of a prompt and decode the first token behind it."""

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from math import inf
 
-from tuili.engine.scheduling.costs import Costs
+from tuili.engine.scheduling.costs import DEADLINE_SAFETY_FACTOR, Costs
 from tuili.engine.sequence import Sequence
-
-DEADLINE_SAFETY_FACTOR = 1.5
-"""Work is begun before a deadline only if this many times its expected seconds still fit."""
 
 
 class Deadlines:
@@ -22,8 +19,8 @@ class Deadlines:
         self._running: list[tuple[float, Sequence]] = []
         """The deadlines of running sequences, in the order in which these were added."""
         self._decoded_by: dict[Sequence, float] = {}
-        self._refreshed_for: float | None = None
-        """The seconds of judging that the times hold for; None where sequences were added or removed since."""
+        self._refreshed_for: tuple[float, float] | None = None
+        """The seconds of jitter and judging that the times hold for; None where sequences came or went since."""
 
     def __bool__(self) -> bool:
         """Whether any running sequence has a deadline."""
@@ -45,15 +42,17 @@ class Deadlines:
         self.refresh()
 
     def refresh(self) -> None:
-        """Compute the times anew, so that all responses can be judged one after the other by their deadlines."""
-        judging = DEADLINE_SAFETY_FACTOR * self._costs.judge.expected(1)
-        if judging == self._refreshed_for:
+        """Compute the times anew, so that all responses can be judged one after the other by their deadlines, even if
+        the engine is held up by the jitter of late.
+        """
+        jitter, judging = self._costs.jitter, DEADLINE_SAFETY_FACTOR * self._costs.judge.expected(1)
+        if (jitter, judging) == self._refreshed_for:
             return
         self._decoded_by, latest = {}, inf
         for deadline, sequence in sorted(self._running, key=lambda pair: pair[0], reverse=True):
-            latest = min(latest, deadline) - judging
+            latest = min(latest, deadline - jitter) - judging
             self._decoded_by[sequence] = latest
-        self._refreshed_for = judging
+        self._refreshed_for = jitter, judging
 
     def seconds_left(self, sequence: Sequence, now: float) -> float:
         """Seconds in which a sequence must have been decoded; infinite without a deadline."""

@@ -17,9 +17,7 @@ def check_sequence(sequence: Sequence, runner: ModelRunner, vocabulary: int) -> 
     """
     for token, _ in sequence.sampling.logit_bias:
         if token >= vocabulary:
-            raise InputError(
-                f"logit_bias: there is no token {token}: the vocabulary has ids from 0 to {vocabulary - 1}"
-            )
+            raise InputError(f"logit_bias: there is no token {token}: ids go from 0 to {vocabulary - 1}")
     if not sequence.prompt or len(sequence.prompt) >= runner.context:
         raise InputError(f"the prompt has {len(sequence.prompt)} tokens: from 1 to {runner.context - 1} can be read")
     start = sequence.verify_from

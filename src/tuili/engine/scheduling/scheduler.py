@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterable
 
 from tuili.engine.runtime.runner import ModelRunner, StepOutput
 from tuili.engine.scheduling.admission import PendingWork, QueueKey, WaitingQueue
-from tuili.engine.scheduling.costs import Costs, ResponseLengths
-from tuili.engine.scheduling.deadlines import DEADLINE_SAFETY_FACTOR, Deadlines
+from tuili.engine.scheduling.costs import DEADLINE_SAFETY_FACTOR, Costs, ResponseLengths
+from tuili.engine.scheduling.deadlines import Deadlines
 from tuili.engine.scheduling.limits import TextEnds, check_sequence
 from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, StopReason
-from tuili.errors import InputError
 from tuili.store import Tokenizer
 
 MIN_PREFILL_TOKENS = 64
@@ -73,7 +72,6 @@ class Scheduler:
         clock: Callable[[], float] = time.perf_counter,
     ) -> Scheduler:
         """A scheduler with a queue and costs of its own. `waiting`: sequences that may wait for a slot."""
-        check_sizes(runner.slots, chunk, waiting)
         costs = Costs(runner.slots, chunk)
         queue = WaitingQueue(waiting, runner.slots, costs)
         return cls(runner, tokenizer, queue, costs, chunk=chunk, clock=clock)
@@ -111,7 +109,7 @@ class Scheduler:
         needed += self.costs.judge.expected(1)
         if self.runner.verifies:
             needed += self.costs.verify.expected(tokens)
-        return self.clock() + DEADLINE_SAFETY_FACTOR * needed <= deadline
+        return self.clock() + DEADLINE_SAFETY_FACTOR * needed + self.costs.jitter <= deadline
 
     def cancel(self, sequence: Sequence) -> None:
         """End a sequence at once. Nothing happens to one that has ended."""
@@ -144,7 +142,7 @@ class Scheduler:
         """
         self.stats.steps += 1
         if self._last_step_ended is not None:
-            self.costs.between_steps.observe(1, self.clock() - self._last_step_ended)
+            self.costs.observe(self.costs.between_steps, 1, self.clock() - self._last_step_ended)
         changed = self._end_late()
         if not changed:
             changed = self._prefill() if self._prefill_next or not self._decoding else []
@@ -205,7 +203,7 @@ class Scheduler:
                 if sequence.stop is not None:
                     self._end(sequence, sequence.stop)
                 changed.append(sequence)
-            self.costs.reading(sequence).observe(len(tokens), self.clock() - begun)
+            self.costs.observe(self.costs.reading(sequence), len(tokens), self.clock() - begun)
             if not only_read:
                 changed += (late for late in self._end_late() if late not in changed)
         return changed
@@ -262,7 +260,7 @@ class Scheduler:
             if sequence.stop is not None:
                 self._end(sequence, sequence.stop)
         seconds = self.clock() - begun
-        self.costs.trunk.observe(together, seconds - self._seconds_in_groups)
+        self.costs.observe(self.costs.trunk, together, seconds - self._seconds_in_groups)
         self.costs.step.observe(together, seconds)
         return changed
 
@@ -291,12 +289,12 @@ class Scheduler:
     def group_took(self, together: int, seconds: float) -> None:
         """Note the time of one group of layers over so many sequences."""
         self._seconds_in_groups += seconds
-        self.costs.group.observe(together, seconds)
+        self.costs.observe(self.costs.group, together, seconds)
 
     def drafts_took(self, tokens: int, seconds: float) -> None:
         """Note the time of verifying so many draft tokens."""
         self._seconds_in_groups += seconds
-        self.costs.drafts.observe(tokens, seconds)
+        self.costs.observe(self.costs.drafts, tokens, seconds)
 
     # Ends
 
@@ -367,12 +365,6 @@ class Scheduler:
         assert self.stats.submitted == self.stats.ended.total() + self.waiting + self.running
         assert len(set(self._decoding)) == len(self._decoding) <= self.runner.slots
         self.runner.check(self._decoding, self._prefilling)
-
-
-def check_sizes(slots: int, chunk: int, waiting: int) -> None:
-    """Raise `InputError` for sizes below 1."""
-    if min(slots, chunk, waiting) < 1:
-        raise InputError(f"slots {slots}, chunk {chunk} and waiting {waiting} must be at least 1")
 
 
 def _any_ended(sequences: Iterable[Sequence]) -> bool:
