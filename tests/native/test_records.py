@@ -13,13 +13,15 @@ from tuili.native.build import SOURCE
 
 SIZES = dict(
     re.findall(
-        r"sizeof\((\w+)\) == (\d+)", "".join((SOURCE / f"{name}.h").read_text() for name in ("matrix", "step", "table"))
+        r"sizeof\((\w+)\) == (\d+)",
+        "".join((SOURCE / f"{name}.h").read_text() for name in ("matrix", "step", "table", "training/calls")),
     )
 )
 MIRRORS = {
     **{name.removesuffix("Record"): kind for name, kind in vars(records).items() if name.endswith("Record")},
     "Matrix": panels.MatrixRecord,
     "ProductCall": calling.ProductCall,
+    "MultiplyCall": calling.MultiplyCall,
 }
 
 

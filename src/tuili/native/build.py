@@ -148,8 +148,8 @@ def cache_folder() -> Path:
 def key() -> str:
     """A hash of all that a library is made of, but for the compiler."""
     digest = hashlib.sha256(repr((sysconfig.get_platform(), FLAGS, LINK_FLAGS, UNITS)).encode())
-    for file in sorted(SOURCE.iterdir()):
-        digest.update(f"\0{file.name}\0".encode() + file.read_bytes())
+    for file in sorted(file for file in SOURCE.rglob("*") if file.is_file()):
+        digest.update(f"\0{file.relative_to(SOURCE)}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:32]
 
 

@@ -97,3 +97,5 @@ TUILI_EXPORT void tuili_verify(const Model* model, const Verifier* verifier, con
 TUILI_EXPORT int64_t tuili_verify_bytes(const Model* model, const Verifier* verifier, int32_t tokens) {
   return chosen->verify_bytes(*model, *verifier, tokens);
 }
+
+#include "training/exports.h"

@@ -1,6 +1,7 @@
 // What an instruction set offers: one function pointer for each function of the library that is compiled for it.
 #pragma once
 #include "step.h"
+#include "training/calls.h"
 
 namespace tuili {
 
@@ -30,6 +31,7 @@ struct Table {
   void (*verify)(const Model& model, const Verifier& verifier, const Response& response);
   int64_t (*step_bytes)(const Model& model, int rows);
   int64_t (*verify_bytes)(const Model& model, const Verifier& verifier, int tokens);
+  TrainingTable training;
 };
 
 }  // namespace tuili

@@ -2,6 +2,7 @@
 #pragma once
 #include "steps.h"
 #include "table.h"
+#include "training/unit.h"
 
 namespace tuili::TUILI_SET {
 
@@ -15,6 +16,7 @@ inline void product_call(const ProductCall& call) {
 #define TUILI_NAME_OF(set) #set
 #define TUILI_NAME(set) TUILI_NAME_OF(set)
 extern const Table TABLE;
-const Table TABLE = {TUILI_NAME(TUILI_SET), product_call, prepared_bytes, trunk, group, exit, verify, step_bytes, verify_bytes};
+const Table TABLE = {TUILI_NAME(TUILI_SET), product_call, prepared_bytes, trunk, group, exit, verify, step_bytes, verify_bytes,
+                     training::TABLE};
 
 }  // namespace tuili::TUILI_SET

@@ -25,11 +25,13 @@
 
 namespace tuili::TUILI_SET {
 
-template <class Half>
-inline void store_bf16(Half* p, Floats a) {
+template <class Float>
+inline Words bf16_bits(Float a) {  // the nearest bf16 in the low half of each lane
   const Words x = Words(a), nearest = x + 0x7fff + (x >> 16 & 1);
-  store_halves(p, (a == a ? nearest : x | 0x400000) >> 16);  // NaN stays NaN
+  return (a == a ? nearest : x | 0x400000) >> 16;  // NaN stays NaN
 }
+template <class Half>
+inline void store_bf16(Half* p, Floats a) { store_halves(p, bf16_bits(a)); }
 
 template <class Vector>
 inline Vector times_power_of_two(Vector a, Vector power) {  // in two halves, as 2^128 and 2^-150 are no floats

@@ -12,6 +12,7 @@ inline void store_some(float* p, Floats a, int n) { _mm512_mask_storeu_ps(p, fir
 inline Floats load_bf16(const uint16_t* p) { return Floats(Words(_mm512_cvtepu16_epi32(vector_at<__m256i>(p))) << 16); }
 inline Floats load_fp16(const uint16_t* p) { return _mm512_cvtph_ps(vector_at<__m256i>(p)); }
 inline Floats load_int8(const int8_t* p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(vector_at<__m128i>(p))); }
+inline Words bf16_bits(Floats a) { return Words(_mm512_cvtepu16_epi32(__m256i(_mm512_cvtneps_pbh(a)))); }
 inline void store_bf16(uint16_t* p, Floats a) {
   const __m256bh half = _mm512_cvtneps_pbh(a);
   std::memcpy(p, &half, sizeof half);

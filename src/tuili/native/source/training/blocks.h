@@ -1,0 +1,153 @@
+// Products of training in fp32 and bf16: one operand is packed into panels, and rows are multiplied by them.
+//
+// out[r][n] = the sum over k of left[r][k] * right[k][n]. A `Number` is float, or Bf16, whose products are summed in fp32. The
+// right operand is packed; the left one is read where it lies, row by row, or is packed by `pack_columns` too:
+//
+//   y  = x W^T   left: the rows of x             right: W by pack_rows
+//   dx = dy W    left: the rows of dy            right: W by pack_columns
+//   dW = dy^T x  left: dy by pack_columns        right: x by pack_columns
+//
+// Every output has one sum, in the order of the reduction: its bits are the same whatever is multiplied beside it. In bf16 a
+// left operand that is not packed has an even number of numbers in a row.
+#pragma once
+#include "../workspace.h"
+#include "words.h"
+
+namespace tuili::TUILI_SET::training {
+
+constexpr int PANEL_WIDTH = VECTORS_AT_ONCE * LANES;  // outputs
+template <int VECTORS>
+constexpr int BLOCK_ROWS = LANES < 16 ? ROWS_AT_ONCE : VECTORS == 4 ? 6 : 8;  // rows whose sums stay in registers
+
+// Rows of a matrix in memory, one behind the other or chosen by a list; the stride counts numbers.
+template <class Number>
+struct Rows {
+  Number* base;
+  int64_t stride;
+  const int32_t* list = nullptr;
+  Number* operator[](int i) const { return base + (list ? list[i] : i) * stride; }
+};
+
+// A packed operand: [panel][step][PANEL_WIDTH] words, of which the last panel may use fewer. Some of its steps are a packed
+// operand, too: `words + first * PANEL_WIDTH`, with the `panel_steps` of the whole.
+struct Panels {
+  uint32_t* words;
+  int outputs, steps, panel_steps;
+  uint32_t* at(int output) const { return words + int64_t(output / PANEL_WIDTH) * panel_steps * PANEL_WIDTH + output % PANEL_WIDTH; }
+};
+template <class Number>
+constexpr int steps_for(int inputs) { return (inputs + STEP<Number> - 1) / STEP<Number>; }
+template <class Number>
+constexpr int64_t panel_words(int outputs, int inputs) {
+  return int64_t((outputs + PANEL_WIDTH - 1) / PANEL_WIDTH) * PANEL_WIDTH * steps_for<Number>(inputs);
+}
+template <class Number>
+inline Panels take_panels(int outputs, int inputs, Workspace& memory) {
+  const int steps = steps_for<Number>(inputs);
+  return {memory.take<uint32_t>(panel_words<Number>(outputs, inputs)), outputs, steps, steps};
+}
+
+// Packs w[outputs][inputs]; the reduction runs along its rows.
+template <class Number, class Source>
+inline void pack_rows(const Rows<const Source>& w, int inputs, const Panels& to) {
+  for (int n = 0; n < to.outputs; n += LANES)
+    for (int step = 0; step < to.steps; step += LANES) {
+      const int k = step * STEP<Number>;
+      Words square[LANES];
+      for (int i = 0; i < LANES; i++)
+        square[i] = n + i < to.outputs ? words_along<Number>(w[n + i] + k, inputs - k) : Words{};
+      transpose(square);
+      uint32_t* words = to.at(n) + int64_t(step) * PANEL_WIDTH;
+      for (int i = 0; i < std::min(LANES, to.steps - step); i++) std::memcpy(words + i * PANEL_WIDTH, &square[i], sizeof square[i]);
+    }
+}
+
+// Packs w[inputs][outputs]; the reduction runs down its columns.
+template <class Number, class Source>
+inline void pack_columns(const Rows<const Source>& w, int inputs, const Panels& to) {
+  for (int step = 0; step < to.steps; step++) {
+    const int k = step * STEP<Number>;
+    const Source *first = w[k], *second = STEP<Number> == 2 && k + 1 < inputs ? w[k + 1] : nullptr;
+    for (int n = 0; n < to.outputs; n += LANES) {
+      const Words words = words_down<Number>(first + n, second ? second + n : nullptr, to.outputs - n);
+      std::memcpy(to.at(n) + int64_t(step) * PANEL_WIDTH, &words, sizeof words);
+    }
+  }
+}
+
+// A left operand: its rows, and how far the words of one row are apart.
+template <class Number>
+struct Left {
+  Rows<const Number> rows;
+  const Panels* panels;  // in place of rows
+  const char* row(int i) const { return reinterpret_cast<const char*>(panels ? (const void*)panels->at(i) : rows[i]); }
+  int64_t step_bytes() const { return panels ? PANEL_WIDTH * 4 : 4; }
+};
+template <class Number>
+inline Left<Number> left_rows(const Number* base, int64_t stride, const int32_t* list = nullptr) { return {{base, stride, list}, nullptr}; }
+template <class Number>
+inline Left<Number> left_columns(const Panels& panels) { return {{}, &panels}; }
+
+template <int ROWS, int VECTORS>
+using Sums = Floats[ROWS][VECTORS];
+
+template <class Number, int ROWS, int VECTORS>
+inline void add_steps(const char* const (&row)[ROWS], int64_t step_bytes, const uint32_t* panel, int steps, Sums<ROWS, VECTORS>& sums) {
+  int64_t at = 0;
+  for (int step = 0; step < steps; step++, at += step_bytes, panel += PANEL_WIDTH) {
+    Words right[VECTORS];
+    for (int v = 0; v < VECTORS; v++) right[v] = vector_at<Words>(panel + v * LANES);
+    for (int r = 0; r < ROWS; r++) {
+      uint32_t word;
+      std::memcpy(&word, row[r] + at, sizeof word);
+      if constexpr (STEP<Number> == 1) {
+        for (int v = 0; v < VECTORS; v++) sums[r][v] = fma(all(bits<float>(word)), Floats(right[v]), sums[r][v]);
+      } else {
+        const auto x = pair(word);
+        for (int v = 0; v < VECTORS; v++) sums[r][v] = dot_bf16(sums[r][v], x, right[v]);
+      }
+    }
+  }
+}
+
+// Some rows and outputs whose sums stay in registers. Rows that are missing at the end are the last one again, and not stored.
+template <class Number, int VECTORS, class Out>
+inline void block(const Left<Number>& left, int first, int count, const Panels& right, int output, const Rows<Out>& out, bool accumulate) {
+  constexpr int ROWS = BLOCK_ROWS<VECTORS>;
+  const char* row[ROWS];
+  Sums<ROWS, VECTORS> sums;
+  for (int r = 0; r < ROWS; r++) {
+    row[r] = left.row(std::min(first + r, count - 1));
+    for (int v = 0; v < VECTORS; v++) sums[r][v] = zero();
+  }
+  const int width = right.outputs - output;
+  if constexpr (std::is_same_v<Out, float>)
+    if (accumulate)
+      for (int r = 0; r < std::min(ROWS, count - first); r++)
+        for (int v = 0; v < VECTORS; v++) sums[r][v] = floats_at(out[first + r] + output + v * LANES, width - v * LANES);
+  add_steps<Number, ROWS, VECTORS>(row, left.step_bytes(), right.at(output), right.steps, sums);
+  for (int r = 0; r < std::min(ROWS, count - first); r++)
+    for (int v = 0; v < VECTORS; v++) store_numbers(out[first + r] + output + v * LANES, sums[r][v], width - v * LANES);
+}
+
+// out[r] for the rows 0 to count - 1 of the left operand, as fp32 or rounded to bf16; or added to what fp32 is there.
+template <class Number, class Out>
+inline void multiply(const Left<Number>& left, int count, const Panels& right, const Rows<Out>& out, bool accumulate = false) {
+  static_assert(PANEL_WIDTH <= 4 * LANES, "a panel has one of these blocks");
+  for (int output = 0; output < right.outputs; output += PANEL_WIDTH) {
+    const int width = std::min(PANEL_WIDTH, right.outputs - output), vectors = (width + LANES - 1) / LANES;
+    const auto over_rows = [&](auto size) {
+      constexpr int VECTORS = decltype(size)::value;
+      for (int first = 0; first < count; first += BLOCK_ROWS<VECTORS>)
+        block<Number, VECTORS>(left, first, count, right, output, out, accumulate);
+    };
+    switch (vectors) {
+      case 1: over_rows(std::integral_constant<int, 1>()); break;
+      case 2: over_rows(std::integral_constant<int, 2>()); break;
+      case 3: over_rows(std::integral_constant<int, 3>()); break;
+      default: over_rows(std::integral_constant<int, std::min(4, VECTORS_AT_ONCE)>());
+    }
+  }
+}
+
+}  // namespace tuili::TUILI_SET::training
