@@ -4,6 +4,7 @@ from tuili.native.library import Library, Unavailable, load
 from tuili.native.panels import FORMATS, Matrix, NumberFormat, pack
 from tuili.native.slots import CacheFormat, SavedSlot
 from tuili.native.step import Batch, NativeModel, Sizes
+from tuili.native.training import Training, training
 from tuili.native.verifier import NativeVerifier
 
 __all__ = [
@@ -17,7 +18,9 @@ __all__ = [
     "NumberFormat",
     "SavedSlot",
     "Sizes",
+    "Training",
     "Unavailable",
     "load",
     "pack",
+    "training",
 ]

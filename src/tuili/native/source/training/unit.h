@@ -2,6 +2,7 @@
 #pragma once
 #include "blocks.h"
 #include "calls.h"
+#include "experts.h"
 
 namespace tuili::TUILI_SET::training {
 
@@ -36,6 +37,6 @@ inline int64_t multiply_bytes(const MultiplyCall& call) {
   return bytes(call.outputs) + (call.form == 2 ? bytes(call.count) : 0);
 }
 
-constexpr TrainingTable TABLE = {multiply_call, multiply_bytes};
+constexpr TrainingTable TABLE = {multiply_call, multiply_bytes, experts_forward, experts_backward, experts_bytes};
 
 }  // namespace tuili::TUILI_SET::training
