@@ -10,7 +10,7 @@ import pytest
 from tests.native import calling
 from tuili.native import panels, records
 from tuili.native.build import SOURCE
-from tuili.native.training import ExpertsRecord
+from tuili.native.training import ExpertsRecord, RouteRecord
 
 SIZES = dict(
     re.findall(
@@ -24,6 +24,7 @@ MIRRORS = {
     "ProductCall": calling.ProductCall,
     "MultiplyCall": calling.MultiplyCall,
     "ExpertsCall": ExpertsRecord,
+    "RouteCall": RouteRecord,
 }
 
 

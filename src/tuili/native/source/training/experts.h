@@ -7,7 +7,7 @@
 
 namespace tuili::TUILI_SET::training {
 
-constexpr int FORWARD_TILE = 96, BACKWARD_TILE = 384;  // rows at most; multiples of those of every block
+constexpr int FORWARD_TILE = 96, BACKWARD_TILE = 576;  // rows at most; multiples of those of every block
 
 struct Sorted {
   int32_t *begin_E, *token_X, *place_X;  // place: of the pairs in their own order
@@ -54,10 +54,7 @@ inline float* sorted_weights(const ExpertsCall& call, const Sorted& sorted, Work
   const int X = call.tokens * call.choices;
   float* weight_X = memory.take<float>(X);
   const Number* weight_Nk = static_cast<const Number*>(call.weight_Nk);
-  for (int pair = 0; pair < X; pair++) {
-    if constexpr (STEP<Number> == 1) weight_X[sorted.place_X[pair]] = weight_Nk[pair];
-    else weight_X[sorted.place_X[pair]] = float_of(weight_Nk[pair]);
-  }
+  for (int pair = 0; pair < X; pair++) weight_X[sorted.place_X[pair]] = number_at(weight_Nk + pair);
   return weight_X;
 }
 
@@ -168,8 +165,7 @@ inline void experts_backward_as(const ExpertsCall& call) {
   });
   if (call.dx_ND) sum_pairs(call, dx_XD, sorted.place_X, static_cast<Number*>(call.dx_ND));
   if (call.dweight_Nk)
-    for (int pair = 0; pair < X; pair++)
-      store_numbers(static_cast<Number*>(call.dweight_Nk) + pair, all(dweight_X[sorted.place_X[pair]]), 1);
+    for (int pair = 0; pair < X; pair++) store_number(static_cast<Number*>(call.dweight_Nk) + pair, dweight_X[sorted.place_X[pair]]);
 }
 
 inline void experts_forward(const ExpertsCall& call) { call.bf16 ? experts_forward_as<Bf16>(call) : experts_forward_as<float>(call); }

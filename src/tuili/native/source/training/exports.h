@@ -7,3 +7,7 @@ TUILI_EXPORT void tuili_experts_backward(const ExpertsCall* call) { chosen->trai
 TUILI_EXPORT int64_t tuili_experts_bytes(const ExpertsCall* call, int32_t backward) {
   return chosen->training.experts_bytes(*call, backward);
 }
+
+TUILI_EXPORT void tuili_route_forward(const RouteCall* call) { chosen->training.route_forward(*call); }
+TUILI_EXPORT void tuili_route_backward(const RouteCall* call) { chosen->training.route_backward(*call); }
+TUILI_EXPORT int64_t tuili_route_bytes(const RouteCall* call) { return chosen->training.route_bytes(*call); }

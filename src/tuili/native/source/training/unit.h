@@ -3,6 +3,7 @@
 #include "blocks.h"
 #include "calls.h"
 #include "experts.h"
+#include "route.h"
 
 namespace tuili::TUILI_SET::training {
 
@@ -37,6 +38,7 @@ inline int64_t multiply_bytes(const MultiplyCall& call) {
   return bytes(call.outputs) + (call.form == 2 ? bytes(call.count) : 0);
 }
 
-constexpr TrainingTable TABLE = {multiply_call, multiply_bytes, experts_forward, experts_backward, experts_bytes};
+constexpr TrainingTable TABLE = {multiply_call, multiply_bytes, experts_forward, experts_backward, experts_bytes,
+                                 route_forward, route_backward, route_bytes};
 
 }  // namespace tuili::TUILI_SET::training
