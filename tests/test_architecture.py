@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "store": _BASE | {"provenance", "steps"},
     "tasks": _BASE | {"steps"},
     "data": _BASE | {"steps", "tasks", "store"},
-    "model": _BASE | {"steps", "store", "data"},
+    "model": _BASE | {"native", "steps", "store", "data"},
     "train": _BASE | {"machine", "parent", "provenance", "steps", "tasks", "store", "data", "model"},
     "engine": _BASE | {"machine", "native", "steps", "tasks", "store", "data", "model"},
     "eval": _BASE | {"machine", "parent", "provenance", "steps", "tasks", "store", "data", "model", "engine"},

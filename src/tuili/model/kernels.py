@@ -1,7 +1,8 @@
 """Chains of elementwise operations in two forms: plain, and compiled into one pass over memory.
 
 A module that has such a chain is `Fusable`; `set_fused` switches all of them in a model. Both forms give the same
-numbers up to rounding. Training may use the compiled form, inference uses the plain one.
+numbers up to rounding. Training may use the compiled form, inference uses the plain one. What trains by the native
+library, `set_native` switches alike.
 
 Dimensions: B rows, T tokens, H heads, D head size, M hidden size, F expert or feed-forward size.
 """
@@ -25,6 +26,12 @@ class Fusable(nn.Module):
     """A module whose `kernel(f)` is `f`, or `f` compiled while it trains and is fused."""
 
     fused = False
+    trains_natively = False
+
+    @property
+    def native(self) -> bool:
+        """Whether it trains now, and by the native library."""
+        return self.trains_natively and self.training
 
     def kernel(self, function: Function) -> Function:
         """The form of a function that this module uses in its present state."""
@@ -36,6 +43,13 @@ def set_fused(model: nn.Module, fused: bool) -> None:
     for module in model.modules():
         if isinstance(module, Fusable):
             module.fused = fused
+
+
+def set_native(model: nn.Module, native: bool) -> None:
+    """Let a model on a CPU train by the native library, or by torch alone."""
+    for module in model.modules():
+        if isinstance(module, Fusable):
+            module.trains_natively = native
 
 
 @cache

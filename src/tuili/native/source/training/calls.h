@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "../threads.h"
+#include "attention_calls.h"
 
 namespace tuili {
 
@@ -26,6 +27,9 @@ static_assert(sizeof(MultiplyCall) == 104, "mirrored");
 struct TrainingTable {
   void (*multiply)(const MultiplyCall&);
   int64_t (*multiply_bytes)(const MultiplyCall&);
+  void (*attention_forward)(const AttentionCall&);
+  void (*attention_backward)(const AttentionCall&);
+  int64_t (*attention_bytes)(const AttentionCall&);
 };
 
 }  // namespace tuili

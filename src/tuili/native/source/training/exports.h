@@ -1,3 +1,7 @@
 // The plain C interface of what trains; a part of dispatch.cpp.
 TUILI_EXPORT void tuili_multiply(const MultiplyCall* call) { chosen->training.multiply(*call); }
 TUILI_EXPORT int64_t tuili_multiply_bytes(const MultiplyCall* call) { return chosen->training.multiply_bytes(*call); }
+
+TUILI_EXPORT void tuili_attention_forward(const AttentionCall* call) { chosen->training.attention_forward(*call); }
+TUILI_EXPORT void tuili_attention_backward(const AttentionCall* call) { chosen->training.attention_backward(*call); }
+TUILI_EXPORT int64_t tuili_attention_bytes(const AttentionCall* call) { return chosen->training.attention_bytes(*call); }
