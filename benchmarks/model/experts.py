@@ -1,8 +1,9 @@
 """Forward and backward of one expert block, beside a dense network of equal active size and other expert code.
 
-Every contender maps the same T tokens and gives the gradients of the tokens and of all its weights. Our block, its loop
-twin and Mixtral's block have a router each, which is part of the time; the dense network has none. Routers are
-untrained, so that the load is nearly even. Each run has new tokens, the same for all contenders.
+Every contender maps the same T tokens and gives the gradients of the tokens and of all its weights. Our block runs by
+the native library where that is to be had, and by torch beside it. Our blocks, their loop twin and Mixtral's block have
+a router each, which is part of the time; the dense network has none. Routers are untrained, so that the load is nearly
+even. Each run has new tokens, the same for all contenders.
 
 Dimensions: N runs, then tokens; T tokens of a run, M model width, D the same in our block, k experts of a token.
 """
@@ -21,7 +22,8 @@ from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure, time_runs
-from tuili.model import Experts, FeedForward, MixtureOfExperts, TuiliConfig, preset, set_fused
+from tuili.model import Experts, FeedForward, MixtureOfExperts, TuiliConfig, preset, set_kernels
+from tuili.native import Library, load
 from tuili.train import can_compile
 
 Block = Callable[[Tensor], Tensor]
@@ -63,21 +65,25 @@ def measure(
 
 
 def contenders(config: TuiliConfig) -> dict[str, nn.Module]:
-    """The blocks by name, with random weights; `loop` has the weights of `ours`."""
+    """The blocks by name, with random weights; `ours_by_torch` and `loop` have the weights of `ours`."""
     torch.manual_seed(0)
     slots, size = config.num_experts_per_tok, config.moe_intermediate_size
     narrow = copy.deepcopy(config)
     narrow.intermediate_size, config._experts_implementation = slots * size, "eager"
-    dense, ours, loop = FeedForward(narrow), MixtureOfExperts(config), MixtureOfExperts(config)
+    dense, (ours, by_torch, loop) = FeedForward(narrow), (MixtureOfExperts(config) for _ in range(3))
     for block in (dense, ours):
         for parameter in block.parameters():
             nn.init.normal_(parameter, std=config.hidden_size**-0.5)
+    by_torch.load_state_dict(ours.state_dict())
     loop.load_state_dict(ours.state_dict())
     loop.experts.forward = lambda *inputs: loop_forward(loop.experts, *inputs)  # type: ignore[method-assign]
     mixtrals = {name: mixtral_block(config, name) for name in ("eager", "grouped_mm")}
-    blocks = {"dense": dense, "ours": ours, "loop": loop, **{f"mixtral_{k}": v for k, v in mixtrals.items()}}
-    for module in blocks.values():
-        set_fused(module.train(), can_compile("auto", torch.device("cpu")))
+    others = {"loop": loop, **{f"mixtral_{name}": block for name, block in mixtrals.items()}}
+    blocks = {"dense": dense, "ours": ours, "ours_by_torch": by_torch, **others}
+    compiles = can_compile("auto", torch.device("cpu"))
+    for name, module in blocks.items():
+        native = name == "ours" and isinstance(load(), Library)
+        set_kernels(module.train(), fused=compiles, native=native)
     return blocks
 
 

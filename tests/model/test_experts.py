@@ -10,7 +10,7 @@ from tests.model.conftest import tiny_config, tiny_model
 from tuili.errors import InputError
 from tuili.model.experts import Experts, Router, route_tokens
 from tuili.model.grouped import PAD_GROUPS_TO_ROWS, Sorting, grouped_linear, grouped_mm, sort_rows, sum_choices
-from tuili.model.kernels import set_fused
+from tuili.model.kernels import set_kernels
 
 
 @pytest.mark.parametrize("product", [grouped_linear, grouped_mm])
@@ -81,7 +81,7 @@ def test_experts_and_their_gradients_equal_the_token_by_token_form(tokens: int, 
     torch.manual_seed(0)
     config = tiny_config(experts_implementation="eager")
     experts = Experts(config).train().double()
-    set_fused(experts, fused)
+    set_kernels(experts, fused=fused)
     for parameter in experts.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     hidden = torch.randn(tokens, config.hidden_size, dtype=torch.double, requires_grad=True)

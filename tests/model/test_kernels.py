@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.model.conftest import tiny_model
-from tuili.model.kernels import Fusable, compiled, gated_silu, norm_and_rotate, output_dtype, rms_norm, set_fused
+from tuili.model.kernels import Fusable, compiled, gated_silu, norm_and_rotate, output_dtype, rms_norm, set_kernels
 
 
 def angles() -> tuple[Tensor, Tensor]:
@@ -59,13 +59,13 @@ def test_the_norm_gives_what_the_next_product_takes() -> None:
 
 def test_only_a_training_model_is_fused() -> None:
     model = tiny_model()
-    set_fused(model, True)
+    set_kernels(model, fused=True)
     parts = [module for module in model.modules() if isinstance(module, Fusable)]
     assert len(parts) > 10
     assert all(part.kernel(rms_norm) is rms_norm for part in parts)
     model.train()
     assert all(part.kernel(rms_norm) is compiled(rms_norm) for part in parts)
-    set_fused(model, False)
+    set_kernels(model, fused=False)
     assert all(part.kernel(rms_norm) is rms_norm for part in parts)
 
 
@@ -74,7 +74,7 @@ def test_a_fused_model_gives_the_same_loss_and_gradients() -> None:
     ids = torch.arange(5, 45)[None].repeat(2, 1)
     gradients = []
     for fused in (False, True):
-        set_fused(model, fused)
+        set_kernels(model, fused=fused)
         model.zero_grad()
         model(ids, labels=ids, use_cache=False).loss.backward()
         gradients.append({name: p.grad for name, p in model.named_parameters() if p.grad is not None})

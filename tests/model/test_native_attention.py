@@ -13,7 +13,7 @@ from tests.model.conftest import tiny_model, tokens
 from tests.native.calling import library
 from tuili.model.attention import KeyValues, View, attend, attend_joint, blend_weights, layered_view
 from tuili.model.cache import add_to_units, unit_means
-from tuili.model.kernels import set_native
+from tuili.model.kernels import set_kernels
 from tuili.model.native_attention import attend_native
 from tuili.model.reach import Reach
 from tuili.model.units import Units, segment
@@ -168,7 +168,7 @@ def test_a_model_trains_alike(padded: bool) -> None:
     results = []
     for native in (False, True):
         model = tiny_model().train()
-        set_native(model, native)
+        set_kernels(model, fused=False, native=native)
         loss = model(labels, attention_mask=mask, position_ids=positions, labels=labels * mask - 100 * (1 - mask)).loss
         loss.backward()
         results.append({name: weight.grad for name, weight in model.named_parameters()} | {"loss": loss.detach()})

@@ -10,6 +10,7 @@ import pytest
 from tests.native import calling
 from tuili.native import attention, panels, records
 from tuili.native.build import SOURCE
+from tuili.native.training import ExpertsRecord
 
 SIZES = dict(
     re.findall(
@@ -29,6 +30,7 @@ MIRRORS = {
     "Matrix": panels.MatrixRecord,
     "ProductCall": calling.ProductCall,
     "MultiplyCall": calling.MultiplyCall,
+    "ExpertsCall": ExpertsRecord,
 }
 
 

@@ -72,7 +72,7 @@ def test_a_run_has_begun_when_its_tokenizer_is_on_the_disk(tmp_path: Path, monke
 
 def test_later_sessions_keep_to_what_auto_became(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe, fused = small("train.device=cpu", steps=1), []
-    monkeypatch.setattr(build, "set_fused", lambda model, on: fused.append(on))
+    monkeypatch.setattr(build, "set_kernels", lambda model, **form: fused.append(form["fused"]))
     monkeypatch.setattr(execution, "which", lambda name: None)
     go(recipe, tmp_path)
     run = json.loads((tmp_path / "run.json").read_text())

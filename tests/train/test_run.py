@@ -239,7 +239,7 @@ def test_auto_takes_the_faster_format_and_says_so(
 ) -> None:
     monkeypatch.setattr(execution, "multiplies_bf16", lambda: native)
     monkeypatch.setattr(execution, "can_compile", lambda *_: True)
-    monkeypatch.setattr(build, "set_fused", lambda model, on: None)
+    monkeypatch.setattr(build, "set_kernels", lambda model, **form: None)
     _, shown = go(small("train.precision=auto", "train.device=cpu", steps=1), tmp_path)
     expected = "bf16" if native else "fp32"
     assert f"precision {expected}\n" in shown

@@ -10,7 +10,7 @@ from tuili.model.attention import record_reads
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import Experts, MixtureOfExperts, Route, Routing, RoutingRecord, route_tokens
 from tuili.model.folder import LoadedModel, check_folder, load_model, save_model
-from tuili.model.kernels import gated_silu, set_fused, set_native
+from tuili.model.kernels import gated_silu, set_kernels
 from tuili.model.layers import (
     FeedForward,
     KeyValueProjection,
@@ -74,8 +74,7 @@ __all__ = [
     "rotary",
     "route_tokens",
     "save_model",
-    "set_fused",
-    "set_native",
+    "set_kernels",
     "transformers_tokenizer",
     "write_verifier",
 ]

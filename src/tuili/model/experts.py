@@ -24,6 +24,7 @@ from transformers.integrations import use_experts_implementation
 from tuili.model.config import TuiliConfig
 from tuili.model.grouped import Sorting, grouped_linear, sort_rows, sum_choices
 from tuili.model.kernels import Fusable, gated_silu, output_dtype, weighted_gated_silu
+from tuili.model.native_ops import experts, takes_experts
 
 
 @dataclass
@@ -137,6 +138,9 @@ class Experts(Fusable):
 
         Args: hidden_states [N, D], top_k_index [N, k], top_k_weights [N, k]. Returns [N, D].
         """
+        matrices = (self.gate_up_proj, self.down_proj)
+        if self.native and takes_experts(hidden_ND := hidden_states.to(output_dtype(hidden_states)), *matrices):
+            return experts(hidden_ND, top_k_index, top_k_weights, *matrices)
         if len(hidden_states) == 1:
             return self._one_token(hidden_states, top_k_index, top_k_weights)
         sorting = Sorting.by_group(top_k_index, self.num_experts)

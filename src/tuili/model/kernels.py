@@ -1,8 +1,8 @@
-"""Chains of elementwise operations in two forms: plain, and compiled into one pass over memory.
+"""Forms of what a model does: chains of elementwise operations plain or compiled, larger parts by the native library.
 
-A module that has such a chain is `Fusable`; `set_fused` switches all of them in a model. Both forms give the same
-numbers up to rounding. Training may use the compiled form, inference uses the plain one. What trains by the native
-library, `set_native` switches alike.
+A module that has a choice is `Fusable`; `set_kernels` makes it for all modules of a model. All forms give the same
+numbers up to rounding. Training may use the others, inference uses the plain one. What the library does is left to
+`native_ops`.
 
 Dimensions: B rows, T tokens, H heads, D head size, M hidden size, F expert or feed-forward size.
 """
@@ -23,33 +23,30 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Fusable(nn.Module):
-    """A module whose `kernel(f)` is `f`, or `f` compiled while it trains and is fused."""
+    """A module whose `kernel(f)` is `f`, or `f` compiled while it trains and is fused.
+
+    by_library: whether it trains by the native library, where it has a part that can.
+    """
 
     fused = False
-    trains_natively = False
+    by_library = False
 
     @property
     def native(self) -> bool:
-        """Whether it trains now, and by the native library."""
-        return self.trains_natively and self.training
+        """Whether it uses the native library in its present state."""
+        return self.by_library and self.training
 
     def kernel(self, function: Function) -> Function:
         """The form of a function that this module uses in its present state."""
         return compiled(function) if self.fused and self.training else function
 
 
-def set_fused(model: nn.Module, fused: bool) -> None:
-    """Let every fusable module of a model train with compiled kernels, or with plain ones."""
+def set_kernels(model: nn.Module, *, fused: bool, native: bool = False) -> None:
+    """Let every fusable module of a model train with compiled kernels or with plain ones, and by the native library or
+    by torch."""
     for module in model.modules():
         if isinstance(module, Fusable):
-            module.fused = fused
-
-
-def set_native(model: nn.Module, native: bool) -> None:
-    """Let a model on a CPU train by the native library, or by torch alone."""
-    for module in model.modules():
-        if isinstance(module, Fusable):
-            module.trains_natively = native
+            module.fused, module.by_library = fused, native
 
 
 @cache

@@ -7,25 +7,17 @@ Dimensions: B rows, Q queries, S tokens, U units, H query heads, K key/value hea
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from tuili.model.attention import KeyValues
+from tuili.model.native_ops import NUMBERS, calls
 from tuili.model.reach import Reach
-from tuili.native import (
-    AttentionCallRecord,
-    AttentionTensorsRecord,
-    HeadTensorRecord,
-    Library,
-    NativeAttention,
-    load,
-)
-
-NUMBER_FORMATS = (torch.float32, torch.bfloat16)
+from tuili.native.attention import AttentionCallRecord, AttentionTensorsRecord, HeadTensorRecord
 
 
 def attend_native(query_BHQD: Tensor, kv: KeyValues, gate_BQH3: Tensor, reach: Reach) -> Tensor:
@@ -58,7 +50,7 @@ def _attend(
     B, H, Q, D = query_BHQD.shape
     read_BQHD, sums_BQH4 = query_BHQD.new_zeros(B, Q, H, D), torch.empty(B, Q, H, 4)
     inputs, places = [query_BHQD, gate_BQH3, key_BKSD, value_BKSD], [order_BQ, column_BQ, start_BS, unit_BS]
-    _native(torch.get_num_threads()).forward(_call(inputs, read_BQHD, sums_BQH4, places, window, top_units))
+    _run(_call(inputs, read_BQHD, sums_BQH4, places, window, top_units), backward=False)
     return read_BQHD, sums_BQH4
 
 
@@ -82,7 +74,7 @@ def _backward(
     d_read_BQHD, gradients = d_read_BQHD.contiguous(), _gradients(inputs)
     call = _call(inputs, d_read_BQHD, sums_BQH4, places, window, top_units)
     call.gradients = _tensors(gradients, d_read_BQHD)
-    _native(torch.get_num_threads()).backward(call)
+    _run(call, backward=True)
     return gradients
 
 
@@ -118,11 +110,12 @@ def _differentiate(ctx: Any, d_read_BQHD: Tensor, _: Tensor) -> tuple[Tensor | N
 _attend.register_autograd(_differentiate, setup_context=_save)
 
 
-@cache
-def _native(threads: int) -> NativeAttention:
-    library = load()
-    assert isinstance(library, Library), "the form of training was chosen where it is to be had"
-    return NativeAttention(library, threads)
+def _run(call: AttentionCallRecord, *, backward: bool) -> None:
+    library, address = calls(), ctypes.addressof(call)
+    call.threads = library.pool
+    workspace = torch.empty(library.attention_bytes(address), dtype=torch.uint8)
+    call.workspace, call.workspace_bytes = workspace.data_ptr(), workspace.numel()
+    (library.attention_backward if backward else library.attention_forward)(address)
 
 
 def _call(
@@ -157,5 +150,5 @@ def _tensors(inputs: Sequence[Tensor], read_BQHD: Tensor) -> AttentionTensorsRec
     query_BHQD, gate_BQH3, key_BKSD, value_BKSD = inputs
     tensors = query_BHQD.transpose(1, 2), gate_BQH3, key_BKSD.transpose(1, 2), value_BKSD.transpose(1, 2), read_BQHD
     assert all(tensor.dtype == query_BHQD.dtype and tensor.stride(3) == 1 for tensor in tensors)
-    assert query_BHQD.dtype in NUMBER_FORMATS
+    assert query_BHQD.dtype in NUMBERS
     return AttentionTensorsRecord(*(HeadTensorRecord(t.data_ptr(), *t.stride()[:3]) for t in tensors))

@@ -15,7 +15,7 @@ from torch import nn
 
 from tuili.data import Block, BlockStream, FileSource, Source, StreamState, TaskSource
 from tuili.errors import ConfigError, ModelFolderError
-from tuili.model import TuiliForCausalLM, check_folder, load_model, set_fused
+from tuili.model import TuiliForCausalLM, check_folder, load_model, set_kernels
 from tuili.store import BEGIN, PAD, Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS
 from tuili.train.curriculum import Curriculum
@@ -40,7 +40,7 @@ def build_training(
     torch.manual_seed(recipe.train.seed)
     model = build_model(recipe.model, tokenizer, tell)
     nn.Module.to(model, plan.device)  # the library's own `to` has another type
-    set_fused(model, plan.compiled)
+    set_kernels(model, fused=plan.compiled)
     objective = Objective(recipe.objective, model)
     stream_from = partial(open_stream, recipe, curriculum, sources, tokenizer)
     block = next(stream_from(StreamState())).to(plan.device)

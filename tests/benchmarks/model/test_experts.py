@@ -21,22 +21,23 @@ def test_dense_is_as_large_as_the_experts_of_one_token():
     blocks = contenders(config)
     active = {
         name: sum(p.numel() for p in blocks[name].experts.parameters()) * config.num_experts_per_tok
-        for name in ("ours", "loop", "mixtral_eager", "mixtral_grouped_mm")
+        for name in ("ours", "ours_by_torch", "loop", "mixtral_eager", "mixtral_grouped_mm")
     }
     dense = sum(p.numel() for p in blocks["dense"].parameters())
     assert set(active.values()) == {dense * config.num_experts}
 
 
-def test_ours_and_its_loop_twin_give_the_same_gradients():
+def test_ours_and_its_twins_give_the_same_gradients():
     blocks = contenders(preset("nano", **CONFIG))
     inputs = torch.randn(1, 1, 200, 32)
     gradients = []
-    for name in ("ours", "loop"):
+    for name in ("ours", "ours_by_torch", "loop"):
         torch.manual_seed(0)
         gradients.append(forward_backward(blocks[name], inputs, torch.float32)())
     assert len(gradients[0]) == 4  # of the tokens, the router and both expert tensors
-    for ours, twin in zip(*gradients, strict=True):
-        torch.testing.assert_close(ours, twin)
+    for ours, *twins in zip(*gradients, strict=True):
+        for twin in twins:
+            torch.testing.assert_close(ours, twin)
 
 
 def test_the_forms_of_mixtral_agree_and_no_contender_is_idle():
@@ -51,7 +52,7 @@ def test_the_forms_of_mixtral_agree_and_no_contender_is_idle():
 
 def test_every_format_and_contender_is_measured():
     config, figures = measure(sizes=("nano",), tokens=(32,), runs=2, warmup=0)
-    names = ["dense", "ours", "loop", "mixtral_eager", "mixtral_grouped_mm"]
+    names = ["dense", "ours", "ours_by_torch", "loop", "mixtral_eager", "mixtral_grouped_mm"]
     expected = {f"nano_{d}_32_{name}" for d in ("fp32", "bf16") for name in names}
     ratios = {f"{key}_over_dense" for key in expected if not key.endswith("dense")}
     assert set(figures) == expected | ratios

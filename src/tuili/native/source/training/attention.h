@@ -7,12 +7,10 @@
 //
 // Dimensions beside those of calls.h: G = H / K query heads of a key/value head, R rows of a tile, X columns.
 #pragma once
-#include <new>
-
 #include "../attention.h"
-#include "../product.h"
 #include "blocks.h"
 #include "readings.h"
+#include "share.h"
 
 namespace tuili::TUILI_SET::training {
 
@@ -26,7 +24,7 @@ inline Number* numbers_of(const HeadTensor& tensor, int64_t row, int64_t token, 
 inline int tile_queries(const AttentionCall& call) { return std::max(1, TILE_ROWS / (call.heads / call.kv_heads)); }
 inline int most_columns(const AttentionCall& call) { return 2 * padded(call.tokens, COLUMN_UNIT) + COLUMN_UNIT; }  // odd lines
 
-// The memory of one thread.
+// The memory for one item of the job.
 template <class Number>
 struct Desk {
   const AttentionCall& call;
@@ -338,23 +336,25 @@ inline void attend(Desk<Number>& desk, int row, int head, const int32_t* order, 
   }
 }
 
+template <class Number>
+inline int64_t desk_bytes(const AttentionCall& call) {
+  Workspace counted(nullptr, INT64_MAX);
+  Desk<Number>(call, counted);
+  return (int64_t(counted.mark()) + int64_t(Workspace::ALIGNMENT) - 1) / int64_t(Workspace::ALIGNMENT) * int64_t(Workspace::ALIGNMENT);
+}
+
 template <bool BACKWARD, class Number>
 inline void attention(const AttentionCall& call) {
   Workspace memory(call.workspace, call.workspace_bytes);
-  const int parts = call.threads->count();
-  Desk<Number>* desks = memory.take<Desk<Number>>(parts);
-  for (int part = 0; part < parts; part++) new (desks + part) Desk<Number>(call, memory);
-  const int64_t work = int64_t(call.rows) * call.queries * call.tokens * call.heads * call.head_size;
-  share(*call.threads, call.rows * call.kv_heads, work, [&](int part, int begin, int end) {
-    for (int item = begin; item < end; item++) {
-      const int row = item / call.kv_heads;
-      const int32_t *order = call.order_BQ + int64_t(row) * call.queries, *rest = order + call.queries;
-      const int32_t *column_Q = call.column_BQ + int64_t(row) * call.queries, *start_S = call.start_BS + int64_t(row) * call.tokens;
-      while (order < rest && *order >= 0) {
-        const int32_t* first = order;
-        while (order < rest && *order >= 0 && start_S[column_Q[*order]] == start_S[column_Q[*first]]) order++;
-        attend<BACKWARD>(desks[part], row, item % call.kv_heads, first, int(order - first));
-      }
+  share_items(*call.threads, call.rows * call.kv_heads, desk_bytes<Number>(call), memory, [&](int item, Workspace& own) {
+    Desk<Number> desk(call, own);
+    const int64_t row = item / call.kv_heads;
+    const int32_t *order = call.order_BQ + row * call.queries, *const end = order + call.queries;
+    const int32_t *column_Q = call.column_BQ + row * call.queries, *start_S = call.start_BS + row * call.tokens;
+    while (order < end && *order >= 0) {
+      const int32_t* first = order;
+      while (order < end && *order >= 0 && start_S[column_Q[*order]] == start_S[column_Q[*first]]) order++;
+      attend<BACKWARD>(desk, int(row), item % call.kv_heads, first, int(order - first));
     }
   });
 }
@@ -368,12 +368,8 @@ inline void attention_backward(const AttentionCall& call) {
   else attention<true, float>(call);
 }
 
-// The workspace that either pass takes: what the desks of all threads cut from memory that begins anywhere.
 inline int64_t attention_bytes(const AttentionCall& call) {
-  Workspace counted(nullptr, INT64_MAX);
-  counted.take<Desk<float>>(call.threads->count());
-  for (int part = 0; part < call.threads->count(); part++) Desk<float>(call, counted);
-  return int64_t(counted.mark()) + int64_t(Workspace::ALIGNMENT);
+  return desk_bytes<float>(call) * call.threads->count() + int64_t(Workspace::ALIGNMENT);
 }
 
 }  // namespace tuili::TUILI_SET::training

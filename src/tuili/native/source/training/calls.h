@@ -24,9 +24,33 @@ struct MultiplyCall {
 };
 static_assert(sizeof(MultiplyCall) == 104, "mirrored");
 
+// A layer of experts over N tokens, each of which chose k of E; X = N * k pairs of a token and an expert, sorted by expert.
+// D hidden size, F size of an expert. `bf16` tells of what has no type here.
+struct ExpertsCall {
+  const void* x_ND;
+  const int64_t* expert_Nk;
+  const void* weight_Nk;
+  const float *gate_up_E2FD, *down_EDF;
+  void* out_ND;              // forward
+  void* gate_up_X2F;         // forward leaves both of these to backward: each pair's gates and inputs, in sorted order,
+  int32_t* sorting;          // and [E + 1] the first pair of each expert, [X] token of a sorted pair, [X] place of a pair
+  const void* dout_ND;       // backward, as all below
+  void* dx_ND;               // null: not wanted
+  void* dweight_Nk;
+  float *dgate_up_E2FD, *ddown_EDF;  // null, both: not wanted
+  void* workspace;
+  int64_t workspace_bytes;
+  Threads* threads;
+  int32_t tokens, choices, experts, hidden, size, bf16;
+};
+static_assert(sizeof(ExpertsCall) == 152, "mirrored");
+
 struct TrainingTable {
   void (*multiply)(const MultiplyCall&);
   int64_t (*multiply_bytes)(const MultiplyCall&);
+  void (*experts_forward)(const ExpertsCall&);
+  void (*experts_backward)(const ExpertsCall&);
+  int64_t (*experts_bytes)(const ExpertsCall&, int backward);
   void (*attention_forward)(const AttentionCall&);
   void (*attention_backward)(const AttentionCall&);
   int64_t (*attention_bytes)(const AttentionCall&);

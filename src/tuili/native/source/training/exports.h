@@ -2,6 +2,12 @@
 TUILI_EXPORT void tuili_multiply(const MultiplyCall* call) { chosen->training.multiply(*call); }
 TUILI_EXPORT int64_t tuili_multiply_bytes(const MultiplyCall* call) { return chosen->training.multiply_bytes(*call); }
 
+TUILI_EXPORT void tuili_experts_forward(const ExpertsCall* call) { chosen->training.experts_forward(*call); }
+TUILI_EXPORT void tuili_experts_backward(const ExpertsCall* call) { chosen->training.experts_backward(*call); }
+TUILI_EXPORT int64_t tuili_experts_bytes(const ExpertsCall* call, int32_t backward) {
+  return chosen->training.experts_bytes(*call, backward);
+}
+
 TUILI_EXPORT void tuili_attention_forward(const AttentionCall* call) { chosen->training.attention_forward(*call); }
 TUILI_EXPORT void tuili_attention_backward(const AttentionCall* call) { chosen->training.attention_backward(*call); }
 TUILI_EXPORT int64_t tuili_attention_bytes(const AttentionCall* call) { return chosen->training.attention_bytes(*call); }
