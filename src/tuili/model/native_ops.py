@@ -48,7 +48,7 @@ def _experts(
     out_ND, gate_up_X2F, sorting = _experts_results(x_ND, expert_Nk, weight_Nk, gate_up_E2FD, down_EDF)
     record = _record(x_ND, expert_Nk, weight_Nk, gate_up_E2FD, down_EDF, gate_up_X2F, sorting)
     record.out = out_ND.data_ptr()
-    calls().experts(record, backward=False)
+    calls().run("experts", record, backward=False)
     return out_ND, gate_up_X2F, sorting
 
 
@@ -79,7 +79,7 @@ def _experts_backward(
     record = _record(*tensors)
     record.dout = dout_ND.data_ptr()
     record.dx, record.dweight, record.dgate_up, record.ddown = (grad.data_ptr() or None for grad in gradients)
-    calls().experts(record, backward=True)
+    calls().run("experts", record, backward=True)
     return gradients
 
 
@@ -175,7 +175,7 @@ def _route(
     results = _route_results(x_ND, matrix_ED, bias_E, choices, allowed_E, explores_N, random_NE)
     record = _route_record(x_ND, matrix_ED, *results, allowed_E)
     record.bias, record.explores, record.random = map(_place, (bias_E, explores_N, random_NE))
-    calls().route(record, backward=False)
+    calls().run("route", record, backward=False)
     return results
 
 
@@ -209,7 +209,7 @@ def _route_backward(
     dx_ND, dmatrix_ED = torch.empty_like(x_ND), torch.empty_like(matrix_ED)
     record = _route_record(x_ND, matrix_ED, logits_NE, expert_Nk, weight_Nk, allowed_E)
     record.dlogits, record.dweight, record.dx, record.dmatrix = map(_place, (dlogits_NE, dweight_Nk, dx_ND, dmatrix_ED))
-    calls().route(record, backward=True)
+    calls().run("route", record, backward=True)
     return dx_ND, dmatrix_ED
 
 

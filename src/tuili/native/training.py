@@ -51,29 +51,22 @@ class Training:
     """
 
     def __init__(self, library: Library, threads: int) -> None:
+        self.pool: int = function(library.short, "tuili_threads", _pointer, _int)(threads)
         self._library, self._lock = library, Lock()
         self._workspace: NDArray[np.uint8] = aligned(1, np.uint8)
-        self.pool: int = function(library.short, "tuili_threads", _pointer, _int)(threads)
 
-    def experts(self, record: ExpertsRecord, *, backward: bool) -> None:
-        """A layer of experts in one direction."""
-        needed = self.bytes("experts", record, _int(backward))
-        self._run("experts_backward" if backward else "experts_forward", record, needed)
-
-    def route(self, record: RouteRecord, *, backward: bool) -> None:
-        """The router of such a layer in one direction."""
-        self._run("route_backward" if backward else "route_forward", record, self.bytes("route", record))
-
-    def bytes(self, name: str, record: Any, *options: Any) -> int:
-        """The workspace that a call needs; the record gets the pool."""
+    def workspace_bytes(self, name: str, record: Any) -> int:
+        """What a call needs in either direction: `experts`, `route` or `attention`. The record gets the pool."""
         record.threads = self.pool
-        types = [_pointer, *map(type, options)]
-        needed = function(self._library.short, f"tuili_{name}_bytes", _long, *types)
-        return int(needed(ctypes.addressof(record), *options))
+        needed = function(self._library.short, f"tuili_{name}_bytes", _long, _pointer)
+        return int(needed(ctypes.addressof(record)))
 
-    def _run(self, name: str, record: Any, needed: int) -> None:
-        call = function(self._library.long, f"tuili_{name}", None, _pointer)
+    def run(self, name: str, record: Any, *, backward: bool) -> None:
+        """Such a call in one direction."""
+        direction = "backward" if backward else "forward"
+        call = function(self._library.long, f"tuili_{name}_{direction}", None, _pointer)
         with self._lock:
+            needed = self.workspace_bytes(name, record)
             if self._workspace.nbytes < needed:
                 self._workspace = aligned(needed, np.uint8)
             record.workspace, record.workspace_bytes = self._workspace.ctypes.data, self._workspace.nbytes

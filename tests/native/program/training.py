@@ -67,8 +67,7 @@ def experts(golden: Golden) -> None:
         record = ExpertsRecord(
             **places(made), tokens=TOKENS, choices=CHOICES, experts=EXPERTS, hidden=HIDDEN, size=SIZE, bf16=bf16
         )
-        options = (ctypes.c_int32(1),)  # backward takes more
-        both_ways(golden, "experts", record, options, made, {*results, *wide, "sorting"}, 3e-2 if bf16 else 1e-5)
+        both_ways(golden, "experts", record, made, {*results, *wide, "sorting"}, 3e-2 if bf16 else 1e-5)
 
 
 def route(golden: Golden) -> None:
@@ -90,7 +89,7 @@ def route(golden: Golden) -> None:
             "explores": (draw.random(TOKENS) < 0.3).astype(np.uint8),
         }
         record = RouteRecord(**places(made), tokens=TOKENS, choices=CHOICES, experts=EXPERTS, hidden=HIDDEN, bf16=bf16)
-        both_ways(golden, "route", record, (), made, {*results, *wide, "expert"}, 1e-5)
+        both_ways(golden, "route", record, made, {*results, *wide, "expert"}, 1e-5)
 
 
 def arrays(
@@ -111,7 +110,6 @@ def both_ways(
     golden: Golden,
     name: str,
     record: ExpertsRecord | RouteRecord,
-    options: Sequence[object],
     made: dict[str, np.ndarray],
     results: set[str],
     near: float,
@@ -119,10 +117,9 @@ def both_ways(
     """A call forward and backward; what it must give is what it gives here."""
     library = training(MOST_THREADS)
     assert not isinstance(library, Unavailable), library.reason
-    run = getattr(library, name)
     for backward in (False, True):
-        run(record, backward=backward)
-    workspace = aligned(library.bytes(name, record, *options), np.uint8)
+        library.run(name, record, backward=backward)
+    workspace = aligned(library.workspace_bytes(name, record), np.uint8)
     record.workspace, record.workspace_bytes = workspace.ctypes.data, workspace.nbytes
     wanted = {result: made[result].copy() for result in sorted(results)}
     for result in results:

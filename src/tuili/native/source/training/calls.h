@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "../threads.h"
+#include "attention_calls.h"
 
 namespace tuili {
 
@@ -70,10 +71,13 @@ struct TrainingTable {
   int64_t (*multiply_bytes)(const MultiplyCall&);
   void (*experts_forward)(const ExpertsCall&);
   void (*experts_backward)(const ExpertsCall&);
-  int64_t (*experts_bytes)(const ExpertsCall&, int backward);
+  int64_t (*experts_bytes)(const ExpertsCall&);
   void (*route_forward)(const RouteCall&);
   void (*route_backward)(const RouteCall&);
   int64_t (*route_bytes)(const RouteCall&);
+  void (*attention_forward)(const AttentionCall&);
+  void (*attention_backward)(const AttentionCall&);
+  int64_t (*attention_bytes)(const AttentionCall&);
 };
 
 }  // namespace tuili

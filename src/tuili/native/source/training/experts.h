@@ -58,15 +58,14 @@ inline float* sorted_weights(const ExpertsCall& call, const Sorted& sorted, Work
   return weight_X;
 }
 
-// Bytes of what one expert takes beside the tile-independent memory.
+// What one expert takes of the workspace: backward's, which is more than forward's.
 template <class Number>
-inline int64_t tile_bytes(const ExpertsCall& call, bool backward) {
+inline int64_t tile_bytes(const ExpertsCall& call) {
   const int D = call.hidden, F = call.size;
   const auto panels = [](int outputs, int inputs) { return 4 * panel_words<Number>(outputs, inputs) + 64; };
-  const auto tile = [&](int size) { return int64_t(sizeof(Number)) * BACKWARD_TILE * size + 64; };
-  if (!backward) return panels(2 * F, D) + panels(D, F) + tile(F);
-  return panels(F, D) + panels(D, 2 * F) + 2 * tile(F) + tile(F) + tile(2 * F) + panels(2 * F, BACKWARD_TILE) +
-         2 * panels(D, BACKWARD_TILE) + panels(F, BACKWARD_TILE);
+  const auto tile = [&](int size, size_t bytes) { return int64_t(bytes) * BACKWARD_TILE * size + 64; };
+  return panels(2 * F, D) + panels(D, 2 * F) + panels(F, D) + panels(D, F) + tile(F, sizeof(float)) + tile(3 * F, sizeof(Number)) + 64 +
+         panels(2 * F, BACKWARD_TILE) + 2 * panels(D, BACKWARD_TILE) + panels(F, BACKWARD_TILE);
 }
 
 template <class Number>
@@ -78,7 +77,7 @@ inline void experts_forward_as(const ExpertsCall& call) {
   const float* weight_X = sorted_weights<Number>(call, sorted, memory);
   const Number* x_ND = static_cast<const Number*>(call.x_ND);
   Number *gate_up_X2F = static_cast<Number*>(call.gate_up_X2F), *out_XD = memory.take<Number>(X * D);
-  share_items(*call.threads, call.experts, tile_bytes<Number>(call, false), memory, [&](int e, Workspace& own) {
+  share_items(*call.threads, call.experts, tile_bytes<Number>(call), memory, [&](int e, Workspace& own) {
     const int begin = sorted.begin_E[e], end = sorted.begin_E[e + 1];
     if (begin == end) return;
     const Panels gate_up = take_panels<Number>(2 * F, D, own), down = take_panels<Number>(D, F, own);
@@ -128,7 +127,7 @@ inline void experts_backward_as(const ExpertsCall& call) {
   const Number* gate_up_X2F = static_cast<const Number*>(call.gate_up_X2F);
   Number* dx_XD = memory.take<Number>(X * D);
   float* dweight_X = memory.take<float>(X);
-  share_items(*call.threads, call.experts, tile_bytes<Number>(call, true), memory, [&](int e, Workspace& own) {
+  share_items(*call.threads, call.experts, tile_bytes<Number>(call), memory, [&](int e, Workspace& own) {
     const int begin = sorted.begin_E[e], end = sorted.begin_E[e + 1];
     const bool of_weights = call.dgate_up_E2FD;
     float* const dgate_up_2FD = of_weights ? call.dgate_up_E2FD + e * 2 * F * D : nullptr;
@@ -170,9 +169,9 @@ inline void experts_backward_as(const ExpertsCall& call) {
 
 inline void experts_forward(const ExpertsCall& call) { call.bf16 ? experts_forward_as<Bf16>(call) : experts_forward_as<float>(call); }
 inline void experts_backward(const ExpertsCall& call) { call.bf16 ? experts_backward_as<Bf16>(call) : experts_backward_as<float>(call); }
-inline int64_t experts_bytes(const ExpertsCall& call, int backward) {
+inline int64_t experts_bytes(const ExpertsCall& call) {
   const int64_t X = int64_t(call.tokens) * call.choices;
-  const int64_t tile = call.bf16 ? tile_bytes<Bf16>(call, backward) : tile_bytes<float>(call, backward);
+  const int64_t tile = call.bf16 ? tile_bytes<Bf16>(call) : tile_bytes<float>(call);
   return X * (8 + call.hidden * (call.bf16 ? 2 : 4)) + std::min(call.threads->count(), call.experts) * (tile + 63) + 4 * 64;
 }
 

@@ -1,5 +1,6 @@
 // The part of each instruction set's unit that trains.
 #pragma once
+#include "attention.h"
 #include "blocks.h"
 #include "calls.h"
 #include "experts.h"
@@ -38,7 +39,8 @@ inline int64_t multiply_bytes(const MultiplyCall& call) {
   return bytes(call.outputs) + (call.form == 2 ? bytes(call.count) : 0);
 }
 
-constexpr TrainingTable TABLE = {multiply_call, multiply_bytes, experts_forward, experts_backward, experts_bytes,
-                                 route_forward, route_backward, route_bytes};
+constexpr TrainingTable TABLE = {multiply_call,    multiply_bytes,    experts_forward,    experts_backward,
+                                 experts_bytes,    route_forward,     route_backward,     route_bytes,
+                                 attention_forward, attention_backward, attention_bytes};
 
 }  // namespace tuili::TUILI_SET::training
