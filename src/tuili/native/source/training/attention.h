@@ -253,7 +253,7 @@ inline void spread(Desk<Number>& desk, const Tile& tile) {
   const int R = tile.queries * desk.G, U = tile.document.unit_columns();
   for (int r = 0; r < R; r += STEP<Number>) {
     const Slopes one = slopes(desk, tile, r), other = STEP<Number> == 2 && r + 1 < R ? slopes(desk, tile, r + 1) : one;
-    const int64_t step = int64_t(r / STEP<Number>) * PANEL_WIDTH;
+    const int64_t step = int64_t(r / STEP<Number>) * desk.weight.width;
     Number* slope_X = desk.rounded_RX + r * desk.width;
     for (int x = 0; x < tile.columns; x += LANES) {
       Floats weight, slope, next_weight = zero(), next_slope = zero();

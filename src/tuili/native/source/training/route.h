@@ -8,7 +8,7 @@
 
 namespace tuili::TUILI_SET::training {
 
-constexpr int ROUTE_TILE = 192;  // tokens
+constexpr int ROUTE_TILE = 192, ROUTE_COLUMNS = 64;  // tokens, and columns of the matrix's gradient
 
 inline bool is_allowed(const RouteCall& call, int expert) { return !call.allowed_E || call.allowed_E[expert]; }
 inline float sigmoid(float x) { return 1.f / (1.f + std::exp(-x)); }
@@ -53,10 +53,10 @@ inline void with_floats(const RouteCall& call, int first, Workspace& memory, F&&
   }
 }
 
-inline int route_tiles(const RouteCall& call) { return (call.tokens + ROUTE_TILE - 1) / ROUTE_TILE; }
+inline int route_tiles(const RouteCall& call) { return padded(call.tokens, ROUTE_TILE) / ROUTE_TILE; }
 inline int64_t route_tile_bytes(const RouteCall& call) {
   return 4 * (int64_t(ROUTE_TILE) * (call.hidden + call.choices) + panel_words<float>(call.experts, ROUTE_TILE) +
-              panel_words<float>(PANEL_WIDTH, ROUTE_TILE)) + 4 * 64;
+              panel_words<float>(ROUTE_COLUMNS, ROUTE_TILE)) + 4 * 64;
 }
 
 template <class Number>
@@ -112,8 +112,8 @@ inline void route_backward_as(const RouteCall& call) {
     if (call.dx_ND) multiply(left_rows<float>(dlogit_RE, E), rows, weight, Rows<Number>{static_cast<Number*>(call.dx_ND) + int64_t(first) * D, D});
   });
   if (!call.dweight_ED) return;
-  share_items(*call.threads, (D + PANEL_WIDTH - 1) / PANEL_WIDTH, route_tile_bytes(call), memory, [&](int panel, Workspace& own) {
-    const int begin = panel * PANEL_WIDTH, width = std::min(PANEL_WIDTH, D - begin);
+  share_items(*call.threads, padded(D, ROUTE_COLUMNS) / ROUTE_COLUMNS, route_tile_bytes(call), memory, [&](int part, Workspace& own) {
+    const int begin = part * ROUTE_COLUMNS, width = std::min(ROUTE_COLUMNS, D - begin);
     const uintptr_t mark = own.mark();
     for (int first = 0; first < N; first += ROUTE_TILE, own.release(mark)) {
       const int rows = std::min(ROUTE_TILE, N - first);
