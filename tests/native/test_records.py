@@ -8,18 +8,25 @@ import re
 import pytest
 
 from tests.native import calling
-from tuili.native import panels, records
+from tuili.native import attention, panels, records
 from tuili.native.build import SOURCE
 from tuili.native.training import ExpertsRecord
 
 SIZES = dict(
     re.findall(
         r"sizeof\((\w+)\) == (\d+)",
-        "".join((SOURCE / f"{name}.h").read_text() for name in ("matrix", "step", "table", "training/calls")),
+        "".join(
+            (SOURCE / f"{name}.h").read_text()
+            for name in ("matrix", "step", "table", "training/calls", "training/attention_calls")
+        ),
     )
 )
 MIRRORS = {
-    **{name.removesuffix("Record"): kind for name, kind in vars(records).items() if name.endswith("Record")},
+    name.removesuffix("Record"): kind
+    for module in (records, attention)
+    for name, kind in vars(module).items()
+    if name.endswith("Record")
+} | {
     "Matrix": panels.MatrixRecord,
     "ProductCall": calling.ProductCall,
     "MultiplyCall": calling.MultiplyCall,

@@ -20,6 +20,8 @@ from tuili.model.cache import TuiliCacheLayer, add_to_units, unit_means
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import MixtureOfExperts, Route
 from tuili.model.kernels import Fusable, gated_silu, norm_and_rotate, output_dtype, rms_norm
+from tuili.model.native_attention import attend_native
+from tuili.model.reach import Reach
 from tuili.model.units import Units
 
 
@@ -27,12 +29,12 @@ from tuili.model.units import Units
 class Frame:
     """What all layers of one forward pass know about its tokens.
 
-    view: what each may read. cos_BTD, sin_BTD: rotary angles. units: of all tokens so far, None without layered
-    attention. cache: None where nothing is stored. real_BT: False for padding, None where there is none. sparse: each
-    row has one query, which gathers what it reads.
+    view: what each may read; a `Reach` where the model trains by the native library. cos_BTD, sin_BTD: rotary angles.
+    units: of all tokens so far, None without layered attention. cache: None where nothing is stored. real_BT: False for
+    padding, None where there is none. sparse: each row has one query, which gathers what it reads.
     """
 
-    view: View
+    view: View | Reach
     cos_BTD: Tensor
     sin_BTD: Tensor
     units: Units | None
@@ -45,20 +47,20 @@ class Frame:
         wide_BQD = index_BQ[..., None].expand(-1, -1, self.cos_BTD.shape[-1])
         return replace(
             self,
-            view=self.view.at(index_BQ),
+            view=self.view.at(index_BQ) if isinstance(self.view, View) else self.view.at(index_BQ, real_BQ),
             cos_BTD=self.cos_BTD.gather(1, wide_BQD),
             sin_BTD=self.sin_BTD.gather(1, wide_BQD),
             real_BT=real_BQ,
         )
 
-    def first(self, tokens: int) -> Frame:
-        """The frame of the first `tokens` tokens of each row."""
+    def first(self, tokens: int, real_BQ: Tensor | None) -> Frame:
+        """The frame of the first `tokens` tokens of each row; `real_BQ` as in `at`."""
         return replace(
             self,
-            view=self.view.first(tokens),
+            view=self.view.first(tokens) if isinstance(self.view, View) else self.view.first(tokens, real_BQ),
             cos_BTD=self.cos_BTD[:, :tokens],
             sin_BTD=self.sin_BTD[:, :tokens],
-            real_BT=None if self.real_BT is None else self.real_BT[:, :tokens],
+            real_BT=real_BQ,
         )
 
     def rows(self, rows: Tensor) -> Frame:
@@ -140,7 +142,7 @@ class KeyValueProjection(Fusable):
         key_BKSD, value_BKSD = key_BKTD, value_BKTD
         if frame.cache is not None:
             key_BKSD, value_BKSD = frame.cache.update(key_BKTD, value_BKTD, self.cache_index)
-        if not self.layered:
+        if not self.layered or isinstance(frame.view, Reach):  # the native form makes the units' means itself
             return KeyValues(key_BKSD, value_BKSD)
         assert frame.units is not None
         if frame.cache is None:
@@ -168,7 +170,10 @@ class LayeredAttention(Fusable):
         norm, angles = self.q_norm, (frame.cos_BTD, frame.sin_BTD)
         query_BHTD = self.kernel(norm_and_rotate)(query_BTHD, norm.weight, *angles, norm.eps)
         gate_BTH3 = None if self.gate_proj is None else self.gate_proj(hidden_BTM).view(B, T, self.heads, 3)
-        if gate_BTH3 is None:
+        if isinstance(frame.view, Reach):
+            assert gate_BTH3 is not None
+            read_BHTD = attend_native(query_BHTD, kv, gate_BTH3, frame.view).transpose(1, 2)
+        elif gate_BTH3 is None:
             read_BHTD = attend(query_BHTD, kv, None, frame.view)
         elif frame.sparse and frame.units is not None:
             read_BHTD = attend_sparse(query_BHTD, kv, gate_BTH3, frame.view, frame.units)

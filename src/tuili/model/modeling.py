@@ -22,12 +22,13 @@ from transformers.modeling_outputs import ModelOutput
 from transformers.utils.deprecation import deprecate_kwarg
 
 from tuili.errors import InputError
-from tuili.model.attention import KeyValues, dense_view, layered_view
+from tuili.model.attention import KeyValues, View, dense_view, layered_view
 from tuili.model.base import TuiliPreTrainedModel
 from tuili.model.cache import TuiliCacheLayer
 from tuili.model.calls import LOSS, Generation, check_keywords
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import Route, Router, RoutingRecord, record_routing
+from tuili.model.kernels import Fusable
 from tuili.model.layers import (
     Frame,
     KeyValueProjection,
@@ -36,6 +37,7 @@ from tuili.model.layers import (
     ShortConvolution,
     TrunkLayer,
 )
+from tuili.model.reach import Reach
 from tuili.model.rotary import rotary
 from tuili.model.units import has_hole, segment, unit_ends_of
 
@@ -53,7 +55,7 @@ class TuiliOutput(ModelOutput):
     cache: Cache | None = None
 
 
-class TuiliModel(TuiliPreTrainedModel):
+class TuiliModel(TuiliPreTrainedModel, Fusable):
     """The network without its head.
 
     sparse_above: with more tokens stored than this, a decoded token gathers what it reads; below, masks are faster.
@@ -205,14 +207,12 @@ class TuiliModel(TuiliPreTrainedModel):
         if self.config.layered:
             ends_BT = self._unit_ends(input_ids, embeds_BTM, unit_ends)
             units = segment(ends_BT, starts_BT, real_BT, self.config.max_unit, None if memory is None else memory.units)
-            view = layered_view(
-                document_BT,
-                document_BS,
-                units,
-                window=self.config.window,
-                top_units=self.config.top_units,
-                max_unit=self.config.max_unit,
-            )
+            reads = {"window": self.config.window, "top_units": self.config.top_units}
+            view: View | Reach
+            if self.native and cache is None and not has_hole(document_BS):
+                view = Reach.of(document_BS, units, **reads)
+            else:
+                view = layered_view(document_BT, document_BS, units, max_unit=self.config.max_unit, **reads)
         else:
             view = dense_view(document_BT, document_BS)
         if memory is not None:

@@ -34,6 +34,9 @@ class Training:
         self.experts_bytes = function(library.short, "tuili_experts_bytes", _long, _pointer, _int)
         self.experts_forward = _call(library, "tuili_experts_forward")
         self.experts_backward = _call(library, "tuili_experts_backward")
+        self.attention_bytes = function(library.short, "tuili_attention_bytes", _long, _pointer)
+        self.attention_forward = _call(library, "tuili_attention_forward")
+        self.attention_backward = _call(library, "tuili_attention_backward")
 
 
 def _call(library: Library, name: str) -> Any:

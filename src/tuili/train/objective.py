@@ -11,7 +11,7 @@ Dimensions: B rows, T positions, Q tokens a row beyond the trunk, N learnt token
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -120,7 +120,7 @@ class Objective:
                 frame = frame.at(index_BQ, real_BQ)
             else:
                 hidden_BQM = hidden_BQM[:, :width]
-                frame = replace(frame.first(width), real_BT=real_BQ)
+                frame = frame.first(width, real_BQ)
             hidden_BQM, group_routes = model.reason(hidden_BQM, shared, frame, exit)
             domain_N = block.domains_BT.gather(1, index_BQ).masked_fill(~real_BQ, -1).flatten()
             routes += [(route, real_BQ.flatten(), domain_N) for route in group_routes]

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "../threads.h"
+#include "attention_calls.h"
 
 namespace tuili {
 
@@ -50,6 +51,9 @@ struct TrainingTable {
   void (*experts_forward)(const ExpertsCall&);
   void (*experts_backward)(const ExpertsCall&);
   int64_t (*experts_bytes)(const ExpertsCall&, int backward);
+  void (*attention_forward)(const AttentionCall&);
+  void (*attention_backward)(const AttentionCall&);
+  int64_t (*attention_bytes)(const AttentionCall&);
 };
 
 }  // namespace tuili

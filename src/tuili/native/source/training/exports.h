@@ -7,3 +7,7 @@ TUILI_EXPORT void tuili_experts_backward(const ExpertsCall* call) { chosen->trai
 TUILI_EXPORT int64_t tuili_experts_bytes(const ExpertsCall* call, int32_t backward) {
   return chosen->training.experts_bytes(*call, backward);
 }
+
+TUILI_EXPORT void tuili_attention_forward(const AttentionCall* call) { chosen->training.attention_forward(*call); }
+TUILI_EXPORT void tuili_attention_backward(const AttentionCall* call) { chosen->training.attention_backward(*call); }
+TUILI_EXPORT int64_t tuili_attention_bytes(const AttentionCall* call) { return chosen->training.attention_bytes(*call); }

@@ -1,5 +1,6 @@
 // The part of each instruction set's unit that trains.
 #pragma once
+#include "attention.h"
 #include "blocks.h"
 #include "calls.h"
 #include "experts.h"
@@ -37,6 +38,7 @@ inline int64_t multiply_bytes(const MultiplyCall& call) {
   return bytes(call.outputs) + (call.form == 2 ? bytes(call.count) : 0);
 }
 
-constexpr TrainingTable TABLE = {multiply_call, multiply_bytes, experts_forward, experts_backward, experts_bytes};
+constexpr TrainingTable TABLE = {multiply_call,    multiply_bytes,    experts_forward,    experts_backward,
+                                 experts_bytes,    attention_forward, attention_backward, attention_bytes};
 
 }  // namespace tuili::TUILI_SET::training
