@@ -41,14 +41,14 @@ def build_training(
     tokenizer_folder: Path,
     tell: Callable[[str], None] = lambda line: None,
 ) -> TrainingSetup:
-    """The parts of a training, with kernels compiled if the plan says so. `tell` is given lines for the user.
+    """The parts of a training, with the kernels that the plan names. `tell` is given lines for the user.
 
     tokenizer_folder: where the tokenizer is saved, for another process to read.
     """
     torch.manual_seed(recipe.train.seed)
     model = build_model(recipe.model, tokenizer, tell)
     nn.Module.to(model, plan.device)  # the library's own `to` has another type
-    set_kernels(model, fused=plan.compiled)
+    set_kernels(model, fused=plan.compiled, native=plan.native)
     objective = Objective(recipe.objective, model)
     stream_from = partial(open_stream, recipe.stream, curriculum, sources, tokenizer)
     block = next(stream_from(StreamState())).to(plan.device)

@@ -114,6 +114,9 @@ class TrainConfig(Config):
     """`auto` is bf16 where the hardware multiplies it and, on a CPU, small operations are compiled; else fp32."""
     compile: Literal["auto", "on", "off"] = "auto"
     """Run chains of small operations compiled; `auto` does so where a C++ compiler, or on a GPU Triton, is at hand."""
+    kernels: Literal["auto", "native", "torch"] = "auto"
+    """Experts and attention by the native library or by torch; `auto` is native on a CPU where the library is to be
+    had."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto` is a GPU where there is one."""
 

@@ -103,7 +103,7 @@ def train_once(
     with folder.locked():
         recorded = folder.recorded_settings(resume)
         is_new = recorded is None
-        plan = ExecutionPlan.resolve(recipe.train.model_copy(update=recorded), None if is_new else out)
+        plan = ExecutionPlan.resolve(recipe.train.model_copy(update=recorded), None if is_new else out, tell)
         if is_new:
             tokenizer = prepare_tokenizer(folder, parent, recipe, sources, tell)
         else:
