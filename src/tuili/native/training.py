@@ -6,6 +6,7 @@ What the calls do stands in `source/training/calls.h`. Where the memory comes fr
 from __future__ import annotations
 
 import ctypes
+from enum import IntEnum
 from functools import cache
 from typing import Any
 
@@ -26,6 +27,31 @@ class ExpertsRecord(ctypes.Structure):
     )
 
 
+class Chain(IntEnum):
+    """`enum class Chain`: what is done with each row."""
+
+    NORM = 0
+    NORM_BACKWARD = 1
+    GATE = 2
+    GATE_BACKWARD = 3
+    LOSS = 4
+    LOSS_BACKWARD = 5
+
+
+ROWS_OF_A_PIECE = 64
+"""Of so many rows, the gradients of a gain are added up together."""
+
+
+class RowsRecord(ctypes.Structure):
+    """`struct RowsCall`: addresses of tensors, and sizes."""
+
+    _fields_ = (
+        *((name, _pointer) for name in ("x", "dout", "out", "dx", "gain", "cos", "sin", "target", "sums", "threads")),
+        ("number", ctypes.c_float),
+        *((name, _int) for name in ("rows", "size", "heads", "bf16", "out_bf16")),
+    )
+
+
 class Training:
     """The calls of the library. They give the interpreter's lock back, and may come from one thread at a time."""
 
@@ -37,6 +63,7 @@ class Training:
         self.attention_bytes = function(library.short, "tuili_attention_bytes", _long, _pointer)
         self.attention_forward = _call(library, "tuili_attention_forward")
         self.attention_backward = _call(library, "tuili_attention_backward")
+        self.rows = function(library.long, "tuili_rows", None, _pointer, _int)
 
 
 def _call(library: Library, name: str) -> Any:

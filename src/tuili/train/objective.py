@@ -20,7 +20,7 @@ from torch import Tensor
 
 from tuili.config import Config
 from tuili.data import IGNORE_INDEX, Block
-from tuili.model import Route, TuiliForCausalLM
+from tuili.model import Route, TuiliForCausalLM, token_loss
 
 DOMAIN_LOGIT_MARGIN = 2.0
 """The logit of the domain's expert is led this far above all others, and no further: an expert with a score near zero
@@ -135,9 +135,7 @@ class Objective:
     ) -> ObjectiveResult:
         target_N = torch.cat([exit.target_N for exit in exits])
         hidden_NM = self.model.model.norm(torch.cat([exit.hidden_NM for exit in exits]))
-        logits_NV = self.model.lm_head(hidden_NM).float()
-        loss = F.cross_entropy(logits_NV, target_N)
-        right_N = (logits_NV.detach().argmax(-1) == target_N).float()
+        loss, right_N = self.model.model.kernel(token_loss)(self.model.lm_head(hidden_NM), target_N)
 
         start, end = self._config.domain_prior
         domain_weight = start + (end - start) * progress
