@@ -1,7 +1,8 @@
 """`tuili bench serve` against guidellm: whether two load generators see the same server.
 
-Both take turns, with as many clients, the same problems and the same duration. guidellm is called by its own command,
-unchanged, in an environment of its own, and its report is read.
+Both take turns with the same problems, which come at random at the same rate (an open loop). The rate is far below what
+the server can bear: in a closed loop a load generator takes more of these cores than the server, and what it sees is
+itself. guidellm is called by its own command, unchanged, in an environment of its own, and its report is read.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ GUIDELLM = ROOT / ".venv-guidellm" / "bin" / "guidellm"
 UNITS = {"answers_per_second": "answers/s", "first_p50": "ms", "whole_p50": "ms", "whole_p90": "ms"}
 
 
-def seen_by_tuili(server: Server, questions: list[str], clients: int, seconds: float) -> dict[str, float]:
+def seen_by_tuili(server: Server, questions: list[str], rate: float, seconds: float) -> dict[str, float]:
     """The figures of `tuili bench serve`, by their names in `UNITS`."""
-    settings = LoadSettings(server.url, "nano", clients=clients, seconds=seconds)
+    settings = LoadSettings(server.url, "nano", clients=None, rate=rate, seconds=seconds)
     asked = asyncio.run(run_load(settings, questions, lambda *_: None))
     within = [one for one in asked if one.status == 200 and one.ended <= seconds]
     cuts = quantiles([1e3 * one.latency for one in within], n=100, method="inclusive")
@@ -43,7 +44,7 @@ def seen_by_tuili(server: Server, questions: list[str], clients: int, seconds: f
 
 
 def seen_by_guidellm(
-    server: Server, questions: list[str], clients: int, seconds: float, command: Path = GUIDELLM
+    server: Server, questions: list[str], rate: float, seconds: float, command: Path = GUIDELLM
 ) -> dict[str, float]:
     """The figures of guidellm, by their names in `UNITS`. Raises `TuiliError` where it fails."""
     with TemporaryDirectory() as folder:
@@ -51,7 +52,7 @@ def seen_by_guidellm(
         asked.write_text("".join(json.dumps({"prompt": question}) + "\n" for question in questions))
         options = {
             "backend": {"kind": "openai_http", "target": server.url, "model": "nano", "max_tokens": 400},
-            "profile": {"kind": "concurrent", "streams": [clients]},
+            "profile": {"kind": "poisson", "rate": [rate]},
             "constraint": {"kind": "max_duration", "seconds": seconds},
             "data": {"kind": "json_file", "path": str(asked)},
             "data-loader": {"kind": "pytorch", "samples": -1},
@@ -88,15 +89,15 @@ def read_report(report: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def measure(clients: int = 8, seconds: float = 20.0, rounds: int = 5) -> Measured:
+def measure(rate: float = 8.0, seconds: float = 20.0, rounds: int = 5) -> Measured:
     """The figures of both, and those of `tuili bench serve` over guidellm's."""
     questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=64, seed=5)]
     runs: dict[str, dict[str, list[float]]] = {name: {unit: [] for unit in UNITS} for name in ("ours", "guidellm")}
     with tuili_server() as server:
-        seen_by_tuili(server, questions, clients, 3.0)
+        seen_by_tuili(server, questions, rate, 3.0)
         for number in range(rounds):
             for name, see in (("ours", seen_by_tuili), ("guidellm", seen_by_guidellm))[:: 1 if number % 2 else -1]:
-                for unit, value in see(server, questions, clients, seconds).items():
+                for unit, value in see(server, questions, rate, seconds).items():
                     runs[name][unit].append(value)
                 print(f"round {number}: {name}: {runs[name]['answers_per_second'][-1]:.1f} answers/s", flush=True)
         metrics = server.metrics()
@@ -108,7 +109,7 @@ def measure(clients: int = 8, seconds: float = 20.0, rounds: int = 5) -> Measure
         for unit, values in by_unit.items()
     }
     figures |= {f"{unit}_over_guidellm": ratio(figures[f"ours_{unit}"], figures[f"guidellm_{unit}"]) for unit in UNITS}
-    return {"clients": clients, "seconds": seconds, "rounds": rounds, "guidellm": version()}, figures
+    return {"rate": rate, "seconds": seconds, "rounds": rounds, "guidellm": version()}, figures
 
 
 def version() -> str:

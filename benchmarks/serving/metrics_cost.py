@@ -97,7 +97,7 @@ async def ask(server: Server, questions: list[str], clients: int, scraper: Scrap
     return server.processor_seconds - before, time.perf_counter() - begun
 
 
-def measure(rounds: int = 40, questions: int = 40, clients: int = 16) -> Measured:
+def measure(rounds: int = 20, questions: int = 256, clients: int = 16) -> Measured:
     """Answers per second of processor time with and without metrics, in `rounds` of turns, and the share lost, in %."""
     prompts = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=8, seed=5)][:questions]
     speeds: dict[str, list[float]] = {"with": [], "without": []}

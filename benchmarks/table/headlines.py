@@ -28,17 +28,17 @@ def headline(what: str, name: str, tuili: Value, other: Value = NONE, compared: 
 
 
 def writing(
-    what: str, tuili: tuple[str, str], other: tuple[str, str], shape: str, compared: Value | None = None
+    what: str, size: str, shape: str, tuili: tuple[str, str], other: tuple[str, str], compared: Value | None = None
 ) -> Row:
     """A row of the engine beside another: for each side how it wrote, and its key in the record."""
-    over, under = (speed(key, shape) for _, key in (tuili, other))
-    ours, others = (joined(f"{how}: {{}}", middle(speed(key, shape), "{:,.0f}")) for how, key in (tuili, other))
+    over, under = (speed(size, key, shape) for _, key in (tuili, other))
+    ours, others = (joined(f"{how}: {{}}", middle(speed(size, key, shape), "{:,.0f}")) for how, key in (tuili, other))
     return headline(what, "engine", ours, others, compared or ratio(over, under))
 
 
-def speed(key: str, shape: str) -> str:
-    """The figure of one way to write with models of 24M active parameters on one thread."""
-    return f"24m_1_{key}_{shape}_tokens_per_cpu_second"
+def speed(size: str, key: str, shape: str) -> str:
+    """The figure of one way to write with models of this size on one thread."""
+    return f"{size}_1_{key}_{shape}_tokens_per_cpu_second"
 
 
 HEADLINES = (
@@ -86,27 +86,32 @@ HEADLINES = (
         figure("batch_16_fp32_exact_tokens_per_second_over_full", "{:.2f}"),
     ),
     writing(
-        "Writing in fp32, 1 prompt at a time, 24M active parameters: tokens a second of processor time",
-        ("fp32, full depth", "ours_fp32_eager_full"),
-        ("transformers `generate`, a Llama in fp32", "transformers"),
+        "Writing in 8 bits, 1 prompt at a time, the size of nano: tokens a second of processor time",
+        "nano",
         "1x32",
-    ),
-    writing(
-        "Writing in fp32, 16 prompts at a time, 24M active parameters: tokens a second of processor time",
-        ("fp32, full depth", "ours_fp32_eager_full"),
-        ("transformers `generate`, a Llama in fp32", "transformers"),
-        "16x32",
-    ),
-    writing(
-        "Writing in 8 bits, 1 prompt at a time, 24M active parameters: tokens a second of processor time",
-        ("8 bits (experts bf16), depth chosen", "ours_int8_compiled_exits"),
+        ("depth chosen", "ours_int8_exits"),
         ("llama.cpp, a Llama in 8 bits (q8_0)", "llama_cpp_q8_0"),
-        "1x32",
         joined(
             "{}; at full depth {}",
-            ratio(speed("ours_int8_compiled_exits", "1x32"), speed("llama_cpp_q8_0", "1x32")),
-            ratio(speed("ours_int8_compiled_full", "1x32"), speed("llama_cpp_q8_0", "1x32")),
+            ratio(speed("nano", "ours_int8_exits", "1x32"), speed("nano", "llama_cpp_q8_0", "1x32")),
+            ratio(speed("nano", "ours_int8_full", "1x32"), speed("nano", "llama_cpp_q8_0", "1x32")),
         ),
+    ),
+    writing(
+        "Writing in 4 bits, 1 prompt at a time, 135M active parameters: tokens a second of processor time",
+        "135m",
+        "1x32",
+        ("full depth", "ours_int4_full"),
+        ("llama.cpp, a Llama in 4 bits (q4_0)", "llama_cpp_q4_0"),
+    ),
+    headline(
+        "`tuili serve nano` in 8 bits, 8 clients: answers a second",
+        "serving",
+        middle("ours_int8_8_answers_per_second", "{:.0f}"),
+        joined(
+            "llama.cpp's server, a Llama in 8 bits (q8_0): {}", middle("llama_cpp_q8_0_8_answers_per_second", "{:.0f}")
+        ),
+        figure("ours_int8_8_answers_per_second_over_llama_cpp_q8_0", "{:.2f}"),
     ),
     headline(
         "`nano`: share of right answers with up to 4 attempts, and tokens a problem, levels 1 to 3",
@@ -127,7 +132,7 @@ HEADLINES = (
         NONE,
     ),
     headline(
-        "`nano`, fp32, offered twice what the machine can answer: whole answers in time, a second",
+        "`nano`, 8 bits, offered twice what the machine can answer: whole answers in time, a second",
         "overload",
         middle("ours_2x_goodput", "{:.1f}"),
         joined("the same engine, first come, first served: {}", middle("fcfs_2x_goodput", "{:.1f}")),

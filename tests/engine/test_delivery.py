@@ -84,7 +84,7 @@ def test_a_loop_that_is_slow_is_woken_once_for_many_steps() -> None:
     assert len(loop.calls) == 2
 
 
-def test_only_the_first_event_and_the_answer_are_urgent() -> None:
+def test_only_the_first_text_to_be_seen_and_the_answer_are_urgent() -> None:
     loop: Any = CountingLoop()
     delivery, mailbox, other = Delivery(), Mailbox(loop), Mailbox(loop)
 
@@ -93,6 +93,7 @@ def test_only_the_first_event_and_the_answer_are_urgent() -> None:
             delivery.add(to, entry)
         return delivery.send(urgent_only=True)
 
+    assert not sent(token("<think>"), token("\n"))
     assert sent(token("a"))
     assert not sent(token("b"))
     assert sent(token("c"), to=other), "another request begins"
@@ -100,7 +101,7 @@ def test_only_the_first_event_and_the_answer_are_urgent() -> None:
     assert sent(ANSWERED), "and takes along what waits"
     assert not delivery.send(), "nothing is left"
     loop.calls[0]()
-    assert asyncio.run(mailbox.take()) == [token("a"), token("b"), token("d"), ANSWERED]
+    assert asyncio.run(mailbox.take()) == [*map(token, ("<think>", "\n", "a", "b", "d")), ANSWERED]
     assert asyncio.run(other.take()) == [token("c")]
     assert not sent(token("e"), to=other)
     assert delivery.send(), "in the end all is sent"

@@ -127,7 +127,7 @@ def compete(
         for (name, shape), results in runs.items()
         for speed, took in SPEEDS.items()
     }
-    compared = against_peers(place, figures, list(runs)) | over_memory(size, threads, place, figures)
+    compared = against_peers(place, threads, figures, list(runs)) | over_memory(size, threads, place, figures)
     return figures | compared | agreement(place, runs)
 
 

@@ -19,37 +19,43 @@ CACHE_BYTES = 2**26
 """Weights that take more are read from memory at each token."""
 
 
-def against_peers(place: str, figures: Mapping[str, Figure], keys: Iterable[tuple[str, str]]) -> dict[str, Figure]:
+def told_speed(threads: int) -> str:
+    """The speed that is compared: by processor time for one thread, by the clock for several."""
+    return "tokens_per_cpu_second" if threads == 1 else "tokens_per_second"
+
+
+def against_peers(
+    place: str, threads: int, figures: Mapping[str, Figure], keys: Iterable[tuple[str, str]]
+) -> dict[str, Figure]:
     """Our speeds over those of other engines at the same work.
 
-    Each of ours is compared with each of llama.cpp's formats, with the fastest of OpenVINO's and with the fastest peer
-    of all, by name. The fastest of ours at each depth is compared with OpenVINO's fastest.
+    Each of ours, and the fastest of ours at each depth, is compared with llama.cpp in each format of weights, with the
+    fastest of OpenVINO's formats and with the fastest peer of all.
 
     Args:
         place: the model size and the number of threads, as keys of the record begin.
         keys: names of contenders and shapes, in pairs.
     """
-    by_shape = defaultdict(list)
+    by_shape, told = defaultdict(list), told_speed(threads)
     for name, shape in keys:
         by_shape[shape].append(name)
     ratios = {}
     for shape, names in by_shape.items():
+        speeds = {name: figures[f"{place}_{name}_{shape}_{told}"] for name in names}
         ours = [name for name in names if name.startswith("ours")]
         peers = [name for name in names if name not in ours]
-        for speed in SPEEDS:
-            speeds = {name: figures[f"{place}_{name}_{shape}_{speed}"] for name in names}
-            compared = {peer: peer for peer in peers if peer.startswith("llama_cpp")}
-            if best := fastest(speeds, peers):
-                compared[best] = best
-            if openvino := fastest(speeds, [peer for peer in peers if peer.startswith("openvino")]):
-                compared["openvino"] = openvino
-            sides = {name: name for name in ours}
-            for depth in ("full", "exits"):
-                if best := fastest(speeds, [name for name in ours if name.endswith(depth)]):
-                    sides[f"ours_{depth}"] = best
-            for side, name in sides.items():
-                for other, peer in compared.items():
-                    ratios[f"{place}_{side}_{shape}_{speed}_over_{other}"] = ratio(speeds[name], speeds[peer])
+        compared: dict[str, str | None] = {
+            peer: peer for peer in peers if peer.startswith("llama_cpp") and "cache" not in peer
+        }
+        compared["openvino"] = fastest(speeds, [peer for peer in peers if peer.startswith("openvino")])
+        compared["fastest"] = fastest(speeds, peers)
+        sides: dict[str, str | None] = {name: name for name in ours}
+        for depth in ("full", "exits"):
+            sides[f"ours_{depth}"] = fastest(speeds, [name for name in ours if name.endswith(depth)])
+        for side, mine in sides.items():
+            for other, theirs in compared.items():
+                if mine and theirs:
+                    ratios[f"{place}_{side}_{shape}_{told}_over_{other}"] = ratio(speeds[mine], speeds[theirs])
     return ratios
 
 
@@ -63,7 +69,7 @@ def over_memory(size: str, threads: int, place: str, figures: Mapping[str, Figur
     for weights that caches cannot hold. The time of reading the prompt is left out. One thread is timed by its
     processor time, as plain reading is; several by the clock.
     """
-    speed = "tokens_per_cpu_second" if threads == 1 else "tokens_per_second"
+    speed = told_speed(threads)
     memory = figures[f"{place}_memory"]
     weights = {}
     for numbers in WEIGHT_BYTES:

@@ -1,8 +1,8 @@
 """Events on their way from the engine's thread to tasks of event loops: a loop is woken once for all that it has not
 yet seen, however many tasks wait and however many steps were made meanwhile.
 
-The first event of a request and its answer are urgent; tokens between them can wait for others of their request, since
-what a task does with one token, such as sending it to a client, costs as much as with ten.
+The first text of a request that a reader sees and its answer are urgent; other tokens can wait for others of their
+request, since what a task does with one token, such as sending it to a client, costs as much as with ten.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from tuili.engine.events import Answered, Event
+from tuili.engine.events import Answered, Event, TokenWritten
+from tuili.steps import THINK
 
 
 class Mailbox:
     """What has come for one task of `loop`, which alone uses it. But `held` belongs to the thread of the engine: what
-    has not been sent. begun: whether anything was ever urgent.
+    has not been sent. begun: whether there was anything to see.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -80,7 +81,7 @@ class Delivery:
     def add(self, mailbox: Mailbox, entry: Event | Exception) -> None:
         """Take an event, or the error that ends them."""
         mailbox.held.append(entry)
-        if not mailbox.begun or isinstance(entry, Answered | Exception):
+        if isinstance(entry, Answered | Exception) or (not mailbox.begun and _is_seen(entry)):
             mailbox.begun = True
             self._urgent[mailbox] = None
         else:
@@ -107,3 +108,7 @@ class Delivery:
             self._posts = {other: post for other, post in self._posts.items() if not other.is_closed()}
             self._posts[loop] = _Post(loop)
         return self._posts[loop]
+
+
+def _is_seen(event: Event) -> bool:
+    return isinstance(event, TokenWritten) and event.text.strip() not in ("", THINK)

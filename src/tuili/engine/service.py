@@ -25,9 +25,9 @@ from tuili.errors import TuiliError
 MAX_COMMAND_SECONDS = 0.002
 """Time for commands between two steps, so that many new requests do not hold up running ones."""
 PATIENCE_SECONDS = 0.016
-"""For which tokens wait for others of their request while the engine is busy, but for the first one and the last. It is
-one picture of a screen, so nobody sees the difference; to send a token costs as much as to write it with a small model.
-"""
+"""For which tokens wait for others of their request while the engine is busy, but for the first text that is seen. It
+is one picture of a screen, so nobody sees the difference; to send a token costs as much as to write it with a small
+model."""
 SWITCH_SECONDS = 0.0005
 """After which a thread that waits for Python's lock gets it, while a service is open. By default it is ten times as
 long, and so long an event loop beside a busy engine can answer nobody."""

@@ -24,4 +24,4 @@ def test_a_tool_that_fails_is_an_error(tmp_path):
         url = "http://127.0.0.1:9"
 
     with pytest.raises(TuiliError, match="guidellm has failed: broken"):
-        load_tool.seen_by_guidellm(Nowhere(), ["2 + 2"], 1, 1.0, command)
+        load_tool.seen_by_guidellm(Nowhere(), ["2 + 2"], 1.0, 1.0, command)

@@ -65,6 +65,19 @@ def test_pieces_are_judged_as_the_whole_is_in_training(chunk: int, kind: Kind) -
     assert scheduler.stats.ended[StopReason.READ] == len(sequences) + 1
 
 
+@pytest.mark.parametrize(("deadline", "ended"), [(None, 4), (1e9, 1)])
+def test_a_response_with_a_deadline_waits_for_no_other_to_be_read(deadline: float | None, ended: int) -> None:
+    model, tokenizer = tiny_model()
+    scheduler = scheduler_of("native", model, tokenizer, verifier=verifier())
+    for _ in range(4):
+        scheduler.submit(Sequence([8] * 20, SequenceLimits(deadline=deadline), verify_from=9))
+    scheduler.step()
+    assert scheduler.stats.ended == {StopReason.READ: ended}
+    while scheduler.busy:
+        scheduler.step()
+    assert scheduler.stats.ended == {StopReason.READ: 4}
+
+
 def copy_of(sequence: Sequence) -> Sequence:
     return Sequence(sequence.prompt, sequence.limits, verify_from=sequence.verify_from)
 

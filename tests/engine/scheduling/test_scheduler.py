@@ -292,3 +292,18 @@ def test_an_error_while_a_sequence_gets_its_slot_ends_no_other(tiny: Tiny) -> No
     cache.fails = False
     finish(scheduler, [sound])
     assert len(sound.tokens) == 3
+
+
+def test_one_step_reads_all_that_fits_a_chunk_even_where_some_of_it_ends(tiny: Tiny) -> None:
+    scheduler = scheduler_of(*tiny, slots=8, chunk=100)
+    writing = endless(tiny)
+    writing = Sequence(writing.prompt, SequenceLimits(20), depth=4)
+    scheduler.submit(writing)
+    scheduler.step()
+    read = [Sequence(prompt(n, 30), SequenceLimits(1), score_from=1) for n in range(5)]
+    for sequence in read:
+        scheduler.submit(sequence)
+    ended = [sum(each.stop is StopReason.READ for each in read) for _ in range(3) if scheduler.step()]
+    assert ended == [3, 3, 5], "a hundred tokens a step, and decoding in between"
+    assert len(writing.tokens) == 3
+    scheduler.check()

@@ -137,8 +137,8 @@ class Scheduler:
         """Read some prompts, then decode one token of every sequence. Returns the sequences that have got tokens or
         have ended.
 
-        Where a sequence ends before decoding, the step ends there, so that its end is known at once. If it ended while
-        prompts were read, the next step begins with decoding.
+        Where a sequence ends before decoding, this step decodes nothing, so that its end is known soon. If it ended
+        while prompts were read, the next step begins with decoding.
         """
         self.stats.steps += 1
         if self._last_step_ended is not None:
@@ -171,7 +171,7 @@ class Scheduler:
         left, changed = self.chunk, list[Sequence]()
         if self._prefilling is None and (not self._queue or len(self._decoding) == self.runner.slots):
             return changed
-        while not _any_ended(changed) and (left := min(left, self._prefill_budget())) > 0:
+        while not _any_ended(changed, in_time=True) and (left := min(left, self._prefill_budget())) > 0:
             if (sequence := self._prefilling or self._start_next()) is None:
                 break
             only_read = sequence.read_from is not None
@@ -367,5 +367,6 @@ class Scheduler:
         self.runner.check(self._decoding, self._prefilling)
 
 
-def _any_ended(sequences: Iterable[Sequence]) -> bool:
-    return any(sequence.stop is not None for sequence in sequences)
+def _any_ended(sequences: Iterable[Sequence], *, in_time: bool = False) -> bool:
+    """Whether one of them has ended; `in_time`: one with a deadline, until which its response must be judged."""
+    return any(each.stop is not None and (each.limits.deadline is not None or not in_time) for each in sequences)

@@ -56,7 +56,7 @@ def test_contenders_take_turns_and_known_results_are_kept(monkeypatch, tmp_path:
     assert list(figures["24m_1_ours_int8_full_16x32_tokens_per_second"].runs) == [512, 512]
     assert list(figures["24m_1_ours_int8_full_1x32_tokens_per_cpu_second"].runs) == [64, 64]
     assert list(figures["24m_1_ours_int8_full_reading_1x512_tokens_per_second"].runs) == [256, 256]
-    assert list(figures["24m_1_ours_int8_full_1x32_tokens_per_second_over_llama_cpp_q8_0"].runs) == [2, 2]
+    assert list(figures["24m_1_ours_int8_full_1x32_tokens_per_cpu_second_over_llama_cpp_q8_0"].runs) == [2, 2]
     assert list(figures["24m_1_memory"].runs) == [40, 40]
     assert list(figures["24m_1_others"].runs) == [0.5, 0.5]
     Fake.asked.clear()
