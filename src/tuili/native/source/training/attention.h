@@ -259,7 +259,8 @@ inline void spread(Desk<Number>& desk, const Tile& tile) {
   const int R = tile.queries * desk.G;
   const Floats scale = all(desk.scale);
   for (int r = 0; r < R; r += STEP<Number>) {
-    const int64_t step = int64_t(r / STEP<Number>) * PANEL_WIDTH;
+    const int width = desk.weight.width;
+    int64_t place = int64_t(r / STEP<Number>) * width;  // of a column in its panel, both of weights and of slopes
     const int rows = std::min(STEP<Number>, R - r);
     const auto each = [&](int begin, int end, int k) {  // the reading of these columns, beside far tokens
       for (int x = begin; x < end; x += LANES) {
@@ -275,8 +276,9 @@ inline void spread(Desk<Number>& desk, const Tile& tile) {
           const auto bits = [&](Floats a) { return STEP<Number> == 1 ? Words(a) : bf16_bits(a) << 16 * i; };
           weights |= bits(weight), slopes |= bits(slope);
         }
-        std::memcpy(desk.weight.at(x) + step, &weights, sizeof weights);
-        std::memcpy(desk.slope.at(x) + step, &slopes, sizeof slopes);
+        std::memcpy(desk.weight.words + place, &weights, sizeof weights);
+        std::memcpy(desk.slope.words + place, &slopes, sizeof slopes);
+        place += (x + LANES) % width ? LANES : int64_t(desk.weight.panel_steps - 1) * width + LANES;
       }
     };
     each(0, tile.document.unit_columns(), 0), each(tile.document.unit_columns(), tile.columns, 1);
