@@ -9,7 +9,6 @@ Dimensions: B rows, T tokens, H heads, D head size or size of a norm, N tokens, 
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import torch
@@ -116,11 +115,10 @@ def _run(
 ) -> None:
     """Call the library for rows of as many numbers as the last dimension of x; a gated unit has twice `size`."""
     assert all(tensor.is_contiguous() and tensor.is_cpu for tensor in tensors.values() if tensor is not None)
-    library, bf16 = calls(), x.dtype is torch.bfloat16
+    bf16 = x.dtype is torch.bfloat16
     assert bf16 or x.dtype is torch.float32
     record = RowsRecord(
         x=x.data_ptr(),
-        threads=library.pool,
         number=number,
         rows=x.numel() // x.shape[-1],
         size=size or x.shape[-1],
@@ -129,4 +127,4 @@ def _run(
         out_bf16=out_dtype is torch.bfloat16,
         **{name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None},
     )
-    library.rows(ctypes.addressof(record), chain)
+    calls().run_rows(record, chain)

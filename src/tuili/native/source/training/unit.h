@@ -5,6 +5,7 @@
 #include "calls.h"
 #include "chains.h"
 #include "experts.h"
+#include "route.h"
 
 namespace tuili::TUILI_SET::training {
 
@@ -40,7 +41,8 @@ inline int64_t multiply_bytes(const MultiplyCall& call) {
 }
 
 constexpr TrainingTable TABLE = {multiply_call,    multiply_bytes,    experts_forward,    experts_backward,
-                                 experts_bytes,    attention_forward, attention_backward, attention_bytes,
+                                 experts_bytes,    route_forward,     route_backward,     route_bytes,
+                                 attention_forward, attention_backward, attention_bytes,
                                  rows_call};
 
 }  // namespace tuili::TUILI_SET::training
