@@ -374,11 +374,11 @@ inline void attention(const AttentionCall& call) {
 }
 
 inline void attention_forward(const AttentionCall& call) {
-  if (call.is_bf16) attention<false, Bf16>(call);
+  if (call.bf16) attention<false, Bf16>(call);
   else attention<false, float>(call);
 }
 inline void attention_backward(const AttentionCall& call) {
-  if (call.is_bf16) attention<true, Bf16>(call);
+  if (call.bf16) attention<true, Bf16>(call);
   else attention<true, float>(call);
 }
 

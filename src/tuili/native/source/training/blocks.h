@@ -125,9 +125,9 @@ inline void add_steps(const char* const (&row)[ROWS], int64_t step_bytes, const 
   }
 }
 
-// Some rows and outputs whose sums stay in registers.
+// Some rows and outputs whose sums stay in registers, which they do in a function of their own.
 template <class Number, int VECTORS, class Out>
-inline void block(const Left<Number>& left, int first, int count, const Panels& right, int output, const Rows<Out>& out, bool accumulate) {
+[[gnu::noinline]] void block(const Left<Number>& left, int first, int count, const Panels& right, int output, const Rows<Out>& out, bool accumulate) {
   constexpr int ROWS = BLOCK_ROWS<VECTORS>;
   const char* row[ROWS];
   left.find(first, count, row);

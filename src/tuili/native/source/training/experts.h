@@ -34,17 +34,22 @@ inline void each_tile(int begin, int end, int most, F&& f) {
   for (int first = begin; first < end; first += size) f(first, std::min(size, end - first));
 }
 
-// Each token's sum over its pairs.
+// Each token's sum over its pairs, which lie far apart: those of a token some way ahead are fetched meanwhile.
 template <class Number>
 inline void sum_pairs(const ExpertsCall& call, const Number* pair_XD, const int32_t* place_X, Number* sum_ND) {
+  constexpr int AHEAD = 4, LINE = 64 / int(sizeof(Number));
   const int D = call.hidden, k = call.choices;
   share_rows(*call.threads, call.tokens, [&](int begin, int end) {
-    for (int n = begin; n < end; n++)
+    for (int n = begin; n < end; n++) {
+      const int32_t* place_k = place_X + int64_t(n) * k;
+      for (int j = 0; j < k && n + AHEAD < end; j++)
+        for (int i = 0; i < D; i += LINE) __builtin_prefetch(pair_XD + int64_t(place_k[AHEAD * k + j]) * D + i);
       each_vector(D, [&](int i, int count) {
         Floats sum = zero();
-        for (int j = 0; j < k; j++) sum += floats_at(pair_XD + int64_t(place_X[n * k + j]) * D + i, count);
+        for (int j = 0; j < k; j++) sum += floats_at(pair_XD + int64_t(place_k[j]) * D + i, count);
         store_numbers(sum_ND + int64_t(n) * D + i, sum, count);
       });
+    }
   });
 }
 

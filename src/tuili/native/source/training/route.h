@@ -11,7 +11,7 @@ namespace tuili::TUILI_SET::training {
 constexpr int ROUTE_TILE = 192, ROUTE_COLUMNS = 64;  // tokens, and columns of the matrix's gradient
 
 inline bool is_allowed(const RouteCall& call, int expert) { return !call.allowed_E || call.allowed_E[expert]; }
-inline float sigmoid(float x) { return 1.f / (1.f + std::exp(-x)); }
+inline float sigmoid(float x) { return 1.f / (1.f + exp(all(-x))[0]); }
 
 // Scores of a token's chosen experts: 0 for those behind the first that are not allowed. Returns their sum, as it divides.
 inline float scores(const RouteCall& call, const float* logit_E, const int64_t* expert_k, float* score_k) {
@@ -25,38 +25,39 @@ inline float scores(const RouteCall& call, const float* logit_E, const int64_t* 
 }
 
 // The best allowed expert by its logit; the others by logit plus bias, or by random numbers where the token explores.
-inline void choose(const RouteCall& call, int n, const float* logit_E, int64_t* expert_k) {
+inline void choose(const RouteCall& call, int n, const float* logit_E, float* value_E, int64_t* expert_k) {
+  constexpr float TAKEN = -INFINITY, FORBIDDEN = -3e38f;  // a forbidden one is taken when no other is left
+  const int E = call.experts;
+  const float* random_E = call.explores_N && call.explores_N[n] ? call.random_NE + int64_t(n) * E : nullptr;
   for (int j = 0; j < call.choices; j++) {
-    int best = -1;
-    float top = 0.f;
-    for (int e = 0; e < call.experts; e++) {
-      const bool explores = j && call.explores_N && call.explores_N[n];
-      float value = explores ? call.random_NE[int64_t(n) * call.experts + e] : logit_E[e] + (j ? call.bias_E[e] : 0.f);
-      if (!is_allowed(call, e)) value = -INFINITY;
-      if (std::find(expert_k, expert_k + j, e) == expert_k + j && (best < 0 || value > top)) best = e, top = value;
-    }
-    expert_k[j] = best;
+    if (j == 0) std::copy_n(logit_E, E, value_E);
+    if (j == 1)
+      for (int e = 0; e < E; e++) value_E[e] = value_E[e] == TAKEN ? TAKEN : random_E ? random_E[e] : logit_E[e] + call.bias_E[e];
+    if (j <= 1 && call.allowed_E)
+      for (int e = 0; e < E; e++) value_E[e] = is_allowed(call, e) || value_E[e] == TAKEN ? value_E[e] : FORBIDDEN;
+    int best = 0;
+    float top = TAKEN;
+    for (int e = 0; e < E; e++) best = value_E[e] > top ? e : best, top = std::max(value_E[e], top);
+    expert_k[j] = best, value_E[best] = TAKEN;
   }
 }
 
-// f(first, rows, x_RD in fp32) for the tokens of a tile.
-template <class Number, class F>
-inline void with_floats(const RouteCall& call, int first, Workspace& memory, F&& f) {
-  const int D = call.hidden, rows = std::min(ROUTE_TILE, call.tokens - first);
-  const Number* x_RD = static_cast<const Number*>(call.x_ND) + int64_t(first) * D;
-  if constexpr (std::is_same_v<Number, float>) return f(rows, x_RD);
-  else {
-    float* wide_RD = memory.take<float>(int64_t(rows) * D);
-    for (int r = 0; r < rows; r++)
-      each_vector(D, [&](int i, int count) { store_up_to(wide_RD + int64_t(r) * D + i, floats_at(x_RD + int64_t(r) * D + i, count), count); });
-    f(rows, static_cast<const float*>(wide_RD));
-  }
+// Some columns of the tokens of a tile in fp32; whole vectors of them may be read.
+template <class Number>
+inline Rows<const float> floats_of(const RouteCall& call, int first, int rows, int begin, int width, Workspace& memory) {
+  const int64_t D = call.hidden, stride = padded(width, LANES);
+  const Number* x = static_cast<const Number*>(call.x_ND) + first * D + begin;
+  if constexpr (std::is_same_v<Number, float>)
+    if (D % LANES == 0) return {x, D};
+  float* wide = memory.take<float>(rows * stride);
+  for (int r = 0; r < rows; r++)
+    for (int i = 0; i < width; i += LANES) store(wide + r * stride + i, floats_at(x + r * D + i, width - i));
+  return {wide, stride};
 }
 
 inline int route_tiles(const RouteCall& call) { return padded(call.tokens, ROUTE_TILE) / ROUTE_TILE; }
 inline int64_t route_tile_bytes(const RouteCall& call) {
-  return 4 * (int64_t(ROUTE_TILE) * (call.hidden + call.choices) + panel_words<float>(call.experts, ROUTE_TILE) +
-              panel_words<float>(ROUTE_COLUMNS, ROUTE_TILE)) + 4 * 64;
+  return 4 * (int64_t(ROUTE_TILE) * padded(call.hidden, ROUTE_COLUMNS) + call.choices + call.experts) + 3 * 64;
 }
 
 template <class Number>
@@ -67,17 +68,16 @@ inline void route_forward_as(const RouteCall& call) {
   pack_rows<float>(Rows<const float>{call.weight_ED, D}, D, weight);
   share_items(*call.threads, route_tiles(call), route_tile_bytes(call), memory, [&](int tile, Workspace& own) {
     const int first = tile * ROUTE_TILE;
-    float* score_k = own.take<float>(k);
-    with_floats<Number>(call, first, own, [&](int rows, const float* x_RD) {
-      float* logit_RE = call.logit_NE + int64_t(first) * E;
-      multiply(left_rows(x_RD, D), rows, weight, Rows<float>{logit_RE, E});
-      for (int r = 0; r < rows; r++) {
-        int64_t* expert_k = call.expert_Nk + int64_t(first + r) * k;
-        choose(call, first + r, logit_RE + r * E, expert_k);
-        const float total = scores(call, logit_RE + r * E, expert_k, score_k);
-        for (int j = 0; j < k; j++) store_number(static_cast<Number*>(call.weight_Nk) + int64_t(first + r) * k + j, score_k[j] / total);
-      }
-    });
+    const int rows = std::min(ROUTE_TILE, call.tokens - first);
+    float *score_k = own.take<float>(k), *value_E = own.take<float>(E), *logit_RE = call.logit_NE + int64_t(first) * E;
+    const Rows<const float> x = floats_of<Number>(call, first, rows, 0, D, own);
+    multiply(left_rows(x.base, x.stride), rows, weight, Rows<float>{logit_RE, E});
+    for (int r = 0; r < rows; r++) {
+      int64_t* expert_k = call.expert_Nk + int64_t(first + r) * k;
+      choose(call, first + r, logit_RE + r * E, value_E, expert_k);
+      const float total = scores(call, logit_RE + r * E, expert_k, score_k);
+      for (int j = 0; j < k; j++) store_number(static_cast<Number*>(call.weight_Nk) + int64_t(first + r) * k + j, score_k[j] / total);
+    }
   });
 }
 
@@ -117,10 +117,15 @@ inline void route_backward_as(const RouteCall& call) {
     const uintptr_t mark = own.mark();
     for (int first = 0; first < N; first += ROUTE_TILE, own.release(mark)) {
       const int rows = std::min(ROUTE_TILE, N - first);
-      const Panels dlogits = take_panels<float>(E, rows, own), inputs = take_panels<float>(width, rows, own);
-      pack_columns<float>(Rows<const float>{dlogit_NE + int64_t(first) * E, E}, rows, dlogits);
-      pack_columns<float>(Rows<const Number>{static_cast<const Number*>(call.x_ND) + int64_t(first) * D + begin, D}, rows, inputs);
-      multiply(left_columns<float>(dlogits), E, inputs, Rows<float>{call.dweight_ED + begin, D}, first > 0);
+      const Rows<const float> x = floats_of<Number>(call, first, rows, begin, width, own);
+      const auto panels = [&](const float* numbers, int outputs, int64_t stride) {  // in fp32, rows lie as if they were packed
+        return Panels{(uint32_t*)numbers, outputs, rows, rows, int(stride)};
+      };
+      const Panels dlogits = panels(dlogit_NE + int64_t(first) * E, E, E);
+      for (int column = 0; column < width; column += VECTORS_AT_ONCE * LANES) {
+        const int columns = std::min(VECTORS_AT_ONCE * LANES, width - column);
+        multiply(left_columns<float>(dlogits), E, panels(x.base + column, columns, x.stride), Rows<float>{call.dweight_ED + begin + column, D}, first > 0);
+      }
     }
   });
 }

@@ -91,7 +91,7 @@ inline Words halves_at(const Source* x, int count) {
 template <class Number, class Source>
 inline Words words_down(const Source* first, const Source* second, int count) {
   if constexpr (STEP<Number> == 1) return Words(floats_at(first, count));
-  else return halves_at(first, count) | halves_at(second, second ? count : 0) << 16;
+  else return halves_at(first, count) | (second ? halves_at(second, count) << 16 : Words{});
 }
 
 }  // namespace tuili::TUILI_SET::training
