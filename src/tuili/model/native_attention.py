@@ -134,7 +134,7 @@ def _call(
         head_size=D,
         window=window,
         top_units=top_units,
-        is_bf16=query_BHQD.dtype == torch.bfloat16,
+        bf16=query_BHQD.dtype == torch.bfloat16,
     )
 
 

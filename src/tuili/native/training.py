@@ -7,6 +7,7 @@ caller.
 from __future__ import annotations
 
 import ctypes
+from enum import IntEnum
 from functools import cache
 from threading import Lock
 from typing import Any
@@ -44,6 +45,31 @@ class RouteRecord(ctypes.Structure):
     )
 
 
+class Chain(IntEnum):
+    """`enum class Chain`: what is done with each row."""
+
+    NORM = 0
+    NORM_BACKWARD = 1
+    GATE = 2
+    GATE_BACKWARD = 3
+    LOSS = 4
+    LOSS_BACKWARD = 5
+
+
+ROWS_OF_A_PIECE = 64
+"""Of so many rows, the gradients of a gain are added up together."""
+
+
+class RowsRecord(ctypes.Structure):
+    """`struct RowsCall`: addresses of tensors, and sizes."""
+
+    _fields_ = (
+        *((name, _pointer) for name in ("x", "dout", "out", "dx", "gain", "cos", "sin", "target", "sums", "threads")),
+        ("number", ctypes.c_float),
+        *((name, _int) for name in ("rows", "size", "heads", "bf16", "out_bf16")),
+    )
+
+
 class Training:
     """The calls of the library, one at a time. They give the interpreter's lock back.
 
@@ -58,6 +84,7 @@ class Training:
             self._bytes[name] = function(library.short, f"tuili_{name}_bytes", _long, _pointer)
             for backward, direction in enumerate(("forward", "backward")):
                 self._calls[name, bool(backward)] = function(library.long, f"tuili_{name}_{direction}", None, _pointer)
+        self._rows = function(library.long, "tuili_rows", None, _pointer, _int)
         self._workspace: NDArray[np.uint8] = aligned(1, np.uint8)
 
     def workspace_bytes(self, name: str, record: Any) -> int:
@@ -74,6 +101,12 @@ class Training:
                 self._workspace = aligned(needed, np.uint8)
             record.workspace, record.workspace_bytes = self._workspace.ctypes.data, self._workspace.nbytes
             self._calls[name, backward](ctypes.addressof(record))
+
+    def run_rows(self, record: RowsRecord, chain: Chain) -> None:
+        """A chain over the rows of a tensor."""
+        record.threads = self.pool
+        with self._lock:
+            self._rows(ctypes.addressof(record), chain)
 
 
 @cache

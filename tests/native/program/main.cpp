@@ -28,6 +28,8 @@ void tuili_experts_forward(const tuili::ExpertsCall* call);
 void tuili_experts_backward(const tuili::ExpertsCall* call);
 void tuili_route_forward(const tuili::RouteCall* call);
 void tuili_route_backward(const tuili::RouteCall* call);
+void tuili_attention_forward(const tuili::AttentionCall* call);
+void tuili_attention_backward(const tuili::AttentionCall* call);
 }
 
 namespace tuili {
@@ -103,6 +105,8 @@ class Run {
         {"experts_backward", [&] { tuili_experts_backward(at<ExpertsCall>(action, 0)); }},
         {"route_forward", [&] { tuili_route_forward(at<RouteCall>(action, 0)); }},
         {"route_backward", [&] { tuili_route_backward(at<RouteCall>(action, 0)); }},
+        {"attention_forward", [&] { tuili_attention_forward(at<AttentionCall>(action, 0)); }},
+        {"attention_backward", [&] { tuili_attention_backward(at<AttentionCall>(action, 0)); }},
     };
     calls.at(action.name)();
   }

@@ -45,6 +45,23 @@ struct ExpertsCall {
 };
 static_assert(sizeof(ExpertsCall) == 152, "mirrored");
 
+// What a chain of small operations does with each row, by number.
+enum class Chain : int32_t { norm, norm_backward, gate, gate_backward, loss, loss_backward };
+constexpr int ROWS_OF_A_PIECE = 64;  // whose gradients of a gain are added up together
+
+// Chains over rows of `size` numbers: of a norm, of the result of a gated unit, of logits. Backward needs x again, and no out.
+struct RowsCall {
+  const void *x, *dout;           // dout: backward of all but the loss, whose gradient is `number`
+  void *out, *dx;
+  const float *gain, *cos, *sin;  // norm; cos and sin of each `heads` rows, null: no angles
+  const int64_t* target;          // loss
+  float* sums;                    // norm backward: [pieces, size], of which the first row gets the gain's gradient; loss: [rows, 3]
+  Threads* threads;
+  float number;                   // norm: what is added to the mean square
+  int32_t rows, size, heads, bf16, out_bf16;  // out_bf16: of a norm's result, else as bf16
+};
+static_assert(sizeof(RowsCall) == 104, "mirrored");
+
 // The router of such a layer: k of E experts for each token, by logits = x W^T. The weights of choices have x's format.
 struct RouteCall {
   const void* x_ND;
@@ -78,6 +95,7 @@ struct TrainingTable {
   void (*attention_forward)(const AttentionCall&);
   void (*attention_backward)(const AttentionCall&);
   int64_t (*attention_bytes)(const AttentionCall&);
+  void (*rows)(const RowsCall&, int32_t chain);
 };
 
 }  // namespace tuili

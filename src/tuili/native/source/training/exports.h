@@ -13,3 +13,5 @@ TUILI_EXPORT int64_t tuili_route_bytes(const RouteCall* call) { return chosen->t
 TUILI_EXPORT void tuili_attention_forward(const AttentionCall* call) { chosen->training.attention_forward(*call); }
 TUILI_EXPORT void tuili_attention_backward(const AttentionCall* call) { chosen->training.attention_backward(*call); }
 TUILI_EXPORT int64_t tuili_attention_bytes(const AttentionCall* call) { return chosen->training.attention_bytes(*call); }
+
+TUILI_EXPORT void tuili_rows(const RowsCall* call, int32_t chain) { chosen->training.rows(*call, chain); }

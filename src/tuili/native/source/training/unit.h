@@ -3,6 +3,7 @@
 #include "attention.h"
 #include "blocks.h"
 #include "calls.h"
+#include "chains.h"
 #include "experts.h"
 #include "route.h"
 
@@ -41,6 +42,7 @@ inline int64_t multiply_bytes(const MultiplyCall& call) {
 
 constexpr TrainingTable TABLE = {multiply_call,    multiply_bytes,    experts_forward,    experts_backward,
                                  experts_bytes,    route_forward,     route_backward,     route_bytes,
-                                 attention_forward, attention_backward, attention_bytes};
+                                 attention_forward, attention_backward, attention_bytes,
+                                 rows_call};
 
 }  // namespace tuili::TUILI_SET::training

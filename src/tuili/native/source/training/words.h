@@ -92,9 +92,8 @@ inline Words words_along(const Source* x, int count) {
 template <class Number, class Source>
 inline Words words_down(const Source* first, const Source* second, int count) {
   if constexpr (STEP<Number> == 1) return Words(floats_at(first, count));
-  const int of_second = second ? count : 0;
-  if constexpr (std::is_same_v<Source, float>) return bf16_bits(floats_at(first, count)) | bf16_bits(floats_at(second, of_second)) << 16;
-  return Words(floats_at(first, count)) >> 16 | Words(floats_at(second, of_second));
+  const auto halves = [&](const Source* x) { return std::is_same_v<Source, float> ? bf16_bits(floats_at(x, count)) : Words(floats_at(x, count)) >> 16; };
+  return halves(first) | (second ? halves(second) << 16 : Words{});
 }
 
 }  // namespace tuili::TUILI_SET::training
