@@ -9,21 +9,6 @@
 
 namespace tuili {
 
-// A product for tests and measurements. Forms: 0, out[R, N] = left[R, K] right[N, K]^T; 1, left[R, K] right[K, N];
-// 2, left[K, R]^T right[K, N]. Strides count numbers.
-struct MultiplyCall {
-  const void *left, *right;
-  void* out;
-  const int32_t* rows;  // of the left operand in forms 0 and 1, of both in form 2; null: as they stand
-  int64_t left_stride, right_stride, out_stride;
-  void* workspace;
-  int64_t workspace_bytes;
-  int32_t form, count, outputs, inputs;  // count R, outputs N, inputs K
-  int32_t bf16, right_fp32, out_fp32;    // the number format; of the right operand and of the result another one: fp32
-  int32_t accumulate;                    // to the result, which is fp32 then
-};
-static_assert(sizeof(MultiplyCall) == 104, "mirrored");
-
 // A layer of experts over N tokens, each of which chose k of E; X = N * k pairs of a token and an expert, sorted by expert.
 // D hidden size, F size of an expert. `bf16` tells of what has no type here.
 struct ExpertsCall {
@@ -84,8 +69,6 @@ struct RouteCall {
 static_assert(sizeof(RouteCall) == 152, "mirrored");
 
 struct TrainingTable {
-  void (*multiply)(const MultiplyCall&);
-  int64_t (*multiply_bytes)(const MultiplyCall&);
   void (*experts_forward)(const ExpertsCall&);
   void (*experts_backward)(const ExpertsCall&);
   int64_t (*experts_bytes)(const ExpertsCall&);
