@@ -20,8 +20,7 @@ struct ExpertsCall {
   void* gate_up_X2F;         // forward leaves both of these to backward: each pair's gates and inputs, in sorted order,
   int32_t* sorting;          // and [E + 1] the first pair of each expert, [X] token of a sorted pair, [X] place of a pair
   const void* dout_ND;       // backward, as all below
-  void* dx_ND;               // null: not wanted
-  void* dweight_Nk;
+  void *dx_ND, *dweight_Nk;  // dx null: not wanted
   float *dgate_up_E2FD, *ddown_EDF;  // null, both: not wanted
   void* workspace;
   int64_t workspace_bytes;
@@ -51,15 +50,14 @@ static_assert(sizeof(RowsCall) == 104, "mirrored");
 struct RouteCall {
   const void* x_ND;
   const float *weight_ED, *bias_E;   // the bias counts for choices behind the first
-  const uint8_t* allowed_E;          // null: all
-  const uint8_t* explores_N;         // tokens that choose by the random numbers, behind the first choice; null: none
+  const uint8_t *allowed_E, *explores_N;  // null: all, none. Who explores chooses by random numbers, behind the first choice
   const float* random_NE;
   float* logit_NE;                   // forward gives these, backward reads them
   int64_t* expert_Nk;
   void* weight_Nk;
   const float* dlogit_NE;            // backward, as all below; null: 0
   const void* dweight_Nk;            // null: 0
-  void* dx_ND;                       // null: not wanted, as the next one
+  void* dx_ND;
   float* dweight_ED;
   void* workspace;
   int64_t workspace_bytes;
