@@ -75,26 +75,29 @@ class Training:
 
     def __init__(self, library: Library, threads: int) -> None:
         self.pool: int = function(library.short, "tuili_threads", _pointer, _int)(threads)
-        self._library, self._lock = library, Lock()
+        self._lock = Lock()
+        self._bytes, self._calls = {}, {}
+        for name in ("experts", "route", "attention"):
+            self._bytes[name] = function(library.short, f"tuili_{name}_bytes", _long, _pointer)
+            for backward, direction in enumerate(("forward", "backward")):
+                self._calls[name, bool(backward)] = function(library.long, f"tuili_{name}_{direction}", None, _pointer)
         self._rows = function(library.long, "tuili_rows", None, _pointer, _int)
         self._workspace: NDArray[np.uint8] = aligned(1, np.uint8)
 
     def workspace_bytes(self, name: str, record: Any) -> int:
         """What a call needs in either direction: `experts`, `route` or `attention`. The record gets the pool."""
         record.threads = self.pool
-        needed = function(self._library.short, f"tuili_{name}_bytes", _long, _pointer)
-        return int(needed(ctypes.addressof(record)))
+        needed: int = self._bytes[name](ctypes.addressof(record))
+        return needed
 
     def run(self, name: str, record: Any, *, backward: bool) -> None:
         """Such a call in one direction."""
-        direction = "backward" if backward else "forward"
-        call = function(self._library.long, f"tuili_{name}_{direction}", None, _pointer)
         with self._lock:
             needed = self.workspace_bytes(name, record)
             if self._workspace.nbytes < needed:
                 self._workspace = aligned(needed, np.uint8)
             record.workspace, record.workspace_bytes = self._workspace.ctypes.data, self._workspace.nbytes
-            call(ctypes.addressof(record))
+            self._calls[name, backward](ctypes.addressof(record))
 
     def run_rows(self, record: RowsRecord, chain: Chain) -> None:
         """A chain over the rows of a tensor, backward where the record says so."""

@@ -95,8 +95,8 @@ inline void experts_forward_as(const ExpertsCall& call) {
       for (int r = 0; r < rows; r++) {
         const Number* gate_F = gate_up_R2F + r * 2 * F;
         each_vector(int(F), [&](int i, int count) {
-          const Floats active = silu(floats_at(gate_F + i, count)) * floats_at(gate_F + F + i, count);
-          store_numbers(active_RF + r * F + i, active * all(weight_X[first + r]), count);
+          const Floats gate = floats_at(gate_F + i, count), up = floats_at(gate_F + F + i, count);
+          store_numbers(active_RF + r * F + i, gate * sigmoid<Number>(gate) * up * all(weight_X[first + r]), count);
         });
       }
       multiply(left_rows(active_RF, F), rows, down, Rows<Number>{out_XD + first * D, D});
@@ -112,11 +112,11 @@ inline float gate_backward(const Number* gate_up_2F, const float* dactive_F, flo
   Floats dweight = zero();
   each_vector(F, [&](int i, int count) {
     const Floats gate = floats_at(gate_up_2F + i, count), up = floats_at(gate_up_2F + F + i, count);
-    const Floats sigmoid = all(1.f) / (all(1.f) + exp(zero() - gate)), swish = gate * sigmoid, active = swish * up;
+    const Floats open = sigmoid<Number>(gate), swish = gate * open, active = swish * up;
     const Floats dresult = floats_at(dactive_F + i, count), dactive = dresult * all(weight);
     dweight = fma(dresult, active, dweight);
     store_numbers(active_F + i, active * all(weight), count);
-    store_numbers(dgate_up_2F + i, dactive * up * fma(swish, all(1.f) - sigmoid, sigmoid), count);
+    store_numbers(dgate_up_2F + i, dactive * up * fma(swish, all(1.f) - open, open), count);
     store_numbers(dgate_up_2F + F + i, dactive * swish, count);
   });
   return sum(dweight);
