@@ -61,7 +61,7 @@ class _Norm(torch.autograd.Function):
         pieces = -(-(x.numel() // x.shape[-1]) // ROWS_OF_A_PIECE)
         sums = torch.zeros(max(1, pieces), x.shape[-1])
         tensors = {"dout": dout.contiguous(), "dx": dx, "gain": gain, "cos": cos, "sin": sin, "sums": sums}
-        _run(Chain.NORM_BACKWARD, x, out_dtype=ctx.dtype, number=ctx.eps, **tensors)
+        _run(Chain.NORM, x, out_dtype=ctx.dtype, number=ctx.eps, **tensors)
         return dx, sums[0].clone(), None, None, None, None
 
 
@@ -78,7 +78,7 @@ class _Gate(torch.autograd.Function):
     def backward(ctx: Any, dout: Tensor) -> Tensor:
         (gate_up,) = ctx.saved_tensors
         dx = torch.empty_like(gate_up)
-        _run(Chain.GATE_BACKWARD, gate_up, size=dout.shape[-1], dout=dout.contiguous(), dx=dx)
+        _run(Chain.GATE, gate_up, size=dout.shape[-1], dout=dout.contiguous(), dx=dx)
         return dx
 
 
@@ -100,7 +100,7 @@ class _Loss(torch.autograd.Function):
         logits_NV, target_N, sums_N3 = ctx.saved_tensors
         dlogits_NV = torch.empty_like(logits_NV)
         share = float(dloss) / max(1, len(logits_NV))
-        _run(Chain.LOSS_BACKWARD, logits_NV, number=share, target=target_N, sums=sums_N3, dx=dlogits_NV)
+        _run(Chain.LOSS, logits_NV, number=share, target=target_N, sums=sums_N3, dx=dlogits_NV)
         return dlogits_NV, None
 
 

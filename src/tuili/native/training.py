@@ -49,11 +49,8 @@ class Chain(IntEnum):
     """`enum class Chain`: what is done with each row."""
 
     NORM = 0
-    NORM_BACKWARD = 1
-    GATE = 2
-    GATE_BACKWARD = 3
-    LOSS = 4
-    LOSS_BACKWARD = 5
+    GATE = 1
+    LOSS = 2
 
 
 ROWS_OF_A_PIECE = 64
@@ -103,7 +100,7 @@ class Training:
             self._calls[name, backward](ctypes.addressof(record))
 
     def run_rows(self, record: RowsRecord, chain: Chain) -> None:
-        """A chain over the rows of a tensor."""
+        """A chain over the rows of a tensor, backward where the record says so."""
         record.threads = self.pool
         with self._lock:
             self._rows(ctypes.addressof(record), chain)

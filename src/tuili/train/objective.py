@@ -10,7 +10,7 @@ Dimensions: B rows, T positions, Q tokens a row beyond the trunk, N learnt token
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -123,13 +123,13 @@ class Objective:
                 frame = frame.first(width, real_BQ)
             hidden_BQM, group_routes = model.reason(hidden_BQM, shared, frame, exit)
             domain_N = block.domains_BT.gather(1, index_BQ).masked_fill(~real_BQ, -1).flatten()
-            routes += [(route, real_BQ.flatten(), domain_N) for route in group_routes]
+            routes.append((group_routes, real_BQ.flatten(), domain_N))
         return self._combine(exits, routes, progress, block)
 
     def _combine(
         self,
         exits: list[_ExitTokens],
-        routes: list[tuple[Route, Tensor, Tensor]],
+        routes: list[tuple[list[Route], Tensor, Tensor]],
         progress: float,
         block: Block,
     ) -> ObjectiveResult:
@@ -183,23 +183,25 @@ def _exit_tokens(
     return _ExitTokens(hidden_BQM[row_N, column_N if gather else rank_N], targets_BT[row_N, column_N])
 
 
-def _router_losses(routes: list[tuple[Route, Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+def _router_losses(groups: list[tuple[list[Route], Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     """The z-loss over all tokens; and how far the domain's expert is below its margin, over tokens of known domain.
 
-    Both are means over the layers of means over the tokens. A route comes with the tokens that are real, and with the
-    domain of each, or -1. All layers are computed at once: one by one, the many small operations would take longer.
+    Both are means over the layers of means over the tokens. The routes of a group of layers come with the tokens that
+    are real, and with the domain of each, or -1. All layers are computed at once: one by one, the many small operations
+    would take longer.
     """
-    logits_XE = torch.cat([route.logits_NE for route, _, _ in routes])
-    domain_X = torch.cat([domain_N for _, _, domain_N in routes])
-    known_X = (domain_X >= 0) & (domain_X < logits_XE.shape[1])
-    sizes = [len(real_N) for _, real_N, _ in routes]
-    z_X = logits_XE.logsumexp(-1).square() * _shares([real_N for _, real_N, _ in routes])
-    margin_X = F.multi_margin_loss(
-        logits_XE, torch.where(known_X, domain_X, 0), margin=DOMAIN_LOGIT_MARGIN, reduction="none"
-    )
-    return z_X.sum(), (margin_X * _shares(known_X.split(sizes))).sum()
+    logits_XE = torch.cat([route.logits_NE for routes, _, _ in groups for route in routes])
+    layers = sum(len(routes) for routes, _, _ in groups)
 
+    def of_layers(of_groups: list[Tensor]) -> Tensor:
+        """What each token has in each layer, from what it has in each group."""
+        return torch.cat([of_N.repeat(len(routes)) for (routes, _, _), of_N in zip(groups, of_groups, strict=True)])
 
-def _shares(chosen: Sequence[Tensor]) -> Tensor:
-    """What each token counts in a mean over the layers of means over the layer's chosen tokens; layers in a row."""
-    return torch.cat([chosen_N / chosen_N.sum().clamp(min=1) for chosen_N in chosen]) / len(chosen)
+    def mean(loss_X: Tensor, chosen: list[Tensor]) -> Tensor:
+        return (loss_X * of_layers([chosen_N / chosen_N.sum().clamp(min=1) for chosen_N in chosen])).sum() / layers
+
+    known = [(domain_N >= 0) & (domain_N < logits_XE.shape[1]) for _, _, domain_N in groups]
+    expert_X = of_layers([torch.where(known_N, group[2], 0) for known_N, group in zip(known, groups, strict=True)])
+    short_X = F.multi_margin_loss(logits_XE, expert_X, margin=DOMAIN_LOGIT_MARGIN, reduction="none")
+    z_loss = mean(logits_XE.logsumexp(-1).square(), [real_N for _, real_N, _ in groups])
+    return z_loss, mean(short_X, known)

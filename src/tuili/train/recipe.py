@@ -115,8 +115,8 @@ class TrainConfig(Config):
     compile: Literal["auto", "on", "off"] = "auto"
     """Run chains of small operations compiled; `auto` does so where a C++ compiler, or on a GPU Triton, is at hand."""
     kernels: Literal["auto", "native", "torch"] = "auto"
-    """Experts and attention by the native library or by torch; `auto` is native on a CPU where the library is to be
-    had."""
+    """Experts, attention and small operations by the native library or by torch; `auto` is native on a CPU where the
+    library is to be had."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto` is a GPU where there is one."""
 
