@@ -68,7 +68,7 @@ inline void norm_backward(const RowsCall& call) {
       Floats along = zero();
       each_part(call, [&](int i, int n) {
         const Floats d = turned(call, number, r, i, n, true), normed = floats_at(x + i, n) * scale;
-        store_up_to(dgain + i, fma(d, normed, load_up_to(dgain + i, n)), n);
+        store_numbers(dgain + i, fma(d, normed, floats_at(dgain + i, n)), n);
         along = fma(d * floats_at(call.gain + i, n), normed, along);
       });
       const Floats mean = all(sum(along) / float(D)) * scale;
