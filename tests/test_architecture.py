@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "tasks": _BASE | {"steps"},
     "data": _BASE | {"steps", "tasks", "store"},
     "model": _BASE | {"native", "steps", "store", "data"},
-    "train": _BASE | {"machine", "parent", "provenance", "steps", "tasks", "store", "data", "model"},
+    "train": _BASE | {"machine", "native", "parent", "provenance", "steps", "tasks", "store", "data", "model"},
     "engine": _BASE | {"machine", "native", "steps", "tasks", "store", "data", "model"},
     "eval": _BASE | {"machine", "parent", "provenance", "steps", "tasks", "store", "data", "model", "engine"},
     "serve": _BASE | {"steps", "store", "engine"},

@@ -45,7 +45,7 @@ FACES = {
         LoadedVerifier MixtureOfExperts PRESETS Projection RMSNorm ReasoningLayer Route Routing
         RoutingRecord TrunkLayer TuiliConfig TuiliForCausalLM TuiliModel TuiliOutput Verifier check_folder
         count_parameters features_of gated_silu load_model preset probabilities read_verifier record_reads
-        response_features rotary route_tokens save_model set_kernels transformers_tokenizer write_verifier
+        response_features rotary route_tokens save_model set_kernels token_loss transformers_tokenizer write_verifier
     """,
     "tasks": """
         BUILT_IN_DOMAINS Domain Draft LEVELS MUTATION_KINDS Problem SEEDS_PER_SPLIT Split

@@ -33,6 +33,7 @@ def test_quickstart_trains_evaluates_asks_and_reports(tmp_path: Path, capsys: py
     report = json.loads((out / "report.json").read_text())
     assert len(report["accuracy"]) == 4
     assert report["seconds"] >= report["seconds_training"] > 0
+    assert sum(report["seconds_by_part"].values()) == pytest.approx(report["seconds"], abs=0.5)
     assert report["steps"] == 3
     assert len(report["questions"]) == 5
     asked = {question["id"] for question in report["questions"]}
@@ -41,6 +42,7 @@ def test_quickstart_trains_evaluates_asks_and_reports(tmp_path: Path, capsys: py
     assert asked.isdisjoint(f"{domain}/1/2000000000/0" for domain in report["accuracy"])
     page = (out / "report.html").read_text()
     assert "Learning curve" in page
+    assert "<td>training: forward and backward</td>" in page
     assert "Accuracy against mean depth" in page
     assert "http" not in page
     assert any(f"tuili ask {shlex.quote(question['prompt'])}" in shown for question in report["questions"])

@@ -10,7 +10,7 @@ import pytest
 from tests.native import calling
 from tuili.native import attention, panels, records
 from tuili.native.build import SOURCE
-from tuili.native.training import ExpertsRecord, RouteRecord
+from tuili.native.training import ExpertsRecord, RouteRecord, RowsRecord
 
 SIZES = dict(
     re.findall(
@@ -29,8 +29,8 @@ MIRRORS = {
 } | {
     "Matrix": panels.MatrixRecord,
     "ProductCall": calling.ProductCall,
-    "MultiplyCall": calling.MultiplyCall,
     "ExpertsCall": ExpertsRecord,
+    "RowsCall": RowsRecord,
     "RouteCall": RouteRecord,
 }
 

@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 from tests.train.conftest import go, small
 from tuili.errors import InputError, TuiliError
 from tuili.model import TuiliForCausalLM
+from tuili.native import Unavailable
 from tuili.train import build, execution
 from tuili.train import folder as folder_module
 from tuili.train import log as log_module
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("few_samples")
 
 RECIPE = small("train.compile=off", steps=1)
 FULL = "No space left on device"
-EAGER = ExecutionPlan("fp32", 1, torch.device("cpu"), compiled=False)
+EAGER = ExecutionPlan("fp32", 1, torch.device("cpu"), compiled=False, native=False)
 
 
 def change(out: Path, **values: Any) -> None:
@@ -84,6 +85,35 @@ def test_later_sessions_keep_to_what_auto_became(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(execution, "which", lambda name: None)
     with pytest.raises(InputError, match=rf"no C\+\+ compiler here; {tmp_path} began with it: resume it"):
         go(recipe, tmp_path, resume=True)
+
+
+def test_without_the_library_a_line_says_so_and_later_sessions_train_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, load, by_library = small("train.device=cpu", steps=1), execution.load, []
+    monkeypatch.setattr(build, "set_kernels", lambda model, **form: by_library.append(form["native"]))
+    monkeypatch.setattr(execution, "load", lambda: Unavailable("there is no compiler"))
+    assert "trains without native kernels: there is no compiler\n" in go(recipe, tmp_path)[1]
+    monkeypatch.setattr(execution, "load", load)
+    assert "native" not in go(recipe, tmp_path, resume=True)[1]
+    assert by_library == [False, False]
+    change(tmp_path, kernels="native")
+    monkeypatch.setattr(execution, "load", lambda: Unavailable("there is no compiler"))
+    with pytest.raises(InputError, match=f"kernels = native: there is no compiler; {tmp_path} began with it: resume"):
+        go(recipe, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device", "native"),
+    [("auto", "cpu", True), ("native", "cpu", True), ("torch", "cpu", False), ("auto", "cuda", False)],
+)
+def test_native_kernels_are_for_cpus(wanted: Any, device: str, native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "load", object)
+    said: list[str] = []
+    assert execution.can_run_native(wanted, torch.device(device), said.append) is native
+    assert not said
+    with pytest.raises(InputError, match="kernels = native: they run on a CPU alone; use torch or auto"):
+        execution.can_run_native("native", torch.device("cuda"), said.append)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -18,11 +18,12 @@ from tuili.data.records import Record, write_records
 from tuili.errors import CheckpointError, InputError, RecordError, TuiliError
 from tuili.model import load_model
 from tuili.store import read_lineage
-from tuili.train import build, execution, trainer
+from tuili.train import build, execution
 from tuili.train.build import untouched
 from tuili.train.execution import find_device
 from tuili.train.log import LogConfig, RunningMeans, TrainingLog, read_log
 from tuili.train.objective import Objective, ObjectiveResult
+from tuili.train.optim import Optimizers
 
 pytestmark = pytest.mark.usefixtures("few_samples")
 
@@ -60,23 +61,23 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
 
 
 def test_a_step_takes_the_mean_of_its_blocks_gradients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    learn, clip = Objective.__call__, trainer.clip_grad_norm_
+    learn, clip = Objective.__call__, Optimizers.clip
+    parameters: list[torch.Tensor] = []
     of_blocks: list[tuple[torch.Tensor, ...]] = []
     of_step: list[torch.Tensor] = []
 
     def watched(self: Objective, block: Any, *others: Any) -> ObjectiveResult:
         result = learn(self, block, *others)
-        parameters = list(self.model.parameters())
+        parameters[:] = self.model.parameters()
         of_blocks.append(torch.autograd.grad(result.loss, parameters, retain_graph=True, materialize_grads=True))
         return result
 
-    def clipped(parameters: Any, norm: float) -> torch.Tensor:
-        every = list(parameters)
-        of_step.extend(torch.zeros_like(one) if one.grad is None else one.grad.clone() for one in every)
-        return clip(every, norm)
+    def clipped(self: Optimizers, largest: float) -> float:
+        of_step.extend(torch.zeros_like(one) if one.grad is None else one.grad.clone() for one in parameters)
+        return clip(self, largest)
 
     monkeypatch.setattr(Objective, "__call__", watched)
-    monkeypatch.setattr(trainer, "clip_grad_norm_", clipped)
+    monkeypatch.setattr(Optimizers, "clip", clipped)
     go(small("train.accumulation=2", steps=1), tmp_path)
     first, second = of_blocks[-2:]
     assert sum(float((one - other).abs().sum()) for one, other in zip(first, second, strict=True)) > 1
@@ -214,7 +215,7 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").unlink()
     (tmp_path / "log.jsonl").mkdir()
     with pytest.raises(TuiliError, match=r"log.jsonl cannot be written at step 1: Is a directory"):
-        log.step(1, {"loss": 1.0}, tokens=1, flops=0)
+        log.step(1, {"loss": 1.0}, tokens=1, flops=0, memory=0)
 
 
 def test_what_is_no_line_of_the_log_is_left_out(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from benchmarks.harness.tiny import tiny_model
 from tests.train.conftest import go, small
 from tuili.data.packing import Block, pack
-from tuili.data.stream import StreamState
+from tuili.data.stream import StreamState, prefetch
 from tuili.model import load_model
 from tuili.train.dist.group import SingleProcess
 from tuili.train.execution import ExecutionPlan
@@ -43,10 +43,13 @@ def draws(seed: int, first: int = 0) -> dict[int, list[tuple[float, ...]]]:
         drawn[first + len(drawn)] = [tuple(torch.rand(3, generator=generator).tolist()) for generator in (None, exits)]
         return ObjectiveResult(model.lm_head.weight.sum(), {})
 
-    plan = ExecutionPlan("fp32", 1, torch.device("cpu"), compiled=False)
-    trainer = Trainer(TrainingSetup(small(f"train.seed={seed}", steps=3), plan, model, objective, EmptyBlocks), None)
+    plan = ExecutionPlan("fp32", 1, torch.device("cpu"), compiled=False, native=False)
+    setup = TrainingSetup(
+        small(f"train.seed={seed}", steps=3), plan, model, objective, lambda state: prefetch(EmptyBlocks(state))
+    )
+    trainer = Trainer(setup, None, SingleProcess())
     trainer.state.step = first
-    for _ in trainer.steps(SingleProcess(), stop=lambda: False):
+    for _ in trainer.steps(stop=lambda: False):
         pass
     return drawn
 

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tuili.eval import EvalSettings, ScoredResponse
     from tuili.model import LoadedModel
     from tuili.tasks import Problem
-    from tuili.train import Recipe
+    from tuili.train import Recipe, TrainingResult
 
 STARTED_SECONDS = time.perf_counter()  # this module is the first thing that the verb loads
 RECIPE = "quickstart"
@@ -67,7 +68,9 @@ def run(
         check_file_place(folder / file)
 
     console.print(f"training on {', '.join(settings.domains)} in {folder}")
+    moments = [STARTED_SECONDS, time.perf_counter()]
     outcome = train(recipe, folder, resume=True)
+    moments.append(time.perf_counter())
     if outcome.model is None:
         console.print(f"interrupted at step {outcome.step}: run the same command again to go on")
         raise typer.Exit(EXIT_INTERRUPTED)
@@ -76,12 +79,14 @@ def run(
     console.print("\nevaluating on problems that training never sees")
     with progress_bar() as progress:
         report = evaluate(loaded, settings, progress)
+    moments.append(time.perf_counter())
     show_cells(console, report)
 
     console.print(f"\nasking {QUESTION_COUNT} more unseen questions")
     responses = _ask(console, loaded, questions)
 
-    seconds = time.perf_counter() - STARTED_SECONDS + outcome.earlier
+    moments.append(time.perf_counter())
+    seconds = moments[-1] - STARTED_SECONDS + outcome.earlier
     figures = {
         "accuracy": {
             name: fmean(cell["accuracy"] for cell in row.values())
@@ -89,6 +94,7 @@ def run(
         },
         "seconds": round(seconds, 1),
         "seconds_training": round(outcome.seconds, 1),
+        "seconds_by_part": _seconds_by_part(moments, outcome),
         "steps": outcome.step,
         "tokens_trained": outcome.tokens,
     }
@@ -109,6 +115,19 @@ def run(
             steps=2 * outcome.step,
         )
     )
+
+
+def _seconds_by_part(moments: list[float], outcome: TrainingResult) -> dict[str, float]:
+    """Where the time went, from the moments between the parts; sessions before this one count with their training."""
+    start, train, evaluate, ask = (after - before for before, after in pairwise(moments))
+    parts = {
+        "start of the program": start,
+        **{f"training: {part}": seconds for part, seconds in outcome.spent.items()},
+        "training: tokenizer, compilation, checkpoints": train + outcome.earlier - sum(outcome.spent.values()),
+        "evaluation": evaluate,
+        "questions": ask,
+    }
+    return {part: round(seconds, 1) for part, seconds in parts.items()}
 
 
 def _further_questions(settings: EvalSettings) -> list[Problem]:
@@ -166,6 +185,7 @@ def _write(
             **report,
             "samples": questions,
             "seconds": figures["seconds"],
+            "seconds_by_part": figures["seconds_by_part"],
             "seconds_of": "in all, training included",
         },
         "Tuili quickstart",

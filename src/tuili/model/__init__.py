@@ -10,7 +10,7 @@ from tuili.model.attention import record_reads
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import Experts, MixtureOfExperts, Route, Routing, RoutingRecord, route_tokens
 from tuili.model.folder import LoadedModel, check_folder, load_model, save_model
-from tuili.model.kernels import gated_silu, set_kernels
+from tuili.model.kernels import gated_silu, set_kernels, token_loss
 from tuili.model.layers import (
     FeedForward,
     KeyValueProjection,
@@ -75,6 +75,7 @@ __all__ = [
     "route_tokens",
     "save_model",
     "set_kernels",
+    "token_loss",
     "transformers_tokenizer",
     "write_verifier",
 ]

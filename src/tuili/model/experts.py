@@ -175,7 +175,7 @@ class Experts(Fusable):
         return torch.stack(outputs).sum(0)
 
 
-class MixtureOfExperts(nn.Module):
+class MixtureOfExperts(Fusable):
     """A router and its experts. Returns also the route, for the auxiliary losses of a training objective."""
 
     def __init__(self, config: TuiliConfig) -> None:
@@ -185,6 +185,8 @@ class MixtureOfExperts(nn.Module):
 
     def forward(self, hidden_BTD: Tensor, real_BT: Tensor | None = None) -> tuple[Tensor, Route]:
         hidden_ND = hidden_BTD.flatten(0, -2)
+        if self.native:  # in one format for both, as the norm before gives it
+            hidden_ND = hidden_ND.to(output_dtype(hidden_ND))
         route = self.router(hidden_ND, None if real_BT is None else real_BT.flatten())
         return self.experts(hidden_ND, route.expert_Nk, route.weight_Nk).view_as(hidden_BTD), route
 

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tuili.model import native_chains
 from tuili.model.rotary import rotate
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -38,6 +39,8 @@ class Fusable(nn.Module):
 
     def kernel(self, function: Function) -> Function:
         """The form of a function that this module uses in its present state."""
+        if self.native and function in BY_LIBRARY:
+            return cast(Function, BY_LIBRARY[function])
         return compiled(function) if self.fused and self.training else function
 
 
@@ -77,6 +80,21 @@ def gated_silu(gate_up: Tensor) -> Tensor:
 def weighted_gated_silu(gate_up: Tensor, weight: Tensor) -> Tensor:
     """`gated_silu` times a weight for each row."""
     return gated_silu(gate_up) * weight.to(gate_up.dtype)
+
+
+def token_loss(logits_NV: Tensor, target_N: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean cross-entropy of tokens, and 1 for each token whose largest logit is its target's, else 0."""
+    wide_NV = logits_NV.float()
+    return F.cross_entropy(wide_NV, target_N), (wide_NV.detach().argmax(-1) == target_N).float()
+
+
+BY_LIBRARY: dict[Callable[..., Any], Callable[..., Any]] = {
+    rms_norm: native_chains.rms_norm,
+    norm_and_rotate: native_chains.norm_and_rotate,
+    gated_silu: native_chains.gated_silu,
+    token_loss: native_chains.token_loss,
+}
+"""Each chain, and what it is by the native library."""
 
 
 def output_dtype(x: Tensor) -> torch.dtype:

@@ -140,7 +140,8 @@ def _record(
 
 def takes_route(hidden_ND: Tensor, matrix_ED: Tensor) -> bool:
     """Whether `route` can stand for a router with these tensors."""
-    return hidden_ND.is_cpu and hidden_ND.dtype in NUMBERS and matrix_ED.dtype is torch.float32
+    even = hidden_ND.shape[1] % 2 == 0
+    return hidden_ND.is_cpu and hidden_ND.dtype in NUMBERS and matrix_ED.dtype is torch.float32 and even
 
 
 def route(

@@ -1,8 +1,9 @@
-from .build import build_model, build_sources, training_stream
+from .build import build_model, training_stream
 from .execution import ExecutionPlan, can_compile
+from .feed.stream import DataConfig, build_sources
 from .folder import RUN_FILE, RunFolder
 from .log import read_log
-from .recipe import DataConfig, ModelConfig, Recipe
+from .recipe import ModelConfig, Recipe
 from .run import TrainingResult, train
 from .schedule import warmup_cosine
 

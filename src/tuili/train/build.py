@@ -1,4 +1,4 @@
-"""From a recipe to the parts of a training: sources, curriculum, stream of blocks, model, objective.
+"""From a recipe to the parts of a training: model, objective, and blocks from the stream of `stream`.
 
 Every replica of a run builds the same parts here. What is done with them is left to `trainer`, what a run writes to
 `artifacts`.
@@ -6,23 +6,27 @@ Every replica of a run builds the same parts here. What is done with them is lef
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import nn
 
-from tuili.data import Block, BlockStream, FileSource, Source, StreamState, TaskSource
+from tuili.data import Block, BlockStream, Source, StreamState, prefetch
 from tuili.errors import ConfigError, ModelFolderError
 from tuili.model import TuiliForCausalLM, check_folder, load_model, set_kernels
 from tuili.store import BEGIN, PAD, Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS
-from tuili.train.curriculum import Curriculum
 from tuili.train.execution import ExecutionPlan
+from tuili.train.feed.blocks import PreparedBlocks
+from tuili.train.feed.curriculum import Curriculum
+from tuili.train.feed.preparation import deserves_a_process, preparing
+from tuili.train.feed.stream import build_curriculum, build_sources, open_stream
 from tuili.train.memory import keep_freed_memory
 from tuili.train.objective import Objective
-from tuili.train.recipe import DataConfig, ModelConfig, Recipe
+from tuili.train.recipe import ModelConfig, Recipe
 from tuili.train.trainer import TrainingSetup
 
 FIELDS_WITHOUT_EFFECT = {"architectures", "dtype", "transformers_version"}
@@ -35,52 +39,37 @@ def build_training(
     curriculum: Curriculum,
     sources: Sequence[Source],
     tokenizer: Tokenizer,
+    tokenizer_folder: Path,
     tell: Callable[[str], None] = lambda line: None,
 ) -> TrainingSetup:
-    """The parts of a training, with kernels compiled if the plan says so. `tell` is given lines for the user."""
+    """The parts of a training, with the kernels that the plan names. `tell` is given lines for the user.
+
+    tokenizer_folder: where the tokenizer is saved, for another process to read.
+    """
     keep_freed_memory()
     torch.manual_seed(recipe.train.seed)
     model = build_model(recipe.model, tokenizer, tell)
     nn.Module.to(model, plan.device)  # the library's own `to` has another type
-    set_kernels(model, fused=plan.compiled)
+    set_kernels(model, fused=plan.compiled, native=plan.native)
     objective = Objective(recipe.objective, model)
-    stream_from = partial(open_stream, recipe, curriculum, sources, tokenizer)
+    stream_from = partial(open_stream, recipe.stream, curriculum, sources, tokenizer)
     block = next(stream_from(StreamState())).to(plan.device)
     # A kernel is generated for the shapes it first sees. Shown the first block, all sessions and replicas get the same.
     torch.compiler.reset()
     _forward_backward(model, objective, block, plan)
-    return TrainingSetup(recipe, plan, model, objective, stream_from)
 
+    def open_blocks(state: StreamState) -> AbstractContextManager[PreparedBlocks]:
+        if deserves_a_process(recipe.stream, state):
+            return preparing(recipe.stream, tokenizer_folder, state)
+        return prefetch(stream_from(state))
 
-def build_curriculum(recipe: Recipe) -> Curriculum:
-    """The weights over a recipe's domains and files."""
-    files = {str(path): weight for path, weight in recipe.data.files.items()}
-    return Curriculum(recipe.curriculum, recipe.data.domain_names, files)
-
-
-def build_sources(data: DataConfig, seed: int) -> list[Source]:
-    """The domains that a recipe names, then its files."""
-    levels = {level: weight for level, weight in enumerate(data.levels, start=1) if weight}
-    tasks = [TaskSource(name, levels, seed) for name in data.domain_names]
-    return [*tasks, *(FileSource(path, seed) for path in data.files)]
-
-
-def open_stream(
-    recipe: Recipe, curriculum: Curriculum, sources: Sequence[Source], tokenizer: Tokenizer, state: StreamState
-) -> BlockStream:
-    """The blocks of a run from a state of its stream on. All blocks of a step share the weights of its progress."""
-    train = recipe.train
-
-    def weights(block: int) -> Mapping[str, float]:
-        return curriculum.weights(block // train.accumulation / train.steps)
-
-    return BlockStream(sources, tokenizer, weights, rows=train.rows, length=train.length, state=state)
+    return TrainingSetup(recipe, plan, model, objective, open_blocks)
 
 
 def training_stream(recipe: Recipe, tokenizer: Tokenizer) -> BlockStream:
     """The blocks of a recipe's run from its start, in order."""
     sources = build_sources(recipe.data, recipe.train.seed)
-    return open_stream(recipe, build_curriculum(recipe), sources, tokenizer, StreamState())
+    return open_stream(recipe.stream, build_curriculum(recipe.stream), sources, tokenizer, StreamState())
 
 
 def build_model(

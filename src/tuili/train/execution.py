@@ -1,4 +1,4 @@
-"""How the steps of a run are executed: device, number format, compilation and number of processes, resolved once.
+"""How the steps of a run are executed: device, number format, kernels and number of processes, resolved once.
 
 Weights and optimizer state are always fp32; `bf16` means that matrix products run in it under `torch.autocast`. What
 the recipe may say is left to `recipe`, how processes share a step to `dist`.
@@ -7,7 +7,7 @@ the recipe may say is left to `recipe`, how processes share a step to `dist`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -19,6 +19,7 @@ import torch
 
 from tuili.errors import InputError
 from tuili.machine import multiplies_bf16, usable_cores
+from tuili.native import Unavailable, load
 from tuili.train.recipe import Recipe, TrainConfig
 
 Precision = Literal["fp32", "bf16"]
@@ -34,20 +35,27 @@ class ExecutionPlan:
     device: torch.device
     compiled: bool
     """Whether chains of small operations run compiled."""
+    native: bool
+    """Whether experts and attention run by the native library."""
 
     @classmethod
-    def resolve(cls, settings: TrainConfig, begun_in: Path | None = None) -> ExecutionPlan:
+    def resolve(
+        cls, settings: TrainConfig, begun_in: Path | None = None, tell: Callable[[str], None] = lambda line: None
+    ) -> ExecutionPlan:
         """The plan for this machine. `begun_in` is the folder of the run that is resumed, if `settings` are its own.
 
-        Raises `InputError` where this machine lacks the GPU or the compiler that the settings ask for.
+        `tell` is given a line where native kernels are not to be had and need not be. Raises `InputError` where this
+        machine lacks the GPU, the compiler or the library that the settings ask for.
         """
         remedy = (
             [f"{begun_in} began with it: resume it where there is one, or choose another --out"] if begun_in else []
         )
         device = find_device(settings.device, *remedy)
         compiled = can_compile(settings.compile, device, *remedy)
+        native = can_run_native(settings.kernels, device, tell, *remedy)
         precision = find_precision(settings.precision, device, compiled)
-        return cls(precision, find_replicas(settings.replicas, settings.accumulation, device), device, compiled)
+        replicas = find_replicas(settings.replicas, settings.accumulation, device)
+        return cls(precision, replicas, device, compiled, native)
 
     def settings(self) -> dict[str, Any]:
         """The plan by the names and in the values of the recipe's section `train`, as JSON can hold them."""
@@ -56,6 +64,7 @@ class ExecutionPlan:
             "replicas": self.replicas,
             "device": self.device.type,
             "compile": "on" if self.compiled else "off",
+            "kernels": "native" if self.native else "torch",
         }
 
     def applied_to(self, recipe: Recipe) -> Recipe:
@@ -89,6 +98,27 @@ def can_compile(wanted: Literal["auto", "on", "off"], device: torch.device, reme
     if wanted == "on" and not is_there:
         raise InputError(f"train.compile = on: there is no {tool} here; {remedy}")
     return is_there
+
+
+def can_run_native(
+    wanted: Literal["auto", "native", "torch"],
+    device: torch.device,
+    tell: Callable[[str], None],
+    remedy: str = "use torch or auto",
+) -> bool:
+    """Whether native kernels train: what the recipe says, or whether they are to be had, on a CPU.
+
+    `tell` is given a line where they are not and the recipe leaves it open. Raises `InputError` where it asks for them.
+    """
+    if wanted == "torch" or (wanted == "auto" and device.type != "cpu"):
+        return False
+    loaded = load() if device.type == "cpu" else Unavailable("they run on a CPU alone")
+    if not isinstance(loaded, Unavailable):
+        return True
+    if wanted == "native":
+        raise InputError(f"train.kernels = native: {loaded}; {remedy}")
+    tell(f"trains without native kernels: {loaded}")
+    return False
 
 
 def find_precision(wanted: Literal["auto"] | Precision, device: torch.device, compiled: bool) -> Precision:

@@ -32,7 +32,7 @@ RUN_FILE = "run.json"
 REWRITE_REMEDY = "add --resume to write it again"
 CHANGEABLE_SECTIONS = {"checkpoint", "log"}
 """Sections of the recipe that a later session may change: they have no influence on the weights."""
-PLAN_SETTINGS = ("precision", "replicas", "device", "compile")
+PLAN_SETTINGS = ("precision", "replicas", "device", "compile", "kernels")
 """The settings of an `ExecutionPlan`, which `run.json` holds at its top level."""
 
 

@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tuili.config import Config
 from tuili.errors import TuiliError
 from tuili.files import write_durably
+from tuili.train.timing import Forecast
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -100,7 +101,7 @@ class TrainingLog:
         self._task = self._progress.add_task("", total=steps, completed=first, figures="")
         self._before = seconds
         self._begun = self._window = time.perf_counter()
-        self._means = RunningMeans()
+        self._means, self._forecast = RunningMeans(), Forecast(first, steps)
         self._tokens, self._flops = 0, 0.0
 
     def __enter__(self) -> TrainingLog:
@@ -117,12 +118,15 @@ class TrainingLog:
         """Training time of the whole run, without the time between its sessions."""
         return self._before + time.perf_counter() - self._begun
 
-    def step(self, step: int, figures: Mapping[str, float], *, tokens: int, flops: float) -> None:
-        """Take up a finished step: its figures, the tokens that it read, and its operations (0 if unknown)."""
+    def step(self, step: int, figures: Mapping[str, float], *, tokens: int, flops: float, memory: int) -> None:
+        """Take up a finished step: its figures, the tokens that it read, its operations (0 if unknown), and the most
+        bytes of memory that were held so far."""
         self._means.add(figures)
         self._tokens += tokens
         self._flops += flops
         self._progress.update(self._task, completed=step)
+        if line := self._forecast.after(step, tokens, memory):
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         if step % self._interval == 0 or step == self._steps:
             self._write(step)
 

@@ -32,7 +32,7 @@ def training_loop(
     checkpoint cannot be written, `ReplicaDied` when another replica is killed, and `TuiliError` when a replica fails,
     when the gradient is no longer finite, and when a replica is killed after a Ctrl-C.
     """
-    trainer = Trainer(setup, checkpoint)
+    trainer = Trainer(setup, checkpoint, group)
     state = trainer.state
     group.all_gather(None)  # the time that the others take to get ready is no training time
 
@@ -43,12 +43,12 @@ def training_loop(
     with (
         open_log(state) as log,
         interruptible() as interrupted,
-        closing(trainer.steps(group, interrupted.is_set)) as steps,
+        closing(trainer.steps(interrupted.is_set)) as steps,
         checkpoints,
     ):
         try:
             for result in steps:
-                log.step(state.step, result.figures, tokens=result.tokens, flops=result.flops)
+                log.step(state.step, result.figures, tokens=result.tokens, flops=result.flops, memory=result.memory)
                 checkpoints.check()
                 if state.step % setup.recipe.checkpoint.interval == 0:
                     save()
@@ -63,9 +63,9 @@ def training_loop(
 
 def worker_loop(group: ReplicaGroup, setup: TrainingSetup, checkpoint: Checkpoint | None) -> None:
     """What the other replicas run beside `training_loop`: the same steps, without log and checkpoints."""
-    trainer = Trainer(setup, checkpoint)
+    trainer = Trainer(setup, checkpoint, group)
     group.all_gather(None)
-    for _ in trainer.steps(group, lambda: False):
+    for _ in trainer.steps(lambda: False):
         pass
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from tuili.config import Config
 from tuili.data import IGNORE_INDEX, Block
-from tuili.model import Route, TuiliForCausalLM
+from tuili.model import Route, TuiliForCausalLM, token_loss
 
 DOMAIN_LOGIT_MARGIN = 2.0
 """The logit of the domain's expert is led this far above all others, and no further: an expert with a score near zero
@@ -77,6 +77,13 @@ class Objective:
 
     def __init__(self, config: ObjectiveConfig, model: TuiliForCausalLM) -> None:
         self._config, self.model = config, model
+        used = model.config.num_experts_per_tok / model.config.num_experts
+        parts = (model.model.trunk, model.model.shared_key_value)
+        self._trunk_size = sum(parameter.numel() for part in parts for parameter in part.parameters())
+        self._layer_size = sum(
+            parameter.numel() * (used if ".experts." in name else 1.0)
+            for name, parameter in model.model.reasoning.named_parameters()
+        ) / len(model.model.reasoning)
 
     def _share_beyond(self, exit: int, progress: float) -> float:
         """Share of the learnt tokens that go beyond an exit, at `progress` in [0, 1] of the run."""
@@ -115,27 +122,24 @@ class Objective:
                 hidden_BQM = hidden_BQM[:, :width]
                 frame = frame.first(width, real_BQ)
             hidden_BQM, group_routes = model.reason(hidden_BQM, shared, frame, exit)
-            domain_N = block.domains_BT.gather(1, index_BQ)[real_BQ]
-            routes += [(route, real_BQ.flatten(), domain_N) for route in group_routes]
+            domain_N = block.domains_BT.gather(1, index_BQ).masked_fill(~real_BQ, -1).flatten()
+            routes.append((group_routes, real_BQ.flatten(), domain_N))
         return self._combine(exits, routes, progress, block)
 
     def _combine(
         self,
         exits: list[_ExitTokens],
-        routes: list[tuple[Route, Tensor, Tensor]],
+        routes: list[tuple[list[Route], Tensor, Tensor]],
         progress: float,
         block: Block,
     ) -> ObjectiveResult:
         target_N = torch.cat([exit.target_N for exit in exits])
         hidden_NM = self.model.model.norm(torch.cat([exit.hidden_NM for exit in exits]))
-        logits_NV = self.model.lm_head(hidden_NM).float()
-        loss = F.cross_entropy(logits_NV, target_N)
-        right_N = (logits_NV.detach().argmax(-1) == target_N).float()
+        loss, right_N = self.model.model.kernel(token_loss)(self.model.lm_head(hidden_NM), target_N)
 
         start, end = self._config.domain_prior
         domain_weight = start + (end - start) * progress
-        z_losses, domain_losses = zip(*(_router_losses(*route) for route in routes), strict=True)
-        z_loss, domain_loss = torch.stack(z_losses).mean(), torch.stack(domain_losses).mean()
+        z_loss, domain_loss = _router_losses(routes)
         metrics: dict[str, float | Tensor] = {
             "accuracy": right_N.mean(),
             "flops": self._flops(exits, block),
@@ -150,15 +154,12 @@ class Objective:
 
     def _flops(self, exits: list[_ExitTokens], block: Block) -> float:
         """Operations of the linear layers, forward and backward: 6 a parameter and token. Attention is not counted."""
-        config, model = self.model.config, self.model.model
-        used = config.num_experts_per_tok / config.num_experts
-        trunk = sum(p.numel() for part in (model.trunk, model.shared_key_value) for p in part.parameters())
-        layer = sum(
-            p.numel() * (used if ".experts." in name else 1.0) for name, p in model.reasoning.named_parameters()
-        ) / len(model.reasoning)
+        config = self.model.config
         beyond = sum(len(exit.target_N) * number for number, exit in enumerate(exits))
         head = sum(len(exit.target_N) for exit in exits) * config.vocab_size * config.hidden_size
-        return float(6 * (trunk * block.real_tokens + layer * beyond * config.group_layers + head))
+        return float(
+            6 * (self._trunk_size * block.real_tokens + self._layer_size * beyond * config.group_layers + head)
+        )
 
 
 def _shuffle_learnt(targets_BT: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -182,11 +183,25 @@ def _exit_tokens(
     return _ExitTokens(hidden_BQM[row_N, column_N if gather else rank_N], targets_BT[row_N, column_N])
 
 
-def _router_losses(route: Route, real_N: Tensor, domain_N: Tensor) -> tuple[Tensor, Tensor]:
-    """The z-loss over all tokens; and how far the domain's expert is below its margin, over tokens of known domain."""
-    logits_NE = route.logits_NE[real_N]
-    z_loss = logits_NE.logsumexp(-1).square().mean()
-    known_N = (domain_N >= 0) & (domain_N < logits_NE.shape[1])
-    if not bool(known_N.any()):
-        return z_loss, logits_NE.sum() * 0
-    return z_loss, F.multi_margin_loss(logits_NE[known_N], domain_N[known_N], margin=DOMAIN_LOGIT_MARGIN)
+def _router_losses(groups: list[tuple[list[Route], Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """The z-loss over all tokens; and how far the domain's expert is below its margin, over tokens of known domain.
+
+    Both are means over the layers of means over the tokens. The routes of a group of layers come with the tokens that
+    are real, and with the domain of each, or -1. All layers are computed at once: one by one, the many small operations
+    would take longer.
+    """
+    logits_XE = torch.cat([route.logits_NE for routes, _, _ in groups for route in routes])
+    layers = sum(len(routes) for routes, _, _ in groups)
+
+    def of_layers(of_groups: list[Tensor]) -> Tensor:
+        """What each token has in each layer, from what it has in each group."""
+        return torch.cat([of_N.repeat(len(routes)) for (routes, _, _), of_N in zip(groups, of_groups, strict=True)])
+
+    def mean(loss_X: Tensor, chosen: list[Tensor]) -> Tensor:
+        return (loss_X * of_layers([chosen_N / chosen_N.sum().clamp(min=1) for chosen_N in chosen])).sum() / layers
+
+    known = [(domain_N >= 0) & (domain_N < logits_XE.shape[1]) for _, _, domain_N in groups]
+    expert_X = of_layers([torch.where(known_N, group[2], 0) for known_N, group in zip(known, groups, strict=True)])
+    short_X = F.multi_margin_loss(logits_XE, expert_X, margin=DOMAIN_LOGIT_MARGIN, reduction="none")
+    z_loss = mean(logits_XE.logsumexp(-1).square(), [real_N for _, real_N, _ in groups])
+    return z_loss, mean(short_X, known)

@@ -1,20 +1,25 @@
 """The optimizers of a run, behind one step and one set of named state tensors.
 
 With `adamw`, AdamW updates all parameters. With `muon`, Muon updates the matrices of the hidden linear layers, and
-AdamW the rest: the embedding, the head, the routers, the 3-D experts and all vectors. The rate over time is left to
-`schedule`.
+AdamW the rest: the embedding, the head, the routers, the 3-D experts and all vectors. Each process of a group updates
+a share of the parameters and holds the optimizer state of that share alone (stage 1 of ZeRO; Rajbhandari et al. 2020,
+arXiv 1910.02054). The rate over time is left to `schedule`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Literal
 
+import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 
 from tuili.config import Config
+from tuili.train.dist.group import ReplicaGroup
+from tuili.train.muon import StackedMuon, iteration_operations
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
@@ -31,62 +36,97 @@ class OptimizerConfig(Config):
 
 
 class Optimizers:
-    """One or two torch optimizers over the named parameters of a model.
+    """One or two torch optimizers over the named parameters of a model, of which each process of a group has a copy.
 
-    Muon: Jordan et al. 2024; scaled to AdamW's update size as in Liu et al. 2025, arXiv 2502.16982.
+    The copies step alike. All processes call the methods, but for `load`, in the same order.
     """
 
-    def __init__(self, config: OptimizerConfig, model: nn.Module) -> None:
-        named = dict(model.named_parameters())
+    def __init__(self, config: OptimizerConfig, model: nn.Module, group: ReplicaGroup) -> None:
+        self._named, self._group, self._rate = dict(model.named_parameters()), group, config.learning_rate
         matrices = _hidden_matrices(model) if config.kind == "muon" else set()
-        hidden = {name for name, parameter in named.items() if id(parameter) in matrices}
-        rest = named.keys() - hidden
-        decayed = [name for name in named if name in rest and named[name].ndim >= 2]
-        free = [name for name in named if name in rest and named[name].ndim < 2]
-        self._rate = config.learning_rate
-        self._optimizers: list[tuple[Optimizer, list[str]]] = [
-            (
-                AdamW(
-                    [
-                        {"params": [named[name] for name in decayed], "weight_decay": config.weight_decay},
-                        {"params": [named[name] for name in free], "weight_decay": 0.0},
-                    ],
-                    lr=config.learning_rate,
-                    betas=config.betas,
-                    fused=True,
-                ),
-                decayed + free,
-            )
-        ]
-        if hidden:
-            names = [name for name in named if name in hidden]
-            muon = Muon(
-                [named[name] for name in names],
+        hidden = [name for name, parameter in self._named.items() if id(parameter) in matrices]
+        rest = [name for name, parameter in self._named.items() if id(parameter) not in matrices]
+        self._owners = self._share_out(hidden, iteration_operations) | self._share_out(rest, Tensor.numel)
+        self._collected: dict[str, Tensor] = {}
+        decayed = self._own(name for name in rest if self._named[name].ndim >= 2)
+        free = self._own(name for name in rest if self._named[name].ndim < 2)
+        self._optimizers: list[tuple[Optimizer, list[str]]] = []
+        if decayed or free:
+            adamw = AdamW(
+                [
+                    {"params": [self._named[name] for name in decayed], "weight_decay": config.weight_decay},
+                    {"params": [self._named[name] for name in free], "weight_decay": 0.0},
+                ],
                 lr=config.learning_rate,
-                weight_decay=config.weight_decay,
-                adjust_lr_fn="match_rms_adamw",
+                betas=config.betas,
+                fused=True,
             )
-            self._optimizers.append((muon, names))
+            self._optimizers.append((adamw, decayed + free))
+        if own := self._own(hidden):
+            muon = StackedMuon([self._named[name] for name in own], config.learning_rate, config.weight_decay)
+            self._optimizers.append((muon, own))
+
+    def _own(self, names: Iterable[str]) -> list[str]:
+        return [name for name in names if self._owners[name] == self._group.rank]
+
+    def _share_out(self, names: list[str], work_of: Callable[[Tensor], int]) -> dict[str, int]:
+        """The process that updates each parameter, so that all have about as much work.
+
+        The largest goes first, always to the process with the least so far (Graham 1969).
+        """
+        work, owners = [0] * self._group.world_size, {}
+        for name in sorted(names, key=lambda name: -work_of(self._named[name])):
+            owners[name] = work.index(min(work))
+            work[owners[name]] += work_of(self._named[name])
+        return owners
+
+    def reduce_gradients(self) -> None:
+        """Add up the gradients of all processes where they are needed; elsewhere they keep no meaning."""
+        used = self._group.all_gather([parameter.grad is not None for parameter in self._named.values()])
+        for parameter, anywhere in zip(self._named.values(), map(any, zip(*used, strict=True)), strict=True):
+            if anywhere and parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        changing = self._changing()
+        self._group.reduce(self._gradients(changing), self._owners_of(changing))
+
+    def clip(self, largest: float) -> float:
+        """Scale the gradients, added up before, so that their common norm is at most `largest`. Returns the norm."""
+        own = self._gradients(self._own(self._changing()))
+        squares = float(torch.stack(torch._foreach_norm(own)).square().sum()) if own else 0.0
+        norm = math.sqrt(sum(self._group.all_gather(squares)))
+        if (factor := largest / (norm + 1e-6)) < 1:
+            torch._foreach_mul_(own, factor)
+        return norm
 
     def step(self, scale: float) -> None:
         """One update with the learning rate at `scale` of its peak; clears the gradients."""
+        changing = self._changing()
         for optimizer, _ in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self._rate * scale
             optimizer.step()
-            optimizer.zero_grad()
+        for parameter in self._named.values():
+            parameter.grad = None
+        self._group.exchange([self._named[name].data for name in changing], self._owners_of(changing))
 
-    def tensors(self) -> dict[str, Tensor]:
-        """The state as `parameter:quantity`, for parameters that have had a gradient."""
-        return {
+    def collect(self) -> dict[str, Tensor]:
+        """The state as `parameter:quantity`, for parameters that have had a gradient, from all processes."""
+        state = {
             f"{name}:{quantity}": value
             for optimizer, names in self._optimizers
             for name, parameter in zip(names, _parameters(optimizer), strict=True)
             for quantity, value in optimizer.state.get(parameter, {}).items()
         }
+        shapes = self._group.all_gather([(key, value.shape) for key, value in state.items()])
+        for of_rank in shapes:
+            state |= {key: torch.empty(shape) for key, shape in of_rank if key not in state}
+        for quantity in sorted({key.rpartition(":")[2] for key in state}):  # of one quantity, all fit into the memory
+            keys = sorted(key for key in state if key.endswith(f":{quantity}"))
+            self._group.exchange([state[key] for key in keys], self._owners_of(key.rpartition(":")[0] for key in keys))
+        return state
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from a state that `tensors` gave for the same model and configuration."""
+        """Go on from a state that `collect` gave for the same model and configuration."""
         by_name: dict[str, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             name, _, quantity = key.rpartition(":")
@@ -94,6 +134,15 @@ class Optimizers:
         for optimizer, names in self._optimizers:
             state = {index: by_name[name] for index, name in enumerate(names) if name in by_name}
             optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+
+    def _changing(self) -> list[str]:
+        return [name for name, parameter in self._named.items() if parameter.grad is not None]
+
+    def _gradients(self, names: Iterable[str]) -> list[Tensor]:
+        return [gradient for name in names if (gradient := self._named[name].grad) is not None]
+
+    def _owners_of(self, names: Iterable[str]) -> list[int]:
+        return [self._owners[name] for name in names]
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import islice
-from os.path import realpath
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import (
     Field,
-    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -24,12 +21,12 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from tuili.config import Config
-from tuili.data import MIN_VOCABULARY_SIZE, VOCABULARY_SIZE
 from tuili.errors import ConfigError
 from tuili.model import TuiliConfig, preset
-from tuili.tasks import LEVELS, SEEDS_PER_SPLIT, domain_names
+from tuili.tasks import SEEDS_PER_SPLIT
 from tuili.train.checkpoint import CheckpointConfig
-from tuili.train.curriculum import CurriculumConfig
+from tuili.train.feed.curriculum import CurriculumConfig
+from tuili.train.feed.stream import DataConfig, StreamConfig
 from tuili.train.log import LogConfig
 from tuili.train.objective import ObjectiveConfig
 from tuili.train.optim import OptimizerConfig
@@ -98,58 +95,6 @@ class ModelConfig(Config):
         return self
 
 
-class DataConfig(Config):
-    """What the model reads."""
-
-    domains: Literal["all"] | tuple[str, ...] = "all"
-    levels: tuple[NonNegativeFloat, ...] = (0.4, 0.3, 0.15, 0.1, 0.05)
-    """Weights of levels 1, 2, … among the problems of each domain."""
-    files: dict[Path, PositiveFloat] = Field({})
-    """JSONL files of your own, each with its weight against 1 for all domains together."""
-    vocabulary: int = Field(VOCABULARY_SIZE, ge=MIN_VOCABULARY_SIZE)
-    """Most entries of the tokenizer. It is learnt from this data before training starts, or comes with a model."""
-
-    @property
-    def domain_names(self) -> tuple[str, ...]:
-        """The chosen domains in the order of their experts."""
-        return tuple(name for name in domain_names() if self.domains == "all" or name in self.domains)
-
-    @field_validator("domains")
-    @classmethod
-    def _known(cls, chosen: Literal["all"] | tuple[str, ...]) -> Literal["all"] | tuple[str, ...]:
-        if chosen != "all" and (unknown := set(chosen) - set(domain_names())):
-            raise ValueError(f"unknown domain {min(unknown)!r}: use all, or some of {', '.join(domain_names())}")
-        return chosen
-
-    @field_validator("files", mode="before")
-    @classmethod
-    def _different(cls, files: Any) -> Any:
-        if isinstance(files, Mapping):
-            names = [str(Path(name)) for name in files if isinstance(name, str | Path)]
-            places = [realpath(name) for name in names]
-            for name in names:
-                if places.count(realpath(name)) > 1:
-                    raise ValueError(f"{name} is named twice: give it one weight")
-                if name in domain_names():
-                    raise ValueError(
-                        f"{name} is also the name of a domain: give the file another name or its whole path"
-                    )
-        return files
-
-    @field_validator("levels")
-    @classmethod
-    def _some_level(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
-        if len(levels) > len(LEVELS) or not any(levels):
-            raise ValueError(f"give a weight for each level from 1 to at most {LEVELS[-1]}, one of them above 0")
-        return levels
-
-    @model_validator(mode="after")
-    def _something(self) -> DataConfig:
-        if not self.domains and not self.files:
-            raise ValueError("there is nothing to learn from: name domains or files")
-        return self
-
-
 class TrainConfig(Config):
     """How long, how much at once, and on what."""
 
@@ -169,6 +114,9 @@ class TrainConfig(Config):
     """`auto` is bf16 where the hardware multiplies it and, on a CPU, small operations are compiled; else fp32."""
     compile: Literal["auto", "on", "off"] = "auto"
     """Run chains of small operations compiled; `auto` does so where a C++ compiler, or on a GPU Triton, is at hand."""
+    kernels: Literal["auto", "native", "torch"] = "auto"
+    """Experts, attention and small operations by the native library or by torch; `auto` is native on a CPU where the
+    library is to be had."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto` is a GPU where there is one."""
 
@@ -191,6 +139,12 @@ class Recipe(Config):
     schedule: ScheduleConfig = ScheduleConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     log: LogConfig = LogConfig()
+
+    @property
+    def stream(self) -> StreamConfig:
+        """What the blocks of the run depend on."""
+        train = self.train.model_dump(include={"seed", "steps", "accumulation", "rows", "length"})
+        return StreamConfig(data=self.data, curriculum=self.curriculum, **train)
 
     @model_validator(mode="after")
     def _fits_the_model(self) -> Recipe:

@@ -19,11 +19,12 @@ from tuili.files import writing
 from tuili.provenance import code_hash
 from tuili.store import Tokenizer
 from tuili.train.artifacts import prepare_tokenizer, write_model
-from tuili.train.build import build_curriculum, build_sources, build_training
+from tuili.train.build import build_training
 from tuili.train.checkpoint import CheckpointManager, read_checkpoint
 from tuili.train.dist.group import ReplicaDied, ReplicaGroup
 from tuili.train.dist.replicas import launch_replicas
 from tuili.train.execution import ExecutionPlan, divided_cores
+from tuili.train.feed.stream import build_curriculum, build_sources
 from tuili.train.folder import REWRITE_REMEDY, TrainingFolder
 from tuili.train.log import LOG_FILE, TrainingLog
 from tuili.train.loop import training_loop, worker_loop
@@ -46,6 +47,8 @@ class TrainingResult:
     """The model folder; None when the run was interrupted before its last step."""
     plan: ExecutionPlan
     """How its steps are executed, in later sessions too."""
+    spent: Mapping[str, float]
+    """The seconds of each part of the steps."""
     earlier: float = 0.0
     """The seconds that were trained before this call."""
 
@@ -94,13 +97,13 @@ def train_once(
     tell: Callable[[str], None],
 ) -> TrainingResult:
     """What `train` does, until a replica dies, which raises `ReplicaDied`."""
-    curriculum, sources = build_curriculum(recipe), build_sources(recipe.data, recipe.train.seed)
+    curriculum, sources = build_curriculum(recipe.stream), build_sources(recipe.data, recipe.train.seed)
     folder = TrainingFolder(out, recipe)
     parent = folder.parent  # raises before the folder is made
     with folder.locked():
         recorded = folder.recorded_settings(resume)
         is_new = recorded is None
-        plan = ExecutionPlan.resolve(recipe.train.model_copy(update=recorded), None if is_new else out)
+        plan = ExecutionPlan.resolve(recipe.train.model_copy(update=recorded), None if is_new else out, tell)
         if is_new:
             tokenizer = prepare_tokenizer(folder, parent, recipe, sources, tell)
         else:
@@ -108,7 +111,7 @@ def train_once(
         with divided_cores(plan.replicas):
             if changes := folder.changes():
                 tell(f"changed since the run began: {', '.join(changes)}; the weights may differ")
-            setup = build_training(recipe, plan, curriculum, sources, tokenizer, tell)
+            setup = build_training(recipe, plan, curriculum, sources, tokenizer, folder.tokenizer, tell)
             if is_new:
                 with writing(out, REWRITE_REMEDY):
                     folder.begin(plan)
@@ -119,7 +122,7 @@ def train_once(
             if not is_new:
                 tell(f"going on from step {checkpoint.step}" if checkpoint else "no checkpoint yet: from the start")
             arguments = (recipe, plan, out, checkpoint.step if checkpoint else None)
-            with launch_replicas(plan.replicas, setup.reduced_tensors(), run_worker, *arguments) as group:
+            with launch_replicas(plan.replicas, setup.shared_tensors(), run_worker, *arguments) as group:
                 state, log = training_loop(setup, open_log, checkpoints, checkpoint, group)
 
         tell(f"checkpoints held the training up for {checkpoints.stall:.2f} s of {state.seconds:.0f} s")
@@ -128,14 +131,14 @@ def train_once(
         if is_finished:
             write_model(folder, parent, recipe, setup.model, tokenizer, state, log.last)
     model = folder.model if is_finished else None
-    return TrainingResult(state.step, state.tokens, state.seconds, log.last, model, plan)
+    return TrainingResult(state.step, state.tokens, state.seconds, log.last, model, plan, state.spent)
 
 
 def run_worker(group: ReplicaGroup, recipe: Recipe, plan: ExecutionPlan, out: Path, step: int | None) -> None:
     """The part of a further replica in the run of the folder `out`, from the checkpoint of a step or from the start."""
     folder = TrainingFolder(out, recipe)
-    curriculum, sources = build_curriculum(recipe), build_sources(recipe.data, recipe.train.seed)
-    setup = build_training(recipe, plan, curriculum, sources, Tokenizer.load(folder.tokenizer))
+    curriculum, sources = build_curriculum(recipe.stream), build_sources(recipe.data, recipe.train.seed)
+    setup = build_training(recipe, plan, curriculum, sources, Tokenizer.load(folder.tokenizer), folder.tokenizer)
     worker_loop(group, setup, None if step is None else read_checkpoint(folder.checkpoints, step))
 
 

@@ -1,42 +1,49 @@
 """The trainer: from blocks to weights, one step after the other, resumable bit for bit.
 
 All randomness of a block follows from the seed and the block's number, so that no generator's state needs saving. What
-is minimised is left to `objective`, which documents come to `tuili.data`, how processes that share the steps meet to
-`dist`, log and checkpoints to `loop`.
+is minimised is left to `objective`, which documents come and who learns from them to `feed`, how processes that share
+the steps meet to `dist`, log and checkpoints to `loop`.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
 
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
 
-from tuili.data import Block, BlockStream, StreamState, prefetch
+from tuili.data import Block, StreamState
 from tuili.errors import TuiliError
 from tuili.model import TuiliForCausalLM
 from tuili.train.checkpoint import Checkpoint, Tensors
 from tuili.train.dist.group import ReplicaGroup
 from tuili.train.execution import ExecutionPlan
+from tuili.train.feed.blocks import PreparedBlocks, deal_blocks
 from tuili.train.log import RunningMeans
 from tuili.train.objective import Objective
 from tuili.train.optim import Optimizers
 from tuili.train.recipe import Recipe
 from tuili.train.schedule import rate_scale
+from tuili.train.timing import peak_memory, spending
 
 
 @dataclass
 class TrainingState:
-    """How far a run is: steps done, tokens read, seconds trained, and the state of its stream of blocks."""
+    """How far a run is: steps done, tokens read, seconds trained, of which some in each part of a step, and the state
+    of its stream of blocks.
+
+    Only process 0 of a group, which writes it down, knows the last three.
+    """
 
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    spent: dict[str, float] = field(default_factory=dict)
     stream: StreamState = field(default_factory=StreamState)
 
     @classmethod
@@ -53,75 +60,93 @@ class TrainingSetup:
     plan: ExecutionPlan
     model: TuiliForCausalLM
     objective: Objective
-    open_stream: Callable[[StreamState], BlockStream]
+    open_blocks: Callable[[StreamState], AbstractContextManager[PreparedBlocks]]
+    """Begins to prepare the blocks of the run from a state of their stream on."""
 
-    def reduced_tensors(self) -> list[Tensor]:
-        """Tensors in the shapes of those that the replicas add up in a step; a step may need fewer."""
+    def shared_tensors(self) -> list[Tensor]:
+        """Tensors in the shapes of those that the replicas share in one call at most."""
         return [*self.model.parameters(), *_expert_loads(self.model)]
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one step of all replicas did: figures for the log, tokens read, and operations of linear layers."""
+    """What one step of all replicas did: figures for the log, tokens read, and operations of linear layers.
+
+    memory: the most bytes that all replicas together have held so far.
+    """
 
     figures: Mapping[str, float]
     tokens: int
     flops: float
+    memory: int
 
 
 class Trainer:
-    """A model, its optimizers and the state of its run: the same in all replicas after each step.
+    """A model, its optimizers and the state of its run: the same in all replicas of a group after each step.
 
     Goes on from a checkpoint, if there is one.
     """
 
-    def __init__(self, setup: TrainingSetup, checkpoint: Checkpoint | None) -> None:
-        self._setup, self._model = setup, setup.model
-        self._optimizers, self.state = Optimizers(setup.recipe.optimizer, setup.model), TrainingState()
+    def __init__(self, setup: TrainingSetup, checkpoint: Checkpoint | None, group: ReplicaGroup) -> None:
+        self._setup, self._model, self._group = setup, setup.model, group
+        self._optimizers, self.state = Optimizers(setup.recipe.optimizer, setup.model, group), TrainingState()
         if checkpoint is not None:
             self._model.load_state_dict(dict(checkpoint.tensors["model"]))
             self._optimizers.load(checkpoint.tensors["optimizer"])
             self.state = TrainingState.of(checkpoint)
         self.saved_step = self.state.step
         """The step of the newest checkpoint."""
+        self._collected: Mapping[str, Tensor] = {}
         self._generator = torch.Generator(self._model.device)
 
     def tensors(self) -> Tensors:
-        """What a checkpoint holds."""
-        return {"model": self._model.state_dict(), "optimizer": self._optimizers.tensors()}
+        """What a checkpoint holds, after a step with a checkpoint or the last one that `steps` has given."""
+        return {"model": self._model.state_dict(), "optimizer": self._collected}
 
-    def steps(self, group: ReplicaGroup, stop: Callable[[], bool]) -> Generator[StepResult, None, None]:
+    def steps(self, stop: Callable[[], bool]) -> Generator[StepResult, None, None]:
         """Train step by step to the last one, or until `stop` is true in any replica before a step.
 
-        Raises `TuiliError` when the gradient is not finite, and what the calls of `group` raise.
+        Raises `TuiliError` when the gradient is not finite, and what the calls of the group raise.
         """
-        recipe, model, state = self._setup.recipe, self._model, self.state
+        recipe, model, state, group = self._setup.recipe, self._model, self.state, self._group
         train = recipe.train
         model.train()
-        with prefetch(self._setup.open_stream(state.stream)) as blocks:
+        with self._setup.open_blocks(state.stream) if group.rank == 0 else nullcontext(iter(())) as prepared:
             while state.step < train.steps and not any(group.all_gather(stop())):
-                figures = []
-                for number in range(state.step * train.accumulation, (state.step + 1) * train.accumulation):
-                    block, state.stream = next(blocks)
-                    if group.owns(number):
-                        figures.append(self._learn(block, number))
-                group.all_reduce([*_gradients(model, group), *_expert_loads(model)])
-                norm = clip_grad_norm_(model.parameters(), train.clip).item()
-                if not math.isfinite(norm):
-                    raise TuiliError(
-                        f"step {state.step + 1}: the gradient is not finite; lower optimizer.learning_rate "
-                        f"(last checkpoint: step {self.saved_step})"
-                    )
-                scale = rate_scale(recipe.schedule, state.step, train.steps)
-                self._optimizers.step(scale)
-                model.after_step(scale)
-                rates = {"gradient_norm": norm, "learning_rate": recipe.optimizer.learning_rate * scale}
-                result = _step_result(group.all_gather(figures), rates)
+                numbers = range(state.step * train.accumulation, (state.step + 1) * train.accumulation)
+                with spending(state.spent, "waiting for data"):
+                    blocks, after = deal_blocks(prepared, numbers, group)
+                state.stream = after or state.stream
+                with spending(state.spent, "forward and backward"):
+                    figures = [self._learn(block, number) for number, block in blocks.items()]
+                with spending(state.spent, "sums over the replicas"):
+                    self._optimizers.reduce_gradients()
+                    group.all_reduce(_expert_loads(model))
+                with spending(state.spent, "update of the weights"):
+                    rates = self._update()
+                memory, of_blocks = zip(*group.all_gather((peak_memory(), figures)), strict=True)
+                result = _step_result(of_blocks, rates, sum(memory))
                 state.step += 1
                 state.tokens += result.tokens
-                if group.world_size > 1 and state.step % recipe.checkpoint.interval == 0:
+                if state.step % recipe.checkpoint.interval == 0:
                     assert len(set(group.all_gather(_fingerprint(model)))) == 1, "the replicas' weights differ"
+                    self._collected = self._optimizers.collect()
                 yield result
+            self._collected = self._optimizers.collect()
+
+    def _update(self) -> dict[str, float]:
+        """Clip the gradients and change the weights by them; returns the gradient's norm and the rate for the log."""
+        recipe, state = self._setup.recipe, self.state
+        norm = self._optimizers.clip(recipe.train.clip)
+        if not math.isfinite(norm):
+            raise TuiliError(
+                f"step {state.step + 1}: the gradient is not finite; lower optimizer.learning_rate "
+                f"(last checkpoint: step {self.saved_step})"
+            )
+        scale = rate_scale(recipe.schedule, state.step, recipe.train.steps)
+        self._optimizers.step(scale)
+        self._model.after_step(scale)
+        return {"gradient_norm": norm, "learning_rate": recipe.optimizer.learning_rate * scale}
 
     def _learn(self, block: Block, number: int) -> dict[str, float]:
         """Add a block's share to the gradients; returns its figures, `tokens` and `flops` among them.
@@ -143,25 +168,14 @@ def _block_seed(use: str, seed: int, number: int) -> int:
     return random.Random(f"{use}/{seed}/{number}").getrandbits(32)
 
 
-def _step_result(of_replicas: Sequence[Sequence[dict[str, float]]], rates: dict[str, float]) -> StepResult:
+def _step_result(of_replicas: Sequence[Sequence[dict[str, float]]], rates: dict[str, float], memory: int) -> StepResult:
     """The result of a step from the figures of its blocks, which each replica lists in the order of their numbers."""
     means, tokens, flops = RunningMeans(), 0, 0.0
     for figures in chain.from_iterable(zip(*of_replicas, strict=True)):  # by number: the blocks go round the replicas
         tokens += int(figures.pop("tokens"))
         flops += figures.pop("flops")
         means.add(figures)
-    return StepResult(means.take() | rates, tokens, flops)
-
-
-def _gradients(model: TuiliForCausalLM, group: ReplicaGroup) -> Iterator[Tensor]:
-    """The gradients of all parameters that any replica has used in the step; zeros where only others have."""
-    parameters = list(model.parameters())
-    used = group.all_gather([parameter.grad is not None for parameter in parameters])
-    for parameter, anywhere in zip(parameters, map(any, zip(*used, strict=True)), strict=True):
-        if anywhere:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-            yield parameter.grad
+    return StepResult(means.take() | rates, tokens, flops, memory)
 
 
 def _expert_loads(model: TuiliForCausalLM) -> list[Tensor]:

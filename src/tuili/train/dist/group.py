@@ -21,8 +21,8 @@ class ReplicaDied(TuiliError):
 class ReplicaGroup(Protocol):
     """One process's view of its group.
 
-    All processes of a group call `all_gather` and `all_reduce` equally often and in the same order. Each call waits for
-    all of them, and gives all of them the same bits.
+    All processes of a group call the methods below `owner` equally often and in the same order. Each call but `scatter`
+    waits for all of them.
     """
 
     @property
@@ -33,8 +33,8 @@ class ReplicaGroup(Protocol):
     def world_size(self) -> int:
         """How many processes the group has."""
 
-    def owns(self, block: int) -> bool:
-        """Whether this process learns from the block with this number."""
+    def owner(self, block: int) -> int:
+        """The process that learns from the block with this number: the blocks go round the processes."""
 
     def all_gather(self, value: Any) -> list[Any]:
         """The values with which all processes called this, in the order of their ranks; JSON must be able to hold them.
@@ -46,6 +46,24 @@ class ReplicaGroup(Protocol):
     def all_reduce(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over all processes, which call this with tensors of the same shapes.
 
+        All get the same bits. Raises what `all_gather` raises.
+        """
+
+    def reduce(self, tensors: Sequence[Tensor], owners: Sequence[int]) -> None:
+        """Replace each tensor by its sum over all processes in the one that owns it; the others keep theirs.
+
+        All processes call this with tensors of the same shapes and the same owners. Raises what `all_gather` raises.
+        """
+
+    def exchange(self, tensors: Sequence[Tensor], owners: Sequence[int]) -> None:
+        """Replace each tensor by that of the process that owns it.
+
+        All processes call this with tensors of the same shapes and the same owners. Raises what `all_gather` raises.
+        """
+
+    def scatter(self, parts: Sequence[bytes]) -> bytes:
+        """What process 0 has for this process: the part at the place of its rank. Only process 0's parts count.
+
         Raises what `all_gather` raises.
         """
 
@@ -56,9 +74,9 @@ class SingleProcess:
     rank = 0
     world_size = 1
 
-    def owns(self, block: int) -> bool:
-        """Always true."""
-        return True
+    def owner(self, block: int) -> int:
+        """This one."""
+        return self.rank
 
     def all_gather(self, value: Any) -> list[Any]:
         """The value alone."""
@@ -66,3 +84,14 @@ class SingleProcess:
 
     def all_reduce(self, tensors: Sequence[Tensor]) -> None:
         """Leaves the tensors as they are."""
+
+    def reduce(self, tensors: Sequence[Tensor], owners: Sequence[int]) -> None:
+        """Leaves the tensors as they are."""
+
+    def exchange(self, tensors: Sequence[Tensor], owners: Sequence[int]) -> None:
+        """Leaves the tensors as they are."""
+
+    def scatter(self, parts: Sequence[bytes]) -> bytes:
+        """The only part."""
+        (part,) = parts
+        return part

@@ -47,9 +47,9 @@ class SharedMemoryGroup:
             dtype: torch.frombuffer(block, dtype=dtype).view(world_size + 1, -1) for dtype, block in memory.items()
         }
 
-    def owns(self, block: int) -> bool:
+    def owner(self, block: int) -> int:
         """The blocks go round the processes."""
-        return block % self.world_size == self.rank
+        return block % self.world_size
 
     def all_gather(self, value: Any) -> list[Any]:
         """Process 0 collects the values and sends them to all."""
@@ -64,8 +64,8 @@ class SharedMemoryGroup:
 
     def all_reduce(self, tensors: Sequence[Tensor]) -> None:
         """Each process copies its tensors to its row, adds up one part of all rows, and reads the whole sum."""
-        for tensor, row in self._places(tensors, self.rank):
-            row.copy_(tensor)
+        for tensor, rows in self._places(tensors):
+            rows[self.rank].copy_(tensor)
         self.all_gather(None)
         for rows in self._rows.values():
             width = rows.shape[1]
@@ -74,16 +74,52 @@ class SharedMemoryGroup:
             for part in parts[2:]:
                 total += part
         self.all_gather(None)
-        for tensor, row in self._places(tensors, self.world_size):
-            tensor.copy_(row)
+        for tensor, rows in self._places(tensors):
+            tensor.copy_(rows[self.world_size])
 
-    def _places(self, tensors: Sequence[Tensor], number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Each tensor, and its place in the row with this number."""
+    def reduce(self, tensors: Sequence[Tensor], owners: Sequence[int]) -> None:
+        """Each process copies what others own to its row, and adds to its own tensors those of the others."""
+        places = list(zip(self._places(tensors), owners, strict=True))
+        for (tensor, rows), owner in places:
+            if owner != self.rank:
+                rows[self.rank].copy_(tensor)
+        self.all_gather(None)
+        others = [rank for rank in range(self.world_size) if rank != self.rank]
+        for (tensor, rows), owner in places:
+            if owner == self.rank:
+                for other in others:
+                    tensor += rows[other]
+        self.all_gather(None)  # nobody writes to its row before all have read it
+
+    def exchange(self, tensors: Sequence[Tensor], owners: Sequence[int]) -> None:
+        """Each process copies its tensors to its row, and reads those of the others in theirs."""
+        places = list(zip(self._places(tensors), owners, strict=True))
+        for (tensor, rows), owner in places:
+            if owner == self.rank:
+                rows[owner].copy_(tensor)
+        self.all_gather(None)
+        for (tensor, rows), owner in places:
+            if owner != self.rank:
+                tensor.copy_(rows[owner])
+        self.all_gather(None)  # nobody writes to its row before all have read it
+
+    def scatter(self, parts: Sequence[bytes]) -> bytes:
+        """Process 0 sends every other one its part through the pipe to it."""
+        if self.rank == 0:
+            for channel, part in zip(self._channels, parts[1:], strict=True):
+                channel.send_bytes(part)
+            return parts[0]
+        (first,) = self._channels
+        return first.receive_bytes()
+
+    def _places(self, tensors: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Each tensor, and its places in all rows."""
         filled: Counter[torch.dtype] = Counter()
         for tensor in tensors:
             start = filled[tensor.dtype]
             filled[tensor.dtype] += tensor.numel()
-            yield tensor, self._rows[tensor.dtype][number, start : filled[tensor.dtype]].view(tensor.shape)
+            rows = self._rows[tensor.dtype]
+            yield tensor, rows[:, start : filled[tensor.dtype]].view(len(rows), *tensor.shape)
 
 
 @contextmanager
@@ -92,7 +128,7 @@ def launch_replicas(
 ) -> Iterator[ReplicaGroup]:
     """Run `work(group, *arguments)` in `world_size - 1` further processes, and give this process its view of the group.
 
-    `tensors` have the shapes of those that `all_reduce` will add up. `work` must be a function of a module. The
+    `tensors` have the shapes of those that the processes will share in one call at most. `work` must be a function of a module. The
     processes use as many threads as this one. They end with the `with` block, or with this process, however it ends.
     Ctrl-C and SIGTERM do not reach them: this process decides what follows from a signal.
     """
@@ -153,17 +189,23 @@ class _Channel:
     closed: Callable[[], BaseException]
     """Makes the error to raise when the process at the other end has gone."""
 
-    def send(self, message: Mapping[str, Any]) -> None:
+    def send_bytes(self, data: bytes) -> None:
         try:
-            self.writer.send_bytes(json.dumps(message).encode())
+            self.writer.send_bytes(data)
         except OSError:
             raise self.closed() from None
 
-    def receive(self) -> Any:
+    def receive_bytes(self) -> bytes:
         try:
-            message = json.loads(self.reader.recv_bytes())
+            return self.reader.recv_bytes()
         except (EOFError, OSError):
             raise self.closed() from None
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        self.send_bytes(json.dumps(message).encode())
+
+    def receive(self) -> Any:
+        message = json.loads(self.receive_bytes())
         if "error" in message:
             raise TuiliError(message["error"])
         return message["value"]

@@ -1,6 +1,4 @@
 // The plain C interface of what trains; a part of dispatch.cpp.
-TUILI_EXPORT void tuili_multiply(const MultiplyCall* call) { chosen->training.multiply(*call); }
-TUILI_EXPORT int64_t tuili_multiply_bytes(const MultiplyCall* call) { return chosen->training.multiply_bytes(*call); }
 
 TUILI_EXPORT void tuili_experts_forward(const ExpertsCall* call) { chosen->training.experts_forward(*call); }
 TUILI_EXPORT void tuili_experts_backward(const ExpertsCall* call) { chosen->training.experts_backward(*call); }
@@ -13,3 +11,5 @@ TUILI_EXPORT int64_t tuili_route_bytes(const RouteCall* call) { return chosen->t
 TUILI_EXPORT void tuili_attention_forward(const AttentionCall* call) { chosen->training.attention_forward(*call); }
 TUILI_EXPORT void tuili_attention_backward(const AttentionCall* call) { chosen->training.attention_backward(*call); }
 TUILI_EXPORT int64_t tuili_attention_bytes(const AttentionCall* call) { return chosen->training.attention_bytes(*call); }
+
+TUILI_EXPORT void tuili_rows(const RowsCall* call, int32_t chain) { chosen->training.rows(*call, chain); }

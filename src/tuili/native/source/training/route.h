@@ -1,7 +1,9 @@
-// The router of a layer of experts, forward and backward, in fp32. Dimensions: those of RouteCall; R rows of a tile.
+// The router of a layer of experts, forward and backward. Logits are as exact as fp32, also of tokens in bf16: the matrix is then
+// the sum of three in bf16. Dimensions: those of RouteCall; R rows of a tile.
 #pragma once
 #include <cmath>
 
+#include "../rows.h"
 #include "blocks.h"
 #include "calls.h"
 #include "share.h"
@@ -9,73 +11,84 @@
 namespace tuili::TUILI_SET::training {
 
 constexpr int ROUTE_TILE = 192, ROUTE_COLUMNS = 64;  // tokens, and columns of the matrix's gradient
+template <class Number> constexpr int ROUTE_PARTS = STEP<Number> == 2 ? 3 : 1;  // of the matrix
 
 inline bool is_allowed(const RouteCall& call, int expert) { return !call.allowed_E || call.allowed_E[expert]; }
-inline float sigmoid(float x) { return 1.f / (1.f + exp(all(-x))[0]); }
 
 // Scores of a token's chosen experts: 0 for those behind the first that are not allowed. Returns their sum, as it divides.
 inline float scores(const RouteCall& call, const float* logit_E, const int64_t* expert_k, float* score_k) {
   float total = 0.f;
   for (int j = 0; j < call.choices; j++) {
     const int e = int(expert_k[j]);
-    score_k[j] = j && !is_allowed(call, e) ? 0.f : sigmoid(logit_E[e]);
+    score_k[j] = j && !is_allowed(call, e) ? 0.f : sigmoid<float>(all(logit_E[e]))[0];
     total += score_k[j];
   }
   return std::max(total, 1e-9f);
 }
 
+// Where the largest of some numbers stands, the first of equal ones.
+inline int first_largest(const float* x, int size) {
+  static constexpr float LANE[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const Floats top = all(largest_of(x, size));
+  Floats left = zero();  // numbers from there on
+  each_vector(size, [&](int i, int count) {
+    const Floats from_here = all(float(size - i)) - load(LANE);
+    left = max(load_padded(x + i, count) == top ? from_here : zero(), left);
+  });
+  return std::min(size - int(largest(left)), size - 1);
+}
+
 // The best allowed expert by its logit; the others by logit plus bias, or by random numbers where the token explores.
 inline void choose(const RouteCall& call, int n, const float* logit_E, float* value_E, int64_t* expert_k) {
-  constexpr float TAKEN = -INFINITY, FORBIDDEN = -3e38f;  // a forbidden one is taken when no other is left
+  constexpr float TAKEN = -INFINITY, FORBIDDEN = -1e29f;  // a forbidden one is taken when no other is left
   const int E = call.experts;
   const float* random_E = call.explores_N && call.explores_N[n] ? call.random_NE + int64_t(n) * E : nullptr;
   for (int j = 0; j < call.choices; j++) {
-    if (j == 0) std::copy_n(logit_E, E, value_E);
-    if (j == 1)
-      for (int e = 0; e < E; e++) value_E[e] = value_E[e] == TAKEN ? TAKEN : random_E ? random_E[e] : logit_E[e] + call.bias_E[e];
-    if (j <= 1 && call.allowed_E)
-      for (int e = 0; e < E; e++) value_E[e] = is_allowed(call, e) || value_E[e] == TAKEN ? value_E[e] : FORBIDDEN;
-    int best = 0;
-    float top = TAKEN;
-    for (int e = 0; e < E; e++) best = value_E[e] > top ? e : best, top = std::max(value_E[e], top);
+    for (int e = 0; e < E && j <= 1; e++) {
+      const float value = j == 0 ? logit_E[e] : random_E ? random_E[e] : logit_E[e] + call.bias_E[e];
+      if (j == 0 || value_E[e] != TAKEN) value_E[e] = is_allowed(call, e) ? value : FORBIDDEN;
+    }
+    const int best = first_largest(value_E, E);
     expert_k[j] = best, value_E[best] = TAKEN;
   }
 }
 
-// Some columns of the tokens of a tile in fp32; whole vectors of them may be read.
+inline int route_tiles(const RouteCall& call) { return padded(call.tokens, ROUTE_TILE) / ROUTE_TILE; }
 template <class Number>
-inline Rows<const float> floats_of(const RouteCall& call, int first, int rows, int begin, int width, Workspace& memory) {
-  const int64_t D = call.hidden, stride = padded(width, LANES);
-  const Number* x = static_cast<const Number*>(call.x_ND) + first * D + begin;
-  if constexpr (std::is_same_v<Number, float>)
-    if (D % LANES == 0) return {x, D};
-  float* wide = memory.take<float>(rows * stride);
-  for (int r = 0; r < rows; r++)
-    for (int i = 0; i < width; i += LANES) store(wide + r * stride + i, floats_at(x + r * D + i, width - i));
-  return {wide, stride};
+inline int64_t route_tile_bytes(const RouteCall& call) {
+  return 4 * (int64_t(ROUTE_TILE) * call.experts * ROUTE_PARTS<Number> + call.choices + call.experts) + 3 * 64 +
+         4 * (panel_words<Number>(call.experts, ROUTE_TILE) + panel_words<Number>(ROUTE_COLUMNS, ROUTE_TILE));
 }
 
-inline int route_tiles(const RouteCall& call) { return padded(call.tokens, ROUTE_TILE) / ROUTE_TILE; }
-inline int64_t route_tile_bytes(const RouteCall& call) {
-  return 4 * (int64_t(ROUTE_TILE) * padded(call.hidden, ROUTE_COLUMNS) + call.choices + call.experts) + 3 * 64;
+// The matrix packed in all its parts: each is what those before it leave, rounded.
+template <class Number>
+inline Panels pack_matrix(const RouteCall& call, Workspace& memory) {
+  const int size = call.experts * call.hidden, parts = ROUTE_PARTS<Number>;
+  const Panels to = take_panels<Number>(parts * call.experts, call.hidden, memory);
+  float* part = memory.take<float>(int64_t(parts) * size);
+  for (int i = 0; i < size; i++) {
+    float rest = call.weight_ED[i];
+    for (int p = 0; p < parts; p++) part[p * size + i] = parts > 1 ? float_of(bf16_of(rest)) : rest, rest -= part[p * size + i];
+  }
+  pack_rows<Number>(Rows<const float>{part, call.hidden}, call.hidden, to);
+  return to;
 }
 
 template <class Number>
 inline void route_forward_as(const RouteCall& call) {
-  const int D = call.hidden, E = call.experts, k = call.choices;
+  const int D = call.hidden, E = call.experts, k = call.choices, parts = ROUTE_PARTS<Number>;
   Workspace memory(call.workspace, call.workspace_bytes);
-  const Panels weight = take_panels<float>(E, D, memory);
-  pack_rows<float>(Rows<const float>{call.weight_ED, D}, D, weight);
-  share_items(*call.threads, route_tiles(call), route_tile_bytes(call), memory, [&](int tile, Workspace& own) {
-    const int first = tile * ROUTE_TILE;
-    const int rows = std::min(ROUTE_TILE, call.tokens - first);
-    float *score_k = own.take<float>(k), *value_E = own.take<float>(E), *logit_RE = call.logit_NE + int64_t(first) * E;
-    const Rows<const float> x = floats_of<Number>(call, first, rows, 0, D, own);
-    multiply(left_rows(x.base, x.stride), rows, weight, Rows<float>{logit_RE, E});
+  const Panels matrix = pack_matrix<Number>(call, memory);
+  share_items(*call.threads, route_tiles(call), route_tile_bytes<Number>(call), memory, [&](int tile, Workspace& own) {
+    const int first = tile * ROUTE_TILE, rows = std::min(ROUTE_TILE, call.tokens - first);
+    float *score_k = own.take<float>(k), *value_E = own.take<float>(E), *part_RE = own.take<float>(int64_t(rows) * parts * E);
+    multiply(left_rows(static_cast<const Number*>(call.x_ND) + int64_t(first) * D, D), rows, matrix, Rows<float>{part_RE, parts * E});
     for (int r = 0; r < rows; r++) {
+      float *logit_E = call.logit_NE + int64_t(first + r) * E, *part_E = part_RE + int64_t(r) * parts * E;
+      for (int e = 0; e < E; e++) logit_E[e] = parts > 1 ? part_E[e] + (part_E[E + e] + part_E[2 * E + e]) : part_E[e];
       int64_t* expert_k = call.expert_Nk + int64_t(first + r) * k;
-      choose(call, first + r, logit_RE + r * E, value_E, expert_k);
-      const float total = scores(call, logit_RE + r * E, expert_k, score_k);
+      choose(call, first + r, logit_E, value_E, expert_k);
+      const float total = scores(call, logit_E, expert_k, score_k);
       for (int j = 0; j < k; j++) store_number(static_cast<Number*>(call.weight_Nk) + int64_t(first + r) * k + j, score_k[j] / total);
     }
   });
@@ -99,43 +112,45 @@ template <class Number>
 inline void route_backward_as(const RouteCall& call) {
   const int D = call.hidden, E = call.experts, N = call.tokens;
   Workspace memory(call.workspace, call.workspace_bytes);
-  float* dlogit_NE = memory.take<float>(int64_t(N) * E);
-  const Panels weight = take_panels<float>(D, E, memory);
-  pack_columns<float>(Rows<const float>{call.weight_ED, D}, E, weight);
-  share_items(*call.threads, route_tiles(call), route_tile_bytes(call), memory, [&](int tile, Workspace& own) {
+  const int64_t width = padded(E, STEP<Number>);
+  Number* dlogit_NE = memory.take<Number>(N * width);
+  const Panels matrix = take_panels<Number>(D, E, memory);
+  pack_columns<Number>(Rows<const float>{call.weight_ED, D}, E, matrix);
+  share_items(*call.threads, route_tiles(call), route_tile_bytes<Number>(call), memory, [&](int tile, Workspace& own) {
     const int first = tile * ROUTE_TILE, rows = std::min(ROUTE_TILE, N - first);
-    float *score_k = own.take<float>(call.choices), *dlogit_RE = dlogit_NE + int64_t(first) * E;
-    if (call.dlogit_NE) std::copy_n(call.dlogit_NE + int64_t(first) * E, rows * E, dlogit_RE);
-    else std::fill_n(dlogit_RE, rows * E, 0.f);
-    if (call.dweight_Nk)
-      for (int r = 0; r < rows; r++) weights_backward<Number>(call, first + r, score_k, dlogit_RE + r * E);
-    if (call.dx_ND) multiply(left_rows<float>(dlogit_RE, E), rows, weight, Rows<Number>{static_cast<Number*>(call.dx_ND) + int64_t(first) * D, D});
+    float *score_k = own.take<float>(call.choices), *dlogit_E = own.take<float>(width);
+    Number* dlogit_RE = dlogit_NE + first * width;
+    for (int r = 0; r < rows; r++) {
+      std::fill_n(dlogit_E, width, 0.f);
+      if (call.dlogit_NE) std::copy_n(call.dlogit_NE + int64_t(first + r) * E, E, dlogit_E);
+      if (call.dweight_Nk) weights_backward<Number>(call, first + r, score_k, dlogit_E);
+      each_vector(int(width), [&](int i, int count) { store_numbers(dlogit_RE + r * width + i, load_up_to(dlogit_E + i, count), count); });
+    }
+    multiply(left_rows(dlogit_RE, width), rows, matrix, Rows<Number>{static_cast<Number*>(call.dx_ND) + int64_t(first) * D, D});
   });
-  if (!call.dweight_ED) return;
-  share_items(*call.threads, padded(D, ROUTE_COLUMNS) / ROUTE_COLUMNS, route_tile_bytes(call), memory, [&](int part, Workspace& own) {
-    const int begin = part * ROUTE_COLUMNS, width = std::min(ROUTE_COLUMNS, D - begin);
+  share_items(*call.threads, padded(D, ROUTE_COLUMNS) / ROUTE_COLUMNS, route_tile_bytes<Number>(call), memory, [&](int part, Workspace& own) {
+    const int begin = part * ROUTE_COLUMNS, columns = std::min(ROUTE_COLUMNS, D - begin);
     const uintptr_t mark = own.mark();
     for (int first = 0; first < N; first += ROUTE_TILE, own.release(mark)) {
       const int rows = std::min(ROUTE_TILE, N - first);
-      const Rows<const float> x = floats_of<Number>(call, first, rows, begin, width, own);
-      const auto panels = [&](const float* numbers, int outputs, int64_t stride) {  // in fp32, rows lie as if they were packed
-        return Panels{(uint32_t*)numbers, outputs, rows, rows, int(stride)};
-      };
-      const Panels dlogits = panels(dlogit_NE + int64_t(first) * E, E, E);
-      for (int column = 0; column < width; column += VECTORS_AT_ONCE * LANES) {
-        const int columns = std::min(VECTORS_AT_ONCE * LANES, width - column);
-        multiply(left_columns<float>(dlogits), E, panels(x.base + column, columns, x.stride), Rows<float>{call.dweight_ED + begin + column, D}, first > 0);
-      }
+      const Panels dlogits = take_panels<Number>(E, rows, own), inputs = take_panels<Number>(columns, rows, own);
+      pack_columns<Number>(Rows<const Number>{dlogit_NE + first * width, width}, rows, dlogits);
+      pack_columns<Number>(Rows<const Number>{static_cast<const Number*>(call.x_ND) + int64_t(first) * D + begin, D}, rows, inputs);
+      multiply(left_columns<Number>(dlogits), E, inputs, Rows<float>{call.dweight_ED + begin, D}, first > 0);
     }
   });
 }
 
+template <class Number>
+inline int64_t route_bytes_as(const RouteCall& call) {
+  const int D = call.hidden, E = call.experts, parts = ROUTE_PARTS<Number>;
+  const int64_t forward = 4 * (panel_words<Number>(parts * E, D) + int64_t(parts) * E * D);
+  const int64_t backward = 4 * (panel_words<Number>(D, E) + int64_t(call.tokens) * (E + 1));
+  return std::max(forward, backward) + call.threads->count() * 2 * (route_tile_bytes<Number>(call) + 63) + 4 * 64;
+}
+
 inline void route_forward(const RouteCall& call) { call.bf16 ? route_forward_as<Bf16>(call) : route_forward_as<float>(call); }
 inline void route_backward(const RouteCall& call) { call.bf16 ? route_backward_as<Bf16>(call) : route_backward_as<float>(call); }
-inline int64_t route_bytes(const RouteCall& call) {
-  const int64_t panels = std::max(panel_words<float>(call.experts, call.hidden), panel_words<float>(call.hidden, call.experts));
-  const int64_t logits = int64_t(call.tokens) * call.experts;
-  return 4 * (panels + logits) + call.threads->count() * 2 * (route_tile_bytes(call) + 63) + 4 * 64;
-}
+inline int64_t route_bytes(const RouteCall& call) { return call.bf16 ? route_bytes_as<Bf16>(call) : route_bytes_as<float>(call); }
 
 }  // namespace tuili::TUILI_SET::training

@@ -9,11 +9,11 @@ namespace tuili::TUILI_SET::training {
 
 using Bf16 = uint16_t;
 
-template <class Number>
-constexpr int STEP = 4 / int(sizeof(Number));  // numbers of a word
+template <class Number> constexpr int STEP = 4 / int(sizeof(Number));  // numbers of a word
 
 // 2 * LANES numbers, rounded to bf16, one behind the other; and a square of words turned about its diagonal.
 #if TUILI_LANES == 16
+inline Floats rough_reciprocal(Floats a) { return _mm512_rcp14_ps(a); }  // to more than bf16 has
 inline Words bf16_pairs(Floats first, Floats second) { return Words(_mm512_cvtne2ps_pbh(second, first)); }
 template <int HALF>
 inline void exchange(Words (&square)[LANES]) {  // the off-diagonal quarters of each square of 2 * HALF words
@@ -29,6 +29,7 @@ inline void exchange(Words (&square)[LANES]) {  // the off-diagonal quarters of 
 }
 inline void transpose(Words (&square)[LANES]) { exchange<1>(square), exchange<2>(square), exchange<4>(square), exchange<8>(square); }
 #else
+inline Floats rough_reciprocal(Floats a) { return all(1.f) / a; }
 inline Words bf16_pairs(Floats first, Floats second) {
   Bf16 both[2 * LANES];
   store_bf16(both, first), store_bf16(both + LANES, second);
@@ -66,32 +67,26 @@ inline float number_at(const Bf16* x) { return float_of(*x); }
 inline void store_number(float* to, float x) { *to = x; }
 inline void store_number(Bf16* to, float x) { *to = bf16_of(x); }
 
+// 1 / (1 + e^-x), as exact as a number is.
+template <class Number>
+inline Floats sigmoid(Floats x) {
+  const Floats below = all(1.f) + exp(zero() - x);
+  return STEP<Number> == 1 ? all(1.f) / below : rough_reciprocal(below);
+}
+
 // LANES words along a row, which holds `count` more numbers.
 template <class Number, class Source>
 inline Words words_along(const Source* x, int count) {
-  if constexpr (std::is_same_v<Number, Source>) {
-    if (count >= STEP<Number> * LANES) return vector_at<Words>(x);
-    Words some{};
-    std::memcpy(&some, x, sizeof(Number) * size_t(std::max(count, 0)));
-    return some;
-  } else {
-    return bf16_pairs(floats_at(x, count), floats_at(x + LANES, count - LANES));
-  }
+  if constexpr (STEP<Number> == 1) return Words(floats_at(x, count));
+  else return bf16_pairs(floats_at(x, count), floats_at(x + LANES, count - LANES));
 }
 
 // LANES words down the columns of the rows of one step, of which `count` columns are there; no second row: zeros.
-template <class Source>
-inline Words halves_at(const Source* x, int count) {
-  if constexpr (std::is_same_v<Source, float>) return bf16_bits(floats_at(x, count));
-  Halves halves{};
-  if (count >= LANES) halves = vector_at<Halves>(x);
-  else std::memcpy(&halves, x, sizeof(Bf16) * size_t(std::max(count, 0)));
-  return __builtin_convertvector(halves, Words);
-}
 template <class Number, class Source>
 inline Words words_down(const Source* first, const Source* second, int count) {
   if constexpr (STEP<Number> == 1) return Words(floats_at(first, count));
-  else return halves_at(first, count) | (second ? halves_at(second, count) << 16 : Words{});
+  const auto halves = [&](const Source* x) { return std::is_same_v<Source, float> ? bf16_bits(floats_at(x, count)) : Words(floats_at(x, count)) >> 16; };
+  return halves(first) | (second ? halves(second) << 16 : Words{});
 }
 
 }  // namespace tuili::TUILI_SET::training

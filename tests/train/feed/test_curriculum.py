@@ -4,7 +4,7 @@ import pytest
 
 from tuili.errors import ConfigError
 from tuili.tasks import domain_names, phase
-from tuili.train.curriculum import Curriculum, CurriculumConfig
+from tuili.train.feed.curriculum import Curriculum, CurriculumConfig
 
 
 def by_phase(weights: dict[str, float]) -> list[float]:

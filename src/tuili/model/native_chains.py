@@ -1,0 +1,130 @@
+"""Chains of small operations by the native library: each a single pass over memory, with its gradient.
+
+The functions have the names and the signatures of their twins in `kernels`, which they replace while a model trains by
+the library. They are plain autograd functions: a registered operator's way through the dispatcher takes longer than
+some of these passes.
+
+Dimensions: B rows, T tokens, H heads, D head size or size of a norm, N tokens, V vocabulary, F feed-forward size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from tuili.model.native_ops import calls
+from tuili.native.training import ROWS_OF_A_PIECE, Chain, RowsRecord
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
+    """`kernels.rms_norm`."""
+    return _Norm.apply(x.contiguous(), weight, None, None, eps, dtype)  # type: ignore[no-any-return]  # apply is untyped
+
+
+def norm_and_rotate(x_BTHD: Tensor, weight_D: Tensor, cos_BTD: Tensor, sin_BTD: Tensor, eps: float) -> Tensor:
+    """`kernels.norm_and_rotate`. The result [B, H, T, D] lies in memory as its input does."""
+    angles = (cos_BTD.contiguous(), sin_BTD.contiguous())
+    turned_BTHD: Tensor = _Norm.apply(x_BTHD.contiguous(), weight_D, *angles, eps, x_BTHD.dtype)
+    return turned_BTHD.transpose(1, 2)
+
+
+def gated_silu(gate_up: Tensor) -> Tensor:
+    """`kernels.gated_silu`."""
+    return _Gate.apply(gate_up.contiguous())  # type: ignore[no-any-return]  # apply is untyped
+
+
+def token_loss(logits_NV: Tensor, target_N: Tensor) -> tuple[Tensor, Tensor]:
+    """`kernels.token_loss`."""
+    loss, right_N = _Loss.apply(logits_NV.contiguous(), target_N.contiguous())
+    return loss, right_N
+
+
+class _Norm(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, gain: Tensor, cos: Tensor | None, sin: Tensor | None, eps: float, dtype: torch.dtype
+    ) -> Tensor:
+        ctx.save_for_backward(x, gain, cos, sin)
+        ctx.eps, ctx.dtype = eps, dtype
+        out = torch.empty(x.shape, dtype=dtype)
+        _run(Chain.NORM, x, out_dtype=dtype, number=eps, out=out, gain=gain, cos=cos, sin=sin)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout: Tensor) -> tuple[Tensor | None, ...]:
+        x, gain, cos, sin = ctx.saved_tensors
+        dx = torch.empty_like(x)
+        pieces = -(-(x.numel() // x.shape[-1]) // ROWS_OF_A_PIECE)
+        sums = torch.zeros(max(1, pieces), x.shape[-1])
+        tensors = {"dout": dout.contiguous(), "dx": dx, "gain": gain, "cos": cos, "sin": sin, "sums": sums}
+        _run(Chain.NORM, x, out_dtype=ctx.dtype, number=ctx.eps, **tensors)
+        return dx, sums[0].clone(), None, None, None, None
+
+
+class _Gate(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gate_up: Tensor) -> Tensor:
+        ctx.save_for_backward(gate_up)
+        out = gate_up.new_empty(*gate_up.shape[:-1], gate_up.shape[-1] // 2)
+        _run(Chain.GATE, gate_up, size=out.shape[-1], out=out)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout: Tensor) -> Tensor:
+        (gate_up,) = ctx.saved_tensors
+        dx = torch.empty_like(gate_up)
+        _run(Chain.GATE, gate_up, size=dout.shape[-1], dout=dout.contiguous(), dx=dx)
+        return dx
+
+
+class _Loss(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits_NV: Tensor, target_N: Tensor) -> tuple[Tensor, Tensor]:
+        assert target_N.dtype is torch.int64
+        sums_N3 = torch.empty(len(logits_NV), 3)
+        _run(Chain.LOSS, logits_NV, target=target_N, sums=sums_N3)
+        ctx.save_for_backward(logits_NV, target_N, sums_N3)
+        _, loss_N, right_N = sums_N3.unbind(1)
+        right_N = right_N.clone()
+        ctx.mark_non_differentiable(right_N)
+        return loss_N.mean(), right_N
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dloss: Tensor, _: Tensor) -> tuple[Tensor, None]:
+        logits_NV, target_N, sums_N3 = ctx.saved_tensors
+        dlogits_NV = torch.empty_like(logits_NV)
+        share = float(dloss) / max(1, len(logits_NV))
+        _run(Chain.LOSS, logits_NV, number=share, target=target_N, sums=sums_N3, dx=dlogits_NV)
+        return dlogits_NV, None
+
+
+def _run(
+    chain: Chain,
+    x: Tensor,
+    *,
+    size: int | None = None,
+    number: float = 0.0,
+    out_dtype: torch.dtype | None = None,
+    **tensors: Tensor | None,
+) -> None:
+    """Call the library for rows of as many numbers as the last dimension of x; a gated unit has twice `size`."""
+    assert all(tensor.is_contiguous() and tensor.is_cpu for tensor in tensors.values() if tensor is not None)
+    bf16 = x.dtype is torch.bfloat16
+    assert bf16 or x.dtype is torch.float32
+    record = RowsRecord(
+        x=x.data_ptr(),
+        number=number,
+        rows=x.numel() // x.shape[-1],
+        size=size or x.shape[-1],
+        heads=x.shape[-2] if x.ndim > 2 else 1,
+        bf16=bf16,
+        out_bf16=out_dtype is torch.bfloat16,
+        **{name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None},
+    )
+    calls().run_rows(record, chain)

@@ -1,0 +1,56 @@
+"""The blocks of a step on their way: as bytes between processes, and from process 0 of a group to those that own them.
+
+A block is prepared once, however many processes share the steps. What stands in it is left to `tuili.data`, how it is
+prepared to `preparation`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from itertools import islice
+
+import torch
+
+from tuili.data import Block, StreamState
+from tuili.train.dist.group import ReplicaGroup
+
+PreparedBlocks = Iterator[tuple[Block, StreamState]]
+"""Blocks, each with the state of their stream after it."""
+
+NUMBERS = torch.int32
+"""In this format the numbers of a block travel."""
+
+
+def deal_blocks(
+    prepared: PreparedBlocks, numbers: range, group: ReplicaGroup
+) -> tuple[Mapping[int, Block], StreamState | None]:
+    """The blocks of a step that this process owns, by number, and in process 0 the state after all of the step's.
+
+    Only process 0 reads `prepared`.
+    """
+    parts, after = list[bytes](), None
+    if group.rank == 0:
+        blocks, states = zip(*islice(prepared, len(numbers)), strict=True)
+        after = states[-1]
+        for rank in range(group.world_size):
+            parts.append(encode_blocks([blocks[i] for i, n in enumerate(numbers) if group.owner(n) == rank]))
+    own = [number for number in numbers if group.owner(number) == group.rank]
+    return dict(zip(own, decode_blocks(group.scatter(parts)), strict=True)), after
+
+
+def encode_blocks(blocks: Sequence[Block], after: StreamState | None = None) -> bytes:
+    """Blocks of one shape, and perhaps the state after them: a line of JSON, then their numbers."""
+    tensors = [getattr(block, field.name) for block in blocks for field in fields(block)]
+    numbers = torch.stack(tensors).to(NUMBERS).unflatten(0, (len(blocks), -1))
+    head = {"shape": numbers.shape, "after": None if after is None else asdict(after)}
+    payload: bytes = numbers.numpy().tobytes()
+    return json.dumps(head).encode() + b"\n" + payload
+
+
+def decode_blocks(data: bytes) -> list[Block]:
+    """The blocks in what `encode_blocks` gave."""
+    head, _, numbers = data.partition(b"\n")
+    of_blocks = torch.frombuffer(bytearray(numbers), dtype=NUMBERS).view(json.loads(head)["shape"]).long()
+    return [Block(*of_block) for of_block in of_blocks]

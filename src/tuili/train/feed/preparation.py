@@ -1,0 +1,135 @@
+"""Blocks that another process prepares: their way from its stream to the process that trains.
+
+Generating problems is plain Python. In a thread it would hold the interpreter's lock, for which every operation of the
+training waits. The process is started by its own command, so that it imports nothing of the program that trains:
+`python -m tuili.train.feed.preparation`, with a request of one line of JSON on its standard input. It ends when that is
+closed. What a stream gives is left to `tuili.data`; who learns from which block to `blocks`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from struct import Struct
+from threading import Thread
+from typing import IO, Any
+
+import torch
+
+import tuili.errors
+from tuili.data import StreamState, prefetch
+from tuili.errors import TuiliError
+from tuili.store import Tokenizer
+from tuili.tasks import BUILT_IN_DOMAINS
+from tuili.train.dist.group import ReplicaDied
+from tuili.train.feed.blocks import PreparedBlocks, decode_blocks, encode_blocks
+from tuili.train.feed.stream import StreamConfig, build_curriculum, build_sources, open_stream
+
+SIZE = Struct("<Q")
+"""Before each message stands its length in bytes."""
+
+MIN_BLOCKS_OF_A_PROCESS = 200
+"""For fewer blocks the start of another process, some seconds of one core, does not pay."""
+
+
+def deserves_a_process(config: StreamConfig, state: StreamState) -> bool:
+    """Whether a run still needs so many blocks that the start of a process pays, and that can make them.
+
+    It cannot where a script has registered a domain in this process.
+    """
+    is_long = config.blocks_after(state) >= MIN_BLOCKS_OF_A_PROCESS
+    return is_long and set(config.data.domain_names) <= set(BUILT_IN_DOMAINS)
+
+
+@contextmanager
+def preparing(config: StreamConfig, tokenizer: Path, state: StreamState) -> Iterator[PreparedBlocks]:
+    """The blocks of a run from a state on, each with the state after it, made by a process of their own.
+
+    tokenizer: the folder of the run's tokenizer. Raises, in the place of a block, the `TuiliError` that the process
+    met, and `ReplicaDied` when it was killed. The process ends with the `with` block, or with this process.
+    """
+    request = {"stream": config.model_dump_json(), "tokenizer": str(tokenizer), "state": asdict(state)}
+    command = [sys.executable, "-m", "tuili.train.feed.preparation"]
+    # This process decides what follows from a signal; a new one inherits which it does not hear.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    places = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        process = subprocess.Popen(command, env=places, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        process.stdin.write(json.dumps(request).encode() + b"\n")
+        process.stdin.flush()
+        yield _received(process, process.stdout)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def _received(process: subprocess.Popen[bytes], source: IO[bytes]) -> PreparedBlocks:
+    while size := source.read(SIZE.size):
+        data = source.read(*SIZE.unpack(size))
+        head = json.loads(data.partition(b"\n")[0])
+        if "error" in head:
+            raise getattr(tuili.errors, head["kind"], TuiliError)(head["error"])
+        (block,) = decode_blocks(data)
+        yield block, StreamState(**head["after"])
+    code = process.wait()
+    if code < 0:
+        raise ReplicaDied(f"the process that prepares the data was killed by {signal.Signals(-code).name}")
+    raise TuiliError(f"the process that prepares the data ended with exit code {code}")
+
+
+def _main() -> None:
+    """What the process does."""
+    sink = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else is printed must not come between the blocks
+    request = json.loads(sys.stdin.buffer.readline())
+    Thread(target=_end_with, args=(sys.stdin.buffer.read,), daemon=True).start()
+    try:
+        _send_blocks(request, sink)
+    except Exception as error:
+        expected = isinstance(error, TuiliError)
+        if not expected:
+            traceback.print_exc()
+        message = {
+            "error": str(error) if expected else f"while data was prepared: {error!r}",
+            "kind": type(error).__name__,
+        }
+        _send(sink, json.dumps(message).encode())
+
+
+def _send_blocks(request: dict[str, Any], sink: IO[bytes]) -> None:
+    torch.set_num_threads(1)
+    config = StreamConfig.model_validate_json(request["stream"])
+    sources = build_sources(config.data, config.seed)
+    state, tokenizer = StreamState(**request["state"]), Tokenizer.load(Path(request["tokenizer"]))
+    with prefetch(open_stream(config, build_curriculum(config), sources, tokenizer, state)) as blocks:
+        for block, after in blocks:
+            _send(sink, encode_blocks([block], after))
+
+
+def _send(sink: IO[bytes], data: bytes) -> None:
+    sink.write(SIZE.pack(len(data)) + data)
+    sink.flush()
+
+
+def _end_with(wait: Callable[[], object]) -> None:
+    """End this process when the other one has closed its end, however it ended."""
+    wait()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    _main()

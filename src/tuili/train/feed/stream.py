@@ -1,0 +1,119 @@
+"""The data of a run: the recipe's section `data`, and the stream of blocks that follows from it.
+
+Nothing here imports the model, so that a process that only prepares blocks starts soon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os.path import realpath
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
+
+from tuili.config import Config
+from tuili.data import (
+    MIN_VOCABULARY_SIZE,
+    VOCABULARY_SIZE,
+    BlockStream,
+    FileSource,
+    Source,
+    StreamState,
+    TaskSource,
+)
+from tuili.store import Tokenizer
+from tuili.tasks import LEVELS, domain_names
+from tuili.train.feed.curriculum import Curriculum, CurriculumConfig
+
+
+class DataConfig(Config):
+    """What the model reads."""
+
+    domains: Literal["all"] | tuple[str, ...] = "all"
+    levels: tuple[NonNegativeFloat, ...] = (0.4, 0.3, 0.15, 0.1, 0.05)
+    """Weights of levels 1, 2, … among the problems of each domain."""
+    files: dict[Path, PositiveFloat] = Field({})
+    """JSONL files of your own, each with its weight against 1 for all domains together."""
+    vocabulary: int = Field(VOCABULARY_SIZE, ge=MIN_VOCABULARY_SIZE)
+    """Most entries of the tokenizer. It is learnt from this data before training starts, or comes with a model."""
+
+    @property
+    def domain_names(self) -> tuple[str, ...]:
+        """The chosen domains in the order of their experts."""
+        return tuple(name for name in domain_names() if self.domains == "all" or name in self.domains)
+
+    @field_validator("domains")
+    @classmethod
+    def _known(cls, chosen: Literal["all"] | tuple[str, ...]) -> Literal["all"] | tuple[str, ...]:
+        if chosen != "all" and (unknown := set(chosen) - set(domain_names())):
+            raise ValueError(f"unknown domain {min(unknown)!r}: use all, or some of {', '.join(domain_names())}")
+        return chosen
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _different(cls, files: Any) -> Any:
+        if isinstance(files, Mapping):
+            names = [str(Path(name)) for name in files if isinstance(name, str | Path)]
+            places = [realpath(name) for name in names]
+            for name in names:
+                if places.count(realpath(name)) > 1:
+                    raise ValueError(f"{name} is named twice: give it one weight")
+                if name in domain_names():
+                    raise ValueError(
+                        f"{name} is also the name of a domain: give the file another name or its whole path"
+                    )
+        return files
+
+    @field_validator("levels")
+    @classmethod
+    def _some_level(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        if len(levels) > len(LEVELS) or not any(levels):
+            raise ValueError(f"give a weight for each level from 1 to at most {LEVELS[-1]}, one of them above 0")
+        return levels
+
+    @model_validator(mode="after")
+    def _something(self) -> DataConfig:
+        if not self.domains and not self.files:
+            raise ValueError("there is nothing to learn from: name domains or files")
+        return self
+
+
+class StreamConfig(Config):
+    """All that the blocks of a run depend on, beside the tokenizer."""
+
+    data: DataConfig
+    curriculum: CurriculumConfig
+    seed: int
+    steps: int
+    accumulation: int
+    rows: int
+    length: int
+
+    def blocks_after(self, state: StreamState) -> int:
+        """How many blocks the run still needs after a state of its stream."""
+        return self.steps * self.accumulation - state.blocks
+
+
+def build_curriculum(config: StreamConfig) -> Curriculum:
+    """The weights over the domains and files of a run."""
+    files = {str(path): weight for path, weight in config.data.files.items()}
+    return Curriculum(config.curriculum, config.data.domain_names, files)
+
+
+def build_sources(data: DataConfig, seed: int) -> list[Source]:
+    """The domains that a recipe names, then its files."""
+    levels = {level: weight for level, weight in enumerate(data.levels, start=1) if weight}
+    tasks = [TaskSource(name, levels, seed) for name in data.domain_names]
+    return [*tasks, *(FileSource(path, seed) for path in data.files)]
+
+
+def open_stream(
+    config: StreamConfig, curriculum: Curriculum, sources: Sequence[Source], tokenizer: Tokenizer, state: StreamState
+) -> BlockStream:
+    """The blocks of a run from a state of its stream on. All blocks of a step share the weights of its progress."""
+
+    def weights(block: int) -> Mapping[str, float]:
+        return curriculum.weights(block // config.accumulation / config.steps)
+
+    return BlockStream(sources, tokenizer, weights, rows=config.rows, length=config.length, state=state)

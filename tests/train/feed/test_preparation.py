@@ -1,0 +1,134 @@
+"""Blocks from another process are those of the stream in this one, and each reaches the process that owns it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.train.conftest import go, small
+from tests.waiting import eventually
+from tuili.data import Block, BlockStream, StreamState
+from tuili.errors import InputError
+from tuili.store import Tokenizer
+from tuili.train.build import training_stream
+from tuili.train.dist.group import ReplicaDied, SingleProcess
+from tuili.train.feed import preparation
+from tuili.train.feed.blocks import deal_blocks, decode_blocks, encode_blocks
+from tuili.train.feed.preparation import deserves_a_process, preparing
+
+RECIPE = small("train.seed=2", steps=3)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run's folder, with its tokenizer."""
+    out: Path = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tuili.data.sources.TOKENIZER_SAMPLE_RECORDS", 20)
+        go(RECIPE, out)
+    return out
+
+
+@pytest.fixture
+def stream(run: Path) -> BlockStream:
+    return training_stream(RECIPE, Tokenizer.load(run / "tokenizer"))
+
+
+def same(left: Block, right: Block) -> bool:
+    return all(torch.equal(value, vars(right)[name]) for name, value in vars(left).items())
+
+
+def test_another_process_gives_the_same_blocks_and_states_also_from_the_middle(run: Path, stream: BlockStream) -> None:
+    expected = [(block, stream.state) for block in islice(stream, 4)]
+    with preparing(RECIPE.stream, run / "tokenizer", StreamState()) as blocks:
+        first = list(islice(blocks, 2))
+    with preparing(RECIPE.stream, run / "tokenizer", first[-1][1]) as blocks:
+        rest = list(islice(blocks, 2))
+    for (block, state), (expected_block, expected_state) in zip(first + rest, expected, strict=True):
+        assert same(block, expected_block)
+        assert state == StreamState(**vars(expected_state) | {"pending": [list(p) for p in expected_state.pending]})
+
+
+def test_a_run_with_blocks_from_another_process_ends_with_the_same_bits(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuili.data.sources.TOKENIZER_SAMPLE_RECORDS", 20)
+    monkeypatch.setattr(preparation, "MIN_BLOCKS_OF_A_PROCESS", 1)
+    go(RECIPE, tmp_path)
+    assert (tmp_path / "model/model.safetensors").read_bytes() == (run / "model/model.safetensors").read_bytes()
+
+
+def test_an_error_comes_in_the_place_of_a_block(run: Path) -> None:
+    config = RECIPE.stream.model_copy(update={"length": 8})
+    with (
+        preparing(config, run / "tokenizer", StreamState()) as blocks,
+        pytest.raises(InputError, match="documents in a row exceed the row length of 8"),
+    ):
+        next(blocks)
+
+
+def test_a_killed_process_is_a_dead_replica(run: Path) -> None:
+    before = set(children())
+    with preparing(RECIPE.stream, run / "tokenizer", StreamState()) as blocks:
+        next(blocks)
+        (process,) = set(children()) - before
+        os.kill(process, signal.SIGTERM)  # from a terminal, or a batch system: this process decides
+        os.kill(process, signal.SIGINT)
+        next(blocks)
+        os.kill(process, signal.SIGKILL)
+        with pytest.raises(ReplicaDied, match="the process that prepares the data was killed by SIGKILL"):
+            list(blocks)
+    eventually(lambda: set(children()) <= before, "the process is left behind")
+
+
+def children() -> list[int]:
+    """The processes that this one has started."""
+    return [int(number) for file in Path("/proc/self/task").glob("*/children") for number in file.read_text().split()]
+
+
+def test_short_runs_and_domains_of_this_process_alone_need_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = preparation.MIN_BLOCKS_OF_A_PROCESS
+    config = RECIPE.stream.model_copy(update={"steps": blocks})
+    assert deserves_a_process(config, StreamState())
+    assert not deserves_a_process(config, StreamState(blocks=1))
+    monkeypatch.setattr(preparation, "BUILT_IN_DOMAINS", ("arithmetic",))
+    assert not deserves_a_process(config, StreamState())
+
+
+class Rank(SingleProcess):
+    """Process `rank` of two; the parts that process 0 has scattered are handed in."""
+
+    world_size = 2
+
+    def __init__(self, rank: int, scattered: Sequence[bytes] = ()) -> None:
+        self.rank, self.scattered = rank, scattered
+
+    def owner(self, block: int) -> int:
+        return block % 2
+
+    def scatter(self, parts: Sequence[bytes]) -> bytes:
+        self.scattered = parts or self.scattered
+        return self.scattered[self.rank]
+
+
+def test_blocks_are_dealt_to_those_that_own_them(stream: BlockStream) -> None:
+    prepared = [(block, stream.state) for block in islice(stream, 4)]
+    unread: Iterator[tuple[Block, StreamState]] = iter(())
+    first = Rank(0)
+    blocks, after = deal_blocks(iter(prepared), range(4, 8), first)
+    others, nothing = deal_blocks(unread, range(4, 8), Rank(1, first.scattered))
+    assert (blocks.keys(), others.keys()) == ({4, 6}, {5, 7})
+    assert (after, nothing) == (prepared[-1][1], None)
+    for number, block in (blocks | others).items():
+        assert same(block, prepared[number - 4][0])
+
+
+def test_blocks_survive_their_journey(stream: BlockStream) -> None:
+    blocks = list(islice(stream, 2))
+    assert all(map(same, decode_blocks(encode_blocks(blocks, stream.state)), blocks))
