@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from tuili.native import FORMATS, Library, Matrix, load
-from tuili.native.library import function
 
 
 class ProductCall(ctypes.Structure):
@@ -21,44 +20,6 @@ class ProductCall(ctypes.Structure):
         ("workspace", ctypes.c_void_p), ("workspace_bytes", ctypes.c_int64), ("threads", ctypes.c_void_p),
         ("prepared", ctypes.c_int32), ("count", ctypes.c_int32),
     )  # fmt: skip
-
-
-class MultiplyCall(ctypes.Structure):
-    """`struct MultiplyCall` of training/calls.h."""
-
-    _fields_ = (
-        ("left", ctypes.c_void_p), ("right", ctypes.c_void_p), ("out", ctypes.c_void_p), ("rows", ctypes.c_void_p),
-        ("left_stride", ctypes.c_int64), ("right_stride", ctypes.c_int64), ("out_stride", ctypes.c_int64),
-        ("workspace", ctypes.c_void_p), ("workspace_bytes", ctypes.c_int64),
-        ("form", ctypes.c_int32), ("count", ctypes.c_int32), ("outputs", ctypes.c_int32), ("inputs", ctypes.c_int32),
-        ("bf16", ctypes.c_int32), ("right_fp32", ctypes.c_int32), ("out_fp32", ctypes.c_int32),
-        ("accumulate", ctypes.c_int32),
-    )  # fmt: skip
-
-
-def multiply(
-    form: int,
-    left: np.ndarray,
-    right: np.ndarray,
-    out: np.ndarray,
-    rows: np.ndarray | None = None,
-    *,
-    accumulate: bool = False,
-) -> tuple[MultiplyCall, tuple[object, ...]]:
-    """A product of training into `out`, and what must live while it is made again. bf16 numbers are uint16."""
-    (count, outputs), down = out.shape, len(left) if rows is None else len(rows)
-    inputs = down if form == 2 else left.shape[1]
-    strides = (array.strides[0] // array.itemsize for array in (left, right, out))
-    call = MultiplyCall(
-        left.ctypes.data, right.ctypes.data, out.ctypes.data, None if rows is None else rows.ctypes.data, *strides,
-        None, 0, form, count, outputs, inputs,
-        left.dtype == np.uint16, right.dtype == np.float32, out.dtype == np.float32, accumulate,
-    )  # fmt: skip
-    needed = function(library().short, "tuili_multiply_bytes", ctypes.c_int64, ctypes.c_void_p)
-    workspace = np.empty(needed(ctypes.addressof(call)), np.uint8)
-    call.workspace, call.workspace_bytes = workspace.ctypes.data, workspace.nbytes
-    function(library().short, "tuili_multiply", None, ctypes.c_void_p)(ctypes.addressof(call))
-    return call, (workspace, left, right, out, rows)
 
 
 def library() -> Library:

@@ -29,7 +29,6 @@ MIRRORS = {
 } | {
     "Matrix": panels.MatrixRecord,
     "ProductCall": calling.ProductCall,
-    "MultiplyCall": calling.MultiplyCall,
     "ExpertsCall": ExpertsRecord,
     "RowsCall": RowsRecord,
     "RouteCall": RouteRecord,

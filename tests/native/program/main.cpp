@@ -23,7 +23,6 @@ int32_t tuili_trunk(const tuili::Batch* batch, const tuili::Slots* slots, int32_
 void tuili_group(const tuili::Batch* batch, const tuili::Slots* slots, int32_t group, int32_t going);
 void tuili_exit(const tuili::Batch* batch, int32_t going);
 void tuili_verify(const tuili::Model* model, const tuili::Verifier* verifier, const tuili::Response* response);
-void tuili_multiply(const tuili::MultiplyCall* call);
 void tuili_experts_forward(const tuili::ExpertsCall* call);
 void tuili_experts_backward(const tuili::ExpertsCall* call);
 void tuili_route_forward(const tuili::RouteCall* call);
@@ -100,7 +99,6 @@ class Run {
         {"group", [&] { tuili_group(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1)); }},
         {"exit", [&] { tuili_exit(at<Batch>(action, 0), number(0)); }},
         {"verify", [&] { tuili_verify(at<Model>(action, 0), at<Verifier>(action, 1), at<Response>(action, 2)); }},
-        {"multiply", [&] { tuili_multiply(at<MultiplyCall>(action, 0)); }},
         {"experts_forward", [&] { tuili_experts_forward(at<ExpertsCall>(action, 0)); }},
         {"experts_backward", [&] { tuili_experts_backward(at<ExpertsCall>(action, 0)); }},
         {"route_forward", [&] { tuili_route_forward(at<RouteCall>(action, 0)); }},

@@ -1,4 +1,4 @@
-"""What the C++ program is asked of training: products in their three forms, layers of experts, routers.
+"""What the C++ program is asked of training: layers of experts, routers.
 
 Dimensions: R rows, N outputs, K inputs; of the others those of their structures.
 """
@@ -7,47 +7,22 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from itertools import product
 
 import numpy as np
 
-from tests.native.calling import multiply
 from tests.native.program.golden import Golden
-from tests.native.twins import as_bf16
 from tuili.native import Unavailable, training
 from tuili.native.memory import aligned
 from tuili.native.panels import bf16_of
 from tuili.native.training import ExpertsRecord, RouteRecord
 
 Shapes = Mapping[str, tuple[int, ...]]
-SHAPES_RNK = [(1, 1, 2), (33, 70, 98)]
 TOKENS, CHOICES, EXPERTS, HIDDEN, SIZE = 410, 2, 3, 36, 20
 """So many that an expert has more than one tile."""
 MOST_THREADS = 3
 """As many as the program tries."""
 ANY = 1 << 16
 """The error of bf16 numbers that are held against those of other threads alone, as fp32 ones are checked."""
-
-
-def products(golden: Golden) -> None:
-    draw = np.random.default_rng(4)
-    for shape_RNK, form, bf16, gathered in product(SHAPES_RNK, range(3), (False, True), (False, True)):
-        R, N, K = shape_RNK
-        left = draw.normal(size=(K, R) if form == 2 else (R, K)).astype(np.float32)
-        right = draw.normal(size=(N, K) if form == 0 else (K, N)).astype(np.float32)
-        if bf16:
-            left, right = as_bf16(left), as_bf16(right)
-        rows = draw.permutation(len(left)).astype(np.int32) if gathered else np.arange(len(left), dtype=np.int32)
-        a, b = (x.astype(np.float64) for x in (left[rows], right[rows] if form == 2 else right))
-        wanted = (a.T if form == 2 else a) @ (b.T if form == 0 else b)
-        operands = (bf16_of(left), bf16_of(right)) if bf16 else (left, right)
-        out = np.zeros(wanted.shape, np.float32)
-        call, alive = multiply(form, *operands, out, rows if gathered else None)
-        out.fill(np.nan)
-        golden.add(call, alive)
-        golden.call("multiply", ctypes.addressof(call))
-        name = f"multiply/{'bf16' if bf16 else 'fp32'}/{form}/{R}x{N}x{K}"
-        golden.expect(name, out, wanted, 2e-6 * np.abs(wanted).max() * K**0.5)
 
 
 def experts(golden: Golden) -> None:

@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tests.native.calling import multiply
+from tests.native.training.products import multiply
 from tests.native.twins import as_bf16
 from tuili.native.panels import bf16_of
 

@@ -35,8 +35,7 @@ struct Panels {
   int outputs, steps, panel_steps, width;
   uint32_t* at(int output) const { return words + int64_t(output / width) * panel_steps * width + output % width; }
 };
-template <class Number>
-constexpr int steps_for(int inputs) { return (inputs + STEP<Number> - 1) / STEP<Number>; }
+template <class Number> constexpr int steps_for(int inputs) { return (inputs + STEP<Number> - 1) / STEP<Number>; }
 constexpr int panels_of(int outputs) { return padded(outputs, VECTORS_AT_ONCE * LANES) / (VECTORS_AT_ONCE * LANES); }
 constexpr int panel_width(int outputs) { return padded(outputs, panels_of(outputs) * LANES) / panels_of(outputs); }  // about equal ones
 template <class Number>
@@ -100,14 +99,11 @@ struct Left {
 };
 template <class Number>
 inline Left<Number> left_rows(const Number* base, int64_t stride, const int32_t* list = nullptr) { return {{base, stride, list}, nullptr}; }
-template <class Number>
-inline Left<Number> left_columns(const Panels& panels) { return {{}, &panels}; }
-
-template <int ROWS, int VECTORS>
-using Sums = Floats[ROWS][VECTORS];
+template <class Number> inline Left<Number> left_columns(const Panels& panels) { return {{}, &panels}; }
 
 template <class Number, int ROWS, int VECTORS>
-inline void add_steps(const char* const (&row)[ROWS], int64_t step_bytes, const uint32_t* panel, const Panels& right, Sums<ROWS, VECTORS>& sums) {
+inline void add_steps(const char* const (&row)[ROWS], int64_t step_bytes, const uint32_t* panel, const Panels& right,
+                      Floats (&sums)[ROWS][VECTORS]) {
   int64_t at = 0;
   for (int step = 0; step < right.steps; step++, at += step_bytes, panel += right.width) {
     Words right[VECTORS];
@@ -132,7 +128,7 @@ template <class Number, int VECTORS, class Out>
   const char* row[ROWS];
   left.find(first, count, row);
   const int rows = count - first, width = right.outputs - output;
-  Sums<ROWS, VECTORS> sums;
+  Floats sums[ROWS][VECTORS];
   for (int r = 0; r < ROWS; r++)
     for (int v = 0; v < VECTORS; v++) {
       sums[r][v] = zero();

@@ -10,12 +10,10 @@ namespace tuili::TUILI_SET::training {
 constexpr int FORWARD_TILE = 96, BACKWARD_TILE = 576;  // rows at most; multiples of those of every block
 
 struct Sorted {
+  explicit Sorted(const ExpertsCall& call)
+      : begin_E(call.sorting), token_X(begin_E + call.experts + 1), place_X(token_X + call.tokens * call.choices) {}
   int32_t *begin_E, *token_X, *place_X;  // place: of the pairs in their own order
 };
-inline Sorted sorted_of(const ExpertsCall& call) {
-  int32_t* token_X = call.sorting + call.experts + 1;
-  return {call.sorting, token_X, token_X + call.tokens * call.choices};
-}
 inline void sort_pairs(const ExpertsCall& call, const Sorted& to) {
   const int X = call.tokens * call.choices, E = call.experts;
   std::fill(to.begin_E, to.begin_E + E + 1, 0);
@@ -58,8 +56,7 @@ template <class Number>
 inline float* sorted_weights(const ExpertsCall& call, const Sorted& sorted, Workspace& memory) {
   const int X = call.tokens * call.choices;
   float* weight_X = memory.take<float>(X);
-  const Number* weight_Nk = static_cast<const Number*>(call.weight_Nk);
-  for (int pair = 0; pair < X; pair++) weight_X[sorted.place_X[pair]] = number_at(weight_Nk + pair);
+  for (int pair = 0; pair < X; pair++) weight_X[sorted.place_X[pair]] = number_at(static_cast<const Number*>(call.weight_Nk) + pair);
   return weight_X;
 }
 
@@ -77,7 +74,7 @@ template <class Number>
 inline void experts_forward_as(const ExpertsCall& call) {
   const int64_t D = call.hidden, F = call.size, X = int64_t(call.tokens) * call.choices;
   Workspace memory(call.workspace, call.workspace_bytes);
-  const Sorted sorted = sorted_of(call);
+  const Sorted sorted(call);
   sort_pairs(call, sorted);
   const float* weight_X = sorted_weights<Number>(call, sorted, memory);
   const Number* x_ND = static_cast<const Number*>(call.x_ND);
@@ -126,7 +123,7 @@ template <class Number>
 inline void experts_backward_as(const ExpertsCall& call) {
   const int64_t D = call.hidden, F = call.size, X = int64_t(call.tokens) * call.choices;
   Workspace memory(call.workspace, call.workspace_bytes);
-  const Sorted sorted = sorted_of(call);
+  const Sorted sorted(call);
   const float* weight_X = sorted_weights<Number>(call, sorted, memory);
   const Number *x_ND = static_cast<const Number*>(call.x_ND), *dout_ND = static_cast<const Number*>(call.dout_ND);
   const Number* gate_up_X2F = static_cast<const Number*>(call.gate_up_X2F);
@@ -137,10 +134,8 @@ inline void experts_backward_as(const ExpertsCall& call) {
     const bool of_weights = call.dgate_up_E2FD;
     float* const dgate_up_2FD = of_weights ? call.dgate_up_E2FD + e * 2 * F * D : nullptr;
     float* const ddown_DF = of_weights ? call.ddown_EDF + e * D * F : nullptr;
-    if (begin == end) {
-      if (of_weights) std::fill(dgate_up_2FD, dgate_up_2FD + 2 * F * D, 0.f), std::fill(ddown_DF, ddown_DF + D * F, 0.f);
-      return;
-    }
+    if (begin == end && of_weights) std::fill_n(dgate_up_2FD, 2 * F * D, 0.f), std::fill_n(ddown_DF, D * F, 0.f);
+    if (begin == end) return;
     const Panels down = take_panels<Number>(F, D, own), gate_up = take_panels<Number>(D, 2 * F, own);
     pack_columns<Number>(Rows<const float>{call.down_EDF + e * D * F, F}, D, down);
     if (call.dx_ND) pack_columns<Number>(Rows<const float>{call.gate_up_E2FD + e * 2 * F * D, D}, 2 * F, gate_up);

@@ -11,8 +11,7 @@
 namespace tuili::TUILI_SET::training {
 
 constexpr int ROUTE_TILE = 192, ROUTE_COLUMNS = 64;  // tokens, and columns of the matrix's gradient
-template <class Number>
-constexpr int ROUTE_PARTS = STEP<Number> == 2 ? 3 : 1;  // of the matrix
+template <class Number> constexpr int ROUTE_PARTS = STEP<Number> == 2 ? 3 : 1;  // of the matrix
 
 inline bool is_allowed(const RouteCall& call, int expert) { return !call.allowed_E || call.allowed_E[expert]; }
 
@@ -45,11 +44,10 @@ inline void choose(const RouteCall& call, int n, const float* logit_E, float* va
   const int E = call.experts;
   const float* random_E = call.explores_N && call.explores_N[n] ? call.random_NE + int64_t(n) * E : nullptr;
   for (int j = 0; j < call.choices; j++) {
-    if (j == 0) std::copy_n(logit_E, E, value_E);
-    if (j == 1)
-      for (int e = 0; e < E; e++) value_E[e] = value_E[e] == TAKEN ? TAKEN : random_E ? random_E[e] : logit_E[e] + call.bias_E[e];
-    if (j <= 1 && call.allowed_E)
-      for (int e = 0; e < E; e++) value_E[e] = is_allowed(call, e) || value_E[e] == TAKEN ? value_E[e] : FORBIDDEN;
+    for (int e = 0; e < E && j <= 1; e++) {
+      const float value = j == 0 ? logit_E[e] : random_E ? random_E[e] : logit_E[e] + call.bias_E[e];
+      if (j == 0 || value_E[e] != TAKEN) value_E[e] = is_allowed(call, e) ? value : FORBIDDEN;
+    }
     const int best = first_largest(value_E, E);
     expert_k[j] = best, value_E[best] = TAKEN;
   }
@@ -122,16 +120,14 @@ inline void route_backward_as(const RouteCall& call) {
     const int first = tile * ROUTE_TILE, rows = std::min(ROUTE_TILE, N - first);
     float *score_k = own.take<float>(call.choices), *dlogit_E = own.take<float>(width);
     Number* dlogit_RE = dlogit_NE + first * width;
-    std::fill_n(dlogit_E, width, 0.f);
     for (int r = 0; r < rows; r++) {
+      std::fill_n(dlogit_E, width, 0.f);
       if (call.dlogit_NE) std::copy_n(call.dlogit_NE + int64_t(first + r) * E, E, dlogit_E);
-      else std::fill_n(dlogit_E, E, 0.f);
       if (call.dweight_Nk) weights_backward<Number>(call, first + r, score_k, dlogit_E);
       each_vector(int(width), [&](int i, int count) { store_numbers(dlogit_RE + r * width + i, load_up_to(dlogit_E + i, count), count); });
     }
-    if (call.dx_ND) multiply(left_rows(dlogit_RE, width), rows, matrix, Rows<Number>{static_cast<Number*>(call.dx_ND) + int64_t(first) * D, D});
+    multiply(left_rows(dlogit_RE, width), rows, matrix, Rows<Number>{static_cast<Number*>(call.dx_ND) + int64_t(first) * D, D});
   });
-  if (!call.dweight_ED) return;
   share_items(*call.threads, padded(D, ROUTE_COLUMNS) / ROUTE_COLUMNS, route_tile_bytes<Number>(call), memory, [&](int part, Workspace& own) {
     const int begin = part * ROUTE_COLUMNS, columns = std::min(ROUTE_COLUMNS, D - begin);
     const uintptr_t mark = own.mark();

@@ -9,8 +9,7 @@ namespace tuili::TUILI_SET::training {
 
 using Bf16 = uint16_t;
 
-template <class Number>
-constexpr int STEP = 4 / int(sizeof(Number));  // numbers of a word
+template <class Number> constexpr int STEP = 4 / int(sizeof(Number));  // numbers of a word
 
 // 2 * LANES numbers, rounded to bf16, one behind the other; and a square of words turned about its diagonal.
 #if TUILI_LANES == 16
@@ -78,14 +77,8 @@ inline Floats sigmoid(Floats x) {
 // LANES words along a row, which holds `count` more numbers.
 template <class Number, class Source>
 inline Words words_along(const Source* x, int count) {
-  if constexpr (std::is_same_v<Number, Source>) {
-    if (count >= STEP<Number> * LANES) return vector_at<Words>(x);
-    Words some{};
-    std::memcpy(&some, x, sizeof(Number) * size_t(std::max(count, 0)));
-    return some;
-  } else {
-    return bf16_pairs(floats_at(x, count), floats_at(x + LANES, count - LANES));
-  }
+  if constexpr (STEP<Number> == 1) return Words(floats_at(x, count));
+  else return bf16_pairs(floats_at(x, count), floats_at(x + LANES, count - LANES));
 }
 
 // LANES words down the columns of the rows of one step, of which `count` columns are there; no second row: zeros.
