@@ -123,7 +123,7 @@ class WaitingQueue:
             return
         if now + (least := costs.min_seconds(sequence) + costs.jitter) > deadline:
             if not running and not self._entries:
-                costs.doubt()
+                costs.doubt(sequence, deadline - now)
             raise InputError(
                 f"deadline_ms: the deadline is in {1000 * max(0.0, deadline - now):.0f} ms: to read the prompt and "
                 f"write a short response takes about {1000 * least:.0f} ms"
@@ -154,15 +154,11 @@ class WaitingQueue:
     def pop(self, now: float, running: list[PendingWork]) -> Sequence | None:
         """Take out the first sequence that can start without making others late; simply the first if none runs."""
         waiting = self._up_to_last_deadline()
-        deadlines = bool(waiting) or any(work.sequence.limits.deadline is not None for work in running)
+        free = not running or not (waiting or any(work.sequence.limits.deadline is not None for work in running))
         for place, (_, sequence) in enumerate(self._entries[:MAX_START_CANDIDATES]):
             others = waiting[:place] + waiting[place + 1 :]
             newcomer = PendingWork(sequence, len(sequence.prompt))
-            if (
-                not running
-                or not deadlines
-                or not self._made_late(now, running, others, 0, newcomer).keys() - {sequence}
-            ):
+            if free or not self._made_late(now, running, others, 0, newcomer).keys() - {sequence}:
                 del self._entries[place]
                 self._deadlines -= sequence.limits.deadline is not None
                 return sequence
