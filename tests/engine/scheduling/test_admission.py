@@ -107,6 +107,14 @@ def test_a_deadline_that_is_too_near_for_an_idle_machine_is_refused_for_good(cos
     assert queue.hopeless(0.0, 1) == queue.hopeless(0.1, 0) == [alone]
 
 
+def test_a_deadline_that_has_come_near_while_others_are_served_may_be_asked_for_again(costs: Costs) -> None:
+    queue, running = WaitingQueue(100, SLOTS, costs), new_sequence()
+    for deadline in (0.1, 0.2):
+        with pytest.raises(Overloaded, match=r"^the deadline cannot be met behind 1 requests: ask again in"):
+            submit(queue, new_sequence(deadline=deadline), running=(running,))
+    assert costs.min_seconds(new_sequence()) == pytest.approx(0.255), "which is no reason for doubt"
+
+
 def test_a_deadline_is_not_refused_for_ever_by_costs_that_nothing_measures_again(costs: Costs) -> None:
     queue = WaitingQueue(100, SLOTS, costs)
     refused = 0
