@@ -127,7 +127,7 @@ class WaitingQueue:
                 costs.doubt(sequence, deadline - now)
                 raise InputError(
                     f"deadline_ms: the deadline is in {1000 * max(0.0, deadline - now):.0f} ms: to read the prompt and "
-                    f"write a short response takes about {1000 * least:.0f} ms"
+                    f"write a short response may take {1000 * least:.0f} ms"
                 )
             return
         waiting = self._up_to_last_deadline()
