@@ -145,6 +145,16 @@ def test_a_sequence_without_a_deadline_is_queued_as_if_it_were_due_in_a_minute(c
     assert queue.pop(DEADLINE_WHERE_NONE_SECONDS, []) is patient
 
 
+def test_what_a_long_prompt_takes_is_no_delay_when_it_is_first_measured(
+    tiny: tuple[TuiliForCausalLM, Tokenizer],
+) -> None:
+    clock, end_id = Clock(), tiny[1].end_id
+    scheduler = Scheduler.of(SimulatedRunner(ScriptedRunner(lambda _: 20, end_id), clock), tiny[1], clock=clock)
+    warm_up(scheduler)
+    assert scheduler.costs.prefill.expected(256) > 3 * scheduler.costs.prefill.expected(16) > 0
+    assert scheduler.costs.jitter == 0.0
+
+
 def test_a_full_queue_refuses_requests(costs: Costs) -> None:
     queue = WaitingQueue(2, SLOTS, costs)
     submit(queue, new_sequence(), new_sequence())
