@@ -11,7 +11,7 @@ from torch import Tensor
 from tests.model.conftest import tiny_config
 from tests.native.calling import library
 from tuili.model import native_ops
-from tuili.model.experts import Experts
+from tuili.model.experts import Experts, Router
 from tuili.model.kernels import set_kernels
 
 NEAR = {torch.float32: 1e-5, torch.bfloat16: 1e-2}
@@ -128,3 +128,62 @@ def test_the_operators_are_as_torch_wants_them() -> None:
     hidden = torch.randn(9, experts.gate_up_proj.shape[2], requires_grad=True)
     matrices = (experts.gate_up_proj, experts.down_proj)
     torch.library.opcheck(native_ops._experts, (hidden, index, weight.requires_grad_(), *matrices))
+    matrix, random = torch.randn(4, hidden.shape[1], requires_grad=True), torch.rand(9, 4)
+    options = (torch.zeros(4), 2, torch.ones(4, dtype=torch.bool), random[:, :1] < 0.5, random)
+    torch.library.opcheck(native_ops._route, (hidden, matrix, *options))
+
+
+@pytest.mark.parametrize("allowed", [None, torch.tensor([True, True, False, True])], ids=["all", "restricted"])
+@pytest.mark.parametrize("exploration", [0.0, 0.5])
+@pytest.mark.parametrize("dtype", NEAR, ids=str)
+@pytest.mark.parametrize("tokens", [1, 500])
+def test_a_router_and_its_gradients_equal_the_twin(
+    tokens: int, dtype: torch.dtype, exploration: float, allowed: Tensor | None
+) -> None:
+    torch.manual_seed(0)
+    router, hidden = Router(tiny_config()).train(), torch.randn(tokens, 48).to(dtype)
+    torch.nn.init.normal_(router.weight, std=0.3)
+    router.balance_bias += torch.tensor([0.1, 0.5, -0.5, -0.1])
+    router.exploration, router.allowed_E = exploration, allowed
+    found = []
+    for native in (False, True):
+        set_kernels(router, fused=False, native=native)
+        torch.manual_seed(1)
+        x = hidden.clone().requires_grad_()
+        made = router(x)
+        of_logits, of_weights = torch.randn(tokens, 4), torch.randn(tokens, 2)
+        loss = (made.logits_NE * of_logits).mean() + (made.weight_Nk.float() * of_weights).sum()
+        found.append((made, torch.autograd.grad(loss, [x, router.weight])))
+    (plain, wanted), (native, gradients) = found
+    assert torch.equal(native.expert_Nk, plain.expert_Nk)
+    torch.testing.assert_close(native.logits_NE, plain.logits_NE)
+    torch.testing.assert_close(native.weight_Nk, plain.weight_Nk)
+    for actual, expected in zip(gradients, wanted, strict=True):
+        assert actual.dtype is expected.dtype
+        assert (actual - expected).float().norm() <= NEAR[dtype] * expected.float().norm() + 1e-6
+
+
+def test_where_fewer_experts_are_allowed_than_are_chosen_the_rest_weigh_nothing() -> None:
+    torch.manual_seed(0)
+    router = Router(tiny_config()).train()
+    torch.nn.init.normal_(router.weight)
+    router.allowed_E = torch.tensor([False, False, True, False])
+    set_kernels(router, fused=False, native=True)
+    hidden = torch.randn(5, 48, requires_grad=True)
+    made = router(hidden)
+    assert made.expert_Nk[:, 0].tolist() == [2] * 5
+    assert made.weight_Nk.tolist() == [[1.0, 0.0]] * 5
+    assert not torch.autograd.grad(made.weight_Nk[:, 1].sum(), hidden)[0].any()
+
+
+def test_routers_share_their_tokens_among_threads(two_threads: None) -> None:
+    torch.manual_seed(0)
+    router, hidden = Router(tiny_config()).train(), torch.randn(900, 48, requires_grad=True)
+    torch.nn.init.normal_(router.weight)
+    set_kernels(router, fused=False, native=True)
+    found = []
+    for threads in (2, 1):
+        torch.set_num_threads(threads)
+        made = router(hidden)
+        found.append([*made, *torch.autograd.grad(made.weight_Nk[:, 0].sum(), [hidden, router.weight])])
+    assert all(map(torch.equal, *found))

@@ -24,7 +24,7 @@ from transformers.integrations import use_experts_implementation
 from tuili.model.config import TuiliConfig
 from tuili.model.grouped import Sorting, grouped_linear, sort_rows, sum_choices
 from tuili.model.kernels import Fusable, gated_silu, output_dtype, weighted_gated_silu
-from tuili.model.native_ops import experts, takes_experts
+from tuili.model.native_ops import experts, route, takes_experts, takes_route
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Route(NamedTuple):
     weight_Nk: Tensor
 
 
-class Router(nn.Module):
+class Router(Fusable):
     """Scores experts by a sigmoid in fp32. The weights are the scores of the chosen experts, divided by their sum."""
 
     balance_bias: Tensor
@@ -60,6 +60,24 @@ class Router(nn.Module):
 
     def forward(self, hidden_ND: Tensor, real_N: Tensor | None = None) -> Route:
         """Chooses the experts of each token. `real_N` is False for fillers, which do not count as load."""
+        native = self.native and takes_route(hidden_ND, self.weight)
+        chosen = self._by_library(hidden_ND) if native else self._by_torch(hidden_ND)
+        if self.training or self.recording is not None:
+            self._count(chosen.expert_Nk, real_N)
+        return chosen
+
+    def _explorers(self, hidden_ND: Tensor) -> tuple[Tensor, Tensor] | tuple[None, None]:
+        """Which tokens explore [N, 1], and by what random numbers [N, E]."""
+        if not self.training or self.exploration <= 0:
+            return None, None
+        explores_N1 = torch.rand(len(hidden_ND), 1, device=hidden_ND.device) < self.exploration
+        return explores_N1, torch.rand(len(hidden_ND), len(self.weight), device=hidden_ND.device)
+
+    def _by_library(self, hidden_ND: Tensor) -> Route:
+        options = (self.top_k, self.allowed_E, *self._explorers(hidden_ND))
+        return Route(*route(hidden_ND, self.weight, self.balance_bias, *options))
+
+    def _by_torch(self, hidden_ND: Tensor) -> Route:
         with torch.autocast(hidden_ND.device.type, enabled=False):
             logits_NE = F.linear(hidden_ND.float(), self.weight.float())
         score_NE = logits_NE.sigmoid()
@@ -68,9 +86,9 @@ class Router(nn.Module):
             choice_NE = choice_NE.masked_fill(~self.allowed_E, float("-inf"))
         first_N1 = choice_NE.argmax(-1, keepdim=True)
         rest_NE = choice_NE + self.balance_bias
-        if self.training and self.exploration > 0:
-            explores_N1 = torch.rand_like(first_N1, dtype=torch.float32) < self.exploration
-            rest_NE = torch.where(explores_N1 & rest_NE.isfinite(), torch.rand_like(rest_NE), rest_NE)
+        explores_N1, random_NE = self._explorers(hidden_ND)
+        if explores_N1 is not None and random_NE is not None:
+            rest_NE = torch.where(explores_N1 & rest_NE.isfinite(), random_NE, rest_NE)
         rest_NE = rest_NE.scatter(1, first_N1, float("-inf"))
         rest = rest_NE.topk(self.top_k - 1, dim=-1)
         expert_Nk = torch.cat([first_N1, rest.indices], dim=1)
@@ -78,8 +96,6 @@ class Router(nn.Module):
         if self.allowed_E is not None:  # where fewer experts are allowed than are chosen, the rest weigh nothing
             weight_Nk[:, 1:] = weight_Nk[:, 1:] * rest.values.isfinite()
         weight_Nk = weight_Nk / weight_Nk.sum(-1, keepdim=True).clamp(min=1e-9)
-        if self.training or self.recording is not None:
-            self._count(expert_Nk, real_N)
         return Route(logits_NE, expert_Nk, weight_Nk.to(hidden_ND.dtype))
 
     @torch.no_grad()
@@ -87,12 +103,11 @@ class Router(nn.Module):
         if real_N is not None:
             expert_Nk = expert_Nk[real_N]
         experts = self.weight.shape[0]
-        count_E = torch.bincount(expert_Nk.flatten(), minlength=experts)
         if self.training:
             self.load += torch.bincount(expert_Nk[:, 1:].flatten(), minlength=experts)
         if self.recording is not None:
             self.recording.first_E += torch.bincount(expert_Nk[:, 0], minlength=experts)
-            self.recording.all_E += count_E
+            self.recording.all_E += torch.bincount(expert_Nk.flatten(), minlength=experts)
 
     @torch.no_grad()
     def balance(self, rate: float) -> None:

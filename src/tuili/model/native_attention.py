@@ -7,7 +7,6 @@ Dimensions: B rows, Q queries, S tokens, U units, H query heads, K key/value hea
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,7 +49,8 @@ def _attend(
     B, H, Q, D = query_BHQD.shape
     read_BQHD, sums_BQH4 = query_BHQD.new_zeros(B, Q, H, D), torch.empty(B, Q, H, 4)
     inputs, places = [query_BHQD, gate_BQH3, key_BKSD, value_BKSD], [order_BQ, column_BQ, start_BS, unit_BS]
-    _run(_call(inputs, read_BQHD, sums_BQH4, places, window, top_units), backward=False)
+    call = _call(inputs, read_BQHD, sums_BQH4, places, window, top_units)
+    calls().run("attention", call, backward=False)
     return read_BQHD, sums_BQH4
 
 
@@ -74,7 +74,7 @@ def _backward(
     d_read_BQHD, gradients = d_read_BQHD.contiguous(), _gradients(inputs)
     call = _call(inputs, d_read_BQHD, sums_BQH4, places, window, top_units)
     call.gradients = _tensors(gradients, d_read_BQHD)
-    _run(call, backward=True)
+    calls().run("attention", call, backward=True)
     return gradients
 
 
@@ -110,14 +110,6 @@ def _differentiate(ctx: Any, d_read_BQHD: Tensor, _: Tensor) -> tuple[Tensor | N
 _attend.register_autograd(_differentiate, setup_context=_save)
 
 
-def _run(call: AttentionCallRecord, *, backward: bool) -> None:
-    library, address = calls(), ctypes.addressof(call)
-    call.threads = library.pool
-    workspace = torch.empty(library.attention_bytes(address), dtype=torch.uint8)
-    call.workspace, call.workspace_bytes = workspace.data_ptr(), workspace.numel()
-    (library.attention_backward if backward else library.attention_forward)(address)
-
-
 def _call(
     inputs: Sequence[Tensor],
     read_BQHD: Tensor,
@@ -142,7 +134,7 @@ def _call(
         head_size=D,
         window=window,
         top_units=top_units,
-        is_bf16=query_BHQD.dtype == torch.bfloat16,
+        bf16=query_BHQD.dtype == torch.bfloat16,
     )
 
 

@@ -8,14 +8,13 @@ Dimensions: N tokens, k choices of each token, X = N * k, E experts, D hidden si
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from tuili.native import Training, Unavailable, training
-from tuili.native.training import ExpertsRecord
+from tuili.native.training import ExpertsRecord, RouteRecord
 
 NUMBERS = (torch.float32, torch.bfloat16)
 
@@ -49,7 +48,7 @@ def _experts(
     out_ND, gate_up_X2F, sorting = _experts_results(x_ND, expert_Nk, weight_Nk, gate_up_E2FD, down_EDF)
     record = _record(x_ND, expert_Nk, weight_Nk, gate_up_E2FD, down_EDF, gate_up_X2F, sorting)
     record.out = out_ND.data_ptr()
-    _run(record, backward=False)
+    calls().run("experts", record, backward=False)
     return out_ND, gate_up_X2F, sorting
 
 
@@ -80,7 +79,7 @@ def _experts_backward(
     record = _record(*tensors)
     record.dout = dout_ND.data_ptr()
     record.dx, record.dweight, record.dgate_up, record.ddown = (grad.data_ptr() or None for grad in gradients)
-    _run(record, backward=True)
+    calls().run("experts", record, backward=True)
     return gradients
 
 
@@ -139,9 +138,120 @@ def _record(
     )  # fmt: skip
 
 
-def _run(record: ExpertsRecord, *, backward: bool) -> None:
-    library, address = calls(), ctypes.addressof(record)
-    record.threads = library.pool
-    workspace = torch.empty(library.experts_bytes(address, backward), dtype=torch.uint8)
-    record.workspace, record.workspace_bytes = workspace.data_ptr(), workspace.numel()
-    (library.experts_backward if backward else library.experts_forward)(address)
+def takes_route(hidden_ND: Tensor, matrix_ED: Tensor) -> bool:
+    """Whether `route` can stand for a router with these tensors."""
+    return hidden_ND.is_cpu and hidden_ND.dtype in NUMBERS and matrix_ED.dtype is torch.float32
+
+
+def route(
+    hidden_ND: Tensor,
+    matrix_ED: Tensor,
+    bias_E: Tensor,
+    choices: int,
+    allowed_E: Tensor | None,
+    explores_N: Tensor | None,
+    random_NE: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The logits of all experts, the choices of each token and their weights, in the number format of the tokens.
+
+    A token that explores takes its choices behind the first by the random numbers in place of the logits.
+    """
+    options = (allowed_E, explores_N, random_NE)
+    logits_NE, expert_Nk, weight_Nk = _route(hidden_ND.contiguous(), matrix_ED, bias_E, choices, *options)
+    return logits_NE, expert_Nk, weight_Nk
+
+
+@torch.library.custom_op("tuili::route", mutates_args=(), device_types="cpu")
+def _route(
+    x_ND: Tensor,
+    matrix_ED: Tensor,
+    bias_E: Tensor,
+    choices: int,
+    allowed_E: Tensor | None,
+    explores_N: Tensor | None,
+    random_NE: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    results: tuple[Tensor, Tensor, Tensor]
+    results = _route_results(x_ND, matrix_ED, bias_E, choices, allowed_E, explores_N, random_NE)
+    record = _route_record(x_ND, matrix_ED, *results, allowed_E)
+    record.bias, record.explores, record.random = map(_place, (bias_E, explores_N, random_NE))
+    calls().run("route", record, backward=False)
+    return results
+
+
+@_route.register_fake
+def _route_results(
+    x_ND: Tensor,
+    matrix_ED: Tensor,
+    bias_E: Tensor,
+    choices: int,
+    allowed_E: Tensor | None,
+    explores_N: Tensor | None,
+    random_NE: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    N = len(x_ND)
+    expert_Nk = x_ND.new_empty(N, choices, dtype=torch.int64)
+    return matrix_ED.new_empty(N, len(matrix_ED)), expert_Nk, x_ND.new_empty(N, choices)
+
+
+@torch.library.custom_op("tuili::route_backward", mutates_args=(), device_types="cpu")
+def _route_backward(
+    dlogits_NE: Tensor | None,
+    dweight_Nk: Tensor | None,
+    x_ND: Tensor,
+    matrix_ED: Tensor,
+    logits_NE: Tensor,
+    expert_Nk: Tensor,
+    weight_Nk: Tensor,
+    allowed_E: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """The gradients of tokens and of the router's matrix."""
+    dx_ND, dmatrix_ED = torch.empty_like(x_ND), torch.empty_like(matrix_ED)
+    record = _route_record(x_ND, matrix_ED, logits_NE, expert_Nk, weight_Nk, allowed_E)
+    record.dlogits, record.dweight, record.dx, record.dmatrix = map(_place, (dlogits_NE, dweight_Nk, dx_ND, dmatrix_ED))
+    calls().run("route", record, backward=True)
+    return dx_ND, dmatrix_ED
+
+
+@_route_backward.register_fake
+def _(dlogits_NE: Any, dweight_Nk: Any, x_ND: Tensor, matrix_ED: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+    return torch.empty_like(x_ND), torch.empty_like(matrix_ED)
+
+
+def _keep_route(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.set_materialize_grads(False)
+    ctx.mark_non_differentiable(output[1])
+    x_ND, matrix_ED, _, _, allowed_E, _, _ = inputs
+    ctx.save_for_backward(x_ND, matrix_ED, *output, allowed_E)
+
+
+def _differentiate_route(ctx: Any, dlogits_NE: Tensor | None, _: None, dweight_Nk: Tensor | None) -> tuple[Any, ...]:
+    if dlogits_NE is None and dweight_Nk is None:
+        return (None,) * 7
+    given = (None if grad is None else grad.contiguous() for grad in (dlogits_NE, dweight_Nk))
+    return *_route_backward(*given, *ctx.saved_tensors), *(None,) * 5
+
+
+_route.register_autograd(_differentiate_route, setup_context=_keep_route)
+
+
+def _place(tensor: Tensor | None) -> int | None:
+    assert tensor is None or tensor.is_contiguous()
+    return None if tensor is None else tensor.data_ptr()
+
+
+def _route_record(
+    x_ND: Tensor,
+    matrix_ED: Tensor,
+    logits_NE: Tensor,
+    expert_Nk: Tensor,
+    weight_Nk: Tensor,
+    allowed_E: Tensor | None,
+) -> RouteRecord:
+    """A call without its inputs and results of one direction."""
+    (N, D), E = x_ND.shape, len(matrix_ED)
+    return RouteRecord(
+        x=_place(x_ND), matrix=_place(matrix_ED), allowed=_place(allowed_E), logits=_place(logits_NE),
+        expert=_place(expert_Nk), weight=_place(weight_Nk),
+        tokens=N, choices=expert_Nk.shape[1], experts=E, hidden=D, bf16=x_ND.dtype is torch.bfloat16,
+    )  # fmt: skip

@@ -29,5 +29,5 @@ class AttentionCallRecord(ctypes.Structure):
         ("workspace_bytes", _long),
         ("threads", _pointer),
         *((name, _int) for name in ("rows", "queries", "tokens", "heads", "kv_heads", "head_size")),
-        *((name, _int) for name in ("window", "top_units", "is_bf16", "pad")),
+        *((name, _int) for name in ("window", "top_units", "bf16", "pad")),
     )

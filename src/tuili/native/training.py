@@ -1,15 +1,21 @@
-"""Training by the native library: its calls as ctypes has them, with one pool of threads for all.
+"""Training by the native library: its calls as ctypes has them, with one pool of threads and one workspace for all.
 
-What the calls do stands in `source/training/calls.h`. Where the memory comes from is left to the caller.
+What the calls do stands in `source/training/calls.h`. Where the memory of their tensors comes from is left to the
+caller.
 """
 
 from __future__ import annotations
 
 import ctypes
 from functools import cache
+from threading import Lock
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tuili.native.library import Library, Unavailable, function, load
+from tuili.native.memory import aligned
 
 _int, _long, _pointer = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 
@@ -26,21 +32,45 @@ class ExpertsRecord(ctypes.Structure):
     )
 
 
+class RouteRecord(ctypes.Structure):
+    """`struct RouteCall`: addresses of tensors, and sizes."""
+
+    _fields_ = (
+        *((name, _pointer) for name in ("x", "matrix", "bias", "allowed", "explores", "random", "logits", "expert")),
+        *((name, _pointer) for name in ("weight", "dlogits", "dweight", "dx", "dmatrix", "workspace")),
+        ("workspace_bytes", _long),
+        ("threads", _pointer),
+        *((name, _int) for name in ("tokens", "choices", "experts", "hidden", "bf16", "pad")),
+    )
+
+
 class Training:
-    """The calls of the library. They give the interpreter's lock back, and may come from one thread at a time."""
+    """The calls of the library, one at a time. They give the interpreter's lock back.
+
+    The workspace stays from call to call: memory that is new to a process costs more than many a call.
+    """
 
     def __init__(self, library: Library, threads: int) -> None:
         self.pool: int = function(library.short, "tuili_threads", _pointer, _int)(threads)
-        self.experts_bytes = function(library.short, "tuili_experts_bytes", _long, _pointer, _int)
-        self.experts_forward = _call(library, "tuili_experts_forward")
-        self.experts_backward = _call(library, "tuili_experts_backward")
-        self.attention_bytes = function(library.short, "tuili_attention_bytes", _long, _pointer)
-        self.attention_forward = _call(library, "tuili_attention_forward")
-        self.attention_backward = _call(library, "tuili_attention_backward")
+        self._library, self._lock = library, Lock()
+        self._workspace: NDArray[np.uint8] = aligned(1, np.uint8)
 
+    def workspace_bytes(self, name: str, record: Any) -> int:
+        """What a call needs in either direction: `experts`, `route` or `attention`. The record gets the pool."""
+        record.threads = self.pool
+        needed = function(self._library.short, f"tuili_{name}_bytes", _long, _pointer)
+        return int(needed(ctypes.addressof(record)))
 
-def _call(library: Library, name: str) -> Any:
-    return function(library.long, name, None, _pointer)
+    def run(self, name: str, record: Any, *, backward: bool) -> None:
+        """Such a call in one direction."""
+        direction = "backward" if backward else "forward"
+        call = function(self._library.long, f"tuili_{name}_{direction}", None, _pointer)
+        with self._lock:
+            needed = self.workspace_bytes(name, record)
+            if self._workspace.nbytes < needed:
+                self._workspace = aligned(needed, np.uint8)
+            record.workspace, record.workspace_bytes = self._workspace.ctypes.data, self._workspace.nbytes
+            call(ctypes.addressof(record))
 
 
 @cache

@@ -20,6 +20,7 @@ from tuili.store import BEGIN, PAD, Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS
 from tuili.train.curriculum import Curriculum
 from tuili.train.execution import ExecutionPlan
+from tuili.train.memory import keep_freed_memory
 from tuili.train.objective import Objective
 from tuili.train.recipe import DataConfig, ModelConfig, Recipe
 from tuili.train.trainer import TrainingSetup
@@ -37,6 +38,7 @@ def build_training(
     tell: Callable[[str], None] = lambda line: None,
 ) -> TrainingSetup:
     """The parts of a training, with kernels compiled if the plan says so. `tell` is given lines for the user."""
+    keep_freed_memory()
     torch.manual_seed(recipe.train.seed)
     model = build_model(recipe.model, tokenizer, tell)
     nn.Module.to(model, plan.device)  # the library's own `to` has another type

@@ -13,6 +13,7 @@ import numpy as np
 from tests.native import twins
 from tests.native.calling import Products
 from tests.native.models import SHAPES, Texts, ids, native_model, torch_model
+from tests.native.program import attention, training
 from tests.native.program.golden import Golden
 from tuili.model import Verifier
 from tuili.native import FORMATS, pack
@@ -203,6 +204,15 @@ def verifier(golden: Golden) -> None:
 def write(path: Path) -> None:
     """Write the golden file of all cases."""
     golden = Golden()
-    for case in (products, vectors, steps, verifier):
+    for case in (
+        products,
+        vectors,
+        steps,
+        verifier,
+        training.products,
+        training.experts,
+        training.route,
+        attention.attention,
+    ):
         case(golden)
     golden.write(path)

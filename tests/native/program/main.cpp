@@ -23,6 +23,13 @@ int32_t tuili_trunk(const tuili::Batch* batch, const tuili::Slots* slots, int32_
 void tuili_group(const tuili::Batch* batch, const tuili::Slots* slots, int32_t group, int32_t going);
 void tuili_exit(const tuili::Batch* batch, int32_t going);
 void tuili_verify(const tuili::Model* model, const tuili::Verifier* verifier, const tuili::Response* response);
+void tuili_multiply(const tuili::MultiplyCall* call);
+void tuili_experts_forward(const tuili::ExpertsCall* call);
+void tuili_experts_backward(const tuili::ExpertsCall* call);
+void tuili_route_forward(const tuili::RouteCall* call);
+void tuili_route_backward(const tuili::RouteCall* call);
+void tuili_attention_forward(const tuili::AttentionCall* call);
+void tuili_attention_backward(const tuili::AttentionCall* call);
 }
 
 namespace tuili {
@@ -93,6 +100,13 @@ class Run {
         {"group", [&] { tuili_group(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1)); }},
         {"exit", [&] { tuili_exit(at<Batch>(action, 0), number(0)); }},
         {"verify", [&] { tuili_verify(at<Model>(action, 0), at<Verifier>(action, 1), at<Response>(action, 2)); }},
+        {"multiply", [&] { tuili_multiply(at<MultiplyCall>(action, 0)); }},
+        {"experts_forward", [&] { tuili_experts_forward(at<ExpertsCall>(action, 0)); }},
+        {"experts_backward", [&] { tuili_experts_backward(at<ExpertsCall>(action, 0)); }},
+        {"route_forward", [&] { tuili_route_forward(at<RouteCall>(action, 0)); }},
+        {"route_backward", [&] { tuili_route_backward(at<RouteCall>(action, 0)); }},
+        {"attention_forward", [&] { tuili_attention_forward(at<AttentionCall>(action, 0)); }},
+        {"attention_backward", [&] { tuili_attention_backward(at<AttentionCall>(action, 0)); }},
     };
     calls.at(action.name)();
   }

@@ -14,7 +14,7 @@
 
 namespace tuili::TUILI_SET::training {
 
-constexpr int TILE_ROWS = 64;
+constexpr int TILE_ROWS = 48;
 
 template <class Number>
 inline Number* numbers_of(const HeadTensor& tensor, int64_t row, int64_t token, int64_t head) {
@@ -23,35 +23,6 @@ inline Number* numbers_of(const HeadTensor& tensor, int64_t row, int64_t token, 
 
 inline int tile_queries(const AttentionCall& call) { return std::max(1, TILE_ROWS / (call.heads / call.kv_heads)); }
 inline int most_columns(const AttentionCall& call) { return 2 * padded(call.tokens, COLUMN_UNIT) + COLUMN_UNIT; }  // odd lines
-
-// The memory for one item of the job.
-template <class Number>
-struct Desk {
-  const AttentionCall& call;
-  int G, D;
-  int64_t width;  // of a row of columns
-  Masks masks;
-  float *score_RX, *slope_RX, *out_RD, *d_key_XD, *d_value_XD;
-  Number *gathered_XD, *query_RD, *d_read_RD, *rounded_RX;
-  Panels key, value, key_down, value_down;           // the document's
-  Panels query_down, d_read_down, weight, slope;  // the tile's, whose reduction runs over rows
-
-  Desk(const AttentionCall& of, Workspace& memory)
-      : call(of), G(of.heads / of.kv_heads), D(of.head_size), width(most_columns(of)),
-        masks(of, tile_queries(of), int(width), memory) {
-    const int R = tile_queries(call) * G, X = int(width);
-    score_RX = memory.take<float>(R * width), slope_RX = memory.take<float>(R * width);
-    rounded_RX = memory.take<Number>(R * width);
-    out_RD = memory.take<float>(int64_t(R) * D);
-    d_key_XD = memory.take<float>(width * D), d_value_XD = memory.take<float>(width * D);
-    gathered_XD = memory.take<Number>(width * D);
-    query_RD = memory.take<Number>(int64_t(R) * D), d_read_RD = memory.take<Number>(int64_t(R) * D);
-    key = take_panels<Number>(X, D, memory), value = take_panels<Number>(X, D, memory);
-    key_down = take_panels<Number>(D, X, memory), value_down = take_panels<Number>(D, X, memory);
-    query_down = take_panels<Number>(D, R, memory), d_read_down = take_panels<Number>(D, R, memory);
-    weight = take_panels<Number>(X, R, memory), slope = take_panels<Number>(X, R, memory);
-  }
-};
 
 // Some queries of one document, and the heads of one key/value head.
 struct Tile {
@@ -63,11 +34,60 @@ struct Tile {
   int token(int i) const { return column_Q[order[i]]; }
 };
 
+// The memory for one item of the job.
+template <class Number>
+struct Desk {
+  const AttentionCall& call;
+  int G, D;
+  int64_t width;  // of a row of columns
+  float scale;    // of scores
+  Masks masks;
+  float *score_RX, *slope_RX, *out_RD, *d_key_XD, *d_value_XD;
+  float *top_R, *share_R[3], *sum_R[3], *weight_R[3], *shift_R[3];  // of units, near and far tokens
+  Number *gathered_XD, *query_RD, *d_read_RD, *rounded_RX;
+  Panels key, value, key_down, value_down;           // the document's
+  Panels query_down, d_read_down, weight, slope;  // the tile's, whose reduction runs over rows
+
+  Desk(const AttentionCall& of, Workspace& memory)
+      : call(of), G(of.heads / of.kv_heads), D(of.head_size), width(most_columns(of)),
+        scale(1.f / std::sqrt(float(D))), masks(of, tile_queries(of), int(width), memory) {
+    const int R = tile_queries(call) * G, X = int(width);
+    top_R = memory.take<float>(padded(R, COLUMN_UNIT));
+    for (auto* numbers : {&share_R, &sum_R, &weight_R, &shift_R})
+      for (float*& of_reading : *numbers) of_reading = memory.take<float>(padded(R, COLUMN_UNIT));
+    score_RX = memory.take<float>(R * width), slope_RX = memory.take<float>(R * width);
+    rounded_RX = memory.take<Number>(R * width);
+    out_RD = memory.take<float>(int64_t(R) * D);
+    d_key_XD = memory.take<float>(width * D), d_value_XD = memory.take<float>(width * D);
+    gathered_XD = memory.take<Number>(width * D);
+    query_RD = memory.take<Number>(int64_t(R) * D), d_read_RD = memory.take<Number>(int64_t(R) * D);
+    key = take_panels<Number>(X, D, memory), value = take_panels<Number>(X, D, memory);
+    key_down = take_panels<Number>(D, X, memory), value_down = take_panels<Number>(D, X, memory);
+    query_down = take_panels<Number>(D, R, memory), d_read_down = take_panels<Number>(D, R, memory);
+    weight = take_panels<Number>(X, R, memory), slope = take_panels<Number>(X, R, memory);
+  }
+  // What belongs to a row of a tile: the numbers of a tensor of queries, and what the forward pass keeps.
+  Number* numbers(const Tile& tile, const HeadTensor& tensor, int r) const {
+    return numbers_of<Number>(tensor, tile.row, tile.query(r / G), tile.head * G + r % G);
+  }
+  float* kept(const Tile& tile, int r) const {
+    return call.sums_BQH4 + ((int64_t(tile.row) * call.queries + tile.query(r / G)) * call.heads + tile.head * G + r % G) * 4;
+  }
+};
+
 // The first `outputs` of a packed operand, or its first steps.
 inline Panels first_outputs(Panels panels, int outputs) { return panels.outputs = outputs, panels; }
 template <class Number>
 inline Panels first_inputs(Panels panels, int inputs) { return panels.steps = steps_for<Number>(inputs), panels; }
 
+// std::copy calls a function, which takes longer than the few bytes of a head.
+template <class Number>
+inline void copy_row(const Number* from, Number* to, int size) {
+  constexpr int STEPS = 32 / int(sizeof(Number));
+  int i = 0;
+  for (; i + STEPS <= size; i += STEPS) std::memcpy(to + i, from + i, 32);
+  for (; i < size; i++) to[i] = from[i];
+}
 // Adds a row to a sum, times a factor.
 template <class Number>
 inline void add_row(float* sum_D, const Number* row_D, float factor, int size) {
@@ -84,9 +104,9 @@ template <class Number>
 inline Rows<const Number> gather(Desk<Number>& desk, const Document& document, int row, int head, const HeadTensor& tensor) {
   const int D = desk.D;
   const auto place = [&](int column) { return desk.gathered_XD + int64_t(column) * D; };
-  const auto number = [&](int t) { return numbers_of<Number>(tensor, row, document.first + t, head); };
+  const auto number = [&](int t) -> const Number* { return numbers_of<Number>(tensor, row, document.first + t, head); };
   std::fill(place(0), place(document.columns()), Number(0));
-  for (int t = 0; t < document.tokens; t++) std::copy(number(t), number(t) + D, place(document.unit_columns() + t));
+  for (int t = 0; t < document.tokens; t++) copy_row(number(t), place(document.unit_columns() + t), D);
   for (int u = 0; u < document.units; u++) {
     const int begin = desk.masks.begin(u), end = desk.masks.begin(u + 1);
     std::fill(desk.out_RD, desk.out_RD + D, 0.f);
@@ -96,21 +116,14 @@ inline Rows<const Number> gather(Desk<Number>& desk, const Document& document, i
   return {desk.gathered_XD, D};
 }
 
-// The queries' numbers of a tensor as rows: query by query, head by head.
+// The queries' numbers of a tensor as rows, and back: query by query, head by head.
 template <class Number>
 inline void gather(const Desk<Number>& desk, const Tile& tile, const HeadTensor& tensor, Number* to_RD) {
-  for (int i = 0; i < tile.queries; i++)
-    for (int g = 0; g < desk.G; g++, to_RD += desk.D) {
-      const Number* from = numbers_of<Number>(tensor, tile.row, tile.query(i), tile.head * desk.G + g);
-      std::copy(from, from + desk.D, to_RD);
-    }
+  for (int r = 0; r < tile.queries * desk.G; r++) copy_row(desk.numbers(tile, tensor, r), to_RD + r * desk.D, desk.D);
 }
 template <class Number>
 inline void scatter(const Desk<Number>& desk, const Tile& tile, const HeadTensor& tensor) {
-  const float* from = desk.out_RD;
-  for (int i = 0; i < tile.queries; i++)
-    for (int g = 0; g < desk.G; g++, from += desk.D)
-      store_row(numbers_of<Number>(tensor, tile.row, tile.query(i), tile.head * desk.G + g), from, desk.D);
+  for (int r = 0; r < tile.queries * desk.G; r++) store_row(desk.numbers(tile, tensor, r), desk.out_RD + r * desk.D, desk.D);
 }
 
 // The scores of a tile, and what its queries may read.
@@ -124,27 +137,34 @@ inline void score(Desk<Number>& desk, const Tile& tile) {
     desk.masks.fill(desk.call, tile.document, i, tile.token(i), desk.score_RX + i * G * desk.width, tile.columns);
 }
 
-// The shares of the readings, from the three logits of a gate.
-struct Shares {
-  float unit, near, far;
-  template <class Number>
-  explicit Shares(const Number* gate_3) {
-    float x[3];
-    for (int i = 0; i < 3; i++) x[i] = number(gate_3[i]);
-    const float top = std::max(x[0], std::max(x[1], x[2]));
-    for (float& one : x) one = std::exp(one - top);
-    const float total = x[0] + x[1] + x[2];
-    unit = x[0] / total, near = x[1] / total, far = x[2] / total;
+// The shares of the readings for each row, from the three logits of its gate.
+template <class Number>
+inline void share_readings(Desk<Number>& desk, const Tile& tile) {
+  const int R = tile.queries * desk.G;
+  for (int r = 0; r < R; r++) {
+    const Number* gate_3 = desk.numbers(tile, desk.call.tensors.gate, r);
+    for (int k = 0; k < 3; k++) desk.share_R[k][r] = number(gate_3[k]);
   }
-};
+  for (int r = 0; r < R; r += LANES) {
+    Floats share[3], total = zero();
+    for (int k = 0; k < 3; k++) share[k] = load(desk.share_R[k] + r);
+    const Floats top = max(share[0], max(share[1], share[2]));
+    for (Floats& one : share) one = exp(one - top), total = total + one;
+    for (int k = 0; k < 3; k++) store(desk.share_R[k] + r, share[k] / total);
+  }
+}
 
-// One row of a tile: scores of its columns, which become exponentials, and its masks.
+// One row of a tile: the scores of its columns, which become exponentials, and its masks.
 struct Row {
   float* score_X;
   const float *near_X, *far_X;
   int units, columns;  // where the columns of units end, and those of tokens
 };
-struct ReadingSums { float top, unit, near, far; };  // the largest score; then one over each reading's sum of exponentials
+template <class Number>
+inline Row row_of(const Desk<Number>& desk, const Tile& tile, int r) {
+  const int query = r / desk.G;
+  return {desk.score_RX + r * desk.width, desk.masks.near(query), desk.masks.far(query), tile.document.unit_columns(), tile.columns};
+}
 
 inline float top_of(const Row& row) {
   Floats top = all(-1e30f);
@@ -154,121 +174,114 @@ inline float top_of(const Row& row) {
   }
   return largest(top);
 }
-// f(x, exponential) for some columns. An exponential is never above 1, whatever the score that no reading counts.
-template <class F>
-inline void each_exponential(const Row& row, int begin, int end, float scale, float top, F&& f) {
-  for (int x = begin; x < end; x += LANES)
-    f(x, exp(min(fma(load(row.score_X + x), all(scale), all(-top * scale)), zero())));
-}
 
-inline ReadingSums weigh(const Row& row, float scale) {
-  const float top = top_of(row);
+// Scores become exponentials of their distance to the top; one is never above 1, whatever a score is that nobody reads.
+// f(x, exponential) gives what a column adds to the sums of its readings.
+template <class F>
+inline void sum_up(const Row& row, float scale, float top, int r, float* const (&sum_R)[3], F&& f) {
+  const Floats scales = all(scale), shift = all(-top * scale);
   Floats unit = zero(), near = zero(), far = zero();
-  each_exponential(row, 0, row.units, scale, top, [&](int x, Floats e) {
-    unit = fma(e, load(row.near_X + x), unit);
+  const auto take = [&](int x) {
+    const Floats e = exp(min(fma(load(row.score_X + x), scales, shift), zero()));
     store(row.score_X + x, e);
-  });
-  each_exponential(row, row.units, row.columns, scale, top, [&](int x, Floats e) {
-    near = fma(e, load(row.near_X + x), near), far = fma(e, load(row.far_X + x), far);
-    store(row.score_X + x, e);
-  });
-  const auto inverse = [](Floats total) { return 1.f / std::fmax(sum(total), MIN_SUM); };
-  return {top, inverse(unit), inverse(near), inverse(far)};
+    return f(x, e);
+  };
+  for (int x = 0; x < row.units; x += LANES) unit = fma(take(x), load(row.near_X + x), unit);
+  for (int x = row.units; x < row.columns; x += LANES) {
+    const Floats part = take(x);
+    near = fma(part, load(row.near_X + x), near), far = fma(part, load(row.far_X + x), far);
+  }
+  sum_R[0][r] = sum(unit), sum_R[1][r] = sum(near), sum_R[2][r] = sum(far);
 }
 
 template <class Number>
 inline void forward(Desk<Number>& desk, const Tile& tile) {
-  const AttentionCall& call = desk.call;
-  const int G = desk.G, D = desk.D, R = tile.queries * G, U = tile.document.unit_columns();
+  const int R = tile.queries * desk.G;
   score(desk, tile);
+  share_readings(desk, tile);
+  for (int r = 0; r < R; r++) desk.top_R[r] = top_of(row_of(desk, tile, r));
+  for (int r = 0; r < R; r++)
+    sum_up(row_of(desk, tile, r), desk.scale, desk.top_R[r], r, desk.sum_R, [](int, Floats e) { return e; });
+  for (int k = 0; k < 3; k++)
+    for (int r = 0; r < R; r += LANES) {
+      const Floats inverse = all(1.f) / max(load(desk.sum_R[k] + r), all(MIN_SUM));
+      store(desk.sum_R[k] + r, inverse), store(desk.weight_R[k] + r, load(desk.share_R[k] + r) * inverse);
+    }
   for (int r = 0; r < R; r++) {
-    const int i = r / G, head = tile.head * G + r % G;
-    const Row row{desk.score_RX + r * desk.width, desk.masks.near(i), desk.masks.far(i), U, tile.columns};
-    const ReadingSums sums = weigh(row, 1.f / std::sqrt(float(D)));
-    std::memcpy(call.sums_BQH4 + ((int64_t(tile.row) * call.queries + tile.query(i)) * call.heads + head) * 4, &sums, sizeof sums);
-    const Shares share(numbers_of<Number>(call.tensors.gate, tile.row, tile.query(i), head));
+    const Row row = row_of(desk, tile, r);
+    float* kept_4 = desk.kept(tile, r);
+    kept_4[0] = desk.top_R[r];
+    for (int k = 0; k < 3; k++) kept_4[1 + k] = desk.sum_R[k][r];
     Number* weight_X = desk.rounded_RX + r * desk.width;
-    const Floats unit = all(share.unit * sums.unit), near = all(share.near * sums.near), far = all(share.far * sums.far);
-    for (int x = 0; x < U; x += LANES)
+    const Floats unit = all(desk.weight_R[0][r]), near = all(desk.weight_R[1][r]), far = all(desk.weight_R[2][r]);
+    for (int x = 0; x < row.units; x += LANES)
       store_numbers(weight_X + x, load(row.score_X + x) * load(row.near_X + x) * unit, LANES);
-    for (int x = U; x < tile.columns; x += LANES) {
+    for (int x = row.units; x < row.columns; x += LANES) {
       const Floats part = fma(load(row.near_X + x), near, load(row.far_X + x) * far);
       store_numbers(weight_X + x, load(row.score_X + x) * part, LANES);
     }
   }
   multiply<Number>(left_rows<Number>(desk.rounded_RX, desk.width), R, first_inputs<Number>(desk.value_down, tile.columns),
-                   Rows<float>{desk.out_RD, D});
-  scatter(desk, tile, call.tensors.read);
+                   Rows<float>{desk.out_RD, desk.D});
+  scatter(desk, tile, desk.call.tensors.read);
 }
 
-// How the weight of a row's value follows from its exponential, and the slope of its score from that and the slope of the
-// weight: each reading adds share * probability * (slope of the weight - its mean over the reading).
-struct Slopes {
-  Row row;
-  const float* slope_X;  // of the weights
-  float scale, weight[3], shift[3];  // of units, near and far tokens
-
-  // Both for LANES columns, of units or of tokens.
-  void at(int x, bool token, Floats& weight_at, Floats& slope_at) const {
-    const Floats e = load(row.score_X + x), near = load(row.near_X + x), far = load(row.far_X + x);
-    const int i = token ? 1 : 0;
-    weight_at = e * fma(near, all(weight[i]), far * all(weight[2]));
-    const Floats mean = e * fma(near, all(shift[i]), far * all(shift[2]));
-    slope_at = (weight_at * load(slope_X + x) - mean) * all(scale);
-  }
-};
-
-// The slopes of one row, whose scores become exponentials; writes the gradient of its gate.
+// Each reading adds to the slope of a score: its share * probability * (slope of the weight - the mean of that over the
+// reading). Here are the factors of both terms for each row, from its gate, and the gradient of the gate.
 template <class Number>
-inline Slopes slopes(Desk<Number>& desk, const Tile& tile, int r) {
-  const AttentionCall& call = desk.call;
-  const int i = r / desk.G, head = tile.head * desk.G + r % desk.G, U = tile.document.unit_columns();
-  Slopes s{{desk.score_RX + r * desk.width, desk.masks.near(i), desk.masks.far(i), U, tile.columns},
-           desk.slope_RX + r * desk.width, 1.f / std::sqrt(float(desk.D)), {}, {}};
-  ReadingSums sums;
-  std::memcpy(&sums, call.sums_BQH4 + ((int64_t(tile.row) * call.queries + tile.query(i)) * call.heads + head) * 4, sizeof sums);
-  Floats unit = zero(), near = zero(), far = zero();
-  each_exponential(s.row, 0, U, s.scale, sums.top, [&](int x, Floats e) {
-    unit = fma(e * load(s.row.near_X + x), load(s.slope_X + x), unit);
-    store(s.row.score_X + x, e);
-  });
-  each_exponential(s.row, U, tile.columns, s.scale, sums.top, [&](int x, Floats e) {
-    const Floats slope = e * load(s.slope_X + x);
-    near = fma(slope, load(s.row.near_X + x), near), far = fma(slope, load(s.row.far_X + x), far);
-    store(s.row.score_X + x, e);
-  });
-  const float mean[3] = {sum(unit) * sums.unit, sum(near) * sums.near, sum(far) * sums.far};
-  const Shares share(numbers_of<Number>(call.tensors.gate, tile.row, tile.query(i), head));
-  s.weight[0] = share.unit * sums.unit, s.weight[1] = share.near * sums.near, s.weight[2] = share.far * sums.far;
-  for (int reading = 0; reading < 3; reading++) s.shift[reading] = s.weight[reading] * mean[reading];
-  const float all_means = share.unit * mean[0] + share.near * mean[1] + share.far * mean[2];
-  const float d_gate_3[3] = {share.unit * (mean[0] - all_means), share.near * (mean[1] - all_means), share.far * (mean[2] - all_means)};
-  store_row(numbers_of<Number>(call.gradients.gate, tile.row, tile.query(i), head), d_gate_3, 3);
-  return s;
+inline void slopes_of_readings(Desk<Number>& desk, const Tile& tile) {
+  const int R = tile.queries * desk.G;
+  share_readings(desk, tile);
+  for (int r = 0; r < R; r++) {
+    const float *kept_4 = desk.kept(tile, r), *slope_X = desk.slope_RX + r * desk.width;
+    for (int k = 0; k < 3; k++) desk.sum_R[k][r] = kept_4[1 + k];
+    sum_up(row_of(desk, tile, r), desk.scale, kept_4[0], r, desk.shift_R,
+           [&](int x, Floats e) { return e * load(slope_X + x); });
+  }
+  for (int r = 0; r < R; r += LANES) {
+    Floats mean[3], all_means = zero();
+    for (int k = 0; k < 3; k++) {
+      const Floats share = load(desk.share_R[k] + r), inverse = load(desk.sum_R[k] + r);
+      mean[k] = load(desk.shift_R[k] + r) * inverse, all_means = fma(share, mean[k], all_means);
+      store(desk.weight_R[k] + r, share * inverse), store(desk.shift_R[k] + r, share * inverse * mean[k]);
+    }
+    for (int k = 0; k < 3; k++) store(desk.share_R[k] + r, load(desk.share_R[k] + r) * (mean[k] - all_means));
+  }
+  for (int r = 0; r < R; r++) {
+    const float d_gate_3[3] = {desk.share_R[0][r], desk.share_R[1][r], desk.share_R[2][r]};
+    store_row(desk.numbers(tile, desk.call.gradients.gate, r), d_gate_3, 3);
+  }
 }
 
 // Weights and slopes of a tile, row by row for the queries' gradient, and as panels over rows for that of keys and values.
 template <class Number>
 inline void spread(Desk<Number>& desk, const Tile& tile) {
-  const int R = tile.queries * desk.G, U = tile.document.unit_columns();
+  const int R = tile.queries * desk.G;
+  const Floats scale = all(desk.scale);
   for (int r = 0; r < R; r += STEP<Number>) {
-    const Slopes one = slopes(desk, tile, r), other = STEP<Number> == 2 && r + 1 < R ? slopes(desk, tile, r + 1) : one;
-    const int64_t step = int64_t(r / STEP<Number>) * PANEL_WIDTH;
-    Number* slope_X = desk.rounded_RX + r * desk.width;
-    for (int x = 0; x < tile.columns; x += LANES) {
-      Floats weight, slope, next_weight = zero(), next_slope = zero();
-      one.at(x, x >= U, weight, slope);
-      store_numbers(slope_X + x, slope, LANES);
-      if (STEP<Number> == 2 && r + 1 < R) {
-        other.at(x, x >= U, next_weight, next_slope);
-        store_numbers(slope_X + desk.width + x, next_slope, LANES);
+    const int width = desk.weight.width;
+    int64_t place = int64_t(r / STEP<Number>) * width;  // of a column in its panel, both of weights and of slopes
+    const int rows = std::min(STEP<Number>, R - r);
+    const auto each = [&](int begin, int end, int k) {  // the reading of these columns, beside far tokens
+      for (int x = begin; x < end; x += LANES) {
+        Words weights{}, slopes{};
+        for (int i = 0; i < rows; i++) {
+          const Row row = row_of(desk, tile, r + i);
+          const auto mixed = [&](float* const (&of_R)[3]) {
+            return fma(load(row.near_X + x), all(of_R[k][r + i]), load(row.far_X + x) * all(of_R[2][r + i]));
+          };
+          const Floats e = load(row.score_X + x), weight = e * mixed(desk.weight_R);
+          const Floats slope = (weight * load(desk.slope_RX + (r + i) * desk.width + x) - e * mixed(desk.shift_R)) * scale;
+          store_numbers(desk.rounded_RX + (r + i) * desk.width + x, slope, LANES);
+          const auto bits = [&](Floats a) { return STEP<Number> == 1 ? Words(a) : bf16_bits(a) << 16 * i; };
+          weights |= bits(weight), slopes |= bits(slope);
+        }
+        std::memcpy(desk.weight.words + place, &weights, sizeof weights);
+        std::memcpy(desk.slope.words + place, &slopes, sizeof slopes);
+        place += (x + LANES) % width ? LANES : int64_t(desk.weight.panel_steps - 1) * width + LANES;
       }
-      const auto put = [&](const Panels& panels, Floats first, Floats second) {
-        const Words words = STEP<Number> == 1 ? Words(first) : bf16_bits(first) | bf16_bits(second) << 16;
-        std::memcpy(panels.at(x) + step, &words, sizeof words);
-      };
-      put(desk.weight, weight, next_weight), put(desk.slope, slope, next_slope);
-    }
+    };
+    each(0, tile.document.unit_columns(), 0), each(tile.document.unit_columns(), tile.columns, 1);
   }
 }
 
@@ -279,6 +292,7 @@ inline void backward(Desk<Number>& desk, const Tile& tile) {
   score(desk, tile);
   gather(desk, tile, call.gradients.read, desk.d_read_RD);
   multiply<Number>(left_rows<Number>(desk.d_read_RD, D), R, first_outputs(desk.value, X), Rows<float>{desk.slope_RX, desk.width});
+  slopes_of_readings(desk, tile);
   spread(desk, tile);
   multiply<Number>(left_rows<Number>(desk.rounded_RX, desk.width), R, first_inputs<Number>(desk.key_down, X), Rows<float>{desk.out_RD, D});
   scatter(desk, tile, call.gradients.query);
@@ -360,11 +374,11 @@ inline void attention(const AttentionCall& call) {
 }
 
 inline void attention_forward(const AttentionCall& call) {
-  if (call.is_bf16) attention<false, Bf16>(call);
+  if (call.bf16) attention<false, Bf16>(call);
   else attention<false, float>(call);
 }
 inline void attention_backward(const AttentionCall& call) {
-  if (call.is_bf16) attention<true, Bf16>(call);
+  if (call.bf16) attention<true, Bf16>(call);
   else attention<true, float>(call);
 }
 

@@ -32,7 +32,7 @@ struct AttentionCall {
   void* workspace;
   int64_t workspace_bytes;
   Threads* threads;
-  int32_t rows, queries, tokens, heads, kv_heads, head_size, window, top_units, is_bf16, pad;
+  int32_t rows, queries, tokens, heads, kv_heads, head_size, window, top_units, bf16, pad;
 };
 static_assert(sizeof(AttentionCall) == 424, "mirrored");
 

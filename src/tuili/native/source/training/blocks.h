@@ -10,12 +10,12 @@
 // Every output has one sum, in the order of the reduction: its bits are the same whatever is multiplied beside it. In bf16 a
 // left operand that is not packed has an even number of numbers in a row.
 #pragma once
+#include "../matrix.h"
 #include "../workspace.h"
 #include "words.h"
 
 namespace tuili::TUILI_SET::training {
 
-constexpr int PANEL_WIDTH = VECTORS_AT_ONCE * LANES;  // outputs
 template <int VECTORS>
 constexpr int BLOCK_ROWS = LANES < 16 ? ROWS_AT_ONCE : VECTORS == 4 ? 6 : 8;  // rows whose sums stay in registers
 
@@ -28,23 +28,25 @@ struct Rows {
   Number* operator[](int i) const { return base + (list ? list[i] : i) * stride; }
 };
 
-// A packed operand: [panel][step][PANEL_WIDTH] words, of which the last panel may use fewer. Some of its steps are a packed
-// operand, too: `words + first * PANEL_WIDTH`, with the `panel_steps` of the whole.
+// A packed operand: [panel][step][width] words, of which the last panel may use fewer. Some of its steps are a packed operand,
+// too: `words + first * width`, with the `panel_steps` of the whole. So are its first outputs.
 struct Panels {
   uint32_t* words;
-  int outputs, steps, panel_steps;
-  uint32_t* at(int output) const { return words + int64_t(output / PANEL_WIDTH) * panel_steps * PANEL_WIDTH + output % PANEL_WIDTH; }
+  int outputs, steps, panel_steps, width;
+  uint32_t* at(int output) const { return words + int64_t(output / width) * panel_steps * width + output % width; }
 };
 template <class Number>
 constexpr int steps_for(int inputs) { return (inputs + STEP<Number> - 1) / STEP<Number>; }
+constexpr int panels_of(int outputs) { return padded(outputs, VECTORS_AT_ONCE * LANES) / (VECTORS_AT_ONCE * LANES); }
+constexpr int panel_width(int outputs) { return padded(outputs, panels_of(outputs) * LANES) / panels_of(outputs); }  // about equal ones
 template <class Number>
 constexpr int64_t panel_words(int outputs, int inputs) {
-  return int64_t((outputs + PANEL_WIDTH - 1) / PANEL_WIDTH) * PANEL_WIDTH * steps_for<Number>(inputs);
+  return int64_t(panels_of(outputs)) * panel_width(outputs) * steps_for<Number>(inputs);
 }
 template <class Number>
 inline Panels take_panels(int outputs, int inputs, Workspace& memory) {
   const int steps = steps_for<Number>(inputs);
-  return {memory.take<uint32_t>(panel_words<Number>(outputs, inputs)), outputs, steps, steps};
+  return {memory.take<uint32_t>(panel_words<Number>(outputs, inputs)), outputs, steps, steps, panel_width(outputs)};
 }
 
 // Packs w[outputs][inputs]; the reduction runs along its rows.
@@ -57,20 +59,23 @@ inline void pack_rows(const Rows<const Source>& w, int inputs, const Panels& to)
       for (int i = 0; i < LANES; i++)
         square[i] = n + i < to.outputs ? words_along<Number>(w[n + i] + k, inputs - k) : Words{};
       transpose(square);
-      uint32_t* words = to.at(n) + int64_t(step) * PANEL_WIDTH;
-      for (int i = 0; i < std::min(LANES, to.steps - step); i++) std::memcpy(words + i * PANEL_WIDTH, &square[i], sizeof square[i]);
+      uint32_t* words = to.at(n) + int64_t(step) * to.width;
+      for (int i = 0; i < std::min(LANES, to.steps - step); i++) std::memcpy(words + i * to.width, &square[i], sizeof square[i]);
     }
 }
 
 // Packs w[inputs][outputs]; the reduction runs down its columns.
 template <class Number, class Source>
 inline void pack_columns(const Rows<const Source>& w, int inputs, const Panels& to) {
-  for (int step = 0; step < to.steps; step++) {
-    const int k = step * STEP<Number>;
-    const Source *first = w[k], *second = STEP<Number> == 2 && k + 1 < inputs ? w[k + 1] : nullptr;
-    for (int n = 0; n < to.outputs; n += LANES) {
-      const Words words = words_down<Number>(first + n, second ? second + n : nullptr, to.outputs - n);
-      std::memcpy(to.at(n) + int64_t(step) * PANEL_WIDTH, &words, sizeof words);
+  for (int begin = 0; begin < to.outputs; begin += to.width) {
+    uint32_t* words = to.at(begin);
+    const int end = std::min(begin + to.width, to.outputs);
+    for (int k = 0; k < inputs; k += STEP<Number>, words += to.width) {
+      const Source *first = w[k], *second = STEP<Number> == 2 && k + 1 < inputs ? w[k + 1] : nullptr;
+      for (int n = begin; n < end; n += LANES) {
+        const Words some = words_down<Number>(first + n, second ? second + n : nullptr, to.outputs - n);
+        std::memcpy(words + n - begin, &some, sizeof some);
+      }
     }
   }
 }
@@ -80,8 +85,18 @@ template <class Number>
 struct Left {
   Rows<const Number> rows;
   const Panels* panels;  // in place of rows
-  const char* row(int i) const { return reinterpret_cast<const char*>(panels ? (const void*)panels->at(i) : rows[i]); }
-  int64_t step_bytes() const { return panels ? PANEL_WIDTH * 4 : 4; }
+  int64_t step_bytes() const { return panels ? panels->width * 4 : 4; }
+  template <int ROWS>
+  void find(int first, int count, const char* (&row)[ROWS]) const {  // of missing rows at the end, the last one again
+    int column = panels ? first % panels->width : 0;
+    const uint32_t* panel = panels ? panels->at(first - column) : nullptr;
+    for (int r = 0; r < ROWS; r++) {
+      if (first + r >= count) row[r] = row[r - 1];
+      else if (panels) row[r] = reinterpret_cast<const char*>(panel + column++);
+      else row[r] = reinterpret_cast<const char*>(rows[first + r]);
+      if (panels && column == panels->width) column = 0, panel += int64_t(panels->panel_steps) * panels->width;
+    }
+  }
 };
 template <class Number>
 inline Left<Number> left_rows(const Number* base, int64_t stride, const int32_t* list = nullptr) { return {{base, stride, list}, nullptr}; }
@@ -92,9 +107,9 @@ template <int ROWS, int VECTORS>
 using Sums = Floats[ROWS][VECTORS];
 
 template <class Number, int ROWS, int VECTORS>
-inline void add_steps(const char* const (&row)[ROWS], int64_t step_bytes, const uint32_t* panel, int steps, Sums<ROWS, VECTORS>& sums) {
+inline void add_steps(const char* const (&row)[ROWS], int64_t step_bytes, const uint32_t* panel, const Panels& right, Sums<ROWS, VECTORS>& sums) {
   int64_t at = 0;
-  for (int step = 0; step < steps; step++, at += step_bytes, panel += PANEL_WIDTH) {
+  for (int step = 0; step < right.steps; step++, at += step_bytes, panel += right.width) {
     Words right[VECTORS];
     for (int v = 0; v < VECTORS; v++) right[v] = vector_at<Words>(panel + v * LANES);
     for (int r = 0; r < ROWS; r++) {
@@ -110,41 +125,42 @@ inline void add_steps(const char* const (&row)[ROWS], int64_t step_bytes, const 
   }
 }
 
-// Some rows and outputs whose sums stay in registers. Rows that are missing at the end are the last one again, and not stored.
+// Some rows and outputs whose sums stay in registers, which they do in a function of their own.
 template <class Number, int VECTORS, class Out>
-inline void block(const Left<Number>& left, int first, int count, const Panels& right, int output, const Rows<Out>& out, bool accumulate) {
+[[gnu::noinline]] void block(const Left<Number>& left, int first, int count, const Panels& right, int output, const Rows<Out>& out, bool accumulate) {
   constexpr int ROWS = BLOCK_ROWS<VECTORS>;
   const char* row[ROWS];
+  left.find(first, count, row);
+  const int rows = count - first, width = right.outputs - output;
   Sums<ROWS, VECTORS> sums;
+  for (int r = 0; r < ROWS; r++)
+    for (int v = 0; v < VECTORS; v++) {
+      sums[r][v] = zero();
+      if constexpr (std::is_same_v<Out, float>)
+        if (accumulate && r < rows) sums[r][v] = floats_at(out[first + r] + output + v * LANES, width - v * LANES);
+    }
+  add_steps<Number, ROWS, VECTORS>(row, left.step_bytes(), right.at(output), right, sums);
+#pragma GCC unroll 8
   for (int r = 0; r < ROWS; r++) {
-    row[r] = left.row(std::min(first + r, count - 1));
-    for (int v = 0; v < VECTORS; v++) sums[r][v] = zero();
+    if (r >= rows) return;
+    Out* to = out[first + r] + output;
+    for (int v = 0; v < VECTORS; v++) store_numbers(to + v * LANES, sums[r][v], width - v * LANES);
   }
-  const int width = right.outputs - output;
-  if constexpr (std::is_same_v<Out, float>)
-    if (accumulate)
-      for (int r = 0; r < std::min(ROWS, count - first); r++)
-        for (int v = 0; v < VECTORS; v++) sums[r][v] = floats_at(out[first + r] + output + v * LANES, width - v * LANES);
-  add_steps<Number, ROWS, VECTORS>(row, left.step_bytes(), right.at(output), right.steps, sums);
-  for (int r = 0; r < std::min(ROWS, count - first); r++)
-    for (int v = 0; v < VECTORS; v++) store_numbers(out[first + r] + output + v * LANES, sums[r][v], width - v * LANES);
 }
 
 // out[r] for the rows 0 to count - 1 of the left operand, as fp32 or rounded to bf16; or added to what fp32 is there.
 template <class Number, class Out>
 inline void multiply(const Left<Number>& left, int count, const Panels& right, const Rows<Out>& out, bool accumulate = false) {
-  static_assert(PANEL_WIDTH <= 4 * LANES, "a panel has one of these blocks");
-  for (int output = 0; output < right.outputs; output += PANEL_WIDTH) {
-    const int width = std::min(PANEL_WIDTH, right.outputs - output), vectors = (width + LANES - 1) / LANES;
-    const auto over_rows = [&](auto size) {
-      constexpr int VECTORS = decltype(size)::value;
+  for (int output = 0; output < right.outputs; output += right.width) {
+    const auto over_rows = [&](auto vectors) {
+      constexpr int VECTORS = decltype(vectors)::value;
       for (int first = 0; first < count; first += BLOCK_ROWS<VECTORS>)
         block<Number, VECTORS>(left, first, count, right, output, out, accumulate);
     };
-    switch (vectors) {
+    switch (padded(std::min(right.width, right.outputs - output), LANES) / LANES) {
       case 1: over_rows(std::integral_constant<int, 1>()); break;
       case 2: over_rows(std::integral_constant<int, 2>()); break;
-      case 3: over_rows(std::integral_constant<int, 3>()); break;
+      case 3: over_rows(std::integral_constant<int, std::min(3, VECTORS_AT_ONCE)>()); break;
       default: over_rows(std::integral_constant<int, std::min(4, VECTORS_AT_ONCE)>());
     }
   }

@@ -45,12 +45,36 @@ struct ExpertsCall {
 };
 static_assert(sizeof(ExpertsCall) == 152, "mirrored");
 
+// The router of such a layer: k of E experts for each token, by logits = x W^T. The weights of choices have x's format.
+struct RouteCall {
+  const void* x_ND;
+  const float *weight_ED, *bias_E;   // the bias counts for choices behind the first
+  const uint8_t* allowed_E;          // null: all
+  const uint8_t* explores_N;         // tokens that choose by the random numbers, behind the first choice; null: none
+  const float* random_NE;
+  float* logit_NE;                   // forward gives these, backward reads them
+  int64_t* expert_Nk;
+  void* weight_Nk;
+  const float* dlogit_NE;            // backward, as all below; null: 0
+  const void* dweight_Nk;            // null: 0
+  void* dx_ND;                       // null: not wanted, as the next one
+  float* dweight_ED;
+  void* workspace;
+  int64_t workspace_bytes;
+  Threads* threads;
+  int32_t tokens, choices, experts, hidden, bf16, pad;
+};
+static_assert(sizeof(RouteCall) == 152, "mirrored");
+
 struct TrainingTable {
   void (*multiply)(const MultiplyCall&);
   int64_t (*multiply_bytes)(const MultiplyCall&);
   void (*experts_forward)(const ExpertsCall&);
   void (*experts_backward)(const ExpertsCall&);
-  int64_t (*experts_bytes)(const ExpertsCall&, int backward);
+  int64_t (*experts_bytes)(const ExpertsCall&);
+  void (*route_forward)(const RouteCall&);
+  void (*route_backward)(const RouteCall&);
+  int64_t (*route_bytes)(const RouteCall&);
   void (*attention_forward)(const AttentionCall&);
   void (*attention_backward)(const AttentionCall&);
   int64_t (*attention_bytes)(const AttentionCall&);

@@ -7,7 +7,7 @@
 
 namespace tuili::TUILI_SET::training {
 
-constexpr int FORWARD_TILE = 96, BACKWARD_TILE = 384;  // rows at most; multiples of those of every block
+constexpr int FORWARD_TILE = 96, BACKWARD_TILE = 576;  // rows at most; multiples of those of every block
 
 struct Sorted {
   int32_t *begin_E, *token_X, *place_X;  // place: of the pairs in their own order
@@ -34,17 +34,22 @@ inline void each_tile(int begin, int end, int most, F&& f) {
   for (int first = begin; first < end; first += size) f(first, std::min(size, end - first));
 }
 
-// Each token's sum over its pairs.
+// Each token's sum over its pairs, which lie far apart: those of a token some way ahead are fetched meanwhile.
 template <class Number>
 inline void sum_pairs(const ExpertsCall& call, const Number* pair_XD, const int32_t* place_X, Number* sum_ND) {
+  constexpr int AHEAD = 4, LINE = 64 / int(sizeof(Number));
   const int D = call.hidden, k = call.choices;
   share_rows(*call.threads, call.tokens, [&](int begin, int end) {
-    for (int n = begin; n < end; n++)
+    for (int n = begin; n < end; n++) {
+      const int32_t* place_k = place_X + int64_t(n) * k;
+      for (int j = 0; j < k && n + AHEAD < end; j++)
+        for (int i = 0; i < D; i += LINE) __builtin_prefetch(pair_XD + int64_t(place_k[AHEAD * k + j]) * D + i);
       each_vector(D, [&](int i, int count) {
         Floats sum = zero();
-        for (int j = 0; j < k; j++) sum += floats_at(pair_XD + int64_t(place_X[n * k + j]) * D + i, count);
+        for (int j = 0; j < k; j++) sum += floats_at(pair_XD + int64_t(place_k[j]) * D + i, count);
         store_numbers(sum_ND + int64_t(n) * D + i, sum, count);
       });
+    }
   });
 }
 
@@ -54,22 +59,18 @@ inline float* sorted_weights(const ExpertsCall& call, const Sorted& sorted, Work
   const int X = call.tokens * call.choices;
   float* weight_X = memory.take<float>(X);
   const Number* weight_Nk = static_cast<const Number*>(call.weight_Nk);
-  for (int pair = 0; pair < X; pair++) {
-    if constexpr (STEP<Number> == 1) weight_X[sorted.place_X[pair]] = weight_Nk[pair];
-    else weight_X[sorted.place_X[pair]] = float_of(weight_Nk[pair]);
-  }
+  for (int pair = 0; pair < X; pair++) weight_X[sorted.place_X[pair]] = number_at(weight_Nk + pair);
   return weight_X;
 }
 
-// Bytes of what one expert takes beside the tile-independent memory.
+// What one expert takes of the workspace: backward's, which is more than forward's.
 template <class Number>
-inline int64_t tile_bytes(const ExpertsCall& call, bool backward) {
+inline int64_t tile_bytes(const ExpertsCall& call) {
   const int D = call.hidden, F = call.size;
   const auto panels = [](int outputs, int inputs) { return 4 * panel_words<Number>(outputs, inputs) + 64; };
-  const auto tile = [&](int size) { return int64_t(sizeof(Number)) * BACKWARD_TILE * size + 64; };
-  if (!backward) return panels(2 * F, D) + panels(D, F) + tile(F);
-  return panels(F, D) + panels(D, 2 * F) + 2 * tile(F) + tile(F) + tile(2 * F) + panels(2 * F, BACKWARD_TILE) +
-         2 * panels(D, BACKWARD_TILE) + panels(F, BACKWARD_TILE);
+  const auto tile = [&](int size, size_t bytes) { return int64_t(bytes) * BACKWARD_TILE * size + 64; };
+  return panels(2 * F, D) + panels(D, 2 * F) + panels(F, D) + panels(D, F) + tile(F, sizeof(float)) + tile(3 * F, sizeof(Number)) + 64 +
+         panels(2 * F, BACKWARD_TILE) + 2 * panels(D, BACKWARD_TILE) + panels(F, BACKWARD_TILE);
 }
 
 template <class Number>
@@ -81,7 +82,7 @@ inline void experts_forward_as(const ExpertsCall& call) {
   const float* weight_X = sorted_weights<Number>(call, sorted, memory);
   const Number* x_ND = static_cast<const Number*>(call.x_ND);
   Number *gate_up_X2F = static_cast<Number*>(call.gate_up_X2F), *out_XD = memory.take<Number>(X * D);
-  share_items(*call.threads, call.experts, tile_bytes<Number>(call, false), memory, [&](int e, Workspace& own) {
+  share_items(*call.threads, call.experts, tile_bytes<Number>(call), memory, [&](int e, Workspace& own) {
     const int begin = sorted.begin_E[e], end = sorted.begin_E[e + 1];
     if (begin == end) return;
     const Panels gate_up = take_panels<Number>(2 * F, D, own), down = take_panels<Number>(D, F, own);
@@ -131,7 +132,7 @@ inline void experts_backward_as(const ExpertsCall& call) {
   const Number* gate_up_X2F = static_cast<const Number*>(call.gate_up_X2F);
   Number* dx_XD = memory.take<Number>(X * D);
   float* dweight_X = memory.take<float>(X);
-  share_items(*call.threads, call.experts, tile_bytes<Number>(call, true), memory, [&](int e, Workspace& own) {
+  share_items(*call.threads, call.experts, tile_bytes<Number>(call), memory, [&](int e, Workspace& own) {
     const int begin = sorted.begin_E[e], end = sorted.begin_E[e + 1];
     const bool of_weights = call.dgate_up_E2FD;
     float* const dgate_up_2FD = of_weights ? call.dgate_up_E2FD + e * 2 * F * D : nullptr;
@@ -168,15 +169,14 @@ inline void experts_backward_as(const ExpertsCall& call) {
   });
   if (call.dx_ND) sum_pairs(call, dx_XD, sorted.place_X, static_cast<Number*>(call.dx_ND));
   if (call.dweight_Nk)
-    for (int pair = 0; pair < X; pair++)
-      store_numbers(static_cast<Number*>(call.dweight_Nk) + pair, all(dweight_X[sorted.place_X[pair]]), 1);
+    for (int pair = 0; pair < X; pair++) store_number(static_cast<Number*>(call.dweight_Nk) + pair, dweight_X[sorted.place_X[pair]]);
 }
 
 inline void experts_forward(const ExpertsCall& call) { call.bf16 ? experts_forward_as<Bf16>(call) : experts_forward_as<float>(call); }
 inline void experts_backward(const ExpertsCall& call) { call.bf16 ? experts_backward_as<Bf16>(call) : experts_backward_as<float>(call); }
-inline int64_t experts_bytes(const ExpertsCall& call, int backward) {
+inline int64_t experts_bytes(const ExpertsCall& call) {
   const int64_t X = int64_t(call.tokens) * call.choices;
-  const int64_t tile = call.bf16 ? tile_bytes<Bf16>(call, backward) : tile_bytes<float>(call, backward);
+  const int64_t tile = call.bf16 ? tile_bytes<Bf16>(call) : tile_bytes<float>(call);
   return X * (8 + call.hidden * (call.bf16 ? 2 : 4)) + std::min(call.threads->count(), call.experts) * (tile + 63) + 4 * 64;
 }
 

@@ -4,9 +4,11 @@ TUILI_EXPORT int64_t tuili_multiply_bytes(const MultiplyCall* call) { return cho
 
 TUILI_EXPORT void tuili_experts_forward(const ExpertsCall* call) { chosen->training.experts_forward(*call); }
 TUILI_EXPORT void tuili_experts_backward(const ExpertsCall* call) { chosen->training.experts_backward(*call); }
-TUILI_EXPORT int64_t tuili_experts_bytes(const ExpertsCall* call, int32_t backward) {
-  return chosen->training.experts_bytes(*call, backward);
-}
+TUILI_EXPORT int64_t tuili_experts_bytes(const ExpertsCall* call) { return chosen->training.experts_bytes(*call); }
+
+TUILI_EXPORT void tuili_route_forward(const RouteCall* call) { chosen->training.route_forward(*call); }
+TUILI_EXPORT void tuili_route_backward(const RouteCall* call) { chosen->training.route_backward(*call); }
+TUILI_EXPORT int64_t tuili_route_bytes(const RouteCall* call) { return chosen->training.route_bytes(*call); }
 
 TUILI_EXPORT void tuili_attention_forward(const AttentionCall* call) { chosen->training.attention_forward(*call); }
 TUILI_EXPORT void tuili_attention_backward(const AttentionCall* call) { chosen->training.attention_backward(*call); }

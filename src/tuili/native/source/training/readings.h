@@ -25,6 +25,13 @@ struct Document {
   int columns() const { return columns_until(first + tokens - 1); }
 };
 
+inline Ints places(int first) {
+  Ints lane;
+  for (int i = 0; i < LANES; i++) lane[i] = i;
+  return lane + first;
+}
+inline Floats ones(Ints truth) { return floats(-truth); }  // 1 where it is true, else 0
+
 // Masks of 0 and 1 for some queries of a document. One covers units and near tokens, the other the tokens of chosen units.
 class Masks {
  public:
@@ -32,8 +39,8 @@ class Masks {
     near_IX_ = memory.take<float>(int64_t(queries) * width_), far_IX_ = memory.take<float>(int64_t(queries) * width_);
     begin_U_ = memory.take<int32_t>(call.tokens + 1), total_U_ = memory.take<int32_t>(call.tokens);
   }
-  const float* near(int query) const { return near_IX_ + int64_t(query) * width_; }
-  const float* far(int query) const { return far_IX_ + int64_t(query) * width_; }
+  const float* near(int query) const { return near_IX_ + query * width_; }
+  const float* far(int query) const { return far_IX_ + query * width_; }
 
   // Units of a document: the token of it with which each begins. The first is the document's first token alone.
   int begin(int unit) const { return begin_U_[unit]; }
@@ -47,16 +54,19 @@ class Masks {
   // `score_GX` are the products of the query's heads with the columns; from those with units follow the best units.
   void fill(const AttentionCall& call, const Document& document, int query, int token, const float* score_GX, int columns) {
     const int units = document.units_before(token), tokens = token - document.first + 1, U = document.unit_columns();
-    float *near_X = near_IX_ + int64_t(query) * width_, *far_X = far_IX_ + int64_t(query) * width_;
-    std::fill(near_X, near_X + columns, 0.f), std::fill(far_X, far_X + columns, 0.f);
-    std::fill(near_X, near_X + units, 1.f);
-    near_X[U] = 1.f;
-    std::fill(near_X + U + std::max(0, tokens - call.window), near_X + U + tokens, 1.f);
     const bool chooses = units > call.top_units;
-    const int32_t least = chooses ? least_total(score_GX, call.heads / call.kv_heads, units, call.top_units) : 0;
+    float *near_X = near_IX_ + query * width_, *far_X = far_IX_ + query * width_;
+    for (int x = 0; x < U; x += LANES) store(near_X + x, ones(places(x) < units)), store(far_X + x, zero());
+    near_X += U, far_X += U;
+    const int window_begin = tokens - call.window, far_end = chooses ? 0 : std::min(begin_U_[units], tokens);
+    for (int x = 0; x < columns - U; x += LANES) {
+      const Ints t = places(x);
+      store(near_X + x, ones((t < tokens) & ((t >= window_begin) | (t == 0)))), store(far_X + x, ones(t < far_end));
+    }
+    if (!chooses) return;
+    const int32_t least = least_total(score_GX, call.heads / call.kv_heads, units, call.top_units);
     for (int u = 0; u < units; u++)
-      if (!chooses || total_U_[u] >= least)
-        std::fill(far_X + U + std::min(begin_U_[u], tokens), far_X + U + std::min(begin_U_[u + 1], tokens), 1.f);
+      if (total_U_[u] >= least) std::fill(far_X + begin_U_[u], far_X + begin_U_[u + 1], 1.f);
   }
 
  private:

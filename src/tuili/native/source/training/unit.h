@@ -4,6 +4,7 @@
 #include "blocks.h"
 #include "calls.h"
 #include "experts.h"
+#include "route.h"
 
 namespace tuili::TUILI_SET::training {
 
@@ -39,6 +40,7 @@ inline int64_t multiply_bytes(const MultiplyCall& call) {
 }
 
 constexpr TrainingTable TABLE = {multiply_call,    multiply_bytes,    experts_forward,    experts_backward,
-                                 experts_bytes,    attention_forward, attention_backward, attention_bytes};
+                                 experts_bytes,    route_forward,     route_backward,     route_bytes,
+                                 attention_forward, attention_backward, attention_bytes};
 
 }  // namespace tuili::TUILI_SET::training

@@ -61,6 +61,11 @@ inline void store_numbers(To* to, Floats a, int count) {
   std::memcpy(to, some, sizeof(Bf16) * size_t(count));
 }
 
+inline float number_at(const float* x) { return *x; }
+inline float number_at(const Bf16* x) { return float_of(*x); }
+inline void store_number(float* to, float x) { *to = x; }
+inline void store_number(Bf16* to, float x) { *to = bf16_of(x); }
+
 // LANES words along a row, which holds `count` more numbers.
 template <class Number, class Source>
 inline Words words_along(const Source* x, int count) {
@@ -75,10 +80,18 @@ inline Words words_along(const Source* x, int count) {
 }
 
 // LANES words down the columns of the rows of one step, of which `count` columns are there; no second row: zeros.
+template <class Source>
+inline Words halves_at(const Source* x, int count) {
+  if constexpr (std::is_same_v<Source, float>) return bf16_bits(floats_at(x, count));
+  Halves halves{};
+  if (count >= LANES) halves = vector_at<Halves>(x);
+  else std::memcpy(&halves, x, sizeof(Bf16) * size_t(std::max(count, 0)));
+  return __builtin_convertvector(halves, Words);
+}
 template <class Number, class Source>
 inline Words words_down(const Source* first, const Source* second, int count) {
   if constexpr (STEP<Number> == 1) return Words(floats_at(first, count));
-  else return bf16_bits(floats_at(first, count)) | bf16_bits(floats_at(second, second ? count : 0)) << 16;
+  else return halves_at(first, count) | (second ? halves_at(second, count) << 16 : Words{});
 }
 
 }  // namespace tuili::TUILI_SET::training
