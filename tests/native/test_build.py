@@ -169,3 +169,8 @@ def test_the_default_cache_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert build.cache_folder() == tmp_path / ".cache" / "tuili" / "native"
+
+
+def test_a_home_folder_that_is_not_there_is_a_reason(tmp_path: Path):
+    said = loaded(environment(tmp_path, "c++", TUILI_NATIVE_CACHE="~nobody-of-this-name/cache"))
+    assert said.startswith("Unavailable(reason='TUILI_NATIVE_CACHE=~nobody-of-this-name/cache is in a home folder that")

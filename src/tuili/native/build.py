@@ -135,13 +135,16 @@ def cache_folder() -> Path:
     """Where libraries are kept: `TUILI_NATIVE_CACHE`, or `tuili/native` in the user's folder of caches. Raises
     `BuildError` where there is none."""
     own = os.environ.get(CACHE_VARIABLE)
-    if own:
-        return Path(own).expanduser().absolute()
     try:
+        if own:
+            return Path(own).expanduser().absolute()
         base = Path(os.environ.get("XDG_CACHE_HOME", ""))
         return (base if base.is_absolute() else Path.home() / ".cache") / "tuili" / "native"
     except RuntimeError as error:
-        raise BuildError(f"this user has no home folder: name a place in {CACHE_VARIABLE}") from error
+        fault = (
+            f"{CACHE_VARIABLE}={own} is in a home folder that is not there" if own else "this user has no home folder"
+        )
+        raise BuildError(f"{fault}: name a place in {CACHE_VARIABLE}") from error
 
 
 @cache

@@ -25,6 +25,7 @@ from tuili.train.feed.blocks import PreparedBlocks
 from tuili.train.feed.curriculum import Curriculum
 from tuili.train.feed.preparation import deserves_a_process, preparing
 from tuili.train.feed.stream import build_curriculum, build_sources, open_stream
+from tuili.train.memory import keep_freed_memory
 from tuili.train.objective import Objective
 from tuili.train.recipe import ModelConfig, Recipe
 from tuili.train.trainer import TrainingSetup
@@ -46,6 +47,7 @@ def build_training(
 
     tokenizer_folder: where the tokenizer is saved, for another process to read.
     """
+    keep_freed_memory()
     torch.manual_seed(recipe.train.seed)
     keep_freed_memory()
     model = build_model(recipe.model, tokenizer, tell)

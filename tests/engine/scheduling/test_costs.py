@@ -123,13 +123,28 @@ def test_jitter_is_the_largest_excess_over_what_is_allowed_for_anyway_and_fades(
 
 def test_costs_in_doubt_become_lower_until_they_are_measured_again() -> None:
     costs, sequence = Costs(4, 256), Sequence([1] * 10, SequenceLimits())
-    for _ in range(50):
+    for seconds in (0.001, *[0.010] * 50):
         for cost in (costs.prefill, costs.trunk, costs.judge):
-            costs.observe(cost, 1, 0.010)
+            costs.observe(cost, 1, seconds)
     before = costs.min_seconds(sequence)
     for _ in range(20):
-        costs.doubt()
+        costs.doubt(sequence, 0.0)
     assert 0.3 * before < costs.min_seconds(sequence) < 0.4 * before
     for cost in (costs.prefill, costs.trunk, costs.judge):
         costs.observe(cost, 1, 0.010)
     assert costs.min_seconds(sequence) > 0.6 * before, "one measurement makes up for half of the doubt"
+
+
+def test_what_is_allowed_for_work_is_never_less_than_it_has_ever_taken() -> None:
+    costs, long = Costs(4, 256), Sequence([1] * 256, SequenceLimits(1))
+    for tokens, seconds in ((16, 0.002), (256, 0.030), (16, 0.001), (256, 0.020)):
+        costs.observe(costs.prefill, tokens, seconds)
+        costs.observe(costs.judge, 1, 0.001)
+    costs.jitter = 0.005
+    for _ in range(1000):
+        costs.doubt(long, 0.001)
+    assert DEADLINE_SAFETY_FACTOR * costs.prefill_seconds(256) == pytest.approx(0.020)
+    assert DEADLINE_SAFETY_FACTOR * costs.judge.expected(1) == pytest.approx(0.001)
+    assert costs.jitter == 0.005, "it is not what refuses this deadline"
+    costs.doubt(long, 0.018)
+    assert costs.jitter < 0.005

@@ -113,7 +113,8 @@ class WaitingQueue:
     def admit(self, sequence: Sequence, key: QueueKey, now: float, running: list[PendingWork]) -> None:
         """Refuse a newcomer for which there is no room, or that would be late or make others late.
 
-        Raises `Overloaded`; and `InputError` where its deadline is too near even for an idle machine.
+        Raises `Overloaded`; and `InputError` where its deadline is too near although the machine is idle. Beside others
+        work takes longer, and some of the time has passed before it is looked at: then it may be asked for again.
         """
         costs, deadline = self._costs, sequence.limits.deadline
         if len(self) >= self._capacity:
@@ -121,21 +122,21 @@ class WaitingQueue:
             raise Overloaded(f"{len(self)} requests wait already", wait)
         if deadline is None:
             return
-        if now + (least := costs.min_seconds(sequence) + costs.jitter) > deadline:
-            if not running and not self._entries:
-                costs.doubt()
-            raise InputError(
-                f"deadline_ms: the deadline is in {1000 * max(0.0, deadline - now):.0f} ms: to read the prompt and "
-                f"write a short response takes about {1000 * least:.0f} ms"
-            )
-        if running or self._entries:
-            waiting = self._up_to_last_deadline()
-            place = min(bisect(self._entries, key, key=lambda entry: entry[0]), len(waiting))
-            newcomer = PendingWork(sequence, len(sequence.prompt))
-            if late := self._made_late(now, running, waiting, place, newcomer):
-                reason = "the deadline cannot be met" if sequence in late else f"{len(late)} others would be late"
-                next_end = costs.expected_seconds(sequence, self.slots) / self.slots
-                raise Overloaded(f"{reason} behind {len(running) + len(self)} requests", max(next_end, *late.values()))
+        if not running and not self._entries:
+            if now + (least := costs.min_seconds(sequence) + costs.jitter) > deadline:
+                costs.doubt(sequence, deadline - now)
+                raise InputError(
+                    f"deadline_ms: the deadline is in {1000 * max(0.0, deadline - now):.0f} ms: to read the prompt and "
+                    f"write a short response may take {1000 * least:.0f} ms"
+                )
+            return
+        waiting = self._up_to_last_deadline()
+        place = min(bisect(self._entries, key, key=lambda entry: entry[0]), len(waiting))
+        newcomer = PendingWork(sequence, len(sequence.prompt))
+        if late := self._made_late(now, running, waiting, place, newcomer):
+            reason = "the deadline cannot be met" if sequence in late else f"{len(late)} others would be late"
+            next_end = costs.expected_seconds(sequence, self.slots) / self.slots
+            raise Overloaded(f"{reason} behind {len(running) + len(self)} requests", max(next_end, *late.values()))
 
     def hopeless(self, now: float, running: int) -> list[Sequence]:
         """The waiting sequences that would be late even if they were started now beside `running` others.
@@ -154,15 +155,11 @@ class WaitingQueue:
     def pop(self, now: float, running: list[PendingWork]) -> Sequence | None:
         """Take out the first sequence that can start without making others late; simply the first if none runs."""
         waiting = self._up_to_last_deadline()
-        deadlines = bool(waiting) or any(work.sequence.limits.deadline is not None for work in running)
+        free = not running or not (waiting or any(work.sequence.limits.deadline is not None for work in running))
         for place, (_, sequence) in enumerate(self._entries[:MAX_START_CANDIDATES]):
             others = waiting[:place] + waiting[place + 1 :]
             newcomer = PendingWork(sequence, len(sequence.prompt))
-            if (
-                not running
-                or not deadlines
-                or not self._made_late(now, running, others, 0, newcomer).keys() - {sequence}
-            ):
+            if free or not self._made_late(now, running, others, 0, newcomer).keys() - {sequence}:
                 del self._entries[place]
                 self._deadlines -= sequence.limits.deadline is not None
                 return sequence

@@ -32,7 +32,7 @@ class Cost:
     Each end of the line is a running mean of the measurements, in which nearer sizes count more.
     """
 
-    __slots__ = ("_high", "_high_weight", "_largest", "_low", "_low_weight")
+    __slots__ = ("_high", "_high_weight", "_largest", "_least", "_low", "_low_weight")
 
     def __init__(self, largest: int = 1) -> None:
         self._largest = largest
@@ -40,6 +40,8 @@ class Cost:
         """The seconds at both ends."""
         self._low_weight = self._high_weight = 0.0
         """The measurements at both ends, each counted by its nearness."""
+        self._least = [inf, inf]
+        """The least seconds that were measured, of sizes nearer to each end."""
 
     def observe(self, size: int, seconds: float) -> None:
         """Take in a measurement."""
@@ -48,6 +50,7 @@ class Cost:
             self._low = self._high = seconds
         expected = self._low * (1 - share) + self._high * share
         error = seconds - expected if expected > 0.0 else seconds
+        self._least[share > 0.5] = min(self._least[share > 0.5], seconds)
         if share < 1.0:
             self._low_weight += 1 - share
             self._low += (1 - share) * _update_weight(self._low_weight) * error
@@ -64,8 +67,11 @@ class Cost:
         return seconds if seconds > 0.0 else 0.0
 
     def doubt(self) -> None:
-        """Lower the expectation a little, and let the next measurement count for a half."""
-        self._low, self._high = DOUBT_FACTOR * self._low, DOUBT_FACTOR * self._high
+        """Lower the expectation a little, and let the next measurement count for a half. What is allowed for work stays
+        at least what it has ever taken.
+        """
+        ends = zip((self._low, self._high), (each / DEADLINE_SAFETY_FACTOR for each in self._least), strict=True)
+        self._low, self._high = (min(mean, max(DOUBT_FACTOR * mean, least)) for mean, least in ends)
         self._low_weight, self._high_weight = min(self._low_weight, 1.0), min(self._high_weight, 1.0)
 
     def largest_within(self, seconds: float) -> int:
@@ -127,9 +133,8 @@ class Costs:
 
     def reset(self) -> None:
         """Forget all measurements."""
-        slots, chunk = self._slots, self._chunk
-        self.prefill, self.verify, self.score, self.drafts = Cost(chunk), Cost(chunk), Cost(chunk), Cost(chunk)
-        self.trunk, self.group, self.step = Cost(slots), Cost(slots), Cost(slots)
+        self.prefill, self.verify, self.score, self.drafts = (Cost(self._chunk) for _ in range(4))
+        self.trunk, self.group, self.step = (Cost(self._slots) for _ in range(3))
         self.between_steps, self.judge = Cost(), Cost()
         self.lengths = ResponseLengths()
         self.jitter = 0.0
@@ -140,15 +145,17 @@ class Costs:
             self.jitter = max(JITTER_KEPT * self.jitter, min(seconds - DEADLINE_SAFETY_FACTOR * expected, MAX_JITTER))
         cost.observe(size, seconds)
 
-    def doubt(self) -> None:
-        """Lower what a sequence alone is expected to take.
+    def doubt(self, sequence: Sequence, seconds: float) -> None:
+        """Lower what a sequence alone is expected to take; or the jitter, where the seconds are enough without it.
 
         For when a deadline is refused while nothing runs. Costs that were measured in a bad moment would otherwise
         refuse all later requests, too, and never be measured again.
         """
+        if self.min_seconds(sequence) <= seconds:
+            self.jitter *= DOUBT_FACTOR
+            return
         for cost in (self.prefill, self.trunk, self.judge):
             cost.doubt()
-        self.jitter *= DOUBT_FACTOR
 
     def prefill_seconds(self, tokens: int) -> float:
         """Seconds to read so many tokens of a prompt and decode the first token behind it."""

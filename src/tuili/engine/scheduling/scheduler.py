@@ -357,8 +357,8 @@ class Scheduler:
             self._queue.remove(sequence)
 
     def reset_measurements(self) -> None:
-        """Forget the counts and the lengths of responses so far; the costs stay."""
-        self.stats, self.costs.lengths = SchedulerStats(), ResponseLengths()
+        """Forget the counts, the lengths of responses and the jitter so far; the costs stay."""
+        self.stats, self.costs.lengths, self.costs.jitter = SchedulerStats(), ResponseLengths(), 0.0
 
     def check(self) -> None:
         """Assert that every submitted sequence is waiting, running or ended, and that the runner agrees."""

@@ -37,7 +37,7 @@ def warm_up(scheduler: Scheduler) -> None:
         _run(scheduler, [Sequence(ids, limits, score_from=1)])
         if runner.verifies:
             _run(scheduler, [Sequence(ids, limits, verify_from=1)])
-    scheduler.reset_measurements()
+    scheduler.reset_measurements()  # the first measurement of a size is no delay, however far it is from others
     runner.observe()  # what was done here is nobody's
 
 
