@@ -79,6 +79,12 @@ def test_a_gated_unit(dtype: torch.dtype, shape: tuple[int, ...]) -> None:
     check("gated_silu", dtype, draw(*shape, dtype=dtype))
 
 
+@pytest.mark.parametrize(("rows", "tokens", "hidden"), [(2, 70, 48), (1, 3, 7), (3, 1, 16)])
+def test_a_short_convolution(rows: int, tokens: int, hidden: int) -> None:
+    reach_BT = torch.arange(tokens).repeat(rows, 1) % 5  # documents of five tokens
+    check("convolve", torch.float32, draw(rows, tokens, hidden), draw(3, hidden), reach_BT)
+
+
 @both_formats
 @pytest.mark.parametrize("vocabulary", [5, 64, 203])
 def test_the_loss_of_tokens(dtype: torch.dtype, vocabulary: int) -> None:

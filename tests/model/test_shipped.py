@@ -45,7 +45,9 @@ def test_its_lineage_and_its_figures_are_of_these_weights() -> None:
 
 def test_it_was_made_by_the_recipe_of_its_name() -> None:
     (training,) = (entry for entry in read_lineage(NANO) if entry.step == "train")
-    assert training.recipe == load_recipe("nano", (), Recipe).model_dump(mode="json")
+    recipe = load_recipe("nano", (), Recipe).model_dump(mode="json")
+    del recipe["train"]["kernels"]  # a later key: it was trained by torch
+    assert training.recipe == recipe
 
 
 def test_its_figures_are_those_that_were_wanted() -> None:

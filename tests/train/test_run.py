@@ -17,6 +17,7 @@ from tuili.data import sources
 from tuili.data.records import Record, write_records
 from tuili.errors import CheckpointError, InputError, RecordError, TuiliError
 from tuili.model import load_model
+from tuili.native import Unavailable
 from tuili.store import read_lineage
 from tuili.train import build, execution
 from tuili.train.build import untouched
@@ -24,6 +25,7 @@ from tuili.train.execution import find_device
 from tuili.train.log import LogConfig, RunningMeans, TrainingLog, read_log
 from tuili.train.objective import Objective, ObjectiveResult
 from tuili.train.optim import Optimizers
+from tuili.train.recipe import TrainConfig
 
 pytestmark = pytest.mark.usefixtures("few_samples")
 
@@ -253,6 +255,14 @@ def test_without_fused_kernels_auto_is_fp32_and_a_wish_is_always_granted(monkeyp
     assert execution.find_precision("auto", cpu, False) == "fp32"
     assert execution.find_precision("bf16", cpu, False) == "bf16"
     assert execution.find_precision("fp32", cpu, True) == "fp32"
+
+
+def test_native_kernels_need_no_compiler_for_the_faster_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "multiplies_bf16", lambda: True)
+    monkeypatch.setattr(execution, "which", lambda name: None)
+    for loaded, expected in ((object(), "bf16"), (Unavailable("no library"), "fp32")):
+        monkeypatch.setattr(execution, "load", lambda loaded=loaded: loaded)
+        assert execution.ExecutionPlan.resolve(TrainConfig(device="cpu")).precision == expected
 
 
 def test_the_instructions_of_the_processor_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

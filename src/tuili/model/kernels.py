@@ -4,7 +4,8 @@ A module that has a choice is `Fusable`; `set_kernels` makes it for all modules 
 numbers up to rounding. Training may use the others, inference uses the plain one. What the library does is left to
 `native_ops`.
 
-Dimensions: B rows, T tokens, H heads, D head size, M hidden size, F expert or feed-forward size.
+Dimensions: B rows, T tokens, S = T + W tokens with those before them, W distances, H heads, D head size, M hidden size,
+F expert or feed-forward size, N tokens that are learnt, V vocabulary.
 """
 
 from __future__ import annotations
@@ -82,6 +83,23 @@ def weighted_gated_silu(gate_up: Tensor, weight: Tensor) -> Tensor:
     return gated_silu(gate_up) * weight.to(gate_up.dtype)
 
 
+def convolve(embeds_BTM: Tensor, weight_WM: Tensor, reach_BT: Tensor) -> Tensor:
+    """Adds to each token those 1 to W before it, channel by channel times a weight, if they are of its document.
+
+    reach_BT: how many tokens of its document stand before each token.
+    """
+    return add_before(embeds_BTM, F.pad(embeds_BTM, (0, 0, len(weight_WM), 0)), weight_WM, reach_BT)
+
+
+def add_before(embeds_BTM: Tensor, padded_BSM: Tensor, weight_WM: Tensor, reach_BT: Tensor) -> Tensor:
+    """The same, of the last T tokens in `padded_BSM`, which has W more before them."""
+    W, T = len(weight_WM), embeds_BTM.shape[1]
+    for distance, weight_M in enumerate(weight_WM, start=1):
+        before_BTM = padded_BSM[:, W - distance :][:, :T]
+        embeds_BTM = embeds_BTM + weight_M * before_BTM * (reach_BT >= distance)[..., None]
+    return embeds_BTM
+
+
 def token_loss(logits_NV: Tensor, target_N: Tensor) -> tuple[Tensor, Tensor]:
     """The mean cross-entropy of tokens, and 1 for each token whose largest logit is its target's, else 0."""
     wide_NV = logits_NV.float()
@@ -92,6 +110,7 @@ BY_LIBRARY: dict[Callable[..., Any], Callable[..., Any]] = {
     rms_norm: native_chains.rms_norm,
     norm_and_rotate: native_chains.norm_and_rotate,
     gated_silu: native_chains.gated_silu,
+    convolve: native_chains.convolve,
     token_loss: native_chains.token_loss,
 }
 """Each chain, and what it is by the native library."""

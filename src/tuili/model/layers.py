@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.cache_utils import Cache
 from transformers.modeling_layers import GradientCheckpointingLayer
@@ -19,7 +18,7 @@ from tuili.model.attention import KeyValues, View, attend, attend_joint, attend_
 from tuili.model.cache import TuiliCacheLayer, add_to_units, unit_means
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import MixtureOfExperts, Route
-from tuili.model.kernels import Fusable, gated_silu, norm_and_rotate, output_dtype, rms_norm
+from tuili.model.kernels import Fusable, add_before, convolve, gated_silu, norm_and_rotate, output_dtype, rms_norm
 from tuili.model.native_attention import attend_native
 from tuili.model.reach import Reach
 from tuili.model.units import Units
@@ -96,7 +95,7 @@ class Projection(nn.Linear):
         self.init_std = scale * inputs**-0.5
 
 
-class ShortConvolution(nn.Module):
+class ShortConvolution(Fusable):
     """Adds to each token a weighted sum of the few before it in its document, channel by channel.
 
     Neighbours that mean something together (`P2`, `49`) so share a vector, and the first layer can already look up what
@@ -111,15 +110,9 @@ class ShortConvolution(nn.Module):
         self.weight = nn.Parameter(torch.empty(self.back, config.hidden_size))
 
     def forward(self, embeds_BTM: Tensor, reach_BT: Tensor, memory: TuiliCacheLayer | None) -> Tensor:
-        T = embeds_BTM.shape[1]
         if memory is None:
-            padded_BSM = F.pad(embeds_BTM, (0, 0, self.back, 0))
-        else:
-            padded_BSM = memory.extend(embeds_BTM, self.back)
-        for distance, weight_M in enumerate(self.weight, start=1):
-            before_BTM = padded_BSM[:, self.back - distance :][:, :T]
-            embeds_BTM = embeds_BTM + weight_M * before_BTM * (reach_BT >= distance)[..., None]
-        return embeds_BTM
+            return self.kernel(convolve)(embeds_BTM, self.weight, reach_BT)
+        return add_before(embeds_BTM, memory.extend(embeds_BTM, self.back), self.weight, reach_BT)
 
 
 class KeyValueProjection(Fusable):

@@ -4,7 +4,8 @@ The functions have the names and the signatures of their twins in `kernels`, whi
 the library. They are plain autograd functions: a registered operator's way through the dispatcher takes longer than
 some of these passes.
 
-Dimensions: B rows, T tokens, H heads, D head size or size of a norm, N tokens, V vocabulary, F feed-forward size.
+Dimensions: B rows, T tokens, W distances, H heads, D head size or size of a norm, M hidden size, N tokens that are
+learnt, V vocabulary.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ def norm_and_rotate(x_BTHD: Tensor, weight_D: Tensor, cos_BTD: Tensor, sin_BTD: 
 def gated_silu(gate_up: Tensor) -> Tensor:
     """`kernels.gated_silu`."""
     return _Gate.apply(gate_up.contiguous())  # type: ignore[no-any-return]  # apply is untyped
+
+
+def convolve(embeds_BTM: Tensor, weight_WM: Tensor, reach_BT: Tensor) -> Tensor:
+    """`kernels.convolve`."""
+    assert embeds_BTM.dtype is torch.float32 and reach_BT.dtype is torch.int64
+    return _Convolution.apply(embeds_BTM.contiguous(), weight_WM, reach_BT.contiguous())  # type: ignore[no-any-return]
 
 
 def token_loss(logits_NV: Tensor, target_N: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,6 +89,24 @@ class _Gate(torch.autograd.Function):
         return dx
 
 
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, embeds_BTM: Tensor, weight_WM: Tensor, reach_BT: Tensor) -> Tensor:
+        ctx.save_for_backward(embeds_BTM, weight_WM, reach_BT)
+        out = torch.empty_like(embeds_BTM)
+        _run(Chain.CONVOLUTION, embeds_BTM, heads=len(weight_WM), out=out, gain=weight_WM, target=reach_BT)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout_BTM: Tensor) -> tuple[Tensor, Tensor, None]:
+        embeds_BTM, weight_WM, reach_BT = ctx.saved_tensors
+        dx, sums = torch.empty_like(embeds_BTM), torch.zeros(-(-reach_BT.numel() // ROWS_OF_A_PIECE), *weight_WM.shape)
+        tensors = {"dout": dout_BTM.contiguous(), "dx": dx, "gain": weight_WM, "target": reach_BT, "sums": sums}
+        _run(Chain.CONVOLUTION, embeds_BTM, heads=len(weight_WM), **tensors)
+        return dx, sums[0].clone(), None
+
+
 class _Loss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits_NV: Tensor, target_N: Tensor) -> tuple[Tensor, Tensor]:
@@ -109,6 +134,7 @@ def _run(
     x: Tensor,
     *,
     size: int | None = None,
+    heads: int | None = None,
     number: float = 0.0,
     out_dtype: torch.dtype | None = None,
     **tensors: Tensor | None,
@@ -122,7 +148,7 @@ def _run(
         number=number,
         rows=x.numel() // x.shape[-1],
         size=size or x.shape[-1],
-        heads=x.shape[-2] if x.ndim > 2 else 1,
+        heads=heads or (x.shape[-2] if x.ndim > 2 else 1),
         bf16=bf16,
         out_bf16=out_dtype is torch.bfloat16,
         **{name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None},

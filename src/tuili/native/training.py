@@ -51,6 +51,7 @@ class Chain(IntEnum):
     NORM = 0
     GATE = 1
     LOSS = 2
+    CONVOLUTION = 3
 
 
 ROWS_OF_A_PIECE = 64

@@ -16,6 +16,7 @@ from torch import nn
 
 from tuili.data import Block, BlockStream, Source, StreamState, prefetch
 from tuili.errors import ConfigError, ModelFolderError
+from tuili.machine import keep_freed_memory
 from tuili.model import TuiliForCausalLM, check_folder, load_model, set_kernels
 from tuili.store import BEGIN, PAD, Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS
@@ -48,6 +49,7 @@ def build_training(
     """
     keep_freed_memory()
     torch.manual_seed(recipe.train.seed)
+    keep_freed_memory()
     model = build_model(recipe.model, tokenizer, tell)
     nn.Module.to(model, plan.device)  # the library's own `to` has another type
     set_kernels(model, fused=plan.compiled, native=plan.native)

@@ -53,7 +53,7 @@ class ExecutionPlan:
         device = find_device(settings.device, *remedy)
         compiled = can_compile(settings.compile, device, *remedy)
         native = can_run_native(settings.kernels, device, tell, *remedy)
-        precision = find_precision(settings.precision, device, compiled)
+        precision = find_precision(settings.precision, device, compiled or native)
         replicas = find_replicas(settings.replicas, settings.accumulation, device)
         return cls(precision, replicas, device, compiled, native)
 
@@ -121,17 +121,17 @@ def can_run_native(
     return False
 
 
-def find_precision(wanted: Literal["auto"] | Precision, device: torch.device, compiled: bool) -> Precision:
+def find_precision(wanted: Literal["auto"] | Precision, device: torch.device, fused: bool) -> Precision:
     """What the recipe says, or the faster format.
 
-    bf16 is faster where the hardware multiplies it. On a CPU the operations around the products must be compiled too,
-    because they convert from bf16 and back.
+    bf16 is faster where the hardware multiplies it. On a CPU the operations around the products must be fused too, by a
+    compiler or the native library, because they convert from bf16 and back.
     """
     if wanted != "auto":
         return wanted
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    return "bf16" if compiled and multiplies_bf16() else "fp32"
+    return "bf16" if fused and multiplies_bf16() else "fp32"
 
 
 def find_replicas(wanted: Literal["auto"] | int, accumulation: int, device: torch.device) -> int:

@@ -111,7 +111,8 @@ class TrainConfig(Config):
     clip: PositiveFloat = 1.0
     """Largest norm of the gradient."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto` is bf16 where the hardware multiplies it and, on a CPU, small operations are compiled; else fp32."""
+    """`auto` is bf16 where the hardware multiplies it and, on a CPU, small operations are native or compiled; else
+    fp32."""
     compile: Literal["auto", "on", "off"] = "auto"
     """Run chains of small operations compiled; `auto` does so where a C++ compiler, or on a GPU Triton, is at hand."""
     kernels: Literal["auto", "native", "torch"] = "auto"

@@ -209,7 +209,6 @@ def write(path: Path) -> None:
         vectors,
         steps,
         verifier,
-        training.products,
         training.experts,
         training.route,
         attention.attention,

@@ -30,15 +30,16 @@ struct ExpertsCall {
 static_assert(sizeof(ExpertsCall) == 152, "mirrored");
 
 // What a chain of small operations does with each row, by number.
-enum class Chain : int32_t { norm, gate, loss };
+enum class Chain : int32_t { norm, gate, loss, convolution };
 constexpr int ROWS_OF_A_PIECE = 64;  // whose gradients of a gain are added up together
 
-// Chains over rows of `size` numbers: of a norm, of the result of a gated unit, of logits. Backward needs x again, and no out.
+// Chains over rows of `size` numbers: of a norm, of the result of a gated unit, of logits, of a token. Backward needs x again,
+// and no out. A convolution is fp32.
 struct RowsCall {
   const void *x, *dout;           // dout: backward; the loss has `number` for it
   void *out, *dx;                 // dx: backward
   const float *gain, *cos, *sin;  // norm; cos and sin of each `heads` rows, null: no angles
-  const int64_t* target;          // loss
+  const int64_t* target;          // loss; convolution: how many rows before each belong to its document
   float* sums;                    // norm, backward: [pieces, size], zeros; the first row gets the gain's gradient. loss: [rows, 3]
   Threads* threads;
   float number;                   // norm: what is added to the mean square

@@ -1,5 +1,5 @@
 // Chains of small operations on single rows, each in one pass over memory, forward and backward: norms, with rotary angles
-// where there are some; gated units; and the loss of the next token.
+// where there are some; gated units; a short convolution; and the loss of the next token.
 //
 // Sums over rows are made in pieces of as many rows, so that results are the same bits for any number of threads.
 #pragma once
@@ -68,7 +68,7 @@ inline void norm_backward(const RowsCall& call) {
       Floats along = zero();
       each_part(call, [&](int i, int n) {
         const Floats d = turned(call, number, r, i, n, true), normed = floats_at(x + i, n) * scale;
-        store_up_to(dgain + i, fma(d, normed, load_up_to(dgain + i, n)), n);
+        store_numbers(dgain + i, fma(d, normed, floats_at(dgain + i, n)), n);
         along = fma(d * floats_at(call.gain + i, n), normed, along);
       });
       const Floats mean = all(sum(along) / float(D)) * scale;
@@ -96,6 +96,31 @@ inline void gate_either_way(const RowsCall& call) {
       store_numbers(to + F + i, floats_at(dout + i, n) * swish, n);
     });
   });
+}
+
+// Each row and, as far as its document reaches back, the rows before it, times the gain of their distance: d rows before it
+// the d-th of `heads` gains. Backward the gradients of the rows behind it come back; its sums are those of a norm.
+inline void convolution(const RowsCall& call) {
+  const int D = call.size, pieces = (call.rows + ROWS_OF_A_PIECE - 1) / ROWS_OF_A_PIECE;
+  const void* from = call.dout ? call.dout : call.x;
+  share_rows(*call.threads, pieces, [&](int begin, int end) {
+    for (int r = begin * ROWS_OF_A_PIECE; r < std::min(call.rows, end * ROWS_OF_A_PIECE); r++) {
+      float* to = row_of<float>(call.dout ? call.dx : call.out, r, D);
+      std::copy_n(row_of<float>(from, r, D), D, to);
+      const auto multiply_add = [&](float* sum, const float* a, const float* b) {
+        each_vector(D, [&](int i, int n) { store_up_to(sum + i, fma(load_up_to(a + i, n), load_up_to(b + i, n), load_up_to(sum + i, n)), n); });
+      };
+      for (int d = 1; d <= call.heads; d++) {
+        const float* gain = call.gain + (d - 1) * D;
+        const int behind = call.dout ? r + d : r;  // the later one of the two rows
+        if (behind < call.rows && call.target[behind] >= d) multiply_add(to, gain, row_of<float>(from, call.dout ? behind : r - d, D));
+        if (call.dout && call.target[r] >= d)
+          multiply_add(call.sums + (int64_t(r / ROWS_OF_A_PIECE) * call.heads + d - 1) * D, row_of<float>(from, r, D), row_of<float>(call.x, r - d, D));
+      }
+    }
+  });
+  if (call.dout)
+    for (int piece = 1; piece < pieces; piece++) add(call.sums, call.sums + int64_t(piece) * call.heads * D, call.heads * D);
 }
 
 // Of each row the logarithm of the sum of exponentials, the loss, and whether its largest logit, the first of equals, is
@@ -135,6 +160,7 @@ inline void loss_backward(const RowsCall& call) {
 template <class In, class Out>
 inline void rows_as(const RowsCall& call, Chain chain) {
   if (chain == Chain::gate) gate_either_way<In>(call);
+  else if (chain == Chain::convolution) convolution(call);
   else if (chain == Chain::loss) call.dx ? loss_backward<In>(call) : loss_forward<In>(call);
   else call.dout ? norm_backward<In, Out>(call) : norm_forward<In, Out>(call);
 }
