@@ -47,7 +47,7 @@ def _attend(
 ) -> tuple[Tensor, Tensor]:
     """What the queries read [B, Q, H, D], and four numbers [B, Q, H, 4] of each that the backward pass needs."""
     B, H, Q, D = query_BHQD.shape
-    read_BQHD, sums_BQH4 = query_BHQD.new_zeros(B, Q, H, D), torch.empty(B, Q, H, 4)
+    read_BQHD, sums_BQH4 = query_BHQD.new_empty(B, Q, H, D), torch.empty(B, Q, H, 4)
     inputs, places = [query_BHQD, gate_BQH3, key_BKSD, value_BKSD], [order_BQ, column_BQ, start_BS, unit_BS]
     call = _call(inputs, read_BQHD, sums_BQH4, places, window, top_units)
     calls().run("attention", call, backward=False)
@@ -90,11 +90,12 @@ def _(_read: Tensor, _sums: Tensor, *inputs: Any) -> list[Tensor]:
 
 
 def _gradients(inputs: Sequence[Tensor]) -> list[Tensor]:
-    """Zeros for the gradients; the heads of a token lie side by side, as the layers before want them."""
+    """Room for the gradients; the heads of a token lie side by side, as the layers before want them."""
     query_BHQD, gate_BQH3, key_BKSD, value_BKSD = inputs
-    heads = (tensor.new_zeros(tensor.transpose(1, 2).shape).transpose(1, 2) for tensor in (key_BKSD, value_BKSD))
-    d_query_BQHD = query_BHQD.new_zeros(query_BHQD.transpose(1, 2).shape)
-    return [d_query_BQHD.transpose(1, 2), gate_BQH3.new_zeros(gate_BQH3.shape), *heads]
+    d_query, d_key, d_value = (
+        tensor.new_empty(tensor.transpose(1, 2).shape).transpose(1, 2) for tensor in (query_BHQD, key_BKSD, value_BKSD)
+    )
+    return [d_query, gate_BQH3.new_empty(gate_BQH3.shape), d_key, d_value]
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:

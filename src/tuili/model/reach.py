@@ -20,8 +20,8 @@ from tuili.model.units import Units
 class Reach:
     """All tensors are int32.
 
-    column_BQ: the token of each query. order_BQ: the queries by their columns, then -1 for each that reads nothing.
-    start_BS, unit_BS: the first token of a token's document, and its unit; a unit of -1 is padding.
+    column_BQ: the token of each query. order_BQ: the queries by their columns, then -1 - query for each that reads
+    nothing. start_BS, unit_BS: the first token of a token's document, and its unit; a unit of -1 is padding.
     """
 
     column_BQ: Tensor
@@ -63,4 +63,4 @@ class Reach:
 def _order(column_BQ: Tensor, reads_BQ: Tensor) -> Tensor:
     last = torch.iinfo(torch.int32).max
     column = torch.where(reads_BQ, column_BQ, last).sort(dim=1, stable=True)
-    return torch.where(column.values == last, -1, column.indices).int()
+    return torch.where(column.values == last, -1 - column.indices, column.indices).int()

@@ -53,7 +53,7 @@ def reach(draw: np.random.Generator) -> dict[str, np.ndarray]:
         start_S[begin:end], unit_S[begin:end] = begin, own + unit_S.max() + 1
     column_Q = draw.permutation(real + PADDING).astype(np.int32)[:QUERIES]
     order = [query for query in np.argsort(column_Q) if column_Q[query] < real and query % SILENT]
-    order_Q = np.array([*order, *[-1] * (QUERIES - len(order))], np.int32)
+    order_Q = np.array([*order, *(-1 - query for query in range(QUERIES) if query not in order)], np.int32)
     return {"start": start_S, "unit": unit_S, "column": column_Q, "order": order_Q}
 
 

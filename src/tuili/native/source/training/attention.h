@@ -41,6 +41,7 @@ struct Desk {
   int G, D;
   int64_t width;  // of a row of columns
   float scale;    // of scores
+  int32_t *query_R, *head_R;  // of a row in a tile; dividing for them takes longer than some of what is done with a row
   Masks masks;
   float *score_RX, *slope_RX, *out_RD, *d_key_XD, *d_value_XD;
   float *top_R, *share_R[3], *sum_R[3], *weight_R[3], *shift_R[3];  // of units, near and far tokens
@@ -52,11 +53,12 @@ struct Desk {
       : call(of), G(of.heads / of.kv_heads), D(of.head_size), width(most_columns(of)),
         scale(1.f / std::sqrt(float(D))), masks(of, tile_queries(of), int(width), memory) {
     const int R = tile_queries(call) * G, X = int(width);
+    query_R = memory.take<int32_t>(R), head_R = memory.take<int32_t>(R);
     top_R = memory.take<float>(padded(R, COLUMN_UNIT));
     for (auto* numbers : {&share_R, &sum_R, &weight_R, &shift_R})
       for (float*& of_reading : *numbers) of_reading = memory.take<float>(padded(R, COLUMN_UNIT));
     score_RX = memory.take<float>(R * width), slope_RX = memory.take<float>(R * width);
-    rounded_RX = memory.take<Number>(R * width);
+    rounded_RX = memory.take<Number>((R + 1) * width);
     out_RD = memory.take<float>(int64_t(R) * D);
     d_key_XD = memory.take<float>(width * D), d_value_XD = memory.take<float>(width * D);
     gathered_XD = memory.take<Number>(width * D);
@@ -66,12 +68,15 @@ struct Desk {
     query_down = take_panels<Number>(D, R, memory), d_read_down = take_panels<Number>(D, R, memory);
     weight = take_panels<Number>(X, R, memory), slope = take_panels<Number>(X, R, memory);
   }
+  void place_rows() {
+    for (int r = 0; r < tile_queries(call) * G; r++) query_R[r] = r / G, head_R[r] = r % G;
+  }
   // What belongs to a row of a tile: the numbers of a tensor of queries, and what the forward pass keeps.
   Number* numbers(const Tile& tile, const HeadTensor& tensor, int r) const {
-    return numbers_of<Number>(tensor, tile.row, tile.query(r / G), tile.head * G + r % G);
+    return numbers_of<Number>(tensor, tile.row, tile.query(query_R[r]), tile.head * G + head_R[r]);
   }
   float* kept(const Tile& tile, int r) const {
-    return call.sums_BQH4 + ((int64_t(tile.row) * call.queries + tile.query(r / G)) * call.heads + tile.head * G + r % G) * 4;
+    return call.sums_BQH4 + ((int64_t(tile.row) * call.queries + tile.query(query_R[r])) * call.heads + tile.head * G + head_R[r]) * 4;
   }
 };
 
@@ -162,7 +167,7 @@ struct Row {
 };
 template <class Number>
 inline Row row_of(const Desk<Number>& desk, const Tile& tile, int r) {
-  const int query = r / desk.G;
+  const int query = desk.query_R[r];
   return {desk.score_RX + r * desk.width, desk.masks.near(query), desk.masks.far(query), tile.document.unit_columns(), tile.columns};
 }
 
@@ -256,29 +261,40 @@ inline void slopes_of_readings(Desk<Number>& desk, const Tile& tile) {
 // Weights and slopes of a tile, row by row for the queries' gradient, and as panels over rows for that of keys and values.
 template <class Number>
 inline void spread(Desk<Number>& desk, const Tile& tile) {
-  const int R = tile.queries * desk.G;
+  constexpr int ROWS = STEP<Number>;
+  const int R = tile.queries * desk.G, width = desk.weight.width;
   const Floats scale = all(desk.scale);
-  for (int r = 0; r < R; r += STEP<Number>) {
-    const int width = desk.weight.width;
-    int64_t place = int64_t(r / STEP<Number>) * width;  // of a column in its panel, both of weights and of slopes
-    const int rows = std::min(STEP<Number>, R - r);
+  for (int r = 0; r < R; r += ROWS) {
+    Row row[ROWS];
+    const float* slope_X[ROWS];
+    for (int i = 0; i < ROWS; i++) {
+      const int one = std::min(r + i, R - 1);
+      row[i] = row_of(desk, tile, one), slope_X[i] = desk.slope_RX + one * desk.width;
+    }
+    int64_t place = int64_t(r / ROWS) * width;  // of columns in their panel, both of weights and of slopes
+    int left = width;
     const auto each = [&](int begin, int end, int k) {  // the reading of these columns, beside far tokens
+      Floats weight_of[ROWS], shift_of[ROWS], far_weight[ROWS], far_shift[ROWS];
+      for (int i = 0; i < ROWS; i++) {
+        const bool is_there = r + i < R;  // else both are 0
+        weight_of[i] = all(is_there ? desk.weight_R[k][r + i] : 0.f), shift_of[i] = all(is_there ? desk.shift_R[k][r + i] : 0.f);
+        far_weight[i] = all(is_there ? desk.weight_R[2][r + i] : 0.f), far_shift[i] = all(is_there ? desk.shift_R[2][r + i] : 0.f);
+      }
       for (int x = begin; x < end; x += LANES) {
         Words weights{}, slopes{};
-        for (int i = 0; i < rows; i++) {
-          const Row row = row_of(desk, tile, r + i);
-          const auto mixed = [&](float* const (&of_R)[3]) {
-            return fma(load(row.near_X + x), all(of_R[k][r + i]), load(row.far_X + x) * all(of_R[2][r + i]));
-          };
-          const Floats e = load(row.score_X + x), weight = e * mixed(desk.weight_R);
-          const Floats slope = (weight * load(desk.slope_RX + (r + i) * desk.width + x) - e * mixed(desk.shift_R)) * scale;
+        for (int i = 0; i < ROWS; i++) {
+          const Floats e = load(row[i].score_X + x), near = load(row[i].near_X + x), far = load(row[i].far_X + x);
+          const Floats weight = e * fma(near, weight_of[i], far * far_weight[i]);
+          const Floats mean = e * fma(near, shift_of[i], far * far_shift[i]);
+          const Floats slope = (weight * load(slope_X[i] + x) - mean) * scale;
           store_numbers(desk.rounded_RX + (r + i) * desk.width + x, slope, LANES);
-          const auto bits = [&](Floats a) { return STEP<Number> == 1 ? Words(a) : bf16_bits(a) << 16 * i; };
+          const auto bits = [&](Floats a) { return ROWS == 1 ? Words(a) : bf16_bits(a) << 16 * i; };
           weights |= bits(weight), slopes |= bits(slope);
         }
         std::memcpy(desk.weight.words + place, &weights, sizeof weights);
         std::memcpy(desk.slope.words + place, &slopes, sizeof slopes);
-        place += (x + LANES) % width ? LANES : int64_t(desk.weight.panel_steps - 1) * width + LANES;
+        place += LANES, left -= LANES;
+        if (left == 0) place += int64_t(desk.weight.panel_steps - 1) * width, left = width;
       }
     };
     each(0, tile.document.unit_columns(), 0), each(tile.document.unit_columns(), tile.columns, 1);
@@ -357,18 +373,42 @@ inline int64_t desk_bytes(const AttentionCall& call) {
   return (int64_t(counted.mark()) + int64_t(Workspace::ALIGNMENT) - 1) / int64_t(Workspace::ALIGNMENT) * int64_t(Workspace::ALIGNMENT);
 }
 
+template <class Number>
+inline void clear_row(Number* to, int size) {
+  for (int i = 0; i < size; i++) to[i] = 0;
+}
+// Zeros for what a query gets that reads nothing, and for the gradients of tokens, as some are read by no query.
+template <bool BACKWARD, class Number>
+inline void clear(const Desk<Number>& desk, int row, int head, const int32_t* order, const int32_t* end) {
+  const AttentionCall& call = desk.call;
+  for (; order < end; order++)
+    for (int g = 0; g < desk.G; g++) {
+      const auto clear_one = [&](const HeadTensor& tensor, int size) {
+        clear_row(numbers_of<Number>(tensor, row, -1 - *order, head * desk.G + g), size);
+      };
+      if (BACKWARD) clear_one(call.gradients.query, desk.D), clear_one(call.gradients.gate, 3);
+      else clear_one(call.tensors.read, desk.D);
+    }
+  for (int t = 0; BACKWARD && t < call.tokens; t++)
+    for (const HeadTensor* tensor : {&call.gradients.key, &call.gradients.value})
+      clear_row(numbers_of<Number>(*tensor, row, t, head), desk.D);
+}
+
 template <bool BACKWARD, class Number>
 inline void attention(const AttentionCall& call) {
   Workspace memory(call.workspace, call.workspace_bytes);
   share_items(*call.threads, call.rows * call.kv_heads, desk_bytes<Number>(call), memory, [&](int item, Workspace& own) {
     Desk<Number> desk(call, own);
-    const int64_t row = item / call.kv_heads;
-    const int32_t *order = call.order_BQ + row * call.queries, *const end = order + call.queries;
-    const int32_t *column_Q = call.column_BQ + row * call.queries, *start_S = call.start_BS + row * call.tokens;
-    while (order < end && *order >= 0) {
+    desk.place_rows();
+    const int row = item / call.kv_heads, head = item % call.kv_heads;
+    const int32_t *order = call.order_BQ + int64_t(row) * call.queries, *const end = order + call.queries;
+    const int32_t *column_Q = call.column_BQ + int64_t(row) * call.queries, *start_S = call.start_BS + int64_t(row) * call.tokens;
+    const int32_t* const silent = std::find_if(order, end, [](int32_t query) { return query < 0; });
+    clear<BACKWARD>(desk, row, head, silent, end);
+    while (order < silent) {
       const int32_t* first = order;
-      while (order < end && *order >= 0 && start_S[column_Q[*order]] == start_S[column_Q[*first]]) order++;
-      attend<BACKWARD>(desk, int(row), item % call.kv_heads, first, int(order - first));
+      while (order < silent && start_S[column_Q[*order]] == start_S[column_Q[*first]]) order++;
+      attend<BACKWARD>(desk, row, head, first, int(order - first));
     }
   });
 }

@@ -26,7 +26,7 @@ static_assert(sizeof(AttentionTensors) == 160, "mirrored");
 struct AttentionCall {
   AttentionTensors tensors, gradients;  // of the gradients, the backward pass reads that of `read` and writes the others
   float* sums_BQH4;                     // of the forward pass: the largest score, and one over the sum of each reading
-  const int32_t* order_BQ;              // the queries of a row in the order of their columns, then -1 for those that read nothing
+  const int32_t* order_BQ;              // the queries of a row by their columns, then -1 - query for those that read nothing
   const int32_t* column_BQ;             // the token that a query belongs to
   const int32_t *start_BS, *unit_BS;    // the first token of a token's document, and its unit; -1 for padding
   void* workspace;
