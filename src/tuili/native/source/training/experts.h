@@ -7,7 +7,7 @@
 
 namespace tuili::TUILI_SET::training {
 
-constexpr int FORWARD_TILE = 96, BACKWARD_TILE = 576;  // rows at most; multiples of those of every block
+constexpr int FORWARD_TILE = 192, BACKWARD_TILE = 576;  // rows at most; multiples of those of every block
 
 struct Sorted {
   explicit Sorted(const ExpertsCall& call)
