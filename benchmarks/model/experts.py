@@ -22,6 +22,7 @@ from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure, time_runs
+from tuili.machine import keep_freed_memory
 from tuili.model import Experts, FeedForward, MixtureOfExperts, TuiliConfig, preset, set_kernels
 from tuili.native import Library, load
 from tuili.train import can_compile
@@ -42,6 +43,7 @@ def measure(
     the libraries prepare a kernel for each new number: the warm-up takes that out of the time.
     """
     torch.set_num_threads(threads)
+    keep_freed_memory()  # as a training does
     figures: dict[str, Figure] = {}
     for size in sizes:
         config = preset(size)
