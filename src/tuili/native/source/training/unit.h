@@ -8,6 +8,6 @@
 namespace tuili::TUILI_SET::training {
 
 constexpr TrainingTable TABLE = {experts_forward, experts_backward,  experts_bytes,      route_forward,   route_backward, route_bytes,
-                                 attention_forward, attention_backward, attention_bytes, rows_call};
+                                 attention_call<false>, attention_call<true>, attention_bytes, rows_call};
 
 }  // namespace tuili::TUILI_SET::training
