@@ -211,6 +211,7 @@ def write(path: Path) -> None:
         verifier,
         training.experts,
         training.route,
+        training.chains,
         attention.attention,
     ):
         case(golden)

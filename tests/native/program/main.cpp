@@ -27,6 +27,7 @@ void tuili_experts_forward(const tuili::ExpertsCall* call);
 void tuili_experts_backward(const tuili::ExpertsCall* call);
 void tuili_route_forward(const tuili::RouteCall* call);
 void tuili_route_backward(const tuili::RouteCall* call);
+void tuili_rows(const tuili::RowsCall* call, int32_t chain);
 void tuili_attention_forward(const tuili::AttentionCall* call);
 void tuili_attention_backward(const tuili::AttentionCall* call);
 }
@@ -103,6 +104,7 @@ class Run {
         {"experts_backward", [&] { tuili_experts_backward(at<ExpertsCall>(action, 0)); }},
         {"route_forward", [&] { tuili_route_forward(at<RouteCall>(action, 0)); }},
         {"route_backward", [&] { tuili_route_backward(at<RouteCall>(action, 0)); }},
+        {"rows", [&] { tuili_rows(at<RowsCall>(action, 0), number(0)); }},
         {"attention_forward", [&] { tuili_attention_forward(at<AttentionCall>(action, 0)); }},
         {"attention_backward", [&] { tuili_attention_backward(at<AttentionCall>(action, 0)); }},
     };

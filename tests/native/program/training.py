@@ -1,4 +1,4 @@
-"""What the C++ program is asked of training: layers of experts, routers.
+"""What the C++ program is asked of training: layers of experts, routers, chains of small operations.
 
 Dimensions: R rows, N outputs, K inputs; of the others those of their structures.
 """
@@ -14,7 +14,7 @@ from tests.native.program.golden import Golden
 from tuili.native import Unavailable, training
 from tuili.native.memory import aligned
 from tuili.native.panels import bf16_of
-from tuili.native.training import ExpertsRecord, RouteRecord
+from tuili.native.training import Chain, ExpertsRecord, RouteRecord, RowsRecord
 
 Shapes = Mapping[str, tuple[int, ...]]
 TOKENS, CHOICES, EXPERTS, HIDDEN, SIZE = 410, 2, 3, 36, 20
@@ -65,6 +65,40 @@ def route(golden: Golden) -> None:
         }
         record = RouteRecord(**places(made), tokens=TOKENS, choices=CHOICES, experts=EXPERTS, hidden=HIDDEN, bf16=bf16)
         both_ways(golden, "route", record, made, {*results, *wide, "expert"}, 1e-5)
+
+
+def chains(golden: Golden) -> None:
+    """Norms of heads that are turned, gated units, losses and a convolution, over three pieces of rows."""
+    library, rows, heads = training(MOST_THREADS), 130, 2
+    assert not isinstance(library, Unavailable), library.reason
+    gains: dict[Chain, Shapes] = {
+        Chain.NORM: {"gain": (20,), "cos": (rows // heads, 20), "sin": (rows // heads, 20)},
+        Chain.CONVOLUTION: {"gain": (heads, 18)},
+    }
+    for bf16 in (False, True):
+        draw = np.random.default_rng(8)
+        for chain, size in {Chain.NORM: 20, Chain.GATE: 22, Chain.LOSS: 37, Chain.CONVOLUTION: 18}.items():
+            x = (rows, 2 * size if chain is Chain.GATE else size)
+            given = {"x": x, "dout": (rows, size), **gains.get(chain, {})}
+            results, narrow = {"out": (rows, size), "dx": x}, bf16 and chain is not Chain.CONVOLUTION
+            made = arrays(draw, narrow, given, results, {"sums": (rows, 3)}, in_bf16=("x", "dout"))
+            made["target"] = np.arange(rows) % 4
+            shared = {name: made[name] for name in made if name not in ("dout", "out", "dx")}
+            settings = {"number": 0.5, "rows": rows, "size": size, "heads": heads, "bf16": narrow, "out_bf16": narrow}
+            ways = [("out",), ("dx",) if chain is Chain.LOSS else ("dout", "dx")]
+            records = [RowsRecord(**places(shared | {name: made[name] for name in way}), **settings) for way in ways]
+            for record in records:
+                library.run_rows(record, chain)
+            wanted = {name: made[name].copy() for name in ("out", "dx", "sums")}
+            for name in wanted:
+                made[name].fill(0)
+            golden.add(records, made)
+            golden.set(made["sums"])
+            for record in records:
+                golden.call("rows", ctypes.addressof(record), chain.value)
+            for name, numbers in wanted.items():
+                error = ANY if numbers.dtype == np.uint16 else (3e-2 if narrow else 1e-5) * float(np.abs(numbers).max())
+                golden.expect(f"{chain.name}/{narrow}/{name}", made[name], numbers, error)
 
 
 def arrays(
