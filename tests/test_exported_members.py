@@ -54,7 +54,7 @@ FACES = {
     """,
     "train": """
         DataConfig ExecutionPlan ModelConfig RUN_FILE Recipe RunFolder TrainingResult
-        build_model build_sources can_compile read_log train training_stream warmup_cosine
+        build_model build_sources can_compile keep_freed_memory read_log train training_stream warmup_cosine
     """,
     "posttrain": """
         Examples GENERATED UNKNOWN_LABEL VerifierRecipe VerifierRun VerifierTrainingResult

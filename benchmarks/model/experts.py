@@ -22,10 +22,9 @@ from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure, time_runs
-from tuili.machine import keep_freed_memory
 from tuili.model import Experts, FeedForward, MixtureOfExperts, TuiliConfig, preset, set_kernels
 from tuili.native import Library, load
-from tuili.train import can_compile
+from tuili.train import can_compile, keep_freed_memory
 
 Block = Callable[[Tensor], Tensor]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import sys
@@ -15,8 +14,6 @@ CPU_QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")
 """Where a container with cgroups v2 finds `QUOTA PERIOD`, both in microseconds; `max` stands for no quota."""
 THREADS_VARIABLE = "OMP_NUM_THREADS"
 """The variable that torch, too, takes its number of threads from."""
-KEEP_FREED = {-3: 1 << 30, -1: 1 << 30, -2: 64 << 20}
-"""Options of glibc's mallopt, in bytes: M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, and M_TOP_PAD."""
 REPORTED_INSTRUCTIONS = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8"}
 
 
@@ -68,15 +65,3 @@ def _proc(name: str) -> dict[str, str]:
     lines = file.read_text().splitlines() if file.is_file() else []
     pairs = (line.partition(":") for line in lines[::-1])
     return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-def keep_freed_memory() -> bool:
-    """Let this process keep memory that it frees, in place of giving it back to the system, which clears every page of
-    it anew for the next step: a tenth of the time of small training steps. Whether the C library can: glibc does.
-    """
-    try:
-        set_option = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return False
-    done = [set_option(option, size) for option, size in KEEP_FREED.items()]
-    return all(done)

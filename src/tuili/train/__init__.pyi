@@ -3,6 +3,7 @@ from .execution import ExecutionPlan, can_compile
 from .feed.stream import DataConfig, build_sources
 from .folder import RUN_FILE, RunFolder
 from .log import read_log
+from .memory import keep_freed_memory
 from .recipe import ModelConfig, Recipe
 from .run import TrainingResult, train
 from .schedule import warmup_cosine
@@ -18,6 +19,7 @@ __all__ = [
     "build_model",
     "build_sources",
     "can_compile",
+    "keep_freed_memory",
     "read_log",
     "train",
     "training_stream",

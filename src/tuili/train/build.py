@@ -16,7 +16,6 @@ from torch import nn
 
 from tuili.data import Block, BlockStream, Source, StreamState, prefetch
 from tuili.errors import ConfigError, ModelFolderError
-from tuili.machine import keep_freed_memory
 from tuili.model import TuiliForCausalLM, check_folder, load_model, set_kernels
 from tuili.store import BEGIN, PAD, Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS
@@ -47,7 +46,6 @@ def build_training(
 
     tokenizer_folder: where the tokenizer is saved, for another process to read.
     """
-    keep_freed_memory()
     torch.manual_seed(recipe.train.seed)
     keep_freed_memory()
     model = build_model(recipe.model, tokenizer, tell)
