@@ -14,7 +14,7 @@ from tests.native.calling import library
 from tuili.model.attention import KeyValues, View, attend, attend_joint, blend_weights, layered_view
 from tuili.model.cache import add_to_units, unit_means
 from tuili.model.kernels import set_kernels
-from tuili.model.native_attention import attend_native
+from tuili.model.native_attention import attend_native, takes_attention
 from tuili.model.reach import Reach
 from tuili.model.units import Units, segment
 
@@ -177,3 +177,10 @@ def test_a_model_trains_alike(padded: bool) -> None:
         torch.testing.assert_close(
             results[1][name], slow, rtol=1e-4, atol=1e-5, msg=lambda text, of=name: f"{of}: {text}"
         )
+
+
+def test_other_number_formats_stay_with_torch() -> None:
+    assert takes_attention(torch.ones(1)) and takes_attention(torch.ones(1).bfloat16())
+    assert not takes_attention(torch.ones(1).double())
+    with torch.autocast("cpu", dtype=torch.float16):
+        assert not takes_attention(torch.ones(1))

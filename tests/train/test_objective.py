@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -12,8 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.harness.tiny import tiny_model
+from tests.native.calling import library
 from tuili.data.packing import IGNORE_INDEX, Block, Document, pack
-from tuili.model import TuiliForCausalLM
+from tuili.model import TuiliForCausalLM, set_kernels
 from tuili.train.objective import DOMAIN_LOGIT_MARGIN, Objective, ObjectiveConfig, ObjectiveResult
 
 CONFIG = ObjectiveConfig(
@@ -128,3 +130,20 @@ def test_routers_are_led_to_the_domain_s_expert_and_kept_small(
     weight = 0.3 + 0.4 * progress
     expected = float(got.metrics["cross_entropy"]) + 0.5 * z_loss + weight * domain_loss
     assert got.loss.item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_it_learns_alike_by_the_native_library(model: TuiliForCausalLM, block: Block) -> None:
+    """Loss and gradients of tokens that are drawn at random, in any order, with fillers beside them."""
+    library()
+    found = []
+    for native in (False, True):
+        copy = deepcopy(model).train()
+        set_kernels(copy, fused=False, native=native)
+        torch.manual_seed(0)
+        loss = result(copy, block, 0.37).loss
+        loss.backward()
+        found.append({"loss": loss.detach()} | {name: weight.grad for name, weight in copy.named_parameters()})
+    for name, slow in found[0].items():
+        torch.testing.assert_close(
+            found[1][name], slow, rtol=1e-4, atol=1e-5, msg=lambda text, of=name: f"{of}: {text}"
+        )

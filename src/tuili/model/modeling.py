@@ -37,6 +37,7 @@ from tuili.model.layers import (
     ShortConvolution,
     TrunkLayer,
 )
+from tuili.model.native_attention import takes_attention
 from tuili.model.reach import Reach
 from tuili.model.rotary import rotary
 from tuili.model.units import has_hole, segment, unit_ends_of
@@ -209,7 +210,7 @@ class TuiliModel(TuiliPreTrainedModel, Fusable):
             units = segment(ends_BT, starts_BT, real_BT, self.config.max_unit, None if memory is None else memory.units)
             reads = {"window": self.config.window, "top_units": self.config.top_units}
             view: View | Reach
-            if self.native and cache is None and not has_hole(document_BS):
+            if self.native and cache is None and takes_attention(embeds_BTM) and not has_hole(document_BS):
                 view = Reach.of(document_BS, units, **reads)
             else:
                 view = layered_view(document_BT, document_BS, units, max_unit=self.config.max_unit, **reads)

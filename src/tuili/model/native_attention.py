@@ -14,13 +14,19 @@ import torch
 from torch import Tensor
 
 from tuili.model.attention import KeyValues
+from tuili.model.kernels import output_dtype
 from tuili.model.native_ops import NUMBERS, calls
 from tuili.model.reach import Reach
 from tuili.native.attention import AttentionCallRecord, AttentionTensorsRecord, HeadTensorRecord
 
 
+def takes_attention(embeds_BTM: Tensor) -> bool:
+    """Whether `attend_native` can read for tokens of these embeddings: on a CPU, in fp32 or bf16."""
+    return embeds_BTM.is_cpu and output_dtype(embeds_BTM) in NUMBERS
+
+
 def attend_native(query_BHQD: Tensor, kv: KeyValues, gate_BQH3: Tensor, reach: Reach) -> Tensor:
-    """What each query reads [B, Q, H, D]; zeros for one that reads nothing. On a CPU, in fp32 or bf16.
+    """What each query reads [B, Q, H, D]; zeros for one that reads nothing.
 
     The means of units are made on the way from the tokens' keys and values.
     """
