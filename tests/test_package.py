@@ -177,5 +177,5 @@ def test_a_source_distribution_can_build_a_wheel(tmp_path: Path) -> None:
     file, _ = build(tmp_path / "dist", "sdist")
     with tarfile.open(file) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}
-    sources = (PREBUILT.parents[1] / "source").iterdir()
+    sources = filter(Path.is_file, (PREBUILT.parents[1] / "source").rglob("*"))
     assert {"pyproject.toml", "hatch_build.py", *(str(path.relative_to(ROOT)) for path in sources)} <= held

@@ -22,9 +22,9 @@ def faults_of(rounds):
 
 assert keep_freed_memory()
 faults_of(3)
-sys.exit(faults_of(20) > 1000)
+sys.exit(faults_of(20) > 8_000)
 """
-"""4 tensors of 1,024 pages, 20 times: 80,000 pages, were they new each time."""
+"""4 tensors of 1,024 pages, 20 times: 80,000 pages, were they new each time. A few are, until all find a place."""
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="an option of glibc")
