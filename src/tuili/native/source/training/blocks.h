@@ -121,26 +121,27 @@ inline void add_steps(const char* const (&row)[ROWS], int64_t step_bytes, const 
   }
 }
 
-// Some rows and outputs whose sums stay in registers, which they do in a function of their own.
+// Some rows and outputs whose sums stay in registers, which they do in a function of their own. What is left over at an edge
+// is computed as well, and dropped.
 template <class Number, int VECTORS, class Out>
 [[gnu::noinline]] void block(const Left<Number>& left, int first, int count, const Panels& right, int output, const Rows<Out>& out, bool accumulate) {
-  constexpr int ROWS = BLOCK_ROWS<VECTORS>;
+  constexpr int ROWS = BLOCK_ROWS<VECTORS>, WIDTH = VECTORS * LANES;
   const char* row[ROWS];
   left.find(first, count, row);
-  const int rows = count - first, width = right.outputs - output;
-  Floats sums[ROWS][VECTORS];
-  for (int r = 0; r < ROWS; r++)
-    for (int v = 0; v < VECTORS; v++) {
-      sums[r][v] = zero();
-      if constexpr (std::is_same_v<Out, float>)
-        if (accumulate && r < rows) sums[r][v] = floats_at(out[first + r] + output + v * LANES, width - v * LANES);
-    }
+  Floats sums[ROWS][VECTORS] = {};
   add_steps<Number, ROWS, VECTORS>(row, left.step_bytes(), right.at(output), right, sums);
+  Out edge[ROWS][WIDTH];
+  const int rows = std::min(ROWS, count - first), width = std::min(WIDTH, right.outputs - output);
+  const bool whole = rows == ROWS && width == WIDTH && !accumulate;
 #pragma GCC unroll 8
   for (int r = 0; r < ROWS; r++) {
-    if (r >= rows) return;
+    Out* to = whole ? out[first + r] + output : edge[r];
+    for (int v = 0; v < VECTORS; v++) store_numbers(to + v * LANES, sums[r][v], LANES);
+  }
+  for (int r = 0; r < rows && !whole; r++) {
     Out* to = out[first + r] + output;
-    for (int v = 0; v < VECTORS; v++) store_numbers(to + v * LANES, sums[r][v], width - v * LANES);
+    if (!accumulate) std::copy_n(edge[r], width, to);
+    else each_vector(width, [&](int i, int some) { store_numbers(to + i, floats_at(to + i, some) + floats_at(edge[r] + i, some), some); });
   }
 }
 
