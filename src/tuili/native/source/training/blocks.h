@@ -87,13 +87,9 @@ struct Left {
   int64_t step_bytes() const { return panels ? panels->width * 4 : 4; }
   template <int ROWS>
   void find(int first, int count, const char* (&row)[ROWS]) const {  // of missing rows at the end, the last one again
-    int column = panels ? first % panels->width : 0;
-    const uint32_t* panel = panels ? panels->at(first - column) : nullptr;
     for (int r = 0; r < ROWS; r++) {
-      if (first + r >= count) row[r] = row[r - 1];
-      else if (panels) row[r] = reinterpret_cast<const char*>(panel + column++);
-      else row[r] = reinterpret_cast<const char*>(rows[first + r]);
-      if (panels && column == panels->width) column = 0, panel += int64_t(panels->panel_steps) * panels->width;
+      const int at = std::min(first + r, count - 1);
+      row[r] = panels ? reinterpret_cast<const char*>(panels->at(at)) : reinterpret_cast<const char*>(rows[at]);
     }
   }
 };
@@ -145,7 +141,7 @@ template <class Number, int VECTORS, class Out>
   }
 }
 
-// out[r] for the rows 0 to count - 1 of the left operand, as fp32 or rounded to bf16; or added to what fp32 is there.
+// out[r] for the rows 0 to count - 1 of the left operand, as fp32 or rounded to bf16; or added to what is there.
 template <class Number, class Out>
 inline void multiply(const Left<Number>& left, int count, const Panels& right, const Rows<Out>& out, bool accumulate = false) {
   for (int output = 0; output < right.outputs; output += right.width) {
