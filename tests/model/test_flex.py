@@ -1,14 +1,18 @@
 """Layered attention by flex attention against its twins: values and gradients, on a CPU, where it runs uncompiled.
 
 Torch refuses to differentiate flex attention on a CPU, because its compiler cannot. Without the refusal its own plain
-form is differentiated, with the masks that a GPU is given. That the compiler takes it is shown forwards.
+form is differentiated, with the masks that a GPU is given.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.backends.debugging import aot_eager
 
 from tests.model.attention_case import ERROR, PACKED, Case
 from tests.model.conftest import tiny_model, tokens
@@ -52,6 +56,23 @@ def test_queries_may_come_in_any_order(dtype: torch.dtype) -> None:
     case = Case([[3, 160, 17, 0], [0, 170, 2, 8]])
     case.choose(133)
     assert max(case.errors(dtype, flex)) <= ERROR[dtype]
+
+
+def test_the_compiler_takes_it_whole_and_two_graphs_serve_frames_of_all_and_of_some_tokens() -> None:
+    """With gradients, up to where code would be generated, which is for GPUs alone."""
+    graphs: list[object] = []
+
+    def backend(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., object]:
+        graphs.append(graph)
+        return aot_eager(graph, inputs)
+
+    read = torch.compile(read_all, dynamic=True, fullgraph=True, backend=backend)
+    for rows in ([[40, 160], [200]], [[30, 7, 120], [157]]):
+        case = Case(rows)
+        assert max(case.errors(torch.float32, partial(flex, read=read))) <= ERROR[torch.float32]
+        case.choose(140)
+        assert max(case.errors(torch.float32, partial(flex, read=read))) <= ERROR[torch.float32]
+    assert len(graphs) == 2
 
 
 def test_a_query_that_reads_nothing_gives_zeros_without_a_gradient() -> None:
