@@ -20,7 +20,7 @@ def no_compiler(monkeypatch):
 
 @pytest.fixture
 def models(monkeypatch):
-    """With flex attention beside those that a CPU has, uncompiled and past torch's refusal to differentiate it there."""
+    """With flex attention beside those that a CPU has, past torch's refusal to differentiate it there."""
     monkeypatch.setattr("torch.nn.attention.flex_attention._validate_device", lambda *_: None)
     monkeypatch.setattr("torch.nn.attention.flex_attention._FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True)
     models = contenders("nano", CPU)
