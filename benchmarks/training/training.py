@@ -7,12 +7,17 @@ their exits in the mean shares of the recipe, so that tokens a second alone woul
 second are therefore given too: our operations a second over those of a token that runs all layers, as every token of
 Mixtral does. Mixtral reads the same documents from memory, in the fastest of the Trainer's variants here, with as many
 documents a step. The Trainer runs in one process on all cores, its default; our training divides itself into replicas.
+With `--before COMMIT` the training of that commit, by its own sources and defaults, runs beside them.
 """
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -20,6 +25,7 @@ import torch
 
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
+from benchmarks.training.earlier import checked_out, train_earlier
 from benchmarks.training.mixtral import VARIANTS, equal_mixtral, mixtral_parameters, train_mixtral
 from benchmarks.training.tuili_training import Segment, TuiliTraining
 from tuili.config import load_recipe
@@ -33,37 +39,53 @@ def measure(
     sizes: tuple[str, ...] = ("nano", "micro"),
     recipe: str = "nano",
     steps: int = 15,
-    runs: int = 3,
+    runs: int = 5,
+    before: str = "",
     overrides: tuple[str, ...] = (),
 ) -> Measured:
     """Rates of our training, Mixtral's and the products', in turns, in runs of `steps` steps, for each model size."""
     figures: dict[str, Figure] = {}
     chosen: dict[str, Any] = {}
     warmup = steps // 3
-    for size in sizes:
-        short = (f"train.steps={steps}", f"log.interval={warmup}", f"checkpoint.interval={steps}", "train.device=cpu")
-        loaded = load_recipe(recipe, (*overrides, f"model.preset={size}", *short), Recipe)
-        size_figures, chosen[size] = compare(at_mean_depth(loaded), runs)
-        figures |= {f"{size}_{name}": figure for name, figure in size_figures.items()}
+    with checked_out(before) if before else nullcontext() as earlier:
+        for size in sizes:
+            short = (
+                f"train.steps={steps}",
+                f"log.interval={warmup}",
+                f"checkpoint.interval={steps}",
+                "train.device=cpu",
+            )
+            changes = (*overrides, f"model.preset={size}", *short)
+            changes = (*changes, mean_exits(load_recipe(recipe, changes, Recipe)))
+            others = {"before": partial(train_earlier, earlier, recipe, changes)} if earlier else {}
+            size_figures, chosen[size] = compare(load_recipe(recipe, changes, Recipe), runs, others)
+            figures |= {f"{size}_{name}": figure for name, figure in size_figures.items()}
     return {
         "recipe": recipe,
+        "before": before or None,
         "overrides": list(overrides),
         "steps_a_run": f"{steps}, the first {warmup} not timed",
         "chosen": chosen,
         "operations": "6 a parameter and token of the linear layers that run, forward and backward; attention none",
-        "goal": "share_of_matmul >= 0.5 at micro, tokens_over_mixtral >= 2 at nano",
+        "goal": "nano: tokens_over_before >= 2, tokens_over_mixtral >= 3.2; micro: share_of_matmul >= 0.5",
     }, figures
 
 
-def at_mean_depth(recipe: Recipe) -> Recipe:
-    """The recipe with its exit shares at their mean over the run, so that a step costs what a step costs on average."""
+def mean_exits(recipe: Recipe) -> str:
+    """The override that holds a recipe's exit shares at their mean over the run: a step then costs what a step costs on
+    average."""
     first, last = recipe.objective.exits
-    mean = tuple((a + b) / 2 for a, b in zip(first, last, strict=True))
-    return recipe.model_copy(update={"objective": recipe.objective.model_copy(update={"exits": (mean, mean)})})
+    mean = [(a + b) / 2 for a, b in zip(first, last, strict=True)]
+    return f"objective.exits={json.dumps([mean, mean])}"
 
 
-def compare(recipe: Recipe, runs: int) -> tuple[dict[str, Figure], dict[str, Any]]:
-    """The figures of one model size, and the settings that were chosen for both sides."""
+def compare(
+    recipe: Recipe, runs: int, others: Mapping[str, Callable[[], Segment]]
+) -> tuple[dict[str, Figure], dict[str, Any]]:
+    """The figures of one model size, and the settings that were chosen for both sides.
+
+    others: further contenders by name, each of which trains once and returns its speed.
+    """
     ours = TuiliTraining(recipe)
     steps, accumulation, rate = recipe.train.steps, recipe.train.accumulation, recipe.optimizer.learning_rate
     blocks = list(islice(ours.stream(), steps * accumulation))
@@ -79,13 +101,18 @@ def compare(recipe: Recipe, runs: int) -> tuple[dict[str, Figure], dict[str, Any
     variant = max(probes, key=lambda v: probes[v].tokens)
     shapes = matmul_shapes(recipe, ours.config)
     products: dict[str, list[float]] = {f"matmul_{d}_{name}": [] for d in DTYPES for name in shapes}
-    segments: dict[str, list[Segment]] = {"ours": [], "mixtral": []}
+    contenders = {
+        "ours": ours.segment,
+        "mixtral": lambda: train_mixtral(*arguments, blocks, variant, rate, warmup=warmup),
+        **others,
+    }
+    segments: dict[str, list[Segment]] = {side: [] for side in contenders}
     for _ in range(runs):
         for key, rates in products.items():
             _, dtype, name = key.split("_")
             rates.append(matmul_rate(*shapes[name], DTYPES[dtype]))
-        segments["ours"].append(ours.segment())
-        segments["mixtral"].append(train_mixtral(*arguments, blocks, variant, rate, warmup=warmup))
+        for side, train in contenders.items():
+            segments[side].append(train())
     figures = {key: Figure("GFLOP/s", rates) for key, rates in products.items()}
     for side, runs_of_side in segments.items():
         figures[f"{side}_tokens"] = Figure("tokens/s", [segment.tokens for segment in runs_of_side])
@@ -94,7 +121,8 @@ def compare(recipe: Recipe, runs: int) -> tuple[dict[str, Figure], dict[str, Any
     equal = Figure("tokens/s", [segment.flops / (6 * active) for segment in segments["ours"]])
     figures["ours_equal_model_tokens"] = equal
     figures["share_of_matmul"] = ratio(figures["ours_gflops"], figures[f"matmul_{ours.plan.precision}_1024"])
-    figures["tokens_over_mixtral"] = ratio(figures["ours_tokens"], figures["mixtral_tokens"])
+    for side in ("mixtral", *others):
+        figures[f"tokens_over_{side}"] = ratio(figures["ours_tokens"], figures[f"{side}_tokens"])
     figures["equal_model_tokens_over_mixtral"] = ratio(equal, figures["mixtral_tokens"])
     figures |= {f"mixtral_probe_{v}": Figure("tokens/s", [segment.tokens]) for v, segment in probes.items()}
     parameters = {"ours": count_parameters(ours.config), "mixtral": mixtral_parameters(config)}

@@ -48,10 +48,15 @@ class TuiliTraining:
         """Run the recipe and return its speed after the first line of the log."""
         with tempfile.TemporaryDirectory() as scratch:
             self._train(Path(scratch))
-            lines = read_log(Path(scratch))
-        seconds = [after["seconds"] - before["seconds"] for before, after in pairwise(lines)]
-        tokens, gflops = (
-            sum(line[f"{key}_per_second"] * took for line, took in zip(lines[1:], seconds, strict=True)) / sum(seconds)
-            for key in ("tokens", "gflops")
-        )
-        return Segment(tokens, gflops * 1e9)
+            return segment_of(Path(scratch))
+
+
+def segment_of(run: Path) -> Segment:
+    """The speed of a run after the first line of its log, which must have at least two."""
+    lines = read_log(run)
+    seconds = [after["seconds"] - before["seconds"] for before, after in pairwise(lines)]
+    tokens, gflops = (
+        sum(line[f"{key}_per_second"] * took for line, took in zip(lines[1:], seconds, strict=True)) / sum(seconds)
+        for key in ("tokens", "gflops")
+    )
+    return Segment(tokens, gflops * 1e9)

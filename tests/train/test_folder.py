@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("few_samples")
 
 RECIPE = small("train.compile=off", steps=1)
 FULL = "No space left on device"
-EAGER = ExecutionPlan("fp32", 1, torch.device("cpu"), compiled=False, native=False)
+EAGER = ExecutionPlan("fp32", 1, torch.device("cpu"), compiled=False, kernels="torch")
 
 
 def change(out: Path, **values: Any) -> None:
@@ -104,16 +104,37 @@ def test_without_the_library_a_line_says_so_and_later_sessions_train_without_it(
 
 
 @pytest.mark.parametrize(
-    ("wanted", "device", "native"),
-    [("auto", "cpu", True), ("native", "cpu", True), ("torch", "cpu", False), ("auto", "cuda", False)],
+    ("wanted", "device", "compiled", "expected"),
+    [
+        ("auto", "cpu", True, "native"),
+        ("native", "cpu", False, "native"),
+        ("torch", "cpu", True, "torch"),
+        ("auto", "cuda", True, "flex"),
+        ("auto", "cuda", False, "torch"),
+        ("flex", "cuda", True, "flex"),
+        ("torch", "cuda", True, "torch"),
+    ],
 )
-def test_native_kernels_are_for_cpus(wanted: Any, device: str, native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_native_kernels_are_for_cpus_and_flex_attention_is_for_gpus(
+    wanted: Any, device: str, compiled: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(execution, "load", object)
     said: list[str] = []
-    assert execution.can_run_native(wanted, torch.device(device), said.append) is native
+    assert execution.find_kernels(wanted, torch.device(device), compiled, said.append) == expected
     assert not said
-    with pytest.raises(InputError, match="kernels = native: they run on a CPU alone; use torch or auto"):
-        execution.can_run_native("native", torch.device("cuda"), said.append)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device", "compiled", "fault"),
+    [
+        ("native", "cuda", True, "they run on a CPU alone"),
+        ("flex", "cpu", True, "torch differentiates flex attention on a GPU alone"),
+        ("flex", "cuda", False, "it needs train.compile = on"),
+    ],
+)
+def test_kernels_that_a_device_lacks_are_refused(wanted: Any, device: str, compiled: bool, fault: str) -> None:
+    with pytest.raises(InputError, match=f"kernels = {wanted}: {fault}; use torch or auto"):
+        execution.find_kernels(wanted, torch.device(device), compiled, lambda line: None)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

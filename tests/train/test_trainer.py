@@ -43,7 +43,7 @@ def draws(seed: int, first: int = 0) -> dict[int, list[tuple[float, ...]]]:
         drawn[first + len(drawn)] = [tuple(torch.rand(3, generator=generator).tolist()) for generator in (None, exits)]
         return ObjectiveResult(model.lm_head.weight.sum(), {})
 
-    plan = ExecutionPlan("fp32", 1, torch.device("cpu"), compiled=False, native=False)
+    plan = ExecutionPlan("fp32", 1, torch.device("cpu"), compiled=False, kernels="torch")
     setup = TrainingSetup(
         small(f"train.seed={seed}", steps=3), plan, model, objective, lambda state: prefetch(EmptyBlocks(state))
     )

@@ -135,14 +135,15 @@ def attend(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor | None, view: Vi
     local = _read(query_BHTD, kv.key_BKSD, kv.value_BKSD, view.window_BTS[:, None])
     chosen_BHTS = _tokens_of(_best_units(query_BHTD, kv.unit_key_BKUD, view), query_BHTD.shape[1], view)
     selected = _read(query_BHTD, kv.key_BKSD, kv.value_BKSD, chosen_BHTS)
-    return _blend(gate_BTH3, pooled, local, selected)
+    return blend_readings(gate_BTH3, pooled, local, selected)
 
 
 def _read(query_BHTD: Tensor, key_BKSD: Tensor, value_BKSD: Tensor, mask: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(query_BHTD, key_BKSD, value_BKSD, attn_mask=mask, enable_gqa=True)
 
 
-def _blend(gate_BTH3: Tensor, pooled: Tensor, local: Tensor, selected: Tensor) -> Tensor:
+def blend_readings(gate_BTH3: Tensor, pooled: Tensor, local: Tensor, selected: Tensor) -> Tensor:
+    """The sum of three readings [B, H, T, D], weighted by gates."""
     gate_BHT3 = gate_BTH3.float().softmax(-1).to(pooled.dtype).transpose(1, 2)
     return gate_BHT3[..., 0:1] * pooled + gate_BHT3[..., 1:2] * local + gate_BHT3[..., 2:3] * selected
 
@@ -200,15 +201,15 @@ def blend_weights(
     return weight_token.to(dtype), weight_unit.to(dtype)
 
 
-def _unit_scores(query_BHTD: Tensor, unit_key_BKUD: Tensor, visible_BTU: Tensor) -> Tensor:
+def unit_scores(query_BHTD: Tensor, unit_key_BKUD: Tensor, visible_BTU: Tensor) -> Tensor:
     """[B, K, T, U]: the sum over a group's query heads of query · unit key; -inf for invisible units.
 
     The heads of a group share a score, so that they read the same keys and values.
     """
     B, H, T, D = query_BHTD.shape
     K = unit_key_BKUD.shape[1]
-    query_BKTD = query_BHTD.view(B, K, H // K, T, D).sum(dim=2)
-    score_BKTU = query_BKTD.float() @ unit_key_BKUD.float().transpose(-1, -2)
+    query_BKTD = query_BHTD.view(B, K, H // K, T, D).sum(dim=2, dtype=torch.float32)
+    score_BKTU = query_BKTD @ unit_key_BKUD.float().transpose(-1, -2)
     return score_BKTU.masked_fill(~visible_BTU[:, None], float("-inf"))
 
 
@@ -218,7 +219,7 @@ def _best_units(query_BHTD: Tensor, unit_key_BKUD: Tensor, view: View) -> Tensor
     visible_B1TU = view.units_BTU[:, None]
     if view.reads_all_units:
         return visible_B1TU
-    score_BKTU = _unit_scores(query_BHTD, unit_key_BKUD, view.units_BTU)
+    score_BKTU = unit_scores(query_BHTD, unit_key_BKUD, view.units_BTU)
     best_BKTk = score_BKTU.topk(view.top_units, dim=-1).indices
     return torch.zeros_like(score_BKTU, dtype=torch.bool).scatter_(-1, best_BKTk, True) & visible_B1TU
 
@@ -248,7 +249,7 @@ def attend_sparse(query_BH1D: Tensor, kv: KeyValues, gate_B1H3: Tensor, view: Vi
     local_real_BX = torch.cat([first_B1 < near_BW[:, :1], near_BW >= first_B1], dim=1)
     local = _gathered(query_BH1D, kv, local_BX[:, None].expand(B, K, -1), local_real_BX[:, None].expand(B, K, -1))
 
-    score_BKU = _unit_scores(query_BH1D, kv.unit_key_BKUD, view.units_BTU)[:, :, 0]
+    score_BKU = unit_scores(query_BH1D, kv.unit_key_BKUD, view.units_BTU)[:, :, 0]
     best = score_BKU.topk(min(view.top_units, score_BKU.shape[-1]), dim=-1)
     start_BKk = start_BU1[:, None].expand(B, K, -1).gather(2, best.indices)
     end_BKk = start_BU1[:, None].expand(B, K, -1).gather(2, best.indices + 1)
@@ -260,7 +261,7 @@ def attend_sparse(query_BH1D: Tensor, kv: KeyValues, gate_B1H3: Tensor, view: Vi
         token_BKY = torch.cat([local_BX[:, None].expand(B, K, -1), token_BKX], dim=2)
         real_BKY = torch.cat([local_real_BX[:, None].expand(B, K, -1), real_BKX], dim=2)
         reads.append(_count_reads(token_BKY, real_BKY, view.units_BTU))
-    return _blend(gate_B1H3, pooled, local, selected)
+    return blend_readings(gate_B1H3, pooled, local, selected)
 
 
 @contextmanager

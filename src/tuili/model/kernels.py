@@ -27,16 +27,23 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Fusable(nn.Module):
     """A module whose `kernel(f)` is `f`, or `f` compiled while it trains and is fused.
 
-    by_library: whether it trains by the native library, where it has a part that can.
+    by_library: whether it trains by the native library, where it has a part that can. by_flex: whether its attention
+    trains by torch's flex attention.
     """
 
     fused = False
     by_library = False
+    by_flex = False
 
     @property
     def native(self) -> bool:
         """Whether it uses the native library in its present state."""
         return self.by_library and self.training
+
+    @property
+    def flex(self) -> bool:
+        """Whether it uses flex attention in its present state."""
+        return self.by_flex and self.training
 
     def kernel(self, function: Function) -> Function:
         """The form of a function that this module uses in its present state."""
@@ -45,12 +52,12 @@ class Fusable(nn.Module):
         return compiled(function) if self.fused and self.training else function
 
 
-def set_kernels(model: nn.Module, *, fused: bool, native: bool = False) -> None:
-    """Let every fusable module of a model train with compiled kernels or with plain ones, and by the native library or
-    by torch."""
+def set_kernels(model: nn.Module, *, fused: bool, native: bool = False, flex: bool = False) -> None:
+    """Let every fusable module of a model train with compiled kernels or with plain ones, and by the native library, by
+    flex attention or by torch's other operations."""
     for module in model.modules():
         if isinstance(module, Fusable):
-            module.fused, module.by_library = fused, native
+            module.fused, module.by_library, module.by_flex = fused, native, flex
 
 
 @cache

@@ -18,6 +18,7 @@ from tuili.model.attention import KeyValues, View, attend, attend_joint, attend_
 from tuili.model.cache import TuiliCacheLayer, add_to_units, unit_means
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import MixtureOfExperts, Route
+from tuili.model.flex import FlexView, attend_flex, read_all
 from tuili.model.kernels import Fusable, add_before, convolve, gated_silu, norm_and_rotate, output_dtype, rms_norm
 from tuili.model.native_attention import attend_native
 from tuili.model.reach import Reach
@@ -28,12 +29,13 @@ from tuili.model.units import Units
 class Frame:
     """What all layers of one forward pass know about its tokens.
 
-    view: what each may read; a `Reach` where the model trains by the native library. cos_BTD, sin_BTD: rotary angles.
-    units: of all tokens so far, None without layered attention. cache: None where nothing is stored. real_BT: False for
-    padding, None where there is none. sparse: each row has one query, which gathers what it reads.
+    view: what each may read; a `Reach` where the model trains by the native library, a `FlexView` by flex attention.
+    cos_BTD, sin_BTD: rotary angles. units: of all tokens so far, None without layered attention. cache: None where
+    nothing is stored. real_BT: False for padding, None where there is none. sparse: each row has one query, which
+    gathers what it reads.
     """
 
-    view: View | Reach
+    view: View | Reach | FlexView
     cos_BTD: Tensor
     sin_BTD: Tensor
     units: Units | None
@@ -166,6 +168,9 @@ class LayeredAttention(Fusable):
         if isinstance(frame.view, Reach):
             assert gate_BTH3 is not None
             read_BHTD = attend_native(query_BHTD, kv, gate_BTH3, frame.view).transpose(1, 2)
+        elif isinstance(frame.view, FlexView):
+            assert gate_BTH3 is not None
+            read_BHTD = attend_flex(query_BHTD, kv, gate_BTH3, frame.view, self.kernel(read_all))
         elif gate_BTH3 is None:
             read_BHTD = attend(query_BHTD, kv, None, frame.view)
         elif frame.sparse and frame.units is not None:

@@ -28,6 +28,7 @@ from tuili.model.cache import TuiliCacheLayer
 from tuili.model.calls import LOSS, Generation, check_keywords
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import Route, Router, RoutingRecord, record_routing
+from tuili.model.flex import FlexView, takes_flex
 from tuili.model.kernels import Fusable
 from tuili.model.layers import (
     Frame,
@@ -209,9 +210,12 @@ class TuiliModel(TuiliPreTrainedModel, Fusable):
             ends_BT = self._unit_ends(input_ids, embeds_BTM, unit_ends)
             units = segment(ends_BT, starts_BT, real_BT, self.config.max_unit, None if memory is None else memory.units)
             reads = {"window": self.config.window, "top_units": self.config.top_units}
-            view: View | Reach
-            if self.native and cache is None and takes_attention(embeds_BTM) and not has_hole(document_BS):
+            view: View | Reach | FlexView
+            by_columns = (self.native or self.flex) and cache is None and not has_hole(document_BS)
+            if by_columns and self.native and takes_attention(embeds_BTM):
                 view = Reach.of(document_BS, units, **reads)
+            elif by_columns and self.flex and takes_flex(embeds_BTM, self.config.head_dim):
+                view = FlexView(Reach.of(document_BS, units, **reads), units.count)
             else:
                 view = layered_view(document_BT, document_BS, units, max_unit=self.config.max_unit, **reads)
         else:

@@ -34,7 +34,11 @@ class Reach:
     @classmethod
     def of(cls, document_BS: Tensor, units: Units, *, window: int, top_units: int) -> Reach:
         """That of every token of packed documents. Padding, which is document -1, stands at the ends of a row."""
-        column_BS = torch.arange(document_BS.shape[1], dtype=torch.int32).expand_as(document_BS).contiguous()
+        column_BS = (
+            torch.arange(document_BS.shape[1], dtype=torch.int32, device=document_BS.device)
+            .expand_as(document_BS)
+            .contiguous()
+        )
         begins_BS = F.pad(document_BS[:, 1:] != document_BS[:, :-1], (1, 0), value=True)
         start_BS = torch.where(begins_BS, column_BS, 0).cummax(dim=1).values
         order_BS = _order(column_BS, document_BS >= 0)

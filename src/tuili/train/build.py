@@ -50,7 +50,7 @@ def build_training(
     keep_freed_memory()
     model = build_model(recipe.model, tokenizer, tell)
     nn.Module.to(model, plan.device)  # the library's own `to` has another type
-    set_kernels(model, fused=plan.compiled, native=plan.native)
+    set_kernels(model, fused=plan.compiled, native=plan.kernels == "native", flex=plan.kernels == "flex")
     objective = Objective(recipe.objective, model)
     stream_from = partial(open_stream, recipe.stream, curriculum, sources, tokenizer)
     block = next(stream_from(StreamState())).to(plan.device)

@@ -23,6 +23,7 @@ from tuili.native import Unavailable, load
 from tuili.train.recipe import Recipe, TrainConfig
 
 Precision = Literal["fp32", "bf16"]
+Kernels = Literal["native", "flex", "torch"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class ExecutionPlan:
     device: torch.device
     compiled: bool
     """Whether chains of small operations run compiled."""
-    native: bool
-    """Whether experts and attention run by the native library."""
+    kernels: Kernels
+    """What runs the experts and the attention: the native library, flex attention beside torch, or torch alone."""
 
     @classmethod
     def resolve(
@@ -52,10 +53,10 @@ class ExecutionPlan:
         )
         device = find_device(settings.device, *remedy)
         compiled = can_compile(settings.compile, device, *remedy)
-        native = can_run_native(settings.kernels, device, tell, *remedy)
-        precision = find_precision(settings.precision, device, compiled or native)
+        kernels = find_kernels(settings.kernels, device, compiled, tell, *remedy)
+        precision = find_precision(settings.precision, device, compiled or kernels == "native")
         replicas = find_replicas(settings.replicas, settings.accumulation, device)
-        return cls(precision, replicas, device, compiled, native)
+        return cls(precision, replicas, device, compiled, kernels)
 
     def settings(self) -> dict[str, Any]:
         """The plan by the names and in the values of the recipe's section `train`, as JSON can hold them."""
@@ -64,7 +65,7 @@ class ExecutionPlan:
             "replicas": self.replicas,
             "device": self.device.type,
             "compile": "on" if self.compiled else "off",
-            "kernels": "native" if self.native else "torch",
+            "kernels": self.kernels,
         }
 
     def applied_to(self, recipe: Recipe) -> Recipe:
@@ -100,25 +101,33 @@ def can_compile(wanted: Literal["auto", "on", "off"], device: torch.device, reme
     return is_there
 
 
-def can_run_native(
-    wanted: Literal["auto", "native", "torch"],
+def find_kernels(
+    wanted: Literal["auto"] | Kernels,
     device: torch.device,
+    compiled: bool,
     tell: Callable[[str], None],
     remedy: str = "use torch or auto",
-) -> bool:
-    """Whether native kernels train: what the recipe says, or whether they are to be had, on a CPU.
+) -> Kernels:
+    """What the recipe says; or native kernels on a CPU that has them, and flex attention on a GPU if it is compiled.
 
-    `tell` is given a line where they are not and the recipe leaves it open. Raises `InputError` where it asks for them.
+    `tell` is given a line where the recipe leaves it open and a CPU has no native kernels. Raises `InputError` where
+    the recipe asks for what this device cannot do.
     """
-    if wanted == "torch" or (wanted == "auto" and device.type != "cpu"):
-        return False
-    loaded = load() if device.type == "cpu" else Unavailable("they run on a CPU alone")
-    if not isinstance(loaded, Unavailable):
-        return True
-    if wanted == "native":
+    if wanted == "torch":
+        return "torch"
+    on_cpu = device.type == "cpu"
+    loaded = load() if on_cpu and wanted != "flex" else Unavailable("they run on a CPU alone")
+    if wanted == "native" and isinstance(loaded, Unavailable):
         raise InputError(f"train.kernels = native: {loaded}; {remedy}")
-    tell(f"trains without native kernels: {loaded}")
-    return False
+    if wanted == "flex" and (on_cpu or not compiled):
+        fault = "torch differentiates flex attention on a GPU alone" if on_cpu else "it needs train.compile = on"
+        raise InputError(f"train.kernels = flex: {fault}; {remedy}")
+    if not on_cpu:
+        return "flex" if compiled else "torch"
+    if isinstance(loaded, Unavailable):
+        tell(f"trains without native kernels: {loaded}")
+        return "torch"
+    return "native"
 
 
 def find_precision(wanted: Literal["auto"] | Precision, device: torch.device, fused: bool) -> Precision:

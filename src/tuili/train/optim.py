@@ -19,7 +19,7 @@ from torch.optim import AdamW, Optimizer
 
 from tuili.config import Config
 from tuili.train.dist.group import ReplicaGroup
-from tuili.train.muon import StackedMuon, iteration_operations
+from tuili.train.muon import StackedMuon, update_operations
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
@@ -46,7 +46,7 @@ class Optimizers:
         matrices = _hidden_matrices(model) if config.kind == "muon" else set()
         hidden = [name for name, parameter in self._named.items() if id(parameter) in matrices]
         rest = [name for name, parameter in self._named.items() if id(parameter) not in matrices]
-        self._owners = self._share_out(hidden, iteration_operations) | self._share_out(rest, Tensor.numel)
+        self._owners = self._share_out(hidden, update_operations) | self._share_out(rest, Tensor.numel)
         self._collected: dict[str, Tensor] = {}
         decayed = self._own(name for name in rest if self._named[name].ndim >= 2)
         free = self._own(name for name in rest if self._named[name].ndim < 2)

@@ -115,9 +115,9 @@ class TrainConfig(Config):
     fp32."""
     compile: Literal["auto", "on", "off"] = "auto"
     """Run chains of small operations compiled; `auto` does so where a C++ compiler, or on a GPU Triton, is at hand."""
-    kernels: Literal["auto", "native", "torch"] = "auto"
-    """Experts, attention and small operations by the native library or by torch; `auto` is native on a CPU where the
-    library is to be had."""
+    kernels: Literal["auto", "native", "flex", "torch"] = "auto"
+    """Experts, attention and small operations by the native library or by torch, its attention by flex attention or by
+    other operations; `auto` is native on a CPU where the library is to be had, and flex on a GPU if `compile` is on."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto` is a GPU where there is one."""
 

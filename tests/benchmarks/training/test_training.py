@@ -43,12 +43,12 @@ def test_everything_is_measured(small, monkeypatch):
     assert set(kept) < set(VARIANTS)
     monkeypatch.setattr("benchmarks.training.training.VARIANTS", kept)
     random = torch.get_rng_state()
-    config, figures = measure(sizes=("nano",), steps=6, runs=2, overrides=small)
+    config, figures = measure(sizes=("nano",), steps=6, runs=2, before="HEAD", overrides=small)
     torch.set_rng_state(random)
     measured = {f"matmul_{d}_{name}" for d in ("fp32", "bf16") for name in ("1024", "trunk", "expert")}
-    measured |= {f"{side}_{unit}" for side in ("ours", "mixtral") for unit in ("tokens", "gflops")}
+    measured |= {f"{side}_{unit}" for side in ("ours", "mixtral", "before") for unit in ("tokens", "gflops")}
     measured |= {"ours_equal_model_tokens", "share_of_matmul"}
-    measured |= {"tokens_over_mixtral", "equal_model_tokens_over_mixtral"}
+    measured |= {"tokens_over_before", "tokens_over_mixtral", "equal_model_tokens_over_mixtral"}
     probes = {f"mixtral_probe_{variant}" for variant in kept} | {"mixtral_probe_packing_bf16_grouped_mm_compiled"}
     assert set(figures) == {f"nano_{name}" for name in measured | probes}
     assert {len(figures[f"nano_{name}"].runs) for name in measured} == {2}
