@@ -1,8 +1,4 @@
-"""Layered attention by flex attention against its twins: values and gradients, on a CPU, where it runs uncompiled.
-
-Torch refuses to differentiate flex attention on a CPU, because its compiler cannot. Without the refusal its own plain
-form is differentiated, with the masks that a GPU is given.
-"""
+"""Layered attention by flex attention against its twins: values and gradients, with the masks that a GPU is given."""
 
 from __future__ import annotations
 
@@ -13,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch._dynamo.backends.debugging import aot_eager
+from torch.nn.attention.flex_attention import flex_attention
 
 from tests.model.attention_case import ERROR, PACKED, Case
 from tests.model.conftest import tiny_model, tokens
+from tests.model.flex_on_cpu import differentiable
 from tuili.model import layers
 from tuili.model.attention import KeyValues
 from tuili.model.flex import BLOCK, FlexView, attend_flex, read_all, takes_flex
@@ -23,9 +21,8 @@ from tuili.model.kernels import set_kernels
 
 
 @pytest.fixture(autouse=True)
-def _differentiable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.nn.attention.flex_attention._validate_device", lambda *_: None)
-    monkeypatch.setattr("torch.nn.attention.flex_attention._FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True)
+def _on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuili.model.flex.flex_attention", differentiable)
 
 
 def view_of(case: Case) -> FlexView:
@@ -73,6 +70,17 @@ def test_the_compiler_takes_it_whole_and_two_graphs_serve_frames_of_all_and_of_s
         case.choose(140)
         assert max(case.errors(torch.float32, partial(flex, read=read))) <= ERROR[torch.float32]
     assert len(graphs) == 2
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile:UserWarning")
+def test_torchs_call_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case([[40, 160], [200]])
+    case.choose(140)
+    inputs = case.inputs(torch.float32)
+    monkeypatch.setattr("tuili.model.flex.flex_attention", flex_attention)
+    read_BQHD = flex(case, *inputs)
+    monkeypatch.setattr("tuili.model.flex.flex_attention", differentiable)
+    torch.testing.assert_close(read_BQHD, flex(case, *inputs), rtol=1e-5, atol=1e-6)
 
 
 def test_a_query_that_reads_nothing_gives_zeros_without_a_gradient() -> None:
