@@ -34,7 +34,6 @@ def training_loop(
     """
     trainer = Trainer(setup, checkpoint, group)
     state = trainer.state
-    group.all_gather(None)  # the time that the others take to get ready is no training time
 
     def save() -> None:
         state.seconds, trainer.saved_step = log.seconds, state.step
@@ -64,7 +63,6 @@ def training_loop(
 def worker_loop(group: ReplicaGroup, setup: TrainingSetup, checkpoint: Checkpoint | None) -> None:
     """What the other replicas run beside `training_loop`: the same steps, without log and checkpoints."""
     trainer = Trainer(setup, checkpoint, group)
-    group.all_gather(None)
     for _ in trainer.steps(lambda: False):
         pass
 

@@ -65,7 +65,7 @@ class TrainingSetup:
 
     def shared_tensors(self) -> list[Tensor]:
         """Tensors in the shapes of those that the replicas share in one call at most."""
-        return [*self.model.parameters(), *_expert_loads(self.model)]
+        return list(self.model.parameters())
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class StepResult:
 class Trainer:
     """A model, its optimizers and the state of its run: the same in all replicas of a group after each step.
 
-    Goes on from a checkpoint, if there is one.
+    Goes on from a checkpoint, if there is one. Waits until all replicas are ready.
     """
 
     def __init__(self, setup: TrainingSetup, checkpoint: Checkpoint | None, group: ReplicaGroup) -> None:
@@ -94,6 +94,7 @@ class Trainer:
             self._model.load_state_dict(dict(checkpoint.tensors["model"]))
             self._optimizers.load(checkpoint.tensors["optimizer"])
             self.state = TrainingState.of(checkpoint)
+        group.share(list(self._model.parameters()))
         self.saved_step = self.state.step
         """The step of the newest checkpoint."""
         self._collected: Mapping[str, Tensor] = {}
@@ -121,7 +122,7 @@ class Trainer:
                     figures = [self._learn(block, number) for number, block in blocks.items()]
                 with spending(state.spent, "sums over the replicas"):
                     self._optimizers.reduce_gradients()
-                    group.all_reduce(_expert_loads(model))
+                    _add_up_loads(model, group)
                 with spending(state.spent, "update of the weights"):
                     rates = self._update()
                 memory, of_blocks = zip(*group.all_gather((peak_memory(), figures)), strict=True)
@@ -178,11 +179,13 @@ def _step_result(of_replicas: Sequence[Sequence[dict[str, float]]], rates: dict[
     return StepResult(means.take() | rates, tokens, flops, memory)
 
 
-def _expert_loads(model: TuiliForCausalLM) -> list[Tensor]:
-    """The tokens that the routers have given to each expert, from which `after_step` balances them."""
-    return [router.load for router in model.routers()]
+def _add_up_loads(model: TuiliForCausalLM, group: ReplicaGroup) -> None:
+    """Add up the tokens that the routers have given to each expert, from which `after_step` balances them."""
+    loads = [router.load for router in model.routers()]
+    for load, *of_replicas in zip(loads, *group.all_gather([load.tolist() for load in loads]), strict=True):
+        load.copy_(torch.tensor(of_replicas, dtype=load.dtype).sum(0))
 
 
 def _fingerprint(model: TuiliForCausalLM) -> int:
-    """A number that is the same for the same bits of the weights."""
-    return sum(int(parameter.detach().view(torch.int32).sum()) for parameter in model.parameters())
+    """A number that is the same for the same bits of the weights and of the experts' biases."""
+    return sum(int(value.detach().view(torch.int32).sum()) for value in model.state_dict().values())

@@ -204,14 +204,19 @@ def test_other_code_than_at_the_start_is_not_gone_on_with(tmp_path: Path, monkey
 
 
 def add_and_fail(group: ReplicaGroup, wrong: int) -> None:
-    numbers, counts = torch.full((3, 5), 10.0**group.rank), torch.tensor([group.rank])
+    shared, alone = [torch.full((3, 3), float(group.rank)) for _ in range(2)], torch.full((2,), float(group.rank))
+    group.share(shared)
+    assert [part.tolist() for part in shared] == [[[0.0] * 3] * 3] * 2  # those of process 0
     for times in (1, 3):
-        group.all_reduce([numbers, counts])
-        assert numbers.tolist() == [[111.0 * times] * 5] * 3
-        assert counts.tolist() == [3 * times]
+        if group.rank == 1:
+            shared[1].fill_(times)
+        group.exchange([alone, shared[1], shared[0]], [2, 1, 0])
+        assert [part.unique().tolist() for part in (alone, *shared)] == [[2.0], [0.0], [float(times)]]
         sums = [torch.full((2,), float(group.rank + 1)) for _ in range(3)]
         group.reduce(sums, [1, 1, 2])
-        assert [part.tolist() for part in sums] == [[6.0 if owner == group.rank else group.rank + 1.0] * 2 for owner in (1, 1, 2)]
+        assert [part.tolist() for part in sums] == [
+            [6.0 if owner == group.rank else group.rank + 1.0] * 2 for owner in (1, 1, 2)
+        ]
         parts = [torch.full((2,), float(group.rank)) for _ in range(4)]
         group.exchange(parts, [2, 0, 1, 2])
         assert [part.tolist() for part in parts] == [[owner] * 2 for owner in (2, 0, 1, 2)]
@@ -223,7 +228,7 @@ def add_and_fail(group: ReplicaGroup, wrong: int) -> None:
 
 
 def share_and_fail() -> None:
-    with launch_replicas(3, [torch.empty(3, 5), torch.tensor([0])], add_and_fail, 2) as group:
+    with launch_replicas(3, [torch.empty(4, 5)], add_and_fail, 2) as group:
         add_and_fail(group, 2)
 
 
@@ -241,7 +246,7 @@ def test_a_process_alone_is_a_group_that_changes_nothing() -> None:
         assert group.scatter([b"all"]) == b"all"
         assert group.all_gather({"a": 1}) == [{"a": 1}]
         numbers = torch.arange(3.0)
-        group.all_reduce([numbers])
+        group.share([numbers])
         group.reduce([numbers], [0])
         group.exchange([numbers], [0])
         assert numbers.tolist() == [0, 1, 2]

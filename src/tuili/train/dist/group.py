@@ -43,10 +43,11 @@ class ReplicaGroup(Protocol):
         others end when process 0 has ended.
         """
 
-    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
-        """Replace each tensor by its sum over all processes, which call this with tensors of the same shapes.
+    def share(self, tensors: Sequence[Tensor]) -> None:
+        """Let all processes have the tensors of process 0, which need no more copying then, if that is possible.
 
-        All get the same bits. Raises what `all_gather` raises.
+        All processes call this once, with tensors of the same shapes. What a process writes into a tensor that it owns,
+        the others have to have after the next `exchange`, and may not read before it. Raises what `all_gather` raises.
         """
 
     def reduce(self, tensors: Sequence[Tensor], owners: Sequence[int]) -> None:
@@ -82,7 +83,7 @@ class SingleProcess:
         """The value alone."""
         return [value]
 
-    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
+    def share(self, tensors: Sequence[Tensor]) -> None:
         """Leaves the tensors as they are."""
 
     def reduce(self, tensors: Sequence[Tensor], owners: Sequence[int]) -> None:

@@ -31,7 +31,7 @@ EXIT_TIMEOUT_SECONDS = 5.0
 """How long a process whose pipe has closed may take to end."""
 
 SharedMemory = Mapping[torch.dtype, Any]
-"""For each number format a block of shared memory with one row for each process, and a last row for the sum."""
+"""For each number format a block of shared memory with one row for each process, and a last row for what they share."""
 
 
 class SharedMemoryGroup:
@@ -46,6 +46,7 @@ class SharedMemoryGroup:
         self._rows = {
             dtype: torch.frombuffer(block, dtype=dtype).view(world_size + 1, -1) for dtype, block in memory.items()
         }
+        self._shared = set[int]()
 
     def owner(self, block: int) -> int:
         """The blocks go round the processes."""
@@ -62,20 +63,15 @@ class SharedMemoryGroup:
         first.send({"value": value})
         return list(first.receive())
 
-    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
-        """Each process copies its tensors to its row, adds up one part of all rows, and reads the whole sum."""
-        for tensor, rows in self._places(tensors):
-            rows[self.rank].copy_(tensor)
+    def share(self, tensors: Sequence[Tensor]) -> None:
+        """The tensors come to lie in the last row, unless they are on another device."""
+        places = [(tensor, rows[-1]) for tensor, rows in self._places(tensors) if tensor.device.type == "cpu"]
+        for tensor, place in places:
+            if self.rank == 0:
+                place.copy_(tensor.detach())
+            tensor.data = place
+            self._shared.add(place.data_ptr())
         self.all_gather(None)
-        for rows in self._rows.values():
-            width = rows.shape[1]
-            *parts, total = rows[:, width * self.rank // self.world_size : width * (self.rank + 1) // self.world_size]
-            torch.add(parts[0], parts[1], out=total)
-            for part in parts[2:]:
-                total += part
-        self.all_gather(None)
-        for tensor, rows in self._places(tensors):
-            tensor.copy_(rows[self.world_size])
 
     def reduce(self, tensors: Sequence[Tensor], owners: Sequence[int]) -> None:
         """Each process copies what others own to its row, and adds to its own tensors those of the others."""
@@ -92,16 +88,21 @@ class SharedMemoryGroup:
         self.all_gather(None)  # nobody writes to its row before all have read it
 
     def exchange(self, tensors: Sequence[Tensor], owners: Sequence[int]) -> None:
-        """Each process copies its tensors to its row, and reads those of the others in theirs."""
-        places = list(zip(self._places(tensors), owners, strict=True))
+        """Each process copies its tensors to its row, and reads those of the others in theirs. Shared ones stay."""
+        places = [
+            (place, owner)
+            for place, owner in zip(self._places(tensors), owners, strict=True)
+            if place[0].data_ptr() not in self._shared
+        ]
         for (tensor, rows), owner in places:
             if owner == self.rank:
                 rows[owner].copy_(tensor)
         self.all_gather(None)
-        for (tensor, rows), owner in places:
-            if owner != self.rank:
-                tensor.copy_(rows[owner])
-        self.all_gather(None)  # nobody writes to its row before all have read it
+        if places:
+            for (tensor, rows), owner in places:
+                if owner != self.rank:
+                    tensor.copy_(rows[owner])
+            self.all_gather(None)  # nobody writes to its row before all have read it
 
     def scatter(self, parts: Sequence[bytes]) -> bytes:
         """Process 0 sends every other one its part through the pipe to it."""
@@ -128,9 +129,9 @@ def launch_replicas(
 ) -> Iterator[ReplicaGroup]:
     """Run `work(group, *arguments)` in `world_size - 1` further processes, and give this process its view of the group.
 
-    `tensors` have the shapes of those that the processes will share in one call at most. `work` must be a function of a module. The
-    processes use as many threads as this one. They end with the `with` block, or with this process, however it ends.
-    Ctrl-C and SIGTERM do not reach them: this process decides what follows from a signal.
+    `tensors` have the shapes of those that the processes will share in one call at most. `work` must be a function of
+    a module. The processes use as many threads as this one. They end with the `with` block, or with this process,
+    however it ends. Ctrl-C and SIGTERM do not reach them: this process decides what follows from a signal.
     """
     if world_size == 1:
         yield SingleProcess()
