@@ -24,7 +24,7 @@ from transformers.integrations import use_experts_implementation
 from tuili.model.config import TuiliConfig
 from tuili.model.grouped import Sorting, grouped_linear, sort_rows, sum_choices
 from tuili.model.kernels import Fusable, gated_silu, output_dtype, weighted_gated_silu
-from tuili.model.native_ops import experts, route, takes_experts, takes_route
+from tuili.model.native_ops import Choosing, mixture, takes_layer
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Route(NamedTuple):
     weight_Nk: Tensor
 
 
-class Router(Fusable):
+class Router(nn.Module):
     """Scores experts by a sigmoid in fp32. The weights are the scores of the chosen experts, divided by their sum."""
 
     balance_bias: Tensor
@@ -60,24 +60,20 @@ class Router(Fusable):
 
     def forward(self, hidden_ND: Tensor, real_N: Tensor | None = None) -> Route:
         """Chooses the experts of each token. `real_N` is False for fillers, which do not count as load."""
-        native = self.native and takes_route(hidden_ND, self.weight)
-        chosen = self._by_library(hidden_ND) if native else self._by_torch(hidden_ND)
-        if self.training or self.recording is not None:
-            self._count(chosen.expert_Nk, real_N)
+        chosen = self._choose(hidden_ND)
+        if self.training:
+            self.load += self._count(chosen.expert_Nk[:, 1:], real_N)
+        self.record(chosen.expert_Nk, real_N)
         return chosen
 
-    def _explorers(self, hidden_ND: Tensor) -> tuple[Tensor, Tensor] | tuple[None, None]:
+    def explorers(self, hidden_ND: Tensor) -> tuple[Tensor, Tensor] | tuple[None, None]:
         """Which tokens explore [N, 1], and by what random numbers [N, E]."""
         if not self.training or self.exploration <= 0:
             return None, None
         explores_N1 = torch.rand(len(hidden_ND), 1, device=hidden_ND.device) < self.exploration
         return explores_N1, torch.rand(len(hidden_ND), len(self.weight), device=hidden_ND.device)
 
-    def _by_library(self, hidden_ND: Tensor) -> Route:
-        options = (self.top_k, self.allowed_E, *self._explorers(hidden_ND))
-        return Route(*route(hidden_ND, self.weight, self.balance_bias, *options))
-
-    def _by_torch(self, hidden_ND: Tensor) -> Route:
+    def _choose(self, hidden_ND: Tensor) -> Route:
         with torch.autocast(hidden_ND.device.type, enabled=False):
             logits_NE = F.linear(hidden_ND.float(), self.weight.float())
         score_NE = logits_NE.sigmoid()
@@ -86,7 +82,7 @@ class Router(Fusable):
             choice_NE = choice_NE.masked_fill(~self.allowed_E, float("-inf"))
         first_N1 = choice_NE.argmax(-1, keepdim=True)
         rest_NE = choice_NE + self.balance_bias
-        explores_N1, random_NE = self._explorers(hidden_ND)
+        explores_N1, random_NE = self.explorers(hidden_ND)
         if explores_N1 is not None and random_NE is not None:
             rest_NE = torch.where(explores_N1 & rest_NE.isfinite(), random_NE, rest_NE)
         rest_NE = rest_NE.scatter(1, first_N1, float("-inf"))
@@ -99,15 +95,16 @@ class Router(Fusable):
         return Route(logits_NE, expert_Nk, weight_Nk.to(hidden_ND.dtype))
 
     @torch.no_grad()
-    def _count(self, expert_Nk: Tensor, real_N: Tensor | None) -> None:
-        if real_N is not None:
-            expert_Nk = expert_Nk[real_N]
-        experts = self.weight.shape[0]
-        if self.training:
-            self.load += torch.bincount(expert_Nk[:, 1:].flatten(), minlength=experts)
+    def _count(self, expert_Nk: Tensor, real_N: Tensor | None) -> Tensor:
+        """How many choices of real tokens each expert has."""
+        real_Nk = expert_Nk if real_N is None else expert_Nk[real_N]
+        return torch.bincount(real_Nk.flatten(), minlength=len(self.weight))
+
+    def record(self, expert_Nk: Tensor, real_N: Tensor | None) -> None:
+        """Counts the choices of real tokens while a recording runs."""
         if self.recording is not None:
-            self.recording.first_E += torch.bincount(expert_Nk[:, 0], minlength=experts)
-            self.recording.all_E += torch.bincount(expert_Nk.flatten(), minlength=experts)
+            self.recording.first_E += self._count(expert_Nk[:, :1], real_N)
+            self.recording.all_E += self._count(expert_Nk, real_N)
 
     @torch.no_grad()
     def balance(self, rate: float) -> None:
@@ -153,9 +150,6 @@ class Experts(Fusable):
 
         Args: hidden_states [N, D], top_k_index [N, k], top_k_weights [N, k]. Returns [N, D].
         """
-        matrices = (self.gate_up_proj, self.down_proj)
-        if self.native and takes_experts(hidden_ND := hidden_states.to(output_dtype(hidden_states)), *matrices):
-            return experts(hidden_ND, top_k_index, top_k_weights, *matrices)
         if len(hidden_states) == 1:
             return self._one_token(hidden_states, top_k_index, top_k_weights)
         sorting = Sorting.by_group(top_k_index, self.num_experts)
@@ -185,10 +179,24 @@ class MixtureOfExperts(Fusable):
 
     def forward(self, hidden_BTD: Tensor, real_BT: Tensor | None = None) -> tuple[Tensor, Route]:
         hidden_ND = hidden_BTD.flatten(0, -2)
-        if self.native:  # in one format for both, as the norm before gives it
-            hidden_ND = hidden_ND.to(output_dtype(hidden_ND))
-        route = self.router(hidden_ND, None if real_BT is None else real_BT.flatten())
-        return self.experts(hidden_ND, route.expert_Nk, route.weight_Nk).view_as(hidden_BTD), route
+        real_N = None if real_BT is None else real_BT.flatten().contiguous()
+        if self.native and takes_layer(hidden_ND := hidden_ND.to(output_dtype(hidden_ND)), *self._matrices()):
+            output_ND, route = self._by_library(hidden_ND, real_N)
+        else:
+            route = self.router(hidden_ND, real_N)
+            output_ND = self.experts(hidden_ND, route.expert_Nk, route.weight_Nk)
+        return output_ND.view_as(hidden_BTD), route
+
+    def _matrices(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.router.weight, self.experts.gate_up_proj, self.experts.down_proj
+
+    def _by_library(self, hidden_ND: Tensor, real_N: Tensor | None) -> tuple[Tensor, Route]:
+        router = self.router
+        options = (router.allowed_E, *router.explorers(hidden_ND), real_N)
+        choosing = Choosing(router.top_k, router.balance_bias, router.load, *options)
+        output_ND, *route = mixture(hidden_ND, *self._matrices(), choosing)
+        router.record(route[1], real_N)
+        return output_ND, Route(*route)
 
 
 @dataclass

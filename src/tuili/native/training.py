@@ -38,7 +38,7 @@ class RouteRecord(ctypes.Structure):
 
     _fields_ = (
         *((name, _pointer) for name in ("x", "matrix", "bias", "allowed", "explores", "random", "logits", "expert")),
-        *((name, _pointer) for name in ("weight", "dlogits", "dweight", "dx", "dmatrix", "workspace")),
+        *((name, _pointer) for name in ("weight", "real", "load", "dlogits", "dweight", "dx", "dmatrix", "workspace")),
         ("workspace_bytes", _long),
         ("threads", _pointer),
         *((name, _int) for name in ("tokens", "choices", "experts", "hidden", "bf16", "pad")),

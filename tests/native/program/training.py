@@ -62,9 +62,11 @@ def route(golden: Golden) -> None:
             "expert": np.zeros((TOKENS, CHOICES), np.int64),
             "allowed": np.array([1] * (EXPERTS - 1) + [0], np.uint8),
             "explores": (draw.random(TOKENS) < 0.3).astype(np.uint8),
+            "real": (draw.random(TOKENS) < 0.8).astype(np.uint8),
+            "load": np.zeros(EXPERTS, np.int64),
         }
         record = RouteRecord(**places(made), tokens=TOKENS, choices=CHOICES, experts=EXPERTS, hidden=HIDDEN, bf16=bf16)
-        both_ways(golden, "route", record, made, {*results, *wide, "expert"}, 1e-5)
+        both_ways(golden, "route", record, made, {*results, *wide, "expert", "load"}, 1e-5)
 
 
 def chains(golden: Golden) -> None:
@@ -134,6 +136,8 @@ def both_ways(
     for result in results:
         made[result].fill(0)
     golden.add(record, made, workspace)
+    for added in sorted({"dx", "load"} & results):  # to which a call may add
+        golden.set(made[added])
     for direction in ("forward", "backward"):
         golden.call(f"{name}_{direction}", ctypes.addressof(record))
     for result, numbers in wanted.items():

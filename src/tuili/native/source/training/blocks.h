@@ -87,13 +87,9 @@ struct Left {
   int64_t step_bytes() const { return panels ? panels->width * 4 : 4; }
   template <int ROWS>
   void find(int first, int count, const char* (&row)[ROWS]) const {  // of missing rows at the end, the last one again
-    int column = panels ? first % panels->width : 0;
-    const uint32_t* panel = panels ? panels->at(first - column) : nullptr;
     for (int r = 0; r < ROWS; r++) {
-      if (first + r >= count) row[r] = row[r - 1];
-      else if (panels) row[r] = reinterpret_cast<const char*>(panel + column++);
-      else row[r] = reinterpret_cast<const char*>(rows[first + r]);
-      if (panels && column == panels->width) column = 0, panel += int64_t(panels->panel_steps) * panels->width;
+      const int at = std::min(first + r, count - 1);
+      row[r] = panels ? reinterpret_cast<const char*>(panels->at(at)) : reinterpret_cast<const char*>(rows[at]);
     }
   }
 };
@@ -121,30 +117,31 @@ inline void add_steps(const char* const (&row)[ROWS], int64_t step_bytes, const 
   }
 }
 
-// Some rows and outputs whose sums stay in registers, which they do in a function of their own.
+// Some rows and outputs whose sums stay in registers, which they do in a function of their own. What is left over at an edge
+// is computed as well, and dropped.
 template <class Number, int VECTORS, class Out>
 [[gnu::noinline]] void block(const Left<Number>& left, int first, int count, const Panels& right, int output, const Rows<Out>& out, bool accumulate) {
-  constexpr int ROWS = BLOCK_ROWS<VECTORS>;
+  constexpr int ROWS = BLOCK_ROWS<VECTORS>, WIDTH = VECTORS * LANES;
   const char* row[ROWS];
   left.find(first, count, row);
-  const int rows = count - first, width = right.outputs - output;
-  Floats sums[ROWS][VECTORS];
-  for (int r = 0; r < ROWS; r++)
-    for (int v = 0; v < VECTORS; v++) {
-      sums[r][v] = zero();
-      if constexpr (std::is_same_v<Out, float>)
-        if (accumulate && r < rows) sums[r][v] = floats_at(out[first + r] + output + v * LANES, width - v * LANES);
-    }
+  Floats sums[ROWS][VECTORS] = {};
   add_steps<Number, ROWS, VECTORS>(row, left.step_bytes(), right.at(output), right, sums);
+  Out edge[ROWS][WIDTH];
+  const int rows = std::min(ROWS, count - first), width = std::min(WIDTH, right.outputs - output);
+  const bool whole = rows == ROWS && width == WIDTH && !accumulate;
 #pragma GCC unroll 8
   for (int r = 0; r < ROWS; r++) {
-    if (r >= rows) return;
+    Out* to = whole ? out[first + r] + output : edge[r];
+    for (int v = 0; v < VECTORS; v++) store_numbers(to + v * LANES, sums[r][v], LANES);
+  }
+  for (int r = 0; r < rows && !whole; r++) {
     Out* to = out[first + r] + output;
-    for (int v = 0; v < VECTORS; v++) store_numbers(to + v * LANES, sums[r][v], width - v * LANES);
+    if (!accumulate) std::copy_n(edge[r], width, to);
+    else each_vector(width, [&](int i, int some) { store_numbers(to + i, floats_at(to + i, some) + floats_at(edge[r] + i, some), some); });
   }
 }
 
-// out[r] for the rows 0 to count - 1 of the left operand, as fp32 or rounded to bf16; or added to what fp32 is there.
+// out[r] for the rows 0 to count - 1 of the left operand, as fp32 or rounded to bf16; or added to what is there.
 template <class Number, class Out>
 inline void multiply(const Left<Number>& left, int count, const Panels& right, const Rows<Out>& out, bool accumulate = false) {
   for (int output = 0; output < right.outputs; output += right.width) {

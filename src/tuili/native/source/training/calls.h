@@ -56,16 +56,18 @@ struct RouteCall {
   float* logit_NE;                   // forward gives these, backward reads them
   int64_t* expert_Nk;
   void* weight_Nk;
+  const uint8_t* real_N;             // forward; null: all. Of tokens that are real,
+  int64_t* load_E;                   // choices behind the first are added to this
   const float* dlogit_NE;            // backward, as all below; null: 0
   const void* dweight_Nk;            // null: 0
-  void* dx_ND;
+  void* dx_ND;                       // is added to; null: not wanted
   float* dweight_ED;
   void* workspace;
   int64_t workspace_bytes;
   Threads* threads;
   int32_t tokens, choices, experts, hidden, bf16, pad;
 };
-static_assert(sizeof(RouteCall) == 152, "mirrored");
+static_assert(sizeof(RouteCall) == 168, "mirrored");
 
 struct TrainingTable {
   void (*experts_forward)(const ExpertsCall&);

@@ -43,14 +43,19 @@ inline void choose(const RouteCall& call, int n, const float* logit_E, float* va
   constexpr float TAKEN = -INFINITY, FORBIDDEN = -1e29f;  // a forbidden one is taken when no other is left
   const int E = call.experts;
   const float* random_E = call.explores_N && call.explores_N[n] ? call.random_NE + int64_t(n) * E : nullptr;
-  for (int j = 0; j < call.choices; j++) {
-    for (int e = 0; e < E && j <= 1; e++) {
-      const float value = j == 0 ? logit_E[e] : random_E ? random_E[e] : logit_E[e] + call.bias_E[e];
-      if (j == 0 || value_E[e] != TAKEN) value_E[e] = is_allowed(call, e) ? value : FORBIDDEN;
-    }
-    const int best = first_largest(value_E, E);
-    expert_k[j] = best, value_E[best] = TAKEN;
-  }
+  const auto take = [&](int j) { value_E[expert_k[j] = first_largest(value_E, E)] = TAKEN; };
+  const auto begin = [&](const float* first, const float* second) {
+    each_vector(E, [&](int i, int count) {
+      store_up_to(value_E + i, load_up_to(first + i, count) + (second ? load_up_to(second + i, count) : zero()), count);
+    });
+    for (int e = 0; e < E && call.allowed_E; e++)
+      if (!is_allowed(call, e)) value_E[e] = FORBIDDEN;
+  };
+  begin(logit_E, nullptr);
+  take(0);
+  begin(random_E ? random_E : logit_E, random_E ? nullptr : call.bias_E);
+  value_E[expert_k[0]] = TAKEN;
+  for (int j = 1; j < call.choices; j++) take(j);
 }
 
 inline int route_tiles(const RouteCall& call) { return padded(call.tokens, ROUTE_TILE) / ROUTE_TILE; }
@@ -92,6 +97,8 @@ inline void route_forward_as(const RouteCall& call) {
       for (int j = 0; j < k; j++) store_number(static_cast<Number*>(call.weight_Nk) + int64_t(first + r) * k + j, score_k[j] / total);
     }
   });
+  for (int n = 0; n < call.tokens; n++)
+    for (int j = 1; j < k && (!call.real_N || call.real_N[n]); j++) call.load_E[call.expert_Nk[int64_t(n) * k + j]]++;
 }
 
 // Adds to the gradient of a token's logits what comes from the weights of its choices.
@@ -126,7 +133,7 @@ inline void route_backward_as(const RouteCall& call) {
       if (call.dweight_Nk) weights_backward<Number>(call, first + r, score_k, dlogit_E);
       each_vector(int(width), [&](int i, int count) { store_numbers(dlogit_RE + r * width + i, load_up_to(dlogit_E + i, count), count); });
     }
-    multiply(left_rows(dlogit_RE, width), rows, matrix, Rows<Number>{static_cast<Number*>(call.dx_ND) + int64_t(first) * D, D});
+    if (call.dx_ND) multiply(left_rows(dlogit_RE, width), rows, matrix, Rows<Number>{static_cast<Number*>(call.dx_ND) + int64_t(first) * D, D}, true);
   });
   share_items(*call.threads, padded(D, ROUTE_COLUMNS) / ROUTE_COLUMNS, route_tile_bytes<Number>(call), memory, [&](int part, Workspace& own) {
     const int begin = part * ROUTE_COLUMNS, columns = std::min(ROUTE_COLUMNS, D - begin);
