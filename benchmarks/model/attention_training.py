@@ -4,7 +4,7 @@ On a CPU the native library is beside the form of one pass, on a GPU flex attent
 in each row in all layers of a trunk, and then half of its tokens, in random order, in one layer of reasoning, as a
 training does. The feed-forward networks are as narrow as they can be and the experts are left out. Products run in bf16
 under autocast. The memory is that of the tensors which the forward pass keeps for the backward pass, weights left out;
-on a GPU the peak of a whole step is told too.
+on a GPU the peak of a whole step is told too. How far the gradients of the forms are apart is part of the record.
 
 Dimensions: B rows, T tokens, Q queries, M model width.
 """
@@ -49,11 +49,14 @@ def measure(
     for length in lengths:
         ids_BT = texts(max(1, tokens // length), length, device)
         steps = {name: forward_backward(model, ids_BT) for name, model in models.items()}
+        reference = steps["joint"]()
         times = time_runs(*steps.values(), n=runs, warmup=warmup)
         for (name, step), time in zip(steps.items(), times, strict=True):
             key = f"{length}_{name}"
             figures[f"{key}_tokens"] = Figure("tokens/s", [ids_BT.numel() / ms * 1e3 for ms in time.runs])
             figures[f"{key}_kept"] = Figure("MiB", [kept_bytes(step, models[name]) / MIB])
+            if name != "joint":
+                figures[f"{key}_apart"] = Figure("share of the norm", [apart(step(), reference)])
             if device.type == "cuda":
                 figures[f"{key}_peak"] = Figure("MiB", [peak_bytes(step) / MIB])
     return {
@@ -110,6 +113,12 @@ def forward_backward(model: TuiliForCausalLM, ids_BT: Tensor) -> Step:
         return gradients
 
     return step
+
+
+def apart(gradients: tuple[Tensor, ...], reference: tuple[Tensor, ...]) -> float:
+    """The largest distance of a weight's gradient from its reference, as a share of the latter's norm."""
+    pairs = [(ours, theirs) for ours, theirs in zip(gradients, reference, strict=True) if theirs.any()]
+    return max(float((ours - theirs).norm() / theirs.norm()) for ours, theirs in pairs)
 
 
 def kept_bytes(step: Step, model: TuiliForCausalLM) -> int:

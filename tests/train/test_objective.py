@@ -13,9 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.harness.tiny import tiny_model
+from tests.model.flex_on_cpu import differentiable
 from tests.native.calling import library
 from tuili.data.packing import IGNORE_INDEX, Block, Document, pack
 from tuili.model import TuiliForCausalLM, set_kernels
+from tuili.model.flex import MIN_HEAD_SIZE
 from tuili.train.objective import DOMAIN_LOGIT_MARGIN, Objective, ObjectiveConfig, ObjectiveResult
 
 CONFIG = ObjectiveConfig(
@@ -31,8 +33,8 @@ at_any_progress = pytest.mark.parametrize("progress", [0.0, 0.37, 1.0])
 
 @pytest.fixture(scope="module")
 def model() -> TuiliForCausalLM:
-    """Its routers are sure enough that their losses tell one expert from another."""
-    model, _ = tiny_model()
+    """Its routers are sure enough that their losses tell one expert from another; flex attention takes its heads."""
+    model, _ = tiny_model(head_dim=MIN_HEAD_SIZE)
     for router in model.routers():
         nn.init.normal_(router.weight, std=0.5)
     return model
@@ -132,13 +134,17 @@ def test_routers_are_led_to_the_domain_s_expert_and_kept_small(
     assert got.loss.item() == pytest.approx(expected, abs=1e-5)
 
 
-def test_it_learns_alike_by_the_native_library(model: TuiliForCausalLM, block: Block) -> None:
+@pytest.mark.parametrize("kernels", ["native", "flex"])
+def test_it_learns_alike_by_other_kernels(
+    model: TuiliForCausalLM, block: Block, kernels: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Loss and gradients of tokens that are drawn at random, in any order, with fillers beside them."""
     library()
+    monkeypatch.setattr("tuili.model.flex.flex_attention", differentiable)
     found = []
-    for native in (False, True):
+    for form in ({}, {kernels: True}):
         copy = deepcopy(model).train()
-        set_kernels(copy, fused=False, native=native)
+        set_kernels(copy, fused=False, **form)
         torch.manual_seed(0)
         loss = result(copy, block, 0.37).loss
         loss.backward()

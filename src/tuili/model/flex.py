@@ -53,11 +53,10 @@ class Span:
     def blocks(self, keys: int) -> BlockMask:
         """The mask over so many keys, with the blocks in which any query of a block reads a key."""
         B, Q = self.low_BQ.shape
-        padded = (
-            F.pad(x_BQ, (0, -Q % BLOCK), value=-1)[..., None] for x_BQ in (self.low_BQ, self.high_BQ, self.also_BQ)
-        )
-        low_BQ1, high_BQ1, also_BQ1 = (x_BQ1.div(BLOCK, rounding_mode="floor") for x_BQ1 in padded)
-        block_N = torch.arange(-(-keys // BLOCK), device=self.low_BQ.device)
+        ends = (self.low_BQ, self.high_BQ, self.also_BQ)
+        padding = _blocks(Q) * BLOCK - Q
+        low_BQ1, high_BQ1, also_BQ1 = (F.pad(x_BQ, (0, padding), value=-1)[..., None] // BLOCK for x_BQ in ends)
+        block_N = torch.arange(_blocks(keys), device=self.low_BQ.device)
         reads_BQN = ((block_N >= low_BQ1) & (block_N <= high_BQ1)) | (block_N == also_BQ1)
         reads_B1PN = reads_BQN.view(B, 1, -1, BLOCK, len(block_N)).any(dim=3).int()
         return BlockMask.from_kv_blocks(
@@ -67,6 +66,11 @@ class Span:
             mask_mod=self.mask(),
             seq_lengths=(Q, keys),
         )
+
+
+def _blocks(length: int) -> int:
+    """Never one alone: the compiler would make a case of its own of it, and there are to be few."""
+    return max(2, -(-length // BLOCK))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the queries of a training step may read, as the native library takes it: columns in place of masks.
+"""What the queries of a training step may read: columns in place of masks, for the native library and flex attention.
 
 It says the same as `View` in `attention.py`, but that padding and fillers read nothing.
 

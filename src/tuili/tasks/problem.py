@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 
 from tuili.errors import InputError
 from tuili.steps import Context, Status, check_chain
@@ -76,7 +77,14 @@ class Problem:
     prompt: str
     steps: tuple[str, ...]
     answer: str
-    context: Context = field(repr=False)
+    labelled: Context = field(repr=False)
+    """The facts and the program that the prompt gives under labels, as the domain says."""
+
+    @cached_property
+    def context(self) -> Context:
+        """All that the prompt gives, read when it is first asked for: training has no need of it."""
+        read = Context.from_prompt(self.prompt)
+        return replace(read, facts=self.labelled.facts, program=self.labelled.program)
 
     @property
     def id(self) -> str:

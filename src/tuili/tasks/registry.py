@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -120,7 +120,6 @@ def generate(domain: str, seed: int, index: int, level: int) -> Problem:
     for _ in range(MAX_DRAWS):
         draft = entry.domain.sample(rng, level)
         if Split.of_prompt(draft.prompt) is split:
-            read = Context.from_prompt(draft.prompt)
-            context = replace(read, facts=dict(draft.facts), program=dict(draft.program))
-            return Problem(domain, level, seed, index, draft.prompt, draft.steps, draft.answer, context)
+            labelled = Context(dict(draft.facts), dict(draft.program))
+            return Problem(domain, level, seed, index, draft.prompt, draft.steps, draft.answer, labelled)
     raise InputError(f"domain {domain!r}, level {level}: no {split} prompt in {MAX_DRAWS} draws, vary the prompts more")
