@@ -57,18 +57,18 @@ inline void fetch(const Source* x, int size) {
 // Packs w[outputs][inputs]; the reduction runs along its rows.
 template <class Number, class Source>
 inline void pack_rows(const Rows<const Source>& w, int inputs, const Panels& to) {
-  for (int n = 0; n < to.outputs; n += LANES)
+  for (int n = 0; n < to.outputs; n += LANES) {
+    for (int i = n + LANES; i < std::min(n + 2 * LANES, to.outputs); i++) fetch(w[i], inputs);
     for (int step = 0; step < to.steps; step += LANES) {
       const int k = step * STEP<Number>;
       Words square[LANES];
-      for (int i = 0; i < LANES; i++) {
+      for (int i = 0; i < LANES; i++)
         square[i] = n + i < to.outputs ? words_along<Number>(w[n + i] + k, inputs - k) : Words{};
-        if (n + LANES + i < to.outputs) fetch(w[n + LANES + i] + k, LANES * STEP<Number>);
-      }
       transpose(square);
       uint32_t* words = to.at(n) + int64_t(step) * to.width;
       for (int i = 0; i < std::min(LANES, to.steps - step); i++) std::memcpy(words + i * to.width, &square[i], sizeof square[i]);
     }
+  }
 }
 
 // Packs w[inputs][outputs]; the reduction runs down its columns.
