@@ -48,6 +48,12 @@ inline Panels take_panels(int outputs, int inputs, Workspace& memory) {
   return {memory.take<uint32_t>(panel_words<Number>(outputs, inputs)), outputs, steps, steps, panel_width(outputs)};
 }
 
+// Fetches `size` numbers of a row that is packed soon.
+template <class Source>
+inline void fetch(const Source* x, int size) {
+  for (int i = 0; i < size; i += 64 / int(sizeof(Source))) __builtin_prefetch(x + i);
+}
+
 // Packs w[outputs][inputs]; the reduction runs along its rows.
 template <class Number, class Source>
 inline void pack_rows(const Rows<const Source>& w, int inputs, const Panels& to) {
@@ -55,8 +61,10 @@ inline void pack_rows(const Rows<const Source>& w, int inputs, const Panels& to)
     for (int step = 0; step < to.steps; step += LANES) {
       const int k = step * STEP<Number>;
       Words square[LANES];
-      for (int i = 0; i < LANES; i++)
+      for (int i = 0; i < LANES; i++) {
         square[i] = n + i < to.outputs ? words_along<Number>(w[n + i] + k, inputs - k) : Words{};
+        if (n + LANES + i < to.outputs) fetch(w[n + LANES + i] + k, LANES * STEP<Number>);
+      }
       transpose(square);
       uint32_t* words = to.at(n) + int64_t(step) * to.width;
       for (int i = 0; i < std::min(LANES, to.steps - step); i++) std::memcpy(words + i * to.width, &square[i], sizeof square[i]);
@@ -66,17 +74,26 @@ inline void pack_rows(const Rows<const Source>& w, int inputs, const Panels& to)
 // Packs w[inputs][outputs]; the reduction runs down its columns.
 template <class Number, class Source>
 inline void pack_columns(const Rows<const Source>& w, int inputs, const Panels& to) {
-  for (int begin = 0; begin < to.outputs; begin += to.width) {
-    uint32_t* words = to.at(begin);
-    const int end = std::min(begin + to.width, to.outputs);
-    for (int k = 0; k < inputs; k += STEP<Number>, words += to.width) {
-      const Source *first = w[k], *second = STEP<Number> == 2 && k + 1 < inputs ? w[k + 1] : nullptr;
-      for (int n = begin; n < end; n += LANES) {
+  constexpr int AHEAD = 8;
+  for (int k = 0; k < inputs; k += STEP<Number>) {
+    for (int i = k + AHEAD; i < std::min(k + AHEAD + STEP<Number>, inputs); i++) fetch(w[i], to.outputs);
+    const Source *first = w[k], *second = STEP<Number> == 2 && k + 1 < inputs ? w[k + 1] : nullptr;
+    for (int begin = 0; begin < to.outputs; begin += to.width) {
+      uint32_t* words = to.at(begin) + int64_t(k / STEP<Number>) * to.width;
+      for (int n = begin; n < std::min(begin + to.width, to.outputs); n += LANES) {
         const Words some = words_down<Number>(first + n, second ? second + n : nullptr, to.outputs - n);
         std::memcpy(words + n - begin, &some, sizeof some);
       }
     }
   }
+}
+
+// The same, into memory that is taken for it.
+template <class Number, class Source>
+inline Panels columns_of(const Rows<const Source>& w, int inputs, int outputs, Workspace& memory) {
+  const Panels to = take_panels<Number>(outputs, inputs, memory);
+  pack_columns<Number>(w, inputs, to);
+  return to;
 }
 
 // A left operand: its rows, and how far the words of one row are apart.
@@ -85,13 +102,7 @@ struct Left {
   Rows<const Number> rows;
   const Panels* panels;  // in place of rows
   int64_t step_bytes() const { return panels ? panels->width * 4 : 4; }
-  template <int ROWS>
-  void find(int first, int count, const char* (&row)[ROWS]) const {  // of missing rows at the end, the last one again
-    for (int r = 0; r < ROWS; r++) {
-      const int at = std::min(first + r, count - 1);
-      row[r] = panels ? reinterpret_cast<const char*>(panels->at(at)) : reinterpret_cast<const char*>(rows[at]);
-    }
-  }
+  const char* operator[](int i) const { return panels ? reinterpret_cast<const char*>(panels->at(i)) : reinterpret_cast<const char*>(rows[i]); }
 };
 template <class Number>
 inline Left<Number> left_rows(const Number* base, int64_t stride, const int32_t* list = nullptr) { return {{base, stride, list}, nullptr}; }
@@ -123,7 +134,7 @@ template <class Number, int VECTORS, class Out>
 [[gnu::noinline]] void block(const Left<Number>& left, int first, int count, const Panels& right, int output, const Rows<Out>& out, bool accumulate) {
   constexpr int ROWS = BLOCK_ROWS<VECTORS>, WIDTH = VECTORS * LANES;
   const char* row[ROWS];
-  left.find(first, count, row);
+  for (int r = 0; r < ROWS; r++) row[r] = left[std::min(first + r, count - 1)];
   Floats sums[ROWS][VECTORS] = {};
   add_steps<Number, ROWS, VECTORS>(row, left.step_bytes(), right.at(output), right, sums);
   Out edge[ROWS][WIDTH];

@@ -35,13 +35,12 @@ inline void each_tile(int begin, int end, int most, F&& f) {
 // Each token's sum over its pairs, which lie far apart: those of a token some way ahead are fetched meanwhile.
 template <class Number>
 inline void sum_pairs(const ExpertsCall& call, const Number* pair_XD, const int32_t* place_X, Number* sum_ND) {
-  constexpr int AHEAD = 4, LINE = 64 / int(sizeof(Number));
+  constexpr int AHEAD = 4;
   const int D = call.hidden, k = call.choices;
   share_rows(*call.threads, call.tokens, [&](int begin, int end) {
     for (int n = begin; n < end; n++) {
       const int32_t* place_k = place_X + int64_t(n) * k;
-      for (int j = 0; j < k && n + AHEAD < end; j++)
-        for (int i = 0; i < D; i += LINE) __builtin_prefetch(pair_XD + int64_t(place_k[AHEAD * k + j]) * D + i);
+      for (int j = 0; j < k && n + AHEAD < end; j++) fetch(pair_XD + int64_t(place_k[AHEAD * k + j]) * D, D);
       each_vector(D, [&](int i, int count) {
         Floats sum = zero();
         for (int j = 0; j < k; j++) sum += floats_at(pair_XD + int64_t(place_k[j]) * D + i, count);
@@ -136,9 +135,9 @@ inline void experts_backward_as(const ExpertsCall& call) {
     float* const ddown_DF = of_weights ? call.ddown_EDF + e * D * F : nullptr;
     if (begin == end && of_weights) std::fill_n(dgate_up_2FD, 2 * F * D, 0.f), std::fill_n(ddown_DF, D * F, 0.f);
     if (begin == end) return;
-    const Panels down = take_panels<Number>(F, D, own), gate_up = take_panels<Number>(D, 2 * F, own);
-    pack_columns<Number>(Rows<const float>{call.down_EDF + e * D * F, F}, D, down);
-    if (call.dx_ND) pack_columns<Number>(Rows<const float>{call.gate_up_E2FD + e * 2 * F * D, D}, 2 * F, gate_up);
+    const Panels down = columns_of<Number>(Rows<const float>{call.down_EDF + e * D * F, F}, D, F, own);
+    Panels gate_up{};
+    if (call.dx_ND) gate_up = columns_of<Number>(Rows<const float>{call.gate_up_E2FD + e * 2 * F * D, D}, 2 * F, D, own);
     float* dactive_RF = own.take<float>(BACKWARD_TILE * F);
     Number *active_RF = own.take<Number>(BACKWARD_TILE * F), *dgate_up_R2F = own.take<Number>(BACKWARD_TILE * 2 * F);
     const uintptr_t mark = own.mark();
@@ -151,20 +150,16 @@ inline void experts_backward_as(const ExpertsCall& call) {
       if (call.dx_ND) multiply(left_rows(dgate_up_R2F, 2 * F), rows, gate_up, Rows<Number>{dx_XD + first * D, D});
       if (!of_weights) return;
       own.release(mark);
-      const auto columns = [&](const Number* base, int size, const int32_t* list) {
-        const Panels panels = take_panels<Number>(size, rows, own);
-        pack_columns<Number>(Rows<const Number>{base, size, list}, rows, panels);
-        return panels;
-      };
-      const Panels dgates = columns(dgate_up_R2F, 2 * F, nullptr), inputs = columns(x_ND, D, token_R);
+      const Panels dgates = columns_of<Number>(Rows<const Number>{dgate_up_R2F, 2 * F}, rows, 2 * F, own);
+      const Panels inputs = columns_of<Number>(Rows<const Number>{x_ND, D, token_R}, rows, D, own);
       multiply(left_columns<Number>(dgates), 2 * F, inputs, Rows<float>{dgate_up_2FD, D}, first > begin);
-      const Panels douts = columns(dout_ND, D, token_R), actives = columns(active_RF, F, nullptr);
+      const Panels douts = columns_of<Number>(Rows<const Number>{dout_ND, D, token_R}, rows, D, own);
+      const Panels actives = columns_of<Number>(Rows<const Number>{active_RF, F}, rows, F, own);
       multiply(left_columns<Number>(douts), D, actives, Rows<float>{ddown_DF, F}, first > begin);
     });
   });
   if (call.dx_ND) sum_pairs(call, dx_XD, sorted.place_X, static_cast<Number*>(call.dx_ND));
-  if (call.dweight_Nk)
-    for (int pair = 0; pair < X; pair++) store_number(static_cast<Number*>(call.dweight_Nk) + pair, dweight_X[sorted.place_X[pair]]);
+  for (int pair = 0; pair < X; pair++) store_number(static_cast<Number*>(call.dweight_Nk) + pair, dweight_X[sorted.place_X[pair]]);
 }
 
 inline void experts_forward(const ExpertsCall& call) { call.bf16 ? experts_forward_as<Bf16>(call) : experts_forward_as<float>(call); }

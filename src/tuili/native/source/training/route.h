@@ -43,19 +43,17 @@ inline void choose(const RouteCall& call, int n, const float* logit_E, float* va
   constexpr float TAKEN = -INFINITY, FORBIDDEN = -1e29f;  // a forbidden one is taken when no other is left
   const int E = call.experts;
   const float* random_E = call.explores_N && call.explores_N[n] ? call.random_NE + int64_t(n) * E : nullptr;
-  const auto take = [&](int j) { value_E[expert_k[j] = first_largest(value_E, E)] = TAKEN; };
-  const auto begin = [&](const float* first, const float* second) {
-    each_vector(E, [&](int i, int count) {
-      store_up_to(value_E + i, load_up_to(first + i, count) + (second ? load_up_to(second + i, count) : zero()), count);
+  for (int j = 0; j < call.choices; j++) {
+    const float *from_E = j && random_E ? random_E : logit_E, *bias_E = j && !random_E ? call.bias_E : nullptr;
+    if (j <= 1) each_vector(E, [&](int i, int count) {
+      store_up_to(value_E + i, load_up_to(from_E + i, count) + (bias_E ? load_up_to(bias_E + i, count) : zero()), count);
     });
-    for (int e = 0; e < E && call.allowed_E; e++)
+    for (int e = 0; e < E && j <= 1 && call.allowed_E; e++)
       if (!is_allowed(call, e)) value_E[e] = FORBIDDEN;
-  };
-  begin(logit_E, nullptr);
-  take(0);
-  begin(random_E ? random_E : logit_E, random_E ? nullptr : call.bias_E);
-  value_E[expert_k[0]] = TAKEN;
-  for (int j = 1; j < call.choices; j++) take(j);
+    if (j == 1) value_E[expert_k[0]] = TAKEN;
+    expert_k[j] = first_largest(value_E, E);
+    value_E[expert_k[j]] = TAKEN;
+  }
 }
 
 inline int route_tiles(const RouteCall& call) { return padded(call.tokens, ROUTE_TILE) / ROUTE_TILE; }
@@ -121,8 +119,7 @@ inline void route_backward_as(const RouteCall& call) {
   Workspace memory(call.workspace, call.workspace_bytes);
   const int64_t width = padded(E, STEP<Number>);
   Number* dlogit_NE = memory.take<Number>(N * width);
-  const Panels matrix = take_panels<Number>(D, E, memory);
-  pack_columns<Number>(Rows<const float>{call.weight_ED, D}, E, matrix);
+  const Panels matrix = columns_of<Number>(Rows<const float>{call.weight_ED, D}, E, D, memory);
   share_items(*call.threads, route_tiles(call), route_tile_bytes<Number>(call), memory, [&](int tile, Workspace& own) {
     const int first = tile * ROUTE_TILE, rows = std::min(ROUTE_TILE, N - first);
     float *score_k = own.take<float>(call.choices), *dlogit_E = own.take<float>(width);
@@ -140,9 +137,9 @@ inline void route_backward_as(const RouteCall& call) {
     const uintptr_t mark = own.mark();
     for (int first = 0; first < N; first += ROUTE_TILE, own.release(mark)) {
       const int rows = std::min(ROUTE_TILE, N - first);
-      const Panels dlogits = take_panels<Number>(E, rows, own), inputs = take_panels<Number>(columns, rows, own);
-      pack_columns<Number>(Rows<const Number>{dlogit_NE + first * width, width}, rows, dlogits);
-      pack_columns<Number>(Rows<const Number>{static_cast<const Number*>(call.x_ND) + int64_t(first) * D + begin, D}, rows, inputs);
+      const Number* x_RD = static_cast<const Number*>(call.x_ND) + int64_t(first) * D + begin;
+      const Panels dlogits = columns_of<Number>(Rows<const Number>{dlogit_NE + first * width, width}, rows, E, own);
+      const Panels inputs = columns_of<Number>(Rows<const Number>{x_RD, D}, rows, columns, own);
       multiply(left_columns<Number>(dlogits), E, inputs, Rows<float>{call.dweight_ED + begin, D}, first > 0);
     }
   });
