@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmarks.harness.command import Measured, run
+from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure, time_runs
 from tuili.model import TuiliForCausalLM, preset, set_kernels
 from tuili.native import Library, load
@@ -56,6 +56,7 @@ def measure(
             figures[f"{key}_tokens"] = Figure("tokens/s", [ids_BT.numel() / ms * 1e3 for ms in time.runs])
             figures[f"{key}_kept"] = Figure("MiB", [kept_bytes(step, models[name]) / MIB])
             if name != "joint":
+                figures[f"{key}_over_joint"] = ratio(figures[f"{key}_tokens"], figures[f"{length}_joint_tokens"])
                 figures[f"{key}_apart"] = Figure("share of the norm", [apart(step(), reference)])
             if device.type == "cuda":
                 figures[f"{key}_peak"] = Figure("MiB", [peak_bytes(step) / MIB])

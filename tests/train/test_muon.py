@@ -10,7 +10,7 @@ from torch.optim import Muon
 from tuili.train.muon import StackedMuon, orthogonalised
 
 SHAPES = ((24, 24), (24, 40), (40, 24), (24, 24), (8, 24), (40, 24))
-"""Square, lying and standing matrices; the standing ones go through the iteration with the lying one."""
+"""Square, lying and standing matrices."""
 
 
 def matrices() -> list[Tensor]:
@@ -53,6 +53,8 @@ COEFFICIENTS = (3.4445, -4.775, 2.0315)
 
 def iterated(matrix_rc: Tensor, dtype: torch.dtype) -> Tensor:
     """The iteration of `torch.optim.Muon` in a number format."""
+    if matrix_rc.shape[0] > matrix_rc.shape[1]:
+        return iterated(matrix_rc.mT, dtype).mT
     a, b, c = COEFFICIENTS
     x_rc = matrix_rc.to(dtype)
     x_rc = x_rc / x_rc.norm()
@@ -63,7 +65,7 @@ def iterated(matrix_rc: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 @pytest.mark.parametrize("noise", [1.0, 0.1, 0.01])
-@pytest.mark.parametrize("shape", [(24, 40), (32, 192), (96, 256), (64, 64)])
+@pytest.mark.parametrize("shape", [(24, 40), (192, 32), (96, 256), (64, 64)])
 def test_singular_values_are_as_exact_as_those_of_torch(shape: tuple[int, int], noise: float) -> None:
     """Also where small ones lie beside large ones: a matrix of low rank and noise."""
     rows, columns = shape

@@ -48,7 +48,7 @@ def test_what_is_kept_grows_as_the_tokens_but_for_the_form_of_one_pass(models):
 def test_every_length_and_form_is_measured():
     config, figures = measure(size="nano", lengths=(32, 48), tokens=64, runs=2, warmup=0)
     expected = {f"{n}_{form}_{of}" for n in (32, 48) for form in ("joint", "native") for of in ("tokens", "kept")}
-    expected |= {"32_native_apart", "48_native_apart"}
+    expected |= {f"{length}_native_{what}" for length in (32, 48) for what in ("apart", "over_joint")}
     assert set(figures) == expected
     assert {len(figures[f"32_{form}_tokens"].runs) for form in ("joint", "native")} == {2}
     assert config["device"] == "cpu"
