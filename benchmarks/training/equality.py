@@ -19,8 +19,8 @@ from tuili.config import load_recipe
 from tuili.train import Recipe, read_log, train
 
 TEXTS = {
-    "short": ("data.levels=[1]", "train.rows=4", "train.length=288"),
-    "long": ("data.levels=[0,0,0,0,1]", "train.rows=1", "train.length=1024", "model.overrides.group_layers=1"),
+    "short": ("data.levels=[1]", "train.rows=2", "train.length=288"),
+    "long": ("data.levels=[0,0,0,0,1]", "train.rows=1", "train.length=1024"),
 }
 
 
@@ -58,7 +58,13 @@ def measure(
 
 def losses(recipe: str, overrides: tuple[str, ...], threads: int = 1) -> list[float]:
     """The loss of every step of a new run in one process."""
-    fixed = ("train.replicas=1", "train.device=cpu", "log.interval=1", "checkpoint.interval=100000")
+    fixed = (
+        "train.replicas=1",
+        "train.accumulation=1",
+        "train.device=cpu",
+        "log.interval=1",
+        "checkpoint.interval=100000",
+    )
     settings = load_recipe(recipe, (*overrides, *fixed), Recipe)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
