@@ -31,7 +31,7 @@ def measure(runs: int = 1, overrides: tuple[str, ...] = ()) -> Measured:
         "steps": reports[0]["steps"],
         "tokens": reports[0]["tokens_trained"],
         "problems": reports[0]["evaluation"]["settings"]["per_cell"],
-        "goal": "lowest_accuracy >= 0.90 and seconds <= 720",
+        "goal": "lowest_accuracy >= 0.90 and seconds <= 360",
     }, figures
 
 

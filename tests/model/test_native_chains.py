@@ -85,6 +85,22 @@ def test_a_short_convolution(rows: int, tokens: int, hidden: int) -> None:
     check("convolve", torch.float32, draw(rows, tokens, hidden), draw(3, hidden), reach_BT)
 
 
+@pytest.mark.parametrize(("tokens", "distances"), [(9, 0), (0, 3)])
+def test_a_convolution_over_nothing_changes_nothing(tokens: int, distances: int) -> None:
+    embeds_BTM, weight_WM = draw(1, tokens, 16).requires_grad_(), draw(distances, 16).requires_grad_()
+    convolved_BTM = native_chains.convolve(embeds_BTM, weight_WM, torch.arange(tokens)[None])
+    convolved_BTM.sum().backward()
+    assert torch.equal(convolved_BTM, embeds_BTM)
+    assert torch.equal(embeds_BTM.grad, torch.ones_like(embeds_BTM))
+    assert weight_WM.grad is not None and not weight_WM.grad.any()
+
+
+def test_a_format_that_the_library_does_not_write_is_refused() -> None:
+    """It would write beyond the end of the result."""
+    with pytest.raises(AssertionError):
+        native_chains.rms_norm(draw(2, 8), torch.ones(8), 1e-6, torch.float16)
+
+
 @both_formats
 @pytest.mark.parametrize("vocabulary", [5, 64, 203])
 def test_the_loss_of_tokens(dtype: torch.dtype, vocabulary: int) -> None:

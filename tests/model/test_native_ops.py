@@ -115,6 +115,13 @@ def test_what_needs_no_gradient_gets_none() -> None:
     assert all(parameter.grad.isfinite().all() for parameter in experts.parameters())
 
 
+def test_without_tokens_all_gradients_are_zero() -> None:
+    experts = layer()
+    set_kernels(experts, fused=False, native=True)
+    experts(tokens(experts, 0).requires_grad_())[0].sum().backward()
+    assert all(parameter.grad is not None and not parameter.grad.any() for parameter in experts.parameters())
+
+
 def test_a_loss_of_logits_alone_has_the_gradients_of_the_router() -> None:
     experts, found = layer(), []
     hidden = tokens(experts, 20).requires_grad_()

@@ -24,11 +24,13 @@ def run(instruction_set: str, *arguments: str) -> subprocess.CompletedProcess[st
 
 
 @pytest.mark.parametrize("instruction_set", SETS)
-def test_its_products_and_steps_pass_all_tests(instruction_set: str):
+def test_what_it_computes_passes_all_tests(instruction_set: str):
     runs_here = instruction_sets()
     if instruction_set not in runs_here:
         pytest.skip(f"this processor runs {', '.join(runs_here)} alone")
-    files = [f"tests/native/test_{name}.py" for name in ("products", "step", "verifier")]
+    native = ("test_products", "test_step", "test_verifier", "training/test_blocks")
+    model = ("native_ops", "native_attention", "native_chains")
+    files = [*(f"tests/native/{name}.py" for name in native), *(f"tests/model/test_{name}.py" for name in model)]
     done = run(instruction_set, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files)
     assert done.returncode == 0, done.stdout
 

@@ -169,6 +169,16 @@ def test_code_that_has_changed_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     assert re.search(r"began: code from \w{12} to \w{12}; ", go(RECIPE, tmp_path, resume=True)[1])
 
 
+def test_a_run_from_before_there_were_kernels_goes_on_by_torch(tmp_path: Path) -> None:
+    folder = TrainingFolder(tmp_path, RECIPE)
+    folder.tokenizer.mkdir()
+    folder.begin(EAGER)
+    run = json.loads(folder.run_file.read_text())
+    del run["kernels"], run["recipe"]["train"]["kernels"]
+    folder.run_file.write_text(json.dumps(run))
+    assert folder.recorded_settings(resume=True) == EAGER.settings()
+
+
 @pytest.mark.parametrize("key", ["precision", "device", "environment"])
 def test_a_run_json_that_lacks_something_is_damaged(key: str, tmp_path: Path) -> None:
     folder = TrainingFolder(tmp_path, RECIPE)

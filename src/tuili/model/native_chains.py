@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from tuili.model.native_ops import calls
+from tuili.model.native_ops import NUMBERS, calls
 from tuili.native.training import ROWS_OF_A_PIECE, Chain, RowsRecord
 
 
@@ -39,7 +39,7 @@ def gated_silu(gate_up: Tensor) -> Tensor:
 
 def convolve(embeds_BTM: Tensor, weight_WM: Tensor, reach_BT: Tensor) -> Tensor:
     """`kernels.convolve`."""
-    assert embeds_BTM.dtype is torch.float32 and reach_BT.dtype is torch.int64
+    assert embeds_BTM.dtype is weight_WM.dtype is torch.float32 and reach_BT.dtype is torch.int64
     return _Convolution.apply(embeds_BTM.contiguous(), weight_WM, reach_BT.contiguous())  # type: ignore[no-any-return]
 
 
@@ -54,6 +54,7 @@ class _Norm(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, gain: Tensor, cos: Tensor | None, sin: Tensor | None, eps: float, dtype: torch.dtype
     ) -> Tensor:
+        assert all(tensor is None or tensor.dtype is torch.float32 for tensor in (gain, cos, sin))
         ctx.save_for_backward(x, gain, cos, sin)
         ctx.eps, ctx.dtype = eps, dtype
         out = torch.empty(x.shape, dtype=dtype)
@@ -101,7 +102,8 @@ class _Convolution(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dout_BTM: Tensor) -> tuple[Tensor, Tensor, None]:
         embeds_BTM, weight_WM, reach_BT = ctx.saved_tensors
-        dx, sums = torch.empty_like(embeds_BTM), torch.zeros(-(-reach_BT.numel() // ROWS_OF_A_PIECE), *weight_WM.shape)
+        pieces = -(-reach_BT.numel() // ROWS_OF_A_PIECE)
+        dx, sums = torch.empty_like(embeds_BTM), torch.zeros(max(1, pieces), *weight_WM.shape)
         tensors = {"dout": dout_BTM.contiguous(), "dx": dx, "gain": weight_WM, "target": reach_BT, "sums": sums}
         _run(Chain.CONVOLUTION, embeds_BTM, heads=len(weight_WM), **tensors)
         return dx, sums[0].clone(), None
@@ -141,15 +143,14 @@ def _run(
 ) -> None:
     """Call the library for rows of as many numbers as the last dimension of x; a gated unit has twice `size`."""
     assert all(tensor.is_contiguous() and tensor.is_cpu for tensor in tensors.values() if tensor is not None)
-    bf16 = x.dtype is torch.bfloat16
-    assert bf16 or x.dtype is torch.float32
+    assert x.dtype in NUMBERS and (out_dtype is None or out_dtype in NUMBERS)
     record = RowsRecord(
         x=x.data_ptr(),
         number=number,
         rows=x.numel() // x.shape[-1],
         size=size or x.shape[-1],
-        heads=heads or (x.shape[-2] if x.ndim > 2 else 1),
-        bf16=bf16,
+        heads=heads if heads is not None else x.shape[-2] if x.ndim > 2 else 1,
+        bf16=x.dtype is torch.bfloat16,
         out_bf16=out_dtype is torch.bfloat16,
         **{name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None},
     )

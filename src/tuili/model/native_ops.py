@@ -107,7 +107,7 @@ class _Mixture(torch.autograd.Function):
             products.dout, products.dweight = _place(dout_ND := dout_ND.contiguous()), _place(dweight_Nk)
             calls().run("experts", products, backward=True)
             dweight_Nk = dweight_Nk if given_Nk is None else dweight_Nk + given_Nk
-        drouter_ED = torch.empty_like(router_ED)
+        drouter_ED = torch.zeros_like(router_ED)  # without tokens nothing is written
         dlogits_NE, dweight_Nk = (None if grad is None else grad.contiguous() for grad in (dlogits_NE, dweight_Nk))
         routing.dlogits, routing.dweight = _place(dlogits_NE), _place(dweight_Nk)
         routing.dx, routing.dmatrix = _place(dx_ND), _place(drouter_ED)

@@ -153,6 +153,9 @@ class TrainingFolder(RunFolder):
             return None
         try:
             self._environment = dict(then.pop("environment"))
+            # Runs that began before there were kernels to choose from train by torch alone.
+            then["recipe"]["train"] = {"kernels": "auto"} | then["recipe"]["train"]
+            then = {"kernels": "torch"} | then
             settings = {name: then.pop(name) for name in PLAN_SETTINGS}
         except (ValueError, LookupError, TypeError) as error:
             raise self.damaged() from error

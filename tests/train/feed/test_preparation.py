@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,7 +23,7 @@ from tuili.train.build import training_stream
 from tuili.train.dist.group import ReplicaDied, SingleProcess
 from tuili.train.feed import preparation
 from tuili.train.feed.blocks import deal_blocks, decode_blocks, encode_blocks
-from tuili.train.feed.preparation import deserves_a_process, preparing
+from tuili.train.feed.preparation import SIZE, _received, deserves_a_process, preparing
 
 RECIPE = small("train.seed=2", steps=3)
 
@@ -64,6 +67,16 @@ def test_a_run_with_blocks_from_another_process_ends_with_the_same_bits(
     assert (tmp_path / "model/model.safetensors").read_bytes() == (run / "model/model.safetensors").read_bytes()
 
 
+def test_files_of_the_working_directory_are_no_modules_of_it(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "struct.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [place for place in sys.path if place])
+    with preparing(RECIPE.stream, run / "tokenizer", StreamState()) as blocks:
+        next(blocks)
+
+
 def test_an_error_comes_in_the_place_of_a_block(run: Path) -> None:
     config = RECIPE.stream.model_copy(update={"length": 8})
     with (
@@ -85,6 +98,20 @@ def test_a_killed_process_is_a_dead_replica(run: Path) -> None:
         with pytest.raises(ReplicaDied, match="the process that prepares the data was killed by SIGKILL"):
             list(blocks)
     eventually(lambda: set(children()) <= before, "the process is left behind")
+
+
+@pytest.mark.parametrize("written", [3, 50, -1])
+def test_a_process_killed_in_the_middle_of_a_block_is_a_dead_replica(stream: BlockStream, written: int) -> None:
+    """Where it mostly dies: it waits for room in the pipe, with a part of a block written."""
+    block = next(stream)
+    data = encode_blocks([block], stream.state)
+    message = SIZE.pack(len(data)) + data
+    process = subprocess.Popen(["sleep", "60"])
+    process.kill()
+    blocks = _received(process, io.BytesIO(message + message[:written]))
+    assert same(next(blocks)[0], block)
+    with pytest.raises(ReplicaDied, match="the process that prepares the data was killed by SIGKILL"):
+        next(blocks)
 
 
 def children() -> list[int]:

@@ -58,11 +58,13 @@ def preparing(config: StreamConfig, tokenizer: Path, state: StreamState) -> Iter
     """
     request = {"stream": config.model_dump_json(), "tokenizer": str(tokenizer), "state": asdict(state)}
     command = [sys.executable, "-m", "tuili.train.feed.preparation"]
+    # It finds modules where this one does, and not first in the working directory, as it else would by its command.
+    places = os.pathsep.join(place or str(Path.cwd()) for place in sys.path)
+    environment = os.environ | {"PYTHONPATH": places, "PYTHONSAFEPATH": "1"}
     # This process decides what follows from a signal; a new one inherits which it does not hear.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-    places = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
-        process = subprocess.Popen(command, env=places, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     assert process.stdin is not None and process.stdout is not None
@@ -78,8 +80,7 @@ def preparing(config: StreamConfig, tokenizer: Path, state: StreamState) -> Iter
 
 
 def _received(process: subprocess.Popen[bytes], source: IO[bytes]) -> PreparedBlocks:
-    while size := source.read(SIZE.size):
-        data = source.read(*SIZE.unpack(size))
+    while (data := _message(source)) is not None:
         head = json.loads(data.partition(b"\n")[0])
         if "error" in head:
             raise getattr(tuili.errors, head["kind"], TuiliError)(head["error"])
@@ -89,6 +90,15 @@ def _received(process: subprocess.Popen[bytes], source: IO[bytes]) -> PreparedBl
     if code < 0:
         raise ReplicaDied(f"the process that prepares the data was killed by {signal.Signals(-code).name}")
     raise TuiliError(f"the process that prepares the data ended with exit code {code}")
+
+
+def _message(source: IO[bytes]) -> bytes | None:
+    """The next message; None where the process has ended, also in the middle of one."""
+    if len(size := source.read(SIZE.size)) < SIZE.size:
+        return None
+    (length,) = SIZE.unpack(size)
+    data = source.read(length)
+    return data if len(data) == length else None
 
 
 def _main() -> None:
