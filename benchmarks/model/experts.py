@@ -1,7 +1,7 @@
 """Forward and backward of one expert block, beside a dense network of equal active size and other expert code.
 
-Every contender maps the same T tokens and gives the gradients of the tokens and of all its weights. Our block runs by
-the native library where that is to be had, and by torch beside it. Our blocks, their loop twin and Mixtral's block have
+Every contender maps the same T tokens and gives the gradients of the tokens and of all its weights. Our block and the
+dense network run by the native library where that is to be had, and our block by torch, too. Our blocks, their loop twin and Mixtral's block have
 a router each, which is part of the time; the dense network has none. Routers are untrained, so that the load is nearly
 even. Each run has new tokens, the same for all contenders.
 
@@ -83,7 +83,7 @@ def contenders(config: TuiliConfig) -> dict[str, nn.Module]:
     blocks = {"dense": dense, "ours": ours, "ours_by_torch": by_torch, **others}
     compiles = can_compile("auto", torch.device("cpu"))
     for name, module in blocks.items():
-        native = name == "ours" and isinstance(load(), Library)
+        native = name in ("dense", "ours") and isinstance(load(), Library)
         set_kernels(module.train(), fused=compiles, native=native)
     return blocks
 
