@@ -1,9 +1,9 @@
 """Forward and backward of one expert block, beside a dense network of equal active size and other expert code.
 
 Every contender maps the same T tokens and gives the gradients of the tokens and of all its weights. Our block and the
-dense network run by the native library where that is to be had, and our block by torch, too. Our blocks, their loop twin and Mixtral's block have
-a router each, which is part of the time; the dense network has none. Routers are untrained, so that the load is nearly
-even. Each run has new tokens, the same for all contenders.
+dense network run by the native library where that is to be had, and our block by torch, too. Our blocks, their loop
+twin and Mixtral's block have a router each, which is part of the time; the dense network has none. Routers are
+untrained, so that the load is nearly even. Each run has new tokens, the same for all contenders.
 
 Dimensions: N runs, then tokens; T tokens of a run, M model width, D the same in our block, k experts of a token.
 """

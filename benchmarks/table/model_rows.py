@@ -129,13 +129,14 @@ MODEL = (
     ),
     *(
         bench(
-            f"`{size}`, bf16: time of an expert block over a dense block of equal active size, forward and backward",
+            f"`{size}`, bf16, {tokens:,} tokens: time of an expert block over a dense one of equal active size",
             "experts",
-            f"{size}_bf16_4096_ours_over_dense",
+            f"{size}_bf16_{tokens}_ours_over_dense",
             "{:.2f}",
             "1.15",
         )
         for size in ("nano", "micro")
+        for tokens in (1024, 4096)
     ),
 )
 
