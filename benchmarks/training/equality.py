@@ -2,7 +2,8 @@
 
 Both start from the same weights and read the same blocks. A third run is the twin's on two threads in place of one: how
 far it is from the first tells what the order of sums alone does. `short` documents are problems of the first level,
-some to a row; `long` ones those of the fifth, a few to a row of 1,024 tokens.
+some to a row; `long` ones those of the fifth, a few to a row of 768 tokens. AdamW by default: Muon amplifies rounding
+until two runs of one form are as far apart as two forms (docs/log.md).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def measure(
     steps: int = 200,
     precisions: tuple[str, ...] = ("fp32", "bf16"),
     texts: tuple[str, ...] = tuple(TEXTS),
-    optimizers: tuple[str, ...] = ("adamw", "muon"),
+    optimizers: tuple[str, ...] = ("adamw",),
     overrides: tuple[str, ...] = (),
 ) -> Measured:
     """The largest distance between losses at one step, by number format, length of texts and optimizer."""
