@@ -76,7 +76,7 @@ def differences(recipe: Recipe, steps: int, bf16: bool) -> dict[str, list[float]
     rounding = torch.finfo(torch.bfloat16 if bf16 else torch.float32).eps / 2
     with torch.no_grad():
         for weight in nudged.parameters():
-            weight *= 1 + rounding * torch.empty_like(weight).uniform_(-1, 1)
+            weight.mul_(1 + rounding * torch.empty_like(weight).uniform_(-1, 1))
     models = {"twin": _Run(twin, recipe, native=False), "native": _Run(native, recipe, native=True)}
     models["nudged"] = _Run(nudged, recipe, native=False)
     kept: dict[str, list[float]] = {"at_once": [], "apart": [], "nudged": [], "loss": []}
