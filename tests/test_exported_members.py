@@ -53,7 +53,7 @@ FACES = {
         unseen_problems
     """,
     "train": """
-        DataConfig ExecutionPlan ModelConfig RUN_FILE Recipe RunFolder TrainingResult
+        DataConfig ExecutionPlan ModelConfig Objective RUN_FILE Recipe RunFolder TrainingResult
         build_model build_sources can_compile keep_freed_memory read_log train training_stream warmup_cosine
     """,
     "posttrain": """

@@ -27,8 +27,7 @@ from tuili.config import load_recipe
 from tuili.data import Block
 from tuili.model import TuiliForCausalLM, set_kernels
 from tuili.store import Tokenizer
-from tuili.train import Recipe, build_model, can_compile, train, training_stream
-from tuili.train.objective import Objective
+from tuili.train import Objective, Recipe, build_model, can_compile, train, training_stream
 
 TEXTS = {
     "short": ("data.levels=[1]", "train.rows=2", "train.length=288"),

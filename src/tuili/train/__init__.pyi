@@ -4,6 +4,7 @@ from .feed.stream import DataConfig, build_sources
 from .folder import RUN_FILE, RunFolder
 from .log import read_log
 from .memory import keep_freed_memory
+from .objective import Objective
 from .recipe import ModelConfig, Recipe
 from .run import TrainingResult, train
 from .schedule import warmup_cosine
@@ -13,6 +14,7 @@ __all__ = [
     "DataConfig",
     "ExecutionPlan",
     "ModelConfig",
+    "Objective",
     "Recipe",
     "RunFolder",
     "TrainingResult",
