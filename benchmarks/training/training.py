@@ -7,7 +7,7 @@ their exits in the mean shares of the recipe, so that tokens a second alone woul
 second are therefore given too: our operations a second over those of a token that runs all layers, as every token of
 Mixtral does. Mixtral reads the same documents from memory, in the fastest of the Trainer's variants here, with as many
 documents a step. The Trainer runs in one process on all cores, its default; our training divides itself into replicas.
-With `--before COMMIT` the training of that commit, by its own sources and defaults, runs beside them.
+The training of an earlier commit, `--before COMMIT`, runs beside them by its own sources and defaults.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from tuili.config import load_recipe
 from tuili.model import TuiliConfig, count_parameters, transformers_tokenizer
 from tuili.train import Recipe
 
+WITHOUT_NATIVE_KERNELS = "ce60c11"
+"""The last commit whose training had no native kernels. A clone must reach back to it; an empty name leaves it out."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -40,7 +42,7 @@ def measure(
     recipe: str = "nano",
     steps: int = 15,
     runs: int = 5,
-    before: str = "",
+    before: str = WITHOUT_NATIVE_KERNELS,
     overrides: tuple[str, ...] = (),
 ) -> Measured:
     """Rates of our training, Mixtral's and the products', in turns, in runs of `steps` steps, for each model size."""

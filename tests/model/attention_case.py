@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import pytest
 import torch
 from torch import Tensor
 
+from tests.model.conftest import tiny_model, tokens
+from tuili.model import layers, set_kernels
 from tuili.model.attention import KeyValues, View, attend, attend_joint, blend_weights, layered_view
 from tuili.model.cache import add_to_units, unit_means
 from tuili.model.reach import Reach
@@ -91,3 +94,29 @@ class Case:
             float((fast.float() - slow).abs().max() / slow.abs().max().clamp(min=0.1))
             for slow, fast in zip(*results, strict=True)
         ]
+
+
+def assert_models_train_alike(form: str, padded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model by `native` or `flex` and one by torch have one loss and gradients, over packed documents.
+
+    With padding between the documents both attend by torch.
+    """
+    labels, positions = tokens(2, 60), torch.arange(60)[None] % 25
+    mask = torch.ones(2, 60, dtype=torch.long)
+    if padded:
+        mask[0, 20:30] = 0
+    results, calls = [], []
+    attention = getattr(layers, f"attend_{form}")
+    monkeypatch.setattr(layers, f"attend_{form}", lambda *inputs: calls.append(0) or attention(*inputs))
+    for chosen in (False, True):
+        model = tiny_model().train()
+        set_kernels(model, fused=False, **{form: chosen})
+        loss = model(labels, attention_mask=mask, position_ids=positions, labels=labels * mask - 100 * (1 - mask)).loss
+        loss.backward()
+        results.append({name: weight.grad for name, weight in model.named_parameters()} | {"loss": loss.detach()})
+    assert len(calls) == (0 if padded else 4)
+    for name, slow in results[0].items():
+        assert slow is not None
+        torch.testing.assert_close(
+            results[1][name], slow, rtol=1e-4, atol=1e-5, msg=lambda text, of=name: f"{of}: {text}"
+        )

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch._dynamo.backends.debugging import aot_eager
 from torch.nn.attention.flex_attention import flex_attention
 
-from tests.model.attention_case import ERROR, PACKED, Case
-from tests.model.conftest import tiny_model, tokens
+from tests.model.attention_case import ERROR, PACKED, Case, assert_models_train_alike
+from tests.model.conftest import tiny_model
 from tests.model.flex_on_cpu import differentiable
-from tuili.model import layers
 from tuili.model.attention import KeyValues
 from tuili.model.flex import BLOCK, FlexView, attend_flex, read_all, takes_flex
 from tuili.model.kernels import set_kernels
@@ -122,25 +121,7 @@ def test_every_key_that_is_read_is_in_a_block_and_most_blocks_are_skipped(querie
 
 @pytest.mark.parametrize("padded", [False, True])
 def test_a_model_trains_alike(padded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loss and every weight's gradient over packed documents. With padding between them the twin attends."""
-    labels, positions = tokens(2, 60), torch.arange(60)[None] % 25
-    mask = torch.ones(2, 60, dtype=torch.long)
-    if padded:
-        mask[0, 20:30] = 0
-    results, calls = [], []
-    monkeypatch.setattr(layers, "attend_flex", lambda *inputs: calls.append(0) or attend_flex(*inputs))
-    for by_flex in (False, True):
-        model = tiny_model().train()
-        set_kernels(model, fused=False, flex=by_flex)
-        loss = model(labels, attention_mask=mask, position_ids=positions, labels=labels * mask - 100 * (1 - mask)).loss
-        loss.backward()
-        results.append({name: weight.grad for name, weight in model.named_parameters()} | {"loss": loss.detach()})
-    assert len(calls) == (0 if padded else 4)
-    for name, slow in results[0].items():
-        assert slow is not None
-        torch.testing.assert_close(
-            results[1][name], slow, rtol=1e-4, atol=1e-5, msg=lambda text, of=name: f"{of}: {text}"
-        )
+    assert_models_train_alike("flex", padded, monkeypatch)
 
 
 def test_only_a_training_model_takes_it() -> None:

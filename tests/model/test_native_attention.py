@@ -9,12 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.model.attention_case import ERROR, PACKED, Case
-from tests.model.conftest import tiny_model, tokens
+from tests.model.attention_case import ERROR, PACKED, Case, assert_models_train_alike
 from tests.native.calling import library
-from tuili.model import layers
 from tuili.model.attention import KeyValues
-from tuili.model.kernels import set_kernels
 from tuili.model.native_attention import attend_native, takes_attention
 
 
@@ -85,25 +82,7 @@ def test_threads_change_no_bit(dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("padded", [False, True])
 def test_a_model_trains_alike(padded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loss and every weight's gradient over packed documents. With padding between them it is torch that attends."""
-    labels, positions = tokens(2, 60), torch.arange(60)[None] % 25
-    mask = torch.ones(2, 60, dtype=torch.long)
-    if padded:
-        mask[0, 20:30] = 0
-    results, calls = [], []
-    monkeypatch.setattr(layers, "attend_native", lambda *inputs: calls.append(0) or attend_native(*inputs))
-    for native in (False, True):
-        model = tiny_model().train()
-        set_kernels(model, fused=False, native=native)
-        loss = model(labels, attention_mask=mask, position_ids=positions, labels=labels * mask - 100 * (1 - mask)).loss
-        loss.backward()
-        results.append({name: weight.grad for name, weight in model.named_parameters()} | {"loss": loss.detach()})
-    assert len(calls) == (0 if padded else 4)
-    for name, slow in results[0].items():
-        assert slow is not None
-        torch.testing.assert_close(
-            results[1][name], slow, rtol=1e-4, atol=1e-5, msg=lambda text, of=name: f"{of}: {text}"
-        )
+    assert_models_train_alike("native", padded, monkeypatch)
 
 
 def test_other_number_formats_stay_with_torch() -> None:
