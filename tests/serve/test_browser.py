@@ -246,7 +246,7 @@ def test_thumbs_and_a_correction_reach_the_server(open_page: Open, server: Runni
     ask(page, SUM)
     page.click(".thumb[data-label=down]")
     page.wait_for_selector(".correction")
-    assert page.inner_text(".said") == "Thank you."
+    page.wait_for_selector(".said:text-is('Thank you.')")
     page.keyboard.type("130")
     with page.expect_response("**/v1/feedback") as reply:
         page.keyboard.press("Enter")
