@@ -48,7 +48,8 @@ FACES = {
         response_features rotary route_tokens save_model set_kernels token_loss transformers_tokenizer write_verifier
     """,
     "tasks": """
-        BUILT_IN_DOMAINS Domain Draft LEVELS MUTATION_KINDS Problem SEEDS_PER_SPLIT Split
+        BUILT_IN_DOMAINS Clause Clauses Content Domain Draft LEVELS Language MUTATION_KINDS Problem SEEDS_PER_SPLIT
+        Split Wording
         domain domain_names generate mutants mutate phase result_start same_answer same_form same_last_number score
         unseen_problems
     """,

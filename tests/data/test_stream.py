@@ -155,7 +155,7 @@ def test_a_domain_gives_training_problems_by_level_weight(tokenizer: Tokenizer) 
     source = TaskSource("propositional", {1: 3.0, 2: 1.0}, seed=7)
     records = [source.record(number) for number in range(400)]
     assert [source.record(number) for number in (5, 3)] == [records[5], records[3]]
-    assert all(Split.of_prompt(record.input) is Split.TRAIN for record in records)
+    assert all(record.split is Split.TRAIN for record in records)
     levels = Counter(record.level for record in records)
     assert set(levels) == {1, 2}
     assert levels[1] / 400 == pytest.approx(0.75, abs=0.07)

@@ -53,7 +53,7 @@ class NeedsItsExpert(Oracle):
         self.model = model
 
     def fails(self, problem: Problem) -> bool:
-        self.model.seen.append((problem.domain, Split.of_prompt(problem.prompt)))
+        self.model.seen.append((problem.domain, Split.of_seed(problem.seed)))
         return not self.model.allowed[DOMAINS.index(problem.domain)]
 
 

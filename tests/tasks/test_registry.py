@@ -25,7 +25,7 @@ for level in LEVELS:
     problem = generate("change", 2_000_000_000, 0, level)
     assert [verdict.status for verdict in check_chain(problem.steps, problem.context)] == [Status.VALID]
     assert score(problem, problem.answer) == 1.0
-    assert problem.id == f"change/{level}/2000000000/0"
+    assert problem.id == f"change/{level}/2000000000/0/en/own"
 """
 
 
@@ -93,7 +93,7 @@ class Monotone:
 @pytest.mark.usefixtures("added")
 def test_a_domain_with_too_few_prompts_cannot_fill_every_split():
     domain("monotone", phase=1)(Monotone)
-    split = Split.of_prompt("What is 1 + 1?")
+    split = Split.of_fingerprint(Draft("What is 1 + 1?", (), "2").fingerprint)
     other_split = next(each for each in Split if each is not split)
     assert generate("monotone", split.seed(0), 0, 1).answer == "2"
     with pytest.raises(InputError, match="monotone"):

@@ -7,6 +7,7 @@ of a response is left to `tuili.steps`, problems and their splits to `tuili.task
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from tuili.tasks import LEVELS, Problem, Split, domain_names
 
 GENERATED_SOURCE = "tuili"
 """The `source` of records that are generated problems."""
+_GENERATED_ID = re.compile(r"[^/]+/[1-5]/([0-2]?[0-9]{1,9})/[0-9]+(?:/|$)")
+"""The id of a generated problem, `domain/level/seed/index` with or without language and form; the seed is its group."""
 NonBlankText = Annotated[str, StringConstraints(pattern=r"\S")]
 StrippedText = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
@@ -66,11 +69,13 @@ class Record(BaseModel):
     @property
     def is_held_out(self) -> bool:
         """Whether the record is a generated problem of the validation or the test split."""
-        return (
-            self.source == GENERATED_SOURCE
-            and self.domain in domain_names()
-            and Split.of_prompt(self.input) is not Split.TRAIN
-        )
+        return self.source == GENERATED_SOURCE and self.domain in domain_names() and self.split is not Split.TRAIN
+
+    @property
+    def split(self) -> Split:
+        """The split that the seed in the `id` of a generated problem says; train where the id has none."""
+        number = _GENERATED_ID.match(self.id)
+        return Split.of_seed(int(number[1])) if number else Split.TRAIN
 
     @field_validator("output")
     @classmethod
@@ -123,8 +128,9 @@ def read_training_records(path: str | Path) -> Iterator[Record]:
     """
     for number, record in numbered_records(path):
         if record.is_held_out:
-            split = Split.of_prompt(record.input)
-            raise RecordError(f"{path}:{number}: a problem of the {split} split: train on those of --split train")
+            raise RecordError(
+                f"{path}:{number}: a problem of the {record.split} split: train on those of --split train"
+            )
         yield record
 
 

@@ -10,13 +10,14 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from tuili.data.packing import Document
 from tuili.data.records import Record, read_training_records
 from tuili.steps import split_response
 from tuili.store import Tokenizer
-from tuili.tasks import BUILT_IN_DOMAINS, Problem, Split, generate
+from tuili.tasks import BUILT_IN_DOMAINS, Language, Problem, Split, Wording, generate
 
 TOKENIZER_SAMPLE_RECORDS = 400
 """Records of each source that a tokenizer is trained on."""
@@ -38,18 +39,31 @@ class Source(Protocol):
 
 
 class TaskSource:
-    """The training problems of one domain. The level of each problem is drawn by the weights in `levels`."""
+    """The training problems of one domain, in the forms of a wording.
 
-    def __init__(self, domain: str, levels: Mapping[int, float], seed: int) -> None:
+    The level and the language of each problem are drawn by the weights in `levels` and `languages`.
+    """
+
+    def __init__(
+        self,
+        domain: str,
+        levels: Mapping[int, float],
+        seed: int,
+        wording: Wording = Wording.FIRST,
+        languages: Mapping[Language, float] = MappingProxyType({Language.EN: 1.0}),
+    ) -> None:
         self.name = domain
         self._levels, self._weights = tuple(levels), tuple(levels.values())
+        self._wording = wording
+        self._languages, self._shares = tuple(languages), tuple(languages.values())
         self._seed = Split.TRAIN.seed(seed)
 
     def problem(self, number: int) -> Problem:
         """Problem number `number` of the seed."""
         rng = random.Random(f"level/{self.name}/{self._seed}/{number}")
         (level,) = rng.choices(self._levels, self._weights)
-        return generate(self.name, self._seed, number, level)
+        (language,) = rng.choices(self._languages, self._shares)
+        return generate(self.name, self._seed, number, level, wording=self._wording, language=language)
 
     def record(self, number: int) -> Record:
         """The record of problem number `number`."""

@@ -1,3 +1,4 @@
+from .content import Clause, Clauses, Content, Language, Wording
 from .mutation.mutations import MUTATION_KINDS, mutants, mutate
 from .mutation.rewriting import result_start, same_form
 from .problem import LEVELS, SEEDS_PER_SPLIT, Draft, Problem, Split
@@ -10,10 +11,15 @@ __all__ = [
     "LEVELS",
     "MUTATION_KINDS",
     "SEEDS_PER_SPLIT",
+    "Clause",
+    "Clauses",
+    "Content",
     "Domain",
     "Draft",
+    "Language",
     "Problem",
     "Split",
+    "Wording",
     "domain",
     "domain_names",
     "generate",

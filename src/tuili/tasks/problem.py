@@ -1,7 +1,7 @@
 """What a problem is, and how problems are divided into train, validation and test.
 
-The splits are disjoint twice over: their seeds do not overlap, and the hash of a prompt assigns it to exactly one
-split, so that no prompt occurs in two. What a problem asks is left to `domains`, how it is drawn to `registry`.
+The splits are disjoint twice over: their seeds do not overlap, and a fingerprint assigns each content to exactly one
+split, in whatever words it is put. What a problem asks is left to `domains`, how it is drawn to `registry`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from functools import cached_property
 
 from tuili.errors import InputError
 from tuili.steps import Context, Status, check_chain
+from tuili.tasks.content import Language
 
 SEEDS_PER_SPLIT = 1_000_000_000
 LEVELS = (1, 2, 3, 4, 5)
+OWN_FORM = "own"
+"""The form of a problem whose domain writes its prompts itself."""
 
 
 class Split(StrEnum):
@@ -40,15 +43,15 @@ class Split(StrEnum):
         return list(cls)[seed // SEEDS_PER_SPLIT]
 
     @classmethod
-    def of_prompt(cls, prompt: str) -> Split:
-        """The split that a prompt belongs to: 80% train, 10% validation, 10% test, by its hash."""
-        bucket = hashlib.sha256(prompt.encode()).digest()[0] % 10
+    def of_fingerprint(cls, fingerprint: bytes) -> Split:
+        """The split that a content belongs to: 80% train, 10% validation, 10% test, by the hash of what it asks."""
+        bucket = fingerprint[0] % 10
         return {8: cls.VALIDATION, 9: cls.TEST}.get(bucket, cls.TRAIN)
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What a domain's `sample` returns: a problem that has no seed and index yet.
+    """What a domain with a wording of its own returns from `sample`, in place of a `Content`.
 
     `facts` maps a label in the prompt (`P1`) to a statement, `program` a label (`L2`) to a line of a program.
     """
@@ -65,6 +68,11 @@ class Draft:
             if not isinstance(text, str) or not text.strip():
                 raise InputError(f"a draft of a problem has the {name} {text!r}: it must be a text that is not blank")
 
+    @property
+    def fingerprint(self) -> bytes:
+        """The hash of the prompt."""
+        return hashlib.sha256(self.prompt.encode()).digest()
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -79,6 +87,9 @@ class Problem:
     answer: str
     labelled: Context = field(repr=False)
     """The facts and the program that the prompt gives under labels, as the domain says."""
+    language: Language = Language.EN
+    form: str = OWN_FORM
+    """The id of the form that puts it into words."""
 
     @cached_property
     def context(self) -> Context:
@@ -88,8 +99,8 @@ class Problem:
 
     @property
     def id(self) -> str:
-        """`domain/level/seed/index`: enough to generate the same problem again."""
-        return f"{self.domain}/{self.level}/{self.seed}/{self.index}"
+        """`domain/level/seed/index/language/form`: enough to generate the same problem again."""
+        return f"{self.domain}/{self.level}/{self.seed}/{self.index}/{self.language}/{self.form}"
 
     def checked(self) -> Problem:
         """The problem itself. Raises `InputError` for its first step that is not valid."""

@@ -16,7 +16,10 @@ from typing import Protocol, TypeVar
 
 from tuili.errors import InputError
 from tuili.steps import Context
+from tuili.tasks.content import Content, Language, Wording
 from tuili.tasks.problem import LEVELS, Draft, Problem, Split
+from tuili.tasks.wordings.choice import FormChooser, known
+from tuili.tasks.wordings.render import render
 
 PHASES: dict[int, tuple[str, ...]] = {
     1: ("propositional", "syllogism", "knights", "relations"),
@@ -26,14 +29,14 @@ PHASES: dict[int, tuple[str, ...]] = {
 BUILT_IN_DOMAINS = tuple(name for names in PHASES.values() for name in names)
 ENTRY_POINT_GROUP = "tuili.domains"
 MAX_DRAWS = 10_000
-"""Drafts that are drawn for one problem before its domain counts as one with too few prompts."""
+"""Contents that are drawn for one problem before its domain counts as one with too few of them."""
 
 
 class Domain(Protocol):
     """A family of problems. `sample` draws from `rng` and nothing else, so that the seed decides the problem."""
 
-    def sample(self, rng: random.Random, level: int) -> Draft:
-        """A problem of a level from 1 (easy) to 5 (hard)."""
+    def sample(self, rng: random.Random, level: int) -> Content | Draft:
+        """A problem of a level from 1 (easy) to 5 (hard): its content, or a draft in words of the domain's own."""
         ...
 
 
@@ -101,12 +104,23 @@ def phase(name: str) -> int:
     return find_domain(name).phase
 
 
-def generate(domain: str, seed: int, index: int, level: int) -> Problem:
+def generate(
+    domain: str,
+    seed: int,
+    index: int,
+    level: int,
+    *,
+    wording: Wording | str = Wording.FIRST,
+    language: Language | str = Language.EN,
+    form: str | None = None,
+) -> Problem:
     """Problem number `index` of a seed: the same on every machine and in every process.
 
-    The seed decides the split (`Split.of_seed`). A prompt whose hash belongs to another split is drawn again.
-    Raises `InputError` for an unknown domain, seed, index or level, and for a domain with too few prompts to fill
-    a split.
+    The seed decides the split (`Split.of_seed`); a content whose fingerprint belongs to another split is drawn again,
+    and so is one of a kind that the wording has no form for. `form` names one form in place of a wording.
+
+    Raises `InputError` for an unknown domain, seed, index, level, wording, language or form, and for a domain with too
+    few contents to fill a split.
     """
     for name, number in (("seed", seed), ("index", index), ("level", level)):
         if type(number) is not int:
@@ -116,10 +130,23 @@ def generate(domain: str, seed: int, index: int, level: int) -> Problem:
     entry, split = find_domain(domain), Split.of_seed(seed)
     if level not in LEVELS:
         raise InputError(f"level {level} does not exist: use one of {LEVELS}")
-    rng = random.Random(f"{domain}/{level}/{seed}/{index}")
+    chooser = FormChooser(domain, known(Wording, wording), known(Language, language), form)
+    name = f"{domain}/{level}/{seed}/{index}"
+    rng = random.Random(name)
     for _ in range(MAX_DRAWS):
         draft = entry.domain.sample(rng, level)
-        if Split.of_prompt(draft.prompt) is split:
+        if Split.of_fingerprint(draft.fingerprint) is not split:
+            continue
+        if isinstance(draft, Draft):
+            chooser.check_own()
             labelled = Context(dict(draft.facts), dict(draft.program))
             return Problem(domain, level, seed, index, draft.prompt, draft.steps, draft.answer, labelled)
-    raise InputError(f"domain {domain!r}, level {level}: no {split} prompt in {MAX_DRAWS} draws, vary the prompts more")
+        if (chosen := chooser.choose(draft.kind, name)) is None:
+            continue
+        worded = render(draft, chosen, chooser.language, random.Random(f"{name}/{chooser.language}/{chosen.id}"))
+        labelled = Context(worded.facts, worded.program)
+        texts = worded.prompt, worded.steps, worded.answer
+        return Problem(domain, level, seed, index, *texts, labelled, chooser.language, chosen.id)
+    raise InputError(
+        f"domain {domain!r}, level {level}: no {split} problem in {MAX_DRAWS} draws, vary the problems more"
+    )

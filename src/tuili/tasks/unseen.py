@@ -5,9 +5,11 @@ What one problem is, is left to `registry`, which prompts belong to which split 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from tuili.errors import InputError
+from tuili.tasks.content import Language, Wording
 from tuili.tasks.problem import Problem, Split
 from tuili.tasks.registry import generate
 
@@ -16,28 +18,36 @@ MAX_REPEATED_PROMPTS = 1000
 
 
 def unseen_problems(
-    domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int, split: Split = Split.TEST
+    domains: Sequence[str],
+    levels: Sequence[int],
+    per_cell: int,
+    seed: int,
+    split: Split = Split.TEST,
+    *,
+    wording: str = Wording.FIRST,
+    language: str = Language.EN,
 ) -> list[Problem]:
     """`per_cell` problems of a split for each domain and level, the same on every machine for a seed.
 
-    No prompt comes twice in a domain and level. Raises `InputError` for an unknown domain, level or seed, and for
-    a domain with too few different prompts.
+    No prompt comes twice in a domain and level. Raises `InputError` for an unknown domain, level, seed, wording or
+    language, and for a domain with too few different prompts.
     """
+    make = partial(generate, wording=wording, language=language)
     split_seed = split.seed(seed)
     return [
         problem
         for level in levels
         for domain in domains
-        for problem in _distinct_problems(domain, split_seed, level, per_cell)
+        for problem in _distinct_problems(make, domain, split_seed, level, per_cell)
     ]
 
 
-def _distinct_problems(domain: str, seed: int, level: int, count: int) -> list[Problem]:
+def _distinct_problems(make: Callable[..., Problem], domain: str, seed: int, level: int, count: int) -> list[Problem]:
     """The first `count` problems of a seed whose prompts differ."""
     by_prompt: dict[str, Problem] = {}
     index = repeats = 0
     while len(by_prompt) < count:
-        problem = generate(domain, seed, index, level)
+        problem = make(domain, seed, index, level)
         index += 1
         repeats = repeats + 1 if problem.prompt in by_prompt else 0
         by_prompt.setdefault(problem.prompt, problem)

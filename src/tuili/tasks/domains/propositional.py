@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from tuili.tasks.building.levels import Bounds, LevelSpec
 from tuili.tasks.building.literals import Literal
-from tuili.tasks.building.wording import labelled, listing, yes_no
-from tuili.tasks.problem import Draft
+from tuili.tasks.building.wording import yes_no
+from tuili.tasks.content import Clause, Clauses, Content, Slot
 from tuili.tasks.registry import domain
 
 LETTER_ATOMS = tuple("ABCDEFGHJKMNQRSTUVWXYZ")
@@ -23,32 +23,45 @@ EVENT_ATOMS = (
 )  # fmt: skip
 
 
-def _implication(p: Literal, q: Literal) -> str:
-    return f"{p} -> {q}"
+def _fact(p: Literal) -> Clause:
+    return Clause("holds" if p.positive else "fails", str(p), {"atom": p.atom})
 
 
-def _contrapositive(p: Literal, q: Literal) -> str:
-    return f"{~q} -> {~p}"
+def _rule(kind: str, formal: str, p: Literal, q: Literal) -> Clause:
+    return Clause(kind, formal, {"p": _fact(p), "q": _fact(q)})
 
 
-def _disjunction(p: Literal, q: Literal) -> str:
-    return f"{~p} or {q}"
+def _implication(p: Literal, q: Literal) -> Clause:
+    return _rule("implication", f"{p} -> {q}", p, q)
 
 
-def _turned_disjunction(p: Literal, q: Literal) -> str:
-    return f"{q} or {~p}"
+def _contrapositive(p: Literal, q: Literal) -> Clause:
+    return _implication(~q, ~p)
 
 
-def _equivalence(p: Literal, q: Literal) -> str:
-    return f"{p} <-> {q}"
+def _disjunction(p: Literal, q: Literal) -> Clause:
+    return _rule("disjunction", f"{~p} or {q}", ~p, q)
 
 
-def _exclusion(p: Literal, q: Literal) -> str:
-    return f"not ({p} and {~q})"
+def _turned_disjunction(p: Literal, q: Literal) -> Clause:
+    return _disjunction(~q, ~p)
 
 
-Rule = Callable[[Literal, Literal], str]
-"""Prints a premise that leads from the known literal `p` to the literal `q`."""
+def _equivalence(p: Literal, q: Literal) -> Clause:
+    return _rule("equivalence", f"{p} <-> {q}", p, q)
+
+
+def _exclusion(p: Literal, q: Literal) -> Clause:
+    return _rule("exclusion", f"not ({p} and {~q})", p, ~q)
+
+
+def _joint(p: Literal, other: Literal, q: Literal) -> Clause:
+    slots = {"p": _fact(p), "other": _fact(other), "q": _fact(q)}
+    return Clause("joint_implication", f"{p} and {other} -> {q}", slots)
+
+
+Rule = Callable[[Literal, Literal], Clause]
+"""A premise that leads from the known literal `p` to the literal `q`."""
 
 ONE_WAY: tuple[Rule, ...] = (_implication, _contrapositive, _disjunction, _turned_disjunction, _exclusion)
 """The rules that do not lead from `q` back to `p`."""
@@ -105,7 +118,7 @@ LEVEL_SPECS = {
 class Propositional:
     """Whether an atom is true, by forward chaining through implications, disjunctions, equivalences and negations."""
 
-    def sample(self, rng: random.Random, level: int) -> Draft:
+    def sample(self, rng: random.Random, level: int) -> Content:
         spec = LEVEL_SPECS[level]
         links = rng.randint(*spec.links)
         atoms = rng.sample(rng.choice((LETTER_ATOMS, LETTER_ATOMS, EVENT_ATOMS)), 22)
@@ -113,37 +126,35 @@ class Propositional:
         path.append(Literal(atoms[links], rng.random() < 0.5))
         spare = atoms[links + 1 :]
 
-        premises = [str(path[0])]
-        uses: list[tuple[list[Literal], str, Literal]] = []
+        premises = [_fact(path[0])]
+        steps = []
         for number in range(links):
             needed, new = path[number : number + 1], path[number + 1]
             if number and rng.random() < spec.joint:
                 needed = [*needed, rng.choice(path[:number])]
-                premise = f"{' and '.join(map(str, rng.sample(needed, 2)))} -> {new}"
+                p, other = rng.sample(needed, 2)
+                premise = _joint(p, other, new)
             else:
                 premise = rng.choice(spec.rules)(path[number], new)
             premises.append(premise)
-            uses.append((needed, premise, new))
+            steps.append(f"{', '.join(map(str, needed))}, {premise.formal} => {new}")
         for number in range(rng.randint(*spec.distractors)):
             premises.append(_distractor(rng, spec, path, spare[2 * number :], contrary=number == 0))
 
         rng.shuffle(premises)
-        facts = labelled(premises)
-        steps = tuple(f"{', '.join(map(str, needed))}, {premise} => {new}" for needed, premise, new in uses)
         goal = path[-1]
-        wording, answer = rng.choice(
-            (
-                ("{facts}\nIs {atom} true? Answer yes or no.", yes_no(goal.positive)),
-                ("Premises:\n{facts}\nDoes {atom} follow? Answer yes or no.", yes_no(goal.positive)),
-                ("These premises hold.\n{facts}\nIs {atom} true or false?", str(goal.positive).lower()),
-            )
-        )
-        return Draft(wording.format(facts=listing(facts), atom=goal.atom), steps, answer, facts=facts)
+        slots: dict[str, Slot] = {
+            "premises": Clauses(tuple(premises)),
+            "atom": goal.atom,
+            "truth": str(goal.positive).lower(),
+        }
+        names = tuple(atoms) if atoms[0] in EVENT_ATOMS else ()
+        return Content("goal", slots, tuple(steps), yes_no(goal.positive), names)
 
 
 def _distractor(
     rng: random.Random, spec: PropositionalLevel, path: list[Literal], spare: list[str], contrary: bool
-) -> str:
+) -> Clause:
     """A premise from which nothing follows: it mentions a known literal only where that already satisfies it.
 
     A contrary one would give the opposite of the goal if its condition, which stays unknown, held.

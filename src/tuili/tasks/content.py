@@ -1,0 +1,97 @@
+"""What a problem says, apart from its words: a domain makes it, and `wordings` puts it into a language.
+
+A content belongs to one split by its fingerprint, so that one content in two wordings never lies in two splits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from tuili.errors import InputError
+
+
+class Language(StrEnum):
+    """The languages in which problems are put."""
+
+    EN = "en"
+    ZH = "zh"
+
+
+class Wording(StrEnum):
+    """Which forms put a content into words.
+
+    FIRST: the forms that the shipped model knows. SEEN: those and all others that may be trained on. UNSEEN: those that
+    are never trained on. ALL: seen and unseen.
+    """
+
+    FIRST = "first"
+    SEEN = "seen"
+    UNSEEN = "unseen"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A statement within a problem: `formal` in the step language, and what a phrase of its kind needs as slots."""
+
+    kind: str
+    formal: str
+    slots: Mapping[str, Slot] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Clauses:
+    """A list of statements. A form may put them into another order unless they are `ordered`.
+
+    `letter` begins their labels; statements with the letter `L` are the lines of a program.
+    """
+
+    items: tuple[Clause, ...]
+    ordered: bool = False
+    letter: str = "P"
+
+
+Slot: TypeAlias = str | int | Clause | Clauses
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a domain's `sample` returns: a problem without words.
+
+    `kind` says which forms fit, `slots` are what they name. `steps` and `answer` are in the step language. `names` are
+    the words in slots, steps and answer for which each language has its own (`Ann`, `apples`).
+    """
+
+    kind: str
+    slots: Mapping[str, Slot]
+    steps: tuple[str, ...]
+    answer: str
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises `InputError` for an answer that is not a text or is blank."""
+        if not isinstance(self.answer, str) or not self.answer.strip():
+            raise InputError(f"a content has the answer {self.answer!r}: it must be a text that is not blank")
+
+    @property
+    def fingerprint(self) -> bytes:
+        """A hash of what is asked: of kind, slots and answer, whatever the order of statements without one."""
+        return hashlib.sha256(repr((self.kind, _canonical(self.slots), self.answer)).encode()).digest()
+
+
+def _canonical(slots: Mapping[str, Slot]) -> tuple[tuple[str, object], ...]:
+    return tuple((name, _value(slots[name])) for name in sorted(slots))
+
+
+def _value(slot: Slot) -> object:
+    match slot:
+        case Clause():
+            return slot.kind, slot.formal, _canonical(slot.slots)
+        case Clauses():
+            items = [_value(item) for item in slot.items]
+            return tuple(items if slot.ordered else sorted(items, key=repr))
+    return str(slot)

@@ -1,0 +1,1 @@
+"""Puts the contents of problems into words, by forms in data files, in English and Chinese."""

@@ -1,0 +1,60 @@
+"""Which form puts a content into words: one that fits it, drawn by the problem's number from the forms of a wording.
+
+What a form holds is left to `forms`.
+"""
+
+from __future__ import annotations
+
+import random
+from enum import StrEnum
+from typing import TypeVar
+
+from tuili.errors import InputError
+from tuili.tasks.content import Language, Wording
+from tuili.tasks.problem import OWN_FORM
+from tuili.tasks.wordings.forms import Form, forms_for, forms_of
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def known(kind: type[E], value: str) -> E:
+    """The member of an enumeration with a value. Raises `InputError`, in one line, for an unknown one."""
+    try:
+        return kind(value)
+    except ValueError:
+        raise InputError(f"unknown {kind.__name__.lower()} {value!r}: use one of {', '.join(kind)}") from None
+
+
+class FormChooser:
+    """Chooses forms of one domain, wording and language, or the one form that is named.
+
+    Raises `InputError` for a form that does not exist, and for a wording in which the domain has none in the language.
+    """
+
+    def __init__(self, domain: str, wording: Wording, language: Language, form: str | None) -> None:
+        self.language = language
+        self._domain, self._wording, self._form = domain, wording, form
+        self._named = None if form in (None, OWN_FORM) else self._find(form or "")
+
+    def _find(self, form: str) -> Form:
+        forms = forms_of(self._domain, self.language, Wording.ALL)
+        for one in forms:
+            if one.id == form:
+                return one
+        known_forms = ", ".join(one.id for one in forms) or "none"
+        raise InputError(f"domain {self._domain!r} has no form {form!r} in {self.language}: it has {known_forms}")
+
+    def check_own(self) -> None:
+        """Raises `InputError` where a domain with a wording of its own is asked for another one."""
+        if self._named or self.language is not Language.EN or self._wording is Wording.UNSEEN:
+            asked = f"{self._wording} {self.language}"
+            raise InputError(f"domain {self._domain!r} writes its prompts itself: it has no {asked} wording")
+
+    def choose(self, kind: str, number: str) -> Form | None:
+        """The form for the problem with a number; None where no form fits the kind of its content."""
+        if self._named:
+            return self._named if self._named.fits(kind) else None
+        forms = forms_for(self._domain, kind, self.language, self._wording)
+        if not forms and not forms_of(self._domain, self.language, self._wording):
+            raise InputError(f"domain {self._domain!r} has no {self._wording} wording in {self.language}")
+        return random.Random(f"form/{number}/{self.language}/{self._wording}").choice(forms) if forms else None

@@ -1,0 +1,89 @@
+"""Filters of forms: what `{sum|compact}` or `{premises:plain|sentences}` make of a value.
+
+A filter takes the text of a slot, or the texts of its clauses, and gives a text. The words of a language are left to
+`language`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from tuili.tasks.building.words import singular
+from tuili.tasks.content import Language
+from tuili.tasks.wordings.language import lexicon
+
+TextFilter: TypeAlias = Callable[[str, Language], str]
+ListFilter: TypeAlias = Callable[[Sequence[str], Language], str]
+
+_OPERATOR = re.compile(r" ?([-+*/=<>^,;]=?) ?")
+
+
+def _compact(text: str, _: Language) -> str:
+    """Without the spaces around operators: `48+27-3`."""
+    return _OPERATOR.sub(r"\1", text)
+
+
+def _capital(text: str, _: Language) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _singular(text: str, language: Language) -> str:
+    """`coin` of `coins`; Chinese has one form for both."""
+    return singular(text) if language is Language.EN else text
+
+
+def _measure(text: str, language: Language) -> str:
+    """The measure word of a thing: `个`. Empty in English."""
+    return lexicon(language).measures.get(text, "个") if language is Language.ZH else ""
+
+
+def _term(text: str, language: Language) -> str:
+    """The word of the language for a term: `星期一` for `Monday`."""
+    return lexicon(language).terms.get(text, text)
+
+
+TEXT_FILTERS: dict[str, TextFilter] = {
+    "capital": _capital,
+    "compact": _compact,
+    "lower": lambda text, _: text.lower(),
+    "measure": _measure,
+    "singular": _singular,
+    "term": _term,
+}
+
+
+def sentence(text: str, language: Language) -> str:
+    """A clause as a sentence of its own: with a capital and its end, unless it has one."""
+    if text.endswith((".", "?", "!", "。", "？", "！")):
+        return _capital(text, language)
+    return _capital(text, language) + ("。" if language is Language.ZH else ".")
+
+
+def _sentences(texts: Sequence[str], language: Language) -> str:
+    return ("" if language is Language.ZH else " ").join(sentence(text, language) for text in texts)
+
+
+def _conjoined(texts: Sequence[str], language: Language) -> str:
+    """`A, B and C`, `A、B和C`."""
+    comma, last = ("、", "和") if language is Language.ZH else (", ", " and ")
+    return last.join([*([comma.join(texts[:-1])] if len(texts) > 1 else []), texts[-1]])
+
+
+LIST_FILTERS: dict[str, ListFilter] = {
+    "bulleted": lambda texts, language: "\n".join(f"- {sentence(text, language)}" for text in texts),
+    "commas": lambda texts, language: ("，" if language is Language.ZH else ", ").join(texts),
+    "conjoined": _conjoined,
+    "lines": lambda texts, _: "\n".join(texts),
+    "numbered": lambda texts, language: "\n".join(
+        f"{n}. {sentence(text, language)}" for n, text in enumerate(texts, 1)
+    ),
+    "semicolons": lambda texts, language: ("；" if language is Language.ZH else "; ").join(texts),
+    "sentences": _sentences,
+}
+LABELLED = "labelled"
+"""The filter that writes `P1: statement` on a line for each clause, which the checker reads as given."""
+SHUFFLED = "shuffled"
+"""The filter that puts clauses without an order into a random one."""
+FILTERS = frozenset({*TEXT_FILTERS, *LIST_FILTERS, LABELLED, SHUFFLED})
