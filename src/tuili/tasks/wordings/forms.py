@@ -67,7 +67,6 @@ def forms_for(domain: str, kind: str, language: Language, wording: Wording, fold
     return tuple(form for form in forms_of(domain, language, wording, folder) if form.fits(kind))
 
 
-@cache
 def _read(domain: str, language: Language, part: Wording, folder: Path) -> tuple[Form, ...]:
     path = folder / language / f"{domain}{_SUFFIXES[part]}.yaml"
     if not path.exists():

@@ -1,0 +1,122 @@
+"""The inverse of a form: from the text of a prompt back to the texts of its slots, for twins that solve all wordings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tuili.tasks import Language, Problem, Wording
+from tuili.tasks.wordings.filters import FILTERS, LABELLED, LIST_FILTERS, TEXT_FILTERS
+from tuili.tasks.wordings.forms import Form, forms_of
+from tuili.tasks.wordings.template import Alternatives, SlotPart, Template
+
+SPLITS = {
+    "bulleted": r"\n?- ",
+    "commas": r", |，",
+    "conjoined": r", | and |、|和",
+    LABELLED: r"\n?[A-Z]\d+: ",
+    "lines": r"\n",
+    "numbered": r"\n?\d+\. ",
+    "semicolons": r"; |；",
+    "sentences": r"(?<=[.?!]) |(?<=[。？！])",
+}
+"""How the list that a filter has made is taken apart."""
+
+
+@dataclass(frozen=True)
+class ReadClause:
+    """A clause that was read back: its kind and its slots, whose clauses are read as well."""
+
+    kind: str
+    slots: dict[str, ReadSlot]
+
+
+ReadSlot = str | ReadClause | list[ReadClause | str]
+
+
+def form_of(problem: Problem) -> Form:
+    """The form that the id of a problem names."""
+    forms = forms_of(problem.domain, problem.language, Wording.ALL)
+    return next(form for form in forms if form.id == problem.form)
+
+
+def read_back(problem: Problem) -> dict[str, ReadSlot]:
+    """The slots that the prompt shows, each as a text, a clause or a list of clauses.
+
+    A list or a clause without a style is formal: its entries come as texts.
+    """
+    form = form_of(problem)
+    read = _match(form, form.text, problem.prompt, "")
+    assert read is not None, (form.place, problem.prompt)
+    return read
+
+
+def _match(form: Form, template: Template, text: str, style: str) -> dict[str, ReadSlot] | None:
+    """The slots of a template that fits the whole text; None where it fits not at all."""
+    parts: dict[str, SlotPart] = {}
+    match = re.fullmatch("".join(_pattern(template, parts)), text, re.DOTALL)
+    if match is None:
+        return None
+    found: dict[str, ReadSlot] = {}
+    for group, part in parts.items():
+        if match[group] is None:
+            continue
+        value = _value(form, part, match[group], style)
+        if value is None:
+            return None
+        shown = any(name in TEXT_FILTERS for name in part.filters)
+        if part.name not in found or not shown:
+            found[part.name] = value
+    return found
+
+
+def _pattern(template: Template, parts: dict[str, SlotPart]) -> Iterator[str]:
+    for part in template.parts:
+        match part:
+            case str():
+                yield re.escape(part)
+            case Alternatives():
+                yield f"(?:{'|'.join(''.join(_pattern(piece, parts)) for piece in part.pieces)})"
+            case SlotPart():
+                group = f"{part.name}__{len(parts)}"
+                parts[group] = part
+                yield f"(?P<{group}>.+?)" if "measure" not in part.filters else f"(?P<{group}>.*?)"
+
+
+def _value(form: Form, part: SlotPart, text: str, style: str) -> ReadSlot | None:
+    style = part.style or style
+    last = part.filters[-1] if part.filters else ""
+    if last in (LABELLED, *LIST_FILTERS):
+        pieces = [piece for piece in re.split(SPLITS[last], text) if piece.strip()]
+        if not part.style:
+            return list(pieces)
+        clauses = [_clause(form, piece, style) for piece in pieces]
+        return None if None in clauses else [clause for clause in clauses if clause]
+    if part.style or (style and part.name not in ("atom", "formal")):
+        clause = _clause(form, text, style)
+        if clause is not None:
+            return clause
+        return None if part.style else text
+    return text
+
+
+def _clause(form: Form, text: str, style: str) -> ReadClause | None:
+    """The clause that a phrase of the style gives in these words; the longest phrase is tried first."""
+    phrases = sorted(form.phrases.get(style, {}).items(), key=lambda item: -len(item[1].skeletons()[0]))
+    for variant in dict.fromkeys((text, text[:1].lower() + text[1:])):
+        for bare in dict.fromkeys((variant, variant.rstrip(".。"))):
+            for kind, phrase in phrases:
+                if (slots := _match(form, phrase, bare, style)) is not None:
+                    return ReadClause(kind, slots)
+    return None
+
+
+assert SPLITS.keys() | TEXT_FILTERS.keys() | {"shuffled"} == FILTERS, "each filter has its inverse"
+
+
+def every_form(domain: str) -> Iterator[tuple[Language, Form]]:
+    """Every form of a domain, in both languages."""
+    for language in Language:
+        for form in forms_of(domain, language, Wording.ALL):
+            yield language, form

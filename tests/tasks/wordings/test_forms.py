@@ -1,0 +1,108 @@
+"""The shipped forms: so many of each language, none like another, and each puts its contents into words."""
+
+from __future__ import annotations
+
+import random
+import re
+from itertools import product
+
+import pytest
+
+from tests.tasks.wordings.reading_back import read_back
+from tuili.errors import InputError
+from tuili.steps import Context, Status, check_chain
+from tuili.tasks import Content, Language, Problem, Wording, domain_names, generate
+from tuili.tasks.registry import find_domain
+from tuili.tasks.wordings.forms import Form, forms_for, forms_of
+
+LEAST = {
+    (Language.EN, Wording.SEEN): 42,
+    (Language.EN, Wording.UNSEEN): 6,
+    (Language.ZH, Wording.SEEN): 27,
+    (Language.ZH, Wording.UNSEEN): 4,
+}
+WORDED = tuple(name for name in domain_names()[:16] if forms_of(name, Language.EN, Wording.UNSEEN))
+"""The domains that have forms; the others still write their prompts themselves."""
+
+every_domain = pytest.mark.parametrize("name", WORDED)
+every_language = pytest.mark.parametrize("language", list(Language))
+
+
+def problems(name: str, language: Language, wording: Wording = Wording.ALL, level: int = 1) -> list[Problem]:
+    """A problem in each form."""
+    forms = forms_of(name, language, wording)
+    return [generate(name, 3, 1, level, language=language, form=form.id) for form in forms]
+
+
+@every_domain
+def test_each_language_has_so_many_forms(name: str) -> None:
+    counts = {key: len(forms_of(name, *key)) for key in LEAST}
+    assert all(counts[key] >= least for key, least in LEAST.items()), counts
+
+
+@every_language
+@every_domain
+def test_each_kind_has_seen_and_unseen_forms(name: str, language: Language) -> None:
+    rng = random.Random(1)
+    drafts = [find_domain(name).domain.sample(rng, level) for level in (1, 2, 3, 4, 5) for _ in range(60)]
+    for kind in sorted({draft.kind for draft in drafts if isinstance(draft, Content)}):
+        assert len(forms_for(name, kind, language, Wording.SEEN)) >= 3, kind
+        assert forms_for(name, kind, language, Wording.UNSEEN), kind
+
+
+@every_language
+@every_domain
+def test_a_problem_in_any_form_has_valid_steps_and_the_context_that_its_prompt_gives(
+    name: str, language: Language
+) -> None:
+    for level in (1, 3):
+        for problem in problems(name, language, level=level):
+            verdicts = check_chain(problem.steps, problem.context)
+            assert {verdict.status for verdict in verdicts} == {Status.VALID}, (problem.id, problem.prompt)
+            read = Context.from_prompt(problem.prompt)
+            assert (read.facts, read.program) == (problem.context.facts, problem.context.program), problem.id
+
+
+@every_language
+@every_domain
+def test_every_prompt_can_be_read_back(name: str, language: Language) -> None:
+    for problem in problems(name, language):
+        assert read_back(problem), problem.id
+
+
+def grams(form: Form, language: Language) -> list[frozenset[tuple[str, ...]]]:
+    """The 3-grams of each skeleton: of words in English, of characters in Chinese; a slot is one token."""
+    pattern = r"\w+|[^\w\s]" if language is Language.EN else r"[A-Za-z0-9]+|\S"
+    found = []
+    for skeleton in form.text.skeletons():
+        tokens = ["^", *re.findall(pattern, skeleton.lower()), "$"]
+        found.append(frozenset(zip(tokens, tokens[1:], tokens[2:], strict=False)))
+    return found
+
+
+@every_language
+@every_domain
+def test_unseen_forms_differ_from_all_that_are_trained_on(name: str, language: Language) -> None:
+    seen = [(form, grams(form, language)) for form in forms_of(name, language, Wording.SEEN)]
+    for unseen in forms_of(name, language, Wording.UNSEEN):
+        for form, theirs in seen:
+            overlap = max(len(a & b) / max(1, len(a)) for a, b in product(grams(unseen, language), theirs))
+            assert overlap <= 0.5, f"{unseen.place} and {form.place} share {overlap:.2f}"
+
+
+def test_what_is_unknown_is_refused_in_one_line() -> None:
+    for options, words in (
+        ({"language": "fr"}, "unknown language 'fr': use one of en, zh"),
+        ({"wording": "third"}, "unknown wording 'third': use one of first, seen, unseen, all"),
+        ({"form": "nowhere"}, "has no form 'nowhere' in en"),
+        ({"language": "zh"}, "has no first wording in zh"),
+    ):
+        with pytest.raises(InputError, match=words):
+            generate("propositional", 3, 0, 1, **options)
+
+
+def test_an_id_gives_the_problem_again() -> None:
+    for index, language in product(range(8), Language):
+        problem = generate("propositional", 5, index, 2, wording=Wording.SEEN, language=language)
+        _, _, _, _, named, form = problem.id.split("/")
+        assert generate("propositional", 5, index, 2, language=named, form=form) == problem
