@@ -76,7 +76,7 @@ def test_problems_of_your_own_are_a_sample_as_well(tmp_path: Path, capsys: pytes
     assert main([*command, "--tolerance", "0.05"]) == 2
     assert "5 problems: at least 68 are needed" in capsys.readouterr().err
     assert main([*command, "--per-cell", "5"]) == 2
-    assert "leave --domains, --levels and --per-cell out" in capsys.readouterr().err
+    assert "leave --domains, --levels, --per-cell, --wording and --language out" in capsys.readouterr().err
     data.write_text('{"input": "1 + 1", "output": "2"}\n' * 12)
     assert main([*command, "--tolerance", "0.4"]) == 2
     assert "of 4 problems, those that fit the confidence, the model answered none" in capsys.readouterr().err

@@ -12,11 +12,14 @@ from tuili.cli.options import (
     CacheOption,
     DataOption,
     DomainsOption,
+    LanguageOption,
     LevelsOption,
     ModelArgument,
     NumbersOption,
     RunnerOption,
+    WordingOption,
     check_data,
+    check_wording,
     find_model,
     load_for,
     parse_domains,
@@ -48,6 +51,8 @@ def run(
     levels: LevelsOption = "1,2,3",
     per_cell: Annotated[int, typer.Option(help="Problems for each domain and level.")] = 60,
     seed: Annotated[int, typer.Option(help="Number of the sample.")] = 0,
+    wording: WordingOption = "first",
+    language: LanguageOption = "en",
     data: DataOption = None,
     runner: RunnerOption = "auto",
     numbers: NumbersOption = "auto",
@@ -64,9 +69,11 @@ def run(
         _numbers("--tokens", tokens, int),
     )
     chosen_domains, chosen_levels = parse_domains(domains), parse_levels(levels)
+    check_wording(wording, language)
     if data is not None:
-        if (domains, levels, per_cell) != ("all", "1,2,3", 60):
-            raise InputError("--data brings its own problems: leave --domains, --levels and --per-cell out")
+        if (domains, levels, per_cell, wording, language) != ("all", "1,2,3", 60, "first", "en"):
+            options = "--domains, --levels, --per-cell, --wording and --language"
+            raise InputError(f"--data brings its own problems: leave {options} out")
         check_data(data)
     find_model(model)
     from tuili.cli.show import show_calibration
@@ -79,7 +86,7 @@ def run(
     place = loaded.path / CALIBRATION_FILE
     check_file_place(place)
     if data is None:
-        prompts, source = _generated_problems(chosen_domains, chosen_levels, per_cell, seed)
+        prompts, source = _generated_problems(chosen_domains, chosen_levels, per_cell, seed, wording, language)
     else:
         prompts, source = _problems_of_file(data, loaded, seed)
     with progress_bar() as progress:
@@ -100,7 +107,7 @@ def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Num
 
 
 def _generated_problems(
-    domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int
+    domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int, wording: str, language: str
 ) -> tuple[list[LabelledPrompt], str]:
     """Problems of the validation split, which no training sees, in random order, and a description of them."""
     import random
@@ -108,9 +115,11 @@ def _generated_problems(
     from tuili.eval import LabelledPrompt
     from tuili.tasks import Split, unseen_problems
 
-    problems = unseen_problems(domains, levels, per_cell, seed, Split.VALIDATION)
+    problems = unseen_problems(domains, levels, per_cell, seed, Split.VALIDATION, wording=wording, language=language)
     random.Random(seed).shuffle(problems)
     source = f"{len(domains)} domains, levels {', '.join(map(str, levels))}, validation split, seed {seed}"
+    if (wording, language) != ("first", "en"):
+        source += f", {wording} wording in {language}"
     return [LabelledPrompt(problem.prompt, problem.answer) for problem in problems], source
 
 

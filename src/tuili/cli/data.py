@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated
 
 import typer
 
-from tuili.cli.options import DomainsOption, LevelsOption, parse_domains, parse_folder, parse_levels
+from tuili.cli.options import (
+    DomainsOption,
+    LanguageOption,
+    LevelsOption,
+    WordingOption,
+    check_wording,
+    parse_domains,
+    parse_folder,
+    parse_levels,
+)
 from tuili.errors import RecordError, TuiliError
 
 app = typer.Typer(no_args_is_help=False, help="Make problems, check data files, train a tokenizer.")
@@ -31,6 +42,8 @@ def generate(
     count: Annotated[int, typer.Option(min=1, help="Problems for each domain and level.")] = 100,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
     seed: Annotated[int, typer.Option(help="Number of the seed in the split.")] = 0,
+    wording: WordingOption = "first",
+    language: LanguageOption = "en",
 ) -> None:
     """Write generated problems as JSONL, each step checked."""
     from tuili.data import Record, write_records
@@ -39,17 +52,37 @@ def generate(
 
     if split not in list(Split):
         raise typer.BadParameter(f"{split!r} is no split: use {', '.join(Split)}", param_hint="--split")
+    check_wording(wording, language)
     first = Split(split).seed(seed)
+    make = partial(generate_problem, wording=wording, language=language)
     written = write_records(
         out,
         (
-            Record.of(generate_problem(name, first, index, level).checked())
+            Record.of(make(name, first, index, level).checked())
             for name in parse_domains(domains)
             for level in parse_levels(levels)
             for index in range(count)
         ),
     )
     print(f"{out}: {written} problems")
+
+
+@app.command()
+def wordings(
+    domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="A domain.")],
+    wording: WordingOption = "all",
+    language: LanguageOption = "en",
+    level: Annotated[int, typer.Option(min=1, max=5, help="Level of the problems.")] = 1,
+    seed: Annotated[int, typer.Option(help="Number of the seed in the split that is trained on.")] = 0,
+) -> None:
+    """Print a problem in every form of a domain, with the form's name and the answer as the form asks for it."""
+    from tuili.tasks import in_every_form
+
+    check_wording(wording, language)
+    problems = in_every_form(domain, seed, level, wording=wording, language=language)
+    for problem in problems:
+        print(f"{problem.form}:\n{indent(problem.prompt, '  ')}\n  -> {problem.answer}\n")
+    print(f"{domain}: {len(problems)} forms")
 
 
 @app.command()

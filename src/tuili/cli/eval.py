@@ -13,11 +13,14 @@ from tuili.cli.options import (
     DataOption,
     DepthOption,
     DomainsOption,
+    LanguageOption,
     LevelsOption,
     ModelArgument,
     NumbersOption,
     RunnerOption,
+    WordingOption,
     check_data,
+    check_wording,
     find_model,
     load_for,
     parse_depth,
@@ -35,6 +38,8 @@ def run(
     levels: LevelsOption = "1,2",
     per_cell: Annotated[int, typer.Option(help="Problems for each domain and level.")] = 200,
     seed: Annotated[int, typer.Option(help="Number of the test set.")] = 0,
+    wording: WordingOption = "first",
+    language: LanguageOption = "en",
     data: DataOption = None,
     depth: DepthOption = "auto",
     threshold: Annotated[
@@ -55,12 +60,14 @@ def run(
     report.
     """
     layers = parse_depth(depth)
+    check_wording(wording, language)
     chosen_levels, chosen_domains = parse_levels(levels), parse_domains(domains)
     if data is not None:
         if full or card:
             raise InputError("--full and --card are for problems that no training sees: leave them out with --data")
-        if (domains, levels, per_cell, seed) != ("all", "1,2", 200, 0):
-            raise InputError("--data brings its own problems: leave --domains, --levels, --per-cell and --seed out")
+        if (domains, levels, per_cell, seed, wording, language) != ("all", "1,2", 200, 0, "first", "en"):
+            options = "--domains, --levels, --per-cell, --seed, --wording and --language"
+            raise InputError(f"--data brings its own problems: leave {options} out")
         check_data(data)
     find_model(model)
     from tuili.cli.show import show_cells, show_scores
@@ -73,6 +80,8 @@ def run(
         levels=chosen_levels,
         per_cell=per_cell,
         seed=seed,
+        wording=wording,
+        language=language,
         depth=layers,
         threshold=threshold,
         full=full,

@@ -57,6 +57,10 @@ ThreadsOption = Annotated[
     ),
 ]
 DomainsOption = Annotated[str, typer.Option("--domains", help="Domains, separated by commas, or all.")]
+WordingOption = Annotated[
+    str, typer.Option("--wording", help="Forms of the questions: first (what nano knows), seen, unseen or all.")
+]
+LanguageOption = Annotated[str, typer.Option("--language", help="Language of the questions: en or zh.")]
 LevelsOption = Annotated[str, typer.Option("--levels", help="Levels from 1 to 5, separated by commas.")]
 DataOption = Annotated[
     Path | None, typer.Option("--data", metavar="FILE", help="Problems of your own (JSONL) instead.")
@@ -107,6 +111,15 @@ def parse_levels(text: str) -> list[int]:
     if unknown := set(levels) - set(LEVELS):
         raise InputError(f"--levels: level {min(unknown)} does not exist: use some of {', '.join(map(str, LEVELS))}")
     return levels
+
+
+def check_wording(wording: str, language: str) -> None:
+    """Raises `InputError` for a wording or a language that does not exist."""
+    from tuili.tasks import Language, Wording
+
+    for option, text, known in (("--wording", wording, Wording), ("--language", language, Language)):
+        if text not in list(known):
+            raise InputError(f"{option} {text[:40]!r}: use one of {', '.join(known)}")
 
 
 def parse_numbers(option: str, text: str) -> list[int]:

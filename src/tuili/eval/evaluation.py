@@ -24,7 +24,7 @@ from tuili.eval.reporting import report
 from tuili.eval.runner import ScoredResponse, answer_problems
 from tuili.model import LoadedModel
 from tuili.store import model_hash
-from tuili.tasks import Problem, Split, unseen_problems
+from tuili.tasks import Language, Problem, Split, Wording, unseen_problems
 
 ROUTING_PROBLEMS_PER_DOMAIN = 50
 """Problems of the validation split that choose the experts to keep for a domain."""
@@ -32,11 +32,12 @@ ROUTING_PROBLEMS_PER_DOMAIN = 50
 
 @dataclass(frozen=True)
 class EvalSettings:
-    """What to measure: `per_cell` problems of each domain and level of the test set number `seed`.
+    """What to measure: `per_cell` problems of each domain and level of the test set number `seed`, in the
+    forms of a `wording` in a `language`.
 
     `depths` adds the comparison of depths, `full` that and the expert tables. `threshold` is the probability at which
     a token exits where `depth` is `auto`; None for the model's own. With `data`, a file of records, its problems are
-    measured instead, and `domains`, `levels`, `per_cell` and `seed` count for nothing. `runner`, `numbers` and `cache`
+    measured instead, and those settings count for nothing. `runner`, `numbers` and `cache`
     are those of `tuili.engine.load_runner`; the expert tables are of torch's runner. Raises `InputError` for settings
     that contradict each other.
     """
@@ -45,6 +46,8 @@ class EvalSettings:
     levels: Sequence[int] = (1, 2)
     per_cell: int = 200
     seed: int = 0
+    wording: str = Wording.FIRST
+    language: str = Language.EN
     depth: Depth = "auto"
     threshold: float | None = None
     depths: bool = False
@@ -128,7 +131,7 @@ def _described(settings: EvalSettings) -> dict[str, Any]:
     """The settings as a report keeps them; a file by its name and its hash, without the settings that it replaces."""
     described = asdict(settings) | {"split": str(Split.TEST)}
     if settings.data is not None:
-        replaced = dict.fromkeys(("domains", "levels", "per_cell", "seed", "split"))
+        replaced = dict.fromkeys(("domains", "levels", "per_cell", "seed", "split", "wording", "language"))
         described |= replaced | {"data": {"file": settings.data.name, "sha256": file_hash(settings.data)}}
     return described
 
@@ -136,7 +139,12 @@ def _described(settings: EvalSettings) -> dict[str, Any]:
 def _problems(settings: EvalSettings, loaded: LoadedModel) -> list[Problem]:
     if settings.data is not None:
         return own_problems(settings.data, loaded.tokenizer, loaded.model.config.max_position_embeddings)
-    return unseen_problems(settings.domains, settings.levels, settings.per_cell, settings.seed)
+    return _unseen(settings, settings.levels, settings.per_cell, Split.TEST)
+
+
+def _unseen(settings: EvalSettings, levels: Sequence[int], per_cell: int, split: Split) -> list[Problem]:
+    words = {"wording": settings.wording, "language": settings.language}
+    return unseen_problems(settings.domains, levels, per_cell, settings.seed, split, **words)
 
 
 def _answer_at_depth(settings: EvalSettings, depth: Depth, loaded: LoadedModel, progress: JobProgress) -> DepthRun:
@@ -151,6 +159,6 @@ def _measure_experts(settings: EvalSettings, loaded: LoadedModel, progress: JobP
         loaded.model,
         load_decoder(loaded, max(loaded.model.config.exit_layers), runner="torch"),  # the other can leave none out
         [problem for problem in _problems(settings, loaded) if problem.level == level],
-        unseen_problems(settings.domains, [level], ROUTING_PROBLEMS_PER_DOMAIN, settings.seed, Split.VALIDATION),
+        _unseen(settings, [level], ROUTING_PROBLEMS_PER_DOMAIN, Split.VALIDATION),
         progress=progress,
     )

@@ -2,7 +2,7 @@ from .content import Clause, Clauses, Content, Language, Wording
 from .mutation.mutations import MUTATION_KINDS, mutants, mutate
 from .mutation.rewriting import result_start, same_form
 from .problem import LEVELS, SEEDS_PER_SPLIT, Draft, Problem, Split
-from .registry import BUILT_IN_DOMAINS, Domain, domain, domain_names, generate, phase
+from .registry import BUILT_IN_DOMAINS, Domain, domain, domain_names, generate, in_every_form, phase
 from .scoring import same_answer, same_last_number, score
 from .unseen import unseen_problems
 
@@ -23,6 +23,7 @@ __all__ = [
     "domain",
     "domain_names",
     "generate",
+    "in_every_form",
     "mutants",
     "mutate",
     "phase",

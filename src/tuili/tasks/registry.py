@@ -19,6 +19,7 @@ from tuili.steps import Context
 from tuili.tasks.content import Content, Language, Wording
 from tuili.tasks.problem import LEVELS, Draft, Problem, Split
 from tuili.tasks.wordings.choice import FormChooser, known
+from tuili.tasks.wordings.forms import forms_of
 from tuili.tasks.wordings.render import render
 
 PHASES: dict[int, tuple[str, ...]] = {
@@ -150,3 +151,14 @@ def generate(
     raise InputError(
         f"domain {domain!r}, level {level}: no {split} problem in {MAX_DRAWS} draws, vary the problems more"
     )
+
+
+def in_every_form(
+    domain: str, seed: int, level: int, *, wording: Wording | str = Wording.ALL, language: Language | str = Language.EN
+) -> list[Problem]:
+    """A problem in each form of a domain, in the order of its files. Raises `InputError` as `generate` does."""
+    find_domain(domain)
+    forms = forms_of(domain, known(Language, language), known(Wording, wording))
+    if not forms:
+        raise InputError(f"domain {domain!r} has no {wording} wording in {language}")
+    return [generate(domain, seed, 0, level, language=language, form=form.id) for form in forms]

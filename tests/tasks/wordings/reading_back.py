@@ -1,4 +1,4 @@
-"""The inverse of a form: from the text of a prompt back to the texts of its slots, for twins that solve all wordings."""
+"""The inverse of a form: from a prompt back to the texts of its slots, for twins that solve all wordings."""
 
 from __future__ import annotations
 
@@ -102,14 +102,22 @@ def _value(form: Form, part: SlotPart, text: str, style: str) -> ReadSlot | None
 
 
 def _clause(form: Form, text: str, style: str) -> ReadClause | None:
-    """The clause that a phrase of the style gives in these words; the longest phrase is tried first."""
-    phrases = sorted(form.phrases.get(style, {}).items(), key=lambda item: -len(item[1].skeletons()[0]))
-    for variant in dict.fromkeys((text, text[:1].lower() + text[1:])):
-        for bare in dict.fromkeys((variant, variant.rstrip(".。"))):
-            for kind, phrase in phrases:
-                if (slots := _match(form, phrase, bare, style)) is not None:
-                    return ReadClause(kind, slots)
-    return None
+    """The clause that a phrase of the style gives in these words: that which leaves least to its slots."""
+    ends = dict.fromkeys((text, text.rstrip(".。")))
+    variants = dict.fromkeys(start + end[1:] for end in ends for start in (end[:1], end[:1].lower()))
+    found = [
+        ReadClause(kind, slots)
+        for kind, phrase in form.phrases.get(style, {}).items()
+        for variant in variants
+        if (slots := _match(form, phrase, variant, style)) is not None
+    ]
+    return min(found, key=_length, default=None)
+
+
+def _length(read: ReadSlot) -> int:
+    if isinstance(read, str):
+        return len(read)
+    return sum(map(_length, read.slots.values() if isinstance(read, ReadClause) else read))
 
 
 assert SPLITS.keys() | TEXT_FILTERS.keys() | {"shuffled"} == FILTERS, "each filter has its inverse"

@@ -23,7 +23,7 @@ from tuili.data import (
     TaskSource,
 )
 from tuili.store import Tokenizer
-from tuili.tasks import LEVELS, domain_names
+from tuili.tasks import LEVELS, Language, Wording, domain_names
 from tuili.train.feed.curriculum import Curriculum, CurriculumConfig
 
 
@@ -33,6 +33,10 @@ class DataConfig(Config):
     domains: Literal["all"] | tuple[str, ...] = "all"
     levels: tuple[NonNegativeFloat, ...] = (0.4, 0.3, 0.15, 0.1, 0.05)
     """Weights of levels 1, 2, … among the problems of each domain."""
+    wording: Literal["first", "seen"] = "seen"
+    """Forms of the questions: those that the shipped model knows, or all that may be trained on."""
+    languages: dict[Language, PositiveFloat] = Field({Language.EN: 1.0}, min_length=1)
+    """Weights of the languages among the problems of each domain."""
     files: dict[Path, PositiveFloat] = Field({})
     """JSONL files of your own, each with its weight against 1 for all domains together."""
     vocabulary: int = Field(VOCABULARY_SIZE, ge=MIN_VOCABULARY_SIZE)
@@ -104,7 +108,8 @@ def build_curriculum(config: StreamConfig) -> Curriculum:
 def build_sources(data: DataConfig, seed: int) -> list[Source]:
     """The domains that a recipe names, then its files."""
     levels = {level: weight for level, weight in enumerate(data.levels, start=1) if weight}
-    tasks = [TaskSource(name, levels, seed) for name in data.domain_names]
+    wording, languages = Wording(data.wording), data.languages
+    tasks = [TaskSource(name, levels, seed, wording, languages) for name in data.domain_names]
     return [*tasks, *(FileSource(path, seed) for path in data.files)]
 
 
