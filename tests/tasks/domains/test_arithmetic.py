@@ -1,9 +1,11 @@
-"""Integer arithmetic against Python's own evaluation of the expression in the prompt."""
+"""Whole numbers and fractions against Python's own evaluation of the expression in the prompt."""
 
 from __future__ import annotations
 
 import ast
 import operator
+import re
+from collections import Counter
 from fractions import Fraction
 
 import pytest
@@ -12,8 +14,11 @@ from hypothesis import strategies as st
 
 from tests.tasks.twin import Rule, problems, solve
 from tuili.steps import Status, check_chain
-from tuili.tasks.domains.arithmetic import Node, division_steps, multiplication_steps
+from tuili.tasks.domains.arithmetic.expressions import Node
+from tuili.tasks.domains.arithmetic.fraction_working import add_fractions, reduce_fraction
+from tuili.tasks.domains.arithmetic.whole_numbers import division_steps, multiplication_steps
 
+RATIO = r"(\d+/\d+)"
 OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 
 
@@ -33,15 +38,35 @@ def divided(dividend: int, divisor: int) -> str:
     return f"{dividend // divisor} remainder {dividend % divisor}"
 
 
-RULES: tuple[Rule, ...] = (
+WHOLE_NUMBERS: tuple[Rule, ...] = (
     (r"(?:Divide|What is) (\d+) (?:divided )?by (\d+)[.?] Answer like 12 remainder 3\.", divided),
     (r"(?:Compute|Calculate|Work out|What is) ([^a-z]*)[.?]", value),
 )
+FRACTIONS: tuple[Rule, ...] = (
+    (r"(?:Compute|Calculate|Work out|What is) (.*)[.?] Give a fraction in lowest terms\.", value),
+    (rf"Which is larger, {RATIO} or {RATIO}\?", lambda *pair: max(map(Fraction, pair))),
+    (rf"Which is smaller, {RATIO} or {RATIO}\?", lambda *pair: min(map(Fraction, pair))),
+    (rf"Find the larger of {RATIO} and {RATIO}\.", lambda *pair: max(map(Fraction, pair))),
+    (rf"Find the smaller of {RATIO} and {RATIO}\.", lambda *pair: min(map(Fraction, pair))),
+    (rf"(?:Reduce|Write) {RATIO} (?:to|in) lowest terms\.", Fraction),
+    (rf"Simplify {RATIO}\.", Fraction),
+    (rf"(?:What is|How much is|Find) {RATIO} of (\d+)[.?]", lambda part, whole: Fraction(part) * whole),
+    (r"Write (0\.\d+) as a fraction in lowest terms\.", Fraction),
+    (r"Which fraction in lowest terms equals (0\.\d+)\?", Fraction),
+)
+
+proper = st.fractions(min_value=Fraction(1, 60), max_value=3, max_denominator=60)
 
 
 def test_the_answer_is_what_python_says():
-    for problem in problems("arithmetic", 60):
-        assert problem.answer == solve(RULES, problem.prompt), problem.prompt
+    for problem in problems("arithmetic", 120):
+        assert problem.answer == solve((*WHOLE_NUMBERS, *FRACTIONS), problem.prompt), problem.prompt
+
+
+def test_whole_numbers_and_fractions_come_equally_often():
+    asked = [problem.prompt for problem in problems("arithmetic", 400, levels=(2,))]
+    count = Counter(any(re.fullmatch(pattern, prompt) for pattern, _ in FRACTIONS) for prompt in asked)
+    assert 0.42 < count[True] / len(asked) < 0.58
 
 
 def test_long_division():
@@ -97,3 +122,30 @@ def test_a_product_is_checked_and_ends_with_the_result(left, right):
     steps = multiplication_steps(left, right)
     assert {verdict.status for verdict in check_chain(steps)} == {Status.VALID}
     assert steps[-1].endswith(f"= {left * right}")
+
+
+def test_a_sum_over_the_least_common_denominator():
+    assert add_fractions(Fraction(3, 4), "-", Fraction(1, 6)) == (
+        [
+            *("6 mod 4 = 2", "6 * 2 = 12", "12 mod 4 = 0", "lcm(4, 6) = 12"),
+            *("12 / 4 = 3", "3/4 = 9/12", "12 / 6 = 2", "1/6 = 2/12"),
+            "9/12 - 2/12 = 7/12",
+        ],
+        Fraction(7, 12),
+    )
+    assert add_fractions(Fraction(1, 6), "+", Fraction(1, 6)) == (
+        ["1/6 + 1/6 = 2/6", "2 / 2 = 1", "6 / 2 = 3", "2/6 = 1/3"],
+        Fraction(1, 3),
+    )
+
+
+def test_a_fraction_in_lowest_terms_needs_no_step():
+    assert reduce_fraction(35, 48) == []
+    assert reduce_fraction(16, 18) == ["16 / 2 = 8", "18 / 2 = 9", "16/18 = 8/9"]
+
+
+@given(proper, proper)
+def test_a_sum_of_fractions_is_checked(first, second):
+    steps, result = add_fractions(first, "+", second)
+    assert result == first + second
+    assert {verdict.status for verdict in check_chain(steps)} == {Status.VALID}
