@@ -62,8 +62,9 @@ Slot: TypeAlias = str | int | Clause | Clauses
 class Content:
     """What a domain's `sample` returns: a problem without words.
 
-    `kind` says which forms fit, `slots` are what they name. `steps` and `answer` are in the step language. `names` are
-    the words in slots, steps and answer for which each language has its own (`Ann`, `apples`).
+    `kind` says which forms fit, `slots` are what they name. `steps` and `answer` are in the step language. A step may
+    name the statements of a list by their labels, `P1` for the first: where a prompt shows no labels, the statement
+    itself stands there. `names` are the words in slots, steps and answer for which each language has its own.
     """
 
     kind: str

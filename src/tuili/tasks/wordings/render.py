@@ -6,7 +6,8 @@ Which form is taken is decided by `registry`; the files of forms are left to `fo
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tuili.errors import InputError
@@ -15,6 +16,10 @@ from tuili.tasks.wordings.filters import LABELLED, LIST_FILTERS, SHUFFLED, TEXT_
 from tuili.tasks.wordings.forms import Form
 from tuili.tasks.wordings.language import Translation, lexicon
 from tuili.tasks.wordings.template import Alternatives, SlotPart, Template
+
+PROGRAM = "L"
+"""The letter of the lines of a program."""
+LABEL = re.compile(r"\b[A-Z][0-9]{1,3}\b")
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,15 @@ def render(content: Content, form: Form, language: Language, rng: random.Random)
 
 
 class _Renderer:
+    """Fills one form for one content, and keeps what the prompt shows under labels."""
+
     def __init__(self, content: Content, form: Form, language: Language, rng: random.Random) -> None:
         self._content, self._form, self._language, self._rng = content, form, language, rng
         self._translate = Translation(content.names, language)
         self._facts: dict[str, str] = {}
         self._program: dict[str, str] = {}
+        self._labels: dict[str, str] = {}
+        """The label that the prompt shows for each label of the content."""
 
     def render(self) -> Worded:
         content = self._content
@@ -50,8 +59,18 @@ class _Renderer:
         answer = self._translate(lexicon(self._language).terms.get(content.answer, content.answer))
         if self._form.answer:
             answer = self._fill(self._form.answer, slots, "")
-        steps = tuple(map(self._translate, content.steps))
+        steps = tuple(map(self._translate, self._relabelled(content)))
         return Worded(prompt, steps, answer, self._facts, self._program)
+
+    def _relabelled(self, content: Content) -> Iterable[str]:
+        """The steps with the labels that the prompt shows; where it shows none, with the statements in their place."""
+        stated = {
+            f"{slot.letter}{number}": item.formal
+            for slot in content.slots.values()
+            if isinstance(slot, Clauses) and slot.letter != PROGRAM
+            for number, item in enumerate(slot.items, start=1)
+        } | self._labels
+        return (LABEL.sub(lambda label: stated.get(label[0], label[0]), step) for step in content.steps)
 
     def _fill(self, template: Template, slots: Mapping[str, Slot], style: str) -> str:
         texts = []
@@ -89,18 +108,20 @@ class _Renderer:
                 )
             items = self._rng.sample(items, len(items))
         if last == LABELLED:
-            return self._labelled(items, clauses.letter, style)
+            return self._labelled(items, clauses, style)
         if last not in LIST_FILTERS:
             raise InputError(
                 f"{self._form.place}: the list {part.name!r} needs one of {', '.join((LABELLED, *LIST_FILTERS))}"
             )
         return LIST_FILTERS[last]([self._clause(item, style) for item in items], self._language)
 
-    def _labelled(self, items: Sequence[Clause], letter: str, style: str) -> str:
-        given = self._program if letter == "L" else self._facts
+    def _labelled(self, items: Sequence[Clause], clauses: Clauses, style: str) -> str:
+        letter = clauses.letter
+        given = self._program if letter == PROGRAM else self._facts
         lines = []
         for number, item in enumerate(items, start=1):
             label = f"{letter}{number}"
+            self._labels[f"{letter}{clauses.items.index(item) + 1}"] = label
             given[label] = self._translate(item.formal)
             lines.append(f"{label}: {self._clause(item, style)}")
         return "\n".join(lines)
