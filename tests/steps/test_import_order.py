@@ -13,6 +13,7 @@ from tuili.steps.values.functions import COMPUTATIONS
 
 STEPS = Path(__file__).parents[2] / "src" / "tuili" / "steps"
 ORDER = (
+    {"programs"},
     {"verdict", "work_budget"},
     {"language"},
     {"values"},

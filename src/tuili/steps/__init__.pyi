@@ -1,3 +1,4 @@
+from . import programs
 from .checker import CHECKER_VERSION, check, check_chain
 from .context import Context
 from .language import terms, units
@@ -34,6 +35,7 @@ __all__ = [
     "evaluate",
     "parse",
     "parse_statement",
+    "programs",
     "render",
     "render_response",
     "render_term",

@@ -1,0 +1,31 @@
+from .bounds import DEFAULT_BOUNDS, Bounds
+from .faults import Fault, FaultKind, ProgramError
+from .language.parser import parse_program
+from .language.syntax import Program
+from .retelling import retell
+from .running.frames import Operation
+from .running.machine import run
+from .specification import Case, Inputs, Integers, Lists, ProgramVerdict, Specification, decide
+from .values import Value, same_value
+
+__all__ = [
+    "DEFAULT_BOUNDS",
+    "Bounds",
+    "Case",
+    "Fault",
+    "FaultKind",
+    "Inputs",
+    "Integers",
+    "Lists",
+    "Operation",
+    "Program",
+    "ProgramError",
+    "ProgramVerdict",
+    "Specification",
+    "Value",
+    "decide",
+    "parse_program",
+    "retell",
+    "run",
+    "same_value",
+]

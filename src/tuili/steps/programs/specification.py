@@ -1,0 +1,168 @@
+"""What a program shall do, and the verdict on one: by examples and hidden cases, or by all inputs of a small domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, product
+from math import prod
+from typing import TypeAlias
+
+from tuili.errors import InputError
+from tuili.steps.programs.bounds import DEFAULT_BOUNDS, Bounds
+from tuili.steps.programs.faults import Fault, ProgramError
+from tuili.steps.programs.language.parser import parse_program
+from tuili.steps.programs.language.syntax import Program
+from tuili.steps.programs.running.machine import measured_run
+from tuili.steps.programs.values import Value, same_value, shortened
+
+MAX_INPUTS = 2000
+"""The most inputs that a verdict tries, and so the size of the largest domain."""
+MAX_STEPS = 200_000
+"""The most steps that a verdict takes, over all inputs."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a program gives for one input."""
+
+    arguments: tuple[Value, ...]
+    value: Value
+
+    def __str__(self) -> str:
+        return f"({', '.join(map(shortened, self.arguments))}) = {shortened(self.value)}"
+
+
+@dataclass(frozen=True)
+class Integers:
+    """All whole numbers from `low` to `high`, both included."""
+
+    low: int
+    high: int
+
+    @property
+    def size(self) -> int:
+        """How many they are."""
+        return max(self.high - self.low + 1, 0)
+
+    def values(self) -> Iterator[Value]:
+        """Each of them, in order."""
+        return iter(range(self.low, self.high + 1))
+
+
+@dataclass(frozen=True)
+class Lists:
+    """All lists of `shortest` to `longest` whole numbers from `low` to `high`, all bounds included."""
+
+    low: int
+    high: int
+    shortest: int
+    longest: int
+
+    @property
+    def size(self) -> int:
+        """How many they are; beyond `MAX_INPUTS` a smaller number that is beyond it, too."""
+        size, width = 0, max(self.high - self.low + 1, 0)
+        for length in range(max(self.shortest, 0), self.longest + 1):
+            size += min(width, MAX_INPUTS + 1) ** min(length, MAX_INPUTS)
+            if size > MAX_INPUTS:
+                break
+        return size
+
+    def values(self) -> Iterator[Value]:
+        """Each of them, the shorter ones first."""
+        numbers = range(self.low, self.high + 1)
+        lengths = range(self.shortest, self.longest + 1)
+        return chain.from_iterable(map(list, product(numbers, repeat=length)) for length in lengths)
+
+
+Inputs: TypeAlias = Integers | Lists
+
+
+@dataclass(frozen=True)
+class Specification:
+    """What the function `function` shall do.
+
+    examples: what the prompt tells. hidden: what it does not tell. domain: for each parameter all values that are to
+    be tried as well, each with those of the others, where `reference`, a program that is right, gives the value.
+    Raises `InputError` if there is nothing to try, or too much, or a domain without a reference.
+    """
+
+    function: str
+    examples: tuple[Case, ...] = ()
+    hidden: tuple[Case, ...] = ()
+    domain: tuple[Inputs, ...] = ()
+    reference: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.domain) != bool(self.reference):
+            raise InputError("a specification has a domain and a reference, or neither")
+        of_domain = prod(inputs.size for inputs in self.domain) if self.domain else 0
+        tried = len(self.examples) + len(self.hidden) + of_domain
+        if not 1 <= tried <= MAX_INPUTS:
+            raise InputError(f"a specification tries 1 to {MAX_INPUTS} inputs, not {tried}")
+
+    def cases(self, bounds: Bounds = DEFAULT_BOUNDS) -> Iterator[Case]:
+        """Every case: examples, hidden ones, and those of the domain.
+
+        Raises `InputError` for a reference that gives no value, or takes more than `MAX_STEPS` over all inputs.
+        """
+        yield from self.examples
+        yield from self.hidden
+        if not self.domain:
+            return
+        runner = _Runner(parse_program(self.reference), self.function, bounds)
+        for arguments in product(*(list(inputs.values()) for inputs in self.domain)):
+            value = runner.run(arguments)
+            if isinstance(value, Fault):
+                raise InputError(f"the reference has no value for {shortened(arguments)}: {value}")
+            yield Case(arguments, value)
+
+
+@dataclass(frozen=True)
+class ProgramVerdict:
+    """Whether a program is right, and if not, why and for which input. `tried`: the number of inputs."""
+
+    right: bool
+    reason: str = ""
+    tried: int = 0
+    failing: Case | None = None
+    """The first case that the program does not meet, with the value that would be right."""
+
+
+def decide(program: Program | str, specification: Specification, bounds: Bounds = DEFAULT_BOUNDS) -> ProgramVerdict:
+    """Whether a program, or the text of one, gives the right value in every case of a specification.
+
+    Its function must have the specification's name. A run that faults is wrong, and so is a value of another kind,
+    such as `True` for 1. The work is bounded, whatever the program.
+    """
+    try:
+        program = parse_program(program) if isinstance(program, str) else program
+    except ProgramError as error:
+        return ProgramVerdict(False, str(error))
+    if program.function(specification.function) is None:
+        return ProgramVerdict(False, f"there is no function {specification.function}")
+    tried, runner = 0, _Runner(program, specification.function, bounds)
+    for tried, case in enumerate(specification.cases(bounds), start=1):
+        value = runner.run(case.arguments)
+        if isinstance(value, Fault):
+            return ProgramVerdict(False, f"{specification.function}{case}, but the run has none: {value}", tried, case)
+        if not same_value(value, case.value):
+            return ProgramVerdict(False, f"{specification.function}{case}, not {shortened(value)}", tried, case)
+    return ProgramVerdict(True, tried=tried)
+
+
+class _Runner:
+    """Runs one function for many inputs, within `MAX_STEPS` in all."""
+
+    def __init__(self, program: Program, function: str, bounds: Bounds) -> None:
+        self._program = program
+        self._function = function
+        self._bounds = bounds
+        self._left = MAX_STEPS
+
+    def run(self, arguments: Sequence[Value]) -> Value | Fault:
+        bounds = replace(self._bounds, steps=min(self._bounds.steps, self._left))
+        value, steps = measured_run(self._program, arguments, bounds, self._function)
+        self._left -= steps
+        return value
