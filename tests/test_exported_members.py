@@ -54,8 +54,8 @@ FACES = {
     "tasks": """
         BUILT_IN_DOMAINS Clause Clauses Content Domain Draft LEVELS Language MUTATION_KINDS Problem SEEDS_PER_SPLIT
         Split Wording
-        domain domain_names generate in_every_form mutants mutate phase result_start same_answer same_form same_last_number
-        score unseen_problems
+        current_domain domain domain_names generate in_every_form mutants mutate own_experts phase read_domain
+        read_domains result_start same_answer same_form same_last_number score unseen_problems
     """,
     "train": """
         DataConfig ExecutionPlan ModelConfig Objective RUN_FILE Recipe RunFolder TrainingResult
