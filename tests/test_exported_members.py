@@ -26,9 +26,9 @@ FACES = {
     """,
     "steps": """
         CHECKER_VERSION END END_THINK THINK WEEKDAYS
-        Claim Context Inference Prose Response Status Step StepFault Trace Unreadable Value Verdict
-        check check_chain evaluate parse parse_statement programs render render_response render_term
-        render_value_like split_response terms units
+        Claim Context Inference Prose Reading Response Status Step StepFault Trace Unreadable Value Verdict
+        check check_chain evaluate parse parse_statement programs read_as render render_response
+        render_term render_value_like split_response terms units
     """,
     "steps.programs": """
         Bounds Case DEFAULT_BOUNDS Fault FaultKind Inputs Integers Lists Operation Program ProgramError ProgramVerdict

@@ -7,6 +7,7 @@ from .language.parser import parse, parse_statement
 from .language.printer import render, render_term
 from .language.response import END, END_THINK, THINK, Response, render_response, split_response
 from .language.terms import Claim, Inference, Prose, Step, Trace
+from .reading import Reading, read_as
 from .values.evaluate import evaluate
 from .values.rendering import render_value_like
 from .values.values import Value
@@ -22,6 +23,7 @@ __all__ = [
     "Context",
     "Inference",
     "Prose",
+    "Reading",
     "Response",
     "Status",
     "Step",
@@ -36,6 +38,7 @@ __all__ = [
     "parse",
     "parse_statement",
     "programs",
+    "read_as",
     "render",
     "render_response",
     "render_term",
