@@ -19,7 +19,7 @@ from tuili.steps.sentences import (
     RELATION,
     TAIL,
     asks_which,
-    conditional_statements,
+    condition,
     doubted,
     doubts_all,
     doubts_the_last,
@@ -215,8 +215,8 @@ class _Reader:
         relation = RELATION.search(sentence)
         if not labelled and not relation:
             return
-        if not labelled and (condition := conditional_statements(sentence, end)):
-            self._take_condition(condition)
+        if not labelled and (found := condition(sentence, end)):
+            self._take_condition(*found)
             return
         tail = relation and TAIL.search(sentence, relation.end())
         given, end = (sentence[: tail.start()], "") if tail else (sentence, end)
@@ -233,9 +233,13 @@ class _Reader:
             if RELATION.search(asked):
                 self._given.protected |= words(asked)
 
-    def _take_condition(self, statements: Sequence[str]) -> None:
-        """Takes in the condition of a question. Where two are asked under conditions, neither is given."""
+    def _take_condition(self, statements: Sequence[str], asked: str) -> None:
+        """Takes in the condition of a question. Where two are asked under conditions, neither is given.
+
+        No line may choose a value for what is asked.
+        """
         self._latest, self._is_next = ((), statements), True
+        self._given.protected |= words(asked).difference(*map(words, statements))
         if self._conditions:
             self._drop(self._conditions)
             self._given.protected.update(*map(words, statements))

@@ -227,8 +227,8 @@ def _statements(text: str) -> list[str] | None:
     return [render_term(term) for term in found] if all(map(_has_relation, found)) else None
 
 
-def conditional_statements(sentence: str, end: str) -> list[str] | None:
-    """The statements that are the condition of a question: `If x + y = 5 and x = 2, what is y`; None if it has none.
+def condition(sentence: str, end: str) -> tuple[list[str], str] | None:
+    """The condition of a question, as statements, and what is asked: `If x + y = 5 and x = 2, what is y`.
 
     A condition behind which another statement stands is an implication and gives nothing; nor does one that says
     nothing about a name, whose truth may be what is asked. `end` is the mark at the sentence's end.
@@ -241,7 +241,7 @@ def conditional_statements(sentence: str, end: str) -> list[str] | None:
         if found and not RELATION.search(found["asked"]):
             statements = _statements(found["given"].strip())
             if statements and all(terms.names(parse_statement(statement)) for statement in statements):
-                return statements
+                return statements, sentence.replace(found["given"], " ")
     return None
 
 
