@@ -26,9 +26,10 @@ FACES = {
     """,
     "steps": """
         CHECKER_VERSION END END_THINK THINK WEEKDAYS
-        Claim Context Inference Prose Reading Response Status Step StepFault Trace Unreadable Value Verdict
-        check check_chain evaluate parse parse_statement programs read_as render render_response
-        render_term render_value_like split_response terms units
+        ChainSources Claim Context Inference NumberSource NumberTracer Origin Prose Response Status Step StepFault
+        StepSources Trace Unreadable Value Verdict
+        check check_chain evaluate parse parse_statement programs render render_response render_term
+        render_value_like split_response terms trace_numbers units
     """,
     "steps.programs": """
         Bounds Case DEFAULT_BOUNDS Fault FaultKind Inputs Integers Lists Operation Program ProgramError ProgramVerdict
@@ -54,8 +55,8 @@ FACES = {
     "tasks": """
         BUILT_IN_DOMAINS Clause Clauses Content Domain Draft LEVELS Language MUTATION_KINDS Problem SEEDS_PER_SPLIT
         Split Wording
-        current_domain domain domain_names generate in_every_form mutants mutate own_experts phase read_domain
-        read_domains result_start same_answer same_form same_last_number score unseen_problems
+        domain domain_names generate in_every_form mutants mutate phase result_start same_answer same_form same_last_number
+        score unseen_problems
     """,
     "train": """
         DataConfig ExecutionPlan ModelConfig Objective RUN_FILE Recipe RunFolder TrainingResult

@@ -7,7 +7,8 @@ from .language.parser import parse, parse_statement
 from .language.printer import render, render_term
 from .language.response import END, END_THINK, THINK, Response, render_response, split_response
 from .language.terms import Claim, Inference, Prose, Step, Trace
-from .reading import Reading, read_as
+from .sources.origins import ChainSources, NumberSource, Origin, StepSources
+from .sources.tracing import NumberTracer, trace_numbers
 from .values.evaluate import evaluate
 from .values.rendering import render_value_like
 from .values.values import Value
@@ -19,15 +20,19 @@ __all__ = [
     "END_THINK",
     "THINK",
     "WEEKDAYS",
+    "ChainSources",
     "Claim",
     "Context",
     "Inference",
+    "NumberSource",
+    "NumberTracer",
+    "Origin",
     "Prose",
-    "Reading",
     "Response",
     "Status",
     "Step",
     "StepFault",
+    "StepSources",
     "Trace",
     "Unreadable",
     "Value",
@@ -38,12 +43,12 @@ __all__ = [
     "parse",
     "parse_statement",
     "programs",
-    "read_as",
     "render",
     "render_response",
     "render_term",
     "render_value_like",
     "split_response",
     "terms",
+    "trace_numbers",
     "units",
 ]

@@ -1,0 +1,124 @@
+"""The numbers of a line, as its terms hold them, and those of a text, as they are written there.
+
+Signs, percent signs and units do not count: `-8 kg` holds 8. A date or a time of day is one number with parts, and a
+weekday is one, too.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+from tuili.steps.language import terms
+from tuili.steps.language.grammar import WEEKDAYS
+from tuili.steps.language.lexer import MAX_DIGITS
+from tuili.steps.language.printer import render_term
+from tuili.steps.language.terms import Term
+
+MAX_TEXT_CHARACTERS = 20_000
+
+Key: TypeAlias = int | Fraction | tuple[str, int, int, int]
+"""What makes two numbers the same: the value, or what a date, a month, a time of day or a weekday says."""
+
+_NUMBER = re.compile(
+    r"(?<![A-Za-z0-9_.])(?:"
+    r"(?P<date>[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?![0-9]))"
+    r"|(?P<month>[0-9]{4}-(?:0[1-9]|1[0-2])(?![0-9-]))"
+    r"|(?P<clock>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?![0-9]))"
+    r"|(?P<group>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9]))"
+    r"|(?P<ratio>[0-9]+/[0-9]+(?![0-9/]|\.[0-9]))"
+    r"|(?P<number>[0-9]+(?:\.[0-9]+)?))"
+)
+_ORDINAL_ENDINGS = ("st", "nd", "rd", "th")
+_WEEKDAY = re.compile(
+    "|".join(
+        rf"(\b{name}s?\b|(?:星期|周|礼拜){sign})"
+        for name, sign in zip(WEEKDAYS, (*"一二三四五六", "[日天]"), strict=True)
+    ),
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Numeral:
+    """A number as written; `parts` are the whole numbers that a fraction, a date or a time is made of.
+
+    `is_apart` says whether it names something: the exponent of a unit (`m^2`), an ordinal (`29th`), a weekday.
+    """
+
+    text: str
+    key: Key
+    parts: tuple[int, ...] = ()
+    is_apart: bool = False
+
+
+def numerals(term: Term) -> Iterator[Numeral]:
+    """The numbers of a term, from left to right."""
+    match term:
+        case terms.Number(value=value):
+            yield Numeral(render_term(term), _key(value))
+        case terms.Ratio(numerator=numerator, denominator=denominator):
+            yield _ratio(render_term(term), numerator, denominator)
+        case terms.Measure(number=number):
+            yield from numerals(number)
+        case terms.Day(year=year, month=month, day=day):
+            yield Numeral(render_term(term), ("date", year, month, day), (year, month, day))
+        case terms.Month(year=year, month=month):
+            yield Numeral(render_term(term), ("month", year, month, 0), (year, month))
+        case terms.WeekdayName(name=name):
+            yield Numeral(name, ("weekday", WEEKDAYS.index(name), 0, 0))
+        case terms.Clock(hour=hour, minute=minute, second=second):
+            yield _clock(render_term(term), hour, minute, second)
+        case _:
+            for child in terms.children(term):
+                yield from numerals(child)
+
+
+def numerals_of_text(text: str) -> list[Numeral]:
+    """The numbers of a text that is no step, such as a prompt. Labels (`P1`) and names (`x2`) hold none."""
+    text = unicodedata.normalize("NFKC", text[:MAX_TEXT_CHARACTERS])
+    found = []
+    for match in _NUMBER.finditer(text):
+        written = match[0]
+        if len(written) > MAX_DIGITS:
+            continue
+        before, behind = text[max(0, match.start() - 2) : match.start()], text[match.end() : match.end() + 2]
+        is_apart = before.rstrip("-").endswith("^") or behind in _ORDINAL_ENDINGS
+        found.append(_read(match.lastgroup or "", written, is_apart))
+    for match in _WEEKDAY.finditer(text):
+        found.append(Numeral(match[0], ("weekday", (match.lastindex or 0) - 1, 0, 0), is_apart=True))
+    return found
+
+
+def _read(kind: str, written: str, is_apart: bool) -> Numeral:
+    if kind == "date":
+        year, month, day = map(int, written.split("-"))
+        return Numeral(written, ("date", year, month, day), (year, month, day))
+    if kind == "month":
+        year, month = map(int, written.split("-"))
+        return Numeral(written, ("month", year, month, 0), (year, month))
+    if kind == "clock":
+        hour, minute, *rest = map(int, written.split(":"))
+        return _clock(written, hour, minute, rest[0] if rest else None)
+    if kind == "ratio":
+        numerator, denominator = map(int, written.split("/"))
+        return _ratio(written, numerator, denominator)
+    return Numeral(written, _key(Fraction(written.replace(",", ""))), is_apart=is_apart)
+
+
+def _key(value: Fraction) -> int | Fraction:
+    return value.numerator if value.denominator == 1 else value
+
+
+def _ratio(text: str, numerator: int, denominator: int) -> Numeral:
+    key = _key(Fraction(numerator, denominator)) if denominator else numerator
+    return Numeral(text, key, (numerator, denominator))
+
+
+def _clock(text: str, hour: int, minute: int, second: int | None) -> Numeral:
+    parts = (hour, minute) if second is None else (hour, minute, second)
+    return Numeral(text, ("time", hour, minute, second or 0), parts)

@@ -1,0 +1,104 @@
+"""The traced numbers of a chain, as the rules of written work look at them: digits, years, months, prime numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from math import isqrt
+from typing import Any
+
+from tuili.steps.sources.numbers import Key
+from tuili.steps.sources.stated import YEARS
+
+MAX_PLACES = 40
+"""Digits of the longest number whose digits are looked at."""
+MAX_BASES = 200
+"""Whole numbers that a rule looks at: the latest ones."""
+LARGEST_DIGIT = 9
+_LARGEST = 10**MAX_PLACES
+_YEARS = range(1000, 10_000)
+_LARGEST_PRIME = 10**6
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The traced numbers so far (`known`), and what the prompt's words allow.
+
+    `multipliers` are what one equation of the prompt is multiplied by to take it from another one: whole quotients of
+    their numbers, each with the dividend.
+    """
+
+    known: dict[Key, Any]
+    constants: Mapping[Key, str]
+    rules: frozenset[str]
+    multipliers: Mapping[int, int]
+
+    def has(self, number: int) -> bool:
+        """Whether a number is traced or a stated constant."""
+        return number in self.known or number in self.constants
+
+    def wholes(self) -> list[int]:
+        """The latest traced whole numbers, the last one first."""
+        wholes = (key for key in reversed(self.known) if isinstance(key, int) and 0 < key < _LARGEST)
+        return list(islice(wholes, MAX_BASES))
+
+    def with_digits(self) -> Iterator[int]:
+        """The whole numbers whose digits may be used: traced ones, and of years the ends and the next ones, too."""
+        yield from self.wholes()
+        for year in self._years():
+            yield from (year, year % 100, year + 1, (year + 1) % 100)
+
+    def _years(self) -> Iterator[int]:
+        """The years of the traced dates, and in a problem about years the numbers that may be one."""
+        plain = YEARS in self.rules
+        for key in islice(reversed(self.known), MAX_BASES):
+            if isinstance(key, tuple):
+                if key[0] in ("date", "month"):
+                    yield key[1]
+            elif plain and isinstance(key, int) and key in _YEARS:
+                yield key
+
+    def year_of(self, number: int) -> int | None:
+        """The year that a number is, or the last two digits of, or the year after; None if there is none."""
+        years = self._years()
+        return next((year for year in years if number in (year, year + 1, year % 100, (year + 1) % 100)), None)
+
+    def has_month_beside(self, key: Key) -> bool:
+        """Whether a month is that of a traced date, or the one before or after it."""
+        if not isinstance(key, tuple) or key[0] != "month":
+            return False
+        latest = islice(reversed(self.known), MAX_BASES)
+        dates = (other for other in latest if isinstance(other, tuple) and other[0] in ("date", "month"))
+        return any(abs(12 * (key[1] - other[1]) + key[2] - other[2]) <= 1 for other in dates)
+
+    def ending_trial_division(self, number: int) -> int | None:
+        """The traced number of which `number` is the first prime whose square exceeds it, else None."""
+        if not is_prime(number):
+            return None
+        below = next((prime for prime in range(number - 1, 1, -1) if is_prime(prime)), 1)
+        return next((base for base in self.wholes() if below * below <= base < number * number), None)
+
+
+@lru_cache(maxsize=4096)
+def place_values(number: int) -> frozenset[int]:
+    """The values of the digits of a whole number: 304 has 300 and 4."""
+    digits = str(number)
+    return frozenset(int(digit) * 10 ** (len(digits) - 1 - at) for at, digit in enumerate(digits) if digit not in "-0")
+
+
+def divides(digit: int, number: int) -> bool:
+    """Whether a number of one digit, not 0 or 1, divides another number."""
+    return 1 < digit <= LARGEST_DIGIT and number % digit == 0
+
+
+def is_tried(divisor: int, number: int) -> bool:
+    """Whether a divisor is one that the search for factors of a number tries."""
+    return divides(divisor, number) or (divisor * divisor <= number and is_prime(divisor))
+
+
+@lru_cache(maxsize=4096)
+def is_prime(number: int) -> bool:
+    """Whether a number is prime. A number beyond what is tried by hand is taken for none."""
+    return 1 < number < _LARGEST_PRIME and all(number % divisor for divisor in range(2, isqrt(number) + 1))

@@ -1,0 +1,80 @@
+"""The sides of a claim: which of them can make the others traced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tuili.steps.language import terms
+from tuili.steps.language.terms import Term
+from tuili.steps.sources.origins import NumberSource, Origin
+from tuili.steps.sources.places import Place
+
+_EQUALITIES = ("=", "==")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A side of an equation: its numbers with their sources (None: from nowhere), and whether all names are known."""
+
+    term: Term
+    sources: tuple[tuple[Place, NumberSource | None], ...]
+    knows_names: bool
+
+    @property
+    def is_name(self) -> bool:
+        """Whether the side is a name alone."""
+        return isinstance(self.term, terms.Name)
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether the side writes out one value."""
+        return is_literal(self.term)
+
+    @property
+    def _is_known(self) -> bool:
+        return self.knows_names and all(source is not None for _, source in self.sources)
+
+    @property
+    def is_source(self) -> bool:
+        """Whether the side makes all others traced: it holds known numbers, not constants alone, or known names."""
+        if self.is_name or not self._is_known:
+            return False
+        if not self.sources:
+            return bool(terms.names(self.term))
+        return any(source is not None and source.origin is not Origin.CONSTANT for _, source in self.sources)
+
+    @property
+    def is_weak_source(self) -> bool:
+        """Whether the side makes values that are written out traced.
+
+        So does a name with a value, a calculation with constants, and a measure: `1 h` gives `60 min`.
+        """
+        is_measure = isinstance(self.term, terms.Measure)
+        return self._is_known and (self.is_name or (bool(self.sources) and (is_measure or not self.is_literal)))
+
+
+def is_literal(term: Term) -> bool:
+    """Whether a term writes out one value, or a set or list of such: `-8`, `20%`, `3 kg`, `[1, 2]`."""
+    match term:
+        case terms.Unary(op="-" | "%", operand=operand):
+            return is_literal(operand)
+        case terms.Collection(items=items):
+            return all(map(is_literal, items))
+    return isinstance(
+        term, terms.Number | terms.Ratio | terms.Measure | terms.Boolean | terms.Day | terms.Clock | terms.WeekdayName
+    )
+
+
+def parts_of(relation: terms.Compare | terms.Binary) -> Sequence[tuple[str, Term]]:
+    """The sides of a relation, each with the sign before it; `=` stands before the first one."""
+    return [("=", relation.first), *relation.rest] if isinstance(relation, terms.Compare) else [("=", relation)]
+
+
+def equal_sides(operators: Sequence[str], sides: Sequence[Side]) -> Iterator[Sequence[Side]]:
+    """The sides of a relation in groups of equal ones: `12 > 10 = 5 * 2` has two groups."""
+    start = 0
+    for end in range(1, len(sides) + 1):
+        if end == len(sides) or operators[end] not in _EQUALITIES:
+            yield sides[start:end]
+            start = end

@@ -1,0 +1,32 @@
+"""The numbers of a text and of a term."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from tuili.steps import parse_statement
+from tuili.steps.sources.numbers import Key, numerals, numerals_of_text
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("P1: x2 = 3, then 4kg and 2y", [3, 4, 2]),
+        ("有12个，再买１,２３４个", [12, 1234]),
+        ("1/2 of 0.5 is 25%", [Fraction(1, 2), Fraction(1, 2), 25]),
+        ("On 2024-03-01 at 14:30, in 2024-02", [("date", 2024, 3, 1), ("time", 14, 30, 0), ("month", 2024, 2, 0)]),
+        ("It is tuesday, 周日", [("weekday", 1, 0, 0), ("weekday", 6, 0, 0)]),
+        ("1/0", [1]),
+        ("9" * 601, []),
+    ],
+)
+def test_numbers_of_a_text(text: str, keys: list[Key]) -> None:
+    assert [numeral.key for numeral in numerals_of_text(text)] == keys
+
+
+def test_numbers_of_a_term() -> None:
+    found = list(numerals(parse_statement("{-8, 3/4} union {20%, 3 kg} = {14:30, Monday}")))
+    assert [numeral.text for numeral in found] == ["8", "3/4", "20", "3", "14:30", "Monday"]
+    assert [numeral.parts for numeral in found] == [(), (3, 4), (), (), (14, 30), ()]
