@@ -25,11 +25,11 @@ FACES = {
         read_calibration valid_calibration verifier_missed_some warm_up
     """,
     "steps": """
-        CHECKER_VERSION END END_THINK THINK WEEKDAYS
-        ChainSources Claim Context Inference NumberSource NumberTracer Origin Prose Response Status Step StepFault
-        StepSources Trace Unreadable Value Verdict
+        CHECKER_VERSION END END_THINK INSTRUCTING_ROLES THINK WEEKDAYS
+        ChainSources Claim Context Inference MisplacedMessage NumberSource NumberTracer Origin Prose Response Status Step
+        StepFault StepSources Trace Turns Unreadable Value Verdict
         check check_chain evaluate parse parse_statement programs render render_response render_term
-        render_value_like split_response terms trace_numbers units
+        render_value_like split_response terms trace_numbers turns_of units
     """,
     "steps.programs": """
         Bounds Case DEFAULT_BOUNDS Fault FaultKind Inputs Integers Lists Operation Program ProgramError ProgramVerdict
@@ -53,10 +53,10 @@ FACES = {
         response_features rotary route_tokens save_model set_kernels token_loss transformers_tokenizer write_verifier
     """,
     "tasks": """
-        BUILT_IN_DOMAINS Clause Clauses Content Domain Draft LEVELS Language MUTATION_KINDS Problem SEEDS_PER_SPLIT
-        Split Wording
-        domain domain_names generate in_every_form mutants mutate phase result_start same_answer same_form same_last_number
-        score unseen_problems
+        BUILT_IN_DOMAINS ChatMessage Clause Clauses Content Conversation Domain Draft Ingredient LEVELS Language
+        MUTATION_KINDS Problem SEEDS_PER_SPLIT Split Wording
+        converse domain domain_names generate in_every_form mutants mutate phase result_start same_answer same_form
+        same_last_number score takes_follow_up unseen_problems
     """,
     "train": """
         DataConfig ExecutionPlan ModelConfig Objective RUN_FILE Recipe RunFolder TrainingResult

@@ -132,7 +132,7 @@ def test_a_model_of_conversations_is_given_the_whole(talker: tuple[Running, Toke
         ("/v1/responses", {"input": [*TURN, ASKED], "instructions": SYSTEM["content"], "max_output_tokens": 5}),
     ):
         receipt = receipt_of(server, path, body, "talker")
-        earlier = [(f"{SYSTEM['content']}\nWhat is 1 + 1?", "2")]
+        earlier = [(f"{SYSTEM['content']}\n\nWhat is 1 + 1?", "2")]
         assert receipt["tokens"]["prompt"] == len(tokenizer.encode_prompt(QUESTION, earlier))
         assert receipt["ignored"] == {"system": 0, "earlier": 0}
 
@@ -164,8 +164,8 @@ def test_a_whole_conversation_is_read_in_turns_or_refused_by_name(messages: list
         return
     asked = read_conversation(messages, "multi", "input")
     assert asked.ignored == Ignored()
-    pairs = "\n".join(text for pair in (*asked.earlier, (asked.prompt,)) for text in pair)
-    assert pairs == "\n".join(message.text for message in messages)
+    pairs = "\n\n".join(text for pair in (*asked.earlier, (asked.prompt,)) for text in pair)
+    assert pairs == "\n\n".join(message.text for message in messages)
 
 
 def test_a_reference_to_an_item_may_stand_where_it_is_not_read(server: Running, talker: tuple[Running, Any]) -> None:

@@ -14,6 +14,7 @@ from tuili.serve.errors import HttpError
 from tuili.serve.schemas.fields import Effort, StopTexts
 from tuili.serve.schemas.messages import Message, ReasoningInput
 from tuili.serve.schemas.requests import ChatRequest, CompletionRequest, GenerationRequest
+from tuili.steps import INSTRUCTING_ROLES, MisplacedMessage, turns_of
 from tuili.store import Conversation
 
 EFFORT_BUDGETS: Mapping[str, Mapping[str, int]] = {
@@ -26,7 +27,6 @@ EFFORT_BUDGETS: Mapping[str, Mapping[str, int]] = {
 }
 """Reasoning attempts, and tokens of all attempts together. `none` reasons as well: the models answer by steps alone."""
 DEFAULT_EFFORT: Effort = "medium"
-INSTRUCTING_ROLES = ("system", "developer")
 
 
 @dataclass(frozen=True)
@@ -107,23 +107,10 @@ def read_conversation(
 
 
 def _whole_conversation(messages: Sequence[Message | ReasoningInput], place: str, first: int) -> Asked:
-    """The last question, and the earlier pairs of question and answer. Instructions become the first lines of the
-    question that follows them.
-    """
-    earlier: list[tuple[str, str]] = []
-    question: list[str] = []
-    user_has_asked = False
-    for number, message in enumerate(messages, first):
-        if isinstance(message, ReasoningInput):
-            continue
-        if message.role == "assistant":
-            if not user_has_asked:
-                raise HttpError(400, "an answer without a question before it", "invalid_value", f"{place}.{number}")
-            earlier.append(("\n".join(question), message.text))
-            question, user_has_asked = [], False
-        elif user_has_asked and message.role != "user":
-            raise HttpError(400, "instructions stand before the question", "invalid_value", f"{place}.{number}")
-        else:
-            question.append(message.text)
-            user_has_asked = user_has_asked or message.role == "user"
-    return Asked("\n".join(question), tuple(earlier))
+    """The last question and the turns before it."""
+    numbered = [(number, message) for number, message in enumerate(messages, first) if isinstance(message, Message)]
+    try:
+        return Asked(*turns_of((message.role, message.text) for _, message in numbered))
+    except MisplacedMessage as error:
+        number, _ = numbered[error.place]
+        raise HttpError(400, str(error), "invalid_value", f"{place}.{number}") from None

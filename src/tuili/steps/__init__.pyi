@@ -9,6 +9,7 @@ from .language.response import END, END_THINK, THINK, Response, render_response,
 from .language.terms import Claim, Inference, Prose, Step, Trace
 from .sources.origins import ChainSources, NumberSource, Origin, StepSources
 from .sources.tracing import NumberTracer, trace_numbers
+from .turns import INSTRUCTING_ROLES, MisplacedMessage, Turns, turns_of
 from .values.evaluate import evaluate
 from .values.rendering import render_value_like
 from .values.values import Value
@@ -18,12 +19,14 @@ __all__ = [
     "CHECKER_VERSION",
     "END",
     "END_THINK",
+    "INSTRUCTING_ROLES",
     "THINK",
     "WEEKDAYS",
     "ChainSources",
     "Claim",
     "Context",
     "Inference",
+    "MisplacedMessage",
     "NumberSource",
     "NumberTracer",
     "Origin",
@@ -34,6 +37,7 @@ __all__ = [
     "StepFault",
     "StepSources",
     "Trace",
+    "Turns",
     "Unreadable",
     "Value",
     "Verdict",
@@ -50,5 +54,6 @@ __all__ = [
     "split_response",
     "terms",
     "trace_numbers",
+    "turns_of",
     "units",
 ]

@@ -1,4 +1,6 @@
 from .content import Clause, Clauses, Content, Language, Wording
+from .conversations.conversation import ChatMessage, Conversation, Ingredient
+from .conversations.converse import converse, takes_follow_up
 from .mutation.mutations import MUTATION_KINDS, mutants, mutate
 from .mutation.rewriting import result_start, same_form
 from .problem import LEVELS, SEEDS_PER_SPLIT, Draft, Problem, Split
@@ -11,15 +13,19 @@ __all__ = [
     "LEVELS",
     "MUTATION_KINDS",
     "SEEDS_PER_SPLIT",
+    "ChatMessage",
     "Clause",
     "Clauses",
     "Content",
+    "Conversation",
     "Domain",
     "Draft",
+    "Ingredient",
     "Language",
     "Problem",
     "Split",
     "Wording",
+    "converse",
     "domain",
     "domain_names",
     "generate",
@@ -32,5 +38,6 @@ __all__ = [
     "same_form",
     "same_last_number",
     "score",
+    "takes_follow_up",
     "unseen_problems",
 ]

@@ -1,0 +1,1 @@
+"""Conversations around problems: courtesies, system messages, earlier turns, and follow-ups that need them."""

@@ -1,0 +1,82 @@
+"""What a conversation is: its messages, and the steps and the answer to its last question.
+
+How one is drawn is left to `converse`, how messages become what a model reads to `tuili.steps.turns_of`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
+
+from tuili.errors import InputError
+from tuili.steps import Context, Status, Turns, check_chain, turns_of
+from tuili.tasks.problem import Problem
+
+
+class Ingredient(StrEnum):
+    """What a conversation has besides a single question.
+
+    COURTESY: politeness around the question. SYSTEM: a system message. TURNS: one to three earlier turns that the
+    question does not need. FOLLOW_UP: a last question that needs the turns before it.
+    """
+
+    COURTESY = "courtesy"
+    SYSTEM = "system"
+    TURNS = "turns"
+    FOLLOW_UP = "follow_up"
+
+
+class ChatMessage(NamedTuple):
+    """One message: who says it (`system`, `user` or `assistant`), and its text."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Messages, the last of which is a question of the user, with the steps and the answer to it.
+
+    problem: the one that it was made from. plain: what asks the same as a single question. domain: that whose kind of
+    steps lead to the answer. texts: the ids of the texts that it was made with.
+    """
+
+    problem: Problem
+    ingredients: frozenset[Ingredient]
+    messages: tuple[ChatMessage, ...]
+    plain: str
+    steps: tuple[str, ...]
+    answer: str
+    domain: str
+    texts: tuple[str, ...]
+
+    @property
+    def turns(self) -> Turns:
+        """What a model is given: the last question, and the turns before it."""
+        return turns_of(self.messages)
+
+    @cached_property
+    def context(self) -> Context:
+        """What the messages give the checker."""
+        return Context.from_prompt(*self.turns)
+
+    @property
+    def id(self) -> str:
+        """The id of the problem, and behind it the ids of the texts."""
+        return "/".join((self.problem.id, *self.texts))
+
+    @property
+    def fault(self) -> str:
+        """Why the first step that is not valid is not; empty where all are valid."""
+        for step, verdict in zip(self.steps, check_chain(self.steps, self.context), strict=True):
+            if verdict.status is not Status.VALID:
+                return f"the step {step!r} is {verdict.status}: {verdict.reason}"
+        return ""
+
+    def checked(self) -> Conversation:
+        """The conversation itself. Raises `InputError` for its first step that is not valid."""
+        if fault := self.fault:
+            raise InputError(f"conversation {self.id}: {fault}")
+        return self
