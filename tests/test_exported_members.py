@@ -26,9 +26,9 @@ FACES = {
     """,
     "steps": """
         CHECKER_VERSION END END_THINK INSTRUCTING_ROLES THINK WEEKDAYS
-        ChainSources Claim Context Inference MisplacedMessage NumberSource NumberTracer Origin Prose Response Status Step
-        StepFault StepSources Trace Turns Unreadable Value Verdict
-        check check_chain evaluate parse parse_statement programs render render_response render_term
+        ChainSources Claim Context Inference MisplacedMessage NumberSource NumberTracer Origin Prose Reading
+        Response Status Step StepFault StepSources Trace Turns Unreadable Value Verdict
+        check check_chain evaluate parse parse_statement programs read_as render render_response render_term
         render_value_like split_response terms trace_numbers turns_of units
     """,
     "steps.programs": """
@@ -55,8 +55,9 @@ FACES = {
     "tasks": """
         BUILT_IN_DOMAINS ChatMessage Clause Clauses Content Conversation Domain Draft Ingredient LEVELS Language
         MUTATION_KINDS Problem SEEDS_PER_SPLIT Split Wording
-        converse domain domain_names generate in_every_form mutants mutate phase result_start same_answer same_form
-        same_last_number score takes_follow_up unseen_problems
+        converse current_domain domain domain_names generate in_every_form mutants mutate own_experts phase
+        read_domain read_domains result_start same_answer same_form same_last_number score takes_follow_up
+        unseen_problems
     """,
     "train": """
         DataConfig ExecutionPlan ModelConfig Objective RUN_FILE Recipe RunFolder TrainingResult

@@ -61,7 +61,7 @@ def test_page_and_card_are_written_where_asked(model: Path, tmp_path: Path) -> N
 def test_a_full_evaluation_of_a_real_model_compares_depths_and_measures_experts(tmp_path: Path) -> None:
     path, page = tmp_path / "report.json", tmp_path / "page.html"
     model = save_tiny(tmp_path / "model", max_position_embeddings=128)
-    options = ["--domains", "arithmetic,fractions", "--levels", "1,2", "--per-cell", "1", "--full"]
+    options = ["--domains", "arithmetic,equations", "--levels", "1,2", "--per-cell", "1", "--full"]
     assert main(["eval", str(model), *options, "--json", str(path), "--html", str(page)]) == 0
     report = json.loads(path.read_text())
     assert [point["depth"] for point in report["depth"]["points"]] == ["1", "2", "3", "4", "auto"]

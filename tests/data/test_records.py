@@ -181,6 +181,16 @@ def test_a_problem_becomes_a_record() -> None:
     assert (record.domain, record.level, record.id) == (problem.domain, 2, problem.id)
 
 
+def test_a_record_of_before_belongs_to_the_domain_of_today(tmp_path: Path) -> None:
+    problem = generate("arithmetic", Split.TEST.seed(0), index=3, level=2)
+    line = Record.of(problem).model_dump() | {"domain": "fractions", "id": "fractions/2/2000000000/3"}
+    file = tmp_path / "before.jsonl"
+    file.write_text(json.dumps(line))
+    (record,) = read_records(file)
+    assert (record.domain, record.id) == ("arithmetic", "fractions/2/2000000000/3")
+    assert record.is_held_out
+
+
 def test_the_schema_names_every_field_and_what_is_required() -> None:
     schema = json.loads(json.dumps(record_schema()))
     assert list(schema["properties"]) == ["input", "output", "domain", "level", "steps", "source", "id"]

@@ -21,7 +21,7 @@ from tuili.data.stream import MAX_PENDING_DOCUMENTS, BlockStream, StreamState, p
 from tuili.data.tokenizer import train_tokenizer
 from tuili.errors import InputError
 from tuili.store import Tokenizer
-from tuili.tasks import Split
+from tuili.tasks import BUILT_IN_DOMAINS, Split
 
 
 class Numbered:
@@ -172,7 +172,9 @@ def test_a_file_is_shuffled_anew_each_epoch(tmp_path: Path, tokenizer: Tokenizer
     assert epochs[0] != epochs[1] != epochs[2]
     assert [FileSource(path, seed=1).record(place).input for place in range(20)] == epochs[0]
     assert encode_record(tokenizer, records[1]).expert == -1
-    assert encode_record(tokenizer, records[0]).expert == 15
+    assert encode_record(tokenizer, records[0]).expert == BUILT_IN_DOMAINS.index("composed")
+    assert encode_record(tokenizer, records[0], ("knights", "composed")).expert == 1
+    assert encode_record(tokenizer, records[0], ("knights",)).expert == -1
 
 
 def test_a_tokenizer_learns_from_prompts_steps_and_answers() -> None:

@@ -109,5 +109,14 @@ def test_a_domain_without_an_expert_has_no_purity() -> None:
     assert report.max_violation_tokens is None
 
 
+def test_a_domain_that_took_others_in_has_their_experts_too() -> None:
+    model = Model()
+    model.config = SimpleNamespace(num_experts=EXPERTS, domains=["fractions", "arithmetic", "knights"])
+    report = measure_experts(model, NeedsItsExpert(model), PROBLEMS, ROUTING_PROBLEMS)
+    assert report.purity == {"arithmetic": 1, "calendar": None, "knights": 0}
+    assert report.expert_names == ["fractions", "arithmetic", "knights"]
+    assert report.max_violation is not None
+
+
 def test_balance_is_the_largest_load_over_the_mean() -> None:
     assert max_violation(torch.tensor([[3.0, 1.0], [5.0, 5.0]])) == [0.5, 0.0]

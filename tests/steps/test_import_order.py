@@ -1,4 +1,4 @@
-"""The rooms of `tuili.steps` import one way: language, then values, then theories, then the checker's own modules."""
+"""The rooms of `tuili.steps` import one way: language, reading, values, theories, then the modules of the checker."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ ORDER = (
     {"programs"},
     {"verdict", "work_budget"},
     {"language"},
+    {"reading"},
     {"values"},
     {"theories"},
     {"sentences"},

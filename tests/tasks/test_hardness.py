@@ -19,12 +19,14 @@ import reasoning_gym
 from tuili.tasks import Problem, generate
 
 COUNT = 200
+OUR_COUNT = 1500
+"""Of ours more are drawn: a comparison picks a part of them."""
 Item = dict[str, Any]
 
 
 @cache
 def ours(name: str) -> tuple[Problem, ...]:
-    return tuple(generate(name, 3, index, level=3) for index in range(COUNT))
+    return tuple(generate(name, 3, index, level=3) for index in range(OUR_COUNT))
 
 
 @cache
@@ -75,7 +77,9 @@ def premises(problem: Problem) -> int:
     return len(problem.context.facts)
 
 
-SUM, PRODUCT, EXPRESSION = r"^[^(*/]*[?.]$", r"^\D*\d+ \* \d+[?.]$", r"^(?=.*[(*/])(?:[^-+*/]*[-+*/]){3}"
+SUM = r"^(?!.*(fraction|remainder))[^(*/]*[?.]$"
+PRODUCT = r"^\D*\d+ \* \d+[?.]$"
+EXPRESSION = r"^(?!.*fraction)(?=.*[(*/])(?:[^-+*/]*[-+*/]){3}"
 COMPARISONS = (
     Comparison(
         "premises",
@@ -113,7 +117,7 @@ COMPARISONS = (
         "prime_factorization",
         r"product of rising|prime factor",
     ),
-    by_prompt("digits", "fractions", digits, "fraction_simplification", r"^(Reduce|Simplify|Write) \d+/\d+"),
+    by_prompt("digits", "arithmetic", digits, "fraction_simplification", r"^(Reduce|Simplify|Write) \d+/\d+"),
     by_prompt("numbers", "word_problems", numbers, "gsm_symbolic"),
 )
 

@@ -18,9 +18,9 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "tasks.md").read_text()
 USE = """
 from tuili.steps import Status, check_chain
-from tuili.tasks import LEVELS, domain_names, generate, phase, score
+from tuili.tasks import BUILT_IN_DOMAINS, LEVELS, domain_names, generate, phase, score
 
-assert len(domain_names()) == 17 and domain_names()[16] == "change" and phase("change") == 2
+assert domain_names() == (*BUILT_IN_DOMAINS, "change") and phase("change") == 2
 for level in LEVELS:
     problem = generate("change", 2_000_000_000, 0, level)
     assert [verdict.status for verdict in check_chain(problem.steps, problem.context)] == [Status.VALID]
@@ -105,6 +105,12 @@ def test_a_name_is_taken_once():
     domain("monotone", phase=1)(Monotone)
     with pytest.raises(InputError, match="registered twice"):
         domain("monotone", phase=2)(Monotone)
+
+
+@pytest.mark.usefixtures("added")
+def test_the_name_of_a_domain_of_before_is_not_given_again():
+    with pytest.raises(InputError, match="'fractions' was the name of a part of arithmetic: choose another"):
+        domain("fractions", phase=2)(Monotone)
 
 
 def test_a_phase_that_does_not_exist_is_refused():

@@ -179,6 +179,33 @@ def test_a_run_from_before_there_were_kernels_goes_on_by_torch(tmp_path: Path) -
     assert folder.recorded_settings(resume=True) == EAGER.settings()
 
 
+def test_a_run_with_all_domains_goes_on_with_the_same_ones(tmp_path: Path) -> None:
+    folder = TrainingFolder(tmp_path, small("data.domains=all"))
+    folder.tokenizer.mkdir()
+    folder.begin(EAGER)
+    assert folder.recorded_settings(resume=True) == EAGER.settings()
+    run = json.loads(folder.run_file.read_text())
+    folder.run_file.write_text(json.dumps(run | {"domains": ["knights", "fractions"]}))
+    with pytest.raises(
+        InputError, match=r"began with domains = \['knights', 'fractions'\], not .*: resume it with the s"
+    ):
+        folder.recorded_settings(resume=True)
+    del run["domains"]
+    folder.run_file.write_text(json.dumps(run))
+    with pytest.raises(InputError, match="began with domains = those of an earlier version, not"):
+        folder.recorded_settings(resume=True)
+
+
+def test_a_run_of_before_with_domains_of_today_goes_on(tmp_path: Path) -> None:
+    folder = TrainingFolder(tmp_path, RECIPE)
+    folder.tokenizer.mkdir()
+    folder.begin(EAGER)
+    run = json.loads(folder.run_file.read_text())
+    del run["domains"]
+    folder.run_file.write_text(json.dumps(run))
+    assert folder.recorded_settings(resume=True) == EAGER.settings()
+
+
 @pytest.mark.parametrize("key", ["precision", "device", "environment"])
 def test_a_run_json_that_lacks_something_is_damaged(key: str, tmp_path: Path) -> None:
     folder = TrainingFolder(tmp_path, RECIPE)

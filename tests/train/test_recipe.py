@@ -47,6 +47,11 @@ def test_domains_keep_the_order_of_their_experts() -> None:
     assert some.data.domain_names == ("knights", "calendar")
 
 
+def test_former_names_of_domains_are_read_as_those_of_today() -> None:
+    recipe = load_recipe("base", ["data.domains=[fractions, mechanics, arithmetic]"], Recipe)
+    assert recipe.data.domains == ("arithmetic", "physics")
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from tests.train.conftest import go, small
 from tuili.errors import ConfigError, InputError, ModelFolderError
 from tuili.model import load_model
 from tuili.store import model_hash, read_lineage
+from tuili.store.lineage import LINEAGE_FILE
 from tuili.train import run as run_module
+from tuili.train import training_stream
 from tuili.train.objective import Objective, ObjectiveResult
 from tuili.train.recipe import Recipe
 from tuili.train.trainer import TrainingSetup
@@ -100,6 +103,19 @@ def test_the_parent_is_the_model_that_was_there_at_the_start(
     result, _ = go(starting(first), tmp_path / "second")
     assert result.model is not None
     assert [entry.hash for entry in read_lineage(result.model)][:1] == [older.hash]
+
+
+def test_the_experts_keep_the_names_of_the_model(first: Path, tmp_path: Path) -> None:
+    config = json.loads((first / "config.json").read_text())
+    names = config["domains"] = ["mechanics" if name == "physics" else name for name in config["domains"]]
+    (first / "config.json").write_text(json.dumps(config))
+    (first / LINEAGE_FILE).unlink()
+    recipe = starting(first, "data.domains=[physics]", "curriculum.kind=uniform")
+    block = next(training_stream(recipe, load_model(first).tokenizer))
+    assert set(block.domains_BT[block.domains_BT >= 0].tolist()) == {names.index("mechanics")}
+    result, _ = go(recipe, tmp_path / "second")
+    assert result.model is not None
+    assert load_model(result.model).model.config.domains == names
 
 
 def test_fields_without_weights_may_differ(first: Path, tmp_path: Path) -> None:

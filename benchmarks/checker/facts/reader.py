@@ -17,6 +17,9 @@ LEADS = {"given", "let", "use", "take", "solve", "and", "premises", "we", "know"
 LEADS |= {"consider", "following", "statements", "here", "are", "you", "these"}
 OPENERS = {"let", "use", "take", "given", "solve"}
 ASKING = {"is", "does", "what", "find", "compute", "how", "are", "do", "prove", "show", "determine"}
+CONDITIONS = {"if", "when", "suppose", "assuming", "that"}
+VALUES = {"what", "find", "compute", "how", "determine", "calculate", "evaluate"}
+"""The words with which a question or a task asks for a value."""
 DOUBT = ("false", "wrong", "only", "exactly", "neither", "either")
 SIGN = re.compile(r"[=<>≠≤≥→⇒⩾⩽≔≪≫⟹]|\\(?:geq?|leq?|neq?|gt|lt|equiv)\b|&[a-z]+|\bin \{")
 LIKE_LABEL = re.compile(r"\b[A-Za-z_]+\d\w*[*)\]\"]*:")
@@ -39,6 +42,8 @@ class Reading:
     """Names of the statements of this turn."""
     last: tuple[str | tuple[str, Statement], ...] = ()
     """The latest statement: its labels, or the entries of `loose`."""
+    condition: list[tuple[str, Statement]] = field(default_factory=list)
+    """Under which this turn's question is asked."""
     is_next: bool = False
     """Whether no sentence stands between the latest statement and this place."""
     doubted: set[str] = field(default_factory=set)
@@ -76,12 +81,14 @@ def read(prompt: str, earlier: tuple[tuple[str, str], ...] = ()) -> Reading:
     reading, bodies, prose = Reading(), list[tuple[str, str]](), list[str]()
     for question, answer in (*earlier, (prompt, "")):
         before = [*reading.loose]
-        reading.spoken, reading.last, reading.doubts_next = set(), (), ""
+        reading.spoken, reading.last, reading.doubts_next, reading.condition = set(), (), "", []
         _read_text(ascii_form(question), reading, bodies, prose)
         _take_back(reading, [pair for pair in before if reading.spoken & words(pair[0])])
         for sentence, _ in sentences(ascii_form(answer)):
             if _states(sentence) or LIKE_LABEL.search(sentence):
                 _protect(reading, sentence)
+    if any(words(text) & reading.protected for text, _ in reading.condition):
+        _take_back(reading, reading.condition)
     if reading.doubts_all:
         _take_back(reading, reading.loose)
     for label in {label for label, _ in bodies}:
@@ -236,6 +243,30 @@ def _read_group(
     reading.protected |= {label for label, _ in group}
 
 
+def _condition(text: str, asked: str, reading: Reading) -> bool:
+    """Takes in the condition of a question for a value; whether there is one."""
+    first = re.sub(r"^(and|then) ", "", asked.strip()).split(" ")[0].lower()
+    if first not in VALUES or _states(asked):
+        return False
+    body = text.strip()
+    for word in itertools.takewhile(lambda word: word.strip(",:").lower() in CONDITIONS, text.split()):
+        body = body.split(word, 1)[1]
+    made = [(part, statement(part)) for part in re.split(r",\s*and\s|,|\n|\sand\s", body)]
+    if not all(meaning and options(meaning) and re.search("[A-Za-z]", part) for part, meaning in made):
+        return False
+    stated = [(part.strip(), meaning) for part, meaning in made if meaning]
+    reading.last, reading.is_next = tuple(stated), True
+    reading.protected |= words(asked) - words(body)
+    reading.spoken |= words(body)
+    if reading.condition:
+        _take_back(reading, reading.condition)
+        reading.protected |= words(body)
+    else:
+        reading.condition = stated
+        reading.loose += stated
+    return True
+
+
 def _loose(sentence: str, end: str, reading: Reading, prose: list[str]) -> None:
     kind, labels = about(sentence + end)
     if kind:
@@ -250,9 +281,11 @@ def _loose(sentence: str, end: str, reading: Reading, prose: list[str]) -> None:
     if not like_label and not _states(sentence):
         return
     reading.statement_seen = True
-    asked, kept, asked_end = _asks(sentence), sentence, end
+    asked, kept, asked_end, mark = _asks(sentence), sentence, end, end
     if asked and SIGN.search(asked[0]):
         kept, end = asked[0], ""
+    if asked and not like_label and mark != "!" and _condition(asked[0], asked[1], reading):
+        return
     kept = re.sub(r"^\s*solve for \w+:", "solve ", kept, flags=re.IGNORECASE)
     tokens = kept.split()
     leading = list(itertools.takewhile(lambda word: word.strip(",:").lower() in LEADS, tokens))

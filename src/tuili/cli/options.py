@@ -95,9 +95,9 @@ def parse_list(option: str, text: str) -> list[str]:
 
 def parse_domains(text: str) -> Sequence[str]:
     """The names in `a,b,c`, or of every domain for `all`. Raises `InputError` for one that does not exist."""
-    from tuili.tasks import domain_names, phase
+    from tuili.tasks import domain_names, phase, read_domains
 
-    names = domain_names() if text == "all" else parse_list("--domains", text)
+    names = domain_names() if text == "all" else read_domains(parse_list("--domains", text))
     for name in names:
         phase(name)  # raises for an unknown one
     return names

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from tuili.errors import RecordError
 from tuili.files import whole_file
 from tuili.steps import END, END_THINK, THINK, Context, Status, check_chain, render_response, split_response
-from tuili.tasks import LEVELS, Problem, Split, domain_names
+from tuili.tasks import LEVELS, Problem, Split, domain_names, read_domain
 
 GENERATED_SOURCE = "tuili"
 """The `source` of records that are generated problems."""
@@ -39,7 +39,7 @@ class Record(BaseModel):
 
     input: NonBlankText = Field(description="The prompt.")
     output: StrippedText = Field(description="A bare answer, or a whole response `<think>\\n…\\n</think>answer`.")
-    domain: NonBlankText = Field("own", description="A domain's name; one of the 16 built-in ones leads to its expert.")
+    domain: NonBlankText = Field("own", description="A domain's name; a built-in one leads to its expert.")
     level: int = Field(1, strict=True, ge=LEVELS[0], le=LEVELS[-1], description="Difficulty, 1 (easy) to 5 (hard).")
     steps: tuple[StrippedText, ...] = Field((), description="The reasoning, one step a line, where `output` is bare.")
     source: str = Field("", description="Where it comes from; by default the file's name.")
@@ -76,6 +76,11 @@ class Record(BaseModel):
         """The split that the seed in the `id` of a generated problem says; train where the id has none."""
         number = _GENERATED_ID.match(self.id)
         return Split.of_seed(int(number[1])) if number else Split.TRAIN
+
+    @field_validator("domain")
+    @classmethod
+    def _of_today(cls, domain: str) -> str:
+        return read_domain(domain)
 
     @field_validator("output")
     @classmethod

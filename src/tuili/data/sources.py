@@ -7,7 +7,7 @@ source gives the next document is left to `stream`.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from tuili.data.packing import Document
 from tuili.data.records import Record, read_training_records
 from tuili.steps import split_response
 from tuili.store import Tokenizer
-from tuili.tasks import BUILT_IN_DOMAINS, Language, Problem, Split, Wording, generate
+from tuili.tasks import BUILT_IN_DOMAINS, Language, Problem, Split, Wording, generate, own_experts
 
 TOKENIZER_SAMPLE_RECORDS = 400
 """Records of each source that a tokenizer is trained on."""
@@ -93,10 +93,10 @@ class FileSource:
         return order
 
 
-def encode_record(tokenizer: Tokenizer, record: Record) -> Document:
-    """The token ids of a record's prompt and response, with the index of its domain's expert."""
+def encode_record(tokenizer: Tokenizer, record: Record, experts: Sequence[str] = BUILT_IN_DOMAINS) -> Document:
+    """The token ids of a record's prompt and response, with the index of its domain's expert among those named."""
     tokens, prompt_length = tokenizer.encode_example(record.input, record.response)
-    expert = BUILT_IN_DOMAINS.index(record.domain) if record.domain in BUILT_IN_DOMAINS else -1
+    expert = next(iter(own_experts(record.domain, experts)), -1)
     return Document(tuple(tokens), prompt_length, expert)
 
 

@@ -17,6 +17,7 @@ from tuili.data.packing import Block, Document, fill_row, pack
 from tuili.data.sources import Source, encode_record
 from tuili.errors import InputError
 from tuili.store import PAD, Tokenizer
+from tuili.tasks import BUILT_IN_DOMAINS
 
 MAX_PENDING_DOCUMENTS = 64
 """Documents that wait to be packed. That many are enough to fill almost every row exactly."""
@@ -52,8 +53,8 @@ class _Waiting(NamedTuple):
 class BlockStream:
     """An endless iterator of blocks, in which each source's share of response tokens follows its weight.
 
-    A block has `rows` rows of `length` tokens. Raises `InputError` when all weights are 0, and when a source gives only
-    documents longer than a row.
+    A block has `rows` rows of `length` tokens. `experts` are the domains of the model's experts. Raises `InputError`
+    when all weights are 0, and when a source gives only documents longer than a row.
     """
 
     def __init__(
@@ -64,12 +65,13 @@ class BlockStream:
         *,
         rows: int,
         length: int,
+        experts: Sequence[str] = BUILT_IN_DOMAINS,
         state: StreamState | None = None,
     ) -> None:
         state = state or StreamState()
         self._sources = {source.name: source for source in sources}
         assert len(self._sources) == len(sources), "two sources share a name"
-        self._tokenizer, self._weights = tokenizer, weights
+        self._tokenizer, self._weights, self._experts = tokenizer, weights, experts
         self._rows, self._length = rows, length
         self._blocks = state.blocks
         self._credit = {name: state.credit.get(name, 0.0) for name in self._sources}
@@ -124,7 +126,7 @@ class BlockStream:
         self._pending.append(drawn)
 
     def _read(self, name: str, number: int) -> _Waiting:
-        return _Waiting(name, number, encode_record(self._tokenizer, self._sources[name].record(number)))
+        return _Waiting(name, number, encode_record(self._tokenizer, self._sources[name].record(number), self._experts))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from tuili.engine import Decoder
 from tuili.eval.accuracy import accuracy, paired_difference
 from tuili.eval.runner import ScoredResponse, answer_problems
 from tuili.model import TuiliForCausalLM
-from tuili.tasks import Problem
+from tuili.tasks import Problem, own_experts
 
 Matrix = list[list[float]]
 ByDomain = dict[str, list[Problem]]
@@ -38,7 +38,8 @@ class ExpertReport:
     """The tables of the experts. Rows are `domains` (D), columns are experts (E). Shares and accuracies lie in 0 … 1.
 
     first_share, both_share: shares of a domain's routings that go to each expert, by the first choice and by both.
-    purity: the share of first choices that go to the domain's own expert; None for a domain without one.
+    purity: the share of first choices that go to the domain's own experts: one, or, in a model of before, that of each
+    domain that it took in; None for a domain without one.
     max_violation: max load / mean load − 1 over both choices, for each routed layer, every domain weighing the same.
     max_violation_tokens: the same, every token weighing the same. Both are None unless every expert's domain is there.
     accuracy: that with all experts, over `n` problems a domain.
@@ -80,7 +81,7 @@ def measure_experts(
     by_domain = _by_domain(problems)
     names, experts = list(by_domain), model.config.num_experts
     every_E = torch.arange(experts, device=model.device)
-    expert_of = {name: index for index, name in enumerate(model.config.domains or [])}
+    experts_of = {name: own_experts(name, model.config.domains or []) for name in names}
     finished, parts = 0, experts + 3
 
     def done() -> None:
@@ -95,7 +96,8 @@ def measure_experts(
     done()
     first_DE, both_DE = _shares(first_DLE.sum(1)), _shares(both_DLE.sum(1))
     purity = {
-        name: float(first_DE[row, expert_of[name]]) if name in expert_of else None for row, name in enumerate(names)
+        name: float(first_DE[row, experts_of[name]].sum()) if experts_of[name] else None
+        for row, name in enumerate(names)
     }
     known_purity = [value for value in purity.values() if value is not None]
     most_used_D2 = used_DLE.sum(1).topk(min(2, experts)).indices
@@ -115,7 +117,7 @@ def measure_experts(
             done()
     finally:
         model.restrict_experts(None)
-    complete = set(expert_of) <= set(names) and len(expert_of) == experts
+    complete = sum(map(len, experts_of.values())) == experts
     return ExpertReport(
         domains=names,
         expert_names=list(model.config.domains or [str(expert) for expert in range(experts)]),

@@ -7,6 +7,7 @@ from .language.parser import parse, parse_statement
 from .language.printer import render, render_term
 from .language.response import END, END_THINK, THINK, Response, render_response, split_response
 from .language.terms import Claim, Inference, Prose, Step, Trace
+from .reading import Reading, read_as
 from .sources.origins import ChainSources, NumberSource, Origin, StepSources
 from .sources.tracing import NumberTracer, trace_numbers
 from .turns import INSTRUCTING_ROLES, MisplacedMessage, Turns, turns_of
@@ -31,6 +32,7 @@ __all__ = [
     "NumberTracer",
     "Origin",
     "Prose",
+    "Reading",
     "Response",
     "Status",
     "Step",
@@ -47,6 +49,7 @@ __all__ = [
     "parse",
     "parse_statement",
     "programs",
+    "read_as",
     "render",
     "render_response",
     "render_term",

@@ -19,6 +19,7 @@ from tuili.steps.sentences import (
     RELATION,
     TAIL,
     asks_which,
+    condition,
     doubted,
     doubts_all,
     doubts_the_last,
@@ -85,6 +86,8 @@ class _Reader:
         """Whether the entries that come next are to be judged."""
         self._latest: tuple[Sequence[str], Sequence[str]] = (), ()
         """The labels and the statements of the latest sentence that had any."""
+        self._conditions: Sequence[str] = ()
+        """The condition of this turn's question."""
         self._is_next = False
         """Whether no other sentence stands between that one and the next."""
 
@@ -92,7 +95,7 @@ class _Reader:
         """Takes in the text of one turn. An earlier statement without a label gives way to one about the same name."""
         given, earlier, protected = self._given, self._given.unlabelled, self._given.protected
         given.unlabelled, given.protected, self._heading, self._is_choice = [], set(), "", False
-        self._is_next, self._stated = False, set()
+        self._is_next, self._stated, self._conditions = False, set(), ()
         self._read(text)
         mentioned = self._stated.union(given.protected, *map(words, given.unlabelled)) - KEYWORDS
         stale = [statement for statement in earlier if words(statement) & mentioned]
@@ -212,6 +215,9 @@ class _Reader:
         relation = RELATION.search(sentence)
         if not labelled and not relation:
             return
+        if not labelled and (found := condition(sentence, end)):
+            self._take_condition(*found)
+            return
         tail = relation and TAIL.search(sentence, relation.end())
         given, end = (sentence[: tail.start()], "") if tail else (sentence, end)
         statements = None if labelled else unlabelled_statements(given, end)
@@ -226,6 +232,20 @@ class _Reader:
             self._judge(asked)
             if RELATION.search(asked):
                 self._given.protected |= words(asked)
+
+    def _take_condition(self, statements: Sequence[str], asked: str) -> None:
+        """Takes in the condition of a question. Where two are asked under conditions, neither is given.
+
+        No line may choose a value for what is asked.
+        """
+        self._latest, self._is_next = ((), statements), True
+        self._given.protected |= words(asked).difference(*map(words, statements))
+        if self._conditions:
+            self._drop(self._conditions)
+            self._given.protected.update(*map(words, statements))
+            return
+        self._conditions = statements
+        self._given.unlabelled += statements
 
     def _judge(self, sentence: str) -> None:
         """Takes in what a sentence says about other sentences."""
@@ -254,6 +274,8 @@ class _Reader:
     def result(self) -> Given:
         """What was given in all turns together."""
         given = self._given
+        if not given.protected.isdisjoint(frozenset().union(*map(words, self._conditions)) - KEYWORDS):
+            self._drop(self._conditions)  # something unread is about the same names, perhaps another condition
         given.protected |= self._used - self._assigned
         unsure = {label for label, bodies in self._bodies.items() if len(bodies) > 1}
         unsure |= self._bodies.keys() if self._doubts_all else self._bodies.keys() & self._doubted

@@ -91,6 +91,26 @@ _LEADING = _GIVING | {"also", "and", "assumptions", "axioms", "clues", "consider
 _LEADING |= {"fact", "facts", "following", "from", "here", "hold", "known", "know", "now", "of", "premise", "premises"}
 _LEADING |= {"rule", "rules", "some", "statements", "system", "that", "the", "these", "we", "where", "with"}
 _LEADING_PHRASE = re.compile(r"\b(?:you|we|here|these) (?:are|have)\b", re.IGNORECASE)
+_ASKING = r"(?:what|how (?:much|many)|find|compute|calculate|evaluate|determine|work out|solve for)\b"
+_ASKING_ZH = "(?:请|求|问|则|那么|计算|解)"
+_CONDITIONS = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        r"\W*(?:(?:if|when|given that|suppose(?: that)?|assuming(?: that)?) )?"
+        rf"(?P<given>.+?)[,\n] ?(?:then )?(?P<asked>{_ASKING}.*)",
+        rf"\W*(?:if|when|given that) (?P<given>.+?) (?P<asked>{_ASKING}.*)",
+        rf"\W*(?P<asked>{_ASKING}[^=<>]*?)(?:,? (?:if|when|where|given(?: that)?)\b| ?:) ?(?P<given>.+)",
+        rf"\W*(?:若|如果|假如|当|已知|设|令|假设)? ?:?(?P<given>.+?)时?[,\n] ?(?P<asked>{_ASKING_ZH}.*|.*(?:多少|几))",
+        r"\W*(?P<asked>(?:请|试)?(?:解|求解)(?:下列|以下)?方程组?) ?:?(?P<given>.+)",
+        r"\W*(?P<asked>求) ?(?:下列|以下)?(?:方程组?)? ?:?(?P<given>.+?) ?(?:的解|的根|中).*",
+        r"\W*(?P<asked>求) ?[A-Za-z](?:的值)? ?:(?P<given>.+)",
+        r"\W*(?P<given>.+?)[,;\n] ?(?P<asked>)[A-Za-z]\w* ?=?",
+    )
+)
+"""Questions with the condition under which they are asked: `What is x if 2x + 3 = 11`, `已知2x + 3 = 11, 求x`.
+
+The last one asks by a name alone, `2x + 3 = 11, x = ?`, and is one only with its question mark.
+"""
 _PUNCTUATION = frozenset(",:-*•–—·")
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
 _FOR = re.compile(rf" for {_NAME}(?:(?: ?,| and) {_NAME})*\s*$")
@@ -194,13 +214,35 @@ def unlabelled_statements(sentence: str, end: str) -> list[str] | None:
         giving |= {word[0].lower()} & _GIVING
     if not giving:
         return None
-    text = _FOR.sub("", sentence[start:]) if "solve" in giving else sentence[start:]
+    return _statements(_FOR.sub("", sentence[start:]) if "solve" in giving else sentence[start:])
+
+
+def _statements(text: str) -> list[str] | None:
+    """The statements that commas, lines and `and` join in a text; None unless all of it is statements."""
     try:
         parts = [parse_statement(piece) for piece in _pieces(text)]
     except Unreadable:
         return None
     found = [term for part in parts for term in _conjuncts(part)]
     return [render_term(term) for term in found] if all(map(_has_relation, found)) else None
+
+
+def condition(sentence: str, end: str) -> tuple[list[str], str] | None:
+    """The condition of a question, as statements, and what is asked: `If x + y = 5 and x = 2, what is y`.
+
+    A condition behind which another statement stands is an implication and gives nothing; nor does one that says
+    nothing about a name, whose truth may be what is asked. `end` is the mark at the sentence's end.
+    """
+    if end == "!":
+        return None
+    sentence = re.sub(r"[ \t]+", " ", sentence).strip()
+    for pattern in _CONDITIONS if end == "?" else _CONDITIONS[:-1]:
+        found = pattern.fullmatch(sentence)
+        if found and not RELATION.search(found["asked"]):
+            statements = _statements(found["given"].strip())
+            if statements and all(terms.names(parse_statement(statement)) for statement in statements):
+                return statements, sentence.replace(found["given"], " ")
+    return None
 
 
 def _pieces(text: str) -> Iterator[str]:

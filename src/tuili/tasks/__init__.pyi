@@ -1,6 +1,7 @@
 from .content import Clause, Clauses, Content, Language, Wording
 from .conversations.conversation import ChatMessage, Conversation, Ingredient
 from .conversations.converse import converse, takes_follow_up
+from .former import current_domain, own_experts, read_domain, read_domains
 from .mutation.mutations import MUTATION_KINDS, mutants, mutate
 from .mutation.rewriting import result_start, same_form
 from .problem import LEVELS, SEEDS_PER_SPLIT, Draft, Problem, Split
@@ -26,13 +27,17 @@ __all__ = [
     "Split",
     "Wording",
     "converse",
+    "current_domain",
     "domain",
     "domain_names",
     "generate",
     "in_every_form",
     "mutants",
     "mutate",
+    "own_experts",
     "phase",
+    "read_domain",
+    "read_domains",
     "result_start",
     "same_answer",
     "same_form",

@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 from tuili.errors import InputError
 from tuili.steps import Context
 from tuili.tasks.content import Content, Language, Wording
+from tuili.tasks.former import FORMER_DOMAINS
 from tuili.tasks.problem import LEVELS, Draft, Problem, Split
 from tuili.tasks.wordings.choice import FormChooser, known
 from tuili.tasks.wordings.forms import forms_of
@@ -24,8 +25,8 @@ from tuili.tasks.wordings.render import render
 
 PHASES: dict[int, tuple[str, ...]] = {
     1: ("propositional", "syllogism", "knights", "relations"),
-    2: ("arithmetic", "fractions", "equations", "number_theory", "word_problems", "calendar", "counting"),
-    3: ("geometry", "mechanics", "electricity", "tracing", "composed"),
+    2: ("arithmetic", "equations", "number_theory", "word_problems", "calendar", "counting"),
+    3: ("geometry", "physics", "tracing", "composed"),
 }
 BUILT_IN_DOMAINS = tuple(name for names in PHASES.values() for name in names)
 ENTRY_POINT_GROUP = "tuili.domains"
@@ -56,7 +57,7 @@ D = TypeVar("D", bound=Domain)
 def domain(name: str, phase: int) -> Callable[[type[D]], type[D]]:
     """Class decorator that registers a domain under `name`, in phase 1, 2 or 3 of the curriculum.
 
-    Raises `InputError` for another phase and for a name that is taken.
+    Raises `InputError` for another phase and for a name that is taken, or was that of a domain of before.
     """
     if phase not in PHASES:
         raise InputError(f"domain {name!r}: phase {phase} does not exist, use one of {sorted(PHASES)}")
@@ -64,6 +65,8 @@ def domain(name: str, phase: int) -> Callable[[type[D]], type[D]]:
     def register(cls: type[D]) -> type[D]:
         if name in REGISTERED:
             raise InputError(f"domain {name!r} is registered twice")
+        if name in FORMER_DOMAINS:
+            raise InputError(f"domain {name!r} was the name of a part of {FORMER_DOMAINS[name]}: choose another")
         REGISTERED[name] = RegisteredDomain(cls(), phase)
         return cls
 
@@ -87,7 +90,7 @@ def _load_domains() -> None:
 
 
 def domain_names() -> tuple[str, ...]:
-    """The names of all domains: the 16 built-in ones in the order of their experts, then others by the alphabet."""
+    """The names of all domains: the built-in ones in the order of their experts, then others by the alphabet."""
     _load_domains()
     return BUILT_IN_DOMAINS + tuple(sorted(set(REGISTERED) - set(BUILT_IN_DOMAINS)))
 
@@ -95,6 +98,8 @@ def domain_names() -> tuple[str, ...]:
 def find_domain(name: str) -> RegisteredDomain:
     """The domain registered under a name. Raises `InputError` for an unknown name."""
     _load_domains()
+    if name in FORMER_DOMAINS:
+        raise InputError(f"domain {name!r} is a part of {FORMER_DOMAINS[name]!r} now: use that")
     if name not in REGISTERED:
         raise InputError(f"unknown domain {name!r}: use one of {', '.join(domain_names())}")
     return REGISTERED[name]

@@ -17,13 +17,13 @@ from torch import nn
 from tuili.data import Block, BlockStream, Source, StreamState, prefetch
 from tuili.errors import ConfigError, ModelFolderError
 from tuili.model import TuiliForCausalLM, check_folder, load_model, set_kernels
-from tuili.store import BEGIN, PAD, Tokenizer
+from tuili.store import BEGIN, PAD, Tokenizer, resolve_model
 from tuili.tasks import BUILT_IN_DOMAINS
 from tuili.train.execution import ExecutionPlan
 from tuili.train.feed.blocks import PreparedBlocks
 from tuili.train.feed.curriculum import Curriculum
 from tuili.train.feed.preparation import deserves_a_process, preparing
-from tuili.train.feed.stream import build_curriculum, build_sources, open_stream
+from tuili.train.feed.stream import StreamConfig, build_curriculum, build_sources, open_stream
 from tuili.train.memory import keep_freed_memory
 from tuili.train.objective import Objective
 from tuili.train.recipe import ModelConfig, Recipe
@@ -52,15 +52,16 @@ def build_training(
     nn.Module.to(model, plan.device)  # the library's own `to` has another type
     set_kernels(model, fused=plan.compiled, native=plan.kernels == "native", flex=plan.kernels == "flex")
     objective = Objective(recipe.objective, model)
-    stream_from = partial(open_stream, recipe.stream, curriculum, sources, tokenizer)
+    stream = _stream(recipe)
+    stream_from = partial(open_stream, stream, curriculum, sources, tokenizer)
     block = next(stream_from(StreamState())).to(plan.device)
     # A kernel is generated for the shapes it first sees. Shown the first block, all sessions and replicas get the same.
     torch.compiler.reset()
     _forward_backward(model, objective, block, plan)
 
     def open_blocks(state: StreamState) -> AbstractContextManager[PreparedBlocks]:
-        if deserves_a_process(recipe.stream, state):
-            return preparing(recipe.stream, tokenizer_folder, state)
+        if deserves_a_process(stream, state):
+            return preparing(stream, tokenizer_folder, state)
         return prefetch(stream_from(state))
 
     return TrainingSetup(recipe, plan, model, objective, open_blocks)
@@ -69,7 +70,17 @@ def build_training(
 def training_stream(recipe: Recipe, tokenizer: Tokenizer) -> BlockStream:
     """The blocks of a recipe's run from its start, in order."""
     sources = build_sources(recipe.data, recipe.train.seed)
-    return open_stream(recipe.stream, build_curriculum(recipe.stream), sources, tokenizer, StreamState())
+    return open_stream(_stream(recipe), build_curriculum(recipe.stream), sources, tokenizer, StreamState())
+
+
+def _stream(recipe: Recipe) -> StreamConfig:
+    return recipe.stream.model_copy(update={"experts": _expert_names(recipe.model)})
+
+
+def _expert_names(config: ModelConfig) -> tuple[str, ...]:
+    """The domains of the model's experts: those of the model that it starts from, or else the built-in ones."""
+    named = check_folder(resolve_model(config.start)).domains if config.start else None
+    return tuple(named or BUILT_IN_DOMAINS)
 
 
 def build_model(
@@ -80,14 +91,15 @@ def build_model(
     Without such a model the weights are new and follow from torch's global seed. `tell` is given a line that names the
     fields in which the configuration differs from that model's. Raises `ConfigError` where the weights do not fit.
     """
+    experts = _expert_names(config)
     fitted = {
         "vocab_size": tokenizer.size,
         "pad_token_id": tokenizer.token_id(PAD),
         "bos_token_id": tokenizer.token_id(BEGIN),
         "eos_token_id": tokenizer.end_id,
         "separator_token_ids": tokenizer.separator_ids(),
-        "num_experts": len(BUILT_IN_DOMAINS),
-        "domains": list(BUILT_IN_DOMAINS),
+        "num_experts": len(experts),
+        "domains": list(experts),
     }
     wanted = config.configuration(**fitted)
     if config.start is None:

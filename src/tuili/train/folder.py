@@ -127,6 +127,7 @@ class TrainingFolder(RunFolder):
         """What all sessions have in common."""
         return {
             "recipe": self._recipe.model_dump(mode="json", exclude=CHANGEABLE_SECTIONS),
+            "domains": list(self._recipe.data.domain_names),
             "files": {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in self._recipe.data.files},
             "hash of model.start": self.parent.hash if self.parent else None,
         }
@@ -156,6 +157,10 @@ class TrainingFolder(RunFolder):
             # Runs that began before there were kernels to choose from train by torch alone.
             then["recipe"]["train"] = {"kernels": "auto"} | then["recipe"]["train"]
             then = {"kernels": "torch"} | then
+            # Runs that began before their domains were recorded may have had others, where they had all.
+            if then["recipe"]["data"]["domains"] == self._recipe.model_dump(mode="json")["data"]["domains"] != "all":
+                then = {"domains": self._fixed["domains"]} | then
+            then = {"domains": "those of an earlier version"} | then
             settings = {name: then.pop(name) for name in PLAN_SETTINGS}
         except (ValueError, LookupError, TypeError) as error:
             raise self.damaged() from error

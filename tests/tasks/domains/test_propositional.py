@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
 from tests.tasks.twin import problems
+from tests.tasks.wordings.reading_back import ReadSlot, every_form, read_back
 from tuili.steps import Context, Status, check
-from tuili.tasks import Problem
+from tuili.tasks import Problem, generate
 from tuili.tasks.building.literals import Literal
 from tuili.tasks.domains.propositional import LEVEL_SPECS, ONE_WAY
 
@@ -70,3 +73,54 @@ def test_some_premise_would_give_the_opposite():
     for problem in problems("propositional", 20, levels=(1,)):
         signs = {f"not {asked(problem)}" in fact for fact in problem.context.facts.values() if asked(problem) in fact}
         assert signs == {True, False}, problem.prompt
+
+
+Statement = tuple[str, list[tuple[str, bool]]]
+"""A kind of statement, and its literals in the order of its slots."""
+MEANINGS = {
+    "literal": lambda p: p,
+    "implication": lambda p, q: q or not p,
+    "joint_implication": lambda p, other, q: q or not (p and other),
+    "disjunction": lambda p, q: p or q,
+    "equivalence": lambda p, q: p is q,
+    "exclusion": lambda p, q: not (p and q),
+}
+FORMAL = {
+    "joint_implication": r"(.+) and (.+) -> (.+)",
+    "implication": r"(.+) -> (.+)",
+    "equivalence": r"(.+) <-> (.+)",
+    "exclusion": r"not \((.+) and (.+)\)",
+    "disjunction": r"(.+) or (.+)",
+    "literal": r"(.+)",
+}
+
+
+def statement(read: ReadSlot) -> Statement:
+    if isinstance(read, str):
+        kind, match = next((kind, match) for kind, text in FORMAL.items() if (match := re.fullmatch(text, read)))
+        return kind, [(text.removeprefix("not "), not text.startswith("not ")) for text in match.groups()]
+    if read.kind in MEANINGS:
+        return read.kind, [statement(read.slots[name])[1][0] for name in ("p", "other", "q") if name in read.slots]
+    atom = read.slots["atom"]  # at the head of a sentence with a capital
+    return "literal", [
+        (atom if len(atom) == 1 else atom.lower(), read.kind not in ("fails", "it_is_not", "there_is_no", "is_silent"))
+    ]
+
+
+def models(statements: list[Statement]) -> Iterator[dict[str, bool]]:
+    """Every assignment under which all statements are true."""
+    atoms = sorted({atom for _, literals in statements for atom, _ in literals})
+    for values in product((True, False), repeat=len(atoms)):
+        model = dict(zip(atoms, values, strict=True))
+        if all(MEANINGS[kind](*(model[atom] is sign for atom, sign in literals)) for kind, literals in statements):
+            yield model
+
+
+def test_the_answer_is_what_all_models_of_the_prompt_say_in_every_form():
+    for language, form in every_form("propositional"):
+        for level, index in product((1, 2), range(3)):
+            problem = generate("propositional", 7, index, level, language=language, form=form.id)
+            read = read_back(problem)
+            goal = read["atom"] if "atom" in read else statement(read["goal"])[1][0][0]
+            values = {model[goal] for model in models([statement(one) for one in read["premises"]])}
+            assert values == {problem.answer in ("yes", "true", "是", "真")}, problem.prompt

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tuili.tasks import Language, Problem, Wording
-from tuili.tasks.wordings.filters import FILTERS, LABELLED, LIST_FILTERS, TEXT_FILTERS
+from tuili.tasks.wordings.filters import FILTERS, GLOSSED, INLINE, LABELLED, TEXT_FILTERS
 from tuili.tasks.wordings.forms import Form, forms_of
 from tuili.tasks.wordings.template import Alternatives, SlotPart, Template
 
@@ -15,6 +15,8 @@ SPLITS = {
     "bulleted": r"\n?- ",
     "commas": r", |，",
     "conjoined": r", | and |、|和",
+    GLOSSED: r" [A-Z]\d+: [^\n]+\n?",
+    INLINE: r"(?:, )?[A-Z]\d+: ",
     LABELLED: r"\n?[A-Z]\d+: ",
     "lines": r"\n",
     "numbered": r"\n?\d+\. ",
@@ -81,13 +83,22 @@ def _pattern(template: Template, parts: dict[str, SlotPart]) -> Iterator[str]:
             case SlotPart():
                 group = f"{part.name}__{len(parts)}"
                 parts[group] = part
-                yield f"(?P<{group}>.+?)" if "measure" not in part.filters else f"(?P<{group}>.*?)"
+                yield f"(?P<{group}>{_some(part)})"
+
+
+def _some(part: SlotPart) -> str:
+    """What stands in the place of a slot: as much as possible for a list, as little as possible for a text."""
+    if "sentences" in part.filters:
+        return ".+[.?!。？！]"
+    if "measure" in part.filters:
+        return ".*?"
+    return ".+" if SPLITS.keys() & part.filters else ".+?"
 
 
 def _value(form: Form, part: SlotPart, text: str, style: str) -> ReadSlot | None:
     style = part.style or style
     last = part.filters[-1] if part.filters else ""
-    if last in (LABELLED, *LIST_FILTERS):
+    if last in SPLITS:
         pieces = [piece for piece in re.split(SPLITS[last], text) if piece.strip()]
         if not part.style:
             return list(pieces)

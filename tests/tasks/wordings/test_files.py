@@ -99,3 +99,12 @@ def test_an_unseen_form_may_use_the_phrases_of_the_seen_ones(tmp_path: Path) -> 
     forms_of.cache_clear()
     forms = read(tmp_path, "language: en\nforms:\n  other: '{facts:plain|lines}'\n", "x.unseen.yaml")
     assert worded(forms[1]).prompt == "A is true"
+
+
+def test_a_style_may_take_over_the_phrases_of_another(tmp_path: Path) -> None:
+    text = RIGHT.replace("  plain:", "  plain: &plain").replace(
+        "forms:", "  loud:\n    <<: *plain\n    fails: no\nforms:"
+    )
+    (form,) = read(tmp_path, text.replace("facts:plain", "facts:loud"))
+    assert form.phrases["loud"].keys() == {"holds", "fails"}
+    assert worded(form).prompt.endswith("A is true.")

@@ -1,1 +1,1 @@
-"""The sixteen built-in domains, one file each."""
+"""The built-in domains, each a file or a package of its own."""

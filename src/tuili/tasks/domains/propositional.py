@@ -23,8 +23,18 @@ EVENT_ATOMS = (
 )  # fmt: skip
 
 
+_PHRASES = {
+    **dict.fromkeys(EVENT_ATOMS, ("there_is", "there_is_no")),
+    **dict.fromkeys(("calm", "cold", "dark", "dry", "warm", "wet"), ("it_is", "it_is_not")),
+    **dict.fromkeys(("alarm", "bell"), ("rings", "is_silent")),
+    "storm": ("there_is_a", "there_is_no"),
+}
+"""The kinds of clauses that affirm and deny an event; of a letter they are `holds` and `fails`."""
+
+
 def _fact(p: Literal) -> Clause:
-    return Clause("holds" if p.positive else "fails", str(p), {"atom": p.atom})
+    affirmed, denied = _PHRASES.get(p.atom, ("holds", "fails"))
+    return Clause(affirmed if p.positive else denied, str(p), {"atom": p.atom})
 
 
 def _rule(kind: str, formal: str, p: Literal, q: Literal) -> Clause:
@@ -146,10 +156,11 @@ class Propositional:
         slots: dict[str, Slot] = {
             "premises": Clauses(tuple(premises)),
             "atom": goal.atom,
+            "goal": _fact(Literal(goal.atom)),
             "truth": str(goal.positive).lower(),
         }
-        names = tuple(atoms) if atoms[0] in EVENT_ATOMS else ()
-        return Content("goal", slots, tuple(steps), yes_no(goal.positive), names)
+        kind, names = ("events", tuple(atoms)) if atoms[0] in _PHRASES else ("letters", ())
+        return Content(kind, slots, tuple(steps), yes_no(goal.positive), names)
 
 
 def _distractor(

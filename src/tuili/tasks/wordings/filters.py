@@ -34,6 +34,13 @@ def _singular(text: str, language: Language) -> str:
     return singular(text) if language is Language.EN else text
 
 
+def _indefinite(text: str, language: Language) -> str:
+    """`an ant` of `ants`; Chinese has no article."""
+    one = _singular(text, language)
+    article = "" if language is Language.ZH else "an " if one[:1].lower() in "aeiou" else "a "
+    return article + one
+
+
 def _measure(text: str, language: Language) -> str:
     """The measure word of a thing: `个`. Empty in English."""
     return lexicon(language).measures.get(text, "个") if language is Language.ZH else ""
@@ -47,6 +54,7 @@ def _term(text: str, language: Language) -> str:
 TEXT_FILTERS: dict[str, TextFilter] = {
     "capital": _capital,
     "compact": _compact,
+    "indefinite": _indefinite,
     "lower": lambda text, _: text.lower(),
     "measure": _measure,
     "singular": _singular,
@@ -84,6 +92,12 @@ LIST_FILTERS: dict[str, ListFilter] = {
 }
 LABELLED = "labelled"
 """The filter that writes `P1: statement` on a line for each clause, which the checker reads as given."""
+INLINE = "labelled_inline"
+"""The same on one line: `P1: statement, P2: statement`."""
+GLOSSED = "glossed"
+"""The filter that writes `Sentence. P1: statement` on a line for each clause: its phrase, then its formal text."""
+LABELLING = (LABELLED, INLINE, GLOSSED)
+"""The filters that show labels."""
 SHUFFLED = "shuffled"
 """The filter that puts clauses without an order into a random one."""
-FILTERS = frozenset({*TEXT_FILTERS, *LIST_FILTERS, LABELLED, SHUFFLED})
+FILTERS = frozenset({*TEXT_FILTERS, *LIST_FILTERS, *LABELLING, SHUFFLED})

@@ -27,6 +27,8 @@ _PARTS = {
     Wording.UNSEEN: (Wording.UNSEEN,),
     Wording.ALL: (Wording.FIRST, Wording.SEEN, Wording.UNSEEN),
 }
+MERGE = "<<"
+"""The key that takes over another mapping of the file: `<<: *plain`."""
 Phrases = Mapping[str, Mapping[str, Template]]
 """Style → kind of clause → its phrase."""
 
@@ -156,7 +158,10 @@ def _slot_parts(template: Template) -> Iterator[SlotPart]:
 
 
 def _entries(path: Path, node: Node | None) -> Iterator[tuple[str, Node]]:
-    """The keys and values of a mapping. Raises `InputError` for something else and for a key that stands twice."""
+    """The keys and values of a mapping, those that it takes over by `<<` first.
+
+    Raises `InputError` for something else and for a key that stands twice.
+    """
     if not isinstance(node, MappingNode):
         raise InputError(f"{_at(path, node) if node else f'{path}:1'}: must hold `key: value` lines")
     seen = set[str]()
@@ -165,7 +170,10 @@ def _entries(path: Path, node: Node | None) -> Iterator[tuple[str, Node]]:
         if name in seen:
             raise InputError(f"{_at(path, key)}: {name!r} stands there twice")
         seen.add(name)
-        yield name, value
+        if name == MERGE:
+            yield from _entries(path, value)
+        else:
+            yield name, value
 
 
 def _template(path: Path, node: Node) -> Template:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tuili.errors import InputError
 from tuili.tasks.content import Clause, Clauses, Content, Language, Slot
-from tuili.tasks.wordings.filters import LABELLED, LIST_FILTERS, SHUFFLED, TEXT_FILTERS
+from tuili.tasks.wordings.filters import GLOSSED, INLINE, LABELLING, LIST_FILTERS, SHUFFLED, TEXT_FILTERS, sentence
 from tuili.tasks.wordings.forms import Form
 from tuili.tasks.wordings.language import Translation, lexicon
 from tuili.tasks.wordings.template import Alternatives, SlotPart, Template
@@ -107,15 +107,15 @@ class _Renderer:
                     f"{self._form.place}: the filter {name!r} cannot stand before another in {part.name!r}"
                 )
             items = self._rng.sample(items, len(items))
-        if last == LABELLED:
-            return self._labelled(items, clauses, style)
+        if last in LABELLING:
+            return self._labelled(items, clauses, style, last)
         if last not in LIST_FILTERS:
             raise InputError(
-                f"{self._form.place}: the list {part.name!r} needs one of {', '.join((LABELLED, *LIST_FILTERS))}"
+                f"{self._form.place}: the list {part.name!r} needs one of {', '.join((*LABELLING, *LIST_FILTERS))}"
             )
         return LIST_FILTERS[last]([self._clause(item, style) for item in items], self._language)
 
-    def _labelled(self, items: Sequence[Clause], clauses: Clauses, style: str) -> str:
+    def _labelled(self, items: Sequence[Clause], clauses: Clauses, style: str, how: str) -> str:
         letter = clauses.letter
         given = self._program if letter == PROGRAM else self._facts
         lines = []
@@ -123,8 +123,12 @@ class _Renderer:
             label = f"{letter}{number}"
             self._labels[f"{letter}{clauses.items.index(item) + 1}"] = label
             given[label] = self._translate(item.formal)
-            lines.append(f"{label}: {self._clause(item, style)}")
-        return "\n".join(lines)
+            text = self._clause(item, style)
+            if how == GLOSSED:
+                lines.append(f"{sentence(text, self._language)} {label}: {given[label]}")
+            else:
+                lines.append(f"{label}: {text}")
+        return (", " if how == INLINE else "\n").join(lines)
 
     def _clause(self, clause: Clause, style: str) -> str:
         """The clause in the phrase of a style, or its formal text where no style is asked for."""

@@ -23,7 +23,7 @@ from tuili.data import (
     TaskSource,
 )
 from tuili.store import Tokenizer
-from tuili.tasks import LEVELS, Language, Wording, domain_names
+from tuili.tasks import BUILT_IN_DOMAINS, LEVELS, Language, Wording, domain_names, read_domains
 from tuili.train.feed.curriculum import Curriculum, CurriculumConfig
 
 
@@ -50,7 +50,10 @@ class DataConfig(Config):
     @field_validator("domains")
     @classmethod
     def _known(cls, chosen: Literal["all"] | tuple[str, ...]) -> Literal["all"] | tuple[str, ...]:
-        if chosen != "all" and (unknown := set(chosen) - set(domain_names())):
+        if chosen == "all":
+            return chosen
+        chosen = read_domains(chosen)
+        if unknown := set(chosen) - set(domain_names()):
             raise ValueError(f"unknown domain {min(unknown)!r}: use all, or some of {', '.join(domain_names())}")
         return chosen
 
@@ -88,6 +91,8 @@ class StreamConfig(Config):
 
     data: DataConfig
     curriculum: CurriculumConfig
+    experts: tuple[str, ...] = BUILT_IN_DOMAINS
+    """The domains of the model's experts."""
     seed: int
     steps: int
     accumulation: int
@@ -121,4 +126,6 @@ def open_stream(
     def weights(block: int) -> Mapping[str, float]:
         return curriculum.weights(block // config.accumulation / config.steps)
 
-    return BlockStream(sources, tokenizer, weights, rows=config.rows, length=config.length, state=state)
+    return BlockStream(
+        sources, tokenizer, weights, rows=config.rows, length=config.length, experts=config.experts, state=state
+    )

@@ -45,7 +45,7 @@ def test_a_thinking_budget_cuts_the_reasoning_and_forces_an_answer(methods: Meth
 
 
 def test_one_attempt_is_one_response(methods: Methods):
-    problems = unseen_problems(["arithmetic", "mechanics"], [1], 2, seed=7)
+    problems = unseen_problems(["arithmetic", "physics"], [1], 2, seed=7)
     plain = methods.at_depth(problems, "auto", methods.model.config.exit_threshold)
     full = methods.model.config.exit_layers[-1]
     read = [(right, tokens, layers + full * (tokens + 1)) for right, tokens, layers in plain]

@@ -1,6 +1,6 @@
-"""Integer arithmetic: signed sums, products, long division, and expressions with brackets.
+"""Whole numbers: signed sums, products and long division; expressions with brackets are left to `expressions`.
 
-Each step is one operation on whole numbers. Fractions are left to `fractions`, powers to `number_theory`.
+Each step is one operation.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from tuili.tasks.building.levels import Bounds, LevelSpec
 from tuili.tasks.building.wording import COMPUTE
-from tuili.tasks.building.working import exact_division, long_division, multiplication
+from tuili.tasks.building.working import long_division, multiplication
 from tuili.tasks.problem import Draft
-from tuili.tasks.registry import domain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,16 +86,7 @@ def number(rng: random.Random, digits: int) -> int:
     return rng.randint(max(2, 10 ** (digits - 1)), 10**digits - 1)
 
 
-@domain("arithmetic", phase=2)
-class Arithmetic:
-    """Sums, products, quotients with remainder and bracketed expressions of whole numbers."""
-
-    def sample(self, rng: random.Random, level: int) -> Draft:
-        spec = LEVEL_SPECS[level]
-        return rng.choice((_sum, _product, _division, _expression))(rng, spec)
-
-
-def _sum(rng: random.Random, spec: ArithmeticLevel) -> Draft:
+def signed_sum(rng: random.Random, spec: ArithmeticLevel) -> Draft:
     """A signed sum from left to right. From level 3 on its running total may be negative."""
     count = rng.randint(*spec.terms)
     total = number(rng, rng.randint(*spec.term_digits))
@@ -113,7 +103,8 @@ def _sum(rng: random.Random, spec: ArithmeticLevel) -> Draft:
     return Draft(rng.choice(COMPUTE).format(text), tuple(steps), str(total))
 
 
-def _product(rng: random.Random, spec: ArithmeticLevel) -> Draft:
+def product(rng: random.Random, spec: ArithmeticLevel) -> Draft:
+    """A product of two numbers."""
     left, right = (number(rng, digits) for digits in rng.sample(spec.factor_digits, 2))
     steps = tuple(multiplication_steps(left, right))
     return Draft(rng.choice(COMPUTE).format(f"{left} * {right}"), steps, str(left * right))
@@ -124,7 +115,8 @@ def multiplication_steps(left: int, right: int) -> list[str]:
     return multiplication(left, right) or [f"{left} * {right} = {left * right}"]
 
 
-def _division(rng: random.Random, spec: ArithmeticLevel) -> Draft:
+def division(rng: random.Random, spec: ArithmeticLevel) -> Draft:
+    """A quotient with its remainder."""
     dividend = number(rng, rng.randint(*spec.dividend_digits))
     divisor = number(rng, spec.divisor_digits)
     whole, remainder = divmod(dividend, divisor)
@@ -146,63 +138,3 @@ def division_steps(dividend: int, divisor: int) -> list[str]:
         if part or steps:
             steps += [f"{divisor} * {part} = {here - rest}", f"{here} - {here - rest} = {rest}"]
     return [*steps, whole]
-
-
-@dataclass(frozen=True)
-class Node:
-    """A number (without operator) or an operation on two nodes. `value` is its value."""
-
-    value: int
-    operator: str = ""
-    parts: tuple[Node, ...] = ()
-
-    def __str__(self) -> str:
-        if not self.parts:
-            return str(self.value)
-        left, right = self.parts
-        precedence = PRECEDENCE[self.operator]
-        left_text = f"({left})" if PRECEDENCE[left.operator] < precedence else str(left)
-        right_text = f"({right})" if PRECEDENCE[right.operator] <= precedence else str(right)
-        return f"{left_text} {self.operator} {right_text}"
-
-    def steps(self) -> list[str]:
-        """The steps of the operations, from left to right and inner ones first."""
-        if not self.parts:
-            return []
-        left, right = self.parts
-        before = left.steps() + right.steps()
-        if self.operator == "*":
-            return before + multiplication_steps(left.value, right.value)
-        if self.operator == "/":
-            before += exact_division(left.value, right.value)
-        return [*before, f"{left.value} {self.operator} {right.value} = {self.value}"]
-
-
-PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "": 3}
-
-
-def _expression(rng: random.Random, spec: ArithmeticLevel) -> Draft:
-    operators = rng.randint(*spec.operators)
-    node = _node(rng, operators, spec.max_number)
-    while node.value < 2:
-        node = _node(rng, operators, spec.max_number)
-    return Draft(rng.choice(COMPUTE).format(node), tuple(node.steps()), str(node.value))
-
-
-def _node(rng: random.Random, operators: int, largest: int) -> Node:
-    """A random expression with the given number of operators. The value of every part is a positive whole number."""
-    if operators == 0:
-        return Node(rng.randint(2, rng.choice((9, largest))))
-    on_left = rng.randrange(operators)
-    left, right = _node(rng, on_left, largest), _node(rng, operators - 1 - on_left, largest)
-    for operator in rng.sample("+-*/", 4):
-        match operator:
-            case "+":
-                return Node(left.value + right.value, operator, (left, right))
-            case "-" if left.value > right.value:
-                return Node(left.value - right.value, operator, (left, right))
-            case "*" if 1 < min(left.value, right.value) < 10 and max(left.value, right.value) < 100:
-                return Node(left.value * right.value, operator, (left, right))
-            case "/" if 1 < right.value < 10 and left.value % right.value == 0:
-                return Node(left.value // right.value, operator, (left, right))
-    raise AssertionError("a sum is always possible")

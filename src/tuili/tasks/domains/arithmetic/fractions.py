@@ -8,13 +8,13 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from fractions import Fraction
-from math import gcd, lcm
+from math import gcd
 
 from tuili.tasks.building.levels import LevelTemplate
 from tuili.tasks.building.wording import COMPUTE
-from tuili.tasks.building.working import cancel, euclid, exact_division, grid_multiplication, residue, worked_product
+from tuili.tasks.building.working import euclid, exact_division, worked_product
+from tuili.tasks.domains.arithmetic.fraction_working import add_fractions, reduce_fraction
 from tuili.tasks.problem import Draft
-from tuili.tasks.registry import domain
 
 LOWEST_TERMS = " Give a fraction in lowest terms."
 ROUND_NUMBERS_BY_LEVEL = {
@@ -24,42 +24,7 @@ ROUND_NUMBERS_BY_LEVEL = {
     4: (60, 72, 80, 84, 90),
     5: (84, 90, 96, 108, 120),
 }
-MAX_MULTIPLES_WRITTEN = 3
-"""The largest number of multiples that are tried in writing for a common denominator. Beyond it one line is enough."""
-
 TERMS_BY_LEVEL = {1: 2, 2: 2, 3: 3, 4: 4, 5: 4}
-
-
-@domain("fractions", phase=2)
-class Fractions:
-    """Sums, products, quotients, comparison and reduction of fractions; answers are in lowest terms."""
-
-    def sample(self, rng: random.Random, level: int) -> Draft:
-        return rng.choice(TEMPLATES_BY_LEVEL[level])(rng, level)
-
-
-def reduce_fraction(numerator: int, denominator: int) -> list[str]:
-    """The steps that reduce a fraction to lowest terms; none where it is in lowest terms."""
-    lines, forms = cancel(numerator, denominator)
-    return [*lines, forms] if lines else []
-
-
-def common_denominator(first: int, second: int) -> list[str]:
-    """The steps to the least common multiple: the multiples of the larger number are tried in turn.
-
-    `common_denominator(4, 6)` → `6 mod 4 = 2`, `6 * 2 = 12`, `12 mod 4 = 0`, `lcm(4, 6) = 12`.
-    """
-    small, large = sorted((first, second))
-    common = lcm(first, second)
-    lines: list[str] = []
-    if common // large <= MAX_MULTIPLES_WRITTEN:
-        for factor in range(1, common // large + 1):
-            lines += [f"{large} * {factor} = {large * factor}"] if factor > 1 else []
-            multiple = large * factor
-            whole = multiple // small > 10 and small < 10
-            lines += residue(multiple, small) if whole else [f"{multiple} mod {small} = {multiple % small}"]
-        return [*lines, f"lcm({first}, {second}) = {common}"]
-    return [f"lcm({first}, {second}) = {large} * {common // large} = {common}"]
 
 
 def _proper(rng: random.Random, denominators: Sequence[int]) -> Fraction:
@@ -70,24 +35,6 @@ def _proper(rng: random.Random, denominators: Sequence[int]) -> Fraction:
 
 def _divisors(number: int) -> list[int]:
     return [divisor for divisor in range(2, number + 1) if number % divisor == 0]
-
-
-def add_fractions(first: Fraction, sign: str, second: Fraction) -> tuple[list[str], Fraction]:
-    """The steps of a sum or difference by the least common denominator, and the result."""
-    common = lcm(first.denominator, second.denominator)
-    steps = []
-    if first.denominator != second.denominator:
-        steps += common_denominator(first.denominator, second.denominator)
-    over = []
-    for term in (first, second):
-        scale = common // term.denominator
-        over.append(term.numerator * scale)
-        if scale > 1:
-            steps += [*exact_division(common, term.denominator), f"{common} / {term.denominator} = {scale}"]
-            steps += [*grid_multiplication(term.numerator, scale), f"{term} = {over[-1]}/{common}"]
-    total = over[0] + over[1] if sign == "+" else over[0] - over[1]
-    steps.append(f"{over[0]}/{common} {sign} {over[1]}/{common} = {total}/{common}")
-    return steps + reduce_fraction(total, common), Fraction(total, common)
 
 
 def _sum(rng: random.Random, level: int) -> Draft:
@@ -167,7 +114,7 @@ def _compare(rng: random.Random, level: int) -> Draft:
 
 def _reduce(rng: random.Random, level: int) -> Draft:
     """Reduction to lowest terms: factor by factor, or by the gcd where the denominator has three digits or more."""
-    value, factor = {1: (24, 6), 2: (24, 9), 3: (1000, 100), 4: (2000, 150), 5: (5000, 200)}[level]
+    value, factor = {1: (24, 6), 2: (24, 9), 3: (1500, 120), 4: (2000, 150), 5: (5000, 200)}[level]
     fraction, common = _proper(rng, range(3, value)), rng.randint(2, factor)
     numerator, denominator = fraction.numerator * common, fraction.denominator * common
     if denominator < 100:
@@ -204,7 +151,7 @@ def _decimal(rng: random.Random, level: int) -> Draft:
     return Draft(wording.format(decimal), steps, str(Fraction(numerator, over)))
 
 
-TEMPLATES_BY_LEVEL: dict[int, tuple[LevelTemplate, ...]] = {
+FRACTIONS_BY_LEVEL: dict[int, tuple[LevelTemplate, ...]] = {
     1: (_sum, _product, _compare, _reduce, _part),
     2: (_sum, _sum, _product, _compare, _reduce, _part, _decimal),
     3: (_sum, _sum, _product, _compare, _reduce, _decimal),

@@ -1,0 +1,95 @@
+"""Reads a whole text: which passages are left alone, in which order notations are undone, and when reading ends.
+
+What each notation means is left to its own module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tuili.steps.language.characters import plain
+from tuili.steps.reading.chinese import read_chinese_numerals
+from tuili.steps.reading.digits import join_digit_groups, join_no_break_groups
+from tuili.steps.reading.english import HAS_WORD, read_number_words
+from tuili.steps.reading.latex import read_latex
+from tuili.steps.reading.spacing import lower_functions, space_formulas
+from tuili.steps.reading.symbols import read_symbols
+
+MAX_READ_CHARACTERS = 20_000
+"""A longer text is not read."""
+_MAX_ROUNDS = 5
+
+_SUSPECT = re.compile(
+    r"[^A-Za-z .?;'\"!\n:,)]"  # every other character, but these only beside certain ones
+    r"(?:(?<![-0-9/(])|(?<=[0-9])(?:[-+,(<>/]|:[A-Za-z(-]| (?:[0-9]|M[Oo][Dd]))|(?<=[A-Za-z]\()|(?<=\)-)|(?<=\)/))"
+)
+"""What every text has in which anything but number words is to be read."""
+_LEFT_ALONE = re.compile(r"(```.*?```|`[^`\n]*`|(?<![A-Za-z0-9_])L[0-9]+[ \t]*:[^\n]*)", re.DOTALL)
+"""Code, and lines of a program."""
+_ENDS_WITH_SPACE = re.compile(r"(?<=[,.;?!]) {2,}|(?<=[,.;?!]) +(?=\n|\Z)")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The text that was read, and which notations were undone in it: none if the text is as it was."""
+
+    text: str
+    undone: tuple[str, ...] = ()
+
+
+def read_as(text: str) -> Reading:
+    """The text in the notation of the step language.
+
+    Reading the result again changes nothing. A text of more than `MAX_READ_CHARACTERS` stays as it is. Never raises.
+    """
+    if len(text) > MAX_READ_CHARACTERS or not (_SUSPECT.search(text) or HAS_WORD.search(text)):
+        return Reading(text)
+    undone: list[str] = []
+    read = text
+    for _ in range(_MAX_ROUNDS):
+        before = read
+        read = _round(read, undone)
+        if read == before:
+            return Reading(read, tuple(undone))
+    return Reading(text)
+
+
+def _round(text: str, undone: list[str]) -> str:
+    """The text after each notation was undone once."""
+    text = _noted("characters", _plain, text, undone)
+    parts = _LEFT_ALONE.split(text)
+    for place in range(0, len(parts), 2):
+        for name, read in _NOTATIONS.items():
+            parts[place] = _noted(name, read, parts[place], undone)
+    return "".join(parts)
+
+
+def _noted(name: str, read: Callable[[str], str], text: str, undone: list[str]) -> str:
+    """The text as it is read. Its notation is noted if it was undone."""
+    result = read(text)
+    if result != text and name not in undone:
+        undone.append(name)
+    return result
+
+
+def _plain(text: str) -> str:
+    """The text in ASCII forms, without the spaces that these bring along where a space or the end of a line is."""
+    read = plain(join_no_break_groups(text))
+    return text if read == text else _ENDS_WITH_SPACE.sub(lambda spaces: " " if _is_inside(spaces) else "", read)
+
+
+def _is_inside(spaces: re.Match[str]) -> bool:
+    return spaces.end() < len(spaces.string) and spaces.string[spaces.end()] != "\n"
+
+
+_NOTATIONS: dict[str, Callable[[str], str]] = {
+    "LaTeX": read_latex,
+    "symbols": read_symbols,
+    "digit groups": join_digit_groups,
+    "number words": lambda text: read_chinese_numerals(read_number_words(text)),
+    "function names": lower_functions,
+    "spacing": space_formulas,
+}
+"""How each notation is undone once the characters are plain. An earlier one may uncover a later one."""

@@ -1,0 +1,67 @@
+"""Physics: mechanics and electricity with units, by formulas at level 1 and over whole courses of events at level 5.
+
+The two halves come equally often. Their problems are drawn in the modules of this package.
+"""
+
+from __future__ import annotations
+
+import random
+
+from tuili.tasks.building.levels import Template
+from tuili.tasks.domains.physics.circuits import (
+    ELECTRIC_FORMULAS,
+    branches,
+    in_parallel,
+    ladder,
+    lost_power,
+    mixed_circuit,
+    series,
+    series_current,
+)
+from tuili.tasks.domains.physics.energy import braking, collision, crash, falling, kinetic
+from tuili.tasks.domains.physics.forces import FORCE_FORMULAS, crane, engine, friction, lifting
+from tuili.tasks.domains.physics.heat import (
+    cost,
+    electric_heating,
+    heating,
+    kettle,
+    mixing,
+    monthly_bill,
+    three_mixed,
+)
+from tuili.tasks.domains.physics.motion import (
+    MOTION_FORMULAS,
+    conversion,
+    distance_when_speeding_up,
+    legs,
+    meeting,
+    speeding_up,
+    stages,
+)
+from tuili.tasks.problem import Draft
+from tuili.tasks.registry import domain
+
+MECHANICS_BY_LEVEL: dict[int, tuple[Template, ...]] = {
+    1: tuple(formula.draw for formula in (*MOTION_FORMULAS, *FORCE_FORMULAS)),
+    2: (speeding_up, kinetic, conversion, lifting),
+    3: (lambda rng: legs(rng, 2), distance_when_speeding_up, collision, friction, crane, meeting),
+    4: (braking, falling, engine, lambda rng: legs(rng, 3)),
+    5: (engine, stages, crash, lambda rng: legs(rng, 4)),
+}
+
+ELECTRICITY_BY_LEVEL: dict[int, tuple[Template, ...]] = {
+    1: (*(formula.draw for formula in ELECTRIC_FORMULAS), series),
+    2: (series_current, cost, lost_power, heating),
+    3: (in_parallel, mixing, kettle, branches, lambda rng: monthly_bill(rng, 2)),
+    4: (mixed_circuit, electric_heating, lambda rng: monthly_bill(rng, 3)),
+    5: (ladder, three_mixed, lambda rng: monthly_bill(rng, 4)),
+}
+
+
+@domain("physics", phase=3)
+class Physics:
+    """One formula at level 1, two at 2, three at 3, whole circuits and courses of motion above."""
+
+    def sample(self, rng: random.Random, level: int) -> Draft:
+        half = rng.choice((MECHANICS_BY_LEVEL, ELECTRICITY_BY_LEVEL))
+        return rng.choice(half[level])(rng)

@@ -1,0 +1,140 @@
+"""Motion: speeds, ways and times, steady acceleration, journeys in several parts.
+
+Results are drawn first and the given quantities follow from them, so that every quantity is a whole number. Forces are
+left to `forces`, energy to `energy`.
+"""
+
+from __future__ import annotations
+
+import random
+
+from tuili.tasks.building.quantities import DIVISORS, Formula, named_product, named_quotient, named_sum
+from tuili.tasks.building.words import VEHICLES
+from tuili.tasks.building.working import exact_division, multiplication, running_sums
+from tuili.tasks.problem import Draft
+
+MOVERS = (*VEHICLES, "ball", "bird", "dog", "horse", "robot", "runner", "ship", "stone")
+
+
+def _motion(way: str, time: str) -> Formula:
+    return Formula(
+        whole=("d", way),
+        first=("v", f"{way}/{time}"),
+        second=("t", time),
+        things=MOVERS,
+        questions=(
+            "A {thing} goes at {first} for {second}. How far does it go?",
+            "A {thing} goes {whole} in {second}. What is its speed?",
+            "A {thing} goes at {first}. How long does it take for {whole}?",
+        ),
+    )
+
+
+MOTION_FORMULAS = (_motion("km", "h"), _motion("m", "s"))
+
+
+def to_metres_per_second(name: str, speed: int) -> list[str]:
+    """The working of a conversion from km/h, for multiples of 18: divide by 9 and by 2, then multiply by 5."""
+    n = speed // 18
+    return [
+        *exact_division(speed, 9),
+        f"{speed} / 9 = {2 * n}",
+        *exact_division(2 * n, 2),
+        f"{2 * n} / 2 = {n}",
+        *multiplication(n, 5),
+        f"{name} = {speed} km/h = {n} * 5 m/s = {5 * n} m/s",
+    ]
+
+
+def speeding_up(rng: random.Random) -> Draft:
+    """The final speed of a body that speeds up steadily, or its acceleration."""
+    mover, u, a, t = rng.choice(MOVERS), rng.randint(2, 40), rng.randint(2, 12), rng.randint(2, 9)
+    v = u + a * t
+    if rng.random() < 0.5:
+        prompt = f"A {mover} moves at {u} m/s and speeds up at {a} m/s^2 for {t} s. What is its speed then?"
+        steps = [*named_product("w", a, "m/s^2", t, "s", "m/s"), named_sum("v", u, a * t, "m/s")]
+        return Draft(prompt, tuple(steps), f"{v} m/s")
+    prompt = f"A {mover} speeds up from {u} m/s to {v} m/s in {t} s. What is its acceleration?"
+    return Draft(
+        prompt, (named_sum("w", v, u, "m/s", "-"), *named_quotient("a", a * t, "m/s", t, "s", "m/s^2")), f"{a} m/s^2"
+    )
+
+
+def conversion(rng: random.Random) -> Draft:
+    """The way in metres from a speed in km/h and a time."""
+    mover, n = rng.choice(VEHICLES), rng.randint(1, 20)
+    t = rng.randint(2, 9)
+    prompt = f"A {mover} drives at {18 * n} km/h. How many metres does it drive in {t} s?"
+    steps = [*to_metres_per_second("v", 18 * n), *named_product("d", 5 * n, "m/s", t, "s", "m")]
+    return Draft(prompt, tuple(steps), str(5 * n * t))
+
+
+def legs(rng: random.Random, legs: int) -> Draft:
+    """The mean speed over a journey in several legs."""
+    mover = rng.choice(MOVERS)
+    while True:
+        parts = [(rng.randint(11, 60), rng.randint(1, 6)) for _ in range(legs)]
+        way, time = sum(v * t for v, t in parts), sum(t for _, t in parts)
+        if time in DIVISORS and way % time == 0 and len({v for v, _ in parts}) > 1:
+            break
+    course = ", then ".join(f"{t} h at {v} km/h" for v, t in parts)
+    steps = [line for i, (v, t) in enumerate(parts, 1) for line in named_product(f"d{i}", v, "km/h", t, "h", "km")]
+    steps += [*running_sums([v * t for v, t in parts], "km"), *running_sums([t for _, t in parts], "h")]
+    steps += named_quotient("v", way, "km", time, "h", "km/h")
+    return Draft(f"A {mover} goes {course}. What is its mean speed?", tuple(steps), f"{way // time} km/h")
+
+
+def distance_when_speeding_up(rng: random.Random) -> Draft:
+    """The distance of a body that speeds up: d = u t + a t^2 / 2."""
+    mover, u, half, t = rng.choice(MOVERS), rng.randint(2, 30), rng.randint(1, 6), rng.randint(3, 9)
+    a = 2 * half
+    first, second = u * t, a * t * t
+    steps = [
+        *named_product("x", u, "m/s", t, "s", "m"),
+        f"w = {t} s * {t} s = {t * t} s^2",
+        *named_product("z", a, "m/s^2", t * t, "s^2", "m"),
+        *exact_division(second, 2),
+        f"y = {second} m / 2 = {second // 2} m",
+        named_sum("d", first, second // 2, "m"),
+    ]
+    prompt = f"A {mover} moves at {u} m/s and speeds up at {a} m/s^2 for {t} s. How far does it go in that time?"
+    return Draft(prompt, tuple(steps), f"{first + second // 2} m")
+
+
+def meeting(rng: random.Random) -> Draft:
+    """The distance that one of two has gone when they meet. They start at one time towards each other."""
+    one, two = rng.sample(MOVERS, 2)
+    u, v, t = rng.randint(11, 60), rng.randint(11, 60), rng.randint(2, 9)
+    way = (u + v) * t
+    steps = [
+        named_sum("w", u, v, "km/h"),
+        *named_quotient("t", way, "km", u + v, "km/h", "h"),
+        *named_product("d", u, "km/h", t, "h", "km"),
+    ]
+    prompt = (
+        f"A {one} at {u} km/h and a {two} at {v} km/h start {way} km apart and go towards each other. How "
+        f"far has the {one} gone when they meet?"
+    )
+    return Draft(prompt, tuple(steps), f"{u * t} km")
+
+
+def stages(rng: random.Random) -> Draft:
+    """The distance of a journey in three stages: speeding up, keeping the speed, braking."""
+    mover, a, b = rng.choice(MOVERS), rng.randint(1, 6), rng.randint(1, 6)
+    v = 2 * a * b * rng.randint(1, 2)
+    first, middle, last = v // a, rng.randint(5, 60), v // b
+    ways = [v // 2 * first, v * middle, v // 2 * last]
+    steps = [
+        f"u = {v} m/s / 2 = {v // 2} m/s",
+        *named_quotient("t1", v, "m/s", a, "m/s^2", "s"),
+        *named_product("d1", v // 2, "m/s", first, "s", "m"),
+        *named_product("d2", v, "m/s", middle, "s", "m"),
+        *named_quotient("t3", v, "m/s", b, "m/s^2", "s"),
+        *named_product("d3", v // 2, "m/s", last, "s", "m"),
+        *running_sums(ways, "m"),
+    ]
+    prompt = (
+        f"A {mover} speeds up from rest at {a} m/s^2 to {v} m/s, keeps this speed for {middle} s and then "
+        f"brakes at {b} m/s^2 to rest. How far does it go in all?"
+    )
+    return Draft(prompt, tuple(steps), f"{sum(ways)} m")
