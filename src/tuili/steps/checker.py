@@ -13,7 +13,7 @@ from tuili.steps.language.parser import parse
 from tuili.steps.language.terms import Claim, Inference, Prose, Trace
 from tuili.steps.verdict import Status, StepFault, Verdict
 
-CHECKER_VERSION = 2
+CHECKER_VERSION = 3
 """Which verdicts these are: raised whenever any verdict on any line in any context may change.
 
 What was measured with the checker's verdicts, such as a calibration, holds for one version only.

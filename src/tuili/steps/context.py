@@ -13,7 +13,7 @@ from tuili.steps import prompt
 from tuili.steps.language import terms
 from tuili.steps.language.parser import parse, parse_statement
 from tuili.steps.language.terms import Term
-from tuili.steps.sentences import LABEL
+from tuili.steps.sentences import LABEL, shared
 from tuili.steps.theories.interpreter import Execution, execution
 from tuili.steps.values.evaluate import evaluate, evaluation_budget
 from tuili.steps.values.values import Value, equal
@@ -165,12 +165,15 @@ class Context:
 
     def belongs_to_problem(self, name: str) -> bool:
         """Whether a line may not define a name at will."""
-        others = (self.unknowns, self.facts, self.program, self.protected)
-        return any(name in some for some in others) or prompt.EVERY_NAME in self.protected
+        others = (self.unknowns, self.facts, self.program)
+        return any(name in some for some in others) or self._is_protected(name)
+
+    def _is_protected(self, name: str) -> bool:
+        return prompt.EVERY_NAME in self.protected or bool(shared(self.protected, (name,)))
 
     def may_be_given(self, statement: Term) -> bool:
         """Whether something that could not be read may give a statement that was not found."""
-        return self.unread or not self.protected.isdisjoint(_mentioned((statement, *self.given)))
+        return self.unread or bool(shared(self.protected, _mentioned((statement, *self.given))))
 
     @property
     def execution(self) -> Execution:

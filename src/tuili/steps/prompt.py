@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tuili.steps.language.characters import plain
+from tuili.steps.language.characters import CJK, plain
 from tuili.steps.language.grammar import FUNCTIONS, KEYWORDS
 from tuili.steps.language.program import assigned_names, parse_program_line
 from tuili.steps.sentences import (
@@ -29,6 +29,7 @@ from tuili.steps.sentences import (
     labelled_statement,
     offers_a_choice,
     sentences,
+    shared,
     takes_back,
     unlabelled_statements,
     without_separator,
@@ -42,6 +43,7 @@ EVERY_NAME = "*"
 """Stands among protected names for all names there are."""
 UNREADABLE_LINE = ""
 
+_LETTER = re.compile(f"[A-Za-z{CJK}]")
 _PROGRAM_WORDS = KEYWORDS | FUNCTIONS.keys() | {"if", "while", "for", "range", ""}
 
 
@@ -98,7 +100,7 @@ class _Reader:
         self._is_next, self._stated, self._conditions = False, set(), ()
         self._read(text)
         mentioned = self._stated.union(given.protected, *map(words, given.unlabelled)) - KEYWORDS
-        stale = [statement for statement in earlier if words(statement) & mentioned]
+        stale = [statement for statement in earlier if shared(mentioned, words(statement))]
         given.unlabelled[:0] = (statement for statement in earlier if statement not in stale)
         given.protected |= protected.union(*map(words, stale))
 
@@ -134,7 +136,7 @@ class _Reader:
         ends = [*(mark.start() for mark in marks), len(line)][1:]
         before = line[: marks[0].start()]
         lead = self._finished(before)
-        if re.search("[A-Za-z]", before.removesuffix(lead)):
+        if _LETTER.search(before.removesuffix(lead)):
             self._heading = ""
         entries: list[tuple[str, str]] = []
         for mark, end in zip(marks, ends, strict=True):
@@ -193,7 +195,7 @@ class _Reader:
         bodies.append((last, without_separator(body) if is_continued else body))
         facts = [(label, labelled_statement(label, text.strip())) for label, text in bodies]
         introduced = is_lead(self._heading + lead)
-        self._is_choice &= not (introduced and re.search("[A-Za-z]", self._heading + lead))
+        self._is_choice &= not (introduced and _LETTER.search(self._heading + lead))
         if not introduced:
             self._judge(lead)
         self._latest, self._is_next = ([label for label, _ in entries], ()), True
@@ -274,7 +276,7 @@ class _Reader:
     def result(self) -> Given:
         """What was given in all turns together."""
         given = self._given
-        if not given.protected.isdisjoint(frozenset().union(*map(words, self._conditions)) - KEYWORDS):
+        if shared(given.protected, frozenset().union(*map(words, self._conditions)) - KEYWORDS):
             self._drop(self._conditions)  # something unread is about the same names, perhaps another condition
         given.protected |= self._used - self._assigned
         unsure = {label for label, bodies in self._bodies.items() if len(bodies) > 1}

@@ -6,9 +6,10 @@ Splitting a prompt into sentences and entries with labels is left to `prompt`, r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tuili.steps.language import terms
+from tuili.steps.language.characters import CJK, NAME
 from tuili.steps.language.parser import parse_statement
 from tuili.steps.language.printer import render_term
 from tuili.steps.language.terms import Term
@@ -16,11 +17,12 @@ from tuili.steps.verdict import Unreadable
 
 LABEL = re.compile(r"[A-Z][0-9]{1,3}")
 MARK = re.compile(r"(?<![A-Za-z0-9_])(L[0-9]+|[A-Z][0-9]{1,3})[ \t]*:")
-LIKE_A_LABEL = re.compile(r"""(?<![A-Za-z0-9_])[A-Za-z_]+[-.]?[0-9][A-Za-z0-9_]*[])}*_."'`]*[ \t]*:""")
+LIKE_A_LABEL = re.compile(rf"""(?<![A-Za-z0-9_])[A-Za-z_{CJK}]+[-.]?[0-9][A-Za-z0-9_]*[])}}*_."'`]*[ \t]*:""")
 RELATION = re.compile(
     r"[=<>≔≕≝←-⇿∀∃∈∉∋∌∝∧∨∼-⋓⊢-⊯⋐-⋣⟰-⟿⤀-⥿⨀-⫿¬]"
     r"|\\[A-Za-z]|&(?:[lg][te]|ne)\b|\bin [\[{]|\bset \w+ to -?[0-9]"
     r"|\b[A-Za-z](?::| (?:is|be|equals?)\b(?: \w+){0,4}) ?-?[0-9]+(?:[./][0-9]+)?(?=\W*$|[,;]| and\b)"
+    r"|(?<![A-Za-z])[A-Za-z] ?(?:等于|大于|小于|不等于|是|为|取|属于) ?-?[0-9]"
 )
 """What makes a sentence look like a statement, in words too: `x ≥ 3`, `x is at least 3`."""
 TAIL = re.compile(
@@ -30,12 +32,12 @@ TAIL = re.compile(
 )
 """Where a question or a task begins behind what is given: `Let x = 3, what is x + 1?`"""
 
-_END = re.compile(r"[.;?](?=\s|$)|!(?=\s*$|\s+[A-Za-z])")
+_END = re.compile(rf"[.;?](?=\s|$)|!(?=\s*$|\s+[A-Za-z{CJK}])")
 _GOES_ON = re.compile(r"(?:[ \t,]*\n|;)\s*(?=(?:(?i:or|nor|unless|else|otherwise)|if|iff|but)\b|\?)")
 _TO_GO_ON = re.compile(r"(?<=\b(?i:or))[ \t]*\n\s*")
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WORD = re.compile(NAME)
 _TRUE_OR_FALSE = re.compile(r"\b(?:true(?:,| or|/) ?(?:or )?false|us(?:e|ing) only)\b", re.IGNORECASE)
-_LABELS = re.compile(rf"\b{LABEL.pattern}\b")
+_LABELS = re.compile(rf"(?<![A-Za-z0-9_]){LABEL.pattern}(?![A-Za-z0-9_])")
 _FALSE = (
     r"(?:false|wrong|untrue|incorrect|invalid|(?:a )?lies?|lying|impossible|"
     r"can(?:not|'t)(?: \w+)? (?:be (?:true|right)|hold)|"
@@ -68,6 +70,13 @@ _DOUBT_OF_THE_LAST = re.compile(
     rf"|(?:(?:is|was) )?(?:(?:this|that|it|which) )?(?:is|was|isn't)? ?(?:not )?(?:true|right|correct|so|{_FALSE})"
     r"(?:(?:,| or|/) ?\w+)?\W*$)",
     re.IGNORECASE,
+)
+_FALSE_ZH = "(?:为假|是假|假的|不成立|不对|不正确|有误|是错|错的|错误)"
+_DOUBT_ZH = re.compile(f"{_FALSE_ZH}|是否|忽略|除了|除外|只有|仅有|恰有|恰好|之一|要么|或者|未必|可能|撤回|不再")
+_DOUBT_OF_ALL_ZH = re.compile(
+    f"(?:下列|以下|这些|上述|前提|条件|陈述|命题|句话?)[^,.;?!结]{{0,8}}{_FALSE_ZH}"
+    "|(?:只有|仅有|恰有|恰好|至多|至少|不都|并非都|其中)[^,.;?!结]{0,6}(?:为真|为假|真的|假的|成立|正确|错误)"
+    "|哪(?:些|[几个一]?[个条句项]?)(?:是|为)?(?:真|假|对|错|正确|错误|成立)"
 )
 _TAKEN_BACK = re.compile(r"\b(?:ignore|disregard|forget) (?:this|that|it)\b", re.IGNORECASE)
 _ASKS_WHICH = (
@@ -111,8 +120,11 @@ _CONDITIONS = tuple(
 
 The last one asks by a name alone, `2x + 3 = 11, x = ?`, and is one only with its question mark.
 """
+_LEADING_ZH = re.compile(
+    "(?:已知|给定|所有|我们知道|前提|条件|事实|线索|规则|陈述|方程组?|如下|以下|下列|下面|这些|成立|都|有|的|是|为|和|且)+"
+)
 _PUNCTUATION = frozenset(",:-*•–—·")
-_NAME = "[A-Za-z_][A-Za-z0-9_]*"
+_NAME = f"(?:{NAME})"
 _FOR = re.compile(rf" for {_NAME}(?:(?: ?,| and) {_NAME})*\s*$")
 _SOLVE_FOR = re.compile(rf"\s*solve for {_NAME} ?:", re.IGNORECASE)
 
@@ -136,15 +148,26 @@ def words(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text) or [""])
 
 
+def shared(some: Iterable[str], others: Iterable[str]) -> frozenset[str]:
+    """The names of `others` that are among some words, or inside one without spaces: `小明` in `若小明`."""
+    whole = frozenset(some)
+    unspaced = "\n".join(word for word in whole if not word.isascii())
+    return frozenset(name for name in others if name in whole or (not name.isascii() and name in unspaced))
+
+
 def doubted(text: str) -> frozenset[str]:
     """The labels in a sentence that calls what it names into doubt: `Only one of P1 and P2 is true`."""
     labels = frozenset(_LABELS.findall(text))
-    return labels if labels and _DOUBT.search(_TRUE_OR_FALSE.sub("so", text)) else frozenset()
+    is_doubt = labels and (_DOUBT.search(_TRUE_OR_FALSE.sub("so", text)) or _DOUBT_ZH.search(text))
+    return labels if is_doubt else frozenset()
 
 
 def doubts_all(text: str) -> bool:
     """Whether a sentence calls all statements into doubt: `Exactly one of these is true`."""
-    return bool(_STATEMENTS.search(text) and _DOUBT_OF_ALL.search(_TRUE_OR_FALSE.sub("so", text)))
+    return bool(
+        (_STATEMENTS.search(text) and _DOUBT_OF_ALL.search(_TRUE_OR_FALSE.sub("so", text)))
+        or _DOUBT_OF_ALL_ZH.search(text)
+    )
 
 
 def doubts_the_last(text: str) -> bool:
@@ -175,7 +198,7 @@ def is_opening(text: str) -> bool:
 def is_lead(text: str) -> bool:
     """Whether the words before a label say no more than that something is given."""
     pieces = re.findall(r"\w+|[^\w\s]", _LEADING_PHRASE.sub("", text))
-    return all(piece.lower() in _LEADING or piece in _PUNCTUATION for piece in pieces)
+    return all(piece.lower() in _LEADING or piece in _PUNCTUATION or _LEADING_ZH.fullmatch(piece) for piece in pieces)
 
 
 def without_separator(text: str) -> str:

@@ -1,5 +1,6 @@
-"""Other forms of ASCII characters, as keyboards of East Asia write them: `Ｐ１：ｘ ＞ ３。` is `P1:x > 3. `.
+"""What a name looks like, and other forms of ASCII characters, as keyboards of East Asia write them.
 
+`Ｐ１：ｘ ＞ ３。` is `P1:x > 3. `.
 Only forms that mean the same are taken: `²` and `½` stay what they are.
 """
 
@@ -8,6 +9,11 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 from itertools import chain
+
+CJK = "\u3005\u3007\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
+"""Ideographs, kana and Hangul, as a part of a character class."""
+NAME = rf"[A-Za-z_][A-Za-z0-9_]*|[{CJK}][{CJK}0-9_]*"
+"""A pattern of names. Letters and CJK characters are not mixed: `非A` would hide `A`."""
 
 _BLOCKS = (range(0xA0, 0xA1), range(0x2000, 0x2150), range(0x3000, 0x3001), range(0xFE10, 0xFE70))
 _MORE_BLOCKS = (range(0xFF01, 0xFFEF), range(0x1D400, 0x1D800))

@@ -20,7 +20,7 @@ WORD_OPERATORS = MEMBERSHIP | SET_OPERATIONS | {"and", "or", "xor", "not", "mod"
 KEYWORDS = WORD_OPERATORS | QUANTIFIERS | {"true", "false", "are"} | set(WEEKDAYS)
 """The words that cannot be names."""
 
-CONSTANTS = frozenset({"pi", "Pi", "PI", "e", "inf", "infinity", "nan"})
+CONSTANTS = frozenset({"pi", "Pi", "PI", "e", "inf", "infinity", "nan", "圆周率", "无穷", "无穷大", "真", "假"})
 """Names with a meaning of their own, which no line may define."""
 
 OPERATOR_SPELLINGS = {"**": "^", "//": "div", "%": "mod"}

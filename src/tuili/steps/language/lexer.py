@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from tuili.steps.language.characters import CJK, NAME
 from tuili.steps.language.grammar import WORD_OPERATORS
 from tuili.steps.language.units import Unit, match_unit
 from tuili.steps.verdict import Unreadable
@@ -18,16 +19,18 @@ MAX_DIGITS = 600
 """Digits of one number as written."""
 
 _TOKEN = re.compile(
-    r"""(?P<space>[ \t]+)
-    |(?P<date>[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?![0-9]))
-    |(?P<month>(?<=days_in\()[0-9]{4}-(?:0[1-9]|1[0-2])(?=\)))
-    |(?P<clock>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?![0-9]))
-    |(?P<ratio>(?<![/^])[0-9]+/[0-9]+(?![0-9/.]|[A-Za-z_(]))
+    rf"""(?P<space>[ \t]+)
+    |(?P<date>[0-9]{{4}}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?![0-9]))
+    |(?P<month>(?<=days_in\()[0-9]{{4}}-(?:0[1-9]|1[0-2])(?=\)))
+    |(?P<clock>[0-9]{{1,2}}:[0-9]{{2}}(?::[0-9]{{2}})?(?![0-9]))
+    |(?P<ratio>(?<![/^])[0-9]+/[0-9]+(?![0-9/.]|[A-Za-z_({CJK}]))
     |(?P<number>[0-9]+(?:\.[0-9]+)?)
-    |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
-    |(?P<op><->|->|=>|<=|>=|!=|==|\*\*|//|[-+*/^!%=<>(){}\[\],:])""",
+    |(?P<name>{NAME})
+    |(?P<op><->|->|=>|<=|>=|!=|==|\*\*|//|[-+*/^!%=<>(){{}}\[\],:])""",
     re.VERBOSE,
 )
+_FOREIGN = re.compile(rf"[^\x00-\x7f{CJK}]")
+_NUMERAL = re.compile("[零〇一二三四五六七八九十百千万亿两半]+")
 _LEADING_ZERO = re.compile(r"(?:^|/)0[0-9]")
 _OTHER_BASE = re.compile(r"0(?:[xX][0-9A-Fa-f]|[bBoO][0-9])")
 
@@ -48,8 +51,8 @@ def tokenize(line: str) -> list[Token]:
     """The tokens of a line, and `END_OF_LINE` as the last one. Raises `Unreadable`."""
     if len(line) > MAX_LINE_CHARACTERS:
         raise Unreadable(f"longer than {MAX_LINE_CHARACTERS} characters")
-    if not line.isascii():
-        raise Unreadable("a character outside ASCII")
+    if not line.isascii() and _FOREIGN.search(line):
+        raise Unreadable("a character outside ASCII that no name has")
     tokens: list[Token] = []
     position, spaced = 0, False
     while position < len(line):
@@ -68,6 +71,8 @@ def tokenize(line: str) -> list[Token]:
             if after_number and text not in WORD_OPERATORS and (measured := match_unit(line, position)):
                 unit, end = measured
                 token = Token("unit", line[position:end], spaced, unit)
+            elif _NUMERAL.fullmatch(text):
+                raise Unreadable(f"a numeral as a name: {text[:20]}")
         elif kind == "ratio" and line[end : end + 1] in ("^", "!"):
             raise Unreadable(f"ambiguous {line[end]!r} after the fraction {text[:20]}: put brackets round its operand")
         elif kind in ("number", "ratio") and _LEADING_ZERO.search(text):

@@ -233,7 +233,8 @@ class Parser:
         whole, _, decimals = token.text.partition(".")
         number = terms.Number(Fraction(int(whole + decimals), 10 ** len(decimals)), len(decimals))
         following = self._next
-        if following.kind == "name" and not following.spaced and following.text not in grammar.KEYWORDS:
+        is_name = following.kind == "name" and following.text.isascii()  # `3个` is no product
+        if is_name and not following.spaced and following.text not in grammar.KEYWORDS:
             self._refuse_after(_DIVISIONS | _POWERS, "product")
             self._count_operator()
             self._product = terms.Binary("*", number, self.expression(grammar.SIGN_PRECEDENCE))
