@@ -8,7 +8,9 @@ from itertools import product
 import pytest
 
 from tests.tasks.twin import problems
+from tests.tasks.wordings.reading_back import ReadSlot, every_form, read_back
 from tuili.steps import Status, check
+from tuili.tasks import generate
 from tuili.tasks.domains.syllogism import CategoricalStatement
 
 READ = re.compile(r"(all|no|some) (\w+) are (not )?(\w+)")
@@ -81,3 +83,44 @@ def test_which_statement_follows_has_one_answer():
     for problem in asked:
         premises, answer = [read(text) for text in problem.context.facts.values()], read(problem.answer)
         assert not follows(premises, answer.converse()), problem.prompt
+
+
+CHINESE = {
+    "all": r"所有(\w+)都是(\w+)",
+    "no": r"没有(\w+)是(\w+)",
+    "some_not": r"有些(\w+)不是(\w+)",
+    "some": r"有些(\w+)是(\w+)",
+}
+
+
+def plural(noun: str) -> str:
+    """A class as steps name it: `ants` for `An ant`."""
+    if not noun.isascii():
+        return noun
+    return re.sub("^an? ", "", noun.lower()).removesuffix("s") + "s"
+
+
+def understood(text: ReadSlot) -> CategoricalStatement:
+    """A statement as a form puts it into words."""
+    if isinstance(text, str):
+        if formal := READ.fullmatch(text):
+            return read(formal[0])
+        kind, match = next((kind, match) for kind, words in CHINESE.items() if (match := re.fullmatch(words, text)))
+        subject, predicate = match.groups()
+    else:
+        kind, subject, predicate = text.kind, text.slots["subject"], text.slots["predicate"]
+    return CategoricalStatement(kind in ("all", "no"), kind in ("all", "some"), plural(subject), plural(predicate))
+
+
+def test_the_answer_is_what_the_regions_say_in_every_form():
+    for language, form in every_form("syllogism"):
+        for level, index in product((1, 2), range(3)):
+            problem = generate("syllogism", 7, index, level, language=language, form=form.id)
+            slots = read_back(problem)
+            premises = [understood(one) for one in slots["premises"]]
+            if "claim" not in slots:
+                assert follows(premises, understood(problem.answer)), problem.prompt
+                continue
+            true = problem.answer in ("yes", "true", "是", "真")
+            claim = understood(slots["claim"])
+            assert follows(premises, claim if true else ~claim), problem.prompt

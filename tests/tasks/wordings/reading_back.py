@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tuili.tasks import Language, Problem, Wording
 from tuili.tasks.wordings.filters import FILTERS, GLOSSED, INLINE, LABELLED, TEXT_FILTERS
 from tuili.tasks.wordings.forms import Form, forms_of
+from tuili.tasks.wordings.language import lexicon
 from tuili.tasks.wordings.template import Alternatives, SlotPart, Template
 
 SPLITS = {
@@ -91,7 +92,7 @@ def _some(part: SlotPart) -> str:
     if "sentences" in part.filters:
         return ".+[.?!。？！]"
     if "measure" in part.filters:
-        return ".*?"
+        return f"(?:{'|'.join({*lexicon(Language.ZH).measures.values(), '个'})}|)"
     return ".+" if SPLITS.keys() & part.filters else ".+?"
 
 

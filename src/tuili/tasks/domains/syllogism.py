@@ -10,9 +10,9 @@ import random
 from dataclasses import dataclass, replace
 
 from tuili.tasks.building.levels import Bounds, LevelSpec
-from tuili.tasks.building.wording import labelled, listing, yes_no
+from tuili.tasks.building.wording import yes_no
 from tuili.tasks.building.words import CLASS_NOUNS
-from tuili.tasks.problem import Draft
+from tuili.tasks.content import Clause, Clauses, Content, Slot
 from tuili.tasks.registry import domain
 
 
@@ -33,6 +33,13 @@ class CategoricalStatement:
     def __invert__(self) -> CategoricalStatement:
         """The contradictory statement: exactly one of both is true."""
         return replace(self, universal=not self.universal, positive=not self.positive)
+
+    @property
+    def clause(self) -> Clause:
+        """The statement as forms put it into words."""
+        affirmed, denied = ("all", "no") if self.universal else ("some", "some_not")
+        slots = {"subject": self.subject, "predicate": self.predicate}
+        return Clause(affirmed if self.positive else denied, str(self), slots)
 
     @property
     def convertible(self) -> bool:
@@ -88,7 +95,7 @@ LEVEL_SPECS = {
 class Syllogism:
     """Whether a categorical statement follows, or which one does, from all, no, some and some-not premises."""
 
-    def sample(self, rng: random.Random, level: int) -> Draft:
+    def sample(self, rng: random.Random, level: int) -> Content:
         spec = LEVEL_SPECS[level]
         count = rng.randint(*spec.premises)
         words = rng.sample(CLASS_NOUNS, count + 1 + 10)
@@ -113,13 +120,13 @@ class Syllogism:
             fresh, other = spare[2 * number], spare[2 * number + 1]
             given.append(_distractor(rng, derived, fresh, other, contrary=number == 0))
         rng.shuffle(given)
-        facts = labelled(map(str, given))
 
         steps = [f"{premises[0]} => {derived[0]}"] if premises[0] != derived[0] else []
         for before, premise, after in zip(derived, premises[1:], derived[1:], strict=False):
             steps.append(f"{before}, {premise} => {after}")
-        question, answer = _question(rng, derived[-1])
-        return Draft(f"{listing(facts)}\n{question}", tuple(steps), answer, facts=facts)
+        kind, asked, answer = _question(rng, derived[-1])
+        slots = {"premises": Clauses(tuple(statement.clause for statement in given)), **asked}
+        return Content(kind, slots, tuple(steps), answer, tuple(words))
 
 
 def _turned(rng: random.Random, statement: CategoricalStatement, allowed: bool) -> CategoricalStatement:
@@ -146,11 +153,20 @@ def _distractor(
     return CategoricalStatement(rng.random() < 0.5, rng.random() < 0.5, fresh, other)
 
 
-def _question(rng: random.Random, conclusion: CategoricalStatement) -> tuple[str, str]:
+def _question(rng: random.Random, conclusion: CategoricalStatement) -> tuple[str, dict[str, Slot], str]:
+    """The kind of question, what it names, and the answer."""
     # A statement that can be converted would be one of two right answers.
     if rng.random() < 0.3 and not conclusion.convertible:
-        return f"Which statement follows about {conclusion.subject} and {conclusion.predicate}?", str(conclusion)
+        universal, particular = sorted((conclusion, ~conclusion), key=str)
+        asked: dict[str, Slot] = {
+            "subject": conclusion.subject,
+            "predicate": conclusion.predicate,
+            "conclusion": conclusion.clause,
+            "universal": universal.clause,
+            "particular": particular.clause,
+        }
+        return "which", asked, str(conclusion)
     truth = rng.random() < 0.5
-    asked = conclusion if truth else ~conclusion
-    question = rng.choice(("Is it true that {}? Answer yes or no.", "Does it follow that {}? Answer yes or no."))
-    return question.format(asked), yes_no(truth)
+    claim = conclusion if truth else ~conclusion
+    truth_value = str(truth).lower()
+    return "whether", {"claim": claim.clause, "truth": truth_value}, yes_no(truth)
