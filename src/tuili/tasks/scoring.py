@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from tuili.errors import InputError
 from tuili.steps import END, THINK, split_response, units
+from tuili.tasks.building.polynomials import Polynomial, read_polynomial, same_polynomial
 from tuili.tasks.problem import Problem
 
 _NUMBER = r"-?\d{1,40}(?:\.\d{1,40}|/\d{1,40})?"
@@ -27,7 +29,8 @@ def score(problem: Problem, response: str) -> float:
     `response` is a whole response `<think>…</think>answer` or a bare answer. A problem asks for a form as well as for
     a value (`Reduce 15/40`, `How fast is that in m/s?`); otherwise the question could be copied as the answer. So
     whole numbers and decimals are compared by exact value, fractions must be in lowest terms, quantities must have a
-    unit of the same size, a percentage must be a percentage, and all else is compared as text with case ignored.
+    unit of the same size, a percentage must be a percentage, the sides of an equation must be the same polynomials, and
+    all else is compared as text with case ignored.
     """
     return float(same_answer(problem.answer, _answer(response)))
 
@@ -36,6 +39,9 @@ def same_answer(expected: str, given: str) -> bool:
     """Whether `given` is the same whole answer as `expected` under the rules of `score`."""
     if expected == given:
         return True
+    if law := _equation(expected):
+        other = _equation(given)
+        return other is not None and all(map(same_polynomial, law, other))
     if right := _AMOUNT.fullmatch(expected):
         amount = _AMOUNT.fullmatch(given)
         return amount is not None and _same_number(right[1], amount[1]) and _same_unit(right[2], amount[2])
@@ -49,6 +55,15 @@ def same_last_number(expected: str, given: str) -> bool:
     """
     right, written = (_ANY_NUMBER.findall(text) for text in (expected, given))
     return bool(right and written) and _value(right[-1]) == _value(written[-1])
+
+
+def _equation(text: str) -> tuple[Polynomial, Polynomial] | None:
+    """The two sides of an equation such as `v^2 = 2*a*s`; None for any other text."""
+    left, equals, right = text.partition("=")
+    try:
+        return (read_polynomial(left.strip()), read_polynomial(right.strip())) if equals else None
+    except InputError:
+        return None
 
 
 def _value(number: str) -> Fraction:
