@@ -26,9 +26,9 @@ FACES = {
     """,
     "steps": """
         CHECKER_VERSION END END_THINK INSTRUCTING_ROLES THINK WEEKDAYS
-        ChainSources Claim Context Inference MisplacedMessage NumberSource NumberTracer Origin Prose Reading
-        Response Status Step StepFault StepSources Trace Turns Unreadable Value Verdict
-        check check_chain evaluate parse parse_statement programs read_as render render_response render_term
+        ChainSources Claim Context Inference Instance MisplacedMessage NumberSource NumberTracer Origin Prose Reading
+        Response Status Step StepFault StepSources Trace Turns Universal Unreadable Value Verdict
+        check check_chain evaluate parse parse_statement programs proves read_as render render_response render_term
         render_value_like split_response terms trace_numbers turns_of units
     """,
     "steps.programs": """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tuili.steps import Status, check, prompt
+from tuili.steps import Status, check, prompt, universal
 from tuili.steps.language import lexer, parser, units
 from tuili.steps.theories import linear, logic, polynomial, regions
 from tuili.steps.values import arithmetic
@@ -22,6 +22,7 @@ def test_the_guide_has_examples() -> None:
     assert {kind for kind, _ in EXAMPLES} == {
         *("arithmetic", "quantity", "boolean", "date", "set"),
         *("propositional", "categorical", "linear", "polynomial"),
+        *("universal", "instance"),
     }
 
 
@@ -65,6 +66,7 @@ def test_the_bounds_are_those_of_the_code() -> None:
         f"{regions.MAX_CLASSES} classes",
         f"degree {polynomial.MAX_DEGREE}",
         f"{linear.MAX_BRANCHES} cases",
+        f"latest {universal.MAX_SHOWN} of its kind",
         f"{prompt.MAX_PROMPT_CHARACTERS} characters",
         f"{prompt.MAX_PROMPT_ENTRIES} entries",
     ):

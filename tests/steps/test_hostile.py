@@ -57,6 +57,16 @@ LINES = {
     "forty atoms": " and ".join(f"atom{i}" for i in range(40)) + " => atom0x",
     "a dense formula": ", ".join(f"(a{i % 14} xor a{(5 * i + 1) % 14})" for i in range(50)) + " => a0",
     "forty classes": ", ".join(f"all a{i} are a{i + 1}" for i in range(40)) + " => all a39 are a0",
+    "nested sums": "sum(sum(sum(i*j*k for i from 1 to 150) for j from 1 to 150) for k from 1 to 150) = 1",
+    "nested sums for all": f"for all integers n >= 1: {'sum(' * 3}a*b*c"
+    f"{''.join(f' for {v} from 1 to 15)' for v in 'abc')} = n",
+    "a long sum": "n = 10^9: sum(k for k from 1 to n) = 1",
+    "a large power for all": "for all a, b, c, d: (a + b + c + d)^8 = 0",
+    "a tower of equations": f"for all {', '.join(f'a{i}' for i in range(30))}: "
+    f"{' and '.join(f'a{i} = a{i + 1}*a{i + 1}' for i in range(29))} -> a0 = a1*a2",
+    "many products for all": f"for all {', '.join(f'a{i}' for i in range(60))}: "
+    f"{' + '.join(f'a{i}*a{i * 7 % 60}' for i in range(55))} >= 0",
+    "a power of a long number": f"for all a, b: (a + {NINES}*b)^8 = 0",
     "many inequalities": ", ".join(f"x{i % 9} - x{(7 * i + 1) % 9} <= {i}" for i in range(58)) + " => x0 < x1",
     "dense inequalities": ", ".join(
         " + ".join(f"{(i * j) % 7 + 1} * x{j}" for j in range(5)) + f" < {i}" for i in range(9)

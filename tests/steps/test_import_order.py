@@ -22,11 +22,23 @@ ORDER = (
     {"sentences"},
     {"prompt"},
     {"context"},
-    {"claims", "grounding", "inference", "trace"},
+    {"claims", "grounding", "inference", "trace", "universal"},
     {"checker"},
+    {"proofs"},
 )
 """Rooms and modules of one line may import those of the lines before it, and each other."""
-LANGUAGE_ORDER = ("characters", "grammar", "units", "terms", "lexer", "parser", "printer", "program")
+LANGUAGE_ORDER = (
+    "characters",
+    "grammar",
+    "units",
+    "terms",
+    "relations",
+    "substitution",
+    "lexer",
+    "parser",
+    "printer",
+    "program",
+)
 """Each module of the room `language` may import those before it."""
 
 

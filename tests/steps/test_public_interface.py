@@ -25,6 +25,7 @@ def test_fields() -> None:
         "unlabelled",
         "protected",
         "unread",
+        "shown",
     ]
 
 

@@ -6,7 +6,8 @@ from .language.grammar import WEEKDAYS
 from .language.parser import parse, parse_statement
 from .language.printer import render, render_term
 from .language.response import END, END_THINK, THINK, Response, render_response, split_response
-from .language.terms import Claim, Inference, Prose, Step, Trace
+from .language.terms import Claim, Inference, Instance, Prose, Step, Trace, Universal
+from .proofs import proves
 from .reading import Reading, read_as
 from .sources.origins import ChainSources, NumberSource, Origin, StepSources
 from .sources.tracing import NumberTracer, trace_numbers
@@ -27,6 +28,7 @@ __all__ = [
     "Claim",
     "Context",
     "Inference",
+    "Instance",
     "MisplacedMessage",
     "NumberSource",
     "NumberTracer",
@@ -40,6 +42,7 @@ __all__ = [
     "StepSources",
     "Trace",
     "Turns",
+    "Universal",
     "Unreadable",
     "Value",
     "Verdict",
@@ -49,6 +52,7 @@ __all__ = [
     "parse",
     "parse_statement",
     "programs",
+    "proves",
     "read_as",
     "render",
     "render_response",

@@ -1,16 +1,16 @@
 """The exact checker: it gives every line a verdict, within bounds on size and work.
 
-Deciding is left to `claims`, `inference` and `trace`, what later lines may rely on to `context`.
+Deciding is left to `claims`, `inference`, `trace` and `universal`, what later lines may rely on to `context`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tuili.steps import claims, grounding, inference, trace
+from tuili.steps import claims, grounding, inference, trace, universal
 from tuili.steps.context import Context
 from tuili.steps.language.parser import parse
-from tuili.steps.language.terms import Claim, Inference, Prose, Trace
+from tuili.steps.language.terms import Claim, Inference, Instance, Prose, Trace, Universal
 from tuili.steps.verdict import Status, StepFault, Verdict
 
 CHECKER_VERSION = 3
@@ -32,6 +32,10 @@ def check(line: str, context: Context | None = None) -> Verdict:
                 return claims.decide(step, context)
             case Trace():
                 return trace.decide(step, context)
+            case Universal():
+                return universal.decide(step, context)
+            case Instance():
+                return universal.decide_instance(step)
             case Inference():
                 return inference.decide(grounding.resolve(step, context), step.conclusion)
             case Prose():

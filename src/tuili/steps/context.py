@@ -29,7 +29,8 @@ class Context:
     values of the names that were defined so far, `conclusions` what was inferred so far. `events` is the number of
     the program's events that were retold so far. `unlabelled` holds the statements that the prompt gives without a
     label. `protected` are the words of what looks like a statement but could not be read, and the labels of such;
-    `unread` says whether a labelled entry is among it, which may have said anything.
+    `unread` says whether a labelled entry is among it, which may have said anything. `shown` are the lines `for all …`
+    and the instances that the chain has shown so far.
     """
 
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class Context:
     unlabelled: tuple[str, ...] = ()
     protected: frozenset[str] = frozenset()
     unread: bool = False
+    shown: tuple[terms.Universal | terms.Instance, ...] = ()
 
     @classmethod
     def from_prompt(cls, text: str, earlier: Sequence[tuple[str, str]] = ()) -> Context:
@@ -70,6 +72,8 @@ class Context:
                 return replace(self, conclusions=(*self.conclusions, conclusion))._with_definition(conclusion)
             case terms.Trace():
                 return self._with_event()
+            case (terms.Universal() | terms.Instance()) as step:
+                return replace(self, shown=(*self.shown, step))
         return self
 
     @property

@@ -246,7 +246,7 @@ def _statements(text: str) -> list[str] | None:
         parts = [parse_statement(piece) for piece in _pieces(text)]
     except Unreadable:
         return None
-    found = [term for part in parts for term in _conjuncts(part)]
+    found = [term for part in parts for term in terms.conjuncts(part)]
     return [render_term(term) for term in found] if all(map(_has_relation, found)) else None
 
 
@@ -280,13 +280,6 @@ def _pieces(text: str) -> Iterator[str]:
             if text.startswith(" and ", start):
                 start += 5
     yield text[start:].strip()
-
-
-def _conjuncts(term: Term) -> list[Term]:
-    match term:
-        case terms.Binary("and", left, right):
-            return _conjuncts(left) + _conjuncts(right)
-    return [term]
 
 
 def _has_relation(term: Term) -> bool:

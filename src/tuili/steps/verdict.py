@@ -32,9 +32,9 @@ class Verdict:
     """The answer about one line.
 
     `kind` names the theory that decided the line: `arithmetic`, `quantity`, `boolean`, `date`, `set`,
-    `propositional`, `categorical`, `linear`, `polynomial`, `trace` or `none`. `expected` is the right value or
-    conclusion as a text, where there is one. `witness` is the evidence: the rule, the premises used, a
-    counter-model, a definition or an event.
+    `propositional`, `categorical`, `linear`, `polynomial`, `universal`, `instance`, `trace`, `proof` or `none`.
+    `expected` is the right value or conclusion as a text, where there is one. `witness` is the evidence: the rule, the
+    premises used, a counter-model, a definition or an event.
     """
 
     status: Status

@@ -93,8 +93,13 @@ class Parser:
 
     def step(self) -> Step:
         """A whole line."""
-        if any(token.text == "=>" for token in self._tokens):
+        texts = [token.text for token in self._tokens]
+        if "=>" in texts:
             return self.inference()
+        if texts[:2] == ["for", "all"]:
+            return self.universal()
+        if texts[1:2] == ["="] and ":" in texts:
+            return self.instance()
         if len(self._tokens) > 2 and self._tokens[0].kind == "name" and self._tokens[1].text == ":":
             label = self.name()
             self.expect(":")
@@ -110,6 +115,49 @@ class Parser:
         conclusion = self.statement()
         self.finish()
         return terms.Inference(tuple(premises), conclusion)
+
+    def universal(self) -> terms.Universal:
+        """`for all integers n >= 1, k: hypothesis and hypothesis -> conclusion`."""
+        self._at = 2
+        integers = self.accept("integers")
+        variables = [self._variable()]
+        while self.accept(","):
+            variables.append(self._variable())
+        self.expect(":")
+        statement = self.expression()
+        self.finish()
+        if len({variable.name for variable in variables}) < len(variables):
+            raise Unreadable("a variable is named twice")
+        hypotheses: list[Term] = []
+        if isinstance(statement, terms.Binary) and statement.op == "->":
+            hypotheses, statement = terms.conjuncts(statement.left), statement.right
+        comparisons = [part for part in hypotheses if isinstance(part, terms.Compare)]
+        if not isinstance(statement, terms.Compare) or len(comparisons) < len(hypotheses):
+            raise Unreadable("what holds for all is a relation, or 'relation and relation -> relation'")
+        return terms.Universal(tuple(variables), integers, tuple(comparisons), statement)
+
+    def _variable(self) -> terms.Variable:
+        name = self.name()
+        if not self.accept(">="):
+            return terms.Variable(name)
+        sign = -1 if self.accept("-") else 1
+        token = self._take()
+        if token.kind != "number" or not token.text.isdigit():
+            raise Unreadable(f"expected an integer, found {token.text!r}")
+        return terms.Variable(name, sign * int(token.text))
+
+    def instance(self) -> terms.Instance:
+        """`a = 1, b = 2: (a + b)^2 = 9 != 5 = a^2 + b^2`."""
+        values: list[tuple[str, Term]] = []
+        while not values or self.accept(","):
+            name = self.name()
+            self.expect("=")
+            values.append((name, self.expression(grammar.COMPARISON_PRECEDENCE)))
+        self.expect(":")
+        relation = self.claim().relation
+        if not isinstance(relation, terms.Compare) or len(dict(values)) < len(values):
+            raise Unreadable("values, each name once, and a relation such as '=' are expected")
+        return terms.Instance(tuple(values), relation)
 
     def claim(self) -> terms.Claim:
         """A chain of relations, in which `=` binds loosest of all: `true and not false = false`."""
@@ -269,7 +317,11 @@ class Parser:
             raise Unreadable(f"expected a term, found {word!r}")
         if word in grammar.FUNCTIONS and self._next.text == "(":
             self._take()
-            return terms.Call(word, self._bracketed(")"))
+            match self._bracketed(")", is_sum=word == "sum"):
+                case (terms.Sum() as total,) if word == "sum":
+                    return total
+                case arguments:
+                    return terms.Call(word, arguments)
         return terms.Name(word)
 
     def _postfix(self, term: Term) -> Term:
@@ -296,12 +348,23 @@ class Parser:
             raise Unreadable(f"expected one term before {closing!r}")
         return inner[0]
 
-    def _bracketed(self, closing: str) -> tuple[Term, ...]:
+    def _sum(self, body: Term) -> terms.Sum:
+        """The sum of a body that was read, from its variable on: `k from 1 to n`."""
+        self._count_operator()
+        variable = self.name()
+        self.expect("from")
+        low = self.expression(grammar.COMPARISON_PRECEDENCE)
+        self.expect("to")
+        return terms.Sum(body, variable, low, self.expression(grammar.COMPARISON_PRECEDENCE))
+
+    def _bracketed(self, closing: str, is_sum: bool = False) -> tuple[Term, ...]:
         """The terms between commas up to the closing bracket. Inside brackets `=` binds like any other relation."""
         loose, self._loose_equals = self._loose_equals, False
         items: list[Term] = []
         if not self.accept(closing):
             items.append(self.expression())
+            if is_sum and self.accept("for"):
+                items = [self._sum(items[0])]
             while self.accept(","):
                 items.append(self.expression())
             self.expect(closing)

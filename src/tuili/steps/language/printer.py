@@ -28,6 +28,11 @@ def render(step: Step) -> str:
             return f"{step.label}: {_claim(step.claim)}"
         case terms.Inference():
             return f"{', '.join(map(render_term, step.premises))} => {render_term(step.conclusion)}"
+        case terms.Universal():
+            return _universal(step)
+        case terms.Instance():
+            values = ", ".join(f"{name} = {render_term(value)}" for name, value in step.values)
+            return f"{values}: {_claim(terms.Claim(step.relation))}"
         case terms.Prose():
             return step.text
 
@@ -35,6 +40,15 @@ def render(step: Step) -> str:
 def render_term(term: Term) -> str:
     """The canonical text of a statement: `x = 2 or x = 3`."""
     return _render(term, _COMPARISON)
+
+
+def _universal(step: terms.Universal) -> str:
+    bounds = (v.name if v.low is None else f"{v.name} >= {v.low}" for v in step.variables)
+    lead = f"for all {'integers ' if step.integers else ''}{', '.join(bounds)}: "
+    hypotheses = " and ".join(map(render_term, step.hypotheses))
+    return (
+        f"{lead}{hypotheses} -> {render_term(step.conclusion)}" if hypotheses else lead + render_term(step.conclusion)
+    )
 
 
 def _claim(claim: terms.Claim) -> str:
@@ -102,6 +116,9 @@ def _render(term: Term, comparison: int) -> str:
         case terms.Index():
             sequence = _bracket_literal(term.sequence, operand(term.sequence, _POSTFIX))
             return f"{sequence}[{_render(term.position, _COMPARISON)}]"
+        case terms.Sum():
+            low, high = (_operand(part, _COMPARISON + 1, comparison) for part in (term.low, term.high))
+            return f"sum({_render(term.body, _COMPARISON)} for {term.variable} from {low} to {high})"
         case terms.Categorical():
             no = "not " if term.negated else ""
             return f"{term.quantifier} {term.subject} are {no}{term.predicate}"

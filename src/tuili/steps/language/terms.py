@@ -143,10 +143,20 @@ class Categorical:
     negated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """`sum(2*k - 1 for k from 1 to n)`: the sum over the integers from `low` to `high`, 0 if there are none."""
+
+    body: Term
+    variable: str
+    low: Term
+    high: Term
+
+
 Literal: TypeAlias = Number | Ratio | Measure | Boolean | Day | Clock | WeekdayName
 """A term that writes out one value."""
 
-Term: TypeAlias = Literal | Month | Name | Unary | Binary | Compare | Call | Collection | Index | Categorical
+Term: TypeAlias = Literal | Month | Name | Unary | Binary | Compare | Call | Collection | Index | Categorical | Sum
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +183,35 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of `for all`; `low` is the least value that it takes, if there is one."""
+
+    name: str
+    low: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Universal:
+    """`for all integers n >= 1: n mod 2 = 1 -> n^2 mod 2 = 1`: the hypotheses before `->`, and the conclusion.
+
+    The variables take all integers, or else all real numbers.
+    """
+
+    variables: tuple[Variable, ...]
+    integers: bool
+    hypotheses: tuple[Compare, ...]
+    conclusion: Compare
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """`n = 4: n^2 + 1 = 17 != 3 * n`: a relation that is said to hold for these values."""
+
+    values: tuple[tuple[str, Term], ...]
+    relation: Compare
+
+
+@dataclass(frozen=True, slots=True)
 class Prose:
     """A line outside the step language, with the reason why it cannot be read."""
 
@@ -180,7 +219,7 @@ class Prose:
     reason: str
 
 
-Step: TypeAlias = Claim | Inference | Trace | Prose
+Step: TypeAlias = Claim | Inference | Trace | Universal | Instance | Prose
 
 
 def is_boolean(term: Term) -> bool:
@@ -210,7 +249,23 @@ def children(term: Term) -> tuple[Term, ...]:
             return term.items
         case Index():
             return (term.sequence, term.position)
+        case Sum():
+            return (term.body, term.low, term.high)
     return ()
+
+
+def conjuncts(term: Term) -> list[Term]:
+    """The parts that `and` joins."""
+    match term:
+        case Binary("and", left, right):
+            return conjuncts(left) + conjuncts(right)
+    return [term]
+
+
+def links(relation: Compare) -> tuple[Compare, ...]:
+    """The single relations of a chain: `a < b = c` holds if `a < b` and `b = c` do."""
+    parts = (relation.first, *(part for _, part in relation.rest))
+    return tuple(Compare(left, (link,)) for left, link in zip(parts, relation.rest, strict=False))
 
 
 def operators(term: Term) -> tuple[str, ...]:
@@ -224,7 +279,10 @@ def operators(term: Term) -> tuple[str, ...]:
 
 
 def names(term: Term) -> frozenset[str]:
-    """Every name that occurs in a term."""
-    if isinstance(term, Name):
-        return frozenset((term.id,))
+    """Every name that occurs in a term, but for those that a sum binds."""
+    match term:
+        case Name():
+            return frozenset((term.id,))
+        case Sum():
+            return (names(term.body) - {term.variable}) | names(term.low) | names(term.high)
     return frozenset().union(*map(names, children(term)))

@@ -2,6 +2,7 @@
 
 The premises must have finitely many real solutions, all of them rational. A conclusion that lists values must list
 exactly the solutions; any other conclusion must hold for each. A rewritten equation must keep every real solution.
+Inference about several unknowns is left to `identities`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from tuili.steps.language.terms import Binary, Boolean, Compare, Name, Term, Unary, names
-from tuili.steps.theories import polynomial
+from tuili.steps.theories import identities, polynomial
 from tuili.steps.theories.polynomial import Coefficients, coefficients, expand, subtract
 from tuili.steps.values.evaluate import truth
 from tuili.steps.values.rendering import render_number
@@ -36,7 +37,7 @@ def decide(premises: Sequence[Term], conclusion: Term, budget: WorkBudget) -> De
     """Whether the conclusion holds for the solutions of the premises. Raises `Undecided` if one is irrational."""
     unknowns = frozenset().union(*map(names, (*premises, conclusion)))
     if len(unknowns) != 1:
-        raise Undecided("equations of a higher degree in several unknowns")
+        return identities.decide(premises, conclusion)
     (unknown,) = unknowns
     before, after = [_equation(term, budget) for term in premises], _equation(conclusion, budget)
     if len(premises) == 1 and before[0] and after is not None and len(after) != 2:

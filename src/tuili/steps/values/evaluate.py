@@ -17,7 +17,7 @@ from tuili.steps.language.units import conversion
 from tuili.steps.values import arithmetic, dates
 from tuili.steps.values.functions import call
 from tuili.steps.values.values import TimeOfDay, Value, Weekday, compare, describe_type, quantity
-from tuili.steps.verdict import Undecided, Undefined
+from tuili.steps.verdict import LimitExceeded, Undecided, Undefined
 from tuili.steps.work_budget import WorkBudget
 
 MAX_EVALUATION_WORK = 1500
@@ -212,6 +212,16 @@ def _call(term: terms.Call, names: Mapping[str, Value], budget: WorkBudget) -> V
     return call(term.function, tuple(evaluate(argument, names, budget) for argument in term.arguments))
 
 
+def _sum(term: terms.Sum, names: Mapping[str, Value], budget: WorkBudget) -> Value:
+    low, high = (arithmetic.integer(evaluate(part, names, budget)) for part in (term.low, term.high))
+    if high - low >= arithmetic.MAX_ELEMENTS:
+        raise LimitExceeded("a sum of too many terms")
+    total: Value = Fraction(0)
+    for k in range(low, high + 1):
+        total = arithmetic.add(total, evaluate(term.body, {**names, term.variable: Fraction(k)}, budget))
+    return total
+
+
 _HANDLERS: dict[type, Callable[[Any, Mapping[str, Value], WorkBudget], Value]] = {
     terms.Number: lambda term, *_: term.value,
     terms.Ratio: lambda term, *_: ratio(term),
@@ -227,4 +237,5 @@ _HANDLERS: dict[type, Callable[[Any, Mapping[str, Value], WorkBudget], Value]] =
     terms.Call: _call,
     terms.Collection: _collection,
     terms.Index: _index,
+    terms.Sum: _sum,
 }

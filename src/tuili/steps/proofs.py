@@ -1,0 +1,90 @@
+"""Whether a chain proves a claim: every step is valid, the last one is the claim, and nothing was assumed.
+
+A claim about all numbers that is false is refuted by a counter-example as the last step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from tuili.steps.checker import check_chain
+from tuili.steps.context import Context
+from tuili.steps.language import terms
+from tuili.steps.language.parser import parse
+from tuili.steps.language.printer import render_term
+from tuili.steps.language.relations import states
+from tuili.steps.language.terms import Claim, Compare, Inference, Instance, Step, Universal
+from tuili.steps.theories.identities import identity_budget
+from tuili.steps.theories.normal_form import Range, multiplied
+from tuili.steps.universal import refutes
+from tuili.steps.verdict import Status, StepFault, Verdict
+
+MAX_MULTIPLIED = 2
+"""Products of two sums with two terms each that one link may multiply out; one with three terms counts twice."""
+
+
+def proves(claim: str, steps: Sequence[str], context: Context | None = None) -> Verdict:
+    """The verdict on a chain as a proof of a claim, or as its refutation by a counter-example.
+
+    Where it is valid, the witness has the rule `proven`, or `refuted` with the `counterexample`: `n = 4`. Every premise
+    must be given by the context or shown before, even if the context gives nothing. No link may multiply out more than
+    `MAX_MULTIPLIED` products, so that a claim is not its own proof. Never raises.
+    """
+    wanted = parse(claim)
+    if not isinstance(wanted, Universal | Claim):
+        return Verdict(Status.UNSUPPORTED, "proof", "the claim is no relation and no line 'for all'")
+    if not steps:
+        return Verdict(Status.INVALID, "proof", "a proof of no steps")
+    context = context or Context()
+    # The empty word makes it the context of a prompt with statements: no premise is granted that it does not give.
+    context = replace(context, protected=context.protected | _names(wanted) | {""})
+    for number, (line, verdict) in enumerate(zip(steps, check_chain(steps, context), strict=True), start=1):
+        if verdict.status is not Status.VALID:
+            return Verdict(verdict.status, "proof", f"step {number}, {line}: {verdict.reason}", verdict.expected)
+        if _skips(parse(line)):
+            return Verdict(Status.INVALID, "proof", f"step {number}, {line}: too much is multiplied out at once")
+    last = parse(steps[-1])
+    if isinstance(last, Instance) and isinstance(wanted, Universal) and refutes(last, wanted):
+        values = ", ".join(f"{name} = {render_term(value)}" for name, value in last.values)
+        return Verdict(Status.VALID, "proof", witness={"rule": "refuted", "counterexample": values})
+    if _is_claim(last, wanted):
+        return Verdict(Status.VALID, "proof", witness={"rule": "proven"})
+    return Verdict(Status.INVALID, "proof", "the last step is not the claim")
+
+
+def _skips(step: Step) -> bool:
+    """Whether a link of a step hides its work: it multiplies out more than `MAX_MULTIPLIED` products of two sums."""
+    match step:
+        case Universal(conclusion=chain) | Inference(conclusion=Compare() as chain):
+            everywhere, budget = Range(dict.fromkeys(terms.names(chain)), integers=True), identity_budget()
+            try:
+                sizes = [multiplied(part, everywhere, budget) for part in terms.children(chain)]
+            except StepFault:
+                return False
+            return any(abs(one - other) > MAX_MULTIPLIED for one, other in pairwise(sizes))
+    return False
+
+
+def _names(wanted: Universal | Claim) -> frozenset[str]:
+    if isinstance(wanted, Claim):
+        return terms.names(wanted.relation)
+    return frozenset()
+
+
+def _is_claim(last: Step, wanted: Universal | Claim) -> bool:
+    """Whether a step says what is claimed: the claim itself, or a chain that runs from its left side to its right."""
+    match last, wanted:
+        case Universal(), Universal():
+            said = replace(last, conclusion=wanted.conclusion)
+            return said == wanted and _says(last.conclusion, wanted.conclusion)
+        case Inference(conclusion=Compare() as conclusion), Claim(relation=Compare() as relation):
+            return _says(conclusion, relation)
+        case Claim(relation=Compare() as mine), Claim(relation=Compare() as relation):
+            return _says(mine, relation)
+    return False
+
+
+def _says(chain: Compare, relation: Compare) -> bool:
+    return chain == relation or states(chain, relation)
