@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Mapping
 from itertools import product
 
 import pytest
 
 from tests.tasks.twin import problems
+from tests.tasks.wordings.reading_back import ReadClause, every_form, form_of, read_back
 from tuili.steps import Status, check
+from tuili.tasks import Clause, Language, generate
 from tuili.tasks.building.literals import Literal
+from tuili.tasks.building.words import FIRST_NAMES
 from tuili.tasks.domains.knights import LEVEL_SPECS, Remark, Solver, draw_remark
+from tuili.tasks.wordings.language import lexicon
 
+NAMES = {
+    Language.EN: FIRST_NAMES,
+    Language.ZH: [lexicon(Language.ZH).names[name] for name in FIRST_NAMES],
+}
 ANN, BOB, CID = Literal("Ann"), Literal("Bob"), Literal("Cid")
 
 
@@ -88,8 +97,56 @@ def test_nothing_is_said_about_an_open_puzzle():
     assert solver.settled_after == {}
 
 
+FORMAL = {
+    "both": r"\(?(.+) and (.+?)\)?",
+    "either": r"\(?(.+) or (.+?)\)?",
+    "implication": r"\(?(.+) -> (.+?)\)?",
+    "differ": r"not \((.+) <-> (.+)\)",
+    "same": r"\((.+) <-> (.+)\)",
+    "knave": r"not (\w+)",
+    "knight": r"(\w+)",
+}
+
+
+def true(said: Clause | ReadClause | str, kinds: Mapping[str, bool], speaker: str = "") -> bool:
+    """Whether a remark is true where these people are knights; without a speaker, whether it is possible."""
+    if isinstance(said, str):
+        return formally_true(said, kinds)
+    slots = said.slots
+    match said.kind.removeprefix("self_"):
+        case "says":
+            return kinds[slots["speaker"]] is true(slots["said"], kinds, slots["speaker"])
+        case "knight" | "knave" as kind:
+            return kinds[slots.get("person", speaker)] is (kind == "knight")
+        case "same" | "differ" as kind:
+            first, second = (slots["first"], slots["second"]) if "first" in slots else (speaker, slots["other"])
+            return (kinds[first] is kinds[second]) is (kind == "same")
+        case kind:
+            return JOINED[kind](*(true(slots[name], kinds, speaker) for name in "pq"))
+
+
+JOINED = {
+    "both": lambda p, q: p and q,
+    "either": lambda p, q: p or q,
+    "implication": lambda p, q: q or not p,
+}
+
+
+def formally_true(formula: str, kinds: Mapping[str, bool]) -> bool:
+    speaker, separator, said = formula.partition(" <-> ")
+    if separator and re.fullmatch(r"\w+", speaker):
+        return kinds[speaker] is formally_true(said, kinds)
+    kind, match = next((kind, match) for kind, text in FORMAL.items() if (match := re.fullmatch(text, formula)))
+    match kind:
+        case "knight" | "knave":
+            return kinds[match[1]] is (kind == "knight")
+        case "same" | "differ":
+            return (kinds[match[1]] is kinds[match[2]]) is (kind == "same")
+    return JOINED[kind](*(formally_true(part, kinds) for part in match.groups()))
+
+
 @pytest.mark.parametrize("link", sorted(set(LEVEL_SPECS[5].links)))
-def test_sentence_formula_and_meaning_agree(link):
+def test_clause_formula_and_meaning_agree(link):
     spec, rng = LEVEL_SPECS[5], random.Random(1)
     remark = draw_remark(rng, spec, "Ann", ["Ann", "Bob", "Cid"])
     while remark.link != link:
@@ -98,8 +155,7 @@ def test_sentence_formula_and_meaning_agree(link):
         kinds = dict(zip(remark.people, values, strict=True))
         known = ", ".join(str(Literal(name, knight)) for name, knight in kinds.items())
         assert (check(f"{known} => {remark.formula}").status is Status.VALID) is remark.holds(kinds)
-    assert remark.sentence.startswith("Ann says ")
-    assert set(re.findall(r"Ann|Bob|Cid", remark.sentence)) == set(remark.people)
+        assert true(remark.clause, kinds) is formally_true(remark.formula, kinds) is remark.holds(kinds)
 
 
 def test_the_person_asked_about_is_of_one_kind_in_every_solution():
@@ -121,3 +177,16 @@ def test_cases_begin_at_level_three(level):
         assert any(match and match[1] not in (match[2], f"not {match[2]}", match[2][4:]) for match in suppositions) is (
             level >= 3
         )
+
+
+def test_the_answer_is_what_every_assignment_says_in_every_form():
+    for language, form in every_form("knights"):
+        for level in (1, 2, 4):
+            problem = generate("knights", 7, 1, level, language=language, form=form.id)
+            slots = read_back(problem)
+            people = sorted(name for name in NAMES[language] if re.search(name, str(slots)))
+            worlds = [dict(zip(people, kinds, strict=True)) for kinds in product((True, False), repeat=len(people))]
+            possible = [world for world in worlds if all(true(remark, world) for remark in slots["remarks"])]
+            asks_for_knave = form_of(problem).answer and "is_knave" in form_of(problem).answer.slots
+            positive = problem.answer in ("knight", "yes", "truth-teller", "骑士", "是", "老实人")
+            assert {world[slots["person"]] for world in possible} == {positive is not bool(asks_for_knave)}, problem.id

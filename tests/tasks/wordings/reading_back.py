@@ -114,7 +114,7 @@ def _value(form: Form, part: SlotPart, text: str, style: str) -> ReadSlot | None
 
 
 def _clause(form: Form, text: str, style: str) -> ReadClause | None:
-    """The clause that a phrase of the style gives in these words: that which leaves least to its slots."""
+    """The clause that a phrase of the style gives in these words: the one that leaves least to its slots, the flattest."""
     ends = dict.fromkeys((text, text.rstrip(".。")))
     variants = dict.fromkeys(start + end[1:] for end in ends for start in (end[:1], end[:1].lower()))
     found = [
@@ -123,13 +123,15 @@ def _clause(form: Form, text: str, style: str) -> ReadClause | None:
         for variant in variants
         if (slots := _match(form, phrase, variant, style)) is not None
     ]
-    return min(found, key=_length, default=None)
+    return min(found, key=_size, default=None)
 
 
-def _length(read: ReadSlot) -> int:
+def _size(read: ReadSlot) -> tuple[int, int]:
+    """How many characters are left to slots, and how deep clauses stand in each other."""
     if isinstance(read, str):
-        return len(read)
-    return sum(map(_length, read.slots.values() if isinstance(read, ReadClause) else read))
+        return len(read), 0
+    sizes = [_size(part) for part in (read.slots.values() if isinstance(read, ReadClause) else read)]
+    return sum(length for length, _ in sizes), 1 + max((depth for _, depth in sizes), default=0)
 
 
 assert SPLITS.keys() | TEXT_FILTERS.keys() | {"shuffled"} == FILTERS, "each filter has its inverse"

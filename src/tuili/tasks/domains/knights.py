@@ -1,7 +1,6 @@
 """Knights tell the truth and knaves lie: who is which follows by propagation, and at higher levels by cases.
 
-A person's name is the atom "is a knight", so that "Ann says F" is `Ann <-> F`. A prompt gives each remark as a
-sentence and as a formula.
+A person's name is the atom "is a knight", so that "Ann says F" is `Ann <-> F`.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from itertools import chain, combinations, product
 
 from tuili.tasks.building.levels import Bounds, LevelSpec
 from tuili.tasks.building.literals import Literal
-from tuili.tasks.building.wording import conjoin, yes_no
+from tuili.tasks.building.wording import yes_no
 from tuili.tasks.building.words import FIRST_NAMES
-from tuili.tasks.problem import Draft
+from tuili.tasks.content import Clause, Clauses, Content, Slot
 from tuili.tasks.registry import domain
 
 
@@ -81,20 +80,28 @@ class Remark:
         return joined if true is (self.link != "differ") else f"not ({joined})"
 
     @property
-    def sentence(self) -> str:
-        """The remark in English, without a full stop."""
-        parts = [f"{literal.atom} is a {kind(literal.positive)}" for literal in self.about]
-        names = conjoin([literal.atom for literal in self.about])
+    def clause(self) -> Clause:
+        """The remark as forms put it into words; `self_` begins the kinds of what a speaker says of himself."""
+        first, last = (literal.atom for literal in (self.about[0], self.about[-1]))
+        own = "self_" if self.speaker in (first, last) else ""
+        parts = [
+            Clause(
+                f"{'self_' if literal.atom == self.speaker else ''}{kind(literal.positive)}",
+                str(literal),
+                {"person": literal.atom},
+            )
+            for literal in self.about
+        ]
         match self.link:
-            case "same":
-                content = f"{names} are alike"
-            case "differ":
-                content = f"{names} differ"
-            case "->":
-                content = f"if {parts[0]}, {parts[1]}"
+            case "is":
+                said = parts[0]
+            case "same" | "differ":
+                slots = {"first": first, "second": last, "other": last if first == self.speaker else first}
+                said = Clause(f"{own}{self.link}", self.content(), slots)
             case link:
-                content = f" {link} ".join(parts)
-        return f"{self.speaker} says {content}" if self.speaker else content
+                name = {"and": "both", "or": "either", "->": "implication"}[link]
+                said = Clause(name, self.content(), {"p": parts[0], "q": parts[1]})
+        return Clause("says", self.formula, {"speaker": self.speaker, "said": said}) if self.speaker else said
 
 
 FALSE = Literal("false")
@@ -158,7 +165,7 @@ LEVEL_SPECS = {
 class Knights:
     """Is this person a knight or a knave? What is asked always follows."""
 
-    def sample(self, rng: random.Random, level: int) -> Draft:
+    def sample(self, rng: random.Random, level: int) -> Content:
         spec = LEVEL_SPECS[level]
         knight = rng.random() < 0.5
         while True:
@@ -176,16 +183,14 @@ class Knights:
                 break
         asked = rng.choice(candidates)
         steps = chain.from_iterable(solver.derivations[: solver.settled_after[asked]])
-        intro, question, answer = rng.choice(
-            (
-                ("Knights tell the truth, knaves lie.", "Is {} a knight or a knave?", kind(knight)),
-                ("On an island of knights and knaves:", "What is {}, knight or knave?", kind(knight)),
-                ("Knights never lie, knaves always do.", "Is {} a knight? Answer yes or no.", yes_no(knight)),
-            )
-        )
-        statements = "\n".join(f"{remark.sentence}. {label}: {remark.formula}" for label, remark in remarks.items())
-        facts = {label: remark.formula for label, remark in remarks.items()}
-        return Draft(f"{intro}\n{statements}\n{question.format(asked)}", tuple(steps), answer, facts=facts)
+        slots: dict[str, Slot] = {
+            "remarks": Clauses(tuple(remark.clause for remark in remarks.values())),
+            "person": asked,
+            "is_knight": yes_no(knight),
+            "is_knave": yes_no(not knight),
+            "teller": "truth-teller" if knight else "liar",
+        }
+        return Content("who", slots, tuple(steps), kind(knight), tuple(people))
 
 
 def _remarks(rng: random.Random, spec: KnightsLevel, kinds: Mapping[str, bool]) -> dict[str, Remark]:
