@@ -68,6 +68,13 @@ def test_each_step_stands_on_its_line_with_its_mark_its_depth_and_the_right_valu
     assert "\x1b" not in out
 
 
+def test_what_was_read_stands_above_the_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "48+27−3=?"]) == 0
+    assert capsys.readouterr().out.startswith("read as: 48 + 27 - 3 = ?\n  ")
+    assert main(["ask", "48+27−3=?", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["receipt"]["read_as"] == "48 + 27 - 3 = ?"
+
+
 def test_a_step_that_the_checker_put_right_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """The shipped model slips here in its first attempt."""
     question = ["ask", "What is 357 - 38 + 777 - 38?"]

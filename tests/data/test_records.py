@@ -108,6 +108,11 @@ def test_a_report_counts_steps_by_their_verdict(tmp_path: Path) -> None:
     assert report.steps == {"invalid": 2, "unsupported": 1}  # `not B` is no fact of the prompt
 
 
+def test_steps_are_checked_by_what_is_read_of_the_input(tmp_path: Path) -> None:
+    record = '{"input": "P1: x ≤ 3×2. P2: y→z", "output": "yes", "steps": ["P1 => x - 6 <= 0", "P2 => not z -> not y"]}'
+    assert check_records(write(tmp_path, record)).steps == {"valid": 2}
+
+
 def test_a_file_that_is_missing_or_empty_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"none.jsonl cannot be read: No such file"):
         list(read_records(tmp_path / "none.jsonl"))

@@ -162,6 +162,12 @@ def test_a_domain_gives_training_problems_by_level_weight(tokenizer: Tokenizer) 
     assert encode_record(tokenizer, records[0]).expert == 0
 
 
+def test_a_record_is_encoded_as_it_is_read(tokenizer: Tokenizer) -> None:
+    written, read = (Record(input=text, output="72") for text in ("48×27−3=?", "48 * 27 - 3 = ?"))
+    assert encode_record(tokenizer, written) == encode_record(tokenizer, read)
+    assert encode_record(tokenizer, read) != encode_record(tokenizer, Record(input="48 * 27", output="72"))
+
+
 def test_a_file_is_shuffled_anew_each_epoch(tmp_path: Path, tokenizer: Tokenizer) -> None:
     path = tmp_path / "mine.jsonl"
     records = [Record(input=f"q{n}", output=f"{n}", domain="own" if n else "composed") for n in range(20)]

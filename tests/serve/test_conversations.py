@@ -71,6 +71,15 @@ def receipt_of(server: Running, path: str, body: dict[str, Any], model: str = "n
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize(
+    ("question", "read"), [("48+27-3=?", "48 + 27 - 3 = ?"), ("$3 \\times 4$", "3 * 4"), ("What is 3 * 4?", None)]
+)
+def test_the_receipt_says_what_was_read(server: Running, question: str, read: str | None, stream: bool) -> None:
+    body = {"messages": [{"role": "user", "content": question}], "stream": stream}
+    assert receipt_of(server, "/v1/chat/completions", body)["read_as"] == read
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(
     ("path", "body", "ignored"),
     [
         ("/v1/chat/completions", {"messages": [ASKED]}, (0, 0)),

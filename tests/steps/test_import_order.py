@@ -22,6 +22,7 @@ ORDER = (
     {"sentences"},
     {"prompt"},
     {"context"},
+    {"sources"},
     {"claims", "grounding", "inference", "trace", "universal"},
     {"checker"},
     {"proofs"},

@@ -20,6 +20,8 @@ def show_answer(console: Console, answer: Answer) -> None:
     """Print the steps, the answer and the receipt; plain text without a terminal or under NO_COLOR."""
     from rich.text import Text
 
+    if answer.receipt.read_as is not None:
+        console.print(Text(f"read as: {answer.receipt.read_as}", "dim"), soft_wrap=True)
     width = max((len(step.text) for step in answer.steps), default=0)
     for step in answer.steps:
         status = step.verdict.status

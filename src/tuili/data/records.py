@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from tuili.errors import RecordError
 from tuili.files import whole_file
-from tuili.steps import END, END_THINK, THINK, Context, Status, check_chain, render_response, split_response
+from tuili.steps import END, END_THINK, THINK, Context, Status, check_chain, read_as, render_response, split_response
 from tuili.tasks import LEVELS, Problem, Split, domain_names, read_domain
 
 GENERATED_SOURCE = "tuili"
@@ -182,7 +182,7 @@ def check_records(path: str | Path) -> RecordReport:
         if (first := places.setdefault(record.id, number)) != number:
             report.repeated.append(f"{path}:{number}: id {record.id!r} is that of line {first}, too")
         steps = split_response(record.response).steps
-        verdicts = check_chain(steps, Context.from_prompt(record.input))
+        verdicts = check_chain(steps, Context.from_prompt(read_as(record.input).text))
         for place, (step, verdict) in enumerate(zip(steps, verdicts, strict=True), start=1):
             report.steps[verdict.status] += 1
             if verdict.status is Status.INVALID:

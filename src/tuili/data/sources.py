@@ -15,7 +15,7 @@ from typing import Protocol
 
 from tuili.data.packing import Document
 from tuili.data.records import Record, read_training_records
-from tuili.steps import split_response
+from tuili.steps import read_as, split_response
 from tuili.store import Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS, Language, Problem, Split, Wording, generate, own_experts
 
@@ -94,8 +94,11 @@ class FileSource:
 
 
 def encode_record(tokenizer: Tokenizer, record: Record, experts: Sequence[str] = BUILT_IN_DOMAINS) -> Document:
-    """The token ids of a record's prompt and response, with the index of its domain's expert among those named."""
-    tokens, prompt_length = tokenizer.encode_example(record.input, record.response)
+    """The token ids of a record's prompt, as it is read, and of its response, with the index of its domain's expert.
+
+    `experts` are the domains that have one, in order.
+    """
+    tokens, prompt_length = tokenizer.encode_example(read_as(record.input).text, record.response)
     expert = next(iter(own_experts(record.domain, experts)), -1)
     return Document(tuple(tokens), prompt_length, expert)
 
@@ -113,4 +116,4 @@ def sample_texts(sources: Iterable[Source]) -> Iterator[str]:
     for source in sources:
         for record in map(source.record, range(TOKENIZER_SAMPLE_RECORDS)):
             response = split_response(record.response)
-            yield from (record.input, *response.steps, response.answer)
+            yield from (read_as(record.input).text, *response.steps, response.answer)

@@ -15,7 +15,7 @@ from typing import Any
 from tuili.engine.decode import Generation
 from tuili.engine.request import Ignored
 from tuili.engine.written import CheckedStep, ParsedResponse, parse_tokens
-from tuili.steps import Context, Status
+from tuili.steps import Context, Status, read_as
 from tuili.store import Tokenizer
 
 
@@ -82,6 +82,8 @@ class Receipt:
     """Messages of the conversation that the model was not given."""
     runtime: str = ""
     """How the model was run: the runner and its numbers, as calibrations name them."""
+    read_as: str | None = None
+    """The text that the model and the checker were given in place of the prompt; None where it is the prompt."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ class Answer:
 
 def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: Context) -> Answer:
     """The answer that a single generation is, with its steps checked in `context`."""
+    read = read_as(prompt).text
     response = parse_tokens(tokenizer, generation.tokens, generation.depths, context, cut=generation.stop != "end")
     seconds = generation.seconds
     reason = shortcoming(response, generation.stop)
@@ -134,7 +137,7 @@ def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: 
             attempts=1,
             milliseconds=to_milliseconds({"total": sum(seconds.values()), **seconds}),
             tokens=count_tokens(
-                tokenizer.encode_prompt(prompt),
+                tokenizer.encode_prompt(read),
                 len(generation.tokens),
                 response.reasoning_tokens,
                 response.answer_tokens,
@@ -145,6 +148,7 @@ def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: 
             checked=count_verdicts(response),
             outcome=Outcome.BEST_EFFORT if reason else Outcome.ANSWERED,
             reason=reason,
+            read_as=None if read == prompt else read,
         ),
     )
 

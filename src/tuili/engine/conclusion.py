@@ -103,6 +103,7 @@ def _receipt(state: RequestState, settings: ControlSettings, outcome: Outcome, r
         outcome=outcome,
         reason=reason,
         runtime=settings.runtime,
+        read_as=state.request.read_as,
     )
 
 

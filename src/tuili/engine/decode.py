@@ -10,6 +10,7 @@ from tuili.engine.request import Depth
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits
 from tuili.errors import InputError
+from tuili.steps import read_as
 from tuili.store import Tokenizer
 
 
@@ -59,14 +60,14 @@ class Decoder:
         self._scheduler = scheduler
 
     def generate(self, prompts: Iterable[str], progress: Callable[[int], None] | None = None) -> list[Generation]:
-        """One generation for each prompt, in order.
+        """One generation for each prompt, in order. Prompts are read by `tuili.steps.read_as`.
 
         Args:
             progress: called with the number of prompts that have just been answered.
         Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context.
         """
         limits = SequenceLimits(self.max_new_tokens)
-        encoded = [prompt_ids(self.tokenizer, prompt, self.context) for prompt in prompts]
+        encoded = [prompt_ids(self.tokenizer, read_as(prompt).text, self.context) for prompt in prompts]
         sequences = [Sequence(ids, limits, depth=self.depth, exit_threshold=self.exit_threshold) for ids in encoded]
         for each in sequences:
             self._scheduler.submit(each)

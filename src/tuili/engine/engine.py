@@ -23,7 +23,7 @@ from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, StopReason
 from tuili.errors import InputError
-from tuili.steps import Context
+from tuili.steps import Context, read_turns
 from tuili.store import Conversation, Tokenizer
 
 LOG = logging.getLogger(__name__)
@@ -151,7 +151,10 @@ class Engine:
     def prepare(self, request: Request) -> PreparedRequest:
         """Check and tokenise the prompt of a request. Any thread may do this. The request's time runs from here."""
         received_at = self.scheduler.clock()
-        tokenizer, given, text, earlier = self._tokenizer, request.prompt_ids, request.prompt, request.earlier
+        scored = request.sampling.prompt_logprobs is not None
+        if request.prompt_ids is None and not scored:
+            request = _read(request)
+        tokenizer, given, text, earlier = self._tokenizer, request.prompt_ids, request.question, request.earlier
         if given is not None:
             ids = given_ids(tokenizer, given, self._settings.context)
             text, preceding = question_text(tokenizer, given)
@@ -159,11 +162,10 @@ class Engine:
             if list(given) == tokenizer.encode_text(text):  # the same as this text
                 request = replace(request, prompt_ids=None)
         if request.prompt_ids is None:
-            ids = prompt_ids(tokenizer, request.prompt, self._settings.context, request.earlier)
+            ids = prompt_ids(tokenizer, request.question, self._settings.context, request.earlier)
         if request.context == Context():
             request = replace(request, context=Context.from_prompt(text, earlier))
         whole = request.prompt_ids is not None and is_whole(tokenizer, request.prompt_ids)
-        scored = request.sampling.prompt_logprobs is not None
         before = len(tokenizer.encode_prompt("", request.earlier)) - 1 if scored and not whole else 0
         if not request.writes and not scored:
             raise InputError("writes: neither an answer nor log-probabilities of the prompt are asked for")
@@ -319,3 +321,9 @@ class Engine:
         assert live == len(self._tickets)
         assert all(ticket.answer is None and ticket.sequence is each for each, ticket in self._tickets.items())
         assert all(sequence.stop is not StopReason.CANCELLED for sequence in self._tickets)
+
+
+def _read(request: Request) -> Request:
+    """The request with its questions as they are read."""
+    question, earlier = read_turns(request.prompt, request.earlier)
+    return replace(request, read_as=None if question == request.prompt else question, earlier=earlier)

@@ -146,6 +146,15 @@ class Request:
     """Whether an answer is wanted; otherwise only the log-probabilities of the prompt are."""
     client: str = ""
     """Who asks, where several do: a name that the caller vouches for. Each client has alarms of its own."""
+    read_as: str | None = None
+    """What the model and the checker get in place of the prompt, None for the prompt itself. The engine sets it: it
+    reads the prompt, and earlier questions likewise, by `tuili.steps.read_as`. It takes a prompt of token ids as it is,
+    and one whose log-probabilities are asked for."""
+
+    @property
+    def question(self) -> str:
+        """The text of the prompt that the model and the checker get."""
+        return self.prompt if self.read_as is None else self.read_as
 
 
 def parse_settings(kind: type[Settings], values: Mapping[str, Any], named: Callable[[str], str]) -> Settings:

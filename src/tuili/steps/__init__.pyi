@@ -8,7 +8,7 @@ from .language.printer import render, render_term
 from .language.response import END, END_THINK, THINK, Response, render_response, split_response
 from .language.terms import Claim, Inference, Instance, Prose, Step, Trace, Universal
 from .proofs import proves
-from .reading import Reading, read_as
+from .reading import Reading, read_as, read_turns
 from .sources.origins import ChainSources, NumberSource, Origin, StepSources
 from .sources.tracing import NumberTracer, trace_numbers
 from .turns import INSTRUCTING_ROLES, MisplacedMessage, Turns, turns_of
@@ -54,6 +54,7 @@ __all__ = [
     "programs",
     "proves",
     "read_as",
+    "read_turns",
     "render",
     "render_response",
     "render_term",

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from tuili.errors import InputError
-from tuili.steps import Context, Status, check_chain
+from tuili.steps import Context, Status, check_chain, read_as
 from tuili.tasks.content import Language
 
 SEEDS_PER_SPLIT = 1_000_000_000
@@ -94,7 +94,7 @@ class Problem:
     @cached_property
     def context(self) -> Context:
         """All that the prompt gives, read when it is first asked for: training has no need of it."""
-        read = Context.from_prompt(self.prompt)
+        read = Context.from_prompt(read_as(self.prompt).text)
         return replace(read, facts=self.labelled.facts, program=self.labelled.program)
 
     @property

@@ -122,7 +122,7 @@ def is_promised(answer: Answer) -> bool:
 
 def _is_calibrated_kind(request: Request) -> bool:
     """Whether a request is answered in the way in which the sample was."""
-    own_facts = request.context != Context.from_prompt(request.prompt, request.earlier)
+    own_facts = request.context != Context.from_prompt(request.question, request.earlier)
     biased = any(bias for _, bias in request.sampling.logit_bias)
     plain = (
         request.sampling.model_copy(update={"logprobs": None, "prompt_logprobs": None, "logit_bias": ()}) == Sampling()

@@ -13,6 +13,11 @@ function leftOut({ system, earlier }) {
   return system + earlier ? [say(make("p", "left-out"), "leftOut", { n: system + earlier })] : [];
 }
 
+/** The question as the model and the checker read it, where that is another text. */
+function readAs(text) {
+  return text === null ? [] : [say(make("p", "left-out"), "readAs", { text })];
+}
+
 export class Turn {
   constructor(question) {
     this.question = question;
@@ -51,7 +56,7 @@ export class Turn {
     if (!this.receipt) return;
     const promptField = this.question.length <= MAX_PROMPT_CHARS ? { prompt: this.question } : {};
     const about = { id: this.id, model: this.model, ...promptField };
-    this.element.append(...leftOut(this.receipt.ignored), receiptOf(this.receipt), feedbackOn(about));
+    this.element.append(...readAs(this.receipt.read_as), ...leftOut(this.receipt.ignored), receiptOf(this.receipt), feedbackOn(about));
   }
 
   /** Show that the user has stopped the answer. */

@@ -107,6 +107,10 @@ class ReceiptReply(TypedDict):
     reused: Count
     ignored: IgnoredReply
     runtime: Annotated[str, Field(description="How the model was run: the runner and its numbers.")]
+    read_as: Annotated[
+        str | None,
+        Field(description="What the model and the checker read in place of the question; null where it is the same."),
+    ]
     steps: list[StepReply]
 
 

@@ -3,6 +3,6 @@
 Only what has an exact inverse is read; what a reader could take in two ways stays as it is.
 """
 
-from tuili.steps.reading.reader import Reading, read_as
+from tuili.steps.reading.reader import Reading, read_as, read_turns
 
-__all__ = ["Reading", "read_as"]
+__all__ = ["Reading", "read_as", "read_turns"]

@@ -6,7 +6,7 @@ What each notation means is left to its own module.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tuili.steps.language.characters import plain
@@ -54,6 +54,11 @@ def read_as(text: str) -> Reading:
         if read == before:
             return Reading(read, tuple(undone))
     return Reading(text)
+
+
+def read_turns(prompt: str, earlier: Iterable[tuple[str, str]]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """A question and the questions before it, as they are read. Answers stay: the model has written them."""
+    return read_as(prompt).text, tuple((read_as(question).text, answer) for question, answer in earlier)
 
 
 def _round(text: str, undone: list[str]) -> str:
