@@ -10,15 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from tuili.tasks.content import Content
 from tuili.tasks.problem import Draft
 
 Bounds: TypeAlias = tuple[int, int]
 """The smallest and the largest number that may be drawn, both included."""
 
-Template: TypeAlias = Callable[[random.Random], Draft]
+Template: TypeAlias = Callable[[random.Random], Content | Draft]
 """Draws a problem of one type. The template fixes the difficulty."""
 
-LevelTemplate: TypeAlias = Callable[[random.Random, int], Draft]
+LevelTemplate: TypeAlias = Callable[[random.Random, int], Content | Draft]
 """Draws a problem of one type. The second argument is the level and sets the difficulty."""
 
 

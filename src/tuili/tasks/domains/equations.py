@@ -6,20 +6,16 @@ Each step changes an equation in one way. The calculations that the step needs a
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt, lcm
 
 from tuili.tasks.building.levels import LevelTemplate
-from tuili.tasks.building.wording import labelled, listing
-from tuili.tasks.problem import Draft
+from tuili.tasks.content import Clause, Clauses, Content, Slot
 from tuili.tasks.registry import domain
 
 UNKNOWNS = ("x", "y", "n", "k", "t", "a", "b", "w")
-FIND = ("Find {0}.\n{1}", "{1}\nFind {0}.", "{1}\nWhat is {0}?")
-SOLVE = ("Solve for {0}.\n{1}", *FIND)
-"""Ways to ask for something, {0}, that equations, {1}, determine."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +135,7 @@ def solve_linear(left: Sequence[LinearPart], right: Sequence[LinearPart], unknow
 class Equations:
     """The value of an unknown, the sum of two unknowns, or the larger or smaller root."""
 
-    def sample(self, rng: random.Random, level: int) -> Draft:
+    def sample(self, rng: random.Random, level: int) -> Content:
         return rng.choice(TEMPLATES_BY_LEVEL[level])(rng, level)
 
 
@@ -147,28 +143,28 @@ def _nonzero(rng: random.Random, low: int, high: int) -> int:
     return rng.choice([value for value in range(low, high + 1) if value])
 
 
-def _linear(rng: random.Random, left: list[LinearPart], right: list[LinearPart]) -> Draft:
+def _linear(rng: random.Random, left: list[LinearPart], right: list[LinearPart]) -> Content:
     unknown = rng.choice(UNKNOWNS)
     steps, solution = solve_linear(left, right, unknown)
-    facts = labelled([f"{_given(left, unknown)} = {_given(right, unknown)}"])
-    return Draft(_prompt(SOLVE, rng, unknown, facts, solution), tuple(steps), str(solution), facts=facts)
+    return _content("linear", [f"{_given(left, unknown)} = {_given(right, unknown)}"], unknown, steps, solution)
 
 
-def _prompt(
-    wordings: Sequence[str], rng: random.Random, wanted: str, facts: Mapping[str, str], answer: Fraction
-) -> str:
-    """The prompt. It asks for lowest terms where the answer is a fraction."""
-    prompt = rng.choice(wordings).format(wanted, listing(facts))
-    return prompt if answer.denominator == 1 else f"{prompt}\nGive a fraction in lowest terms."
+def _content(
+    kind: str, equations: Sequence[str], wanted: Slot, steps: Sequence[str], answer: Fraction | int
+) -> Content:
+    """A problem that asks for something that equations determine. `format` says whether the answer is a fraction."""
+    clauses = Clauses(tuple(Clause("equation", equation) for equation in equations))
+    shape = Clause("whole" if Fraction(answer).denominator == 1 else "fraction", "")
+    return Content(kind, {"equations": clauses, "wanted": wanted, "format": shape}, tuple(steps), str(answer))
 
 
-def _simple(rng: random.Random, level: int) -> Draft:
+def _simple(rng: random.Random, level: int) -> Content:
     """`3x + 5 = 20`"""
     a, b, solution = rng.randint(2, 9), _nonzero(rng, -20, 20), rng.randint(1, 10)
     return _linear(rng, [LinearPart(a, b)], [LinearPart(0, a * solution + b)])
 
 
-def _bracket(rng: random.Random, level: int) -> Draft:
+def _bracket(rng: random.Random, level: int) -> Content:
     """`3 * (x + 2) = 21`, from level 2 on `3 * (2x + 5) + 4 = 37`. No factor of a product is larger than 10."""
     factor = rng.randint(2, 9)
     if level == 1:
@@ -179,22 +175,21 @@ def _bracket(rng: random.Random, level: int) -> Draft:
     return _linear(rng, left, [LinearPart(0, whole.a * _nonzero(rng, -10, 10) + whole.b)])
 
 
-def _quotient(rng: random.Random, level: int) -> Draft:
+def _quotient(rng: random.Random, level: int) -> Content:
     """`x / 3 + 5 = 9`"""
     unknown, divisor = rng.choice(UNKNOWNS), rng.randint(2, 9)
     quotient, b = rng.randint(2, 10), _nonzero(rng, -20, 20)
     sign = "+" if b > 0 else "-"
-    facts = labelled([f"{unknown} / {divisor} {sign} {abs(b)} = {quotient + b}"])
+    equation = f"{unknown} / {divisor} {sign} {abs(b)} = {quotient + b}"
     solution = quotient * divisor
     moves = (
         Move(f"{unknown} / {divisor} = {quotient}", _sums(quotient + b, -b)),
         Move(f"{unknown} = {solution}", _products(quotient, (divisor,))),
     )
-    prompt = rng.choice(SOLVE).format(unknown, listing(facts))
-    return Draft(prompt, tuple(_lead("P1", moves)), str(solution), facts=facts)
+    return _content("linear", [equation], unknown, _lead("P1", moves), solution)
 
 
-def _both_sides(rng: random.Random, level: int) -> Draft:
+def _both_sides(rng: random.Random, level: int) -> Content:
     """`5x + 3 = 2x + 15`"""
     a, c = rng.randint(3, 12), rng.randint(1, 9)
     while not 0 < a - c <= 9:
@@ -204,7 +199,7 @@ def _both_sides(rng: random.Random, level: int) -> Draft:
     return _linear(rng, [LinearPart(a, b)], [LinearPart(c, d)]) if d else _both_sides(rng, level)
 
 
-def _brackets(rng: random.Random, level: int) -> Draft:
+def _brackets(rng: random.Random, level: int) -> Content:
     """`3 * (x - 2) + 4 = 2 * (x + 5) - 1`, at higher levels with more brackets and with fractions as solutions."""
     count = max(1, level - 2)
     while True:
@@ -222,7 +217,7 @@ def _random_bracket(rng: random.Random) -> LinearPart:
     return LinearPart(rng.choice((1, 1, 2, 3)), _nonzero(rng, -9, 9), rng.choice((-3, -2, 2, 3, 4, 5, 6)))
 
 
-def _system(rng: random.Random, level: int) -> Draft:
+def _system(rng: random.Random, level: int) -> Content:
     """Two equations in two unknowns. One unknown is asked for, at level 4 the sum of both, at level 5 a third one."""
     names = sorted(rng.sample(UNKNOWNS, 2))
     values = [_nonzero(rng, -9, 9), _nonzero(rng, -9, 9)]
@@ -254,8 +249,7 @@ def _system(rng: random.Random, level: int) -> Draft:
             Move(f"{find} = {answer}", _division(parts[2], row[2])),
         )
         steps += _lead(f"P3, {known}", moves)
-    facts = labelled(equations)
-    return Draft(rng.choice(FIND).format(find, listing(facts)), tuple(steps), str(answer), facts=facts)
+    return _content("system", equations, find, steps, answer)
 
 
 def _rows(rng: random.Random, level: int) -> list[tuple[int, int]]:
@@ -313,7 +307,7 @@ def _sum(coefficients: Sequence[int], names: Sequence[str]) -> str:
     return signed_sum(list(zip(coefficients, names, strict=True)))
 
 
-def _quadratic(rng: random.Random, level: int) -> Draft:
+def _quadratic(rng: random.Random, level: int) -> Content:
     """`x^2 - 5x + 6 = 0`, solved by the discriminant. At level 5 the leading coefficient is 2 to 4."""
     unknown = rng.choice(UNKNOWNS)
     a = 1 if level == 4 else rng.randint(2, 4)
@@ -334,10 +328,10 @@ def _quadratic(rng: random.Random, level: int) -> Draft:
     for operator, over, solution in (("-", -b - root, roots[0]), ("+", -b + root, roots[1])):
         steps.append(f"({-b} {operator} {root}) / {2 * a} = {over} / {2 * a} = {solution}")
     steps.append(f"P1 => {unknown} = {roots[0]} or {unknown} = {roots[1]}")
-    facts = labelled([f"{_sum([a, int(b), int(c)], [f'{unknown}^2', unknown, ''])} = 0"])
+    equation = f"{_sum([a, int(b), int(c)], [f'{unknown}^2', unknown, ''])} = 0"
     which = rng.randrange(2)
-    find = ("the smaller solution", "the larger solution")[which]
-    return Draft(_prompt(FIND, rng, find, facts, roots[which]), tuple(steps), str(roots[which]), facts=facts)
+    wanted = Clause(("smaller", "larger")[which], ("smaller", "larger")[which])
+    return _content("quadratic", [equation], wanted, steps, roots[which])
 
 
 TEMPLATES_BY_LEVEL: dict[int, tuple[LevelTemplate, ...]] = {

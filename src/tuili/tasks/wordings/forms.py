@@ -178,7 +178,7 @@ def _entries(path: Path, node: Node | None) -> Iterator[tuple[str, Node]]:
 
 def _template(path: Path, node: Node) -> Template:
     try:
-        return parse_template(_text(path, node).strip())
+        return parse_template(_text(path, node).rstrip("\n"))
     except InputError as error:
         raise InputError(f"{_at(path, node)}: {error}") from error
 
