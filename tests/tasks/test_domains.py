@@ -142,8 +142,8 @@ def test_a_content_belongs_to_one_split(name):
 
 @every_domain
 def test_prompts_are_too_many_to_learn_by_heart(name):
-    # 2,000 draws from 20,000 equally likely prompts give 1,903 different ones.
-    assert len(set(prompts(name, 1, 2000))) >= 1850
+    # 2,000 draws from 16,000 equally likely prompts, the training share of 20,000, give 1,880 different ones.
+    assert len(set(prompts(name, 1, 2000))) >= 1800
 
 
 @every_domain

@@ -106,14 +106,15 @@ _CONDITIONS = tuple(
     re.compile(pattern, re.IGNORECASE | re.DOTALL)
     for pattern in (
         r"\W*(?:(?:if|when|given that|suppose(?: that)?|assuming(?: that)?) )?"
-        rf"(?P<given>.+?)[,\n] ?(?:then )?(?P<asked>{_ASKING}.*)",
+        rf"(?P<given>.+?)[,\n] ?(?:then )?(?P<asked>{_ASKING}[^=<>]*)",
         rf"\W*(?:if|when|given that) (?P<given>.+?) (?P<asked>{_ASKING}.*)",
         rf"\W*(?P<asked>{_ASKING}[^=<>]*?)(?:,? (?:if|when|where|given(?: that)?)\b| ?:) ?(?P<given>.+)",
-        rf"\W*(?:若|如果|假如|当|已知|设|令|假设)? ?:?(?P<given>.+?)时?[,\n] ?(?P<asked>{_ASKING_ZH}.*|.*(?:多少|几))",
+        r"\W*(?:若|如果|假如|当|已知|设|令|假设)? ?:?(?P<given>.+?)时?[,\n] ?"
+        rf"(?P<asked>{_ASKING_ZH}[^=<>]*|[^=<>]*(?:多少|几))",
         r"\W*(?P<asked>(?:请|试)?(?:解|求解)(?:下列|以下)?方程组?) ?:?(?P<given>.+)",
         r"\W*(?P<asked>求) ?(?:下列|以下)?(?:方程组?)? ?:?(?P<given>.+?) ?(?:的解|的根|中).*",
         r"\W*(?P<asked>求) ?[A-Za-z](?:的值)? ?:(?P<given>.+)",
-        r"\W*(?P<given>.+?)[,;\n] ?(?P<asked>)[A-Za-z]\w* ?=?",
+        r"\W*(?P<given>.+?)[,;\n] ?(?P<asked>)[A-Za-z]\w*(?: ?[-+*] ?[A-Za-z]\w*)* ?=?",
     )
 )
 """Questions with the condition under which they are asked: `What is x if 2x + 3 = 11`, `已知2x + 3 = 11, 求x`.

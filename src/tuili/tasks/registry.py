@@ -30,6 +30,8 @@ PHASES: dict[int, tuple[str, ...]] = {
 }
 BUILT_IN_DOMAINS = tuple(name for names in PHASES.values() for name in names)
 ENTRY_POINT_GROUP = "tuili.domains"
+DRAWS_FOR_KINDS = 300
+"""Contents that are drawn to see of which kinds a level has any."""
 MAX_DRAWS = 10_000
 """Contents that are drawn for one problem before its domain counts as one with too few of them."""
 
@@ -161,9 +163,15 @@ def generate(
 def in_every_form(
     domain: str, seed: int, level: int, *, wording: Wording | str = Wording.ALL, language: Language | str = Language.EN
 ) -> list[Problem]:
-    """A problem in each form of a domain, in the order of its files. Raises `InputError` as `generate` does."""
-    find_domain(domain)
+    """A problem in each form of a domain that fits the level, in the order of its files.
+
+    Raises `InputError` as `generate` does.
+    """
+    entry, rng = find_domain(domain), random.Random(f"kinds/{domain}/{level}")
+    drafts = [entry.domain.sample(rng, level) for _ in range(DRAWS_FOR_KINDS)]
+    kinds = {draft.kind for draft in drafts if isinstance(draft, Content)}
     forms = forms_of(domain, known(Language, language), known(Wording, wording))
+    forms = tuple(form for form in forms if any(map(form.fits, kinds)))
     if not forms:
         raise InputError(f"domain {domain!r} has no {wording} wording in {language}")
     return [generate(domain, seed, 0, level, language=language, form=form.id) for form in forms]

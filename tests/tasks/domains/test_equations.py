@@ -6,10 +6,13 @@ import re
 from fractions import Fraction
 
 import pytest
+import sympy
 
 from tests.tasks.domains.test_arithmetic import value
 from tests.tasks.twin import problems
+from tests.tasks.wordings.reading_back import read_back
 from tuili.steps import Status, check
+from tuili.tasks import LEVELS, Language, in_every_form
 from tuili.tasks.domains.equations import LinearPart, signed_sum, solve_linear
 
 
@@ -56,6 +59,31 @@ def test_the_answer_of_a_system_follows_from_all_equations_at_once():
             asked = re.search(r"(?:Find|What is) (.*)[.?]", problem.prompt)[1]
             assert check(f"{labels} => {asked} = {problem.answer}", problem.context).status is Status.VALID
     assert count > 40
+
+
+def solutions(equations: list[str]) -> list[dict[str, str]]:
+    """Sympy's solutions, each name with its value."""
+    sides = [re.sub(r"(\d)([a-z])", r"\1*\2", equation).replace("^", "**").split("=") for equation in equations]
+    found = sympy.solve([sympy.sympify(f"({left}) - ({right})", rational=True) for left, right in sides], dict=True)
+    return [{str(name): str(value) for name, value in one.items()} for one in found]
+
+
+@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_twin_solves_all_wordings(level, language):
+    for problem in in_every_form("equations", 5, level, language=language):
+        read = read_back(problem)
+        equations = [one if isinstance(one, str) else one.slots["formal"] for one in read["equations"]]
+        found = solutions(equations)
+        wanted = read.get("wanted", "")
+        if isinstance(wanted, str):
+            (one,) = found
+            names = re.findall("[a-z]", wanted) or [*one]
+            value = sum(Fraction(one[name]) for name in names)
+        else:
+            roots = [Fraction(value) for one in found for value in one.values()]
+            value = max(roots) if wanted.kind == "larger" else min(roots)
+        assert Fraction(problem.answer) == value, problem.prompt
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def read_back(problem: Problem) -> dict[str, ReadSlot]:
 def _match(form: Form, template: Template, text: str, style: str) -> dict[str, ReadSlot] | None:
     """The slots of a template that fits the whole text; None where it fits not at all."""
     parts: dict[str, SlotPart] = {}
-    match = re.fullmatch("".join(_pattern(template, parts)), text, re.DOTALL)
+    match = re.fullmatch("".join(_pattern(form, template, parts)), text, re.DOTALL)
     if match is None:
         return None
     found: dict[str, ReadSlot] = {}
@@ -74,21 +74,26 @@ def _match(form: Form, template: Template, text: str, style: str) -> dict[str, R
     return found
 
 
-def _pattern(template: Template, parts: dict[str, SlotPart]) -> Iterator[str]:
-    for part in template.parts:
+def _pattern(form: Form, template: Template, parts: dict[str, SlotPart]) -> Iterator[str]:
+    for part, after in zip(template.parts, [*template.parts[1:], ""], strict=True):
         match part:
             case str():
                 yield re.escape(part)
             case Alternatives():
-                yield f"(?:{'|'.join(''.join(_pattern(piece, parts)) for piece in part.pieces)})"
+                yield f"(?:{'|'.join(''.join(_pattern(form, piece, parts)) for piece in part.pieces)})"
             case SlotPart():
                 group = f"{part.name}__{len(parts)}"
                 parts[group] = part
-                yield f"(?P<{group}>{_some(part)})"
+                some = _some(form, part)
+                shortest = isinstance(after, SlotPart) and some.endswith("+")
+                yield f"(?P<{group}>{some}{'?' if shortest else ''})"
 
 
-def _some(part: SlotPart) -> str:
+def _some(form: Form, part: SlotPart) -> str:
     """What stands in the place of a slot: as much as possible for a list, as little as possible for a text."""
+    phrases = form.phrases.get(part.style, {}).values()
+    if phrases and not part.filters and not any(phrase.slots for phrase in phrases):
+        return f"(?:{'|'.join(''.join(_pattern(form, phrase, {})) for phrase in phrases)})"
     if "sentences" in part.filters:
         return ".+[.?!。？！]"
     if "measure" in part.filters:

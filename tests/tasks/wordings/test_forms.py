@@ -11,7 +11,7 @@ import pytest
 from tests.tasks.wordings.reading_back import read_back
 from tuili.errors import InputError
 from tuili.steps import Context, Status, check_chain
-from tuili.tasks import Content, Language, Problem, Wording, domain_names, generate
+from tuili.tasks import Content, Language, Problem, Wording, domain_names, generate, in_every_form
 from tuili.tasks.registry import find_domain
 from tuili.tasks.wordings.forms import Form, forms_for, forms_of
 
@@ -29,9 +29,8 @@ every_language = pytest.mark.parametrize("language", list(Language))
 
 
 def problems(name: str, language: Language, wording: Wording = Wording.ALL, level: int = 1) -> list[Problem]:
-    """A problem in each form."""
-    forms = forms_of(name, language, wording)
-    return [generate(name, 3, 1, level, language=language, form=form.id) for form in forms]
+    """A problem in each form that fits the level."""
+    return in_every_form(name, 3, level, wording=wording, language=language)
 
 
 @every_domain

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt, lcm
 
-from tuili.tasks.building.levels import LevelTemplate
+from tuili.tasks.building.levels import ContentTemplate
 from tuili.tasks.content import Clause, Clauses, Content, Slot
 from tuili.tasks.registry import domain
 
@@ -334,7 +334,7 @@ def _quadratic(rng: random.Random, level: int) -> Content:
     return _content("quadratic", [equation], wanted, steps, roots[which])
 
 
-TEMPLATES_BY_LEVEL: dict[int, tuple[LevelTemplate, ...]] = {
+TEMPLATES_BY_LEVEL: dict[int, tuple[ContentTemplate, ...]] = {
     1: (_simple, _simple, _quotient, _bracket),
     2: (_both_sides, _both_sides, _bracket, _system),
     3: (_brackets, _brackets, _system),
