@@ -146,7 +146,8 @@ def generate(
         if Split.of_fingerprint(draft.fingerprint) is not split:
             continue
         if isinstance(draft, Draft):
-            chooser.check_own()
+            if not chooser.takes_own:
+                continue
             labelled = Context(dict(draft.facts), dict(draft.program))
             return Problem(domain, level, seed, index, draft.prompt, draft.steps, draft.answer, labelled)
         if (chosen := chooser.choose(draft.kind, name)) is None:

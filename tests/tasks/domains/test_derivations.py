@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 import re
 from fractions import Fraction
+from itertools import product
 
 import pytest
 
-from tuili.tasks import Clause, Clauses, Content, Language
+from tuili.steps import Context
+from tuili.tasks import Clause, Clauses, Content, Language, Wording, generate
 from tuili.tasks.domains.physics.derivations import derivation, derive
 from tuili.tasks.domains.physics.laws import LAWS_BY_LEVEL, Law
 from tuili.tasks.scoring import same_answer
+from tuili.tasks.wordings.forms import forms_of
 from tuili.tasks.wordings.language import lexicon
 
 LAWS = [law for laws in LAWS_BY_LEVEL.values() for law in laws]
@@ -134,6 +137,26 @@ def test_a_content_says_what_to_show_in_which_letters(level: int) -> None:
         assert [item.formal for item in kept.items] == list(dict.fromkeys(re.findall("[A-Za-z]", right)))
         assert content.steps == tuple(derive([item.formal for item in given.items], content.answer))
         assert all(isinstance(item, Clause) for item in given.items)
+
+
+FORMS = [(language, form.id) for language in Language for form in forms_of("physics", language, Wording.SEEN)]
+
+
+@pytest.mark.parametrize(("language", "form"), [pair for pair in FORMS if pair[1].startswith("derive-")])
+def test_every_step_is_valid_in_every_form(language: Language, form: str) -> None:
+    for level, seed in product((3, 4, 5), range(4)):
+        problem = generate("physics", seed, 0, level, language=language, form=form)
+        assert Context.from_prompt(problem.prompt).facts == problem.context.facts
+        assert problem.checked().form == form
+
+
+def test_derivations_come_at_the_upper_levels_and_not_in_the_first_sentences() -> None:
+    def share(level: int, wording: Wording) -> float:
+        asked = [generate("physics", 3, index, level, wording=wording) for index in range(120)]
+        return sum(" = " in problem.answer for problem in asked) / len(asked)
+
+    assert share(2, Wording.SEEN) == share(4, Wording.FIRST) == 0
+    assert 0.15 < share(4, Wording.SEEN) < 0.35
 
 
 def test_an_equal_right_side_is_the_same_answer() -> None:

@@ -1,6 +1,7 @@
 """Physics: mechanics and electricity with units, by formulas at level 1 and over whole courses of events at level 5.
 
-The two halves come equally often. Their problems are drawn in the modules of this package.
+The two halves come equally often. From level 3 on a quarter of the problems asks for a law that follows from others.
+The problems are drawn in the modules of this package.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import random
 
 from tuili.tasks.building.levels import Template
+from tuili.tasks.content import Content
 from tuili.tasks.domains.physics.circuits import (
     ELECTRIC_FORMULAS,
     branches,
@@ -18,6 +20,7 @@ from tuili.tasks.domains.physics.circuits import (
     series,
     series_current,
 )
+from tuili.tasks.domains.physics.derivations import derivation
 from tuili.tasks.domains.physics.energy import braking, collision, crash, falling, kinetic
 from tuili.tasks.domains.physics.forces import FORCE_FORMULAS, crane, engine, friction, lifting
 from tuili.tasks.domains.physics.heat import (
@@ -57,11 +60,16 @@ ELECTRICITY_BY_LEVEL: dict[int, tuple[Template, ...]] = {
     5: (ladder, three_mixed, lambda rng: monthly_bill(rng, 4)),
 }
 
+FIRST_LEVEL_OF_DERIVATIONS = 3
+SHARE_OF_DERIVATIONS = 0.25
+
 
 @domain("physics", phase=3)
 class Physics:
-    """One formula at level 1, two at 2, three at 3, whole circuits and courses of motion above."""
+    """One formula at level 1, two at 2, three at 3, whole circuits and courses of motion above; laws from 3 on."""
 
-    def sample(self, rng: random.Random, level: int) -> Draft:
+    def sample(self, rng: random.Random, level: int) -> Content | Draft:
+        if level >= FIRST_LEVEL_OF_DERIVATIONS and rng.random() < SHARE_OF_DERIVATIONS:
+            return derivation(rng, level)
         half = rng.choice((MECHANICS_BY_LEVEL, ELECTRICITY_BY_LEVEL))
         return rng.choice(half[level])(rng)
