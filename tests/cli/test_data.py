@@ -31,6 +31,27 @@ def test_generated_problems_pass_the_check(tmp_path: Path, capsys: pytest.Captur
     assert output.splitlines()[-1] == f"steps: {sum(len(record.steps) for record in records)} valid"
 
 
+def test_a_share_of_generated_problems_stands_in_conversations(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = dict[str, set[str]]()
+    for split in ("train", "test"):
+        file = tmp_path / f"{split}.jsonl"
+        options = ["--domains", "word_problems", "--levels", "1", "--count", "60", "--split", split]
+        assert main(["data", "generate", str(file), *options, "--conversations", "0.8"]) == 0
+        assert main(["data", "check", str(file)]) == 0
+        records = list(read_records(file))
+        assert len(records) == 60
+        assert 20 < sum(bool(record.messages) for record in records) < 60
+        messages = [one for record in records for one in record.messages]
+        told[split] = {one.content for one in messages if one.role == "system"}
+    assert told["train"] and told["test"]
+    assert not told["train"] & told["test"]
+    capsys.readouterr()
+    assert main(["data", "generate", str(file), "--conversations", "1.5"]) == 2
+    assert "--conversations" in capsys.readouterr().err
+
+
 def test_check_names_every_fault_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "mine.jsonl"
     steps = {"input": "What is 1 + 1?", "output": "2", "steps": ["1 + 1 = 2", "1 + 1 = 3", "and so on"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from tuili.data.records import (
 )
 from tuili.data.sources import FileSource
 from tuili.errors import RecordError
-from tuili.tasks import Split, domain_names, generate, registry
+from tuili.steps import Status, Turns
+from tuili.tasks import Conversation, Split, converse, domain_names, generate, registry
 
 
 def write(folder: Path, *lines: str | bytes) -> Path:
@@ -186,6 +188,72 @@ def test_a_problem_becomes_a_record() -> None:
     assert (record.domain, record.level, record.id) == (problem.domain, 2, problem.id)
 
 
+CHAT = {
+    "messages": [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "What is 2 + 3?"},
+        {"role": "assistant", "content": "5"},
+    ],
+    "input": "And plus 4?",
+    "output": "9",
+    "steps": ["5 + 4 = 9"],
+}
+
+
+def test_a_record_may_be_a_conversation(tmp_path: Path) -> None:
+    path = write(tmp_path, json.dumps(CHAT), '{"input": "Hi.", "output": "2"}')
+    chat, single = read_records(path)
+    assert chat.turns == Turns("And plus 4?", (("Be kind.\n\nWhat is 2 + 3?", "5"),))
+    assert single.turns == Turns("Hi.")
+    write_records(tmp_path / "again.jsonl", [chat, single])
+    assert list(read_records(tmp_path / "again.jsonl")) == [chat, single]
+    assert "messages" not in (tmp_path / "again.jsonl").read_text().splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("messages", "message"),
+    [
+        ([{"role": "assistant", "content": "5"}], "messages: number 1: an answer without a question before it"),
+        ([CHAT["messages"][1], CHAT["messages"][0]], "messages: number 2: instructions stand before the question"),  # type: ignore[index]
+        ([{"role": "tool", "content": "5"}], "messages.0.role: Input should be 'system', 'developer', 'user' or"),
+        ([{"role": "user", "content": " "}], "messages.0.content is empty: it must hold text"),
+    ],
+)
+def test_messages_out_of_order_are_refused(tmp_path: Path, messages: list[object], message: str) -> None:
+    path = write(tmp_path, json.dumps(CHAT | {"messages": messages}))
+    with pytest.raises(RecordError) as refused:
+        list(read_records(path))
+    assert message in str(refused.value)
+
+
+def test_steps_are_checked_behind_the_turns(tmp_path: Path) -> None:
+    turn = [{"role": "user", "content": "Let x = 3. What is x + 1?"}, {"role": "assistant", "content": "4"}]
+    asked = {"input": "And x + 2?", "output": "5", "steps": ["x + 2 = 3 + 2 = 5"]}
+    report = check_records(write(tmp_path, json.dumps(asked | {"messages": turn})))
+    assert report.steps == {Status.VALID: 1}
+    alone = check_records(write(tmp_path, json.dumps(asked)))
+    assert alone.steps[Status.VALID] == 0
+
+
+@pytest.mark.parametrize("split", Split)
+def test_a_conversation_becomes_a_record_of_its_split(tmp_path: Path, split: Split) -> None:
+    problem = generate("word_problems", split.seed(0), 3, 1)
+    chats = [converse(problem, random.Random(seed)) for seed in range(20)]
+    for chat in chats:
+        record = Record.of_conversation(chat)
+        assert record.turns == chat.turns
+        assert (record.domain, record.steps, record.output) == (chat.domain, chat.steps, chat.answer)
+        assert (record.level, record.id) == (1, chat.id)
+        assert record.is_held_out == (split is not Split.TRAIN)
+    assert not any(record.verdict for record in [check_records(write_all(tmp_path, chats))])
+
+
+def write_all(folder: Path, chats: list[Conversation]) -> Path:
+    unique = {chat.id: Record.of_conversation(chat) for chat in chats}
+    write_records(folder / "chats.jsonl", unique.values())
+    return folder / "chats.jsonl"
+
+
 def test_a_record_of_before_belongs_to_the_domain_of_today(tmp_path: Path) -> None:
     problem = generate("arithmetic", Split.TEST.seed(0), index=3, level=2)
     line = Record.of(problem).model_dump() | {"domain": "fractions", "id": "fractions/2/2000000000/3"}
@@ -198,7 +266,7 @@ def test_a_record_of_before_belongs_to_the_domain_of_today(tmp_path: Path) -> No
 
 def test_the_schema_names_every_field_and_what_is_required() -> None:
     schema = json.loads(json.dumps(record_schema()))
-    assert list(schema["properties"]) == ["input", "output", "domain", "level", "steps", "source", "id"]
+    assert list(schema["properties"]) == ["input", "output", "domain", "level", "steps", "source", "id", "messages"]
     assert schema["required"] == ["input", "output"]
     assert schema["additionalProperties"] is False
     assert all(field["description"] for field in schema["properties"].values())

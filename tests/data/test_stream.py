@@ -20,8 +20,10 @@ from tuili.data.sources import FileSource, TaskSource, encode_record, sample_tex
 from tuili.data.stream import MAX_PENDING_DOCUMENTS, BlockStream, StreamState, prefetch
 from tuili.data.tokenizer import train_tokenizer
 from tuili.errors import InputError
+from tuili.steps import Turns, read_turns
 from tuili.store import Tokenizer
-from tuili.tasks import BUILT_IN_DOMAINS, Split
+from tuili.tasks import BUILT_IN_DOMAINS, Language, Split
+from tuili.tasks.conversations.texts import texts_of
 
 
 class Numbered:
@@ -166,6 +168,26 @@ def test_a_record_is_encoded_as_it_is_read(tokenizer: Tokenizer) -> None:
     written, read = (Record(input=text, output="72") for text in ("48×27−3=?", "48 * 27 - 3 = ?"))
     assert encode_record(tokenizer, written) == encode_record(tokenizer, read)
     assert encode_record(tokenizer, read) != encode_record(tokenizer, Record(input="48 * 27", output="72"))
+
+
+def test_a_share_of_a_domains_records_are_conversations_in_words_that_may_be_trained_on(tokenizer: Tokenizer) -> None:
+    plain, mixed, all_chats = (
+        TaskSource("word_problems", {1: 1.0}, seed=7, conversations=share) for share in (0.0, 0.25, 1.0)
+    )
+    records = [mixed.record(number) for number in range(300)]
+    chats = [record for number, record in enumerate(records) if record != plain.record(number)]
+    assert len(chats) / 300 == pytest.approx(0.25, abs=0.07)
+    assert [mixed.record(number) for number in (5, 3)] == [records[5], records[3]]
+    assert all(record.split is Split.TRAIN for record in records)
+    held_out = {text.pieces[0] for text in texts_of("system", Language.EN, "held_out")}
+    told = {one.content for record in map(all_chats.record, range(300)) for one in record.messages}
+    assert any(texts.pieces[0] in told for texts in texts_of("system", Language.EN, "seen"))
+    assert not told & held_out
+    long = next(record for record in chats if record.turns.earlier)
+    document = encode_record(tokenizer, long)
+    assert list(document.tokens[: document.prompt_length]) == tokenizer.encode_prompt(*read_turns(*long.turns))
+    first, opening = next(iter(sample_texts([all_chats]))), Turns(*read_turns(*all_chats.record(0).turns))
+    assert first in (opening.prompt, *sum(opening.earlier, ()))
 
 
 def test_a_file_is_shuffled_anew_each_epoch(tmp_path: Path, tokenizer: Tokenizer) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from tuili.data import train_tokenizer
 from tuili.engine import Generation, Runtime
 from tuili.eval.runner import ScoredResponse
-from tuili.steps import Context, render_response
+from tuili.steps import Context, Turns, render_response
 from tuili.tasks import Problem
 
 TOKENIZER = train_tokenizer(["What is 1 + 1?", "1 + 1 = 2"], vocabulary=300)
@@ -40,11 +40,11 @@ class Oracle:
     def fails(self, problem: Problem) -> bool:
         return problem.prompt in self.wrong
 
-    def generate(self, prompts: Sequence[str], progress: Callable[[int], None] | None = None) -> list[Generation]:
-        problems = [self._problems[prompt] for prompt in prompts]
+    def generate(self, asked: Sequence[Turns], progress: Callable[[int], None] | None = None) -> list[Generation]:
+        problems = [self._problems[turns.prompt] for turns in asked]
         if progress is not None:
             progress(1)
-            progress(len(prompts) - 1)
+            progress(len(asked) - 1)
         return [self._respond(problem) for problem in problems]
 
     def _respond(self, problem: Problem) -> Generation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tuili.steps import Context, MisplacedMessage, turns_of
+from tuili.steps import Context, MisplacedMessage, Turns, turns_of
 
 PREMISES = "P1: A -> B\nP2: A\nIs B true?"
 
@@ -21,6 +21,11 @@ def test_instructions_come_first_and_answers_end_turns() -> None:
     turns = turns_of(messages)
     assert turns.earlier == (("Be kind.\n\nWhat is 2 + 3?", "5"),)
     assert turns.prompt == "Be brief.\n\nAnd plus 4?\n\nPlease."
+
+
+def test_a_text_is_a_single_question() -> None:
+    assert Turns.of("What is 1 + 1?") == Turns("What is 1 + 1?", ())
+    assert Turns.of(Turns("And 2?", (("a", "b"),))) == Turns("And 2?", (("a", "b"),))
 
 
 @pytest.mark.parametrize("instruction", ["helpful assistant", "Be brief", "Terse tone, plain words,"])

@@ -7,12 +7,13 @@ import pytest
 import yaml
 
 from tuili.config import has_section, load_recipe, shipped_recipes
-from tuili.data import sources
+from tuili.data import sources, train_tokenizer
 from tuili.errors import ConfigError
 from tuili.store import read_lineage
 from tuili.tasks import domain_names
 from tuili.train import log as log_module
-from tuili.train.recipe import FITTED_FIELDS, Recipe
+from tuili.train.build import build_model
+from tuili.train.recipe import FITTED_FIELDS, ModelConfig, Recipe
 from tuili.train.run import train
 
 
@@ -63,6 +64,8 @@ def test_former_names_of_domains_are_read_as_those_of_today() -> None:
         ("data.files={./arithmetic: 1}", "arithmetic is also the name of a domain: give the file another name"),
         ("data.levels=[0, 0]", "give a weight for each level from 1 to at most 5, one of them above 0"),
         ("data.levels=[1, 1, 1, 1, 1, 1]", "give a weight for each level from 1 to at most 5"),
+        ("data.conversations=1.5", "override: data.conversations = 1.5: should be less than or equal to 1"),
+        ("data.conversations=-0.1", "override: data.conversations = -0.1: should be greater than or equal to 0"),
         ("curriculum.boundaries=[0.6, 0.2]", "boundaries must rise"),
         ("model.preset=nanoo", "override: model.preset = \"nanoo\": unknown size 'nanoo': use one of nano, micro, "),
         ("model.overrides={hiden_size: 8}", "override: model.overrides.hiden_size = 8: unknown model field 'hiden_s"),
@@ -103,6 +106,16 @@ def test_a_model_that_the_defaults_do_not_fit_is_named(override: str, remedy: st
         with pytest.raises(ConfigError) as caught:
             load_recipe(recipe, [f"model.overrides.{override}"], Recipe)
         assert str(caught.value) == f"override: model.overrides.{override.replace('=', ' = ')}: {remedy}"
+
+
+def test_a_model_that_learns_conversations_is_one_of_conversations() -> None:
+    tokenizer = train_tokenizer(["What is 1 + 1?"], vocabulary=300)
+    small = {"hidden_size": 32, "intermediate_size": 32, "moe_intermediate_size": 16}
+    for conversations, kind in ((False, "single"), (True, "multi")):
+        model = build_model(ModelConfig(overrides=small), tokenizer, conversations=conversations)
+        assert model.config.conversation == kind
+    with pytest.raises(ConfigError, match=r'conversation = "single": data.conversations = 0.3 makes a model of conv'):
+        load_recipe("base", ["data.conversations=0.3", "model.overrides={conversation: single}"], Recipe)
 
 
 def test_overrides_that_fit_only_together_are_taken() -> None:

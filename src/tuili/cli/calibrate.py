@@ -130,6 +130,8 @@ def _problems_of_file(path: Path, loaded: LoadedModel, seed: int) -> tuple[list[
     from tuili.eval import LabelledPrompt, own_problems
 
     problems = own_problems(path, loaded.tokenizer, loaded.model.config.max_position_embeddings)
+    if any(problem.earlier for problem in problems):
+        raise InputError(f"{path} has questions with earlier turns: promises are about questions without any")
     prompts = [LabelledPrompt(problem.prompt, problem.answer) for problem in problems]
     random.Random(seed).shuffle(prompts)
     return prompts, path.name

@@ -44,10 +44,18 @@ def generate(
     seed: Annotated[int, typer.Option(help="Number of the seed in the split.")] = 0,
     wording: WordingOption = "first",
     language: LanguageOption = "en",
+    conversations: Annotated[
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of the problems that stand in a conversation.")
+    ] = 0.0,
 ) -> None:
-    """Write generated problems as JSONL, each step checked."""
+    """Write generated problems as JSONL, each step checked.
+
+    Conversations of the test split have system messages, small talk and follow-ups that no training sees.
+    """
+    import random
+
     from tuili.data import Record, write_records
-    from tuili.tasks import Split
+    from tuili.tasks import Problem, Split, converse
     from tuili.tasks import generate as generate_problem
 
     if split not in list(Split):
@@ -55,10 +63,18 @@ def generate(
     check_wording(wording, language)
     first = Split(split).seed(seed)
     make = partial(generate_problem, wording=wording, language=language)
+
+    def record(problem: Problem) -> Record:
+        rng = random.Random(f"conversation/{problem.id}")
+        if rng.random() >= conversations:
+            return Record.of(problem.checked())
+        held_out = split == Split.TEST
+        return Record.of_conversation(converse(problem, rng, wording=wording, held_out=held_out).checked())
+
     written = write_records(
         out,
         (
-            Record.of(make(name, first, index, level).checked())
+            record(make(name, first, index, level))
             for name in parse_domains(domains)
             for level in parse_levels(levels)
             for index in range(count)

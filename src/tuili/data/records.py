@@ -12,14 +12,27 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from tuili.errors import RecordError
 from tuili.files import whole_file
-from tuili.steps import END, END_THINK, THINK, Context, Status, check_chain, read_as, render_response, split_response
-from tuili.tasks import LEVELS, Problem, Split, domain_names, read_domain
+from tuili.steps import (
+    END,
+    END_THINK,
+    THINK,
+    Context,
+    MisplacedMessage,
+    Status,
+    Turns,
+    check_chain,
+    read_turns,
+    render_response,
+    split_response,
+    turns_of,
+)
+from tuili.tasks import LEVELS, Conversation, Problem, Split, domain_names, read_domain
 
 GENERATED_SOURCE = "tuili"
 """The `source` of records that are generated problems."""
@@ -27,6 +40,15 @@ _GENERATED_ID = re.compile(r"[^/]+/[1-5]/([0-2]?[0-9]{1,9})/[0-9]+(?:/|$)")
 """The id of a generated problem, `domain/level/seed/index` with or without language and form; the seed is its group."""
 NonBlankText = Annotated[str, StringConstraints(pattern=r"\S")]
 StrippedText = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+
+
+class RecordMessage(BaseModel):
+    """One message of a conversation before the question."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Literal["system", "developer", "user", "assistant"] = Field(description="Who says it.")
+    content: NonBlankText = Field(description="What is said.")
 
 
 class Record(BaseModel):
@@ -44,22 +66,51 @@ class Record(BaseModel):
     steps: tuple[StrippedText, ...] = Field((), description="The reasoning, one step a line, where `output` is bare.")
     source: str = Field("", description="Where it comes from; by default the file's name.")
     id: str = Field("", description="A name unique in the file; by default `file:line`.")
+    messages: tuple[RecordMessage, ...] = Field(
+        (), description="What was said before, where `input` is the last question of a conversation."
+    )
 
     @classmethod
     def of(cls, problem: Problem) -> Record:
         """The record of a generated problem. Raises `RecordError` for a problem that cannot be a record."""
+        return cls._generated(problem, problem.prompt, problem.domain, problem.id, problem)
+
+    @classmethod
+    def of_conversation(cls, conversation: Conversation) -> Record:
+        """The record of a generated conversation. Raises `RecordError` for one that cannot be a record."""
+        *before, last = conversation.messages
+        messages = tuple(RecordMessage(role=role, content=content) for role, content in before)
+        domain, name = conversation.domain, conversation.id
+        return cls._generated(conversation, last.content, domain, name, conversation.problem, messages)
+
+    @classmethod
+    def _generated(
+        cls,
+        worked: Problem | Conversation,
+        prompt: str,
+        domain: str,
+        name: str,
+        problem: Problem,
+        messages: tuple[RecordMessage, ...] = (),
+    ) -> Record:
         try:
             return cls(
-                input=problem.prompt,
-                output=problem.answer,
-                domain=problem.domain,
+                input=prompt,
+                output=worked.answer,
+                domain=domain,
                 level=problem.level,
-                steps=problem.steps,
+                messages=messages,
+                steps=worked.steps,
                 source=GENERATED_SOURCE,
-                id=problem.id,
+                id=name,
             )
         except ValidationError as error:
-            raise RecordError(f"problem {problem.id}: {_explain(error)}") from error
+            raise RecordError(f"problem {name}: {_explain(error)}") from error
+
+    @property
+    def turns(self) -> Turns:
+        """What a model is given: the last question, with instructions before it, and the turns before that."""
+        return turns_of([*((one.role, one.content) for one in self.messages), ("user", self.input)])
 
     @property
     def response(self) -> str:
@@ -86,6 +137,14 @@ class Record(BaseModel):
     @classmethod
     def _without_end(cls, output: str) -> str:
         return output.removesuffix(END).rstrip()
+
+    @model_validator(mode="after")
+    def _messages_are_in_order(self) -> Record:
+        try:
+            turns_of((one.role, one.content) for one in self.messages)
+        except MisplacedMessage as error:
+            raise ValueError(f"messages: number {error.place + 1}: {error}") from None
+        return self
 
     @model_validator(mode="after")
     def _response_reads_back(self) -> Record:
@@ -182,7 +241,7 @@ def check_records(path: str | Path) -> RecordReport:
         if (first := places.setdefault(record.id, number)) != number:
             report.repeated.append(f"{path}:{number}: id {record.id!r} is that of line {first}, too")
         steps = split_response(record.response).steps
-        verdicts = check_chain(steps, Context.from_prompt(read_as(record.input).text))
+        verdicts = check_chain(steps, Context.from_prompt(*read_turns(*record.turns)))
         for place, (step, verdict) in enumerate(zip(steps, verdicts, strict=True), start=1):
             report.steps[verdict.status] += 1
             if verdict.status is Status.INVALID:
@@ -199,7 +258,8 @@ def write_records(path: str | Path, records: Iterable[Record]) -> int:
     count = 0
     with whole_file(Path(path)) as part, part.open("w", encoding="utf-8", newline="\n") as file:
         for record in records:
-            file.write(json.dumps(record.model_dump(mode="json"), ensure_ascii=False) + "\n")
+            without = None if record.messages else {"messages"}
+            file.write(json.dumps(record.model_dump(mode="json", exclude=without), ensure_ascii=False) + "\n")
             count += 1
     return count
 

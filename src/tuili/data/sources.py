@@ -9,15 +9,16 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
 from tuili.data.packing import Document
 from tuili.data.records import Record, read_training_records
-from tuili.steps import read_as, split_response
+from tuili.steps import read_turns, split_response
 from tuili.store import Tokenizer
-from tuili.tasks import BUILT_IN_DOMAINS, Language, Problem, Split, Wording, generate, own_experts
+from tuili.tasks import BUILT_IN_DOMAINS, Language, Problem, Split, Wording, converse, generate, own_experts
 
 TOKENIZER_SAMPLE_RECORDS = 400
 """Records of each source that a tokenizer is trained on."""
@@ -41,7 +42,8 @@ class Source(Protocol):
 class TaskSource:
     """The training problems of one domain, in the forms of a wording.
 
-    The level and the language of each problem are drawn by the weights in `levels` and `languages`.
+    The level and the language of each problem are drawn by the weights in `levels` and `languages`. `conversations` is
+    the share of records that are conversations around the problem.
     """
 
     def __init__(
@@ -51,10 +53,11 @@ class TaskSource:
         seed: int,
         wording: Wording = Wording.FIRST,
         languages: Mapping[Language, float] = MappingProxyType({Language.EN: 1.0}),
+        conversations: float = 0.0,
     ) -> None:
         self.name = domain
         self._levels, self._weights = tuple(levels), tuple(levels.values())
-        self._wording = wording
+        self._wording, self._conversations = wording, conversations
         self._languages, self._shares = tuple(languages), tuple(languages.values())
         self._seed = Split.TRAIN.seed(seed)
 
@@ -66,8 +69,12 @@ class TaskSource:
         return generate(self.name, self._seed, number, level, wording=self._wording, language=language)
 
     def record(self, number: int) -> Record:
-        """The record of problem number `number`."""
-        return Record.of(self.problem(number))
+        """The record of problem number `number`, or of a conversation around it."""
+        problem = self.problem(number)
+        rng = random.Random(f"conversation/{self.name}/{self._seed}/{number}")
+        if rng.random() >= self._conversations:
+            return Record.of(problem)
+        return Record.of_conversation(converse(problem, rng, wording=self._wording))
 
 
 class FileSource:
@@ -98,7 +105,8 @@ def encode_record(tokenizer: Tokenizer, record: Record, experts: Sequence[str] =
 
     `experts` are the domains that have one, in order.
     """
-    tokens, prompt_length = tokenizer.encode_example(read_as(record.input).text, record.response)
+    prompt, earlier = read_turns(*record.turns)
+    tokens, prompt_length = tokenizer.encode_example(prompt, record.response, earlier)
     expert = next(iter(own_experts(record.domain, experts)), -1)
     return Document(tuple(tokens), prompt_length, expert)
 
@@ -112,8 +120,8 @@ def check_sample(sources: Iterable[Source]) -> None:
 
 
 def sample_texts(sources: Iterable[Source]) -> Iterator[str]:
-    """Yield the texts of the first records of each source (prompts, steps, answers), to train a tokenizer on."""
+    """Yield the texts of the first records of each source, to train a tokenizer on: turns, steps and answers."""
     for source in sources:
         for record in map(source.record, range(TOKENIZER_SAMPLE_RECORDS)):
-            response = split_response(record.response)
-            yield from (read_as(record.input).text, *response.steps, response.answer)
+            response, (prompt, earlier) = split_response(record.response), read_turns(*record.turns)
+            yield from (*chain.from_iterable(earlier), prompt, *response.steps, response.answer)

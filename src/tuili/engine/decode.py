@@ -10,7 +10,7 @@ from tuili.engine.request import Depth
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits
 from tuili.errors import InputError
-from tuili.steps import read_as
+from tuili.steps import Turns, read_turns
 from tuili.store import Tokenizer
 
 
@@ -56,18 +56,19 @@ class Decoder:
         if max_new_tokens < 1:
             raise InputError(f"max_new_tokens {max_new_tokens} must be at least 1")
         self.tokenizer, self.depth, self.max_new_tokens = tokenizer, depth, max_new_tokens
-        self.context, self.runtime = runner.context, runner.runtime
-        self._scheduler = scheduler
+        self._scheduler, self.context, self.runtime = scheduler, runner.context, runner.runtime
 
-    def generate(self, prompts: Iterable[str], progress: Callable[[int], None] | None = None) -> list[Generation]:
+    def generate(self, asked: Iterable[str | Turns], progress: Callable[[int], None] | None = None) -> list[Generation]:
         """One generation for each prompt, in order. Prompts are read by `tuili.steps.read_as`.
 
         Args:
+            asked: single questions, or questions with the turns before them.
             progress: called with the number of prompts that have just been answered.
         Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context.
         """
         limits = SequenceLimits(self.max_new_tokens)
-        encoded = [prompt_ids(self.tokenizer, read_as(prompt).text, self.context) for prompt in prompts]
+        turns = (read_turns(*Turns.of(one)) for one in asked)
+        encoded = [prompt_ids(self.tokenizer, text, self.context, earlier) for text, earlier in turns]
         sequences = [Sequence(ids, limits, depth=self.depth, exit_threshold=self.exit_threshold) for ids in encoded]
         for each in sequences:
             self._scheduler.submit(each)

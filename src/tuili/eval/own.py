@@ -9,7 +9,7 @@ from pathlib import Path
 from tuili.data import numbered_records
 from tuili.engine import prompt_ids
 from tuili.errors import PromptError, RecordError
-from tuili.steps import Context, read_as, split_response
+from tuili.steps import Context, read_turns, split_response
 from tuili.store import Tokenizer
 from tuili.tasks import Problem
 
@@ -34,14 +34,17 @@ def own_problems(file: Path, tokenizer: Tokenizer, context: int) -> list[Problem
     """
     problems: list[Problem] = []
     for number, record in numbered_records(file):
+        prompt, earlier = record.turns
+        question, before = read_turns(prompt, earlier)
         try:
-            prompt_ids(tokenizer, question := read_as(record.input).text, context)
+            prompt_ids(tokenizer, question, context, before)
         except PromptError as error:
             raise RecordError(f"{file}:{number}: {error}") from error
         response = split_response(record.response)
-        facts = Context.from_prompt(question)
+        facts = Context.from_prompt(question, before)
         place = (record.domain, record.level, 0, number)
-        problems.append(OwnProblem(*place, record.input, tuple(response.steps), response.answer, facts, name=record.id))
+        texts = prompt, tuple(response.steps), response.answer
+        problems.append(OwnProblem(*place, *texts, facts, earlier=earlier, name=record.id))
     return problems
 
 

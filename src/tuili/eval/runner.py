@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tuili.engine import Decoder, Generation
-from tuili.steps import split_response
+from tuili.steps import Turns, split_response
 from tuili.tasks import Problem, same_last_number, score
 
 
@@ -50,7 +50,7 @@ def answer_problems(
         if progress is not None:
             progress(finished, len(problems))
 
-    generations = decoder.generate([problem.prompt for problem in problems], count)
+    generations = decoder.generate([Turns(problem.prompt, problem.earlier) for problem in problems], count)
     return [
         ScoredResponse(problem, generation, score(problem, generation.text) == 1.0)
         for problem, generation in zip(problems, generations, strict=True)

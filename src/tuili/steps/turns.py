@@ -22,6 +22,11 @@ class Turns(NamedTuple):
     prompt: str
     earlier: tuple[tuple[str, str], ...] = ()
 
+    @classmethod
+    def of(cls, asked: str | Turns) -> Turns:
+        """Turns as they are; a text as a single question."""
+        return cls(asked) if isinstance(asked, str) else asked
+
 
 class MisplacedMessage(InputError):
     """A message stands where no model knows it. `place`: its number among the messages, from 0 on."""

@@ -87,16 +87,19 @@ class Tokenizer:
             ids += [user, *self.encode_text(question), assistant, *self.encode_text(answer), end]
         return [*ids, user, *self.encode_text(prompt), assistant]
 
-    def encode_example(self, prompt: str, response: str) -> tuple[list[int], int]:
+    def encode_example(
+        self, prompt: str, response: str, earlier: Sequence[tuple[str, str]] = ()
+    ) -> tuple[list[int], int]:
         """The ids of a prompt, its response and `<|end|>`, and the number of ids that belong to the prompt.
 
+        Earlier questions and answers stand before the prompt, and count as part of it.
         `response` is `<think>…</think>answer`; only its first `<think>` and `</think>` become special tokens. Raises
         `InputError` for a response of another form.
         """
         thinking, close, answer = response.removeprefix(THINK).partition(END_THINK)
         if not response.startswith(THINK) or not close:
             raise InputError(f"response {response[:40]!r} must have the form {THINK}…{END_THINK}answer")
-        prompt_ids = self.encode_prompt(prompt)
+        prompt_ids = self.encode_prompt(prompt, earlier)
         opening, closing, end = map(self.token_id, (THINK, END_THINK, END))
         response_ids = [opening, *self.encode_text(thinking), closing, *self.encode_text(answer), end]
         return prompt_ids + response_ids, len(prompt_ids)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from tuili.errors import InputError
-from tuili.steps import Context, Status, check_chain, read_as
+from tuili.steps import Context, Status, check_chain, read_turns
 from tuili.tasks.content import Language
 
 SEEDS_PER_SPLIT = 1_000_000_000
@@ -90,11 +90,13 @@ class Problem:
     language: Language = Language.EN
     form: str = OWN_FORM
     """The id of the form that puts it into words."""
+    earlier: tuple[tuple[str, str], ...] = ()
+    """Questions and answers before the prompt, where it is the last question of a conversation."""
 
     @cached_property
     def context(self) -> Context:
         """All that the prompt gives, read when it is first asked for: training has no need of it."""
-        read = Context.from_prompt(read_as(self.prompt).text)
+        read = Context.from_prompt(*read_turns(self.prompt, self.earlier))
         return replace(read, facts=self.labelled.facts, program=self.labelled.program)
 
     @property

@@ -48,7 +48,7 @@ def build_training(
     """
     torch.manual_seed(recipe.train.seed)
     keep_freed_memory()
-    model = build_model(recipe.model, tokenizer, tell)
+    model = build_model(recipe.model, tokenizer, tell, conversations=recipe.data.conversations > 0)
     nn.Module.to(model, plan.device)  # the library's own `to` has another type
     set_kernels(model, fused=plan.compiled, native=plan.kernels == "native", flex=plan.kernels == "flex")
     objective = Objective(recipe.objective, model)
@@ -84,10 +84,15 @@ def _expert_names(config: ModelConfig) -> tuple[str, ...]:
 
 
 def build_model(
-    config: ModelConfig, tokenizer: Tokenizer, tell: Callable[[str], None] = lambda line: None
+    config: ModelConfig,
+    tokenizer: Tokenizer,
+    tell: Callable[[str], None] = lambda line: None,
+    *,
+    conversations: bool = False,
 ) -> TuiliForCausalLM:
     """A model of the size that the recipe names, for this tokenizer, with the weights of the model it starts from.
 
+    conversations: whether it learns conversations, so that it is one that reads them.
     Without such a model the weights are new and follow from torch's global seed. `tell` is given a line that names the
     fields in which the configuration differs from that model's. Raises `ConfigError` where the weights do not fit.
     """
@@ -100,6 +105,7 @@ def build_model(
         "separator_token_ids": tokenizer.separator_ids(),
         "num_experts": len(experts),
         "domains": list(experts),
+        **({"conversation": "multi"} if conversations else {}),
     }
     wanted = config.configuration(**fitted)
     if config.start is None:

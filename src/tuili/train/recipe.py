@@ -154,6 +154,9 @@ class Recipe(Config):
         if length > context:
             reason = f"a row of {length} tokens exceeds the model's context of {context}: lower train.length"
             raise self._misfit("train", "length", "max_position_embeddings", reason)
+        if self.data.conversations and self.model.overrides.get("conversation") == "single":
+            reason = f"data.conversations = {self.data.conversations} makes a model of conversations: leave one out"
+            raise _fault(("model", "overrides", "conversation"), "single", reason)
         if any(len(shares) != len(exits) for shares in self.objective.exits):
             reason = f"give objective.exits a share for each of the exits after {', '.join(map(str, exits))} layers"
             raise self._misfit("objective", "exits", "num_groups", reason)

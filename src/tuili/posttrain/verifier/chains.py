@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from tuili.engine import Depth, Sampling, Sequence, SequenceLimits, StopReason, load_scheduler
 from tuili.model import LoadedModel
-from tuili.steps import END_THINK, Context, Status, Verdict, check, read_as, render_response, split_response
+from tuili.steps import END_THINK, Context, Status, Verdict, check, read_turns, render_response, split_response
 from tuili.store import Tokenizer
 from tuili.tasks import Problem, mutate, result_start, same_form, score
 
@@ -109,7 +109,8 @@ def render_chain(
     loaded: LoadedModel, problem: Problem, steps: abc.Sequence[str], answer: str, source: str
 ) -> Chain | None:
     """The chain of these steps and this answer; None where `label_response` gives none."""
-    ids, prompt = loaded.tokenizer.encode_example(read_as(problem.prompt).text, render_response(steps, answer))
+    text, earlier = read_turns(problem.prompt, problem.earlier)
+    ids, prompt = loaded.tokenizer.encode_example(text, render_response(steps, answer), earlier)
     return label_response(loaded.tokenizer, problem, ids[:prompt], ids[prompt:], source)
 
 
@@ -155,7 +156,7 @@ def generated_chains(
         sampling = Sampling(temperature=mode.temperature, seed=seed * len(requests) + number)
         threshold = loaded.model.config.exit_threshold if mode.threshold is None else mode.threshold
         depth: Depth = "auto" if mode.exit is None else loaded.model.config.exit_layers[mode.exit]
-        prompt = loaded.tokenizer.encode_prompt(read_as(problem.prompt).text)
+        prompt = loaded.tokenizer.encode_prompt(*read_turns(problem.prompt, problem.earlier))
         sequences.append(Sequence(prompt, GENERATION_LIMITS, sampling, depth, threshold))
         scheduler.submit(sequences[-1])
     ended = 0

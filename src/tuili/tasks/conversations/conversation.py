@@ -5,13 +5,13 @@ How one is drawn is left to `converse`, how messages become what a model reads t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
 from tuili.errors import InputError
-from tuili.steps import Context, Status, Turns, check_chain, turns_of
+from tuili.steps import Context, Status, Turns, check_chain, read_turns, turns_of
 from tuili.tasks.problem import Problem
 
 
@@ -60,7 +60,19 @@ class Conversation:
     @cached_property
     def context(self) -> Context:
         """What the messages give the checker."""
-        return Context.from_prompt(*self.turns)
+        return Context.from_prompt(*read_turns(*self.turns))
+
+    @property
+    def asked(self) -> Problem:
+        """The last question as a problem, behind the turns before it."""
+        labelled, (prompt, earlier) = Context(self.context.facts, self.context.program), self.turns
+        worked = replace(self.problem, steps=self.steps, answer=self.answer)
+        return replace(worked, prompt=prompt, earlier=earlier, labelled=labelled)
+
+    @property
+    def alone(self) -> Problem:
+        """The same asked as a single question."""
+        return replace(self.problem, prompt=self.plain, steps=self.steps, answer=self.answer)
 
     @property
     def id(self) -> str:

@@ -37,6 +37,9 @@ class DataConfig(Config):
     """Forms of the questions: those that the shipped model knows, or all that may be trained on."""
     languages: dict[Language, PositiveFloat] = Field({Language.EN: 1.0}, min_length=1)
     """Weights of the languages among the problems of each domain."""
+    conversations: float = Field(0.0, ge=0, le=1)
+    """Share of the problems of the domains that stand in a conversation: behind courtesies, a system message or earlier
+    turns, or as a follow-up. A model that learns some is one of conversations."""
     files: dict[Path, PositiveFloat] = Field({})
     """JSONL files of your own, each with its weight against 1 for all domains together."""
     vocabulary: int = Field(VOCABULARY_SIZE, ge=MIN_VOCABULARY_SIZE)
@@ -114,7 +117,7 @@ def build_sources(data: DataConfig, seed: int) -> list[Source]:
     """The domains that a recipe names, then its files."""
     levels = {level: weight for level, weight in enumerate(data.levels, start=1) if weight}
     wording, languages = Wording(data.wording), data.languages
-    tasks = [TaskSource(name, levels, seed, wording, languages) for name in data.domain_names]
+    tasks = [TaskSource(name, levels, seed, wording, languages, data.conversations) for name in data.domain_names]
     return [*tasks, *(FileSource(path, seed) for path in data.files)]
 
 
