@@ -56,11 +56,20 @@ def read_back(problem: Problem) -> dict[str, ReadSlot]:
 
 
 def _match(form: Form, template: Template, text: str, style: str) -> dict[str, ReadSlot] | None:
-    """The slots of a template that fits the whole text; None where it fits not at all."""
-    parts: dict[str, SlotPart] = {}
-    match = re.fullmatch("".join(_pattern(form, template, parts)), text, re.DOTALL)
-    if match is None:
-        return None
+    """The slots of a template that fits the whole text; None where it fits not at all.
+
+    A list takes as much of the text as possible, or as little where what it took cannot be read.
+    """
+    for much in (True, False):
+        parts: dict[str, SlotPart] = {}
+        match = re.fullmatch("".join(_pattern(form, template, parts, much)), text, re.DOTALL)
+        read = None if match is None else _values(form, parts, match, style)
+        if read is not None:
+            return read
+    return None
+
+
+def _values(form: Form, parts: dict[str, SlotPart], match: re.Match[str], style: str) -> dict[str, ReadSlot] | None:
     found: dict[str, ReadSlot] = {}
     for group, part in parts.items():
         if match[group] is None:
@@ -74,31 +83,28 @@ def _match(form: Form, template: Template, text: str, style: str) -> dict[str, R
     return found
 
 
-def _pattern(form: Form, template: Template, parts: dict[str, SlotPart]) -> Iterator[str]:
-    for part, after in zip(template.parts, [*template.parts[1:], ""], strict=True):
+def _pattern(form: Form, template: Template, parts: dict[str, SlotPart], much: bool) -> Iterator[str]:
+    for part in template.parts:
         match part:
             case str():
                 yield re.escape(part)
             case Alternatives():
-                yield f"(?:{'|'.join(''.join(_pattern(form, piece, parts)) for piece in part.pieces)})"
+                yield f"(?:{'|'.join(''.join(_pattern(form, piece, parts, much)) for piece in part.pieces)})"
             case SlotPart():
                 group = f"{part.name}__{len(parts)}"
                 parts[group] = part
-                some = _some(form, part)
-                shortest = isinstance(after, SlotPart) and some.endswith("+")
-                yield f"(?P<{group}>{some}{'?' if shortest else ''})"
+                yield f"(?P<{group}>{_some(form, part, much)})"
 
 
-def _some(form: Form, part: SlotPart) -> str:
-    """What stands in the place of a slot: as much as possible for a list, as little as possible for a text."""
+def _some(form: Form, part: SlotPart, much: bool) -> str:
+    """What stands in the place of a slot; one with a style that has no slots is one of its phrases."""
     phrases = form.phrases.get(part.style, {}).values()
     if phrases and not part.filters and not any(phrase.slots for phrase in phrases):
-        return f"(?:{'|'.join(''.join(_pattern(form, phrase, {})) for phrase in phrases)})"
-    if "sentences" in part.filters:
-        return ".+[.?!。？！]"
+        return f"(?:{'|'.join(''.join(_pattern(form, phrase, {}, much)) for phrase in phrases)})"
     if "measure" in part.filters:
         return f"(?:{'|'.join({*lexicon(Language.ZH).measures.values(), '个'})}|)"
-    return ".+" if SPLITS.keys() & part.filters else ".+?"
+    some = ".+" if much and SPLITS.keys() & part.filters else ".+?"
+    return f"{some}[.?!。？！]" if "sentences" in part.filters else some
 
 
 def _value(form: Form, part: SlotPart, text: str, style: str) -> ReadSlot | None:
@@ -107,7 +113,7 @@ def _value(form: Form, part: SlotPart, text: str, style: str) -> ReadSlot | None
     if last in SPLITS:
         pieces = [piece for piece in re.split(SPLITS[last], text) if piece.strip()]
         if not part.style:
-            return list(pieces)
+            return None if any(re.search(r"\n|\.\s|。", piece) for piece in pieces) else list(pieces)
         clauses = [_clause(form, piece, style) for piece in pieces]
         return None if None in clauses else [clause for clause in clauses if clause]
     if part.style or (style and part.name not in ("atom", "formal")):
@@ -119,7 +125,7 @@ def _value(form: Form, part: SlotPart, text: str, style: str) -> ReadSlot | None
 
 
 def _clause(form: Form, text: str, style: str) -> ReadClause | None:
-    """The clause that a phrase of the style gives in these words: the one that leaves least to its slots, the flattest."""
+    """The clause that a phrase of the style gives in these words: the flattest that leaves least to its slots."""
     ends = dict.fromkeys((text, text.rstrip(".。")))
     variants = dict.fromkeys(start + end[1:] for end in ends for start in (end[:1], end[:1].lower()))
     found = [
