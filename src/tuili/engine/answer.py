@@ -137,10 +137,7 @@ def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: 
             attempts=1,
             milliseconds=to_milliseconds({"total": sum(seconds.values()), **seconds}),
             tokens=count_tokens(
-                tokenizer.encode_prompt(read),
-                len(generation.tokens),
-                response.reasoning_tokens,
-                response.answer_tokens,
+                tokenizer.encode_prompt(read), len(generation.tokens), response.reasoning_tokens, response.answer_tokens
             ),
             mean_depth=fmean(generation.depths) if generation.depths else 0.0,
             layer_steps=sum(generation.depths),
@@ -157,9 +154,7 @@ def shortcoming(response: ParsedResponse, stop: str) -> str:
     """Why the checker does not accept a response as an answer; empty if it does."""
     for number, step in enumerate(response.steps, start=1):
         if step.verdict.status is Status.INVALID:
-            return (
-                f"step {number} is wrong: {step.verdict.reason}" if step.verdict.reason else f"step {number} is wrong"
-            )
+            return f"step {number} is wrong" + (f": {step.verdict.reason}" if step.verdict.reason else "")
     return "" if response.complete else f"the response has no whole answer (it ended by {stop})"
 
 

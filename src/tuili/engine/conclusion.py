@@ -115,6 +115,5 @@ def _tokens(state: RequestState, reasoning: int, answer: int) -> dict[str, int]:
 def _outcome(budget: Budget, best: Attempt, reason: str) -> Outcome:
     if not reason:
         return Outcome.ANSWERED
-    if budget.error_tolerance is not None or not best.response.complete:
-        return Outcome.ABSTAINED
-    return Outcome.BEST_EFFORT
+    withheld = budget.error_tolerance is not None or not best.response.complete
+    return Outcome.ABSTAINED if withheld else Outcome.BEST_EFFORT

@@ -153,12 +153,13 @@ class Engine:
         received_at = self.scheduler.clock()
         scored = request.sampling.prompt_logprobs is not None
         if request.prompt_ids is None and not scored:
-            request = _read(request)
+            question, preceding = read_turns(request.prompt, request.earlier)
+            request = replace(request, read_as=None if question == request.prompt else question, earlier=preceding)
         tokenizer, given, text, earlier = self._tokenizer, request.prompt_ids, request.question, request.earlier
         if given is not None:
             ids = given_ids(tokenizer, given, self._settings.context)
-            text, preceding = question_text(tokenizer, given)
-            request, earlier = replace(request, prompt=tokenizer.decode(given)), (*earlier, ("", preceding))
+            text, before_it = question_text(tokenizer, given)
+            request, earlier = replace(request, prompt=tokenizer.decode(given)), (*earlier, ("", before_it))
             if list(given) == tokenizer.encode_text(text):  # the same as this text
                 request = replace(request, prompt_ids=None)
         if request.prompt_ids is None:
@@ -321,9 +322,3 @@ class Engine:
         assert live == len(self._tickets)
         assert all(ticket.answer is None and ticket.sequence is each for each, ticket in self._tickets.items())
         assert all(sequence.stop is not StopReason.CANCELLED for sequence in self._tickets)
-
-
-def _read(request: Request) -> Request:
-    """The request with its questions as they are read."""
-    question, earlier = read_turns(request.prompt, request.earlier)
-    return replace(request, read_as=None if question == request.prompt else question, earlier=earlier)

@@ -156,13 +156,7 @@ class Calibration(_Stored):
     def promise(self, entry: Entry) -> Promise:
         """What is guaranteed about answers of a class."""
         return Promise(
-            entry.error_tolerance,
-            self.delta,
-            entry.n,
-            entry.wrong,
-            entry.bound,
-            entry.max_steps,
-            entry.max_tokens,
+            entry.error_tolerance, self.delta, entry.n, entry.wrong, entry.bound, entry.max_steps, entry.max_tokens
         )
 
 

@@ -28,7 +28,7 @@ _SUSPECT = re.compile(
 """What every text has in which anything but number words is to be read."""
 _LEFT_ALONE = re.compile(r"(```.*?```|`[^`\n]*`|(?<![A-Za-z0-9_])L[0-9]+[ \t]*:[^\n]*)", re.DOTALL)
 """Code, and lines of a program."""
-_ENDS_WITH_SPACE = re.compile(r"(?<=[,.;?!]) {2,}|(?<=[,.;?!]) +(?=\n|\Z)")
+_ENDS_WITH_SPACE = re.compile(r"(?<=[,.;?!]) {2,}|(?<=[,.;?!]) +(?=[”’」』)\]}]|\n|\Z)")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _plain(text: str) -> str:
 
 
 def _is_inside(spaces: re.Match[str]) -> bool:
-    return spaces.end() < len(spaces.string) and spaces.string[spaces.end()] != "\n"
+    return spaces.end() < len(spaces.string) and spaces.string[spaces.end()] not in "\n”’」』)]}"
 
 
 _NOTATIONS: dict[str, Callable[[str], str]] = {
