@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tasks.twin import Rule, problems, solve
+from tests.tasks.wordings.reading_back import read_back
 from tuili.steps import Status, check_chain
+from tuili.tasks import LEVELS, Language, in_every_form
 from tuili.tasks.domains.arithmetic.expressions import Node
 from tuili.tasks.domains.arithmetic.fraction_working import add_fractions, reduce_fraction
 from tuili.tasks.domains.arithmetic.whole_numbers import division_steps, multiplication_steps
@@ -61,6 +63,54 @@ proper = st.fractions(min_value=Fraction(1, 60), max_value=3, max_denominator=60
 def test_the_answer_is_what_python_says():
     for problem in problems("arithmetic", 120):
         assert problem.answer == solve((*WHOLE_NUMBERS, *FRACTIONS), problem.prompt), problem.prompt
+
+
+SIGNS = {
+    "plus": "+",
+    "minus": "-",
+    "times": "*",
+    "divided by": "/",
+    "乘以": "*",
+    "除以": "/",
+    "加": "+",
+    "减": "-",
+    "×": "*",
+    "÷": "/",
+}
+
+
+def in_signs(text: str) -> str:
+    """An expression with the signs of Python."""
+    for word, sign in SIGNS.items():
+        text = text.replace(word, sign)
+    return text
+
+
+@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_twin_solves_all_wordings(level, language):
+    for problem in in_every_form("arithmetic", 4, level, language=language):
+        read = read_back(problem)
+        match read:
+            case {"expression": expression}:
+                expected = str(value(in_signs(expression)))
+            case {"left": left, "right": right}:
+                expected = str(int(left) * int(right))
+            case {"dividend": dividend, "divisor": divisor}:
+                rest = {Language.EN: " remainder ", Language.ZH: "余"}[language]
+                expected = divided(int(dividend), int(divisor)).replace(" remainder ", rest)
+            case {"first": first, "second": second, "wanted": wanted}:
+                choose = max if wanted.kind == "larger" else min
+                expected = str(choose(Fraction(first), Fraction(second)))
+            case {"fraction": fraction, "whole": whole}:
+                expected = str(Fraction(fraction) * int(whole))
+            case {"fraction": fraction} | {"decimal": fraction}:
+                expected = str(Fraction(fraction))
+            case {"numerator": numerator, "denominator": denominator}:
+                expected = str(Fraction(int(numerator), int(denominator)))
+            case _:
+                raise AssertionError(problem.prompt)
+        assert problem.answer == expected, problem.prompt
 
 
 def test_whole_numbers_and_fractions_come_equally_often():

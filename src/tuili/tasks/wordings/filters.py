@@ -46,6 +46,23 @@ def _measure(text: str, language: Language) -> str:
     return lexicon(language).measures.get(text, "个") if language is Language.ZH else ""
 
 
+_SPOKEN = {
+    Language.EN: {"+": "plus", "-": "minus", "*": "times", "/": "divided by"},
+    Language.ZH: {"+": "加", "-": "减", "*": "乘以", "/": "除以"},
+}
+
+
+def _spoken(text: str, language: Language) -> str:
+    """An expression without brackets in words: `48 plus 27`, `48加27`."""
+    space = " " if language is Language.EN else ""
+    return re.sub(r" ([-+*/]) ", lambda sign: f"{space}{_SPOKEN[language][sign[1]]}{space}", text)
+
+
+def _crossed(text: str, _: Language) -> str:
+    """With the signs of print: `48 × 27 ÷ 3`."""
+    return text.replace(" * ", " × ").replace(" / ", " ÷ ")
+
+
 def _term(text: str, language: Language) -> str:
     """The word of the language for a term: `星期一` for `Monday`."""
     return lexicon(language).terms.get(text, text)
@@ -54,10 +71,12 @@ def _term(text: str, language: Language) -> str:
 TEXT_FILTERS: dict[str, TextFilter] = {
     "capital": _capital,
     "compact": _compact,
+    "crossed": _crossed,
     "indefinite": _indefinite,
     "lower": lambda text, _: text.lower(),
     "measure": _measure,
     "singular": _singular,
+    "spoken": _spoken,
     "term": _term,
 }
 

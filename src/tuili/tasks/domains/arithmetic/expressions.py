@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from tuili.tasks.building.wording import COMPUTE
 from tuili.tasks.building.working import exact_division
+from tuili.tasks.content import Content
 from tuili.tasks.domains.arithmetic.whole_numbers import ArithmeticLevel, multiplication_steps
-from tuili.tasks.problem import Draft
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,13 @@ class Node:
 PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "": 3}
 
 
-def expression(rng: random.Random, spec: ArithmeticLevel) -> Draft:
+def expression(rng: random.Random, spec: ArithmeticLevel) -> Content:
     """The value of a bracketed expression."""
     operators = rng.randint(*spec.operators)
     node = _node(rng, operators, spec.max_number)
     while node.value < 2:
         node = _node(rng, operators, spec.max_number)
-    return Draft(rng.choice(COMPUTE).format(node), tuple(node.steps()), str(node.value))
+    return Content("expression", {"expression": str(node)}, tuple(node.steps()), str(node.value))
 
 
 def _node(rng: random.Random, operators: int, largest: int) -> Node:

@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import gcd
 
-from tuili.tasks.building.levels import LevelTemplate
-from tuili.tasks.building.wording import COMPUTE
+from tuili.tasks.building.levels import ContentTemplate
 from tuili.tasks.building.working import euclid, exact_division, worked_product
+from tuili.tasks.content import Clause, Content, Slot
 from tuili.tasks.domains.arithmetic.fraction_working import add_fractions, reduce_fraction
-from tuili.tasks.problem import Draft
 
-LOWEST_TERMS = " Give a fraction in lowest terms."
 ROUND_NUMBERS_BY_LEVEL = {
     1: (12, 14, 15, 16, 18, 20, 24, 28, 30, 36, 40, 42),
     2: (16, 18, 20, 24, 28, 30, 36),
@@ -37,7 +35,7 @@ def _divisors(number: int) -> list[int]:
     return [divisor for divisor in range(2, number + 1) if number % divisor == 0]
 
 
-def _sum(rng: random.Random, level: int) -> Draft:
+def _sum(rng: random.Random, level: int) -> Content:
     """A sum from left to right, of which every running total is positive and no whole number.
 
     At level 1 one denominator is a multiple of the other.
@@ -56,10 +54,10 @@ def _sum(rng: random.Random, level: int) -> Draft:
             if total.denominator == 1:
                 break
         else:
-            return Draft(rng.choice(COMPUTE).format(text) + LOWEST_TERMS, tuple(steps), str(total))
+            return Content("fraction", {"expression": text}, tuple(steps), str(total))
 
 
-def _product(rng: random.Random, level: int) -> Draft:
+def _product(rng: random.Random, level: int) -> Content:
     """A product or quotient of two fractions, of three from level 4 on. Dividing is multiplying by the inverse."""
     denominators = range(2, (11, 12, 14, 10, 12)[level - 1])
     while True:
@@ -80,14 +78,14 @@ def _product(rng: random.Random, level: int) -> Draft:
             if total.denominator == 1:
                 break
         else:
-            return Draft(rng.choice(COMPUTE).format(text) + LOWEST_TERMS, tuple(steps), str(total))
+            return Content("fraction", {"expression": text}, tuple(steps), str(total))
 
 
 def _ratio(value: Fraction) -> str:
     return f"{value.numerator}/{value.denominator}"
 
 
-def _compare(rng: random.Random, level: int) -> Draft:
+def _compare(rng: random.Random, level: int) -> Content:
     """The larger or smaller of two close fractions, by cross products."""
     denominators = range(3, (13, 16, 24, 30, 50)[level - 1])
     first, second = _proper(rng, denominators), _proper(rng, denominators)
@@ -101,18 +99,12 @@ def _compare(rng: random.Random, level: int) -> Draft:
         f"{left} {sign} {right}",
         f"{first} {sign} {second}",
     )
-    wording, answer = rng.choice(
-        (
-            ("Which is larger, {} or {}?", max(first, second)),
-            ("Which is smaller, {} or {}?", min(first, second)),
-            ("Find the larger of {} and {}.", max(first, second)),
-            ("Find the smaller of {} and {}.", min(first, second)),
-        )
-    )
-    return Draft(wording.format(first, second), steps, str(answer))
+    wanted, answer = rng.choice((("larger", max(first, second)), ("smaller", min(first, second))))
+    slots: dict[str, Slot] = {"first": str(first), "second": str(second), "wanted": Clause(wanted, wanted)}
+    return Content("comparison", slots, steps, str(answer))
 
 
-def _reduce(rng: random.Random, level: int) -> Draft:
+def _reduce(rng: random.Random, level: int) -> Content:
     """Reduction to lowest terms: factor by factor, or by the gcd where the denominator has three digits or more."""
     value, factor = {1: (24, 6), 2: (24, 9), 3: (1500, 120), 4: (2000, 150), 5: (5000, 200)}[level]
     fraction, common = _proper(rng, range(3, value)), rng.randint(2, factor)
@@ -124,34 +116,32 @@ def _reduce(rng: random.Random, level: int) -> Draft:
         for number in (numerator, denominator):
             steps += [*exact_division(number, common), f"{number} / {common} = {number // common}"]
         steps.append(f"{numerator}/{denominator} = {fraction}")
-    wording = rng.choice(("Reduce {}/{} to lowest terms.", "Write {}/{} in lowest terms.", "Simplify {}/{}."))
-    return Draft(wording.format(numerator, denominator), tuple(steps), str(fraction))
+    slots: dict[str, Slot] = {"fraction": f"{numerator}/{denominator}", "numerator": numerator, "denominator": denominator}
+    return Content("reduction", slots, tuple(steps), str(fraction))
 
 
-def _part(rng: random.Random, level: int) -> Draft:
+def _part(rng: random.Random, level: int) -> Content:
     fraction = _proper(rng, range(2, 11 if level == 1 else 13))
     share = rng.randint(2, 80 if level == 1 else 99)
     whole, part = share * fraction.denominator, share * fraction.numerator
     steps = [*exact_division(whole, fraction.denominator), f"{whole} / {fraction.denominator} = {share}"]
     if fraction.numerator > 1:
         steps += worked_product(share, fraction.numerator)
-    wording = rng.choice(("What is {} of {}?", "How much is {} of {}?", "Find {} of {}."))
-    return Draft(wording.format(fraction, whole), tuple(steps), str(part))
+    return Content("part", {"fraction": str(fraction), "whole": whole}, tuple(steps), str(part))
 
 
-def _decimal(rng: random.Random, level: int) -> Draft:
+def _decimal(rng: random.Random, level: int) -> Content:
     places = 2 if level == 2 else 3
     over = 10**places
     numerator = 10
     while numerator % 10 == 0 or gcd(numerator, over) == 1:
         numerator = rng.randint(1, over - 1)
     decimal = f"0.{numerator:0{places}}"
-    wording = rng.choice(("Write {} as a fraction in lowest terms.", "Which fraction in lowest terms equals {}?"))
     steps = (f"{decimal} = {numerator}/{over}", *reduce_fraction(numerator, over))
-    return Draft(wording.format(decimal), steps, str(Fraction(numerator, over)))
+    return Content("decimal", {"decimal": decimal}, steps, str(Fraction(numerator, over)))
 
 
-FRACTIONS_BY_LEVEL: dict[int, tuple[LevelTemplate, ...]] = {
+FRACTIONS_BY_LEVEL: dict[int, tuple[ContentTemplate, ...]] = {
     1: (_sum, _product, _compare, _reduce, _part),
     2: (_sum, _sum, _product, _compare, _reduce, _part, _decimal),
     3: (_sum, _sum, _product, _compare, _reduce, _decimal),

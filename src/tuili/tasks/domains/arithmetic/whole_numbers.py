@@ -9,9 +9,8 @@ import random
 from dataclasses import dataclass
 
 from tuili.tasks.building.levels import Bounds, LevelSpec
-from tuili.tasks.building.wording import COMPUTE
 from tuili.tasks.building.working import long_division, multiplication
-from tuili.tasks.problem import Draft
+from tuili.tasks.content import Content, Slot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +85,7 @@ def number(rng: random.Random, digits: int) -> int:
     return rng.randint(max(2, 10 ** (digits - 1)), 10**digits - 1)
 
 
-def signed_sum(rng: random.Random, spec: ArithmeticLevel) -> Draft:
+def signed_sum(rng: random.Random, spec: ArithmeticLevel) -> Content:
     """A signed sum from left to right. From level 3 on its running total may be negative."""
     count = rng.randint(*spec.terms)
     total = number(rng, rng.randint(*spec.term_digits))
@@ -100,14 +99,15 @@ def signed_sum(rng: random.Random, spec: ArithmeticLevel) -> Draft:
         text += f" {sign} {term}"
         steps.append(f"{total} {sign} {term} = {result}")
         total = result
-    return Draft(rng.choice(COMPUTE).format(text), tuple(steps), str(total))
+    return Content("sum", {"expression": text}, tuple(steps), str(total))
 
 
-def product(rng: random.Random, spec: ArithmeticLevel) -> Draft:
+def product(rng: random.Random, spec: ArithmeticLevel) -> Content:
     """A product of two numbers."""
     left, right = (number(rng, digits) for digits in rng.sample(spec.factor_digits, 2))
     steps = tuple(multiplication_steps(left, right))
-    return Draft(rng.choice(COMPUTE).format(f"{left} * {right}"), steps, str(left * right))
+    slots: dict[str, Slot] = {"expression": f"{left} * {right}", "left": left, "right": right}
+    return Content("product", slots, steps, str(left * right))
 
 
 def multiplication_steps(left: int, right: int) -> list[str]:
@@ -115,14 +115,13 @@ def multiplication_steps(left: int, right: int) -> list[str]:
     return multiplication(left, right) or [f"{left} * {right} = {left * right}"]
 
 
-def division(rng: random.Random, spec: ArithmeticLevel) -> Draft:
+def division(rng: random.Random, spec: ArithmeticLevel) -> Content:
     """A quotient with its remainder."""
     dividend = number(rng, rng.randint(*spec.dividend_digits))
     divisor = number(rng, spec.divisor_digits)
     whole, remainder = divmod(dividend, divisor)
-    wording = rng.choice(("Divide {} by {}.", "What is {} divided by {}?")).format(dividend, divisor)
-    prompt = f"{wording} Answer like 12 remainder 3."
-    return Draft(prompt, tuple(division_steps(dividend, divisor)), f"{whole} remainder {remainder}")
+    slots = {"dividend": dividend, "divisor": divisor, "quotient": whole, "remainder": remainder}
+    return Content("division", slots, tuple(division_steps(dividend, divisor)), f"{whole} remainder {remainder}")
 
 
 def division_steps(dividend: int, divisor: int) -> list[str]:
