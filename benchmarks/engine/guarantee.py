@@ -109,7 +109,7 @@ def cases(levels: Sequence[int], per_cell: int, seed: int, split: Split) -> list
     """Problems of all domains in random order."""
     problems = unseen_problems(domain_names(), levels, per_cell, seed, split)
     random.Random(seed).shuffle(problems)
-    return [LabelledPrompt(problem.prompt, problem.answer) for problem in problems]
+    return [LabelledPrompt.of(problem) for problem in problems]
 
 
 def answered(

@@ -22,7 +22,7 @@ from tuili.data.records import (
 )
 from tuili.data.sources import FileSource
 from tuili.errors import RecordError
-from tuili.steps import Status, Turns
+from tuili.steps import Status, Turns, programs
 from tuili.tasks import Conversation, Split, converse, domain_names, generate, registry
 
 
@@ -266,7 +266,63 @@ def test_a_record_of_before_belongs_to_the_domain_of_today(tmp_path: Path) -> No
 
 def test_the_schema_names_every_field_and_what_is_required() -> None:
     schema = json.loads(json.dumps(record_schema()))
-    assert list(schema["properties"]) == ["input", "output", "domain", "level", "steps", "source", "id", "messages"]
+    assert list(schema["properties"]) == [
+        *("input", "output", "domain", "level", "steps", "source", "id", "messages", "specification"),
+    ]
     assert schema["required"] == ["input", "output"]
     assert schema["additionalProperties"] is False
     assert all(field["description"] for field in schema["properties"].values())
+
+
+DOUBLE = {"input": "Double n: f(4) = 8", "output": "def f(n):\n  return 2 * n"}
+CASES = {"function": "f", "examples": [{"arguments": [4], "value": 8}]}
+
+
+def test_a_program_is_an_answer_of_several_lines(tmp_path: Path) -> None:
+    path = write(tmp_path, json.dumps(DOUBLE | {"steps": ["2 * 4 = 8"], "specification": CASES | {"hidden": [[-3]]}}))
+    (record,) = read_records(path)
+    assert record.response == "<think>\n2 * 4 = 8\n</think>def f(n):\n  return 2 * n"
+    specification = record.program_specification
+    assert specification == programs.Specification("f", (programs.Case((4,), 8),), ((-3,),), reference=DOUBLE["output"])
+    assert programs.decide("def f(m):\n  return m + m", specification).right
+    assert not programs.decide("def f(m):\n  return m * m // 2", specification).right
+
+
+def test_a_specification_is_written_and_read_again(tmp_path: Path) -> None:
+    domain = [{"low": 0, "high": 3}, {"low": 0, "high": 2, "shortest": 0, "longest": 2}]
+    values = {"function": "f", "examples": [{"arguments": [4, [1, True]], "value": None}], "hidden": [[0, []]]}
+    program = "def f(a, b):\n  pass"
+    record = Record(input="q", output=program, specification=values | {"domain": domain}, source="s", id="1")
+    plain = Record(input="q", output="2", source="s", id="2")
+    path = tmp_path / "records.jsonl"
+    write_records(path, [record, plain])
+    assert list(read_records(path)) == [record, plain]
+    assert "specification" not in path.read_text().splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("specification", "message"),
+    [
+        ({"function": "f"}, "specification.examples"),
+        (CASES | {"function": "g"}, "there is no function g"),
+        (CASES | {"examples": [{"arguments": [4], "value": 9}]}, "f(4) = 9, not 8"),
+        (CASES | {"examples": [{"arguments": [4.5], "value": 9}]}, "specification.examples.0.arguments.0"),
+        (CASES | {"hidden": [["x"]]}, "specification.hidden.0.0"),
+        (CASES | {"domain": [{"low": 0, "high": 10**9}]}, "1 to 2000 inputs"),
+        (CASES | {"more": 1}, "unknown key 'specification.more'"),
+    ],
+)
+def test_a_wrong_specification_is_refused(tmp_path: Path, specification: dict[str, object], message: str) -> None:
+    path = write(tmp_path, json.dumps(DOUBLE | {"specification": specification}))
+    with pytest.raises(RecordError) as refusal:
+        list(read_records(path))
+    assert str(refusal.value).startswith(f"{path}:1: ")
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_hidden_inputs_without_a_value_are_found_by_a_check(tmp_path: Path) -> None:
+    faulty = {"input": "q", "output": "def f(n):\n  return 8 // (5 - n)", "specification": CASES | {"hidden": [[5]]}}
+    report = check_records(write(tmp_path, json.dumps(faulty)))
+    assert len(report.errors) == 1
+    assert "the reference has no value for (5,)" in report.errors[0]

@@ -120,7 +120,7 @@ def _generated_problems(
     source = f"{len(domains)} domains, levels {', '.join(map(str, levels))}, validation split, seed {seed}"
     if (wording, language) != ("first", "en"):
         source += f", {wording} wording in {language}"
-    return [LabelledPrompt(problem.prompt, problem.answer) for problem in problems], source
+    return [LabelledPrompt.of(problem) for problem in problems], source
 
 
 def _problems_of_file(path: Path, loaded: LoadedModel, seed: int) -> tuple[list[LabelledPrompt], str]:
@@ -132,6 +132,6 @@ def _problems_of_file(path: Path, loaded: LoadedModel, seed: int) -> tuple[list[
     problems = own_problems(path, loaded.tokenizer, loaded.model.config.max_position_embeddings)
     if any(problem.earlier for problem in problems):
         raise InputError(f"{path} has questions with earlier turns: promises are about questions without any")
-    prompts = [LabelledPrompt(problem.prompt, problem.answer) for problem in problems]
+    prompts = [LabelledPrompt.of(problem) for problem in problems]
     random.Random(seed).shuffle(prompts)
     return prompts, path.name

@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from tuili.errors import RecordError
+from tuili.data.specifications import ProgramSpecification
+from tuili.errors import InputError, RecordError
 from tuili.files import whole_file
 from tuili.steps import (
     END,
@@ -27,6 +28,7 @@ from tuili.steps import (
     Status,
     Turns,
     check_chain,
+    programs,
     read_turns,
     render_response,
     split_response,
@@ -69,6 +71,9 @@ class Record(BaseModel):
     messages: tuple[RecordMessage, ...] = Field(
         (), description="What was said before, where `input` is the last question of a conversation."
     )
+    specification: ProgramSpecification | None = Field(
+        None, description="Where `output` is a program: by which cases others are judged."
+    )
 
     @classmethod
     def of(cls, problem: Problem) -> Record:
@@ -93,6 +98,7 @@ class Record(BaseModel):
         problem: Problem,
         messages: tuple[RecordMessage, ...] = (),
     ) -> Record:
+        wanted = problem.specification if worked.answer == problem.answer else None
         try:
             return cls(
                 input=prompt,
@@ -103,6 +109,7 @@ class Record(BaseModel):
                 steps=worked.steps,
                 source=GENERATED_SOURCE,
                 id=name,
+                specification=ProgramSpecification.of(wanted) if wanted else None,
             )
         except ValidationError as error:
             raise RecordError(f"problem {name}: {_explain(error)}") from error
@@ -116,6 +123,13 @@ class Record(BaseModel):
     def response(self) -> str:
         """The whole response `<think>\\n…\\n</think>answer` that a model should give to `input`."""
         return self.output if self.output.startswith(THINK) else render_response(self.steps, self.output)
+
+    @property
+    def program_specification(self) -> programs.Specification | None:
+        """Which programs are right, where the answer is one, by which their values are told; None where it is not."""
+        if self.specification is None:
+            return None
+        return self.specification.with_reference(split_response(self.response).answer)
 
     @property
     def is_held_out(self) -> bool:
@@ -158,7 +172,29 @@ class Record(BaseModel):
             raise ValueError(f"output {self.output[:40]!r} has no answer after </think>")
         if not whole and (tuple(read.steps), read.answer) != (self.steps, self.output):
             raise ValueError("a step is one line, and neither steps nor answer hold <think>, </think> or <|end|>")
+        try:
+            specification = self.program_specification
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        if specification is not None:
+            self._check_examples(specification)
         return self
+
+    def _check_examples(self, specification: programs.Specification) -> None:
+        """Raises `ValueError` for an answer that is not right in the examples. The other cases take longer."""
+        examples = programs.Specification(specification.function, specification.examples)
+        verdict = programs.decide(specification.reference, examples)
+        if not verdict.right:
+            raise ValueError(f"the output is not right by its specification: {verdict.reason}")
+
+    @property
+    def program_fault(self) -> str:
+        """Why the answer is not right by its specification, in all of its cases; empty where it is."""
+        specification = self.program_specification
+        try:
+            return programs.decide(specification.reference, specification).reason if specification else ""
+        except InputError as error:
+            return str(error)
 
 
 def record_schema() -> dict[str, Any]:
@@ -237,6 +273,9 @@ def check_records(path: str | Path) -> RecordReport:
         except RecordError as error:
             report.errors.append(str(error))
             continue
+        if fault := record.program_fault:
+            report.errors.append(f"{path}:{number}: the output is not right by its specification: {fault}")
+            continue
         report.records[record.domain, record.level] += 1
         if (first := places.setdefault(record.id, number)) != number:
             report.repeated.append(f"{path}:{number}: id {record.id!r} is that of line {first}, too")
@@ -258,7 +297,7 @@ def write_records(path: str | Path, records: Iterable[Record]) -> int:
     count = 0
     with whole_file(Path(path)) as part, part.open("w", encoding="utf-8", newline="\n") as file:
         for record in records:
-            without = None if record.messages else {"messages"}
+            without = {name for name in ("messages", "specification") if not getattr(record, name)}
             file.write(json.dumps(record.model_dump(mode="json", exclude=without), ensure_ascii=False) + "\n")
             count += 1
     return count

@@ -29,8 +29,8 @@ class OwnProblem(Problem):
 def own_problems(file: Path, tokenizer: Tokenizer, context: int) -> list[Problem]:
     """The problems of a file, each with the facts that the checker reads in its prompt.
 
-    Raises `RecordError`, with file and line, for a line that is no record, and for a prompt that does not fit `context`
-    tokens.
+    Raises `RecordError`, with file and line, for a line that is no record, for a prompt that does not fit `context`
+    tokens, and for a program that is not right by its specification.
     """
     problems: list[Problem] = []
     for number, record in numbered_records(file):
@@ -40,11 +40,15 @@ def own_problems(file: Path, tokenizer: Tokenizer, context: int) -> list[Problem
             prompt_ids(tokenizer, question, context, before)
         except PromptError as error:
             raise RecordError(f"{file}:{number}: {error}") from error
+        if fault := record.program_fault:
+            raise RecordError(f"{file}:{number}: the output is not right by its specification: {fault}")
         response = split_response(record.response)
         facts = Context.from_prompt(question, before)
         place = (record.domain, record.level, 0, number)
         texts = prompt, tuple(response.steps), response.answer
-        problems.append(OwnProblem(*place, *texts, facts, earlier=earlier, name=record.id))
+        specification = record.program_specification
+        named = OwnProblem(*place, *texts, facts, earlier=earlier, specification=specification, name=record.id)
+        problems.append(named)
     return problems
 
 

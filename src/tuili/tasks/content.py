@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from tuili.errors import InputError
+from tuili.steps import programs
 
 
 class Language(StrEnum):
@@ -65,6 +66,7 @@ class Content:
     `kind` says which forms fit, `slots` are what they name. `steps` and `answer` are in the step language. A step may
     name the statements of a list by their labels, `P1` for the first: where a prompt shows no labels, the statement
     itself stands there. `names` are the words in slots, steps and answer for which each language has its own.
+    Where the answer is a program, `specification` says which programs are right.
     """
 
     kind: str
@@ -72,6 +74,7 @@ class Content:
     steps: tuple[str, ...]
     answer: str
     names: tuple[str, ...] = ()
+    specification: programs.Specification | None = None
 
     def __post_init__(self) -> None:
         """Raises `InputError` for an answer that is not a text or is blank."""

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from tuili.errors import InputError
-from tuili.steps import Context, Status, check_chain, read_turns
+from tuili.steps import Context, Status, check_chain, programs, read_turns
 from tuili.tasks.content import Language
 
 SEEDS_PER_SPLIT = 1_000_000_000
@@ -54,6 +54,7 @@ class Draft:
     """What a domain with a wording of its own returns from `sample`, in place of a `Content`.
 
     `facts` maps a label in the prompt (`P1`) to a statement, `program` a label (`L2`) to a line of a program.
+    `specification` says which programs are right, where the answer is one.
     """
 
     prompt: str
@@ -61,6 +62,7 @@ class Draft:
     answer: str
     facts: Mapping[str, str] = field(default_factory=dict)
     program: Mapping[str, str] = field(default_factory=dict)
+    specification: programs.Specification | None = None
 
     def __post_init__(self) -> None:
         """Raises `InputError` for a prompt or an answer that is not a text or is blank."""
@@ -92,6 +94,8 @@ class Problem:
     """The id of the form that puts it into words."""
     earlier: tuple[tuple[str, str], ...] = ()
     """Questions and answers before the prompt, where it is the last question of a conversation."""
+    specification: programs.Specification | None = field(default=None, repr=False)
+    """Which programs are right, where the answer is one."""
 
     @cached_property
     def context(self) -> Context:

@@ -26,7 +26,7 @@ from tuili.tasks.wordings.render import render
 PHASES: dict[int, tuple[str, ...]] = {
     1: ("propositional", "syllogism", "knights", "relations"),
     2: ("arithmetic", "equations", "number_theory", "word_problems", "calendar", "counting"),
-    3: ("geometry", "physics", "tracing", "composed"),
+    3: ("geometry", "physics", "tracing", "programming", "composed"),
 }
 BUILT_IN_DOMAINS = tuple(name for names in PHASES.values() for name in names)
 ENTRY_POINT_GROUP = "tuili.domains"
@@ -149,13 +149,15 @@ def generate(
             if not chooser.takes_own:
                 continue
             labelled = Context(dict(draft.facts), dict(draft.program))
-            return Problem(domain, level, seed, index, draft.prompt, draft.steps, draft.answer, labelled)
+            texts = draft.prompt, draft.steps, draft.answer
+            return Problem(domain, level, seed, index, *texts, labelled, specification=draft.specification)
         if (chosen := chooser.choose(draft.kind, name)) is None:
             continue
         worded = render(draft, chosen, chooser.language, random.Random(f"{name}/{chooser.language}/{chosen.id}"))
         labelled = Context(worded.facts, worded.program)
         texts = worded.prompt, worded.steps, worded.answer
-        return Problem(domain, level, seed, index, *texts, labelled, chooser.language, chosen.id)
+        where = chooser.language, chosen.id
+        return Problem(domain, level, seed, index, *texts, labelled, *where, specification=draft.specification)
     raise InputError(
         f"domain {domain!r}, level {level}: no {split} problem in {MAX_DRAWS} draws, vary the problems more"
     )

@@ -9,7 +9,7 @@ import re
 from fractions import Fraction
 
 from tuili.errors import InputError
-from tuili.steps import END, THINK, split_response, units
+from tuili.steps import END, THINK, programs, split_response, units
 from tuili.tasks.building.polynomials import Polynomial, read_polynomial, same_polynomial
 from tuili.tasks.problem import Problem
 
@@ -30,15 +30,21 @@ def score(problem: Problem, response: str) -> float:
     a value (`Reduce 15/40`, `How fast is that in m/s?`); otherwise the question could be copied as the answer. So
     whole numbers and decimals are compared by exact value, fractions must be in lowest terms, quantities must have a
     unit of the same size, a percentage must be a percentage, the sides of an equation must be the same polynomials, and
-    all else is compared as text with case ignored.
+    all else is compared as text with case ignored. Where a program is asked for, any that gives the right values is
+    right.
     """
-    return float(same_answer(problem.answer, _answer(response)))
+    return float(same_answer(problem.answer, _answer(response), problem.specification))
 
 
-def same_answer(expected: str, given: str) -> bool:
-    """Whether `given` is the same whole answer as `expected` under the rules of `score`."""
+def same_answer(expected: str, given: str, specification: programs.Specification | None = None) -> bool:
+    """Whether `given` is the same whole answer as `expected` under the rules of `score`.
+
+    `specification`: where the answer is a program, says which others are right, too.
+    """
     if expected == given:
         return True
+    if specification is not None:
+        return programs.decide(given, specification).right
     if law := _equation(expected):
         other = _equation(given)
         return other is not None and all(map(same_polynomial, law, other))

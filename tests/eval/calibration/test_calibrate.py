@@ -60,7 +60,7 @@ def nano() -> LoadedModel:
 def cases() -> list[LabelledPrompt]:
     domains = ("relations", "arithmetic", "tracing", "geometry")
     problems = unseen_problems(domains, [1, 3], 2, 5, Split.VALIDATION)
-    return [LabelledPrompt(problem.prompt, problem.answer) for problem in problems]
+    return [LabelledPrompt.of(problem) for problem in problems]
 
 
 def test_a_replay_is_what_the_engine_does(nano: LoadedModel, cases: list[LabelledPrompt]) -> None:

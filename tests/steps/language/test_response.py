@@ -20,6 +20,11 @@ def test_what_is_rendered_is_split_again(steps: list[str], answer: str) -> None:
     assert split_response(render_response(steps, answer)) == Response(tuple(steps), answer, complete=True)
 
 
+def test_an_answer_may_have_several_lines() -> None:
+    program = "def f(a):\n  if a:\n    return 1\n\n  return 2"
+    assert split_response(render_response(["1 + 1 = 2"], program)) == Response(("1 + 1 = 2",), program, complete=True)
+
+
 def test_the_format() -> None:
     assert render_response(["1 + 1 = 2", "2 * 2 = 4"], "4") == "<think>\n1 + 1 = 2\n2 * 2 = 4\n</think>4"
     assert render_response([], "4") == "<think>\n</think>4"

@@ -55,9 +55,9 @@ from tuili.eval.calibration.guarantee import (
 )
 from tuili.eval.parallel import Job, JobProgress, Progress, plan_workers, run_jobs
 from tuili.model import LoadedModel
-from tuili.steps import CHECKER_VERSION
+from tuili.steps import CHECKER_VERSION, programs
 from tuili.store import model_hash, verifier_hash
-from tuili.tasks import same_answer
+from tuili.tasks import Problem, same_answer
 
 UNREACHABLE_CONFIDENCE = float("inf")
 """A confidence that no answer has, so that every attempt is made."""
@@ -75,10 +75,16 @@ REJECTION_BOUND_DELTA = 0.01
 
 @dataclass(frozen=True)
 class LabelledPrompt:
-    """A prompt with its right answer."""
+    """A prompt with its right answer; where that is a program, `specification` says which others are right, too."""
 
     prompt: str
     answer: str
+    specification: programs.Specification | None = None
+
+    @classmethod
+    def of(cls, problem: Problem) -> LabelledPrompt:
+        """The prompt of a problem."""
+        return cls(problem.prompt, problem.answer, problem.specification)
 
 
 @dataclass(frozen=True)
@@ -194,12 +200,10 @@ def _collect(
         if ended := len(engine.step()):
             answered += ended
             progress(answered, len(prompts))
-    return [
-        attempt_history(ticket.state, one.answer, engine.verifies) for ticket, one in zip(tickets, prompts, strict=True)
-    ]
+    return [attempt_history(ticket.state, one, engine.verifies) for ticket, one in zip(tickets, prompts, strict=True)]
 
 
-def attempt_history(state: RequestState, expected: str, verifies: bool) -> AttemptHistory:
+def attempt_history(state: RequestState, expected: LabelledPrompt, verifies: bool) -> AttemptHistory:
     """The history of a request that made all its attempts; `verifies`: the verifier should have read them."""
     snapshots, first = [], state.attempts[0]
     for count in range(1, len(state.attempts) + 1):
@@ -209,7 +213,7 @@ def attempt_history(state: RequestState, expected: str, verifies: bool) -> Attem
             AttemptSnapshot(
                 sum(len(attempt.sequence.tokens) for attempt in attempts),
                 None if best.shortcoming or (verifies and verifier_missed_some(attempts)) else features(attempts),
-                same_answer(expected, best.response.answer),
+                same_answer(expected.answer, best.response.answer, expected.specification),
             )
         )
     rejected = has_wrong_step(first) if first.sequence.stop is StopReason.END else None

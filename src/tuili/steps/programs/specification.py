@@ -83,20 +83,20 @@ Inputs: TypeAlias = Integers | Lists
 class Specification:
     """What the function `function` shall do.
 
-    examples: what the prompt tells. hidden: what it does not tell. domain: for each parameter all values that are to
-    be tried as well, each with those of the others, where `reference`, a program that is right, gives the value.
-    Raises `InputError` if there is nothing to try, or too much, or a domain without a reference.
+    examples: what the prompt tells. hidden: inputs that it does not tell. domain: for each parameter all values that
+    are tried as well, each with those of the others. `reference`, a program that is right, gives the values of both.
+    Raises `InputError` if there is nothing to try, or too much, or a reference is missing.
     """
 
     function: str
     examples: tuple[Case, ...] = ()
-    hidden: tuple[Case, ...] = ()
+    hidden: tuple[tuple[Value, ...], ...] = ()
     domain: tuple[Inputs, ...] = ()
     reference: str = ""
 
     def __post_init__(self) -> None:
-        if bool(self.domain) != bool(self.reference):
-            raise InputError("a specification has a domain and a reference, or neither")
+        if (self.hidden or self.domain) and not self.reference:
+            raise InputError("hidden inputs and a domain need a reference: a program that is right")
         of_domain = prod(inputs.size for inputs in self.domain) if self.domain else 0
         tried = len(self.examples) + len(self.hidden) + of_domain
         if not 1 <= tried <= MAX_INPUTS:
@@ -105,14 +105,14 @@ class Specification:
     def cases(self, bounds: Bounds = DEFAULT_BOUNDS) -> Iterator[Case]:
         """Every case: examples, hidden ones, and those of the domain.
 
-        Raises `InputError` for a reference that gives no value, or takes more than `MAX_STEPS` over all inputs.
+        Raises `InputError` for a reference that cannot be read, gives no value, or takes more than `MAX_STEPS` in all.
         """
         yield from self.examples
-        yield from self.hidden
-        if not self.domain:
+        if not self.hidden and not self.domain:
             return
         runner = _Runner(parse_program(self.reference), self.function, bounds)
-        for arguments in product(*(list(inputs.values()) for inputs in self.domain)):
+        of_domain = product(*(list(inputs.values()) for inputs in self.domain)) if self.domain else ()
+        for arguments in chain(self.hidden, of_domain):
             value = runner.run(arguments)
             if isinstance(value, Fault):
                 raise InputError(f"the reference has no value for {shortened(arguments)}: {value}")

@@ -72,7 +72,7 @@ def _other_answers(problem: Problem, rng: random.Random) -> list[str]:
         return [opposite]
     if " are " in answer:
         answers = negations(answer)
-    elif ", " in answer:
+    elif ", " in answer and problem.specification is None:
         names = answer.split(", ")
         answers = [", ".join((*names[:i], names[i + 1], names[i], *names[i + 2 :])) for i in range(len(names) - 1)]
     elif places := list(NUMBER.finditer(answer)):

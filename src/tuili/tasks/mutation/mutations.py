@@ -72,7 +72,7 @@ class Mutant:
         for at, label in enumerate(self.labels):
             if label.status is Status.INVALID:
                 return at
-        is_right = same_answer(self.problem.answer, self.answer)
+        is_right = same_answer(self.problem.answer, self.answer, self.problem.specification)
         return None if is_right or self.undecided else len(self.steps)
 
     @property
