@@ -11,18 +11,15 @@ import re
 _DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _PLACES = {"十": 10, "百": 100, "千": 1000}
 _ALL = "零〇一二两三四五六七八九十百千万亿"
-_BELOW = "[一二两三四五六七八九十百千万]+(?:零[一二三四五六七八九十百千]+)*"
-
-_MEASURES = (
-    "千克|公斤|千米|公里|厘米|毫米|分米|平方|立方|毫升|小时|分钟|年前|年后|年内|天|秒|岁|倍|元(?![一二三]次|方程)|块|米|克|吨|升|斤"
+_MEASURE = re.compile(
+    "千克|公斤|千米|公里|厘米|毫米|分米|平方|立方|毫升|小时|分钟|年前|年后|年内|天(?!两头)|秒|岁|倍|元(?![一二三]次|方程)|块|米|克|吨|升|斤"
     "|个|只|条(?!件)|本|张|支|枝|棵|朵|辆|匹|件|把(?!手)|双|排|列|组|页|名|盒|箱|包|袋|瓶|杯|台|艘|架|间|层|颗|粒|枚|篮|筐|份|种|段(?!论)|盏|座"
-    "|位(?!置)|人(?![称行])|次(?!方|函|项|根|型|曲|多)|根|面(?!体|形)|年(?!级)|周(?!长)|头(?!蛇)"
+    "|位(?!置|一体)|人(?![称行转])|次(?!方|元|函|项|根|型|曲|多)|根|年(?!级)|周(?!长)|头(?=[牛猪羊驴鹿象奶黄水大小])"
 )
-_NUMERAL = re.compile(rf"[{_ALL}]+(?:分之[{_ALL}]+)?")
-_MEASURE = re.compile(_MEASURES)
-_NOT_BEFORE = re.compile(r"[几多来余半数]|月|假期|黄金周|长假|分之|点|号|日|成(?!本)|[个]?半")
-_NOT_BEFORE_LONG = re.compile(r"[几多来余数]|假期|黄金周|长假|分之|成(?!本)|[个]半")
-_NOT_AFTER = "第期拜周初几数好近约又点负张李王赵孙陈刘杨老小阿统唯万其"
+_NUMERAL = re.compile(rf"(?:(?<!正)负)?[{_ALL}]+(?:分之[{_ALL}]+)?")
+_NOT_BEFORE = re.compile(r"[几多来余半数]|月|假期|黄金周|长假|分之|点|号|日|成(?!本)|个?半")
+_NOT_BEFORE_LONG = re.compile(r"[几多来余数]|假期|黄金周|长假|分之|成(?!本)|个半")
+_NOT_AFTER = "第期拜周初几数好近约又点双番张李王赵孙陈刘杨老小阿统唯万其"
 _OPERATOR = "(?:加上|减去|乘以|除以|等于|加|减|乘|[-+*/=×÷])"
 _OPERAND_BEFORE = re.compile(rf"[{_ALL}0-9A-Za-z)] ?{_OPERATOR} ?\Z")
 _OPERAND_AFTER = re.compile(rf" ?{_OPERATOR} ?[-(]*[{_ALL}0-9xyzn]")
@@ -39,6 +36,9 @@ def _read(match: re.Match[str]) -> str:
     before = text[max(0, match.start() - _REACH) : match.start()]
     if before[-1:] and (before[-1] in _NOT_AFTER or before[-1] in ".0123456789"):
         return written
+    if written[0] == "负":
+        value = _value(written[1:])
+        return written if value is None or _NOT_BEFORE_LONG.match(text, match.end()) else f"-{value}"
     lower, parts, upper = written.partition("分之")
     if parts:
         return _fraction(lower, upper, text[match.end() : match.end() + 1]) or written

@@ -14,6 +14,12 @@ _SPACES = re.compile(
     r"(?<![0-9.,A-Za-z_])(?:(?<=[+*/=] )|(?<= - ))[1-9][0-9]{0,2}(?: [0-9]{3})+(?![0-9A-Za-z_]|[.,:/-][0-9]| [0-9])"
     r"|(?<![0-9.,:/A-Za-z_-])(?<![0-9] )[1-9][0-9]{0,2}(?: [0-9]{3})+(?= [-+*/=] ?[0-9])"
 )
+_TAKES_TWO = re.compile(
+    r"\b(?:sum|add|gcd|lcm|divisor|factor|multiple|difference|product|compare|between|larger|smaller|greater|largest"
+    r"|smallest|max|min|which)\b|公约数|公因数|公倍数|[之的][和差积]|比较|最[大小]|哪个",
+    re.IGNORECASE,
+)
+_TWO = re.compile(r" (?:and|or|by|from|to|than|minus|plus|times) |[和与跟到、]|, |[-+*/=]")
 _LISTED = re.compile(
     r"\b(?:sort|order|arrange|lists?|numbers|values|data|sets?|sequence|mean|median|average|mode|pins?|codes?)\b"
     r"|[排数]列|排序|平均|中位|众数|从[大小]到|这些|各数",
@@ -34,7 +40,7 @@ def join_digit_groups(text: str) -> str:
 
 
 def _join(line: str) -> str:
-    if _LISTED.search(line):
+    if _LISTED.search(line) or (_TAKES_TWO.search(line) and not _TWO.search(line)):
         return line
     depths = _depths(line)
     line = _COMMAS.sub(lambda number: number[0] if depths[number.start()] else number[0].replace(",", ""), line)

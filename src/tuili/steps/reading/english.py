@@ -32,7 +32,8 @@ _NOT_BEFORE = re.compile(
 )
 """What gives a number before it another meaning: `three quarters`, `five or six`."""
 _NOT_AFTER = re.compile(
-    r"(?i:\b(?:point|past|to|till|or|number|no\.?|and a|nearly|almost|about|around|some|few|several|many|hundreds?"
+    r"(?i:\b(?:(?:one|two) (?:and|or|by|in|to)|high|point|past|to|till|or|number|no\.?|and a"
+    r"|nearly|almost|about|around|some|few|several|many|hundreds?"
     r"|dozens?|all|both|these|those|other|thousands?|millions?|formula|route|top|big|chapter|catch|[0-9][0-9.,]*)) $"
 )
 _JOINS = re.compile(r"(?i:\b(?:of|between|add|adding|multiply|subtract|sum|both|numbers|from|for)) $")

@@ -26,8 +26,10 @@ _SUSPECT = re.compile(
     r"(?:(?<![-0-9/(])|(?<=[0-9])(?:[-+,(<>/]|:[A-Za-z(-]| (?:[0-9]|M[Oo][Dd]))|(?<=[A-Za-z]\()|(?<=\)-)|(?<=\)/))"
 )
 """What every text has in which anything but number words is to be read."""
-_LEFT_ALONE = re.compile(r"(```.*?```|`[^`\n]*`|(?<![A-Za-z0-9_])L[0-9]+[ \t]*:[^\n]*)", re.DOTALL)
-"""Code, and lines of a program."""
+_LEFT_ALONE = re.compile(
+    r"(```.*?```|`[^`\n]*`|(?<![A-Za-z0-9_])L[0-9]+[ \t]*:[^\n]*|(?<![a-z])[a-z]{2,8}://\S+)", re.DOTALL
+)
+"""Code, lines of a program, and addresses."""
 _ENDS_WITH_SPACE = re.compile(r"(?<=[,.;?!]) {2,}|(?<=[,.;?!]) +(?=[”’」』)\]}]|\n|\Z)")
 
 

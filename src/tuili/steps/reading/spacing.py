@@ -23,14 +23,19 @@ _LABEL = re.compile(r"(?:\A|(?<=\n))([A-Z][0-9]{1,3}):(?=[A-Za-z0-9(-])(?![A-Z][
 _PRODUCT = re.compile(
     r"(?<![0-9A-Za-z_./^)\]])(?<!\^-)(?<!/ )([0-9]+)"
     r"(?=\((?:-?[0-9]*[A-Za-z]|[0-9]+) ?[+-] ?(?:[0-9]*[A-Za-z]|[0-9]+)\))"
-    r"(?=\([^()]*[A-Za-z])(?=\([^()]*[0-9])(?!\([^()]*\)[0-9A-Za-z^(])"
+    r"(?=\([^()]*[A-Za-z+])(?=\([^()]*[0-9])(?!\([^()]*\)[0-9A-Za-z^(])"
 )
-"""A number before a sum with an unknown in brackets: `4(n - 7)`."""
+"""A number before a sum, or a difference with an unknown, in brackets: `4(n - 7)`."""
 _MOD = re.compile(r"(?<=[0-9)] )(?:MOD|Mod)(?= [0-9(])")
 _TIGHT = re.compile(r"[0-9A-Za-z)\]!%][-+*/=<>]|[-+*/=<>][0-9A-Za-z(\[{]|[0-9A-Za-z)\]],[^\s]")
 """An operator or comma without a space, as in all that gets spaces."""
 _POSTFIX = ("!", "%")
 _OPENING = ("(", "[", "{")
+_LIST = re.compile(r"([=<>] ?-?[0-9A-Za-z./^]{1,20}),(?=[A-Za-z][0-9]{0,3} ?(?:[=<>]|: ))")
+"""Statements with a comma between them: `x=3,y=4`."""
+_NUMBER = re.compile(r"(?<![A-Za-z0-9_^])(?<!\^-)[0-9]")
+"""A number of its own, as in a formula, but not in a unit or a name: `m/s^2`, `B12+C`."""
+_DATE = re.compile(r"(?<![0-9])[0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}(?![0-9])")
 _GROUPED = re.compile(r"(?<![0-9])[0-9]{1,3},[0-9]{3}(?![0-9])")
 _ASKED = re.compile(
     r"(?i:\b(?:what is|what's|how much is|calculate|compute|evaluate|work out|find)|计算|求|算) *:? *\Z"
@@ -48,7 +53,7 @@ def lower_functions(text: str) -> str:
 
 def space_formulas(text: str) -> str:
     """The text with one space on each side of the operators of its formulas."""
-    text = _PRODUCT.sub(r"\1 * ", _LABEL.sub(r"\1: ", text))
+    text = _PRODUCT.sub(r"\1 * ", _LIST.sub(r"\1, ", _LABEL.sub(r"\1: ", text)))
     if not _TIGHT.search(text) or len(_TIGHT.findall(text)) > MAX_FORMULAS:
         return text
     return "\n".join(_space_line(line) if _TIGHT.search(line) else line for line in text.split("\n"))
@@ -103,13 +108,13 @@ def _written(tokens: list[Token]) -> str:
 def _is_certain(formula: Formula) -> bool:
     """Whether a text is a formula and nothing else: `3+4`, `x=5`, but not `3-5`, `1/2/3`, `a/b`, `[1,234]`."""
     text, operators = formula.text, formula.operators
-    if _GROUPED.search(text):
+    if _GROUPED.search(text) or _DATE.search(text):
         return False
-    has_digit = any(map(str.isdigit, re.sub(r"\^-?[0-9]+", "", text)))  # a unit has no others: `m/s^2`
+    has_number = bool(_NUMBER.search(text))
     relations = operators & (grammar.RELATIONS | {"->", "<->"})
     if formula.open_end or relations:
-        return has_digit or operators != {"="} or bool(re.search(r"(?<!\w)[A-Za-z](?!\w)", text))
-    if not has_digit:
+        return has_number or operators != {"="} or bool(re.search(r"(?<!\w)[A-Za-z](?!\w)", text))
+    if not has_number:
         return False
     if operators & {"+", "*", "^", "mod", "div"} or formula.calls or formula.is_nested:
         return True

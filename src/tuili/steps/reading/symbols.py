@@ -32,7 +32,7 @@ _BETWEEN = re.compile(
 )
 """An operator with something on both sides, but no division by `3/4` or `2x`, of which the end is not clear."""
 _NOT = re.compile(r"¬ *(?=[A-Za-z(¬])")
-_MINUS = re.compile(r"(?:(?<=[0-9A-Za-z)\]!%²³])( *)−( *)|−)(?=[0-9A-Za-z(√. ])")
+_MINUS = re.compile(r"(?:(?<=[0-9A-Za-z)\]!%²³])( *)−( *)|−)(?=[0-9A-Za-z(√. −])")
 _DATE = re.compile(r"[0-9]{4}−[0-9]{2}−[0-9]{2}")
 _DOT = re.compile(r"([0-9)]|(?<![A-Za-z])[A-Za-z]+) ?[·∙] ?(?=([0-9(]|[A-Za-z]+(?![A-Za-z])))")
 _POWER = re.compile(r"([0-9)]|(?<![A-Za-z])[A-Za-z]+)(⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)(?![0-9A-Za-z(⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁽⁺ⁿ])")
