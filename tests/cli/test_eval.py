@@ -10,6 +10,7 @@ from tests.eval.scripted import Oracle
 from tuili.cli.app import main
 from tuili.engine import Generation, Runtime
 from tuili.eval import evaluation, read_figures, wilson_interval
+from tuili.steps import Turns
 from tuili.tasks import unseen_problems
 
 DOMAINS = ["arithmetic", "knights"]
@@ -75,6 +76,19 @@ def test_a_full_evaluation_of_a_real_model_compares_depths_and_measures_experts(
     assert [len(row) for row in experts["knock_out"]] == [4, 4]
 
 
+def test_conversations_of_a_real_model_stand_beside_single_questions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, model = tmp_path / "report.json", save_tiny(tmp_path / "model", max_position_embeddings=512)
+    options = ["--domains", "arithmetic", "--levels", "1", "--per-cell", "2", "--conversations", "--json", str(path)]
+    assert main(["eval", str(model), *options]) == 0
+    section = json.loads(path.read_text())["conversations"]
+    assert [row["ingredient"] for row in section["ingredients"]][:3] == ["courtesy", "system", "turns"]
+    printed = capsys.readouterr().out
+    assert "in a conversation" in printed
+    assert "the model learnt single questions" in printed
+
+
 @pytest.mark.parametrize(
     ("options", "runtime"),
     [((), "torch, fp32"), (("--numbers", "bf16"), "torch, bf16"), (("--numbers", "int8"), "torch, int8")],
@@ -98,8 +112,9 @@ def test_a_file_is_scored_strictly_and_by_the_last_number(
     class Script:
         exit_threshold, runtime = 0.9, Runtime()
 
-        def generate(self, prompts: Sequence[str], progress: object) -> list[Generation]:
-            texts = [f"<think>\n1 = 1\n{'' if written[p] is None else f'</think>{written[p]}'}" for p in prompts]
+        def generate(self, asked: Sequence[Turns], progress: object) -> list[Generation]:
+            answers = [written[turns.prompt] for turns in asked]
+            texts = [f"<think>\n1 = 1\n{'' if answer is None else f'</think>{answer}'}" for answer in answers]
             spent = {"prefill": 0.0, "decode": 0.0}
             return [Generation(text, [9], [3], "end", spent) for text in texts]
 
@@ -155,6 +170,7 @@ def test_a_bad_line_of_a_file_is_named(
         (["--data", "x", "--levels", "1"], "--data brings its own problems"),
         (["--data", "x", "--full"], "leave them out with --data"),
         (["--data", "x", "--card"], "leave them out with --data"),
+        (["--data", "x", "--conversations"], "leave them out with --data"),
         (["--levels", "1,x"], "--levels"),
         (["--levels", "1,1"], "--levels"),
         (["--levels", "9"], "level 9"),

@@ -50,6 +50,9 @@ def run(
     numbers: NumbersOption = "auto",
     cache: CacheOption = "auto",
     full: Annotated[bool, typer.Option("--full", help="Compare depths and measure experts as well.")] = False,
+    conversations: Annotated[
+        bool, typer.Option("--conversations", help="Ask the same problems in conversations, too.")
+    ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the report here.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write the page here.")] = None,
     card: Annotated[bool, typer.Option("--card", help="Write report and model card into the folder.")] = False,
@@ -63,14 +66,16 @@ def run(
     check_wording(wording, language)
     chosen_levels, chosen_domains = parse_levels(levels), parse_domains(domains)
     if data is not None:
-        if full or card:
-            raise InputError("--full and --card are for problems that no training sees: leave them out with --data")
+        if full or card or conversations:
+            raise InputError(
+                "--full, --conversations and --card are for problems that no training sees: leave them out with --data"
+            )
         if (domains, levels, per_cell, seed, wording, language) != ("all", "1,2", 200, 0, "first", "en"):
             options = "--domains, --levels, --per-cell, --seed, --wording and --language"
             raise InputError(f"--data brings its own problems: leave {options} out")
         check_data(data)
     find_model(model)
-    from tuili.cli.show import show_cells, show_scores
+    from tuili.cli.show import show_cells, show_conversations, show_scores
     from tuili.eval import EVAL_FILE, EvalSettings, evaluate, write_card, write_html, write_json
     from tuili.files import check_file_place, is_special
     from tuili.train import RUN_FILE, read_log
@@ -85,6 +90,7 @@ def run(
         depth=layers,
         threshold=threshold,
         full=full,
+        conversations=conversations,
         data=data,
         runner=runner,
         numbers=numbers,
@@ -103,6 +109,8 @@ def run(
         report = {"model": model, **evaluate(loaded, settings, progress)}
     console = result_console()
     show_cells(console, report)
+    if conversations:
+        show_conversations(console, report["conversations"])
     if data is not None:
         show_scores(console, report)
     if json_file:

@@ -107,6 +107,25 @@ def show_scores(console: Console, report: Mapping[str, Any]) -> None:
     console.print(f"{report['unparseable']} of {report['problems']} responses without an answer", soft_wrap=True)
 
 
+def show_conversations(console: Console, section: Mapping[str, Any]) -> None:
+    """Print the accuracy in conversations beside that of the same questions asked alone."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("in a conversation", "n", "right", "alone", "difference"):
+        table.add_column(heading, no_wrap=True)
+    for row in section["ingredients"]:
+        low, high = (100 * points for points in row["difference_ci95"])
+        difference = f"{100 * row['difference']:+.1f} points ({low:+.1f} to {high:+.1f})"
+        shown = (f"{row['accuracy']:.3f}", f"{row['alone']:.3f}", difference)
+        table.add_row(row["ingredient"].replace("_", " "), str(row["n"]), *shown)
+    console.print(table)
+    if section["left_out"]:
+        console.print(f"{section['left_out']} conversations did not fit the model's context", soft_wrap=True)
+    if section["reads"] == "single":
+        console.print("the model learnt single questions: a server gives it the last one alone", soft_wrap=True)
+
+
 def _cells_table(report: Mapping[str, Any], intervals: bool) -> Table:
     from rich.table import Table
 

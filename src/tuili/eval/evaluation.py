@@ -16,6 +16,7 @@ import torch
 
 from tuili.engine import CacheNumbers, Decoder, Depth, Numbers, RunnerName, load_decoder
 from tuili.errors import InputError
+from tuili.eval.conversations import Compared, answer_conversations, conversation_section
 from tuili.eval.depth import depth_point, depth_trends
 from tuili.eval.experts import ExpertReport, measure_experts
 from tuili.eval.own import file_hash, own_problems
@@ -35,7 +36,8 @@ class EvalSettings:
     """What to measure: `per_cell` problems of each domain and level of the test set number `seed`, in the
     forms of a `wording` in a `language`.
 
-    `depths` adds the comparison of depths, `full` that and the expert tables. `threshold` is the probability at which
+    `depths` adds the comparison of depths, `full` that and the expert tables, `conversations` the same problems in
+    conversations. `threshold` is the probability at which
     a token exits where `depth` is `auto`; None for the model's own. With `data`, a file of records, its problems are
     measured instead, and those settings count for nothing. `runner`, `numbers` and `cache`
     are those of `tuili.engine.load_runner`; the expert tables are of torch's runner. Raises `InputError` for settings
@@ -52,6 +54,7 @@ class EvalSettings:
     threshold: float | None = None
     depths: bool = False
     full: bool = False
+    conversations: bool = False
     data: Path | None = None
     runner: RunnerName = "auto"
     numbers: Numbers = "auto"
@@ -64,6 +67,8 @@ class EvalSettings:
     def __post_init__(self) -> None:
         if self.data is not None and self.full:
             raise InputError("full measures experts on generated problems: leave it out with a file of your own")
+        if self.data is not None and self.conversations:
+            raise InputError("conversations are made from generated problems: leave them out with a file of your own")
         if self.data is None and not (self.domains and self.levels):
             raise InputError("nothing to evaluate: name at least one domain and one level")
         if self.per_cell < 1:
@@ -87,6 +92,8 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
     jobs: dict[str, Job] = {f"depth {depth}": partial(_answer_at_depth, settings, depth) for depth in depths}
     if settings.full:
         jobs = {"experts": partial(_measure_experts, settings)} | dict(reversed(jobs.items()))  # the longest jobs first
+    if settings.conversations:
+        jobs = {"conversations": partial(_answer_conversations, settings)} | jobs
     workers = plan_workers(loaded, len(jobs))
     results = run_jobs(loaded, jobs, progress, workers)
 
@@ -105,6 +112,9 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
             depth_trends(responses) if automatic else [],
         ),
     }
+    if settings.conversations:
+        compared, left_out = results["conversations"]
+        document["conversations"] = conversation_section(compared, left_out, loaded.model.config.conversation)
     return document | ({"experts": report.expert_section(results["experts"])} if settings.full else {})
 
 
@@ -151,6 +161,13 @@ def _answer_at_depth(settings: EvalSettings, depth: Depth, loaded: LoadedModel, 
     problems, started = _problems(settings, loaded), time.perf_counter()
     responses = answer_problems(_decoder(loaded, settings, depth), problems, progress)
     return DepthRun(responses, time.perf_counter() - started)
+
+
+def _answer_conversations(
+    settings: EvalSettings, loaded: LoadedModel, progress: JobProgress
+) -> tuple[list[Compared], int]:
+    decoder = _decoder(loaded, settings, settings.depth)
+    return answer_conversations(decoder, _problems(settings, loaded), settings.wording, progress)
 
 
 def _measure_experts(settings: EvalSettings, loaded: LoadedModel, progress: JobProgress) -> ExpertReport:
