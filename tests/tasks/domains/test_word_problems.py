@@ -7,9 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from statistics import mean
 
+import pytest
 import reasoning_gym
 
 from tests.tasks.twin import problems, shown
+from tests.tasks.wordings.reading_back import ReadClause, ReadSlot
+from tests.tasks.wordings.story_reading import read_story
+from tuili.tasks import LEVELS, Language, in_every_form
 from tuili.tasks.building.working import exact_division, grid_multiplication
 from tuili.tasks.domains.word_problems import OPERATIONS_BY_LEVEL
 
@@ -121,6 +125,117 @@ def read(prompt: str) -> Fraction:
 def test_the_answers_are_those_of_the_reader() -> None:
     for problem in problems("word_problems", 250):
         assert shown(read(problem.prompt)) == problem.answer, problem.prompt
+
+
+NUMBERS = "age change count each factor friends hours later money needed number packs percent price rate size years"
+NAME = r"(?:[A-Z][a-z]+|小\w)"
+TEXTS = dict.fromkeys(NUMBERS.split(), r"\d+") | {"name": NAME, "whom": NAME, "other": NAME}
+"""What stands in the slots of these names."""
+CLAUSES: Mapping[str, Callable[[Fraction, Mapping[str, Fraction]], Fraction]] = {
+    "buy": lambda count, n: count + n["change"],
+    "find": lambda count, n: count + n["change"],
+    "give": lambda count, n: count - n["change"],
+    "lose": lambda count, n: count - n["change"],
+    "packs": lambda count, n: count + n["packs"] * n["each"],
+    "half": lambda count, _: count / 2,
+    "double": lambda count, _: count * 2,
+    "percent": lambda count, n: count * (100 - n["percent"]) / 100,
+    "share": lambda count, n: count / n["friends"],
+}
+RELATIONS: Mapping[str, Callable[[Fraction, Mapping[str, Fraction]], Fraction]] = {
+    "more": lambda base, n: base + n["change"],
+    "fewer": lambda base, n: base - n["change"],
+    "older": lambda base, n: base + n["years"],
+    "younger": lambda base, n: base - n["years"],
+    "twice": lambda base, _: base * 2,
+    "twice_as_old": lambda base, _: base * 2,
+    "times": lambda base, n: base * n["factor"],
+    "half_of": lambda base, _: base / 2,
+}
+"""What clauses say, by their kinds, whatever their words."""
+
+
+def amounts(slots: Mapping[str, ReadSlot]) -> dict[str, Fraction]:
+    return {name: Fraction(text) for name, text in slots.items() if isinstance(text, str) and text.isdigit()}
+
+
+def by_kind(story: Sequence[ReadClause], *kinds: str) -> list[dict[str, Fraction]]:
+    return [amounts(clause.slots) for clause in story if clause.kind in kinds]
+
+
+def happened(story: Sequence[ReadClause], count: Fraction) -> Fraction:
+    for clause in story:
+        if clause.kind in CLAUSES:
+            count = CLAUSES[clause.kind](count, amounts(clause.slots))
+    return count
+
+
+def related(story: Sequence[ReadClause]) -> dict[ReadSlot, Fraction]:
+    """What each person has, from clauses in any order: those that lean on an unknown person wait."""
+    known: dict[ReadSlot, Fraction] = {}
+    waiting = [clause for clause in story if clause.kind in ("has", "aged", *RELATIONS)]
+    while waiting:
+        clause = waiting.pop(0)
+        numbers_ = amounts(clause.slots)
+        if clause.kind in ("has", "aged"):
+            known[str(clause.slots["name"])] = numbers_.get("count", numbers_.get("age", Fraction()))
+        elif str(clause.slots["whom"]) in known:
+            known[str(clause.slots["name"])] = RELATIONS[clause.kind](known[str(clause.slots["whom"])], numbers_)
+        else:
+            waiting.append(clause)
+    return known
+
+
+def price(story: Sequence[ReadClause]) -> Fraction:
+    (buys,) = [clause for clause in story if clause.kind == "buys"]
+    items = buys.slots["items"]
+    assert isinstance(items, list)
+    bought = by_kind([item for item in items if isinstance(item, ReadClause)], "item")
+    pay = sum((item["count"] * item["price"] for item in bought), Fraction())
+    for clause in by_kind(story, "reduced"):
+        pay *= (100 - clause["percent"]) / 100
+    return pay
+
+
+def answered(slots: Mapping[str, ReadSlot]) -> Fraction:
+    """The answer from the clauses that a prompt was read back into."""
+    story, question = slots["story"], slots["question"]
+    assert isinstance(story, list)
+    assert isinstance(question, ReadClause)
+    told = [clause for clause in story if isinstance(clause, ReadClause)]
+    made = sum((n["rate"] * n["hours"] for n in by_kind(told, "makes")), Fraction())
+    match question.kind:
+        case "has_now" | "each_gets":
+            return happened(told, by_kind(told, "has")[0]["count"])
+        case "had_first":
+            (now,) = by_kind(told, "now")
+            (start,) = [n for n in range(1000) if happened(told, Fraction(n)) == now["count"]]
+            return Fraction(start)
+        case "has_asked":
+            return related(told)[str(question.slots["name"])]
+        case "together":
+            return sum(related(told).values(), Fraction())
+        case "missing":
+            return by_kind(told, "need")[0]["needed"] - sum(related(told).values(), Fraction())
+        case "age_later":
+            return related(told)[str(question.slots["name"])] + amounts(question.slots)["later"]
+        case "cost":
+            return price(told)
+        case "change":
+            return by_kind(told, "pays")[0]["money"] - price(told)
+        case "made":
+            return made
+        case "filled":
+            return made / by_kind(told, "packed")[0]["size"]
+    assert question.kind == "earned", question
+    return made / by_kind(told, "packed")[0]["size"] * by_kind(told, "sold")[0]["price"]
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_the_answers_are_those_of_the_reader_in_every_wording(language: Language) -> None:
+    for level in LEVELS:
+        for problem in in_every_form("word_problems", level, level, language=language):
+            assert shown(answered(read_story(problem, TEXTS))) == problem.answer, (problem.id, problem.prompt)
 
 
 def calculations(steps: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 
 from tests.tasks.wordings.reading_back import read_back
+from tests.tasks.wordings.story_reading import read_story
 from tuili.errors import InputError
 from tuili.steps import Context, Status, check_chain
 from tuili.tasks import Content, Language, Problem, Wording, domain_names, generate, in_every_form
@@ -23,6 +24,9 @@ LEAST = {
 }
 WORDED = tuple(name for name in domain_names()[:16] if forms_of(name, Language.EN, Wording.UNSEEN))
 """The domains that have forms; the others still write their prompts themselves."""
+
+STORIES = ("word_problems", "calendar", "counting")
+"""The domains whose sentences have several phrases each."""
 
 every_domain = pytest.mark.parametrize("name", WORDED)
 every_language = pytest.mark.parametrize("language", list(Language))
@@ -66,7 +70,7 @@ def test_a_problem_in_any_form_has_valid_steps_and_the_context_that_its_prompt_g
 @every_domain
 def test_every_prompt_can_be_read_back(name: str, language: Language) -> None:
     for problem in problems(name, language):
-        assert read_back(problem), problem.id
+        assert (read_story if name in STORIES else read_back)(problem), problem.id
 
 
 def grams(form: Form, language: Language) -> list[frozenset[tuple[str, ...]]]:

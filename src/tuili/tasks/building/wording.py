@@ -5,7 +5,9 @@ Whole sentences are left to each domain, and the words in them to `words`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from tuili.tasks.content import Clause, Clauses, Slot
 
 COMPUTE = ("Compute {}.", "What is {}?", "Work out {}.", "Calculate {}.")
 """Ways to ask for the value of an expression."""
@@ -30,3 +32,22 @@ def conjoin(words: Sequence[str]) -> str:
 def yes_no(truth: bool) -> str:
     """The canonical answer to a yes/no question."""
     return "yes" if truth else "no"
+
+
+def names_in(slots: Mapping[str, Slot]) -> tuple[str, ...]:
+    """The texts among slots and in their clauses, each one once: for contents whose texts are all names."""
+    return tuple(dict.fromkeys(_texts(slots)))
+
+
+def _texts(slots: Mapping[str, Slot]) -> Iterator[str]:
+    for slot in slots.values():
+        match slot:
+            case str():
+                yield slot
+            case Clause():
+                yield from _texts(slot.slots)
+            case Clauses():
+                for clause in slot.items:
+                    if clause.formal:
+                        yield clause.formal
+                    yield from _texts(clause.slots)

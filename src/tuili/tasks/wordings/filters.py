@@ -118,5 +118,5 @@ GLOSSED = "glossed"
 LABELLING = (LABELLED, INLINE, GLOSSED)
 """The filters that show labels."""
 SHUFFLED = "shuffled"
-"""The filter that puts clauses without an order into a random one."""
+"""The filter that puts clauses into a random order, unless they are ordered."""
 FILTERS = frozenset({*TEXT_FILTERS, *LIST_FILTERS, *LABELLING, SHUFFLED})

@@ -102,11 +102,12 @@ class _Renderer:
         items: Sequence[Clause] = clauses.items
         *before, last = part.filters or ("",)
         for name in before:
-            if name != SHUFFLED or clauses.ordered:
+            if name != SHUFFLED:
                 raise InputError(
                     f"{self._form.place}: the filter {name!r} cannot stand before another in {part.name!r}"
                 )
-            items = self._rng.sample(items, len(items))
+            if not clauses.ordered:
+                items = self._rng.sample(items, len(items))
         if last in LABELLING:
             return self._labelled(items, clauses, style, last)
         if last not in LIST_FILTERS:
@@ -131,8 +132,8 @@ class _Renderer:
         return (", " if how == INLINE else "\n").join(lines)
 
     def _clause(self, clause: Clause, style: str) -> str:
-        """The clause in the phrase of a style, or its formal text where no style is asked for."""
-        if not style:
+        """The clause in the phrase of a style, or its formal text where no style is asked for or it has no kind."""
+        if not style or not clause.kind:
             return self._translate(clause.formal)
         phrase = self._form.phrases.get(style, {}).get(clause.kind)
         if phrase is None:
