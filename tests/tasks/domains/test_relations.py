@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from itertools import product
 
 from tests.tasks.twin import problems
-from tuili.tasks import Problem
+from tests.tasks.wordings.reading_back import ReadSlot, form_of, read_back
+from tuili.tasks import Language, Problem, in_every_form
 from tuili.tasks.domains.relations import ORDERS, Fact, follow_facts
+from tuili.tasks.wordings.language import lexicon
 
 Pair = tuple[str, str]
 
@@ -86,7 +88,6 @@ def test_a_blind_alley_is_walked_before_the_way_out():
     }
     assert follow_facts(given, "Ann", ">", "Cid") == (
         [
-            "Ann > Bob",
             "Ann > Bob, Bob > Eve => Ann > Eve",
             "Ann > Eve, Eve = Fay => Ann > Fay",
             "Ann > Bob, Cid < Bob => Ann > Cid",
@@ -94,3 +95,53 @@ def test_a_blind_alley_is_walked_before_the_way_out():
         True,
     )
     assert follow_facts(given, "Ann", "<", "Cid") == ([], False)
+
+
+CHINESE = lexicon(Language.ZH).terms
+SIGNS = {word: sign for more, less, *_ in ORDERS for word, sign in ((more, ">"), (less, "<"))}
+SIGNS |= {CHINESE[word]: sign for word, sign in SIGNS.items()}
+
+
+def formal(read: ReadSlot) -> str:
+    """A fact in the step language, whatever its words."""
+    if isinstance(read, str):
+        return read
+    slots = {name: slot[0].upper() + slot[1:] for name, slot in read.slots.items()}
+    if read.kind in ("more", "less", "equal"):
+        sign = "=" if read.kind == "equal" else SIGNS[read.slots.get("more") or read.slots["less"]]
+        return f"{slots['left']} {sign} {slots['right']}"
+    change = {"is": "", "more": f"{slots.get('right')} + ", "less": f"{slots.get('right')} - "}
+    return f"{slots['left']} = {change[read.kind.partition('_')[2]]}{slots['number']}"
+
+
+def answered(problem: Problem) -> str:
+    """The answer from the words of the prompt alone."""
+    slots, form = read_back(problem), form_of(problem)
+    facts = list(map(formal, slots["facts"]))
+    question = slots.get("question")
+    asks = {**slots, **(question.slots if question else {})}
+    if "person" in asks:
+        return str(amounts(facts)[asks["person"]])
+    greater, _ = order(facts)
+    names = {name for pair in greater for name in pair}
+    ranked = sorted(names, key=lambda name: sum(first == name for first, _ in greater), reverse=True)
+    if "winner" in asks:
+        pair = (asks["winner"], asks["loser"])
+        assert pair in greater
+        return pair["loser" in form.answer.slots]
+    if "other" in asks:
+        pair = (asks["asked"], asks["other"])
+        assert (pair in greater) != (pair[::-1] in greater)
+        yes = (pair in greater) is not bool(form.answer)
+        return {True: "yes", False: "no"}[yes] if problem.language == "en" else "否是"[yes]
+    if "extreme" in asks:
+        least = {name for *_, word in ORDERS for name in (word, CHINESE[word])}
+        return ranked[-1 if asks["extreme"] in least else 0]
+    return ", ".join(ranked)
+
+
+def test_the_answer_is_what_the_words_say_in_every_form():
+    for language in Language:
+        for level in (1, 2, 3):
+            for problem in in_every_form("relations", 7, level, language=language):
+                assert problem.answer == answered(problem), problem.prompt

@@ -101,6 +101,8 @@ def _some(form: Form, part: SlotPart, much: bool) -> str:
     phrases = form.phrases.get(part.style, {}).values()
     if phrases and not part.filters and not any(phrase.slots for phrase in phrases):
         return f"(?:{'|'.join(''.join(_pattern(form, phrase, {}, much)) for phrase in phrases)})"
+    if "term" in part.filters:
+        return f"(?:{'|'.join(map(re.escape, lexicon(Language.ZH).terms.values()))}|[ -~]+?)"
     if "measure" in part.filters:
         return f"(?:{'|'.join({*lexicon(Language.ZH).measures.values(), '个'})}|)"
     some = ".+" if much and SPLITS.keys() & part.filters else ".+?"

@@ -12,24 +12,23 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tuili.tasks.building.levels import Bounds, LevelSpec
-from tuili.tasks.building.wording import listing, yes_no
+from tuili.tasks.building.wording import yes_no
 from tuili.tasks.building.words import FIRST_NAMES
-from tuili.tasks.problem import Draft
+from tuili.tasks.content import Clause, Clauses, Content, Slot
 from tuili.tasks.registry import domain
 
 ORDERS = (
-    ("taller", "tallest", "shortest"),
-    ("older", "oldest", "youngest"),
-    ("faster", "fastest", "slowest"),
-    ("richer", "richest", "poorest"),
-    ("heavier", "heaviest", "lightest"),
-    ("stronger", "strongest", "weakest"),
+    ("taller", "shorter", "tall", "tallest", "shortest"),
+    ("older", "younger", "old", "oldest", "youngest"),
+    ("faster", "slower", "fast", "fastest", "slowest"),
+    ("richer", "poorer", "rich", "richest", "poorest"),
+    ("heavier", "lighter", "heavy", "heaviest", "lightest"),
+    ("stronger", "weaker", "strong", "strongest", "weakest"),
 )
-AMOUNTS = (
-    ("the age of that person", "How old is {}?", 5, 90),
-    ("the height of that person in cm", "How many cm tall is {}?", 110, 199),
-    ("the number of coins that person has", "How many coins does {} have?", 10, 400),
-)
+"""Words for the greater and the lesser one of two, for two equal ones, and for the greatest and the least of all."""
+AMOUNTS = (("age", "year", 5, 90), ("height", "cm", 110, 199), ("coins", "coin", 10, 400))
+"""What is counted, in which unit, and the least and the largest amount."""
+COMPARED = {">": "more", "<": "less", "=": "equal"}
 FLIPPED = {">": "<", "<": ">", "=": "="}
 
 
@@ -49,6 +48,10 @@ class Fact:
     def turned(self) -> Fact:
         """The same fact with its sides exchanged."""
         return Fact(self.right, FLIPPED[self.relation], self.left, -self.more)
+
+    def clause(self, words: Mapping[str, Slot]) -> Clause:
+        """The comparison as forms put it into words, with the words of its order."""
+        return Clause(COMPARED[self.relation], str(self), {"left": self.left, "right": self.right, **words})
 
     def seen_from(self, person: str) -> Fact | None:
         """The fact with `person` on the left, or None if it is not about that person."""
@@ -116,7 +119,7 @@ LEVEL_SPECS = {
 class Relations:
     """Comparisons (is Ann taller than Dan?), extremes (who is oldest?), sorting, and amounts (how old is Eve?)."""
 
-    def sample(self, rng: random.Random, level: int) -> Draft:
+    def sample(self, rng: random.Random, level: int) -> Content:
         spec = LEVEL_SPECS[level]
         question = rng.choice(spec.questions)
         count = rng.randint(*spec.people)
@@ -129,7 +132,7 @@ class Relations:
         return _arrange(rng, spec, path, question)
 
 
-def _compare(rng: random.Random, spec: RelationsLevel, path: list[str], others: list[str]) -> Draft:
+def _compare(rng: random.Random, spec: RelationsLevel, path: list[str], others: list[str]) -> Content:
     """Compare the two persons at the ends of a falling path.
 
     The other persons are related to persons on the path, the first of them to the person asked about.
@@ -149,33 +152,38 @@ def _compare(rng: random.Random, spec: RelationsLevel, path: list[str], others: 
     if not reached:
         more_steps, _ = follow_facts(given, asked, "<", other)
         steps += more_steps
-    comparative, *_ = rng.choice(ORDERS)
-    question = f"Is {asked} {comparative} than {other}? Answer yes or no."
-    return _draft(_meaning(given, comparative), given, question, steps, yes_no(greater))
+    asks = {
+        "asked": asked,
+        "other": other,
+        "winner": path[0],
+        "loser": path[-1],
+        "opposite": yes_no(not greater),
+    }
+    question = "compare_equal" if spec.both_ways else "compare"
+    return _order("compare", question, given, _words(rng), asks, steps, yes_no(greater), [*path, *others])
 
 
-def _arrange(rng: random.Random, spec: RelationsLevel, path: list[str], question: str) -> Draft:
+def _arrange(rng: random.Random, spec: RelationsLevel, path: list[str], question: str) -> Content:
     """Find the person at an end of a falling path, or sort everyone on it.
 
     The chain starts at the first premise, goes to one end of the path and from there to everyone.
     """
     given = _print_order(rng, spec, [Fact(high, ">", low) for high, low in pairwise(path)])
-    comparative, most, least = rng.choice(ORDERS)
+    words = _words(rng)
     lowest = question == "extreme" and rng.random() < 0.5
     ends = sorted((given["P1"].left, given["P1"].right), key=path.index)
     there, back = "><" if lowest else "<>"
     steps, _ = follow_facts(given, ends[0] if lowest else ends[1], there, None)
     steps += follow_facts(given, path[-1] if lowest else path[0], back, None)[0]
     if question == "sort":
-        question, answer = f"List everyone from {most} to {least}, with commas.", ", ".join(path)
-    else:
-        question, answer = f"Who is the {least if lowest else most}?", path[-1] if lowest else path[0]
-    return _draft(_meaning(given, comparative), given, question, steps, answer)
+        return _order("sort", "sort", given, words, {}, steps, ", ".join(path), path)
+    asks = {"extreme": words["least" if lowest else "most"]}
+    return _order("extreme", "extreme", given, words, asks, steps, path[-1] if lowest else path[0], path)
 
 
-def _amount(rng: random.Random, spec: RelationsLevel, path: list[str], others: list[str]) -> Draft:
+def _amount(rng: random.Random, spec: RelationsLevel, path: list[str], others: list[str]) -> Content:
     """Compute the amount of the last person on a path from that of the first. The other persons are not needed."""
-    meaning, question, low, high = rng.choice(AMOUNTS)
+    topic, unit, low, high = rng.choice(AMOUNTS)
     amount = {path[0]: rng.randint(low, high)}
     facts = []
     for person in path[1:] + others:
@@ -189,27 +197,34 @@ def _amount(rng: random.Random, spec: RelationsLevel, path: list[str], others: l
         amount[person] = amount[known] + change
         fact = Fact(person, "=", known, change)
         facts.append(fact.turned() if spec.both_ways and rng.random() < 0.4 else fact)
-    start = f"{path[0]} = {amount[path[0]]}"
-    entries: list[str | Fact] = [start, *facts]
+    start = Fact(path[0], "=", "", amount[path[0]])
+    entries = [start, *facts]
     rng.shuffle(entries)
-    labels = [f"P{number}" for number in range(1, len(entries) + 1)]
-    given = {label: fact for label, fact in zip(labels, entries, strict=True) if isinstance(fact, Fact)}
+    given = {f"P{number}": fact for number, fact in enumerate(entries, start=1) if fact is not start}
 
-    steps = [start]
+    steps = []
     for label, seen in _depth_first(given, path[0], "="):
         before, after = amount[seen.left], amount[seen.right]
         steps.append(f"{before} {'+' if after > before else '-'} {abs(after - before)} = {after}")
         steps.append(f"{seen.left} = {before}, {given[label]} => {seen.right} = {after}")
         if seen.right == path[-1]:
             break
-    intro = f"Each name stands for {meaning}."
-    return _draft(
-        intro,
-        dict(zip(labels, entries, strict=True)),
-        question.format(path[-1]),
-        steps,
-        str(amount[path[-1]]),
-    )
+    slots: dict[str, Slot] = {
+        "facts": Clauses(tuple(_statement(fact, topic, unit) for fact in entries)),
+        "question": Clause(topic, path[-1], {"person": path[-1]}),
+        "person": path[-1],
+    }
+    return Content("amount", slots, tuple(steps), str(amount[path[-1]]), (*path, *others))
+
+
+def _statement(fact: Fact, topic: str, unit: str) -> Clause:
+    """What a fact about an amount says: `age_is` of a fact with nobody on its right, else `age_more` or `age_less`."""
+    number = abs(fact.more)
+    words: dict[str, Slot] = {"number": number, "unit": unit if number == 1 or unit == "cm" else f"{unit}s"}
+    if not fact.right:
+        return Clause(f"{topic}_is", f"{fact.left} = {number}", {"left": fact.left, **words})
+    kind = f"{topic}_{'more' if fact.more > 0 else 'less'}"
+    return Clause(kind, str(fact), {"left": fact.left, "right": fact.right, **words})
 
 
 def _print_order(rng: random.Random, spec: RelationsLevel, facts: list[Fact]) -> dict[str, Fact]:
@@ -247,7 +262,6 @@ def follow_facts(given: Mapping[str, Fact], start: str, sign: str, goal: str | N
         fact = given[label]
         if seen.left == start:
             known[seen.right] = fact, seen
-            steps.append(str(fact))
         else:
             written, before = known[seen.left]
             after = Fact(start, sign if sign in (before.relation, seen.relation) else "=", seen.right)
@@ -259,11 +273,27 @@ def follow_facts(given: Mapping[str, Fact], start: str, sign: str, goal: str | N
     return steps, False
 
 
-def _meaning(given: Mapping[str, Fact], comparative: str) -> str:
-    equal = " and X = Y that they are equal" if any(fact.relation == "=" for fact in given.values()) else ""
-    return f"X > Y means that X is {comparative} than Y{equal}."
+def _words(rng: random.Random) -> dict[str, Slot]:
+    """The words of a random order."""
+    more, less, base, most, least = rng.choice(ORDERS)
+    return {"more": more, "less": less, "base": base, "most": most, "least": least}
 
 
-def _draft(intro: str, given: Mapping[str, Fact | str], question: str, steps: list[str], answer: str) -> Draft:
-    facts = {label: str(fact) for label, fact in given.items()}
-    return Draft(f"{intro}\n{listing(facts)}\n{question}", tuple(steps), answer, facts=facts)
+def _order(
+    kind: str,
+    question: str,
+    given: Mapping[str, Fact],
+    words: Mapping[str, Slot],
+    asks: Mapping[str, Slot],
+    steps: list[str],
+    answer: str,
+    people: list[str],
+) -> Content:
+    """A problem about an order; `asks` holds what its question names besides the words of the order."""
+    slots: dict[str, Slot] = {
+        "facts": Clauses(tuple(fact.clause(words) for fact in given.values())),
+        "question": Clause(question, "", {**words, **asks}),
+        **words,
+        **asks,
+    }
+    return Content(kind, slots, tuple(steps), answer, tuple(people))
