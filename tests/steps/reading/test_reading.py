@@ -139,6 +139,7 @@ STAYS = [
         "Which one is right? No one.",
         "a second one",
         "two boxes",
+        "its smaller zero",
         "one or two",
         "three quarters",
         "all three",

@@ -1,7 +1,8 @@
 """English number words: `forty-eight` is `48`, `one hundred and five` is `105`.
 
-`one` and `two` are often no numbers: alone they are read beside an operator only. A fraction in words, a year in pairs,
-approximations and names stay: what follows a number, or stands before it, must not give it another meaning.
+`one`, `two` and `zero` are often no numbers: alone they are read beside an operator only. A fraction in words, a
+year in pairs, approximations and names stay: what follows a number, or stands before it, must not give it another
+meaning.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def _read(match: re.Match[str]) -> str:
         return written
     if " and " in written and _JOINS.search(before):
         return written
-    if value in (1, 2) and not (_OPERAND_BEFORE.search(before) or _OPERAND_AFTER.match(text, match.end())):
+    if value in (0, 1, 2) and not (_OPERAND_BEFORE.search(before) or _OPERAND_AFTER.match(text, match.end())):
         return written
     return str(value)
 
