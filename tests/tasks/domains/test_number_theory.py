@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from math import gcd, isqrt, lcm, prod
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tasks.twin import Rule, integers, problems, solve
+from tests.tasks.wordings.reading_back import form_of, read_back
 from tuili.steps import Status, check_chain
+from tuili.tasks import Language, in_every_form
 from tuili.tasks.building.working import euclid
 
 
@@ -51,6 +54,31 @@ RULES: tuple[Rule, ...] = (
 def test_the_answer_is_what_the_definition_says():
     for problem in problems("number_theory", 60):
         assert problem.answer == solve(RULES, problem.prompt), problem.prompt
+
+
+BY_KIND = {
+    "gcd": gcd,
+    "lcm": lcm,
+    "remainder": lambda number, modulus: number % modulus,
+    "divisible": lambda number, divisor: yes(number % divisor == 0),
+    "prime": lambda number: yes(prime(number)),
+    "largest_factor": lambda number: factors(number)[-1],
+    "factors": lambda number: " * ".join(map(str, factors(number))),
+    "power": pow,
+}
+SLOTS = {"gcd": ("first", "second"), "lcm": ("first", "second"), "remainder": ("number", "modulus")}
+SLOTS |= {"divisible": ("number", "divisor"), "power": ("base", "exponent", "modulus")}
+
+
+@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("level", (1, 2, 3))
+def test_the_twin_solves_all_wordings(level, language):
+    words = {"yes": "是", "no": "否"} if language is Language.ZH else {}
+    for problem in in_every_form("number_theory", 4, level, language=language):
+        read, (kind,) = read_back(problem), form_of(problem).kinds
+        numbers = [int(read[name]) for name in SLOTS.get(kind, ("number",))]
+        expected = str(BY_KIND[kind](*numbers))
+        assert problem.answer == words.get(expected, expected), problem.prompt
 
 
 def test_euclid():

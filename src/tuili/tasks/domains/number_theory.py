@@ -8,10 +8,10 @@ from __future__ import annotations
 import random
 from math import gcd, lcm, prod
 
-from tuili.tasks.building.levels import LevelTemplate
+from tuili.tasks.building.levels import ContentTemplate
 from tuili.tasks.building.wording import yes_no
 from tuili.tasks.building.working import euclid, exact_division, grid_multiplication, long_multiplication, residue
-from tuili.tasks.problem import Draft
+from tuili.tasks.content import Content, Slot
 from tuili.tasks.registry import domain
 
 PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
@@ -21,7 +21,7 @@ PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43)
 class NumberTheory:
     """Remainders, divisibility, gcd, lcm, primality, factorisation and modular powers."""
 
-    def sample(self, rng: random.Random, level: int) -> Draft:
+    def sample(self, rng: random.Random, level: int) -> Content:
         return rng.choice(TEMPLATES_BY_LEVEL[level])(rng, level)
 
 
@@ -42,20 +42,19 @@ def _quotients(a: int, b: int) -> list[int]:
     return [a // b, *_quotients(b, a % b)] if b else []
 
 
-def _gcd(rng: random.Random, level: int) -> Draft:
+def _gcd(rng: random.Random, level: int) -> Content:
     sizes = {1: (150, 15, 3), 2: (250, 25, 5), 3: (1200, 40, 99), 4: (3000, 60, 99), 5: (99999, 90, 99)}[level]
     a, b = _pair(rng, *sizes)
-    wording = rng.choice(
-        (
-            "What is the greatest common divisor of {} and {}?",
-            "Compute gcd({}, {}).",
-            "Find the largest number that divides both {} and {}.",
-        )
-    )
-    return Draft(wording.format(*rng.sample((a, b), 2)), tuple(euclid(a, b, fully=level == 2)), str(gcd(a, b)))
+    return _of_two("gcd", rng, (a, b), euclid(a, b, fully=level == 2), gcd(a, b))
 
 
-def _lcm(rng: random.Random, level: int) -> Draft:
+def _of_two(kind: str, rng: random.Random, pair: tuple[int, int], steps: list[str], answer: int) -> Content:
+    """A question about two numbers, which come in either order."""
+    first, second = rng.sample(pair, 2)
+    return Content(kind, {"first": first, "second": second}, tuple(steps), str(answer))
+
+
+def _lcm(rng: random.Random, level: int) -> Content:
     sizes = {2: (40, 8, 5), 3: (110, 12, 99), 4: (200, 15, 99), 5: (900, 20, 99)}[level]
     a, b = _pair(rng, *sizes)
     common = gcd(a, b)
@@ -64,29 +63,25 @@ def _lcm(rng: random.Random, level: int) -> Draft:
         steps += [*exact_division(a, common), f"{a} / {common} = {a // common}"]
     steps += (grid_multiplication if level == 2 else long_multiplication)(a // common, b)
     steps.append(f"lcm({a}, {b}) = {a // common} * {b} = {lcm(a, b)}")
-    wording = rng.choice(("What is the least common multiple of {} and {}?", "Compute lcm({}, {})."))
-    return Draft(wording.format(*rng.sample((a, b), 2)), tuple(steps), str(lcm(a, b)))
+    return _of_two("lcm", rng, (a, b), steps, lcm(a, b))
 
 
-def _remainder(rng: random.Random, level: int) -> Draft:
+def _remainder(rng: random.Random, level: int) -> Content:
     number, modulus = rng.randint(20, 999), rng.randint(3, 9)
-    wording = rng.choice(
-        ("What is the remainder when {} is divided by {}?", "Compute {} mod {}.", "What is {} mod {}?")
-    )
-    return Draft(wording.format(number, modulus), tuple(residue(number, modulus)), str(number % modulus))
+    slots: dict[str, Slot] = {"number": number, "modulus": modulus}
+    return Content("remainder", slots, tuple(residue(number, modulus)), str(number % modulus))
 
 
-def _divisible(rng: random.Random, level: int) -> Draft:
+def _divisible(rng: random.Random, level: int) -> Content:
     """Whether a number is divisible by a digit; half of the numbers are."""
     divisor, truth = rng.randint(3, 9), rng.random() < 0.5
     multiple = divisor * rng.randint(5, 999 // divisor)
     number = multiple if truth else multiple + rng.randint(1, divisor - 1)
-    wording = rng.choice(("Is {} divisible by {}?", "Does {1} divide {0}?", "Is {} a multiple of {}?"))
-    prompt = f"{wording.format(number, divisor)} Answer yes or no."
-    return Draft(prompt, tuple(residue(number, divisor)), yes_no(truth))
+    slots: dict[str, Slot] = {"number": number, "divisor": divisor}
+    return Content("divisible", slots, tuple(residue(number, divisor)), yes_no(truth))
 
 
-def _prime(rng: random.Random, level: int) -> Draft:
+def _prime(rng: random.Random, level: int) -> Content:
     """Whether a number is prime; half of the numbers are. For the others the smallest prime factor is drawn first."""
     low, top = {2: (30, 120), 3: (100, 500), 4: (300, 960), 5: (1000, 1800)}[level]
     truth = rng.random() < 0.5
@@ -104,8 +99,7 @@ def _prime(rng: random.Random, level: int) -> Draft:
         steps += _trial(number, prime)
         if number % prime == 0:
             break
-    wording = rng.choice(("Is {} a prime number? Answer yes or no.", "Is {} prime? Answer yes or no."))
-    return Draft(wording.format(number), tuple(steps), yes_no(truth))
+    return Content("prime", {"number": number}, tuple(steps), yes_no(truth))
 
 
 def _trial(number: int, prime: int) -> list[str]:
@@ -116,7 +110,7 @@ def _trial(number: int, prime: int) -> list[str]:
     return [f"{prime} * {number // prime} = {number - rest}", f"{number} - {number - rest} = {rest}"]
 
 
-def _factors(rng: random.Random, level: int) -> Draft:
+def _factors(rng: random.Random, level: int) -> Content:
     """The prime factors of a number, from the smallest on; at most one of them has two digits."""
     low, top = {3: (100, 1500), 4: (500, 4000), 5: (2000, 9999)}[level]
     while True:
@@ -129,14 +123,14 @@ def _factors(rng: random.Random, level: int) -> Draft:
         steps.append(f"{left} = {prime} * {left // prime}")
         left //= prime
     if rng.random() < 0.5:
-        return Draft(f"What is the largest prime factor of {number}?", tuple(steps), str(left))
+        return Content("largest_factor", {"number": number}, tuple(steps), str(left))
     answer = " * ".join(map(str, primes))
     if len(primes) > 2:
         steps.append(f"{number} = {answer}")
-    return Draft(f"Write {number} as a product of rising primes, like 2 * 2 * 7.", tuple(steps), answer)
+    return Content("factors", {"number": number}, tuple(steps), answer)
 
 
-def _power(rng: random.Random, level: int) -> Draft:
+def _power(rng: random.Random, level: int) -> Content:
     """A power modulo a number: repeated squaring, then the product of those squares that the exponent needs."""
     modulus = rng.choice((5, 7, 11, 13) if level == 3 else (7, 11, 13))
     exponent = rng.randint(*{3: (3, 15), 4: (16, 63), 5: (128, 511)}[level])
@@ -158,11 +152,11 @@ def _power(rng: random.Random, level: int) -> Draft:
         total += size
         steps.append(reduced(total, f"{result} * {squares[size]}", result * squares[size]))
         result = result * squares[size] % modulus
-    wording = rng.choice(("Compute {}^{} mod {}.", "What is the remainder of {}^{} when divided by {}?"))
-    return Draft(wording.format(base, exponent, modulus), tuple(steps), str(result))
+    slots: dict[str, Slot] = {"base": base, "exponent": exponent, "modulus": modulus}
+    return Content("power", slots, tuple(steps), str(result))
 
 
-TEMPLATES_BY_LEVEL: dict[int, tuple[LevelTemplate, ...]] = {
+TEMPLATES_BY_LEVEL: dict[int, tuple[ContentTemplate, ...]] = {
     1: (_gcd, _remainder, _divisible),
     2: (_gcd, _lcm, _prime, _remainder, _divisible),
     3: (_gcd, _lcm, _prime, _factors, _power),

@@ -116,7 +116,8 @@ def _reduce(rng: random.Random, level: int) -> Content:
         for number in (numerator, denominator):
             steps += [*exact_division(number, common), f"{number} / {common} = {number // common}"]
         steps.append(f"{numerator}/{denominator} = {fraction}")
-    slots: dict[str, Slot] = {"fraction": f"{numerator}/{denominator}", "numerator": numerator, "denominator": denominator}
+    parts: dict[str, Slot] = {"numerator": numerator, "denominator": denominator}
+    slots = {"fraction": f"{numerator}/{denominator}", **parts}
     return Content("reduction", slots, tuple(steps), str(fraction))
 
 
