@@ -71,7 +71,7 @@ SLOTS |= {"divisible": ("number", "divisor"), "power": ("base", "exponent", "mod
 
 
 @pytest.mark.parametrize("language", list(Language))
-@pytest.mark.parametrize("level", (1, 2, 3))
+@pytest.mark.parametrize("level", [1, 2, 3])
 def test_the_twin_solves_all_wordings(level, language):
     words = {"yes": "是", "no": "否"} if language is Language.ZH else {}
     for problem in in_every_form("number_theory", 4, level, language=language):
