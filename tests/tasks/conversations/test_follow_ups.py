@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tuili.steps import Context, Status, check_chain
+from tuili.steps import Context, NumberTracer, Status, check_chain
 from tuili.tasks import Language, Problem, generate
 from tuili.tasks.conversations.follow_ups import FollowUp, FollowUps
 from tuili.tasks.conversations.shapes import HELD_OUT, SEEN, SHAPES
@@ -36,6 +36,14 @@ def test_all_kinds_are_drawn_and_every_step_is_valid_behind_the_turns(problem: P
         assert {verdict.status for verdict in verdicts} == {Status.VALID}, one
         assert (problem.prompt, problem.answer) in one.earlier
         assert not re.search(r"[{}]", one.question + one.plain)
+
+
+@pytest.mark.parametrize("problem", [SUM, CHINESE], ids=["en", "zh"])
+def test_every_number_comes_from_the_turns(problem: Problem) -> None:
+    for one in drawn(problem, another=PRODUCT):
+        said = [text for turn in one.earlier for text in turn]
+        tracer = NumberTracer(one.question, Context.from_prompt(one.question, one.earlier), said)
+        assert all(tracer.trace(step).traced for step in one.steps), one
 
 
 def test_what_is_asked_alone_has_the_same_answer() -> None:

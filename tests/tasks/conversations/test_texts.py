@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tuili.errors import InputError
-from tuili.steps import Context, turns_of
+from tuili.steps import Context, read_as, read_turns, turns_of
 from tuili.tasks import BUILT_IN_DOMAINS, Language, generate
 from tuili.tasks.conversations.shapes import HELD_OUT, PLAIN, SEEN, SHAPES, Shape
 from tuili.tasks.conversations.texts import TEXTS, Text, all_texts, read_texts, texts_of
@@ -59,7 +59,9 @@ def test_courtesies_small_talk_and_follow_ups_are_many_and_partly_held_out(langu
 def test_no_text_gives_the_checker_anything(language: Language, kind: str) -> None:
     for text in all_texts(kind, language):
         for piece in text.pieces if text.part != PLAIN else ():
-            assert Context.from_prompt(re.sub(r"\{\w+\}", "17", piece)) == Context(), text.place
+            filled = re.sub(r"\{\w+\}", "17", piece)
+            assert Context.from_prompt(filled) == Context(), text.place
+            assert Context.from_prompt(read_as(filled).text) == Context(), text.place
 
 
 @LANGUAGES
@@ -67,7 +69,8 @@ def test_no_system_message_changes_what_a_question_gives(language: Language) -> 
     for text in all_texts("system", language):
         for prompt in PROMPTS[:: 1 if text.group == "terse" else 5]:
             asked = turns_of([("system", text.pieces[0]), ("user", prompt)])
-            assert Context.from_prompt(*asked) == Context.from_prompt(prompt), (text.place, prompt)
+            for read in (asked, read_turns(*asked)):
+                assert Context.from_prompt(*read) == Context.from_prompt(prompt), (text.place, prompt)
 
 
 def test_the_languages_have_the_same_groups_and_characters_of_their_own() -> None:

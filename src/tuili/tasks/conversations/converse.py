@@ -27,6 +27,8 @@ _RELATED_SHARE = 0.5
 """How often an earlier turn is another problem, and not small talk."""
 _ANOTHER_INDEX = 1_000_000_000
 """Problems of earlier turns have numbers from here on."""
+_GOES_ON = (",", "，")
+"""Behind these a sentence goes on, on the same line."""
 _TRIES, _RELATED_TRIES = 6, 2
 """How often a conversation is drawn until its steps are valid, and how many of these times with related turns."""
 
@@ -140,7 +142,8 @@ class _Conversing:
         given = Context.from_prompt(question)
         while True:
             text = self._text("politeness")
-            between = self._rng.choice(("\n", "" if self._problem.language is Language.ZH else " "))
+            space = "" if self._problem.language is Language.ZH else " "
+            between = space if text.pieces[0].endswith(_GOES_ON) else self._rng.choice((space, "\n"))
             pieces = {"before": (*text.pieces, question), "behind": (question, *text.pieces)}
             polite = between.join(pieces.get(text.group, (text.pieces[0], question, text.pieces[-1])))
             if Context.from_prompt(polite) == given:
