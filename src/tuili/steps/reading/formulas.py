@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tuili.steps.language.characters import CJK, NAME
 from tuili.steps.language.grammar import FUNCTIONS
 
 _MAX_CHARACTERS = 400
@@ -19,15 +20,16 @@ _ITEM = re.compile(
     rf"(?P<word>(?:and|or|xor|not)\b)|(?P<call>(?:{_FUNCTION})(?=\())"
     rf"|(?P<operand>{_NUMBER}[A-Za-z](?![A-Za-z0-9_])|{_NUMBER}(?![0-9A-Za-z_.])|{_NUMBER}(?=\.(?:\s|\Z))"
     r"|[A-Za-z](?:_?[0-9]{1,3})?(?![A-Za-z0-9_'’])"
-    r"|[A-Za-z_][A-Za-z0-9_]*(?=<->|->|[<>]?=[^=])"
-    r"|(?:(?<=->)|(?<=[<>]=)|(?<=[^<>!=]=)|(?<=not ))[A-Za-z_][A-Za-z0-9_]*(?![A-Za-z0-9_(]))"
+    rf"|(?:{NAME})(?=<->|->|[<>]?=[^=])"
+    rf"|(?:(?<=->)|(?<=[<>]=)|(?<=[^<>!=]=)|(?<=not ))(?:{NAME})(?![A-Za-z0-9_({CJK}]))"
     r"|(?P<op><->|->|<=|>=|!=|==|[-+*/^=<>%!]|(?:mod|div)\b)"
     r"|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<comma>,)"
 )
 _SPACES = re.compile(r"[ \t]*")
 _START = re.compile(
-    r"(?:\A|(?<=[\s\"'“‘;,\u3000-\u30ff\u3400-\u9fff])|(?<=\()(?<![0-9A-Za-z)\]]\()|(?<=[^0-9]:)|(?<=[A-Z][0-9]:))"
+    r"(?:(?:\A|(?<=[\s\"'“‘;,\u3000-\u30ff\u3400-\u9fff])|(?<=\()(?<![0-9A-Za-z)\]]\()|(?<=[^0-9]:)|(?<=[A-Z][0-9]:))"
     r"(?=[-0-9A-Za-z_(\[{])"
+    rf"|(?<![{CJK}0-9A-Za-z_*/^=<>+-])(?=[{CJK}]{{1,12}}[0-9_]{{0,3}}(?:<->|->|[<>]?=)))"
 )
 _AFTER = re.compile(r"\Z|[\s)\"'”’;]|[.,:?!](?:\s|\Z|[\"'”’)])|[\u3000-\u30ff\u3400-\u9fff]|=(?![=>])")
 _OPEN_END = re.compile(r"[ \t]*=(?:[ \t]*\?|(?=[ \t]*\Z))")

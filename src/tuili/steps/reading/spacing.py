@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from tuili.steps.language import grammar
+from tuili.steps.language.characters import CJK
 from tuili.steps.language.lexer import Token, tokenize
 from tuili.steps.language.parser import parse_statement
 from tuili.steps.reading.formulas import Formula, formulas
@@ -19,7 +20,7 @@ MAX_FORMULAS = 2000
 """In a text with more operators without spaces than these, none gets spaces."""
 _CALLED = {name for name in grammar.FUNCTIONS if len(name) > 1}
 _CALL = re.compile(r"(?<![A-Za-z0-9_.])([A-Z][A-Za-z]*)(?=\()")
-_LABEL = re.compile(r"(?:\A|(?<=\n))([A-Z][0-9]{1,3}):(?=[A-Za-z0-9(-])(?![A-Z][0-9])")
+_LABEL = re.compile(rf"(?:\A|(?<=\n))([A-Z][0-9]{{1,3}}):(?=[A-Za-z0-9({CJK}-])(?![A-Z][0-9])")
 _PRODUCT = re.compile(
     r"(?<![0-9A-Za-z_./^)\]])(?<!\^-)(?<!/ )([0-9]+)"
     r"(?=\((?:-?[0-9]*[A-Za-z]|[0-9]+) ?[+-] ?(?:[0-9]*[A-Za-z]|[0-9]+)\))"
@@ -27,7 +28,7 @@ _PRODUCT = re.compile(
 )
 """A number before a sum, or a difference with an unknown, in brackets: `4(n - 7)`."""
 _MOD = re.compile(r"(?<=[0-9)] )(?:MOD|Mod)(?= [0-9(])")
-_TIGHT = re.compile(r"[0-9A-Za-z)\]!%][-+*/=<>]|[-+*/=<>][0-9A-Za-z(\[{]|[0-9A-Za-z)\]],[^\s]")
+_TIGHT = re.compile(rf"[{CJK}](?:<?->|[<>]?=)|[0-9A-Za-z)\]!%][-+*/=<>]|[-+*/=<>][0-9A-Za-z(\[{{]|[0-9A-Za-z)\]],[^\s]")
 """An operator or comma without a space, as in all that gets spaces."""
 _POSTFIX = ("!", "%")
 _OPENING = ("(", "[", "{")
