@@ -84,18 +84,18 @@ class Content:
     @property
     def fingerprint(self) -> bytes:
         """A hash of what is asked: of kind, slots and answer, whatever the order of statements without one."""
-        return hashlib.sha256(repr((self.kind, _canonical(self.slots), self.answer)).encode()).digest()
+        return hashlib.sha256(f"{self.kind}({_named(self.slots)})={self.answer}".encode()).digest()
 
 
-def _canonical(slots: Mapping[str, Slot]) -> tuple[tuple[str, object], ...]:
-    return tuple((name, _value(slots[name])) for name in sorted(slots))
+def _named(slots: Mapping[str, Slot]) -> str:
+    return ", ".join(f"{name}={_text(slots[name])}" for name in sorted(slots))
 
 
-def _value(slot: Slot) -> object:
-    match slot:
-        case Clause():
-            return slot.kind, slot.formal, _canonical(slot.slots)
-        case Clauses():
-            items = [_value(item) for item in slot.items]
-            return tuple(items if slot.ordered else sorted(items, key=repr))
+def _text(slot: Slot) -> str:
+    """A slot as the fingerprint sees it: a clause by its formal text, or by its slots where it has none."""
+    if isinstance(slot, Clause):
+        return f"{slot.kind}({slot.formal or _named(slot.slots)})"
+    if isinstance(slot, Clauses):
+        items = [_text(item) for item in slot.items]
+        return f"[{', '.join(items if slot.ordered else sorted(items))}]"
     return str(slot)

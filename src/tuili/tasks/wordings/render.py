@@ -119,10 +119,11 @@ class _Renderer:
     def _labelled(self, items: Sequence[Clause], clauses: Clauses, style: str, how: str) -> str:
         letter = clauses.letter
         given = self._program if letter == PROGRAM else self._facts
+        own = {id(item): f"{letter}{number}" for number, item in enumerate(clauses.items, start=1)}
         lines = []
         for number, item in enumerate(items, start=1):
             label = f"{letter}{number}"
-            self._labels[f"{letter}{clauses.items.index(item) + 1}"] = label
+            self._labels[own[id(item)]] = label
             given[label] = self._translate(item.formal)
             text = self._clause(item, style)
             if how == GLOSSED:
