@@ -21,8 +21,8 @@ from tuili.steps.theories.normal_form import Range, multiplied
 from tuili.steps.universal import refutes
 from tuili.steps.verdict import Status, StepFault, Verdict
 
-MAX_MULTIPLIED = 2
-"""Products of two sums with two terms each that one link may multiply out; one with three terms counts twice."""
+MAX_MULTIPLIED = 4
+"""How much one link may multiply out: `(a + b)*(c + d)` counts 1, `(a + b)^3` counts 3 and `(a + b + c)^2` counts 4."""
 
 
 def proves(claim: str, steps: Sequence[str], context: Context | None = None) -> Verdict:

@@ -75,6 +75,7 @@ class Content:
     answer: str
     names: tuple[str, ...] = ()
     specification: programs.Specification | None = None
+    claim: str = ""
 
     def __post_init__(self) -> None:
         """Raises `InputError` for an answer that is not a text or is blank."""

@@ -96,6 +96,8 @@ class Problem:
     """Questions and answers before the prompt, where it is the last question of a conversation."""
     specification: programs.Specification | None = field(default=None, repr=False)
     """Which programs are right, where the answer is one."""
+    claim: str = ""
+    """What the steps of a response must prove or refute; empty where only the answer counts."""
 
     @cached_property
     def context(self) -> Context:

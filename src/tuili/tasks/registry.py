@@ -26,7 +26,7 @@ from tuili.tasks.wordings.render import render
 PHASES: dict[int, tuple[str, ...]] = {
     1: ("propositional", "syllogism", "knights", "relations"),
     2: ("arithmetic", "equations", "number_theory", "word_problems", "calendar", "counting"),
-    3: ("geometry", "physics", "tracing", "programming", "composed"),
+    3: ("geometry", "physics", "tracing", "programming", "proofs", "composed"),
 }
 BUILT_IN_DOMAINS = tuple(name for names in PHASES.values() for name in names)
 ENTRY_POINT_GROUP = "tuili.domains"
@@ -157,7 +157,9 @@ def generate(
         labelled = Context(worded.facts, worded.program)
         texts = worded.prompt, worded.steps, worded.answer
         where = chooser.language, chosen.id
-        return Problem(domain, level, seed, index, *texts, labelled, *where, specification=draft.specification)
+        return Problem(
+            domain, level, seed, index, *texts, labelled, *where, specification=draft.specification, claim=draft.claim
+        )
     raise InputError(
         f"domain {domain!r}, level {level}: no {split} problem in {MAX_DRAWS} draws, vary the problems more"
     )

@@ -1,6 +1,7 @@
 """Strict scoring: an answer is right as a whole or wrong; it is compared by its type, never by substring.
 
-Only the answer counts here. Whether the steps before it are valid is left to `tuili.steps.check_chain`.
+Only the answer counts here, unless the problem has a claim: then the steps must prove or refute it. Whether steps are
+valid is left to `tuili.steps`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 from fractions import Fraction
 
 from tuili.errors import InputError
-from tuili.steps import END, THINK, programs, split_response, units
+from tuili.steps import END, THINK, Status, programs, proves, split_response, units
 from tuili.tasks.building.polynomials import Polynomial, read_polynomial, same_polynomial
 from tuili.tasks.problem import Problem
 
@@ -19,6 +20,8 @@ _ANY_NUMBER = re.compile(
     r"(?<![\w.])-?(?:\d{1,3}(?:,\d{3}){1,12}(?![\d,])|\d{1,40})(?:\.\d{1,40}|/0{0,40}[1-9]\d{0,39})?(?!\d)", re.ASCII
 )
 """A number within a text; commas may separate thousands."""
+PROVEN = frozenset({"proven", "得证"})
+"""The answers to a claim that the steps prove."""
 _UNIT = r"[A-Za-z][A-Za-z0-9*/^()-]{0,40}"
 _AMOUNT = re.compile(rf"({_NUMBER})(%| {_UNIT})?", re.ASCII)
 
@@ -31,8 +34,11 @@ def score(problem: Problem, response: str) -> float:
     whole numbers and decimals are compared by exact value, fractions must be in lowest terms, quantities must have a
     unit of the same size, a percentage must be a percentage, the sides of an equation must be the same polynomials, and
     all else is compared as text with case ignored. Where a program is asked for, any that gives the right values is
-    right.
+    right. Where a problem has a claim, any chain is right that proves it, with the answer `proven`, or that refutes it,
+    with its counter-example as the answer.
     """
+    if problem.claim:
+        return float(_settles(problem, response))
     return float(same_answer(problem.answer, _answer(response), problem.specification))
 
 
@@ -61,6 +67,18 @@ def same_last_number(expected: str, given: str) -> bool:
     """
     right, written = (_ANY_NUMBER.findall(text) for text in (expected, given))
     return bool(right and written) and _value(right[-1]) == _value(written[-1])
+
+
+def _settles(problem: Problem, response: str) -> bool:
+    """Whether the steps of a response prove or refute the claim, and its answer says which."""
+    parts = split_response(response)
+    verdict = proves(problem.claim, parts.steps, problem.context)
+    if not parts.complete or verdict.status is not Status.VALID:
+        return False
+    answer = parts.answer.strip().rstrip(".")
+    if verdict.witness["rule"] == "proven":
+        return answer.lower() in PROVEN
+    return answer == verdict.witness["counterexample"]
 
 
 def _equation(text: str) -> tuple[Polynomial, Polynomial] | None:

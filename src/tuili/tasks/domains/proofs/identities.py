@@ -1,0 +1,147 @@
+"""Identities: claims that two forms of one polynomial are equal for all numbers."""
+
+from __future__ import annotations
+
+import random
+
+from tuili.tasks.domains.proofs.theorem import Statement, Theorem, nonzero, powers, times, total
+
+UNKNOWNS = tuple("xyztuvwpqrs")
+PAIRS = (("a", "b"), ("x", "y"), ("u", "v"), ("p", "q"), ("s", "t"), ("m", "n"))
+
+
+def _one(rng: random.Random) -> str:
+    return rng.choice(UNKNOWNS)
+
+
+def square(rng: random.Random, level: int) -> Theorem:
+    """`(3*x - 5)^2 = 9*x^2 - 30*x + 25`."""
+    x, factor, constant = _one(rng), rng.randint(1, 9), nonzero(rng, 12)
+    base = total([(factor, x), (constant, "")])
+    statement = Statement(x, f"({base})^2", powers(times((factor, constant), (factor, constant)), x))
+    return Theorem(statement, (statement.chain(f"({base})*({base})"),))
+
+
+def product_of_two(rng: random.Random, level: int) -> Theorem:
+    """`(x + 2)*(3*x - 4) = 3*x^2 + 2*x - 8`, over the four products."""
+    x, a, b, c, d = _one(rng), rng.randint(1, 4), nonzero(rng, 9), rng.randint(1, 4), nonzero(rng, 9)
+    left = f"({total([(a, x), (b, '')])})*({total([(c, x), (d, '')])})"
+    statement = Statement(x, left, powers(times((a, b), (c, d)), x))
+    return Theorem(statement, (statement.chain(total([(a * c, f"{x}^2"), (a * d, x), (b * c, x), (b * d, "")])),))
+
+
+def distribution(rng: random.Random, level: int) -> Theorem:
+    """`4*(2*x + 3) - 5*x = 3*x + 12`."""
+    x, a, b, c, d = _one(rng), rng.randint(2, 9), rng.randint(1, 9), nonzero(rng, 9), nonzero(rng, 9)
+    left = f"{a}*({total([(b, x), (c, '')])}) {'-' if d < 0 else '+'} {abs(d)}*{x}"
+    statement = Statement(x, left, total([(a * b + d, x), (a * c, "")]))
+    return Theorem(statement, (statement.chain(total([(a * b, x), (a * c, ""), (d, x)])),))
+
+
+def conjugates(rng: random.Random, level: int) -> Theorem:
+    """`(3*x - 4*y)*(3*x + 4*y) = 9*x^2 - 16*y^2`."""
+    (x, y), a, b = rng.choice(PAIRS), rng.randint(1, 12), rng.randint(1, 12)
+    one, other = total([(a, x)]), total([(b, y)])
+    statement = Statement(
+        f"{x}, {y}", f"({one} - {other})*({one} + {other})", total([(a * a, f"{x}^2"), (-b * b, f"{y}^2")])
+    )
+    between = total([(a * a, f"{x}^2"), (a * b, f"{x}*{y}"), (-a * b, f"{y}*{x}"), (-b * b, f"{y}^2")])
+    return Theorem(statement, (statement.chain(between),))
+
+
+def factored(rng: random.Random, level: int) -> Theorem:
+    """`x^2 + 5*x + 6 = (x + 2)*(x + 3)`: read from the right, the products are those of its middle."""
+    x, a, b, scale = _one(rng), nonzero(rng, 12), nonzero(rng, 12), rng.randint(1, 6)
+    left = total([(scale, f"{x}^2"), (scale * (a + b), x), (scale * a * b, "")])
+    lead = "" if scale == 1 else f"{scale}*"
+    right = f"{lead}({total([(1, x), (a, '')])})*({total([(1, x), (b, '')])})"
+    between = total([(scale, f"{x}^2"), (scale * a, x), (scale * b, x), (scale * a * b, "")])
+    statement = Statement(x, left, right)
+    return Theorem(statement, (statement.chain(between),))
+
+
+def square_of_two(rng: random.Random, level: int) -> Theorem:
+    """`(2*a - 3*b)^2 = 4*a^2 - 12*a*b + 9*b^2`."""
+    (x, y), a, b = rng.choice(PAIRS), rng.randint(1, 9), nonzero(rng, 9)
+    base = total([(a, x), (b, y)])
+    right = total([(a * a, f"{x}^2"), (2 * a * b, f"{x}*{y}"), (b * b, f"{y}^2")])
+    statement = Statement(f"{x}, {y}", f"({base})^2", right)
+    return Theorem(statement, (statement.chain(f"({base})*({base})"),))
+
+
+def difference_of_squares(rng: random.Random, level: int) -> Theorem:
+    """`(x + 7)^2 - (x + 4)^2 = 6*x + 33`."""
+    x, a, b = _one(rng), nonzero(rng, 12), nonzero(rng, 12)
+    one, other = total([(1, x), (a, "")]), total([(1, x), (b, "")])
+    statement = Statement(x, f"({one})^2 - ({other})^2", total([(2 * a - 2 * b, x), (a * a - b * b, "")]))
+    between = f"{powers((1, 2 * a, a * a), x)} - ({powers((1, 2 * b, b * b), x)})"
+    return Theorem(statement, (statement.chain(between),))
+
+
+def cube(rng: random.Random, level: int) -> Theorem:
+    """`(2*x + 1)^3` over its square."""
+    x, a, b = _one(rng), rng.randint(1, 4), nonzero(rng, 6)
+    base, squared = total([(a, x), (b, "")]), times((a, b), (a, b))
+    statement = Statement(x, f"({base})^3", powers(times(squared, (a, b)), x))
+    first = Statement(x, f"({base})^2", powers(squared, x))
+    steps = (first.chain(f"({base})*({base})"), statement.chain(f"({first.right})*({base})"))
+    return Theorem(statement, steps)
+
+
+def product_of_three(rng: random.Random, level: int) -> Theorem:
+    """`(x + 1)*(x - 2)*(x + 5)`, two factors first."""
+    x, (a, b, c) = _one(rng), (nonzero(rng, 6) for _ in range(3))
+    one, two, three = (f"({total([(1, x), (n, '')])})" for n in (a, b, c))
+    pair = times((1, a), (1, b))
+    first = Statement(x, f"{one}*{two}", powers(pair, x))
+    statement = Statement(x, f"{one}*{two}*{three}", powers(times(pair, (1, c)), x))
+    return Theorem(
+        statement,
+        (first.chain(total([(1, f"{x}^2"), (b, x), (a, x), (a * b, "")])), statement.chain(f"({first.right})*{three}")),
+    )
+
+
+def fourth_powers(rng: random.Random, level: int) -> Theorem:
+    """`16*a^4 - b^4` as a product of three factors."""
+    (x, y), a, b = rng.choice(PAIRS), rng.randint(1, 4), rng.randint(1, 4)
+    one, other = total([(a, x)]), total([(b, y)])
+    pair = Statement(
+        f"{x}, {y}", f"({one} - {other})*({one} + {other})", total([(a * a, f"{x}^2"), (-b * b, f"{y}^2")])
+    )
+    last = f"({total([(a * a, f'{x}^2'), (b * b, f'{y}^2')])})"
+    statement = Statement(f"{x}, {y}", f"{pair.left}*{last}", total([(a**4, f"{x}^4"), (-(b**4), f"{y}^4")]))
+    between = total([(a * a, f"{x}^2"), (a * b, f"{x}*{y}"), (-a * b, f"{y}*{x}"), (-b * b, f"{y}^2")])
+    return Theorem(statement, (pair.chain(between), statement.chain(f"({pair.right})*{last}")))
+
+
+def square_of_three(rng: random.Random, level: int) -> Theorem:
+    """`(a + 2*b + c)^2`, one summand at a time."""
+    names, (p, q, r) = (
+        rng.choice((("a", "b", "c"), ("x", "y", "z"), ("u", "v", "w"))),
+        (rng.randint(1, 5) for _ in range(3)),
+    )
+    x, y, z = names
+    pair, last = total([(p, x), (q, y)]), total([(r, z)])
+    whole = f"{pair} + {last}"
+    squares = [(p * p, f"{x}^2"), (q * q, f"{y}^2"), (r * r, f"{z}^2")]
+    mixed = [(2 * p * q, f"{x}*{y}"), (2 * p * r, f"{x}*{z}"), (2 * q * r, f"{y}*{z}")]
+    statement = Statement(", ".join(names), f"({whole})^2", total(squares + mixed))
+    halves = Statement(", ".join(names), f"({whole})^2", f"({pair})^2 + 2*({pair})*({last}) + ({last})^2")
+    first = Statement(f"{x}, {y}", f"({pair})^2", total([squares[0], mixed[0], squares[1]]))
+    parts = f"{first.right} + 2*({pair})*({last}) + ({last})^2"
+    steps = (
+        first.chain(f"({pair})*({pair})"),
+        halves.chain(f"({whole})*({pair}) + ({whole})*({last})"),
+        statement.chain(f"({whole})*({pair}) + ({whole})*({last})", parts),
+    )
+    return Theorem(statement, steps)
+
+
+def consecutive_squares(rng: random.Random, level: int) -> Theorem:
+    """`(n + 4)^2 - n^2 = 8*n + 16`."""
+    n, a, b = rng.choice("nmkij"), rng.randint(1, 20), rng.randint(1, 9)
+    left = f"({total([(b, n), (a, '')])})^2 - {total([(b * b, f'{n}^2')])}"
+    statement = Statement(n, left, total([(2 * a * b, n), (a * a, "")]), integers=True)
+    return Theorem(
+        statement, (statement.chain(f"{powers((b * b, 2 * a * b, a * a), n)} - {total([(b * b, f'{n}^2')])}"),)
+    )

@@ -1,0 +1,59 @@
+"""Inequalities by squares, which are never negative."""
+
+from __future__ import annotations
+
+import random
+
+from tuili.tasks.domains.proofs.identities import PAIRS, UNKNOWNS
+from tuili.tasks.domains.proofs.theorem import Statement, Theorem, nonzero, powers, total
+
+
+def _by_square(statement: Statement, difference: str, square: str, least: int = 0) -> Theorem:
+    """The proof of a claim from a square with which the difference of its sides is equal."""
+    return Theorem(statement, (f"for all {statement.variables}: {difference} = {square} >= {least}", statement.formal))
+
+
+def parabola(rng: random.Random, level: int) -> Theorem:
+    """`x^2 + 9 >= 6*x`."""
+    x, a, b = rng.choice(UNKNOWNS), rng.randint(1, 9), rng.randint(1, 20)
+    left, right = total([(a * a, f"{x}^2"), (b * b, "")]), total([(2 * a * b, x)])
+    return _by_square(
+        Statement(x, left, right, ">="), powers((a * a, -2 * a * b, b * b), x), f"({total([(a, x), (-b, '')])})^2"
+    )
+
+
+def completed(rng: random.Random, level: int) -> Theorem:
+    """`x^2 - 6*x + 11 >= 2`, by completing the square."""
+    x, a, least = rng.choice(UNKNOWNS), nonzero(rng, 12), rng.randint(1, 30)
+    left = powers((1, 2 * a, a * a + least), x)
+    statement = Statement(x, left, str(least), ">=")
+    return Theorem(statement, (f"for all {x}: {left} = ({total([(1, x), (a, '')])})^2 + {least} >= {least}",))
+
+
+def two_squares(rng: random.Random, level: int) -> Theorem:
+    """`4*a^2 + 9*b^2 >= 12*a*b`."""
+    (x, y), a, b = rng.choice(PAIRS), rng.randint(1, 12), rng.randint(1, 12)
+    left = total([(a * a, f"{x}^2"), (b * b, f"{y}^2")])
+    statement = Statement(f"{x}, {y}", left, total([(2 * a * b, f"{x}*{y}")]), ">=")
+    difference = total([(a * a, f"{x}^2"), (b * b, f"{y}^2"), (-2 * a * b, f"{x}*{y}")])
+    return _by_square(statement, difference, f"({total([(a, x), (-b, y)])})^2")
+
+
+def mean_of_two(rng: random.Random, level: int) -> Theorem:
+    """`(a + b)^2 >= 4*a*b`, times a factor."""
+    (x, y), a, b = rng.choice(PAIRS), rng.randint(1, 12), rng.randint(1, 12)
+    base = total([(a, x), (b, y)])
+    statement = Statement(f"{x}, {y}", f"({base})^2", total([(4 * a * b, f"{x}*{y}")]), ">=")
+    return _by_square(statement, f"({base})^2 - {total([(4 * a * b, f'{x}*{y}')])}", f"({total([(a, x), (-b, y)])})^2")
+
+
+def three_squares(rng: random.Random, level: int) -> Theorem:
+    """`a^2 + b^2 + c^2 >= a*b + b*c + c*a`, times a factor, by three squares."""
+    x, y, z = rng.choice((("a", "b", "c"), ("x", "y", "z"), ("u", "v", "w"), ("p", "q", "r")))
+    p, q, r = (rng.randint(1, 9) for _ in range(3))
+    pairs = ((p, x, y), (q, y, z), (r, z, x))
+    left = total([(p + r, f"{x}^2"), (p + q, f"{y}^2"), (q + r, f"{z}^2")])
+    right = total([(2 * f, f"{a}*{b}") for f, a, b in pairs])
+    statement = Statement(f"{x}, {y}, {z}", left, right, ">=")
+    steps = [f"for all {a}, {b}: {a}^2 - 2*{a}*{b} + {b}^2 = ({a} - {b})^2 >= 0" for _, a, b in pairs]
+    return Theorem(statement, (*steps, statement.formal))
