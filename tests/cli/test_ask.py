@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ from benchmarks.harness.tiny import save_tiny
 from tests.eval.scripted import Oracle
 from tuili.cli.app import main
 from tuili.cli.ask import EXIT_NO_ANSWER, MAX_INPUT_BYTES
-from tuili.engine import Answer, Request, explain
-from tuili.steps import Context
+from tuili.cli.options import result_console
+from tuili.cli.show import show_answer
+from tuili.engine import Answer, CheckedStep, Receipt, Request, explain
+from tuili.steps import Context, check, trace_numbers
 from tuili.tasks import Problem, unseen_problems
 
 PROMPT = "What is 48 / 2 + 7?"
@@ -87,6 +90,22 @@ def test_a_step_that_the_checker_put_right_says_so(capsys: pytest.CaptureFixture
     assert "--max-attempts = 2: --max-steps = 3 is the same limit" in refusal(
         capsys, question[1], "--max-steps=3", "--max-attempts=2"
     )
+
+
+def test_numbers_from_nowhere_and_unused_ones_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ("12 + 7 = 19", "81 = 9 * 9")
+    traced = trace_numbers("What is 12 + 7? The shop is 60 years old.", lines)
+    steps = [
+        CheckedStep(line, check(line), 3.0, (), sources=each) for line, each in zip(lines, traced.steps, strict=True)
+    ]
+    receipt = Receipt(1, {"total": 1, "prefill": 0, "decode": 1}, {"generated": 9}, 3.0, 27, "end", {"valid": 2})
+    show_answer(result_console(), Answer("", "81", tuple(steps), replace(receipt, unused=traced.unused)))
+    assert capsys.readouterr().out.splitlines()[:4] == [
+        "  ✓ 12 + 7 = 19   3.0 layers",
+        "  ✓ 81 = 9 * 9    3.0 layers  from nowhere: 81, 9",
+        "81",
+        "not used: 60",
+    ]
 
 
 @pytest.mark.usefixtures("by_heart")

@@ -30,6 +30,8 @@ def test_a_calibrated_model_keeps_to_what_it_promises(nano: Path, capsys: pytest
     calibration = read_calibration(nano)
     assert calibration is not None
     assert len(calibration.entries) == 8
+    assert calibration.refines_untraced
+    assert calibration.features[-1] == "untraced_steps"
     assert (nano / "tuili" / "calibration.svg").read_text().startswith("<?xml")
     entry = next(
         entry

@@ -31,6 +31,20 @@ def test_every_step_is_checked_in_order() -> None:
     assert shown.receipt.checked == {"valid": 1, "invalid": 1, "unsupported": 1}
 
 
+def test_each_step_says_where_its_numbers_come_from_and_the_receipt_what_was_not_used() -> None:
+    shown = answer("<think>\n48 / 2 = 24\n18 = 3 * 6\n24 + 18 = 42\n</think>42")
+    document = shown.as_json()
+    assert [step["traced"] for step in document["steps"]] == [True, False, False]
+    assert document["steps"][0]["numbers"][2] == {"number": "24", "origin": "result", "step": None, "by": ""}
+    assert document["steps"][2]["numbers"][0] == {"number": "24", "origin": "step", "step": 1, "by": ""}
+    assert (document["receipt"]["untraced"], document["receipt"]["unused"]) == (2, ("7",))
+    assert shown.receipt.checked == {"valid": 3}, "verdicts do not look at it"
+
+
+def test_a_step_that_is_wrong_is_not_counted_as_one_from_nowhere() -> None:
+    assert answer("<think>\n3 * 6 = 19\n</think>19").receipt.untraced == 0
+
+
 def test_steps_are_judged_by_the_facts_of_the_prompt() -> None:
     text = "<think>\nP1, A => B\n</think>yes"
     grounded = answer(text, context=Context(facts={"P1": "A -> B", "P2": "A"}))

@@ -1,5 +1,6 @@
-"""An engine without a model, which answers at once: by a wrong step where the question says "wrong", else by a right
-one. Its promises are made up; with `Budget(error_tolerance=0.1)` any right answer is promised.
+"""An engine without a model, which answers at once: by a wrong step where the question says "wrong", by one from
+nowhere where it says "nowhere", else by a right one. Its promises are made up; with `Budget(error_tolerance=0.1)` any
+right answer is promised.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from tuili.steps import CHECKER_VERSION
 from tuili.store import Tokenizer
 
 RIGHT, WRONG = "<think>\n1 + 1 = 2\n</think>2", "<think>\n1 + 1 = 3\n</think>3"
+FROM_NOWHERE = "<think>\n9 * 9 = 81\n</think>81"
 
 
 def made_up_calibration(**changes: Any) -> Calibration:
@@ -39,12 +41,13 @@ def scripted_engine(folder: Path, calibration: Calibration | None = None) -> Eng
     """An engine with the tokenizer of a model's folder, and with nothing else of the model."""
     tokenizer = Tokenizer.load(folder)
     responses = {}
-    for text in (RIGHT, WRONG):
+    for text in (RIGHT, WRONG, FROM_NOWHERE):
         ids, prompt = tokenizer.encode_example("", text)
         responses[text] = ids[prompt:]
 
     def script(sequence: Sequence) -> int:
-        text = WRONG if "wrong" in tokenizer.decode(sequence.prompt) else RIGHT
+        prompt = tokenizer.decode(sequence.prompt)
+        text = WRONG if "wrong" in prompt else FROM_NOWHERE if "nowhere" in prompt else RIGHT
         return responses[text][len(sequence.tokens)]
 
     scheduler = Scheduler.of(ScriptedRunner(script, tokenizer.end_id), tokenizer)

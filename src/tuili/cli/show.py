@@ -27,12 +27,14 @@ def show_answer(console: Console, answer: Answer) -> None:
         status = step.verdict.status
         line = Text.assemble("  ", (status.mark, STYLES[status]), f" {step.text:<{width}}  ", (_origin(step), "dim"))
         if remark := _remark(step):
-            line.append(f"  {remark}", "red")
+            line.append(f"  {remark}", "yellow" if step.from_nowhere else "red")
         console.print(line, soft_wrap=True)
     console.print(Text(answer.answer or "no answer", "bold"), soft_wrap=True)
     if answer.receipt.reason:
         outcome = str(answer.receipt.outcome).replace("_", " ")
         console.print(Text(f"{outcome}: {answer.receipt.reason}", "yellow"), soft_wrap=True)
+    if answer.receipt.unused:
+        console.print(Text(f"not used: {', '.join(answer.receipt.unused)}", "dim"), soft_wrap=True)
     console.print(Text(receipt_line(answer), "dim"), soft_wrap=True)
     promise = answer.receipt.promise
     if promise.error_tolerance is not None:
@@ -156,6 +158,8 @@ def _origin(step: CheckedStep) -> str:
 
 
 def _remark(step: CheckedStep) -> str:
+    if step.from_nowhere:
+        return f"from nowhere: {', '.join(step.sources.from_nowhere)}"
     if step.verdict.status != "invalid":
         return ""
     return f"right: {step.verdict.expected}" if step.verdict.expected else step.verdict.reason

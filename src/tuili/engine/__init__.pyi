@@ -15,7 +15,15 @@ from .promises.calibration import (
     Sample,
     read_calibration,
 )
-from .promises.confidence import FEATURES, Confidence, calibration_bins, calibration_error, features, fit
+from .promises.confidence import (
+    FEATURES,
+    TRACING_FEATURES,
+    Confidence,
+    calibration_bins,
+    calibration_error,
+    features,
+    fit,
+)
 from .promises.promises import Promises, has_wrong_step, is_promised, load_promises, valid_calibration
 from .prompt import prompt_ids
 from .request import (
@@ -56,6 +64,7 @@ __all__ = [
     "MAX_STOP_CHARACTERS",
     "MAX_STOP_TEXTS",
     "MAX_TOKENS",
+    "TRACING_FEATURES",
     "AlarmReading",
     "Alarms",
     "Answer",

@@ -14,6 +14,7 @@ from typing import Any
 
 from tuili.engine.decode import Generation
 from tuili.engine.request import Ignored
+from tuili.engine.text.judging import JudgedChain
 from tuili.engine.written import CheckedStep, ParsedResponse, parse_tokens
 from tuili.steps import Context, Status, read_as
 from tuili.store import Tokenizer
@@ -84,6 +85,10 @@ class Receipt:
     """How the model was run: the runner and its numbers, as calibrations name them."""
     read_as: str | None = None
     """The text that the model and the checker were given in place of the prompt; None where it is the prompt."""
+    untraced: int = 0
+    """Steps of the answer that hold although some of their numbers come from nowhere."""
+    unused: tuple[str, ...] = ()
+    """Numbers of the question that no step of the answer used."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,9 @@ class Answer:
 def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: Context) -> Answer:
     """The answer that a single generation is, with its steps checked in `context`."""
     read = read_as(prompt).text
-    response = parse_tokens(tokenizer, generation.tokens, generation.depths, context, cut=generation.stop != "end")
+    written = tokenizer, generation.tokens, generation.depths
+    judged = JudgedChain(context, read)
+    response = parse_tokens(*written, context, cut=generation.stop != "end", judged=judged)
     seconds = generation.seconds
     reason = shortcoming(response, generation.stop)
     return Answer(
@@ -143,6 +150,8 @@ def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: 
             layer_steps=sum(generation.depths),
             stop=generation.stop,
             checked=count_verdicts(response),
+            untraced=count_untraced(response),
+            unused=response.unused,
             outcome=Outcome.BEST_EFFORT if reason else Outcome.ANSWERED,
             reason=reason,
             read_as=None if read == prompt else read,
@@ -150,17 +159,37 @@ def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: 
     )
 
 
-def shortcoming(response: ParsedResponse, stop: str) -> str:
-    """Why the checker does not accept a response as an answer; empty if it does."""
-    for number, step in enumerate(response.steps, start=1):
-        if step.verdict.status is Status.INVALID:
-            return f"step {number} is wrong" + (f": {step.verdict.reason}" if step.verdict.reason else "")
+def shortcoming(response: ParsedResponse, stop: str, refines_untraced: bool = False) -> str:
+    """Why a response is not accepted as an answer; empty if it is.
+
+    Args:
+        refines_untraced: whether a step with numbers from nowhere is such a reason.
+    """
+    place = first_fault(response.steps, refines_untraced)
+    if place is not None:
+        step, number = response.steps[place], place + 1
+        if step.from_nowhere:
+            numbers = step.sources.from_nowhere
+            come = "comes" if len(numbers) == 1 else "come"
+            return f"step {number} holds, but {', '.join(numbers)} {come} from nowhere"
+        return f"step {number} is wrong: {step.verdict.reason}" if step.verdict.reason else f"step {number} is wrong"
     return "" if response.complete else f"the response has no whole answer (it ended by {stop})"
+
+
+def first_fault(steps: Sequence[CheckedStep], refines_untraced: bool) -> int | None:
+    """The place of the first step that is wrong, or that has numbers from nowhere where that is a reason to refine."""
+    faults = (step.verdict.status is Status.INVALID or (refines_untraced and step.from_nowhere) for step in steps)
+    return next((place for place, fault in enumerate(faults) if fault), None)
 
 
 def count_verdicts(response: ParsedResponse) -> dict[str, int]:
     """The number of steps by verdict."""
     return dict(Counter(str(step.verdict.status) for step in response.steps))
+
+
+def count_untraced(response: ParsedResponse) -> int:
+    """The number of steps that hold although some of their numbers come from nowhere."""
+    return sum(step.from_nowhere for step in response.steps)
 
 
 def count_tokens(prompt: Sequence[int], generated: int, reasoning: int, answering: int) -> dict[str, int]:

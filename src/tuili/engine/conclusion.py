@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from tuili.engine.answer import Answer, AnswerToken, Outcome, Receipt, count_tokens, count_verdicts, to_milliseconds
+from tuili.engine.answer import (
+    Answer,
+    AnswerToken,
+    Outcome,
+    Receipt,
+    count_tokens,
+    count_untraced,
+    count_verdicts,
+    to_milliseconds,
+)
 from tuili.engine.attempt import Attempt, best_of
 from tuili.engine.controller import ControlSettings, RequestState, confidence_of, confidence_shortcoming
 from tuili.engine.request import Budget
@@ -27,6 +36,8 @@ def conclude(state: RequestState, settings: ControlSettings, cancelled: bool) ->
         tokens=_tokens(state, best.response.reasoning_tokens, best.response.answer_tokens),
         stop=str(best.sequence.stop),
         checked=count_verdicts(best.response),
+        untraced=count_untraced(best.response),
+        unused=best.response.unused,
         confidence=confidence_of(state.attempts, settings),
         promise=promise,
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from tuili.engine.answer import Promise, shortcoming
+from tuili.engine.answer import Promise, first_fault, shortcoming
 from tuili.engine.attempt import Attempt, best_of
 from tuili.engine.promises.confidence import Confidence
 from tuili.engine.request import Depth, Request, Sampling
@@ -37,7 +37,8 @@ class ControlSettings:
 
     exits: layers at each exit. context: tokens that a sequence may have. exit_threshold: probability at which a token
     leaves early. verifies: whether there is a verifier. confidence: None for a model that is not calibrated. clock: the
-    engine's, in seconds. runtime: how the model is run.
+    engine's, in seconds. runtime: how the model is run. refines_untraced: whether a step that holds, but has numbers
+    from nowhere, is a reason for a further attempt.
     """
 
     tokenizer: Tokenizer
@@ -48,6 +49,7 @@ class ControlSettings:
     confidence: Confidence | None = None
     clock: Callable[[], float] = time.perf_counter
     runtime: str = ""
+    refines_untraced: bool = False
 
 
 @dataclass
@@ -74,7 +76,7 @@ class RequestState:
     """The beginning of all that is judged in the request's context."""
 
     def __post_init__(self) -> None:
-        self.judged = JudgedChain(self.request.context)
+        self.judged = JudgedChain(self.request.context, self.request.question, self.request.earlier)
 
 
 def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Sequence, bool, bool]:
@@ -103,7 +105,7 @@ def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Se
         sequence = Sequence(prompt, limits, sampling, depth, exit_threshold, request.priority, lines)
         state.sequences.append(sequence)
         cancelled = yield sequence
-        attempt = check_attempt(sequence, prefix, state, settings.tokenizer)
+        attempt = check_attempt(sequence, prefix, state, settings)
         response = [*prefix_ids, *sequence.tokens]
         if not (cancelled or attempt.shortcoming) and (verified := _verifier_sequence(state, settings, response)):
             state.sequences.append(verified)
@@ -114,7 +116,7 @@ def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Se
         attempts.append(attempt)
         if cancelled or state.sequences[-1].stop is StopReason.DEADLINE or _settled(state, settings):
             break
-        prefix, resample = _next_prefix(attempt, attempts, request.context)
+        prefix, resample = _next_prefix(attempt, attempts, request.context, settings.refines_untraced)
         depth, exit_threshold = FULL_DEPTH_WITHIN_LIMITS
         sampling = _resampled(state) if resample else request.sampling
     return cancelled
@@ -155,14 +157,14 @@ def _prefix_ids(tokenizer: Tokenizer, prefix: tuple[CheckedStep, ...]) -> list[i
 
 
 def check_attempt(
-    sequence: Sequence, prefix: tuple[CheckedStep, ...], state: RequestState, tokenizer: Tokenizer
+    sequence: Sequence, prefix: tuple[CheckedStep, ...], state: RequestState, settings: ControlSettings
 ) -> Attempt:
     """A sequence that has ended, with its steps checked."""
     cut = sequence.stop not in (StopReason.END, StopReason.STOP)
     stops, context = sequence.sampling.stop, state.request.context
-    written = tokenizer, sequence.tokens, sequence.depths
+    written = settings.tokenizer, sequence.tokens, sequence.depths
     response = parse_tokens(*written, context, prefix, stops, cut, state.judged)
-    return Attempt(sequence, response, shortcoming(response, str(sequence.stop)))
+    return Attempt(sequence, response, shortcoming(response, str(sequence.stop), settings.refines_untraced))
 
 
 def _verifier_sequence(state: RequestState, settings: ControlSettings, response: list[int]) -> Sequence | None:
@@ -226,10 +228,12 @@ def confidence_of(attempts: list[Attempt], settings: ControlSettings) -> float |
     return probs[-1] if probs else None
 
 
-def _next_prefix(attempt: Attempt, attempts: list[Attempt], context: Context) -> tuple[tuple[CheckedStep, ...], bool]:
+def _next_prefix(
+    attempt: Attempt, attempts: list[Attempt], context: Context, refines_untraced: bool
+) -> tuple[tuple[CheckedStep, ...], bool]:
     """The steps behind which the next attempt starts, and whether it is to be sampled at random."""
     steps = attempt.response.steps
-    wrong = next((place for place, step in enumerate(steps) if step.verdict.status is Status.INVALID), None)
+    wrong = first_fault(steps, refines_untraced)
     if wrong is None:
         return (), True
     right = correct_step(steps[wrong], steps[:wrong], context)

@@ -95,6 +95,7 @@ class Engine:
             promises.confidence,
             scheduler.clock,
             str(runner.runtime),
+            promises.refines_untraced,
         )
         self._tickets: dict[Sequence, Ticket] = {}
         self._listener_errors: list[Exception] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tuili.engine.answer import Answer
@@ -11,7 +11,7 @@ from tuili.engine.text.detokenizer import IncrementalDetokenizer
 from tuili.engine.text.judging import JudgedChain
 from tuili.engine.text.step_reader import StepReader
 from tuili.engine.text.stop_texts import StopTextFilter
-from tuili.steps import Verdict
+from tuili.steps import StepSources, Verdict
 from tuili.store import Tokenizer
 
 
@@ -25,12 +25,16 @@ class TokenWritten(NamedTuple):
 
 @dataclass(frozen=True)
 class StepJudged:
-    """A whole step with the checker's verdict. `number` counts the steps of the response from 1."""
+    """A whole step with the checker's verdict and where its numbers come from.
+
+    `number` counts the steps of the response from 1.
+    """
 
     attempt: int
     number: int
     text: str
     verdict: Verdict
+    sources: StepSources = field(default_factory=StepSources)
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,8 @@ class EventBuilder:
                 text = self._stops.add(text, ends)
             events.append(TokenWritten(self._attempt, text, depths[place]))
             for line in self._steps.add(text, ends):
-                verdict, self._judged = self._judged.then(line)
+                judged, self._judged = self._judged.then(line)
                 self._seen_steps += 1
-                events.append(StepJudged(self._attempt, self._seen_steps, line, verdict))
+                events.append(StepJudged(self._attempt, self._seen_steps, line, *judged))
         self._seen_tokens = count
         return events

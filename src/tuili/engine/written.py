@@ -1,4 +1,4 @@
-"""From decoded tokens back to text: the steps of a response, each with the checker's verdict and its mean depth.
+"""From decoded tokens back to text: the steps of a response, each with its verdict, sources and mean depth.
 
 What an answer cost is left to `answer`.
 """
@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from statistics import fmean
 from typing import Any
 
 from tuili.engine.text.detokenizer import IncrementalDetokenizer
 from tuili.engine.text.judging import JudgedChain
-from tuili.steps import END_THINK, THINK, Context, Verdict, split_response
+from tuili.steps import END_THINK, THINK, Context, Status, StepSources, Verdict, split_response
 from tuili.store import Tokenizer
 
 Pieces = tuple[tuple[str, int], ...]
@@ -36,11 +36,18 @@ class CheckedStep:
     """The place of the step's last token among those of the attempt, None where the attempt did not decode it."""
     confidence: float | None = None
     """The verifier's probability that the step holds, where the checker cannot decide it."""
+    sources: StepSources = field(default_factory=StepSources)
+    """Where the step's numbers come from."""
 
     @property
     def corrected(self) -> bool:
         """Whether the checker corrected the step."""
         return not self.depth
+
+    @property
+    def from_nowhere(self) -> bool:
+        """Whether the step holds although some of its numbers come from nowhere."""
+        return self.verdict.status is Status.VALID and not self.sources.traced
 
     def as_json(self) -> dict[str, Any]:
         """The documented form. `reason`, `expected` and `confidence` are null where there are none."""
@@ -51,6 +58,8 @@ class CheckedStep:
             "reason": self.verdict.reason,
             "expected": self.verdict.expected,
             "confidence": self.confidence,
+            "traced": self.sources.traced,
+            "numbers": [number.as_json() for number in self.sources.numbers],
         }
 
 
@@ -58,7 +67,8 @@ class CheckedStep:
 class ParsedResponse:
     """A response as text. complete: whether it has a whole answer behind a closed block of steps.
 
-    reasoning_tokens, answer_tokens: decoded tokens of the steps, and those behind them.
+    reasoning_tokens, answer_tokens: decoded tokens of the steps, and those behind them. unused: the numbers of the
+    prompt that no step used.
     """
 
     steps: tuple[CheckedStep, ...]
@@ -66,6 +76,7 @@ class ParsedResponse:
     complete: bool
     reasoning_tokens: int
     answer_tokens: int
+    unused: tuple[str, ...] = ()
 
 
 def parse_tokens(
@@ -84,27 +95,31 @@ def parse_tokens(
         prefix_steps: steps that the prompt has already, which the tokens continue.
         stops: texts before the first of which the response ends.
         cut: whether a limit ended the response, so that its last line may be incomplete.
-        judged: the beginning of what has been judged in `context`, whose verdicts are taken over.
+        judged: the beginning of what has been judged in `context`, which is taken over.
     """
     pieces = tuple(zip(_pieces(tokenizer, tokens), depths, strict=True))
     decoded = "".join(piece for piece, _ in pieces)
     decoded = decoded[: min((decoded.index(stop) for stop in stops if stop in decoded), default=len(decoded))]
     text = "\n".join((THINK, *(step.text for step in prefix_steps), decoded)) if prefix_steps else decoded
     response = split_response(text)
-    verdicts = (judged or JudgedChain(context)).verdicts(response.steps)
-    steps = [replace(step, last_token=None) for step in prefix_steps]
+    known, chain = (judged or JudgedChain(context)).judge(response.steps)
+    steps = [
+        replace(step, last_token=None, sources=line.sources) for step, line in zip(prefix_steps, known, strict=False)
+    ]
     start = 0 if prefix_steps else len(THINK) * decoded.startswith(THINK)
     ends = list(accumulate(len(piece) for piece, _ in pieces))
-    for line, verdict in list(zip(response.steps, verdicts, strict=True))[len(prefix_steps) :]:
+    for line, (verdict, sources) in list(zip(response.steps, known, strict=True))[len(prefix_steps) :]:
         start = decoded.index(line, start)
         part = _between(pieces, ends, start, start + len(line))
         start += len(line)
         last = bisect_left(ends, start)
-        steps.append(CheckedStep(line, verdict, fmean(depth for _, depth in part), part, last))
+        depth = fmean(depth for _, depth in part)
+        steps.append(CheckedStep(line, verdict, depth, part, last, sources=sources))
     closing = tokenizer.token_id(END_THINK)
     reasoning = tokens.index(closing) + 1 if closing in tokens else len(tokens)
     complete = response.complete and bool(response.answer) and not cut
-    return ParsedResponse(tuple(steps), response.answer, complete, reasoning, len(tokens) - reasoning)
+    answering = len(tokens) - reasoning
+    return ParsedResponse(tuple(steps), response.answer, complete, reasoning, answering, chain.unused)
 
 
 def _pieces(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[str]:

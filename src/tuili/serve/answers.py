@@ -10,7 +10,7 @@ from typing import Unpack
 from tuili.engine import Answer, Outcome, StepJudged, TokenWritten
 from tuili.serve.forms.structured import ForcedCall
 from tuili.serve.ids import new_id
-from tuili.serve.schemas.receipts import JudgedStep, ReceiptReply
+from tuili.serve.schemas.receipts import JudgedStep, NumberReply, ReceiptReply
 from tuili.serve.schemas.replies import (
     CalledFunction,
     ChatChunk,
@@ -26,7 +26,7 @@ from tuili.serve.schemas.replies import (
     ToolCallReply,
     Usage,
 )
-from tuili.steps import END_THINK, THINK
+from tuili.steps import END_THINK, THINK, NumberSource
 
 BUDGET_STOPS = {"length", "layer_steps", "deadline"}
 """Reasons to stop writing for which the API says `length`: the budget is spent."""
@@ -221,4 +221,11 @@ def judged_step(event: StepJudged) -> JudgedStep:
         "verdict": verdict.status,
         "reason": verdict.reason,
         "expected": verdict.expected,
+        "traced": event.sources.traced,
+        "numbers": [number_source(number) for number in event.sources.numbers],
     }
+
+
+def number_source(source: NumberSource) -> NumberReply:
+    """Where a number comes from, as it is sent."""
+    return {"number": source.number, "origin": source.origin, "step": source.step, "by": source.by}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from tuili.engine.promises.calibration import (
     Sample,
     read_calibration,
 )
-from tuili.engine.promises.confidence import FEATURES, Confidence
+from tuili.engine.promises.confidence import FEATURES, TRACING_FEATURES, Confidence
 from tuili.engine.promises.promises import Promises, load_promises
 from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.runtime.load import load_engine
@@ -33,7 +34,7 @@ from tuili.engine.runtime.runner import Runtime
 from tuili.engine.runtime.torch.runtime import runtime_of
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.written import CheckedStep, parse_tokens
-from tuili.errors import ModelFolderError
+from tuili.errors import InputError, ModelFolderError
 from tuili.model import LoadedModel, load_model
 from tuili.steps import CHECKER_VERSION, Context, check
 from tuili.store import model_hash
@@ -214,6 +215,37 @@ def test_without_a_calibration_that_fits_nothing_is_promised(calibrated: LoadedM
     (folder / CALIBRATION_FILE).unlink()
     with pytest.raises(NotPromised, match="it has not been calibrated"):
         entry_for(load_model(folder), error_tolerance=0.1)
+
+
+def test_a_calibration_from_before_tracing_keeps_its_hash_and_the_reason_off(tmp_path: Path) -> None:
+    folder = save_tiny(tmp_path / "model")
+    written = calibration(folder).model_dump_json(exclude={"refines_untraced"})
+    (folder / CALIBRATION_FILE).write_text(written)
+    found = read_calibration(folder)
+    assert found is not None and not found.refines_untraced
+    assert found.sha256 == hashlib.sha256(written.encode()).hexdigest()
+    assert not load_engine(folder, runner="torch").promises.refines_untraced
+    (folder / CALIBRATION_FILE).unlink()
+    assert load_engine(folder, runner="torch").promises.refines_untraced
+
+
+def test_nothing_is_promised_with_another_reason_to_refine_than_in_calibration(tmp_path: Path) -> None:
+    folder = save_tiny(tmp_path / "model")
+    for measured, how in ((False, "without"), (True, "with")):
+        write(folder, calibration(folder, refines_untraced=measured))
+        request = Request(PROMPT, Budget(error_tolerance=0.1))
+        load_engine(folder, runner="torch").admit(request)
+        with pytest.raises(NotPromised, match=f"calibrated {how} further attempts for numbers from nowhere"):
+            load_engine(folder, runner="torch", refines_untraced=not measured).admit(request)
+
+
+def test_a_confidence_looks_only_at_the_features_that_it_was_fitted_with() -> None:
+    values = tuple(range(len(TRACING_FEATURES)))
+    old, new = Confidence((0.1,) * len(FEATURES), 0.0), Confidence((0.1,) * len(TRACING_FEATURES), 0.0)
+    assert old.of_features(values) == old.of_features((*values[:-1], 0.0)) == old.of_features(values[:-1])
+    assert new.of_features(values) > old.of_features(values)
+    with pytest.raises(InputError, match="9 or 10 are needed"):
+        Confidence((0.1,), 0.0)
 
 
 def answered(promise: Promise) -> Answer:

@@ -88,10 +88,10 @@ def test_a_folder_that_is_replaced_between_opening_and_reading_is_refused(folder
 def test_promises_about_weights_that_came_after_those_that_were_loaded_are_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def replaced(path: Path, threshold: float, runtime: Runtime) -> Promises:
+    def replaced(path: Path, threshold: float, runtime: Runtime, refines_untraced: bool | None) -> Promises:
         weights = path / "model.safetensors"
         weights.write_bytes(weights.read_bytes())
-        return load_promises(path, threshold, runtime)
+        return load_promises(path, threshold, runtime, refines_untraced)
 
     monkeypatch.setattr("tuili.engine.runtime.load.load_promises", replaced)
     with pytest.raises(ModelFolderError, match=r"model\.safetensors was written while"):

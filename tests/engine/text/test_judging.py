@@ -8,7 +8,7 @@ import pytest
 
 from tuili.engine.text import judging
 from tuili.engine.text.judging import JudgedChain
-from tuili.steps import Context, Verdict, check, check_chain
+from tuili.steps import Context, Verdict, check, check_chain, trace_numbers
 
 LINES = ("x = 2", "x = 3", "x + 1 = 3", "2 + 2 = 5", "prose")
 
@@ -16,7 +16,19 @@ LINES = ("x = 2", "x = 3", "x + 1 = 3", "2 + 2 = 5", "prose")
 def test_every_chain_has_the_verdicts_of_the_checker() -> None:
     judged = JudgedChain(Context())
     for chain in product(LINES, repeat=3):
-        assert judged.verdicts(chain) == check_chain(chain)
+        lines, _ = judged.judge(chain)
+        assert [line.verdict for line in lines] == check_chain(chain)
+
+
+def test_every_chain_has_the_sources_of_tracing() -> None:
+    prompt, chain = "What is 2 + 3 and 7?", ("2 + 3 = 5", "9 * 9 = 81", "5 * 2 = 10")
+    judged = JudgedChain(Context(), prompt)
+    judged.judge(["2 + 3 = 5", "3 * 2 = 6"])
+    lines, end = judged.judge(chain)
+    traced = trace_numbers(prompt, chain)
+    assert [line.sources for line in lines] == list(traced.steps)
+    assert end.unused == traced.unused == ("7",)
+    assert judged.unused == ("2", "3", "7")
 
 
 def test_a_line_is_checked_once_behind_the_same_lines(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,8 +40,8 @@ def test_a_line_is_checked_once_behind_the_same_lines(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(judging, "check", counted)
     judged = JudgedChain(Context())
-    judged.verdicts(["x = 2", "x + 1 = 3"])
+    judged.judge(["x = 2", "x + 1 = 3"])
     judged.then("x = 2")
-    judged.verdicts(["x = 2", "x + 1 = 3", "x + 1 = 4"])
-    judged.verdicts(["x = 3", "x + 1 = 4"])
+    judged.judge(["x = 2", "x + 1 = 3", "x + 1 = 4"])
+    judged.judge(["x = 3", "x + 1 = 4"])
     assert checked == ["x = 2", "x + 1 = 3", "x + 1 = 4", "x = 3", "x + 1 = 4"]

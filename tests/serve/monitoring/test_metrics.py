@@ -12,6 +12,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.serve.conftest import Running, running
+from tests.serve.scripted import scripted_engine
 from tests.waiting import eventually
 from tuili.serve.app import Settings
 
@@ -73,6 +74,18 @@ def test_counts_are_those_of_the_answers(counted: tuple[Running, Path]) -> None:
         0,
         0,
     )
+
+
+def test_steps_from_nowhere_are_counted_and_told() -> None:
+    for server in running(Settings(), make_engine=scripted_engine):
+        before = samples(server)["tuili_untraced_steps_total", ""]
+        create = server.client().chat.completions.create
+        for question in ("What is 1 + 1?", "Say a number from nowhere."):
+            reply = create(model="nano", messages=[{"role": "user", "content": question}])
+        receipt: Any = reply.choices[0].model_extra["receipt"]  # type: ignore[index]
+        assert [step["traced"] for step in receipt["steps"]] == [False]
+        assert {number["origin"] for number in receipt["steps"][0]["numbers"]} == {"nowhere"}
+        assert (before, samples(server)["tuili_untraced_steps_total", ""]) == (0, 1)
 
 
 def test_what_was_read_before_is_told(counted: tuple[Running, Path]) -> None:

@@ -65,6 +65,10 @@ def test_examples_exponents_and_ordinals_are_no_numbers_of_the_question() -> Non
         ("It is 22:50. What time is it in 3 h?", ("22 + 3 = 25", "25 - 24 = 1", "22:50 + 3 h = 01:50")),
         ("What date is 20 days after 2024-01-30?", ("days_in(2024-02) = 29", "29 - 20 = 9")),
         ("P1: 2x + 3y = 8, P2: 6x - y = 4. Find x.", ("8 * 3 = 24", "P1, P2 => x = 1")),
+        ("Prove it for odd n.", ("for all integers k: (2*k + 1)^2 = 2*(2*k^2 + 2*k) + 1",)),
+        ("P1: for all integers n: (n^2 + 5*n + 6) mod 2 = 0", ("for all integers n: n^2 + 5*n + 6 = (n + 2)*(n + 3)",)),
+        ("Is n^2 + 7 odd for all n?", ("n = 3: n^2 + 7 = 16",)),
+        ("Prove that n^3 - n is divisible by 6.", ("for all integers n: n mod 6 = 5 -> (n^3 - n) mod 6 = 0",)),
         ("今天星期一，3天后星期几？", ("Monday + 3 day = Thursday",)),
         ("小明有12个苹果，又买了7个。", ("12 + 7 = 19",)),
     ],
@@ -84,6 +88,7 @@ def test_written_work_and_constants_are_traced(prompt: str, lines: tuple[str, ..
         ("Today is Monday.", "Tuesday + 1 day = Wednesday"),
         ("What is 12 + 7?", "12 < 25"),
         ("What is 12 + 7?", "x > 9 => x > 8"),
+        ("Is n^2 + 7 odd for all n?", "for all integers n: n^2 - 9 = (n - 3)*(n + 3)"),
         ("What is 12 + 7?", "Then there are 14 left."),
     ],
 )

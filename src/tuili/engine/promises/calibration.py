@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tuili.engine.answer import Promise
-from tuili.engine.promises.confidence import FEATURES, Confidence
+from tuili.engine.promises.confidence import FEATURES, TRACING_FEATURES, Confidence
 from tuili.engine.request import Budget
 from tuili.engine.runtime.runner import Runtime
 from tuili.errors import InputError, ModelFolderError
@@ -91,7 +91,9 @@ class Calibration(_Stored):
 
     model, verifier: hashes of what was calibrated. checker: the version of the checker that judged its steps. runtime:
     how the model was run. rejected: the share of first attempts with a wrong step stays below
-    this, as long as requests come as the sample came.
+    this, as long as requests come as the sample came. refines_untraced: whether a step with numbers from nowhere was a
+    reason for a further attempt; files from before there was such a reason do not say so. features: those that the
+    confidence was fitted with.
     """
 
     version: Literal[2] = 2
@@ -108,6 +110,7 @@ class Calibration(_Stored):
     entries: Annotated[tuple[Entry, ...], Field(min_length=1)]
     curves: tuple[Curve, ...]
     features: tuple[str, ...] = FEATURES
+    refines_untraced: bool = False
 
     @property
     def confidence(self) -> Confidence:
@@ -117,7 +120,8 @@ class Calibration(_Stored):
     @property
     def sha256(self) -> str:
         """The hash of all of it, by which the state of alarms names it."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        new = None if self.refines_untraced else {"refines_untraced"}  # so that older files keep their hash
+        return hashlib.sha256(self.model_dump_json(exclude=new).encode()).hexdigest()
 
     @property
     def token_classes(self) -> list[int]:
@@ -175,7 +179,8 @@ def read_calibration(folder: Path) -> Calibration | None:
                 "for: calibrate anew (tuili calibrate)"
             ) from None
         raise ModelFolderError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; calibrate anew") from None
-    if calibration.features != FEATURES or len(calibration.coefficients) != len(FEATURES):
+    features = calibration.features
+    if features not in (FEATURES, TRACING_FEATURES) or len(calibration.coefficients) != len(features):
         raise ModelFolderError(f"{path} was written by another version of Tuili: calibrate anew")
     return calibration
 

@@ -33,6 +33,9 @@ FEATURES = (
     "agreeing",
     "disagreeing",
 )
+UNTRACED = "untraced_steps"
+"""The share of steps that hold although some of their numbers come from nowhere."""
+TRACING_FEATURES = (*FEATURES, UNTRACED)
 """The verifier's logit at the end and at its lowest (0 without a verifier); the mean and the least log-probability of
 the likeliest tokens; the share of steps that the checker cannot decide; the logarithm of the decoded tokens; whether
 the checker corrected a step; log(1 + n) for the n other attempts with the same answer, and for those with another."""
@@ -44,7 +47,7 @@ MAX_LOGIT = 20.0
 
 
 def features(attempts: Iterable[Attempt]) -> tuple[float, ...]:
-    """The `FEATURES` of the answer of these attempts. Attempts without a whole answer are left out.
+    """The `TRACING_FEATURES` of the answer of these attempts. Attempts without a whole answer are left out.
 
     Raises `InputError` where none has a whole answer.
     """
@@ -65,19 +68,25 @@ def features(attempts: Iterable[Attempt]) -> tuple[float, ...]:
         float(any(step.corrected for step in steps)),
         log1p(others.count(True)),
         log1p(others.count(False)),
+        sum(step.from_nowhere for step in steps) / len(steps) if steps else 0.0,
     )
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """A coefficient for each of `FEATURES`, and a constant. Raises `InputError` for another number of coefficients."""
+    """A coefficient for each of `FEATURES`, or of `TRACING_FEATURES`, and a constant.
+
+    A confidence that was fitted without the last feature does not look at it. Raises `InputError` for another number of
+    coefficients.
+    """
 
     coefficients: tuple[float, ...]
     constant: float
 
     def __post_init__(self) -> None:
-        if len(self.coefficients) != len(FEATURES):
-            raise InputError(f"confidence has {len(self.coefficients)} coefficients: {len(FEATURES)} are needed")
+        if len(self.coefficients) not in (len(FEATURES), len(TRACING_FEATURES)):
+            needed = f"{len(FEATURES)} or {len(TRACING_FEATURES)}"
+            raise InputError(f"confidence has {len(self.coefficients)} coefficients: {needed} are needed")
 
     def of(self, attempts: list[Attempt]) -> float:
         """The probability that the answer of these attempts is right; 0.0 if there is none."""
@@ -86,8 +95,9 @@ class Confidence:
         return self.of_features(features(attempts))
 
     def of_features(self, values: Sequence[float]) -> float:
-        """The probability for the values of `FEATURES`."""
-        logit = self.constant + sum(a * b for a, b in zip(self.coefficients, values, strict=True))
+        """The probability for the values of `TRACING_FEATURES`."""
+        fitted = values[: len(self.coefficients)]
+        logit = self.constant + sum(a * b for a, b in zip(self.coefficients, fitted, strict=True))
         return sigmoid(_clip(logit))
 
 

@@ -32,10 +32,11 @@ class Promises:
     Args:
         calibration: None for a model about which nothing is promised.
         why_none: why there is no calibration.
+        refines_untraced: whether a step with numbers from nowhere is a reason for a further attempt.
     """
 
-    def __init__(self, calibration: Calibration | None, why_none: str = "") -> None:
-        self._calibration, self._why_none = calibration, why_none
+    def __init__(self, calibration: Calibration | None, why_none: str = "", refines_untraced: bool = False) -> None:
+        self._calibration, self._why_none, self.refines_untraced = calibration, why_none, refines_untraced
         self.calibration_hash = "" if calibration is None else calibration.sha256
         """Which calibration the alarms watch; empty where there is none."""
         self.alarms: Alarms | None = None
@@ -142,9 +143,30 @@ def replace_budget(budget: Budget, **values: int) -> Budget:
     return Budget.model_validate(budget.model_dump() | values)
 
 
-def load_promises(folder: Path, exit_threshold: float, runtime: Runtime) -> Promises:
-    """What can be promised about a model that is run in this way, with this exit threshold. Hashes the weights."""
-    return Promises(*valid_calibration(folder, exit_threshold, runtime))
+def load_promises(
+    folder: Path, exit_threshold: float, runtime: Runtime, refines_untraced: bool | None = None
+) -> Promises:
+    """What can be promised about a model that is run in this way, with this exit threshold. Hashes the weights.
+
+    Args:
+        refines_untraced: whether numbers from nowhere are a reason for a further attempt. None: as the folder's
+            calibration was measured, valid here or not; they are where there is none.
+    """
+    calibration, why_none = valid_calibration(folder, exit_threshold, runtime)
+    measured = _measured_refining(folder)
+    refines = measured if refines_untraced is None else refines_untraced
+    if calibration is not None and calibration.refines_untraced != refines:
+        how = "with" if calibration.refines_untraced else "without"
+        calibration, why_none = None, f"it was calibrated {how} further attempts for numbers from nowhere: {ANEW}"
+    return Promises(calibration, why_none, refines)
+
+
+def _measured_refining(folder: Path) -> bool:
+    try:
+        calibration = read_calibration(folder)
+    except ModelFolderError:
+        return False
+    return calibration is None or calibration.refines_untraced
 
 
 def valid_calibration(folder: Path, threshold: float, runtime: Runtime | None = None) -> tuple[Calibration | None, str]:

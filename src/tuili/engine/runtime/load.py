@@ -102,6 +102,7 @@ def load_engine(
     slots: int = 16,
     waiting: int = 1024,
     clock: Callable[[], float] = time.perf_counter,
+    refines_untraced: bool | None = None,
     **options: Unpack[RunOptions],
 ) -> Engine:
     """An engine that has been warmed up, with the verifier and the calibration of the model's folder.
@@ -111,6 +112,7 @@ def load_engine(
         slots: responses that are decoded together.
         waiting: attempts that may wait for a slot; further requests are refused.
         clock: the time in seconds.
+        refines_untraced: see `load_promises`.
         options: see `load_runner`.
     """
     source = opened(model)
@@ -118,7 +120,7 @@ def load_engine(
     warm_up(scheduler)
     shape = shape_of(source)
     threshold = shape.exit_threshold if exit_threshold is None else exit_threshold
-    promises = load_promises(source.path, threshold, scheduler.runner.runtime)
+    promises = load_promises(source.path, threshold, scheduler.runner.runtime, refines_untraced)
     if isinstance(source, StoredModel):
         source.check_unchanged()  # so that the promises are about what was loaded
     return Engine(scheduler, source.tokenizer, promises, threshold, shape.conversation)

@@ -1,34 +1,69 @@
-"""Verdicts on the lines of one request: a line is checked once behind the same lines, whoever asks.
+"""Verdicts on the lines of one request, and where their numbers come from: a line is judged once behind the same lines.
 
-Streamed events, the attempt that has ended, and later attempts behind the same steps ask for the same verdicts.
+Streamed events, the attempt that has ended, and later attempts behind the same steps ask for the same judgements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from tuili.steps import Context, Verdict, check
+from tuili.steps import Context, NumberTracer, StepSources, Verdict, check
+
+
+class Judged(NamedTuple):
+    """What is known of a line: the checker's verdict, and where its numbers come from."""
+
+    verdict: Verdict
+    sources: StepSources
 
 
 class JudgedChain:
     """Lines that have been judged, and what is known of the lines behind them: a tree, which `then` descends."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(
+        self,
+        context: Context,
+        prompt: str = "",
+        earlier: Sequence[tuple[str, str]] = (),
+        tracer: NumberTracer | None = None,
+    ) -> None:
+        """Args:
+        prompt, earlier: the question, and those before it with their answers, which give numbers.
+        tracer: the one that has read them and the lines so far.
+        """
         self._context = context
-        self._next: dict[str, tuple[Verdict, JudgedChain]] = {}
+        self._given = prompt, tuple(text for turn in earlier for text in turn)
+        self._known_tracer = tracer
+        self._next: dict[str, tuple[Judged, JudgedChain]] = {}
 
-    def then(self, line: str) -> tuple[Verdict, JudgedChain]:
-        """The verdict on a line behind these, and the chain with it."""
+    @property
+    def _tracer(self) -> NumberTracer:
+        """Reads the prompt when the first line comes."""
+        if self._known_tracer is None:
+            prompt, earlier = self._given
+            self._known_tracer = NumberTracer(prompt, self._context, earlier)
+        return self._known_tracer
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The numbers of the prompt that these lines did not use."""
+        return self._tracer.unused
+
+    def then(self, line: str) -> tuple[Judged, JudgedChain]:
+        """What is known of a line behind these, and the chain with it."""
         known = self._next.get(line)
         if known is None:
-            verdict = check(line, self._context)
-            known = self._next[line] = verdict, JudgedChain(self._context.after(line, verdict))
+            verdict, tracer = check(line, self._context), self._tracer.copy()
+            judged = Judged(verdict, tracer.trace(line))
+            context = self._context.after(line, verdict)
+            known = self._next[line] = judged, JudgedChain(context, tracer=tracer)
         return known
 
-    def verdicts(self, lines: Iterable[str]) -> list[Verdict]:
-        """The verdicts on some lines, each behind those before it, as `check_chain` gives them."""
-        verdicts, chain = list[Verdict](), self
+    def judge(self, lines: Iterable[str]) -> tuple[list[Judged], JudgedChain]:
+        """What is known of some lines, each behind those before it, and the chain with all of them."""
+        known, chain = list[Judged](), self
         for line in lines:
-            verdict, chain = chain.then(line)
-            verdicts.append(verdict)
-        return verdicts
+            judged, chain = chain.then(line)
+            known.append(judged)
+        return known, chain

@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from tuili.engine import (
+    TRACING_FEATURES,
     Budget,
     Calibration,
     Confidence,
@@ -67,6 +68,8 @@ FITTING_STRIDE = 3
 """One problem out of so many fits the confidence; the others test the thresholds."""
 MIN_START_PROBABILITY = 0.95
 """Probability with which the first threshold that is tested should pass."""
+REFINES_UNTRACED = True
+"""Calibrations are measured with further attempts for numbers from nowhere."""
 PROBLEMS_PER_PROCESS = 64
 """Fewer problems are not worth a further process."""
 REJECTION_BOUND_DELTA = 0.01
@@ -156,7 +159,7 @@ def calibrate(
         needed = least * FITTING_STRIDE // (FITTING_STRIDE - 1) + 1
         raise InputError(f"{len(prompts)} problems: at least {needed} are needed")
     runtime = load_runner(loaded, slots=1, **options).runtime
-    answering = partial(load_engine, **options)
+    answering = partial(load_engine, refines_untraced=REFINES_UNTRACED, **options)
     histories = collect_histories(loaded, prompts, max(grid.max_steps), max(grid.max_tokens), progress, answering)
     digest = hashlib.sha256("\n".join(f"{one.prompt}\0{one.answer}" for one in prompts).encode()).hexdigest()
     return certify_grid(histories, loaded, source, digest, grid, runtime)
@@ -266,6 +269,8 @@ def certify_grid(
         ),
         entries=tuple(entries),
         curves=tuple(curves),
+        features=TRACING_FEATURES,
+        refines_untraced=REFINES_UNTRACED,
     )
 
 

@@ -86,6 +86,9 @@ class Metrics:
         self.steps = Counter(
             "tuili_steps", "Steps by the checker's verdict.", [*by_model, "verdict"], registry=registry
         )
+        self.untraced_steps = Counter(
+            "tuili_untraced_steps", "Valid steps with a number from nowhere.", by_model, registry=registry
+        )
         self.feedback = Counter(
             "tuili_feedback", "What people thought of answers.", [*by_model, "verdict"], registry=registry
         )
@@ -117,6 +120,7 @@ class Metrics:
         }
         for model in models:
             self.in_flight.labels(model)
+            self.untraced_steps.labels(model)
             for counter, labels in known_labels.items():
                 for label in labels:
                     counter.labels(model, label)
@@ -146,6 +150,7 @@ class Metrics:
         self.reasoning_steps.labels(model).observe(len(answer.steps))
         for verdict, count in receipt.checked.items():
             self.steps.labels(model, verdict).inc(count)
+        self.untraced_steps.labels(model).inc(receipt.untraced)
         self.queue_seconds.labels(model).observe(receipt.milliseconds["queue"] / 1000)
         spent_and_limit = {
             "max_steps": (receipt.attempts, budget.max_steps),

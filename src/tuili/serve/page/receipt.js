@@ -24,6 +24,7 @@ export function receiptOf(receipt) {
       bar(milliseconds),
       say(make("small"), "timeParts", parts),
     ),
+    ...(receipt.unused.length ? [fact("unused", "wide", make("span", "", { textContent: receipt.unused.join(", ") }))] : []),
     fact("promise", "wide", promise(receipt.promise)),
   );
   return label(list, "receipt");

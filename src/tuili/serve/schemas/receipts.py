@@ -10,6 +10,7 @@ from typing_extensions import TypeAliasType, TypedDict
 from tuili.engine import Outcome as RequestOutcome
 from tuili.engine import StopReason
 from tuili.serve.schemas.fields import Count, documented_as, documented_values
+from tuili.steps import Origin as NumberOrigin
 from tuili.steps import Status as VerdictStatus
 
 Stop = TypeAliasType(
@@ -31,6 +32,13 @@ Status = TypeAliasType(
         str,
         AfterValidator(VerdictStatus),
         documented_values("Status", VerdictStatus, "The four things a checker can honestly say about a line."),
+    ],
+)
+
+Origin = TypeAliasType(
+    "Origin",
+    Annotated[
+        str, AfterValidator(NumberOrigin), documented_values("Origin", NumberOrigin, "Where a number comes from.")
     ],
 )
 
@@ -77,6 +85,18 @@ class IgnoredReply(TypedDict):
     earlier: Count
 
 
+@documented_as("NumberSource")
+class NumberReply(TypedDict):
+    """Where a number of a step comes from: `step` is the earlier step, counted from 1; `by` is a rule of written work,
+    or what a constant is.
+    """
+
+    number: str
+    origin: Origin
+    step: int | None
+    by: str
+
+
 @documented_as("Step")
 class StepReply(TypedDict):
     """A step of an answer with the checker's verdict, and the mean number of layers of its tokens."""
@@ -87,6 +107,8 @@ class StepReply(TypedDict):
     reason: str
     expected: str | None
     confidence: float | None
+    traced: Annotated[bool, Field(description="Whether no number of the step comes from nowhere.")]
+    numbers: list[NumberReply]
 
 
 @documented_as("Receipt")
@@ -111,6 +133,8 @@ class ReceiptReply(TypedDict):
         str | None,
         Field(description="What the model and the checker read in place of the question; null where it is the same."),
     ]
+    untraced: Annotated[Count, Field(description="Valid steps with a number from nowhere.")]
+    unused: Annotated[list[str], Field(description="Numbers of the question that no step used.")]
     steps: list[StepReply]
 
 
@@ -123,3 +147,5 @@ class JudgedStep(TypedDict):
     verdict: Status
     reason: str
     expected: str | None
+    traced: bool
+    numbers: list[NumberReply]

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from tuili.steps.language import terms
 from tuili.steps.language.grammar import WEEKDAYS
@@ -43,8 +42,7 @@ _WEEKDAY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Numeral:
+class Numeral(NamedTuple):
     """A number as written; `parts` are the whole numbers that a fraction, a date or a time is made of.
 
     `is_apart` says whether it names something: the exponent of a unit (`m^2`), an ordinal (`29th`), a weekday.
@@ -60,7 +58,8 @@ def numerals(term: Term) -> Iterator[Numeral]:
     """The numbers of a term, from left to right."""
     match term:
         case terms.Number(value=value):
-            yield Numeral(render_term(term), _key(value))
+            key = _key(value)
+            yield Numeral(str(key) if isinstance(key, int) and not term.places else render_term(term), key)
         case terms.Ratio(numerator=numerator, denominator=denominator):
             yield _ratio(render_term(term), numerator, denominator)
         case terms.Measure(number=number):

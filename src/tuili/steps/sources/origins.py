@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Origin(StrEnum):
@@ -19,8 +19,7 @@ class Origin(StrEnum):
     NOWHERE = "nowhere"
 
 
-@dataclass(frozen=True, slots=True)
-class NumberSource:
+class NumberSource(NamedTuple):
     """Where a number of a step comes from.
 
     `step` is the earlier step, counted from 1. `by` is the rule of written work by which the number comes from there
@@ -34,7 +33,7 @@ class NumberSource:
 
     def as_json(self) -> dict[str, Any]:
         """The documented form."""
-        return {"number": self.number, "from": str(self.origin), "step": self.step, "by": self.by}
+        return {"number": self.number, "origin": str(self.origin), "step": self.step, "by": self.by}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from tuili.steps.language import terms
 from tuili.steps.language.terms import Term
@@ -28,8 +29,7 @@ class Role(StrEnum):
     CHOSEN = "chosen"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A number of a claim, its role, and the other operand where that is a whole number."""
 
     numeral: Numeral

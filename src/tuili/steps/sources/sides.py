@@ -40,9 +40,8 @@ class Side:
         """Whether the side makes all others traced: it holds known numbers, not constants alone, or known names."""
         if self.is_name or not self._is_known:
             return False
-        if not self.sources:
-            return bool(terms.names(self.term))
-        return any(source is not None and source.origin is not Origin.CONSTANT for _, source in self.sources)
+        from_elsewhere = (source is not None and source.origin is not Origin.CONSTANT for _, source in self.sources)
+        return any(from_elsewhere) or bool(terms.names(self.term))
 
     @property
     def is_weak_source(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -41,34 +41,36 @@ def _table() -> Mapping[str, Any]:
 def stated(prompt: str) -> Stated:
     """What the table states for a prompt."""
     text = unicodedata.normalize("NFKC", prompt[:MAX_TEXT_CHARACTERS]).lower()
-    has = _Words(text, f" {' '.join(_WORD.findall(text))} ").has
-    table = _table()
+    table, found = _table(), _found(text)
     constants: dict[Key, str] = {}
     for row in table["constants"]:
-        if "when" not in row or has(row["when"]):
+        if "when" not in row or not found.isdisjoint(row["when"]):
             constants.update((key, row["what"]) for key in map(_key, row["numbers"]) if key not in constants)
-    rules = frozenset(rule for rule in _RULES if has(table["rules"][rule]))
-    words = {_key(number) for row in table["words"] if has(row["when"]) for number in row["numbers"]}
+    rules = frozenset(rule for rule in _RULES if not found.isdisjoint(table["rules"][rule]))
+    words = {_key(number) for row in table["words"] if not found.isdisjoint(row["when"]) for number in row["numbers"]}
     if COUNTING_DOWN in rules:
         words.update(len(_SEPARATOR.findall(listed)) + 1 for listed in _LIST.findall(text))
     return Stated(constants, frozenset(words), rules)
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """A text in small letters, and its words of Latin letters with a space around each."""
+def _found(text: str) -> set[str]:
+    """The entries of the table's lists of words that a text in small letters has."""
+    entries, stems, signs = _entries()
+    words = _WORD.findall(text)
+    beginnings = " ".join(("", *words))
+    return {*entries.intersection(words), *(f"{s}*" for s in stems if f" {s}" in beginnings), *signs.findall(text)}
 
-    text: str
-    words: str
 
-    def has(self, entries: Iterable[str]) -> bool:
-        """Whether the text has one of some words. `*` stands for endings."""
-        return any(
-            (f" {entry[:-1]}" in self.words if entry.endswith("*") else f" {entry} " in self.words)
-            if entry[0].isascii() and entry[0].isalpha()
-            else entry in self.text
-            for entry in entries
-        )
+@cache
+def _entries() -> tuple[frozenset[str], tuple[str, ...], re.Pattern[str]]:
+    """All entries: words that stand alone, the beginnings of others, and what may stand anywhere."""
+    table = _table()
+    lists = (*(row.get("when", ()) for row in (*table["constants"], *table["words"])), *table["rules"].values())
+    entries = frozenset(entry for when in lists for entry in when)
+    words = frozenset(filter(_WORD.fullmatch, entries))
+    stems = tuple(sorted(entry[:-1] for entry in entries if entry.endswith("*")))
+    signs = sorted(entry for entry in entries - words if not entry.endswith("*"))
+    return words, stems, re.compile("|".join(map(re.escape, signs)))
 
 
 def without_examples(prompt: str) -> str:

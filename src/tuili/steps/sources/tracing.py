@@ -28,6 +28,9 @@ MAX_DERIVED = 40
 MAX_EQUATIONS = 20
 """Equations of a prompt, and numbers in them, that may be multiplied."""
 
+CASE, CHOSEN = "case", "chosen"
+"""How a result comes about in lines about all numbers, and in examples against them."""
+
 _Source = tuple[Origin, int | None]
 _PROMPT: _Source = (Origin.PROMPT, None)
 
@@ -92,6 +95,10 @@ class NumberTracer:
                 return self._claim(claim.relation)
             case terms.Inference(premises, conclusion):
                 return self._inference(premises, conclusion)
+            case terms.Universal(variables, hypotheses=hypotheses, conclusion=conclusion):
+                return self._about_all({variable.name for variable in variables}, hypotheses, conclusion)
+            case terms.Instance(values, relation):
+                return self._instance(values, relation)
         return _step(map(self._source, numerals_of_text(line)))
 
     def _claim(self, relation: terms.Compare | terms.Binary) -> StepSources:
@@ -107,6 +114,32 @@ class NumberTracer:
             if isinstance(parts[0][1], terms.Name):
                 self._names |= {parts[0][1].id}
             self._note(parts, line)
+        return step
+
+    def _about_all(self, variables: set[str], hypotheses: Sequence[Term], conclusion: terms.Compare) -> StepSources:
+        """A line `for all`: its variables are known within it, and in its hypotheses the cases of a remainder."""
+        names, self._names = self._names, self._names | variables
+        found: list[NumberSource] = []
+        for hypothesis in hypotheses:
+            sources = list(map(self._source, numerals(hypothesis)))
+            match hypothesis:
+                case terms.Compare(terms.Binary("mod", _, terms.Number(modulus)), (("=", terms.Number(rest)),)):
+                    if sources[-1].origin is Origin.NOWHERE and self._reach.has(modulus.numerator) and rest < modulus:
+                        sources[-1] = NumberSource(sources[-1].number, Origin.RESULT, by=CASE)
+                        self._learn(numerals(hypothesis.rest[0][1]), (Origin.STEP, self._count))
+            found += sources
+        step = _step((*found, *self._claim(conclusion).numbers))
+        self._names = names
+        return step
+
+    def _instance(self, values: Sequence[tuple[str, Term]], relation: terms.Compare) -> StepSources:
+        """A line `n = 4: …`: whoever writes it chooses the values."""
+        names, self._names = self._names, self._names | {name for name, _ in values}
+        chosen = [numeral for _, value in values for numeral in numerals(value)]
+        found = [NumberSource(numeral.text, Origin.RESULT, by=CHOSEN) for numeral in chosen]
+        self._learn(chosen, (Origin.STEP, self._count))
+        step = _step((*found, *self._claim(relation).numbers))
+        self._names = names
         return step
 
     def _side(self, term: Term, by_division: dict[Key, Derived], is_head: bool) -> Side:
