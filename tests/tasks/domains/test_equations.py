@@ -58,7 +58,7 @@ def test_the_answer_of_a_system_follows_from_all_equations_at_once():
             labels = ", ".join(problem.context.facts)
             asked = re.search(r"(?:Find|What is) (.*)[.?]", problem.prompt)[1]
             assert check(f"{labels} => {asked} = {problem.answer}", problem.context).status is Status.VALID
-    assert count > 40
+    assert count > 30
 
 
 def solutions(equations: list[str]) -> list[dict[str, str]]:

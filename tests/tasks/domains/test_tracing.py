@@ -10,8 +10,10 @@ import pytest
 import reasoning_gym
 
 from tests.tasks.twin import problems
+from tests.tasks.wordings.reading_back import read_back
 from tuili.errors import TuiliError
 from tuili.steps import Status, check_chain
+from tuili.tasks import Language, in_every_form
 from tuili.tasks.domains.tracing import (
     EVENTS_BY_LEVEL,
     Assign,
@@ -78,6 +80,19 @@ def test_the_answers_and_events_are_those_of_the_interpreter() -> None:
             *name, result = event.split()
             assert step.endswith(f"= {result}")
             assert not name or step.split(": ")[1] == f"{name[0]} = {result}"
+
+
+@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_the_twin_solves_all_wordings(level: int, language: Language) -> None:
+    for problem in in_every_form("tracing", 4, level, language=language):
+        read, state = read_back(problem), dict[str, int]()
+        lines, asked = read["program"], read["asked"]
+        assert isinstance(lines, list)
+        assert isinstance(asked, str)
+        for line in lines:
+            execute(str(line), state, [])
+        assert problem.answer == str(state[asked]), problem.prompt
 
 
 def test_a_wrong_event_is_caught() -> None:

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tuili.errors import TuiliError
-from tuili.tasks.building.wording import labelled, listing
+from tuili.tasks.building.wording import labelled
 from tuili.tasks.building.words import VARIABLES
-from tuili.tasks.problem import Draft
+from tuili.tasks.content import Clause, Clauses, Content, Slot
 from tuili.tasks.registry import domain
 
 Bindings = dict[str, int]
@@ -322,7 +322,7 @@ def _in_table(step: str, level: int) -> bool:
 class Tracing:
     """Straight lines at level 1, branches at 2, a `for` loop at 3, a `while` loop too at 4, all at 5."""
 
-    def sample(self, rng: random.Random, level: int) -> Draft:
+    def sample(self, rng: random.Random, level: int) -> Content:
         low, high = EVENTS_BY_LEVEL[level]
         while True:
             statements = ProgramWriter(rng, level).program()
@@ -334,13 +334,7 @@ class Tracing:
             if len(trace_events(steps)) >= low and (level > 2 or all(_in_table(step, level) for step in steps)):
                 break
         asked = rng.choice([target for statement in statements for target in _targets(statement)])
-        question = rng.choice(
-            (
-                f"Run this program. What is {asked} at the end?",
-                f"What is the value of {asked} after this program?",
-                f"Which value does {asked} have in the end?",
-            )
-        )
-        sources = {label: str(statement) for label, statement in program.items()}
+        lines = tuple(Clause("line", str(statement)) for statement in program.values())
+        slots: dict[str, Slot] = {"program": Clauses(lines, ordered=True, letter="L"), "asked": asked}
         steps.append(f"{asked} = {values[asked]}")
-        return Draft(f"{question}\n{listing(sources)}", tuple(steps), str(values[asked]), program=sources)
+        return Content("trace", slots, tuple(steps), str(values[asked]))
