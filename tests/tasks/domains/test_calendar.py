@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
-from calendar import isleap
+from calendar import isleap, month_name
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from statistics import mean
 
+import pytest
 import reasoning_gym
 
-from tests.tasks.twin import Rule, problems, solve
+from tests.tasks.twin import Rule, problems, shown, solve
+from tests.tasks.wordings.reading_back import ReadClause, ReadSlot, form_of
+from tests.tasks.wordings.story_reading import read_story
+from tuili.tasks import LEVELS, Language, in_every_form
+from tuili.tasks.domains.calendar import OCCASIONS
+from tuili.tasks.wordings.language import lexicon
 
 NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 DATE, CLOCK, DAY = r"(\d{4}-\d\d-\d\d)", r"(\d\d:\d\d)", rf"({'|'.join(NAMES)})"
@@ -85,6 +92,99 @@ RULES: tuple[Rule, ...] = (
     ),
     (rf"A ship leaves on {DATE} at {CLOCK} and arrives (\d+) hours later\. .*", arrival),
 )
+
+
+MOMENTS = (
+    r"\d{4}-\d\d-\d\d", r"\d+ [A-Z][a-z]+ \d{4}", r"[A-Z][a-z]+ \d+, \d{4}", r"\d{4}年\d+月\d+日",
+    r"\d+:\d\d(?: [ap]m)?", r"(?:凌晨|上午|中午|下午|晚上)\d+:\d\d", "星期[一二三四五六日]", *NAMES,
+)  # fmt: skip
+MOMENT, CHINESE = f"(?:{'|'.join(MOMENTS)})", lexicon(Language.ZH)
+UNIT = "(?:hours?|h|minutes?|min|小时|分钟)"
+TEXTS = dict.fromkeys(["days", "year", "count", "lesson", "rest", "every", "number", "hours"], r"\d+")
+TEXTS |= dict.fromkeys(["start", "end", "day", "weekday", "wanted"], MOMENT)
+TEXTS["event"] = f"(?:{'|'.join((*OCCASIONS, *(CHINESE.names[event] for event in OCCASIONS)))})"
+TEXTS["amount"] = rf"\d+ ?{UNIT}(?: ?\d+ ?{UNIT})?"
+TEXTS["nth"] = "(?:second|third|fourth|第二|第三|第四)"
+"""What stands in the slots of these names."""
+SAME_FACTS = ("nth_weekday", "weekday_of_date")
+"""The kinds whose facts have the same words: the question tells them apart, and the facts all others."""
+ENGLISH = {word: name for name, word in CHINESE.terms.items()}
+
+
+def date_of(text: str) -> date:
+    """A date in any of its notations."""
+    first, second, third = re.findall(r"[A-Z][a-z]+|\d+", text)
+    if first.isdigit() and second.isdigit():
+        return date(int(first), int(second), int(third))
+    day, month = (first, second) if first.isdigit() else (second, first)
+    return date(int(third), list(month_name).index(month), int(day))
+
+
+def clock_of(text: str) -> str:
+    """A time of day in any of its notations, on a 24-hour clock."""
+    hour, minute = map(int, re.findall(r"\d+", text))
+    if re.search("am|pm|凌晨|上午|中午|下午|晚上", text):
+        hour = hour % 12 + 12 * bool(re.search("pm|中午|下午|晚上", text))
+    return f"{hour:02}:{minute:02}"
+
+
+def span_of(amount: str) -> timedelta:
+    hours, minutes = (re.search(rf"(\d+) ?(?:{unit})", amount) for unit in ("h|小时", "min|分钟"))
+    return timedelta(hours=int(hours[1]) if hours else 0, minutes=int(minutes[1]) if minutes else 0)
+
+
+def answered(kind: str, slots: Mapping[str, ReadSlot]) -> object:
+    """The answer to a content of a kind, from the texts of its slots in any wording."""
+    text = {name: ENGLISH.get(value, value) for name, value in slots.items() if isinstance(value, str)}
+    number = {name: int(value) for name, value in text.items() if value.isdigit()}
+    match kind:
+        case "weekday_after" | "date_after":
+            if text["start"] in NAMES:
+                return shift_name(text["start"], number["days"])
+            return date_of(text["start"]) + timedelta(number["days"])
+        case "weekday_before":
+            return shift_name(text["start"], -number["days"])
+        case "clock_after":
+            return shift_time(clock_of(text["start"]), span_of(text["amount"]))
+        case "minutes_between" | "minutes_overnight":
+            return minutes_between(clock_of(text["start"]), clock_of(text["end"]), kind.removeprefix("minutes_between"))
+        case "days_between":
+            return (date_of(text["end"]) - date_of(text["start"])).days
+        case "leap_year":
+            return "yes" if isleap(number["year"]) else "no"
+        case "weekday_of_date":
+            return date_of(text["end"]).strftime("%A")
+        case "programme":
+            entries = slots["entries"]
+            assert isinstance(entries, list)
+            amounts = [span_of(str(entry.slots["amount"])) for entry in entries if isinstance(entry, ReadClause)]
+            return shift_time(clock_of(text["start"]), sum(amounts, timedelta()))
+        case "lessons":
+            minutes = number["count"] * number["lesson"] + (number["count"] - 1) * number["rest"]
+            return shift_time(clock_of(text["start"]), timedelta(minutes=minutes))
+        case "nth_weekday":
+            return nth(date_of(text["start"]).isoformat(), text["nth"], text["wanted"])
+        case "recurring":
+            return date_of(text["start"]) + timedelta(number["every"] * (number["number"] - 1))
+    assert kind == "journey"
+    return arrival(date_of(text["day"]).isoformat(), clock_of(text["start"]), number["hours"])
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_the_answers_are_those_of_datetime_in_every_wording(language: Language) -> None:
+    found = set()
+    for level in LEVELS:
+        for problem in (one for seed in (1, 2) for one in in_every_form("calendar", seed, level, language=language)):
+            read = read_story(problem, TEXTS)
+            clauses = [slot for slot in read.values() if isinstance(slot, ReadClause)]
+            slots = {name: text for part in (*clauses, ReadClause("", read)) for name, text in part.slots.items()}
+            kinds = [
+                clause.kind for clause in (read.get("facts"), read.get("question")) if isinstance(clause, ReadClause)
+            ]
+            kind = kinds[kinds[0] in SAME_FACTS] if kinds else min(form_of(problem).kinds)
+            found.add(kind)
+            assert shown(answered(kind, slots)) == ENGLISH.get(problem.answer, problem.answer), problem.prompt
+    assert len(found) >= 12
 
 
 def test_the_answers_are_those_of_datetime() -> None:

@@ -22,7 +22,17 @@ CONTENT = Content(
 
 @pytest.mark.parametrize(
     ("name", "text", "english", "chinese"),
-    [("indefinite", "ants", "an ant", "ants"), ("indefinite", "cats", "a cat", "cats")],
+    [
+        ("indefinite", "ants", "an ant", "ants"),
+        ("indefinite", "cats", "a cat", "cats"),
+        ("day_first", "从2024-03-01起", "从1 March 2024起", "从2024年3月1日起"),
+        ("month_first", "2024-12-31", "December 31, 2024", "2024年12月31日"),
+        ("twelve_hours", "00:05", "12:05 am", "凌晨0:05"),
+        ("twelve_hours", "12:30", "12:30 pm", "中午12:30"),
+        ("twelve_hours", "23:00", "11:00 pm", "晚上11:00"),
+        ("written_out", "1 h 5 min", "1 hour 5 minutes", "1小时5分钟"),
+        ("written_out", "2 h", "2 hours", "2小时"),
+    ],
 )
 def test_a_filter_of_texts(name: str, text: str, english: str, chinese: str) -> None:
     assert [TEXT_FILTERS[name](text, language) for language in Language] == [english, chinese]

@@ -1,16 +1,17 @@
 """Calendar and clock: weekdays, dates, leap years, times of day and durations.
 
-The working itself is that of `timekeeping`.
+The working itself is that of `timekeeping`, the words are those of the forms.
 """
 
 from __future__ import annotations
 
 import random
 from calendar import isleap
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
+from typing import TypeAlias
 
 from tuili.steps import WEEKDAYS
-from tuili.tasks.building.levels import Template
 from tuili.tasks.building.timekeeping import (
     MINUTES_PER_DAY,
     clock,
@@ -23,13 +24,23 @@ from tuili.tasks.building.timekeeping import (
     to_hours,
     weekday,
 )
-from tuili.tasks.building.wording import yes_no
+from tuili.tasks.building.wording import names_in, yes_no
 from tuili.tasks.building.working import grid_multiplication, long_multiplication, residue, running_sums
-from tuili.tasks.problem import Draft
+from tuili.tasks.content import Clause, Clauses, Content, Slot
 from tuili.tasks.registry import domain
 
 OCCASIONS = ("class", "concert", "film", "game", "lunch", "meeting", "race", "show", "trip", "visit")
 ORDINALS = {2: "second", 3: "third", 4: "fourth"}
+
+Template: TypeAlias = Callable[[random.Random], Content]
+"""Draws a content of one kind. The template fixes the difficulty."""
+
+
+def _content(kind: str, steps: Sequence[str], answer: str, **slots: Slot) -> Content:
+    """A content whose forms may also take it as two clauses: what is given, and the question."""
+    clauses = {"facts": Clause(kind, "", slots), "question": Clause(kind, "", slots)}
+    names = tuple(word for word in names_in(slots) if word in OCCASIONS)
+    return Content(kind, {**slots, **clauses}, tuple(steps), answer, names)
 
 
 def _date(rng: random.Random, first: int = 1900, last: int = 2099) -> date:
@@ -43,55 +54,33 @@ def _amount(minutes: int) -> str:
     return " ".join([f"{hours} h"] * bool(hours) + [f"{rest} min"] * bool(rest))
 
 
-def _weekday_shift(rng: random.Random, low: int, high: int) -> Draft:
+def _weekday_shift(rng: random.Random, low: int, high: int) -> Content:
     start, days = rng.choice(WEEKDAYS), rng.randint(low, high)
     event = rng.choice(OCCASIONS)
-    prompt = rng.choice(
-        (
-            f"Today is {start}. Which weekday is it in {days} days?",
-            f"A {event} is {days} days after a {start}. On which weekday is the {event}?",
-            f"It is {start}, and the {event} is in {days} days. What weekday is the {event} on?",
-        )
-    )
     steps = shift_weekday(start, days)
-    return Draft(prompt, tuple(steps), steps[-1].split()[-1])
+    answer = steps[-1].split()[-1]
+    return _content("weekday_after", steps, answer, start=start, days=days, event=event)
 
 
-def _weekday_before(rng: random.Random, low: int, high: int) -> Draft:
+def _weekday_before(rng: random.Random, low: int, high: int) -> Content:
     start, days, event = rng.choice(WEEKDAYS), rng.randint(low, high), rng.choice(OCCASIONS)
-    prompt = rng.choice(
-        (
-            f"Today is {start}. The {event} was {days} days ago. On which weekday was it?",
-            f"The {event} was {days} days before a {start}. On which weekday was it?",
-        )
-    )
     answer = WEEKDAYS[(WEEKDAYS.index(start) - days) % 7]
-    return Draft(prompt, (*residue(days, 7), f"{start} - {days % 7} day = {answer}"), answer)
+    steps = [*residue(days, 7), f"{start} - {days % 7} day = {answer}"]
+    return _content("weekday_before", steps, answer, start=start, days=days, event=event)
 
 
-def _clock_shift(rng: random.Random, low: int, high: int) -> Draft:
+def _clock_shift(rng: random.Random, low: int, high: int) -> Content:
     start, minutes, event = rng.randrange(MINUTES_PER_DAY), rng.randint(low, high), rng.choice(OCCASIONS)
-    prompt = rng.choice(
-        (
-            f"A {event} starts at {clock(start)} and takes {_amount(minutes)}. When does it end?",
-            f"It is {clock(start)}. The {event} is in {_amount(minutes)}. At what time is it?",
-        )
-    )
-    return Draft(prompt, tuple(shift_clock(start, minutes)), clock(start + minutes))
+    steps, end = shift_clock(start, minutes), clock(start + minutes)
+    slots: dict[str, Slot] = {"start": clock(start), "amount": _amount(minutes), "event": event}
+    return _content("clock_after", steps, end, **slots)
 
 
-def _clock_difference(rng: random.Random, low: int, high: int) -> Draft:
+def _clock_difference(rng: random.Random, low: int, high: int) -> Content:
     minutes, event = rng.randint(low, high), rng.choice(OCCASIONS)
     start = rng.randrange(MINUTES_PER_DAY)
     end = start + minutes
-    day = " the next day" if end >= MINUTES_PER_DAY else ""
-    prompt = rng.choice(
-        (
-            (f"A {event} starts at {clock(start)} and ends at {clock(end)}{day}. How many minutes does it take?"),
-            f"How many minutes pass from {clock(start)} to {clock(end)}{day}?",
-        )
-    )
-    steps, (hours, rest) = [], divmod(minutes, 60)
+    steps, (hours, rest) = list[str](), divmod(minutes, 60)
     if hours:
         steps += hours_between(start, end)
         steps.append(f"{clock(start)} + {hours} h = {clock(start + 60 * hours)}")
@@ -108,63 +97,56 @@ def _clock_difference(rng: random.Random, low: int, high: int) -> Draft:
         steps.append(f"{hours} h = {hours} * 60 min = {hours * 60} min")
     if hours and rest:
         steps.append(f"{hours * 60} min + {rest} min = {minutes} min")
-    return Draft(prompt, tuple(steps), str(minutes))
+    kind = "minutes_overnight" if end >= MINUTES_PER_DAY else "minutes_between"
+    slots: dict[str, Slot] = {"start": clock(start), "end": clock(end), "event": event}
+    return _content(kind, steps, str(minutes), **slots)
 
 
-def _date_shift(rng: random.Random, low: int, high: int) -> Draft:
+def _date_shift(rng: random.Random, low: int, high: int) -> Content:
     start, days, event = _date(rng), rng.randint(low, high), rng.choice(OCCASIONS)
-    prompt = rng.choice(
-        (
-            f"Today is {start}. What is the date in {days} days?",
-            f"The {event} is {days} days after {start}. What is its date?",
-        )
-    )
-    return Draft(prompt, tuple(shift_date(start, days)), str(start + timedelta(days)))
+    slots: dict[str, Slot] = {"start": str(start), "days": days, "event": event}
+    return _content("date_after", shift_date(start, days), str(start + timedelta(days)), **slots)
 
 
-def _date_difference(rng: random.Random, low: int, high: int) -> Draft:
+def _date_difference(rng: random.Random, low: int, high: int) -> Content:
     start, days, event = _date(rng), rng.randint(low, high), rng.choice(OCCASIONS)
     end = start + timedelta(days)
-    prompt = rng.choice(
-        (
-            f"How many days is it from {start} to {end}?",
-            f"Today is {start} and the {event} is on {end}. In how many days is the {event}?",
-        )
-    )
-    return Draft(prompt, (*days_between(start, end), f"{start} + {days} day = {end}"), str(days))
+    steps = [*days_between(start, end), f"{start} + {days} day = {end}"]
+    return _content("days_between", steps, str(days), start=str(start), end=str(end), event=event)
 
 
-def _leap_year(rng: random.Random) -> Draft:
+def _leap_year(rng: random.Random) -> Content:
     """Whether a year is a leap year: half of the years are, and half are drawn from the full centuries."""
     wanted, step = rng.random() < 0.5, rng.choice((1, 100))
     year = rng.randrange(1600, 3000, step)
     while isleap(year) != wanted:
         year = rng.randrange(1600, 3000, step)
-    prompt = rng.choice((f"Is {year} a leap year?", f"Does the year {year} have a 29th of February?"))
-    return Draft(f"{prompt} Answer yes or no.", tuple(leap_year(year)), yes_no(wanted))
+    return _content("leap_year", leap_year(year), yes_no(wanted), year=year)
 
 
-def _weekday_of_date(rng: random.Random, low: int, high: int) -> Draft:
+def _weekday_of_date(rng: random.Random, low: int, high: int) -> Content:
     start, days = _date(rng), rng.randint(low, high)
     end = start + timedelta(days)
     steps = days_between(start, end) + shift_weekday(weekday(start), days)
-    return Draft(f"{start} is a {weekday(start)}. What weekday is {end}?", tuple(steps), weekday(end))
+    slots: dict[str, Slot] = {"start": str(start), "weekday": weekday(start), "end": str(end)}
+    return _content("weekday_of_date", steps, weekday(end), **slots)
 
 
-def _programme(rng: random.Random, parts: int) -> Draft:
+def _programme(rng: random.Random, parts: int) -> Content:
     """When a day's programme ends: several events one after the other."""
     start, events = rng.randrange(MINUTES_PER_DAY), rng.sample(OCCASIONS, parts)
-    now, entries, steps = start, [], []
+    now, entries, steps = start, list[Clause](), list[str]()
     for event in events:
         minutes = rng.randint(10, 240)
-        entries.append(f"a {event} of {_amount(minutes)}")
+        kind = "next_entry" if entries else "entry"
+        entries.append(Clause(kind, "", {"event": event, "amount": _amount(minutes)}))
         steps += shift_clock(now, minutes)
         now += minutes
-    prompt = f"The day starts at {clock(start)}: {', then '.join(entries)}. When does it end?"
-    return Draft(prompt, tuple(steps), clock(now))
+    slots: dict[str, Slot] = {"start": clock(start), "entries": Clauses(tuple(entries), ordered=True)}
+    return _content("programme", steps, clock(now), **slots)
 
 
-def _lessons(rng: random.Random) -> Draft:
+def _lessons(rng: random.Random) -> Content:
     """When the last of several equal lessons ends, with equal breaks between them."""
     start, count, lesson, rest = (
         rng.randrange(8 * 60, 20 * 60),
@@ -181,14 +163,11 @@ def _lessons(rng: random.Random) -> Draft:
         *to_hours(taught + free),
         *shift_clock(start, taught + free),
     ]
-    prompt = (
-        f"From {clock(start)} on there are {count} lessons of {lesson} min each, with a break of {rest} min "
-        "between one lesson and the next. When does the last lesson end?"
-    )
-    return Draft(prompt, tuple(steps), clock(start + taught + free))
+    slots: dict[str, Slot] = {"start": clock(start), "count": count, "lesson": lesson, "rest": rest}
+    return _content("lessons", steps, clock(start + taught + free), **slots)
 
 
-def _nth_weekday(rng: random.Random) -> Draft:
+def _nth_weekday(rng: random.Random) -> Content:
     """The date of, for example, the third Friday of a month of which the first weekday is given."""
     first, nth, wanted = _date(rng).replace(day=1), rng.choice(tuple(ORDINALS)), rng.choice(WEEKDAYS)
     ahead = (WEEKDAYS.index(wanted) - first.weekday()) % 7
@@ -200,25 +179,23 @@ def _nth_weekday(rng: random.Random) -> Draft:
         f"{1 + ahead} + {weeks} = {1 + ahead + weeks}",
         f"weekday({first.replace(day=1 + ahead + weeks)}) = {wanted}",
     ]
-    prompt = f"{first} is a {weekday(first)}. What is the date of the {ORDINALS[nth]} {wanted} of that month?"
-    return Draft(prompt, tuple(steps), str(first.replace(day=1 + ahead + weeks)))
+    answer = str(first.replace(day=1 + ahead + weeks))
+    slots: dict[str, Slot] = {"start": str(first), "weekday": weekday(first), "nth": ORDINALS[nth], "wanted": wanted}
+    return _content("nth_weekday", steps, answer, **slots)
 
 
-def _recurring(rng: random.Random, low: int, high: int) -> Draft:
+def _recurring(rng: random.Random, low: int, high: int) -> Content:
     """The date of a later occurrence of an event that repeats every few days."""
     start, every, occurrence = _date(rng), rng.randint(3, 14), rng.randint(low, high)
     days = every * (occurrence - 1)
     event = rng.choice(OCCASIONS)
     steps = [f"{occurrence} - 1 = {occurrence - 1}", *long_multiplication(every, occurrence - 1)]
     steps += [f"{every} * {occurrence - 1} = {days}", *shift_date(start, days)]
-    prompt = (
-        f"A {event} takes place every {every} days, for the first time on {start}. What is the date of "
-        f"{event} number {occurrence}?"
-    )
-    return Draft(prompt, tuple(steps), str(start + timedelta(days)))
+    slots: dict[str, Slot] = {"event": event, "every": every, "start": str(start), "number": occurrence}
+    return _content("recurring", steps, str(start + timedelta(days)), **slots)
 
 
-def _weekday_over_years(rng: random.Random, max_years: int, max_days: int) -> Draft:
+def _weekday_over_years(rng: random.Random, max_years: int, max_days: int) -> Content:
     """A weekday some years later: first whole years of 365 or 366 days, then the months and days that are left."""
     start = _date(rng)
     end, steps, days = start, [], []
@@ -237,10 +214,11 @@ def _weekday_over_years(rng: random.Random, max_years: int, max_days: int) -> Dr
         *running_sums([*days, extra]),
         *shift_weekday(weekday(start), sum(days) + extra),
     ]
-    return Draft(f"{start} is a {weekday(start)}. What weekday is {target}?", tuple(steps), weekday(target))
+    slots: dict[str, Slot] = {"start": str(start), "weekday": weekday(start), "end": str(target)}
+    return _content("weekday_of_date", steps, weekday(target), **slots)
 
 
-def _journey(rng: random.Random) -> Draft:
+def _journey(rng: random.Random) -> Content:
     """Hours added to a date and a time of day: full days move the date, the other hours move the clock."""
     day, start, hours = _date(rng), rng.randrange(MINUTES_PER_DAY), rng.randint(50, 900)
     days, rest = divmod(hours, 24)
@@ -258,11 +236,7 @@ def _journey(rng: random.Random) -> Draft:
         steps += [f"{start // 60 + rest} - 24 = {start // 60 + rest - 24}", f"{days} + 1 = {days + 1}"]
     steps += shift_date(day, days + late)
     end = f"{day + timedelta(days + late)} {clock(start + rest * 60)}"
-    prompt = (
-        f"A ship leaves on {day} at {clock(start)} and arrives {hours} hours later. On what date and at what "
-        f"time? Answer like {day} {clock(start)}."
-    )
-    return Draft(prompt, tuple(steps), end)
+    return _content("journey", steps, end, day=str(day), start=clock(start), hours=hours)
 
 
 TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
@@ -314,5 +288,5 @@ TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
 class Calendar:
     """Weekdays and clocks at level 1, dates and leap years from level 2 on, several years at level 5."""
 
-    def sample(self, rng: random.Random, level: int) -> Draft:
+    def sample(self, rng: random.Random, level: int) -> Content:
         return rng.choice(TEMPLATES_BY_LEVEL[level])(rng)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from tuili.tasks.building.words import singular
 from tuili.tasks.content import Language
+from tuili.tasks.wordings.dates import day_first, month_first, twelve_hours, written_out
 from tuili.tasks.wordings.language import lexicon
 
 TextFilter: TypeAlias = Callable[[str, Language], str]
@@ -72,12 +73,16 @@ TEXT_FILTERS: dict[str, TextFilter] = {
     "capital": _capital,
     "compact": _compact,
     "crossed": _crossed,
+    "day_first": day_first,
     "indefinite": _indefinite,
     "lower": lambda text, _: text.lower(),
     "measure": _measure,
+    "month_first": month_first,
     "singular": _singular,
     "spoken": _spoken,
     "term": _term,
+    "twelve_hours": twelve_hours,
+    "written_out": written_out,
 }
 
 
