@@ -31,6 +31,14 @@ def test_generated_problems_pass_the_check(tmp_path: Path, capsys: pytest.Captur
     assert output.splitlines()[-1] == f"steps: {sum(len(record.steps) for record in records)} valid"
 
 
+def test_an_answer_of_several_lines_is_told_below_its_prompt(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "wordings", "programming"]) == 0
+    first = capsys.readouterr().out.split("\n\n")[0].splitlines()
+    at = next(place for place, line in enumerate(first) if line.startswith("  -> def "))
+    assert at + 1 < len(first)
+    assert all(line.startswith("       ") for line in first[at + 1 :])
+
+
 def test_a_share_of_generated_problems_stands_in_conversations(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

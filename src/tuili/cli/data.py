@@ -97,7 +97,8 @@ def wordings(
     check_wording(wording, language)
     problems = in_every_form(domain, seed, level, wording=wording, language=language)
     for problem in problems:
-        print(f"{problem.form}:\n{indent(problem.prompt, '  ')}\n  -> {problem.answer}\n")
+        answer = indent(problem.answer, " " * 5).lstrip()
+        print(f"{problem.form}:\n{indent(problem.prompt, '  ')}\n  -> {answer}\n")
     print(f"{domain}: {len(problems)} forms")
 
 
