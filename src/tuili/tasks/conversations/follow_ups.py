@@ -9,7 +9,7 @@ import random
 import re
 from dataclasses import dataclass
 
-from tuili.tasks.conversations.operations import WITHOUT_NUMBER, Working, draw_operation, work_out
+from tuili.tasks.conversations.operations import LARGEST, WITHOUT_NUMBER, Working, draw_operation, work_out
 from tuili.tasks.conversations.replay import replace_number
 from tuili.tasks.conversations.shapes import PLAIN
 from tuili.tasks.conversations.texts import texts_of
@@ -48,8 +48,9 @@ class FollowUps:
 
     @property
     def is_possible(self) -> bool:
-        """Whether the answer to the problem is a whole number."""
-        return bool(_WHOLE_NUMBER.fullmatch(self._problem.answer))
+        """Whether the answer to the problem is a whole number, and not too large to go on from."""
+        answer = self._problem.answer
+        return bool(_WHOLE_NUMBER.fullmatch(answer)) and abs(int(answer)) <= LARGEST // 2
 
     def draw(self, another: Problem | None) -> FollowUp | None:
         """A follow-up to the problem, or to it and another one; None where none fits."""
