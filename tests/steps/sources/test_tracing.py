@@ -69,6 +69,8 @@ def test_examples_exponents_and_ordinals_are_no_numbers_of_the_question() -> Non
         ("P1: for all integers n: (n^2 + 5*n + 6) mod 2 = 0", ("for all integers n: n^2 + 5*n + 6 = (n + 2)*(n + 3)",)),
         ("Is n^2 + 7 odd for all n?", ("n = 3: n^2 + 7 = 16",)),
         ("Prove that n^3 - n is divisible by 6.", ("for all integers n: n mod 6 = 5 -> (n^3 - n) mod 6 = 0",)),
+        ("gcd(765,986)=?", ("986 - 765 = 221",)),
+        ("2087-01-21是星期二。2087-05-25是星期几？", ("8 = 4 * 2 + 0", "7 = 4 * 1 + 3", "87 mod 4 = 3")),
         ("今天星期一，3天后星期几？", ("Monday + 3 day = Thursday",)),
         ("小明有12个苹果，又买了7个。", ("12 + 7 = 19",)),
     ],

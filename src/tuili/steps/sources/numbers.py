@@ -106,7 +106,8 @@ def _read(kind: str, written: str, is_apart: bool) -> Numeral:
     if kind == "ratio":
         numerator, denominator = map(int, written.split("/"))
         return _ratio(written, numerator, denominator)
-    return Numeral(written, _key(Fraction(written.replace(",", ""))), is_apart=is_apart)
+    groups = tuple(map(int, written.split(","))) if kind == "group" else ()  # `gcd(765,986)` has two numbers
+    return Numeral(written, _key(Fraction(written.replace(",", ""))), groups, is_apart)
 
 
 def _key(value: Fraction) -> int | Fraction:

@@ -17,6 +17,7 @@ from tuili.steps.sources.numbers import MAX_TEXT_CHARACTERS, Key
 COUNTING_DOWN, DOUBLING, PASSING = "counting_down", "doubling", "passing"
 TRIAL_DIVISION, YEARS = "trial_division", "years"
 _RULES = (COUNTING_DOWN, DOUBLING, PASSING, TRIAL_DIVISION, YEARS)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}")
 _WORD = re.compile(r"[a-z]+(?:/[a-z]+)*")
 _SEPARATOR = re.compile(r"、|,? and |, |和|与")
 _LIST = re.compile(r"[^\W\d]+(?:(?:, |、)[^\W\d]+)+(?:,? and [^\W\d]+)?")
@@ -56,7 +57,7 @@ def stated(prompt: str) -> Stated:
 def _found(text: str) -> set[str]:
     """The entries of the table's lists of words that a text in small letters has."""
     entries, stems, signs = _entries()
-    words = _WORD.findall(text)
+    words = [*_WORD.findall(text), *("date" for _ in _DATE.finditer(text))]
     beginnings = " ".join(("", *words))
     return {*entries.intersection(words), *(f"{s}*" for s in stems if f" {s}" in beginnings), *signs.findall(text)}
 
