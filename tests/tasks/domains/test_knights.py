@@ -113,7 +113,7 @@ def true(said: Clause | ReadClause | str, kinds: Mapping[str, bool], speaker: st
     if isinstance(said, str):
         return formally_true(said, kinds)
     slots = said.slots
-    match said.kind.removeprefix("self_"):
+    match said.kind.removeprefix("self_").removeprefix("fact_"):
         case "says":
             return kinds[slots["speaker"]] is true(slots["said"], kinds, slots["speaker"])
         case "knight" | "knave" as kind:

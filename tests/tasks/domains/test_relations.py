@@ -125,13 +125,11 @@ def answered(problem: Problem) -> str:
     greater, _ = order(facts)
     names = {name for pair in greater for name in pair}
     ranked = sorted(names, key=lambda name: sum(first == name for first, _ in greater), reverse=True)
-    if "winner" in asks:
-        pair = (asks["winner"], asks["loser"])
-        assert pair in greater
-        return pair["loser" in form.answer.slots]
     if "other" in asks:
         pair = (asks["asked"], asks["other"])
         assert (pair in greater) != (pair[::-1] in greater)
+        if form.answer and form.answer.slots <= {"winner", "loser"}:
+            return pair[(pair in greater) is ("loser" in form.answer.slots)]
         yes = (pair in greater) is not bool(form.answer)
         return {True: "yes", False: "no"}[yes] if problem.language == "en" else "否是"[yes]
     if "extreme" in asks:

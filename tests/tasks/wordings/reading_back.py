@@ -61,12 +61,24 @@ def _match(form: Form, template: Template, text: str, style: str) -> dict[str, R
     A list takes as much of the text as possible, or as little where what it took cannot be read.
     """
     for much in (True, False):
-        parts: dict[str, SlotPart] = {}
-        match = re.fullmatch("".join(_pattern(form, template, parts, much)), text, re.DOTALL)
+        pattern, parts = _compiled(form, template, much)
+        match = pattern.fullmatch(text)
         read = None if match is None else _values(form, parts, match, style)
-        if read is not None:
+        if read is not None or not any(SPLITS.keys() & part.filters for part in parts.values()):
             return read
     return None
+
+
+_COMPILED: dict[tuple[str, Template, bool], tuple[re.Pattern[str], dict[str, SlotPart]]] = {}
+
+
+def _compiled(form: Form, template: Template, much: bool) -> tuple[re.Pattern[str], dict[str, SlotPart]]:
+    """The pattern of a template of a form, and the slots that its groups stand for."""
+    key = form.place, template, much
+    if key not in _COMPILED:
+        parts: dict[str, SlotPart] = {}
+        _COMPILED[key] = re.compile("".join(_pattern(form, template, parts, much)), re.DOTALL), parts
+    return _COMPILED[key]
 
 
 def _values(form: Form, parts: dict[str, SlotPart], match: re.Match[str], style: str) -> dict[str, ReadSlot] | None:
@@ -126,17 +138,23 @@ def _value(form: Form, part: SlotPart, text: str, style: str) -> ReadSlot | None
     return text
 
 
+_CLAUSES: dict[tuple[str, str, str], ReadClause | None] = {}
+
+
 def _clause(form: Form, text: str, style: str) -> ReadClause | None:
     """The clause that a phrase of the style gives in these words: the flattest that leaves least to its slots."""
-    ends = dict.fromkeys((text, text.rstrip(".。")))
-    variants = dict.fromkeys(start + end[1:] for end in ends for start in (end[:1], end[:1].lower()))
-    found = [
-        ReadClause(kind, slots)
-        for kind, phrase in form.phrases.get(style, {}).items()
-        for variant in variants
-        if (slots := _match(form, phrase, variant, style)) is not None
-    ]
-    return min(found, key=_size, default=None)
+    key = form.place, text, style
+    if key not in _CLAUSES:
+        ends = dict.fromkeys((text, text.rstrip(".。")))
+        variants = dict.fromkeys(start + end[1:] for end in ends for start in (end[:1], end[:1].lower()))
+        found = [
+            ReadClause(kind, slots)
+            for kind, phrase in form.phrases.get(style, {}).items()
+            for variant in variants
+            if (slots := _match(form, phrase, variant, style)) is not None
+        ]
+        _CLAUSES[key] = min(found, key=_size, default=None)
+    return _CLAUSES[key]
 
 
 def _size(read: ReadSlot) -> tuple[int, int]:

@@ -81,7 +81,13 @@ class Remark:
 
     @property
     def clause(self) -> Clause:
-        """The remark as forms put it into words; `self_` begins the kinds of what a speaker says of himself."""
+        """The remark as forms put it into words.
+
+        `self_` begins the kinds of what a speaker says of himself, `fact_` those of a remark without a speaker.
+        """
+        if not self.speaker:
+            (literal,) = self.about
+            return Clause(f"fact_{kind(literal.positive)}", self.formula, {"person": literal.atom})
         first, last = (literal.atom for literal in (self.about[0], self.about[-1]))
         own = "self_" if self.speaker in (first, last) else ""
         parts = [
@@ -101,7 +107,7 @@ class Remark:
             case link:
                 name = {"and": "both", "or": "either", "->": "implication"}[link]
                 said = Clause(name, self.content(), {"p": parts[0], "q": parts[1]})
-        return Clause("says", self.formula, {"speaker": self.speaker, "said": said}) if self.speaker else said
+        return Clause("says", self.formula, {"speaker": self.speaker, "said": said})
 
 
 FALSE = Literal("false")
