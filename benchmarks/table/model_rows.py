@@ -221,6 +221,15 @@ CHECKER = (
         "Arithmetic lines that the checker decides a second, one core", "checker", "lines_a_second", "{:,.0f}", "5,000"
     ),
     bench(
+        "Generated chains whose every number comes from the prompt, an earlier step or a stated constant",
+        "sources",
+        "traced",
+        "{:.4f}",
+        "0.999",
+    ),
+    bench("Chains with a misread number that tracing finds", "sources", "found_copied_number", "{:.3f}"),
+    bench("Chains with a dropped step that tracing finds", "sources", "found_dropped_step", "{:.3f}"),
+    bench(
         "Verifier: F1 of finding the first error, kinds of errors that it never saw in training",
         "verifier",
         "rounds_f1_held_out",
