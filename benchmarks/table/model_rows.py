@@ -217,6 +217,8 @@ CHECKER = (
     ),
     bench("Lines among these that were valid and should not be", "facts", "false_valid", "{:.0f}", "0"),
     bench("Lines among these that were invalid and should not be", "facts", "false_invalid", "{:.0f}", "0.1%"),
+    bench("Mutated proofs that were judged by sympy and by evaluation, too", "proofs", "chains", "{:,.0f}", "100,000"),
+    bench("Proofs among these that were accepted and should not be", "proofs", "accepted_wrongly", "{:.0f}", "0"),
     bench(
         "Arithmetic lines that the checker decides a second, one core", "checker", "lines_a_second", "{:,.0f}", "5,000"
     ),

@@ -147,11 +147,14 @@ def _symbolic(text: str) -> sympy.Expr | None:
 
 def _agrees(said: Chain) -> bool:
     """Whether sympy, too, finds both sides of each equation equal, where it can be asked."""
-    for left, relation, right in zip(said.parts, said.relations, said.parts[1:], strict=False):
-        sides = _symbolic(left), _symbolic(right)
-        if relation == "=" and None not in sides and sympy.expand(sides[0] - sides[1]) != 0:
-            return False
-    return True
+    links = zip(said.parts, said.relations, said.parts[1:], strict=False)
+    asked = [(left, right) for left, relation, right in links if relation == "="]
+    return all(_is_equal(left, right) or None in (_symbolic(left), _symbolic(right)) for left, right in asked)
+
+
+def _is_equal(left: str, right: str) -> bool:
+    sides = _symbolic(left), _symbolic(right)
+    return None not in sides and sympy.expand(sides[0] - sides[1]) == 0
 
 
 def _follows(premises: Sequence[str], said: Chain) -> bool:
@@ -181,16 +184,18 @@ def _follows(premises: Sequence[str], said: Chain) -> bool:
 def _is_built(read: Line, before: Sequence[Line]) -> bool:
     """Whether the lines that a claim of its kind needs stand before it, or the line itself shows it."""
     text = " ".join(read.chain.parts)
+    if _written(read.chain) in read.premises:
+        return True  # it says no more than its hypothesis
     if read.premises and all(" mod " not in premise for premise in read.premises):
         return True  # the step of an induction, or a claim under equations: evaluated above
     unaided = "sum(" not in text and " mod " not in text and not re.search(r"\^\(|\^[a-z]", text)
-    if unaided and set(read.chain.relations) == {"="}:
-        return True  # an identity: expanded by sympy
+    if unaided and all(map(_is_equal, read.chain.parts, read.chain.parts[1:])):
+        return True  # equal sides, whatever is said of them
     if "sum(" in text or re.search(r"\^\(|\^[a-z]", text):
         return _has_induction(read, before)
     if " mod " in text:
         return _has_witness(read) or _has_cases(read, before)
-    square = re.compile(r"\^2(?: \+ [0-9]+)? >= ")
+    square = re.compile(r"\^2(?: \+ [0-9]+)? >=? [0-9]+$")
     lines = [_written(line_.chain) for line_ in (*before, read) if line_.kind == "for all"]
     return any(square.search(written) for written in lines)
 
@@ -206,7 +211,10 @@ def _has_induction(read: Line, before: Sequence[Line]) -> bool:
     sides = {read.chain.parts[0], read.chain.parts[-1]}
     base = any(b.kind == "instance" and b.values == {name: low} and sides <= set(b.chain.parts) for b in before)
     step = any(
-        b.kind == "for all" and b.premises == (_written(read.chain),) and b.integers and b.variables == read.variables
+        b.kind == "for all"
+        and b.premises == (_written(read.chain),)
+        and b.variables.keys() == {name}
+        and ((start := b.variables[name]) is None or (low is not None and start <= low))
         for b in before
     )
     return base and step
