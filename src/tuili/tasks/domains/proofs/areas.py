@@ -19,7 +19,7 @@ def pythagoras(rng: random.Random, level: int) -> Theorem:
     whole = f"({one} + {other})^2"
     legs = total([(p * p, f"{a}^2"), (q * q, f"{b}^2")])
     right = total([(r * r, f"{c}^2")])
-    premises = (f"{whole} = 4*{area} + ({long})^2", f"{area} = {one}*{other}/2")
+    premises = (f"{whole} = 4*{area} + {_square_on(long)}", f"{area} = {one}*{other}/2")
     square = total([(p * p, f"{a}^2"), (2 * p * q, f"{a}*{b}"), (q * q, f"{b}^2")])
     steps = (
         f"for all {a}, {b}: {whole} = ({one} + {other})*({one} + {other}) = {square}",
@@ -27,6 +27,11 @@ def pythagoras(rng: random.Random, level: int) -> Theorem:
         f"P1, P2 => {legs} = {right}",
     )
     return Theorem(Statement("", legs, right), steps, premises)
+
+
+def _square_on(side: str) -> str:
+    """The square on a side: `(3*c)^2`, `c^2`."""
+    return f"({side})^2" if "*" in side else f"{side}^2"
 
 
 def two_cuts(rng: random.Random, level: int) -> Theorem:
