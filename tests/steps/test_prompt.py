@@ -162,3 +162,38 @@ def test_a_conclusion_that_lists_values_lists_possible_ones(line: str, status: s
 def test_what_is_no_text_is_unsupported(line: object) -> None:
     verdict = check(line)  # type: ignore[arg-type]
     assert (verdict.status, verdict.reason) == ("unsupported", f"not a text but {type(line).__name__}")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "given"),
+    [
+        ("-3 * (t + 8) + 2 = -4, t = ?", "-3 * (t + 8) + 2 = -4"),
+        ("-3 * (t + 8) + 2 = -4\nt = ?", "-3 * (t + 8) + 2 = -4"),
+        ("-3 * t = 9, find t", "-3 * t = 9"),
+        ("Given -3 * t = 9, find t.", "-3 * t = 9"),
+        ("Solve -3 * t = 9, what is t?", "-3 * t = 9"),
+        ("已知-3 * t = 9, 求t", "-3 * t = 9"),
+        ("-3 * t = 9, t是多少?", "-3 * t = 9"),
+        ("(t + 8) * 2 = 4, t = ?", "(t + 8) * 2 = 4"),
+        ("total - 3 = 4, find total", "total - 3 = 4"),
+    ],
+)
+def test_a_statement_keeps_its_minus_and_brackets(prompt: str, given: str) -> None:
+    assert Context.from_prompt(prompt).unlabelled == tuple(given.split("|"))
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "- 3 * x = 6, x = ?",
+        "Given\n- x = 3\n- y = 2\nfind y.",
+        "Homework -3 * x = 6, x = ?",
+        "方程-3 * x = 6, 求x",
+        "√x = 3, x = ?",
+        "±x = 3, what is x?",
+    ],
+)
+def test_a_sign_that_may_be_a_dash_or_is_not_read_gives_nothing(prompt: str) -> None:
+    context = Context.from_prompt(prompt)
+    assert not context.unlabelled
+    assert context.belongs_to_problem("x")

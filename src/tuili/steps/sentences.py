@@ -102,19 +102,21 @@ _LEADING |= {"rule", "rules", "some", "statements", "system", "that", "the", "th
 _LEADING_PHRASE = re.compile(r"\b(?:you|we|here|these) (?:are|have)\b", re.IGNORECASE)
 _ASKING = r"(?:what|how (?:much|many)|find|compute|calculate|evaluate|determine|work out|solve for)\b"
 _ASKING_ZH = "(?:请|求|问|则|那么|计算|解)"
+_BEFORE = r"[\s,:;.•·*#\"'“‘]*"
+"""What may stand before a statement without changing it, unlike a minus or a root."""
 _CONDITIONS = tuple(
     re.compile(pattern, re.IGNORECASE | re.DOTALL)
     for pattern in (
-        r"\W*(?:(?:if|when|given that|suppose(?: that)?|assuming(?: that)?) )?"
+        rf"{_BEFORE}(?:(?:if|when|given that|suppose(?: that)?|assuming(?: that)?) )?"
         rf"(?P<given>.+?)[,\n] ?(?:then )?(?P<asked>{_ASKING}[^=<>]*)",
         rf"\W*(?:if|when|given that) (?P<given>.+?) (?P<asked>{_ASKING}.*)",
         rf"\W*(?P<asked>{_ASKING}[^=<>]*?)(?:,? (?:if|when|where|given(?: that)?)\b| ?:) ?(?P<given>.+)",
-        r"\W*(?:若|如果|假如|当|已知|设|令|假设)? ?:?(?P<given>.+?)时?[,\n] ?"
+        rf"{_BEFORE}(?:若|如果|假如|当|已知|设|令|假设)? ?:?(?P<given>.+?)时?[,\n] ?"
         rf"(?P<asked>{_ASKING_ZH}[^=<>]*|[^=<>]*(?:多少|几))",
-        r"\W*(?P<asked>(?:请|试)?(?:解|求解)(?:下列|以下)?方程组?) ?:?(?P<given>.+)",
-        r"\W*(?P<asked>求) ?(?:下列|以下)?(?:方程组?)? ?:?(?P<given>.+?) ?(?:的解|的根|中).*",
-        r"\W*(?P<asked>求) ?[A-Za-z](?:的值)? ?:(?P<given>.+)",
-        r"\W*(?P<given>.+?)[,;\n] ?(?P<asked>)[A-Za-z]\w*(?: ?[-+*] ?[A-Za-z]\w*)* ?=?",
+        rf"{_BEFORE}(?P<asked>(?:请|试)?(?:解|求解)(?:下列|以下)?方程组?) ?:?(?P<given>.+)",
+        rf"{_BEFORE}(?P<asked>求) ?(?:下列|以下)?(?:方程组?)? ?:?(?P<given>.+?) ?(?:的解|的根|中).*",
+        rf"{_BEFORE}(?P<asked>求) ?[A-Za-z](?:的值)? ?:(?P<given>.+)",
+        rf"{_BEFORE}(?P<given>.+?)[,;\n] ?(?P<asked>)[A-Za-z]\w*(?: ?[-+*] ?[A-Za-z]\w*)* ?=?",
     )
 )
 """Questions with the condition under which they are asked: `What is x if 2x + 3 = 11`, `已知2x + 3 = 11, 求x`.
@@ -124,6 +126,11 @@ The last one asks by a name alone, `2x + 3 = 11, x = ?`, and is one only with it
 _LEADING_ZH = re.compile(
     "(?:已知|给定|所有|我们知道|前提|条件|事实|线索|规则|陈述|方程组?|如下|以下|下列|下面|这些|成立|都|有|的|是|为|和|且)+"
 )
+_UNSURE_MINUS = re.compile(
+    rf"-\s|(?i:{'|'.join(sorted(_LEADING))})\s*-(?!>)|[A-Za-z_]{{2,}}\s+-(?=[A-Za-z0-9(])"
+    rf"|[{CJK}][{CJK}0-9_]+\s*-(?=[A-Za-z0-9(])"
+)
+"""What makes a minus unsure: a dash of a list, or a negative number behind a word: `- 3x = 6`, `Given -3x = 6`."""
 _PUNCTUATION = frozenset(",:-*•–—·")
 _NAME = f"(?:{NAME})"
 _FOR = re.compile(rf" for {_NAME}(?:(?: ?,| and) {_NAME})*\s*$")
@@ -243,8 +250,11 @@ def unlabelled_statements(sentence: str, end: str) -> list[str] | None:
 
 def _statements(text: str) -> list[str] | None:
     """The statements that commas, lines and `and` join in a text; None unless all of it is statements."""
+    pieces = list(_pieces(text))
+    if any(map(_UNSURE_MINUS.match, pieces)):
+        return None
     try:
-        parts = [parse_statement(piece) for piece in _pieces(text)]
+        parts = list(map(parse_statement, pieces))
     except Unreadable:
         return None
     found = [term for part in parts for term in terms.conjuncts(part)]
