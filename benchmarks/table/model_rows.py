@@ -220,6 +220,20 @@ CHECKER = (
     bench("Mutated proofs that were judged by sympy and by evaluation, too", "proofs", "chains", "{:,.0f}", "100,000"),
     bench("Proofs among these that were accepted and should not be", "proofs", "accepted_wrongly", "{:.0f}", "0"),
     bench(
+        "Fuzzed programs and specifications whose values and verdicts were compared with CPython's",
+        "programs",
+        "programs",
+        "{:,.0f}",
+        "10,000",
+    ),
+    bench("Values, exceptions and verdicts among these that differed", "programs", "differences", "{:.0f}", "0"),
+    bench(
+        "Longest verdict on a program that is meant to take long, 1,000 inputs, milliseconds",
+        "programs",
+        "slowest_hostile_verdict",
+        "{:.0f}",
+    ),
+    bench(
         "Arithmetic lines that the checker decides a second, one core", "checker", "lines_a_second", "{:,.0f}", "5,000"
     ),
     bench(
