@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from fractions import Fraction
 from itertools import combinations, pairwise, permutations, product
 from math import comb, log10
@@ -11,7 +12,10 @@ from statistics import mean
 import pytest
 import reasoning_gym
 
-from tests.tasks.twin import Rule, integers, problems, solve
+from tests.tasks.twin import Rule, integers, problems, shown, solve
+from tests.tasks.wordings.reading_back import ReadClause, ReadSlot, form_of
+from tests.tasks.wordings.story_reading import read_story
+from tuili.tasks import LEVELS, Language, in_every_form
 
 BAG = r"A bag holds (.*)\. "
 
@@ -148,6 +152,115 @@ RULES: tuple[Rule, ...] = (
 def test_the_answers_are_those_of_enumeration(level: int, count: int) -> None:
     for problem in problems("counting", count, levels=(level,)):
         assert solve(RULES, problem.prompt) == problem.answer, problem.prompt
+
+
+GROUPS_OF_NUMBERS = "a a_rest b b_rest c ab ac bc abc both none bound count drawn east east_first i j k m n north"
+TEXTS = dict.fromkeys([*GROUPS_OF_NUMBERS.split(), "north_first", "number", "sides", "sum", "throws"], r"\d+")
+WORD = r"(?:[a-z]+|[\u4e00-\u9fff]{1,3}?)"
+TEXTS |= dict.fromkeys(["first", "second", "things", "x", "y", "z", "people", "place"], WORD)
+TEXTS |= {"colour": r"(?:[a-z]+|[\u4e00-\u9fff]色)", "name": r"(?:[A-Z][a-z]+|小\w)"}
+"""What stands in the slots of these names."""
+QUESTIONS_DECIDE = (
+    ("draw_one", "draw_other"),
+    ("draws_alike", "draws_in_turn"),
+    ("mixed_draw", "at_least_one"),
+    ("multiples", "no_multiples"),
+    ("two_places", "three_places"),
+    ("coins_exactly", "coins_at_most", "coins_at_least"),
+)
+"""The kinds whose facts have the same words: the question tells them apart, and the facts all others."""
+
+
+def listed(slot: ReadSlot) -> list[str]:
+    """The things of a bag one by one, each by its colour."""
+    assert isinstance(slot, list)
+    clauses = [clause.slots for clause in slot if isinstance(clause, ReadClause)]
+    return [str(one.get("colour", one.get("things"))) for one in clauses for _ in range(int(str(one["count"])))]
+
+
+def at_once(bag_: list[str], number: int, wanted: Mapping[str, int] | None, one: str = "") -> Fraction:
+    draws = [Counter(draw) for draw in combinations(bag_, number)]
+    return share([draw == wanted if wanted else draw[one] > 0 for draw in draws])
+
+
+def answered(kind: str, slots: Mapping[str, ReadSlot]) -> object:
+    """The answer to a content of a kind by enumeration, from the texts of its slots in any wording."""
+    text = {name: value for name, value in slots.items() if isinstance(value, str)}
+    n = {name: int(value) for name, value in text.items() if value.isdigit()}
+    number_of_heads = slots.get("heads")
+    heads_ = int(str(number_of_heads.slots["number"])) if isinstance(number_of_heads, ReadClause) else 1
+    held = listed(slots["held"]) if "held" in slots else []
+    match kind:
+        case "choices":
+            sorts = slots["sorts"]
+            assert isinstance(sorts, list)
+            counts = [int(str(one.slots["count"])) for one in sorts if isinstance(one, ReadClause)]
+            return len(list(product(*map(range, counts))))
+        case "pairs":
+            return len(list(combinations(range(n["n"]), 2)))
+        case "two_places" | "three_places":
+            return len(list(permutations(range(n["n"]), 2 if kind == "two_places" else 3)))
+        case "row":
+            row = slots["row"]
+            assert isinstance(row, list)
+            return len(list(permutations(range(len(row)))))
+        case "either_group" | "all_groups":
+            return len({*range(n["a"]), *range(n["a"] - n["both"], n["a"] - n["both"] + n["b"])}) + n.get("none", 0)
+        case "team":
+            return len(list(combinations(range(n["n"]), n["k"])))
+        case "two_teams":
+            teams = (combinations(range(n["n"]), n["k"]), combinations(range(n["m"]), n["j"]))
+            return len(list(product(*teams)))
+        case "two_colours":
+            return rows(n["a"], n["b"])
+        case "three_colours":
+            return rows(*Counter(held).values())
+        case "multiples" | "no_multiples":
+            return divisible(n["bound"], n["a"], n["b"], kind == "multiples")
+        case "three_groups":
+            singles, doubles = n["a"] + n["b"] + n["c"], n["ab"] + n["ac"] + n["bc"]
+            return singles - doubles + n["abc"]
+        case "sharing":
+            return shares(n["n"], n["k"])
+        case "paths":
+            a, b = n["north_first"], n["east_first"]
+            return paths(a, b) * paths(n["north"] - a, n["east"] - b)
+        case "draw_one":
+            return share([one == text["colour"] for one in held])
+        case "draw_other":
+            return share([one != text["colour"] for one in held])
+        case "two_dice":
+            faces = range(1, n["sides"] + 1)
+            return share([a + b == n["sum"] for a, b in product(faces, repeat=2)])
+        case "draws_alike":
+            return share([pair == (text["colour"],) * 2 for pair in permutations(held, 2)])
+        case "draws_in_turn":
+            return share([pair == (text["first"], text["second"]) for pair in permutations(held, 2)])
+        case "coins_exactly":
+            return heads(n["throws"], heads_, heads_)
+        case "coins_at_most":
+            return heads(n["throws"], 0, heads_)
+        case "coins_at_least":
+            return heads(n["throws"], heads_, n["throws"])
+        case "mixed_draw":
+            return at_once(held, n["drawn"], Counter({text["first"]: n["i"], text["second"]: n["j"]}))
+        case "at_least_one":
+            return at_once(held, n["drawn"], None, text["colour"])
+    assert kind == "two_bags"
+    return two_bags(n["a"], n["a_rest"], n["b"], n["b_rest"])
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_the_answers_are_those_of_enumeration_in_every_wording(language: Language) -> None:
+    for level in LEVELS:
+        for problem in in_every_form("counting", 1, level, language=language):
+            read = read_story(problem, TEXTS)
+            facts, question = (read.get(name) for name in ("facts", "question"))
+            clauses = [clause for clause in (facts, question) if isinstance(clause, ReadClause)]
+            slots = {name: text for part in (*clauses, ReadClause("", read)) for name, text in part.slots.items()}
+            kinds = [clause.kind for clause in clauses] or [min(form_of(problem).kinds)]
+            decided = any(kinds[0] in group for group in QUESTIONS_DECIDE) and len(kinds) > 1
+            assert shown(answered(kinds[decided], slots)) == problem.answer, (problem.form, problem.prompt)
 
 
 def test_probabilities_are_in_lowest_terms() -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 from math import comb, gcd
 
-from tuili.tasks.building.wording import conjoin
-from tuili.tasks.building.words import COLOURS, FIRST_NAMES, OBJECTS, singular
+from tuili.tasks.building.wording import posed
+from tuili.tasks.building.words import COLOURS, FIRST_NAMES, OBJECTS
 from tuili.tasks.building.working import (
     cancel,
     combinations,
@@ -18,9 +18,7 @@ from tuili.tasks.building.working import (
     running_sums,
     worked_product,
 )
-from tuili.tasks.problem import Draft
-
-LOWEST_TERMS = "Give the answer as a fraction in lowest terms."
+from tuili.tasks.content import Clause, Clauses, Content, Slot
 
 
 def _probability(favourable: int, possible: int) -> tuple[list[str], str]:
@@ -34,26 +32,28 @@ def _cancels_by_digits(favourable: int, possible: int) -> bool:
     return 210**9 % gcd(favourable, possible) == 0
 
 
-def _bag(rng: random.Random, colours: int, low: int, high: int) -> tuple[str, list[str], list[int]]:
-    """A sentence on a bag of things of several colours, the colours, and the number of things of each colour."""
+def _bag(rng: random.Random, colours: int, low: int, high: int) -> tuple[dict[str, Slot], list[str], list[int]]:
+    """What a bag of things of several colours holds, the colours, and the number of things of each colour."""
     names, counts = rng.sample(COLOURS, colours), [rng.randint(low, high) for _ in range(colours)]
     things = rng.choice(OBJECTS)
-    held = conjoin([f"{count} {name}" for name, count in zip(names, counts, strict=True)])
-    return f"A bag holds {held} {things}.", names, counts
+    held = [
+        Clause("held", "", {"count": count, "colour": name, "things": things})
+        for name, count in zip(names, counts, strict=True)
+    ]
+    return {"held": Clauses(tuple(held)), "things": things}, names, counts
 
 
-def draw_one(rng: random.Random) -> Draft:
+def draw_one(rng: random.Random) -> Content:
     """The probability that one thing drawn from a bag has a given colour."""
     setting, names, counts = _bag(rng, 3, 1, 12)
     wanted = rng.randrange(3)
     while not _cancels_by_digits(counts[wanted], sum(counts)):
         setting, names, counts = _bag(rng, 3, 1, 12)
     ending, answer = _probability(counts[wanted], sum(counts))
-    prompt = f"{setting} One is drawn at random. What is the probability that it is {names[wanted]}? {LOWEST_TERMS}"
-    return Draft(prompt, (*running_sums(counts), *ending), answer)
+    return posed("draw_one", [*running_sums(counts), *ending], answer, colour=names[wanted], **setting)
 
 
-def draw_other(rng: random.Random) -> Draft:
+def draw_other(rng: random.Random) -> Content:
     """The probability that one thing drawn from a bag has another colour than the given one."""
     setting, names, counts = _bag(rng, rng.randint(3, 4), 2, 20)
     wanted = rng.randrange(len(counts))
@@ -61,11 +61,11 @@ def draw_other(rng: random.Random) -> Draft:
         setting, names, counts = _bag(rng, len(counts), 2, 20)
     everything, rest = sum(counts), sum(counts) - counts[wanted]
     ending, answer = _probability(rest, everything)
-    prompt = f"{setting} One is drawn at random. What is the probability that it is not {names[wanted]}? {LOWEST_TERMS}"
-    return Draft(prompt, (*running_sums(counts), f"{everything} - {counts[wanted]} = {rest}", *ending), answer)
+    steps = [*running_sums(counts), f"{everything} - {counts[wanted]} = {rest}", *ending]
+    return posed("draw_other", steps, answer, colour=names[wanted], **setting)
 
 
-def two_dice(rng: random.Random) -> Draft:
+def two_dice(rng: random.Random) -> Content:
     """The probability of a sum s of two dice with n sides: s - 1 throws give it up to n + 1, 2n + 1 - s beyond."""
     sides, ways = rng.randint(4, 20), 0
     while not ways or not _cancels_by_digits(ways, sides):
@@ -81,11 +81,10 @@ def two_dice(rng: random.Random) -> Draft:
         ]
     ending, answer = _probability(ways, sides * sides)
     steps += [*worked_product(sides, sides), *ending]
-    dice = f"{rng.choice(FIRST_NAMES)} throws two dice with the numbers 1 to {sides} each."
-    return Draft(f"{dice} What is the probability that the sum is {sum_}? {LOWEST_TERMS}", tuple(steps), answer)
+    return posed("two_dice", steps, answer, name=rng.choice(FIRST_NAMES), sides=sides, sum=sum_)
 
 
-def two_draws(rng: random.Random) -> Draft:
+def two_draws(rng: random.Random) -> Content:
     """The probability that two draws without replacement give one colour twice, or one colour and then another."""
     setting, names, counts = _bag(rng, rng.randint(2, 3), 3, 12)
     first, second = rng.choice([(0, 0), (0, 1), (1, 0)])
@@ -93,9 +92,6 @@ def two_draws(rng: random.Random) -> Draft:
     left = counts[second] - (first == second)
     favourable, possible = counts[first] * left, everything * (everything - 1)
     ending, answer = _probability(favourable, possible)
-    wanted = (
-        f"both are {names[0]}" if first == second else f"the first is {names[first]} and the second {names[second]}"
-    )
     steps = [
         *running_sums(counts),
         f"{everything} - 1 = {everything - 1}",
@@ -106,41 +102,38 @@ def two_draws(rng: random.Random) -> Draft:
         f"{everything} * {everything - 1} = {possible}",
         *ending,
     ]
-    prompt = (
-        f"{setting} Two are drawn at random, one after the other, and not put back. What is the probability "
-        f"that {wanted}? {LOWEST_TERMS}"
-    )
-    return Draft(prompt, tuple(steps), answer)
+    if first == second:
+        return posed("draws_alike", steps, answer, colour=names[0], **setting)
+    return posed("draws_in_turn", steps, answer, first=names[first], second=names[second], **setting)
 
 
-def heads(number: int) -> str:
-    """A number of heads in English: `1 head`, `2 heads`."""
-    return f"{number} head" if number == 1 else f"{number} heads"
+def _heads(number: int) -> Clause:
+    """A number of heads: one kind of clause for one, and one for several."""
+    return Clause("one_head" if number == 1 else "some_heads", "", {"number": number})
 
 
-def coins(rng: random.Random, low: int, high: int) -> Draft:
+def coins(rng: random.Random, low: int, high: int) -> Content:
     """The probability of exactly k heads in n throws of a coin; n lies between `low` and `high`."""
     n, name = rng.randint(low, high), rng.choice(FIRST_NAMES)
     k = rng.randint(1, n - 1)
     ending, answer = _probability(comb(n, k), 2**n)
-    prompt = f"{name} throws a fair coin {n} times. What is the probability of exactly {heads(k)}? {LOWEST_TERMS}"
-    return Draft(prompt, (*combinations(n, k), f"2^{n} = {2**n}", *ending), answer)
+    steps = [*combinations(n, k), f"2^{n} = {2**n}", *ending]
+    return posed("coins_exactly", steps, answer, name=name, throws=n, heads=_heads(k))
 
 
-def many_coins(rng: random.Random, low: int, high: int, max_heads: int) -> Draft:
+def many_coins(rng: random.Random, low: int, high: int, max_heads: int) -> Content:
     """The probability of at most k heads in n throws, or of at least n - k, which means at most k tails."""
     n, k, name = rng.randint(low, high), rng.randint(1, max_heads), rng.choice(FIRST_NAMES)
     ways = [comb(n, j) for j in range(k + 1)]
     ending, answer = _probability(sum(ways), 2**n)
     steps = [*combinations(n, k), *running_sums(ways), f"2^{n} = {2**n}", *ending]
-    wanted = f"at most {heads(k)}"
     if rng.random() < 0.5:
-        wanted, steps = f"at least {heads(n - k)}", [f"{n} - {n - k} = {k}", *steps]
-    prompt = f"{name} throws a fair coin {n} times. What is the probability of {wanted}? {LOWEST_TERMS}"
-    return Draft(prompt, tuple(steps), answer)
+        steps = [f"{n} - {n - k} = {k}", *steps]
+        return posed("coins_at_least", steps, answer, name=name, throws=n, heads=_heads(n - k))
+    return posed("coins_at_most", steps, answer, name=name, throws=n, heads=_heads(k))
 
 
-def mixed_draw(rng: random.Random, low: int, high: int) -> Draft:
+def mixed_draw(rng: random.Random, low: int, high: int) -> Content:
     """The probability of given numbers of two colours among things drawn at once."""
     setting, names, (a, b) = _bag(rng, 2, low, high)
     i, j = rng.choice([(1, 1), (2, 1), (1, 2), (2, 2)])
@@ -154,12 +147,11 @@ def mixed_draw(rng: random.Random, low: int, high: int) -> Draft:
         *combinations(a + b, i + j),
         *ending,
     ]
-    wanted = f"{i} {names[0]} and {j} {names[1]}"
-    prompt = f"{setting} {i + j} are drawn at once. What is the probability of {wanted}? {LOWEST_TERMS}"
-    return Draft(prompt, tuple(steps), answer)
+    slots: dict[str, Slot] = {"drawn": i + j, "i": i, "first": names[0], "j": j, "second": names[1]}
+    return posed("mixed_draw", steps, answer, **slots, **setting)
 
 
-def at_least_one(rng: random.Random, low: int, high: int) -> Draft:
+def at_least_one(rng: random.Random, low: int, high: int) -> Content:
     """The probability of at least one thing of a colour among things drawn at once, by the complement."""
     setting, names, (a, b) = _bag(rng, 2, low, high)
     k = rng.randint(2, 3)
@@ -172,21 +164,15 @@ def at_least_one(rng: random.Random, low: int, high: int) -> Draft:
         f"{possible} - {none} = {possible - none}",
         *ending,
     ]
-    prompt = f"{setting} {k} are drawn at once. What is the probability that at least one is {names[0]}? {LOWEST_TERMS}"
-    return Draft(prompt, tuple(steps), answer)
+    return posed("at_least_one", steps, answer, drawn=k, colour=names[0], **setting)
 
 
-def two_bags(rng: random.Random) -> Draft:
+def two_bags(rng: random.Random) -> Content:
     """The probability that a thing comes from one of two bags, given its colour, by Bayes' theorem."""
     things, (first, second) = rng.choice(OBJECTS), rng.sample(COLOURS, 2)
     n = rng.randint(8, 20)
     a, b = rng.randint(1, n - 1), rng.randint(1, n - 1)
     ending, answer = _probability(a, a + b)
-    prompt = (
-        f"Bag A holds {a} {first} and {n - a} {second} {things}, bag B {b} {first} and {n - b} {second}. One "
-        f"bag is taken at random and one {singular(things)} drawn from it. It is {first}. What is the "
-        f"probability that it is from bag A? {LOWEST_TERMS}"
-    )
     steps = [
         f"{a} + {n - a} = {n}",
         f"{b} + {n - b} = {n}",
@@ -195,4 +181,5 @@ def two_bags(rng: random.Random) -> Draft:
         f"{a} + {b} = {a + b}",
         *ending,
     ]
-    return Draft(prompt, tuple(steps), answer)
+    slots: dict[str, Slot] = {"a": a, "a_rest": n - a, "b": b, "b_rest": n - b}
+    return posed("two_bags", steps, answer, first=first, second=second, things=things, **slots)

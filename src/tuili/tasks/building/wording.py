@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tuili.tasks.content import Clause, Clauses, Slot
+from tuili.tasks.content import Clause, Clauses, Content, Slot
 
 COMPUTE = ("Compute {}.", "What is {}?", "Work out {}.", "Calculate {}.")
 """Ways to ask for the value of an expression."""
@@ -51,3 +51,9 @@ def _texts(slots: Mapping[str, Slot]) -> Iterator[str]:
                     if clause.formal:
                         yield clause.formal
                     yield from _texts(clause.slots)
+
+
+def posed(kind: str, steps: Iterable[str], answer: str, **slots: Slot) -> Content:
+    """A content whose forms may also take it as two clauses: what is given, and the question. All texts are names."""
+    clauses = {"facts": Clause(kind, "", slots), "question": Clause(kind, "", slots)}
+    return Content(kind, {**slots, **clauses}, tuple(steps), answer, names_in(slots))
