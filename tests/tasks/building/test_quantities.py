@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from tuili.steps import Status, check_chain
 from tuili.tasks.building.quantities import DIVISORS, Formula, named_product, named_quotient, named_sum
+from tuili.tasks.content import Clause, Content
 
 SPEED = Formula(
-    whole=("d", "m"),
-    first=("v", "m/s"),
-    second=("t", "s"),
+    scene="motion",
+    whole=("distance", "d", "m"),
+    first=("speed", "v", "m/s"),
+    second=("time", "t", "s"),
     things=("dog",),
-    questions=("{first} {second}", "{whole}", "{whole} {first}"),
 )
 
 
@@ -45,8 +47,23 @@ def test_every_quotient_is_valid() -> None:
 
 def test_a_formula_asks_for_each_of_its_quantities() -> None:
     rng = random.Random(1)
-    drafts = [SPEED.draw(rng) for _ in range(60)]
-    assert {draft.answer.split()[1] for draft in drafts} == {"m", "m/s", "s"}
-    for draft in drafts:
-        assert len(draft.steps) == 1
-        assert draft.steps[0].endswith(f"= {draft.answer}")
+    contents = [SPEED.draw(rng) for _ in range(60)]
+    assert {content.answer.split()[1] for content in contents} == {"m", "m/s", "s"}
+    for content in contents:
+        assert len(content.steps) == 1
+        assert content.steps[0].endswith(f"= {content.answer}")
+
+
+def test_a_question_that_names_the_unit_has_a_number_as_its_answer() -> None:
+    rng = random.Random(1)
+    named = replace(SPEED, bare={"distance": "metres"})
+    contents = [named.draw(rng) for _ in range(60)]
+    units = {wanted.kind: content.answer.partition(" ")[2] for content in contents if (wanted := asked(content))}
+    assert units == {"metres": "", "speed": "m/s", "time": "s"}
+    assert all(asked(content).slots.get("unit", "m") == "m" for content in contents)
+
+
+def asked(content: Content) -> Clause:
+    wanted = content.slots["wanted"]
+    assert isinstance(wanted, Clause)
+    return wanted

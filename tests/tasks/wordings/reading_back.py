@@ -13,6 +13,7 @@ from tuili.tasks.wordings.language import lexicon
 from tuili.tasks.wordings.template import Alternatives, SlotPart, Template
 
 SPLITS = {
+    "anded": r" and |和",
     "bulleted": r"\n?- ",
     "commas": r", |，",
     "conjoined": r", | and |、|和",
@@ -86,7 +87,7 @@ def _values(form: Form, parts: dict[str, SlotPart], match: re.Match[str], style:
     for group, part in parts.items():
         if match[group] is None:
             continue
-        value = _value(form, part, match[group], style)
+        value = _value(form, part, match[group], "" if match[group] == match[0] else style)
         if value is None:
             return None
         shown = any(name in TEXT_FILTERS for name in part.filters)
@@ -130,7 +131,7 @@ def _value(form: Form, part: SlotPart, text: str, style: str) -> ReadSlot | None
             return None if any(re.search(r"\n|\.\s|。", piece) for piece in pieces) else list(pieces)
         clauses = [_clause(form, piece, style) for piece in pieces]
         return None if None in clauses else [clause for clause in clauses if clause]
-    if part.style or (style and part.name not in ("atom", "formal")):
+    if part.style or (style and part.name not in ("atom", "formal") and not text[:1].isdigit()):
         clause = _clause(form, text, style)
         if clause is not None:
             return clause
@@ -146,7 +147,9 @@ def _clause(form: Form, text: str, style: str) -> ReadClause | None:
     key = form.place, text, style
     if key not in _CLAUSES:
         ends = dict.fromkeys((text, text.rstrip(".。")))
-        variants = dict.fromkeys(start + end[1:] for end in ends for start in (end[:1], end[:1].lower()))
+        variants = dict.fromkeys(
+            start + end[1:] for end in ends for start in (end[:1], end[:1].lower(), end[:1].upper())
+        )
         found = [
             ReadClause(kind, slots)
             for kind, phrase in form.phrases.get(style, {}).items()

@@ -44,6 +44,7 @@ def test_a_filter_of_texts(name: str, text: str, english: str, chinese: str) -> 
         ("{facts|labelled}", "P1: A <-> B\nP2: A", "P2 => A"),
         ("{facts|labelled_inline}. A?", "P1: A <-> B, P2: A. A?", "P2 => A"),
         ("{facts:plain|glossed}", "A likes B. P1: A <-> B\nA is here. P2: A", "P2 => A"),
+        ("{facts:plain|anded}?", "A likes B and A is here?", "A => A"),
         ("{facts:plain|semicolons}?", "A likes B; A is here?", "A => A"),
     ],
 )

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from tuili.tasks.building.situations import Quantity, situation
 from tuili.tasks.building.working import exact_division, multiplication
-from tuili.tasks.problem import Draft
+from tuili.tasks.content import Content
 
 DIVISORS = (*range(2, 10), 10, 20, 30, 40)
 """The divisors for which `named_quotient` has elementary lines."""
@@ -40,31 +42,36 @@ def easy_number(rng: random.Random) -> int:
 
 @dataclass(frozen=True)
 class Formula:
-    """A law `whole = first * second`: the name and unit of each quantity, and a question for each in this order.
+    """A law `whole = first * second` in a scene: the kind, the symbol and the unit of each quantity.
 
-    A question holds `{thing}` and the two quantities that are given, as `{whole}`, `{first}` or `{second}`. `{unit}`
-    stands for the unit of the whole; the answer to a question that names it is a bare number.
+    The answer to a question for a kind of the `bare` ones, which names the unit, is a number without it.
     """
 
-    whole: tuple[str, str]
-    first: tuple[str, str]
-    second: tuple[str, str]
+    scene: str
+    whole: tuple[str, str, str]
+    first: tuple[str, str, str]
+    second: tuple[str, str, str]
     things: tuple[str, ...]
-    questions: tuple[str, str, str]
+    kind: str = "formula"
+    bare: Mapping[str, str] = field(default_factory=dict)
+    """The kind that is asked for in place of another one, where the question names the unit."""
 
-    def draw(self, rng: random.Random) -> Draft:
+    def draw(self, rng: random.Random) -> Content:
         """A problem that asks for one of the three quantities. A divisor has one digit."""
         a, b, asked = easy_number(rng), rng.randint(2, 9), rng.randrange(3)
         if asked == 2:
             a, b = b, a
-        named = (self.whole, self.first, self.second)
-        (whole, w_unit), (first, f_unit), (second, s_unit) = named
+        laws = (self.whole, self.first, self.second)
+        (_, whole, w_unit), (_, first, f_unit), (_, second, s_unit) = laws
         steps = (
             named_product(whole, a, f_unit, b, s_unit, w_unit),
             named_quotient(first, a * b, w_unit, b, s_unit, f_unit),
             named_quotient(second, a * b, w_unit, a, f_unit, s_unit),
         )[asked]
-        w, f, s = (f"{value} {unit}" for value, (_, unit) in zip((a * b, a, b), named, strict=True))
-        question, answer = self.questions[asked], (w, f, s)[asked]
-        prompt = question.format(thing=rng.choice(self.things), whole=w, first=f, second=s, unit=w_unit)
-        return Draft(prompt, tuple(steps), answer.split()[0] if "{unit}" in question else answer)
+        known = [Quantity(kind, name, f"{n} {unit}") for (kind, name, unit), n in zip(laws, (a * b, a, b), strict=True)]
+        wanted, (kind, name, unit) = known.pop(asked), laws[asked]
+        answer = wanted.value.split()[0] if kind in self.bare else wanted.value
+        asked_for = Quantity(self.bare.get(kind, kind), name, of={"unit": unit} if kind in self.bare else {})
+        return situation(
+            self.kind, self.scene, known, asked_for, steps, answer, words={"thing": rng.choice(self.things)}
+        )

@@ -104,6 +104,7 @@ def _conjoined(texts: Sequence[str], language: Language) -> str:
 
 
 LIST_FILTERS: dict[str, ListFilter] = {
+    "anded": lambda texts, language: ("和" if language is Language.ZH else " and ").join(texts),
     "bulleted": lambda texts, language: "\n".join(f"- {sentence(text, language)}" for text in texts),
     "commas": lambda texts, language: ("，" if language is Language.ZH else ", ").join(texts),
     "conjoined": _conjoined,

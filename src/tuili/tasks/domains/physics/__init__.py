@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 
-from tuili.tasks.building.levels import Template
+from tuili.tasks.building.situations import Situation
 from tuili.tasks.content import Content
 from tuili.tasks.domains.physics.circuits import (
     ELECTRIC_FORMULAS,
@@ -41,10 +41,9 @@ from tuili.tasks.domains.physics.motion import (
     speeding_up,
     stages,
 )
-from tuili.tasks.problem import Draft
 from tuili.tasks.registry import domain
 
-MECHANICS_BY_LEVEL: dict[int, tuple[Template, ...]] = {
+MECHANICS_BY_LEVEL: dict[int, tuple[Situation, ...]] = {
     1: tuple(formula.draw for formula in (*MOTION_FORMULAS, *FORCE_FORMULAS)),
     2: (speeding_up, kinetic, conversion, lifting),
     3: (lambda rng: legs(rng, 2), distance_when_speeding_up, collision, friction, crane, meeting),
@@ -52,7 +51,7 @@ MECHANICS_BY_LEVEL: dict[int, tuple[Template, ...]] = {
     5: (engine, stages, crash, lambda rng: legs(rng, 4)),
 }
 
-ELECTRICITY_BY_LEVEL: dict[int, tuple[Template, ...]] = {
+ELECTRICITY_BY_LEVEL: dict[int, tuple[Situation, ...]] = {
     1: (*(formula.draw for formula in ELECTRIC_FORMULAS), series),
     2: (series_current, cost, lost_power, heating),
     3: (in_parallel, mixing, kettle, branches, lambda rng: monthly_bill(rng, 2)),
@@ -68,7 +67,7 @@ SHARE_OF_DERIVATIONS = 0.25
 class Physics:
     """One formula at level 1, two at 2, three at 3, whole circuits and courses of motion above; laws from 3 on."""
 
-    def sample(self, rng: random.Random, level: int) -> Content | Draft:
+    def sample(self, rng: random.Random, level: int) -> Content:
         if level >= FIRST_LEVEL_OF_DERIVATIONS and rng.random() < SHARE_OF_DERIVATIONS:
             return derivation(rng, level)
         half = rng.choice((MECHANICS_BY_LEVEL, ELECTRICITY_BY_LEVEL))

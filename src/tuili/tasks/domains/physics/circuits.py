@@ -6,11 +6,13 @@ Heat and the price of energy are left to `heat`.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from tuili.tasks.building.quantities import DIVISORS, Formula, named_product, named_quotient, named_sum
-from tuili.tasks.building.wording import conjoin
+from tuili.tasks.building.situations import Quantity, situation
+from tuili.tasks.building.situations import part as told
 from tuili.tasks.building.working import running_sums
-from tuili.tasks.problem import Draft
+from tuili.tasks.content import Content
 
 DEVICES = ("fan", "grill", "heater", "kettle", "lamp", "motor", "pump", "radio", "toaster")
 PARALLEL_PAIRS = tuple((a, b) for a in range(2, 79) for b in range(2, 81 - a) if a * b % (a + b) == 0)
@@ -18,72 +20,70 @@ PARALLEL_PAIRS = tuple((a, b) for a in range(2, 79) for b in range(2, 81 - a) if
 
 ELECTRIC_FORMULAS = (
     Formula(
-        whole=("U", "V"),
-        first=("R", "ohm"),
-        second=("I", "A"),
+        scene="ohm",
+        whole=("voltage", "U", "V"),
+        first=("resistance", "R", "ohm"),
+        second=("current", "I", "A"),
         things=DEVICES,
-        questions=(
-            "A current of {second} flows through a {thing} of {first}. What is the voltage?",
-            "At {whole}, a current of {second} flows through a {thing}. What is its resistance?",
-            "A {thing} of {first} is connected to {whole}. What current flows?",
-        ),
     ),
     Formula(
-        whole=("P", "W"),
-        first=("U", "V"),
-        second=("I", "A"),
+        scene="power",
+        whole=("power", "P", "W"),
+        first=("voltage", "U", "V"),
+        second=("current", "I", "A"),
         things=DEVICES,
-        questions=(
-            "A {thing} takes {second} at {first}. What is its power?",
-            "A {thing} takes {second} and has a power of {whole}. What is its voltage?",
-            "A {thing} has a power of {whole} at {first}. What current does it take?",
-        ),
     ),
     *(
         Formula(
-            whole=("E", energy),
-            first=("P", power),
-            second=("t", time),
+            scene="energy",
+            whole=("energy", "E", energy),
+            first=("power", "P", power),
+            second=("running_time", "t", time),
             things=DEVICES,
-            questions=(
-                "A {thing} of {first} runs for {second}. How much energy does it use in {unit}?",
-                "A {thing} uses {whole} in {second}. What is its power?",
-                "A {thing} of {first} has used {whole}. How long did it run?",
-            ),
+            bare={"energy": "energy_in"},
         )
         for power, time, energy in (("W", "h", "Wh"), ("kW", "h", "kWh"), ("W", "s", "J"))
     ),
 )
 
 
-def series(rng: random.Random) -> Draft:
+def _numbered(kind: str, symbol: str, values: Sequence[str]) -> list[Quantity]:
+    """A quantity of each of several parts, which are numbered from 1 on."""
+    return [Quantity(kind, f"{symbol}{number}", value, {"number": number}) for number, value in enumerate(values, 1)]
+
+
+def series(rng: random.Random) -> Content:
     """The resistance of two or three resistors in series."""
     count = rng.randint(2, 3)
     parts = [rng.randint(5, 90) for _ in range(count)]
-    listed = conjoin([f"{part} ohm" for part in parts])
-    prompt = f"Resistors of {listed} are in series. What is the total resistance?"
-    return Draft(prompt, tuple(running_sums(parts, "ohm")), f"{sum(parts)} ohm")
+    given = _numbered("resistor", "R", [f"{part} ohm" for part in parts])
+    wanted, steps, answer = Quantity("total_resistance", "R"), running_sums(parts, "ohm"), f"{sum(parts)} ohm"
+    return situation(
+        "circuit", "series", given, wanted, steps, answer, parts=[told("value", value=q.value) for q in given]
+    )
 
 
-def series_current(rng: random.Random) -> Draft:
+def series_current(rng: random.Random) -> Content:
     """The current through two resistors in series, or the voltage over the first."""
     while (sum_ := (r := rng.randint(1, 30)) + (s := rng.randint(1, 30))) not in DIVISORS:
         pass
     i = rng.randint(2, 20)
     steps = [named_sum("R", r, s, "ohm"), *named_quotient("I", sum_ * i, "V", sum_, "ohm", "A")]
-    setting = f"Resistors of {r} ohm and {s} ohm are in series at {sum_ * i} V."
+    given = (*_numbered("resistor", "R", [f"{r} ohm", f"{s} ohm"]), Quantity("total_voltage", "V", f"{sum_ * i} V"))
+    parts = [told("value", value=q.value) for q in given[:2]]
     if rng.random() < 0.5:
-        return Draft(f"{setting} What current flows?", tuple(steps), f"{i} A")
+        return situation("circuit", "series", given, Quantity("total_current", "I"), steps, f"{i} A", parts=parts)
     steps += named_product("U", r, "ohm", i, "A", "V")
-    return Draft(f"{setting} What is the voltage over the first?", tuple(steps), f"{r * i} V")
+    return situation("circuit", "series", given, Quantity("first_voltage", "U"), steps, f"{r * i} V", parts=parts)
 
 
-def lost_power(rng: random.Random) -> Draft:
+def lost_power(rng: random.Random) -> Content:
     """The power of a current through a resistance: P = I^2 R."""
     device, i, r = rng.choice(DEVICES), rng.randint(2, 9), rng.randint(2, 60)
     steps = [*named_product("U", r, "ohm", i, "A", "V"), *named_product("P", r * i, "V", i, "A", "W")]
-    prompt = f"A current of {i} A flows through a {device} of {r} ohm. What is its power?"
-    return Draft(prompt, tuple(steps), f"{r * i * i} W")
+    given = (Quantity("current", "I", f"{i} A"), Quantity("resistance", "R", f"{r} ohm"))
+    wanted, answer = Quantity("power", "P"), f"{r * i * i} W"
+    return situation("formula", "ohm", given, wanted, steps, answer, words={"thing": device})
 
 
 def parallel(name: str, a: int, b: int) -> list[str]:
@@ -95,18 +95,21 @@ def parallel(name: str, a: int, b: int) -> list[str]:
     ]
 
 
-def in_parallel(rng: random.Random) -> Draft:
+def in_parallel(rng: random.Random) -> Content:
     """The resistance of two parallel devices, or the total current through them."""
     (a, b), i, (first, second) = rng.choice(PARALLEL_PAIRS), rng.randint(2, 9), rng.sample(DEVICES, 2)
     r = a * b // (a + b)
     steps = [*parallel("R", a, b), *named_quotient("I", r * i, "V", r, "ohm", "A")]
-    setting = f"A {first} of {a} ohm and a {second} of {b} ohm are in parallel"
+    given = [Quantity("resistance", "A", f"{a} ohm"), Quantity("other_resistance", "B", f"{b} ohm")]
+    words = {"thing": first, "other": second}
     if rng.random() < 0.5:
-        return Draft(f"{setting}. What is the total resistance?", tuple(steps[:-1]), f"{r} ohm")
-    return Draft(f"{setting} at {r * i} V. What current flows in all?", tuple(steps), f"{i} A")
+        wanted = Quantity("total_resistance", "R")
+        return situation("circuit", "parallel", given, wanted, steps[:-1], f"{r} ohm", words=words)
+    given.append(Quantity("total_voltage", "U", f"{r * i} V"))
+    return situation("circuit", "parallel", given, Quantity("total_current", "I"), steps, f"{i} A", words=words)
 
 
-def mixed_circuit(rng: random.Random) -> Draft:
+def mixed_circuit(rng: random.Random) -> Content:
     """A resistor in series with two parallel ones: the total power, or the voltage over the parallel part."""
     while True:
         (a, b), r = rng.choice(PARALLEL_PAIRS), rng.randint(1, 30)
@@ -116,28 +119,33 @@ def mixed_circuit(rng: random.Random) -> Draft:
     i, whole = rng.randint(2, 9), r + side
     u = whole * i
     steps = [*parallel("S", a, b), named_sum("R", r, side, "ohm"), *named_quotient("I", u, "V", whole, "ohm", "A")]
-    setting = (
-        f"A resistor of {r} ohm is in series with two of {a} ohm and {b} ohm that are in parallel. The "
-        f"voltage is {u} V."
+    given = (
+        Quantity("series_resistor", "Q", f"{r} ohm"),
+        *_numbered("parallel_resistor", "A", [f"{a} ohm", f"{b} ohm"]),
+        Quantity("total_voltage", "V", f"{u} V"),
     )
+    parts = [told("value", value=q.value) for q in given[1:3]]
     if rng.random() < 0.5:
         steps += named_product("P", u, "V", i, "A", "W")
-        return Draft(f"{setting} What is the total power?", tuple(steps), f"{u * i} W")
+        return situation("circuit", "mixed", given, Quantity("total_power", "P"), steps, f"{u * i} W", parts=parts)
     steps += named_product("U", side, "ohm", i, "A", "V")
-    return Draft(f"{setting} What is the voltage over the parallel part?", tuple(steps), f"{side * i} V")
+    wanted = Quantity("parallel_voltage", "U")
+    return situation("circuit", "mixed", given, wanted, steps, f"{side * i} V", parts=parts)
 
 
-def branches(rng: random.Random) -> Draft:
+def branches(rng: random.Random) -> Content:
     """The total current through parallel devices of given powers."""
     u, currents = rng.randint(2, 9) * 10, [rng.randint(2, 12) for _ in range(rng.randint(3, 4))]
     powers = [u * i for i in currents]
     steps = [*running_sums(powers, "W"), *named_quotient("I", sum(powers), "W", u, "V", "A")]
-    listed = conjoin([f"{power} W" for power in powers])
-    prompt = f"Devices of {listed} run in parallel at {u} V. What current flows in all?"
-    return Draft(prompt, tuple(steps), f"{sum(currents)} A")
+    powers_of_devices = _numbered("device_power", "P", [f"{power} W" for power in powers])
+    given = (*powers_of_devices, Quantity("total_voltage", "U", f"{u} V"))
+    wanted, answer = Quantity("total_current", "I"), f"{sum(currents)} A"
+    parts = [told("value", value=q.value) for q in powers_of_devices]
+    return situation("circuit", "branches", given, wanted, steps, answer, parts=parts)
 
 
-def ladder(rng: random.Random) -> Draft:
+def ladder(rng: random.Random) -> Content:
     """The total power of a resistor and two parallel pairs, all in series."""
     while True:
         (a, b), (c, d), r = rng.choice(PARALLEL_PAIRS), rng.choice(PARALLEL_PAIRS), rng.randint(1, 20)
@@ -149,8 +157,12 @@ def ladder(rng: random.Random) -> Draft:
     u = whole * i
     steps = [*parallel("S", a, b), *parallel("T", c, d), *running_sums([r, first, second], "ohm")]
     steps += [*named_quotient("I", u, "V", whole, "ohm", "A"), *named_product("P", u, "V", i, "A", "W")]
-    prompt = (
-        f"In series at {u} V are a resistor of {r} ohm, a parallel pair of {a} ohm and {b} ohm and a "
-        f"parallel pair of {c} ohm and {d} ohm. What is the total power?"
+    pairs = [[f"{a} ohm", f"{b} ohm"], [f"{c} ohm", f"{d} ohm"]]
+    given = (
+        Quantity("series_resistor", "Q", f"{r} ohm"),
+        *_numbered("first_pair_resistor", "A", pairs[0]),
+        *_numbered("second_pair_resistor", "B", pairs[1]),
+        Quantity("total_voltage", "V", f"{u} V"),
     )
-    return Draft(prompt, tuple(steps), f"{u * i} W")
+    parts = [told("pair", one=one, other=other) for one, other in pairs]
+    return situation("circuit", "ladder", given, Quantity("total_power", "P"), steps, f"{u * i} W", parts=parts)

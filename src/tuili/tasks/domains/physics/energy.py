@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 
 from tuili.tasks.building.quantities import DIVISORS, named_product, named_quotient, named_sum
+from tuili.tasks.building.situations import Quantity, situation
 from tuili.tasks.building.words import VEHICLES
 from tuili.tasks.building.working import exact_division, multiplication
-from tuili.tasks.domains.physics.forces import BODIES, USE_G
+from tuili.tasks.content import Content
+from tuili.tasks.domains.physics.forces import BODIES, GRAVITY
 from tuili.tasks.domains.physics.motion import to_metres_per_second
-from tuili.tasks.problem import Draft
 
 
 def kinetic_energy(name: str, m: int, v: int, square_name: str = "w") -> list[str]:
@@ -27,14 +28,15 @@ def kinetic_energy(name: str, m: int, v: int, square_name: str = "w") -> list[st
     ]
 
 
-def kinetic(rng: random.Random) -> Draft:
+def kinetic(rng: random.Random) -> Content:
     """The kinetic energy of a moving body."""
     body, m, v = rng.choice(BODIES), rng.randint(1, 40) * 2, rng.randint(2, 9)
-    prompt = f"A {body} of {m} kg moves at {v} m/s. What is its kinetic energy?"
-    return Draft(prompt, tuple(kinetic_energy("E", m, v)), f"{m * v * v // 2} J")
+    given = (Quantity("mass", "m", f"{m} kg"), Quantity("speed", "v", f"{v} m/s"))
+    wanted, steps = Quantity("kinetic_energy", "E"), kinetic_energy("E", m, v)
+    return situation("formula", "moving", given, wanted, steps, f"{m * v * v // 2} J", words={"thing": body})
 
 
-def collision(rng: random.Random) -> Draft:
+def collision(rng: random.Random) -> Content:
     """The speed of two bodies that move on together after a collision."""
     one, two = rng.sample(BODIES, 2)
     while True:
@@ -46,14 +48,16 @@ def collision(rng: random.Random) -> Draft:
     if w:
         steps += [*named_product("p2", n, "kg", w, "m/s", "kg*m/s"), named_sum("p", m * u, n * w, "kg*m/s")]
     steps += [named_sum("m", m, n, "kg"), *named_quotient("v", before, "kg*m/s", m + n, "kg", "m/s")]
-    other = f"moves ahead of it at {w} m/s" if w else "stands still"
-    prompt = (
-        f"A {one} of {m} kg moves at {u} m/s and hits a {two} of {n} kg that {other}. They move on together. How fast?"
-    )
-    return Draft(prompt, tuple(steps), f"{before // (m + n)} m/s")
+    masses = (Quantity("mass", "m1", f"{m} kg"), Quantity("other_mass", "m2", f"{n} kg"))
+    speeds = [Quantity("speed_before", "u", f"{u} m/s")]
+    if w:
+        speeds.append(Quantity("other_speed_before", "w", f"{w} m/s"))
+    scene, words = "catching_up" if w else "crash", {"thing": one, "other": two}
+    wanted, answer = Quantity("common_speed", "v"), f"{before // (m + n)} m/s"
+    return situation("course", scene, (*masses, *speeds), wanted, steps, answer, words=words)
 
 
-def braking(rng: random.Random) -> Draft:
+def braking(rng: random.Random) -> Content:
     """The braking force from a speed in km/h and a distance, by way of the kinetic energy."""
     while True:
         mover, m, n, d = (
@@ -71,11 +75,16 @@ def braking(rng: random.Random) -> Draft:
         *kinetic_energy("E", m, v),
         *named_quotient("F", energy, "J", d, "m", "N"),
     ]
-    prompt = f"A {mover} of {m} kg drives at {18 * n} km/h and brakes to rest within {d} m. What is the braking force?"
-    return Draft(prompt, tuple(steps), f"{energy // d} N")
+    given = (
+        Quantity("mass", "m", f"{m} kg"),
+        Quantity("initial_speed", "u", f"{18 * n} km/h"),
+        Quantity("braking_distance", "d", f"{d} m"),
+    )
+    wanted = Quantity("braking_force", "F")
+    return situation("course", "braking", given, wanted, steps, f"{energy // d} N", words={"thing": mover})
 
 
-def falling(rng: random.Random) -> Draft:
+def falling(rng: random.Random) -> Content:
     """The kinetic energy at the end of a fall, from the mass and the time."""
     body, t, m = rng.choice(BODIES), rng.randint(2, 9), rng.randint(2, 40)
     h = 5 * t * t
@@ -86,11 +95,12 @@ def falling(rng: random.Random) -> Draft:
         *named_product("F", m, "kg", 10, "m/s^2", "N"),
         *named_product("E", 10 * m, "N", h, "m", "J"),
     ]
-    prompt = f"A {body} of {m} kg falls for {t} s from rest. What is its kinetic energy at the end? {USE_G}"
-    return Draft(prompt, tuple(steps), f"{10 * m * h} J")
+    given = (Quantity("mass", "m", f"{m} kg"), Quantity("falling_time", "t", f"{t} s"), GRAVITY)
+    wanted = Quantity("final_energy", "E")
+    return situation("course", "falling", given, wanted, steps, f"{10 * m * h} J", words={"thing": body})
 
 
-def crash(rng: random.Random) -> Draft:
+def crash(rng: random.Random) -> Content:
     """The kinetic energy that is lost when two bodies move on together after a collision."""
     one, two = rng.sample(BODIES, 2)
     while True:
@@ -106,8 +116,10 @@ def crash(rng: random.Random) -> Draft:
         *kinetic_energy("E2", m + n, v, "z"),
     ]
     steps.append(named_sum("Q", before, after, "J", "-"))
-    prompt = (
-        f"A {one} of {m} kg moves at {u} m/s and hits a {two} of {n} kg that stands still. They move on "
-        "together. How much kinetic energy is lost?"
+    given = (
+        Quantity("mass", "m1", f"{m} kg"),
+        Quantity("other_mass", "m2", f"{n} kg"),
+        Quantity("speed_before", "u", f"{u} m/s"),
     )
-    return Draft(prompt, tuple(steps), f"{before - after} J")
+    words, wanted = {"thing": one, "other": two}, Quantity("lost_energy", "Q")
+    return situation("course", "crash", given, wanted, steps, f"{before - after} J", words=words)

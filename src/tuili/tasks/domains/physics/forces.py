@@ -8,73 +8,59 @@ from __future__ import annotations
 import random
 
 from tuili.tasks.building.quantities import Formula, named_product, named_quotient, named_sum
+from tuili.tasks.building.situations import Quantity, situation
 from tuili.tasks.building.words import VEHICLES
-from tuili.tasks.problem import Draft
+from tuili.tasks.content import Content
 
 BODIES = ("ball", "block", "box", "cart", "crate", "disc", "drum", "sled", "stone", "wagon")
 MACHINES = ("crane", "drill", "fan", "lift", "mill", "motor", "press", "pump", "robot", "truck")
-USE_G = "Use g = 10 m/s^2."
+GRAVITY = Quantity("gravity", "g", "10 m/s^2")
 
 FORCE_FORMULAS = (
     Formula(
-        whole=("F", "N"),
-        first=("m", "kg"),
-        second=("a", "m/s^2"),
+        scene="pull",
+        whole=("force", "F", "N"),
+        first=("mass", "m", "kg"),
+        second=("acceleration", "a", "m/s^2"),
         things=BODIES,
-        questions=(
-            "A {thing} of {first} speeds up at {second}. What force acts on it?",
-            "A force of {whole} gives a {thing} an acceleration of {second}. What is its mass?",
-            "A force of {whole} acts on a {thing} of {first}. What is its acceleration?",
-        ),
     ),
     Formula(
-        whole=("p", "kg*m/s"),
-        first=("m", "kg"),
-        second=("v", "m/s"),
+        scene="momentum",
+        whole=("momentum", "p", "kg*m/s"),
+        first=("mass", "m", "kg"),
+        second=("speed", "v", "m/s"),
         things=BODIES,
-        questions=(
-            "A {thing} of {first} moves at {second}. What is its momentum?",
-            "A {thing} moves at {second} with a momentum of {whole}. What is its mass?",
-            "A {thing} of {first} has a momentum of {whole}. What is its speed?",
-        ),
+        kind="course",
     ),
     Formula(
-        whole=("W", "J"),
-        first=("F", "N"),
-        second=("d", "m"),
+        scene="push",
+        whole=("work", "W", "J"),
+        first=("pushing_force", "F", "N"),
+        second=("distance", "d", "m"),
         things=BODIES,
-        questions=(
-            "A {thing} is pushed {second} with a force of {first}. What work is done?",
-            "Work of {whole} is done when a {thing} is pushed {second}. With what force is it pushed?",
-            "A {thing} is pushed with a force of {first} until the work is {whole}. How far is it pushed?",
-        ),
     ),
     Formula(
-        whole=("W", "J"),
-        first=("P", "W"),
-        second=("t", "s"),
+        scene="machine",
+        whole=("work", "W", "J"),
+        first=("power", "P", "W"),
+        second=("time", "t", "s"),
         things=MACHINES,
-        questions=(
-            "A {thing} has a power of {first} and runs for {second}. What work does it do?",
-            "A {thing} does {whole} of work in {second}. What is its power?",
-            "A {thing} has a power of {first}. How long does it take for {whole} of work?",
-        ),
+        kind="course",
     ),
 )
 
 
-def lifting(rng: random.Random) -> Draft:
+def lifting(rng: random.Random) -> Content:
     """The work of lifting a body: first its weight, then force times height."""
     body, m, h = rng.choice(BODIES), rng.randint(2, 99), rng.randint(2, 9)
-    prompt = f"What work is done when a {body} of {m} kg is lifted by {h} m? {USE_G}"
-    return Draft(
-        prompt,
-        (*named_product("F", m, "kg", 10, "m/s^2", "N"), *named_product("W", 10 * m, "N", h, "m", "J")),
-        f"{10 * m * h} J",
+    steps = [*named_product("F", m, "kg", 10, "m/s^2", "N"), *named_product("W", 10 * m, "N", h, "m", "J")]
+    given = (Quantity("mass", "m", f"{m} kg"), Quantity("height", "h", f"{h} m"), GRAVITY)
+    return situation(
+        "formula", "lifting", given, Quantity("work", "W"), steps, f"{10 * m * h} J", words={"thing": body}
     )
 
 
-def friction(rng: random.Random) -> Draft:
+def friction(rng: random.Random) -> Content:
     """The speed of a body after some time, from the force on it, its friction and its mass."""
     body, m, a, t, drag = (
         rng.choice(BODIES),
@@ -89,14 +75,17 @@ def friction(rng: random.Random) -> Draft:
         *named_quotient("a", m * a, "N", m, "kg", "m/s^2"),
         *named_product("v", a, "m/s^2", t, "s", "m/s"),
     ]
-    prompt = (
-        f"A {body} of {m} kg is at rest. It is pulled with {pull} N against a friction of {drag} N. How fast "
-        f"is it after {t} s?"
+    given = (
+        Quantity("mass", "m", f"{m} kg"),
+        Quantity("pull", "D", f"{pull} N"),
+        Quantity("friction", "R", f"{drag} N"),
+        Quantity("time", "t", f"{t} s"),
     )
-    return Draft(prompt, tuple(steps), f"{a * t} m/s")
+    wanted = Quantity("final_speed", "v")
+    return situation("course", "friction", given, wanted, steps, f"{a * t} m/s", words={"thing": body})
 
 
-def crane(rng: random.Random) -> Draft:
+def crane(rng: random.Random) -> Content:
     """The power with which a body is lifted: weight, work, then work over time."""
     m, t, speed = rng.randint(11, 90), rng.randint(2, 9), rng.randint(2, 9)
     h = speed * t
@@ -106,11 +95,17 @@ def crane(rng: random.Random) -> Draft:
         *named_quotient("P", 10 * m * h, "J", t, "s", "W"),
     ]
     machine, body = rng.choice(MACHINES), rng.choice(BODIES)
-    prompt = f"A {machine} lifts a {body} of {m} kg by {h} m in {t} s. What is its power? {USE_G}"
-    return Draft(prompt, tuple(steps), f"{10 * m * speed} W")
+    given = (
+        Quantity("other_mass", "m", f"{m} kg"),
+        Quantity("height", "h", f"{h} m"),
+        Quantity("time", "t", f"{t} s"),
+        GRAVITY,
+    )
+    words, wanted = {"thing": machine, "other": body}, Quantity("power", "P")
+    return situation("course", "crane", given, wanted, steps, f"{10 * m * speed} W", words=words)
 
 
-def engine(rng: random.Random) -> Draft:
+def engine(rng: random.Random) -> Content:
     """The mean power of a motor: acceleration, force with friction, distance, work, power."""
     mover, m, a, t, drag = (
         rng.choice(VEHICLES),
@@ -129,8 +124,11 @@ def engine(rng: random.Random) -> Draft:
         *named_product("W", pull, "N", d, "m", "J"),
         *named_quotient("P", pull * d, "J", t, "s", "W"),
     ]
-    prompt = (
-        f"A {mover} of {m} kg speeds up steadily from rest to {v} m/s in {t} s against a friction of {drag} "
-        "N. What is the mean power of its motor?"
+    given = (
+        Quantity("mass", "m", f"{m} kg"),
+        Quantity("final_speed", "v", f"{v} m/s"),
+        Quantity("time", "t", f"{t} s"),
+        Quantity("friction", "R", f"{drag} N"),
     )
-    return Draft(prompt, tuple(steps), f"{pull * d // t} W")
+    wanted = Quantity("mean_power", "P")
+    return situation("course", "engine", given, wanted, steps, f"{pull * d // t} W", words={"thing": mover})

@@ -7,17 +7,19 @@ number.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from tuili.tasks.building.quantities import DIVISORS, named_product, named_quotient, named_sum
+from tuili.tasks.building.situations import Quantity, part, situation
 from tuili.tasks.building.working import multiplication, running_sums
+from tuili.tasks.content import Content
 from tuili.tasks.domains.physics.circuits import DEVICES
-from tuili.tasks.problem import Draft
 
 MATERIALS = ("alcohol", "brine", "glass", "juice", "milk", "oil", "soup", "steel", "syrup", "water")
 LIQUIDS = ("alcohol", "juice", "milk", "oil", "soup", "water")
 
 
-def cost(rng: random.Random) -> Draft:
+def cost(rng: random.Random) -> Content:
     """The cost of the energy that a device uses."""
     device, p, t, price = rng.choice(DEVICES), rng.randint(2, 9), rng.randint(2, 12), rng.randint(11, 60)
     energy = p * t
@@ -25,11 +27,16 @@ def cost(rng: random.Random) -> Draft:
         *named_product("E", p, "kW", t, "h", "kWh"),
         *named_product("c", energy, "kWh", price, "cents/kWh", "cents"),
     ]
-    prompt = f"A {device} of {p} kW runs for {t} h. The price is {price} cents/kWh. What does it cost in cents?"
-    return Draft(prompt, tuple(steps), str(energy * price))
+    given = (
+        Quantity("power", "P", f"{p} kW"),
+        Quantity("running_time", "t", f"{t} h"),
+        Quantity("price", "k", f"{price} cents/kWh"),
+    )
+    wanted = Quantity("cents", "c")
+    return situation("course", "energy", given, wanted, steps, str(energy * price), words={"thing": device})
 
 
-def monthly_bill(rng: random.Random, devices: int) -> Draft:
+def monthly_bill(rng: random.Random, devices: int) -> Content:
     """The bill for several devices that each run some hours a day."""
     names, days, price = rng.sample(DEVICES, devices), rng.randint(2, 9) * 10, rng.randint(2, 9) * 10
     use = [(rng.randint(1, 5), rng.randint(1, 9)) for _ in names]
@@ -45,9 +52,20 @@ def monthly_bill(rng: random.Random, devices: int) -> Draft:
         *named_product("c", whole, "kWh", price, "cents/kWh", "cents"),
         f"{whole * price} cents = {whole * price // 100} dollars",
     ]
-    setting = " and ".join(f"a {name} of {p} kW for {t} h" for name, (p, t) in zip(names, use, strict=True))
-    prompt = f"Every day, {setting} runs. The price is {price} cents/kWh. What is the cost of {days} days in dollars?"
-    return Draft(prompt, tuple(steps), str(whole * price // 100))
+    given = [
+        quantity
+        for i, (name, (p, t)) in enumerate(zip(names, use, strict=True), 1)
+        for quantity in (
+            Quantity("power", f"P{i}", f"{p} kW", {"thing": name}),
+            Quantity("daily_time", f"t{i}", f"{t} h", {"thing": name}),
+        )
+    ]
+    given += [Quantity("days", "n", str(days)), Quantity("price", "k", f"{price} cents/kWh")]
+    parts = [
+        part("device", thing=name, power=f"{p} kW", time=f"{t} h") for name, (p, t) in zip(names, use, strict=True)
+    ]
+    wanted, words = Quantity("dollars", "c"), {f"device{i}": name for i, name in enumerate(names)}
+    return situation("course", "bill", given, wanted, steps, str(whole * price // 100), words=words, parts=parts)
 
 
 def heat(m: int, c: int, low: int, high: int) -> list[str]:
@@ -57,7 +75,29 @@ def heat(m: int, c: int, low: int, high: int) -> list[str]:
     return steps + named_product("Q", capacity, "kJ/K", rise, "K", "kJ")
 
 
-def heating(rng: random.Random) -> Draft:
+def _warmed(m: int, c: int, low: int, high: int | None = None) -> list[Quantity]:
+    """What is given of a heated body."""
+    given = [
+        Quantity("mass", "m", f"{m} kg"),
+        Quantity("heat_capacity", "c", f"{c} kJ/(kg*K)"),
+        Quantity("initial_temperature", "T1", f"{low} K"),
+    ]
+    return given if high is None else [*given, Quantity("final_temperature", "T2", f"{high} K")]
+
+
+def _portions(masses: Sequence[int], temperatures: Sequence[int]) -> list[Quantity]:
+    """What is given of the portions of a mixture."""
+    return [
+        quantity
+        for number, (mass, t) in enumerate(zip(masses, temperatures, strict=True), 1)
+        for quantity in (
+            Quantity("portion_mass", f"m{number}", f"{mass} kg", {"number": number}),
+            Quantity("portion_temperature", f"T{number}", f"{t} K", {"number": number}),
+        )
+    ]
+
+
+def heating(rng: random.Random) -> Content:
     """The heat that warms a material."""
     material, m, c, low, rise = (
         rng.choice(MATERIALS),
@@ -66,14 +106,12 @@ def heating(rng: random.Random) -> Draft:
         rng.randint(270, 310),
         rng.randint(5, 60),
     )
-    prompt = (
-        f"{m} kg of {material} with a heat capacity of {c} kJ/(kg*K) are heated from {low} K to {low + rise} "
-        "K. What heat is needed?"
-    )
-    return Draft(prompt, tuple(heat(m, c, low, low + rise)), f"{m * c * rise} kJ")
+    given = _warmed(m, c, low, low + rise)
+    steps, wanted = heat(m, c, low, low + rise), Quantity("heat", "Q")
+    return situation("formula", "heating", given, wanted, steps, f"{m * c * rise} kJ", words={"thing": material})
 
 
-def mixing(rng: random.Random) -> Draft:
+def mixing(rng: random.Random) -> Content:
     """The temperature of a mixture of two parts of one liquid."""
     while True:
         m, n, low, high = rng.randint(1, 9), rng.randint(1, 9), rng.randint(274, 310), rng.randint(315, 370)
@@ -86,15 +124,18 @@ def mixing(rng: random.Random) -> Draft:
         named_sum("c", m * low, n * high, "kg*K"),
     ]
     steps += [named_sum("m", m, n, "kg"), *named_quotient("T", sum_, "kg*K", m + n, "kg", "K")]
-    liquid = rng.choice(LIQUIDS)
-    prompt = (
-        f"{m} kg of {liquid} at {low} K are mixed with {n} kg of {liquid} at {high} K. What is the "
-        "temperature of the mixture?"
-    )
-    return Draft(prompt, tuple(steps), f"{sum_ // (m + n)} K")
+    given = _portions((m, n), (low, high))
+    words, wanted = {"thing": rng.choice(LIQUIDS)}, Quantity("mixed_temperature", "T")
+    told = {
+        "mass": f"{m} kg",
+        "temperature": f"{low} K",
+        "other_mass": f"{n} kg",
+        "other_temperature": f"{high} K",
+    }
+    return situation("course", "mixing", given, wanted, steps, f"{sum_ // (m + n)} K", words=words, told=told)
 
 
-def kettle(rng: random.Random) -> Draft:
+def kettle(rng: random.Random) -> Content:
     """The time that a heater takes to heat a liquid."""
     while True:
         m, c, rise, p = rng.randint(1, 9), rng.randint(2, 5), rng.randint(10, 80), rng.randint(2, 9)
@@ -102,14 +143,12 @@ def kettle(rng: random.Random) -> Draft:
             break
     material, low, needed = rng.choice(LIQUIDS), rng.randint(270, 300), m * c * rise
     steps = [*heat(m, c, low, low + rise), *named_quotient("t", needed, "kJ", p, "kW", "s")]
-    prompt = (
-        f"A heater of {p} kW heats {m} kg of {material} with a heat capacity of {c} kJ/(kg*K) from {low} K "
-        f"to {low + rise} K. How long does it take?"
-    )
-    return Draft(prompt, tuple(steps), f"{needed // p} s")
+    given = (Quantity("heater_power", "P", f"{p} kW"), *_warmed(m, c, low, low + rise))
+    wanted = Quantity("heating_time", "t")
+    return situation("course", "kettle", given, wanted, steps, f"{needed // p} s", words={"thing": material})
 
 
-def electric_heating(rng: random.Random) -> Draft:
+def electric_heating(rng: random.Random) -> Content:
     """The temperature of a liquid that a resistor heats: current, power, energy, rise of temperature."""
     while True:
         r, i, t, m, c = (
@@ -132,14 +171,17 @@ def electric_heating(rng: random.Random) -> Draft:
         *named_quotient("D", energy // 1000, "kJ", m * c, "kJ/K", "K"),
         named_sum("T", low, rise, "K"),
     ]
-    prompt = (
-        f"A heater of {r} ohm at {u} V heats {m} kg of {liquid} with a heat capacity of {c} kJ/(kg*K) for "
-        f"{t} s. The {liquid} was at {low} K. How warm is it then?"
+    given = (
+        Quantity("heater_resistance", "R", f"{r} ohm"),
+        Quantity("heater_voltage", "U", f"{u} V"),
+        *_warmed(m, c, low),
+        Quantity("heating_time", "t", f"{t} s"),
     )
-    return Draft(prompt, tuple(steps), f"{low + rise} K")
+    wanted = Quantity("final_temperature", "T")
+    return situation("course", "kettle", given, wanted, steps, f"{low + rise} K", words={"thing": liquid})
 
 
-def three_mixed(rng: random.Random) -> Draft:
+def three_mixed(rng: random.Random) -> Content:
     """The heat that brings a mixture of three parts of one liquid to a given temperature."""
     while True:
         masses, temperatures = (
@@ -162,9 +204,13 @@ def three_mixed(rng: random.Random) -> Draft:
         *named_quotient("M", sum(parts), "kg*K", m, "kg", "K"),
         *heat(m, c, mean, mean + rise),
     ]
-    setting = " and ".join(f"{mass} kg at {t} K" for mass, t in zip(masses, temperatures, strict=True))
-    prompt = (
-        f"Of {liquid} with a heat capacity of {c} kJ/(kg*K), {setting} are mixed. What heat is needed to bring "
-        f"the mixture to {mean + rise} K?"
+    given = (
+        *_portions(masses, temperatures),
+        Quantity("heat_capacity", "c", f"{c} kJ/(kg*K)"),
+        Quantity("target_temperature", "T", f"{mean + rise} K"),
     )
-    return Draft(prompt, tuple(steps), f"{m * c * rise} kJ")
+    told = [
+        part("portion", mass=f"{mass} kg", temperature=f"{t} K") for mass, t in zip(masses, temperatures, strict=True)
+    ]
+    wanted, answer = Quantity("mixture_heat", "Q"), f"{m * c * rise} kJ"
+    return situation("course", "mixing", given, wanted, steps, answer, words={"thing": liquid}, parts=told)

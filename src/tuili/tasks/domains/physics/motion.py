@@ -9,24 +9,21 @@ from __future__ import annotations
 import random
 
 from tuili.tasks.building.quantities import DIVISORS, Formula, named_product, named_quotient, named_sum
+from tuili.tasks.building.situations import Quantity, part, situation
 from tuili.tasks.building.words import VEHICLES
 from tuili.tasks.building.working import exact_division, multiplication, running_sums
-from tuili.tasks.problem import Draft
+from tuili.tasks.content import Content
 
 MOVERS = (*VEHICLES, "ball", "bird", "dog", "horse", "robot", "runner", "ship", "stone")
 
 
 def _motion(way: str, time: str) -> Formula:
     return Formula(
-        whole=("d", way),
-        first=("v", f"{way}/{time}"),
-        second=("t", time),
+        scene="motion",
+        whole=("distance", "d", way),
+        first=("speed", "v", f"{way}/{time}"),
+        second=("time", "t", time),
         things=MOVERS,
-        questions=(
-            "A {thing} goes at {first} for {second}. How far does it go?",
-            "A {thing} goes {whole} in {second}. What is its speed?",
-            "A {thing} goes at {first}. How long does it take for {whole}?",
-        ),
     )
 
 
@@ -46,30 +43,33 @@ def to_metres_per_second(name: str, speed: int) -> list[str]:
     ]
 
 
-def speeding_up(rng: random.Random) -> Draft:
+def speeding_up(rng: random.Random) -> Content:
     """The final speed of a body that speeds up steadily, or its acceleration."""
     mover, u, a, t = rng.choice(MOVERS), rng.randint(2, 40), rng.randint(2, 12), rng.randint(2, 9)
     v = u + a * t
+    start, time, words = Quantity("initial_speed", "u", f"{u} m/s"), Quantity("time", "t", f"{t} s"), {"thing": mover}
     if rng.random() < 0.5:
-        prompt = f"A {mover} moves at {u} m/s and speeds up at {a} m/s^2 for {t} s. What is its speed then?"
+        given = (start, Quantity("acceleration", "a", f"{a} m/s^2"), time)
         steps = [*named_product("w", a, "m/s^2", t, "s", "m/s"), named_sum("v", u, a * t, "m/s")]
-        return Draft(prompt, tuple(steps), f"{v} m/s")
-    prompt = f"A {mover} speeds up from {u} m/s to {v} m/s in {t} s. What is its acceleration?"
-    return Draft(
-        prompt, (named_sum("w", v, u, "m/s", "-"), *named_quotient("a", a * t, "m/s", t, "s", "m/s^2")), f"{a} m/s^2"
-    )
+        wanted = Quantity("final_speed", "v")
+        return situation("formula", "speeding_up", given, wanted, steps, f"{v} m/s", words=words)
+    given = (start, Quantity("final_speed", "v", f"{v} m/s"), time)
+    steps = [named_sum("w", v, u, "m/s", "-"), *named_quotient("a", a * t, "m/s", t, "s", "m/s^2")]
+    wanted = Quantity("acceleration", "a")
+    return situation("formula", "speeding_up", given, wanted, steps, f"{a} m/s^2", words=words)
 
 
-def conversion(rng: random.Random) -> Draft:
+def conversion(rng: random.Random) -> Content:
     """The way in metres from a speed in km/h and a time."""
     mover, n = rng.choice(VEHICLES), rng.randint(1, 20)
     t = rng.randint(2, 9)
-    prompt = f"A {mover} drives at {18 * n} km/h. How many metres does it drive in {t} s?"
     steps = [*to_metres_per_second("v", 18 * n), *named_product("d", 5 * n, "m/s", t, "s", "m")]
-    return Draft(prompt, tuple(steps), str(5 * n * t))
+    given = (Quantity("speed", "v", f"{18 * n} km/h"), Quantity("time", "t", f"{t} s"))
+    wanted = Quantity("metres", "d")
+    return situation("formula", "driving", given, wanted, steps, str(5 * n * t), words={"thing": mover})
 
 
-def legs(rng: random.Random, legs: int) -> Draft:
+def legs(rng: random.Random, legs: int) -> Content:
     """The mean speed over a journey in several legs."""
     mover = rng.choice(MOVERS)
     while True:
@@ -77,14 +77,23 @@ def legs(rng: random.Random, legs: int) -> Draft:
         way, time = sum(v * t for v, t in parts), sum(t for _, t in parts)
         if time in DIVISORS and way % time == 0 and len({v for v, _ in parts}) > 1:
             break
-    course = ", then ".join(f"{t} h at {v} km/h" for v, t in parts)
     steps = [line for i, (v, t) in enumerate(parts, 1) for line in named_product(f"d{i}", v, "km/h", t, "h", "km")]
     steps += [*running_sums([v * t for v, t in parts], "km"), *running_sums([t for _, t in parts], "h")]
     steps += named_quotient("v", way, "km", time, "h", "km/h")
-    return Draft(f"A {mover} goes {course}. What is its mean speed?", tuple(steps), f"{way // time} km/h")
+    given = [
+        quantity
+        for i, (v, t) in enumerate(parts, 1)
+        for quantity in (
+            Quantity("leg_time", f"t{i}", f"{t} h", {"number": i}),
+            Quantity("leg_speed", f"v{i}", f"{v} km/h", {"number": i}),
+        )
+    ]
+    told = [part("next_leg" if i else "leg", time=f"{t} h", speed=f"{v} km/h") for i, (v, t) in enumerate(parts)]
+    wanted, answer = Quantity("mean_speed", "v"), f"{way // time} km/h"
+    return situation("course", "legs", given, wanted, steps, answer, words={"thing": mover}, parts=told)
 
 
-def distance_when_speeding_up(rng: random.Random) -> Draft:
+def distance_when_speeding_up(rng: random.Random) -> Content:
     """The distance of a body that speeds up: d = u t + a t^2 / 2."""
     mover, u, half, t = rng.choice(MOVERS), rng.randint(2, 30), rng.randint(1, 6), rng.randint(3, 9)
     a = 2 * half
@@ -97,11 +106,16 @@ def distance_when_speeding_up(rng: random.Random) -> Draft:
         f"y = {second} m / 2 = {second // 2} m",
         named_sum("d", first, second // 2, "m"),
     ]
-    prompt = f"A {mover} moves at {u} m/s and speeds up at {a} m/s^2 for {t} s. How far does it go in that time?"
-    return Draft(prompt, tuple(steps), f"{first + second // 2} m")
+    given = (
+        Quantity("initial_speed", "u", f"{u} m/s"),
+        Quantity("acceleration", "a", f"{a} m/s^2"),
+        Quantity("time", "t", f"{t} s"),
+    )
+    wanted, answer = Quantity("distance", "d"), f"{first + second // 2} m"
+    return situation("formula", "speeding_up", given, wanted, steps, answer, words={"thing": mover})
 
 
-def meeting(rng: random.Random) -> Draft:
+def meeting(rng: random.Random) -> Content:
     """The distance that one of two has gone when they meet. They start at one time towards each other."""
     one, two = rng.sample(MOVERS, 2)
     u, v, t = rng.randint(11, 60), rng.randint(11, 60), rng.randint(2, 9)
@@ -111,14 +125,16 @@ def meeting(rng: random.Random) -> Draft:
         *named_quotient("t", way, "km", u + v, "km/h", "h"),
         *named_product("d", u, "km/h", t, "h", "km"),
     ]
-    prompt = (
-        f"A {one} at {u} km/h and a {two} at {v} km/h start {way} km apart and go towards each other. How "
-        f"far has the {one} gone when they meet?"
+    given = (
+        Quantity("speed", "u", f"{u} km/h"),
+        Quantity("other_speed", "v", f"{v} km/h"),
+        Quantity("gap", "s", f"{way} km"),
     )
-    return Draft(prompt, tuple(steps), f"{u * t} km")
+    words, wanted = {"thing": one, "other": two}, Quantity("distance", "d")
+    return situation("course", "meeting", given, wanted, steps, f"{u * t} km", words=words)
 
 
-def stages(rng: random.Random) -> Draft:
+def stages(rng: random.Random) -> Content:
     """The distance of a journey in three stages: speeding up, keeping the speed, braking."""
     mover, a, b = rng.choice(MOVERS), rng.randint(1, 6), rng.randint(1, 6)
     v = 2 * a * b * rng.randint(1, 2)
@@ -133,8 +149,11 @@ def stages(rng: random.Random) -> Draft:
         *named_product("d3", v // 2, "m/s", last, "s", "m"),
         *running_sums(ways, "m"),
     ]
-    prompt = (
-        f"A {mover} speeds up from rest at {a} m/s^2 to {v} m/s, keeps this speed for {middle} s and then "
-        f"brakes at {b} m/s^2 to rest. How far does it go in all?"
+    given = (
+        Quantity("acceleration", "a", f"{a} m/s^2"),
+        Quantity("kept_speed", "v", f"{v} m/s"),
+        Quantity("kept_time", "t", f"{middle} s"),
+        Quantity("deceleration", "b", f"{b} m/s^2"),
     )
-    return Draft(prompt, tuple(steps), f"{sum(ways)} m")
+    wanted, answer = Quantity("whole_distance", "d"), f"{sum(ways)} m"
+    return situation("course", "stages", given, wanted, steps, answer, words={"thing": mover})

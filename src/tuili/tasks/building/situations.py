@@ -1,0 +1,75 @@
+"""Problems of quantities: a scene without numbers, what is given of it, and what is wanted.
+
+So one form serves every scene: `{scene:plain} {facts:is|sentences} What is the {wanted:noun}?`. A form may also tell
+scene, quantities and question as one story of its own. The words are left to the forms, the working to the domains.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from tuili.tasks.content import Clause, Clauses, Content
+
+Situation: TypeAlias = Callable[[random.Random], Content]
+"""Draws a problem of one type, whose difficulty is fixed."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A quantity of a scene: its kind decides its words. `value` has a unit, and is empty where it is wanted.
+
+    `of`: what else its words need, such as the number of a part.
+    """
+
+    kind: str
+    symbol: str
+    value: str = ""
+    of: Mapping[str, str | int] = field(default_factory=dict)
+
+
+def situation(
+    kind: str,
+    scene: str,
+    given: Sequence[Quantity],
+    wanted: Quantity,
+    steps: Sequence[str],
+    answer: str,
+    *,
+    words: Mapping[str, str] | None = None,
+    told: Mapping[str, str] | None = None,
+    parts: Sequence[Clause] = (),
+    ordered: bool = False,
+) -> Content:
+    """The content of a problem: `words` are the things of the scene by their slots.
+
+    The story has the values of the given quantities by their kinds; where there are several of one kind, it has what is
+    `told`, or the list of `parts`.
+    """
+    words = words or {}
+    values = {quantity.kind: quantity.value for quantity in given} | dict(told or {})
+    listed = {"parts": Clauses(tuple(parts), ordered=True)} if parts else {}
+    return Content(
+        kind,
+        {
+            "scene": Clause(scene, "", words),
+            "facts": Clauses(tuple(_fact(quantity, words) for quantity in given), ordered=ordered),
+            "wanted": Clause(wanted.kind, wanted.symbol, {**words, **wanted.of}),
+            "story": Clause(f"{scene}_{wanted.kind}", "", {**words, **values, **wanted.of, **listed}),
+        },
+        tuple(steps),
+        answer,
+        tuple(words.values()),
+    )
+
+
+def _fact(quantity: Quantity, words: Mapping[str, str]) -> Clause:
+    named = Clause(quantity.kind, quantity.symbol, {**words, **quantity.of})
+    return Clause("fact", f"{quantity.symbol} = {quantity.value}", {"quantity": named, "value": quantity.value})
+
+
+def part(kind: str, **slots: str) -> Clause:
+    """An entry of the list that a story tells."""
+    return Clause(kind, "", slots)
