@@ -38,7 +38,7 @@ class Shown:
 
 def beside(resistances: list[F]) -> F:
     """Resistances side by side: conductances add up."""
-    return 1 / sum(1 / resistance for resistance in resistances)
+    return 1 / sum((1 / resistance for resistance in resistances), F(0))
 
 
 def mixture_heat(q: Shown) -> F:
@@ -188,16 +188,29 @@ LISTED = {
     ("bill", "power"): "power",
     ("bill", "time"): "daily_time",
     ("branches", "value"): "device_power",
-    ("ladder", "one"): "{}_pair_resistor",
-    ("ladder", "other"): "{}_pair_resistor",
     ("legs", "time"): "leg_time",
     ("legs", "speed"): "leg_speed",
     ("mixed", "value"): "parallel_resistor",
-    ("mixing", "mass"): "portion_mass",
-    ("mixing", "temperature"): "portion_temperature",
+    ("mixing", "time"): "portion_mass",  # a portion `at` a temperature reads as a leg `at` a speed
+    ("mixing", "speed"): "portion_temperature",
     ("series", "value"): "resistor",
 }
 """The kind that an entry of a story's list shows, by the scene and the slot."""
+TOLD = {
+    ("ladder_total_power", "one"): ("first_pair_resistor", "1"),
+    ("ladder_total_power", "two"): ("first_pair_resistor", "2"),
+    ("ladder_total_power", "three"): ("second_pair_resistor", "1"),
+    ("ladder_total_power", "four"): ("second_pair_resistor", "2"),
+    ("mixing_mixed_temperature", "mass"): ("portion_mass", "1"),
+    ("mixing_mixed_temperature", "temperature"): ("portion_temperature", "1"),
+    ("mixing_mixed_temperature", "other_mass"): ("portion_mass", "2"),
+    ("mixing_mixed_temperature", "other_temperature"): ("portion_temperature", "2"),
+}
+"""The kind and the part that a slot of a story shows, where there are several parts of a kind."""
+
+
+DAILY = ("power", "heater_power", "daily_time")
+"""The kinds of which every device of a bill has one."""
 
 
 def text(slot: ReadSlot) -> str:
@@ -224,9 +237,9 @@ def of_facts(read: Mapping[str, ReadSlot]) -> tuple[str, Shown]:
             continue
         quantity = fact.slots["quantity"]
         assert isinstance(quantity, ReadClause)
-        thing = quantity.slots.get("other", quantity.slots.get("thing"))
+        thing = quantity.slots.get("other", quantity.slots.get("thing", "heater"))
         of = "other_" if other and thing == other else ""
-        key = text(quantity.slots.get("number", quantity.slots.get("thing", "") if scene.kind == "bill" else ""))
+        key = text(quantity.slots.get("number", thing if quantity.kind in DAILY else ""))
         values.add(of + kind_of(quantity, scene), key, text(fact.slots["value"]))
     return f"{scene.kind}_{kind_of(wanted, scene)}", values
 
@@ -240,10 +253,9 @@ def of_story(story: ReadClause) -> tuple[str, Shown]:
                 assert isinstance(entry, ReadClause)
                 for inner, value in entry.slots.items():
                     if (scene, inner) in LISTED:
-                        kind = LISTED[scene, inner].format(("first", "second")[min(number, 1)])
-                        values.add(kind, f"{number}{inner == 'other'}", text(value))
-        elif story.kind == "mixing_mixed_temperature" and name != "thing":
-            values.add(f"portion_{name.removeprefix('other_')}", name[:5], text(slot))
+                        values.add(LISTED[scene, inner], str(number), text(value))
+        elif (story.kind, name) in TOLD:
+            values.add(*TOLD[story.kind, name], text(slot))
         elif re.match(r"\d", text(slot)):
             values.add(name, "", text(slot))
     return story.kind, values

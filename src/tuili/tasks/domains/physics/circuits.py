@@ -9,8 +9,7 @@ import random
 from collections.abc import Sequence
 
 from tuili.tasks.building.quantities import DIVISORS, Formula, named_product, named_quotient, named_sum
-from tuili.tasks.building.situations import Quantity, situation
-from tuili.tasks.building.situations import part as told
+from tuili.tasks.building.situations import Quantity, part, situation
 from tuili.tasks.building.working import running_sums
 from tuili.tasks.content import Content
 
@@ -59,7 +58,7 @@ def series(rng: random.Random) -> Content:
     given = _numbered("resistor", "R", [f"{part} ohm" for part in parts])
     wanted, steps, answer = Quantity("total_resistance", "R"), running_sums(parts, "ohm"), f"{sum(parts)} ohm"
     return situation(
-        "circuit", "series", given, wanted, steps, answer, parts=[told("value", value=q.value) for q in given]
+        "circuit", "series", given, wanted, steps, answer, parts=[part("value", value=q.value) for q in given]
     )
 
 
@@ -70,7 +69,7 @@ def series_current(rng: random.Random) -> Content:
     i = rng.randint(2, 20)
     steps = [named_sum("R", r, s, "ohm"), *named_quotient("I", sum_ * i, "V", sum_, "ohm", "A")]
     given = (*_numbered("resistor", "R", [f"{r} ohm", f"{s} ohm"]), Quantity("total_voltage", "V", f"{sum_ * i} V"))
-    parts = [told("value", value=q.value) for q in given[:2]]
+    parts = [part("value", value=q.value) for q in given[:2]]
     if rng.random() < 0.5:
         return situation("circuit", "series", given, Quantity("total_current", "I"), steps, f"{i} A", parts=parts)
     steps += named_product("U", r, "ohm", i, "A", "V")
@@ -124,7 +123,7 @@ def mixed_circuit(rng: random.Random) -> Content:
         *_numbered("parallel_resistor", "A", [f"{a} ohm", f"{b} ohm"]),
         Quantity("total_voltage", "V", f"{u} V"),
     )
-    parts = [told("value", value=q.value) for q in given[1:3]]
+    parts = [part("value", value=q.value) for q in given[1:3]]
     if rng.random() < 0.5:
         steps += named_product("P", u, "V", i, "A", "W")
         return situation("circuit", "mixed", given, Quantity("total_power", "P"), steps, f"{u * i} W", parts=parts)
@@ -141,7 +140,7 @@ def branches(rng: random.Random) -> Content:
     powers_of_devices = _numbered("device_power", "P", [f"{power} W" for power in powers])
     given = (*powers_of_devices, Quantity("total_voltage", "U", f"{u} V"))
     wanted, answer = Quantity("total_current", "I"), f"{sum(currents)} A"
-    parts = [told("value", value=q.value) for q in powers_of_devices]
+    parts = [part("value", value=q.value) for q in powers_of_devices]
     return situation("circuit", "branches", given, wanted, steps, answer, parts=parts)
 
 
@@ -164,5 +163,5 @@ def ladder(rng: random.Random) -> Content:
         *_numbered("second_pair_resistor", "B", pairs[1]),
         Quantity("total_voltage", "V", f"{u} V"),
     )
-    parts = [told("pair", one=one, other=other) for one, other in pairs]
-    return situation("circuit", "ladder", given, Quantity("total_power", "P"), steps, f"{u * i} W", parts=parts)
+    values = dict(zip(("one", "two", "three", "four"), [*pairs[0], *pairs[1]], strict=True))
+    return situation("circuit", "ladder", given, Quantity("total_power", "P"), steps, f"{u * i} W", told=values)
