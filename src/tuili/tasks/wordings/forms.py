@@ -1,7 +1,8 @@
-"""Files of forms: `forms/LANGUAGE/DOMAIN.yaml` (seen), `DOMAIN.first.yaml` and `DOMAIN.unseen.yaml`.
+"""Files of forms: `forms/LANGUAGE/DOMAIN.yaml` (seen), `DOMAIN.first.yaml`, `DOMAIN.unseen.yaml`, `DOMAIN.blind.yaml`.
 
-They are read when needed. All values are texts (`yes` and `1:30` too). A wrong file is refused in one line with its
-place. Filling a form is left to `render`, the language of its text to `template`.
+The blind ones are unseen too, and were written by someone who had read none of the others. Files are read when needed.
+All values are texts (`yes` and `1:30` too). A wrong file is refused in one line with its place. Filling a form is left
+to `render`, the language of its text to `template`.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from tuili.tasks.wordings.filters import FILTERS
 from tuili.tasks.wordings.template import Alternatives, SlotPart, Template, parse_template
 
 FORMS = Path(__file__).parent / "forms"
-_SUFFIXES = {Wording.FIRST: ".first", Wording.SEEN: "", Wording.UNSEEN: ".unseen"}
-_PARTS = {
-    Wording.FIRST: (Wording.FIRST,),
-    Wording.SEEN: (Wording.FIRST, Wording.SEEN),
-    Wording.UNSEEN: (Wording.UNSEEN,),
-    Wording.ALL: (Wording.FIRST, Wording.SEEN, Wording.UNSEEN),
+_MAIN = ""
+_SUFFIXES: Mapping[Wording, tuple[str, ...]] = {
+    Wording.FIRST: (".first",),
+    Wording.SEEN: (".first", _MAIN),
+    Wording.UNSEEN: (".unseen", ".blind"),
+    Wording.ALL: (".first", _MAIN, ".unseen", ".blind"),
 }
+"""What stands behind the domain in the names of a wording's files. The phrases of the main one serve the others too."""
 MERGE = "<<"
 """The key that takes over another mapping of the file: `<<: *plain`."""
 Phrases = Mapping[str, Mapping[str, Template]]
@@ -55,7 +57,7 @@ class Form:
 @cache
 def forms_of(domain: str, language: Language, wording: Wording, folder: Path = FORMS) -> tuple[Form, ...]:
     """The forms of a domain in a language. Raises `InputError` for a wrong file; none where there is no file."""
-    read = [_read(domain, language, part, folder) for part in _PARTS[wording]]
+    read = [_read(domain, language, suffix, folder) for suffix in _SUFFIXES[wording]]
     seen: dict[str, Form] = {}
     for form in (form for forms in read for form in forms):
         if (first := seen.setdefault(form.id, form)) is not form:
@@ -69,13 +71,13 @@ def forms_for(domain: str, kind: str, language: Language, wording: Wording, fold
     return tuple(form for form in forms_of(domain, language, wording, folder) if form.fits(kind))
 
 
-def _read(domain: str, language: Language, part: Wording, folder: Path) -> tuple[Form, ...]:
-    path = folder / language / f"{domain}{_SUFFIXES[part]}.yaml"
+def _read(domain: str, language: Language, suffix: str, folder: Path) -> tuple[Form, ...]:
+    path = folder / language / f"{domain}{suffix}.yaml"
     if not path.exists():
         return ()
     forms, phrases = read_forms(path, language)
-    if part is not Wording.SEEN:
-        main = folder / language / f"{domain}.yaml"
+    if suffix != _MAIN:
+        main = folder / language / f"{domain}{_MAIN}.yaml"
         shared = read_forms(main, language)[1] if main.exists() else {}
         phrases = {style: {**shared.get(style, {}), **phrases.get(style, {})} for style in {**shared, **phrases}}
     return tuple(_checked(form, phrases) for form in forms)
