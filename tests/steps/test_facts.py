@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.checker.facts.compare import Reader, compare
@@ -43,7 +45,17 @@ def forgetful(prompt: str, earlier: tuple[tuple[str, str], ...]) -> Context:
     return Context.from_prompt("\n".join([*(question for question, _ in earlier), prompt]))
 
 
-@pytest.mark.parametrize("reader", [free, unprotected, trusting, forgetful])
+def stubborn(prompt: str, earlier: tuple[tuple[str, str], ...]) -> Context:
+    """As if the labels of earlier turns stood for what they stood for there."""
+    read = Context.from_prompt(prompt, earlier)
+    facts, program = dict(read.facts), dict(read.program)
+    for before in (Context.from_prompt(question) for question, _ in reversed(earlier)):
+        facts |= before.facts
+        program |= before.program
+    return replace(read, facts=facts, program=program)
+
+
+@pytest.mark.parametrize("reader", [free, unprotected, trusting, forgetful, stubborn])
 def test_the_twin_finds_a_reader_that_gives_too_much(reader: Reader) -> None:
     assert compare(1500, 0, reader).false_valid
 

@@ -84,7 +84,7 @@ class Case:
 def draw(rng: random.Random) -> Case:
     """A prompt and six lines."""
     text = _turn(rng)
-    program = [f"L{i}: {rng.choice(NAMES)} = {_expression(rng)}" for i in range(1, rng.choice((2, 3, 4)))]
+    program = _program(rng)
     if rng.random() < 0.25:
         text += "\n" + rng.choice(("\n", "\n", ", ", " and ")).join(program)
     else:
@@ -93,11 +93,19 @@ def draw(rng: random.Random) -> Case:
         (_turn(rng), rng.choice(("4", "z = 4", "P3: y = 2"))) for _ in range(2 if rng.random() < 0.3 else 1)
     )
     earlier = earlier if rng.random() < 0.15 else ()
+    if earlier and rng.random() < 0.3:
+        (question, answer), *others = earlier
+        earlier = ("\n".join((question, *_program(rng))), answer), *others
     statements = [statement for pair in earlier for statement in pair] + [text]
     if rng.random() < 0.15:
         text = _wide(rng, text)
     lines = tuple(_line(rng, " ".join(statements), program) for _ in range(6))
     return Case(text, earlier, lines)
+
+
+def _program(rng: random.Random) -> list[str]:
+    first = 1 if rng.random() < 0.8 else 2
+    return [f"L{i}: {rng.choice(NAMES)} = {_expression(rng)}" for i in range(first, first + rng.choice((1, 2, 3)))]
 
 
 def _turn(rng: random.Random) -> str:

@@ -78,12 +78,9 @@ def ascii_form(text: str) -> str:
 
 
 def read(prompt: str, earlier: tuple[tuple[str, str], ...] = ()) -> Reading:
-    reading, bodies, prose = Reading(), list[tuple[str, str]](), list[str]()
+    reading, bodies = Reading(), list[tuple[str, str]]()
     for question, answer in (*earlier, (prompt, "")):
-        before = [*reading.loose]
-        reading.spoken, reading.last, reading.doubts_next, reading.condition = set(), (), "", []
-        _read_text(ascii_form(question), reading, bodies, prose)
-        _take_back(reading, [pair for pair in before if reading.spoken & words(pair[0])])
+        bodies = _read_turn(ascii_form(question), reading, bodies)
         for sentence, _ in sentences(ascii_form(answer)):
             if _states(sentence) or LIKE_LABEL.search(sentence):
                 _protect(reading, sentence)
@@ -95,12 +92,40 @@ def read(prompt: str, earlier: tuple[tuple[str, str], ...] = ()) -> Reading:
         own = [body for other, body in bodies if other == label]
         named = words(reading.facts[label][0]) if label in reading.facts else set()
         circular = any(re.fullmatch(r"[A-Z]\d", n) and n in reading.labels and not _is_value(reading, n) for n in named)
-        doubted = any(label in words(text) and any(d in text.lower().split() for d in DOUBT) for text in prose)
-        if len(own) > 1 or circular or doubted or reading.doubts_all or label in reading.doubted:
+        if len(own) > 1 or circular or reading.doubts_all or label in reading.doubted:
             reading.unread = True
             reading.facts.pop(label, None)
             reading.protected.update(*map(words, own), {label})
     return reading
+
+
+def _read_turn(text: str, reading: Reading, before: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Takes in a turn. Returns the labelled entries that count from now on, of those before it and its own."""
+    loose, facts, program, doubted = [*reading.loose], reading.facts, reading.program, reading.doubted
+    reading.facts, reading.program, reading.doubted = {}, {}, set()
+    reading.spoken, reading.last, reading.doubts_next, reading.condition = set(), (), "", []
+    bodies, prose = list[tuple[str, str]](), list[str]()
+    _read_text(text, reading, bodies, prose)
+    for sentence in prose:
+        if any(word in DOUBT for word in sentence.lower().split()):
+            reading.doubted |= words(sentence)
+    anew = {label for label, _ in bodies} & {label for label, _ in before}
+    reading.doubted |= doubted - anew
+    _take_back(reading, [pair for pair in loose if (reading.spoken | anew) & words(pair[0])])
+    for label, (statement_text, meaning) in facts.items():
+        if label in anew or words(statement_text) & anew:
+            reading.protected |= words(statement_text)
+        else:
+            reading.facts[label] = statement_text, meaning
+    for label, body in before:
+        reading.protected |= words(body) if label in anew else set()
+    first = next(iter(reading.program), "")
+    if first and first == next(iter(program), ""):
+        reading.protected.update(*(words(source or "") for source in program.values()))
+    else:
+        common = dict.fromkeys(reading.program.keys() & program.keys())
+        reading.program = {**program, **reading.program, **common}
+    return [*((label, body) for label, body in before if label not in anew), *bodies]
 
 
 def _states(sentence: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tuili.steps.language.characters import CJK, plain
 from tuili.steps.language.grammar import FUNCTIONS, KEYWORDS
@@ -74,6 +74,8 @@ class _Reader:
     def __init__(self) -> None:
         self._given = Given()
         self._bodies: dict[str, list[str]] = {}
+        self._has_labels = False
+        """Whether earlier turns have labels."""
         self._doubted: set[str] = set()
         self._doubts_all = False
         self._used: set[str] = set()
@@ -94,15 +96,44 @@ class _Reader:
         """Whether no other sentence stands between that one and the next."""
 
     def read_turn(self, text: str) -> None:
-        """Takes in the text of one turn. An earlier statement without a label gives way to one about the same name."""
-        given, earlier, protected = self._given, self._given.unlabelled, self._given.protected
-        given.unlabelled, given.protected, self._heading, self._is_choice = [], set(), "", False
-        self._is_next, self._stated, self._conditions = False, set(), ()
+        """Takes in the text of one turn."""
+        given, before = self._given, replace(self._given)
+        bodies, doubted, used, assigned = self._bodies, self._doubted, self._used, self._assigned
+        given.facts, given.program, given.unlabelled, given.protected = {}, {}, [], set()
+        self._bodies, self._doubted, self._used, self._assigned = {}, set(), set(), set()
+        self._heading, self._is_choice, self._is_next, self._stated, self._conditions = "", False, False, set(), ()
+        self._has_labels = bool(bodies)
         self._read(text)
-        mentioned = self._stated.union(given.protected, *map(words, given.unlabelled)) - KEYWORDS
-        stale = [statement for statement in earlier if shared(mentioned, words(statement))]
-        given.unlabelled[:0] = (statement for statement in earlier if statement not in stale)
-        given.protected |= protected.union(*map(words, stale))
+        self._join_facts(before, bodies, doubted)
+        self._join_program(before.program, used, assigned)
+
+    def _join_facts(self, before: Given, bodies: dict[str, list[str]], doubted: set[str]) -> None:
+        """Adds what was given in earlier turns.
+
+        A statement without a label gives way to one of this turn about the same name, a labelled one to one with the
+        same label, and what mentions this label gives way with it.
+        """
+        given, anew = self._given, self._bodies.keys() & bodies.keys()
+        mentioned = self._stated.union(anew, given.protected, *map(words, given.unlabelled)) - KEYWORDS
+        stale = [statement for statement in before.unlabelled if shared(mentioned, words(statement))]
+        given.unlabelled[:0] = (statement for statement in before.unlabelled if statement not in stale)
+        kept = {label: fact for label, fact in before.facts.items() if not anew & {label, *words(fact)}}
+        stale += (fact for label, fact in before.facts.items() if label not in kept)
+        stale += (body for label in anew for body in bodies[label])
+        given.facts = {**kept, **given.facts}
+        given.protected |= before.protected.union(*map(words, stale))
+        self._bodies, self._doubted = {**bodies, **self._bodies}, self._doubted | (doubted - anew)
+
+    def _join_program(self, before: dict[str, str], used: set[str], assigned: set[str]) -> None:
+        """Puts the lines of earlier turns before those of this one, unless these begin a program again."""
+        own = self._given.program
+        if own and next(iter(own)) == next(iter(before), ""):
+            self._given.protected |= used
+            return
+        twice = dict.fromkeys(own.keys() & before.keys(), UNREADABLE_LINE)
+        self._given.program = {**before, **own, **twice}
+        self._used |= used
+        self._assigned |= assigned
 
     def _read(self, text: str) -> None:
         read = joined(plain(text[:MAX_PROMPT_CHARACTERS]))
@@ -254,7 +285,7 @@ class _Reader:
         if not sentence.strip():
             return
         self._doubted |= doubted(sentence)
-        self._doubts_all |= doubts_all(sentence) or (bool(self._bodies) and asks_which(sentence))
+        self._doubts_all |= doubts_all(sentence) or (bool(self._bodies or self._has_labels) and asks_which(sentence))
         self._is_choice |= offers_a_choice(sentence)
         if takes_back(sentence) or (self._is_next and doubts_the_last(sentence)):
             labels, statements = self._latest

@@ -31,6 +31,15 @@ def test_every_chain_has_the_sources_of_tracing() -> None:
     assert judged.unused == ("2", "3", "7")
 
 
+def test_earlier_questions_and_answers_give_numbers_to_a_follow_up() -> None:
+    earlier = (("What is 48 + 27?", "75"),)
+    for line in ("75 - 5 = 70", "48 - 5 = 43"):
+        (alone,), _ = JudgedChain(Context(), "And minus 5?").judge([line])
+        (behind,), chain = JudgedChain(Context(), "And minus 5?", earlier).judge([line])
+        assert (alone.sources.traced, behind.sources.traced) == (False, True)
+        assert chain.unused == ()
+
+
 def test_a_line_is_checked_once_behind_the_same_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     checked: list[str] = []
 

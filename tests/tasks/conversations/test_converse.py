@@ -64,10 +64,13 @@ def test_turns_are_small_talk_and_other_problems_of_the_split() -> None:
     assert len(set(problems)) > len(problems) * 0.9
 
 
-def test_labels_never_mean_two_things() -> None:
-    for one in many("tracing", 40, ingredients=[Ingredient.TURNS]):
-        assert all("L1:" not in question for question, _ in one.turns.earlier)
+@pytest.mark.parametrize(("domain", "label"), [("tracing", "L1:"), ("equations", "P1:")])
+def test_labels_stand_for_what_the_last_question_says(domain: str, label: str) -> None:
+    made = list(many(domain, 40, ingredients=[Ingredient.TURNS]))
+    assert any(label in question for one in made for question, _ in one.turns.earlier)
+    for one in made:
         assert one.context.program == one.problem.labelled.program
+        assert one.context.facts.items() >= one.problem.labelled.facts.items()
 
 
 def test_the_context_is_that_of_all_turns() -> None:

@@ -130,7 +130,7 @@ class _Conversing:
         talk = self._rng.sample(texts_of("talk", self._problem.language, self._part), MAX_TURNS)
         for text in talk[: self._rng.randint(1, MAX_TURNS)]:
             another = self._another() if related and self._rng.random() < _RELATED_SHARE else None
-            if another and _labels(another).isdisjoint(_labels(self._problem)):  # else a label would mean two things
+            if another:
                 turns.append(another)
             else:
                 self._texts.append(text.id)
@@ -152,10 +152,6 @@ class _Conversing:
 
     def _text(self, kind: str) -> Text:
         return self._rng.choice(texts_of(kind, self._problem.language, self._part))
-
-
-def _labels(problem: Problem) -> set[str]:
-    return {*problem.labelled.facts, *problem.labelled.program}
 
 
 def _messages(turn: Text | Problem | tuple[str, str]) -> tuple[ChatMessage, ChatMessage]:
