@@ -10,6 +10,7 @@ from benchmarks.harness.tiny import tiny_model
 from tests.engine.test_engine import ask, reciting
 from tuili.engine.answer import Outcome
 from tuili.engine.promises.promises import Promises
+from tuili.engine.request import Request
 from tuili.model import LoadedModel
 
 FROM_NOWHERE = "<think>\n48 / 2 = 24\n24 + 9 = 33\n</think>33"
@@ -46,3 +47,11 @@ def test_where_steps_from_nowhere_are_no_reason_they_are_shown_alone(loaded: Loa
     receipt = ask(engine).receipt
     assert (receipt.outcome, receipt.attempts, receipt.reason) == (Outcome.ANSWERED, 1, "")
     assert receipt.untraced == 1
+
+
+def test_a_follow_up_has_the_numbers_of_the_turns_before_it(loaded: LoadedModel) -> None:
+    follow_up, earlier = "And minus 5?", (("What is 48 + 27?", "75"),)
+    for before, untraced in (((), 1), (earlier, 0)):
+        engine, _ = reciting(loaded, "<think>\n75 - 5 = 70\n</think>70")
+        receipt = engine.answer([Request(follow_up, earlier=before)])[0].receipt
+        assert (receipt.untraced, receipt.unused) == (untraced, ())
