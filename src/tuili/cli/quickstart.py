@@ -62,7 +62,14 @@ def run(
     console = result_console()
     recipe = load_recipe(RECIPE, overrides or [], Recipe)
     levels = [level for level, weight in enumerate(recipe.data.levels, start=1) if weight]
-    settings = EvalSettings(domains=recipe.data.domain_names, levels=levels, per_cell=per_cell, depths=True)
+    settings = EvalSettings(
+        domains=recipe.data.domain_names,
+        levels=levels,
+        per_cell=per_cell,
+        wording=recipe.data.wording,
+        language=max(recipe.data.languages, key=recipe.data.languages.__getitem__),
+        depths=True,
+    )
     questions = _further_questions(settings)
     for file in (JSON_FILE, HTML_FILE):
         check_file_place(folder / file)
@@ -138,7 +145,8 @@ def _further_questions(settings: EvalSettings) -> list[Problem]:
     from tuili.tasks import unseen_problems
 
     count = settings.per_cell + QUESTION_COUNT
-    unseen = unseen_problems(settings.domains, settings.levels, count, settings.seed)
+    words = {"wording": settings.wording, "language": settings.language}
+    unseen = unseen_problems(settings.domains, settings.levels, count, settings.seed, **words)
     further = [unseen[start + settings.per_cell : start + count] for start in range(0, len(unseen), count)]
     hardest = further[-len(settings.domains) :]
     return [hardest[number % len(hardest)][number // len(hardest)] for number in range(QUESTION_COUNT)]
