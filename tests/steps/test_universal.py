@@ -37,6 +37,8 @@ def statuses(*lines: str) -> list[str]:
         "for all integers n >= 0: sum(k for k from 1 to n + 2) = sum(k for k from 1 to n) + (n + 1) + (n + 2)",
         "for all integers n >= 1: sum(k for k from 1 to n - 1) + n = sum(i for i from 1 to n)",
         "for all integers n >= 3: n^2 = 9 -> n^2 >= 9",
+        "for all integers n >= 1: sum(sum(j*k for j from 1 to n) for k from 1 to n)"
+        " = sum(sum(i*j for i from 1 to n) for j from 1 to n)",
         "n = 3: sum(k^2 for k from 1 to n) = 1 + 4 + 9 = 14",
         "a = 1/2, b = -1: a + b < 0",
         "sum(k for k from 3 to 2) = 0 * 1",
@@ -75,6 +77,11 @@ def test_a_false_line_has_a_counter_model(line: str, model: dict[str, str]) -> N
         ("for all k: (2*(k^2 + k)) mod 2 = 0", "does not hold"),
         ("for all integers n >= -5: sum(k for k from 1 to n + 1) = sum(k for k from 1 to n) + n + 1", "does not hold"),
         ("for all integers n: sum(k for k from 1 to n + 1) - n - 1 = sum(k for k from 1 to n)", "does not hold"),
+        (
+            "for all integers n >= 1: sum(sum(j*k for j from 1 to n) for k from 1 to n)"
+            " = sum(sum(j^2 for j from 1 to n) for k from 1 to n)",
+            "does not hold",
+        ),
         ("for all integers n >= 0: 2^(n*n) = 2^(n*n)", "an integer times it"),
         ("for all a, a: a = a", "named twice"),
         ("for all a: true", "relation"),

@@ -23,7 +23,7 @@ from tuili.steps.work_budget import WorkBudget
 MAX_SHIFT = 16
 """Terms by which a sum up to `n + 1` is brought to the one up to `n`, and terms of a sum without unknown bounds."""
 _BOUND = "#"
-"""The variable of every sum in normal form."""
+"""The variable of a sum in normal form: `##` in a sum that has `#` of another one around it."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,11 @@ def _sum(term: terms.Sum, range_: Range, budget: WorkBudget) -> Term:
     least = range_.low.get(name)
     if not range_.integers or factor != 1 or least is None or least + min(shift, 0) < low - 1:
         raise Undecided("a sum up to what may be no integer or far below its first term")
-    body = render_polynomial(normal_form(substitute(term.body, {term.variable: Name(_BOUND)}, budget), range_, budget))
-    atom = Name(f"sum({body} for {_BOUND} from {low} to {name})")
+    bound = _BOUND
+    while bound in terms.names(term.body):
+        bound += _BOUND
+    body = render_polynomial(normal_form(substitute(term.body, {term.variable: Name(bound)}, budget), range_, budget))
+    atom = Name(f"sum({body} for {bound} from {low} to {name})")
     if shift < 0:
         return Binary("-", atom, total(shift + 1, 0, Name(name)))
     return Binary("+", atom, total(1, shift, Name(name)))
