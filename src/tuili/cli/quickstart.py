@@ -145,8 +145,8 @@ def _further_questions(settings: EvalSettings) -> list[Problem]:
     from tuili.tasks import unseen_problems
 
     count = settings.per_cell + QUESTION_COUNT
-    words = {"wording": settings.wording, "language": settings.language}
-    unseen = unseen_problems(settings.domains, settings.levels, count, settings.seed, **words)
+    cells = settings.domains, settings.levels, count, settings.seed
+    unseen = unseen_problems(*cells, wording=settings.wording, language=settings.language)
     further = [unseen[start + settings.per_cell : start + count] for start in range(0, len(unseen), count)]
     hardest = further[-len(settings.domains) :]
     return [hardest[number % len(hardest)][number // len(hardest)] for number in range(QUESTION_COUNT)]
