@@ -15,8 +15,8 @@ from tuili.tasks.wordings.template import Alternatives, SlotPart, Template
 SPLITS = {
     "anded": r" and |和",
     "bulleted": r"\n?- ",
-    "commas": r", |，",
-    "conjoined": r", | and |、|和",
+    "commas": r", (?![^()]*\))|，",
+    "conjoined": r", (?![^()]*\))| and |、|和",
     GLOSSED: r" [A-Z]\d+: [^\n]+\n?",
     INLINE: r"(?:, )?[A-Z]\d+: ",
     LABELLED: r"\n?[A-Z]\d+: ",

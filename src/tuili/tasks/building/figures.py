@@ -7,11 +7,12 @@ shapes are left to `geometry`.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from math import isqrt
 
-from tuili.tasks.building.wording import conjoin
+from tuili.tasks.building.situations import Quantity, part, situation
 from tuili.tasks.building.working import exact_division, grid_multiplication, running_sums
-from tuili.tasks.problem import Draft
+from tuili.tasks.content import Clause, Content
 
 LENGTH_UNITS = ("mm", "cm", "m", "km")
 SMALL_SURFACES = ("card", "page", "photo", "plate")
@@ -30,6 +31,21 @@ def surface(rng: random.Random) -> tuple[str, str]:
     if rng.random() < 0.4:
         return rng.choice(SMALL_SURFACES), rng.choice(("mm", "cm"))
     return rng.choice(LARGE_SURFACES), "m"
+
+
+def sides(length: int, width: int, unit: str) -> tuple[Quantity, Quantity]:
+    """The two sides of a rectangle as given quantities."""
+    return Quantity("length", "a", f"{length} {unit}"), Quantity("width", "b", f"{width} {unit}")
+
+
+def numbered(kind: str, symbol: str, values: Sequence[str]) -> list[Quantity]:
+    """A quantity of each of several parts, which are numbered from 1 on."""
+    return [Quantity(kind, f"{symbol}{number}", value, {"number": number}) for number, value in enumerate(values, 1)]
+
+
+def told(given: Sequence[Quantity]) -> list[Clause]:
+    """The values of quantities of one kind, as a story lists them."""
+    return [part("value", value=quantity.value) for quantity in given]
 
 
 def area(name: str, a: int, b: int, unit: str) -> list[str]:
@@ -57,50 +73,38 @@ def triple(rng: random.Random, largest: int) -> tuple[int, int, int]:
     return rng.choice([sides for sides in TRIPLES if sides[2] <= largest])
 
 
-def rectangle_area(rng: random.Random, low: int, high: int) -> Draft:
+def rectangle_area(rng: random.Random, low: int, high: int) -> Content:
     """The area of a rectangle; one side lies between `low` and `high`."""
     a, b, (field, unit) = rng.randint(low, high), rng.randint(11, 99), surface(rng)
-    prompt = rng.choice(
-        (
-            f"A {field} is {b} {unit} long and {a} {unit} wide. What is its area?",
-            f"A rectangle has sides of {b} {unit} and {a} {unit}. What is its area?",
-        )
-    )
-    return Draft(prompt, tuple(area("A", b, a, unit)), f"{a * b} {unit}^2")
+    scene, thing = rng.choice((("surface", field), ("rectangle", "rectangle")))
+    steps, wanted = area("A", b, a, unit), Quantity("area", "A")
+    return situation("figure", scene, sides(b, a, unit), wanted, steps, f"{a * b} {unit}^2", words={"thing": thing})
 
 
-def rectangle_perimeter(rng: random.Random) -> Draft:
+def rectangle_perimeter(rng: random.Random) -> Content:
     """The perimeter of a rectangle."""
     a, b, (field, unit) = rng.randint(5, 99), rng.randint(5, 99), surface(rng)
-    prompt = rng.choice(
-        (
-            f"A {field} is {a} {unit} long and {b} {unit} wide. What is its perimeter?",
-            f"A rectangle has sides of {a} {unit} and {b} {unit}. What is its perimeter?",
-        )
-    )
+    scene, thing = rng.choice((("surface", field), ("rectangle", "rectangle")))
     steps = (
         f"s = {a} {unit} + {b} {unit} = {a + b} {unit}",
         f"L = 2 * {a + b} {unit} = {a + b} {unit} + {a + b} {unit} = {2 * (a + b)} {unit}",
     )
-    return Draft(prompt, steps, f"{2 * (a + b)} {unit}")
+    wanted, answer = Quantity("perimeter", "L"), f"{2 * (a + b)} {unit}"
+    return situation("figure", scene, sides(a, b, unit), wanted, steps, answer, words={"thing": thing})
 
 
-def triangle_perimeter(rng: random.Random) -> Draft:
+def triangle_perimeter(rng: random.Random) -> Content:
     """The perimeter of a triangle. Its longest side is shorter than the other two together."""
-    unit, sides = rng.choice(LENGTH_UNITS), sorted(rng.randint(10, 60) for _ in range(3))
-    while sides[0] + sides[1] <= sides[2]:
-        sides = sorted(rng.randint(10, 60) for _ in range(3))
-    listed = conjoin([f"{side} {unit}" for side in sides])
-    prompt = rng.choice(
-        (
-            f"A triangle has sides of {listed}. What is its perimeter?",
-            f"The sides of a triangle are {listed}. How long are they together?",
-        )
-    )
-    return Draft(prompt, tuple(running_sums(sides, unit)), f"{sum(sides)} {unit}")
+    unit, lengths = rng.choice(LENGTH_UNITS), sorted(rng.randint(10, 60) for _ in range(3))
+    while lengths[0] + lengths[1] <= lengths[2]:
+        lengths = sorted(rng.randint(10, 60) for _ in range(3))
+    given = numbered("side", "s", [f"{length} {unit}" for length in lengths])
+    steps, wanted, answer = running_sums(lengths, unit), Quantity("perimeter", "L"), f"{sum(lengths)} {unit}"
+    words = {"thing": "triangle"}
+    return situation("figure", "triangle", given, wanted, steps, answer, words=words, parts=told(given))
 
 
-def angles(rng: random.Random, corners: int) -> Draft:
+def angles(rng: random.Random, corners: int) -> Content:
     """The last interior angle of a convex polygon of which the other angles are given."""
     sum_ = 180 * (corners - 2)
     mean = sum_ // corners
@@ -108,84 +112,91 @@ def angles(rng: random.Random, corners: int) -> Draft:
         known = [rng.randint(mean - 35, min(mean + 35, 170)) for _ in range(corners - 1)]
         if 10 <= sum_ - sum(known) <= 170:
             break
-    listed = conjoin([f"{angle} deg" for angle in known])
-    if corners == 3:
-        first, steps = f"Two angles of a triangle are {listed}.", []
-    else:
+    given = numbered("angle", "a", [f"{angle} deg" for angle in known])
+    last, steps = sum_ - sum(known), list[str]()
+    scene, words, counts = "triangle", {"thing": "triangle"}, dict[str, str]()
+    if corners > 3:
         steps = [f"{corners} - 2 = {corners - 2}", f"{corners - 2} * 180 deg = {sum_} deg"]
-        first = f"{corners - 1} of the {corners} angles of a convex {POLYGONS[corners]} are {listed}."
-    last = sum_ - sum(known)
+        scene, words, counts = "polygon", {"thing": POLYGONS[corners]}, {"known": str(corners - 1), "all": str(corners)}
     steps += [*running_sums(known, "deg"), f"{sum_} deg - {sum(known)} deg = {last} deg"]
-    return Draft(f"{first} What is the {'third' if corners == 3 else 'last'} angle?", tuple(steps), f"{last} deg")
+    wanted = Quantity("third_angle" if corners == 3 else "last_angle", "x")
+    parts = told(given)
+    return situation("figure", scene, given, wanted, steps, f"{last} deg", words=words, told=counts, parts=parts)
 
 
-def triangle_area(rng: random.Random) -> Draft:
+def triangle_area(rng: random.Random) -> Content:
     """The area of a triangle: half the height times the base."""
     unit, base, height = rng.choice(LENGTH_UNITS), rng.randint(4, 60), rng.randint(2, 20) * 2
-    prompt = f"A triangle has a base of {base} {unit} and a height of {height} {unit}. What is its area?"
     steps = [
         *exact_division(height, 2),
         f"h = {height} {unit} / 2 = {height // 2} {unit}",
         *area("A", base, height // 2, unit),
     ]
-    return Draft(prompt, tuple(steps), f"{base * height // 2} {unit}^2")
+    given = (Quantity("base", "b", f"{base} {unit}"), Quantity("height", "H", f"{height} {unit}"))
+    wanted, answer = Quantity("area", "A"), f"{base * height // 2} {unit}^2"
+    return situation("figure", "triangle", given, wanted, steps, answer, words={"thing": "triangle"})
 
 
-def missing_side(rng: random.Random) -> Draft:
+def missing_side(rng: random.Random) -> Content:
     """A side of a rectangle from the other side and the area or the perimeter."""
     (field, unit), a, b = surface(rng), rng.randint(2, 9), rng.randint(11, 99)
+    words, wanted = {"thing": field}, Quantity("length", "b")
     if rng.random() < 0.5:
-        prompt = f"A {field} has an area of {a * b} {unit}^2 and is {a} {unit} wide. How long is it?"
+        given = (Quantity("area", "A", f"{a * b} {unit}^2"), Quantity("width", "a", f"{a} {unit}"))
         division = (*exact_division(a * b, a), f"b = {a * b} {unit}^2 / {a} {unit} = {b} {unit}")
-        return Draft(prompt, division, f"{b} {unit}")
+        return situation("figure", "surface", given, wanted, division, f"{b} {unit}", words=words)
     a = rng.randint(5, 80)
-    prompt = f"A {field} has a perimeter of {2 * (a + b)} {unit} and is {a} {unit} wide. How long is it?"
+    given = (Quantity("perimeter", "L", f"{2 * (a + b)} {unit}"), Quantity("width", "a", f"{a} {unit}"))
     steps = (
         *exact_division(2 * (a + b), 2),
         f"s = {2 * (a + b)} {unit} / 2 = {a + b} {unit}",
         f"b = {a + b} {unit} - {a} {unit} = {b} {unit}",
     )
-    return Draft(prompt, steps, f"{b} {unit}")
+    return situation("figure", "outline", given, wanted, steps, f"{b} {unit}", words=words)
 
 
-def right_triangle(rng: random.Random) -> Draft:
+_FROM_LEGS = (
+    ("right_triangle", "triangle", "leg", "other_leg", "hypotenuse"),
+    ("rectangle", "rectangle", "length", "width", "diagonal"),
+    ("path", "robot", "east", "north", "start_distance"),
+)
+_FROM_LONGEST = (
+    ("ladder", "ladder", "ladder_length", "foot_distance", "reach"),
+    ("right_triangle", "triangle", "hypotenuse", "leg", "other_leg"),
+    ("rectangle", "rectangle", "diagonal", "width", "length"),
+)
+"""A scene, its thing, the kinds of two given sides and that of the third one."""
+
+
+def right_triangle(rng: random.Random) -> Content:
     """The hypotenuse of a right triangle from its legs, or a leg from the other two sides."""
     unit, (a, b, c) = rng.choice(("cm", "m")), triple(rng, 65)
-    if rng.random() < 0.5:
-        prompt = rng.choice(
-            (
-                f"The legs of a right triangle are {a} {unit} and {b} {unit}. How long is the hypotenuse?",
-                f"A rectangle has sides of {a} {unit} and {b} {unit}. How long is its diagonal?",
-                f"A robot goes {a} {unit} east and {b} {unit} north. How far is it from its start?",
-            )
-        )
-        return Draft(prompt, tuple(hypotenuse(a, b, c, unit)), f"{c} {unit}")
-    prompt = rng.choice(
-        (
-            (f"A ladder of {c} {unit} leans on a wall, its foot {a} {unit} from the wall. How high does it reach?"),
-            (f"The hypotenuse of a right triangle is {c} {unit}, one leg is {a} {unit}. How long is the other?"),
-            f"A rectangle is {a} {unit} wide, its diagonal is {c} {unit}. How long is the rectangle?",
-        )
-    )
-    steps = [*square("c2", c, unit), *square("a2", a, unit)]
-    steps += [
-        f"b2 = {c * c} {unit}^2 - {a * a} {unit}^2 = {b * b} {unit}^2",
-        f"b = sqrt({b * b} {unit}^2) = {b} {unit}",
-    ]
-    return Draft(prompt, tuple(steps), f"{b} {unit}")
+    kinds = rng.choice(_FROM_LEGS if rng.random() < 0.5 else _FROM_LONGEST)
+    scene, thing, first, second, asked = kinds
+    if kinds in _FROM_LEGS:
+        given = (Quantity(first, "a", f"{a} {unit}"), Quantity(second, "b", f"{b} {unit}"))
+        steps, answer = hypotenuse(a, b, c, unit), f"{c} {unit}"
+    else:
+        given = (Quantity(first, "c", f"{c} {unit}"), Quantity(second, "a", f"{a} {unit}"))
+        steps = [*square("c2", c, unit), *square("a2", a, unit)]
+        steps += [
+            f"b2 = {c * c} {unit}^2 - {a * a} {unit}^2 = {b * b} {unit}^2",
+            f"b = sqrt({b * b} {unit}^2) = {b} {unit}",
+        ]
+        answer = f"{b} {unit}"
+    return situation("figure", scene, given, Quantity(asked, "x"), steps, answer, words={"thing": thing})
 
 
-def trapezoid(rng: random.Random) -> Draft:
+def trapezoid(rng: random.Random) -> Content:
     """The area of a trapezoid: half the height times the sum of the parallel sides."""
     unit, a, b, half = rng.choice(LENGTH_UNITS), rng.randint(11, 60), rng.randint(5, 40), rng.randint(4, 20)
-    prompt = (
-        f"The parallel sides of a trapezoid are {a} {unit} and {b} {unit}, its height is {2 * half} {unit}. "
-        "What is its area?"
-    )
+    given = [*numbered("parallel_side", "s", [f"{a} {unit}", f"{b} {unit}"])]
+    given.append(Quantity("height", "H", f"{2 * half} {unit}"))
     steps = [
         f"s = {a} {unit} + {b} {unit} = {a + b} {unit}",
         *exact_division(2 * half, 2),
         f"h = {2 * half} {unit} / 2 = {half} {unit}",
         *area("A", a + b, half, unit),
     ]
-    return Draft(prompt, tuple(steps), f"{(a + b) * half} {unit}^2")
+    wanted, answer, parts = Quantity("area", "A"), f"{(a + b) * half} {unit}^2", told(given[:2])
+    return situation("figure", "trapezoid", given, wanted, steps, answer, words={"thing": "trapezoid"}, parts=parts)
