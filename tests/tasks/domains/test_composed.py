@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 from calendar import isleap
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from inspect import signature
 from itertools import combinations, pairwise
 
-from tests.tasks.twin import Rule, problems, solve
+import pytest
+
+from tests.tasks.twin import Rule, problems, shown, solve
+from tests.tasks.wordings.reading_back import ReadClause, ReadSlot
+from tests.tasks.wordings.story_reading import read_story
 from tuili.steps import Status, check_chain
+from tuili.tasks import LEVELS, Language, Wording, generate
+from tuili.tasks.wordings.forms import forms_of
 
 WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+CHINESE_WEEK = ("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日")
 N, DATE = r"(\d+)", r"(\d{4}-\d\d-\d\d)"
 
 PHRASES: tuple[Rule, ...] = (
@@ -60,7 +69,7 @@ QUESTIONS: tuple[Rule, ...] = (
 
 
 def search_root(prompt: str) -> int:
-    ((a, b, c),) = (map(int, numbers) for numbers in re.findall(r"P1: (\d+)x \+ (\d+) = (\d+)", prompt))
+    ((a, b, c),) = (map(int, numbers) for numbers in re.findall(r"(\d+)x \+ (\d+) = (\d+)", prompt))
     (x,) = [x for x in range(1000) if a * x + b == c]
     return x
 
@@ -84,6 +93,120 @@ def read(prompt: str) -> str:
 def test_the_answers_are_those_of_the_reader() -> None:
     for problem in problems("composed", 250):
         assert read(problem.prompt) == problem.answer, problem.prompt
+
+
+LETTER, NAME = "[nkqrz]", r"(?:[A-Z][a-z]+|小\w)"
+NUMBERS = (
+    "acceleration added count current each factor gone length modulus money more percent price resistance rows size "
+    "speed time width year"
+)
+TEXTS = {
+    **dict.fromkeys(NUMBERS.split(), r"\d+"),
+    **dict.fromkeys(("letter", "of"), LETTER),
+    "other": rf"(?:{LETTER}|\d+)",
+    "name": NAME,
+    "start": r"(?:\d\d:\d\d|[\d-]{10}|[A-Z][a-z]+day|星期.)",
+    "end": r"[\d-]{10}",
+}
+"""What stands in the slots of these names."""
+SUMS: Mapping[str, Callable[..., object]] = {
+    "area": lambda length, width: length * width,
+    "perimeter": lambda length, width: length + width + length + width,
+    "distance": lambda time, speed: time * speed,
+    "voltage": lambda current, resistance: current * resistance,
+    "teams": lambda count: len(list(combinations(range(count), 2))),
+    "trees": lambda rows, each, gone: rows * each - gone,
+    "days": lambda start, end: (date.fromisoformat(end) - date.fromisoformat(start)).days,
+    "leap": lambda more, year: more + 28 + isleap(year),
+    "more": lambda of, more: of + more,
+    "part": lambda of, percent: Fraction(of * percent, 100),
+    "packs": lambda of, size: Fraction(of, size),
+    "room": lambda of, width: of * width,
+    "drive": lambda of, time: of * time,
+    "run": lambda of, speed: Fraction(of, speed),
+    "rest": lambda of, modulus: of % modulus,
+    "sum": lambda of, other: of + other,
+    "weekday": lambda of, start: weekday_after(start, of),
+    "clock": lambda of, start: f"{datetime.strptime(start, '%H:%M') + timedelta(minutes=of):%H:%M}",
+    "date": lambda of, start: date.fromisoformat(start) + timedelta(of),
+    "price": lambda of, price: of * price,
+    "rest_money": lambda of, money: money - of,
+    "force": lambda of, acceleration: f"{of * acceleration} N",
+    "energy": lambda of, time: of * time,
+    "draw": lambda of, other: Fraction(of, of + other),
+    "solve": lambda of, factor, added: Fraction(of - added, factor),
+}
+"""What clauses say, by their kinds, whatever their words."""
+WHOLE_PROMPT: Mapping[str, Callable[[str], int]] = {"root": search_root, "program": final_y}
+"""The numbers whose lines stand elsewhere in the prompt."""
+GOALS = frozenset({"weekday", "clock", "date", "price", "rest_money", "force", "energy", "draw", "solve"})
+
+
+def weekday_after(start: str, days: int) -> str:
+    week = WEEK if start in WEEK else CHINESE_WEEK
+    return week[(week.index(start) + days) % 7]
+
+
+def worked(clause: ReadClause, known: Mapping[str, int], prompt: str) -> object:
+    """The value of a clause. Raises `KeyError` where it leans on a letter that is not known yet."""
+    if clause.kind in WHOLE_PROMPT:
+        return WHOLE_PROMPT[clause.kind](prompt)
+
+    def value(text: ReadSlot) -> object:
+        assert isinstance(text, str), clause
+        if re.fullmatch(LETTER, text):
+            return known[text]
+        return int(text) if text.isdigit() else text
+
+    rule = SUMS[clause.kind]
+    return rule(**{name: value(clause.slots[name]) for name in signature(rule).parameters})
+
+
+def letters(definitions: Sequence[ReadClause], prompt: str) -> Mapping[str, int]:
+    """The values of all letters, whatever the order of their definitions: one that leans on a later one waits."""
+    known: dict[str, int] = {}
+    waiting = list(definitions)
+    while waiting:
+        clause = waiting.pop(0)
+        number = clause.slots["number"]
+        assert isinstance(number, ReadClause)
+        letter = str(clause.slots.get("letter") or number.slots["letter"])
+        try:
+            known[letter] = int(shown(worked(number, known, prompt)))
+        except KeyError:
+            waiting.append(clause)
+    return known
+
+
+def answered(slots: Mapping[str, ReadSlot], prompt: str) -> str:
+    """The answer from the clauses that a prompt was read back into."""
+    definitions, goal = slots["definitions"], slots["goal"]
+    assert isinstance(definitions, list)
+    assert isinstance(goal, ReadClause)
+    known = letters([clause for clause in definitions if isinstance(clause, ReadClause)], prompt)
+    return shown(worked(goal, known, prompt))
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_the_answers_are_those_of_the_reader_in_every_wording(language: Language) -> None:
+    """Each form with other problems, so that all kinds of parts occur in each style."""
+    for number, form in enumerate(forms_of("composed", language, Wording.ALL)):
+        for level in LEVELS:
+            problem = generate("composed", 7, number, level, language=language, form=form.id)
+            read = read_story(problem, TEXTS)
+            assert answered(read, problem.prompt) == problem.answer, (problem.id, problem.prompt)
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_every_part_has_a_phrase_in_every_style(language: Language) -> None:
+    kinds = {str(part): set[str]() for part in ("number", "goal")}
+    for form in forms_of("composed", language, Wording.ALL):
+        for style, phrases in form.phrases.items():
+            if "area" in phrases:
+                kinds["number"] |= SUMS.keys() - phrases.keys() - GOALS
+            if "weekday" in phrases:
+                kinds["goal"] |= GOALS - phrases.keys()
+            assert kinds == {"number": set(), "goal": set()}, (form.place, style)
 
 
 def test_a_problem_needs_more_than_one_domain() -> None:

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from tests.tasks.wordings.reading_back import SPLITS, ReadClause, ReadSlot, form_of
 from tuili.tasks import Language, Problem
-from tuili.tasks.wordings.filters import TEXT_FILTERS
+from tuili.tasks.wordings.filters import LABELLED, TEXT_FILTERS
 from tuili.tasks.wordings.forms import Form
 from tuili.tasks.wordings.language import lexicon
 from tuili.tasks.wordings.template import Alternatives, SlotPart, Template
@@ -86,7 +86,7 @@ def _pattern(reading: _Reading, template: Template, parts: dict[str, SlotPart]) 
                 group = f"{part.name}__{len(parts)}"
                 parts[group] = part
                 phrases = {} if SPLITS.keys() & part.filters else reading.form.phrases.get(part.style, {})
-                worded = (_worded(reading, phrase) for phrase in phrases.values())
+                worded = sorted((_worded(reading, phrase) for phrase in phrases.values()), key=lambda text: not text)
                 some = "|".join(worded) or _some(reading, part)
                 shortest = isinstance(after, SlotPart) and some == ".+"
                 yield f"(?P<{group}>{some}{'?' if shortest else ''})"
@@ -110,6 +110,8 @@ def _some(reading: _Reading, part: SlotPart) -> str:
     """What stands in the place of a slot: as much as possible for a list, as little as possible for a text."""
     if "measure" not in part.filters and part.name in reading.texts:
         return reading.texts[part.name]
+    if LABELLED in part.filters:
+        return r"(?:[A-Z]\d+: [^\n]+\n?)+"
     if "sentences" in part.filters:
         return ".+[.?!。？！]"
     if "measure" in part.filters:

@@ -25,7 +25,7 @@ LEAST = {
 WORDED = tuple(name for name in domain_names()[:16] if forms_of(name, Language.EN, Wording.UNSEEN))
 """The domains that have forms; the others still write their prompts themselves."""
 
-STORIES = ("word_problems", "calendar", "counting")
+STORIES = ("word_problems", "calendar", "counting", "composed")
 """The domains whose sentences have several phrases each."""
 
 every_domain = pytest.mark.parametrize("name", WORDED)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tuili.errors import InputError
@@ -66,8 +66,8 @@ class _Renderer:
         """The steps with the labels that the prompt shows; where it shows none, with the statements in their place."""
         stated = {
             f"{slot.letter}{number}": item.formal
-            for slot in content.slots.values()
-            if isinstance(slot, Clauses) and slot.letter != PROGRAM
+            for slot in _lists(content.slots)
+            if slot.letter != PROGRAM
             for number, item in enumerate(slot.items, start=1)
         } | self._labels
         return (LABEL.sub(lambda label: stated.get(label[0], label[0]), step) for step in content.steps)
@@ -140,3 +140,12 @@ class _Renderer:
         if phrase is None:
             raise InputError(f"{self._form.place}: the style {style!r} has no phrase for {clause.kind!r}")
         return self._fill(phrase, {"formal": clause.formal, **clause.slots}, style)
+
+
+def _lists(slots: Mapping[str, Slot]) -> Iterator[Clauses]:
+    """The lists of statements among slots, those of a clause too."""
+    for slot in slots.values():
+        if isinstance(slot, Clauses):
+            yield slot
+        elif isinstance(slot, Clause):
+            yield from _lists(slot.slots)

@@ -1,0 +1,46 @@
+"""What a composed problem is made of: numbers that are described and worked out, and a goal that uses the last."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tuili.tasks.content import Slot
+
+
+@dataclass(frozen=True)
+class WorkedNumber:
+    """A number that a part gives.
+
+    `kind` and `slots` are those of the clause that says what it is; `equation` and `program` are what the prompt shows
+    for it.
+    """
+
+    kind: str
+    slots: Mapping[str, Slot]
+    steps: list[str]
+    value: int
+    equation: str = ""
+    program: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The question of a problem, by kind and slots, with the steps from the last number to the answer."""
+
+    kind: str
+    slots: Mapping[str, Slot]
+    steps: list[str]
+    answer: str
+
+
+SourceTemplate: TypeAlias = Callable[[random.Random, str, int], WorkedNumber]
+"""Draws a number from its name and from a size, on which the number depends."""
+
+LinkTemplate: TypeAlias = Callable[[random.Random, str, int], WorkedNumber | None]
+"""Draws the next number from its name and from the value of the one before. None where that does not fit."""
+
+GoalTemplate: TypeAlias = Callable[[random.Random, int], Goal | None]
+"""Draws the question from the value of the last number. None where that does not fit."""
