@@ -66,7 +66,7 @@ _DOUBT_OF_ALL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _DOUBT_OF_THE_LAST = re.compile(
-    r"\W*(?:(?:actually|correction|else|impossible|no|oops|or|otherwise|sorry|unless|wait)\b"
+    r"\W*(?:否则|不然|要不然|不对|说错|更正|等等|这(?:是|句话?是?)?(?:假|错|不)|(?:actually|correction|else|impossible|no|oops|or|otherwise|sorry|unless|wait)\b"
     rf"|(?:(?:is|was) )?(?:(?:this|that|it|which) )?(?:is|was|isn't)? ?(?:not )?(?:true|right|correct|so|{_FALSE})"
     r"(?:(?:,| or|/) ?\w+)?\W*$)",
     re.IGNORECASE,
@@ -78,7 +78,10 @@ _DOUBT_OF_ALL_ZH = re.compile(
     "|(?:只有|仅有|恰有|恰好|至多|至少|不都|并非都|其中)[^,.;?!结]{0,6}(?:为真|为假|真的|假的|成立|正确|错误)"
     "|哪(?:些|[几个一]?[个条句项]?)(?:是|为)?(?:真|假|对|错|正确|错误|成立)"
 )
-_TAKEN_BACK = re.compile(r"\b(?:ignore|disregard|forget) (?:this|that|it)\b", re.IGNORECASE)
+_TAKEN_BACK = re.compile(
+    r"\b(?:ignore|disregard|forget) (?:this|that|it)\b|(?:忽略|忘掉|忘记|撤回)(?:上面|前面|之前|以上|刚才|这|那|它)",
+    re.IGNORECASE,
+)
 _ASKS_WHICH = (
     r"\b(?:which (?:(?:ones?|of (?:these|those|them)|statements?|premises?|facts?|claims?|sentences?) )?(?:is|are) "
     r"(?:right|true|correct|valid|false|wrong)|(?:mark|label|rate|classify|judge) (?:each|every|all))\b"
@@ -101,7 +104,21 @@ _LEADING |= {"fact", "facts", "following", "from", "here", "hold", "known", "kno
 _LEADING |= {"rule", "rules", "some", "statements", "system", "that", "the", "these", "we", "where", "with"}
 _LEADING_PHRASE = re.compile(r"\b(?:you|we|here|these) (?:are|have)\b", re.IGNORECASE)
 _ASKING = r"(?:what|how (?:much|many)|find|compute|calculate|evaluate|determine|work out|solve for)\b"
-_ASKING_ZH = "(?:请|求|问|则|那么|计算|解)"
+_ASKING_ZH = (
+    "(?:(?:则|那么)? ?(?:请|求|问|计算|解)[^=<>]*"
+    "|[^=<>]*(?:多少|几|什么)[^=<>]{0,12}|(?:则|那么)[^=<>]*(?:为|是|等于) ?)"
+)
+_ASKS_NO_VALUE = re.compile(
+    rf"\b(?:{_FALSE}|true|truth|right(?! tri| ang)|correct(?:ly|ness)?|valid(?:ity)?|holds?|"
+    r"appl(?:y|ies)|mistakes?|errors?|whether|which|counter-?examples?|negation|opposite|contradict\w*|proof|prove|disprove|otherwise|else|unless|"
+    r"of (?:these|those|the following))\b"
+    r"|\W(?:that|of|to|between|if|is)\W*$"
+    r"|^\W*(?:what|how much|how many|find|compute|calculate|evaluate|determine|work out)"
+    r"(?: (?:out|please|now|for (?:me|us)))*\W*$"
+    "|[真假证错误改]|[对是]吗|判断|矛盾|成立|正确|可能|是否|不对|反例|否定|相反|否则",
+    re.IGNORECASE,
+)
+"""What asks whether a statement is true, or under which condition: `How many of these hold: …`, `Determine if …`."""
 _BEFORE = r"[\s,:;.•·*#\"'“‘]*"
 """What may stand before a statement without changing it, unlike a minus or a root."""
 _CONDITIONS = tuple(
@@ -111,8 +128,7 @@ _CONDITIONS = tuple(
         rf"(?P<given>.+?)[,\n] ?(?:then )?(?P<asked>{_ASKING}[^=<>]*)",
         rf"\W*(?:if|when|given that) (?P<given>.+?) (?P<asked>{_ASKING}.*)",
         rf"\W*(?P<asked>{_ASKING}[^=<>]*?)(?:,? (?:if|when|where|given(?: that)?)\b| ?:) ?(?P<given>.+)",
-        rf"{_BEFORE}(?:若|如果|假如|当|已知|设|令|假设)? ?:?(?P<given>.+?)时?[,\n] ?"
-        rf"(?P<asked>{_ASKING_ZH}[^=<>]*|[^=<>]*(?:多少|几))",
+        rf"{_BEFORE}(?:若|如果|假如|当|已知|设|令|假设)? ?:?(?P<given>.+?)时?[,\n] ?(?P<asked>{_ASKING_ZH})",
         rf"{_BEFORE}(?P<asked>(?:请|试)?(?:解|求解)(?:下列|以下)?方程组?) ?:?(?P<given>.+)",
         rf"{_BEFORE}(?P<asked>求) ?(?:下列|以下)?(?:方程组?)? ?:?(?P<given>.+?) ?(?:的解|的根|中).*",
         rf"{_BEFORE}(?P<asked>求) ?[A-Za-z](?:的值)? ?:(?P<given>.+)",
@@ -264,15 +280,15 @@ def _statements(text: str) -> list[str] | None:
 def condition(sentence: str, end: str) -> tuple[list[str], str] | None:
     """The condition of a question, as statements, and what is asked: `If x + y = 5 and x = 2, what is y`.
 
-    A condition behind which another statement stands is an implication and gives nothing; nor does one that says
-    nothing about a name, whose truth may be what is asked. `end` is the mark at the sentence's end.
+    A condition behind which another statement stands is an implication and gives nothing; nor does one whose truth may
+    be what is asked, such as one that says nothing about a name. `end` is the mark at the sentence's end.
     """
     if end == "!":
         return None
     sentence = re.sub(r"[ \t]+", " ", sentence).strip()
     for pattern in _CONDITIONS if end == "?" else _CONDITIONS[:-1]:
         found = pattern.fullmatch(sentence)
-        if found and not RELATION.search(found["asked"]):
+        if found and not RELATION.search(found["asked"]) and not _ASKS_NO_VALUE.search(found["asked"]):
             statements = _statements(found["given"].strip())
             if statements and all(terms.names(parse_statement(statement)) for statement in statements):
                 return statements, sentence.replace(found["given"], " ")
