@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tuili.tasks.building.situations import Quantity, part, situation
+from tuili.tasks.building.situations import Quantity, numbered, part, situation, told
 from tuili.tasks.content import Clause, Clauses, Content
 
 GIVEN = (
@@ -55,3 +55,12 @@ def test_facts_whose_order_matters_keep_it() -> None:
     facts = content.slots["facts"]
     assert isinstance(facts, Clauses)
     assert facts.ordered
+
+
+def test_parts_are_numbered_from_one_on_and_told_by_their_values() -> None:
+    resistors = numbered("resistor", "R", ["4 ohm", "6 ohm"])
+    assert [(one.symbol, one.value, one.of) for one in resistors] == [
+        ("R1", "4 ohm", {"number": 1}),
+        ("R2", "6 ohm", {"number": 2}),
+    ]
+    assert told(resistors) == [part("value", value="4 ohm"), part("value", value="6 ohm")]

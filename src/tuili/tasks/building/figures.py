@@ -7,12 +7,11 @@ shapes are left to `geometry`.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from math import isqrt
 
-from tuili.tasks.building.situations import Quantity, part, situation
+from tuili.tasks.building.situations import Quantity, numbered, situation, told
 from tuili.tasks.building.working import exact_division, grid_multiplication, running_sums
-from tuili.tasks.content import Clause, Content
+from tuili.tasks.content import Content
 
 LENGTH_UNITS = ("mm", "cm", "m", "km")
 SMALL_SURFACES = ("card", "page", "photo", "plate")
@@ -36,16 +35,6 @@ def surface(rng: random.Random) -> tuple[str, str]:
 def sides(length: int, width: int, unit: str) -> tuple[Quantity, Quantity]:
     """The two sides of a rectangle as given quantities."""
     return Quantity("length", "a", f"{length} {unit}"), Quantity("width", "b", f"{width} {unit}")
-
-
-def numbered(kind: str, symbol: str, values: Sequence[str]) -> list[Quantity]:
-    """A quantity of each of several parts, which are numbered from 1 on."""
-    return [Quantity(kind, f"{symbol}{number}", value, {"number": number}) for number, value in enumerate(values, 1)]
-
-
-def told(given: Sequence[Quantity]) -> list[Clause]:
-    """The values of quantities of one kind, as a story lists them."""
-    return [part("value", value=quantity.value) for quantity in given]
 
 
 def area(name: str, a: int, b: int, unit: str) -> list[str]:

@@ -11,16 +11,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from tuili.tasks.content import Content
-from tuili.tasks.problem import Draft
 
 Bounds: TypeAlias = tuple[int, int]
 """The smallest and the largest number that may be drawn, both included."""
-
-Template: TypeAlias = Callable[[random.Random], Draft]
-"""Draws a problem of one type. The template fixes the difficulty."""
-
-LevelTemplate: TypeAlias = Callable[[random.Random, int], Draft]
-"""Draws a problem of one type. The second argument is the level and sets the difficulty."""
 
 ContentTemplate: TypeAlias = Callable[[random.Random, int], Content]
 """Draws a content of one type, at a level."""

@@ -73,3 +73,13 @@ def _fact(quantity: Quantity, words: Mapping[str, str]) -> Clause:
 def part(kind: str, **slots: str) -> Clause:
     """An entry of the list that a story tells."""
     return Clause(kind, "", slots)
+
+
+def numbered(kind: str, symbol: str, values: Sequence[str]) -> list[Quantity]:
+    """A quantity of each of several parts, which are numbered from 1 on."""
+    return [Quantity(kind, f"{symbol}{number}", value, {"number": number}) for number, value in enumerate(values, 1)]
+
+
+def told(given: Sequence[Quantity]) -> list[Clause]:
+    """The values of quantities of one kind, as a story lists them."""
+    return [part("value", value=quantity.value) for quantity in given]

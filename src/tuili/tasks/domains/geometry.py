@@ -15,20 +15,18 @@ from tuili.tasks.building.figures import (
     area,
     hypotenuse,
     missing_side,
-    numbered,
     rectangle_area,
     rectangle_perimeter,
     right_triangle,
     sides,
     square,
     surface,
-    told,
     trapezoid,
     triangle_area,
     triangle_perimeter,
     triple,
 )
-from tuili.tasks.building.situations import Quantity, Situation, situation
+from tuili.tasks.building.situations import Quantity, Situation, numbered, situation, told
 from tuili.tasks.building.working import exact_division, grid_multiplication, running_sums
 from tuili.tasks.content import Content
 from tuili.tasks.registry import domain

@@ -6,10 +6,9 @@ Heat and the price of energy are left to `heat`.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
 from tuili.tasks.building.quantities import DIVISORS, Formula, named_product, named_quotient, named_sum
-from tuili.tasks.building.situations import Quantity, part, situation
+from tuili.tasks.building.situations import Quantity, numbered, situation, told
 from tuili.tasks.building.working import running_sums
 from tuili.tasks.content import Content
 
@@ -46,20 +45,13 @@ ELECTRIC_FORMULAS = (
 )
 
 
-def _numbered(kind: str, symbol: str, values: Sequence[str]) -> list[Quantity]:
-    """A quantity of each of several parts, which are numbered from 1 on."""
-    return [Quantity(kind, f"{symbol}{number}", value, {"number": number}) for number, value in enumerate(values, 1)]
-
-
 def series(rng: random.Random) -> Content:
     """The resistance of two or three resistors in series."""
     count = rng.randint(2, 3)
     parts = [rng.randint(5, 90) for _ in range(count)]
-    given = _numbered("resistor", "R", [f"{part} ohm" for part in parts])
+    given = numbered("resistor", "R", [f"{part} ohm" for part in parts])
     wanted, steps, answer = Quantity("total_resistance", "R"), running_sums(parts, "ohm"), f"{sum(parts)} ohm"
-    return situation(
-        "circuit", "series", given, wanted, steps, answer, parts=[part("value", value=q.value) for q in given]
-    )
+    return situation("circuit", "series", given, wanted, steps, answer, parts=told(given))
 
 
 def series_current(rng: random.Random) -> Content:
@@ -68,8 +60,8 @@ def series_current(rng: random.Random) -> Content:
         pass
     i = rng.randint(2, 20)
     steps = [named_sum("R", r, s, "ohm"), *named_quotient("I", sum_ * i, "V", sum_, "ohm", "A")]
-    given = (*_numbered("resistor", "R", [f"{r} ohm", f"{s} ohm"]), Quantity("total_voltage", "V", f"{sum_ * i} V"))
-    parts = [part("value", value=q.value) for q in given[:2]]
+    given = (*numbered("resistor", "R", [f"{r} ohm", f"{s} ohm"]), Quantity("total_voltage", "V", f"{sum_ * i} V"))
+    parts = told(given[:2])
     if rng.random() < 0.5:
         return situation("circuit", "series", given, Quantity("total_current", "I"), steps, f"{i} A", parts=parts)
     steps += named_product("U", r, "ohm", i, "A", "V")
@@ -120,10 +112,10 @@ def mixed_circuit(rng: random.Random) -> Content:
     steps = [*parallel("S", a, b), named_sum("R", r, side, "ohm"), *named_quotient("I", u, "V", whole, "ohm", "A")]
     given = (
         Quantity("series_resistor", "Q", f"{r} ohm"),
-        *_numbered("parallel_resistor", "A", [f"{a} ohm", f"{b} ohm"]),
+        *numbered("parallel_resistor", "A", [f"{a} ohm", f"{b} ohm"]),
         Quantity("total_voltage", "V", f"{u} V"),
     )
-    parts = [part("value", value=q.value) for q in given[1:3]]
+    parts = told(given[1:3])
     if rng.random() < 0.5:
         steps += named_product("P", u, "V", i, "A", "W")
         return situation("circuit", "mixed", given, Quantity("total_power", "P"), steps, f"{u * i} W", parts=parts)
@@ -137,10 +129,10 @@ def branches(rng: random.Random) -> Content:
     u, currents = rng.randint(2, 9) * 10, [rng.randint(2, 12) for _ in range(rng.randint(3, 4))]
     powers = [u * i for i in currents]
     steps = [*running_sums(powers, "W"), *named_quotient("I", sum(powers), "W", u, "V", "A")]
-    powers_of_devices = _numbered("device_power", "P", [f"{power} W" for power in powers])
+    powers_of_devices = numbered("device_power", "P", [f"{power} W" for power in powers])
     given = (*powers_of_devices, Quantity("total_voltage", "U", f"{u} V"))
     wanted, answer = Quantity("total_current", "I"), f"{sum(currents)} A"
-    parts = [part("value", value=q.value) for q in powers_of_devices]
+    parts = told(powers_of_devices)
     return situation("circuit", "branches", given, wanted, steps, answer, parts=parts)
 
 
@@ -159,8 +151,8 @@ def ladder(rng: random.Random) -> Content:
     pairs = [[f"{a} ohm", f"{b} ohm"], [f"{c} ohm", f"{d} ohm"]]
     given = (
         Quantity("series_resistor", "Q", f"{r} ohm"),
-        *_numbered("first_pair_resistor", "A", pairs[0]),
-        *_numbered("second_pair_resistor", "B", pairs[1]),
+        *numbered("first_pair_resistor", "A", pairs[0]),
+        *numbered("second_pair_resistor", "B", pairs[1]),
         Quantity("total_voltage", "V", f"{u} V"),
     )
     values = dict(zip(("one", "two", "three", "four"), [*pairs[0], *pairs[1]], strict=True))
