@@ -90,7 +90,8 @@ def _values(form: Form, parts: dict[str, SlotPart], match: re.Match[str], style:
         value = _value(form, part, match[group], "" if match[group] == match[0] else style)
         if value is None:
             return None
-        shown = any(name in TEXT_FILTERS for name in part.filters)
+        part_of_it = isinstance(value, ReadClause) and len(value.slots) == 1
+        shown = part_of_it or any(name in TEXT_FILTERS for name in part.filters)
         if part.name not in found or not shown:
             found[part.name] = value
     return found

@@ -74,6 +74,7 @@ def _content(statement: Statement, steps: Sequence[str], answer: str) -> Content
         "variables": statement.variables,
         "relation": f"{statement.left} {statement.relation} {statement.right}",
         "hypotheses": statement.hypotheses.replace(" and ", ", "),
+        "values": ", ".join(f"{name} = ..." for name in statement.bounds),
     }
     kind = ("integers" if statement.integers else "reals") + ("_if" if statement.hypotheses else "")
     claim = Clause(kind, statement.formal, slots)
