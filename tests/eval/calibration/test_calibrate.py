@@ -208,7 +208,7 @@ def test_a_regression_finds_what_made_the_answers() -> None:
 
 @pytest.mark.parametrize("numbers", ["fp32", "int8"])
 def test_a_calibration_is_of_the_engine_that_answered(monkeypatch: pytest.MonkeyPatch, numbers: Numbers) -> None:
-    nano, asked = load_model("nano"), list[dict[str, str]]()
+    nano, asked = load_model("nano"), list[dict[str, object]]()
 
     def collect(*arguments: Any) -> list[AttemptHistory]:
         asked.append(arguments[-1].keywords)
@@ -218,7 +218,7 @@ def test_a_calibration_is_of_the_engine_that_answered(monkeypatch: pytest.Monkey
     prompts = [LabelledPrompt("1", "1")] * 300
     grid = CalibrationGrid(tolerances=(0.1,), max_steps=(1, 2))
     calibration = calibrate(nano, prompts, "made up", grid, runner="torch", numbers=numbers, cache="fp32")
-    assert asked == [{"runner": "torch", "numbers": numbers, "cache": "fp32"}]
+    assert asked == [{"runner": "torch", "numbers": numbers, "cache": "fp32", "refines_untraced": True}]
     assert calibration.runtime == load_runner(nano, runner="torch", numbers=numbers).runtime
     assert calibration.checker == CHECKER_VERSION
 
