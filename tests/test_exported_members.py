@@ -57,7 +57,7 @@ FACES = {
         MUTATION_KINDS Problem SEEDS_PER_SPLIT Split Wording
         converse current_domain domain domain_names generate in_every_form mutants mutate own_experts phase
         read_domain read_domains result_start same_answer same_form same_last_number score takes_follow_up
-        unseen_problems
+        trained_domains unseen_problems
     """,
     "train": """
         DataConfig ExecutionPlan ModelConfig Objective RUN_FILE Recipe RunFolder TrainingResult

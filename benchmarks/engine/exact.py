@@ -1,6 +1,6 @@
 """Verified drafts (`depth="exact"`) beside plain full depth: whether every token is the same, and the time of both.
 
-The shipped model answers unseen problems of all domains at levels 1 to 3, greedily. A block has one problem of each
+The shipped model answers unseen problems of its domains at levels 1 to 3, greedily. A block has one problem of each
 domain and level; all decoders answer a block in turns, `depth="auto"` among them. One prompt at a time is measured on
 fewer blocks than 16 prompts at a time.
 """
@@ -19,7 +19,7 @@ from benchmarks.harness.record import Figure
 from tuili.engine import Depth, Generation, load_decoder
 from tuili.model import LoadedModel, load_model
 from tuili.store import shipped_names
-from tuili.tasks import domain_names, unseen_problems
+from tuili.tasks import trained_domains, unseen_problems
 
 SEED = 3
 """Of the problems."""
@@ -30,9 +30,9 @@ KINDS = {
 }
 
 
-def prompts(per_cell: int) -> list[list[str]]:
-    """Prompts of all domains at levels 1 to 3, in blocks of one for each domain and level."""
-    problems = unseen_problems(domain_names(), (1, 2, 3), per_cell, SEED)
+def prompts(per_cell: int, loaded: LoadedModel) -> list[list[str]]:
+    """Prompts of a model's domains at levels 1 to 3, in blocks of one for each domain and level."""
+    problems = unseen_problems(trained_domains(loaded.model.config.domains), (1, 2, 3), per_cell, SEED)
     return [[problem.prompt for problem in problems[block::per_cell]] for block in range(per_cell)]
 
 
@@ -42,7 +42,8 @@ def measure(model: str = "nano", per_cell: int = 21, single: int = 2) -> Measure
     per_cell: blocks of which 16 prompts at a time are answered.
     single: blocks of which one prompt at a time is answered.
     """
-    loaded, blocks = load_model(model), prompts(per_cell)
+    loaded = load_model(model)
+    blocks = prompts(per_cell, loaded)
     cells = Cells("exact", {"model": model})
     figures: dict[str, Figure] = {}
     for batch, texts in ((1, blocks[:single]), (16, blocks)):
@@ -85,7 +86,7 @@ class Decoders:
         self._decoders = {kind: load_decoder(loaded, batch_size=batch, **how._asdict()) for kind, how in KINDS.items()}
         for kind in KINDS:
             for name in self._depths:
-                self._write(kind, name, prompts(1)[0][:batch])
+                self._write(kind, name, prompts(1, loaded)[0][:batch])
 
     def _write(self, kind: str, name: str, texts: Sequence[str]) -> list[Generation]:
         decoder = self._decoders[kind]

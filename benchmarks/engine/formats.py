@@ -2,7 +2,7 @@
 
 tokens: the torch step writes responses greedily at full depth; every format reads them, and at each place its likeliest
 token is compared with the one that stands there. texts: engines of both steps in fp32 answer requests with random
-budgets, deadlines left out. accuracy: at chosen depth, over unseen problems of all domains at levels 1 to 3, the same
+budgets, deadlines left out. accuracy: at chosen depth, over unseen problems of its domains at levels 1 to 3, the same
 for all. A block has one problem of each domain and level. What was measured before an interruption is kept.
 """
 
@@ -19,6 +19,7 @@ from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.computing import Computing, computing
 from benchmarks.harness.record import Figure
+from benchmarks.harness.texts import own_domains
 from tuili.engine import (
     MAX_LOGPROBS,
     Answer,
@@ -34,7 +35,7 @@ from tuili.engine import (
 from tuili.engine import Sequence as Text
 from tuili.eval import answer_problems, paired_difference
 from tuili.model import LoadedModel, load_model
-from tuili.tasks import Problem, domain_names, unseen_problems
+from tuili.tasks import Problem, unseen_problems
 
 LEVELS = (1, 2, 3)
 SEED = 3
@@ -51,12 +52,12 @@ TokenLogprobs = Any
 
 
 def measure(blocks: int = 21, per_cell: int = 200, formats: tuple[str, ...] = FORMATS) -> Measured:
-    """Tokens and texts over `blocks` of 48 prompts; accuracy over `per_cell` problems of each domain and level."""
+    """Tokens and texts over `blocks` of a prompt for each domain and level; accuracy over `per_cell` of each."""
     torch.set_num_threads(1)  # nano's operations are too small for several
     cells, compared = Cells("formats", {"blocks": blocks}), Compared(load_model("nano"))
     chosen = [computing("native", numbers).numbers for numbers in formats]
     figures: dict[str, Figure] = {}
-    problems = unseen_problems(domain_names(), LEVELS, blocks, SEED)
+    problems = unseen_problems(own_domains(), LEVELS, blocks, SEED)
     forced: dict[Numbers, list[dict[str, Any]]] = {numbers: [] for numbers in chosen}
     texts = []
     for number in range(blocks):
@@ -96,7 +97,7 @@ def accuracy(cells: Cells, compared: Compared, formats: Sequence[Numbers], per_c
     """The accuracy of each side, and how many points a native format gains over the torch step."""
     right: dict[str, list[bool]] = {name: [] for name in sides(formats)}
     for level in LEVELS:
-        for domain in domain_names():
+        for domain in own_domains():
             problems = unseen_problems([domain], [level], per_cell, SEED)
             for name, how in sides(formats).items():
                 cell = f"accuracy/{name}/{domain}/{level}/{per_cell}"

@@ -28,11 +28,12 @@ from statistics import fmean, median, quantiles
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.computing import Computing, computing
 from benchmarks.harness.record import Figure
+from benchmarks.harness.texts import own_domains
 from tuili.engine import Budget, Engine, Request, Ticket, load_engine, load_runner
 from tuili.errors import InputError, Overloaded
 from tuili.model import LoadedModel, load_model
 from tuili.store import shipped_names
-from tuili.tasks import domain_names, unseen_problems
+from tuili.tasks import unseen_problems
 
 POLICIES = ("ours", "fcfs")
 DEADLINE_FACTOR = 3.0
@@ -149,7 +150,7 @@ def measure(
 ) -> Measured:
     """The figures of both policies, in turns, for each load of the open loop and for the closed loop."""
     how = computing(runner, numbers)
-    loaded, texts, time_of = load_model(model), prompts(), Clock(clock)
+    loaded, texts, time_of = load_model(model), prompts(model), Clock(clock)
     figures: defaultdict[str, list[float]] = defaultdict(list)
     for number in range(runs):
         deadline = DEADLINE_FACTOR * time_alone(loaded, texts[:WARM_UP_ANSWERS], time_of, how)
@@ -190,9 +191,9 @@ def _unit(key: str, units: dict[str, str]) -> str:
     return next(unit for name, unit in sorted(units.items(), key=lambda pair: -len(pair[0])) if key.endswith(name))
 
 
-def prompts() -> list[str]:
-    """Unseen problems of all domains at levels 1 to 3, mixed."""
-    texts = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2, 3), per_cell=8, seed=1)]
+def prompts(model: str) -> list[str]:
+    """Unseen problems of a model's domains at levels 1 to 3, mixed."""
+    texts = [problem.prompt for problem in unseen_problems(own_domains(model), (1, 2, 3), per_cell=8, seed=1)]
     Random(0).shuffle(texts)
     return texts
 

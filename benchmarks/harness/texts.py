@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -11,16 +11,27 @@ from torch import Tensor
 
 from benchmarks.harness.record import ROOT
 from tuili.data import Record, import_gsm8k
-from tuili.store import Tokenizer
-from tuili.tasks import Split, domain_names, generate
+from tuili.store import Tokenizer, read_settings, resolve_model
+from tuili.tasks import Split, generate, trained_domains
 
 GSM8K = ROOT.parent / "shared" / "data" / "gsm8k" / "train.jsonl"
 
 
-def task_records(seed: int = 0, levels: tuple[int, ...] = (1, 2, 3)) -> Iterator[Record]:
-    """Unseen problems without end: one of each domain and level, then the next one of each."""
+def own_domains(model: str = "nano") -> tuple[str, ...]:
+    """The domains that a model was trained in."""
+    return trained_domains(read_settings(resolve_model(model)).domains)
+
+
+def task_records(
+    seed: int = 0, levels: tuple[int, ...] = (1, 2, 3), experts: Sequence[str] | None = None
+) -> Iterator[Record]:
+    """Unseen problems without end: one of each domain and level, then the next one of each.
+
+    experts: the names of a model's experts, whose domains are taken; all where it has none.
+    """
+    domains = trained_domains(experts)
     for index in itertools.count():
-        for level, domain in itertools.product(levels, domain_names()):
+        for level, domain in itertools.product(levels, domains):
             yield Record.of(generate(domain, Split.TEST.seed(seed), index, level))
 
 

@@ -35,7 +35,7 @@ def measure(model: str = "", size: str = "nano", context: int = 2048, texts: int
     name = model or (size if size in shipped_names() else "")
     network, tokenizer = _load(name) if name else _untrained(size)
     figures: dict[str, Figure] = {}
-    for source, records in (("tasks", task_records()), ("gsm8k", gsm8k_records())):
+    for source, records in (("tasks", task_records(experts=network.config.domains)), ("gsm8k", gsm8k_records())):
         rows_NS = long_rows(tokenizer, records, texts, context)
         if len(rows_NS):
             shares = [read_shares(network, row_S) for row_S in rows_NS]

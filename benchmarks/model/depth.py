@@ -24,7 +24,7 @@ from benchmarks.harness.texts import long_rows, task_records
 from tuili.engine import Decoder, Generation, load_decoder
 from tuili.model import LoadedModel, TuiliForCausalLM, load_model
 from tuili.store import shipped_names
-from tuili.tasks import domain_names, unseen_problems
+from tuili.tasks import trained_domains, unseen_problems
 
 
 def measure(
@@ -40,7 +40,9 @@ def measure(
     for batch in batches:
         figures |= decoding(loaded, batch, prompts, runs)
     for tokens in prefill:
-        tokens_1T = long_rows(loaded.tokenizer, task_records(), rows=1, length=tokens)
+        tokens_1T = long_rows(
+            loaded.tokenizer, task_records(experts=loaded.model.config.domains), rows=1, length=tokens
+        )
         ours, twin = (partial(read, loaded.model, tokens_1T, everywhere) for everywhere in (False, True))
         key = f"prefill_{tokens}"
         figures[f"{key}_ours"], figures[f"{key}_full_depth"] = time_runs(ours, twin, n=runs, warmup=2)
@@ -55,9 +57,9 @@ def measure(
 
 
 def decoding(loaded: LoadedModel, batch: int, prompts: int, runs: int) -> dict[str, Figure]:
-    """Both decoders in turns on the same problems, evenly from all domains and levels 1 to 3."""
-    cells = len(domain_names()) * 3
-    problems = unseen_problems(domain_names(), (1, 2, 3), per_cell=-(-prompts // cells), seed=1)
+    """Both decoders in turns on the same problems, evenly from the model's domains and levels 1 to 3."""
+    domains = trained_domains(loaded.model.config.domains)
+    problems = unseen_problems(domains, (1, 2, 3), per_cell=-(-prompts // (len(domains) * 3)), seed=1)
     texts = [problem.prompt for problem in problems[:: max(1, len(problems) // prompts)]][:prompts]
     full_depth = loaded.model.config.exit_layers[-1]
     decoders = {

@@ -19,9 +19,10 @@ from typing import Any
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import ROOT, Figure
 from benchmarks.harness.server import Server, tuili_server
+from benchmarks.harness.texts import own_domains
 from tuili.bench import LoadSettings, run_load
 from tuili.errors import TuiliError
-from tuili.tasks import domain_names, unseen_problems
+from tuili.tasks import unseen_problems
 
 GUIDELLM = ROOT / ".venv-guidellm" / "bin" / "guidellm"
 """Made by `make bench`."""
@@ -91,7 +92,7 @@ def read_report(report: dict[str, Any]) -> dict[str, float]:
 
 def measure(rate: float = 8.0, seconds: float = 20.0, rounds: int = 5) -> Measured:
     """The figures of both, and those of `tuili bench serve` over guidellm's."""
-    questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=64, seed=5)]
+    questions = [problem.prompt for problem in unseen_problems(own_domains(), (1, 2), per_cell=64, seed=5)]
     runs: dict[str, dict[str, list[float]]] = {name: {unit: [] for unit in UNITS} for name in ("ours", "guidellm")}
     with tuili_server() as server:
         seen_by_tuili(server, questions, rate, 3.0)

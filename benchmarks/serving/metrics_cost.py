@@ -20,9 +20,10 @@ from prometheus_client import Counter, Gauge, Histogram
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import Server, free_port
+from benchmarks.harness.texts import own_domains
 from tuili.engine import Engine
 from tuili.serve import ModelRegistry, RequestMetrics, Settings, engine_factory, serve
-from tuili.tasks import domain_names, unseen_problems
+from tuili.tasks import unseen_problems
 
 SCRAPE_SECONDS = 15.0
 """Between two scrapes, as the deployment has it."""
@@ -99,7 +100,7 @@ async def ask(server: Server, questions: list[str], clients: int, scraper: Scrap
 
 def measure(rounds: int = 20, questions: int = 256, clients: int = 16) -> Measured:
     """Answers per second of processor time with and without metrics, in `rounds` of turns, and the share lost, in %."""
-    prompts = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=8, seed=5)][:questions]
+    prompts = [problem.prompt for problem in unseen_problems(own_domains(), (1, 2), per_cell=8, seed=5)][:questions]
     speeds: dict[str, list[float]] = {"with": [], "without": []}
     walls: dict[str, list[float]] = {"with": [], "without": []}
     with switchable_server() as server:

@@ -20,8 +20,9 @@ import httpx2
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import Server, tuili_server
+from benchmarks.harness.texts import own_domains
 from tuili.errors import TuiliError
-from tuili.tasks import domain_names, unseen_problems
+from tuili.tasks import unseen_problems
 
 LATE_CLIENTS = 8
 """That ask while the server ends."""
@@ -93,7 +94,7 @@ def admitted(server: Server) -> float:
 
 def measure(restarts: int = 100, clients: int = 128, tokens: int = 24) -> Measured:
     """Fates of the questions in flight at `restarts`, with `clients` at once that ask for `tokens` each."""
-    questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=4, seed=6)]
+    questions = [problem.prompt for problem in unseen_problems(own_domains(), (1, 2), per_cell=4, seed=6)]
     Random(0).shuffle(questions)
     in_flight: list[float] = []
     lost: list[float] = []

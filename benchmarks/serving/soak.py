@@ -18,8 +18,9 @@ import httpx2
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import Server, tuili_server
+from benchmarks.harness.texts import own_domains
 from tuili.bench import REQUEST_TIMEOUT_SECONDS, LoadSettings, RequestResult, run_load
-from tuili.tasks import domain_names, unseen_problems
+from tuili.tasks import unseen_problems
 
 WARM_UP_SHARE = 1 / 6
 """Of the time, which the slope of memory leaves out."""
@@ -31,7 +32,7 @@ async def soak(
     server: Server, minutes: float, rate: float, every: float
 ) -> tuple[list[RequestResult], int, list[float]]:
     """What became of the questions, how many clients hung up, and the memory in MB."""
-    questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=8, seed=5)]
+    questions = [problem.prompt for problem in unseen_problems(own_domains(), (1, 2), per_cell=8, seed=5)]
     settings = LoadSettings(server.url, "nano", clients=None, rate=rate, seconds=60 * minutes)
     memory: list[float] = []
     left, over = 0, asyncio.Event()

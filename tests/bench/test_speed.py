@@ -11,18 +11,18 @@ from benchmarks.harness.tiny import tiny_model
 from tuili.bench.speed import PROBLEM_LEVELS, PROBLEM_SEED, worked_prompts, write_timed
 from tuili.engine import Sequence, SequenceLimits, load_scheduler
 from tuili.model import LoadedModel
-from tuili.store import Tokenizer, resolve_model
-from tuili.tasks import domain_names, unseen_problems
+from tuili.store import open_model
+from tuili.tasks import trained_domains, unseen_problems
 
 
 @pytest.mark.parametrize("length", [32, 512])
 def test_prompts_have_their_length_differ_and_end_in_a_question(length: int) -> None:
-    tokenizer = Tokenizer.load(resolve_model("nano"))
-    prompts = worked_prompts(tokenizer, length, 8)
+    model = open_model("nano")
+    prompts = worked_prompts(model, length, 8)
     assert {len(ids) for ids in prompts} == {length}
     assert len({tuple(ids) for ids in prompts}) == 8
-    problems = unseen_problems(domain_names(), PROBLEM_LEVELS, per_cell=4, seed=PROBLEM_SEED)
-    questions = [tokenizer.encode_prompt(problem.prompt) for problem in problems]
+    problems = unseen_problems(trained_domains(model.shape.domains), PROBLEM_LEVELS, per_cell=4, seed=PROBLEM_SEED)
+    questions = [model.tokenizer.encode_prompt(problem.prompt) for problem in problems]
     assert all(any(ids[-len(question) :] == question for question in questions) for ids in prompts)
 
 

@@ -40,8 +40,8 @@ class Oracle:
     def fails(self, problem: Problem) -> bool:
         return problem.prompt in self.wrong
 
-    def generate(self, asked: Sequence[Turns], progress: Callable[[int], None] | None = None) -> list[Generation]:
-        problems = [self._problems[turns.prompt] for turns in asked]
+    def generate(self, asked: Sequence[str | Turns], progress: Callable[[int], None] | None = None) -> list[Generation]:
+        problems = [self._problems[Turns.of(one).prompt] for one in asked]
         if progress is not None:
             progress(1)
             progress(len(asked) - 1)

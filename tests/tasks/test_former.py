@@ -14,12 +14,14 @@ from tuili.store import SHIPPED_MODELS, read_settings
 from tuili.tasks import (
     BUILT_IN_DOMAINS,
     current_domain,
+    domain_names,
     former,
     generate,
     own_experts,
     phase,
     read_domain,
     read_domains,
+    trained_domains,
 )
 
 NANO = SHIPPED_MODELS / "nano"
@@ -77,3 +79,8 @@ def test_only_what_a_user_wrote_is_told(caplog: pytest.LogCaptureFixture) -> Non
     report = json.loads(Path(NANO, "tuili", "eval.json").read_text())
     assert {current_domain(cell["domain"]) for cell in report["cells"]} <= set(BUILT_IN_DOMAINS)
     assert not caplog.records
+
+
+def test_a_model_knows_the_domains_of_its_experts() -> None:
+    assert trained_domains(("mechanics", "knights", "fractions", "electricity")) == ("knights", "arithmetic", "physics")
+    assert trained_domains(None) == trained_domains(("one", "two")) == domain_names()

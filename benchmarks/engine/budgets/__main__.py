@@ -22,10 +22,11 @@ from benchmarks.engine.budgets.methods import TEMPERATURE, Methods, Spent, vote
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
+from benchmarks.harness.texts import own_domains
 from tuili.eval import paired_difference, wilson_interval
 from tuili.model import load_model
 from tuili.store import shipped_names
-from tuili.tasks import Problem, domain_names, unseen_problems
+from tuili.tasks import Problem, unseen_problems
 
 LEVELS = (1, 2, 3)
 SEED = 7
@@ -48,7 +49,8 @@ def measure(
     """A point for each setting of each way, and the gain of the engine's attempts over a single one and over votes."""
     setting = {name: value for name, value in locals().items() if name != "per_cell"}
     torch.set_num_threads(1)
-    problems = unseen_problems(domain_names(), LEVELS, per_cell, SEED)
+    domains = own_domains(model)
+    problems = unseen_problems(domains, LEVELS, per_cell, SEED)
     methods, cells, outcomes = Methods(load_model(model)), Cells("budgets", setting), Outcomes()
     for block in range(per_cell):
         chosen = problems[block::per_cell]
@@ -63,7 +65,7 @@ def measure(
     return {
         **setting,
         "model": model if model in shipped_names() else "given",
-        "problems": {"n": len(problems), "domains": len(domain_names()), "levels": list(LEVELS), "seed": SEED},
+        "problems": {"n": len(problems), "domains": len(domains), "levels": list(LEVELS), "seed": SEED},
         "temperature": TEMPERATURE,
         "goal": "steps_4 above steps_1; above votes at equal tokens; 8x fewer tokens than votes_40, < 0.1 points lost",
     }, figures | comparisons(outcomes, steps, samples)

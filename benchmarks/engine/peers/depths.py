@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tuili.engine import load_decoder
 from tuili.model import LoadedModel
-from tuili.tasks import domain_names, unseen_problems
+from tuili.tasks import trained_domains, unseen_problems
 
 SEED = 3
 """Of the problems."""
@@ -15,7 +15,7 @@ SEED = 3
 
 def measured_exits(loaded: LoadedModel) -> list[str]:
     """For each of some unseen problems the exits at which the tokens of its response leave: a digit for each token."""
-    problems = unseen_problems(domain_names(), (1, 2, 3), per_cell=1, seed=SEED)
+    problems = unseen_problems(trained_domains(loaded.model.config.domains), (1, 2, 3), per_cell=1, seed=SEED)
     written = load_decoder(loaded, "auto").generate([problem.prompt for problem in problems])
     exits = loaded.model.config.exit_layers
     return ["".join(str(exits.index(depth)) for depth in generation.depths) for generation in written]

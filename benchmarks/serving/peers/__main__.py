@@ -23,12 +23,13 @@ from benchmarks.harness.cells import RUNS
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.server import Server
+from benchmarks.harness.texts import own_domains
 from benchmarks.serving.peers.client import run_lean_load
 from benchmarks.serving.peers.contenders import LLAMA_SERVER, Contender, contenders
 from benchmarks.serving.peers.llama import parameters
 from tuili.bench import LoadSettings, RequestResult
 from tuili.errors import TuiliError
-from tuili.tasks import domain_names, unseen_problems
+from tuili.tasks import unseen_problems
 
 UNITS = {
     "unanswered": "requests",
@@ -54,7 +55,7 @@ def measure(
     files = Path(folder)
     files.mkdir(parents=True, exist_ok=True)
     chosen = [one for one in contenders(files, threads) if not only or one.name in only]
-    questions = [problem.prompt for problem in unseen_problems(domain_names(), (1, 2), per_cell=8, seed=5)]
+    questions = [problem.prompt for problem in unseen_problems(own_domains(), (1, 2), per_cell=8, seed=5)]
     runs: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     figures: dict[str, Figure] = {}
     load: list[float] = []

@@ -31,8 +31,8 @@ from tuili.engine import (
 )
 from tuili.errors import InputError
 from tuili.machine import machine
-from tuili.store import ModelShape, StoredModel, Tokenizer
-from tuili.tasks import domain_names, unseen_problems
+from tuili.store import ModelShape, StoredModel
+from tuili.tasks import trained_domains, unseen_problems
 
 PROBLEM_LEVELS, PROBLEM_SEED = (1, 2), 5
 MAX_BATCH_PROMPTS = 256
@@ -105,7 +105,7 @@ def measure_speed(
         prefix_cache_bytes=0,
     )
     combinations = list(product(settings.batch, settings.prompt, settings.depth))
-    prompts = {length: worked_prompts(model.tokenizer, length, max(settings.batch)) for length in settings.prompt}
+    prompts = {length: worked_prompts(model, length, max(settings.batch)) for length in settings.prompt}
     runs: defaultdict[tuple[int, int, Depth], list[SpeedResult]] = defaultdict(list)
     for number in range(settings.rounds + 1):
         for place, (batch, length, depth) in enumerate(combinations):
@@ -126,9 +126,10 @@ def measure_speed(
     }
 
 
-def worked_prompts(tokenizer: Tokenizer, length: int, count: int) -> list[list[int]]:
+def worked_prompts(model: StoredModel, length: int, count: int) -> list[list[int]]:
     """`count` prompts of `length` tokens that each end in a question, cut where no question is short enough."""
-    problems = unseen_problems(domain_names(), PROBLEM_LEVELS, per_cell=4, seed=PROBLEM_SEED)
+    tokenizer = model.tokenizer
+    problems = unseen_problems(trained_domains(model.shape.domains), PROBLEM_LEVELS, per_cell=4, seed=PROBLEM_SEED)
     questions = [tokenizer.encode_prompt(problem.prompt) for problem in problems]
     fitting = [ids for ids in questions if len(ids) <= length] or questions
     worked: list[int] = []

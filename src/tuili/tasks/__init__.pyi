@@ -5,7 +5,7 @@ from .former import current_domain, own_experts, read_domain, read_domains
 from .mutation.mutations import MUTATION_KINDS, mutants, mutate
 from .mutation.rewriting import result_start, same_form
 from .problem import LEVELS, SEEDS_PER_SPLIT, Draft, Problem, Split
-from .registry import BUILT_IN_DOMAINS, Domain, domain, domain_names, generate, in_every_form, phase
+from .registry import BUILT_IN_DOMAINS, Domain, domain, domain_names, generate, in_every_form, phase, trained_domains
 from .scoring import same_answer, same_last_number, score
 from .unseen import unseen_problems
 
@@ -44,5 +44,6 @@ __all__ = [
     "same_last_number",
     "score",
     "takes_follow_up",
+    "trained_domains",
     "unseen_problems",
 ]

@@ -7,7 +7,7 @@ Built-in domains register themselves on import. Other packages add theirs throug
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 from tuili.errors import InputError
 from tuili.steps import Context
 from tuili.tasks.content import Content, Language, Wording
-from tuili.tasks.former import FORMER_DOMAINS
+from tuili.tasks.former import FORMER_DOMAINS, current_domain
 from tuili.tasks.problem import LEVELS, Draft, Problem, Split
 from tuili.tasks.wordings.choice import FormChooser, known
 from tuili.tasks.wordings.forms import forms_of
@@ -95,6 +95,12 @@ def domain_names() -> tuple[str, ...]:
     """The names of all domains: the built-in ones in the order of their experts, then others by the alphabet."""
     _load_domains()
     return BUILT_IN_DOMAINS + tuple(sorted(set(REGISTERED) - set(BUILT_IN_DOMAINS)))
+
+
+def trained_domains(experts: Sequence[str] | None) -> tuple[str, ...]:
+    """The domains of today that a model knows whose experts have these names; all where its experts have none."""
+    known = set(map(current_domain, experts or ()))
+    return tuple(name for name in domain_names() if name in known) or domain_names()
 
 
 def find_domain(name: str) -> RegisteredDomain:

@@ -7,11 +7,13 @@ import pytest
 from benchmarks.engine import exact
 from benchmarks.engine.exact import measure, prompts
 from benchmarks.harness.cells import Cells
+from benchmarks.harness.texts import own_domains
+from tuili.model import load_model
 
 
 def test_every_block_is_compared_and_timed(monkeypatch, tmp_path):
     monkeypatch.setattr(exact, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
-    monkeypatch.setattr(exact, "prompts", lambda per_cell: [block[:2] for block in prompts(per_cell)])
+    monkeypatch.setattr(exact, "prompts", lambda *given: [block[:2] for block in prompts(*given)])
     config, figures = measure(per_cell=2, single=1)
     assert config["model"] == "nano"
     assert (figures["batch_16_prompts"].median, figures["batch_16_fp32_identical"].median) == (4, 4)
@@ -28,6 +30,6 @@ def test_every_block_is_compared_and_timed(monkeypatch, tmp_path):
 
 
 def test_blocks_have_one_prompt_of_each_domain_and_level():
-    first, second = prompts(2)
-    assert len(first) == len(second) == 48
+    first, second = prompts(2, load_model("nano"))
+    assert len(first) == len(second) == 3 * len(own_domains("nano"))
     assert not set(first) & set(second)

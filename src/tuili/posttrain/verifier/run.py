@@ -42,7 +42,7 @@ from tuili.store import (
     verifier_hash,
     write_lineage,
 )
-from tuili.tasks import MUTATION_KINDS, Split, domain_names, generate
+from tuili.tasks import MUTATION_KINDS, Split, generate, trained_domains
 from tuili.train import RunFolder
 
 TaskCallback = Callable[[str, int, int], None]
@@ -176,7 +176,7 @@ class VerifierRun:
         seed = self.config.seed * PROBLEM_SETS_PER_SEED + number
         problems = [
             generate(domain, split.seed(seed), index, level)
-            for domain in domain_names()
+            for domain in trained_domains(self.loaded.model.config.domains)
             for level in self.config.levels
             for index in range(counts.problems)
         ]
