@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from benchmarks.checker.proofs.judge import objections
 from benchmarks.checker.proofs.mutations import MUTATIONS, Proof
 from tuili.steps import Context, Status, proves
-from tuili.tasks import LEVELS, Content
-from tuili.tasks.content import Clauses
-from tuili.tasks.domains.proofs import Proofs
+from tuili.tasks import LEVELS, Split, generate
 
 MUTANTS_PER_PROOF = 12
 
@@ -56,10 +54,8 @@ def compare(count: int, seed: int) -> Found:
 
 def generated(rng: random.Random) -> Proof:
     """A proof as the domain makes it."""
-    content: Content = Proofs().sample(rng, rng.choice(LEVELS))
-    premises = content.slots.get("premises")
-    items = premises.items if isinstance(premises, Clauses) else ()
-    return Proof(content.claim, content.steps, {f"P{i}": item.formal for i, item in enumerate(items, 1)})
+    problem = generate("proofs", Split.TRAIN.seed(rng.randrange(10**9)), 0, rng.choice(LEVELS))
+    return Proof(problem.claim, problem.steps, dict(problem.labelled.facts))
 
 
 def _verdict(proof: Proof) -> Status:

@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 import sympy
 
@@ -136,7 +137,7 @@ def _point(read: Line, rng: random.Random) -> dict[str, Fraction] | None:
         return None
 
 
-def _symbolic(text: str) -> sympy.Expr | None:
+def _symbolic(text: str) -> Any:
     """A formula for sympy; None if it has sums, remainders or powers with unknown exponents."""
     if re.search(r"\bsum\(|\bmod\b|\^\(|\^[a-z]", text):
         return None
@@ -209,7 +210,9 @@ def _has_induction(read: Line, before: Sequence[Line]) -> bool:
         return False
     ((name, low),) = read.variables.items()
     sides = {read.chain.parts[0], read.chain.parts[-1]}
-    base = any(b.kind == "instance" and b.values == {name: low} and sides <= set(b.chain.parts) for b in before)
+    base = any(
+        b.kind == "instance" and dict(b.values or {}) == {name: low} and sides <= set(b.chain.parts) for b in before
+    )
     step = any(
         b.kind == "for all"
         and b.premises == (_written(read.chain),)
@@ -223,7 +226,7 @@ def _has_induction(read: Line, before: Sequence[Line]) -> bool:
 def _has_witness(read: Line) -> bool:
     """Whether the last part but one shows a multiple and a remainder: `(3*(…) + 1) mod 3 = 1`."""
     match = re.fullmatch(r"\((\d+)\*\(?.+?\)?(?: \+ (\d+))?\) mod (\d+)", read.chain.parts[-2])
-    return bool(match) and match[1] == match[3] and (match[2] or "0") == read.chain.parts[-1]
+    return match is not None and match[1] == match[3] and (match[2] or "0") == read.chain.parts[-1]
 
 
 def _has_cases(read: Line, before: Sequence[Line]) -> bool:
