@@ -1,32 +1,18 @@
-"""Pieces of prompts that domains share: labelled listings, lists in English, ways to ask for a result.
+"""Pieces of contents that domains share: labels, yes and no, and what of a content is a name.
 
-Whole sentences are left to each domain, and the words in them to `words`.
+Sentences are left to the files of forms, and the words in them to `words`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from tuili.tasks.content import Clause, Clauses, Content, Slot
-
-COMPUTE = ("Compute {}.", "What is {}?", "Work out {}.", "Calculate {}.")
-"""Ways to ask for the value of an expression."""
 
 
 def labelled(statements: Iterable[str], letter: str = "P") -> dict[str, str]:
     """The statements, numbered from 1 on: `{"P1": "A -> B", "P2": "A"}`."""
     return {f"{letter}{number}": text for number, text in enumerate(statements, start=1)}
-
-
-def listing(entries: Mapping[str, str]) -> str:
-    """A line `label: text` for each entry, as `Context.from_prompt` reads it."""
-    return "\n".join(f"{label}: {text}" for label, text in entries.items())
-
-
-def conjoin(words: Sequence[str]) -> str:
-    """The words as a list in English: `Ann`, `Ann and Bob`, `Ann, Bob and Cid`."""
-    *head, last = words
-    return f"{', '.join(head)} and {last}" if head else last
 
 
 def yes_no(truth: bool) -> str:

@@ -57,17 +57,11 @@ class FormChooser:
             raise InputError(f"domain {self._domain!r} writes its prompts itself: it has no {asked} wording")
         return True
 
-    @property
-    def _has_first(self) -> bool:
-        """Whether the first sentences are wanted of a domain that has forms, and writes these sentences itself."""
-        first = self._wording is Wording.FIRST and self.language is Language.EN
-        return first and bool(forms_of(self._domain, self.language, Wording.ALL))
-
     def choose(self, kind: str, number: str) -> Form | None:
         """The form for the problem with a number; None where no form fits the kind of its content."""
         if self._named:
             return self._named if self._named.fits(kind) else None
         forms = forms_for(self._domain, kind, self.language, self._wording)
-        if not forms and not self._has_first and not forms_of(self._domain, self.language, self._wording):
+        if not forms and not forms_of(self._domain, self.language, self._wording):
             raise InputError(f"domain {self._domain!r} has no {self._wording} wording in {self.language}")
         return random.Random(f"form/{number}/{self.language}/{self._wording}").choice(forms) if forms else None
