@@ -229,6 +229,11 @@ def test_a_hostile_prompt() -> None:
     assert_little_work(read)
 
 
+@pytest.mark.parametrize("piece", ["三", "几", "已知x", "x = 3，则", "三1", "a三", "若x = 3，"])
+def test_a_prompt_of_one_piece(piece: str) -> None:
+    assert_little_work(lambda: [Context.from_prompt((20_000 // len(piece)) * piece) for _ in range(4)])
+
+
 anything = st.text(max_size=80) | st.text(alphabet=" 0123456789xyAB=<>+-*/^!%(){}[],:.->notadrPL", max_size=60)
 pieces = st.lists(
     st.sampled_from(

@@ -17,7 +17,11 @@ from tuili.steps.verdict import Unreadable
 
 LABEL = re.compile(r"[A-Z][0-9]{1,3}")
 MARK = re.compile(r"(?<![A-Za-z0-9_])(L[0-9]+|[A-Z][0-9]{1,3})[ \t]*:")
-LIKE_A_LABEL = re.compile(rf"""(?<![A-Za-z0-9_])[A-Za-z_{CJK}]+[-.]?[0-9][A-Za-z0-9_]*[])}}*_."'`]*[ \t]*:""")
+LIKE_A_LABEL = re.compile(
+    rf"(?:(?<![A-Za-z0-9_{CJK}])|(?<=[0-9])[A-Za-z_]*[{CJK}])"
+    rf"""[A-Za-z_{CJK}]+[-.]?[0-9][A-Za-z0-9_]*[])}}*_."'`]*[ \t]*:"""
+)
+"""A word with a number and a colon, looked for from the word's start only, as a long one takes long from each place."""
 RELATION = re.compile(
     r"[=<>≔≕≝←-⇿∀∃∈∉∋∌∝∧∨∼-⋓⊢-⊯⋐-⋣⟰-⟿⤀-⥿⨀-⫿¬]"
     r"|\\[A-Za-z]|&(?:[lg][te]|ne)\b|\bin [\[{]|\bset \w+ to -?[0-9]"

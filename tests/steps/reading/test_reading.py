@@ -164,6 +164,8 @@ STAYS = [
         "张三和李四",
         "第二十个",
         "二十多个",
+        "三, 四个",
+        "Find the sum of two thousand, three hundred.",
         "三四个",
         "一百五",
         "二元一次方程",

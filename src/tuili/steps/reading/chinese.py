@@ -23,6 +23,8 @@ _NOT_AFTER = "第期拜周初几数好近约又点双番张李王赵孙陈刘杨
 _OPERATOR = "(?:加上|减去|乘以|除以|等于|加|减|乘|[-+*/=×÷])"
 _OPERAND_BEFORE = re.compile(rf"[{_ALL}0-9A-Za-z)] ?{_OPERATOR} ?\Z")
 _OPERAND_AFTER = re.compile(rf" ?{_OPERATOR} ?[-(]*[{_ALL}0-9xyzn]")
+_LISTED = re.compile(rf"(?<![{_ALL}])[{_ALL}][、,] ?\Z")
+"""One numeral before another: `三、四个` is an approximation."""
 _REACH = 6
 
 
@@ -50,7 +52,12 @@ def _read(match: re.Match[str]) -> str:
         return written if _NOT_BEFORE_LONG.match(text, match.end()) else str(value)
     if beside and not _NOT_BEFORE.match(text, match.end()):
         return str(value)
-    if written in "一零〇" or _NOT_BEFORE.match(text, match.end()) or not _MEASURE.match(text, match.end()):
+    if (
+        _LISTED.search(before)
+        or written in "一零〇"
+        or _NOT_BEFORE.match(text, match.end())
+        or not _MEASURE.match(text, match.end())
+    ):
         return written
     if written == "二" and text.startswith("次", match.end()):
         return written

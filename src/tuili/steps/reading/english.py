@@ -60,7 +60,7 @@ def _read(match: re.Match[str]) -> str:
     value = _value(re.split(r"-|,? ", written.lower()))
     if value is None or _NOT_BEFORE.match(text, match.end()) or _NOT_AFTER.search(before):
         return written
-    if " and " in written and _JOINS.search(before):
+    if (" and " in written or "," in written) and _JOINS.search(before):
         return written
     if value in (0, 1, 2) and not (_OPERAND_BEFORE.search(before) or _OPERAND_AFTER.match(text, match.end())):
         return written
