@@ -13,7 +13,7 @@ from tuili.posttrain.verifier import run
 
 
 def test_the_recipes_own_head_is_measured_beside_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "domain_names", lambda: ("arithmetic", "tracing"))
+    monkeypatch.setattr(run, "trained_domains", lambda experts: ("arithmetic", "tracing"))
     picture = tmp_path / "picture.svg"
     config, figures = measure(
         overrides=tuple(SMALL), seeds=(2,), others=1, folder=str(tmp_path / "run"), picture=str(picture)

@@ -14,7 +14,7 @@ from tuili.tasks import unseen_problems
 
 def test_tokens_texts_and_accuracy_are_compared(monkeypatch, tmp_path):
     monkeypatch.setattr(formats, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
-    monkeypatch.setattr(formats, "domain_names", lambda: ["calendar"])
+    monkeypatch.setattr(formats, "own_domains", lambda: ["calendar"])
     config, figures = formats.measure(blocks=1, per_cell=2, formats=("fp32", "int8"))
     assert config["runtimes"]["torch"] == "torch, fp32"
     assert config["runtimes"]["int8"].startswith("native, int8")

@@ -38,7 +38,7 @@ def plan(*overrides: str) -> VerifierTrainingConfig:
 
 @pytest.fixture(autouse=True)
 def two_domains(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "domain_names", lambda: ("arithmetic", "tracing"))
+    monkeypatch.setattr(run_module, "trained_domains", lambda experts: ("arithmetic", "tracing"))
 
 
 def test_the_shipped_recipe_shows_every_key_with_its_default() -> None:

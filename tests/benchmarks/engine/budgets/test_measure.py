@@ -28,7 +28,7 @@ def test_every_way_has_a_point_and_a_block_is_measured_once(monkeypatch, tmp_pat
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     monkeypatch.setattr(budgets, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr(budgets, "LEVELS", (1,))
-    monkeypatch.setattr(budgets, "domain_names", lambda: ("arithmetic", "knights"))
+    monkeypatch.setattr(budgets, "own_domains", lambda model: ("arithmetic", "knights"))
     settings = {
         "per_cell": 1,
         "steps": (1, 2),
