@@ -83,6 +83,7 @@ def _compiled(form: Form, template: Template, much: bool) -> tuple[re.Pattern[st
 
 
 def _values(form: Form, parts: dict[str, SlotPart], match: re.Match[str], style: str) -> dict[str, ReadSlot] | None:
+    """The slots of a match. A style that has one phrase for all kinds is no better reading of a slot than another."""
     found: dict[str, ReadSlot] = {}
     for group, part in parts.items():
         if match[group] is None:
@@ -90,8 +91,9 @@ def _values(form: Form, parts: dict[str, SlotPart], match: re.Match[str], style:
         value = _value(form, part, match[group], "" if match[group] == match[0] else style)
         if value is None:
             return None
-        part_of_it = isinstance(value, ReadClause) and len(value.slots) == 1
-        shown = part_of_it or any(name in TEXT_FILTERS for name in part.filters)
+        phrases = form.phrases.get(part.style, {})
+        alike = len(phrases) > 1 and len({*phrases.values()}) == 1
+        shown = alike or any(name in TEXT_FILTERS for name in part.filters)
         if part.name not in found or not shown:
             found[part.name] = value
     return found
