@@ -55,8 +55,8 @@ FACES = {
     "tasks": """
         BUILT_IN_DOMAINS ChatMessage Clause Clauses Content Conversation Domain Draft Ingredient LEVELS Language
         MUTATION_KINDS Problem SEEDS_PER_SPLIT Split Wording
-        converse current_domain domain domain_names generate in_every_form mutants mutate own_experts phase
-        read_domain read_domains result_start same_answer same_form same_last_number score takes_follow_up
+        converse current_domain domain domain_names generate in_every_form is_unseen_form mutants mutate own_experts
+        phase read_domain read_domains result_start same_answer same_form same_last_number score takes_follow_up
         trained_domains unseen_problems
     """,
     "train": """

@@ -159,6 +159,17 @@ def test_problems_that_are_held_out_cannot_be_trained_on(tmp_path: Path, split: 
     assert str(caught.value) == f"{path}:2: a problem of the {split} split: train on those of --split train"
 
 
+def test_unseen_forms_cannot_be_trained_on(tmp_path: Path) -> None:
+    seen, unseen = (generate("arithmetic", 0, 3, 2, wording=wording) for wording in ("seen", "unseen"))
+    path = tmp_path / "made.jsonl"
+    write_records(path, [Record.of(seen), Record.of(unseen)])
+    with pytest.raises(RecordError) as caught:
+        list(read_training_records(path))
+    assert str(caught.value) == f"{path}:2: a problem in the unseen form {unseen.form}: train on --wording seen"
+    chats = converse(seen, random.Random(0)), converse(unseen, random.Random(0))
+    assert [Record.of_conversation(chat).is_held_out for chat in chats] == [False, True]
+
+
 def test_problems_of_the_training_split_and_those_of_others_can_be_trained_on(tmp_path: Path) -> None:
     FileSource(generated(tmp_path, Split.TRAIN), seed=0)
     FileSource(generated(tmp_path, Split.TEST, domain="own"), seed=0)

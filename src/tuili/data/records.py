@@ -34,12 +34,12 @@ from tuili.steps import (
     split_response,
     turns_of,
 )
-from tuili.tasks import LEVELS, Conversation, Problem, Split, domain_names, read_domain
+from tuili.tasks import LEVELS, Conversation, Problem, Split, domain_names, is_unseen_form, read_domain
 
 GENERATED_SOURCE = "tuili"
 """The `source` of records that are generated problems."""
-_GENERATED_ID = re.compile(r"[^/]+/[1-5]/([0-2]?[0-9]{1,9})/[0-9]+(?:/|$)")
-"""The id of a generated problem, `domain/level/seed/index` with or without language and form; the seed is its group."""
+_GENERATED_ID = re.compile(r"([^/]+)/[1-5]/([0-2]?[0-9]{1,9})/[0-9]+(?:/([^/]+)/([^/]+))?(?:/|$)")
+"""The id of a generated problem, `domain/level/seed/index` with or without language and form."""
 NonBlankText = Annotated[str, StringConstraints(pattern=r"\S")]
 StrippedText = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
@@ -133,14 +133,21 @@ class Record(BaseModel):
 
     @property
     def is_held_out(self) -> bool:
-        """Whether the record is a generated problem of the validation or the test split."""
-        return self.source == GENERATED_SOURCE and self.domain in domain_names() and self.split is not Split.TRAIN
+        """Whether the record is a generated problem of the validation or the test split, or in an unseen form."""
+        is_generated = self.source == GENERATED_SOURCE and self.domain in domain_names()
+        return is_generated and (self.split is not Split.TRAIN or bool(self.unseen_form))
+
+    @property
+    def unseen_form(self) -> str:
+        """The form in the `id` of a generated problem, if it is one that is never trained on; else an empty text."""
+        found = _GENERATED_ID.match(self.id)
+        return found[4] if found and found[4] and is_unseen_form(found[1], found[3], found[4]) else ""
 
     @property
     def split(self) -> Split:
         """The split that the seed in the `id` of a generated problem says; train where the id has none."""
         number = _GENERATED_ID.match(self.id)
-        return Split.of_seed(int(number[1])) if number else Split.TRAIN
+        return Split.of_seed(int(number[2])) if number else Split.TRAIN
 
     @field_validator("domain")
     @classmethod
@@ -224,10 +231,14 @@ def numbered_records(path: str | Path) -> Iterator[tuple[int, Record]]:
 def read_training_records(path: str | Path) -> Iterator[Record]:
     """Yield the records of a file that is to be trained on, as `read_records` does.
 
-    Raises `RecordError` also at the first generated problem of the validation or the test split.
+    Raises `RecordError` also at the first generated problem of the validation or the test split, or in an unseen form.
     """
     for number, record in numbered_records(path):
         if record.is_held_out:
+            if record.split is Split.TRAIN:
+                raise RecordError(
+                    f"{path}:{number}: a problem in the unseen form {record.unseen_form}: train on --wording seen"
+                )
             raise RecordError(
                 f"{path}:{number}: a problem of the {record.split} split: train on those of --split train"
             )

@@ -80,7 +80,7 @@ class TaskSource:
 class FileSource:
     """The records of a JSONL file, in a new order in each epoch.
 
-    Raises `RecordError` for a bad file, and for one with generated problems of the validation or the test split.
+    Raises `RecordError` for a bad file, and for one with generated problems that are held out.
     """
 
     def __init__(self, path: str | Path, seed: int) -> None:

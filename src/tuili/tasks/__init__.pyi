@@ -8,6 +8,7 @@ from .problem import LEVELS, SEEDS_PER_SPLIT, Draft, Problem, Split
 from .registry import BUILT_IN_DOMAINS, Domain, domain, domain_names, generate, in_every_form, phase, trained_domains
 from .scoring import same_answer, same_last_number, score
 from .unseen import unseen_problems
+from .wordings.choice import is_unseen_form
 
 __all__ = [
     "BUILT_IN_DOMAINS",
@@ -32,6 +33,7 @@ __all__ = [
     "domain_names",
     "generate",
     "in_every_form",
+    "is_unseen_form",
     "mutants",
     "mutate",
     "own_experts",

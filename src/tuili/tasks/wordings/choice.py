@@ -25,6 +25,13 @@ def known(kind: type[E], value: str) -> E:
         raise InputError(f"unknown {kind.__name__.lower()} {value!r}: use one of {', '.join(kind)}") from None
 
 
+def is_unseen_form(domain: str, language: str, form: str) -> bool:
+    """Whether a form of a domain is one that is never trained on; not where there is no such form or language."""
+    if language not in list(Language):
+        return False
+    return any(one.id == form for one in forms_of(domain, Language(language), Wording.UNSEEN))
+
+
 class FormChooser:
     """Chooses forms of one domain, wording and language, or the one form that is named.
 
