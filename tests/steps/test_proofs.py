@@ -8,6 +8,10 @@ from tests.steps.test_universal import BASE, EVEN, ODD, PAIR, STEP, SUM
 from tuili.steps import Context, Status, proves
 
 FOURTH = "for all a, b: (a + b)^4 = a^4 + 4*a^3*b + 6*a^2*b^2 + 4*a*b^3 + b^4"
+FOURTH_AND_SUM = (
+    FOURTH.replace("all a, b:", "all integers a, b, n >= 1: n*sum(k for k from 1 to n) +")
+    + " + n*sum(k for k from 1 to n)"
+)
 GIVEN = Context.from_prompt("Given: n = 2*k + 1. Claim: n^2 = 2*(2*k^2 + 2*k) + 1.")
 ODD_SQUARE = "n^2 = 2*(2*k^2 + 2*k) + 1"
 
@@ -63,6 +67,7 @@ def test_a_false_claim_is_refuted_by_a_counter_example(steps: list[str]) -> None
         ("for all a: a^2 >= 0", ["for all integers a: a^2 >= 0"]),
         ("for all integers a, b: a >= b -> a^2 + b^2 >= 0", ["for all integers a, b: b >= a -> a^2 + b^2 >= 0"]),
         (FOURTH, [FOURTH]),
+        (FOURTH_AND_SUM, [FOURTH_AND_SUM]),
         (FOURTH, []),
         ("not a claim", ["1 + 1 = 2"]),
         ("1 = 2 => 3 = 4", ["1 = 2 => 3 = 4"]),

@@ -58,9 +58,11 @@ def _skips(step: Step) -> bool:
     """Whether a link of a step hides its work: it multiplies out more than `MAX_MULTIPLIED` products of two sums."""
     match step:
         case Universal(conclusion=chain) | Inference(conclusion=Compare() as chain):
-            everywhere, budget = Range(dict.fromkeys(terms.names(chain)), integers=True), identity_budget()
+            variables = step.variables if isinstance(step, Universal) else ()
+            low = dict.fromkeys(terms.names(chain)) | {variable.name: variable.low for variable in variables}
+            budget = identity_budget()
             try:
-                sizes = [multiplied(part, everywhere, budget) for part in terms.children(chain)]
+                sizes = [multiplied(part, Range(low, integers=True), budget) for part in terms.children(chain)]
             except StepFault:
                 return False
             return any(abs(one - other) > MAX_MULTIPLIED for one, other in pairwise(sizes))
