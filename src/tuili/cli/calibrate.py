@@ -68,14 +68,16 @@ def run(
         _numbers("--steps", steps, int),
         _numbers("--tokens", tokens, int),
     )
-    chosen_domains, chosen_levels = parse_domains(domains), parse_levels(levels)
+    chosen_levels = parse_levels(levels)
+    parse_domains(domains)  # what is wrong with them is told before the model is looked for
     check_wording(wording, language)
     if data is not None:
         if (domains, levels, per_cell, wording, language) != ("all", "1,2,3", 60, "first", "en"):
             options = "--domains, --levels, --per-cell, --wording and --language"
             raise InputError(f"--data brings its own problems: leave {options} out")
         check_data(data)
-    find_model(model)
+    _, shape = find_model(model)
+    chosen_domains = parse_domains(domains, shape.domains)
     from tuili.cli.show import show_calibration
     from tuili.engine import CALIBRATION_FILE
     from tuili.eval import CalibrationGrid, calibrate, draw_risk_coverage

@@ -64,7 +64,8 @@ def run(
     """
     layers = parse_depth(depth)
     check_wording(wording, language)
-    chosen_levels, chosen_domains = parse_levels(levels), parse_domains(domains)
+    chosen_levels = parse_levels(levels)
+    parse_domains(domains)  # what is wrong with them is told before the model is looked for
     if data is not None:
         if full or card or conversations:
             raise InputError(
@@ -74,7 +75,8 @@ def run(
             options = "--domains, --levels, --per-cell, --seed, --wording and --language"
             raise InputError(f"--data brings its own problems: leave {options} out")
         check_data(data)
-    find_model(model)
+    _, shape = find_model(model)
+    chosen_domains = parse_domains(domains, shape.domains)
     from tuili.cli.show import show_cells, show_conversations, show_scores
     from tuili.eval import EVAL_FILE, EvalSettings, evaluate, write_card, write_html, write_json
     from tuili.files import check_file_place, is_special

@@ -56,7 +56,9 @@ ThreadsOption = Annotated[
         "--threads", min=1, max=1024, envvar="TUILI_THREADS", help="Threads that compute; by default as many as help."
     ),
 ]
-DomainsOption = Annotated[str, typer.Option("--domains", help="Domains, separated by commas, or all.")]
+DomainsOption = Annotated[
+    str, typer.Option("--domains", help="Domains, separated by commas, or all that the model knows.")
+]
 WordingOption = Annotated[
     str, typer.Option("--wording", help="Forms of the questions: first (what nano knows), seen, unseen or all.")
 ]
@@ -93,11 +95,16 @@ def parse_list(option: str, text: str) -> list[str]:
     return names
 
 
-def parse_domains(text: str) -> Sequence[str]:
-    """The names in `a,b,c`, or of every domain for `all`. Raises `InputError` for one that does not exist."""
-    from tuili.tasks import domain_names, phase, read_domains
+def parse_domains(text: str, experts: Sequence[str] | None = None) -> Sequence[str]:
+    """The names in `a,b,c`; for `all` every domain, or of a model with such experts those that it was trained on.
 
-    names = domain_names() if text == "all" else read_domains(parse_list("--domains", text))
+    Raises `InputError` for one that does not exist.
+    """
+    from tuili.tasks import domain_names, phase, read_domains, trained_domains
+
+    if text == "all":
+        return domain_names() if experts is None else trained_domains(experts)
+    names = read_domains(parse_list("--domains", text))
     for name in names:
         phase(name)  # raises for an unknown one
     return names
