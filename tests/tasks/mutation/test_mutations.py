@@ -33,10 +33,10 @@ LOGIC = {"propositional", "syllogism", "knights", "relations"}
 
 APPLIES: dict[str, int] = {
     "wrong_digit": 10, "carried_error": 10, "off_by_one": 10, "wrong_sign": 9, "copied_number": 10,
-    "wrong_operator": 11, "wrong_operation": 11, "swapped_operands": 11, "flipped_comparison": 3, "wrong_unit": 4,
+    "wrong_operator": 11, "wrong_operation": 10, "swapped_operands": 11, "flipped_comparison": 3, "wrong_unit": 4,
     "swapped_names": 5, "negated_conclusion": 3, "converse": 2, "overgeneralised": 1, "wrong_rule": 4,
     "missing_premise": 4, "dropped_step": 13, "swapped_steps": 5,
-    "premature_end": len(BUILT_IN_DOMAINS), "right_steps_wrong_answer": len(BUILT_IN_DOMAINS),
+    "premature_end": len(BUILT_IN_DOMAINS) - 1, "right_steps_wrong_answer": len(BUILT_IN_DOMAINS),
 }  # fmt: skip
 """In how many domains a kind must apply at least."""
 
