@@ -94,9 +94,16 @@ def _values(form: Form, parts: dict[str, SlotPart], match: re.Match[str], style:
         phrases = form.phrases.get(part.style, {})
         alike = len(phrases) > 1 and len({*phrases.values()}) == 1
         shown = alike or any(name in TEXT_FILTERS for name in part.filters)
-        if part.name not in found or not shown:
+        if part.name not in found or not (shown or _tells_more(found[part.name], value)):
             found[part.name] = value
     return found
+
+
+def _tells_more(read: ReadSlot, other: ReadSlot) -> bool:
+    """Whether a slot that is shown twice says more by its first reading: by a clause, or by one with more slots."""
+    if isinstance(read, ReadClause) and isinstance(other, ReadClause):
+        return len(read.slots) > len(other.slots)
+    return isinstance(read, ReadClause)
 
 
 def _pattern(form: Form, template: Template, parts: dict[str, SlotPart], much: bool) -> Iterator[str]:
@@ -121,6 +128,8 @@ def _some(form: Form, part: SlotPart, much: bool) -> str:
         return f"(?:{'|'.join(map(re.escape, lexicon(Language.ZH).terms.values()))}|[ -~]+?)"
     if "measure" in part.filters:
         return f"(?:{'|'.join({*lexicon(Language.ZH).measures.values(), '个'})}|)"
+    if part.name == "number":
+        return r"[^\u4e00-\u9fff]+?"
     some = ".+" if much and SPLITS.keys() & part.filters else ".+?"
     return f"{some}[.?!。？！]" if "sentences" in part.filters else some
 
