@@ -26,6 +26,8 @@ SPLITS = {
     "sentences": r"(?<=[.?!]) |(?<=[。？！])",
 }
 """How the list that a filter has made is taken apart."""
+MOST_SHAPES = 60
+"""Phrases of a style that a pattern lists one by one at most."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +121,25 @@ def _pattern(form: Form, template: Template, parts: dict[str, SlotPart], much: b
                 yield f"(?P<{group}>{_some(form, part, much)})"
 
 
+def _shape(phrase: Template) -> str:
+    """A pattern of the texts of a phrase, whatever stands in its slots."""
+    shapes = []
+    for part in phrase.parts:
+        match part:
+            case str():
+                shapes.append(re.escape(part))
+            case Alternatives():
+                shapes.append(f"(?:{'|'.join(map(_shape, part.pieces))})")
+            case SlotPart():
+                shapes.append(".*?")
+    return "".join(shapes)
+
+
 def _some(form: Form, part: SlotPart, much: bool) -> str:
-    """What stands in the place of a slot; one with a style that has no slots is one of its phrases."""
+    """What stands in the place of a slot; one with a style is one of its phrases."""
     phrases = form.phrases.get(part.style, {}).values()
-    if phrases and not part.filters and not any(phrase.slots for phrase in phrases):
-        return f"(?:{'|'.join(''.join(_pattern(form, phrase, {}, much)) for phrase in phrases)})"
+    if 0 < len(phrases) <= MOST_SHAPES and not part.filters:
+        return f"(?:{'|'.join(dict.fromkeys(map(_shape, phrases)))})"
     if "term" in part.filters:
         return f"(?:{'|'.join(map(re.escape, lexicon(Language.ZH).terms.values()))}|[ -~]+?)"
     if "measure" in part.filters:
