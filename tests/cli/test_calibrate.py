@@ -53,7 +53,7 @@ def test_a_calibrated_model_keeps_to_what_it_promises(nano: Path, capsys: pytest
 
 def test_what_torch_is_calibrated_with_is_promised_with_torch(nano: Path, tmp_path: Path) -> None:
     model, runs_by = Path(shutil.copytree(nano, tmp_path / "nano")), ("--runner", "torch", "--numbers", "bf16")
-    sample = ("--domains", "arithmetic", "--levels", "1", "--per-cell", "12", "--tolerance", "0.4", "--delta", "0.1")
+    sample = ("--domains", "number_theory", "--levels", "1", "--per-cell", "12", "--tolerance", "0.4", "--delta", "0.1")
     assert main(["calibrate", str(model), "--steps", "1", "--tokens", "60", *sample, *runs_by]) == 0
     asked = (
         "ask",

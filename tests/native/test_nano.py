@@ -11,7 +11,7 @@ import torch
 from tests.native.models import Texts, native_model, torch_logits
 from tuili.data import Record, encode_record
 from tuili.model import TuiliForCausalLM, load_model
-from tuili.tasks import domain_names, generate
+from tuili.tasks import generate, trained_domains
 
 PROBLEMS_A_DOMAIN = 2
 EQUAL = {"fp32": 1.0, "bf16": 0.999, "int8": 0.995, "int4": 0.96}
@@ -23,7 +23,11 @@ def nano() -> tuple[TuiliForCausalLM, list[list[int]], list[np.ndarray]]:
     """The model, the ids of problems with their solutions, and the likeliest next tokens [X, T] of each."""
     loaded = load_model("nano")
     model = loaded.model.float()
-    problems = [generate(name, 0, number, 2) for name in domain_names() for number in range(PROBLEMS_A_DOMAIN)]
+    problems = [
+        generate(name, 0, number, 2)
+        for name in trained_domains(model.config.domains)
+        for number in range(PROBLEMS_A_DOMAIN)
+    ]
     texts = [list(encode_record(loaded.tokenizer, Record.of(problem)).tokens) for problem in problems]
     return model, texts, [torch_logits(model, text).argmax(axis=2) for text in texts]
 

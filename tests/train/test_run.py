@@ -126,8 +126,10 @@ def test_a_domain_with_a_wrong_step_stops_a_run_before_it_begins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = sources.generate
-    monkeypatch.setattr(sources, "generate", lambda *place: replace(right(*place), steps=("1 + 1 = 3",)))
-    with pytest.raises(InputError, match=r"problem propositional/1/1/0: the step '1 \+ 1 = 3' is invalid: "):
+    monkeypatch.setattr(
+        sources, "generate", lambda *place, **words: replace(right(*place, **words), steps=("1 + 1 = 3",))
+    )
+    with pytest.raises(InputError, match=r"problem propositional/1/1/0/en/\S+: the step '1 \+ 1 = 3' is invalid: "):
         go(small(), tmp_path)
     assert not (tmp_path / "run.json").exists()
 

@@ -8,7 +8,7 @@ from tuili.steps import check
 
 def test_the_lines_are_different_and_arithmetic() -> None:
     lines = checker.arithmetic_lines(1)
-    assert len(set(lines)) == len(lines) > 300
+    assert len(set(lines)) == len(lines) > 250
     assert {check(line).kind for line in lines} == {"arithmetic"}
 
 

@@ -12,7 +12,7 @@ from tuili.errors import InputError
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overload, "WARM_UP_ANSWERS", 2)
-    monkeypatch.setattr(overload, "prompts", lambda: [f"{n} + 1" for n in range(8)])
+    monkeypatch.setattr(overload, "prompts", lambda *_: [f"{n} + 1" for n in range(8)])
 
 
 @pytest.mark.usefixtures("few")

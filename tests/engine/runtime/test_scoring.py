@@ -20,7 +20,7 @@ from tuili.errors import InputError, PromptError
 from tuili.model import LoadedModel
 from tuili.store import ASSISTANT, BEGIN, USER
 
-TEXTS = ["What is 48 / 2 + 7?", "P1: x = 3. Q1: x > 2?", "Was ist 7 · 8 — größer als 50?", "7", "What is 48 / 2 + 9?"]
+TEXTS = ["What is 48 / 2 + 7?", "P1: x = 3. Q1: x > 2?", "Was ist 7 mal 8, größer als 50?", "7", "What is 48 / 2 + 9?"]
 SCORED = Sampling(logprobs=2, prompt_logprobs=3)
 
 
