@@ -134,7 +134,7 @@ class Load:
             "overrun_p50": median(overruns),
             "overrun_p99": p99,
             "overrun_max": max(overruns),
-            "overrun_p99_groups": p99 / group,
+            "overrun_p99_groups": p99 / group if group else 0.0,
         }
 
 
