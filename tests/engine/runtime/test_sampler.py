@@ -24,6 +24,7 @@ LOGITS = np.log(np.array([0.1, 0.4, 0.05, 0.3, 0.15], np.float32))
         (Sampling(temperature=1, top_p=1e-9), [0, 1, 0, 0, 0]),
         (Sampling(temperature=0.5), [0.01 / 0.285, 0.16 / 0.285, 0.0025 / 0.285, 0.09 / 0.285, 0.0225 / 0.285]),
         (Sampling(temperature=1e-300), [0, 1, 0, 0, 0]),
+        (Sampling(temperature=1.2e-308), [0, 1, 0, 0, 0]),
     ],
 )
 def test_probabilities(sampling: Sampling, expected: list[float]) -> None:

@@ -67,7 +67,8 @@ def probabilities(logits_V: Logits, sampling: Sampling) -> Probabilities:
 
     Nucleus sampling: Holtzman et al. 2020, arXiv 1904.09751. A temperature close to 0 becomes greedy.
     """
-    scaled_V = (logits_V.astype(np.float64) - float(logits_V.max())) / sampling.temperature
+    with np.errstate(over="ignore"):  # minus infinity is right for all but the best
+        scaled_V = (logits_V.astype(np.float64) - float(logits_V.max())) / sampling.temperature
     prob_V: Probabilities = np.exp(scaled_V)
     prob_V /= prob_V.sum()
     if sampling.top_k == 0 and sampling.top_p == 1:
