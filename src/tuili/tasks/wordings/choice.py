@@ -40,8 +40,8 @@ class FormChooser:
 
     def __init__(self, domain: str, wording: Wording, language: Language, form: str | None) -> None:
         self.language = language
-        self._domain, self._wording, self._form = domain, wording, form
-        self._named = None if form in (None, OWN_FORM) else self._find(form or "")
+        self._domain, self._wording = domain, wording
+        self._named = self._find(form) if form not in (None, OWN_FORM) else None
 
     def _find(self, form: str) -> Form:
         forms = forms_of(self._domain, self.language, Wording.ALL)
