@@ -6,13 +6,18 @@ A content belongs to one split by its fingerprint, so that one content in two wo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
 from tuili.errors import InputError
 from tuili.steps import programs
+
+PROGRAM = "L"
+"""The letter of the lines of a program."""
+LABEL = re.compile(r"\b[A-Z][0-9]{1,3}\b")
 
 
 class Language(StrEnum):
@@ -84,19 +89,29 @@ class Content:
 
     @property
     def fingerprint(self) -> bytes:
-        """A hash of what is asked: of kind, slots and answer, whatever the order of statements without one."""
-        return hashlib.sha256(f"{self.kind}({_named(self.slots)})={self.answer}".encode()).digest()
+        """A hash of steps and answer, with the statements in place of their labels.
+
+        Names that no step uses and the order of statements do not count: what the same steps solve is the same problem.
+        """
+        stated = self.stated
+        steps = [LABEL.sub(lambda label: stated.get(label[0], label[0]), step) for step in self.steps]
+        return hashlib.sha256("\n".join((*steps, self.answer)).encode()).digest()
+
+    @property
+    def stated(self) -> dict[str, str]:
+        """The statements that steps may name, by their labels in the order of the content."""
+        return {
+            f"{slot.letter}{number}": item.formal
+            for slot in _lists(self.slots)
+            if slot.letter != PROGRAM
+            for number, item in enumerate(slot.items, start=1)
+        }
 
 
-def _named(slots: Mapping[str, Slot]) -> str:
-    return ", ".join(f"{name}={_text(slots[name])}" for name in sorted(slots))
-
-
-def _text(slot: Slot) -> str:
-    """A slot as the fingerprint sees it: a clause by its formal text, or by its slots where it has none."""
-    if isinstance(slot, Clause):
-        return f"{slot.kind}({slot.formal or _named(slot.slots)})"
-    if isinstance(slot, Clauses):
-        items = [_text(item) for item in slot.items]
-        return f"[{', '.join(items if slot.ordered else sorted(items))}]"
-    return str(slot)
+def _lists(slots: Mapping[str, Slot]) -> Iterator[Clauses]:
+    """The lists of statements among slots, those of a clause too."""
+    for slot in slots.values():
+        if isinstance(slot, Clauses):
+            yield slot
+        elif isinstance(slot, Clause):
+            yield from _lists(slot.slots)

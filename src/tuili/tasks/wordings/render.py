@@ -6,20 +6,15 @@ Which form is taken is decided by `registry`; the files of forms are left to `fo
 from __future__ import annotations
 
 import random
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tuili.errors import InputError
-from tuili.tasks.content import Clause, Clauses, Content, Language, Slot
+from tuili.tasks.content import LABEL, PROGRAM, Clause, Clauses, Content, Language, Slot
 from tuili.tasks.wordings.filters import GLOSSED, INLINE, LABELLING, LIST_FILTERS, SHUFFLED, TEXT_FILTERS, sentence
 from tuili.tasks.wordings.forms import Form
 from tuili.tasks.wordings.language import Translation, lexicon
 from tuili.tasks.wordings.template import Alternatives, SlotPart, Template
-
-PROGRAM = "L"
-"""The letter of the lines of a program."""
-LABEL = re.compile(r"\b[A-Z][0-9]{1,3}\b")
 
 
 @dataclass(frozen=True)
@@ -64,12 +59,7 @@ class _Renderer:
 
     def _relabelled(self, content: Content) -> Iterable[str]:
         """The steps with the labels that the prompt shows; where it shows none, with the statements in their place."""
-        stated = {
-            f"{slot.letter}{number}": item.formal
-            for slot in _lists(content.slots)
-            if slot.letter != PROGRAM
-            for number, item in enumerate(slot.items, start=1)
-        } | self._labels
+        stated = content.stated | self._labels
         return (LABEL.sub(lambda label: stated.get(label[0], label[0]), step) for step in content.steps)
 
     def _fill(self, template: Template, slots: Mapping[str, Slot], style: str) -> str:
@@ -140,12 +130,3 @@ class _Renderer:
         if phrase is None:
             raise InputError(f"{self._form.place}: the style {style!r} has no phrase for {clause.kind!r}")
         return self._fill(phrase, {"formal": clause.formal, **clause.slots}, style)
-
-
-def _lists(slots: Mapping[str, Slot]) -> Iterator[Clauses]:
-    """The lists of statements among slots, those of a clause too."""
-    for slot in slots.values():
-        if isinstance(slot, Clauses):
-            yield slot
-        elif isinstance(slot, Clause):
-            yield from _lists(slot.slots)
