@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -93,19 +93,20 @@ class Content:
 
         Names that no step uses and the order of statements do not count: what the same steps solve is the same problem.
         """
-        stated = self.stated
-        steps = [LABEL.sub(lambda label: stated.get(label[0], label[0]), step) for step in self.steps]
-        return hashlib.sha256("\n".join((*steps, self.answer)).encode()).digest()
+        return hashlib.sha256("\n".join((*self.relabelled({}), self.answer)).encode()).digest()
 
-    @property
-    def stated(self) -> dict[str, str]:
-        """The statements that steps may name, by their labels in the order of the content."""
-        return {
+    def relabelled(self, labels: Mapping[str, str]) -> Sequence[str]:
+        """The steps with other labels for their own, and with the statement itself where there is no other label."""
+        if not any(map(LABEL.search, self.steps)):
+            return self.steps
+        own = {
             f"{slot.letter}{number}": item.formal
             for slot in _lists(self.slots)
             if slot.letter != PROGRAM
             for number, item in enumerate(slot.items, start=1)
         }
+        stated = {**own, **labels}
+        return [LABEL.sub(lambda label: stated.get(label[0], label[0]), step) for step in self.steps]
 
 
 def _lists(slots: Mapping[str, Slot]) -> Iterator[Clauses]:

@@ -145,8 +145,7 @@ def generate(
     if level not in LEVELS:
         raise InputError(f"level {level} does not exist: use one of {LEVELS}")
     chooser = FormChooser(domain, known(Wording, wording), known(Language, language), form)
-    name = f"{domain}/{level}/{seed}/{index}"
-    rng = random.Random(name)
+    rng = random.Random(f"{domain}/{level}/{seed}/{index}")
     for _ in range(MAX_DRAWS):
         draft = entry.domain.sample(rng, level)
         if Split.of_fingerprint(draft.fingerprint) is not split:
@@ -157,9 +156,9 @@ def generate(
             labelled = Context(dict(draft.facts), dict(draft.program))
             texts = draft.prompt, draft.steps, draft.answer
             return Problem(domain, level, seed, index, *texts, labelled, specification=draft.specification)
-        if (chosen := chooser.choose(draft.kind, name)) is None:
+        if (chosen := chooser.choose(draft.kind, rng)) is None:
             continue
-        worded = render(draft, chosen, chooser.language, random.Random(f"{name}/{chooser.language}/{chosen.id}"))
+        worded = render(draft, chosen, chooser.language, rng)
         labelled = Context(worded.facts, worded.program)
         texts = worded.prompt, worded.steps, worded.answer
         where = chooser.language, chosen.id

@@ -1,4 +1,4 @@
-"""Which form puts a content into words: one that fits it, drawn by the problem's number from the forms of a wording.
+"""Which form puts a content into words: one that fits it, drawn from the forms of a wording.
 
 What a form holds is left to `forms`.
 """
@@ -64,11 +64,15 @@ class FormChooser:
             raise InputError(f"domain {self._domain!r} writes its prompts itself: it has no {asked} wording")
         return True
 
-    def choose(self, kind: str, number: str) -> Form | None:
-        """The form for the problem with a number; None where no form fits the kind of its content."""
+    def choose(self, kind: str, rng: random.Random) -> Form | None:
+        """A form for a content of a kind; None where no form fits it.
+
+        Where a form is named, `rng` is asked just as often, so that what follows draws the same.
+        """
+        drawn = rng.random()
         if self._named:
             return self._named if self._named.fits(kind) else None
         forms = forms_for(self._domain, kind, self.language, self._wording)
         if not forms and not forms_of(self._domain, self.language, self._wording):
             raise InputError(f"domain {self._domain!r} has no {self._wording} wording in {self.language}")
-        return random.Random(f"form/{number}/{self.language}/{self._wording}").choice(forms) if forms else None
+        return forms[int(drawn * len(forms))] if forms else None

@@ -6,11 +6,11 @@ Which form is taken is decided by `registry`; the files of forms are left to `fo
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tuili.errors import InputError
-from tuili.tasks.content import LABEL, PROGRAM, Clause, Clauses, Content, Language, Slot
+from tuili.tasks.content import PROGRAM, Clause, Clauses, Content, Language, Slot
 from tuili.tasks.wordings.filters import GLOSSED, INLINE, LABELLING, LIST_FILTERS, SHUFFLED, TEXT_FILTERS, sentence
 from tuili.tasks.wordings.forms import Form
 from tuili.tasks.wordings.language import Translation, lexicon
@@ -54,13 +54,8 @@ class _Renderer:
         answer = self._translate(lexicon(self._language).terms.get(content.answer, content.answer))
         if self._form.answer:
             answer = self._fill(self._form.answer, slots, "")
-        steps = tuple(map(self._translate, self._relabelled(content)))
+        steps = tuple(map(self._translate, content.relabelled(self._labels)))
         return Worded(prompt, steps, answer, self._facts, self._program)
-
-    def _relabelled(self, content: Content) -> Iterable[str]:
-        """The steps with the labels that the prompt shows; where it shows none, with the statements in their place."""
-        stated = content.stated | self._labels
-        return (LABEL.sub(lambda label: stated.get(label[0], label[0]), step) for step in content.steps)
 
     def _fill(self, template: Template, slots: Mapping[str, Slot], style: str) -> str:
         texts = []
