@@ -71,6 +71,7 @@ _DOUBT_OF_ALL = re.compile(
 )
 _DOUBT_OF_THE_LAST = re.compile(
     r"\W*(?:否则|不然|要不然|不对|说错|更正|等等|这(?:是|句话?是?)?(?:假|错|不)|(?:actually|correction|else|impossible|no|oops|or|otherwise|sorry|unless|wait)\b"
+    r"|(?:suppose|assume|what if|if) not\W*(?:$|,)"
     rf"|(?:(?:is|was) )?(?:(?:this|that|it|which) )?(?:is|was|isn't)? ?(?:not )?(?:true|right|correct|so|{_FALSE})"
     r"(?:(?:,| or|/) ?\w+)?\W*$)",
     re.IGNORECASE,
@@ -116,7 +117,7 @@ _ASKS_NO_VALUE = re.compile(
     rf"\b(?:{_FALSE}|true|truth|right(?! tri| ang)|correct(?:ly|ness)?|valid(?:ity)?|holds?|"
     r"appl(?:y|ies)|mistakes?|errors?|whether|which|counter-?examples?|negation|opposite|contradict\w*|proof|prove|disprove|otherwise|else|unless|"
     r"of (?:these|those|the following))\b"
-    r"|\W(?:that|of|to|between|if|is)\W*$"
+    r"|\bwhat if\b|\W(?:that|of|to|between|if|is)\W*$"
     r"|^\W*(?:what|how much|how many|find|compute|calculate|evaluate|determine|work out)"
     r"(?: (?:out|please|now|for (?:me|us)))*\W*$"
     "|[真假证错误改]|[对是]吗|判断|矛盾|成立|正确|可能|是否|不对|反例|否定|相反|否则",
@@ -125,14 +126,15 @@ _ASKS_NO_VALUE = re.compile(
 """What asks whether a statement is true, or under which condition: `How many of these hold: …`, `Determine if …`."""
 _BEFORE = r"[\s,:;.•·*#\"'“‘]*"
 """What may stand before a statement without changing it, unlike a minus or a root."""
+_SUPPOSING = re.compile(rf"{_BEFORE}(?:(?:suppose|assume)\b|假设|已知|设|令)", re.IGNORECASE)
 _CONDITIONS = tuple(
     re.compile(pattern, re.IGNORECASE | re.DOTALL)
     for pattern in (
-        rf"{_BEFORE}(?:(?:if|when|given that|suppose(?: that)?|assuming(?: that)?) )?"
-        rf"(?P<given>.+?)[,\n] ?(?:then )?(?P<asked>{_ASKING}[^=<>]*)",
+        rf"{_BEFORE}(?:(?:if|when|given that|(?:suppose|assume|assuming)(?: that)?) )?"
+        rf"(?P<given>.+?)[,\n]\s?(?:then )?(?P<asked>{_ASKING}[^=<>]*)",
         rf"\W*(?:if|when|given that) (?P<given>.+?) (?P<asked>{_ASKING}.*)",
         rf"\W*(?P<asked>{_ASKING}[^=<>]*?)(?:,? (?:if|when|where|given(?: that)?)\b| ?:) ?(?P<given>.+)",
-        rf"{_BEFORE}(?:若|如果|假如|当|已知|设|令|假设)? ?:?(?P<given>.+?)时?[,\n] ?(?P<asked>{_ASKING_ZH})",
+        rf"{_BEFORE}(?:若|如果|假如|当|已知|设|令|假设)? ?:?(?P<given>.+?)时?[,\n]\s?(?P<asked>{_ASKING_ZH})",
         rf"{_BEFORE}(?P<asked>(?:请|试)?(?:解|求解)(?:下列|以下)?方程组?) ?:?(?P<given>.+)",
         rf"{_BEFORE}(?P<asked>求) ?(?:下列|以下)?(?:方程组?)? ?:?(?P<given>.+?) ?(?:的解|的根|中).*",
         rf"{_BEFORE}(?P<asked>求) ?[A-Za-z](?:的值)? ?:(?P<given>.+)",
@@ -163,7 +165,25 @@ def joined(text: str) -> str:
 
 
 def sentences(text: str) -> Iterator[tuple[str, str]]:
-    """The sentences of a text without labels, each with the mark that ends it; the last one may have none."""
+    """The sentences of a text without labels, each with the mark that ends it; the last one may have none.
+
+    A supposition and the question behind it are one sentence: of `Suppose x + 3 = 7. What is x?` the point is a comma.
+    """
+    supposed: tuple[str, str] | None = None
+    for sentence, end in _split(text):
+        if supposed and condition(f"{supposed[0]},{sentence}", end):
+            yield f"{supposed[0]},{sentence}", end
+            supposed = None
+            continue
+        if supposed:
+            yield supposed
+        is_open = end == "." and _SUPPOSING.match(sentence) and not condition(sentence, end)
+        supposed = (sentence, end) if is_open else None
+        if not supposed:
+            yield sentence, end
+
+
+def _split(text: str) -> Iterator[tuple[str, str]]:
     start = 0
     for end in _END.finditer(text):
         yield text[start : end.start()], end[0]
@@ -292,7 +312,9 @@ def condition(sentence: str, end: str) -> tuple[list[str], str] | None:
     sentence = re.sub(r"[ \t]+", " ", sentence).strip()
     for pattern in _CONDITIONS if end == "?" else _CONDITIONS[:-1]:
         found = pattern.fullmatch(sentence)
-        if found and not RELATION.search(found["asked"]) and not _ASKS_NO_VALUE.search(found["asked"]):
+        if found and not any(
+            refused(found["asked"]) for refused in (RELATION.search, _ASKS_NO_VALUE.search, takes_back)
+        ):
             statements = _statements(found["given"].strip())
             if statements and all(terms.names(parse_statement(statement)) for statement in statements):
                 return statements, sentence.replace(found["given"], " ")
