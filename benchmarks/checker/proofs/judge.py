@@ -225,7 +225,7 @@ def _has_induction(read: Line, before: Sequence[Line]) -> bool:
 
 def _has_witness(read: Line) -> bool:
     """Whether the last part but one shows a multiple and a remainder: `(3*(…) + 1) mod 3 = 1`."""
-    match = re.fullmatch(r"\((\d+)\*\(?.+?\)?(?: \+ (\d+))?\) mod (\d+)", read.chain.parts[-2])
+    match = re.fullmatch(r"\((\d+) ?\* ?\(?.+?\)?(?: \+ (\d+))?\) mod (\d+)", read.chain.parts[-2])
     return match is not None and match[1] == match[3] and (match[2] or "0") == read.chain.parts[-1]
 
 

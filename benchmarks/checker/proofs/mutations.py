@@ -197,7 +197,7 @@ MUTATIONS: dict[str, Mutation] = {
     "exponent": _edit(_EXPONENT, _near),
     "operator": _edit(r"\*|/", lambda match, rng: rng.choice(("+", "/", "*"))),
     "remainder": _edit(r"(?<=mod )\d+", _near),
-    "witness": _edit(r"(?<=\*\()\d+", _near),
+    "witness": _edit(r"(?:(?<=\*\()|(?<=\* \())\d+", _near),
     "quantifier": _edit(r"for all integers|for all", lambda m, _: "for all" if "int" in m[0] else "for all integers"),
     "bound": _edit(r"(?<=>= )-?\d+(?=[:,])", lambda match, rng: str(int(match[0]) + rng.choice((-2, -1, 1)))),
     "no bound": _edit(r"(?<=\w) >= -?\d+(?=[:,])", lambda *_: ""),

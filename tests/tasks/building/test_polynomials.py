@@ -51,7 +51,7 @@ def test_a_value_in_the_place_of_a_letter(polynomial: Polynomial, inner: Polynom
 
 
 def test_terms_are_written_as_in_a_book() -> None:
-    for text in ("2*a*s", "a*t^2 / 2", "u*t + a*t^2 / 2", "-m*v + 3*p / 4", "v^2 - u^2", "7"):
+    for text in ("2 * a * s", "a * t^2 / 2", "u * t + a * t^2 / 2", "-m * v + 3 * p / 4", "v^2 - u^2", "7"):
         assert write_polynomial(read_polynomial(text)) == text
     assert letters(read_polynomial("u*t + a*t^2 / 2")) == ["u", "t", "a"]
 

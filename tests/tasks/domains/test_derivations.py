@@ -26,7 +26,7 @@ Numbers = dict[str, Fraction]
 
 def value(text: str, at: Numbers) -> Fraction:
     total = Fraction(0)
-    for sign, factors, divisor in re.findall(r"([+-]?) ?([\w^*]+)(?: / (\d+))?", text):
+    for sign, factors, divisor in re.findall(r"([+-]?) ?([\w^*]+)(?: / (\d+))?", text.replace(" * ", "*")):
         parts = [factor.partition("^") for factor in factors.split("*")]
         term = Fraction(1)
         for base, _, power in parts:
@@ -96,15 +96,15 @@ def test_a_law_is_new_and_its_letters_have_meanings(law: Law) -> None:
 
 
 def test_a_known_derivation() -> None:
-    assert derive(("v = a*t", "s = a*t^2 / 2"), "v^2 = 2*a*s") == [
-        "P1 => v^2 = a^2*t^2",
-        "P2 => 2*a*s = a^2*t^2",
-        "v^2 = a^2*t^2, 2*a*s = a^2*t^2 => v^2 = 2*a*s",
+    assert derive(("v = a * t", "s = a * t^2 / 2"), "v^2 = 2 * a * s") == [
+        "P1 => v^2 = a^2 * t^2",
+        "P2 => 2 * a * s = a^2 * t^2",
+        "v^2 = a^2 * t^2, 2 * a * s = a^2 * t^2 => v^2 = 2 * a * s",
     ]
-    assert derive(("U = R*I", "P = U*I"), "P = R*I^2") == ["P2, P1 => P = R*I^2"]
-    assert derive(("M = F*a", "M = G*b", "G = m*g"), "F*a = m*g*b") == [
-        "P1, P2 => F*a = G*b",
-        "F*a = G*b, P3 => F*a = m*g*b",
+    assert derive(("U = R * I", "P = U * I"), "P = R * I^2") == ["P2, P1 => P = R * I^2"]
+    assert derive(("M = F * a", "M = G * b", "G = m * g"), "F * a = m * g * b") == [
+        "P1, P2 => F * a = G * b",
+        "F * a = G * b, P3 => F * a = m * g * b",
     ]
 
 

@@ -99,4 +99,4 @@ def _term(monomial: Monomial, factor: Fraction) -> tuple[str, str]:
     parts = [str(abs(factor.numerator))] if abs(factor.numerator) != 1 or not monomial else []
     parts += [letter if power == 1 else f"{letter}^{power}" for letter, power in monomial]
     divisor = f" / {factor.denominator}" if factor.denominator > 1 else ""
-    return "-" if factor < 0 else "+", "*".join(parts) + divisor
+    return "-" if factor < 0 else "+", " * ".join(parts) + divisor

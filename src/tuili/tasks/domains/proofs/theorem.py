@@ -16,6 +16,7 @@ PROVEN = "proven"
 """The answer to a claim that holds; any other answer is a counter-example, `n = 4`."""
 MOST_TRIALS = 9
 _NUMBER = re.compile(r"(?<![\^\w])[0-9]+\b")
+_TIGHT = re.compile(r"(?<=[\w)])([*/])(?=[\w(])")
 _NEGATED = {"=": "!=", "!=": "=", ">=": "<", "<=": ">"}
 
 
@@ -64,21 +65,28 @@ class Theorem:
         """The problem of proving it."""
         if not self.premises:
             return _content(self.statement, self.steps, PROVEN)
-        claim = f"{self.statement.left} {self.statement.relation} {self.statement.right}"
-        given = Clauses(tuple(Clause("given", premise) for premise in self.premises), ordered=True)
-        return Content("given", {"claim": claim, "premises": given}, self.steps, PROVEN, claim=claim)
+        claim = _spaced(f"{self.statement.left} {self.statement.relation} {self.statement.right}")
+        given = Clauses(tuple(Clause("given", _spaced(premise)) for premise in self.premises), ordered=True)
+        steps = tuple(map(_spaced, self.steps))
+        return Content("given", {"claim": claim, "premises": given}, steps, PROVEN, claim=claim)
+
+
+def _spaced(text: str) -> str:
+    """The text with spaces around its products and quotients, as a prompt is read."""
+    return _TIGHT.sub(r" \1 ", text)
 
 
 def _content(statement: Statement, steps: Sequence[str], answer: str) -> Content:
     slots = {
         "variables": statement.variables,
-        "relation": f"{statement.left} {statement.relation} {statement.right}",
-        "hypotheses": statement.hypotheses.replace(" and ", ", "),
+        "relation": _spaced(f"{statement.left} {statement.relation} {statement.right}"),
+        "hypotheses": _spaced(statement.hypotheses).replace(" and ", ", "),
         "values": ", ".join(f"{name} = ..." for name in statement.bounds),
     }
     kind = ("integers" if statement.integers else "reals") + ("_if" if statement.hypotheses else "")
-    claim = Clause(kind, statement.formal, slots)
-    return Content("claim", {"claim": claim}, tuple(steps), answer, claim=statement.formal)
+    formal = _spaced(statement.formal)
+    claim = Clause(kind, formal, slots)
+    return Content("claim", {"claim": claim}, tuple(map(_spaced, steps)), answer, claim=formal)
 
 
 def refuted(statement: Statement) -> Content | None:
