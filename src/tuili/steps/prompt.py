@@ -272,7 +272,7 @@ class _Reader:
         No line may choose a value for what is asked.
         """
         self._latest, self._is_next = ((), statements), True
-        self._given.protected |= words(asked).difference(*map(words, statements))
+        self._given.protected |= words(asked).difference(("",), *map(words, statements))
         if self._conditions:
             self._drop(self._conditions)
             self._given.protected.update(*map(words, statements))
