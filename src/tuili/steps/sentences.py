@@ -145,6 +145,8 @@ _CONDITIONS = tuple(
 
 The last one asks by a name alone, `2x + 3 = 11, x = ?`, and is one only with its question mark.
 """
+_ASKED_BY_NAME = _CONDITIONS[-1]
+_ONE_NAME = re.compile(rf"\W*(?:{NAME})[ =?]*")
 _LEADING_ZH = re.compile(
     "(?:已知|给定|所有|我们知道|前提|条件|事实|线索|规则|陈述|方程组?|如下|以下|下列|下面|这些|成立|都|有|的|是|为|和|且)+"
 )
@@ -304,20 +306,22 @@ def _statements(text: str) -> list[str] | None:
 def condition(sentence: str, end: str) -> tuple[list[str], str] | None:
     """The condition of a question, as statements, and what is asked: `If x + y = 5 and x = 2, what is y`.
 
+    Of what is asked by a name alone, as in `x + 3 = 7, y = ?`, nothing is told: a step may define it.
     A condition behind which another statement stands is an implication and gives nothing; nor does one whose truth may
     be what is asked, such as one that says nothing about a name. `end` is the mark at the sentence's end.
     """
     if end == "!":
         return None
     sentence = re.sub(r"[ \t]+", " ", sentence).strip()
-    for pattern in _CONDITIONS if end == "?" else _CONDITIONS[:-1]:
+    for pattern in _CONDITIONS[: None if end == "?" else -1]:
         found = pattern.fullmatch(sentence)
         if found and not any(
             refused(found["asked"]) for refused in (RELATION.search, _ASKS_NO_VALUE.search, takes_back)
         ):
             statements = _statements(found["given"].strip())
             if statements and all(terms.names(parse_statement(statement)) for statement in statements):
-                return statements, sentence.replace(found["given"], " ")
+                asked = sentence.replace(found["given"], " ")
+                return statements, "" if pattern is _ASKED_BY_NAME and _ONE_NAME.fullmatch(asked) else asked
     return None
 
 
