@@ -84,6 +84,44 @@ def test_a_later_turn_about_a_name_makes_an_earlier_statement_stale() -> None:
     assert check("小明 + 1 = 4", context).status == "unsupported"
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "现在是09:06。30分钟后是几点？",
+        "现在是9：06",
+        "时钟显示09:06:30。",
+        "讲座10:55开始，同一天18:34结束。",
+        "火车从上海08:15出发，晚上7:14到达。",
+        "会议从14:30到16:00。",
+        "例如07:05。",
+        "It is 09:06. What time is it in 30 min?",
+    ],
+)
+def test_a_time_of_day_is_no_label(prompt: str) -> None:
+    assert Context.from_prompt(prompt) == Context()
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "前提1:30",
+        "电阻1：10 ohm",
+        "条件是1:30 > x",
+        "条件是1:30 ohm",
+        "前提12:30 > x",
+        "数12：30。",
+        "前提是9:75。",
+        "现在是09:06，前提1：30。",
+        "前提在9:06:30:",
+        "提示1：30。",
+        "行为1：30分钟。",
+        "任务1：30开始",
+    ],
+)
+def test_what_may_be_a_label_with_a_value_is_one(prompt: str) -> None:
+    assert Context.from_prompt(prompt).unread
+
+
 @pytest.mark.parametrize("prompt", ["设x为3。求x+1。", "x等于3，求x+1。", "前提1：x = 3", "已知 x 大于 3"])
 def test_a_letter_with_a_number_is_protected(prompt: str) -> None:
     assert statuses(prompt, "x = 2 + 2 = 4") == ["unsupported"]

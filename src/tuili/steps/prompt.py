@@ -14,7 +14,6 @@ from tuili.steps.language.characters import CJK, plain
 from tuili.steps.language.grammar import FUNCTIONS, KEYWORDS
 from tuili.steps.language.program import assigned_names, parse_program_line
 from tuili.steps.sentences import (
-    LIKE_A_LABEL,
     MARK,
     RELATION,
     TAIL,
@@ -23,6 +22,7 @@ from tuili.steps.sentences import (
     doubted,
     doubts_all,
     doubts_the_last,
+    has_a_label,
     is_lead,
     is_opening,
     joined,
@@ -244,7 +244,7 @@ class _Reader:
     def _read_sentence(self, sentence: str, end: str) -> None:
         """Reads a sentence without labels."""
         self._judge(sentence)
-        labelled = bool(LIKE_A_LABEL.search(sentence))
+        labelled = has_a_label(sentence)
         relation = RELATION.search(sentence)
         if not labelled and not relation:
             return
@@ -301,7 +301,7 @@ class _Reader:
     def protect(self, text: str) -> None:
         """Protects the words of what looks like a statement in a text that gives nothing."""
         for sentence, _ in sentences(text):
-            if RELATION.search(sentence) or LIKE_A_LABEL.search(sentence):
+            if RELATION.search(sentence) or has_a_label(sentence):
                 self._given.protected |= words(sentence)
 
     def result(self) -> Given:

@@ -17,11 +17,18 @@ from tuili.steps.verdict import Unreadable
 
 LABEL = re.compile(r"[A-Z][0-9]{1,3}")
 MARK = re.compile(r"(?<![A-Za-z0-9_])(L[0-9]+|[A-Z][0-9]{1,3})[ \t]*:")
-LIKE_A_LABEL = re.compile(
+_LIKE_A_LABEL = re.compile(
     rf"(?:(?<![A-Za-z0-9_{CJK}])|(?<=[0-9])[A-Za-z_]*[{CJK}])"
     rf"""[A-Za-z_{CJK}]+[-.]?[0-9][A-Za-z0-9_]*[])}}*_."'`]*[ \t]*:"""
 )
 """A word with a number and a colon, looked for from the word's start only, as a long one takes long from each place."""
+_TIME = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"
+_TIME_OF_DAY = re.compile(
+    "(?:(?<=[是在从到至午晨晚早夜])|(?<=[晚早]上)|(?<=显示)|(?<=例如)|(?<=大约)|(?<=时[间刻]为))"
+    rf"{_TIME}(?=\s*(?:$|\n|[,.;?!)\]】”』」{CJK}]))"
+    rf"|(?<=[{CJK}])(?=[0-9]{{2}}:){_TIME}(?=[起到至开出结发抵离准])"
+)
+"""A time of day behind a word, in places where no label stands: `现在是09:06`, `讲座10:55开始`, but not `前提1:30`."""
 RELATION = re.compile(
     r"[=<>≔≕≝←-⇿∀∃∈∉∋∌∝∧∨∼-⋓⊢-⊯⋐-⋣⟰-⟿⤀-⥿⨀-⫿¬]"
     r"|\\[A-Za-z]|&(?:[lg][te]|ne)\b|\bin [\[{]|\bset \w+ to -?[0-9]"
@@ -203,6 +210,11 @@ def shared(some: Iterable[str], others: Iterable[str]) -> frozenset[str]:
     whole = frozenset(some)
     unspaced = "\n".join(word for word in whole if not word.isascii())
     return frozenset(name for name in others if name in whole or (not name.isascii() and name in unspaced))
+
+
+def has_a_label(text: str) -> bool:
+    """Whether a text has what looks like a label, in another form perhaps: `Premise1: A`, `前提1:x = 3`."""
+    return bool(_LIKE_A_LABEL.search(_TIME_OF_DAY.sub(" ", text)))
 
 
 def doubted(text: str) -> frozenset[str]:
