@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tuili.tasks import Clause, Clauses, Content, Language, Wording
-from tuili.tasks.wordings.filters import TEXT_FILTERS
+from tuili.tasks.wordings.filters import TEXT_FILTERS, sentence
 from tuili.tasks.wordings.forms import forms_of
 from tuili.tasks.wordings.render import render
 
@@ -56,3 +56,16 @@ def test_a_filter_of_lists(tmp_path: Path, form: str, prompt: str, step: str) ->
     worded = render(CONTENT, only, Language.EN, random.Random(0))
     assert (worded.prompt, worded.steps) == (prompt, (step,))
     assert worded.facts == ({"P1": "A <-> B", "P2": "A"} if "P1" in prompt else {})
+
+
+@pytest.mark.parametrize(
+    ("language", "clause", "text"),
+    [
+        (Language.EN, "x is here", "X is here."),
+        (Language.EN, "what is x?", "What is x?"),
+        (Language.ZH, "n的一半是4", "n的一半是4。"),
+        (Language.ZH, "小明说：“我是骗子。”", "小明说：“我是骗子。”"),
+    ],
+)
+def test_a_sentence_has_its_end_once_and_a_capital_in_english(language: Language, clause: str, text: str) -> None:
+    assert sentence(clause, language) == text

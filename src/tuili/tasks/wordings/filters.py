@@ -87,10 +87,10 @@ TEXT_FILTERS: dict[str, TextFilter] = {
 
 
 def sentence(text: str, language: Language) -> str:
-    """A clause as a sentence of its own: with a capital and its end, unless it has one."""
-    if text.endswith((".", "?", "!", "。", "？", "！")):
-        return _capital(text, language)
-    return _capital(text, language) + ("。" if language is Language.ZH else ".")
+    """A clause as a sentence of its own: with its end, unless it has one, and with a capital in English."""
+    if language is Language.ZH:
+        return text if text.endswith(("。", "？", "！", "。”", "？”", "！”")) else text + "。"
+    return _capital(text, language) + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def _sentences(texts: Sequence[str], language: Language) -> str:
