@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from tuili.steps.headings import is_lead
 from tuili.steps.language.characters import CJK, plain
 from tuili.steps.language.grammar import FUNCTIONS, KEYWORDS
 from tuili.steps.language.program import assigned_names, parse_program_line
@@ -23,7 +24,6 @@ from tuili.steps.sentences import (
     doubts_all,
     doubts_the_last,
     has_a_label,
-    is_lead,
     is_opening,
     joined,
     labelled_statement,

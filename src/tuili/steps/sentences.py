@@ -111,10 +111,9 @@ _CHOICE = re.compile(
 )
 _OPENING = re.compile(r":$|(?:^|\n)\W*(?:prove|show|refute|disprove|conclusions?|options|choices)(?: that)?\s*$", re.I)
 _GIVING = frozenset({"given", "let", "solve", "take", "use", "using"})
-_LEADING = _GIVING | {"also", "and", "assumptions", "axioms", "clues", "consider", "data", "equation", "equations"}
-_LEADING |= {"fact", "facts", "following", "from", "here", "hold", "known", "know", "now", "of", "premise", "premises"}
-_LEADING |= {"rule", "rules", "some", "statements", "system", "that", "the", "these", "we", "where", "with"}
-_LEADING_PHRASE = re.compile(r"\b(?:you|we|here|these) (?:are|have)\b", re.IGNORECASE)
+LEADING = _GIVING | {"also", "and", "assumptions", "axioms", "clues", "consider", "data", "equation", "equations"}
+LEADING |= {"fact", "facts", "following", "from", "here", "hold", "known", "know", "now", "of", "premise", "premises"}
+LEADING |= {"rule", "rules", "some", "statements", "system", "that", "the", "these", "we", "where", "with"}
 _ASKING = r"(?:what|how (?:much|many)|find|compute|calculate|evaluate|determine|work out|solve for)\b"
 _ASKING_ZH = (
     "(?:(?:则|那么)? ?(?:请|求|问|计算|解)[^=<>]*"
@@ -154,15 +153,11 @@ The last one asks by a name alone, `2x + 3 = 11, x = ?`, and is one only with it
 """
 _ASKED_BY_NAME = _CONDITIONS[-1]
 _ONE_NAME = re.compile(rf"\W*(?:{NAME})[ =?]*")
-_LEADING_ZH = re.compile(
-    "(?:已知|给定|所有|我们知道|前提|条件|事实|线索|规则|陈述|方程组?|如下|以下|下列|下面|这些|成立|都|有|的|是|为|和|且)+"
-)
 _UNSURE_MINUS = re.compile(
-    rf"-\s|(?i:{'|'.join(sorted(_LEADING))})\s*-(?!>)|[A-Za-z_]{{2,}}\s+-(?=[A-Za-z0-9(])"
+    rf"-\s|(?i:{'|'.join(sorted(LEADING))})\s*-(?!>)|[A-Za-z_]{{2,}}\s+-(?=[A-Za-z0-9(])"
     rf"|[{CJK}][{CJK}0-9_]+\s*-(?=[A-Za-z0-9(])"
 )
 """What makes a minus unsure: a dash of a list, or a negative number behind a word: `- 3x = 6`, `Given -3x = 6`."""
-_PUNCTUATION = frozenset(",:-*•–—·")
 _NAME = f"(?:{NAME})"
 _FOR = re.compile(rf" for {_NAME}(?:(?: ?,| and) {_NAME})*\s*$")
 _SOLVE_FOR = re.compile(rf"\s*solve for {_NAME} ?:", re.IGNORECASE)
@@ -224,6 +219,11 @@ def doubted(text: str) -> frozenset[str]:
     return labels if is_doubt else frozenset()
 
 
+def may_doubt(text: str) -> bool:
+    """Whether a text has a word that may call something into doubt: `false`, `unless`, `whether`."""
+    return bool(_DOUBT.search(text) or _ASKS_NO_VALUE.search(text))
+
+
 def doubts_all(text: str) -> bool:
     """Whether a sentence calls all statements into doubt: `Exactly one of these is true`."""
     return bool(
@@ -257,12 +257,6 @@ def is_opening(text: str) -> bool:
     return bool(_OPENING.search(text))
 
 
-def is_lead(text: str) -> bool:
-    """Whether the words before a label say no more than that something is given."""
-    pieces = re.findall(r"\w+|[^\w\s]", _LEADING_PHRASE.sub("", text))
-    return all(piece.lower() in _LEADING or piece in _PUNCTUATION or _LEADING_ZH.fullmatch(piece) for piece in pieces)
-
-
 def without_separator(text: str) -> str:
     """A text without the commas, semicolons and `and` at its end."""
     while True:
@@ -293,7 +287,7 @@ def unlabelled_statements(sentence: str, end: str) -> list[str] | None:
     solve = _SOLVE_FOR.match(sentence)
     start, giving = (solve.end(), {"solve"}) if solve else (0, set[str]())
     for word in re.compile(r"\w+|[^\w\s]").finditer(sentence, start):
-        if word[0].lower() not in _LEADING and word[0] not in ",:":
+        if word[0].lower() not in LEADING and word[0] not in ",:":
             break
         start = word.end()
         giving |= {word[0].lower()} & _GIVING

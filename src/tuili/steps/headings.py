@@ -1,0 +1,56 @@
+"""Whether the words before a label only say that something is given: `Premises:`, `Here is what we know about Ann:`.
+
+What a whole sentence says is left to `sentences`, which words stand before a label to `prompt`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tuili.steps.sentences import LEADING, may_doubt
+
+MAX_HEADING = 200
+"""Characters of a heading with a topic."""
+
+_PUNCTUATION = frozenset(",:-*•–—·")
+_LEADING_PHRASE = re.compile(
+    r"\b(?:(?:(?:here|this) is |here's )?(?:what|all|everything)(?: that)? "
+    r"(?:is (?:known|given)|(?:we|you) know)(?: so far)?"
+    r"|(?:is|are) (?:known|given)|(?:you|we|here|these) (?:are|have))\b",
+    re.IGNORECASE,
+)
+_LEADING_ZH = re.compile(
+    "(?:已知|给定|所有|我们知道|前提|条件|事实|线索|规则|陈述|方程组?|如下|以下|下列|下面|这些|成立|都|有|的|是|为|和|且)+"
+)
+_ABOUT = re.compile(r"\s*(?P<lead>[^:]*?[A-Za-z])\s+(?i:about|concerning|regarding) (?P<topic>[^:]+?) ?:[\s*•–—·-]*")
+_NAMES = r"[A-Z][A-Za-z'’-]*(?:, (?:and )?[A-Z][A-Za-z'’-]*)*"
+_TOPIC = re.compile(rf"(?:{_NAMES}|[a-z][a-z'’-]*)(?: (?:{_NAMES}|[a-z][a-z'’-]*))*")
+_NO_TOPIC = re.compile(
+    r"\b(?:i|you|he|she|it|they|we|who|whom|whose|which|that|what|where|when|while|why|how|if|until|till|"
+    r"and/or|or|nor|but|yet|not?|none|never|although|though|because|since|as|per|than|so|then|by|to|from|according|"
+    r"would|should|could|must|can|will|shall|is|are|was|were|be|been|being|has|have|had|do|does|did|"
+    r"sa(?:y|ys|id|ying)|t(?:ell|ells|old|elling)|shown?|shows?|proven?|proved|goals?|conclusions?|conjectur\w*|theor\w*|"
+    r"claim\w*|alleg\w*|rumou?r\w*|myth\w*|guess\w*|belie[fv]\w*|opinion\w*|suppos\w*|assum\w*|imagin\w*|hypothe\w*|"
+    r"fiction\w*|fake\w*|pretend\w*|li(?:e|es|ar|ars|ed)|cases?|scenarios?|situations?|worlds?|alternativ\w*|options?|"
+    r"statements?|sentences?|propositions?|premises|testimon\w*|words?|stor(?:y|ies)|accounts?|versions?|reports?|"
+    r"dreams?|plans?|wish\w*|hopes?|future|predict\w*|possib\w*|contrary|reverse\w*|unproven|unknown|uncertain\w*|questions?|disput\w*|retract\w*)\b",
+    re.IGNORECASE,
+)
+"""What is no plain topic: what begins a clause, what somebody says, and what may not be so."""
+
+
+def is_lead(text: str) -> bool:
+    """Whether the words before a label say no more than that something is given, about a plain topic perhaps.
+
+    A topic stands in a heading that ends in a colon: `Facts about the people at the party:`.
+    """
+    if len(text) <= MAX_HEADING and (about := _ABOUT.fullmatch(text)):
+        topic = about["topic"]
+        is_plain = _TOPIC.fullmatch(topic) and not _NO_TOPIC.search(topic) and not may_doubt(topic)
+        return bool(is_plain) and _says_given(about["lead"])
+    return _says_given(text)
+
+
+def _says_given(text: str) -> bool:
+    pieces = re.findall(r"\w+|[^\w\s]", _LEADING_PHRASE.sub("", text))
+    return all(piece.lower() in LEADING or piece in _PUNCTUATION or _LEADING_ZH.fullmatch(piece) for piece in pieces)
