@@ -193,6 +193,8 @@ LISTED = {
     ("mixed", "value"): "parallel_resistor",
     ("mixing", "time"): "portion_mass",  # a portion `at` a temperature reads as a leg `at` a speed
     ("mixing", "speed"): "portion_temperature",
+    ("mixing", "mass"): "portion_mass",
+    ("mixing", "temperature"): "portion_temperature",
     ("series", "value"): "resistor",
 }
 """The kind that an entry of a story's list shows, by the scene and the slot."""
