@@ -20,6 +20,7 @@ ORDER = (
     {"values"},
     {"theories"},
     {"sentences"},
+    {"headings"},
     {"prompt"},
     {"context"},
     {"sources"},
