@@ -20,7 +20,7 @@ ORDER = (
     {"values"},
     {"theories"},
     {"sentences"},
-    {"headings"},
+    {"bare_logic", "headings"},
     {"prompt"},
     {"context"},
     {"sources"},

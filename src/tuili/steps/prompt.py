@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from tuili.steps.bare_logic import bare_question
 from tuili.steps.headings import is_lead
 from tuili.steps.language.characters import CJK, plain
 from tuili.steps.language.grammar import FUNCTIONS, KEYWORDS
@@ -136,9 +137,13 @@ class _Reader:
         self._assigned |= assigned
 
     def _read(self, text: str) -> None:
-        read = joined(plain(text[:MAX_PROMPT_CHARACTERS]))
+        written = plain(text[:MAX_PROMPT_CHARACTERS])
+        read = joined(written)
         if len(text) > MAX_PROMPT_CHARACTERS:  # what the last line would have been is not known
             self._is_cut, read = True, read.rpartition("\n")[0]
+        if read == written and (found := bare_question(read)):
+            statements, read = found
+            self._take_condition(statements, "")
         prose = ""
         lines = [(line, list(MARK.finditer(line))) for line in read.split("\n")]
         for (line, marks), (_, next_marks) in zip(lines, [*lines[1:], ("", [])], strict=True):

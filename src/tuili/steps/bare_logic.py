@@ -1,0 +1,78 @@
+"""Prompts of bare logic, `A -> B, A. B?`: formulas, and behind them the one that is asked.
+
+They are read as such only where a turn begins with them and has nothing else about their names: no word may doubt them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tuili.steps.language import terms
+from tuili.steps.language.parser import parse_statement
+from tuili.steps.language.printer import render_term
+from tuili.steps.language.terms import Term
+from tuili.steps.sentences import LABEL, shared, words
+from tuili.steps.verdict import Unreadable
+
+_QUESTION = re.compile(
+    r"(?P<stated>[^?]{1,2000})(?:\.[ \t]|(?<![,;\s])[ \t]*\n)\s*(?P<asked>[^?.;,\n]{1,200})\?(?P<rest>(?:\s.*)?)", re.S
+)
+_SEPARATOR = re.compile(r"[.;](?=\s|$)|,\s*(?:and\b)?|\n")
+_ASKED = re.compile(
+    r"(?:(?:so|then) )?(?:(?:is|does|must) )?(?P<formula>.+?)"
+    r"(?: (?:true|true or false|be true|hold|follow)|(?:是否成立|成立吗|为真吗|吗))?\s*",
+    re.IGNORECASE,
+)
+_IMPLICATIONS = ("->", "<->")
+
+
+def bare_question(text: str) -> tuple[list[str], str] | None:
+    """The formulas with which a text begins, and what stands behind the question about them; None if there is none.
+
+    A name or its negation alone is a statement only if another formula has the name, too: `Hello.` is none. The asked
+    formula is made of the same names, and is not itself stated or denied.
+    """
+    found = _QUESTION.fullmatch(text)
+    asked = found and _ASKED.fullmatch(found["asked"])
+    if not found or not asked:
+        return None
+    pieces = filter(None, map(str.strip, _SEPARATOR.split(found["stated"])))
+    try:
+        stated, question = list(map(_formula, pieces)), _formula(asked["formula"])
+    except Unreadable:
+        return None
+    inner = [term for term in map(_atom, stated) if isinstance(term, terms.Binary)]
+    if not any(term.op in _IMPLICATIONS for term in inner):
+        return None
+    names = frozenset().union(*map(terms.names, inner))
+    if any(not terms.names(term) <= names for term in (*stated, question)):
+        return None
+    if _atom(question) in map(_atom, stated) or shared(words(found["rest"]), names):
+        return None
+    return list(map(render_term, stated)), found["rest"]
+
+
+def _formula(text: str) -> Term:
+    """A formula of names alone. Raises `Unreadable` for anything else."""
+    term = parse_statement(text)
+    if not _is_formula(term):
+        raise Unreadable("no formula of names alone")
+    return term
+
+
+def _is_formula(term: Term) -> bool:
+    match term:
+        case terms.Name(name):
+            return not LABEL.fullmatch(name)
+        case terms.Unary("not", operand):
+            return _is_formula(operand)
+        case terms.Binary("and" | "or" | "xor" | "->" | "<->", left, right):
+            return _is_formula(left) and _is_formula(right)
+    return False
+
+
+def _atom(term: Term) -> Term:
+    """A formula without the negations before it."""
+    while isinstance(term, terms.Unary):
+        term = term.operand
+    return term
