@@ -67,7 +67,9 @@ def situation(
 
 def _fact(quantity: Quantity, words: Mapping[str, str]) -> Clause:
     named = Clause(quantity.kind, quantity.symbol, {**words, **quantity.of})
-    return Clause("fact", f"{quantity.symbol} = {quantity.value}", {"quantity": named, "value": quantity.value})
+    is_point = quantity.value.startswith("(")  # of which the step language has none
+    formal = "" if is_point else f"{quantity.symbol} = {quantity.value}"
+    return Clause("fact", formal, {"quantity": named, "value": quantity.value})
 
 
 def part(kind: str, **slots: str) -> Clause:

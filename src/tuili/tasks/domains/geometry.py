@@ -87,9 +87,9 @@ def _frame(rng: random.Random) -> Content:
     outer_a, outer_b = a + 2 * width, b + 2 * width
     ring = outer_a * outer_b - a * b
     steps = [
-        f"w = 2 * {width} m = {2 * width} m",
-        f"a = {a} m + {2 * width} m = {outer_a} m",
-        f"b = {b} m + {2 * width} m = {outer_b} m",
+        f"p = 2 * {width} m = {2 * width} m",
+        f"q = {a} m + {2 * width} m = {outer_a} m",
+        f"r = {b} m + {2 * width} m = {outer_b} m",
         *area("x", outer_a, outer_b, "m"),
         *area("y", a, b, "m"),
         f"A = {outer_a * outer_b} m^2 - {a * b} m^2 = {ring} m^2",
@@ -106,7 +106,7 @@ def _house(rng: random.Random) -> Content:
     steps = [
         *area("x", a, b, "m"),
         *exact_division(2 * half, 2),
-        f"h = {2 * half} m / 2 = {half} m",
+        f"p = {2 * half} m / 2 = {half} m",
         *area("y", a, half, "m"),
         f"A = {a * b} m^2 + {a * half} m^2 = {wall} m^2",
         *grid_multiplication(wall, price),
@@ -227,7 +227,7 @@ def _shoelace(rng: random.Random) -> Content:
     steps += [f"{c * f} - {e * d} = {second}", f"{first} + {second} = {first + second}"]
     steps.append(f"{first + second} / 2 = {(first + second) // 2}")
     corners = [f"({x}, {y})" for x, y in ((0, 0), (a, b), (c, d), (e, f))]
-    given, wanted, answer = numbered("corner", "P", corners), Quantity("area", "A"), str((first + second) // 2)
+    given, wanted, answer = numbered("corner", "C", corners), Quantity("area", "A"), str((first + second) // 2)
     words, parts = {"thing": "polygon"}, told(given)
     return situation("figure", "corners", given, wanted, steps, answer, words=words, parts=parts, ordered=True)
 

@@ -107,6 +107,9 @@ class _Renderer:
         own = {id(item): f"{letter}{number}" for number, item in enumerate(clauses.items, start=1)}
         lines = []
         for number, item in enumerate(items, start=1):
+            if how == GLOSSED and not item.formal:
+                lines.append(sentence(self._clause(item, style), self._language))
+                continue
             label = f"{letter}{number}"
             self._labels[own[id(item)]] = label
             given[label] = self._translate(item.formal)
