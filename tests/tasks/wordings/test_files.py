@@ -79,11 +79,11 @@ def test_a_form_stands_in_one_file(tmp_path: Path) -> None:
         read(tmp_path, "language: en\nforms:\n  first: other\n", "x.unseen.yaml")
 
 
-def test_blind_forms_are_unseen_ones(tmp_path: Path) -> None:
+def test_independent_forms_are_unseen_ones(tmp_path: Path) -> None:
     read(tmp_path, RIGHT)
     read(tmp_path, "language: en\nforms:\n  other: '{atom}?'\n", "x.unseen.yaml")
     forms_of.cache_clear()
-    read(tmp_path, "language: en\nforms:\n  third: '{facts:plain|lines}?'\n", "x.blind.yaml")
+    read(tmp_path, "language: en\nforms:\n  third: '{facts:plain|lines}?'\n", "x.independent.yaml")
     found = {wording: [form.id for form in forms_of("x", Language.EN, wording, tmp_path)] for wording in Wording}
     assert found == {
         Wording.FIRST: [],
@@ -92,8 +92,10 @@ def test_blind_forms_are_unseen_ones(tmp_path: Path) -> None:
         Wording.ALL: ["first", "other", "third"],
     }
     forms_of.cache_clear()
-    with pytest.raises(InputError, match=r"x\.blind\.yaml:3: the form 'other' stands already at .*x\.unseen\.yaml:3"):
-        read(tmp_path, "language: en\nforms:\n  other: '{atom}!'\n", "x.blind.yaml")
+    with pytest.raises(
+        InputError, match=r"x\.independent\.yaml:3: the form 'other' stands already at .*unseen\.yaml:3"
+    ):
+        read(tmp_path, "language: en\nforms:\n  other: '{atom}!'\n", "x.independent.yaml")
 
 
 @pytest.mark.parametrize(

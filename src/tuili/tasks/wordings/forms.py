@@ -1,8 +1,8 @@
-"""Files of forms: `forms/LANGUAGE/DOMAIN.yaml` (seen), `DOMAIN.first.yaml`, `DOMAIN.unseen.yaml`, `DOMAIN.blind.yaml`.
+"""Files of forms in `forms/LANGUAGE`: `DOMAIN.yaml` (seen), and with the same name `.first`, `.unseen`, `.independent`.
 
-The blind ones are unseen too, and were written by someone who had read none of the others. Files are read when needed.
-All values are texts (`yes` and `1:30` too). A wrong file is refused in one line with its place. Filling a form is left
-to `render`, the language of its text to `template`.
+The independent ones are unseen too, and were first written by someone who had read none of the others. Files are read
+when needed. All values are texts (`yes` and `1:30` too). A wrong file is refused in one line with its place. Filling a
+form is left to `render`, the language of its text to `template`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _MAIN = ""
 _SUFFIXES: Mapping[Wording, tuple[str, ...]] = {
     Wording.FIRST: (".first",),
     Wording.SEEN: (".first", _MAIN),
-    Wording.UNSEEN: (".unseen", ".blind"),
-    Wording.ALL: (".first", _MAIN, ".unseen", ".blind"),
+    Wording.UNSEEN: (".unseen", ".independent"),
+    Wording.ALL: (".first", _MAIN, ".unseen", ".independent"),
 }
 """What stands behind the domain in the names of a wording's files. The phrases of the main one serve the others too."""
 MERGE = "<<"
