@@ -92,10 +92,39 @@ def test_written_work_and_constants_are_traced(prompt: str, lines: tuple[str, ..
         ("What is 12 + 7?", "x > 9 => x > 8"),
         ("Is n^2 + 7 odd for all n?", "for all integers n: n^2 - 9 = (n - 3)*(n + 3)"),
         ("What is 12 + 7?", "Then there are 14 left."),
+        ("What is 48 + 27?", "48 = 48 + 17 - 17"),
+        ("What is 48 + 27?", "48 + 27 = 17 + 75 - 17"),
+        ("What is 48 + 27?", "48 = 48 + 17 - 13 - 4"),
+        ("What is 48 + 27?", "48 = 2 * (24 + 17 - 17)"),
+        ("What is 48 + 27?", "48 = 48 * 17 / 17"),
+        ("What is 48 + 27?", "48 = 48 + 0 * 17"),
+        ("Ann walks 48 m.", "48 m = 48 m + 17 m - 17 m"),
+        ("P1: 2x + 3 = 11. Find x.", "2x + 3 = 2x + 3 + 17 - 17"),
+        ("Is n^2 even for even n?", "for all integers n: n^2 = n^2 + 17 - 17"),
     ],
 )
 def test_other_numbers_are_found(prompt: str, line: str) -> None:
     assert traced(prompt, line) == [False]
+
+
+def test_a_number_that_cancels_itself_is_not_traced_later_either() -> None:
+    assert traced("What is 48 + 27?", "48 = 48 + 17 - 17", "17 + 27 = 44", "48 + 27 = 75") == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "line"),
+    [
+        ("Factor 60.", "60 = 2 * 2 * 3 * 5"),
+        ("Divide 437 by 5.", "437 = 5 * 87 + 2"),
+        ("What is 48 + 17?", "48 = 48 + 17 - 17"),
+        ("What is 48 - 48?", "48 - 48 = 0"),
+        ("What is 48 + 27?", "48 + 27 = 50 + 25 = 75"),
+        ("What is 5/6 + 3?", "5/6 = 25/30"),
+        ("Expand (3*m - 2)*(3*m + 2).", "for all m: (3*m - 2)*(3*m + 2) = 9*m^2 + 6*m - 6*m - 4 = 9*m^2 - 4"),
+    ],
+)
+def test_a_new_number_that_its_side_depends_on_is_traced(prompt: str, line: str) -> None:
+    assert traced(prompt, line) == [True]
 
 
 def test_facts_and_programs_give_their_numbers_with_their_labels() -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from tuili.steps.language import terms
 from tuili.steps.language.terms import Term
+from tuili.steps.sources.cancelling import cancelled
+from tuili.steps.sources.numbers import Key
 from tuili.steps.sources.origins import NumberSource, Origin
 from tuili.steps.sources.places import Place
 
@@ -30,6 +32,12 @@ class Side:
     def is_literal(self) -> bool:
         """Whether the side writes out one value."""
         return is_literal(self.term)
+
+    @property
+    def cancelled(self) -> frozenset[Key]:
+        """The numbers from nowhere that cancel themselves, so that no other side says which they are."""
+        new = frozenset(place.numeral.key for place, source in self.sources if source is None)
+        return frozenset() if self.is_literal else cancelled(self.term, new)
 
     @property
     def _is_known(self) -> bool:

@@ -164,7 +164,11 @@ class NumberTracer:
         source_side = strong or next((side for side in sides if side.is_weak_source), None)
         for side in sides:
             is_given = source_side not in (None, side) and (strong is not None or side.is_literal)
+            lost = side.cancelled if is_given else frozenset[Key]()
             for place, source in side.sources:
+                if source is None and place.numeral.key in lost:
+                    yield NumberSource(place.numeral.text, Origin.NOWHERE)
+                    continue
                 is_new = source is None or source.by in LASTING or (is_given and side.is_literal)
                 if lasts and is_new and (source or is_given):
                     self._learn([place.numeral], (Origin.STEP, self._count))
