@@ -153,6 +153,8 @@ RELATIONS: Mapping[str, Callable[[Fraction, Mapping[str, Fraction]], Fraction]] 
     "half_of": lambda base, _: base / 2,
 }
 """What clauses say, by their kinds, whatever their words."""
+INVERSES = {"more": "fewer", "fewer": "more"}
+"""A sentence such as `If Ann had 3 more, she would have as many as Bob` may be read in both ways."""
 
 
 def amounts(slots: Mapping[str, ReadSlot]) -> dict[str, Fraction]:
@@ -181,6 +183,9 @@ def related(story: Sequence[ReadClause]) -> dict[ReadSlot, Fraction]:
             known[str(clause.slots["name"])] = numbers_.get("count", numbers_.get("age", Fraction()))
         elif str(clause.slots["whom"]) in known:
             known[str(clause.slots["name"])] = RELATIONS[clause.kind](known[str(clause.slots["whom"])], numbers_)
+        elif clause.kind in INVERSES and str(clause.slots["name"]) in known:
+            inverse = RELATIONS[INVERSES[clause.kind]]
+            known[str(clause.slots["whom"])] = inverse(known[str(clause.slots["name"])], numbers_)
         else:
             waiting.append(clause)
     return known

@@ -15,7 +15,7 @@ from tuili.tasks.wordings.template import Alternatives, SlotPart, Template
 SPLITS = {
     "anded": r" and |和",
     "bulleted": r"\n?- ",
-    "commas": r", (?![^()]*\))|，",
+    "commas": r", (?![^()]*\))|，|(?<=.)(?=（[^（）每]+）)",
     "conjoined": r", (?![^()]*\))| and |、|和",
     GLOSSED: r" [A-Z]\d+: [^\n]+\n?",
     INLINE: r"(?:, )?[A-Z]\d+: ",

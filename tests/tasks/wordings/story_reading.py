@@ -141,15 +141,20 @@ def _spans(separator: str, text: str) -> list[tuple[int, int]]:
 def _entries(
     reading: _Reading, text: str, spans: list[tuple[int, int]], part: SlotPart, style: str
 ) -> list[ReadClause | str] | None:
-    """The entries of a list, as clauses where they are some; a separator may stand within a phrase of the style."""
-    if not spans:
-        return []
-    for count in range(1, min(3, len(spans)) + 1):
-        piece = text[spans[0][0] : spans[count - 1][1]]
-        clause = _clause(reading, piece, style) or (None if part.style else piece)
-        if clause and (rest := _entries(reading, text, spans[count:], part, style)) is not None:
-            return [clause, *rest]
-    return None
+    """The entries of a list, as clauses where they are some; a separator may stand within a phrase of the style.
+
+    Read from the end, so that each piece is read once.
+    """
+    entries: list[list[ReadClause | str] | None] = [*[None] * len(spans), []]
+    for first in reversed(range(len(spans))):
+        for end in range(first + 1, min(first + 3, len(spans)) + 1):
+            if (rest := entries[end]) is None:
+                continue
+            piece = text[spans[first][0] : spans[end - 1][1]]
+            if clause := _clause(reading, piece, style) or (None if part.style else piece):
+                entries[first] = [clause, *rest]
+                break
+    return entries[0]
 
 
 def _clause(reading: _Reading, text: str, style: str) -> ReadClause | None:

@@ -103,10 +103,15 @@ def _conjoined(texts: Sequence[str], language: Language) -> str:
     return last.join([*([comma.join(texts[:-1])] if len(texts) > 1 else []), texts[-1]])
 
 
+def _with_commas(texts: Sequence[str], language: Language) -> str:
+    """`A, B`, `A，B`; no comma before Chinese brackets."""
+    return "，".join(texts).replace("，（", "（") if language is Language.ZH else ", ".join(texts)
+
+
 LIST_FILTERS: dict[str, ListFilter] = {
     "anded": lambda texts, language: ("和" if language is Language.ZH else " and ").join(texts),
     "bulleted": lambda texts, language: "\n".join(f"- {sentence(text, language)}" for text in texts),
-    "commas": lambda texts, language: ("，" if language is Language.ZH else ", ").join(texts),
+    "commas": _with_commas,
     "conjoined": _conjoined,
     "lines": lambda texts, _: "\n".join(texts),
     "numbered": lambda texts, language: "\n".join(
