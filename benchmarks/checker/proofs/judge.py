@@ -159,7 +159,7 @@ def _is_equal(left: str, right: str) -> bool:
 
 
 def _follows(premises: Sequence[str], said: Chain) -> bool:
-    """Whether each equation of a chain lies in the ideal of the premises, by a Gröbner basis."""
+    """Whether both sides of each link of a chain are equal by the ideal of the premises: a Gröbner basis says so."""
     polynomials = []
     for premise in premises:
         stated = chain(premise)
@@ -175,7 +175,7 @@ def _follows(premises: Sequence[str], said: Chain) -> bool:
         return False
     for left, relation, right in zip(said.parts, said.relations, said.parts[1:], strict=False):
         sides = _symbolic(left), _symbolic(right)
-        if relation != "=" or None in sides:
+        if relation not in ("=", "<=", ">=") or None in sides:
             return False
         if basis.reduce(sympy.expand(sides[0] - sides[1]))[1] != 0:
             return False

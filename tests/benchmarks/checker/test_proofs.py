@@ -30,6 +30,7 @@ def test_formulas_have_values_of_their_own() -> None:
         (SUM, [BASE, STEP, SUM], {}),
         (PAIR, [EVEN, ODD, PAIR], {}),
         ("a^2 + b^2 = c^2", ["P1, P2 => a^2 + b^2 = c^2"], AREAS),
+        ("a^2 + b^2 = c^2", ["P1, P2 => a^2 + b^2 >= c^2", "P1, P2 => a^2 + b^2 = c^2"], AREAS),
         ("for all integers n: n^2 >= 2*n", ["n = 1: n^2 = 1 < 2 = 2*n"], {}),
     ],
 )
@@ -46,6 +47,7 @@ def test_the_judge_has_nothing_against_a_proof(claim: str, steps: list[str], giv
         (PAIR, [EVEN, EVEN, PAIR], {}, "not shown"),
         (PAIR, [EVEN, ODD], {}, "the last line"),
         ("a^2 + b^2 = c^2", ["P1 => a^2 + b^2 = c^2"], {"P1": AREAS["P1"]}, "not true"),
+        ("a^2 + b^2 = c^2", ["P1, P2 => a^2 + b^2 > c^2", "P1, P2 => a^2 + b^2 = c^2"], AREAS, "not true"),
         ("a^2 + b^2 = c^2", ["a^2 + b^2 = c^2 => a^2 + b^2 = c^2"], {}, "not given"),
         ("for all integers n: n^2 >= 2*n", ["n = 2: n^2 = 4 = 2*n"], {}, "no counter-example"),
         ("for all a, b: a^2 + b^2 >= 2*a*b", ["for all a, b: a^2 + b^2 >= 2*a*b"], {}, "not shown"),
