@@ -23,6 +23,8 @@ BATCH = 500
 """Drawn cases that share a process of CPython."""
 INPUTS = 8
 """Hidden inputs of a drawn specification."""
+MOST_CHARACTERS = 2500
+"""Of a drawn program, so that it stays within the bounds of those that are read."""
 Calls: TypeAlias = list[tuple[str, list[programs.Value]]]
 Interpreter: TypeAlias = Callable[
     [programs.Program, Sequence[programs.Value], programs.Bounds, str], programs.Value | programs.Fault
@@ -58,13 +60,21 @@ def draw(rng: random.Random, number: int) -> Drawn:
         inputs = (*(case.arguments for case in wanted.examples), *wanted.hidden)
         program, function, reference = problem.answer, wanted.function, problem.answer
     else:
-        writer = ProgramWriter(rng)
-        program = reference = writer.program()
+        writer, reference = _written(rng)
+        program = reference
         function = programs.parse_program(reference).functions[-1].name
         inputs = tuple(draw_arguments(rng, writer.parameters) for _ in range(INPUTS))
     for _ in range(rng.randint(0, 2)):
         program = changed(rng, program)
     return Drawn(program, function, reference, inputs[: 2 * INPUTS])
+
+
+def _written(rng: random.Random) -> tuple[ProgramWriter, str]:
+    """A drawn program that is not too long to be read, and who wrote it."""
+    while True:
+        writer = ProgramWriter(rng)
+        if len(text := writer.program()) <= MOST_CHARACTERS:
+            return writer, text
 
 
 def compare(count: int, seed: int, interpret: Interpreter = programs.run) -> Comparison:
