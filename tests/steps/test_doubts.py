@@ -94,6 +94,11 @@ def test_a_label_that_is_given_anew_takes_an_earlier_statement_back() -> None:
     assert [check(line, context).status for line in ("x = 3", "x = 1 + 2 = 3", "x + 1 = 4")] == ["unsupported"] * 3
 
 
+@pytest.mark.parametrize("statement", ["A; or B -> C", "A <-> B; or C", "A -> B\nor C -> D"])
+def test_alternatives_beside_an_arrow_are_not_read(statement: str) -> None:
+    assert Context.from_prompt(f"P1: {statement}").facts == {}
+
+
 @pytest.mark.parametrize("joint", ["; or ", "\nor "])
 def test_alternatives_on_two_lines_are_one_statement(joint: str) -> None:
     context = Context.from_prompt(f"Let x = 3{joint}x = 4.")

@@ -46,6 +46,7 @@ TAIL = re.compile(
 _END = re.compile(rf"[.;?](?=\s|$)|!(?=\s*$|\s+[A-Za-z{CJK}])")
 _GOES_ON = re.compile(r"(?:[ \t,]*\n|;)\s*(?=(?:(?i:or|nor|unless|else|otherwise)|if|iff|but)\b|\?)")
 _TO_GO_ON = re.compile(r"(?<=\b(?i:or))[ \t]*\n\s*")
+_ARROW_LATER = re.compile(r"(?i:or|nor)\b[^\n;]*->")
 _WORD = re.compile(NAME)
 _TRUE_OR_FALSE = re.compile(r"\b(?:true(?:,| or|/) ?(?:or )?false|us(?:e|ing) only)\b", re.IGNORECASE)
 _LABELS = re.compile(rf"(?<![A-Za-z0-9_]){LABEL.pattern}(?![A-Za-z0-9_])")
@@ -164,8 +165,17 @@ _SOLVE_FOR = re.compile(rf"\s*solve for {_NAME} ?:", re.IGNORECASE)
 
 
 def joined(text: str) -> str:
-    """A text in which a sentence does not end before a line or clause that takes it back: `x > 3; or y = 2`."""
-    return _TO_GO_ON.sub(" ", _GOES_ON.sub(" ", text))
+    """A text in which a sentence does not end before a line or clause that takes it back: `x > 3; or y = 2`.
+
+    A comma stays beside an arrow, so that `A; or B -> C` is not read as `(A or B) -> C`.
+    """
+
+    def gap(found: re.Match[str]) -> str:
+        end = found.start()
+        before = text[1 + max(text.rfind("\n", 0, end), text.rfind(";", 0, end)) : end]
+        return ", " if "->" in before or _ARROW_LATER.match(text, found.end()) else " "
+
+    return _TO_GO_ON.sub(" ", _GOES_ON.sub(gap, text))
 
 
 def sentences(text: str) -> Iterator[tuple[str, str]]:

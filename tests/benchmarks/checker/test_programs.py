@@ -32,7 +32,7 @@ def test_an_interpreter_that_is_wrong_is_found() -> None:
         program: programs.Program, arguments: Sequence[programs.Value], bounds: programs.Bounds, function: str
     ) -> programs.Value | programs.Fault:
         value = programs.run(program, arguments, bounds, function)
-        return 8 if value == 7 else value
+        return value + 1 if type(value) is int and value % 7 == 0 else value
 
     assert compare(60, seed=4, interpret=wrong).differences
 
