@@ -44,7 +44,7 @@ TAIL = re.compile(
 """Where a question or a task begins behind what is given: `Let x = 3, what is x + 1?`"""
 
 _END = re.compile(rf"[.;?](?=\s|$)|!(?=\s*$|\s+[A-Za-z{CJK}])")
-_GOES_ON = re.compile(r"(?:[ \t,]*\n|;)\s*(?=(?:(?i:or|nor|unless|else|otherwise)|if|iff|but)\b|\?)")
+_GOES_ON = re.compile(r"(?:(?<![\s,])[ \t,]*\n|;)\s*(?=(?:(?i:or|nor|unless|else|otherwise)|if|iff|but)\b|\?)")
 _TO_GO_ON = re.compile(r"(?<=\b(?i:or))[ \t]*\n\s*")
 _ARROW_LATER = re.compile(r"(?i:or|nor)\b[^\n;]*->")
 _WORD = re.compile(NAME)
@@ -110,7 +110,7 @@ _CHOICE = re.compile(
     rf"{_ASKS_WHICH}",
     re.IGNORECASE | re.DOTALL,
 )
-_OPENING = re.compile(r":$|(?:^|\n)\W*(?:prove|show|refute|disprove|conclusions?|options|choices)(?: that)?\s*$", re.I)
+_OPENING = re.compile(r":$|(?:^|\n)[^\w\n]*(?:prove|show|refute|disprove|conclusions?|options|choices)(?: that)?\s*$", re.I)
 _GIVING = frozenset({"given", "let", "solve", "take", "use", "using"})
 LEADING = _GIVING | {"also", "and", "assumptions", "axioms", "clues", "consider", "data", "equation", "equations"}
 LEADING |= {"fact", "facts", "following", "from", "here", "hold", "known", "know", "now", "of", "premise", "premises"}
