@@ -110,7 +110,9 @@ _CHOICE = re.compile(
     rf"{_ASKS_WHICH}",
     re.IGNORECASE | re.DOTALL,
 )
-_OPENING = re.compile(r":$|(?:^|\n)[^\w\n]*(?:prove|show|refute|disprove|conclusions?|options|choices)(?: that)?\s*$", re.I)
+_OPENING = re.compile(
+    r":$|(?:^|\n)[^\w\n]*(?:prove|show|refute|disprove|conclusions?|options|choices)(?: that)?\s*$", re.IGNORECASE
+)
 _GIVING = frozenset({"given", "let", "solve", "take", "use", "using"})
 LEADING = _GIVING | {"also", "and", "assumptions", "axioms", "clues", "consider", "data", "equation", "equations"}
 LEADING |= {"fact", "facts", "following", "from", "here", "hold", "known", "know", "now", "of", "premise", "premises"}
