@@ -94,9 +94,50 @@ def test_a_label_that_is_given_anew_takes_an_earlier_statement_back() -> None:
     assert [check(line, context).status for line in ("x = 3", "x = 1 + 2 = 3", "x + 1 = 4")] == ["unsupported"] * 3
 
 
-@pytest.mark.parametrize("statement", ["A; or B -> C", "A <-> B; or C", "A -> B\nor C -> D"])
-def test_alternatives_beside_an_arrow_are_not_read(statement: str) -> None:
-    assert Context.from_prompt(f"P1: {statement}").facts == {}
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "A; or B -> C",
+        "A <-> B; or C",
+        "A -> B\nor C -> D",
+        "A\nand B -> C",
+        "x = 3\n+ y",
+        "A, P2: B; or C",
+        "A；或者B。",
+        "A；除非B。",
+        "A；如果B。",
+        "A; provided that B",
+        "A\nas long as B",
+        "A; and/or B",
+        "A\nxor B -> C",
+    ],
+)
+def test_a_statement_that_goes_on_is_not_read_in_part(statement: str) -> None:
+    assert not {"A", "x = 3"} & set(Context.from_prompt(f"P1: {statement}").facts.values())
+
+
+def test_a_formula_on_two_lines_is_one_statement() -> None:
+    assert Context.from_prompt("P1: A\nP3: C\n-> B").facts == {"P1": "A", "P3": "C -> B"}
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "x = 3, right?",
+        "x = 3, unsure?",
+        "x = 3\nTrue?",
+        "Let x = 3, y = 2; or z = 5.",
+        "Suppose x = 3. Determine if Ann lied.",
+        "Suppose x = 3. Find the fallacy.",
+        "Suppose x = 3. Compute x without this assumption.",
+        "设x = 3。请撤回，x是多少？",
+        "设x = 3。如果不是，x是多少？",
+        "Suppose x = 3. What is x? Never mind.",
+        "假设x = 3。求x。上面的假设作废。",
+    ],
+)
+def test_what_is_taken_back_or_asked_for_its_truth_is_not_given(prompt: str) -> None:
+    assert Context.from_prompt(prompt).unlabelled == ()
 
 
 @pytest.mark.parametrize("joint", ["; or ", "\nor "])

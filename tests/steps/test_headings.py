@@ -12,7 +12,7 @@ from tuili.steps import Context, check
     [
         "Here is what we know about the people at the party last night:\n",
         "Hello.\n\nHere's what you know so far about the people at the party last night:\n\n",
-        "This is all that is known about Ann, Bob, and Cid's old house:\n- ",
+        "This is all that is known about Ann, Bob, and Cid:\n- ",
         "Facts about this party: ",
         "The following facts are known about the guests:\n",
         "You are given some rules concerning A and B:\n",
@@ -31,6 +31,8 @@ def test_a_heading_that_says_what_is_known_gives_what_stands_under_it(heading: s
         *("Ann's statements", "Ann if B holds", "Ann according to Bob", "the opposite case", "Ann, which is false"),
         *("Ann or B", "what Ann said", "the conclusions", "things to prove", "the alleged thief", "Ann\nGoals"),
         *("Ann\n\nProve", "Ann. This may be false", "Ann, not all of it certain", "a; b", "x = 3", "Ann unless B"),
+        *("Ann need checking", "Ann sound absurd", "the party seem dubious", "Ann, Bob thinks", "Ann reportedly"),
+        *("Ann overheard in the pub", "nothing", "parking repealed last year", "the falsehoods in the town"),
         *("the claims", "the future", f"the {'very ' * 40} end"),
     ],
 )

@@ -1,6 +1,6 @@
 """Prompts of bare logic, `A -> B, A. B?`: formulas, and behind them the one that is asked.
 
-They are read as such only where a turn begins with them and has nothing else about their names: no word may doubt them.
+They are read as such only where a turn begins with them and ends with the question, or with how to answer it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from tuili.steps.language import terms
 from tuili.steps.language.parser import parse_statement
 from tuili.steps.language.printer import render_term
 from tuili.steps.language.terms import Term
-from tuili.steps.sentences import LABEL, shared, words
+from tuili.steps.sentences import LABEL
 from tuili.steps.verdict import Unreadable
 
 _QUESTION = re.compile(
@@ -23,6 +23,13 @@ _ASKED = re.compile(
     r"(?: (?:true|true or false|be true|hold|follow)|(?:是否成立|成立吗|为真吗|吗))?\s*",
     re.IGNORECASE,
 )
+_VALUE = r"[\"'“‘]?(?:yes|no|true|false|[是否真假对错])[\"'”’]?"
+_INSTRUCTION = re.compile(
+    r"\s*(?:(?:(?:please )?(?:answer|reply|respond)(?: with| only)?|请?(?:只)?(?:回答|答|用)) ?"
+    rf"{_VALUE}(?: ?(?:or|或) ?{_VALUE})?|{_VALUE} ?(?:or|或|/) ?{_VALUE})?(?:回答|作答)?\s*[.?]?\s*",
+    re.IGNORECASE,
+)
+"""All that may stand behind the question: in which words to answer."""
 _IMPLICATIONS = ("->", "<->")
 
 
@@ -47,7 +54,7 @@ def bare_question(text: str) -> tuple[list[str], str] | None:
     names = frozenset().union(*map(terms.names, inner))
     if any(not terms.names(term) <= names for term in (*stated, question)):
         return None
-    if _atom(question) in map(_atom, stated) or shared(words(found["rest"]), names):
+    if _atom(question) in map(_atom, stated) or not _INSTRUCTION.fullmatch(found["rest"]):
         return None
     return list(map(render_term, stated)), found["rest"]
 

@@ -6,7 +6,7 @@ Splitting a prompt into sentences and entries with labels is left to `prompt`, r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tuili.steps.language import terms
 from tuili.steps.language.characters import CJK, NAME
@@ -26,7 +26,7 @@ _TIME = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"
 _TIME_OF_DAY = re.compile(
     "(?:(?<=[是在从到至午晨晚早夜])|(?<=[晚早]上)|(?<=显示)|(?<=例如)|(?<=大约)|(?<=时[间刻]为))"
     rf"{_TIME}(?=\s*(?:$|\n|[,.;?!)\]】”』」{CJK}]))"
-    rf"|(?<=[{CJK}])(?=[0-9]{{2}}:){_TIME}(?=[起到至开出结发抵离准])"
+    rf"|(?<=[{CJK}])(?<!前提|条件|规则|线索|陈述|命题)(?=[0-9]{{2}}:){_TIME}(?=[起到至开出结发抵离准])"
 )
 """A time of day behind a word, in places where no label stands: `现在是09:06`, `讲座10:55开始`, but not `前提1:30`."""
 RELATION = re.compile(
@@ -43,10 +43,19 @@ TAIL = re.compile(
 )
 """Where a question or a task begins behind what is given: `Let x = 3, what is x + 1?`"""
 
+MAX_CONDITION = 2000
+"""Characters of a question with its condition. A longer one gives nothing."""
+MAX_SENTENCE = 4000
+"""Characters of a sentence that is searched for doubts. A longer one counts as one."""
 _END = re.compile(rf"[.;?](?=\s|$)|!(?=\s*$|\s+[A-Za-z{CJK}])")
-_GOES_ON = re.compile(r"(?:(?<![\s,])[ \t,]*\n|;)\s*(?=(?:(?i:or|nor|unless|else|otherwise)|if|iff|but)\b|\?)")
+_GOES_ON = re.compile(
+    r"(?:(?<![\s,])[ \t,]*\n|;)\s*(?=(?:(?i:and/or|xor|or|nor|unless|else|otherwise|alternatively|provided|as long as|"
+    r"only if|until)|if|iff|but|when)\b|\?|或|除非|否则)"
+    r"|(?<![\s,])[ \t]*\n\s*(?=and\b[^\n]*->|implies\b|<?->|=>|[+^/=<>])|;\s*(?=如果|要么|若|前提是|只要|只有)"
+)
+"""Where a statement goes on behind the end of a line or a semicolon: with an operator, or with what takes it back."""
 _TO_GO_ON = re.compile(r"(?<=\b(?i:or))[ \t]*\n\s*")
-_ARROW_LATER = re.compile(r"(?i:or|nor)\b[^\n;]*->")
+_ARROW_LATER = re.compile(r"(?i:or|nor|and)\b[^\n;]*->")
 _WORD = re.compile(NAME)
 _TRUE_OR_FALSE = re.compile(r"\b(?:true(?:,| or|/) ?(?:or )?false|us(?:e|ing) only)\b", re.IGNORECASE)
 _LABELS = re.compile(rf"(?<![A-Za-z0-9_]){LABEL.pattern}(?![A-Za-z0-9_])")
@@ -92,7 +101,11 @@ _DOUBT_OF_ALL_ZH = re.compile(
     "|哪(?:些|[几个一]?[个条句项]?)(?:是|为)?(?:真|假|对|错|正确|错误|成立)"
 )
 _TAKEN_BACK = re.compile(
-    r"\b(?:ignore|disregard|forget) (?:this|that|it)\b|(?:忽略|忘掉|忘记|撤回)(?:上面|前面|之前|以上|刚才|这|那|它)",
+    r"\b(?:ignore|disregard|forget|scratch|drop|withdraw|without) "
+    r"(?:this|that|it|the (?:supposition|assumption|condition))\b"
+    r"|\bnever ?mind\b|\b(?:supposition|assumption|condition) (?:is|was) (?:absurd|void|wrong|false|not)\b"
+    r"|(?:忽略|忘掉|忘记|撤回)(?:上面|前面|之前|以上|刚才|这|那|它)"
+    r"|(?:上面|前面|之前|以上|刚才)[^,.;?!]{0,8}(?:作废|不算|取消)|不再假设",
     re.IGNORECASE,
 )
 _ASKS_WHICH = (
@@ -125,11 +138,12 @@ _ASKING_ZH = (
 _ASKS_NO_VALUE = re.compile(
     rf"\b(?:{_FALSE}|true|truth|right(?! tri| ang)|correct(?:ly|ness)?|valid(?:ity)?|holds?|"
     r"appl(?:y|ies)|mistakes?|errors?|whether|which|counter-?examples?|negation|opposite|contradict\w*|proof|prove|disprove|otherwise|else|unless|"
+    r"if|without|instead|contrary|assum\w+|reality|really|fallac\w+|absurd\w*|"
     r"of (?:these|those|the following))\b"
     r"|\bwhat if\b|\W(?:that|of|to|between|if|is)\W*$"
     r"|^\W*(?:what|how much|how many|find|compute|calculate|evaluate|determine|work out)"
     r"(?: (?:out|please|now|for (?:me|us)))*\W*$"
-    "|[真假证错误改]|[对是]吗|判断|矛盾|成立|正确|可能|是否|不对|反例|否定|相反|否则",
+    "|[真假证错误改]|[对是]吗|判断|矛盾|成立|正确|可能|是否|不对|反例|否定|相反|否则|撤回|如果|若|谎|不要用|不用它|别用",
     re.IGNORECASE,
 )
 """What asks whether a statement is true, or under which condition: `How many of these hold: …`, `Determine if …`."""
@@ -169,13 +183,14 @@ _SOLVE_FOR = re.compile(rf"\s*solve for {_NAME} ?:", re.IGNORECASE)
 def joined(text: str) -> str:
     """A text in which a sentence does not end before a line or clause that takes it back: `x > 3; or y = 2`.
 
-    A comma stays beside an arrow, so that `A; or B -> C` is not read as `(A or B) -> C`.
+    A comma stays beside an arrow and behind a list, so that `A; or B -> C` is not read as `(A or B) -> C`.
     """
 
     def gap(found: re.Match[str]) -> str:
         end = found.start()
         before = text[1 + max(text.rfind("\n", 0, end), text.rfind(";", 0, end)) : end]
-        return ", " if "->" in before or _ARROW_LATER.match(text, found.end()) else " "
+        is_list = "->" in before or "," in before
+        return ", " if is_list or _ARROW_LATER.match(text, found.end()) else " "
 
     return _TO_GO_ON.sub(" ", _GOES_ON.sub(gap, text))
 
@@ -237,8 +252,8 @@ def may_doubt(text: str) -> bool:
 
 
 def doubts_all(text: str) -> bool:
-    """Whether a sentence calls all statements into doubt: `Exactly one of these is true`."""
-    return bool(
+    """Whether a sentence calls all statements into doubt: `Exactly one of these is true`; a long one may."""
+    return len(text) > MAX_SENTENCE or bool(
         (_STATEMENTS.search(text) and _DOUBT_OF_ALL.search(_TRUE_OR_FALSE.sub("so", text)))
         or _DOUBT_OF_ALL_ZH.search(text)
     )
@@ -261,7 +276,7 @@ def asks_which(text: str) -> bool:
 
 def offers_a_choice(text: str) -> bool:
     """Whether the entries that come next are to be judged: `Which of these is right`."""
-    return bool(_CHOICE.search(text))
+    return len(text) > MAX_SENTENCE or bool(_CHOICE.search(text))
 
 
 def is_opening(text: str) -> bool:
@@ -328,7 +343,7 @@ def condition(sentence: str, end: str) -> tuple[list[str], str] | None:
     A condition behind which another statement stands is an implication and gives nothing; nor does one whose truth may
     be what is asked, such as one that says nothing about a name. `end` is the mark at the sentence's end.
     """
-    if end == "!":
+    if end == "!" or len(sentence) > MAX_CONDITION:
         return None
     sentence = re.sub(r"[ \t]+", " ", sentence).strip()
     for pattern in _CONDITIONS[: None if end == "?" else -1]:
@@ -339,8 +354,18 @@ def condition(sentence: str, end: str) -> tuple[list[str], str] | None:
             statements = _statements(found["given"].strip())
             if statements and all(terms.names(parse_statement(statement)) for statement in statements):
                 asked = sentence.replace(found["given"], " ")
+                if pattern is _ASKED_BY_NAME and not _asks_a_value(asked, statements):
+                    continue
                 return statements, "" if pattern is _ASKED_BY_NAME and _ONE_NAME.fullmatch(asked) else asked
     return None
+
+
+def _asks_a_value(asked: str, statements: Sequence[str]) -> bool:
+    """Whether a name alone asks for its value: with ` = `, as a letter, or as a name of the statements; not `right`."""
+    names = words(asked) - {""}
+    known = frozenset(name for statement in statements for name in terms.names(parse_statement(statement)))
+    plain = asked.rstrip(" ?").endswith("=") or all(len(name) == 1 or name in known for name in names)
+    return plain and not _ASKS_NO_VALUE.search(asked)
 
 
 def _pieces(text: str) -> Iterator[str]:
