@@ -1,12 +1,13 @@
-"""Numbers that cancel themselves on a side of an equation: 17 in `48 + 17 - 17` and in `48 * 17 / 17`.
+"""Numbers that cancel themselves and of which nothing is made: 17 in `48 = 48 + 17 - 17` and in `48 = 48 * 17 / 17`.
 
-Such a number could be any other, so that no equal side says which it is.
+Such a number could be any other. Which sides stand beside each other is left to `sides`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import TypeAlias
 
 from tuili.steps.language import terms
 from tuili.steps.language.terms import Term
@@ -15,51 +16,45 @@ from tuili.steps.values.evaluate import evaluate
 from tuili.steps.values.values import Quantity
 from tuili.steps.verdict import StepFault
 
-MAX_CHECKED = 10
-"""Numbers of one sum or product that are looked at one by one."""
-
 _SIGNS = {"+": ("+", "-"), "*": ("*", "/")}
 """The operators of a sum and of a product: to take in an operand, and its inverse."""
 
+_Operand: TypeAlias = tuple[Term, bool]
+"""An operand, and whether it is subtracted, or divided by."""
 
-def cancelled(term: Term, new: frozenset[Key]) -> frozenset[Key]:
-    """The numbers among `new` that cancel themselves: the operands that hold them add up to 0, or multiply to 1.
 
-    Those beside an unknown stay: in `9*m^2 + 6*m*n - 6*n*m - 4*n^2` they come from a product that was multiplied out.
+def cancelled(side: Term, other: Term) -> frozenset[Key]:
+    """The numbers of the operands that `side` has and `other` has not, if these add up to 0, or multiply to 1.
+
+    Those of `other` must stand together in `side`, for `396 + 4 + 247 - 4` is another way to add `396 + 247`.
     """
-    if not new:
-        return frozenset()
-    found: frozenset[Key] = frozenset()
-    operands: Iterable[Term] = terms.children(term)
     for operator in _SIGNS:
-        if parts := list(_operands(term, operator)):
-            found |= _cancelled(parts, operator, new)
-            operands = (operand for operand, _ in parts)
-    return found.union(*(cancelled(operand, new) for operand in operands))
+        operands, kept = _operands(side, operator), _operands(other, operator)
+        for start in range(len(operands) - len(kept) + 1):
+            end = start + len(kept)
+            if operands[start:end] == kept:
+                left = operands[:start] + operands[end:]
+                return _keys(left) if _is_nothing(left, operator) else frozenset()
+    return frozenset()
 
 
-def _operands(term: Term, operator: str, is_inverse: bool = False) -> Iterator[tuple[Term, bool]]:
-    """The operands of a sum or product and whether each is subtracted, or divided by. None for any other term."""
+def _operands(term: Term, operator: str, is_inverse: bool = False) -> list[_Operand]:
+    """The operands of a sum or product. Any other term is one operand."""
     match term:
         case terms.Binary(op=op, left=left, right=right) if op in _SIGNS[operator]:
-            for operand, inverse in ((left, is_inverse), (right, is_inverse != (op != operator))):
-                inner = list(_operands(operand, operator, inverse))
-                yield from inner or [(operand, inverse)]
+            is_right_inverse = is_inverse != (op != operator)
+            return _operands(left, operator, is_inverse) + _operands(right, operator, is_right_inverse)
+    return [(term, is_inverse)]
 
 
-def _cancelled(parts: Sequence[tuple[Term, bool]], operator: str, new: frozenset[Key]) -> frozenset[Key]:
-    held = [(part, new.intersection(numeral.key for numeral in numerals(part[0]))) for part in parts]
-    settled = frozenset().union(*(keys for (operand, _), keys in held if terms.names(operand)))
-    every = frozenset().union(*(keys for _, keys in held)) - settled
-    groups = [every, *(frozenset((key,)) for key in sorted(every, key=str)[:MAX_CHECKED])]
-    found = (group for group in groups if _is_nothing([part for part, keys in held if keys & group], operator))
-    return frozenset().union(*found)
+def _keys(operands: Sequence[_Operand]) -> frozenset[Key]:
+    return frozenset(numeral.key for operand, _ in operands for numeral in numerals(operand))
 
 
-def _is_nothing(parts: Sequence[tuple[Term, bool]], operator: str) -> bool:
+def _is_nothing(operands: Sequence[_Operand], operator: str) -> bool:
     """Whether operands change nothing: they add up to 0, or multiply to 1."""
     whole: Term = terms.Number(Fraction(1))
-    for place, (operand, is_inverse) in enumerate(parts):
+    for place, (operand, is_inverse) in enumerate(operands):
         if place or operator == "*":
             whole = terms.Binary(_SIGNS[operator][is_inverse], whole, operand)
         else:
@@ -69,5 +64,5 @@ def _is_nothing(parts: Sequence[tuple[Term, bool]], operator: str) -> bool:
     except StepFault:
         return False
     if operator == "*":
-        return value == 1 and bool(parts)
+        return value == 1
     return value.amount == 0 if isinstance(value, Quantity) else value == 0

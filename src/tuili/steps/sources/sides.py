@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tuili.steps.language import terms
@@ -33,11 +33,20 @@ class Side:
         """Whether the side writes out one value."""
         return is_literal(self.term)
 
-    @property
-    def cancelled(self) -> frozenset[Key]:
-        """The numbers from nowhere that cancel themselves, so that no other side says which they are."""
-        new = frozenset(place.numeral.key for place, source in self.sources if source is None)
-        return frozenset() if self.is_literal else cancelled(self.term, new)
+    def cancelled(self, beside: Iterable[Side], others: Iterable[Side]) -> frozenset[Key]:
+        """The numbers from nowhere that cancel themselves, where each side `beside` this one is the same without them.
+
+        Only constants may cancel with them, and none of the `others` that equal this side may hold them.
+        """
+        if self.is_literal or terms.names(self.term):
+            return frozenset()
+        found = frozenset.intersection(*(cancelled(self.term, side.term) for side in beside))
+        if not found:
+            return found
+        elsewhere = frozenset(place.numeral.key for side in others for place, _ in side.sources)
+        new = frozenset(place.numeral.key for place, source in self.sources if source is None) - elsewhere
+        constants = (place.numeral.key for place, source in self.sources if source and source.origin is Origin.CONSTANT)
+        return found & new if found <= new.union(constants) else frozenset()
 
     @property
     def _is_known(self) -> bool:

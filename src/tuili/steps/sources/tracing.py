@@ -162,9 +162,10 @@ class NumberTracer:
         """The sources of the numbers on equal sides. `lasts`: whether later steps may use what they give."""
         strong = next((side for side in sides if side.is_source), None)
         source_side = strong or next((side for side in sides if side.is_weak_source), None)
-        for side in sides:
+        for at, side in enumerate(sides):
+            before, behind = sides[:at], sides[at + 1 :]
             is_given = source_side not in (None, side) and (strong is not None or side.is_literal)
-            lost = side.cancelled if is_given else frozenset[Key]()
+            lost = side.cancelled((*before[-1:], *behind[:1]), (*before, *behind)) if is_given else frozenset[Key]()
             for place, source in side.sources:
                 if source is None and place.numeral.key in lost:
                     yield NumberSource(place.numeral.text, Origin.NOWHERE)
