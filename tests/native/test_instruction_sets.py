@@ -1,4 +1,7 @@
-"""Every instruction set that this processor runs, by the override, each in a process of its own."""
+"""Every instruction set that this processor runs, by the override, each in a process of its own.
+
+The best one is the default, with which all tests run anyway.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def run(instruction_set: str, *arguments: str) -> subprocess.CompletedProcess[st
     )
 
 
-@pytest.mark.parametrize("instruction_set", SETS)
+@pytest.mark.parametrize("instruction_set", [name for name in SETS if name != instruction_sets()[0]])
 def test_what_it_computes_passes_all_tests(instruction_set: str):
     runs_here = instruction_sets()
     if instruction_set not in runs_here:

@@ -8,8 +8,6 @@ from itertools import product
 
 import pytest
 
-from tests.tasks.wordings.reading_back import read_back
-from tests.tasks.wordings.story_reading import read_story
 from tuili.errors import InputError
 from tuili.steps import Context, Status, check_chain
 from tuili.tasks import Content, Language, Problem, Wording, domain_names, generate, in_every_form
@@ -18,15 +16,13 @@ from tuili.tasks.wordings.forms import Form, forms_for, forms_of
 
 LEAST = {
     (Language.EN, Wording.SEEN): 42,
-    (Language.EN, Wording.UNSEEN): 6,
+    (Language.EN, Wording.UNSEEN): 8,
     (Language.ZH, Wording.SEEN): 27,
-    (Language.ZH, Wording.UNSEEN): 4,
+    (Language.ZH, Wording.UNSEEN): 5,
 }
 WORDED = tuple(name for name in domain_names()[:16] if forms_of(name, Language.EN, Wording.UNSEEN))
 """The domains that have forms; the others still write their prompts themselves."""
 
-STORIES = ("word_problems", "calendar", "counting", "composed")
-"""The domains whose sentences have several phrases each."""
 
 every_domain = pytest.mark.parametrize("name", WORDED)
 every_language = pytest.mark.parametrize("language", list(Language))
@@ -64,13 +60,6 @@ def test_a_problem_in_any_form_has_valid_steps_and_the_context_that_its_prompt_g
             assert {verdict.status for verdict in verdicts} == {Status.VALID}, (problem.id, problem.prompt)
             read = Context.from_prompt(problem.prompt)
             assert (read.facts, read.program) == (problem.context.facts, problem.context.program), problem.id
-
-
-@every_language
-@every_domain
-def test_every_prompt_can_be_read_back(name: str, language: Language) -> None:
-    for problem in problems(name, language):
-        assert (read_story if name in STORIES else read_back)(problem), problem.id
 
 
 def grams(form: Form, language: Language) -> list[frozenset[tuple[str, ...]]]:
