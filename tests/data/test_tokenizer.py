@@ -34,6 +34,17 @@ def test_digits_and_newlines_stand_alone_and_operators_take_their_spaces(tokeniz
     ]
 
 
+def test_a_chinese_name_has_the_same_tokens_in_a_sentence_and_in_a_formula() -> None:
+    sentences = ["小明有12个苹果, x是多少?", "A成立吗?", "小明 = 12", "明有"] * 50
+    tokenizer = train_tokenizer(sentences, 600)
+    name = tokenizer.encode_text("小明")
+    assert len(name) == 2
+    for text in sentences[:3:2]:
+        assert tokenizer.encode_text(text)[:2] == name
+    assert tokenizer.encode_text("x是")[:1] == tokenizer.encode_text("x")
+    assert tokenizer.encode_text("A成")[:1] == tokenizer.encode_text("A")
+
+
 def test_training_is_deterministic(tokenizer: Tokenizer) -> None:
     again = train_tokenizer(TEXTS * 3, vocabulary=400)
     assert again.backend.to_str() == tokenizer.backend.to_str()

@@ -21,11 +21,14 @@ MIN_VOCABULARY_SIZE = len(SPECIAL_TOKENS) + 256
 MAX_VOCABULARY_SIZE = 1_000_000
 """The bound on entries: the trainer allocates memory for all of them before it learns the first."""
 
+_LETTER = r"(?:(?!\p{Han})\p{L})"
 PIECE_PATTERN = (
-    r"\p{N}|(?<=\p{N}) \p{L}+| ?\p{Ll}\p{L}+|\p{Lu}\p{L}*|\p{L}"
+    rf"\p{{N}}|\p{{Han}}|(?<=\p{{N}}) {_LETTER}+| ?\p{{Ll}}{_LETTER}+|\p{{Lu}}{_LETTER}*|\p{{L}}"
     r"|\n| ?[(\[{]|[)\]}]| ?[^\s\p{L}\p{N}()\[\]{}]+ ?|\s"
 )
 """The pieces of text that a token may not exceed: a digit, a unit, a word, a name, a newline, a bracket, an operator.
+
+A Chinese character is a piece, so that a name has the same tokens wherever it stands: `小明有12个苹果`, `小明 = 12`.
 
 A name and a single letter exclude the space before them, so that their tokens are the same in a question and in a
 formula. An operator includes its spaces and a bracket is a piece of its own, so that an operator is the same token
