@@ -33,8 +33,8 @@ _INSTRUCTION = re.compile(
 _IMPLICATIONS = ("->", "<->")
 
 
-def bare_question(text: str) -> tuple[list[str], str] | None:
-    """The formulas with which a text begins, and what stands behind the question about them; None if there is none.
+def bare_question(text: str) -> list[str] | None:
+    """The formulas before the question about them, of a text that is no more than that; None for any other text.
 
     A name or its negation alone is a statement only if another formula has the name, too: `Hello.` is none. The asked
     formula is made of the same names, and is not itself stated or denied.
@@ -56,7 +56,7 @@ def bare_question(text: str) -> tuple[list[str], str] | None:
         return None
     if _atom(question) in map(_atom, stated) or not _INSTRUCTION.fullmatch(found["rest"]):
         return None
-    return list(map(render_term, stated)), found["rest"]
+    return list(map(render_term, stated))
 
 
 def _formula(text: str) -> Term:

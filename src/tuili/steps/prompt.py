@@ -141,9 +141,9 @@ class _Reader:
         read = joined(written)
         if len(text) > MAX_PROMPT_CHARACTERS:  # what the last line would have been is not known
             self._is_cut, read = True, read.rpartition("\n")[0]
-        if read == written and (found := bare_question(read)):
-            statements, read = found
+        if read == written and (statements := bare_question(read)):
             self._take_condition(statements, "")
+            return
         prose = ""
         lines = [(line, list(MARK.finditer(line))) for line in read.split("\n")]
         for (line, marks), (_, next_marks) in zip(lines, [*lines[1:], ("", [])], strict=True):
