@@ -106,6 +106,12 @@ def restored(problem: Problem) -> str:
     read = read_back(problem)["claim"]
     if not isinstance(read, ReadClause):
         return str(read)
-    variables, relation = read.slots["variables"], read.slots["relation"]
+    variables, relation = read.slots["variables"], spaced(str(read.slots["relation"]))
     hypotheses = f"{str(read.slots['hypotheses']).replace(', ', ' and ')} -> " if read.kind.endswith("_if") else ""
     return f"for all {'integers ' if read.kind.startswith('integers') else ''}{variables}: {hypotheses}{relation}"
+
+
+def spaced(relation: str) -> str:
+    """A relation with spaces around its signs, also where it was written without them."""
+    relation = re.sub(r" ?([<>!]?=) ?", r" \1 ", relation)
+    return re.sub(r"(?<=[\w)])([-+*/])", r" \1 ", relation)
