@@ -108,7 +108,8 @@ def formal(read: ReadSlot) -> str:
         return read
     slots = {name: slot[0].upper() + slot[1:] for name, slot in read.slots.items()}
     if read.kind in ("more", "less", "equal"):
-        sign = "=" if read.kind == "equal" else SIGNS[read.slots.get("more") or read.slots["less"]]
+        word = read.slots.get("more") or read.slots.get("less")
+        sign = "=" if read.kind == "equal" else SIGNS[word] if word else {"more": ">", "less": "<"}[read.kind]
         return f"{slots['left']} {sign} {slots['right']}"
     change = {"is": "", "more": f"{slots.get('right')} + ", "less": f"{slots.get('right')} - "}
     return f"{slots['left']} = {change[read.kind.partition('_')[2]]}{slots['number']}"
