@@ -156,7 +156,7 @@ def test_the_answers_are_those_of_enumeration(level: int, count: int) -> None:
 
 GROUPS_OF_NUMBERS = "a a_rest b b_rest c ab ac bc abc both none bound count drawn east east_first i j k m n north"
 TEXTS = dict.fromkeys([*GROUPS_OF_NUMBERS.split(), "north_first", "number", "sides", "sum", "throws"], r"\d+")
-WORD = r"(?:[a-z]+|[\u4e00-\u9fff]{1,3}?)"
+WORD = r"(?:[a-z]+|[\u4e00-\u9fff]色|[\u4e00-\u9fff]{1,3}?)"
 TEXTS |= dict.fromkeys(["first", "second", "things", "x", "y", "z", "people", "place"], WORD)
 TEXTS |= {"colour": r"(?:[a-z]+|[\u4e00-\u9fff]色)", "name": r"(?:[A-Z][a-z]+|小\w)"}
 """What stands in the slots of these names."""
