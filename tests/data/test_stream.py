@@ -190,6 +190,13 @@ def test_a_share_of_a_domains_records_are_conversations_in_words_that_may_be_tra
     assert first in (opening.prompt, *sum(opening.earlier, ()))
 
 
+def test_a_share_of_a_domains_prompts_has_noise() -> None:
+    plain, mixed = (TaskSource("word_problems", {1: 1.0}, seed=7, word_noise=share) for share in (0.0, 0.5))
+    pairs = [(plain.record(number), mixed.record(number)) for number in range(200)]
+    assert 0.35 < sum(one.input != other.input for one, other in pairs) / 200 < 0.5
+    assert all((one.response, one.id) == (other.response, other.id) for one, other in pairs)
+
+
 def test_a_file_is_shuffled_anew_each_epoch(tmp_path: Path, tokenizer: Tokenizer) -> None:
     path = tmp_path / "mine.jsonl"
     records = [Record(input=f"q{n}", output=f"{n}", domain="own" if n else "composed") for n in range(20)]

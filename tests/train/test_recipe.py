@@ -65,6 +65,7 @@ def test_former_names_of_domains_are_read_as_those_of_today() -> None:
         ("data.levels=[0, 0]", "give a weight for each level from 1 to at most 5, one of them above 0"),
         ("data.levels=[1, 1, 1, 1, 1, 1]", "give a weight for each level from 1 to at most 5"),
         ("data.conversations=1.5", "override: data.conversations = 1.5: should be less than or equal to 1"),
+        ("data.word_noise=2", "override: data.word_noise = 2: should be less than or equal to 1"),
         ("data.conversations=-0.1", "override: data.conversations = -0.1: should be greater than or equal to 0"),
         ("curriculum.boundaries=[0.6, 0.2]", "boundaries must rise"),
         ("model.preset=nanoo", "override: model.preset = \"nanoo\": unknown size 'nanoo': use one of nano, micro, "),

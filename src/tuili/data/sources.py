@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -18,7 +19,7 @@ from tuili.data.packing import Document
 from tuili.data.records import Record, read_training_records
 from tuili.steps import read_turns, split_response
 from tuili.store import Tokenizer
-from tuili.tasks import BUILT_IN_DOMAINS, Language, Problem, Split, Wording, converse, generate, own_experts
+from tuili.tasks import BUILT_IN_DOMAINS, Language, Problem, Split, Wording, converse, generate, own_experts, with_noise
 
 TOKENIZER_SAMPLE_RECORDS = 400
 """Records of each source that a tokenizer is trained on."""
@@ -43,7 +44,8 @@ class TaskSource:
     """The training problems of one domain, in the forms of a wording.
 
     The level and the language of each problem are drawn by the weights in `levels` and `languages`. `conversations` is
-    the share of records that are conversations around the problem.
+    the share of records that are conversations around the problem, `word_noise` that of the others in whose prompt some
+    words are changed.
     """
 
     def __init__(
@@ -54,10 +56,11 @@ class TaskSource:
         wording: Wording = Wording.FIRST,
         languages: Mapping[Language, float] = MappingProxyType({Language.EN: 1.0}),
         conversations: float = 0.0,
+        word_noise: float = 0.0,
     ) -> None:
         self.name = domain
         self._levels, self._weights = tuple(levels), tuple(levels.values())
-        self._wording, self._conversations = wording, conversations
+        self._wording, self._conversations, self._word_noise = wording, conversations, word_noise
         self._languages, self._shares = tuple(languages), tuple(languages.values())
         self._seed = Split.TRAIN.seed(seed)
 
@@ -73,6 +76,8 @@ class TaskSource:
         problem = self.problem(number)
         rng = random.Random(f"conversation/{self.name}/{self._seed}/{number}")
         if rng.random() >= self._conversations:
+            if rng.random() < self._word_noise:
+                problem = replace(problem, prompt=with_noise(problem, rng, BUILT_IN_DOMAINS))
             return Record.of(problem)
         return Record.of_conversation(converse(problem, rng, wording=self._wording))
 

@@ -9,6 +9,7 @@ from .registry import BUILT_IN_DOMAINS, Domain, domain, domain_names, generate, 
 from .scoring import same_answer, same_last_number, score
 from .unseen import unseen_problems
 from .wordings.choice import is_unseen_form
+from .wordings.noise import with_noise
 
 __all__ = [
     "BUILT_IN_DOMAINS",
@@ -48,4 +49,5 @@ __all__ = [
     "takes_follow_up",
     "trained_domains",
     "unseen_problems",
+    "with_noise",
 ]

@@ -56,6 +56,15 @@ class Template:
                 found.update(*(piece.slots for piece in part.pieces))
         return frozenset(found)
 
+    def literals(self) -> Iterator[str]:
+        """Yield the texts that stand between the slots, those of all alternatives."""
+        for part in self.parts:
+            if isinstance(part, str):
+                yield part
+            elif isinstance(part, Alternatives):
+                for piece in part.pieces:
+                    yield from piece.literals()
+
     def skeletons(self) -> list[str]:
         """The texts that the template has without its slots (`_`), at most `MAX_EXPANSIONS` of them."""
         return list(itertools.islice(_expanded(self), MAX_EXPANSIONS))

@@ -40,6 +40,9 @@ class DataConfig(Config):
     conversations: float = Field(0.0, ge=0, le=1)
     """Share of the problems of the domains that stand in a conversation: behind courtesies, a system message or earlier
     turns, or as a follow-up. A model that learns some is one of conversations."""
+    word_noise: float = Field(0.0, ge=0, le=1)
+    """Share of the other problems of the domains in whose prompts some words are changed, so that a model learns to
+    understand sentences that it has never read."""
     files: dict[Path, PositiveFloat] = Field({})
     """JSONL files of your own, each with its weight against 1 for all domains together."""
     vocabulary: int = Field(VOCABULARY_SIZE, ge=MIN_VOCABULARY_SIZE)
@@ -117,7 +120,8 @@ def build_sources(data: DataConfig, seed: int) -> list[Source]:
     """The domains that a recipe names, then its files."""
     levels = {level: weight for level, weight in enumerate(data.levels, start=1) if weight}
     wording, languages = Wording(data.wording), data.languages
-    tasks = [TaskSource(name, levels, seed, wording, languages, data.conversations) for name in data.domain_names]
+    shares = data.conversations, data.word_noise
+    tasks = [TaskSource(name, levels, seed, wording, languages, *shares) for name in data.domain_names]
     return [*tasks, *(FileSource(path, seed) for path in data.files)]
 
 
