@@ -17,7 +17,7 @@ from tuili.tasks.problem import Problem
 from tuili.tasks.wordings.forms import Form, forms_of
 from tuili.tasks.wordings.template import Template
 
-HIGHEST_RATE = 0.3
+HIGHEST_RATE = 0.4
 """The share of the words that are changed is drawn evenly between 0 and this."""
 REPLACED, REMOVED = 0.6, 0.25
 """Shares of the changes; in the others a word is added."""
