@@ -21,7 +21,7 @@ from tuili.steps import read_turns, split_response
 from tuili.store import Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS, Language, Problem, Split, Wording, converse, generate, own_experts, with_noise
 
-TOKENIZER_SAMPLE_RECORDS = 400
+TOKENIZER_SAMPLE_RECORDS = 1000
 """Records of each source that a tokenizer is trained on."""
 CHECKED_PROBLEMS = 20
 """Problems of each domain whose steps are checked before a run begins."""
