@@ -23,7 +23,7 @@ SPLITS = {
     "lines": r"\n",
     "numbered": r"\n?\d+\. ",
     "semicolons": r"; |；",
-    "sentences": r"(?<=[.?!]) |(?<=[。？！])",
+    "sentences": r"(?<=[.?!]) |(?<=[。？！])(?!”)|(?<=[。？！]”)",
 }
 """How the list that a filter has made is taken apart."""
 MOST_SHAPES = 60
@@ -147,7 +147,7 @@ def _some(form: Form, part: SlotPart, much: bool) -> str:
     if part.name == "number":
         return r"[^\u4e00-\u9fff]+?"
     some = ".+" if much and SPLITS.keys() & part.filters else ".+?"
-    return f"{some}[.?!。？！]" if "sentences" in part.filters else some
+    return f"{some}[.?!。？！]”?" if "sentences" in part.filters else some
 
 
 def _value(form: Form, part: SlotPart, text: str, style: str) -> ReadSlot | None:
