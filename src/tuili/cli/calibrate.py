@@ -51,7 +51,7 @@ def run(
     levels: LevelsOption = "1,2,3",
     per_cell: Annotated[int, typer.Option(help="Problems for each domain and level.")] = 60,
     seed: Annotated[int, typer.Option(help="Number of the sample.")] = 0,
-    wording: WordingOption = "first",
+    wording: WordingOption = "seen",
     language: LanguageOption = "en",
     data: DataOption = None,
     runner: RunnerOption = "auto",
@@ -72,7 +72,7 @@ def run(
     parse_domains(domains)  # what is wrong with them is told before the model is looked for
     check_wording(wording, language)
     if data is not None:
-        if (domains, levels, per_cell, wording, language) != ("all", "1,2,3", 60, "first", "en"):
+        if (domains, levels, per_cell, wording, language) != ("all", "1,2,3", 60, "seen", "en"):
             options = "--domains, --levels, --per-cell, --wording and --language"
             raise InputError(f"--data brings its own problems: leave {options} out")
         check_data(data)
@@ -120,7 +120,7 @@ def _generated_problems(
     problems = unseen_problems(domains, levels, per_cell, seed, Split.VALIDATION, wording=wording, language=language)
     random.Random(seed).shuffle(problems)
     source = f"{len(domains)} domains, levels {', '.join(map(str, levels))}, validation split, seed {seed}"
-    if (wording, language) != ("first", "en"):
+    if (wording, language) != ("seen", "en"):
         source += f", {wording} wording in {language}"
     return [LabelledPrompt.of(problem) for problem in problems], source
 

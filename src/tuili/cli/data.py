@@ -42,7 +42,7 @@ def generate(
     count: Annotated[int, typer.Option(min=1, help="Problems for each domain and level.")] = 100,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
     seed: Annotated[int, typer.Option(help="Number of the seed in the split.")] = 0,
-    wording: WordingOption = "first",
+    wording: WordingOption = "seen",
     language: LanguageOption = "en",
     conversations: Annotated[
         float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of the problems that stand in a conversation.")

@@ -38,7 +38,7 @@ def run(
     levels: LevelsOption = "1,2",
     per_cell: Annotated[int, typer.Option(help="Problems for each domain and level.")] = 200,
     seed: Annotated[int, typer.Option(help="Number of the test set.")] = 0,
-    wording: WordingOption = "first",
+    wording: WordingOption = "seen",
     language: LanguageOption = "en",
     data: DataOption = None,
     depth: DepthOption = "auto",
@@ -71,7 +71,7 @@ def run(
             raise InputError(
                 "--full, --conversations and --card are for problems that no training sees: leave them out with --data"
             )
-        if (domains, levels, per_cell, seed, wording, language) != ("all", "1,2", 200, 0, "first", "en"):
+        if (domains, levels, per_cell, seed, wording, language) != ("all", "1,2", 200, 0, "seen", "en"):
             options = "--domains, --levels, --per-cell, --seed, --wording and --language"
             raise InputError(f"--data brings its own problems: leave {options} out")
         check_data(data)

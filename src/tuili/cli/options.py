@@ -60,7 +60,7 @@ DomainsOption = Annotated[
     str, typer.Option("--domains", help="Domains, separated by commas, or all that the model knows.")
 ]
 WordingOption = Annotated[
-    str, typer.Option("--wording", help="Forms of the questions: first (what nano knows), seen, unseen or all.")
+    str, typer.Option("--wording", help="Forms of the questions: seen, unseen or all.")
 ]
 LanguageOption = Annotated[str, typer.Option("--language", help="Language of the questions: en or zh.")]
 LevelsOption = Annotated[str, typer.Option("--levels", help="Levels from 1 to 5, separated by commas.")]

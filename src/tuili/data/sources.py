@@ -53,7 +53,7 @@ class TaskSource:
         domain: str,
         levels: Mapping[int, float],
         seed: int,
-        wording: Wording = Wording.FIRST,
+        wording: Wording = Wording.SEEN,
         languages: Mapping[Language, float] = MappingProxyType({Language.EN: 1.0}),
         conversations: float = 0.0,
         word_noise: float = 0.0,

@@ -48,7 +48,7 @@ class EvalSettings:
     levels: Sequence[int] = (1, 2)
     per_cell: int = 200
     seed: int = 0
-    wording: str = Wording.FIRST
+    wording: str = Wording.SEEN
     language: str = Language.EN
     depth: Depth = "auto"
     threshold: float | None = None

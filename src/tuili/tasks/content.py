@@ -28,13 +28,8 @@ class Language(StrEnum):
 
 
 class Wording(StrEnum):
-    """Which forms put a content into words.
+    """Which forms put a content into words: SEEN, those that may be trained on, UNSEEN, those that never are, or ALL."""
 
-    FIRST: the forms that the shipped model knows. SEEN: those and all others that may be trained on. UNSEEN: those that
-    are never trained on. ALL: seen and unseen.
-    """
-
-    FIRST = "first"
     SEEN = "seen"
     UNSEEN = "unseen"
     ALL = "all"

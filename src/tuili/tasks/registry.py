@@ -124,7 +124,7 @@ def generate(
     index: int,
     level: int,
     *,
-    wording: Wording | str = Wording.FIRST,
+    wording: Wording | str = Wording.SEEN,
     language: Language | str = Language.EN,
     form: str | None = None,
 ) -> Problem:

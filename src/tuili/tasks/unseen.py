@@ -24,7 +24,7 @@ def unseen_problems(
     seed: int,
     split: Split = Split.TEST,
     *,
-    wording: str = Wording.FIRST,
+    wording: str = Wording.SEEN,
     language: str = Language.EN,
 ) -> list[Problem]:
     """`per_cell` problems of a split for each domain and level, the same on every machine for a seed.

@@ -195,12 +195,13 @@ def test_what_could_mean_something_else_stays(text: str) -> None:
 
 
 @pytest.mark.parametrize("domain", BUILT_IN_DOMAINS)
-def test_generated_prompts_stay(domain: str) -> None:
-    """Those of the first wording; so formulas are spelt in one way in prompts and in steps."""
+def test_formulas_are_spelt_in_one_way_in_steps_and_in_prompts_that_were_read(domain: str) -> None:
     for level in LEVELS:
         for index in range(12):
-            prompt = generate(domain, 7, index, level).prompt
-            assert read_as(prompt) == Reading(prompt)
+            problem = generate(domain, 7, index, level)
+            prompt = read_as(problem.prompt).text
+            for text in (prompt, *problem.steps):
+                assert read_as(text) == Reading(text)
 
 
 def test_a_long_text_is_not_read() -> None:

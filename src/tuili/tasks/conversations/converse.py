@@ -37,7 +37,7 @@ def converse(
     problem: Problem,
     rng: random.Random,
     *,
-    wording: Wording | str = Wording.FIRST,
+    wording: Wording | str = Wording.SEEN,
     held_out: bool = False,
     ingredients: Collection[Ingredient] | None = None,
 ) -> Conversation:

@@ -1,4 +1,4 @@
-"""Files of forms in `forms/LANGUAGE`: `DOMAIN.yaml` (seen), and with the same name `.first`, `.unseen`, `.independent`.
+"""Files of forms in `forms/LANGUAGE`: `DOMAIN.yaml` (seen), and with the same name `.unseen`, `.independent`.
 
 The independent ones are unseen too, and were first written by someone who had read none of the others. Files are read
 when needed. All values are texts (`yes` and `1:30` too). A wrong file is refused in one line with its place. Filling a
@@ -23,10 +23,9 @@ from tuili.tasks.wordings.template import Alternatives, SlotPart, Template, pars
 FORMS = Path(__file__).parent / "forms"
 _MAIN = ""
 _SUFFIXES: Mapping[Wording, tuple[str, ...]] = {
-    Wording.FIRST: (".first",),
-    Wording.SEEN: (".first", _MAIN),
+    Wording.SEEN: (_MAIN,),
     Wording.UNSEEN: (".unseen", ".independent"),
-    Wording.ALL: (".first", _MAIN, ".unseen", ".independent"),
+    Wording.ALL: (_MAIN, ".unseen", ".independent"),
 }
 """What stands behind the domain in the names of a wording's files. The phrases of the main one serve the others too."""
 MERGE = "<<"

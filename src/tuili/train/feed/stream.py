@@ -33,8 +33,8 @@ class DataConfig(Config):
     domains: Literal["all"] | tuple[str, ...] = "all"
     levels: tuple[NonNegativeFloat, ...] = (0.4, 0.3, 0.15, 0.1, 0.05)
     """Weights of levels 1, 2, … among the problems of each domain."""
-    wording: Literal["first", "seen"] = "seen"
-    """Forms of the questions: those that the shipped model knows, or all that may be trained on."""
+    wording: Literal["seen"] = "seen"
+    """Forms of the questions: all that may be trained on."""
     languages: dict[Language, PositiveFloat] = Field({Language.EN: 1.0}, min_length=1)
     """Weights of the languages among the problems of each domain."""
     conversations: float = Field(0.0, ge=0, le=1)
