@@ -15,11 +15,12 @@ FACES = {
     "engine": """
         AlarmReading Alarms Answer AnswerToken Answered Attempt Budget CALIBRATION_FILE CacheNumbers
         Calibration CheckedStep Choice Closed Confidence Curve Decoder Depth Engine Entry Event FEATURES
-        Generation Ignored MAX_ATTEMPTS MAX_DEADLINE_MS MAX_LAYER_STEPS MAX_LOGIT_BIAS MAX_LOGPROBS
+        FITTED_FEATURES Familiar Familiarity Generation Ignored MAX_ATTEMPTS MAX_DEADLINE_MS MAX_LAYER_STEPS
+        MAX_LOGIT_BIAS MAX_LOGPROBS
         MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS ModelRunner NotPromised Numbers Observation Outcome
         Point PrefillOutput PreparedRequest Promise Promises Receipt Request RequestState RunOptions
         RunnerName Runtime Sample Sampling Scheduler SchedulerStats Sequence SequenceLimits Service
-        StepJudged StepOutput StepPolicy StopReason TRACING_FEATURES Ticket TokenWritten best_of calibration_bins
+        StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten best_of calibration_bins
         calibration_error default_choice explain features fit has_wrong_step helpful_threads is_promised
         load_decoder load_engine load_promises load_runner load_scheduler parse_settings prompt_ids
         read_calibration valid_calibration verifier_missed_some warm_up
@@ -36,14 +37,18 @@ FACES = {
         Specification Value decide parse_program retell run same_value
     """,
     "store": """
-        ASSISTANT BEGIN CONFIG_FIELDS Conversation Curve LineageEntry ModelSettings ModelShape
-        PAD Parameters
+        ASSISTANT BEGIN CONFIG_FIELDS Conversation Curve FAMILIARITY_FILE FamiliarityFile LineageEntry ModelSettings
+        ModelShape
+        NgramFilter Ngrams PAD Parameters
         SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS StoredModel StoredTensors TENSOR_FAULTS
         Tokenizer USER VERIFIER_FILE VerifierCalibration VerifierConfig VerifierFile check_files
         check_recorded check_size
-        count_parameters load_tokenizer model_hash not_a_verifier open_model open_tensors read_lineage read_settings
+        count_parameters familiarity_hash load_tokenizer model_hash ngrams_of not_a_verifier novelty
+        open_model open_tensors
+        read_familiarity_file read_lineage read_settings
         read_shape read_tensors read_verifier_file refuse_faults replaced_folder
-        resolve_model shipped_names tensor_shapes verifier_hash write_lineage write_verifier_file
+        resolve_model shipped_names tensor_shapes verifier_hash write_familiarity_file write_lineage
+        write_verifier_file
     """,
     "model": """
         Experts FeedForward KeyValueProjection LOG_PROBABILITY_SCALE LayeredAttention LoadedModel
@@ -57,11 +62,12 @@ FACES = {
         MUTATION_KINDS Problem SEEDS_PER_SPLIT Split Wording
         converse current_domain domain domain_names generate in_every_form is_unseen_form mutants mutate own_experts
         phase read_domain read_domains result_start same_answer same_form same_last_number score takes_follow_up
-        trained_domains unseen_problems
+        trained_domains unseen_problems with_noise
     """,
     "train": """
         DataConfig ExecutionPlan ModelConfig Objective RUN_FILE Recipe RunFolder TrainingResult
-        build_model build_sources can_compile keep_freed_memory read_log train training_stream warmup_cosine
+        build_model build_sources can_compile keep_freed_memory read_log recorded_sources train training_stream
+        warmup_cosine
     """,
     "posttrain": """
         Examples GENERATED UNKNOWN_LABEL VerifierRecipe VerifierRun VerifierTrainingResult
@@ -82,7 +88,7 @@ FACES = {
         ScoredResponse
         answer_problems calibrate candidate_thresholds cells_by_domain certify collect_histories depth_lines
         draw_risk_coverage empirical_setting evaluate figure_uri figures_line fit_confidence heat_map
-        own_problems paired_difference read_figures replay sample starting_setting
+        learn_familiarity own_problems paired_difference read_figures replay sample starting_setting
         wilson_interval write_card write_html write_json
     """,
     "bench": """

@@ -11,7 +11,7 @@ from tuili.cli.app import main
 from tuili.cli.ask import EXIT_NO_ANSWER, MAX_INPUT_BYTES
 from tuili.cli.options import result_console
 from tuili.cli.show import show_answer
-from tuili.engine import Answer, CheckedStep, Receipt, Request, explain
+from tuili.engine import Answer, CheckedStep, Familiar, Receipt, Request, explain
 from tuili.steps import Context, check, trace_numbers
 from tuili.tasks import Problem, unseen_problems
 
@@ -92,18 +92,24 @@ def test_a_step_that_the_checker_put_right_says_so(capsys: pytest.CaptureFixture
     )
 
 
-def test_numbers_from_nowhere_and_unused_ones_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_numbers_from_nowhere_or_not_used_and_an_unfamiliar_question_are_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     lines = ("12 + 7 = 19", "81 = 9 * 9")
     traced = trace_numbers("What is 12 + 7? The shop is 60 years old.", lines)
     steps = [
         CheckedStep(line, check(line), 3.0, (), sources=each) for line, each in zip(lines, traced.steps, strict=True)
     ]
     receipt = Receipt(1, {"total": 1, "prefill": 0, "decode": 1}, {"generated": 9}, 3.0, 27, "end", {"valid": 2})
-    show_answer(result_console(), Answer("", "81", tuple(steps), replace(receipt, unused=traced.unused)))
-    assert capsys.readouterr().out.splitlines()[:4] == [
+    receipt = replace(receipt, unused=traced.unused, familiar=Familiar(0.01, 0.02))
+    show_answer(result_console(), Answer("", "81", tuple(steps), receipt))
+    out = capsys.readouterr().out.splitlines()
+    assert out[5].endswith(" · familiarity 0.01")
+    assert out[:5] == [
         "  ✓ 12 + 7 = 19   3.0 layers",
         "  ✓ 81 = 9 * 9    3.0 layers  from nowhere: 81, 9",
         "81",
+        "unfamiliar question: it is unlike those that the model has learnt from (p = 0.01, and 0.02 is needed)",
         "not used: 60",
     ]
 

@@ -1,15 +1,28 @@
 """An engine without a model, which answers at once: by a wrong step where the question says "wrong", by one from
 nowhere where it says "nowhere", else by a right one. Its promises are made up; with `Budget(error_tolerance=0.1)` any
-right answer is promised.
+right answer is promised, but not to a question that says "foreign".
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Ids
 from pathlib import Path
 from typing import Any
 
 from tests.engine.scripted import ScriptedRunner
-from tuili.engine import FEATURES, Calibration, Engine, Entry, Promises, Runtime, Sample, Scheduler, Sequence
+from tuili.engine import (
+    FEATURES,
+    Calibration,
+    Engine,
+    Entry,
+    Familiar,
+    Familiarity,
+    Promises,
+    Runtime,
+    Sample,
+    Scheduler,
+    Sequence,
+)
 from tuili.steps import CHECKER_VERSION
 from tuili.store import Tokenizer
 
@@ -26,6 +39,7 @@ def made_up_calibration(**changes: Any) -> Calibration:
         exit_threshold=0.9,
         delta=0.05,
         coefficients=(0.0,) * len(FEATURES),
+        features=FEATURES,
         constant=1.0,
         rejected=0.2,
         sample=Sample(
@@ -35,6 +49,16 @@ def made_up_calibration(**changes: Any) -> Calibration:
         curves=(),
     )
     return calibration.model_copy(update=changes)
+
+
+class MadeUpFamiliarity(Familiarity):
+    """Finds what says "foreign" unfamiliar."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+
+    def of(self, ids: Ids[int]) -> Familiar:
+        return Familiar(0.001 if "foreign" in self._tokenizer.decode(ids) else 0.5, 0.02)
 
 
 def scripted_engine(folder: Path, calibration: Calibration | None = None) -> Engine:
@@ -51,4 +75,5 @@ def scripted_engine(folder: Path, calibration: Calibration | None = None) -> Eng
         return responses[text][len(sequence.tokens)]
 
     scheduler = Scheduler.of(ScriptedRunner(script, tokenizer.end_id), tokenizer)
-    return Engine(scheduler, tokenizer, Promises(calibration or made_up_calibration()))
+    promises = Promises(calibration or made_up_calibration(), familiarity=MadeUpFamiliarity(tokenizer))
+    return Engine(scheduler, tokenizer, promises)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
 import typer
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from tuili.model import LoadedModel
 
 Number = TypeVar("Number", int, float)
+Progress: TypeAlias = Callable[[str, int, int], None]
 
 
 def run(
@@ -92,6 +94,7 @@ def run(
     else:
         prompts, source = _problems_of_file(data, loaded, seed)
     with progress_bar() as progress:
+        _write_familiarity(loaded, data, seed, progress)
         calibration = calibrate(loaded, prompts, source, grid, progress, runner=runner, numbers=numbers, cache=cache)
     with whole_file(place) as part:
         part.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -99,6 +102,22 @@ def run(
     console = result_console()
     show_calibration(console, calibration)
     console.print(f"{place} and {place.with_suffix('.svg').name}", soft_wrap=True)
+
+
+def _write_familiarity(loaded: LoadedModel, data: Path | None, seed: int, progress: Progress) -> None:
+    """Write what the model has read into its folder: what it was trained on, and the file that it is calibrated on."""
+    from tuili.data import FileSource
+    from tuili.eval import learn_familiarity
+    from tuili.store import write_familiarity_file
+    from tuili.train import recorded_sources
+
+    sources = recorded_sources(loaded.path)
+    if data is not None:
+        sources.append(FileSource(data, seed))
+    if sources:
+        names = ", ".join(source.name for source in sources)
+        read = learn_familiarity(loaded.tokenizer, sources, names, partial(progress, "what training has read"))
+        write_familiarity_file(loaded.path, read)
 
 
 def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Number, ...]:

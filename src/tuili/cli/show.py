@@ -33,6 +33,8 @@ def show_answer(console: Console, answer: Answer) -> None:
     if answer.receipt.reason:
         outcome = str(answer.receipt.outcome).replace("_", " ")
         console.print(Text(f"{outcome}: {answer.receipt.reason}", "yellow"), soft_wrap=True)
+    if answer.receipt.familiar is not None and answer.receipt.familiar.reason:
+        console.print(Text(f"unfamiliar question: {answer.receipt.familiar.reason}", "yellow"), soft_wrap=True)
     if answer.receipt.unused:
         console.print(Text(f"not used: {', '.join(answer.receipt.unused)}", "dim"), soft_wrap=True)
     console.print(Text(receipt_line(answer), "dim"), soft_wrap=True)
@@ -56,6 +58,8 @@ def receipt_line(answer: Answer) -> str:
     ]
     if receipt.confidence is not None:
         parts.append(f"confidence {receipt.confidence:.2f}")
+    if receipt.familiar is not None:
+        parts.append(f"familiarity {receipt.familiar.p:.2f}")
     if receipt.stop == "length":
         parts.append("cut off at the token limit")
     return " · ".join(parts)

@@ -144,6 +144,12 @@ class Record(BaseModel):
         return found[4] if found and found[4] and is_unseen_form(found[1], found[3], found[4]) else ""
 
     @property
+    def form(self) -> str:
+        """Domain, language and form in the `id` of a generated problem; the whole `id` of any other record."""
+        found = _GENERATED_ID.match(self.id)
+        return "/".join((found[1], found[3], found[4])) if found and found[4] else self.id
+
+    @property
     def split(self) -> Split:
         """The split that the seed in the `id` of a generated problem says; train where the id has none."""
         number = _GENERATED_ID.match(self.id)

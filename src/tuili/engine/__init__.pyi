@@ -17,13 +17,14 @@ from .promises.calibration import (
 )
 from .promises.confidence import (
     FEATURES,
-    TRACING_FEATURES,
+    FITTED_FEATURES,
     Confidence,
     calibration_bins,
     calibration_error,
     features,
     fit,
 )
+from .promises.familiarity import Familiar, Familiarity
 from .promises.promises import Promises, has_wrong_step, is_promised, load_promises, valid_calibration
 from .prompt import prompt_ids
 from .request import (
@@ -56,6 +57,7 @@ from .written import CheckedStep
 __all__ = [
     "CALIBRATION_FILE",
     "FEATURES",
+    "FITTED_FEATURES",
     "MAX_ATTEMPTS",
     "MAX_DEADLINE_MS",
     "MAX_LAYER_STEPS",
@@ -64,7 +66,6 @@ __all__ = [
     "MAX_STOP_CHARACTERS",
     "MAX_STOP_TEXTS",
     "MAX_TOKENS",
-    "TRACING_FEATURES",
     "AlarmReading",
     "Alarms",
     "Answer",
@@ -84,6 +85,8 @@ __all__ = [
     "Engine",
     "Entry",
     "Event",
+    "Familiar",
+    "Familiarity",
     "Generation",
     "Ignored",
     "ModelRunner",

@@ -13,6 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from tuili.engine.decode import Generation
+from tuili.engine.promises.familiarity import Familiar
 from tuili.engine.request import Ignored
 from tuili.engine.text.judging import JudgedChain
 from tuili.engine.written import CheckedStep, ParsedResponse, parse_tokens
@@ -89,6 +90,8 @@ class Receipt:
     """Steps of the answer that hold although some of their numbers come from nowhere."""
     unused: tuple[str, ...] = ()
     """Numbers of the question that no step of the answer used."""
+    familiar: Familiar | None = None
+    """How familiar the prompt is; None where nothing tells it."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +124,16 @@ class Answer:
     def as_json(self) -> dict[str, Any]:
         """The documented form: `answer`, `steps` and `receipt`."""
         receipt = self.receipt
+        familiar = None if receipt.familiar is None else vars(receipt.familiar)
         return {
             "answer": self.answer,
             "steps": [step.as_json() for step in self.steps],
-            "receipt": {**vars(receipt), "promise": vars(receipt.promise), "ignored": vars(receipt.ignored)},
+            "receipt": {
+                **vars(receipt),
+                "promise": vars(receipt.promise),
+                "ignored": vars(receipt.ignored),
+                "familiar": familiar,
+            },
         }
 
 

@@ -38,7 +38,7 @@ def conclude(state: RequestState, settings: ControlSettings, cancelled: bool) ->
         checked=count_verdicts(best.response),
         untraced=count_untraced(best.response),
         unused=best.response.unused,
-        confidence=confidence_of(state.attempts, settings),
+        confidence=confidence_of(state, settings),
         promise=promise,
     )
     text = best.response.answer if outcome in (Outcome.ANSWERED, Outcome.BEST_EFFORT) else ""
@@ -115,6 +115,7 @@ def _receipt(state: RequestState, settings: ControlSettings, outcome: Outcome, r
         reason=reason,
         runtime=settings.runtime,
         read_as=state.request.read_as,
+        familiar=state.familiar,
     )
 
 

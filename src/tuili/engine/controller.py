@@ -16,6 +16,7 @@ from math import inf
 from tuili.engine.answer import Promise, first_fault, shortcoming
 from tuili.engine.attempt import Attempt, best_of
 from tuili.engine.promises.confidence import Confidence
+from tuili.engine.promises.familiarity import Familiar
 from tuili.engine.request import Depth, Request, Sampling
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.text.judging import JudgedChain
@@ -58,7 +59,7 @@ class RequestState:
 
     prompt: token ids. question: where in the prompt those stand that were asked about. deadline, received_at: by the
     engine's clock, in seconds. min_confidence: what the answer needs, None where any answer will do. promise: says what
-    is promised at the time of the call.
+    is promised at the time of the call. familiar: how familiar the prompt is, None where nothing tells it.
     """
 
     request: Request
@@ -68,6 +69,7 @@ class RequestState:
     min_confidence: float | None = None
     promise: Callable[[], Promise] = Promise
     received_at: float = 0.0
+    familiar: Familiar | None = None
     sequences: list[Sequence] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     scored: Sequence | None = None
@@ -211,7 +213,7 @@ def confidence_shortcoming(state: RequestState, settings: ControlSettings) -> st
         return "time ran short: some tokens went less deep than in calibration"
     if settings.verifies and verifier_missed_some(state.attempts):
         return "the verifier could not read all attempts within the budget"
-    confidence, needed = confidence_of(state.attempts, settings) or 0.0, state.min_confidence
+    confidence, needed = confidence_of(state, settings) or 0.0, state.min_confidence
     return "" if confidence >= needed else f"its confidence is {confidence:.3f}, and {needed:.3f} is needed"
 
 
@@ -220,11 +222,11 @@ def verifier_missed_some(attempts: list[Attempt]) -> bool:
     return any(not (attempt.shortcoming or attempt.validity_logits) for attempt in attempts)
 
 
-def confidence_of(attempts: list[Attempt], settings: ControlSettings) -> float | None:
-    """The probability that the answer of these attempts is right; None where nothing estimates it."""
-    probs = best_of(attempts).validity_probs
+def confidence_of(state: RequestState, settings: ControlSettings) -> float | None:
+    """The probability that the answer of the attempts so far is right; None where nothing estimates it."""
+    probs = best_of(state.attempts).validity_probs
     if settings.confidence is not None and (probs or not settings.verifies):
-        return settings.confidence.of(attempts)
+        return settings.confidence.of(state.attempts, state.familiar)
     return probs[-1] if probs else None
 
 

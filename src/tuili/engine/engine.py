@@ -14,6 +14,7 @@ from tuili.engine.answer import Answer
 from tuili.engine.conclusion import conclude, failure
 from tuili.engine.controller import ControlSettings, RequestState, run_attempts
 from tuili.engine.events import Answered, Event, EventBuilder
+from tuili.engine.promises.familiarity import Familiar
 from tuili.engine.promises.promises import Promises, replace_budget
 from tuili.engine.prompt import given_ids, is_whole, prompt_ids, question_text
 from tuili.engine.request import Request
@@ -60,6 +61,7 @@ class PreparedRequest:
     ids: list[int]
     received_at: float
     question: slice
+    familiar: Familiar | None = None
 
 
 class Engine:
@@ -171,7 +173,8 @@ class Engine:
         before = len(tokenizer.encode_prompt("", request.earlier)) - 1 if scored and not whole else 0
         if not request.writes and not scored:
             raise InputError("writes: neither an answer nor log-probabilities of the prompt are asked for")
-        return PreparedRequest(request, ids, received_at, slice(before, len(ids) if whole else len(ids) - 1))
+        question = slice(before, len(ids) if whole else len(ids) - 1)
+        return PreparedRequest(request, ids, received_at, question, self.promises.familiar(ids))
 
     def admit_prepared(
         self,
@@ -188,12 +191,12 @@ class Engine:
         entry = None
         if request.budget.error_tolerance is not None:
             in_time = partial(self.scheduler.in_time, deadline=deadline)
-            entry = self.promises.entry(request, len(ids), in_time)
+            entry = self.promises.entry(request, len(ids), in_time, prepared.familiar)
             within = replace_budget(request.budget, max_steps=entry.max_steps, max_tokens=entry.max_tokens)
             request, min_confidence = replace(request, budget=within), entry.threshold
         promise = partial(self.promises.promise, entry, request.client)
-        question = prepared.question
-        state = RequestState(request, ids, question, deadline, min_confidence, promise, prepared.received_at)
+        begun, familiar = prepared.received_at, prepared.familiar
+        state = RequestState(request, ids, prepared.question, deadline, min_confidence, promise, begun, familiar)
         loop = run_attempts(state, self._settings)
         sequence = next(loop)
         key = self.scheduler.submit(sequence)

@@ -11,6 +11,7 @@ from .calibration.calibrate import (
     replay,
     starting_setting,
 )
+from .calibration.familiarity import learn_familiarity
 from .calibration.guarantee import CertifiedSetting, LossTable, certify, empirical_setting
 from .calibration.risk import draw_risk_coverage
 from .evaluation import EvalSettings, evaluate
@@ -57,6 +58,7 @@ __all__ = [
     "figures_line",
     "fit_confidence",
     "heat_map",
+    "learn_familiarity",
     "own_problems",
     "paired_difference",
     "read_figures",

@@ -1,5 +1,13 @@
+from .familiarity_file import (
+    FAMILIARITY_FILE,
+    FamiliarityFile,
+    familiarity_hash,
+    read_familiarity_file,
+    write_familiarity_file,
+)
 from .folder import SHIPPED_MODELS, check_files, check_size, replaced_folder, resolve_model, shipped_names
 from .lineage import LineageEntry, check_recorded, model_hash, read_lineage, write_lineage
+from .ngrams import NgramFilter, Ngrams, ngrams_of, novelty
 from .safetensors import read_tensors
 from .shape import CONFIG_FIELDS, Conversation, ModelSettings, ModelShape, read_settings, read_shape
 from .size import Parameters, count_parameters
@@ -23,6 +31,7 @@ __all__ = [
     "ASSISTANT",
     "BEGIN",
     "CONFIG_FIELDS",
+    "FAMILIARITY_FILE",
     "PAD",
     "SCALAR_FEATURES",
     "SHIPPED_MODELS",
@@ -32,9 +41,12 @@ __all__ = [
     "VERIFIER_FILE",
     "Conversation",
     "Curve",
+    "FamiliarityFile",
     "LineageEntry",
     "ModelSettings",
     "ModelShape",
+    "NgramFilter",
+    "Ngrams",
     "Parameters",
     "StoredModel",
     "StoredTensors",
@@ -46,11 +58,15 @@ __all__ = [
     "check_recorded",
     "check_size",
     "count_parameters",
+    "familiarity_hash",
     "load_tokenizer",
     "model_hash",
+    "ngrams_of",
     "not_a_verifier",
+    "novelty",
     "open_model",
     "open_tensors",
+    "read_familiarity_file",
     "read_lineage",
     "read_settings",
     "read_shape",
@@ -62,6 +78,7 @@ __all__ = [
     "shipped_names",
     "tensor_shapes",
     "verifier_hash",
+    "write_familiarity_file",
     "write_lineage",
     "write_verifier_file",
 ]

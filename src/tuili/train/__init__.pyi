@@ -6,6 +6,7 @@ from .log import read_log
 from .memory import keep_freed_memory
 from .objective import Objective
 from .recipe import ModelConfig, Recipe
+from .recorded import recorded_sources
 from .run import TrainingResult, train
 from .schedule import warmup_cosine
 
@@ -23,6 +24,7 @@ __all__ = [
     "can_compile",
     "keep_freed_memory",
     "read_log",
+    "recorded_sources",
     "train",
     "training_stream",
     "warmup_cosine",

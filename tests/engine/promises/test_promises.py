@@ -26,7 +26,7 @@ from tuili.engine.promises.calibration import (
     Sample,
     read_calibration,
 )
-from tuili.engine.promises.confidence import FEATURES, TRACING_FEATURES, Confidence
+from tuili.engine.promises.confidence import FEATURES, FITTED_FEATURES, Confidence
 from tuili.engine.promises.promises import Promises, load_promises
 from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.runtime.load import load_engine
@@ -67,6 +67,7 @@ def calibration(folder: Path, **changes: Any) -> Calibration:
         exit_threshold=load_model(folder).model.config.exit_threshold,
         delta=0.05,
         coefficients=(0.0,) * len(FEATURES),
+        features=FEATURES,
         constant=1.0,
         rejected=0.2,
         sample=Sample(
@@ -219,7 +220,7 @@ def test_without_a_calibration_that_fits_nothing_is_promised(calibrated: LoadedM
 
 def test_a_calibration_from_before_tracing_keeps_its_hash_and_the_reason_off(tmp_path: Path) -> None:
     folder = save_tiny(tmp_path / "model")
-    written = calibration(folder).model_dump_json(exclude={"refines_untraced"})
+    written = calibration(folder).model_dump_json(exclude={"refines_untraced", "familiarity"})
     (folder / CALIBRATION_FILE).write_text(written)
     found = read_calibration(folder)
     assert found is not None and not found.refines_untraced
@@ -240,11 +241,11 @@ def test_nothing_is_promised_with_another_reason_to_refine_than_in_calibration(t
 
 
 def test_a_confidence_looks_only_at_the_features_that_it_was_fitted_with() -> None:
-    values = tuple(range(len(TRACING_FEATURES)))
-    old, new = Confidence((0.1,) * len(FEATURES), 0.0), Confidence((0.1,) * len(TRACING_FEATURES), 0.0)
-    assert old.of_features(values) == old.of_features((*values[:-1], 0.0)) == old.of_features(values[:-1])
-    assert new.of_features(values) > old.of_features(values)
-    with pytest.raises(InputError, match="9 or 10 are needed"):
+    values = tuple(range(len(FEATURES)))
+    first, second, new = (Confidence((0.1,) * len(names), -5.0) for names in FITTED_FEATURES)
+    assert first.of_features(values) == first.of_features((*values[:9], 0.0, 0.0, 0.0)) == first.of_features(values[:9])
+    assert first.of_features(values) < second.of_features(values) < new.of_features(values)
+    with pytest.raises(InputError, match="9 or 10 or 12 are needed"):
         Confidence((0.1,), 0.0)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from openai import BadRequestError
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.serve.conftest import Running, running
@@ -86,6 +87,21 @@ def test_steps_from_nowhere_are_counted_and_told() -> None:
         assert [step["traced"] for step in receipt["steps"]] == [False]
         assert {number["origin"] for number in receipt["steps"][0]["numbers"]} == {"nowhere"}
         assert (before, samples(server)["tuili_untraced_steps_total", ""]) == (0, 1)
+
+
+def test_unfamiliar_questions_are_counted_and_told_and_refused_where_a_promise_is_asked_for() -> None:
+    for server in running(Settings(), make_engine=scripted_engine):
+        before = samples(server)["tuili_unfamiliar_prompts_total", ""]
+        create = server.client().chat.completions.create
+        told = []
+        for question in ("What is 1 + 1?", "A foreign question."):
+            reply = create(model="nano", messages=[{"role": "user", "content": question}])
+            told.append(reply.choices[0].model_extra["receipt"]["familiar"])  # type: ignore[index]
+        assert told == [{"p": 0.5, "level": 0.02}, {"p": 0.001, "level": 0.02}]
+        assert (before, samples(server)["tuili_unfamiliar_prompts_total", ""]) == (0, 1)
+        messages: Any = [{"role": "user", "content": "A foreign question."}]
+        with pytest.raises(BadRequestError, match="nothing is promised about this prompt: it is unlike those"):
+            create(model="nano", messages=messages, extra_body={"budget": {"error_tolerance": 0.1}})
 
 
 def test_what_was_read_before_is_told(counted: tuple[Running, Path]) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tuili.engine.answer import Promise
-from tuili.engine.promises.confidence import FEATURES, TRACING_FEATURES, Confidence
+from tuili.engine.promises.confidence import FITTED_FEATURES, Confidence
 from tuili.engine.request import Budget
 from tuili.engine.runtime.runner import Runtime
 from tuili.errors import InputError, ModelFolderError
@@ -93,7 +93,7 @@ class Calibration(_Stored):
     how the model was run. rejected: the share of first attempts with a wrong step stays below
     this, as long as requests come as the sample came. refines_untraced: whether a step with numbers from nowhere was a
     reason for a further attempt; files from before there was such a reason do not say so. features: those that the
-    confidence was fitted with.
+    confidence was fitted with. familiarity: the hash of the file that tells unfamiliar prompts, if any.
     """
 
     version: Literal[2] = 2
@@ -109,7 +109,8 @@ class Calibration(_Stored):
     sample: Sample
     entries: Annotated[tuple[Entry, ...], Field(min_length=1)]
     curves: tuple[Curve, ...]
-    features: tuple[str, ...] = FEATURES
+    features: tuple[str, ...] = FITTED_FEATURES[0]
+    familiarity: str | None = None
     refines_untraced: bool = False
 
     @property
@@ -120,8 +121,9 @@ class Calibration(_Stored):
     @property
     def sha256(self) -> str:
         """The hash of all of it, by which the state of alarms names it."""
-        new = None if self.refines_untraced else {"refines_untraced"}  # so that older files keep their hash
-        return hashlib.sha256(self.model_dump_json(exclude=new).encode()).hexdigest()
+        added = {"refines_untraced": self.refines_untraced, "familiarity": self.familiarity}
+        absent = {name for name, value in added.items() if not value}  # so that older files keep their hash
+        return hashlib.sha256(self.model_dump_json(exclude=absent).encode()).hexdigest()
 
     @property
     def token_classes(self) -> list[int]:
@@ -180,7 +182,7 @@ def read_calibration(folder: Path) -> Calibration | None:
             ) from None
         raise ModelFolderError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; calibrate anew") from None
     features = calibration.features
-    if features not in (FEATURES, TRACING_FEATURES) or len(calibration.coefficients) != len(features):
+    if features not in FITTED_FEATURES or len(calibration.coefficients) != len(features):
         raise ModelFolderError(f"{path} was written by another version of Tuili: calibrate anew")
     return calibration
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuili.engine.attempt import Attempt, best_of, sigmoid
+from tuili.engine.promises.familiarity import Familiar
 from tuili.errors import InputError
 from tuili.steps import Status
 
@@ -32,13 +33,17 @@ FEATURES = (
     "put_right",
     "agreeing",
     "disagreeing",
+    "untraced_steps",
+    "unused_numbers",
+    "log_familiarity",
 )
-UNTRACED = "untraced_steps"
-"""The share of steps that hold although some of their numbers come from nowhere."""
-TRACING_FEATURES = (*FEATURES, UNTRACED)
 """The verifier's logit at the end and at its lowest (0 without a verifier); the mean and the least log-probability of
 the likeliest tokens; the share of steps that the checker cannot decide; the logarithm of the decoded tokens; whether
-the checker corrected a step; log(1 + n) for the n other attempts with the same answer, and for those with another."""
+the checker corrected a step; log(1 + n) for the n other attempts with the same answer, and for those with another; the
+share of steps that hold although some of their numbers come from nowhere; log(1 + n) for the n numbers of the question
+that no step used; the logarithm of the p-value of the prompt's familiarity (0 without one)."""
+FITTED_FEATURES = (FEATURES[:9], FEATURES[:10], FEATURES)
+"""What calibrations of today and of before were fitted with."""
 RIDGE_PENALTY = 1.0
 """Weight of the squared coefficients of standardised features in the loss, which is a sum over answers."""
 CALIBRATION_BINS = 15
@@ -46,8 +51,8 @@ MAX_LOGIT = 20.0
 """Logits are clipped to this, and to its negative."""
 
 
-def features(attempts: Iterable[Attempt]) -> tuple[float, ...]:
-    """The `TRACING_FEATURES` of the answer of these attempts. Attempts without a whole answer are left out.
+def features(attempts: Iterable[Attempt], familiar: Familiar | None = None) -> tuple[float, ...]:
+    """The `FEATURES` of the answer of these attempts to a prompt. Attempts without a whole answer are left out.
 
     Raises `InputError` where none has a whole answer.
     """
@@ -69,33 +74,36 @@ def features(attempts: Iterable[Attempt]) -> tuple[float, ...]:
         log1p(others.count(True)),
         log1p(others.count(False)),
         sum(step.from_nowhere for step in steps) / len(steps) if steps else 0.0,
+        log1p(len(best.response.unused)),
+        log(familiar.p) if familiar else 0.0,
     )
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """A coefficient for each of `FEATURES`, or of `TRACING_FEATURES`, and a constant.
+    """A coefficient for each of `FEATURES`, and a constant.
 
-    A confidence that was fitted without the last feature does not look at it. Raises `InputError` for another number of
-    coefficients.
+    A confidence that was fitted without the last features does not look at them. Raises `InputError` for a number of
+    coefficients that no version has fitted.
     """
 
     coefficients: tuple[float, ...]
     constant: float
 
     def __post_init__(self) -> None:
-        if len(self.coefficients) not in (len(FEATURES), len(TRACING_FEATURES)):
-            needed = f"{len(FEATURES)} or {len(TRACING_FEATURES)}"
+        sizes = [len(names) for names in FITTED_FEATURES]
+        if len(self.coefficients) not in sizes:
+            needed = " or ".join(map(str, sizes))
             raise InputError(f"confidence has {len(self.coefficients)} coefficients: {needed} are needed")
 
-    def of(self, attempts: list[Attempt]) -> float:
+    def of(self, attempts: list[Attempt], familiar: Familiar | None = None) -> float:
         """The probability that the answer of these attempts is right; 0.0 if there is none."""
         if not any(attempt.response.complete for attempt in attempts):
             return 0.0
-        return self.of_features(features(attempts))
+        return self.of_features(features(attempts, familiar))
 
     def of_features(self, values: Sequence[float]) -> float:
-        """The probability for the values of `TRACING_FEATURES`."""
+        """The probability for the values of `FEATURES`."""
         fitted = values[: len(self.coefficients)]
         logit = self.constant + sum(a * b for a, b in zip(self.coefficients, fitted, strict=True))
         return sigmoid(_clip(logit))

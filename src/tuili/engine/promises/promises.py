@@ -6,7 +6,7 @@ came: `alarms` watch that. What they have revoked is refused like what was never
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +15,13 @@ from tuili.engine.attempt import Attempt
 from tuili.engine.promises.alarms import Alarms
 from tuili.engine.promises.calibration import Calibration, Entry, NotPromised, read_calibration
 from tuili.engine.promises.confidence import Confidence
+from tuili.engine.promises.familiarity import Familiar, Familiarity
 from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.runtime.runner import Runtime
 from tuili.engine.sequence import StopReason
 from tuili.errors import ModelFolderError
 from tuili.steps import CHECKER_VERSION, Context, Status
-from tuili.store import model_hash, verifier_hash
+from tuili.store import FAMILIARITY_FILE, familiarity_hash, model_hash, read_familiarity_file, verifier_hash
 
 ANEW = "calibrate anew (tuili calibrate)"
 NOT_REQUESTED = Promise(why="no error_tolerance was asked for")
@@ -33,10 +34,18 @@ class Promises:
         calibration: None for a model about which nothing is promised.
         why_none: why there is no calibration.
         refines_untraced: whether a step with numbers from nowhere is a reason for a further attempt.
+        familiarity: tells unfamiliar prompts, about which nothing is promised; None where nothing tells them.
     """
 
-    def __init__(self, calibration: Calibration | None, why_none: str = "", refines_untraced: bool = False) -> None:
+    def __init__(
+        self,
+        calibration: Calibration | None,
+        why_none: str = "",
+        refines_untraced: bool = False,
+        familiarity: Familiarity | None = None,
+    ) -> None:
         self._calibration, self._why_none, self.refines_untraced = calibration, why_none, refines_untraced
+        self._familiarity = familiarity
         self.calibration_hash = "" if calibration is None else calibration.sha256
         """Which calibration the alarms watch; empty where there is none."""
         self.alarms: Alarms | None = None
@@ -56,10 +65,21 @@ class Promises:
             self.alarms = before.alarms
         return same
 
-    def entry(self, request: Request, prompt_tokens: int, in_time: Callable[[int, int], bool]) -> Entry:
+    def familiar(self, ids: Sequence[int]) -> Familiar | None:
+        """How familiar a prompt of these tokens is; None where nothing tells it."""
+        return None if self._familiarity is None else self._familiarity.of(ids)
+
+    def entry(
+        self,
+        request: Request,
+        prompt_tokens: int,
+        in_time: Callable[[int, int], bool],
+        familiar: Familiar | None = None,
+    ) -> Entry:
         """The class of a request with an error tolerance.
 
         Args:
+            familiar: how familiar the prompt is.
             in_time: whether a response of the second number of tokens, behind a prompt of the first, ends before the
                 deadline. It is asked for the longest prompt of the calibration, so that the class does not depend on
                 the prompt.
@@ -78,6 +98,8 @@ class Promises:
                 f"error_tolerance: nothing is promised about a prompt of {prompt_tokens} tokens: in calibration none "
                 f"had more than {longest}"
             )
+        if familiar is not None and not familiar.enough:
+            raise NotPromised(f"error_tolerance: nothing is promised about this prompt: {familiar.reason}")
         if budget.max_layer_steps is not None:
             raise NotPromised("error_tolerance: nothing is promised with max_layer_steps; max_tokens limits work, too")
         classes = [tokens for tokens in self._calibration.token_classes if tokens <= budget.max_tokens]
@@ -153,12 +175,18 @@ def load_promises(
             calibration was measured, valid here or not; they are where there is none.
     """
     calibration, why_none = valid_calibration(folder, exit_threshold, runtime)
+    familiarity = None
+    try:
+        stored = read_familiarity_file(folder)
+        familiarity = None if stored is None else Familiarity(stored)
+    except ModelFolderError as error:
+        calibration, why_none = None, str(error)
     measured = _measured_refining(folder)
     refines = measured if refines_untraced is None else refines_untraced
     if calibration is not None and calibration.refines_untraced != refines:
         how = "with" if calibration.refines_untraced else "without"
         calibration, why_none = None, f"it was calibrated {how} further attempts for numbers from nowhere: {ANEW}"
-    return Promises(calibration, why_none, refines)
+    return Promises(calibration, why_none, refines, familiarity)
 
 
 def _measured_refining(folder: Path) -> bool:
@@ -185,6 +213,8 @@ def valid_calibration(folder: Path, threshold: float, runtime: Runtime | None = 
         return None, "it has not been calibrated (tuili calibrate does that)"
     if calibration.model != model_hash(folder) or calibration.verifier != verifier_hash(folder):
         return None, f"its calibration was made with other weights: {ANEW}"
+    if calibration.familiarity != familiarity_hash(folder):
+        return None, f"its calibration was made with another {FAMILIARITY_FILE}: {ANEW}"
     if calibration.exit_threshold != threshold:
         return None, f"it was calibrated with an exit threshold of {calibration.exit_threshold:g}, not {threshold:g}"
     if calibration.checker != CHECKER_VERSION:

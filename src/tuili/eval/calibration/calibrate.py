@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from tuili.engine import (
-    TRACING_FEATURES,
+    FEATURES,
     Budget,
     Calibration,
     Confidence,
@@ -57,7 +57,7 @@ from tuili.eval.calibration.guarantee import (
 from tuili.eval.parallel import Job, JobProgress, Progress, plan_workers, run_jobs
 from tuili.model import LoadedModel
 from tuili.steps import CHECKER_VERSION, programs
-from tuili.store import model_hash, verifier_hash
+from tuili.store import familiarity_hash, model_hash, verifier_hash
 from tuili.tasks import Problem, same_answer
 
 UNREACHABLE_CONFIDENCE = float("inf")
@@ -209,13 +209,15 @@ def _collect(
 def attempt_history(state: RequestState, expected: LabelledPrompt, verifies: bool) -> AttemptHistory:
     """The history of a request that made all its attempts; `verifies`: the verifier should have read them."""
     snapshots, first = [], state.attempts[0]
+    familiar = state.familiar is None or state.familiar.enough  # nothing is promised about others
     for count in range(1, len(state.attempts) + 1):
         attempts = state.attempts[:count]
         best = best_of(attempts)
+        answers = familiar and not best.shortcoming and not (verifies and verifier_missed_some(attempts))
         snapshots.append(
             AttemptSnapshot(
                 sum(len(attempt.sequence.tokens) for attempt in attempts),
-                None if best.shortcoming or (verifies and verifier_missed_some(attempts)) else features(attempts),
+                features(attempts, state.familiar) if answers else None,
                 same_answer(expected.answer, best.response.answer, expected.specification),
             )
         )
@@ -269,7 +271,8 @@ def certify_grid(
         ),
         entries=tuple(entries),
         curves=tuple(curves),
-        features=TRACING_FEATURES,
+        features=FEATURES,
+        familiarity=familiarity_hash(loaded.path),
         refines_untraced=REFINES_UNTRACED,
     )
 

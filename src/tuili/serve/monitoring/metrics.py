@@ -89,6 +89,12 @@ class Metrics:
         self.untraced_steps = Counter(
             "tuili_untraced_steps", "Valid steps with a number from nowhere.", by_model, registry=registry
         )
+        self.unfamiliar = Counter(
+            "tuili_unfamiliar_prompts",
+            "Answered prompts that are unlike what the model has learnt from.",
+            by_model,
+            registry=registry,
+        )
         self.feedback = Counter(
             "tuili_feedback", "What people thought of answers.", [*by_model, "verdict"], registry=registry
         )
@@ -121,6 +127,7 @@ class Metrics:
         for model in models:
             self.in_flight.labels(model)
             self.untraced_steps.labels(model)
+            self.unfamiliar.labels(model)
             for counter, labels in known_labels.items():
                 for label in labels:
                     counter.labels(model, label)
@@ -151,6 +158,7 @@ class Metrics:
         for verdict, count in receipt.checked.items():
             self.steps.labels(model, verdict).inc(count)
         self.untraced_steps.labels(model).inc(receipt.untraced)
+        self.unfamiliar.labels(model).inc(receipt.familiar is not None and not receipt.familiar.enough)
         self.queue_seconds.labels(model).observe(receipt.milliseconds["queue"] / 1000)
         spent_and_limit = {
             "max_steps": (receipt.attempts, budget.max_steps),

@@ -25,6 +25,7 @@ export function receiptOf(receipt) {
       say(make("small"), "timeParts", parts),
     ),
     ...(receipt.unused.length ? [fact("unused", "wide", make("span", "", { textContent: receipt.unused.join(", ") }))] : []),
+    ...(receipt.familiar ? [fact("familiarity", "", ...familiarity(receipt.familiar))] : []),
     fact("promise", "wide", promise(receipt.promise)),
   );
   return label(list, "receipt");
@@ -40,6 +41,10 @@ function confidence(share) {
   const filled = make("span", "filled");
   filled.style.width = `${100 * share}%`;
   return [make("b", "", { textContent: percent(share) }), make("span", "gauge", { ariaHidden: "true" }, filled)];
+}
+
+function familiarity({ p, level }) {
+  return [say(make("b"), p < level ? "unfamiliar" : "familiar"), make("small", "", { textContent: `p = ${number(p, 2)}` })];
 }
 
 /** A bar whose parts are as long as the times of queue, prefill and decode. */

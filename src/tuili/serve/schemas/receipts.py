@@ -85,6 +85,14 @@ class IgnoredReply(TypedDict):
     earlier: Count
 
 
+@documented_as("Familiar")
+class FamiliarReply(TypedDict):
+    """How like the prompt is to what the model has learnt from. Where `p` is below `level`, nothing is promised."""
+
+    p: float
+    level: float
+
+
 @documented_as("NumberSource")
 class NumberReply(TypedDict):
     """Where a number of a step comes from: `step` is the earlier step, counted from 1; `by` is a rule of written work,
@@ -135,6 +143,7 @@ class ReceiptReply(TypedDict):
     ]
     untraced: Annotated[Count, Field(description="Valid steps with a number from nowhere.")]
     unused: Annotated[list[str], Field(description="Numbers of the question that no step used.")]
+    familiar: Annotated[FamiliarReply | None, Field(description="Null where nothing tells how familiar a prompt is.")]
     steps: list[StepReply]
 
 

@@ -29,6 +29,8 @@ _ANOTHER_INDEX = 1_000_000_000
 """Problems of earlier turns have numbers from here on."""
 _GOES_ON = (",", "，")
 """Behind these a sentence goes on, on the same line."""
+_COURTESIES = 40
+"""How many courtesies are tried until one leaves the question as it is. Bare logic, for one, bears none."""
 _TRIES, _RELATED_TRIES = 6, 2
 """How often a conversation is drawn until its steps are valid, and how many of these times with related turns."""
 
@@ -138,9 +140,9 @@ class _Conversing:
         return turns
 
     def _with_courtesy(self, question: str) -> str:
-        """The question with a courtesy that leaves what it gives the checker as it is."""
+        """The question with a courtesy that leaves what it gives the checker as it is; without, where none does."""
         given = Context.from_prompt(question)
-        while True:
+        for _ in range(_COURTESIES):
             text = self._text("politeness")
             space = "" if self._problem.language is Language.ZH else " "
             between = space if text.pieces[0].endswith(_GOES_ON) else self._rng.choice((space, "\n"))
@@ -149,6 +151,7 @@ class _Conversing:
             if Context.from_prompt(polite) == given:
                 self._texts.append(text.id)
                 return polite
+        return question
 
     def _text(self, kind: str) -> Text:
         return self._rng.choice(texts_of(kind, self._problem.language, self._part))

@@ -1,0 +1,101 @@
+"""What a model's training has read, as a file in its folder: by it the engine tells how familiar a prompt is.
+
+How it is used is left to `tuili.engine`, how it is made to `tuili.eval`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+
+from tuili.errors import ModelFolderError, one_line
+from tuili.files import whole_file
+from tuili.store.folder import CONFIG_FILE
+from tuili.store.safetensors import check_safetensors, read_metadata, read_tensors
+
+FAMILIARITY_FILE = Path("tuili") / "familiarity.safetensors"
+_KEY = "familiarity"
+_TYPES = {"filter": "uint8", "classes": "uint32", "scores": "float32"}
+
+
+@dataclass(frozen=True)
+class FamiliarityFile:
+    """What the file holds. Dimensions: B bytes, V vocabulary, N prompts.
+
+    filter_B: a Bloom filter of the pairs and triples of token classes that training has read. class_V: the class of
+    each token. score_N: the scores of prompts in forms that were left out, rising. level: the p-value below which a
+    prompt counts as unfamiliar. source: what training has read, for readers.
+    """
+
+    filter_B: NDArray[np.uint8]
+    class_V: NDArray[np.uint32]
+    score_N: NDArray[np.float32]
+    level: float
+    source: str
+
+    @property
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """The arrays by their names in the file."""
+        return {"filter": self.filter_B, "classes": self.class_V, "scores": self.score_N}
+
+
+@dataclass(frozen=True)
+class _Metadata:
+    """What stands beside the tensors: also the hash of the tokenizer."""
+
+    level: Annotated[float, Field(gt=0, lt=1)]
+    source: str
+    tokenizer: str
+
+
+_METADATA = TypeAdapter(_Metadata)
+
+
+def write_familiarity_file(folder: Path, familiarity: FamiliarityFile) -> None:
+    """Write the file into a model folder, whole or not at all."""
+    metadata = _Metadata(familiarity.level, familiarity.source, _tokenizer_hash(folder))
+    with whole_file(folder / FAMILIARITY_FILE) as part:
+        save_file(familiarity.tensors, part, {_KEY: json.dumps(asdict(metadata))})
+        part.chmod((folder / CONFIG_FILE).stat().st_mode)  # safetensors lets its owner alone read it
+
+
+def read_familiarity_file(folder: Path) -> FamiliarityFile | None:
+    """What the file of a model folder holds; None if there is none.
+
+    Raises `ModelFolderError` for one that is damaged, or was made with another tokenizer.
+    """
+    path = folder / FAMILIARITY_FILE
+    if not path.is_file():
+        return None
+    check_safetensors(path)
+    try:
+        metadata = _METADATA.validate_json(read_metadata(path)[_KEY], strict=True, extra="forbid")
+        tensors = read_tensors(path)
+        kinds = {name: str(array.dtype) for name, array in tensors.items()}
+        if kinds != _TYPES or any(array.ndim != 1 or not len(array) for array in tensors.values()):
+            raise ValueError(f"tensors of {kinds} in place of {_TYPES}")
+    except (SafetensorError, KeyError, ValueError) as error:  # pydantic's are among the last
+        raise ModelFolderError(f"{path} is damaged: {one_line(error)}; calibrate anew (tuili calibrate)") from error
+    if metadata.tokenizer != _tokenizer_hash(folder):
+        raise ModelFolderError(f"{path} was made with another tokenizer: calibrate anew (tuili calibrate)")
+    filter_B, class_V, score_N = (tensors[name] for name in _TYPES)
+    return FamiliarityFile(filter_B, class_V, score_N, metadata.level, metadata.source)
+
+
+def familiarity_hash(folder: Path) -> str | None:
+    """SHA-256 of the file, None where there is none."""
+    path = folder / FAMILIARITY_FILE
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def _tokenizer_hash(folder: Path) -> str:
+    return hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()

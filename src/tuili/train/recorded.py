@@ -1,0 +1,36 @@
+"""What a model has learnt from, by the recipes that its lineage records."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tuili.data import Source
+from tuili.store import read_lineage
+from tuili.train.feed.stream import DataConfig, build_sources
+
+LOG = logging.getLogger(__name__)
+
+
+def recorded_sources(folder: Path) -> list[Source]:
+    """The sources that the model of a folder was trained on, those of the last training first, without word noise.
+
+    Files that have moved since are left out, with a line in the log. Empty where no recipe is recorded that can be
+    read today.
+    """
+    sources: dict[str, Source] = {}
+    for entry in reversed(read_lineage(folder)):
+        if "data" not in entry.recipe:
+            continue
+        try:
+            data = DataConfig.model_validate(entry.recipe["data"]).model_copy(update={"word_noise": 0.0})
+        except ValidationError:
+            continue  # of another version of Tuili
+        files = {path: weight for path, weight in data.files.items() if path.is_file()}
+        for path in data.files.keys() - files.keys():
+            LOG.warning("%s, which the model was trained on, is not there: what stands in it is unfamiliar", path)
+        for source in build_sources(data.model_copy(update={"files": files}), entry.seeds.get("train", 1)):
+            sources.setdefault(source.name, source)
+    return list(sources.values())
