@@ -58,14 +58,16 @@ class NgramFilter:
     def knows(self, key_N: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which of these keys the filter knows."""
         bit_NH = self._bits(key_N)
-        return np.all(self.filter_B[bit_NH >> np.uint64(3)] & _masks(bit_NH), axis=1)
+        known_N: NDArray[np.bool_] = np.all(self.filter_B[bit_NH >> np.uint64(3)] & _masks(bit_NH), axis=1)
+        return known_N
 
     def _bits(self, key_N: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """The bits of each key."""
         mixed_NH = key_N[:, None] + np.arange(1, HASHES + 1, dtype=np.uint64) * _STEP
         mixed_NH = (mixed_NH ^ (mixed_NH >> np.uint64(30))) * _MIX[0]
         mixed_NH = (mixed_NH ^ (mixed_NH >> np.uint64(27))) * _MIX[1]
-        return (mixed_NH ^ (mixed_NH >> np.uint64(31))) % np.uint64(8 * len(self.filter_B))
+        bit_NH: NDArray[np.uint64] = (mixed_NH ^ (mixed_NH >> np.uint64(31))) % np.uint64(8 * len(self.filter_B))
+        return bit_NH
 
 
 def _masks(bit_NH: NDArray[np.uint64]) -> NDArray[np.uint8]:

@@ -56,6 +56,15 @@ def test_a_conversation_has_what_is_asked_for_and_nothing_else(ingredient: Ingre
         assert is_polite == (ingredient in (Ingredient.COURTESY, Ingredient.FOLLOW_UP))
 
 
+def test_a_question_that_bears_no_courtesy_is_asked_without() -> None:
+    prompt = "fire -> hail\nnot smoke -> wet\nfire\nhail?"
+    bare = Problem(
+        "propositional", 1, 0, 0, prompt, ("fire, fire -> hail => hail",), "yes", Context.from_prompt(prompt)
+    )
+    assert bare.context != Context.from_prompt(f"Good evening. {prompt}")
+    assert converse(bare, random.Random(1), ingredients=[Ingredient.COURTESY]).messages[-1].content == prompt
+
+
 def test_turns_are_small_talk_and_other_problems_of_the_split() -> None:
     earlier = [turn for one in many("arithmetic", 60, ingredients=[Ingredient.TURNS]) for turn in one.turns.earlier]
     talk = {text.pieces for text in all_texts("talk", SUM.language)}

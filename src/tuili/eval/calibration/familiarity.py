@@ -43,7 +43,8 @@ def learn_familiarity(
         read, scored: records of each source that the filter is made from, and others that are scored.
     """
     class_V, total = token_classes(tokenizer), len(sources) * (read + scored)
-    keys, folds, scored_prompts = [], [], []
+    keys, folds = list[NDArray[np.uint64]](), list[NDArray[np.uint8]]()
+    scored_prompts = list[tuple[Ngrams, int]]()
     for place, source in enumerate(sources):
         for number in range(read + scored):
             record = source.record(number)
@@ -85,6 +86,7 @@ def _score(ngrams: Ngrams, key_N: NDArray[np.uint64], fold_N: NDArray[np.uint8])
 
     def is_known(asked_N: NDArray[np.uint64]) -> NDArray[np.bool_]:
         place_N = np.minimum(np.searchsorted(key_N, asked_N), len(key_N) - 1)
-        return (key_N[place_N] == asked_N) & (fold_N[place_N] > 0)
+        known_N: NDArray[np.bool_] = (key_N[place_N] == asked_N) & (fold_N[place_N] > 0)
+        return known_N
 
     return novelty(ngrams, is_known)
