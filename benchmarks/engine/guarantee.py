@@ -16,7 +16,7 @@ import hashlib
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import ROOT, Figure
 from benchmarks.harness.texts import own_domains
+from tuili.engine import FEATURES, FITTED_FEATURES
 from tuili.eval import (
     ACCENT_COLOUR,
     LEVEL_COLOURS,
@@ -50,7 +51,7 @@ from tuili.eval import (
 from tuili.files import write_durably
 from tuili.model import LoadedModel, load_model
 from tuili.store import model_hash, verifier_hash
-from tuili.tasks import Split, unseen_problems
+from tuili.tasks import Language, Split, unseen_problems
 
 BLOCK_PROBLEMS = 960
 """Answered before their histories are written to a file."""
@@ -78,18 +79,20 @@ def measure(
         loaded, cases(domains, levels, fitted_per_cell, seed, Split.VALIDATION), most, max_tokens, Path(runs)
     )
     pool = answered(loaded, cases(domains, levels, per_cell, seed, Split.TEST), most, max_tokens, Path(runs))
-    confidence = fit_confidence(fitting)
-    threshold_S = candidate_thresholds(fitting, confidence)
     figures: dict[str, list[float]] = {}
-    for steps in max_steps:
-        seen = replay(fitting, confidence, threshold_S, steps, max_tokens)
-        whole = replay(pool, confidence, threshold_S, steps, max_tokens)
-        for tolerance in tolerances:
-            start = starting_setting(seen, tolerance, delta, sample)
-            by_split = [one_split(whole, tolerance, delta, start, sample, number) for number in range(splits)]
-            oracle = best_in_hindsight(whole, tolerance)
-            for name, values in means(by_split, oracle).items():
-                figures[f"steps{steps}_error{tolerance:g}_{name}"] = values
+    for names, suffix in ((FEATURES, ""), (FITTED_FEATURES[0], "_first_features")):
+        learnt, tested = (with_features(histories, len(names)) for histories in (fitting, pool))
+        confidence = fit_confidence(learnt)
+        threshold_S = candidate_thresholds(learnt, confidence)
+        for steps in max_steps:
+            seen = replay(learnt, confidence, threshold_S, steps, max_tokens)
+            whole = replay(tested, confidence, threshold_S, steps, max_tokens)
+            for tolerance in tolerances:
+                start = starting_setting(seen, tolerance, delta, sample)
+                by_split = [one_split(whole, tolerance, delta, start, sample, number) for number in range(splits)]
+                oracle = best_in_hindsight(whole, tolerance)
+                for name, values in means(by_split, oracle).items():
+                    figures[f"steps{steps}_error{tolerance:g}{suffix}_{name}"] = values
     draw(figures, max_steps, tolerances, delta, PICTURE)
     return {
         "model": model,
@@ -104,6 +107,7 @@ def measure(
         "splits": splits,
         "delta": delta,
         "max_tokens": max_tokens,
+        "first_features": list(FITTED_FEATURES[0]),
         "goal": f"broken <= {delta} in every row; at 0.05 coverage_of_oracle >= 0.9",
     }, {key: Figure("share", values) for key, values in figures.items()}
 
@@ -111,8 +115,12 @@ def measure(
 def cases(
     domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int, split: Split
 ) -> list[LabelledPrompt]:
-    """Problems of some domains in random order."""
-    problems = unseen_problems(domains, levels, per_cell, seed, split)
+    """Problems of some domains, half of them in each language, in random order."""
+    problems = [
+        problem
+        for language in Language
+        for problem in unseen_problems(domains, levels, per_cell // len(Language), seed, split, language=language)
+    ]
     random.Random(seed).shuffle(problems)
     return [LabelledPrompt.of(problem) for problem in problems]
 
@@ -148,6 +156,20 @@ def _history(kept: dict[str, Any]) -> AttemptHistory:
         for m in kept["moments"]
     ]
     return AttemptHistory(kept["prompt"], tuple(moments), kept["rejected"])
+
+
+def with_features(histories: Sequence[AttemptHistory], count: int) -> list[AttemptHistory]:
+    """The histories with the first features alone."""
+    return [
+        replace(
+            history,
+            snapshots=tuple(
+                replace(one, features=None if one.features is None else one.features[:count])
+                for one in history.snapshots
+            ),
+        )
+        for history in histories
+    ]
 
 
 def one_split(

@@ -24,8 +24,10 @@ def recorded_sources(folder: Path) -> list[Source]:
     for entry in reversed(read_lineage(folder)):
         if "data" not in entry.recipe:
             continue
+        kept = DataConfig.model_fields.keys() - {"wording"}  # there was another one once
+        recorded = {key: value for key, value in entry.recipe["data"].items() if key in kept}
         try:
-            data = DataConfig.model_validate(entry.recipe["data"]).model_copy(update={"word_noise": 0.0})
+            data = DataConfig.model_validate({**recorded, "word_noise": 0.0})
         except ValidationError:
             continue  # of another version of Tuili
         files = {path: weight for path, weight in data.files.items() if path.is_file()}

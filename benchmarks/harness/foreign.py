@@ -1,0 +1,106 @@
+"""Texts that no domain makes: questions of GSM8K, descriptions of packages, mail, source code, other languages.
+
+Descriptions and code are those of the Python that runs. Mail comes from the source package `talon` of the package
+index, fortunes in other languages from Debian packages; both are downloaded once, into an ignored folder. A kind of
+text whose source is not to be had is left out, with a line on the screen.
+"""
+
+from __future__ import annotations
+
+import email
+import random
+import re
+import subprocess
+import sysconfig
+import tarfile
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator
+from email.policy import default
+from functools import partial
+from importlib.metadata import distributions
+from pathlib import Path
+from urllib.parse import urljoin
+
+from benchmarks.harness.texts import GSM8K, gsm8k_records
+
+LANGUAGES = ("de", "es", "fr", "it", "pl", "ru", "zh")
+SHORTEST, LONGEST = 40, 400
+"""Characters of a text."""
+INDEX = "https://pypi.org/simple/"
+CODE_LINES = 6
+
+
+def foreign_texts(each: int, folder: Path, seed: int = 5, gsm8k: Path = GSM8K) -> dict[str, list[str]]:
+    """At most `each` texts of each kind, in random order; `folder` is where downloads are kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds: dict[str, Callable[[], Iterable[str]]] = {
+        "gsm8k": lambda: (record.input for record in gsm8k_records(gsm8k)),
+        "descriptions": _descriptions,
+        "code": partial(_code, random.Random(seed)),
+        "mail": partial(_mail, folder),
+        "fortunes": partial(_fortunes, folder, "fortunes"),
+        **{language: partial(_fortunes, folder, f"fortunes-{language}") for language in LANGUAGES},
+    }
+    found = {}
+    for kind, read in kinds.items():
+        try:
+            texts = sorted(set(read()))
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"no texts of the kind {kind}: {error}", flush=True)
+            continue
+        if texts:
+            found[kind] = random.Random(f"{kind}/{seed}").sample(texts, min(each, len(texts)))
+    return found
+
+
+def paragraphs(text: str, separator: str = r"\n\s*\n") -> Iterator[str]:
+    """The paragraphs of a text that have a fitting length and are no table, heading or list of links."""
+    for part in re.split(separator, text):
+        part = part.strip()
+        if SHORTEST <= len(part) <= LONGEST and not part.startswith(("#", "|", "`", ">", ".. ", "http", "- [")):
+            yield part
+
+
+def _descriptions() -> Iterator[str]:
+    for distribution in distributions():
+        summary, _, description = (distribution.read_text("METADATA") or "").partition("\n\n")
+        yield from re.findall(r"^Summary: (.{20,})$", summary, re.MULTILINE)
+        yield from list(paragraphs(description))[:6]
+
+
+def _code(rng: random.Random) -> Iterator[str]:
+    for file in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
+        lines = file.read_text(encoding="utf-8", errors="ignore").split("\n")
+        for _ in range(3):
+            start = rng.randrange(max(1, len(lines) - CODE_LINES))
+            text = "\n".join(lines[start : start + CODE_LINES]).strip("\n")
+            if len(text.strip()) >= SHORTEST:
+                yield text
+
+
+def _mail(folder: Path) -> Iterator[str]:
+    archive = folder / "talon.tar.gz"
+    if not archive.exists():
+        page = urljoin(INDEX, "talon/")
+        with urllib.request.urlopen(page, timeout=30) as reply:
+            links = re.findall(r'href="([^"#]+\.tar\.gz)', reply.read().decode())
+        with urllib.request.urlopen(urljoin(page, links[-1]), timeout=60) as reply:
+            archive.write_bytes(reply.read())
+    with tarfile.open(archive) as files:
+        for member in files.getmembers():
+            if member.name.endswith(".eml") and (file := files.extractfile(member)):
+                message = email.message_from_binary_file(file, policy=default)
+                body = message.get_body(("plain",))
+                if body is not None:
+                    yield from paragraphs(str(body.get_content()))
+
+
+def _fortunes(folder: Path, package: str) -> Iterator[str]:
+    place = folder / package
+    if not place.exists():
+        subprocess.run(["apt-get", "download", package], cwd=folder, check=True, capture_output=True)
+        (deb,) = folder.glob(f"{package}_*.deb")
+        subprocess.run(["dpkg", "-x", deb, place], check=True, capture_output=True)
+    for file in sorted((place / "usr/share/games").rglob("*")):
+        if file.is_file() and file.suffix not in (".dat", ".u8"):
+            yield from paragraphs(file.read_text(encoding="utf-8", errors="ignore"), r"\n%+\n")
