@@ -59,9 +59,7 @@ ThreadsOption = Annotated[
 DomainsOption = Annotated[
     str, typer.Option("--domains", help="Domains, separated by commas, or all that the model knows.")
 ]
-WordingOption = Annotated[
-    str, typer.Option("--wording", help="Forms of the questions: seen, unseen or all.")
-]
+WordingOption = Annotated[str, typer.Option("--wording", help="Forms of the questions: seen, unseen or all.")]
 LanguageOption = Annotated[str, typer.Option("--language", help="Language of the questions: en or zh.")]
 LevelsOption = Annotated[str, typer.Option("--levels", help="Levels from 1 to 5, separated by commas.")]
 DataOption = Annotated[

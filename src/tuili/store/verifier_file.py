@@ -74,7 +74,10 @@ class VerifierCalibration:
 
 @dataclass(frozen=True)
 class VerifierFile:
-    """What a verifier's file holds. `figures` were measured after training; tensors are float32, by name."""
+    """What a verifier's file holds. `figures` were measured after training.
+
+    Tensors are float32, by name. The file keeps them as float16.
+    """
 
     config: VerifierConfig
     calibration: VerifierCalibration
@@ -100,7 +103,8 @@ def write_verifier_file(folder: Path, verifier: VerifierFile) -> None:
     """Write a verifier into the folder of its language model, whole or not at all."""
     metadata = _Metadata(verifier.config, verifier.calibration, verifier.figures, model_hash(folder))
     with whole_file(folder / VERIFIER_FILE) as part:
-        save_file(dict(verifier.tensors), part, {_KEY: json.dumps(asdict(metadata))})
+        halves = {name: array.astype(np.float16) for name, array in verifier.tensors.items()}
+        save_file(halves, part, {_KEY: json.dumps(asdict(metadata))})
         part.chmod((folder / CONFIG_FILE).stat().st_mode)  # safetensors lets its owner alone read it
 
 

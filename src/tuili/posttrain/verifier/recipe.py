@@ -11,7 +11,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, field
 
 from tuili.config import Config
 from tuili.posttrain.verifier.fit import FitConfig
-from tuili.tasks import LEVELS, MUTATION_KINDS
+from tuili.tasks import LEVELS, MUTATION_KINDS, Language
 
 
 class ChainCounts(Config):
@@ -43,6 +43,8 @@ class VerifierTrainingConfig(Config):
     model: str = "nano"
     seed: Annotated[int, Field(ge=0, lt=1000)] = 1
     levels: Annotated[tuple[int, ...], Field(min_length=1)] = (1, 2, 3)
+    languages: Annotated[tuple[Language, ...], Field(min_length=1)] = (Language.EN, Language.ZH)
+    """Languages of the problems, in turn."""
     held_out: tuple[str, ...] = ("wrong_digit", "carried_error")
     """Kinds of mutants that are kept for the test."""
     rounds: NonNegativeInt = 2

@@ -146,7 +146,8 @@ class VerifierRun:
             with whole_file(file) as part:
                 save_file(verifier.state_dict(), part)
         verifier = Verifier(config)
-        verifier.load_state_dict(load_file(file))
+        rounded = {name: tensor.half().float() for name, tensor in load_file(file).items()}  # as its file keeps it
+        verifier.load_state_dict(rounded)
         return verifier.eval()
 
     def _kept(self, name: str, make_chains: Callable[[str], Sequence[Chain]]) -> Examples:
@@ -173,9 +174,9 @@ class VerifierRun:
         twice: bool = False,
     ) -> list[Chain]:
         """Right chains, mutants, and what the model writes, on the problems of set `number`; no chain comes twice."""
-        seed = self.config.seed * PROBLEM_SETS_PER_SEED + number
+        seed, languages = self.config.seed * PROBLEM_SETS_PER_SEED + number, self.config.languages
         problems = [
-            generate(domain, split.seed(seed), index, level)
+            generate(domain, split.seed(seed), index, level, language=languages[index % len(languages)])
             for domain in trained_domains(self.loaded.model.config.domains)
             for level in self.config.levels
             for index in range(counts.problems)
