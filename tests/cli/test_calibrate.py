@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ import pytest
 from benchmarks.harness.tiny import save_tiny
 from tuili.cli.app import main
 from tuili.engine import read_calibration
+from tuili.errors import InputError
+from tuili.eval import LabelledPrompt
 from tuili.store import resolve_model
 
 SMALL = ("--steps", "1,2", "--tokens", "60,100", "--delta", "0.1")
@@ -83,6 +87,21 @@ def test_problems_of_your_own_are_a_sample_as_well(tmp_path: Path, capsys: pytes
     assert main([*command, "--tolerance", "0.4"]) == 2
     assert "of 4 problems, those that fit the confidence, the model answered none" in capsys.readouterr().err
     assert read_calibration(model) is None
+
+
+def test_the_sample_has_each_language_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = []
+
+    def kept(model: object, prompts: Sequence[LabelledPrompt], source: str, *_: object, **__: object) -> None:
+        samples.append(([prompt.prompt for prompt in prompts], source))
+        raise InputError("enough")
+
+    monkeypatch.setattr("tuili.eval.calibrate", kept)
+    sample = ("--domains", "relations", "--levels", "1,2", "--per-cell", "6", "--language", "en,zh")
+    assert main(["calibrate", str(save_tiny(tmp_path / "model")), *sample]) == 2
+    ((prompts, source),) = samples
+    assert [bool(re.search("[一-鿿]", prompt)) for prompt in prompts].count(True) == len(prompts) / 2 == 6
+    assert source == "1 domains, levels 1, 2, validation split, seed 0, seen wording in en and zh"
 
 
 @pytest.mark.parametrize(

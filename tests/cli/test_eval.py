@@ -1,6 +1,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tuili.cli.app import main
 from tuili.engine import Generation, Runtime
 from tuili.eval import evaluation, read_figures, wilson_interval
 from tuili.steps import Turns
+from tuili.store import read_lineage, write_lineage
 from tuili.tasks import unseen_problems
 
 DOMAINS = ["arithmetic", "knights"]
@@ -46,7 +48,24 @@ def test_the_fixed_interface(model: Path, tmp_path: Path, capsys: pytest.Capture
     assert cell["ci95"][0] < 0.75 < cell["ci95"][1]
     assert report["settings"]["seed"] == 5
     assert report["settings"]["split"] == "test"
+    assert (report["settings"]["wording"], report["settings"]["languages"]) == ("seen", ["en"])
     assert "0.875" in capsys.readouterr().out
+
+
+def test_a_model_is_measured_in_the_languages_that_it_learnt_or_in_those_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, path = save_tiny(tmp_path / "model"), tmp_path / "report.json"
+    (trained,) = read_lineage(model)
+    write_lineage(model, (replace(trained, recipe={"data": {"languages": {"zh": 0.4, "en": 0.6}}}),))
+    options = ["--domains", "arithmetic", "--levels", "1", "--per-cell", "4", "--seed", "5", "--json", str(path)]
+    for asked, languages in ((), ("en", "zh")), (("--language", "zh"), ("zh",)):
+        problems = unseen_problems(["arithmetic"], [1], 4, seed=5, language=languages)
+        monkeypatch.setattr(evaluation, "load_decoder", lambda *_, known=problems, **__: Oracle(known))
+        assert main(["eval", str(model), *options, *asked, "--card"]) == 0
+        settings = json.loads(path.read_text())["settings"]
+        assert (settings["wording"], tuple(settings["languages"])) == ("seen", languages)
+        assert f"\nlanguage: [{', '.join(languages)}]\n" in (model / "README.md").read_text()
 
 
 @pytest.mark.usefixtures("by_heart")
@@ -171,6 +190,10 @@ def test_a_bad_line_of_a_file_is_named(
         (["--data", "x", "--full"], "leave them out with --data"),
         (["--data", "x", "--card"], "leave them out with --data"),
         (["--data", "x", "--conversations"], "leave them out with --data"),
+        (["--data", "x", "--language", "en"], "--data brings its own problems"),
+        (["--language", "en,fr"], "--language 'fr': use one of en, zh"),
+        (["--language", "en,en"], "--language 'en,en': give names separated by commas, each once"),
+        (["--wording", "first"], "--wording 'first': use one of seen, unseen, all"),
         (["--levels", "1,x"], "--levels"),
         (["--levels", "1,1"], "--levels"),
         (["--levels", "9"], "level 9"),

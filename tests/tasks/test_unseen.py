@@ -23,6 +23,12 @@ def test_the_same_seed_gives_the_same_problems_and_another_seed_others() -> None
     assert {p.prompt for p in again[0]} != {p.prompt for p in again[2]}
 
 
+def test_languages_take_turns_in_every_cell() -> None:
+    problems = unseen_problems(["arithmetic", "knights"], [1], 4, seed=1, language=("zh", "en"))
+    assert [problem.language for problem in problems] == ["zh", "en"] * 4
+    assert len({(problem.domain, problem.index) for problem in problems}) == 8
+
+
 def _few(domain: str, seed: int, index: int, level: int, **_: str) -> Problem:
     """Problems of which only three differ, the first of them twice at the start."""
     return Problem(domain, level, seed, index, f"prompt {max(0, index - 1) % 3}", (), "1", Context())

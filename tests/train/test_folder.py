@@ -179,6 +179,20 @@ def test_a_run_from_before_there_were_kernels_goes_on_by_torch(tmp_path: Path) -
     assert folder.recorded_settings(resume=True) == EAGER.settings()
 
 
+def test_a_run_from_when_there_were_wordings_to_choose_from_goes_on_if_it_took_all(tmp_path: Path) -> None:
+    folder = TrainingFolder(tmp_path, RECIPE)
+    folder.tokenizer.mkdir()
+    folder.begin(EAGER)
+    run = json.loads(folder.run_file.read_text())
+    run["recipe"]["data"]["wording"] = "seen"
+    folder.run_file.write_text(json.dumps(run))
+    assert folder.recorded_settings(resume=True) == EAGER.settings()
+    run["recipe"]["data"]["wording"] = "first"
+    folder.run_file.write_text(json.dumps(run))
+    with pytest.raises(InputError, match=r"began with data\.wording = first, not None"):
+        folder.recorded_settings(resume=True)
+
+
 def test_a_run_with_all_domains_goes_on_with_the_same_ones(tmp_path: Path) -> None:
     folder = TrainingFolder(tmp_path, small("data.domains=all"))
     folder.tokenizer.mkdir()

@@ -13,7 +13,7 @@ from tuili.cli.options import (
     CacheOption,
     DataOption,
     DomainsOption,
-    LanguageOption,
+    LanguagesOption,
     LevelsOption,
     ModelArgument,
     NumbersOption,
@@ -22,6 +22,7 @@ from tuili.cli.options import (
     check_data,
     check_wording,
     find_model,
+    learnt_languages,
     load_for,
     parse_domains,
     parse_levels,
@@ -54,7 +55,7 @@ def run(
     per_cell: Annotated[int, typer.Option(help="Problems for each domain and level.")] = 60,
     seed: Annotated[int, typer.Option(help="Number of the sample.")] = 0,
     wording: WordingOption = "seen",
-    language: LanguageOption = "en",
+    language: LanguagesOption = None,
     data: DataOption = None,
     runner: RunnerOption = "auto",
     numbers: NumbersOption = "auto",
@@ -72,13 +73,14 @@ def run(
     )
     chosen_levels = parse_levels(levels)
     parse_domains(domains)  # what is wrong with them is told before the model is looked for
-    check_wording(wording, language)
+    languages = None if language is None else parse_list("--language", language)
+    check_wording(wording, *(languages or ()))
     if data is not None:
-        if (domains, levels, per_cell, wording, language) != ("all", "1,2,3", 60, "seen", "en"):
+        if (domains, levels, per_cell, wording, language) != ("all", "1,2,3", 60, "seen", None):
             options = "--domains, --levels, --per-cell, --wording and --language"
             raise InputError(f"--data brings its own problems: leave {options} out")
         check_data(data)
-    _, shape = find_model(model)
+    folder, shape = find_model(model)
     chosen_domains = parse_domains(domains, shape.domains)
     from tuili.cli.show import show_calibration
     from tuili.engine import CALIBRATION_FILE
@@ -90,7 +92,8 @@ def run(
     place = loaded.path / CALIBRATION_FILE
     check_file_place(place)
     if data is None:
-        prompts, source = _generated_problems(chosen_domains, chosen_levels, per_cell, seed, wording, language)
+        words = wording, tuple(languages or learnt_languages(folder))
+        prompts, source = _generated_problems(chosen_domains, chosen_levels, per_cell, seed, *words)
     else:
         prompts, source = _problems_of_file(data, loaded, seed)
     with progress_bar() as progress:
@@ -128,7 +131,7 @@ def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Num
 
 
 def _generated_problems(
-    domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int, wording: str, language: str
+    domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int, wording: str, languages: tuple[str, ...]
 ) -> tuple[list[LabelledPrompt], str]:
     """Problems of the validation split, which no training sees, in random order, and a description of them."""
     import random
@@ -136,11 +139,10 @@ def _generated_problems(
     from tuili.eval import LabelledPrompt
     from tuili.tasks import Split, unseen_problems
 
-    problems = unseen_problems(domains, levels, per_cell, seed, Split.VALIDATION, wording=wording, language=language)
+    problems = unseen_problems(domains, levels, per_cell, seed, Split.VALIDATION, wording=wording, language=languages)
     random.Random(seed).shuffle(problems)
     source = f"{len(domains)} domains, levels {', '.join(map(str, levels))}, validation split, seed {seed}"
-    if (wording, language) != ("seen", "en"):
-        source += f", {wording} wording in {language}"
+    source += f", {wording} wording in {' and '.join(languages)}"
     return [LabelledPrompt.of(problem) for problem in problems], source
 
 

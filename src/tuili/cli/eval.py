@@ -13,7 +13,7 @@ from tuili.cli.options import (
     DataOption,
     DepthOption,
     DomainsOption,
-    LanguageOption,
+    LanguagesOption,
     LevelsOption,
     ModelArgument,
     NumbersOption,
@@ -22,10 +22,12 @@ from tuili.cli.options import (
     check_data,
     check_wording,
     find_model,
+    learnt_languages,
     load_for,
     parse_depth,
     parse_domains,
     parse_levels,
+    parse_list,
     progress_bar,
     result_console,
 )
@@ -39,7 +41,7 @@ def run(
     per_cell: Annotated[int, typer.Option(help="Problems for each domain and level.")] = 200,
     seed: Annotated[int, typer.Option(help="Number of the test set.")] = 0,
     wording: WordingOption = "seen",
-    language: LanguageOption = "en",
+    language: LanguagesOption = None,
     data: DataOption = None,
     depth: DepthOption = "auto",
     threshold: Annotated[
@@ -63,7 +65,8 @@ def run(
     report.
     """
     layers = parse_depth(depth)
-    check_wording(wording, language)
+    languages = None if language is None else parse_list("--language", language)
+    check_wording(wording, *(languages or ()))
     chosen_levels = parse_levels(levels)
     parse_domains(domains)  # what is wrong with them is told before the model is looked for
     if data is not None:
@@ -71,11 +74,11 @@ def run(
             raise InputError(
                 "--full, --conversations and --card are for problems that no training sees: leave them out with --data"
             )
-        if (domains, levels, per_cell, seed, wording, language) != ("all", "1,2", 200, 0, "seen", "en"):
+        if (domains, levels, per_cell, seed, wording, language) != ("all", "1,2", 200, 0, "seen", None):
             options = "--domains, --levels, --per-cell, --seed, --wording and --language"
             raise InputError(f"--data brings its own problems: leave {options} out")
         check_data(data)
-    _, shape = find_model(model)
+    folder, shape = find_model(model)
     chosen_domains = parse_domains(domains, shape.domains)
     from tuili.cli.show import show_cells, show_conversations, show_scores
     from tuili.eval import EVAL_FILE, EvalSettings, evaluate, write_card, write_html, write_json
@@ -88,7 +91,7 @@ def run(
         per_cell=per_cell,
         seed=seed,
         wording=wording,
-        language=language,
+        languages=languages or learnt_languages(folder),
         depth=layers,
         threshold=threshold,
         full=full,

@@ -61,6 +61,10 @@ DomainsOption = Annotated[
 ]
 WordingOption = Annotated[str, typer.Option("--wording", help="Forms of the questions: seen, unseen or all.")]
 LanguageOption = Annotated[str, typer.Option("--language", help="Language of the questions: en or zh.")]
+LanguagesOption = Annotated[
+    str | None,
+    typer.Option("--language", help="Languages of the questions, as in en,zh; by default those the model learnt."),
+]
 LevelsOption = Annotated[str, typer.Option("--levels", help="Levels from 1 to 5, separated by commas.")]
 DataOption = Annotated[
     Path | None, typer.Option("--data", metavar="FILE", help="Problems of your own (JSONL) instead.")
@@ -118,13 +122,22 @@ def parse_levels(text: str) -> list[int]:
     return levels
 
 
-def check_wording(wording: str, language: str) -> None:
+def check_wording(wording: str, *languages: str) -> None:
     """Raises `InputError` for a wording or a language that does not exist."""
     from tuili.tasks import Language, Wording
 
-    for option, text, known in (("--wording", wording, Wording), ("--language", language, Language)):
+    for option, text, known in (("--wording", wording, Wording), *(("--language", one, Language) for one in languages)):
         if text not in list(known):
             raise InputError(f"{option} {text[:40]!r}: use one of {', '.join(known)}")
+
+
+def learnt_languages(folder: Path) -> list[str]:
+    """The languages that the recipes of a model's training name; English where they name none."""
+    from tuili.store import read_lineage
+    from tuili.tasks import Language
+
+    named = {name for entry in read_lineage(folder) for name in entry.recipe.get("data", {}).get("languages", ())}
+    return [language for language in Language if language in named] or [Language.EN]
 
 
 def parse_numbers(option: str, text: str) -> list[int]:

@@ -66,8 +66,7 @@ def run(
         domains=recipe.data.domain_names,
         levels=levels,
         per_cell=per_cell,
-        wording=recipe.data.wording,
-        language=max(recipe.data.languages, key=recipe.data.languages.__getitem__),
+        languages=tuple(recipe.data.languages),
         depths=True,
     )
     questions = _further_questions(settings)
@@ -146,7 +145,7 @@ def _further_questions(settings: EvalSettings) -> list[Problem]:
 
     count = settings.per_cell + QUESTION_COUNT
     cells = settings.domains, settings.levels, count, settings.seed
-    unseen = unseen_problems(*cells, wording=settings.wording, language=settings.language)
+    unseen = unseen_problems(*cells, wording=settings.wording, language=tuple(settings.languages))
     further = [unseen[start + settings.per_cell : start + count] for start in range(0, len(unseen), count)]
     hardest = further[-len(settings.domains) :]
     return [hardest[number % len(hardest)][number // len(hardest)] for number in range(QUESTION_COUNT)]

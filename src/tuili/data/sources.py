@@ -41,7 +41,7 @@ class Source(Protocol):
 
 
 class TaskSource:
-    """The training problems of one domain, in the forms of a wording.
+    """The training problems of one domain, in all forms that may be trained on.
 
     The level and the language of each problem are drawn by the weights in `levels` and `languages`. `conversations` is
     the share of records that are conversations around the problem, `word_noise` that of the others in whose prompt some
@@ -53,14 +53,13 @@ class TaskSource:
         domain: str,
         levels: Mapping[int, float],
         seed: int,
-        wording: Wording = Wording.SEEN,
         languages: Mapping[Language, float] = MappingProxyType({Language.EN: 1.0}),
         conversations: float = 0.0,
         word_noise: float = 0.0,
     ) -> None:
         self.name = domain
         self._levels, self._weights = tuple(levels), tuple(levels.values())
-        self._wording, self._conversations, self._word_noise = wording, conversations, word_noise
+        self._conversations, self._word_noise = conversations, word_noise
         self._languages, self._shares = tuple(languages), tuple(languages.values())
         self._seed = Split.TRAIN.seed(seed)
 
@@ -69,7 +68,7 @@ class TaskSource:
         rng = random.Random(f"level/{self.name}/{self._seed}/{number}")
         (level,) = rng.choices(self._levels, self._weights)
         (language,) = rng.choices(self._languages, self._shares)
-        return generate(self.name, self._seed, number, level, wording=self._wording, language=language)
+        return generate(self.name, self._seed, number, level, wording=Wording.SEEN, language=language)
 
     def record(self, number: int) -> Record:
         """The record of problem number `number`, or of a conversation around it."""
@@ -79,7 +78,7 @@ class TaskSource:
             if rng.random() < self._word_noise:
                 problem = replace(problem, prompt=with_noise(problem, rng, BUILT_IN_DOMAINS))
             return Record.of(problem)
-        return Record.of_conversation(converse(problem, rng, wording=self._wording))
+        return Record.of_conversation(converse(problem, rng, wording=Wording.SEEN))
 
 
 class FileSource:

@@ -34,7 +34,7 @@ ROUTING_PROBLEMS_PER_DOMAIN = 50
 @dataclass(frozen=True)
 class EvalSettings:
     """What to measure: `per_cell` problems of each domain and level of the test set number `seed`, in the
-    forms of a `wording` in a `language`.
+    forms of a `wording`; where there are several `languages`, they take turns.
 
     `depths` adds the comparison of depths, `full` that and the expert tables, `conversations` the same problems in
     conversations. `threshold` is the probability at which
@@ -49,7 +49,7 @@ class EvalSettings:
     per_cell: int = 200
     seed: int = 0
     wording: str = Wording.SEEN
-    language: str = Language.EN
+    languages: Sequence[str] = (Language.EN,)
     depth: Depth = "auto"
     threshold: float | None = None
     depths: bool = False
@@ -71,6 +71,8 @@ class EvalSettings:
             raise InputError("conversations are made from generated problems: leave them out with a file of your own")
         if self.data is None and not (self.domains and self.levels):
             raise InputError("nothing to evaluate: name at least one domain and one level")
+        if not self.languages:
+            raise InputError("nothing to evaluate: name at least one language")
         if self.per_cell < 1:
             raise InputError(f"per-cell is {self.per_cell}: use 1 problem or more for each domain and level")
         if self.depth != "auto":
@@ -141,7 +143,7 @@ def _described(settings: EvalSettings) -> dict[str, Any]:
     """The settings as a report keeps them; a file by its name and its hash, without the settings that it replaces."""
     described = asdict(settings) | {"split": str(Split.TEST)}
     if settings.data is not None:
-        replaced = dict.fromkeys(("domains", "levels", "per_cell", "seed", "split", "wording", "language"))
+        replaced = dict.fromkeys(("domains", "levels", "per_cell", "seed", "split", "wording", "languages"))
         described |= replaced | {"data": {"file": settings.data.name, "sha256": file_hash(settings.data)}}
     return described
 
@@ -153,8 +155,8 @@ def _problems(settings: EvalSettings, loaded: LoadedModel) -> list[Problem]:
 
 
 def _unseen(settings: EvalSettings, levels: Sequence[int], per_cell: int, split: Split) -> list[Problem]:
-    words = {"wording": settings.wording, "language": settings.language}
-    return unseen_problems(settings.domains, levels, per_cell, settings.seed, split, **words)
+    cells, languages = (settings.domains, levels, per_cell, settings.seed), tuple(settings.languages)
+    return unseen_problems(*cells, split, wording=settings.wording, language=languages)
 
 
 def _answer_at_depth(settings: EvalSettings, depth: Depth, loaded: LoadedModel, progress: JobProgress) -> DepthRun:

@@ -28,7 +28,7 @@ class Language(StrEnum):
 
 
 class Wording(StrEnum):
-    """Which forms put a content into words: SEEN, those that may be trained on, UNSEEN, those that never are, or ALL."""
+    """Which forms put a content into words: those that may be trained on, those that never are, or all."""
 
     SEEN = "seen"
     UNSEEN = "unseen"

@@ -130,11 +130,11 @@ def generate(
 ) -> Problem:
     """Problem number `index` of a seed: the same on every machine and in every process.
 
-    The seed decides the split (`Split.of_seed`); a content whose fingerprint belongs to another split is drawn again,
-    and so is one of a kind that the wording has no form for. `form` names one form in place of a wording.
+    The seed decides the split (`Split.of_seed`); a content whose fingerprint belongs to another split is drawn again.
+    `form` names one form in place of a wording; then so is a content that it does not fit.
 
-    Raises `InputError` for an unknown domain, seed, index, level, wording, language or form, and for a domain with too
-    few contents to fill a split.
+    Raises `InputError` for an unknown domain, seed, index, level, wording, language or form, for a kind of content that
+    the wording has no form for, and for a domain with too few contents to fill a split.
     """
     for name, number in (("seed", seed), ("index", index), ("level", level)):
         if type(number) is not int:

@@ -25,29 +25,32 @@ def unseen_problems(
     split: Split = Split.TEST,
     *,
     wording: str = Wording.SEEN,
-    language: str = Language.EN,
+    language: str | tuple[str, ...] = Language.EN,
 ) -> list[Problem]:
     """`per_cell` problems of a split for each domain and level, the same on every machine for a seed.
 
-    No prompt comes twice in a domain and level. Raises `InputError` for an unknown domain, level, seed, wording or
-    language, and for a domain with too few different prompts.
+    Where there are several languages, they take turns. No prompt comes twice in a domain and level. Raises `InputError`
+    for an unknown domain, level, seed, wording or language, and for a domain with too few different prompts.
     """
-    make = partial(generate, wording=wording, language=language)
+    languages = (language,) if isinstance(language, str) else language
+    makes = [partial(generate, wording=wording, language=one) for one in languages]
     split_seed = split.seed(seed)
     return [
         problem
         for level in levels
         for domain in domains
-        for problem in _distinct_problems(make, domain, split_seed, level, per_cell)
+        for problem in _distinct_problems(makes, domain, split_seed, level, per_cell)
     ]
 
 
-def _distinct_problems(make: Callable[..., Problem], domain: str, seed: int, level: int, count: int) -> list[Problem]:
-    """The first `count` problems of a seed whose prompts differ."""
+def _distinct_problems(
+    makes: Sequence[Callable[..., Problem]], domain: str, seed: int, level: int, count: int
+) -> list[Problem]:
+    """The first `count` problems of a seed whose prompts differ, each of `makes` taking its turn."""
     by_prompt: dict[str, Problem] = {}
     index = repeats = 0
     while len(by_prompt) < count:
-        problem = make(domain, seed, index, level)
+        problem = makes[len(by_prompt) % len(makes)](domain, seed, index, level)
         index += 1
         repeats = repeats + 1 if problem.prompt in by_prompt else 0
         by_prompt.setdefault(problem.prompt, problem)

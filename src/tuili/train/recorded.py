@@ -24,8 +24,8 @@ def recorded_sources(folder: Path) -> list[Source]:
     for entry in reversed(read_lineage(folder)):
         if "data" not in entry.recipe:
             continue
-        kept = DataConfig.model_fields.keys() - {"wording"}  # there was another one once
-        recorded = {key: value for key, value in entry.recipe["data"].items() if key in kept}
+        known = DataConfig.model_fields  # `wording`, of former versions, is no more among them
+        recorded = {key: value for key, value in entry.recipe["data"].items() if key in known}
         try:
             data = DataConfig.model_validate({**recorded, "word_noise": 0.0})
         except ValidationError:

@@ -21,7 +21,7 @@ from tuili.store import (
     read_familiarity_file,
     write_familiarity_file,
 )
-from tuili.tasks import Split, Wording, generate
+from tuili.tasks import Split, generate
 
 DOMAINS = ("word_problems", "knights", "physics")
 FOREIGN = (
@@ -34,7 +34,7 @@ FOREIGN = (
 
 @pytest.fixture(scope="module")
 def sources() -> list[Source]:
-    return [TaskSource(name, {1: 1.0}, 1, Wording.SEEN) for name in DOMAINS]
+    return [TaskSource(name, {1: 1.0}, 1) for name in DOMAINS]
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from tuili.errors import InputError
 from tuili.steps import Context, Status, check_chain
 from tuili.tasks import Content, Language, Problem, Wording, domain_names, generate, in_every_form
 from tuili.tasks.registry import find_domain
+from tuili.tasks.wordings.choice import FormChooser
 from tuili.tasks.wordings.forms import Form, forms_for, forms_of
 
 LEAST = {
@@ -90,6 +91,12 @@ def test_what_is_unknown_is_refused_in_one_line() -> None:
     ):
         with pytest.raises(InputError, match=words):
             generate("propositional", 3, 0, 1, **options)
+
+
+def test_a_content_that_no_form_fits_is_refused() -> None:
+    chooser = FormChooser("arithmetic", Wording.UNSEEN, Language.ZH, None)
+    with pytest.raises(InputError, match="no unseen form in zh for a content of the kind 'poem'"):
+        chooser.choose("poem", random.Random(1))
 
 
 def test_an_id_gives_the_problem_again() -> None:

@@ -35,7 +35,7 @@ def is_unseen_form(domain: str, language: str, form: str) -> bool:
 class FormChooser:
     """Chooses forms of one domain, wording and language, or the one form that is named.
 
-    Raises `InputError` for a form that does not exist, and for a wording in which the domain has none in the language.
+    Raises `InputError` for a form that does not exist, and for a content that no form of the wording fits.
     """
 
     def __init__(self, domain: str, wording: Wording, language: Language, form: str | None) -> None:
@@ -65,7 +65,7 @@ class FormChooser:
         return True
 
     def choose(self, kind: str, rng: random.Random) -> Form | None:
-        """A form for a content of a kind; None where no form fits it.
+        """A form for a content of a kind; None where a form is named that does not fit it.
 
         Where a form is named, `rng` is asked just as often, so that what follows draws the same.
         """
@@ -73,6 +73,7 @@ class FormChooser:
         if self._named:
             return self._named if self._named.fits(kind) else None
         forms = forms_for(self._domain, kind, self.language, self._wording)
-        if not forms and not forms_of(self._domain, self.language, self._wording):
-            raise InputError(f"domain {self._domain!r} has no {self._wording} wording in {self.language}")
-        return forms[int(drawn * len(forms))] if forms else None
+        if not forms:
+            words = f"{self._wording} form in {self.language}"
+            raise InputError(f"domain {self._domain!r} has no {words} for a content of the kind {kind!r}")
+        return forms[int(drawn * len(forms))]

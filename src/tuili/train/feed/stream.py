@@ -23,7 +23,7 @@ from tuili.data import (
     TaskSource,
 )
 from tuili.store import Tokenizer
-from tuili.tasks import BUILT_IN_DOMAINS, LEVELS, Language, Wording, domain_names, read_domains
+from tuili.tasks import BUILT_IN_DOMAINS, LEVELS, Language, domain_names, read_domains
 from tuili.train.feed.curriculum import Curriculum, CurriculumConfig
 
 
@@ -33,8 +33,6 @@ class DataConfig(Config):
     domains: Literal["all"] | tuple[str, ...] = "all"
     levels: tuple[NonNegativeFloat, ...] = (0.4, 0.3, 0.15, 0.1, 0.05)
     """Weights of levels 1, 2, … among the problems of each domain."""
-    wording: Literal["seen"] = "seen"
-    """Forms of the questions: all that may be trained on."""
     languages: dict[Language, PositiveFloat] = Field({Language.EN: 1.0}, min_length=1)
     """Weights of the languages among the problems of each domain."""
     conversations: float = Field(0.0, ge=0, le=1)
@@ -119,9 +117,8 @@ def build_curriculum(config: StreamConfig) -> Curriculum:
 def build_sources(data: DataConfig, seed: int) -> list[Source]:
     """The domains that a recipe names, then its files."""
     levels = {level: weight for level, weight in enumerate(data.levels, start=1) if weight}
-    wording, languages = Wording(data.wording), data.languages
     shares = data.conversations, data.word_noise
-    tasks = [TaskSource(name, levels, seed, wording, languages, *shares) for name in data.domain_names]
+    tasks = [TaskSource(name, levels, seed, data.languages, *shares) for name in data.domain_names]
     return [*tasks, *(FileSource(path, seed) for path in data.files)]
 
 
