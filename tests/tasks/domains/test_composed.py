@@ -38,7 +38,7 @@ PHRASES: tuple[Rule, ...] = (
         lambda a, b: (date.fromisoformat(b) - date.fromisoformat(a)).days,
     ),
     (rf"{N} more than the number of days in {N}-02", lambda more, year: more + 28 + isleap(year)),
-    (rf"what \w+ has after getting {N} coins more than {N}", lambda more, n: n + more),
+    (rf"the number of coins that \w+ has after adding {N} to {N}", lambda more, n: n + more),
     (rf"{N}% of {N}", lambda percent, n: Fraction(n * percent, 100)),
     (rf"the number of \w+ that {N} \w+ fill, {N} in each", lambda n, size: Fraction(n, size)),
     (rf"the number of km that a bus goes in {N} h at {N} km/h", lambda t, v: t * v),
