@@ -83,13 +83,14 @@ FACES = {
         default_state_folder engine_factory make_app new_key otlp_traces read_keys serve
     """,
     "eval": """
-        ACCENT_COLOUR EVAL_FILE LEVEL_COLOURS MUTED_COLOUR PLOT_STYLE
-        AttemptHistory AttemptSnapshot CalibrationGrid CertifiedSetting EvalSettings LabelledPrompt LossTable
-        ScoredResponse
-        answer_problems calibrate candidate_thresholds cells_by_domain certify collect_histories depth_lines
-        draw_risk_coverage empirical_setting evaluate figure_uri figures_line fit_confidence heat_map
-        learn_familiarity own_problems paired_difference read_figures replay sample starting_setting
-        wilson_interval write_card write_html write_json
+        ACCENT_COLOUR AttemptHistory AttemptSnapshot CalibrationGrid Cell CertifiedSetting Compared
+        DepthTrend EVAL_FILE EvalSettings Job LEVEL_COLOURS LabelledPrompt LossTable MUTED_COLOUR
+        PLOT_STYLE ScoredResponse
+        answer_conversations answer_problems calibrate candidate_thresholds cells cells_by_domain
+        certify collect_histories depth_lines depth_trends draw_risk_coverage empirical_setting
+        evaluate figure_uri figures_line fit_confidence heat_map learn_familiarity mean_depth
+        own_problems paired_difference read_figures replay run_jobs sample starting_setting wilson_interval
+        write_card write_html write_json
     """,
     "bench": """
         REQUEST_TIMEOUT_SECONDS LoadSettings RequestResult SpeedSettings

@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness.record import ROOT
-from benchmarks.table import headlines, results
+from benchmarks.table import answer_rows, headlines, results
 from benchmarks.table.rows import Row
 
 README = ROOT / "README.md"
 BENCHMARKS = ROOT / "docs" / "benchmarks.md"
+ASKING = ROOT / "docs" / "asking.md"
+NOT_MEASURED = "Not measured yet.\n"
+"""In place of a table without rows."""
 SECTION = re.compile(r"(<!-- results: ([a-z ]+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
 TABLES: dict[Path, dict[str, tuple[Sequence[str], Sequence[Row]]]] = {
     README: {"headlines": (headlines.COLUMNS, headlines.HEADLINES)},
+    ASKING: {"everyday": (answer_rows.QUESTION_COLUMNS, answer_rows.ASKED)},
     BENCHMARKS: {name: (results.COLUMNS, rows) for name, rows in results.GROUPS.items()},
 }
 """The columns and rows of each section of each page."""
@@ -24,6 +28,8 @@ TABLES: dict[Path, dict[str, tuple[Sequence[str], Sequence[Row]]]] = {
 def table(columns: Sequence[str], rows: Sequence[Row], folder: Path) -> str:
     """A table in Markdown for a page in `folder`. A row whose record lacks the figure is left out."""
     lines = [line for row in rows if (line := row.line(folder))]
+    if not lines:
+        return NOT_MEASURED
     return "\n".join([f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}", *lines]) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.table.answer_rows import ANSWERS
 from benchmarks.table.engine_rows import ENGINE, OTHER_ENGINES, SERVING
 from benchmarks.table.model_rows import CHECKER, MODEL, SHIPPED_MODEL, TRAINING
 
@@ -13,5 +14,5 @@ GROUPS = {
     "serving": SERVING,
     "training": TRAINING,
     "checker and verifier": CHECKER,
-    "shipped model": SHIPPED_MODEL,
+    "shipped model": (*SHIPPED_MODEL, *ANSWERS),
 }

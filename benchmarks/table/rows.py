@@ -32,6 +32,8 @@ class Row:
     what: str
     record: Path
     cells: tuple[Value, ...]
+    linked: bool = True
+    """Whether the line ends with a link to the record."""
 
     def line(self, folder: Path) -> str | None:
         """The line in Markdown for a page in `folder`; None where the record is missing or has no such figure."""
@@ -42,6 +44,8 @@ class Row:
             cells = [cell(record) for cell in self.cells]
         except (LookupError, ValueError):  # a record of another size or an evaluation without this part
             return None
+        if not self.linked:
+            return f"| {' | '.join((self.what, *cells))} |"
         name = "eval" if self.record == NANO_REPORT else self.record.stem
         link = f"[`{name}`]({os.path.relpath(self.record, folder)})"
         return f"| {' | '.join((self.what, *cells, link))} |"

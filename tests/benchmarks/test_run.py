@@ -14,7 +14,7 @@ from benchmarks.harness.record import RESULTS
 
 def test_every_record_is_of_a_benchmark_that_is_found():
     records = {file.stem for file in RESULTS.glob("*.json")}
-    assert records == run.modules().keys()
+    assert records <= run.modules().keys()
     assert all(find_spec(module) for module in run.modules().values())
 
 

@@ -1,4 +1,4 @@
-from .accuracy import paired_difference, wilson_interval
+from .accuracy import Cell, cells, mean_depth, paired_difference, wilson_interval
 from .calibration.calibrate import (
     AttemptHistory,
     AttemptSnapshot,
@@ -14,8 +14,11 @@ from .calibration.calibrate import (
 from .calibration.familiarity import learn_familiarity
 from .calibration.guarantee import CertifiedSetting, LossTable, certify, empirical_setting
 from .calibration.risk import draw_risk_coverage
+from .conversations import Compared, answer_conversations
+from .depth import DepthTrend, depth_trends
 from .evaluation import EvalSettings, evaluate
 from .own import own_problems
+from .parallel import Job, run_jobs
 from .reporting.card import write_card
 from .reporting.figures import (
     ACCENT_COLOUR,
@@ -39,18 +42,25 @@ __all__ = [
     "AttemptHistory",
     "AttemptSnapshot",
     "CalibrationGrid",
+    "Cell",
     "CertifiedSetting",
+    "Compared",
+    "DepthTrend",
     "EvalSettings",
+    "Job",
     "LabelledPrompt",
     "LossTable",
     "ScoredResponse",
+    "answer_conversations",
     "answer_problems",
     "calibrate",
     "candidate_thresholds",
+    "cells",
     "cells_by_domain",
     "certify",
     "collect_histories",
     "depth_lines",
+    "depth_trends",
     "draw_risk_coverage",
     "empirical_setting",
     "evaluate",
@@ -59,10 +69,12 @@ __all__ = [
     "fit_confidence",
     "heat_map",
     "learn_familiarity",
+    "mean_depth",
     "own_problems",
     "paired_difference",
     "read_figures",
     "replay",
+    "run_jobs",
     "sample",
     "starting_setting",
     "wilson_interval",

