@@ -115,12 +115,8 @@ def measure(
 def cases(
     domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int, split: Split
 ) -> list[LabelledPrompt]:
-    """Problems of some domains, half of them in each language, in random order."""
-    problems = [
-        problem
-        for language in Language
-        for problem in unseen_problems(domains, levels, per_cell // len(Language), seed, split, language=language)
-    ]
+    """Problems of some domains, in the languages in turn and in random order."""
+    problems = unseen_problems(domains, levels, per_cell, seed, split, language=tuple(Language))
     random.Random(seed).shuffle(problems)
     return [LabelledPrompt.of(problem) for problem in problems]
 
