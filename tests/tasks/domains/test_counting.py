@@ -124,14 +124,14 @@ RULES: tuple[Rule, ...] = (
         lambda n, a, b: divisible(n, a, b, False),
     ),
     (
-        BAG + r"(\d+) are drawn at once\. .* of (\d+) (\w+) and (\d+) (\w+)\? .*",
+        BAG + r"(\d+) are drawn at random, all at once\. .* of (\d+) (\w+) and (\d+) (\w+)\? .*",
         lambda held, n, i, a, j, b: drawn(held, n, Counter({a: i, b: j})),
     ),
     (
-        BAG + r"(\d+) are drawn at once\. .* at least one is (\w+)\? .*",
+        BAG + r"(\d+) are drawn at random, all at once\. .* at least one is (\w+)\? .*",
         lambda held, n, colour: drawn(held, n, one=colour),
     ),
-    (r"In how many ways can (\d+) equal \w+ be shared among (\d+) .*", shares),
+    (r"In how many ways can (\d+) identical \w+ be shared among (\d+) .*", shares),
     (
         r"\w+ walks (\d+) blocks north and (\d+) blocks east, .* (\d+) blocks north and (\d+) blocks .*",
         lambda n, e, a, b: paths(a, b) * paths(n - a, e - b),

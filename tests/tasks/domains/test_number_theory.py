@@ -43,7 +43,7 @@ RULES: tuple[Rule, ...] = (
     (rf"Is {N} (?:a )?prime(?: number)?\? Answer yes or no\.", lambda n: yes(prime(n))),
     (rf"What is the largest prime factor of {N}\?", lambda n: factors(n)[-1]),
     (
-        rf"Write {N} as a product of rising primes, like 2 \* 2 \* 7\.",
+        rf"Write {N} as a product of primes in increasing order, like 2 \* 2 \* 7\.",
         lambda n: " * ".join(map(str, factors(n))),
     ),
     (rf"Compute {N}\^{N} mod {N}\.", pow),
