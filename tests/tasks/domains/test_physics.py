@@ -160,7 +160,7 @@ ELECTRICITY: tuple[Rule, ...] = (
         lambda i, r: unit(i * i * r, "W"),
     ),
     (
-        rf"{N} kg of \w+ with a heat capacity of {N} kJ/\(kg\*K\) are heated from {N} K to {N} K\. .*",
+        rf"{N} kg of \w+ with a heat capacity of {N} kJ/\(kg\*K\) is heated from {N} K to {N} K\. .*",
         lambda m, c, low, high: unit(m * c * (high - low), "kJ"),
     ),
     (rf"A \w+ of {N} ohm and a \w+ of {N} ohm are in parallel\. .*", lambda a, b: unit(beside(a, b), "ohm")),
@@ -169,10 +169,10 @@ ELECTRICITY: tuple[Rule, ...] = (
         lambda a, b, u: unit(F(u, a) + F(u, b), "A"),
     ),
     (
-        rf"{N} kg of \w+ at {N} K are mixed with {N} kg of \w+ at {N} K\. .*",
+        rf"{N} kg of \w+ at {N} K is mixed with {N} kg of \w+ at {N} K\. .*",
         lambda m, s, n, t: unit(s + F(n, m + n) * (t - s), "K"),
     ),
-    (rf"Every day, (.*) runs\. The price is {N} cents/kWh\. What is the cost of {N} days in dollars\?", bill),
+    (rf"Every day, (.*) are in use\. The price is {N} cents/kWh\. What is the cost of {N} days in dollars\?", bill),
     (
         rf"A heater of {N} kW heats {N} kg of \w+ with .* of {N} kJ/\(kg\*K\) from {N} K to {N} K\. .*",
         lambda p, m, c, low, high: unit(F(m * c * (high - low), p), "s"),
