@@ -1,7 +1,7 @@
 """Questions as people ask them, each asked as `tuili ask` asks: what came out, misses included.
 
-Thirty questions were written down before the model was trained. Six are variants of what the first page shows, one is
-the record that the format of data was taken from. The page `docs/asking.md` shows all of them.
+Thirty questions were written down before the model was trained. Six are short ones, three of which ask the same, and
+one is the record that the format of data was taken from. The page `docs/asking.md` shows all of them.
 """
 
 from __future__ import annotations

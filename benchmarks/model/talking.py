@@ -40,7 +40,7 @@ class Talk(NamedTuple):
 
 def measure(
     model: str = "nano",
-    per_cell: int = 50,
+    per_cell: int = 100,
     levels: tuple[int, ...] = (1, 2),
     languages: tuple[str, ...] = ("en", "zh"),
     wording: str = "seen",
