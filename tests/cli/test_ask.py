@@ -13,13 +13,13 @@ from tuili.cli.options import result_console
 from tuili.cli.show import show_answer
 from tuili.engine import Answer, CheckedStep, Familiar, Receipt, Request, explain
 from tuili.steps import Context, check, trace_numbers
-from tuili.tasks import Problem, unseen_problems
+from tuili.tasks import Problem, Split, generate
 
 PROMPT = "What is 48 / 2 + 7?"
 FLAWED = Problem(
     "arithmetic", 1, 2_000_000_000, 0, PROMPT, ("48 / 2 = 24", "24 + 7 = 32", "and so on"), "32", Context()
 )
-KNIGHTS = unseen_problems(["knights"], [1], 1, seed=0)[0]
+KNIGHTS = generate("knights", Split.TEST.seed(0), 0, 1, form="what-is")
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,10 @@ from tuili.tasks.registry import BUILT_IN_DOMAINS, PHASES, find_domain
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = 60
+SIGNS = str.maketrans("×÷≡", "*/=")
+"""Signs that stand in prompts beside those of ASCII."""
 BINARY = ({"yes", "no"}, {"true", "false"}, {"knight", "knave"})
-TOKEN_BUDGET = {1: (80, 75), 2: (130, 120), 3: (220, 220)}
+TOKEN_BUDGET = {1: (85, 75), 2: (130, 120), 3: (220, 220)}
 
 every_domain = pytest.mark.parametrize("name", BUILT_IN_DOMAINS)
 every_level = pytest.mark.parametrize("level", LEVELS)
@@ -107,7 +109,7 @@ def test_the_prompt_alone_gives_the_context_of_the_steps(name, level):
 def test_texts_are_plain_and_whole(name, level):
     for problem in problems(name, level):
         for text in (problem.prompt, *problem.steps, problem.answer):
-            assert text.isascii(), text
+            assert text.translate(SIGNS).isascii(), text
             assert text == text.strip() != "", problem.id
             assert "<think>" not in text, problem.id
         lines = problem.steps if problem.specification else (*problem.steps, problem.answer)
@@ -209,7 +211,7 @@ def test_texts_fit_their_budget(name, level):
         assert mean(written) <= TOKEN_BUDGET[level][1]
     totals = [one + other for one, other in zip(read, written, strict=True)]
     assert mean(totals) <= 500
-    assert max(totals) <= 720
+    assert max(totals) <= 750
 
 
 @every_domain

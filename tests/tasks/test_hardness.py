@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import reasoning_gym
 
-from tuili.tasks import Problem, generate
+from tests.tasks.short_forms import short_problem
+from tuili.tasks import Problem
 
 COUNT = 200
 OUR_COUNT = 1500
@@ -26,7 +27,7 @@ Item = dict[str, Any]
 
 @cache
 def ours(name: str) -> tuple[Problem, ...]:
-    return tuple(generate(name, 3, index, level=3) for index in range(OUR_COUNT))
+    return tuple(short_problem(name, 3, index, level=3) for index in range(OUR_COUNT))
 
 
 @cache

@@ -6,14 +6,15 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
-from tuili.tasks import LEVELS, Problem, generate
+from tests.tasks.short_forms import short_problem
+from tuili.tasks import LEVELS, Problem
 
 Rule = tuple[str, Callable[..., object]]
 
 
 def problems(domain: str, count: int, levels: Sequence[int] = LEVELS) -> Iterator[Problem]:
-    """The first problems of seed 7, so many of each level."""
-    return (generate(domain, 7, index, level) for level in levels for index in range(count))
+    """The first problems of seed 7, so many of each level, in short forms."""
+    return (short_problem(domain, 7, index, level) for level in levels for index in range(count))
 
 
 def solve(rules: Sequence[Rule], prompt: str) -> str:

@@ -130,7 +130,7 @@ def test_a_follow_up_is_refused_where_the_answer_is_no_number() -> None:
 
 
 def test_courtesies_leave_what_a_question_gives_alone() -> None:
-    labelled = generate("propositional", 0, 0, 2)
+    labelled = generate("propositional", 0, 0, 2, form="is-true")
     for seed in range(60):
         one = converse(labelled, random.Random(seed), ingredients=[Ingredient.COURTESY])
         assert one.context == Context.from_prompt(labelled.prompt)

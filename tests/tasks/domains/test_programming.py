@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import pytest
 
+from tests.tasks.short_forms import short_problem
 from tests.tasks.wordings.reading_back import ReadClause, every_form, read_back
 from tuili.steps import Status, check_chain, programs, trace_numbers
 from tuili.tasks import LEVELS, Problem, generate, mutate, score
@@ -116,7 +117,7 @@ def twin(problem: Problem) -> Callable[..., object]:
 
 
 def problems(level: int, count: int) -> list[Problem]:
-    return [generate("programming", 6, index, level) for index in range(count)]
+    return [short_problem("programming", 6, index, level) for index in range(count)]
 
 
 def test_there_are_forty_families_and_each_has_a_twin():

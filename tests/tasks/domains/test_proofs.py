@@ -10,15 +10,16 @@ import pytest
 
 from benchmarks.checker.proofs.formulas import line
 from benchmarks.checker.proofs.judge import objections
+from tests.tasks.short_forms import short_problem
 from tests.tasks.wordings.reading_back import ReadClause, read_back
 from tuili.steps import proves, render_response
-from tuili.tasks import LEVELS, Content, Language, Problem, generate, in_every_form, score
+from tuili.tasks import LEVELS, Content, Language, Problem, in_every_form, score
 from tuili.tasks.domains.proofs import FAMILIES, Proofs
 from tuili.tasks.domains.proofs.theorem import PROVEN, Statement, refuted, spoilt
 
 
 def problems(count: int) -> list[Problem]:
-    return [generate("proofs", 3, index, level) for level in LEVELS for index in range(count)]
+    return [short_problem("proofs", 3, index, level) for level in LEVELS for index in range(count)]
 
 
 def test_there_are_families_of_every_kind() -> None:
