@@ -5,19 +5,29 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from benchmarks.harness.tiny import save_tiny
 from tuili.cli.app import main
-from tuili.engine import read_calibration
+from tuili.engine import FEATURES, read_calibration
 from tuili.errors import InputError
 from tuili.eval import LabelledPrompt
-from tuili.store import resolve_model
+from tuili.store import familiarity_hash, resolve_model
 
+READ = {"READ_RECORDS": 200, "SCORED_RECORDS": 20}
+"""What is taken from each domain to tell unfamiliar prompts."""
 SMALL = ("--steps", "1,2", "--tokens", "60,100", "--delta", "0.1")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def reads_little() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, count in READ.items():
+            patch.setattr(f"tuili.eval.calibration.familiarity.{name}", count)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +45,8 @@ def test_a_calibrated_model_keeps_to_what_it_promises(nano: Path, capsys: pytest
     assert calibration is not None
     assert len(calibration.entries) == 8
     assert calibration.refines_untraced
-    assert calibration.features[-1] == "untraced_steps"
+    assert calibration.features == FEATURES
+    assert calibration.familiarity == familiarity_hash(nano)
     assert (nano / "tuili" / "calibration.svg").read_text().startswith("<?xml")
     entry = next(
         entry
@@ -46,10 +57,15 @@ def test_a_calibrated_model_keeps_to_what_it_promises(nano: Path, capsys: pytest
     asked = ("ask", "What is 48 + 27 * 3?", "--model", str(nano), "--max-steps", "2", "--json")
     assert main([*asked, "--error-tolerance", "0.4", "--max-tokens", "150"]) == 0
     receipt = json.loads(capsys.readouterr().out)["receipt"]
+    assert receipt["familiar"]["p"] >= receipt["familiar"]["level"] == 0.02
     assert receipt["promise"]["error_tolerance"] == 0.4
     assert (receipt["promise"]["n"], receipt["promise"]["bound"]) == (entry.n, entry.bound)
     assert entry.threshold is not None
     assert (receipt["outcome"] == "answered") == (receipt["confidence"] >= entry.threshold)
+
+    foreign = ("ask", "Where did my neighbour's grey parrot learn such terrible manners?", *asked[2:])
+    assert main([*foreign, "--error-tolerance", "0.4"]) == 2
+    assert "nothing is promised about this prompt: it is unlike those" in capsys.readouterr().err
 
     assert main([*asked, "--error-tolerance", "0.01"]) == 2
     assert "cannot be promised with max_steps = 2" in capsys.readouterr().err

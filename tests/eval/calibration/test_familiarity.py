@@ -44,7 +44,10 @@ def tokenizer(sources: list[Source]) -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def learnt(tokenizer: Tokenizer, sources: list[Source]) -> FamiliarityFile:
-    return learn_familiarity(tokenizer, sources, "three domains", read=400, scored=40)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tuili.eval.calibration.familiarity.READ_RECORDS", 400)
+        patch.setattr("tuili.eval.calibration.familiarity.SCORED_RECORDS", 40)
+        return learn_familiarity(tokenizer, sources, "three domains")
 
 
 def p_values(learnt: FamiliarityFile, tokenizer: Tokenizer, prompts: list[str]) -> np.ndarray:

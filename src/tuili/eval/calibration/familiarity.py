@@ -24,6 +24,7 @@ LEFT_OUT = 4
 LEVEL = 0.02
 """The share of prompts in new forms that are taken for unfamiliar."""
 READ_RECORDS, SCORED_RECORDS = 1500, 150
+"""Records of each source that the filter is made from, and others that are scored."""
 
 
 def learn_familiarity(
@@ -31,26 +32,22 @@ def learn_familiarity(
     sources: Sequence[Source],
     description: str,
     progress: Callable[[int, int], None] = lambda *_: None,
-    *,
-    read: int = READ_RECORDS,
-    scored: int = SCORED_RECORDS,
 ) -> FamiliarityFile:
     """The pairs and triples of tokens of these sources, and the scores of prompts in forms that were left out.
 
     Args:
         description: the sources in words, for readers of the file.
         progress: is called with (read, total) records.
-        read, scored: records of each source that the filter is made from, and others that are scored.
     """
-    class_V, total = token_classes(tokenizer), len(sources) * (read + scored)
+    class_V, total = token_classes(tokenizer), len(sources) * (READ_RECORDS + SCORED_RECORDS)
     keys, folds = list[NDArray[np.uint64]](), list[NDArray[np.uint8]]()
     scored_prompts = list[tuple[Ngrams, int]]()
     for place, source in enumerate(sources):
-        for number in range(read + scored):
+        for number in range(READ_RECORDS + SCORED_RECORDS):
             record = source.record(number)
             ngrams = ngrams_of(tokenizer.encode_prompt(*read_turns(*record.turns)), class_V)
             fold = crc32(record.form.encode()) % FOLDS
-            if number >= read:
+            if number >= READ_RECORDS:
                 scored_prompts.append((ngrams, fold))
             else:
                 keys += ngrams
