@@ -1,8 +1,8 @@
 """Texts that no domain makes: questions of GSM8K, descriptions of packages, mail, source code, other languages.
 
-Descriptions and code are those of the Python that runs. Mail comes from the source package `talon` of the package
-index, fortunes in other languages from Debian packages; both are downloaded once, into an ignored folder. A kind of
-text whose source is not to be had is left out, with a line on the screen.
+Descriptions, code and mail (that of the tests of `email`) come with the Python that runs, fortunes in other languages
+from Debian packages that are downloaded once, into an ignored folder. A kind of text whose source is not to be had is
+left out, with a line on the screen.
 """
 
 from __future__ import annotations
@@ -12,21 +12,17 @@ import random
 import re
 import subprocess
 import sysconfig
-import tarfile
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from email.policy import default
 from functools import partial
 from importlib.metadata import distributions
 from pathlib import Path
-from urllib.parse import urljoin
 
 from benchmarks.harness.texts import GSM8K, gsm8k_records
 
 LANGUAGES = ("de", "es", "fr", "it", "pl", "ru", "zh")
 SHORTEST, LONGEST = 40, 400
 """Characters of a text."""
-INDEX = "https://pypi.org/simple/"
 CODE_LINES = 6
 
 
@@ -37,7 +33,7 @@ def foreign_texts(each: int, folder: Path, seed: int = 5, gsm8k: Path = GSM8K) -
         "gsm8k": lambda: (record.input for record in gsm8k_records(gsm8k)),
         "descriptions": _descriptions,
         "code": partial(_code, random.Random(seed)),
-        "mail": partial(_mail, folder),
+        "mail": _mail,
         "fortunes": partial(_fortunes, folder, "fortunes"),
         **{language: partial(_fortunes, folder, f"fortunes-{language}") for language in LANGUAGES},
     }
@@ -78,21 +74,13 @@ def _code(rng: random.Random) -> Iterator[str]:
                 yield text
 
 
-def _mail(folder: Path) -> Iterator[str]:
-    archive = folder / "talon.tar.gz"
-    if not archive.exists():
-        page = urljoin(INDEX, "talon/")
-        with urllib.request.urlopen(page, timeout=30) as reply:
-            links = re.findall(r'href="([^"#]+\.tar\.gz)', reply.read().decode())
-        with urllib.request.urlopen(urljoin(page, links[-1]), timeout=60) as reply:
-            archive.write_bytes(reply.read())
-    with tarfile.open(archive) as files:
-        for member in files.getmembers():
-            if member.name.endswith(".eml") and (file := files.extractfile(member)):
-                message = email.message_from_binary_file(file, policy=default)
-                body = message.get_body(("plain",))
-                if body is not None:
-                    yield from paragraphs(str(body.get_content()))
+def _mail() -> Iterator[str]:
+    for file in sorted(Path(sysconfig.get_path("stdlib")).glob("test/test_email/data/*.txt")):
+        message = email.message_from_bytes(file.read_bytes(), policy=default)
+        body = message.get_body(("plain",))
+        payload = body.get_payload(decode=True) if body is not None else None
+        if isinstance(payload, bytes):
+            yield from paragraphs(payload.decode("utf-8", "ignore"))
 
 
 def _fortunes(folder: Path, package: str) -> Iterator[str]:

@@ -194,7 +194,7 @@ def test_a_regression_finds_what_made_the_answers() -> None:
     rng = np.random.default_rng(3)
     features_NF = rng.normal(0, 3, (20_000, len(FEATURES)))
     features_NF[:, 3] = 7.0
-    true_F = np.array([0.5, -0.2, 0.0, 9.0, 0.3, 0.0, -0.4, 0.1, 0.2])
+    true_F = np.array([0.5, -0.2, 0.0, 9.0, 0.3, 0.0, -0.4, 0.1, 0.2, 0.0, -0.3, 0.2])
     logit_N = features_NF @ true_F - 62.5
     right_N = rng.random(len(features_NF)) < 1 / (1 + np.exp(-logit_N))
     fitted = fit(features_NF, right_N)
