@@ -39,7 +39,7 @@ KNOWN = {problem.prompt: problem.answer for problem in PROBLEMS}
 
 def test_every_question_is_asked_in_each_kind_of_conversation_and_alone() -> None:
     decoder = Forgetful()
-    compared, left_out = answer_conversations(decoder, PROBLEMS, "first")  # type: ignore[arg-type]
+    compared, left_out = answer_conversations(decoder, PROBLEMS, "seen")  # type: ignore[arg-type]
     assert left_out == 0
     assert Counter(one.ingredient for one in compared) == {
         Ingredient.COURTESY: 12, Ingredient.SYSTEM: 12, Ingredient.TURNS: 12, Ingredient.FOLLOW_UP: 6,
@@ -53,7 +53,7 @@ def test_every_question_is_asked_in_each_kind_of_conversation_and_alone() -> Non
 
 def test_all_texts_are_held_out() -> None:
     decoder = Forgetful()
-    answer_conversations(decoder, PROBLEMS, "first")  # type: ignore[arg-type]
+    answer_conversations(decoder, PROBLEMS, "seen")  # type: ignore[arg-type]
     said = "\n".join(
         text for one in decoder.asked for text in (*(part for turn in one.earlier for part in turn), one.prompt)
     )
@@ -65,7 +65,7 @@ def test_all_texts_are_held_out() -> None:
 def test_conversations_that_do_not_fit_are_left_out_and_counted() -> None:
     decoder = Forgetful()
     decoder.context = 120
-    compared, left_out = answer_conversations(decoder, PROBLEMS[:6], "first")  # type: ignore[arg-type]
+    compared, left_out = answer_conversations(decoder, PROBLEMS[:6], "seen")  # type: ignore[arg-type]
     assert 0 < left_out < 24
     assert len(compared) + left_out == 24
     assert all(not one.inside.problem.earlier or one.ingredient is not Ingredient.SYSTEM for one in compared)
@@ -73,7 +73,7 @@ def test_conversations_that_do_not_fit_are_left_out_and_counted() -> None:
 
 def test_the_figures_stand_beside_those_of_the_questions_alone() -> None:
     decoder = Forgetful()
-    compared, left_out = answer_conversations(decoder, PROBLEMS, "first")  # type: ignore[arg-type]
+    compared, left_out = answer_conversations(decoder, PROBLEMS, "seen")  # type: ignore[arg-type]
     section = conversation_section(compared, left_out, "single")
     assert (section["reads"], section["left_out"]) == ("single", 0)
     assert [row["ingredient"] for row in section["ingredients"]] == ["courtesy", "system", "turns", "follow_up"]

@@ -7,6 +7,7 @@ import json
 import pytest
 import torch
 
+from tests.shipped import reads_all_forms
 from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.engine import Budget, Request, load_decoder
@@ -48,6 +49,7 @@ def test_its_lineage_and_its_figures_are_of_these_weights() -> None:
     assert (NANO / "README.md").is_file()
 
 
+@reads_all_forms
 def test_it_was_made_by_the_recipe_of_its_name() -> None:
     (training,) = (entry for entry in read_lineage(NANO) if entry.step == "train")
     recipe = load_recipe("nano", (), Recipe).model_dump(mode="json")
@@ -83,6 +85,7 @@ def test_its_depth_follows_the_difficulty_and_costs_little() -> None:
     assert REPORT["depth"]["rising"] >= 12
 
 
+@reads_all_forms
 def test_it_is_as_good_here_as_where_it_was_measured(nano: LoadedModel) -> None:
     responses = answer_problems(load_decoder(nano), unseen_problems(DOMAINS, [1], per_cell=4, seed=9))
     assert accuracy(responses) >= REPORT["mean"]["1"] - 0.15
@@ -95,6 +98,7 @@ def test_asking_needs_no_other_model(capsys: pytest.CaptureFixture[str]) -> None
     assert {step["verdict"] for step in answer["steps"]} == {"valid"}
 
 
+@reads_all_forms
 @torch.inference_mode()
 def test_generate_and_ask_write_the_same_for_200_prompts(nano: LoadedModel) -> None:
     prompts = [problem.prompt for problem in unseen_problems(DOMAINS, [1, 2], per_cell=8, seed=3)][:200]
@@ -110,6 +114,7 @@ def test_generate_and_ask_write_the_same_for_200_prompts(nano: LoadedModel) -> N
     assert written == [generation.tokens for generation in decoder.generate(prompts)]
 
 
+@reads_all_forms
 def test_its_verifier_is_that_of_the_recipe_and_as_good_as_was_wanted() -> None:
     verifier, plan = read_verifier(NANO), load_recipe("verifier", (), VerifierRecipe)
     assert verifier is not None
@@ -121,6 +126,7 @@ def test_its_verifier_is_that_of_the_recipe_and_as_good_as_was_wanted() -> None:
     assert verifier.figures["step_ece"] <= 0.03
 
 
+@reads_all_forms
 def test_its_verifier_believes_right_chains_and_doubts_wrong_ones(nano: LoadedModel) -> None:
     verifier = read_verifier(NANO)
     assert verifier is not None

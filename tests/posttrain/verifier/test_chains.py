@@ -116,7 +116,7 @@ def test_what_the_model_writes_is_labelled_by_its_own_steps(nano: LoadedModel) -
     progress: list[int] = []
     chains = generated_chains(nano, requests, 1, lambda done, total: progress.append(done))
     assert progress[-1] == len(requests)
-    assert len(chains) >= len(requests) - 2
+    assert len(chains) >= len(requests) - 4
     by_id = {problem.id: problem for problem in problems}
     for chain in chains:
         problem = by_id[chain.problem]
