@@ -29,8 +29,8 @@ FACES = {
         CHECKER_VERSION END END_THINK INSTRUCTING_ROLES THINK WEEKDAYS
         ChainSources Claim Context Inference Instance MisplacedMessage NumberSource NumberTracer Origin Prose Reading
         Response Status Step StepFault StepSources Trace Turns Universal Unreadable Value Verdict
-        check check_chain evaluate parse parse_statement programs proves read_as read_turns render render_response
-        render_term render_value_like split_response terms trace_numbers turns_of units
+        check check_chain evaluate parse parse_statement programs proves read_as read_claim read_turns render
+        render_response render_term render_value_like settles split_response terms trace_numbers turns_of units
     """,
     "steps.programs": """
         Bounds Case DEFAULT_BOUNDS Fault FaultKind Inputs Integers Lists Operation Program ProgramError ProgramVerdict

@@ -7,7 +7,7 @@ from .language.parser import parse, parse_statement
 from .language.printer import render, render_term
 from .language.response import END, END_THINK, THINK, Response, render_response, split_response
 from .language.terms import Claim, Inference, Instance, Prose, Step, Trace, Universal
-from .proofs import proves
+from .proofs import proves, read_claim, settles
 from .reading import Reading, read_as, read_turns
 from .sources.origins import ChainSources, NumberSource, Origin, StepSources
 from .sources.tracing import NumberTracer, trace_numbers
@@ -54,11 +54,13 @@ __all__ = [
     "programs",
     "proves",
     "read_as",
+    "read_claim",
     "read_turns",
     "render",
     "render_response",
     "render_term",
     "render_value_like",
+    "settles",
     "split_response",
     "terms",
     "trace_numbers",

@@ -10,7 +10,7 @@ import re
 from fractions import Fraction
 
 from tuili.errors import InputError
-from tuili.steps import END, THINK, Status, programs, proves, split_response, units
+from tuili.steps import END, THINK, Status, programs, settles, split_response, units
 from tuili.tasks.building.polynomials import Polynomial, read_polynomial, same_polynomial
 from tuili.tasks.problem import Problem
 
@@ -20,8 +20,6 @@ _ANY_NUMBER = re.compile(
     r"(?<![\w.])-?(?:\d{1,3}(?:,\d{3}){1,12}(?![\d,])|\d{1,40})(?:\.\d{1,40}|/0{0,40}[1-9]\d{0,39})?(?!\d)", re.ASCII
 )
 """A number within a text; commas may separate thousands."""
-PROVEN = frozenset({"proven", "得证"})
-"""The answers to a claim that the steps prove."""
 _UNIT = r"[A-Za-z][A-Za-z0-9*/^()-]{0,40}"
 _AMOUNT = re.compile(rf"({_NUMBER})(%| {_UNIT})?", re.ASCII)
 
@@ -72,13 +70,7 @@ def same_last_number(expected: str, given: str) -> bool:
 def _settles(problem: Problem, response: str) -> bool:
     """Whether the steps of a response prove or refute the claim, and its answer says which."""
     parts = split_response(response)
-    verdict = proves(problem.claim, parts.steps, problem.context)
-    if not parts.complete or verdict.status is not Status.VALID:
-        return False
-    answer = parts.answer.strip().rstrip(".")
-    if verdict.witness["rule"] == "proven":
-        return answer.lower() in PROVEN
-    return answer == verdict.witness["counterexample"]
+    return parts.complete and settles(problem.claim, parts.steps, parts.answer, problem.context).status is Status.VALID
 
 
 def _equation(text: str) -> tuple[Polynomial, Polynomial] | None:

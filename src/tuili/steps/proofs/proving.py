@@ -25,6 +25,37 @@ MAX_MULTIPLIED = 4
 """How much one link may multiply out: `(a + b)*(c + d)` counts 1, `(a + b)^3` counts 3 and `(a + b + c)^2` counts 4."""
 
 
+_PROVEN = ("proven", "得证")
+
+
+def settles(claim: str, steps: Sequence[str], answer: str, context: Context | None = None) -> Verdict:
+    """The verdict on a chain with an answer: `proves`, and the answer must say what the chain shows.
+
+    To a proof it is `proven` or `得证`, to a refutation the counter-example. A relation about unknowns is also proven
+    by a chain that ends with the same relation for all real numbers. Where only the answer is wrong, the witness still
+    has the rule. Never raises.
+    """
+    verdict = proves(claim, steps, context)
+    if verdict.status is not Status.VALID and (general := _generalised(claim, steps)):
+        verdict = proves(general, steps, context)
+    if verdict.status is not Status.VALID:
+        return verdict
+    said, example = answer.strip().rstrip("."), verdict.witness.get("counterexample")
+    if said.lower() in _PROVEN if example is None else said == example:
+        return verdict
+    return replace(verdict, status=Status.INVALID, reason="the answer does not say what the steps show")
+
+
+def _generalised(claim: str, steps: Sequence[str]) -> str:
+    """A relation as a claim about all values of the variables that the last step has; empty where that is no such."""
+    wanted, last = parse(claim), parse(steps[-1]) if steps else None
+    if not isinstance(wanted, Claim) or not isinstance(last, Universal) or last.integers or last.hypotheses:
+        return ""
+    if any(variable.low is not None for variable in last.variables):
+        return ""
+    return f"for all {', '.join(variable.name for variable in last.variables)}: {claim}"
+
+
 def proves(claim: str, steps: Sequence[str], context: Context | None = None) -> Verdict:
     """The verdict on a chain as a proof of a claim, or as its refutation by a counter-example.
 

@@ -1,0 +1,142 @@
+"""What a prompt claims: the relation that is to be proven or refuted, with its variables, in the step language.
+
+Only what is certain is read. A claim that is read is never weaker than that of the prompt: what proves it proves that
+one. A claim about all numbers is not stronger either, so that a counter-example to it counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from tuili.steps.context import Context
+from tuili.steps.language import terms
+from tuili.steps.language.parser import parse
+from tuili.steps.language.terms import Compare, Universal
+from tuili.steps.proofs.formulas import VARIABLE, Relation, is_one_link, least, relations
+from tuili.steps.proofs.phrases import BOUND, CLAIM, OPEN_VALUE, RELATION, Phrase, kinds, phrases, sets_a_task
+from tuili.steps.proofs.surroundings import ask_to_prove, leave_all_numbers
+
+MAX_CHARACTERS = 4000
+"""A longer prompt is not read."""
+
+_SIGN = re.compile(r"[<>=]")
+_MARK = re.compile(f"[{RELATION}{BOUND}{OPEN_VALUE}{CLAIM}]")
+_PLACE = re.compile(f"[{RELATION}{BOUND}]")
+_OPEN_VALUE = re.compile(rf"(?<![A-Za-z0-9_]){VARIABLE} ?= ?(?:\.\.\.|…)")
+_EXAMPLE = re.compile(r"(?:such as|like|e\.g\.|例如|比如|形如|如) ?\Z", re.IGNORECASE)
+_LABEL = re.compile(r"(?<![A-Za-z0-9_])[A-Z][0-9]{1,3} ?: ?\Z")
+_ITEM = re.compile(rf"(?<![A-Za-z]){VARIABLE}(?![A-Za-z])|{BOUND}")
+
+
+class _Marked(NamedTuple):
+    """A text in which signs stand for its relations; facts, and values that are left open, are taken out."""
+
+    text: str
+    relations: Sequence[Relation]
+    """What the signs stand for, in order."""
+
+    def at(self, place: int) -> Relation:
+        """The relation whose sign stands at a place of the text."""
+        return self.relations[len(_PLACE.findall(self.text, 0, place))]
+
+    def between(self, start: int, end: int) -> list[Relation]:
+        """The relations whose signs stand in a part of the text."""
+        return [self.at(place.start()) for place in _PLACE.finditer(self.text, start, end)]
+
+
+def read_claim(prompt: str, context: Context) -> str | None:
+    """What is to be proven or refuted by a prompt, in the step language; None where nothing is, or nothing is certain.
+
+    `prompt` is the text that `read_as` leaves, `context` what it gives. A claim is a line `for all …`, or a relation
+    about what the prompt gives. Never raises.
+    """
+    if len(prompt) > MAX_CHARACTERS or not _SIGN.search(prompt) or not sets_a_task(prompt) or _MARK.search(prompt):
+        return None
+    text = _OPEN_VALUE.sub(OPEN_VALUE, prompt)
+    found = relations(text)
+    if not found:
+        return None
+    marked = _mark(text, found, context)
+    claims = {claim for phrase in phrases() for claim in _about_all_numbers(phrase, marked)}
+    if not claims:
+        claims = set(_about_the_given(marked))
+    return claims.pop() if len(claims) == 1 else None
+
+
+def _mark(text: str, found: Sequence[Relation], context: Context) -> _Marked:
+    """The text with signs in place of the relations, without its facts and the example of an answer."""
+    given = set(context.given)
+    marked, kept, end = "", [], 0
+    for relation in found:
+        marked += text[end : relation.start]
+        end = relation.end
+        if relation.term in given:
+            marked = _LABEL.sub("", marked)
+        elif _EXAMPLE.search(marked) and _is_value(relation.term):
+            marked += OPEN_VALUE
+        else:
+            marked += BOUND if least(relation.term) else RELATION
+            kept.append(relation)
+    return _Marked(marked + text[end:], kept)
+
+
+def _is_value(term: Compare) -> bool:
+    return isinstance(term.first, terms.Name) and [sign for sign, _ in term.rest] == ["="]
+
+
+def _about_all_numbers(phrase: Phrase, marked: _Marked) -> Iterator[str]:
+    """The claims that a phrase finds in a text, each only if nothing else in the text may change it."""
+    for match in phrase.pattern.finditer(marked.text):
+        part, relation = marked.between(*match.span()), marked.at(match.start("relation"))
+        bounds = _variables(marked, match)
+        names = frozenset().union(*(terms.names(each.term) for each in part))
+        if len(part) < len(marked.relations) or bounds is None or not names <= bounds.keys():
+            continue
+        hypotheses = marked.between(*match.span("hypotheses")) if "hypotheses" in match.re.groupindex else []
+        variables = ", ".join(name if low is None else f"{name} >= {low}" for name, low in bounds.items())
+        lead = f"for all {'integers ' if _says_integers(phrase, match) else ''}{variables}: "
+        premises = " and ".join(each.text for each in hypotheses)
+        claim = f"{lead}{premises} -> {relation.text}" if premises else lead + relation.text
+        if not is_one_link(relation.term) or not isinstance(parse(claim), Universal):
+            continue
+        if leave_all_numbers(marked.text[: match.start()], match[0], marked.text[match.end() :], bounds):
+            yield claim
+
+
+def _says_integers(phrase: Phrase, match: re.Match[str]) -> bool:
+    return "integers" in match[0].lower() if phrase.in_symbols else match["integers"] is not None
+
+
+def _variables(marked: _Marked, match: re.Match[str]) -> dict[str, int | None] | None:
+    """The variables of a match with their bounds; None where it is not clear to which of them a bound belongs."""
+    bounds: dict[str, int | None] = {}
+    for item in _ITEM.finditer(marked.text, *match.span("variables")):
+        bound = least(marked.at(item.start()).term) if item[0] == BOUND else None
+        name, low = bound or (item[0], None)
+        if bounds.get(name) is not None:
+            return None
+        bounds[name] = low
+    if len({low is None for low in bounds.values()}) > 1:
+        return None
+    least_of_kind = _least_of_kind(match)
+    if least_of_kind is None:
+        return bounds
+    return {name: least_of_kind if low is None else max(low, least_of_kind) for name, low in bounds.items()}
+
+
+def _least_of_kind(match: re.Match[str]) -> int | None:
+    """The least number of the kind that a match names, if there is one."""
+    if "integers" not in match.re.groupindex:
+        return None
+    return 1 if match["positive"] else 0 if match["natural"] else None
+
+
+def _about_the_given(marked: _Marked) -> Iterator[str]:
+    """The one relation of a text that is no fact, where the words around it say that it is to be proven."""
+    if len(marked.relations) != 1 or not is_one_link(marked.relations[0].term) or kinds().search(marked.text):
+        return
+    before, _, after = re.split(f"({_PLACE.pattern})", marked.text)
+    if ask_to_prove(before, after):
+        yield marked.relations[0].text

@@ -1,0 +1,83 @@
+"""The words around a claim: whether any of them may change what is claimed, or claim something more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from tuili.steps.language.characters import CJK
+from tuili.steps.proofs.formulas import VARIABLE
+from tuili.steps.proofs.phrases import BOUND, CLAIM, RELATION, ends_with, kinds, tail_words, words
+
+_UNREAD = re.compile(f"[<>={RELATION}{BOUND}\u2190-\u22ff]")
+"""A sign of a relation that was not read."""
+_ARROW_TO_AN_ANSWER = re.compile(r"[)\"] -> \"")
+_QUOTES = '"”“」』’)】]'
+_SENTENCE_ENDS = re.compile(r"[.?!\n]")
+_TAIL_ENDS = re.compile(rf"[.?!;\n{re.escape(_QUOTES)}]")
+_SECOND = re.compile(
+    r"\b(?:prove|show|verify|derive|deduce|establish|demonstrate|explain|conclude) that "
+    rf"(?!(?:then |there are )?{CLAIM}|and\b|it\b|this\b)"
+    r"|\b(?:prove|derive|deduce|establish|demonstrate) (?:an?|the|every|some) "
+    r"(?!statement|claim|proposition|relation|(?:[A-Za-z']+ ){0,2}theorem)"
+    rf"|(?:求证|证明)(?![{CJK}]{{1,8}}定理|下列)(?:[:：] ?)?"
+    rf"(?![{CLAIM}:：就并一题的这过加它或成要以和也后完再写了算,.;“”()\s]|\Z)",
+    re.IGNORECASE,
+)
+"""Where another claim may stand."""
+_NAME = re.compile(rf"(?<![A-Za-z0-9_']){VARIABLE}(?![A-Za-z0-9_])")
+_ARTICLE = re.compile(r"a (?!(?:is|be|and|or|in|are|was|to)\b)[a-z]{2,}")
+_NUMBERING = re.compile(r"\([a-z]\) ")
+_ENGLISH_WORD = re.compile(r"[A-Za-z']+")
+_NOT_A_WORD_OF_A_TAIL = re.compile(f"[0-9{CJK}]")
+_ASKED_ALONE = re.compile(r"\b(?:prove|show|deduce|verify) that\b.*,\Z", re.IGNORECASE)
+
+
+def leave_all_numbers(before: str, claim: str, after: str, variables: Collection[str]) -> bool:
+    """Whether the words around a claim about all numbers of a kind leave it as it is.
+
+    None of its variables may be spoken of, no other numbers, and the kind may not belong to a longer name.
+    """
+    rest = _without_harmless(before, after)
+    if words("restricting").search(rest) or not _leave_claim(after, rest):
+        return False
+    if kinds().match(claim) and re.search(r"\w ?\Z", before) and not ends_with("before_kind").search(before.rstrip()):
+        return False
+    return not any(
+        name[0] in variables
+        and not _ARTICLE.match(rest, name.start())
+        and not _NUMBERING.match(rest, max(0, name.start() - 1))
+        for name in _NAME.finditer(rest)
+    )
+
+
+def ask_to_prove(before: str, after: str) -> bool:
+    """Whether the words around a relation ask to prove just that."""
+    sentence = _SENTENCE_ENDS.split(before)[-1]
+    lead = before.rstrip(' :：“"【】」「\n')
+    begins_line = not sentence.strip() and words("behind_claim").match(after.lstrip(" ,"))
+    led = ends_with("before_claim").search(lead.removesuffix(".").removesuffix(",")) or _ASKED_ALONE.search(lead)
+    return bool(led or begins_line) and _leave_claim(after, _without_harmless(before, after))
+
+
+def _without_harmless(before: str, after: str) -> str:
+    """The text with the claim marked, without what is known to mean no harm."""
+    return words("harmless").sub(" ", f"{before}{CLAIM}{after}")
+
+
+def _leave_claim(after: str, rest: str) -> bool:
+    """Whether neither another claim nor a hypothesis nor a denial stands in the words around a claim."""
+    if _UNREAD.search(_ARROW_TO_AN_ANSWER.sub(" ", rest)) or words("adding").search(rest) or _SECOND.search(rest):
+        return False
+    sentence = _SENTENCE_ENDS.split(rest.partition(CLAIM)[0])[-1]
+    return not words("conditional").search(sentence) and _ends_there(after)
+
+
+def _ends_there(after: str) -> bool:
+    """Whether what follows a claim says nothing more about it up to the end of its sentence."""
+    if not after or after[0] in _QUOTES:
+        return True
+    tail = _TAIL_ENDS.split(after, maxsplit=1)[0]
+    if not all(word.lower() in tail_words() for word in _ENGLISH_WORD.findall(tail)):
+        return False
+    return not _NOT_A_WORD_OF_A_TAIL.search(words("tail_zh").sub("", tail))
