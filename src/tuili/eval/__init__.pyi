@@ -3,7 +3,6 @@ from .calibration.calibrate import (
     AttemptHistory,
     AttemptSnapshot,
     CalibrationGrid,
-    LabelledPrompt,
     calibrate,
     candidate_thresholds,
     collect_histories,
@@ -13,6 +12,7 @@ from .calibration.calibrate import (
 )
 from .calibration.familiarity import learn_familiarity
 from .calibration.guarantee import CertifiedSetting, LossTable, certify, empirical_setting
+from .calibration.labelled import LabelledPrompt
 from .calibration.risk import draw_risk_coverage
 from .conversations import Compared, answer_conversations
 from .depth import DepthTrend, depth_trends

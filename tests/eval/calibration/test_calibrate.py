@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.harness.tiny import save_tiny
+from benchmarks.harness.tiny import save_tiny, tiny_model
+from tests.engine.test_engine import reciting
 from tuili.engine import (
     FEATURES,
     Budget,
@@ -33,7 +34,7 @@ from tuili.eval.calibration.calibrate import (
     AttemptHistory,
     AttemptSnapshot,
     CalibrationGrid,
-    LabelledPrompt,
+    attempt_history,
     calibrate,
     candidate_thresholds,
     certify_grid,
@@ -43,10 +44,11 @@ from tuili.eval.calibration.calibrate import (
     starting_setting,
 )
 from tuili.eval.calibration.guarantee import CertifiedSetting, LossTable, certify
+from tuili.eval.calibration.labelled import LabelledPrompt
 from tuili.eval.calibration.risk import draw_risk_coverage
 from tuili.model import LoadedModel, load_model
-from tuili.steps import CHECKER_VERSION
-from tuili.tasks import Split, same_answer, unseen_problems
+from tuili.steps import CHECKER_VERSION, render_response
+from tuili.tasks import Split, generate, same_answer, score, unseen_problems
 
 STEPS, TOKENS = 3, 120
 
@@ -272,3 +274,17 @@ def test_a_history_without_an_answer_is_unanswered() -> None:
     losses = replay([nothing], Confidence((0.0,) * len(FEATURES), 0.0), np.array([0.5, 0.0]), 1, 10)
     assert isinstance(losses, LossTable)
     assert not losses.answered_SN.any()
+
+
+def test_a_response_to_a_claim_is_right_only_if_its_steps_settle_it() -> None:
+    model, tokenizer = tiny_model()
+    loaded = LoadedModel(model.eval(), tokenizer, Path())
+    problem = next(one for one in (generate("proofs", 3, index, 2) for index in range(30)) if one.answer == "proven")
+    for steps in (problem.steps, problem.steps[:-1], ("1 + 1 = 2",)):
+        response = render_response(steps, problem.answer)
+        engine, _ = reciting(loaded, response)
+        ticket = engine.admit(Request(problem.prompt, Budget(max_steps=1)))
+        while engine.busy:
+            engine.step()
+        history = attempt_history(ticket.state, LabelledPrompt.of(problem), verifies=False)
+        assert history.snapshots[0].right == (score(problem, response) == 1.0) == (steps == problem.steps)

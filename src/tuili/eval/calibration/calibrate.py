@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from tuili.engine import (
     FEATURES,
+    Attempt,
     Budget,
     Calibration,
     Confidence,
@@ -54,11 +55,11 @@ from tuili.eval.calibration.guarantee import (
     min_answered,
     p_value,
 )
+from tuili.eval.calibration.labelled import LabelledPrompt
 from tuili.eval.parallel import Job, JobProgress, Progress, plan_workers, run_jobs
 from tuili.model import LoadedModel
-from tuili.steps import CHECKER_VERSION, programs
+from tuili.steps import CHECKER_VERSION, Context
 from tuili.store import familiarity_hash, model_hash, verifier_hash
-from tuili.tasks import Problem, same_answer
 
 UNREACHABLE_CONFIDENCE = float("inf")
 """A confidence that no answer has, so that every attempt is made."""
@@ -74,20 +75,6 @@ PROBLEMS_PER_PROCESS = 64
 """Fewer problems are not worth a further process."""
 REJECTION_BOUND_DELTA = 0.01
 """Probability that the bound on the share of rejected first attempts does not hold."""
-
-
-@dataclass(frozen=True)
-class LabelledPrompt:
-    """A prompt with its right answer; where that is a program, `specification` says which others are right, too."""
-
-    prompt: str
-    answer: str
-    specification: programs.Specification | None = None
-
-    @classmethod
-    def of(cls, problem: Problem) -> LabelledPrompt:
-        """The prompt of a problem."""
-        return cls(problem.prompt, problem.answer, problem.specification)
 
 
 @dataclass(frozen=True)
@@ -218,11 +205,16 @@ def attempt_history(state: RequestState, expected: LabelledPrompt, verifies: boo
             AttemptSnapshot(
                 sum(len(attempt.sequence.tokens) for attempt in attempts),
                 features(attempts, state.familiar) if answers else None,
-                same_answer(expected.answer, best.response.answer, expected.specification),
+                _is_right(best, expected, state.request.context),
             )
         )
     rejected = has_wrong_step(first) if first.sequence.stop is StopReason.END else None
     return AttemptHistory(len(state.prompt), tuple(snapshots), rejected)
+
+
+def _is_right(attempt: Attempt, expected: LabelledPrompt, context: Context) -> bool:
+    steps = [step.text for step in attempt.response.steps]
+    return expected.is_answered_by(steps, attempt.response.answer, context)
 
 
 def certify_grid(
