@@ -18,7 +18,7 @@ FACES = {
         FITTED_FEATURES Familiar Familiarity Generation Ignored MAX_ATTEMPTS MAX_DEADLINE_MS MAX_LAYER_STEPS
         MAX_LOGIT_BIAS MAX_LOGPROBS
         MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS ModelRunner NotPromised Numbers Observation Outcome
-        Point PrefillOutput PreparedRequest Promise Promises Receipt Request RequestState RunOptions
+        Point PrefillOutput PreparedRequest Promise Promises Proof ProofVerdict Receipt Request RequestState RunOptions
         RunnerName Runtime Sample Sampling Scheduler SchedulerStats Sequence SequenceLimits Service
         StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten best_of calibration_bins
         calibration_error default_choice explain features fit has_wrong_step helpful_threads is_promised

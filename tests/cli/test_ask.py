@@ -11,7 +11,7 @@ from tuili.cli.app import main
 from tuili.cli.ask import EXIT_NO_ANSWER, MAX_INPUT_BYTES
 from tuili.cli.options import result_console
 from tuili.cli.show import show_answer
-from tuili.engine import Answer, CheckedStep, Familiar, Receipt, Request, explain
+from tuili.engine import Answer, CheckedStep, Familiar, Proof, ProofVerdict, Receipt, Request, explain
 from tuili.steps import Context, check, trace_numbers
 from tuili.tasks import Problem, Split, generate
 
@@ -90,6 +90,22 @@ def test_a_step_that_the_checker_put_right_says_so(capsys: pytest.CaptureFixture
     assert "--max-attempts = 2: --max-steps = 3 is the same limit" in refusal(
         capsys, question[1], "--max-steps=3", "--max-attempts=2"
     )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "line"),
+    [
+        (ProofVerdict.PROVEN, "claim proven: for all x: x^2 >= 0"),
+        (ProofVerdict.OPEN, "claim open: for all x: x^2 >= 0"),
+    ],
+)
+def test_the_claim_is_shown_with_what_the_steps_show_of_it(
+    capsys: pytest.CaptureFixture[str], verdict: ProofVerdict, line: str
+) -> None:
+    receipt = Receipt(1, {"total": 1, "prefill": 0, "decode": 1}, {"generated": 9}, 3.0, 27, "end", {"valid": 2})
+    proof = Proof("for all x: x^2 >= 0", verdict)
+    show_answer(result_console(), Answer("", "proven", (), replace(receipt, proof=proof)))
+    assert capsys.readouterr().out.splitlines()[:2] == ["proven", line]
 
 
 def test_numbers_from_nowhere_or_not_used_and_an_unfamiliar_question_are_shown(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 STYLES = {"valid": "green", "invalid": "red", "unsupported": "dim", "timeout": "dim"}
 
+PROOF_STYLES = {"proven": "green", "refuted": "green", "open": "yellow"}
+
 
 def show_answer(console: Console, answer: Answer) -> None:
     """Print the steps, the answer and the receipt; plain text without a terminal or under NO_COLOR."""
@@ -35,6 +37,8 @@ def show_answer(console: Console, answer: Answer) -> None:
         console.print(Text(f"{outcome}: {answer.receipt.reason}", "yellow"), soft_wrap=True)
     if answer.receipt.familiar is not None and answer.receipt.familiar.reason:
         console.print(Text(f"unfamiliar question: {answer.receipt.familiar.reason}", "yellow"), soft_wrap=True)
+    if proof := answer.receipt.proof:
+        console.print(Text(f"claim {proof.verdict}: {proof.claim}", PROOF_STYLES[proof.verdict]), soft_wrap=True)
     if answer.receipt.unused:
         console.print(Text(f"not used: {', '.join(answer.receipt.unused)}", "dim"), soft_wrap=True)
     console.print(Text(receipt_line(answer), "dim"), soft_wrap=True)

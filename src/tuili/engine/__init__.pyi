@@ -27,6 +27,7 @@ from .promises.confidence import (
 from .promises.familiarity import Familiar, Familiarity
 from .promises.promises import Promises, has_wrong_step, is_promised, load_promises, valid_calibration
 from .prompt import prompt_ids
+from .proof import Proof, ProofVerdict
 from .request import (
     MAX_ATTEMPTS,
     MAX_DEADLINE_MS,
@@ -99,6 +100,8 @@ __all__ = [
     "PreparedRequest",
     "Promise",
     "Promises",
+    "Proof",
+    "ProofVerdict",
     "Receipt",
     "Request",
     "RequestState",

@@ -14,10 +14,11 @@ from typing import Any
 
 from tuili.engine.decode import Generation
 from tuili.engine.promises.familiarity import Familiar
+from tuili.engine.proof import Proof, judge_proof
 from tuili.engine.request import Ignored
 from tuili.engine.text.judging import JudgedChain
 from tuili.engine.written import CheckedStep, ParsedResponse, parse_tokens
-from tuili.steps import Context, Status, read_as
+from tuili.steps import Context, Status, read_as, read_claim
 from tuili.store import Tokenizer
 
 
@@ -25,7 +26,8 @@ class Outcome(StrEnum):
     """How a request ended. Every request ends in exactly one of these ways."""
 
     ANSWERED = "answered"
-    """No step is wrong, and the confidence is high enough for the error tolerance, if there is one."""
+    """No step is wrong, the claim is settled if the prompt has one, and the confidence is high enough for the error
+    tolerance if there is one."""
     BEST_EFFORT = "best_effort"
     """The best answer within the budget. The receipt's `reason` names its shortcoming."""
     ABSTAINED = "abstained"
@@ -92,6 +94,9 @@ class Receipt:
     """Numbers of the question that no step of the answer used."""
     familiar: Familiar | None = None
     """How familiar the prompt is; None where nothing tells it."""
+    proof: Proof | None = None
+    """What the prompt claims and whether the steps of the answer prove or refute it; None where it claims nothing that
+    can be read."""
 
 
 @dataclass(frozen=True)
@@ -124,16 +129,16 @@ class Answer:
     def as_json(self) -> dict[str, Any]:
         """The documented form: `answer`, `steps` and `receipt`."""
         receipt = self.receipt
-        familiar = None if receipt.familiar is None else vars(receipt.familiar)
+        parts = {
+            "promise": vars(receipt.promise),
+            "ignored": vars(receipt.ignored),
+            "familiar": None if receipt.familiar is None else vars(receipt.familiar),
+            "proof": None if receipt.proof is None else vars(receipt.proof),
+        }
         return {
             "answer": self.answer,
             "steps": [step.as_json() for step in self.steps],
-            "receipt": {
-                **vars(receipt),
-                "promise": vars(receipt.promise),
-                "ignored": vars(receipt.ignored),
-                "familiar": familiar,
-            },
+            "receipt": {**vars(receipt), **parts},
         }
 
 
@@ -144,7 +149,8 @@ def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: 
     judged = JudgedChain(context, read)
     response = parse_tokens(*written, context, cut=generation.stop != "end", judged=judged)
     seconds = generation.seconds
-    reason = shortcoming(response, generation.stop)
+    proof, unsettled = judge_proof(read_claim(read, context), response, context)
+    reason = shortcoming(response, generation.stop) or unsettled
     return Answer(
         prompt=prompt,
         answer=response.answer,
@@ -164,6 +170,7 @@ def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: 
             outcome=Outcome.BEST_EFFORT if reason else Outcome.ANSWERED,
             reason=reason,
             read_as=None if read == prompt else read,
+            proof=proof,
         ),
     )
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from math import exp, log
 from statistics import fmean
 
+from tuili.engine.proof import Proof
 from tuili.engine.sequence import Sequence
 from tuili.engine.written import ParsedResponse
 
@@ -26,7 +27,8 @@ class Attempt:
     """A sequence that has ended, and its response, steps of the prompt included.
 
     shortcoming: why the response is no acceptable answer, empty if it is one. validity_logits, validity_probs: as in
-    `Sequence`; empty without a verifier, or where it has not read the response.
+    `Sequence`; empty without a verifier, or where it has not read the response. proof: what the response shows of the
+    claim of its prompt; None where there is no claim.
     """
 
     sequence: Sequence
@@ -34,6 +36,7 @@ class Attempt:
     shortcoming: str
     validity_logits: tuple[float, ...] = ()
     validity_probs: tuple[float, ...] = ()
+    proof: Proof | None = None
 
     @cached_property
     def top_logprobs(self) -> list[float]:

@@ -17,6 +17,7 @@ from tuili.engine.answer import (
 )
 from tuili.engine.attempt import Attempt, best_of
 from tuili.engine.controller import ControlSettings, RequestState, confidence_of, confidence_shortcoming
+from tuili.engine.proof import Proof
 from tuili.engine.request import Budget
 from tuili.engine.sequence import StopReason, TokenLogprobs
 from tuili.store import Tokenizer
@@ -40,6 +41,7 @@ def conclude(state: RequestState, settings: ControlSettings, cancelled: bool) ->
         unused=best.response.unused,
         confidence=confidence_of(state, settings),
         promise=promise,
+        proof=best.proof,
     )
     text = best.response.answer if outcome in (Outcome.ANSWERED, Outcome.BEST_EFFORT) else ""
     withheld = cancelled or (outcome is Outcome.ABSTAINED and request.budget.error_tolerance is not None)
@@ -116,6 +118,7 @@ def _receipt(state: RequestState, settings: ControlSettings, outcome: Outcome, r
         runtime=settings.runtime,
         read_as=state.request.read_as,
         familiar=state.familiar,
+        proof=None if state.claim is None else Proof(state.claim),
     )
 
 

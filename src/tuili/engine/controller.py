@@ -17,11 +17,12 @@ from tuili.engine.answer import Promise, first_fault, shortcoming
 from tuili.engine.attempt import Attempt, best_of
 from tuili.engine.promises.confidence import Confidence
 from tuili.engine.promises.familiarity import Familiar
+from tuili.engine.proof import judge_proof
 from tuili.engine.request import Depth, Request, Sampling
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.text.judging import JudgedChain
 from tuili.engine.written import CheckedStep, parse_tokens
-from tuili.steps import THINK, Context, Status, check_chain
+from tuili.steps import THINK, Context, Status, check_chain, read_claim
 from tuili.store import Tokenizer
 
 RESAMPLING_TEMPERATURE = 0.8
@@ -76,9 +77,12 @@ class RequestState:
     """The sequence that tells the log-probabilities of the prompt."""
     judged: JudgedChain = field(init=False)
     """The beginning of all that is judged in the request's context."""
+    claim: str | None = field(init=False)
+    """What the prompt claims, if anything that can be read."""
 
     def __post_init__(self) -> None:
         self.judged = JudgedChain(self.request.context, self.request.question, self.request.earlier)
+        self.claim = read_claim(self.request.question, self.request.context)
 
 
 def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Sequence, bool, bool]:
@@ -166,7 +170,9 @@ def check_attempt(
     stops, context = sequence.sampling.stop, state.request.context
     written = settings.tokenizer, sequence.tokens, sequence.depths
     response = parse_tokens(*written, context, prefix, stops, cut, state.judged)
-    return Attempt(sequence, response, shortcoming(response, str(sequence.stop), settings.refines_untraced))
+    proof, unsettled = judge_proof(state.claim, response, context)
+    reason = shortcoming(response, str(sequence.stop), settings.refines_untraced) or unsettled
+    return Attempt(sequence, response, reason, proof=proof)
 
 
 def _verifier_sequence(state: RequestState, settings: ControlSettings, response: list[int]) -> Sequence | None:

@@ -1,4 +1,4 @@
-// The receipt of an answer: outcome, confidence, cost, and promise.
+// The receipt of an answer: outcome, confidence, cost, claim, and promise.
 
 import { duration } from "./budget.js";
 import { make } from "./dom.js";
@@ -26,6 +26,7 @@ export function receiptOf(receipt) {
     ),
     ...(receipt.unused.length ? [fact("unused", "wide", make("span", "", { textContent: receipt.unused.join(", ") }))] : []),
     ...(receipt.familiar ? [fact("familiarity", "", ...familiarity(receipt.familiar))] : []),
+    ...(receipt.proof ? [fact(receipt.proof.verdict, "wide", make("span", "", { textContent: receipt.proof.claim }))] : []),
     fact("promise", "wide", promise(receipt.promise)),
   );
   return label(list, "receipt");

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from typing_extensions import TypeAliasType, TypedDict
 
 from tuili.engine import Outcome as RequestOutcome
+from tuili.engine import ProofVerdict as ClaimVerdict
 from tuili.engine import StopReason
 from tuili.serve.schemas.fields import Count, documented_as, documented_values
 from tuili.steps import Origin as NumberOrigin
@@ -39,6 +40,16 @@ Origin = TypeAliasType(
     "Origin",
     Annotated[
         str, AfterValidator(NumberOrigin), documented_values("Origin", NumberOrigin, "Where a number comes from.")
+    ],
+)
+
+
+ProofVerdict = TypeAliasType(
+    "ProofVerdict",
+    Annotated[
+        str,
+        AfterValidator(ClaimVerdict),
+        documented_values("ProofVerdict", ClaimVerdict, "What the steps of an answer show of a claim."),
     ],
 )
 
@@ -93,6 +104,14 @@ class FamiliarReply(TypedDict):
     level: float
 
 
+@documented_as("Proof")
+class ProofReply(TypedDict):
+    """What the prompt claims, in the step language, and what the steps of the answer show of it."""
+
+    claim: str
+    verdict: ProofVerdict
+
+
 @documented_as("NumberSource")
 class NumberReply(TypedDict):
     """Where a number of a step comes from: `step` is the earlier step, counted from 1; `by` is a rule of written work,
@@ -144,6 +163,7 @@ class ReceiptReply(TypedDict):
     untraced: Annotated[Count, Field(description="Valid steps with a number from nowhere.")]
     unused: Annotated[list[str], Field(description="Numbers of the question that no step used.")]
     familiar: Annotated[FamiliarReply | None, Field(description="Null where nothing tells how familiar a prompt is.")]
+    proof: Annotated[ProofReply | None, Field(description="Null where the question claims nothing that can be read.")]
     steps: list[StepReply]
 
 
