@@ -215,4 +215,4 @@ def test_a_file_is_shuffled_anew_each_epoch(tmp_path: Path, tokenizer: Tokenizer
 def test_a_tokenizer_learns_from_prompts_steps_and_answers() -> None:
     texts = list(sample_texts([Numbered("a", 3)]))
     assert texts[:2] == ["a0?", Numbered("a", 3).record(0).output]
-    assert len(texts) == 800
+    assert len(texts) == 2000
