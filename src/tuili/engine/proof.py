@@ -39,7 +39,7 @@ def judge_proof(claim: str | None, response: ParsedResponse, context: Context) -
     if not response.complete:
         return Proof(claim), ""
     ruling = settles(claim, [step.text for step in response.steps], response.answer, context)
-    verdict = ProofVerdict(ruling.witness.get("rule", ProofVerdict.OPEN))
+    verdict = ProofVerdict(str(ruling.witness.get("rule", ProofVerdict.OPEN)))
     proof = Proof(claim, verdict)
     if ruling.status is Status.VALID:
         return proof, ""
