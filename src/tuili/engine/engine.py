@@ -173,8 +173,8 @@ class Engine:
         before = len(tokenizer.encode_prompt("", request.earlier)) - 1 if scored and not whole else 0
         if not request.writes and not scored:
             raise InputError("writes: neither an answer nor log-probabilities of the prompt are asked for")
-        question = slice(before, len(ids) if whole else len(ids) - 1)
-        return PreparedRequest(request, ids, received_at, question, self.promises.familiar(ids))
+        asked = slice(before, len(ids) if whole else len(ids) - 1)
+        return PreparedRequest(request, ids, received_at, asked, self.promises.familiar(ids))
 
     def admit_prepared(
         self,
