@@ -131,10 +131,10 @@ def test_every_text_that_is_named_exists_and_is_used() -> None:
 
 
 def of_the_server() -> set[str]:
-    """Names of the server that have texts on the page: outcomes and verdicts."""
-    from tuili.engine import Outcome
+    """Names of the server that have texts on the page: outcomes and verdicts on steps and proofs."""
+    from tuili.engine import Outcome, ProofVerdict
 
-    names = {str(outcome) for outcome in Outcome} | {str(status) for status in Status}
+    names = {str(name) for names in (Outcome, Status, ProofVerdict) for name in names}
     assert names <= set(words()["en"])
     return names
 
