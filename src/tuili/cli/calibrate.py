@@ -116,7 +116,7 @@ def _write_familiarity(loaded: LoadedModel, data: Path | None, seed: int, progre
 
     sources = recorded_sources(loaded.path)
     if data is not None:
-        sources.append(FileSource(data, seed))
+        sources.append(FileSource(data, seed, held_out=True))
     if sources:
         names = ", ".join(source.name for source in sources)
         read = learn_familiarity(loaded.tokenizer, sources, names, partial(progress, "what training has read"))
