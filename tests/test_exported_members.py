@@ -20,7 +20,7 @@ FACES = {
         MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS ModelRunner NotPromised Numbers Observation Outcome
         Point PrefillOutput PreparedRequest Promise Promises Proof ProofVerdict Receipt Request RequestState RunOptions
         RunnerName Runtime Sample Sampling Scheduler SchedulerStats Sequence SequenceLimits Service
-        StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten best_of calibration_bins
+        StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten Trial TrialVerdict best_of calibration_bins
         calibration_error default_choice explain features fit has_wrong_step helpful_threads is_promised
         load_decoder load_engine load_promises load_runner load_scheduler parse_settings prompt_ids
         read_calibration valid_calibration verifier_missed_some warm_up
@@ -29,12 +29,12 @@ FACES = {
         CHECKER_VERSION END END_THINK INSTRUCTING_ROLES THINK WEEKDAYS
         ChainSources Claim Context Inference Instance MisplacedMessage NumberSource NumberTracer Origin Prose Reading
         Response Status Step StepFault StepSources Trace Turns Universal Unreadable Value Verdict
-        check check_chain evaluate parse parse_statement programs proves read_as read_claim read_turns render
-        render_response render_term render_value_like settles split_response terms trace_numbers turns_of units
+        answers_a_claim check check_chain evaluate parse parse_statement programs proves read_as read_claim read_turns
+        render render_response render_term render_value_like settles split_response terms trace_numbers turns_of units
     """,
     "steps.programs": """
         Bounds Case DEFAULT_BOUNDS Fault FaultKind Inputs Integers Lists Operation Program ProgramError ProgramVerdict
-        Specification Value decide parse_program retell run same_value
+        Specification Value decide parse_program read_examples retell run same_value
     """,
     "store": """
         ASSISTANT BEGIN CONFIG_FIELDS Conversation Curve FAMILIARITY_FILE FamiliarityFile LineageEntry ModelSettings

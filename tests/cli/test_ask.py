@@ -11,7 +11,18 @@ from tuili.cli.app import main
 from tuili.cli.ask import EXIT_NO_ANSWER, MAX_INPUT_BYTES
 from tuili.cli.options import result_console
 from tuili.cli.show import show_answer
-from tuili.engine import Answer, CheckedStep, Familiar, Proof, ProofVerdict, Receipt, Request, explain
+from tuili.engine import (
+    Answer,
+    CheckedStep,
+    Familiar,
+    Proof,
+    ProofVerdict,
+    Receipt,
+    Request,
+    Trial,
+    TrialVerdict,
+    explain,
+)
 from tuili.steps import Context, check, trace_numbers
 from tuili.tasks import Problem, Split, generate
 
@@ -106,6 +117,14 @@ def test_the_claim_is_shown_with_what_the_steps_show_of_it(
     proof = Proof("for all x: x^2 >= 0", verdict)
     show_answer(result_console(), Answer("", "proven", (), replace(receipt, proof=proof)))
     assert capsys.readouterr().out.splitlines()[:2] == ["proven", line]
+
+
+def test_a_claim_that_was_not_read_and_a_trial_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    receipt = Receipt(1, {"total": 1, "prefill": 0, "decode": 1}, {"generated": 9}, 3.0, 27, "end", {"valid": 2})
+    proof, trial = Proof(None, ProofVerdict.UNREAD), Trial("f", 2, TrialVerdict.CONTRADICTS)
+    show_answer(result_console(), Answer("", "proven", (), replace(receipt, proof=proof, trial=trial)))
+    shown = ["proven", "claim unread", "program contradicts: 2 examples of f"]
+    assert capsys.readouterr().out.splitlines()[:3] == shown
 
 
 def test_numbers_from_nowhere_or_not_used_and_an_unfamiliar_question_are_shown(

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.harness.tiny import tiny_model
 from tests.engine.test_engine import reciting
 from tuili.engine import Answer, Budget, Outcome, Proof, ProofVerdict, Request
+from tuili.engine.proof import UNREAD_CLAIM
 from tuili.model import LoadedModel
 
 CLAIM = "for all x: x^2 + 1 > 0"
@@ -86,6 +87,39 @@ def test_a_prompt_that_claims_nothing_has_no_proof(loaded: LoadedModel) -> None:
     assert answer.receipt.outcome is Outcome.ANSWERED
     assert answer.receipt.proof is None
     assert answer.as_json()["receipt"]["proof"] is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer"),
+    [
+        ("Prove that the sum of two even numbers is even.", "proven"),
+        ("证明两个偶数之和是偶数。", "得证。"),
+        ("Is every odd number a prime? Prove it, or give a counterexample.", "n = 9"),
+        ("是否每个奇数都是素数？请证明或举出反例。", "n = 9"),
+    ],
+)
+def test_an_answer_to_a_claim_that_cannot_be_read_is_the_best_effort(
+    loaded: LoadedModel, prompt: str, answer: str
+) -> None:
+    receipt = asked(loaded, prompt, f"<think>\n1 + 1 = 2\n</think>{answer}", attempts=4).receipt
+    assert (receipt.outcome, receipt.attempts) == (Outcome.BEST_EFFORT, 1)  # no attempt could be judged
+    assert receipt.reason == UNREAD_CLAIM
+    assert receipt.proof == Proof(None, ProofVerdict.UNREAD)
+
+
+def test_a_wrong_step_beside_a_claim_that_cannot_be_read_is_mended(loaded: LoadedModel) -> None:
+    wrong = "<think>\n1 + 1 = 3\n</think>proven"
+    receipt = asked(loaded, "Prove that 2 is even.", wrong, "\n</think>proven").receipt
+    assert (receipt.reason, receipt.attempts) == (UNREAD_CLAIM, 2)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer"),
+    [("Solve 2*x = 8 and show your steps.", "x = 4"), ("Prove or refute: all a are b. Close with yes or no.", "yes")],
+)
+def test_other_answers_are_none_to_a_claim(loaded: LoadedModel, prompt: str, answer: str) -> None:
+    receipt = asked(loaded, prompt, f"<think>\n1 + 1 = 2\n</think>{answer}").receipt
+    assert (receipt.outcome, receipt.proof) == (Outcome.ANSWERED, None)
 
 
 def test_a_request_without_a_whole_answer_leaves_the_claim_open(loaded: LoadedModel) -> None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 STYLES = {"valid": "green", "invalid": "red", "unsupported": "dim", "timeout": "dim"}
 
-PROOF_STYLES = {"proven": "green", "refuted": "green", "open": "yellow"}
+PROOF_STYLES = {"proven": "green", "refuted": "green", "open": "yellow", "unread": "yellow"}
+TRIAL_STYLES = {"agrees": "green", "contradicts": "red", "open": "yellow"}
 
 
 def show_answer(console: Console, answer: Answer) -> None:
@@ -38,7 +39,11 @@ def show_answer(console: Console, answer: Answer) -> None:
     if answer.receipt.familiar is not None and answer.receipt.familiar.reason:
         console.print(Text(f"unfamiliar question: {answer.receipt.familiar.reason}", "yellow"), soft_wrap=True)
     if proof := answer.receipt.proof:
-        console.print(Text(f"claim {proof.verdict}: {proof.claim}", PROOF_STYLES[proof.verdict]), soft_wrap=True)
+        claim = "" if proof.claim is None else f": {proof.claim}"
+        console.print(Text(f"claim {proof.verdict}{claim}", PROOF_STYLES[proof.verdict]), soft_wrap=True)
+    if trial := answer.receipt.trial:
+        examples = f"{trial.examples} example{'' if trial.examples == 1 else 's'} of {trial.function}"
+        console.print(Text(f"program {trial.verdict}: {examples}", TRIAL_STYLES[trial.verdict]), soft_wrap=True)
     if answer.receipt.unused:
         console.print(Text(f"not used: {', '.join(answer.receipt.unused)}", "dim"), soft_wrap=True)
     console.print(Text(receipt_line(answer), "dim"), soft_wrap=True)

@@ -53,6 +53,7 @@ from .scheduling.stats import SchedulerStats
 from .scheduling.warm_up import warm_up
 from .sequence import Sequence, SequenceLimits, StopReason
 from .service import Closed, Service
+from .trial import Trial, TrialVerdict
 from .written import CheckedStep
 
 __all__ = [
@@ -121,6 +122,8 @@ __all__ = [
     "StopReason",
     "Ticket",
     "TokenWritten",
+    "Trial",
+    "TrialVerdict",
     "best_of",
     "calibration_bins",
     "calibration_error",

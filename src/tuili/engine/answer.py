@@ -17,8 +17,9 @@ from tuili.engine.promises.familiarity import Familiar
 from tuili.engine.proof import Proof, judge_proof
 from tuili.engine.request import Ignored
 from tuili.engine.text.judging import JudgedChain
+from tuili.engine.trial import Trial, try_program
 from tuili.engine.written import CheckedStep, ParsedResponse, parse_tokens
-from tuili.steps import Context, Status, read_as, read_claim
+from tuili.steps import Context, Status, programs, read_as, read_claim
 from tuili.store import Tokenizer
 
 
@@ -26,8 +27,8 @@ class Outcome(StrEnum):
     """How a request ended. Every request ends in exactly one of these ways."""
 
     ANSWERED = "answered"
-    """No step is wrong, the claim is settled if the prompt has one, and the confidence is high enough for the error
-    tolerance if there is one."""
+    """No step is wrong, the claim is settled if the prompt has one, a program agrees with the examples if the prompt
+    shows some, and the confidence is high enough for the error tolerance if there is one."""
     BEST_EFFORT = "best_effort"
     """The best answer within the budget. The receipt's `reason` names its shortcoming."""
     ABSTAINED = "abstained"
@@ -96,7 +97,10 @@ class Receipt:
     """How familiar the prompt is; None where nothing tells it."""
     proof: Proof | None = None
     """What the prompt claims and whether the steps of the answer prove or refute it; None where it claims nothing that
-    can be read."""
+    can be read, unless the answer is one to a claim."""
+    trial: Trial | None = None
+    """What the program of the answer does with the examples that the prompt shows; None where it shows none, and where
+    the answer is no program."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ class Answer:
             "ignored": vars(receipt.ignored),
             "familiar": None if receipt.familiar is None else vars(receipt.familiar),
             "proof": None if receipt.proof is None else vars(receipt.proof),
+            "trial": None if receipt.trial is None else vars(receipt.trial),
         }
         return {
             "answer": self.answer,
@@ -149,8 +154,9 @@ def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: 
     judged = JudgedChain(context, read)
     response = parse_tokens(*written, context, cut=generation.stop != "end", judged=judged)
     seconds = generation.seconds
-    proof, unsettled = judge_proof(read_claim(read, context), response, context)
-    reason = shortcoming(response, generation.stop) or unsettled
+    proof, unsettled = judge_proof(read_claim(read, context), read, response, context)
+    trial, refuted = try_program(programs.read_examples(read), response)
+    reason = shortcoming(response, generation.stop) or unsettled or refuted
     return Answer(
         prompt=prompt,
         answer=response.answer,
@@ -171,6 +177,7 @@ def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: 
             reason=reason,
             read_as=None if read == prompt else read,
             proof=proof,
+            trial=trial,
         ),
     )
 

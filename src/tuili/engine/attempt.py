@@ -12,8 +12,9 @@ from functools import cached_property
 from math import exp, log
 from statistics import fmean
 
-from tuili.engine.proof import Proof
+from tuili.engine.proof import UNREAD_CLAIM, Proof
 from tuili.engine.sequence import Sequence
+from tuili.engine.trial import Trial
 from tuili.engine.written import ParsedResponse
 
 WRONG_STEP_WEIGHT = 0.1
@@ -28,7 +29,7 @@ class Attempt:
 
     shortcoming: why the response is no acceptable answer, empty if it is one. validity_logits, validity_probs: as in
     `Sequence`; empty without a verifier, or where it has not read the response. proof: what the response shows of the
-    claim of its prompt; None where there is no claim.
+    claim of its prompt; None where there is no claim. trial: what its program does with the examples of the prompt.
     """
 
     sequence: Sequence
@@ -37,6 +38,7 @@ class Attempt:
     validity_logits: tuple[float, ...] = ()
     validity_probs: tuple[float, ...] = ()
     proof: Proof | None = None
+    trial: Trial | None = None
 
     @cached_property
     def top_logprobs(self) -> list[float]:
@@ -53,12 +55,15 @@ class Attempt:
 
 
 def best_of(attempts: Iterable[Attempt]) -> Attempt:
-    """The attempt to answer with: first those without a shortcoming, then by the weighted votes for their answers."""
+    """The attempt to answer with: first those without a shortcoming, then those that only lack a claim to be read, then
+    by the weighted votes for their answers.
+    """
     attempts = list(attempts)
     votes: defaultdict[str, float] = defaultdict(float)
     for attempt in attempts:
         votes[attempt.response.answer] += attempt.weight
-    return max(attempts, key=lambda each: (not each.shortcoming, votes[each.response.answer], each.weight))
+    ranks = {"": 2, UNREAD_CLAIM: 1}
+    return max(attempts, key=lambda each: (ranks.get(each.shortcoming, 0), votes[each.response.answer], each.weight))
 
 
 def sigmoid(logit: float) -> float:

@@ -42,6 +42,7 @@ def conclude(state: RequestState, settings: ControlSettings, cancelled: bool) ->
         confidence=confidence_of(state, settings),
         promise=promise,
         proof=best.proof,
+        trial=best.trial,
     )
     text = best.response.answer if outcome in (Outcome.ANSWERED, Outcome.BEST_EFFORT) else ""
     withheld = cancelled or (outcome is Outcome.ABSTAINED and request.budget.error_tolerance is not None)

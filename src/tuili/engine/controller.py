@@ -17,12 +17,13 @@ from tuili.engine.answer import Promise, first_fault, shortcoming
 from tuili.engine.attempt import Attempt, best_of
 from tuili.engine.promises.confidence import Confidence
 from tuili.engine.promises.familiarity import Familiar
-from tuili.engine.proof import judge_proof
+from tuili.engine.proof import UNREAD_CLAIM, judge_proof
 from tuili.engine.request import Depth, Request, Sampling
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.text.judging import JudgedChain
+from tuili.engine.trial import try_program
 from tuili.engine.written import CheckedStep, parse_tokens
-from tuili.steps import THINK, Context, Status, check_chain, read_claim
+from tuili.steps import THINK, Context, Status, check_chain, programs, read_claim
 from tuili.store import Tokenizer
 
 RESAMPLING_TEMPERATURE = 0.8
@@ -79,10 +80,13 @@ class RequestState:
     """The beginning of all that is judged in the request's context."""
     claim: str | None = field(init=False)
     """What the prompt claims, if anything that can be read."""
+    shown: programs.Specification | None = field(init=False)
+    """The examples that the prompt shows of a program, if any."""
 
     def __post_init__(self) -> None:
         self.judged = JudgedChain(self.request.context, self.request.question, self.request.earlier)
         self.claim = read_claim(self.request.question, self.request.context)
+        self.shown = programs.read_examples(self.request.question)
 
 
 def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Sequence, bool, bool]:
@@ -170,9 +174,10 @@ def check_attempt(
     stops, context = sequence.sampling.stop, state.request.context
     written = settings.tokenizer, sequence.tokens, sequence.depths
     response = parse_tokens(*written, context, prefix, stops, cut, state.judged)
-    proof, unsettled = judge_proof(state.claim, response, context)
-    reason = shortcoming(response, str(sequence.stop), settings.refines_untraced) or unsettled
-    return Attempt(sequence, response, reason, proof=proof)
+    proof, unsettled = judge_proof(state.claim, state.request.question, response, context)
+    trial, refuted = try_program(state.shown, response)
+    reason = shortcoming(response, str(sequence.stop), settings.refines_untraced) or unsettled or refuted
+    return Attempt(sequence, response, reason, proof=proof, trial=trial)
 
 
 def _verifier_sequence(state: RequestState, settings: ControlSettings, response: list[int]) -> Sequence | None:
@@ -207,8 +212,9 @@ def with_step_confidences(attempt: Attempt, prefix_tokens: int) -> Attempt:
 
 
 def _settled(state: RequestState, settings: ControlSettings) -> bool:
-    """Whether an answer stands that needs no further attempt."""
-    return not best_of(state.attempts).shortcoming and not confidence_shortcoming(state, settings)
+    """Whether an answer stands that no further attempt would change."""
+    reason = best_of(state.attempts).shortcoming
+    return reason == UNREAD_CLAIM or not (reason or confidence_shortcoming(state, settings))
 
 
 def confidence_shortcoming(state: RequestState, settings: ControlSettings) -> str:

@@ -7,7 +7,7 @@ from .language.parser import parse, parse_statement
 from .language.printer import render, render_term
 from .language.response import END, END_THINK, THINK, Response, render_response, split_response
 from .language.terms import Claim, Inference, Instance, Prose, Step, Trace, Universal
-from .proofs import proves, read_claim, settles
+from .proofs import answers_a_claim, proves, read_claim, settles
 from .reading import Reading, read_as, read_turns
 from .sources.origins import ChainSources, NumberSource, Origin, StepSources
 from .sources.tracing import NumberTracer, trace_numbers
@@ -46,6 +46,7 @@ __all__ = [
     "Unreadable",
     "Value",
     "Verdict",
+    "answers_a_claim",
     "check",
     "check_chain",
     "evaluate",

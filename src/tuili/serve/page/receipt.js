@@ -1,4 +1,4 @@
-// The receipt of an answer: outcome, confidence, cost, claim, and promise.
+// The receipt of an answer: outcome, confidence, cost, claim, program, and promise.
 
 import { duration } from "./budget.js";
 import { make } from "./dom.js";
@@ -26,7 +26,8 @@ export function receiptOf(receipt) {
     ),
     ...(receipt.unused.length ? [fact("unused", "wide", make("span", "", { textContent: receipt.unused.join(", ") }))] : []),
     ...(receipt.familiar ? [fact("familiarity", "", ...familiarity(receipt.familiar))] : []),
-    ...(receipt.proof ? [fact(receipt.proof.verdict, "wide", make("span", "", { textContent: receipt.proof.claim }))] : []),
+    ...(receipt.proof ? [fact(receipt.proof.verdict, "wide", make("span", "", { textContent: receipt.proof.claim ?? "–" }))] : []),
+    ...(receipt.trial ? [fact("program", "wide", trial(receipt.trial))] : []),
     fact("promise", "wide", promise(receipt.promise)),
   );
   return label(list, "receipt");
@@ -46,6 +47,13 @@ function confidence(share) {
 
 function familiarity({ p, level }) {
   return [say(make("b"), p < level ? "unfamiliar" : "familiar"), make("small", "", { textContent: `p = ${number(p, 2)}` })];
+}
+
+/** What the program of the answer does with the examples of the question. */
+function trial({ verdict, examples: n, function: name }) {
+  if (verdict === "agrees") return say(make("span"), "agrees", { n, name });
+  if (verdict === "contradicts") return say(make("span"), "contradicts", { name });
+  return say(make("span"), "untried", { name });
 }
 
 /** A bar whose parts are as long as the times of queue, prefill and decode. */

@@ -10,6 +10,7 @@ from typing_extensions import TypeAliasType, TypedDict
 from tuili.engine import Outcome as RequestOutcome
 from tuili.engine import ProofVerdict as ClaimVerdict
 from tuili.engine import StopReason
+from tuili.engine import TrialVerdict as ProgramVerdict
 from tuili.serve.schemas.fields import Count, documented_as, documented_values
 from tuili.steps import Origin as NumberOrigin
 from tuili.steps import Status as VerdictStatus
@@ -50,6 +51,15 @@ ProofVerdict = TypeAliasType(
         str,
         AfterValidator(ClaimVerdict),
         documented_values("ProofVerdict", ClaimVerdict, "What the steps of an answer show of a claim."),
+    ],
+)
+
+TrialVerdict = TypeAliasType(
+    "TrialVerdict",
+    Annotated[
+        str,
+        AfterValidator(ProgramVerdict),
+        documented_values("TrialVerdict", ProgramVerdict, "What a program does with the examples of the question."),
     ],
 )
 
@@ -106,10 +116,22 @@ class FamiliarReply(TypedDict):
 
 @documented_as("Proof")
 class ProofReply(TypedDict):
-    """What the prompt claims, in the step language, and what the steps of the answer show of it."""
+    """What the prompt claims, in the step language, and what the steps of the answer show of it.
 
-    claim: str
+    The claim is null where it could not be read.
+    """
+
+    claim: str | None
     verdict: ProofVerdict
+
+
+@documented_as("Trial")
+class TrialReply(TypedDict):
+    """The function that the question shows examples of, how many, and what the program of the answer does with them."""
+
+    function: str
+    examples: Count
+    verdict: TrialVerdict
 
 
 @documented_as("NumberSource")
@@ -163,7 +185,13 @@ class ReceiptReply(TypedDict):
     untraced: Annotated[Count, Field(description="Valid steps with a number from nowhere.")]
     unused: Annotated[list[str], Field(description="Numbers of the question that no step used.")]
     familiar: Annotated[FamiliarReply | None, Field(description="Null where nothing tells how familiar a prompt is.")]
-    proof: Annotated[ProofReply | None, Field(description="Null where the question claims nothing that can be read.")]
+    proof: Annotated[
+        ProofReply | None,
+        Field(description="Null where the question claims nothing that can be read and the answer is none to a claim."),
+    ]
+    trial: Annotated[
+        TrialReply | None, Field(description="Null where the answer is no program or the question shows no examples.")
+    ]
     steps: list[StepReply]
 
 

@@ -5,6 +5,7 @@ from .language.syntax import Program
 from .retelling import retell
 from .running.frames import Operation
 from .running.machine import run
+from .shown import read_examples
 from .specification import Case, Inputs, Integers, Lists, ProgramVerdict, Specification, decide
 from .values import Value, same_value
 
@@ -25,6 +26,7 @@ __all__ = [
     "Value",
     "decide",
     "parse_program",
+    "read_examples",
     "retell",
     "run",
     "same_value",

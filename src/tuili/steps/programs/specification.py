@@ -128,6 +128,8 @@ class ProgramVerdict:
     tried: int = 0
     failing: Case | None = None
     """The first case that the program does not meet, with the value that would be right."""
+    fault: Fault | None = None
+    """Why the run of that case has no value, where it has none."""
 
 
 def decide(program: Program | str, specification: Specification, bounds: Bounds = DEFAULT_BOUNDS) -> ProgramVerdict:
@@ -146,7 +148,8 @@ def decide(program: Program | str, specification: Specification, bounds: Bounds 
     for tried, case in enumerate(specification.cases(bounds), start=1):
         value = runner.run(case.arguments)
         if isinstance(value, Fault):
-            return ProgramVerdict(False, f"{specification.function}{case}, but the run has none: {value}", tried, case)
+            reason = f"{specification.function}{case}, but the run has none: {value}"
+            return ProgramVerdict(False, reason, tried, case, value)
         if not same_value(value, case.value):
             return ProgramVerdict(False, f"{specification.function}{case}, not {shortened(value)}", tried, case)
     return ProgramVerdict(True, tried=tried)

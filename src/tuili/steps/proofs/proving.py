@@ -5,6 +5,7 @@ A claim about all numbers that is false is refuted by a counter-example as the l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -16,6 +17,8 @@ from tuili.steps.language.parser import parse
 from tuili.steps.language.printer import render_term
 from tuili.steps.language.relations import states
 from tuili.steps.language.terms import Claim, Compare, Inference, Instance, Step, Universal
+from tuili.steps.proofs.formulas import VARIABLE
+from tuili.steps.proofs.phrases import words
 from tuili.steps.theories.identities import identity_budget
 from tuili.steps.theories.normal_form import Range, multiplied
 from tuili.steps.universal import refutes
@@ -26,6 +29,18 @@ MAX_MULTIPLIED = 4
 
 
 _PROVEN = ("proven", "得证")
+_VALUES = re.compile(rf"{VARIABLE} ?= ?[^=,]+(?:, ?{VARIABLE} ?= ?[^=,]+)*")
+
+
+def answers_a_claim(prompt: str, answer: str) -> bool:
+    """Whether an answer says that a claim holds, or gives values to a prompt that speaks of counter-examples."""
+    if _said(answer).lower() in _PROVEN:
+        return True
+    return words("counterexample").search(prompt) is not None and _VALUES.fullmatch(answer.strip()) is not None
+
+
+def _said(answer: str) -> str:
+    return answer.strip().rstrip(".。")
 
 
 def settles(claim: str, steps: Sequence[str], answer: str, context: Context | None = None) -> Verdict:
@@ -40,7 +55,7 @@ def settles(claim: str, steps: Sequence[str], answer: str, context: Context | No
         verdict = proves(general, steps, context)
     if verdict.status is not Status.VALID:
         return verdict
-    said, example = answer.strip().rstrip("."), verdict.witness.get("counterexample")
+    said, example = _said(answer), verdict.witness.get("counterexample")
     if said.lower() in _PROVEN if example is None else said == example:
         return verdict
     return replace(verdict, status=Status.INVALID, reason="the answer does not say what the steps show")
