@@ -145,6 +145,13 @@ ENGINE = (
         "0.9",
     ),
     bench(
+        "Requests answered with a promise of at most 5% wrong answers, by a confidence without tracing and "
+        "familiarity, over those that the best threshold would answer",
+        "guarantee",
+        "steps4_error0.05_first_features_coverage_of_oracle",
+        "{:.2f}",
+    ),
+    bench(
         "Whole answers in time at twice the load that the machine can bear, over first come, first served",
         "overload",
         "2x_goodput_ratio",

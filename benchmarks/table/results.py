@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.table.answer_rows import ANSWERS
 from benchmarks.table.engine_rows import ENGINE, OTHER_ENGINES, SERVING
+from benchmarks.table.familiarity_rows import FAMILIARITY
 from benchmarks.table.model_rows import CHECKER, MODEL, SHIPPED_MODEL, TRAINING
 
 COLUMNS = ("measured", "result", "goal", "record")
@@ -14,5 +15,5 @@ GROUPS = {
     "serving": SERVING,
     "training": TRAINING,
     "checker and verifier": CHECKER,
-    "shipped model": (*SHIPPED_MODEL, *ANSWERS),
+    "shipped model": (*SHIPPED_MODEL, *ANSWERS, *FAMILIARITY),
 }
