@@ -207,3 +207,24 @@ def test_no_text_whatever_raises(prompt: str, lines: list[str]) -> None:
 def test_steps_behind_the_bound_come_from_nowhere() -> None:
     steps = trace_numbers("What is 1 + 2?", ["1 + 2 = 3"] * 2001).steps
     assert steps[1999].traced and not steps[2000].traced
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Today is December 8, 2056, and the class is on 16 January 2057. How many days is it until the class?",
+        "今天是2056年12月8日, 上课是2057年1月16日. 还有多少天?",
+    ],
+)
+def test_dates_in_words_give_their_years_and_months(prompt: str) -> None:
+    lines = ["days_in(2056-12) = 31", "31 - 8 = 23", "23 + 16 = 39", "2056-12-08 + 39 day = 2057-01-16"]
+    traced = trace_numbers(prompt, lines)
+    assert [step.from_nowhere for step in traced.steps] == [()] * 4
+    assert traced.unused == ()
+    assert trace_numbers(prompt, lines[1:3]).unused == ()
+    assert len(trace_numbers(prompt, []).unused) == 2
+
+
+def test_the_years_of_dates_in_words_may_be_divided() -> None:
+    prompt = "It is a Sunday on September 27, 1931. Which weekday is November 9, 1932?"
+    assert trace_numbers(prompt, ["32 = 4 * 8 + 0", "32 mod 4 = 0"]).steps[0].traced

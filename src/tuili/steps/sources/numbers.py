@@ -17,15 +17,17 @@ from tuili.steps.language.grammar import WEEKDAYS
 from tuili.steps.language.lexer import MAX_DIGITS
 from tuili.steps.language.printer import render_term
 from tuili.steps.language.terms import Term
+from tuili.steps.sources.worded_dates import WORDED_DATE, read_worded_date
 
 MAX_TEXT_CHARACTERS = 20_000
 
 Key: TypeAlias = int | Fraction | tuple[str, int, int, int]
-"""What makes two numbers the same: the value, or what a date, a month, a time of day or a weekday says."""
+"""What makes two numbers the same: the value, or what a date, a month, a day, a time of day or a weekday says."""
 
 _NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.])(?:"
-    r"(?P<date>[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?![0-9]))"
+    rf"(?P<worded>(?i:{WORDED_DATE}))"
+    r"|(?P<date>[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])(?![0-9]))"
     r"|(?P<month>[0-9]{4}-(?:0[1-9]|1[0-2])(?![0-9-]))"
     r"|(?P<clock>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?(?![0-9]))"
     r"|(?P<group>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9]))"
@@ -94,6 +96,8 @@ def numerals_of_text(text: str) -> list[Numeral]:
 
 
 def _read(kind: str, written: str, is_apart: bool) -> Numeral:
+    if kind == "worded":
+        return _worded(written)
     if kind == "date":
         year, month, day = map(int, written.split("-"))
         return Numeral(written, ("date", year, month, day), (year, month, day))
@@ -108,6 +112,14 @@ def _read(kind: str, written: str, is_apart: bool) -> Numeral:
         return _ratio(written, numerator, denominator)
     groups = tuple(map(int, written.split(","))) if kind == "group" else ()  # `gcd(765,986)` has two numbers
     return Numeral(written, _key(Fraction(written.replace(",", ""))), groups, is_apart)
+
+
+def _worded(written: str) -> Numeral:
+    """A date in words, with the key of the same one in digits. Without a year it has a key of its own."""
+    year, month, day = read_worded_date(written)
+    kind = "day" if year is None else "month" if day is None else "date"
+    parts = tuple(part for part in (year, month, day) if part is not None)
+    return Numeral(written, (kind, year or 0, month, day or 0), parts)
 
 
 def _key(value: Fraction) -> int | Fraction:

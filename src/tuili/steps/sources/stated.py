@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from tuili.steps.sources.numbers import MAX_TEXT_CHARACTERS, Key
+from tuili.steps.sources.worded_dates import WORDED_DATE
 
 COUNTING_DOWN, DOUBLING, PASSING = "counting_down", "doubling", "passing"
 TRIAL_DIVISION, YEARS = "trial_division", "years"
 _RULES = (COUNTING_DOWN, DOUBLING, PASSING, TRIAL_DIVISION, YEARS)
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}")
+_DATE = re.compile(rf"[0-9]{{4}}-[0-9]{{2}}|(?<![a-z0-9_.])(?i:{WORDED_DATE})")
 _WORD = re.compile(r"[a-z]+(?:/[a-z]+)*")
 _SEPARATOR = re.compile(r"、|,? and |, |和|与")
 _LIST = re.compile(r"[^\W\d]+(?:(?:, |、)[^\W\d]+)+(?:,? and [^\W\d]+)?")
