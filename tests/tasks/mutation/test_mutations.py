@@ -85,6 +85,14 @@ def test_a_kind_applies_to_many_domains(kind):
     assert len(domains) >= APPLIES[kind], domains
 
 
+@pytest.mark.parametrize("kind", ["swapped_names", "wrong_rule"])
+@pytest.mark.parametrize("domain", sorted(LOGIC))
+def test_premises_that_are_told_in_words_are_mixed_up_as_well(domain, kind):
+    told = [generate(domain, 21, index, level) for level in LEVELS for index in range(SAMPLE)]
+    in_words = [problem for problem in told if not problem.context.given]
+    assert any(mutate(problem, kind, 0) for problem in in_words)
+
+
 @pytest.mark.parametrize("domain", BUILT_IN_DOMAINS)
 def test_many_kinds_apply_to_a_domain(domain):
     kinds = [kind for kind in MUTATION_KINDS if mutants_by_domain(kind)[domain]]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from tuili.steps import Status, Unreadable, check, parse_statement, render_term, terms
+from tuili.tasks.mutation.premises import premises_of
 from tuili.tasks.mutation.rewriting import IMPLIES, MutatedChain, replaced, shuffled
 from tuili.tasks.problem import Problem
 
@@ -62,8 +63,8 @@ def overgeneralised(problem: Problem, rng: random.Random) -> Iterator[MutatedCha
 
 
 def wrong_rule(problem: Problem, rng: random.Random) -> Iterator[MutatedChain]:
-    """A fact and something known before are joined by a false rule, such as affirming the consequent."""
-    facts = [problem.context.facts[label] for label in problem.context.statements]
+    """A premise and something known before are joined by a false rule, such as affirming the consequent."""
+    facts = premises_of(problem)
     for at in shuffled(rng, len(problem.steps)):
         if IMPLIES not in problem.steps[at]:
             continue

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from tuili.tasks.mutation.carrying import carried, is_new
 from tuili.tasks.mutation.fallacies import negations, opposite_answer
-from tuili.tasks.mutation.mixups import problem_names
+from tuili.tasks.mutation.premises import problem_names
 from tuili.tasks.mutation.rewriting import (
     NUMBER,
     MutatedChain,

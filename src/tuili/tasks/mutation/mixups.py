@@ -10,8 +10,9 @@ import random
 import re
 from collections.abc import Iterator
 
-from tuili.steps import terms, units
+from tuili.steps import units
 from tuili.tasks.mutation.carrying import carried, is_new
+from tuili.tasks.mutation.premises import problem_names
 from tuili.tasks.mutation.rewriting import (
     IMPLIES,
     NUMBER,
@@ -101,15 +102,6 @@ def swapped_names(problem: Problem, rng: random.Random) -> Iterator[MutatedChain
             other = rng.choice([name for name in known if name != match[0]])
             is_there = any(name[0] == other for name in matches)
             yield replaced(problem, at, _exchanged(step, start, match[0], other) if is_there else _with(match, other))
-
-
-def problem_names(problem: Problem) -> set[str]:
-    """The names and classes in a problem's facts, and the variables of its program."""
-    names = set(problem.context.unknowns)
-    for statement in problem.context.statements.values():
-        if isinstance(statement, terms.Categorical):
-            names |= {statement.subject, statement.predicate}
-    return names
 
 
 def _other_operators(problem: Problem, rng: random.Random) -> Iterator[tuple[int, str]]:
