@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness.record import ROOT
-from benchmarks.table import answer_rows, headlines, results
+from benchmarks.table import answer_rows, headlines, results, verifier_rows
 from benchmarks.table.rows import Row
 
 README = ROOT / "README.md"
 BENCHMARKS = ROOT / "docs" / "benchmarks.md"
 ASKING = ROOT / "docs" / "asking.md"
+VERIFIER = ROOT / "docs" / "verifier.md"
 NOT_MEASURED = "Not measured yet.\n"
 """In place of a table without rows."""
 SECTION = re.compile(r"(<!-- results: ([a-z ]+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -20,6 +21,7 @@ SECTION = re.compile(r"(<!-- results: ([a-z ]+) -->\n).*?(<!-- end of results --
 TABLES: dict[Path, dict[str, tuple[Sequence[str], Sequence[Row]]]] = {
     README: {"headlines": (headlines.COLUMNS, headlines.HEADLINES)},
     ASKING: {"everyday": (answer_rows.QUESTION_COLUMNS, answer_rows.ASKED)},
+    VERIFIER: {"verifier": (verifier_rows.COLUMNS, verifier_rows.VERIFIER)},
     BENCHMARKS: {name: (results.COLUMNS, rows) for name, rows in results.GROUPS.items()},
 }
 """The columns and rows of each section of each page."""
