@@ -50,7 +50,8 @@ from tuili.eval import (
 )
 from tuili.files import write_durably
 from tuili.model import LoadedModel, load_model
-from tuili.store import model_hash, verifier_hash
+from tuili.steps import CHECKER_VERSION
+from tuili.store import familiarity_hash, model_hash, verifier_hash
 from tuili.tasks import Language, Split, unseen_problems
 
 BLOCK_PROBLEMS = 960
@@ -126,7 +127,8 @@ def answered(
 ) -> list[AttemptHistory]:
     """The history of each problem. Histories of earlier calls are read from their files."""
     folder.mkdir(parents=True, exist_ok=True)
-    setting = f"{model_hash(loaded.path)}{verifier_hash(loaded.path)}{max_steps}/{max_tokens}"
+    hashes = model_hash(loaded.path), verifier_hash(loaded.path), familiarity_hash(loaded.path)
+    setting = f"{hashes}{CHECKER_VERSION}{FEATURES}{max_steps}/{max_tokens}"
     histories: list[AttemptHistory] = []
     for start in range(0, len(problems), BLOCK_PROBLEMS):
         block = problems[start : start + BLOCK_PROBLEMS]

@@ -22,14 +22,17 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.foreign import foreign_texts
 from benchmarks.harness.record import ROOT, Figure
 from benchmarks.harness.texts import GSM8K, gsm8k_records, own_domains
-from tuili.engine import Budget, Engine, Familiar, NotPromised, Outcome, Request, is_promised, load_engine
+from tuili.engine import Answer, Budget, Engine, Familiar, NotPromised, Outcome, Request, is_promised, load_engine
 from tuili.errors import PromptTooLong
+from tuili.eval import LabelledPrompt
 from tuili.store import model_hash, resolve_model
-from tuili.tasks import Language, Problem, Wording, same_last_number, score, unseen_problems
+from tuili.tasks import Language, Problem, Wording, same_last_number, unseen_problems
 
 FOREIGN_SHARE = 1 / 20
 FACT = re.compile(r"[^.\n。]*\d[^.\n。]*[.\n。]")
 """A sentence or a line with a number."""
+ENDS = ("promised", "abstained", "refused")
+"""How a request for a promise ends."""
 
 
 def measure(
@@ -58,14 +61,18 @@ def measure(
     figures, level = told_apart(engine, own, texts)
     answers = {record.input: record.output for record in gsm8k_records(GSM8K)}
     strangers = [(text, answers.get(text, "")) for kind in texts.values() for text in kind]
+    reduced = [prompt for one in own[Wording.SEEN] if (prompt := without_a_fact(one))]
     for tolerance in tolerances:
-        figures |= promised(engine, own[Wording.SEEN], strangers, tolerance, max_steps)
+        budget = Budget(error_tolerance=tolerance, max_steps=max_steps)
+        ends = promised(engine, own[Wording.SEEN], strangers, reduced, budget)
+        figures |= {f"error{tolerance:g}_{name}": (value, "share") for name, value in ends.items()}
     return {
         "model": model,
         "model_hash": model_hash(resolve_model(model)),
         "level": level,
         "own": {str(wording): len(problems) for wording, problems in own.items()},
         "foreign": {kind: len(found) for kind, found in texts.items()},
+        "reduced": len(reduced),
         "max_steps": max_steps,
         "foreign_share": FOREIGN_SHARE,
         "goal": "auroc_unseen >= 0.99, refused_unseen <= 0.02, wrong_of_promised <= error, foreign_promised <= 0.01",
@@ -92,7 +99,7 @@ def told_apart(
     for prompt in ids:
         engine.promises.familiar(prompt)
     figures["familiarity_ms"] = 1e3 * (time.process_time() - begun) / len(ids), "ms"
-    return figures, everything[0].level
+    return figures, mine[Wording.SEEN][0].level
 
 
 def familiar(engine: Engine, prompt: str) -> Familiar:
@@ -118,45 +125,60 @@ def auroc(mine: Sequence[Familiar], theirs: Sequence[Familiar]) -> float:
 
 
 def promised(
-    engine: Engine, own: Sequence[Problem], strangers: Sequence[tuple[str, str]], tolerance: float, max_steps: int
-) -> dict[str, tuple[float, str]]:
-    """How own prompts, foreign ones and own ones without a fact end where a promise is asked for."""
-    budget = Budget(error_tolerance=tolerance, max_steps=max_steps)
-    mine = [ending(engine, one.prompt, budget) for one in own]
-    wrong = [end == "promised" and not score(one, text) for one, (end, text) in zip(own, mine, strict=True)]
-    foreign = [ending(engine, text, budget) for text, _ in strangers]
-    foreign_wrong = [
-        end == "promised" and not (answer and same_last_number(answer, text))
-        for (_, answer), (end, text) in zip(strangers, foreign, strict=True)
-    ]
-    reduced = [prompt for one in own if (prompt := without_a_fact(one))]
-    ends = {"own": mine, "foreign": foreign, "reduced": [ending(engine, prompt, budget) for prompt in reduced]}
-    given = fmean(end == "promised" for end, _ in mine), fmean(end == "promised" for end, _ in foreign)
-    both = fmean(wrong), fmean(foreign_wrong)
-    of_stream = [(1 - FOREIGN_SHARE) * one + FOREIGN_SHARE * other for one, other in (both, given)]
-    figures = {
-        f"error{tolerance:g}_wrong_of_promised": (of_stream[0] / of_stream[1] if of_stream[1] else 0.0, "share"),
-        f"error{tolerance:g}_wrong_of_own_promised": (both[0] / given[0] if given[0] else 0.0, "share"),
+    engine: Engine,
+    own: Sequence[Problem],
+    strangers: Sequence[tuple[str, str]],
+    reduced: Sequence[str],
+    budget: Budget,
+) -> dict[str, float]:
+    """How own problems, foreign texts with their right answers, if any, and own prompts without a fact end where a
+    promise is asked for.
+    """
+    ends: dict[str, list[str]] = {
+        "own": [],
+        "foreign": [],
+        "reduced": [ending(engine, text, budget)[0] for text in reduced],
     }
-    for whose, found in ends.items():
-        counts = Counter(end for end, _ in found)
-        for end in ("promised", "abstained", "refused"):
-            figures[f"error{tolerance:g}_{whose}_{end}"] = counts[end] / len(found), "share"
-    return figures
+    wrong = {"own": 0, "foreign": 0}
+    for problem in own:
+        end, answer = ending(engine, problem.prompt, budget)
+        ends["own"].append(end)
+        wrong["own"] += answer is not None and not is_right(problem, answer)
+    for text, right in strangers:
+        end, answer = ending(engine, text, budget)
+        ends["foreign"].append(end)
+        wrong["foreign"] += answer is not None and not (right and same_last_number(right, answer.answer))
+    figures = {
+        f"{whose}_{end}": Counter(found)[end] / len(found) for whose, found in ends.items() if found for end in ENDS
+    }
+    share = {"own": 1 - FOREIGN_SHARE, "foreign": FOREIGN_SHARE}
+    wrong_of_stream = sum(share[whose] * wrong[whose] / len(ends[whose]) for whose in share)
+    given_of_stream = sum(share[whose] * figures[f"{whose}_promised"] for whose in share)
+    own_given = Counter(ends["own"])["promised"]
+    return figures | {
+        "wrong_of_promised": wrong_of_stream / given_of_stream if given_of_stream else 0.0,
+        "wrong_of_own_promised": wrong["own"] / own_given if own_given else 0.0,
+    }
 
 
-def ending(engine: Engine, prompt: str, budget: Budget) -> tuple[str, str]:
-    """How a request for a promise ends, and the answer that was given. No alarm helps: each begins anew."""
+def is_right(problem: Problem, answer: Answer) -> bool:
+    """Whether an answer is right, as calibration decides it: where the problem has a claim, by its steps."""
+    steps = [step.text for step in answer.steps]
+    return LabelledPrompt.of(problem).is_answered_by(steps, answer.answer, problem.context)
+
+
+def ending(engine: Engine, prompt: str, budget: Budget) -> tuple[str, Answer | None]:
+    """How a request for a promise ends, and the promised answer. No alarm helps: each begins anew."""
     if engine.promises.alarms is not None:
         engine.promises.alarms.reset()
     try:
         (answer,) = engine.answer([Request(prompt, budget)])
     except (NotPromised, PromptTooLong):
-        return "refused", ""
+        return "refused", None
     if is_promised(answer):
-        return "promised", answer.answer
+        return "promised", answer
     assert answer.receipt.outcome is Outcome.ABSTAINED, answer.receipt
-    return "abstained", ""
+    return "abstained", None
 
 
 def without_a_fact(problem: Problem) -> str:

@@ -11,8 +11,12 @@ from benchmarks.model.everyday import QUESTIONS, RECORD, SIX
 from benchmarks.table.rows import Record, Row, Value, middle, results, text
 
 LANGUAGES = {"en": "English", "zh": "Chinese"}
-SEEN_GOALS, UNSEEN_GOALS = ("0.94", "0.85", "0.65"), ("0.90", "0.78")
-"""By level, from 1."""
+WORDINGS = {
+    "seen": ("wordings that training uses", ("0.94", "0.85", "0.65")),
+    "unseen": ("wordings that no training uses", ("0.90", "0.78")),
+    "bare": ("notation without words such as `48+27-3=?`", ("0.97",)),
+}
+"""By wording: what it is, and the goals by level, from 1."""
 
 
 def with_interval(key: str, form: str = "{:.3f}", what: str = "accuracy") -> Value:
@@ -65,77 +69,37 @@ def row(what: str, name: str, value: Value, goal: str = "none") -> Row:
 UNDERSTANDING = (
     *(
         row(
-            f"{language}, wordings that training uses, level {level}: share of right answers",
+            f"{language}, {words}, level {level}: share of right answers",
             "understanding",
-            with_interval(f"seen_{short}_level{level}"),
+            with_interval(f"{wording}_{short}_level{level}"),
             goal,
         )
+        for wording, (words, goals) in WORDINGS.items()
         for short, language in LANGUAGES.items()
-        for level, goal in enumerate(SEEN_GOALS, start=1)
+        for level, goal in enumerate(goals, start=1)
     ),
     *(
-        row(
-            f"{language}, wordings that no training uses, level {level}: share of right answers",
-            "understanding",
-            with_interval(f"unseen_{short}_level{level}"),
-            goal,
+        row(f"{language}, wordings that training uses{what}", "understanding", value, goal)
+        for short, language in LANGUAGES.items()
+        for what, value, goal in (
+            (", level 1: accuracy of the domain with the lowest one", lowest(f"seen_{short}"), "0.75"),
+            (": mean layers of a token that chooses its depth", middle(f"seen_{short}_mean_depth", "{:.2f}"), "4.5"),
+            (": points of accuracy of full depth over chosen depth", points(f"seen_{short}_full_over_auto"), "0.5"),
+            (
+                ": domains in which the mean depth of a token rises with the level",
+                count(f"seen_{short}_deeper", f"seen_{short}_domains"),
+                "14 of 16",
+            ),
         )
-        for short, language in LANGUAGES.items()
-        for level, goal in enumerate(UNSEEN_GOALS, start=1)
     ),
     *(
         row(
-            f"{language}, notation without words such as `48+27-3=?`, level 1: share of right answers",
-            "understanding",
-            with_interval(f"bare_{short}_level1"),
-            "0.97",
-        )
-        for short, language in LANGUAGES.items()
-    ),
-    *(
-        row(
-            f"{language}, wordings that training uses, level 1: accuracy of the domain with the lowest one",
-            "understanding",
-            lowest(f"seen_{short}"),
-            "0.75",
-        )
-        for short, language in LANGUAGES.items()
-    ),
-    *(
-        row(
-            f"Points of accuracy of Chinese over English, wordings that {who} uses",
+            f"Points of accuracy of Chinese over English, {WORDINGS[wording][0]}",
             "understanding",
             points(f"{wording}_zh_over_en"),
             "-4",
         )
-        for wording, who in (("seen", "training"), ("unseen", "no training"))
-    ),
-    *(
-        row(
-            f"{language}: mean layers of a token that chooses its depth",
-            "understanding",
-            middle(f"seen_{short}_mean_depth", "{:.2f}"),
-            "4.5",
-        )
-        for short, language in LANGUAGES.items()
-    ),
-    *(
-        row(
-            f"{language}: points of accuracy of full depth over chosen depth",
-            "understanding",
-            points(f"seen_{short}_full_over_auto"),
-            "0.5",
-        )
-        for short, language in LANGUAGES.items()
-    ),
-    *(
-        row(
-            f"{language}: domains in which the mean depth of a token rises with the level",
-            "understanding",
-            count(f"seen_{short}_deeper", f"seen_{short}_domains"),
-            "14 of 16",
-        )
-        for short, language in LANGUAGES.items()
+        for wording in ("seen", "unseen")
     ),
 )
 

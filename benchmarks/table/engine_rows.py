@@ -145,6 +145,14 @@ ENGINE = (
         "0.9",
     ),
     bench(
+        "Share of 1,000 calibrations whose promise of at most 5% wrong answers does not hold, by a confidence without "
+        "tracing and familiarity",
+        "guarantee",
+        "steps4_error0.05_first_features_broken",
+        "{:.3f}",
+        "0.05",
+    ),
+    bench(
         "Requests answered with a promise of at most 5% wrong answers, by a confidence without tracing and "
         "familiarity, over those that the best threshold would answer",
         "guarantee",

@@ -8,11 +8,11 @@ TOLERANCES = ("0.02", "0.05", "0.1")
 
 
 def share(key: str, asked: str, part: str = "") -> Value:
-    """A share, and over how many prompts: those that the record counts as `asked`, or one part of them."""
+    """A share, and over how many prompts: those that the record counts as `asked`, in parts or not, or one part."""
 
     def value(record: Record) -> str:
         counts = record["config"][asked]
-        number = counts[part] if part else sum(counts.values())
+        number = counts if isinstance(counts, int) else counts[part] if part else sum(counts.values())
         return f"{record['figures'][key]['median']:.3f} (n = {number:,})"
 
     return value
@@ -54,7 +54,7 @@ FAMILIARITY = (
     *(
         row(
             f"Own problems that lack a fact: share that is {end}, where at most 5% wrong answers are promised",
-            middle(f"error0.05_reduced_{key}", "{:.3f}"),
+            share(f"error0.05_reduced_{key}", "reduced"),
         )
         for key, end in (
             ("promised", "answered"),

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import pytest
 
 from benchmarks.harness.foreign import paragraphs
-from benchmarks.model.familiarity import auroc, refused, without_a_fact
-from tuili.engine import Familiar
-from tuili.steps import Context
-from tuili.tasks import Problem
+from benchmarks.model.familiarity import auroc, promised, refused, without_a_fact
+from tuili.engine import (
+    Answer,
+    Budget,
+    CheckedStep,
+    Familiar,
+    NotPromised,
+    Outcome,
+    Promise,
+    Promises,
+    Receipt,
+    Request,
+)
+from tuili.steps import Context, Status, Verdict
+from tuili.tasks import Problem, generate
 
 
 def told(*p_values: float) -> list[Familiar]:
@@ -33,6 +45,59 @@ def test_a_fact_is_taken_away_where_there_are_two() -> None:
         "Ann has 12 plums. She is kind.\n\nHow many has she?",
     )
     assert without_a_fact(Problem("word_problems", 1, 0, 0, "What is 12 + 7?", (), "19", Context())) == ""
+
+
+def answer_to(request: Request) -> Answer:
+    """A right answer to a claim by a chain that proves it; else the last word of the prompt, promised or withheld."""
+    withheld = request.prompt.startswith("withhold")
+    promise = Promise(request.budget.error_tolerance, 0.05)
+    outcome = Outcome.ABSTAINED if withheld else Outcome.ANSWERED
+    receipt = Receipt(1, {}, {}, 3.0, 9, "end", {}, outcome=outcome, promise=promise)
+    steps = tuple(CheckedStep(line, Verdict(Status.VALID), 3.0, ()) for line in CLAIMED.steps)
+    if request.prompt == CLAIMED.prompt:
+        return Answer(request.prompt, CLAIMED.answer, steps, receipt)
+    return Answer(request.prompt, "" if withheld else request.prompt.split()[-1], (), receipt)
+
+
+class Scripted:
+    """An engine that refuses what begins with "refuse"."""
+
+    promises = Promises(None)
+
+    def answer(self, requests: list[Request]) -> list[Answer]:
+        if requests[0].prompt.startswith("refuse"):
+            raise NotPromised("unfamiliar")
+        return [answer_to(request) for request in requests]
+
+
+CLAIMED = next(one for one in (generate("proofs", 3, index, 2) for index in range(30)) if one.answer == "proven")
+
+
+def test_how_requests_end_and_what_is_wrong_of_the_stream() -> None:
+    own = [
+        CLAIMED,
+        *(
+            Problem("word_problems", 1, 0, 0, prompt, (), "19", Context())
+            for prompt in ("It is 19", "It is 18", "refuse 19", "withhold 19")
+        ),
+    ]
+    strangers = [("That is 7", "7"), ("That is 8", ""), *[("refuse", "")] * 6, *[("withhold", "")] * 2]
+    engine: Any = Scripted()
+    found = promised(engine, own, strangers, ["refuse", "It is"], Budget(error_tolerance=0.1))
+    assert {name: value for name, value in found.items() if name.startswith(("own", "foreign", "reduced"))} == {
+        "own_promised": 3 / 5,
+        "own_abstained": 1 / 5,
+        "own_refused": 1 / 5,
+        "foreign_promised": 2 / 10,
+        "foreign_abstained": 2 / 10,
+        "foreign_refused": 6 / 10,
+        "reduced_promised": 1 / 2,
+        "reduced_abstained": 0,
+        "reduced_refused": 1 / 2,
+    }
+    assert found["wrong_of_own_promised"] == pytest.approx(1 / 3), "a claim is settled by steps"
+    wrong, given = 0.95 * 1 / 5 + 0.05 * 1 / 10, 0.95 * 3 / 5 + 0.05 * 2 / 10
+    assert found["wrong_of_promised"] == pytest.approx(wrong / given)
 
 
 def test_paragraphs_are_texts_of_a_fitting_length() -> None:

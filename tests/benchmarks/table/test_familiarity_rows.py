@@ -13,12 +13,12 @@ def test_every_row_is_read_from_what_the_benchmark_writes() -> None:
     names += [f"error{error}_wrong_of_promised" for error in TOLERANCES]
     names += [f"error{error}_{whose}_{end}" for error, whose, end in promises]
     record = {
-        "config": {"own": {"seen": 1_900, "unseen": 1_920}, "foreign": {"gsm8k": 300, "mail": 18}},
+        "config": {"own": {"seen": 1_900, "unseen": 1_920}, "foreign": {"gsm8k": 300, "mail": 18}, "reduced": 700},
         "figures": {name: {"median": 0.25} for name in names},
     }
     cells = [row.cells[0](record) for row in FAMILIARITY]
     assert len(cells) == 13
-    assert set(cells) == {"0.2500", "0.250 (n = 1,920)", "0.250 (n = 318)", "0.250", "0.25"}
+    assert set(cells) == {"0.2500", "0.250 (n = 1,920)", "0.250 (n = 318)", "0.250 (n = 700)", "0.250", "0.25"}
 
 
 def test_a_share_of_prompts_says_of_how_many() -> None:
