@@ -73,6 +73,21 @@ def test_the_facts_that_were_read_are_no_own_facts(loaded: LoadedModel) -> None:
     assert not _is_calibrated_kind(engine.prepare(own).request)
 
 
+@pytest.mark.parametrize(("text", "is_read_as_it_stands"), [(ASKED, False), (READ, True)])
+def test_what_is_not_read_as_in_calibration_is_of_another_kind(
+    loaded: LoadedModel, text: str, is_read_as_it_stands: bool
+) -> None:
+    engine, _ = reciting(loaded, RESPONSE)
+    ids = tuple(loaded.tokenizer.encode_text(text))
+    scored = Sampling(prompt_logprobs=1)
+    for request in (
+        Request(text, sampling=scored),
+        Request("", prompt_ids=ids),
+        Request("", Budget(), scored, prompt_ids=ids),
+    ):
+        assert _is_calibrated_kind(engine.prepare(request).request) == is_read_as_it_stands
+
+
 def test_an_explained_generation_shows_what_was_read(loaded: LoadedModel) -> None:
     from tuili.engine import Generation
 

@@ -143,7 +143,9 @@ def test_its_verifier_believes_right_chains_and_doubts_wrong_ones(nano: LoadedMo
 def test_its_promises_are_those_of_its_weights(nano: LoadedModel) -> None:
     promises = Promises(*valid_calibration(nano.path, nano.model.config.exit_threshold))
     assert promises.confidence is not None
-    entry = promises.entry(Request("?", Budget(max_steps=4, error_tolerance=0.05)), 20, lambda prompt, tokens: True)
+    entry = promises.entry(
+        Request("?", Budget(max_steps=4, error_tolerance=0.05)), 20, lambda prompt, tokens: True, None
+    )
     assert entry.bound is not None
     assert entry.bound <= 0.05
     assert entry.coverage > 0.5

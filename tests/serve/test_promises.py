@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from tuili.serve.app import Settings
 from tuili.serve.audit import MAX_SAMPLE, MAX_WAITING, Audit
 from tuili.serve.keys import Keys
 from tuili.serve.models import ModelRegistry
+from tuili.store import Tokenizer
 
 CHAT = "/v1/chat/completions"
 OPERATOR = "/v1/operator"
@@ -75,6 +77,31 @@ def promised(server: Running, secret: str = "") -> bool:
     assert "revoked: " in error["message"]
     assert "nothing like it can be promised" in error["message"]
     return False
+
+
+def test_an_unfamiliar_question_gets_no_promise_by_any_route(keyless: Running) -> None:
+    foreign = "A foreign question."
+    messages = [{"role": "user", "content": foreign}]
+    ids = Tokenizer.load(keyless.app.state.models.find("nano").path).encode_text(foreign)
+    bodies: list[tuple[str, dict[str, Any]]] = [
+        (CHAT, {"messages": messages}),
+        (CHAT, {"messages": messages, "stream": True}),
+        (CHAT, {"messages": [{"role": "system", "content": "Be kind."}, *messages]}),
+        (CHAT, {"messages": messages, "response_format": {"type": "json_object"}}),
+        ("/v1/completions", {"prompt": foreign}),
+        ("/v1/completions", {"prompt": foreign, "stream": True}),
+        ("/v1/completions", {"prompt": ["1 + 1", foreign]}),
+        ("/v1/completions", {"prompt": ids}),
+        ("/v1/responses", {"input": foreign}),
+        ("/v1/responses", {"input": foreign, "stream": True}),
+    ]
+    for path, body in bodies:
+        budget = {"max_steps": 1, "error_tolerance": 0.1}
+        reply = send(keyless, path, {"model": "nano", "budget": budget, **body})
+        assert (reply.status_code, reply.json()["error"]["code"]) == (400, "not_promised"), body
+        assert "nothing is promised about this prompt: it is unlike those" in reply.json()["error"]["message"]
+        asked = json.loads(json.dumps(body).replace(foreign, "1 + 1")) if ids not in body.values() else {"prompt": "2"}
+        assert send(keyless, path, {"model": "nano", "budget": budget, **asked}).status_code == 200, asked
 
 
 def test_one_key_revokes_its_own_promise_until_an_operator_lets_it_begin_anew(

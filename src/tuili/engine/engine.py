@@ -24,7 +24,7 @@ from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, StopReason
 from tuili.errors import InputError
-from tuili.steps import Context, read_turns
+from tuili.steps import Context, read_as, read_turns
 from tuili.store import Conversation, Tokenizer
 
 LOG = logging.getLogger(__name__)
@@ -54,14 +54,14 @@ class PreparedRequest:
     """A request whose prompt has been tokenised. `received_at`: by the engine's clock, in seconds.
 
     question: where in `ids` the tokens stand whose log-probabilities may be asked for, without those that the engine
-    put around them; of no meaning if they are not.
+    put around them; of no meaning if they are not. familiar: how familiar the prompt is, None where nothing tells it.
     """
 
     request: Request
     ids: list[int]
     received_at: float
     question: slice
-    familiar: Familiar | None = None
+    familiar: Familiar | None
 
 
 class Engine:
@@ -163,7 +163,7 @@ class Engine:
             ids = given_ids(tokenizer, given, self._settings.context)
             text, before_it = question_text(tokenizer, given)
             request, earlier = replace(request, prompt=tokenizer.decode(given)), (*earlier, ("", before_it))
-            if list(given) == tokenizer.encode_text(text):  # the same as this text
+            if list(given) == tokenizer.encode_text(text) and read_as(text).text == text:  # the same as this text
                 request = replace(request, prompt_ids=None)
         if request.prompt_ids is None:
             ids = prompt_ids(tokenizer, request.question, self._settings.context, request.earlier)

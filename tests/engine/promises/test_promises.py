@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -27,6 +28,7 @@ from tuili.engine.promises.calibration import (
     read_calibration,
 )
 from tuili.engine.promises.confidence import FEATURES, FITTED_FEATURES, Confidence
+from tuili.engine.promises.familiarity import Familiar
 from tuili.engine.promises.promises import Promises, load_promises
 from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.runtime.load import load_engine
@@ -37,7 +39,7 @@ from tuili.engine.written import CheckedStep, parse_tokens
 from tuili.errors import InputError, ModelFolderError
 from tuili.model import LoadedModel, load_model
 from tuili.steps import CHECKER_VERSION, Context, check
-from tuili.store import model_hash
+from tuili.store import FAMILIARITY_FILE, FamiliarityFile, familiarity_hash, model_hash, write_familiarity_file
 
 PROMPT = "What is 48 / 2 + 7?"
 
@@ -112,7 +114,7 @@ def promises_of(loaded: LoadedModel) -> Promises:
 
 
 def entry_for(loaded: LoadedModel, in_time: Any = always, prompt: int = 20, **budget: Any) -> Entry:
-    return promises_of(loaded).entry(Request(PROMPT, Budget(**budget)), prompt, in_time)
+    return promises_of(loaded).entry(Request(PROMPT, Budget(**budget)), prompt, in_time, None)
 
 
 def test_a_budget_belongs_to_the_largest_class_within_it(calibrated: LoadedModel) -> None:
@@ -154,8 +156,9 @@ def test_too_short_a_deadline_and_uncalibrated_settings_are_refused(calibrated: 
     others = ({"temperature": 0.5}, {"stop": ("x",)}, {"seed": 3}, {"logit_bias": ((5, 1.0),)})
     asked = ({"depth": 4}, {"context": facts}, {"prompt_ids": (1, 2, 90, 3)})
     for other in (*({"sampling": Sampling(**settings)} for settings in others), *asked):
+        request = Request(PROMPT, Budget(error_tolerance=0.1), **other)  # type: ignore[arg-type]
         with pytest.raises(NotPromised, match="promised only for depth auto, temperature 0, seed 0"):
-            promises.entry(Request(PROMPT, Budget(error_tolerance=0.1), **other), 20, always)  # type: ignore[arg-type]
+            promises.entry(request, 20, always, None)
 
 
 def test_the_tokens_that_a_deadline_leaves_time_for_do_not_depend_on_the_prompt(calibrated: LoadedModel) -> None:
@@ -173,6 +176,43 @@ def test_the_tokens_that_a_deadline_leaves_time_for_do_not_depend_on_the_prompt(
     assert set(asked) == {(400, 20), (400, 40)}, "for the longest prompt of the calibration"
     with pytest.raises(NotPromised, match="a prompt of 401 tokens: in calibration none had more than 400"):
         entry_for(calibrated, prompt=401, error_tolerance=0.1)
+
+
+def write_familiarity(folder: Path, known: bool) -> None:
+    """A file that knows every pair and triple of tokens, or none."""
+    filter_B = np.full(64, 255 * known, np.uint8)
+    class_V = np.arange(1, load_model(folder).tokenizer.size + 1, dtype=np.uint32)
+    write_familiarity_file(folder, FamiliarityFile(filter_B, class_V, np.zeros(60, np.float32), 0.02, "made up"))
+
+
+def test_nothing_is_promised_about_an_unfamiliar_prompt(tmp_path: Path) -> None:
+    folder, asked = save_tiny(tmp_path / "model"), Request(PROMPT, Budget(error_tolerance=0.1))
+    for known, p in ((True, 1.0), (False, 1 / 61)):
+        write_familiarity(folder, known)
+        engine = load_engine(write(folder, calibration(folder, familiarity=familiarity_hash(folder))), runner="torch")
+        if known:
+            engine.admit(asked)
+        else:
+            with pytest.raises(NotPromised, match=r"nothing is promised about this prompt: .*p = 0\.016, and 0\.02 is"):
+                engine.admit(asked)
+        (plain,) = engine.answer([Request(PROMPT, Budget(max_tokens=5))])
+        assert plain.receipt.familiar == Familiar(p, 0.02)
+
+
+def test_nothing_is_promised_with_another_file_of_familiarity_than_in_calibration(tmp_path: Path) -> None:
+    folder = save_tiny(tmp_path / "model")
+    write_familiarity(folder, known=True)
+    loaded = write(folder, calibration(folder, familiarity=familiarity_hash(folder)))
+    assert entry_for(loaded, error_tolerance=0.1).error_tolerance == 0.1
+    write_familiarity(folder, known=False)
+    other = r"made with another tuili/familiarity\.safetensors: calibrate anew"
+    for _ in ("another file", "none"):
+        with pytest.raises(NotPromised, match=other):
+            entry_for(loaded, error_tolerance=0.1)
+        (folder / FAMILIARITY_FILE).unlink(missing_ok=True)
+    (folder / FAMILIARITY_FILE).write_bytes(b"damaged")
+    with pytest.raises(NotPromised, match=r"familiarity\.safetensors"):
+        entry_for(write(folder, calibration(folder, familiarity=familiarity_hash(folder))), error_tolerance=0.1)
 
 
 def test_an_answer_comes_with_its_promise_and_the_confidence_it_needs(calibrated: LoadedModel) -> None:
@@ -286,12 +326,12 @@ def test_too_many_wrong_answers_revoke_the_promise_of_their_tolerance(calibrated
     assert promises.promise(one).error_tolerance == 0.01
     asked = Request(PROMPT, Budget(error_tolerance=0.05, max_steps=4))
     with pytest.raises(NotPromised) as refused:
-        promises.entry(asked, 20, always)
+        promises.entry(asked, 20, always, None)
     assert "revoked: of " in str(refused.value)
     assert str(refused.value).endswith("could be promised: error_tolerance = 0.1 with these")
     assert promises.alarms is not None
     promises.alarms.reset()
-    assert promises.entry(asked, 20, always) == one
+    assert promises.entry(asked, 20, always, None) == one
 
 
 def test_more_wrong_first_attempts_than_in_calibration_revoke_all_promises(calibrated: LoadedModel) -> None:
@@ -320,7 +360,7 @@ def test_more_wrong_first_attempts_than_in_calibration_revoke_all_promises(calib
     assert message.startswith("revoked: requests are unlike the calibration sample")
     assert "more than 20.0% had a wrong step" in message
     with pytest.raises(NotPromised, match=r"wrong step.*; nothing like it can be promised"):
-        promises.entry(Request(PROMPT, Budget(error_tolerance=0.1)), 20, always)
+        promises.entry(Request(PROMPT, Budget(error_tolerance=0.1)), 20, always, None)
 
 
 def test_what_one_client_asks_suspends_its_own_promise_alone(calibrated: LoadedModel) -> None:
@@ -331,17 +371,17 @@ def test_what_one_client_asks_suspends_its_own_promise_alone(calibrated: LoadedM
     for _ in range(300):
         promises.observe_attempt(mine, attempt)
     with pytest.raises(NotPromised, match="requests of mine are unlike the calibration sample"):
-        promises.entry(mine, 20, always)
+        promises.entry(mine, 20, always, None)
     for client in ("yours", ""):
-        assert promises.entry(replace(mine, client=client), 20, always).error_tolerance == 0.1
+        assert promises.entry(replace(mine, client=client), 20, always, None).error_tolerance == 0.1
     assert promises.promise(entry(0.1, 1, 40), "mine").why.startswith("revoked")
     other = promises_of(calibrated)
     assert other.take_over(promises)
     with pytest.raises(NotPromised):
-        other.entry(mine, 20, always)
+        other.entry(mine, 20, always, None)
     changed = Promises(calibration(calibrated.path, delta=0.1))
     assert not changed.take_over(promises)
-    changed.entry(mine, 20, always)
+    changed.entry(mine, 20, always, None)
 
 
 @pytest.mark.parametrize("revoked", [False, True])

@@ -1,9 +1,9 @@
 """How familiar a prompt is: whether the model's training has read text like it.
 
 The score of a prompt is the share of its pairs and triples of tokens that training has never read. Its p-value is
-conformal (Vovk et al. 2005): the share of calibration prompts that score as high. Those were scored as if training had
+conformal (Vovk et al. 2005): the share of reference prompts that score as high. Those were scored as if training had
 not read their forms, so that a new way to ask something known is familiar, and a question about something else is not.
-Nothing is promised about an unfamiliar prompt.
+Nothing is promised about an unfamiliar prompt. The references are no part of the sample that promises are tested on.
 
 The score needs the token ids alone, so that it costs the same whatever the prefix cache holds.
 """

@@ -20,7 +20,7 @@ from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.runtime.runner import Runtime
 from tuili.engine.sequence import StopReason
 from tuili.errors import ModelFolderError
-from tuili.steps import CHECKER_VERSION, Context, Status
+from tuili.steps import CHECKER_VERSION, Context, Status, read_as
 from tuili.store import FAMILIARITY_FILE, familiarity_hash, model_hash, read_familiarity_file, verifier_hash
 
 ANEW = "calibrate anew (tuili calibrate)"
@@ -74,15 +74,15 @@ class Promises:
         request: Request,
         prompt_tokens: int,
         in_time: Callable[[int, int], bool],
-        familiar: Familiar | None = None,
+        familiar: Familiar | None,
     ) -> Entry:
         """The class of a request with an error tolerance.
 
         Args:
-            familiar: how familiar the prompt is.
             in_time: whether a response of the second number of tokens, behind a prompt of the first, ends before the
                 deadline. It is asked for the longest prompt of the calibration, so that the class does not depend on
                 the prompt.
+            familiar: how familiar the prompt is, as `familiar` tells it.
         Raises `NotPromised` for a request about which nothing can be promised, or for whose client it was revoked.
         """
         if self._calibration is None or self.alarms is None:
@@ -90,7 +90,8 @@ class Promises:
         if not _is_calibrated_kind(request):
             raise NotPromised(
                 "error_tolerance: promised only for depth auto, temperature 0, seed 0, no stop texts, no logit_bias, "
-                "no own facts, no earlier messages, and token ids only of a text"
+                "no own facts, no earlier messages, and token ids or log-probabilities of a prompt only where it is a "
+                "text that is read as it stands"
             )
         longest, budget = self._calibration.sample.longest_prompt, request.budget
         if prompt_tokens > longest:
@@ -151,8 +152,10 @@ def _is_calibrated_kind(request: Request) -> bool:
         request.sampling.model_copy(update={"logprobs": None, "prompt_logprobs": None, "logit_bias": ()}) == Sampling()
     )
     one_turn = not (request.earlier or request.ignored.earlier)
-    a_text = request.prompt_ids is None
-    return request.depth == "auto" and plain and a_text and one_turn and not (biased or own_facts)
+    unread = request.prompt_ids is not None or (
+        request.sampling.prompt_logprobs is not None and read_as(request.prompt).text != request.question
+    )
+    return request.depth == "auto" and plain and one_turn and not (unread or biased or own_facts)
 
 
 def has_wrong_step(attempt: Attempt) -> bool:
