@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tuili.errors import InputError
-from tuili.files import check_file_place, check_folder_place, whole_file, write_durably
+from tuili.files import check_file_place, check_folder_place, restored_on_failure, whole_file, write_durably
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -27,6 +29,26 @@ def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:
         part.write_text("half a character: \ud800", encoding="utf-8")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("before", ["old", None])
+def test_a_file_is_put_back_if_what_follows_it_fails(tmp_path: Path, before: str | None) -> None:
+    path = tmp_path / "file.txt"
+    if before is not None:
+        path.write_text(before)
+
+    def fail(after: Callable[[], object]) -> None:
+        with restored_on_failure(path):
+            after()
+            raise KeyboardInterrupt
+
+    for change in (partial(path.write_text, "new"), partial(path.unlink, missing_ok=True)):
+        with pytest.raises(KeyboardInterrupt):
+            fail(change)
+        assert (path.read_text() if path.exists() else None) == before
+    with restored_on_failure(path):
+        path.write_text("new")
+    assert path.read_text() == "new"
 
 
 def test_a_crash_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

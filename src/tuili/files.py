@@ -65,6 +65,21 @@ def whole_file(path: Path) -> Iterator[Path]:
                 part.replace(place)
 
 
+@contextmanager
+def restored_on_failure(path: Path) -> Iterator[None]:
+    """Put a file back as it was, or away where there was none, if the block fails."""
+    before = path.read_bytes() if path.is_file() else None
+    try:
+        yield
+    except BaseException:
+        if before is None:
+            path.unlink(missing_ok=True)
+        else:
+            with whole_file(path) as part:
+                part.write_bytes(before)
+        raise
+
+
 def is_special(path: Path) -> bool:
     """Whether `path` is there and is no regular file, but a device or a pipe, for example."""
     return path.exists() and not path.is_file()

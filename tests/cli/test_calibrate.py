@@ -16,7 +16,14 @@ from tuili.cli.app import main
 from tuili.engine import FEATURES, read_calibration
 from tuili.errors import InputError
 from tuili.eval import LabelledPrompt
-from tuili.store import familiarity_hash, resolve_model
+from tuili.eval.calibration.calibrate import FITTING_STRIDE
+from tuili.store import (
+    FAMILIARITY_FILE,
+    FamiliarityFile,
+    familiarity_hash,
+    read_familiarity_file,
+    resolve_model,
+)
 
 READ = {"READ_RECORDS": 200, "SCORED_RECORDS": 20}
 """What is taken from each domain to tell unfamiliar prompts."""
@@ -106,6 +113,56 @@ def test_problems_of_your_own_are_a_sample_as_well(tmp_path: Path, capsys: pytes
     assert main([*command, "--tolerance", "0.4"]) == 2
     assert "of 4 problems, those that fit the confidence, the model answered none" in capsys.readouterr().err
     assert read_calibration(model) is None
+
+
+def test_of_own_prompts_those_alone_are_read_that_fit_the_confidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, data = save_tiny(tmp_path / "model"), tmp_path / "own.jsonl"
+    data.write_text("".join(f'{{"input": "{number} + 1", "output": "{number + 1}"}}\n' for number in range(20)))
+    samples, read = list[Sequence[LabelledPrompt]](), list[tuple[str, list[str]]]()
+
+    def kept(model: object, prompts: Sequence[LabelledPrompt], *_: object, **__: object) -> None:
+        samples.append(prompts)
+        raise InputError("enough")
+
+    def learn(tokenizer: object, sources: object, names: str, progress: object, own: list[str]) -> None:
+        read.append((names, own))
+
+    monkeypatch.setattr("tuili.eval.calibrate", kept)
+    monkeypatch.setattr("tuili.eval.learn_familiarity", learn)
+    assert main(["calibrate", str(model), "--data", str(data)]) == 2
+    ((names, own),) = read
+    fitting, testing = ([one.prompt for one in part] for part in parted(samples[0]))
+    assert (names, sorted(own)) == ("prompts of the calibration", sorted(fitting))
+    assert (len(fitting), len(testing)) == (7, 13)
+    assert not set(own) & set(testing)
+
+
+def parted(prompts: Sequence[LabelledPrompt]) -> tuple[Sequence[LabelledPrompt], Sequence[LabelledPrompt]]:
+    """Those that `calibrate` fits the confidence to, and those that it tests thresholds on."""
+    places = range(len(prompts))
+    return [prompts[n] for n in places if n % FITTING_STRIDE == 0], [prompts[n] for n in places if n % FITTING_STRIDE]
+
+
+@pytest.mark.parametrize(("problems", "tells"), [(12, False), (180, True)])
+def test_a_former_file_of_familiarity_is_replaced_or_goes_and_comes_back_where_calibrating_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problems: int, tells: bool
+) -> None:
+    model, data, during = save_tiny(tmp_path / "model"), tmp_path / "own.jsonl", list[FamiliarityFile | None]()
+    data.write_text("".join(f'{{"input": "{number} + 1", "output": "{number + 1}"}}\n' for number in range(problems)))
+
+    def failing(*_: object, **__: object) -> None:
+        during.append(read_familiarity_file(model))
+        raise InputError("enough")
+
+    monkeypatch.setattr("tuili.eval.calibrate", failing)
+    former = model / FAMILIARITY_FILE
+    former.parent.mkdir(exist_ok=True)
+    former.write_bytes(b"of another training")
+    assert main(["calibrate", str(model), "--data", str(data)]) == 2
+    assert [told is not None for told in during] == [tells]
+    assert former.read_bytes() == b"of another training"
 
 
 def test_the_sample_has_each_language_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,10 +19,10 @@ from tuili.data.records import Record, write_records
 from tuili.data.sources import FileSource, TaskSource, encode_record, sample_texts
 from tuili.data.stream import MAX_PENDING_DOCUMENTS, BlockStream, StreamState, prefetch
 from tuili.data.tokenizer import train_tokenizer
-from tuili.errors import InputError, RecordError
+from tuili.errors import InputError
 from tuili.steps import Turns, read_turns
 from tuili.store import Tokenizer
-from tuili.tasks import BUILT_IN_DOMAINS, Language, Split, generate
+from tuili.tasks import BUILT_IN_DOMAINS, Language, Split
 from tuili.tasks.conversations.texts import texts_of
 
 
@@ -210,14 +210,6 @@ def test_a_file_is_shuffled_anew_each_epoch(tmp_path: Path, tokenizer: Tokenizer
     assert encode_record(tokenizer, records[0]).expert == BUILT_IN_DOMAINS.index("composed")
     assert encode_record(tokenizer, records[0], ("knights", "composed")).expert == 1
     assert encode_record(tokenizer, records[0], ("knights",)).expert == -1
-
-
-def test_held_out_problems_are_a_source_where_that_is_asked_for(tmp_path: Path) -> None:
-    path, record = tmp_path / "test.jsonl", Record.of(generate("arithmetic", Split.TEST.seed(0), 0, 1))
-    write_records(path, [record])
-    assert FileSource(path, 1, held_out=True).record(0) == record
-    with pytest.raises(RecordError, match="a problem of the test split"):
-        FileSource(path, 1)
 
 
 def test_a_tokenizer_learns_from_prompts_steps_and_answers() -> None:

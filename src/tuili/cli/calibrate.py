@@ -85,7 +85,8 @@ def run(
     from tuili.cli.show import show_calibration
     from tuili.engine import CALIBRATION_FILE
     from tuili.eval import CalibrationGrid, calibrate, draw_risk_coverage
-    from tuili.files import check_file_place, whole_file
+    from tuili.files import check_file_place, restored_on_failure, whole_file
+    from tuili.store import FAMILIARITY_FILE
 
     grid = CalibrationGrid(tolerances, attempts, limits, delta)
     loaded = load_for(model, runner, numbers)
@@ -96,30 +97,40 @@ def run(
         prompts, source = _generated_problems(chosen_domains, chosen_levels, per_cell, seed, *words)
     else:
         prompts, source = _problems_of_file(data, loaded, seed)
-    with progress_bar() as progress:
-        _write_familiarity(loaded, data, seed, progress)
-        calibration = calibrate(loaded, prompts, source, grid, progress, runner=runner, numbers=numbers, cache=cache)
-    with whole_file(place) as part:
-        part.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    # A calibration holds with its own file of familiarity alone: where a new one fails, the former two stay.
+    familiarity = loaded.path / FAMILIARITY_FILE
+    with restored_on_failure(familiarity):
+        with progress_bar() as progress:
+            _write_familiarity(loaded, prompts if data is not None else (), progress)
+            calibration = calibrate(
+                loaded, prompts, source, grid, progress, runner=runner, numbers=numbers, cache=cache
+            )
+        with whole_file(place) as part:
+            part.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
     draw_risk_coverage(calibration, place.with_suffix(".svg"))
     console = result_console()
     show_calibration(console, calibration)
-    console.print(f"{place} and {place.with_suffix('.svg').name}", soft_wrap=True)
+    told = familiarity.name if familiarity.is_file() else "nothing that tells unfamiliar questions: too few are known"
+    console.print(f"{place}, {place.with_suffix('.svg').name} and {told}", soft_wrap=True)
 
 
-def _write_familiarity(loaded: LoadedModel, data: Path | None, seed: int, progress: Progress) -> None:
-    """Write what the model has read into its folder: what it was trained on, and the file that it is calibrated on."""
-    from tuili.data import FileSource
-    from tuili.eval import learn_familiarity
-    from tuili.store import write_familiarity_file
+def _write_familiarity(loaded: LoadedModel, own: Sequence[LabelledPrompt], progress: Progress) -> None:
+    """Write what the model has read into its folder: what it was trained on, and prompts of one's own.
+
+    Of these, those alone that fit the confidence: the others must be as new as requests will be. Where there is too
+    little to tell an unfamiliar prompt, no file stays, because a former one says what another training has read.
+    """
+    from tuili.eval import fitting_part, learn_familiarity
+    from tuili.store import FAMILIARITY_FILE, write_familiarity_file
     from tuili.train import recorded_sources
 
-    sources = recorded_sources(loaded.path)
-    if data is not None:
-        sources.append(FileSource(data, seed, held_out=True))
-    if sources:
-        names = ", ".join(source.name for source in sources)
-        read = learn_familiarity(loaded.tokenizer, sources, names, partial(progress, "what training has read"))
+    sources, mine = recorded_sources(loaded.path), [one.prompt for one in fitting_part(own)]
+    names = [*dict.fromkeys(source.name for source in sources), *(["prompts of the calibration"] if mine else [])]
+    told = partial(progress, "what training has read")
+    read = learn_familiarity(loaded.tokenizer, sources, ", ".join(names), told, mine)
+    if read is None:
+        (loaded.path / FAMILIARITY_FILE).unlink(missing_ok=True)
+    else:
         write_familiarity_file(loaded.path, read)
 
 

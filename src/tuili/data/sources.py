@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from tuili.data.packing import Document
-from tuili.data.records import Record, read_records, read_training_records
+from tuili.data.records import Record, read_training_records
 from tuili.steps import read_turns, split_response
 from tuili.store import Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS, Language, Problem, Split, Wording, converse, generate, own_experts, with_noise
@@ -84,12 +84,12 @@ class TaskSource:
 class FileSource:
     """The records of a JSONL file, in a new order in each epoch.
 
-    Raises `RecordError` for a bad file, and, unless `held_out`, for one with generated problems that are held out.
+    Raises `RecordError` for a bad file, and for one with generated problems that are held out.
     """
 
-    def __init__(self, path: str | Path, seed: int, *, held_out: bool = False) -> None:
+    def __init__(self, path: str | Path, seed: int) -> None:
         self.name = str(path)
-        self._records = tuple((read_records if held_out else read_training_records)(path))
+        self._records = tuple(read_training_records(path))
         self._seed = seed
         self._order = lru_cache(maxsize=2)(self._shuffled)
 

@@ -7,6 +7,7 @@ from .calibration.calibrate import (
     candidate_thresholds,
     collect_histories,
     fit_confidence,
+    fitting_part,
     replay,
     starting_setting,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "figure_uri",
     "figures_line",
     "fit_confidence",
+    "fitting_part",
     "heat_map",
     "learn_familiarity",
     "mean_depth",

@@ -32,8 +32,8 @@ class FamiliarityFile:
     """What the file holds. Dimensions: B bytes, V vocabulary, N prompts.
 
     filter_B: a Bloom filter of the pairs and triples of token classes that training has read. class_V: the class of
-    each token. score_N: the scores of prompts in forms that were left out, rising. level: the p-value below which a
-    prompt counts as unfamiliar. source: what training has read, for readers.
+    each token. score_N: the scores of the references, rising, which are prompts that were scored as if their forms had
+    not been read. level: the p-value below which a prompt counts as unfamiliar. source: what was read, for readers.
     """
 
     filter_B: NDArray[np.uint8]
@@ -83,12 +83,16 @@ def read_familiarity_file(folder: Path) -> FamiliarityFile | None:
         kinds = {name: str(array.dtype) for name, array in tensors.items()}
         if kinds != _TYPES or any(array.ndim != 1 or not len(array) for array in tensors.values()):
             raise ValueError(f"tensors of {kinds} in place of {_TYPES}")
+        score_N = tensors["scores"]
+        if not (score_N[0] >= 0 and score_N[-1] <= 1 and np.all(score_N[1:] >= score_N[:-1])):
+            raise ValueError("scores are shares, rising")
+        if 1 / (1 + len(score_N)) >= metadata.level:
+            raise ValueError(f"by {len(score_N)} scores no prompt is below the level {metadata.level:g}")
     except (SafetensorError, KeyError, ValueError) as error:  # pydantic's are among the last
         raise ModelFolderError(f"{path} is damaged: {one_line(error)}; calibrate anew (tuili calibrate)") from error
     if metadata.tokenizer != _tokenizer_hash(folder):
         raise ModelFolderError(f"{path} was made with another tokenizer: calibrate anew (tuili calibrate)")
-    filter_B, class_V, score_N = (tensors[name] for name in _TYPES)
-    return FamiliarityFile(filter_B, class_V, score_N, metadata.level, metadata.source)
+    return FamiliarityFile(tensors["filter"], tensors["classes"], score_N, metadata.level, metadata.source)
 
 
 def familiarity_hash(folder: Path) -> str | None:

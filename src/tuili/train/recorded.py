@@ -17,10 +17,10 @@ LOG = logging.getLogger(__name__)
 def recorded_sources(folder: Path) -> list[Source]:
     """The sources that the model of a folder was trained on, those of the last training first, without word noise.
 
-    Files that have moved since are left out, with a line in the log. Empty where no recipe is recorded that can be
-    read today.
+    A domain that was trained in other levels or languages before is there for each of them. Files that have moved since
+    are left out, with a line in the log. Empty where no recipe is recorded that can be read today.
     """
-    sources: dict[str, Source] = {}
+    sources: dict[tuple[str, str], Source] = {}
     for entry in reversed(read_lineage(folder)):
         if "data" not in entry.recipe:
             continue
@@ -33,6 +33,7 @@ def recorded_sources(folder: Path) -> list[Source]:
         files = {path: weight for path, weight in data.files.items() if path.is_file()}
         for path in data.files.keys() - files.keys():
             LOG.warning("%s, which the model was trained on, is not there: what stands in it is unfamiliar", path)
+        way = str((data.levels, data.languages, data.conversations))
         for source in build_sources(data.model_copy(update={"files": files}), entry.seeds.get("train", 1)):
-            sources.setdefault(source.name, source)
+            sources.setdefault((source.name, way if source.name in data.domain_names else ""), source)
     return list(sources.values())

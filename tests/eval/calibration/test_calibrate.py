@@ -18,6 +18,7 @@ from tuili.engine import (
     Curve,
     Engine,
     Entry,
+    Familiar,
     Numbers,
     Promises,
     Request,
@@ -274,6 +275,24 @@ def test_a_history_without_an_answer_is_unanswered() -> None:
     losses = replay([nothing], Confidence((0.0,) * len(FEATURES), 0.0), np.array([0.5, 0.0]), 1, 10)
     assert isinstance(losses, LossTable)
     assert not losses.answered_SN.any()
+
+
+def test_an_unfamiliar_prompt_is_unanswered_as_at_run_time() -> None:
+    model, tokenizer = tiny_model()
+    engine, _ = reciting(LoadedModel(model.eval(), tokenizer, Path()), "<think>\n1 + 1 = 2\n</think>2")
+    ticket = engine.admit(Request("What is 1 + 1?", Budget(max_steps=1)))
+    while engine.busy:
+        engine.step()
+    place, states = FEATURES.index("log_familiarity"), list[tuple[float, ...] | None]()
+    for familiar in (None, Familiar(0.02, 0.02), Familiar(0.019, 0.02)):
+        ticket.state.familiar = familiar
+        history = attempt_history(ticket.state, LabelledPrompt("What is 1 + 1?", "2"), verifies=False)
+        assert history.rejected is False, "the alarm on first attempts sees it"
+        states.append(history.snapshots[0].features)
+    unknown, familiar, unfamiliar = states
+    assert unknown is not None and unknown[place] == 0
+    assert familiar is not None and familiar[place] == pytest.approx(np.log(0.02))
+    assert unfamiliar is None
 
 
 def test_a_response_to_a_claim_is_right_only_if_its_steps_settle_it() -> None:

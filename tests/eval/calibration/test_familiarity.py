@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tuili.data import Source, TaskSource, train_tokenizer
+from tuili.data import Record, Source, TaskSource, train_tokenizer
+from tuili.data.records import RecordMessage
 from tuili.data.sources import sample_texts
 from tuili.engine import Familiarity
 from tuili.errors import ModelFolderError
 from tuili.eval import learn_familiarity
+from tuili.eval.calibration.familiarity import LEVEL, MIN_REFERENCES
 from tuili.steps import read_as
 from tuili.store import (
     FAMILIARITY_FILE,
@@ -47,7 +50,9 @@ def learnt(tokenizer: Tokenizer, sources: list[Source]) -> FamiliarityFile:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tuili.eval.calibration.familiarity.READ_RECORDS", 400)
         patch.setattr("tuili.eval.calibration.familiarity.SCORED_RECORDS", 40)
-        return learn_familiarity(tokenizer, sources, "three domains")
+        made = learn_familiarity(tokenizer, sources, "three domains")
+    assert made is not None
+    return made
 
 
 def p_values(learnt: FamiliarityFile, tokenizer: Tokenizer, prompts: list[str]) -> np.ndarray:
@@ -71,6 +76,65 @@ def test_the_scores_are_those_of_forms_that_were_left_out(learnt: FamiliarityFil
     tells = Familiarity(learnt)
     known = [tells.score(tokenizer.encode_prompt(prompt)) for prompt in own]
     assert np.mean(known) < float(scores.mean()) / 2
+
+
+OWN = [f"Which tram leaves after tram {number}, and who drives it?" for number in range(100, 160)]
+
+
+def test_own_prompts_are_the_references_where_there_are_enough(tokenizer: Tokenizer) -> None:
+    learnt = learn_familiarity(tokenizer, [], "own", own=OWN)
+    assert learnt is not None
+    assert learnt.score_N.tolist() == [0.0] * 60, "the other prompts ask the same about other numbers"
+    mine, foreign = p_values(learnt, tokenizer, ["Which tram leaves after tram 7, and who drives it?", FOREIGN[0]])
+    assert (mine, foreign) == (1, pytest.approx(1 / 61))
+    repeated = learn_familiarity(tokenizer, [], "own", own=OWN[:1] * 60)
+    assert repeated is not None
+    assert repeated.score_N.tolist() == [1.0] * 60, "each is scored as if it had not been read"
+
+
+def test_too_few_references_tell_nothing(tokenizer: Tokenizer) -> None:
+    assert 1 / (1 + MIN_REFERENCES) < LEVEL <= 1 / MIN_REFERENCES
+    assert learn_familiarity(tokenizer, [], "nothing") is None
+    assert learn_familiarity(tokenizer, [], "own", own=OWN[: MIN_REFERENCES - 1]) is None
+
+
+class Talk:
+    """Questions, every other one of them behind a message."""
+
+    name = "talk"
+
+    def record(self, number: int) -> Record:
+        before = (RecordMessage(role="system", content="Be kind."),) * (number % 2)
+        return Record(input=f"How old is the oak number {number}?", output="7", messages=before, id=f"talk:{number}")
+
+
+def test_the_references_are_single_questions_and_few_own_ones_join_them(
+    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuili.eval.calibration.familiarity.READ_RECORDS", 8)
+    for records, own, references in ((120, 0, 60), (60, 20, 50), (120, 60, 60), (60, 19, None)):
+        monkeypatch.setattr("tuili.eval.calibration.familiarity.SCORED_RECORDS", records)
+        learnt = learn_familiarity(tokenizer, [Talk()], "talk", own=OWN[:own])
+        assert (None if learnt is None else len(learnt.score_N)) == references
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ([0.5, *[0.1] * 60], "scores are shares, rising"),
+        ([*[0.1] * 60, 1.5], "scores are shares, rising"),
+        ([*[0.1] * 60, float("nan")], "scores are shares, rising"),
+        ([0.1] * 49, "by 49 scores no prompt is below the level 0.02"),
+    ],
+)
+def test_a_file_that_could_tell_nothing_is_damaged(
+    tmp_path: Path, learnt: FamiliarityFile, scores: list[float], message: str
+) -> None:
+    for name in ("config.json", "tokenizer.json"):
+        (tmp_path / name).write_text("{}")
+    write_familiarity_file(tmp_path, replace(learnt, score_N=np.array(scores, np.float32)))
+    with pytest.raises(ModelFolderError, match=f"is damaged: .*{message}"):
+        read_familiarity_file(tmp_path)
 
 
 def test_the_file_is_read_as_it_was_written(tmp_path: Path, learnt: FamiliarityFile) -> None:

@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Unpack
+from typing import TypeVar, Unpack
 
 import numpy as np
 import torch
@@ -63,6 +63,7 @@ from tuili.store import familiarity_hash, model_hash, verifier_hash
 
 UNREACHABLE_CONFIDENCE = float("inf")
 """A confidence that no answer has, so that every attempt is made."""
+Drawn = TypeVar("Drawn")
 MAX_THRESHOLDS = 100
 """Thresholds on confidence that are tested."""
 FITTING_STRIDE = 3
@@ -226,7 +227,7 @@ def certify_grid(
     runtime: Runtime,
 ) -> Calibration:
     """The calibration that these histories support; `digest` is the hash of their prompts and right answers."""
-    fitting = histories[::FITTING_STRIDE]
+    fitting = fitting_part(histories)
     testing = [history for place, history in enumerate(histories) if place % FITTING_STRIDE]
     confidence = fit_confidence(fitting)
     threshold_S = candidate_thresholds(fitting, confidence)
@@ -267,6 +268,11 @@ def certify_grid(
         familiarity=familiarity_hash(loaded.path),
         refines_untraced=REFINES_UNTRACED,
     )
+
+
+def fitting_part(sample: Sequence[Drawn]) -> Sequence[Drawn]:
+    """Those of a sample that fit the confidence. The others test the thresholds, so nothing may be learnt from them."""
+    return sample[::FITTING_STRIDE]
 
 
 def fit_confidence(histories: Sequence[AttemptHistory]) -> Confidence:

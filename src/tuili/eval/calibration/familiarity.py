@@ -1,30 +1,42 @@
 """What a model's training has read, from its own data: the file by which the engine tells unfamiliar prompts.
 
-A way to ask that training has not read is told from a question about something else by leaving out: forms of problems
-fall into `FOLDS`, and the scores of the file are those of prompts that were scored as if training had not read their
-own fold and the `LEFT_OUT` - 1 that follow it. What is done with a score is left to `engine.promises.familiarity`.
+The p-values of the file are those of references: prompts that are scored as if some of what was read had not been.
+Forms of problems fall into `FOLDS`. For a problem of training, its own fold is hidden and the `HIDDEN` - 1 that follow
+it, so that a new way to ask something known is told from a question about something else. Requests that come as one's
+own prompts do need no other ways to ask: for one of these, its own fold alone is hidden. What is done with a score is
+left to `engine.promises.familiarity`.
 
-Dimensions: N pairs and triples, R records, V vocabulary.
+Dimensions: N pairs and triples, R references, V vocabulary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tuili.data import Source
-from tuili.steps import read_turns
+from tuili.steps import Turns, read_turns
 from tuili.store import FamiliarityFile, NgramFilter, Ngrams, Tokenizer, ngrams_of, novelty
 
 FOLDS = 8
-LEFT_OUT = 4
+HIDDEN = 4
 LEVEL = 0.02
 """The share of prompts in new forms that are taken for unfamiliar."""
+MIN_REFERENCES = 50
+"""With fewer references no p-value is below the level."""
 READ_RECORDS, SCORED_RECORDS = 1500, 150
-"""Records of each source that the filter is made from, and others that are scored."""
+"""Records of each source that the filter is made from, and further ones, of which those of one turn are references."""
+
+
+class _Prompt(NamedTuple):
+    """The pairs and triples of a prompt, and the fold of its form."""
+
+    ngrams: Ngrams
+    fold: int
 
 
 def learn_familiarity(
@@ -32,29 +44,40 @@ def learn_familiarity(
     sources: Sequence[Source],
     description: str,
     progress: Callable[[int, int], None] = lambda *_: None,
-) -> FamiliarityFile:
-    """The pairs and triples of tokens of these sources, and the scores of prompts in forms that were left out.
+    own: Sequence[str] = (),
+) -> FamiliarityFile | None:
+    """The pairs and triples of tokens of these sources, and the scores of prompts as if they had not been read.
+
+    None where there are too few prompts to tell an unfamiliar one.
 
     Args:
-        description: the sources in words, for readers of the file.
+        description: what is read in words, for readers of the file.
         progress: is called with (read, total) records.
+        own: further prompts, which requests will be like. If there are enough of them, they alone are references.
     """
     class_V, total = token_classes(tokenizer), len(sources) * (READ_RECORDS + SCORED_RECORDS)
-    keys, folds = list[NDArray[np.uint64]](), list[NDArray[np.uint8]]()
-    scored_prompts = list[tuple[Ngrams, int]]()
+    read, scored = list[_Prompt](), list[_Prompt]()
+
+    def prompt_of(turns: Turns, form: str) -> _Prompt:
+        ids = tokenizer.encode_prompt(*read_turns(*turns))
+        return _Prompt(ngrams_of(ids, class_V), crc32(form.encode()) % FOLDS)
+
     for place, source in enumerate(sources):
         for number in range(READ_RECORDS + SCORED_RECORDS):
             record = source.record(number)
-            ngrams = ngrams_of(tokenizer.encode_prompt(*read_turns(*record.turns)), class_V)
-            fold = crc32(record.form.encode()) % FOLDS
-            if number >= READ_RECORDS:
-                scored_prompts.append((ngrams, fold))
-            else:
-                keys += ngrams
-                folds += [np.full(len(key_N), 1 << fold, np.uint8) for key_N in ngrams]
+            if number < READ_RECORDS:
+                read.append(prompt_of(record.turns, record.form))
+            elif not record.messages:  # promises are about questions alone
+                scored.append(prompt_of(record.turns, record.form))
         progress((place + 1) * total // len(sources), total)
-    key_N, fold_N = _merged(np.concatenate(keys), np.concatenate(folds))
-    score_R = [_score(ngrams, key_N, fold_N & ~_left_out(fold)) for ngrams, fold in scored_prompts]
+    mine = [prompt_of(Turns.of(prompt), prompt) for prompt in own]
+    if len(mine) >= MIN_REFERENCES:
+        scored = []
+    if len(mine) + len(scored) < MIN_REFERENCES:
+        return None
+    key_N, fold_N = _keys([*read, *mine])
+    score_R = [_score(ngrams, key_N, fold_N & ~_bits(fold, HIDDEN)) for ngrams, fold in scored]
+    score_R += [_score(ngrams, key_N, fold_N & ~_bits(fold, 1)) for ngrams, fold in mine]
     return FamiliarityFile(
         NgramFilter.of(key_N).filter_B, class_V, np.sort(np.array(score_R, np.float32)), LEVEL, description
     )
@@ -66,16 +89,20 @@ def token_classes(tokenizer: Tokenizer) -> NDArray[np.uint32]:
     return np.array([0 if text.isdigit() else token + 1 for token, text in enumerate(texts)], np.uint32)
 
 
-def _merged(key_N: NDArray[np.uint64], fold_N: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
-    """The different keys, rising, and the folds that each stands in, as bits."""
+def _keys(read: Sequence[_Prompt]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    """The different pairs and triples of these prompts, rising, and the folds that each stands in, as bits."""
+    parts = [(key_N, _bits(one.fold, 1)) for one in read for key_N in one.ngrams]
+    key_N = np.concatenate([part_N for part_N, _ in parts])
+    fold_N = np.concatenate([np.full(len(part_N), bits, np.uint8) for part_N, bits in parts])
     order_N = np.argsort(key_N)
-    key_N, first_N = np.unique(key_N[order_N], return_index=True)
-    return key_N, np.bitwise_or.reduceat(fold_N[order_N], first_N)
+    key_N = key_N[order_N]
+    first_N = np.flatnonzero(np.append(True, key_N[1:] != key_N[:-1]))
+    return key_N[first_N], np.bitwise_or.reduceat(fold_N[order_N], first_N)
 
 
-def _left_out(fold: int) -> np.uint8:
-    """The folds, as bits, that are left out for a prompt of a fold."""
-    return np.uint8(sum(1 << (fold + further) % FOLDS for further in range(LEFT_OUT)))
+def _bits(fold: int, count: int) -> np.uint8:
+    """So many folds from this one on, as bits."""
+    return np.uint8(sum(1 << (fold + further) % FOLDS for further in range(count)))
 
 
 def _score(ngrams: Ngrams, key_N: NDArray[np.uint64], fold_N: NDArray[np.uint8]) -> float:
