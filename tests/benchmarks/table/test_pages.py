@@ -38,6 +38,10 @@ def test_a_page_without_its_sections_is_refused() -> None:
 def test_every_benchmark_is_on_the_page() -> None:
     records = {row.record for rows in GROUPS.values() for row in rows}
     assert records >= {NANO_REPORT, *RESULTS.glob("*.json")}
+
+
+def test_every_row_has_a_record_that_a_command_measures() -> None:
+    records = {row.record for sections in TABLES.values() for _, rows in sections.values() for row in rows}
     assert {record.stem for record in records - {NANO_REPORT}} <= set(modules())
 
 
