@@ -42,7 +42,8 @@ def test_a_file_is_put_back_if_what_follows_it_fails(tmp_path: Path, before: str
             after()
             raise KeyboardInterrupt
 
-    for change in (partial(path.write_text, "new"), partial(path.unlink, missing_ok=True)):
+    changes: list[Callable[[], object]] = [partial(path.write_text, "new"), partial(path.unlink, missing_ok=True)]
+    for change in changes:
         with pytest.raises(KeyboardInterrupt):
             fail(change)
         assert (path.read_text() if path.exists() else None) == before

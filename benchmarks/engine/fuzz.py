@@ -83,6 +83,8 @@ class Totals:
     """Seconds from the deadline to the answer, in the worst case."""
     read: int = 0
     """Responses that the verifier has read."""
+    promised: int = 0
+    """Requests for a promise that were let in, whether they were answered in the end or not."""
     leaked: int = 0
 
 
@@ -197,6 +199,7 @@ class _Run:
             totals.latest = max(totals.latest, ended - asked.asked_at - budget.deadline_ms / 1e3)
             limits.append(("deadline_ms", 1e3 * (ended - asked.asked_at), budget.deadline_ms))
         if budget.error_tolerance is not None:
+            totals.promised += 1
             assert receipt.promise.error_tolerance == 0.1
             assert receipt.outcome is not Outcome.BEST_EFFORT
             confident = (receipt.confidence or 0.0) >= 0.5
@@ -251,6 +254,7 @@ def measure(requests: int = 100_000, seed: int = 0, runner: str = "auto", number
         "leaked": count(totals.leaked, "objects"),
         "attempts": count(totals.attempts, "rows"),
         "read": count(totals.read, "rows"),
+        "promised": count(totals.promised),
         "tokens": count(totals.tokens, "tokens"),
         "requests_a_second": count(requests / seconds, "requests/s"),
     }

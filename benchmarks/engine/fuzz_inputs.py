@@ -64,6 +64,7 @@ def add_promises(loaded: LoadedModel, runtime: Runtime) -> None:
         exit_threshold=loaded.model.config.exit_threshold,
         delta=0.05,
         coefficients=(1.0,) + (0.0,) * (len(FEATURES) - 1),
+        features=FEATURES,
         constant=0.0,
         rejected=0.9,
         sample=Sample(

@@ -23,6 +23,7 @@ def test_no_budget_is_overrun_and_nothing_stays_in_memory() -> None:
     assert totals.stops.keys() == set(StopReason) - {StopReason.READ}, "all ways to end have been tried"
     assert totals.refused.keys() == {"InputError", "PromptError", "PromptTooLong", "Overloaded", "NotPromised"}
     assert totals.read > 0
+    assert totals.promised > 0
 
 
 def test_a_budget_that_is_not_kept_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -289,10 +289,11 @@ def test_an_unfamiliar_prompt_is_unanswered_as_at_run_time() -> None:
         history = attempt_history(ticket.state, LabelledPrompt("What is 1 + 1?", "2"), verifies=False)
         assert history.rejected is False, "the alarm on first attempts sees it"
         states.append(history.snapshots[0].features)
-    unknown, familiar, unfamiliar = states
-    assert unknown is not None and unknown[place] == 0
-    assert familiar is not None and familiar[place] == pytest.approx(np.log(0.02))
-    assert unfamiliar is None
+    untold, just_enough, too_little = states
+    assert untold is not None
+    assert just_enough is not None
+    assert (untold[place], just_enough[place]) == (0, pytest.approx(np.log(0.02)))
+    assert too_little is None
 
 
 def test_a_response_to_a_claim_is_right_only_if_its_steps_settle_it() -> None:
