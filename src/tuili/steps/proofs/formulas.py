@@ -29,6 +29,8 @@ _IS_VARIABLE = re.compile(VARIABLE).fullmatch
 _FUNCTIONS = FUNCTIONS.keys()
 _GLUED = frozenset("[]{}|'_!%√°²³½#$&~\\@")
 """Beside a formula these are a part of it, or nobody knows what."""
+_PUNCTUATION = frozenset(".,:;?!\"'“”‘’「」『』【】《》—…、。，：；？！")
+"""Beside a formula these may stand. Any other sign, such as `±` or `•`, may belong to it, even behind a space."""
 
 
 class Relation(NamedTuple):
@@ -160,8 +162,14 @@ def _require_open_end(tokens: Sequence[_Token], first: int) -> None:
         raise _NotClear
     if before.kind == "op" or (before.kind == "word" and _may_number(before, tokens[first], tokens[first + 1])):
         raise _NotClear
-    if not gap and (before.text in _GLUED or (before.kind == "word" and before.text.isascii())):
+    if _may_belong(before, gap) or (before.kind == "word" and not gap and before.text.isascii()):
         raise _NotClear
+
+
+def _may_belong(beside: _Token, gap: int) -> bool:
+    """Whether a sign beside a formula may be a part of it."""
+    is_sign = beside.kind == "rest" and beside.text not in _PUNCTUATION
+    return is_sign or (not gap and beside.text in _GLUED)
 
 
 def _may_number(before: _Token, first: _Token, second: _Token) -> bool:
@@ -230,8 +238,10 @@ def _require_closed_end(tokens: Sequence[_Token], end: int) -> None:
         raise _NotClear
     if behind.kind == "open" and not gap and not _opens_prose(tokens, end):
         raise _NotClear
-    if not gap and (behind.text in _GLUED or (behind.kind == "word" and behind.text.isascii())):
+    if _may_belong(behind, gap) or (behind.kind == "word" and not gap and behind.text.isascii()):
         raise _NotClear
+    if not gap and behind.text in ("...", "…") and tokens[end - 1].kind == "number":
+        raise _NotClear  # `0.999...`
 
 
 def _opens_prose(tokens: Sequence[_Token], start: int) -> bool:

@@ -25,11 +25,17 @@ _SECOND = re.compile(
     re.IGNORECASE,
 )
 """Where another claim may stand."""
+_WORD_ENDS = re.compile(rf"[A-Za-z0-9_{CJK}]\Z")
 _NAME = re.compile(rf"(?<![A-Za-z0-9_']){VARIABLE}(?![A-Za-z0-9_])")
 _ARTICLE = re.compile(r"a (?!(?:is|be|and|or|in|are|was|to)\b)[a-z]{2,}")
 _NUMBERING = re.compile(r"\([a-z]\) ")
 _ENGLISH_WORD = re.compile(r"[A-Za-z']+")
 _NOT_A_WORD_OF_A_TAIL = re.compile(f"[0-9{CJK}]")
+_CLAUSE_ENDS = re.compile(r"[.?!;\n]")
+_FIRST_OF_SEVERAL = re.compile(r"(?:\A|[\s(:])(?:1|a|A|i)[.):]\s*\Z")
+_NEXT_OF_SEVERAL = re.compile(r"(?:\A|[\s(])(?:2|b|B|ii)[.):](?= )")
+_ASKED = re.compile(r"\b(?:prove|show|verify|demonstrate) that \Z|(?:证明|求证)[:： ]*\Z", re.IGNORECASE)
+"""Behind this all that stands in the sentence is to be shown."""
 _ASKED_ALONE = re.compile(r"\b(?:prove|show|deduce|verify) that\b.*,\Z", re.IGNORECASE)
 
 
@@ -39,7 +45,9 @@ def leave_all_numbers(before: str, claim: str, after: str, variables: Collection
     None of its variables may be spoken of, no other numbers, and the kind may not belong to a longer name.
     """
     rest = _without_harmless(before, after)
-    if words("restricting").search(rest) or not _leave_claim(after, rest):
+    if words("restricting").search(rest) or not _leave_claim(before, after, rest):
+        return False
+    if claim[0] in (RELATION, BOUND) and not _begins(before):
         return False
     if kinds().match(claim) and re.search(r"\w ?\Z", before) and not ends_with("before_kind").search(before.rstrip()):
         return False
@@ -57,7 +65,13 @@ def ask_to_prove(before: str, after: str) -> bool:
     lead = before.rstrip(' :：“"【】」「\n')
     begins_line = not sentence.strip() and words("behind_claim").match(after.lstrip(" ,"))
     led = ends_with("before_claim").search(lead.removesuffix(".").removesuffix(",")) or _ASKED_ALONE.search(lead)
-    return bool(led or begins_line) and _leave_claim(after, _without_harmless(before, after))
+    return bool(led or begins_line) and _leave_claim(before, after, _without_harmless(before, after))
+
+
+def _begins(before: str) -> bool:
+    """Whether a relation begins where this text ends: `ln x = x` is no relation between `x` and `x`."""
+    lead = before.rstrip()
+    return not lead or not _WORD_ENDS.search(lead) or bool(ends_with("before_relation").search(lead))
 
 
 def _without_harmless(before: str, after: str) -> str:
@@ -65,19 +79,27 @@ def _without_harmless(before: str, after: str) -> str:
     return words("harmless").sub(" ", f"{before}{CLAIM}{after}")
 
 
-def _leave_claim(after: str, rest: str) -> bool:
+def _leave_claim(before: str, after: str, rest: str) -> bool:
     """Whether neither another claim nor a hypothesis nor a denial stands in the words around a claim."""
     if _UNREAD.search(_ARROW_TO_AN_ANSWER.sub(" ", rest)) or words("adding").search(rest) or _SECOND.search(rest):
         return False
-    sentence = _SENTENCE_ENDS.split(rest.partition(CLAIM)[0])[-1]
-    return not words("conditional").search(sentence) and _ends_there(after)
+    if words("elsewhere").search(rest) or words("denied_behind").match(after.lstrip(_QUOTES + " ,")):
+        return False
+    if _FIRST_OF_SEVERAL.search(before) and _NEXT_OF_SEVERAL.search(after):
+        return False
+    before_it, _, behind_it = rest.partition(CLAIM)
+    others = (*_CLAUSE_ENDS.split(before_it)[:-1], *_CLAUSE_ENDS.split(behind_it))
+    if any(words("denied").search(other) and not words("unsure").search(other) for other in others):
+        return False
+    sentence = _SENTENCE_ENDS.split(before_it)[-1]
+    return not words("conditional").search(sentence) and _ends_there(before, after)
 
 
-def _ends_there(after: str) -> bool:
+def _ends_there(before: str, after: str) -> bool:
     """Whether what follows a claim says nothing more about it up to the end of its sentence."""
     if not after or after[0] in _QUOTES:
-        return True
-    tail = _TAIL_ENDS.split(after, maxsplit=1)[0]
+        return not words("goes_on").match(after.lstrip(_QUOTES + " ,"))
+    tail = _TAIL_ENDS.split(after.replace(";", ",") if _ASKED.search(before) else after, maxsplit=1)[0]
     if not all(word.lower() in tail_words() for word in _ENGLISH_WORD.findall(tail)):
         return False
     return not _NOT_A_WORD_OF_A_TAIL.search(words("tail_zh").sub("", tail))
