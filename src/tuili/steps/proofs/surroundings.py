@@ -34,6 +34,7 @@ _NOT_A_WORD_OF_A_TAIL = re.compile(f"[0-9{CJK}]")
 _CLAUSE_ENDS = re.compile(r"[.?!;\n]")
 _FIRST_OF_SEVERAL = re.compile(r"(?:\A|[\s(:])(?:1|a|A|i)[.):]\s*\Z")
 _NEXT_OF_SEVERAL = re.compile(r"(?:\A|[\s(])(?:2|b|B|ii)[.):](?= )")
+_ASKS = re.compile(r" ?(?:吗|么|\?)")
 _ASKED = re.compile(r"\b(?:prove|show|verify|demonstrate) that \Z|(?:证明|求证)[:： ]*\Z", re.IGNORECASE)
 """Behind this all that stands in the sentence is to be shown."""
 _ASKED_ALONE = re.compile(r"\b(?:prove|show|deduce|verify) that\b.*,\Z", re.IGNORECASE)
@@ -48,6 +49,8 @@ def leave_all_numbers(before: str, claim: str, after: str, variables: Collection
     if words("restricting").search(rest) or not _leave_claim(before, after, rest):
         return False
     if claim[0] in (RELATION, BOUND) and not _begins(before):
+        return False
+    if words("existing").match(claim) and not ends_with("asking").search(before.rstrip()) and not _ASKS.match(after):
         return False
     if kinds().match(claim) and re.search(r"\w ?\Z", before) and not ends_with("before_kind").search(before.rstrip()):
         return False
