@@ -182,4 +182,28 @@ def test_a_reference_to_an_item_may_stand_where_it_is_not_read(server: Running, 
     receipt = receipt_of(server, "/v1/responses", {"input": items})
     assert receipt["ignored"] == {"system": 0, "earlier": 2}
     refused = httpx2.post(f"{talker[0].url}/v1/responses", json={"model": "talker", "input": items}, timeout=60)
-    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "input.1"), "nothing is stored"
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "input.1"), "it was never kept"
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_reference_to_an_answer_is_that_answer(talker: tuple[Running, Any], stream: bool) -> None:
+    running, _ = talker
+    responses = running.client().responses
+
+    def respond(items: Any, **more: Any) -> Any:
+        return responses.create(model="talker", input=items, max_output_tokens=20, **more)
+
+    def first(**more: Any) -> list[Any]:
+        if stream:
+            *_, last = respond([TURN[0]], stream=True, **more)
+            return last.response.output
+        return respond([TURN[0]], **more).output
+
+    output = first()
+    sent = respond([TURN[0], *(item.model_dump(exclude_none=True) for item in output), ASKED])
+    references = [{"type": "item_reference", "id": item.id} for item in output]
+    referred = respond([TURN[0], *references, ASKED])
+    assert (referred.output_text, referred.usage.input_tokens) == (sent.output_text, sent.usage.input_tokens)
+    unkept = first(store=False)
+    with pytest.raises(openai.BadRequestError, match="send the item itself"):
+        respond([TURN[0], {"type": "item_reference", "id": unkept[-1].id}, ASKED])

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from tuili.errors import TuiliError
 from tuili.serve.audit import Audit
 from tuili.serve.errors import HttpError, from_engine_error
+from tuili.serve.kept_items import KeptItems
 from tuili.serve.keys import Keys
 from tuili.serve.middleware import AccessMiddleware
 from tuili.serve.models import ModelRegistry
@@ -96,6 +97,7 @@ def make_app(
     app.state.models, app.state.metrics, app.state.traces = models, Metrics(models), settings.traces
     app.state.keys_required = settings.keys.required
     app.state.audit = Audit(settings.keys.has_operators)
+    app.state.kept_items = KeptItems()
     app.state.feedback = FeedbackFile(settings.feedback, settings.max_feedback_bytes)
     app.add_middleware(AccessMiddleware, keys=settings.keys, limits=settings.limits, metrics=app.state.metrics)
     if settings.allowed_origins:  # around all else, so that a page can read errors too

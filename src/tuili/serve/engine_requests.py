@@ -12,7 +12,7 @@ from typing import Any
 from tuili.engine import Budget, Ignored, Request, Sampling, parse_settings
 from tuili.serve.errors import HttpError
 from tuili.serve.schemas.fields import Effort, StopTexts
-from tuili.serve.schemas.messages import Message, ReasoningInput
+from tuili.serve.schemas.messages import CarriedOut, Message, ReasoningInput
 from tuili.serve.schemas.requests import ChatRequest, CompletionRequest, GenerationRequest
 from tuili.steps import INSTRUCTING_ROLES, MisplacedMessage, turns_of
 from tuili.store import Conversation
@@ -108,9 +108,15 @@ def read_conversation(
 
 def _whole_conversation(messages: Sequence[Message | ReasoningInput], place: str, first: int) -> Asked:
     """The last question and the turns before it."""
-    numbered = [(number, message) for number, message in enumerate(messages, first) if isinstance(message, Message)]
+    carried_out = sum(isinstance(message, CarriedOut) for message in messages)
+    numbered = [
+        (number, message)
+        for number, message in enumerate(messages, first)
+        if isinstance(message, Message) and not isinstance(message, CarriedOut)
+    ]
     try:
-        return Asked(*turns_of((message.role, message.text) for _, message in numbered))
+        turns = turns_of((message.role, message.text) for _, message in numbered)
+        return Asked(turns.prompt, turns.earlier, Ignored(system=carried_out))
     except MisplacedMessage as error:
         number, _ = numbered[error.place]
         raise HttpError(400, str(error), "invalid_value", f"{place}.{number}") from None

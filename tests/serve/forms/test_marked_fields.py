@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.serve.conftest import Running
-from tuili.serve.forms.marked_fields import MarkedQuestion
+from tuili.engine import Ignored
+from tuili.serve.engine_requests import read_conversation
+from tuili.serve.forms.marked_fields import MarkedQuestion, read_marked_fields
+from tuili.serve.schemas.messages import Message
 
 QUESTION = "What is 48 + 27 - 3?"
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True).filter(lambda name: name != "completed")
@@ -60,6 +63,16 @@ def test_the_question_is_what_stands_in_the_field(q: str, name: str, answer: str
 )
 def test_any_other_text_is_left_as_it_is(text: str) -> None:
     assert MarkedQuestion.read(text) is None
+
+
+@pytest.mark.parametrize("content", [framed(QUESTION, ["answer"]), framed_json(QUESTION, ["answer"])])
+def test_a_model_of_conversations_is_not_given_what_the_server_carries_out(content: str) -> None:
+    explained = "Inputs will have the following structure:\n\n[[ ## question ## ]]\n{question}"
+    roles = (("system", explained), ("system", "Answer briefly."), ("user", content))
+    messages, _ = read_marked_fields([Message(role=role, content=text) for role, text in roles], None)
+    asked = read_conversation(messages, "multi")
+    assert (asked.prompt, asked.earlier) == (f"Answer briefly.\n\n{QUESTION}", ())
+    assert asked.ignored == Ignored(system=2)
 
 
 def asked(server: Running, content: str, **more: Any) -> Any:

@@ -1,8 +1,9 @@
 """Questions in marked fields, as the client DSPy asks them: `[[ ## question ## ]]`, the question, and then which fields
 the reply is to have, under such marks or in a JSON object.
 
-A model of steps knows no marks. So the question is what stands in the field, and what follows it becomes an instruction
-like any other; answer and steps are put into the fields that are wanted. Any other message is left as it is.
+A model of steps knows no marks. So the question is what stands in the field, and the server itself carries out what
+follows it, and what system messages say with marks: answer and steps are put into the fields that are wanted. Any other
+message is left as it is.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Self, TypeGuard
 
 from tuili.engine import Answer, Outcome
 from tuili.serve.forms.json_schemas import STEPS_NAMES, AnswerNode, Node, ObjectNode, StepsNode, plain_name
 from tuili.serve.forms.json_values import ValueType
 from tuili.serve.forms.structured import AnswerForm, ForcedCall, Form
-from tuili.serve.schemas.messages import Message, ReasoningInput
+from tuili.serve.schemas.messages import CarriedOut, Message, ReasoningInput
+from tuili.steps import INSTRUCTING_ROLES
 
 INPUT = re.compile(r"\[\[ ## \w+ ## \]\]\n")
+MARK = re.compile(r"\[\[ ## \w+ ## \]\]")
 MARKED, IN_JSON = (
     "the corresponding output fields, starting with the field ",
     "a JSON object in the following order of fields: ",
@@ -94,8 +97,17 @@ def read_marked_fields(
     marked = MarkedQuestion.read(last.text) if isinstance(last, Message) and last.role == "user" else None
     if marked is None:
         return messages, form
-    instruction = Message(role="developer", content=marked.instruction)
-    return [*messages[:place], instruction, Message(role="user", content=marked.question)], marked.form_beside(form)
+    before = [_carried_out(message.text) if _explains_marks(message) else message for message in messages[:place]]
+    instruction, question = _carried_out(marked.instruction), Message(role="user", content=marked.question)
+    return [*before, instruction, question], marked.form_beside(form)
+
+
+def _explains_marks(message: Message | ReasoningInput) -> TypeGuard[Message]:
+    return isinstance(message, Message) and message.role in INSTRUCTING_ROLES and MARK.search(message.text) is not None
+
+
+def _carried_out(instruction: str) -> CarriedOut:
+    return CarriedOut(role="developer", content=instruction)
 
 
 def _takes_steps(name: str) -> bool:

@@ -1,10 +1,8 @@
-"""`POST /v1/responses`: answers a question or a conversation with an item of reasoning and a message. Nothing is
-stored.
-"""
+"""`POST /v1/responses`: answers a question or a conversation with an item of reasoning and a message."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -18,11 +16,12 @@ from tuili.serve.engine_requests import budget_for, read_conversation, sampling_
 from tuili.serve.errors import HttpError
 from tuili.serve.forms.marked_fields import read_marked_fields
 from tuili.serve.forms.structured import AnswerForm, ForcedCall, form_for
+from tuili.serve.kept_items import KeptItems, check_all_found
 from tuili.serve.replies import JsonReply
 from tuili.serve.routes.api_route import ApiRoute
 from tuili.serve.routes.response_builder import ResponseBuilder, effort_of, message_part
 from tuili.serve.schemas.formats import Text
-from tuili.serve.schemas.messages import ItemReference, Message, ReasoningInput, without_calls
+from tuili.serve.schemas.messages import Message, ReasoningInput, without_calls
 from tuili.serve.schemas.requests import ResponsesRequest
 from tuili.serve.schemas.tools import forced_form
 from tuili.serve.streams import EventStream
@@ -31,13 +30,23 @@ from tuili.store import Conversation
 
 async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
     """`stream: true` sends events named by their type, the last of which holds the whole."""
+    kept: KeptItems = http.app.state.kept_items
+    client = http.state.caller.client
+    if not isinstance(body.input, str):
+        body = body.model_copy(update={"input": kept.put_in(client, body.input)})
     messages, form = read_marked_fields(conversation_of(body), requested_form(body))
     dispatcher = Dispatcher.for_model(http, body.model, form)
     request = engine_request(body, messages, dispatcher.served.conversation)
     builder = ResponseBuilder(body, dispatcher.served.name, None if form is None else form.call)
+
+    def keep(answer: Answer) -> None:
+        if body.store is not False:
+            kept.keep(client, builder.answer_item(answer))
+
     if body.stream:
-        return EventStream(dispatcher.batches([request]), ResponseStream(builder))
+        return EventStream(dispatcher.batches([request]), ResponseStream(builder, keep))
     (answer,) = await dispatcher.answers([request])
+    keep(answer)
     return JsonReply(builder.ended(answer))
 
 
@@ -67,11 +76,9 @@ def conversation_of(body: ResponsesRequest) -> list[Message | ReasoningInput]:
 def engine_request(
     body: ResponsesRequest, messages: Sequence[Message | ReasoningInput], conversation: Conversation
 ) -> Request:
-    """What the engine is asked. Raises `HttpError` where the model reads what was not sent."""
-    stored = [number for number, turn in enumerate(body.input) if isinstance(turn, ItemReference)]
-    if conversation == "multi" and stored:
-        place = f"input.{stored[0]}"
-        raise HttpError(400, f"{place}: nothing is stored: send the item itself", "invalid_value", place)
+    """What the engine is asked. Raises `HttpError` for a reference to what is not kept, if the model would read it."""
+    if conversation == "multi":
+        check_all_found(body.input)
     asked = read_conversation(messages, conversation, "input", -1 if body.instructions else 0)
     budget = budget_for(effort_of(body), body.max_output_tokens, body.budget.model_dump())
     sampling = sampling_for(body, None)
@@ -81,12 +88,13 @@ def engine_request(
 
 
 class ResponseStream:
-    """What a stream tells of a response: its events, numbered from 0."""
+    """What a stream tells of a response: its events, numbered from 0. keep: called with the answer."""
 
     named = True
 
-    def __init__(self, builder: ResponseBuilder) -> None:
+    def __init__(self, builder: ResponseBuilder, keep: Callable[[Answer], None]) -> None:
         self._builder, self._numbers, self._reasoning, self._text = builder, count(), ReasoningText(), ""
+        self._keep = keep
         self._begun = False
         self._in_reasoning = {"item_id": builder.reasoning_id, "output_index": 0, "content_index": 0}
 
@@ -102,6 +110,7 @@ class ResponseStream:
         elif isinstance(event, StepJudged):
             yield self._named("reasoning_text.delta", **self._in_reasoning, delta="", step=judged_step(event))
         elif isinstance(event, Answered):
+            self._keep(event.answer)
             yield from self._ending(event.answer)
 
     def at_end(self) -> tuple[()]:

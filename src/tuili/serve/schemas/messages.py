@@ -111,6 +111,10 @@ class Message(StrictModel):
         return []
 
 
+class CarriedOut(Message):
+    """An instruction that the server carries out itself. No model is given it, and the receipt counts it."""
+
+
 class ChatInput(Message):
     """A message of a chat. The content of one of the role `tool` is what a function replied; it is not read."""
 
@@ -183,7 +187,7 @@ class ReasoningInput(StrictModel):
 
 
 class ItemReference(StrictModel):
-    """An item of an earlier response, by its id. Nothing is stored, so it can only stand where it is not read."""
+    """An item of an earlier response, by its id. One that is not kept can only stand where it is not read."""
 
     type: Literal["item_reference"]
     id: Name

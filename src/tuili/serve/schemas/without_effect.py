@@ -46,7 +46,7 @@ class WithoutEffect(StrictModel):
     safety_identifier: Label = None
     prompt_cache_key: Label = None
     store: bool | None = None
-    """Nothing is stored, and the reply says so."""
+    """No response is stored, and the reply says so. False: the answer is not even kept in memory."""
     service_tier: Literal["auto", "default"] | None = None
     prompt_cache_retention: Literal["in_memory"] | None = None
     prompt_cache_options: NullOnly = None
