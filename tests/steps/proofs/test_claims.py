@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuili.steps import Context, Status, Universal, parse, proves, read_as, read_claim, settles
+from tuili.steps import Context, Status, Universal, answers_a_claim, parse, proves, read_as, read_claim, settles
 
 SQUARE = "for all x: x^2 + 1 >= 2 * x"
 
@@ -216,3 +216,20 @@ def test_an_answer_names_the_counterexample_of_the_steps() -> None:
     assert settles(claim, steps, "n = 2").status is Status.INVALID
     assert settles(claim, steps, "proven").status is Status.INVALID
     assert settles(claim, [], "proven").status is Status.INVALID
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer", "is_one"),
+    [
+        ("", "Proven.", True),
+        ("", "得证。", True),
+        ("", "It is proved", True),
+        ("Prove it or find a counterexample.", "n = -1, m = 1/2", True),
+        ("证明它或举出反例。", "n = 4", True),
+        ("Solve 2*x = 8 and prove it.", "x = 4", False),
+        ("Prove it or find a counterexample.", "yes", False),
+        ("Refute it.", "n = 1, " * 2000, False),
+    ],
+)
+def test_an_answer_to_a_claim_is_told_from_others(prompt: str, answer: str, is_one: bool) -> None:
+    assert answers_a_claim(prompt, answer) is is_one

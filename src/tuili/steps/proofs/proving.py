@@ -29,12 +29,14 @@ MAX_MULTIPLIED = 4
 
 
 _PROVEN = ("proven", "得证")
-_VALUES = re.compile(rf"{VARIABLE} ?= ?[^=,]+(?:, ?{VARIABLE} ?= ?[^=,]+)*")
+_SAYS_PROVEN = re.compile(r"\bprove[dn]\b|\bQED\b|得证|证毕", re.IGNORECASE | re.ASCII)
+_VALUE = rf"{VARIABLE} ?= ?-?[0-9][0-9./]*"
+_VALUES = re.compile(rf"{_VALUE}(?:, ?{_VALUE})*")
 
 
 def answers_a_claim(prompt: str, answer: str) -> bool:
-    """Whether an answer says that a claim holds, or gives values to a prompt that speaks of counter-examples."""
-    if _said(answer).lower() in _PROVEN:
+    """Whether an answer says that something is proven, or gives values to a prompt that speaks of counter-examples."""
+    if _SAYS_PROVEN.search(answer):
         return True
     return words("counterexample").search(prompt) is not None and _VALUES.fullmatch(answer.strip()) is not None
 
