@@ -1,8 +1,9 @@
-"""Texts that no domain makes: questions of GSM8K, descriptions of packages, mail, source code, other languages.
+"""Texts that no domain makes: questions of GSM8K, descriptions of packages, mail, source code, other languages, pages
+of a manual, licences.
 
-Descriptions, code and mail (that of the tests of `email`) come with the Python that runs, fortunes in other languages
-from Debian packages that are downloaded once, into an ignored folder. A kind of text whose source is not to be had is
-left out, with a line on the screen.
+Descriptions, code, mail (that of the tests of `email`), the manual (that of Python's own `help`) and licences come with
+the Python that runs, fortunes in other languages from Debian packages that are downloaded once, into an ignored folder.
+A kind of text whose source is not to be had is left out, with a line on the screen.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from email.policy import default
 from functools import partial
 from importlib.metadata import distributions
 from pathlib import Path
+from pydoc_data.topics import topics
 
 from benchmarks.harness.texts import GSM8K, gsm8k_records
 
@@ -24,16 +26,26 @@ LANGUAGES = ("de", "es", "fr", "it", "pl", "ru", "zh")
 SHORTEST, LONGEST = 40, 400
 """Characters of a text."""
 CODE_LINES = 6
+UNTOUCHED = ("mail", "manual", "licences")
+"""Kinds by which nothing was chosen. How familiarity is told was chosen among ways that were tried on others (see
+`docs/log.md`)."""
+_LICENCE = re.compile(r"(?i)licen[cs]e|copying|notice")
 
 
-def foreign_texts(each: int, folder: Path, seed: int = 5, gsm8k: Path = GSM8K) -> dict[str, list[str]]:
-    """At most `each` texts of each kind, in random order; `folder` is where downloads are kept."""
+def foreign_texts(each: int, untouched: int, folder: Path, seed: int = 5, gsm8k: Path = GSM8K) -> dict[str, list[str]]:
+    """At most so many texts of each kind, and of those that are `UNTOUCHED`, in random order.
+
+    Args:
+        folder: where downloads are kept.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     kinds: dict[str, Callable[[], Iterable[str]]] = {
         "gsm8k": lambda: (record.input for record in gsm8k_records(gsm8k)),
         "descriptions": _descriptions,
         "code": partial(_code, random.Random(seed)),
         "mail": _mail,
+        "manual": _manual,
+        "licences": _licences,
         "fortunes": partial(_fortunes, folder, "fortunes"),
         **{language: partial(_fortunes, folder, f"fortunes-{language}") for language in LANGUAGES},
     }
@@ -45,7 +57,8 @@ def foreign_texts(each: int, folder: Path, seed: int = 5, gsm8k: Path = GSM8K) -
             print(f"no texts of the kind {kind}: {error}", flush=True)
             continue
         if texts:
-            found[kind] = random.Random(f"{kind}/{seed}").sample(texts, min(each, len(texts)))
+            most = untouched if kind in UNTOUCHED else each
+            found[kind] = random.Random(f"{kind}/{seed}").sample(texts, min(most, len(texts)))
     return found
 
 
@@ -81,6 +94,20 @@ def _mail() -> Iterator[str]:
         payload = body.get_payload(decode=True) if body is not None else None
         if isinstance(payload, bytes):
             yield from paragraphs(payload.decode("utf-8", "ignore"))
+
+
+def _manual() -> Iterator[str]:
+    for text in topics.values():
+        yield from paragraphs(text)
+
+
+def _licences() -> Iterator[str]:
+    files = (file for distribution in distributions() for file in distribution.files or ())
+    for file in files:
+        path = Path(str(file.locate()))
+        if _LICENCE.search(file.name) and file.suffix in ("", ".txt", ".md", ".rst") and path.is_file():
+            text = path.read_text(encoding="utf-8", errors="ignore")
+            yield from (" ".join(part.split()) for part in paragraphs(text))  # packages break lines differently
 
 
 def _fortunes(folder: Path, package: str) -> Iterator[str]:

@@ -3,7 +3,8 @@
 Each prompt gets its p-value. Then own prompts of the test split and foreign ones are asked with an error tolerance, and
 each ends refused, abstained or promised. The stream of the goal has one foreign prompt in twenty: its share of wrong
 answers under a promise is worked out from the two. Apart from them, own problems are asked from which a fact was taken
-away. Nothing of the model, of its familiarity or of its calibration was tuned on the foreign texts.
+away. Neither the model nor its calibration has seen a foreign text. The way in which familiarity is told was chosen
+among ways that were tried on texts of some kinds, so those of the kinds that are `UNTOUCHED` are also told apart.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from statistics import fmean
 import numpy as np
 
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.foreign import foreign_texts
+from benchmarks.harness.foreign import UNTOUCHED, foreign_texts
 from benchmarks.harness.record import ROOT, Figure
 from benchmarks.harness.texts import GSM8K, gsm8k_records, own_domains
 from tuili.engine import Answer, Budget, Engine, Familiar, NotPromised, Outcome, Request, is_promised, load_engine
@@ -40,6 +41,7 @@ def measure(
     levels: tuple[int, ...] = (1, 2, 3),
     per_cell: int = 20,
     foreign: int = 300,
+    untouched: int = 1000,
     tolerances: tuple[float, ...] = (0.02, 0.05, 0.1),
     max_steps: int = 4,
     seed: int = 13,
@@ -57,7 +59,7 @@ def measure(
         ]
         for wording in (Wording.SEEN, Wording.UNSEEN)
     }
-    texts = foreign_texts(foreign, Path(folder))
+    texts = foreign_texts(foreign, untouched, Path(folder))
     figures, level = told_apart(engine, own, texts)
     answers = {record.input: record.output for record in gsm8k_records(GSM8K)}
     strangers = [(text, answers.get(text, "")) for kind in texts.values() for text in kind]
@@ -72,6 +74,7 @@ def measure(
         "level": level,
         "own": {str(wording): len(problems) for wording, problems in own.items()},
         "foreign": {kind: len(found) for kind, found in texts.items()},
+        "untouched": sum(len(texts.get(kind, ())) for kind in UNTOUCHED),
         "reduced": len(reduced),
         "max_steps": max_steps,
         "foreign_share": FOREIGN_SHARE,
@@ -87,6 +90,7 @@ def told_apart(
     mine = {wording: [familiar(engine, one.prompt) for one in problems] for wording, problems in own.items()}
     theirs = {kind: [familiar(engine, text) for text in found] for kind, found in texts.items()}
     everything = [one for found in theirs.values() for one in found]
+    theirs["untouched"] = [one for kind in UNTOUCHED for one in theirs.get(kind, ())]
     figures = {f"auroc_{wording}": (auroc(found, everything), "share") for wording, found in mine.items()}
     figures |= {f"refused_{wording}": (refused(found), "share") for wording, found in mine.items()}
     figures["passed_foreign"] = 1 - refused(everything), "share"

@@ -35,6 +35,16 @@ FAMILIARITY = (
         "0.02",
     ),
     row("Foreign prompts: share that is not unfamiliar", share("passed_foreign", "foreign")),
+    row(
+        "Probability that a prompt in a wording that no training uses is more familiar than mail, a manual or a "
+        "licence, texts of kinds by which nothing was chosen",
+        middle("auroc_unseen_untouched", "{:.4f}"),
+        "0.99",
+    ),
+    row(
+        "Mail, a manual and licences, texts of kinds by which nothing was chosen: share that is not unfamiliar",
+        share("passed_untouched", "untouched"),
+    ),
     *(
         row(
             f"Foreign prompts: share answered under a promise of at most {float(error):.0%} wrong answers",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.harness.foreign import paragraphs
+from benchmarks.harness.foreign import UNTOUCHED, foreign_texts, paragraphs
 from benchmarks.model.familiarity import auroc, promised, refused, without_a_fact
 from tuili.engine import (
     Answer,
@@ -98,6 +99,18 @@ def test_how_requests_end_and_what_is_wrong_of_the_stream() -> None:
     assert found["wrong_of_own_promised"] == pytest.approx(1 / 3), "a claim is settled by steps"
     wrong, given = 0.95 * 1 / 5 + 0.05 * 1 / 10, 0.95 * 3 / 5 + 0.05 * 2 / 10
     assert found["wrong_of_promised"] == pytest.approx(wrong / given)
+
+
+def test_foreign_texts_are_of_many_kinds_and_always_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object) -> list[str]:
+        raise OSError("no network")
+
+    monkeypatch.setattr("benchmarks.harness.foreign._fortunes", unreachable)
+    found = foreign_texts(5, 7, tmp_path, gsm8k=tmp_path / "missing")
+    counts = {kind: len(set(texts)) for kind, texts in found.items()}
+    assert counts == {"descriptions": 5, "code": 5, "mail": 7, "manual": 7, "licences": 7}
+    assert set(UNTOUCHED) < counts.keys()
+    assert foreign_texts(5, 7, tmp_path, gsm8k=tmp_path / "missing") == found
 
 
 def test_paragraphs_are_texts_of_a_fitting_length() -> None:
