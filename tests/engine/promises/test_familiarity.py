@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuili.engine import Familiarity
-from tuili.store import FamiliarityFile, NgramFilter, ngrams_of
+from benchmarks.harness.tiny import save_tiny
+from tests.engine.promises.test_promises import PROMPT, calibration, entry_for, write
+from tuili.engine import Budget, Familiar, Familiarity, NotPromised, Request, load_engine
+from tuili.model import load_model
+from tuili.store import (
+    FAMILIARITY_FILE,
+    FamiliarityFile,
+    NgramFilter,
+    familiarity_hash,
+    ngrams_of,
+    write_familiarity_file,
+)
 
 CLASSES = np.array([0, 0, *range(3, 41)], np.uint32)
 """Of forty tokens, of which the first two are numbers."""
@@ -67,3 +79,40 @@ def test_numbers_are_alike_however_long_they_are() -> None:
 @pytest.mark.parametrize("ids", [[], [5], [9, 8]])
 def test_a_prompt_without_anything_new_is_familiar(ids: list[int]) -> None:
     assert familiarity([9, 8, 7]).of(ids).p == 1
+
+
+def write_familiarity(folder: Path, known: bool) -> None:
+    """A file that knows every pair and triple of tokens, or none."""
+    filter_B = np.full(64, 255 * known, np.uint8)
+    class_V = np.arange(1, load_model(folder).tokenizer.size + 1, dtype=np.uint32)
+    write_familiarity_file(folder, FamiliarityFile(filter_B, class_V, np.zeros(60, np.float32), 0.02, "made up"))
+
+
+def test_nothing_is_promised_about_an_unfamiliar_prompt(tmp_path: Path) -> None:
+    folder, asked = save_tiny(tmp_path / "model"), Request(PROMPT, Budget(error_tolerance=0.1))
+    for known, p in ((True, 1.0), (False, 1 / 61)):
+        write_familiarity(folder, known)
+        engine = load_engine(write(folder, calibration(folder, familiarity=familiarity_hash(folder))), runner="torch")
+        if known:
+            engine.admit(asked)
+        else:
+            with pytest.raises(NotPromised, match=r"nothing is promised about this prompt: .*p = 0\.016, and 0\.02 is"):
+                engine.admit(asked)
+        (plain,) = engine.answer([Request(PROMPT, Budget(max_tokens=5))])
+        assert plain.receipt.familiar == Familiar(p, 0.02)
+
+
+def test_nothing_is_promised_with_another_file_of_familiarity_than_in_calibration(tmp_path: Path) -> None:
+    folder = save_tiny(tmp_path / "model")
+    write_familiarity(folder, known=True)
+    loaded = write(folder, calibration(folder, familiarity=familiarity_hash(folder)))
+    assert entry_for(loaded, error_tolerance=0.1).error_tolerance == 0.1
+    write_familiarity(folder, known=False)
+    other = r"made with another tuili/familiarity\.safetensors: calibrate anew"
+    for _ in ("another file", "none"):
+        with pytest.raises(NotPromised, match=other):
+            entry_for(loaded, error_tolerance=0.1)
+        (folder / FAMILIARITY_FILE).unlink(missing_ok=True)
+    (folder / FAMILIARITY_FILE).write_bytes(b"damaged")
+    with pytest.raises(NotPromised, match=r"familiarity\.safetensors"):
+        entry_for(write(folder, calibration(folder, familiarity=familiarity_hash(folder))), error_tolerance=0.1)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -28,7 +27,6 @@ from tuili.engine.promises.calibration import (
     read_calibration,
 )
 from tuili.engine.promises.confidence import FEATURES, FITTED_FEATURES, Confidence
-from tuili.engine.promises.familiarity import Familiar
 from tuili.engine.promises.promises import Promises, load_promises
 from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.runtime.load import load_engine
@@ -39,7 +37,7 @@ from tuili.engine.written import CheckedStep, parse_tokens
 from tuili.errors import InputError, ModelFolderError
 from tuili.model import LoadedModel, load_model
 from tuili.steps import CHECKER_VERSION, Context, check
-from tuili.store import FAMILIARITY_FILE, FamiliarityFile, familiarity_hash, model_hash, write_familiarity_file
+from tuili.store import model_hash
 
 PROMPT = "What is 48 / 2 + 7?"
 
@@ -176,43 +174,6 @@ def test_the_tokens_that_a_deadline_leaves_time_for_do_not_depend_on_the_prompt(
     assert set(asked) == {(400, 20), (400, 40)}, "for the longest prompt of the calibration"
     with pytest.raises(NotPromised, match="a prompt of 401 tokens: in calibration none had more than 400"):
         entry_for(calibrated, prompt=401, error_tolerance=0.1)
-
-
-def write_familiarity(folder: Path, known: bool) -> None:
-    """A file that knows every pair and triple of tokens, or none."""
-    filter_B = np.full(64, 255 * known, np.uint8)
-    class_V = np.arange(1, load_model(folder).tokenizer.size + 1, dtype=np.uint32)
-    write_familiarity_file(folder, FamiliarityFile(filter_B, class_V, np.zeros(60, np.float32), 0.02, "made up"))
-
-
-def test_nothing_is_promised_about_an_unfamiliar_prompt(tmp_path: Path) -> None:
-    folder, asked = save_tiny(tmp_path / "model"), Request(PROMPT, Budget(error_tolerance=0.1))
-    for known, p in ((True, 1.0), (False, 1 / 61)):
-        write_familiarity(folder, known)
-        engine = load_engine(write(folder, calibration(folder, familiarity=familiarity_hash(folder))), runner="torch")
-        if known:
-            engine.admit(asked)
-        else:
-            with pytest.raises(NotPromised, match=r"nothing is promised about this prompt: .*p = 0\.016, and 0\.02 is"):
-                engine.admit(asked)
-        (plain,) = engine.answer([Request(PROMPT, Budget(max_tokens=5))])
-        assert plain.receipt.familiar == Familiar(p, 0.02)
-
-
-def test_nothing_is_promised_with_another_file_of_familiarity_than_in_calibration(tmp_path: Path) -> None:
-    folder = save_tiny(tmp_path / "model")
-    write_familiarity(folder, known=True)
-    loaded = write(folder, calibration(folder, familiarity=familiarity_hash(folder)))
-    assert entry_for(loaded, error_tolerance=0.1).error_tolerance == 0.1
-    write_familiarity(folder, known=False)
-    other = r"made with another tuili/familiarity\.safetensors: calibrate anew"
-    for _ in ("another file", "none"):
-        with pytest.raises(NotPromised, match=other):
-            entry_for(loaded, error_tolerance=0.1)
-        (folder / FAMILIARITY_FILE).unlink(missing_ok=True)
-    (folder / FAMILIARITY_FILE).write_bytes(b"damaged")
-    with pytest.raises(NotPromised, match=r"familiarity\.safetensors"):
-        entry_for(write(folder, calibration(folder, familiarity=familiarity_hash(folder))), error_tolerance=0.1)
 
 
 def test_an_answer_comes_with_its_promise_and_the_confidence_it_needs(calibrated: LoadedModel) -> None:
