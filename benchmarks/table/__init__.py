@@ -1,1 +1,1 @@
-"""The tables of results on the README and on pages of `docs`, and the pictures: written by `python -m benchmarks.table`."""
+"""The tables of results on the README and on pages of `docs`, and the pictures, by `python -m benchmarks.table`."""

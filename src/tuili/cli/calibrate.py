@@ -94,7 +94,8 @@ def run(
     check_file_place(place)
     if data is None:
         words = wording, tuple(languages or learnt_languages(folder))
-        prompts, source = _generated_problems(chosen_domains, chosen_levels, per_cell, seed, *words)
+        instructed = shape.conversation == "multi"
+        prompts, source = _generated_problems(chosen_domains, chosen_levels, per_cell, seed, *words, instructed)
     else:
         prompts, source = _problems_of_file(data, loaded, seed)
     # A calibration holds with its own file of familiarity alone: where a new one fails, the former two stay.
@@ -142,18 +143,34 @@ def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Num
 
 
 def _generated_problems(
-    domains: Sequence[str], levels: Sequence[int], per_cell: int, seed: int, wording: str, languages: tuple[str, ...]
+    domains: Sequence[str],
+    levels: Sequence[int],
+    per_cell: int,
+    seed: int,
+    wording: str,
+    languages: tuple[str, ...],
+    instructed: bool,
 ) -> tuple[list[LabelledPrompt], str]:
-    """Problems of the validation split, which no training sees, in random order, and a description of them."""
+    """Problems of the validation split, which no training sees, in random order, and a description of them.
+
+    Where the model reads instructions, every second problem stands behind some that training has not seen, as requests
+    with a system message do.
+    """
     import random
 
     from tuili.eval import LabelledPrompt
-    from tuili.tasks import Split, unseen_problems
+    from tuili.tasks import Ingredient, Split, converse, unseen_problems
 
     problems = unseen_problems(domains, levels, per_cell, seed, Split.VALIDATION, wording=wording, language=languages)
     random.Random(seed).shuffle(problems)
     source = f"{len(domains)} domains, levels {', '.join(map(str, levels))}, validation split, seed {seed}"
     source += f", {wording} wording in {' and '.join(languages)}"
+    if instructed:
+        source += ", half of them behind a system message"
+        for number in range(1, len(problems), 2):
+            rng = random.Random(f"{seed}/{problems[number].id}")
+            drawn = converse(problems[number], rng, held_out=True, ingredients=[Ingredient.SYSTEM])
+            problems[number] = drawn.asked
     return [LabelledPrompt.of(problem) for problem in problems], source
 
 
