@@ -151,6 +151,8 @@ def test_what_a_prompt_claims(prompt: str, claim: str) -> None:
         "Here ^ is xor. Prove that x^2 >= 0 for all real x.",
         "In this puzzle, plus means times. Prove that 2 + 2 = 4.",
         "Prove that x^2 >= x for all integers x. Assume that they are large.",
+        "Consider numbers above 3. Prove that n^2 >= 2*n + 1 for all integers n.",
+        "从3开始，对任意整数 n，都有 n^2 >= 2*n + 1，请证明。",
         "In base 3, prove that 2 + 2 = 4.",
         "In the field with two elements, prove that 1 + 1 = 2.",
     ],

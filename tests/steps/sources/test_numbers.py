@@ -35,6 +35,18 @@ def test_numbers_of_a_text(text: str, keys: list[Key]) -> None:
     assert [numeral.key for numeral in numerals_of_text(text)] == keys
 
 
+@pytest.mark.parametrize(
+    ("text", "apart"),
+    [
+        ("1. A race of 3 min.\n (2) A break of 4 min.", ["1", "2"]),
+        ("On a 24-hour clock it is 14:30 (HH:MM, 24 hours); 24小时制.", ["24", "24", "24"]),
+        ("A trip of 24 hours ends. 5. is no item.", []),
+    ],
+)
+def test_some_numbers_name_something(text: str, apart: list[str]) -> None:
+    assert [numeral.text for numeral in numerals_of_text(text) if numeral.is_apart] == apart
+
+
 def test_numbers_of_a_term() -> None:
     found = list(numerals(parse_statement("{-8, 3/4} union {20%, 3 kg} = {14:30, Monday}")))
     assert [numeral.text for numeral in found] == ["8", "3/4", "20", "3", "14:30", "Monday"]

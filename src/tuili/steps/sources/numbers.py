@@ -35,6 +35,8 @@ _NUMBER = re.compile(
     r"|(?P<number>[0-9]+(?:\.[0-9]+)?))"
 )
 _ORDINAL_ENDINGS = ("st", "nd", "rd", "th")
+_CLOCK_KIND = re.compile(r"(?:12|24)(?: hours?\)|[- ]hours? (?:clock|time|format|notation)| ?小时制)")
+_ITEM_MARK = re.compile(r"[.)](?= )")
 _WEEKDAY = re.compile(
     "|".join(
         rf"(\b{name}s?\b|(?:星期|周|礼拜){sign})"
@@ -47,7 +49,8 @@ _WEEKDAY = re.compile(
 class Numeral(NamedTuple):
     """A number as written; `parts` are the whole numbers that a fraction, a date or a time is made of.
 
-    `is_apart` says whether it names something: the exponent of a unit (`m^2`), an ordinal (`29th`), a weekday.
+    `is_apart` says whether it names something: the exponent of a unit (`m^2`), an ordinal (`29th`), a weekday, an
+    item of a list (`2. `), a kind of clock (`24-hour clock`).
     """
 
     text: str
@@ -88,11 +91,19 @@ def numerals_of_text(text: str) -> list[Numeral]:
         if len(written) > MAX_DIGITS:
             continue
         before, behind = text[max(0, match.start() - 2) : match.start()], text[match.end() : match.end() + 2]
-        is_apart = before.rstrip("-").endswith("^") or behind in _ORDINAL_ENDINGS
+        is_apart = before.rstrip("-").endswith("^") or behind in _ORDINAL_ENDINGS or _names(text, match)
         found.append(_read(match.lastgroup or "", written, is_apart))
     for match in _WEEKDAY.finditer(text):
         found.append(Numeral(match[0], ("weekday", (match.lastindex or 0) - 1, 0, 0), is_apart=True))
     return found
+
+
+def _names(text: str, match: re.Match[str]) -> bool:
+    """Whether a number stands before an item of a list, or says what kind of clock is meant."""
+    if _CLOCK_KIND.match(text, match.start()):
+        return True
+    line = text.rfind("\n", 0, match.start()) + 1
+    return _ITEM_MARK.match(text, match.end()) is not None and not text[line : match.start()].strip(" (")
 
 
 def _read(kind: str, written: str, is_apart: bool) -> Numeral:
