@@ -67,7 +67,7 @@ def learn_familiarity(
             record = source.record(number)
             if number < READ_RECORDS:
                 read.append(prompt_of(record.turns, record.form))
-            elif not record.turns.earlier:  # promises are about questions without earlier turns
+            elif not record.messages:  # instructions that were read would make a new way to ask look less new
                 scored.append(prompt_of(record.turns, record.form))
         progress((place + 1) * total // len(sources), total)
     mine = [prompt_of(Turns.of(prompt), prompt) for prompt in own]
