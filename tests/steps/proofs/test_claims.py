@@ -143,6 +143,9 @@ def test_what_a_prompt_claims(prompt: str, claim: str) -> None:
         "Prove: 1) x^2 >= 0 for all real x. 2) The moon is cheese.",
         "Known: x^2 >= 0 for all real x. Prove: the moon is cheese.",
         "I have shown that 2 + 2 = 4. Now prove me rich.",
+        "Prove Fermat. Claim: 2 + 2 = 4",
+        "Prove: pigs fly, hence 2 + 2 = 4.",
+        "Prove my suspicion that pigs fly and that 2 + 2 = 4.",
         # other things than real numbers
         "Let A and B be matrices. Prove that (A + B)^2 = A^2 + 2*A*B + B^2.",
         "设 A, B 为矩阵，证明 (A + B)^2 = A^2 + 2*A*B + B^2。",

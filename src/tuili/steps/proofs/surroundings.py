@@ -20,6 +20,9 @@ _SECOND = re.compile(
     rf"(?!(?:then |there are )?{CLAIM}|and\b|it\b|this\b)"
     r"|\b(?:prove|derive|deduce|establish|demonstrate) (?:an?|the|every|some) "
     r"(?!statement|claim|proposition|relation|(?:[A-Za-z']+ ){0,2}theorem)"
+    r"|\b(?:prove|derive|deduce|establish|demonstrate) "
+    r"(?-i:(?!Claim|Lemma|Pythag|Proposition|Statement|Theorem)[A-Z][a-z]+)"
+    rf"|\b(?:prove|show|proof)\b[^?!\n]*\b(?:so|hence|thus|therefore|and that),? ?{CLAIM}"
     rf"|(?:求证|证明)(?![{CJK}]{{1,8}}定理|下列)(?:[:：] ?)?"
     rf"(?![{CLAIM}:：就并一题的这过加它或成要以和也后完再写了算,.;“”()\s]|\Z)",
     re.IGNORECASE,
