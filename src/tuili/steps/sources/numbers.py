@@ -36,6 +36,8 @@ _NUMBER = re.compile(
 )
 _ORDINAL_ENDINGS = ("st", "nd", "rd", "th")
 _CLOCK_KIND = re.compile(r"(?:12|24)(?: hours?\)|[- ]hours? (?:clock|time|format|notation)| ?小时制)")
+_MAX_INDENT = 8
+"""Spaces before an item of a list."""
 _ITEM_MARK = re.compile(r"[.)](?= )")
 _WEEKDAY = re.compile(
     "|".join(
@@ -102,8 +104,10 @@ def _names(text: str, match: re.Match[str]) -> bool:
     """Whether a number stands before an item of a list, or says what kind of clock is meant."""
     if _CLOCK_KIND.match(text, match.start()):
         return True
-    line = text.rfind("\n", 0, match.start()) + 1
-    return _ITEM_MARK.match(text, match.end()) is not None and not text[line : match.start()].strip(" (")
+    start = match.start()
+    before = text[max(0, start - _MAX_INDENT) : start].rstrip(" (")
+    begins_line = before.endswith("\n") or (not before and start < _MAX_INDENT)
+    return begins_line and _ITEM_MARK.match(text, match.end()) is not None
 
 
 def _read(kind: str, written: str, is_apart: bool) -> Numeral:
