@@ -16,7 +16,7 @@ from tests.tasks.twin import Rule, problems, shown, solve
 from tests.tasks.wordings.reading_back import ReadClause, ReadSlot
 from tests.tasks.wordings.story_reading import read_story
 from tuili.steps import Status, check_chain
-from tuili.tasks import LEVELS, Language, Wording, generate
+from tuili.tasks import Language, Wording, generate
 from tuili.tasks.wordings.forms import forms_of
 
 WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -191,7 +191,7 @@ def answered(slots: Mapping[str, ReadSlot], prompt: str) -> str:
 def test_the_answers_are_those_of_the_reader_in_every_wording(language: Language) -> None:
     """Each form with other problems, so that all kinds of parts occur in each style."""
     for number, form in enumerate(forms_of("composed", language, Wording.ALL)):
-        for level in LEVELS:
+        for level in (1 + number % 2, 3 + number % 3):
             problem = generate("composed", 7, number, level, language=language, form=form.id)
             read = read_story(problem, TEXTS)
             assert answered(read, problem.prompt) == problem.answer, (problem.id, problem.prompt)

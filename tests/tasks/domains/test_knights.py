@@ -180,13 +180,12 @@ def test_cases_begin_at_level_three(level):
 
 
 def test_the_answer_is_what_every_assignment_says_in_every_form():
-    for language, form in every_form("knights"):
-        for level in (1, 2, 4):
-            problem = generate("knights", 7, 1, level, language=language, form=form.id)
-            slots = read_back(problem)
-            people = sorted(name for name in NAMES[language] if re.search(name, str(slots)))
-            worlds = [dict(zip(people, kinds, strict=True)) for kinds in product((True, False), repeat=len(people))]
-            possible = [world for world in worlds if all(true(remark, world) for remark in slots["remarks"])]
-            asks_for_knave = form_of(problem).answer and "is_knave" in form_of(problem).answer.slots
-            positive = problem.answer in ("knight", "yes", "truth-teller", "骑士", "是", "老实人")
-            assert {world[slots["person"]] for world in possible} == {positive is not bool(asks_for_knave)}, problem.id
+    for number, (language, form) in enumerate(every_form("knights")):
+        problem = generate("knights", 7, 1, (1, 2, 4)[number % 3], language=language, form=form.id)
+        slots = read_back(problem)
+        people = sorted(name for name in NAMES[language] if re.search(name, str(slots)))
+        worlds = [dict(zip(people, kinds, strict=True)) for kinds in product((True, False), repeat=len(people))]
+        possible = [world for world in worlds if all(true(remark, world) for remark in slots["remarks"])]
+        asks_for_knave = form_of(problem).answer and "is_knave" in form_of(problem).answer.slots
+        positive = problem.answer in ("knight", "yes", "truth-teller", "骑士", "是", "老实人")
+        assert {world[slots["person"]] for world in possible} == {positive is not bool(asks_for_knave)}, problem.id

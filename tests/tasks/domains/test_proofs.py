@@ -10,10 +10,11 @@ import pytest
 
 from benchmarks.checker.proofs.formulas import line
 from benchmarks.checker.proofs.judge import objections
+from tests.tasks.each_form import in_each_form
 from tests.tasks.short_forms import short_problem
 from tests.tasks.wordings.reading_back import ReadClause, read_back
 from tuili.steps import proves, render_response
-from tuili.tasks import LEVELS, Content, Language, Problem, in_every_form, score
+from tuili.tasks import LEVELS, Content, Language, Problem, score
 from tuili.tasks.domains.proofs import FAMILIES, Proofs
 from tuili.tasks.domains.proofs.theorem import PROVEN, Statement, refuted, spoilt
 
@@ -95,11 +96,10 @@ def test_any_counter_example_scores() -> None:
 @pytest.mark.parametrize("language", list(Language))
 def test_a_twin_decides_the_claims_from_their_words(language: Language) -> None:
     """The twin makes the claim again from the words of the prompt alone, and its judge decides the steps by that."""
-    for level in (1, 2, 3):
-        for number, problem in enumerate(in_every_form("proofs", 5, level, language=language)):
-            claim = restored(problem)
-            assert claim == problem.claim, problem.prompt
-            assert objections(claim, problem.steps, problem.labelled.facts, number) == [], problem.prompt
+    for number, problem in enumerate(in_each_form("proofs", 5, language, levels=(1, 2, 3))):
+        claim = restored(problem)
+        assert claim == problem.claim, problem.prompt
+        assert objections(claim, problem.steps, problem.labelled.facts, number) == [], problem.prompt
 
 
 def restored(problem: Problem) -> str:

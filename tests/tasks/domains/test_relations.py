@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 from itertools import product
 
+from tests.tasks.each_form import in_each_form
 from tests.tasks.twin import problems
 from tests.tasks.wordings.reading_back import ReadSlot, form_of, read_back
-from tuili.tasks import Language, Problem, in_every_form
+from tuili.tasks import Language, Problem
 from tuili.tasks.domains.relations import ORDERS, Fact, follow_facts
 from tuili.tasks.wordings.language import lexicon
 
@@ -141,6 +142,5 @@ def answered(problem: Problem) -> str:
 
 def test_the_answer_is_what_the_words_say_in_every_form():
     for language in Language:
-        for level in (1, 2, 3):
-            for problem in in_every_form("relations", 7, level, language=language):
-                assert problem.answer == answered(problem), problem.prompt
+        for problem in in_each_form("relations", 7, language, levels=(1, 2, 3)):
+            assert problem.answer == answered(problem), problem.prompt

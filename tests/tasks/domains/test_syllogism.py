@@ -114,7 +114,7 @@ def understood(text: ReadSlot) -> CategoricalStatement:
 
 def test_the_answer_is_what_the_regions_say_in_every_form():
     for language, form in every_form("syllogism"):
-        for level, index in product((1, 2), range(2)):
+        for level, index in ((1, 0), (2, 1)):
             problem = generate("syllogism", 7, index, level, language=language, form=form.id)
             slots = read_back(problem)
             premises = [understood(one) for one in slots["premises"]]

@@ -9,11 +9,12 @@ from statistics import mean, median
 import pytest
 import reasoning_gym
 
+from tests.tasks.each_form import in_each_form
 from tests.tasks.twin import problems
 from tests.tasks.wordings.reading_back import read_back
 from tuili.errors import TuiliError
 from tuili.steps import Status, check_chain
-from tuili.tasks import Language, in_every_form
+from tuili.tasks import Language
 from tuili.tasks.domains.tracing import (
     EVENTS_BY_LEVEL,
     Assign,
@@ -83,9 +84,8 @@ def test_the_answers_and_events_are_those_of_the_interpreter() -> None:
 
 
 @pytest.mark.parametrize("language", list(Language))
-@pytest.mark.parametrize("level", [1, 2, 3])
-def test_the_twin_solves_all_wordings(level: int, language: Language) -> None:
-    for problem in in_every_form("tracing", 4, level, language=language):
+def test_the_twin_solves_all_wordings(language: Language) -> None:
+    for problem in in_each_form("tracing", 4, language, levels=(1, 2, 3)):
         read, state = read_back(problem), dict[str, int]()
         lines, asked = read["program"], read["asked"]
         assert isinstance(lines, list)

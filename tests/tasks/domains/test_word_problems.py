@@ -10,10 +10,11 @@ from statistics import mean
 import pytest
 import reasoning_gym
 
+from tests.tasks.each_form import in_each_form
 from tests.tasks.twin import problems, shown
 from tests.tasks.wordings.reading_back import ReadClause, ReadSlot
 from tests.tasks.wordings.story_reading import read_story
-from tuili.tasks import LEVELS, Language, in_every_form
+from tuili.tasks import Language
 from tuili.tasks.building.working import exact_division, grid_multiplication
 from tuili.tasks.domains.word_problems import OPERATIONS_BY_LEVEL
 
@@ -238,9 +239,8 @@ def answered(slots: Mapping[str, ReadSlot]) -> Fraction:
 
 @pytest.mark.parametrize("language", list(Language))
 def test_the_answers_are_those_of_the_reader_in_every_wording(language: Language) -> None:
-    for level in LEVELS:
-        for problem in in_every_form("word_problems", level, level, language=language):
-            assert shown(answered(read_story(problem, TEXTS))) == problem.answer, (problem.id, problem.prompt)
+    for problem in in_each_form("word_problems", 1, language):
+        assert shown(answered(read_story(problem, TEXTS))) == problem.answer, (problem.id, problem.prompt)
 
 
 def calculations(steps: Sequence[str]) -> list[str]:

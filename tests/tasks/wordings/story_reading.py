@@ -14,25 +14,27 @@ from itertools import pairwise
 from tests.tasks.wordings.reading_back import SPLITS, ReadClause, ReadSlot, form_of
 from tuili.tasks import Language, Problem
 from tuili.tasks.wordings.filters import LABELLED, TEXT_FILTERS
-from tuili.tasks.wordings.forms import Form
+from tuili.tasks.wordings.forms import Phrases
 from tuili.tasks.wordings.language import lexicon
 from tuili.tasks.wordings.template import Alternatives, SlotPart, Template
 
 MEASURE = f"(?:{'|'.join(sorted({'个', *lexicon(Language.ZH).measures.values()}))}|)"
 WHOLE_NUMBERS = r"(?!(?<=\d)\d)"
 """Stands where a number may begin or end, but does not go on."""
+WITHIN_A_SENTENCE = r"(?:[^.?\n](?<!？)(?<!。)|\.(?=\d))"
+"""Any character but the end of a sentence. A set with characters beyond Latin ones would take long to compile."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """A form with what is known of the texts in its slots, and the patterns of its templates so far."""
+    """The phrases of a file's forms, what is known of the texts in slots, and the patterns of templates so far."""
 
-    form: Form
+    phrases: Phrases
     texts: Mapping[str, str]
     patterns: dict[int, tuple[re.Pattern[str], dict[str, SlotPart]]] = field(default_factory=dict)
 
     def compiled(self, template: Template) -> tuple[re.Pattern[str], dict[str, SlotPart]]:
-        """The pattern of one of the form's templates and the slots of its groups."""
+        """The pattern of a form or a phrase and the slots of its groups."""
         if id(template) not in self.patterns:
             parts: dict[str, SlotPart] = {}
             pattern = re.compile("".join(_pattern(self, template, parts)), re.DOTALL)
@@ -50,7 +52,8 @@ def read_story(problem: Problem, texts: Mapping[str, str] | None = None) -> dict
     a slot of a name, where words alone do not say where one slot ends: in Chinese.
     """
     form = form_of(problem)
-    reading = _READINGS.setdefault((id(form), repr(texts)), _Reading(form, texts or {}))
+    # Patterns take long to make: all forms of a file share those of its phrases.
+    reading = _READINGS.setdefault((id(form.phrases), repr(texts)), _Reading(form.phrases, texts or {}))
     read = _match(reading, form.text, problem.prompt, "")
     assert read is not None, (form.place, problem.prompt)
     return read
@@ -85,7 +88,7 @@ def _pattern(reading: _Reading, template: Template, parts: dict[str, SlotPart]) 
             case SlotPart():
                 group = f"{part.name}__{len(parts)}"
                 parts[group] = part
-                phrases = {} if SPLITS.keys() & part.filters else reading.form.phrases.get(part.style, {})
+                phrases = {} if SPLITS.keys() & part.filters else reading.phrases.get(part.style, {})
                 worded = sorted((_worded(reading, phrase) for phrase in phrases.values()), key=lambda text: not text)
                 some = "|".join(worded) or _some(reading, part)
                 shortest = isinstance(after, SlotPart) and some == ".+"
@@ -102,7 +105,7 @@ def _worded(reading: _Reading, phrase: Template) -> str:
             case Alternatives():
                 texts.append(f"(?:{'|'.join(_worded(reading, piece) for piece in part.pieces)})")
             case SlotPart():
-                texts.append(_some(reading, part).replace(".", r"(?:[^.?？。\n]|\.(?=\d))"))
+                texts.append(_some(reading, part).replace(".", WITHIN_A_SENTENCE))
     return "".join(texts)
 
 
@@ -163,7 +166,7 @@ def _clause(reading: _Reading, text: str, style: str) -> ReadClause | None:
     variants = dict.fromkeys(start + end[1:] for end in ends for start in (end[:1], end[:1].lower()))
     found = [
         ReadClause(kind, slots)
-        for kind, phrase in reading.form.phrases.get(style, {}).items()
+        for kind, phrase in reading.phrases.get(style, {}).items()
         for variant in variants
         if (slots := _match(reading, phrase, variant, style)) is not None
     ]

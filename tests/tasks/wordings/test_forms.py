@@ -8,10 +8,10 @@ from itertools import product
 
 import pytest
 
+from tests.tasks.each_form import in_each_form, kinds
 from tuili.errors import InputError
 from tuili.steps import Context, Status, check_chain
-from tuili.tasks import Content, Language, Problem, Wording, domain_names, generate, in_every_form
-from tuili.tasks.registry import find_domain
+from tuili.tasks import LEVELS, Language, Wording, domain_names, generate, in_every_form
 from tuili.tasks.wordings.choice import FormChooser
 from tuili.tasks.wordings.forms import Form, forms_for, forms_of
 
@@ -29,11 +29,6 @@ every_domain = pytest.mark.parametrize("name", WORDED)
 every_language = pytest.mark.parametrize("language", list(Language))
 
 
-def problems(name: str, language: Language, wording: Wording = Wording.ALL, level: int = 1) -> list[Problem]:
-    """A problem in each form that fits the level."""
-    return in_every_form(name, 3, level, wording=wording, language=language)
-
-
 @every_domain
 def test_each_language_has_so_many_forms(name: str) -> None:
     counts = {key: len(forms_of(name, *key)) for key in LEAST}
@@ -42,12 +37,12 @@ def test_each_language_has_so_many_forms(name: str) -> None:
 
 @every_language
 @every_domain
-def test_each_kind_has_seen_and_unseen_forms(name: str, language: Language) -> None:
-    rng = random.Random(1)
-    drafts = [find_domain(name).domain.sample(rng, level) for level in (1, 2, 3, 4, 5) for _ in range(60)]
-    for kind in sorted({draft.kind for draft in drafts if isinstance(draft, Content)}):
+def test_each_kind_has_seen_and_unseen_forms_and_each_form_a_kind(name: str, language: Language) -> None:
+    drawn = frozenset[str]().union(*(kinds(name, level) for level in LEVELS))
+    for kind in sorted(drawn):
         assert len(forms_for(name, kind, language, Wording.SEEN)) >= 3, kind
         assert forms_for(name, kind, language, Wording.UNSEEN), kind
+    assert [form.place for form in forms_of(name, language, Wording.ALL) if not any(map(form.fits, drawn))] == []
 
 
 @every_language
@@ -55,12 +50,19 @@ def test_each_kind_has_seen_and_unseen_forms(name: str, language: Language) -> N
 def test_a_problem_in_any_form_has_valid_steps_and_the_context_that_its_prompt_gives(
     name: str, language: Language
 ) -> None:
-    for level in (1, 3, 4, 5):
-        for problem in problems(name, language, level=level):
-            verdicts = check_chain(problem.steps, problem.context)
-            assert {verdict.status for verdict in verdicts} == {Status.VALID}, (problem.id, problem.prompt)
-            read = Context.from_prompt(problem.prompt)
-            assert (read.facts, read.program) == (problem.context.facts, problem.context.program), problem.id
+    for problem in in_each_form(name, 3, language, levels=(1, 3, 4, 5)):
+        verdicts = check_chain(problem.steps, problem.context)
+        assert {verdict.status for verdict in verdicts} == {Status.VALID}, (problem.id, problem.prompt)
+        read = Context.from_prompt(problem.prompt)
+        assert (read.facts, read.program) == (problem.context.facts, problem.context.program), problem.id
+
+
+def test_a_problem_in_every_form_is_the_first_that_fits_it() -> None:
+    drawn = kinds("relations", 1)
+    for wording, language in product((Wording.SEEN, Wording.UNSEEN), Language):
+        forms = [form for form in forms_of("relations", language, wording) if any(map(form.fits, drawn))]
+        asked = [generate("relations", 3, 0, 1, language=language, form=form.id) for form in forms]
+        assert asked == in_every_form("relations", 3, 1, wording=wording, language=language)
 
 
 def grams(form: Form, language: Language) -> list[frozenset[tuple[str, ...]]]:
@@ -78,8 +80,9 @@ def grams(form: Form, language: Language) -> list[frozenset[tuple[str, ...]]]:
 def test_unseen_forms_differ_from_all_that_are_trained_on(name: str, language: Language) -> None:
     seen = [(form, grams(form, language)) for form in forms_of(name, language, Wording.SEEN)]
     for unseen in forms_of(name, language, Wording.UNSEEN):
+        ours = grams(unseen, language)
         for form, theirs in seen:
-            overlap = max(len(a & b) / max(1, len(a)) for a, b in product(grams(unseen, language), theirs))
+            overlap = max(len(a & b) / max(1, len(a)) for a, b in product(ours, theirs))
             assert overlap <= 0.5, f"{unseen.place} and {form.place} share {overlap:.2f}"
 
 

@@ -71,15 +71,21 @@ def forms_for(domain: str, kind: str, language: Language, wording: Wording, fold
 
 
 def _read(domain: str, language: Language, suffix: str, folder: Path) -> tuple[Form, ...]:
-    path = folder / language / f"{domain}{suffix}.yaml"
-    if not path.exists():
-        return ()
-    forms, phrases = read_forms(path, language)
+    forms, phrases = _main(domain, language, folder)
     if suffix != _MAIN:
-        main = folder / language / f"{domain}{_MAIN}.yaml"
-        shared = read_forms(main, language)[1] if main.exists() else {}
-        phrases = {style: {**shared.get(style, {}), **phrases.get(style, {})} for style in {**shared, **phrases}}
+        path = folder / language / f"{domain}{suffix}.yaml"
+        if not path.exists():
+            return ()
+        forms, own = read_forms(path, language)
+        phrases = {style: {**phrases.get(style, {}), **own.get(style, {})} for style in {**phrases, **own}}
     return tuple(_checked(form, phrases) for form in forms)
+
+
+@cache
+def _main(domain: str, language: Language, folder: Path) -> tuple[tuple[Form, ...], Phrases]:
+    """The forms and phrases of a domain's main file; none where there is no file."""
+    path = folder / language / f"{domain}{_MAIN}.yaml"
+    return read_forms(path, language) if path.exists() else ((), {})
 
 
 def read_forms(path: Path, language: Language) -> tuple[tuple[Form, ...], Phrases]:
