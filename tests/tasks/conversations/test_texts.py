@@ -66,11 +66,12 @@ def test_no_text_gives_the_checker_anything(language: Language, kind: str) -> No
 
 @LANGUAGES
 def test_no_system_message_changes_what_a_question_gives(language: Language) -> None:
+    alone = {prompt: Context.from_prompt(prompt) for prompt in PROMPTS}
     for text in all_texts("system", language):
         for prompt in PROMPTS[:: 1 if text.group == "terse" else 5]:
             asked = turns_of([("system", text.pieces[0]), ("user", prompt)])
             for read in (asked, read_turns(*asked)):
-                assert Context.from_prompt(*read) == Context.from_prompt(prompt), (text.place, prompt)
+                assert Context.from_prompt(*read) == alone[prompt], (text.place, prompt)
 
 
 def test_the_languages_have_the_same_groups_and_characters_of_their_own() -> None:

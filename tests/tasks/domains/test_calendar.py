@@ -97,7 +97,7 @@ RULES: tuple[Rule, ...] = (
 
 MOMENTS = (
     r"\d{4}-\d\d-\d\d", r"\d+ [A-Z][a-z]+ \d{4}", r"[A-Z][a-z]+ \d+, \d{4}", r"\d{4}年\d+月\d+日",
-    r"\d+:\d\d(?: [ap]m)?", r"(?:凌晨|上午|中午|下午|晚上)\d+:\d\d", "星期[一二三四五六日]", *NAMES,
+    r"\d+:\d\d(?: [ap]m)?", r"(?:凌晨|上午|中午|下午|晚上)\d+:\d\d", r"星期\w", *NAMES,
 )  # fmt: skip
 MOMENT, CHINESE = f"(?:{'|'.join(MOMENTS)})", lexicon(Language.ZH)
 UNIT = "(?:hours?|h|minutes?|min|小时|分钟)"

@@ -13,17 +13,17 @@ from tuili.tasks.wordings.language import lexicon
 from tuili.tasks.wordings.template import Alternatives, SlotPart, Template
 
 SPLITS = {
-    "anded": r" and |和",
-    "bulleted": r"\n?- ",
-    "commas": r", (?![^()]*\))|，|(?<=.)(?=（[^（）每]+）)",
-    "conjoined": r", (?![^()]*\))| and |、|和",
-    GLOSSED: r" [A-Z]\d+: [^\n]+\n?",
-    INLINE: r"(?:, )?[A-Z]\d+: ",
-    LABELLED: r"\n?[A-Z]\d+: ",
-    "lines": r"\n",
-    "numbered": r"\n?\d+\. ",
-    "semicolons": r"; |；",
-    "sentences": r"(?<=[.?!]) |(?<=[。？！])(?!”)|(?<=[。？！]”)",
+    "anded": re.compile(r" and |和"),
+    "bulleted": re.compile(r"\n?- "),
+    "commas": re.compile(r", (?![^()]*\))|，|(?<=.)(?=（[^（）每]+）)"),
+    "conjoined": re.compile(r", (?![^()]*\))| and |、|和"),
+    GLOSSED: re.compile(r" [A-Z]\d+: [^\n]+\n?"),
+    INLINE: re.compile(r"(?:, )?[A-Z]\d+: "),
+    LABELLED: re.compile(r"\n?[A-Z]\d+: "),
+    "lines": re.compile(r"\n"),
+    "numbered": re.compile(r"\n?\d+\. "),
+    "semicolons": re.compile(r"; |；"),
+    "sentences": re.compile(r"(?<=[.?!]) |(?<=[。？！])(?!”)|(?<=[。？！]”)"),
 }
 """How the list that a filter has made is taken apart."""
 MOST_SHAPES = 60
@@ -154,7 +154,7 @@ def _value(form: Form, part: SlotPart, text: str, style: str) -> ReadSlot | None
     style = part.style or style
     last = part.filters[-1] if part.filters else ""
     if last in SPLITS:
-        pieces = [piece for piece in re.split(SPLITS[last], text) if piece.strip()]
+        pieces = [piece for piece in SPLITS[last].split(text) if piece.strip()]
         if not part.style:
             return None if any(re.search(r"\n|\.\s|。", piece) for piece in pieces) else list(pieces)
         clauses = [_clause(form, piece, style) for piece in pieces]

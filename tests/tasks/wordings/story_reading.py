@@ -135,8 +135,8 @@ def _value(reading: _Reading, part: SlotPart, text: str, style: str) -> ReadSlot
     return text
 
 
-def _spans(separator: str, text: str) -> list[tuple[int, int]]:
-    cuts = [match.span() for match in re.finditer(separator, text)]
+def _spans(separator: re.Pattern[str], text: str) -> list[tuple[int, int]]:
+    cuts = [match.span() for match in separator.finditer(text)]
     starts, ends = [0, *(end for _, end in cuts)], [*(start for start, _ in cuts), len(text)]
     return [(start, end) for start, end in zip(starts, ends, strict=True) if text[start:end].strip()]
 
