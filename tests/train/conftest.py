@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
+from tests.train.faulty import FEW_SAMPLES
 from tuili.config import load_recipe
 from tuili.data import sources
 from tuili.train.recipe import Recipe
@@ -26,7 +29,19 @@ SMALL = {
 @pytest.fixture
 def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Learn the tokenizer from little."""
-    monkeypatch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", 20)
+    monkeypatch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", FEW_SAMPLES)
+
+
+@pytest.fixture(scope="module")
+def as_in_faulty_runs() -> Iterator[None]:
+    """Few samples, and as many threads as the commands of `faulty` get: others may add up in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", FEW_SAMPLES)
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+    torch.set_num_threads(before)
 
 
 def small(*overrides: str, steps: int = 6) -> Recipe:

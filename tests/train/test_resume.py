@@ -1,4 +1,7 @@
-"""A run that is killed, interrupted or damaged and goes on must equal one that was left alone."""
+"""A run that is killed, interrupted or damaged and goes on must equal one that was left alone.
+
+What ends a run happens to the command, in a process of its own; the others are trained in the process of the tests.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.train.conftest import SMALL
+from tests.train.conftest import SMALL, go
 from tests.waiting import GUARD_SECONDS
+from tuili.config import load_recipe
 from tuili.train.log import read_log
+from tuili.train.recipe import Recipe
+
+pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
 
 ROOT = Path(__file__).parents[2]
 STEPS = 24
-RECIPE = [
-    "base",
+OVERRIDES = [
     f"model.overrides={SMALL}",
     f"train.steps={STEPS}",
     "train.rows=2",
@@ -39,11 +45,12 @@ RECIPE = [
 OTHER = ("optimizer.kind=muon", "train.precision=bf16", "train.replicas=2")
 
 
-def run_train(out: Path, *more: str, fault: tuple[str, ...] = (), status: int = 0) -> str:
-    """What the command writes. fault: the step, seconds and kind of one that happens to it; see `faulty`."""
-    module = ["tests.train.faulty", *fault] if fault else ["tuili"]
+def end(out: Path, *more: str, fault: tuple[str, str, str], status: int) -> str:
+    """What the command writes until a fault ends it: the step, seconds and kind of the fault; see `faulty`."""
+    resume = ["--resume"] if (out / "run.json").is_file() else []
+    arguments = ["train", "base", *OVERRIDES, *more, *resume, "--out", str(out)]
     done = subprocess.run(
-        [sys.executable, "-m", *module, "train", *RECIPE, *more, "--out", str(out)],
+        [sys.executable, "-m", "tests.train.faulty", *fault, *arguments],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -53,6 +60,11 @@ def run_train(out: Path, *more: str, fault: tuple[str, ...] = (), status: int = 
     )
     assert done.returncode == status, done.stderr
     return done.stdout + done.stderr
+
+
+def run_train(out: Path, *more: str, resume: bool = False) -> str:
+    """Train to the end, and return what was shown."""
+    return go(load_recipe("base", [*OVERRIDES, *more], Recipe), out, resume)[1]
 
 
 @pytest.fixture(scope="module")
@@ -79,30 +91,27 @@ def assert_same_run(out: Path, expected: Path) -> None:
     assert [step for step, _ in losses[0]] == list(range(1, STEPS + 1))
 
 
-@pytest.mark.parametrize(("kills", "more"), [(2, ()), (1, OTHER)], ids=["adamw", "muon, bf16, two replicas"])
-def test_killed_at_random_steps_it_ends_with_the_same_bits(
-    kills: int, more: tuple[str, ...], uninterrupted: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_killed_at_a_random_step_it_ends_with_the_same_bits(uninterrupted: Callable[..., Path], tmp_path: Path) -> None:
     out, rng = tmp_path / "run", random.Random(6)
-    for step in sorted(rng.sample(range(1, STEPS - 10), kills)):
-        fault = (str(step), str(rng.random() * 0.05), "SIGKILL")
-        resume = ["--resume"] if (out / "run.json").is_file() else []
-        run_train(out, *more, *resume, fault=fault, status=-signal.SIGKILL)
-    run_train(out, *more, "--resume")
-    assert_same_run(out, uninterrupted(*more))
+    fault = (str(rng.randrange(1, STEPS - 10)), str(rng.random() * 0.05), "SIGKILL")
+    end(out, *OTHER, fault=fault, status=-signal.SIGKILL)
+    run_train(out, *OTHER, resume=True)
+    assert_same_run(out, uninterrupted(*OTHER))
 
 
-def test_interrupted_and_damaged_it_goes_on_to_the_same_bits(
+def test_killed_interrupted_and_damaged_it_goes_on_to_the_same_bits(
     uninterrupted: Callable[..., Path], tmp_path: Path
 ) -> None:
+    """The first fault comes before the first checkpoint."""
     out = tmp_path / "run"
-    for number, at, resume in (("SIGINT", "4", ()), ("SIGTERM", "12", ("--resume",))):
-        output = run_train(out, *resume, fault=(at, "0", number), status=130)
+    end(out, fault=("1", "0", "SIGKILL"), status=-signal.SIGKILL)
+    for at, kind in (("4", "SIGINT"), ("12", "SIGTERM")):
+        output = end(out, fault=(at, "0", kind), status=130)
         step = read_log(out)[-1]["step"]
         assert f"interrupted: step {step} is saved, add --resume" in output
         assert not (out / "model").exists()
     newest = out / "checkpoints" / f"step-{step:08d}" / "model.safetensors"
     newest.write_bytes(newest.read_bytes()[:-100])
-    output = run_train(out, "--resume")
-    assert f"step-{step:08d} is damaged (the checksum of model.safetensors is wrong)" in output
+    shown = run_train(out, resume=True)
+    assert f"step-{step:08d} is damaged (the checksum of model.safetensors is wrong)" in shown
     assert_same_run(out, uninterrupted())

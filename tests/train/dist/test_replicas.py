@@ -33,6 +33,8 @@ from tuili.train.log import read_log
 from tuili.train.recipe import Recipe
 from tuili.train.run import train
 
+pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
+
 ROOT = Path(__file__).parents[3]
 STEPS = 32
 OVERRIDES = [
@@ -51,15 +53,6 @@ OVERRIDES = [
     "log.interval=1",
 ]
 CHECKPOINT = f"checkpoints/step-{STEPS:08d}"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """As many threads as the command has below: another number may add up in another order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -311,6 +304,7 @@ def test_a_number_that_does_not_divide_the_blocks_is_refused() -> None:
 
 def test_a_run_keeps_its_number_on_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     automatic = ("train.replicas=auto", "train.steps=1")
+    monkeypatch.delenv("OMP_NUM_THREADS")
     for cores, resume in ((1, False), (4, True)):
         monkeypatch.setattr(os, "sched_getaffinity", lambda process, cores=cores: set(range(cores)))
         assert "replicas" not in go(tmp_path, *automatic, resume=resume)
