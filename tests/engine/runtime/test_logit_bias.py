@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -23,30 +24,40 @@ LENGTH = 10
 Tiny = tuple[Kind, TuiliForCausalLM, Tokenizer]
 
 
+@cache
+def small_model() -> tuple[TuiliForCausalLM, Tokenizer]:
+    model, tokenizer = tiny_model(top_units=2, window=4, max_unit=4)
+    return randomize_weights(model).eval(), tokenizer
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def tiny(request: pytest.FixtureRequest) -> Tiny:
-    model, tokenizer = tiny_model(top_units=2, window=4, max_unit=4)
-    return request.param, randomize_weights(model).eval(), tokenizer
+    return request.param, *small_model()
 
 
-def by_hand(tiny: Tiny, sequence: Sequence) -> Sequence:
+def by_hand(sequence: Sequence) -> Sequence:
     """The definition, without cache or batch: the bias is added at every exit, before anything is decided."""
-    _, model, tokenizer = tiny
-    sampling, copy = sequence.sampling, fresh(sequence)
-    sampler = Sampler()
-    exits = model.config.exit_layers if sequence.depth == "auto" else [sequence.depth]
+    return written_by_hand(tuple(sequence.prompt), sequence.sampling, sequence.depth, sequence.exit_threshold)
+
+
+@cache
+def written_by_hand(prompt: tuple[int, ...], sampling: Sampling, depth_: Depth, threshold: float) -> Sequence:
+    """The same for both kinds of step, and worked out once."""
+    model, tokenizer = small_model()
+    copy, sampler = Sequence(list(prompt), SequenceLimits(LENGTH), sampling, depth_, threshold), Sampler()
+    exits = model.config.exit_layers if depth_ == "auto" else [depth_]
     bias_V = torch.zeros(model.config.vocab_size)
     for token, bias in sampling.logit_bias:
         bias_V[token] = bias
     while len(copy.tokens) < LENGTH and tokenizer.end_id not in copy.tokens:
         for depth in exits:
-            ids = torch.tensor([sequence.prompt + copy.tokens])
+            ids = torch.tensor([copy.prompt + copy.tokens])
             raw_V = model(ids, depth=depth, logits_to_keep=1, use_cache=False).logits[0, -1]
-            if (raw_V + bias_V).softmax(-1).max() >= sequence.exit_threshold:
+            if (raw_V + bias_V).softmax(-1).max() >= threshold:
                 break
         token = int((raw_V + bias_V).argmax())
         if sampling.temperature:
-            drawn = sampler.draw((raw_V + bias_V).numpy(), sequence)
+            drawn = sampler.draw((raw_V + bias_V).numpy(), copy)
             assert drawn is not None
             token = drawn
         copy.tokens.append(token)
@@ -71,12 +82,12 @@ def run(tiny: Tiny, sequences: list[Sequence]) -> list[Sequence]:
     return sequences
 
 
-def different_biases(tiny: Tiny, depth: Depth, temperature: float) -> list[Sequence]:
+def different_biases(depth: Depth, temperature: float) -> list[Sequence]:
     """Sequences without a bias, with a ban of what they would write, with a slight bias, and with a forced token."""
     plain = Sampling(temperature=temperature, seed=3, logprobs=2)
     limits = SequenceLimits(LENGTH)
     asked = [Sequence(ids, limits, plain, depth, exit_threshold=0.3) for ids in PROMPTS]
-    free = [set(by_hand(tiny, replace(each, depth=4 if depth == "exact" else depth)).tokens) for each in asked]
+    free = [set(by_hand(replace(each, depth=4 if depth == "exact" else depth)).tokens) for each in asked]
     for number, sequence in enumerate(asked):
         bans = dict.fromkeys(free[number], -100.0)
         biases = ({}, bans, {token: 0.5 * (token % 7) for token in range(0, 200, 3)}, {70 + number: 100.0})
@@ -88,9 +99,9 @@ def different_biases(tiny: Tiny, depth: Depth, temperature: float) -> list[Seque
 @torch.inference_mode()
 @pytest.mark.parametrize(("depth", "temperature"), [("auto", 0.0), ("auto", 0.8), (2, 0.0), ("exact", 0.0)])
 def test_a_batch_with_different_biases_equals_a_plain_loop(tiny: Tiny, depth: Depth, temperature: float) -> None:
-    sequences = run(tiny, different_biases(tiny, depth, temperature))
+    sequences = run(tiny, different_biases(depth, temperature))
     for sequence in sequences:
-        expected = by_hand(tiny, replace(sequence, depth=4) if depth == "exact" else sequence)
+        expected = by_hand(replace(sequence, depth=4) if depth == "exact" else sequence)
         (alone,) = run(tiny, [fresh(sequence)])
         for got in (sequence, alone):
             assert (got.tokens, got.depths) == (expected.tokens, expected.depths)

@@ -198,10 +198,9 @@ def test_reading_the_prompts_of_others_makes_no_sequence_late(tiny: Tiny, monkey
 
 
 def test_accepted_drafts_are_kept_within_the_layer_steps(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = endless(tiny).prompt
     for budget in range(17, 60, 6):
-        exact, full = (
-            Sequence(endless(tiny).prompt, SequenceLimits(30, budget), depth=depth) for depth in ("exact", 4)
-        )
+        exact, full = (Sequence(list(ids), SequenceLimits(30, budget), depth=depth) for depth in ("exact", 4))
         for sequence in (exact, full):
             finish(scheduler_of(*tiny), [sequence])
         assert exact.layer_steps <= budget
