@@ -5,7 +5,7 @@
 #   make browser     test the page in Chromium                    make image       build the image without Docker, and test it
 #   make conformance test with thousands of made-up requests and OpenAI's client for Node, which needs node and npm
 #   make clients     test with nine other clients of OpenAI's API, which are installed apart; needs node and npm
-#   make native      test the C++ library under sanitizers and on other processors; needs g++ and qemu
+#   make native      test the C++ library: sanitizers, other processors, all instruction sets; needs g++ and qemu
 #   make clean       remove environment, caches and builds (keeps runs/)
 
 PYTHON ?= python3

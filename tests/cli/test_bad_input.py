@@ -77,7 +77,7 @@ RECIPES = {
     "not a mapping": ("- 1", ["bad.yaml", "mapping"]),
     "key given twice": ("seed: 1\nseed: 2", ["bad.yaml", "seed", "twice"]),
     "unknown base": ("base: nowhere", ["bad.yaml", "nowhere", "no such file"]),
-    "nested too deep": ("a: " + "[" * 5000, ["bad.yaml", "nested too deep"]),
+    "nested too deep": ("a: " + "[\n" * 5000, ["bad.yaml", "nested too deep"]),
     "a circle of bases": ("base: bad.yaml", ["bad.yaml", "leads back"]),
 }
 

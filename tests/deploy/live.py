@@ -12,18 +12,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import yaml
 
-from tests.deploy.manifests import DEPLOY
+from tests.deploy.manifests import DEPLOY, ROOT
 from tuili.serve import new_key
 
 CONFIGURATION = DEPLOY / "monitoring" / "prometheus.yml"
 INTERVAL_SECONDS = 0.5
-"""Seconds between scrapes, and between evaluations of the rules; the deployment has 15, which is long for a test."""
+"""Seconds between scrapes, between evaluations of the rules, and between looks at experts and attention heads; the
+deployment has 15, 15 and 30, which is long for a test."""
 PATIENCE_SECONDS = 300
 """How long something may take: the machine may be busy."""
 
@@ -74,6 +76,15 @@ class Live:
         begun = time.time()
         eventually(lambda: self.values("timestamp(tuili_ready)")[0] > begun, "nothing is scraped")
 
+    def wait_for_rules(self) -> None:
+        """Wait until Prometheus has worked all rules out from what it has read so far."""
+        begun = datetime.now(UTC)
+
+        def worked_out() -> bool:
+            return all(datetime.fromisoformat(rule["lastEvaluation"]) > begun for rule in self.rules().values())
+
+        eventually(worked_out, "some rule is not worked out")
+
 
 def eventually(find: Callable[[], Any], missing: str) -> Any:
     """What `find` returns, once that is not empty. It is empty while a server does not listen yet."""
@@ -114,7 +125,8 @@ def configured(port: int, key_file: Path) -> dict[str, Any]:
 def started(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process, which is terminated at the end."""
     with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        process = subprocess.Popen(command, stdout=file, stderr=file, cwd=ROOT, env=environment)
     try:
         yield process
         process.terminate()
@@ -132,8 +144,8 @@ def live(folder: Path) -> Iterator[Live]:
     (folder / "keys").write_text(line + "\n")
     (folder / "key").write_text(key)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configured(port, folder / "key")))
-    serve = [sys.executable, "-m", "tuili", "serve", "nano", "--port", str(port), "--keys-file", str(folder / "keys")]
-    serve += ["--slots", "1", "--waiting", "1"]
+    serve = [sys.executable, "-m", "tests.deploy.watched", str(INTERVAL_SECONDS), "serve", "nano"]
+    serve += ["--port", str(port), "--keys-file", str(folder / "keys"), "--slots", "1", "--waiting", "1"]
     watch = ["prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}"]
     watch += [f"--web.listen-address=127.0.0.1:{watching}"]
     with (

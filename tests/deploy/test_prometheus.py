@@ -25,14 +25,16 @@ AT_ONCE = {"TuiliBudgetOverrun", "TuiliPromiseRevoked", "TuiliNotReady", "TuiliA
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Both processes, after a scrape, traffic, a scrape, more traffic and a scrape."""
+    """Both processes, after a scrape, traffic, a scrape, more traffic, a scrape and the rules."""
     with live(tmp_path_factory.mktemp("live")) as both:
         # A counter that does not exist at the first scrape can only grow in the second round.
         for thumbs in (("up", "down"), ("up",)):
             both.wait_for_scrape()
             traffic(both, thumbs)
+        both.values("tuili_attention_head_activation_ratio")  # comes with the look behind the traffic
         both.wait_for_scrape()
-        both.values("tuili_attention_head_activation_mean")  # there is one some seconds after the start
+        for _ in range(2):  # some rules use figures of others
+            both.wait_for_rules()
         yield both
 
 
