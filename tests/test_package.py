@@ -16,9 +16,8 @@ from typing import Any
 import pytest
 
 from tests.debian import needs
-from tuili.config import load_recipe
+from tuili.config import shipped_recipes
 from tuili.native.build import PREBUILT
-from tuili.train import Recipe
 
 ROOT = Path(__file__).parents[1]
 LOAD = "from tuili.native import load; print(load())"
@@ -95,9 +94,11 @@ def test_it_answers_right_after_installation(installed: Path) -> None:
 
 
 def test_it_finds_its_recipes(installed: Path) -> None:
-    code = "from tuili.config import load_recipe; from tuili.train import Recipe; "
-    recipe = run(installed, "-c", code + "print(load_recipe('nano', (), Recipe).model_dump_json())")
-    assert Recipe.model_validate_json(recipe) == load_recipe("nano", (), Recipe)
+    found = run(
+        installed, "-c", "from tuili.config import shipped_recipes; print(*shipped_recipes().values(), sep='\\n')"
+    )
+    assert found.split() == [str(installed / "tuili" / "recipes" / path.name) for path in shipped_recipes().values()]
+    assert all(Path(path).read_bytes() == (ROOT / "recipes" / Path(path).name).read_bytes() for path in found.split())
 
 
 @needs("g++")
@@ -145,19 +146,22 @@ def test_a_damaged_library_is_not_loaded(installed: Path, tmp_path: Path) -> Non
     assert said == "no C++ compiler was found\n"
 
 
-@pytest.mark.parametrize(
-    ("compiler", "warning"),
-    [
-        ("/nowhere/c++", "no C++ compiler was found: the wheel has no native library"),
-        ("false", "the wheel has no native library: "),
-    ],
-    ids=["no compiler", "a broken compiler"],
-)
-def test_else_it_is_for_any_machine(compiler: str, warning: str, tmp_path: Path) -> None:
-    wheel, (said,) = build(tmp_path / "dist", CXX=compiler)
+def build_by(compiler: str, place: Path) -> tuple[Path, str]:
+    """A wheel that is for any machine, for want of a good compiler, and the warning that says so."""
+    wheel, (said,) = build(place, CXX=compiler)
     assert wheel.name.endswith("-py3-none-any.whl")
-    assert said.startswith(warning)
     assert not {name for name in names(wheel) if "prebuilt" in name}
+    return wheel, said
+
+
+def test_with_a_broken_compiler_it_is_for_any_machine(tmp_path: Path) -> None:
+    _, said = build_by("false", tmp_path / "dist")
+    assert said.startswith("the wheel has no native library: ")
+
+
+def test_without_a_compiler_it_is_for_any_machine_and_answers_by_torch(tmp_path: Path) -> None:
+    wheel, said = build_by("/nowhere/c++", tmp_path / "dist")
+    assert said.startswith("no C++ compiler was found: the wheel has no native library")
     installed = install(wheel, tmp_path / "site")
     no_compiler = {"PATH": "", "CXX": "", "TUILI_NATIVE_CACHE": str(tmp_path / "cache")}
     assert run(installed, "-c", LOAD, **no_compiler) == "no C++ compiler was found\n"

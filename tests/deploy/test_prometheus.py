@@ -40,25 +40,25 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 def traffic(both: Live, thumbs: tuple[str, ...]) -> None:
     """Requests of all kinds: answered, cut short, cancelled, refused; and feedback."""
-    client = OpenAI(base_url=f"{both.url}/v1", api_key=both.key, max_retries=0)
-    chat = client.chat.completions
-    name = chat.create(model="nano", messages=ASKED).id
-    chat.create(model="nano", messages=ASKED, max_completion_tokens=5)
-    assert client.responses.create(model="nano", input="What is 48 + 27 * 3?").status == "completed"
-    assert client.completions.create(model="nano", prompt="What is 48 + 27 * 3?").choices
-    with chat.create(model="nano", messages=ASKED, stream=True) as left:
-        next(iter(left))
-    refused: list[dict[str, Any]] = [{"n": 8}, {"model": "other"}, {"temperature": "hot"}]
-    for wrong in refused:
-        with suppress(APIStatusError):
-            chat.create(**{"model": "nano", "messages": ASKED, **wrong})
-            pytest.fail(f"{wrong} is answered")
-    for thumb in thumbs:
-        feedback = {"id": name, "model": "nano", "thumb": thumb, "correction": "130"}
-        assert (
-            client._client.post(f"{both.url}/v1/feedback", json=feedback, headers=client.auth_headers).status_code
-            == 202
-        )
+    with OpenAI(base_url=f"{both.url}/v1", api_key=both.key, max_retries=0) as client:
+        chat = client.chat.completions
+        name = chat.create(model="nano", messages=ASKED).id
+        chat.create(model="nano", messages=ASKED, max_completion_tokens=5)
+        assert client.responses.create(model="nano", input="What is 48 + 27 * 3?").status == "completed"
+        assert client.completions.create(model="nano", prompt="What is 48 + 27 * 3?").choices
+        with chat.create(model="nano", messages=ASKED, stream=True) as left:
+            next(iter(left))
+        refused: list[dict[str, Any]] = [{"n": 8}, {"model": "other"}, {"temperature": "hot"}]
+        for wrong in refused:
+            with suppress(APIStatusError):
+                chat.create(**{"model": "nano", "messages": ASKED, **wrong})
+                pytest.fail(f"{wrong} is answered")
+        for thumb in thumbs:
+            feedback = {"id": name, "model": "nano", "thumb": thumb, "correction": "130"}
+            assert (
+                client._client.post(f"{both.url}/v1/feedback", json=feedback, headers=client.auth_headers).status_code
+                == 202
+            )
 
 
 def in_grafana(expression: str) -> str:
