@@ -42,7 +42,7 @@ def problems(name: str, level: int) -> tuple[Problem, ...]:
 
 @cache
 def chains(name: str, level: int) -> tuple[tuple[str, ...], ...]:
-    more = (generate(name, 11, index, level) for index in range(SAMPLE, 4 * SAMPLE))
+    more = (generate(name, 11, index, level) for index in range(SAMPLE, 2 * SAMPLE))
     return tuple(problem.steps for problem in (*problems(name, level), *more))
 
 

@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from tests.train.conftest import go, small
+from tests.train.faulty import FEW_SAMPLES
+from tuili.data import sources
 from tuili.errors import ConfigError, InputError, ModelFolderError
 from tuili.model import load_model
 from tuili.store import model_hash, read_lineage
@@ -26,12 +28,20 @@ pytestmark = pytest.mark.usefixtures("few_samples")
 EAGER = "train.compile=off"
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run."""
+    out: Path = tmp_path_factory.mktemp("trained") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", FEW_SAMPLES)
+        go(small("data.domains=[syllogism]", EAGER, steps=2), out)
+    return out
+
+
 @pytest.fixture
-def first(tmp_path: Path) -> Path:
-    """A model to start from."""
-    model = go(small("data.domains=[syllogism]", EAGER, steps=2), tmp_path / "first")[0].model
-    assert model is not None
-    return model
+def first(trained: Path, tmp_path: Path) -> Path:
+    """A model to start from, which a test may change."""
+    return Path(shutil.copytree(trained, tmp_path / "first")) / "model"
 
 
 def starting(model: Path, *overrides: str) -> Recipe:

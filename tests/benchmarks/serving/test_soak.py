@@ -6,8 +6,8 @@ from benchmarks.serving import soak
 
 
 def test_every_request_is_accounted_for():
-    config, figures = soak.measure(minutes=0.05, rate=4, every=0.2)
-    assert config["minutes"] == 0.05
+    config, figures = soak.measure(minutes=0.03, rate=7, every=0.2)
+    assert config["minutes"] == 0.03
     assert figures["requests"].median > 3
     assert figures["hung_up"].median > 0
     for name in ("lost", "refused", "not_accounted_for", "in_flight_at_the_end"):

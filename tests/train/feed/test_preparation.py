@@ -47,7 +47,13 @@ def same(left: Block, right: Block) -> bool:
     return all(torch.equal(value, vars(right)[name]) for name, value in vars(left).items())
 
 
-def test_another_process_gives_the_same_blocks_and_states_also_from_the_middle(run: Path, stream: BlockStream) -> None:
+def test_another_process_gives_the_same_blocks_and_states_also_from_the_middle(
+    run: Path, stream: BlockStream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of the working directory are no modules of it."""
+    (tmp_path / "struct.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [place for place in sys.path if place])
     expected = [(block, stream.state) for block in islice(stream, 4)]
     with preparing(RECIPE.stream, run / "tokenizer", StreamState()) as blocks:
         first = list(islice(blocks, 2))
@@ -65,16 +71,6 @@ def test_a_run_with_blocks_from_another_process_ends_with_the_same_bits(
     monkeypatch.setattr(preparation, "MIN_BLOCKS_OF_A_PROCESS", 1)
     go(RECIPE, tmp_path)
     assert (tmp_path / "model/model.safetensors").read_bytes() == (run / "model/model.safetensors").read_bytes()
-
-
-def test_files_of_the_working_directory_are_no_modules_of_it(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "struct.py").write_text("raise SystemExit(3)")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.path", [place for place in sys.path if place])
-    with preparing(RECIPE.stream, run / "tokenizer", StreamState()) as blocks:
-        next(blocks)
 
 
 def test_an_error_comes_in_the_place_of_a_block(run: Path) -> None:
