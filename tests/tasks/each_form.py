@@ -8,7 +8,7 @@ from functools import cache
 
 from tuili.tasks import LEVELS, Content, Language, Problem, Wording, generate
 from tuili.tasks.registry import find_domain
-from tuili.tasks.wordings.forms import forms_of
+from tuili.tasks.wordings.forms import Form, forms_of
 
 DRAWS_WITHOUT_A_NEW_KIND = 80
 """After so many contents of kinds that are known, a level has no other."""
@@ -29,7 +29,12 @@ def kinds(domain: str, level: int) -> frozenset[str]:
 def in_each_form(domain: str, seed: int, language: Language, levels: Sequence[int] = LEVELS) -> Iterator[Problem]:
     """A problem in each form, at the next of those levels that have a content for it."""
     for number, form in enumerate(forms_of(domain, language, Wording.ALL)):
-        fitting = [level for level in levels if any(map(form.fits, kinds(domain, level)))]
+        fitting = [level for level in levels if fits(form, domain, level)]
         if fitting:
             level = fitting[number % len(fitting)]
             yield generate(domain, seed, 0, level, language=language, form=form.id)
+
+
+def fits(form: Form, domain: str, level: int) -> bool:
+    """Whether a level has a content that the form puts into words."""
+    return any(map(form.fits, kinds(domain, level)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +18,13 @@ from tuili.tasks.conversations.texts import TEXTS, Text, all_texts, read_texts, 
 
 LANGUAGES = pytest.mark.parametrize("language", Language)
 KINDS = pytest.mark.parametrize("kind", SHAPES)
-PROMPTS = [generate(domain, 0, index, 2).prompt for domain in BUILT_IN_DOMAINS for index in range(2)]
+
+
+@cache
+def contexts() -> list[tuple[str, Context]]:
+    """Prompts of all domains, with what the checker reads from each."""
+    prompts = [generate(domain, 0, index, 2).prompt for domain in BUILT_IN_DOMAINS for index in range(2)]
+    return [(prompt, Context.from_prompt(prompt)) for prompt in prompts]
 
 
 def words(text: str, language: Language) -> frozenset[str]:
@@ -66,12 +73,11 @@ def test_no_text_gives_the_checker_anything(language: Language, kind: str) -> No
 
 @LANGUAGES
 def test_no_system_message_changes_what_a_question_gives(language: Language) -> None:
-    alone = {prompt: Context.from_prompt(prompt) for prompt in PROMPTS}
     for text in all_texts("system", language):
-        for prompt in PROMPTS[:: 1 if text.group == "terse" else 5]:
+        for prompt, alone in contexts()[:: 1 if text.group == "terse" else 5]:
             asked = turns_of([("system", text.pieces[0]), ("user", prompt)])
             for read in (asked, read_turns(*asked)):
-                assert Context.from_prompt(*read) == alone[prompt], (text.place, prompt)
+                assert Context.from_prompt(*read) == alone, (text.place, prompt)
 
 
 def test_the_languages_have_the_same_groups_and_characters_of_their_own() -> None:

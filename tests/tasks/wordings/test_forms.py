@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from tests.tasks.each_form import in_each_form, kinds
+from tests.tasks.each_form import fits, in_each_form, kinds
 from tuili.errors import InputError
 from tuili.steps import Context, Status, check_chain
 from tuili.tasks import LEVELS, Language, Wording, domain_names, generate, in_every_form
@@ -58,9 +58,8 @@ def test_a_problem_in_any_form_has_valid_steps_and_the_context_that_its_prompt_g
 
 
 def test_a_problem_in_every_form_is_the_first_that_fits_it() -> None:
-    drawn = kinds("relations", 1)
     for wording, language in product((Wording.SEEN, Wording.UNSEEN), Language):
-        forms = [form for form in forms_of("relations", language, wording) if any(map(form.fits, drawn))]
+        forms = [form for form in forms_of("relations", language, wording) if fits(form, "relations", 1)]
         asked = [generate("relations", 3, 0, 1, language=language, form=form.id) for form in forms]
         assert asked == in_every_form("relations", 3, 1, wording=wording, language=language)
 
