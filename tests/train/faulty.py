@@ -1,7 +1,8 @@
-"""Runs the command and lets a fault happen to it, a moment after a step of its training: `STEP SECONDS FAULT train …`.
+"""Runs the command and lets faults happen to it, each a moment after a step: `"STEP SECONDS FAULT, …" train …`.
 
-The run sees to that itself. Seen from outside, a run on a busy machine may be over before anybody notices its step.
-It learns its tokenizer from few samples, as do those in the process of the tests that it is compared with.
+An interrupted run is resumed for the next fault, in the same process. The run sees to the faults itself: seen from
+outside, a run on a busy machine may be over before anybody notices its step. It learns its tokenizer from few samples,
+as do those in the process of the tests that it is compared with.
 """
 
 from __future__ import annotations
@@ -27,19 +28,27 @@ FAULTS = {
 }
 
 
-def run(step: int, seconds: float, fault: str, arguments: list[str]) -> int:
-    """The exit status of the command, if the fault leaves it one."""
-    write, pending = TrainingLog.step, [FAULTS[fault]]
+INTERRUPTED = 130
+
+
+def run(faults: str, arguments: list[str]) -> int:
+    """The exit status of the command, if the last fault leaves it one."""
+    write, pending = TrainingLog.step, [fault.split() for fault in faults.split(", ")]
 
     def write_and_fail(self: TrainingLog, at: int, *figures: Any, **more: Any) -> None:
         write(self, at, *figures, **more)
-        if at >= step and pending:
-            threading.Timer(seconds, pending.pop()).start()
+        if pending and at >= int(pending[0][0]):
+            _, seconds, fault = pending.pop(0)
+            threading.Timer(float(seconds), FAULTS[fault]).start()
 
     TrainingLog.step = write_and_fail  # type: ignore[method-assign]
     sources.TOKENIZER_SAMPLE_RECORDS = FEW_SAMPLES
-    return main(arguments)
+    status = main(arguments)
+    while status == INTERRUPTED and pending:
+        sys.stdout.flush()  # the next fault may leave no time for it
+        status = main([*arguments, "--resume"])
+    return status
 
 
 if __name__ == "__main__":
-    sys.exit(run(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3], sys.argv[4:]))
+    sys.exit(run(sys.argv[1], sys.argv[2:]))

@@ -73,7 +73,7 @@ def start(out: Path, step: int, seconds: float, fault: str) -> subprocess.Popen[
     """Train by the command, in a process group of its own, until a fault happens to it; see `faulty`."""
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
     resume = ["--resume"] if (out / "run.json").is_file() else []
-    module = ["tests.train.faulty", str(step), str(seconds), fault]
+    module = ["tests.train.faulty", f"{step} {seconds} {fault}"]
     command = [sys.executable, "-m", *module, "train", "base", *OVERRIDES, "--out", str(out), *resume]
     pipe = subprocess.PIPE
     return subprocess.Popen(
