@@ -91,15 +91,18 @@ def part(file: Path) -> str:
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported(module: ast.Module) -> Iterator[str]:
+@cache
+def imported(module: ast.Module) -> tuple[str, ...]:
     """Every module that is imported anywhere in a file, in a function or for type checking alike."""
+    names = list[str]()
     for node in ast.walk(module):
         if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
+            names += (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.module, "relative imports hide where a name comes from"
-            yield node.module
-            yield from (f"{node.module}.{name.name}" for name in node.names if node.module == "tuili")
+            names.append(node.module)
+            names += (f"{node.module}.{name.name}" for name in node.names if node.module == "tuili")
+    return tuple(names)
 
 
 def parts_imported(module: ast.Module) -> set[str]:

@@ -190,7 +190,6 @@ def test_other_seeds_give_other_mutants():
 def test_many_mutants_are_different_and_of_all_kinds_that_apply(domain):
     right = problems(domain)[-1]
     many = mutants(right, 3, 30)
-    assert mutants(right, 3, 30) == many
     assert mutants(right, 3, 5) == many[:5]
     assert len({(mutant.steps, mutant.answer) for mutant in many}) == len(many) >= 10
     counts = Counter(mutant.kind for mutant in many)
