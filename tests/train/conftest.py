@@ -28,8 +28,9 @@ SMALL = {
 
 @pytest.fixture
 def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Learn the tokenizer from little."""
+    """Learn the tokenizer from little, and check few problems before a run begins."""
     monkeypatch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", FEW_SAMPLES)
+    monkeypatch.setattr(sources, "CHECKED_PROBLEMS", 3)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tuili.config import has_section, load_recipe, shipped_recipes
-from tuili.data import sources, train_tokenizer
+from tuili.data import train_tokenizer
 from tuili.errors import ConfigError
 from tuili.store import read_lineage
 from tuili.tasks import domain_names
@@ -28,8 +28,8 @@ def test_the_base_recipe_shows_every_key_with_its_default() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in shipped_recipes() if not has_section(name, "verifier")])
-def test_every_shipped_recipe_trains(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", 20)
+@pytest.mark.usefixtures("few_samples")
+def test_every_shipped_recipe_trains(name: str, tmp_path: Path) -> None:
     small = {"hidden_size": 32, "intermediate_size": 32, "moe_intermediate_size": 16}
     fast = {"steps": 1, "rows": 1, "replicas": 1, "precision": "fp32", "compile": "off"}
     overrides = [f"train={fast}", f"model.overrides={small}"]
