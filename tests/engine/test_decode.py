@@ -86,22 +86,28 @@ def up_to(end_id: int, written: Written) -> Written:
     return tokens[:length], depths[:length]
 
 
+@pytest.fixture(scope="module")
 @torch.inference_mode()
-def test_full_depth_equals_generate_on_200_prompts(tiny: Tiny, decode: Decode) -> None:
-    model, tokenizer = tiny
-    decoder = decode(model, tokenizer, depth=model.config.exit_layers[-1], max_new_tokens=12, batch_size=50)
-    generations = decoder.generate(PROMPTS)
+def generated(tiny: Tiny) -> list[list[int]]:
+    """The tokens that `generate` writes behind each prompt, with what it fills up the rest of its batch with."""
+    (model, tokenizer), written = tiny, list[list[int]]()
     for start in range(0, len(PROMPTS), 50):
         chats = [[{"role": "user", "content": prompt}] for prompt in PROMPTS[start : start + 50]]
         inputs = transformers_tokenizer(tokenizer).apply_chat_template(
             chats, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
         )
         output = model.generate(**inputs, max_new_tokens=12, do_sample=False)
-        for row, generation in zip(
-            output[:, inputs["input_ids"].shape[1] :], generations[start : start + 50], strict=True
-        ):
-            assert generation.tokens == row[: len(generation.tokens)].tolist()
-            assert generation.stop == ("end" if generation.tokens[-1] == tokenizer.end_id else "length")
+        written += output[:, inputs["input_ids"].shape[1] :].tolist()
+    return written
+
+
+def test_full_depth_equals_generate_on_200_prompts(tiny: Tiny, decode: Decode, generated: list[list[int]]) -> None:
+    model, tokenizer = tiny
+    decoder = decode(model, tokenizer, depth=model.config.exit_layers[-1], max_new_tokens=12, batch_size=50)
+    generations = decoder.generate(PROMPTS)
+    for row, generation in zip(generated, generations, strict=True):
+        assert generation.tokens == row[: len(generation.tokens)]
+        assert generation.stop == ("end" if generation.tokens[-1] == tokenizer.end_id else "length")
     assert len({tuple(generation.tokens) for generation in generations}) > 100
 
 
