@@ -23,7 +23,7 @@ from tuili.steps import Turns, read_turns
 from tuili.store import FamiliarityFile, NgramFilter, Ngrams, Tokenizer, ngrams_of, novelty
 
 FOLDS = 8
-HIDDEN = 4
+HIDDEN = 5
 LEVEL = 0.02
 """The share of prompts in new forms that are taken for unfamiliar."""
 MIN_REFERENCES = 50
