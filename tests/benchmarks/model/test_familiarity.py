@@ -102,10 +102,10 @@ def test_how_requests_end_and_what_is_wrong_of_the_stream() -> None:
 
 
 def test_foreign_texts_are_of_many_kinds_and_always_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(*_: object) -> list[str]:
+    def unreachable(*_: object, **__: object) -> None:
         raise OSError("no network")
 
-    monkeypatch.setattr("benchmarks.harness.foreign._fortunes", unreachable)
+    monkeypatch.setattr("benchmarks.harness.foreign.subprocess.run", unreachable)
     found = foreign_texts(5, 7, tmp_path, gsm8k=tmp_path / "missing")
     counts = {kind: len(set(texts)) for kind, texts in found.items()}
     assert counts == {"descriptions": 5, "code": 5, "mail": 7, "manual": 7, "licences": 7}
