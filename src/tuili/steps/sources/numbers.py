@@ -51,8 +51,8 @@ _WEEKDAY = re.compile(
 class Numeral(NamedTuple):
     """A number as written; `parts` are the whole numbers that a fraction, a date or a time is made of.
 
-    `is_apart` says whether it names something: the exponent of a unit (`m^2`), an ordinal (`29th`), a weekday, an
-    item of a list (`2. `), a kind of clock (`24-hour clock`).
+    `is_apart` says whether it names something: the exponent of a unit (`m^2`), an ordinal (`29th`), a weekday, a
+    day of no certain year, an item of a list (`2. `), a kind of clock (`24-hour clock`).
     """
 
     text: str
@@ -134,7 +134,7 @@ def _worded(written: str) -> Numeral:
     year, month, day = read_worded_date(written)
     kind = "day" if year is None else "month" if day is None else "date"
     parts = tuple(part for part in (year, month, day) if part is not None)
-    return Numeral(written, (kind, year or 0, month, day or 0), parts)
+    return Numeral(written, (kind, year or 0, month, day or 0), parts, is_apart=year is None)
 
 
 def _key(value: Fraction) -> int | Fraction:
