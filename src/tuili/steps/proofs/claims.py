@@ -15,13 +15,13 @@ from tuili.steps.language import terms
 from tuili.steps.language.parser import parse
 from tuili.steps.language.terms import Compare, Universal
 from tuili.steps.proofs.formulas import VARIABLE, Relation, is_one_link, least, relations
-from tuili.steps.proofs.phrases import BOUND, CLAIM, OPEN_VALUE, RELATION, Phrase, kinds, phrases, sets_a_task
+from tuili.steps.proofs.phrases import BOUND, CLAIM, OPEN_VALUE, RELATION, Found, Phrase, has, kinds, phrases
 from tuili.steps.proofs.surroundings import ask_to_prove, leave_all_numbers
 
 MAX_CHARACTERS = 4000
 """A longer prompt is not read."""
 
-_SIGN = re.compile(r"[<>=]")
+_SIGN = re.compile(r"[<>=]|divi|multiple|even|odd|整除|倍数|余|奇数|偶数")
 _MARK = re.compile(f"[{RELATION}{BOUND}{OPEN_VALUE}{CLAIM}]")
 _PLACE = re.compile(f"[{RELATION}{BOUND}]")
 _OPEN_VALUE = re.compile(rf"(?<![A-Za-z0-9_]){VARIABLE} ?= ?(?:\.\.\.|…)")
@@ -52,15 +52,18 @@ def read_claim(prompt: str, context: Context) -> str | None:
     `prompt` is the text that `read_as` leaves, `context` what it gives. A claim is a line `for all …`, or a relation
     about what the prompt gives. Never raises.
     """
-    if len(prompt) > MAX_CHARACTERS or not _SIGN.search(prompt) or not sets_a_task(prompt) or _MARK.search(prompt):
+    if len(prompt) > MAX_CHARACTERS or not _SIGN.search(prompt) or _MARK.search(prompt):
         return None
+    asks_for_proof = has(prompt, "tasks")
+    about_unknowns = asks_for_proof or has(prompt, "tasks_about_unknowns")
+    about_all = about_unknowns or (has(prompt, "tasks_about_all_numbers") and not has(prompt, "yes_or_no"))
     text = _OPEN_VALUE.sub(OPEN_VALUE, prompt)
-    found = relations(text)
+    found = relations(text) if about_all else None
     if not found:
         return None
     marked = _mark(text, found, context)
     claims = {claim for phrase in phrases() for claim in _about_all_numbers(phrase, marked)}
-    if not claims:
+    if not claims and (asks_for_proof or (about_unknowns and terms.names(found[-1].term))):
         claims = set(_about_the_given(marked))
     return claims.pop() if len(claims) == 1 else None
 
@@ -88,49 +91,59 @@ def _is_value(term: Compare) -> bool:
 
 def _about_all_numbers(phrase: Phrase, marked: _Marked) -> Iterator[str]:
     """The claims that a phrase finds in a text, each only if nothing else in the text may change it."""
-    for match in phrase.pattern.finditer(marked.text):
-        part, relation = marked.between(*match.span()), marked.at(match.start("relation"))
-        bounds = _variables(marked, match)
-        names = frozenset().union(*(terms.names(each.term) for each in part))
-        if len(part) < len(marked.relations) or bounds is None or not names <= bounds.keys():
+    for found in phrase.find(marked.text):
+        part, relation = marked.between(found.start, found.end), marked.at(found.relation)
+        if len(part) < len(marked.relations) or not is_one_link(relation.term):
             continue
-        hypotheses = marked.between(*match.span("hypotheses")) if "hypotheses" in match.re.groupindex else []
+        hypotheses = [each for span in found.hypotheses for each in marked.between(*span)]
+        bounds = _variables(marked, found, relation)
+        names = frozenset().union(*(terms.names(each.term) for each in part))
+        if bounds is None or not names <= bounds.keys():
+            continue
+        hypotheses = _without_bounds(hypotheses, bounds)
         variables = ", ".join(name if low is None else f"{name} >= {low}" for name, low in bounds.items())
-        lead = f"for all {'integers ' if _says_integers(phrase, match) else ''}{variables}: "
+        lead = f"for all {'integers ' if found.integers else ''}{variables}: "
         premises = " and ".join(each.text for each in hypotheses)
         claim = f"{lead}{premises} -> {relation.text}" if premises else lead + relation.text
-        if not is_one_link(relation.term) or not isinstance(parse(claim), Universal):
+        if not isinstance(parse(claim), Universal):
             continue
-        if leave_all_numbers(marked.text[: match.start()], match[0], marked.text[match.end() :], bounds):
+        text, start, end = marked.text, found.start, found.end
+        if leave_all_numbers(text[:start], text[start:end], text[end:], bounds):
             yield claim
 
 
-def _says_integers(phrase: Phrase, match: re.Match[str]) -> bool:
-    return "integers" in match[0].lower() if phrase.in_symbols else match["integers"] is not None
-
-
-def _variables(marked: _Marked, match: re.Match[str]) -> dict[str, int | None] | None:
-    """The variables of a match with their bounds; None where it is not clear to which of them a bound belongs."""
+def _variables(marked: _Marked, found: Found, relation: Relation) -> dict[str, int | None] | None:
+    """The variables of a claim with their bounds; None where it is not clear to which of them a bound belongs."""
     bounds: dict[str, int | None] = {}
-    for item in _ITEM.finditer(marked.text, *match.span("variables")):
-        bound = least(marked.at(item.start()).term) if item[0] == BOUND else None
-        name, low = bound or (item[0], None)
-        if bounds.get(name) is not None:
-            return None
-        bounds[name] = low
+    for start, end in found.variables:
+        for item in _ITEM.finditer(marked.text, start, end):
+            bound = least(marked.at(item.start()).term) if item[0] == BOUND else None
+            name, low = bound or (item[0], None)
+            if bounds.get(name) is not None:
+                return None
+            bounds[name] = low
+    if not found.variables:
+        names = terms.names(relation.term)
+        bounds = {item[0]: None for item in _ITEM.finditer(relation.text) if item[0] in names}
     if len({low is None for low in bounds.values()}) > 1:
         return None
-    least_of_kind = _least_of_kind(match)
-    if least_of_kind is None:
+    if found.least is None:
         return bounds
-    return {name: least_of_kind if low is None else max(low, least_of_kind) for name, low in bounds.items()}
+    return {name: found.least if low is None else max(low, found.least) for name, low in bounds.items()}
 
 
-def _least_of_kind(match: re.Match[str]) -> int | None:
-    """The least number of the kind that a match names, if there is one."""
-    if "integers" not in match.re.groupindex:
-        return None
-    return 1 if match["positive"] else 0 if match["natural"] else None
+def _without_bounds(hypotheses: Sequence[Relation], bounds: dict[str, int | None]) -> list[Relation]:
+    """The hypotheses but for those like `n >= 1`, which become bounds of the variables."""
+    rest = []
+    for each in hypotheses:
+        bound = least(each.term)
+        if bound is None:
+            rest.append(each)
+        else:
+            name, low = bound
+            known = bounds[name]
+            bounds[name] = low if known is None else max(low, known)
+    return rest
 
 
 def _about_the_given(marked: _Marked) -> Iterator[str]:

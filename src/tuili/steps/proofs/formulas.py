@@ -1,13 +1,16 @@
 """Where the relations of a prompt stand among its words: `prove that (x + 1)^2 >= 4*x for all real x`.
 
-A relation is found from its sign: terms of numbers, single letters, operators and parentheses to both sides. What
+A relation is found from its sign: terms of numbers, single letters, operators and parentheses to both sides; those in
+words are found by `predicates`. What
 cannot be told apart for certain makes the whole text unreadable. What a relation is there for is left to `claims`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from tuili.steps.language import terms
@@ -15,6 +18,7 @@ from tuili.steps.language.characters import CJK
 from tuili.steps.language.grammar import FUNCTIONS
 from tuili.steps.language.parser import parse_statement
 from tuili.steps.language.terms import Compare
+from tuili.steps.proofs.predicates import predicates
 from tuili.steps.verdict import Unreadable
 
 MAX_TOKENS, MAX_RELATIONS = 4000, 40
@@ -60,7 +64,7 @@ def relations(text: str) -> list[Relation] | None:
         return None
     found: list[Relation] = []
     at = 0
-    while at < len(tokens):
+    while at < len(tokens) and len(found) <= MAX_RELATIONS:
         if tokens[at].kind != "sign":
             at += 1
             continue
@@ -69,10 +73,33 @@ def relations(text: str) -> list[Relation] | None:
             relation = _relation(text, tokens[first].start, tokens[at - 1].end)
         except (_NotClear, Unreadable):
             return None
-        if len(found) == MAX_RELATIONS or (found and relation.start < found[-1].end):
-            return None
         found.append(relation)
+    found.extend(_in_words(text, tokens))
+    found.sort()
+    if len(found) > MAX_RELATIONS or any(second.start < first.end for first, second in pairwise(found)):
+        return None
     return found
+
+
+def _in_words(text: str, tokens: Sequence[_Token]) -> Iterator[Relation]:
+    """The relations that words state of a term: `n^2 + n is even`. Words beside no clear term state none."""
+    starts = [token.start for token in tokens]
+    for predicate in predicates(text):
+        try:
+            if predicate.is_before_term:
+                first = bisect_left(starts, predicate.start)
+                _require_open_end(tokens, first)
+                begin = bisect_left(starts, predicate.end)
+                start, end = predicate.start, tokens[_rightward(tokens, begin) - 1].end
+                term = text[predicate.end : end]
+            else:
+                first = _leftward(tokens, bisect_left(starts, predicate.start) - 1)
+                start, end = tokens[first].start, predicate.end
+                term = text[start : predicate.start].rstrip()
+            stated = predicate.of(term)
+            yield _relation(stated, 0, len(stated))._replace(start=start, end=end)
+        except (_NotClear, Unreadable):
+            continue
 
 
 def _tokens(text: str) -> list[_Token] | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +21,30 @@ _HAS_CJK = re.compile(f"[{CJK}]")
 _FILE = Path(__file__).with_name("phrases.toml")
 _ITEM = rf"(?:(?<![A-Za-z0-9_']){VARIABLE}(?![A-Za-z0-9_'])|{BOUND})"
 _BETWEEN = r"(?: ?, ?(?:and )?| and |和|与)"
+_VARIABLES = rf"{_ITEM}(?:{_BETWEEN}{_ITEM}){{0,7}}"
 _PARTS = {
-    "R": f"(?P<relation>[{RELATION}{BOUND}])",
-    "V": f"(?P<variables>{_ITEM}(?:{_BETWEEN}{_ITEM})*)",
-    "H": f"(?P<hypotheses>[{RELATION}{BOUND}](?:(?: ?, ?| and )[{RELATION}{BOUND}])*)",
+    "R": f"(?P<relation_>[{RELATION}{BOUND}])",
+    "V": f"(?P<variables_>{_VARIABLES})",
+    "W": f"(?:{_VARIABLES})",
+    "H": f"(?P<hypotheses_>[{RELATION}{BOUND}](?:(?: ?, ?(?:and )?| and | ?[且和与] ?)[{RELATION}{BOUND}]){{0,7}})",
 }
+"""What the parts of a phrase that are no fragments match. The names of their groups end in a number in each pattern."""
+_PART = re.compile(r"\{([A-Za-z_]+)\}")
+_GROUP = re.compile(r"(?<=\(\?P<)([a-z]+)_(?=>)")
+
+
+class Found(NamedTuple):
+    """What a phrase finds in a text, by the places of its parts."""
+
+    start: int
+    end: int
+    relation: int
+    variables: tuple[tuple[int, int], ...]
+    """Of none, the phrase names no variables: those of the relation are meant."""
+    hypotheses: tuple[tuple[int, int], ...]
+    integers: bool
+    least: int | None
+    """The least number of the kind that is named, if there is one."""
 
 
 class Phrase(NamedTuple):
@@ -32,6 +52,23 @@ class Phrase(NamedTuple):
 
     pattern: re.Pattern[str]
     in_symbols: bool
+
+    def find(self, text: str) -> Iterator[Found]:
+        """Where the phrase stands in a text."""
+        for match in self.pattern.finditer(text):
+            spans: dict[str, list[tuple[int, int]]] = {}
+            for name in match.re.groupindex:
+                if match.start(name) >= 0:
+                    spans.setdefault(name.rstrip("0123456789"), []).append(match.span(name))
+            integers = "integers" in match[0].lower() if self.in_symbols else "integers" in spans
+            yield Found(
+                *match.span(),
+                relation=spans["relation"][0][0],
+                variables=tuple(spans.get("variables", ())),
+                hypotheses=tuple(spans.get("hypotheses", ())),
+                integers=integers,
+                least=1 if "positive" in spans else 0 if "natural" in spans else None,
+            )
 
 
 @cache
@@ -49,18 +86,27 @@ def phrases() -> tuple[Phrase, ...]:
 
 
 def _pattern(phrase: str) -> re.Pattern[str]:
+    """The pattern of a phrase: fragments may contain fragments, and each group gets a number of its own."""
     table = _table()
+    while (filled := _PART.sub(lambda part: table["fragments"].get(part[1], part[0]), phrase)) != phrase:
+        phrase = filled
     space = r"\s*" if _HAS_CJK.search(phrase) else r"\s+"
-    named = "|".join(f"(?P<{kind}>{words})" for kind, words in table["kinds"].items())
-    parts = {name: words.replace(" ", space) for name, words in {**table["fragments"], "kind": f"(?:{named})"}.items()}
-    filled = re.sub(r"\{(\w+)\}", lambda match: {**parts, **_PARTS}[match[1]], phrase.replace(" ", space))
-    return re.compile(r"(?<![A-Za-z])" + filled, _FLAGS)
+    parts = {"kind": _named(table["kinds"]), "set": _named(table["sets"])}
+    filled = _PART.sub(lambda part: parts.get(part[1], part[0]), phrase).replace(" ", space)
+    filled = _PART.sub(lambda part: _PARTS[part[1]], filled)
+    numbers = count()
+    return re.compile(r"(?<![A-Za-z])" + _GROUP.sub(lambda name: f"{name[1]}{next(numbers)}", filled), _FLAGS)
+
+
+def _named(kinds_of_numbers: Mapping[str, str]) -> str:
+    """A pattern of kinds, each a group by its name."""
+    return "(?:" + "|".join(f"(?P<{kind}_>{words})" for kind, words in kinds_of_numbers.items()) + ")"
 
 
 @cache
 def kinds() -> re.Pattern[str]:
     """What finds the name of a kind of numbers."""
-    return re.compile("|".join(_table()["kinds"].values()), _FLAGS)
+    return re.compile(f"(?<![A-Za-z])(?:{'|'.join(_table()['kinds'].values())})(?![A-Za-z])", _FLAGS)
 
 
 @cache
@@ -75,10 +121,10 @@ def ends_with(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{_any(_table()['words'][name])})\Z", _FLAGS)
 
 
-def sets_a_task(text: str) -> bool:
-    """Whether a text may ask for a proof."""
+def has(text: str, name: str) -> bool:
+    """Whether a text has an entry of a list, also within a word."""
     lowered = text.lower()
-    return any(word in lowered for word in _table()["words"]["tasks"])
+    return any(word in lowered for word in _table()["words"][name])
 
 
 @cache

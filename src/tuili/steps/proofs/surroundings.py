@@ -15,28 +15,45 @@ _ARROW_TO_AN_ANSWER = re.compile(r"[)\"] -> \"")
 _QUOTES = '"”“」』’)】]'
 _SENTENCE_ENDS = re.compile(r"[.?!\n]")
 _TAIL_ENDS = re.compile(rf"[.?!;\n{re.escape(_QUOTES)}]")
+_NOUN = (
+    r"(?:statement|claim|proposition|relation|identity|inequality|equality|equation|formula|assertion|result|property"
+    r"|bound|estimate)s?"
+)
+_ANOTHER = r"of|about|on|between|by|has|have|had|can|cannot|never|does|do|due|is (?!true|correct|right|valid)"
+_THE_CLAIM = (
+    r"(?:(?:following|above|given|stated|algebraic|simple|general|well-known) )*"
+    rf"{_NOUN}\b(?! (?:{_ANOTHER})\b)|following ?[:.\n]|(?:[A-Za-z']+ ){{0,2}}theorem"
+)
+"""What the claim is called; behind it nothing says that it is another one."""
+_LEAD = rf"(?:then|there are|we|one|have|has|it|always|holds|the|following|number|expression|{_NOUN}),? "
+_ZH_NOUN = "(?:不等式|恒等式|等式|关系式|式子|命题|结论)"
+_ZH_THE_CLAIM = (
+    rf"[{CJK}]{{1,8}}定理|下列|下面|以下|如下|上述|{_ZH_NOUN}(?:[:：,， “]*{CLAIM}|成立|[.。\s]|\Z)"
+    rf"|(?:[:：] ?)?(?:[{CLAIM}就并一题的这过加它或成要以和也后完再写了算请你我吗吧呢呀啊给如时步末最中此该其之用]"
+    r"|[,.;?!“”()\s]|不[了出]|思路|方法|还是|\Z)"
+)
 _SECOND = re.compile(
-    r"\b(?:prove|show|verify|derive|deduce|establish|demonstrate|explain|conclude) that "
-    rf"(?!(?:then |there are )?{CLAIM}|and\b|it\b|this\b)"
-    r"|\b(?:prove|derive|deduce|establish|demonstrate) (?:an?|the|every|some) "
-    r"(?!statement|claim|proposition|relation|(?:[A-Za-z']+ ){0,2}theorem)"
-    r"|\b(?:prove|derive|deduce|establish|demonstrate) "
-    r"(?-i:(?!Claim|Lemma|Pythag|Proposition|Statement|Theorem)[A-Z][a-z]+)"
+    r"\b(?:prove|show|verify|derive|deduce|establish|demonstrate|explain|conclude|argue|justify|confirm) that "
+    rf"(?!(?:{_LEAD})*[\"“]?{CLAIM}|and\b|it\b|this\b)"
+    r"|\b(?:prove|disprove|refute|derive|deduce|establish|demonstrate|justify) (?:an?|the|every|some) "
+    rf"(?!{_THE_CLAIM})"
+    r"|\b(?:prove|disprove|refute|derive|deduce|establish|demonstrate|justify) "
+    r"(?-i:(?!Claim|Lemma|Pythag|Proposition|Statement|Theorem|Identity|Inequality)[A-Z][a-z]+)"
     rf"|\b(?:prove|show|proof)\b[^?!\n]*\b(?:so|hence|thus|therefore|and that),? ?{CLAIM}"
-    rf"|(?:求证|证明)(?![{CJK}]{{1,8}}定理|下列)(?:[:：] ?)?"
-    rf"(?![{CLAIM}:：就并一题的这过加它或成要以和也后完再写了算,.;“”()\s]|\Z)",
+    rf"|(?:求证(?!明)|证明)(?!{_ZH_THE_CLAIM})",
     re.IGNORECASE,
 )
 """Where another claim may stand."""
 _WORD_ENDS = re.compile(rf"[A-Za-z0-9_{CJK}]\Z")
 _NAME = re.compile(rf"(?<![A-Za-z0-9_']){VARIABLE}(?![A-Za-z0-9_])")
+_BEGINS_CLAUSE = re.compile(r"(?:\A|[.:;!?,()（）【】“”\"\n])\s*\Z")
 _ARTICLE = re.compile(r"a (?!(?:is|be|and|or|in|are|was|to)\b)[a-z]{2,}")
 _NUMBERING = re.compile(r"\([a-z]\) ")
 _ENGLISH_WORD = re.compile(r"[A-Za-z']+")
 _NOT_A_WORD_OF_A_TAIL = re.compile(f"[0-9{CJK}]")
 _CLAUSE_ENDS = re.compile(r"[.?!;\n]")
 _FIRST_OF_SEVERAL = re.compile(r"(?:\A|[\s(:])(?:1|a|A|i)[.):]\s*\Z")
-_NEXT_OF_SEVERAL = re.compile(r"(?:\A|[\s(])(?:2|b|B|ii)[.):](?= )")
+_NEXT_OF_SEVERAL = re.compile(rf"(?:\A|[\s(])(?:2|b|B|ii)[.):](?=[ {CJK}])")
 _ASKS = re.compile(r" ?(?:吗|么|\?)")
 _ASKED = re.compile(r"\b(?:prove|show|verify|demonstrate) that \Z|(?:证明|求证)[:： ]*\Z", re.IGNORECASE)
 """Behind this all that stands in the sentence is to be shown."""
@@ -56,6 +73,8 @@ def leave_all_numbers(before: str, claim: str, after: str, variables: Collection
     if words("existing").match(claim) and not ends_with("asking").search(before.rstrip()) and not _ASKS.match(after):
         return False
     if kinds().match(claim) and re.search(r"\w ?\Z", before) and not ends_with("before_kind").search(before.rstrip()):
+        return False
+    if _NAME.match(claim) and not _BEGINS_CLAUSE.search(before):
         return False
     return not any(
         name[0] in variables
@@ -106,6 +125,9 @@ def _ends_there(before: str, after: str) -> bool:
     if not after or after[0] in _QUOTES:
         return not words("goes_on").match(after.lstrip(_QUOTES + " ,"))
     tail = _TAIL_ENDS.split(after.replace(";", ",") if _ASKED.search(before) else after, maxsplit=1)[0]
+    tail = words("harmless").sub(" ", tail)
+    if words("denied_in_tail").search(tail) and not words("unsure").search(tail):
+        return False
     if not all(word.lower() in tail_words() for word in _ENGLISH_WORD.findall(tail)):
         return False
     return not _NOT_A_WORD_OF_A_TAIL.search(words("tail_zh").sub("", tail))
