@@ -92,6 +92,36 @@ Prove that n*(n + 1) is an even number greater than 1 for every integer n.
 P1: n = 2*k + 1. Prove that n^2 = 2*(2*k^2 + 2*k) + 1 is false.
 P1: n = 2*k + 1. Prove that n^2 = 2*(2*k^2 + 2*k) + 1 and that k is odd.
 P1: n = 2*k + 1. The equation n^2 = 2*k is given. Prove that n is odd.
+x^2 >= 1 for all real x, which I think is false. Prove it.
+I can't agree that x^2 >= 1 for all real x. Prove that I'm right.
+I do not think that x^2 >= 1 for all real x. Show me.
+If for all real x, x^2 >= 1, prove it is absurd.
+Prove that no integer n violates n^2 >= n except 3.
+Not every real x satisfies x^2 >= 1. Prove it.
+That every real x satisfies x^2 >= 1 is false. Prove it.
+Every odd integer n satisfies n^2 mod 8 = 1. Prove it.
+Prove that every real x satisfies x^2 >= 1 or x = 3.
+Find every real x that satisfies x^2 = 4 and prove it.
+Which real x satisfies x^2 = 4? Prove it.
+Every real x satisfies x^2 = 4 x. Solve and show.
+Prove that x^2 >= 0 for all real x. Is the converse true?
+Could there be an integer n for which n^2 = 2? Prove it.
+Prove that there could be an integer n for which n^2 >= 2 fails.
+We have x^2 >= 0 for all real x. Show how to deduce the triangle inequality.
+Let x be a real number. Is x^2 >= 0? Show that the answer does not depend on anything else but that x >= 1.
+Explain why (a+b)^2 = a^2 + b^2 is a mistake for all real a, b.
+Why do students believe that (a+b)^2 = a^2 + b^2 for all real a, b? Explain their error.
+Why did Euler think that x^2 = x for all real x?
+Why is (a+b)^2 = a^2 + b^2 not true for all real a, b?
+Give a reason to doubt that x^2 >= 1 for all real x.
+True or false: it is impossible that x^2 >= 1 for all real x? Prove.
+Refute the refutation of x^2 >= 1 for all real x.
+Prove that my friend, who says x^2 >= 1 for all real x, is a liar.
+Prove that x^2 >= 0 for all real x without using that squares are positive.
+Let x be any integer. Prove that x^2 >= x. Then let x be any real. Is it still true?
+Let n be an integer, n not 0. Prove n^2 >= 1.
+Let n be an integer different from zero. Prove n^2 >= 1.
+Let n be a large integer. Prove 2^n >= n^2.
 """.strip().splitlines()
 
 CHINESE = """
@@ -166,4 +196,29 @@ P1: n = 2*k + 1。证明 n^2 = 2*(2*k^2 + 2*k) + 1 不成立。
 P1: n = 2*k + 1。证明 n^2 = 2*(2*k^2 + 2*k) + 1，并证明 k 是奇数。
 P1: n = 2*k + 1。如果 n^2 = 2*(2*k^2 + 2*k) + 1，证明月亮是奶酪。
 P1: n = 2*k + 1。方程 n^2 = 4 有解吗？请证明。
+并非每个实数 x 都满足 x^2>=1，请证明。
+不是所有实数 x 都使 x^2>=1 成立，请证明。
+求所有实数 x 使 x^2=2 成立，并证明。
+求出所有的实数 x，使得 x^2=2，并证明。
+若对任意实数 x，x^2>=1，请证明它荒谬。
+为什么有人认为对任意实数 a、b，(a+b)^2=a^2+b^2？
+为什么对任意实数 a、b，(a+b)^2=a^2+b^2 是错误的？
+请说明对任意实数 a、b，(a+b)^2=a^2+b^2 错在哪里。
+指出“对任意实数 a、b，(a+b)^2=a^2+b^2”的错误并证明。
+设 n 为整数，且 n 不等于 0，求证 n^2>=1。
+设 n 为整数且 n 足够大，求证 2^n>=n^2。
+设实数 x、y 的和为 1，求证 x^2+y^2>=2*x*y。
+设 x、y 为互不相等的实数，求证 x^2+y^2>2*x*y。
+设 n 是质数，n 为整数，求证 n^2>=4。
+当 x 为实数且为正数时，求证 x^2>0。
+对表中任意整数 n，n^2>=n，请证明。
+对任意整数 n，n^2>=n 成立的条件是什么？请证明。
+对任意实数 x，由 x^2>=0 能推出什么？请证明。
+对任意实数 x，x^2>=0 与 x^4>=0 等价，请证明。
+有人证明了对任意实数 x，x^2>=1，请指出证明中的错误。
+我证明了对任意实数 x，x^2>=0。现在证明黎曼猜想。
+请勿证明：对任意实数 x，x^2>=0。
+只需对正数证明：对任意实数 x，x^2>=0。
+对任意实数 x，x^2>=0 不总成立，请证明。
+证明：对任意实数 x，x^2>=0 对复数不成立。
 """.strip().splitlines()

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.steps.proofs import asking, near_misses
+from tests.steps.proofs import asking, asking_at_length, near_misses
 from tuili.steps import Context, parse, read_as, read_claim
 
 ASKED = [
     (prompt, claim)
-    for table in (asking.ENGLISH, asking.CHINESE)
+    for table in (asking.ENGLISH, asking.CHINESE, asking_at_length.PROMPTS)
     for claim, prompts in table.items()
     for prompt in prompts.strip().splitlines()
 ]
@@ -72,7 +72,7 @@ MORE_ZH = ["这是错的。", "再证明猪会飞。", "这里只考虑偶数。
 
 @pytest.mark.parametrize("more", MORE + MORE_ZH)
 def test_nothing_is_read_where_a_sentence_denies_restricts_or_adds(more: str) -> None:
-    assert not [prompt for prompt, _ in ABOUT_ALL if (claimed(f"{prompt} {more}") or "").startswith("for all")]
+    assert not [prompt for prompt, _ in ABOUT_ALL if (claimed(f"{prompt}\n{more}") or "").startswith("for all")]
 
 
 ASKS = st.sampled_from(["Prove that", "Show that", "Can you verify that", "Explain why", "Please justify that"])

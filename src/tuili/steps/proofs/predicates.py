@@ -44,7 +44,7 @@ class Predicate(NamedTuple):
 
     def of(self, term: str) -> str:
         """What they say of a term, in the step language."""
-        dividend = term if re.fullmatch(r"\w+", term) else f"({term})"
+        dividend = term if re.fullmatch(r"\w+(?:\^\w+)?", term) else f"({term})"
         return f"{dividend} mod {self.divisor} {self.relation} {self.remainder}"
 
 

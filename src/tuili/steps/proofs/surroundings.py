@@ -29,7 +29,7 @@ _LEAD = rf"(?:then|there are|we|one|have|has|it|always|holds|the|following|numbe
 _ZH_NOUN = "(?:不等式|恒等式|等式|关系式|式子|命题|结论)"
 _ZH_THE_CLAIM = (
     rf"[{CJK}]{{1,8}}定理|下列|下面|以下|如下|上述|{_ZH_NOUN}(?:[:：,， “]*{CLAIM}|成立|[.。\s]|\Z)"
-    rf"|(?:[:：] ?)?(?:[{CLAIM}就并一题的这过加它或成要以和也后完再写了算请你我吗吧呢呀啊给如时步末最中此该其之用]"
+    rf"|(?:[:：] ?)?(?:[{CLAIM}就并一题的这过加它或成要以和也后完再写了算请你我吗吧呢呀啊给如时步末最中此该其之用补]"
     r"|[,.;?!“”()\s]|不[了出]|思路|方法|还是|\Z)"
 )
 _SECOND = re.compile(
@@ -47,6 +47,9 @@ _SECOND = re.compile(
 _WORD_ENDS = re.compile(rf"[A-Za-z0-9_{CJK}]\Z")
 _NAME = re.compile(rf"(?<![A-Za-z0-9_']){VARIABLE}(?![A-Za-z0-9_])")
 _BEGINS_CLAUSE = re.compile(r"(?:\A|[.:;!?,()（）【】“”\"\n])\s*\Z")
+_BELONGS_TO = re.compile(r"[中里内的]\s*\Z")
+_ATTRIBUTE = re.compile(r" (?:of|given|from|among|that|which|in (?:the|this|that|our|my|your) (?!end\b))\b")
+"""Right before or behind a claim these may say which numbers are meant: `for all integers n of the table`."""
 _ARTICLE = re.compile(r"a (?!(?:is|be|and|or|in|are|was|to)\b)[a-z]{2,}")
 _NUMBERING = re.compile(r"\([a-z]\) ")
 _ENGLISH_WORD = re.compile(r"[A-Za-z']+")
@@ -75,6 +78,8 @@ def leave_all_numbers(before: str, claim: str, after: str, variables: Collection
     if kinds().match(claim) and re.search(r"\w ?\Z", before) and not ends_with("before_kind").search(before.rstrip()):
         return False
     if _NAME.match(claim) and not _BEGINS_CLAUSE.search(before):
+        return False
+    if _BELONGS_TO.search(before) or _ATTRIBUTE.match(after):
         return False
     return not any(
         name[0] in variables
