@@ -122,6 +122,34 @@ Let x be any integer. Prove that x^2 >= x. Then let x be any real. Is it still t
 Let n be an integer, n not 0. Prove n^2 >= 1.
 Let n be an integer different from zero. Prove n^2 >= 1.
 Let n be a large integer. Prove 2^n >= n^2.
+Solve the equation x^2 = 4 for real x and show your steps.
+Solve the equation x^2 = 4 over the reals. Show your steps.
+Solve the inequality x^2 >= 4 for all real x. Show your work.
+Show how to solve the equation x^2 = 4 where x is a real number.
+Let x be a real number. Solve the equation x^2 = 4 and show your work.
+Let x be a real number. The equation x^2 = 4 has two solutions, prove it.
+Let x be an integer with 3*x = 12. Find x and show your work.
+x is an integer. 3*x = 12. What is x? Show your steps.
+x is an integer, 3*x = 12. Show the steps.
+n is a positive integer. n + 3 = 7. Show how you find n.
+Let x be an integer. Show that 3*x = 12 has a solution.
+Let a = 3 be an integer. Verify that a^2 = 9.
+The force is F = 3*4. Show your steps.
+Find the integer n with 2*n + 1 = 7 and verify your answer.
+For which integer n does 2*n + 1 = 7 hold? Verify it.
+An integer n satisfies 2*n + 1 = 7. Show that n = 3.
+Is the number 12 divisible by 3? Prove it.
+Verify that 12 is divisible by 3.
+Show that 7 is odd.
+Is 91 divisible by 7? Show your work.
+Which of 12 and 15 is divisible by 5? Show your work.
+Check whether 737 is a multiple of 11. Show each step.
+Let x be an integer, 3*x = 12. Show the steps.
+Let x be an integer and 3*x = 12. Show the steps.
+Let x be an integer. 3*x = 12. Show the steps.
+If x is an integer and 3*x = 12, show your steps.
+Given an integer x, 3*x = 12. Show the steps.
+Take an integer x, 3*x = 12. Show each step.
 """.strip().splitlines()
 
 CHINESE = """
@@ -221,4 +249,14 @@ P1: n = 2*k + 1。方程 n^2 = 4 有解吗？请证明。
 只需对正数证明：对任意实数 x，x^2>=0。
 对任意实数 x，x^2>=0 不总成立，请证明。
 证明：对任意实数 x，x^2>=0 对复数不成立。
+设 x 为实数，解方程 x^2 = 4，写出证明。
+若 x 为整数，且 3*x = 12，求 x 并验证。
+解不等式 x^2 >= 4，x 为实数，并证明。
+x 为整数，3*x = 12，求 x，并说明理由。
+91 能被 7 整除吗？请证明。
+说明 12 是 3 的倍数。
+验证 12 能被 3 整除。
+设 x 为整数，3*x = 12，请说明理由。
+若 x 为整数，3*x = 12，请说明理由。
+x 为整数，3*x = 12，请写出证明过程。
 """.strip().splitlines()

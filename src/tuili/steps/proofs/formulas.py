@@ -82,7 +82,7 @@ def relations(text: str) -> list[Relation] | None:
 
 
 def _in_words(text: str, tokens: Sequence[_Token]) -> Iterator[Relation]:
-    """The relations that words state of a term: `n^2 + n is even`. Words beside no clear term state none."""
+    """The relations that words state of a term: `n^2 + n is even`. Words beside no clear term, or a number, state none."""
     starts = [token.start for token in tokens]
     for predicate in predicates(text):
         try:
@@ -97,9 +97,11 @@ def _in_words(text: str, tokens: Sequence[_Token]) -> Iterator[Relation]:
                 start, end = tokens[first].start, predicate.end
                 term = text[start : predicate.start].rstrip()
             stated = predicate.of(term)
-            yield _relation(stated, 0, len(stated))._replace(start=start, end=end)
+            relation = _relation(stated, 0, len(stated))
         except (_NotClear, Unreadable):
             continue
+        if terms.names(relation.term):
+            yield relation._replace(start=start, end=end)
 
 
 def _tokens(text: str) -> list[_Token] | None:

@@ -50,6 +50,8 @@ _BEGINS_CLAUSE = re.compile(r"(?:\A|[.:;!?,()（）【】“”\"\n])\s*\Z")
 _BELONGS_TO = re.compile(r"[中里内的]\s*\Z")
 _ATTRIBUTE = re.compile(r" (?:of|given|from|among|that|which|in (?:the|this|that|our|my|your) (?!end\b))\b")
 """Right before or behind a claim these may say which numbers are meant: `for all integers n of the table`."""
+_PREDICATE = re.compile(r"[\"”]? (?:has|have|had|gives?|means|helps?)\b")
+"""Behind a claim these begin to say something about it."""
 _ARTICLE = re.compile(r"a (?!(?:is|be|and|or|in|are|was|to)\b)[a-z]{2,}")
 _NUMBERING = re.compile(r"\([a-z]\) ")
 _ENGLISH_WORD = re.compile(r"[A-Za-z']+")
@@ -116,6 +118,8 @@ def _leave_claim(before: str, after: str, rest: str) -> bool:
     if words("elsewhere").search(rest) or words("denied_behind").match(after.lstrip(_QUOTES + " ,")):
         return False
     if _FIRST_OF_SEVERAL.search(before) and _NEXT_OF_SEVERAL.search(after):
+        return False
+    if _PREDICATE.match(after):
         return False
     before_it, _, behind_it = rest.partition(CLAIM)
     others = (*_CLAUSE_ENDS.split(before_it)[:-1], *_CLAUSE_ENDS.split(behind_it))
