@@ -8,7 +8,7 @@ import { setUpMetrics } from "./metrics.js";
 import { ask, stream, useKey } from "./server.js";
 import { setUpTheme } from "./theme.js";
 import { Turn } from "./turn.js";
-import { examples } from "./words.js";
+import { examples } from "./examples.js";
 
 const NARROW = matchMedia("(max-width: 60rem)");
 const turns = [];

@@ -36,6 +36,7 @@ FILE_NAMES = (
     "budget.js",
     "depth.js",
     "dom.js",
+    "examples.js",
     "feedback.js",
     "language.js",
     "mark.svg",

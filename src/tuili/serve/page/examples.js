@@ -1,0 +1,6 @@
+// Example questions. They are of the kinds that the shipped model was trained on, in English, which is what it reads.
+export const examples = [
+  "What is 48 + 27 * 3?",
+  "A box is 14 cm long, 6 cm wide and 9 cm high. What is the area of its surface?",
+  "Find the largest number that divides both 153 and 697.",
+];
