@@ -3,12 +3,12 @@
 import { budgetFields, setUpBudget } from "./budget.js";
 import { useExits } from "./depth.js";
 import { byId, make } from "./dom.js";
+import { examples } from "./examples.js";
 import { otherLanguage, say, speak, text } from "./language.js";
 import { setUpMetrics } from "./metrics.js";
 import { ask, stream, useKey } from "./server.js";
 import { setUpTheme } from "./theme.js";
 import { Turn } from "./turn.js";
-import { examples } from "./examples.js";
 
 const NARROW = matchMedia("(max-width: 60rem)");
 const turns = [];
