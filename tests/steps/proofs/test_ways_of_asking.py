@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.steps.proofs import asking, asking_at_length, near_misses
+from tests.steps.proofs import asking, asking_at_length, asking_in_textbooks, near_misses
 from tuili.steps import Context, parse, read_as, read_claim
 
 ASKED = [
     (prompt, claim)
-    for table in (asking.ENGLISH, asking.CHINESE, asking_at_length.PROMPTS)
+    for table in (asking.ENGLISH, asking.CHINESE, asking_at_length.PROMPTS, asking_in_textbooks.PROMPTS)
     for claim, prompts in table.items()
     for prompt in prompts.strip().splitlines()
 ]

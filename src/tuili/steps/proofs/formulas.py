@@ -82,7 +82,7 @@ def relations(text: str) -> list[Relation] | None:
 
 
 def _in_words(text: str, tokens: Sequence[_Token]) -> Iterator[Relation]:
-    """The relations that words state of a term: `n^2 + n is even`. Words beside no clear term, or a number, state none."""
+    """The relations that words state of a term: `n^2 + n is even`. They state none of a mere number."""
     starts = [token.start for token in tokens]
     for predicate in predicates(text):
         try:
