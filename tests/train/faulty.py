@@ -33,7 +33,7 @@ INTERRUPTED = 130
 
 def run(faults: str, arguments: list[str]) -> int:
     """The exit status of the command, if the last fault leaves it one."""
-    write, pending = TrainingLog.step, [fault.split() for fault in faults.split(", ")]
+    write, pending = TrainingLog.step, [fault.split(maxsplit=2) for fault in faults.split(", ")]
 
     def write_and_fail(self: TrainingLog, at: int, *figures: Any, **more: Any) -> None:
         write(self, at, *figures, **more)

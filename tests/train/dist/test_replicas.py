@@ -139,7 +139,7 @@ def test_whatever_ends_them_they_go_on_to_the_same_bits(uninterrupted: Path, tmp
         elif fault == "SIGKILL":
             assert process.returncode == -signal.SIGKILL
         else:
-            assert process.returncode == 0  # it went on by itself
+            assert process.returncode == 0, errors  # it went on by itself
             assert (
                 "\nreplica 1 was killed by SIGKILL: going on from the newest checkpoint, or from the start\n" in errors
             )
@@ -200,6 +200,7 @@ def add_and_fail(group: ReplicaGroup, wrong: int) -> None:
     shared, alone = [torch.full((3, 3), float(group.rank)) for _ in range(2)], torch.full((2,), float(group.rank))
     group.share(shared)
     assert [part.tolist() for part in shared] == [[[0.0] * 3] * 3] * 2  # those of process 0
+    group.all_gather(None)  # all have looked
     for times in (1, 3):
         if group.rank == 1:
             shared[1].fill_(times)
