@@ -16,7 +16,8 @@ from tests.tasks.wordings.reading_back import ReadClause, read_back
 from tuili.steps import proves, render_response
 from tuili.tasks import LEVELS, Content, Language, Problem, score
 from tuili.tasks.domains.proofs import FAMILIES, Proofs
-from tuili.tasks.domains.proofs.theorem import PROVEN, Statement, refuted, spoilt
+from tuili.tasks.domains.proofs.refutation import refuted, spoilt, spoilt_theorem
+from tuili.tasks.domains.proofs.theorem import PROVEN, Statement
 
 
 def problems(count: int) -> list[Problem]:
@@ -60,16 +61,37 @@ def test_a_counter_example_is_the_first_that_trials_find() -> None:
     assert isinstance(content, Content)
     assert content.answer == "n = 3"
     assert content.steps == (
+        "1 + 3 = 4",
         "n = 1: 2^n = 2 <= 4 = n + 3",
+        "2^2 = 4",
+        "2 + 3 = 5",
         "n = 2: 2^n = 4 <= 5 = n + 3",
+        "2^3 = 8",
+        "3 + 3 = 6",
         "n = 3: 2^n = 8 > 6 = n + 3",
     )
     assert refuted(Statement("x", "x + 1", "1 + x")) is None
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_refutation_begins_as_the_proof_does(level: int) -> None:
+    """Up to the line that decides the claim both chains are the same, so that nobody has to know the end before."""
+    refutations = 0
+    for number, family in enumerate(FAMILIES[level]):
+        theorem = family(random.Random(number), level)
+        if theorem.common and not theorem.premises:
+            content = spoilt_theorem(random.Random(number), theorem)
+            proof = theorem.content().steps[: theorem.common]
+            if content is not None:
+                refutations += 1
+                assert content.answer != PROVEN
+                assert content.steps[: theorem.common] == proof
+                assert proves(content.claim, content.steps).witness["rule"] == "refuted"
+    assert refutations
+
+
 def test_a_spoilt_claim_keeps_its_exponents() -> None:
-    statement = Statement("x", "(x + 1)^2", "x^2 + 2*x + 1")
-    seen = {spoilt(random.Random(seed), statement).right for seed in range(30)}
+    seen = {spoilt(random.Random(seed), "x^2 + 2*x + 1") for seed in range(30)}
     assert all(right.startswith("x^2 + ") for right in seen)
     assert len(seen) > 2
 

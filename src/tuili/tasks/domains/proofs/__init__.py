@@ -13,7 +13,8 @@ from typing import TypeAlias
 from tuili.tasks.content import Content
 from tuili.tasks.domains.proofs import areas, divisibility, identities, inequalities, sums
 from tuili.tasks.domains.proofs.conjectures import bounded_growth, bounded_square, never_divisible
-from tuili.tasks.domains.proofs.theorem import Statement, Theorem, refuted, spoilt
+from tuili.tasks.domains.proofs.refutation import refuted, spoilt_theorem
+from tuili.tasks.domains.proofs.theorem import Statement, Theorem
 from tuili.tasks.registry import domain
 
 Family: TypeAlias = Callable[[random.Random, int], Theorem]
@@ -84,15 +85,15 @@ class Proofs:
         if rng.random() < 0.5:
             return rng.choice(FAMILIES[level])(rng, level).content()
         while True:
-            content = refuted(self._false(rng, level))
+            content = self._false(rng, level)
             if content is not None:
                 return content
 
-    def _false(self, rng: random.Random, level: int) -> Statement:
+    def _false(self, rng: random.Random, level: int) -> Content | None:
         if level >= LEAST_CONJECTURED and rng.random() < CONJECTURED:
-            return rng.choice(CONJECTURES)(rng, level)
+            return refuted(rng.choice(CONJECTURES)(rng, level))
         while True:
             theorem = rng.choice(FAMILIES[level])(rng, level)
             hypotheses = theorem.statement.hypotheses
             if not theorem.premises and (" mod " in hypotheses or not hypotheses):
-                return spoilt(rng, theorem.statement)
+                return spoilt_theorem(rng, theorem)

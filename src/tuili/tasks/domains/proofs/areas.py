@@ -50,4 +50,4 @@ def frame(rng: random.Random, level: int) -> Theorem:
     left = f"({x} + {wide})*({y} + {high}) - {x}*{y}"
     statement = Statement(f"{x}, {y}", left, total([(high, x), (wide, y), (wide * high, "")]))
     between = f"{x}*{y} + {total([(high, x), (wide, y), (wide * high, '')])} - {x}*{y}"
-    return Theorem(statement, (statement.chain(between),))
+    return Theorem(statement, (statement.chain(between),), common=1)

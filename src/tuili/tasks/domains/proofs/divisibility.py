@@ -47,7 +47,9 @@ def _shown(case: Statement, values: list[int], modulus: int) -> str:
     remainder = last % modulus
     witness = powers([*(value // modulus for value in high), last // modulus], case.variables)
     multiple = f"{modulus}*({witness})" if " " in witness or "*" in witness else f"{modulus}*{witness}"
-    return case.chain(f"({multiple}{f' + {remainder}' if remainder else ''}) mod {modulus}")
+    between = f"({multiple}{f' + {remainder}' if remainder else ''}) mod {modulus}"
+    expanded = f"{_dividend(powers(values, case.variables))} mod {modulus}"
+    return case.chain(*(form for form in (expanded, between) if form != case.left))
 
 
 def witness(rng: random.Random, level: int) -> Theorem:
@@ -56,7 +58,9 @@ def witness(rng: random.Random, level: int) -> Theorem:
     factor, constant = modulus * rng.randint(1, 9), rng.randint(1, 99)
     dividend = total([(factor, k), (constant, "")])
     statement = Statement(k, f"({dividend}) mod {modulus}", str(constant % modulus), integers=True)
-    return Theorem(statement, (_shown(statement, [factor, constant], modulus),))
+    whole, rest = divmod(constant, modulus)
+    division = f"{constant} = {modulus} * {whole} + {rest}"
+    return Theorem(statement, (division, _shown(statement, [factor, constant], modulus)), common=2)
 
 
 def square_of_a_form(rng: random.Random, level: int) -> Theorem:
@@ -96,7 +100,8 @@ def remainder_of_a_square(rng: random.Random, level: int) -> Theorem:
     case = _case(coefficients, modulus, rest)
     left = f"{_dividend(_written(coefficients, n))} mod {modulus}"
     statement = Statement(n, left, case.right, integers=True, hypotheses=f"{n} mod {modulus} = {rest}")
-    return Theorem(statement, (_shown(case, _at(coefficients, modulus, rest), modulus), statement.formal))
+    steps = (_shown(case, _at(coefficients, modulus, rest), modulus), statement.formal)
+    return Theorem(statement, steps, common=1)
 
 
 def _by_cases(coefficients: tuple[int, ...], modulus: int, n: str) -> Theorem:
@@ -104,7 +109,7 @@ def _by_cases(coefficients: tuple[int, ...], modulus: int, n: str) -> Theorem:
     steps = [_shown(case, _at(coefficients, modulus, rest), modulus) for rest, case in enumerate(cases)]
     left = f"{_dividend(_written(coefficients, n))} mod {modulus}"
     statement = Statement(n, left, cases[0].right, integers=True)
-    return Theorem(statement, (*steps, statement.formal))
+    return Theorem(statement, (*steps, statement.formal), common=1)
 
 
 def always_even(rng: random.Random, level: int) -> Theorem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from tuili.tasks.domains.proofs.theorem import Statement, Theorem, nonzero, powers, times, total
+from tuili.tasks.domains.proofs.theorem import Statement, Theorem, nonzero, powers, products, times, total
 
 UNKNOWNS = tuple("xyztuvwpqrs")
 PAIRS = (("a", "b"), ("x", "y"), ("u", "v"), ("p", "q"), ("s", "t"), ("m", "n"))
@@ -19,7 +19,7 @@ def square(rng: random.Random, level: int) -> Theorem:
     x, factor, constant = _one(rng), rng.randint(1, 9), nonzero(rng, 12)
     base = total([(factor, x), (constant, "")])
     statement = Statement(x, f"({base})^2", powers(times((factor, constant), (factor, constant)), x))
-    return Theorem(statement, (statement.chain(f"({base})*({base})"),))
+    return Theorem(statement, (statement.chain(products((factor, constant), (factor, constant), x)),), common=1)
 
 
 def product_of_two(rng: random.Random, level: int) -> Theorem:
@@ -27,7 +27,7 @@ def product_of_two(rng: random.Random, level: int) -> Theorem:
     x, a, b, c, d = _one(rng), rng.randint(1, 4), nonzero(rng, 9), rng.randint(1, 4), nonzero(rng, 9)
     left = f"({total([(a, x), (b, '')])})*({total([(c, x), (d, '')])})"
     statement = Statement(x, left, powers(times((a, b), (c, d)), x))
-    return Theorem(statement, (statement.chain(total([(a * c, f"{x}^2"), (a * d, x), (b * c, x), (b * d, "")])),))
+    return Theorem(statement, (statement.chain(products((a, b), (c, d), x)),), common=1)
 
 
 def distribution(rng: random.Random, level: int) -> Theorem:
@@ -35,7 +35,7 @@ def distribution(rng: random.Random, level: int) -> Theorem:
     x, a, b, c, d = _one(rng), rng.randint(2, 9), rng.randint(1, 9), nonzero(rng, 9), nonzero(rng, 9)
     left = f"{a}*({total([(b, x), (c, '')])}) {'-' if d < 0 else '+'} {abs(d)}*{x}"
     statement = Statement(x, left, total([(a * b + d, x), (a * c, "")]))
-    return Theorem(statement, (statement.chain(total([(a * b, x), (a * c, ""), (d, x)])),))
+    return Theorem(statement, (statement.chain(total([(a * b, x), (a * c, ""), (d, x)])),), common=1)
 
 
 def conjugates(rng: random.Random, level: int) -> Theorem:
@@ -46,18 +46,19 @@ def conjugates(rng: random.Random, level: int) -> Theorem:
         f"{x}, {y}", f"({one} - {other})*({one} + {other})", total([(a * a, f"{x}^2"), (-b * b, f"{y}^2")])
     )
     between = total([(a * a, f"{x}^2"), (a * b, f"{x}*{y}"), (-a * b, f"{y}*{x}"), (-b * b, f"{y}^2")])
-    return Theorem(statement, (statement.chain(between),))
+    return Theorem(statement, (statement.chain(between),), common=1)
 
 
 def factored(rng: random.Random, level: int) -> Theorem:
-    """`x^2 + 5*x + 6 = (x + 2)*(x + 3)`: read from the right, the products are those of its middle."""
+    """`x^2 + 5*x + 6 = (x + 2)*(x + 3)`, by multiplying out the right side."""
     x, a, b, scale = _one(rng), nonzero(rng, 12), nonzero(rng, 12), rng.randint(1, 6)
     left = total([(scale, f"{x}^2"), (scale * (a + b), x), (scale * a * b, "")])
     lead = "" if scale == 1 else f"{scale}*"
     right = f"{lead}({total([(1, x), (a, '')])})*({total([(1, x), (b, '')])})"
     between = total([(scale, f"{x}^2"), (scale * a, x), (scale * b, x), (scale * a * b, "")])
     statement = Statement(x, left, right)
-    return Theorem(statement, (statement.chain(between),))
+    steps = (Statement(x, right, left).chain(between), statement.formal)
+    return Theorem(statement, steps, common=1, spoilt_left=True)
 
 
 def square_of_two(rng: random.Random, level: int) -> Theorem:
@@ -66,7 +67,8 @@ def square_of_two(rng: random.Random, level: int) -> Theorem:
     base = total([(a, x), (b, y)])
     right = total([(a * a, f"{x}^2"), (2 * a * b, f"{x}*{y}"), (b * b, f"{y}^2")])
     statement = Statement(f"{x}, {y}", f"({base})^2", right)
-    return Theorem(statement, (statement.chain(f"({base})*({base})"),))
+    between = total([(a * a, f"{x}^2"), *2 * [(a * b, f"{x}*{y}")], (b * b, f"{y}^2")])
+    return Theorem(statement, (statement.chain(between),), common=1)
 
 
 def difference_of_squares(rng: random.Random, level: int) -> Theorem:
@@ -75,7 +77,7 @@ def difference_of_squares(rng: random.Random, level: int) -> Theorem:
     one, other = total([(1, x), (a, "")]), total([(1, x), (b, "")])
     statement = Statement(x, f"({one})^2 - ({other})^2", total([(2 * a - 2 * b, x), (a * a - b * b, "")]))
     between = f"{powers((1, 2 * a, a * a), x)} - ({powers((1, 2 * b, b * b), x)})"
-    return Theorem(statement, (statement.chain(between),))
+    return Theorem(statement, (statement.chain(between),), common=1)
 
 
 def cube(rng: random.Random, level: int) -> Theorem:
@@ -84,8 +86,11 @@ def cube(rng: random.Random, level: int) -> Theorem:
     base, squared = total([(a, x), (b, "")]), times((a, b), (a, b))
     statement = Statement(x, f"({base})^3", powers(times(squared, (a, b)), x))
     first = Statement(x, f"({base})^2", powers(squared, x))
-    steps = (first.chain(f"({base})*({base})"), statement.chain(f"({first.right})*({base})"))
-    return Theorem(statement, steps)
+    steps = (
+        first.chain(products((a, b), (a, b), x)),
+        statement.chain(f"({first.right})*({base})", products(squared, (a, b), x)),
+    )
+    return Theorem(statement, steps, common=2)
 
 
 def product_of_three(rng: random.Random, level: int) -> Theorem:
@@ -95,10 +100,11 @@ def product_of_three(rng: random.Random, level: int) -> Theorem:
     pair = times((1, a), (1, b))
     first = Statement(x, f"{one}*{two}", powers(pair, x))
     statement = Statement(x, f"{one}*{two}*{three}", powers(times(pair, (1, c)), x))
-    return Theorem(
-        statement,
-        (first.chain(total([(1, f"{x}^2"), (b, x), (a, x), (a * b, "")])), statement.chain(f"({first.right})*{three}")),
+    steps = (
+        first.chain(products((1, a), (1, b), x)),
+        statement.chain(f"({first.right})*{three}", products(pair, (1, c), x)),
     )
+    return Theorem(statement, steps, common=2)
 
 
 def fourth_powers(rng: random.Random, level: int) -> Theorem:
@@ -111,7 +117,7 @@ def fourth_powers(rng: random.Random, level: int) -> Theorem:
     last = f"({total([(a * a, f'{x}^2'), (b * b, f'{y}^2')])})"
     statement = Statement(f"{x}, {y}", f"{pair.left}*{last}", total([(a**4, f"{x}^4"), (-(b**4), f"{y}^4")]))
     between = total([(a * a, f"{x}^2"), (a * b, f"{x}*{y}"), (-a * b, f"{y}*{x}"), (-b * b, f"{y}^2")])
-    return Theorem(statement, (pair.chain(between), statement.chain(f"({pair.right})*{last}")))
+    return Theorem(statement, (pair.chain(between), statement.chain(f"({pair.right})*{last}")), common=2)
 
 
 def square_of_three(rng: random.Random, level: int) -> Theorem:
@@ -134,7 +140,7 @@ def square_of_three(rng: random.Random, level: int) -> Theorem:
         halves.chain(f"({whole})*({pair}) + ({whole})*({last})"),
         statement.chain(f"({whole})*({pair}) + ({whole})*({last})", parts),
     )
-    return Theorem(statement, steps)
+    return Theorem(statement, steps, common=3)
 
 
 def consecutive_squares(rng: random.Random, level: int) -> Theorem:
@@ -142,6 +148,5 @@ def consecutive_squares(rng: random.Random, level: int) -> Theorem:
     n, a, b = rng.choice("nmkij"), rng.randint(1, 20), rng.randint(1, 9)
     left = f"({total([(b, n), (a, '')])})^2 - {total([(b * b, f'{n}^2')])}"
     statement = Statement(n, left, total([(2 * a * b, n), (a * a, "")]), integers=True)
-    return Theorem(
-        statement, (statement.chain(f"{powers((b * b, 2 * a * b, a * a), n)} - {total([(b * b, f'{n}^2')])}"),)
-    )
+    between = f"{powers((b * b, 2 * a * b, a * a), n)} - {total([(b * b, f'{n}^2')])}"
+    return Theorem(statement, (statement.chain(between),), common=1)

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import random
+from math import gcd
 
 from tuili.tasks.domains.proofs.identities import PAIRS, UNKNOWNS
 from tuili.tasks.domains.proofs.theorem import Statement, Theorem, nonzero, powers, total
 
 
-def _by_square(statement: Statement, difference: str, square: str, least: int = 0) -> Theorem:
-    """The proof of a claim from a square with which the difference of its sides is equal."""
-    return Theorem(statement, (f"for all {statement.variables}: {difference} = {square} >= {least}", statement.formal))
+def _by_square(statement: Statement, mixed: str, difference: str, square: str, *fails_at: int) -> Theorem:
+    """The proof of a claim from a square with which the difference of its sides is equal.
+
+    `mixed` works out the factor of the mixed term, which decides the claim; where the square is 0, a larger one fails.
+    """
+    shown = f"for all {statement.variables}: {difference} = {square} >= 0"
+    return Theorem(statement, (mixed, shown, statement.formal), common=1, fails_at=fails_at)
+
+
+def _equal_terms(a: int, b: int) -> tuple[int, int]:
+    """The least values of x and y with a * x = b * y."""
+    common = gcd(a, b)
+    return b // common, a // common
 
 
 def parabola(rng: random.Random, level: int) -> Theorem:
     """`x^2 + 9 >= 6*x`."""
     x, a, b = rng.choice(UNKNOWNS), rng.randint(1, 9), rng.randint(1, 20)
     left, right = total([(a * a, f"{x}^2"), (b * b, "")]), total([(2 * a * b, x)])
-    return _by_square(
-        Statement(x, left, right, ">="), powers((a * a, -2 * a * b, b * b), x), f"({total([(a, x), (-b, '')])})^2"
-    )
+    difference, square = powers((a * a, -2 * a * b, b * b), x), f"({total([(a, x), (-b, '')])})^2"
+    mixed = f"2 * {a} * {b} = {2 * a * b}"
+    return _by_square(Statement(x, left, right, ">="), mixed, difference, square, round(b / a))
 
 
 def completed(rng: random.Random, level: int) -> Theorem:
@@ -27,7 +38,8 @@ def completed(rng: random.Random, level: int) -> Theorem:
     x, a, least = rng.choice(UNKNOWNS), nonzero(rng, 12), rng.randint(1, 30)
     left = powers((1, 2 * a, a * a + least), x)
     statement = Statement(x, left, str(least), ">=")
-    return Theorem(statement, (f"for all {x}: {left} = ({total([(1, x), (a, '')])})^2 + {least} >= {least}",))
+    shown = f"for all {x}: {left} = ({total([(1, x), (a, '')])})^2 + {least} >= {least}"
+    return Theorem(statement, (shown,), common=1, fails_at=(-a,))
 
 
 def two_squares(rng: random.Random, level: int) -> Theorem:
@@ -36,7 +48,8 @@ def two_squares(rng: random.Random, level: int) -> Theorem:
     left = total([(a * a, f"{x}^2"), (b * b, f"{y}^2")])
     statement = Statement(f"{x}, {y}", left, total([(2 * a * b, f"{x}*{y}")]), ">=")
     difference = total([(a * a, f"{x}^2"), (b * b, f"{y}^2"), (-2 * a * b, f"{x}*{y}")])
-    return _by_square(statement, difference, f"({total([(a, x), (-b, y)])})^2")
+    mixed, square = f"2 * {a} * {b} = {2 * a * b}", f"({total([(a, x), (-b, y)])})^2"
+    return _by_square(statement, mixed, difference, square, *_equal_terms(a, b))
 
 
 def mean_of_two(rng: random.Random, level: int) -> Theorem:
@@ -44,7 +57,9 @@ def mean_of_two(rng: random.Random, level: int) -> Theorem:
     (x, y), a, b = rng.choice(PAIRS), rng.randint(1, 12), rng.randint(1, 12)
     base = total([(a, x), (b, y)])
     statement = Statement(f"{x}, {y}", f"({base})^2", total([(4 * a * b, f"{x}*{y}")]), ">=")
-    return _by_square(statement, f"({base})^2 - {total([(4 * a * b, f'{x}*{y}')])}", f"({total([(a, x), (-b, y)])})^2")
+    mixed, square = f"4 * {a} * {b} = {4 * a * b}", f"({total([(a, x), (-b, y)])})^2"
+    difference = f"({base})^2 - {total([(4 * a * b, f'{x}*{y}')])}"
+    return _by_square(statement, mixed, difference, square, *_equal_terms(a, b))
 
 
 def three_squares(rng: random.Random, level: int) -> Theorem:

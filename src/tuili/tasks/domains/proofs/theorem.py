@@ -1,23 +1,20 @@
-"""What the families of proofs share: statements about all numbers, their chains, and the trials that refute them."""
+"""What the families of proofs share: statements about all numbers, and the chains that prove them.
+
+How false claims are made and refuted is left to `refutation`.
+"""
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
-from itertools import product
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from tuili.steps import StepFault, evaluate, parse_statement
 from tuili.tasks.content import Clause, Clauses, Content
 
 PROVEN = "proven"
 """The answer to a claim that holds; any other answer is a counter-example, `n = 4`."""
-MOST_TRIALS = 9
-_NUMBER = re.compile(r"(?<![\^\w])[0-9]+\b")
 _TIGHT = re.compile(r"(?<=[\w)])([*/])(?=[\w(])")
-_NEGATED = {"=": "!=", "!=": "=", ">=": "<", "<=": ">"}
 
 
 @dataclass(frozen=True)
@@ -60,89 +57,40 @@ class Theorem:
     statement: Statement
     steps: tuple[str, ...]
     premises: tuple[str, ...] = ()
+    common: int = 0
+    """How many of its first lines hold whether the claim does or not. They decide it, and begin its refutation too."""
+    fails_at: tuple[int, ...] = ()
+    """Where a false claim of the family fails, one value for each variable; else the first values that refute it."""
+    spoilt_left: bool = False
+    """Whether the left side is the one of which a number is changed to make a false claim."""
 
     def content(self) -> Content:
         """The problem of proving it."""
         if not self.premises:
-            return _content(self.statement, self.steps, PROVEN)
-        claim = _spaced(f"{self.statement.left} {self.statement.relation} {self.statement.right}")
-        given = Clauses(tuple(Clause("given", _spaced(premise)) for premise in self.premises), ordered=True)
-        steps = tuple(map(_spaced, self.steps))
+            return claimed(self.statement, self.steps, PROVEN)
+        claim = spaced(f"{self.statement.left} {self.statement.relation} {self.statement.right}")
+        given = Clauses(tuple(Clause("given", spaced(premise)) for premise in self.premises), ordered=True)
+        steps = tuple(map(spaced, self.steps))
         return Content("given", {"claim": claim, "premises": given}, steps, PROVEN, claim=claim)
 
 
-def _spaced(text: str) -> str:
+def spaced(text: str) -> str:
     """The text with spaces around its products and quotients, as a prompt is read."""
     return _TIGHT.sub(r" \1 ", text)
 
 
-def _content(statement: Statement, steps: Sequence[str], answer: str) -> Content:
+def claimed(statement: Statement, steps: Sequence[str], answer: str) -> Content:
+    """The problem of proving or refuting a statement."""
     slots = {
         "variables": statement.variables,
-        "relation": _spaced(f"{statement.left} {statement.relation} {statement.right}"),
-        "hypotheses": _spaced(statement.hypotheses).replace(" and ", ", "),
+        "relation": spaced(f"{statement.left} {statement.relation} {statement.right}"),
+        "hypotheses": spaced(statement.hypotheses).replace(" and ", ", "),
         "values": ", ".join(f"{name} = ..." for name in statement.bounds),
     }
     kind = ("integers" if statement.integers else "reals") + ("_if" if statement.hypotheses else "")
-    formal = _spaced(statement.formal)
+    formal = spaced(statement.formal)
     claim = Clause(kind, formal, slots)
-    return Content("claim", {"claim": claim}, tuple(map(_spaced, steps)), answer, claim=formal)
-
-
-def refuted(statement: Statement) -> Content | None:
-    """The problem of refuting a statement, whose chain tries values from the least on; None if none is found."""
-    trials: list[str] = []
-    single = len(statement.bounds) == 1
-    for values in _points(statement):
-        trial = _trial(statement, values)
-        if trial is None:
-            continue
-        line, holds = trial
-        if single or not holds:
-            trials.append(line)
-        if not holds:
-            return _content(statement, trials, line.partition(":")[0])
-    return None
-
-
-def _points(statement: Statement) -> Iterator[dict[str, int]]:
-    names, lows = [*statement.bounds], [*statement.bounds.values()]
-    points = sorted(product(range(MOST_TRIALS if len(names) == 1 else 4), repeat=len(names)), key=sum)
-    for point in points:
-        yield {name: low + more for name, low, more in zip(names, lows, point, strict=True)}
-
-
-def _trial(statement: Statement, values: Mapping[str, int]) -> tuple[str, bool] | None:
-    """The line that compares both sides for some values, and whether the statement holds there."""
-    known = {name: Fraction(value) for name, value in values.items()}
-    if statement.hypotheses and not evaluate(parse_statement(statement.hypotheses), known):
-        return None
-    try:
-        sides = [evaluate(parse_statement(side), known) for side in (statement.left, statement.right)]
-    except StepFault:
-        return None
-    holds = bool(evaluate(parse_statement(f"{sides[0]} {statement.relation} {sides[1]}")))
-    relation = statement.relation if holds else _NEGATED[statement.relation]
-    parts = [statement.left, str(sides[0])]
-    if holds and relation == "=":
-        parts = [" = ".join((*parts, statement.right))]
-    else:
-        right = str(sides[1])
-        parts = [
-            f"{' = '.join(parts)} {relation} " + (right if right == statement.right else f"{right} = {statement.right}")
-        ]
-    at = ", ".join(f"{name} = {value}" for name, value in values.items())
-    return f"{at}: {parts[0]}", holds
-
-
-def spoilt(rng: random.Random, statement: Statement) -> Statement:
-    """The statement with one number of its right side, no exponent, changed a little."""
-    numbers = list(_NUMBER.finditer(statement.right))
-    if not numbers:
-        return statement
-    number = rng.choice(numbers)
-    changed = max(1, int(number[0]) + rng.choice((-2, -1, 1, 2)))
-    return replace(statement, right=statement.right[: number.start()] + str(changed) + statement.right[number.end() :])
+    return Content("claim", {"claim": claim}, tuple(map(spaced, steps)), answer, claim=formal)
 
 
 def total(terms: Sequence[tuple[int, str]]) -> str:
@@ -174,3 +122,12 @@ def times(one: Sequence[int], other: Sequence[int]) -> list[int]:
 def nonzero(rng: random.Random, top: int) -> int:
     """A number from -top to top other than 0."""
     return rng.choice([n for n in range(-top, top + 1) if n])
+
+
+def products(one: Sequence[int], other: Sequence[int], name: str) -> str:
+    """The products of each term of one polynomial with each of another, as a sum that is not simplified."""
+    degree = len(one) + len(other) - 2
+    high = [degree - i - j for i in range(len(one)) for j in range(len(other))]
+    values = [a * b for a in one for b in other]
+    names = (f"{name}^{power}" if power > 1 else name * power for power in high)
+    return total([*zip(values, names, strict=True)])
