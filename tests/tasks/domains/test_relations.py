@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 from tests.tasks.each_form import in_each_form
@@ -89,6 +89,7 @@ def test_a_blind_alley_is_walked_before_the_way_out():
     }
     assert follow_facts(given, "Ann", ">", "Cid") == (
         [
+            "Ann > Bob => Ann > Bob",
             "Ann > Bob, Bob > Eve => Ann > Eve",
             "Ann > Eve, Eve = Fay => Ann > Fay",
             "Ann > Bob, Cid < Bob => Ann > Cid",
@@ -96,6 +97,66 @@ def test_a_blind_alley_is_walked_before_the_way_out():
         True,
     )
     assert follow_facts(given, "Ann", "<", "Cid") == ([], False)
+    assert follow_facts(given, "Eve", "<", "Ann") == (
+        [
+            "Bob > Eve => Bob > Eve",
+            "Bob > Eve, Ann > Bob => Ann > Eve",
+        ],
+        True,
+    )
+
+
+def from_both_sides(facts: Iterable[str]) -> Iterator[tuple[str, str, str, str]]:
+    """Each fact with its sides and its relation as it is written, then as seen from the right."""
+    for fact in facts:
+        left, sign, right = fact.split()
+        yield fact, left, sign, right
+        yield fact, right, {">": "<", "<": ">", "=": "="}[sign], left
+
+
+def directed(facts: Sequence[str], start: str, goal: str = "", sign: str = ">") -> list[str]:
+    """The chain from `start`, each line by what stands above it: the last person met from whom a fact leads on."""
+    lines: list[str] = []
+    met = {start: ("", "=")}
+    while goal not in met:
+        ways = (
+            (known, before, fact, relation, new)
+            for person, (known, before) in reversed(met.items())
+            for fact, left, relation, new in from_both_sides(facts)
+            if left == person and new not in met and relation in ("=", sign)
+        )
+        if (way := next(ways, None)) is None:
+            break
+        known, before, fact, relation, new = way
+        relation = max(relation, before, key="=<>".index)
+        conclusion = f"{new} > {start}" if relation == "<" else f"{start} {relation} {new}"
+        lines.append(f"{known}{fact} => {conclusion}")
+        met[new] = f"{conclusion}, ", relation
+    return lines
+
+
+def mechanical(problem: Problem) -> list[str]:
+    """The chain of an order by its prompt, without a look at the answer."""
+    facts, question = list(problem.context.facts.values()), problem.prompt.split("\n")[-1]
+    if match := re.fullmatch(r"Is (\w+) \w+ than (\w+)\? Answer yes or no\.", question):
+        asked, other = match.groups()
+        down = directed(facts, asked, other)
+        return down if re.search(rf" {other}$", down[-1]) else down + directed(facts, other, asked)
+    least = question in {f"Who is the {word}?" for *_, word in ORDERS}
+    falling = [(fact, high, low) for fact, high, sign, low in from_both_sides(facts) if sign == ">"]
+    lines, end, leading = [], "", falling[:1]
+    while leading:
+        fact, high, low = leading[0]
+        lines.append(f"{fact} => {high} > {low}")
+        end = low if least else high
+        leading = [way for way in falling if way[1 if least else 2] == end]
+    return lines + directed(facts, end, sign="<" if least else ">")[1:]
+
+
+def test_each_line_is_written_by_what_stands_above_it():
+    for problem in problems("relations", 40):
+        if "How " not in problem.prompt:
+            assert list(problem.steps) == mechanical(problem), problem.prompt
 
 
 CHINESE = lexicon(Language.ZH).terms

@@ -1,7 +1,7 @@
 """Orders of people: compare two, find the first, sort all, or compute an amount from differences.
 
-A chain follows one person through the facts, depth first and in the order of their labels, so that there is one chain
-for each problem.
+A chain follows one person through the facts, depth first and in the order of their labels, in a direction that does
+not depend on the answer: there is one chain for each problem, and each line follows from the prompt and those above.
 """
 
 from __future__ import annotations
@@ -48,6 +48,10 @@ class Fact:
     def turned(self) -> Fact:
         """The same fact with its sides exchanged."""
         return Fact(self.right, FLIPPED[self.relation], self.left, -self.more)
+
+    def greater_first(self) -> Fact:
+        """The same fact without `<`."""
+        return self.turned() if self.relation == "<" else self
 
     def clause(self, words: Mapping[str, Slot]) -> Clause:
         """The comparison as forms put it into words, with the words of its order."""
@@ -135,7 +139,8 @@ class Relations:
 def _compare(rng: random.Random, spec: RelationsLevel, path: list[str], others: list[str]) -> Content:
     """Compare the two persons at the ends of a falling path.
 
-    The other persons are related to persons on the path, the first of them to the person asked about.
+    The other persons are related to persons on the path, the first of them to the person asked about. The chain goes
+    down from the person asked about; if it does not reach the one to compare with, then down from that one.
     """
     relations = [">"] * (len(path) - 1)
     if spec.both_ways:
@@ -150,8 +155,7 @@ def _compare(rng: random.Random, spec: RelationsLevel, path: list[str], others: 
 
     steps, reached = follow_facts(given, asked, ">", other)
     if not reached:
-        more_steps, _ = follow_facts(given, asked, "<", other)
-        steps += more_steps
+        steps += follow_facts(given, other, ">", asked)[0]
     asks = {
         "asked": asked,
         "other": other,
@@ -166,19 +170,19 @@ def _compare(rng: random.Random, spec: RelationsLevel, path: list[str], others: 
 def _arrange(rng: random.Random, spec: RelationsLevel, path: list[str], question: str) -> Content:
     """Find the person at an end of a falling path, or sort everyone on it.
 
-    The chain starts at the first premise, goes to one end of the path and from there to everyone.
+    The chain goes from the first premise to one end of the path, fact by fact, and relates that end to everyone.
     """
     given = _print_order(rng, spec, [Fact(high, ">", low) for high, low in pairwise(path)])
     words = _words(rng)
     lowest = question == "extreme" and rng.random() < 0.5
-    ends = sorted((given["P1"].left, given["P1"].right), key=path.index)
-    there, back = "><" if lowest else "<>"
-    steps, _ = follow_facts(given, ends[0] if lowest else ends[1], there, None)
-    steps += follow_facts(given, path[-1] if lowest else path[0], back, None)[0]
+    first = given["P1"].greater_first()
+    start, there, end, back = (first.left, ">", path[-1], "<") if lowest else (first.right, "<", path[0], ">")
+    steps = [f"{given[label]} => {seen.greater_first()}" for label, seen in _depth_first(given, start, there)]
+    steps += follow_facts(given, end, back, None)[0][1:]
     if question == "sort":
         return _order("sort", "sort", given, words, {}, steps, ", ".join(path), path)
     asks = {"extreme": words["least" if lowest else "most"]}
-    return _order("extreme", "extreme", given, words, asks, steps, path[-1] if lowest else path[0], path)
+    return _order("extreme", "extreme", given, words, asks, steps, end, path)
 
 
 def _amount(rng: random.Random, spec: RelationsLevel, path: list[str], others: list[str]) -> Content:
@@ -229,7 +233,7 @@ def _statement(fact: Fact, topic: str, unit: str) -> Clause:
 
 def _print_order(rng: random.Random, spec: RelationsLevel, facts: list[Fact]) -> dict[str, Fact]:
     """The facts in random order with labels; where the level allows both ways, some with their sides exchanged."""
-    facts = [fact if fact.relation != "<" else fact.turned() for fact in facts]
+    facts = [fact.greater_first() for fact in facts]
     if spec.both_ways:
         facts = [fact.turned() if rng.random() < 0.4 else fact for fact in facts]
     rng.shuffle(facts)
@@ -255,19 +259,14 @@ def _depth_first(given: Mapping[str, Fact], start: str, allowed: str) -> Iterato
 
 
 def follow_facts(given: Mapping[str, Fact], start: str, sign: str, goal: str | None) -> tuple[list[str], bool]:
-    """The steps that relate `start` to everyone in one direction, and whether they reach `goal`, where they end."""
+    """The steps that relate `start` to each person in one direction, and whether they reach `goal`, where they end."""
     steps: list[str] = []
-    known: dict[str, tuple[Fact, Fact]] = {}  # what relates the start to a person met: as written, as seen from there
+    relations: dict[str, tuple[str, str]] = {}  # how the start is related to a person met, and that as a premise
     for label, seen in _depth_first(given, start, f"={sign}"):
-        fact = given[label]
-        if seen.left == start:
-            known[seen.right] = fact, seen
-        else:
-            written, before = known[seen.left]
-            after = Fact(start, sign if sign in (before.relation, seen.relation) else "=", seen.right)
-            conclusion = after.turned() if after.relation == "<" else after
-            known[seen.right] = conclusion, after
-            steps.append(f"{written}, {fact} => {conclusion}")
+        before, known = relations.get(seen.left, ("=", ""))
+        after = Fact(start, sign if sign in (before, seen.relation) else "=", seen.right)
+        relations[seen.right] = after.relation, f"{after.greater_first()}, "
+        steps.append(f"{known}{given[label]} => {after.greater_first()}")
         if seen.right == goal:
             return steps, True
     return steps, False
