@@ -15,7 +15,9 @@ from tuili.steps import Status, check
 from tuili.tasks import Clause, Language, generate
 from tuili.tasks.building.literals import Literal
 from tuili.tasks.building.words import FIRST_NAMES
-from tuili.tasks.domains.knights import LEVEL_SPECS, Remark, Solver, draw_remark
+from tuili.tasks.domains.knights import LEVEL_SPECS, draw_remark
+from tuili.tasks.domains.knights.remarks import Remark
+from tuili.tasks.domains.knights.solver import Solver
 from tuili.tasks.wordings.language import lexicon
 
 NAMES = {
@@ -51,21 +53,61 @@ def test_one_of_us_is_a_knave():
 
 def test_someone_who_talks_of_both_is_taken_apart_in_two_lines():
     assert solved(Remark("Ann", "differ", (BOB, ANN)), Remark("Cid", "same", (ANN, BOB)), Remark("", "is", (ANN,))) == [
-        "Ann <-> not (Bob <-> Ann) => (Ann <-> Ann) <-> not Bob",
+        "Ann <-> not (Ann <-> Bob) => (Ann <-> Ann) <-> not Bob",
         "(Ann <-> Ann) <-> not Bob => not Bob",
         "P3 => Ann",
-        "not Bob, Ann => not (Ann <-> Bob)",
+        "Ann, not Bob => not (Ann <-> Bob)",
         "not (Ann <-> Bob), Cid <-> (Ann <-> Bob) => not Cid",
     ]
 
 
-def test_what_was_said_is_written_once():
-    assert solved(Remark("", "is", (ANN,)), Remark("Ann", "and", (~BOB, CID))) == [
-        "P1 => Ann",
+def test_what_one_remark_tells_comes_together_and_what_was_said_is_written_once():
+    remarks = Remark("Dan", "is", (BOB,)), Remark("Ann", "and", (~BOB, CID)), Remark("", "is", (ANN,))
+    assert solved(*remarks) == [
+        "P3 => Ann",
         "Ann, Ann <-> (not Bob and Cid) => not Bob and Cid",
         "not Bob and Cid => not Bob",
         "not Bob and Cid => Cid",
+        "not Bob, Dan <-> Bob => not Dan",
     ]
+
+
+def test_the_first_remark_that_tells_something_comes_first_and_the_person_learnt_last_is_used_first():
+    remarks = (
+        Remark("Cid", "same", (BOB, CID)),
+        Remark("Ann", "differ", (ANN, CID)),
+        Remark("Bob", "is", (ANN,)),
+        Remark("Dan", "is", (BOB,)),
+    )
+    assert solved(*remarks) == [
+        "Cid <-> (Cid <-> Bob) => (Cid <-> Cid) <-> Bob",
+        "(Cid <-> Cid) <-> Bob => Bob",
+        "Bob, Bob <-> Ann => Ann",
+        "Ann, Ann <-> not (Ann <-> Cid) => not (Ann <-> Cid)",
+        "not (Ann <-> Cid), Ann => not Cid",
+        "Bob, Dan <-> Bob => Dan",
+    ]
+
+
+def test_two_who_say_the_same_are_told_of_alike():
+    remarks = (
+        Remark("", "is", (ANN,)),
+        Remark("", "is", (BOB,)),
+        *(Remark(speaker, "same", (ANN, BOB)) for speaker in ("Cid", "Dan")),
+    )
+    assert solved(*remarks) == [
+        "P1 => Ann",
+        "P2 => Bob",
+        "Ann, Bob => Ann <-> Bob",
+        "Ann <-> Bob, Cid <-> (Ann <-> Bob) => Cid",
+        "Ann, Bob => Ann <-> Bob",
+        "Ann <-> Bob, Dan <-> (Ann <-> Bob) => Dan",
+    ]
+
+
+def test_the_first_speaker_who_is_undecided_is_supposed_a_knight():
+    remarks = Remark("Bob", "is", (~CID,)), Remark("Cid", "and", (~ANN, BOB)), Remark("Ann", "is", (~BOB,))
+    assert solved(*remarks)[0] == "Bob <-> not Cid => Bob -> not Cid"
 
 
 @pytest.mark.parametrize("level", [1, 2])
@@ -158,6 +200,16 @@ def test_clause_formula_and_meaning_agree(link):
         assert true(remark.clause, kinds) is formally_true(remark.formula, kinds) is remark.holds(kinds)
 
 
+def remark_of(formula: str) -> Remark:
+    """The remark that a formula of a prompt stands for."""
+    speaker, separator, said = formula.partition(" <-> ")
+    kind, match = next((kind, match) for kind, text in FORMAL.items() if (match := re.fullmatch(text, said or formula)))
+    if kind in ("knight", "knave"):
+        return Remark(speaker if separator else "", "is", (Literal(match[1], kind == "knight"),))
+    about = tuple(Literal(text.removeprefix("not "), not text.startswith("not ")) for text in match.groups())
+    return Remark(speaker, {"both": "and", "either": "or", "implication": "->"}.get(kind, kind), about)
+
+
 def test_the_person_asked_about_is_of_one_kind_in_every_solution():
     for problem in problems("knights", 12):
         asked = re.search(r"(?:Is|What is) (\w+)", problem.prompt.split("\n")[-1])[1]
@@ -167,7 +219,24 @@ def test_the_person_asked_about_is_of_one_kind_in_every_solution():
         )
         assert check(f"{everything} => {literal}", problem.context).status is Status.VALID, problem.prompt
         assert check(f"{everything} => false", problem.context).status is Status.INVALID, problem.prompt
-        assert problem.steps[-1].endswith(f"=> {literal}")
+        assert any(step.endswith(f"=> {literal}") for step in problem.steps), problem.prompt
+
+
+def test_everybody_is_settled_once_and_the_last_step_settles_the_last():
+    for problem in problems("knights", 30):
+        settled = [match[1] for step in problem.steps if (match := re.search(r"=> (?:not )?([A-Z]\w+)$", step))]
+        people = set(re.findall(r"\b[A-Z][a-z]+\b", " ".join(problem.steps)))
+        assert sorted(settled) == sorted(people), problem.prompt
+        assert problem.steps[-1].endswith(settled[-1])
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4, 5])
+def test_the_steps_are_what_the_remarks_of_the_prompt_tell_in_its_order_whoever_is_asked_about(level):
+    for index in range(10):
+        problem = generate("knights", 7, index, level, form="from-formulas")
+        solver = Solver({label: remark_of(formula) for label, formula in problem.context.facts.items()})
+        assert solver.run(20, cases=True)
+        assert problem.steps == tuple(line for derivation in solver.derivations for line in derivation)
 
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4, 5])
