@@ -202,7 +202,7 @@ def _explain(
     first = next(iter(by_key))
     of_first = [key for key in by_key if key[: len(first)] == first]
     key = max(of_first, key=len)  # of a union's members, the one that fits furthest
-    kind, value = by_key[key][0]["type"], by_key[key][0]["input"]
+    kind, value, at = by_key[key][0]["type"], by_key[key][0]["input"], by_key[key][0]["loc"]
     if kind == "missing":
         remedy = "this key is missing"
     elif kind == "extra_forbidden":
@@ -211,8 +211,8 @@ def _explain(
         messages = (re.sub("^(Input|Value error,) ", "", error["msg"]) for error in by_key[key])
         remedy = " or ".join(dict.fromkeys(messages))
     source = next((sources[key[:n]] for n in range(len(key), 0, -1) if key[:n] in sources), recipe)
-    about_section = kind in ("missing", "value_error") and isinstance(value, dict)
-    place = ".".join(key) if about_section else f"{'.'.join(key)} = {_show(value)}"
+    about_key = at[-1:] == ("[key]",) or (kind in ("missing", "value_error") and isinstance(value, dict))
+    place = ".".join(key) if about_key else f"{'.'.join(key)} = {_show(value)}"
     more = len(by_key) - len(of_first)
     return ": ".join(part for part in (source, place, remedy) if part) + (f" (and {more} more)" if more else "")
 

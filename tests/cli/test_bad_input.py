@@ -56,6 +56,8 @@ RECIPES = {
     "huge": ("train: {steps: 1e400}", ["train.steps"]),
     "negative seed": ("train: {seed: -1}", ["train.seed = -1", "greater than or equal to 0"]),
     "unknown domain": ("data: {domains: [magic]}", ["data.domains", "unknown domain 'magic'"]),
+    "weight of an unknown domain": ("data: {weights: {magic: 2}}", ["data.weights.magic: ", "unknown domain 'magic'"]),
+    "weight of a former domain": ("data: {weights: {fractions: 2}}", ["data.weights.fractions: ", "'arithmetic' now"]),
     "too many levels": ("data: {levels: [1, 1, 1, 1, 1, 1]}", ["data.levels", "1 to at most 5"]),
     "negative weight": ("data: {levels: [-1]}", ["data.levels.0 = -1"]),
     "no file": ("data: {files: {none.jsonl: 1}}", ["none.jsonl", "No such file"]),

@@ -30,7 +30,7 @@ REPORT = json.loads((NANO / EVAL_FILE).read_text())
 EXPERTS = read_settings(NANO).domains or ()
 DOMAINS = tuple(dict.fromkeys(map(current_domain, EXPERTS)))
 """The domains of today that it was trained on, if under other names."""
-OLD_DATA = {"languages": {"en": 1.0}, "conversations": 0.0, "word_noise": 0.0}
+OLD_DATA = {"weights": dict[str, float](), "languages": {"en": 1.0}, "conversations": 0.0, "word_noise": 0.0}
 """What a recorded recipe without these keys means: it is older than they are."""
 HELD_OUT = load_recipe("verifier", (), VerifierRecipe).verifier.held_out
 

@@ -179,6 +179,20 @@ def test_a_run_from_before_there_were_kernels_goes_on_by_torch(tmp_path: Path) -
     assert folder.recorded_settings(resume=True) == EAGER.settings()
 
 
+def test_a_run_from_before_domains_had_weights_goes_on_without_any(tmp_path: Path) -> None:
+    for recipe in (RECIPE, small("data.weights={arithmetic: 2}")):
+        folder = TrainingFolder(tmp_path, recipe)
+        folder.tokenizer.mkdir(exist_ok=True)
+        folder.begin(EAGER)
+        run = json.loads(folder.run_file.read_text())
+        del run["recipe"]["data"]["weights"]
+        folder.run_file.write_text(json.dumps(run))
+        if recipe == RECIPE:
+            assert folder.recorded_settings(resume=True) == EAGER.settings()
+    with pytest.raises(InputError, match=r"began with data\.weights = {}, not"):
+        folder.recorded_settings(resume=True)
+
+
 def test_a_run_from_when_there_were_wordings_to_choose_from_goes_on_if_it_took_all(tmp_path: Path) -> None:
     folder = TrainingFolder(tmp_path, RECIPE)
     folder.tokenizer.mkdir()

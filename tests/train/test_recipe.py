@@ -48,6 +48,12 @@ def test_domains_keep_the_order_of_their_experts() -> None:
     assert some.data.domain_names == ("knights", "calendar")
 
 
+def test_domains_that_are_not_named_weigh_1() -> None:
+    recipe = load_recipe("nano", ["data.domains=[knights, calendar, arithmetic]", "data.weights.knights=3"], Recipe)
+    assert recipe.data.domain_weights == {"knights": 3.0, "arithmetic": 1.3, "calendar": 1.0}
+    assert set(load_recipe("adapt", [], Recipe).data.domain_weights.values()) == {1.0}
+
+
 def test_former_names_of_domains_are_read_as_those_of_today() -> None:
     recipe = load_recipe("base", ["data.domains=[fractions, mechanics, arithmetic]"], Recipe)
     assert recipe.data.domains == ("arithmetic", "physics")
@@ -59,6 +65,21 @@ def test_former_names_of_domains_are_read_as_those_of_today() -> None:
         ("train.stepz=3", "unknown key; did you mean train.steps?"),
         ("train.steps=many", "should be a valid integer"),
         ("data.domains=[magic]", "unknown domain 'magic': use all, or some of propositional, "),
+        ("data.weights={magic: 2}", "override: data.weights.magic: unknown domain 'magic': use one of propositional, "),
+        (
+            "data.weights.fractions=2",
+            "override: data.weights.fractions: domain 'fractions' is a part of 'arithmetic' now",
+        ),
+        ("data.weights={knights: 0}", "override: data.weights.knights = 0: should be greater than 0"),
+        ("data.weights={knights: -1.5}", "override: data.weights.knights = -1.5: should be greater than 0"),
+        ("data.weights={knights: often}", 'override: data.weights.knights = "often": should be a valid number'),
+        ("data.weights={knights: '2'}", 'override: data.weights.knights = "2": should be a valid number'),
+        ("data.weights={knights: true}", "override: data.weights.knights = true: should be a valid number"),
+        ("data.weights={knights: null}", "override: data.weights.knights = null: should be a valid number"),
+        ("data.weights={knights: .nan}", "override: data.weights.knights = NaN: should be a finite number"),
+        ("data.weights={knights: .inf}", "override: data.weights.knights = Infinity: should be a finite number"),
+        ("data.weights=[knights]", 'override: data.weights = ["knights"]: should be an object'),
+        ("data.languages={fr: 1}", "override: data.languages.fr: should be 'en' or 'zh'"),
         ("data.domains=[]", "there is nothing to learn from: name domains or files"),
         ("data.files={a.jsonl: 1, b/../a.jsonl: 2}", "a.jsonl is named twice: give it one weight"),
         ("data.files={./arithmetic: 1}", "arithmetic is also the name of a domain: give the file another name"),

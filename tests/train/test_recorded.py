@@ -19,6 +19,7 @@ def test_the_sources_are_those_of_all_trainings_the_last_one_first(
     write_records(mine, [Record(input="How much is it?", output="7")])
     old = {"data": {"domains": ["syllogism", "calendar"], "wording": "first", "levels": [1]}}
     new = {"data": {"domains": ["calendar"], "files": {str(mine): 1.0, "gone.jsonl": 1.0}, "word_noise": 0.9}}
+    new["data"]["weights"] = {"a domain of before": 2.0}
     entries = (
         LineageEntry("train", old, seeds={"train": 3}),
         LineageEntry("cast to bfloat16"),

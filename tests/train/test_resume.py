@@ -42,7 +42,12 @@ OVERRIDES = [
     "checkpoint.interval=3",
     "log.interval=1",
 ]
-OTHER = ("optimizer.kind=muon", "train.precision=bf16", "train.replicas=2")
+OTHER = (
+    "data.weights={relations: 1.6, geometry: 0.5}",
+    "optimizer.kind=muon",
+    "train.precision=bf16",
+    "train.replicas=2",
+)
 
 
 def end(out: Path, *more: str, faults: str) -> str:

@@ -160,6 +160,8 @@ class TrainingFolder(RunFolder):
             # Runs that began when there were forms to choose from, and took all, are like those of today.
             data = dict(then["recipe"]["data"]).items()
             then["recipe"]["data"] = {key: value for key, value in data if (key, value) != ("wording", "seen")}
+            # Runs that began before domains had weights drew the domains of a phase evenly.
+            then["recipe"]["data"].setdefault("weights", {})
             # Runs that began before their domains were recorded may have had others, where they had all.
             if then["recipe"]["data"]["domains"] == self._recipe.model_dump(mode="json")["data"]["domains"] != "all":
                 then = {"domains": self._fixed["domains"]} | then

@@ -27,7 +27,8 @@ def recorded_sources(folder: Path) -> list[Source]:
         known = DataConfig.model_fields  # `wording`, of former versions, is no more among them
         recorded = {key: value for key, value in entry.recipe["data"].items() if key in known}
         try:
-            data = DataConfig.model_validate({**recorded, "word_noise": 0.0})
+            # No source depends on the weights, which may name domains that are no more.
+            data = DataConfig.model_validate({**recorded, "word_noise": 0.0, "weights": {}})
         except ValidationError:
             continue  # of another version of Tuili
         files = {path: weight for path, weight in data.files.items() if path.is_file()}

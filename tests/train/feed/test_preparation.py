@@ -25,7 +25,7 @@ from tuili.train.feed import preparation
 from tuili.train.feed.blocks import deal_blocks, decode_blocks, encode_blocks
 from tuili.train.feed.preparation import SIZE, _received, deserves_a_process, preparing
 
-RECIPE = small("train.seed=2", steps=3)
+RECIPE = small("train.seed=2", "curriculum.kind=uniform", "data.weights={arithmetic: 2.5}", steps=3)
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +122,10 @@ def test_short_runs_and_domains_of_this_process_alone_need_the_thread(monkeypatc
     assert not deserves_a_process(config, StreamState(blocks=1))
     monkeypatch.setattr(preparation, "BUILT_IN_DOMAINS", ("arithmetic",))
     assert not deserves_a_process(config, StreamState())
+    only = {"domains": ("arithmetic",)}
+    for weights, can in (({"arithmetic": 2.0}, True), ({"propositional": 2.0}, False)):
+        data = config.data.model_copy(update={**only, "weights": weights})
+        assert deserves_a_process(config.model_copy(update={"data": data}), StreamState()) == can
 
 
 class Rank(SingleProcess):

@@ -7,8 +7,7 @@ Three stages follow the phases of the domains, from logic judgement over multi-s
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, model_validator
@@ -22,7 +21,7 @@ Shares = tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat]
 
 
 class CurriculumConfig(Config):
-    """The order in which the domains come: by phases, or all of them evenly from first to last."""
+    """The order in which the domains come: by phases, or all of them in the same shares from first to last."""
 
     kind: Literal["phases", "uniform"] = "phases"
     boundaries: tuple[Progress, Progress] = (0.2, 0.6)
@@ -40,18 +39,21 @@ class CurriculumConfig(Config):
 class Curriculum:
     """Weights over the sources of a run: those of the domains add up to 1, and each file has the weight in `files`.
 
-    Raises `ConfigError` when a stage gives no weight to any of the domains.
+    The domains of a phase divide its share by their weights in `domains`, and all domains do so where there are no
+    phases. Raises `ConfigError` when a stage gives no weight to any of the domains.
     """
 
-    def __init__(self, config: CurriculumConfig, domains: Sequence[str], files: Mapping[str, float]) -> None:
+    def __init__(self, config: CurriculumConfig, domains: Mapping[str, float], files: Mapping[str, float]) -> None:
         phases = {name: phase(name) for name in domains}
-        sizes = Counter(phases.values())
+        totals = dict.fromkeys((1, 2, 3), 0.0)
+        for name, number in phases.items():
+            totals[number] += domains[name]
         uniform = config.kind == "uniform"
         self._boundaries = () if uniform else config.boundaries
-        mixture = (tuple(float(sizes[number]) for number in (1, 2, 3)),) if uniform else config.mixture
+        mixture = (tuple(totals.values()),) if uniform else config.mixture
         self._stages: list[dict[str, float]] = []
         for stage, shares in enumerate(mixture, start=1):
-            weights = {name: shares[number - 1] / sizes[number] for name, number in phases.items()}
+            weights = {name: shares[number - 1] * domains[name] / totals[number] for name, number in phases.items()}
             total = sum(weights.values())
             if phases and not total:
                 raise ConfigError(

@@ -46,7 +46,7 @@ def deserves_a_process(config: StreamConfig, state: StreamState) -> bool:
     It cannot where a script has registered a domain in this process.
     """
     is_long = config.blocks_after(state) >= MIN_BLOCKS_OF_A_PROCESS
-    return is_long and set(config.data.domain_names) <= set(BUILT_IN_DOMAINS)
+    return is_long and {*config.data.domain_names, *config.data.weights} <= set(BUILT_IN_DOMAINS)
 
 
 @contextmanager

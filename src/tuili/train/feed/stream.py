@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os.path import realpath
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
 
 from tuili.config import Config
 from tuili.data import (
@@ -23,14 +23,21 @@ from tuili.data import (
     TaskSource,
 )
 from tuili.store import Tokenizer
-from tuili.tasks import BUILT_IN_DOMAINS, LEVELS, Language, domain_names, read_domains
+from tuili.tasks import BUILT_IN_DOMAINS, LEVELS, Language, domain_names, phase, read_domains
 from tuili.train.feed.curriculum import Curriculum, CurriculumConfig
+
+
+def _existing(domain: str) -> str:
+    phase(domain)  # raises for a name that no domain has today
+    return domain
 
 
 class DataConfig(Config):
     """What the model reads."""
 
     domains: Literal["all"] | tuple[str, ...] = "all"
+    weights: dict[Annotated[str, AfterValidator(_existing)], PositiveFloat] = Field({})
+    """Weights of domains against the others of their phase: a domain that is not named weighs 1."""
     levels: tuple[NonNegativeFloat, ...] = (0.4, 0.3, 0.15, 0.1, 0.05)
     """Weights of levels 1, 2, … among the problems of each domain."""
     languages: dict[Language, PositiveFloat] = Field({Language.EN: 1.0}, min_length=1)
@@ -50,6 +57,11 @@ class DataConfig(Config):
     def domain_names(self) -> tuple[str, ...]:
         """The chosen domains in the order of their experts."""
         return tuple(name for name in domain_names() if self.domains == "all" or name in self.domains)
+
+    @property
+    def domain_weights(self) -> dict[str, float]:
+        """The weight of each of the chosen domains, in that order."""
+        return {name: self.weights.get(name, 1.0) for name in self.domain_names}
 
     @field_validator("domains")
     @classmethod
@@ -111,7 +123,7 @@ class StreamConfig(Config):
 def build_curriculum(config: StreamConfig) -> Curriculum:
     """The weights over the domains and files of a run."""
     files = {str(path): weight for path, weight in config.data.files.items()}
-    return Curriculum(config.curriculum, config.data.domain_names, files)
+    return Curriculum(config.curriculum, config.data.domain_weights, files)
 
 
 def build_sources(data: DataConfig, seed: int) -> list[Source]:
