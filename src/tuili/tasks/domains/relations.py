@@ -209,8 +209,8 @@ def _amount(rng: random.Random, spec: RelationsLevel, path: list[str], others: l
     steps = []
     for label, seen in _depth_first(given, path[0], "="):
         before, after = amount[seen.left], amount[seen.right]
-        steps.append(f"{before} {'+' if after > before else '-'} {abs(after - before)} = {after}")
-        steps.append(f"{seen.left} = {before}, {given[label]} => {seen.right} = {after}")
+        sum_ = f"{before} {'+' if after > before else '-'} {abs(after - before)}"
+        steps.append(f"{seen.left} = {before}, {given[label]} => {seen.right} = {sum_} = {after}")
         if seen.right == path[-1]:
             break
     slots: dict[str, Slot] = {

@@ -13,8 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
-from tuili.steps import StepFault, evaluate, parse_statement
-from tuili.steps.language.terms import Binary, Name, Number, Term, Unary
+from tuili.steps import StepFault, evaluate, parse_statement, terms
 from tuili.tasks.content import Content
 from tuili.tasks.domains.proofs.theorem import Statement, Theorem, claimed
 
@@ -79,9 +78,9 @@ def _trial(statement: Statement, values: Mapping[str, int]) -> tuple[list[str], 
     known = {name: Fraction(value) for name, value in values.items()}
     if statement.hypotheses and not evaluate(parse_statement(statement.hypotheses), known):
         return None
-    terms = [parse_statement(side) for side in (statement.left, statement.right)]
+    parsed = [parse_statement(side) for side in (statement.left, statement.right)]
     try:
-        sides = [evaluate(term, known) for term in terms]
+        sides = [evaluate(term, known) for term in parsed]
     except StepFault:
         return None
     holds = bool(evaluate(parse_statement(f"{sides[0]} {statement.relation} {sides[1]}")))
@@ -94,27 +93,27 @@ def _trial(statement: Statement, values: Mapping[str, int]) -> tuple[list[str], 
         text = f"{' = '.join(parts)} {relation} "
         text += right if right == statement.right else f"{right} = {statement.right}"
     at = ", ".join(f"{name} = {value}" for name, value in values.items())
-    working = [line for term in terms for line in worked(term, known)]
+    working = [line for term in parsed for line in worked(term, known)]
     return working, f"{at}: {text}", holds
 
 
-def worked(term: Term, values: Mapping[str, Fraction]) -> list[str]:
+def worked(term: terms.Term, values: Mapping[str, Fraction]) -> list[str]:
     """The lines that work out a polynomial, one for each operation on two numbers.
 
     There is none for adding 0, for multiplying by 0 or 1, for their powers and for the outermost remainder.
     """
     lines: list[str] = []
 
-    def value(part: Term) -> Fraction | None:
+    def value(part: terms.Term) -> Fraction | None:
         match part:
-            case Number():
+            case terms.Number():
                 return part.value
-            case Name():
+            case terms.Name():
                 return values[part.id]
-            case Unary("-", operand):
+            case terms.Unary("-", operand):
                 inner = value(operand)
                 return None if inner is None else -inner
-            case Binary(op, left, right):
+            case terms.Binary(op, left, right):
                 one, other = value(left), value(right)
                 if one is None or other is None or op not in "+-*/^":
                     return None
