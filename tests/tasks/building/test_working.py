@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import comb
+from math import comb, gcd
 
 import pytest
 from hypothesis import given
@@ -88,20 +88,35 @@ def test_grid_multiplication_ends_with_the_product(a: int, b: int) -> None:
 def test_a_quotient_is_divided_digit_by_digit() -> None:
     assert exact_division(435, 5) == ["43 = 5 * 8 + 3", "35 = 5 * 7 + 0"]
     assert exact_division(804, 4) == ["8 = 4 * 2 + 0", "0 = 4 * 0 + 0", "4 = 4 * 1 + 0"]
-    assert exact_division(56, 8) == exact_division(560, 8) == exact_division(360, 12) == []
+    assert exact_division(560, 8) == ["56 = 8 * 7 + 0"]
+    assert exact_division(1000, 4) == ["10 = 4 * 2 + 2", "20 = 4 * 5 + 0"]
+    assert exact_division(252, 12) == ["12 * 2 = 24", "25 - 24 = 1", "12 * 1 = 12", "12 - 12 = 0"]
+    assert exact_division(56, 8) == exact_division(84, 12) == exact_division(370, 10) == []
 
 
 @given(st.integers(1, 999), st.integers(2, 9))
-def test_a_quotient_has_a_line_for_each_digit(whole: int, divisor: int) -> None:
+def test_a_quotient_has_a_line_for_each_digit_up_to_its_zeros(whole: int, divisor: int) -> None:
     lines = exact_division(whole * divisor, divisor)
     assert valid(lines)
-    assert not lines or [line.split()[4] for line in lines] == list(str(whole))
+    assert [line.split()[4] for line in lines] == (list(str(whole).rstrip("0")) if whole > 9 else [])
 
 
-def test_cancel_names_its_factors() -> None:
-    assert cancel(32, 48) == (["32 / 8 = 4", "48 / 8 = 6", "4 / 2 = 2", "6 / 2 = 3"], "32/48 = 4/6 = 2/3")
-    assert cancel(26, 39) == (["26 / 13 = 2", "39 / 13 = 3"], "26/39 = 2/3")
-    assert cancel(3, 7) == ([], "3/7")
+@given(st.integers(10, 999), st.integers(11, 99))
+def test_a_quotient_by_two_digits_has_two_lines_for_each_digit(whole: int, divisor: int) -> None:
+    lines = exact_division(whole * divisor, divisor)
+    assert valid(lines)
+    assert [line.split()[2] for line in lines[::2]] == list(str(whole).rstrip("0"))
+    assert last_number(lines) == 0
+
+
+def test_cancel_finds_its_factor_by_euclid() -> None:
+    assert cancel(32, 48) == (
+        ["48 mod 32 = 16", "32 mod 16 = 0", "gcd(48, 32) = 16", "32 / 16 = 2", "48 / 16 = 3"],
+        "32/48 = 2/3",
+    )
+    assert cancel(26, 39)[0] == ["39 mod 26 = 13", "26 mod 13 = 0", "gcd(39, 26) = 13", "26 / 13 = 2", "39 / 13 = 3"]
+    assert cancel(21, 32) == (["32 mod 21 = 11", "21 mod 11 = 10", "11 mod 10 = 1", "gcd(32, 21) = 1"], "21/32")
+    assert cancel(1, 7) == ([], "1/7")
 
 
 @given(st.integers(1, 400), st.integers(1, 400))
@@ -110,6 +125,17 @@ def test_cancel_ends_in_lowest_terms(numerator: int, denominator: int) -> None:
     assert valid([*lines, f"p = {numerator} / {denominator} = {forms}"])
     top, bottom = map(int, forms.rpartition(" ")[2].split("/"))
     assert (top, bottom) == Fraction(numerator, denominator).as_integer_ratio()
+
+
+@given(st.integers(2, 400), st.integers(2, 400))
+def test_cancel_divides_only_by_a_factor_that_it_has_found(numerator: int, denominator: int) -> None:
+    lines, forms = cancel(numerator, denominator)
+    found = next(i for i, line in enumerate(lines) if line.startswith("gcd("))
+    common = gcd(numerator, denominator)
+    assert lines[found] == f"gcd({max(numerator, denominator)}, {min(numerator, denominator)}) = {common}"
+    assert not any("/" in line for line in lines[:found])
+    assert {line.split()[2] for line in lines[found + 1 :] if "/" in line} == ({str(common)} if common > 1 else set())
+    assert ("=" in forms) == (common > 1)
 
 
 @given(st.integers(2, 20), st.integers(0, 5))
@@ -124,6 +150,7 @@ def test_long_division_has_a_line_for_each_digit_of_the_quotient() -> None:
     assert long_division(437, 5) == ["43 = 5 * 8 + 3", "37 = 5 * 7 + 2"]
     assert long_division(305, 3) == ["3 = 3 * 1 + 0", "0 = 3 * 0 + 0", "5 = 3 * 1 + 2"]
     assert long_division(4, 5) == []
+    assert long_division(937, 13) == ["13 * 7 = 91", "93 - 91 = 2", "13 * 2 = 26", "27 - 26 = 1"]
 
 
 def test_a_residue_comes_by_long_division() -> None:

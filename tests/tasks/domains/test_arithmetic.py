@@ -7,6 +7,7 @@ import operator
 import re
 from collections import Counter
 from fractions import Fraction
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -17,8 +18,10 @@ from tests.tasks.twin import Rule, problems, solve
 from tests.tasks.wordings.reading_back import read_back
 from tuili.steps import Status, check_chain
 from tuili.tasks import Language
+from tuili.tasks.content import Clause
 from tuili.tasks.domains.arithmetic.expressions import Node
-from tuili.tasks.domains.arithmetic.fraction_working import add_fractions, reduce_fraction
+from tuili.tasks.domains.arithmetic.fraction_working import add_fractions, common_denominator, reduce_fraction
+from tuili.tasks.domains.arithmetic.fractions import FRACTIONS_BY_LEVEL
 from tuili.tasks.domains.arithmetic.whole_numbers import division_steps, multiplication_steps
 
 RATIO = r"(\d+/\d+)"
@@ -177,21 +180,49 @@ def test_a_product_is_checked_and_ends_with_the_result(left, right):
 def test_a_sum_over_the_least_common_denominator():
     assert add_fractions(Fraction(3, 4), "-", Fraction(1, 6)) == (
         [
-            *("6 mod 4 = 2", "6 * 2 = 12", "12 mod 4 = 0", "lcm(4, 6) = 12"),
-            *("12 / 4 = 3", "3/4 = 9/12", "12 / 6 = 2", "1/6 = 2/12"),
-            "9/12 - 2/12 = 7/12",
+            *("6 mod 4 = 2", "4 mod 2 = 0", "gcd(6, 4) = 2", "4 / 2 = 2", "lcm(6, 4) = 6 * 2 = 12"),
+            *("12 / 4 = 3", "3/4 = 9/12", "1/6 = 2/12"),
+            *("9/12 - 2/12 = 7/12", "12 mod 7 = 5", "7 mod 5 = 2", "5 mod 2 = 1", "gcd(12, 7) = 1"),
         ],
         Fraction(7, 12),
     )
     assert add_fractions(Fraction(1, 6), "+", Fraction(1, 6)) == (
-        ["1/6 + 1/6 = 2/6", "2 / 2 = 1", "6 / 2 = 3", "2/6 = 1/3"],
+        ["1/6 + 1/6 = 2/6", "6 mod 2 = 0", "gcd(6, 2) = 2", "2 / 2 = 1", "6 / 2 = 3", "2/6 = 1/3"],
         Fraction(1, 3),
     )
 
 
-def test_a_fraction_in_lowest_terms_needs_no_step():
-    assert reduce_fraction(35, 48) == []
-    assert reduce_fraction(16, 18) == ["16 / 2 = 8", "18 / 2 = 9", "16/18 = 8/9"]
+def test_a_common_denominator_comes_by_euclid():
+    assert common_denominator(3, 18) == ["18 mod 3 = 0", "lcm(18, 3) = 18"]
+    assert common_denominator(9, 4) == ["9 mod 4 = 1", "gcd(9, 4) = 1", "lcm(9, 4) = 9 * 4 = 36"]
+    assert common_denominator(12, 7)[-4:] == ["10 * 7 = 70", "2 * 7 = 14", "70 + 14 = 84", "lcm(12, 7) = 12 * 7 = 84"]
+
+
+def test_a_fraction_in_lowest_terms_is_shown_to_be_so():
+    assert reduce_fraction(1, 48) == []
+    assert reduce_fraction(35, 48) == [
+        "48 mod 35 = 13",
+        "35 mod 13 = 9",
+        "13 mod 9 = 4",
+        "9 mod 4 = 1",
+        "gcd(48, 35) = 1",
+    ]
+    assert reduce_fraction(16, 18) == [
+        *("18 mod 16 = 2", "16 mod 2 = 0", "gcd(18, 16) = 2"),
+        *("16 / 2 = 8", "18 / 2 = 9", "16/18 = 8/9"),
+    ]
+
+
+def test_a_comparison_ends_with_the_answer_first_and_the_sign_that_is_asked_for():
+    for level in (1, 2, 3):
+        (compare,) = (make for make in FRACTIONS_BY_LEVEL[level] if "compare" in make.__name__)
+        for seed in range(40):
+            content = compare(Random(seed), level)
+            wanted = content.slots["wanted"]
+            assert isinstance(wanted, Clause)
+            answer, sign, other = content.steps[-1].split(" ")
+            assert (answer, sign) == (content.answer, {"larger": ">", "smaller": "<"}[wanted.kind])
+            assert {answer, other} == {content.slots["first"], content.slots["second"]}
 
 
 @given(proper, proper)

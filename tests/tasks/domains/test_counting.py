@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
-from itertools import combinations, pairwise, permutations, product
-from math import comb, log10
+from itertools import combinations, permutations, product
+from math import comb, gcd, log10
 from statistics import mean
 
 import pytest
@@ -272,17 +272,19 @@ def test_probabilities_are_in_lowest_terms() -> None:
             assert 0 < Fraction(problem.answer) < 1
 
 
-def test_the_factors_that_cancel_are_named_and_of_one_digit() -> None:
-    """At levels 1 and 2; each further form of the fraction has its two divisions before it."""
+def test_a_probability_is_reduced_by_the_gcd_that_euclid_finds() -> None:
+    """The gcd stands before the two divisions; a numerator of 1 needs none."""
     for problem in problems("counting", 200, levels=(1, 2)):
         if "/" not in problem.answer:
             continue
-        forms = problem.steps[-1].split(" = ")[2:]
-        for old, new in pairwise(forms):
-            (top, bottom), (cancelled, rest) = integers(old), integers(new)
-            factor = top // cancelled
-            assert factor < 10
-            assert {f"{top} / {factor} = {cancelled}", f"{bottom} / {factor} = {rest}"} <= set(problem.steps)
+        old, *new = problem.steps[-1].split(" = ")[2:]
+        top, bottom = integers(old)
+        common, found = gcd(top, bottom), f"gcd({bottom}, {top}) = {gcd(top, bottom)}"
+        assert (found in problem.steps) == (top > 1)
+        assert len(new) == (common > 1)
+        if common > 1:
+            places = [f"{top} / {common} = {top // common}", f"{bottom} / {common} = {bottom // common}"]
+            assert [*map(problem.steps.index, (found, *places))] == sorted(map(problem.steps.index, (found, *places)))
 
 
 def test_level_3_is_as_hard_as_reasoning_gym() -> None:

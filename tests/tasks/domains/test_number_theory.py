@@ -90,6 +90,12 @@ def test_euclid():
         "12 - 12 = 0",
         "gcd(48, 18) = 6",
     ]
+    assert euclid(43, 21) == ["21 * 2 = 42", "43 - 42 = 1", "gcd(43, 21) = 1"]
+
+
+def test_euclid_divides_digit_by_digit_where_the_quotient_has_several():
+    assert euclid(235, 7)[:3] == ["23 = 7 * 3 + 2", "25 = 7 * 3 + 4", "235 mod 7 = 4"]
+    assert euclid(937, 13) == ["13 * 7 = 91", "93 - 91 = 2", "13 * 2 = 26", "27 - 26 = 1", "gcd(937, 13) = 1"]
 
 
 @given(st.integers(1, 9999), st.integers(1, 9999))

@@ -228,6 +228,7 @@ def test_known_working_of_motion() -> None:
     assert to_metres_per_second("v", 72) == ["72 / 9 = 8", "8 / 2 = 4", "v = 72 km/h = 4 * 5 m/s = 20 m/s"]
     assert kinetic_energy("E", 40, 3) == [
         "w = 3 m/s * 3 m/s = 9 m^2/s^2",
+        "4 = 2 * 2 + 0",
         "40 kg / 2 = 20 kg",
         "E = 20 kg * 9 m^2/s^2 = 180 J",
     ]

@@ -1,6 +1,6 @@
 """Probability: draws from a bag, dice and coins, as templates for `counting`.
 
-A probability is an exact fraction in lowest terms, and the steps name the factors by which it is reduced.
+A probability is an exact fraction in lowest terms; Euclid's algorithm finds the factor by which it is reduced.
 """
 
 from __future__ import annotations

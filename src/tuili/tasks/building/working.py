@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import gcd
 
+LARGEST_FACT = 100
+"""The largest number whose remainder is known without working where `euclid` takes remainders for facts."""
 _DIVISOR_OF_PERCENT = {50: 2, 25: 4, 20: 5, 10: 10}
 
 
@@ -56,45 +58,55 @@ def multiplication(a: int, b: int) -> list[str]:
 
 
 def exact_division(dividend: int, divisor: int) -> list[str]:
-    """Long division by one digit, for a dividend that the divisor divides.
+    """Long division, for a dividend that the divisor divides. It ends where nothing but zeros is left.
 
-    `exact_division(435, 5)` → `43 = 5 * 8 + 3`, `35 = 5 * 7 + 0`. No line where the quotient has only one non-zero
-    digit, as in `350 / 5`, or where the divisor has more than one digit.
+    `exact_division(435, 5)` → `43 = 5 * 8 + 3`, `35 = 5 * 7 + 0`; `exact_division(350, 5)` → `35 = 5 * 7 + 0`. No line
+    where the quotient has one digit, as in `84 / 12`, or where the divisor is a power of ten.
     """
-    elementary = divisor > 9 or len(_places(dividend // divisor)) == 1
-    return [] if elementary else long_division(dividend, divisor)
+    if dividend < 10 * divisor or str(divisor).strip("0") == "1":
+        return []
+    quotient = str(dividend // divisor)
+    zeros = len(quotient) - len(quotient.rstrip("0"))
+    return long_division(dividend // 10**zeros, divisor)
 
 
 def long_division(dividend: int, divisor: int) -> list[str]:
-    """A division with a line for each digit of the quotient.
+    """A division with a line for each digit of the quotient, or with two for a divisor of several digits.
 
-    `long_division(437, 5)` → `43 = 5 * 8 + 3`, `37 = 5 * 7 + 2`.
+    `long_division(437, 5)` → `43 = 5 * 8 + 3`, `37 = 5 * 7 + 2`. `long_division(93, 13)` → `13 * 7 = 91`,
+    `93 - 91 = 2`.
     """
     lines: list[str] = []
     rest = 0
     for figure in str(dividend):
         here = rest * 10 + int(figure)
         part, rest = divmod(here, divisor)
-        if part or lines:
+        if not part and not lines:
+            continue
+        if divisor < 10:
             lines.append(f"{here} = {divisor} * {part} + {rest}")
+        else:
+            lines += [f"{divisor} * {part} = {here - rest}", f"{here} - {here - rest} = {rest}"]
     return lines
 
 
-def cancel(numerator: int, denominator: int) -> tuple[list[str], str]:
-    """The divisions that reduce a fraction to lowest terms, and the equation of the forms that it takes.
+def cancel(numerator: int, denominator: int, *, fully: bool = False) -> tuple[list[str], str]:
+    """The lines that reduce a fraction to lowest terms, and the equation of the forms that it takes.
 
-    `cancel(16, 22)` → [`16 / 2 = 8`, `22 / 2 = 11`] and `16/22 = 8/11`. Each division is by the largest common factor
-    of one digit, or by the greatest common divisor where there is none.
+    `cancel(14, 21)` → [`21 mod 14 = 7`, `14 mod 7 = 0`, `gcd(21, 14) = 7`, `14 / 7 = 2`, `21 / 7 = 3`] and
+    `14/21 = 2/3`. Euclid's algorithm comes first also where it finds no common factor, which nobody knows beforehand;
+    only a fraction with a 1 goes without. `fully` is meant as for `euclid`.
     """
-    lines: list[str] = []
-    forms = [f"{numerator}/{denominator}"]
-    while (common := gcd(numerator, denominator)) > 1:
-        factor = next((digit for digit in range(9, 1, -1) if common % digit == 0), common)
-        for number in (numerator, denominator):
-            lines += [*exact_division(number, factor), f"{number} / {factor} = {number // factor}"]
-        numerator, denominator = numerator // factor, denominator // factor
-        forms.append(f"{numerator}/{denominator}")
-    return lines, " = ".join(forms)
+    form = f"{numerator}/{denominator}"
+    if 1 in (numerator, denominator):
+        return [], form
+    common = gcd(numerator, denominator)
+    lines = euclid(max(numerator, denominator), min(numerator, denominator), fully=fully, facts=True)
+    if common == 1:
+        return lines, form
+    for number in (numerator, denominator):
+        lines += [*exact_division(number, common), f"{number} / {common} = {number // common}"]
+    return lines, f"{form} = {numerator // common}/{denominator // common}"
 
 
 def running_sums(terms: Sequence[int], unit: str = "") -> list[str]:
@@ -131,20 +143,27 @@ def percentage(percent: int, number: int) -> list[str]:
     ]
 
 
-def euclid(a: int, b: int, *, fully: bool = False) -> list[str]:
-    """Euclid's algorithm for a > b > 0: each remainder as a difference, and the gcd at the end.
+def euclid(a: int, b: int, *, fully: bool = False, facts: bool = False) -> list[str]:
+    """Euclid's algorithm for a ≥ b > 0, up to the remainder 0 or 1, and the gcd at the end.
 
-    `fully` also writes the working of each product.
+    Each remainder is a difference, or comes by long division where the quotient has several digits. `fully` also
+    writes the working of each product. With `facts`, numbers up to 100 take one line: `84 mod 8 = 4`.
     """
     steps, larger, smaller = [], a, b
-    while smaller:
-        multiple = larger - larger % smaller
-        if multiple > smaller:
-            steps += grid_multiplication(smaller, multiple // smaller) if fully else []
-            steps.append(f"{smaller} * {multiple // smaller} = {multiple}")
-        steps.append(f"{larger} - {multiple} = {larger - multiple}")
-        larger, smaller = smaller, larger - multiple
-    return [*steps, f"gcd({a}, {b}) = {larger}"]
+    while smaller > 1:
+        quotient, rest = divmod(larger, smaller)
+        if facts and larger <= LARGEST_FACT:
+            steps.append(f"{larger} mod {smaller} = {rest}")
+        elif smaller < 10 <= quotient:
+            steps += residue(larger, smaller)
+        elif quotient >= 10:
+            steps += long_division(larger, smaller)
+        else:
+            if quotient > 1:
+                steps += worked_product(smaller, quotient) if fully else [f"{smaller} * {quotient} = {larger - rest}"]
+            steps.append(f"{larger} - {larger - rest} = {rest}")
+        larger, smaller = smaller, rest
+    return [*steps, f"gcd({a}, {b}) = {smaller or larger}"]
 
 
 def combinations(n: int, k: int, *, fully: bool = False) -> list[str]:

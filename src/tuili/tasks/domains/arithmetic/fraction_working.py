@@ -8,39 +8,38 @@ from __future__ import annotations
 from fractions import Fraction
 from math import lcm
 
-from tuili.tasks.building.working import cancel, exact_division, grid_multiplication, residue
-
-MAX_MULTIPLES_WRITTEN = 3
-"""The largest number of multiples that are tried in writing for a common denominator. Beyond it one line is enough."""
+from tuili.tasks.building.working import cancel, euclid, exact_division, grid_multiplication
 
 
-def reduce_fraction(numerator: int, denominator: int) -> list[str]:
-    """The steps that reduce a fraction to lowest terms; none where it is in lowest terms."""
-    lines, forms = cancel(numerator, denominator)
-    return [*lines, forms] if lines else []
+def reduce_fraction(numerator: int, denominator: int, *, fully: bool = False) -> list[str]:
+    """The steps that reduce a fraction to lowest terms, or show that it is in lowest terms: those of `cancel`."""
+    lines, forms = cancel(numerator, denominator, fully=fully)
+    return [*lines, forms] if "=" in forms else lines
 
 
 def common_denominator(first: int, second: int) -> list[str]:
-    """The steps to the least common multiple: the multiples of the larger number are tried in turn.
+    """The steps to the least common multiple of two different numbers, by Euclid's algorithm.
 
-    `common_denominator(4, 6)` → `6 mod 4 = 2`, `6 * 2 = 12`, `12 mod 4 = 0`, `lcm(4, 6) = 12`.
+    `common_denominator(4, 6)` → `6 mod 4 = 2`, `4 mod 2 = 0`, `gcd(6, 4) = 2`, `4 / 2 = 2`, `lcm(6, 4) = 6 * 2 = 12`.
+    One line shows that one of them is a multiple of the other.
     """
     small, large = sorted((first, second))
-    common = lcm(first, second)
-    lines: list[str] = []
-    if common // large <= MAX_MULTIPLES_WRITTEN:
-        for factor in range(1, common // large + 1):
-            lines += [f"{large} * {factor} = {large * factor}"] if factor > 1 else []
-            multiple = large * factor
-            whole = multiple // small > 10 and small < 10
-            lines += residue(multiple, small) if whole else [f"{multiple} mod {small} = {multiple % small}"]
-        return [*lines, f"lcm({first}, {second}) = {common}"]
-    return [f"lcm({first}, {second}) = {large} * {common // large} = {common}"]
+    name, common = f"lcm({large}, {small})", lcm(first, second)
+    lines = euclid(large, small, facts=True)
+    if common == large:
+        return [lines[0], f"{name} = {large}"]
+    factor, shared = common // large, small * large // common
+    if shared > 1:
+        lines += [*exact_division(small, shared), f"{small} / {shared} = {factor}"]
+    return [*lines, *grid_multiplication(large, factor), f"{name} = {large} * {factor} = {common}"]
 
 
 def add_fractions(first: Fraction, sign: str, second: Fraction) -> tuple[list[str], Fraction]:
-    """The steps of a sum or difference by the least common denominator, and the result."""
-    common = lcm(first.denominator, second.denominator)
+    """The steps of a sum or difference by the least common denominator, and the result.
+
+    How often the larger denominator fits into it is what the line of the least common multiple says.
+    """
+    common, larger = lcm(first.denominator, second.denominator), max(first.denominator, second.denominator)
     steps = []
     if first.denominator != second.denominator:
         steps += common_denominator(first.denominator, second.denominator)
@@ -49,7 +48,8 @@ def add_fractions(first: Fraction, sign: str, second: Fraction) -> tuple[list[st
         scale = common // term.denominator
         over.append(term.numerator * scale)
         if scale > 1:
-            steps += [*exact_division(common, term.denominator), f"{common} / {term.denominator} = {scale}"]
+            if term.denominator < larger:
+                steps += [*exact_division(common, term.denominator), f"{common} / {term.denominator} = {scale}"]
             steps += [*grid_multiplication(term.numerator, scale), f"{term} = {over[-1]}/{common}"]
     total = over[0] + over[1] if sign == "+" else over[0] - over[1]
     steps.append(f"{over[0]}/{common} {sign} {over[1]}/{common} = {total}/{common}")

@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import gcd
 
 from tuili.tasks.building.levels import ContentTemplate
-from tuili.tasks.building.working import euclid, exact_division, worked_product
+from tuili.tasks.building.working import exact_division, worked_product
 from tuili.tasks.content import Clause, Content, Slot
 from tuili.tasks.domains.arithmetic.fraction_working import add_fractions, reduce_fraction
 
@@ -86,36 +86,33 @@ def _ratio(value: Fraction) -> str:
 
 
 def _compare(rng: random.Random, level: int) -> Content:
-    """The larger or smaller of two close fractions, by cross products."""
+    """The larger or smaller of two close fractions, by cross products; it stands first in the comparisons."""
     denominators = range(3, (13, 16, 24, 30, 50)[level - 1])
     first, second = _proper(rng, denominators), _proper(rng, denominators)
     while first == second or abs(first - second) > Fraction(1, 2 + level) or first.denominator == second.denominator:
         first, second = _proper(rng, denominators), _proper(rng, denominators)
-    left, right = first.numerator * second.denominator, second.numerator * first.denominator
-    sign = ">" if left > right else "<"
+    products = {
+        first: first.numerator * second.denominator,
+        second: second.numerator * first.denominator,
+    }
+    larger, smaller = max(first, second), min(first, second)
+    wanted, sign, answer, other = rng.choice((("larger", ">", larger, smaller), ("smaller", "<", smaller, larger)))
     steps = (
         *worked_product(first.numerator, second.denominator),
         *worked_product(second.numerator, first.denominator),
-        f"{left} {sign} {right}",
-        f"{first} {sign} {second}",
+        f"{products[answer]} {sign} {products[other]}",
+        f"{answer} {sign} {other}",
     )
-    wanted, answer = rng.choice((("larger", max(first, second)), ("smaller", min(first, second))))
     slots: dict[str, Slot] = {"first": str(first), "second": str(second), "wanted": Clause(wanted, wanted)}
     return Content("comparison", slots, steps, str(answer))
 
 
 def _reduce(rng: random.Random, level: int) -> Content:
-    """Reduction to lowest terms: factor by factor, or by the gcd where the denominator has three digits or more."""
+    """Reduction to lowest terms by the gcd."""
     value, factor = {1: (24, 6), 2: (24, 9), 3: (1500, 120), 4: (2000, 150), 5: (5000, 200)}[level]
     fraction, common = _proper(rng, range(3, value)), rng.randint(2, factor)
     numerator, denominator = fraction.numerator * common, fraction.denominator * common
-    if denominator < 100:
-        steps = reduce_fraction(numerator, denominator)
-    else:
-        steps = euclid(denominator, numerator, fully=level < 3)
-        for number in (numerator, denominator):
-            steps += [*exact_division(number, common), f"{number} / {common} = {number // common}"]
-        steps.append(f"{numerator}/{denominator} = {fraction}")
+    steps = reduce_fraction(numerator, denominator, fully=level < 3)
     parts: dict[str, Slot] = {"numerator": numerator, "denominator": denominator}
     slots = {"fraction": f"{numerator}/{denominator}", **parts}
     return Content("reduction", slots, tuple(steps), str(fraction))

@@ -127,13 +127,5 @@ def division(rng: random.Random, spec: ArithmeticLevel) -> Content:
 def division_steps(dividend: int, divisor: int) -> list[str]:
     """The steps of a long division, one digit of the quotient after the other, and then the whole division."""
     whole = f"{dividend} = {divisor} * {dividend // divisor} + {dividend % divisor}"
-    if divisor < 10:
-        steps = long_division(dividend, divisor)
-        return steps if steps == [whole] else [*steps, whole]
-    steps, rest = [], 0
-    for digit in str(dividend):
-        here = rest * 10 + int(digit)
-        part, rest = divmod(here, divisor)
-        if part or steps:
-            steps += [f"{divisor} * {part} = {here - rest}", f"{here} - {here - rest} = {rest}"]
-    return [*steps, whole]
+    steps = long_division(dividend, divisor)
+    return steps if steps == [whole] else [*steps, whole]
