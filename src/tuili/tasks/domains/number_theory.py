@@ -1,6 +1,6 @@
 """Number theory: remainders, Euclid's algorithm, least common multiples, trial division and modular powers.
 
-A division is written as a product and a difference, or as a long division, so that each step is one elementary operation.
+A division is a product and a difference, or a long division, so that each step is one elementary operation.
 """
 
 from __future__ import annotations
